@@ -1,0 +1,78 @@
+// The store is the truth: every blob and manifest by digest, and small named objects beside them. "Not found" is a
+// value (`undefined` or `false`); any other failure is a CacheError `store-unavailable` and never a miss.
+import type { ByteRange, Digest } from '@cistern/oci';
+
+export interface BlobStat {
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface StoredBlob extends BlobStat {
+  readonly digest: Digest;
+  readonly modifiedAtMs: number;
+}
+
+/** Sequential reading of one blob or one range of it. Not for concurrent `read`s. The opener closes it. */
+export interface BlobReader {
+  /** Size of the whole blob in bytes, whatever the range. */
+  readonly size: number;
+  /** First byte this reader delivers. */
+  readonly start: number;
+  /** One past the last byte this reader delivers. */
+  readonly endExclusive: number;
+  /**
+   * Fills `into` from its start with the next bytes and returns how many (at least 1), or 0 once everything has been
+   * delivered. Never 0 early: a blob that ends before `endExclusive` throws `store-unavailable`.
+   */
+  read(into: Uint8Array): Promise<number>;
+  /** Releases the file or connection; idempotent; a pending `read` rejects. */
+  close(): Promise<void>;
+}
+
+/** One blob on its way in. Nothing is visible to any reader before `commit` resolves. End with `commit` or `abort`. */
+export interface BlobWriter {
+  /** Appends in order; resolves when the store has taken the bytes (back-pressure). The caller may reuse `chunk` then. */
+  append(chunk: Uint8Array): Promise<void>;
+  /**
+   * Makes exactly the appended bytes visible under the digest, durably and atomically. The caller has verified them.
+   * If the blob exists already the new bytes are dropped and this succeeds.
+   */
+  commit(): Promise<void>;
+  /** Drops everything appended; idempotent; harmless after `commit`. */
+  abort(): Promise<void>;
+}
+
+export interface BlobStore {
+  /** `undefined`: not there. */
+  stat(digest: Digest): Promise<BlobStat | undefined>;
+  /** `undefined`: not there. The range must lie inside the blob, else CacheError `range-unsatisfiable`. */
+  open(digest: Digest, range?: ByteRange): Promise<BlobReader | undefined>;
+  begin(digest: Digest): Promise<BlobWriter>;
+  /** True if there was something to remove. */
+  remove(digest: Digest): Promise<boolean>;
+  /** Every committed blob, in no particular order. */
+  list(): AsyncIterable<StoredBlob>;
+
+  /**
+   * Where fills should spool so that a finished file becomes the blob by a rename; absent for stores without a local
+   * filesystem. Together with `adoptFile`.
+   */
+  readonly spoolDirectory?: string;
+  /**
+   * Moves a complete, verified file of `spoolDirectory` into place, durably and atomically (fsync of file and
+   * directory). If the blob exists already the file is removed and this succeeds.
+   */
+  adoptFile?(digest: Digest, path: string): Promise<void>;
+
+  /** Small named objects (at most 4 MiB). Keys are `/`-separated relative paths; a key that escapes the root throws. */
+  readObject(key: string): Promise<Uint8Array | undefined>;
+  /** Atomic and durable; replaces. */
+  writeObject(key: string, bytes: Uint8Array): Promise<void>;
+  removeObject(key: string): Promise<boolean>;
+  /** Keys that begin with `prefix` (which ends with `/`), in no particular order. */
+  listObjects(prefix: string): AsyncIterable<string>;
+
+  /** Rejects with `store-unavailable` if the store cannot be written and read now; used by health checks. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,10 @@
+// Announcements wake those who wait for a record to change. They may be lost or doubled: nothing depends on them.
+
+export interface Announcements {
+  publish(topic: string): Promise<void>;
+  /**
+   * Calls `listener` after each message on `topic` and after every reconnect. Resolves once the subscription stands;
+   * the returned function ends it.
+   */
+  subscribe(topic: string, listener: () => void): Promise<() => void>;
+}

@@ -1,0 +1,30 @@
+// Blob records: what is in the store, and when it was last wanted. Manifests are blobs here too.
+import type { Digest } from '@cistern/oci';
+
+export interface BlobRecord {
+  readonly schema: 1;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly state: 'present' | 'evicting' | 'deleting';
+  /** False for an adopted object that nobody has hashed yet: its first full read verifies it. */
+  readonly verified: boolean;
+  readonly storedAtMs: number;
+  readonly lastPulledAtMs: number;
+}
+
+export interface BlobTotals {
+  readonly blobs: number;
+  readonly bytes: number;
+}
+
+export interface BlobIndex {
+  get(digest: Digest): Promise<BlobRecord | undefined>;
+  put(record: BlobRecord): Promise<void>;
+  /** Sets `verified`; a no-op without a record. */
+  markVerified(digest: Digest): Promise<void>;
+  /** Moves `lastPulledAtMs` forward and turns `evicting` back into `present`; a no-op without a record. */
+  touch(digest: Digest, atMs: number): Promise<void>;
+  remove(digest: Digest): Promise<boolean>;
+  totals(): Promise<BlobTotals>;
+}

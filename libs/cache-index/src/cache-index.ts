@@ -1,0 +1,20 @@
+// The index: tags, manifests, blobs, links and fills in flight. It can be rebuilt from the store. Every method rejects
+// with CacheError `index-unavailable` when the index cannot answer; "not found" is a value.
+import type { Announcements } from './announcements.ts';
+import type { BlobIndex } from './blobs.ts';
+import type { FillIndex } from './fills.ts';
+import type { LinkIndex } from './links.ts';
+import type { ManifestIndex } from './manifests.ts';
+import type { TagIndex } from './tags.ts';
+
+export interface CacheIndex {
+  readonly tags: TagIndex;
+  readonly manifests: ManifestIndex;
+  readonly blobs: BlobIndex;
+  readonly links: LinkIndex;
+  readonly fills: FillIndex;
+  readonly announcements: Announcements;
+  /** Rejects with `index-unavailable` if the index cannot answer now; used by health checks. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,58 @@
+// Fill records: who is fetching which digest now. The record is the truth, announcements are only wake-ups. A claim is
+// a lease by compare-and-set; times are the index's own.
+import type { CacheErrorKind } from '@cistern/errors';
+import type { Digest } from '@cistern/oci';
+import type { BlobRecord } from './blobs.ts';
+import type { RepositoryKey } from './links.ts';
+
+export type FillClass = 'interactive' | 'background';
+
+export interface FillRecord {
+  readonly schema: 1;
+  readonly digest: Digest;
+  readonly fillId: string;
+  /** Random, compared for equality. */
+  readonly owner: string;
+  /** Grows by one with every take-over; the first is 1. */
+  readonly generation: number;
+  /** Where followers read, for example `http://worker-1:5002`; empty in a single process. */
+  readonly address: string;
+  readonly state: 'starting' | 'running' | 'done' | 'failed';
+  readonly class: FillClass;
+  readonly source: RepositoryKey;
+  /** Bytes of the whole blob; known from `running` on. */
+  readonly size?: number | undefined;
+  /** With `failed`: what went wrong, as far as it concerns the bytes. */
+  readonly failure?: {
+    readonly kind: CacheErrorKind;
+    readonly message: string;
+    readonly retryAfterMs?: number | undefined;
+  };
+  readonly expiresAtMs: number;
+}
+
+export interface FillClaim {
+  readonly digest: Digest;
+  readonly fillId: string;
+  readonly owner: string;
+  readonly address: string;
+  readonly class: FillClass;
+  readonly source: RepositoryKey;
+  /** Take over only from this generation or an older one; 0: only where nothing live is recorded. */
+  readonly replaces: number;
+  readonly leaseMs: number;
+}
+
+export interface FillIndex {
+  read(digest: Digest): Promise<FillRecord | undefined>;
+  /** Takes the lease if the record is absent, expired, ended or of a generation `<= replaces`; else `undefined`. */
+  claim(claim: FillClaim): Promise<FillRecord | undefined>;
+  /** `starting` → `running`; false if the owner is not `owner` any more. */
+  running(digest: Digest, owner: string, size: number): Promise<boolean>;
+  /** Prolongs the lease. `recreated`: the record was gone and has been put back. `lost`: it has another owner. */
+  heartbeat(record: FillRecord, leaseMs: number): Promise<'kept' | 'recreated' | 'lost'>;
+  /** Writes `done` and the blob record in one step; false if the owner is not `owner` any more. */
+  done(digest: Digest, owner: string, blob: BlobRecord): Promise<boolean>;
+  /** Writes `failed`; kept for `keepMs`. False if the owner is not `owner` any more. */
+  failed(digest: Digest, owner: string, failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<boolean>;
+}

@@ -1,0 +1,26 @@
+// Links: which repository of which upstream holds which digest. Bytes are shared by digest, access is not.
+import type { Digest, RepositoryName } from '@cistern/oci';
+
+export interface RepositoryKey {
+  readonly upstream: string;
+  readonly repository: RepositoryName;
+}
+
+export interface Link extends RepositoryKey {
+  readonly digest: Digest;
+  readonly kind: 'manifest' | 'blob';
+  /** From the manifest that names the digest, or from a HEAD upstream; `undefined` where neither said. */
+  readonly size?: number | undefined;
+  readonly mediaType?: string | undefined;
+}
+
+export interface LinkIndex {
+  get(key: RepositoryKey, digest: Digest): Promise<Link | undefined>;
+  /** Adds or replaces; all links are of one repository (one hash slot in a cluster). */
+  put(key: RepositoryKey, links: readonly Link[]): Promise<void>;
+  remove(key: RepositoryKey, digest: Digest): Promise<boolean>;
+  /** Which of `upstreams` hold the digest in a repository of this very name. */
+  holders(upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link[]>;
+  /** Repositories that hold anything, in byte order of `<upstream>/<repository>`, which `after` is compared with. */
+  repositories(page: { readonly after?: string | undefined; readonly limit: number }): Promise<RepositoryKey[]>;
+}

@@ -1,0 +1,48 @@
+// Tag records: which digest a tag named when an upstream was last asked. The freshness policy decides what one is worth.
+import type { Digest, RepositoryName, Tag } from '@cistern/oci';
+
+export interface TagKey {
+  /** The upstream's name in the configured table, for example `docker.io`. */
+  readonly upstream: string;
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
+}
+
+export interface TagRecord extends TagKey {
+  readonly schema: 1;
+  readonly digest: Digest;
+  /** Media type of the manifest, as upstream sent it. */
+  readonly mediaType: string;
+  /** Bytes of the manifest. */
+  readonly size: number;
+  /** Grows by one with every change of `digest`; the first is 1. */
+  readonly sequence: number;
+  /** When the tag was first seen here, when `digest` last changed, and when an upstream last confirmed it. */
+  readonly firstSeenAtMs: number;
+  readonly changedAtMs: number;
+  readonly checkedAtMs: number;
+  /** 0 until the first pull. */
+  readonly lastPulledAtMs: number;
+  readonly pulls: number;
+  /** Of the last try to revalidate: when, and why it failed (`undefined`: it did not). */
+  readonly lastTriedAtMs: number;
+  readonly lastFailure?: string | undefined;
+  /** `adopted`: read from another cache's files, never confirmed by an upstream (`checkedAtMs` is then 0). */
+  readonly origin: 'upstream' | 'adopted';
+}
+
+export interface Page {
+  /** Only names after this one, in byte order. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+export interface TagIndex {
+  get(key: TagKey): Promise<TagRecord | undefined>;
+  put(record: TagRecord): Promise<void>;
+  remove(key: TagKey): Promise<boolean>;
+  /** Adds one to `pulls` and moves `lastPulledAtMs` forward; a no-op without a record. */
+  recordPull(key: TagKey, atMs: number): Promise<void>;
+  /** Tags of one repository, in byte order of the tag. */
+  list(upstream: string, repository: RepositoryName, page: Page): Promise<TagRecord[]>;
+}

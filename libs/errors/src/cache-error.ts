@@ -1,0 +1,58 @@
+// The one error that Cistern's libraries throw on purpose. It holds no HTTP: the frontend's error table decides what a
+// client sees for each kind.
+
+export const cacheErrorKinds = [
+  'name-invalid',
+  'digest-invalid',
+  'reference-invalid',
+  'manifest-unknown',
+  'blob-unknown',
+  'name-unknown',
+  'unauthenticated',
+  'denied',
+  'unsupported',
+  'range-unsatisfiable',
+  'client-rate-limited',
+  'upstream-rate-limited',
+  'upstream-refused-us',
+  'upstream-unreachable',
+  'upstream-timeout',
+  'content-mismatch',
+  'loop-detected',
+  'store-unavailable',
+  'index-unavailable',
+  'overloaded',
+] as const;
+
+export type CacheErrorKind = (typeof cacheErrorKinds)[number];
+
+export interface CacheErrorOptions {
+  /** Structured facts for the error body and the log. Never a secret. */
+  readonly detail?: unknown;
+  /** Whether the same call may succeed a moment later. */
+  readonly retryable?: boolean;
+  /** How long the caller should wait before it tries again, in milliseconds. */
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+}
+
+/** A failure with a name. `message` is a whole sentence that a user can act on and may be shown to clients. */
+export class CacheError extends Error {
+  override readonly name = 'CacheError';
+  readonly kind: CacheErrorKind;
+  readonly detail: unknown;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(kind: CacheErrorKind, message: string, options: CacheErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.kind = kind;
+    this.detail = options.detail;
+    this.retryable = options.retryable ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+export function isCacheError(error: unknown, ...kinds: CacheErrorKind[]): error is CacheError {
+  return error instanceof CacheError && (kinds.length === 0 || kinds.includes(error.kind));
+}

@@ -1,0 +1,55 @@
+// Every job by name: what it is given and what it gives back. Payloads and results are JSON. A caller's credentials are
+// never part of a job.
+import type { Digest, RepositoryName, Tag } from '@cistern/oci';
+
+export interface RepositoryJob {
+  readonly upstream: string;
+  readonly repository: RepositoryName;
+}
+
+export interface JobCatalogue {
+  /** Fetches a whole blob. Ends when the fill has ended; askers read the fill's record, not this result. */
+  'fetch-blob': { payload: RepositoryJob & FetchBlobJob; result: null };
+  /** Fetches, verifies and stores a manifest by digest, with its links. */
+  'fetch-manifest': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
+  /** Asks upstream whether the repository holds the blob and records the link. */
+  'stat-blob': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
+  /**
+   * Brings the tag record up to date. `head`: by HEAD alone, which costs no pull. `get`: by one GET that brings the
+   * manifest too, for a tag that nobody here has seen.
+   */
+  'revalidate-tag': { payload: RepositoryJob & { readonly tag: Tag; readonly by: 'head' | 'get' }; result: null };
+  'fetch-tags': { payload: RepositoryJob & { readonly n?: number; readonly last?: string }; result: TagsPage };
+  'fetch-referrers': {
+    payload: RepositoryJob & { readonly digest: Digest; readonly artifactType?: string };
+    result: ReferrersPage;
+  };
+}
+
+export interface FetchBlobJob {
+  readonly digest: Digest;
+  /** Take over a fill of this generation or older; 0: start one only where none lives. */
+  readonly replaces: number;
+  /** The first byte an asker waits for, and one past the last: lets the fill bring a small range before the rest. */
+  readonly from: number;
+  readonly toExclusive?: number;
+}
+
+export interface TagsPage {
+  readonly tags: readonly string[];
+  /** The `last` of the next page, if upstream has one. */
+  readonly next?: { readonly last: string; readonly n?: number };
+}
+
+export interface ReferrersPage {
+  /** The OCI index, exactly as upstream sent it, in base64. */
+  readonly bytesBase64: string;
+  /** Upstream's `OCI-Filters-Applied`. */
+  readonly filtersApplied?: string;
+  /** The query of upstream's `Link: rel="next"`, if it has one. */
+  readonly nextQuery?: string;
+}
+
+export type JobName = keyof JobCatalogue;
+export type JobPayload<N extends JobName> = JobCatalogue[N]['payload'];
+export type JobResult<N extends JobName> = JobCatalogue[N]['result'];

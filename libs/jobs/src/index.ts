@@ -1,0 +1,11 @@
+export type {
+  FetchBlobJob,
+  JobCatalogue,
+  JobName,
+  JobPayload,
+  JobResult,
+  ReferrersPage,
+  RepositoryJob,
+  TagsPage,
+} from './catalogue.ts';
+export type { JobClass, JobContext, JobHandler, JobHandlers, JobOptions, JobQueue, JobWorkers } from './job-queue.ts';

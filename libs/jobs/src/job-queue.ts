@@ -1,0 +1,39 @@
+// The job queue: frontends ask, workers do. Jobs with the same `dedupKey` that wait or run are one job.
+import type { JobName, JobPayload, JobResult } from './catalogue.ts';
+
+export type JobClass = 'interactive' | 'background';
+
+export interface JobOptions {
+  readonly dedupKey: string;
+  /** Interactive and background jobs have separate slots: neither waits for the other. */
+  readonly class: JobClass;
+}
+
+export interface JobQueue {
+  /** Resolves once the job is taken on (or joined), not when it is done. Rejects with `overloaded` when it cannot be. */
+  add<N extends JobName>(name: N, payload: JobPayload<N>, options: JobOptions): Promise<void>;
+  /**
+   * Adds and waits for the result. Rejects with the handler's CacheError. `signal` ends this wait, not the job. Never
+   * waits longer than `timeoutMs`: then `overloaded`.
+   */
+  run<N extends JobName>(
+    name: N,
+    payload: JobPayload<N>,
+    options: JobOptions & { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<JobResult<N>>;
+}
+
+/** What a handler gets besides its payload. */
+export interface JobContext {
+  readonly class: JobClass;
+  /** Aborted when the worker closes without waiting any longer. */
+  readonly signal: AbortSignal;
+}
+
+export type JobHandler<N extends JobName> = (payload: JobPayload<N>, context: JobContext) => Promise<JobResult<N>>;
+export type JobHandlers = { readonly [N in JobName]: JobHandler<N> };
+
+export interface JobWorkers {
+  /** Takes no new jobs; resolves when the running ones have ended or, after `graceMs`, have been aborted. */
+  close(graceMs: number): Promise<void>;
+}

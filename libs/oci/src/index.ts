@@ -1,0 +1,11 @@
+export type { ByteRange } from './byte-range.ts';
+export type { Descriptor, Platform } from './descriptor.ts';
+export { createDigestHash, digestAlgorithm, digestHex, digestOf, isDigest, parseDigest } from './digest.ts';
+export type { Digest, DigestAlgorithm } from './digest.ts';
+export { ociErrorCodes } from './error-codes.ts';
+export type { OciErrorCode } from './error-codes.ts';
+export { parseReference, parseTag } from './reference.ts';
+export type { Reference, Tag } from './reference.ts';
+export { parseRepositoryName } from './repository-name.ts';
+export type { RepositoryName } from './repository-name.ts';
+export { OciSyntaxError } from './syntax-error.ts';

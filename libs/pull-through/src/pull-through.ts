@@ -1,0 +1,75 @@
+// What a frontend asks of the cache. Every method rejects with a CacheError whose kind says what a client should hear.
+import type { RepositoryKey } from '@cistern/cache-index';
+import type { ByteRange, Digest, Reference } from '@cistern/oci';
+import type { ReferrersPage, TagsPage } from '@cistern/jobs';
+
+/** What happened, as the `X-Cache` header and the log say it. */
+export type CacheResult = 'HIT' | 'STALE' | 'REVALIDATED' | 'JOINED' | 'MISS';
+
+export interface ManifestRequest extends RepositoryKey {
+  readonly reference: Reference;
+  /** The client's `Cache-Control: no-cache`, where it may ask for that. */
+  readonly forceRevalidation?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface ManifestFacts {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly cache: CacheResult;
+  /** Since an upstream last confirmed the tag; `undefined` when asked by digest. */
+  readonly ageMs?: number | undefined;
+}
+
+export interface OpenedManifest extends ManifestFacts {
+  /** Exactly as upstream sent it. Shared: do not write to it. */
+  readonly bytes: Buffer;
+}
+
+export interface BlobRequest extends RepositoryKey {
+  readonly digest: Digest;
+  /** `stat` reads nothing; `whole` reads from 0 to the end; `ranges` calls `read` with ranges once the size is known. */
+  readonly intent: 'stat' | 'whole' | 'ranges';
+  readonly signal?: AbortSignal;
+}
+
+export interface OpenedBlob {
+  readonly digest: Digest;
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  readonly cache: CacheResult;
+  /**
+   * Opens the bytes of `range` (default: all). May be called again, one stream after another. Resolves when bytes are
+   * certain to come, so that errors known before the first byte reject here.
+   */
+  read(range?: ByteRange): Promise<BlobStream>;
+}
+
+/** The opener closes it, at the end too. */
+export interface BlobStream {
+  readonly cache: CacheResult;
+  /**
+   * The next bytes, or `undefined` after the last. The chunk is shared and valid until the next call of `next` or
+   * `close`: write it out whole before. Rejects if the promised bytes cannot be had or fail verification: then destroy
+   * the client's socket.
+   */
+  next(): Promise<Uint8Array | undefined>;
+  close(): void;
+}
+
+export interface PullThrough {
+  /** For HEAD: never reads or fetches the manifest's bytes where a HEAD upstream is enough. */
+  statManifest(request: ManifestRequest): Promise<ManifestFacts>;
+  openManifest(request: ManifestRequest): Promise<OpenedManifest>;
+  openBlob(request: BlobRequest): Promise<OpenedBlob>;
+  listTags(
+    request: RepositoryKey & { readonly n?: number; readonly last?: string; readonly signal?: AbortSignal },
+  ): Promise<TagsPage>;
+  listReferrers(
+    request: RepositoryKey & { readonly digest: Digest; readonly artifactType?: string; readonly signal?: AbortSignal },
+  ): Promise<ReferrersPage>;
+  /** Repositories of which something is cached, as `<upstream>/<repository>`, in byte order. */
+  listRepositories(page: { readonly after?: string; readonly limit: number }): Promise<readonly string[]>;
+}

@@ -1,0 +1,89 @@
+// One upstream registry as its callers see it. Only workers hold one. Every method rejects with a CacheError:
+// `manifest-unknown` `blob-unknown` `name-unknown` (404, and 401 with a valid token), `denied` (403 with a valid token),
+// `upstream-rate-limited` (429), `upstream-refused-us` (our credentials), `upstream-unreachable` (connection, TLS, 5xx),
+// `upstream-timeout`, `content-mismatch` (an answer that contradicts itself). All calls end by `signal` or their own
+// deadlines.
+import type { Digest, Reference, RepositoryName } from '@cistern/oci';
+
+/** What upstream's own headers say of the budget; absent where it sends none. */
+export interface RateLimit {
+  readonly limit?: number;
+  readonly remaining?: number;
+  readonly windowSeconds?: number;
+  /** Docker Hub's `docker-ratelimit-source`. */
+  readonly source?: string;
+}
+
+export interface UpstreamManifestHead {
+  /** From `Docker-Content-Digest`; `undefined` where upstream sends none: then only a GET tells. */
+  readonly digest: Digest | undefined;
+  readonly mediaType: string;
+  readonly size: number | undefined;
+  readonly rateLimit?: RateLimit;
+}
+
+export interface UpstreamManifest {
+  /** Exactly as sent, at most 4 MiB. Not yet verified against anything. */
+  readonly bytes: Buffer;
+  readonly digest: Digest | undefined;
+  readonly mediaType: string;
+  readonly rateLimit?: RateLimit;
+}
+
+export interface UpstreamBlobBody {
+  /** First byte of `body` within the blob. */
+  readonly start: number;
+  /** Bytes of the whole blob; `undefined` where upstream does not say. */
+  readonly totalSize: number | undefined;
+  /**
+   * The bytes from `start` on, once. A break is resumed inside (Range + If-Match) as long as that is safe; otherwise the
+   * iteration throws. It never ends early without throwing when the length is known. Ending the iteration early or
+   * `close` destroys the connection's body.
+   */
+  readonly body: AsyncIterable<Buffer>;
+  close(): void;
+}
+
+export interface BlobRequestOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * First byte wanted (default 0) and one past the last (default: the end). With either, upstream must answer 206 with a
+   * matching Content-Range, else `unsupported`: the caller then falls back to the whole.
+   */
+  readonly from?: number;
+  readonly toExclusive?: number;
+}
+
+export interface UpstreamTagsPage {
+  readonly tags: readonly string[];
+  readonly next?: { readonly last: string; readonly n?: number };
+}
+
+export interface UpstreamReferrersPage {
+  readonly bytes: Buffer;
+  readonly filtersApplied?: string;
+  readonly nextQuery?: string;
+}
+
+export interface Upstream {
+  readonly name: string;
+  /** Never turned into a GET when it fails. */
+  headManifest(repository: RepositoryName, reference: Reference, signal?: AbortSignal): Promise<UpstreamManifestHead>;
+  getManifest(repository: RepositoryName, reference: Reference, signal?: AbortSignal): Promise<UpstreamManifest>;
+  /** Bytes, or `undefined` where upstream does not say. */
+  headBlob(repository: RepositoryName, digest: Digest, signal?: AbortSignal): Promise<number | undefined>;
+  getBlob(repository: RepositoryName, digest: Digest, options?: BlobRequestOptions): Promise<UpstreamBlobBody>;
+  listTags(
+    repository: RepositoryName,
+    page: { readonly n?: number | undefined; readonly last?: string | undefined },
+    signal?: AbortSignal,
+  ): Promise<UpstreamTagsPage>;
+  /** Upstream's 404 is `manifest-unknown`: clients then look for the `sha256-<hex>` tag. */
+  listReferrers(
+    repository: RepositoryName,
+    digest: Digest,
+    options: { readonly artifactType?: string | undefined },
+    signal?: AbortSignal,
+  ): Promise<UpstreamReferrersPage>;
+  close(): Promise<void>;
+}
