@@ -1,0 +1,74 @@
+// `npm test` and `npm run test:long`: installs what is missing, checks the sources, then runs all tests in one
+// `node --test` of the pinned Node. Started by whatever Node is at hand, so it imports nothing but `node:`.
+//   npm test                       checks, then the short suites
+//   npm run test:long              checks, then the clients' full matrix and the herds
+//   npm test -- libs/oci           only the test files below a path (or one file); no checks
+//   npm test -- --test-name-pattern=range    options go to `node --test`
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { install } from '../services/cli/launch/install.mjs';
+import { findNode, runNode } from '../services/cli/launch/pinned-node.mjs';
+
+const root = resolve(fileURLToPath(import.meta.url), '../..');
+
+const shortSuites = [
+  'libs',
+  'services',
+  'test/fake-upstream',
+  'test/services',
+  'test/end-to-end',
+  'test/clients/smoke',
+];
+const longSuites = ['test/clients', 'test/herds'];
+
+const args = process.argv.slice(2);
+const long = args.includes('--long');
+const nodeOptions = args.filter((arg) => arg.startsWith('-') && arg !== '--long');
+const selection = args.filter((arg) => !arg.startsWith('-'));
+
+const environment = { ...process.env };
+// Set when this very script is started by a test: the tests below are not that test's.
+delete environment.NODE_TEST_CONTEXT;
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+
+async function main() {
+  install(root, { dev: true });
+  const node = findNode(root);
+  if (selection.length === 0) {
+    const check = spawnSync('npm', ['run', '--silent', 'check'], { cwd: root, env: environment, stdio: 'inherit' });
+    if (check.error !== undefined) throw check.error;
+    if (check.status !== 0) return check.status ?? 1;
+  }
+  const files = (selection.length > 0 ? selection : long ? longSuites : shortSuites).flatMap(testFilesOf);
+  if (files.length === 0) throw new Error(`no test file (*.test.ts) below ${selection.join(', ') || 'any suite'}`);
+  const options = [
+    '--test',
+    '--test-reporter=spec',
+    // The long suites measure and start daemons: one file at a time keeps their figures and deadlines honest.
+    `--test-concurrency=${long ? 1 : Math.max(2, availableParallelism())}`,
+    `--test-timeout=${(long ? 30 : 5) * 60_000}`,
+    ...nodeOptions,
+  ];
+  return runNode(node, [...options, ...new Set(files)], { cwd: root, env: environment });
+}
+
+/** The test files at or below a path relative to the root; none if there is no such path. */
+function testFilesOf(path) {
+  const full = resolve(root, path);
+  if (!existsSync(full)) return [];
+  if (full.endsWith('.test.ts')) return [relative(root, full)];
+  return readdirSync(full, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+    .filter((file) => !file.split(sep).includes('node_modules'))
+    .sort();
+}
