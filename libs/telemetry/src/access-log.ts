@@ -1,0 +1,81 @@
+// One line per request in the combined log format, byte for byte as registry:2 prints it (gorilla/handlers,
+// `CombinedLoggingHandler`), so that whatever reads a registry's access log reads ours.
+import { redactUrl } from './redact.ts';
+import type { RequestFacts } from './request-facts.ts';
+
+export type AccessLogFacts = Pick<
+  RequestFacts,
+  'clientIp' | 'user' | 'startedAtMs' | 'method' | 'url' | 'protocol' | 'status' | 'bytesSent' | 'referer' | 'userAgent'
+>;
+
+/** Without the line break. The time is the request's start in the local zone; secrets in URLs are hidden. */
+export function formatAccessLogLine(facts: AccessLogFacts): string {
+  const request = `${facts.method} ${quoteLikeGo(redactUrl(facts.url))} ${facts.protocol}`;
+  const referer = quoteLikeGo(redactUrl(facts.referer ?? ''));
+  const userAgent = quoteLikeGo(facts.userAgent ?? '');
+  const who = `${facts.clientIp || '-'} - ${facts.user === undefined ? '-' : quoteLikeGo(facts.user)}`;
+  return `${who} [${formatTime(facts.startedAtMs)}] "${request}" ${facts.status} ${facts.bytesSent} "${referer}" "${userAgent}"`;
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const pad = (value: number): string => String(value).padStart(2, '0');
+
+/** `02/Jan/2006:15:04:05 -0700`. */
+function formatTime(atMs: number): string {
+  const at = new Date(atMs);
+  const offset = -at.getTimezoneOffset();
+  const zone = `${offset < 0 ? '-' : '+'}${pad(Math.trunc(Math.abs(offset) / 60))}${pad(Math.abs(offset) % 60)}`;
+  const time = `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
+  return `${pad(at.getDate())}/${months[at.getMonth()]}/${at.getFullYear()}:${time} ${zone}`;
+}
+
+const plainAscii = /^[ !#-[\]-~]*$/;
+const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
+const shortEscapes: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+};
+
+/** gorilla's `appendQuoted`: as Go's `strconv.Quote`, without the quotes around it. */
+function quoteLikeGo(value: string): string {
+  if (plainAscii.test(value)) return value;
+  let quoted = '';
+  for (const rune of decodeBytes(value)) quoted += rune.length === 4 && rune.startsWith('\\x') ? rune : quoteRune(rune);
+  return quoted;
+}
+
+function quoteRune(rune: string): string {
+  const short = shortEscapes[rune];
+  if (short !== undefined) return short;
+  if (printable.test(rune)) return rune;
+  const code = rune.codePointAt(0) ?? 0;
+  if (code < 0x20) return `\\x${code.toString(16).padStart(2, '0')}`;
+  return code < 0x10000 ? `\\u${code.toString(16).padStart(4, '0')}` : `\\U${code.toString(16).padStart(8, '0')}`;
+}
+
+/**
+ * Node hands header bytes over as latin1, Go reads them as UTF-8. Yields the characters, and `\xhh` for each byte that
+ * is not part of one.
+ */
+function* decodeBytes(value: string): Generator<string> {
+  const bytes = Buffer.from(value, 'latin1');
+  for (let at = 0; at < bytes.length;) {
+    const lead = bytes[at] ?? 0;
+    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    const rune = bytes.toString('utf8', at, at + length);
+    if (Buffer.byteLength(rune) === length && !rune.includes('\ufffd')) {
+      yield rune;
+      at += length;
+    } else {
+      yield `\\x${lead.toString(16).padStart(2, '0')}`;
+      at += 1;
+    }
+  }
+}

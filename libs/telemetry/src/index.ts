@@ -1,0 +1,15 @@
+export { formatAccessLogLine } from './access-log.ts';
+export type { AccessLogFacts } from './access-log.ts';
+export { createLogger } from './logger.ts';
+export type { Logger, LoggerOptions, LogLevel } from './logger.ts';
+export { createMetrics } from './metrics/create-metrics.ts';
+export type { Metrics, MetricsOptions } from './metrics/create-metrics.ts';
+export type { FillMetrics } from './metrics/fill-metrics.ts';
+export type { ResultLabel, StatusLabel, UpstreamOperation, UpstreamOutcome } from './metrics/label-values.ts';
+export { observeRequest } from './metrics/observe-request.ts';
+export type { RequestMetrics } from './metrics/request-metrics.ts';
+export type { StoreMetrics } from './metrics/store-metrics.ts';
+export type { UpstreamMetrics } from './metrics/upstream-metrics.ts';
+export { redactText, redactUrl } from './redact.ts';
+export { createRequestFacts } from './request-facts.ts';
+export type { RequestCacheResult, RequestFacts, RequestOperation } from './request-facts.ts';

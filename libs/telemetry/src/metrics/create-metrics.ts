@@ -1,0 +1,37 @@
+// All metrics of one process on a registry of its own, never the global one: two servers in one process do not meet.
+import { collectDefaultMetrics, Registry, type Gauge } from 'prom-client';
+import { createBuildInfo } from './build-info.ts';
+import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
+import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts';
+import { createStoreMetrics, type StoreMetrics } from './store-metrics.ts';
+import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.ts';
+
+export interface Metrics extends RequestMetrics, UpstreamMetrics, FillMetrics, StoreMetrics {
+  readonly registry: Registry;
+  readonly buildInfo: Gauge<'version' | 'node'>;
+}
+
+export interface MetricsOptions {
+  /** Names of the configured upstreams, so that their series start at zero. */
+  readonly upstreams?: readonly string[];
+  readonly version?: string;
+  /** CPU, memory, event loop and garbage collection of this process, under their customary names. Default false. */
+  readonly processMetrics?: boolean;
+}
+
+export function createMetrics({
+  upstreams = [],
+  version = 'unknown',
+  processMetrics = false,
+}: MetricsOptions = {}): Metrics {
+  const registry = new Registry();
+  if (processMetrics) collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    ...createRequestMetrics(registry),
+    ...createUpstreamMetrics(registry, upstreams),
+    ...createFillMetrics(registry),
+    ...createStoreMetrics(registry),
+    buildInfo: createBuildInfo(registry, version),
+  };
+}

@@ -1,0 +1,45 @@
+// Values of labels whose set is known: every label set starts at zero, so that the first event is seen as an increase.
+import { cacheResults, requestOperations } from '../request-facts.ts';
+import type { RequestCacheResult, RequestOperation } from '../request-facts.ts';
+
+/** `NONE`: the cache had no part in the answer. */
+export type ResultLabel = RequestCacheResult | 'NONE';
+export type StatusLabel = '2xx' | '3xx' | '4xx' | '5xx' | 'aborted';
+export const statusLabels = ['2xx', '3xx', '4xx', '5xx', 'aborted'] as const satisfies readonly StatusLabel[];
+
+export const upstreamOperations = [
+  'head-manifest',
+  'get-manifest',
+  'head-blob',
+  'get-blob',
+  'list-tags',
+  'list-referrers',
+  'token',
+  'ping',
+] as const;
+export type UpstreamOperation = (typeof upstreamOperations)[number];
+
+export const upstreamOutcomes = [
+  'ok',
+  'not-found',
+  'denied',
+  'rate-limited',
+  'refused-us',
+  'unreachable',
+  'timeout',
+  'mismatch',
+  'aborted',
+] as const;
+export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
+
+export const fillClasses = ['interactive', 'background'] as const;
+export const fillResults = ['done', 'failed'] as const;
+
+/** Operations and the results they can have: the cache answers for manifests and blobs only. */
+export function* requestLabelSets(): Generator<{ operation: RequestOperation; result: ResultLabel }> {
+  for (const operation of requestOperations) {
+    yield { operation, result: 'NONE' };
+    if (operation === 'manifest' || operation === 'blob')
+      for (const result of cacheResults) yield { operation, result };
+  }
+}

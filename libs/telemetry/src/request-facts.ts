@@ -1,0 +1,67 @@
+// What is known of one client request. Handlers annotate it on the way; one place logs and measures it at the end.
+import type { CacheErrorKind } from '@cistern/errors';
+
+export const requestOperations = [
+  'ping',
+  'manifest',
+  'blob',
+  'tags',
+  'referrers',
+  'catalog',
+  'write',
+  'other',
+] as const;
+export type RequestOperation = (typeof requestOperations)[number];
+
+/** What happened in the cache, as the `X-Cache` header says it. */
+export const cacheResults = ['HIT', 'STALE', 'REVALIDATED', 'JOINED', 'MISS'] as const;
+export type RequestCacheResult = (typeof cacheResults)[number];
+
+export interface RequestFacts {
+  operation: RequestOperation;
+  method: string;
+  /** As the client sent it; secrets are hidden when it is written out. */
+  url: string;
+  /** For example `HTTP/1.1`. */
+  protocol: string;
+  requestId?: string | undefined;
+  clientIp: string;
+  user?: string | undefined;
+  referer?: string | undefined;
+  userAgent?: string | undefined;
+  /** Wall clock; the duration is measured apart from it. */
+  startedAtMs: number;
+  upstream?: string | undefined;
+  repository?: string | undefined;
+  /** Tag or digest. */
+  reference?: string | undefined;
+  cache?: RequestCacheResult | undefined;
+  /** `internal`: anything that was no CacheError. */
+  errorKind?: CacheErrorKind | 'internal' | undefined;
+  /** 0 until a status line was sent. */
+  status: number;
+  /** Of the body. */
+  bytesSent: number;
+  /** Until the first byte of the answer's body or, without one, its end. */
+  timeToFirstByteMs?: number | undefined;
+  /** Until the last byte was handed to the socket, or the request was aborted. */
+  durationMs?: number | undefined;
+  /** The connection ended before the answer did, whoever ended it. */
+  aborted: boolean;
+}
+
+/** A fresh record, with what is known already. */
+export function createRequestFacts(known: Partial<RequestFacts> = {}): RequestFacts {
+  return {
+    operation: 'other',
+    method: 'GET',
+    url: '/',
+    protocol: 'HTTP/1.1',
+    clientIp: '',
+    startedAtMs: Date.now(),
+    status: 0,
+    bytesSent: 0,
+    aborted: false,
+    ...known,
+  };
+}
