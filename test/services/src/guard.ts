@@ -1,0 +1,37 @@
+// Ends a process group when this process dies, however it dies: a shell of its own session waits on a pipe that only
+// this process holds. A handler for `exit` could not see a SIGKILL, and PR_SET_PDEATHSIG does not reach grandchildren.
+import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+
+export interface Guard {
+  /** The guard leaves without doing anything. Idempotent. */
+  dismiss(): void;
+}
+
+const script = `
+IFS= read -r dismissed && exit 0
+kill -s KILL -- "-$1"
+shift
+for attempt in 1 2 3 4 5; do
+  rm -rf -- "$@" && exit 0
+  sleep 0.2
+done`;
+
+/** Kills the group and removes `directories` once this process is gone. Does not keep this process alive. */
+export function guardProcessGroup(group: number, directories: readonly string[]): Guard {
+  const shell = spawn('/bin/sh', ['-c', script, 'guard', String(group), ...directories], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    cwd: '/',
+  });
+  shell.unref();
+  // A guard that somebody killed must not fail the test that it guards.
+  shell.on('error', () => {});
+  shell.stdin.on('error', () => {});
+  (shell.stdin as Socket).unref();
+  return {
+    dismiss: () => {
+      if (!shell.stdin.writableEnded) shell.stdin.end('dismissed\n');
+    },
+  };
+}

@@ -1,0 +1,46 @@
+// When a started process counts as ready.
+import { get } from 'node:http';
+import { connect } from 'node:net';
+
+/**
+ * `port`: something accepts at `host` (default 127.0.0.1). `http`: a GET of this URL answers `status` (default 200).
+ * `logLine`: a line of its output matches. `check`: a condition of the caller's own; a rejection means "not yet".
+ */
+export type Readiness =
+  | { readonly port: number; readonly host?: string }
+  | { readonly http: string; readonly status?: number }
+  | { readonly logLine: RegExp }
+  | { readonly check: () => Promise<boolean> };
+
+const probeTimeoutMs = 1000;
+
+export async function isReady(readiness: Readiness, outputLines: () => readonly string[]): Promise<boolean> {
+  if ('port' in readiness) return accepts(readiness.port, readiness.host ?? '127.0.0.1');
+  if ('http' in readiness) return answers(readiness.http, readiness.status ?? 200);
+  if ('logLine' in readiness) return outputLines().some((line) => readiness.logLine.test(line));
+  return readiness.check().catch(() => false);
+}
+
+function accepts(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host, timeout: probeTimeoutMs });
+    const settle = (accepted: boolean) => {
+      socket.destroy();
+      resolve(accepted);
+    };
+    socket.once('connect', () => settle(true));
+    socket.once('error', () => settle(false));
+    socket.once('timeout', () => settle(false));
+  });
+}
+
+function answers(url: string, status: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false, timeout: probeTimeoutMs }, (response) => {
+      response.resume();
+      resolve(response.statusCode === status);
+    });
+    request.once('error', () => resolve(false));
+    request.once('timeout', () => request.destroy(new Error('no answer in time')));
+  });
+}

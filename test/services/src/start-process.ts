@@ -1,0 +1,194 @@
+// A real server as a supervised child process: ready when the promise resolves, and gone when the test is, even if the
+// test process is killed.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Guard, guardProcessGroup } from './guard.ts';
+import { isReady, type Readiness } from './readiness.ts';
+
+export interface ProcessOptions {
+  readonly command: string;
+  readonly args?: readonly string[];
+  /** For messages; default: the command's base name. */
+  readonly name?: string;
+  /** Added to this process's environment; `undefined` removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** Where stdout and stderr are appended; default: a temporary file that is removed with the process. */
+  readonly outputFile?: string;
+  /** Default: ready as soon as it is spawned. */
+  readonly ready?: Readiness;
+  /** Default 30 s. */
+  readonly readyTimeoutMs?: number;
+  /** What `stop` sends, default SIGTERM. */
+  readonly stopSignal?: NodeJS.Signals;
+  /** How long `stop` waits before SIGKILL, default 10 s. */
+  readonly stopTimeoutMs?: number;
+  /** Directories that are removed after the process has been stopped, or when the test process dies. */
+  readonly removeAfter?: readonly string[];
+}
+
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface SupervisedProcess {
+  readonly pid: number;
+  readonly outputFile: string;
+  /** Everything it has printed so far. Readable until it has been stopped. */
+  outputLines(): string[];
+  isRunning(): boolean;
+  /** Sends a signal to the process itself, and waits for nothing. */
+  sendSignal(signal: NodeJS.Signals): void;
+  /** Resolves when the process has ended, for whatever reason. Whatever is left of its group is killed then. */
+  waitForExit(): Promise<ProcessExit>;
+  /** Asks the process to end, kills its whole group after `stopTimeoutMs`, removes `removeAfter`. Idempotent. */
+  stop(signal?: NodeJS.Signals): Promise<ProcessExit>;
+  /** SIGKILL to the whole group at once, otherwise as `stop`. */
+  kill(): Promise<ProcessExit>;
+}
+
+const pollMs = 20;
+
+/**
+ * Starts a process in a group of its own. Rejects, with the end of its output in the message, when it cannot be spawned,
+ * ends before it is ready, or is not ready in time; nothing is left behind then. The caller ends it with `stop`.
+ */
+export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
+  const name = options.name ?? basename(options.command);
+  const removeAfter = [...(options.removeAfter ?? [])];
+  let outputFile = options.outputFile;
+  if (outputFile === undefined) {
+    const directory = mkdtempSync(join(tmpdir(), `cistern-${name}-`));
+    removeAfter.push(directory);
+    outputFile = join(directory, 'output.log');
+  }
+  const child = spawnInGroup(options, outputFile);
+  const ended = new Promise<ProcessExit>((resolve, reject) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('error', (cause) => reject(new Error(`${name} could not be started: ${cause.message}`, { cause })));
+  });
+  const handle = supervise(child, { ...options, name, outputFile, removeAfter, ended });
+  try {
+    await untilReady(handle, ended, options);
+    return handle;
+  } catch (error) {
+    const tail = handle.outputLines().slice(-40);
+    await handle.kill().catch(() => {});
+    throw new Error(
+      `${error instanceof Error ? error.message : String(error)}\ncommand: ${[options.command, ...(options.args ?? [])].join(' ')}\n` +
+        (tail.length > 0 ? `its last output:\n${tail.map((line) => `  ${line}`).join('\n')}` : 'it printed nothing.'),
+      { cause: error },
+    );
+  }
+}
+
+function spawnInGroup(options: ProcessOptions, outputFile: string): ChildProcess {
+  mkdirSync(dirname(outputFile), { recursive: true });
+  const output = openSync(outputFile, 'a');
+  try {
+    const env: NodeJS.ProcessEnv = { ...process.env, ...options.env };
+    // Set by `node --test` for its own children: a server that is a Node process is not one of them.
+    delete env['NODE_TEST_CONTEXT'];
+    return spawn(options.command, [...(options.args ?? [])], {
+      env,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      stdio: ['ignore', output, output],
+      detached: true,
+    });
+  } finally {
+    closeSync(output);
+  }
+}
+
+interface Supervision extends ProcessOptions {
+  readonly name: string;
+  readonly outputFile: string;
+  readonly removeAfter: readonly string[];
+  readonly ended: Promise<ProcessExit>;
+}
+
+function supervise(child: ChildProcess, options: Supervision): SupervisedProcess {
+  const { pid = 0 } = child;
+  const guard: Guard | undefined = pid === 0 ? undefined : guardProcessGroup(pid, options.removeAfter);
+  // A test that forgets `stop` shall still end; the guard then ends this process.
+  child.unref();
+  const isRunning = () => pid !== 0 && child.exitCode === null && child.signalCode === null;
+  const killGroup = () => signalGroup(pid, 'SIGKILL');
+  const ended = options.ended.finally(killGroup);
+  ended.catch(() => {});
+
+  async function waitForExit(): Promise<ProcessExit> {
+    child.ref();
+    return await ended;
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<ProcessExit> {
+    try {
+      if (isRunning()) child.kill(signal);
+      const timer = setTimeout(killGroup, options.stopTimeoutMs ?? 10_000);
+      if (signal === 'SIGKILL') killGroup();
+      return await waitForExit().finally(() => clearTimeout(timer));
+    } finally {
+      for (const directory of options.removeAfter)
+        await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      guard?.dismiss();
+    }
+  }
+
+  return {
+    pid,
+    outputFile: options.outputFile,
+    outputLines: () => readLines(options.outputFile),
+    isRunning,
+    sendSignal: (signal) => void child.kill(signal),
+    waitForExit,
+    stop: (signal = options.stopSignal ?? 'SIGTERM') => end(signal),
+    kill: () => end('SIGKILL'),
+  };
+}
+
+async function untilReady(handle: SupervisedProcess, ended: Promise<ProcessExit>, options: ProcessOptions) {
+  const name = options.name ?? basename(options.command);
+  const timeoutMs = options.readyTimeoutMs ?? 30_000;
+  const polling = new AbortController();
+  const endedEarly = ended.then((exit): never => {
+    throw new Error(`${name} ended before it was ready (${exit.signal ?? `exit code ${exit.code}`}).`);
+  });
+  const tooLate = delay(timeoutMs, undefined, { signal: polling.signal }).then((): never => {
+    throw new Error(`${name} was not ready after ${timeoutMs} ms.`);
+  });
+  try {
+    await Promise.race([endedEarly, tooLate, pollUntilReady(handle, options.ready, polling.signal)]);
+  } finally {
+    polling.abort();
+    endedEarly.catch(() => {});
+    tooLate.catch(() => {});
+  }
+}
+
+async function pollUntilReady(handle: SupervisedProcess, ready: Readiness | undefined, signal: AbortSignal) {
+  // Without a process id the spawn has failed, and `ended` is about to say why.
+  const there = async () =>
+    handle.pid !== 0 && (ready === undefined || (await isReady(ready, () => handle.outputLines())));
+  while (!signal.aborted && !(await there())) await delay(pollMs);
+}
+
+function readLines(path: string): string[] {
+  const lines = readFileSync(path, 'utf8').split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  return lines;
+}
+
+function signalGroup(group: number, signal: NodeJS.Signals): void {
+  if (group === 0) return;
+  try {
+    process.kill(-group, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

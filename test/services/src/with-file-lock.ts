@@ -1,0 +1,26 @@
+// A lock between processes that vanishes with its holder: `flock` of util-linux, which every Debian has.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** Waits for the lock on `path`, runs `action` and lets go. */
+export async function withFileLock<T>(path: string, action: () => Promise<T>): Promise<T> {
+  const holder = spawn('flock', [path, 'sh', '-c', 'echo locked; read -r done'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const exited = once(holder, 'exit');
+  // `once` rejects on `error`; nobody awaits `exited` while the action runs.
+  exited.catch(() => {});
+  const locked = once(holder.stdout, 'data');
+  await Promise.race([
+    locked,
+    exited.then(() => {
+      throw new Error(`could not lock ${path}: flock ended without the lock`);
+    }),
+  ]);
+  try {
+    return await action();
+  } finally {
+    holder.stdin.end();
+    await exited;
+  }
+}
