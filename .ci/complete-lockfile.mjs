@@ -1,0 +1,42 @@
+// `npm run lock`: puts packages of other platforms back into package-lock.json. A registry mirror that carries only some
+// platforms makes npm leave the rest out, and then `npm ci` refuses the lockfile, here and everywhere else.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const systems = { windows: 'win32' };
+const processors = { 64: 'x64' };
+const file = resolve(fileURLToPath(import.meta.url), '../../package-lock.json');
+const lock = JSON.parse(readFileSync(file, 'utf8'));
+
+for (const [path, parent] of Object.entries(lock.packages)) {
+  if (!path.includes('node_modules/')) continue;
+  for (const [name, version] of Object.entries(parent.optionalDependencies ?? {})) {
+    const child = `node_modules/${name}`;
+    if (lock.packages[child] !== undefined || lock.packages[`${path}/${child}`] !== undefined) continue;
+    lock.packages[child] = platformEntry(name, version, parent);
+    process.stdout.write(`added ${name} ${version}\n`);
+  }
+}
+
+lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1)));
+writeFileSync(file, `${JSON.stringify(lock, undefined, 2)}\n`);
+
+// Names end in <system>-<processor>, some with the C library or calling convention behind: linux-arm64-musl.
+function platformEntry(name, version, parent) {
+  const found =
+    /(?:^|[/-])(aix|android|darwin|freebsd|linux|netbsd|openbsd|openharmony|sunos|win32|windows)-(\w+?)(?:-(\w+))?$/.exec(
+      name,
+    );
+  if (found === null || !/^\d+\.\d+\.\d+/.test(version))
+    throw new Error(`cannot tell the platform of ${name} ${version}`);
+  const [, system, processor, variant = ''] = found;
+  return {
+    version,
+    cpu: [processors[processor] ?? processor],
+    ...(parent.dev ? { dev: true } : {}),
+    ...(variant.startsWith('musl') ? { libc: ['musl'] } : variant.startsWith('gnu') ? { libc: ['glibc'] } : {}),
+    optional: true,
+    os: [systems[system] ?? system],
+  };
+}
