@@ -1,0 +1,16 @@
+// The contract of a blob store as tests: every adapter's test file runs this suite, the in-memory one included.
+import { test } from 'node:test';
+import type { OpenBlobStoreUnderTest } from './conformance/blob-store-under-test.ts';
+import { keepingCases } from './conformance/keeping-cases.ts';
+import { objectCases } from './conformance/object-cases.ts';
+import { readingCases } from './conformance/reading-cases.ts';
+import { writingCases } from './conformance/writing-cases.ts';
+
+export type { BlobStoreUnderTest, OpenBlobStoreUnderTest } from './conformance/blob-store-under-test.ts';
+
+/** Registers one `node:test` test for each case, each with a fresh store from `open`. */
+export function describeBlobStore(name: string, open: OpenBlobStoreUnderTest): void {
+  const cases = { ...writingCases, ...readingCases, ...keepingCases, ...objectCases };
+  for (const [behaviour, check] of Object.entries(cases))
+    void test(`${name}: ${behaviour}`, async (t) => check(await open(t)));
+}

@@ -1,0 +1,91 @@
+// Listing, removing, and what the store says when it cannot be used.
+import assert from 'node:assert/strict';
+import { putBytes } from '../put-bytes.ts';
+import type { BlobStoreCases } from './blob-store-under-test.ts';
+import { assertSameBytes, collect, readWhole, rejectsAsUnavailable, sampleBlob, storeSample } from './sample-blob.ts';
+
+export const keepingCases: BlobStoreCases = {
+  async 'list yields every committed blob once, with its size and age, and nothing else'({ store, reopen }) {
+    const before = Date.now();
+    const samples = [];
+    for (let size = 0; size < 25; size += 1) samples.push(await storeSample(store, size));
+    const unfinished = await store.begin(sampleBlob(10).digest);
+    await unfinished.append(Buffer.alloc(10));
+    await store.writeObject('cistern/state/pins.json', Buffer.from('{}'));
+    for (const view of [store, await reopen()]) {
+      const listed = await collect(view.list());
+      assert.deepEqual(
+        new Map(listed.map((blob) => [blob.digest, blob.size])),
+        new Map(samples.map((sample) => [sample.digest, sample.bytes.length])),
+      );
+      assert.equal(listed.length, samples.length);
+      // Servers and filesystems round, and their clocks are their own.
+      for (const { modifiedAtMs } of listed) assert.ok(Math.abs(modifiedAtMs - before) < 120_000, `${modifiedAtMs}`);
+    }
+    await unfinished.abort();
+  },
+
+  async 'a list that is left early can be started again'({ store }) {
+    for (let size = 1; size <= 5; size += 1) await storeSample(store, size);
+    for await (const blob of store.list()) {
+      assert.ok(blob.size > 0);
+      break;
+    }
+    assert.equal((await collect(store.list())).length, 5);
+  },
+
+  async 'blobs may be removed while they are listed'({ store }) {
+    for (let size = 1; size <= 10; size += 1) await storeSample(store, size);
+    for await (const blob of store.list()) await store.remove(blob.digest);
+    assert.deepEqual(await collect(store.list()), []);
+  },
+
+  async 'a removed blob is gone, and may come back'({ store, reopen }) {
+    const { digest, bytes } = await storeSample(store, 1000);
+    const other = await storeSample(store, 1001);
+    assert.equal(await store.remove(digest), true);
+    assert.equal(await store.remove(digest), false);
+    for (const view of [store, await reopen()]) {
+      assert.equal(await view.stat(digest), undefined);
+      assert.equal(await view.open(digest), undefined);
+      assert.deepEqual(
+        (await collect(view.list())).map((blob) => blob.digest),
+        [other.digest],
+      );
+    }
+    await putBytes(store, digest, bytes);
+    assertSameBytes(await readWhole(store, digest), bytes);
+  },
+
+  async 'removing and committing one digest at once leaves the blob whole or gone'({ store }) {
+    const { digest, bytes } = sampleBlob(1000);
+    for (let round = 0; round < 20; round += 1) {
+      await Promise.all([putBytes(store, digest, bytes), store.remove(digest), putBytes(store, digest, bytes)]);
+      if ((await store.stat(digest)) !== undefined) assertSameBytes(await readWhole(store, digest), bytes);
+    }
+  },
+
+  async 'check resolves while the store can be used, and leaves nothing behind'({ store }) {
+    await store.check();
+    await store.check();
+    assert.deepEqual(await collect(store.list()), []);
+    assert.deepEqual(await collect(store.listObjects('cistern/')), []);
+  },
+
+  async 'a store that cannot be used says store-unavailable, never "not there"'({ store, fail }) {
+    const { digest, bytes } = await storeSample(store, 1000);
+    await store.writeObject('cistern/state/a.json', Buffer.from('{}'));
+    await fail();
+    await rejectsAsUnavailable(async () => store.stat(digest));
+    await rejectsAsUnavailable(async () => store.open(digest));
+    await rejectsAsUnavailable(async () => putBytes(store, sampleBlob(10).digest, bytes));
+    await rejectsAsUnavailable(async () => store.remove(digest));
+    await rejectsAsUnavailable(async () => collect(store.list()));
+    await rejectsAsUnavailable(async () => store.readObject('cistern/state/a.json'));
+    await rejectsAsUnavailable(async () => store.readObject('cistern/state/missing.json'));
+    await rejectsAsUnavailable(async () => store.writeObject('cistern/state/a.json', bytes));
+    await rejectsAsUnavailable(async () => store.removeObject('cistern/state/a.json'));
+    await rejectsAsUnavailable(async () => collect(store.listObjects('cistern/state/')));
+    await rejectsAsUnavailable(async () => store.check());
+  },
+};

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseDigest, parseRepositoryName, parseTag } from '@cistern/oci';
+import {
+  blobKey,
+  linksObjectKey,
+  registryLayerLinkKey,
+  registryRevisionLinkKey,
+  registryTagLinkKey,
+  tagObjectKey,
+} from './key-layout.ts';
+import { parseObjectKey } from './object-key.ts';
+
+const hex = 'ab12'.padEnd(64, '0');
+const digest = parseDigest(`sha256:${hex}`);
+const repository = parseRepositoryName('library/nginx');
+const tag = parseTag('1.27-alpine');
+
+test('keys lie where distribution and our own layout put them', () => {
+  assert.equal(blobKey(digest), `docker/registry/v2/blobs/sha256/ab/${hex}/data`);
+  assert.equal(blobKey(parseDigest(`sha512:${hex}${hex}`)), `docker/registry/v2/blobs/sha512/ab/${hex}${hex}/data`);
+  assert.equal(
+    tagObjectKey({ upstream: 'localhost:5000', repository, tag }),
+    'cistern/tags/localhost:5000/library/nginx/_tags/1.27-alpine.json',
+  );
+  assert.equal(
+    linksObjectKey('docker.io', repository, digest),
+    `cistern/links/docker.io/library/nginx/sha256:${hex}.json`,
+  );
+  const manifests = 'docker/registry/v2/repositories/library/nginx/_manifests';
+  assert.equal(registryTagLinkKey(repository, tag), `${manifests}/tags/1.27-alpine/current/link`);
+  assert.equal(registryRevisionLinkKey(repository, digest), `${manifests}/revisions/sha256/${hex}/link`);
+  assert.equal(
+    registryLayerLinkKey(repository, digest),
+    `docker/registry/v2/repositories/library/nginx/_layers/sha256/${hex}/link`,
+  );
+});
+
+test('every key is a valid object key', () => {
+  for (const key of [
+    blobKey(digest),
+    tagObjectKey({ upstream: 'docker.io', repository, tag }),
+    linksObjectKey('docker.io', repository, digest),
+    registryTagLinkKey(repository, tag),
+    registryRevisionLinkKey(repository, digest),
+    registryLayerLinkKey(repository, digest),
+  ])
+    assert.ok(parseObjectKey(key).length > 3);
+});
+
+test('no tag object is a directory of another repository’s', () => {
+  const one = tagObjectKey({ upstream: 'u', repository: parseRepositoryName('a/b.json'), tag: parseTag('c') });
+  const two = tagObjectKey({ upstream: 'u', repository: parseRepositoryName('a'), tag: parseTag('b') });
+  assert.ok(!one.startsWith(`${two}/`));
+});
+
+test('an upstream name of more than one path component is refused', () => {
+  for (const upstream of ['', '.', '..', 'a/b', '../a', 'a\\b', 'a\u0000'])
+    for (const build of [
+      () => tagObjectKey({ upstream, repository, tag }),
+      () => linksObjectKey(upstream, repository, digest),
+    ])
+      assert.throws(build, TypeError, JSON.stringify(upstream));
+});

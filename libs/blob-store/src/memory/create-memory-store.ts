@@ -1,0 +1,118 @@
+// A blob store in memory, for tests and for trying things out.
+import { CacheError } from '@cistern/errors';
+import type { Digest } from '@cistern/oci';
+import type { BlobReader, BlobStore, BlobWriter } from '../blob-store.ts';
+import { checkRange, type Interval } from '../check-range.ts';
+import { checkObjectSize, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
+import { createMemoryContents, type MemoryContents } from './memory-contents.ts';
+
+export interface MemoryStoreOptions {
+  readonly contents?: MemoryContents;
+  readonly now?: () => number;
+}
+
+/** Two stores over the same `contents` see each other's blobs, as two nodes with one bucket do. */
+export function createMemoryStore(options: MemoryStoreOptions = {}): BlobStore {
+  const { contents = createMemoryContents(), now = Date.now } = options;
+  const { blobs, objects } = contents;
+
+  return {
+    async stat(digest) {
+      checkAvailable(contents);
+      const blob = blobs.get(digest);
+      return blob && { size: blob.bytes.byteLength };
+    },
+    async open(digest, range) {
+      checkAvailable(contents);
+      const blob = blobs.get(digest);
+      return blob && createReader(contents, blob.bytes, checkRange(digest, blob.bytes.byteLength, range));
+    },
+    async begin(digest) {
+      checkAvailable(contents);
+      return createWriter(contents, digest, now);
+    },
+    async remove(digest) {
+      checkAvailable(contents);
+      return blobs.delete(digest);
+    },
+    async *list() {
+      checkAvailable(contents);
+      for (const [digest, { bytes, modifiedAtMs }] of blobs) yield { digest, size: bytes.byteLength, modifiedAtMs };
+    },
+    async readObject(key) {
+      parseObjectKey(key);
+      checkAvailable(contents);
+      return objects.get(key)?.slice();
+    },
+    async writeObject(key, bytes) {
+      parseObjectKey(key);
+      checkObjectSize(key, bytes.byteLength);
+      checkAvailable(contents);
+      objects.set(key, Uint8Array.from(bytes));
+    },
+    async removeObject(key) {
+      parseObjectKey(key);
+      checkAvailable(contents);
+      return objects.delete(key);
+    },
+    async *listObjects(prefix) {
+      parseObjectPrefix(prefix);
+      checkAvailable(contents);
+      for (const key of objects.keys()) if (key.startsWith(prefix)) yield key;
+    },
+    async check() {
+      checkAvailable(contents);
+    },
+    async close() {},
+  };
+}
+
+function checkAvailable(contents: MemoryContents): void {
+  if (contents.failing)
+    throw new CacheError('store-unavailable', 'The memory store was told to fail.', { retryable: true });
+}
+
+function createReader(contents: MemoryContents, bytes: Uint8Array, { start, endExclusive }: Interval): BlobReader {
+  let position = start;
+  let closed = false;
+  return {
+    size: bytes.byteLength,
+    start,
+    endExclusive,
+    async read(into) {
+      if (into.byteLength === 0) throw new RangeError('the buffer to read into is empty');
+      await Promise.resolve();
+      if (closed) throw new Error('the blob reader is closed');
+      checkAvailable(contents);
+      const length = Math.min(into.byteLength, endExclusive - position);
+      into.set(bytes.subarray(position, position + length));
+      position += length;
+      return length;
+    },
+    async close() {
+      closed = true;
+    },
+  };
+}
+
+const writerHasEnded = 'the blob writer has ended';
+
+function createWriter(contents: MemoryContents, digest: Digest, now: () => number): BlobWriter {
+  let chunks: Uint8Array[] | undefined = [];
+  return {
+    async append(chunk) {
+      if (chunks === undefined) throw new Error(writerHasEnded);
+      checkAvailable(contents);
+      chunks.push(Uint8Array.from(chunk));
+    },
+    async commit() {
+      if (chunks === undefined) throw new Error(writerHasEnded);
+      checkAvailable(contents);
+      contents.blobs.set(digest, { bytes: Buffer.concat(chunks), modifiedAtMs: now() });
+      chunks = undefined;
+    },
+    async abort() {
+      chunks = undefined;
+    },
+  };
+}

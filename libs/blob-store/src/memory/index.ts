@@ -1,0 +1,3 @@
+export { createMemoryContents } from './memory-contents.ts';
+export type { MemoryContents } from './memory-contents.ts';
+export { createMemoryStore } from './create-memory-store.ts';

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import { digestOf } from '@cistern/oci';
+import { createMemoryContents, createMemoryStore } from './memory/index.ts';
+import { putBytes } from './put-bytes.ts';
+import { readBytes } from './read-bytes.ts';
+
+test('what putBytes stores readBytes reads, up to its bound', async () => {
+  const store = createMemoryStore();
+  const bytes = Buffer.from('manifest');
+  const digest = digestOf(bytes);
+  assert.equal(await readBytes(store, digest, 100), undefined);
+  await putBytes(store, digest, bytes);
+  assert.deepEqual(await readBytes(store, digest, bytes.length), bytes);
+  await assert.rejects(readBytes(store, digest, bytes.length - 1), (error) => isCacheError(error, 'content-mismatch'));
+});
+
+test('putBytes that fails leaves nothing', async () => {
+  const contents = createMemoryContents();
+  const store = createMemoryStore({ contents });
+  const bytes = Buffer.from('manifest');
+  contents.failing = true;
+  await assert.rejects(putBytes(store, digestOf(bytes), bytes), (error) => isCacheError(error, 'store-unavailable'));
+  contents.failing = false;
+  assert.equal(await store.stat(digestOf(bytes)), undefined);
+});
