@@ -7,16 +7,18 @@ import { fileURLToPath } from 'node:url';
 import { install } from './install.mjs';
 import { findNode, runNode } from './pinned-node.mjs';
 
-const self = fileURLToPath(import.meta.url);
-const root = resolve(self, '../../../..');
+const root = resolve(fileURLToPath(import.meta.url), '../../../..');
+const main = join(root, 'services', 'cli', 'src', 'main.ts');
+// Saves stripping and compiling the sources again on every start; a directory that cannot be written is no error.
+const compileCache = join(root, 'node_modules', '.cache', 'cistern');
 
 const node = prepare();
 if (node === process.execPath) {
-  // Saves stripping and compiling the sources again on every start; a directory that cannot be written is no error.
-  module.enableCompileCache?.(join(root, 'node_modules', '.cache', 'cistern'));
+  module.enableCompileCache?.(compileCache);
   await import('../src/main.ts');
 } else {
-  process.exitCode = await runNode(node, [self, ...process.argv.slice(2)]).catch(fail);
+  const env = { ...process.env, NODE_COMPILE_CACHE: compileCache };
+  process.exitCode = await runNode(node, [main, ...process.argv.slice(2)], { env }).catch(fail);
 }
 
 function prepare() {
