@@ -9,3 +9,5 @@ export type { Reference, Tag } from './reference.ts';
 export { parseRepositoryName } from './repository-name.ts';
 export type { RepositoryName } from './repository-name.ts';
 export { OciSyntaxError } from './syntax-error.ts';
+export { parseV2Path, splitFirstComponent } from './v2-path.ts';
+export type { V2Path } from './v2-path.ts';

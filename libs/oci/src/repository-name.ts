@@ -4,8 +4,9 @@ import { OciSyntaxError } from './syntax-error.ts';
 /** A valid repository name of at most 255 characters, for example `library/nginx`; made only by `parseRepositoryName`. */
 export type RepositoryName = string & { readonly __brand: 'RepositoryName' };
 
-const component = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
-const namePattern = new RegExp(`^${component}(?:/${component})*$`);
+/** The grammar of one path component, to be built into a pattern. */
+export const nameComponent = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
+const namePattern = new RegExp(`^${nameComponent}(?:/${nameComponent})*$`);
 const maxLength = 255;
 
 /** Throws `OciSyntaxError` NAME_INVALID. */

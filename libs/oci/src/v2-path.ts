@@ -1,0 +1,105 @@
+// Parses a URL path of the pull API once, into a value, as in the OCI distribution specification, "Endpoints". On the
+// path of every request: it looks for slashes from the end, so that a name may hold `manifests`, `blobs` or `tags`.
+import { type Digest, parseDigest } from './digest.ts';
+import { parseReference, type Reference } from './reference.ts';
+import { nameComponent } from './repository-name.ts';
+import { OciSyntaxError } from './syntax-error.ts';
+
+type V2Endpoint =
+  | { readonly endpoint: 'ping' }
+  | { readonly endpoint: 'catalog' }
+  | { readonly endpoint: 'manifest'; readonly name: string; readonly reference: Reference }
+  | { readonly endpoint: 'blob'; readonly name: string; readonly digest: Digest }
+  | { readonly endpoint: 'tags-list'; readonly name: string }
+  | { readonly endpoint: 'referrers'; readonly name: string; readonly digest: Digest }
+  | { readonly endpoint: 'upload'; readonly name: string }
+  | { readonly endpoint: 'unknown' };
+
+/**
+ * `name` obeys the grammar of a repository name, but its first component may be a host such as `localhost:5000`: split
+ * that off, then call `parseRepositoryName`. `prefix` is the one component before `/v2`, which may be a host too.
+ */
+export type V2Path = V2Endpoint & { readonly prefix?: string };
+
+// A separator is always followed by a character that is none, so there is one way to match and time is linear.
+const hostComponent = '[a-zA-Z0-9]+(?:(?:[.:_]|__|-+)[a-zA-Z0-9]+)*';
+const prefixPattern = new RegExp(`^${hostComponent}$`);
+const namePattern = new RegExp(`^${hostComponent}(?:/${nameComponent})*$`);
+// Also what the specification advises for host and name together.
+const maxNameLength = 255;
+
+/**
+ * `path` is the undecoded path of the URL, without the query. Both `/v2/<name>/…` and `/<prefix>/v2/<name>/…` are
+ * taken. Throws nothing but `OciSyntaxError`: NAME_INVALID, DIGEST_INVALID or TAG_INVALID.
+ */
+export function parseV2Path(path: string): V2Path {
+  const decoded = path.includes('%') ? decodePath(path) : path;
+  if (startsWithV2(decoded, 0)) return parseEndpoint(decoded.slice('/v2/'.length));
+  const prefixEnd = decoded.indexOf('/', 1);
+  if (!decoded.startsWith('/') || prefixEnd === -1 || !startsWithV2(decoded, prefixEnd)) return { endpoint: 'unknown' };
+  const prefix = checkedName(decoded.slice(1, prefixEnd), prefixPattern);
+  return { ...parseEndpoint(decoded.slice(prefixEnd + '/v2/'.length)), prefix };
+}
+
+/** `ghcr.io/foo/bar` → `ghcr.io` and `foo/bar`; `rest` is `undefined` for a name of one component. */
+export function splitFirstComponent(name: string): { readonly first: string; readonly rest: string | undefined } {
+  const slash = name.indexOf('/');
+  return slash === -1 ? { first: name, rest: undefined } : { first: name.slice(0, slash), rest: name.slice(slash + 1) };
+}
+
+function startsWithV2(path: string, at: number): boolean {
+  return path.startsWith('/v2', at) && (path.length === at + 3 || path[at + 3] === '/');
+}
+
+function parseEndpoint(rest: string): V2Endpoint {
+  if (rest === '') return { endpoint: 'ping' };
+  if (rest === '_catalog') return { endpoint: 'catalog' };
+  const leafSlash = rest.lastIndexOf('/');
+  const wordSlash = leafSlash > 0 ? rest.lastIndexOf('/', leafSlash - 1) : -1;
+  if (wordSlash === -1) return { endpoint: 'unknown' };
+  const before = rest.slice(0, wordSlash);
+  const leaf = rest.slice(leafSlash + 1);
+  switch (rest.slice(wordSlash + 1, leafSlash)) {
+    case 'manifests':
+      return { endpoint: 'manifest', name: checkedName(before, namePattern), reference: parseReference(leaf) };
+    case 'blobs':
+      if (leaf === 'uploads') return { endpoint: 'upload', name: checkedName(before, namePattern) };
+      return { endpoint: 'blob', name: checkedName(before, namePattern), digest: parseDigest(leaf) };
+    case 'uploads':
+      if (!before.endsWith('/blobs')) return { endpoint: 'unknown' };
+      return { endpoint: 'upload', name: checkedName(before.slice(0, -'/blobs'.length), namePattern) };
+    case 'tags':
+      if (leaf !== 'list') return { endpoint: 'unknown' };
+      return { endpoint: 'tags-list', name: checkedName(before, namePattern) };
+    case 'referrers':
+      return { endpoint: 'referrers', name: checkedName(before, namePattern), digest: parseDigest(leaf) };
+    default:
+      return { endpoint: 'unknown' };
+  }
+}
+
+function checkedName(value: string, pattern: RegExp): string {
+  if (value.length > maxNameLength)
+    throw new OciSyntaxError('NAME_INVALID', `repository name is longer than ${maxNameLength} characters`);
+  if (!pattern.test(value))
+    throw new OciSyntaxError(
+      'NAME_INVALID',
+      `"${value}" is not a valid repository name: lower-case path components only`,
+    );
+  return value;
+}
+
+/** Decodes component by component, so that an encoded slash cannot become a separator. */
+function decodePath(path: string): string {
+  return path.split('/').map(decodeComponent).join('/');
+}
+
+/** A slash, and a component that cannot be decoded, keep their `%`, which no grammar here takes. */
+function decodeComponent(component: string): string {
+  if (!component.includes('%')) return component;
+  try {
+    return decodeURIComponent(component).replaceAll('/', '%2F');
+  } catch {
+    return component;
+  }
+}
