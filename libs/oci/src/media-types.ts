@@ -1,0 +1,49 @@
+// The media types of manifests, as in the OCI image specification, "Media Types", and Docker's image manifest
+// specifications, V2 schema 1 and 2.
+
+export const mediaTypes = {
+  ociIndex: 'application/vnd.oci.image.index.v1+json',
+  ociManifest: 'application/vnd.oci.image.manifest.v1+json',
+  /** Only in a release candidate of the specification; registries still hold some. */
+  ociArtifact: 'application/vnd.oci.artifact.manifest.v1+json',
+  dockerManifestList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerSchema1: 'application/vnd.docker.distribution.manifest.v1+json',
+  dockerSchema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
+} as const;
+
+/**
+ * The `Accept` of every request for a manifest. Indexes come before images and schema 1 comes last, for a registry that
+ * takes the first it can make: the cache must get what was pushed, never a conversion.
+ */
+export const manifestAcceptHeader: string = [
+  mediaTypes.ociIndex,
+  mediaTypes.dockerManifestList,
+  mediaTypes.ociManifest,
+  mediaTypes.dockerManifest,
+  mediaTypes.dockerSchema1Signed,
+  mediaTypes.dockerSchema1,
+  '*/*',
+].join(', ');
+
+const manifestMediaTypes = new Set<string>(Object.values(mediaTypes));
+
+const mediaTypePattern = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
+
+/** Whether it lists other manifests. Takes a media type without parameters, as `mediaTypeOf` makes it. */
+export function isIndexMediaType(mediaType: string): boolean {
+  return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerManifestList;
+}
+
+/** Whether it is any manifest, indexes included. */
+export function isManifestMediaType(mediaType: string): boolean {
+  return manifestMediaTypes.has(mediaType);
+}
+
+/** The media type of a `Content-Type`, in lower case and without parameters; `undefined` if there is none. */
+export function mediaTypeOf(contentType: string | undefined): string | undefined {
+  if (contentType === undefined) return undefined;
+  const semicolon = contentType.indexOf(';');
+  const mediaType = (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
+  return mediaTypePattern.test(mediaType) ? mediaType : undefined;
+}
