@@ -1,5 +1,67 @@
+// Byte ranges a client asks for, as in RFC 9110 section 14.
+
 /** Inclusive, as in RFC 9110 section 14: `start <= end`. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
+}
+
+export type RangeAnswer =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'ranges'; readonly ranges: readonly ByteRange[] }
+  | { readonly kind: 'unsatisfiable' };
+
+const whole: RangeAnswer = { kind: 'whole' };
+const unsatisfiable: RangeAnswer = { kind: 'unsatisfiable' };
+
+// What podman sends at most for a zstd:chunked layer: in ascending order and apart, so one pass over the blob serves it.
+const maxAscendingRanges = 1024;
+const maxOtherRanges = 32;
+
+const rangeSpec = /^[ \t]*(\d*)-(\d*)[ \t]*$/;
+
+/**
+ * What to answer for a `Range` header on a blob of `size` bytes; `ranges` is never empty and in the order asked for.
+ *
+ * A server may ignore any `Range` (RFC 9110, 14.2). `whole` does so for a header that is malformed or of another unit, for
+ * an empty blob (some clients always ask for `bytes=0-`, and no 206 can hold nothing), and against the abuse of 17.15: for
+ * ranges that add up to more than the blob, which only overlaps can; for more than 32 ranges that are not ascending and
+ * apart; and for more than 1024 that are.
+ */
+export function parseRangeHeader(header: string | undefined, size: number): RangeAnswer {
+  if (header === undefined || size === 0 || header.slice(0, 6).toLowerCase() !== 'bytes=') return whole;
+  const ranges: ByteRange[] = [];
+  let count = 0;
+  let total = 0;
+  let ascending = true;
+  let previousEnd = -1;
+  for (const spec of header.slice(6).split(',')) {
+    const range = parseRangeSpec(spec, size);
+    if (range === 'empty') continue;
+    if (range === 'malformed') return whole;
+    count += 1;
+    if (range === 'unsatisfiable') continue;
+    total += range.end - range.start + 1;
+    ascending &&= range.start > previousEnd;
+    previousEnd = range.end;
+    ranges.push(range);
+  }
+  if (count === 0 || count > (ascending ? maxAscendingRanges : maxOtherRanges) || total > size) return whole;
+  return ranges.length === 0 ? unsatisfiable : { kind: 'ranges', ranges };
+}
+
+function parseRangeSpec(spec: string, size: number): ByteRange | 'empty' | 'malformed' | 'unsatisfiable' {
+  const match = rangeSpec.exec(spec);
+  // A list may have empty elements (RFC 9110, 5.6.1.2).
+  if (match === null) return /^[ \t]*$/.test(spec) ? 'empty' : 'malformed';
+  const [, first = '', last = ''] = match;
+  if (first === '') {
+    if (last === '') return 'malformed';
+    const suffixLength = Number(last);
+    return suffixLength === 0 ? 'unsatisfiable' : { start: Math.max(0, size - suffixLength), end: size - 1 };
+  }
+  const start = Number(first);
+  const end = last === '' ? Infinity : Number(last);
+  if (end < start) return 'malformed';
+  return start >= size ? 'unsatisfiable' : { start, end: Math.min(end, size - 1) };
 }

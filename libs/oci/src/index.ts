@@ -1,9 +1,15 @@
-export type { ByteRange } from './byte-range.ts';
+export { parseRangeHeader } from './byte-range.ts';
+export type { ByteRange, RangeAnswer } from './byte-range.ts';
+export { formatContentRange, parseContentRange } from './content-range.ts';
+export type { ContentRange } from './content-range.ts';
 export type { Descriptor, Platform } from './descriptor.ts';
 export { createDigestHash, digestAlgorithm, digestHex, digestOf, isDigest, parseDigest } from './digest.ts';
 export type { Digest, DigestAlgorithm } from './digest.ts';
 export { ociErrorCodes } from './error-codes.ts';
 export type { OciErrorCode } from './error-codes.ts';
+export { isIndexMediaType, isManifestMediaType, manifestAcceptHeader, mediaTypeOf, mediaTypes } from './media-types.ts';
+export { multipartByteranges } from './multipart-byteranges.ts';
+export type { MultipartByteranges } from './multipart-byteranges.ts';
 export { parseReference, parseTag } from './reference.ts';
 export type { Reference, Tag } from './reference.ts';
 export { parseRepositoryName } from './repository-name.ts';
