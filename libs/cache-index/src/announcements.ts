@@ -4,7 +4,8 @@ export interface Announcements {
   publish(topic: string): Promise<void>;
   /**
    * Calls `listener` after each message on `topic` and after every reconnect. Resolves once the subscription stands;
-   * the returned function ends it.
+   * the returned function ends it. A listener is never called synchronously by `publish`, and one that throws disturbs no
+   * other.
    */
   subscribe(topic: string, listener: () => void): Promise<() => void>;
 }

@@ -20,11 +20,16 @@ export interface BlobTotals {
 
 export interface BlobIndex {
   get(digest: Digest): Promise<BlobRecord | undefined>;
+  /** Adds or replaces, but never takes `lastPulledAtMs` back. */
   put(record: BlobRecord): Promise<void>;
   /** Sets `verified`; a no-op without a record. */
   markVerified(digest: Digest): Promise<void>;
-  /** Moves `lastPulledAtMs` forward and turns `evicting` back into `present`; a no-op without a record. */
+  /**
+   * Moves `lastPulledAtMs` forward and turns `evicting` back into `present`; a no-op without a record. Seen by this index
+   * at once; may be written up to a second later, so a crash may lose the touches of its last second.
+   */
   touch(digest: Digest, atMs: number): Promise<void>;
   remove(digest: Digest): Promise<boolean>;
+  /** Of all records, whatever their state: bytes count until they are deleted. */
   totals(): Promise<BlobTotals>;
 }

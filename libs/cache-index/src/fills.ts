@@ -43,16 +43,29 @@ export interface FillClaim {
   readonly leaseMs: number;
 }
 
+/**
+ * A record whose `expiresAtMs` has come is absent for every method. A fill that has ended stays as it ended: only a claim
+ * replaces it. "False" below means that nothing was written; saying again what was said already is true.
+ */
 export interface FillIndex {
   read(digest: Digest): Promise<FillRecord | undefined>;
-  /** Takes the lease if the record is absent, expired, ended or of a generation `<= replaces`; else `undefined`. */
+  /**
+   * Takes the lease if the record is absent, expired, ended or of a generation `<= replaces`; else `undefined`. The new
+   * generation is one more than the greater of `replaces` and that of the record it replaces.
+   */
   claim(claim: FillClaim): Promise<FillRecord | undefined>;
-  /** `starting` → `running`; false if the owner is not `owner` any more. */
+  /** `starting` → `running`; false if the record is gone, has ended or has another owner. */
   running(digest: Digest, owner: string, size: number): Promise<boolean>;
-  /** Prolongs the lease. `recreated`: the record was gone and has been put back. `lost`: it has another owner. */
+  /**
+   * Prolongs the lease to `leaseMs` from now. `recreated`: the record was gone and has been put back as given. `lost`: it
+   * has another owner. A fill of this owner that has ended is `kept` as it is.
+   */
   heartbeat(record: FillRecord, leaseMs: number): Promise<'kept' | 'recreated' | 'lost'>;
-  /** Writes `done` and the blob record in one step; false if the owner is not `owner` any more. */
+  /**
+   * Writes `done` with the blob's size, and the blob record, in one step; readable until the lease would have ended.
+   * False if the record is gone (heartbeat, then try again), has failed or has another owner.
+   */
   done(digest: Digest, owner: string, blob: BlobRecord): Promise<boolean>;
-  /** Writes `failed`; kept for `keepMs`. False if the owner is not `owner` any more. */
+  /** Writes `failed`; kept for `keepMs`. False if the record is gone, is done or has another owner. */
   failed(digest: Digest, owner: string, failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<boolean>;
 }

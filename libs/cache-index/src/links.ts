@@ -16,10 +16,10 @@ export interface Link extends RepositoryKey {
 
 export interface LinkIndex {
   get(key: RepositoryKey, digest: Digest): Promise<Link | undefined>;
-  /** Adds or replaces; all links are of one repository (one hash slot in a cluster). */
+  /** Adds or replaces in one step; a link of another repository than `key` throws (one hash slot in a cluster). */
   put(key: RepositoryKey, links: readonly Link[]): Promise<void>;
   remove(key: RepositoryKey, digest: Digest): Promise<boolean>;
-  /** Which of `upstreams` hold the digest in a repository of this very name. */
+  /** Which of `upstreams` hold the digest in a repository of this very name, in the order of `upstreams`. */
   holders(upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link[]>;
   /** Repositories that hold anything, in byte order of `<upstream>/<repository>`, which `after` is compared with. */
   repositories(page: { readonly after?: string | undefined; readonly limit: number }): Promise<RepositoryKey[]>;

@@ -39,9 +39,16 @@ export interface Page {
 
 export interface TagIndex {
   get(key: TagKey): Promise<TagRecord | undefined>;
+  /**
+   * Adds or replaces, but never takes `pulls` and `lastPulledAtMs` back: pulls go on while a revalidation that read the
+   * record before waits for upstream.
+   */
   put(record: TagRecord): Promise<void>;
   remove(key: TagKey): Promise<boolean>;
-  /** Adds one to `pulls` and moves `lastPulledAtMs` forward; a no-op without a record. */
+  /**
+   * Adds one to `pulls` and moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once; may be
+   * written up to a second later, so a crash may lose the pulls of its last second.
+   */
   recordPull(key: TagKey, atMs: number): Promise<void>;
   /** Tags of one repository, in byte order of the tag. */
   list(upstream: string, repository: RepositoryName, page: Page): Promise<TagRecord[]>;

@@ -1,0 +1,17 @@
+// The contract of an index as tests: every adapter's test file runs this suite, the in-memory one included.
+import { test } from 'node:test';
+import { announcementCases } from './conformance/announcement-cases.ts';
+import { blobCases } from './conformance/blob-cases.ts';
+import { fillCases } from './conformance/fill-cases.ts';
+import type { OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
+import { linkCases } from './conformance/link-cases.ts';
+import { tagCases } from './conformance/tag-cases.ts';
+
+export type { CacheIndexUnderTest, OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
+
+/** Registers one `node:test` test for each case, each with a fresh index from `open`. */
+export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest): void {
+  const cases = { ...tagCases, ...blobCases, ...linkCases, ...fillCases, ...announcementCases };
+  for (const [behaviour, check] of Object.entries(cases))
+    void test(`${name}: ${behaviour}`, async (t) => check(await open(t)));
+}

@@ -1,0 +1,106 @@
+// Blob and manifest records, and what they add up to.
+import assert from 'node:assert/strict';
+import type { CacheIndexCases } from './index-under-test.ts';
+import { assertSameRecord, sampleBlobRecord, sampleDigest, sampleManifest } from './sample-records.ts';
+
+export const blobCases: CacheIndexCases = {
+  async 'a blob record is absent, then as it was put, then gone'({ index: { blobs } }) {
+    const record = sampleBlobRecord('a', { verified: false });
+    assert.equal(await blobs.get(record.digest), undefined);
+    assert.equal(await blobs.remove(record.digest), false);
+    await blobs.put(record);
+    assertSameRecord(await blobs.get(record.digest), record);
+    const changed = { ...record, size: 5, state: 'deleting', storedAtMs: 7, lastPulledAtMs: 2e12 } as const;
+    await blobs.put(changed);
+    assertSameRecord(await blobs.get(record.digest), changed);
+    assert.equal(await blobs.remove(record.digest), true);
+    assert.equal(await blobs.remove(record.digest), false);
+    assert.equal(await blobs.get(record.digest), undefined);
+  },
+
+  async 'totals add up every record once, through replacing and removing'({ index: { blobs } }) {
+    assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
+    await blobs.put(sampleBlobRecord('a'));
+    await blobs.put(sampleBlobRecord('b', { size: 7, state: 'deleting' }));
+    await blobs.put(sampleBlobRecord('c', { digest: sampleDigest('c', 'sha512'), size: 0 }));
+    assert.deepEqual(await blobs.totals(), { blobs: 3, bytes: 20_000_000_007 });
+    await blobs.put(sampleBlobRecord('a', { size: 100 }));
+    assert.deepEqual(await blobs.totals(), { blobs: 3, bytes: 107 });
+    await blobs.remove(sampleDigest('b'));
+    await blobs.remove(sampleDigest('b'));
+    assert.deepEqual(await blobs.totals(), { blobs: 2, bytes: 100 });
+  },
+
+  async 'a touch is seen at once and only moves forward'({ index: { blobs } }) {
+    const record = sampleBlobRecord('a', { lastPulledAtMs: 1000 });
+    await blobs.put(record);
+    await blobs.touch(record.digest, 3000);
+    await blobs.touch(record.digest, 2000);
+    assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 3000 });
+    await blobs.put({ ...record, lastPulledAtMs: 2500 });
+    assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 3000 });
+  },
+
+  async 'a touch saves a blob from eviction, but not from a deletion that has begun'({ index: { blobs } }) {
+    const evicting = sampleBlobRecord('a', { state: 'evicting', lastPulledAtMs: 9000 });
+    await blobs.put(evicting);
+    await blobs.touch(evicting.digest, 1000);
+    assertSameRecord(await blobs.get(evicting.digest), { ...evicting, state: 'present' });
+    await blobs.put({ ...evicting, state: 'evicting' });
+    assert.equal((await blobs.get(evicting.digest))?.state, 'evicting');
+    const deleting = sampleBlobRecord('b', { state: 'deleting', lastPulledAtMs: 1000 });
+    await blobs.put(deleting);
+    await blobs.touch(deleting.digest, 2000);
+    assertSameRecord(await blobs.get(deleting.digest), { ...deleting, lastPulledAtMs: 2000 });
+  },
+
+  async 'a touch without a record leaves no trace'({ index: { blobs } }) {
+    const record = sampleBlobRecord('a', { state: 'evicting', lastPulledAtMs: 1000 });
+    await blobs.touch(record.digest, 5000);
+    assert.equal(await blobs.get(record.digest), undefined);
+    assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
+    await blobs.put(record);
+    assertSameRecord(await blobs.get(record.digest), record);
+    await blobs.touch(record.digest, 5000);
+    await blobs.remove(record.digest);
+    await blobs.put(record);
+    assertSameRecord(await blobs.get(record.digest), record);
+  },
+
+  async 'markVerified sets that flag alone, and nothing without a record'({ index: { blobs } }) {
+    const record = sampleBlobRecord('a', { verified: false, state: 'evicting', lastPulledAtMs: 1000 });
+    await blobs.markVerified(record.digest);
+    assert.equal(await blobs.get(record.digest), undefined);
+    await blobs.put(record);
+    await blobs.touch(record.digest, 2000);
+    await blobs.markVerified(record.digest);
+    assertSameRecord(await blobs.get(record.digest), {
+      ...record,
+      verified: true,
+      state: 'present',
+      lastPulledAtMs: 2000,
+    });
+  },
+
+  async 'a manifest record is absent, then as it was put, then gone'({ index: { manifests } }) {
+    const record = sampleManifest('m');
+    assert.equal(await manifests.get(record.digest), undefined);
+    assert.equal(await manifests.remove(record.digest), false);
+    await manifests.put(record);
+    assertSameRecord(await manifests.get(record.digest), record);
+    const changed = { ...record, mediaType: 'application/vnd.oci.image.manifest.v1+json', size: 3, storedAtMs: 4 };
+    await manifests.put(changed);
+    assertSameRecord(await manifests.get(record.digest), changed);
+    assert.equal(await manifests.remove(record.digest), true);
+    assert.equal(await manifests.get(record.digest), undefined);
+  },
+
+  async 'manifests and blobs of one digest are records of their own'({ index: { blobs, manifests } }) {
+    await manifests.put(sampleManifest('m'));
+    assert.equal(await blobs.get(sampleDigest('m')), undefined);
+    assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
+    await blobs.put(sampleBlobRecord('m'));
+    await manifests.remove(sampleDigest('m'));
+    assertSameRecord(await blobs.get(sampleDigest('m')), sampleBlobRecord('m'));
+  },
+};

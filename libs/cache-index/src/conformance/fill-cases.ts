@@ -1,0 +1,185 @@
+// Fill records: one owner at a time, by compare-and-set on the index's own clock.
+import assert from 'node:assert/strict';
+import type { FillClaim, FillRecord } from '../fills.ts';
+import type { CacheIndexCases, CacheIndexUnderTest } from './index-under-test.ts';
+import { assertSameRecord, nginx, sampleBlobRecord, sampleClaim, sampleDigest } from './sample-records.ts';
+
+async function claimed({ index }: CacheIndexUnderTest, fields: Partial<FillClaim> = {}): Promise<FillRecord> {
+  const record = await index.fills.claim(sampleClaim('a', fields));
+  assert.ok(record, 'the claim was refused');
+  return record;
+}
+
+const digest = sampleDigest('a');
+const failure = { kind: 'content-mismatch', message: 'The bytes do not match.', retryAfterMs: 100 } as const;
+
+export const fillCases: CacheIndexCases = {
+  async 'the first claim is generation 1, starting, until its lease ends'(tested) {
+    const { fills } = tested.index;
+    assert.equal(await fills.read(digest), undefined);
+    const before = tested.now();
+    const record = await claimed(tested);
+    const { replaces: _, leaseMs, ...claim } = sampleClaim('a');
+    assertSameRecord(
+      { ...record, expiresAtMs: 0 },
+      { ...claim, schema: 1, generation: 1, state: 'starting', expiresAtMs: 0 },
+    );
+    assert.ok(record.expiresAtMs >= before + leaseMs - 1000 && record.expiresAtMs <= tested.now() + leaseMs + 1000);
+    assertSameRecord(await fills.read(digest), record);
+    assert.equal(await fills.read(sampleDigest('b')), undefined);
+  },
+
+  async 'of many claims at once one wins'({ index: { fills } }) {
+    const claims = Array.from({ length: 20 }, (_, number) =>
+      sampleClaim('a', { owner: `owner-${number}`, fillId: `fill-${number}` }),
+    );
+    const won = (await Promise.all(claims.map(async (claim) => fills.claim(claim)))).filter(Boolean);
+    assert.equal(won.length, 1);
+    assertSameRecord(await fills.read(digest), won[0]);
+  },
+
+  async 'a live fill is taken over only by one that replaces its generation'(tested) {
+    const { fills } = tested.index;
+    const first = await claimed(tested);
+    await fills.running(digest, first.owner, 10);
+    assert.equal(await fills.claim(sampleClaim('a', { owner: 'two', replaces: 0 })), undefined);
+    assert.equal((await fills.read(digest))?.owner, first.owner);
+    const second = await claimed(tested, { owner: 'two', fillId: 'fill-two', class: 'background', replaces: 1 });
+    assert.equal(second.generation, 2);
+    assert.equal(second.state, 'starting');
+    assert.equal(second.size, undefined);
+    assertSameRecord(await fills.read(digest), second);
+    // Everybody else who saw the first one die comes too late, the second owner itself included.
+    assert.equal(await fills.claim(sampleClaim('a', { owner: 'three', replaces: 1 })), undefined);
+    assert.equal(await fills.claim(sampleClaim('a', { owner: 'two', replaces: 1 })), undefined);
+    const fourth = await claimed(tested, { owner: 'four', replaces: 5 });
+    assert.equal(fourth.generation, 6);
+  },
+
+  async 'an expired fill is absent, and its digest free to claim'(tested) {
+    const { fills } = tested.index;
+    const first = await claimed(tested, { leaseMs: 200 });
+    await tested.advance(300);
+    assert.equal(await fills.read(digest), undefined);
+    assert.equal(await fills.running(digest, first.owner, 10), false);
+    assert.equal(await fills.done(digest, first.owner, sampleBlobRecord('a')), false);
+    assert.equal(await fills.failed(digest, first.owner, failure, 1000), false);
+    assert.equal(await tested.index.blobs.get(digest), undefined);
+    const next = await claimed(tested, { owner: 'two' });
+    assert.equal(next.generation, 1);
+    assert.equal(await fills.heartbeat(first, 60_000), 'lost');
+    assertSameRecord(await fills.read(digest), next);
+  },
+
+  async 'a claim that replaces a generation which is gone goes on counting from it'(tested) {
+    const record = await claimed(tested, { replaces: 3 });
+    assert.equal(record.generation, 4);
+    assert.equal(await tested.index.fills.claim(sampleClaim('a', { owner: 'two', replaces: 3 })), undefined);
+  },
+
+  async 'running is said by the owner alone'(tested) {
+    const { fills } = tested.index;
+    assert.equal(await fills.running(digest, 'owner-a', 10), false);
+    const record = await claimed(tested);
+    assert.equal(await fills.running(digest, 'stranger', 10), false);
+    assertSameRecord(await fills.read(digest), record);
+    assert.equal(await fills.running(digest, record.owner, 20_000_000_000), true);
+    assertSameRecord(await fills.read(digest), { ...record, state: 'running', size: 20_000_000_000 });
+    assert.equal(await fills.running(digest, record.owner, 20_000_000_000), true);
+  },
+
+  async 'a heartbeat prolongs the lease and changes nothing else'(tested) {
+    const { fills } = tested.index;
+    const record = await claimed(tested, { leaseMs: 1000 });
+    await fills.running(digest, record.owner, 10);
+    await tested.advance(500);
+    const before = tested.now();
+    // The caller's copy may be older than the record.
+    assert.equal(await fills.heartbeat(record, 60_000), 'kept');
+    const kept = await fills.read(digest);
+    assertSameRecord({ ...kept, expiresAtMs: 0 }, { ...record, state: 'running', size: 10, expiresAtMs: 0 });
+    assert.ok(kept !== undefined && kept.expiresAtMs >= before + 59_000);
+    await tested.advance(800);
+    assert.equal((await fills.read(digest))?.owner, record.owner);
+  },
+
+  async 'a heartbeat puts a record back that is gone, but never over another owner'(tested) {
+    const { fills } = tested.index;
+    const first = { ...(await claimed(tested, { leaseMs: 100 })), state: 'running', size: 10 } as const;
+    await tested.advance(200);
+    assert.equal(await fills.heartbeat(first, 60_000), 'recreated');
+    assertSameRecord({ ...(await fills.read(digest)), expiresAtMs: 0 }, { ...first, expiresAtMs: 0 });
+    assert.equal(await fills.done(digest, first.owner, sampleBlobRecord('a')), true);
+    const second = await claimed(tested, { owner: 'two', replaces: 1 });
+    assert.equal(await fills.heartbeat(first, 60_000), 'lost');
+    assertSameRecord(await fills.read(digest), second);
+  },
+
+  async 'done writes the blob record too, and only for the owner'(tested) {
+    const { fills, blobs } = tested.index;
+    const record = await claimed(tested);
+    const blob = sampleBlobRecord('a', { size: 77 });
+    assert.equal(await fills.done(digest, 'stranger', blob), false);
+    assert.equal(await blobs.get(digest), undefined);
+    assertSameRecord(await fills.read(digest), record);
+    await fills.running(digest, record.owner, 77);
+    assert.equal(await fills.done(digest, record.owner, blob), true);
+    assertSameRecord(await blobs.get(digest), blob);
+    assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 77 });
+    assertSameRecord(await fills.read(digest), { ...record, state: 'done', size: 77 });
+  },
+
+  async 'a superseded owner can end nothing'(tested) {
+    const { fills, blobs } = tested.index;
+    const first = await claimed(tested);
+    const second = await claimed(tested, { owner: 'two', replaces: 1 });
+    assert.equal(await fills.running(digest, first.owner, 10), false);
+    assert.equal(await fills.done(digest, first.owner, sampleBlobRecord('a')), false);
+    assert.equal(await fills.failed(digest, first.owner, failure, 60_000), false);
+    assert.equal(await blobs.get(digest), undefined);
+    assertSameRecord(await fills.read(digest), second);
+  },
+
+  async 'a failure is kept for as long as it was said to be'(tested) {
+    const { fills } = tested.index;
+    const record = await claimed(tested);
+    assert.equal(await fills.failed(digest, 'stranger', failure, 1000), false);
+    assert.equal(await fills.failed(digest, record.owner, failure, 1000), true);
+    const kept = await fills.read(digest);
+    assertSameRecord({ ...kept, expiresAtMs: 0 }, { ...record, state: 'failed', failure, expiresAtMs: 0 });
+    await tested.advance(1100);
+    assert.equal(await fills.read(digest), undefined);
+  },
+
+  async 'an ended fill stays as it ended until somebody claims it'(tested) {
+    const { fills, blobs } = tested.index;
+    const done = await claimed(tested);
+    await fills.done(digest, done.owner, sampleBlobRecord('a'));
+    assert.equal(await fills.done(digest, done.owner, sampleBlobRecord('a')), true);
+    assert.equal(await fills.running(digest, done.owner, 10), false);
+    assert.equal(await fills.failed(digest, done.owner, failure, 60_000), false);
+    assert.equal(await fills.heartbeat(done, 60_000), 'kept');
+    assert.equal((await fills.read(digest))?.state, 'done');
+    const again = await claimed(tested, { owner: 'two' });
+    assert.equal(again.generation, 2);
+
+    await blobs.remove(digest);
+    await fills.failed(digest, again.owner, failure, 60_000);
+    assert.equal(await fills.failed(digest, again.owner, failure, 60_000), true);
+    assert.equal(await fills.running(digest, again.owner, 10), false);
+    assert.equal(await fills.done(digest, again.owner, sampleBlobRecord('a')), false);
+    assert.equal(await fills.heartbeat(again, 60_000), 'kept');
+    assert.equal((await fills.read(digest))?.state, 'failed');
+    assert.equal(await blobs.get(digest), undefined);
+    assert.equal((await claimed(tested, { owner: 'three' })).generation, 3);
+  },
+
+  async 'fills of different digests do not meet'(tested) {
+    const { fills } = tested.index;
+    const one = await claimed(tested);
+    const other = await fills.claim(sampleClaim('b', { source: { ...nginx, upstream: 'quay.io' }, owner: one.owner }));
+    assert.ok(other);
+    await fills.done(digest, one.owner, sampleBlobRecord('a'));
+    assertSameRecord(await fills.read(sampleDigest('b')), other);
+  },
+};

@@ -1,0 +1,108 @@
+// Links: who holds what, and which repositories there are.
+import assert from 'node:assert/strict';
+import type { CacheIndexCases } from './index-under-test.ts';
+import { assertSameRecord, nginx, repositoryKey, sampleDigest, sampleLink } from './sample-records.ts';
+
+export const linkCases: CacheIndexCases = {
+  async 'a link is absent, then as it was put, then gone'({ index: { links } }) {
+    const bare = sampleLink(nginx, 'bare');
+    const full = sampleLink(nginx, 'full', { kind: 'manifest', size: 5e10, mediaType: 'application/json' });
+    assert.equal(await links.get(nginx, bare.digest), undefined);
+    await links.put(nginx, [bare, full]);
+    assertSameRecord(await links.get(nginx, bare.digest), bare);
+    assertSameRecord(await links.get(nginx, full.digest), full);
+    await links.put(nginx, [{ ...full, kind: 'blob', size: undefined, mediaType: undefined }]);
+    assertSameRecord(await links.get(nginx, full.digest), sampleLink(nginx, 'full'));
+    assert.equal(await links.remove(nginx, bare.digest), true);
+    assert.equal(await links.remove(nginx, bare.digest), false);
+    assert.equal(await links.get(nginx, bare.digest), undefined);
+    assertSameRecord(await links.get(nginx, full.digest), sampleLink(nginx, 'full'));
+  },
+
+  async 'putting no links, or the same ones again, is fine'({ index: { links } }) {
+    await links.put(nginx, []);
+    assert.deepEqual(await links.repositories({ limit: 10 }), []);
+    await links.put(nginx, [sampleLink(nginx, 'a')]);
+    await links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(nginx, 'a')]);
+    assertSameRecord(await links.get(nginx, sampleDigest('a')), sampleLink(nginx, 'a'));
+  },
+
+  async 'a link gives no right to any other repository or upstream'({ index: { links } }) {
+    await links.put(nginx, [sampleLink(nginx, 'a')]);
+    for (const other of [
+      repositoryKey('quay.io', 'library/nginx'),
+      repositoryKey('docker.io', 'library'),
+      repositoryKey('docker.io', 'library/nginx/a'),
+      repositoryKey('docker.io', 'nginx'),
+    ]) {
+      assert.equal(await links.get(other, sampleDigest('a')), undefined);
+      assert.equal(await links.remove(other, sampleDigest('a')), false);
+    }
+  },
+
+  async 'links of another repository than the key are refused, all of them'({ index: { links } }) {
+    const other = repositoryKey('quay.io', 'library/nginx');
+    await assert.rejects(async () => links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(other, 'b')]), TypeError);
+    assert.equal(await links.get(nginx, sampleDigest('a')), undefined);
+    assert.equal(await links.get(other, sampleDigest('b')), undefined);
+  },
+
+  async 'holders are the asked upstreams that have the digest under this very name, in the order asked'({
+    index: { links },
+  }) {
+    const digest = sampleDigest('a');
+    const keys = ['ghcr.io', 'docker.io', 'quay.io'].map((upstream) => repositoryKey(upstream, 'library/nginx'));
+    for (const key of keys) await links.put(key, [sampleLink(key, 'a', { size: key.upstream.length })]);
+    const elsewhere = repositoryKey('gcr.io', 'library/nginx2');
+    await links.put(elsewhere, [sampleLink(elsewhere, 'a')]);
+    const { repository } = nginx;
+    assertSameRecord(await links.holders(['quay.io', 'gcr.io', 'docker.io'], repository, digest), [
+      sampleLink(repositoryKey('quay.io', 'library/nginx'), 'a', { size: 7 }),
+      sampleLink(nginx, 'a', { size: 9 }),
+    ]);
+    assert.deepEqual(await links.holders(['quay.io', 'docker.io'], repository, sampleDigest('b')), []);
+    assert.deepEqual(await links.holders([], repository, digest), []);
+  },
+
+  async 'repositories are those that hold anything, in byte order of upstream/repository'({ index: { links } }) {
+    const inOrder = [
+      repositoryKey('a-b', 'x'),
+      repositoryKey('a.b', 'x'),
+      repositoryKey('a', 'x'),
+      repositoryKey('a', 'x-y'),
+      repositoryKey('a', 'x/y'),
+      repositoryKey('a', 'xy'),
+      repositoryKey('docker.io', 'library/nginx'),
+      repositoryKey('localhost:5000', 'a/b/c'),
+      // U+FF5E comes before U+1F600 in UTF-8, after it in UTF-16.
+      repositoryKey('～', 'x'),
+      repositoryKey('😀', 'x'),
+    ];
+    for (const key of inOrder.toReversed())
+      await links.put(
+        key,
+        ['1', '2', '3'].map((seed) => sampleLink(key, seed)),
+      );
+    assertSameRecord(await links.repositories({ limit: 1000 }), inOrder);
+    const paged = [];
+    for (let after: string | undefined; ;) {
+      const page = await links.repositories({ after, limit: 3 });
+      const last = page.at(-1);
+      if (last === undefined) break;
+      paged.push(...page);
+      after = `${last.upstream}/${last.repository}`;
+    }
+    assertSameRecord(paged, inOrder);
+    // `after` need not be a repository.
+    assertSameRecord(await links.repositories({ after: 'a/xz', limit: 1 }), [nginx]);
+    assert.deepEqual(await links.repositories({ limit: 0 }), []);
+  },
+
+  async 'a repository is listed until its last link is gone'({ index: { links } }) {
+    await links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(nginx, 'b')]);
+    await links.remove(nginx, sampleDigest('a'));
+    assertSameRecord(await links.repositories({ limit: 9 }), [nginx]);
+    await links.remove(nginx, sampleDigest('b'));
+    assert.deepEqual(await links.repositories({ limit: 9 }), []);
+  },
+};

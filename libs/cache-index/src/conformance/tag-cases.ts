@@ -1,0 +1,105 @@
+// Tag records: whole, with pulls that only grow, listed in byte order.
+import assert from 'node:assert/strict';
+import { parseTag } from '@cistern/oci';
+import type { CacheIndexCases } from './index-under-test.ts';
+import { assertSameRecord, nginx, repositoryKey, sampleDigest, sampleTag } from './sample-records.ts';
+
+export const tagCases: CacheIndexCases = {
+  async 'a tag is absent, then as it was put, then as it was put again'({ index: { tags } }) {
+    const record = sampleTag('1.27', { lastFailure: 'connect ETIMEDOUT' });
+    assert.equal(await tags.get(record), undefined);
+    await tags.put(record);
+    assertSameRecord(await tags.get({ ...nginx, tag: record.tag }), record);
+    const changed = sampleTag('1.27', {
+      digest: sampleDigest('other', 'sha512'),
+      mediaType: 'application/json',
+      size: 2,
+      sequence: 2,
+      firstSeenAtMs: 1,
+      changedAtMs: 2,
+      checkedAtMs: 0,
+      lastTriedAtMs: 4,
+      pulls: 5,
+      lastPulledAtMs: 6,
+      origin: 'adopted',
+    });
+    await tags.put(changed);
+    assertSameRecord(await tags.get(record), changed);
+  },
+
+  async 'a tag belongs to one repository of one upstream'({ index: { tags } }) {
+    const record = sampleTag('latest');
+    await tags.put(record);
+    for (const key of [
+      { ...record, ...repositoryKey('quay.io', 'library/nginx') },
+      { ...record, ...repositoryKey('docker.io', 'library/nginx2') },
+      { ...record, ...repositoryKey('docker.io', 'library') },
+      { ...record, tag: parseTag('Latest') },
+    ]) {
+      assert.equal(await tags.get(key), undefined);
+      assert.equal(await tags.remove(key), false);
+    }
+    assert.equal(await tags.remove(record), true);
+    assert.equal(await tags.remove(record), false);
+    assert.equal(await tags.get(record), undefined);
+  },
+
+  async 'a pull counts and is seen at once, and the last one only moves forward'({ index: { tags } }) {
+    const record = sampleTag('1', { pulls: 3, lastPulledAtMs: 1000 });
+    await tags.put(record);
+    await tags.recordPull(record, 5000);
+    assertSameRecord(await tags.get(record), { ...record, pulls: 4, lastPulledAtMs: 5000 });
+    await tags.recordPull(record, 2000);
+    await tags.recordPull(record, 4999);
+    assertSameRecord(await tags.get(record), { ...record, pulls: 6, lastPulledAtMs: 5000 });
+    assertSameRecord(await tags.list(nginx.upstream, nginx.repository, { limit: 1 }), [
+      { ...record, pulls: 6, lastPulledAtMs: 5000 },
+    ]);
+  },
+
+  async 'put does not take back pulls that were recorded meanwhile'({ index: { tags } }) {
+    const record = sampleTag('1', { pulls: 1, lastPulledAtMs: 1000 });
+    await tags.put(record);
+    await tags.recordPull(record, 7000);
+    await tags.put({ ...record, sequence: 2 });
+    assertSameRecord(await tags.get(record), { ...record, sequence: 2, pulls: 2, lastPulledAtMs: 7000 });
+    await tags.recordPull(record, 8000);
+    assertSameRecord(await tags.get(record), { ...record, sequence: 2, pulls: 3, lastPulledAtMs: 8000 });
+    await tags.put({ ...record, sequence: 3, pulls: 10, lastPulledAtMs: 9000 });
+    assertSameRecord(await tags.get(record), { ...record, sequence: 3, pulls: 10, lastPulledAtMs: 9000 });
+  },
+
+  async 'a pull of a tag without a record leaves no trace'({ index: { tags } }) {
+    const record = sampleTag('1');
+    await tags.recordPull(record, 5000);
+    assert.equal(await tags.get(record), undefined);
+    await tags.put(record);
+    assertSameRecord(await tags.get(record), record);
+    await tags.recordPull(record, 5000);
+    await tags.remove(record);
+    await tags.put(record);
+    assertSameRecord(await tags.get(record), record);
+  },
+
+  async 'tags are listed in byte order, a page at a time, of one repository only'({ index: { tags } }) {
+    const inOrder = ['0', '1.10', '1.2', 'A', 'Z', '_', 'a', 'a-b', 'a.b', 'aa', 'b'];
+    for (const tag of inOrder.toReversed()) await tags.put(sampleTag(tag));
+    await tags.put(sampleTag('other', repositoryKey('docker.io', 'library/nginx/sub')));
+    await tags.put(sampleTag('other', repositoryKey('quay.io', 'library/nginx')));
+    async function list(page: { after?: string; limit: number }): Promise<string[]> {
+      return (await tags.list(nginx.upstream, nginx.repository, page)).map((record) => record.tag);
+    }
+    assert.deepEqual(await list({ limit: 1000 }), inOrder);
+    const paged: string[] = [];
+    for (let page = await list({ limit: 4 }); page.length > 0; page = await list({ after: page.at(-1)!, limit: 4 })) {
+      assert.ok(page.length <= 4);
+      paged.push(...page);
+    }
+    assert.deepEqual(paged, inOrder);
+    // `after` need not be a tag.
+    assert.deepEqual(await list({ after: '1.3', limit: 2 }), ['A', 'Z']);
+    assert.deepEqual(await list({ after: 'b', limit: 5 }), []);
+    assert.deepEqual(await list({ limit: 0 }), []);
+    assertSameRecord(await tags.list(nginx.upstream, nginx.repository, { after: 'aa', limit: 9 }), [sampleTag('b')]);
+  },
+};

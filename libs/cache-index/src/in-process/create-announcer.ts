@@ -1,0 +1,45 @@
+// Announcements inside a single process.
+import type { Announcements } from '../announcements.ts';
+import type { IndexLog } from '../index-log.ts';
+
+export interface AnnouncerOptions {
+  readonly log: IndexLog | undefined;
+  /** Throws `index-unavailable` when the index cannot answer. */
+  readonly checkAvailable: () => void;
+}
+
+export function createAnnouncer({ log, checkAvailable }: AnnouncerOptions): Announcements {
+  /** A subscription is an object of its own, so that one listener may subscribe twice. */
+  const topics = new Map<string, Set<{ readonly listener: () => void }>>();
+
+  return {
+    async publish(topic) {
+      checkAvailable();
+      // Never inside the publisher's own call, which may hold half-made state.
+      await Promise.resolve();
+      const subscriptions = topics.get(topic);
+      if (subscriptions === undefined) return;
+      // Of those that stand now: one that a listener adds hears only what is published later.
+      const standing = [...subscriptions];
+      for (const subscription of standing) {
+        if (!subscriptions.has(subscription)) continue;
+        try {
+          subscription.listener();
+        } catch (error) {
+          log?.error({ err: error, topic }, 'a listener of an announcement threw');
+        }
+      }
+    },
+
+    async subscribe(topic, listener) {
+      checkAvailable();
+      const subscription = { listener };
+      const subscriptions = topics.get(topic) ?? new Set();
+      topics.set(topic, subscriptions.add(subscription));
+      return () => {
+        subscriptions.delete(subscription);
+        if (subscriptions.size === 0 && topics.get(topic) === subscriptions) topics.delete(topic);
+      };
+    },
+  };
+}

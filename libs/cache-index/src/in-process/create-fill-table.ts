@@ -1,0 +1,94 @@
+// Fill records of a single process: nothing that lives only as long as a fill needs to outlive the process.
+import type { Digest } from '@cistern/oci';
+import type { BlobRecord } from '../blobs.ts';
+import type { FillIndex, FillRecord } from '../fills.ts';
+
+export interface FillTableOptions {
+  readonly now: () => number;
+  /** Writes the blob record, synchronously, so that it and `done` are one step. */
+  readonly putBlob: (record: BlobRecord) => void;
+  /** Throws `index-unavailable` when the index cannot answer. */
+  readonly checkAvailable: () => void;
+}
+
+export function createFillTable({ now, putBlob, checkAvailable }: FillTableOptions): FillIndex {
+  const records = new Map<Digest, FillRecord>();
+
+  function current(digest: Digest): FillRecord | undefined {
+    checkAvailable();
+    const record = records.get(digest);
+    return record !== undefined && record.expiresAtMs > now() ? record : undefined;
+  }
+
+  /** Last written, last in the map: the expired ones gather at its front. */
+  function write(record: FillRecord): void {
+    records.delete(record.digest);
+    records.set(record.digest, record);
+  }
+
+  function forgetExpired(): void {
+    for (const [digest, { expiresAtMs }] of records) {
+      if (expiresAtMs > now()) return;
+      records.delete(digest);
+    }
+  }
+
+  return {
+    async read(digest) {
+      return current(digest);
+    },
+
+    async claim({ replaces, leaseMs, ...claim }) {
+      const previous = current(claim.digest);
+      if (previous !== undefined && !hasEnded(previous) && previous.generation > replaces) return undefined;
+      forgetExpired();
+      const record: FillRecord = {
+        ...claim,
+        schema: 1,
+        generation: Math.max(replaces, previous?.generation ?? 0) + 1,
+        state: 'starting',
+        expiresAtMs: now() + leaseMs,
+      };
+      write(record);
+      return record;
+    },
+
+    async running(digest, owner, size) {
+      const record = current(digest);
+      if (record?.owner !== owner || hasEnded(record)) return false;
+      write({ ...record, state: 'running', size });
+      return true;
+    },
+
+    async heartbeat(given, leaseMs) {
+      const record = current(given.digest);
+      if (record === undefined) {
+        write({ ...given, expiresAtMs: now() + leaseMs });
+        return 'recreated';
+      }
+      if (record.owner !== given.owner) return 'lost';
+      if (!hasEnded(record)) write({ ...record, expiresAtMs: now() + leaseMs });
+      return 'kept';
+    },
+
+    async done(digest, owner, blob) {
+      const record = current(digest);
+      if (record?.owner !== owner || record.state === 'failed') return false;
+      if (record.state === 'done') return true;
+      putBlob(blob);
+      write({ ...record, state: 'done', size: blob.size });
+      return true;
+    },
+
+    async failed(digest, owner, failure, keepMs) {
+      const record = current(digest);
+      if (record?.owner !== owner || record.state === 'done') return false;
+      write({ ...record, state: 'failed', failure, expiresAtMs: now() + keepMs });
+      return true;
+    },
+  };
+}
+
+function hasEnded(record: FillRecord): boolean {
+  return record.state === 'done' || record.state === 'failed';
+}

@@ -1,0 +1,52 @@
+// Tag records in a map of maps: repository, then tag.
+import type { Tag } from '@cistern/oci';
+import { compareBytes } from '../compare-bytes.ts';
+import { repositoryPath } from '../repository-path.ts';
+import type { TagIndex, TagRecord } from '../tags.ts';
+
+export function createMemoryTags(checkAvailable: () => void): TagIndex {
+  const repositories = new Map<string, Map<Tag, TagRecord>>();
+
+  return {
+    async get(key) {
+      checkAvailable();
+      return repositories.get(repositoryPath(key))?.get(key.tag);
+    },
+    async put(record) {
+      checkAvailable();
+      const path = repositoryPath(record);
+      const tags = repositories.get(path) ?? new Map<Tag, TagRecord>();
+      const previous = tags.get(record.tag);
+      repositories.set(path, tags);
+      tags.set(record.tag, {
+        ...record,
+        pulls: Math.max(record.pulls, previous?.pulls ?? 0),
+        lastPulledAtMs: Math.max(record.lastPulledAtMs, previous?.lastPulledAtMs ?? 0),
+      });
+    },
+    async remove(key) {
+      checkAvailable();
+      const path = repositoryPath(key);
+      const tags = repositories.get(path);
+      const removed = tags?.delete(key.tag) ?? false;
+      if (tags?.size === 0) repositories.delete(path);
+      return removed;
+    },
+    async recordPull(key, atMs) {
+      checkAvailable();
+      const tags = repositories.get(repositoryPath(key));
+      const record = tags?.get(key.tag);
+      if (record === undefined) return;
+      const lastPulledAtMs = Math.max(record.lastPulledAtMs, atMs);
+      tags?.set(key.tag, { ...record, pulls: record.pulls + 1, lastPulledAtMs });
+    },
+    async list(upstream, repository, { after, limit }) {
+      checkAvailable();
+      const records = [...(repositories.get(repositoryPath({ upstream, repository }))?.values() ?? [])];
+      return records
+        .filter((record) => after === undefined || compareBytes(record.tag, after) > 0)
+        .sort((one, two) => compareBytes(one.tag, two.tag))
+        .slice(0, limit);
+    },
+  };
+}
