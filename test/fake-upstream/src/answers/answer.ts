@@ -1,0 +1,40 @@
+// An answer before it is sent, so that faults can spoil it.
+import type { OciErrorCode } from '@cistern/oci';
+import { type Body, bytesBody } from '../content/body.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Left out when the answer to HEAD is sent. */
+  readonly body: Body;
+  /** The part of `body` that is sent; default: all. */
+  readonly start?: number;
+  readonly endExclusive?: number;
+}
+
+export function answer(status: number, headers: Readonly<Record<string, string>>, body: string | Buffer): Answer {
+  const bytes = Buffer.from(body);
+  return {
+    status,
+    headers: { 'content-length': String(bytes.length), ...headers },
+    body: bytesBody(bytes),
+  };
+}
+
+export function jsonAnswer(document: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
+  return answer(200, { 'content-type': 'application/json', ...headers }, JSON.stringify(document));
+}
+
+/** Errors as the OCI distribution specification, "Error Codes", wants them. */
+export function errorAnswer(
+  status: number,
+  code: OciErrorCode,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
+  return answer(
+    status,
+    { 'content-type': 'application/json', ...headers },
+    JSON.stringify({ errors: [{ code, message, detail: null }] }),
+  );
+}

@@ -1,0 +1,30 @@
+// GET and HEAD of a manifest by tag or digest. The headers are the same for both, as clients expect.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Body } from '../content/body.ts';
+import type { StoredManifest } from '../content/content.ts';
+import { type Answer, answer, errorAnswer } from './answer.ts';
+
+export interface ManifestQuestion {
+  readonly reference: string;
+  readonly manifest: StoredManifest | undefined;
+  /** What is sent for it, spoiled or not. */
+  readonly body: Body | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
+
+export function manifestAnswer({ reference, manifest, body, headers }: ManifestQuestion): Answer {
+  if (manifest === undefined || body === undefined)
+    return errorAnswer(404, 'MANIFEST_UNKNOWN', `manifest unknown: ${reference}`);
+  const etag = `"${manifest.digest}"`;
+  if (headers['if-none-match'] === etag) return answer(304, { etag }, '');
+  return {
+    status: 200,
+    headers: {
+      'content-type': manifest.mediaType,
+      'content-length': String(body.size),
+      'docker-content-digest': manifest.digest,
+      etag,
+    },
+    body,
+  };
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { type Body, bytesBody, concatBodies, digestOfBody, flipByte, resizeBody, seededBody } from './body.ts';
+import { tarLayer } from './tar-layer.ts';
+
+const whole = (body: Body) => Buffer.concat([...body.read(0, body.size)]);
+
+test('seeded bytes are the same every time, and others for another seed', () => {
+  const bytes = whole(seededBody({ size: 1_000_003, seed: 1 }));
+  assert.equal(bytes.length, 1_000_003);
+  assert.deepEqual(whole(seededBody({ size: 1_000_003, seed: 1 })), bytes);
+  assert.notDeepEqual(whole(seededBody({ size: 1_000_003, seed: 2 })), bytes);
+});
+
+test('seeded bytes can be read from any offset', () => {
+  const body = seededBody({ size: 600_000, seed: 'ranges' });
+  const bytes = whole(body);
+  for (const [start, end] of [
+    [0, 1],
+    [15, 17],
+    [16, 16],
+    [262_143, 262_145],
+    [100_001, 599_999],
+  ] as const)
+    assert.deepEqual(Buffer.concat([...body.read(start, end)]), bytes.subarray(start, end));
+});
+
+test('no chunk is larger than 256 KiB', () => {
+  for (const body of [seededBody({ size: 700_000, seed: 1 }), bytesBody(Buffer.alloc(700_000))])
+    for (const chunk of body.read(3, body.size)) assert.ok(chunk.length <= 256 * 1024);
+});
+
+test('joined bodies read as one', () => {
+  const body = concatBodies([
+    bytesBody(Buffer.from('abc')),
+    bytesBody(Buffer.from('')),
+    bytesBody(Buffer.from('defg')),
+  ]);
+  assert.equal(body.size, 7);
+  assert.equal(Buffer.concat([...body.read(2, 5)]).toString(), 'cde');
+});
+
+test('a flipped byte is wrong wherever the reading begins', () => {
+  const body = flipByte(bytesBody(Buffer.from([1, 2, 3, 4])), 2);
+  assert.deepEqual([...whole(body)], [1, 2, 252, 4]);
+  assert.deepEqual([...body.read(2, 4)], [Buffer.from([252, 4])]);
+  assert.deepEqual([...body.read(3, 4)], [Buffer.from([4])]);
+});
+
+test('a body can be cut and filled up', () => {
+  const body = bytesBody(Buffer.from('abcdef'));
+  assert.equal(whole(resizeBody(body, 4)).toString(), 'abcd');
+  const longer = whole(resizeBody(body, 8));
+  assert.equal(longer.subarray(0, 6).toString(), 'abcdef');
+  assert.equal(longer.length, 8);
+});
+
+test('digests are those of the bytes', () => {
+  const abc = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
+  assert.equal(digestOfBody(bytesBody(Buffer.from('abc')), 'sha256'), `sha256:${abc}`);
+  const seeded = seededBody({ size: 10, seed: 1 });
+  assert.notEqual(digestOfBody(seeded, 'sha256'), digestOfBody(flipByte(seeded, 1), 'sha256'));
+  assert.match(digestOfBody(seeded, 'sha512'), /^sha512:[0-9a-f]{128}$/);
+});
+
+test('tar unpacks a layer', () => {
+  const file = seededBody({ size: 1234, seed: 'layer' });
+  const unpacked = execFileSync('tar', ['-xO', 'layer.bin'], { input: whole(tarLayer('layer.bin', file)) });
+  assert.deepEqual(unpacked, whole(file));
+});

@@ -1,0 +1,109 @@
+// Content as something to read from, at any offset, so that a blob of gigabytes takes no memory.
+import { createCipheriv, createHash } from 'node:crypto';
+import { type Digest, type DigestAlgorithm, parseDigest } from '@cistern/oci';
+
+export interface Body {
+  /** Bytes. */
+  readonly size: number;
+  /** Where present, bodies of equal identity hold equal bytes. */
+  readonly identity?: string;
+  /** The bytes from `start` up to `endExclusive`, in chunks of at most 256 KiB. */
+  read(start: number, endExclusive: number): Iterable<Buffer>;
+}
+
+/** Pseudo-random bytes: the same `size` and `seed` always give the same ones. They do not compress. */
+export interface SeededBytes {
+  readonly size: number;
+  readonly seed: number | string;
+}
+
+const chunkBytes = 256 * 1024;
+const cipherBlockBytes = 16;
+
+export function bytesBody(bytes: Uint8Array): Body {
+  const buffer = Buffer.from(bytes);
+  return {
+    size: buffer.length,
+    *read(start, endExclusive) {
+      for (let at = start; at < endExclusive; at += chunkBytes)
+        yield buffer.subarray(at, Math.min(at + chunkBytes, endExclusive));
+    },
+  };
+}
+
+/** AES in counter mode over zeros: fast, and any offset can be reached without computing what is before it. */
+export function seededBody({ size, seed }: SeededBytes): Body {
+  const key = createHash('sha256')
+    .update(`${typeof seed}:${seed}`)
+    .digest()
+    .subarray(0, 16);
+  return {
+    size,
+    identity: `seeded ${typeof seed} ${seed} ${size}`,
+    *read(start, endExclusive) {
+      if (start >= endExclusive) return;
+      const counter = Buffer.alloc(cipherBlockBytes);
+      counter.writeBigUInt64BE(BigInt(Math.floor(start / cipherBlockBytes)), 8);
+      const cipher = createCipheriv('aes-128-ctr', key, counter);
+      cipher.update(Buffer.alloc(start % cipherBlockBytes));
+      const zeros = Buffer.alloc(Math.min(chunkBytes, endExclusive - start));
+      for (let at = start; at < endExclusive; at += zeros.length)
+        yield cipher.update(zeros.subarray(0, Math.min(zeros.length, endExclusive - at)));
+    },
+  };
+}
+
+export function concatBodies(parts: readonly Body[]): Body {
+  return {
+    size: parts.reduce((total, part) => total + part.size, 0),
+    *read(start, endExclusive) {
+      let partStart = 0;
+      for (const part of parts) {
+        const from = Math.max(start - partStart, 0);
+        const to = Math.min(endExclusive - partStart, part.size);
+        if (from < to) yield* part.read(from, to);
+        partStart += part.size;
+      }
+    },
+  };
+}
+
+/** The same bytes but for the one at `offset`, of which every bit is turned. */
+export function flipByte(body: Body, offset: number): Body {
+  return {
+    size: body.size,
+    *read(start, endExclusive) {
+      let at = start;
+      for (const chunk of body.read(start, endExclusive)) {
+        const within = offset - at;
+        at += chunk.length;
+        if (within < 0 || within >= chunk.length) yield chunk;
+        else {
+          const flipped = Buffer.from(chunk);
+          flipped.writeUInt8(flipped.readUInt8(within) ^ 0xff, within);
+          yield flipped;
+        }
+      }
+    },
+  };
+}
+
+/** Cut, or filled up with other bytes, to `size`. */
+export function resizeBody(body: Body, size: number): Body {
+  if (size > body.size) return concatBodies([body, seededBody({ size: size - body.size, seed: 'padding' })]);
+  return { size, read: (start, endExclusive) => body.read(start, Math.min(endExclusive, size)) };
+}
+
+// Hashing a blob of gigabytes takes seconds, and tests of one process ask for the same ones again and again.
+const knownDigests = new Map<string, Digest>();
+
+export function digestOfBody(body: Body, algorithm: DigestAlgorithm): Digest {
+  const key = body.identity === undefined ? undefined : `${algorithm} ${body.identity}`;
+  const known = key === undefined ? undefined : knownDigests.get(key);
+  if (known !== undefined) return known;
+  const hash = createHash(algorithm);
+  for (const chunk of body.read(0, body.size)) hash.update(chunk);
+  const digest = parseDigest(`${algorithm}:${hash.digest('hex')}`);
+  if (key !== undefined) knownDigests.set(key, digest);
+  return digest;
+}

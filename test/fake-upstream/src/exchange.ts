@@ -1,0 +1,42 @@
+// A client for this package's own tests that hides nothing: no redirects followed, no decoding, and a broken body is a
+// value.
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { once } from 'node:events';
+
+export interface ExchangeOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface Exchanged {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** What has arrived, complete or not. */
+  readonly body: Buffer;
+  /** Code of the error that ended the body early. */
+  readonly broken?: string;
+}
+
+/** Sends a request on a connection of its own and resolves with the headers of the answer. Rejects if none comes. */
+export async function openExchange(url: string, options: ExchangeOptions = {}): Promise<IncomingMessage> {
+  const { method = 'GET', headers = {}, body } = options;
+  const sent = request(url, { method, headers, agent: new Agent() });
+  // A connection that breaks after the headers is told by the body.
+  sent.on('error', () => {});
+  sent.end(body);
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return response;
+}
+
+export async function exchange(url: string, options: ExchangeOptions = {}): Promise<Exchanged> {
+  const response = await openExchange(url, options);
+  const chunks: Buffer[] = [];
+  const common = { status: response.statusCode ?? 0, headers: response.headers };
+  try {
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { ...common, body: Buffer.concat(chunks) };
+  } catch (error) {
+    return { ...common, body: Buffer.concat(chunks), broken: (error as NodeJS.ErrnoException).code ?? String(error) };
+  }
+}

@@ -1,0 +1,69 @@
+// Lets body bytes out only as the test says, so that "the client has its first byte before the upstream has sent 2 MB"
+// needs no clock.
+
+export interface Gate {
+  /** Lets that many more body bytes out, counted over all answers that this gate holds. */
+  allow(bytes: number): void;
+  /** Lets everything out from now on. */
+  release(): void;
+  /** Body bytes let out so far. */
+  passed(): number;
+  /** Resolves when an answer waits at the closed gate (for its headers or for its next bytes). */
+  blocked(): Promise<void>;
+}
+
+export interface GateKeeper extends Gate {
+  /** Waits for permission and returns how many bytes, at least 1 and at most `wanted`, may go. */
+  take(wanted: number, signal: AbortSignal): Promise<number>;
+  /** Waits until anything at all has been allowed. */
+  opened(signal: AbortSignal): Promise<void>;
+}
+
+function wake(waiting: Set<() => void>): void {
+  for (const resolve of waiting) resolve();
+  waiting.clear();
+}
+
+/** A closed gate, for `Fault.gate`. One gate may hold several answers. */
+export function createGate(): GateKeeper {
+  const bytes = { allowed: 0, passed: 0 };
+  const held = new Set<() => void>();
+  const watchers = new Set<() => void>();
+
+  async function hold(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    held.add(resolve);
+    wake(watchers);
+    try {
+      await promise;
+    } finally {
+      held.delete(resolve);
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  return {
+    allow(more) {
+      bytes.allowed += more;
+      wake(held);
+    },
+    release() {
+      bytes.allowed = Number.POSITIVE_INFINITY;
+      wake(held);
+    },
+    passed: () => bytes.passed,
+    blocked: () => (held.size > 0 ? Promise.resolve() : new Promise((resolve) => void watchers.add(resolve))),
+    async take(wanted, signal) {
+      while (bytes.allowed <= bytes.passed) await hold(signal);
+      const taken = Math.min(wanted, bytes.allowed - bytes.passed);
+      bytes.passed += taken;
+      return taken;
+    },
+    async opened(signal) {
+      while (bytes.allowed === 0) await hold(signal);
+    },
+  };
+}

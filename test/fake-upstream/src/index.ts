@@ -1,0 +1,16 @@
+export type { Account, AuthControls, AuthOptions, BearerOptions } from './auth/auth-options.ts';
+export { seededBody } from './content/body.ts';
+export type { Body, SeededBytes } from './content/body.ts';
+export type { AddedImage, ImageOptions, IndexOptions, ReferrerOptions } from './content/builders.ts';
+export type { AddedBlob, AddedManifest, ManifestOptions } from './content/content.ts';
+export { dockerTypes, ociTypes, schema1Type } from './content/media-types.ts';
+export type { Fault } from './faults/fault.ts';
+export type { AddedFault, FaultMatcher } from './faults/fault-script.ts';
+export { createGate } from './faults/gate.ts';
+export type { Gate } from './faults/gate.ts';
+export type { RateLimitControls } from './rate-limit.ts';
+export type { RecordedRequest, RequestFilter } from './recorder.ts';
+export type { RequestMatcher } from './request-matcher.ts';
+export { startFakeUpstream } from './start-fake-upstream.ts';
+export type { FakeUpstream, FakeUpstreamOptions } from './start-fake-upstream.ts';
+export type { Endpoint, Host } from './target.ts';

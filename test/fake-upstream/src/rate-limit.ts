@@ -1,0 +1,80 @@
+// Docker Hub's two limits: a budget of manifest GETs per account or address, told in headers, and a bare 429 for too many
+// requests of any kind.
+import { type Answer, answer, errorAnswer } from './answers/answer.ts';
+import type { Target } from './target.ts';
+
+export interface RateLimitOptions {
+  /** Manifest GETs per account (or for all that is anonymous). They do not come back by themselves. */
+  readonly limit: number;
+  /** Only told; default 21600, which is Docker Hub's six hours. */
+  readonly windowSeconds?: number;
+  /** Other limits, by user name. */
+  readonly limitOf?: Readonly<Record<string, number>>;
+  /** `docker-ratelimit-source` for anonymous requests, default 203.0.113.7. An account's is its name. */
+  readonly source?: string;
+  /** Refuse HEAD too once the budget is spent; default: HEAD never fails. */
+  readonly refuseHead?: boolean;
+}
+
+export interface AbuseLimitOptions {
+  readonly requests: number;
+  readonly windowMs: number;
+}
+
+export interface RateLimitControls {
+  /** `subject`: a user name; default `anonymous`. */
+  setRemaining(remaining: number, subject?: string): void;
+  remaining(subject?: string): number;
+}
+
+export interface RateLimit extends RateLimitControls {
+  /** The bare 429, counting this request. */
+  refuseAbuse(): Answer | undefined;
+  refuseSpent(target: Target, subject: string): Answer | undefined;
+  /** Counts a pull and adds the headers that tell what is left. */
+  account(target: Target, subject: string, answered: Answer): Answer;
+}
+
+export function createRateLimit(
+  options: RateLimitOptions | undefined,
+  abuse: AbuseLimitOptions | undefined,
+): RateLimit {
+  const left = new Map<string, number>();
+  const limitOf = (subject: string) => options?.limitOf?.[subject] ?? options?.limit ?? Number.POSITIVE_INFINITY;
+  const remaining = (subject = 'anonymous') => left.get(subject) ?? limitOf(subject);
+  let recent: number[] = [];
+
+  function headers(subject: string): Record<string, string> {
+    const window = `w=${options?.windowSeconds ?? 21_600}`;
+    return {
+      'ratelimit-limit': `${limitOf(subject)};${window}`,
+      'ratelimit-remaining': `${remaining(subject)};${window}`,
+      'docker-ratelimit-source': subject === 'anonymous' ? (options?.source ?? '203.0.113.7') : subject,
+    };
+  }
+
+  return {
+    refuseAbuse() {
+      if (abuse === undefined) return undefined;
+      const nowMs = Date.now();
+      recent = [...recent.filter((atMs) => nowMs - atMs < abuse.windowMs), nowMs];
+      return recent.length > abuse.requests
+        ? answer(429, { 'content-type': 'text/plain' }, 'Too Many Requests')
+        : undefined;
+    },
+    refuseSpent({ endpoint, method }, subject) {
+      const limited = endpoint === 'manifest' && (method === 'GET' || options?.refuseHead === true);
+      if (options === undefined || !limited || remaining(subject) > 0) return undefined;
+      const message =
+        'You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit';
+      return errorAnswer(429, 'TOOMANYREQUESTS', message, headers(subject));
+    },
+    account({ endpoint, method }, subject, answered) {
+      if (options === undefined || endpoint !== 'manifest' || answered.status !== 200) return answered;
+      if (method === 'GET') left.set(subject, remaining(subject) - 1);
+      return { ...answered, headers: { ...answered.headers, ...headers(subject) } };
+    },
+    setRemaining: (value, subject = 'anonymous') => void left.set(subject, value),
+    remaining,
+  };
+}

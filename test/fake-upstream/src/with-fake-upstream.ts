@@ -1,0 +1,14 @@
+// For this package's own tests: an upstream that is closed whatever happens.
+import { type FakeUpstream, type FakeUpstreamOptions, startFakeUpstream } from './start-fake-upstream.ts';
+
+export async function withFakeUpstream(
+  options: FakeUpstreamOptions,
+  action: (upstream: FakeUpstream) => Promise<void>,
+): Promise<void> {
+  const upstream = await startFakeUpstream(options);
+  try {
+    await action(upstream);
+  } finally {
+    await upstream.close();
+  }
+}
