@@ -1,11 +1,16 @@
-// The job queue: frontends ask, workers do. Jobs with the same `dedupKey` that wait or run are one job.
+// The job queue: frontends ask, workers do. Jobs of one name, class and `dedupKey` that wait or run are one job, with the
+// payload it was first given; an adapter may join the classes too. `fetch-blob`, which may take minutes, has slots of
+// its own in each class. Jobs of one kind start in the order they were added.
 import type { JobName, JobPayload, JobResult } from './catalogue.ts';
 
 export type JobClass = 'interactive' | 'background';
 
 export interface JobOptions {
   readonly dedupKey: string;
-  /** Interactive and background jobs have separate slots: neither waits for the other. */
+  /**
+   * Interactive and background jobs have separate slots: neither waits for the other. An interactive ask for a job that
+   * waits as background does not wait with it.
+   */
   readonly class: JobClass;
 }
 
@@ -13,7 +18,8 @@ export interface JobQueue {
   /** Resolves once the job is taken on (or joined), not when it is done. Rejects with `overloaded` when it cannot be. */
   add<N extends JobName>(name: N, payload: JobPayload<N>, options: JobOptions): Promise<void>;
   /**
-   * Adds and waits for the result. Rejects with the handler's CacheError. `signal` ends this wait, not the job. Never
+   * Adds and waits for the result. Rejects with the handler's CacheError, and with an error that is none if the handler
+   * threw one (the worker's side has logged it). `signal` ends this wait, not the job, and rejects with its reason. Never
    * waits longer than `timeoutMs`: then `overloaded`.
    */
   run<N extends JobName>(
@@ -34,6 +40,9 @@ export type JobHandler<N extends JobName> = (payload: JobPayload<N>, context: Jo
 export type JobHandlers = { readonly [N in JobName]: JobHandler<N> };
 
 export interface JobWorkers {
-  /** Takes no new jobs; resolves when the running ones have ended or, after `graceMs`, have been aborted. */
+  /**
+   * Takes no new jobs; resolves when the running ones have ended or, after `graceMs`, have been aborted and have had a
+   * second to end. Idempotent.
+   */
   close(graceMs: number): Promise<void>;
 }

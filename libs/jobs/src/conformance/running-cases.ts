@@ -1,0 +1,209 @@
+// What a job gets and gives back, and what jobs with one key have in common.
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { CacheError, isCacheError } from '@cistern/errors';
+import type { JobCases } from './jobs-under-test.ts';
+import {
+  background,
+  blobJob,
+  createGate,
+  interactive,
+  tagJob,
+  tagsJob,
+  until,
+  waiting,
+  workWith,
+} from './sample-jobs.ts';
+
+export const runningCases: JobCases = {
+  async 'a handler gets the payload and the class, and its result comes back'(tested, t) {
+    const seen: unknown[] = [];
+    await workWith(tested, t, {
+      'fetch-tags': async (payload, context) => {
+        seen.push([payload, context.class, context.signal.aborted]);
+        return { tags: ['a', 'b'], next: { last: 'b', n: 10 } };
+      },
+      'revalidate-tag': async () => null,
+    });
+    const result = await tested.queue.run('fetch-tags', tagsJob('x'), waiting(interactive('a')));
+    assert.deepEqual(result, { tags: ['a', 'b'], next: { last: 'b', n: 10 } });
+    await tested.queue.run('fetch-tags', tagsJob('y'), waiting(background('b')));
+    assert.deepEqual(seen, [
+      [tagsJob('x'), 'interactive', false],
+      [tagsJob('y'), 'background', false],
+    ]);
+    assert.equal(await tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('c'))), null);
+  },
+
+  async 'add resolves before the job is done'(tested, t) {
+    const gate = createGate();
+    await workWith(tested, t, { 'revalidate-tag': gate.handle });
+    await tested.queue.add('revalidate-tag', tagJob('v1'), interactive('a'));
+    assert.deepEqual(gate.ended, []);
+    gate.open('v1');
+    await until('the job has ended', () => gate.ended.length === 1);
+  },
+
+  async 'jobs added before there are workers wait for them'(tested, t) {
+    const gate = createGate();
+    gate.openAll();
+    await tested.queue.add('revalidate-tag', tagJob('v1'), interactive('a'));
+    const result = tested.queue.run('revalidate-tag', tagJob('v2'), waiting(background('b')));
+    await workWith(tested, t, { 'revalidate-tag': gate.handle });
+    assert.equal(await result, null);
+    await until('both have ended', () => gate.ended.length === 2);
+  },
+
+  async 'jobs of one key that wait or run are one job, with its first payload'(tested, t) {
+    let calls = 0;
+    const gate = createGate();
+    const { queue } = tested;
+    const early = [
+      queue.run('revalidate-tag', tagJob('first'), waiting(interactive('same'))),
+      queue.run('revalidate-tag', tagJob('second'), waiting(interactive('same'))),
+    ];
+    await queue.add('revalidate-tag', tagJob('third'), interactive('same'));
+    await workWith(tested, t, {
+      'revalidate-tag': async (payload, context) => {
+        calls += 1;
+        return gate.handle(payload, context);
+      },
+    });
+    await until('the job runs', () => gate.started.length === 1);
+    const name = gate.started[0]!.name;
+    const late = queue.run('revalidate-tag', tagJob('fourth'), waiting(interactive('same')));
+    await queue.add('revalidate-tag', tagJob('fifth'), interactive('same'));
+    gate.open(name);
+    assert.deepEqual(await Promise.all([...early, late]), [null, null, null]);
+    assert.equal(calls, 1);
+    assert.equal(name, 'first');
+  },
+
+  async 'a key belongs to one kind of job'(tested, t) {
+    const gate = createGate();
+    gate.openAll();
+    await workWith(tested, t, { 'revalidate-tag': gate.handle, 'fetch-blob': gate.handle });
+    await Promise.all([
+      tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('same'))),
+      tested.queue.run('fetch-blob', blobJob('b'), waiting(interactive('same'))),
+    ]);
+    assert.deepEqual(gate.ended.sort(), [blobJob('b').digest, 'v1'].sort());
+  },
+
+  async 'a key is free again when its job has ended, well or badly'(tested, t) {
+    let calls = 0;
+    await workWith(tested, t, {
+      'revalidate-tag': async () => {
+        calls += 1;
+        if (calls === 2) throw new CacheError('upstream-timeout', 'Too slow.');
+        return null;
+      },
+    });
+    const ask = async (): Promise<null> => tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a')));
+    await ask();
+    await assert.rejects(ask, (error) => isCacheError(error, 'upstream-timeout'));
+    await ask();
+    assert.equal(calls, 3);
+  },
+
+  async 'a CacheError arrives whole, at everybody who waits'(tested, t) {
+    const gate = createGate();
+    await workWith(tested, t, {
+      'revalidate-tag': async (payload, context) => {
+        await gate.handle(payload, context);
+        throw new CacheError('upstream-rate-limited', 'Docker Hub allows no more pulls.', {
+          detail: { upstream: 'docker.io', remaining: 0 },
+          retryable: true,
+          retryAfterMs: 1500,
+        });
+      },
+    });
+    const waits = [1, 2, 3].map(async () =>
+      tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a'))),
+    );
+    gate.open('v1');
+    for (const outcome of await Promise.allSettled(waits)) {
+      assert.equal(outcome.status, 'rejected');
+      const error: unknown = outcome.reason;
+      assert.ok(isCacheError(error, 'upstream-rate-limited'));
+      assert.equal(error.message, 'Docker Hub allows no more pulls.');
+      assert.deepEqual(error.detail, { upstream: 'docker.io', remaining: 0 });
+      assert.equal(error.retryable, true);
+      assert.equal(error.retryAfterMs, 1500);
+    }
+  },
+
+  async 'any other error arrives as one that is no CacheError, and harms no other job'(tested, t) {
+    await workWith(tested, t, {
+      'revalidate-tag': async () => {
+        throw new TypeError('a bug');
+      },
+      // Not an async function: it throws before there is a promise.
+      'fetch-blob': () => {
+        throw new TypeError('a worse bug');
+      },
+      'fetch-tags': async () => ({ tags: [] }),
+    });
+    const { queue } = tested;
+    for (let round = 0; round < 3; round += 1) {
+      for (const ask of [
+        async () => queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a'))),
+        async () => queue.run('fetch-blob', blobJob('a'), waiting(interactive('a'))),
+      ])
+        await assert.rejects(
+          ask,
+          (error) => error instanceof Error && !isCacheError(error) && /bug/.test(error.message),
+        );
+      // Nobody waits for this one, and its failure must not surface anywhere.
+      await queue.add('revalidate-tag', tagJob('v2'), interactive('b'));
+    }
+    assert.deepEqual(await queue.run('fetch-tags', tagsJob('x'), waiting(interactive('c'))), { tags: [] });
+  },
+
+  async 'a wait ends as overloaded after its timeout, and the job goes on'(tested, t) {
+    const gate = createGate();
+    await workWith(tested, t, { 'revalidate-tag': gate.handle });
+    const job = interactive('a');
+    await assert.rejects(tested.queue.run('revalidate-tag', tagJob('v1'), { ...job, timeoutMs: 30 }), (error) =>
+      isCacheError(error, 'overloaded'),
+    );
+    await until('the job runs', () => gate.started.length === 1);
+    const joined = tested.queue.run('revalidate-tag', tagJob('v1'), waiting(job));
+    gate.open('v1');
+    await joined;
+    assert.deepEqual(gate.ended, ['v1']);
+  },
+
+  async 'a signal ends the wait alone, with its own reason, and is let go of'(tested, t) {
+    const gate = createGate();
+    await workWith(tested, t, { 'revalidate-tag': gate.handle });
+    const leaving = new AbortController();
+    const staying = new AbortController();
+    const job = waiting(interactive('a'));
+    const left = tested.queue.run('revalidate-tag', tagJob('v1'), { ...job, signal: leaving.signal });
+    const stayed = tested.queue.run('revalidate-tag', tagJob('v1'), { ...job, signal: staying.signal });
+    await until('the job runs', () => gate.started.length === 1);
+    leaving.abort(new RangeError('the client left'));
+    await assert.rejects(left, /the client left/);
+    assert.deepEqual(gate.ended, []);
+    gate.open('v1');
+    assert.equal(await stayed, null);
+    for (const { signal } of [leaving, staying]) assert.deepEqual(getEventListeners(signal, 'abort'), []);
+  },
+
+  async 'a signal that was aborted before asks for nothing'(tested, t) {
+    const gate = createGate();
+    gate.openAll();
+    await workWith(tested, t, { 'revalidate-tag': gate.handle });
+    const signal = AbortSignal.abort(new RangeError('the client left'));
+    await assert.rejects(
+      tested.queue.run('revalidate-tag', tagJob('never'), { ...waiting(interactive('a')), signal }),
+      /the client left/,
+    );
+    await tested.queue.run('revalidate-tag', tagJob('v2'), waiting(interactive('b')));
+    assert.deepEqual(
+      gate.started.map(({ name }) => name),
+      ['v2'],
+    );
+  },
+};

@@ -1,0 +1,106 @@
+// Jobs and handlers for the conformance suite.
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
+import type { JobPayload } from '../catalogue.ts';
+import type { JobClass, JobContext, JobHandlers, JobOptions, JobWorkers } from '../job-queue.ts';
+import type { JobsUnderTest } from './jobs-under-test.ts';
+
+const repository = { upstream: 'docker.io', repository: parseRepositoryName('library/nginx') };
+
+export function tagJob(tag: string): JobPayload<'revalidate-tag'> {
+  return { ...repository, tag: parseTag(tag), by: 'head' };
+}
+
+export function blobJob(seed: string): JobPayload<'fetch-blob'> {
+  return { ...repository, digest: digestOf(Buffer.from(seed)), replaces: 0, from: 0 };
+}
+
+export function tagsJob(last: string): JobPayload<'fetch-tags'> {
+  return { ...repository, last, n: 10 };
+}
+
+export function interactive(dedupKey: string): JobOptions {
+  return { dedupKey, class: 'interactive' };
+}
+
+export function background(dedupKey: string): JobOptions {
+  return { dedupKey, class: 'background' };
+}
+
+/** For `run`: long enough for any server, and the test fails if it is ever used up. */
+export function waiting(options: JobOptions): JobOptions & { readonly timeoutMs: number } {
+  return { ...options, timeoutMs: 10_000 };
+}
+
+async function unexpected(): Promise<never> {
+  throw new Error('this test expects no such job');
+}
+
+/** Starts workers whose other handlers fail, and closes them after the test. */
+export async function workWith(
+  tested: JobsUnderTest,
+  t: TestContext,
+  handlers: Partial<JobHandlers>,
+): Promise<JobWorkers> {
+  const workers = await tested.work({
+    'fetch-blob': unexpected,
+    'fetch-manifest': unexpected,
+    'stat-blob': unexpected,
+    'revalidate-tag': unexpected,
+    'fetch-tags': unexpected,
+    'fetch-referrers': unexpected,
+    ...handlers,
+  });
+  t.after(async () => workers.close(0));
+  return workers;
+}
+
+export interface Gate {
+  /** A handler for `revalidate-tag` and `fetch-blob` that waits to be let on; by then it is in `started`. */
+  handle(payload: object, context: JobContext): Promise<null>;
+  readonly started: { readonly name: string; readonly class: JobClass }[];
+  readonly ended: string[];
+  /** Lets the job with this tag or digest end. */
+  open(name: string): void;
+  openAll(): void;
+}
+
+/** A handler that holds its jobs until the test lets them end, or until they are aborted. */
+export function createGate(): Gate {
+  const gates = new Map<string, PromiseWithResolvers<void>>();
+  let allOpen = false;
+  function gateOf(name: string): PromiseWithResolvers<void> {
+    const gate = gates.get(name) ?? Promise.withResolvers<void>();
+    gates.set(name, gate);
+    return gate;
+  }
+  const gate: Gate = {
+    started: [],
+    ended: [],
+    async handle(payload, { class: jobClass, signal }) {
+      const name = String('tag' in payload ? payload.tag : 'digest' in payload && payload.digest);
+      gate.started.push({ name, class: jobClass });
+      const aborted = Promise.withResolvers<never>();
+      signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
+      if (!allOpen) await Promise.race([gateOf(name).promise, aborted.promise]);
+      gate.ended.push(name);
+      return null;
+    },
+    open: (name) => gateOf(name).resolve(),
+    openAll() {
+      allOpen = true;
+      for (const { resolve } of gates.values()) resolve();
+    },
+  };
+  return gate;
+}
+
+/** Waits for a condition, and fails the test if it does not come true. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await delay(2);
+  }
+}

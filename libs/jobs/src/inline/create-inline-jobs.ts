@@ -1,0 +1,134 @@
+// Jobs inside one process: what frontends ask for, workers of the same process do.
+import { CacheError, isCacheError } from '@cistern/errors';
+import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
+import type { JobClass, JobContext, JobHandlers, JobOptions, JobQueue, JobWorkers } from '../job-queue.ts';
+import { closeLanes } from './close-lanes.ts';
+import { createLanes, type Lane } from './create-lanes.ts';
+import { type InlineJob, settleJob } from './inline-job.ts';
+import { waitForJob } from './wait-for-job.ts';
+
+/** The part of a logger that workers need: fields first, then a constant message. */
+export interface JobLog {
+  error(fields: object, message: string): void;
+}
+
+export interface InlineJobsOptions {
+  /** How many jobs run at a time: that many fetches of blobs, and that many other jobs besides. */
+  readonly slots: Readonly<Record<JobClass, number>>;
+  /** How many jobs of one class may wait for a slot, blobs and others apart; more are refused as `overloaded`. */
+  readonly maxWaiting: number;
+  readonly log: JobLog;
+}
+
+export interface InlineJobs {
+  readonly queue: JobQueue;
+  /**
+   * Starts doing the jobs; those added before have waited. Called once. It is apart from the queue because handlers are
+   * built from parts that need the queue.
+   */
+  work(handlers: JobHandlers): JobWorkers;
+}
+
+type AnyHandler = (payload: JobPayload<JobName>, context: JobContext) => Promise<JobResult<JobName>>;
+
+export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions): InlineJobs {
+  const lanes = createLanes(slots);
+  /** Jobs that wait or run. */
+  const jobs = new Map<string, InlineJob>();
+  let handlers: JobHandlers | undefined;
+  let closing: Promise<void> | undefined;
+
+  function take(name: JobName, payload: JobPayload<JobName>, { dedupKey, class: jobClass }: JobOptions): InlineJob {
+    if (closing !== undefined) throw overloaded('The cache is shutting down and takes no new work.');
+    const key = `${name} ${dedupKey}`;
+    const lane = lanes.of(name, jobClass);
+    const known = jobs.get(key);
+    if (known !== undefined) {
+      if (jobClass === 'interactive' && lanes.of(name, 'background').waiting.has(known)) {
+        checkRoom(lane, name);
+        lanes.of(name, 'background').waiting.delete(known);
+        known.class = 'interactive';
+        enqueue(lane, known);
+      }
+      return known;
+    }
+    checkRoom(lane, name);
+    const abort = new AbortController();
+    const job: InlineJob = { key, name, payload, class: jobClass, waiters: new Set(), abort };
+    jobs.set(key, job);
+    enqueue(lane, job);
+    return job;
+  }
+
+  function checkRoom(lane: Lane, name: JobName): void {
+    const startsAtOnce = handlers !== undefined && lane.running.size < lane.slots;
+    if (!startsAtOnce && lane.waiting.size >= maxWaiting)
+      throw overloaded(`The cache is busy: ${lane.waiting.size} jobs wait before this "${name}". Try again later.`);
+  }
+
+  function enqueue(lane: Lane, job: InlineJob): void {
+    lane.waiting.add(job);
+    startWaiting(lane);
+  }
+
+  function startWaiting(lane: Lane): void {
+    if (handlers === undefined || closing !== undefined) return;
+    for (const job of lane.waiting) {
+      if (lane.running.size >= lane.slots) return;
+      lane.waiting.delete(job);
+      lane.running.set(job, performInLane(handlers, job, lane));
+    }
+  }
+
+  async function performInLane(by: JobHandlers, job: InlineJob, lane: Lane): Promise<void> {
+    // Never inside the asker's own call.
+    await Promise.resolve();
+    await perform(by, job);
+    lane.running.delete(job);
+    startWaiting(lane);
+  }
+
+  async function perform(by: JobHandlers, job: InlineJob): Promise<void> {
+    // Which payload belongs to which handler is known to the compiler only where the job is added.
+    const handle = by[job.name] as AnyHandler;
+    try {
+      const result = await handle(job.payload, { class: job.class, signal: job.abort.signal });
+      jobs.delete(job.key);
+      settleJob(job, (waiter) => waiter.resolve(result));
+    } catch (error) {
+      if (!isCacheError(error) && !job.abort.signal.aborted)
+        log.error({ err: error, job: job.name, class: job.class }, 'a job failed unexpectedly');
+      jobs.delete(job.key);
+      settleJob(job, (waiter) => waiter.reject(error));
+    }
+  }
+
+  const queue: JobQueue = {
+    async add(name, payload, options) {
+      take(name, payload, options);
+    },
+    async run<N extends JobName>(name: N, payload: JobPayload<N>, options: Parameters<JobQueue['run']>[2]) {
+      options.signal?.throwIfAborted();
+      return waitForJob<N>(take(name, payload, options), options);
+    },
+  };
+
+  return {
+    queue,
+    work(given) {
+      if (handlers !== undefined) throw new Error('these inline jobs have workers already');
+      handlers = given;
+      lanes.all.forEach(startWaiting);
+      return {
+        close(graceMs) {
+          closing ??= closeLanes(lanes.all, graceMs);
+          return closing;
+        },
+      };
+    },
+  };
+}
+
+function overloaded(message: string): CacheError {
+  return new CacheError('overloaded', message, { retryable: true });
+}
