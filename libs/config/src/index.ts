@@ -1,0 +1,14 @@
+export type { ListenAddress, TcpAddress, UnixAddress } from './addresses.ts';
+export type { Environment } from './environment.ts';
+export { loadConfig } from './load-config.ts';
+export type { Config, LoadConfigOptions } from './load-config.ts';
+export { ConfigError } from './problems.ts';
+export type { Problem } from './problems.ts';
+export { describeConfig } from './reference.ts';
+export type { Secret } from './secrets.ts';
+export type { HealthConfig } from './sections/health.ts';
+export type { DebugConfig, HttpConfig } from './sections/http.ts';
+export type { LogConfig } from './sections/log.ts';
+export type { StorageConfig } from './sections/storage.ts';
+export type { UpstreamConfig } from './sections/upstreams.ts';
+export type { WorkerConfig } from './sections/worker.ts';

@@ -1,0 +1,146 @@
+// From file and environment to one frozen configuration, or to one error that names everything that is wrong.
+import { readFileSync } from 'node:fs';
+import type { z } from 'zod';
+import { applyEnvironment, nameVariables, type Environment } from './environment.ts';
+import { ConfigError, joinPath, type Findings, type Problem } from './problems.ts';
+import { isRawMap, readYaml, type RawMap, type RawValue } from './read-yaml.ts';
+import { keyTree, rootShape } from './root-shape.ts';
+import { screenKeys } from './screen-keys.ts';
+import type { SectionContext } from './sections/context.ts';
+import { buildHealth, type HealthConfig } from './sections/health.ts';
+import { buildHttp, type HttpConfig } from './sections/http.ts';
+import { buildLog, type LogConfig } from './sections/log.ts';
+import { buildStorage, type StorageConfig } from './sections/storage.ts';
+import { buildUpstreamTable } from './sections/upstream-table.ts';
+import type { UpstreamConfig } from './sections/upstreams.ts';
+import { buildWorker, type WorkerConfig } from './sections/worker.ts';
+
+export interface Config {
+  readonly log: LogConfig;
+  readonly http: HttpConfig;
+  readonly storage: StorageConfig;
+  readonly health: HealthConfig;
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly worker: WorkerConfig;
+  /** Keys that were understood but have no effect, and why. */
+  readonly warnings: readonly Problem[];
+}
+
+export interface LoadConfigOptions {
+  /** Default: `REGISTRY_CONFIGURATION_PATH`; without either there is no file. */
+  readonly path?: string | undefined;
+  /** The process's environment. */
+  readonly env: Environment;
+  /** Reads the file itself and the files it names. */
+  readonly readFile?: (path: string) => string;
+  /** `rootDirectory`: where to store when the configuration names no store. */
+  readonly defaults: { readonly rootDirectory: string };
+}
+
+/** Throws `ConfigError` with every problem. The result is frozen throughout. */
+export function loadConfig(options: LoadConfigOptions): Config {
+  const { env, defaults, readFile = (path) => readFileSync(path, 'utf8') } = options;
+  const path = options.path ?? (env['REGISTRY_CONFIGURATION_PATH'] || undefined);
+  const source = path ?? 'The configuration';
+  const findings: Findings = { problems: [], warnings: [] };
+  const raw = path === undefined ? {} : readSource(path, readFile);
+  const written = applyEnvironment(raw, env, keyTree, findings.warnings);
+  expandShorthands(raw);
+  const screened = screenKeys(raw, keyTree, findings);
+  const check = <K extends keyof typeof rootShape>(key: K) => checkSection(key, screened[key], findings.problems);
+
+  const context: SectionContext = {
+    report: (at, message) => {
+      if (!findings.problems.some((problem) => problem.path === at)) findings.problems.push({ path: at, message });
+    },
+    readFile,
+    env,
+    defaults,
+  };
+  check('version');
+  const log = check('log');
+  const loglevel = check('loglevel');
+  const http = check('http');
+  const storage = check('storage');
+  const health = check('health');
+  const proxy = check('proxy');
+  const upstreams = check('upstreams');
+  const worker = check('worker');
+  const config = {
+    log: log && loglevel && buildLog(log.value, loglevel.value),
+    http: http && buildHttp(http.value, context),
+    storage: storage && buildStorage(storage.value, context),
+    health: health && buildHealth(health.value),
+    upstreams: proxy && upstreams && buildUpstreamTable({ proxy: proxy.value, upstreams: upstreams.value }, context),
+    worker: worker && buildWorker(worker.value),
+  };
+  if (findings.problems.length > 0) {
+    const problems = findings.problems.map((problem) => nameVariables(problem, written));
+    throw new ConfigError(source, problems);
+  }
+  // Every section that could not be built has reported why.
+  return deepFreeze({ ...(config as Omit<Config, 'warnings'>), warnings: findings.warnings });
+}
+
+function readSource(path: string, readFile: (path: string) => string): RawMap {
+  const fail = (message: string) =>
+    new ConfigError(
+      path,
+      message.split('\n').map((line) => ({ path: '', message: line })),
+    );
+  let text: string;
+  try {
+    text = readFile(path);
+  } catch (error) {
+    throw fail(`the file cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+  }
+  let raw;
+  try {
+    raw = readYaml(text);
+  } catch (error) {
+    throw fail((error as Error).message);
+  }
+  if (raw === null) return {};
+  if (!isRawMap(raw)) throw fail('must be a map of sections, for example log, http and storage');
+  return raw;
+}
+
+/** registry:2 takes `storage: inmemory` for `storage: { inmemory: {} }`, and the same for `auth`. */
+function expandShorthands(raw: RawMap): void {
+  for (const key of ['storage', 'auth']) {
+    const value = raw[key];
+    if (typeof value === 'string' && value !== '') raw[key] = { [value]: null };
+  }
+}
+
+/**
+ * The section's values; where some are wrong, they are reported and left out, so that what depends on the others can
+ * be checked in the same go. `undefined`: too much is missing for that.
+ */
+function checkSection<K extends keyof typeof rootShape>(
+  key: K,
+  value: RawValue | undefined,
+  problems: Problem[],
+): { readonly value: z.output<(typeof rootShape)[K]> } | undefined {
+  const result = rootShape[key].safeParse(value);
+  if (result.success) return { value: result.data as z.output<(typeof rootShape)[K]> };
+  for (const { path, message } of result.error.issues) problems.push({ path: joinPath([key, ...path]), message });
+  const rest = structuredClone(value);
+  for (const { path } of result.error.issues) removeAt(rest, path);
+  const second = rootShape[key].safeParse(isRawMap(rest) ? rest : undefined);
+  return second.success ? { value: second.data as z.output<(typeof rootShape)[K]> } : undefined;
+}
+
+/** Removes a value, or the list that holds it. */
+function removeAt(value: RawValue | undefined, [key, ...rest]: readonly PropertyKey[]): void {
+  if (!isRawMap(value) || typeof key !== 'string') return;
+  const child = value[key];
+  if (rest.length > 0 && isRawMap(child)) removeAt(child, rest);
+  else delete value[key];
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value))
+    for (const item of Object.values(Object.freeze(value))) deepFreeze(item);
+  return value;
+}

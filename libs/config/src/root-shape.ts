@@ -1,0 +1,25 @@
+// All sections of the file, and the one tree of known keys made of them.
+import { buildKeyTree } from './key-tree.ts';
+import { healthSection } from './sections/health.ts';
+import { httpSection } from './sections/http.ts';
+import { loglevel, logSection } from './sections/log.ts';
+import { proxySection } from './sections/proxy.ts';
+import { storageSection } from './sections/storage.ts';
+import { upstreamsSection } from './sections/upstreams.ts';
+import { workerSection } from './sections/worker.ts';
+import { unsupportedKeys } from './unsupported-keys.ts';
+import { choice } from './values.ts';
+
+export const rootShape = {
+  version: choice("The version of the file's format, as in registry:2.", ['0.1']).prefault('0.1'),
+  log: logSection,
+  loglevel,
+  http: httpSection,
+  storage: storageSection,
+  health: healthSection,
+  proxy: proxySection,
+  upstreams: upstreamsSection,
+  worker: workerSection,
+} as const;
+
+export const keyTree = buildKeyTree(rootShape, unsupportedKeys);

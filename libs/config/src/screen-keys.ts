@@ -1,0 +1,53 @@
+// Looks at the keys only: unknown ones are problems, unsupported ones are warned about or refused, and what is left has
+// a schema. A key without a value is as good as absent, but a section without keys is there.
+import { didYouMean } from './did-you-mean.ts';
+import type { KeyNode, UnsupportedNode } from './key-tree.ts';
+import { joinPath, type Findings } from './problems.ts';
+import { isRawMap, type RawMap, type RawValue } from './read-yaml.ts';
+
+type Path = readonly PropertyKey[];
+
+/** A copy of `raw` that holds honoured keys alone. */
+export function screenKeys(raw: RawMap, node: KeyNode, findings: Findings, path: Path = []): RawMap {
+  const kept: RawMap = {};
+  for (const [key, value] of Object.entries(raw)) {
+    const child = childOf(node, key);
+    const childPath = [...path, key];
+    if (child === undefined) reportUnknown(key, node, findings, childPath);
+    else if (child.kind === 'unsupported') reportUnsupported(child, value, findings, childPath);
+    else {
+      const screened = screenValue(value, child, findings, childPath);
+      if (screened !== undefined) kept[key] = screened;
+    }
+  }
+  return kept;
+}
+
+function childOf(node: KeyNode, key: string): KeyNode | undefined {
+  if (node.kind === 'section') return node.children.get(key);
+  return node.kind === 'map' ? node.item : undefined;
+}
+
+function screenValue(value: RawValue, node: KeyNode, findings: Findings, path: Path): RawValue | undefined {
+  const container = node.kind === 'section' || node.kind === 'map';
+  if (value === null) return container ? {} : undefined;
+  return container && isRawMap(value) ? screenKeys(value, node, findings, path) : value;
+}
+
+function reportUnknown(key: string, node: KeyNode, { problems }: Findings, path: Path): void {
+  const known = node.kind === 'section' ? [...node.children.keys()] : [];
+  const suggestion = didYouMean(key, known);
+  const message = `is not a known key; ${
+    suggestion === undefined ? `allowed here: ${known.sort().join(', ')}` : `did you mean ${suggestion}?`
+  }`;
+  problems.push({ path: joinPath(path), message });
+}
+
+function reportUnsupported({ row, below }: UnsupportedNode, value: RawValue, findings: Findings, path: Path): void {
+  const finding = { path: joinPath(path), message: row.reason };
+  (row.standing === 'warned' ? findings.warnings : findings.problems).push(finding);
+  if (row.shape === undefined || below === undefined) return;
+  const result = row.shape.safeParse(screenValue(value, below, findings, path));
+  for (const issue of result.error?.issues ?? [])
+    findings.problems.push({ path: joinPath([...path, ...issue.path]), message: issue.message });
+}

@@ -1,0 +1,94 @@
+// The listeners: the registry itself, and metrics and health beside it.
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { z } from 'zod';
+import { parseTcpAddress, type ListenAddress, type TcpAddress } from '../addresses.ts';
+import { choice, duration, flag, listOf, mapOf, network, section, text } from '../values.ts';
+import type { SectionContext } from './context.ts';
+
+export const httpSection = section('Serving clients.', {
+  addr: text('Where the registry listens: `host:port` or `:port`; with `net: unix` the path of a socket.').prefault(
+    ':5000',
+  ),
+  net: choice('The kind of `addr`.', ['tcp', 'unix']).prefault('tcp'),
+  headers: mapOf(
+    'Headers added to every answer, each with a list of values.',
+    listOf('Values of one header.', text('A value.')),
+  ).prefault({}),
+  draintimeout: duration('How long requests in flight may take to end when the process is told to stop.').prefault(
+    '60s',
+  ),
+  trustedproxies: listOf(
+    'Proxies and load balancers whose `X-Forwarded-For`, `-Proto` and `-Host` are believed; `[]` for none.',
+    network('Addresses of a proxy.'),
+  ).prefault(['127.0.0.0/8', '::1/128']),
+  debug: section('Metrics (`/metrics`) and health (`/healthz`, `/readyz`), on a listener of their own.', {
+    addr: text({
+      text: 'Where it listens; empty for nowhere. A default address that is taken is no error.',
+      default: '`:5001`',
+    }).optional(),
+    prometheus: section('Metrics for Prometheus.', {
+      enabled: flag({
+        text: 'Serves the metrics.',
+        default: '`true`; `false` where `http.debug.addr` is given, as in registry:2',
+      }).optional(),
+      path: text('Where they are.').prefault('/metrics'),
+    }),
+  }),
+});
+
+export interface DebugConfig {
+  /** `undefined`: no such listener. */
+  readonly address: TcpAddress | undefined;
+  /** Whether the user named the address; if not, that it is taken must not stop the server. */
+  readonly explicit: boolean;
+  readonly prometheus: { readonly enabled: boolean; readonly path: string };
+}
+
+export interface HttpConfig {
+  readonly address: ListenAddress;
+  /** As the user wrote their names. */
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  readonly drainTimeoutMs: number;
+  /** In CIDR notation. */
+  readonly trustedProxies: readonly string[];
+  readonly debug: DebugConfig;
+}
+
+export function buildHttp(http: z.output<typeof httpSection>, context: SectionContext): HttpConfig {
+  for (const [name, values] of Object.entries(http.headers)) checkHeader(context, name, values);
+  const { addr, prometheus } = http.debug;
+  if (!/^\/[\w./-]+$/.test(prometheus.path))
+    context.report('http.debug.prometheus.path', 'must be a path such as /metrics');
+  return {
+    address: http.net === 'unix' ? { kind: 'unix', path: http.addr } : tcp(context, 'http.addr', http.addr),
+    headers: http.headers,
+    drainTimeoutMs: http.draintimeout,
+    trustedProxies: http.trustedproxies,
+    debug: {
+      address: addr === '' ? undefined : tcp(context, 'http.debug.addr', addr ?? ':5001'),
+      explicit: addr !== undefined,
+      prometheus: { enabled: prometheus.enabled ?? addr === undefined, path: prometheus.path },
+    },
+  };
+}
+
+function tcp(context: SectionContext, path: string, addr: string): TcpAddress {
+  try {
+    return parseTcpAddress(addr);
+  } catch (error) {
+    context.report(path, (error as Error).message);
+    return { kind: 'tcp', host: undefined, port: 0 };
+  }
+}
+
+function checkHeader(context: SectionContext, name: string, values: readonly string[]): void {
+  try {
+    validateHeaderName(name);
+    for (const value of values) validateHeaderValue(name, value);
+  } catch {
+    context.report(
+      `http.headers.${name}`,
+      'is no valid header, or has a value with characters that a header cannot hold',
+    );
+  }
+}

@@ -1,0 +1,35 @@
+import type { z } from 'zod';
+import { choice, flag, mapOf, section, text } from '../values.ts';
+
+const levels = ['error', 'warn', 'info', 'debug'] as const;
+const formatters = ['text', 'json', 'logstash'] as const;
+
+export const logSection = section('The log on standard output.', {
+  level: choice({ text: 'Lines below this level are left out.', default: '`info`' }, levels).optional(),
+  formatter: choice(
+    '`text` is for people; `json` is one object per line, for machines and for busy servers; `logstash` is taken as `json`.',
+    formatters,
+  ).prefault('text'),
+  fields: mapOf('Added to every line, for example `service: registry`.', text('Any text.')).prefault({}),
+  accesslog: section('One line per request in the combined log format.', {
+    disabled: flag('Switches the access log off.').prefault('false'),
+  }),
+});
+
+export const loglevel = choice('Old name of `log.level`, which wins when both are given.', levels).optional();
+
+export interface LogConfig {
+  readonly level: (typeof levels)[number];
+  readonly formatter: (typeof formatters)[number];
+  readonly fields: Readonly<Record<string, string>>;
+  readonly accessLogEnabled: boolean;
+}
+
+export function buildLog(log: z.output<typeof logSection>, oldLevel: z.output<typeof loglevel>): LogConfig {
+  return {
+    level: log.level ?? oldLevel ?? 'info',
+    formatter: log.formatter,
+    fields: log.fields,
+    accessLogEnabled: !log.accesslog.disabled,
+  };
+}

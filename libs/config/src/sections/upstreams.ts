@@ -1,0 +1,155 @@
+// One entry of the table of upstreams: which registry it is and how to talk to it.
+import type { z } from 'zod';
+import { createSecret, type Secret } from '../secrets.ts';
+import {
+  duration,
+  filePath,
+  flag,
+  listOf,
+  mapOf,
+  openSection,
+  proxyUrl,
+  registryUrl,
+  secret,
+  section,
+  text,
+  wholeNumber,
+} from '../values.ts';
+import { proxyFromEnvironment } from '../environment-proxy.ts';
+import { builtInUpstreams, dockerHub } from './built-in-upstreams.ts';
+import { chooseSecret, readNamedFile, type SectionContext } from './context.ts';
+
+const upstreamEntry = openSection('One upstream registry.', {
+  url: registryUrl({
+    text: 'Where the registry is. `http://` means plain HTTP.',
+    default: "for a name of the built-in table, that table's",
+  }).optional(),
+  aliases: listOf('Other names by which clients may ask for it.', text('A name.')).prefault([]),
+  hosts: listOf('A request whose `Host` is one of these is for this upstream.', text('A host.')).prefault([]),
+  default: flag({
+    text: 'Serves requests that name no upstream.',
+    default: '`true` for `docker.io`, or for the only upstream',
+  }).optional(),
+  username: text('The account to pull with.').optional(),
+  password: secret('Its password or token.').optional(),
+  passwordfile: filePath('A file that holds the password.').optional(),
+  proxy: proxyUrl({
+    text: 'An HTTP proxy on the way to this upstream and to the servers it redirects to.',
+    default: 'from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`',
+  }).optional(),
+  ca: filePath("PEM file of further authorities to trust, beside the system's.").optional(),
+  clientcertificate: filePath('PEM file of a client certificate; needs `clientkey`.').optional(),
+  clientkey: filePath('PEM file of its private key.').optional(),
+  allowprivate: flag('Follows redirects and token servers to private addresses.').prefault('false'),
+  ttl: duration(
+    'How long a tag is served without asking the upstream whether it has moved. `0s`: ask on every pull.',
+  ).prefault('60s'),
+  maxconnections: wholeNumber('Connections at the same time to each of its hosts.', { min: 1, max: 10_000 }).prefault(
+    '64',
+  ),
+  timeouts: section('How long to wait for the upstream.', {
+    connect: duration('For a connection.').prefault('10s'),
+    headers: duration("For the answer's headers.").prefault('30s'),
+    body: duration('Between two pieces of a body.').prefault('60s'),
+  }),
+});
+
+export const upstreamsSection = mapOf(
+  {
+    text: 'The registries that are served, by name. Clients ask for one by `ns`, by `Host`, or by a prefix: `/v2/<name>/…`.',
+    default: 'the built-in table below',
+  },
+  upstreamEntry,
+).optional();
+
+export interface UpstreamConfig {
+  readonly name: string;
+  /** Without a trailing slash; may have a path. */
+  readonly url: string;
+  readonly aliases: readonly string[];
+  /** Values of the `Host` header, in lower case. */
+  readonly hosts: readonly string[];
+  /** At most one upstream is. */
+  readonly isDefault: boolean;
+  /** Whether a repository of one component gets `library/` before it, as Docker Hub has it. */
+  readonly libraryPrefix: boolean;
+  readonly credentials: { readonly username: string; readonly password: Secret } | undefined;
+  /** URL of an HTTP proxy, which may hold credentials. */
+  readonly proxyUrl: Secret | undefined;
+  /** PEM. */
+  readonly ca: string | undefined;
+  /** PEM. */
+  readonly clientCertificate: { readonly certificate: string; readonly key: Secret } | undefined;
+  readonly allowPrivateAddresses: boolean;
+  /** How long a tag counts as fresh. */
+  readonly ttlMs: number;
+  readonly maxConnections: number;
+  readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly bodyMs: number };
+}
+
+export type UpstreamEntry = z.output<typeof upstreamEntry>;
+
+/** An entry as if the user had written nothing but `given`. */
+export function defaultUpstreamEntry(given: Partial<UpstreamEntry> = {}): UpstreamEntry {
+  return { ...upstreamEntry.parse({}), ...given };
+}
+
+/** `path`: of the entry, for problems. */
+export function buildUpstream(
+  name: string,
+  entry: UpstreamEntry,
+  path: string,
+  context: SectionContext,
+): Omit<UpstreamConfig, 'isDefault'> {
+  const builtIn = builtInUpstreams[name];
+  const url = entry.url ?? builtIn?.url;
+  if (url === undefined)
+    context.report(`${path}.url`, 'is required: the URL of the registry, for example https://registry.example.com');
+  return {
+    name,
+    url: url ?? '',
+    aliases: [...new Set([...entry.aliases.map((alias) => alias.toLowerCase()), ...(builtIn?.aliases ?? [])])],
+    hosts: entry.hosts.map((host) => host.toLowerCase()),
+    libraryPrefix: name === dockerHub,
+    credentials: credentialsOf(entry, path, context),
+    proxyUrl: entry.proxy ?? proxyFromEnvironment(url ?? '', context.env),
+    ca: entry.ca === undefined ? undefined : readNamedFile(context, `${path}.ca`, entry.ca),
+    clientCertificate: clientCertificateOf(entry, path, context),
+    allowPrivateAddresses: entry.allowprivate,
+    ttlMs: entry.ttl,
+    maxConnections: entry.maxconnections,
+    timeouts: {
+      connectMs: entry.timeouts.connect,
+      headersMs: entry.timeouts.headers,
+      bodyMs: entry.timeouts.body,
+    },
+  };
+}
+
+function credentialsOf(entry: UpstreamEntry, path: string, context: SectionContext): UpstreamConfig['credentials'] {
+  const { username, passwordfile } = entry;
+  const password = chooseSecret(context, `${path}.password`, { value: entry.password, file: passwordfile });
+  if (username === undefined || username === '') {
+    if (password !== undefined && password.reveal() !== '')
+      context.report(`${path}.username`, 'is required together with a password');
+    return undefined;
+  }
+  if (password === undefined && passwordfile === undefined)
+    context.report(`${path}.password`, 'is required together with username');
+  return password && { username, password };
+}
+
+function clientCertificateOf(
+  entry: UpstreamEntry,
+  path: string,
+  context: SectionContext,
+): UpstreamConfig['clientCertificate'] {
+  if ((entry.clientcertificate === undefined) !== (entry.clientkey === undefined)) {
+    const missing = entry.clientkey === undefined ? 'clientkey' : 'clientcertificate';
+    context.report(`${path}.${missing}`, 'is required: clientcertificate and clientkey go together');
+  }
+  if (entry.clientcertificate === undefined || entry.clientkey === undefined) return undefined;
+  const certificate = readNamedFile(context, `${path}.clientcertificate`, entry.clientcertificate);
+  const key = readNamedFile(context, `${path}.clientkey`, entry.clientkey);
+  return certificate === undefined || key === undefined ? undefined : { certificate, key: createSecret(key) };
+}

@@ -1,0 +1,96 @@
+// Keys that are known but not honoured, as data: a later version moves a row out of here and into a section's schema.
+// `warned`: the file works without it. `refused`: going on without it would do something else than the user asked for.
+import type { z } from 'zod';
+import { htpasswdShape } from './sections/auth.ts';
+import { tlsShape } from './sections/tls.ts';
+import { duration } from './values.ts';
+
+export interface UnsupportedKey {
+  /** Keys joined by dots; `*` stands for any key of a map. Everything below it is covered. */
+  readonly path: string;
+  readonly standing: 'warned' | 'refused';
+  /** Whose key it is: registry:2's, or Cistern's own that this version does not have yet. */
+  readonly origin: 'registry' | 'cistern';
+  /** A clause that follows the path and a colon. */
+  readonly reason: string;
+  /** What lies below is checked all the same. */
+  readonly shape?: z.ZodType;
+}
+
+const warned = (path: string, reason: string, shape?: z.ZodType): UnsupportedKey => ({
+  path,
+  standing: 'warned',
+  origin: 'registry',
+  reason,
+  ...(shape && { shape }),
+});
+
+const refused = (path: string, reason: string, shape?: z.ZodType): UnsupportedKey => ({
+  path,
+  standing: 'refused',
+  origin: 'registry',
+  reason,
+  ...(shape && { shape }),
+});
+
+const planned = (path: string, purpose: string): UnsupportedKey => ({
+  path,
+  standing: 'refused',
+  origin: 'cistern',
+  reason: `${purpose} is not supported by this version; remove the key`,
+});
+
+const noPush = 'nothing can be pushed to or deleted from a cache';
+const otherStore = 'this storage driver is not supported; use storage.filesystem';
+
+export const unsupportedKeys: readonly UnsupportedKey[] = [
+  warned('log.hooks', 'log hooks are not run; alert on the metrics or on the log instead'),
+  warned('log.reportcaller', 'lines of the log do not name the line of code'),
+  warned('reporting', 'nothing is reported to Bugsnag or New Relic'),
+  warned('storage.delete', noPush),
+  warned('storage.maintenance', 'there are no uploads to purge, and the cache is always read-only to clients'),
+  warned('storage.tag', 'tags are looked up in the index, whose concurrency needs no limit'),
+  warned('middleware', 'middleware is not loaded; blobs are always served from the store'),
+  warned('notifications', 'no events are sent'),
+  warned('http.prefix', 'URLs begin with /v2/, or with /<upstream>/v2/ for an upstream that is not the default'),
+  warned('http.host', 'links in answers are relative, so the external address need not be known'),
+  warned('http.relativeurls', 'links in answers are always relative'),
+  warned('http.secret', 'it signs the state of uploads, and there are none'),
+  warned('http.http2', 'clients are served over HTTP/1.1'),
+  warned('http.h2c', 'clients are served over HTTP/1.1'),
+  warned('health.file', 'only the store is checked'),
+  warned('health.http', 'only the store is checked'),
+  warned('health.tcp', 'only the store is checked'),
+  warned('catalog', 'the number of repositories in one answer has a fixed limit'),
+  warned('compatibility', 'manifests are passed on as the upstream sent them, whatever their schema'),
+  warned('validation', noPush),
+  warned('policy', noPush),
+  warned('proxy.exec', 'no credential helper is run; use proxy.username and proxy.password'),
+  warned(
+    'proxy.ttl',
+    'content is kept until it is removed, because a digest cannot go stale; how long a tag is served without asking the upstream again is upstreams.<name>.ttl',
+    duration('Accepted for registry:2.'),
+  ),
+
+  refused('storage.azure', otherStore),
+  refused('storage.gcs', otherStore),
+  refused('storage.oss', otherStore),
+  refused('storage.swift', otherStore),
+  refused('storage.s3', 'S3 is not supported by this version; use storage.filesystem'),
+  refused('auth.htpasswd', 'serving only users with a password is not supported by this version', htpasswdShape),
+  refused('auth.token', 'token authentication is not supported, and without it everybody could pull'),
+  refused('auth.silly', 'this scheme is for tests of registry:2 only'),
+  refused('http.tls', 'serving TLS is not supported by this version; put a proxy that ends TLS in front', tlsShape),
+  refused('redis', 'an index in Redis is not supported by this version; remove the section: a single node needs none'),
+  refused('proxy.remotenamespace', 'putting a namespace before every repository is not supported'),
+
+  planned('cluster', 'running several nodes'),
+  planned('prewarm', 'fetching ahead of the first pull'),
+  planned('eviction', 'removing content by age or size'),
+  planned('admin', 'the admin server'),
+  planned('offline', 'the offline switch'),
+  planned('worker.addr', 'a worker apart from the frontend'),
+  planned('worker.advertise', 'a worker apart from the frontend'),
+  planned('upstreams.*.freshness', 'freshness by tag pattern'),
+  planned('upstreams.*.alternates', 'asking another mirror when the upstream fails'),
+];

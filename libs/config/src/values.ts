@@ -1,0 +1,111 @@
+// The kinds of values a key can have. The file is read as text (every scalar is the text the user wrote), so that the
+// key decides what it means, as in registry:2: `password: 0123` is four characters, `enabled: yes` is true.
+import { z } from 'zod';
+import { parseNetwork, parseProxyUrl, parseRegistryUrl, parseTcpAddress } from './addresses.ts';
+import { keyDocs } from './key-docs.ts';
+import { createSecret } from './secrets.ts';
+import { parseDuration, parseSize } from './units.ts';
+
+type Doc = string | { readonly text: string; readonly default: string };
+
+function describeInput(input: unknown): string {
+  if (Array.isArray(input)) return 'a list';
+  return typeof input === 'string' ? 'text' : 'a section with keys';
+}
+
+function mustBe(type: string) {
+  return {
+    error: ({ code, input }: { readonly code?: string; readonly input?: unknown }) => {
+      if (code === 'unrecognized_keys') return undefined;
+      return input === undefined ? `is required: ${type}` : `must be ${type}, not ${describeInput(input)}`;
+    },
+  };
+}
+
+function docOf(type: string, doc: Doc) {
+  return typeof doc === 'string'
+    ? { type, description: doc }
+    : { type, description: doc.text, defaultText: doc.default };
+}
+
+/** `parse` throws an Error whose message completes the key's path. */
+function valueOf<T>(type: string, article: string, parse: (text: string) => T) {
+  return (doc: Doc) =>
+    z
+      .string(mustBe(`${article} ${type}`))
+      .transform((text, context) => {
+        try {
+          return parse(text);
+        } catch (error) {
+          context.issues.push({ code: 'custom', message: (error as Error).message, input: text });
+          return z.NEVER;
+        }
+      })
+      .register(keyDocs, docOf(type, doc));
+}
+
+function parseFlag(text: string): boolean {
+  if (/^(?:true|yes|on|y)$/i.test(text)) return true;
+  if (/^(?:false|no|off|n)$/i.test(text)) return false;
+  throw new Error(`must be true or false, not "${text}"`);
+}
+
+function parsePath(text: string): string {
+  if (text === '' || text.includes('\0')) throw new Error('must be a path');
+  return text;
+}
+
+export const text = valueOf('text', 'a', (value) => value);
+export const flag = valueOf('true or false', 'either', parseFlag);
+export const filePath = valueOf('path', 'a', parsePath);
+export const duration = valueOf('duration', 'a', parseDuration);
+export const size = valueOf('size', 'a', parseSize);
+export const tcpAddress = valueOf('address', 'an', parseTcpAddress);
+export const network = valueOf('network', 'a', parseNetwork);
+export const registryUrl = valueOf('URL', 'a', parseRegistryUrl);
+export const proxyUrl = valueOf('URL', 'a', (value) => createSecret(parseProxyUrl(value)));
+export const secret = valueOf('secret', 'a', createSecret);
+
+export function wholeNumber(doc: Doc, { min, max }: { readonly min: number; readonly max: number }) {
+  return valueOf('whole number', 'a', (value) => {
+    const number = Number(value);
+    if (!/^-?\d+$/.test(value) || number < min || number > max)
+      throw new Error(`must be a whole number from ${min} to ${max}, not "${value}"`);
+    return number;
+  })(doc);
+}
+
+export function choice<const C extends string>(doc: Doc, choices: readonly C[]) {
+  const type = choices.map((allowed) => `\`${allowed}\``).join(', ');
+  return valueOf(type, 'one of', (value) => {
+    const chosen = choices.find((allowed) => allowed === value.toLowerCase());
+    if (chosen === undefined) throw new Error(`must be one of ${choices.join(', ')}, not "${value}"`);
+    return chosen;
+  })(doc);
+}
+
+/** A list; a single value stands for a list of one. */
+export function listOf<T extends z.ZodType>(doc: Doc, item: T) {
+  const type = 'list';
+  return z
+    .preprocess(
+      (input) => (typeof input === 'string' ? [input] : input),
+      z.array(item, mustBe(`a ${type}`)).register(keyDocs, docOf(type, doc)),
+    )
+    .register(keyDocs, docOf(type, doc));
+}
+
+/** A map whose keys the user chooses. */
+export function mapOf<T extends z.ZodType>(doc: Doc, item: T) {
+  return z.record(z.string(), item, mustBe('a section with keys')).register(keyDocs, docOf('map', doc));
+}
+
+/** A map whose keys we choose; left out, it is as if it were empty. */
+export function section<S extends z.ZodRawShape>(doc: Doc, shape: S) {
+  return openSection(doc, shape).prefault({} as never);
+}
+
+/** A section whose presence says something by itself. */
+export function openSection<S extends z.ZodRawShape>(doc: Doc, shape: S) {
+  return z.strictObject(shape, mustBe('a section with keys')).register(keyDocs, docOf('section', doc));
+}
