@@ -10,14 +10,14 @@ export interface SectionNode {
   readonly children: Map<string, KeyNode>;
 }
 
-export interface MapNode {
+interface MapNode {
   readonly kind: 'map';
   readonly doc: KeyDoc | undefined;
   /** What stands under any key. */
   readonly item: KeyNode;
 }
 
-export interface LeafNode {
+interface LeafNode {
   readonly kind: 'list' | 'value';
   readonly doc: KeyDoc | undefined;
   readonly default?: unknown;

@@ -54,7 +54,6 @@ export function loadConfig(options: LoadConfigOptions): Config {
       if (!findings.problems.some((problem) => problem.path === at)) findings.problems.push({ path: at, message });
     },
     readFile,
-    env,
     defaults,
   };
   check('version');

@@ -2,7 +2,7 @@
 import { CacheError } from '@cistern/errors';
 import { redactFields, redactText, redactUrl } from './redact.ts';
 
-export interface SerializedError {
+interface SerializedError {
   readonly type: string;
   readonly message: string;
   readonly code?: string;

@@ -1,5 +1,4 @@
 // What a section needs beside its own values to be built.
-import type { Environment } from '../environment.ts';
 import { createSecret, type Secret } from '../secrets.ts';
 
 export interface SectionContext {
@@ -7,7 +6,6 @@ export interface SectionContext {
   report(path: string, message: string): void;
   /** The text of a file that the configuration names; rejects by throwing. */
   readFile(path: string): string;
-  readonly env: Environment;
   readonly defaults: { readonly rootDirectory: string };
 }
 

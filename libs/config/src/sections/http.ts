@@ -23,7 +23,7 @@ export const httpSection = section('Serving clients.', {
   ).prefault(['127.0.0.0/8', '::1/128']),
   debug: section('Metrics (`/metrics`) and health (`/healthz`, `/readyz`), on a listener of their own.', {
     addr: text({
-      text: 'Where it listens; empty for nowhere. A default address that is taken is no error.',
+      text: 'Where it listens; `""` for nowhere. A default address that is taken is no error.',
       default: '`:5001`',
     }).optional(),
     prometheus: section('Metrics for Prometheus.', {

@@ -15,8 +15,7 @@ import {
   text,
   wholeNumber,
 } from '../values.ts';
-import { proxyFromEnvironment } from '../environment-proxy.ts';
-import { builtInUpstreams, dockerHub } from './built-in-upstreams.ts';
+import { builtInUpstreams } from './built-in-upstreams.ts';
 import { chooseSecret, readNamedFile, type SectionContext } from './context.ts';
 
 const upstreamEntry = openSection('One upstream registry.', {
@@ -71,10 +70,8 @@ export interface UpstreamConfig {
   readonly hosts: readonly string[];
   /** At most one upstream is. */
   readonly isDefault: boolean;
-  /** Whether a repository of one component gets `library/` before it, as Docker Hub has it. */
-  readonly libraryPrefix: boolean;
   readonly credentials: { readonly username: string; readonly password: Secret } | undefined;
-  /** URL of an HTTP proxy, which may hold credentials. */
+  /** URL of an HTTP proxy, which may hold credentials; `undefined`: what the environment's proxy variables say. */
   readonly proxyUrl: Secret | undefined;
   /** PEM. */
   readonly ca: string | undefined;
@@ -110,9 +107,8 @@ export function buildUpstream(
     url: url ?? '',
     aliases: [...new Set([...entry.aliases.map((alias) => alias.toLowerCase()), ...(builtIn?.aliases ?? [])])],
     hosts: entry.hosts.map((host) => host.toLowerCase()),
-    libraryPrefix: name === dockerHub,
     credentials: credentialsOf(entry, path, context),
-    proxyUrl: entry.proxy ?? proxyFromEnvironment(url ?? '', context.env),
+    proxyUrl: entry.proxy,
     ca: entry.ca === undefined ? undefined : readNamedFile(context, `${path}.ca`, entry.ca),
     clientCertificate: clientCertificateOf(entry, path, context),
     allowPrivateAddresses: entry.allowprivate,

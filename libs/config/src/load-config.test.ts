@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import { loadConfig } from './load-config.ts';
+import type { ConfigError } from './problems.ts';
+import { load, problemPaths, problemsOf } from './testing.ts';
+
+const registryFile = `
+version: 0.1
+log: {fields: {service: registry}}
+storage: {cache: {blobdescriptor: inmemory}, filesystem: {rootdirectory: /var/lib/registry}}
+http: {addr: ":5000", headers: {X-Content-Type-Options: [nosniff]}}
+health: {storagedriver: {enabled: true, interval: 10s, threshold: 3}}
+proxy: {remoteurl: https://registry-1.docker.io, username: user, password: 0123}
+`;
+
+test("takes registry:2's pull-through file unchanged and without a warning", () => {
+  const config = load(registryFile);
+  assert.deepEqual(config.warnings, []);
+  assert.deepEqual(config.log, {
+    level: 'info',
+    formatter: 'text',
+    fields: { service: 'registry' },
+    accessLogEnabled: true,
+  });
+  assert.deepEqual(config.storage, { kind: 'filesystem', rootDirectory: '/var/lib/registry' });
+  assert.deepEqual(config.http.address, { kind: 'tcp', host: undefined, port: 5000 });
+  assert.deepEqual(config.http.headers, { 'X-Content-Type-Options': ['nosniff'] });
+  assert.deepEqual(config.health.storageDriver, { enabled: true, intervalMs: 10_000, threshold: 3 });
+  const [hub, ...others] = config.upstreams;
+  assert.equal(others.length, 0);
+  assert.equal(hub?.name, 'docker.io');
+  assert.equal(hub.isDefault, true);
+  assert.equal(hub.credentials?.username, 'user');
+  assert.equal(hub.credentials.password.reveal(), '0123');
+});
+
+test('takes a registry:2 environment without a file', () => {
+  const config = load(undefined, { env: { REGISTRY_PROXY_REMOTEURL: 'https://registry-1.docker.io' } });
+  assert.deepEqual(
+    config.upstreams.map(({ name, url, isDefault }) => ({ name, url, isDefault })),
+    [{ name: 'docker.io', url: 'https://registry-1.docker.io', isDefault: true }],
+  );
+  assert.deepEqual(config.storage, { kind: 'filesystem', rootDirectory: '/default-root' });
+});
+
+test('serves the built-in table on the default ports when nothing is configured', () => {
+  const config = load(undefined);
+  assert.deepEqual(
+    config.upstreams.map(({ name }) => name),
+    ['docker.io', 'quay.io', 'ghcr.io', 'gcr.io', 'registry.k8s.io', 'mcr.microsoft.com', 'public.ecr.aws'],
+  );
+  assert.deepEqual(
+    config.upstreams.filter(({ isDefault }) => isDefault).map(({ name }) => name),
+    ['docker.io'],
+  );
+  assert.deepEqual(config.http.address, { kind: 'tcp', host: undefined, port: 5000 });
+  assert.deepEqual(config.http.debug, {
+    address: { kind: 'tcp', host: undefined, port: 5001 },
+    explicit: false,
+    prometheus: { enabled: true, path: '/metrics' },
+  });
+  assert.equal(config.http.drainTimeoutMs, 60_000);
+  assert.deepEqual(config.http.trustedProxies, ['127.0.0.0/8', '::1/128']);
+  assert.deepEqual(config.worker, { spool: { directory: undefined, maxBytes: 20 * 1024 ** 3 }, concurrency: 32 });
+});
+
+test('names every mistake with its path and what is allowed', () => {
+  const wrong = 'log: {level: loud}\nhttp: {adr: ":5000"}\nupstreams: {quay.io: {ttl: 60, passwordfile: /gone}}';
+  assert.deepEqual(problemsOf(wrong), [
+    { path: 'http.adr', message: 'is not a known key; did you mean addr?' },
+    { path: 'log.level', message: 'must be one of error, warn, info, debug, not "loud"' },
+    {
+      path: 'upstreams.quay.io.ttl',
+      message: '"60" is no duration: write a number with a unit, for example 500ms, 30s, 5m or 1h30m',
+    },
+    { path: 'upstreams.quay.io.passwordfile', message: 'the file /gone does not exist' },
+  ]);
+  assert.throws(
+    () => load(wrong),
+    (error: ConfigError) =>
+      error.message.startsWith('config.yml has 4 problems:\n') &&
+      /^ {2}http\.adr: is not a known key/m.test(error.message),
+  );
+});
+
+test('names values of the wrong kind', () => {
+  const wrong = `
+log: text
+http: {addr: [":5000"], draintimeout: {}, headers: {"bad name": x, X-Good: "a\\nb"}, trustedproxies: [10.0.0.0/99]}
+health: {storagedriver: {enabled: maybe, threshold: 0}}
+worker: {concurrency: many, spool: {maxbytes: 20G}}
+`;
+  assert.deepEqual([...problemPaths(wrong)].sort(), [
+    'health.storagedriver.enabled',
+    'health.storagedriver.threshold',
+    'http.addr',
+    'http.draintimeout',
+    'http.headers.X-Good',
+    'http.headers.bad name',
+    'http.trustedproxies[0]',
+    'log',
+    'worker.concurrency',
+    'worker.spool.maxbytes',
+  ]);
+});
+
+test('names the line of a syntax error, and shows nothing of the file', () => {
+  const [problem, ...others] = problemsOf('proxy:\n  password: hunter2\n bad: [hunter2\n');
+  assert.match(problem?.message ?? '', /at line 3, column/);
+  assert.ok(![problem, ...others].some((each) => each?.message.includes('hunter2')));
+});
+
+test('says when the file is missing or is no map', (t) => {
+  assert.throws(
+    () => loadConfig({ path: '/nowhere/config.yml', env: {}, defaults: { rootDirectory: '/x' } }),
+    /^ConfigError: \/nowhere\/config\.yml has a problem:\n {2}the file cannot be read \(ENOENT\)$/,
+  );
+  assert.match(problemsOf('- a\n- b')[0]?.message ?? '', /must be a map of sections/);
+  const directory = mkdtempSync(join(tmpdir(), 'cistern-config-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'config.yml');
+  writeFileSync(path, 'http: {addr: ":6000"}');
+  const env = { REGISTRY_CONFIGURATION_PATH: path };
+  assert.deepEqual(loadConfig({ env, defaults: { rootDirectory: '/x' } }).http.address, {
+    kind: 'tcp',
+    host: undefined,
+    port: 6000,
+  });
+});
+
+test('an empty file, empty sections and keys without a value are as good as absent', () => {
+  assert.deepEqual(load(''), load(undefined));
+  assert.deepEqual(load('log:\nhttp:\n  addr:\n  debug:\nhealth: {storagedriver: }\nupstreams:\n'), load(undefined));
+});
+
+test('takes one store, and says which', () => {
+  assert.deepEqual(load('storage: {inmemory: }').storage, { kind: 'memory' });
+  assert.deepEqual(load('storage: inmemory').storage, { kind: 'memory' });
+  assert.deepEqual(load('storage: {filesystem: }').storage, { kind: 'filesystem', rootDirectory: '/var/lib/registry' });
+  assert.deepEqual(load('storage: {cache: {blobdescriptor: redis}}').storage, {
+    kind: 'filesystem',
+    rootDirectory: '/default-root',
+  });
+  assert.deepEqual(problemPaths('storage: {inmemory: , filesystem: }'), ['storage']);
+  assert.deepEqual(problemPaths('storage: {filesystem: , s3: {bucket: b}}'), ['storage.s3']);
+  assert.deepEqual(problemPaths('storage: {redirect: {disable: false}}'), ['storage.redirect.disable']);
+  assert.deepEqual(load('storage: {redirect: {disable: true}}').warnings, []);
+});
+
+const debug = (text: string) => load(`http: {debug: ${text}}`).http.debug;
+
+test('a debug address that the user named is his: explicit, and with metrics only if he said so', () => {
+  assert.deepEqual(debug('{addr: "localhost:5001"}'), {
+    address: { kind: 'tcp', host: 'localhost', port: 5001 },
+    explicit: true,
+    prometheus: { enabled: false, path: '/metrics' },
+  });
+  assert.equal(debug('{addr: ":1", prometheus: {enabled: true}}').prometheus.enabled, true);
+  assert.equal(debug('{prometheus: {enabled: false}}').prometheus.enabled, false);
+  assert.equal(debug('{addr: ""}').address, undefined);
+});
+
+test('listens on a unix socket as registry:2 does', () => {
+  assert.deepEqual(load('http: {net: unix, addr: /run/cistern.sock}').http.address, {
+    kind: 'unix',
+    path: '/run/cistern.sock',
+  });
+});
+
+test('prefers log.level to the old loglevel', () => {
+  assert.equal(load('loglevel: DEBUG').log.level, 'debug');
+  assert.equal(load('loglevel: debug\nlog: {level: error}').log.level, 'error');
+  assert.equal(load('log: {accesslog: {disabled: yes}}').log.accessLogEnabled, false);
+});
+
+test('warns about registry:2 keys without a meaning here, and refuses those that must not be ignored', () => {
+  const { warnings } = load('proxy: {remoteurl: https://quay.io, ttl: 168h}\nnotifications: {endpoints: []}');
+  assert.deepEqual(
+    warnings.map(({ path }) => path),
+    ['proxy.ttl', 'notifications'],
+  );
+  assert.match(warnings[0]?.message ?? '', /upstreams\.<name>\.ttl/);
+  assert.deepEqual(problemPaths('proxy: {ttl: 7d}'), ['proxy.ttl']);
+  assert.deepEqual(problemPaths('auth: {token: {realm: r}}\nredis: {addr: a}\ncluster: {secretfile: s}'), [
+    'auth.token',
+    'redis',
+    'cluster',
+  ]);
+  assert.deepEqual(problemPaths('auth: htpasswd'), ['auth.htpasswd', 'auth.htpasswd.realm', 'auth.htpasswd.path']);
+  assert.deepEqual(problemPaths('http: {tls: {certificate: c, keyy: k}}'), ['http.tls', 'http.tls.keyy']);
+});
+
+test('is frozen throughout, and shows no secret however it is printed', () => {
+  const config = load(
+    'upstreams: {quay.io: {username: u, password: hunter2, proxy: "http://u:hunter2@proxy:3128", clientcertificate: /c, clientkey: /k}}',
+    { files: { '/c': 'certificate', '/k': 'hunter2' } },
+  );
+  assert.throws(() => Object.assign(config.upstreams[0]?.timeouts ?? {}, { bodyMs: 1 }), TypeError);
+  assert.throws(() => (config.upstreams as unknown[]).push(1), TypeError);
+  assert.equal(config.upstreams[0]?.clientCertificate?.key.reveal(), 'hunter2');
+  assert.doesNotMatch(JSON.stringify(config) + inspect(config, { depth: 9, showHidden: true }), /hunter2/);
+});

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { describeConfig } from './reference.ts';
+import { unsupportedKeys } from './unsupported-keys.ts';
+
+test('docs/configuration.md is what the schema says', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/configuration.md'), 'utf8');
+  assert.equal(page, describeConfig(), 'write describeConfig() to docs/configuration.md');
+});
+
+test('the page names honoured keys with their defaults, and every unsupported one', () => {
+  const page = describeConfig();
+  for (const line of [
+    /^\| `http\.addr` \| text \| `:5000` \|/m,
+    /^\| `upstreams\.<name>\.timeouts\.body` \| duration \| `60s` \|/m,
+    /^\| `http\.trustedproxies` \| list \| `\[127\.0\.0\.0\/8, ::1\/128\]` \|/m,
+    /^\| `docker\.io` \(default\) \|/m,
+  ])
+    assert.match(page, line);
+  for (const { path } of unsupportedKeys) assert.ok(page.includes(`\n| \`${path.replace('*', '<name>')}\` |`), path);
+});

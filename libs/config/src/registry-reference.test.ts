@@ -1,0 +1,128 @@
+// Every key of registry:2's configuration reference, versions 2.8 and 3.0, is honoured, warned about or refused.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { KeyNode } from './key-tree.ts';
+import type { Problem } from './problems.ts';
+import { isRawMap, readYaml, type RawValue } from './read-yaml.ts';
+import { keyTree } from './root-shape.ts';
+import { problemsOf } from './testing.ts';
+import { unsupportedKeys } from './unsupported-keys.ts';
+
+const reference = `
+version: 0.1
+log:
+  accesslog: {disabled: true}
+  level: debug
+  formatter: text
+  fields: {service: registry, environment: staging}
+  hooks:
+    - type: mail
+      disabled: true
+      levels: [panic]
+      options: {smtp: {addr: "mail:25", username: u, password: p, insecure: true}, from: a@b, to: [c@d]}
+  reportcaller: false
+loglevel: debug
+storage:
+  filesystem: {rootdirectory: /var/lib/registry, maxthreads: 100}
+  azure: {accountname: n, accountkey: k, container: c, credentials: {type: client_secret}, max_retries: 10}
+  gcs: {bucket: b, keyfile: /k, credentials: {type: service_account}, rootdirectory: /r, chunksize: 5242880}
+  s3: {accesskey: a, secretkey: s, region: r, regionendpoint: e, bucket: b, encrypt: true, secure: true, rootdirectory: /r}
+  swift: {username: u, password: p, authurl: a, container: c}
+  oss: {accesskeyid: a, accesskeysecret: s, region: r, bucket: b}
+  inmemory:
+  tag: {concurrencylimit: 8}
+  delete: {enabled: false}
+  redirect: {disable: false}
+  cache: {blobdescriptor: redis, blobdescriptorsize: 10000}
+  maintenance: {uploadpurging: {enabled: true, age: 168h, interval: 24h, dryrun: false}, readonly: {enabled: false}}
+auth:
+  silly: {realm: r, service: s}
+  token: {autoredirect: true, realm: r, service: s, issuer: i, rootcertbundle: /r, jwks: /j, signingalgorithms: [EdDSA]}
+  htpasswd: {realm: basic-realm, path: /path/to/htpasswd}
+middleware:
+  registry: [{name: ARegistryMiddleware, options: {foo: bar}}]
+  repository: [{name: ARepositoryMiddleware, options: {foo: bar}}]
+  storage: [{name: cloudfront, options: {baseurl: "https://a/"}}, {name: redirect, options: {baseurl: "https://b/"}}]
+reporting:
+  bugsnag: {apikey: k, releasestage: s, endpoint: e}
+  newrelic: {licensekey: k, name: n, verbose: true}
+http:
+  addr: localhost:5000
+  net: tcp
+  prefix: /my/nested/registry/
+  host: https://myregistryaddress.org:5000
+  secret: asecretforlocaldevelopment
+  relativeurls: false
+  draintimeout: 60s
+  tls:
+    certificate: /path/to/x509/public
+    key: /path/to/x509/private
+    clientcas: [/path/to/ca.pem, /path/to/another/ca.pem]
+    clientauth: require-and-verify-client-cert
+    minimumtls: tls1.2
+    ciphersuites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]
+    letsencrypt: {cachefile: /c, email: e@f, hosts: [myregistryaddress.org], directoryurl: "https://d"}
+  debug: {addr: "localhost:5001", prometheus: {enabled: true, path: /metrics}}
+  headers: {X-Content-Type-Options: [nosniff]}
+  http2: {disabled: false}
+  h2c: {enabled: false}
+notifications:
+  events: {includereferences: true}
+  endpoints: [{name: alistener, url: "https://my.listener.com/event", timeout: 1s, threshold: 10, backoff: 1s}]
+redis:
+  addr: localhost:6379
+  addrs: [localhost:6379]
+  password: asecret
+  db: 0
+  dialtimeout: 10ms
+  pool: {maxidle: 16, maxactive: 64, idletimeout: 300s}
+  tls: {enabled: false}
+health:
+  storagedriver: {enabled: true, interval: 10s, threshold: 3}
+  file: [{file: /path/to/checked/file, interval: 10s}]
+  http: [{uri: "http://server", headers: {Authorization: [Basic x]}, statuscode: 200, timeout: 3s, interval: 10s}]
+  tcp: [{addr: "redis-server.domain.com:6379", timeout: 3s, interval: 10s, threshold: 3}]
+proxy:
+  remoteurl: https://registry-1.docker.io
+  username: username
+  password: password
+  exec: {command: docker-credential-helper, lifetime: 1h}
+  ttl: 168h
+  remotenamespace: namespace
+catalog: {maxentries: 1000}
+compatibility: {schema1: {signingkeyfile: /etc/registry/key.json, enabled: true}}
+validation:
+  enabled: true
+  disabled: false
+  manifests:
+    urls: {allow: ["^https?://a/"], deny: ["^https?://b/"]}
+    indexes: {platforms: List, platformlist: [{architecture: amd64, os: linux}]}
+policy: {repository: {classes: [image]}}
+`;
+
+const byPath = (a: Problem, b: Problem) => (a.path < b.path ? -1 : 1);
+
+test('no key of the reference is unknown or of the wrong kind; only refused ones stand in the way', () => {
+  const refused = unsupportedKeys.filter((row) => row.standing === 'refused' && row.origin === 'registry');
+  const expected = [
+    ...refused.map(({ path, reason }) => ({ path, message: reason })),
+    { path: 'storage', message: 'must name one store, not filesystem and inmemory together' },
+    {
+      path: 'storage.redirect.disable',
+      message: 'false is not supported by this version; remove the key or set it to true',
+    },
+  ];
+  assert.deepEqual([...problemsOf(reference)].sort(byPath), expected.sort(byPath));
+});
+
+test('every row about a registry:2 key is met by the reference', () => {
+  const met = new Set<string>();
+  const walk = (value: RawValue, node: KeyNode): void => {
+    if (node.kind === 'unsupported') met.add(node.row.path);
+    if (node.kind === 'section' && isRawMap(value))
+      for (const [key, below] of Object.entries(value)) walk(below, node.children.get(key) ?? assert.fail(key));
+  };
+  walk(readYaml(reference), keyTree);
+  const rows = unsupportedKeys.filter(({ origin }) => origin === 'registry').map(({ path }) => path);
+  assert.deepEqual([...met].sort(), rows.sort());
+});

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load, problemPaths, problemsOf } from '../testing.ts';
+
+const namesOf = (text: string) => load(text).upstreams.map(({ name }) => name);
+const defaultOf = (text: string) => load(text).upstreams.find(({ isDefault }) => isDefault)?.name;
+
+const single = (url: string) => load(`proxy: {remoteurl: "${url}"}`).upstreams.map((each) => [each.name, each.url]);
+
+test("names registry:2's single upstream after its host, and Docker Hub by whichever of its names docker.io", () => {
+  assert.deepEqual(single('https://registry-1.docker.io/'), [['docker.io', 'https://registry-1.docker.io']]);
+  assert.deepEqual(single('https://index.docker.io'), [['docker.io', 'https://registry-1.docker.io']]);
+  assert.deepEqual(single('https://docker.io'), [['docker.io', 'https://registry-1.docker.io']]);
+  assert.deepEqual(single('http://Registry.local:5000'), [['registry.local:5000', 'http://registry.local:5000']]);
+  assert.equal(defaultOf('proxy: {remoteurl: https://quay.io}'), 'quay.io');
+});
+
+test('puts the single upstream beside the others', () => {
+  const text = 'proxy: {remoteurl: https://quay.io}\nupstreams: {docker.io: {}, ghcr.io: {}}';
+  assert.deepEqual(namesOf(text), ['quay.io', 'docker.io', 'ghcr.io']);
+  assert.equal(defaultOf(text), 'quay.io');
+  assert.deepEqual(problemPaths('proxy: {remoteurl: https://quay.io}\nupstreams: {ghcr.io: {default: true}}'), [
+    'upstreams.ghcr.io.default',
+  ]);
+  assert.deepEqual(problemPaths('proxy: {remoteurl: https://quay.io}\nupstreams: {quay.io: {}}'), [
+    'upstreams.quay.io',
+  ]);
+});
+
+test('chooses the default: the one that says so, else docker.io, else the only one', () => {
+  assert.equal(defaultOf('upstreams: {docker.io: {}, quay.io: {default: true}}'), 'quay.io');
+  assert.equal(defaultOf('upstreams: {quay.io: {}, docker.io: {}}'), 'docker.io');
+  assert.equal(defaultOf('upstreams: {quay.io: {}}'), 'quay.io');
+  assert.equal(defaultOf('upstreams: {quay.io: {}, ghcr.io: {}}'), undefined);
+  assert.equal(defaultOf('upstreams: {docker.io: {default: no}, quay.io: {}}'), undefined);
+  assert.deepEqual(
+    problemPaths('upstreams: {a: {url: "http://a", default: true}, b: {url: "http://b", default: true}}'),
+    ['upstreams.b.default'],
+  );
+});
+
+test('gives docker.io its aliases, whatever its URL', () => {
+  const [hub, quay] = load(
+    'upstreams: {docker.io: {url: https://mirror.example, aliases: [Hub]}, quay.io: {}}',
+  ).upstreams;
+  assert.deepEqual(hub?.aliases, ['hub', 'index.docker.io', 'registry-1.docker.io']);
+  assert.equal(hub.url, 'https://mirror.example');
+  assert.equal(quay?.url, 'https://quay.io');
+});
+
+test('reads every key of an upstream', () => {
+  const text = `
+upstreams:
+  internal:
+    url: http://registry.internal:5000/
+    aliases: [one, two]
+    hosts: [Mirror.internal]
+    username: robot
+    passwordfile: /run/secret
+    proxy: http://proxy:3128
+    ca: /ca.pem
+    clientcertificate: /cert.pem
+    clientkey: /key.pem
+    allowprivate: true
+    ttl: 5m
+    maxconnections: 8
+    timeouts: {connect: 1s, headers: 2s, body: 3s}
+`;
+  const files = { '/run/secret': 'pass word\n', '/ca.pem': 'CA', '/cert.pem': 'CERT', '/key.pem': 'KEY\n' };
+  const [upstream] = load(text, { files }).upstreams;
+  const { credentials, proxyUrl, clientCertificate, ...rest } = upstream ?? assert.fail();
+  assert.deepEqual(rest, {
+    name: 'internal',
+    url: 'http://registry.internal:5000',
+    aliases: ['one', 'two'],
+    hosts: ['mirror.internal'],
+    isDefault: true,
+    ca: 'CA',
+    allowPrivateAddresses: true,
+    ttlMs: 300_000,
+    maxConnections: 8,
+    timeouts: { connectMs: 1000, headersMs: 2000, bodyMs: 3000 },
+  });
+  assert.equal(credentials?.username, 'robot');
+  assert.equal(credentials.password.reveal(), 'pass word');
+  assert.equal(proxyUrl?.reveal(), 'http://proxy:3128/');
+  assert.equal(clientCertificate?.certificate, 'CERT');
+  assert.equal(clientCertificate.key.reveal(), 'KEY\n');
+});
+
+test('refuses names that are no names, and two upstreams for one name or host', () => {
+  assert.deepEqual(problemPaths('upstreams: {A_B!: {url: "http://a"}, v2: {url: "http://b"}}'), [
+    'upstreams.A_B!',
+    'upstreams.v2',
+  ]);
+  assert.deepEqual(problemPaths('upstreams: {registry-1.docker.io: {url: "https://registry-1.docker.io"}}'), [
+    'upstreams.registry-1.docker.io',
+  ]);
+  assert.deepEqual(problemsOf('upstreams: {quay.io: {aliases: [q]}, ghcr.io: {aliases: [Q]}, q: {url: "http://q"}}'), [
+    { path: 'upstreams.ghcr.io.aliases', message: '"q" already means upstreams.quay.io' },
+    { path: 'upstreams.q', message: '"q" already means upstreams.ghcr.io' },
+  ]);
+  assert.deepEqual(problemPaths('upstreams: {quay.io: {hosts: [m]}, ghcr.io: {hosts: [M]}}'), [
+    'upstreams.ghcr.io.hosts',
+  ]);
+});
+
+test('refuses halves of pairs', () => {
+  assert.deepEqual(
+    problemPaths(
+      `
+upstreams:
+  a: {}
+  quay.io: {username: u}
+  ghcr.io: {password: p}
+  gcr.io: {username: u, password: p, passwordfile: /p}
+  docker.io: {clientkey: /k}
+  public.ecr.aws: {ca: /none, clientcertificate: /none, clientkey: /k}
+`,
+      { files: { '/p': 'x', '/k': 'x' } },
+    ),
+    [
+      'upstreams.a.url',
+      'upstreams.quay.io.password',
+      'upstreams.ghcr.io.username',
+      'upstreams.gcr.io.passwordfile',
+      'upstreams.docker.io.clientcertificate',
+      'upstreams.public.ecr.aws.ca',
+      'upstreams.public.ecr.aws.clientcertificate',
+    ],
+  );
+  assert.deepEqual(problemPaths('proxy: {remoteurl: https://quay.io, username: u}'), ['proxy.password']);
+});

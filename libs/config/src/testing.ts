@@ -1,0 +1,37 @@
+// Loading a configuration from a text, for tests.
+import type { Environment } from './environment.ts';
+import { loadConfig, type Config } from './load-config.ts';
+import { ConfigError, type Problem } from './problems.ts';
+
+export interface Given {
+  readonly env?: Environment;
+  /** Files that the configuration names. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+export function load(text: string | undefined, { env = {}, files = {} }: Given = {}): Config {
+  return loadConfig({
+    ...(text !== undefined && { path: 'config.yml' }),
+    env,
+    readFile: (path) => {
+      const content = path === 'config.yml' ? text : files[path];
+      if (content === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+      return content;
+    },
+    defaults: { rootDirectory: '/default-root' },
+  });
+}
+
+export function problemsOf(text: string | undefined, given: Given = {}): readonly Problem[] {
+  try {
+    load(text, given);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+export function problemPaths(text: string | undefined, given: Given = {}): readonly string[] {
+  return problemsOf(text, given).map(({ path }) => path);
+}
