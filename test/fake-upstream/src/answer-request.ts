@@ -1,6 +1,7 @@
 // From a request to its answer: limits, rights, then the endpoint, spoiled as the fault says.
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { OciErrorCode } from '@cistern/oci';
 import { type Answer, answer, errorAnswer, jsonAnswer } from './answers/answer.ts';
 import { blobAnswer } from './answers/blob-answer.ts';
 import { manifestAnswer } from './answers/manifest-answer.ts';
@@ -55,9 +56,13 @@ function scriptedAnswer(given: AnswerDependencies, target: Target, fault: Fault)
     const path = `/redirected/${target.repository}/${target.digest}`;
     return answer(307, { location: `${given.urlOf(fault.redirectTo)}${path}?X-Amz-Signature=${randomUUID()}` }, '');
   }
-  if (fault.status === undefined) return undefined;
-  if (fault.body !== undefined) return answer(fault.status, {}, fault.body);
-  return errorAnswer(fault.status, fault.status === 429 ? 'TOOMANYREQUESTS' : 'UNKNOWN', 'scripted failure');
+  const { status, body } = fault;
+  if (status === undefined) return undefined;
+  if (body !== undefined) return answer(status, {}, body);
+  if (status === 401) return given.auth.refuse(target);
+  const unknown = target.endpoint === 'manifest' ? 'MANIFEST_UNKNOWN' : 'BLOB_UNKNOWN';
+  const codes: Record<number, OciErrorCode> = { 403: 'DENIED', 404: unknown, 429: 'TOOMANYREQUESTS' };
+  return errorAnswer(status, codes[status] ?? 'UNKNOWN', 'scripted failure');
 }
 
 function answerEndpoint(given: AnswerDependencies, { target, headers, form, scopes }: Question, fault: Fault): Answer {

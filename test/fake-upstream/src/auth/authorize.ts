@@ -11,6 +11,8 @@ export interface Auth extends AuthControls {
     target: Target,
     authorization: string | undefined,
   ): { readonly subject: string } | { readonly refusal: Answer };
+  /** What a good token that is not good enough gets. */
+  refuse(target: Target): Answer;
   answerToken(credentials: Credentials | undefined, scopes: readonly string[]): Answer;
 }
 
@@ -62,6 +64,8 @@ export function createAuth({ options, urlOf, grants }: AuthDependencies): Auth {
       if (open || options.kind === 'none') return { subject: 'anonymous' };
       return options.kind === 'basic' ? byPassword(target, authorization) : byToken(target, authorization);
     },
+    refuse: (target) =>
+      options.kind === 'bearer' ? challenge(target, 'insufficient_scope') : unauthorized('Basic realm="fake-upstream"'),
     answerToken: tokens.issue,
     refuseCredentials: (refuse) => {
       refusing = refuse;

@@ -4,7 +4,7 @@ import { type Answer, answer, jsonAnswer } from '../answers/answer.ts';
 import type { BearerOptions } from './auth-options.ts';
 import type { Credentials } from './basic-credentials.ts';
 
-export interface Grant {
+interface Grant {
   /** The account's name, or `anonymous`. */
   readonly subject: string;
   readonly repositories: ReadonlySet<string>;

@@ -11,7 +11,7 @@ export interface Fault {
 
   // Instead of the content.
   readonly status?: number;
-  /** With `status`; default: an OCI error. */
+  /** With `status`; default: an OCI error, which for 401 has the challenge of the configured authentication with it. */
   readonly body?: string | Buffer;
   /** 307 to the presigned address of the blob on another host, as registries with a CDN in front of their store do. */
   readonly redirectTo?: Exclude<Host, 'registry'>;

@@ -29,9 +29,31 @@ test('a status with headers and a body of one own', () =>
 
 test('a status alone comes with an OCI error', () =>
   withBlob(async (upstream, url) => {
-    upstream.addFault({}, { status: 429 });
-    assert.match((await exchange(url)).body.toString(), /"code":"TOOMANYREQUESTS"/);
+    for (const [status, code] of [
+      [403, 'DENIED'],
+      [404, 'BLOB_UNKNOWN'],
+      [429, 'TOOMANYREQUESTS'],
+      [500, 'UNKNOWN'],
+    ] as const) {
+      upstream.addFault({}, { status });
+      const answer = await exchange(url);
+      assert.equal(answer.status, status);
+      assert.match(answer.body.toString(), new RegExp(`"code":"${code}"`));
+    }
   }));
+
+test('a scripted 401 has the challenge that the upstream always sends', () =>
+  withBlob(
+    async (upstream, url) => {
+      const { body } = await exchange(`${upstream.url}/token?scope=repository:app:pull`);
+      const { token } = JSON.parse(body.toString()) as { token: string };
+      upstream.addFault({ endpoint: 'blob' }, { status: 401 });
+      const { status, headers } = await exchange(url, { headers: { authorization: `Bearer ${token}` } });
+      assert.equal(status, 401);
+      assert.match(headers['www-authenticate'] ?? '', /^Bearer realm=.*error="insufficient_scope"$/);
+    },
+    { auth: { kind: 'bearer' } },
+  ));
 
 test('faults are for the nth request and so many times', () =>
   withBlob(async (upstream, url) => {
