@@ -114,6 +114,30 @@ test('names the line of a syntax error, and shows nothing of the file', () => {
   assert.ok(![problem, ...others].some((each) => each?.message.includes('hunter2')));
 });
 
+test('lists what is allowed where nothing is near', () => {
+  assert.deepEqual(problemsOf('health: {storagedriver: {colour: red}}\n__proto__: {a: b}'), [
+    {
+      path: 'health.storagedriver.colour',
+      message: 'is not a known key; allowed here: enabled, interval, threshold',
+    },
+    {
+      path: '__proto__',
+      message:
+        'is not a known key; allowed here: health, http, log, loglevel, proxy, storage, upstreams, version, worker',
+    },
+  ]);
+});
+
+test('refuses several documents and an explosion of aliases', () => {
+  assert.match(problemsOf('log: {}\n---\nhttp: {}')[0]?.message ?? '', /must be one YAML document/);
+  const bomb = `a: &a [x]\nb: &b [${'*a,'.repeat(9)}]\nc: &c [${'*b,'.repeat(9)}]\nd: [${'*c,'.repeat(9)}]`;
+  assert.match(problemsOf(bomb)[0]?.message ?? '', /alias count/);
+});
+
+test("takes the file of registry:3's image without a warning", () => {
+  assert.deepEqual(load(registryFile.replace('storage: {', 'storage: {tag: {concurrencylimit: 8}, ')).warnings, []);
+});
+
 test('says when the file is missing or is no map', (t) => {
   assert.throws(
     () => loadConfig({ path: '/nowhere/config.yml', env: {}, defaults: { rootDirectory: '/x' } }),

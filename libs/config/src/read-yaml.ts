@@ -10,6 +10,8 @@ export interface RawMap {
 /** Throws an Error whose message has a line for each syntax error, with its line and column. */
 export function readYaml(text: string): RawValue {
   const document = parseDocument(text, { schema: 'failsafe', customTags: ['null', 'merge'], stringKeys: true });
+  if (document.errors.some(({ code }) => code === 'MULTIPLE_DOCS'))
+    throw new Error('must be one YAML document, without `---` inside');
   if (document.errors.length > 0)
     throw new Error([...new Set(document.errors.map(({ message }) => firstLine(message)))].join('\n'));
   return (document.toJS() ?? null) as RawValue;

@@ -34,11 +34,20 @@ function screenValue(value: RawValue, node: KeyNode, findings: Findings, path: P
   return container && isRawMap(value) ? screenKeys(value, node, findings, path) : value;
 }
 
+function isHonoured(node: KeyNode): boolean {
+  if (node.kind !== 'section') return node.kind !== 'unsupported';
+  return node.children.size === 0 || [...node.children.values()].some(isHonoured);
+}
+
 function reportUnknown(key: string, node: KeyNode, { problems }: Findings, path: Path): void {
-  const known = node.kind === 'section' ? [...node.children.keys()] : [];
-  const suggestion = didYouMean(key, known);
+  const known = node.kind === 'section' ? [...node.children] : [];
+  const honoured = known.filter(([, child]) => isHonoured(child)).map(([name]) => name);
+  const suggestion = didYouMean(
+    key,
+    known.map(([name]) => name),
+  );
   const message = `is not a known key; ${
-    suggestion === undefined ? `allowed here: ${known.sort().join(', ')}` : `did you mean ${suggestion}?`
+    suggestion === undefined ? `allowed here: ${honoured.sort().join(', ')}` : `did you mean ${suggestion}?`
   }`;
   problems.push({ path: joinPath(path), message });
 }

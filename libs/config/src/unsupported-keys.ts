@@ -49,7 +49,6 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   warned('reporting', 'nothing is reported to Bugsnag or New Relic'),
   warned('storage.delete', noPush),
   warned('storage.maintenance', 'there are no uploads to purge, and the cache is always read-only to clients'),
-  warned('storage.tag', 'tags are looked up in the index, whose concurrency needs no limit'),
   warned('middleware', 'middleware is not loaded; blobs are always served from the store'),
   warned('notifications', 'no events are sent'),
   warned('http.prefix', 'URLs begin with /v2/, or with /<upstream>/v2/ for an upstream that is not the default'),

@@ -24,6 +24,9 @@ export const storageSection = section(
       blobdescriptorsize: wholeNumber('Accepted for registry:2.', { min: 0, max: 1e12 }).optional(),
       layerinfo: text('Accepted for registry:2; the old name of `blobdescriptor`.').optional(),
     }),
+    tag: section('Accepted for registry:2: looking tags up needs no limit here.', {
+      concurrencylimit: wholeNumber('Accepted for registry:2.', { min: 0, max: 1e6 }).optional(),
+    }),
     redirect: section('Sending clients to the store for blobs.', {
       disable: flag('Must be `true`: clients always get blobs from the cache itself.').prefault('true'),
     }),
