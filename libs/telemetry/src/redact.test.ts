@@ -76,6 +76,13 @@ test('hides fields at any depth whatever their type, without touching the origin
   assert.equal(original.token, 7);
 });
 
+test('takes no longer than its length deserves for a text made to be slow', () => {
+  const startedAtMs = performance.now();
+  for (const piece of ['\\', '?', '&', '=', '"', '://', 'basic ', 'a', '"a', '?a', ' ', '"token\\'])
+    redactText(piece.repeat(100_000));
+  assert.ok(performance.now() - startedAtMs < 2000);
+});
+
 test('survives an object that contains itself', () => {
   const loop: Record<string, unknown> = { name: 'loop' };
   loop['self'] = loop;

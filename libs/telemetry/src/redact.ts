@@ -15,11 +15,12 @@ const secretParameter =
 const plainParameter = /^(?:ns|n|last|digest|artifacttype|scope|service|mount|from|account|client_id)$/i;
 
 const opaqueValue = /^[\w+/=%~.-]{40,}$/;
-const parameter = /([?&;])([^=&;#\s"'<>\\]+)=([^&;#\s"'<>\\]*)/g;
+// Texts come from strangers: no pattern may start again inside what it has just run over, or a long one takes for ever.
+const parameter = /([?&;])([^?=&;#\s"'<>\\]+)=([^&;#\s"'<>\\]*)/g;
 const userInfo = /(:\/\/)[^/?#@\s"'<>\\]*@/g;
 const credentials = /\b(bearer|basic)([ ]+)[\w+/=~.-]{6,}/gi;
 const namedValue =
-  /(\\*"[\w-]*(?:authorization|cookie|password|passwd|passphrase|secret|token|secretkey|accesskey)\\*"\s*:\s*\\*")((?:[^"\\]|\\(?!"))+)/gi;
+  /("[\w-]*(?:authorization|cookie|password|passwd|passphrase|secret|token|secretkey|accesskey)\\*"\s*:\s*\\*")((?:[^"\\]|\\(?!"))+)/gi;
 
 export function isSecretName(name: string): boolean {
   return secretName.test(name.toLowerCase().replaceAll(/[-_]/g, ''));
