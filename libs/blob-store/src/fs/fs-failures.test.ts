@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, rm, truncate, utimes, writeFile, chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { isCacheError } from '@cistern/errors';
+import { digestOf } from '@cistern/oci';
+import { assertSameBytes, collect, openReader, readToEnd, storeSample } from '../conformance/sample-blob.ts';
+import { blobKey } from '../key-layout.ts';
+import { putBytes } from '../put-bytes.ts';
+import { openTemporaryStore } from './fixtures/open-temporary-store.ts';
+import { openFsStore } from './open-fs-store.ts';
+
+function isUnavailable(error: unknown): boolean {
+  return isCacheError(error, 'store-unavailable');
+}
+
+async function countDescriptors(): Promise<number> {
+  return (await readdir('/dev/fd')).length;
+}
+
+async function spooled(root: string): Promise<string[]> {
+  return readdir(join(root, 'cistern', 'spool'));
+}
+
+test('a directory without permission is a failure and never a miss', async (t) => {
+  const { root, store } = await openTemporaryStore(t);
+  const { digest, bytes } = await storeSample(store, 1000);
+  await store.writeObject('cistern/a', bytes);
+  // Permissions do not bind root; its effective user can be another for a while.
+  const asRoot = process.getuid?.() === 0;
+  await chmod(root, 0);
+  if (asRoot) process.seteuid?.(65_534);
+  try {
+    for (const ask of [
+      async () => store.stat(digest),
+      async () => store.open(digest),
+      async () => store.remove(digest),
+      async () => putBytes(store, digest, bytes),
+      async () => collect(store.list()),
+      async () => store.readObject('cistern/a'),
+      async () => store.check(),
+      async () => openFsStore({ root: join(root, 'deeper'), log: console }),
+    ])
+      await assert.rejects(ask, (error) => isUnavailable(error) && /permission.*EACCES/.test((error as Error).message));
+  } finally {
+    if (asRoot) process.seteuid?.(0);
+    await chmod(root, 0o755);
+  }
+  assert.deepEqual(await store.stat(digest), { size: 1000 });
+});
+
+test('a disk that takes no more fails the blob and leaves nothing of it', async (t) => {
+  const { root, store } = await openTemporaryStore(t);
+  const script = fileURLToPath(import.meta.resolve('./fixtures/commit-too-much.ts'));
+  // A limit on the size of files stands in for a full disk: the write fails in the middle just the same.
+  const { stdout } = await promisify(execFile)('/bin/sh', [
+    '-c',
+    'ulimit -f 200; exec "$0" "$@"',
+    process.execPath,
+    script,
+    root,
+  ]);
+  assert.match(stdout, /^store-unavailable: The store cannot write a blob: .*EFBIG/);
+  assert.deepEqual(await collect(store.list()), []);
+  assert.deepEqual(await spooled(root), []);
+});
+
+test('a key that collides with a directory, or lies below an object, fails cleanly', async (t) => {
+  const { root, store } = await openTemporaryStore(t);
+  await store.writeObject('cistern/a/b', Buffer.from('b'));
+  for (const ask of [
+    async () => store.writeObject('cistern/a', Buffer.from('a')),
+    async () => store.readObject('cistern/a'),
+    async () => store.removeObject('cistern/a'),
+    async () => store.writeObject('cistern/a/b/c', Buffer.from('c')),
+    async () => store.readObject('cistern/a/b/c'),
+  ])
+    await assert.rejects(ask, isUnavailable);
+  assert.deepEqual(await collect(store.listObjects('cistern/')), ['cistern/a/b']);
+  assert.deepEqual(await spooled(root), []);
+});
+
+test('a blob that cannot be put in its place fails and leaves nothing of it', async (t) => {
+  const { root, store } = await openTemporaryStore(t);
+  const bytes = Buffer.from('blob');
+  const path = join(root, blobKey(digestOf(bytes)));
+  await mkdir(join(path, 'in the way'), { recursive: true });
+  await assert.rejects(putBytes(store, digestOf(bytes), bytes), isUnavailable);
+  assert.deepEqual(await spooled(root), []);
+  await rm(path, { recursive: true });
+  await putBytes(store, digestOf(bytes), bytes);
+});
+
+test('unfinished files are no objects', async (t) => {
+  const { store } = await openTemporaryStore(t);
+  const writer = await store.begin(digestOf(Buffer.from('x')));
+  await writer.append(Buffer.from('x'));
+  assert.deepEqual(await collect(store.listObjects('cistern/')), []);
+  assert.deepEqual(await collect(store.listObjects('cistern/spool/')), []);
+  for (const key of ['cistern/spool', 'cistern/spool/x'])
+    await assert.rejects(async () => store.writeObject(key, Buffer.from('x')), TypeError);
+  await writer.abort();
+});
+
+test('a removed blob is read to its end, a truncated one fails where it ends', async (t) => {
+  const { root, store } = await openTemporaryStore(t);
+  const { digest, bytes } = await storeSample(store, 500_000);
+  const surviving = await openReader(store, digest);
+  await store.remove(digest);
+  assertSameBytes(await readToEnd(surviving), bytes);
+  await surviving.close();
+
+  await putBytes(store, digest, bytes);
+  const failing = await openReader(store, digest);
+  await truncate(join(root, blobKey(digest)), 300_000);
+  await assert.rejects(
+    readToEnd(failing),
+    (error) => isUnavailable(error) && /ends at 300000 of 500000/.test((error as Error).message),
+  );
+  await failing.close();
+});
+
+test('readers give every file descriptor back', async (t) => {
+  const { store } = await openTemporaryStore(t);
+  const { digest } = await storeSample(store, 100_000);
+  const before = await countDescriptors();
+  for (let round = 0; round < 50; round += 1) {
+    const reader = await openReader(store, digest);
+    const pending = reader.read(Buffer.alloc(50_000)).catch(() => undefined);
+    await Promise.all([reader.close(), reader.close(), pending]);
+    await assert.rejects(store.open(digest, { start: 0, end: 100_000 }));
+  }
+  assert.equal(await countDescriptors(), before);
+});
+
+test('what a dead process left in the spool is swept at the next start', async (t) => {
+  const { root, store } = await openTemporaryStore(t);
+  const { spoolDirectory = '' } = store;
+  await writeFile(join(spoolDirectory, 'abandoned'), 'x');
+  await writeFile(join(spoolDirectory, 'in-use'), 'x');
+  const twoHoursAgo = Date.now() / 1000 - 7200;
+  await utimes(join(spoolDirectory, 'abandoned'), twoHoursAgo, twoHoursAgo);
+  const next = await openFsStore({ root, log: console });
+  await next.close();
+  assert.deepEqual(await spooled(root), ['in-use']);
+});
