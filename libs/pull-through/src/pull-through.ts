@@ -67,8 +67,14 @@ export interface PullThrough {
   listTags(
     request: RepositoryKey & { readonly n?: number; readonly last?: string; readonly signal?: AbortSignal },
   ): Promise<TagsPage>;
+  /** `nextQuery`: as the page before this one gave it. */
   listReferrers(
-    request: RepositoryKey & { readonly digest: Digest; readonly artifactType?: string; readonly signal?: AbortSignal },
+    request: RepositoryKey & {
+      readonly digest: Digest;
+      readonly artifactType?: string;
+      readonly nextQuery?: string;
+      readonly signal?: AbortSignal;
+    },
   ): Promise<ReferrersPage>;
   /** Repositories of which something is cached, as `<upstream>/<repository>`, in byte order. */
   listRepositories(page: { readonly after?: string; readonly limit: number }): Promise<readonly string[]>;

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { putBytes } from '@cistern/blob-store';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { digestOf } from '@cistern/oci';
+import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const stranger = repositoryOf('docker.io', 'someone/private');
+
+async function startCache(t: TestContext, options: TestCacheOptions = {}) {
+  const started = await startTestCache(options);
+  t.after(() => started.close());
+  return started;
+}
+
+test('a stored blob is served to another repository only once upstream says that it holds it too', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const bytes = bytesOf(200_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  const first = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  await collect(await first.read());
+  await assert.rejects(
+    () => cache.openBlob({ ...stranger, digest, intent: 'whole' }),
+    (error) => isCacheError(error, 'blob-unknown'),
+  );
+  hub.addBlob(stranger.repository, bytes);
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  const { cache: again } = await cache
+    .openBlob({ ...stranger, digest, intent: 'whole' })
+    .catch(() => ({ cache: 'refused' }));
+  assert.equal(again, 'refused', 'a no is remembered for two seconds');
+});
+
+test('a stranger cannot join a fill that runs for another repository', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const bytes = bytesOf(500_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  hub.script.gated = true;
+  hub.allow(100_000);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  const reading = blob.read().then(collect);
+  await assert.rejects(
+    () => cache.openBlob({ ...stranger, digest, intent: 'whole' }),
+    (error) => isCacheError(error, 'blob-unknown'),
+  );
+  hub.allow(bytes.length);
+  assert.ok((await reading).equals(bytes));
+});
+
+test('a no of one repository is not the answer for another that waits for the same digest', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  const asked = await Promise.allSettled([
+    cache.openBlob({ ...stranger, digest, intent: 'whole' }),
+    cache.openBlob({ ...library, digest, intent: 'whole' }).then((blob) => blob.read().then(collect)),
+  ]);
+  assert.equal(asked[0].status, 'rejected');
+  assert.equal(asked[1].status, 'fulfilled');
+});
+
+test('HEAD of a cold blob asks upstream by HEAD only', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const digest = hub.addBlob(library.repository, bytesOf(1000));
+  const blob = await cache.openBlob({ ...library, digest, intent: 'stat' });
+  assert.deepEqual([blob.size, blob.cache], [1000, 'MISS']);
+  assert.deepEqual(hub.calls, ['head-blob']);
+});
+
+test('the second of two concurrent readers joined', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const digest = hub.addBlob(library.repository, bytesOf(1_000_000));
+  hub.script.gated = true;
+  hub.allow(500_000);
+  const first = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  const second = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.deepEqual([first.cache, second.cache], ['MISS', 'JOINED']);
+  hub.allow(500_000);
+  await until(async () => (await cache.openBlob({ ...library, digest, intent: 'stat' })).cache === 'HIT');
+});
+
+test('a digest linked under the same name of another upstream is found there', async (t) => {
+  const { cache, hub, quay } = await startCache(t);
+  const bytes = bytesOf(50_000);
+  const digest = quay.addBlob(library.repository, bytes);
+  await cache.openBlob({ ...library, upstream: 'quay.io', digest, intent: 'stat' });
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+  assert.deepEqual(hub.calls, []);
+});
+
+test('an object that vanished from the store is fetched again', async (t) => {
+  const { cache, hub, store } = await startCache(t);
+  const bytes = bytesOf(400_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  await collect(await (await cache.openBlob({ ...library, digest, intent: 'whole' })).read());
+  await until(async () => (await store.stat(digest)) !== undefined);
+  await store.remove(digest);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+  assert.equal(hub.gets.length, 2);
+});
+
+test('an adopted blob is hashed by its first full read; wrong bytes are removed and fetched again', async (t) => {
+  const { cache, hub, store, index } = await startCache(t);
+  const bytes = bytesOf(700_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length }]);
+  const wrong = Buffer.from(bytes);
+  wrong[5] = wrong[5]! ^ 1;
+  await putBytes(store, digest, wrong);
+  await assert.rejects(
+    async () => collect(await (await cache.openBlob({ ...library, digest, intent: 'whole' })).read()),
+    (error) => isCacheError(error, 'content-mismatch'),
+  );
+  const healed = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await healed.read())).equals(bytes));
+  assert.equal((await index.blobs.get(digest))?.verified, true);
+  assert.equal(hub.gets.length, 1);
+});
+
+test('an adopted blob with the right bytes is verified once', async (t) => {
+  const { cache, hub, store, index } = await startCache(t, { adoptAs: 'docker.io' });
+  const bytes = bytesOf(700_000);
+  const digest = digestOf(bytes);
+  await putBytes(store, digest, bytes);
+  const hex = digest.slice(7);
+  await store.writeObject(
+    `docker/registry/v2/repositories/library/nginx/_layers/sha256/${hex}/link`,
+    Buffer.from(digest),
+  );
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.equal(blob.cache, 'HIT');
+  assert.ok((await collect(await blob.read())).equals(bytes));
+  assert.equal((await index.blobs.get(digest))?.verified, true);
+  assert.deepEqual(hub.calls, []);
+});
+
+test('failures of upstream reach the reader by their kind, and the next request tries again', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const bytes = bytesOf(1000);
+  const digest = hub.addBlob(library.repository, bytes);
+  for (const kind of ['upstream-rate-limited', 'upstream-unreachable', 'denied', 'upstream-refused-us'] as const) {
+    hub.script.down = new CacheError(kind, 'no', { retryAfterMs: 1500 });
+    await assert.rejects(
+      () => cache.openBlob({ ...library, digest, intent: 'whole' }),
+      (error) => isCacheError(error, kind) && error.retryAfterMs === 1500,
+    );
+  }
+  hub.script.down = undefined;
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+});

@@ -1,0 +1,93 @@
+// One blob for one client: who may have it, whether it is here, and a stream that all its readers share.
+import type { Link, RepositoryKey } from '@cistern/cache-index';
+import type { ByteRange } from '@cistern/oci';
+import type { Ask } from '../ask.ts';
+import { followFill } from '../fill/follow-fill.ts';
+import { type HeldDeps, findLink } from '../held.ts';
+import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../pull-through.ts';
+import type { SharedReads } from '../read/shared-reads.ts';
+import { type BlobSourceDeps, createBlobSource } from './blob-source.ts';
+import { assertNotEmptied, findStoredBlob } from './stored-blob.ts';
+
+export interface OpenBlobDeps extends BlobSourceDeps, HeldDeps {
+  readonly ask: Ask;
+  readonly reads: SharedReads;
+  /** Upstreams whose content every caller may have: a digest linked under one of them is found for another's name. */
+  readonly sharedUpstreams: readonly string[];
+}
+
+/** What a lazy puller probes. A cold range of up to this size is served as it comes, before the whole is verified. */
+const smallRangeBytes = 4 * 1024 * 1024;
+
+export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promise<OpenedBlob> {
+  const { digest, signal } = request;
+  const stored = await findStoredBlob(deps, digest);
+  const link = await findHolder(deps, request);
+  if (stored !== undefined) {
+    if (link === undefined) await confirm(deps, request);
+    await deps.index.blobs.touch(digest, deps.now());
+    return opened(deps, request, link ?? request, stored.size, 'HIT');
+  }
+  if (request.intent === 'whole') {
+    // Upstream's answer to the fill's own request confirms a repository that is not linked yet; a fill that runs for
+    // another one does not.
+    const running = link === undefined ? await deps.index.fills.read(digest) : undefined;
+    if (running !== undefined && !isSame(running.source, request)) await confirm(deps, request);
+    const source = link ?? request;
+    const followed = await followFill(deps, { digest, source, from: 0, signal });
+    const size = followed.record.size ?? (await findStoredBlob(deps, digest))?.size;
+    if (size !== undefined) return opened(deps, request, source, size, followed.joined ? 'JOINED' : 'MISS');
+  }
+  const sized = link?.size === undefined ? await confirm(deps, request) : link;
+  if (sized.size === undefined) return openBlob(deps, { ...request, intent: 'whole' });
+  const running = await deps.index.fills.read(digest);
+  const joined = running?.state === 'starting' || running?.state === 'running';
+  return opened(deps, request, sized, sized.size, joined ? 'JOINED' : 'MISS');
+}
+
+function opened(
+  deps: OpenBlobDeps,
+  { digest }: BlobRequest,
+  { upstream, repository }: RepositoryKey,
+  size: number,
+  cache: CacheResult,
+): OpenedBlob {
+  assertNotEmptied(digest, size);
+  const stored = cache === 'HIT';
+  return {
+    digest,
+    size,
+    cache,
+    async read(range: ByteRange = { start: 0, end: size - 1 }): Promise<BlobStream> {
+      const verified = range.end - range.start >= smallRangeBytes || range.end - range.start + 1 >= size;
+      const source = createBlobSource(deps, { digest, size, stored, verified, source: { upstream, repository } });
+      const key = verified ? digest : `${digest} range`;
+      const reader = deps.reads.attach(key, source, range.start, range.end + 1);
+      await reader.ready().catch((error: unknown) => {
+        reader.close();
+        throw error;
+      });
+      return { cache, next: reader.next, close: reader.close };
+    },
+  };
+}
+
+/** The asked repository's own link, or that of a repository of the same name whose content everybody may have. */
+async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Link | undefined> {
+  const own = await findLink(deps, request, request.digest, 'blob');
+  if (own !== undefined) return own;
+  const holders = await deps.index.links.holders(deps.sharedUpstreams, request.repository, request.digest);
+  return holders[0];
+}
+
+/** Asks upstream, by HEAD, whether the repository holds the blob. */
+async function confirm(deps: OpenBlobDeps, request: BlobRequest): Promise<Link> {
+  const { upstream, repository, digest, signal } = request;
+  await deps.ask('stat-blob', { upstream, repository, digest }, { subject: digest, signal });
+  const link = await deps.index.links.get(request, digest);
+  return link ?? { upstream, repository, digest, kind: 'blob' };
+}
+
+function isSame(a: RepositoryKey, b: RepositoryKey): boolean {
+  return a.upstream === b.upstream && a.repository === b.repository;
+}

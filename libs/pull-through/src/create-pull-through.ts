@@ -1,0 +1,60 @@
+// The frontend's side of the cache, put together: use cases over the ports, with what this process shares between
+// requests.
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/cache-index';
+import type { JobQueue } from '@cistern/jobs';
+import type { Logger, Metrics } from '@cistern/telemetry';
+import { createAsk } from './ask.ts';
+import { openBlob } from './blob/open-blob.ts';
+import type { FillTable } from './fill/fill-table.ts';
+import type { FreshnessPolicy } from './manifest/freshness.ts';
+import { createManifestCache } from './manifest/manifest-cache.ts';
+import { openManifest, statManifest } from './manifest/open-manifest.ts';
+import type { PullThrough } from './pull-through.ts';
+import { createBufferPool } from './read/buffer-pool.ts';
+import { createSharedReads } from './read/shared-reads.ts';
+
+export interface PullThroughDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly queue: JobQueue;
+  /** The fills of this process. */
+  readonly fills: FillTable;
+  readonly policyOf: (upstream: string) => FreshnessPolicy;
+  /** The upstream that a registry:2 cache's files in the store came from. */
+  readonly adoptAs: string | undefined;
+  readonly sharedUpstreams: readonly string[];
+  readonly manifestCacheBytes?: number;
+  readonly readBufferBytes?: number;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly now: () => number;
+}
+
+const mebibyte = 1024 * 1024;
+
+export function createPullThrough(options: PullThroughDeps): PullThrough {
+  const { index, queue, now, metrics, manifestCacheBytes = 64 * mebibyte, readBufferBytes = 256 * mebibyte } = options;
+  const ask = createAsk({ queue, now });
+  const reads = createSharedReads({
+    pool: createBufferPool(readBufferBytes),
+    onCastOut: () => metrics.readersCastOut.inc(),
+  });
+  const deps = { ...options, ask, reads, manifests: createManifestCache(manifestCacheBytes) };
+  return {
+    statManifest: (request) => statManifest(deps, request),
+    openManifest: (request) => openManifest(deps, request),
+    openBlob: (request) => openBlob(deps, request),
+    async listTags({ signal, ...request }) {
+      return (await ask('fetch-tags', request, { subject: `${request.n ?? ''} ${request.last ?? ''}`, signal })).result;
+    },
+    async listReferrers({ signal, ...request }) {
+      const subject = `${request.digest} ${request.artifactType ?? ''}`;
+      return (await ask('fetch-referrers', request, { subject, signal })).result;
+    },
+    async listRepositories(page) {
+      const keys = await index.links.repositories(page);
+      return keys.map(({ upstream, repository }) => `${upstream}/${repository}`);
+    },
+  };
+}

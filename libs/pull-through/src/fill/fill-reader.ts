@@ -1,0 +1,49 @@
+// Followers: readers at any offset of a fill in flight. They never slow it down, they wait only for their own bytes.
+import type { SourceReader } from '../read/byte-source.ts';
+import type { FillBody } from './fill-body.ts';
+
+export interface FillReaderOptions {
+  readonly body: FillBody;
+  readonly from: number;
+  readonly toExclusive: number;
+  /** Whether the blob's end waits for verification. A small range is unverified by nature and does not wait. */
+  readonly verified: boolean;
+  /** Told when the reader has to wait: somebody may fetch that part sooner. */
+  readonly onWait: (offset: number, toExclusive: number) => void;
+  readonly onClose: () => void;
+}
+
+export function openFillReader({
+  body,
+  from,
+  toExclusive,
+  verified,
+  onWait,
+  onClose,
+}: FillReaderOptions): SourceReader {
+  const closing = new AbortController();
+  let position = from;
+  return {
+    async read(into) {
+      for (;;) {
+        if (closing.signal.aborted) throw new Error('the reader was closed');
+        if (position >= toExclusive) return 0;
+        const end = verified ? body.readableEnd(position) : body.presentEnd(position);
+        const length = Math.min(into.length, end - position, toExclusive - position);
+        if (length > 0) {
+          const read = await body.spool.read(position, into.subarray(0, length));
+          if (read === 0) throw new Error('the spool file is shorter than what was written to it');
+          position += read;
+          return read;
+        }
+        if (body.presentEnd(position) === position) onWait(position, toExclusive);
+        await body.changeAt(position, closing.signal);
+      }
+    },
+    async close() {
+      if (closing.signal.aborted) return;
+      closing.abort();
+      onClose();
+    },
+  };
+}

@@ -1,0 +1,23 @@
+// The fills that run in this process, for those who follow them.
+import type { SourceReader } from '../read/byte-source.ts';
+import type { Fill, FillRange } from './fill.ts';
+
+export interface FillTable {
+  add(fill: Fill): void;
+  remove(fill: Fill): void;
+  /** A follower; `undefined` if no such fill runs here any more. The opener closes it. */
+  open(fillId: string, range: FillRange): SourceReader | undefined;
+  readonly size: number;
+}
+
+export function createFillTable(): FillTable {
+  const fills = new Map<string, Fill>();
+  return {
+    add: (fill) => void fills.set(fill.fillId, fill),
+    remove: (fill) => void fills.delete(fill.fillId),
+    open: (fillId, range) => fills.get(fillId)?.open(range),
+    get size() {
+      return fills.size;
+    },
+  };
+}

@@ -1,0 +1,84 @@
+// The first upstream request of a fill, and the size of the blob: from the manifest that names it, upstream's answer, or
+// upstream's HEAD. They must agree. Space in the spool is reserved before the body is read.
+import { CacheError } from '@cistern/errors';
+import type { UpstreamBlobBody } from '@cistern/upstream';
+import { nearBytes } from './fetchers.ts';
+import { fetchInto } from './fetch-into.ts';
+import type { FillOptions } from './fill.ts';
+import type { Spool } from './spool.ts';
+
+export interface FirstAnswer {
+  readonly spool: Spool;
+  /** The body to go on with; absent when it has been read whole to learn its size. */
+  readonly first: UpstreamBlobBody | undefined;
+  /** Set if `first` brings just this range. */
+  readonly range: { readonly from: number; readonly toExclusive: number } | undefined;
+}
+
+/** A body whose length nobody tells is read to its end first; beyond this it is refused. */
+const maxUnknownBytes = 1024 * 1024 * 1024;
+
+export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
+  const { upstream, repository, digest, expectedSize, signal } = options;
+  const range = firstRange(options);
+  if (range !== undefined) {
+    try {
+      const first = await upstream.getBlob(repository, digest, { ...range, signal });
+      return { range, first, spool: await openWith(options, first, first.totalSize) };
+    } catch (error) {
+      if (!(error instanceof CacheError && error.kind === 'unsupported')) throw error;
+    }
+  }
+  const first = await upstream.getBlob(repository, digest, { signal });
+  const size = first.totalSize ?? expectedSize ?? (await headSize(options));
+  if (size === undefined) return { range: undefined, first: undefined, spool: await readWhole(options, first) };
+  return { range: undefined, first, spool: await openWith(options, first, size) };
+}
+
+/** A small range far into the blob is fetched by itself, so that its reader does not wait for all before it. */
+function firstRange({ from, toExclusive, expectedSize, maxWholeForRangeBytes }: FillOptions) {
+  if (expectedSize === undefined || toExclusive === undefined) return undefined;
+  const far = from > nearBytes;
+  const tooLarge = expectedSize > maxWholeForRangeBytes && toExclusive - from < expectedSize / 2;
+  return far || tooLarge ? { from, toExclusive: Math.min(toExclusive, expectedSize) } : undefined;
+}
+
+async function openWith(options: FillOptions, first: UpstreamBlobBody, size: number | undefined): Promise<Spool> {
+  try {
+    const { expectedSize } = options;
+    if (size !== undefined && expectedSize !== undefined && size !== expectedSize)
+      throw new CacheError(
+        'content-mismatch',
+        `Upstream ${options.upstream.name} says that ${options.digest} has ${size} bytes, its manifest says ${expectedSize}.`,
+        { retryable: true },
+      );
+    return await options.spools.open(options.fillId, (size ?? expectedSize)!);
+  } catch (error) {
+    first.close();
+    throw error;
+  }
+}
+
+/** `undefined` where a registry refuses HEAD or says no length: the body's own end then tells the size. */
+function headSize({ upstream, repository, digest, signal }: FillOptions): Promise<number | undefined> {
+  return upstream.headBlob(repository, digest, signal).catch(() => undefined);
+}
+
+async function readWhole(options: FillOptions, first: UpstreamBlobBody): Promise<Spool> {
+  const spool = await options.spools.open(options.fillId, maxUnknownBytes).catch((error: unknown) => {
+    first.close();
+    throw error;
+  });
+  const stretch = { position: 0, endExclusive: maxUnknownBytes };
+  try {
+    await fetchInto({ opened: first, stretch, write: spool.write });
+    if (stretch.position < maxUnknownBytes) return { ...spool, size: stretch.position };
+    throw new CacheError(
+      'content-mismatch',
+      `Upstream ${options.upstream.name} sends a blob without a length and without an end.`,
+    );
+  } catch (error) {
+    await spool.close();
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+// Manifests of the last minutes in memory, so that a hot tag costs neither an index nor a store call for its bytes.
+// Content is keyed by digest, so an entry can never be wrong.
+import type { Digest } from '@cistern/oci';
+import { LRUCache } from 'lru-cache';
+
+export interface CachedManifest {
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
+export interface ManifestCache {
+  get(digest: Digest): CachedManifest | undefined;
+  set(digest: Digest, manifest: CachedManifest): void;
+}
+
+/** Room for an object besides its bytes. */
+const overheadBytes = 512;
+
+export function createManifestCache(maxBytes: number): ManifestCache {
+  const cache = new LRUCache<Digest, CachedManifest>({
+    maxSize: maxBytes,
+    sizeCalculation: ({ bytes }) => bytes.length + overheadBytes,
+  });
+  return {
+    get: (digest) => cache.get(digest),
+    set: (digest, manifest) => void cache.set(digest, manifest),
+  };
+}

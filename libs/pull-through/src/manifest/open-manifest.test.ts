@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { putBytes } from '@cistern/blob-store';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { digestOf, parseReference } from '@cistern/oci';
+import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf } from '../testing/test-bytes.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const ociImage = 'application/vnd.oci.image.manifest.v1+json';
+const latest = { ...library, reference: parseReference('latest') };
+
+function imageManifest(seed: number): Buffer {
+  const layer = bytesOf(64, seed);
+  const config = bytesOf(32, seed + 1);
+  return Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: ociImage,
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(config), size: config.length },
+      layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf(layer), size: layer.length }],
+    }),
+  );
+}
+
+async function startCache(t: TestContext, options: TestCacheOptions = {}) {
+  const started = await startTestCache(options);
+  t.after(() => started.close());
+  return started;
+}
+
+test('a cold tag costs one GET, a fresh one nothing, an expired one a HEAD', async (t) => {
+  const { cache, hub, clock } = await startCache(t);
+  const bytes = imageManifest(1);
+  const digest = hub.addManifest('library/nginx', 'latest', bytes, ociImage);
+  const cold = await cache.openManifest(latest);
+  assert.deepEqual([cold.cache, cold.digest, cold.mediaType, cold.size], ['MISS', digest, ociImage, bytes.length]);
+  assert.ok(cold.bytes.equals(bytes));
+  clock.nowMs += 59_000;
+  const warm = await cache.openManifest(latest);
+  assert.deepEqual([warm.cache, warm.ageMs], ['HIT', 59_000]);
+  clock.nowMs += 2_000;
+  const confirmed = await cache.openManifest(latest);
+  assert.deepEqual([confirmed.cache, confirmed.ageMs], ['REVALIDATED', 0]);
+  assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest']);
+});
+
+test('HEAD of a cold tag costs a HEAD, and the GET by digest after it one GET', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const digest = hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
+  const head = await cache.statManifest(latest);
+  assert.deepEqual([head.cache, head.digest, head.mediaType], ['MISS', digest, ociImage]);
+  const byDigest = { ...library, reference: parseReference(digest) };
+  assert.equal((await cache.openManifest(byDigest)).cache, 'MISS');
+  const warm = await cache.statManifest(byDigest);
+  assert.deepEqual([warm.cache, warm.mediaType, warm.size], ['HIT', ociImage, imageManifest(1).length]);
+  assert.deepEqual(hub.calls, ['head-manifest', 'get-manifest']);
+});
+
+test('a moved tag is followed once its time is up, at once when asked to', async (t) => {
+  const { cache, hub } = await startCache(t);
+  hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
+  await cache.openManifest(latest);
+  const moved = hub.addManifest('library/nginx', 'latest', imageManifest(50), ociImage);
+  assert.notEqual((await cache.openManifest(latest)).digest, moved);
+  const forced = await cache.openManifest({ ...latest, forceRevalidation: true });
+  assert.deepEqual([forced.digest, forced.cache], [moved, 'MISS']);
+});
+
+test('with upstream down a known tag is served stale, an unknown one is not', async (t) => {
+  const { cache, hub, clock } = await startCache(t);
+  hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
+  await cache.openManifest(latest);
+  clock.nowMs += 3_600_000;
+  hub.script.down = new CacheError('upstream-unreachable', 'down');
+  assert.equal((await cache.openManifest(latest)).cache, 'STALE');
+  assert.equal((await cache.statManifest(latest)).cache, 'STALE');
+  assert.equal(hub.calls.length, 2, 'a failed try is not repeated for every request');
+  await assert.rejects(
+    () => cache.openManifest({ ...library, reference: parseReference('other') }),
+    (error) => isCacheError(error, 'upstream-unreachable'),
+  );
+  hub.script.down = undefined;
+  clock.nowMs += 11_000;
+  assert.equal((await cache.openManifest(latest)).cache, 'REVALIDATED');
+});
+
+test('concurrent cold requests for one tag share one upstream request', async (t) => {
+  const { cache, hub } = await startCache(t);
+  hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
+  const results = await Promise.all(Array.from({ length: 50 }, () => cache.openManifest(latest)));
+  assert.deepEqual(hub.calls, ['get-manifest']);
+  assert.deepEqual([...new Set(results.map(({ cache: result }) => result))].sort(), ['JOINED', 'MISS']);
+});
+
+test('a missing tag is remembered for two seconds, and not when asked to look', async (t) => {
+  const { cache, hub, clock } = await startCache(t);
+  const refused = (error: unknown) => isCacheError(error, 'manifest-unknown');
+  await assert.rejects(() => cache.openManifest(latest), refused);
+  await assert.rejects(() => cache.openManifest(latest), refused);
+  assert.equal(hub.calls.length, 1);
+  hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
+  assert.equal((await cache.openManifest({ ...latest, forceRevalidation: true })).cache, 'MISS');
+  clock.nowMs += 2_001;
+  assert.equal((await cache.openManifest(latest)).cache, 'HIT');
+});
+
+test('a manifest with another digest than asked for is refused and not kept', async (t) => {
+  const { cache, hub, store } = await startCache(t);
+  const digest = digestOf(imageManifest(1));
+  const real = hub.getManifest.bind(hub);
+  hub.addManifest('library/nginx', 'latest', imageManifest(2), ociImage);
+  hub.getManifest = async (repository) => ({ ...(await real(repository, parseReference('latest'))), digest });
+  for (const reference of [parseReference(digest), parseReference('latest')])
+    await assert.rejects(
+      () => cache.openManifest({ ...library, reference }),
+      (error) => isCacheError(error, 'content-mismatch'),
+    );
+  assert.equal(await store.stat(digest), undefined);
+});
+
+test('an upstream whose HEAD names no digest is asked by GET', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const digest = hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
+  hub.script.headSaysNothing = true;
+  assert.equal((await cache.statManifest(latest)).digest, digest);
+  assert.deepEqual(hub.calls, ['head-manifest', 'get-manifest']);
+});
+
+test('a manifest brought by one repository is another one’s only after a HEAD, and is not fetched twice', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const bytes = imageManifest(1);
+  const digest = hub.addManifest('library/nginx', 'latest', bytes, ociImage);
+  await cache.openManifest(latest);
+  const other = repositoryOf('docker.io', 'someone/copy');
+  const request = { ...other, reference: parseReference(digest) };
+  await assert.rejects(
+    () => cache.openManifest(request),
+    (error) => isCacheError(error, 'manifest-unknown'),
+  );
+  assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest']);
+  hub.addManifest('someone/copy2', undefined, bytes, ociImage);
+  const held = await cache.openManifest({
+    ...repositoryOf('docker.io', 'someone/copy2'),
+    reference: parseReference(digest),
+  });
+  assert.ok(held.bytes.equals(bytes));
+  assert.equal(hub.calls.filter((call) => call === 'get-manifest').length, 1);
+});
+
+test('links of a pulled manifest let its blobs be had without asking who holds them', async (t) => {
+  const { cache, hub } = await startCache(t);
+  hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
+  const layer = hub.addBlob('library/nginx', bytesOf(64, 1));
+  await cache.openManifest(latest);
+  const blob = await cache.openBlob({ ...library, digest: layer, intent: 'stat' });
+  assert.equal(blob.size, 64);
+  assert.deepEqual(hub.calls, ['get-manifest']);
+});
+
+test('a new index over an old store knows tags and links again, and serves them with upstream down', async (t) => {
+  const { cache, hub, store, index, clock } = await startCache(t);
+  const bytes = imageManifest(1);
+  const digest = hub.addManifest('library/nginx', 'latest', bytes, ociImage);
+  await cache.openManifest(latest);
+  const tagKey = { ...library, tag: latest.reference.kind === 'tag' ? latest.reference.tag : assert.fail() };
+  await index.tags.remove(tagKey);
+  await index.links.remove(library, digest);
+  await index.manifests.remove(digest);
+  assert.ok((await store.stat(digest)) !== undefined);
+  hub.script.down = new CacheError('upstream-unreachable', 'down');
+  const served = await cache.openManifest(latest);
+  assert.deepEqual([served.cache, served.digest], ['STALE', digest]);
+  assert.ok(served.bytes.equals(bytes));
+  hub.script.down = undefined;
+  clock.nowMs += 60_000;
+  assert.equal((await cache.openManifest(latest)).cache, 'REVALIDATED');
+});
+
+test('a registry:2 cache in the store is warm: its tag, manifest and blobs are served with upstream down', async (t) => {
+  const { cache, hub, store } = await startCache(t, { adoptAs: 'docker.io' });
+  const bytes = imageManifest(1);
+  const digest = digestOf(bytes);
+  const root = 'docker/registry/v2/repositories/library/nginx';
+  await putBytes(store, digest, bytes);
+  await store.writeObject(`${root}/_manifests/tags/latest/current/link`, Buffer.from(digest));
+  await store.writeObject(`${root}/_manifests/revisions/sha256/${digest.slice(7)}/link`, Buffer.from(digest));
+  hub.script.down = new CacheError('upstream-unreachable', 'down');
+  const head = await cache.statManifest(latest);
+  assert.deepEqual([head.digest, head.mediaType, head.size, head.cache], [digest, ociImage, bytes.length, 'STALE']);
+  assert.ok((await cache.openManifest(latest)).bytes.equals(bytes));
+  const elsewhere = { ...latest, upstream: 'quay.io' };
+  await assert.rejects(
+    () => cache.openManifest(elsewhere),
+    (error) => isCacheError(error, 'manifest-unknown'),
+  );
+});

@@ -1,0 +1,78 @@
+// A manifest that is here: in memory, or in the store. One that another cache left is verified when it is first read.
+import { type BlobStore, readBytes } from '@cistern/blob-store';
+import type { CacheIndex, ManifestRecord, RepositoryKey } from '@cistern/cache-index';
+import { isCacheError } from '@cistern/errors';
+import { type Digest, OciSyntaxError, digestAlgorithm, digestOf } from '@cistern/oci';
+import type { Logger } from '@cistern/telemetry';
+import { writeLinksObject } from '../small-objects.ts';
+import type { CachedManifest, ManifestCache } from './manifest-cache.ts';
+import { maxManifestBytes } from './max-manifest-bytes.ts';
+import { linksOf, recordManifest } from './store-manifest.ts';
+
+export interface StoredManifestDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly manifests: ManifestCache;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/** `undefined`: it has to be fetched. `key` holds `digest`. */
+export async function readStoredManifest(
+  deps: StoredManifestDeps,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<CachedManifest | undefined> {
+  const cached = deps.manifests.get(digest);
+  if (cached !== undefined) return cached;
+  const bytes = await readVerified(deps, digest);
+  if (bytes === undefined) return undefined;
+  const record = (await deps.index.manifests.get(digest)) ?? (await adopt(deps, key, digest, bytes));
+  if (record === undefined) return undefined;
+  const manifest = { mediaType: record.mediaType, bytes };
+  deps.manifests.set(digest, manifest);
+  return manifest;
+}
+
+/** What a HEAD needs, without the bytes where the index knows. */
+export async function statStoredManifest(
+  deps: StoredManifestDeps,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<{ readonly mediaType: string; readonly size: number } | undefined> {
+  const known = await deps.index.manifests.get(digest);
+  if (known !== undefined) return known;
+  const manifest = await readStoredManifest(deps, key, digest);
+  return manifest && { mediaType: manifest.mediaType, size: manifest.bytes.length };
+}
+
+async function readVerified({ store, index, log }: StoredManifestDeps, digest: Digest): Promise<Buffer | undefined> {
+  const bytes = await readBytes(store, digest, maxManifestBytes).catch((error: unknown) => {
+    if (isCacheError(error, 'content-mismatch')) return undefined;
+    throw error;
+  });
+  if (bytes !== undefined && digestOf(bytes, digestAlgorithm(digest)) === digest) return bytes;
+  if (bytes !== undefined) {
+    log.error({ digest }, 'the store held other bytes under a digest: they are removed');
+    await store.remove(digest);
+  }
+  await index.manifests.remove(digest);
+  return undefined;
+}
+
+async function adopt(
+  deps: StoredManifestDeps,
+  key: RepositoryKey,
+  digest: Digest,
+  bytes: Buffer,
+): Promise<ManifestRecord | undefined> {
+  try {
+    const links = linksOf(key, digest, bytes, undefined);
+    await writeLinksObject(deps.store, key, links);
+    await deps.index.links.put(key, links);
+    return await recordManifest(deps, digest, links[0]!.mediaType!, bytes.length);
+  } catch (error) {
+    if (error instanceof OciSyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,16 @@
+// Anything that can be read from an offset: a blob in the store, or a fill in flight.
+
+/** Sequential bytes from the offset it was opened at. Not for concurrent `read`s. The opener closes it. */
+export interface SourceReader {
+  /** Fills `into` from its start and returns how many bytes (at least 1), or 0 at the end. Never 0 early: it throws. */
+  read(into: Uint8Array): Promise<number>;
+  /** Idempotent; a pending `read` rejects. */
+  close(): Promise<void>;
+}
+
+export interface ByteSource {
+  /** Bytes of the whole. */
+  readonly size: number;
+  /** Reads `[from, toExclusive)`; the end is a promise not to ask for more, so that nothing is fetched for nothing. */
+  open(from: number, toExclusive: number): Promise<SourceReader>;
+}

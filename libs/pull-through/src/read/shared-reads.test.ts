@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { chunkBytes, createBufferPool } from './buffer-pool.ts';
+import type { ByteSource } from './byte-source.ts';
+import { createSharedReads } from './shared-reads.ts';
+
+function startReads(bytes: Buffer, options: { failAt?: number } = {}) {
+  const pool = createBufferPool(64 * 1024 * 1024);
+  const opened: { from: number; toExclusive: number; read: number; closed: boolean }[] = [];
+  let castOut = 0;
+  const source: ByteSource = {
+    size: bytes.length,
+    async open(from, toExclusive) {
+      const stream = { from, toExclusive, read: 0, closed: false };
+      opened.push(stream);
+      return {
+        async read(into) {
+          await new Promise(setImmediate);
+          const at = from + stream.read;
+          if (options.failAt !== undefined && at >= options.failAt) throw new Error('the disk is gone');
+          const length = Math.min(into.length, toExclusive - at);
+          bytes.copy(into, 0, at, at + length);
+          stream.read += length;
+          return length;
+        },
+        async close() {
+          stream.closed = true;
+        },
+      };
+    },
+  };
+  const reads = createSharedReads({ pool, onCastOut: () => (castOut += 1), patienceMs: 20 });
+  const attach = (from = 0, toExclusive = bytes.length) => reads.attach('key', source, from, toExclusive);
+  return { pool, opened, reads, attach, castOut: () => castOut };
+}
+
+function assertNothingLeft({ pool, reads, opened }: ReturnType<typeof startReads>) {
+  assert.equal(reads.windows, 0);
+  assert.equal(pool.usedBytes, 0);
+  assert.ok(opened.every((stream) => stream.closed));
+}
+
+test('fifty readers share one stream and every one gets all bytes', async () => {
+  const bytes = bytesOf(5 * 1024 * 1024 + 17);
+  const started = startReads(bytes);
+  const bodies = await Promise.all(Array.from({ length: 50 }, () => collect(started.attach())));
+  for (const body of bodies) assert.ok(body.equals(bytes));
+  assert.equal(started.opened.length, 1);
+  assert.equal(started.opened[0]?.read, bytes.length);
+  assertNothingLeft(started);
+});
+
+test('a reader that stops taking bytes is cast out, and goes on later with bytes of its own', async () => {
+  const bytes = bytesOf(8 * 1024 * 1024);
+  const started = startReads(bytes);
+  const slow = started.attach();
+  const first = Buffer.from((await slow.next())!);
+  const others = await Promise.all(Array.from({ length: 10 }, () => collect(started.attach())));
+  for (const body of others) assert.ok(body.equals(bytes));
+  assert.ok(started.castOut() >= 1);
+  const rest = await collect(slow);
+  assert.ok(Buffer.concat([first, rest]).equals(bytes));
+  assertNothingLeft(started);
+});
+
+test('a chunk that a cast-out reader still writes out is not overwritten', async () => {
+  const bytes = bytesOf(8 * 1024 * 1024);
+  const started = startReads(bytes);
+  const slow = started.attach();
+  const held = (await slow.next())!;
+  await collect(started.attach());
+  await collect(started.attach());
+  assert.ok(Buffer.from(held).equals(bytes.subarray(0, held.length)));
+  slow.close();
+  assertNothingLeft(started);
+});
+
+test('a lone range reader makes nobody read beyond its range', async () => {
+  const bytes = bytesOf(4 * 1024 * 1024);
+  const started = startReads(bytes);
+  const body = await collect(started.attach(1000, 1002));
+  assert.ok(body.equals(bytes.subarray(1000, 1002)));
+  assert.deepEqual(
+    started.opened.map(({ from, toExclusive, read }) => ({ from, toExclusive, read })),
+    [{ from: 1000, toExclusive: 1002, read: 2 }],
+  );
+  assertNothingLeft(started);
+});
+
+test('a lone reader that takes nothing makes nobody read more than two chunks', async () => {
+  const started = startReads(bytesOf(16 * chunkBytes));
+  const reader = started.attach();
+  await reader.next();
+  await until(() => (started.opened[0]?.read ?? 0) >= 2 * chunkBytes);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.ok(started.opened[0]!.read <= 3 * chunkBytes);
+  reader.close();
+  await until(() => started.opened[0]!.closed);
+  assertNothingLeft(started);
+});
+
+test('readers at random places, speeds and lengths get exactly their bytes', async () => {
+  const bytes = bytesOf(6 * 1024 * 1024 + 5);
+  const started = startReads(bytes);
+  let state = 3;
+  const random = (below: number) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state >>> 8) % below;
+  };
+  const readOne = async () => {
+    const from = random(bytes.length);
+    const to = from + 1 + random(bytes.length - from);
+    const reader = started.attach(from, to);
+    const leaveAfter = random(4) === 0 ? random(6) : Infinity;
+    const pauses = random(3);
+    let position = from;
+    for (let chunks = 0; chunks < leaveAfter; chunks += 1) {
+      const chunk = await reader.next();
+      if (chunk === undefined) {
+        assert.equal(position, to);
+        return;
+      }
+      if (pauses > 0) await new Promise((resolve) => setTimeout(resolve, pauses * random(25)));
+      assert.ok(Buffer.from(chunk).equals(bytes.subarray(position, position + chunk.length)));
+      position += chunk.length;
+    }
+    reader.close();
+  };
+  await Promise.all(Array.from({ length: 80 }, readOne));
+  await until(() => started.reads.windows === 0 && started.pool.usedBytes === 0);
+  assertNothingLeft(started);
+});
+
+test('a source that fails fails its readers after the bytes that came, and the next reader tries again', async () => {
+  const bytes = bytesOf(3 * chunkBytes);
+  const started = startReads(bytes, { failAt: chunkBytes });
+  const reader = started.attach();
+  assert.equal((await reader.next())?.length, chunkBytes);
+  await assert.rejects(() => reader.next(), /the disk is gone/);
+  reader.close();
+  await assert.rejects(() => collect(started.attach()), /the disk is gone/);
+  assert.equal(started.opened.length, 2);
+  assertNothingLeft(started);
+});
+
+test('beyond its budget the pool gives small buffers instead of none', () => {
+  const pool = createBufferPool(2 * chunkBytes);
+  const taken = [pool.take(), pool.take(), pool.take()];
+  assert.deepEqual(
+    taken.map((buffer) => buffer.length),
+    [chunkBytes, chunkBytes, 16 * 1024],
+  );
+  for (const buffer of taken) pool.give(buffer);
+  assert.equal(pool.usedBytes, 0);
+});

@@ -1,0 +1,147 @@
+// One blob, many readers: whoever reads the same digest at about the same place shares one stream and its buffers. A
+// reader attaches to the window that covers its position, or opens one there; cast out of it, it does the same again.
+import type { BufferPool } from './buffer-pool.ts';
+import type { ByteSource } from './byte-source.ts';
+import { type Chunk, type Member, type Window, openWindow } from './window.ts';
+
+export interface SharedReader {
+  /** Resolves when `next` has something to give at once; rejects with what went wrong before the first byte. */
+  ready(): Promise<void>;
+  /** As `BlobStream.next`. */
+  next(): Promise<Uint8Array | undefined>;
+  close(): void;
+}
+
+export interface SharedReads {
+  /**
+   * A reader of `[from, toExclusive)`. `key` names the bytes and where they come from: the first asker's `source` serves
+   * all of the same key until the last has closed.
+   */
+  attach(key: string, source: ByteSource, from: number, toExclusive: number): SharedReader;
+  /** Windows open now; 0 when nobody reads. */
+  readonly windows: number;
+}
+
+export interface SharedReadsOptions {
+  readonly pool: BufferPool;
+  readonly onCastOut: () => void;
+  /** How long one reader may hold the others up. */
+  readonly patienceMs?: number;
+  /** Read-ahead of a window with more than one reader, in chunks. */
+  readonly maxChunks?: number;
+}
+
+export function createSharedReads(options: SharedReadsOptions): SharedReads {
+  const { pool, onCastOut, patienceMs = 250, maxChunks = 8 } = options;
+  const byKey = new Map<string, Set<Window>>();
+  let open = 0;
+
+  const join = (key: string, source: ByteSource, member: Member): Window => {
+    const windows = byKey.get(key) ?? new Set();
+    byKey.set(key, windows);
+    const covering = [...windows].filter((window) => window.covers(member.position)).sort((a, b) => b.head - a.head)[0];
+    if (covering !== undefined) {
+      covering.join(member);
+      return covering;
+    }
+    open += 1;
+    const window = openWindow({
+      source,
+      from: member.position,
+      pool,
+      patienceMs,
+      maxChunks,
+      coveredElsewhere: (position) =>
+        [...windows].some((other) => other !== window && other.covers(position) && other.head > position),
+      onCastOut,
+      onEnd() {
+        open -= 1;
+        windows.delete(window);
+        if (windows.size === 0 && byKey.get(key) === windows) byKey.delete(key);
+      },
+    });
+    windows.add(window);
+    window.join(member);
+    return window;
+  };
+
+  return {
+    attach: (key, source, from, toExclusive) =>
+      createReader({ from, toExclusive, pool, join: (member) => join(key, source, member) }),
+    get windows() {
+      return open;
+    },
+  };
+}
+
+interface ReaderOptions {
+  readonly from: number;
+  readonly toExclusive: number;
+  readonly pool: BufferPool;
+  readonly join: (member: Member) => Window;
+}
+
+function createReader({ from, toExclusive, pool, join }: ReaderOptions): SharedReader {
+  let held: Chunk | undefined;
+  let window: Window | undefined;
+  let closed = false;
+  let wake: (() => void) | undefined;
+  const member: Member = {
+    position: from,
+    endExclusive: toExclusive,
+    wake() {
+      wake?.();
+      wake = undefined;
+    },
+  };
+
+  const releaseHeld = () => {
+    if (held === undefined) return;
+    held.holders -= 1;
+    if (held.holders === 0) pool.give(held.buffer);
+    held = undefined;
+  };
+
+  const close = () => {
+    if (closed) return;
+    closed = true;
+    releaseHeld();
+    window?.leave(member);
+    member.wake();
+  };
+
+  /** The chunk at the reader's position, as soon as there is one. */
+  const arrival = async (): Promise<Chunk> => {
+    for (;;) {
+      if (closed) throw new Error('the reader was closed');
+      if (!window?.has(member)) window = join(member);
+      const chunk = window.chunkAt(member.position);
+      if (chunk !== undefined) return chunk;
+      if (!window.has(member)) continue;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+
+  return {
+    async ready() {
+      if (member.position < toExclusive) await arrival();
+    },
+    async next() {
+      releaseHeld();
+      if (closed || member.position >= toExclusive) {
+        close();
+        return undefined;
+      }
+      if (window?.has(member)) window.advance();
+      held = await arrival();
+      held.holders += 1;
+      const start = member.position - held.offset;
+      const bytes = held.buffer.subarray(start, Math.min(held.length, toExclusive - held.offset));
+      member.position += bytes.length;
+      return bytes;
+    },
+    close,
+  };
+}

@@ -1,0 +1,209 @@
+// A window: one stream from a source, shared by every reader near its position behind a bounded run of chunks. It is
+// paced by its readers. One that holds the others up for longer than `patienceMs` is cast out and goes on by itself.
+import type { BufferPool } from './buffer-pool.ts';
+import type { ByteSource, SourceReader } from './byte-source.ts';
+
+/** A chunk in use. `holders` counts the window and every reader that writes it out; at 0 its buffer is reused. */
+export interface Chunk {
+  readonly buffer: Buffer;
+  readonly offset: number;
+  readonly length: number;
+  holders: number;
+}
+
+/** A reader as its window sees it. */
+export interface Member {
+  position: number;
+  readonly endExclusive: number;
+  /** Called when there may be more to read, or when the member has been cast out or the window has ended. */
+  wake(): void;
+}
+
+export interface Window {
+  /** Whether a reader at `position` can be served from here without another stream. */
+  covers(position: number): boolean;
+  /** One past the last byte read so far. */
+  readonly head: number;
+  join(member: Member): void;
+  leave(member: Member): void;
+  /** Whether `member` still belongs here: false once cast out, or once the window has ended short of its position. */
+  has(member: Member): boolean;
+  /** The chunk that holds `position`, or `undefined` while it has not come. Throws what the source threw. */
+  chunkAt(position: number): Chunk | undefined;
+  /** Tells that a member has moved on: the window trims what all have passed and reads further. */
+  advance(): void;
+}
+
+export interface WindowOptions {
+  readonly source: ByteSource;
+  readonly from: number;
+  readonly pool: BufferPool;
+  readonly patienceMs: number;
+  readonly maxChunks: number;
+  /** True if another window covers `position` and is ahead of it: this one then ends there, and its readers move over. */
+  readonly coveredElsewhere: (position: number) => boolean;
+  readonly onCastOut: () => void;
+  readonly onEnd: () => void;
+}
+
+/** Two chunks keep a lone reader busy: one being written out, one being read. */
+const loneChunks = 2;
+
+export function openWindow(options: WindowOptions): Window {
+  const { source, pool } = options;
+  const members = new Set<Member>();
+  const chunks: Chunk[] = [];
+  let base = options.from;
+  let head = options.from;
+  let stream: { reader: SourceReader; endExclusive: number } | undefined;
+  let failure: { error: unknown } | undefined;
+  let ended = false;
+  let pumping = false;
+  let patience: NodeJS.Timeout | undefined;
+
+  const wakeAll = () => {
+    for (const member of members) member.wake();
+  };
+
+  const release = (chunk: Chunk) => {
+    chunk.holders -= 1;
+    if (chunk.holders === 0) pool.give(chunk.buffer);
+  };
+
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    clearTimeout(patience);
+    for (const chunk of chunks.splice(0)) release(chunk);
+    void stream?.reader.close().catch(() => {});
+    const left = [...members];
+    members.clear();
+    for (const member of left) member.wake();
+    options.onEnd();
+  };
+
+  const trim = () => {
+    let lowest = head;
+    for (const member of members) lowest = Math.min(lowest, member.position);
+    while (chunks[0] !== undefined && chunks[0].offset + chunks[0].length <= lowest) release(chunks.shift()!);
+    base = chunks[0]?.offset ?? head;
+  };
+
+  const wanted = () => {
+    let furthest = 0;
+    for (const member of members) furthest = Math.max(furthest, member.endExclusive);
+    return furthest;
+  };
+
+  /** Those at the base hold everybody up only if somebody has read all there is. */
+  const castOutSlowest = () => {
+    patience = undefined;
+    if (ended || !isFull()) return;
+    const waiting = [...members].some((member) => member.position === head && member.endExclusive > head);
+    const first = chunks[0];
+    if (!waiting || first === undefined) return;
+    for (const member of members) {
+      if (member.position >= first.offset + first.length) continue;
+      members.delete(member);
+      options.onCastOut();
+      member.wake();
+    }
+    trim();
+    void pump();
+  };
+
+  const isFull = () => chunks.length >= (members.size > 1 ? options.maxChunks : loneChunks);
+
+  const readChunk = async () => {
+    const target = wanted();
+    if (stream !== undefined && stream.endExclusive <= head) {
+      await stream.reader.close();
+      stream = undefined;
+    }
+    stream ??= { reader: await source.open(head, target), endExclusive: target };
+    const buffer = pool.take();
+    try {
+      const length = await stream.reader.read(buffer.subarray(0, Math.min(buffer.length, stream.endExclusive - head)));
+      if (length === 0) throw new Error('the source ended before its own size');
+      return { buffer, offset: head, length, holders: 1 };
+    } catch (error) {
+      pool.give(buffer);
+      throw error;
+    }
+  };
+
+  const pump = async () => {
+    if (pumping) return;
+    pumping = true;
+    try {
+      while (!ended && failure === undefined && members.size > 0 && head < wanted()) {
+        if (isFull()) {
+          if (members.size > 1) patience ??= setTimeout(castOutSlowest, options.patienceMs);
+          break;
+        }
+        clearTimeout(patience);
+        patience = undefined;
+        if (options.coveredElsewhere(head)) {
+          endWhenDrained();
+          break;
+        }
+        const chunk = await readChunk();
+        if (ended) {
+          release(chunk);
+          break;
+        }
+        chunks.push(chunk);
+        head += chunk.length;
+        wakeAll();
+      }
+    } catch (error) {
+      failure = { error };
+      wakeAll();
+    } finally {
+      pumping = false;
+      if (members.size === 0) end();
+    }
+  };
+
+  /** Another stream goes on from here: readers that have had everything move over, the last one closes this. */
+  const endWhenDrained = () => {
+    for (const member of members) {
+      if (member.position < head) continue;
+      members.delete(member);
+      member.wake();
+    }
+  };
+
+  return {
+    get head() {
+      return head;
+    },
+    covers: (position) => !ended && failure === undefined && position >= base && position <= head,
+    join(member) {
+      members.add(member);
+      void pump();
+    },
+    leave(member) {
+      if (!members.delete(member)) return;
+      if (members.size === 0 && !pumping) {
+        end();
+        return;
+      }
+      trim();
+      void pump();
+    },
+    has: (member) => members.has(member),
+    chunkAt(position) {
+      const chunk = chunks.find(
+        (candidate) => position >= candidate.offset && position < candidate.offset + candidate.length,
+      );
+      if (chunk === undefined && failure !== undefined) throw failure.error;
+      return chunk;
+    },
+    advance() {
+      if (ended) return;
+      trim();
+      void pump();
+    },
+  };
+}

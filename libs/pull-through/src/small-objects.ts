@@ -1,0 +1,98 @@
+// The small JSON objects that make the store alone enough to rebuild the index: one per tag, one per manifest of a
+// repository. They are written when they change, before the index is.
+import { type BlobStore, linksObjectKey, tagObjectKey } from '@cistern/blob-store';
+import type { Link, RepositoryKey, TagKey, TagRecord } from '@cistern/cache-index';
+import { type Digest, isDigest } from '@cistern/oci';
+
+interface TagObject {
+  readonly schema: 1;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly sequence: number;
+  readonly changedAtMs: number;
+}
+
+interface LinksObject {
+  readonly schema: 1;
+  readonly mediaType: string;
+  readonly size: number;
+  /** The manifest's children, in its own order. */
+  readonly children: readonly Pick<Link, 'digest' | 'kind' | 'size' | 'mediaType'>[];
+}
+
+export async function writeTagObject(store: BlobStore, record: TagRecord): Promise<void> {
+  const { digest, mediaType, size, sequence, changedAtMs } = record;
+  await write(store, tagObjectKey(record), {
+    schema: 1,
+    digest,
+    mediaType,
+    size,
+    sequence,
+    changedAtMs,
+  } satisfies TagObject);
+}
+
+/** The record that the tag object stands for: never confirmed since, so it is stale. `undefined`: no such object. */
+export async function readTagObject(store: BlobStore, key: TagKey, nowMs: number): Promise<TagRecord | undefined> {
+  const value = await read<TagObject>(store, tagObjectKey(key));
+  if (value === undefined || !isDigest(value.digest)) return undefined;
+  return {
+    ...key,
+    schema: 1,
+    digest: value.digest,
+    mediaType: value.mediaType,
+    size: value.size,
+    sequence: value.sequence,
+    firstSeenAtMs: nowMs,
+    changedAtMs: value.changedAtMs,
+    checkedAtMs: 0,
+    lastPulledAtMs: 0,
+    pulls: 0,
+    lastTriedAtMs: 0,
+    origin: 'upstream',
+  };
+}
+
+/** `links[0]` is the manifest itself, the rest are its children. */
+export async function writeLinksObject(store: BlobStore, key: RepositoryKey, links: readonly Link[]): Promise<void> {
+  const [manifest, ...children] = links;
+  if (manifest === undefined) return;
+  await write(store, linksObjectKey(key.upstream, key.repository, manifest.digest), {
+    schema: 1,
+    mediaType: manifest.mediaType ?? '',
+    size: manifest.size ?? 0,
+    children: children.map(({ digest, kind, size, mediaType }) => ({ digest, kind, size, mediaType })),
+  } satisfies LinksObject);
+}
+
+/** The links that a manifest's object stands for, itself first. `undefined`: no such object. */
+export async function readLinksObject(
+  store: BlobStore,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<readonly Link[] | undefined> {
+  const value = await read<LinksObject>(store, linksObjectKey(key.upstream, key.repository, digest));
+  if (value === undefined) return undefined;
+  const { upstream, repository } = key;
+  return [
+    { upstream, repository, digest, kind: 'manifest', size: value.size, mediaType: value.mediaType },
+    ...value.children.filter((child) => isDigest(child.digest)).map((child) => ({ upstream, repository, ...child })),
+  ];
+}
+
+async function write(store: BlobStore, key: string, value: unknown): Promise<void> {
+  await store.writeObject(key, Buffer.from(`${JSON.stringify(value)}\n`));
+}
+
+/** An object of another schema, or one that is no JSON, counts as absent: what it said can be asked for again. */
+async function read<T extends { readonly schema: 1 }>(store: BlobStore, key: string): Promise<T | undefined> {
+  const bytes = await store.readObject(key);
+  if (bytes === undefined) return undefined;
+  try {
+    const value = JSON.parse(Buffer.from(bytes).toString('utf8')) as T;
+    return value.schema === 1 ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,96 @@
+// The whole cache in one process for tests: real use cases and jobs, memory or filesystem adapters, scripted upstreams
+// and a clock that the test turns.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BlobStore } from '@cistern/blob-store';
+import { openFsStore } from '@cistern/blob-store/fs';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createInlineJobs } from '@cistern/jobs/inline';
+import { type RepositoryName, parseRepositoryName } from '@cistern/oci';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { createPullThrough } from '../create-pull-through.ts';
+import { createFillTable } from '../fill/fill-table.ts';
+import { openSpoolDirectory } from '../fill/spool-directory.ts';
+import { createJobHandlers } from '../work/create-job-handlers.ts';
+import { createScriptedUpstream } from './scripted-upstream.ts';
+
+export interface TestCacheOptions {
+  readonly store?: 'memory' | 'fs';
+  readonly adoptAs?: string;
+  readonly maxWholeForRangeBytes?: number;
+  readonly spoolBytes?: number;
+  /** An existing root for the fs store, which the test removes. */
+  readonly root?: string;
+}
+
+export async function startTestCache(options: TestCacheOptions = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-pull-through-'));
+  const clock = { nowMs: 1_700_000_000_000 };
+  const now = () => clock.nowMs;
+  const log = createLogger({ level: 'error', formatter: 'json' });
+  const metrics = createMetrics();
+  const store: BlobStore =
+    options.store === 'fs'
+      ? await openFsStore({ root: options.root ?? join(directory, 'store'), log })
+      : createMemoryStore();
+  const index = createMemoryIndex({ now });
+  const spools = await openSpoolDirectory(
+    store.spoolDirectory ?? join(directory, 'spool'),
+    options.spoolBytes ?? Infinity,
+  );
+  const hub = createScriptedUpstream('docker.io');
+  const quay = createScriptedUpstream('quay.io');
+  const fills = createFillTable();
+  const jobs = createInlineJobs({ slots: { interactive: 32, background: 8 }, maxWaiting: 10_000, log });
+  const workers = jobs.work(
+    createJobHandlers({
+      index,
+      store,
+      upstreams: new Map([
+        [hub.name, hub],
+        [quay.name, quay],
+      ]),
+      spools,
+      fills,
+      address: '',
+      maxWholeForRangeBytes: options.maxWholeForRangeBytes ?? Infinity,
+      log,
+      metrics,
+      now,
+    }),
+  );
+  const cache = createPullThrough({
+    index,
+    store,
+    queue: jobs.queue,
+    fills,
+    policyOf: () => ({ ttlMs: 60_000 }),
+    adoptAs: options.adoptAs,
+    sharedUpstreams: ['docker.io', 'quay.io'],
+    log,
+    metrics,
+    now,
+  });
+  return {
+    cache,
+    hub,
+    quay,
+    index,
+    store,
+    spools,
+    fills,
+    clock,
+    metrics,
+    async close() {
+      await workers.close(0);
+      await store.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export function repositoryOf(upstream: string, name: string): { upstream: string; repository: RepositoryName } {
+  return { upstream, repository: parseRepositoryName(name) };
+}

@@ -1,0 +1,47 @@
+// Job fetch-manifest: one manifest by digest into the store, with its links. What another repository brought already is
+// not fetched again: a HEAD tells whether this one holds it too.
+import { isCacheError } from '@cistern/errors';
+import type { JobPayload } from '@cistern/jobs';
+import { readBytes } from '@cistern/blob-store';
+import { maxManifestBytes } from '../manifest/max-manifest-bytes.ts';
+import { storeManifest } from '../manifest/store-manifest.ts';
+import { verifyManifest } from '../manifest/verify-manifest.ts';
+import { type WorkDeps, upstreamOf } from './work-deps.ts';
+
+export async function fetchManifest(
+  deps: WorkDeps,
+  { upstream: name, repository, digest }: JobPayload<'fetch-manifest'>,
+  signal: AbortSignal,
+): Promise<null> {
+  const upstream = upstreamOf(deps, name);
+  const key = { upstream: name, repository };
+  const reference = { kind: 'digest', digest } as const;
+  const stored = await readStored(deps, digest);
+  if (stored !== undefined) {
+    const { mediaType } = await upstream.headManifest(repository, reference, signal);
+    await storeManifest(deps, key, digest, { bytes: stored, mediaType });
+    return null;
+  }
+  const manifest = await upstream.getManifest(repository, reference, signal);
+  try {
+    verifyManifest(name, digest, manifest.bytes);
+  } catch (error) {
+    deps.metrics.contentMismatches.inc({ upstream: name });
+    throw error;
+  }
+  await storeManifest(deps, key, digest, manifest);
+  return null;
+}
+
+/** A blob that is too large for a manifest is none: asking upstream will tell the client so. */
+async function readStored(
+  { store }: WorkDeps,
+  digest: JobPayload<'fetch-manifest'>['digest'],
+): Promise<Buffer | undefined> {
+  try {
+    return await readBytes(store, digest, maxManifestBytes);
+  } catch (error) {
+    if (isCacheError(error, 'content-mismatch')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,78 @@
+// Job revalidate-tag: brings one tag's record up to date, by a HEAD, which costs no pull, or by a GET that brings the
+// manifest too. A try that fails is recorded, so that not every request tries again.
+import type { TagKey, TagRecord } from '@cistern/cache-index';
+import { isCacheError } from '@cistern/errors';
+import type { JobPayload } from '@cistern/jobs';
+import { type Digest, digestOf } from '@cistern/oci';
+import { storeManifest } from '../manifest/store-manifest.ts';
+import { verifyManifest } from '../manifest/verify-manifest.ts';
+import { writeTagObject } from '../small-objects.ts';
+import { type WorkDeps, upstreamOf } from './work-deps.ts';
+
+interface Confirmed {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+}
+
+export async function revalidateTag(
+  deps: WorkDeps,
+  { upstream, repository, tag, by }: JobPayload<'revalidate-tag'>,
+  signal: AbortSignal,
+): Promise<null> {
+  const key = { upstream, repository, tag };
+  try {
+    const confirmed =
+      (by === 'head' ? await confirmByHead(deps, key, signal) : undefined) ?? (await fetchByTag(deps, key, signal));
+    await recordConfirmed(deps, key, confirmed);
+  } catch (error) {
+    await recordFailure(deps, key, error);
+    throw error;
+  }
+  return null;
+}
+
+/** `undefined` where the answer does not say which manifest it is: then only a GET tells. */
+async function confirmByHead(deps: WorkDeps, key: TagKey, signal: AbortSignal): Promise<Confirmed | undefined> {
+  const head = await upstreamOf(deps, key.upstream).headManifest(key.repository, { kind: 'tag', tag: key.tag }, signal);
+  const { digest, mediaType, size } = head;
+  return digest === undefined || size === undefined || mediaType === '' ? undefined : { digest, mediaType, size };
+}
+
+async function fetchByTag(deps: WorkDeps, key: TagKey, signal: AbortSignal): Promise<Confirmed> {
+  const upstream = upstreamOf(deps, key.upstream);
+  const manifest = await upstream.getManifest(key.repository, { kind: 'tag', tag: key.tag }, signal);
+  const digest = manifest.digest ?? digestOf(manifest.bytes);
+  verifyManifest(key.upstream, digest, manifest.bytes);
+  const { mediaType, size } = await storeManifest(deps, key, digest, manifest);
+  return { digest, mediaType, size };
+}
+
+async function recordConfirmed({ index, store, now }: WorkDeps, key: TagKey, confirmed: Confirmed): Promise<void> {
+  const before = await index.tags.get(key);
+  const nowMs = now();
+  const changed = before?.digest !== confirmed.digest;
+  const record: TagRecord = {
+    schema: 1,
+    ...key,
+    ...confirmed,
+    sequence: (before?.sequence ?? 0) + (changed ? 1 : 0),
+    firstSeenAtMs: before?.firstSeenAtMs ?? nowMs,
+    changedAtMs: changed ? nowMs : before.changedAtMs,
+    checkedAtMs: nowMs,
+    lastPulledAtMs: before?.lastPulledAtMs ?? 0,
+    pulls: before?.pulls ?? 0,
+    lastTriedAtMs: nowMs,
+    origin: 'upstream',
+  };
+  if (changed || before.origin === 'adopted') await writeTagObject(store, record);
+  await index.tags.put(record);
+}
+
+async function recordFailure({ index, now, metrics }: WorkDeps, key: TagKey, error: unknown): Promise<void> {
+  if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream: key.upstream });
+  const before = await index.tags.get(key);
+  if (before === undefined) return;
+  const lastFailure = isCacheError(error) ? error.kind : 'unknown';
+  await index.tags.put({ ...before, lastTriedAtMs: now(), lastFailure });
+}

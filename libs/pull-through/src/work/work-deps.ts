@@ -1,0 +1,27 @@
+// What every job handler may use. Handlers are the only code that talks to upstreams.
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/cache-index';
+import { CacheError } from '@cistern/errors';
+import type { Logger, Metrics } from '@cistern/telemetry';
+import type { Upstream } from '@cistern/upstream';
+import type { SpoolDirectory } from '../fill/spool-directory.ts';
+
+export interface WorkDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly spools: SpoolDirectory;
+  /** Where followers of this worker's fills read; empty in a single process. */
+  readonly address: string;
+  /** Blobs larger than this are not fetched whole for the sake of a small range. */
+  readonly maxWholeForRangeBytes: number;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly now: () => number;
+}
+
+export function upstreamOf({ upstreams }: Pick<WorkDeps, 'upstreams'>, name: string): Upstream {
+  const upstream = upstreams.get(name);
+  if (upstream === undefined) throw new CacheError('name-unknown', `No upstream is called "${name}" here.`);
+  return upstream;
+}
