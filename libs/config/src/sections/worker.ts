@@ -6,6 +6,11 @@ export const workerSection = section('Fetching from upstreams.', {
     directory: filePath({ text: 'The directory; it is created.', default: "the store's own" }).optional(),
     maxbytes: size('Fetches wait when those in flight would need more.').prefault('20GiB'),
   }),
+  rangefill: section('Ranges of blobs that are not cached yet, as lazy pullers ask for them.', {
+    maxbytes: size(
+      'A larger blob is not fetched whole because somebody asked for a small range of it: only the range is.',
+    ).prefault('1GiB'),
+  }),
   concurrency: wholeNumber('Fetches at the same time for waiting clients.', { min: 1, max: 10_000 }).prefault('32'),
 });
 
@@ -15,9 +20,15 @@ export interface WorkerConfig {
     readonly directory: string | undefined;
     readonly maxBytes: number;
   };
+  /** Blobs larger than this are not fetched whole for the sake of a small range. */
+  readonly maxWholeForRangeBytes: number;
   readonly concurrency: number;
 }
 
-export function buildWorker({ spool, concurrency }: z.output<typeof workerSection>): WorkerConfig {
-  return { spool: { directory: spool.directory, maxBytes: spool.maxbytes }, concurrency };
+export function buildWorker({ spool, rangefill, concurrency }: z.output<typeof workerSection>): WorkerConfig {
+  return {
+    spool: { directory: spool.directory, maxBytes: spool.maxbytes },
+    maxWholeForRangeBytes: rangefill.maxbytes,
+    concurrency,
+  };
 }

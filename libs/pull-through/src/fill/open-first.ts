@@ -52,7 +52,7 @@ async function openWith(options: FillOptions, first: UpstreamBlobBody, size: num
         `Upstream ${options.upstream.name} says that ${options.digest} has ${size} bytes, its manifest says ${expectedSize}.`,
         { retryable: true },
       );
-    return await options.spools.open(options.fillId, (size ?? expectedSize)!);
+    return await options.spools.open(options.fillId, (size ?? expectedSize)!, options.signal);
   } catch (error) {
     first.close();
     throw error;
@@ -65,7 +65,7 @@ function headSize({ upstream, repository, digest, signal }: FillOptions): Promis
 }
 
 async function readWhole(options: FillOptions, first: UpstreamBlobBody): Promise<Spool> {
-  const spool = await options.spools.open(options.fillId, maxUnknownBytes).catch((error: unknown) => {
+  const spool = await options.spools.open(options.fillId, maxUnknownBytes, options.signal).catch((error: unknown) => {
     first.close();
     throw error;
   });

@@ -7,44 +7,85 @@ import { type Spool, openSpool } from './spool.ts';
 
 export interface SpoolDirectory {
   /**
-   * Opens a spool for a blob of `size` bytes. Rejects with `overloaded` where there is no room for it, and with
-   * `store-unavailable` where the file cannot be made. The opener closes it.
+   * Opens a spool for a blob of `size` bytes; waits, up to half a minute, while the fills in flight leave no room for it.
+   * Rejects with `overloaded` when there is none, and with `store-unavailable` where the file cannot be made. The opener
+   * closes it.
    */
-  open(name: string, size: number): Promise<Spool>;
+  open(name: string, size: number, signal: AbortSignal): Promise<Spool>;
   readonly usedBytes: number;
 }
 
 const suffix = '.fill';
+const maxWaitMs = 30_000;
 
 /** Removes what is left of an earlier run: the directory must belong to this process alone. */
 export async function openSpoolDirectory(path: string, maxBytes: number): Promise<SpoolDirectory> {
   await mkdir(path, { recursive: true });
   for (const name of await readdir(path)) if (name.endsWith(suffix)) await rm(join(path, name), { force: true });
-  let used = 0;
+  const reserve = createReservations(maxBytes);
   return {
-    async open(name, size) {
-      if (used + size > maxBytes)
-        throw new CacheError(
-          'overloaded',
-          `The spool has no room for a blob of ${size} bytes: ${used} of ${maxBytes} bytes are in use (worker.spool.maxbytes).`,
-          { retryable: size <= maxBytes, retryAfterMs: 5_000 },
-        );
-      used += size;
-      const release = () => {
-        used -= size;
-      };
+    async open(name, size, signal) {
+      const release = await reserve.take(size, signal);
       try {
         return await openSpool(join(path, `${name}${suffix}`), size, release);
       } catch (error) {
         release();
-        throw new CacheError('store-unavailable', 'The spool file could not be made.', {
-          cause: error,
-          retryable: true,
-        });
+        throw new CacheError('store-unavailable', 'The spool file could not be made.', { cause: error, retryable: true });
       }
+    },
+    get usedBytes() {
+      return reserve.usedBytes;
+    },
+  };
+}
+
+/** Whoever came first gets room first, so that a large blob is not starved by small ones. */
+function createReservations(maxBytes: number) {
+  const waiting: { size: number; grant: () => void }[] = [];
+  let used = 0;
+
+  const grantNext = () => {
+    while (waiting[0] !== undefined && used + waiting[0].size <= maxBytes) {
+      const { size, grant } = waiting.shift()!;
+      used += size;
+      grant();
+    }
+  };
+
+  return {
+    /** Resolves with the function that gives the room back. */
+    async take(size: number, signal: AbortSignal): Promise<() => void> {
+      if (size > maxBytes) throw noRoom(size, `the whole spool has ${maxBytes}`, false);
+      const ended = AbortSignal.any([signal, AbortSignal.timeout(maxWaitMs)]);
+      await new Promise<void>((resolve, reject) => {
+        const request = {
+          size,
+          grant() {
+            ended.removeEventListener('abort', leave);
+            resolve();
+          },
+        };
+        const leave = () => {
+          waiting.splice(waiting.indexOf(request), 1);
+          reject(signal.aborted ? (signal.reason as Error) : noRoom(size, `${used} of ${maxBytes} are in use`, true));
+          grantNext();
+        };
+        ended.addEventListener('abort', leave, { once: true });
+        waiting.push(request);
+        grantNext();
+      });
+      return () => {
+        used -= size;
+        grantNext();
+      };
     },
     get usedBytes() {
       return used;
     },
   };
+}
+
+function noRoom(size: number, because: string, retryable: boolean): CacheError {
+  const message = `The spool has no room for a blob of ${size} bytes: ${because} (worker.spool.maxbytes).`;
+  return new CacheError('overloaded', message, { retryable, retryAfterMs: 5_000 });
 }

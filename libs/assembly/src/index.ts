@@ -1,0 +1,2 @@
+export { assemble } from './assemble.ts';
+export type { AssembleOptions, Assembly } from './assemble.ts';
