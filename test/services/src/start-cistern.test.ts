@@ -28,8 +28,9 @@ test('it serves the registry and the metrics, logs, and ends cleanly with nothin
   assert.equal(existsSync(cistern.rootDirectory), false);
 });
 
-test('kill -9 ends the process itself, and another can start on its data at its address', async () => {
+test('kill -9 ends the process itself, and another can start on its data at its address', async (t) => {
   const rootDirectory = await mkdtemp(join(tmpdir(), 'cistern-test-'));
+  t.after(() => rm(rootDirectory, { recursive: true }));
   const first = await startCistern({ rootDirectory });
   assert.deepEqual(await first.kill(), { code: null, signal: 'SIGKILL' });
   await assert.rejects(fetch(`${first.url}/v2/`));
@@ -39,7 +40,6 @@ test('kill -9 ends the process itself, and another can start on its data at its 
     assert.equal(await status(`${second.url}/v2/`), 200);
   });
   assert.equal(existsSync(rootDirectory), true);
-  await rm(rootDirectory, { recursive: true });
 });
 
 test('a configuration file can be given as it is', () =>

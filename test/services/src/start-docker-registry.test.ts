@@ -45,8 +45,9 @@ test('only the account of the registry comes in', async () => {
   }
 });
 
-test('a root directory that is given stays, and deleting is possible where it was asked for', async () => {
+test('a root directory that is given stays, and deleting is possible where it was asked for', async (t) => {
   const rootDirectory = await mkdtemp(join(tmpdir(), 'cistern-test-'));
+  t.after(() => rm(rootDirectory, { recursive: true }));
   const first = await startDockerRegistry({ rootDirectory });
   assert.equal(await push(first.url), 201);
   const remove = async (url: string) => (await fetch(`${url}/v2/app/blobs/${digest}`, { method: 'DELETE' })).status;
@@ -56,5 +57,4 @@ test('a root directory that is given stays, and deleting is possible where it wa
   assert.equal((await fetch(`${second.url}/v2/app/blobs/${digest}`)).status, 200);
   assert.equal(await remove(second.url), 202);
   await second.close();
-  await rm(rootDirectory, { recursive: true });
 });
