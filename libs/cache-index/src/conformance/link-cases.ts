@@ -90,6 +90,7 @@ export const linkCases: CacheIndexCases = {
       const last = page.at(-1);
       if (last === undefined) break;
       paged.push(...page);
+      assert.ok(paged.length <= inOrder.length, 'the pages never end');
       after = `${last.upstream}/${last.repository}`;
     }
     assertSameRecord(paged, inOrder);

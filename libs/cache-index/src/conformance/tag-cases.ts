@@ -94,6 +94,7 @@ export const tagCases: CacheIndexCases = {
     for (let page = await list({ limit: 4 }); page.length > 0; page = await list({ after: page.at(-1)!, limit: 4 })) {
       assert.ok(page.length <= 4);
       paged.push(...page);
+      assert.ok(paged.length <= inOrder.length, 'the pages never end');
     }
     assert.deepEqual(paged, inOrder);
     // `after` need not be a tag.

@@ -1,0 +1,86 @@
+// Pulls and touches come with every hit, so they are gathered in memory and written together, at most a second later.
+import type { DatabaseSync } from 'node:sqlite';
+import type { IndexLog } from '../index-log.ts';
+
+const flushAfterMs = 1000;
+/** A flush stops the event loop, so a large one is cut into pieces of a few milliseconds. */
+const entriesPerTransaction = 500;
+
+/** What one table has not written yet, by key. Its owner lays it over what it reads. */
+interface PendingWrites<V> {
+  get(key: string): V | undefined;
+  set(key: string, value: V): void;
+  delete(key: string): void;
+}
+
+export interface WriteBehind {
+  /** `write` runs inside a transaction. */
+  table<V>(write: (key: string, value: V) => void): PendingWrites<V>;
+  /** Writes everything now; throws what SQLite throws. Nothing may be set after. */
+  close(): void;
+}
+
+export function createWriteBehind(database: DatabaseSync, log: IndexLog): WriteBehind {
+  const flushers: ((limit: number) => number)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  function schedule(afterMs: number): void {
+    timer ??= setTimeout(flushSome, afterMs).unref();
+  }
+
+  function flushSome(): void {
+    timer = undefined;
+    try {
+      if (flush(entriesPerTransaction)) schedule(0);
+    } catch (error) {
+      // Kept, and tried again: these figures are worth waiting for, not failing for.
+      log.warn({ err: error }, 'pulls could not be written to the index');
+      schedule(flushAfterMs);
+    }
+  }
+
+  /** True if there may be more. */
+  function flush(limit: number): boolean {
+    return flushers.some((flushTable) => flushTable(limit) === limit);
+  }
+
+  return {
+    table<V>(write: (key: string, value: V) => void): PendingWrites<V> {
+      const pending = new Map<string, V>();
+      flushers.push((limit) => {
+        const entries = pending.entries().take(limit).toArray();
+        if (entries.length === 0) return 0;
+        inTransaction(database, () => {
+          for (const [key, value] of entries) write(key, value);
+        });
+        for (const [key] of entries) pending.delete(key);
+        return entries.length;
+      });
+      return {
+        get: (key) => pending.get(key),
+        set(key, value) {
+          pending.set(key, value);
+          schedule(flushAfterMs);
+        },
+        delete: (key) => void pending.delete(key),
+      };
+    },
+    close() {
+      clearTimeout(timer);
+      flush(Number.POSITIVE_INFINITY);
+    },
+  };
+}
+
+/** Runs `action` as one step: all of it is written, or none. */
+export function inTransaction(database: DatabaseSync, action: () => void): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    action();
+    database.exec('COMMIT');
+  } catch (error) {
+    // After some errors SQLite has rolled back by itself.
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}

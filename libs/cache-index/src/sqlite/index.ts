@@ -1,0 +1,2 @@
+export { openSqliteIndex } from './open-sqlite-index.ts';
+export type { SqliteIndexOptions } from './open-sqlite-index.ts';

@@ -1,0 +1,90 @@
+// Opens the index's file. One that is damaged or of another version is set aside, never deleted and never fatal: the
+// index can be rebuilt from the store.
+import { mkdirSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { CacheError } from '@cistern/errors';
+import type { IndexLog } from '../index-log.ts';
+import { guard, isDamage } from './index-error.ts';
+import { schema, schemaVersion } from './schema.ts';
+
+/** Only a second process on the same file ever holds a lock, and waiting for it stops the whole event loop. */
+const lockTimeoutMs = 250;
+
+export interface DatabaseOptions {
+  readonly path: string;
+  readonly now: () => number;
+  readonly log: IndexLog;
+}
+
+/** Throws CacheError `index-unavailable` if the file can be neither used nor set aside. The caller closes it. */
+export function openDatabase({ path, now, log }: DatabaseOptions): DatabaseSync {
+  attemptOnFiles(path, () => mkdirSync(dirname(path), { recursive: true }));
+  const unfit = findUnfit(path);
+  if (unfit !== undefined) {
+    const aside = `${path}.${unfit}-${new Date(now()).toISOString().replaceAll(/[^0-9]/g, '')}`;
+    attemptOnFiles(path, () => setAside(path, aside));
+    log.warn({ path, aside, reason: unfit }, 'the index file cannot be used; it was set aside and a new one begun');
+  }
+  return guard(() => openFit(path));
+}
+
+/** Why the file at `path` must not be used; `undefined` for one that is fit, empty or missing. */
+function findUnfit(path: string): string | undefined {
+  try {
+    using database = new DatabaseSync(path, { timeout: lockTimeoutMs });
+    const version = versionOf(database);
+    if (version === schemaVersion) return isSound(database) ? undefined : 'damaged';
+    return version === 0 && isEmpty(database) ? undefined : `version-${version}`;
+  } catch (error) {
+    if (isDamage(error)) return 'damaged';
+    return guard(() => {
+      throw error;
+    });
+  }
+}
+
+function openFit(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: lockTimeoutMs });
+  try {
+    // NORMAL waits for the disk only at checkpoints: a power cut may lose the last seconds, which the store knows too.
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;');
+    if (versionOf(database) === 0) database.exec(`BEGIN; ${schema} COMMIT;`);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+}
+
+function isEmpty(database: DatabaseSync): boolean {
+  return database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+}
+
+function isSound(database: DatabaseSync): boolean {
+  return database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'] === 'ok';
+}
+
+function setAside(path: string, aside: string): void {
+  for (const suffix of ['', '-wal', '-shm']) {
+    try {
+      renameSync(path + suffix, aside + suffix);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+}
+
+function attemptOnFiles(path: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    const message = `The index cannot be used: its file ${path} cannot be made or moved (${code}).`;
+    throw new CacheError('index-unavailable', message, { detail: { code }, cause: error });
+  }
+}

@@ -1,0 +1,63 @@
+// The index of a single process, in one SQLite file. Fills and announcements live in memory: they end with the process.
+import { CacheError } from '@cistern/errors';
+import type { CacheIndex } from '../cache-index.ts';
+import { createAnnouncer } from '../in-process/create-announcer.ts';
+import { createFillTable } from '../in-process/create-fill-table.ts';
+import type { IndexLog } from '../index-log.ts';
+import { createWriteBehind } from './create-write-behind.ts';
+import { guard } from './index-error.ts';
+import { openDatabase } from './open-database.ts';
+import type { SqliteConnection } from './sqlite-connection.ts';
+import { createSqliteBlobs } from './sqlite-blobs.ts';
+import { createSqliteLinks } from './sqlite-links.ts';
+import { createSqliteManifests } from './sqlite-manifests.ts';
+import { createSqliteTags } from './sqlite-tags.ts';
+
+export interface SqliteIndexOptions {
+  /** The file; made with its directory if it is missing. */
+  readonly path: string;
+  readonly now: () => number;
+  readonly log: IndexLog;
+}
+
+/**
+ * Rejects with `index-unavailable` if the file cannot be used. A file that is damaged or of another version is set aside
+ * under another name, which is logged, and a new index is begun. The caller closes the index.
+ */
+export async function openSqliteIndex(options: SqliteIndexOptions): Promise<CacheIndex> {
+  const { now, log } = options;
+  const database = openDatabase(options);
+  const writeBehind = createWriteBehind(database, log);
+
+  function checkAvailable(): void {
+    if (!database.isOpen) throw new CacheError('index-unavailable', 'The index is closed.');
+  }
+
+  const connection: SqliteConnection = {
+    database,
+    writeBehind,
+    async call(action) {
+      checkAvailable();
+      return guard(action);
+    },
+  };
+  const { blobs, putBlob } = createSqliteBlobs(connection);
+  const ping = database.prepare('SELECT blobs FROM totals');
+  return {
+    tags: createSqliteTags(connection),
+    manifests: createSqliteManifests(connection),
+    blobs,
+    links: createSqliteLinks(connection),
+    fills: createFillTable({ now, putBlob: (record) => guard(() => putBlob(record)), checkAvailable }),
+    announcements: createAnnouncer({ log, checkAvailable }),
+    check: async () => connection.call(() => void ping.get()),
+    async close() {
+      if (!database.isOpen) return;
+      try {
+        guard(() => writeBehind.close());
+      } finally {
+        database.close();
+      }
+    },
+  };
+}

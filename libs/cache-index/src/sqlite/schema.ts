@@ -1,0 +1,65 @@
+// The tables of the index. A file with any other version is set aside and a new one begun: everything here can be
+// rebuilt from the store, so there is nothing to migrate.
+
+export const schemaVersion = 1;
+
+// `path` is `<upstream>/<repository>`. SQLite's own collation (BINARY) is the byte order that listings promise. Times
+// are REAL because a filesystem's are no whole milliseconds.
+export const schema = `
+  CREATE TABLE tags (
+    path TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    first_seen_at_ms REAL NOT NULL,
+    changed_at_ms REAL NOT NULL,
+    checked_at_ms REAL NOT NULL,
+    last_pulled_at_ms REAL NOT NULL,
+    pulls INTEGER NOT NULL,
+    last_tried_at_ms REAL NOT NULL,
+    last_failure TEXT,
+    origin TEXT NOT NULL,
+    PRIMARY KEY (path, tag)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE manifests (
+    digest TEXT NOT NULL PRIMARY KEY,
+    media_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    stored_at_ms REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE blobs (
+    digest TEXT NOT NULL PRIMARY KEY,
+    size INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    verified INTEGER NOT NULL,
+    stored_at_ms REAL NOT NULL,
+    last_pulled_at_ms REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE links (
+    path TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    size INTEGER,
+    media_type TEXT,
+    PRIMARY KEY (path, digest)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE totals (blobs INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
+  INSERT INTO totals VALUES (0, 0);
+  CREATE TRIGGER blob_added AFTER INSERT ON blobs BEGIN
+    UPDATE totals SET blobs = blobs + 1, bytes = bytes + new.size;
+  END;
+  CREATE TRIGGER blob_changed AFTER UPDATE OF size ON blobs BEGIN
+    UPDATE totals SET bytes = bytes + new.size - old.size;
+  END;
+  CREATE TRIGGER blob_removed AFTER DELETE ON blobs BEGIN
+    UPDATE totals SET blobs = blobs - 1, bytes = bytes - old.size;
+  END;
+
+  PRAGMA user_version = ${schemaVersion};
+`;

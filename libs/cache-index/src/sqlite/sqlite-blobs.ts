@@ -1,0 +1,83 @@
+// Blob records. Touches wait in memory for the next flush and are laid over what is read.
+import type { Digest } from '@cistern/oci';
+import type { BlobIndex, BlobRecord } from '../blobs.ts';
+import type { SqliteConnection } from './sqlite-connection.ts';
+
+interface Row {
+  readonly size: number;
+  readonly state: BlobRecord['state'];
+  readonly verified: number;
+  readonly stored_at_ms: number;
+  readonly last_pulled_at_ms: number;
+}
+
+export interface SqliteBlobs {
+  readonly blobs: BlobIndex;
+  /** `blobs.put` as one synchronous step, for the fill table; throws SQLite's own errors. */
+  readonly putBlob: (record: BlobRecord) => void;
+}
+
+export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnection): SqliteBlobs {
+  const select = database.prepare(
+    'SELECT size, state, verified, stored_at_ms, last_pulled_at_ms FROM blobs WHERE digest = ?',
+  );
+  const upsert = database.prepare(`
+    INSERT INTO blobs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET
+      size = excluded.size, state = excluded.state, verified = excluded.verified, stored_at_ms = excluded.stored_at_ms,
+      last_pulled_at_ms = max(last_pulled_at_ms, excluded.last_pulled_at_ms)`);
+  const verify = database.prepare('UPDATE blobs SET verified = 1 WHERE digest = ?');
+  const remove = database.prepare('DELETE FROM blobs WHERE digest = ?');
+  const totals = database.prepare('SELECT blobs, bytes FROM totals');
+  const touch = database.prepare(`
+    UPDATE blobs SET
+      last_pulled_at_ms = max(last_pulled_at_ms, ?),
+      state = CASE state WHEN 'evicting' THEN 'present' ELSE state END
+    WHERE digest = ?`);
+  /** Times of touches of records that exist. */
+  const touches = writeBehind.table<number>((digest, atMs) => void touch.run(atMs, digest));
+
+  function get(digest: Digest): BlobRecord | undefined {
+    const row = select.get(digest) as Row | undefined;
+    if (row === undefined) return undefined;
+    const touchedAtMs = touches.get(digest);
+    return {
+      schema: 1,
+      digest,
+      size: row.size,
+      state: touchedAtMs !== undefined && row.state === 'evicting' ? 'present' : row.state,
+      verified: row.verified === 1,
+      storedAtMs: row.stored_at_ms,
+      lastPulledAtMs: Math.max(row.last_pulled_at_ms, touchedAtMs ?? 0),
+    };
+  }
+
+  function putBlob({ digest, size, state, verified, storedAtMs, lastPulledAtMs }: BlobRecord): void {
+    const latestMs = Math.max(lastPulledAtMs, touches.get(digest) ?? 0);
+    upsert.run(digest, size, state, Number(verified), storedAtMs, latestMs);
+    touches.delete(digest);
+  }
+
+  const blobs: BlobIndex = {
+    get: async (digest) => call(() => get(digest)),
+    put: async (record) => call(() => putBlob(record)),
+    markVerified: async (digest) => call(() => void verify.run(digest)),
+    touch: async (digest, atMs) =>
+      call(() => {
+        const pendingMs = touches.get(digest);
+        if (pendingMs !== undefined || select.get(digest) !== undefined)
+          touches.set(digest, Math.max(pendingMs ?? 0, atMs));
+      }),
+    remove: async (digest) =>
+      call(() => {
+        const removed = remove.run(digest).changes > 0;
+        touches.delete(digest);
+        return removed;
+      }),
+    totals: async () =>
+      call(() => {
+        const row = totals.get() as { readonly blobs: number; readonly bytes: number };
+        return { blobs: row.blobs, bytes: row.bytes };
+      }),
+  };
+  return { blobs, putBlob };
+}

@@ -1,0 +1,59 @@
+// Links, with the repository's path as the first part of their key, so that the repositories can be walked in order.
+import type { Digest } from '@cistern/oci';
+import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
+import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../repository-path.ts';
+import { inTransaction } from './create-write-behind.ts';
+import type { SqliteConnection } from './sqlite-connection.ts';
+
+interface Row {
+  readonly kind: Link['kind'];
+  readonly size: number | null;
+  readonly media_type: string | null;
+}
+
+export function createSqliteLinks({ database, call }: SqliteConnection): LinkIndex {
+  const select = database.prepare('SELECT kind, size, media_type FROM links WHERE path = ? AND digest = ?');
+  const upsert = database.prepare('INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?)');
+  const remove = database.prepare('DELETE FROM links WHERE path = ? AND digest = ?');
+  // One seek for each repository, however many links it has; DISTINCT would read them all.
+  const nextPath = database.prepare('SELECT path FROM links WHERE path > ? ORDER BY path LIMIT 1');
+
+  function get(key: RepositoryKey, digest: Digest): Link | undefined {
+    const row = select.get(repositoryPath(key), digest) as Row | undefined;
+    if (row === undefined) return undefined;
+    const { upstream, repository } = key;
+    const { kind, size, media_type: mediaType } = row;
+    return { upstream, repository, digest, kind, size: size ?? undefined, mediaType: mediaType ?? undefined };
+  }
+
+  function put(key: RepositoryKey, links: readonly Link[]): void {
+    const path = repositoryPath(key);
+    inTransaction(database, () => {
+      for (const { digest, kind, size, mediaType } of links)
+        upsert.run(path, digest, kind, size ?? null, mediaType ?? null);
+    });
+  }
+
+  function repositories(after: string, limit: number): RepositoryKey[] {
+    const keys: RepositoryKey[] = [];
+    for (let path = after; keys.length < limit;) {
+      const row = nextPath.get(path) as { readonly path: string } | undefined;
+      if (row === undefined) break;
+      path = row.path;
+      keys.push(repositoryKeyOf(path));
+    }
+    return keys;
+  }
+
+  return {
+    get: async (key, digest) => call(() => get(key, digest)),
+    async put(key, links) {
+      checkLinksOf(key, links);
+      return call(() => put(key, links));
+    },
+    remove: async (key, digest) => call(() => remove.run(repositoryPath(key), digest).changes > 0),
+    holders: async (upstreams, repository, digest) =>
+      call(() => upstreams.flatMap((upstream) => get({ upstream, repository }, digest) ?? [])),
+    repositories: async ({ after = '', limit }) => call(() => repositories(after, limit)),
+  };
+}
