@@ -22,7 +22,8 @@ export interface BlobReader {
   readonly endExclusive: number;
   /**
    * Fills `into` from its start with the next bytes and returns how many (at least 1), or 0 once everything has been
-   * delivered. Never 0 early: a blob that ends before `endExclusive` throws `store-unavailable`.
+   * delivered. Never 0 early: a blob that ends before `endExclusive` throws `store-unavailable`. An empty `into` throws
+   * `RangeError`. Once this has settled, nothing writes to `into` any more.
    */
   read(into: Uint8Array): Promise<number>;
   /** Releases the file or connection; idempotent; a pending `read` rejects. */
@@ -35,7 +36,8 @@ export interface BlobWriter {
   append(chunk: Uint8Array): Promise<void>;
   /**
    * Makes exactly the appended bytes visible under the digest, durably and atomically. The caller has verified them.
-   * If the blob exists already the new bytes are dropped and this succeeds.
+   * If the blob exists already this succeeds too, and one that was cut short is whole again. Ends the writer, also when
+   * it rejects.
    */
   commit(): Promise<void>;
   /** Drops everything appended; idempotent; harmless after `commit`. */
@@ -60,11 +62,15 @@ export interface BlobStore {
   readonly spoolDirectory?: string;
   /**
    * Moves a complete, verified file of `spoolDirectory` into place, durably and atomically (fsync of file and
-   * directory). If the blob exists already the file is removed and this succeeds.
+   * directory). If the blob exists already this succeeds too; either way the file is gone from the spool. `TypeError` for a
+   * file that lies elsewhere.
    */
   adoptFile?(digest: Digest, path: string): Promise<void>;
 
-  /** Small named objects (at most 4 MiB). Keys are `/`-separated relative paths; a key that escapes the root throws. */
+  /**
+   * Small named objects: at most 4 MiB, else `RangeError`. Keys are `/`-separated relative paths; `TypeError` for a key
+   * that could escape the root (`..`, absolute, empty parts, backslashes, control characters).
+   */
   readObject(key: string): Promise<Uint8Array | undefined>;
   /** Atomic and durable; replaces. */
   writeObject(key: string, bytes: Uint8Array): Promise<void>;
