@@ -37,7 +37,7 @@ export interface BlobWriter {
   /**
    * Makes exactly the appended bytes visible under the digest, durably and atomically. The caller has verified them.
    * If the blob exists already this succeeds too, and one that was cut short is whole again. Ends the writer, also when
-   * it rejects.
+   * it rejects: to try again, begin again.
    */
   commit(): Promise<void>;
   /** Drops everything appended; idempotent; harmless after `commit`. */
@@ -62,8 +62,8 @@ export interface BlobStore {
   readonly spoolDirectory?: string;
   /**
    * Moves a complete, verified file of `spoolDirectory` into place, durably and atomically (fsync of file and
-   * directory). If the blob exists already this succeeds too; either way the file is gone from the spool. `TypeError` for a
-   * file that lies elsewhere.
+   * directory). If the blob exists already this succeeds too, and the file is gone from the spool. When it rejects the file
+   * is still there, to try again. `TypeError` for a file that lies elsewhere.
    */
   adoptFile?(digest: Digest, path: string): Promise<void>;
 

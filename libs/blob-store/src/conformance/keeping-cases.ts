@@ -1,5 +1,6 @@
 // Listing, removing, and what the store says when it cannot be used.
 import assert from 'node:assert/strict';
+import { isCacheError } from '@cistern/errors';
 import { putBytes } from '../put-bytes.ts';
 import type { BlobStoreCases } from './blob-store-under-test.ts';
 import { assertSameBytes, collect, readWhole, rejectsAsUnavailable, sampleBlob, storeSample } from './sample-blob.ts';
@@ -75,7 +76,16 @@ export const keepingCases: BlobStoreCases = {
   async 'a store that cannot be used says store-unavailable, never "not there"'({ store, fail }) {
     const { digest, bytes } = await storeSample(store, 1000);
     await store.writeObject('cistern/state/a.json', Buffer.from('{}'));
+    const writer = await store.begin(digest);
+    await writer.append(bytes);
     await fail();
+    await rejectsAsUnavailable(async () => writer.commit());
+    await assert.rejects(
+      async () => writer.commit(),
+      (error) => !isCacheError(error),
+      'a rejected commit ends the writer',
+    );
+    await writer.abort();
     await rejectsAsUnavailable(async () => store.stat(digest));
     await rejectsAsUnavailable(async () => store.open(digest));
     await rejectsAsUnavailable(async () => putBytes(store, sampleBlob(10).digest, bytes));

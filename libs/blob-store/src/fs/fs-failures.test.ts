@@ -90,8 +90,14 @@ test('a blob that cannot be put in its place fails and leaves nothing of it', as
   await mkdir(join(path, 'in the way'), { recursive: true });
   await assert.rejects(putBytes(store, digestOf(bytes), bytes), isUnavailable);
   assert.deepEqual(await spooled(root), []);
+  // A finished fill keeps its file, to try again.
+  const { spoolDirectory = '', adoptFile } = store;
+  await writeFile(join(spoolDirectory, 'fill'), bytes);
+  await assert.rejects(async () => adoptFile?.(digestOf(bytes), join(spoolDirectory, 'fill')), isUnavailable);
+  assert.deepEqual(await spooled(root), ['fill']);
   await rm(path, { recursive: true });
-  await putBytes(store, digestOf(bytes), bytes);
+  await adoptFile?.(digestOf(bytes), join(spoolDirectory, 'fill'));
+  assert.deepEqual(await store.stat(digestOf(bytes)), { size: bytes.length });
 });
 
 test('unfinished files are no objects', async (t) => {

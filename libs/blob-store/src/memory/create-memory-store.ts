@@ -107,9 +107,10 @@ function createWriter(contents: MemoryContents, digest: Digest, now: () => numbe
     },
     async commit() {
       if (chunks === undefined) throw new Error(writerHasEnded);
-      checkAvailable(contents);
-      contents.blobs.set(digest, { bytes: Buffer.concat(chunks), modifiedAtMs: now() });
+      const bytes = Buffer.concat(chunks);
       chunks = undefined;
+      checkAvailable(contents);
+      contents.blobs.set(digest, { bytes, modifiedAtMs: now() });
     },
     async abort() {
       chunks = undefined;
