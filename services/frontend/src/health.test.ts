@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import type { AddressInfo } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { createMetrics } from '@cistern/telemetry';
+import { buildHealth, type HealthOptions } from './health.ts';
+import { sendRequest } from './testing/send-request.ts';
+
+async function startHealth(t: TestContext, options: Partial<HealthOptions> = {}): Promise<string> {
+  const app = buildHealth({ checks: {}, isDraining: () => false, ...options });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  t.after(() => app.close());
+  return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+}
+
+const good = async () => {};
+const bad = () => Promise.reject(new Error('connection refused'));
+const json = (body: Buffer) => JSON.parse(body.toString()) as unknown;
+
+test('all is well', async (t) => {
+  const url = await startHealth(t, { checks: { store: good, index: good } });
+  for (const path of ['/healthz', '/readyz', '/debug/health']) {
+    assert.equal((await sendRequest(url + path)).status, 200, path);
+    assert.equal((await sendRequest(url + path, { method: 'HEAD' })).status, 200, path);
+  }
+  assert.deepEqual(json((await sendRequest(`${url}/debug/health`)).body), {});
+  assert.deepEqual(json((await sendRequest(`${url}/readyz`)).body), { ready: true, draining: false, failing: {} });
+});
+
+test('a check that fails makes it unready, and is named, but it is alive', async (t) => {
+  const url = await startHealth(t, { checks: { store: bad, index: good } });
+  const ready = await sendRequest(`${url}/readyz`);
+  assert.equal(ready.status, 503);
+  assert.deepEqual(json(ready.body), { ready: false, draining: false, failing: { store: 'connection refused' } });
+  const debug = await sendRequest(`${url}/debug/health`);
+  assert.equal(debug.status, 503);
+  assert.deepEqual(json(debug.body), { store: 'connection refused' });
+  assert.equal((await sendRequest(`${url}/healthz`)).status, 200);
+});
+
+test('a check that hangs has failed', async (t) => {
+  const url = await startHealth(t, { checks: { store: () => new Promise(() => {}) }, checkLimitMs: 20 });
+  const { status, body } = await sendRequest(`${url}/readyz`);
+  assert.equal(status, 503);
+  assert.match(body.toString(), /no answer within 20 ms/);
+});
+
+test('while it drains it is unready, and as healthy as before', async (t) => {
+  let draining = false;
+  const url = await startHealth(t, { checks: { store: good }, isDraining: () => draining });
+  assert.equal((await sendRequest(`${url}/readyz`)).status, 200);
+  draining = true;
+  assert.equal((await sendRequest(`${url}/readyz`)).status, 503);
+  assert.equal((await sendRequest(`${url}/healthz`)).status, 200);
+  assert.equal((await sendRequest(`${url}/debug/health`)).status, 200);
+});
+
+test('metrics are served where they were asked for', async (t) => {
+  const { registry } = createMetrics();
+  const url = await startHealth(t, { metricsRegistry: registry, metricsPath: '/own/metrics' });
+  const { status, headers, body } = await sendRequest(`${url}/own/metrics`);
+  assert.equal(status, 200);
+  assert.equal(headers['content-type'], registry.contentType);
+  assert.match(body.toString(), /^cistern_build_info\{/m);
+  assert.equal((await sendRequest(`${url}/metrics`)).status, 404);
+  const without = await startHealth(t);
+  assert.equal((await sendRequest(`${without}/metrics`)).status, 404);
+});

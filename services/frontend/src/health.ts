@@ -1,0 +1,65 @@
+// The second listener: whether this process lives and is fit to serve, and its metrics. Never on the registry's own port.
+import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
+import { within } from './within.ts';
+
+/** Rejects with the reason if what it checks is not in order. */
+export type HealthCheck = () => Promise<void>;
+
+export interface HealthOptions {
+  /** By name, for example `store`. */
+  readonly checks: Readonly<Record<string, HealthCheck>>;
+  /** True from the moment that no new requests should be sent here. */
+  readonly isDraining: () => boolean;
+  /** Of prom-client; absent: no metrics are served. */
+  readonly metricsRegistry?: { readonly contentType: string; metrics(): Promise<string> } | undefined;
+  readonly metricsPath?: string | undefined;
+  /** A check that takes longer has failed. */
+  readonly checkLimitMs?: number;
+}
+
+/** `/healthz`: alive. `/readyz`: fit to serve. `/debug/health`: as registry:2's. Whoever builds it listens and closes. */
+export function buildHealth(options: HealthOptions): FastifyInstance {
+  const { checks, isDraining, metricsRegistry, metricsPath = '/metrics', checkLimitMs = 3000 } = options;
+  const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
+
+  app.get('/healthz', (_request, reply) => reply.send({ alive: true }));
+  app.get('/readyz', async (_request, reply) => {
+    const failing = await findFailing(checks, checkLimitMs);
+    const draining = isDraining();
+    const ready = !draining && Object.keys(failing).length === 0;
+    return send(reply, ready, { ready, draining, failing });
+  });
+  app.get('/debug/health', async (_request, reply) => {
+    const failing = await findFailing(checks, checkLimitMs);
+    return send(reply, Object.keys(failing).length === 0, failing);
+  });
+  if (metricsRegistry !== undefined)
+    app.get(metricsPath, async (_request, reply) =>
+      reply.type(metricsRegistry.contentType).send(await metricsRegistry.metrics()),
+    );
+  return app;
+}
+
+function send(reply: FastifyReply, healthy: boolean, body: object): FastifyReply {
+  return reply
+    .code(healthy ? 200 : 503)
+    .header('cache-control', 'no-store')
+    .send(body);
+}
+
+/** Names of the checks that fail, with the reasons. */
+async function findFailing(
+  checks: Readonly<Record<string, HealthCheck>>,
+  limitMs: number,
+): Promise<Record<string, string>> {
+  const failing: Record<string, string> = {};
+  const run = async ([name, check]: [string, HealthCheck]) => {
+    try {
+      await within(check(), limitMs);
+    } catch (error) {
+      failing[name] = error instanceof Error ? error.message : String(error);
+    }
+  };
+  await Promise.all(Object.entries(checks).map(run));
+  return failing;
+}
