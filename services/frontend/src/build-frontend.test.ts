@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { test } from 'node:test';
+import { digestOf } from '@cistern/oci';
+import { createMemoryPullThrough } from './testing/memory-pull-through.ts';
+import { openRawConnection, requestText } from './testing/raw-connection.ts';
+import { startFrontend } from './testing/start-frontend.ts';
+import { testCertificate } from './testing/test-certificate.ts';
+import { until } from './testing/until.ts';
+
+test('with a certificate it serves HTTPS, blobs too', async (t) => {
+  const blob = randomBytes(2_000_000);
+  const { port } = await startFrontend(t, {
+    pullThrough: createMemoryPullThrough({ blobs: [blob] }),
+    tls: testCertificate,
+  });
+  const sent = request({
+    host: '127.0.0.1',
+    port,
+    path: `/v2/nginx/blobs/${digestOf(blob)}`,
+    servername: 'cache.test',
+    ca: testCertificate.cert,
+    agent: false,
+  });
+  sent.end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  assert.equal(response.statusCode, 200);
+  assert.ok(Buffer.concat(await response.toArray()).equals(blob));
+});
+
+test('closing answers what is under way and what follows on the same connection, then ends', async (t) => {
+  const tags = Promise.withResolvers<{ tags: string[] }>();
+  const pullThrough = createMemoryPullThrough({ instead: { listTags: () => tags.promise } });
+  const { app, port } = await startFrontend(t, { pullThrough });
+  const connection = await openRawConnection(t, port);
+  connection.socket.write(requestText('/v2/nginx/tags/list'));
+  await until(() => pullThrough.calls.length === 1);
+  const closing = app.close();
+  await until(() => !app.server.listening);
+  connection.socket.write(requestText('/v2/'));
+  tags.resolve({ tags: ['1.0'] });
+  await connection.closed;
+  await closing;
+  const text = connection.received().toString();
+  assert.match(text, /\{"name":"nginx","tags":\["1.0"\]\}/);
+  assert.match(text, /connection: close[\s\S]+\{\}$/i);
+});

@@ -1,0 +1,69 @@
+// The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
+import type { TlsOptions } from 'node:tls';
+import type { PullThrough } from '@cistern/pull-through';
+import type { Logger, Metrics } from '@cistern/telemetry';
+import type { UpstreamTable } from '@cistern/upstream';
+import { OciSyntaxError } from '@cistern/oci';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { beginRequest } from './hooks/request-facts.ts';
+import { createRequestIds } from './hooks/request-id.ts';
+import { serverOptions } from './server-options.ts';
+import { refuseUnknownPath } from './v2/dispatch.ts';
+import { replyWithError } from './v2/error-reply.ts';
+import { commonHeaders } from './v2/headers.ts';
+import { addV2Routes } from './v2/routes.ts';
+
+export interface FrontendOptions {
+  readonly pullThrough: PullThrough;
+  readonly upstreams: UpstreamTable;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Gets every line of the access log, without a line break; absent: there is none. */
+  readonly accessLog?: ((line: string) => void) | undefined;
+  /** Added to every answer (registry:2's `http.headers`). */
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  /** Addresses and CIDRs whose `X-Forwarded-For`, `-Proto` and `-Host` are believed. */
+  readonly trustedProxies: readonly string[];
+  /** Wall clock, in milliseconds. */
+  readonly now: () => number;
+  /** The same in every process of the cluster; a request that carries it has gone in a circle. */
+  readonly instanceId: string;
+  /** Serves HTTPS with this; absent: HTTP. */
+  readonly tls?: TlsOptions | undefined;
+  /**
+   * A client that takes no byte of a blob for this long is cut off, for it holds a buffer that others could use. Much less
+   * than the default cuts slow lines: Linux calls a socket writable again only once a third of its send buffer is free.
+   */
+  readonly clientStallMs?: number;
+}
+
+export function buildFrontend(options: FrontendOptions): FastifyInstance {
+  const { tls, trustedProxies, clientStallMs = 120_000 } = options;
+  const headersOfAll = commonHeaders(options.headers);
+  const begin = (request: FastifyRequest, reply: FastifyReply) => {
+    beginRequest(options, request, reply);
+    reply.headers(headersOfAll).header('x-request-id', request.id);
+  };
+  const app = fastify({
+    ...serverOptions,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
+    genReqId: createRequestIds(),
+    ...(tls !== undefined && { https: { ...serverOptions.http, ...tls } }),
+    // A URL that cannot be decoded: the router gives up before any hook.
+    frameworkErrors(_error, request, reply) {
+      begin(request, reply);
+      replyWithError(new OciSyntaxError('NAME_INVALID', 'the path of the URL cannot be decoded'), request, reply);
+    },
+  });
+  app.decorateRequest('record');
+  app.addHook('onRequest', (request, reply, done) => {
+    begin(request, reply);
+    done();
+  });
+  app.setErrorHandler(replyWithError);
+  app.setNotFoundHandler(refuseUnknownPath);
+  // registry:2 is alive at the root too, and load balancers ask for it there.
+  app.route({ method: ['GET', 'HEAD'], url: '/', handler: (_request, reply) => reply.send() });
+  addV2Routes(app, { ...options, clientStallMs });
+  return app;
+}

@@ -1,0 +1,83 @@
+// One record per request, and the one place where it becomes a log line, an access log line and metrics: at the end of
+// the answer, however it ended. Fastify's own `onResponse` does not come when a client leaves midway; `close` does.
+import { createRequestFacts, formatAccessLogLine, observeRequest } from '@cistern/telemetry';
+import type { Logger, RequestFacts, RequestMetrics, RequestOperation } from '@cistern/telemetry';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { RequestRecord } from './request-record.ts';
+
+export interface RequestFactsOptions {
+  readonly log: Logger;
+  readonly metrics: RequestMetrics;
+  /** Gets every line of the access log, without a line break. */
+  readonly accessLog?: ((line: string) => void) | undefined;
+  /** Wall clock, in milliseconds. */
+  readonly now: () => number;
+}
+
+/** Makes the record of a request and sees to its end. */
+export function beginRequest(options: RequestFactsOptions, request: FastifyRequest, reply: FastifyReply): void {
+  const startedAt = performance.now();
+  const { headers } = request;
+  const facts = createRequestFacts({
+    method: request.method,
+    url: request.url,
+    protocol: `HTTP/${request.raw.httpVersion}`,
+    requestId: request.id,
+    clientIp: request.ip,
+    referer: headers.referer,
+    userAgent: headers['user-agent'],
+    startedAtMs: options.now(),
+  });
+  const record: RequestRecord = { facts, startedAt, mode: 'mirror', entered: false };
+  request.record = record;
+  reply.raw.once('close', () => {
+    facts.durationMs = performance.now() - startedAt;
+    completeFacts(record, reply);
+    report(options, record);
+  });
+}
+
+/** Tells what the request asks for; from here to its end it is in flight. */
+export function enterOperation(metrics: RequestMetrics, record: RequestRecord, operation: RequestOperation): void {
+  record.facts.operation = operation;
+  record.entered = true;
+  metrics.requestsInFlight.inc({ operation });
+}
+
+/** To be called with the first byte of a body that is written piece by piece. */
+export function markFirstByte({ facts, startedAt }: RequestRecord): void {
+  facts.timeToFirstByteMs ??= performance.now() - startedAt;
+}
+
+function completeFacts({ facts }: RequestRecord, reply: FastifyReply): void {
+  const { raw } = reply;
+  facts.aborted = !raw.writableFinished;
+  facts.status = raw.headersSent ? raw.statusCode : 0;
+  if (raw.writableFinished) facts.timeToFirstByteMs ??= facts.durationMs;
+  if (raw.writableFinished && facts.bytesSent === 0 && facts.method !== 'HEAD' && facts.status !== 304)
+    facts.bytesSent = Number(reply.getHeader('content-length') ?? 0);
+}
+
+function report({ log, metrics, accessLog }: RequestFactsOptions, record: RequestRecord): void {
+  const { facts } = record;
+  if (record.entered) metrics.requestsInFlight.dec({ operation: facts.operation });
+  observeRequest(metrics, facts);
+  accessLog?.(formatAccessLogLine(facts));
+  const level = levelOf(record);
+  log[level](level === 'info' ? facts : { ...facts, err: record.failure }, 'request ended');
+}
+
+const forPeople: ReadonlySet<RequestFacts['errorKind']> = new Set([
+  'internal',
+  'content-mismatch',
+  'loop-detected',
+  'store-unavailable',
+  'index-unavailable',
+  'upstream-refused-us',
+]);
+
+/** Degraded service is a warning; what a person should look at is an error; what a client did wrong is neither. */
+function levelOf({ facts, failure }: RequestRecord): 'info' | 'warn' | 'error' {
+  if (failure === undefined || (facts.status < 500 && !facts.aborted)) return 'info';
+  return forPeople.has(facts.errorKind) ? 'error' : 'warn';
+}

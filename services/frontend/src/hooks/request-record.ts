@@ -1,0 +1,21 @@
+// What one request has shown of itself on its way. Handlers annotate it; the request-facts hook reads it at the end.
+import type { RequestFacts } from '@cistern/telemetry';
+
+export interface RequestRecord {
+  readonly facts: RequestFacts;
+  /** On the monotonic clock, in milliseconds. */
+  readonly startedAt: number;
+  /** `prefix`: the URL's path names an upstream. `mirror`: anything else, so the client has an origin to fall back to. */
+  mode: 'mirror' | 'prefix';
+  /** Whether the request counts as in flight for its operation. */
+  entered: boolean;
+  /** What ended the request, for the log. */
+  failure?: unknown;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the first hook, before anything else sees the request. */
+    record: RequestRecord;
+  }
+}

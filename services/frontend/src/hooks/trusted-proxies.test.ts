@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { sendRequest } from '../testing/send-request.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+import { until } from '../testing/until.ts';
+
+const headers = { 'x-forwarded-for': '203.0.113.9, 10.1.2.3', 'x-forwarded-host': 'ghcr.test' };
+
+async function seen(t: Parameters<typeof startFrontend>[0], trustedProxies: string[]) {
+  const pullThrough = createMemoryPullThrough({ manifests: [Buffer.from('{}')] });
+  const { url, log, accessLines } = await startFrontend(t, { pullThrough, trustedProxies });
+  await sendRequest(`${url}/v2/a/b/manifests/x`, { headers });
+  await until(() => log.length === 1);
+  return { ip: log[0]?.['clientIp'], upstream: log[0]?.['upstream'], accessLine: accessLines[0] ?? '' };
+}
+
+test('a proxy that is trusted says who the client is and which host it asked', async (t) => {
+  const { ip, upstream, accessLine } = await seen(t, ['127.0.0.0/8', '10.0.0.0/8']);
+  assert.equal(ip, '203.0.113.9');
+  assert.equal(upstream, 'ghcr.io');
+  assert.match(accessLine, /^203\.0\.113\.9 /);
+});
+
+test('only as far back as the chain is trusted', async (t) => {
+  assert.equal((await seen(t, ['127.0.0.1'])).ip, '10.1.2.3');
+});
+
+test('a proxy that is not trusted is the client', async (t) => {
+  for (const trusted of [[], ['192.0.2.0/24']]) {
+    const { ip, upstream } = await seen(t, trusted);
+    assert.equal(ip, '127.0.0.1');
+    assert.equal(upstream, 'docker.io');
+  }
+});

@@ -1,0 +1,29 @@
+// The limits of the HTTP server towards clients, and why each is what it is. How many connections there may be is the
+// load balancer's to say.
+import type { FastifyHttpOptions } from 'fastify';
+import type { Server } from 'node:http';
+
+/** Neither side has said anything for so long: containerd has given up by then, and every fill has its own deadlines. */
+export const silenceTimeoutMs = 300_000;
+
+export const serverOptions = {
+  connectionTimeout: silenceTimeoutMs,
+  // Longer than a load balancer keeps an idle connection (60 s is customary), so that it is never the server who closes
+  // one just as a request is sent on it.
+  keepAliveTimeout: 75_000,
+  // A read has no body: a request is there at once or its sender is stuck.
+  requestTimeout: 30_000,
+  // The smallest that Fastify takes; bodies are never read.
+  bodyLimit: 1,
+  http: {
+    headersTimeout: 20_000,
+    // A digest, a name of 255 characters, a long list of ranges and a large token fit in several times over.
+    maxHeaderSize: 32 * 1024,
+  },
+  // Our own parser says what is too long.
+  routerOptions: { maxParamLength: 32 * 1024 },
+  exposeHeadRoutes: false,
+  // A request that comes in while the server drains is answered, with `Connection: close`, instead of a 503.
+  return503OnClosing: false,
+  logger: false,
+} as const satisfies FastifyHttpOptions<Server>;

@@ -1,0 +1,127 @@
+// The use cases as a value for tests: content in memory, every call on record, failures by script. Its streams lend out
+// one buffer that they overwrite, as the real ones do.
+import { CacheError } from '@cistern/errors';
+import { type Digest, digestOf, parseRepositoryName } from '@cistern/oci';
+import type { BlobStream, ManifestFacts, ManifestRequest, OpenedManifest, PullThrough } from '@cistern/pull-through';
+
+export interface MemoryContent {
+  readonly blobs?: readonly Buffer[];
+  readonly manifests?: readonly Buffer[];
+  readonly mediaType?: string;
+  /** Bytes per chunk of a blob's stream. */
+  readonly chunkBytes?: number;
+  /** Stands in for methods of the same name. */
+  readonly instead?: Partial<PullThrough>;
+}
+
+export interface MemoryPullThrough extends PullThrough {
+  /** Name and request of every call, in order. */
+  readonly calls: readonly {
+    readonly method: keyof PullThrough;
+    readonly request: Readonly<Record<string, unknown>>;
+  }[];
+  /** Streams opened and not closed yet. */
+  readonly openStreams: number;
+  readonly reads: number;
+}
+
+const ociManifest = 'application/vnd.oci.image.manifest.v1+json';
+
+export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPullThrough {
+  const { blobs = [], manifests = [], mediaType = ociManifest, chunkBytes = 64 * 1024, instead = {} } = content;
+  const byDigest = new Map([...blobs, ...manifests].map((bytes) => [digestOf(bytes), bytes]));
+  const calls: { method: keyof PullThrough; request: Record<string, unknown> }[] = [];
+  let openStreams = 0;
+  let reads = 0;
+
+  const lookUp = (digest: Digest, kind: 'blob-unknown' | 'manifest-unknown'): Buffer => {
+    const bytes = byDigest.get(digest);
+    if (bytes === undefined) throw new CacheError(kind, `No upstream has ${digest}.`);
+    return bytes;
+  };
+
+  const manifest = ({ reference }: ManifestRequest): OpenedManifest => {
+    const newest = manifests.at(-1) ?? Buffer.alloc(0);
+    const bytes = reference.kind === 'digest' ? lookUp(reference.digest, 'manifest-unknown') : newest;
+    const age = reference.kind === 'tag' ? { ageMs: 61_900 } : {};
+    return { bytes, digest: digestOf(bytes), mediaType, size: bytes.length, cache: 'HIT', ...age };
+  };
+
+  const openStream = (bytes: Buffer): BlobStream => {
+    const stream = createLendingStream(bytes, chunkBytes);
+    openStreams += 1;
+    let closed = false;
+    return {
+      ...stream,
+      close() {
+        if (!closed) openStreams -= 1;
+        closed = true;
+        stream.close();
+      },
+    };
+  };
+
+  const base: PullThrough = {
+    async statManifest(request) {
+      const { bytes: _, ...facts } = manifest(request);
+      return facts satisfies ManifestFacts;
+    },
+    async openManifest(request) {
+      return manifest(request);
+    },
+    async openBlob({ digest }) {
+      const bytes = lookUp(digest, 'blob-unknown');
+      return {
+        digest,
+        size: bytes.length,
+        cache: 'HIT',
+        async read(range = { start: 0, end: bytes.length - 1 }) {
+          reads += 1;
+          return openStream(bytes.subarray(range.start, range.end + 1));
+        },
+      };
+    },
+    async listTags() {
+      return { tags: ['1.0', 'latest'] };
+    },
+    async listReferrers() {
+      return { bytesBase64: Buffer.from('{"schemaVersion":2,"manifests":[]}').toString('base64') };
+    },
+    async listRepositories() {
+      return [`docker.io/${parseRepositoryName('library/nginx')}`];
+    },
+  };
+  const used = { ...base, ...instead };
+  const recorded = (Object.keys(base) as (keyof PullThrough)[]).map((method) => {
+    const call = used[method] as (request: unknown) => unknown;
+    const record = (request: Record<string, unknown>) => {
+      calls.push({ method, request });
+      return call(request);
+    };
+    return [method, record];
+  });
+  return Object.defineProperties(Object.fromEntries(recorded), {
+    calls: { value: calls },
+    openStreams: { get: () => openStreams },
+    reads: { get: () => reads },
+  });
+}
+
+/** Spoils the buffer it has lent before it fills it again: whoever still holds it sends rubbish. */
+export function createLendingStream(bytes: Buffer, chunkBytes: number): BlobStream {
+  const buffer = Buffer.alloc(chunkBytes);
+  let offset = 0;
+  return {
+    cache: 'HIT',
+    async next() {
+      buffer.fill(0xee);
+      if (offset >= bytes.length) return undefined;
+      const length = bytes.copy(buffer, 0, offset, offset + chunkBytes);
+      offset += length;
+      return buffer.subarray(0, length);
+    },
+    close() {
+      buffer.fill(0xdd);
+    },
+  };
+}

@@ -1,0 +1,31 @@
+// A bare TCP connection, for what an HTTP client would hide: pauses, aborts, pipelining and how a connection ends.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+
+export interface RawConnection {
+  readonly socket: Socket;
+  /** Everything received so far. */
+  received(): Buffer;
+  /** Resolves once the other side has closed. */
+  readonly closed: Promise<void>;
+}
+
+/** Reads only after `socket.resume()` if `paused`. */
+export async function openRawConnection(t: TestContext, port: number, paused = false): Promise<RawConnection> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  const chunks: Buffer[] = [];
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  if (paused) socket.pause();
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => resolve());
+  });
+  await once(socket, 'connect');
+  return { socket, received: () => Buffer.concat(chunks), closed };
+}
+
+export function requestText(path: string, headers: readonly string[] = [], version = '1.1'): string {
+  return [`GET ${path} HTTP/${version}`, 'Host: cache.test', ...headers, '', ''].join('\r\n');
+}

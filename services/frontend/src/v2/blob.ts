@@ -1,0 +1,73 @@
+// GET and HEAD /v2/<name>/blobs/<digest>, whole or in ranges, as in the OCI distribution specification, "Pulling blobs".
+// HEAD opens nothing.
+import { randomBytes } from 'node:crypto';
+import { type ByteRange, type Digest, formatContentRange, multipartByteranges } from '@cistern/oci';
+import type { BlobStream, OpenedBlob } from '@cistern/pull-through';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { clientSignal } from './client-signal.ts';
+import { tellCacheResult, validatorHeaders } from './headers.ts';
+import { ifNoneMatch } from './if-none-match.ts';
+import { locateUpstream } from './locate-upstream.ts';
+import { openMultipartStream } from './multipart-stream.ts';
+import { hasRange, requestedRanges } from './requested-ranges.ts';
+import { sendBlob } from './send-blob.ts';
+import type { V2Dependencies } from './v2-dependencies.ts';
+
+interface BlobPath {
+  readonly name: string;
+  readonly prefix?: string;
+  readonly digest: Digest;
+}
+
+// Constant: what the bytes are is the manifest's to say, and a cache that asked by digest alone does not know.
+const contentType = 'application/octet-stream';
+
+export async function answerBlob(
+  dependencies: V2Dependencies,
+  path: BlobPath,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  const { headers, method, record } = request;
+  const { digest } = path;
+  record.facts.reference = digest;
+  const repository = locateUpstream(dependencies, path, request, reply);
+  const unmodified = ifNoneMatch(headers['if-none-match'], digest);
+  const intent = method === 'HEAD' || unmodified ? 'stat' : hasRange(headers, digest) ? 'ranges' : 'whole';
+  const blob = await dependencies.pullThrough.openBlob({ ...repository, digest, intent, signal: clientSignal(reply) });
+  tellCacheResult(reply, blob.cache);
+  reply.headers(validatorHeaders(digest));
+  if (unmodified) return reply.code(304).send();
+  reply.headers({ 'content-type': contentType, 'content-length': String(blob.size), 'accept-ranges': 'bytes' });
+  if (method === 'HEAD') return reply.send();
+  const { stream, length } = await openBody(blob, requestedRanges(headers, digest, blob.size), reply);
+  tellCacheResult(reply, stream.cache);
+  await sendBlob(reply, { stream, length, stallMs: dependencies.clientStallMs });
+  return undefined;
+}
+
+interface Body {
+  readonly stream: BlobStream;
+  readonly length: number;
+}
+
+async function openBody(
+  blob: OpenedBlob,
+  ranges: readonly ByteRange[] | undefined,
+  reply: FastifyReply,
+): Promise<Body> {
+  const [range] = ranges ?? [];
+  if (ranges === undefined || range === undefined) return { stream: await blob.read(), length: blob.size };
+  if (ranges.length > 1) return openParts(blob, ranges, reply);
+  const length = range.end - range.start + 1;
+  const stream = await blob.read(range);
+  reply.code(206).headers({ 'content-range': formatContentRange(range, blob.size), 'content-length': String(length) });
+  return { stream, length };
+}
+
+async function openParts(blob: OpenedBlob, ranges: readonly ByteRange[], reply: FastifyReply): Promise<Body> {
+  const frame = multipartByteranges(ranges, blob.size, contentType, randomBytes(16).toString('hex'));
+  const stream = await openMultipartStream(blob, frame);
+  reply.code(206).headers({ 'content-type': frame.contentType, 'content-length': String(frame.contentLength) });
+  return { stream, length: frame.contentLength };
+}

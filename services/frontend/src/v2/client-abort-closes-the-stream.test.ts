@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { digestOf } from '@cistern/oci';
+import type { BlobStream, OpenedBlob } from '@cistern/pull-through';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { openRawConnection, requestText } from '../testing/raw-connection.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+import { until } from '../testing/until.ts';
+
+const bytes = Buffer.alloc(16 * 1024 * 1024, 'x');
+const digest = digestOf(bytes);
+const path = `/v2/library/nginx/blobs/${digest}`;
+
+function blobOf(stream: Omit<BlobStream, 'cache'>): OpenedBlob {
+  return { digest, size: 1000, cache: 'JOINED', read: async () => ({ cache: 'JOINED', ...stream }) };
+}
+
+test('a client that leaves while a chunk is being written', async (t) => {
+  const pullThrough = createMemoryPullThrough({ blobs: [bytes] });
+  const { port, log } = await startFrontend(t, { pullThrough });
+  const { socket } = await openRawConnection(t, port, true);
+  socket.write(requestText(path));
+  await until(() => pullThrough.openStreams === 1);
+  socket.destroy();
+  await until(() => pullThrough.openStreams === 0);
+  await until(() => log.length === 1);
+  assert.equal(log[0]?.['aborted'], true);
+  assert.equal(log[0]?.['level'], 'info');
+  assert.ok((log[0]?.['bytesSent'] as number) < bytes.length);
+});
+
+test('a client that leaves while the next chunk has not come', async (t) => {
+  let asked = 0;
+  let closed = 0;
+  const stream = {
+    async next() {
+      asked += 1;
+      return asked === 1 ? Buffer.alloc(10) : new Promise<never>(() => {});
+    },
+    close() {
+      closed += 1;
+    },
+  };
+  const pullThrough = createMemoryPullThrough({ instead: { openBlob: async () => blobOf(stream) } });
+  const { port, log } = await startFrontend(t, { pullThrough });
+  const { socket } = await openRawConnection(t, port);
+  socket.write(requestText(path));
+  await until(() => asked === 2);
+  socket.destroy();
+  await until(() => closed === 1 && log.length === 1);
+  assert.equal(log[0]?.['bytesSent'], 10);
+  assert.equal(log[0]?.['status'], 200);
+});
+
+test('a client that leaves before the first chunk', async (t) => {
+  let asked = 0;
+  let closed = 0;
+  const stream = {
+    next() {
+      asked += 1;
+      return new Promise<never>(() => {});
+    },
+    close() {
+      closed += 1;
+    },
+  };
+  const pullThrough = createMemoryPullThrough({ instead: { openBlob: async () => blobOf(stream) } });
+  const { port, log } = await startFrontend(t, { pullThrough });
+  const { socket } = await openRawConnection(t, port);
+  socket.write(requestText(path));
+  await until(() => asked === 1);
+  socket.destroy();
+  await until(() => closed === 1 && log.length === 1);
+  assert.equal(log[0]?.['status'], 0);
+});
+
+test('a client that leaves before the blob is open: the signal aborts, and a stream that comes late is closed', async (t) => {
+  let signal: AbortSignal | undefined;
+  let closed = 0;
+  const late = Promise.withResolvers<OpenedBlob>();
+  const pullThrough = createMemoryPullThrough({
+    instead: {
+      openBlob(request) {
+        signal = request.signal;
+        return late.promise;
+      },
+    },
+  });
+  const { port } = await startFrontend(t, { pullThrough });
+  const { socket } = await openRawConnection(t, port);
+  socket.write(requestText(path));
+  await until(() => signal !== undefined);
+  socket.destroy();
+  await until(() => signal?.aborted === true);
+  late.resolve(
+    blobOf({
+      next: async () => Buffer.alloc(10),
+      close() {
+        closed += 1;
+      },
+    }),
+  );
+  await until(() => closed === 1);
+});
+
+test('a client that leaves while a manifest is fetched', async (t) => {
+  let signal: AbortSignal | undefined;
+  const pullThrough = createMemoryPullThrough({
+    instead: {
+      openManifest(request) {
+        signal = request.signal;
+        return new Promise((_, reject) => {
+          signal?.addEventListener('abort', () => reject(new Error('aborted')));
+        });
+      },
+    },
+  });
+  const { port, log } = await startFrontend(t, { pullThrough });
+  const { socket } = await openRawConnection(t, port);
+  socket.write(requestText('/v2/nginx/manifests/latest'));
+  await until(() => signal !== undefined);
+  socket.destroy();
+  await until(() => signal?.aborted === true && log.length === 1);
+  assert.equal(log[0]?.['aborted'], true);
+  assert.equal(log[0]?.['level'], 'info');
+});

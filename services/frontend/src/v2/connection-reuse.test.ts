@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { digestOf } from '@cistern/oci';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { openRawConnection, requestText } from '../testing/raw-connection.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+import { until } from '../testing/until.ts';
+
+const blob = randomBytes(700_000);
+const digest = digestOf(blob);
+const path = `/v2/library/nginx/blobs/${digest}`;
+
+/** Splits what came over one connection by the answers' own lengths. */
+function bodiesOf(received: Buffer): Buffer[] {
+  const bodies: Buffer[] = [];
+  for (let rest = received; rest.length > 0;) {
+    const end = rest.indexOf('\r\n\r\n') + 4;
+    const length = Number(/content-length: (\d+)/i.exec(rest.subarray(0, end).toString('latin1'))?.[1]);
+    bodies.push(rest.subarray(end, end + length));
+    rest = rest.subarray(end + length);
+  }
+  return bodies;
+}
+
+test('pipelined requests are answered whole and in order', async (t) => {
+  const pullThrough = createMemoryPullThrough({ blobs: [blob] });
+  const { port } = await startFrontend(t, { pullThrough });
+  const connection = await openRawConnection(t, port);
+  connection.socket.write(
+    requestText('/v2/') +
+      requestText(path) +
+      requestText(path, ['Range: bytes=5-9']) +
+      requestText('/v2/nope') +
+      requestText(path) +
+      requestText('/v2/nginx/tags/list', ['Connection: close']),
+  );
+  await connection.closed;
+  const [ping, whole, range, unknown, again, tags, ...others] = bodiesOf(connection.received());
+  assert.equal(ping?.toString(), '{}');
+  assert.ok(whole?.equals(blob));
+  assert.ok(range?.equals(blob.subarray(5, 10)));
+  assert.match(unknown?.toString() ?? '', /NAME_UNKNOWN/);
+  assert.ok(again?.equals(blob));
+  assert.match(tags?.toString() ?? '', /latest/);
+  assert.equal(others.length, 0);
+  assert.equal(pullThrough.openStreams, 0);
+});
+
+test('when a connection with pipelined requests breaks, every stream is closed and every request is logged', async (t) => {
+  const large = Buffer.alloc(16 * 1024 * 1024);
+  const pullThrough = createMemoryPullThrough({ blobs: [large] });
+  const { port, log } = await startFrontend(t, { pullThrough });
+  const { socket } = await openRawConnection(t, port, true);
+  socket.write(requestText(`/v2/nginx/blobs/${digestOf(large)}`).repeat(3));
+  await until(() => pullThrough.openStreams === 3);
+  socket.destroy();
+  await until(() => pullThrough.openStreams === 0 && log.length === 3);
+});
+
+test('HTTP/1.0 gets whole answers, and keeps its connection only if it asks to', async (t) => {
+  const { port } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ blobs: [blob] }) });
+  const single = await openRawConnection(t, port);
+  single.socket.write(requestText(path, [], '1.0'));
+  await single.closed;
+  assert.match(single.received().toString('latin1'), /connection: close/i);
+  assert.ok(bodiesOf(single.received())[0]?.equals(blob));
+
+  const kept = await openRawConnection(t, port);
+  kept.socket.write(requestText(path, ['Connection: keep-alive'], '1.0') + requestText('/v2/', [], '1.0'));
+  await kept.closed;
+  const [first, second] = bodiesOf(kept.received());
+  assert.ok(first?.equals(blob));
+  assert.equal(second?.toString(), '{}');
+});

@@ -1,0 +1,48 @@
+// Which upstream and repository a request is about, before anything is done for it.
+import { CacheError } from '@cistern/errors';
+import type { RepositoryName } from '@cistern/oci';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { queryValue } from './query-value.ts';
+import type { V2Dependencies } from './v2-dependencies.ts';
+
+interface NamedPath {
+  readonly name: string;
+  readonly prefix?: string;
+}
+
+interface Located {
+  readonly upstream: string;
+  readonly repository: RepositoryName;
+}
+
+/** Throws what the table of upstreams throws for a name it cannot place, and `loop-detected`. */
+export function locateUpstream(
+  { upstreams, instanceId }: V2Dependencies,
+  { name, prefix }: NamedPath,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Located {
+  refuseLoop(request.headers['x-cistern-hop'], instanceId);
+  const ns = queryValue(request, 'ns');
+  const { upstream, repository, mode } = upstreams.resolve({ ns, host: request.host, pathPrefix: prefix, name });
+  const { record } = request;
+  record.mode = mode;
+  record.facts.upstream = upstream;
+  record.facts.repository = repository;
+  reply.header('x-cistern-upstream', upstream);
+  return { upstream, repository };
+}
+
+function refuseLoop(hops: string | string[] | undefined, instanceId: string): void {
+  if (
+    hops === undefined ||
+    !String(hops)
+      .split(',')
+      .some((hop) => hop.trim() === instanceId)
+  )
+    return;
+  throw new CacheError(
+    'loop-detected',
+    'This cache is asked by itself: the address of one of its upstreams leads back to it.',
+  );
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { digestOf } from '@cistern/oci';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { errorsOf, sendRequest } from '../testing/send-request.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+
+// Spaces and an é, which a parser or a charset would not bring through.
+const manifest = Buffer.from('{\n  "schemaVersion": 2,\t"annotations": {"é":"\u{1f433}"} }\n');
+const digest = digestOf(manifest);
+
+test('a manifest is the exact bytes, under exactly its media type', async (t) => {
+  for (const mediaType of [
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+    'application/vnd.docker.distribution.manifest.v1+prettyjws',
+  ]) {
+    const { url } = await startFrontend(t, {
+      pullThrough: createMemoryPullThrough({ manifests: [manifest], mediaType }),
+    });
+    for (const reference of ['latest', digest]) {
+      const answer = await sendRequest(`${url}/v2/library/nginx/manifests/${reference}`);
+      assert.equal(answer.status, 200);
+      assert.ok(answer.body.equals(manifest));
+      assert.equal(answer.headers['content-type'], mediaType);
+      assert.equal(answer.headers['content-length'], String(manifest.length));
+      assert.equal(answer.headers['docker-content-digest'], digest);
+      assert.equal(answer.headers.etag, `"${digest}"`);
+    }
+  }
+});
+
+test('HEAD has the headers of GET and asks only for facts', async (t) => {
+  const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
+  const { url } = await startFrontend(t, { pullThrough });
+  const ignored = { date: '', 'x-request-id': '' };
+  for (const reference of ['latest', digest]) {
+    const get = await sendRequest(`${url}/v2/library/nginx/manifests/${reference}`);
+    const head = await sendRequest(`${url}/v2/library/nginx/manifests/${reference}`, { method: 'HEAD' });
+    assert.deepEqual({ ...head.headers, ...ignored }, { ...get.headers, ...ignored });
+    assert.equal(head.status, 200);
+    assert.equal(head.body.length, 0);
+  }
+  assert.deepEqual(
+    pullThrough.calls.map(({ method }) => method),
+    ['openManifest', 'statManifest', 'openManifest', 'statManifest'],
+  );
+});
+
+test('the answer says what the cache did and how old the tag is', async (t) => {
+  const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
+  const { url } = await startFrontend(t, { pullThrough });
+  const byTag = await sendRequest(`${url}/v2/library/nginx/manifests/latest`);
+  assert.equal(byTag.headers['x-cache'], 'HIT');
+  assert.equal(byTag.headers['x-cistern-upstream'], 'docker.io');
+  assert.equal(byTag.headers.age, '61');
+  assert.equal(byTag.headers['warning'], undefined);
+  const byDigest = await sendRequest(`${url}/v2/library/nginx/manifests/${digest}`);
+  assert.equal(byDigest.headers.age, undefined);
+});
+
+test('a stale manifest carries a warning', async (t) => {
+  const pullThrough = createMemoryPullThrough({
+    instead: {
+      statManifest: async () => ({ digest, mediaType: 'application/x', size: 5, cache: 'STALE', ageMs: 7_200_000 }),
+    },
+  });
+  const { url } = await startFrontend(t, { pullThrough });
+  const { headers } = await sendRequest(`${url}/v2/library/nginx/manifests/latest`, { method: 'HEAD' });
+  assert.equal(headers['x-cache'], 'STALE');
+  assert.equal(headers.age, '7200');
+  assert.equal(headers['warning'], '110 - "Response is Stale"');
+});
+
+test('a range of a manifest is a 206, as containerd asks for it', async (t) => {
+  const { url } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ manifests: [manifest] }) });
+  const path = `${url}/v2/library/nginx/manifests/latest`;
+  const size = manifest.length;
+  const whole = await sendRequest(path, { headers: { range: 'bytes=0-' } });
+  assert.equal(whole.status, 206);
+  assert.equal(whole.headers['content-range'], `bytes 0-${size - 1}/${size}`);
+  assert.ok(whole.body.equals(manifest));
+  const part = await sendRequest(path, { headers: { range: 'bytes=3-7' } });
+  assert.equal(part.status, 206);
+  assert.equal(part.headers['content-length'], '5');
+  assert.ok(part.body.equals(manifest.subarray(3, 8)));
+  const several = await sendRequest(path, { headers: { range: 'bytes=0-1,4-5' } });
+  assert.equal(several.status, 200);
+  assert.ok(several.body.equals(manifest));
+  const outside = await sendRequest(path, { headers: { range: `bytes=${size}-` } });
+  assert.equal(outside.status, 416);
+  assert.equal(outside.headers['content-range'], `bytes */${size}`);
+  assert.equal(errorsOf(outside)[0]?.code, 'RANGE_INVALID');
+});
+
+test('no-cache asks for revalidation, anything else does not', async (t) => {
+  const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
+  const { url } = await startFrontend(t, { pullThrough });
+  const path = `${url}/v2/library/nginx/manifests/latest`;
+  for (const value of ['no-cache', 'max-age=0, no-cache', 'max-age=0'])
+    await sendRequest(path, { headers: { 'cache-control': value } });
+  await sendRequest(path);
+  assert.deepEqual(
+    pullThrough.calls.map(({ request }) => request['forceRevalidation']),
+    [true, true, false, false],
+  );
+});

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CacheError } from '@cistern/errors';
+import { digestOf } from '@cistern/oci';
+import type { PullThrough } from '@cistern/pull-through';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { type Answer, errorsOf, sendRequest } from '../testing/send-request.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+
+const index = Buffer.from('{"schemaVersion":2, "manifests":[ ]}');
+const digest = digestOf(Buffer.from('subject'));
+const withReferrers = (listReferrers: PullThrough['listReferrers']) =>
+  createMemoryPullThrough({ instead: { listReferrers } });
+
+test('the list is the index that upstream sent, with its filters', async (t) => {
+  const pullThrough = withReferrers(async () => ({
+    bytesBase64: index.toString('base64'),
+    filtersApplied: 'artifactType',
+  }));
+  const { url } = await startFrontend(t, { pullThrough });
+  const answer = await sendRequest(`${url}/v2/nginx/referrers/${digest}?artifactType=application/x`);
+  assert.equal(answer.status, 200);
+  assert.ok(answer.body.equals(index));
+  assert.equal(answer.headers['content-type'], 'application/vnd.oci.image.index.v1+json');
+  assert.equal(answer.headers['content-length'], String(index.length));
+  assert.equal(answer.headers['oci-filters-applied'], 'artifactType');
+  assert.equal(answer.headers.link, undefined);
+  assert.equal(pullThrough.calls[0]?.request['artifactType'], 'application/x');
+});
+
+test('following the links asks for page after page, at the path and ns of the first', async (t) => {
+  const pages: Record<string, string | undefined> = {
+    '': 'last=p1&n=2',
+    'last=p1&n=2': 'n=2&last=p2',
+    'last=p2&n=2': undefined,
+  };
+  const pullThrough = withReferrers(async ({ nextQuery = '' }) => {
+    const next = pages[nextQuery];
+    return { bytesBase64: index.toString('base64'), ...(next !== undefined && { nextQuery: next }) };
+  });
+  const { url } = await startFrontend(t, { pullThrough });
+  const followed: string[] = [];
+  for (let path: string | undefined = `/v2/a/b/referrers/${digest}?artifactType=x&ns=ghcr.io`; path !== undefined;) {
+    followed.push(path.slice(path.indexOf('?')));
+    const { headers }: Answer = await sendRequest(url + path);
+    path = /^<(\/v2\/a\/b\/referrers\/[^>]+)>; rel="next"$/.exec(String(headers.link))?.[1];
+  }
+  assert.deepEqual(followed, [
+    '?artifactType=x&ns=ghcr.io',
+    '?last=p1&n=2&artifactType=x&ns=ghcr.io',
+    '?last=p2&n=2&artifactType=x&ns=ghcr.io',
+  ]);
+});
+
+test('a page that names itself as the next ends the list', async (t) => {
+  const pullThrough = withReferrers(async () => ({ bytesBase64: index.toString('base64'), nextQuery: 'last=p1' }));
+  const { url } = await startFrontend(t, { pullThrough });
+  const answer = await sendRequest(`${url}/v2/nginx/referrers/${digest}?last=p1`);
+  assert.equal(answer.headers.link, undefined);
+});
+
+test("upstream's 404 goes through, in JSON", async (t) => {
+  const pullThrough = withReferrers(() => Promise.reject(new CacheError('manifest-unknown', 'There is no such list.')));
+  const { url } = await startFrontend(t, { pullThrough });
+  const answer = await sendRequest(`${url}/v2/nginx/referrers/${digest}`);
+  assert.equal(answer.status, 404);
+  assert.equal(answer.headers['content-type'], 'application/json');
+  assert.equal(errorsOf(answer)[0]?.code, 'MANIFEST_UNKNOWN');
+});

@@ -1,0 +1,97 @@
+// Writes a blob's bytes to a client. Not through a Node stream: chunks are shared between clients and reused, so each must
+// be out of our hands before the next is asked for, and a loop over reused buffers costs a third of the CPU.
+import type { OutgoingHttpHeaders } from 'node:http';
+import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
+import type { BlobStream } from '@cistern/pull-through';
+import type { FastifyReply } from 'fastify';
+import { markFirstByte } from '../hooks/request-facts.ts';
+import { silenceTimeoutMs } from '../server-options.ts';
+
+export interface BlobBody {
+  readonly stream: BlobStream;
+  /** Bytes of `stream`, all of them. */
+  readonly length: number;
+  /** A client that takes no byte for this long is cut off. */
+  readonly stallMs: number;
+}
+
+/**
+ * Sends the status and headers that `reply` has, then `stream`, and closes it, whatever happens. Rejects only while
+ * nothing was sent; a later failure destroys the socket, for a clean end would be a lie. Resolves when the last byte was
+ * handed to the socket or the client has left.
+ */
+export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobBody): Promise<void> {
+  const { raw } = reply;
+  const { record } = reply.request;
+  return new Promise((resolve, reject) => {
+    let started = false;
+    let ended = false;
+    let left = length;
+    /** Bytes that the socket has been given and has not taken yet. */
+    let inHand = 0;
+
+    const end = () => {
+      ended = true;
+      raw.off('close', onClose);
+      stream.close();
+      resolve();
+    };
+    const onClose = () => {
+      if (!ended) end();
+    };
+    const fail = (error: unknown) => {
+      if (ended) return;
+      if (started) breakOff(isCacheError(error) ? error.kind : 'internal', error);
+      else reject(error);
+      end();
+    };
+    const breakOff = (kind: CacheErrorKind | 'internal' | undefined, error: unknown) => {
+      record.failure = error;
+      record.facts.errorKind = kind;
+      raw.destroy();
+    };
+    const onTimeout = () => {
+      if (inHand === 0) raw.setTimeout(stallMs);
+      else breakOff(undefined, new Error(`the client took no byte for ${stallMs} ms`));
+    };
+    const start = () => {
+      started = true;
+      markFirstByte(record);
+      reply.hijack();
+      raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
+      raw.setTimeout(stallMs, onTimeout);
+    };
+    const onChunk = (chunk: Uint8Array | undefined) => {
+      if (ended) return;
+      const bytes = chunk?.length ?? 0;
+      // More would be read as the next answer on this connection, fewer would leave the client waiting.
+      if (bytes > left || (chunk === undefined && left > 0)) {
+        fail(new CacheError('content-mismatch', `The content does not have the ${length} bytes that were promised.`));
+        return;
+      }
+      if (!started) start();
+      if (chunk === undefined) {
+        raw.setTimeout(silenceTimeoutMs);
+        raw.end();
+        end();
+        return;
+      }
+      left -= bytes;
+      inHand = bytes;
+      raw.write(chunk, onWritten);
+    };
+    const onWritten = (error?: Error | null) => {
+      if (error) return;
+      record.facts.bytesSent += inHand;
+      inHand = 0;
+      if (!ended) pull();
+    };
+    const pull = () => {
+      stream.next().then(onChunk).catch(fail);
+    };
+
+    raw.once('close', onClose);
+    if (raw.destroyed) onClose();
+    else pull();
+  });
+}

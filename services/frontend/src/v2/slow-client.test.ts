@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { test } from 'node:test';
+import { digestOf } from '@cistern/oci';
+import { createLendingStream, createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { openRawConnection, requestText } from '../testing/raw-connection.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+import { until } from '../testing/until.ts';
+
+const bytes = randomBytes(24 * 1024 * 1024);
+const digest = digestOf(bytes);
+const path = `/v2/library/nginx/blobs/${digest}`;
+
+/** Counts how far the frontend has read. The stream spoils its one buffer with every call. */
+function countingPullThrough() {
+  let bytesRead = 0;
+  let closed = false;
+  const pullThrough = createMemoryPullThrough({
+    instead: {
+      openBlob: async () => ({
+        digest,
+        size: bytes.length,
+        cache: 'HIT',
+        async read() {
+          const stream = createLendingStream(bytes, 256 * 1024);
+          return {
+            cache: 'HIT',
+            async next() {
+              const chunk = await stream.next();
+              bytesRead += chunk?.length ?? 0;
+              return chunk;
+            },
+            close() {
+              closed = true;
+              stream.close();
+            },
+          };
+        },
+      }),
+    },
+  });
+  return { pullThrough, bytesRead: () => bytesRead, closed: () => closed };
+}
+
+/** Resolves once `value` has not changed for a while. */
+async function settled(value: () => number): Promise<number> {
+  for (let last = -1; ;) {
+    if (last > 0 && value() === last) return last;
+    last = value();
+    await sleep(100);
+  }
+}
+
+test('a client that does not read holds the reading back, and gets every byte when it reads on', async (t) => {
+  const { pullThrough, bytesRead, closed } = countingPullThrough();
+  const { port } = await startFrontend(t, { pullThrough });
+  const connection = await openRawConnection(t, port, true);
+  connection.socket.write(requestText(path, ['Connection: close']));
+  const read = await settled(bytesRead);
+  // What the kernel's buffers hold, and one chunk.
+  assert.ok(read < bytes.length / 2, `${read} bytes were read ahead`);
+  assert.equal(closed(), false);
+  connection.socket.resume();
+  await connection.closed;
+  const received = connection.received();
+  assert.ok(received.subarray(received.indexOf('\r\n\r\n') + 4).equals(bytes));
+  assert.equal(closed(), true);
+});
+
+test('a client that takes nothing for too long is cut off', async (t) => {
+  const { pullThrough, closed } = countingPullThrough();
+  const { port, log } = await startFrontend(t, { pullThrough, clientStallMs: 150 });
+  const { socket } = await openRawConnection(t, port, true);
+  socket.write(requestText(path));
+  await until(() => closed() && log.length === 1);
+  assert.equal(log[0]?.['aborted'], true);
+  assert.equal(log[0]?.['level'], 'warn');
+});
+
+test('a client that waits for us longer than that is not cut off', async (t) => {
+  const chunks = [Buffer.from('ab'), Buffer.from('cd')];
+  let asked = 0;
+  const pullThrough = createMemoryPullThrough({
+    instead: {
+      openBlob: async () => ({
+        digest,
+        size: 4,
+        cache: 'JOINED',
+        read: async () => ({
+          cache: 'JOINED',
+          async next() {
+            asked += 1;
+            if (asked === 2) await sleep(300);
+            return chunks[asked - 1];
+          },
+          close() {},
+        }),
+      }),
+    },
+  });
+  const { port } = await startFrontend(t, { pullThrough, clientStallMs: 50 });
+  const connection = await openRawConnection(t, port);
+  connection.socket.write(requestText(path, ['Connection: close']));
+  await connection.closed;
+  assert.ok(connection.received().toString().endsWith('\r\n\r\nabcd'));
+});

@@ -1,0 +1,40 @@
+// GET /v2/<name>/tags/list: asked of upstream, which alone knows them all.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { clientSignal } from './client-signal.ts';
+import { locateUpstream } from './locate-upstream.ts';
+import { nextLink, requestedPage } from './pagination.ts';
+import { sendJson } from './send-json.ts';
+import type { V2Dependencies } from './v2-dependencies.ts';
+
+interface TagsPath {
+  readonly name: string;
+  readonly prefix?: string;
+}
+
+export async function answerTagsList(
+  dependencies: V2Dependencies,
+  path: TagsPath,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { n, last } = requestedPage(request);
+  const repository = locateUpstream(dependencies, path, request, reply);
+  if (n === 0) return sendTags(reply, path.name, []);
+  const { tags, next } = await dependencies.pullThrough.listTags({
+    ...repository,
+    ...(n !== undefined && { n }),
+    ...(last !== undefined && { last }),
+    signal: clientSignal(reply),
+  });
+  if (next !== undefined) {
+    const nextN = n ?? next.n;
+    const query = new URLSearchParams({ ...(nextN !== undefined && { n: String(nextN) }), last: next.last });
+    reply.header('link', nextLink(request, query));
+  }
+  return sendTags(reply, path.name, tags);
+}
+
+/** `name` is the one the client used: it compares. */
+function sendTags(reply: FastifyReply, name: string, tags: readonly string[]): FastifyReply {
+  return sendJson(reply, Buffer.from(JSON.stringify({ name, tags })));
+}

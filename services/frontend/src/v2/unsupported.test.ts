@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { digestOf } from '@cistern/oci';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { openRawConnection } from '../testing/raw-connection.ts';
+import { errorsOf, sendRequest } from '../testing/send-request.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+
+const digest = digestOf(Buffer.from('x'));
+
+test('whatever would write is a 405 that says why', async (t) => {
+  const pullThrough = createMemoryPullThrough();
+  const { url } = await startFrontend(t, { pullThrough });
+  const cases: [string, string][] = [
+    ['POST', '/v2/nginx/blobs/uploads/'],
+    ['POST', `/v2/nginx/blobs/uploads/?mount=${digest}&from=library/other`],
+    ['PATCH', '/v2/nginx/blobs/uploads/5f1c'],
+    ['PUT', '/v2/nginx/manifests/latest'],
+    ['PUT', '/ghcr.io/v2/a/b/manifests/latest'],
+    ['DELETE', `/v2/nginx/manifests/${digest}`],
+    ['DELETE', `/v2/nginx/blobs/${digest}`],
+    ['POST', '/v2/'],
+    ['GET', '/v2/nginx/blobs/uploads/5f1c'],
+  ];
+  for (const [method, path] of cases) {
+    const answer = await sendRequest(url + path, { method });
+    assert.equal(answer.status, 405, `${method} ${path}`);
+    assert.equal(answer.headers.allow, 'GET, HEAD');
+    assert.equal(errorsOf(answer)[0]?.code, 'UNSUPPORTED');
+    assert.match(errorsOf(answer)[0]?.message ?? '', /read-only cache/);
+  }
+  assert.equal(pullThrough.calls.length, 0);
+});
+
+test('neither type nor size of a body changes that', async (t) => {
+  const { url } = await startFrontend(t);
+  for (const type of ['application/vnd.oci.image.manifest.v1+json', 'application/json', 'not a type', '']) {
+    const answer = await sendRequest(`${url}/v2/nginx/manifests/latest`, {
+      method: 'PUT',
+      headers: type === '' ? {} : { 'content-type': type },
+      body: '{ not json'.repeat(10_000),
+    });
+    assert.equal(answer.status, 405, type);
+  }
+});
+
+test('a connection goes on after a body that was not read', async (t) => {
+  const { port } = await startFrontend(t);
+  const connection = await openRawConnection(t, port);
+  connection.socket.write('PUT /v2/a/manifests/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n');
+  connection.socket.write(Buffer.alloc(100_000, 'b'));
+  connection.socket.write('GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  await connection.closed;
+  assert.match(connection.received().toString(), /^HTTP\/1\.1 405 [\s\S]+HTTP\/1\.1 200 OK[\s\S]+\{\}$/);
+});
