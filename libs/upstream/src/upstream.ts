@@ -1,8 +1,8 @@
 // One upstream registry as its callers see it. Only workers hold one. Every method rejects with a CacheError:
 // `manifest-unknown` `blob-unknown` `name-unknown` (404, and 401 with a valid token), `denied` (403 with a valid token),
 // `upstream-rate-limited` (429), `upstream-refused-us` (our credentials), `upstream-unreachable` (connection, TLS, 5xx),
-// `upstream-timeout`, `content-mismatch` (an answer that contradicts itself). All calls end by `signal` or their own
-// deadlines.
+// `upstream-timeout`, `content-mismatch` (an answer that contradicts itself), `loop-detected`; or with the reason of
+// `signal`. All calls end by `signal` or their own deadlines.
 import type { Digest, Reference, RepositoryName } from '@cistern/oci';
 
 /** What upstream's own headers say of the budget; absent where it sends none. */

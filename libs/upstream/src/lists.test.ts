@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import { digestOf, parseRepositoryName } from '@cistern/oci';
+import { openOn, sendJson, startServer } from './scripted-server.ts';
+
+const repository = parseRepositoryName('a/b');
+const digest = digestOf(Buffer.from('subject'));
+const index = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] };
+
+test('a page of tags names the next one', async (t) => {
+  const links: (string | undefined)[] = [
+    '</v2/a/b/tags/list?last=v2&n=2>; rel="next"',
+    '<?page_token=xyz>; rel="next"',
+    undefined,
+  ];
+  const server = await startServer(t, (_request, response) => {
+    const link = links.shift();
+    if (link !== undefined) response.setHeader('link', link);
+    sendJson(response, 200, { name: 'a/b', tags: ['v1', 'v2'] });
+  });
+  const { upstream } = openOn(t, server.url);
+  const tags = ['v1', 'v2'];
+  assert.deepEqual(await upstream.listTags(repository, { n: 2 }), { tags, next: { last: 'v2', n: 2 } });
+  assert.deepEqual(await upstream.listTags(repository, { n: 2, last: 'v0' }), { tags, next: { last: 'v2' } });
+  assert.deepEqual(await upstream.listTags(repository, {}), { tags });
+  assert.deepEqual(
+    server.requests.map(({ path }) => path),
+    ['/v2/a/b/tags/list?n=2', '/v2/a/b/tags/list?n=2&last=v0', '/v2/a/b/tags/list'],
+  );
+});
+
+test('no tags may be null', async (t) => {
+  const server = await startServer(t, (_request, response) => sendJson(response, 200, { name: 'a/b', tags: null }));
+  assert.deepEqual(await openOn(t, server.url).upstream.listTags(repository, {}), { tags: [] });
+});
+
+for (const body of ['', '[]', '{}', '{"tags":"v1"}', '{"tags":[1]}'])
+  test(`tags: ${JSON.stringify(body)} is a mismatch`, async (t) => {
+    const server = await startServer(t, (_request, response) => response.end(body));
+    await assert.rejects(openOn(t, server.url).upstream.listTags(repository, {}), (error) =>
+      isCacheError(error, 'content-mismatch'),
+    );
+  });
+
+test('tags of a repository that upstream does not know', async (t) => {
+  const server = await startServer(t, (_request, response) => response.writeHead(404).end());
+  await assert.rejects(openOn(t, server.url).upstream.listTags(repository, {}), (error) =>
+    isCacheError(error, 'name-unknown'),
+  );
+});
+
+test('referrers come as they were sent, with the filters that were applied and the next page', async (t) => {
+  const server = await startServer(t, (_request, response) => {
+    response.setHeader('oci-filters-applied', 'artifactType');
+    response.setHeader('link', `</v2/a/b/referrers/${digest}?artifactType=a%2Fb&last=x>; rel="next"`);
+    sendJson(response, 200, index);
+  });
+  const page = await openOn(t, server.url).upstream.listReferrers(repository, digest, { artifactType: 'a/b' });
+  assert.deepEqual(page, {
+    bytes: Buffer.from(JSON.stringify(index)),
+    filtersApplied: 'artifactType',
+    nextQuery: 'artifactType=a%2Fb&last=x',
+  });
+  assert.equal(server.requests[0]?.path, `/v2/a/b/referrers/${digest}?artifactType=a%2Fb`);
+  assert.equal(server.requests[0]?.headers.accept, 'application/vnd.oci.image.index.v1+json');
+});
+
+test('referrers: 404 is manifest-unknown, whatever its body; something else than an index is a mismatch', async (t) => {
+  let status = 404;
+  const server = await startServer(t, (_request, response) => {
+    response.writeHead(status, { 'content-type': 'text/plain' }).end('404 page not found');
+  });
+  const { upstream } = openOn(t, server.url);
+  await assert.rejects(upstream.listReferrers(repository, digest, {}), (error) =>
+    isCacheError(error, 'manifest-unknown'),
+  );
+  status = 200;
+  await assert.rejects(upstream.listReferrers(repository, digest, {}), (error) =>
+    isCacheError(error, 'content-mismatch'),
+  );
+});

@@ -1,0 +1,70 @@
+// What an upstream is opened with. Settings are values from the configuration; the rest are the things it works with.
+import type { LookupFunction } from 'node:net';
+import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
+import type { TokenCache } from './token-cache.ts';
+import type { RateLimit } from './upstream.ts';
+
+export interface UpstreamCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface ProxyTarget {
+  /** `http://` or `https://`, with user info where the proxy wants it. */
+  readonly url: string;
+}
+
+/** PEM throughout. */
+export interface UpstreamTls {
+  /** Trusted besides the usual authorities, for storage and token servers too. */
+  readonly ca?: string | readonly string[] | undefined;
+  /** Shown to the upstream's own host only; with `key`. */
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+export interface UpstreamTimeouts {
+  readonly connectTimeoutMs: number;
+  /** From the end of a request to the headers of its answer. */
+  readonly headersTimeoutMs: number;
+  /** Between two pieces of a body, while somebody reads it. */
+  readonly bodyIdleTimeoutMs: number;
+  /**
+   * For a whole call with its retries, redirects and tokens; for blobs until the body begins or goes on, because how long
+   * a body may take depends on its size.
+   */
+  readonly deadlineMs: number;
+}
+
+export interface OpenUpstreamOptions {
+  /** The name in the configured table, for example `docker.io`: in messages, metrics and cache keys. */
+  readonly name: string;
+  /** `http://` or `https://`; below its path lies `/v2/`. */
+  readonly url: string;
+  readonly credentials?: UpstreamCredentials | undefined;
+  /** Redirects and token realms may lead to private addresses. The upstream's own host always may be private. */
+  readonly allowPrivate?: boolean | undefined;
+  /** For everything, or by the URL that is dialled (`proxyFor` over the environment). Default: none. */
+  readonly proxy?: ProxyTarget | ((url: URL) => ProxyTarget | undefined) | undefined;
+  readonly tls?: UpstreamTls | undefined;
+  /** Defaults: 5, 30, 30 and 60 seconds. */
+  readonly timeouts?: Partial<UpstreamTimeouts> | undefined;
+  /** Per host (the registry, its storage, its token server); further requests wait. Default 64. */
+  readonly maxConnections?: number | undefined;
+  /** How long an idle connection is kept, if the server does not say. Default 15 seconds. */
+  readonly keepAliveTimeoutMs?: number | undefined;
+  /** Sent as `X-Cistern-Hop`; the same in every process of one cluster, so that a loop is seen. */
+  readonly instanceId: string;
+  /** Of Cistern, for the `User-Agent`. */
+  readonly version: string;
+  /** Default: in memory. */
+  readonly tokens?: TokenCache | undefined;
+  /** Called with every answer that tells the budget. */
+  readonly onRateLimit?: ((rateLimit: RateLimit) => void) | undefined;
+  readonly metrics: UpstreamMetrics;
+  readonly log: Logger;
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  readonly clock?: (() => number) | undefined;
+  /** Resolves names to addresses. Default: the system's resolver. */
+  readonly lookup?: LookupFunction | undefined;
+}

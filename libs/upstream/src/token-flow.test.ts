@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { test, type TestContext } from 'node:test';
+import { type CacheErrorKind, isCacheError } from '@cistern/errors';
+import { parseReference, parseRepositoryName } from '@cistern/oci';
+import type { OpenUpstreamOptions } from './open-upstream-options.ts';
+import { openOn, type ScriptedServer, sendJson, startServer, type TestUpstream } from './scripted-server.ts';
+
+const latest = parseReference('latest');
+const nginx = parseRepositoryName('library/nginx');
+const credentials = { username: 'me', password: 's3cret' };
+const basic = `Basic ${Buffer.from('me:s3cret').toString('base64')}`;
+
+interface Registry extends TestUpstream {
+  readonly server: ScriptedServer;
+  readonly tokenServer: ScriptedServer;
+}
+
+interface RegistryScript {
+  /** The nth token request, from 1. */
+  readonly token?: (count: number, response: ServerResponse) => void;
+  readonly accepts?: (authorization: string) => boolean;
+  readonly challenge?: string;
+  readonly refusal?: number;
+}
+
+/** A registry that wants tokens, and its token server on another port of the same host. */
+async function startRegistry(
+  t: TestContext,
+  script: RegistryScript,
+  options: Partial<OpenUpstreamOptions> = {},
+): Promise<Registry> {
+  let count = 0;
+  const tokenServer = await startServer(t, (_request, response) => {
+    count += 1;
+    const give = script.token ?? ((n, to) => sendJson(to, 200, { token: `token-${n}` }));
+    give(count, response);
+  });
+  const challenge =
+    script.challenge ?? `Bearer realm="${tokenServer.url}/token",service="reg",scope="repository:x:pull"`;
+  const accepts = script.accepts ?? ((authorization) => authorization.startsWith('Bearer '));
+  const server = await startServer(t, ({ headers }, response) => {
+    if (accepts(headers.authorization ?? '')) response.writeHead(200, { 'content-length': 2 }).end('{}');
+    else
+      response
+        .writeHead(headers.authorization ? (script.refusal ?? 401) : 401, { 'www-authenticate': challenge })
+        .end();
+  });
+  return { server, tokenServer, ...openOn(t, server.url, options) };
+}
+
+const fails = async (call: Promise<unknown>, kind: CacheErrorKind, message: RegExp): Promise<void> => {
+  await assert.rejects(call, (error) => {
+    assert.ok(isCacheError(error), String(error));
+    assert.equal(error.kind, kind);
+    assert.match(error.message, message);
+    assert.doesNotMatch(`${error.message} ${JSON.stringify(error.detail)}`, /s3cret|token-\d/);
+    return true;
+  });
+};
+
+test('an anonymous token is asked for by scope, and sent from the start once the registry is known', async (t) => {
+  const { upstream, server, tokenServer, metrics } = await startRegistry(t, {});
+  await upstream.getManifest(nginx, latest);
+  await upstream.getManifest(nginx, latest);
+  await upstream.getManifest(parseRepositoryName('a/b'), latest);
+  assert.deepEqual(
+    server.requests.map(({ headers }) => headers.authorization),
+    [undefined, 'Bearer token-1', 'Bearer token-1', 'Bearer token-2'],
+  );
+  assert.deepEqual(
+    tokenServer.requests.map(({ path, headers }) => [path, headers.authorization]),
+    [
+      ['/token?service=reg&scope=repository%3Alibrary%2Fnginx%3Apull', undefined],
+      ['/token?service=reg&scope=repository%3Aa%2Fb%3Apull', undefined],
+    ],
+  );
+  const { values } = await metrics.upstreamRequests.get();
+  const counted = values
+    .filter(({ value }) => value > 0)
+    .map(({ labels, value }) => [labels.operation, labels.outcome, value]);
+  assert.deepEqual(counted, [
+    ['get-manifest', 'ok', 4],
+    ['token', 'ok', 2],
+  ]);
+});
+
+test('credentials go to the token server only', async (t) => {
+  const { upstream, server, tokenServer } = await startRegistry(t, {}, { credentials });
+  await upstream.headManifest(nginx, latest);
+  assert.deepEqual(
+    tokenServer.requests.map(({ headers }) => headers.authorization),
+    [basic],
+  );
+  assert.deepEqual(
+    server.requests.map(({ headers }) => headers.authorization),
+    [undefined, 'Bearer token-1'],
+  );
+});
+
+test('a scope of the registry’s own is asked for besides ours', async (t) => {
+  const tokenServer = await startServer(t, (_request, response) => sendJson(response, 200, { token: 'token-1' }));
+  const challenge = `Bearer realm="${tokenServer.url}/token/?a=b",service="ecr",scope="aws"`;
+  const { upstream } = await startRegistry(t, { challenge });
+  await upstream.headManifest(nginx, latest);
+  assert.equal(
+    tokenServer.requests[0]?.path,
+    '/token/?a=b&service=ecr&scope=repository%3Alibrary%2Fnginx%3Apull&scope=aws',
+  );
+});
+
+test('twenty concurrent requests for one scope make one token request', async (t) => {
+  const { upstream, tokenServer } = await startRegistry(t, {});
+  await Promise.all(Array.from({ length: 20 }, () => upstream.headManifest(nginx, latest)));
+  assert.equal(tokenServer.requests.length, 1);
+});
+
+test('a token is renewed ten seconds before its end, and after an hour whatever upstream says', async (t) => {
+  let nowMs = 1_000_000;
+  const lifetimes = [100, undefined, 300_000_000_000];
+  const { upstream, tokenServer } = await startRegistry(
+    t,
+    { token: (n, response) => sendJson(response, 200, { access_token: `token-${n}`, expires_in: lifetimes[n - 1] }) },
+    { clock: () => nowMs },
+  );
+  const tokensAfter = async (seconds: number): Promise<number> => {
+    nowMs += seconds * 1000;
+    await upstream.headManifest(nginx, latest);
+    return tokenServer.requests.length;
+  };
+  assert.equal(await tokensAfter(0), 1);
+  assert.equal(await tokensAfter(89), 1);
+  assert.equal(await tokensAfter(1), 2);
+  assert.equal(await tokensAfter(49), 2, 'without expires_in it is 60 seconds');
+  assert.equal(await tokensAfter(1), 3);
+  assert.equal(await tokensAfter(3589), 3);
+  assert.equal(await tokensAfter(1), 4);
+});
+
+test('a refused token is renewed once', async (t) => {
+  let valid = 'Bearer token-1';
+  const { upstream, server, tokenServer } = await startRegistry(t, {
+    accepts: (authorization) => authorization === valid,
+  });
+  await upstream.headManifest(nginx, latest);
+  valid = 'Bearer token-2';
+  await Promise.all([upstream.headManifest(nginx, latest), upstream.headManifest(nginx, latest)]);
+  assert.equal(tokenServer.requests.length, 2);
+  assert.equal(server.requests.length, 6);
+});
+
+test('401 in answer to a token issued for the request: missing or private', async (t) => {
+  const { upstream, server, tokenServer } = await startRegistry(t, { accepts: () => false });
+  await fails(upstream.getManifest(nginx, latest), 'name-unknown', /missing or private/);
+  assert.equal(server.requests.length, 2);
+  assert.equal(tokenServer.requests.length, 1);
+  await fails(upstream.getManifest(nginx, latest), 'name-unknown', /missing or private/);
+  assert.equal(tokenServer.requests.length, 2, 'the token in the cache is renewed once');
+});
+
+test('403 in answer to a token: denied', async (t) => {
+  const { upstream } = await startRegistry(t, { accepts: () => false, refusal: 403 });
+  await fails(upstream.getManifest(nginx, latest), 'denied', /denies access to the tag latest of library\/nginx/);
+});
+
+for (const status of [401, 403])
+  test(`the token server answers ${status} to our credentials: upstream refused us`, async (t) => {
+    const { upstream, metrics } = await startRegistry(
+      t,
+      { token: (_n, response) => sendJson(response, status, {}) },
+      { credentials },
+    );
+    await fails(upstream.getManifest(nginx, latest), 'upstream-refused-us', /check the user name and password/);
+    const { values } = await metrics.upstreamRequests.get();
+    assert.equal(
+      values.find(({ labels }) => labels.outcome === 'refused-us' && labels.operation === 'token')?.value,
+      1,
+    );
+  });
+
+test('the token server gives nothing to anonymous callers: missing or private', async (t) => {
+  const { upstream } = await startRegistry(t, { token: (_n, response) => sendJson(response, 403, {}) });
+  await fails(upstream.getManifest(nginx, latest), 'denied', /missing or private/);
+});
+
+test('a throttled token server: rate limited', async (t) => {
+  const { upstream, tokenServer } = await startRegistry(t, {
+    token: (_n, response) => response.writeHead(429, { 'retry-after': '7' }).end(),
+  });
+  await assert.rejects(
+    upstream.getManifest(nginx, latest),
+    (error) => isCacheError(error, 'upstream-rate-limited') && error.retryAfterMs === 7000 && error.retryable,
+  );
+  assert.equal(tokenServer.requests.length, 1);
+});
+
+for (const answer of ['', 'null', '{"token":""}', '{"token":"a\\nb"}', '{"expires_in":60}'])
+  test(`a token answer of ${JSON.stringify(answer)} is a mismatch`, async (t) => {
+    const { upstream } = await startRegistry(t, { token: (_n, response) => response.end(answer) });
+    await fails(upstream.getManifest(nginx, latest), 'content-mismatch', /without a usable token/);
+  });
+
+test('a realm at another host gets nothing', async (t) => {
+  const elsewhere = await startServer(t, (_request, response) => sendJson(response, 200, { token: 'token-1' }));
+  const challenge = `Bearer realm="http://localhost:${elsewhere.port}/token",service="reg"`;
+  const { upstream } = await startRegistry(t, { challenge }, { credentials });
+  await fails(upstream.getManifest(nginx, latest), 'upstream-refused-us', /place that is not trusted.*localhost/);
+  assert.equal(elsewhere.requests.length, 0);
+});
+
+test('Basic credentials are sent after the first challenge', async (t) => {
+  const { upstream, server } = await startRegistry(
+    t,
+    { challenge: 'Basic realm="private"', accepts: (authorization) => authorization === basic },
+    { credentials },
+  );
+  await upstream.headManifest(nginx, latest);
+  await upstream.headManifest(nginx, latest);
+  assert.deepEqual(
+    server.requests.map(({ headers }) => headers.authorization),
+    [undefined, basic, basic],
+  );
+});
+
+test('Basic credentials that are wrong, or missing: upstream refused us', async (t) => {
+  const script = { challenge: 'Basic realm="private"', accepts: () => false };
+  const wrong = await startRegistry(t, script, { credentials });
+  await fails(wrong.upstream.getManifest(nginx, latest), 'upstream-refused-us', /did not accept the configured/);
+  await fails(wrong.upstream.getManifest(nginx, latest), 'upstream-refused-us', /did not accept the configured/);
+  assert.equal(wrong.server.requests.length, 3);
+  const none = await startRegistry(t, script);
+  await fails(none.upstream.getManifest(nginx, latest), 'upstream-refused-us', /none are configured/);
+});
+
+test('a 401 that asks for nothing known: upstream refused us', async (t) => {
+  const { upstream } = await startRegistry(t, { challenge: 'Negotiate', accepts: () => false });
+  await fails(upstream.getManifest(nginx, latest), 'upstream-refused-us', /does not say how/);
+});
+
+test('tokens and passwords appear in no log line', async (t) => {
+  const { upstream, logLines } = await startRegistry(t, {}, { credentials });
+  await upstream.getManifest(nginx, latest);
+  assert.equal(logLines.length, 3);
+  assert.doesNotMatch(logLines.join(''), /s3cret|token-1|czNjcmV0/);
+});
+
+test('a caller that leaves during the token request ends it', async (t) => {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const { upstream, tokenServer } = await startRegistry(t, {
+    token: (_n, response) => {
+      response.on('close', () => tokenServerClosed.resolve());
+      resolve();
+    },
+  });
+  const tokenServerClosed = Promise.withResolvers<void>();
+  const controller = new AbortController();
+  const call = upstream.getManifest(nginx, latest, controller.signal);
+  await asked;
+  controller.abort(new Error('left'));
+  await assert.rejects(call, /left/);
+  await tokenServerClosed.promise;
+  assert.equal(tokenServer.requests.length, 1);
+});

@@ -1,0 +1,93 @@
+// Proves who we are in the way an upstream asked for: the first 401 tells the scheme, which is remembered, so that later
+// requests carry Basic credentials or a token from the start.
+import { CacheError } from '@cistern/errors';
+import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import { type Challenge, parseChallenges } from './challenge.ts';
+import { basicAuthorization, type BearerScheme, type TokenSource } from './token-source.ts';
+import type { TransportLayer, TransportRequest } from './transport.ts';
+
+type Scheme = { readonly kind: 'basic' } | ({ readonly kind: 'bearer' } & BearerScheme);
+
+interface Proof {
+  readonly authorization: string;
+  /** `undefined`: Basic. */
+  readonly token: string | undefined;
+  /** A 401 in answer to this proof is final. */
+  readonly final: boolean;
+}
+
+export interface AuthorizeOptions {
+  readonly upstream: UpstreamIdentity;
+  readonly credentials: UpstreamCredentials | undefined;
+  readonly tokens: TokenSource;
+}
+
+/**
+ * Passes on a 401 only if a token issued for this very request was refused: then the repository is missing or private.
+ * Rejects with `upstream-refused-us` if upstream wants credentials that we do not have or has refused those we have.
+ */
+export function authorize({ upstream, credentials, tokens }: AuthorizeOptions): TransportLayer {
+  // One upstream is one origin: what others answer, behind a redirect, is passed on as it is.
+  let remembered: Scheme | undefined;
+
+  async function prove(scheme: Scheme, request: TransportRequest, refused: string | undefined): Promise<Proof> {
+    if (scheme.kind === 'basic') {
+      if (credentials === undefined)
+        throw refusal('wants a user name and a password, and none are configured for this upstream');
+      return { authorization: basicAuthorization(credentials), token: undefined, final: true };
+    }
+    const { repository, signal } = request;
+    if (repository === undefined) throw refusal('wants a token for a request that is about no repository');
+    const { token, fresh } = await tokens({ scheme, repository, refused, signal });
+    return { authorization: `Bearer ${token}`, token, final: fresh };
+  }
+
+  function refusal(why: string): CacheError {
+    return new CacheError('upstream-refused-us', `${nameUpstream(upstream)} ${why}.`, {
+      detail: { upstream: upstream.name },
+    });
+  }
+
+  return (next) => async (request) => {
+    const send = (proof: Proof | undefined): ReturnType<typeof next> =>
+      next(
+        proof === undefined
+          ? request
+          : { ...request, headers: { ...request.headers, authorization: proof.authorization } },
+      );
+    const known = remembered;
+    let proof = known === undefined ? undefined : await prove(known, request, undefined);
+    let response = await send(proof);
+    if (response.status !== 401 || response.url.origin !== request.url.origin) return response;
+
+    const scheme = chooseScheme(parseChallenges(response.headers['www-authenticate']));
+    if (scheme === undefined) throw refusal('wants us to authenticate and does not say how');
+    const changed = known === undefined || !sameScheme(known, scheme);
+    remembered = scheme;
+    if (changed || proof?.final !== true) {
+      proof = await prove(scheme, request, proof?.token);
+      response = await send(proof);
+    }
+    if (response.status === 401 && response.url.origin === request.url.origin && proof.token === undefined)
+      throw refusal('did not accept the configured user name and password');
+    return response;
+  };
+}
+
+/** Bearer before Basic: with a token our password goes to the token server only. */
+function chooseScheme(challenges: readonly Challenge[]): Scheme | undefined {
+  for (const { scheme, parameters } of challenges) {
+    const realm = parameters.get('realm');
+    if (scheme !== 'bearer' || realm === undefined) continue;
+    const scope = parameters.get('scope');
+    const extraScope = scope === undefined || scope.startsWith('repository:') ? undefined : scope;
+    return { kind: 'bearer', realm, service: parameters.get('service'), extraScope };
+  }
+  return challenges.some(({ scheme }) => scheme === 'basic') ? { kind: 'basic' } : undefined;
+}
+
+function sameScheme(one: Scheme, other: Scheme): boolean {
+  if (one.kind === 'basic' || other.kind === 'basic') return one.kind === other.kind;
+  return one.realm === other.realm && one.service === other.service && one.extraScope === other.extraScope;
+}

@@ -1,0 +1,50 @@
+// Parses `WWW-Authenticate` (RFC 9110 section 11.6.1): several challenges in one field or in several, with commas both
+// between challenges and between the parameters of one.
+
+export interface Challenge {
+  /** In lower case. */
+  readonly scheme: string;
+  /** Names in lower case; empty for a challenge with a token68. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+const separators = /[\s,]*/y;
+const token = /[\w!#$%&'*+.^`|~-]+/y;
+const value = /[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([\w!#$%&'*+./:^`|~-]+))/y;
+const token68 = /[ \t]+[\w.~+/-]+=*[ \t]*(?=,|$)/y;
+const equals = /[ \t]*=/y;
+
+/** What is readable, in order; the rest of a field is dropped from the first thing that is no challenge. */
+export function parseChallenges(fields: string | readonly string[] | undefined): Challenge[] {
+  if (fields === undefined) return [];
+  return (typeof fields === 'string' ? [fields] : fields).flatMap(parseField);
+}
+
+function parseField(field: string): Challenge[] {
+  const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
+  let position = 0;
+  const take = (pattern: RegExp): RegExpExecArray | undefined => {
+    pattern.lastIndex = position;
+    const match = pattern.exec(field) ?? undefined;
+    if (match !== undefined) position = pattern.lastIndex;
+    return match;
+  };
+  for (;;) {
+    take(separators);
+    const name = take(token)?.[0].toLowerCase();
+    if (name === undefined) return challenges;
+    const current = challenges.at(-1);
+    const parameter = take(value);
+    if (parameter === undefined) {
+      if (take(equals) !== undefined) return challenges;
+      challenges.push({ scheme: name, parameters: new Map() });
+      take(token68);
+    } else {
+      if (current === undefined) return challenges;
+      const [, quoted, plain] = parameter;
+      // The first of two parameters of one name counts: the field's start is what others have checked.
+      if (!current.parameters.has(name))
+        current.parameters.set(name, quoted === undefined ? (plain ?? '') : quoted.replaceAll(/\\(.)/g, '$1'));
+    }
+  }
+}

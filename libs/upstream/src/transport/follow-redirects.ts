@@ -1,0 +1,67 @@
+// Follows redirects, as registries send them for blobs: to storage with a signed URL, which must get none of our
+// credentials and must not appear in any message.
+import { CacheError } from '@cistern/errors';
+import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import { headerValue, type TransportLayer, type TransportRequest, type TransportResponse } from './transport.ts';
+
+const maxRedirects = 5;
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
+/** Larger bodies of redirects cost the connection. */
+const maxDiscardedBytes = 16 * 1024;
+
+/** A target that may not be followed is `upstream-refused-us`: an operator has to look, and waiting does not help. */
+export function followRedirects(upstream: UpstreamIdentity): TransportLayer {
+  return (next) => async (original) => {
+    let request = original;
+    for (let redirects = 0; ; redirects += 1) {
+      const response = await next(request);
+      if (!redirectStatuses.has(response.status)) return response;
+      discard(response);
+      if (redirects === maxRedirects)
+        throw new CacheError(
+          'upstream-unreachable',
+          `${nameUpstream(upstream)} redirects more than ${maxRedirects} times.`,
+        );
+      request = redirected(upstream, request, response);
+    }
+  };
+}
+
+function redirected(
+  upstream: UpstreamIdentity,
+  request: TransportRequest,
+  { headers, url: from }: TransportResponse,
+): TransportRequest {
+  const location = headerValue(headers, 'location');
+  if (location === undefined || !URL.canParse(location, from))
+    throw new CacheError('content-mismatch', `${nameUpstream(upstream)} redirected without a usable Location.`);
+  const url = new URL(location, from);
+  url.hash = '';
+  url.username = '';
+  url.password = '';
+  const http = url.protocol === 'http:' && from.protocol === 'http:';
+  if (url.protocol !== 'https:' && !http)
+    throw new CacheError(
+      'upstream-refused-us',
+      `${nameUpstream(upstream)} redirected to ${withoutQuery(url)}, which is not followed from ${from.protocol}//${from.host}.`,
+      { detail: { upstream: upstream.name, location: withoutQuery(url) } },
+    );
+  if (url.origin === from.origin) return { ...request, url };
+  const { authorization: _, ...others } = request.headers;
+  return { ...request, url, headers: others };
+}
+
+function withoutQuery({ origin, protocol, host, pathname, search }: URL): string {
+  const start = origin === 'null' ? `${protocol}//${host}` : origin;
+  return `${start}${pathname}${search === '' ? '' : '?[redacted]'}`;
+}
+
+/** Reading a short body to its end keeps the connection. How it ends is of no interest. */
+function discard({ body }: TransportResponse): void {
+  let size = 0;
+  body.on('error', () => {});
+  body.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > maxDiscardedBytes) body.destroy();
+  });
+}

@@ -1,0 +1,65 @@
+// Turns what undici, TLS and the resolver throw into a CacheError that says what happened to whom.
+import { CacheError, isCacheError } from '@cistern/errors';
+import { errors } from 'undici';
+import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+
+const timeouts: Readonly<Record<string, string>> = {
+  UND_ERR_CONNECT_TIMEOUT: 'did not accept a connection in time',
+  UND_ERR_HEADERS_TIMEOUT: 'did not begin its answer in time',
+  UND_ERR_BODY_TIMEOUT: 'stopped in the middle of its answer',
+  ETIMEDOUT: 'did not accept a connection in time',
+};
+
+const failures: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refused the connection',
+  ECONNRESET: 'broke the connection off',
+  EPIPE: 'broke the connection off',
+  UND_ERR_SOCKET: 'broke the connection off',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'broke the connection off before the end of its answer',
+  ENOTFOUND: 'has a name that cannot be resolved',
+  EAI_AGAIN: 'has a name that cannot be resolved at the moment',
+  EHOSTUNREACH: 'cannot be reached over the network',
+  ENETUNREACH: 'cannot be reached over the network',
+  UND_ERR_DESTROYED: 'is no longer in use here',
+  UND_ERR_CLOSED: 'is no longer in use here',
+  UND_ERR_ABORTED: 'cannot be reached through the proxy',
+  UND_ERR_PRX_CONN: 'cannot be reached through the proxy',
+  UND_ERR_PRX_TLS: 'cannot be reached through the proxy',
+  UND_ERR_HEADERS_OVERFLOW: 'sent headers that are too long',
+};
+
+const tlsCode =
+  /^(?:ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
+
+const permanent = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED', 'UND_ERR_HEADERS_OVERFLOW']);
+
+export interface NetworkErrorContext {
+  readonly upstream: UpstreamIdentity;
+  /** With whom the exchange was. */
+  readonly url: URL;
+  readonly signal: AbortSignal;
+}
+
+/** The signal's reason if that ended the exchange; a CacheError as it is; else `upstream-timeout` or `upstream-unreachable`. */
+export function toNetworkError(error: unknown, { upstream, url, signal }: NetworkErrorContext): unknown {
+  if (signal.aborted) return signal.reason;
+  if (isCacheError(error)) return error;
+  const code = codeOf(error);
+  const who = nameUpstream(upstream, url.host);
+  const late = timeouts[code];
+  if (late !== undefined)
+    return new CacheError('upstream-timeout', `${who} ${late}.`, { cause: error, retryable: true });
+  if (tlsCode.test(code))
+    return new CacheError('upstream-unreachable', `${who} cannot be reached over TLS (${code}).`, { cause: error });
+  if (error instanceof errors.HTTPParserError)
+    return new CacheError('upstream-unreachable', `${who} sent an answer that is not HTTP/1.1.`, { cause: error });
+  return new CacheError('upstream-unreachable', `${who} ${failures[code] ?? `cannot be reached (${code})`}.`, {
+    cause: error,
+    retryable: !permanent.has(code),
+  });
+}
+
+function codeOf(error: unknown): string {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : 'unknown error';
+}

@@ -1,0 +1,117 @@
+// Bearer tokens, as in the distribution project's "Token Authentication Specification": GET on the realm, with our
+// credentials or as anybody.
+import { CacheError } from '@cistern/errors';
+import type { RepositoryName } from '@cistern/oci';
+import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import type { CachedToken, TokenCache } from '../token-cache.ts';
+import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import { toTokenError } from './token-error.ts';
+import { createSingleFlight } from './single-flight.ts';
+import { checkRealm } from './token-realm.ts';
+import type { Transport } from './transport.ts';
+
+const maxAnswerBytes = 256 * 1024;
+/** What the specification says where the answer does not. */
+const defaultLifetimeSeconds = 60;
+/** One upstream has been seen to say 300000000000. */
+const maxLifetimeSeconds = 3600;
+const renewBeforeEndMs = 10_000;
+/** As it may stand in a header (RFC 6750 section 2.1, generously). */
+const tokenPattern = /^[\x21-\x7e]+$/;
+
+/** Where and how a registry wants tokens to be asked for. */
+export interface BearerScheme {
+  readonly realm: string;
+  readonly service: string | undefined;
+  /** The challenge's own scope, where that is not a repository's (public.ecr.aws: `aws`). */
+  readonly extraScope: string | undefined;
+}
+
+export interface TokenRequest {
+  readonly scheme: BearerScheme;
+  readonly repository: RepositoryName;
+  /** A token that upstream has just answered with 401. */
+  readonly refused: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  /** Not from the cache: a 401 in answer to it is about the repository, not about the token. */
+  readonly fresh: boolean;
+}
+
+export interface TokenSourceOptions {
+  readonly upstream: UpstreamIdentity;
+  readonly credentials: UpstreamCredentials | undefined;
+  readonly cache: TokenCache;
+  readonly transport: Transport;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** Concurrent requests for one scope make one request to the token server. */
+export type TokenSource = (request: TokenRequest) => Promise<IssuedToken>;
+
+export function createTokenSource({ upstream, credentials, cache, transport, clock }: TokenSourceOptions): TokenSource {
+  const share = createSingleFlight<string>();
+
+  async function issue({ scheme, signal }: TokenRequest, scope: string): Promise<CachedToken> {
+    const url = checkRealm(upstream, scheme.realm);
+    if (scheme.service !== undefined) url.searchParams.set('service', scheme.service);
+    url.searchParams.append('scope', scope);
+    if (scheme.extraScope !== undefined) url.searchParams.append('scope', scheme.extraScope);
+    const askedAtMs = clock();
+    const response = await transport({
+      operation: 'token',
+      method: 'GET',
+      url,
+      headers: {
+        accept: 'application/json',
+        ...(credentials !== undefined && { authorization: basicAuthorization(credentials) }),
+      },
+      signal,
+      maxBodyBytes: maxAnswerBytes,
+    });
+    if (response.status !== 200) throw toTokenError(upstream, response, credentials !== undefined, askedAtMs);
+    const answer = parseAnswer(response.bytes);
+    if (answer === undefined)
+      throw new CacheError('content-mismatch', `${nameUpstream(upstream, url.host)} answered without a usable token.`);
+    return { token: answer.token, usableUntilMs: askedAtMs + answer.lifetimeSeconds * 1000 - renewBeforeEndMs };
+  }
+
+  return async (request) => {
+    const { scheme, repository, refused, signal } = request;
+    const scope = `repository:${repository}:pull`;
+    const key = { upstream: upstream.name, account: credentials?.username, scope };
+    const cached = await cache.get(key);
+    if (cached !== undefined && cached.token !== refused && cached.usableUntilMs > clock())
+      return { token: cached.token, fresh: refused !== undefined };
+    const flight = JSON.stringify([scope, scheme.realm, scheme.service, scheme.extraScope]);
+    const token = await share(flight, signal, async (sharedSignal) => {
+      const issued = await issue({ ...request, signal: sharedSignal }, scope);
+      await cache.put(key, issued);
+      return issued.token;
+    });
+    return { token, fresh: true };
+  };
+}
+
+export function basicAuthorization({ username, password }: UpstreamCredentials): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+function parseAnswer(bytes: Buffer | undefined): { token: string; lifetimeSeconds: number } | undefined {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(bytes?.toString('utf8') ?? '');
+  } catch {
+    return undefined;
+  }
+  if (typeof answer !== 'object' || answer === null) return undefined;
+  const { token, access_token: accessToken, expires_in: expiresIn } = answer as Record<string, unknown>;
+  const chosen = typeof token === 'string' && token !== '' ? token : accessToken;
+  if (typeof chosen !== 'string' || !tokenPattern.test(chosen)) return undefined;
+  const lifetime = typeof expiresIn === 'number' && expiresIn > 0 ? expiresIn : defaultLifetimeSeconds;
+  return { token: chosen, lifetimeSeconds: Math.min(lifetime, maxLifetimeSeconds) };
+}

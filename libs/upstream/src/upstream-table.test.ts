@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type CacheErrorKind, isCacheError } from '@cistern/errors';
+import { OciSyntaxError } from '@cistern/oci';
+import { createUpstreamTable, type RequestName } from './upstream-table.ts';
+
+const table = createUpstreamTable([
+  { name: 'docker.io', isDefault: true },
+  { name: 'quay.io', aliases: ['quay'], hosts: ['quay.cache.example.com'] },
+  { name: 'ghcr.io' },
+  { name: 'localhost:5000' },
+]);
+
+const resolved: readonly [what: string, request: RequestName, expected: string][] = [
+  ['a bare name goes to the default', { name: 'grafana/loki' }, 'docker.io grafana/loki mirror'],
+  ['an official image gets its namespace', { name: 'nginx' }, 'docker.io library/nginx mirror'],
+  ['a namespace is not doubled', { name: 'library/nginx' }, 'docker.io library/nginx mirror'],
+  ['ns wins', { ns: 'ghcr.io', name: 'a/b' }, 'ghcr.io a/b mirror'],
+  ['ns in any case', { ns: 'GHCR.io', name: 'a/b' }, 'ghcr.io a/b mirror'],
+  ['ns with a port', { ns: 'localhost:5000', name: 'a' }, 'localhost:5000 a mirror'],
+  ['ns by an alias of Docker Hub', { ns: 'registry-1.docker.io', name: 'nginx' }, 'docker.io library/nginx mirror'],
+  ['ns by another alias of Docker Hub', { ns: 'index.docker.io', name: 'nginx' }, 'docker.io library/nginx mirror'],
+  ['only Docker Hub has official images', { ns: 'quay.io', name: 'nginx' }, 'quay.io nginx mirror'],
+  ['the Host header', { host: 'quay.cache.example.com:5000', name: 'a/b' }, 'quay.io a/b mirror'],
+  ['an unknown Host is the default', { host: 'cache.example.com', name: 'a/b' }, 'docker.io a/b mirror'],
+  ['ns before Host', { ns: 'ghcr.io', host: 'quay.cache.example.com', name: 'a/b' }, 'ghcr.io a/b mirror'],
+  ['a prefix in the name', { name: 'quay.io/a/b' }, 'quay.io a/b prefix'],
+  ['an alias as prefix in the name', { name: 'quay/a/b' }, 'quay.io a/b prefix'],
+  ['a prefix with a port', { name: 'localhost:5000/a' }, 'localhost:5000 a prefix'],
+  ['a prefix and an official image', { name: 'docker.io/nginx' }, 'docker.io library/nginx prefix'],
+  ['a prefix alone is a repository', { name: 'quay' }, 'docker.io library/quay mirror'],
+  ['an unknown first component belongs to the name', { name: 'gcr.io/a/b' }, 'docker.io gcr.io/a/b mirror'],
+  ['a path prefix', { pathPrefix: 'quay.io', name: 'a/b' }, 'quay.io a/b prefix'],
+  ['a path prefix and an official image', { pathPrefix: 'docker.io', name: 'nginx' }, 'docker.io library/nginx prefix'],
+  ['BuildKit: prefix and ns agree', { ns: 'ghcr.io', name: 'ghcr.io/library/multi' }, 'ghcr.io library/multi mirror'],
+  ['path prefix and ns agree by alias', { ns: 'quay.io', pathPrefix: 'quay', name: 'a' }, 'quay.io a mirror'],
+  ['an organisation named as an alias', { ns: 'ghcr.io', name: 'quay/a' }, 'ghcr.io quay/a mirror'],
+];
+
+for (const [what, request, expected] of resolved)
+  test(`upstream table: ${what}`, () => {
+    const { upstream, repository, mode } = table.resolve(request);
+    assert.equal(`${upstream} ${repository} ${mode}`, expected);
+  });
+
+const refused: readonly [what: string, request: RequestName, kind: CacheErrorKind][] = [
+  ['an unknown ns', { ns: 'evil.example.com', name: 'a/b' }, 'name-unknown'],
+  ['an empty ns', { ns: '', name: 'a/b' }, 'name-unknown'],
+  ['ns with a port that is not in the table', { ns: 'quay.io:8443', name: 'a/b' }, 'name-unknown'],
+  ['an unknown path prefix', { pathPrefix: 'mirror', name: 'a/b' }, 'name-unknown'],
+  ['ns and a prefix in the name', { ns: 'ghcr.io', name: 'quay.io/a/b' }, 'name-invalid'],
+  ['ns and a path prefix', { ns: 'ghcr.io', pathPrefix: 'quay.io', name: 'a/b' }, 'name-invalid'],
+  ['Host and a prefix', { host: 'quay.cache.example.com', name: 'ghcr.io/a/b' }, 'name-invalid'],
+  ['a path prefix and one in the name', { pathPrefix: 'quay.io', name: 'ghcr.io/a/b' }, 'name-invalid'],
+];
+
+for (const [what, request, kind] of refused)
+  test(`upstream table: ${what} is ${kind}`, () =>
+    assert.throws(
+      () => table.resolve(request),
+      (error) => isCacheError(error, kind),
+    ));
+
+test('upstream table: the rest of the name obeys the grammar', () =>
+  assert.throws(() => table.resolve({ name: 'quay.io/A' }), OciSyntaxError));
+
+test('upstream table: a single upstream is the default, and its prefixes work', () => {
+  const single = createUpstreamTable([{ name: 'docker.io' }]);
+  assert.equal(single.resolve({ name: 'nginx' }).repository, 'library/nginx');
+  assert.equal(single.resolve({ name: 'docker.io/nginx' }).repository, 'library/nginx');
+  assert.equal(single.resolve({ pathPrefix: 'index.docker.io', name: 'a/b' }).upstream, 'docker.io');
+});
+
+test('upstream table: without a default a bare name is unknown', () => {
+  const bare = createUpstreamTable([{ name: 'quay.io' }, { name: 'ghcr.io' }]);
+  assert.throws(
+    () => bare.resolve({ name: 'a/b' }),
+    (error) => isCacheError(error, 'name-unknown') && error.message.includes('quay.io, ghcr.io'),
+  );
+});
+
+test('upstream table: a name for two upstreams, and two defaults, are refused', () => {
+  assert.throws(
+    () => createUpstreamTable([{ name: 'a.io' }, { name: 'b.io', aliases: ['A.io'] }]),
+    /both a\.io and b\.io/,
+  );
+  assert.throws(
+    () =>
+      createUpstreamTable([
+        { name: 'a.io', isDefault: true },
+        { name: 'b.io', isDefault: true },
+      ]),
+    /Only one upstream/,
+  );
+});

@@ -1,0 +1,112 @@
+// Says which upstream and which repository a request is about. Pure naming: nothing here is ever dialled, and an
+// upstream that is not in the table does not exist.
+import { CacheError } from '@cistern/errors';
+import { parseRepositoryName, type RepositoryName, splitFirstComponent } from '@cistern/oci';
+
+export interface UpstreamTableEntry {
+  /** For example `docker.io`; may hold a port. */
+  readonly name: string;
+  /** Other names, for `ns` and prefixes. Those of Docker Hub are known. */
+  readonly aliases?: readonly string[];
+  /** Names under which clients reach Cistern itself and mean this upstream. */
+  readonly hosts?: readonly string[];
+  readonly isDefault?: boolean;
+}
+
+export interface RequestName {
+  /** The query parameter `ns`. */
+  readonly ns?: string | undefined;
+  /** The `Host` header. */
+  readonly host?: string | undefined;
+  /** `<prefix>` of `/<prefix>/v2/…`. */
+  readonly pathPrefix?: string | undefined;
+  /** What stands between `/v2/` and the endpoint. */
+  readonly name: string;
+}
+
+export interface ResolvedName {
+  readonly upstream: string;
+  readonly repository: RepositoryName;
+  /** `mirror`: the client has an origin to fall back to. `prefix`: it knows only Cistern. */
+  readonly mode: 'mirror' | 'prefix';
+}
+
+export interface UpstreamTable {
+  /**
+   * In the order `ns`, `Host`, prefix, default. Throws `name-unknown` for an `ns` or path prefix that is not in the
+   * table, `name-invalid` where two of them disagree, and OciSyntaxError NAME_INVALID for the rest of the name.
+   */
+  resolve(request: RequestName): ResolvedName;
+}
+
+const dockerHub = 'docker.io';
+const dockerHubAliases = ['index.docker.io', 'registry-1.docker.io'];
+
+/** Throws an Error for a name that two entries claim, and for two defaults. A single entry is the default. */
+export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): UpstreamTable {
+  const byName = new Map<string, string>();
+  const byHost = new Map<string, string>();
+  for (const { name, aliases = [], hosts = [] } of entries) {
+    const builtIn = name === dockerHub ? dockerHubAliases : [];
+    for (const key of [name, ...aliases, ...builtIn]) claim(byName, key, name);
+    for (const host of hosts) claim(byHost, host, name);
+  }
+  const defaults = entries.filter(({ isDefault }, _, { length }) => isDefault === true || length === 1);
+  if (defaults.length > 1) throw new Error(`Only one upstream can be the default, not ${listNames(defaults)}.`);
+  const fallback = defaults[0]?.name;
+
+  function lookUp(what: string, key: string): string {
+    const upstream = byName.get(key.toLowerCase());
+    if (upstream !== undefined) return upstream;
+    throw new CacheError('name-unknown', `${what} "${key.slice(0, 100)}" names no upstream of this cache.`);
+  }
+
+  return {
+    resolve({ ns, host, pathPrefix, name }) {
+      const byNs = ns === undefined ? undefined : lookUp('The namespace', ns);
+      const mapped = byNs ?? findHost(byHost, host);
+      const byPrefix = pathPrefix === undefined ? undefined : lookUp('The path prefix', pathPrefix);
+      if (mapped !== undefined && byPrefix !== undefined && mapped !== byPrefix) throw disagreement(mapped, byPrefix);
+
+      const known = mapped ?? byPrefix;
+      const { first, rest } = splitFirstComponent(name);
+      const byComponent = rest === undefined ? undefined : byName.get(first.toLowerCase());
+      const stripped = byComponent !== undefined && (known === undefined || known === byComponent);
+      // An alias without a dot may be an organisation's name as well; a host's name at another host is a mistake.
+      if (byComponent !== undefined && !stripped && /[.:]/.test(first)) throw disagreement(known, byComponent);
+
+      const upstream = known ?? byComponent ?? fallback;
+      if (upstream === undefined)
+        throw new CacheError('name-unknown', `"${name}" names no upstream: begin with one of ${listNames(entries)}.`);
+      return {
+        upstream,
+        repository: repositoryAt(upstream, stripped && rest !== undefined ? rest : name),
+        mode: mapped === undefined && (byPrefix !== undefined || stripped) ? 'prefix' : 'mirror',
+      };
+    },
+  };
+}
+
+/** Docker Hub's official images have a namespace of their own that clients leave out. */
+function repositoryAt(upstream: string, name: string): RepositoryName {
+  return parseRepositoryName(upstream === dockerHub && !name.includes('/') ? `library/${name}` : name);
+}
+
+function findHost(byHost: ReadonlyMap<string, string>, host: string | undefined): string | undefined {
+  const key = host?.toLowerCase() ?? '';
+  return byHost.get(key) ?? byHost.get(key.replace(/:\d+$/, ''));
+}
+
+function claim(table: Map<string, string>, key: string, upstream: string): void {
+  const owner = table.get(key.toLowerCase()) ?? upstream;
+  if (owner !== upstream) throw new Error(`"${key}" cannot stand for both ${owner} and ${upstream}.`);
+  table.set(key.toLowerCase(), upstream);
+}
+
+function disagreement(one: string | undefined, other: string): CacheError {
+  return new CacheError('name-invalid', `The request names two upstreams, ${one} and ${other}.`);
+}
+
+function listNames(entries: readonly UpstreamTableEntry[]): string {
+  return entries.map(({ name }) => name).join(', ');
+}
