@@ -7,7 +7,7 @@ import { toResponseError } from './response-error.ts';
 import { dropBody, headerValue, type TransportHeaders, type TransportResponse } from './transport/transport.ts';
 import { nameUpstream } from './upstream-identity.ts';
 
-export interface WantedBytes {
+interface WantedBytes {
   readonly from: number;
   /** `undefined`: to the end. */
   readonly toExclusive: number | undefined;

@@ -17,7 +17,7 @@ export interface CallContext {
 }
 
 /** 4 MiB, as the OCI distribution specification asks of registries for manifests; lists get no more. */
-export const maxDocumentBytes = 4 * 1024 * 1024;
+const maxDocumentBytes = 4 * 1024 * 1024;
 
 /** `/v2/<repository>/<rest>` below the upstream's own path. */
 export function endpoint(

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
-import { openOn, startServer, until } from './scripted-server.ts';
+import { openOn, startServer, until } from './testing/scripted-server.ts';
 
 const repository = parseRepositoryName('a/b');
 const latest = parseReference('latest');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf, parseRepositoryName } from '@cistern/oci';
-import { openOn, sendJson, startServer } from './scripted-server.ts';
+import { openOn, sendJson, startServer } from './testing/scripted-server.ts';
 
 const repository = parseRepositoryName('a/b');
 const digest = digestOf(Buffer.from('subject'));

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { test } from 'node:test';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { digestOf, manifestAcceptHeader, parseReference, parseRepositoryName } from '@cistern/oci';
-import { openOn, sendJson, startServer } from './scripted-server.ts';
+import { openOn, sendJson, startServer } from './testing/scripted-server.ts';
 import type { RateLimit } from './upstream.ts';
 
 const repository = parseRepositoryName('a/b');

@@ -10,7 +10,7 @@ import { after, test, type TestContext } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { isCacheError } from '@cistern/errors';
 import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
-import { listen, openOn, type ScriptedServer, startServer, until } from './scripted-server.ts';
+import { listen, openOn, type ScriptedServer, startServer, until } from './testing/scripted-server.ts';
 
 const repository = parseRepositoryName('a/b');
 const latest = parseReference('latest');

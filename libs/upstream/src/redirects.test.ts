@@ -5,7 +5,7 @@ import type { LookupFunction } from 'node:net';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf, parseRepositoryName } from '@cistern/oci';
-import { openOn, type SeenRequest, startServer } from './scripted-server.ts';
+import { openOn, type SeenRequest, startServer } from './testing/scripted-server.ts';
 import type { UpstreamBlobBody } from './upstream.ts';
 
 const repository = parseRepositoryName('a/b');

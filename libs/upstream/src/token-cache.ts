@@ -25,9 +25,9 @@ export interface TokenCache {
   put(key: TokenKey, token: CachedToken): Promise<void>;
 }
 
-const maxEntries = 10_000;
+const maxEntries = 2_000;
 
-/** Keeps the last 10,000 tokens of this process. */
+/** Keeps the last 2,000 tokens of this process. */
 export function createMemoryTokenCache(): TokenCache {
   const tokens = new Map<string, CachedToken>();
   return {

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import type { OpenUpstreamOptions } from './open-upstream-options.ts';
-import { openOn, type ScriptedServer, sendJson, startServer, type TestUpstream } from './scripted-server.ts';
+import { openOn, type ScriptedServer, sendJson, startServer, type TestUpstream } from './testing/scripted-server.ts';
 
 const latest = parseReference('latest');
 const nginx = parseRepositoryName('library/nginx');

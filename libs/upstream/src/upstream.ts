@@ -47,8 +47,8 @@ export interface UpstreamBlobBody {
 export interface BlobRequestOptions {
   readonly signal?: AbortSignal;
   /**
-   * First byte wanted (default 0) and one past the last (default: the end). With either, upstream must answer 206 with a
-   * matching Content-Range, else `unsupported`: the caller then falls back to the whole.
+   * First byte wanted (default 0) and one past the last (default: the end). Unless that is the whole, upstream must answer
+   * 206 with a matching Content-Range, else `unsupported`: the caller then falls back to the whole.
    */
   readonly from?: number;
   readonly toExclusive?: number;

@@ -27,7 +27,7 @@ export interface BearerScheme {
   readonly extraScope: string | undefined;
 }
 
-export interface TokenRequest {
+interface TokenRequest {
   readonly scheme: BearerScheme;
   readonly repository: RepositoryName;
   /** A token that upstream has just answered with 401. */
@@ -35,7 +35,7 @@ export interface TokenRequest {
   readonly signal: AbortSignal;
 }
 
-export interface IssuedToken {
+interface IssuedToken {
   readonly token: string;
   /** Not from the cache: a 401 in answer to it is about the repository, not about the token. */
   readonly fresh: boolean;
