@@ -1,0 +1,24 @@
+// `cistern check-config`: what a configuration means, or everything that is wrong with it.
+import type { Command } from 'commander';
+import { describeConfig } from '../describe-config.ts';
+import { fail } from '../fail.ts';
+import { readConfig } from '../read-config.ts';
+import type { Terminal } from '../terminal.ts';
+
+export function addCheckConfig(program: Command, terminal: Terminal): void {
+  program
+    .command('check-config')
+    .argument('[file]', 'the configuration; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .description('Check a configuration, REGISTRY_… variables included, and show what it amounts to')
+    .action((file: string | undefined) => checkConfig(file, terminal));
+}
+
+function checkConfig(file: string | undefined, terminal: Terminal): void {
+  try {
+    const config = readConfig(file, terminal.env, {});
+    terminal.stdout.write(`ok\n${describeConfig(config)}`);
+    for (const { path, message } of config.warnings) terminal.stderr.write(`warning: ${path}: ${message}\n`);
+  } catch (error) {
+    fail(terminal, error);
+  }
+}

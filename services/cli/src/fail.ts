@@ -1,0 +1,13 @@
+// How a command that cannot do its work ends: with sentences for the user, and a stack only for what is our own mistake.
+import { ConfigError } from '@cistern/config';
+import { CacheError } from '@cistern/errors';
+import { StartError } from '@cistern/standalone';
+import type { Terminal } from './terminal.ts';
+
+/** Prints why and sets the exit code to 1. */
+export function fail(terminal: Terminal, error: unknown): void {
+  const isExplained = error instanceof ConfigError || error instanceof CacheError || error instanceof StartError;
+  const text = error instanceof Error ? (isExplained ? error.message : error.stack) : String(error);
+  terminal.stderr.write(`cistern: ${text}\n`);
+  terminal.exitCode = 1;
+}

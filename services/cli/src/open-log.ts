@@ -1,0 +1,20 @@
+// The process's log on standard output, and the access log beside it.
+import type { Config } from '@cistern/config';
+import { createLogger, type Logger } from '@cistern/telemetry';
+import { destination } from 'pino';
+
+export interface OpenedLog {
+  readonly log: Logger;
+  /** Takes a line without its break; `undefined`: requests are in `log` only. */
+  readonly accessLog: ((line: string) => void) | undefined;
+}
+
+/** What is written is flushed when the process exits. */
+export function openLog({ level, formatter, fields, accessLogEnabled }: Config['log']): OpenedLog {
+  const output = destination({ fd: 1, sync: false });
+  return {
+    log: createLogger({ level, formatter, fields, destination: output }),
+    // In JSON every request is an object with all of this and more, and a line of another form would break its readers.
+    accessLog: accessLogEnabled && formatter === 'text' ? (line) => void output.write(`${line}\n`) : undefined,
+  };
+}

@@ -1,0 +1,9 @@
+// What commands need of the process; a parameter, so that they say what they touch.
+import type { Environment } from '@cistern/config';
+
+export interface Terminal {
+  readonly env: Environment;
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+  exitCode?: number | string | null | undefined;
+}

@@ -1,0 +1,73 @@
+// From an address of the configuration to an open listener, or to one sentence that says why not.
+import type { Server } from 'node:http';
+import type { ListenAddress } from '@cistern/config';
+import { StartError } from './start-error.ts';
+
+/** What is needed of a Fastify instance. */
+export interface HttpApp {
+  readonly server: Server;
+  listen(options: { readonly host?: string; readonly port?: number; readonly path?: string }): Promise<string>;
+  close(): Promise<unknown>;
+}
+
+export type BoundAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/**
+ * Listens, and resolves with where. `key`: of the address in the configuration, for messages. Rejects with `StartError`;
+ * `isTaken` tells whether another program has the address.
+ */
+export async function listen(app: HttpApp, address: ListenAddress, key: string): Promise<BoundAddress> {
+  try {
+    if (address.kind === 'unix') {
+      await app.listen({ path: address.path });
+      return address;
+    }
+    await listenOnTcp(app, address.host, address.port);
+  } catch (error) {
+    throw new StartError(explain(error as NodeJS.ErrnoException, address, key), { cause: error });
+  }
+  const bound = app.server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('the server has no address');
+  return { kind: 'tcp', host: bound.address, port: bound.port };
+}
+
+export function isTaken(error: unknown): boolean {
+  return error instanceof StartError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+}
+
+async function listenOnTcp(app: HttpApp, host: string | undefined, port: number): Promise<void> {
+  if (host !== undefined) {
+    // As in Go's programs: the IPv4 one of the two addresses, whatever the resolver puts first.
+    await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
+    return;
+  }
+  try {
+    await app.listen({ host: '::', port });
+  } catch (error) {
+    // A machine without IPv6.
+    if (!['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    await app.listen({ host: '0.0.0.0', port });
+  }
+}
+
+function explain(error: NodeJS.ErrnoException, address: ListenAddress, key: string): string {
+  const set = `set ${key}`;
+  if (address.kind === 'unix')
+    return error.code === 'EADDRINUSE'
+      ? `The socket ${address.path} is there already: stop the program that listens on it, or remove the file if none does.`
+      : `The socket ${address.path} cannot be opened (${error.code ?? error.message}).`;
+  const { host, port } = address;
+  switch (error.code ?? '') {
+    case 'EADDRINUSE':
+      return `Port ${port} is taken${host === undefined ? '' : ` on ${host}`}: stop the program that listens on it, or ${set} to another one.`;
+    case 'EACCES':
+      return `Port ${port} needs more rights than this user has: ${set} to a port from 1024 on.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `This machine has no address ${host ?? ''}: ${set} to one it has, or to :${port} for all of them.`;
+    default:
+      return `Listening on ${host ?? ''}:${port} failed (${error.code ?? error.message}).`;
+  }
+}

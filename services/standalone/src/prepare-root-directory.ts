@@ -1,0 +1,31 @@
+// The directory of the data, before anything is opened in it: here a wrong one can still be told in the user's words.
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { StartError } from './start-error.ts';
+
+/** Makes it if it is not there. Rejects with `StartError` if this process could not write in it. */
+export async function prepareRootDirectory(path: string): Promise<void> {
+  try {
+    await makeDirectory(path);
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new StartError(
+      `The data directory ${path} cannot be used (${code ?? message}): give this user the right to write there, or set storage.filesystem.rootdirectory to another one.`,
+      { cause: error },
+    );
+  }
+}
+
+// Not `recursive`, which never ends where a filesystem answers ENOENT to the making of a directory, as /proc does.
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && dirname(path) !== path) {
+      await makeDirectory(dirname(path));
+      await mkdir(path);
+    } else if (code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+  }
+}
