@@ -7,6 +7,9 @@ export { createDigestHash, digestAlgorithm, digestHex, digestOf, isDigest, parse
 export type { Digest, DigestAlgorithm } from './digest.ts';
 export { ociErrorCodes } from './error-codes.ts';
 export type { OciErrorCode } from './error-codes.ts';
+export { parseManifest } from './manifest.ts';
+export type { Manifest } from './manifest.ts';
+export type { Child } from './manifest-child.ts';
 export { isIndexMediaType, isManifestMediaType, manifestAcceptHeader, mediaTypeOf, mediaTypes } from './media-types.ts';
 export { multipartByteranges } from './multipart-byteranges.ts';
 export type { MultipartByteranges } from './multipart-byteranges.ts';

@@ -1,0 +1,67 @@
+// One thing a manifest refers to: its descriptor, checked, and what it is to the manifest.
+import type { Descriptor, Platform } from './descriptor.ts';
+import { type Digest, isDigest } from './digest.ts';
+import { invalidManifest, isJsonObject } from './manifest-json.ts';
+
+export interface Child extends Omit<Descriptor, 'size'> {
+  readonly role: 'manifest' | 'config' | 'layer' | 'blob';
+  /** Bytes; `undefined` only in schema 1, which does not tell. */
+  readonly size: number | undefined;
+  /** It lives elsewhere by its `urls` or is not distributable: the registry need not have it, never promise it. */
+  readonly foreign?: true;
+}
+
+// What Docker's own registry calls a layer of schema 1.
+const schema1LayerMediaType = 'application/vnd.docker.container.image.rootfs.diff+x-gtar';
+const foreignMediaType =
+  /^application\/vnd\.(?:docker\.image\.rootfs\.foreign\.|oci\.image\.layer\.nondistributable\.)/;
+// It may become a header's value.
+const printable = /^[\x20-\x7e]*$/;
+
+/** `where` names the descriptor in errors, for example `layers[2]`. Throws `OciSyntaxError` MANIFEST_INVALID. */
+export function parseDescriptor(value: unknown, where: string): Descriptor {
+  if (!isJsonObject(value)) throw invalidManifest(`${where} is not an object`);
+  const { mediaType, size } = value;
+  if (typeof mediaType !== 'string' || !printable.test(mediaType))
+    throw invalidManifest(`${where}.mediaType is not a media type`);
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+    throw invalidManifest(`${where}.size is not a number of bytes`);
+  const platform = parsePlatform(value['platform'], `${where}.platform`);
+  const descriptor = { mediaType, digest: parseChildDigest(value['digest'], `${where}.digest`), size };
+  return platform === undefined ? descriptor : { ...descriptor, platform };
+}
+
+/** Throws `OciSyntaxError` MANIFEST_INVALID. */
+export function parseChild(value: unknown, role: Child['role'], where: string): Child {
+  const descriptor = parseDescriptor(value, where);
+  const urls = isJsonObject(value) ? (value['urls'] ?? []) : [];
+  if (!Array.isArray(urls)) throw invalidManifest(`${where}.urls is not an array`);
+  return urls.length > 0 || foreignMediaType.test(descriptor.mediaType)
+    ? { ...descriptor, role, foreign: true }
+    : { ...descriptor, role };
+}
+
+/** An entry of schema 1's `fsLayers`. Throws `OciSyntaxError` MANIFEST_INVALID. */
+export function parseFsLayer(value: unknown, where: string): Child {
+  if (!isJsonObject(value)) throw invalidManifest(`${where} is not an object`);
+  const digest = parseChildDigest(value['blobSum'], `${where}.blobSum`);
+  return { mediaType: schema1LayerMediaType, digest, size: undefined, role: 'layer' };
+}
+
+function parseChildDigest(value: unknown, where: string): Digest {
+  if (typeof value === 'string' && isDigest(value)) return value;
+  throw invalidManifest(`${where} is not a sha256 or sha512 digest`);
+}
+
+/** A platform without its two names says nothing, so it is left out; one of wrong types is refused. */
+function parsePlatform(value: unknown, where: string): Platform | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!isJsonObject(value)) throw invalidManifest(`${where} is not an object`);
+  const [os, architecture, variant] = ['os', 'architecture', 'variant'].map((name) => {
+    const part = value[name] ?? '';
+    if (typeof part !== 'string') throw invalidManifest(`${where}.${name} is not a string`);
+    return part === '' ? undefined : part;
+  });
+  if (os === undefined || architecture === undefined) return undefined;
+  return variant === undefined ? { os, architecture } : { os, architecture, variant };
+}

@@ -1,0 +1,102 @@
+// What a manifest refers to, as in the OCI image specification, "Image Manifest" and "Image Index", and Docker's V2
+// schema 1 and 2. The bytes are passed on untouched; this only tells the cache what belongs to them.
+import type { Descriptor } from './descriptor.ts';
+import { type Child, parseChild, parseDescriptor, parseFsLayer } from './manifest-child.ts';
+import { invalidManifest, type JsonObject, parseManifestJson } from './manifest-json.ts';
+import { isIndexMediaType, mediaTypeOf, mediaTypes } from './media-types.ts';
+
+export interface Manifest {
+  readonly kind: 'index' | 'image' | 'schema1' | 'other';
+  /** The body's own, else that of the Content-Type, else inferred from the shape. Without parameters. */
+  readonly mediaType: string;
+  /** In the manifest's order, the config first; a digest that occurs again is left out. */
+  readonly children: readonly Child[];
+  readonly subject?: Descriptor;
+  readonly artifactType?: string;
+}
+
+// What servers say that do not know what they serve.
+const genericMediaTypes = new Set(['application/json', 'application/octet-stream', 'text/plain']);
+
+/**
+ * `contentType` is what the upstream calls the bytes. A media type that is not known here makes kind `other`, without
+ * children. Throws `OciSyntaxError` MANIFEST_INVALID that says what is wrong; more than 4 MiB is wrong too.
+ */
+export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest {
+  const body = parseManifestJson(bytes);
+  const mediaType = manifestMediaType(body, contentType);
+  const kind = kindOf(mediaType);
+  if (kind === 'schema1') return { kind, mediaType, children: distinct(listOf(body, 'fsLayers', parseFsLayer)) };
+  if (kind === 'other' && mediaType !== mediaTypes.ociArtifact) return { kind, mediaType, children: [] };
+  const subject = body['subject'] ?? undefined;
+  const artifactType = stringOf(body, 'artifactType');
+  return {
+    kind,
+    mediaType,
+    children: distinct(childrenOf(body, kind)),
+    ...(subject === undefined ? {} : { subject: parseDescriptor(subject, 'subject') }),
+    ...(artifactType === undefined ? {} : { artifactType }),
+  };
+}
+
+function manifestMediaType(body: JsonObject, contentType: string | undefined): string {
+  const own = stringOf(body, 'mediaType');
+  if (own !== undefined) {
+    const mediaType = mediaTypeOf(own);
+    if (mediaType === undefined) throw invalidManifest('mediaType is not a media type');
+    return mediaType;
+  }
+  const told = mediaTypeOf(contentType);
+  if (told !== undefined && !genericMediaTypes.has(told)) return told;
+  return inferredMediaType(body) ?? told ?? 'application/json';
+}
+
+function inferredMediaType(body: JsonObject): string | undefined {
+  if (body['schemaVersion'] === 1)
+    return body['signatures'] === undefined ? mediaTypes.dockerSchema1 : mediaTypes.dockerSchema1Signed;
+  if (body['schemaVersion'] !== 2) return undefined;
+  const isIndex = 'manifests' in body;
+  const isImage = 'config' in body || 'layers' in body;
+  // Clients would disagree on what it is (CVE-2021-41190).
+  if (isIndex && isImage) throw invalidManifest('it has no mediaType, and both manifests and layers');
+  if (isIndex) return mediaTypes.ociIndex;
+  return isImage ? mediaTypes.ociManifest : undefined;
+}
+
+function kindOf(mediaType: string): Manifest['kind'] {
+  if (isIndexMediaType(mediaType)) return 'index';
+  if (mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest) return 'image';
+  if (mediaType === mediaTypes.dockerSchema1 || mediaType === mediaTypes.dockerSchema1Signed) return 'schema1';
+  return 'other';
+}
+
+function childrenOf(body: JsonObject, kind: 'index' | 'image' | 'other'): Child[] {
+  if (kind === 'index') return listOf(body, 'manifests', (entry, where) => parseChild(entry, 'manifest', where));
+  if (kind === 'image')
+    return [
+      parseChild(body['config'], 'config', 'config'),
+      ...listOf(body, 'layers', (layer, where) => parseChild(layer, 'layer', where)),
+    ];
+  return listOf({ blobs: null, ...body }, 'blobs', (blob, where) => parseChild(blob, 'blob', where));
+}
+
+function listOf(body: JsonObject, name: string, parse: (value: unknown, where: string) => Child): Child[] {
+  const list = body[name];
+  // Go writes an empty list that was never made as null.
+  if (list === null) return [];
+  if (!Array.isArray(list)) throw invalidManifest(`${name} is not an array`);
+  return list.map((value: unknown, index) => parse(value, `${name}[${index}]`));
+}
+
+function distinct(children: readonly Child[]): Child[] {
+  const seen = new Map<string, Child>();
+  for (const child of children) if (!seen.has(child.digest)) seen.set(child.digest, child);
+  return [...seen.values()];
+}
+
+/** An empty string is what Go writes for none. */
+function stringOf(body: JsonObject, name: string): string | undefined {
+  const value = body[name] ?? '';
+  if (typeof value !== 'string') throw invalidManifest(`${name} is not a string`);
+  return value === '' ? undefined : value;
+}
