@@ -1,0 +1,99 @@
+// What a cold herd must be like, for a blob of any size: one upstream GET, bytes for everybody while upstream still
+// sends, the right ones, little memory; a slow client slows nobody and one that leaves stops nothing.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
+import { startCistern } from '@cistern/test-services';
+import { type Herd, startHerd } from './start-herd.ts';
+
+const mebibyte = 1024 * 1024;
+const clients = 100;
+const slow = 7;
+const leaving = 11;
+
+export interface HerdFigures {
+  readonly grownBytes: number;
+  readonly seconds: number;
+}
+
+export async function runColdHerd(size: number): Promise<HerdFigures> {
+  await using upstream = disposable(await startFakeUpstream(), (fake) => fake.close());
+  const seed = 42;
+  const blob = upstream.value.addBlob('library/herd', { size, seed });
+  const warmUp = upstream.value.addBlob('library/herd', { size: 8 * mebibyte, seed: 1 });
+  await using cistern = disposable(
+    await startCistern({ config: { upstreams: { 'docker.io': { url: upstream.value.url } } } }),
+    (server) => server.stop(),
+  );
+  const url = (digest: string) => `${cistern.value.url}/v2/library/herd/blobs/${digest}`;
+  // Twice, cold and warm, so that what grows afterwards is the herd's and not the first request's.
+  for (let round = 0; round < 2; round += 1) await (await fetch(url(warmUp.digest))).arrayBuffer();
+
+  const gate = createGate();
+  const startedAtMs = performance.now();
+  upstream.value.addFault({ digest: blob.digest, method: 'GET' }, { gate });
+  const memory = watchMemory(cistern.value.pid);
+  await using herd = disposable(
+    startHerd({
+      url: url(blob.digest),
+      size,
+      seed,
+      clients,
+      slow: { client: slow, bytesPerSecond: 100_000 },
+      leaving: { client: leaving, afterBytes: size / 20 },
+    }),
+    async (started) => started.close(),
+  );
+
+  gate.allow(2 * mebibyte);
+  await herd.value.until((events) => events.filter(({ kind }) => kind === 'first-byte').length > clients / 2);
+  assert.ok(gate.passed() <= 2 * mebibyte, 'the median client has its first byte before upstream has sent 2 MiB');
+
+  gate.release();
+  const others = (events: Herd['events']) =>
+    events.filter((event) => event.kind === 'end' && event.client !== slow).length === clients - 1;
+  await herd.value.until(others);
+  const slowIsStillReading = herd.value.events.every((event) => event.kind !== 'end' || event.client !== slow);
+  assert.ok(slowIsStillReading, 'the others ended while the slow client was still reading');
+  const seconds = (performance.now() - startedAtMs) / 1000;
+  herd.value.hurry();
+  await herd.value.until((events) => events.filter(({ kind }) => kind === 'end').length === clients);
+  const grownBytes = memory.stop();
+
+  for (const event of herd.value.events) {
+    if (event.kind !== 'end') continue;
+    assert.equal(event.error, undefined, `client ${event.client}`);
+    assert.equal(event.wrongAt, -1, `client ${event.client} got a wrong byte`);
+    if (event.client !== leaving) assert.equal(event.received, size, `client ${event.client}`);
+  }
+  const upstreamGets = upstream.value.count({ digest: blob.digest, method: 'GET' });
+  assert.equal(upstreamGets, 1);
+  assert.equal(upstream.value.bytesSent(blob.digest), size);
+  assert.ok(grownBytes < 64 * mebibyte, `resident memory grew by ${Math.round(grownBytes / mebibyte)} MiB`);
+  return { grownBytes, seconds };
+}
+
+/** The most that the process's resident memory grows by from now on. */
+function watchMemory(pid: number) {
+  const resident = () => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+  const before = resident();
+  let most = before;
+  const timer = setInterval(() => {
+    most = Math.max(most, resident());
+  }, 20);
+  return {
+    stop() {
+      clearInterval(timer);
+      return most - before;
+    },
+  };
+}
+
+function disposable<T>(value: T, close: (value: T) => Promise<unknown>) {
+  return {
+    value,
+    async [Symbol.asyncDispose]() {
+      await close(value);
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { pullAtOnce } from './start-herd.ts';
