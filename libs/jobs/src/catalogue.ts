@@ -21,7 +21,12 @@ export interface JobCatalogue {
   'revalidate-tag': { payload: RepositoryJob & { readonly tag: Tag; readonly by: 'head' | 'get' }; result: null };
   'fetch-tags': { payload: RepositoryJob & { readonly n?: number; readonly last?: string }; result: TagsPage };
   'fetch-referrers': {
-    payload: RepositoryJob & { readonly digest: Digest; readonly artifactType?: string };
+    payload: RepositoryJob & {
+      readonly digest: Digest;
+      readonly artifactType?: string;
+      /** As the page before gave it. */
+      readonly nextQuery?: string;
+    };
     result: ReferrersPage;
   };
 }

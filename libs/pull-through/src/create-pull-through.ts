@@ -34,7 +34,7 @@ export interface PullThroughDeps {
 const mebibyte = 1024 * 1024;
 
 export function createPullThrough(options: PullThroughDeps): PullThrough {
-  const { index, queue, now, metrics, manifestCacheBytes = 64 * mebibyte, readBufferBytes = 256 * mebibyte } = options;
+  const { index, queue, now, metrics, manifestCacheBytes = 64 * mebibyte, readBufferBytes = 32 * mebibyte } = options;
   const ask = createAsk({ queue, now });
   const reads = createSharedReads({
     pool: createBufferPool(readBufferBytes),
@@ -49,7 +49,7 @@ export function createPullThrough(options: PullThroughDeps): PullThrough {
       return (await ask('fetch-tags', request, { subject: `${request.n ?? ''} ${request.last ?? ''}`, signal })).result;
     },
     async listReferrers({ signal, ...request }) {
-      const subject = `${request.digest} ${request.artifactType ?? ''}`;
+      const subject = `${request.digest} ${request.artifactType ?? ''} ${request.nextQuery ?? ''}`;
       return (await ask('fetch-referrers', request, { subject, signal })).result;
     },
     async listRepositories(page) {

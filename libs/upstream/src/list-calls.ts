@@ -26,12 +26,15 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
       return { tags, ...(next !== undefined && { next }) };
     },
 
-    async listReferrers(repository, digest, { artifactType }, signal) {
+    async listReferrers(repository, digest, { artifactType, nextQuery: thisQuery }, signal) {
       const subject = `the referrers of ${digest} in ${repository}`;
       const response = await fetchDocument(context, {
         operation: 'list-referrers',
         method: 'GET',
-        url: endpoint(context, repository, `referrers/${digest}`, { artifactType }),
+        url: endpoint(context, repository, `referrers/${digest}`, {
+          ...Object.fromEntries(new URLSearchParams(thisQuery)),
+          artifactType,
+        }),
         repository,
         accept: mediaTypes.ociIndex,
         signal,

@@ -66,6 +66,20 @@ test('referrers come as they were sent, with the filters that were applied and t
   assert.equal(server.requests[0]?.headers.accept, 'application/vnd.oci.image.index.v1+json');
 });
 
+test('the next page of referrers is asked for by its query, which cannot leave the query', async (t) => {
+  const server = await startServer(t, (_request, response) => sendJson(response, 200, index));
+  const { upstream } = openOn(t, server.url);
+  await upstream.listReferrers(repository, digest, { artifactType: 'a/b', nextQuery: 'artifactType=other&last=x' });
+  await upstream.listReferrers(repository, digest, { nextQuery: '/../../x#y?z=1&token=t t' });
+  assert.deepEqual(
+    server.requests.map(({ path }) => path),
+    [
+      `/v2/a/b/referrers/${digest}?artifactType=a%2Fb&last=x`,
+      `/v2/a/b/referrers/${digest}?%2F..%2F..%2Fx%23y%3Fz=1&token=t+t`,
+    ],
+  );
+});
+
 test('referrers: 404 is manifest-unknown, whatever its body; something else than an index is a mismatch', async (t) => {
   let status = 404;
   const server = await startServer(t, (_request, response) => {

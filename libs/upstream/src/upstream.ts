@@ -78,11 +78,11 @@ export interface Upstream {
     page: { readonly n?: number | undefined; readonly last?: string | undefined },
     signal?: AbortSignal,
   ): Promise<UpstreamTagsPage>;
-  /** Upstream's 404 is `manifest-unknown`: clients then look for the `sha256-<hex>` tag. */
+  /** `nextQuery`: as the page before gave it, or a client says it did. Upstream's 404 is `manifest-unknown`: clients then look for the `sha256-<hex>` tag. */
   listReferrers(
     repository: RepositoryName,
     digest: Digest,
-    options: { readonly artifactType?: string | undefined },
+    options: { readonly artifactType?: string | undefined; readonly nextQuery?: string | undefined },
     signal?: AbortSignal,
   ): Promise<UpstreamReferrersPage>;
   close(): Promise<void>;

@@ -30,7 +30,10 @@ export async function openSpoolDirectory(path: string, maxBytes: number): Promis
         return await openSpool(join(path, `${name}${suffix}`), size, release);
       } catch (error) {
         release();
-        throw new CacheError('store-unavailable', 'The spool file could not be made.', { cause: error, retryable: true });
+        throw new CacheError('store-unavailable', 'The spool file could not be made.', {
+          cause: error,
+          retryable: true,
+        });
       }
     },
     get usedBytes() {

@@ -50,6 +50,7 @@ export async function fetchBlob(
     deps.metrics.fills.inc({ class: fillClass, result: 'failed' });
     if (isCacheError(error, 'content-mismatch')) deps.metrics.contentMismatches.inc({ upstream: source.upstream });
     log.warn({ err: error, digest, ...source }, 'a fill failed');
+    await forgetToldSize(deps, source, digest);
     await index.fills.failed(digest, record.owner, failureOf(error), keepFailureMs);
   } finally {
     stopHeartbeat();
@@ -117,6 +118,13 @@ async function runFill(
 
 function newRecord(digest: Digest, size: number, verified: boolean, nowMs: number): BlobRecord {
   return { schema: 1, digest, size, state: 'present', verified, storedAtMs: nowMs, lastPulledAtMs: nowMs };
+}
+
+/** What upstream once told, and no manifest says, may be what was wrong: the next fetch must not be held to it. */
+async function forgetToldSize({ index }: WorkDeps, source: RepositoryKey, digest: Digest): Promise<void> {
+  const link = await index.links.get(source, digest);
+  if (link === undefined || link.mediaType !== undefined) return;
+  await index.links.put(source, [{ ...link, size: undefined }]);
 }
 
 /** An owner that cannot reach the index goes on: its fill is still the one that everybody reads. */

@@ -12,13 +12,13 @@ export async function fetchTags(
 
 export async function fetchReferrers(
   deps: Pick<WorkDeps, 'upstreams'>,
-  { upstream, repository, digest, artifactType }: JobPayload<'fetch-referrers'>,
+  { upstream, repository, digest, artifactType, nextQuery }: JobPayload<'fetch-referrers'>,
   signal: AbortSignal,
 ): Promise<ReferrersPage> {
   const { bytes, ...page } = await upstreamOf(deps, upstream).listReferrers(
     repository,
     digest,
-    { artifactType },
+    { artifactType, nextQuery },
     signal,
   );
   return { bytesBase64: bytes.toString('base64'), ...page };
