@@ -1,0 +1,36 @@
+// containerd with its own `ctr`. One directory, `_default`, sends the pulls of every registry to the cache, which tells
+// them apart by the `?ns=` that containerd adds.
+import { openSandbox } from '../sandbox.ts';
+import { type Engine, digestsIn } from './client.ts';
+
+const hostsDirectory = '/etc/containerd/certs.d';
+
+/** A `hosts.toml` with the cache at `url` as its only host. */
+export function hostsToml(url: string, ...settings: readonly string[]): string {
+  return `[host."${url}"]\n  capabilities = ["pull", "resolve"]\n${settings.map((line) => `  ${line}\n`).join('')}`;
+}
+
+/** `hosts`: a `hosts.toml` by the registry that it is for, `_default` for all others. */
+export async function openContainerd(hosts: Readonly<Record<string, string>>): Promise<Engine> {
+  const sandbox = await openSandbox({
+    '/etc/containerd/config.toml': 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n',
+    ...Object.fromEntries(
+      Object.entries(hosts).map(([registry, toml]) => [`${hostsDirectory}/${registry}/hosts.toml`, toml]),
+    ),
+  });
+  await sandbox.startDaemon('containerd', [], ['ctr', 'version']);
+  let containers = 0;
+  return {
+    pull: async (reference) => {
+      await sandbox.run('ctr', ['images', 'pull', '--hosts-dir', hostsDirectory, reference]);
+      return digestsIn(await sandbox.run('ctr', ['images', 'list', `name==${reference}`]));
+    },
+    // With --sync the layers are gone when it returns.
+    remove: async (reference) => void (await sandbox.run('ctr', ['images', 'remove', '--sync', reference])),
+    run: (reference, command) => {
+      const cgroup = `${sandbox.cgroupParent}/${++containers}`;
+      return sandbox.run('ctr', ['run', '--rm', '--cgroup', cgroup, reference, `container-${containers}`, ...command]);
+    },
+    close: sandbox.close,
+  };
+}

@@ -1,0 +1,49 @@
+// dockerd with either of its image stores, and the BuildKit inside it.
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openSandbox } from '../sandbox.ts';
+import { type Engine, digestsIn } from './client.ts';
+
+export interface Docker extends Engine {
+  /** Builds `dockerfile` with BuildKit, with nothing cached, and returns what `/out` of the built image holds. */
+  build(dockerfile: string): Promise<string>;
+}
+
+export interface DockerOptions {
+  /** The cache's URL, in the place of Docker Hub's. */
+  readonly mirror: string;
+  readonly store: 'graph-driver' | 'containerd';
+}
+
+// No network of its own: nothing on this machine's interfaces or in its packet filter changes.
+const noNetwork = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false'];
+
+export async function openDocker({ mirror, store }: DockerOptions): Promise<Docker> {
+  const sandbox = await openSandbox({
+    '/etc/docker/daemon.json': JSON.stringify({
+      'registry-mirrors': [mirror],
+      features: { 'containerd-snapshotter': store === 'containerd' },
+    }),
+  });
+  const docker = (...args: string[]) => sandbox.run('docker', args);
+  await sandbox.startDaemon('dockerd', [...noNetwork, '--cgroup-parent', sandbox.cgroupParent], ['docker', 'version']);
+  const run: Engine['run'] = (reference, command) =>
+    docker('run', '--rm', '--pull', 'never', '--network', 'none', reference, ...command);
+  return {
+    pull: async (reference) => digestsIn(await docker('pull', reference)),
+    remove: async (reference) => void (await docker('image', 'remove', '--force', reference)),
+    run,
+    build: async (dockerfile) => {
+      const context = join(sandbox.directory, 'context');
+      await mkdir(context, { recursive: true });
+      await writeFile(join(context, 'Dockerfile'), dockerfile);
+      await docker('buildx', 'build', '--network', 'none', '--pull', '--tag', 'built', context);
+      const out = await run('built', ['cat', '/out']);
+      await docker('image', 'remove', '--force', 'built');
+      await docker('builder', 'prune', '--all', '--force');
+      await rm(context, { recursive: true });
+      return out;
+    },
+    close: sandbox.close,
+  };
+}

@@ -1,0 +1,21 @@
+// skopeo: every pull copies an image, with all its platforms, byte for byte into a directory of its own.
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestOf } from '@cistern/oci';
+import { openSandbox } from '../sandbox.ts';
+import type { Client } from './client.ts';
+import { registriesConf } from './registries-conf.ts';
+
+/** `cache`: host and port, `mirrored`: the registries that it mirrors. */
+export async function openSkopeo(cache: string, mirrored: readonly string[]): Promise<Client> {
+  const sandbox = await openSandbox({ '/etc/containers/registries.conf': registriesConf(cache, mirrored) });
+  const copy = join(sandbox.directory, 'copy');
+  return {
+    pull: async (reference) => {
+      await sandbox.run('skopeo', ['copy', '--all', `docker://${reference}`, `dir:${copy}`]);
+      return [digestOf(await readFile(join(copy, 'manifest.json')))];
+    },
+    remove: () => rm(copy, { recursive: true }),
+    close: sandbox.close,
+  };
+}

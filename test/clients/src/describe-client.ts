@@ -1,0 +1,61 @@
+// What holds for every client: it pulls every test image cold, by tag and by digest alone, and then warm.
+import { after, before, describe, test } from 'node:test';
+import type { Client } from './clients/client.ts';
+import { type Rig, openRig } from './open-rig.ts';
+import { pullsColdThenWarm } from './pulls-cold-then-warm.ts';
+import { type UpstreamName, byDigestRepository, testRepositories, testTag, upstreamNames } from './test-images.ts';
+
+export interface ClientSuite<C extends Client> {
+  readonly name: string;
+  /** Debian's packages that the client comes in. */
+  readonly packages: readonly string[];
+  open(rig: Rig): Promise<C>;
+  /** How the client's user names a repository of an upstream. */
+  nameOf(rig: Rig, upstream: UpstreamName, repository: string): string;
+  /** Default: all. */
+  readonly repositories?: readonly string[];
+}
+
+export interface OpenedClient<C extends Client> {
+  readonly rig: Rig;
+  readonly client: C;
+}
+
+/** Defines a suite. `further` defines the tests of this client alone; `opened` may be called inside of them. */
+export function describeClient<C extends Client>(
+  { name, packages, open, nameOf, repositories }: ClientSuite<C>,
+  further: (opened: () => OpenedClient<C>) => void = () => {},
+): void {
+  describe(name, () => {
+    const stack = new AsyncDisposableStack();
+    let current: OpenedClient<C> | undefined;
+    const opened = () => {
+      if (current === undefined) throw new Error(`${name} was not opened.`);
+      return current;
+    };
+    before(async () => {
+      const rig = await openRig(packages);
+      stack.defer(rig.close);
+      const client = await open(rig);
+      stack.defer(client.close);
+      current = { rig, client };
+    });
+    after(() => stack.disposeAsync());
+
+    for (const upstream of upstreamNames)
+      for (const repository of testRepositories(upstream, repositories))
+        test(`pulls ${upstream}/${repository} cold, then warm without the upstream`, async () => {
+          const reference = `${nameOf(opened().rig, upstream, repository)}:${testTag}`;
+          await pullsColdThenWarm({ ...opened(), upstream, repository, reference });
+        });
+
+    test('pulls by digest what nobody has pulled by tag', async () => {
+      const { rig } = opened();
+      const [upstream, repository] = ['quay.io', byDigestRepository] as const;
+      const reference = `${nameOf(rig, upstream, repository)}@${await rig.digestOf(upstream, repository)}`;
+      await pullsColdThenWarm({ ...opened(), upstream, repository, reference });
+    });
+
+    further(opened);
+  });
+}

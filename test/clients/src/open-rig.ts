@@ -1,0 +1,73 @@
+// A Cistern with an empty store in front of two upstreams, and what both sides were asked.
+import { strict as assert } from 'node:assert';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { manifestAcceptHeader } from '@cistern/oci';
+import { ensureDebianPackages, startCistern, startDockerRegistry } from '@cistern/test-services';
+import { type LoggedRequest, cisternRequests, dockerRegistryRequests } from './request-log.ts';
+import { type UpstreamName, ensureTestImages, testTag } from './test-images.ts';
+
+export interface Rig {
+  /** Host and port of the cache. */
+  readonly cache: string;
+  /** What the tag of a repository names upstream. */
+  digestOf(upstream: UpstreamName, repository: string): Promise<string>;
+  /** What an upstream has answered so far. */
+  upstreamRequests(upstream: UpstreamName): LoggedRequest[];
+  /** What the cache has answered so far. */
+  cacheRequests(): LoggedRequest[];
+  /** Resolves when nobody has logged a request for a moment: an answer is logged after its last byte was sent. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const quietMs = 300;
+
+/** `packages`: Debian's packages with the client under test. */
+export async function openRig(packages: readonly string[]): Promise<Rig> {
+  await ensureDebianPackages(packages);
+  const images = await ensureTestImages();
+  const stops: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+  };
+  try {
+    const dockerIo = await startDockerRegistry({ rootDirectory: join(images, 'docker.io') });
+    stops.push(dockerIo.close);
+    const quayIo = await startDockerRegistry({ rootDirectory: join(images, 'quay.io') });
+    stops.push(quayIo.close);
+    const upstreams = { 'docker.io': dockerIo, 'quay.io': quayIo };
+    const cistern = await startCistern({
+      config: {
+        log: { level: 'info', accesslog: { disabled: false } },
+        upstreams: { 'docker.io': { url: dockerIo.url, default: true }, 'quay.io': { url: quayIo.url } },
+      },
+    });
+    stops.push(() => cistern.stop());
+    const loggedLines = () =>
+      cistern.log().length + dockerIo.process.outputLines().length + quayIo.process.outputLines().length;
+    return {
+      cache: `127.0.0.1:${cistern.port}`,
+      digestOf: (upstream, repository) => digestAt(upstreams[upstream].url, repository),
+      upstreamRequests: (upstream) => dockerRegistryRequests(upstreams[upstream].process.outputLines()),
+      cacheRequests: () => cisternRequests(cistern.log()),
+      settled: async () => {
+        for (let lines = -1; lines !== loggedLines(); await delay(quietMs)) lines = loggedLines();
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function digestAt(url: string, repository: string): Promise<string> {
+  const answer = await fetch(`${url}/v2/${repository}/manifests/${testTag}`, {
+    method: 'HEAD',
+    headers: { accept: manifestAcceptHeader },
+  });
+  const digest = answer.headers.get('docker-content-digest');
+  assert.ok(answer.ok && digest !== null, `${url} does not have ${repository}: HTTP status ${answer.status}`);
+  return digest;
+}

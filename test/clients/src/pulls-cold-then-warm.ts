@@ -1,0 +1,56 @@
+// The test that every client passes with every image: a cold pull, then a warm one that costs the upstream nothing.
+import { strict as assert } from 'node:assert';
+import type { Client } from './clients/client.ts';
+import type { Rig } from './open-rig.ts';
+import { type LoggedRequest, contentGets } from './request-log.ts';
+import { type UpstreamName, upstreamNames } from './test-images.ts';
+
+export interface Pull {
+  readonly rig: Rig;
+  readonly client: Client;
+  readonly upstream: UpstreamName;
+  readonly repository: string;
+  /** As the client's user writes it, with a tag or a digest. */
+  readonly reference: string;
+}
+
+/** The client must not have the image yet, nor the cache all of it. Afterwards the client does not have it again. */
+export async function pullsColdThenWarm({ rig, client, upstream, repository, reference }: Pull): Promise<void> {
+  const digest = await rig.digestOf(upstream, repository);
+  await rig.settled();
+  const before = contentSoFar(rig);
+
+  assert.ok((await client.pull(reference)).includes(digest), `the cold pull did not bring ${digest}`);
+  await rig.settled();
+  const cold = contentSoFar(rig);
+  for (const name of upstreamNames) {
+    const fetched = cold[name].slice(before[name].length);
+    assert.equal(fetched.length > 0, name === upstream, `the cold pull made ${fetched.length} requests to ${name}`);
+    assert.deepEqual(fetchedTwice(fetched), [], `${name} sent the same thing twice`);
+  }
+
+  await client.remove(reference);
+  assert.ok((await client.pull(reference)).includes(digest), `the warm pull did not bring ${digest}`);
+  await client.remove(reference);
+  await rig.settled();
+  const warm = contentSoFar(rig);
+  for (const name of upstreamNames)
+    assert.deepEqual(warm[name].slice(cold[name].length), [], `the warm pull asked ${name} for content`);
+  // Without this the assertion above would also hold for a client that had kept its layers.
+  const blobs = warm.cache.slice(cold.cache.length).filter(({ path }) => path.includes('/blobs/'));
+  assert.ok(blobs.length > 0, 'the warm pull took no blob from the cache');
+}
+
+function contentSoFar(rig: Rig) {
+  return {
+    'docker.io': contentGets(rig.upstreamRequests('docker.io')),
+    'quay.io': contentGets(rig.upstreamRequests('quay.io')),
+    cache: contentGets(rig.cacheRequests()),
+  };
+}
+
+/** Ranges do not count: a client may ask for one part after the other. */
+function fetchedTwice(requests: readonly LoggedRequest[]): string[] {
+  const whole = requests.filter(({ status }) => status === 200).map(({ path }) => path);
+  return whole.filter((path, position) => whole.indexOf(path) !== position);
+}
