@@ -11,7 +11,7 @@ export async function prepareRootDirectory(path: string): Promise<void> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new StartError(
-      `The data directory ${path} cannot be used (${code ?? message}): give this user the right to write there, or set storage.filesystem.rootdirectory to another one.`,
+      `The data directory ${path} cannot be used (${code ?? message}): make it a directory that this user can write in, or set storage.filesystem.rootdirectory to another one.`,
       { cause: error },
     );
   }
@@ -26,6 +26,7 @@ async function makeDirectory(path: string): Promise<void> {
     if (code === 'ENOENT' && dirname(path) !== path) {
       await makeDirectory(dirname(path));
       await mkdir(path);
-    } else if (code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+    } else if (code !== 'EEXIST') throw error;
+    else if (!(await stat(path)).isDirectory()) throw new Error('it is a file', { cause: error });
   }
 }
