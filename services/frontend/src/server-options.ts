@@ -17,8 +17,8 @@ export const serverOptions = {
   bodyLimit: 1,
   http: {
     headersTimeout: 20_000,
-    // A digest, a name of 255 characters, a long list of ranges and a large token fit in several times over.
-    maxHeaderSize: 32 * 1024,
+    // podman asks for up to 1,024 ranges of a zstd:chunked layer in one header, of some 22 KiB.
+    maxHeaderSize: 64 * 1024,
   },
   // Our own parser says what is too long.
   routerOptions: { maxParamLength: 32 * 1024 },

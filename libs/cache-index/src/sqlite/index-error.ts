@@ -3,7 +3,7 @@ import { CacheError } from '@cistern/errors';
 
 /** SQLite's primary result codes (sqlite.org/rescode.html). */
 const reasons: Readonly<Record<number, string>> = {
-  5: 'another process holds it locked',
+  5: 'another process uses this directory; stop it, or give this one a directory of its own',
   8: 'its file is read-only',
   10: 'its disk reports an input/output error',
   11: 'its file is damaged, and a new one is begun at the next start',

@@ -8,7 +8,7 @@ import type { IndexLog } from '../index-log.ts';
 import { guard, isDamage } from './index-error.ts';
 import { schema, schemaVersion } from './schema.ts';
 
-/** Only a second process on the same file ever holds a lock, and waiting for it stops the whole event loop. */
+/** Only a second process on the same file ever holds a lock; the one before may be on its last page. */
 const lockTimeoutMs = 250;
 
 export interface DatabaseOptions {
@@ -47,9 +47,14 @@ function findUnfit(path: string): string | undefined {
 function openFit(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: lockTimeoutMs });
   try {
+    // EXCLUSIVE keeps a second process out for as long as this one lives: fills and pull counts are in its memory, and
+    // its spool would be taken for one that a dead process left. The system drops the lock with the process.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE;');
     // NORMAL waits for the disk only at checkpoints: a power cut may lose the last seconds, which the store knows too.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;');
     if (versionOf(database) === 0) database.exec(`BEGIN; ${schema} COMMIT;`);
+    // A lock is taken by the first write, not by the PRAGMA.
+    database.exec(`PRAGMA user_version = ${schemaVersion};`);
     return database;
   } catch (error) {
     database.close();

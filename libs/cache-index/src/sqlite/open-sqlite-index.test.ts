@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { isCacheError } from '@cistern/errors';
 import { describeCacheIndex } from '../conformance.ts';
 import {
@@ -139,19 +140,35 @@ test('pulls and touches are written within seconds, however many there are, and 
   for (const tag of [...tags, ...tags]) await index.tags.recordPull(tag, 5);
   await index.blobs.touch(sampleDigest('a'), 77);
 
-  // Another connection sees what is in the file.
-  using file = new DatabaseSync(tested.path, { readOnly: true });
-  const written = file.prepare(
-    'SELECT (SELECT sum(pulls) FROM tags) AS pulls, (SELECT last_pulled_at_ms FROM blobs) AS touched',
-  );
+  // A copy of the files is what a kill now would leave.
+  const copy = join(tested.directory, 'copy.sqlite');
+  const written = async () => {
+    for (const suffix of ['', '-wal']) await cp(tested.path + suffix, copy + suffix);
+    using file = new DatabaseSync(copy);
+    return file
+      .prepare('SELECT (SELECT sum(pulls) FROM tags) AS pulls, (SELECT last_pulled_at_ms FROM blobs) AS touched')
+      .get();
+  };
   const deadline = Date.now() + 10_000;
-  while (written.get()?.['pulls'] !== 2400 || written.get()?.['touched'] !== 77) {
+  for (let row = await written(); row?.['pulls'] !== 2400 || row['touched'] !== 77; row = await written()) {
     assert.ok(Date.now() < deadline, 'the pulls were not written');
     await delay(20);
   }
   assert.equal((await index.tags.get(tags[0]!))?.pulls, 2);
-  await index.close();
-  assert.equal(written.get()?.['pulls'], 2400);
+});
+
+test('a second process is kept out, and let in when the first has gone', async (t) => {
+  const tested = await inTemporaryDirectory(t);
+  const first = await tested.open();
+  const script = fileURLToPath(import.meta.resolve('./fixtures/open-and-report.ts'));
+  const openElsewhere = promisify(execFile);
+  assert.match(
+    (await openElsewhere(process.execPath, [script, tested.path])).stdout,
+    /another process uses this directory/,
+  );
+  await first.close();
+  assert.match((await openElsewhere(process.execPath, [script, tested.path])).stdout, /opened/);
+  assert.deepEqual(tested.logged, []);
 });
 
 for (const [what, harm] of [

@@ -23,6 +23,8 @@ function imageManifest(seed: number): Buffer {
   );
 }
 
+const isUnknown = (error: unknown) => isCacheError(error, 'manifest-unknown');
+
 async function startCache(t: TestContext, options: TestCacheOptions = {}) {
   const started = await startTestCache(options);
   t.after(() => started.close());
@@ -95,9 +97,8 @@ test('concurrent cold requests for one tag share one upstream request', async (t
 
 test('a missing tag is remembered for two seconds, and not when asked to look', async (t) => {
   const { cache, hub, clock } = await startCache(t);
-  const refused = (error: unknown) => isCacheError(error, 'manifest-unknown');
-  await assert.rejects(() => cache.openManifest(latest), refused);
-  await assert.rejects(() => cache.openManifest(latest), refused);
+  await assert.rejects(() => cache.openManifest(latest), isUnknown);
+  await assert.rejects(() => cache.openManifest(latest), isUnknown);
   assert.equal(hub.calls.length, 1);
   hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
   assert.equal((await cache.openManifest({ ...latest, forceRevalidation: true })).cache, 'MISS');
@@ -194,4 +195,19 @@ test('a registry:2 cache in the store is warm: its tag, manifest and blobs are s
     () => cache.openManifest(elsewhere),
     (error) => isCacheError(error, 'manifest-unknown'),
   );
+});
+
+test('a signed schema 1 manifest, whose announced digest leaves its signatures out, passes as its bytes', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const schema1 = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
+  const bytes = Buffer.from(
+    JSON.stringify({ schemaVersion: 1, fsLayers: [{ blobSum: digestOf(bytesOf(9)) }], signatures: [] }),
+  );
+  hub.addManifest('library/nginx', 'latest', bytes, schema1);
+  const real = hub.getManifest.bind(hub);
+  hub.getManifest = async (...given) => ({ ...(await real(...given)), digest: digestOf(bytesOf(3)) });
+  const head = await cache.statManifest(latest);
+  const got = await cache.openManifest(latest);
+  assert.deepEqual([head.digest, got.digest, got.mediaType], [digestOf(bytes), digestOf(bytes), schema1]);
+  assert.ok(got.bytes.equals(bytes));
 });

@@ -3,7 +3,7 @@
 import type { TagKey, TagRecord } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
 import type { JobPayload } from '@cistern/jobs';
-import { type Digest, digestOf } from '@cistern/oci';
+import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import { storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
 import { writeTagObject } from '../small-objects.ts';
@@ -36,16 +36,22 @@ export async function revalidateTag(
 async function confirmByHead(deps: WorkDeps, key: TagKey, signal: AbortSignal): Promise<Confirmed | undefined> {
   const head = await upstreamOf(deps, key.upstream).headManifest(key.repository, { kind: 'tag', tag: key.tag }, signal);
   const { digest, mediaType, size } = head;
-  return digest === undefined || size === undefined || mediaType === '' ? undefined : { digest, mediaType, size };
+  if (digest === undefined || size === undefined || mediaType === '' || isSchema1(mediaType)) return undefined;
+  return { digest, mediaType, size };
 }
 
 async function fetchByTag(deps: WorkDeps, key: TagKey, signal: AbortSignal): Promise<Confirmed> {
   const upstream = upstreamOf(deps, key.upstream);
   const manifest = await upstream.getManifest(key.repository, { kind: 'tag', tag: key.tag }, signal);
-  const digest = manifest.digest ?? digestOf(manifest.bytes);
+  const digest = (isSchema1(manifest.mediaType) ? undefined : manifest.digest) ?? digestOf(manifest.bytes);
   verifyManifest(key.upstream, digest, manifest.bytes);
   const { mediaType, size } = await storeManifest(deps, key, digest, manifest);
   return { digest, mediaType, size };
+}
+
+/** Its announced digest leaves the signatures out, so it is not that of the bytes: they go by their own. */
+function isSchema1(mediaType: string): boolean {
+  return mediaType === mediaTypes.dockerSchema1 || mediaType === mediaTypes.dockerSchema1Signed;
 }
 
 async function recordConfirmed({ index, store, now }: WorkDeps, key: TagKey, confirmed: Confirmed): Promise<void> {

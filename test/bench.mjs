@@ -5,10 +5,10 @@
 //   npm run bench -- --rounds 5    more rounds; the median is printed
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { install } from '../../services/cli/launch/install.mjs';
-import { findNode, runNode } from '../../services/cli/launch/pinned-node.mjs';
+import { install } from '../services/cli/launch/install.mjs';
+import { findNode, runNode } from '../services/cli/launch/pinned-node.mjs';
 
-const root = resolve(fileURLToPath(import.meta.url), '../../..');
+const root = resolve(fileURLToPath(import.meta.url), '../..');
 try {
   install(root, { dev: true });
   const main = resolve(root, 'test/bench/src/main.ts');
