@@ -21,6 +21,7 @@ const shortSuites = [
   'test/services',
   'test/end-to-end',
   'test/clients/smoke',
+  'test/herds/smoke',
 ];
 const longSuites = ['test/clients', 'test/herds'];
 

@@ -24,7 +24,7 @@ export function install(root, { dev = false } = {}) {
 }
 
 /** Why node_modules has to be installed anew, in a few words; `undefined` if it need not. */
-export function whyInstall(root, { dev }) {
+function whyInstall(root, { dev }) {
   const lockFile = join(root, 'package-lock.json');
   if (!existsSync(lockFile)) return undefined;
   // What npm itself notes about the last installation, a user's own "npm ci" included.

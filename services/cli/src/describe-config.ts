@@ -11,7 +11,7 @@ export function describeStorage(storage: Config['storage']): string {
 }
 
 /** `:5000`, `[::1]:5000`, or the path of a socket. */
-export function describeAddress(address: ListenAddress): string {
+function describeAddress(address: ListenAddress): string {
   if (address.kind === 'unix') return address.path;
   const { host = '', port } = address;
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
