@@ -1,0 +1,56 @@
+// Ranges chosen at random, of a blob that is stored and of one that is on its way, compared with the source.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { openStage, seededBytes } from '../src/open-stage.ts';
+import { createRandom, type Random } from '../src/random.ts';
+import { sendRequest } from '../src/send-request.ts';
+import { assertAnswer, type Expected } from './edge-cases.ts';
+
+const size = 8_000_000;
+const seed = 9110;
+const { upstream, cistern } = await openStage({ after });
+const blob = seededBytes(size, seed);
+const { digest } = upstream.addBlob('library/app', blob);
+const url = `${cistern.url}/v2/library/app/blobs/${digest}`;
+
+function chooseOne(random: Random): { readonly spec: string; readonly range: readonly [number, number] } {
+  const start = random.between(0, size - 1);
+  const end = Math.min(start + random.between(0, random.pick([10, 1000, 100_000, 1_000_000])), size - 1);
+  const tail = size - random.between(1, 100_000);
+  return random.pick([
+    { spec: `${start}-${end}`, range: [start, end] },
+    { spec: `${tail}-`, range: [tail, size - 1] },
+    { spec: `-${size - tail}`, range: [tail, size - 1] },
+    { spec: `${tail}-${size + tail}`, range: [tail, size - 1] },
+  ]);
+}
+
+function chooseRange(random: Random): { readonly range: string; readonly expected: Expected } {
+  const chosen = Array.from({ length: random.pick([1, 1, 2, 5]) }, () => chooseOne(random));
+  return { range: `bytes=${chosen.map(({ spec }) => spec).join(',')}`, expected: chosen.map(({ range }) => range) };
+}
+
+for (const state of ['on its way', 'stored'])
+  test(`sixty ranges at once of a blob that is ${state} (seed ${seed})`, async () => {
+    const random = createRandom(state === 'stored' ? seed : seed + 1);
+    const slow = upstream.addFault({ digest, method: 'GET' }, { bytesPerSecond: size * 2 });
+    const cases = Array.from({ length: 60 }, () => chooseRange(random));
+    const whole = state === 'stored' ? undefined : sendRequest(url);
+    await Promise.all(
+      cases.map(async ({ range, expected }) => {
+        const answer = await sendRequest(url, { headers: { range } });
+        try {
+          assertAnswer(answer, blob, expected);
+        } catch (error) {
+          throw new Error(range, { cause: error });
+        }
+      }),
+    );
+    assert.ok((await whole)?.body.equals(blob) ?? true);
+    slow.remove();
+  });
+
+test('one request fetched the whole; what a reader could not wait for came by itself', () => {
+  assert.equal(upstream.count({ digest, method: 'GET', ranged: false }), 1);
+  assert.ok(upstream.bytesSent(digest) < 2 * size, `${upstream.bytesSent(digest)} bytes`);
+});

@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict';
+import { type Answer, errorsOf } from './send-request.ts';
+
+/** An error as the OCI distribution specification, "Error Codes", wants it, with words for a person. */
+export function assertRefused(answer: Answer, status: number, code: string, what?: string): void {
+  const said = `${what ?? ''} ${answer.body.toString('latin1', 0, 300)}`;
+  assert.equal(answer.status, status, said);
+  assert.equal(answer.headers['content-type'], 'application/json', said);
+  assert.ok(answer.complete, said);
+  const [error, ...others] = errorsOf(answer);
+  assert.equal(others.length, 0);
+  assert.equal(error?.code, code, said);
+  assert.match(error.message, /\w+ \w+ \w+/, said);
+}

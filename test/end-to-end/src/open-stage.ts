@@ -1,0 +1,52 @@
+// Fake upstreams and the real `cistern serve` in front of them, gone when their owner is.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type FakeUpstream, type FakeUpstreamOptions, seededBody, startFakeUpstream } from '@cistern/fake-upstream';
+import { type Cistern, type CisternOptions, startCistern } from '@cistern/test-services';
+
+/** A test's context, or `{ after }` of a whole file. */
+export interface Owner {
+  after(end: () => Promise<unknown>): unknown;
+}
+
+export async function openUpstream(owner: Owner, options?: FakeUpstreamOptions): Promise<FakeUpstream> {
+  const upstream = await startFakeUpstream(options);
+  owner.after(() => upstream.close());
+  return upstream;
+}
+
+export async function openCistern(owner: Owner, options: CisternOptions): Promise<Cistern> {
+  const cistern = await startCistern(options);
+  owner.after(() => cistern.stop());
+  return cistern;
+}
+
+export async function openDirectory(owner: Owner): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-end-to-end-'));
+  owner.after(() => rm(directory, { recursive: true, maxRetries: 5 }));
+  return directory;
+}
+
+/** The configuration of a cache whose default upstream, docker.io, is a fake one. Tags are confirmed on every pull. */
+export function cacheOf(
+  { url }: Pick<FakeUpstream, 'url'>,
+  upstream: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return { upstreams: { 'docker.io': { url, ttl: '0s', ...upstream } } };
+}
+
+export interface Stage {
+  readonly upstream: FakeUpstream;
+  readonly cistern: Cistern;
+}
+
+export async function openStage(owner: Owner, options?: FakeUpstreamOptions): Promise<Stage> {
+  const upstream = await openUpstream(owner, options);
+  return { upstream, cistern: await openCistern(owner, { config: cacheOf(upstream) }) };
+}
+
+/** Pseudo-random bytes that do not compress: the same for the same seed. */
+export function seededBytes(size: number, seed: number | string): Buffer {
+  return Buffer.concat([...seededBody({ size, seed }).read(0, size)]);
+}

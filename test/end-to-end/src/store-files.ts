@@ -1,0 +1,51 @@
+// What lies on the disk under a root directory, looked at without Cistern.
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+
+/** Every file below `directory`, relative to it and sorted; none if there is no such directory. */
+export async function filesBelow(directory: string): Promise<string[]> {
+  try {
+    const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+    return entries
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => relative(directory, join(entry.parentPath, entry.name)).split(sep).join('/'))
+      .sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+const blobsDirectory = 'docker/registry/v2/blobs';
+
+/** Digests of the blobs and manifests that are stored, whatever the files hold. */
+export async function storedDigests(rootDirectory: string): Promise<string[]> {
+  const files = await filesBelow(join(rootDirectory, blobsDirectory));
+  return files.map((file) => {
+    const [, algorithm, hex] = /^(sha256|sha512)\/[0-9a-f]{2}\/([0-9a-f]+)\/data$/.exec(file) ?? [];
+    if (algorithm === undefined || hex === undefined) throw new Error(`a file that is no blob's: ${file}`);
+    return `${algorithm}:${hex}`;
+  });
+}
+
+export function blobFile(rootDirectory: string, digest: string): string {
+  const [algorithm = '', hex = ''] = digest.split(':');
+  return join(rootDirectory, blobsDirectory, algorithm, hex.slice(0, 2), hex, 'data');
+}
+
+/** Digests whose file holds other bytes. */
+export async function wronglyStored(rootDirectory: string): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const digest of await storedDigests(rootDirectory)) {
+    const bytes = await readFile(blobFile(rootDirectory, digest));
+    const [algorithm = ''] = digest.split(':');
+    if (`${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}` !== digest) wrong.push(digest);
+  }
+  return wrong;
+}
+
+/** Files of fills and writes that have not ended. */
+export function spoolFiles(rootDirectory: string): Promise<string[]> {
+  return filesBelow(join(rootDirectory, 'cistern', 'spool'));
+}

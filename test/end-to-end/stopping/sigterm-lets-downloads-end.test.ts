@@ -1,0 +1,74 @@
+// SIGTERM: what is in flight ends, nothing new begins, and nothing outlasts `draintimeout`.
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, test } from 'node:test';
+import { createGate, type FakeUpstream } from '@cistern/fake-upstream';
+import type { Cistern } from '@cistern/test-services';
+import { cacheOf, openCistern, openUpstream, seededBytes } from '../src/open-stage.ts';
+import { beginDownload, sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
+
+const size = 2_000_000;
+
+async function beginSlowDownload(upstream: FakeUpstream, cistern: Cistern, seed: string) {
+  const blob = seededBytes(size, seed);
+  const { digest } = upstream.addBlob('library/app', blob);
+  const gate = createGate();
+  upstream.addFault({ digest, method: 'GET' }, { gate });
+  gate.allow(size / 2);
+  const download = await beginDownload(`${cistern.url}/v2/library/app/blobs/${digest}`);
+  await download.untilReceived(size / 4);
+  return { blob, gate, download };
+}
+
+function isRefused(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', () => resolve(true));
+  });
+}
+
+const upstream = await openUpstream({ after });
+
+test('a slow download ends whole, new connections are refused, and the exit is clean', async (t) => {
+  const cistern = await openCistern(t, { config: { ...cacheOf(upstream), http: { draintimeout: '20s' } } });
+  const { blob, gate, download } = await beginSlowDownload(upstream, cistern, 'slow');
+  const idle = await fetch(`${cistern.url}/v2/`);
+  assert.equal(await idle.text(), '{}');
+
+  cistern.process.sendSignal('SIGTERM');
+  await until('new connections are refused', () => isRefused(cistern.port));
+  const ready = await sendRequest(`${cistern.metricsUrl}/readyz`);
+  assert.equal(ready.status, 503);
+  assert.equal((JSON.parse(ready.body.toString()) as { draining: boolean }).draining, true);
+  assert.ok(cistern.process.isRunning(), 'it waits for the download');
+
+  gate.release();
+  const answer = await download.ended;
+  assert.ok(answer.complete && answer.body.equals(blob));
+  assert.deepEqual(await cistern.process.waitForExit(), { code: 0, signal: null });
+});
+
+test('a download that does not end is cut off after the draintimeout', async (t) => {
+  const cistern = await openCistern(t, { config: { ...cacheOf(upstream), http: { draintimeout: '1s' } } });
+  const { download } = await beginSlowDownload(upstream, cistern, 'stuck');
+  const askedAt = performance.now();
+  cistern.process.sendSignal('SIGTERM');
+  const [answer, exit] = await Promise.all([download.ended, cistern.process.waitForExit()]);
+  const tookMs = performance.now() - askedAt;
+  assert.equal(answer.complete, false, 'the client is not told that this was all');
+  assert.equal(exit.code, 0);
+  assert.ok(tookMs >= 900 && tookMs < 8000, `it took ${Math.round(tookMs)} ms`);
+});
+
+test('without anything in flight it ends at once', async (t) => {
+  const cistern = await openCistern(t, { config: { ...cacheOf(upstream), http: { draintimeout: '60s' } } });
+  await (await fetch(`${cistern.url}/v2/`)).text();
+  const askedAt = performance.now();
+  assert.deepEqual(await cistern.stop('SIGTERM'), { code: 0, signal: null });
+  assert.ok(performance.now() - askedAt < 5000);
+});
