@@ -119,25 +119,30 @@ test('runs on the pinned Node and ends with its exit code', (t) => {
   assert.equal(stdout, join(project.root, 'node_modules/.cache/cistern'));
 });
 
+/** As on Node 20, which cannot become another program: the launcher then has a child. */
+const withoutExecve = ['--import', 'data:text/javascript,delete process.execve'];
+
 for (const [signal, code] of [
   ['SIGTERM', 5],
   ['SIGINT', 5],
   ['SIGHUP', 5],
   ['SIGKILL', 137],
 ] as const)
-  test(`${signal === 'SIGKILL' ? 'reports the end of the pinned Node by' : 'passes on'} ${signal}`, async (t) => {
-    const project = openProject(
-      t,
-      `for (const s of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(s, () => process.exit(5));
+  for (const asChild of [true, false])
+    test(`${signal} reaches the pinned Node ${asChild ? 'as a child' : 'in place'}, and its end is reported`, async (t) => {
+      const project = openProject(
+        t,
+        `for (const s of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(s, () => process.exit(5));
       process.stdout.write('up'); setInterval(() => {}, 1000);
       process.stdin.on('data', () => process.kill(process.pid, 'SIGKILL'));`,
-    );
-    pinOtherNode(project);
-    const child = spawn(process.execPath, [project.launcher], { stdio: ['pipe', 'pipe', 'inherit'] });
-    child.stdout.once('data', () => (signal === 'SIGKILL' ? child.stdin.write('die') : child.kill(signal)));
-    const ended = await new Promise((resolve) => child.once('exit', (...how) => resolve(how)));
-    assert.deepEqual(ended, [code, null]);
-  });
+      );
+      pinOtherNode(project);
+      const options = asChild ? withoutExecve : [];
+      const child = spawn(process.execPath, [...options, project.launcher], { stdio: ['pipe', 'pipe', 'inherit'] });
+      child.stdout.once('data', () => (signal === 'SIGKILL' ? child.stdin.write('die') : child.kill(signal)));
+      const ended = await new Promise((resolve) => child.once('exit', (...how) => resolve(how)));
+      assert.deepEqual(ended, signal === 'SIGKILL' && !asChild ? [null, 'SIGKILL'] : [code, null]);
+    });
 
 test('says what to do when there is no Node that is new enough', (t) => {
   const project = openProject(t);

@@ -57,6 +57,15 @@ export function runNode(node, args, { env = process.env, cwd } = {}) {
   });
 }
 
+/**
+ * This process becomes `node` with `args`, under the same process id, where Node can do that (22.15 and later, not on
+ * Windows); else it runs it as a child and returns its exit code.
+ */
+export function becomeNode(node, args, env) {
+  if (process.execve === undefined || process.platform === 'win32') return runNode(node, args, { env });
+  return process.execve(node, [node, ...args], env);
+}
+
 function readJson(file) {
   return JSON.parse(readFileSync(file, 'utf8'));
 }

@@ -32,7 +32,8 @@ export interface Followed {
 const rereadMs = 500;
 /** A job lost with its worker is asked for again after this long without a live record. */
 const askAgainMs = 2_000;
-const deadlineMs = 60_000;
+/** Upstream's own deadlines end a fetch sooner; this bounds the queue. containerd gives up after five minutes. */
+const deadlineMs = 240_000;
 
 /** Rejects with the fill's failure, where it concerns this asker, or with `upstream-timeout`. */
 export async function followFill(deps: FollowDeps, request: FollowRequest): Promise<Followed> {
