@@ -87,7 +87,7 @@ test('whatever would write', async () => {
 });
 
 test('headers that are too long get an answer, not silence', async () => {
-  const { status } = await sendRaw(port, '/v2/', { 'x-long': 'x'.repeat(40_000) });
+  const { status } = await sendRaw(port, '/v2/', { 'x-long': 'x'.repeat(70_000) });
   assert.equal(status, 431);
 });
 

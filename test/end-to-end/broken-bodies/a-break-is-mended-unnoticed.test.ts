@@ -26,9 +26,9 @@ for (const [how, fault] of [
     const [first, second, ...others] = upstream.requests({ digest, method: 'GET' });
     assert.equal(others.length, 0);
     assert.equal(first?.range, undefined);
-    assert.ok(second !== undefined && second.status === 206);
+    assert.ok(second?.status === 206 && second.range !== undefined);
     // The kernel may drop the last bytes before a reset.
-    const [, offset] = /^bytes=(\d+)-$/.exec(second.range ?? '') ?? [];
+    const [, offset] = /^bytes=(\d+)-$/.exec(second.range) ?? [];
     assert.ok(Number(offset) > 0 && Number(offset) <= 1_000_000, second.range);
     assert.equal(second.bytesSent, size - Number(offset));
   });

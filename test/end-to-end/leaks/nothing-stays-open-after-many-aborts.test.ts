@@ -1,0 +1,125 @@
+// Three hundred requests of every kind, most of them left at some random point, some of bodies that break: afterwards the
+// process holds no more files, sockets and spool than before.
+import assert from 'node:assert/strict';
+import { readdir, readlink } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openStage, seededBytes } from '../src/open-stage.ts';
+import { createRandom, type Random } from '../src/random.ts';
+import { beginDownload, sendRequest } from '../src/send-request.ts';
+import { spoolFiles, wronglyStored } from '../src/store-files.ts';
+import { until } from '../src/until.ts';
+
+const seed = 300;
+const requests = 300;
+const atOnce = 20;
+const { upstream, cistern } = await openStage({ after });
+
+/** What the process has open, for example `socket` or a path, sorted. */
+async function openFiles(): Promise<string[]> {
+  const directory = `/proc/${cistern.pid}/fd`;
+  const links = (await readdir(directory)).map((fd) => readlink(`${directory}/${fd}`).catch(() => ''));
+  return (await Promise.all(links))
+    .filter((link) => link !== '')
+    .map((link) => link.replace(/:\[\d+\]$/, ''))
+    .sort();
+}
+
+/** Ends the connections to upstream that are kept for the next request, then waits until nothing changes any more. */
+async function settledFiles(): Promise<string[]> {
+  await upstream.refuseConnections();
+  let files = await openFiles();
+  for (let quietSince = performance.now(); performance.now() - quietSince < 1000; await delay(50)) {
+    const now = await openFiles();
+    if (now.length !== files.length) quietSince = performance.now();
+    files = now;
+  }
+  await upstream.acceptConnections();
+  return files;
+}
+
+const blobs = Array.from({ length: 60 }, (_, number) => {
+  const bytes = seededBytes(1000 + number * 20_000, `blob ${number}`);
+  return upstream.addBlob('library/app', bytes);
+});
+upstream.addImage('library/app', { tag: 'latest' });
+// Slow enough to be left in the middle.
+upstream.addFault({ endpoint: 'blob' }, { bytesPerSecond: 4_000_000 });
+for (const { digest } of blobs.slice(0, 6)) upstream.addFault({ digest }, { flipByteAt: 0 });
+for (const { digest } of blobs.slice(6, 12)) upstream.addFault({ digest }, { resetAfterBytes: 1, ignoreRange: true });
+for (const { digest } of blobs.slice(12, 15)) upstream.addFault({ digest }, { resetBeforeHeaders: true });
+
+function choosePath(random: Random): string {
+  const blob = () => `blobs/${random.pick(blobs).digest}`;
+  return random.pick([
+    blob,
+    blob,
+    blob,
+    () => 'manifests/latest',
+    () => 'manifests/missing',
+    () => 'tags/list',
+    () => `blobs/sha256:${'0'.repeat(64)}`,
+    () => 'manifests/-',
+  ])();
+}
+
+/** Connects, asks, and is gone, perhaps before anything was read. */
+function askAndVanish(path: string, afterMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect({ port: cistern.port, host: '127.0.0.1' });
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: cache.test\r\n\r\n`.repeat(2));
+    setTimeout(() => socket.resetAndDestroy(), afterMs);
+    socket.on('error', () => {});
+    socket.once('close', () => resolve());
+  });
+}
+
+async function doOne(random: Random): Promise<void> {
+  const path = `/v2/library/app/${choosePath(random)}`;
+  const [how, leaveAfterBytes, leaveAfterMs] = [
+    random.between(0, 3),
+    random.between(1, 500_000),
+    random.between(0, 30),
+  ];
+  const start = random.between(0, 100_000);
+  const range = random.pick([
+    undefined,
+    undefined,
+    `bytes=${start}-`,
+    `bytes=${start}-${start + 999}`,
+    'bytes=0-9,20-29,-5',
+  ]);
+  const options = { method: random.pick(['GET', 'GET', 'GET', 'HEAD']), headers: range === undefined ? {} : { range } };
+  if (how === 0) return askAndVanish(path, leaveAfterMs);
+  const download = await beginDownload(cistern.url + path, options);
+  if (how === 1) {
+    await download.untilReceived(leaveAfterBytes).catch(() => {});
+    download.leave();
+  }
+  await download.ended;
+}
+
+test(`${requests} requests with random aborts (seed ${seed})`, async (t) => {
+  // What is opened once and kept, such as the index's files, is open from here on.
+  for (const path of ['manifests/latest', `blobs/${blobs[59]!.digest}`, 'tags/list'])
+    await sendRequest(`${cistern.url}/v2/library/app/${path}`);
+  await sendRequest(`${cistern.metricsUrl}/metrics`);
+  const before = await settledFiles();
+
+  const random = createRandom(seed);
+  let left = requests;
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (left-- > 0) await doOne(random);
+    }),
+  );
+  const metrics = async () => (await sendRequest(`${cistern.metricsUrl}/metrics`)).body.toString();
+  await until('nothing is in flight', async () => !/^cistern_\w+_in_flight\{.*\} [1-9]/m.test(await metrics()));
+  await until('the spool is empty', async () => (await spoolFiles(cistern.rootDirectory)).length === 0);
+  t.diagnostic(`${upstream.count()} requests to upstream, ${before.length} files open before`);
+  assert.deepEqual(await settledFiles(), before);
+  assert.deepEqual(await wronglyStored(cistern.rootDirectory), []);
+  assert.match(await metrics(), /^cistern_requests_total\{operation="blob",result="\w+",status="aborted"\} [1-9]/m);
+  assert.equal((await sendRequest(`${cistern.url}/v2/library/app/blobs/${blobs[40]!.digest}`)).status, 200);
+});
