@@ -19,6 +19,7 @@ const shortSuites = [
   'services',
   'test/fake-upstream',
   'test/services',
+  'test/adapters',
   'test/end-to-end',
   'test/clients/smoke',
   'test/herds/smoke',
