@@ -1,10 +1,10 @@
 // A blob as bytes from an offset, wherever they are now: in the store, or in a fill. A blob that is gone from the store
 // heals by being fetched again, also for a reader that is already half through.
-import type { BlobStore } from '@cistern/blob-store';
+import type { BlobReader, BlobStore } from '@cistern/blob-store';
 import type { CacheIndex, RepositoryKey } from '@cistern/cache-index';
-import { CacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
-import type { Digest } from '@cistern/oci';
+import type { ByteRange, Digest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import type { FillTable } from '../fill/fill-table.ts';
 import { type Followed, followFill } from '../fill/follow-fill.ts';
@@ -78,11 +78,11 @@ async function openStored(
   toExclusive: number,
 ): Promise<SourceReader | undefined> {
   const { index, store, log } = deps;
-  const reader = await store.open(digest, { start: from, end: toExclusive - 1 });
+  const reader = await openWithin(store, digest, { start: from, end: toExclusive - 1 });
   if (reader === undefined) return undefined;
-  if (reader.size !== size) {
-    await reader.close();
-    log.error({ digest, size, storedSize: reader.size }, 'the store holds a blob of another size: it is removed');
+  if (reader === 'shorter' || reader.size !== size) {
+    if (reader !== 'shorter') await reader.close();
+    log.error({ digest, size }, 'the store holds a blob of another size: it is removed');
     await store.remove(digest);
     return undefined;
   }
@@ -99,6 +99,20 @@ async function openStored(
       await forget(deps, digest);
     },
   });
+}
+
+/** The range lies inside the blob that the client was told of; one that has been cut short since does not hold it. */
+async function openWithin(
+  store: BlobStore,
+  digest: Digest,
+  range: ByteRange,
+): Promise<BlobReader | 'shorter' | undefined> {
+  try {
+    return await store.open(digest, range);
+  } catch (error) {
+    if (isCacheError(error, 'range-unsatisfiable')) return 'shorter';
+    throw error;
+  }
 }
 
 async function forget({ index }: BlobSourceDeps, digest: Digest): Promise<void> {

@@ -1,0 +1,57 @@
+// Somebody removes files under a running cache: whoever asks next gets them from upstream, and never a 200 with less.
+import assert from 'node:assert/strict';
+import { rm, truncate, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openStage, seededBytes } from '../src/open-stage.ts';
+import { beginDownload, sendRequest } from '../src/send-request.ts';
+import { blobFile, wronglyStored } from '../src/store-files.ts';
+import { until } from '../src/until.ts';
+
+const size = 20_000_000;
+
+test('blobs and manifests, one by one and all at once', async (t) => {
+  const { upstream, cistern } = await openStage(t);
+  const bytes = seededBytes(size, 'gone');
+  const image = upstream.addImage('library/app', { tag: 'latest', layers: [bytes] });
+  const digest = image.layers[0]!.digest;
+  const file = blobFile(cistern.rootDirectory, digest);
+  const blob = `${cistern.url}/v2/library/app/blobs/${digest}`;
+  const manifest = `${cistern.url}/v2/library/app/manifests/latest`;
+  const isStored = async () => (await sendRequest(blob, { method: 'HEAD' })).headers['x-cache'] === 'HIT';
+  const pull = async () => {
+    const got = await sendRequest(manifest);
+    assert.ok(got.status === 200 && got.body.equals(image.bytes));
+    const pulled = await sendRequest(blob);
+    assert.ok(pulled.status === 200 && pulled.complete && pulled.body.equals(bytes));
+    await until('it is stored', isStored);
+  };
+  await pull();
+
+  await t.test('a blob that is removed', async () => {
+    await unlink(file);
+    await pull();
+    assert.equal(upstream.count({ digest, method: 'GET' }), 2);
+  });
+
+  await t.test('a blob that is removed while it is read', async () => {
+    const download = await beginDownload(blob);
+    await unlink(file);
+    const answer = await download.ended;
+    assert.ok(answer.complete && answer.body.equals(bytes));
+    await pull();
+  });
+
+  await t.test('a blob that is cut short', async () => {
+    await truncate(file, size / 2);
+    const answer = await sendRequest(blob);
+    assert.ok(!answer.complete || answer.body.equals(bytes), 'never a 200 with less');
+    await pull();
+  });
+
+  await t.test('everything below docker/', async () => {
+    await rm(join(cistern.rootDirectory, 'docker'), { recursive: true });
+    await pull();
+  });
+  assert.deepEqual(await wronglyStored(cistern.rootDirectory), []);
+});
