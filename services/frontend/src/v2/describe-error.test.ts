@@ -31,7 +31,7 @@ upstream-refused-us: 502 UNAVAILABLE
 upstream-unreachable: 503 UNAVAILABLE
 upstream-timeout: 504 UNAVAILABLE
 content-mismatch: 502 UNAVAILABLE
-loop-detected: 502 UNAVAILABLE
+loop-detected: 508 UNAVAILABLE
 store-unavailable: 503 UNAVAILABLE after 1 s
 index-unavailable: 503 UNAVAILABLE after 1 s
 overloaded: 503 UNAVAILABLE after 1 s`;

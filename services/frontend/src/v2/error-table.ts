@@ -27,7 +27,8 @@ export const errorTable: Readonly<Record<CacheErrorKind, ErrorRow>> = {
   'upstream-unreachable': { code: 'UNAVAILABLE', status: 503 },
   'upstream-timeout': { code: 'UNAVAILABLE', status: 504 },
   'content-mismatch': { code: 'UNAVAILABLE', status: 502 },
-  'loop-detected': { code: 'UNAVAILABLE', status: 502 },
+  // The status by which a cache further out in the circle, which is this one, knows what it is: it asks no second time.
+  'loop-detected': { code: 'UNAVAILABLE', status: 508 },
   'store-unavailable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
   'index-unavailable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
   overloaded: { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },

@@ -69,7 +69,7 @@ test('a request that has been here before is refused', async (t) => {
   const path = `${url}/v2/nginx/manifests/latest`;
   for (const hop of ['this-cluster', 'another, this-cluster']) {
     const answer = await sendRequest(path, { headers: { 'x-cistern-hop': hop } });
-    assert.equal(answer.status, 502);
+    assert.equal(answer.status, 508);
     assert.match(errorsOf(answer)[0]?.message ?? '', /asked by itself/);
   }
   assert.equal(pullThrough.calls.length, 0);
