@@ -15,6 +15,7 @@ import {
 } from '@cistern/pull-through';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
+import { countStoreErrors } from './count-store-errors.ts';
 import { openIndex } from './open-index.ts';
 import { openStore } from './open-store.ts';
 import { openUpstreams } from './open-upstreams.ts';
@@ -59,9 +60,11 @@ export async function assemble(config: Config, options: AssembleOptions): Promis
     const instanceId = randomUUID();
     // The index first: it holds the lock that keeps a second process out of the same directory.
     const index = opened(await openIndex(config.storage, { now, log }));
-    const store = opened(await openStore(config, log));
+    const store = opened(countStoreErrors(await openStore(config, log), metrics));
     const spoolDirectory = store.spoolDirectory ?? config.worker.spool.directory ?? (await openTemporary(closers));
-    const spools = await openSpoolDirectory(spoolDirectory, config.worker.spool.maxBytes);
+    const spools = await openSpoolDirectory(spoolDirectory, config.worker.spool.maxBytes, (bytes) =>
+      metrics.spoolBytes.set(bytes),
+    );
     const upstreams = openUpstreams(config.upstreams, { ...options, instanceId });
     closers.push(async () => {
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createGate } from '@cistern/fake-upstream';
 import { openStage } from '../src/open-stage.ts';
-import { sendRequest } from '../src/send-request.ts';
+import { beginDownload, sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 
 test('requests, upstream requests, fills and mismatches are counted', async (t) => {
@@ -10,11 +11,26 @@ test('requests, upstream requests, fills and mismatches are counted', async (t) 
   const image = upstream.addImage('library/app', { tag: 'latest', layers: [layer, Buffer.alloc(100_000, 2)] });
   const [good, bad] = image.layers.map(({ digest }) => digest);
   upstream.addFault({ digest: bad! }, { flipByteAt: 0 });
+  const metrics = async () => {
+    const text = (await sendRequest(`${cistern.metricsUrl}/metrics`)).body.toString();
+    return new Map(
+      text
+        .split('\n')
+        .filter((line) => line.startsWith('cistern_'))
+        .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+    );
+  };
   const manifest = `${cistern.url}/v2/library/app/manifests/latest`;
   const blob = (digest: string) => `${cistern.url}/v2/library/app/blobs/${digest}`;
   await sendRequest(manifest);
   await sendRequest(manifest);
-  await sendRequest(blob(good!));
+  const gate = createGate();
+  upstream.addFault({ digest: good! }, { gate });
+  gate.allow(1);
+  const download = await beginDownload(blob(good!));
+  assert.equal((await metrics()).get('cistern_spool_bytes'), layer.length);
+  gate.release();
+  await download.ended;
   await until(
     'it is stored',
     async () => (await sendRequest(blob(good!), { method: 'HEAD' })).headers['x-cache'] === 'HIT',
@@ -25,15 +41,6 @@ test('requests, upstream requests, fills and mismatches are counted', async (t) 
   await upstream.refuseConnections();
   await sendRequest(manifest);
 
-  const metrics = async () => {
-    const text = (await sendRequest(`${cistern.metricsUrl}/metrics`)).body.toString();
-    return new Map(
-      text
-        .split('\n')
-        .filter((line) => line.startsWith('cistern_'))
-        .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
-    );
-  };
   const stale = 'cistern_requests_total{operation="manifest",result="STALE",status="2xx"}';
   await until('the last request is counted', async () => (await metrics()).get(stale) === 1);
   const counted = await metrics();

@@ -18,11 +18,18 @@ export interface SpoolDirectory {
 const suffix = '.fill';
 const maxWaitMs = 30_000;
 
-/** Removes what is left of an earlier run: the directory must belong to this process alone. */
-export async function openSpoolDirectory(path: string, maxBytes: number): Promise<SpoolDirectory> {
+/**
+ * Removes what is left of an earlier run: the directory must belong to this process alone. `onUsed` is told whenever
+ * `usedBytes` has changed.
+ */
+export async function openSpoolDirectory(
+  path: string,
+  maxBytes: number,
+  onUsed: (usedBytes: number) => void = () => {},
+): Promise<SpoolDirectory> {
   await mkdir(path, { recursive: true });
   for (const name of await readdir(path)) if (name.endsWith(suffix)) await rm(join(path, name), { force: true });
-  const reserve = createReservations(maxBytes);
+  const reserve = createReservations(maxBytes, onUsed);
   return {
     async open(name, size, signal) {
       const release = await reserve.take(size, signal);
@@ -43,7 +50,7 @@ export async function openSpoolDirectory(path: string, maxBytes: number): Promis
 }
 
 /** Whoever came first gets room first, so that a large blob is not starved by small ones. */
-function createReservations(maxBytes: number) {
+function createReservations(maxBytes: number, onUsed: (usedBytes: number) => void) {
   const waiting: { size: number; grant: () => void }[] = [];
   let used = 0;
 
@@ -53,6 +60,7 @@ function createReservations(maxBytes: number) {
       used += size;
       grant();
     }
+    onUsed(used);
   };
 
   return {
