@@ -52,7 +52,7 @@ async function run(t: TestContext, ...args: readonly string[]) {
   return { ...output, code };
 }
 
-const quietly = { REGISTRY_HTTP_DEBUG_ADDR: '' };
+const quietly = { REGISTRY_HTTP_DEBUG_ADDR: '""' };
 
 test('help shows the commands, examples and how to go on', async (t) => {
   const { stdout, code } = await run(t, '--help');
@@ -109,6 +109,7 @@ test('serve greets people on standard error, and ends with 0 when it is told to'
   await until('stdout', /INFO: listening/);
   assert.ok(output.stderr.includes(data));
   assert.match(output.stderr, /docker\.io \(default\), quay\.io/);
+  assert.match(output.stderr, /metrics, health +off\n/);
   assert.ok(output.stderr.includes(`"registry-mirrors": ["${url}"]`));
   const status = await new Promise((resolve, reject) =>
     get(`${url}/v2/`, (res) => resolve(res.resume().statusCode)).on('error', reject),
