@@ -2,21 +2,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freePort } from '@cistern/test-services';
-import { openCistern, openUpstream, cacheOf } from '../src/open-stage.ts';
+import { cacheOf, openCistern, openUpstream } from '../src/open-stage.ts';
 import { errorsOf, sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
 
 const paths = ['manifests/latest', `blobs/sha256:${'0'.repeat(64)}`, 'tags/list'];
 
 test('a cache that is its own upstream says so, after one turn', async (t) => {
   const port = await freePort();
-  const cistern = await openCistern(t, { port, config: cacheOf({ url: `http://127.0.0.1:${port}` }) });
+  const cistern = await openCistern(t, {
+    port,
+    config: { ...cacheOf({ url: `http://127.0.0.1:${port}` }), log: { level: 'debug' } },
+  });
   for (const path of paths) {
     const answer = await sendRequest(`${cistern.url}/v2/library/app/${path}`);
     assert.equal(answer.status, 508, path);
     assert.match(errorsOf(answer)[0]?.message ?? '', /leads back to this cache/);
   }
-  const requests = cistern.log().filter((line) => line.includes('"GET /v2/library/app/'));
-  assert.equal(requests.length, 2 * paths.length, requests.join('\n'));
+  const requests = () => cistern.log().filter((line) => line.includes('"GET /v2/library/app/'));
+  const last = String((await sendRequest(`${cistern.url}/v2/`)).headers['x-request-id']);
+  await until('all are logged', () => cistern.log().some((line) => line.includes(last)));
+  assert.equal(requests().length, 2 * paths.length, requests().join('\n'));
 });
 
 test('one cache may stand behind another', async (t) => {
