@@ -10,7 +10,7 @@ export interface Guard {
 
 const script = `
 IFS= read -r dismissed && exit 0
-kill -s KILL -- "-$1"
+[ -z "$1" ] || kill -s KILL -- "-$1"
 shift
 for attempt in 1 2 3 4 5; do
   rm -rf -- "$@" && exit 0
@@ -19,7 +19,16 @@ done`;
 
 /** Kills the group and removes `directories` once this process is gone. Does not keep this process alive. */
 export function guardProcessGroup(group: number, directories: readonly string[]): Guard {
-  const shell = spawn('/bin/sh', ['-c', script, 'guard', String(group), ...directories], {
+  return guard(String(group), directories);
+}
+
+/** Removes a directory that outlives the processes on it, once this process is gone. */
+export function guardDirectory(directory: string): Guard {
+  return guard('', [directory]);
+}
+
+function guard(group: string, directories: readonly string[]): Guard {
+  const shell = spawn('/bin/sh', ['-c', script, 'guard', group, ...directories], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     cwd: '/',

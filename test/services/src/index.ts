@@ -3,6 +3,8 @@ export { startCistern } from './start-cistern.ts';
 export type { Cistern, CisternOptions } from './start-cistern.ts';
 export { startDockerRegistry } from './start-docker-registry.ts';
 export type { DockerRegistry, DockerRegistryOptions } from './start-docker-registry.ts';
+export { startRedis } from './redis/start-redis.ts';
+export type { Redis, RedisOptions } from './redis/start-redis.ts';
 export { freePort } from './free-port.ts';
 export type { Readiness } from './readiness.ts';
 export { startProcess } from './start-process.ts';

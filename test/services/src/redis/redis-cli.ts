@@ -1,0 +1,26 @@
+// Commands to a Redis under test, through its own client: what a test asserts with must not be the library under test.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+/** A frozen server must not hold a test up for longer. */
+const timeoutMs = 5000;
+
+export interface RedisAddress {
+  readonly port: number;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** Path of the certificate authority's file; without it the server speaks plain text. */
+  readonly caFile?: string | undefined;
+}
+
+/** The reply as redis-cli prints it, without the newline at its end. Rejects on an error reply. */
+export async function redisCli(address: RedisAddress, args: readonly string[]): Promise<string> {
+  const { username, password, caFile } = address;
+  const where = ['-h', '127.0.0.1', '-p', String(address.port)];
+  if (caFile !== undefined) where.push('--tls', '--cacert', caFile);
+  if (username !== undefined) where.push('--user', username);
+  const env = { ...process.env, ...(password === undefined ? {} : { REDISCLI_AUTH: password }) };
+  const { stdout } = await run('redis-cli', [...where, '-e', ...args], { env, timeout: timeoutMs });
+  return stdout.trimEnd();
+}
