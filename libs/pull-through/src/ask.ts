@@ -5,13 +5,13 @@ import { type CacheError, isCacheError } from '@cistern/errors';
 import type { JobName, JobPayload, JobQueue, JobResult } from '@cistern/jobs';
 import { LRUCache } from 'lru-cache';
 
-export interface Asked<T> {
+interface Asked<T> {
   readonly result: T;
   /** True if another request had asked already. */
   readonly joined: boolean;
 }
 
-export interface AskOptions {
+interface AskOptions {
   /** What is asked for, within the repository. */
   readonly subject: string;
   /** Ask upstream even if it said no a moment ago. */

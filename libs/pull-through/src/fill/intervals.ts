@@ -1,6 +1,6 @@
 // The map of what a spool holds: sorted, disjoint, half-open intervals.
 
-export interface Interval {
+interface Interval {
   readonly start: number;
   readonly endExclusive: number;
 }

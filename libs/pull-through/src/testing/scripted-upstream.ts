@@ -3,7 +3,7 @@ import { CacheError } from '@cistern/errors';
 import { type Digest, type RepositoryName, type Tag, digestOf } from '@cistern/oci';
 import type { Upstream, UpstreamBlobBody } from '@cistern/upstream';
 
-export interface BlobGet {
+interface BlobGet {
   readonly digest: Digest;
   readonly repository: RepositoryName;
   readonly from: number | undefined;
@@ -12,7 +12,7 @@ export interface BlobGet {
   closed: boolean;
 }
 
-export interface Script {
+interface Script {
   /** Bytes that every body may send in all; raise it with `allow`. */
   gated: boolean;
   /** Bends one GET of a blob: returns the body to send instead, or throws. */
