@@ -1,3 +1,4 @@
+// A listener's address as people and clients write it.
 import { isIPv6 } from 'node:net';
 import type { BoundAddress } from '@cistern/standalone';
 
