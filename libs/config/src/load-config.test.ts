@@ -65,7 +65,11 @@ test('serves the built-in table on the default ports when nothing is configured'
   });
   assert.equal(config.http.drainTimeoutMs, 60_000);
   assert.deepEqual(config.http.trustedProxies, ['127.0.0.0/8', '::1/128']);
-  assert.deepEqual(config.worker, { spool: { directory: undefined, maxBytes: 20 * 1024 ** 3 }, concurrency: 32 });
+  assert.deepEqual(config.worker, {
+    spool: { directory: undefined, maxBytes: 20 * 1024 ** 3 },
+    maxWholeForRangeBytes: 2 ** 30,
+    concurrency: 32,
+  });
 });
 
 test('names every mistake with its path and what is allowed', () => {

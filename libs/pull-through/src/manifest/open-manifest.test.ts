@@ -211,3 +211,14 @@ test('a signed schema 1 manifest, whose announced digest leaves its signatures o
   assert.deepEqual([head.digest, got.digest, got.mediaType], [digestOf(bytes), digestOf(bytes), schema1]);
   assert.ok(got.bytes.equals(bytes));
 });
+
+test('what upstream sends in place of a manifest is upstream’s mistake, and is not kept', async (t) => {
+  const { cache, hub, store } = await startCache(t);
+  const digest = hub.addManifest('library/nginx', 'latest', Buffer.from('<html>maintenance</html>'), ociImage);
+  for (const reference of [latest.reference, parseReference(digest)])
+    await assert.rejects(
+      () => cache.openManifest({ ...library, reference }),
+      (error) => isCacheError(error, 'content-mismatch'),
+    );
+  assert.equal(await store.stat(digest), undefined);
+});

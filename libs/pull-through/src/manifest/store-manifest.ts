@@ -1,7 +1,8 @@
 // Keeps one verified manifest: bytes and links into the store first, which is the truth, then the index.
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex, Link, ManifestRecord, RepositoryKey } from '@cistern/cache-index';
-import { type Digest, parseManifest } from '@cistern/oci';
+import { CacheError } from '@cistern/errors';
+import { type Digest, OciSyntaxError, parseManifest } from '@cistern/oci';
 import { writeLinksObject } from '../small-objects.ts';
 
 export interface StoreManifestDeps {
@@ -10,18 +11,33 @@ export interface StoreManifestDeps {
   readonly now: () => number;
 }
 
-/** `bytes` have been verified against `digest`. Throws `OciSyntaxError` for what is no manifest; nothing is kept then. */
+/** `bytes` have been verified against `digest`. Rejects with `content-mismatch` for what is no manifest; it is not kept. */
 export async function storeManifest(
   deps: StoreManifestDeps,
   key: RepositoryKey,
   digest: Digest,
   manifest: { readonly bytes: Buffer; readonly mediaType: string },
 ): Promise<ManifestRecord> {
-  const links = linksOf(key, digest, manifest.bytes, manifest.mediaType);
+  const links = readLinks(key, digest, manifest);
   await putBytes(deps.store, digest, manifest.bytes);
   await writeLinksObject(deps.store, key, links);
   await deps.index.links.put(key, links);
   return recordManifest(deps, digest, links[0]!.mediaType!, manifest.bytes.length);
+}
+
+/** That upstream serves something else than a manifest is no mistake of the client's. */
+function readLinks(
+  key: RepositoryKey,
+  digest: Digest,
+  { bytes, mediaType }: { readonly bytes: Buffer; readonly mediaType: string },
+): Link[] {
+  try {
+    return linksOf(key, digest, bytes, mediaType);
+  } catch (error) {
+    if (!(error instanceof OciSyntaxError)) throw error;
+    const message = `Upstream ${key.upstream} sent no valid manifest as ${digest}: ${error.message}.`;
+    throw new CacheError('content-mismatch', message, { cause: error });
+  }
 }
 
 /** Records a manifest that is in the store. */
