@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { Fault } from '@cistern/fake-upstream';
 import { openStage, seededBytes } from '../src/open-stage.ts';
+import { exchange } from '../src/send-raw.ts';
 import { type Answer, errorsOf, sendRequest } from '../src/send-request.ts';
 import { spoolFiles, storedDigests, wronglyStored } from '../src/store-files.ts';
 import { until } from '../src/until.ts';
@@ -101,6 +102,21 @@ for (const [name, fault] of Object.entries<Fault>({
     added.remove();
     assert.ok(answer.complete && answer.body.equals(bytes));
   });
+
+test('a connection that would be kept is closed too, and nothing follows the part that was sent', async () => {
+  const { digest } = upstream.addBlob('library/app', seededBytes(large, 'kept'));
+  upstream.addFault({ digest, method: 'GET' }, { flipByteAt: 0 });
+  const received = await exchange(
+    cistern.port,
+    [`/v2/library/app/blobs/${digest}`, '/v2/']
+      .map((path) => `GET ${path} HTTP/1.1\r\nHost: cache.test\r\n\r\n`)
+      .join(''),
+  );
+  const bodyStart = received.indexOf('\r\n\r\n') + 4;
+  assert.match(received.toString('latin1', 0, bodyStart), /^HTTP\/1\.1 200 [^]*content-length: 400000\r\n/i);
+  assert.ok(received.length - bodyStart < large);
+  assert.equal(received.indexOf('HTTP/1.1', bodyStart), -1);
+});
 
 test('every file that is stored holds what its digest says', async () => {
   assert.deepEqual(await wronglyStored(cistern.rootDirectory), []);

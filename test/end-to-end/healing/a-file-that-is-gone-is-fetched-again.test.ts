@@ -1,6 +1,6 @@
 // Somebody removes files under a running cache: whoever asks next gets them from upstream, and never a 200 with less.
 import assert from 'node:assert/strict';
-import { rm, truncate, unlink } from 'node:fs/promises';
+import { appendFile, rm, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openStage, seededBytes } from '../src/open-stage.ts';
@@ -47,6 +47,12 @@ test('blobs and manifests, one by one and all at once', async (t) => {
     const answer = await sendRequest(blob);
     assert.ok(!answer.complete || answer.body.equals(bytes), 'never a 200 with less');
     await pull();
+  });
+
+  await t.test('a blob that has grown', async () => {
+    await appendFile(file, 'more');
+    await pull();
+    assert.deepEqual(await wronglyStored(cistern.rootDirectory), []);
   });
 
   await t.test('everything below docker/', async () => {

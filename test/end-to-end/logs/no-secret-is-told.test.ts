@@ -101,6 +101,11 @@ for (const formatter of ['text', 'json'])
       tokens: matchesOf(/^authorization: Bearer (\S+)/gim),
       signatures: matchesOf(/X-Amz-Signature=([\w-]+)/g),
     };
+    const redirected = bearer.requests({ endpoint: 'redirected-blob' });
+    assert.ok(
+      redirected.length > 0 && redirected.every(({ authorized }) => !authorized),
+      'storage hears no credentials',
+    );
     for (const [kind, values] of Object.entries(sent)) assert.ok(values.length > 0, `${kind} were on the wire`);
     const secrets = new Set([
       ...Object.values(passwords),

@@ -1,4 +1,4 @@
-// A request written by hand: an HTTP client would clean its path up, or refuse to send it.
+// Requests written by hand: an HTTP client would clean a path up, and hide what follows an answer on its connection.
 import { connect } from 'node:net';
 import type { Answer } from './send-request.ts';
 
@@ -19,7 +19,8 @@ export async function sendRaw(
   return { status, headers: found, body, complete: Number(found['content-length'] ?? 0) === body.length };
 }
 
-function exchange(port: number, text: string): Promise<Buffer> {
+/** Sends bytes and resolves with all that comes back once the other side has closed. */
+export function exchange(port: number, text: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' });
     const chunks: Buffer[] = [];
