@@ -5,6 +5,8 @@ export { startDockerRegistry } from './start-docker-registry.ts';
 export type { DockerRegistry, DockerRegistryOptions } from './start-docker-registry.ts';
 export { startRedis } from './redis/start-redis.ts';
 export type { Redis, RedisOptions } from './redis/start-redis.ts';
+export { startS3 } from './s3/start-s3.ts';
+export type { S3 } from './s3/start-s3.ts';
 export { freePort } from './free-port.ts';
 export type { Readiness } from './readiness.ts';
 export { startProcess } from './start-process.ts';

@@ -1,0 +1,25 @@
+// Command-line tools of a server under test. Guarded as the servers are: Ceph's wait for ever for a cluster that is gone.
+import { startProcess } from '../start-process.ts';
+
+const timeoutMs = 60_000;
+
+export interface Tool {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Rejects, with the end of the output, unless the tool ends with 0 in a minute. */
+export async function runTool(tool: Tool): Promise<void> {
+  const running = await startProcess(tool);
+  const timer = setTimeout(() => running.sendSignal('SIGKILL'), timeoutMs);
+  try {
+    const { code, signal } = await running.waitForExit();
+    if (code === 0) return;
+    const tail = running.outputLines().slice(-20).join('\n');
+    throw new Error(`"${[tool.command, ...tool.args].join(' ')}" failed (${signal ?? `exit code ${code}`}):\n${tail}`);
+  } finally {
+    clearTimeout(timer);
+    await running.stop();
+  }
+}

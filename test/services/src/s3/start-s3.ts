@@ -1,0 +1,106 @@
+// A real S3 server: the gateway of Ceph, or the one that the environment names.
+import { randomBytes } from 'node:crypto';
+import { freePort } from '../free-port.ts';
+import { type SupervisedProcess, startProcess } from '../start-process.ts';
+import { type CephCluster, startCephCluster } from './start-ceph-cluster.ts';
+
+export interface S3 {
+  /** `http://127.0.0.1:<port>`, without a path. Buckets are in the path, not in the host. */
+  readonly endpoint: string;
+  readonly region: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  /** Whether it can be stopped and frozen: not the server that the environment names. */
+  readonly controllable: boolean;
+  /** Ends the gateway (SIGKILL) and keeps its data. Idempotent. */
+  stop(): Promise<void>;
+  /** Starts the gateway again, on the same port. Idempotent. */
+  start(): Promise<void>;
+  /** SIGSTOP: connections are accepted (the system does that), and nothing is answered. */
+  freeze(): void;
+  thaw(): void;
+  /** Ends everything and removes its data. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Installs what is missing and starts a server of its own on loopback, in about four seconds; one for each test file,
+ * with a bucket for each test. Where S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY are set (and S3_REGION, if it is not
+ * us-east-1), it is that server instead. The caller closes what it gets.
+ */
+export async function startS3(): Promise<S3> {
+  const { S3_ENDPOINT: endpoint } = process.env;
+  return endpoint === undefined ? await startGateway() : existingServer(endpoint);
+}
+
+function existingServer(endpoint: string): S3 {
+  const { S3_REGION: region = 'us-east-1', S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey } = process.env;
+  if (accessKey === undefined || secretKey === undefined)
+    throw new Error('S3_ENDPOINT is set, so S3_ACCESS_KEY and S3_SECRET_KEY must be set too.');
+  return {
+    endpoint: new URL(endpoint).origin,
+    region,
+    accessKey,
+    secretKey,
+    controllable: false,
+    stop: async () => refuse(),
+    start: async () => refuse(),
+    freeze: refuse,
+    thaw: refuse,
+    close: async () => {},
+  };
+}
+
+function refuse(): never {
+  throw new Error('The server that S3_ENDPOINT names cannot be stopped by a test.');
+}
+
+async function startGateway(): Promise<S3> {
+  const cluster = await startCephCluster();
+  let gateway: SupervisedProcess | undefined;
+  const stop = async () => {
+    await gateway?.kill();
+    gateway = undefined;
+  };
+  const close = async () => {
+    await stop();
+    await cluster.close();
+  };
+  try {
+    const accessKey = randomBytes(10).toString('hex');
+    const secretKey = randomBytes(20).toString('hex');
+    const keys = [`--access-key=${accessKey}`, `--secret-key=${secretKey}`];
+    await cluster.tool('radosgw-admin', 'user', 'create', '--uid=s3', '--display-name=s3', '--max-buckets=0', ...keys);
+    const port = await freePort();
+    const start = async () => {
+      gateway ??= await runGateway(cluster, port);
+    };
+    await start();
+    return {
+      endpoint: `http://127.0.0.1:${port}`,
+      region: 'us-east-1',
+      accessKey,
+      secretKey,
+      controllable: true,
+      stop,
+      start,
+      freeze: () => gateway?.sendSignal('SIGSTOP'),
+      thaw: () => gateway?.sendSignal('SIGCONT'),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function runGateway({ configurationFile, environment }: CephCluster, port: number): Promise<SupervisedProcess> {
+  // Without tcp_nodelay most small answers take 40 ms.
+  const frontend = `beast endpoint=127.0.0.1:${port} tcp_nodelay=1`;
+  return startProcess({
+    command: 'radosgw',
+    args: ['-c', configurationFile, '-f', '-n', 'client.rgw', '--rgw-frontends', frontend],
+    env: environment,
+    ready: { http: `http://127.0.0.1:${port}/` },
+  });
+}
