@@ -16,15 +16,23 @@ export async function openUpstream(owner: Owner, options?: FakeUpstreamOptions):
   return upstream;
 }
 
+const opened: Cistern[] = [];
+
 export async function openCistern(owner: Owner, options: CisternOptions): Promise<Cistern> {
   const cistern = await startCistern(options);
+  opened.push(cistern);
   owner.after(() => cistern.stop());
   return cistern;
 }
 
 export async function openDirectory(owner: Owner): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-end-to-end-'));
-  owner.after(() => rm(directory, { recursive: true, maxRetries: 5 }));
+  owner.after(async () => {
+    // Hooks run in the order of their making, and a cache that still commits would make its directory again.
+    const inside = opened.filter(({ rootDirectory }) => rootDirectory.startsWith(directory));
+    await Promise.all(inside.map((cistern) => cistern.stop()));
+    await rm(directory, { recursive: true, maxRetries: 5 });
+  });
   return directory;
 }
 
