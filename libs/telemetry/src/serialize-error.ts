@@ -17,7 +17,7 @@ interface SerializedError {
 const maxCauses = 6;
 
 /**
- * Type, message, `code`, a CacheError's `kind` and `detail`, stack (of the outermost only) and the chain of causes.
+ * Type, message, `code`, a CacheError's `kind` and `detail`, the stack where it helps, and the chain of causes.
  * Other properties (bodies, headers, requests) are left out. A value that is no Error comes back redacted.
  */
 export function serializeError(value: unknown): unknown {
@@ -35,11 +35,16 @@ function serialize(value: unknown, depth: number): unknown {
     ...(value instanceof CacheError && { kind: value.kind }),
     ...(value instanceof CacheError &&
       value.detail !== undefined && { detail: redactFields(value.detail, replaceInstance) }),
-    ...(depth === 0 && value.stack !== undefined && { stack: redactText(value.stack) }),
+    ...(needsStack(value, depth) && { stack: redactText(value.stack ?? '') }),
     ...(value.cause !== undefined && depth < maxCauses && { cause: serialize(value.cause, depth + 1) }),
     ...(value instanceof AggregateError &&
       depth < maxCauses && { errors: value.errors.slice(0, 8).map((error) => serialize(error, depth + 1)) }),
   } satisfies SerializedError;
+}
+
+/** A CacheError is thrown on purpose and its sentence says enough; anything else in its place is a bug to be found. */
+function needsStack(value: Error, depth: number): boolean {
+  return depth === 0 && value.stack !== undefined && !(value instanceof CacheError);
 }
 
 /** For `redactFields`: what stands for an instance of a class in the log. */
