@@ -1,0 +1,92 @@
+// The connection, or in a cluster the connections, that the index asks on.
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CacheError } from '@cistern/errors';
+import { Cluster, Redis } from 'ioredis';
+import type { IndexLog } from '../index-log.ts';
+import { clusterOptions, reconnectAfterMs, redisOptions } from './client-options.ts';
+import { reasonOf } from './index-error.ts';
+import type { RedisConnection } from './redis-connection.ts';
+
+export type RedisClient = Redis | Cluster;
+
+/** A server that starts together with this process may need so long. */
+const openTimeoutMs = 5000;
+/** How often a cluster is asked which node has which slots; commands that are sent to the wrong node tell it sooner. */
+const refreshSlotsEveryMs = 5000;
+const quietAfterErrorMs = 10_000;
+
+type Scripts = Readonly<Record<string, { readonly lua: string }>>;
+
+/** Resolves when Redis answers; rejects with `index-unavailable`, which says why it does not. The caller disconnects it. */
+export async function connectRedis(
+  connection: RedisConnection,
+  { scripts, log }: { readonly scripts: Scripts; readonly log: IndexLog },
+): Promise<RedisClient> {
+  const client = createClient(connection, scripts);
+  logErrors(client, log);
+  try {
+    await untilReady(client);
+  } catch (error) {
+    await disconnectRedis(client);
+    const message = `The index in Redis cannot be opened: ${reasonOf(error)}.`;
+    throw new CacheError('index-unavailable', message, { retryable: true, cause: error });
+  }
+  if (client instanceof Cluster) keepSlotsFresh(client);
+  return client;
+}
+
+/** Resolves when its connections are closed. */
+export async function disconnectRedis(client: RedisClient): Promise<void> {
+  const { status } = client;
+  if (status === 'end') return;
+  const waiting = new AbortController();
+  const ended = Promise.race([once(client, 'end', waiting), delay(1000, undefined, waiting)]);
+  client.disconnect();
+  // While it waits to reconnect there is nothing to close, and no event says so.
+  if (status !== 'reconnecting') await ended.catch(() => {});
+  ended.catch(() => {});
+  waiting.abort();
+}
+
+function createClient(connection: RedisConnection, scripts: Scripts): RedisClient {
+  if (connection.kind === 'cluster')
+    return new Cluster([...connection.nodes], { ...clusterOptions(connection), scripts });
+  const options = redisOptions(connection);
+  return new Redis({ ...options, scripts, enableOfflineQueue: false, retryStrategy: reconnectAfterMs });
+}
+
+async function untilReady(client: RedisClient): Promise<void> {
+  let lastError: unknown = new Error(`no answer within ${openTimeoutMs} ms`);
+  const ready = Promise.withResolvers<void>();
+  const timer = setTimeout(() => ready.reject(lastError), openTimeoutMs);
+  function onError(error: Error): void {
+    // Of a cluster none of whose nodes would do: why the last one would not.
+    lastError = 'lastNodeError' in error && error.lastNodeError instanceof Error ? error.lastNodeError : error;
+    if (/^(?:WRONGPASS|NOAUTH|NOPERM|ERR )/.test((lastError as Error).message)) ready.reject(lastError);
+  }
+  client.on('error', onError).once('ready', ready.resolve);
+  try {
+    await ready.promise;
+  } finally {
+    clearTimeout(timer);
+    client.off('error', onError).off('ready', ready.resolve);
+  }
+}
+
+/** One line, then silence for a while: an outage brings an error with every attempt to reconnect. */
+function logErrors(client: RedisClient, log: IndexLog): void {
+  let quietUntilMs = 0;
+  function onError(error: Error): void {
+    if (performance.now() < quietUntilMs) return;
+    quietUntilMs = performance.now() + quietAfterErrorMs;
+    log.warn({ err: error }, 'the connection to Redis has failed');
+  }
+  client.on('error', onError).on('node error', onError);
+}
+
+// ioredis' own option for this starts its timer anew when it is disconnected at the wrong moment.
+function keepSlotsFresh(cluster: Cluster): void {
+  const timer = setInterval(() => cluster.refreshSlotsCache(), refreshSlotsEveryMs).unref();
+  cluster.once('end', () => clearInterval(timer));
+}

@@ -1,0 +1,39 @@
+// Turns what ioredis and Redis report into what the index promises: `index-unavailable` with a reason a person can act on.
+import { CacheError, isCacheError } from '@cistern/errors';
+import { commandTimeoutMs } from './client-options.ts';
+
+/** By the beginning of the message: ioredis' own, and the codes of Redis' error replies. */
+const reasons: readonly (readonly [RegExp, string])[] = [
+  [/^Command timed out/, `it did not answer within ${commandTimeoutMs} ms`],
+  [
+    /^(?:Reached the max retries|Stream isn't writeable|Connection is closed|Cluster isn't ready)/,
+    'it is not connected',
+  ],
+  [/^(?:None of startup nodes|Failed to refresh slots cache)/, 'no node of the cluster answers'],
+  [/^(?:NOAUTH|WRONGPASS)/, 'it refuses the user name or the password'],
+  [/^NOPERM/, 'its user may not do what the index needs: it must be allowed all commands on the keys with the prefix'],
+  [/^LOADING/, 'it is still loading its data'],
+  [/^OOM/, 'its memory is full; raise maxmemory'],
+  [/^READONLY/, 'it is a read-only replica'],
+  [/^MISCONF/, 'it cannot write its data to disk'],
+  [/^(?:CLUSTERDOWN|MASTERDOWN|TRYAGAIN|Too many Cluster redirections)/, 'the cluster does not serve all of its keys'],
+  [/^BUSY/, 'it is busy with a script'],
+];
+
+/** Errors that are ours, as `TypeError`, are bugs and stay what they are. */
+export function toIndexError(error: unknown): unknown {
+  if (isCacheError(error) || error instanceof TypeError || error instanceof RangeError) return error;
+  return new CacheError('index-unavailable', `The index in Redis cannot be used: ${reasonOf(error)}.`, {
+    retryable: true,
+    cause: error,
+  });
+}
+
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return reasons.find(([pattern]) => pattern.test(message))?.[1] ?? `it reports "${message}"`;
+}
+
+export function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Command timed out';
+}

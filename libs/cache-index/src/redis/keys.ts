@@ -1,0 +1,76 @@
+// Every key and channel of the index. What is in braces is the hash tag: keys with the same one are in the same slot of a
+// cluster, so that a script may use them together.
+import { createHash } from 'node:crypto';
+import type { Digest } from '@cistern/oci';
+import type { RepositoryKey } from '../links.ts';
+import { repositoryPath } from '../repository-path.ts';
+
+const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const hexDigits = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
+
+/** The blobs whose digest begins with the same two hex digits. */
+export interface BlobShardKeys {
+  /** Sorted set: digests by when they were last pulled. */
+  readonly leastRecent: string;
+  /** Hash: `blobs` and `bytes`. */
+  readonly total: string;
+}
+
+export interface Keys {
+  /** Hash. */
+  blob(digest: Digest): string;
+  /** Hash, in the slot of the blob. */
+  fill(digest: Digest): string;
+  /** Hash, in the slot of the blob. */
+  manifest(digest: Digest): string;
+  shardOf(digest: Digest): BlobShardKeys;
+  /** All 256. */
+  readonly shards: readonly BlobShardKeys[];
+  /** Hash. */
+  tag(key: RepositoryKey, tag: string): string;
+  /** Sorted set of the tags' names, in the slot of the tags. */
+  tags(key: RepositoryKey): string;
+  /** Hash: links by digest, in the slot of the tags. */
+  links(key: RepositoryKey): string;
+  /** Sorted set of repository paths: one of `listings`. */
+  listingOf(key: RepositoryKey): string;
+  readonly listings: readonly string[];
+  /** Few hash tags for many topics, so that it is soon known which node has which. */
+  channel(topic: string): string;
+}
+
+/** Throws `TypeError` for a prefix with a brace, which would take the place of the hash tags. */
+export function createKeys(prefix: string): Keys {
+  if (/[{}]/.test(prefix)) throw new TypeError(`the key prefix "${prefix}" must not hold a brace`);
+  const shard = (hex: string) => `${prefix}{b:${hex}}:`;
+  const shardKeys = (hex: string) => ({ leastRecent: `${shard(hex)}least-recent`, total: `${shard(hex)}total` });
+  const repository = (key: RepositoryKey) => `${prefix}{r:${repositoryPath(key)}}:`;
+  const listing = (hexDigit: string) => `${prefix}{l:${hexDigit}}:repositories`;
+  return {
+    blob: (digest) => `${shard(firstByte(digest))}blob:${digest}`,
+    fill: (digest) => `${shard(firstByte(digest))}fill:${digest}`,
+    manifest: (digest) => `${shard(firstByte(digest))}manifest:${digest}`,
+    shardOf: (digest) => shardKeys(firstByte(digest)),
+    shards: hexBytes.map(shardKeys),
+    tag: (key, tag) => `${repository(key)}tag:${tag}`,
+    tags: (key) => `${repository(key)}tags`,
+    links: (key) => `${repository(key)}links`,
+    listingOf: (key) => listing(hash(repositoryPath(key)).slice(0, 1)),
+    listings: hexDigits.map(listing),
+    channel: (topic) => `${prefix}{a:${hash(topic).slice(0, 2)}}:${topic}`,
+  };
+}
+
+/** The hash tag of a channel. */
+export function channelShard(channel: string): string {
+  return /\{[^}]*\}/.exec(channel)?.[0] ?? channel;
+}
+
+function firstByte(digest: Digest): string {
+  const hexAt = digest.indexOf(':') + 1;
+  return digest.slice(hexAt, hexAt + 2);
+}
+
+function hash(text: string): string {
+  return createHash('sha1').update(text).digest('hex');
+}

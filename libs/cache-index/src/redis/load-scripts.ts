@@ -1,0 +1,35 @@
+// The decisions of the index as Lua, a file each: Redis runs a script as one step. Every one of them begins with what they
+// share.
+import { readFile } from 'node:fs/promises';
+
+export const scriptNames = [
+  'add-pulls',
+  'claim-fill',
+  'done-fill',
+  'failed-fill',
+  'heartbeat-fill',
+  'put-blob',
+  'put-links',
+  'put-record',
+  'put-tag',
+  'remove-blob',
+  'remove-link',
+  'remove-record',
+  'remove-tag',
+  'running-fill',
+  'touch-blobs',
+  'verify-blob',
+] as const;
+
+export type ScriptName = (typeof scriptNames)[number];
+
+/** As ioredis' option `scripts` takes them: a command each, whose first argument is the number of keys. */
+export async function loadScripts(): Promise<Record<ScriptName, { readonly lua: string }>> {
+  const shared = await read('shared');
+  const scripts = scriptNames.map(async (name) => [name, { lua: `${shared}\n${await read(name)}` }] as const);
+  return Object.fromEntries(await Promise.all(scripts)) as Record<ScriptName, { readonly lua: string }>;
+}
+
+async function read(name: string): Promise<string> {
+  return readFile(new URL(`scripts/${name}.lua`, import.meta.url), 'utf8');
+}

@@ -1,0 +1,67 @@
+// The index of a cluster: in one Redis, in what Sentinel watches, or in a Redis Cluster.
+import type { CacheIndex } from '../cache-index.ts';
+import type { IndexLog } from '../index-log.ts';
+import { checkServer } from './check-server.ts';
+import { connectRedis, disconnectRedis } from './connect-redis.ts';
+import { subscriberConnectors } from './connect-subscriber.ts';
+import { createWriteBehind } from './create-write-behind.ts';
+import { createKeys } from './keys.ts';
+import { loadScripts } from './load-scripts.ts';
+import { createRedisAnnouncements } from './redis-announcements.ts';
+import { createRedisBlobs } from './redis-blobs.ts';
+import { createRedisCalls } from './redis-calls.ts';
+import type { RedisConnection } from './redis-connection.ts';
+import { createRedisFills } from './redis-fills.ts';
+import { createRedisLinks } from './redis-links.ts';
+import { createRedisManifests } from './redis-manifests.ts';
+import { createRedisTags } from './redis-tags.ts';
+import { createNewerLog } from './stored-schema.ts';
+
+export interface RedisIndexOptions {
+  readonly connection: RedisConnection;
+  /** Of every key and channel, for example `cistern:`; processes that share a cache have the same one. No braces. */
+  readonly keyPrefix: string;
+  readonly log: IndexLog;
+}
+
+/**
+ * Rejects with `index-unavailable`, which says why, if Redis cannot be reached within seconds, is older than 6.2, or evicts.
+ * Later failures are those of the calls: each rejects within about half a second, and calls work again when Redis does.
+ */
+export async function openRedisIndex({ connection, keyPrefix, log }: RedisIndexOptions): Promise<CacheIndex> {
+  const keys = createKeys(keyPrefix);
+  const client = await connectRedis(connection, { scripts: await loadScripts(), log });
+  const server = await checkServer(client).catch(async (error: unknown) => {
+    await disconnectRedis(client);
+    throw error;
+  });
+  const calls = createRedisCalls(client);
+  const writeBehind = createWriteBehind(calls, log);
+  const parts = { calls, keys, writeBehind, reportNewer: createNewerLog(log) };
+  const { announcements, close: closeAnnouncements } = createRedisAnnouncements({
+    calls,
+    keys,
+    log,
+    sharded: server.hasShardedPubSub,
+    connectors: subscriberConnectors(connection, client),
+  });
+  const blobs = createRedisBlobs(parts);
+
+  async function close(): Promise<void> {
+    await writeBehind.close();
+    calls.close();
+    await Promise.all([closeAnnouncements(), disconnectRedis(client)]);
+  }
+  let closing: Promise<void> | undefined;
+
+  return {
+    tags: createRedisTags(parts),
+    manifests: createRedisManifests(parts),
+    blobs: blobs.blobs,
+    links: createRedisLinks(parts),
+    fills: createRedisFills(parts, blobs),
+    announcements,
+    check: async () => calls.command(async (target) => void (await target.ping())),
+    close: async () => (closing ??= close()),
+  };
+}

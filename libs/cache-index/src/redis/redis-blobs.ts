@@ -1,0 +1,99 @@
+// Blob records. Touches wait in memory for the next flush and are laid over what is read.
+import type { Digest } from '@cistern/oci';
+import type { BlobIndex, BlobRecord } from '../blobs.ts';
+import type { RedisParts } from './redis-parts.ts';
+import { isReadable, type StoredHash } from './stored-schema.ts';
+
+interface Touch {
+  readonly digest: Digest;
+  readonly atMs: number;
+}
+
+export interface RedisBlobs {
+  readonly blobs: BlobIndex;
+  /** The keys that a script needs which puts a blob record. */
+  keysOf(digest: Digest): string[];
+  /** Runs `write` with the arguments of such a script, which touches that wait are part of; it returns 1 if it has put it. */
+  put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown>;
+}
+
+export function createRedisBlobs({ calls, keys, writeBehind, reportNewer }: RedisParts): RedisBlobs {
+  /** Of records that may not exist: only then is one of no effect. */
+  const touches = writeBehind.table<Touch>({
+    merge: (one, other) => (one.atMs >= other.atMs ? one : other),
+    groupOf: ({ digest }) => keys.shardOf(digest).leastRecent,
+    write: async (entries) => {
+      const [first] = entries;
+      if (first === undefined) return;
+      const { leastRecent } = keys.shardOf(first.digest);
+      const blobKeys = entries.map(({ digest }) => keys.blob(digest));
+      const args = entries.flatMap(({ digest, atMs }) => [digest, atMs]);
+      await calls.run('touch-blobs', [leastRecent, ...blobKeys], args);
+    },
+    mayRepeat: true,
+  });
+
+  function keysOf(digest: Digest): string[] {
+    const { leastRecent, total } = keys.shardOf(digest);
+    return [keys.blob(digest), leastRecent, total];
+  }
+
+  async function put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown> {
+    const { digest, size, state, verified, storedAtMs, lastPulledAtMs } = record;
+    const touch = touches.take(digest);
+    let written: unknown;
+    try {
+      written = await write([touch?.atMs ?? '', digest, size, state, Number(verified), storedAtMs, lastPulledAtMs]);
+    } finally {
+      if (touch !== undefined && written !== 1) touches.add(digest, touch);
+    }
+    return written;
+  }
+
+  const blobs: BlobIndex = {
+    async get(digest) {
+      const touch = touches.get(digest);
+      const hash = await calls.command((client) => client.hgetall(keys.blob(digest)));
+      return toRecord(digest, hash, touch?.atMs);
+    },
+    async put(record) {
+      const written = await put(record, (args) => calls.run('put-blob', keysOf(record.digest), args));
+      if (written === 0) reportNewer('blob', keys.blob(record.digest));
+    },
+    async markVerified(digest) {
+      await calls.run('verify-blob', [keys.blob(digest)], []);
+    },
+    async touch(digest, atMs) {
+      calls.checkAnswering();
+      touches.add(digest, { digest, atMs });
+    },
+    async remove(digest) {
+      touches.take(digest);
+      return (await calls.run('remove-blob', keysOf(digest), [digest])) === 1;
+    },
+    async totals() {
+      const shards = keys.shards.map(({ total }) => calls.command((client) => client.hmget(total, 'blobs', 'bytes')));
+      const sum = { blobs: 0, bytes: 0 };
+      for (const [ofShard, bytes] of await Promise.all(shards)) {
+        sum.blobs += Number(ofShard);
+        sum.bytes += Number(bytes);
+      }
+      return sum;
+    },
+  };
+  return { blobs, keysOf, put };
+}
+
+function toRecord(digest: Digest, hash: StoredHash, touchedAtMs: number | undefined): BlobRecord | undefined {
+  if (!isReadable(hash)) return undefined;
+  const state = hash['state'] as BlobRecord['state'];
+  return {
+    schema: 1,
+    digest,
+    size: Number(hash['size']),
+    state: touchedAtMs !== undefined && state === 'evicting' ? 'present' : state,
+    verified: hash['verified'] === '1',
+    storedAtMs: Number(hash['storedAtMs']),
+    lastPulledAtMs: Math.max(Number(hash['lastPulledAtMs']), touchedAtMs ?? 0),
+  };
+}

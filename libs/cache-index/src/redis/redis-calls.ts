@@ -1,0 +1,67 @@
+// How the parts of the index call Redis: every error is `index-unavailable`, none is slow, and calls that cannot succeed are
+// not made.
+import { CacheError } from '@cistern/errors';
+import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
+import type { RedisClient } from './connect-redis.ts';
+import { isTimeout, toIndexError } from './index-error.ts';
+import type { ScriptName } from './load-scripts.ts';
+
+export interface RedisCalls {
+  command<T>(send: (client: RedisClient) => Promise<T>): Promise<T>;
+  /** Runs a script whose keys have one hash tag. */
+  run(script: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  /** Throws `index-unavailable` if the last call has just failed: for what needs no call of its own. */
+  checkAnswering(): void;
+  isConnected(): boolean;
+  /** From now on every call rejects. */
+  close(): void;
+}
+
+const justNowMs = 1000;
+
+type ScriptCommands = Readonly<
+  Record<ScriptName, (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<unknown>>
+>;
+
+export function createRedisCalls(client: RedisClient): RedisCalls {
+  // A server that hangs is found out by its connection; this is for one that answers, but too late, and would only be asked
+  // for more.
+  const breaker = circuitBreaker(handleWhen(isTimeout), {
+    halfOpenAfter: 500,
+    breaker: new ConsecutiveBreaker(5),
+  });
+  let lastFailure: { readonly error: unknown; readonly atMs: number } | undefined;
+  let isClosed = false;
+
+  function checkOpen(): void {
+    if (isClosed) throw new CacheError('index-unavailable', 'The index is closed.');
+  }
+
+  async function command<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
+    checkOpen();
+    try {
+      // Sent before this function first waits, so that calls reach a server in the order in which they were made.
+      const result = await breaker.execute(() => send(client));
+      lastFailure = undefined;
+      return result;
+    } catch (error) {
+      const cause = error instanceof BrokenCircuitError ? new Error('Command timed out', { cause: error }) : error;
+      lastFailure = { error: toIndexError(cause), atMs: performance.now() };
+      throw lastFailure.error;
+    }
+  }
+
+  return {
+    command,
+    run: async (script, keys, args) =>
+      command((target) => (target as unknown as ScriptCommands)[script](keys.length, ...keys, ...args)),
+    checkAnswering() {
+      checkOpen();
+      if (lastFailure !== undefined && performance.now() - lastFailure.atMs < justNowMs) throw lastFailure.error;
+    },
+    isConnected: () => client.status === 'ready',
+    close() {
+      isClosed = true;
+    },
+  };
+}

@@ -1,0 +1,82 @@
+// Fill records. Each decision is one script on Redis' own clock, and an expired record is one that Redis has dropped.
+import type { Digest, RepositoryName } from '@cistern/oci';
+import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
+import type { RedisBlobs } from './redis-blobs.ts';
+import type { RedisParts } from './redis-parts.ts';
+import { isReadable, schema, type StoredHash } from './stored-schema.ts';
+
+export function createRedisFills({ calls, keys, reportNewer }: RedisParts, blobs: RedisBlobs): FillIndex {
+  return {
+    async read(digest) {
+      return toRecord(digest, await calls.command((client) => client.hgetall(keys.fill(digest))));
+    },
+
+    async claim({ replaces, leaseMs, ...claim }) {
+      const fields = [...claimFields(claim), 'state', 'starting'];
+      const claimed = await calls.run('claim-fill', [keys.fill(claim.digest)], [replaces, leaseMs, ...fields]);
+      if (claimed === null) return undefined;
+      const [generation, expiresAtMs] = (claimed as string[]).map(Number) as [number, number];
+      return { ...claim, schema: 1, generation, state: 'starting', expiresAtMs };
+    },
+
+    async running(digest, owner, size) {
+      return (await calls.run('running-fill', [keys.fill(digest)], [owner, size])) === 1;
+    },
+
+    async heartbeat(record, leaseMs) {
+      const result = await calls.run(
+        'heartbeat-fill',
+        [keys.fill(record.digest)],
+        [record.owner, leaseMs, ...recordFields(record)],
+      );
+      return result as 'kept' | 'recreated' | 'lost';
+    },
+
+    async done(digest, owner, blob) {
+      const scriptKeys = [keys.fill(digest), ...blobs.keysOf(digest)];
+      const written = await blobs.put(blob, (args) => calls.run('done-fill', scriptKeys, [owner, ...args]));
+      if (written === 2) reportNewer('blob', keys.blob(digest));
+      return written !== 0;
+    },
+
+    async failed(digest, owner, failure, keepMs) {
+      const args = [owner, keepMs, JSON.stringify(failure)];
+      return (await calls.run('failed-fill', [keys.fill(digest)], args)) === 1;
+    },
+  };
+}
+
+function claimFields(claim: Omit<FillClaim, 'replaces' | 'leaseMs'>): (string | number)[] {
+  const { fillId, owner, address, class: fillClass, source } = claim;
+  const { upstream, repository } = source;
+  return Object.entries({ schema, fillId, owner, address, class: fillClass, upstream, repository }).flat();
+}
+
+function recordFields(record: FillRecord): (string | number)[] {
+  const { generation, state, size, failure } = record;
+  return [
+    ...claimFields(record),
+    ...Object.entries({ generation, state }).flat(),
+    ...(size === undefined ? [] : ['size', size]),
+    ...(failure === undefined ? [] : ['failure', JSON.stringify(failure)]),
+  ];
+}
+
+function toRecord(digest: Digest, hash: StoredHash): FillRecord | undefined {
+  if (!isReadable(hash)) return undefined;
+  const { fillId = '', owner = '', address = '', upstream = '', size, failure } = hash;
+  return {
+    schema: 1,
+    digest,
+    fillId,
+    owner,
+    generation: Number(hash['generation']),
+    address,
+    state: hash['state'] as FillRecord['state'],
+    class: hash['class'] as FillRecord['class'],
+    source: { upstream, repository: hash['repository'] as RepositoryName },
+    ...(size === undefined ? {} : { size: Number(size) }),
+    ...(failure === undefined ? {} : { failure: JSON.parse(failure) as NonNullable<FillRecord['failure']> }),
+    expiresAtMs: Number(hash['expiresAtMs']),
+  };
+}

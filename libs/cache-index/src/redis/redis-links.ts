@@ -1,0 +1,62 @@
+// Links: one hash for each repository. Which repositories there are stands in other slots, so it follows the hash.
+import type { Digest } from '@cistern/oci';
+import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
+import { compareBytes } from '../compare-bytes.ts';
+import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../repository-path.ts';
+import type { RedisParts } from './redis-parts.ts';
+import { schema } from './stored-schema.ts';
+
+export function createRedisLinks({ calls, keys, reportNewer }: RedisParts): LinkIndex {
+  async function get(key: RepositoryKey, digest: Digest): Promise<Link | undefined> {
+    const text = await calls.command((client) => client.hget(keys.links(key), digest));
+    return text === null ? undefined : fromText(key, digest, text);
+  }
+
+  /** Resolves to up to `limit` paths after `after`, of those that hash to one listing. */
+  async function list(listing: string, after: string | undefined, limit: number): Promise<string[]> {
+    const from = after === undefined ? '-' : `(${after}`;
+    return calls.command((client) => client.zrangebylex(listing, from, '+', 'LIMIT', 0, limit));
+  }
+
+  return {
+    get,
+    async put(key, links) {
+      checkLinksOf(key, links);
+      if (links.length === 0) return;
+      // Of links of one digest the last one holds.
+      const texts = new Map(links.map((link) => [link.digest, toText(link)]));
+      const written = await calls.run('put-links', [keys.links(key)], [...texts].flat());
+      if (written !== texts.size) reportNewer('link', keys.links(key));
+      // Always, and after: whoever takes the repository from its listing looks again whether it is empty.
+      await calls.command((client) => client.zadd(keys.listingOf(key), 0, repositoryPath(key)));
+    },
+    async remove(key, digest) {
+      const left = await calls.run('remove-link', [keys.links(key)], [digest]);
+      if (left === 2) {
+        await calls.command((client) => client.zrem(keys.listingOf(key), repositoryPath(key)));
+        if ((await calls.command((client) => client.exists(keys.links(key)))) === 1)
+          await calls.command((client) => client.zadd(keys.listingOf(key), 0, repositoryPath(key)));
+      }
+      return left !== 0;
+    },
+    async holders(upstreams, repository, digest) {
+      const links = await Promise.all(upstreams.map((upstream) => get({ upstream, repository }, digest)));
+      return links.filter((link) => link !== undefined);
+    },
+    async repositories({ after, limit }) {
+      const pages = await Promise.all(keys.listings.map((listing) => list(listing, after, limit)));
+      return pages.flat().sort(compareBytes).slice(0, limit).map(repositoryKeyOf);
+    },
+  };
+}
+
+function toText({ kind, size, mediaType }: Link): string {
+  return `${schema}${JSON.stringify({ kind, size, mediaType })}`;
+}
+
+function fromText(key: RepositoryKey, digest: Digest, text: string): Link | undefined {
+  const json = text.indexOf('{');
+  if (Number(text.slice(0, json)) > schema) return undefined;
+  const { kind, size, mediaType } = JSON.parse(text.slice(json)) as Pick<Link, 'kind' | 'size' | 'mediaType'>;
+  return { upstream: key.upstream, repository: key.repository, digest, kind, size, mediaType };
+}

@@ -1,0 +1,28 @@
+// Manifest records.
+import type { ManifestIndex } from '../manifests.ts';
+import type { RedisParts } from './redis-parts.ts';
+import { isReadable, schema } from './stored-schema.ts';
+
+export function createRedisManifests({ calls, keys, reportNewer }: RedisParts): ManifestIndex {
+  return {
+    async get(digest) {
+      const hash = await calls.command((client) => client.hgetall(keys.manifest(digest)));
+      if (!isReadable(hash)) return undefined;
+      return {
+        schema: 1,
+        digest,
+        mediaType: hash['mediaType'] ?? '',
+        size: Number(hash['size']),
+        storedAtMs: Number(hash['storedAtMs']),
+      };
+    },
+    async put({ digest, mediaType, size, storedAtMs }) {
+      const key = keys.manifest(digest);
+      const fields = ['schema', schema, 'mediaType', mediaType, 'size', size, 'storedAtMs', storedAtMs];
+      if ((await calls.run('put-record', [key], fields)) === 0) reportNewer('manifest', key);
+    },
+    async remove(digest) {
+      return (await calls.run('remove-record', [keys.manifest(digest)], [])) === 1;
+    },
+  };
+}

@@ -1,0 +1,117 @@
+// Tag records. Pulls wait in memory for the next flush and are laid over what is read.
+import type { Digest, RepositoryName, Tag } from '@cistern/oci';
+import { repositoryPath } from '../repository-path.ts';
+import type { TagIndex, TagKey, TagRecord } from '../tags.ts';
+import type { RedisParts } from './redis-parts.ts';
+import { isReadable, schema, type StoredHash } from './stored-schema.ts';
+
+/** Pulls that the record does not count yet. */
+interface Pulls {
+  readonly key: TagKey;
+  readonly count: number;
+  readonly lastAtMs: number;
+}
+
+export function createRedisTags({ calls, keys, writeBehind, reportNewer }: RedisParts): TagIndex {
+  const tagKey = (key: TagKey) => keys.tag(key, key.tag);
+  /** Of records that may not exist: only then is one of no effect. */
+  const pending = writeBehind.table<Pulls>({
+    merge: (one, other) => ({
+      key: one.key,
+      count: one.count + other.count,
+      lastAtMs: Math.max(one.lastAtMs, other.lastAtMs),
+    }),
+    groupOf: ({ key }) => repositoryPath(key),
+    write: async (entries) =>
+      calls.run(
+        'add-pulls',
+        entries.map(({ key }) => tagKey(key)),
+        entries.flatMap(({ count, lastAtMs }) => [count, lastAtMs]),
+      ),
+    mayRepeat: false,
+  });
+
+  async function get(key: TagKey): Promise<TagRecord | undefined> {
+    const pulls = pending.get(tagKey(key));
+    const hash = await calls.command((client) => client.hgetall(tagKey(key)));
+    return toRecord(key, hash, pulls);
+  }
+
+  async function put(record: TagRecord): Promise<void> {
+    const pulls = pending.take(tagKey(record));
+    const { tag, pulls: count, lastPulledAtMs } = record;
+    const args = [tag, count, lastPulledAtMs, pulls?.count ?? 0, pulls?.lastAtMs ?? '', ...fieldsOf(record)];
+    const written = await calls.run('put-tag', [tagKey(record), keys.tags(record)], args);
+    if (written === 0) reportNewer('tag', tagKey(record));
+  }
+
+  async function list(upstream: string, repository: RepositoryName, after: string | undefined, limit: number) {
+    const key = { upstream, repository };
+    const records: TagRecord[] = [];
+    for (let last = after; records.length < limit;) {
+      const from = last === undefined ? '-' : `(${last}`;
+      const missing = limit - records.length;
+      const tags = await calls.command((client) => client.zrangebylex(keys.tags(key), from, '+', 'LIMIT', 0, missing));
+      const found = await Promise.all(tags.map((tag) => get({ ...key, tag: tag as Tag })));
+      records.push(...found.filter((record) => record !== undefined));
+      if (tags.length < missing) break;
+      last = tags.at(-1);
+    }
+    return records;
+  }
+
+  return {
+    get,
+    put,
+    async remove(key) {
+      pending.take(tagKey(key));
+      return (await calls.run('remove-tag', [tagKey(key), keys.tags(key)], [key.tag])) === 1;
+    },
+    async recordPull({ upstream, repository, tag }, atMs) {
+      calls.checkAnswering();
+      const key = { upstream, repository, tag };
+      pending.add(tagKey(key), { key, count: 1, lastAtMs: atMs });
+    },
+    list: async (upstream, repository, { after, limit }) => list(upstream, repository, after, limit),
+  };
+}
+
+/** Without `pulls` and `lastPulledAtMs`, which only grow. */
+function fieldsOf(record: TagRecord): (string | number)[] {
+  const fields = {
+    schema,
+    digest: record.digest,
+    mediaType: record.mediaType,
+    size: record.size,
+    sequence: record.sequence,
+    firstSeenAtMs: record.firstSeenAtMs,
+    changedAtMs: record.changedAtMs,
+    checkedAtMs: record.checkedAtMs,
+    lastTriedAtMs: record.lastTriedAtMs,
+    origin: record.origin,
+    ...(record.lastFailure === undefined ? {} : { lastFailure: record.lastFailure }),
+  };
+  return Object.entries(fields).flat();
+}
+
+function toRecord(key: TagKey, hash: StoredHash, pulls: Pulls | undefined): TagRecord | undefined {
+  if (!isReadable(hash)) return undefined;
+  return {
+    schema: 1,
+    upstream: key.upstream,
+    repository: key.repository,
+    tag: key.tag,
+    digest: hash['digest'] as Digest,
+    mediaType: hash['mediaType'] ?? '',
+    size: Number(hash['size']),
+    sequence: Number(hash['sequence']),
+    firstSeenAtMs: Number(hash['firstSeenAtMs']),
+    changedAtMs: Number(hash['changedAtMs']),
+    checkedAtMs: Number(hash['checkedAtMs']),
+    lastPulledAtMs: Math.max(Number(hash['lastPulledAtMs']), pulls?.lastAtMs ?? 0),
+    pulls: Number(hash['pulls']) + (pulls?.count ?? 0),
+    lastTriedAtMs: Number(hash['lastTriedAtMs']),
+    lastFailure: hash['lastFailure'],
+    origin: hash['origin'] as TagRecord['origin'],
+  };
+}

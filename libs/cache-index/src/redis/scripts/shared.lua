@@ -1,0 +1,63 @@
+-- What every script begins with. Numbers come in as text and go out as it, so that none loses digits on its way through.
+
+local schema = 1
+
+-- Redis' own time; it stands still while a script runs.
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function integer(number)
+  return string.format('%.0f', number)
+end
+
+-- The record of a newer release than this one: absent for reading, and not ours to change.
+local function is_newer(key)
+  local theirs = tonumber(redis.call('HGET', key, 'schema') or schema)
+  return theirs > schema
+end
+
+local function later(one, other)
+  if not other or other == '' or tonumber(one) >= tonumber(other) then return one end
+  return other
+end
+
+local function arguments(first, last)
+  return unpack(ARGV, first, last or #ARGV)
+end
+
+local function has_ended(state)
+  return state == 'done' or state == 'failed'
+end
+
+-- The state of a fill that `owner` owns; nil if it is gone or somebody else's.
+local function owned_state(key, owner)
+  if is_newer(key) then return nil end
+  local fields = redis.call('HMGET', key, 'owner', 'state')
+  if fields[1] ~= owner then return nil end
+  return fields[2]
+end
+
+local function set_lease(key, lease_ms)
+  local expires_at_ms = integer(now_ms() + tonumber(lease_ms))
+  redis.call('HSET', key, 'expiresAtMs', expires_at_ms)
+  redis.call('PEXPIREAT', key, expires_at_ms)
+  return expires_at_ms
+end
+
+-- keys: blob, least-recent, total. touched_at_ms: of touches that were not written yet, or ''. False for a newer record.
+local function put_blob(keys, touched_at_ms, digest, size, state, verified, stored_at_ms, last_pulled_at_ms)
+  if is_newer(keys[1]) then return false end
+  local old = redis.call('HMGET', keys[1], 'size', 'lastPulledAtMs')
+  if old[1] then
+    last_pulled_at_ms = later(later(last_pulled_at_ms, old[2]), touched_at_ms)
+  else
+    redis.call('HINCRBY', keys[3], 'blobs', 1)
+  end
+  redis.call('HINCRBY', keys[3], 'bytes', integer(tonumber(size) - tonumber(old[1] or 0)))
+  redis.call('ZADD', keys[2], last_pulled_at_ms, digest)
+  redis.call('HSET', keys[1], 'schema', schema, 'digest', digest, 'size', size, 'state', state, 'verified', verified,
+    'storedAtMs', stored_at_ms, 'lastPulledAtMs', last_pulled_at_ms)
+  return true
+end

@@ -1,0 +1,24 @@
+// The port's contract on a Redis Cluster of three masters and their replicas.
+import { after, before } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describeCacheIndex } from '@cistern/cache-index/conformance';
+import { startRedisCluster, type RedisCluster } from '@cistern/test-services';
+import { openUnderTest } from './open-under-test.ts';
+
+let cluster: RedisCluster;
+
+before(async () => {
+  cluster = await startRedisCluster();
+});
+after(() => cluster.close());
+
+describeCacheIndex('redis cluster', async (t) => {
+  t.after(() => cluster.thaw());
+  const { index } = await openUnderTest(t, { kind: 'cluster', nodes: cluster.addresses.slice(0, 2) });
+  return {
+    index,
+    now: Date.now,
+    advance: async (ms) => void (await delay(ms + 5)),
+    fail: async () => cluster.freeze(),
+  };
+});

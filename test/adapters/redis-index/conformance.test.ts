@@ -1,0 +1,33 @@
+// The port's contract on a standalone Redis, and on one with an account, TLS and another database.
+import { after, before } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describeCacheIndex } from '@cistern/cache-index/conformance';
+import { startRedis, type Redis } from '@cistern/test-services';
+import { openUnderTest } from './open-under-test.ts';
+
+let plain: Redis;
+let guarded: Redis;
+
+before(async () => {
+  plain = await startRedis();
+  guarded = await startRedis({ username: 'cistern', password: 'p:@/ w', tls: true });
+});
+after(async () => {
+  await plain.close();
+  await guarded.close();
+});
+
+const ownTime = { now: Date.now, advance: async (ms: number) => void (await delay(ms + 5)) };
+
+describeCacheIndex('redis', async (t) => {
+  t.after(() => plain.start());
+  const { index } = await openUnderTest(t, { kind: 'standalone', host: plain.host, port: plain.port });
+  return { index, ...ownTime, fail: () => plain.stop() };
+});
+
+describeCacheIndex('redis with an account and TLS', async (t) => {
+  t.after(() => guarded.thaw());
+  const tls = { ca: guarded.ca };
+  const { index } = await openUnderTest(t, { kind: 'url', url: `${guarded.url}/3`, tls });
+  return { index, ...ownTime, fail: async () => guarded.freeze() };
+});

@@ -1,0 +1,25 @@
+// An index on a real Redis for one test, with a prefix of its own.
+import { randomUUID } from 'node:crypto';
+import type { TestContext } from 'node:test';
+import type { CacheIndex } from '@cistern/cache-index';
+import { openRedisIndex, type RedisConnection } from '@cistern/cache-index/redis';
+
+export interface IndexUnderTest {
+  readonly index: CacheIndex;
+  readonly keyPrefix: string;
+  readonly logged: readonly Record<string, unknown>[];
+}
+
+export async function openUnderTest(
+  t: TestContext,
+  connection: RedisConnection,
+  keyPrefix = `test-${randomUUID()}:`,
+): Promise<IndexUnderTest> {
+  const logged: Record<string, unknown>[] = [];
+  function log(fields: object, message: string): void {
+    logged.push({ ...fields, message });
+  }
+  const index = await openRedisIndex({ connection, keyPrefix, log: { warn: log, error: log } });
+  t.after(() => index.close());
+  return { index, keyPrefix, logged };
+}
