@@ -18,7 +18,7 @@ describeCacheIndex('redis cluster', async (t) => {
   return {
     index,
     now: Date.now,
-    advance: async (ms) => void (await delay(ms + 5)),
+    advance: async (ms) => delay(ms + 5),
     fail: async () => cluster.freeze(),
   };
 });

@@ -9,6 +9,7 @@ export { startS3 } from './s3/start-s3.ts';
 export type { S3 } from './s3/start-s3.ts';
 export { startRedisCluster } from './redis/start-redis-cluster.ts';
 export type { RedisCluster, RedisClusterOptions } from './redis/start-redis-cluster.ts';
+export type { RedisProcess } from './redis/run-redis-server.ts';
 export { startRedisSentinel } from './redis/start-redis-sentinel.ts';
 export type { RedisSentinel, RedisSentinelOptions } from './redis/start-redis-sentinel.ts';
 export { freePort } from './free-port.ts';

@@ -7,6 +7,7 @@ import type { IndexLog } from '../index-log.ts';
 import { clusterOptions, reconnectAfterMs, redisOptions } from './client-options.ts';
 import { reasonOf } from './index-error.ts';
 import type { RedisConnection } from './redis-connection.ts';
+import { createSeldomWarning } from './seldom-warning.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -14,7 +15,8 @@ export type RedisClient = Redis | Cluster;
 const openTimeoutMs = 5000;
 /** How often a cluster is asked which node has which slots; commands that are sent to the wrong node tell it sooner. */
 const refreshSlotsEveryMs = 5000;
-const quietAfterErrorMs = 10_000;
+/** Errors that no patience cures. */
+const hopeless = /^(?:WRONGPASS|NOAUTH|NOPERM)|cluster support disabled/;
 
 type Scripts = Readonly<Record<string, { readonly lua: string }>>;
 
@@ -24,7 +26,8 @@ export async function connectRedis(
   { scripts, log }: { readonly scripts: Scripts; readonly log: IndexLog },
 ): Promise<RedisClient> {
   const client = createClient(connection, scripts);
-  logErrors(client, log);
+  const warn = createSeldomWarning(log, 'the connection to Redis has failed');
+  client.on('error', warn).on('node error', warn);
   try {
     await untilReady(client);
   } catch (error) {
@@ -62,8 +65,9 @@ async function untilReady(client: RedisClient): Promise<void> {
   const timer = setTimeout(() => ready.reject(lastError), openTimeoutMs);
   function onError(error: Error): void {
     // Of a cluster none of whose nodes would do: why the last one would not.
-    lastError = 'lastNodeError' in error && error.lastNodeError instanceof Error ? error.lastNodeError : error;
-    if (/^(?:WRONGPASS|NOAUTH|NOPERM|ERR )/.test((lastError as Error).message)) ready.reject(lastError);
+    const ofNode = 'lastNodeError' in error && error.lastNodeError instanceof Error ? error.lastNodeError : undefined;
+    lastError = ofNode === undefined || ofNode.message === 'Connection is closed.' ? error : ofNode;
+    if (hopeless.test((lastError as Error).message)) ready.reject(lastError);
   }
   client.on('error', onError).once('ready', ready.resolve);
   try {
@@ -72,17 +76,6 @@ async function untilReady(client: RedisClient): Promise<void> {
     clearTimeout(timer);
     client.off('error', onError).off('ready', ready.resolve);
   }
-}
-
-/** One line, then silence for a while: an outage brings an error with every attempt to reconnect. */
-function logErrors(client: RedisClient, log: IndexLog): void {
-  let quietUntilMs = 0;
-  function onError(error: Error): void {
-    if (performance.now() < quietUntilMs) return;
-    quietUntilMs = performance.now() + quietAfterErrorMs;
-    log.warn({ err: error }, 'the connection to Redis has failed');
-  }
-  client.on('error', onError).on('node error', onError);
 }
 
 // ioredis' own option for this starts its timer anew when it is disconnected at the wrong moment.

@@ -22,7 +22,7 @@ export interface Subscriber {
   close(): Promise<void>;
 }
 
-const pingEveryMs = 5000;
+const pingEveryMs = 2000;
 const maxRedirections = 5;
 
 export function createSubscriber({ sharded, connectors, onMessage }: SubscriberOptions): Subscriber {
@@ -51,20 +51,28 @@ export function createSubscriber({ sharded, connectors, onMessage }: SubscriberO
 
   async function place(channel: string): Promise<void> {
     const shard = channelShard(channel);
-    let node = nodes.get(shard) ?? connections.keys().next().value ?? connectors.anyNode();
-    // Learned anew if it fails.
-    nodes.delete(shard);
+    try {
+      const node = nodes.get(shard) ?? connections.keys().next().value ?? connectors.anyNode();
+      nodes.set(shard, await subscribeAt(node, channel));
+    } catch (error) {
+      nodes.delete(shard);
+      throw error;
+    }
+  }
+
+  /** Begins at `node` and resolves to the one that has the channel. */
+  async function subscribeAt(node: string, channel: string): Promise<string> {
+    let asked = node;
     for (let redirections = 0; redirections <= maxRedirections; redirections++) {
-      const connection = connections.get(node) ?? open(node);
+      const connection = connections.get(asked) ?? open(asked);
       await connection.ready;
       const movedTo = await connection.subscribe(channel);
       if (movedTo === undefined) {
-        nodes.set(shard, node);
         if (channels.has(channel)) channels.set(channel, connection);
         else connection.unsubscribe(channel);
-        return;
+        return asked;
       }
-      node = movedTo;
+      asked = movedTo;
     }
     throw new Error('Too many Cluster redirections.');
   }

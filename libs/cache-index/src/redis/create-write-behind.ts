@@ -2,19 +2,20 @@
 // A read that is sent after them finds them written; one that is sent before has them laid over it by its caller.
 import type { IndexLog } from '../index-log.ts';
 import type { RedisCalls } from './redis-calls.ts';
+import { createSeldomWarning } from './seldom-warning.ts';
 
 const flushAfterMs = 1000;
 /** A script stops the server, so a large flush is cut into pieces of about a millisecond. */
 const entriesPerScript = 200;
 
-export interface PendingWrites<V> {
+interface PendingWrites<V> {
   get(key: string): V | undefined;
   add(key: string, value: V): void;
   /** The value is the caller's to write now. */
   take(key: string): V | undefined;
 }
 
-export interface PendingTable<V> {
+interface PendingTable<V> {
   readonly merge: (one: V, other: V) => V;
   /** Entries of one group are written by one script. */
   readonly groupOf: (value: V) => string;
@@ -31,6 +32,7 @@ export interface WriteBehind {
 
 export function createWriteBehind(calls: RedisCalls, log: IndexLog): WriteBehind {
   const flushers: (() => Promise<void>[])[] = [];
+  const warn = createSeldomWarning(log, 'pulls could not be written to the index');
   let timer: NodeJS.Timeout | undefined;
 
   function schedule(): void {
@@ -42,8 +44,7 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog): WriteBehind
     // What is certain not to arrive is kept.
     if (!calls.isConnected()) return schedule();
     const results = await Promise.allSettled(flushers.flatMap((flushTable) => flushTable()));
-    const failure = results.find((result) => result.status === 'rejected');
-    if (failure !== undefined) log.warn({ err: failure.reason as unknown }, 'pulls could not be written to the index');
+    for (const result of results) if (result.status === 'rejected') warn(result.reason);
   }
 
   return {

@@ -4,12 +4,13 @@ import { commandTimeoutMs } from './client-options.ts';
 
 /** By the beginning of the message: ioredis' own, and the codes of Redis' error replies. */
 const reasons: readonly (readonly [RegExp, string])[] = [
-  [/^Command timed out/, `it did not answer within ${commandTimeoutMs} ms`],
+  [/^(?:Command timed out|Socket timeout)/, `it did not answer within ${commandTimeoutMs} ms`],
   [
     /^(?:Reached the max retries|Stream isn't writeable|Connection is closed|Cluster isn't ready)/,
     'it is not connected',
   ],
   [/^(?:None of startup nodes|Failed to refresh slots cache)/, 'no node of the cluster answers'],
+  [/^All sentinels are unreachable/, 'no sentinel answers'],
   [/^(?:NOAUTH|WRONGPASS)/, 'it refuses the user name or the password'],
   [/^NOPERM/, 'its user may not do what the index needs: it must be allowed all commands on the keys with the prefix'],
   [/^LOADING/, 'it is still loading its data'],

@@ -9,7 +9,7 @@ const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padS
 const hexDigits = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
 
 /** The blobs whose digest begins with the same two hex digits. */
-export interface BlobShardKeys {
+interface BlobShardKeys {
   /** Sorted set: digests by when they were last pulled. */
   readonly leastRecent: string;
   /** Hash: `blobs` and `bytes`. */

@@ -2,7 +2,7 @@
 // share.
 import { readFile } from 'node:fs/promises';
 
-export const scriptNames = [
+const scriptNames = [
   'add-pulls',
   'claim-fill',
   'done-fill',

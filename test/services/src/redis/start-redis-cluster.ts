@@ -65,6 +65,8 @@ async function startNode(nodeTimeoutMs: number): Promise<RedisProcess> {
     `cluster-port ${await freePort()}`,
     `cluster-node-timeout ${nodeTimeoutMs}`,
     'repl-diskless-sync-delay 0',
+    // One master that is down must not stop the others.
+    'cluster-require-full-coverage no',
   ];
   return runRedisServer({
     address: { port },

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { after, before, test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CacheIndex, TagRecord } from '@cistern/cache-index';
+import { startRedisCluster, type RedisCluster, type RedisProcess } from '@cistern/test-services';
+import { openUnderTest, type IndexUnderTest } from './open-under-test.ts';
+import { blobRecord, claim, digestFor, link, nginx, repositoryKey, tagRecord } from './samples.ts';
+import { until } from './until.ts';
+
+let cluster: RedisCluster;
+
+before(async () => {
+  cluster = await startRedisCluster({ nodeTimeoutMs: 1500 });
+});
+after(() => cluster.close());
+
+const open = async (t: TestContext): Promise<IndexUnderTest> =>
+  openUnderTest(t, { kind: 'cluster', nodes: cluster.addresses });
+
+/** Topics enough for channels on every node. */
+const topics = Array.from({ length: 30 }, (_, number) => `fill:${number}`);
+
+async function listenToAll(index: CacheIndex): Promise<Map<string, number>> {
+  const heard = new Map(topics.map((topic) => [topic, 0]));
+  for (const topic of topics)
+    await index.announcements.subscribe(topic, () => heard.set(topic, (heard.get(topic) ?? 0) + 1));
+  return heard;
+}
+
+async function commandAll(...args: string[]): Promise<string[]> {
+  const replies = await Promise.all(cluster.nodes.slice(0, 3).map((node) => node.command(...args)));
+  return replies.flatMap((reply) => reply.split('\n')).filter(Boolean);
+}
+
+test('all keys have the prefix, and those that scripts use together are in one slot', async (t) => {
+  const { index, keyPrefix } = await open(t);
+  const { tags, manifests, links, fills, announcements } = index;
+  for (const seed of ['a', 'b', 'c', 'd']) {
+    const digest = digestFor(seed);
+    await tags.put(tagRecord(seed));
+    await manifests.put({ schema: 1, digest, mediaType: 'x', size: 1, storedAtMs: 1 });
+    await links.put(nginx, [link(seed)]);
+    await fills.claim(claim(seed, 'me'));
+    await fills.done(digest, 'me', blobRecord(seed));
+  }
+  await announcements.subscribe('topic', () => {});
+  const keys = await commandAll('KEYS', '*');
+  assert.equal(keys.length, 4 * 4 + 4 + 1 + 4 * 2 + 1 - 3);
+  const slots = new Map<string, Set<string>>();
+  for (const key of [...keys, ...(await commandAll('PUBSUB', 'SHARDCHANNELS'))]) {
+    assert.ok(key.startsWith(keyPrefix), key);
+    const family = /\{(?:b|r|l|a):[^}]+\}/.exec(key)?.[0] ?? '';
+    assert.notEqual(family, '', key);
+    const slot = (await cluster.nodes[0]?.command('CLUSTER', 'KEYSLOT', key)) ?? '';
+    slots.set(family, (slots.get(family) ?? new Set()).add(slot));
+  }
+  for (const [family, ofFamily] of slots) assert.equal(ofFamily.size, 1, family);
+  assert.ok(new Set([...slots.values()].flatMap((ofFamily) => [...ofFamily])).size > 3);
+});
+
+test('a channel whose slot has moved to another node is subscribed there, and its listener called', async (t) => {
+  const { index, keyPrefix } = await open(t);
+  await cluster.flushAll();
+  const heard = await listenToAll(index);
+  const topic = 'fill:7';
+  const [channel = ''] = (await commandAll('PUBSUB', 'SHARDCHANNELS', `${keyPrefix}*}:${topic}`)).values();
+  const masters = cluster.nodes.slice(0, 3);
+  const slot = (await masters[0]?.command('CLUSTER', 'KEYSLOT', channel)) ?? '';
+  const has = async (node: RedisProcess) => (await node.command('PUBSUB', 'SHARDCHANNELS', channel)) === channel;
+  const [source, target] = (await has(masters[0]!))
+    ? [masters[0]!, masters[1]!]
+    : [await find(masters, has), masters[0]!];
+  const sourceId = await source.command('CLUSTER', 'MYID');
+  const targetId = await target.command('CLUSTER', 'MYID');
+  await target.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
+  await source.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
+  await target.command('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+  await source.command('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+  await until(() => heard.get(topic) !== 0);
+  assert.equal(await has(target), true);
+  heard.set(topic, 0);
+  await index.announcements.publish(topic);
+  await until(() => heard.get(topic) === 1);
+});
+
+test('while one master hangs the others are used, and its replica is when it has taken over', async (t) => {
+  const { index } = await open(t);
+  const keys = Array.from({ length: 12 }, (_, number) => tagRecord('1', repositoryKey(`library/${number}`)));
+  for (const key of keys) await index.tags.put(key);
+  const [first] = cluster.nodes;
+  const keysOfFirst = (await first?.command('KEYS', '*tag:1')) ?? '';
+  const isOfFirst = ({ repository }: TagRecord) => keysOfFirst.includes(`/${repository}}`);
+  const [affected, others] = [keys.filter(isOfFirst), keys.filter((key) => !isOfFirst(key))];
+  assert.ok(affected.length > 0 && others.length > 0);
+  const heard = await listenToAll(index);
+  t.after(() => first?.thaw());
+  first?.freeze();
+
+  let failures = 0;
+  const isBack = async () => {
+    await Promise.all(others.map((key) => index.tags.get(key)));
+    const startedAtMs = performance.now();
+    const results = await Promise.allSettled(affected.map((key) => index.tags.get(key)));
+    assert.ok(performance.now() - startedAtMs < 1000);
+    const failed = results.filter(({ status }) => status === 'rejected').length;
+    failures += failed;
+    return failed === 0;
+  };
+  while (!(await isBack())) await delay(20);
+  assert.ok(failures > 0);
+  // Whoever listened on that master is called when it is subscribed elsewhere; then all hear everything again.
+  await until(() => [...heard.values()].some((count) => count > 0));
+  heard.clear();
+  await until(async () => {
+    for (const topic of topics) await index.announcements.publish(topic);
+    return topics.every((topic) => heard.has(topic));
+  });
+});
+
+test('a cluster that was away as a whole is found again', async (t) => {
+  const { index } = await open(t);
+  const heard = await listenToAll(index);
+  t.after(() => cluster.start());
+  await cluster.stop();
+  await until(async () =>
+    index.check().then(
+      () => false,
+      () => true,
+    ),
+  );
+  // Until ioredis has given up all nodes and begins anew.
+  await delay(2500);
+  await cluster.start();
+  await until(async () => index.tags.put(tagRecord('1')).then(() => true));
+  await until(() => [...heard.values()].every((count) => count > 0));
+});
+
+async function find(nodes: readonly RedisProcess[], matches: (node: RedisProcess) => Promise<boolean>) {
+  for (const node of nodes) if (await matches(node)) return node;
+  throw new Error('no node has it');
+}

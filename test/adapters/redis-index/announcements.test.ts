@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startRedis, type Redis } from '@cistern/test-services';
+import { openRelay } from './open-relay.ts';
+import { openUnderTest } from './open-under-test.ts';
+import { until } from './until.ts';
+
+let redis: Redis;
+
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.close());
+
+/** Lines of CLIENT LIST. */
+async function clients(kind: 'normal' | 'pubsub'): Promise<string[]> {
+  const listed = (await redis.command('CLIENT', 'LIST', 'TYPE', kind)).split('\n');
+  return listed.filter((line) => line.includes('name=cistern'));
+}
+
+const channels = async (kind: 'CHANNELS' | 'SHARDCHANNELS') => (await redis.command('PUBSUB', kind)).split('\n');
+
+for (const { version, kind, empty } of [
+  { version: undefined, kind: 'SHARDCHANNELS', empty: 'CHANNELS' },
+  { version: '6.2.9', kind: 'CHANNELS', empty: 'SHARDCHANNELS' },
+] as const) {
+  const where = version === undefined ? '' : ` (Redis ${version})`;
+
+  test(`listeners are called after each reconnect, as announcements may be lost before it${where}`, async (t) => {
+    const { port } = await openRelay(t, redis.port, version);
+    const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port });
+    const heard = { a: 0, b: 0 };
+    await index.announcements.subscribe('a', () => (heard.a += 1));
+    await index.announcements.subscribe('a', () => (heard.a += 1));
+    await index.announcements.subscribe('b', () => (heard.b += 1));
+    assert.equal((await channels(kind)).length, 2);
+    assert.deepEqual(await channels(empty), ['']);
+    for (const round of [1, 2]) {
+      assert.equal((await clients('pubsub')).length, 1);
+      await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await until(() => heard.a === 2 * round && heard.b === round);
+    }
+    await index.announcements.publish('a');
+    await until(() => heard.a === 6);
+    assert.equal(heard.b, 2);
+  });
+
+  test(`an ended subscription leaves nothing behind, nor does a closed index${where}`, async (t) => {
+    const { port } = await openRelay(t, redis.port, version);
+    const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port });
+    const topics = Array.from({ length: 100 }, (_, number) => `fill:${number}`);
+    for (let round = 0; round < 3; round++) {
+      const ends = await Promise.all(
+        [...topics, ...topics].map((topic) => index.announcements.subscribe(topic, () => {})),
+      );
+      assert.equal((await channels(kind)).length, topics.length);
+      for (const end of ends) end();
+    }
+    await until(async () => (await channels(kind)).join() === '');
+    await index.announcements.subscribe('fill:1', () => {});
+    await index.close();
+    assert.deepEqual([...(await clients('normal')), ...(await clients('pubsub'))], []);
+  });
+}
+
+test('a subscription that ends while it is being restored does not come back', async (t) => {
+  const { index } = await openUnderTest(t, { kind: 'url', url: redis.url });
+  let heard = 0;
+  const end = await index.announcements.subscribe('a', () => (heard += 1));
+  const stays = Promise.withResolvers<void>();
+  await index.announcements.subscribe('b', stays.resolve);
+  await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  end();
+  await stays.promise;
+  await until(async () => (await channels('SHARDCHANNELS')).length === 1);
+  assert.match((await channels('SHARDCHANNELS')).join(), /:b$/);
+  assert.equal(heard, 0);
+});

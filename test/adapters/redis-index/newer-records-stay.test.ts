@@ -1,0 +1,76 @@
+// Two releases run side by side: what a newer one has written is absent for this one, and stays.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startRedis, type Redis } from '@cistern/test-services';
+import { openUnderTest } from './open-under-test.ts';
+import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
+
+let redis: Redis;
+
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.close());
+
+test('a record of a newer schema is absent, and no call changes it', async (t) => {
+  const { index, keyPrefix, logged } = await openUnderTest(t, { kind: 'url', url: redis.url });
+  const { tags, manifests, blobs, links, fills } = index;
+  const digest = digestFor('a');
+  const manifest = { schema: 1, digest, mediaType: 'application/json', size: 1, storedAtMs: 1 } as const;
+  await tags.put(tagRecord('1'));
+  await blobs.put(blobRecord('a'));
+  await manifests.put(manifest);
+  await links.put(nginx, [link('a')]);
+  const fill = await fills.claim(claim('a', 'me', { leaseMs: 60_000 }));
+  assert.ok(fill);
+  const keys = (await redis.command('KEYS', `${keyPrefix}*`)).split('\n');
+  for (const key of keys) {
+    const type = await redis.command('TYPE', key);
+    if (type === 'hash' && /:(?:blob|manifest|fill|tag):/.test(key)) await redis.command('HSET', key, 'schema', '2');
+    if (key.endsWith(':links')) await redis.command('HSET', key, digest, '2{"new":true}');
+  }
+  const dump = async () => Promise.all(keys.map((key) => redis.command('DUMP', key)));
+  const untouched = await dump();
+
+  assert.equal(await tags.get(tagRecord('1')), undefined);
+  assert.deepEqual(await tags.list(nginx.upstream, nginx.repository, { limit: 10 }), []);
+  assert.equal(await manifests.get(digest), undefined);
+  assert.equal(await blobs.get(digest), undefined);
+  assert.equal(await links.get(nginx, digest), undefined);
+  assert.equal(await fills.read(digest), undefined);
+
+  await tags.put(tagRecord('1', { pulls: 99 }));
+  await tags.recordPull(tagRecord('1'), 99);
+  await manifests.put({ ...manifest, size: 99 });
+  await blobs.put(blobRecord('a', { size: 99 }));
+  await blobs.markVerified(digest);
+  await blobs.touch(digest, 99);
+  await links.put(nginx, [{ ...link('a'), size: 99 }]);
+  assert.equal(await fills.claim(claim('a', 'other', { replaces: 99 })), undefined);
+  assert.equal(await fills.running(digest, 'me', 99), false);
+  assert.equal(await fills.heartbeat(fill, 99_000), 'lost');
+  assert.equal(await fills.done(digest, 'me', blobRecord('a', { size: 99 })), false);
+  assert.equal(await fills.failed(digest, 'me', { kind: 'overloaded', message: 'No.' }, 99), false);
+  assert.equal(await tags.remove(tagRecord('1')), false);
+  assert.equal(await manifests.remove(digest), false);
+  assert.equal(await blobs.remove(digest), false);
+  assert.equal(await links.remove(nginx, digest), false);
+  await index.close();
+
+  assert.deepEqual(await dump(), untouched);
+  assert.deepEqual(new Set(logged.map(({ kind }) => kind)), new Set(['blob', 'link', 'manifest', 'tag']));
+  assert.equal(logged.length, 4);
+});
+
+test('a fill is done although the record of its blob is of a newer schema', async (t) => {
+  const { index, keyPrefix, logged } = await openUnderTest(t, { kind: 'url', url: redis.url });
+  const digest = digestFor('a');
+  await index.blobs.put(blobRecord('a'));
+  const shard = digest.slice('sha256:'.length).slice(0, 2);
+  await redis.command('HSET', `${keyPrefix}{b:${shard}}:blob:${digest}`, 'schema', '2');
+  await index.fills.claim(claim('a', 'me'));
+  assert.equal(await index.fills.done(digest, 'me', blobRecord('a', { size: 99 })), true);
+  assert.equal((await index.fills.read(digest))?.state, 'done');
+  assert.deepEqual(await index.blobs.totals(), { blobs: 1, bytes: 10 });
+  assert.equal(logged.length, 1);
+});

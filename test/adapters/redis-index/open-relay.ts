@@ -1,0 +1,38 @@
+// A relay to a real Redis, for what cannot be asked of one: an older version, and slowness.
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { TestContext } from 'node:test';
+
+export interface Relay {
+  readonly port: number;
+  /** How much later than it came each answer is passed on; default 0. */
+  delayMs: number;
+}
+
+/** Ends with the test. `version` is what INFO is to say, as long as the real one. */
+export async function openRelay(t: TestContext, port: number, version?: string): Promise<Relay> {
+  const relay = { port: 0, delayMs: 0 };
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const redis = connect(port, '127.0.0.1');
+    for (const socket of [client, redis]) sockets.add(socket.once('close', () => sockets.delete(socket)));
+    const disguise = new Transform({ transform: (chunk: Buffer, _, done) => done(null, disguised(chunk, version)) });
+    disguise.on('data', (chunk: Buffer) => setTimeout(() => client.write(chunk), relay.delayMs));
+    pipeline(client, redis, disguise).catch(() => {});
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  relay.port = (server.address() as AddressInfo).port;
+  return relay;
+}
+
+function disguised(chunk: Buffer, version: string | undefined): Buffer {
+  if (version === undefined) return chunk;
+  return Buffer.from(chunk.toString('latin1').replace(/redis_version:[\d.]+/, `redis_version:${version}`), 'latin1');
+}

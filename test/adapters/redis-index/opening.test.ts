@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openRedisIndex, type RedisConnection } from '@cistern/cache-index/redis';
+import { freePort, startRedis } from '@cistern/test-services';
+import { openRelay } from './open-relay.ts';
+import { openUnderTest } from './open-under-test.ts';
+
+const ignore = { warn: () => {}, error: () => {} };
+
+async function assertRefused(connection: RedisConnection, message: RegExp): Promise<void> {
+  const opening = openRedisIndex({ connection, keyPrefix: 'test:', log: ignore });
+  await assert.rejects(opening, (error: Error & { kind?: unknown }) => {
+    assert.equal(error.kind, 'index-unavailable');
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+test('a Redis that is not there, or refuses us, is said to be so', async (t) => {
+  const redis = await startRedis({ password: 'secret' });
+  t.after(() => redis.close());
+  const { host, port } = redis;
+  await openUnderTest(t, { kind: 'standalone', host, port, password: 'secret' });
+  await Promise.all([
+    assertRefused({ kind: 'standalone', host, port, password: 'wrong' }, /refuses the user name or the password/),
+    assertRefused({ kind: 'standalone', host, port }, /refuses the user name or the password/),
+    assertRefused({ kind: 'cluster', nodes: [{ host, port }], password: 'secret' }, /cluster support disabled/),
+    assertRefused({ kind: 'standalone', host, port: await freePort() }, /ECONNREFUSED/),
+    assertRefused({ kind: 'cluster', nodes: [{ host, port: await freePort() }] }, /no node of the cluster answers/),
+    assertRefused(
+      { kind: 'sentinel', name: 'x', sentinels: [{ host, port: await freePort() }] },
+      /no sentinel answers/,
+    ),
+  ]);
+});
+
+test('a Redis that evicts, or is too old, is refused', async (t) => {
+  const redis = await startRedis({ directives: ['maxmemory-policy allkeys-lru', 'rename-command CONFIG ""'] });
+  t.after(() => redis.close());
+  await assertRefused({ kind: 'url', url: redis.url }, /maxmemory-policy is allkeys-lru.*set it to noeviction/);
+  const sound = await startRedis();
+  t.after(() => sound.close());
+  const { port } = await openRelay(t, sound.port, '6.0.9');
+  await assertRefused({ kind: 'standalone', host: '127.0.0.1', port }, /version 6\.0\.9, and the index needs 6\.2/);
+});
+
+test('a prefix that would move keys to another slot, and what is no URL, are mistakes of the caller', async () => {
+  const url = 'redis://127.0.0.1:1';
+  for (const keyPrefix of ['{a}:', 'a{}', 'a}'])
+    await assert.rejects(openRedisIndex({ connection: { kind: 'url', url }, keyPrefix, log: ignore }), TypeError);
+  for (const wrong of ['http://127.0.0.1', 'redis:', 'redis://127.0.0.1/x'])
+    await assert.rejects(
+      openRedisIndex({ connection: { kind: 'url', url: wrong }, keyPrefix: 'a', log: ignore }),
+      TypeError,
+    );
+});

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startRedis, type Redis } from '@cistern/test-services';
+import { openRelay } from './open-relay.ts';
+import { openUnderTest } from './open-under-test.ts';
+import { blobRecord, claim, digestFor, tagRecord } from './samples.ts';
+import { until } from './until.ts';
+
+let redis: Redis;
+
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.close());
+
+async function durationOf(action: Promise<unknown>): Promise<number> {
+  const startedAtMs = performance.now();
+  await action;
+  return performance.now() - startedAtMs;
+}
+
+const unavailable = { kind: 'index-unavailable', retryable: true };
+const connection = () => ({ kind: 'standalone', host: redis.host, port: redis.port }) as const;
+
+test('a Redis that hangs is an error within a second, then at once, and is used again when it answers', async (t) => {
+  const { index, logged } = await openUnderTest(t, connection());
+  await index.tags.put(tagRecord('1'));
+  await index.announcements.subscribe('topic', () => {});
+  t.after(() => redis.thaw());
+  redis.freeze();
+  const get = () => assert.rejects(index.tags.get(tagRecord('1')), unavailable);
+  // Many at once, as behind a busy frontend.
+  const first = await durationOf(Promise.all(Array.from({ length: 50 }, get)));
+  assert.ok(first < 1500, `the first calls took ${first} ms`);
+  const second = await durationOf(get());
+  assert.ok(second < 500, `the call after them took ${second} ms`);
+  const startedAtMs = performance.now();
+  while (performance.now() - startedAtMs < 2000) {
+    const duration = await durationOf(get());
+    assert.ok(duration < 250, `a later call took ${duration} ms`);
+    assert.ok(
+      (await durationOf(
+        assert.rejects(
+          index.announcements.subscribe('other', () => {}),
+          unavailable,
+        ),
+      )) < 50,
+    );
+    await delay(20);
+  }
+  redis.thaw();
+  const recovered = until(async () => (await index.tags.get(tagRecord('1'))) !== undefined);
+  assert.ok((await durationOf(recovered)) < 4000);
+  assert.ok(logged.length > 0 && logged.length < 4, JSON.stringify(logged));
+});
+
+test('a Redis that answers too late is asked no more, and is used again when it is fast', async (t) => {
+  const relay = await openRelay(t, redis.port);
+  const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port: relay.port });
+  await index.check();
+  relay.delayMs = 600;
+  const check = () => assert.rejects(index.check(), unavailable);
+  await Promise.all(Array.from({ length: 5 }, check));
+  assert.ok((await durationOf(check())) < 250);
+  relay.delayMs = 0;
+  await until(async () => index.check().then(() => true));
+});
+
+test('an index is closed soon though its Redis hangs', async (t) => {
+  const { index } = await openUnderTest(t, connection());
+  await index.tags.put(tagRecord('1'));
+  await index.tags.recordPull(tagRecord('1'), 1);
+  await index.announcements.subscribe('topic', () => {});
+  t.after(() => redis.thaw());
+  redis.freeze();
+  const duration = await durationOf(index.close());
+  assert.ok(duration < 4000, `closing took ${duration} ms`);
+});
+
+test('what was not written while Redis was away is written when it is back', async (t) => {
+  const { index } = await openUnderTest(t, connection());
+  const { index: other } = await openUnderTest(t, connection());
+  await index.tags.put(tagRecord('1'));
+  await index.tags.recordPull(tagRecord('1'), 10);
+  await index.blobs.put(blobRecord('a'));
+  await index.blobs.touch(digestFor('a'), 20);
+  t.after(() => redis.start());
+  await redis.kill();
+  await until(async () =>
+    index.check().then(
+      () => false,
+      () => true,
+    ),
+  );
+  await assert.rejects(index.tags.recordPull(tagRecord('1'), 11), unavailable);
+  await delay(1500);
+  await redis.start();
+  await until(async () => (await index.tags.get(tagRecord('1')))?.pulls === 1);
+  await other.check();
+  await index.close();
+});
+
+test('a record that was lost with all the others is put back by the next heartbeat', async (t) => {
+  const { index } = await openUnderTest(t, connection());
+  const fill = await index.fills.claim(claim('a', 'me'));
+  assert.ok(fill);
+  await index.fills.running(fill.digest, 'me', 10);
+  await redis.flushAll();
+  assert.equal(await index.fills.read(fill.digest), undefined);
+  assert.equal(await index.fills.done(fill.digest, 'me', blobRecord('a')), false);
+  const running = { ...fill, state: 'running', size: 10 } as const;
+  assert.equal(await index.fills.heartbeat(running, 4000), 'recreated');
+  const { expiresAtMs, ...recreated } = (await index.fills.read(fill.digest)) ?? {};
+  const { expiresAtMs: expiredAtMs, ...expected } = running;
+  assert.deepEqual(recreated, expected);
+  assert.ok(expiresAtMs !== undefined && expiresAtMs >= expiredAtMs);
+  assert.equal(await index.fills.done(fill.digest, 'me', blobRecord('a')), true);
+});
+
+test('scripts are found again by a server that has forgotten them', async (t) => {
+  const { index } = await openUnderTest(t, connection());
+  await index.fills.claim(claim('a', 'me'));
+  await redis.command('SCRIPT', 'FLUSH');
+  assert.notEqual(await index.fills.claim(claim('b', 'me')), undefined);
+});

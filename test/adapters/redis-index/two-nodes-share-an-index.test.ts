@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { after, before, test, type TestContext } from 'node:test';
+import type { CacheIndex } from '@cistern/cache-index';
+import { startRedis, type Redis } from '@cistern/test-services';
+import { openUnderTest } from './open-under-test.ts';
+import { blobRecord, claim, digestFor, nginx, tagRecord } from './samples.ts';
+import { until } from './until.ts';
+
+let redis: Redis;
+
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.close());
+
+async function openTwo(t: TestContext): Promise<[CacheIndex, CacheIndex, string]> {
+  const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
+  const { index, keyPrefix } = await openUnderTest(t, connection);
+  const { index: other } = await openUnderTest(t, connection, keyPrefix);
+  return [index, other, keyPrefix];
+}
+
+test('of two nodes that claim a fill at once exactly one gets it, 200 times', async (t) => {
+  const [one, two] = await openTwo(t);
+  const wins = { one: 0, two: 0 };
+  for (let round = 0; round < 200; round++) {
+    const digest = digestFor(String(round));
+    const claims = [one.fills.claim(claim(String(round), 'one')), two.fills.claim(claim(String(round), 'two'))];
+    // Whoever is asked first has no privilege.
+    const won = (await Promise.all(round % 2 === 0 ? claims : claims.toReversed())).filter(Boolean);
+    assert.equal(won.length, 1);
+    assert.deepEqual(await one.fills.read(digest), won[0]);
+    assert.deepEqual(await two.fills.read(digest), won[0]);
+    wins[won[0]?.owner as 'one' | 'two'] += 1;
+  }
+  assert.equal(wins.one + wins.two, 200);
+});
+
+test('what one node announces the others hear', async (t) => {
+  const [one, two] = await openTwo(t);
+  const heard = Promise.withResolvers<void>();
+  await two.announcements.subscribe('fill:a', heard.resolve);
+  await one.announcements.publish('fill:a');
+  await heard.promise;
+});
+
+test('pulls and touches of all nodes are written within seconds, however many there are, and counted once', async (t) => {
+  const [one, two] = await openTwo(t);
+  const tags = Array.from({ length: 500 }, (_, number) => tagRecord(`v${String(number).padStart(3, '0')}`));
+  await Promise.all(tags.map((tag) => one.tags.put(tag)));
+  await one.blobs.put(blobRecord('a', { state: 'evicting' }));
+  for (const [index, atMs] of [
+    [one, 30],
+    [two, 50],
+    [one, 20],
+  ] as const) {
+    await Promise.all(tags.map((tag) => index.tags.recordPull(tag, atMs)));
+    await index.blobs.touch(digestFor('a'), atMs);
+  }
+  assert.equal((await one.tags.get(tags[0]!))?.pulls, 2);
+  assert.equal((await two.tags.get(tags[0]!))?.pulls, 1);
+  const allSeen = async (index: CacheIndex) => {
+    const records = await index.tags.list(nginx.upstream, nginx.repository, { limit: 1000 });
+    assert.equal(records.length, tags.length);
+    return records.every(({ pulls, lastPulledAtMs }) => pulls === 3 && lastPulledAtMs === 50);
+  };
+  await until(async () => (await allSeen(one)) && (await allSeen(two)));
+  await until(async () => (await one.blobs.get(digestFor('a')))?.lastPulledAtMs === 50);
+  assert.deepEqual(await two.blobs.get(digestFor('a')), blobRecord('a', { state: 'present', lastPulledAtMs: 50 }));
+});
+
+test('pulls and touches are written on close', async (t) => {
+  const [one, two] = await openTwo(t);
+  await one.tags.put(tagRecord('1', { pulls: 1 }));
+  await one.blobs.put(blobRecord('a'));
+  await one.tags.recordPull(tagRecord('1'), 10);
+  await one.blobs.touch(digestFor('a'), 77);
+  await one.close();
+  assert.deepEqual(await two.tags.get(tagRecord('1')), tagRecord('1', { pulls: 2, lastPulledAtMs: 10 }));
+  assert.deepEqual(await two.blobs.get(digestFor('a')), blobRecord('a', { lastPulledAtMs: 77 }));
+  await assert.rejects(async () => one.tags.recordPull(tagRecord('1'), 11), { kind: 'index-unavailable' });
+});
+
+test('digests lie in the order in which they were last pulled', async (t) => {
+  const [one, two, keyPrefix] = await openTwo(t);
+  // All of one shard: their first byte is the same.
+  const seeds = Array.from({ length: 2000 }, (_, number) => String(number));
+  const shard = seeds.filter((seed) => digestFor(seed).startsWith('sha256:00'));
+  assert.ok(shard.length > 3);
+  for (const [position, seed] of shard.entries()) await one.blobs.put(blobRecord(seed, { lastPulledAtMs: position }));
+  await two.blobs.touch(digestFor(shard[0]!), 1000);
+  await one.blobs.remove(digestFor(shard[1]!));
+  await two.close();
+  const listed = await redis.command('ZRANGE', `${keyPrefix}{b:00}:least-recent`, '0', '-1');
+  assert.deepEqual(listed.split('\n'), [...shard.slice(2), shard[0]!].map(digestFor));
+});
