@@ -38,6 +38,7 @@ export function createAsk({ queue, now }: { readonly queue: JobQueue; readonly n
   });
 
   return async function ask<N extends JobName>(name: N, payload: JobPayload<N>, options: AskOptions) {
+    options.signal?.throwIfAborted();
     const key = askKey(name, payload, options.subject);
     const no = options.force === true ? undefined : refused.get(key);
     if (no !== undefined) throw no;
@@ -49,10 +50,17 @@ export function createAsk({ queue, now }: { readonly queue: JobQueue; readonly n
 
   function start(key: string, job: Promise<unknown>): Promise<unknown> {
     const shared = job
-      .catch((error: unknown) => {
-        if (isCacheError(error, 'manifest-unknown', 'blob-unknown', 'name-unknown', 'denied')) refused.set(key, error);
-        throw error;
-      })
+      .then(
+        (result) => {
+          refused.delete(key);
+          return result;
+        },
+        (error: unknown) => {
+          if (isCacheError(error, 'manifest-unknown', 'blob-unknown', 'name-unknown', 'denied'))
+            refused.set(key, error);
+          throw error;
+        },
+      )
       .finally(() => inFlight.delete(key));
     inFlight.set(key, shared);
     return shared;
@@ -63,10 +71,9 @@ function askKey(name: JobName, { upstream, repository }: RepositoryKey, subject:
   return `${name} ${upstream}/${repository} ${subject}`;
 }
 
-/** One asker may leave; the job goes on for the others. */
+/** One asker may leave; the job goes on for the others. `signal` is not aborted yet. */
 function untilAborted<T>(job: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return job;
-  signal.throwIfAborted();
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });

@@ -7,12 +7,13 @@ import type { Logger, Metrics } from '@cistern/telemetry';
 import { createAsk } from './ask.ts';
 import { openBlob } from './blob/open-blob.ts';
 import type { FillTable } from './fill/fill-table.ts';
+import { createFollowFill } from './fill/follow-fill.ts';
 import type { FreshnessPolicy } from './manifest/freshness.ts';
 import { createManifestCache } from './manifest/manifest-cache.ts';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
 import type { PullThrough } from './pull-through.ts';
 import { createBufferPool } from './read/buffer-pool.ts';
-import { createSharedReads } from './read/shared-reads.ts';
+import { type SharedReads, createSharedReads } from './read/shared-reads.ts';
 
 export interface PullThroughDeps {
   readonly index: CacheIndex;
@@ -34,22 +35,30 @@ export interface PullThroughDeps {
 const mebibyte = 1024 * 1024;
 
 export function createPullThrough(options: PullThroughDeps): PullThrough {
-  const { index, queue, now, metrics, manifestCacheBytes = 64 * mebibyte, readBufferBytes = 32 * mebibyte } = options;
-  const ask = createAsk({ queue, now });
-  const reads = createSharedReads({
-    pool: createBufferPool(readBufferBytes),
-    onCastOut: () => metrics.readersCastOut.inc(),
+  const { metrics, readBufferBytes = 32 * mebibyte } = options;
+  const pool = createBufferPool(readBufferBytes);
+  return createUseCases({
+    ...options,
+    reads: createSharedReads({ pool, onCastOut: () => metrics.readersCastOut.inc() }),
   });
-  const deps = { ...options, ask, reads, manifests: createManifestCache(manifestCacheBytes) };
+}
+
+/** As `createPullThrough`, over reads that the caller can look into. */
+export function createUseCases(options: PullThroughDeps & { readonly reads: SharedReads }): PullThrough {
+  const { index, queue, now, manifestCacheBytes = 64 * mebibyte } = options;
+  const ask = createAsk({ queue, now });
+  const follow = createFollowFill({ index, queue, now });
+  const deps = { ...options, ask, follow, manifests: createManifestCache(manifestCacheBytes) };
   return {
     statManifest: (request) => statManifest(deps, request),
     openManifest: (request) => openManifest(deps, request),
     openBlob: (request) => openBlob(deps, request),
     async listTags({ signal, ...request }) {
-      return (await ask('fetch-tags', request, { subject: `${request.n ?? ''} ${request.last ?? ''}`, signal })).result;
+      const subject = JSON.stringify([request.n, request.last]);
+      return (await ask('fetch-tags', request, { subject, signal })).result;
     },
     async listReferrers({ signal, ...request }) {
-      const subject = `${request.digest} ${request.artifactType ?? ''} ${request.nextQuery ?? ''}`;
+      const subject = JSON.stringify([request.digest, request.artifactType, request.nextQuery]);
       return (await ask('fetch-referrers', request, { subject, signal })).result;
     },
     async listRepositories(page) {

@@ -12,7 +12,14 @@ export interface HeldDeps {
   readonly adoptAs: string | undefined;
 }
 
-/** The link of `digest` in the repository: known, or found in the store and then known. */
+export function isSameRepository(a: RepositoryKey, b: RepositoryKey): boolean {
+  return a.upstream === b.upstream && a.repository === b.repository;
+}
+
+/**
+ * The link of `digest` in the repository: known, or found in the store and then known. What is linked as a blob is not
+ * held as a manifest: upstream would not serve it as one, nor has it checked that what such bytes name is held too.
+ */
 export async function findLink(
   deps: HeldDeps,
   key: RepositoryKey,
@@ -20,7 +27,7 @@ export async function findLink(
   kind: Link['kind'],
 ): Promise<Link | undefined> {
   const known = await deps.index.links.get(key, digest);
-  if (known !== undefined) return known;
+  if (known !== undefined && (known.kind === 'manifest' || kind === 'blob')) return known;
   const found =
     (kind === 'manifest' ? await readLinksObject(deps.store, key, digest) : undefined) ??
     (await adopt(deps, key, digest, kind));

@@ -2,11 +2,10 @@
 import type { Link, RepositoryKey } from '@cistern/cache-index';
 import type { ByteRange } from '@cistern/oci';
 import type { Ask } from '../ask.ts';
-import { followFill } from '../fill/follow-fill.ts';
-import { type HeldDeps, findLink } from '../held.ts';
+import { type HeldDeps, findLink, isSameRepository } from '../held.ts';
 import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../pull-through.ts';
-import type { SharedReads } from '../read/shared-reads.ts';
-import { type BlobSourceDeps, createBlobSource } from './blob-source.ts';
+import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
+import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
 import { assertNotEmptied, findStoredBlob } from './stored-blob.ts';
 
 export interface OpenBlobDeps extends BlobSourceDeps, HeldDeps {
@@ -29,14 +28,10 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
     return opened(deps, request, link ?? request, stored.size, 'HIT');
   }
   if (request.intent === 'whole') {
-    // Upstream's answer to the fill's own request confirms a repository that is not linked yet; a fill that runs for
-    // another one does not.
-    const running = link === undefined ? await deps.index.fills.read(digest) : undefined;
-    if (running !== undefined && !isSame(running.source, request)) await confirm(deps, request);
-    const source = link ?? request;
-    const followed = await followFill(deps, { digest, source, from: 0, signal });
-    const size = followed.record.size ?? (await findStoredBlob(deps, digest))?.size;
-    if (size !== undefined) return opened(deps, request, source, size, followed.joined ? 'JOINED' : 'MISS');
+    const { record, joined } = await deps.follow({ digest, source: link ?? request, from: 0, signal });
+    // Upstream's answer to a fill for this repository says that it holds the blob; its answer to any other does not.
+    if (link === undefined && !isSameRepository(record.source, request)) await confirm(deps, request);
+    return opened(deps, request, link ?? request, record.size, joined ? 'JOINED' : 'MISS');
   }
   const sized = link?.size === undefined ? await confirm(deps, request) : link;
   if (sized.size === undefined) return openBlob(deps, { ...request, intent: 'whole' });
@@ -47,7 +42,7 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
 
 function opened(
   deps: OpenBlobDeps,
-  { digest }: BlobRequest,
+  { digest, intent, signal }: BlobRequest,
   { upstream, repository }: RepositoryKey,
   size: number,
   cache: CacheResult,
@@ -61,15 +56,34 @@ function opened(
     async read(range: ByteRange = { start: 0, end: size - 1 }): Promise<BlobStream> {
       const verified = range.end - range.start >= smallRangeBytes || range.end - range.start + 1 >= size;
       const source = createBlobSource(deps, { digest, size, stored, verified, source: { upstream, repository } });
-      const key = verified ? digest : `${digest} range`;
+      // What goes wrong with a fill may concern its repository alone: others do not share a read of it.
+      const key = `${digest} ${stored ? '' : `${upstream}/${repository}`} ${verified ? '' : 'range'}`;
       const reader = deps.reads.attach(key, source, range.start, range.end + 1);
-      await reader.ready().catch((error: unknown) => {
-        reader.close();
-        throw error;
-      });
-      return { cache, next: reader.next, close: reader.close };
+      await untilReady(reader, signal);
+      const asked = cache === 'MISS' && intent === 'whole';
+      return { cache: asked ? cache : resultOf(source, cache), next: reader.next, close: reader.close };
     },
   };
+}
+
+async function untilReady(reader: SharedReader, signal: AbortSignal | undefined): Promise<void> {
+  const onAbort = () => reader.close();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    signal?.throwIfAborted();
+    await reader.ready();
+  } catch (error) {
+    reader.close();
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** A reader that shares another's read has opened no source: what was said when the blob was opened holds. */
+function resultOf({ origin }: BlobSource, before: CacheResult): CacheResult {
+  if (origin === undefined) return before === 'MISS' ? 'JOINED' : before;
+  return ({ stored: 'HIT', joined: 'JOINED', fetched: 'MISS' } as const)[origin];
 }
 
 /** The asked repository's own link, or that of a repository of the same name whose content everybody may have. */
@@ -86,8 +100,4 @@ async function confirm(deps: OpenBlobDeps, request: BlobRequest): Promise<Link> 
   await deps.ask('stat-blob', { upstream, repository, digest }, { subject: digest, signal });
   const link = await deps.index.links.get(request, digest);
   return link ?? { upstream, repository, digest, kind: 'blob' };
-}
-
-function isSame(a: RepositoryKey, b: RepositoryKey): boolean {
-  return a.upstream === b.upstream && a.repository === b.repository;
 }

@@ -17,10 +17,14 @@ export interface VerifyOnReadOptions {
 export function verifyOnRead({ reader, digest, size, onVerified, onMismatch }: VerifyOnReadOptions): SourceReader {
   const hash = createDigestHash(digest);
   let hashed = 0;
+  let verified = false;
 
   const check = async () => {
     const actual = `${digestAlgorithm(digest)}:${hash.digest('hex')}`;
-    if (actual === digest) return onVerified();
+    if (actual === digest) {
+      verified = true;
+      return onVerified();
+    }
     await onMismatch();
     throw new CacheError('content-mismatch', `The store held other bytes under ${digest}; they have been removed.`, {
       retryable: true,
@@ -29,7 +33,7 @@ export function verifyOnRead({ reader, digest, size, onVerified, onMismatch }: V
 
   return {
     async read(into) {
-      if (hashed === size) return 0;
+      if (verified) return 0;
       const length = await reader.read(into);
       if (length === 0) throw new CacheError('store-unavailable', `The store ended ${digest} before its size.`);
       hash.update(into.subarray(0, length));

@@ -1,9 +1,9 @@
 // The last step of a fill: its verified bytes become the blob. A store that is down does not lose them: the fill serves
 // its readers from the spool and tries again.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
-import { ExponentialBackoff, handleAll, retry } from 'cockatiel';
 import type { FillBody } from './fill-body.ts';
 import { upload } from './upload.ts';
 
@@ -18,22 +18,28 @@ export interface CommitOptions {
 }
 
 /** About ten minutes in all. */
-const attempts = { maxAttempts: 25, backoff: new ExponentialBackoff({ initialDelay: 250, maxDelay: 30_000 }) };
+const maxTries = 26;
+const firstPauseMs = 250;
+const maxPauseMs = 30_000;
 
+/** Rejects with the store's last error when it has tried long enough, and with the reason of `signal`. */
 export async function commit({ store, digest, body, uploading, log, signal }: CommitOptions): Promise<void> {
-  let first = uploading;
-  const policy = retry(handleAll, attempts);
-  policy.onFailure(({ reason }) => {
-    log.warn({ digest, err: 'error' in reason ? reason.error : undefined }, 'the store did not take a blob');
-  });
-  await policy.execute(async () => {
-    if (store.adoptFile !== undefined) {
-      await store.adoptFile(digest, body.spool.path);
-      body.spool.leaveFile();
-      return;
+  let running = uploading;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      if (store.adoptFile !== undefined) {
+        await store.adoptFile(digest, body.spool.path);
+        body.spool.leaveFile();
+        return;
+      }
+      return await (running ?? upload(store, digest, body));
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ digest, err: error }, 'the store did not take a blob');
+      if (tries === maxTries) throw error;
     }
-    const running = first ?? upload(store, digest, body);
-    first = undefined;
-    await running;
-  }, signal);
+    running = undefined;
+    await delay(Math.min(maxPauseMs, firstPauseMs * 2 ** (tries - 1)), undefined, { signal }).catch(() => {});
+    signal.throwIfAborted();
+  }
 }

@@ -1,12 +1,13 @@
 // Who fetches which part of a fill. One fetcher normally brings everything from 0; a reader far ahead gets a second one
-// from its offset, and the first stops where the second began.
+// from its offset, and the first stops where the second began. Where two bring the same bytes, whoever has them first
+// writes them.
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
-import { type Stretch, fetchInto, maxPendingBytes } from './fetch-into.ts';
-import type { FillBody } from './fill-body.ts';
+import { type Stretch, fetchInto } from './fetch-into.ts';
+import { type Interval, createIntervals } from './intervals.ts';
 
 export interface Fetchers {
-  /** Brings everything that is missing; `opened` is a body that starts at the first missing byte. */
+  /** Brings everything that is missing; `opened` is a body of the whole, for when nothing has been brought yet. */
   fetchAll(opened?: UpstreamBlobBody): Promise<void>;
   /** Copies a body that was opened for `[opened.start, toExclusive)`, beside whatever else runs. */
   fetchAhead(opened: UpstreamBlobBody, toExclusive: number): void;
@@ -15,129 +16,169 @@ export interface Fetchers {
 }
 
 export interface FetchersOptions {
-  readonly body: FillBody;
+  /** Bytes of the whole. */
+  readonly size: number;
+  /** How many of them, from 0, are here already. */
+  readonly presentBytes: number;
+  /** Never called twice for the same byte. A write that fails is the end of the fill: its bytes are not fetched again. */
+  readonly write: (offset: number, chunks: readonly Buffer[]) => Promise<void>;
   readonly get: (range: Pick<BlobRequestOptions, 'from' | 'toExclusive'>) => Promise<UpstreamBlobBody>;
-  readonly onChunks: (offset: number, chunks: readonly Buffer[]) => void;
-  /** A fetch ahead failed; whoever waits for it now depends on `fetchAll`. */
+  /** A fetch ahead failed, and no other is tried; whoever waits for it now depends on `fetchAll`. */
   readonly onAheadFailed: (error: unknown) => void;
+  /** A fetcher has ended: whoever waits may demand again. */
+  readonly onFreed: () => void;
   readonly signal: AbortSignal;
 }
 
-/** A reader this close behind a fetcher is better served by waiting than by another request. */
+/**
+ * A reader this close behind a fetcher is better served by waiting than by another request, and a fetcher passes over
+ * this much that another one brings rather than going around it.
+ */
 export const nearBytes = 4 * 1024 * 1024;
 const maxAhead = 4;
 
-export function createFetchers({ body, get, onChunks, onAheadFailed, signal }: FetchersOptions): Fetchers {
-  const stretches = new Set<Stretch>();
-  const waiting: (() => void)[] = [];
-  let ahead = 0;
-  let rangesFail = false;
+/** Upstream does not answer ranges, or has less than the range: the whole will tell. */
+export function isNoRange(error: unknown): boolean {
+  return isCacheError(error, 'unsupported', 'range-unsatisfiable');
+}
 
-  const write = async (offset: number, chunks: readonly Buffer[]) => {
-    signal.throwIfAborted();
-    const written = body.write(offset, chunks);
-    onChunks(offset, chunks);
-    await written;
+function isSmall({ next, endExclusive }: Stretch): boolean {
+  return endExclusive - next <= nearBytes;
+}
+
+export function createFetchers(options: FetchersOptions): Fetchers {
+  const { size, write, get, onAheadFailed, onFreed, signal } = options;
+  /** Bytes that have come from upstream: written, or about to be. */
+  const taken = createIntervals();
+  taken.add(0, options.presentBytes);
+  const active = new Set<Stretch>();
+  /** Of readers ahead: those that upstream has not answered yet, and those among the active. */
+  const ahead = new Set<Stretch>();
+  let aheadFails = false;
+  let freed = Promise.withResolvers<void>();
+
+  const free = () => {
+    freed.resolve();
+    freed = Promise.withResolvers();
+    onFreed();
   };
 
-  /** Another fetcher's start, or bytes already here, end a stretch. */
+  const take = (start: number, endExclusive: number) => {
+    const parts: Interval[] = [];
+    for (let gap = taken.firstGap(start, endExclusive); gap !== undefined; gap = taken.firstGap(start, endExclusive)) {
+      parts.push(gap);
+      taken.add(gap.start, gap.endExclusive);
+    }
+    return parts;
+  };
+
+  /** How far a fetcher from `start`, which nobody has brought yet, should go. */
   const endFrom = (start: number) => {
-    let end = body.spool.present.firstGap(start, body.size)?.endExclusive ?? start;
-    for (const other of stretches) if (other.position > start) end = Math.min(end, other.position);
+    let end = start;
+    for (let gap = taken.firstGap(end, size); gap !== undefined; gap = taken.firstGap(end, size)) {
+      if (gap.start - end > nearBytes) break;
+      end = gap.endExclusive;
+    }
+    for (const other of active) if (other.next > start && !isSmall(other)) end = Math.min(end, other.next);
     return end;
   };
 
-  const release = (stretch: Stretch) => {
-    stretches.delete(stretch);
-    for (const wake of waiting.splice(0)) wake();
-    body.nudge();
-  };
-
-  const copy = async (opened: UpstreamBlobBody, stretch: Stretch) => {
-    stretches.add(stretch);
-    try {
-      await fetchInto({ opened, stretch, write });
-      if (stretch.position < stretch.endExclusive)
-        throw new CacheError('content-mismatch', 'Upstream sent fewer bytes than the blob has.', { retryable: true });
-    } finally {
-      release(stretch);
-    }
-  };
-
-  /** The first missing byte that nobody is fetching. */
-  const firstUnclaimed = () => {
-    let from = 0;
-    for (;;) {
-      const gap = body.spool.present.firstGap(from, body.size);
+  /** The first byte that has not come and is on nobody's way. */
+  const firstMissing = () => {
+    for (let from = 0; ;) {
+      const gap = taken.firstGap(from, size);
       if (gap === undefined) return undefined;
-      const claim = [...stretches].find((other) => other.position <= gap.start && gap.start < other.endExclusive);
-      if (claim === undefined) return { position: gap.start, endExclusive: endFrom(gap.start) };
-      from = claim.endExclusive;
+      const owner = [...active, ...ahead].find(
+        ({ next, endExclusive }) => next <= gap.start && gap.start < endExclusive,
+      );
+      if (owner === undefined) return gap.start;
+      from = owner.endExclusive;
     }
   };
 
-  /**
-   * Cuts the fetcher that was on its way to `stretch` short. False if it is so near that the two could write the same
-   * bytes: what it has taken off the wire lies at most `maxPendingBytes` (and a chunk) beyond its position.
-   */
-  const takeOver = (stretch: Stretch) => {
-    if (body.spool.present.runEnd(stretch.position) > stretch.position) return false;
-    for (const other of stretches) {
-      if (other === stretch || other.position > stretch.position || other.endExclusive <= stretch.position) continue;
-      if (stretch.position - other.position <= 2 * maxPendingBytes) return false;
-      other.endExclusive = stretch.position;
+  const copy = async (stretch: Stretch, bodyEnd: number, opened: UpstreamBlobBody) => {
+    await fetchInto({ opened, bodyEnd, stretch, take, write });
+    if (stretch.next < stretch.endExclusive)
+      throw new CacheError('content-mismatch', 'Upstream sent fewer bytes than the blob has.', { retryable: true });
+  };
+
+  /** From `start` as far as it should go; from 0, passing over what is here, where upstream refuses to begin elsewhere. */
+  const copyFrom = async (start: number, whole: UpstreamBlobBody | undefined) => {
+    const stretch = { next: start, endExclusive: endFrom(start) };
+    active.add(stretch);
+    try {
+      const { opened, bodyEnd } = await (whole === undefined
+        ? openFrom(start, stretch.endExclusive)
+        : { opened: whole, bodyEnd: size });
+      if (opened.start !== start) Object.assign(stretch, { next: opened.start, endExclusive: size });
+      await copy(stretch, bodyEnd, opened);
+    } finally {
+      active.delete(stretch);
+      free();
     }
+  };
+
+  const openFrom = async (from: number, toExclusive: number) => {
+    try {
+      const opened = await get({ from, ...(toExclusive < size && { toExclusive }) });
+      return { opened, bodyEnd: toExclusive };
+    } catch (error) {
+      if (!isNoRange(error)) throw error;
+      aheadFails = true;
+      return { opened: await get({}), bodyEnd: size };
+    }
+  };
+
+  /** Lets `stretch` begin, unless its first bytes have come meanwhile; what was on its way there stops before it. */
+  const begin = (stretch: Stretch) => {
+    if (taken.runEnd(stretch.next) > stretch.next) return false;
+    stretch.endExclusive = Math.min(stretch.endExclusive, endFrom(stretch.next));
+    if (!isSmall(stretch))
+      for (const other of active)
+        if (other.next <= stretch.next && stretch.next < other.endExclusive) other.endExclusive = stretch.next;
+    active.add(stretch);
     return true;
   };
 
   const runAhead = async (stretch: Stretch, open: () => Promise<UpstreamBlobBody>) => {
-    ahead += 1;
-    stretches.add(stretch);
+    const bodyEnd = stretch.endExclusive;
+    ahead.add(stretch);
     try {
       const opened = await open();
-      if (takeOver(stretch)) await copy(opened, stretch);
+      if (begin(stretch)) await copy(stretch, bodyEnd, opened);
       else opened.close();
     } catch (error) {
-      if (isCacheError(error, 'unsupported')) rangesFail = true;
+      aheadFails = true;
       onAheadFailed(error);
     } finally {
-      ahead -= 1;
-      release(stretch);
+      ahead.delete(stretch);
+      active.delete(stretch);
+      free();
     }
   };
 
   return {
     async fetchAll(opened) {
-      let next = opened;
+      let whole = opened;
       for (;;) {
         signal.throwIfAborted();
-        const stretch = firstUnclaimed();
-        if (stretch !== undefined) {
-          next ??= await get({
-            from: stretch.position,
-            ...(stretch.endExclusive < body.size && { toExclusive: stretch.endExclusive }),
-          });
-          await copy(next, stretch);
-          next = undefined;
-          continue;
-        }
-        next?.close();
-        next = undefined;
-        if (body.spool.present.firstGap(0, body.size) === undefined) return;
-        await new Promise<void>((resolve) => waiting.push(resolve));
+        const missing = firstMissing();
+        if (missing !== undefined) await copyFrom(missing, whole);
+        else whole?.close();
+        whole = undefined;
+        if (taken.covered === size && active.size === 0) return;
+        if (missing === undefined) await freed.promise;
       }
     },
     fetchAhead(opened, toExclusive) {
-      void runAhead({ position: opened.start, endExclusive: toExclusive }, () => Promise.resolve(opened));
+      void runAhead({ next: opened.start, endExclusive: toExclusive }, () => Promise.resolve(opened));
     },
     demand(offset, toExclusive) {
-      if (rangesFail || ahead >= maxAhead || signal.aborted) return;
-      if (body.spool.present.runEnd(offset) > offset) return;
-      for (const stretch of stretches)
-        if (stretch.position <= offset && offset < stretch.endExclusive && offset - stretch.position <= nearBytes)
-          return;
-      const stretch = { position: offset, endExclusive: Math.min(toExclusive, endFrom(offset)) };
-      void runAhead(stretch, () => get({ from: stretch.position, toExclusive: stretch.endExclusive }));
+      if (aheadFails || ahead.size >= maxAhead || signal.aborted || taken.runEnd(offset) > offset) return;
+      for (const other of [...active, ...ahead])
+        if (other.next <= offset && offset < other.endExclusive && offset - other.next <= nearBytes) return;
+      const stretch = { next: offset, endExclusive: Math.min(toExclusive, endFrom(offset)) };
+      void runAhead(stretch, () => get({ from: stretch.next, toExclusive: stretch.endExclusive }));
     },
   };
 }

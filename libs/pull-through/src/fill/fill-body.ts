@@ -14,6 +14,7 @@ export interface FillBody {
   changeAt(offset: number, signal?: AbortSignal): Promise<void>;
   readonly verified: boolean;
   markVerified(): void;
+  /** Ends the wait of every reader. What is verified is whole and stays readable: then this does nothing. */
   fail(error: unknown): void;
   /** Wakes every waiting reader, so that it looks again for somebody who brings its bytes. */
   nudge(): void;
@@ -69,6 +70,7 @@ export function createFillBody(spool: Spool): FillBody {
       wake(0, Infinity);
     },
     fail(error) {
+      if (verified) return;
       failure ??= { error };
       wake(0, Infinity);
     },

@@ -23,16 +23,19 @@ export function openFillReader({
 }: FillReaderOptions): SourceReader {
   const closing = new AbortController();
   let position = from;
+  const checkOpen = () => {
+    if (closing.signal.aborted) throw new Error('the reader was closed');
+  };
   return {
     async read(into) {
       for (;;) {
-        if (closing.signal.aborted) throw new Error('the reader was closed');
+        checkOpen();
         if (position >= toExclusive) return 0;
         const end = verified ? body.readableEnd(position) : body.presentEnd(position);
         const length = Math.min(into.length, end - position, toExclusive - position);
         if (length > 0) {
           const read = await body.spool.read(position, into.subarray(0, length));
-          if (read === 0) throw new Error('the spool file is shorter than what was written to it');
+          checkOpen();
           position += read;
           return read;
         }

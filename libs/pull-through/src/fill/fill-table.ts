@@ -4,8 +4,9 @@ import type { Fill, FillRange } from './fill.ts';
 
 export interface FillTable {
   add(fill: Fill): void;
+  /** To be called when the fill's record says how it ended: what is gone from here must not be followed any more. */
   remove(fill: Fill): void;
-  /** A follower; `undefined` if no such fill runs here any more. The opener closes it. */
+  /** As `Fill.open`; `undefined` also if no such fill runs here. */
   open(fillId: string, range: FillRange): SourceReader | undefined;
   readonly size: number;
 }

@@ -8,7 +8,7 @@ import type { SourceReader } from '../read/byte-source.ts';
 import { commit } from './commit.ts';
 import { type FillBody, createFillBody } from './fill-body.ts';
 import { openFillReader } from './fill-reader.ts';
-import { type Fetchers, createFetchers } from './fetchers.ts';
+import { type Fetchers, createFetchers, isNoRange } from './fetchers.ts';
 import { openFirst } from './open-first.ts';
 import type { SpoolDirectory } from './spool-directory.ts';
 import { upload } from './upload.ts';
@@ -37,10 +37,13 @@ export interface Fill {
   readonly digest: Digest;
   /** Resolves with the blob's size once upstream has answered and followers can read; rejects with the failure. */
   readonly running: Promise<number>;
-  /** Resolves with the blob's size when it is committed, rejects with the failure; readers may still be reading. */
-  readonly ended: Promise<number>;
-  /** A follower at any offset; only after `running`. The opener closes it. */
-  open(range: FillRange): SourceReader;
+  /**
+   * Resolves when the blob is committed, or has been left: only ranges of it were wanted, and nobody reads any more.
+   * Rejects with the failure. Followers that have opened before may still be reading.
+   */
+  readonly ended: Promise<'committed' | 'left'>;
+  /** A follower at any offset; only after `running`. `undefined` once it has ended; throws the failure if it failed. */
+  open(range: FillRange): SourceReader | undefined;
 }
 
 export interface FillRange {
@@ -54,86 +57,100 @@ export interface FillRange {
 const rangeIdleMs = 30_000;
 
 export function startFill(options: FillOptions): Fill {
-  const { digest, fillId, upstream, repository } = options;
+  const { digest, fillId, upstream, repository, store, log } = options;
   const stopping = new AbortController();
   const signal = AbortSignal.any([options.signal, stopping.signal]);
   const { promise: running, resolve: setRunning, reject: failRunning } = Promise.withResolvers<number>();
+  /** Whether the whole is wanted, once that is known. */
+  const whole = Promise.withResolvers<boolean>();
+  let wholeWanted = false;
   let body: FillBody | undefined;
   let fetchers: Fetchers | undefined;
   let readers = 0;
   let hasEnded = false;
+  let failure: { error: unknown } | undefined;
   let idle: NodeJS.Timeout | undefined;
-  const whole = Promise.withResolvers<void>();
-  let wholeWanted = false;
 
   const wantWhole = () => {
     wholeWanted = true;
     clearTimeout(idle);
-    whole.resolve();
+    whole.resolve(true);
   };
 
   const closeSpoolIfUnused = () => {
     if (hasEnded && readers === 0)
-      void body?.spool.close().catch((error: unknown) => options.log.warn({ err: error }, 'spool not closed'));
+      void body?.spool.close().catch((error: unknown) => log.warn({ err: error }, 'spool not closed'));
   };
 
   const watchIdle = () => {
     if (wholeWanted || readers > 0 || hasEnded) return;
     idle = setTimeout(() => {
-      const error = new CacheError('overloaded', 'Nobody reads this blob any more.', { retryable: true });
-      stopping.abort(error);
-      whole.reject(error);
+      hasEnded = true;
+      whole.resolve(false);
     }, rangeIdleMs);
   };
 
-  const run = async (): Promise<number> => {
-    const opened = await openFirst({ ...options, signal });
-    const spool = opened.spool;
-    body = createFillBody(spool);
-    const filling = body;
-    const verifier = createVerifier(digest, spool.read);
+  const run = async (): Promise<'committed' | 'left'> => {
+    const { spool, first, range } = await openFirst({ ...options, signal });
+    const filling = createFillBody(spool);
+    body = filling;
+    const verifier = createVerifier({ digest, presentEnd: spool.present.runEnd, read: spool.read });
+    const write = async (offset: number, chunks: readonly Buffer[]) => {
+      signal.throwIfAborted();
+      const written = filling.write(offset, chunks);
+      verifier.offer(offset, chunks);
+      await written.catch((error: unknown) => {
+        stopping.abort(error);
+        throw error;
+      });
+      // What goes wrong here goes wrong again at the end.
+      void verifier.catchUp().catch(() => {});
+    };
     fetchers = createFetchers({
-      body,
-      signal,
-      get: (range) => upstream.getBlob(repository, digest, { ...range, signal }),
-      onChunks: verifier.offer,
+      size: spool.size,
+      presentBytes: spool.present.runEnd(0),
+      write,
+      get: (part) => upstream.getBlob(repository, digest, { ...part, signal }),
       onAheadFailed(error) {
-        if (!wholeWanted) whole.reject(error);
+        if (isNoRange(error)) wantWhole();
+        else whole.reject(error);
       },
+      onFreed: filling.nudge,
+      signal,
     });
     setRunning(spool.size);
-    const uploading = options.store.adoptFile === undefined ? upload(options.store, digest, body) : undefined;
-    uploading?.catch(() => {});
-    if (opened.range !== undefined) fetchers.fetchAhead(opened.first!, opened.range.toExclusive);
-    if (opened.range === undefined || spool.size <= options.maxWholeForRangeBytes) wantWhole();
+    if (range !== undefined) fetchers.fetchAhead(first!, range.toExclusive);
+    if (range === undefined || spool.size <= options.maxWholeForRangeBytes) wantWhole();
     else watchIdle();
-    await whole.promise;
-    await fetchers.fetchAll(opened.range === undefined ? opened.first : undefined);
-    await verifier.catchUp(filling.presentEnd);
+    if (!(await whole.promise)) return 'left';
+    const uploading = store.adoptFile === undefined ? upload(store, digest, filling) : undefined;
+    uploading?.catch(() => {});
+    await fetchers.fetchAll(range === undefined ? first : undefined);
+    await verifier.catchUp();
     const actual = verifier.digest();
     if (actual !== digest)
       throw new CacheError(
         'content-mismatch',
         `Upstream ${upstream.name} sent bytes with digest ${actual} for ${digest}.`,
-        {
-          retryable: true,
-        },
+        { retryable: true },
       );
     filling.markVerified();
-    await commit({ store: options.store, digest, body: filling, uploading, log: options.log, signal });
-    return spool.size;
+    await commit({ store, digest, body: filling, uploading, log, signal });
+    return 'committed';
   };
 
+  signal.addEventListener('abort', () => whole.reject(signal.reason), { once: true });
   const ended = run()
     .catch((error: unknown) => {
+      failure = { error };
       failRunning(error);
-      stopping.abort(error);
       body?.fail(error);
       throw error;
     })
     .finally(() => {
       hasEnded = true;
       clearTimeout(idle);
+      stopping.abort();
       closeSpoolIfUnused();
     });
   running.catch(() => {});
@@ -146,6 +163,8 @@ export function startFill(options: FillOptions): Fill {
     running,
     ended,
     open({ from, toExclusive, verified }) {
+      if (failure !== undefined) throw failure.error;
+      if (hasEnded) return undefined;
       if (body === undefined) throw new Error('a fill is read only once it runs');
       readers += 1;
       clearTimeout(idle);

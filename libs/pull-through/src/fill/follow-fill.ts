@@ -4,6 +4,7 @@ import type { CacheIndex, FillRecord, RepositoryKey } from '@cistern/cache-index
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
+import { isSameRepository } from '../held.ts';
 import { fillTopic } from './fill-topic.ts';
 
 export interface FollowDeps {
@@ -19,15 +20,20 @@ export interface FollowRequest {
   /** What the asker waits for, so that a small range need not wait for all before it. */
   readonly from: number;
   readonly toExclusive?: number | undefined;
+  /** A fill that the asker knows to be of no use any more, whatever its record says. */
+  readonly past?: FillRecord | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** `running`: read from it. `done`: it has been committed; read from the store. */
 export interface Followed {
-  readonly record: FillRecord & { readonly state: 'running' | 'done' };
-  /** True if the fill was there before. */
+  readonly record: FillRecord & { readonly state: 'running' | 'done'; readonly size: number };
+  /** True if others had asked before. */
   readonly joined: boolean;
 }
+
+/** Rejects with the fill's failure, where it concerns this asker, with `upstream-timeout`, or with `signal`'s reason. */
+export type FollowFill = (request: FollowRequest) => Promise<Followed>;
 
 const rereadMs = 500;
 /** A job lost with its worker is asked for again after this long without a live record. */
@@ -35,64 +41,76 @@ const askAgainMs = 2_000;
 /** Upstream's own deadlines end a fetch sooner; this bounds the queue. containerd gives up after five minutes. */
 const deadlineMs = 240_000;
 
-/** Rejects with the fill's failure, where it concerns this asker, or with `upstream-timeout`. */
-export async function followFill(deps: FollowDeps, request: FollowRequest): Promise<Followed> {
-  const { index, now } = deps;
-  const { digest, source, signal } = request;
-  const waker = createWaker(signal);
-  const unsubscribe = await index.announcements.subscribe(fillTopic(digest), waker.wake);
-  try {
-    let seen = await index.fills.read(digest);
-    const joined = seen !== undefined && isLive(seen);
-    if (joined) seen = undefined;
-    else await ask(deps, request, seen);
-    const startedAtMs = now();
-    let askedAtMs = startedAtMs;
-    for (;;) {
-      signal?.throwIfAborted();
-      const record = await index.fills.read(digest);
-      if (record !== undefined && record.fillId !== seen?.fillId) {
-        if (hasBytes(record)) return { record, joined };
-        if (record.state === 'failed') {
-          if (isSame(record.source, source)) throw failureOf(record);
-          // What was wrong with another repository or upstream says nothing about this asker's.
-          seen = record;
-          await ask(deps, request, seen);
+/** Requests of this process that want the same fill ask for it once. */
+export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill {
+  const asking = new Set<string>();
+
+  /** A fill that is past is replaced, whatever its generation. */
+  const ask = ({ digest, source, from, toExclusive }: FollowRequest, past: FillRecord | undefined) => {
+    const { upstream, repository } = source;
+    const range = { from, ...(toExclusive !== undefined && { toExclusive }) };
+    return queue.add(
+      'fetch-blob',
+      { upstream, repository, digest, replaces: past?.generation ?? 0, ...range },
+      { dedupKey: askKey(digest, past), class: 'interactive' },
+    );
+  };
+
+  return async function followFill(request) {
+    const { digest, source, signal } = request;
+    const mine = new Set<string>();
+    /** True if another request has asked already. */
+    const askOnce = async (past: FillRecord | undefined) => {
+      const key = askKey(digest, past);
+      if (asking.has(key)) return true;
+      asking.add(key);
+      mine.add(key);
+      await ask(request, past);
+      return false;
+    };
+    let { past } = request;
+    const waker = createWaker(signal);
+    const unsubscribe = await index.announcements.subscribe(fillTopic(digest), waker.wake);
+    try {
+      let record = await index.fills.read(digest);
+      // How an earlier fill failed says nothing about the next.
+      if (record?.state === 'failed') past = record;
+      let joined = (record !== undefined && record.fillId !== past?.fillId) || (await askOnce(past));
+      const startedAtMs = now();
+      let askedAtMs = startedAtMs;
+      for (;;) {
+        signal?.throwIfAborted();
+        record = await index.fills.read(digest);
+        if (record !== undefined && record.fillId !== past?.fillId) {
+          if (hasBytes(record)) return { record, joined };
+          if (record.state === 'failed') {
+            if (isSameRepository(record.source, source)) throw failureOf(record);
+            // What was wrong with another repository or upstream says nothing about this asker's.
+            past = record;
+            joined = await askOnce(past);
+          }
+        } else if (now() - askedAtMs > askAgainMs) {
+          askedAtMs = now();
+          await ask(request, past);
         }
-      } else if (now() - askedAtMs > askAgainMs) {
-        askedAtMs = now();
-        await ask(deps, request, seen);
+        if (now() - startedAtMs > deadlineMs)
+          throw new CacheError('upstream-timeout', 'The blob did not begin to arrive in time.', { retryable: true });
+        await waker.wait(rereadMs);
       }
-      if (now() - startedAtMs > deadlineMs)
-        throw new CacheError('upstream-timeout', 'The blob did not begin to arrive in time.', { retryable: true });
-      await waker.wait(rereadMs);
+    } finally {
+      for (const key of mine) asking.delete(key);
+      unsubscribe();
+      waker.close();
     }
-  } finally {
-    unsubscribe();
-  }
+  };
 }
 
-/** The record that has ended is replaced, whatever its generation. */
-async function ask({ queue }: FollowDeps, request: FollowRequest, ended: FillRecord | undefined): Promise<void> {
-  const { digest, source, from, toExclusive } = request;
-  const replaces = ended?.generation ?? 0;
-  await queue.add(
-    'fetch-blob',
-    { ...source, digest, replaces, from, ...(toExclusive !== undefined && { toExclusive }) },
-    { dedupKey: `${digest}.${replaces}`, class: 'interactive' },
-  );
-}
-
-function isLive({ state }: FillRecord): boolean {
-  return state === 'starting' || state === 'running';
+function askKey(digest: Digest, past: FillRecord | undefined): string {
+  return `${digest}.${past?.generation ?? 0}`;
 }
 
 function hasBytes(record: FillRecord): record is Followed['record'] {
-  return record.state === 'running' || record.state === 'done';
-}
-
-function isSame(a: RepositoryKey, b: RepositoryKey): boolean {
-  return a.upstream === b.upstream && a.repository === b.repository;
+  return (record.state === 'running' || record.state === 'done') && record.size !== undefined;
 }
 
 function failureOf({ failure, source }: FillRecord): CacheError {
@@ -101,7 +119,7 @@ function failureOf({ failure, source }: FillRecord): CacheError {
   return new CacheError(kind, message, { retryable: true, ...(retryAfterMs !== undefined && { retryAfterMs }) });
 }
 
-/** Remembers a wake-up that comes while nobody waits. */
+/** Remembers a wake-up that comes while nobody waits. Woken by `signal` too. */
 function createWaker(signal: AbortSignal | undefined) {
   let woken = false;
   let resolve: (() => void) | undefined;
@@ -109,6 +127,7 @@ function createWaker(signal: AbortSignal | undefined) {
     woken = true;
     resolve?.();
   };
+  signal?.addEventListener('abort', wake);
   return {
     wake,
     async wait(ms: number) {
@@ -117,13 +136,14 @@ function createWaker(signal: AbortSignal | undefined) {
         await new Promise<void>((done) => {
           resolve = done;
           timer = setTimeout(done, ms);
-          signal?.addEventListener('abort', wake, { once: true });
         });
         clearTimeout(timer);
-        signal?.removeEventListener('abort', wake);
         resolve = undefined;
       }
       woken = false;
+    },
+    close() {
+      signal?.removeEventListener('abort', wake);
     },
   };
 }

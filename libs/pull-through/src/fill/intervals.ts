@@ -1,6 +1,6 @@
-// The map of what a spool holds: sorted, disjoint, half-open intervals.
+// A map of what is here: sorted, disjoint, half-open intervals.
 
-interface Interval {
+export interface Interval {
   readonly start: number;
   readonly endExclusive: number;
 }

@@ -2,9 +2,10 @@
 // upstream's HEAD. They must agree. Space in the spool is reserved before the body is read.
 import { CacheError } from '@cistern/errors';
 import type { UpstreamBlobBody } from '@cistern/upstream';
-import { nearBytes } from './fetchers.ts';
+import { isNoRange, nearBytes } from './fetchers.ts';
 import { fetchInto } from './fetch-into.ts';
 import type { FillOptions } from './fill.ts';
+import type { Interval } from './intervals.ts';
 import type { Spool } from './spool.ts';
 
 export interface FirstAnswer {
@@ -15,7 +16,7 @@ export interface FirstAnswer {
   readonly range: { readonly from: number; readonly toExclusive: number } | undefined;
 }
 
-/** A body whose length nobody tells is read to its end first; beyond this it is refused. */
+/** A body whose length nobody tells is read to its end first; beyond this, or the whole spool, it is refused. */
 const maxUnknownBytes = 1024 * 1024 * 1024;
 
 export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
@@ -26,7 +27,7 @@ export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
       const first = await upstream.getBlob(repository, digest, { ...range, signal });
       return { range, first, spool: await openWith(options, first, first.totalSize) };
     } catch (error) {
-      if (!(error instanceof CacheError && error.kind === 'unsupported')) throw error;
+      if (!isNoRange(error)) throw error;
     }
   }
   const first = await upstream.getBlob(repository, digest, { signal });
@@ -40,7 +41,8 @@ function firstRange({ from, toExclusive, expectedSize, maxWholeForRangeBytes }: 
   if (expectedSize === undefined || toExclusive === undefined) return undefined;
   const far = from > nearBytes;
   const tooLarge = expectedSize > maxWholeForRangeBytes && toExclusive - from < expectedSize / 2;
-  return far || tooLarge ? { from, toExclusive: Math.min(toExclusive, expectedSize) } : undefined;
+  if (from >= expectedSize || !(far || tooLarge)) return undefined;
+  return { from, toExclusive: Math.min(toExclusive, expectedSize) };
 }
 
 async function openWith(options: FillOptions, first: UpstreamBlobBody, size: number | undefined): Promise<Spool> {
@@ -64,18 +66,24 @@ function headSize({ upstream, repository, digest, signal }: FillOptions): Promis
   return upstream.headBlob(repository, digest, signal).catch(() => undefined);
 }
 
+function takeAll(start: number, endExclusive: number): Interval[] {
+  return start < endExclusive ? [{ start, endExclusive }] : [];
+}
+
 async function readWhole(options: FillOptions, first: UpstreamBlobBody): Promise<Spool> {
-  const spool = await options.spools.open(options.fillId, maxUnknownBytes, options.signal).catch((error: unknown) => {
+  const { spools, fillId, signal } = options;
+  const maxBytes = Math.min(maxUnknownBytes, spools.maxBytes);
+  const spool = await spools.open(fillId, maxBytes, signal).catch((error: unknown) => {
     first.close();
     throw error;
   });
-  const stretch = { position: 0, endExclusive: maxUnknownBytes };
+  const stretch = { next: 0, endExclusive: maxBytes };
   try {
-    await fetchInto({ opened: first, stretch, write: spool.write });
-    if (stretch.position < maxUnknownBytes) return { ...spool, size: stretch.position };
+    await fetchInto({ opened: first, bodyEnd: Infinity, stretch, take: takeAll, write: spool.write });
+    if (stretch.next < maxBytes) return { ...spool, size: stretch.next };
     throw new CacheError(
       'content-mismatch',
-      `Upstream ${options.upstream.name} sends a blob without a length and without an end.`,
+      `Upstream ${options.upstream.name} sends a blob without a length, and no end of it within ${maxBytes} bytes.`,
     );
   } catch (error) {
     await spool.close();

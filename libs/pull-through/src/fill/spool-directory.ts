@@ -12,6 +12,7 @@ export interface SpoolDirectory {
    * closes it.
    */
   open(name: string, size: number, signal: AbortSignal): Promise<Spool>;
+  readonly maxBytes: number;
   readonly usedBytes: number;
 }
 
@@ -31,6 +32,7 @@ export async function openSpoolDirectory(
   for (const name of await readdir(path)) if (name.endsWith(suffix)) await rm(join(path, name), { force: true });
   const reserve = createReservations(maxBytes, onUsed);
   return {
+    maxBytes,
     async open(name, size, signal) {
       const release = await reserve.take(size, signal);
       try {
@@ -67,24 +69,27 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
     /** Resolves with the function that gives the room back. */
     async take(size: number, signal: AbortSignal): Promise<() => void> {
       if (size > maxBytes) throw noRoom(size, `the whole spool has ${maxBytes}`, false);
-      const ended = AbortSignal.any([signal, AbortSignal.timeout(maxWaitMs)]);
-      await new Promise<void>((resolve, reject) => {
-        const request = {
-          size,
-          grant() {
-            ended.removeEventListener('abort', leave);
-            resolve();
-          },
-        };
-        const leave = () => {
-          waiting.splice(waiting.indexOf(request), 1);
-          reject(signal.aborted ? (signal.reason as Error) : noRoom(size, `${used} of ${maxBytes} are in use`, true));
-          grantNext();
-        };
-        ended.addEventListener('abort', leave, { once: true });
-        waiting.push(request);
+      signal.throwIfAborted();
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const request = { size, grant: resolve };
+      const leave = (error: unknown) => {
+        const at = waiting.indexOf(request);
+        if (at === -1) return;
+        waiting.splice(at, 1);
+        reject(error);
         grantNext();
-      });
+      };
+      const onAbort = () => leave(signal.reason);
+      const timer = setTimeout(() => leave(noRoom(size, `${used} of ${maxBytes} are in use`, true)), maxWaitMs);
+      signal.addEventListener('abort', onAbort, { once: true });
+      waiting.push(request);
+      grantNext();
+      try {
+        await promise;
+      } finally {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+      }
       return () => {
         used -= size;
         grantNext();

@@ -1,15 +1,19 @@
 // One sparse file per fill, with a map of the bytes present. Writers come at any offset, readers wait for the bytes they
 // need and for nothing else.
 import { open, rm } from 'node:fs/promises';
+import { CacheError } from '@cistern/errors';
 import { type Intervals, createIntervals } from './intervals.ts';
 
 export interface Spool {
   readonly path: string;
   readonly size: number;
   readonly present: Pick<Intervals, 'runEnd' | 'firstGap' | 'covered'>;
-  /** Writes at `offset` and marks the bytes present when they are in the file. */
+  /**
+   * Writes at `offset` and marks the bytes present when they are in the file. Bytes are written once only: what has been
+   * hashed or read cannot change afterwards. Rejects with `store-unavailable` where the disk does not take them.
+   */
   write(offset: number, chunks: readonly Uint8Array[]): Promise<void>;
-  /** Reads bytes that are present. */
+  /** Reads bytes that are present, at least one; `into` is not empty. */
   read(offset: number, into: Uint8Array): Promise<number>;
   /** Leaves the file to somebody else, who has moved it away: `close` then does not remove it. */
   leaveFile(): void;
@@ -17,8 +21,10 @@ export interface Spool {
   close(): Promise<void>;
 }
 
+/** `onClose` is called when the file is closed, also if it cannot be removed. */
 export async function openSpool(path: string, size: number, onClose: () => void): Promise<Spool> {
   const present = createIntervals();
+  const begun = createIntervals();
   const file = await open(path, 'wx+', 0o600);
   let ownsFile = true;
   let closing: Promise<void> | undefined;
@@ -38,14 +44,20 @@ export async function openSpool(path: string, size: number, onClose: () => void)
     size,
     present,
     async write(offset, chunks) {
-      let length = 0;
-      for (const chunk of chunks) length += chunk.length;
-      const { bytesWritten } = await track(file.writev(chunks, offset));
-      if (bytesWritten !== length) throw new Error(`wrote ${bytesWritten} of ${length} bytes to the spool`);
-      present.add(offset, offset + length);
+      let end = offset;
+      for (const chunk of chunks) end += chunk.length;
+      const gap = begun.firstGap(offset, end);
+      if (gap?.start !== offset || gap.endExclusive !== end) throw new Error('bytes of a spool are written once');
+      begun.add(offset, end);
+      const { bytesWritten } = await track(file.writev(chunks, offset)).catch((error: unknown) => {
+        throw notWritten(error);
+      });
+      if (bytesWritten !== end - offset) throw notWritten(undefined);
+      present.add(offset, end);
     },
     async read(offset, into) {
       const { bytesRead } = await track(file.read(into, 0, into.length, offset));
+      if (bytesRead === 0) throw new CacheError('store-unavailable', 'A spool file was cut short.');
       return bytesRead;
     },
     leaveFile() {
@@ -53,12 +65,20 @@ export async function openSpool(path: string, size: number, onClose: () => void)
     },
     close() {
       closing ??= (async () => {
-        await Promise.allSettled(busy);
-        await file.close();
-        if (ownsFile) await rm(path, { force: true });
-        onClose();
+        try {
+          await Promise.allSettled(busy);
+          await file.close();
+          if (ownsFile) await rm(path, { force: true });
+        } finally {
+          onClose();
+        }
       })();
       return closing;
     },
   };
+}
+
+function notWritten(cause: unknown): CacheError {
+  const message = 'The spool cannot take what upstream sends; look at the space of its disk.';
+  return new CacheError('store-unavailable', message, { cause, retryable: true });
 }

@@ -10,7 +10,7 @@ const readBytes = 1024 * 1024;
 export async function upload(store: BlobStore, digest: Digest, body: FillBody): Promise<void> {
   const writer = await store.begin(digest);
   try {
-    const buffer = Buffer.allocUnsafe(Math.min(readBytes, Math.max(1, body.size)));
+    const buffer = Buffer.allocUnsafe(Math.min(readBytes, body.size));
     for (let position = 0; position < body.size;) {
       const present = body.presentEnd(position) - position;
       if (present === 0) {

@@ -3,31 +3,33 @@
 import { type Digest, createDigestHash, digestAlgorithm } from '@cistern/oci';
 
 export interface Verifier {
-  /** Tells that `chunks` at `offset` have arrived; hashed at once if they are next in order. */
+  /** Tells that `chunks` at `offset` are being written; hashed at once if they are next in order. */
   offer(offset: number, chunks: readonly Uint8Array[]): void;
   /** Hashes whatever is present behind the last hashed byte; resolves when it has caught up. */
-  catchUp(runEnd: (offset: number) => number): Promise<void>;
-  /** Bytes hashed so far, from 0. */
-  readonly position: number;
-  /** Of everything offered; call once, at the end. */
+  catchUp(): Promise<void>;
+  /** Of everything hashed; call once, at the end. */
   digest(): Digest;
+}
+
+export interface VerifierOptions {
+  readonly digest: Digest;
+  /** The end of what is present behind `offset`. */
+  readonly presentEnd: (offset: number) => number;
+  /** Reads bytes that are present, at least one. */
+  readonly read: (offset: number, into: Uint8Array) => Promise<number>;
 }
 
 const readBytes = 1024 * 1024;
 
-export function createVerifier(digest: Digest, read: (offset: number, into: Uint8Array) => Promise<number>): Verifier {
+export function createVerifier({ digest, presentEnd, read }: VerifierOptions): Verifier {
   const hash = createDigestHash(digest);
   let position = 0;
   let catchingUp: Promise<void> | undefined;
 
-  const readOn = async (runEnd: (offset: number) => number) => {
-    let buffer: Buffer | undefined;
-    for (;;) {
-      const left = runEnd(position) - position;
-      if (left <= 0) return;
-      buffer ??= Buffer.allocUnsafe(readBytes);
-      const length = await read(position, buffer.subarray(0, Math.min(left, readBytes)));
-      if (length === 0) throw new Error('the spool file is shorter than what was written to it');
+  const readOn = async () => {
+    const buffer = Buffer.allocUnsafe(Math.min(readBytes, presentEnd(position) - position));
+    for (let left = presentEnd(position) - position; left > 0; left = presentEnd(position) - position) {
+      const length = await read(position, buffer.subarray(0, Math.min(left, buffer.length)));
       hash.update(buffer.subarray(0, length));
       position += length;
     }
@@ -41,15 +43,13 @@ export function createVerifier(digest: Digest, read: (offset: number, into: Uint
         position += chunk.length;
       }
     },
-    async catchUp(runEnd) {
-      if (runEnd(position) <= position) return;
-      catchingUp ??= readOn(runEnd).finally(() => {
-        catchingUp = undefined;
-      });
-      await catchingUp;
-    },
-    get position() {
-      return position;
+    async catchUp() {
+      while (presentEnd(position) > position) {
+        catchingUp ??= readOn().finally(() => {
+          catchingUp = undefined;
+        });
+        await catchingUp;
+      }
     },
     digest: () => `${digestAlgorithm(digest)}:${hash.digest('hex')}` as Digest,
   };

@@ -14,39 +14,23 @@ interface Resolved {
   readonly digest: Digest;
   readonly cache: CacheResult;
   readonly ageMs?: number;
+  /** Of a tag: what upstream said of its manifest, if it said it. */
+  readonly told?: Pick<ManifestFacts, 'mediaType' | 'size'> | undefined;
 }
 
 export async function openManifest(deps: OpenManifestDeps, request: ManifestRequest): Promise<OpenedManifest> {
-  const resolved = await resolve(deps, request, 'manifest');
-  const { digest, ageMs } = resolved;
-  const { manifest, cache } = await bytesOf(deps, request, resolved);
+  const { digest, ageMs, cache: resolvedBy } = await resolve(deps, request, 'manifest');
+  const { manifest, cache } = await bytesOf(deps, request, digest, resolvedBy);
   await recordPull(deps, request, digest);
   return { digest, ageMs, cache, mediaType: manifest.mediaType, bytes: manifest.bytes, size: manifest.bytes.length };
 }
 
 export async function statManifest(deps: OpenManifestDeps, request: ManifestRequest): Promise<ManifestFacts> {
-  const { reference } = request;
-  if (reference.kind === 'tag') {
-    const key = { upstream: request.upstream, repository: request.repository, tag: reference.tag };
-    const options = { want: 'digest', force: request.forceRevalidation, signal: request.signal } as const;
-    const { record, cache } = await resolveTag(deps, key, options);
-    await recordPull(deps, request, record.digest);
-    // An adopted tag names a manifest that is here; what it is like is read from it.
-    if (record.mediaType !== '')
-      return {
-        digest: record.digest,
-        mediaType: record.mediaType,
-        size: record.size,
-        cache,
-        ageMs: ageOf(deps, record),
-      };
-  }
-  const { digest, cache, ageMs } = await resolve(deps, request, 'digest');
-  if ((await findLink(deps, request, digest, 'manifest')) !== undefined) {
-    const facts = await statStoredManifest(deps, request, digest);
-    if (facts !== undefined) return { digest, cache, ageMs, mediaType: facts.mediaType, size: facts.size };
-  }
-  const fetched = await bytesOf(deps, request, { digest, cache });
+  const { digest, ageMs, cache, told } = await resolve(deps, request, 'digest');
+  await recordPull(deps, request, digest);
+  const known = told ?? (await statHeld(deps, request, digest));
+  if (known !== undefined) return { digest, cache, ageMs, mediaType: known.mediaType, size: known.size };
+  const fetched = await bytesOf(deps, request, digest, cache);
   const { mediaType, bytes } = fetched.manifest;
   return { digest, ageMs, cache: fetched.cache, mediaType, size: bytes.length };
 }
@@ -63,7 +47,9 @@ async function resolve(
     { upstream, repository, tag: reference.tag },
     { want, force, signal },
   );
-  return { digest: record.digest, cache, ageMs: ageOf(deps, record) };
+  const { digest, mediaType, size } = record;
+  // An adopted tag names a manifest that is here; what it is like is read from it.
+  return { digest, cache, ageMs: ageOf(deps, record), told: mediaType === '' ? undefined : { mediaType, size } };
 }
 
 /** Never confirmed means as old as its first sight here. */
@@ -77,18 +63,29 @@ function ageOf(
 async function bytesOf(
   deps: OpenManifestDeps,
   request: ManifestRequest,
-  { digest, cache }: Resolved,
+  digest: Digest,
+  cache: CacheResult,
 ): Promise<{ readonly manifest: CachedManifest; readonly cache: CacheResult }> {
   const here = await readHeld(deps, request, digest);
   if (here !== undefined) return { manifest: here, cache };
-  const { upstream, repository, signal } = request;
-  const { joined } = await deps.ask('fetch-manifest', { upstream, repository, digest }, { subject: digest, signal });
+  const { upstream, repository, forceRevalidation: force, signal } = request;
+  const asked = { subject: digest, force, signal };
+  const { joined } = await deps.ask('fetch-manifest', { upstream, repository, digest }, asked);
   const manifest = await readHeld(deps, request, digest);
   if (manifest === undefined)
     throw new CacheError('store-unavailable', `Manifest ${digest} was stored and cannot be read back.`, {
       retryable: true,
     });
   return { manifest, cache: joined ? 'JOINED' : 'MISS' };
+}
+
+async function statHeld(
+  deps: OpenManifestDeps,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<Pick<ManifestFacts, 'mediaType' | 'size'> | undefined> {
+  if ((await findLink(deps, key, digest, 'manifest')) === undefined) return undefined;
+  return statStoredManifest(deps, key, digest);
 }
 
 async function readHeld(

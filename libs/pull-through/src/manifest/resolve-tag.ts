@@ -56,11 +56,8 @@ async function revalidate(
 ): Promise<ResolvedTag> {
   const { upstream, repository, tag } = key;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
-  const asked = await ask(
-    'revalidate-tag',
-    { upstream, repository, tag, by },
-    { subject: `${by} ${tag}`, force, signal },
-  );
+  // One job whatever it asks by: a GET beside a HEAD for the same tag would bring the manifest a second time.
+  const asked = await ask('revalidate-tag', { upstream, repository, tag, by }, { subject: tag, force, signal });
   const record = await index.tags.get(key);
   if (record === undefined)
     throw new CacheError('index-unavailable', 'The tag record just written is gone.', { retryable: true });

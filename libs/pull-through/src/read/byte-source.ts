@@ -11,6 +11,9 @@ export interface SourceReader {
 export interface ByteSource {
   /** Bytes of the whole. */
   readonly size: number;
-  /** Reads `[from, toExclusive)`; the end is a promise not to ask for more, so that nothing is fetched for nothing. */
-  open(from: number, toExclusive: number): Promise<SourceReader>;
+  /**
+   * Reads `[from, toExclusive)`; the end is a promise not to ask for more, so that nothing is fetched for nothing. `signal`
+   * ends the wait for the reader, not the reader.
+   */
+  open(from: number, toExclusive: number, signal: AbortSignal): Promise<SourceReader>;
 }

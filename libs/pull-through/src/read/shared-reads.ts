@@ -4,7 +4,7 @@ import type { BufferPool } from './buffer-pool.ts';
 import type { ByteSource } from './byte-source.ts';
 import { type Chunk, type Member, type Window, openWindow } from './window.ts';
 
-interface SharedReader {
+export interface SharedReader {
   /** Resolves when `next` has something to give at once; rejects with what went wrong before the first byte. */
   ready(): Promise<void>;
   /** As `BlobStream.next`. */

@@ -57,7 +57,8 @@ export function openWindow(options: WindowOptions): Window {
   let head = options.from;
   let stream: { reader: SourceReader; endExclusive: number } | undefined;
   let failure: { error: unknown } | undefined;
-  let ended = false;
+  /** Aborted when nobody is left: what is waited for then is not wanted any more. */
+  const ending = new AbortController();
   let pumping = false;
   let patience: NodeJS.Timeout | undefined;
 
@@ -71,8 +72,8 @@ export function openWindow(options: WindowOptions): Window {
   };
 
   const end = () => {
-    if (ended) return;
-    ended = true;
+    if (ending.signal.aborted) return;
+    ending.abort(new Error('the window has ended'));
     clearTimeout(patience);
     for (const chunk of chunks.splice(0)) release(chunk);
     void stream?.reader.close().catch(() => {});
@@ -98,7 +99,7 @@ export function openWindow(options: WindowOptions): Window {
   /** Those at the base hold everybody up only if somebody has read all there is. */
   const castOutSlowest = () => {
     patience = undefined;
-    if (ended || !isFull()) return;
+    if (ending.signal.aborted || !isFull()) return;
     const waiting = [...members].some((member) => member.position === head && member.endExclusive > head);
     const first = chunks[0];
     if (!waiting || first === undefined) return;
@@ -114,13 +115,20 @@ export function openWindow(options: WindowOptions): Window {
 
   const isFull = () => chunks.length >= (members.size > 1 ? options.maxChunks : loneChunks);
 
-  const readChunk = async () => {
-    const target = wanted();
-    if (stream !== undefined && stream.endExclusive <= head) {
-      await stream.reader.close();
-      stream = undefined;
+  const openStream = async () => {
+    const endExclusive = wanted();
+    if (stream !== undefined) await stream.reader.close();
+    stream = undefined;
+    const reader = await source.open(head, endExclusive, ending.signal);
+    if (ending.signal.aborted) {
+      await reader.close();
+      throw ending.signal.reason;
     }
-    stream ??= { reader: await source.open(head, target), endExclusive: target };
+    return { reader, endExclusive };
+  };
+
+  const readChunk = async () => {
+    if (stream === undefined || stream.endExclusive <= head) stream = await openStream();
     const buffer = pool.take();
     try {
       const length = await stream.reader.read(buffer.subarray(0, Math.min(buffer.length, stream.endExclusive - head)));
@@ -136,7 +144,7 @@ export function openWindow(options: WindowOptions): Window {
     if (pumping) return;
     pumping = true;
     try {
-      while (!ended && failure === undefined && members.size > 0 && head < wanted()) {
+      while (!ending.signal.aborted && failure === undefined && members.size > 0 && head < wanted()) {
         if (isFull()) {
           if (members.size > 1) patience ??= setTimeout(castOutSlowest, options.patienceMs);
           break;
@@ -148,7 +156,7 @@ export function openWindow(options: WindowOptions): Window {
           break;
         }
         const chunk = await readChunk();
-        if (ended) {
+        if (ending.signal.aborted) {
           release(chunk);
           break;
         }
@@ -178,14 +186,14 @@ export function openWindow(options: WindowOptions): Window {
     get head() {
       return head;
     },
-    covers: (position) => !ended && failure === undefined && position >= base && position <= head,
+    covers: (position) => !ending.signal.aborted && failure === undefined && position >= base && position <= head,
     join(member) {
       members.add(member);
       void pump();
     },
     leave(member) {
       if (!members.delete(member)) return;
-      if (members.size === 0 && !pumping) {
+      if (members.size === 0) {
         end();
         return;
       }
@@ -201,7 +209,7 @@ export function openWindow(options: WindowOptions): Window {
       return chunk;
     },
     advance() {
-      if (ended) return;
+      if (ending.signal.aborted) return;
       trim();
       void pump();
     },

@@ -3,7 +3,7 @@ import { CacheError } from '@cistern/errors';
 import { type Digest, type RepositoryName, type Tag, digestOf } from '@cistern/oci';
 import type { Upstream, UpstreamBlobBody } from '@cistern/upstream';
 
-interface BlobGet {
+export interface BlobGet {
   readonly digest: Digest;
   readonly repository: RepositoryName;
   readonly from: number | undefined;
@@ -21,6 +21,9 @@ interface Script {
   breakAt?: ((get: BlobGet) => number | undefined) | undefined;
   /** Thrown by every call. */
   down?: CacheError | undefined;
+  /** Awaited before every answer and before every chunk of a body; what it throws is what the caller gets. */
+  onCall?: ((call: string) => Promise<void> | void) | undefined;
+  onChunk?: ((get: BlobGet, position: number) => Promise<void> | void) | undefined;
   ranges: boolean;
   headSaysNothing: boolean;
 }
@@ -45,9 +48,11 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
   let allowed = 0;
   let wakeGate: (() => void)[] = [];
 
-  const up = (call: string) => {
+  const up = async (call: string, signal: AbortSignal | undefined) => {
     calls.push(call);
+    signal?.throwIfAborted();
     if (script.down !== undefined) throw script.down;
+    await orAborted(script.onCall?.(call), signal);
   };
   const manifestOf = (repository: string, reference: { kind: string; digest?: Digest; tag?: Tag }) => {
     const found = manifests.get(`${repository}@${reference.digest ?? reference.tag}`);
@@ -55,11 +60,13 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
     return found;
   };
 
-  async function* send(get: BlobGet, bytes: Buffer): AsyncGenerator<Buffer> {
+  async function* send(get: BlobGet, bytes: Buffer, signal: AbortSignal): AsyncGenerator<Buffer> {
     const breakAt = script.breakAt?.(get) ?? Infinity;
     try {
       for (let position = 0; position < bytes.length;) {
-        while (script.gated && allowed <= 0) await new Promise<void>((resolve) => wakeGate.push(resolve));
+        while (script.gated && allowed <= 0)
+          await orAborted(new Promise<void>((resolve) => wakeGate.push(resolve)), signal);
+        await orAborted(script.onChunk?.(get, position), signal);
         const length = Math.min(
           chunkSize,
           bytes.length - position,
@@ -72,6 +79,7 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
         yield bytes.subarray(position, position + length);
         position += length;
         await new Promise(setImmediate);
+        signal.throwIfAborted();
       }
       if (breakAt <= bytes.length) throw new CacheError('upstream-unreachable', 'the connection broke');
     } finally {
@@ -99,23 +107,23 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
       allowed += bytes;
       for (const wake of wakeGate.splice(0)) wake();
     },
-    async headManifest(repository, reference) {
-      up('head-manifest');
+    async headManifest(repository, reference, signal) {
+      await up('head-manifest', signal);
       const { bytes, mediaType, digest } = manifestOf(repository, reference);
       return { mediaType, size: bytes.length, digest: script.headSaysNothing ? undefined : digest };
     },
-    async getManifest(repository, reference) {
-      up('get-manifest');
+    async getManifest(repository, reference, signal) {
+      await up('get-manifest', signal);
       return manifestOf(repository, reference);
     },
-    async headBlob(repository, digest) {
-      up('head-blob');
+    async headBlob(repository, digest, signal) {
+      await up('head-blob', signal);
       const bytes = blobs.get(`${repository}@${digest}`);
       if (bytes === undefined) throw new CacheError('blob-unknown', 'no such blob');
       return script.headSaysNothing ? undefined : bytes.length;
     },
-    async getBlob(repository, digest, { from, toExclusive } = {}): Promise<UpstreamBlobBody> {
-      up('get-blob');
+    async getBlob(repository, digest, { from, toExclusive, signal } = {}): Promise<UpstreamBlobBody> {
+      await up('get-blob', signal);
       const whole = blobs.get(`${repository}@${digest}`);
       if (whole === undefined) throw new CacheError('blob-unknown', 'no such blob');
       const get: BlobGet = { digest, repository, from, toExclusive, sent: 0, closed: false };
@@ -123,7 +131,9 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
       if (!script.ranges && (from !== undefined || toExclusive !== undefined))
         throw new CacheError('unsupported', 'no ranges here');
       const bent = script.bend?.(get, whole);
-      const body = send(get, bent?.bytes ?? whole.subarray(from ?? 0, toExclusive));
+      const ending = new AbortController();
+      signal?.addEventListener('abort', () => ending.abort(signal.reason), { once: true });
+      const body = send(get, bent?.bytes ?? whole.subarray(from ?? 0, toExclusive), ending.signal);
       const totalSize =
         bent === undefined || 'totalSize' in bent ? (bent?.totalSize ?? (bent && undefined)) : bent.bytes.length;
       return {
@@ -132,16 +142,16 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
         body,
         close() {
           get.closed = true;
-          void body.return(undefined);
+          ending.abort(new Error('the body was closed'));
         },
       };
     },
     async listTags() {
-      up('list-tags');
+      await up('list-tags', undefined);
       return { tags: ['a', 'b'] };
     },
     async listReferrers() {
-      up('list-referrers');
+      await up('list-referrers', undefined);
       throw new CacheError('manifest-unknown', 'no referrers here');
     },
     async close() {
@@ -149,4 +159,17 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
       wakeGate = [];
     },
   };
+}
+
+async function orAborted(wait: Promise<void> | void, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  if (wait === undefined) return;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([wait, promise]);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
 }

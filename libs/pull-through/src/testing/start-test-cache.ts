@@ -6,13 +6,16 @@ import { join } from 'node:path';
 import type { BlobStore } from '@cistern/blob-store';
 import { openFsStore } from '@cistern/blob-store/fs';
 import { createMemoryStore } from '@cistern/blob-store/memory';
+import type { CacheIndex } from '@cistern/cache-index';
 import { createMemoryIndex } from '@cistern/cache-index/memory';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import { type RepositoryName, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { createPullThrough } from '../create-pull-through.ts';
+import { createUseCases } from '../create-pull-through.ts';
 import { createFillTable } from '../fill/fill-table.ts';
 import { openSpoolDirectory } from '../fill/spool-directory.ts';
+import { createBufferPool } from '../read/buffer-pool.ts';
+import { createSharedReads } from '../read/shared-reads.ts';
 import { createJobHandlers } from '../work/create-job-handlers.ts';
 import { createScriptedUpstream } from './scripted-upstream.ts';
 
@@ -23,19 +26,28 @@ export interface TestCacheOptions {
   readonly spoolBytes?: number;
   /** An existing root for the fs store, which the test removes. */
   readonly root?: string;
+  /** Bytes for read buffers. */
+  readonly readBufferBytes?: number;
+  /** Time goes by itself. */
+  readonly realTime?: boolean;
+  /** Put between the cache and its parts, to make them fail or wait. */
+  readonly wrapStore?: (store: BlobStore) => BlobStore;
+  readonly wrapIndex?: (index: CacheIndex) => CacheIndex;
 }
 
 export async function startTestCache(options: TestCacheOptions = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-pull-through-'));
   const clock = { nowMs: 1_700_000_000_000 };
-  const now = () => clock.nowMs;
+  const now = options.realTime === true ? Date.now : () => clock.nowMs;
   const log = createLogger({ level: 'error', formatter: 'json' });
   const metrics = createMetrics();
-  const store: BlobStore =
+  const { wrapStore = same, wrapIndex = same } = options;
+  const store = wrapStore(
     options.store === 'fs'
       ? await openFsStore({ root: options.root ?? join(directory, 'store'), log })
-      : createMemoryStore();
-  const index = createMemoryIndex({ now });
+      : createMemoryStore(),
+  );
+  const index = wrapIndex(createMemoryIndex({ now }));
   const spools = await openSpoolDirectory(
     store.spoolDirectory ?? join(directory, 'spool'),
     options.spoolBytes ?? Infinity,
@@ -61,7 +73,10 @@ export async function startTestCache(options: TestCacheOptions = {}) {
       now,
     }),
   );
-  const cache = createPullThrough({
+  const pool = createBufferPool(options.readBufferBytes ?? 32 * 1024 * 1024);
+  const reads = createSharedReads({ pool, onCastOut: () => metrics.readersCastOut.inc() });
+  const cache = createUseCases({
+    reads,
     index,
     store,
     queue: jobs.queue,
@@ -81,6 +96,9 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     store,
     spools,
     fills,
+    pool,
+    reads,
+    workers,
     clock,
     metrics,
     async close() {
@@ -89,6 +107,10 @@ export async function startTestCache(options: TestCacheOptions = {}) {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+function same<T>(value: T): T {
+  return value;
 }
 
 export function repositoryOf(upstream: string, name: string): { upstream: string; repository: RepositoryName } {

@@ -5,25 +5,28 @@ import type { BlobRecord, FillRecord, RepositoryKey } from '@cistern/cache-index
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobContext, JobPayload } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
+import { findStoredBlob } from '../blob/stored-blob.ts';
 import { type Fill, startFill } from '../fill/fill.ts';
 import type { FillTable } from '../fill/fill-table.ts';
-import { fillTopic } from '../fill/fill-topic.ts';
+import { type FillLease, holdLease, leaseMs } from './hold-lease.ts';
 import { statBlob } from './stat-blob.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
-const leaseMs = 4_000;
-const heartbeatMs = 1_000;
+type FetchBlobDeps = WorkDeps & { readonly fills: FillTable };
+
 /** Long enough for those who wait to see it, short enough for the next request to try again. */
 const keepFailureMs = 2_000;
+/** A fill that was left has not failed; whoever comes next starts another. */
+const left = { kind: 'overloaded', message: 'Nobody read this blob any more.' } as const;
 
 export async function fetchBlob(
-  deps: WorkDeps & { readonly fills: FillTable },
+  deps: FetchBlobDeps,
   job: JobPayload<'fetch-blob'>,
   context: JobContext,
 ): Promise<null> {
-  const { index, log } = deps;
-  const { digest } = job;
-  const source: RepositoryKey = { upstream: job.upstream, repository: job.repository };
+  const { index, metrics, log } = deps;
+  const { digest, upstream, repository } = job;
+  const source: RepositoryKey = { upstream, repository };
   const record = await index.fills.claim({
     digest,
     source,
@@ -35,28 +38,33 @@ export async function fetchBlob(
     replaces: job.replaces,
   });
   if (record === undefined) return null;
-  const announce = () => index.announcements.publish(fillTopic(digest));
-  const stopHeartbeat = startHeartbeat(deps, record);
+  const lease = holdLease(deps, record);
   const startedAtMs = deps.now();
-  const { class: fillClass } = record;
-  deps.metrics.fillsInFlight.inc({ class: fillClass });
+  const labels = { class: record.class };
+  let fill: Fill | undefined;
+  metrics.fillsInFlight.inc(labels);
   try {
-    await announce();
-    const blob =
-      (await findStored(deps, source, digest, context.signal)) ?? (await runFill(deps, record, job, context, announce));
-    await index.fills.done(digest, record.owner, blob);
-    deps.metrics.fills.inc({ class: fillClass, result: 'done' });
+    let blob = await findStored(deps, source, digest, context.signal);
+    if (blob === undefined) {
+      fill = await prepareFill(deps, record, job, context);
+      blob = await runFill(deps, fill, source, lease);
+    }
+    if (blob === undefined) await lease.failed(left, 1);
+    else await lease.done(blob);
+    metrics.fills.inc({ ...labels, result: 'done' });
   } catch (error) {
-    deps.metrics.fills.inc({ class: fillClass, result: 'failed' });
-    if (isCacheError(error, 'content-mismatch')) deps.metrics.contentMismatches.inc({ upstream: source.upstream });
+    metrics.fills.inc({ ...labels, result: 'failed' });
     log.warn({ err: error, digest, ...source }, 'a fill failed');
-    await forgetToldSize(deps, source, digest);
-    await index.fills.failed(digest, record.owner, failureOf(error), keepFailureMs);
+    await lease.failed(failureOf(error), keepFailureMs);
+    if (isCacheError(error, 'content-mismatch')) {
+      metrics.contentMismatches.inc({ upstream });
+      await forgetToldSize(deps, source, digest);
+    }
   } finally {
-    stopHeartbeat();
-    deps.metrics.fillsInFlight.dec({ class: fillClass });
-    deps.metrics.fillDuration.observe({ class: fillClass }, (deps.now() - startedAtMs) / 1000);
-    await announce();
+    lease.release();
+    if (fill !== undefined) deps.fills.remove(fill);
+    metrics.fillsInFlight.dec(labels);
+    metrics.fillDuration.observe(labels, (deps.now() - startedAtMs) / 1000);
   }
   return null;
 }
@@ -70,71 +78,60 @@ async function findStored(
 ): Promise<BlobRecord | undefined> {
   const stat = await deps.store.stat(digest);
   if (stat === undefined) return undefined;
-  const link = await deps.index.links.get(source, digest);
-  if (link === undefined) await statBlob(deps, { ...source, digest }, signal);
-  const known = await deps.index.blobs.get(digest);
-  return known ?? newRecord(digest, stat.size, false, deps.now());
+  const stored = await findStoredBlob(deps, digest);
+  // Damaged: the bytes that come replace it.
+  if (stored?.size !== stat.size) return undefined;
+  if ((await deps.index.links.get(source, digest)) === undefined) await statBlob(deps, { ...source, digest }, signal);
+  return stored;
 }
 
-async function runFill(
-  deps: WorkDeps & { readonly fills: FillTable },
-  record: FillRecord,
-  job: JobPayload<'fetch-blob'>,
-  context: JobContext,
-  announce: () => Promise<void>,
-): Promise<BlobRecord> {
+async function prepareFill(
+  deps: FetchBlobDeps,
+  { fillId, digest, source }: FillRecord,
+  { from, toExclusive }: JobPayload<'fetch-blob'>,
+  { signal }: JobContext,
+): Promise<Fill> {
   const { index, store, spools, log, maxWholeForRangeBytes } = deps;
-  const { digest, source } = record;
-  const link = await index.links.get(source, digest);
-  const fill: Fill = startFill({
-    fillId: record.fillId,
-    digest,
-    upstream: upstreamOf(deps, source.upstream),
-    repository: source.repository,
-    expectedSize: link?.size,
-    from: job.from,
-    toExclusive: job.toExclusive,
-    maxWholeForRangeBytes,
-    store,
-    spools,
-    log,
-    signal: context.signal,
-  });
-  deps.fills.add(fill);
-  try {
-    const size = await fill.running;
-    // Upstream has answered for this repository: that is what a link says.
-    if (link === undefined) await index.links.put(source, [{ ...source, digest, kind: 'blob', size }]);
-    await index.fills.running(digest, record.owner, size);
-    await announce();
-    await fill.ended;
-    deps.metrics.fillBytes.inc(size);
-    return newRecord(digest, size, true, deps.now());
-  } finally {
-    await fill.ended.catch(() => {});
-    deps.fills.remove(fill);
-  }
+  const upstream = upstreamOf(deps, source.upstream);
+  const expectedSize = (await index.links.get(source, digest))?.size;
+  const { repository } = source;
+  const whereFrom = { upstream, repository, expectedSize, from, toExclusive, maxWholeForRangeBytes };
+  return startFill({ fillId, digest, ...whereFrom, store, spools, log, signal });
 }
 
-function newRecord(digest: Digest, size: number, verified: boolean, nowMs: number): BlobRecord {
-  return { schema: 1, digest, size, state: 'present', verified, storedAtMs: nowMs, lastPulledAtMs: nowMs };
+/** `undefined`: the fill was left. */
+async function runFill(
+  { index, fills, metrics, log, now }: FetchBlobDeps,
+  fill: Fill,
+  source: RepositoryKey,
+  lease: FillLease,
+): Promise<BlobRecord | undefined> {
+  const { digest } = fill;
+  fills.add(fill);
+  const size = await fill.running;
+  try {
+    // Upstream has answered for this repository: that is what a link says.
+    if ((await index.links.get(source, digest)) === undefined)
+      await index.links.put(source, [{ ...source, digest, kind: 'blob', size }]);
+  } catch (error) {
+    log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be recorded');
+  }
+  await lease.running(size);
+  if ((await fill.ended) === 'left') return undefined;
+  metrics.fillBytes.inc(size);
+  const storedAtMs = now();
+  return { schema: 1, digest, size, state: 'present', verified: true, storedAtMs, lastPulledAtMs: storedAtMs };
 }
 
 /** What upstream once told, and no manifest says, may be what was wrong: the next fetch must not be held to it. */
-async function forgetToldSize({ index }: WorkDeps, source: RepositoryKey, digest: Digest): Promise<void> {
-  const link = await index.links.get(source, digest);
-  if (link === undefined || link.mediaType !== undefined) return;
-  await index.links.put(source, [{ ...link, size: undefined }]);
-}
-
-/** An owner that cannot reach the index goes on: its fill is still the one that everybody reads. */
-function startHeartbeat({ index, log }: WorkDeps, record: FillRecord): () => void {
-  const timer = setInterval(() => {
-    index.fills
-      .heartbeat(record, leaseMs)
-      .catch((error: unknown) => log.warn({ err: error }, 'no heartbeat for a fill'));
-  }, heartbeatMs);
-  return () => clearInterval(timer);
+async function forgetToldSize({ index, log }: WorkDeps, source: RepositoryKey, digest: Digest): Promise<void> {
+  try {
+    const link = await index.links.get(source, digest);
+    if (link === undefined || link.mediaType !== undefined) return;
+    await index.links.put(source, [{ ...link, size: undefined }]);
+  } catch (error) {
+    log.warn({ err: error, digest, ...source }, 'the size of a blob could not be forgotten');
+  }
 }
 
 function failureOf(error: unknown): NonNullable<FillRecord['failure']> {

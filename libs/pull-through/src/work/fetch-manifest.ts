@@ -3,6 +3,7 @@
 import { isCacheError } from '@cistern/errors';
 import type { JobPayload } from '@cistern/jobs';
 import { readBytes } from '@cistern/blob-store';
+import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
 import { maxManifestBytes } from '../manifest/max-manifest-bytes.ts';
 import { storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
@@ -33,13 +34,11 @@ export async function fetchManifest(
   return null;
 }
 
-/** A blob that is too large for a manifest is none: asking upstream will tell the client so. */
-async function readStored(
-  { store }: WorkDeps,
-  digest: JobPayload<'fetch-manifest'>['digest'],
-): Promise<Buffer | undefined> {
+/** What is too large for a manifest, or is not what its digest says, does not count: upstream is asked then. */
+async function readStored({ store }: WorkDeps, digest: Digest): Promise<Buffer | undefined> {
   try {
-    return await readBytes(store, digest, maxManifestBytes);
+    const bytes = await readBytes(store, digest, maxManifestBytes);
+    return bytes !== undefined && digestOf(bytes, digestAlgorithm(digest)) === digest ? bytes : undefined;
   } catch (error) {
     if (isCacheError(error, 'content-mismatch')) return undefined;
     throw error;

@@ -7,6 +7,7 @@ import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import { storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
 import { writeTagObject } from '../small-objects.ts';
+import { fetchManifest } from './fetch-manifest.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 interface Confirmed {
@@ -22,9 +23,9 @@ export async function revalidateTag(
 ): Promise<null> {
   const key = { upstream, repository, tag };
   try {
-    const confirmed =
-      (by === 'head' ? await confirmByHead(deps, key, signal) : undefined) ?? (await fetchByTag(deps, key, signal));
-    await recordConfirmed(deps, key, confirmed);
+    const head = by === 'head' ? await confirmByHead(deps, key, signal) : undefined;
+    if (head !== undefined) await bringMoved(deps, key, head.digest, signal);
+    await recordConfirmed(deps, key, head ?? (await fetchByTag(deps, key, signal)));
   } catch (error) {
     await recordFailure(deps, key, error);
     throw error;
@@ -38,6 +39,19 @@ async function confirmByHead(deps: WorkDeps, key: TagKey, signal: AbortSignal): 
   const { digest, mediaType, size } = head;
   if (digest === undefined || size === undefined || mediaType === '' || isSchema1(mediaType)) return undefined;
   return { digest, mediaType, size };
+}
+
+/**
+ * The manifest that a tag has moved to is here before the tag's record names it: until then what the tag named before is
+ * the better answer. Docker Hub counts a GET, and may refuse it where it let the HEAD pass.
+ */
+async function bringMoved(deps: WorkDeps, key: TagKey, digest: Digest, signal: AbortSignal): Promise<void> {
+  const before = await deps.index.tags.get(key);
+  if (before === undefined || before.digest === digest) return;
+  const link = await deps.index.links.get(key, digest);
+  if (link?.kind === 'manifest' && (await deps.store.stat(digest)) !== undefined) return;
+  const { upstream, repository } = key;
+  await fetchManifest(deps, { upstream, repository, digest }, signal);
 }
 
 async function fetchByTag(deps: WorkDeps, key: TagKey, signal: AbortSignal): Promise<Confirmed> {

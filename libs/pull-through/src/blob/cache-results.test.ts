@@ -1,0 +1,50 @@
+// What `X-Cache` says is what happened.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { CacheResult } from '../pull-through.ts';
+import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+
+async function startCache(t: TestContext) {
+  const started = await startTestCache();
+  t.after(() => started.close());
+  return started;
+}
+
+function count(results: readonly CacheResult[]): Partial<Record<CacheResult, number>> {
+  return Object.fromEntries(
+    [...new Set(results)].map((result) => [result, results.filter((other) => other === result).length]),
+  );
+}
+
+test('of many that come at once for a cold blob, the one that causes the fetch missed and the others joined', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const digest = hub.addBlob(library.repository, bytesOf(500_000));
+  const blobs = await Promise.all(
+    Array.from({ length: 20 }, () => cache.openBlob({ ...library, digest, intent: 'whole' })),
+  );
+  const streams = await Promise.all(blobs.map((blob) => blob.read()));
+  assert.deepEqual(count(blobs.map(({ cache: result }) => result)), { MISS: 1, JOINED: 19 });
+  assert.deepEqual(count(streams.map(({ cache: result }) => result)), { MISS: 1, JOINED: 19 });
+  await Promise.all(streams.map(collect));
+});
+
+test('of many that come at once for a cold range, one missed, and later ones hit', async (t) => {
+  const { cache, hub, index } = await startCache(t);
+  const bytes = bytesOf(500_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
+  const blobs = await Promise.all(
+    Array.from({ length: 20 }, () => cache.openBlob({ ...library, digest, intent: 'ranges' })),
+  );
+  const streams = await Promise.all(blobs.map((blob) => blob.read({ start: 100, end: 199 })));
+  assert.deepEqual(count(streams.map(({ cache: result }) => result)), { MISS: 1, JOINED: 19 });
+  for (const stream of streams) assert.ok((await collect(stream)).equals(bytes.subarray(100, 200)));
+  await until(async () => (await index.blobs.get(digest)) !== undefined);
+  const late = await blobs[0]!.read({ start: 0, end: 9 });
+  assert.equal(late.cache, 'HIT');
+  late.close();
+  assert.equal(hub.gets.length, 1);
+});

@@ -1,0 +1,117 @@
+// What the store holds may be cut short, wrong or gone: no client takes it for the blob, and it heals.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { putBytes } from '@cistern/blob-store';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const other = repositoryOf('docker.io', 'someone/other');
+
+async function startCache(t: TestContext, options: TestCacheOptions = {}) {
+  const started = await startTestCache(options);
+  t.after(() => started.close());
+  return started;
+}
+
+for (const store of ['memory', 'fs'] as const)
+  test(`a stored blob that was cut short is fetched again, for the whole and for a range (${store})`, async (t) => {
+    const { cache, hub, index, store: blobs } = await startCache(t, { store });
+    for (const intent of ['whole', 'ranges'] as const) {
+      const bytes = bytesOf(400_000, intent.length);
+      const digest = hub.addBlob(library.repository, bytes);
+      await collect(await (await cache.openBlob({ ...library, digest, intent: 'whole' })).read());
+      await until(async () => (await index.blobs.get(digest)) !== undefined);
+      await putBytes(blobs, digest, bytes.subarray(0, 1000));
+      const blob = await cache.openBlob({ ...library, digest, intent });
+      assert.deepEqual([blob.size, blob.cache], [bytes.length, 'HIT']);
+      const range = { start: intent === 'whole' ? 0 : 300_000, end: bytes.length - 1 };
+      const stream = await blob.read(range);
+      assert.equal(stream.cache, 'MISS', 'it was not here after all');
+      assert.ok((await collect(stream)).equals(bytes.subarray(range.start)));
+      await until(async () => (await blobs.stat(digest))?.size === bytes.length);
+    }
+    assert.equal(hub.gets.length, 4);
+  });
+
+test('a reader of the whole does not get the end of wrong bytes through somebody’s read of a part', async (t) => {
+  const { cache, hub, index, store } = await startCache(t);
+  const bytes = bytesOf(6 * 1024 * 1024);
+  const digest = hub.addBlob(library.repository, bytes);
+  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length }]);
+  const wrong = Buffer.from(bytes);
+  wrong[5] = wrong[5]! ^ 1;
+  await putBytes(store, digest, wrong);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  const part = await blob.read({ start: 0, end: bytes.length - 2 });
+  await assert.rejects(
+    async () => collect(await blob.read()),
+    (error) => isCacheError(error, 'content-mismatch'),
+  );
+  part.close();
+  const healed = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await healed.read())).equals(bytes));
+});
+
+test('right bytes of another cache are verified by whoever reads their end', async (t) => {
+  const { cache, hub, index, store } = await startCache(t);
+  const bytes = bytesOf(6 * 1024 * 1024);
+  const digest = hub.addBlob(library.repository, bytes);
+  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length }]);
+  await putBytes(store, digest, bytes);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'ranges' });
+  assert.ok((await collect(await blob.read({ start: 1, end: bytes.length - 1 }))).equals(bytes.subarray(1)));
+  assert.equal((await index.blobs.get(digest))?.verified, true);
+  assert.equal(hub.gets.length, 0);
+});
+
+test('a verified blob is not removed because a repository tells another size of it', async (t) => {
+  const { cache, hub, index, store } = await startCache(t);
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  await index.links.put(other, [{ ...other, digest, kind: 'blob', size: 1000, mediaType: 'layer' }]);
+  const lied = await cache.openBlob({ ...other, digest, intent: 'ranges' });
+  await collect(await (await cache.openBlob({ ...library, digest, intent: 'whole' })).read());
+  await until(async () => (await index.blobs.get(digest)) !== undefined);
+  await assert.rejects(
+    async () => collect(await lied.read({ start: 0, end: 9 })),
+    (error) => isCacheError(error, 'content-mismatch'),
+  );
+  assert.equal((await store.stat(digest))?.size, bytes.length);
+  assert.equal(hub.gets.length, 1);
+});
+
+test('right bytes are served although the index cannot note that they are right', async (t) => {
+  const { cache, hub, index, store } = await startCache(t, {
+    wrapIndex: (inner) => ({
+      ...inner,
+      blobs: {
+        ...inner.blobs,
+        async markVerified() {
+          throw new CacheError('index-unavailable', 'down');
+        },
+      },
+    }),
+  });
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length }]);
+  await putBytes(store, digest, bytes);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+});
+
+test('a fill does not take a damaged file for the blob', async (t) => {
+  const { cache, hub, index, store } = await startCache(t);
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  const getting = Promise.withResolvers<void>();
+  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'ranges' });
+  // Such files are what distribution#2367 leaves; this one comes after the cache has looked.
+  await putBytes(store, digest, Buffer.alloc(0));
+  getting.resolve();
+  assert.ok((await collect(await blob.read())).equals(bytes));
+  await until(async () => (await store.stat(digest))?.size === bytes.length);
+});

@@ -1,0 +1,89 @@
+// Bytes are shared by digest, access is not.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { digestOf, parseReference } from '@cistern/oci';
+import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const stranger = repositoryOf('docker.io', 'someone/private');
+const ociImage = 'application/vnd.oci.image.manifest.v1+json';
+
+async function startCache(t: TestContext, options: TestCacheOptions = {}) {
+  const started = await startTestCache(options);
+  t.after(() => started.close());
+  return started;
+}
+
+const isUnknown = (error: unknown) => isCacheError(error, 'blob-unknown');
+
+test('a stranger that asks at the same moment as a holder gets nothing of what the holder gets', async (t) => {
+  const { cache, hub } = await startCache(t);
+  for (let lead = 0; lead < 12; lead += 1) {
+    const bytes = bytesOf(300_000, lead + 1);
+    const digest = hub.addBlob(library.repository, bytes);
+    const held = cache.openBlob({ ...library, digest, intent: 'whole' }).then((blob) => blob.read().then(collect));
+    // Every order of their first steps.
+    for (let step = 0; step < lead; step += 1) await Promise.resolve();
+    const strange = cache.openBlob({ ...stranger, digest, intent: 'whole' });
+    await assert.rejects(strange, isUnknown, `${lead} steps later`);
+    assert.ok((await held).equals(bytes));
+  }
+});
+
+test('what upstream says against one repository does not end another one’s read of the same blob', async (t) => {
+  const { cache, hub, index } = await startCache(t);
+  const bytes = bytesOf(900_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  // A manifest of the stranger names the blob too, but upstream does not give it out there any more.
+  for (const key of [stranger, library])
+    await index.links.put(key, [{ ...key, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
+  const range = { start: 0, end: 99 };
+  const blobs = await Promise.all(
+    [stranger, library].map((key) => cache.openBlob({ ...key, digest, intent: 'ranges' })),
+  );
+  const reads = await Promise.allSettled(blobs.map((blob) => blob.read(range).then(collect)));
+  assert.ok(reads[0]?.status === 'rejected' && isUnknown(reads[0].reason));
+  assert.ok(reads[1]?.status === 'fulfilled' && reads[1].value.equals(bytes.subarray(0, 100)));
+});
+
+test('a blob whose bytes look like a manifest is none, and gives no right to what it names', async (t) => {
+  const { cache, hub, index } = await startCache(t);
+  const secret = bytesOf(5_000, 9);
+  const secretDigest = hub.addBlob(library.repository, secret);
+  const forged = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: ociImage,
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(bytesOf(1)), size: 1 },
+      layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: secretDigest, size: secret.length }],
+    }),
+  );
+  const digest = hub.addBlob(stranger.repository, forged);
+  await collect(await (await cache.openBlob({ ...stranger, digest, intent: 'whole' })).read());
+  await until(async () => (await index.blobs.get(digest)) !== undefined);
+  await assert.rejects(
+    () => cache.openManifest({ ...stranger, reference: parseReference(digest) }),
+    (error) => isCacheError(error, 'manifest-unknown'),
+  );
+  assert.equal(await index.links.get(stranger, secretDigest), undefined);
+  await assert.rejects(() => cache.openBlob({ ...stranger, digest: secretDigest, intent: 'whole' }), isUnknown);
+});
+
+test('a refused repository stays refused while another one’s fill of the same blob is only starting', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const bytes = bytesOf(200_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  const answered = Promise.withResolvers<void>();
+  hub.script.onCall = async (call) => {
+    if (call === 'get-blob') await answered.promise;
+    if (call === 'head-blob') throw new CacheError('denied', 'not yours');
+  };
+  const held = cache.openBlob({ ...library, digest, intent: 'whole' }).then((blob) => blob.read().then(collect));
+  await until(() => hub.calls.length === 1);
+  const strange = cache.openBlob({ ...stranger, digest, intent: 'whole' });
+  answered.resolve();
+  await assert.rejects(strange, (error) => isCacheError(error, 'denied'));
+  assert.ok((await held).equals(bytes));
+});

@@ -1,0 +1,73 @@
+// A worker's hold on a fill's record: heartbeats, and what is written into the record while and when the fill runs. An
+// index that cannot be reached does not stop a fill: it is still the one that everybody reads.
+import type { BlobRecord, FillRecord } from '@cistern/cache-index';
+import { fillTopic } from '../fill/fill-topic.ts';
+import type { WorkDeps } from './work-deps.ts';
+
+export interface FillLease {
+  /** Followers can read. Never rejects: a write that is lost is made up for by a heartbeat. */
+  running(size: number): Promise<void>;
+  /** Rejects if the index cannot be reached; does nothing if somebody else has taken the record over. */
+  done(blob: BlobRecord): Promise<void>;
+  /** The record goes after `keepMs`. Never rejects: a record that cannot be written expires. */
+  failed(failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<void>;
+  /** Stops the heartbeat; for the holder to call, at the end. */
+  release(): void;
+}
+
+export const leaseMs = 4_000;
+const heartbeatMs = 1_000;
+
+export function holdLease({ index, log }: Pick<WorkDeps, 'index' | 'log'>, claimed: FillRecord): FillLease {
+  const { digest, owner } = claimed;
+  let record = claimed;
+  let hasEnded = false;
+
+  const announce = () =>
+    index.announcements
+      .publish(fillTopic(digest))
+      .catch((error: unknown) => log.warn({ err: error, digest }, 'a change of a fill could not be announced'));
+
+  /** False if the record has another owner. */
+  const keep = async () => {
+    const kept = await index.fills.heartbeat(record, leaseMs);
+    if (kept === 'recreated') await announce();
+    if (kept === 'kept' && record.size !== undefined) await index.fills.running(digest, owner, record.size);
+    return kept !== 'lost';
+  };
+
+  const timer = setInterval(() => {
+    if (!hasEnded) keep().catch((error: unknown) => log.warn({ err: error, digest }, 'no heartbeat for a fill'));
+  }, heartbeatMs);
+
+  void announce();
+  return {
+    async running(size) {
+      record = { ...record, state: 'running', size };
+      try {
+        if (!(await index.fills.running(digest, owner, size))) await keep();
+      } catch (error) {
+        log.warn({ err: error, digest }, 'the record of a fill could not be written yet');
+      }
+      await announce();
+    },
+    async done(blob) {
+      if (!(await index.fills.done(digest, owner, blob)) && (await keep())) await index.fills.done(digest, owner, blob);
+      hasEnded = true;
+      await announce();
+    },
+    async failed(failure, keepMs) {
+      hasEnded = true;
+      try {
+        await index.fills.failed(digest, owner, failure, keepMs);
+      } catch (error) {
+        log.warn({ err: error, digest }, 'the failure of a fill could not be recorded');
+      }
+      await announce();
+    },
+    release() {
+      hasEnded = true;
+      clearInterval(timer);
+    },
+  };
+}
