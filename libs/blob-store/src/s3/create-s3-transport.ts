@@ -1,0 +1,87 @@
+// The HTTP requests of the `minio` client, which has no timeouts of its own and never gives up on a silent server.
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { ClientOptions } from 'minio';
+
+export interface S3TransportOptions {
+  readonly secure: boolean;
+  /** How long a request may wait for a free connection, and how long the server may then be silent. */
+  readonly timeoutMs: number;
+  readonly maxConnections: number;
+}
+
+export interface S3Transport {
+  readonly clientOptions: Pick<ClientOptions, 'transport' | 'transportAgent'>;
+  /** Ends every request that is under way, and refuses further ones. */
+  close(): void;
+}
+
+/** What the transport itself finds wrong; `code` as system errors have one. */
+export class S3TransportError extends Error {
+  override readonly name = 'S3TransportError';
+  readonly code: 'SILENT' | 'NO_FREE_CONNECTION' | 'CLOSED' | `HTTP ${number}`;
+
+  constructor(code: S3TransportError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * Answers for which the client would throw an error without code, leave the body unread, and so lose the connection
+ * (minio 8.0.7, `retryHttpCodes`).
+ */
+const mishandledStatuses = new Set([408, 429, 499, 500, 502, 503, 504, 520]);
+
+export function createS3Transport({ secure, timeoutMs, maxConnections }: S3TransportOptions): S3Transport {
+  const protocol = secure ? https : http;
+  const agent = new protocol.Agent({ keepAlive: true, maxSockets: maxConnections, maxFreeSockets: 64 });
+  const underWay = new Set<(error: Error) => void>();
+  let closed = false;
+
+  function request(options: http.RequestOptions, onResponse: (response: http.IncomingMessage) => void) {
+    if (closed) throw closedError();
+    const sent = protocol.request({ ...options, timeout: timeoutMs });
+    let received: http.IncomingMessage | undefined;
+    const end = (error: Error) => {
+      if (received !== undefined || sent.socket !== null) return (received ?? sent).destroy(error);
+      // A request without a connection would tell of its error only once it had got one.
+      sent.destroy();
+      return sent.emit('error', error);
+    };
+    // Nor has it a socket whose silence could be noticed.
+    const waiting = setTimeout(
+      () => end(new S3TransportError('NO_FREE_CONNECTION', `no connection became free in ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    underWay.add(end);
+    sent.once('socket', () => clearTimeout(waiting));
+    sent.once('close', () => {
+      clearTimeout(waiting);
+      underWay.delete(end);
+    });
+    sent.on('timeout', () => end(new S3TransportError('SILENT', `no byte for ${timeoutMs} ms`)));
+    sent.once('response', (response) => {
+      received = response;
+      const { statusCode = 0 } = response;
+      if (!mishandledStatuses.has(statusCode)) return onResponse(response);
+      response.on('error', () => {}).resume();
+      return sent.emit('error', new S3TransportError(`HTTP ${statusCode}`, `the server answered ${statusCode}`));
+    });
+    return sent;
+  }
+
+  return {
+    // The client calls nothing else, and in this way only.
+    clientOptions: { transport: { request: request as typeof http.request }, transportAgent: agent },
+    close() {
+      closed = true;
+      for (const end of underWay) end(closedError());
+      agent.destroy();
+    },
+  };
+}
+
+function closedError(): S3TransportError {
+  return new S3TransportError('CLOSED', 'the store is closed');
+}

@@ -1,0 +1,2 @@
+export { openS3Store } from './open-s3-store.ts';
+export type { S3Store, S3StoreOptions } from './open-s3-store.ts';

@@ -1,0 +1,62 @@
+// One multipart upload under an id of its own. The client's own uploads would resume whatever upload of the same key they
+// find, another node's included.
+import type { S3Bucket } from './s3-bucket.ts';
+import { codeOf } from './s3-error.ts';
+
+export interface MultipartUpload {
+  /** Parts may go in any order and at once; numbers count from 1. `part` must not change before it resolves. */
+  send(number: number, part: Buffer): Promise<void>;
+  /** Makes the object visible. Fails as `NoSuchUpload` also when an answer that it was done got lost. */
+  complete(): Promise<void>;
+  /** Drops all parts; fine if the upload is gone. */
+  abort(): Promise<void>;
+}
+
+const doing = 'write a blob';
+
+/** `uploads` holds the ids of unfinished uploads of this process. */
+export async function beginMultipartUpload(
+  bucket: S3Bucket,
+  name: string,
+  uploads: Set<string>,
+): Promise<MultipartUpload> {
+  const { client } = bucket;
+  const id = await bucket.attempt(doing, async () =>
+    client.initiateNewMultipartUpload(bucket.name, name, { 'content-type': 'application/octet-stream' }),
+  );
+  uploads.add(id);
+  const parts: { readonly part: number; readonly etag: string }[] = [];
+
+  return {
+    async send(number, part) {
+      // `uploadPart` writes the id into its query as it is (minio 8.0.7).
+      const target = { bucketName: bucket.name, objectName: name, uploadID: encodeURIComponent(id) };
+      const { etag } = await bucket.attempt(doing, async () =>
+        client.uploadPart({ ...target, partNumber: number, headers: {} }, part),
+      );
+      parts.push({ part: number, etag });
+    },
+    async complete() {
+      const inOrder = parts.toSorted((one, other) => one.part - other.part);
+      await bucket.attempt('commit a blob', async () => client.completeMultipartUpload(bucket.name, name, id, inOrder));
+      uploads.delete(id);
+    },
+    async abort() {
+      // Whatever comes of this, the upload is nobody's now, and the sweeper's in the end.
+      uploads.delete(id);
+      await abortUpload(bucket, name, id);
+    },
+  };
+}
+
+/** Fine if the upload is gone. */
+export async function abortUpload({ client, name: bucketName, attempt }: S3Bucket, name: string, id: string) {
+  try {
+    // As `uploadPart`, it does not encode the id.
+    await attempt('drop an unfinished blob', async () =>
+      client.abortMultipartUpload(bucketName, name, encodeURIComponent(id)),
+    );
+  } catch (error) {
+    if (codeOf(error) !== 'NoSuchUpload') throw error;
+  }
+}

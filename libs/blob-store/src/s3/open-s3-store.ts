@@ -1,0 +1,95 @@
+// A blob store in a bucket of S3, MinIO or another server that speaks its protocol, laid out as distribution (registry:2)
+// does it, so that its buckets are ours. Any number of processes may share one bucket.
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Digest } from '@cistern/oci';
+import type { BlobStore } from '../blob-store.ts';
+import { blobKey } from '../key-layout.ts';
+import { beginS3Writer } from './begin-s3-writer.ts';
+import { createPartBudget } from './create-part-budget.ts';
+import { createS3Objects, removeIfPresent } from './create-s3-objects.ts';
+import { listS3Blobs } from './list-s3-objects.ts';
+import { openS3Reader } from './open-s3-reader.ts';
+import { prepareBucket, type PrepareBucketOptions } from './prepare-bucket.ts';
+import { readWholeBody } from './read-body.ts';
+import { createS3Bucket, type S3Access } from './s3-bucket.ts';
+import { sweepUploads } from './sweep-uploads.ts';
+
+export interface S3StoreOptions extends Omit<S3Access, 'timeoutMs'>, PrepareBucketOptions {
+  /** How long the server may be silent before a request fails; default 15 s. */
+  readonly timeoutMs?: number;
+  /** Bytes of unfinished parts that the store keeps in memory at most, of all blobs together; default 128 MiB. */
+  readonly partBudgetBytes?: number;
+  readonly now: () => number;
+}
+
+export interface S3Store extends BlobStore {
+  /**
+   * Ends uploads of blobs that were begun more than `olderThanMs` ago and are not under way in this process; returns how
+   * many. Choose hours: those of other processes cannot be told from abandoned ones.
+   */
+  sweepUploads(olderThanMs: number): Promise<number>;
+}
+
+const defaultTimeoutMs = 15_000;
+const defaultPartBudgetBytes = 128 * 1024 * 1024;
+
+/**
+ * Rejects with `store-unavailable` if the bucket cannot be used, and with `TypeError` for a wrong endpoint. The caller
+ * closes the store, which breaks off what is under way.
+ */
+export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
+  const { timeoutMs = defaultTimeoutMs, partBudgetBytes = defaultPartBudgetBytes, log, now } = options;
+  const bucket = createS3Bucket({ ...options, timeoutMs });
+  const budget = createPartBudget(partBudgetBytes);
+  const uploads = new Set<string>();
+  try {
+    await prepareBucket(bucket, options);
+  } catch (error) {
+    bucket.close();
+    throw error;
+  }
+
+  const nameOf = (digest: Digest) => bucket.locate(blobKey(digest));
+  const onLeftBehind = (error: unknown) => log.warn({ err: error }, 'an unfinished upload was left to the sweeper');
+
+  return {
+    ...createS3Objects(bucket),
+
+    async stat(digest) {
+      const found = await bucket.attemptIfPresent('look for a blob', async () =>
+        bucket.client.statObject(bucket.name, nameOf(digest)),
+      );
+      return found && { size: found.size };
+    },
+    async open(digest, range) {
+      return openS3Reader(bucket, { digest, name: nameOf(digest) }, range);
+    },
+    async begin(digest) {
+      return beginS3Writer({ bucket, name: nameOf(digest), budget, uploads, onLeftBehind });
+    },
+    async remove(digest) {
+      return removeIfPresent(bucket, nameOf(digest), 'remove a blob');
+    },
+    list() {
+      return listS3Blobs(bucket);
+    },
+    async check() {
+      const name = bucket.locate(`cistern/checks/${randomUUID()}`);
+      const bytes = randomBytes(64);
+      await bucket.attempt('be written and read', async () => {
+        await bucket.client.putObject(bucket.name, name, bytes);
+        const body = await bucket.client.getObject(bucket.name, name);
+        const read = await readWholeBody(body as IncomingMessage);
+        if (!read.equals(bytes)) throw new Error('it gave back other bytes than it was given');
+        await bucket.client.removeObject(bucket.name, name);
+      });
+    },
+    async sweepUploads(olderThanMs) {
+      return sweepUploads(bucket, { beforeMs: now() - olderThanMs, except: uploads });
+    },
+    async close() {
+      bucket.close();
+    },
+  };
+}

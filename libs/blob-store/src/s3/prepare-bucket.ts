@@ -1,0 +1,71 @@
+// What is settled about the bucket before it is used: that it is there, that the keys are right, and that the server
+// itself drops uploads that a dead process left behind.
+import type { LifecycleRule } from 'minio';
+import { blobsPrefix } from '../key-layout.ts';
+import type { S3Bucket } from './s3-bucket.ts';
+import { codeOf } from './s3-error.ts';
+
+export interface PrepareBucketOptions {
+  readonly region: string;
+  /** Make the bucket if there is none. */
+  readonly createBucket: boolean;
+  readonly log: { warn(fields: object, message: string): void };
+}
+
+export async function prepareBucket(bucket: S3Bucket, options: PrepareBucketOptions): Promise<void> {
+  try {
+    await probe(bucket);
+  } catch (error) {
+    if (codeOf(error) !== 'NoSuchBucket' || !options.createBucket) throw error;
+    await makeBucket(bucket, options.region);
+  }
+  await limitUploads(bucket).catch((error: unknown) =>
+    options.log.warn(
+      { err: error, bucket: bucket.name },
+      'the bucket has no rule that ends unfinished uploads; only the sweeper ends them',
+    ),
+  );
+}
+
+/** A listing, because the answer to HEAD has no body and so cannot say what is wrong. */
+async function probe({ attempt, client, name, locate }: S3Bucket): Promise<void> {
+  await attempt('use its bucket', async () => client.listObjectsV2Query(name, locate(blobsPrefix), '', '', 1, ''));
+}
+
+async function makeBucket(bucket: S3Bucket, region: string): Promise<void> {
+  try {
+    await bucket.attempt('make its bucket', async () => bucket.client.makeBucket(bucket.name, region));
+  } catch (error) {
+    // Another node was faster.
+    if (codeOf(error) !== 'BucketAlreadyOwnedByYou' && codeOf(error) !== 'BucketAlreadyExists') throw error;
+    await probe(bucket);
+  }
+}
+
+/** Adds a rule to a bucket without rules. Those of others stay as they are: a new set would replace them. */
+async function limitUploads({ attempt, client, name, locate }: S3Bucket): Promise<void> {
+  const prefix = locate(blobsPrefix);
+  const present = await attempt('read the rules of its bucket', async () => {
+    try {
+      return await client.getBucketLifecycle(name);
+    } catch (error) {
+      if (codeOf(error) === 'NoSuchLifecycleConfiguration') return null;
+      throw error;
+    }
+  });
+  const rules = [present?.Rule ?? []].flat();
+  if (rules.some((rule) => endsUploads(rule, prefix))) return;
+  if (rules.length > 0) throw new Error('the bucket has rules of its own, and none of them ends unfinished uploads');
+  const rule: LifecycleRule = {
+    ID: 'cistern-unfinished-uploads',
+    Filter: { Prefix: prefix },
+    Status: 'Enabled',
+    AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+  };
+  await attempt('set the rules of its bucket', async () => client.setBucketLifecycle(name, { Rule: [rule] }));
+}
+
+function endsUploads(rule: LifecycleRule, prefix: string): boolean {
+  const limit = rule.Filter?.Prefix ?? rule.Prefix ?? '';
+  return rule.Status === 'Enabled' && rule.AbortIncompleteMultipartUpload !== undefined && prefix.startsWith(limit);
+}

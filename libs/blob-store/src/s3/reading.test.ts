@@ -1,0 +1,168 @@
+// What a reader makes of bodies that break off, stall or are not what was asked for.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import test, { type TestContext } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import { digestOf } from '@cistern/oci';
+import { assertSameBytes, openReader, readToEnd, rejectsAsUnavailable } from '../conformance/sample-blob.ts';
+import { type Answer, askedRange, sendHead, startScriptedServer } from './fixtures/scripted-server.ts';
+
+const bytes = randomBytes(3_000_000);
+const digest = digestOf(bytes);
+
+/** Answers rightly, but breaks the connection after `limit` bytes of each body. */
+const breakingAfter = (limit: (request: number) => number): Answer =>
+  (() => {
+    let count = 0;
+    return (request, response) => {
+      sendHead(request, response, bytes.length);
+      const { start, end } = askedRange(request, bytes.length);
+      const cut = start + limit(count++);
+      if (cut >= end) response.end(bytes.subarray(start, end));
+      else response.write(bytes.subarray(start, cut), () => response.socket?.end());
+    };
+  })();
+
+async function open(t: TestContext, answer: Answer, timeoutMs = 10_000) {
+  const server = await startScriptedServer(t, answer);
+  return { server, store: await server.open({ timeoutMs }) };
+}
+
+test('a body that breaks off is taken up where it ended', async (t) => {
+  const { server, store } = await open(
+    t,
+    breakingAfter(() => 700_000),
+  );
+  const reader = await openReader(store, digest, { start: 5, end: bytes.length - 6 });
+  assertSameBytes(await readToEnd(reader, 100_000), bytes.subarray(5, -5));
+  await reader.close();
+  assert.equal(server.requests.length, 5);
+});
+
+test('a body that breaks off without having brought anything is a failure, and a later read goes on', async (t) => {
+  const { store } = await open(
+    t,
+    breakingAfter((count) => [1_000_000, 0, 10_000_000][count] ?? 0),
+  );
+  const reader = await openReader(store, digest);
+  const read: Buffer[] = [];
+  const buffer = Buffer.alloc(64 * 1024);
+  let failures = 0;
+  for (let at = 0; at < bytes.length;) {
+    try {
+      const length = await reader.read(buffer);
+      read.push(Buffer.from(buffer.subarray(0, length)));
+      at += length;
+    } catch (error) {
+      assert.ok(isCacheError(error, 'store-unavailable') && error.retryable);
+      assert.match(
+        error.message,
+        /^The store cannot read a blob: http:\/\/127\.\S+ broke the connection \(ECONNRESET\)\.$/,
+      );
+      failures += 1;
+      assert.equal(at, 1_000_000);
+    }
+  }
+  assert.equal(failures, 1);
+  assertSameBytes(Buffer.concat(read), bytes);
+  await reader.close();
+});
+
+test('a blob that has another size when it is taken up is a failure, never a short or mixed blob', async (t) => {
+  const answer = breakingAfter(() => 700_000);
+  let answered = 0;
+  const { store } = await open(t, (request, response) => {
+    if (answered++ === 0) return answer(request, response);
+    sendHead(request, response, bytes.length + 1);
+    return response.end(bytes.subarray(700_000));
+  });
+  const reader = await openReader(store, digest);
+  await rejectsAsUnavailable(async () => readToEnd(reader));
+  await reader.close();
+});
+
+test('a range that is answered with something else is a failure', async (t) => {
+  const wrong: Answer[] = [
+    (_request, response) => response.writeHead(200, { 'content-length': bytes.length }).end(bytes),
+    (_request, response) =>
+      response.writeHead(206, { 'content-range': `bytes 0-9/${bytes.length}` }).end(bytes.subarray(0, 10)),
+    (_request, response) => response.writeHead(206, { 'content-length': 10 }).end(bytes.subarray(10, 20)),
+  ];
+  for (const answer of wrong) {
+    const { store } = await open(t, answer);
+    await rejectsAsUnavailable(async () => store.open(digest, { start: 10, end: 19 }));
+  }
+});
+
+test('a server that falls silent in a body is given up in time', async (t) => {
+  const { server, store } = await open(
+    t,
+    (request, response) => {
+      sendHead(request, response, bytes.length);
+      response.write(bytes.subarray(0, 10));
+    },
+    200,
+  );
+  const reader = await openReader(store, digest);
+  const begun = performance.now();
+  await assert.rejects(readToEnd(reader), /has been silent for too long \(SILENT\)/);
+  assert.ok(performance.now() - begun < 2000);
+  await reader.close();
+  assert.equal(server.requests.length, 1, 'silence is not tried again');
+});
+
+test('a reader that rests for longer than the server may be silent goes on', async (t) => {
+  const { server, store } = await open(
+    t,
+    breakingAfter(() => bytes.length),
+    100,
+  );
+  const reader = await openReader(store, digest);
+  const first = Buffer.alloc(1000);
+  assert.equal(await reader.read(first), 1000);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assertSameBytes(Buffer.concat([first, await readToEnd(reader)]), bytes);
+  await reader.close();
+  assert.equal(server.requests.length, 1);
+});
+
+test('a reader lets the server wait while nobody reads, and close breaks the connection', async (t) => {
+  const large = 64 * 1024 * 1024;
+  let sent = 0;
+  const { server, store } = await open(t, (request, response) => {
+    sendHead(request, response, large);
+    const chunk = Buffer.alloc(256 * 1024);
+    const more = () => {
+      while (response.writable && response.write(chunk)) sent += chunk.length;
+      response.once('drain', more);
+    };
+    more();
+  });
+  const reader = await openReader(store, digest);
+  await reader.read(Buffer.alloc(1000));
+  // Until the buffers of both sockets are full.
+  for (let before = -1; before !== sent;) {
+    before = sent;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.ok(sent < large / 2, `${sent} bytes were sent for a reader that wants 1000`);
+  const pooled = server.sockets.size - 1;
+  await reader.close();
+  while (server.sockets.size > pooled) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+test('connections of bodies that were read to their ends serve the next ones', async (t) => {
+  const ports = new Set<number | undefined>();
+  const answer = breakingAfter(() => bytes.length);
+  const { store } = await open(t, (request, response) => {
+    ports.add(request.socket.remotePort);
+    answer(request, response);
+  });
+  for (let round = 0; round < 10; round += 1) {
+    const reader = await openReader(store, digest, { start: round, end: 500_000 });
+    await readToEnd(reader);
+    await reader.close();
+  }
+  // The end of an answer may be seen a moment after its last byte.
+  assert.ok(ports.size <= 3, `${ports.size} connections`);
+});

@@ -1,0 +1,184 @@
+// What becomes of requests that fail: which are tried again, how long they may take, and what is said of them.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { urlToHttpOptions } from 'node:url';
+import { isCacheError } from '@cistern/errors';
+import { digestOf } from '@cistern/oci';
+import { collect } from '../conformance/sample-blob.ts';
+import { createS3Transport } from './create-s3-transport.ts';
+import { sendError, startScriptedServer } from './fixtures/scripted-server.ts';
+
+const digest = digestOf(Buffer.from('a blob'));
+
+async function says(message: RegExp, action: () => Promise<unknown>): Promise<void> {
+  await assert.rejects(action, (error: Error) => {
+    assert.match(error.message, message);
+    assert.ok(isCacheError(error, 'store-unavailable') && error.retryable, String(error));
+    return true;
+  });
+}
+
+test('a server that fails for the moment is asked again, over the same connection', async (t) => {
+  let failures = 2;
+  const server = await startScriptedServer(t, (_request, response) => {
+    if (failures-- > 0) sendError(response, 503, 'SlowDown');
+    else response.writeHead(200, { 'content-length': 7, 'last-modified': 'x' }).end();
+  });
+  const store = await server.open();
+  assert.deepEqual(await store.stat(digest), { size: 7 });
+  assert.equal(server.requests.length, 3);
+  assert.equal(server.sockets.size, 1);
+});
+
+test('a server that keeps failing is given up after three requests', async (t) => {
+  const server = await startScriptedServer(t, (_request, response) => sendError(response, 503, 'SlowDown'));
+  const store = await server.open();
+  await says(/^The store cannot look for a blob: http:\S+ is overloaded or failing \(HTTP 503\)\.$/, () =>
+    store.stat(digest),
+  );
+  assert.equal(server.requests.length, 3);
+  assert.equal(server.sockets.size, 1);
+});
+
+test('a connection that breaks before the answer is tried again', async (t) => {
+  let breaks = 2;
+  const server = await startScriptedServer(t, (request, response) => {
+    if (breaks-- > 0) request.socket.destroy();
+    else response.writeHead(200, { 'content-length': 7, 'last-modified': 'x' }).end();
+  });
+  const store = await server.open();
+  assert.deepEqual(await store.stat(digest), { size: 7 });
+});
+
+test('a silent server is given up in time, and asked only once', async (t) => {
+  const server = await startScriptedServer(t, () => {});
+  const store = await server.open({ timeoutMs: 150 });
+  const begun = performance.now();
+  for (const ask of [
+    async () => store.stat(digest),
+    async () => store.open(digest),
+    async () => store.readObject('a'),
+    async () => store.writeObject('a', Buffer.alloc(1000)),
+    async () => collect(store.list()),
+    async () => store.sweepUploads(0),
+    async () => store.check(),
+  ])
+    await says(/has been silent for too long \(SILENT\)/, ask);
+  assert.ok(performance.now() - begun < 7 * 1000);
+  assert.equal(server.requests.length, 7);
+});
+
+test('an answer that stops in the middle is given up in time', async (t) => {
+  const server = await startScriptedServer(t, (_request, response) => {
+    response.writeHead(200, { 'content-length': 100 }).write('<ListBucketResult>');
+  });
+  const store = await server.open({ timeoutMs: 150 });
+  await says(/silent/, async () => collect(store.list()));
+  await says(/silent/, async () => store.readObject('a'));
+});
+
+test('a request that gets no connection is given up in time', async (t) => {
+  const server = await startScriptedServer(t, (_request, response) => {
+    response.flushHeaders();
+    const dripping = setInterval(() => response.write('.'), 20);
+    response.once('close', () => clearInterval(dripping));
+  });
+  const transport = createS3Transport({ secure: false, timeoutMs: 150, maxConnections: 1 });
+  t.after(transport.close);
+  const ask = async () =>
+    new Promise((resolve, reject) => {
+      const { transport: http, transportAgent: agent = false } = transport.clientOptions;
+      http
+        ?.request({ ...urlToHttpOptions(new URL(server.endpoint)), agent }, resolve)
+        .on('error', reject)
+        .end();
+    });
+  await ask();
+  await assert.rejects(ask, { code: 'NO_FREE_CONNECTION' });
+  const closed = assert.rejects(ask, { code: 'CLOSED' });
+  transport.close();
+  await closed;
+});
+
+test('what S3 says is told in words that a person can act on', async (t) => {
+  const words: [number, string, RegExp][] = [
+    [403, 'InvalidAccessKeyId', /does not know the access key \(InvalidAccessKeyId\)/],
+    [403, 'SignatureDoesNotMatch', /the secret key does not belong to the access key/],
+    [403, 'AccessDenied', /the access key has no right to do this in the bucket bucket/],
+    [403, 'RequestTimeTooSkewed', /the clocks of this machine and of http:\S+ differ too much/],
+    [404, 'NoSuchBucket', /there is no bucket bucket at http:/],
+    [400, 'AuthorizationHeaderMalformed', /lies in another region or at another endpoint/],
+    [507, 'XMinioStorageFull', /the storage of http:\S+ is full/],
+    [418, 'Teapot', /something is wrong at http:\S+: as scripted \(Teapot\)/],
+  ];
+  let next = words[0]!;
+  const server = await startScriptedServer(t, (_request, response) => sendError(response, next[0], next[1]));
+  const store = await server.open({ secretKey: 'hunter2hunter2' });
+  for (const [status, code, message] of words) {
+    next = [status, code, message];
+    for (const ask of [async () => store.open(digest), async () => store.readObject('a'), async () => store.check()]) {
+      await says(message, ask);
+      await assert.rejects(ask, (error: Error) => !error.message.includes('hunter2'));
+    }
+  }
+});
+
+test('answers that are not S3’s are failures', async (t) => {
+  const server = await startScriptedServer(t, (_request, response) => response.end('<html>It works!</html>'));
+  const store = await server.open();
+  await says(/something is wrong at http:/, async () => collect(store.list()));
+  await says(/something is wrong at http:/, async () => store.sweepUploads(0));
+});
+
+test('a bucket that cannot be used is told when the store is opened', async (t) => {
+  const server = await startScriptedServer(t, () => {});
+  for (const [endpoint, message] of [
+    [
+      'http://127.0.0.1:1',
+      /The store cannot use its bucket: nothing answers at http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\)/,
+    ],
+    [server.endpoint.replace('http:', 'https:'), /does not speak this protocol; check http and https/],
+  ] as const)
+    await says(message, async () => server.open({ endpoint }));
+  for (const endpoint of ['127.0.0.1:9000', 'ftp://127.0.0.1', 'http://127.0.0.1/path', ''])
+    await assert.rejects(server.open({ endpoint }), TypeError, endpoint);
+});
+
+test('close ends what is under way and what comes later', async (t) => {
+  const server = await startScriptedServer(t, () => {});
+  const store = await server.open();
+  const asked = says(/it has been closed \(CLOSED\)/, async () => store.stat(digest));
+  while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await store.close();
+  await asked;
+  await says(/it has been closed/, async () => store.stat(digest));
+  while (server.sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+const rules = (rule: string) =>
+  `<LifecycleConfiguration><Rule><ID>x</ID><Status>Enabled</Status>${rule}</Rule></LifecycleConfiguration>`;
+const abort =
+  '<AbortIncompleteMultipartUpload><DaysAfterInitiation>3</DaysAfterInitiation></AbortIncompleteMultipartUpload>';
+
+for (const [what, present, expected] of [
+  ['that the server does not take', undefined, 1],
+  ['of others that ends no uploads', rules('<Expiration><Days>9</Days></Expiration>'), 1],
+  ['of others for another prefix', rules(`<Filter><Prefix>other/</Prefix></Filter>${abort}`), 1],
+  ['of others that ends uploads', rules(`<Filter><Prefix/></Filter>${abort}`), 0],
+] as const)
+  test(`a lifecycle rule ${what} is left alone, with ${expected} warnings`, async (t) => {
+    const methods: (string | undefined)[] = [];
+    const server = await startScriptedServer(
+      t,
+      () => {},
+      ({ method }, response) => {
+        methods.push(method);
+        if (present === undefined) sendError(response, 501, 'NotImplemented');
+        else response.end(present);
+      },
+    );
+    const warnings: string[] = [];
+    await server.open({ log: { warn: (_fields, message) => void warnings.push(message) } });
+    assert.equal(warnings.length, expected);
+    assert.deepEqual(methods, ['GET']);
+  });

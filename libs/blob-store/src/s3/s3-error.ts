@@ -1,0 +1,102 @@
+// Turns what the server, the network and the `minio` client report into what the store promises: `store-unavailable`
+// with a reason a person can act on.
+import { CacheError } from '@cistern/errors';
+
+export interface S3Place {
+  /** `https://s3.example.com:9000`. */
+  readonly endpoint: string;
+  readonly bucket: string;
+}
+
+type Reason = (place: S3Place) => string;
+
+const unresolved: Reason = ({ endpoint }) => `the host name of ${endpoint} cannot be resolved`;
+const unreachable: Reason = ({ endpoint }) => `${endpoint} cannot be reached`;
+const broken: Reason = ({ endpoint }) => `${endpoint} broke the connection`;
+const silent: Reason = ({ endpoint }) => `${endpoint} has been silent for too long`;
+const untrusted: Reason = ({ endpoint }) => `the certificate of ${endpoint} is not trusted`;
+const notHttp: Reason = ({ endpoint }) => `${endpoint} does not speak this protocol; check http and https`;
+const elsewhere: Reason = ({ bucket }) =>
+  `the bucket ${bucket} lies in another region or at another endpoint than configured`;
+const full: Reason = ({ endpoint }) => `the storage of ${endpoint} is full`;
+const failing: Reason = ({ endpoint }) => `${endpoint} is overloaded or failing`;
+
+const reasons: Readonly<Record<string, Reason>> = {
+  ECONNREFUSED: ({ endpoint }) => `nothing answers at ${endpoint}`,
+  ENOTFOUND: unresolved,
+  EAI_AGAIN: unresolved,
+  EHOSTUNREACH: unreachable,
+  ENETUNREACH: unreachable,
+  ETIMEDOUT: unreachable,
+  ECONNRESET: broken,
+  EPIPE: broken,
+  ERR_STREAM_PREMATURE_CLOSE: broken,
+  SILENT: silent,
+  NO_FREE_CONNECTION: () => 'all its connections are in use',
+  CLOSED: () => 'it has been closed',
+  EPROTO: notHttp,
+  ERR_SSL_WRONG_VERSION_NUMBER: notHttp,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: notHttp,
+  HPE_INVALID_CONSTANT: notHttp,
+  HPE_INVALID_VERSION: notHttp,
+  CERT_HAS_EXPIRED: untrusted,
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  ERR_TLS_CERT_ALTNAME_INVALID: untrusted,
+  InvalidAccessKeyId: ({ endpoint }) => `${endpoint} does not know the access key`,
+  SignatureDoesNotMatch: () => 'the secret key does not belong to the access key',
+  AccessDenied: ({ bucket }) => `the access key has no right to do this in the bucket ${bucket}`,
+  RequestTimeTooSkewed: ({ endpoint }) => `the clocks of this machine and of ${endpoint} differ too much`,
+  NoSuchBucket: ({ bucket, endpoint }) => `there is no bucket ${bucket} at ${endpoint}`,
+  NoSuchUpload: () => 'its unfinished upload was ended by somebody else',
+  InvalidBucketName: ({ bucket }) => `${bucket} is not a valid name of a bucket`,
+  AuthorizationHeaderMalformed: elsewhere,
+  IllegalLocationConstraintException: elsewhere,
+  InvalidLocationConstraint: elsewhere,
+  MovedPermanently: elsewhere,
+  PermanentRedirect: elsewhere,
+  TemporaryRedirect: elsewhere,
+  InsufficientStorage: full,
+  QuotaExceeded: full,
+  XMinioStorageFull: full,
+  'HTTP 500': failing,
+  'HTTP 502': failing,
+  'HTTP 503': failing,
+  'HTTP 504': failing,
+  'HTTP 429': failing,
+};
+
+/** `doing`: "read a blob". A CacheError stays what it is. */
+export function toStoreError(error: unknown, doing: string, place: S3Place): CacheError {
+  if (error instanceof CacheError) return error;
+  const code = codeOf(error) ?? 'unknown';
+  const reason = reasons[code]?.(place) ?? `something is wrong at ${place.endpoint}${said(error)}`;
+  return new CacheError('store-unavailable', `The store cannot ${doing}: ${reason} (${code}).`, {
+    detail: { code },
+    retryable: true,
+    cause: error,
+  });
+}
+
+/** Of S3's errors and system errors, also inside a CacheError that was made of one. */
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  if (error instanceof CacheError) return codeOf(error.detail);
+  // The client throws an error that comes in an answer with status 200 as the plain object that it was parsed into.
+  const { code, Code } = error as { readonly code?: unknown; readonly Code?: unknown };
+  return [code, Code].find((value) => typeof value === 'string' && value !== '') as string | undefined;
+}
+
+/** Whether the same request may well succeed at once: not after a timeout, which has used up the patience already. */
+export function isPassing(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return /^(?:ECONNRESET|EPIPE|InternalError|SlowDown|HTTP 5\d\d|HTTP 429)$/.test(code);
+}
+
+function said(error: unknown): string {
+  const { message, Message } = error as { readonly message?: unknown; readonly Message?: unknown };
+  const text = [message, Message].find((value) => typeof value === 'string' && value !== '');
+  return text === undefined ? '' : `: ${text as string}`;
+}
