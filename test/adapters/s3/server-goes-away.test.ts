@@ -1,0 +1,108 @@
+// The real server stopped and frozen under a store that stays open: failures in bounded time, and no harm afterwards.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, test, type TestContext } from 'node:test';
+import { type BlobStore, putBytes } from '@cistern/blob-store';
+import { isCacheError } from '@cistern/errors';
+import { type Digest, digestOf } from '@cistern/oci';
+import { startS3 } from '@cistern/test-services';
+import { openTestBucket } from './open-test-bucket.ts';
+import { readBlob } from './read-blob.ts';
+
+const s3 = await startS3();
+after(async () => s3.close());
+
+const options = { skip: !s3.controllable && 'the server of S3_ENDPOINT cannot be stopped' };
+const mebibyte = 1024 * 1024;
+const timeoutMs = 500;
+
+async function openStore(t: TestContext): Promise<BlobStore> {
+  // First, so that it runs before the bucket is removed.
+  t.after(async () => {
+    s3.thaw();
+    await s3.start();
+  });
+  return openTestBucket(t, s3).open({ timeoutMs });
+}
+
+async function storeBlob(store: BlobStore, size: number): Promise<{ readonly digest: Digest; readonly bytes: Buffer }> {
+  const bytes = randomBytes(size);
+  const digest = digestOf(bytes);
+  await putBytes(store, digest, bytes);
+  return { digest, bytes };
+}
+
+/** Rejects with `store-unavailable`, and not much later than the store may be silent. */
+async function failsInTime(action: () => Promise<unknown>): Promise<void> {
+  const begun = performance.now();
+  await assert.rejects(action, (error) => isCacheError(error, 'store-unavailable') && error.retryable);
+  assert.ok(performance.now() - begun < timeoutMs + 3000, `${performance.now() - begun} ms`);
+}
+
+async function readAll(read: () => Promise<number>): Promise<void> {
+  while ((await read()) > 0);
+}
+
+const ways = {
+  stopped: { stop: async () => s3.stop(), start: async () => s3.start() },
+  frozen: { stop: async () => s3.freeze(), start: async () => s3.thaw() },
+};
+
+for (const [how, { stop, start }] of Object.entries(ways)) {
+  test(
+    `a server that is ${how} while a blob is read fails the read, and the same reader goes on later`,
+    options,
+    async (t) => {
+      const store = await openStore(t);
+      const { digest, bytes } = await storeBlob(store, 30 * mebibyte);
+      const reader = await store.open(digest);
+      assert.ok(reader);
+      const read = Buffer.alloc(bytes.length);
+      const buffer = Buffer.alloc(mebibyte);
+      let at = 0;
+      const readOn = async () => {
+        const length = await reader.read(buffer);
+        at += buffer.copy(read, at, 0, length);
+        return length;
+      };
+      await readOn();
+      await stop();
+      await failsInTime(async () => readAll(readOn));
+      assert.ok(at < bytes.length);
+      await start();
+      await readAll(readOn);
+      assert.equal(digestOf(read), digest);
+      await reader.close();
+    },
+  );
+
+  test(`a server that is ${how} while a blob is written fails the blob, and takes it later`, options, async (t) => {
+    const store = await openStore(t);
+    const bytes = randomBytes(20 * mebibyte);
+    const digest = digestOf(bytes);
+    const writer = await store.begin(digest);
+    await writer.append(bytes.subarray(0, 9 * mebibyte));
+    await stop();
+    await failsInTime(async () => {
+      await writer.append(bytes.subarray(9 * mebibyte));
+      await writer.commit();
+    });
+    await failsInTime(async () => store.stat(digest));
+    await failsInTime(async () => store.check());
+    const aborted = writer.abort();
+    await start();
+    await aborted;
+    assert.equal(await store.stat(digest), undefined);
+    await putBytes(store, digest, bytes);
+    assert.equal(digestOf(await readBlob(store, digest)), digest);
+  });
+}
+
+test('requests that a server left unanswered do not use up the connections', options, async (t) => {
+  const store = await openStore(t);
+  const { digest, bytes } = await storeBlob(store, 1000);
+  s3.freeze();
+  await Promise.all(Array.from({ length: 300 }, async () => failsInTime(async () => store.stat(digest))));
+  s3.thaw();
+  assert.deepEqual(await readBlob(store, digest), bytes);
+});

@@ -1,0 +1,159 @@
+// Blobs of several parts on the real server: whole or not there, whoever else writes them, and nothing left behind.
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { BlobStore, BlobWriter } from '@cistern/blob-store';
+import { isCacheError } from '@cistern/errors';
+import { type Digest, digestOf } from '@cistern/oci';
+import { startS3 } from '@cistern/test-services';
+import { openTestBucket, rootDirectory } from './open-test-bucket.ts';
+import { readBlob } from './read-blob.ts';
+
+const s3 = await startS3();
+after(async () => s3.close());
+
+const mebibyte = 1024 * 1024;
+const hourMs = 3_600_000;
+
+async function write(writer: BlobWriter, bytes: Uint8Array, step = mebibyte): Promise<void> {
+  for (let at = 0; at < bytes.length; at += step) await writer.append(bytes.subarray(at, at + step));
+}
+
+async function assertStored(store: BlobStore, digest: Digest): Promise<void> {
+  assert.equal(digestOf(await readBlob(store, digest)), digest);
+}
+
+test('blobs of one part, of whole parts and of more come back byte for byte', async (t) => {
+  const store = await openTestBucket(t, s3).open();
+  for (const size of [8 * mebibyte - 1, 8 * mebibyte, 16 * mebibyte + 3]) {
+    const bytes = randomBytes(size);
+    const digest = digestOf(bytes);
+    const writer = await store.begin(digest);
+    await write(writer, bytes, 700_001);
+    await writer.commit();
+    assert.deepEqual(await store.stat(digest), { size });
+    await assertStored(store, digest);
+  }
+});
+
+test('two nodes that write one blob at once both succeed', async (t) => {
+  const bucket = openTestBucket(t, s3);
+  const stores = [await bucket.open(), await bucket.open()] as const;
+  const bytes = randomBytes(9 * mebibyte);
+  const digest = digestOf(bytes);
+  const writers = await Promise.all([...stores, stores[0]].map(async (store) => store.begin(digest)));
+  for (let at = 0; at < bytes.length; at += mebibyte)
+    await Promise.all(writers.map(async (writer) => writer.append(bytes.subarray(at, at + mebibyte))));
+  await Promise.all(writers.map(async (writer) => writer.commit()));
+  await assertStored(stores[1], digest);
+  assert.deepEqual(await bucket.uploads(), []);
+});
+
+test('an unfinished blob is not visible, and an aborted one leaves nothing', async (t) => {
+  const bucket = openTestBucket(t, s3);
+  const store = await bucket.open();
+  const bytes = randomBytes(9 * mebibyte);
+  const digest = digestOf(bytes);
+  const writer = await store.begin(digest);
+  await write(writer, bytes);
+  while ((await bucket.uploads()).length === 0);
+  assert.equal(await store.stat(digest), undefined);
+  assert.deepEqual(await Array.fromAsync(store.list()), []);
+  await writer.abort();
+  assert.equal(await store.stat(digest), undefined);
+  assert.deepEqual(await bucket.uploads(), []);
+});
+
+test('an upload that somebody ended is a success if the blob is there, else a failure', async (t) => {
+  const bucket = openTestBucket(t, s3);
+  const store = await bucket.open();
+  const bytes = randomBytes(9 * mebibyte);
+  const digest = digestOf(bytes);
+  for (const [stored, succeeds] of [
+    [undefined, false],
+    [bytes.subarray(1), false],
+    [bytes, true],
+  ] as const) {
+    const writer = await store.begin(digest);
+    await write(writer, bytes);
+    while ((await bucket.uploads()).length === 0);
+    const other = await bucket.open();
+    assert.equal(await other.sweepUploads(-hourMs), 1);
+    if (stored !== undefined) await bucket.client.putObject(bucket.name, bucket.blobName(digest), stored);
+    if (succeeds) await writer.commit();
+    else await assert.rejects(writer.commit(), (error) => isCacheError(error, 'store-unavailable') && error.retryable);
+    await writer.abort();
+  }
+  await assertStored(store, digest);
+});
+
+test('a process killed in the middle of a blob leaves nothing visible, and the sweeper ends its upload', async (t) => {
+  const bucket = openTestBucket(t, s3);
+  const store = await bucket.open();
+  const digest = digestOf(randomBytes(10));
+  const { endpoint, region, accessKey, secretKey } = s3;
+  const child = fork(fileURLToPath(import.meta.resolve('./upload-until-killed.ts')));
+  child.send({ endpoint, region, accessKey, secretKey, bucket: bucket.name, rootDirectory, digest });
+  while ((await bucket.uploads()).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+
+  const own = await store.begin(digest);
+  await write(own, randomBytes(9 * mebibyte));
+  while ((await bucket.uploads()).length < 2);
+  assert.equal(await store.stat(digest), undefined);
+  assert.equal(await store.sweepUploads(hourMs), 0, 'too young');
+  assert.equal((await bucket.uploads()).length, 2);
+  const later = await bucket.open({ now: () => Date.now() + 2 * hourMs });
+  const ownUploads = await bucket.uploads();
+  assert.equal(await store.sweepUploads(-hourMs), 1, 'all but what is under way here');
+  assert.equal((await bucket.uploads()).length, 1);
+  assert.ok(ownUploads.includes((await bucket.uploads())[0]!));
+  await own.commit();
+  assert.equal(await later.sweepUploads(hourMs), 0);
+});
+
+test('a bucket is made where that is allowed, and told of where it is not', async (t) => {
+  const bucket = openTestBucket(t, s3);
+  await assert.rejects(
+    bucket.open({ createBucket: false }),
+    (error: Error) =>
+      isCacheError(error, 'store-unavailable') && /there is no bucket cistern-\S+ at http/.test(error.message),
+  );
+  // Two nodes that start at once.
+  await Promise.all([bucket.open(), bucket.open()]);
+  await bucket.open({ createBucket: false });
+});
+
+test('the server itself is told to end uploads after a day', async (t) => {
+  const bucket = openTestBucket(t, s3);
+  await bucket.open();
+  const rules = await bucket.client.getBucketLifecycle(bucket.name);
+  const [rule] = [rules?.Rule ?? []].flat();
+  assert.equal(rule?.AbortIncompleteMultipartUpload?.DaysAfterInitiation, 1);
+  assert.equal(rule.Filter?.Prefix, 'registry/root/docker/registry/v2/blobs/');
+  await bucket.open();
+  assert.deepEqual(await bucket.client.getBucketLifecycle(bucket.name), rules);
+  assert.deepEqual(bucket.log.lines, []);
+});
+
+test('rules of somebody else stay as they are, with a warning', async (t) => {
+  const bucket = openTestBucket(t, s3);
+  await bucket.client.makeBucket(bucket.name);
+  const foreign = { Rule: [{ ID: 'x', Status: 'Enabled', Filter: { Prefix: 'tmp/' }, Expiration: { Days: 1 } }] };
+  await bucket.client.setBucketLifecycle(bucket.name, foreign);
+  const before = await bucket.client.getBucketLifecycle(bucket.name);
+  await bucket.open();
+  assert.deepEqual(await bucket.client.getBucketLifecycle(bucket.name), before);
+  assert.equal(bucket.log.lines.length, 1);
+});
+
+test('wrong keys are told by the server and passed on', async (t) => {
+  const bucket = openTestBucket(t, s3);
+  await bucket.open();
+  await assert.rejects(bucket.open({ secretKey: 'wrong' }), /the secret key does not belong to the access key/);
+  await assert.rejects(bucket.open({ accessKey: 'nobody' }), /does not know the access key/);
+});
