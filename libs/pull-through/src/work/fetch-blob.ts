@@ -55,11 +55,10 @@ export async function fetchBlob(
   } catch (error) {
     metrics.fills.inc({ ...labels, result: 'failed' });
     log.warn({ err: error, digest, ...source }, 'a fill failed');
+    if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream });
+    // Before anybody hears of the failure, for they may ask again at once.
+    await forgetToldSize(deps, source, digest);
     await lease.failed(failureOf(error), keepFailureMs);
-    if (isCacheError(error, 'content-mismatch')) {
-      metrics.contentMismatches.inc({ upstream });
-      await forgetToldSize(deps, source, digest);
-    }
   } finally {
     lease.release();
     if (fill !== undefined) deps.fills.remove(fill);
