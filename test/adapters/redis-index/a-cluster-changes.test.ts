@@ -32,6 +32,14 @@ async function commandAll(...args: string[]): Promise<string[]> {
   return replies.flatMap((reply) => reply.split('\n')).filter(Boolean);
 }
 
+test('a node of a cluster is not taken for a Redis that stands alone', async (t) => {
+  const [address] = cluster.addresses;
+  await assert.rejects(openUnderTest(t, { kind: 'standalone', ...address! }), {
+    kind: 'index-unavailable',
+    message: /is a node of a Redis Cluster; configure it as one/,
+  });
+});
+
 test('all keys have the prefix, and those that scripts use together are in one slot', async (t) => {
   const { index, keyPrefix } = await open(t);
   const { tags, manifests, links, fills, announcements } = index;

@@ -69,10 +69,11 @@ test('a subscription that ends while it is being restored does not come back', a
   const end = await index.announcements.subscribe('a', () => (heard += 1));
   const stays = Promise.withResolvers<void>();
   await index.announcements.subscribe('b', stays.resolve);
-  await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  t.after(() => redis.start());
+  await redis.kill();
   end();
+  await redis.start();
   await stays.promise;
-  await until(async () => (await channels('SHARDCHANNELS')).length === 1);
-  assert.match((await channels('SHARDCHANNELS')).join(), /:b$/);
+  assert.match((await channels('SHARDCHANNELS')).join(), /^[^,]*:b$/);
   assert.equal(heard, 0);
 });

@@ -1,4 +1,4 @@
-// The port's contract on a standalone Redis, and on one with an account, TLS and another database.
+// The port's contract on a standalone Redis, and on one with an account of few rights, TLS and another database.
 import { after, before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeCacheIndex } from '@cistern/cache-index/conformance';
@@ -11,6 +11,9 @@ let guarded: Redis;
 before(async () => {
   plain = await startRedis();
   guarded = await startRedis({ username: 'cistern', password: 'p:@/ w', tls: true });
+  // Nothing but what has the prefix, and nothing dangerous but INFO.
+  const rights = ['resetkeys', '~test-*', 'resetchannels', '&test-*', '-@dangerous', '+info'];
+  await guarded.command('ACL', 'SETUSER', 'cistern', ...rights);
 });
 after(async () => {
   await plain.close();
@@ -25,7 +28,7 @@ describeCacheIndex('redis', async (t) => {
   return { index, ...ownTime, fail: () => plain.stop() };
 });
 
-describeCacheIndex('redis with an account and TLS', async (t) => {
+describeCacheIndex('redis with an account of few rights and TLS', async (t) => {
   t.after(() => guarded.thaw());
   const tls = { ca: guarded.ca };
   const { index } = await openUnderTest(t, { kind: 'url', url: `${guarded.url}/3`, tls });

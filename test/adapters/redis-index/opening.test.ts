@@ -4,6 +4,7 @@ import { openRedisIndex, type RedisConnection } from '@cistern/cache-index/redis
 import { freePort, startRedis } from '@cistern/test-services';
 import { openRelay } from './open-relay.ts';
 import { openUnderTest } from './open-under-test.ts';
+import { tagRecord } from './samples.ts';
 
 const ignore = { warn: () => {}, error: () => {} };
 
@@ -42,6 +43,22 @@ test('a Redis that evicts, or is too old, is refused', async (t) => {
   t.after(() => sound.close());
   const { port } = await openRelay(t, sound.port, '6.0.9');
   await assertRefused({ kind: 'standalone', host: '127.0.0.1', port }, /version 6\.0\.9, and the index needs 6\.2/);
+});
+
+test('databases and prefixes are apart', async (t) => {
+  const redis = await startRedis();
+  t.after(() => redis.close());
+  const tag = tagRecord('1');
+  const { index } = await openUnderTest(t, { kind: 'url', url: `${redis.url}/3` }, 'a:');
+  await index.tags.put(tag);
+  for (const [db, prefix, expected] of [
+    [3, 'a:', tag],
+    [2, 'a:', undefined],
+    [3, 'b:', undefined],
+  ] as const) {
+    const other = await openUnderTest(t, { kind: 'standalone', host: redis.host, port: redis.port, db }, prefix);
+    assert.deepEqual(await other.index.tags.get(tag), expected);
+  }
 });
 
 test('a prefix that would move keys to another slot, and what is no URL, are mistakes of the caller', async () => {

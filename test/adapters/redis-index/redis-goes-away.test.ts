@@ -55,6 +55,21 @@ test('a Redis that hangs is an error within a second, then at once, and is used 
   assert.ok(logged.length > 0 && logged.length < 4, JSON.stringify(logged));
 });
 
+test('a subscription to a Redis that hangs is an error within a second, and the next at once', async (t) => {
+  const { index } = await openUnderTest(t, connection());
+  t.after(() => redis.thaw());
+  redis.freeze();
+  const subscribe = () =>
+    assert.rejects(
+      index.announcements.subscribe('topic', () => {}),
+      unavailable,
+    );
+  assert.ok((await durationOf(subscribe())) < 1500);
+  assert.ok((await durationOf(subscribe())) < 250);
+  redis.thaw();
+  await until(async () => index.announcements.subscribe('topic', () => {}).then(() => true));
+});
+
 test('a Redis that answers too late is asked no more, and is used again when it is fast', async (t) => {
   const relay = await openRelay(t, redis.port);
   const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port: relay.port });
@@ -78,27 +93,27 @@ test('an index is closed soon though its Redis hangs', async (t) => {
   assert.ok(duration < 4000, `closing took ${duration} ms`);
 });
 
-test('what was not written while Redis was away is written when it is back', async (t) => {
-  const { index } = await openUnderTest(t, connection());
-  const { index: other } = await openUnderTest(t, connection());
+test('what was not written before Redis went away is written when it is back', async (t) => {
+  const { index, keyPrefix } = await openUnderTest(t, connection());
+  const { index: other } = await openUnderTest(t, connection(), keyPrefix);
   await index.tags.put(tagRecord('1'));
-  await index.tags.recordPull(tagRecord('1'), 10);
   await index.blobs.put(blobRecord('a'));
-  await index.blobs.touch(digestFor('a'), 20);
   t.after(() => redis.start());
+  await index.tags.recordPull(tagRecord('1'), 10);
+  await index.blobs.touch(digestFor('a'), 20);
   await redis.kill();
-  await until(async () =>
+  const isGone = () =>
     index.check().then(
       () => false,
       () => true,
-    ),
-  );
+    );
+  await until(isGone);
   await assert.rejects(index.tags.recordPull(tagRecord('1'), 11), unavailable);
+  // Longer than it would have waited to write them.
   await delay(1500);
   await redis.start();
-  await until(async () => (await index.tags.get(tagRecord('1')))?.pulls === 1);
-  await other.check();
-  await index.close();
+  await until(async () => (await other.tags.get(tagRecord('1')))?.pulls === 1);
+  await until(async () => (await other.blobs.get(digestFor('a')))?.lastPulledAtMs === 20);
 });
 
 test('a record that was lost with all the others is put back by the next heartbeat', async (t) => {

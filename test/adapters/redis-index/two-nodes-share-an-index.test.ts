@@ -3,7 +3,7 @@ import { after, before, test, type TestContext } from 'node:test';
 import type { CacheIndex } from '@cistern/cache-index';
 import { startRedis, type Redis } from '@cistern/test-services';
 import { openUnderTest } from './open-under-test.ts';
-import { blobRecord, claim, digestFor, nginx, tagRecord } from './samples.ts';
+import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
 import { until } from './until.ts';
 
 let redis: Redis;
@@ -79,6 +79,17 @@ test('pulls and touches are written on close', async (t) => {
   assert.deepEqual(await two.tags.get(tagRecord('1')), tagRecord('1', { pulls: 2, lastPulledAtMs: 10 }));
   assert.deepEqual(await two.blobs.get(digestFor('a')), blobRecord('a', { lastPulledAtMs: 77 }));
   await assert.rejects(async () => one.tags.recordPull(tagRecord('1'), 11), { kind: 'index-unavailable' });
+});
+
+test('a repository that gets a link while it loses its last one is listed', async (t) => {
+  const [one, two] = await openTwo(t);
+  for (let round = 0; round < 100; round++) {
+    await one.links.put(nginx, [link('old')]);
+    await Promise.all([one.links.remove(nginx, digestFor('old')), two.links.put(nginx, [link('new')])]);
+    assert.deepEqual(await one.links.repositories({ limit: 9 }), [nginx]);
+    await two.links.remove(nginx, digestFor('new'));
+    assert.deepEqual(await one.links.repositories({ limit: 9 }), []);
+  }
 });
 
 test('digests lie in the order in which they were last pulled', async (t) => {

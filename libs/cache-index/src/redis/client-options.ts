@@ -13,6 +13,7 @@ export const commandTimeoutMs = 500;
 /** The least that a node of a cluster needs; the rest is the cluster's. */
 const everyConnection = {
   connectionName: 'cistern-index',
+  disableClientInfo: true,
   commandTimeout: commandTimeoutMs,
   // A connection that owes an answer for so long is cut. Until the server answers a new one every command on it fails at
   // once; waiting for TCP to notice takes minutes.

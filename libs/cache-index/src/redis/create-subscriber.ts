@@ -39,6 +39,7 @@ export function createSubscriber({ sharded, connectors, onMessage }: SubscriberO
   }, pingEveryMs).unref();
 
   function open(node: string): Subscription {
+    if (isClosed) throw new Error('Connection is closed.');
     function onLoss(hasEnded: boolean): void {
       if (hasEnded) connections.delete(node);
       for (const [channel, carrier] of channels) if (carrier === connection) channels.set(channel, 'lost');

@@ -3,7 +3,6 @@ import type { Announcements } from '../announcements.ts';
 import { createAnnouncer } from '../in-process/create-announcer.ts';
 import type { IndexLog } from '../index-log.ts';
 import { createSubscriber, type SubscriberOptions } from './create-subscriber.ts';
-import { toIndexError } from './index-error.ts';
 import type { Keys } from './keys.ts';
 import type { RedisCalls } from './redis-calls.ts';
 
@@ -25,14 +24,17 @@ export function createRedisAnnouncements(options: RedisAnnouncementsOptions): Re
   const subscriptions = new Map<string, { holders: number; readonly standing: Promise<void> }>();
 
   async function hold(channel: string): Promise<void> {
-    const subscription = subscriptions.get(channel) ?? { holders: 0, standing: subscriber.add(channel) };
+    const subscription = subscriptions.get(channel) ?? {
+      holders: 0,
+      standing: calls.command(async () => subscriber.add(channel)),
+    };
     subscriptions.set(channel, subscription);
     subscription.holders += 1;
     try {
       await subscription.standing;
     } catch (error) {
       if (subscriptions.get(channel) === subscription) subscriptions.delete(channel);
-      throw toIndexError(error);
+      throw error;
     }
   }
 
