@@ -5,19 +5,29 @@ import { chunkBytes, createBufferPool } from './buffer-pool.ts';
 import type { ByteSource } from './byte-source.ts';
 import { createSharedReads } from './shared-reads.ts';
 
-function startReads(bytes: Buffer, options: { failAt?: number } = {}) {
+interface Hooks {
+  readonly failAt?: number;
+  /** Awaited before a stream is open, and before every read of it. */
+  readonly onOpen?: (signal: AbortSignal) => Promise<void>;
+  readonly onRead?: (at: number) => Promise<void>;
+}
+
+function startReads(bytes: Buffer, options: Hooks = {}) {
   const pool = createBufferPool(64 * 1024 * 1024);
   const opened: { from: number; toExclusive: number; read: number; closed: boolean }[] = [];
   let castOut = 0;
   const source: ByteSource = {
     size: bytes.length,
-    async open(from, toExclusive) {
+    async open(from, toExclusive, signal) {
+      await options.onOpen?.(signal);
       const stream = { from, toExclusive, read: 0, closed: false };
       opened.push(stream);
       return {
         async read(into) {
           await new Promise(setImmediate);
           const at = from + stream.read;
+          await options.onRead?.(at);
+          if (stream.closed) throw new Error('the stream was closed');
           if (options.failAt !== undefined && at >= options.failAt) throw new Error('the disk is gone');
           const length = Math.min(into.length, toExclusive - at);
           bytes.copy(into, 0, at, at + length);
@@ -153,4 +163,46 @@ test('beyond its budget the pool gives small buffers instead of none', () => {
   );
   for (const buffer of taken) pool.give(buffer);
   assert.equal(pool.usedBytes, 0);
+});
+
+test('when the last reader leaves, a source that is still opening is told, and what it opens is closed', async () => {
+  const opening = Promise.withResolvers<void>();
+  const signals: AbortSignal[] = [];
+  const started = startReads(bytesOf(1000), {
+    async onOpen(signal) {
+      signals.push(signal);
+      await opening.promise;
+    },
+  });
+  const [first, second] = [started.attach(), started.attach()];
+  const ready = [first.ready(), second.ready()];
+  await until(() => signals.length === 1);
+  first.close();
+  await assert.rejects(ready[0]!, /closed/);
+  assert.equal(signals[0]!.aborted, false);
+  second.close();
+  await assert.rejects(ready[1]!, /closed/);
+  assert.equal(signals[0]!.aborted, true);
+  assert.equal(started.reads.windows, 0);
+  opening.resolve();
+  await until(() => started.opened.length === 1 && started.opened[0]!.closed);
+  assertNothingLeft(started);
+});
+
+test('when the last reader leaves during a read, the stream is closed at once and the buffer comes back after it', async () => {
+  const reading = Promise.withResolvers<void>();
+  const bytes = bytesOf(1000);
+  const started = startReads(bytes, { onRead: () => reading.promise });
+  const reader = started.attach();
+  const next = reader.next();
+  await until(() => started.pool.usedBytes > 0);
+  reader.close();
+  await assert.rejects(next, /closed/);
+  assert.equal(started.reads.windows, 0);
+  assert.equal(started.opened[0]!.closed, true);
+  assert.ok(started.pool.usedBytes > 0, 'the read may still write to it');
+  const late = collect(started.attach());
+  reading.resolve();
+  assert.ok((await late).equals(bytes));
+  assertNothingLeft(started);
 });

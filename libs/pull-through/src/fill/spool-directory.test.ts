@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import { openSpoolDirectory } from './spool-directory.ts';
+
+const never = new AbortController().signal;
+
+async function openDirectory(t: TestContext, maxBytes: number) {
+  const path = await mkdtemp(join(tmpdir(), 'cistern-spool-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return { path, spools: await openSpoolDirectory(path, maxBytes) };
+}
+
+test('room is given in the order it was asked for, and comes back when a spool is closed', async (t) => {
+  const { path, spools } = await openDirectory(t, 100);
+  const first = await spools.open('a', 60, never);
+  const order: string[] = [];
+  const large = spools.open('b', 100, never).then((spool) => (order.push('large'), spool));
+  const small = spools.open('c', 10, never).then((spool) => (order.push('small'), spool));
+  await first.close();
+  await (await large).close();
+  await (await small).close();
+  assert.deepEqual(order, ['large', 'small']);
+  assert.equal(spools.usedBytes, 0);
+  assert.deepEqual(await readdir(path), []);
+});
+
+test('who waits for room leaves the line when stopped, and lets those behind it pass', async (t) => {
+  const { spools } = await openDirectory(t, 100);
+  const first = await spools.open('a', 60, never);
+  const stopping = new AbortController();
+  const stopped = spools.open('b', 100, stopping.signal);
+  const small = spools.open('c', 10, never);
+  stopping.abort(new Error('stopped'));
+  await assert.rejects(stopped, /stopped/);
+  await (await small).close();
+  await assert.rejects(() => spools.open('d', 100, AbortSignal.abort(new Error('stopped before'))), /stopped before/);
+  await first.close();
+  assert.equal(spools.usedBytes, 0);
+});
+
+test('a file that cannot be removed does not keep its room', async (t) => {
+  const { path, spools } = await openDirectory(t, 100);
+  const spool = await spools.open('a', 60, never);
+  await unlink(spool.path);
+  await mkdir(join(spool.path, 'in the way'), { recursive: true });
+  await assert.rejects(() => spool.close());
+  assert.equal(spools.usedBytes, 0);
+  assert.deepEqual(await readdir(path), ['a.fill']);
+});
+
+test('no byte is written twice, and what is written is read back', async (t) => {
+  const { spools } = await openDirectory(t, 100);
+  const spool = await spools.open('a', 60, never);
+  const writing = spool.write(10, [Buffer.from('abc'), Buffer.from('def')]);
+  await assert.rejects(() => spool.write(12, [Buffer.from('x')]), /written once/);
+  await writing;
+  await assert.rejects(() => spool.write(5, [Buffer.from('123456')]), /written once/);
+  const into = Buffer.alloc(6);
+  assert.equal(await spool.read(10, into), 6);
+  assert.equal(into.toString(), 'abcdef');
+  assert.equal(spool.present.covered, 6);
+  await assert.rejects(
+    () => spool.read(50, into),
+    (error) => isCacheError(error, 'store-unavailable'),
+  );
+  await spool.close();
+});
+
+test('what an earlier process left is removed at the start, other files are not', async (t) => {
+  const { path } = await openDirectory(t, 100);
+  await writeFile(join(path, 'left.fill'), 'x');
+  await writeFile(join(path, 'other'), 'x');
+  await openSpoolDirectory(path, 100);
+  assert.deepEqual(await readdir(path), ['other']);
+});

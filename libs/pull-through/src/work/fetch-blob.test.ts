@@ -1,0 +1,153 @@
+// The record of a fill says what the fill does, whatever becomes of the index meanwhile.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { CacheIndex } from '@cistern/cache-index';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+
+async function startCache(t: TestContext, options: TestCacheOptions = {}) {
+  const started = await startTestCache(options);
+  t.after(() => started.close());
+  return started;
+}
+
+const isBreak = (error: unknown) => isCacheError(error, 'upstream-unreachable');
+
+const down = async () => {
+  throw new CacheError('index-unavailable', 'The index is down.', { retryable: true });
+};
+
+test('a fill whose record went away is found again with its size, and ends as done', async (t) => {
+  const { cache, hub, index, clock } = await startCache(t);
+  const bytes = bytesOf(500_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  hub.script.gated = true;
+  hub.allow(100_000);
+  const first = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  const reading = first.read().then(collect);
+  clock.nowMs += 60_000;
+  assert.equal(await index.fills.read(digest), undefined);
+  await until(async () => (await index.fills.read(digest)) !== undefined);
+  const record = await index.fills.read(digest);
+  assert.deepEqual([record?.state, record?.size], ['running', bytes.length]);
+  const second = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.equal(second.cache, 'JOINED');
+  const joined = second.read().then(collect);
+  clock.nowMs += 60_000;
+  hub.allow(bytes.length);
+  assert.ok((await reading).equals(bytes) && (await joined).equals(bytes));
+  await until(async () => (await index.blobs.get(digest))?.verified === true);
+  assert.equal(hub.gets.length, 1);
+});
+
+test('a fill goes on when nothing can be announced or linked', async (t) => {
+  const { cache, hub, store } = await startCache(t, {
+    wrapIndex: (inner) => ({
+      ...inner,
+      announcements: { ...inner.announcements, publish: down },
+      links: { ...inner.links, put: down },
+    }),
+  });
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+  await until(async () => (await store.stat(digest)) !== undefined);
+});
+
+test('a fill that failed is recorded as failed, even where nothing else can be written', async (t) => {
+  let linksAreDown = false;
+  const { cache, hub, index } = await startCache(t, {
+    wrapIndex: (inner) => ({
+      ...inner,
+      links: { ...inner.links, get: (...given) => (linksAreDown ? down() : inner.links.get(...given)) },
+    }),
+  });
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  hub.script.bend = () => ({ bytes: Buffer.alloc(bytes.length) });
+  hub.script.onChunk = () => {
+    linksAreDown = true;
+  };
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  await assert.rejects(
+    async () => collect(await blob.read()),
+    (error) => isCacheError(error, 'content-mismatch'),
+  );
+  await until(async () => (await index.fills.read(digest))?.state === 'failed');
+});
+
+test('whoever comes between a fill’s failure and the record of it hears why it failed', async (t) => {
+  const recording = Promise.withResolvers<void>();
+  let failures = 0;
+  const { cache, hub } = await startCache(t, {
+    wrapIndex: (inner): CacheIndex => ({
+      ...inner,
+      fills: {
+        ...inner.fills,
+        async failed(...given) {
+          failures += 1;
+          await recording.promise;
+          return inner.fills.failed(...given);
+        },
+      },
+    }),
+  });
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  hub.script.breakAt = () => 100_000;
+  const open = () => cache.openBlob({ ...library, digest, intent: 'whole' });
+  await assert.rejects(async () => collect(await (await open()).read()), isBreak);
+  await until(() => failures === 1);
+  await assert.rejects(async () => collect(await (await open()).read()), isBreak);
+  assert.equal(hub.gets.length, 1);
+  recording.resolve();
+});
+
+test('whoever comes between a fill’s commit and the record of it reads from the store', async (t) => {
+  const recording = Promise.withResolvers<void>();
+  let ends = 0;
+  const { cache, hub, store } = await startCache(t, {
+    wrapIndex: (inner): CacheIndex => ({
+      ...inner,
+      fills: {
+        ...inner.fills,
+        async done(...given) {
+          ends += 1;
+          await recording.promise;
+          return inner.fills.done(...given);
+        },
+      },
+    }),
+  });
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  const first = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  await collect(await first.read());
+  await until(() => ends === 1);
+  assert.ok((await store.stat(digest)) !== undefined);
+  assert.ok((await collect(await first.read())).equals(bytes));
+  recording.resolve();
+  assert.equal(hub.gets.length, 1);
+});
+
+test('a size that upstream told, and no manifest, is doubted after a failure, before the next request hears of it', async (t) => {
+  const { cache, hub, index } = await startCache(t);
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  await cache.openBlob({ ...library, digest, intent: 'stat' });
+  const told = async () => (await index.links.get(library, digest))?.size;
+  const read = async () => collect(await (await cache.openBlob({ ...library, digest, intent: 'whole' })).read());
+  assert.equal(await told(), bytes.length);
+  hub.script.breakAt = () => 100_000;
+  await assert.rejects(read, isBreak);
+  assert.equal(await told(), undefined);
+  await cache.openBlob({ ...library, digest, intent: 'stat' });
+  hub.script.breakAt = undefined;
+  hub.script.bend = () => ({ bytes: bytes.subarray(1) });
+  await assert.rejects(read, (error) => isCacheError(error, 'content-mismatch'));
+  assert.equal(await told(), undefined);
+});
