@@ -77,18 +77,19 @@ export const slotCases: JobCases = {
     for (const jobClass of ['interactive', 'background'] as const) {
       const options = (dedupKey: string): Parameters<typeof waiting>[0] => ({ dedupKey, class: jobClass });
       for (let number = 0; number < slots[jobClass] + 1; number += 1)
-        await queue.add('fetch-blob', blobJob(`b${number}`), options(`b${number}`));
+        await queue.add('fetch-blob', blobJob(`${jobClass}-b${number}`), options(`b${number}`));
       await until('the slots of blobs are taken', () => gate.started.length === slots[jobClass]);
       await queue.run('fetch-tags', tagsJob('x'), waiting(options('x')));
-      for (let number = 0; number < slots[jobClass] + 1; number += 1) gate.open(blobJob(`b${number}`).digest);
+      for (let number = 0; number < slots[jobClass] + 1; number += 1)
+        gate.open(blobJob(`${jobClass}-b${number}`).digest);
       await until('the blobs are there', () => gate.ended.length === slots[jobClass] + 1);
 
       gate.started.length = 0;
       for (let number = 0; number < slots[jobClass]; number += 1)
-        await queue.add('revalidate-tag', tagJob(`v${number}`), options(`v${number}`));
+        await queue.add('revalidate-tag', tagJob(`${jobClass}-v${number}`), options(`v${number}`));
       await until('the other slots are taken', () => gate.started.length === slots[jobClass]);
-      await queue.run('fetch-blob', blobJob('b0'), waiting(options('b0')));
-      for (let number = 0; number < slots[jobClass]; number += 1) gate.open(`v${number}`);
+      await queue.run('fetch-blob', blobJob(`${jobClass}-b0`), waiting(options('again')));
+      for (let number = 0; number < slots[jobClass]; number += 1) gate.open(`${jobClass}-v${number}`);
       await until('everything has ended', () => gate.ended.length === slots[jobClass] * 2 + 2);
       gate.started.length = 0;
       gate.ended.length = 0;
