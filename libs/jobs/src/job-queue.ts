@@ -15,7 +15,10 @@ export interface JobOptions {
 }
 
 export interface JobQueue {
-  /** Resolves once the job is taken on (or joined), not when it is done. Rejects with `overloaded` when it cannot be. */
+  /**
+   * Resolves once the job is taken on (or joined), not when it is done. Rejects with `overloaded` when it cannot be, and
+   * with `index-unavailable` when nobody knows because the queue's server does not answer.
+   */
   add<N extends JobName>(name: N, payload: JobPayload<N>, options: JobOptions): Promise<void>;
   /**
    * Adds and waits for the result. Rejects with the handler's CacheError, and with an error that is none if the handler
@@ -36,6 +39,10 @@ export interface JobContext {
   readonly signal: AbortSignal;
 }
 
+/**
+ * May be called again for one job, even at the same time, if its worker is lost or seems to be; and a few times more if a
+ * background job fails with an error that is `retryable`.
+ */
 export type JobHandler<N extends JobName> = (payload: JobPayload<N>, context: JobContext) => Promise<JobResult<N>>;
 export type JobHandlers = { readonly [N in JobName]: JobHandler<N> };
 

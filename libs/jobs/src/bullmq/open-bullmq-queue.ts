@@ -1,0 +1,103 @@
+// The asking side of the queue: adds jobs and waits for them, and lets nobody wait for Redis.
+import { CacheError } from '@cistern/errors';
+import type { JobName, JobPayload } from '../catalogue.ts';
+import type { JobQueue } from '../job-queue.ts';
+import { createJobAdder } from './add-job.ts';
+import { createOutcomes } from './await-outcomes.ts';
+import { hearEndedJobs } from './hear-ended-jobs.ts';
+import { createJobLanes } from './job-lane.ts';
+import { readOutcome } from './job-outcome.ts';
+import { type BullmqLog, logOutages } from './log-outages.ts';
+import { createProbe } from './probe-job.ts';
+import { openAskingClient, untilReady } from './redis-clients.ts';
+import type { RedisConnection } from './redis-connection.ts';
+import { withDeadline } from './with-deadline.ts';
+
+export interface BullmqQueueOptions {
+  readonly connection: RedisConnection;
+  /** Before every key and channel; the same for queue and workers. */
+  readonly keyPrefix: string;
+  /** How many jobs of one class may wait, blobs and others apart; more are refused as `overloaded`. Counted twice a second. */
+  readonly maxWaiting: number;
+  readonly log: BullmqLog;
+}
+
+export interface BullmqQueue {
+  readonly queue: JobQueue;
+  /** Ends all waits as `overloaded`; the jobs go on. Idempotent. */
+  close(): Promise<void>;
+}
+
+const readyWithinMs = 2000;
+/** A job that takes its worker down each time must not take all of them down. */
+const maxLost = 2;
+
+/**
+ * Resolves, after two seconds at most, even if Redis is away: then `add` and `run` reject with `index-unavailable` until
+ * it is there. They do so within a second when Redis hangs. A wait that is under way outlasts an outage.
+ */
+export async function openBullmqQueue(options: BullmqQueueOptions): Promise<BullmqQueue> {
+  const { connection, keyPrefix, maxWaiting, log } = options;
+  const lanes = createJobLanes(keyPrefix);
+  const client = openAskingClient(connection);
+  const outages = logOutages(client, log);
+  await untilReady(client, readyWithinMs);
+
+  const probe = createProbe(client);
+  const outcomes = createOutcomes(probe);
+  const adder = createJobAdder({ client, lanes, probe, maxWaiting, onError: outages.note });
+  const closing = new AbortController();
+  client.on('ready', outcomes.lookAtAll);
+  const ear = hearEndedJobs({
+    connection,
+    client,
+    channel: lanes.channel,
+    onJob: outcomes.look,
+    onHearing: outcomes.lookAtAll,
+    onError: outages.note,
+  });
+
+  async function add(...job: Parameters<typeof adder.add>): ReturnType<typeof adder.add> {
+    closing.signal.throwIfAborted();
+    return adder.add(...job);
+  }
+
+  async function outcomeOf(signal: AbortSignal, ...job: Parameters<typeof adder.add>): Promise<string> {
+    for (let lost = 0; lost <= maxLost; lost += 1) {
+      const added = await add(...job);
+      const outcome = await outcomes.outcomeOf(added, signal);
+      if (outcome !== undefined) return outcome;
+    }
+    const message = `The workers that did this "${job[0]}" job were lost before its end. Try again later.`;
+    throw new CacheError('overloaded', message, { retryable: true });
+  }
+
+  const queue: JobQueue = {
+    async add(name, payload, jobOptions) {
+      await add(name, payload, jobOptions);
+    },
+    async run<N extends JobName>(name: N, payload: JobPayload<N>, runOptions: Parameters<JobQueue['run']>[2]) {
+      const { timeoutMs, signal } = runOptions;
+      const message = `The cache is busy: a "${name}" job did not end within ${timeoutMs} ms. Try again.`;
+      const tooLate = (): CacheError => new CacheError('overloaded', message, { retryable: true });
+      const signals = signal === undefined ? [closing.signal] : [signal, closing.signal];
+      return readOutcome<N>(
+        await withDeadline({ timeoutMs, signals, tooLate }, async (end) => outcomeOf(end, name, payload, runOptions)),
+      );
+    },
+  };
+
+  let closed: Promise<void> | undefined;
+  return {
+    queue,
+    close() {
+      closed ??= (async () => {
+        closing.abort(new CacheError('overloaded', 'The cache is shutting down; ask again.', { retryable: true }));
+        await adder.close();
+        ear.close();
+        client.disconnect();
+      })();
+      return closed;
+    },
+  };
+}

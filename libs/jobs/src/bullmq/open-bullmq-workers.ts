@@ -1,0 +1,98 @@
+// The doing side of the queue: one BullMQ worker for each of the four queues.
+import { CacheError } from '@cistern/errors';
+import { Worker } from 'bullmq';
+import type { JobClass, JobHandlers, JobWorkers } from '../job-queue.ts';
+import { endsWithin } from './ends-within.ts';
+import { createJobLanes } from './job-lane.ts';
+import { type BullmqLog, logOutages } from './log-outages.ts';
+import { performJob, retryDelayMs, type Stopping } from './perform-job.ts';
+import type { RedisConnection } from './redis-connection.ts';
+import { openWorkingClient } from './working-client.ts';
+
+export interface BullmqWorkersOptions {
+  readonly connection: RedisConnection;
+  /** Before every key and channel; the same for queue and workers. */
+  readonly keyPrefix: string;
+  readonly handlers: JobHandlers;
+  /** How many jobs run at a time in this process: that many fetches of blobs, and that many other jobs besides. */
+  readonly slots: Readonly<Record<JobClass, number>>;
+  readonly log: BullmqLog;
+}
+
+const readyWithinMs = 2000;
+/** A worker that is silent for as long has lost its jobs: then whoever asks for the same again gets a new job. */
+const lockMs = 4000;
+const renewLockMs = 1000;
+const endAfterAbortMs = 1000;
+/** For what BullMQ still has to say to Redis. */
+const lastWordsMs = 1000;
+
+/**
+ * Begins to work as soon as Redis is there, and resolves, after two seconds at most, even if it is away. A job may run a
+ * second time if its worker was silent for four seconds or Redis has lost its data. The caller closes the workers before
+ * what their handlers use.
+ */
+export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<JobWorkers> {
+  const { connection, keyPrefix, handlers, slots, log } = options;
+  const lanes = createJobLanes(keyPrefix);
+  const { client, close: closeClients } = openWorkingClient(connection);
+  const outages = logOutages(client, log);
+
+  const [taking, handling, waiting] = [new AbortController(), new AbortController(), new AbortController()];
+  const stopping: Stopping = { taking: taking.signal, handling: handling.signal, waiting: waiting.signal };
+  const running = new Set<Promise<unknown>>();
+
+  const workers = lanes.all.map((lane) => {
+    const worker = new Worker(
+      lane.name,
+      async (job, token = '') => {
+        const performed = performJob({ client, handlers, log, stopping }, lane, job, token);
+        running.add(performed);
+        return performed.finally(() => running.delete(performed));
+      },
+      {
+        connection: client,
+        prefix: lane.prefix,
+        concurrency: slots[lane.class],
+        skipVersionCheck: true,
+        lockDuration: lockMs,
+        lockRenewTime: renewLockMs,
+        // Only tidies up: no job comes back by it, and none waits for it.
+        maxStalledCount: 0,
+        stalledInterval: 10_000,
+        runRetryDelay: 1000,
+        settings: { backoffStrategy: (attemptsMade, _type, error) => retryDelayMs(attemptsMade, error) },
+      },
+    );
+    const tell = (jobId: string | undefined): void => {
+      if (jobId !== undefined) client.publish(lanes.channel, jobId).catch(outages.note);
+    };
+    worker.on('completed', (job) => tell(job.id));
+    worker.on('failed', (job) => tell(job?.id));
+    worker.on('error', outages.note);
+    return worker;
+  });
+  await endsWithin(Promise.all(workers.map(async (worker) => worker.waitUntilReady())), readyWithinMs);
+
+  async function end(graceMs: number): Promise<void> {
+    const stopped = new CacheError('overloaded', 'The cache is shutting down; ask again.', { retryable: true });
+    taking.abort(stopped);
+    const closed = Promise.all(workers.map(async (worker) => worker.close()));
+    if (!(await endsWithin(Promise.allSettled(running), graceMs))) {
+      handling.abort(stopped);
+      await endsWithin(Promise.allSettled(running), endAfterAbortMs);
+      waiting.abort(stopped);
+    }
+    await endsWithin(closed, client.status === 'ready' ? lastWordsMs : 0);
+    await closeClients();
+    await endsWithin(closed, lastWordsMs);
+  }
+
+  let closing: Promise<void> | undefined;
+  return {
+    close(graceMs) {
+      closing ??= end(graceMs);
+      return closing;
+    },
+  };
+}

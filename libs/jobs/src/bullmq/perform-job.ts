@@ -1,0 +1,99 @@
+// One job as BullMQ hands it to a worker: to its handler, and its outcome to whoever waits.
+import { CacheError, isCacheError } from '@cistern/errors';
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
+import type { JobContext, JobHandlers } from '../job-queue.ts';
+import { unsealPayload } from './job-envelope.ts';
+import type { JobLane } from './job-lane.ts';
+import { encodeError, encodeResult, outcomeTtlMs } from './job-outcome.ts';
+import type { BullmqLog } from './log-outages.ts';
+import { outcomeKey } from './probe-job.ts';
+import type { RedisClient } from './redis-clients.ts';
+
+export interface PerformDeps {
+  readonly client: RedisClient;
+  readonly handlers: JobHandlers;
+  readonly log: BullmqLog;
+  readonly stopping: Stopping;
+}
+
+/** How far the end of the workers has come. */
+export interface Stopping {
+  /** Aborted when no job may be begun any more. */
+  readonly taking: AbortSignal;
+  /** Aborted when the grace is over: handlers are told. */
+  readonly handling: AbortSignal;
+  /** Aborted when handlers are not waited for any longer. */
+  readonly waiting: AbortSignal;
+}
+
+type AnyHandler = (payload: JobPayload<JobName>, context: JobContext) => Promise<JobResult<JobName>>;
+
+/** A newer worker gets a chance every second, for as long as an asker is likely to wait. */
+const strangerDelayMs = 1000;
+const maxStrangerDelays = 30;
+const maxRetryDelayMs = 60_000;
+
+export async function performJob(deps: PerformDeps, lane: JobLane, job: Job, token: string): Promise<null> {
+  const { handlers, stopping, log } = deps;
+  if (stopping.taking.aborted) return handBack(job, token);
+  const payload = unsealPayload(job.data);
+  const handle = (handlers as Readonly<Record<string, AnyHandler | undefined>>)[job.name];
+  if (payload === undefined || handle === undefined) return refuse(deps, lane, job, token);
+  let outcome: string;
+  try {
+    const context: JobContext = { class: lane.class, signal: stopping.handling };
+    outcome = encodeResult(await untilAborted(stopping.waiting, async () => handle(payload, context)));
+  } catch (error) {
+    // Another worker begins anew; whoever waits is none the wiser.
+    if (stopping.handling.aborted) return handBack(job, token);
+    if (!isCacheError(error)) log.error({ err: error, job: job.name, class: lane.class }, 'a job failed unexpectedly');
+    if (mayTryAgain(job, error)) throw error;
+    await tell(deps, lane, job, encodeError(error));
+    throw new UnrecoverableError(error instanceof Error ? error.message : String(error));
+  }
+  await tell(deps, lane, job, outcome);
+  return null;
+}
+
+/** BullMQ's back-off of jobs that are tried more than once: as upstream asks for, or 2 s and 4 s. */
+export function retryDelayMs(attemptsMade: number, error: unknown): number {
+  return (isCacheError(error) ? error.retryAfterMs : undefined) ?? 1000 * 2 ** attemptsMade;
+}
+
+function mayTryAgain(job: Job, error: unknown): boolean {
+  const attemptsLeft = (job.opts.attempts ?? 1) - job.attemptsMade - 1;
+  return attemptsLeft > 0 && isCacheError(error) && error.retryable && retryDelayMs(0, error) <= maxRetryDelayMs;
+}
+
+/** To the head of the queue, with its key still taken. */
+async function handBack(job: Job, token: string): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
+}
+
+/** A job of another release: left for a worker of that release, but not for ever. */
+async function refuse(deps: PerformDeps, lane: JobLane, job: Job, token: string): Promise<never> {
+  if (job.attemptsStarted <= maxStrangerDelays) {
+    await job.moveToDelayed(Date.now() + strangerDelayMs, token);
+    throw new DelayedError();
+  }
+  const message = `No worker of this release can do the "${job.name}" job. Update the workers before the frontends.`;
+  await tell(deps, lane, job, encodeError(new CacheError('overloaded', message, { retryable: true })));
+  throw new UnrecoverableError(message);
+}
+
+async function tell({ client }: PerformDeps, lane: JobLane, job: Job, outcome: string): Promise<void> {
+  await client.set(outcomeKey(lane, job.id!), outcome, 'PX', outcomeTtlMs);
+}
+
+async function untilAborted<T>(signal: AbortSignal, body: () => Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([aborted.promise, body()]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,136 @@
+// The two kinds of client: those of frontends, which must not wait for Redis, and those of workers, which must.
+import { Cluster, type ClusterOptions, type CommonRedisOptions, Redis } from 'ioredis';
+import { endsWithin } from './ends-within.ts';
+import type { RedisConnection, SentinelRedis } from './redis-connection.ts';
+
+export type RedisClient = Redis | Cluster;
+
+/** Fails at once while there is no connection, and after half a second when there is no answer. */
+export function openAskingClient(connection: RedisConnection): RedisClient {
+  return openClient(connection, {
+    enableOfflineQueue: false,
+    patience: {
+      commandTimeout: 500,
+      connectTimeout: 2000,
+      socketTimeout: 750,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+    },
+    // A retry would take up to 16 delays.
+    cluster: { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0 },
+  });
+}
+
+const patient: ClientRole = {
+  enableOfflineQueue: true,
+  patience: { maxRetriesPerRequest: null, connectTimeout: 5000, socketTimeout: 15_000 },
+  // Of 16 retries; the first holds up closing, too.
+  cluster: { retryDelayOnFailover: 250, retryDelayOnClusterDown: 250 },
+};
+
+/**
+ * Waits for Redis for as long as it takes, as BullMQ demands of its workers. A server that says nothing to a command for
+ * 15 s, longer than any that blocks, is taken for gone.
+ */
+export function openPatientClient(connection: RedisConnection): RedisClient {
+  return openClient(connection, patient);
+}
+
+/**
+ * For subscriptions. In a cluster, every node of which hears every message, it is to one node that `known` knows and ends
+ * with it: the subscriptions of ioredis' own cluster client spin at full speed while no node is there.
+ */
+export function openHearingClient(connection: RedisConnection, known: RedisClient): RedisClient {
+  if (connection.kind !== 'cluster') return openClient(connection, patient);
+  const { nodes, ...account } = connection;
+  const ready = known instanceof Cluster ? known.nodes().filter(({ status }) => status === 'ready') : [];
+  const addresses = ready.length > 0 ? ready.map(({ options }) => options) : nodes;
+  const { host = '', port = 0 } = addresses[Math.floor(Math.random() * addresses.length)] ?? {};
+  return openClient({ ...account, kind: 'standalone', host, port }, { ...patient, reconnects: false });
+}
+
+interface ClientRole {
+  /** Default true. */
+  readonly reconnects?: boolean;
+  readonly enableOfflineQueue: boolean;
+  readonly patience: Pick<
+    CommonRedisOptions,
+    'autoResendUnfulfilledCommands' | 'commandTimeout' | 'connectTimeout' | 'maxRetriesPerRequest' | 'socketTimeout'
+  >;
+  readonly cluster: Pick<ClusterOptions, 'retryDelayOnFailover' | 'retryDelayOnClusterDown'>;
+}
+
+function openClient(connection: RedisConnection, role: ClientRole): RedisClient {
+  const { enableOfflineQueue, patience, cluster, reconnects = true } = role;
+  const options = {
+    ...accountOf(connection),
+    connectionName: 'cistern-jobs',
+    ...patience,
+    // After a fail-over the old master may still answer, as a replica.
+    reconnectOnError: (error: Error): 2 | false => (error.message.startsWith('READONLY') ? 2 : false),
+  };
+  const ofOneServer = { ...options, enableOfflineQueue, retryStrategy: reconnects ? retryDelayMs : null };
+  switch (connection.kind) {
+    case 'standalone':
+      return new Redis({ ...ofOneServer, host: connection.host, port: connection.port, db: connection.db ?? 0 });
+    case 'url':
+      return new Redis(connection.url, ofOneServer);
+    case 'sentinel':
+      return new Redis({ ...ofOneServer, ...sentinelOptions(connection) });
+    case 'cluster':
+      return new Cluster([...connection.nodes], {
+        ...cluster,
+        enableOfflineQueue,
+        redisOptions: options,
+        clusterRetryStrategy: retryDelayMs,
+        // Only for a while: then the cluster is looked for anew by the configured names.
+        clusterNodeRetryStrategy: (attempt) => (attempt <= 5 ? retryDelayMs(attempt) : null),
+        // TLS checks the names of nodes, so they must stay names.
+        dnsLookup: (host, callback) => callback(null, host),
+      });
+    default:
+      return connection satisfies never;
+  }
+}
+
+function accountOf(connection: RedisConnection) {
+  if (connection.kind === 'url') return { ...(connection.tls && { tls: connection.tls }) };
+  const { username, password, tls } = connection;
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls && { tls }),
+  };
+}
+
+function sentinelOptions(connection: SentinelRedis) {
+  const { sentinels, name, db = 0, tls, sentinelUsername, sentinelPassword } = connection;
+  return {
+    sentinels: sentinels.map((address) => ({ ...address })),
+    name,
+    db,
+    sentinelRetryStrategy: retryDelayMs,
+    ...(sentinelUsername !== undefined && { sentinelUsername }),
+    ...(sentinelPassword !== undefined && { sentinelPassword }),
+    ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
+  };
+}
+
+/** Resolves when the client has reached Redis, or after that time. */
+export async function untilReady(client: RedisClient, withinMs: number): Promise<void> {
+  await endsWithin(client instanceof Cluster ? untilNodesReady(client) : untilOneReady(client), withinMs);
+}
+
+/** A cluster connects to a node with the first command for it, and may refuse further ones until it has. */
+async function untilNodesReady(client: Cluster): Promise<void> {
+  await untilOneReady(client);
+  await Promise.all(client.nodes('master').map(async (node) => node.ping()));
+}
+
+async function untilOneReady(client: RedisClient): Promise<void> {
+  if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve));
+}
+
+function retryDelayMs(attempt: number): number {
+  return Math.min(attempt * 50, 1000);
+}
