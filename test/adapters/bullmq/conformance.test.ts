@@ -1,0 +1,22 @@
+import { after } from 'node:test';
+import { openBullmqQueue, openBullmqWorkers, type RedisConnection } from '@cistern/jobs/bullmq';
+import { describeJobs } from '@cistern/jobs/conformance';
+import { startRedis, startRedisCluster } from '@cistern/test-services';
+import { keepLog, placeIn, slots } from './jobs-on-redis.ts';
+
+const [redis, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
+after(async () => Promise.all([redis.close(), cluster.close()]));
+let opened = 0;
+
+function describeOn(name: string, connection: RedisConnection): void {
+  describeJobs(name, async (t) => {
+    opened += 1;
+    const common = { connection, keyPrefix: `conformance-${opened}:`, log: keepLog() };
+    const { queue, close } = await openBullmqQueue({ ...common, maxWaiting: 1000 });
+    t.after(close);
+    return { queue, slots, work: async (handlers) => openBullmqWorkers({ ...common, handlers, slots }) };
+  });
+}
+
+describeOn('bullmq', placeIn(redis, '').connection);
+describeOn('bullmq on a cluster', { kind: 'cluster', nodes: cluster.addresses });

@@ -1,0 +1,80 @@
+// Queues and workers for the tests, closed after each, and sample jobs.
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JobHandlers, JobOptions, JobPayload, JobQueue, JobWorkers } from '@cistern/jobs';
+import { openBullmqQueue, openBullmqWorkers, type RedisConnection } from '@cistern/jobs/bullmq';
+import { parseRepositoryName, parseTag } from '@cistern/oci';
+import type { Redis } from '@cistern/test-services';
+
+export interface Place {
+  readonly connection: RedisConnection;
+  readonly keyPrefix: string;
+}
+
+export function placeIn({ host, port }: Redis, keyPrefix: string): Place {
+  return { connection: { kind: 'standalone', host, port }, keyPrefix };
+}
+
+export const slots = { interactive: 3, background: 2 };
+
+/** What the queue logs is kept in `logged`. */
+export function keepLog(logged: string[] = []) {
+  const add = (_fields: object, message: string) => void logged.push(message);
+  return { info: add, warn: add, error: add, logged };
+}
+
+export async function openQueue(
+  t: TestContext,
+  place: Place,
+  options: { readonly maxWaiting?: number; readonly log?: ReturnType<typeof keepLog> } = {},
+): Promise<JobQueue> {
+  const { maxWaiting = 1000, log = keepLog() } = options;
+  const opened = await openBullmqQueue({ ...place, maxWaiting, log });
+  t.after(async () => opened.close());
+  return opened.queue;
+}
+
+/** Workers whose other handlers fail. */
+export async function openWorkers(
+  t: TestContext,
+  place: Place,
+  handlers: Partial<JobHandlers>,
+  log = keepLog(),
+): Promise<JobWorkers> {
+  const workers = await openBullmqWorkers({ ...place, handlers: completeHandlers(handlers), slots, log });
+  t.after(async () => workers.close(0));
+  return workers;
+}
+
+async function unexpected(): Promise<never> {
+  throw new Error('this test expects no such job');
+}
+
+export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
+  return {
+    'fetch-blob': unexpected,
+    'fetch-manifest': unexpected,
+    'stat-blob': unexpected,
+    'revalidate-tag': unexpected,
+    'fetch-tags': unexpected,
+    'fetch-referrers': unexpected,
+    ...handlers,
+  };
+}
+
+export function tagJob(tag: string): JobPayload<'revalidate-tag'> {
+  return { upstream: 'docker.io', repository: parseRepositoryName('library/nginx'), tag: parseTag(tag), by: 'head' };
+}
+
+/** Options of an interactive job for `add` and `run`. */
+export function asking(dedupKey: string, timeoutMs = 15_000): JobOptions & { readonly timeoutMs: number } {
+  return { dedupKey, class: 'interactive', timeoutMs };
+}
+
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await delay(5);
+  }
+}

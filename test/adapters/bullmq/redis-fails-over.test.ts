@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCacheError } from '@cistern/errors';
+import type { JobQueue } from '@cistern/jobs';
+import { startRedisCluster, startRedisSentinel } from '@cistern/test-services';
+import { asking, openQueue, openWorkers, tagJob, until } from './jobs-on-redis.ts';
+
+const closers: (() => Promise<void>)[] = [];
+// After the queues and workers of all tests, which each test closes by itself.
+after(async () => Promise.all(closers.map(async (close) => close())));
+
+async function works(queue: JobQueue): Promise<boolean> {
+  try {
+    return (await queue.run('revalidate-tag', tagJob('v1'), asking('a', 1000))) === null;
+  } catch (error) {
+    assert.ok(isCacheError(error, 'index-unavailable', 'overloaded'));
+    return false;
+  }
+}
+
+test('queue and workers follow Sentinel to another master', async (t) => {
+  const redis = await startRedisSentinel();
+  closers.push(redis.close);
+  const { name, addresses: sentinels } = redis;
+  const place = { connection: { kind: 'sentinel', name, sentinels }, keyPrefix: 'jobs:' } as const;
+  const queue = await openQueue(t, place);
+  await openWorkers(t, place, { 'revalidate-tag': async () => null });
+  assert.ok(await works(queue));
+  await redis.master.kill();
+  await until('the replica is the master', async () => (await redis.masterPort()) === redis.replica.port);
+  await until('it works again', async () => works(queue));
+});
+
+test('a Redis Cluster may go away and come back, and its absence costs little', async (t) => {
+  const redis = await startRedisCluster({ nodeTimeoutMs: 1000 });
+  closers.push(redis.close);
+  const place = { connection: { kind: 'cluster', nodes: redis.addresses.slice(0, 2) }, keyPrefix: 'jobs:' } as const;
+  const queue = await openQueue(t, place);
+  await openWorkers(t, place, { 'revalidate-tag': async () => null });
+  assert.ok(await works(queue));
+  await redis.stop();
+  const usage = process.cpuUsage();
+  await delay(1500);
+  const { user, system } = process.cpuUsage(usage);
+  assert.ok(user + system < 750_000, `${(user + system) / 1000} ms of CPU time in 1500 ms`);
+  const askedAtMs = Date.now();
+  assert.equal(await works(queue), false);
+  assert.ok(Date.now() - askedAtMs < 1000);
+  await redis.start();
+  await until('it works again', async () => works(queue));
+});

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import { type Redis, startRedis } from '@cistern/test-services';
+import { asking, keepLog, openQueue, openWorkers, placeIn, tagJob, until } from './jobs-on-redis.ts';
+
+const keyPrefix = 'away:';
+const lane = 'away:{jobs-interactive-short}:interactive-short:';
+
+const started: Redis[] = [];
+// After the queues and workers of all tests, which each test closes by itself.
+after(async () => Promise.all(started.map(async (redis) => redis.close())));
+
+async function startFresh(): Promise<Redis> {
+  const redis = await startRedis();
+  started.push(redis);
+  return redis;
+}
+
+function isUnavailable(error: unknown): boolean {
+  return isCacheError(error, 'index-unavailable') && error.retryable;
+}
+
+test('while Redis hangs, asking fails within a second; then everything goes on', async (t) => {
+  const redis = await startFresh();
+  const place = placeIn(redis, keyPrefix);
+  const queue = await openQueue(t, place);
+  const gate = Promise.withResolvers<null>();
+  let begun = false;
+  await openWorkers(t, place, {
+    'revalidate-tag': async ({ tag }) => {
+      begun = true;
+      return tag === 'held' ? gate.promise : null;
+    },
+  });
+  const held = queue.run('revalidate-tag', tagJob('held'), asking('held'));
+  await until('it has begun', () => begun);
+  redis.freeze();
+  const frozenAtMs = Date.now();
+  await assert.rejects(queue.add('revalidate-tag', tagJob('v1'), asking('a')), isUnavailable);
+  await assert.rejects(queue.run('revalidate-tag', tagJob('v2'), asking('b')), isUnavailable);
+  const tookMs = Date.now() - frozenAtMs;
+  assert.ok(tookMs < 2000, `${tookMs} ms`);
+  gate.resolve(null);
+  redis.thaw();
+  assert.equal(await held, null);
+  assert.equal(await queue.run('revalidate-tag', tagJob('v3'), asking('c')), null);
+});
+
+test('Redis may be away when queue and workers are opened', async (t) => {
+  const redis = await startFresh();
+  await redis.stop();
+  const place = placeIn(redis, keyPrefix);
+  const log = keepLog();
+  const openedAtMs = Date.now();
+  const [queue] = await Promise.all([
+    openQueue(t, place, { log }),
+    openWorkers(t, place, { 'revalidate-tag': async () => null }),
+  ]);
+  assert.ok(Date.now() - openedAtMs < 4000);
+  const askedAtMs = Date.now();
+  await assert.rejects(queue.run('revalidate-tag', tagJob('v1'), asking('a')), isUnavailable);
+  assert.ok(Date.now() - askedAtMs < 1000);
+  await redis.start();
+  await until('it is found', () => log.logged.length === 2);
+  assert.deepEqual(log.logged, [
+    'the job queue has lost Redis and tries to reach it again',
+    'the job queue has reached Redis again',
+  ]);
+  assert.equal(await queue.run('revalidate-tag', tagJob('v1'), asking('a')), null);
+});
+
+test('a wait and a job that runs outlast a restart of Redis', async (t) => {
+  const redis = await startFresh();
+  const place = placeIn(redis, keyPrefix);
+  const queue = await openQueue(t, place);
+  const gate = Promise.withResolvers<null>();
+  let runs = 0;
+  await openWorkers(t, place, {
+    'revalidate-tag': async () => {
+      runs += 1;
+      return gate.promise;
+    },
+  });
+  const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+  await until('it runs', () => runs === 1);
+  await redis.kill();
+  gate.resolve(null);
+  await redis.start();
+  assert.equal(await result, null);
+  assert.equal(runs, 1);
+});
+
+test('when Redis forgets everything, who waits gets an answer and who asks again a job', async (t) => {
+  const redis = await startFresh();
+  const place = placeIn(redis, keyPrefix);
+  const queue = await openQueue(t, place);
+  await queue.add('revalidate-tag', tagJob('added'), asking('added'));
+  const waited = queue.run('revalidate-tag', tagJob('waited'), asking('waited'));
+  await until('both wait', async () => (await redis.command('LLEN', `${lane}wait`)) === '2');
+  await redis.flushAll();
+  const runs: string[] = [];
+  await openWorkers(t, place, { 'revalidate-tag': async ({ tag }) => (runs.push(tag), null) });
+  assert.equal(await waited, null);
+  assert.equal(await queue.run('revalidate-tag', tagJob('added'), asking('added')), null);
+  assert.deepEqual(runs.toSorted(), ['added', 'waited']);
+});
+
+test('when Redis forgets a job that runs, it is done again', async (t) => {
+  const redis = await startFresh();
+  const place = placeIn(redis, keyPrefix);
+  const queue = await openQueue(t, place);
+  const gate = Promise.withResolvers<null>();
+  let runs = 0;
+  await openWorkers(t, place, {
+    'revalidate-tag': async () => {
+      runs += 1;
+      return runs === 1 ? gate.promise : null;
+    },
+  });
+  const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+  await until('it runs', () => runs === 1);
+  await redis.flushAll();
+  assert.equal(await result, null);
+  gate.resolve(null);
+  assert.equal(runs, 2);
+  assert.equal(await queue.run('revalidate-tag', tagJob('v1'), asking('a')), null);
+});
+
+test('a result whose message nobody heard arrives all the same', async (t) => {
+  const redis = await startFresh();
+  const place = placeIn(redis, keyPrefix);
+  const queue = await openQueue(t, place);
+  const gate = Promise.withResolvers<null>();
+  let runs = 0;
+  await openWorkers(t, place, {
+    'revalidate-tag': async () => {
+      runs += 1;
+      return gate.promise;
+    },
+  });
+  const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+  await until('it runs', () => runs === 1);
+  // Publishes are refused from now on, and with them the messages.
+  await redis.command('ACL', 'SETUSER', 'default', '-publish');
+  gate.resolve(null);
+  const openedAtMs = Date.now();
+  assert.equal(await result, null);
+  assert.ok(Date.now() - openedAtMs < 2000);
+});

@@ -1,0 +1,20 @@
+// A worker in a process of its own, which a test may kill: its jobs never end.
+import { openBullmqWorkers } from '@cistern/jobs/bullmq';
+import { completeHandlers, slots } from './jobs-on-redis.ts';
+
+const [port, keyPrefix] = process.argv.slice(2);
+const log = { info: () => {}, warn: console.error, error: console.error };
+
+await openBullmqWorkers({
+  connection: { kind: 'standalone', host: '127.0.0.1', port: Number(port) },
+  keyPrefix: keyPrefix!,
+  handlers: completeHandlers({
+    'revalidate-tag': async ({ tag }) => {
+      process.stdout.write(`doing ${tag}\n`);
+      return new Promise(() => {});
+    },
+  }),
+  slots,
+  log,
+});
+process.stdout.write('ready\n');

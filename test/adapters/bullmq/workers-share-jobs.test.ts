@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
+import { after, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCacheError } from '@cistern/errors';
+import { startProcess, startRedis } from '@cistern/test-services';
+import { asking, openQueue, openWorkers, placeIn, tagJob, until } from './jobs-on-redis.ts';
+
+const redis = await startRedis();
+after(async () => redis.close());
+
+// Most of their time the tests wait for a lock to expire.
+describe('workers', { concurrency: true }, () => {
+  test('two workers share the jobs of one queue, and each runs once', async (t) => {
+    const place = placeIn(redis, 'shared:');
+    const tags = Array.from({ length: 40 }, (_, number) => `v${number}`);
+    const [queue, other] = await Promise.all([openQueue(t, place), openQueue(t, place)]);
+    await Promise.all(
+      tags.flatMap((tag) => [queue, other].map(async (each) => each.add('revalidate-tag', tagJob(tag), asking(tag)))),
+    );
+    const runs: string[] = [];
+    const working = new Set<number>();
+    for (const worker of [1, 2])
+      await openWorkers(t, place, {
+        'revalidate-tag': async ({ tag }) => {
+          runs.push(tag);
+          working.add(worker);
+          await until('both have work', () => working.size === 2);
+          return null;
+        },
+      });
+    await until('all were begun', () => runs.length >= tags.length);
+    await queue.run('revalidate-tag', tagJob('last'), asking('last'));
+    assert.deepEqual(runs.toSorted(), [...tags, 'last'].toSorted());
+  });
+
+  test('a job that its worker is killed over is done by another, for who waits and for who asks again', async (t) => {
+    const place = placeIn(redis, 'killed:');
+    const doomed = await startProcess({
+      command: process.execPath,
+      args: [fileURLToPath(new URL('worker-process.ts', import.meta.url)), String(redis.port), place.keyPrefix],
+      name: 'worker',
+      ready: { logLine: /^ready$/ },
+    });
+    t.after(async () => doomed.kill());
+    const queue = await openQueue(t, place);
+    await queue.add('revalidate-tag', tagJob('added'), asking('added'));
+    const waited = queue.run('revalidate-tag', tagJob('waited'), asking('waited'));
+    await until('it has both jobs', () => doomed.outputLines().filter((line) => line.startsWith('doing')).length === 2);
+    await doomed.kill();
+
+    const killedAtMs = Date.now();
+    const runs: string[] = [];
+    await openWorkers(t, place, { 'revalidate-tag': async ({ tag }) => (runs.push(tag), null) });
+    assert.equal(await waited, null);
+    await queue.run('revalidate-tag', tagJob('added'), asking('added'));
+    const tookMs = Date.now() - killedAtMs;
+    assert.ok(tookMs < 7000, `${tookMs} ms`);
+    assert.deepEqual(runs.toSorted(), ['added', 'waited']);
+  });
+
+  test('jobs that have not ended after the grace go on in another worker', async (t) => {
+    const place = placeIn(redis, 'handed-back:');
+    const queue = await openQueue(t, place);
+    let begun = false;
+    const leaving = await openWorkers(t, place, {
+      'revalidate-tag': async (_payload, { signal }) => {
+        begun = true;
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
+    });
+    const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    await until('it has begun', () => begun);
+    await leaving.close(10);
+    await openWorkers(t, place, { 'revalidate-tag': async () => null });
+    assert.equal(await result, null);
+  });
+
+  test('a job of a newer release is left to a newer worker', async (t) => {
+    const place = placeIn(redis, 'newer:');
+    const queue = await openQueue(t, place);
+    const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    const lane = 'newer:{jobs-interactive-short}:interactive-short:';
+    let id = '';
+    await until('the job waits', async () => (id = await redis.command('LINDEX', `${lane}wait`, '0')) !== '');
+    const data = await redis.command('HGET', lane + id, 'data');
+    assert.match(data, /"v":1/);
+    await redis.command('HSET', lane + id, 'data', data.replace('"v":1', '"v":2'));
+    let runs = 0;
+    await openWorkers(t, place, { 'revalidate-tag': async () => ((runs += 1), null) });
+    await until('it was put off', async () => (await redis.command('ZCARD', `${lane}delayed`)) === '1');
+    assert.equal(runs, 0);
+    // What a newer worker sees: a job that it understands.
+    await redis.command('HSET', lane + id, 'data', data);
+    assert.equal(await result, null);
+    assert.equal(runs, 1);
+  });
+
+  test('a job that its worker is killed over again and again ends as overloaded', async (t) => {
+    const place = placeIn(redis, 'poison:');
+    const queue = await openQueue(t, place);
+    const lane = 'poison:{jobs-interactive-short}:interactive-short:';
+    const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    const refused = assert.rejects(
+      result,
+      (error) => isCacheError(error, 'overloaded') && /workers .* were lost/.test(error.message),
+    );
+    const seen = new Set<string>();
+    while (seen.size < 3) {
+      let id = '';
+      await until(
+        'a job waits',
+        async () => (id = await redis.command('LINDEX', `${lane}wait`, '0')) !== '' && !seen.has(id),
+      );
+      seen.add(id);
+      // As a worker leaves it that is gone: active, without a lock.
+      await redis.command('LMOVE', `${lane}wait`, `${lane}active`, 'RIGHT', 'LEFT');
+    }
+    await refused;
+  });
+
+  test('a job that runs for longer than its lock lasts stays one job', async (t) => {
+    const place = placeIn(redis, 'long:');
+    const queue = await openQueue(t, place);
+    let runs = 0;
+    const gate = Promise.withResolvers<null>();
+    await openWorkers(t, place, {
+      'revalidate-tag': async () => {
+        runs += 1;
+        return gate.promise;
+      },
+    });
+    const early = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    await delay(5000);
+    const late = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    await delay(50);
+    gate.resolve(null);
+    assert.deepEqual(await Promise.all([early, late]), [null, null]);
+    assert.equal(runs, 1);
+  });
+});
