@@ -13,7 +13,7 @@ export interface FollowDeps {
   readonly now: () => number;
 }
 
-export interface FollowRequest {
+interface FollowRequest {
   readonly digest: Digest;
   /** Where to fetch from, should nobody be fetching. */
   readonly source: RepositoryKey;
@@ -26,7 +26,7 @@ export interface FollowRequest {
 }
 
 /** `running`: read from it. `done`: it has been committed; read from the store. */
-export interface Followed {
+interface Followed {
   readonly record: FillRecord & { readonly state: 'running' | 'done'; readonly size: number };
   /** True if others had asked before. */
   readonly joined: boolean;

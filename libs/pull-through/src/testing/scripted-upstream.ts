@@ -3,7 +3,7 @@ import { CacheError } from '@cistern/errors';
 import { type Digest, type RepositoryName, type Tag, digestOf } from '@cistern/oci';
 import type { Upstream, UpstreamBlobBody } from '@cistern/upstream';
 
-export interface BlobGet {
+interface BlobGet {
   readonly digest: Digest;
   readonly repository: RepositoryName;
   readonly from: number | undefined;
