@@ -53,7 +53,7 @@ export function createBlobSource(
       let past: FillRecord | undefined;
       for (let tries = 0; tries < maxTries; tries += 1) {
         if (inStore) {
-          const reader = await openStored(deps, { digest, size, from, toExclusive, signal });
+          const reader = await openStored(deps, { digest, size, from, toExclusive, verified, signal });
           if (reader !== undefined) {
             origin ??= 'stored';
             return reader;

@@ -6,6 +6,7 @@ import { type HeldDeps, findLink, isSameRepository } from '../held.ts';
 import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../pull-through.ts';
 import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
+import { proveStored } from './open-stored.ts';
 import { assertNotEmptied, findStoredBlob } from './stored-blob.ts';
 
 export interface OpenBlobDeps extends BlobSourceDeps, HeldDeps {
@@ -20,8 +21,8 @@ const smallRangeBytes = 4 * 1024 * 1024;
 
 export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promise<OpenedBlob> {
   const { digest, signal } = request;
-  const stored = await findStoredBlob(deps, digest);
   const link = await findHolder(deps, request);
+  const stored = await findCredible(deps, request, link);
   if (stored !== undefined) {
     if (link === undefined) await confirm(deps, request);
     await deps.index.blobs.touch(digest, deps.now());
@@ -38,6 +39,14 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   const running = await deps.index.fills.read(digest);
   const joined = running?.state === 'starting' || running?.state === 'running';
   return opened(deps, request, sized, sized.size, joined ? 'JOINED' : 'MISS');
+}
+
+/** What is stored, unless it was never hashed and has another size than the manifest says: then its bytes decide. */
+async function findCredible(deps: OpenBlobDeps, { digest, signal }: BlobRequest, link: Link | undefined) {
+  const stored = await findStoredBlob(deps, digest);
+  if (stored === undefined || stored.verified) return stored;
+  if (link?.size === undefined || link.size === stored.size) return stored;
+  return proveStored(deps, stored, signal);
 }
 
 function opened(

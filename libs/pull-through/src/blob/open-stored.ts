@@ -9,6 +9,8 @@ import type { SourceReader } from '../read/byte-source.ts';
 import { findStoredBlob } from './stored-blob.ts';
 import { verifyOnRead } from './verify-on-read.ts';
 
+const readBytes = 1024 * 1024;
+
 export interface OpenStoredDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
@@ -22,27 +24,49 @@ export interface StoredRange {
   readonly size: number;
   readonly from: number;
   readonly toExclusive: number;
+  /** Whether the reader is to get nothing for right that is not. */
+  readonly verified: boolean;
   readonly signal: AbortSignal;
 }
 
 /** `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. */
 export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<SourceReader | undefined> {
-  const { digest, size, from, toExclusive } = range;
-  const record = await findStoredBlob(deps, digest);
+  const { digest, size, from, toExclusive, verified, signal } = range;
+  const found = await findStoredBlob(deps, digest);
+  if (found === undefined) return undefined;
+  const hashesOnTheWay = from === 0 && toExclusive === size;
+  const record = found.verified || !verified || hashesOnTheWay ? found : await proveStored(deps, found, signal);
   if (record === undefined) return undefined;
   const reader = await openSized(deps, range, record);
   if (reader === undefined) {
     deps.log.warn({ digest }, 'a blob is gone from the store: it is fetched again');
     await forget(deps, digest);
+    return undefined;
   }
-  if (reader === undefined || record.verified || toExclusive < size) return reader;
-  if (from === 0) return verifying(deps, reader, range);
+  return record.verified || !verified ? reader : verifying(deps, reader, { ...record, size });
+}
+
+/**
+ * Hashes a blob that another cache left, for who does not read it from its beginning to its end. `undefined`: it is not
+ * what its digest says, and is gone.
+ */
+export async function proveStored(
+  deps: OpenStoredDeps,
+  record: BlobRecord,
+  signal: AbortSignal | undefined,
+): Promise<BlobRecord | undefined> {
+  const stored = await deps.store.open(record.digest);
+  if (stored === undefined) return undefined;
+  const reader = verifying(deps, stored, { ...record, size: stored.size });
   try {
-    await verifyWhole(deps, range);
-    return reader;
+    const buffer = Buffer.allocUnsafe(readBytes);
+    while ((await reader.read(buffer)) > 0) signal?.throwIfAborted();
+    return { ...record, size: stored.size, verified: true };
   } catch (error) {
-    await reader.close();
+    if (isCacheError(error, 'content-mismatch')) return undefined;
     throw error;
+  } finally {
+    await reader.close();
   }
 }
 
@@ -69,13 +93,16 @@ async function openSized(
   return undefined;
 }
 
-function verifying(deps: OpenStoredDeps, reader: SourceReader, { digest, size }: StoredRange): SourceReader {
+function verifying(deps: OpenStoredDeps, reader: SourceReader, record: BlobRecord): SourceReader {
   const { index, store, log } = deps;
-  return verifyOnRead({
+  const { digest, size, storedAtMs } = record;
+  let verified = false;
+  const verifier = verifyOnRead({
     reader,
     digest,
     size,
     async onVerified() {
+      verified = true;
       await index.blobs.markVerified(digest).catch((error: unknown) => {
         log.warn({ err: error, digest }, 'that a blob is verified could not be recorded');
       });
@@ -88,23 +115,16 @@ function verifying(deps: OpenStoredDeps, reader: SourceReader, { digest, size }:
       await forget(deps, digest);
     },
   });
-}
-
-const readBytes = 1024 * 1024;
-
-/** For a reader of the end who has not read the beginning. */
-async function verifyWhole(deps: OpenStoredDeps, range: StoredRange): Promise<void> {
-  const { digest, signal } = range;
-  const stored = await deps.store.open(digest);
-  if (stored === undefined)
-    throw new CacheError('store-unavailable', `${digest} is gone from the store.`, { retryable: true });
-  const reader = verifying(deps, stored, range);
-  try {
-    const buffer = Buffer.allocUnsafe(readBytes);
-    while ((await reader.read(buffer)) > 0) signal.throwIfAborted();
-  } finally {
-    await reader.close();
-  }
+  return {
+    ...verifier,
+    async proof() {
+      if (verified) return 'proven';
+      // Read on by somebody else, if it has not been replaced.
+      const now = await index.blobs.get(digest);
+      if (now?.storedAtMs !== storedAtMs) return 'lost';
+      return now.verified ? 'proven' : 'open';
+    },
+  };
 }
 
 async function forget({ index }: OpenStoredDeps, digest: Digest): Promise<void> {

@@ -13,6 +13,7 @@ export interface FillBody {
   /** Resolves when bytes at `offset` come, the whole is verified, the fill fails, or `signal` is aborted. */
   changeAt(offset: number, signal?: AbortSignal): Promise<void>;
   readonly verified: boolean;
+  readonly failed: boolean;
   markVerified(): void;
   /** Ends the wait of every reader. What is verified is whole and stays readable: then this does nothing. */
   fail(error: unknown): void;
@@ -64,6 +65,9 @@ export function createFillBody(spool: Spool): FillBody {
     },
     get verified() {
       return verified;
+    },
+    get failed() {
+      return failure !== undefined;
     },
     markVerified() {
       verified = true;

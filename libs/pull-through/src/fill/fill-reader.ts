@@ -48,5 +48,6 @@ export function openFillReader({
       closing.abort();
       onClose();
     },
+    proof: verified ? async () => (body.verified ? 'proven' : body.failed ? 'lost' : 'open') : undefined,
   };
 }

@@ -42,7 +42,7 @@ export interface Fill {
    * Rejects with the failure. Followers that have opened before may still be reading.
    */
   readonly ended: Promise<'committed' | 'left'>;
-  /** A follower at any offset; only after `running`. `undefined` once it has ended; throws the failure if it failed. */
+  /** A follower at any offset; only after `running`. `undefined` once it has ended, however it did. */
   open(range: FillRange): SourceReader | undefined;
 }
 
@@ -68,7 +68,6 @@ export function startFill(options: FillOptions): Fill {
   let fetchers: Fetchers | undefined;
   let readers = 0;
   let hasEnded = false;
-  let failure: { error: unknown } | undefined;
   let idle: NodeJS.Timeout | undefined;
 
   const wantWhole = () => {
@@ -142,7 +141,7 @@ export function startFill(options: FillOptions): Fill {
   signal.addEventListener('abort', () => whole.reject(signal.reason), { once: true });
   const ended = run()
     .catch((error: unknown) => {
-      failure = { error };
+      hasEnded = true;
       failRunning(error);
       body?.fail(error);
       throw error;
@@ -163,7 +162,6 @@ export function startFill(options: FillOptions): Fill {
     running,
     ended,
     open({ from, toExclusive, verified }) {
-      if (failure !== undefined) throw failure.error;
       if (hasEnded) return undefined;
       if (body === undefined) throw new Error('a fill is read only once it runs');
       readers += 1;

@@ -1,11 +1,18 @@
 // Anything that can be read from an offset: a blob in the store, or a fill in flight.
 
+/**
+ * What is known of bytes that were given before they could be verified. `lost`: they are wrong, or nobody will ever know.
+ */
+export type Proof = () => Promise<'proven' | 'open' | 'lost'>;
+
 /** Sequential bytes from the offset it was opened at. Not for concurrent `read`s. The opener closes it. */
 export interface SourceReader {
   /** Fills `into` from its start and returns how many bytes (at least 1), or 0 at the end. Never 0 early: it throws. */
   read(into: Uint8Array): Promise<number>;
   /** Idempotent; a pending `read` rejects. */
   close(): Promise<void>;
+  /** Absent: the bytes are right, or are such that nobody waits for a proof. May be asked after `close`. */
+  readonly proof?: Proof | undefined;
 }
 
 export interface ByteSource {

@@ -1,13 +1,17 @@
 // One blob, many readers: whoever reads the same digest at about the same place shares one stream and its buffers. A
 // reader attaches to the window that covers its position, or opens one there; cast out of it, it does the same again.
 import type { BufferPool } from './buffer-pool.ts';
-import type { ByteSource } from './byte-source.ts';
+import { CacheError } from '@cistern/errors';
+import type { ByteSource, Proof } from './byte-source.ts';
 import { type Chunk, type Member, type Window, openWindow } from './window.ts';
 
 export interface SharedReader {
   /** Resolves when `next` has something to give at once; rejects with what went wrong before the first byte. */
   ready(): Promise<void>;
-  /** As `BlobStream.next`. */
+  /**
+   * As `BlobStream.next`. The end of the whole comes only if everything that this reader got, from however many streams,
+   * has been proven.
+   */
   next(): Promise<Uint8Array | undefined>;
   close(): void;
 }
@@ -67,7 +71,7 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
 
   return {
     attach: (key, source, from, toExclusive) =>
-      createReader({ from, toExclusive, pool, join: (member) => join(key, source, member) }),
+      createReader({ from, toExclusive, size: source.size, pool, join: (member) => join(key, source, member) }),
     get windows() {
       return open;
     },
@@ -77,11 +81,13 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
 interface ReaderOptions {
   readonly from: number;
   readonly toExclusive: number;
+  readonly size: number;
   readonly pool: BufferPool;
   readonly join: (member: Member) => Window;
 }
 
-function createReader({ from, toExclusive, pool, join }: ReaderOptions): SharedReader {
+function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): SharedReader {
+  const proofs = new Set<Proof>();
   let held: Chunk | undefined;
   let window: Window | undefined;
   let closed = false;
@@ -110,11 +116,28 @@ function createReader({ from, toExclusive, pool, join }: ReaderOptions): SharedR
     member.wake();
   };
 
+  const checkOpen = () => {
+    if (closed) throw new Error('the reader was closed');
+  };
+
+  /** What a stream gave may turn out wrong after the reader has left it for another one. */
+  const checkProofs = async (needed: 'proven' | 'not lost') => {
+    for (const proof of proofs) {
+      const state = await proof();
+      if (state === 'lost' || (state === 'open' && needed === 'proven'))
+        throw new CacheError('content-mismatch', 'What was sent before could not be verified.', { retryable: true });
+    }
+    checkOpen();
+  };
+
   /** The chunk at the reader's position, as soon as there is one. */
   const arrival = async (): Promise<Chunk> => {
     for (;;) {
-      if (closed) throw new Error('the reader was closed');
-      if (!window?.has(member)) window = join(member);
+      checkOpen();
+      if (!window?.has(member)) {
+        if (proofs.size > 0) await checkProofs('not lost');
+        window = join(member);
+      }
       const chunk = window.chunkAt(member.position);
       if (chunk !== undefined) return chunk;
       if (!window.has(member)) continue;
@@ -137,6 +160,8 @@ function createReader({ from, toExclusive, pool, join }: ReaderOptions): SharedR
       if (window?.has(member)) window.advance();
       held = await arrival();
       held.holders += 1;
+      if (held.proof !== undefined) proofs.add(held.proof);
+      if (toExclusive === size && held.offset + held.length >= size) await checkProofs('proven');
       const start = member.position - held.offset;
       const bytes = held.buffer.subarray(start, Math.min(held.length, toExclusive - held.offset));
       member.position += bytes.length;
