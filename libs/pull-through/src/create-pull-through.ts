@@ -35,7 +35,7 @@ export interface PullThroughDeps {
 const mebibyte = 1024 * 1024;
 
 export function createPullThrough(options: PullThroughDeps): PullThrough {
-  const { metrics, readBufferBytes = 32 * mebibyte } = options;
+  const { metrics, readBufferBytes = 24 * mebibyte } = options;
   const pool = createBufferPool(readBufferBytes);
   return createUseCases({
     ...options,
