@@ -140,6 +140,18 @@ test('blobs of every awkward size arrive whole, cold and warm', async (t) => {
   }
 });
 
+test('ranges of a blob that is larger than the spool are served; the whole is refused with the setting', async (t) => {
+  const { cache, hub, spools } = await startCache(t, { maxWholeForRangeBytes: mebibyte, spoolBytes: 2 * mebibyte });
+  const bytes = bytesOf(10 * mebibyte);
+  const digest = hub.addBlob(library.repository, bytes);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'ranges' });
+  for (const start of [0, 5 * mebibyte, bytes.length - 100])
+    assert.ok((await collect(await blob.read({ start, end: start + 99 }))).equals(bytes.subarray(start, start + 100)));
+  assert.equal(spools.usedBytes, 300);
+  await assert.rejects(async () => collect(await blob.read()), /worker\.spool\.maxbytes/);
+  await until(() => spools.usedBytes === 0);
+});
+
 test('a length that nobody tells is learned in a spool of any size', async (t) => {
   const { cache, hub, spools } = await startCache(t, { spoolBytes: 2 * mebibyte });
   const bytes = bytesOf(mebibyte);

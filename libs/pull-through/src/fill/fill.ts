@@ -93,7 +93,14 @@ export function startFill(options: FillOptions): Fill {
     const { spool, first, range } = await openFirst({ ...options, signal });
     const filling = createFillBody(spool);
     body = filling;
-    const verifier = createVerifier({ digest, presentEnd: spool.present.runEnd, read: spool.read });
+    const verifier = createVerifier({
+      digest,
+      presentEnd: spool.present.runEnd,
+      async read(offset, into) {
+        signal.throwIfAborted();
+        return spool.read(offset, into);
+      },
+    });
     const write = async (offset: number, chunks: readonly Buffer[]) => {
       signal.throwIfAborted();
       const written = filling.write(offset, chunks);
@@ -109,7 +116,10 @@ export function startFill(options: FillOptions): Fill {
       size: spool.size,
       presentBytes: spool.present.runEnd(0),
       write,
-      get: (part) => upstream.getBlob(repository, digest, { ...part, signal }),
+      async get(part) {
+        await spool.reserve((part.toExclusive ?? spool.size) - (part.from ?? 0), signal);
+        return upstream.getBlob(repository, digest, { ...part, signal });
+      },
       onAheadFailed(error) {
         if (isNoRange(error)) wantWhole();
         else whole.reject(error);

@@ -1,5 +1,5 @@
 // The first upstream request of a fill, and the size of the blob: from the manifest that names it, upstream's answer, or
-// upstream's HEAD. They must agree. Space in the spool is reserved before the body is read.
+// upstream's HEAD. They must agree. Space in the spool is reserved before a body is read: for a range, its own.
 import { CacheError } from '@cistern/errors';
 import type { UpstreamBlobBody } from '@cistern/upstream';
 import { isNoRange, nearBytes } from './fetchers.ts';
@@ -25,7 +25,8 @@ export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
   if (range !== undefined) {
     try {
       const first = await upstream.getBlob(repository, digest, { ...range, signal });
-      return { range, first, spool: await openWith(options, first, first.totalSize) };
+      const rangeBytes = range.toExclusive - range.from;
+      return { range, first, spool: await openWith(options, first, first.totalSize, rangeBytes) };
     } catch (error) {
       if (!isNoRange(error)) throw error;
     }
@@ -45,7 +46,12 @@ function firstRange({ from, toExclusive, expectedSize, maxWholeForRangeBytes }: 
   return { from, toExclusive: Math.min(toExclusive, expectedSize) };
 }
 
-async function openWith(options: FillOptions, first: UpstreamBlobBody, size: number | undefined): Promise<Spool> {
+async function openWith(
+  options: FillOptions,
+  first: UpstreamBlobBody,
+  size: number | undefined,
+  reserveBytes?: number,
+): Promise<Spool> {
   try {
     const { expectedSize } = options;
     if (size !== undefined && expectedSize !== undefined && size !== expectedSize)
@@ -54,7 +60,7 @@ async function openWith(options: FillOptions, first: UpstreamBlobBody, size: num
         `Upstream ${options.upstream.name} says that ${options.digest} has ${size} bytes, its manifest says ${expectedSize}.`,
         { retryable: true },
       );
-    return await options.spools.open(options.fillId, (size ?? expectedSize)!, options.signal);
+    return await options.spools.open(options.fillId, (size ?? expectedSize)!, options.signal, reserveBytes);
   } catch (error) {
     first.close();
     throw error;

@@ -42,6 +42,35 @@ test('who waits for room leaves the line when stopped, and lets those behind it 
   assert.equal(spools.usedBytes, 0);
 });
 
+test('room may be reserved bit by bit, up to the size, and comes back as a whole', async (t) => {
+  const { spools } = await openDirectory(t, 100);
+  const spool = await spools.open('a', 1000, never, 10);
+  assert.equal(spools.usedBytes, 10);
+  await spool.reserve(30, never);
+  assert.equal(spools.usedBytes, 40);
+  await assert.rejects(() => spool.reserve(61, never), /worker\.spool\.maxbytes/);
+  const small = await spools.open('b', 20, never, 15);
+  await small.reserve(15, never);
+  assert.equal(spools.usedBytes, 60);
+  const waiting = spool.reserve(60, never);
+  await small.close();
+  await waiting;
+  assert.equal(spools.usedBytes, 100);
+  await spool.close();
+  assert.equal(spools.usedBytes, 0);
+});
+
+test('room that is granted after the spool was closed comes back at once', async (t) => {
+  const { spools } = await openDirectory(t, 100);
+  const first = await spools.open('a', 60, never);
+  const spool = await spools.open('b', 100, never, 10);
+  const waiting = spool.reserve(50, never);
+  await spool.close();
+  await first.close();
+  await waiting;
+  assert.equal(spools.usedBytes, 0);
+});
+
 test('a file that cannot be removed does not keep its room', async (t) => {
   const { path, spools } = await openDirectory(t, 100);
   const spool = await spools.open('a', 60, never);

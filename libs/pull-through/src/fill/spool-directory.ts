@@ -7,11 +7,11 @@ import { type Spool, openSpool } from './spool.ts';
 
 export interface SpoolDirectory {
   /**
-   * Opens a spool for a blob of `size` bytes; waits, up to half a minute, while the fills in flight leave no room for it.
-   * Rejects with `overloaded` when there is none, and with `store-unavailable` where the file cannot be made. The opener
-   * closes it.
+   * Opens a spool for a blob of `size` bytes, of which `reserveBytes` are reserved (default: all); waits, up to half a
+   * minute, while the fills in flight leave no room. Rejects with `overloaded` when there is none, and with
+   * `store-unavailable` where the file cannot be made. The opener closes it.
    */
-  open(name: string, size: number, signal: AbortSignal): Promise<Spool>;
+  open(name: string, size: number, signal: AbortSignal, reserveBytes?: number): Promise<Spool>;
   readonly maxBytes: number;
   readonly usedBytes: number;
 }
@@ -30,15 +30,17 @@ export async function openSpoolDirectory(
 ): Promise<SpoolDirectory> {
   await mkdir(path, { recursive: true });
   for (const name of await readdir(path)) if (name.endsWith(suffix)) await rm(join(path, name), { force: true });
-  const reserve = createReservations(maxBytes, onUsed);
+  const reservations = createReservations(maxBytes, onUsed);
   return {
     maxBytes,
-    async open(name, size, signal) {
-      const release = await reserve.take(size, signal);
+    async open(name, size, signal, reserveBytes = size) {
+      const room = openRoom(size, reservations);
+      await room.reserve(reserveBytes, signal);
       try {
-        return await openSpool(join(path, `${name}${suffix}`), size, release);
+        const spool = await openSpool(join(path, `${name}${suffix}`), size, room.giveBack);
+        return { ...spool, reserve: room.reserve };
       } catch (error) {
-        release();
+        room.giveBack();
         throw new CacheError('store-unavailable', 'The spool file could not be made.', {
           cause: error,
           retryable: true,
@@ -46,9 +48,36 @@ export async function openSpoolDirectory(
       }
     },
     get usedBytes() {
-      return reserve.usedBytes;
+      return reservations.usedBytes;
     },
   };
+}
+
+/** What one spool has reserved, up to its size. */
+function openRoom(size: number, { take }: ReturnType<typeof createReservations>) {
+  const releases: (() => void)[] = [];
+  let reserved = 0;
+  let closed = false;
+
+  const giveBack = () => {
+    closed = true;
+    for (const release of releases.splice(0)) release();
+  };
+
+  const reserve = async (moreBytes: number, signal: AbortSignal) => {
+    const more = Math.min(moreBytes, size - reserved);
+    if (more <= 0) return;
+    reserved += more;
+    try {
+      releases.push(await take(more, reserved - more, signal));
+    } catch (error) {
+      reserved -= more;
+      throw error;
+    }
+    if (closed) giveBack();
+  };
+
+  return { reserve, giveBack };
 }
 
 /** Whoever came first gets room first, so that a large blob is not starved by small ones. */
@@ -66,9 +95,10 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
   };
 
   return {
-    /** Resolves with the function that gives the room back. */
-    async take(size: number, signal: AbortSignal): Promise<() => void> {
-      if (size > maxBytes) throw noRoom(size, `the whole spool has ${maxBytes}`, false);
+    /** For who holds `heldBytes` already. Resolves with the function that gives the room back. */
+    async take(size: number, heldBytes: number, signal: AbortSignal): Promise<() => void> {
+      const wanted = heldBytes + size;
+      if (wanted > maxBytes) throw noRoom(wanted, `the whole spool has ${maxBytes}`, false);
       signal.throwIfAborted();
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const request = { size, grant: resolve };
@@ -80,7 +110,7 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
         grantNext();
       };
       const onAbort = () => leave(signal.reason);
-      const timer = setTimeout(() => leave(noRoom(size, `${used} of ${maxBytes} are in use`, true)), maxWaitMs);
+      const timer = setTimeout(() => leave(noRoom(wanted, `${used} of ${maxBytes} are in use`, true)), maxWaitMs);
       signal.addEventListener('abort', onAbort, { once: true });
       waiting.push(request);
       grantNext();
@@ -102,6 +132,6 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
 }
 
 function noRoom(size: number, because: string, retryable: boolean): CacheError {
-  const message = `The spool has no room for a blob of ${size} bytes: ${because} (worker.spool.maxbytes).`;
+  const message = `The spool has no room for ${size} bytes of a blob: ${because} (worker.spool.maxbytes).`;
   return new CacheError('overloaded', message, { retryable, retryAfterMs: 5_000 });
 }

@@ -4,7 +4,12 @@ import { open, rm } from 'node:fs/promises';
 import { CacheError } from '@cistern/errors';
 import { type Intervals, createIntervals } from './intervals.ts';
 
-export interface Spool {
+export interface Spool extends SpoolFile {
+  /** Reserves room for `moreBytes` more, but never more than the size; rejects as `SpoolDirectory.open`. */
+  reserve(moreBytes: number, signal: AbortSignal): Promise<void>;
+}
+
+interface SpoolFile {
   readonly path: string;
   readonly size: number;
   readonly present: Pick<Intervals, 'runEnd' | 'firstGap' | 'covered'>;
@@ -22,7 +27,7 @@ export interface Spool {
 }
 
 /** `onClose` is called when the file is closed, also if it cannot be removed. */
-export async function openSpool(path: string, size: number, onClose: () => void): Promise<Spool> {
+export async function openSpool(path: string, size: number, onClose: () => void): Promise<SpoolFile> {
   const present = createIntervals();
   const begun = createIntervals();
   const file = await open(path, 'wx+', 0o600);

@@ -27,7 +27,7 @@ export function createVerifier({ digest, presentEnd, read }: VerifierOptions): V
   let catchingUp: Promise<void> | undefined;
 
   const readOn = async () => {
-    const buffer = Buffer.allocUnsafe(Math.min(readBytes, presentEnd(position) - position));
+    const buffer = Buffer.allocUnsafe(readBytes);
     for (let left = presentEnd(position) - position; left > 0; left = presentEnd(position) - position) {
       const length = await read(position, buffer.subarray(0, Math.min(left, buffer.length)));
       hash.update(buffer.subarray(0, length));
