@@ -140,35 +140,6 @@ test('blobs of every awkward size arrive whole, cold and warm', async (t) => {
   }
 });
 
-test('ranges of a blob that is larger than the spool are served; the whole is refused with the setting', async (t) => {
-  const { cache, hub, spools } = await startCache(t, { maxWholeForRangeBytes: mebibyte, spoolBytes: 2 * mebibyte });
-  const bytes = bytesOf(10 * mebibyte);
-  const digest = hub.addBlob(library.repository, bytes);
-  const blob = await cache.openBlob({ ...library, digest, intent: 'ranges' });
-  for (const start of [0, 5 * mebibyte, bytes.length - 100])
-    assert.ok((await collect(await blob.read({ start, end: start + 99 }))).equals(bytes.subarray(start, start + 100)));
-  assert.equal(spools.usedBytes, 300);
-  await assert.rejects(async () => collect(await blob.read()), /worker\.spool\.maxbytes/);
-  await until(() => spools.usedBytes === 0);
-});
-
-test('a length that nobody tells is learned in a spool of any size', async (t) => {
-  const { cache, hub, spools } = await startCache(t, { spoolBytes: 2 * mebibyte });
-  const bytes = bytesOf(mebibyte);
-  const digest = hub.addBlob(library.repository, bytes);
-  hub.script.headSaysNothing = true;
-  hub.script.bend = (_, whole) => ({ bytes: whole, totalSize: undefined });
-  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
-  assert.ok((await collect(await blob.read())).equals(bytes));
-  await until(() => spools.usedBytes === 0);
-  const large = hub.addBlob(library.repository, bytesOf(3 * mebibyte));
-  await assert.rejects(
-    () => cache.openBlob({ ...library, digest: large, intent: 'whole' }),
-    (error) => isCacheError(error, 'content-mismatch'),
-  );
-  await until(() => spools.usedBytes === 0);
-});
-
 test('a disk that fills up ends a fill with an error that says so, and nothing is left of it', async () => {
   const script = fileURLToPath(import.meta.resolve('./fixtures/fill-a-full-disk.ts'));
   // The shell limits the size of files, in blocks of 512 bytes, for itself and what it becomes.

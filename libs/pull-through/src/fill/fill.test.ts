@@ -228,25 +228,3 @@ test('an empty blob is served, and no bytes under another digest are not', async
     (error) => isCacheError(error, 'content-mismatch'),
   );
 });
-
-test('a blob larger than the spool is refused with the setting that limits it', async (t) => {
-  const { hub, pull, spools } = await startCache(t, { spoolBytes: mebibyte });
-  const digest = hub.addBlob(library.repository, bytesOf(2 * mebibyte));
-  await assert.rejects(() => pull(digest), /worker\.spool\.maxbytes/);
-  await until(() => hub.gets[0]!.closed);
-  assert.equal(spools.usedBytes, 0);
-});
-
-test('a fill waits for room in the spool until another one has ended', async (t) => {
-  const { hub, pull, spools } = await startCache(t, { spoolBytes: 3 * mebibyte });
-  const [first, second] = [bytesOf(2 * mebibyte, 1), bytesOf(2 * mebibyte, 2)];
-  const digests = [hub.addBlob(library.repository, first), hub.addBlob(library.repository, second)] as const;
-  hub.script.gated = true;
-  const pulls = [pull(digests[0]), pull(digests[1])] as const;
-  await until(() => hub.gets.length === 2);
-  assert.equal(spools.usedBytes, 2 * mebibyte);
-  hub.allow(4 * mebibyte);
-  assert.ok((await pulls[0]).equals(first));
-  assert.ok((await pulls[1]).equals(second));
-  await until(() => spools.usedBytes === 0);
-});

@@ -18,6 +18,7 @@ export interface FirstAnswer {
 
 /** A body whose length nobody tells is read to its end first; beyond this, or the whole spool, it is refused. */
 const maxUnknownBytes = 1024 * 1024 * 1024;
+const reserveStepBytes = 16 * 1024 * 1024;
 
 export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
   const { upstream, repository, digest, expectedSize, signal } = options;
@@ -79,13 +80,19 @@ function takeAll(start: number, endExclusive: number): Interval[] {
 async function readWhole(options: FillOptions, first: UpstreamBlobBody): Promise<Spool> {
   const { spools, fillId, signal } = options;
   const maxBytes = Math.min(maxUnknownBytes, spools.maxBytes);
-  const spool = await spools.open(fillId, maxBytes, signal).catch((error: unknown) => {
+  const spool = await spools.open(fillId, maxBytes, signal, 0).catch((error: unknown) => {
     first.close();
     throw error;
   });
+  let reservedBytes = 0;
+  const write = async (offset: number, chunks: readonly Buffer[]) => {
+    const end = chunks.reduce((sum, chunk) => sum + chunk.length, offset);
+    for (; reservedBytes < end; reservedBytes += reserveStepBytes) await spool.reserve(reserveStepBytes, signal);
+    await spool.write(offset, chunks);
+  };
   const stretch = { next: 0, endExclusive: maxBytes };
   try {
-    await fetchInto({ opened: first, bodyEnd: Infinity, stretch, take: takeAll, write: spool.write });
+    await fetchInto({ opened: first, bodyEnd: Infinity, stretch, take: takeAll, write });
     if (stretch.next < maxBytes) return { ...spool, size: stretch.next };
     throw new CacheError(
       'content-mismatch',
