@@ -58,8 +58,12 @@ const rangeIdleMs = 30_000;
 
 export function startFill(options: FillOptions): Fill {
   const { digest, fillId, upstream, repository, store, log } = options;
+  // By hand, not by AbortSignal.any: the worker's signal may outlive a million fills.
   const stopping = new AbortController();
-  const signal = AbortSignal.any([options.signal, stopping.signal]);
+  const { signal } = stopping;
+  const onStopped = () => stopping.abort(options.signal.reason);
+  if (options.signal.aborted) onStopped();
+  else options.signal.addEventListener('abort', onStopped, { once: true });
   const { promise: running, resolve: setRunning, reject: failRunning } = Promise.withResolvers<number>();
   /** Whether the whole is wanted, once that is known. */
   const whole = Promise.withResolvers<boolean>();
@@ -159,6 +163,7 @@ export function startFill(options: FillOptions): Fill {
     .finally(() => {
       hasEnded = true;
       clearTimeout(idle);
+      options.signal.removeEventListener('abort', onStopped);
       stopping.abort();
       closeSpoolIfUnused();
     });

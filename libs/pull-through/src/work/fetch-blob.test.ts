@@ -1,10 +1,14 @@
 // The record of a fill says what the fill does, whatever becomes of the index meanwhile.
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import type { CacheIndex } from '@cistern/cache-index';
 import { CacheError, isCacheError } from '@cistern/errors';
+import { type Digest, digestOf } from '@cistern/oci';
+import { createLogger } from '@cistern/telemetry';
 import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { createJobHandlers } from './create-job-handlers.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 
@@ -153,4 +157,28 @@ test('a size that upstream told, and no manifest, is doubted after a failure, be
   hub.script.bend = () => ({ bytes: bytes.subarray(1) });
   await assert.rejects(read, (error) => isCacheError(error, 'content-mismatch'));
   assert.equal(await told(), undefined);
+});
+
+test('a worker whose signal outlives its fills keeps nothing of them on it', async (t) => {
+  const started = await startCache(t);
+  const { hub, index, store } = started;
+  const log = createLogger({ level: 'error', formatter: 'json' });
+  const upstreams = new Map([[hub.name, hub]]);
+  const handlers = createJobHandlers({
+    ...started,
+    upstreams,
+    address: '',
+    maxWholeForRangeBytes: Infinity,
+    log,
+    now: Date.now,
+  });
+  const { signal } = new AbortController();
+  const fetch = (digest: Digest) =>
+    handlers['fetch-blob']({ ...library, digest, replaces: 0, from: 0 }, { class: 'interactive', signal });
+  const digest = hub.addBlob(library.repository, bytesOf(300_000));
+  await fetch(digest);
+  assert.ok((await store.stat(digest)) !== undefined);
+  await fetch(digestOf(Buffer.from('nobody has it')));
+  await until(async () => (await index.blobs.get(digest)) !== undefined);
+  assert.deepEqual(getEventListeners(signal, 'abort'), []);
 });
