@@ -7,7 +7,8 @@ import { testTag, upstreamNames } from './src/test-images.ts';
 describeClient(
   {
     name: 'buildah, by mirrors in registries.conf',
-    packages: ['buildah'],
+    // Debian's other container network stack would do for the dependency, and buildah does not find it.
+    packages: ['buildah', 'netavark'],
     open: ({ cache }) => openBuildah({ cache, mirrored: upstreamNames }),
     nameOf: (_rig, upstream, repository) => `${upstream}/${repository}`,
   },
