@@ -7,6 +7,7 @@ import { OciSyntaxError } from '@cistern/oci';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { beginRequest } from './hooks/request-facts.ts';
 import { createRequestIds } from './hooks/request-id.ts';
+import { acceptProxiedConnections } from './proxy-protocol/accept-proxied-connections.ts';
 import { serverOptions } from './server-options.ts';
 import { refuseUnknownPath } from './v2/dispatch.ts';
 import { replyWithError } from './v2/error-reply.ts';
@@ -24,6 +25,8 @@ export interface FrontendOptions {
   readonly headers: Readonly<Record<string, readonly string[]>>;
   /** Addresses and CIDRs whose `X-Forwarded-For`, `-Proto` and `-Host` are believed. */
   readonly trustedProxies: readonly string[];
+  /** Connections from `trustedProxies` begin with a PROXY protocol header that tells the client's address. */
+  readonly proxyProtocol?: boolean | undefined;
   /** Wall clock, in milliseconds. */
   readonly now: () => number;
   /** The same in every process of the cluster; a request that carries it has gone in a circle. */
@@ -38,7 +41,7 @@ export interface FrontendOptions {
 }
 
 export function buildFrontend(options: FrontendOptions): FastifyInstance {
-  const { tls, trustedProxies, clientStallMs = 120_000 } = options;
+  const { tls, log, trustedProxies, proxyProtocol = false, clientStallMs = 120_000 } = options;
   const headersOfAll = commonHeaders(options.headers);
   const begin = (request: FastifyRequest, reply: FastifyReply) => {
     beginRequest(options, request, reply);
@@ -55,6 +58,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
       replyWithError(new OciSyntaxError('NAME_INVALID', 'the path of the URL cannot be decoded'), request, reply);
     },
   });
+  if (proxyProtocol) acceptProxiedConnections(app.server, { trustedProxies, log });
   app.decorateRequest('record');
   app.addHook('onRequest', (request, reply, done) => {
     begin(request, reply);

@@ -6,7 +6,12 @@ import { StartError } from './start-error.ts';
 /** What is needed of a Fastify instance. */
 export interface HttpApp {
   readonly server: Server;
-  listen(options: { readonly host?: string; readonly port?: number; readonly path?: string }): Promise<string>;
+  listen(options: {
+    readonly host?: string;
+    readonly port?: number;
+    readonly path?: string;
+    readonly reusePort?: boolean;
+  }): Promise<string>;
   close(): Promise<unknown>;
 }
 
@@ -15,16 +20,22 @@ export type BoundAddress =
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * Listens, and resolves with where. `key`: of the address in the configuration, for messages. Rejects with `StartError`;
- * `isTaken` tells whether another program has the address.
+ * Listens, and resolves with where. `key`: of the address in the configuration, for messages. `reusePort`: other processes
+ * may listen on the same TCP port, and the system spreads the connections over them. Rejects with `StartError`; `isTaken`
+ * tells whether another program has the address.
  */
-export async function listen(app: HttpApp, address: ListenAddress, key: string): Promise<BoundAddress> {
+export async function listen(
+  app: HttpApp,
+  address: ListenAddress,
+  key: string,
+  reusePort = false,
+): Promise<BoundAddress> {
   try {
     if (address.kind === 'unix') {
       await app.listen({ path: address.path });
       return address;
     }
-    await listenOnTcp(app, address.host, address.port);
+    await listenOnTcp(app, address.host, address.port, reusePort);
   } catch (error) {
     throw new StartError(explain(error as NodeJS.ErrnoException, address, key), { cause: error });
   }
@@ -37,18 +48,18 @@ export function isTaken(error: unknown): boolean {
   return error instanceof StartError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
-async function listenOnTcp(app: HttpApp, host: string | undefined, port: number): Promise<void> {
+async function listenOnTcp(app: HttpApp, host: string | undefined, port: number, reusePort: boolean): Promise<void> {
   if (host !== undefined) {
     // As in Go's programs: the IPv4 one of the two addresses, whatever the resolver puts first.
-    await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
+    await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port, reusePort });
     return;
   }
   try {
-    await app.listen({ host: '::', port });
+    await app.listen({ host: '::', port, reusePort });
   } catch (error) {
     // A machine without IPv6.
     if (!['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    await app.listen({ host: '0.0.0.0', port });
+    await app.listen({ host: '0.0.0.0', port, reusePort });
   }
 }
 
@@ -67,6 +78,8 @@ function explain(error: NodeJS.ErrnoException, address: ListenAddress, key: stri
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `This machine has no address ${host ?? ''}: ${set} to one it has, or to :${port} for all of them.`;
+    case 'ENOTSUP':
+      return `This system cannot share port ${port} between processes: leave http.reuseport out, and give each process its own port.`;
     default:
       return `Listening on ${host ?? ''}:${port} failed (${error.code ?? error.message}).`;
   }

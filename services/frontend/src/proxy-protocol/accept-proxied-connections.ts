@@ -1,0 +1,116 @@
+// Behind a load balancer that passes connections on, every client has the balancer's address. With the PROXY protocol each
+// connection begins with a header that tells the client's own; from then on the connection looks as if it came from there.
+import type { Server, Socket } from 'node:net';
+import { Server as TlsServer, type TLSSocket } from 'node:tls';
+import type { Logger } from '@cistern/telemetry';
+import { createAddressList } from './create-address-list.ts';
+import { parseProxyHeader, type ProxiedClient } from './parse-proxy-header.ts';
+
+export interface ProxiedConnectionsOptions {
+  /**
+   * Addresses and networks whose connections must begin with a header; from all others none is expected and none is
+   * believed. A connection over a Unix socket has no address and must begin with one.
+   */
+  readonly trustedProxies: readonly string[];
+  readonly log: Logger;
+  /** A header that takes longer is none. The specification wants at least 3 s, for a packet that is sent again. */
+  readonly headerLimitMs?: number;
+}
+
+/** To be called on an HTTP or HTTPS server before it listens. With HTTPS the header comes before the handshake. */
+export function acceptProxiedConnections(server: Server, options: ProxiedConnectionsOptions): void {
+  const { log, headerLimitMs = 5000 } = options;
+  const isTrusted = createAddressList(options.trustedProxies);
+  const clientsBehindTls = server instanceof TlsServer ? passThroughTls(server) : undefined;
+  // Whatever the server does with a connection waits until the header is off.
+  const accept = server.listeners('connection') as ((socket: Socket) => void)[];
+  server.removeAllListeners('connection');
+  const handOver = (socket: Socket) => {
+    for (const listener of accept) listener.call(server, socket);
+  };
+
+  server.on('connection', (socket: Socket) => {
+    const { remoteAddress } = socket;
+    if (remoteAddress !== undefined && !isTrusted(remoteAddress)) return handOver(socket);
+    readHeader(socket, headerLimitMs, {
+      onHeader(client) {
+        if (client !== undefined && clientsBehindTls === undefined) disguise(socket, client);
+        if (client !== undefined) clientsBehindTls?.add(socket, client);
+        handOver(socket);
+      },
+      onInvalid(reason) {
+        log.warn({ remoteAddress, reason }, 'closed a connection without a PROXY header');
+      },
+    });
+  });
+}
+
+interface HeaderEvents {
+  onHeader(client: ProxiedClient | undefined): void;
+  /** The socket is destroyed. */
+  onInvalid(reason: string): void;
+}
+
+/** Takes the header off and puts back what came behind it. A connection that ends before its first byte is no event. */
+function readHeader(socket: Socket, limitMs: number, { onHeader, onInvalid }: HeaderEvents): void {
+  let received: Buffer = Buffer.alloc(0);
+  const settle = () => {
+    clearTimeout(timer);
+    socket.off('readable', onReadable).off('end', onEnd).off('error', onEnd).off('close', onEnd);
+  };
+  const refuse = (reason: string) => {
+    settle();
+    // An error of a socket that nobody listens to would end the process.
+    socket.on('error', () => {});
+    socket.destroy();
+    onInvalid(reason);
+  };
+  const timer = setTimeout(() => refuse(`there was none after ${limitMs} ms`), limitMs);
+  const onEnd = () => {
+    if (received.length > 0) return refuse('it ended within one');
+    settle();
+    socket.on('error', () => {});
+    socket.destroy();
+  };
+  const onReadable = () => {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return;
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    const parsed = parseProxyHeader(received);
+    if (parsed.kind === 'incomplete') return;
+    if (parsed.kind === 'invalid') return refuse(parsed.reason);
+    settle();
+    if (received.length > parsed.length) socket.unshift(received.subarray(parsed.length));
+    onHeader(parsed.client);
+  };
+  socket.on('readable', onReadable).on('end', onEnd).on('error', onEnd).on('close', onEnd);
+}
+
+/** From now on the socket tells the client's address for its own. */
+function disguise(socket: Socket, { address, port, family }: ProxiedClient): void {
+  Object.defineProperties(socket, {
+    remoteAddress: { value: address },
+    remotePort: { value: port },
+    remoteFamily: { value: family },
+  });
+}
+
+/** A TLS socket is another object than the connection below it; both show the same ends. */
+function passThroughTls(server: TlsServer): { add(socket: Socket, client: ProxiedClient): void } {
+  const clients = new Map<string, ProxiedClient>();
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    const client = clients.get(endsOf(socket));
+    if (client !== undefined) disguise(socket, client);
+  });
+  return {
+    add(socket, client) {
+      const ends = endsOf(socket);
+      clients.set(ends, client);
+      socket.once('close', () => clients.delete(ends));
+    },
+  };
+}
+
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+}

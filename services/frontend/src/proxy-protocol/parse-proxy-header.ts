@@ -1,0 +1,97 @@
+// The PROXY protocol's header, versions 1 and 2, as haproxy's proxy-protocol.txt has them: pure, and given whatever has
+// arrived so far.
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+
+/** Whom a proxy speaks for. */
+export interface ProxiedClient {
+  readonly address: string;
+  readonly port: number;
+  readonly family: 'IPv4' | 'IPv6';
+}
+
+/**
+ * `header`: the first `length` bytes are one; without `client` the connection is the proxy's own (a health check), or one
+ * of a kind that has no IP address. `invalid`: more bytes will not make it one.
+ */
+export type ParsedProxyHeader =
+  | { readonly kind: 'incomplete' }
+  | { readonly kind: 'header'; readonly length: number; readonly client: ProxiedClient | undefined }
+  | { readonly kind: 'invalid'; readonly reason: string };
+
+const lineStart = Buffer.from('PROXY ');
+/** Of version 1, with its line break: the specification's own worst case. */
+const maxLineBytes = 107;
+
+const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n');
+const binaryHeadBytes = 16;
+/** The addresses take 36 bytes and what proxies tell of TLS a few hundred: far less than the 65,535 that fit. */
+const maxBinaryBytes = 4096;
+
+const incomplete = { kind: 'incomplete' } as const;
+
+/** `bytes`: the first ones of the connection. */
+export function parseProxyHeader(bytes: Buffer): ParsedProxyHeader {
+  if (agree(bytes, lineStart)) return parseLine(bytes);
+  if (agree(bytes, signature)) return parseBinary(bytes);
+  return invalid('it does not begin with one');
+}
+
+/** As far as both go. */
+function agree(bytes: Buffer, start: Buffer): boolean {
+  const length = Math.min(bytes.length, start.length);
+  return bytes.subarray(0, length).equals(start.subarray(0, length));
+}
+
+function parseLine(bytes: Buffer): ParsedProxyHeader {
+  const text = bytes.subarray(0, maxLineBytes).toString('latin1');
+  const end = text.indexOf('\r\n');
+  if (end === -1) return text.length < maxLineBytes ? incomplete : invalid(`its line exceeds ${maxLineBytes} bytes`);
+  const [, protocol, address = '', destination = '', port = '', destinationPort = '', ...more] = text
+    .slice(0, end)
+    .split(' ');
+  const length = end + '\r\n'.length;
+  // What follows the word is to be ignored.
+  if (protocol === 'UNKNOWN') return { kind: 'header', length, client: undefined };
+  if (protocol !== 'TCP4' && protocol !== 'TCP6') return invalid('its line names no protocol that there is');
+  const isAddress = protocol === 'TCP4' ? isIPv4 : isIPv6;
+  if (!isAddress(address) || !isAddress(destination) || !isPort(port) || !isPort(destinationPort) || more.length > 0)
+    return invalid('its line does not hold two addresses and two ports');
+  return { kind: 'header', length, client: clientOf(protocol === 'TCP4', address, Number(port)) };
+}
+
+function isPort(text: string): boolean {
+  return /^(?:0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535;
+}
+
+function parseBinary(bytes: Buffer): ParsedProxyHeader {
+  if (bytes.length < binaryHeadBytes) return incomplete;
+  const command = bytes.readUInt8(12);
+  const [family, transport] = [bytes.readUInt8(13) >> 4, bytes.readUInt8(13) & 0xf];
+  const length = binaryHeadBytes + bytes.readUInt16BE(14);
+  if (command !== 0x20 && command !== 0x21) return invalid('its version or command is not one that there is');
+  if (family > 3 || transport > 2) return invalid('its protocol is not one that there is');
+  if (length > maxBinaryBytes) return invalid(`it is ${length} bytes long, more than ${maxBinaryBytes}`);
+  if (bytes.length < length) return incomplete;
+  const isOfTcp = command === 0x21 && transport === 1;
+  if (!isOfTcp || family < 1 || family > 2) return { kind: 'header', length, client: undefined };
+  const addressBytes = family === 1 ? 4 : 16;
+  const addresses = bytes.subarray(binaryHeadBytes, length);
+  if (addresses.length < 2 * (addressBytes + 2)) return invalid('it is too short for its addresses');
+  const address = formatAddress(addresses.subarray(0, addressBytes));
+  return { kind: 'header', length, client: clientOf(family === 1, address, addresses.readUInt16BE(2 * addressBytes)) };
+}
+
+function formatAddress(bytes: Buffer): string {
+  if (bytes.length === 4) return bytes.join('.');
+  return (bytes.toString('hex').match(/.{4}/g) ?? []).join(':');
+}
+
+function clientOf(isIpv4: boolean, address: string, port: number): ProxiedClient {
+  // The system's own spelling, which is the one that other connections show.
+  const family = isIpv4 ? 'ipv4' : 'ipv6';
+  return { address: new SocketAddress({ address, family }).address, port, family: isIpv4 ? 'IPv4' : 'IPv6' };
+}
+
+function invalid(reason: string): ParsedProxyHeader {
+  return { kind: 'invalid', reason };
+}
