@@ -8,7 +8,7 @@ export type {
 export { openUpstream } from './open-upstream.ts';
 export { proxyFor } from './proxy-for.ts';
 export { createMemoryTokenCache } from './token-cache.ts';
-export type { CachedToken, TokenCache, TokenKey } from './token-cache.ts';
+export type { CachedToken, ObtainedToken, TokenCache, TokenKey, TokenWish } from './token-cache.ts';
 export { createUpstreamTable } from './upstream-table.ts';
 export type { RequestName, ResolvedName, UpstreamTable, UpstreamTableEntry } from './upstream-table.ts';
 export type {

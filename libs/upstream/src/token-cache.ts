@@ -7,42 +7,60 @@ export interface TokenKey {
   readonly account: string | undefined;
   /** As it was asked for, for example `repository:library/nginx:pull`. */
   readonly scope: string;
+  /** Who issues it for whom: part of the key, so that after a change of configuration no token goes to another place. */
+  readonly audience: string;
 }
 
 export interface CachedToken {
   /** A secret. */
   readonly token: string;
-  /** Not used any more from here on: some time before the token really expires. */
+  /** Milliseconds since the epoch; not used any more from here on: some time before the token really expires. */
   readonly usableUntilMs: number;
 }
 
-/**
- * Never rejects: a cache that is out of reach knows no token. Need not drop anything: an unusable token is ignored, and a
- * refused one is overwritten by its successor.
- */
+export interface TokenWish {
+  /** Whether a token that is kept will do: neither too old nor the one that upstream has just refused. */
+  isUsable(kept: CachedToken): boolean;
+  /** Asks the token server. */
+  issue(): Promise<CachedToken>;
+  /** Ends the wait for somebody else who asks it. */
+  readonly signal: AbortSignal;
+}
+
+export interface ObtainedToken extends CachedToken {
+  /** Issued for this very call. */
+  readonly issued: boolean;
+}
+
 export interface TokenCache {
-  get(key: TokenKey): Promise<CachedToken | undefined>;
-  put(key: TokenKey, token: CachedToken): Promise<void>;
+  /**
+   * A kept token that is usable, or else what `issue` gives, kept from then on. Of several processes that share the cache
+   * one issues and the others wait for its token, for some seconds at most. A cache that is out of reach keeps nothing:
+   * rejects as `issue` does, or with the signal's reason, and for nothing else.
+   */
+  obtain(key: TokenKey, wish: TokenWish): Promise<ObtainedToken>;
 }
 
 const maxEntries = 2_000;
 
-/** Keeps the last 2,000 tokens of this process. */
+/** Keeps the last 2,000 tokens of this process. Knows nothing of calls under way: the caller makes one for each key. */
 export function createMemoryTokenCache(): TokenCache {
   const tokens = new Map<string, CachedToken>();
   return {
-    get: (key) => Promise.resolve(tokens.get(nameOf(key))),
-    put(key, token) {
+    async obtain(key, { isUsable, issue }) {
       const name = nameOf(key);
+      const kept = tokens.get(name);
+      if (kept !== undefined && isUsable(kept)) return { ...kept, issued: false };
+      const token = await issue();
       tokens.delete(name);
       tokens.set(name, token);
       const oldest = tokens.keys().next();
       if (tokens.size > maxEntries && oldest.done !== true) tokens.delete(oldest.value);
-      return Promise.resolve();
+      return { ...token, issued: true };
     },
   };
 }
 
-function nameOf({ upstream, account, scope }: TokenKey): string {
-  return JSON.stringify([upstream, account ?? null, scope]);
+function nameOf({ upstream, account, scope, audience }: TokenKey): string {
+  return JSON.stringify([upstream, account ?? null, scope, audience]);
 }

@@ -1,53 +1,14 @@
 import assert from 'node:assert/strict';
-import type { ServerResponse } from 'node:http';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
-import type { OpenUpstreamOptions } from './open-upstream-options.ts';
-import { openOn, type ScriptedServer, sendJson, startServer, type TestUpstream } from './testing/scripted-server.ts';
+import { sendJson, startServer } from './testing/scripted-server.ts';
+import { startRegistry } from './testing/start-registry.ts';
 
 const latest = parseReference('latest');
 const nginx = parseRepositoryName('library/nginx');
 const credentials = { username: 'me', password: 's3cret' };
 const basic = `Basic ${Buffer.from('me:s3cret').toString('base64')}`;
-
-interface Registry extends TestUpstream {
-  readonly server: ScriptedServer;
-  readonly tokenServer: ScriptedServer;
-}
-
-interface RegistryScript {
-  /** The nth token request, from 1. */
-  readonly token?: (count: number, response: ServerResponse) => void;
-  readonly accepts?: (authorization: string) => boolean;
-  readonly challenge?: string;
-  readonly refusal?: number;
-}
-
-/** A registry that wants tokens, and its token server on another port of the same host. */
-async function startRegistry(
-  t: TestContext,
-  script: RegistryScript,
-  options: Partial<OpenUpstreamOptions> = {},
-): Promise<Registry> {
-  let count = 0;
-  const tokenServer = await startServer(t, (_request, response) => {
-    count += 1;
-    const give = script.token ?? ((n, to) => sendJson(to, 200, { token: `token-${n}` }));
-    give(count, response);
-  });
-  const challenge =
-    script.challenge ?? `Bearer realm="${tokenServer.url}/token",service="reg",scope="repository:x:pull"`;
-  const accepts = script.accepts ?? ((authorization) => authorization.startsWith('Bearer '));
-  const server = await startServer(t, ({ headers }, response) => {
-    if (accepts(headers.authorization ?? '')) response.writeHead(200, { 'content-length': 2 }).end('{}');
-    else
-      response
-        .writeHead(headers.authorization ? (script.refusal ?? 401) : 401, { 'www-authenticate': challenge })
-        .end();
-  });
-  return { server, tokenServer, ...openOn(t, server.url, options) };
-}
 
 const fails = async (call: Promise<unknown>, kind: CacheErrorKind, message: RegExp): Promise<void> => {
   await assert.rejects(call, (error) => {

@@ -5,7 +5,7 @@ import type { UpstreamCredentials } from '../open-upstream-options.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization, type BearerScheme, type TokenSource } from './token-source.ts';
-import type { TransportLayer, TransportRequest } from './transport.ts';
+import type { TransportLayer, TransportRequest, TransportResponse } from './transport.ts';
 
 type Scheme = { readonly kind: 'basic' } | ({ readonly kind: 'bearer' } & BearerScheme);
 
@@ -16,6 +16,9 @@ interface Proof {
   /** A 401 in answer to this proof is final. */
   readonly final: boolean;
 }
+
+/** A token that another process put into a shared cache may be as void as ours was; one issued for the request is final. */
+const maxRenewals = 2;
 
 export interface AuthorizeOptions {
   readonly upstream: UpstreamIdentity;
@@ -59,20 +62,27 @@ export function authorize({ upstream, credentials, tokens }: AuthorizeOptions): 
     const known = remembered;
     let proof = known === undefined ? undefined : await prove(known, request, undefined);
     let response = await send(proof);
-    if (response.status !== 401 || response.url.origin !== request.url.origin) return response;
+    if (!isRefused(response, request)) return response;
 
     const scheme = chooseScheme(parseChallenges(response.headers['www-authenticate']));
     if (scheme === undefined) throw refusal('wants us to authenticate and does not say how');
     const changed = known === undefined || !sameScheme(known, scheme);
     remembered = scheme;
-    if (changed || proof?.final !== true) {
+    let mayRenew = changed || proof?.final !== true;
+    for (let renewals = 0; mayRenew && renewals < maxRenewals; renewals += 1) {
       proof = await prove(scheme, request, proof?.token);
       response = await send(proof);
+      mayRenew = isRefused(response, request) && !proof.final;
     }
-    if (response.status === 401 && response.url.origin === request.url.origin && proof.token === undefined)
+    if (isRefused(response, request) && proof?.token === undefined)
       throw refusal('did not accept the configured user name and password');
     return response;
   };
+}
+
+/** By the upstream itself: what others answer, behind a redirect, is no question to us. */
+function isRefused({ status, url }: TransportResponse, request: TransportRequest): boolean {
+  return status === 401 && url.origin === request.url.origin;
 }
 
 /** Bearer before Basic: with a token our password goes to the token server only. */

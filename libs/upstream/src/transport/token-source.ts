@@ -3,7 +3,7 @@
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { UpstreamCredentials } from '../open-upstream-options.ts';
-import type { CachedToken, TokenCache } from '../token-cache.ts';
+import type { CachedToken, ObtainedToken, TokenCache } from '../token-cache.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { toTokenError } from './token-error.ts';
 import { createSingleFlight } from './single-flight.ts';
@@ -54,7 +54,7 @@ export interface TokenSourceOptions {
 export type TokenSource = (request: TokenRequest) => Promise<IssuedToken>;
 
 export function createTokenSource({ upstream, credentials, cache, transport, clock }: TokenSourceOptions): TokenSource {
-  const share = createSingleFlight<string>();
+  const share = createSingleFlight<ObtainedToken>();
 
   async function issue({ scheme, signal }: TokenRequest, scope: string): Promise<CachedToken> {
     const url = checkRealm(upstream, scheme.realm);
@@ -83,17 +83,18 @@ export function createTokenSource({ upstream, credentials, cache, transport, clo
   return async (request) => {
     const { scheme, repository, refused, signal } = request;
     const scope = `repository:${repository}:pull`;
-    const key = { upstream: upstream.name, account: credentials?.username, scope };
-    const cached = await cache.get(key);
-    if (cached !== undefined && cached.token !== refused && cached.usableUntilMs > clock())
-      return { token: cached.token, fresh: refused !== undefined };
-    const flight = JSON.stringify([scope, scheme.realm, scheme.service, scheme.extraScope]);
-    const token = await share(flight, signal, async (sharedSignal) => {
-      const issued = await issue({ ...request, signal: sharedSignal }, scope);
-      await cache.put(key, issued);
-      return issued.token;
-    });
-    return { token, fresh: true };
+    const audience = JSON.stringify([upstream.url.href, scheme.realm, scheme.service, scheme.extraScope]);
+    const key = { upstream: upstream.name, account: credentials?.username, scope, audience };
+    // Who was refused a token cannot do with the one that others may be getting at the same time.
+    const flight = JSON.stringify([scope, audience, refused]);
+    const { token, issued: fresh } = await share(flight, signal, async (sharedSignal) =>
+      cache.obtain(key, {
+        isUsable: (kept) => kept.token !== refused && kept.usableUntilMs > clock(),
+        issue: async () => issue({ ...request, signal: sharedSignal }, scope),
+        signal: sharedSignal,
+      }),
+    );
+    return { token, fresh };
   };
 }
 

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseReference, parseRepositoryName } from '@cistern/oci';
+import { startRegistry } from './testing/start-registry.ts';
+import type { CachedToken } from './token-cache.ts';
+
+const latest = parseReference('latest');
+const nginx = parseRepositoryName('library/nginx');
+
+test('void tokens that other processes have kept are renewed as our own are, and only a new one is final', async (t) => {
+  let kept: CachedToken | undefined = { token: 'token-void', usableUntilMs: Infinity };
+  let valid = 'Bearer token-1';
+  let isReplaced = true;
+  const { upstream, server, tokenServer } = await startRegistry(
+    t,
+    {
+      accepts(authorization) {
+        if (!isReplaced && authorization !== valid) {
+          kept = { token: 'token-void', usableUntilMs: Infinity };
+          isReplaced = true;
+        }
+        return authorization === valid;
+      },
+    },
+    {
+      tokens: {
+        async obtain(_key, { isUsable, issue }) {
+          if (kept !== undefined && isUsable(kept)) return { ...kept, issued: false };
+          kept = await issue();
+          return { ...kept, issued: true };
+        },
+      },
+    },
+  );
+  const sent = async (): Promise<(string | undefined)[]> => {
+    const before = server.requests.length;
+    await upstream.headManifest(nginx, latest);
+    return server.requests.slice(before).map(({ headers }) => headers.authorization);
+  };
+  assert.deepEqual(await sent(), [undefined, 'Bearer token-void', 'Bearer token-1']);
+  assert.deepEqual(await sent(), ['Bearer token-1']);
+  // Ours is void, and so is the one that somebody else puts in its place.
+  valid = 'Bearer token-2';
+  isReplaced = false;
+  assert.deepEqual(await sent(), ['Bearer token-1', 'Bearer token-void', 'Bearer token-2']);
+  assert.equal(tokenServer.requests.length, 2);
+});
