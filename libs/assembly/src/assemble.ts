@@ -5,7 +5,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '@cistern/config';
-import { createInlineJobs } from '@cistern/jobs/inline';
 import {
   type PullThrough,
   createFillTable,
@@ -17,6 +16,7 @@ import type { Logger, Metrics } from '@cistern/telemetry';
 import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
 import { countStoreErrors } from './count-store-errors.ts';
 import { openIndex } from './open-index.ts';
+import { openQueue } from './open-queue.ts';
 import { openStore } from './open-store.ts';
 import { openUpstreams } from './open-upstreams.ts';
 
@@ -41,9 +41,6 @@ export interface Assembly {
   close(graceMs: number): Promise<void>;
 }
 
-/** How many jobs of a kind may wait for a slot. */
-const maxWaiting = 10_000;
-
 /** Rejects, with everything closed again, when a part cannot be opened. */
 export async function assemble(config: Config, options: AssembleOptions): Promise<Assembly> {
   const { log, metrics } = options;
@@ -59,7 +56,7 @@ export async function assemble(config: Config, options: AssembleOptions): Promis
     const now = Date.now;
     const instanceId = randomUUID();
     // The index first: it holds the lock that keeps a second process out of the same directory.
-    const index = opened(await openIndex(config.storage, { now, log }));
+    const index = opened(await openIndex(config, { now, log }));
     const store = opened(countStoreErrors(await openStore(config, log), metrics));
     const spoolDirectory = store.spoolDirectory ?? config.worker.spool.directory ?? (await openTemporary(closers));
     const spools = await openSpoolDirectory(spoolDirectory, config.worker.spool.maxBytes, (bytes) =>
@@ -70,14 +67,12 @@ export async function assemble(config: Config, options: AssembleOptions): Promis
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
     });
     const fills = createFillTable();
-    const { concurrency, maxWholeForRangeBytes } = config.worker;
-    const jobs = createInlineJobs({
-      slots: { interactive: concurrency, background: Math.max(1, Math.floor(concurrency / 4)) },
-      maxWaiting,
-      log,
-    });
+    const { maxWholeForRangeBytes } = config.worker;
+    const jobs = opened(await openQueue(config, { log }));
     const parts = { index, store, fills, log, metrics, now };
-    const workers = jobs.work(createJobHandlers({ ...parts, upstreams, spools, address: '', maxWholeForRangeBytes }));
+    const workers = await jobs.work(
+      createJobHandlers({ ...parts, upstreams, spools, address: '', maxWholeForRangeBytes }),
+    );
     const ttls = new Map(config.upstreams.map(({ name, ttlMs }) => [name, ttlMs]));
     return {
       instanceId,

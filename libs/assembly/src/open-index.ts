@@ -1,15 +1,34 @@
+// The index: shared in Redis by the nodes of a cluster, else this process's own.
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { CacheIndex } from '@cistern/cache-index';
 import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { openRedisIndex } from '@cistern/cache-index/redis';
 import { openSqliteIndex } from '@cistern/cache-index/sqlite';
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
+import { redisConnectionOf } from './redis-connection-of.ts';
 
-/** Beside the blobs, so that one directory is the whole cache. */
+/** Rejects with `index-unavailable`. The caller closes it. */
 export async function openIndex(
-  storage: Config['storage'],
+  { storage, redis }: Pick<Config, 'storage' | 'redis'>,
   { now, log }: { readonly now: () => number; readonly log: Logger },
 ): Promise<CacheIndex> {
+  if (redis !== undefined) {
+    const { connection, keyPrefix } = redis;
+    return openRedisIndex({ connection: redisConnectionOf(connection), keyPrefix, log });
+  }
   if (storage.kind === 'memory') return createMemoryIndex({ now, log });
-  return openSqliteIndex({ path: join(storage.rootDirectory, 'cistern', 'index.sqlite'), now, log });
+  return openSqliteIndex({ path: sqlitePath(storage), now, log });
+}
+
+/** Beside the blobs, so that one directory is the whole cache; of a bucket, where nothing else takes it for its own. */
+function sqlitePath(storage: Exclude<Config['storage'], { readonly kind: 'memory' }>): string {
+  if (storage.kind === 'filesystem') return join(storage.rootDirectory, 'cistern', 'index.sqlite');
+  // What an index says was verified was so in one store.
+  const { endpoint, bucket, rootDirectory, indexDirectory } = storage;
+  const store = createHash('sha256')
+    .update(JSON.stringify([endpoint, bucket, rootDirectory]))
+    .digest('hex');
+  return join(indexDirectory, 'cistern', `index-${store.slice(0, 12)}.sqlite`);
 }

@@ -1,13 +1,33 @@
+// The store that the configuration names.
 import type { BlobStore } from '@cistern/blob-store';
 import { openFsStore } from '@cistern/blob-store/fs';
 import { createMemoryStore } from '@cistern/blob-store/memory';
+import { openS3Store } from '@cistern/blob-store/s3';
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
 
-export async function openStore({ storage, worker }: Config, log: Logger): Promise<BlobStore> {
-  if (storage.kind === 'memory') return createMemoryStore();
-  const store = await openFsStore({ root: storage.rootDirectory, log });
-  if (worker.spool.directory === undefined) return store;
+/** Rejects with `store-unavailable`. The caller closes it. */
+export async function openStore(
+  { storage, worker }: Pick<Config, 'storage' | 'worker'>,
+  log: Logger,
+): Promise<BlobStore> {
+  switch (storage.kind) {
+    case 'memory':
+      return createMemoryStore();
+    case 's3': {
+      const { kind: _kind, indexDirectory: _indexDirectory, secretKey, ...bucket } = storage;
+      return openS3Store({ ...bucket, secretKey: secretKey.reveal(), log, now: Date.now });
+    }
+    case 'filesystem':
+      return openDirectory(storage.rootDirectory, worker.spool.directory, log);
+    default:
+      return storage satisfies never;
+  }
+}
+
+async function openDirectory(root: string, spoolDirectory: string | undefined, log: Logger): Promise<BlobStore> {
+  const store = await openFsStore({ root, log });
+  if (spoolDirectory === undefined) return store;
   // A spool elsewhere may be on another filesystem, from which nothing can be renamed: blobs are then written in.
   const { adoptFile: _adoptFile, spoolDirectory: _spoolDirectory, ...elsewhere } = store;
   return elsewhere;

@@ -26,6 +26,18 @@ export function parseTcpAddress(text: string): TcpAddress {
   return { kind: 'tcp', host: literal ?? (match[2] === '' ? undefined : match[2]), port };
 }
 
+/** `redis:6379`, `[::1]:6379`, or a host alone. Throws an Error whose message completes a path. */
+export function parseServerAddress(
+  text: string,
+  defaultPort: number,
+): { readonly host: string; readonly port: number } {
+  const hasPort = /:\d+$/.test(text.replace(/^\[[^\]]*\]/, ''));
+  const { host, port } = parseTcpAddress(hasPort ? text : `${text}:${defaultPort}`);
+  if (host === undefined || port === 0)
+    throw new Error(`"${text}" is no address of a server: write host:port, for example 127.0.0.1:${defaultPort}`);
+  return { host, port };
+}
+
 /** `10.0.0.0/8`, or a single address. Throws an Error whose message completes a path. */
 export function parseNetwork(text: string): string {
   const [, address = '', length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
@@ -43,6 +55,15 @@ export function parseRegistryUrl(text: string): string {
     throw new Error('must not hold credentials: write them as username and password or passwordfile');
   if (url.search !== '' || url.hash !== '') throw new Error('must not have a query or a fragment');
   return url.href.replace(/\/+$/, '');
+}
+
+/** The URL of a server without a path, and without a trailing slash. Throws an Error whose message completes a path. */
+export function parseServerUrl(text: string): string {
+  const { username, password, origin, pathname, search, hash } = parseHttpUrl(text);
+  if (username !== '' || password !== '') throw new Error('must not hold credentials');
+  if (pathname !== '/' || search !== '' || hash !== '')
+    throw new Error('must be a URL without a path, for example http://host:port');
+  return origin;
 }
 
 /** The URL of a forward proxy, which may hold credentials. Throws an Error whose message completes a path. */

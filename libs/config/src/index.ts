@@ -6,6 +6,7 @@ export { ConfigError } from './problems.ts';
 export type { Problem } from './problems.ts';
 export { describeConfig } from './reference.ts';
 export type { Secret } from './secrets.ts';
+export type { RedisConfig } from './sections/redis.ts';
 export type { HealthConfig } from './sections/health.ts';
 export type { DebugConfig, HttpConfig } from './sections/http.ts';
 export type { LogConfig } from './sections/log.ts';

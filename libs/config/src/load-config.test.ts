@@ -65,7 +65,16 @@ test('serves the built-in table on the default ports when nothing is configured'
   });
   assert.equal(config.http.drainTimeoutMs, 60_000);
   assert.deepEqual(config.http.trustedProxies, ['127.0.0.0/8', '::1/128']);
+  assert.equal(config.http.reusePort, false);
+  assert.equal(config.http.proxyProtocol, false);
+  assert.equal(config.redis, undefined);
+  assert.equal(config.cluster, undefined);
+  assert.equal(config.storageRedirect, undefined);
+  assert.deepEqual(config.admin, { address: { kind: 'tcp', host: undefined, port: 5003 } });
   assert.deepEqual(config.worker, {
+    address: { kind: 'tcp', host: undefined, port: 5002 },
+    advertise: undefined,
+    tls: undefined,
     spool: { directory: undefined, maxBytes: 20 * 1024 ** 3 },
     maxWholeForRangeBytes: 2 ** 30,
     concurrency: 32,
@@ -127,7 +136,7 @@ test('lists what is allowed where nothing is near', () => {
     {
       path: '__proto__',
       message:
-        'is not a known key; allowed here: health, http, log, loglevel, proxy, storage, upstreams, version, worker',
+        'is not a known key; allowed here: admin, cluster, health, http, log, loglevel, proxy, redis, storage, upstreams, version, worker',
     },
   ]);
 });
@@ -174,8 +183,10 @@ test('takes one store, and says which', () => {
     rootDirectory: '/default-root',
   });
   assert.deepEqual(problemPaths('storage: {inmemory: , filesystem: }'), ['storage']);
-  assert.deepEqual(problemPaths('storage: {filesystem: , s3: {bucket: b}}'), ['storage.s3']);
-  assert.deepEqual(problemPaths('storage: {redirect: {disable: false}}'), ['storage.redirect.disable']);
+  assert.deepEqual(
+    problemsOf('storage: {filesystem: , s3: {bucket: bucket, region: eu-west-1, accesskey: a, secretkey: s}}'),
+    [{ path: 'storage', message: 'must name one store, not filesystem and s3 together' }],
+  );
   assert.deepEqual(load('storage: {redirect: {disable: true}}').warnings, []);
 });
 
@@ -213,10 +224,10 @@ test('warns about registry:2 keys without a meaning here, and refuses those that
   );
   assert.match(warnings[0]?.message ?? '', /upstreams\.<name>\.ttl/);
   assert.deepEqual(problemPaths('proxy: {ttl: 7d}'), ['proxy.ttl']);
-  assert.deepEqual(problemPaths('auth: {token: {realm: r}}\nredis: {addr: a}\ncluster: {secretfile: s}'), [
+  assert.deepEqual(problemPaths('auth: {token: {realm: r}}\nstorage: {gcs: {bucket: b}}\nprewarm: {}'), [
     'auth.token',
-    'redis',
-    'cluster',
+    'storage.gcs',
+    'prewarm',
   ]);
   assert.deepEqual(problemPaths('auth: htpasswd'), ['auth.htpasswd', 'auth.htpasswd.realm', 'auth.htpasswd.path']);
   assert.deepEqual(problemPaths('http: {tls: {certificate: c, keyy: k}}'), ['http.tls', 'http.tls.keyy']);

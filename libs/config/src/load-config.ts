@@ -1,15 +1,20 @@
 // From file and environment to one frozen configuration, or to one error that names everything that is wrong.
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
+import { checkCluster } from './check-cluster.ts';
 import { applyEnvironment, nameVariables, type Environment } from './environment.ts';
 import { ConfigError, joinPath, type Findings, type Problem } from './problems.ts';
 import { isRawMap, readYaml, type RawMap, type RawValue } from './read-yaml.ts';
 import { keyTree, rootShape } from './root-shape.ts';
 import { screenKeys } from './screen-keys.ts';
+import { buildAdmin, type AdminConfig } from './sections/admin.ts';
+import { buildCluster, type ClusterConfig } from './sections/cluster.ts';
 import type { SectionContext } from './sections/context.ts';
 import { buildHealth, type HealthConfig } from './sections/health.ts';
 import { buildHttp, type HttpConfig } from './sections/http.ts';
 import { buildLog, type LogConfig } from './sections/log.ts';
+import { buildRedis, type RedisConfig } from './sections/redis.ts';
+import { buildStorageRedirect, type StorageRedirectConfig } from './sections/storage-redirect.ts';
 import { buildStorage, type StorageConfig } from './sections/storage.ts';
 import { buildUpstreamTable } from './sections/upstream-table.ts';
 import type { UpstreamConfig } from './sections/upstreams.ts';
@@ -19,9 +24,16 @@ export interface Config {
   readonly log: LogConfig;
   readonly http: HttpConfig;
   readonly storage: StorageConfig;
+  /** `undefined`: clients get every byte from Cistern. */
+  readonly storageRedirect: StorageRedirectConfig | undefined;
+  /** `undefined`: the index and the jobs are this process's own. */
+  readonly redis: RedisConfig | undefined;
+  /** `undefined`: one node. */
+  readonly cluster: ClusterConfig | undefined;
   readonly health: HealthConfig;
   readonly upstreams: readonly UpstreamConfig[];
   readonly worker: WorkerConfig;
+  readonly admin: AdminConfig;
   /** Keys that were understood but have no effect, and why. */
   readonly warnings: readonly Problem[];
 }
@@ -53,7 +65,9 @@ export function loadConfig(options: LoadConfigOptions): Config {
     report: (at, message) => {
       if (!findings.problems.some((problem) => problem.path === at)) findings.problems.push({ path: at, message });
     },
+    warn: (at, message) => void findings.warnings.push({ path: at, message }),
     readFile,
+    env,
     defaults,
   };
   check('version');
@@ -65,14 +79,23 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const proxy = check('proxy');
   const upstreams = check('upstreams');
   const worker = check('worker');
+  const admin = check('admin');
+  const redis = check('redis');
+  const cluster = check('cluster');
   const config = {
     log: log && loglevel && buildLog(log.value, loglevel.value),
     http: http && buildHttp(http.value, context),
     storage: storage && buildStorage(storage.value, context),
+    storageRedirect: storage && buildStorageRedirect(storage.value.redirect, storage.value.s3 !== undefined, context),
+    redis: redis?.value && buildRedis(redis.value, context),
+    cluster: cluster?.value && buildCluster(cluster.value, context),
     health: health && buildHealth(health.value),
     upstreams: proxy && upstreams && buildUpstreamTable({ proxy: proxy.value, upstreams: upstreams.value }, context),
-    worker: worker && buildWorker(worker.value),
+    worker: worker && buildWorker(worker.value, context),
+    admin: admin && buildAdmin(admin.value, context),
   };
+  const storesInMemory = storage?.value.inmemory !== undefined;
+  checkCluster({ hasRedis: 'redis' in screened, hasCluster: 'cluster' in screened, storesInMemory }, context);
   if (findings.problems.length > 0) {
     const problems = findings.problems.map((problem) => nameVariables(problem, written));
     throw new ConfigError(source, problems);

@@ -26,7 +26,31 @@ storage:
   filesystem: {rootdirectory: /var/lib/registry, maxthreads: 100}
   azure: {accountname: n, accountkey: k, container: c, credentials: {type: client_secret}, max_retries: 10}
   gcs: {bucket: b, keyfile: /k, credentials: {type: service_account}, rootdirectory: /r, chunksize: 5242880}
-  s3: {accesskey: a, secretkey: s, region: r, regionendpoint: e, bucket: b, encrypt: true, secure: true, rootdirectory: /r}
+  s3:
+    accesskey: awsaccesskey
+    secretkey: awssecretkey
+    region: us-west-1
+    regionendpoint: http://myobjects.local
+    forcepathstyle: true
+    bucket: bucketname
+    encrypt: true
+    keyid: mykeyid
+    secure: true
+    skipverify: false
+    v4auth: true
+    chunksize: 5242880
+    multipartcopychunksize: 33554432
+    multipartcopymaxconcurrency: 100
+    multipartcopythresholdsize: 33554432
+    rootdirectory: /s3/object/name/prefix
+    storageclass: STANDARD
+    useragent: registry
+    usedualstack: false
+    usefipsendpoint: false
+    accelerate: false
+    objectacl: private
+    loglevel: off
+  s3aws: {bucket: b}
   swift: {username: u, password: p, authurl: a, container: c}
   oss: {accesskeyid: a, accesskeysecret: s, region: r, bucket: b}
   inmemory:
@@ -71,12 +95,38 @@ notifications:
   endpoints: [{name: alistener, url: "https://my.listener.com/event", timeout: 1s, threshold: 10, backoff: 1s}]
 redis:
   addr: localhost:6379
-  addrs: [localhost:6379]
   password: asecret
   db: 0
   dialtimeout: 10ms
+  readtimeout: 10ms
+  writetimeout: 10ms
   pool: {maxidle: 16, maxactive: 64, idletimeout: 300s}
-  tls: {enabled: false}
+  tls: {enabled: false, certificate: /path/to/cert.crt, key: /path/to/key.pem, clientcas: [/path/to/ca.pem], rootcas: [/path/to/ca.pem]}
+  username: user
+  mastername: mymaster
+  sentinelusername: user
+  sentinelpassword: asecret
+  clientname: registry
+  protocol: 3
+  maxretries: 3
+  minretrybackoff: 8ms
+  maxretrybackoff: 512ms
+  contexttimeoutenabled: true
+  poolfifo: false
+  poolsize: 64
+  pooltimeout: 1s
+  minidleconns: 1
+  maxidleconns: 16
+  maxactiveconns: 64
+  connmaxidletime: 300s
+  connmaxlifetime: 1h
+  maxredirects: 3
+  readonly: false
+  routebylatency: false
+  routerandomly: false
+  disableidentity: false
+  identitysuffix: x
+  unstableresp3: false
 health:
   storagedriver: {enabled: true, interval: 10s, threshold: 3}
   file: [{file: /path/to/checked/file, interval: 10s}]
@@ -106,10 +156,16 @@ test('no key of the reference is unknown or of the wrong kind; only refused ones
   const refused = unsupportedKeys.filter((row) => row.standing === 'refused' && row.origin === 'registry');
   const expected = [
     ...refused.map(({ path, reason }) => ({ path, message: reason })),
-    { path: 'storage', message: 'must name one store, not filesystem and inmemory together' },
+    // It names every store, and keys that exclude one another.
+    { path: 'storage', message: 'must name one store, not filesystem and s3 and inmemory together' },
     {
-      path: 'storage.redirect.disable',
-      message: 'false is not supported by this version; remove the key or set it to true',
+      path: 'storage.s3.keyid',
+      message: 'objects are encrypted as the bucket does by default: make this key its default, and remove keyid',
+    },
+    {
+      path: 'redis',
+      message:
+        'needs a store that the nodes share: use storage.s3, or storage.filesystem on one machine or a shared directory, not storage.inmemory',
     },
   ];
   assert.deepEqual([...problemsOf(reference)].sort(byPath), expected.sort(byPath));

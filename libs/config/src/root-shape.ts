@@ -1,9 +1,12 @@
 // All sections of the file, and the one tree of known keys made of them.
 import { buildKeyTree } from './key-tree.ts';
+import { adminSection } from './sections/admin.ts';
+import { clusterSection } from './sections/cluster.ts';
 import { healthSection } from './sections/health.ts';
 import { httpSection } from './sections/http.ts';
 import { loglevel, logSection } from './sections/log.ts';
 import { proxySection } from './sections/proxy.ts';
+import { redisSection } from './sections/redis.ts';
 import { storageSection } from './sections/storage.ts';
 import { upstreamsSection } from './sections/upstreams.ts';
 import { workerSection } from './sections/worker.ts';
@@ -16,10 +19,13 @@ export const rootShape = {
   loglevel,
   http: httpSection,
   storage: storageSection,
+  redis: redisSection,
+  cluster: clusterSection,
   health: healthSection,
   proxy: proxySection,
   upstreams: upstreamsSection,
   worker: workerSection,
+  admin: adminSection,
 } as const;
 
 export const keyTree = buildKeyTree(rootShape, unsupportedKeys);

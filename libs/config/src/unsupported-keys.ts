@@ -25,6 +25,9 @@ const warned = (path: string, reason: string, shape?: z.ZodType): UnsupportedKey
   ...(shape && { shape }),
 });
 
+const warnedOfRedis = (reason: string, keys: readonly string[]): readonly UnsupportedKey[] =>
+  keys.map((key) => warned(`redis.${key}`, reason));
+
 const refused = (path: string, reason: string, shape?: z.ZodType): UnsupportedKey => ({
   path,
   standing: 'refused',
@@ -41,7 +44,9 @@ const planned = (path: string, purpose: string): UnsupportedKey => ({
 });
 
 const noPush = 'nothing can be pushed to or deleted from a cache';
-const otherStore = 'this storage driver is not supported; use storage.filesystem';
+const otherStore = 'this storage driver is not supported; use storage.filesystem or storage.s3';
+const ownParts = 'the size of parts follows from the size of the blob';
+const noCopy = 'objects are never copied';
 
 export const unsupportedKeys: readonly UnsupportedKey[] = [
   warned('log.hooks', 'log hooks are not run; alert on the metrics or on the log instead'),
@@ -49,7 +54,50 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   warned('reporting', 'nothing is reported to Bugsnag or New Relic'),
   warned('storage.delete', noPush),
   warned('storage.maintenance', 'there are no uploads to purge, and the cache is always read-only to clients'),
-  warned('middleware', 'middleware is not loaded; blobs are always served from the store'),
+  warned('middleware', 'middleware is not loaded; storage.redirect sends clients to the store itself'),
+  warned('storage.s3.chunksize', ownParts),
+  warned('storage.s3.multipartcopychunksize', noCopy),
+  warned('storage.s3.multipartcopymaxconcurrency', noCopy),
+  warned('storage.s3.multipartcopythresholdsize', noCopy),
+  warned('storage.s3.storageclass', "objects have the bucket's default class; a rule of the bucket can move them"),
+  warned('storage.s3.objectacl', 'objects are private to the owner of the bucket'),
+  warned('storage.s3.useragent', 'requests to S3 name their own client'),
+  warned('storage.s3.loglevel', 'requests to S3 are not logged one by one'),
+  ...warnedOfRedis('a process keeps a few connections to Redis and shares them', [
+    'pool',
+    'poolfifo',
+    'poolsize',
+    'pooltimeout',
+    'minidleconns',
+    'maxidleconns',
+    'maxactiveconns',
+    'connmaxidletime',
+    'connmaxlifetime',
+  ]),
+  ...warnedOfRedis('connections to Redis have timeouts of their own, so that a Redis that hangs is a fast error', [
+    'dialtimeout',
+    'readtimeout',
+    'writetimeout',
+    'contexttimeoutenabled',
+  ]),
+  ...warnedOfRedis('what may be tried again depends on what it is', [
+    'maxretries',
+    'minretrybackoff',
+    'maxretrybackoff',
+    'maxredirects',
+  ]),
+  ...warnedOfRedis('replicas are not read: they lag behind, and leases need the master', [
+    'readonly',
+    'routebylatency',
+    'routerandomly',
+  ]),
+  ...warnedOfRedis('connections name themselves and speak the protocol they need', [
+    'clientname',
+    'disableidentity',
+    'identitysuffix',
+    'protocol',
+    'unstableresp3',
+  ]),
   warned('notifications', 'no events are sent'),
   warned('http.prefix', 'URLs begin with /v2/, or with /<upstream>/v2/ for an upstream that is not the default'),
   warned('http.host', 'links in answers are relative, so the external address need not be known'),
@@ -75,21 +123,16 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   refused('storage.gcs', otherStore),
   refused('storage.oss', otherStore),
   refused('storage.swift', otherStore),
-  refused('storage.s3', 'S3 is not supported by this version; use storage.filesystem'),
+  refused('storage.s3aws', 'write it as storage.s3'),
   refused('auth.htpasswd', 'serving only users with a password is not supported by this version', htpasswdShape),
   refused('auth.token', 'token authentication is not supported, and without it everybody could pull'),
   refused('auth.silly', 'this scheme is for tests of registry:2 only'),
   refused('http.tls', 'serving TLS is not supported by this version; put a proxy that ends TLS in front', tlsShape),
-  refused('redis', 'an index in Redis is not supported by this version; remove the section: a single node needs none'),
   refused('proxy.remotenamespace', 'putting a namespace before every repository is not supported'),
 
-  planned('cluster', 'running several nodes'),
   planned('prewarm', 'fetching ahead of the first pull'),
   planned('eviction', 'removing content by age or size'),
-  planned('admin', 'the admin server'),
   planned('offline', 'the offline switch'),
-  planned('worker.addr', 'a worker apart from the frontend'),
-  planned('worker.advertise', 'a worker apart from the frontend'),
   planned('upstreams.*.freshness', 'freshness by tag pattern'),
   planned('upstreams.*.alternates', 'asking another mirror when the upstream fails'),
 ];

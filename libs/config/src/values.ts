@@ -1,7 +1,7 @@
 // The kinds of values a key can have. The file is read as text (every scalar is the text the user wrote), so that the
 // key decides what it means, as in registry:2: `password: 0123` is four characters, `enabled: yes` is true.
 import { z } from 'zod';
-import { parseNetwork, parseProxyUrl, parseRegistryUrl } from './addresses.ts';
+import { parseNetwork, parseProxyUrl, parseRegistryUrl, parseServerUrl } from './addresses.ts';
 import { keyDocs } from './key-docs.ts';
 import { createSecret } from './secrets.ts';
 import { parseDuration, parseSize } from './units.ts';
@@ -62,6 +62,7 @@ export const duration = valueOf('duration', 'a', parseDuration);
 export const size = valueOf('size', 'a', parseSize);
 export const network = valueOf('network', 'a', parseNetwork);
 export const registryUrl = valueOf('URL', 'a', parseRegistryUrl);
+export const serverUrl = valueOf('URL', 'a', parseServerUrl);
 export const proxyUrl = valueOf('URL', 'a', (value) => createSecret(parseProxyUrl(value)));
 export const secret = valueOf('secret', 'a', createSecret);
 

@@ -7,7 +7,16 @@ export function describeUpstreams(upstreams: Config['upstreams']): string {
 }
 
 export function describeStorage(storage: Config['storage']): string {
-  return storage.kind === 'memory' ? 'in memory, gone at the end' : storage.rootDirectory;
+  switch (storage.kind) {
+    case 'memory':
+      return 'in memory, gone at the end';
+    case 'filesystem':
+      return storage.rootDirectory;
+    case 's3':
+      return `bucket ${storage.bucket} at ${storage.endpoint}${storage.rootDirectory && `, below ${storage.rootDirectory}`}`;
+    default:
+      return storage satisfies never;
+  }
 }
 
 /** `:5000`, `[::1]:5000`, or the path of a socket. */

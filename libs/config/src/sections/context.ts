@@ -1,9 +1,15 @@
 // What a section needs beside its own values to be built.
+import { parseTcpAddress, type TcpAddress } from '../addresses.ts';
+import type { Environment } from '../environment.ts';
 import { createSecret, type Secret } from '../secrets.ts';
 
 export interface SectionContext {
   /** Reports a problem that no single value has by itself. */
   report(path: string, message: string): void;
+  /** Says what was understood but has no effect. */
+  warn(path: string, message: string): void;
+  /** For what other programs read from the environment too. */
+  readonly env: Environment;
   /** The text of a file that the configuration names; rejects by throwing. */
   readFile(path: string): string;
   readonly defaults: { readonly rootDirectory: string };
@@ -18,6 +24,37 @@ export function readNamedFile(context: SectionContext, key: string, path: string
     const why = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code ?? (error as Error).message})`;
     context.report(key, `the file ${path} ${why}`);
     return undefined;
+  }
+}
+
+/** A pair of PEM files, of which neither is any use without the other; `undefined`: not given, or a reported problem. */
+export function readKeyPair(
+  context: SectionContext,
+  path: string,
+  files: {
+    readonly certificate: readonly [key: string, path: string | undefined];
+    readonly key: readonly [key: string, path: string | undefined];
+  },
+): { readonly certificate: string; readonly key: Secret } | undefined {
+  const [certificateKey, certificateFile] = files.certificate;
+  const [keyKey, keyFile] = files.key;
+  if ((certificateFile === undefined) !== (keyFile === undefined)) {
+    const missing = keyFile === undefined ? keyKey : certificateKey;
+    context.report(`${path}.${missing}`, `is required: ${certificateKey} and ${keyKey} go together`);
+  }
+  if (certificateFile === undefined || keyFile === undefined) return undefined;
+  const certificate = readNamedFile(context, `${path}.${certificateKey}`, certificateFile);
+  const key = readNamedFile(context, `${path}.${keyKey}`, keyFile);
+  return certificate === undefined || key === undefined ? undefined : { certificate, key: createSecret(key) };
+}
+
+/** The address of a listener, or a reported problem and any address. */
+export function readTcpAddress(context: SectionContext, key: string, text: string): TcpAddress {
+  try {
+    return parseTcpAddress(text);
+  } catch (error) {
+    context.report(key, (error as Error).message);
+    return { kind: 'tcp', host: undefined, port: 0 };
   }
 }
 

@@ -1,9 +1,9 @@
 // The listeners: the registry itself, and metrics and health beside it.
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { z } from 'zod';
-import { parseTcpAddress, type ListenAddress, type TcpAddress } from '../addresses.ts';
+import type { ListenAddress, TcpAddress } from '../addresses.ts';
 import { choice, duration, flag, listOf, mapOf, network, section, text } from '../values.ts';
-import type { SectionContext } from './context.ts';
+import { readTcpAddress, type SectionContext } from './context.ts';
 
 export const httpSection = section('Serving clients.', {
   addr: text('Where the registry listens: `host:port` or `:port`; with `net: unix` the path of a socket.').prefault(
@@ -21,6 +21,12 @@ export const httpSection = section('Serving clients.', {
     'Proxies and load balancers whose `X-Forwarded-For`, `-Proto` and `-Host` are believed; `[]` for none.',
     network('Addresses of a proxy.'),
   ).prefault(['127.0.0.0/8', '::1/128']),
+  reuseport: flag(
+    'Lets several processes of one machine listen on `http.addr`; the kernel spreads connections over them.',
+  ).prefault('false'),
+  proxyprotocol: flag(
+    'Takes the PROXY protocol (versions 1 and 2) from `http.trustedproxies`, which then have to speak it: the client is whom they name.',
+  ).prefault('false'),
   debug: section('Metrics (`/metrics`) and health (`/healthz`, `/readyz`), on a listener of their own.', {
     addr: text({
       text: 'Where it listens; `""` for nowhere. A default address that is taken is no error.',
@@ -51,6 +57,10 @@ export interface HttpConfig {
   readonly drainTimeoutMs: number;
   /** In CIDR notation. */
   readonly trustedProxies: readonly string[];
+  /** Other processes may listen on the same address. */
+  readonly reusePort: boolean;
+  /** `trustedProxies` speak the PROXY protocol. */
+  readonly proxyProtocol: boolean;
   readonly debug: DebugConfig;
 }
 
@@ -59,26 +69,24 @@ export function buildHttp(http: z.output<typeof httpSection>, context: SectionCo
   const { addr, prometheus } = http.debug;
   if (!/^\/[\w./-]+$/.test(prometheus.path))
     context.report('http.debug.prometheus.path', 'must be a path such as /metrics');
+  if (http.proxyprotocol && http.trustedproxies.length === 0)
+    context.report(
+      'http.proxyprotocol',
+      'needs the load balancers whose PROXY protocol is believed: list them in http.trustedproxies, for example [10.0.0.0/8]',
+    );
   return {
-    address: http.net === 'unix' ? { kind: 'unix', path: http.addr } : tcp(context, 'http.addr', http.addr),
+    address: http.net === 'unix' ? { kind: 'unix', path: http.addr } : readTcpAddress(context, 'http.addr', http.addr),
     headers: http.headers,
     drainTimeoutMs: http.draintimeout,
     trustedProxies: http.trustedproxies,
+    reusePort: http.reuseport,
+    proxyProtocol: http.proxyprotocol,
     debug: {
-      address: addr === '' ? undefined : tcp(context, 'http.debug.addr', addr ?? ':5001'),
+      address: addr === '' ? undefined : readTcpAddress(context, 'http.debug.addr', addr ?? ':5001'),
       explicit: addr !== undefined,
       prometheus: { enabled: prometheus.enabled ?? addr === undefined, path: prometheus.path },
     },
   };
-}
-
-function tcp(context: SectionContext, path: string, addr: string): TcpAddress {
-  try {
-    return parseTcpAddress(addr);
-  } catch (error) {
-    context.report(path, (error as Error).message);
-    return { kind: 'tcp', host: undefined, port: 0 };
-  }
 }
 
 function checkHeader(context: SectionContext, name: string, values: readonly string[]): void {

@@ -1,7 +1,9 @@
 // Where blobs and manifests are kept.
 import type { z } from 'zod';
-import { filePath, flag, openSection, section, text, wholeNumber } from '../values.ts';
+import { filePath, openSection, section, text, wholeNumber } from '../values.ts';
 import type { SectionContext } from './context.ts';
+import { buildS3, s3Section, type S3Config } from './s3.ts';
+import { storageRedirectSection } from './storage-redirect.ts';
 
 const registryRoot = '/var/lib/registry';
 
@@ -18,7 +20,9 @@ export const storageSection = section(
         max: 1e6,
       }).optional(),
     }).optional(),
+    s3: s3Section.optional(),
     inmemory: openSection('Keeps everything in memory and forgets it on exit; for tests.', {}).optional(),
+    redirect: storageRedirectSection,
     cache: section('Accepted for registry:2: blob records are always cached.', {
       blobdescriptor: text('Accepted for registry:2.').optional(),
       blobdescriptorsize: wholeNumber('Accepted for registry:2.', { min: 0, max: 1e12 }).optional(),
@@ -27,24 +31,19 @@ export const storageSection = section(
     tag: section('Accepted for registry:2: looking tags up needs no limit here.', {
       concurrencylimit: wholeNumber('Accepted for registry:2.', { min: 0, max: 1e6 }).optional(),
     }),
-    redirect: section('Sending clients to the store for blobs.', {
-      disable: flag('Must be `true`: clients always get blobs from the cache itself.').prefault('true'),
-    }),
   },
 );
 
 export type StorageConfig =
   | { readonly kind: 'filesystem'; readonly rootDirectory: string }
-  | { readonly kind: 'memory' };
+  | { readonly kind: 'memory' }
+  | S3Config;
 
 export function buildStorage(storage: z.output<typeof storageSection>, context: SectionContext): StorageConfig {
-  if (storage.filesystem && storage.inmemory)
-    context.report('storage', 'must name one store, not filesystem and inmemory together');
-  if (!storage.redirect.disable)
-    context.report(
-      'storage.redirect.disable',
-      'false is not supported by this version; remove the key or set it to true',
-    );
-  if (storage.inmemory) return { kind: 'memory' };
-  return { kind: 'filesystem', rootDirectory: storage.filesystem?.rootdirectory ?? context.defaults.rootDirectory };
+  const named = (['filesystem', 's3', 'inmemory'] as const).filter((driver) => storage[driver] !== undefined);
+  if (named.length > 1) context.report('storage', `must name one store, not ${named.join(' and ')} together`);
+  const { filesystem, s3, inmemory } = storage;
+  if (s3 !== undefined) return buildS3(s3, context);
+  if (inmemory !== undefined) return { kind: 'memory' };
+  return { kind: 'filesystem', rootDirectory: filesystem?.rootdirectory ?? context.defaults.rootDirectory };
 }

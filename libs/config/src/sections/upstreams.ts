@@ -1,6 +1,6 @@
 // One entry of the table of upstreams: which registry it is and how to talk to it.
 import type { z } from 'zod';
-import { createSecret, type Secret } from '../secrets.ts';
+import type { Secret } from '../secrets.ts';
 import {
   duration,
   filePath,
@@ -16,7 +16,7 @@ import {
   wholeNumber,
 } from '../values.ts';
 import { builtInUpstreams } from './built-in-upstreams.ts';
-import { chooseSecret, readNamedFile, type SectionContext } from './context.ts';
+import { chooseSecret, readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 
 const upstreamEntry = openSection('One upstream registry.', {
   url: registryUrl({
@@ -110,7 +110,10 @@ export function buildUpstream(
     credentials: credentialsOf(entry, path, context),
     proxyUrl: entry.proxy,
     ca: entry.ca === undefined ? undefined : readNamedFile(context, `${path}.ca`, entry.ca),
-    clientCertificate: clientCertificateOf(entry, path, context),
+    clientCertificate: readKeyPair(context, path, {
+      certificate: ['clientcertificate', entry.clientcertificate],
+      key: ['clientkey', entry.clientkey],
+    }),
     allowPrivateAddresses: entry.allowprivate,
     ttlMs: entry.ttl,
     maxConnections: entry.maxconnections,
@@ -133,19 +136,4 @@ function credentialsOf(entry: UpstreamEntry, path: string, context: SectionConte
   if (password === undefined && passwordfile === undefined)
     context.report(`${path}.password`, 'is required together with username');
   return password && { username, password };
-}
-
-function clientCertificateOf(
-  entry: UpstreamEntry,
-  path: string,
-  context: SectionContext,
-): UpstreamConfig['clientCertificate'] {
-  if ((entry.clientcertificate === undefined) !== (entry.clientkey === undefined)) {
-    const missing = entry.clientkey === undefined ? 'clientkey' : 'clientcertificate';
-    context.report(`${path}.${missing}`, 'is required: clientcertificate and clientkey go together');
-  }
-  if (entry.clientcertificate === undefined || entry.clientkey === undefined) return undefined;
-  const certificate = readNamedFile(context, `${path}.clientcertificate`, entry.clientcertificate);
-  const key = readNamedFile(context, `${path}.clientkey`, entry.clientkey);
-  return certificate === undefined || key === undefined ? undefined : { certificate, key: createSecret(key) };
 }

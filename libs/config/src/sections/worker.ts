@@ -1,7 +1,24 @@
 import type { z } from 'zod';
-import { filePath, section, size, wholeNumber } from '../values.ts';
+import type { TcpAddress } from '../addresses.ts';
+import type { Secret } from '../secrets.ts';
+import { filePath, openSection, section, serverUrl, size, text, wholeNumber } from '../values.ts';
+import { readKeyPair, readNamedFile, readTcpAddress, type SectionContext } from './context.ts';
 
 export const workerSection = section('Fetching from upstreams.', {
+  addr: text('Where a worker of a cluster serves what it fetches to the frontends: `host:port` or `:port`.').prefault(
+    ':5002',
+  ),
+  advertise: serverUrl({
+    text: 'The URL at which the frontends reach this worker.',
+    default: "made of the machine's host name and `addr`",
+  }).optional(),
+  tls: openSection('Speaking TLS between frontends and workers.', {
+    certificate: filePath('PEM file of the certificate and its chain.'),
+    key: filePath('PEM file of its private key.'),
+    ca: filePath(
+      'PEM file of the authorities of the nodes. With it frontends have to show a certificate too (mutual TLS), and show this one; without it they trust what the system trusts.',
+    ).optional(),
+  }).optional(),
   spool: section('Where bodies lie while they arrive.', {
     directory: filePath({ text: 'The directory; it is created.', default: "the store's own" }).optional(),
     maxbytes: size('Fetches wait when those in flight would need more.').prefault('20GiB'),
@@ -14,7 +31,20 @@ export const workerSection = section('Fetching from upstreams.', {
   concurrency: wholeNumber('Fetches at the same time for waiting clients.', { min: 1, max: 10_000 }).prefault('32'),
 });
 
+interface WorkerTls {
+  /** PEM, as all of these. */
+  readonly certificate: string;
+  readonly key: Secret;
+  /** Of the nodes' certificates, which then both sides have to show; `undefined`: only workers show one. */
+  readonly ca: string | undefined;
+}
+
 export interface WorkerConfig {
+  /** Of the fill server. */
+  readonly address: TcpAddress;
+  /** URL of the fill server for other nodes, without path; `undefined`: to be made of the host's name and the port. */
+  readonly advertise: string | undefined;
+  readonly tls: WorkerTls | undefined;
   readonly spool: {
     /** `undefined`: where the store wants it, so that a finished body becomes the blob by a rename. */
     readonly directory: string | undefined;
@@ -25,10 +55,25 @@ export interface WorkerConfig {
   readonly concurrency: number;
 }
 
-export function buildWorker({ spool, rangefill, concurrency }: z.output<typeof workerSection>): WorkerConfig {
+export function buildWorker(worker: z.output<typeof workerSection>, context: SectionContext): WorkerConfig {
+  const { addr, advertise, tls, spool, rangefill, concurrency } = worker;
+  if (tls !== undefined && advertise?.startsWith('http:'))
+    context.report('worker.advertise', 'must begin with https://, because worker.tls is given');
   return {
+    address: readTcpAddress(context, 'worker.addr', addr),
+    advertise,
+    tls: tls && tlsOf(tls, context),
     spool: { directory: spool.directory, maxBytes: spool.maxbytes },
     maxWholeForRangeBytes: rangefill.maxbytes,
     concurrency,
   };
+}
+
+function tlsOf(
+  { certificate, key, ca }: NonNullable<z.output<typeof workerSection>['tls']>,
+  context: SectionContext,
+): WorkerTls | undefined {
+  const pair = readKeyPair(context, 'worker.tls', { certificate: ['certificate', certificate], key: ['key', key] });
+  const authorities = ca === undefined ? undefined : readNamedFile(context, 'worker.tls.ca', ca);
+  return pair && { ...pair, ca: authorities };
 }

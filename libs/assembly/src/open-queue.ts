@@ -1,0 +1,34 @@
+// The queue: in Redis between the nodes of a cluster, else inside this process.
+import type { Config } from '@cistern/config';
+import type { JobHandlers, JobQueue, JobWorkers } from '@cistern/jobs';
+import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
+import { createInlineJobs } from '@cistern/jobs/inline';
+import type { Logger } from '@cistern/telemetry';
+import { redisConnectionOf } from './redis-connection-of.ts';
+
+export interface OpenedQueue {
+  readonly queue: JobQueue;
+  /** Begins to do the queue's jobs in this process, once. The caller closes the workers, and that before the queue. */
+  work(handlers: JobHandlers): Promise<JobWorkers>;
+  /** Ends what waits for jobs; the jobs themselves go on. */
+  close(): Promise<void>;
+}
+
+/** How many jobs of a kind may wait for a slot. */
+const maxWaiting = 10_000;
+
+/** Resolves within seconds even if Redis is away: then the queue rejects with `index-unavailable` until it is there. */
+export async function openQueue(
+  { redis, worker: { concurrency } }: Pick<Config, 'redis' | 'worker'>,
+  { log }: { readonly log: Logger },
+): Promise<OpenedQueue> {
+  const slots = { interactive: concurrency, background: Math.max(1, Math.floor(concurrency / 4)) };
+  if (redis === undefined) {
+    const jobs = createInlineJobs({ slots, maxWaiting, log });
+    return { queue: jobs.queue, work: async (handlers) => jobs.work(handlers), close: async () => {} };
+  }
+  const { keyPrefix } = redis;
+  const connection = redisConnectionOf(redis.connection);
+  const { queue, close } = await openBullmqQueue({ connection, keyPrefix, maxWaiting, log });
+  return { queue, close, work: async (handlers) => openBullmqWorkers({ connection, keyPrefix, handlers, slots, log }) };
+}

@@ -1,0 +1,19 @@
+// Rules between the sections that make a cluster of nodes.
+import type { SectionContext } from './sections/context.ts';
+
+/** Which sections there are; what is wrong inside of them is said elsewhere. */
+export interface ClusterSections {
+  readonly hasRedis: boolean;
+  readonly hasCluster: boolean;
+  readonly storesInMemory: boolean;
+}
+
+export function checkCluster({ hasRedis, hasCluster, storesInMemory }: ClusterSections, context: SectionContext): void {
+  if (hasRedis && storesInMemory)
+    context.report(
+      'redis',
+      'needs a store that the nodes share: use storage.s3, or storage.filesystem on one machine or a shared directory, not storage.inmemory',
+    );
+  if (hasCluster && !hasRedis)
+    context.report('cluster', 'needs redis, where the nodes share their index and their jobs: add redis.addrs');
+}

@@ -1,0 +1,40 @@
+// What the nodes of a cluster know and nobody else.
+import type { z } from 'zod';
+import type { Secret } from '../secrets.ts';
+import { filePath, openSection, secret } from '../values.ts';
+import { chooseSecret, type SectionContext } from './context.ts';
+
+export const clusterSection = openSection(
+  { text: 'Running several nodes, which share `redis` and the store.', default: 'one node' },
+  {
+    secret: secret(
+      'Opens the workers to the frontends and seals secrets in Redis: the same on all nodes, at least 16 bytes. `openssl rand -hex 32` makes one.',
+    ).optional(),
+    secretfile: filePath('A file that holds the secret.').optional(),
+  },
+).optional();
+
+export interface ClusterConfig {
+  /** At least 16 bytes. */
+  readonly secret: Secret;
+}
+
+const minSecretBytes = 16;
+const howToMakeOne = 'make one with: openssl rand -hex 32';
+
+export function buildCluster(
+  cluster: NonNullable<z.output<typeof clusterSection>>,
+  context: SectionContext,
+): ClusterConfig | undefined {
+  const chosen = chooseSecret(context, 'cluster.secret', { value: cluster.secret, file: cluster.secretfile });
+  const key = cluster.secretfile === undefined ? 'cluster.secret' : 'cluster.secretfile';
+  if (chosen === undefined) {
+    if (cluster.secretfile === undefined)
+      context.report(key, `is required, or secretfile, the same on all nodes; ${howToMakeOne}`);
+    return undefined;
+  }
+  const bytes = Buffer.byteLength(chosen.reveal());
+  if (bytes < minSecretBytes)
+    context.report(key, `must have at least ${minSecretBytes} bytes, not ${bytes}; ${howToMakeOne}`);
+  return { secret: chosen };
+}

@@ -1,0 +1,167 @@
+// Redis, where the nodes of a cluster share their index and their jobs. registry:2's keys mean what they mean there
+// (go-redis' UniversalOptions): a master's name means Sentinel, several addresses mean Redis Cluster.
+import type { z } from 'zod';
+import { parseServerAddress } from '../addresses.ts';
+import type { Secret } from '../secrets.ts';
+import { filePath, flag, listOf, openSection, secret, text, wholeNumber } from '../values.ts';
+import { chooseSecret, readKeyPair, readNamedFile, type SectionContext } from './context.ts';
+
+export const redisSection = openSection(
+  {
+    text: 'Where the nodes of a cluster share their index and their jobs. At least version 6.2, with `maxmemory-policy noeviction`.',
+    default: 'no Redis: one node with an index of its own',
+  },
+  {
+    addr: text("The server's `host:port`, as in registry 2.x.").optional(),
+    addrs: listOf(
+      'As in registry 3.x: one `host:port` is a server, several are nodes of a Redis Cluster; with `mastername` they are Sentinels.',
+      text('An address.'),
+    ).optional(),
+    cluster: flag('The address is a node of a Redis Cluster, even if it is the only one named.').prefault('false'),
+    mastername: text('What the Sentinels call the master.').optional(),
+    username: text("A user of Redis' ACL.").optional(),
+    password: secret('The password.').optional(),
+    passwordfile: filePath('A file that holds the password.').optional(),
+    sentinelusername: text('The same for the Sentinels.').optional(),
+    sentinelpassword: secret('The same for the Sentinels.').optional(),
+    sentinelpasswordfile: filePath('The same for the Sentinels.').optional(),
+    db: wholeNumber('The number of the database; a Redis Cluster has only 0.', { min: 0, max: 1e6 }).prefault('0'),
+    keyprefix: text(
+      'Begins every key and channel: caches that share a Redis have different ones, the nodes of a cache the same.',
+    ).prefault('cistern:'),
+    tls: openSection('Speaking TLS with the servers and the Sentinels.', {
+      enabled: flag({
+        text: 'Switches it on or off, as in registry 2.x.',
+        default: '`true` where one of the files is given',
+      }).optional(),
+      certificate: filePath('PEM file of a client certificate; needs `key`.').optional(),
+      key: filePath('PEM file of its private key.').optional(),
+      ca: filePath("PEM file of the authorities to trust, in place of the system's.").optional(),
+      clientcas: listOf('The same as `ca`, as registry 3.x has it.', filePath('A PEM file.')).optional(),
+      rootcas: listOf('The same as `ca`, as later registries have it.', filePath('A PEM file.')).optional(),
+    }).optional(),
+  },
+).optional();
+
+interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface RedisAccount {
+  /** `undefined`: the default user. */
+  readonly username: string | undefined;
+  readonly password: Secret | undefined;
+  /** PEM; `undefined`: no TLS. */
+  readonly tls:
+    | {
+        /** `undefined`: the system's. */
+        readonly ca: readonly string[] | undefined;
+        readonly clientCertificate: { readonly certificate: string; readonly key: Secret } | undefined;
+      }
+    | undefined;
+}
+
+type RedisConnection = RedisAccount &
+  (
+    | ({ readonly kind: 'standalone'; readonly db: number } & RedisAddress)
+    | {
+        readonly kind: 'sentinel';
+        readonly sentinels: readonly RedisAddress[];
+        readonly name: string;
+        readonly db: number;
+        readonly sentinelUsername: string | undefined;
+        readonly sentinelPassword: Secret | undefined;
+      }
+    | { readonly kind: 'cluster'; readonly nodes: readonly RedisAddress[] }
+  );
+
+export interface RedisConfig {
+  readonly connection: RedisConnection;
+  /** Of every key and channel. */
+  readonly keyPrefix: string;
+}
+
+type RedisSection = NonNullable<z.output<typeof redisSection>>;
+
+export function buildRedis(redis: RedisSection, context: SectionContext): RedisConfig {
+  if (!/^[^{}\s]+$/.test(redis.keyprefix))
+    context.report('redis.keyprefix', 'must be text without braces and spaces, for example cistern:');
+  return { connection: connectionOf(redis, context), keyPrefix: redis.keyprefix };
+}
+
+function connectionOf(redis: RedisSection, context: SectionContext): RedisConnection {
+  const name = given(redis.mastername);
+  const addresses = addressesOf(redis, name === undefined ? 6379 : 26_379, context);
+  const { db } = redis;
+  const account: RedisAccount = {
+    username: given(redis.username),
+    password: passwordOf(context, 'redis.password', redis.password, redis.passwordfile),
+    tls: tlsOf(redis.tls, context),
+  };
+  if (name !== undefined) {
+    if (redis.cluster) context.report('redis.cluster', 'cannot be given together with mastername: Sentinel or Cluster');
+    return { ...account, kind: 'sentinel', sentinels: addresses, name, db, ...sentinelAccountOf(redis, context) };
+  }
+  for (const key of ['sentinelusername', 'sentinelpassword', 'sentinelpasswordfile'] as const)
+    if (redis[key] !== undefined) context.warn(`redis.${key}`, 'has no effect without mastername');
+  const [first] = addresses;
+  if (!redis.cluster && addresses.length <= 1)
+    return { ...account, kind: 'standalone', db, host: first?.host ?? '', port: first?.port ?? 0 };
+  if (db !== 0) context.report('redis.db', 'must be 0: a Redis Cluster has no other database');
+  return { ...account, kind: 'cluster', nodes: addresses };
+}
+
+function addressesOf({ addr, addrs }: RedisSection, defaultPort: number, context: SectionContext) {
+  if (given(addr) !== undefined && addrs !== undefined)
+    context.report('redis.addr', 'cannot be given together with addrs: name all servers there');
+  const named =
+    addrs === undefined
+      ? [{ path: 'redis.addr', address: given(addr) }]
+      : addrs.map((address, at) => ({ path: `redis.addrs[${at}]`, address: given(address) }));
+  const addresses: RedisAddress[] = [];
+  for (const { path, address } of named)
+    try {
+      if (address !== undefined) addresses.push(parseServerAddress(address, defaultPort));
+    } catch (error) {
+      context.report(path, (error as Error).message);
+    }
+  if (named.every(({ address }) => address === undefined))
+    context.report('redis.addrs', 'is required: where Redis is, for example [127.0.0.1:6379]');
+  return addresses;
+}
+
+function sentinelAccountOf(redis: RedisSection, context: SectionContext) {
+  const { sentinelusername, sentinelpassword, sentinelpasswordfile } = redis;
+  return {
+    sentinelUsername: given(sentinelusername),
+    sentinelPassword: passwordOf(context, 'redis.sentinelpassword', sentinelpassword, sentinelpasswordfile),
+  };
+}
+
+function passwordOf(context: SectionContext, key: string, value: Secret | undefined, file: string | undefined) {
+  const password = chooseSecret(context, key, { value, file });
+  return password?.reveal() === '' ? undefined : password;
+}
+
+function tlsOf(tls: RedisSection['tls'], context: SectionContext): RedisAccount['tls'] {
+  if (tls === undefined) return undefined;
+  const files = [
+    ...(tls.ca === undefined ? [] : [{ key: 'ca', file: tls.ca }]),
+    ...(['clientcas', 'rootcas'] as const).flatMap((key) => (tls[key] ?? []).map((file) => ({ key, file }))),
+  ];
+  if (!(tls.enabled ?? (files.length > 0 || (tls.certificate ?? tls.key) !== undefined))) return undefined;
+  const ca = files.flatMap(({ key, file }) => readNamedFile(context, `redis.tls.${key}`, file) ?? []);
+  return {
+    ca: ca.length === 0 ? undefined : ca,
+    clientCertificate: readKeyPair(context, 'redis.tls', {
+      certificate: ['certificate', tls.certificate],
+      key: ['key', tls.key],
+    }),
+  };
+}
+
+/** Text that says something: variables of the environment are often set and empty. */
+function given(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}
