@@ -22,6 +22,8 @@ export interface BlobIndex {
   get(digest: Digest): Promise<BlobRecord | undefined>;
   /** Adds or replaces, but never takes `lastPulledAtMs` back. */
   put(record: BlobRecord): Promise<void>;
+  /** Adds where there is none; false if there is one, which stays as it is. */
+  adopt(record: BlobRecord): Promise<boolean>;
   /** Sets `verified`; a no-op without a record. */
   markVerified(digest: Digest): Promise<void>;
   /**

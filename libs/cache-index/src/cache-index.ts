@@ -2,10 +2,13 @@
 // with CacheError `index-unavailable` when the index cannot answer; "not found" is a value.
 import type { Announcements } from './announcements.ts';
 import type { BlobIndex } from './blobs.ts';
+import type { EpochIndex } from './epoch.ts';
 import type { FillIndex } from './fills.ts';
+import type { LeaseIndex } from './leases.ts';
 import type { LinkIndex } from './links.ts';
 import type { ManifestIndex } from './manifests.ts';
 import type { TagIndex } from './tags.ts';
+import type { ValueIndex } from './values.ts';
 
 export interface CacheIndex {
   readonly tags: TagIndex;
@@ -13,6 +16,9 @@ export interface CacheIndex {
   readonly blobs: BlobIndex;
   readonly links: LinkIndex;
   readonly fills: FillIndex;
+  readonly leases: LeaseIndex;
+  readonly values: ValueIndex;
+  readonly epoch: EpochIndex;
   readonly announcements: Announcements;
   /** Rejects with `index-unavailable` if the index cannot answer now; used by health checks. */
   check(): Promise<void>;

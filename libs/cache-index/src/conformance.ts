@@ -1,9 +1,12 @@
 // The contract of an index as tests: every adapter's test file runs this suite, the in-memory one included.
 import { test } from 'node:test';
 import { announcementCases } from './conformance/announcement-cases.ts';
+import { availabilityCases } from './conformance/availability-cases.ts';
 import { blobCases } from './conformance/blob-cases.ts';
+import { epochCases } from './conformance/epoch-cases.ts';
 import { fillCases } from './conformance/fill-cases.ts';
 import type { OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
+import { leaseCases } from './conformance/lease-cases.ts';
 import { linkCases } from './conformance/link-cases.ts';
 import { tagCases } from './conformance/tag-cases.ts';
 
@@ -11,7 +14,16 @@ export type { CacheIndexUnderTest, OpenCacheIndexUnderTest } from './conformance
 
 /** Registers one `node:test` test for each case, each with a fresh index from `open`. */
 export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest): void {
-  const cases = { ...tagCases, ...blobCases, ...linkCases, ...fillCases, ...announcementCases };
+  const cases = {
+    ...tagCases,
+    ...blobCases,
+    ...linkCases,
+    ...fillCases,
+    ...leaseCases,
+    ...epochCases,
+    ...announcementCases,
+    ...availabilityCases,
+  };
   for (const [behaviour, check] of Object.entries(cases))
     void test(`${name}: ${behaviour}`, async (t) => check(await open(t)));
 }

@@ -43,6 +43,11 @@ export interface FillClaim {
   readonly leaseMs: number;
 }
 
+/** The index lost its data a moment ago: owners of fills in flight put their records back first. Claim again after it. */
+export interface Unsettled {
+  readonly unsettledForMs: number;
+}
+
 /**
  * A record whose `expiresAtMs` has come is absent for every method. A fill that has ended stays as it ended: only a claim
  * replaces it. "False" below means that nothing was written; saying again what was said already is true.
@@ -51,9 +56,10 @@ export interface FillIndex {
   read(digest: Digest): Promise<FillRecord | undefined>;
   /**
    * Takes the lease if the record is absent, expired, ended or of a generation `<= replaces`; else `undefined`. The new
-   * generation is one more than the greater of `replaces` and that of the record it replaces.
+   * generation is one more than the greater of `replaces` and that of the record it replaces. An absent record may be one
+   * that was lost: then nothing is written until it is sure that its owner would have put it back.
    */
-  claim(claim: FillClaim): Promise<FillRecord | undefined>;
+  claim(claim: FillClaim): Promise<FillRecord | Unsettled | undefined>;
   /** `starting` → `running`; false if the record is gone, has ended or has another owner. */
   running(digest: Digest, owner: string, size: number): Promise<boolean>;
   /**

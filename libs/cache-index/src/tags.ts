@@ -44,6 +44,8 @@ export interface TagIndex {
    * record before waits for upstream.
    */
   put(record: TagRecord): Promise<void>;
+  /** Adds where there is none; false if there is one, which stays as it is. */
+  adopt(record: TagRecord): Promise<boolean>;
   remove(key: TagKey): Promise<boolean>;
   /**
    * Adds one to `pulls` and moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once; may be

@@ -42,7 +42,9 @@ test('a node of a cluster is not taken for a Redis that stands alone', async (t)
 
 test('all keys have the prefix, and those that scripts use together are in one slot', async (t) => {
   const { index, keyPrefix } = await open(t);
-  const { tags, manifests, links, fills, announcements } = index;
+  const { tags, manifests, links, fills, leases, values, announcements } = index;
+  await leases.acquire('rebuild', 'me', 60_000);
+  await values.put('rebuild', 'a', 60_000);
   for (const seed of ['a', 'b', 'c', 'd']) {
     const digest = digestFor(seed);
     await tags.put(tagRecord(seed));
@@ -53,11 +55,11 @@ test('all keys have the prefix, and those that scripts use together are in one s
   }
   await announcements.subscribe('topic', () => {});
   const keys = await commandAll('KEYS', '*');
-  assert.equal(keys.length, 4 * 4 + 4 + 1 + 4 * 2 + 1 - 3);
+  assert.equal(keys.length, 4 * 4 + 4 + 1 + 4 * 3 + 1 - 3 + 2);
   const slots = new Map<string, Set<string>>();
   for (const key of [...keys, ...(await commandAll('PUBSUB', 'SHARDCHANNELS'))]) {
     assert.ok(key.startsWith(keyPrefix), key);
-    const family = /\{(?:b|r|l|a):[^}]+\}/.exec(key)?.[0] ?? '';
+    const family = /\{(?:b|r|l|v|a):[^}]+\}/.exec(key)?.[0] ?? '';
     assert.notEqual(family, '', key);
     const slot = (await cluster.nodes[0]?.command('CLUSTER', 'KEYSLOT', key)) ?? '';
     slots.set(family, (slots.get(family) ?? new Set()).add(slot));

@@ -68,7 +68,7 @@ test('a subscription that ends while it is being restored does not come back', a
   let heard = 0;
   const end = await index.announcements.subscribe('a', () => (heard += 1));
   const stays = Promise.withResolvers<void>();
-  await index.announcements.subscribe('b', stays.resolve);
+  await index.announcements.subscribe('b', () => stays.resolve());
   t.after(() => redis.start());
   await redis.kill();
   end();

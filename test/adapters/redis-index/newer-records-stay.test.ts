@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startRedis, type Redis } from '@cistern/test-services';
 import { openUnderTest } from './open-under-test.ts';
-import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
+import { blobRecord, claim, claimed, digestFor, link, nginx, tagRecord } from './samples.ts';
 
 let redis: Redis;
 
@@ -21,8 +21,7 @@ test('a record of a newer schema is absent, and no call changes it', async (t) =
   await blobs.put(blobRecord('a'));
   await manifests.put(manifest);
   await links.put(nginx, [link('a')]);
-  const fill = await fills.claim(claim('a', 'me', { leaseMs: 60_000 }));
-  assert.ok(fill);
+  const fill = await claimed(index, claim('a', 'me', { leaseMs: 60_000 }));
   const keys = (await redis.command('KEYS', `${keyPrefix}*`)).split('\n');
   for (const key of keys) {
     const type = await redis.command('TYPE', key);

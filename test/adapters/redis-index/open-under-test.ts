@@ -14,12 +14,19 @@ export async function openUnderTest(
   t: TestContext,
   connection: RedisConnection,
   keyPrefix = `test-${randomUUID()}:`,
+  // A new prefix is like an index that was lost: claims would wait.
+  settleMs: number | 'default' = 0,
 ): Promise<IndexUnderTest> {
   const logged: Record<string, unknown>[] = [];
   function log(fields: object, message: string): void {
     logged.push({ ...fields, message });
   }
-  const index = await openRedisIndex({ connection, keyPrefix, log: { warn: log, error: log } });
+  const index = await openRedisIndex({
+    connection,
+    keyPrefix,
+    ...(settleMs !== 'default' && { settleMs }),
+    log: { warn: log, error: log },
+  });
   t.after(() => index.close());
   return { index, keyPrefix, logged };
 }

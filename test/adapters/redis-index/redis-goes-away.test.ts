@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startRedis, type Redis } from '@cistern/test-services';
 import { openRelay } from './open-relay.ts';
 import { openUnderTest } from './open-under-test.ts';
-import { blobRecord, claim, digestFor, tagRecord } from './samples.ts';
+import { blobRecord, claim, claimed, digestFor, tagRecord } from './samples.ts';
 import { until } from './until.ts';
 
 let redis: Redis;
@@ -118,8 +118,7 @@ test('what was not written before Redis went away is written when it is back', a
 
 test('a record that was lost with all the others is put back by the next heartbeat', async (t) => {
   const { index } = await openUnderTest(t, connection());
-  const fill = await index.fills.claim(claim('a', 'me'));
-  assert.ok(fill);
+  const fill = await claimed(index, claim('a', 'me'));
   await index.fills.running(fill.digest, 'me', 10);
   await redis.flushAll();
   assert.equal(await index.fills.read(fill.digest), undefined);

@@ -1,5 +1,14 @@
 // Records to write.
-import type { BlobRecord, FillClaim, Link, RepositoryKey, TagRecord } from '@cistern/cache-index';
+import assert from 'node:assert/strict';
+import type {
+  BlobRecord,
+  CacheIndex,
+  FillClaim,
+  FillRecord,
+  Link,
+  RepositoryKey,
+  TagRecord,
+} from '@cistern/cache-index';
 import { digestOf, parseRepositoryName, parseTag, type Digest } from '@cistern/oci';
 
 export function repositoryKey(repository: string): RepositoryKey {
@@ -48,6 +57,13 @@ export function blobRecord(seed: string, fields: Partial<BlobRecord> = {}): Blob
 
 export function link(seed: string, key: RepositoryKey = nginx): Link {
   return { ...key, digest: digestFor(seed), kind: 'blob', size: 10, mediaType: undefined };
+}
+
+/** The record of a claim that must succeed. */
+export async function claimed({ fills }: Pick<CacheIndex, 'fills'>, asked: FillClaim): Promise<FillRecord> {
+  const record = await fills.claim(asked);
+  assert.ok(record !== undefined && !('unsettledForMs' in record), 'the claim was refused');
+  return record;
 }
 
 export function claim(seed: string, owner: string, fields: Partial<FillClaim> = {}): FillClaim {

@@ -31,6 +31,17 @@ export const blobCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 2, bytes: 100 });
   },
 
+  async 'adopting adds a record where there is none, counted once, and changes none'({ index: { blobs } }) {
+    const adopted = sampleBlobRecord('a', { verified: false, size: 7 });
+    assert.equal(await blobs.adopt(adopted), true);
+    assert.equal(await blobs.adopt(sampleBlobRecord('a', { size: 9 })), false);
+    assertSameRecord(await blobs.get(adopted.digest), adopted);
+    await blobs.put(sampleBlobRecord('b', { size: 5, lastPulledAtMs: 1 }));
+    assert.equal(await blobs.adopt(sampleBlobRecord('b', { verified: false, size: 6 })), false);
+    assertSameRecord(await blobs.get(sampleDigest('b')), sampleBlobRecord('b', { size: 5, lastPulledAtMs: 1 }));
+    assert.deepEqual(await blobs.totals(), { blobs: 2, bytes: 12 });
+  },
+
   async 'a touch is seen at once and only moves forward'({ index: { blobs } }) {
     const record = sampleBlobRecord('a', { lastPulledAtMs: 1000 });
     await blobs.put(record);

@@ -2,12 +2,17 @@
 import assert from 'node:assert/strict';
 import type { FillClaim, FillRecord } from '../fills.ts';
 import type { CacheIndexCases, CacheIndexUnderTest } from './index-under-test.ts';
-import { assertSameRecord, nginx, sampleBlobRecord, sampleClaim, sampleDigest } from './sample-records.ts';
+import {
+  assertSameRecord,
+  claimed as claim,
+  nginx,
+  sampleBlobRecord,
+  sampleClaim,
+  sampleDigest,
+} from './sample-records.ts';
 
 async function claimed({ index }: CacheIndexUnderTest, fields: Partial<FillClaim> = {}): Promise<FillRecord> {
-  const record = await index.fills.claim(sampleClaim('a', fields));
-  assert.ok(record, 'the claim was refused');
-  return record;
+  return claim(index.fills, sampleClaim('a', fields));
 }
 
 const digest = sampleDigest('a');
@@ -19,10 +24,10 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.read(digest), undefined);
     const before = tested.now();
     const record = await claimed(tested);
-    const { replaces: _, leaseMs, ...claim } = sampleClaim('a');
+    const { replaces: _, leaseMs, ...asked } = sampleClaim('a');
     assertSameRecord(
       { ...record, expiresAtMs: 0 },
-      { ...claim, schema: 1, generation: 1, state: 'starting', expiresAtMs: 0 },
+      { ...asked, schema: 1, generation: 1, state: 'starting', expiresAtMs: 0 },
     );
     assert.ok(record.expiresAtMs >= before + leaseMs - 1000 && record.expiresAtMs <= tested.now() + leaseMs + 1000);
     assertSameRecord(await fills.read(digest), record);
@@ -33,7 +38,7 @@ export const fillCases: CacheIndexCases = {
     const claims = Array.from({ length: 20 }, (_, number) =>
       sampleClaim('a', { owner: `owner-${number}`, fillId: `fill-${number}` }),
     );
-    const won = (await Promise.all(claims.map(async (claim) => fills.claim(claim)))).filter(Boolean);
+    const won = (await Promise.all(claims.map(async (one) => fills.claim(one)))).filter(Boolean);
     assert.equal(won.length, 1);
     assertSameRecord(await fills.read(digest), won[0]);
   },
@@ -177,8 +182,8 @@ export const fillCases: CacheIndexCases = {
   async 'fills of different digests do not meet'(tested) {
     const { fills } = tested.index;
     const one = await claimed(tested);
-    const other = await fills.claim(sampleClaim('b', { source: { ...nginx, upstream: 'quay.io' }, owner: one.owner }));
-    assert.ok(other);
+    const source = { ...nginx, upstream: 'quay.io' };
+    const other = await claim(fills, sampleClaim('b', { source, owner: one.owner }));
     await fills.done(digest, one.owner, sampleBlobRecord('a'));
     assertSameRecord(await fills.read(sampleDigest('b')), other);
   },

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { digestOf, parseRepositoryName, parseTag, type Digest } from '@cistern/oci';
 import type { BlobRecord } from '../blobs.ts';
-import type { FillClaim } from '../fills.ts';
+import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
 import type { Link, RepositoryKey } from '../links.ts';
 import type { ManifestRecord } from '../manifests.ts';
 import type { TagRecord } from '../tags.ts';
@@ -77,6 +77,13 @@ export function sampleClaim(seed: string, fields: Partial<FillClaim> = {}): Fill
     leaseMs: 60_000,
     ...fields,
   };
+}
+
+/** The claim's record; fails if it is refused, or has to wait. */
+export async function claimed(fills: FillIndex, claim: FillClaim): Promise<FillRecord> {
+  const record = await fills.claim(claim);
+  assert.ok(record !== undefined && !('unsettledForMs' in record), 'the claim was refused');
+  return record;
 }
 
 /** A field that is `undefined` and a field that is missing are the same to every caller. */

@@ -69,6 +69,19 @@ export const tagCases: CacheIndexCases = {
     assertSameRecord(await tags.get(record), { ...record, sequence: 3, pulls: 10, lastPulledAtMs: 9000 });
   },
 
+  async 'adopting adds a tag where there is none, and only there'({ index: { tags } }) {
+    const record = sampleTag('1', { origin: 'adopted', checkedAtMs: 0, pulls: 3, lastPulledAtMs: 7 });
+    assert.equal(await tags.adopt(record), true);
+    assertSameRecord(await tags.get(record), record);
+    assertSameRecord(await tags.list(nginx.upstream, nginx.repository, { limit: 9 }), [record]);
+    await tags.recordPull(record, 9);
+    assert.equal(await tags.adopt(sampleTag('1', { sequence: 5, lastFailure: 'x' })), false);
+    assertSameRecord(await tags.get(record), { ...record, pulls: 4, lastPulledAtMs: 9 });
+    await tags.remove(record);
+    assert.equal(await tags.adopt(record), true);
+    assertSameRecord(await tags.get(record), record);
+  },
+
   async 'a pull of a tag without a record leaves no trace'({ index: { tags } }) {
     const record = sampleTag('1');
     await tags.recordPull(record, 5000);

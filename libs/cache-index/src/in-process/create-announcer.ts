@@ -10,10 +10,10 @@ export interface AnnouncerOptions {
 
 export function createAnnouncer({ log, checkAvailable }: AnnouncerOptions): Announcements {
   /** A subscription is an object of its own, so that one listener may subscribe twice. */
-  const topics = new Map<string, Set<{ readonly listener: () => void }>>();
+  const topics = new Map<string, Set<{ readonly listener: (message: string | undefined) => void }>>();
 
   return {
-    async publish(topic) {
+    async publish(topic, message) {
       checkAvailable();
       // Never inside the publisher's own call, which may hold half-made state.
       await Promise.resolve();
@@ -24,7 +24,7 @@ export function createAnnouncer({ log, checkAvailable }: AnnouncerOptions): Anno
       for (const subscription of standing) {
         if (!subscriptions.has(subscription)) continue;
         try {
-          subscription.listener();
+          subscription.listener(message === '' ? undefined : message);
         } catch (error) {
           log?.error({ err: error, topic }, 'a listener of an announcement threw');
         }

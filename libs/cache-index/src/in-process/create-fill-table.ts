@@ -2,13 +2,11 @@
 import type { Digest } from '@cistern/oci';
 import type { BlobRecord } from '../blobs.ts';
 import type { FillIndex, FillRecord } from '../fills.ts';
+import type { InProcessOptions } from './in-process-options.ts';
 
-export interface FillTableOptions {
-  readonly now: () => number;
+export interface FillTableOptions extends InProcessOptions {
   /** Writes the blob record, synchronously, so that it and `done` are one step. */
   readonly putBlob: (record: BlobRecord) => void;
-  /** Throws `index-unavailable` when the index cannot answer. */
-  readonly checkAvailable: () => void;
 }
 
 export function createFillTable({ now, putBlob, checkAvailable }: FillTableOptions): FillIndex {

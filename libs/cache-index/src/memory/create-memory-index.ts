@@ -4,6 +4,9 @@ import type { CacheIndex } from '../cache-index.ts';
 import type { IndexLog } from '../index-log.ts';
 import { createAnnouncer } from '../in-process/create-announcer.ts';
 import { createFillTable } from '../in-process/create-fill-table.ts';
+import { createLeaseTable } from '../in-process/create-lease-table.ts';
+import { createNeverLost } from '../in-process/never-lost.ts';
+import { createValueTable } from '../in-process/create-value-table.ts';
 import { createMemoryBlobs } from './memory-blobs.ts';
 import { createMemoryLinks } from './memory-links.ts';
 import { createMemoryManifests } from './memory-manifests.ts';
@@ -35,6 +38,16 @@ export function createMemoryIndex({ now, log, faults }: MemoryIndexOptions): Cac
     blobs,
     links: createMemoryLinks(checkAvailable),
     fills: createFillTable({ now, putBlob, checkAvailable }),
+    leases: createLeaseTable({ now, checkAvailable }),
+    values: createValueTable({ now, checkAvailable }),
+    epoch: createNeverLost({
+      checkAvailable,
+      async isComplete() {
+        checkAvailable();
+        return true;
+      },
+      markComplete: async () => checkAvailable(),
+    }),
     announcements: createAnnouncer({ log, checkAvailable }),
     async check() {
       checkAvailable();

@@ -33,6 +33,12 @@ export function createMemoryBlobs(checkAvailable: () => void): MemoryBlobs {
       checkAvailable();
       putBlob(record);
     },
+    async adopt(record) {
+      checkAvailable();
+      if (records.has(record.digest)) return false;
+      putBlob(record);
+      return true;
+    },
     async markVerified(digest) {
       checkAvailable();
       change(digest, (record) => ({ ...record, verified: true }));

@@ -2,27 +2,41 @@
 import type { Tag } from '@cistern/oci';
 import { compareBytes } from '../compare-bytes.ts';
 import { repositoryPath } from '../repository-path.ts';
-import type { TagIndex, TagRecord } from '../tags.ts';
+import type { TagIndex, TagKey, TagRecord } from '../tags.ts';
 
 export function createMemoryTags(checkAvailable: () => void): TagIndex {
   const repositories = new Map<string, Map<Tag, TagRecord>>();
 
+  function find(key: TagKey): TagRecord | undefined {
+    return repositories.get(repositoryPath(key))?.get(key.tag);
+  }
+
+  function put(record: TagRecord): void {
+    const path = repositoryPath(record);
+    const tags = repositories.get(path) ?? new Map<Tag, TagRecord>();
+    const previous = tags.get(record.tag);
+    repositories.set(path, tags);
+    tags.set(record.tag, {
+      ...record,
+      pulls: Math.max(record.pulls, previous?.pulls ?? 0),
+      lastPulledAtMs: Math.max(record.lastPulledAtMs, previous?.lastPulledAtMs ?? 0),
+    });
+  }
+
   return {
     async get(key) {
       checkAvailable();
-      return repositories.get(repositoryPath(key))?.get(key.tag);
+      return find(key);
     },
     async put(record) {
       checkAvailable();
-      const path = repositoryPath(record);
-      const tags = repositories.get(path) ?? new Map<Tag, TagRecord>();
-      const previous = tags.get(record.tag);
-      repositories.set(path, tags);
-      tags.set(record.tag, {
-        ...record,
-        pulls: Math.max(record.pulls, previous?.pulls ?? 0),
-        lastPulledAtMs: Math.max(record.lastPulledAtMs, previous?.lastPulledAtMs ?? 0),
-      });
+      put(record);
+    },
+    async adopt(record) {
+      checkAvailable();
+      if (find(record) !== undefined) return false;
+      put(record);
+      return true;
     },
     async remove(key) {
       checkAvailable();

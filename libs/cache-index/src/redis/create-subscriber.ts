@@ -10,8 +10,8 @@ export interface SubscriberOptions {
   /** Subscribe with SSUBSCRIBE. */
   readonly sharded: boolean;
   readonly connectors: SubscriberConnectors;
-  /** A message came, or some may have been missed. */
-  readonly onMessage: (channel: string) => void;
+  /** A message came; without one, some may have been missed. */
+  readonly onMessage: (channel: string, message?: string) => void;
 }
 
 export interface Subscriber {

@@ -14,6 +14,10 @@ interface BlobShardKeys {
   readonly leastRecent: string;
   /** Hash: `blobs` and `bytes`. */
   readonly total: string;
+  /** When somebody first missed this key, in milliseconds of Redis: fills of the shard may have been lost before. */
+  readonly settling: string;
+  /** The `settling` for which a rebuild has ended. */
+  readonly complete: string;
 }
 
 export interface Keys {
@@ -24,7 +28,7 @@ export interface Keys {
   /** Hash, in the slot of the blob. */
   manifest(digest: Digest): string;
   shardOf(digest: Digest): BlobShardKeys;
-  /** All 256. */
+  /** All 256, which are on all nodes of a cluster. */
   readonly shards: readonly BlobShardKeys[];
   /** Hash. */
   tag(key: RepositoryKey, tag: string): string;
@@ -35,6 +39,10 @@ export interface Keys {
   /** Sorted set of repository paths: one of `listings`. */
   listingOf(key: RepositoryKey): string;
   readonly listings: readonly string[];
+  /** String: the owner. */
+  lease(name: string): string;
+  /** String. */
+  value(name: string): string;
   /** Few hash tags for many topics, so that it is soon known which node has which. */
   channel(topic: string): string;
 }
@@ -43,7 +51,12 @@ export interface Keys {
 export function createKeys(prefix: string): Keys {
   if (/[{}]/.test(prefix)) throw new TypeError(`the key prefix "${prefix}" must not hold a brace`);
   const shard = (hex: string) => `${prefix}{b:${hex}}:`;
-  const shardKeys = (hex: string) => ({ leastRecent: `${shard(hex)}least-recent`, total: `${shard(hex)}total` });
+  const shardKeys = (hex: string) => ({
+    leastRecent: `${shard(hex)}least-recent`,
+    total: `${shard(hex)}total`,
+    settling: `${shard(hex)}settling`,
+    complete: `${shard(hex)}complete`,
+  });
   const repository = (key: RepositoryKey) => `${prefix}{r:${repositoryPath(key)}}:`;
   const listing = (hexDigit: string) => `${prefix}{l:${hexDigit}}:repositories`;
   return {
@@ -57,6 +70,8 @@ export function createKeys(prefix: string): Keys {
     links: (key) => `${repository(key)}links`,
     listingOf: (key) => listing(hash(repositoryPath(key)).slice(0, 1)),
     listings: hexDigits.map(listing),
+    lease: (name) => `${prefix}{v:${hash(name).slice(0, 2)}}:lease:${name}`,
+    value: (name) => `${prefix}{v:${hash(name).slice(0, 2)}}:value:${name}`,
     channel: (topic) => `${prefix}{a:${hash(topic).slice(0, 2)}}:${topic}`,
   };
 }

@@ -3,8 +3,12 @@
 import { readFile } from 'node:fs/promises';
 
 const scriptNames = [
+  'acquire-lease',
   'add-pulls',
+  'adopt-blob',
+  'adopt-tag',
   'claim-fill',
+  'complete-shard',
   'done-fill',
   'failed-fill',
   'heartbeat-fill',
@@ -12,11 +16,13 @@ const scriptNames = [
   'put-links',
   'put-record',
   'put-tag',
+  'release-lease',
   'remove-blob',
   'remove-link',
   'remove-record',
   'remove-tag',
   'running-fill',
+  'settle-shard',
   'touch-blobs',
   'verify-blob',
 ] as const;

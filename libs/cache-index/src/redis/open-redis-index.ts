@@ -11,24 +11,35 @@ import { createRedisAnnouncements } from './redis-announcements.ts';
 import { createRedisBlobs } from './redis-blobs.ts';
 import { createRedisCalls } from './redis-calls.ts';
 import type { RedisConnection } from './redis-connection.ts';
+import { createRedisEpoch } from './redis-epoch.ts';
 import { createRedisFills } from './redis-fills.ts';
+import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLinks } from './redis-links.ts';
 import { createRedisManifests } from './redis-manifests.ts';
 import { createRedisTags } from './redis-tags.ts';
+import { createRedisValues } from './redis-values.ts';
 import { createNewerLog } from './stored-schema.ts';
 
 export interface RedisIndexOptions {
   readonly connection: RedisConnection;
   /** Of every key and channel, for example `cistern:`; processes that share a cache have the same one. No braces. */
   readonly keyPrefix: string;
+  /**
+   * How long claims wait after a loss of data, so that the owners of fills put their records back; default 2.5 s, which is
+   * their heartbeat of a second, a reconnect and some more.
+   */
+  readonly settleMs?: number;
   readonly log: IndexLog;
 }
+
+const defaultSettleMs = 2500;
 
 /**
  * Rejects with `index-unavailable`, which says why, if Redis cannot be reached within seconds, is older than 6.2, or evicts.
  * Later failures are those of the calls: each rejects within about half a second, and calls work again when Redis does.
  */
-export async function openRedisIndex({ connection, keyPrefix, log }: RedisIndexOptions): Promise<CacheIndex> {
+export async function openRedisIndex(options: RedisIndexOptions): Promise<CacheIndex> {
+  const { connection, keyPrefix, settleMs = defaultSettleMs, log } = options;
   const keys = createKeys(keyPrefix);
   const client = await connectRedis(connection, { scripts: await loadScripts(), log });
   const server = await checkServer(client).catch(async (error: unknown) => {
@@ -59,7 +70,10 @@ export async function openRedisIndex({ connection, keyPrefix, log }: RedisIndexO
     manifests: createRedisManifests(parts),
     blobs: blobs.blobs,
     links: createRedisLinks(parts),
-    fills: createRedisFills(parts, blobs),
+    fills: createRedisFills(parts, { blobs, settleMs }),
+    leases: createRedisLeases(parts),
+    values: createRedisValues(parts),
+    epoch: createRedisEpoch(parts),
     announcements,
     check: async () => calls.command(async (target) => void (await target.ping())),
     close: async () => (closing ??= close()),

@@ -6,7 +6,7 @@ export interface SubscriptionOptions {
   /** Not connected yet, and not to reconnect. */
   readonly redis: Redis;
   readonly sharded: boolean;
-  readonly onMessage: (channel: string) => void;
+  readonly onMessage: (channel: string, message: string) => void;
   /** Some of its channels are subscribed no more, and all of them when it has ended. */
   readonly onLoss: (hasEnded: boolean) => void;
 }

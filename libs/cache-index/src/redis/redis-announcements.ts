@@ -20,7 +20,11 @@ export interface RedisAnnouncements {
 export function createRedisAnnouncements(options: RedisAnnouncementsOptions): RedisAnnouncements {
   const { sharded, connectors, calls, keys, log } = options;
   const listeners = createAnnouncer({ log, checkAvailable: () => {} });
-  const subscriber = createSubscriber({ sharded, connectors, onMessage: (channel) => void listeners.publish(channel) });
+  const subscriber = createSubscriber({
+    sharded,
+    connectors,
+    onMessage: (channel, message) => void listeners.publish(channel, message),
+  });
   const subscriptions = new Map<string, { holders: number; readonly standing: Promise<void> }>();
 
   async function hold(channel: string): Promise<void> {
@@ -48,9 +52,9 @@ export function createRedisAnnouncements(options: RedisAnnouncementsOptions): Re
   }
 
   const announcements: Announcements = {
-    async publish(topic) {
+    async publish(topic, message = '') {
       const channel = keys.channel(topic);
-      await calls.command((client) => (sharded ? client.spublish(channel, '') : client.publish(channel, '')));
+      await calls.command((client) => (sharded ? client.spublish(channel, message) : client.publish(channel, message)));
     },
     async subscribe(topic, listener) {
       calls.checkAnswering();

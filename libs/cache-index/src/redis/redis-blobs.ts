@@ -60,6 +60,11 @@ export function createRedisBlobs({ calls, keys, writeBehind, reportNewer }: Redi
       const written = await put(record, (args) => calls.run('put-blob', keysOf(record.digest), args));
       if (written === 0) reportNewer('blob', keys.blob(record.digest));
     },
+    async adopt(record) {
+      const { digest, size, state, verified, storedAtMs, lastPulledAtMs } = record;
+      const args = [digest, size, state, Number(verified), storedAtMs, lastPulledAtMs];
+      return (await calls.run('adopt-blob', keysOf(digest), args)) === 1;
+    },
     async markVerified(digest) {
       await calls.run('verify-blob', [keys.blob(digest)], []);
     },

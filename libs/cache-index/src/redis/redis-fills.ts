@@ -5,7 +5,16 @@ import type { RedisBlobs } from './redis-blobs.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, schema, type StoredHash } from './stored-schema.ts';
 
-export function createRedisFills({ calls, keys, reportNewer }: RedisParts, blobs: RedisBlobs): FillIndex {
+export interface RedisFillsOptions {
+  readonly blobs: RedisBlobs;
+  /** How long after a loss the owners of fills have put their records back. */
+  readonly settleMs: number;
+}
+
+export function createRedisFills(
+  { calls, keys, reportNewer }: RedisParts,
+  { blobs, settleMs }: RedisFillsOptions,
+): FillIndex {
   return {
     async read(digest) {
       return toRecord(digest, await calls.command((client) => client.hgetall(keys.fill(digest))));
@@ -13,8 +22,10 @@ export function createRedisFills({ calls, keys, reportNewer }: RedisParts, blobs
 
     async claim({ replaces, leaseMs, ...claim }) {
       const fields = [...claimFields(claim), 'state', 'starting'];
-      const claimed = await calls.run('claim-fill', [keys.fill(claim.digest)], [replaces, leaseMs, ...fields]);
+      const scriptKeys = [keys.fill(claim.digest), keys.shardOf(claim.digest).settling];
+      const claimed = await calls.run('claim-fill', scriptKeys, [replaces, leaseMs, settleMs, ...fields]);
       if (claimed === null) return undefined;
+      if (typeof claimed === 'number') return { unsettledForMs: claimed };
       const [generation, expiresAtMs] = (claimed as string[]).map(Number) as [number, number];
       return { ...claim, schema: 1, generation, state: 'starting', expiresAtMs };
     },

@@ -63,6 +63,11 @@ export function createRedisTags({ calls, keys, writeBehind, reportNewer }: Redis
   return {
     get,
     put,
+    async adopt(record) {
+      const { tag, pulls, lastPulledAtMs } = record;
+      const args = [tag, 'pulls', pulls, 'lastPulledAtMs', lastPulledAtMs, ...fieldsOf(record)];
+      return (await calls.run('adopt-tag', [tagKey(record), keys.tags(record)], args)) === 1;
+    },
     async remove(key) {
       pending.take(tagKey(key));
       return (await calls.run('remove-tag', [tagKey(key), keys.tags(key)], [key.tag])) === 1;

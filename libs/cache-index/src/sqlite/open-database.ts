@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { IndexLog } from '../index-log.ts';
 import { guard, isDamage } from './index-error.ts';
-import { schema, schemaVersion } from './schema.ts';
+import { additions, schema, schemaVersion } from './schema.ts';
 
 /** Only a second process on the same file ever holds a lock; the one before may be on its last page. */
 const lockTimeoutMs = 250;
@@ -53,6 +53,7 @@ function openFit(path: string): DatabaseSync {
     // NORMAL waits for the disk only at checkpoints: a power cut may lose the last seconds, which the store knows too.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;');
     if (versionOf(database) === 0) database.exec(`BEGIN; ${schema} COMMIT;`);
+    database.exec(additions);
     // A lock is taken by the first write, not by the PRAGMA.
     database.exec(`PRAGMA user_version = ${schemaVersion};`);
     return database;

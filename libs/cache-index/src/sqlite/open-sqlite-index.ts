@@ -1,14 +1,18 @@
-// The index of a single process, in one SQLite file. Fills and announcements live in memory: they end with the process.
+// The index of a single process, in one SQLite file. What is shared only while the
+// process lives is in memory: fills, leases, values and announcements.
 import { CacheError } from '@cistern/errors';
 import type { CacheIndex } from '../cache-index.ts';
 import { createAnnouncer } from '../in-process/create-announcer.ts';
 import { createFillTable } from '../in-process/create-fill-table.ts';
+import { createLeaseTable } from '../in-process/create-lease-table.ts';
+import { createValueTable } from '../in-process/create-value-table.ts';
 import type { IndexLog } from '../index-log.ts';
 import { createWriteBehind } from './create-write-behind.ts';
 import { guard } from './index-error.ts';
 import { openDatabase } from './open-database.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 import { createSqliteBlobs } from './sqlite-blobs.ts';
+import { createSqliteEpoch } from './sqlite-epoch.ts';
 import { createSqliteLinks } from './sqlite-links.ts';
 import { createSqliteManifests } from './sqlite-manifests.ts';
 import { createSqliteTags } from './sqlite-tags.ts';
@@ -49,6 +53,9 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Cach
     blobs,
     links: createSqliteLinks(connection),
     fills: createFillTable({ now, putBlob: (record) => guard(() => putBlob(record)), checkAvailable }),
+    leases: createLeaseTable({ now, checkAvailable }),
+    values: createValueTable({ now, checkAvailable }),
+    epoch: createSqliteEpoch(connection, checkAvailable),
     announcements: createAnnouncer({ log, checkAvailable }),
     check: async () => connection.call(() => void ping.get()),
     async close() {

@@ -63,3 +63,8 @@ export const schema = `
 
   PRAGMA user_version = ${schemaVersion};
 `;
+
+/** What came after the first release of this version, so that a file of it is used on. */
+export const additions = `
+  CREATE TABLE IF NOT EXISTS rebuilt (complete INTEGER NOT NULL PRIMARY KEY) STRICT;
+`;

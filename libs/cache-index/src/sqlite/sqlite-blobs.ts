@@ -60,6 +60,12 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
   const blobs: BlobIndex = {
     get: async (digest) => call(() => get(digest)),
     put: async (record) => call(() => putBlob(record)),
+    adopt: async (record) =>
+      call(() => {
+        if (select.get(record.digest) !== undefined) return false;
+        putBlob(record);
+        return true;
+      }),
     markVerified: async (digest) => call(() => void verify.run(digest)),
     touch: async (digest, atMs) =>
       call(() => {

@@ -104,6 +104,12 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
   return {
     get: async (key) => call(() => get(repositoryPath(key), key.tag)),
     put: async (record) => call(() => put(record)),
+    adopt: async (record) =>
+      call(() => {
+        if (select.get(repositoryPath(record), record.tag) !== undefined) return false;
+        put(record);
+        return true;
+      }),
     remove: async (key) =>
       call(() => {
         const path = repositoryPath(key);

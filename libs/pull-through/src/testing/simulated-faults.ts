@@ -95,8 +95,8 @@ export function spoilIndex(inner: CacheIndex, faults: Faults, counts: { subscrip
   return {
     ...inner,
     announcements: {
-      async publish(topic) {
-        if (!faults.on || faults.random(20) > 0) await inner.announcements.publish(topic);
+      async publish(...given) {
+        if (!faults.on || faults.random(20) > 0) await inner.announcements.publish(...given);
       },
       async subscribe(...given) {
         const unsubscribe = await inner.announcements.subscribe(...given);

@@ -182,3 +182,38 @@ test('a worker whose signal outlives its fills keeps nothing of them on it', asy
   await until(async () => (await index.blobs.get(digest)) !== undefined);
   assert.deepEqual(getEventListeners(signal, 'abort'), []);
 });
+
+test('after the index has lost its data a fetch waits, as long as it is wanted, and then takes place', async (t) => {
+  let unsettled = 2;
+  const { cache, hub, index } = await startCache(t, {
+    wrapIndex: (inner): CacheIndex => ({
+      ...inner,
+      fills: {
+        ...inner.fills,
+        claim: async (claim) => (unsettled-- > 0 ? { unsettledForMs: 5 } : inner.fills.claim(claim)),
+      },
+    }),
+  });
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+  await until(async () => (await index.blobs.get(digest)) !== undefined);
+  assert.deepEqual([unsettled, hub.gets.length], [-1, 1]);
+});
+
+test('a fetch that waits for the index ends with its worker', async (t) => {
+  const started = await startCache(t, {
+    wrapIndex: (inner): CacheIndex => ({
+      ...inner,
+      fills: { ...inner.fills, claim: async () => ({ unsettledForMs: 60_000 }) },
+    }),
+  });
+  const log = createLogger({ level: 'error', formatter: 'json' });
+  const upstreams = new Map([[started.hub.name, started.hub]]);
+  const options = { ...started, upstreams, address: '', maxWholeForRangeBytes: Infinity, log, now: Date.now };
+  const job = { ...library, digest: digestOf(Buffer.from('wanted')), replaces: 0, from: 0 };
+  const signal = AbortSignal.abort();
+  const fetching = createJobHandlers(options)['fetch-blob'](job, { class: 'interactive', signal });
+  await assert.rejects(fetching, { name: 'AbortError' });
+});

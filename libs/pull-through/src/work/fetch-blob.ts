@@ -1,7 +1,8 @@
 // Job fetch-blob: takes the lease for a digest, runs the fill under it, and writes how it ended. A job whose lease
 // somebody else holds, or whose blob is there already, ends as a no-op.
 import { randomUUID } from 'node:crypto';
-import type { BlobRecord, FillRecord, RepositoryKey } from '@cistern/cache-index';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BlobRecord, FillClaim, FillIndex, FillRecord, RepositoryKey } from '@cistern/cache-index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobContext, JobPayload } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
@@ -27,7 +28,7 @@ export async function fetchBlob(
   const { index, metrics, log } = deps;
   const { digest, upstream, repository } = job;
   const source: RepositoryKey = { upstream, repository };
-  const record = await index.fills.claim({
+  const claim: FillClaim = {
     digest,
     source,
     leaseMs,
@@ -36,7 +37,8 @@ export async function fetchBlob(
     owner: randomUUID(),
     address: deps.address,
     replaces: job.replaces,
-  });
+  };
+  const record = await claimSettled(index.fills, claim, context.signal);
   if (record === undefined) return null;
   const lease = holdLease(deps, record);
   const startedAtMs = deps.now();
@@ -66,6 +68,15 @@ export async function fetchBlob(
     metrics.fillDuration.observe(labels, (deps.now() - startedAtMs) / 1000);
   }
   return null;
+}
+
+/** After a loss of the index's data it waits until those whose fills are alive have said so. */
+async function claimSettled(fills: FillIndex, claim: FillClaim, signal: AbortSignal): Promise<FillRecord | undefined> {
+  for (;;) {
+    const answer = await fills.claim(claim);
+    if (answer === undefined || !('unsettledForMs' in answer)) return answer;
+    await delay(answer.unsettledForMs, undefined, { signal });
+  }
 }
 
 /** Under the lease: somebody may have committed the blob since the asker looked. Its repository still has to hold it. */

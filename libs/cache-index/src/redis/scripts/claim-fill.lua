@@ -1,4 +1,5 @@
--- KEYS: fill. ARGV: replaces, leaseMs, then fields and values. Returns {generation, expiresAtMs}; false if it is refused.
+-- KEYS: fill, settling. ARGV: replaces, leaseMs, settleMs, then fields and values. Returns {generation, expiresAtMs}; false if
+-- it is refused; a number while the record may be one that was lost: milliseconds until its owner would have put it back.
 local generation = tonumber(ARGV[1])
 if is_newer(KEYS[1]) then return false end
 local previous = redis.call('HMGET', KEYS[1], 'state', 'generation')
@@ -6,8 +7,13 @@ if previous[1] then
   local previous_generation = tonumber(previous[2])
   if not has_ended(previous[1]) and previous_generation > generation then return false end
   generation = math.max(generation, previous_generation)
+else
+  local settle_ms = tonumber(ARGV[3])
+  local wait_ms = tonumber(settling_since(KEYS[2])) + settle_ms - now_ms()
+  -- Another node's clock, before a fail-over, may have been ahead.
+  if wait_ms > 0 then return math.min(wait_ms, settle_ms) end
 end
 generation = integer(generation + 1)
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'generation', generation, arguments(3))
+redis.call('HSET', KEYS[1], 'generation', generation, arguments(4))
 return {generation, set_lease(KEYS[1], ARGV[2])}

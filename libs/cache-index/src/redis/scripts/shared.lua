@@ -46,6 +46,16 @@ local function set_lease(key, lease_ms)
   return expires_at_ms
 end
 
+-- The key is missing after a loss, and in a new index.
+local function settling_since(key)
+  local since_ms = redis.call('GET', key)
+  if not since_ms then
+    since_ms = integer(now_ms())
+    redis.call('SET', key, since_ms)
+  end
+  return since_ms
+end
+
 -- keys: blob, least-recent, total. touched_at_ms: of touches that were not written yet, or ''. False for a newer record.
 local function put_blob(keys, touched_at_ms, digest, size, state, verified, stored_at_ms, last_pulled_at_ms)
   if is_newer(keys[1]) then return false end

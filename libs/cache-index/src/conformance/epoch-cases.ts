@@ -1,0 +1,23 @@
+// What an index says of its losses while it has none.
+import assert from 'node:assert/strict';
+import type { CacheIndexCases } from './index-under-test.ts';
+import { claimed, sampleClaim } from './sample-records.ts';
+
+export const epochCases: CacheIndexCases = {
+  async 'an index is complete once that is said of its epoch, which lasts'({ index: { epoch } }) {
+    await epoch.settle();
+    const current = await epoch.current();
+    await epoch.settle();
+    assert.equal(await epoch.current(), current);
+    assert.equal(await epoch.markComplete(current), true);
+    assert.equal(await epoch.isComplete(), true);
+    assert.equal(await epoch.markComplete(current), true);
+    await epoch.settle();
+    assert.equal(await epoch.isComplete(), true);
+  },
+
+  async 'a settled index lets claims through'({ index: { epoch, fills } }) {
+    await epoch.settle();
+    for (const seed of ['a', 'b', 'c', 'd', 'e']) await claimed(fills, sampleClaim(seed));
+  },
+};

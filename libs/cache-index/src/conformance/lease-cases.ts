@@ -1,0 +1,48 @@
+// Leases and shared values: for a time, on the index's own clock.
+import assert from 'node:assert/strict';
+import type { CacheIndexCases } from './index-under-test.ts';
+
+export const leaseCases: CacheIndexCases = {
+  async 'a lease has one owner until it expires or is released'({ index: { leases }, advance }) {
+    assert.equal(await leases.acquire('rebuild', 'one', 60_000), true);
+    assert.equal(await leases.acquire('rebuild', 'two', 60_000), false);
+    assert.equal(await leases.acquire('another', 'two', 60_000), true);
+    await leases.release('rebuild', 'two');
+    assert.equal(await leases.acquire('rebuild', 'two', 60_000), false);
+    await leases.release('rebuild', 'one');
+    assert.equal(await leases.acquire('rebuild', 'two', 200), true);
+    await advance(300);
+    assert.equal(await leases.acquire('rebuild', 'one', 60_000), true);
+    await leases.release('nobody has it', 'one');
+  },
+
+  async 'an owner prolongs its lease'({ index: { leases }, advance }) {
+    assert.equal(await leases.acquire('rebuild', 'one', 300), true);
+    assert.equal(await leases.acquire('rebuild', 'one', 60_000), true);
+    await advance(400);
+    assert.equal(await leases.acquire('rebuild', 'two', 60_000), false);
+  },
+
+  async 'of many that want a lease at once one gets it'({ index: { leases } }) {
+    const owners = Array.from({ length: 20 }, (_, number) => `owner-${number}`);
+    const got = await Promise.all(owners.map(async (owner) => leases.acquire('rebuild', owner, 60_000)));
+    assert.equal(got.filter(Boolean).length, 1);
+  },
+
+  async 'a value is as it was put last, until it expires or is removed'({ index: { values }, advance }) {
+    assert.equal(await values.get('token'), undefined);
+    await values.put('token', 'one', 60_000);
+    await values.put('token', '{"ü":\n""}', 60_000);
+    await values.put('other', '', 60_000);
+    assert.equal(await values.get('token'), '{"ü":\n""}');
+    assert.equal(await values.get('other'), '');
+    await values.remove('token');
+    await values.remove('token');
+    assert.equal(await values.get('token'), undefined);
+    await values.put('token', 'soon gone', 200.5);
+    assert.equal(await values.get('token'), 'soon gone');
+    await advance(300);
+    assert.equal(await values.get('token'), undefined);
+    assert.equal(await values.get('other'), '');
+  },
+};

@@ -1,0 +1,46 @@
+// What Redis has lost is found out by keys that are lost with it. Each shard has its own: it can be that of a cluster's
+// node alone, which was lost and replaced by an empty one.
+import type { EpochIndex } from '../epoch.ts';
+import type { RedisParts } from './redis-parts.ts';
+
+export function createRedisEpoch({ calls, keys }: RedisParts): EpochIndex {
+  const settlingKeys = keys.shards.map(({ settling }) => settling);
+  const completeKeys = keys.shards.map(({ complete }) => complete);
+
+  async function getAll(names: readonly string[]): Promise<(string | null)[]> {
+    return calls.command(async (client) =>
+      // A cluster takes keys of different slots one by one only.
+      client.isCluster ? Promise.all(names.map((name) => client.get(name))) : client.mget([...names]),
+    );
+  }
+
+  /** Since when each shard has been settling. */
+  async function settle(): Promise<string[]> {
+    const sinces = await getAll(settlingKeys);
+    return Promise.all(
+      settlingKeys.map(async (key, shard) => sinces[shard] ?? String(await calls.run('settle-shard', [key], []))),
+    );
+  }
+
+  return {
+    async settle() {
+      await settle();
+    },
+    async isComplete() {
+      const [sinces, completes] = await Promise.all([getAll(settlingKeys), getAll(completeKeys)]);
+      return completes.every((since, shard) => since !== null && since === sinces[shard]);
+    },
+    async current() {
+      return (await settle()).join();
+    },
+    async markComplete(epoch) {
+      const sinces = epoch.split(',');
+      const marked = await Promise.all(
+        keys.shards.map(async ({ settling, complete }, shard) =>
+          calls.run('complete-shard', [settling, complete], [sinces[shard] ?? '']),
+        ),
+      );
+      return marked.every((result) => result === 1);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+// What was in Redis is lost: fills in flight keep their owners, and nobody takes what is left for the whole.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CacheIndex } from '@cistern/cache-index';
+import { startRedis, startRedisCluster, type Redis } from '@cistern/test-services';
+import { openUnderTest } from './open-under-test.ts';
+import { claim, claimed, digestFor } from './samples.ts';
+
+let redis: Redis;
+
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.close());
+
+const connection = () => ({ kind: 'standalone', host: redis.host, port: redis.port }) as const;
+
+async function unsettledForMs({ fills }: CacheIndex, seed: string): Promise<number> {
+  const answer = await fills.claim(claim(seed, 'somebody'));
+  assert.ok(answer !== undefined && 'unsettledForMs' in answer, 'it was not unsettled');
+  return answer.unsettledForMs;
+}
+
+test('after a loss claims wait until owners have put their records back', async (t) => {
+  const { index: owner, keyPrefix } = await openUnderTest(t, connection(), undefined, 400);
+  const { index: other } = await openUnderTest(t, connection(), keyPrefix, 400);
+  await owner.epoch.settle();
+  await delay(450);
+  const fill = await claimed(owner, claim('a', 'me'));
+  await redis.flushAll();
+  const waitMs = await unsettledForMs(other, 'a');
+  assert.ok(waitMs > 0 && waitMs <= 400, String(waitMs));
+  assert.equal(await other.fills.read(fill.digest), undefined);
+  assert.equal(await owner.fills.heartbeat(fill, 4000), 'recreated');
+  // Its owner's word is enough, however unsettled the rest is.
+  assert.equal(await other.fills.claim(claim('a', 'other')), undefined);
+  assert.equal((await claimed(other, claim('a', 'other', { replaces: 1 }))).generation, 2);
+  // Those of a shard begin to wait when it is settled, or at its first claim.
+  await owner.epoch.settle();
+  await unsettledForMs(other, 'b');
+  await delay(450);
+  await claimed(other, claim('b', 'other'));
+  await claimed(other, claim('c', 'other'));
+});
+
+test('by default claims wait for two and a half seconds, and settling does not begin anew', async (t) => {
+  const { index } = await openUnderTest(t, connection(), undefined, 'default');
+  await index.epoch.settle();
+  const firstMs = await unsettledForMs(index, 'a');
+  assert.ok(firstMs > 500 && firstMs <= 2500, String(firstMs));
+  await delay(50);
+  await index.epoch.settle();
+  assert.ok((await unsettledForMs(index, 'b')) <= firstMs - 40);
+});
+
+test('an index is complete until anything is lost, and a rebuild that saw a loss does not make it so', async (t) => {
+  const { index, keyPrefix } = await openUnderTest(t, connection());
+  assert.equal(await index.epoch.isComplete(), false);
+  const first = await index.epoch.current();
+  assert.equal(await index.epoch.markComplete(first), true);
+  assert.equal(await index.epoch.isComplete(), true);
+  for (const lose of [
+    () => redis.flushAll(),
+    () => redis.command('DEL', `${keyPrefix}{b:7f}:settling`),
+    () => redis.command('DEL', `${keyPrefix}{b:7f}:complete`),
+  ]) {
+    await lose();
+    assert.equal(await index.epoch.isComplete(), false);
+    await index.epoch.settle();
+    assert.equal(await index.epoch.isComplete(), false);
+    assert.equal(await index.epoch.markComplete(await index.epoch.current()), true);
+    assert.equal(await index.epoch.isComplete(), true);
+  }
+  const early = await index.epoch.current();
+  await redis.flushAll();
+  assert.equal(await index.epoch.markComplete(early), false);
+  await index.epoch.settle();
+  assert.equal(await index.epoch.markComplete(early), false);
+  assert.equal(await index.epoch.isComplete(), false);
+  assert.equal(await index.epoch.markComplete(''), false);
+});
+
+test('what one node of a cluster has lost is unsettled and makes the whole incomplete', async (t) => {
+  const cluster = await startRedisCluster();
+  t.after(() => cluster.close());
+  const { index } = await openUnderTest(t, { kind: 'cluster', nodes: cluster.addresses }, undefined, 60_000);
+  assert.equal(await index.epoch.markComplete(await index.epoch.current()), true);
+  await cluster.nodes[0]?.command('FLUSHALL');
+  assert.equal(await index.epoch.isComplete(), false);
+  const { index: settled } = await openUnderTest(t, { kind: 'cluster', nodes: cluster.addresses }, undefined, 1);
+  await settled.epoch.settle();
+  assert.equal(await index.epoch.isComplete(), false);
+  assert.equal(await index.epoch.markComplete(await index.epoch.current()), true);
+  assert.equal(await index.epoch.isComplete(), true);
+});
+
+test('leases and values leave nothing behind', async (t) => {
+  const { index, keyPrefix } = await openUnderTest(t, connection());
+  await index.leases.acquire('rebuild', 'me', 150.5);
+  await index.leases.acquire('evict', 'me', 60_000);
+  await index.values.put('token', 'sealed', 150.5);
+  await index.values.put('other', 'sealed', 60_000);
+  const keys = async () => redis.command('KEYS', `${keyPrefix}*`);
+  assert.equal((await keys()).split('\n').length, 4);
+  await index.leases.release('evict', 'me');
+  await index.values.remove('other');
+  await delay(200);
+  assert.equal(await keys(), '');
+});
+
+test('a listener hears undefined after a reconnect, for it may have missed messages', async (t) => {
+  const { index } = await openUnderTest(t, connection());
+  const heard: (string | undefined)[] = [];
+  const reconnected = Promise.withResolvers<void>();
+  await index.announcements.subscribe('topic', (message) => {
+    heard.push(message);
+    if (message === undefined) reconnected.resolve();
+  });
+  await index.announcements.publish('topic', `blob ${digestFor('a')}`);
+  await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await reconnected.promise;
+  assert.deepEqual(heard, [`blob ${digestFor('a')}`, undefined]);
+});
