@@ -49,6 +49,7 @@ export async function buildStandalone(config: Config, options: StandaloneOptions
     accessLog,
     headers: http.headers,
     trustedProxies: http.trustedProxies,
+    proxyProtocol: http.proxyProtocol,
     now: Date.now,
   });
   const { enabled: storeIsChecked, ...howOften } = health.storageDriver;
@@ -93,7 +94,8 @@ export async function buildStandalone(config: Config, options: StandaloneOptions
     // Health first: it must be there to say that the registry is not yet.
     async listen() {
       const debugAddress = await listenForDebug();
-      return { registry: await listen(frontend, http.address, 'http.addr'), debug: debugAddress };
+      const registry = await listen(frontend, http.address, 'http.addr', http.reusePort);
+      return { registry, debug: debugAddress };
     },
     close: (graceMs) => (closing ??= closeAll(graceMs)),
   };

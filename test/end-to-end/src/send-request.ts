@@ -5,6 +5,8 @@ import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:ht
 export interface RequestOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Where the connection comes from, on a machine that has several addresses. */
+  readonly localAddress?: string;
 }
 
 export interface Answer {
@@ -31,9 +33,10 @@ export interface Download {
 
 /** Every request has a connection of its own. Rejects if that goes before the headers have come. */
 export async function beginDownload(url: string, options: RequestOptions = {}): Promise<Download> {
-  const { method = 'GET', headers = {} } = options;
+  const { method = 'GET', headers = {}, ...from } = options;
   const { origin, hostname, port } = new URL(url);
-  const sent = request({ host: hostname, port, path: url.slice(origin.length), method, headers, agent: false });
+  const to = { host: hostname, port, path: url.slice(origin.length) };
+  const sent = request({ ...to, ...from, method, headers, agent: false });
   sent.end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   const { statusCode: status = 0 } = response;

@@ -3,6 +3,8 @@ export { startCistern } from './start-cistern.ts';
 export type { Cistern, CisternOptions } from './start-cistern.ts';
 export { startDockerRegistry } from './start-docker-registry.ts';
 export type { DockerRegistry, DockerRegistryOptions } from './start-docker-registry.ts';
+export { startHaproxy } from './haproxy/start-haproxy.ts';
+export type { Haproxy, HaproxyOptions } from './haproxy/start-haproxy.ts';
 export { startRedis } from './redis/start-redis.ts';
 export type { Redis, RedisOptions } from './redis/start-redis.ts';
 export { startRedisCluster } from './redis/start-redis-cluster.ts';

@@ -1,0 +1,23 @@
+// Several processes of one machine on one port: the system spreads the connections, and one can go without the other.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cacheOf, openCistern, openUpstream } from '../src/open-stage.ts';
+import { sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
+
+test('each gets requests, and when one is told to stop the other one takes over without a failure', async (t) => {
+  const upstream = await openUpstream(t);
+  const config = { ...cacheOf(upstream), http: { reuseport: true } };
+  const first = await openCistern(t, { config });
+  const second = await openCistern(t, { config, port: first.port });
+  const served = [first, second].map(
+    (cistern) => () => cistern.log().filter((line) => line.includes('"GET /v2/ HTTP/1.1"')).length,
+  );
+  const ask = async () => assert.equal((await sendRequest(`${first.url}/v2/`)).status, 200);
+  await until('both get requests', async () => {
+    await ask();
+    return served.every((count) => count() > 1);
+  });
+  await second.stop();
+  for (let count = 0; count < 20; count++) await ask();
+});

@@ -1,0 +1,44 @@
+// The configuration that the project ships, with the addresses of a test: what is tested is what runs elsewhere.
+import { readFile } from 'node:fs/promises';
+
+/** A frontend on 127.0.0.1. */
+export interface BalancedFrontend {
+  readonly port: number;
+  /** Of `/readyz`. */
+  readonly debugPort: number;
+}
+
+/** Whom frontends see connecting: another address than that of everybody else here, so that it can be trusted alone. */
+export const haproxyAddress = '127.0.0.2';
+
+export interface HaproxySettings {
+  readonly port: number;
+  readonly statisticsPort: number;
+  readonly frontends: readonly BalancedFrontend[];
+  /** The version that is spoken to the frontends; `undefined`: none. */
+  readonly proxyProtocol: 1 | 2 | undefined;
+}
+
+const shipped = new URL('../../../../infra/haproxy/haproxy.cfg', import.meta.url);
+
+export async function haproxyConfiguration(settings: HaproxySettings): Promise<string> {
+  const { port, statisticsPort, frontends, proxyProtocol } = settings;
+  const servers = frontends.map(
+    (frontend, index) =>
+      `    server frontend-${index + 1} 127.0.0.1:${frontend.port} port ${frontend.debugPort} source ${haproxyAddress}`,
+  );
+  const header = { 1: ' send-proxy ', 2: ' send-proxy-v2 ', none: ' ' }[proxyProtocol ?? 'none'];
+  let text = await readFile(shipped, 'utf8');
+  text = replaceEach(text, /^ {4}bind :5000$/gm, `    bind 127.0.0.1:${port}`, 1);
+  text = replaceEach(text, /^ {4}bind :8404$/gm, `    bind 127.0.0.1:${statisticsPort}`, 1);
+  // Needs two file descriptors each, and a test machine may allow few.
+  text = replaceEach(text, /^ {4}maxconn 10000$/gm, '    maxconn 4000', 1);
+  text = replaceEach(text, / send-proxy-v2 /g, header, 2);
+  return replaceEach(text, /^ {4}server-template .*$/gm, servers.join('\n'), 2);
+}
+
+function replaceEach(text: string, pattern: RegExp, replacement: string, times: number): string {
+  const found = text.match(pattern)?.length ?? 0;
+  if (found !== times) throw new Error(`haproxy.cfg has ${found} lines like ${pattern.source}, not ${times}.`);
+  return text.replace(pattern, replacement);
+}

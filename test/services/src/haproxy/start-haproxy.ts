@@ -1,0 +1,68 @@
+// haproxy in front of frontends under test, as infra/haproxy sets it up.
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureDebianPackages } from '../ensure-debian-packages.ts';
+import { freePort } from '../free-port.ts';
+import { type SupervisedProcess, startProcess } from '../start-process.ts';
+import { type BalancedFrontend, haproxyAddress, haproxyConfiguration } from './haproxy-configuration.ts';
+
+export interface HaproxyOptions {
+  readonly frontends: readonly BalancedFrontend[];
+  /** The version of the PROXY protocol that it speaks to the frontends; default 2. */
+  readonly proxyProtocol?: 1 | 2 | 'none';
+}
+
+export interface Haproxy {
+  /** `http://127.0.0.1:<port>`. */
+  readonly url: string;
+  readonly port: number;
+  /** Where its connections to frontends come from, for `http.trustedproxies`: `127.0.0.2`. */
+  readonly address: string;
+  /** Of the statistics page, `/metrics` and `/health`, without a path. */
+  readonly statisticsUrl: string;
+  /** How it finds each frontend, in their order: `UP`, `DOWN`, or on the way to one, as `UP 1/2`. */
+  frontendStates(): Promise<string[]>;
+  /** Requests that it sent to each frontend so far, in their order, tried again or not. */
+  requestCounts(): Promise<number[]>;
+  readonly process: SupervisedProcess;
+  close(): Promise<void>;
+}
+
+/** Installs the package if it is missing. It takes frontends for ready until it has found otherwise. The caller closes it. */
+export async function startHaproxy({ frontends, proxyProtocol = 2 }: HaproxyOptions): Promise<Haproxy> {
+  await ensureDebianPackages(['haproxy']);
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-haproxy-'));
+  const file = join(directory, 'haproxy.cfg');
+  const [port, statisticsPort] = [await freePort(), await freePort()];
+  const version = proxyProtocol === 'none' ? undefined : proxyProtocol;
+  await writeFile(file, await haproxyConfiguration({ port, statisticsPort, frontends, proxyProtocol: version }));
+  const server = await startProcess({
+    command: 'haproxy',
+    args: ['-db', '-f', file],
+    ready: { port: statisticsPort },
+    // Lets what is under way end; SIGTERM does not.
+    stopSignal: 'SIGUSR1',
+    removeAfter: [directory],
+  });
+  const statisticsUrl = `http://127.0.0.1:${statisticsPort}`;
+
+  async function column(name: string): Promise<string[]> {
+    const answer = await fetch(`${statisticsUrl}/;csv`);
+    const [head = '', ...lines] = (await answer.text()).trim().split('\n');
+    const position = head.replace(/^# /, '').split(',').indexOf(name);
+    const rows = lines.map((line) => line.split(',')).filter(([proxy]) => proxy === 'frontends');
+    return rows.filter(([, row]) => row?.startsWith('frontend-')).map((row) => row[position] ?? '');
+  }
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    address: haproxyAddress,
+    statisticsUrl,
+    frontendStates: () => column('status'),
+    requestCounts: async () => (await column('req_tot')).map(Number),
+    process: server,
+    close: async () => void (await server.stop('SIGTERM')),
+  };
+}
