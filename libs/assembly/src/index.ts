@@ -1,2 +1,3 @@
-export { assemble } from './assemble.ts';
-export type { AssembleOptions, Assembly } from './assemble.ts';
+export { assemble, assembleFrontend, assembleWorker } from './assemble.ts';
+export type { FrontendAssembly, WorkerAssembly } from './assemble.ts';
+export type { AssembleOptions } from './assemble-options.ts';

@@ -1,6 +1,6 @@
 import type { Config } from '@cistern/config';
 import { type Upstream, openUpstream, proxyFor } from '@cistern/upstream';
-import type { AssembleOptions } from './assemble.ts';
+import type { AssembleOptions } from './assemble-options.ts';
 
 /** Every configured upstream by its name. Nothing is dialled before a client asks. */
 export function openUpstreams(

@@ -6,7 +6,7 @@ import type { JobQueue } from '@cistern/jobs';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { createAsk } from './ask.ts';
 import { openBlob } from './blob/open-blob.ts';
-import type { FillTable } from './fill/fill-table.ts';
+import type { FillAccess } from './fill/fill-access.ts';
 import { createFollowFill } from './fill/follow-fill.ts';
 import type { FreshnessPolicy } from './manifest/freshness.ts';
 import { createManifestCache } from './manifest/manifest-cache.ts';
@@ -19,8 +19,7 @@ export interface PullThroughDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly queue: JobQueue;
-  /** The fills of this process. */
-  readonly fills: FillTable;
+  readonly fillAccess: FillAccess;
   readonly policyOf: (upstream: string) => FreshnessPolicy;
   /** The upstream that a registry:2 cache's files in the store came from. */
   readonly adoptAs: string | undefined;

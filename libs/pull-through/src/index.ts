@@ -1,8 +1,14 @@
 export { createPullThrough } from './create-pull-through.ts';
 export type { PullThroughDeps } from './create-pull-through.ts';
+export { createFillAccess } from './fill/fill-access.ts';
 export { createFillTable } from './fill/fill-table.ts';
 export type { FillTable } from './fill/fill-table.ts';
 export { openSpoolDirectory } from './fill/spool-directory.ts';
+export { handOverFills } from './fill/hand-over.ts';
+export { createAnswerFill } from './fill/remote/answer-fill.ts';
+export type { AnswerFill } from './fill/remote/answer-fill.ts';
+export { openRemoteFills } from './fill/remote/open-remote-fills.ts';
+export type { RemoteFills } from './fill/remote/open-remote-fills.ts';
 export type { SpoolDirectory } from './fill/spool-directory.ts';
 export type { FreshnessPolicy } from './manifest/freshness.ts';
 export type {

@@ -1,15 +1,18 @@
-// A blob as bytes from an offset, wherever they are now: in the store, or in a fill. A blob that is gone from the store
-// heals by being fetched again, also for a reader that is already half through.
+// A blob as bytes from an offset, wherever they are now: in the store, or in a fill. A reader that is half through when a
+// blob is gone from the store, the store fails, or a fill's worker dies, goes on where it was from what there is then.
 import type { FillRecord, RepositoryKey } from '@cistern/cache-index';
-import { CacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
-import type { FillTable } from '../fill/fill-table.ts';
+import type { FillAccess } from '../fill/fill-access.ts';
 import type { FollowFill } from '../fill/follow-fill.ts';
 import type { ByteSource } from '../read/byte-source.ts';
+import { type PlaceReader, openLastingReader } from '../read/lasting-reader.ts';
+import { SourceInterrupted } from '../read/source-interrupted.ts';
 import { type OpenStoredDeps, openStored } from './open-stored.ts';
+import { proveWitness } from './prove-witness.ts';
 
 export interface BlobSourceDeps extends OpenStoredDeps {
-  readonly fills: FillTable;
+  readonly fillAccess: FillAccess;
   readonly follow: FollowFill;
 }
 
@@ -29,6 +32,8 @@ export interface BlobSource extends ByteSource {
 }
 
 const maxTries = 4;
+/** A fill that has interrupted its reader this often without giving a byte is of no use to it. */
+const maxInterruptions = 3;
 
 export function createBlobSource(
   deps: BlobSourceDeps,
@@ -36,12 +41,66 @@ export function createBlobSource(
 ): BlobSource {
   let inStore = stored;
   let origin: BlobSource['origin'];
+  let storeFailure: unknown;
+  let followed: FillRecord | undefined;
 
-  const follow = async (from: number, toExclusive: number, past: FillRecord | undefined, signal: AbortSignal) => {
+  const openInStore = async (from: number, toExclusive: number, signal: AbortSignal) => {
+    try {
+      return await openStored(deps, { digest, size, from, toExclusive, verified, signal });
+    } catch (error) {
+      if (!isCacheError(error, 'store-unavailable')) throw error;
+      storeFailure = error;
+      deps.log.warn({ err: error, digest }, 'the store cannot give a blob: it is fetched again');
+      return undefined;
+    }
+  };
+
+  const followTo = async (from: number, toExclusive: number, past: FillRecord | undefined, signal: AbortSignal) => {
     const { record, joined } = await deps.follow({ digest, source, from, toExclusive, past, signal });
     if (record.size !== size)
       throw new CacheError('content-mismatch', `${digest} had ${size} bytes before and has ${record.size} now.`);
-    return { record, joined, reader: deps.fills.open(record.fillId, { from, toExclusive, verified }) };
+    followed = record;
+    return { record, joined };
+  };
+
+  const openAt = async (from: number, toExclusive: number, interruptions: number, signal: AbortSignal) => {
+    let past = interruptions >= maxInterruptions ? followed : undefined;
+    storeFailure = undefined;
+    for (let tries = 0; tries < maxTries; tries += 1) {
+      const reader = inStore ? await openInStore(from, toExclusive, signal) : undefined;
+      if (reader !== undefined) {
+        origin ??= 'stored';
+        return reader;
+      }
+      const { record, joined } = await followTo(from, toExclusive, past, signal);
+      // Its bytes are where nobody gets them now.
+      if (record.state === 'done' && storeFailure !== undefined) throw storeFailure;
+      const opened = await openFill(record, { from, toExclusive, verified }, signal);
+      inStore = opened === undefined;
+      if (opened !== undefined && opened !== 'unreachable') {
+        origin ??= joined ? 'joined' : 'fetched';
+        return opened;
+      }
+      // The fill has ended since, or its worker is gone: its bytes are in the store, or another one has to bring them.
+      past = record;
+    }
+    throw new CacheError('store-unavailable', `${digest} is neither in the store nor to be fetched.`, {
+      retryable: true,
+    });
+  };
+
+  const openFill = async (
+    record: Parameters<FillAccess['open']>[0],
+    range: Parameters<FillAccess['open']>[1],
+    signal: AbortSignal,
+  ): Promise<PlaceReader | 'unreachable' | undefined> => {
+    try {
+      return await deps.fillAccess.open(record, range, signal);
+    } catch (error) {
+      if (!(error instanceof SourceInterrupted)) throw error;
+      deps.log.warn({ err: error, digest, address: record.address }, 'a fill is asked of another worker');
+      return 'unreachable';
+    }
   };
 
   return {
@@ -49,28 +108,12 @@ export function createBlobSource(
     get origin() {
       return origin;
     },
-    async open(from, toExclusive, signal) {
-      let past: FillRecord | undefined;
-      for (let tries = 0; tries < maxTries; tries += 1) {
-        if (inStore) {
-          const reader = await openStored(deps, { digest, size, from, toExclusive, verified, signal });
-          if (reader !== undefined) {
-            origin ??= 'stored';
-            return reader;
-          }
-        }
-        const { record, joined, reader } = await follow(from, toExclusive, past, signal);
-        inStore = reader === undefined;
-        if (reader !== undefined) {
-          origin ??= joined ? 'joined' : 'fetched';
-          return reader;
-        }
-        // The fill has ended since: its bytes are in the store, or another one has to bring them.
-        past = record;
-      }
-      throw new CacheError('store-unavailable', `${digest} is neither in the store nor to be fetched.`, {
-        retryable: true,
-      });
-    },
+    open: (from, toExclusive, signal) =>
+      openLastingReader({
+        from,
+        openAt: (position, interruptions, ending) => openAt(position, toExclusive, interruptions, ending),
+        prove: (witness) => proveWitness(deps, { digest, size, signal }, witness),
+        signal,
+      }),
   };
 }

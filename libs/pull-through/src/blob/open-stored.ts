@@ -6,6 +6,7 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import type { SourceReader } from '../read/byte-source.ts';
+import { SourceInterrupted } from '../read/source-interrupted.ts';
 import { findStoredBlob } from './stored-blob.ts';
 import { verifyOnRead } from './verify-on-read.ts';
 
@@ -43,7 +44,23 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
     await forget(deps, digest);
     return undefined;
   }
-  return record.verified || !verified ? reader : verifying(deps, reader, { ...record, size });
+  const lasting = interruptible(reader);
+  return record.verified || !verified ? lasting : verifying(deps, lasting, { ...record, size });
+}
+
+/** A store that fails midway: the rest may be had from a fill. */
+function interruptible(reader: BlobReader): SourceReader {
+  return {
+    async read(into) {
+      try {
+        return await reader.read(into);
+      } catch (error) {
+        if (!isCacheError(error, 'store-unavailable')) throw error;
+        throw new SourceInterrupted('the store failed midway', { cause: error });
+      }
+    },
+    close: () => reader.close(),
+  };
 }
 
 /**

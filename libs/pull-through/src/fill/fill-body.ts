@@ -14,7 +14,10 @@ export interface FillBody {
   changeAt(offset: number, signal?: AbortSignal): Promise<void>;
   readonly verified: boolean;
   readonly failed: boolean;
+  /** No more bytes come here: somebody else goes on. What is present stays readable. */
+  readonly moved: boolean;
   markVerified(): void;
+  markMoved(): void;
   /** Ends the wait of every reader. What is verified is whole and stays readable: then this does nothing. */
   fail(error: unknown): void;
   /** Wakes every waiting reader, so that it looks again for somebody who brings its bytes. */
@@ -29,6 +32,7 @@ export function createFillBody(spool: Spool): FillBody {
   const unverifiedEnd = size <= withheldWholeBytes ? 0 : size - 1;
   const waiters = new Map<() => void, number>();
   let verified = false;
+  let moved = false;
   let failure: { error: unknown } | undefined;
 
   const wake = (start: number, endExclusive: number) => {
@@ -68,6 +72,13 @@ export function createFillBody(spool: Spool): FillBody {
     },
     get failed() {
       return failure !== undefined;
+    },
+    get moved() {
+      return moved;
+    },
+    markMoved() {
+      moved = true;
+      wake(0, Infinity);
     },
     markVerified() {
       verified = true;

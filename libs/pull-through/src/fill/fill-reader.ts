@@ -1,6 +1,8 @@
-// Followers: readers at any offset of a fill in flight. They never slow it down, they wait only for their own bytes.
+// Followers: readers at any offset of a fill in flight. They never slow it down, they wait only for their own bytes. One
+// that needs bytes which come elsewhere now gets `SourceInterrupted`.
 import type { SourceReader } from '../read/byte-source.ts';
 import type { FillBody } from './fill-body.ts';
+import { SourceInterrupted } from '../read/source-interrupted.ts';
 
 export interface FillReaderOptions {
   readonly body: FillBody;
@@ -39,6 +41,7 @@ export function openFillReader({
           position += read;
           return read;
         }
+        if (body.moved) throw new SourceInterrupted('somebody else goes on with the fill');
         if (body.presentEnd(position) === position) onWait(position, toExclusive);
         await body.changeAt(position, closing.signal);
       }

@@ -5,10 +5,13 @@ import type { Digest, RepositoryName } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 import type { SourceReader } from '../read/byte-source.ts';
+import { checksumOf } from '../read/checksum-of.ts';
 import { commit } from './commit.ts';
 import { type FillBody, createFillBody } from './fill-body.ts';
+import { SourceInterrupted } from '../read/source-interrupted.ts';
 import { openFillReader } from './fill-reader.ts';
 import { type Fetchers, createFetchers, isNoRange } from './fetchers.ts';
+import { createFollowers } from './followers.ts';
 import { openFirst } from './open-first.ts';
 import type { SpoolDirectory } from './spool-directory.ts';
 import { upload } from './upload.ts';
@@ -17,10 +20,13 @@ import { createVerifier } from './verifier.ts';
 export interface FillOptions {
   readonly fillId: string;
   readonly digest: Digest;
-  readonly upstream: Upstream;
+  /** Where its bytes come from. */
+  readonly upstream: Pick<Upstream, 'name' | 'getBlob' | 'headBlob'>;
   readonly repository: RepositoryName;
   /** From the link, where a manifest said it. */
   readonly expectedSize: number | undefined;
+  /** Of a fill that this one goes on with: then nobody need be asked for it. */
+  readonly takenOverSize?: number | undefined;
   /** What the first asker waits for. */
   readonly from: number;
   readonly toExclusive: number | undefined;
@@ -29,7 +35,9 @@ export interface FillOptions {
   readonly store: BlobStore;
   readonly spools: SpoolDirectory;
   readonly log: Logger;
+  /** Ends the fill: where others may go on with it, by handing it over. */
   readonly signal: AbortSignal;
+  readonly mayMove?: boolean;
 }
 
 export interface Fill {
@@ -38,12 +46,19 @@ export interface Fill {
   /** Resolves with the blob's size once upstream has answered and followers can read; rejects with the failure. */
   readonly running: Promise<number>;
   /**
-   * Resolves when the blob is committed, or has been left: only ranges of it were wanted, and nobody reads any more.
-   * Rejects with the failure. Followers that have opened before may still be reading.
+   * Resolves when the blob is committed; has been left: only ranges of it were wanted, and nobody reads any more; or has
+   * moved, and nobody needs what is here any more. Rejects with the failure. Followers that have opened before may still
+   * be reading.
    */
-  readonly ended: Promise<'committed' | 'left'>;
+  readonly ended: Promise<'committed' | 'left' | 'moved'>;
   /** A follower at any offset; only after `running`. `undefined` once it has ended, however it did. */
   open(range: FillRange): SourceReader | undefined;
+  /** The run of bytes that is here at `from`, unverified. `undefined`: there is none. */
+  openPresent(from: number): { readonly endExclusive: number; readonly reader: SourceReader } | undefined;
+  /** CRC-32 of bytes that have been verified; `undefined` while they have not. */
+  checksum(from: number, toExclusive: number): Promise<number | undefined>;
+  /** Somebody else owns the digest now: fetches no more, and sends followers there once they have had what is here. */
+  handOver(): void;
 }
 
 export interface FillRange {
@@ -55,42 +70,33 @@ export interface FillRange {
 
 /** How long a fill that only serves ranges waits for another reader. */
 const rangeIdleMs = 30_000;
+/** How long what a moved fill has stays here for followers, and for the successor that copies it. */
+const movedQuietMs = 2_000;
+const movedMaxMs = 15_000;
 
 export function startFill(options: FillOptions): Fill {
   const { digest, fillId, upstream, repository, store, log } = options;
   // By hand, not by AbortSignal.any: the worker's signal may outlive a million fills.
   const stopping = new AbortController();
   const { signal } = stopping;
-  const onStopped = () => stopping.abort(options.signal.reason);
-  if (options.signal.aborted) onStopped();
-  else options.signal.addEventListener('abort', onStopped, { once: true });
+  const onStopped = () => {
+    if (options.mayMove === true) handOver();
+    else stopping.abort(options.signal.reason);
+  };
   const { promise: running, resolve: setRunning, reject: failRunning } = Promise.withResolvers<number>();
   /** Whether the whole is wanted, once that is known. */
   const whole = Promise.withResolvers<boolean>();
+  const followers = createFollowers();
   let wholeWanted = false;
   let body: FillBody | undefined;
   let fetchers: Fetchers | undefined;
-  let readers = 0;
   let hasEnded = false;
-  let idle: NodeJS.Timeout | undefined;
+  let hasMoved = false;
 
   const wantWhole = () => {
     wholeWanted = true;
-    clearTimeout(idle);
+    followers.stopWatching();
     whole.resolve(true);
-  };
-
-  const closeSpoolIfUnused = () => {
-    if (hasEnded && readers === 0)
-      void body?.spool.close().catch((error: unknown) => log.warn({ err: error }, 'spool not closed'));
-  };
-
-  const watchIdle = () => {
-    if (wholeWanted || readers > 0 || hasEnded) return;
-    idle = setTimeout(() => {
-      hasEnded = true;
-      whole.resolve(false);
-    }, rangeIdleMs);
   };
 
   const run = async (): Promise<'committed' | 'left'> => {
@@ -134,7 +140,7 @@ export function startFill(options: FillOptions): Fill {
     setRunning(spool.size);
     if (range !== undefined) fetchers.fetchAhead(first!, range.toExclusive);
     if (range === undefined || spool.size <= options.maxWholeForRangeBytes) wantWhole();
-    else watchIdle();
+    else if (!wholeWanted) followers.watchIdle(rangeIdleMs, () => leave());
     if (!(await whole.promise)) return 'left';
     const uploading = store.adoptFile === undefined ? upload(store, digest, filling) : undefined;
     uploading?.catch(() => {});
@@ -152,20 +158,40 @@ export function startFill(options: FillOptions): Fill {
     return 'committed';
   };
 
+  const handOver = () => {
+    if (hasEnded || body?.verified) return;
+    hasMoved = true;
+    body?.markMoved();
+    stopping.abort(new SourceInterrupted('somebody else goes on with the fill'));
+  };
+
+  const leave = () => {
+    hasEnded = true;
+    whole.resolve(false);
+  };
+
+  if (options.signal.aborted) onStopped();
+  else options.signal.addEventListener('abort', onStopped, { once: true });
   signal.addEventListener('abort', () => whole.reject(signal.reason), { once: true });
   const ended = run()
-    .catch((error: unknown) => {
-      hasEnded = true;
+    .catch(async (error: unknown) => {
       failRunning(error);
+      if (hasMoved && body !== undefined && !body.failed) {
+        await followers.gone(movedQuietMs, movedMaxMs, options.signal);
+        return 'moved' as const;
+      }
+      hasEnded = true;
       body?.fail(error);
       throw error;
     })
     .finally(() => {
       hasEnded = true;
-      clearTimeout(idle);
+      followers.stopWatching();
       options.signal.removeEventListener('abort', onStopped);
       stopping.abort();
-      closeSpoolIfUnused();
+      followers.whenNone(() => {
+        body?.spool.close().catch((error: unknown) => log.warn({ err: error }, 'spool not closed'));
+      });
     });
   running.catch(() => {});
   ended.catch(() => {});
@@ -179,8 +205,6 @@ export function startFill(options: FillOptions): Fill {
     open({ from, toExclusive, verified }) {
       if (hasEnded) return undefined;
       if (body === undefined) throw new Error('a fill is read only once it runs');
-      readers += 1;
-      clearTimeout(idle);
       if (verified) wantWhole();
       return openFillReader({
         body,
@@ -188,12 +212,20 @@ export function startFill(options: FillOptions): Fill {
         toExclusive,
         verified,
         onWait: (offset, end) => fetchers?.demand(offset, end),
-        onClose() {
-          readers -= 1;
-          closeSpoolIfUnused();
-          watchIdle();
-        },
+        onClose: followers.enter(),
       });
     },
+    openPresent(from) {
+      const endExclusive = body?.spool.present.runEnd(from) ?? 0;
+      if (hasEnded || body === undefined || body.failed || endExclusive <= from) return undefined;
+      const range = { from, toExclusive: endExclusive, verified: false };
+      return { endExclusive, reader: openFillReader({ body, ...range, onWait() {}, onClose: followers.enter() }) };
+    },
+    async checksum(from, toExclusive) {
+      if (hasEnded || body?.verified !== true || toExclusive > body.size) return undefined;
+      const range = { from, toExclusive, verified: true };
+      return checksumOf(openFillReader({ body, ...range, onWait() {}, onClose: followers.enter() }));
+    },
+    handOver,
   };
 }

@@ -10,7 +10,7 @@ import type { Spool } from './spool.ts';
 
 export interface FirstAnswer {
   readonly spool: Spool;
-  /** The body to go on with; absent when it has been read whole to learn its size. */
+  /** The body to go on with; absent when it has been read whole to learn its size, or nobody need be asked for that. */
   readonly first: UpstreamBlobBody | undefined;
   /** Set if `first` brings just this range. */
   readonly range: { readonly from: number; readonly toExclusive: number } | undefined;
@@ -21,7 +21,11 @@ const maxUnknownBytes = 1024 * 1024 * 1024;
 const reserveStepBytes = 16 * 1024 * 1024;
 
 export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
-  const { upstream, repository, digest, expectedSize, signal } = options;
+  const { upstream, repository, digest, expectedSize, takenOverSize, signal } = options;
+  if (takenOverSize !== undefined) {
+    const spool = await options.spools.open(options.fillId, takenOverSize, signal);
+    return { range: undefined, first: undefined, spool };
+  }
   const range = firstRange(options);
   if (range !== undefined) {
     try {

@@ -2,10 +2,21 @@
 
 /**
  * What is known of bytes that were given before they could be verified. `lost`: they are wrong, or nobody will ever know.
+ * Needed `not lost`, it is a look; needed `proven`, it may read.
  */
-export type Proof = () => Promise<'proven' | 'open' | 'lost'>;
+export type Proof = (needed: 'not lost' | 'proven') => Promise<'proven' | 'open' | 'lost'>;
 
-/** Sequential bytes from the offset it was opened at. Not for concurrent `read`s. The opener closes it. */
+/** Bytes that were given unverified, and what tells them again: see `checksumOf`. */
+export interface Witness {
+  readonly from: number;
+  readonly endExclusive: number;
+  readonly checksum: number;
+}
+
+/**
+ * Sequential bytes from the offset it was opened at. Not for concurrent `read`s. The opener closes it. `read` rejects with
+ * `SourceInterrupted` where the rest may be had elsewhere.
+ */
 export interface SourceReader {
   /** Fills `into` from its start and returns how many bytes (at least 1), or 0 at the end. Never 0 early: it throws. */
   read(into: Uint8Array): Promise<number>;

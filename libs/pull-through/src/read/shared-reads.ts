@@ -123,7 +123,7 @@ function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): S
   /** What a stream gave may turn out wrong after the reader has left it for another one. */
   const checkProofs = async (needed: 'proven' | 'not lost') => {
     for (const proof of proofs) {
-      const state = await proof();
+      const state = await proof(needed);
       if (state === 'lost' || (state === 'open' && needed === 'proven'))
         throw new CacheError('content-mismatch', 'What was sent before could not be verified.', { retryable: true });
     }

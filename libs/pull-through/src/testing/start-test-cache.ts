@@ -12,6 +12,7 @@ import { createInlineJobs } from '@cistern/jobs/inline';
 import { type RepositoryName, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { createUseCases } from '../create-pull-through.ts';
+import { createFillAccess } from '../fill/fill-access.ts';
 import { createFillTable } from '../fill/fill-table.ts';
 import { openSpoolDirectory } from '../fill/spool-directory.ts';
 import { createBufferPool } from '../read/buffer-pool.ts';
@@ -80,7 +81,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     index,
     store,
     queue: jobs.queue,
-    fills,
+    fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
     policyOf: () => ({ ttlMs: 60_000 }),
     adoptAs: options.adoptAs,
     sharedUpstreams: ['docker.io', 'quay.io'],

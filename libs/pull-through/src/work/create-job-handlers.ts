@@ -1,14 +1,12 @@
 // All job handlers, as a worker runs them.
 import type { JobHandlers } from '@cistern/jobs';
-import type { FillTable } from '../fill/fill-table.ts';
-import { fetchBlob } from './fetch-blob.ts';
+import { type FetchBlobDeps, fetchBlob } from './fetch-blob.ts';
 import { fetchReferrers, fetchTags } from './fetch-lists.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { revalidateTag } from './revalidate-tag.ts';
 import { statBlob } from './stat-blob.ts';
-import type { WorkDeps } from './work-deps.ts';
 
-export function createJobHandlers(deps: WorkDeps & { readonly fills: FillTable }): JobHandlers {
+export function createJobHandlers(deps: FetchBlobDeps): JobHandlers {
   return {
     'fetch-blob': (payload, context) => fetchBlob(deps, payload, context),
     'fetch-manifest': (payload, { signal }) => fetchManifest(deps, payload, signal),

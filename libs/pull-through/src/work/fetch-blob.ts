@@ -9,11 +9,18 @@ import type { Digest } from '@cistern/oci';
 import { findStoredBlob } from '../blob/stored-blob.ts';
 import { type Fill, startFill } from '../fill/fill.ts';
 import type { FillTable } from '../fill/fill-table.ts';
+import { continueFill } from '../fill/continue-fill.ts';
+import type { RemoteFills } from '../fill/remote/open-remote-fills.ts';
+import { SourceInterrupted } from '../read/source-interrupted.ts';
 import { type FillLease, holdLease, leaseMs } from './hold-lease.ts';
 import { statBlob } from './stat-blob.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
-type FetchBlobDeps = WorkDeps & { readonly fills: FillTable };
+export interface FetchBlobDeps extends WorkDeps {
+  readonly fills: FillTable;
+  /** Absent: there are no other workers. */
+  readonly remoteFills?: RemoteFills | undefined;
+}
 
 /** Long enough for those who wait to see it, short enough for the next request to try again. */
 const keepFailureMs = 2_000;
@@ -28,6 +35,7 @@ export async function fetchBlob(
   const { index, metrics, log } = deps;
   const { digest, upstream, repository } = job;
   const source: RepositoryKey = { upstream, repository };
+  const predecessor = job.replaces > 0 ? await findPredecessor(deps, job) : undefined;
   const claim: FillClaim = {
     digest,
     source,
@@ -40,21 +48,26 @@ export async function fetchBlob(
   };
   const record = await claimSettled(index.fills, claim, context.signal);
   if (record === undefined) return null;
-  const lease = holdLease(deps, record);
+  let fill: Fill | undefined;
+  const lease = holdLease(deps, record, () => fill?.handOver());
   const startedAtMs = deps.now();
   const labels = { class: record.class };
-  let fill: Fill | undefined;
   metrics.fillsInFlight.inc(labels);
   try {
-    let blob = await findStored(deps, source, digest, context.signal);
-    if (blob === undefined) {
-      fill = await prepareFill(deps, record, job, context);
-      blob = await runFill(deps, fill, source, lease);
+    let end: BlobRecord | 'left' | 'moved' | undefined = await findStored(deps, source, digest, context.signal);
+    if (end === undefined) {
+      fill = await prepareFill(deps, record, job, context, predecessor);
+      end = await runFill(deps, fill, source, lease);
     }
-    if (blob === undefined) await lease.failed(left, 1);
-    else await lease.done(blob);
-    metrics.fills.inc({ ...labels, result: 'done' });
+    if (end === 'left') await lease.failed(left, 1);
+    else if (end !== 'moved') await lease.done(end);
+    metrics.fills.inc({ ...labels, result: end === 'moved' ? 'moved' : 'done' });
   } catch (error) {
+    if (error instanceof SourceInterrupted) {
+      // Somebody else took it over before it began.
+      metrics.fills.inc({ ...labels, result: 'moved' });
+      return null;
+    }
     metrics.fills.inc({ ...labels, result: 'failed' });
     log.warn({ err: error, digest, ...source }, 'a fill failed');
     if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream });
@@ -79,6 +92,16 @@ async function claimSettled(fills: FillIndex, claim: FillClaim, signal: AbortSig
   }
 }
 
+/** Who may have some of the bytes already, or be at it. */
+async function findPredecessor(
+  { index, address }: WorkDeps,
+  { digest, replaces }: JobPayload<'fetch-blob'>,
+): Promise<FillRecord | undefined> {
+  const record = await index.fills.read(digest);
+  const isReplaced = record?.state === 'running' && record.generation <= replaces;
+  return isReplaced && record.address !== address ? record : undefined;
+}
+
 /** Under the lease: somebody may have committed the blob since the asker looked. Its repository still has to hold it. */
 async function findStored(
   deps: WorkDeps,
@@ -100,22 +123,28 @@ async function prepareFill(
   { fillId, digest, source }: FillRecord,
   { from, toExclusive }: JobPayload<'fetch-blob'>,
   { signal }: JobContext,
+  predecessor: FillRecord | undefined,
 ): Promise<Fill> {
-  const { index, store, spools, log, maxWholeForRangeBytes } = deps;
+  const { index, store, spools, log, maxWholeForRangeBytes, remoteFills } = deps;
   const upstream = upstreamOf(deps, source.upstream);
   const expectedSize = (await index.links.get(source, digest))?.size;
   const { repository } = source;
-  const whereFrom = { upstream, repository, expectedSize, from, toExclusive, maxWholeForRangeBytes };
-  return startFill({ fillId, digest, ...whereFrom, store, spools, log, signal });
+  const mayMove = remoteFills !== undefined;
+  const parts = { fillId, digest, repository, expectedSize, from, toExclusive, store, spools, log, signal, mayMove };
+  const takenOverSize = predecessor?.size;
+  if (predecessor === undefined || takenOverSize === undefined || remoteFills === undefined)
+    return startFill({ ...parts, upstream, maxWholeForRangeBytes });
+  log.info({ digest, ...source, from: predecessor.address }, 'goes on with the fill of another worker');
+  const continued = continueFill(upstream, remoteFills, predecessor, takenOverSize);
+  return startFill({ ...parts, upstream: continued, takenOverSize, maxWholeForRangeBytes });
 }
 
-/** `undefined`: the fill was left. */
 async function runFill(
   { index, fills, metrics, log, now }: FetchBlobDeps,
   fill: Fill,
   source: RepositoryKey,
   lease: FillLease,
-): Promise<BlobRecord | undefined> {
+): Promise<BlobRecord | 'left' | 'moved'> {
   const { digest } = fill;
   fills.add(fill);
   const size = await fill.running;
@@ -127,7 +156,8 @@ async function runFill(
     log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be recorded');
   }
   await lease.running(size);
-  if ((await fill.ended) === 'left') return undefined;
+  const end = await fill.ended;
+  if (end !== 'committed') return end;
   metrics.fillBytes.inc(size);
   const storedAtMs = now();
   return { schema: 1, digest, size, state: 'present', verified: true, storedAtMs, lastPulledAtMs: storedAtMs };

@@ -18,7 +18,12 @@ export interface FillLease {
 export const leaseMs = 4_000;
 const heartbeatMs = 1_000;
 
-export function holdLease({ index, log }: Pick<WorkDeps, 'index' | 'log'>, claimed: FillRecord): FillLease {
+/** `onLost` is called, perhaps more than once, when somebody else has taken the record over. */
+export function holdLease(
+  { index, log }: Pick<WorkDeps, 'index' | 'log'>,
+  claimed: FillRecord,
+  onLost: () => void,
+): FillLease {
   const { digest, owner } = claimed;
   let record = claimed;
   let hasEnded = false;
@@ -33,6 +38,7 @@ export function holdLease({ index, log }: Pick<WorkDeps, 'index' | 'log'>, claim
     const kept = await index.fills.heartbeat(record, leaseMs);
     if (kept === 'recreated') await announce();
     if (kept === 'kept' && record.size !== undefined) await index.fills.running(digest, owner, record.size);
+    if (kept === 'lost') onLost();
     return kept !== 'lost';
   };
 

@@ -9,6 +9,8 @@ export interface FillMetrics {
   readonly fillDuration: Histogram<'class'>;
   /** Bytes committed. */
   readonly fillBytes: Counter;
+  /** Bytes that left for followers in other processes. */
+  readonly fillBytesSent: Counter;
   readonly spoolBytes: Gauge;
   readonly readersCastOut: Counter;
 }
@@ -36,6 +38,11 @@ export function createFillMetrics(registry: Registry): FillMetrics {
       registers,
     }),
     fillBytes: new Counter({ name: 'cistern_fill_bytes_total', help: 'Bytes that fills committed.', registers }),
+    fillBytesSent: new Counter({
+      name: 'cistern_fill_sent_bytes_total',
+      help: 'Bytes of fills in flight that were sent to other processes.',
+      registers,
+    }),
     spoolBytes: new Gauge({
       name: 'cistern_spool_bytes',
       help: 'Bytes of the spool that fills in flight have reserved.',

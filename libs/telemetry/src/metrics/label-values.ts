@@ -33,7 +33,7 @@ export const upstreamOutcomes = [
 export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
 
 export const fillClasses = ['interactive', 'background'] as const;
-export const fillResults = ['done', 'failed'] as const;
+export const fillResults = ['done', 'moved', 'failed'] as const;
 
 /** Operations and the results they can have: the cache answers for manifests and blobs only. */
 export function* requestLabelSets(): Generator<{ operation: RequestOperation; result: ResultLabel }> {

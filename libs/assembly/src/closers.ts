@@ -1,0 +1,34 @@
+// Who opens closes, in the opposite order.
+
+export interface Closers {
+  add(close: () => Promise<void>): void;
+  /** Returns `part`, which will be closed. */
+  opened<T extends { close(): Promise<void> }>(part: T): T;
+  /** Closes everything added, the last first. */
+  closeAll(): Promise<void>;
+}
+
+function createClosers(): Closers {
+  const closers: (() => Promise<void>)[] = [];
+  return {
+    add: (close) => void closers.push(close),
+    opened(part) {
+      closers.push(() => part.close());
+      return part;
+    },
+    async closeAll() {
+      for (const close of closers.splice(0).reverse()) await close();
+    },
+  };
+}
+
+/** What `open` returns; rejects with everything closed again when a part cannot be opened. */
+export async function openAll<T>(open: (closers: Closers) => Promise<T>): Promise<T> {
+  const closers = createClosers();
+  try {
+    return await open(closers);
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
+}

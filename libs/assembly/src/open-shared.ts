@@ -1,0 +1,44 @@
+// What the nodes of a cache share, or one node has for itself: index, store and queue, and the way to each other's fills.
+import { randomUUID, createHash } from 'node:crypto';
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/cache-index';
+import type { Config } from '@cistern/config';
+import { type RemoteFills, openRemoteFills } from '@cistern/pull-through';
+import type { AssembleOptions } from './assemble-options.ts';
+import type { Closers } from './closers.ts';
+import { countStoreErrors } from './count-store-errors.ts';
+import { openIndex } from './open-index.ts';
+import { type OpenedQueue, openQueue } from './open-queue.ts';
+import { openStore } from './open-store.ts';
+
+export interface Shared {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly jobs: OpenedQueue;
+  /** Absent: this is the only node. */
+  readonly remoteFills: RemoteFills | undefined;
+  /** The same on all nodes. */
+  readonly instanceId: string;
+}
+
+export async function openShared(
+  config: Config,
+  { log, metrics }: AssembleOptions,
+  { opened }: Closers,
+): Promise<Shared> {
+  // The index first: it holds the lock that keeps a second process out of the same directory.
+  const index = opened(await openIndex(config, { now: Date.now, log }));
+  const store = opened(countStoreErrors(await openStore(config, log), metrics));
+  const jobs = opened(await openQueue(config, { log }));
+  const { cluster, worker } = config;
+  if (cluster === undefined) return { index, store, jobs, remoteFills: undefined, instanceId: randomUUID() };
+  const { ca, certificate, key } = worker.tls ?? {};
+  const tls = { ca, ...(ca !== undefined && { certificate, key: key?.reveal() }) };
+  const remoteFills = opened(openRemoteFills({ clusterSecret: cluster.secret.reveal(), tls }));
+  return { index, store, jobs, remoteFills, instanceId: clusterId(cluster.secret.reveal()) };
+}
+
+/** Tells every node a request that went round through another one, and tells upstreams nothing. */
+function clusterId(secret: string): string {
+  return createHash('sha256').update(`cistern instance ${secret}`).digest('hex').slice(0, 32);
+}

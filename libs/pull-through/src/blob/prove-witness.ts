@@ -1,0 +1,33 @@
+// Whether bytes that a reader passed on, before their worker was lost, are those of the blob that has been verified since.
+import { checksumOf } from '../read/checksum-of.ts';
+import type { Witness } from '../read/byte-source.ts';
+import type { Digest } from '@cistern/oci';
+import type { FillAccess } from '../fill/fill-access.ts';
+import { type OpenStoredDeps, openStored } from './open-stored.ts';
+
+export interface ProveWitnessDeps extends OpenStoredDeps {
+  readonly fillAccess: FillAccess;
+}
+
+/** A fill ends, and its bytes go to the store, while one looks for them. */
+const maxLooks = 3;
+const pauseMs = 200;
+
+/** False too where nobody can tell. `size`: of the whole blob. */
+export async function proveWitness(
+  deps: ProveWitnessDeps,
+  { digest, size, signal }: { readonly digest: Digest; readonly size: number; readonly signal: AbortSignal },
+  { from, endExclusive, checksum }: Witness,
+): Promise<boolean> {
+  if (from === endExclusive) return true;
+  for (let look = 0; look < maxLooks; look += 1) {
+    const record = await deps.index.fills.read(digest).catch(() => undefined);
+    const there = record?.state === 'running' ? await deps.fillAccess.checksum(record, from, endExclusive) : undefined;
+    if (there !== undefined) return there === checksum;
+    const range = { digest, size, from, toExclusive: endExclusive, verified: true, signal };
+    const stored = await openStored(deps, range).catch(() => undefined);
+    if (stored !== undefined) return (await checksumOf(stored)) === checksum;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+  return false;
+}

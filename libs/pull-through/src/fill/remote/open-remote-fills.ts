@@ -1,0 +1,108 @@
+// A frontend's way to fills that run on workers, and a worker's to those of its predecessor. Connections are pooled for
+// each worker; a worker that does not answer at once is taken for gone.
+import { Agent, type Dispatcher, buildConnector, errors } from 'undici';
+import type { FillRecord } from '@cistern/cache-index';
+import { SourceInterrupted } from '../../read/source-interrupted.ts';
+import type { FillRange } from '../fill.ts';
+import { presentEndHeader } from './answer-fill.ts';
+import { protocolPath, silenceMs } from './fill-frames.ts';
+import { fillAuthorization } from './fill-token.ts';
+import { type FrameReader, createFrameReader } from './read-frames.ts';
+
+interface RemoteFillsOptions {
+  readonly clusterSecret: string;
+  /** For workers whose address begins with `https:`. PEM; `certificate` and `key` where they ask for a certificate. */
+  readonly tls?:
+    | { readonly ca?: string | undefined; readonly certificate?: string | undefined; readonly key?: string | undefined }
+    | undefined;
+}
+
+export type FillPlace = Pick<FillRecord, 'address' | 'fillId'>;
+
+export interface RemoteFills {
+  /** Bytes as they come. `undefined`: that fill has ended. Rejects with `SourceInterrupted` if its worker is out of reach. */
+  open(place: FillPlace, range: FillRange, signal: AbortSignal): Promise<FrameReader | undefined>;
+  /** What is there from an offset on, and no more. `undefined`: nothing. Rejects as `open`. */
+  openPresent(
+    place: FillPlace,
+    from: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly endExclusive: number; readonly reader: FrameReader } | undefined>;
+  /** CRC-32 of bytes that have been verified there. `undefined`: they have not, or the worker is out of reach. */
+  checksum(place: FillPlace, from: number, toExclusive: number): Promise<number | undefined>;
+  /** Breaks off whatever is still open. */
+  close(): Promise<void>;
+}
+
+/** Between nodes of one cluster; also how long a dead machine costs whoever waits. */
+const connectMs = 1_000;
+const headersMs = 3_000;
+const checksumMs = 60_000;
+const bodyBufferBytes = 256 * 1024;
+
+export function openRemoteFills({ clusterSecret, tls }: RemoteFillsOptions): RemoteFills {
+  const authorization = fillAuthorization(clusterSecret);
+  const agent = new Agent({
+    connect: buildConnector({
+      timeout: connectMs,
+      keepAlive: true,
+      keepAliveInitialDelay: 5_000,
+      ...(tls?.ca !== undefined && { ca: tls.ca }),
+      ...(tls?.certificate !== undefined && { cert: tls.certificate }),
+      ...(tls?.key !== undefined && { key: tls.key }),
+    }),
+    pipelining: 1,
+  });
+
+  const get = async (
+    { address, fillId }: FillPlace,
+    path: string,
+    signal: AbortSignal,
+    headersTimeout = headersMs,
+  ): Promise<Dispatcher.ResponseData | undefined> => {
+    let response: Dispatcher.ResponseData;
+    try {
+      response = await agent.request({
+        origin: address,
+        path: `${protocolPath}/${fillId}${path}`,
+        method: 'GET',
+        headers: { authorization },
+        headersTimeout,
+        bodyTimeout: silenceMs,
+        highWaterMark: bodyBufferBytes,
+        signal,
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new SourceInterrupted(`the worker at ${address} cannot be reached`, { cause: error });
+    }
+    if (response.statusCode === 200) return response;
+    await response.body.dump();
+    if (response.statusCode === 404) return undefined;
+    throw new SourceInterrupted(`the worker at ${address} answered ${response.statusCode}`);
+  };
+
+  return {
+    async open(place, { from, toExclusive, verified }, signal) {
+      const response = await get(place, `?from=${from}&to=${toExclusive}${verified ? '&verified=1' : ''}`, signal);
+      return response && createFrameReader(response.body);
+    },
+    async openPresent(place, from, signal) {
+      const response = await get(place, `/present?from=${from}`, signal);
+      if (response === undefined) return undefined;
+      const endExclusive = Number(response.headers[presentEndHeader]);
+      return { endExclusive, reader: createFrameReader(response.body) };
+    },
+    async checksum(place, from, toExclusive) {
+      try {
+        const path = `/checksum?from=${from}&to=${toExclusive}`;
+        const response = await get(place, path, AbortSignal.timeout(checksumMs), checksumMs);
+        return ((await response?.body.json()) as { crc32: number } | undefined)?.crc32;
+      } catch (error) {
+        if (error instanceof SourceInterrupted || error instanceof errors.UndiciError) return undefined;
+        throw error;
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
