@@ -1,3 +1,4 @@
+export { assembleAdmin } from './assemble-admin.ts';
 export { assemble, assembleFrontend, assembleWorker } from './assemble.ts';
 export type { FrontendAssembly, WorkerAssembly } from './assemble.ts';
 export type { AssembleOptions } from './assemble-options.ts';

@@ -9,7 +9,6 @@ import {
   createAnswerFill,
   createFillTable,
   createJobHandlers,
-  createStoreBacklog,
   handOverFills,
   openSpoolDirectory,
 } from '@cistern/pull-through';
@@ -51,9 +50,7 @@ export async function openWorking(
   const fills = createFillTable();
   const address = cluster === undefined ? '' : addressOf(config.worker);
   const { maxWholeForRangeBytes } = worker;
-  const backlog = createStoreBacklog({ log });
-  add(() => backlog.close());
-  const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
+  const parts = { index, store, fills, log, metrics, now: Date.now };
   const workers = await jobs.work(
     createJobHandlers({ ...parts, upstreams, spools, address, remoteFills, maxWholeForRangeBytes }),
   );

@@ -7,6 +7,5 @@ export type {
   ReferrersPage,
   RepositoryJob,
   TagsPage,
-  UnsavedManifest,
 } from './catalogue.ts';
 export type { JobClass, JobContext, JobHandler, JobHandlers, JobOptions, JobQueue, JobWorkers } from './job-queue.ts';

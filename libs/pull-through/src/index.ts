@@ -22,5 +22,4 @@ export type {
   PullThrough,
 } from './pull-through.ts';
 export { createJobHandlers } from './work/create-job-handlers.ts';
-export { createStoreBacklog } from './work/store-backlog.ts';
 export type { WorkDeps } from './work/work-deps.ts';

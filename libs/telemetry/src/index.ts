@@ -6,6 +6,7 @@ export { createMetrics } from './metrics/create-metrics.ts';
 export type { Metrics, MetricsOptions } from './metrics/create-metrics.ts';
 export type { FillMetrics } from './metrics/fill-metrics.ts';
 export type { ResultLabel, StatusLabel, UpstreamOperation, UpstreamOutcome } from './metrics/label-values.ts';
+export { observeCache } from './metrics/observe-cache.ts';
 export { observeRequest } from './metrics/observe-request.ts';
 export type { RequestMetrics } from './metrics/request-metrics.ts';
 export type { StoreMetrics } from './metrics/store-metrics.ts';

@@ -1,26 +1,34 @@
-// What a person sees at the start: where the cache is, what it does, and how to point clients at it.
+// What a person sees at the start: where the node is, what it does, and how to point clients at it.
 import type { Config } from '@cistern/config';
-import { columns, describeStorage, describeUpstreams } from './describe-config.ts';
+import { columns, describeRedis, describeStorage, describeUpstreams } from './describe-config.ts';
+import type { NodeUrls } from './run-node.ts';
+import { version } from './version.ts';
 
-export interface BannerFacts {
-  readonly version: string;
-  readonly config: Config;
-  /** Of the registry, for example `http://localhost:5000`. */
-  readonly url: string;
-  /** Of metrics and health; `undefined`: there is no such listener. */
-  readonly debugUrl: string | undefined;
+/** Of a node that clients pull from; `kind`: for example ` frontend`. Several lines, the last one ended. */
+export function registryBanner(config: Config, { clients: url = '', debug }: NodeUrls, kind = ''): string {
+  const facts = columns([['caches', describeUpstreams(config.upstreams)], ...commonFacts(config, debug)]);
+  const hints = url.startsWith('http') ? clientHints(url, config) : '';
+  return `Cistern ${version}${kind} listens on ${url}\n${facts}${hints}`;
 }
 
-/** Several lines, the last one ended. */
-export function formatBanner({ version, config, url, debugUrl }: BannerFacts): string {
-  const { prometheus } = config.http.debug;
-  const paths = `${prometheus.enabled ? `${prometheus.path}, ` : ''}/healthz, /readyz`;
-  const facts = columns([
-    ['caches', describeUpstreams(config.upstreams)],
-    ['data', describeStorage(config.storage)],
+export function workerBanner(config: Config, { peers, debug }: NodeUrls): string {
+  const facts = columns([['fetches from', describeUpstreams(config.upstreams)], ...commonFacts(config, debug)]);
+  return `Cistern ${version} worker serves frontends on ${peers}\n${facts}`;
+}
+
+export function adminBanner(config: Config, { clients, debug }: NodeUrls): string {
+  return `Cistern ${version} admin listens on ${clients}\n${columns(commonFacts(config, debug))}`;
+}
+
+type Row = readonly [label: string, value: string];
+
+function commonFacts({ storage, redis, http: { debug } }: Config, debugUrl: string | undefined): readonly Row[] {
+  const paths = `${debug.prometheus.enabled ? `${debug.prometheus.path}, ` : ''}/healthz, /readyz`;
+  return [
+    ['data', describeStorage(storage)],
+    ...(redis === undefined ? [] : [['index, jobs', describeRedis(redis)] as const]),
     ['metrics, health', debugUrl === undefined ? 'off' : `${debugUrl}  (${paths})`],
-  ]);
-  return `Cistern ${version} listens on ${url}\n${facts}${url.startsWith('http') ? clientHints(url, config) : ''}`;
+  ];
 }
 
 function clientHints(url: string, { upstreams }: Config): string {

@@ -1,7 +1,11 @@
 // The command line: one file per command, and help that teaches.
 import { Command } from 'commander';
+import { addAdmin } from './commands/admin.ts';
 import { addCheckConfig } from './commands/check-config.ts';
+import { addFrontend } from './commands/frontend.ts';
+import { addHealthcheck } from './commands/healthcheck.ts';
 import { addServe } from './commands/serve.ts';
+import { addWorker } from './commands/worker.ts';
 import type { Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -12,6 +16,12 @@ Examples:
   cistern serve --addr 127.0.0.1:5000 --data /srv/cache
   REGISTRY_PROXY_REMOTEURL=https://quay.io cistern serve
   cistern check-config config.yml        tell everything that is wrong with a configuration
+
+A cluster reads one configuration, with redis, cluster.secretfile and a store that all nodes share:
+  cistern worker cluster.yml             on one or more machines that reach the upstreams
+  cistern frontend cluster.yml           on as many as clients need, behind a load balancer
+  cistern admin cluster.yml              once, to see how the whole cache is
+  cistern healthcheck cluster.yml        in a container: is the node here fit to serve?
 `;
 
 /** Parses `process.argv` unless told otherwise. */
@@ -26,6 +36,10 @@ export function buildProgram(terminal: Terminal): Command {
     .addHelpText('after', examples)
     .showHelpAfterError('(see cistern --help)');
   addServe(program, terminal);
+  addFrontend(program, terminal);
+  addWorker(program, terminal);
+  addAdmin(program, terminal);
   addCheckConfig(program, terminal);
+  addHealthcheck(program, terminal);
   return program;
 }

@@ -175,3 +175,78 @@ test('signals that come together are one wish, a later one ends it at once', asy
   child.kill('SIGINT');
   assert.deepEqual(await exit, { code: 1, signal: null });
 });
+
+const cluster = `redis: { addrs: ["redis-1:6379", "redis-2:6379"], username: cistern, password: hunter2 }
+cluster: { secret: hunter2-hunter2-hunter2 }
+storage:
+  s3: { bucket: cistern, regionendpoint: "http://minio:9000", accesskey: a, secretkey: hunter2 }
+  redirect: { disable: false, endpoint: "https://s3.example.com" }
+worker: { advertise: "http://worker-1:5002" }
+`;
+
+test('check-config shows what makes a cluster, and none of its secrets', async (t) => {
+  const file = join(await openDirectory(t), 'cluster.yml');
+  await writeFile(file, cluster);
+  const { stdout, stderr, code } = await run(t, 'check-config', file);
+  assert.equal(code, 0, stderr);
+  for (const line of [
+    /^ {2}data +bucket cistern at http:\/\/minio:9000$/m,
+    /^ {2}blobs +clients are sent to https:\/\/s3\.example\.com$/m,
+    /^ {2}index, jobs +Redis Cluster at redis-1:6379, redis-2:6379 as cistern, keys cistern:\*$/m,
+    /^ {2}workers +:5002, reached as http:\/\/worker-1:5002$/m,
+    /^ {2}admin +:5003$/m,
+  ])
+    assert.match(stdout, line);
+  assert.doesNotMatch(stdout + stderr, /hunter2/);
+});
+
+test('a node of a cluster says what a configuration of one node lacks, and what to run instead', async (t) => {
+  for (const command of ['frontend', 'worker', 'admin']) {
+    const { stdout, stderr, code } = await run(t, command);
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^cistern: "cistern \w+" is one node of a cluster, and the configuration has no redis/);
+    assert.equal(stderr.includes('openssl rand -hex 32'), command !== 'admin');
+    assert.match(stderr, /"cistern serve"\.\n$/);
+  }
+});
+
+test('a Redis that is not there is told in one sentence', async (t) => {
+  const env = {
+    REGISTRY_REDIS_ADDR: '127.0.0.1:1',
+    REGISTRY_CLUSTER_SECRET: '0123456789abcdef',
+    REGISTRY_HTTP_DEBUG_ADDR: '""',
+  };
+  const { exit, output } = await start(t, { args: ['frontend'], env });
+  assert.equal((await exit).code, 1);
+  assert.match(output.stderr, /^cistern: [^\n]*127\.0\.0\.1:1[^\n]*\n$/);
+});
+
+test('healthcheck says with its exit code and in one line whether a node is fit to serve', async (t) => {
+  const data = await openDirectory(t);
+  const env = { REGISTRY_HTTP_DEBUG_ADDR: '127.0.0.1:0' };
+  const { output, until } = await start(t, { args: ['serve', '--addr', '127.0.0.1:0', '--data', data], env });
+  const [, url = ''] = await until('stderr', /metrics, health +(http:\S+)/);
+  const healthy = await run(t, 'healthcheck', '--url', url);
+  assert.deepEqual(healthy, { code: 0, stdout: 'ready\n', stderr: '' }, output.stdout);
+
+  const file = join(await openDirectory(t), 'config.yml');
+  await writeFile(file, `http: { debug: { addr: ":${new URL(url).port}" } }`);
+  assert.equal((await run(t, 'healthcheck', file)).code, 0);
+
+  const answers = createServer((_request, response) =>
+    response.writeHead(503).end(JSON.stringify({ ready: false, draining: false, failing: { index: 'It is away.' } })),
+  );
+  await new Promise<void>((resolve) => answers.listen(0, '127.0.0.1', resolve));
+  const { port } = answers.address() as AddressInfo;
+  assert.deepEqual(await run(t, 'healthcheck', '--url', `http://127.0.0.1:${port}`), {
+    code: 1,
+    stdout: '',
+    stderr: 'cistern: Not ready: index: It is away.\n',
+  });
+  answers.close();
+  answers.closeAllConnections();
+  const gone = await run(t, 'healthcheck', '--url', `http://127.0.0.1:${port}`);
+  assert.equal(gone.code, 1);
+  assert.match(gone.stderr, /^cistern: Not ready: http:\S+ does not answer \(ECONNREFUSED\)\.\n$/);
+});

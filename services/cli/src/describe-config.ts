@@ -1,5 +1,6 @@
 // What a configuration amounts to, in the few lines that a person wants to see.
-import type { Config, ListenAddress } from '@cistern/config';
+import { isIPv6 } from 'node:net';
+import type { Config, ListenAddress, RedisConfig } from '@cistern/config';
 
 /** `docker.io (default), quay.io`. */
 export function describeUpstreams(upstreams: Config['upstreams']): string {
@@ -19,23 +20,52 @@ export function describeStorage(storage: Config['storage']): string {
   }
 }
 
+/** `Redis at redis:6379 as cistern, with TLS, keys cistern:*`. */
+export function describeRedis({ connection, keyPrefix }: RedisConfig): string {
+  const account = `${connection.username === undefined ? '' : ` as ${connection.username}`}${connection.tls ? ', with TLS' : ''}`;
+  return `${describeServers(connection)}${account}, keys ${keyPrefix}*`;
+}
+
+function list(addresses: readonly { readonly host: string; readonly port: number }[]): string {
+  return addresses.map((address) => describeAddress({ kind: 'tcp', ...address })).join(', ');
+}
+
+function describeServers(connection: RedisConfig['connection']): string {
+  switch (connection.kind) {
+    case 'standalone':
+      return `Redis at ${list([connection])}${connection.db === 0 ? '' : `, database ${connection.db}`}`;
+    case 'sentinel':
+      return `Redis ${connection.name}, named by the Sentinels at ${list(connection.sentinels)}`;
+    case 'cluster':
+      return `Redis Cluster at ${list(connection.nodes)}`;
+    default:
+      return connection satisfies never;
+  }
+}
+
 /** `:5000`, `[::1]:5000`, or the path of a socket. */
 function describeAddress(address: ListenAddress): string {
   if (address.kind === 'unix') return address.path;
   const { host = '', port } = address;
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
+type Row = readonly [label: string, value: string];
+
 /** Lines of `<label>  <value>`, indented. */
-export function describeConfig({ http, storage, upstreams }: Config): string {
+export function describeConfig(config: Config): string {
+  const { http, storage, redis, upstreams } = config;
   const { address, explicit } = http.debug;
   return columns([
-    ['registry', describeAddress(http.address)],
+    ['registry', `${describeAddress(http.address)}${http.proxyProtocol ? ', with the PROXY protocol' : ''}`],
     [
       'metrics, health',
       address === undefined ? 'off' : `${describeAddress(address)}${explicit ? '' : ' (if it is free)'}`,
     ],
     ['data', describeStorage(storage)],
+    ...redirectRows(config),
+    ...(redis === undefined ? [] : [['index, jobs', describeRedis(redis)] as const]),
+    ...clusterRows(config),
     ...upstreams.map(
       ({ name, url, credentials, isDefault }, at) =>
         [
@@ -46,8 +76,25 @@ export function describeConfig({ http, storage, upstreams }: Config): string {
   ]);
 }
 
+function redirectRows({ storage, storageRedirect }: Config): readonly Row[] {
+  if (storageRedirect === undefined || storage.kind !== 's3') return [];
+  const { endpoint = storage.endpoint, exceptNetworks } = storageRedirect;
+  const except = exceptNetworks.length === 0 ? '' : `, except from ${exceptNetworks.join(', ')}`;
+  return [['blobs', `clients are sent to ${endpoint}${except}`]];
+}
+
+function clusterRows({ cluster, worker, admin }: Config): readonly Row[] {
+  if (cluster === undefined) return [];
+  const { address, advertise, tls } = worker;
+  const security = tls === undefined ? '' : tls.ca === undefined ? ', with TLS' : ', with mutual TLS';
+  return [
+    ['workers', `${describeAddress(address)}${advertise === undefined ? '' : `, reached as ${advertise}`}${security}`],
+    ['admin', describeAddress(admin.address)],
+  ];
+}
+
 /** Two columns, the second one aligned. */
-export function columns(rows: readonly (readonly [label: string, value: string])[]): string {
+export function columns(rows: readonly Row[]): string {
   const width = Math.max(...rows.map(([label]) => label.length));
   return rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}\n`).join('');
 }

@@ -1,7 +1,7 @@
 // How a command that cannot do its work ends: with sentences for the user, and a stack only for what is our own mistake.
 import { ConfigError } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
-import { StartError } from '@cistern/standalone';
+import { StartError } from '@cistern/process';
 import type { Terminal } from './terminal.ts';
 
 /** Prints why and sets the exit code to 1. */

@@ -10,7 +10,8 @@ export interface ConfigOptions {
 }
 
 /** Options win over the environment, and that over the file. Throws `ConfigError` with every problem. */
-export function readConfig(path: string | undefined, env: Environment, { addr, data }: ConfigOptions): Config {
+export function readConfig(path: string | undefined, env: Environment, options: ConfigOptions = {}): Config {
+  const { addr, data } = options;
   return loadConfig({
     path,
     env: {

@@ -1,11 +1,11 @@
 // A listener's address as people and clients write it.
 import { isIPv6 } from 'node:net';
-import type { BoundAddress } from '@cistern/standalone';
+import type { BoundAddress } from '@cistern/process';
 
 /** How a client on this machine reaches a listener, for example `http://localhost:5000`, or `unix:<path>`. */
-export function urlOf(address: BoundAddress): string {
+export function urlOf(address: BoundAddress, scheme: 'http' | 'https' = 'http'): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   const { host, port } = address;
-  if (['::', '0.0.0.0', '127.0.0.1', '::1'].includes(host)) return `http://localhost:${port}`;
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  if (['::', '0.0.0.0', '127.0.0.1', '::1'].includes(host)) return `${scheme}://localhost:${port}`;
+  return `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

@@ -1,6 +1,2 @@
-export { buildFrontend } from './build-frontend.ts';
-export type { FrontendOptions } from './build-frontend.ts';
-export { buildHealth } from './health.ts';
-export type { HealthCheck, HealthOptions } from './health.ts';
-export { startPeriodicCheck } from './periodic-check.ts';
-export type { PeriodicCheck, PeriodicCheckOptions } from './periodic-check.ts';
+export { buildFrontendNode } from './build-frontend-node.ts';
+export { buildRegistry } from './build-registry.ts';

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { loadConfig, type Environment } from '@cistern/config';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { buildStandalone, StartError, type BoundAddress } from './index.ts';
+import { StartError, type BoundAddress } from '@cistern/process';
+import { buildStandalone } from './index.ts';
 
 const mediaType = 'application/vnd.oci.image.index.v1+json';
 const manifest = Buffer.from(`{"schemaVersion":2,"mediaType":"${mediaType}","manifests":[]}`);
@@ -83,7 +84,7 @@ function get(
 
 test('serves the registry, its health and its metrics, on a directory that it makes', async (t) => {
   const { standalone, rootDirectory } = await build(t, { REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED: 'true' });
-  const { registry, debug } = await standalone.listen();
+  const { clients: registry, debug } = await standalone.listen();
   assert.deepEqual(await get(registry, '/v2/'), { status: 200, body: '{}' });
   assert.equal((await get(debug, '/healthz')).status, 200);
   assert.equal((await get(debug, '/readyz')).status, 200);
@@ -94,7 +95,7 @@ test('serves the registry, its health and its metrics, on a directory that it ma
 test('listens on a socket', async (t) => {
   const path = join(await openDirectory(t), 'registry.sock');
   const { standalone } = await build(t, { REGISTRY_HTTP_NET: 'unix', REGISTRY_HTTP_ADDR: path });
-  const { registry } = await standalone.listen();
+  const { clients: registry } = await standalone.listen();
   assert.deepEqual(registry, { kind: 'unix', path });
   assert.equal((await get(registry, '/v2/')).status, 200);
 });
@@ -102,7 +103,7 @@ test('listens on a socket', async (t) => {
 test('lets a request in flight end, unready and closed to others meanwhile, idle connections or not', async (t) => {
   const upstream = await openUpstream(t);
   const { standalone } = await build(t, { REGISTRY_PROXY_REMOTEURL: upstream.url });
-  const { registry, debug } = await standalone.listen();
+  const { clients: registry, debug } = await standalone.listen();
   await get(registry, '/v2/');
   const pull = get(registry, '/v2/library/x/manifests/latest');
   await upstream.asked;
@@ -118,7 +119,7 @@ test('lets a request in flight end, unready and closed to others meanwhile, idle
 test('cuts off a request that does not end in time, and says so', async (t) => {
   const upstream = await openUpstream(t);
   const { standalone, lines } = await build(t, { REGISTRY_PROXY_REMOTEURL: upstream.url });
-  const { registry } = await standalone.listen();
+  const { clients: registry } = await standalone.listen();
   const pull = get(registry, '/v2/library/x/manifests/latest');
   await upstream.asked;
   await Promise.all([assert.rejects(pull, /hang up|ECONNRESET/), standalone.close(150)]);
@@ -140,7 +141,7 @@ test('does without metrics and health when their default port is taken, but not 
   const first = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: undefined });
   const second = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: undefined });
   await first.standalone.listen();
-  const { registry, debug } = await second.standalone.listen();
+  const { clients: registry, debug } = await second.standalone.listen();
   assert.equal(debug, undefined);
   assert.match(second.lines.join(''), /going on without/);
   assert.equal((await get(registry, '/v2/')).status, 200);
@@ -172,7 +173,7 @@ test('refuses a data directory that cannot be one, before anything is opened', a
 test('writes an access log beside the log', async (t) => {
   const accessLines: string[] = [];
   const { standalone, lines } = await build(t, {}, (line) => void accessLines.push(line));
-  await get((await standalone.listen()).registry, '/v2/');
+  await get((await standalone.listen()).clients, '/v2/');
   await standalone.close(1000);
   assert.match(accessLines.join(''), /"GET \/v2\/ HTTP\/1\.1" 200 2/);
   assert.match(lines.join(''), /"msg":"request ended"/);

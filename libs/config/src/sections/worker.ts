@@ -20,7 +20,10 @@ export const workerSection = section('Fetching from upstreams.', {
     ).optional(),
   }).optional(),
   spool: section('Where bodies lie while they arrive.', {
-    directory: filePath({ text: 'The directory; it is created.', default: "the store's own" }).optional(),
+    directory: filePath({
+      text: 'The directory; it is created.',
+      default: "the store's own; with S3 a temporary one",
+    }).optional(),
     maxbytes: size('Fetches wait when those in flight would need more.').prefault('20GiB'),
   }),
   rangefill: section('Ranges of blobs that are not cached yet, as lazy pullers ask for them.', {

@@ -2,12 +2,10 @@
 // manifest too. A try that fails is recorded, so that not every request tries again.
 import type { TagKey, TagRecord } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
-import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
+import type { JobPayload } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
-import { ifStoreAnswers } from '../if-store-answers.ts';
 import { storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
-import { repositoryPath } from '../repository-path.ts';
 import { writeTagObject } from '../small-objects.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
@@ -16,33 +14,23 @@ interface Confirmed {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
-  readonly unsaved?: UnsavedManifest | null;
 }
 
 export async function revalidateTag(
   deps: WorkDeps,
-  { upstream, repository, tag, by, checkedAtMs }: JobPayload<'revalidate-tag'>,
+  { upstream, repository, tag, by }: JobPayload<'revalidate-tag'>,
   signal: AbortSignal,
-): Promise<UnsavedManifest | null> {
+): Promise<null> {
   const key = { upstream, repository, tag };
   try {
-    // Asked by another node a moment ago, it has been confirmed since this one looked.
-    if (await isNewer(deps, key, checkedAtMs)) return null;
     const head = by === 'head' ? await confirmByHead(deps, key, signal) : undefined;
-    const moved = head === undefined ? null : await bringMoved(deps, key, head.digest, signal);
-    const confirmed = head ?? (await fetchByTag(deps, key, signal));
-    await recordConfirmed(deps, key, confirmed);
-    return moved ?? confirmed.unsaved ?? null;
+    if (head !== undefined) await bringMoved(deps, key, head.digest, signal);
+    await recordConfirmed(deps, key, head ?? (await fetchByTag(deps, key, signal)));
   } catch (error) {
     await recordFailure(deps, key, error);
     throw error;
   }
-}
-
-async function isNewer({ index }: WorkDeps, key: TagKey, checkedAtMs: number | undefined): Promise<boolean> {
-  if (checkedAtMs === undefined) return false;
-  const record = await index.tags.get(key);
-  return record !== undefined && record.checkedAtMs > checkedAtMs;
+  return null;
 }
 
 /** `undefined` where the answer does not say which manifest it is: then only a GET tells. */
@@ -57,19 +45,13 @@ async function confirmByHead(deps: WorkDeps, key: TagKey, signal: AbortSignal): 
  * The manifest that a tag has moved to is here before the tag's record names it: until then what the tag named before is
  * the better answer. Docker Hub counts a GET, and may refuse it where it let the HEAD pass.
  */
-async function bringMoved(
-  deps: WorkDeps,
-  key: TagKey,
-  digest: Digest,
-  signal: AbortSignal,
-): Promise<UnsavedManifest | null> {
+async function bringMoved(deps: WorkDeps, key: TagKey, digest: Digest, signal: AbortSignal): Promise<void> {
   const before = await deps.index.tags.get(key);
-  if (before === undefined || before.digest === digest) return null;
+  if (before === undefined || before.digest === digest) return;
   const link = await deps.index.links.get(key, digest);
-  const isStored = async () => (await ifStoreAnswers(deps.log, () => deps.store.stat(digest))) !== undefined;
-  if (link?.kind === 'manifest' && (await isStored())) return null;
+  if (link?.kind === 'manifest' && (await deps.store.stat(digest)) !== undefined) return;
   const { upstream, repository } = key;
-  return fetchManifest(deps, { upstream, repository, digest }, signal);
+  await fetchManifest(deps, { upstream, repository, digest }, signal);
 }
 
 async function fetchByTag(deps: WorkDeps, key: TagKey, signal: AbortSignal): Promise<Confirmed> {
@@ -77,7 +59,8 @@ async function fetchByTag(deps: WorkDeps, key: TagKey, signal: AbortSignal): Pro
   const manifest = await upstream.getManifest(key.repository, { kind: 'tag', tag: key.tag }, signal);
   const digest = (isSchema1(manifest.mediaType) ? undefined : manifest.digest) ?? digestOf(manifest.bytes);
   verifyManifest(key.upstream, digest, manifest.bytes);
-  return { digest, ...(await storeManifest(deps, key, digest, manifest)) };
+  const { mediaType, size } = await storeManifest(deps, key, digest, manifest);
+  return { digest, mediaType, size };
 }
 
 /** Its announced digest leaves the signatures out, so it is not that of the bytes: they go by their own. */
@@ -85,20 +68,14 @@ function isSchema1(mediaType: string): boolean {
   return mediaType === mediaTypes.dockerSchema1 || mediaType === mediaTypes.dockerSchema1Signed;
 }
 
-async function recordConfirmed(
-  { index, store, backlog, now }: WorkDeps,
-  key: TagKey,
-  { digest, mediaType, size }: Confirmed,
-): Promise<void> {
+async function recordConfirmed({ index, store, now }: WorkDeps, key: TagKey, confirmed: Confirmed): Promise<void> {
   const before = await index.tags.get(key);
   const nowMs = now();
-  const changed = before?.digest !== digest;
+  const changed = before?.digest !== confirmed.digest;
   const record: TagRecord = {
     schema: 1,
     ...key,
-    digest,
-    mediaType,
-    size,
+    ...confirmed,
     sequence: (before?.sequence ?? 0) + (changed ? 1 : 0),
     firstSeenAtMs: before?.firstSeenAtMs ?? nowMs,
     changedAtMs: changed ? nowMs : before.changedAtMs,
@@ -108,8 +85,7 @@ async function recordConfirmed(
     lastTriedAtMs: nowMs,
     origin: 'upstream',
   };
-  if (changed || before.origin === 'adopted')
-    await backlog.write(`tag ${repositoryPath(key)}:${key.tag}`, () => writeTagObject(store, record));
+  if (changed || before.origin === 'adopted') await writeTagObject(store, record);
   await index.tags.put(record);
 }
 

@@ -15,7 +15,7 @@ export function addCheckConfig(program: Command, terminal: Terminal): void {
 
 function checkConfig(file: string | undefined, terminal: Terminal): void {
   try {
-    const config = readConfig(file, terminal.env, {});
+    const config = readConfig(file, terminal.env);
     terminal.stdout.write(`ok\n${describeConfig(config)}`);
     for (const { path, message } of config.warnings) terminal.stderr.write(`warning: ${path}: ${message}\n`);
   } catch (error) {

@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { createMetrics } from '@cistern/telemetry';
 import { buildHealth, type HealthOptions } from './health.ts';
-import { sendRequest } from './testing/send-request.ts';
 
 async function startHealth(t: TestContext, options: Partial<HealthOptions> = {}): Promise<string> {
   const app = buildHealth({ checks: {}, isDraining: () => false, ...options });
@@ -12,9 +11,14 @@ async function startHealth(t: TestContext, options: Partial<HealthOptions> = {})
   return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
 }
 
+async function sendRequest(url: string, options: { readonly method?: string } = {}) {
+  const answer = await fetch(url, options);
+  return { status: answer.status, headers: answer.headers, body: await answer.text() };
+}
+
 const good = async () => {};
 const bad = () => Promise.reject(new Error('connection refused'));
-const json = (body: Buffer) => JSON.parse(body.toString()) as unknown;
+const json = (body: string) => JSON.parse(body) as unknown;
 
 test('all is well', async (t) => {
   const url = await startHealth(t, { checks: { store: good, index: good } });
@@ -41,7 +45,7 @@ test('a check that hangs has failed', async (t) => {
   const url = await startHealth(t, { checks: { store: () => new Promise(() => {}) }, checkLimitMs: 20 });
   const { status, body } = await sendRequest(`${url}/readyz`);
   assert.equal(status, 503);
-  assert.match(body.toString(), /no answer within 20 ms/);
+  assert.match(body, /no answer within 20 ms/);
 });
 
 test('while it drains it is unready, and as healthy as before', async (t) => {
@@ -59,8 +63,8 @@ test('metrics are served where they were asked for', async (t) => {
   const url = await startHealth(t, { metricsRegistry: registry, metricsPath: '/own/metrics' });
   const { status, headers, body } = await sendRequest(`${url}/own/metrics`);
   assert.equal(status, 200);
-  assert.equal(headers['content-type'], registry.contentType);
-  assert.match(body.toString(), /^cistern_build_info\{/m);
+  assert.equal(headers.get('content-type'), registry.contentType);
+  assert.match(body, /^cistern_build_info\{/m);
   assert.equal((await sendRequest(`${url}/metrics`)).status, 404);
   const without = await startHealth(t);
   assert.equal((await sendRequest(`${without}/metrics`)).status, 404);

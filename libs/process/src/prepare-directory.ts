@@ -1,17 +1,20 @@
-// The directory of the data, before anything is opened in it: here a wrong one can still be told in the user's words.
+// A directory of the data, before anything is opened in it: here a wrong one can still be told in the user's words.
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StartError } from './start-error.ts';
 
-/** Makes it if it is not there. Rejects with `StartError` if this process could not write in it. */
-export async function prepareRootDirectory(path: string): Promise<void> {
+/**
+ * Makes it if it is not there. Rejects with `StartError` if this process could not write in it. `key`: of the directory in
+ * the configuration.
+ */
+export async function prepareDirectory(path: string, key: string): Promise<void> {
   try {
     await makeDirectory(path);
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new StartError(
-      `The data directory ${path} cannot be used (${code ?? message}): make it a directory that this user can write in, or set storage.filesystem.rootdirectory to another one.`,
+      `The data directory ${path} cannot be used (${code ?? message}): make it a directory that this user can write in, or set ${key} to another one.`,
       { cause: error },
     );
   }

@@ -1,0 +1,34 @@
+// What the admin node looks at: index and store, and nothing that fetches or serves.
+import type { BlobTotals } from '@cistern/cache-index';
+import type { Config } from '@cistern/config';
+import type { AssembleOptions } from './assemble-options.ts';
+import { openAll } from './closers.ts';
+import { countStoreErrors } from './count-store-errors.ts';
+import { openIndex } from './open-index.ts';
+import { openStore } from './open-store.ts';
+
+interface AdminAssembly {
+  /** What the index says the store holds. */
+  totals(): Promise<BlobTotals>;
+  /** Reject when the store or the index cannot do its work now. */
+  checkStore(): Promise<void>;
+  checkIndex(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Rejects, with everything closed again, when a part cannot be opened. */
+export function assembleAdmin(
+  config: Config,
+  { log, metrics }: Pick<AssembleOptions, 'log' | 'metrics'>,
+): Promise<AdminAssembly> {
+  return openAll(async ({ opened, closeAll }) => {
+    const index = opened(await openIndex(config, { now: Date.now, log }));
+    const store = opened(countStoreErrors(await openStore(config, log), metrics));
+    return {
+      totals: () => index.blobs.totals(),
+      checkStore: () => store.check(),
+      checkIndex: () => index.check(),
+      close: closeAll,
+    };
+  });
+}

@@ -1,0 +1,107 @@
+// What every process of Cistern is around its own work: listeners, health and metrics beside them, and an end in order.
+import type { Config, ListenAddress } from '@cistern/config';
+import type { Logger, Metrics } from '@cistern/telemetry';
+import { drain } from './drain.ts';
+import { buildHealth } from './health.ts';
+import { isTaken, listen, type BoundAddress, type HttpApp } from './listen.ts';
+import { startChecks, type Checkable, type NodeChecks } from './start-checks.ts';
+
+export interface Listener {
+  readonly app: HttpApp;
+  readonly address: ListenAddress;
+  /** Of the address in the configuration, for messages. */
+  readonly key: string;
+  /** Other processes may listen on the same port. */
+  readonly reusePort?: boolean;
+}
+
+export interface NodeOptions {
+  readonly config: Pick<Config, 'http' | 'health'>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Where clients ask. Its requests end before `work` does. */
+  readonly clients?: Listener | undefined;
+  /** Where other nodes read what this one does. It serves until `work` has ended. */
+  readonly peers?: Listener | undefined;
+  /** What the listeners are for. The node closes it. */
+  readonly work: Checkable & {
+    /** Ends or hands over what is under way, within `graceMs`, and closes everything. */
+    close(graceMs: number): Promise<void>;
+  };
+  /** The checks of `work`, where they are used elsewhere too. The node closes them. */
+  readonly checks?: NodeChecks;
+}
+
+export interface Listening {
+  readonly clients: BoundAddress | undefined;
+  readonly peers: BoundAddress | undefined;
+  /** Of metrics and health; `undefined`: none is configured, or the default port was taken. */
+  readonly debug: BoundAddress | undefined;
+}
+
+export interface CacheNode {
+  /** Rejects with `StartError`; `close` is due then too. */
+  listen(): Promise<Listening>;
+  /** Shows unreadiness, takes nothing new, gives what is in flight `graceMs` to end, then closes everything. Idempotent. */
+  close(graceMs: number): Promise<void>;
+}
+
+const clientsShare = 0.7;
+
+/** The caller ends it with `close`. */
+export function buildNode(options: NodeOptions): CacheNode {
+  const { config, log, metrics, clients, peers, work, checks = startChecks(config.health, work) } = options;
+  let draining = false;
+  const { address: debugAddress, explicit, prometheus } = config.http.debug;
+  const debug = buildHealth({
+    checks: checks.byName,
+    isDraining: () => draining,
+    ...(prometheus.enabled && { metricsRegistry: metrics.registry, metricsPath: prometheus.path }),
+  });
+
+  async function listenForDebug(): Promise<BoundAddress | undefined> {
+    if (debugAddress === undefined) return undefined;
+    try {
+      return await listen(debug, debugAddress, 'http.debug.addr');
+    } catch (error) {
+      if (explicit || !isTaken(error)) throw error;
+      log.warn({ port: debugAddress.port }, 'the port of metrics and health is taken, going on without them');
+      return undefined;
+    }
+  }
+
+  async function drainListener(listener: Listener | undefined, graceMs: number): Promise<void> {
+    const cutOff = listener === undefined ? 0 : await drain(listener.app, graceMs);
+    if (cutOff > 0)
+      log.warn({ listener: listener?.key, requests: cutOff }, 'cut off requests that did not end in time');
+  }
+
+  async function closeAll(graceMs: number): Promise<void> {
+    draining = true;
+    const deadline = performance.now() + graceMs;
+    const leftMs = () => Math.max(deadline - performance.now(), 0);
+    // Where other nodes follow what this one does, it needs time to hand that over when the clients have had theirs.
+    await drainListener(clients, peers === undefined ? graceMs : graceMs * clientsShare);
+    checks.close();
+    await work.close(leftMs());
+    await drainListener(peers, leftMs());
+    await debug.close();
+  }
+
+  let closing: Promise<void> | undefined;
+  return {
+    // Health first: it must be there to say that the others are not yet.
+    async listen() {
+      return {
+        debug: await listenForDebug(),
+        peers: await open(peers),
+        clients: await open(clients),
+      };
+    },
+    close: (graceMs) => (closing ??= closeAll(graceMs)),
+  };
+}
+
+async function open(listener: Listener | undefined): Promise<BoundAddress | undefined> {
+  return listener && listen(listener.app, listener.address, listener.key, listener.reusePort);
+}

@@ -1,0 +1,14 @@
+import type { Environment } from '@cistern/config';
+import type { Logger, Metrics } from '@cistern/telemetry';
+
+/** What a node of any kind gets from whoever starts it. */
+export interface NodeContext {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** The process's environment. */
+  readonly env: Environment;
+  /** Of Cistern. */
+  readonly version: string;
+  /** Gets every line of the access log, if there is one. */
+  readonly accessLog?: ((line: string) => void) | undefined;
+}

@@ -1,0 +1,26 @@
+// What a node's health is made of.
+import type { Config } from '@cistern/config';
+import type { HealthCheck } from './health.ts';
+import { startPeriodicCheck } from './periodic-check.ts';
+
+export interface Checkable {
+  /** Reject when the store or the index cannot do its work now. */
+  checkStore(): Promise<void>;
+  checkIndex(): Promise<void>;
+}
+
+export interface NodeChecks {
+  readonly byName: Readonly<Record<string, HealthCheck>>;
+  /** Ends those that run by themselves. */
+  close(): void;
+}
+
+/** The store is looked at now and then, as the configuration says; the index is asked each time. */
+export function startChecks({ storageDriver }: Config['health'], { checkStore, checkIndex }: Checkable): NodeChecks {
+  const { enabled, intervalMs, threshold } = storageDriver;
+  const store = enabled ? startPeriodicCheck({ check: checkStore, intervalMs, threshold }) : undefined;
+  return {
+    byName: { index: checkIndex, ...(store && { store: store.check }) },
+    close: () => store?.close(),
+  };
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Registry } from 'prom-client';
+import { observeCache } from './observe-cache.ts';
+
+const fails = () => Promise.reject(new Error('connection refused'));
+
+test('tells what is cached and which parts work, asked once each time', async () => {
+  const registry = new Registry();
+  let asked = 0;
+  const totals = async () => {
+    asked += 1;
+    return { blobs: 3, bytes: 1234 };
+  };
+  observeCache(registry, { totals, parts: { index: async () => {}, store: fails } });
+  const text = await registry.metrics();
+  for (const line of ['cistern_cached_blobs 3', 'cistern_cached_bytes 1234'])
+    assert.ok(text.includes(`\n${line}\n`), line);
+  assert.match(text, /^cistern_part_up\{part="index"\} 1$/m);
+  assert.match(text, /^cistern_part_up\{part="store"\} 0$/m);
+  assert.equal(asked, 1);
+});
+
+test('has no figures where nobody could be asked, and all other metrics', async () => {
+  const registry = new Registry();
+  observeCache(registry, { totals: fails, parts: { index: fails } });
+  const text = await registry.metrics();
+  assert.doesNotMatch(text, /^cistern_cached/m);
+  assert.match(text, /^cistern_part_up\{part="index"\} 0$/m);
+});

@@ -1,0 +1,17 @@
+// The admin node: what the cache as a whole holds and how it is, apart from the nodes that serve.
+import { assembleAdmin } from '@cistern/assembly';
+import type { Config } from '@cistern/config';
+import { buildNode, prepareDirectories, startChecks, type CacheNode, type NodeContext } from '@cistern/process';
+import { observeCache } from '@cistern/telemetry';
+import { buildAdminServer } from './build-admin-server.ts';
+
+/** Opens store and index; rejects with StartError or CacheError if one cannot be. The caller ends it with `close`. */
+export async function buildAdmin(config: Config, { log, metrics, version }: NodeContext): Promise<CacheNode> {
+  await prepareDirectories(config);
+  const work = await assembleAdmin(config, { log, metrics });
+  const checks = startChecks(config.health, work);
+  const parts = checks.byName;
+  observeCache(metrics.registry, { totals: work.totals, parts });
+  const clients = { app: buildAdminServer({ version, parts }), address: config.admin.address, key: 'admin.addr' };
+  return buildNode({ config, log, metrics, work, checks, clients });
+}

@@ -1,0 +1,1 @@
+export { buildAdmin } from './build-admin.ts';

@@ -1,0 +1,31 @@
+// `cistern admin`: what a cluster's cache holds and how it is.
+import type { Command } from 'commander';
+import { adminBanner } from '../banner.ts';
+import { fail } from '../fail.ts';
+import { readConfig } from '../read-config.ts';
+import { requireCluster } from '../require-cluster.ts';
+import { runNode, type NodeKind } from '../run-node.ts';
+import type { Terminal } from '../terminal.ts';
+
+const admin: NodeKind = {
+  name: 'admin',
+  async build(config, context) {
+    const { buildAdmin } = await import('@cistern/admin');
+    return buildAdmin(config, context);
+  },
+  greet: adminBanner,
+};
+
+export function addAdmin(program: Command, terminal: Terminal): void {
+  program
+    .command('admin')
+    .argument('[file]', 'the configuration of the cluster; default: $REGISTRY_CONFIGURATION_PATH')
+    .description('Run the admin node of a cluster: how the whole cache is, as JSON and as metrics')
+    .action((file: string | undefined) => runAdmin(file, terminal).catch((error: unknown) => fail(terminal, error)));
+}
+
+async function runAdmin(file: string | undefined, terminal: Terminal): Promise<void> {
+  const config = readConfig(file, terminal.env);
+  requireCluster(config, 'admin', { secret: false });
+  await runNode(config, admin, terminal);
+}

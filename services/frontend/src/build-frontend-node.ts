@@ -1,0 +1,13 @@
+// The frontend node: it serves clients from the store and from the fills of workers, and talks to no upstream.
+import { assembleFrontend } from '@cistern/assembly';
+import type { Config } from '@cistern/config';
+import { buildNode, prepareDirectories, type CacheNode, type NodeContext } from '@cistern/process';
+import { buildRegistry } from './build-registry.ts';
+
+/** Rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */
+export async function buildFrontendNode(config: Config, context: NodeContext): Promise<CacheNode> {
+  const { log, metrics, env, version } = context;
+  await prepareDirectories(config);
+  const work = await assembleFrontend(config, { log, metrics, env, version });
+  return buildNode({ config, log, metrics, work, clients: buildRegistry(config, work, context) });
+}

@@ -1,0 +1,25 @@
+// The registry's listener, as the configuration wants it.
+import type { FrontendAssembly } from '@cistern/assembly';
+import type { Config } from '@cistern/config';
+import type { Listener, NodeContext } from '@cistern/process';
+import { buildFrontend } from './build-frontend.ts';
+
+export function buildRegistry(
+  { http }: Pick<Config, 'http'>,
+  { pullThrough, upstreams, instanceId }: FrontendAssembly,
+  { log, metrics, accessLog }: NodeContext,
+): Listener {
+  const app = buildFrontend({
+    pullThrough,
+    upstreams,
+    instanceId,
+    log,
+    metrics,
+    accessLog,
+    headers: http.headers,
+    trustedProxies: http.trustedProxies,
+    proxyProtocol: http.proxyProtocol,
+    now: Date.now,
+  });
+  return { app, address: http.address, key: 'http.addr', reusePort: http.reusePort };
+}

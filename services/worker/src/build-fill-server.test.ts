@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { Agent, request } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { loadConfig } from '@cistern/config';
+import { buildFillServer } from './build-fill-server.ts';
+import { testCertificate } from './testing/test-certificate.ts';
+
+const answer: RequestListener = (_request, response) => response.end('a fill');
+const { cert, key } = testCertificate;
+const files: Readonly<Record<string, string>> = { '/cert': cert, '/key': key };
+
+const readFile = (path: string) => files[path] ?? assert.fail(path);
+
+async function listen(t: TestContext, tls: string): Promise<number> {
+  const env = { REGISTRY_WORKER_TLS: tls };
+  const { worker } = loadConfig({ env, readFile, defaults: { rootDirectory: '/' } });
+  const app = buildFillServer(worker, answer)?.app ?? assert.fail();
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  t.after(() => app.close());
+  return (app.server.address() as AddressInfo).port;
+}
+
+async function read(port: number, client: { readonly cert?: string; readonly key?: string } = {}): Promise<string> {
+  const agent = new Agent({ keepAlive: false, ca: cert, ...client });
+  const sent = request({ host: '127.0.0.1', port, agent, servername: 'cache.test' }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return (await response.toArray()).join('');
+}
+
+test('where there are no other nodes there is no server', () => {
+  const { worker } = loadConfig({ env: {}, defaults: { rootDirectory: '/' } });
+  assert.equal(buildFillServer(worker, undefined), undefined);
+});
+
+test('without authorities anybody may knock, by TLS', async (t) => {
+  assert.equal(await read(await listen(t, '{certificate: /cert, key: /key}')), 'a fill');
+});
+
+test('with authorities only who shows a certificate of theirs is heard', async (t) => {
+  const port = await listen(t, '{certificate: /cert, key: /key, ca: /cert}');
+  await assert.rejects(read(port), /certificate required|ECONNRESET|socket hang up/i);
+  assert.equal(await read(port, { cert, key }), 'a fill');
+});

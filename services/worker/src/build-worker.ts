@@ -1,0 +1,12 @@
+// The worker node: it alone talks to upstreams. It does the jobs that frontends ask for, and lets them follow its fills.
+import { assembleWorker } from '@cistern/assembly';
+import type { Config } from '@cistern/config';
+import { buildNode, prepareDirectories, type CacheNode, type NodeContext } from '@cistern/process';
+import { buildFillServer } from './build-fill-server.ts';
+
+/** Begins to work; rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */
+export async function buildWorker(config: Config, { log, metrics, env, version }: NodeContext): Promise<CacheNode> {
+  await prepareDirectories(config);
+  const work = await assembleWorker(config, { log, metrics, env, version });
+  return buildNode({ config, log, metrics, work, peers: buildFillServer(config.worker, work.answerFill) });
+}

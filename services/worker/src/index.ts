@@ -1,0 +1,2 @@
+export { buildFillServer } from './build-fill-server.ts';
+export { buildWorker } from './build-worker.ts';
