@@ -1,5 +1,6 @@
 // Blob records: what is in the store, and when it was last wanted. Manifests are blobs here too.
 import type { Digest } from '@cistern/oci';
+import type { ReadOptions } from './read-options.ts';
 
 export interface BlobRecord {
   readonly schema: 1;
@@ -19,7 +20,7 @@ export interface BlobTotals {
 }
 
 export interface BlobIndex {
-  get(digest: Digest): Promise<BlobRecord | undefined>;
+  get(digest: Digest, options?: ReadOptions): Promise<BlobRecord | undefined>;
   /** Adds or replaces, but never takes `lastPulledAtMs` back. */
   put(record: BlobRecord): Promise<void>;
   /** Adds where there is none; false if there is one, which stays as it is. */

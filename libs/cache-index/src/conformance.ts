@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { announcementCases } from './conformance/announcement-cases.ts';
 import { availabilityCases } from './conformance/availability-cases.ts';
 import { blobCases } from './conformance/blob-cases.ts';
+import { degradedCases } from './conformance/degraded-cases.ts';
 import { epochCases } from './conformance/epoch-cases.ts';
 import { fillCases } from './conformance/fill-cases.ts';
 import type { OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
@@ -12,8 +13,13 @@ import { tagCases } from './conformance/tag-cases.ts';
 
 export type { CacheIndexUnderTest, OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
 
+export interface CacheIndexKind {
+  /** An index that remembers answers from memory when it cannot be reached; every other rejects. */
+  readonly remembers?: boolean;
+}
+
 /** Registers one `node:test` test for each case, each with a fresh index from `open`. */
-export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest): void {
+export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest, kind: CacheIndexKind = {}): void {
   const cases = {
     ...tagCases,
     ...blobCases,
@@ -22,7 +28,7 @@ export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest):
     ...leaseCases,
     ...epochCases,
     ...announcementCases,
-    ...availabilityCases,
+    ...(kind.remembers === true ? degradedCases : availabilityCases),
   };
   for (const [behaviour, check] of Object.entries(cases))
     void test(`${name}: ${behaviour}`, async (t) => check(await open(t)));

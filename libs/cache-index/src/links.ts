@@ -1,5 +1,6 @@
 // Links: which repository of which upstream holds which digest. Bytes are shared by digest, access is not.
 import type { Digest, RepositoryName } from '@cistern/oci';
+import type { ReadOptions } from './read-options.ts';
 
 export interface RepositoryKey {
   readonly upstream: string;
@@ -15,7 +16,7 @@ export interface Link extends RepositoryKey {
 }
 
 export interface LinkIndex {
-  get(key: RepositoryKey, digest: Digest): Promise<Link | undefined>;
+  get(key: RepositoryKey, digest: Digest, options?: ReadOptions): Promise<Link | undefined>;
   /** Adds or replaces in one step; a link of another repository than `key` throws (one hash slot in a cluster). */
   put(key: RepositoryKey, links: readonly Link[]): Promise<void>;
   remove(key: RepositoryKey, digest: Digest): Promise<boolean>;

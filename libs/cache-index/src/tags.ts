@@ -1,5 +1,6 @@
 // Tag records: which digest a tag named when an upstream was last asked. The freshness policy decides what one is worth.
 import type { Digest, RepositoryName, Tag } from '@cistern/oci';
+import type { ReadOptions } from './read-options.ts';
 
 export interface TagKey {
   /** The upstream's name in the configured table, for example `docker.io`. */
@@ -38,7 +39,7 @@ export interface Page {
 }
 
 export interface TagIndex {
-  get(key: TagKey): Promise<TagRecord | undefined>;
+  get(key: TagKey, options?: ReadOptions): Promise<TagRecord | undefined>;
   /**
    * Adds or replaces, but never takes `pulls` and `lastPulledAtMs` back: pulls go on while a revalidation that read the
    * record before waits for upstream.

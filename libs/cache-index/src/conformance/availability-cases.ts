@@ -14,10 +14,6 @@ import {
 } from './sample-records.ts';
 
 export const availabilityCases: CacheIndexCases = {
-  async 'check resolves while the index can answer'({ index }) {
-    await index.check();
-  },
-
   async 'an index that cannot answer says index-unavailable, never "not there"'({ index, fail }) {
     const record = sampleTag('1');
     const claim = await claimed(index.fills, sampleClaim('a'));

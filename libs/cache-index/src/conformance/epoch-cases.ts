@@ -1,9 +1,13 @@
-// What an index says of its losses while it has none.
+// What an index says of itself while nothing is wrong with it.
 import assert from 'node:assert/strict';
 import type { CacheIndexCases } from './index-under-test.ts';
 import { claimed, sampleClaim } from './sample-records.ts';
 
 export const epochCases: CacheIndexCases = {
+  async 'check resolves while the index can answer'({ index }) {
+    await index.check();
+  },
+
   async 'an index is complete once that is said of its epoch, which lasts'({ index: { epoch } }) {
     await epoch.settle();
     const current = await epoch.current();

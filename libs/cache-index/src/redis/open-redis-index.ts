@@ -1,6 +1,7 @@
 // The index of a cluster: in one Redis, in what Sentinel watches, or in a Redis Cluster.
 import type { CacheIndex } from '../cache-index.ts';
 import type { IndexLog } from '../index-log.ts';
+import { createAnnounceChanges } from './announce-changes.ts';
 import { checkServer } from './check-server.ts';
 import { connectRedis, disconnectRedis } from './connect-redis.ts';
 import { subscriberConnectors } from './connect-subscriber.ts';
@@ -16,6 +17,7 @@ import { createRedisFills } from './redis-fills.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLinks } from './redis-links.ts';
 import { createRedisManifests } from './redis-manifests.ts';
+import type { RedisParts } from './redis-parts.ts';
 import { createRedisTags } from './redis-tags.ts';
 import { createRedisValues } from './redis-values.ts';
 import { createNewerLog } from './stored-schema.ts';
@@ -48,7 +50,6 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<CacheI
   });
   const calls = createRedisCalls(client);
   const writeBehind = createWriteBehind(calls, log);
-  const parts = { calls, keys, writeBehind, reportNewer: createNewerLog(log) };
   const { announcements, close: closeAnnouncements } = createRedisAnnouncements({
     calls,
     keys,
@@ -56,6 +57,13 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<CacheI
     sharded: server.hasShardedPubSub,
     connectors: subscriberConnectors(connection, client),
   });
+  const parts: RedisParts = {
+    calls,
+    keys,
+    writeBehind,
+    announceChanges: createAnnounceChanges(announcements, log),
+    reportNewer: createNewerLog(log),
+  };
   const blobs = createRedisBlobs(parts);
 
   async function close(): Promise<void> {

@@ -1,6 +1,7 @@
 // Blob records. Touches wait in memory for the next flush and are laid over what is read.
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
+import { blobName } from '../index-changes.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, type StoredHash } from './stored-schema.ts';
 
@@ -17,7 +18,7 @@ export interface RedisBlobs {
   put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown>;
 }
 
-export function createRedisBlobs({ calls, keys, writeBehind, reportNewer }: RedisParts): RedisBlobs {
+export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, reportNewer }: RedisParts): RedisBlobs {
   /** Of records that may not exist: only then is one of no effect. */
   const touches = writeBehind.table<Touch>({
     merge: (one, other) => (one.atMs >= other.atMs ? one : other),
@@ -47,6 +48,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, reportNewer }: Redi
     } finally {
       if (touch !== undefined && written !== 1) touches.add(digest, touch);
     }
+    await announceChanges(blobName(digest));
     return written;
   }
 
@@ -67,6 +69,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, reportNewer }: Redi
     },
     async markVerified(digest) {
       await calls.run('verify-blob', [keys.blob(digest)], []);
+      await announceChanges(blobName(digest));
     },
     async touch(digest, atMs) {
       calls.checkAnswering();
@@ -74,7 +77,9 @@ export function createRedisBlobs({ calls, keys, writeBehind, reportNewer }: Redi
     },
     async remove(digest) {
       touches.take(digest);
-      return (await calls.run('remove-blob', keysOf(digest), [digest])) === 1;
+      const removed = await calls.run('remove-blob', keysOf(digest), [digest]);
+      if (removed === 1) await announceChanges(blobName(digest));
+      return removed === 1;
     },
     async totals() {
       const shards = keys.shards.map(({ total }) => calls.command((client) => client.hmget(total, 'blobs', 'bytes')));

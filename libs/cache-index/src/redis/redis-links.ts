@@ -2,11 +2,12 @@
 import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
 import { compareBytes } from '../compare-bytes.ts';
+import { linkName } from '../index-changes.ts';
 import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../repository-path.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { schema } from './stored-schema.ts';
 
-export function createRedisLinks({ calls, keys, reportNewer }: RedisParts): LinkIndex {
+export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: RedisParts): LinkIndex {
   async function get(key: RepositoryKey, digest: Digest): Promise<Link | undefined> {
     const text = await calls.command((client) => client.hget(keys.links(key), digest));
     return text === null ? undefined : fromText(key, digest, text);
@@ -25,8 +26,10 @@ export function createRedisLinks({ calls, keys, reportNewer }: RedisParts): Link
       if (links.length === 0) return;
       // Of links of one digest the last one holds.
       const texts = new Map(links.map((link) => [link.digest, toText(link)]));
-      const written = await calls.run('put-links', [keys.links(key)], [...texts].flat());
+      const answer = await calls.run('put-links', [keys.links(key)], [...texts].flat());
+      const [written, ...replaced] = answer as [number, ...Digest[]];
       if (written !== texts.size) reportNewer('link', keys.links(key));
+      await announceChanges(...replaced.map((digest) => linkName(key, digest)));
       // Always, and after: whoever takes the repository from its listing looks again whether it is empty.
       await calls.command((client) => client.zadd(keys.listingOf(key), 0, repositoryPath(key)));
     },
@@ -37,6 +40,7 @@ export function createRedisLinks({ calls, keys, reportNewer }: RedisParts): Link
         if ((await calls.command((client) => client.exists(keys.links(key)))) === 1)
           await calls.command((client) => client.zadd(keys.listingOf(key), 0, repositoryPath(key)));
       }
+      if (left !== 0) await announceChanges(linkName(key, digest));
       return left !== 0;
     },
     async holders(upstreams, repository, digest) {

@@ -1,9 +1,10 @@
 // Manifest records.
+import { manifestName } from '../index-changes.ts';
 import type { ManifestIndex } from '../manifests.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, schema } from './stored-schema.ts';
 
-export function createRedisManifests({ calls, keys, reportNewer }: RedisParts): ManifestIndex {
+export function createRedisManifests({ calls, keys, announceChanges, reportNewer }: RedisParts): ManifestIndex {
   return {
     async get(digest) {
       const hash = await calls.command((client) => client.hgetall(keys.manifest(digest)));
@@ -22,7 +23,9 @@ export function createRedisManifests({ calls, keys, reportNewer }: RedisParts): 
       if ((await calls.run('put-record', [key], fields)) === 0) reportNewer('manifest', key);
     },
     async remove(digest) {
-      return (await calls.run('remove-record', [keys.manifest(digest)], [])) === 1;
+      const removed = await calls.run('remove-record', [keys.manifest(digest)], []);
+      if (removed === 1) await announceChanges(manifestName(digest));
+      return removed === 1;
     },
   };
 }

@@ -1,5 +1,6 @@
 // Tag records. Pulls wait in memory for the next flush and are laid over what is read.
 import type { Digest, RepositoryName, Tag } from '@cistern/oci';
+import { tagName } from '../index-changes.ts';
 import { repositoryPath } from '../repository-path.ts';
 import type { TagIndex, TagKey, TagRecord } from '../tags.ts';
 import type { RedisParts } from './redis-parts.ts';
@@ -12,7 +13,7 @@ interface Pulls {
   readonly lastAtMs: number;
 }
 
-export function createRedisTags({ calls, keys, writeBehind, reportNewer }: RedisParts): TagIndex {
+export function createRedisTags({ calls, keys, writeBehind, announceChanges, reportNewer }: RedisParts): TagIndex {
   const tagKey = (key: TagKey) => keys.tag(key, key.tag);
   /** Of records that may not exist: only then is one of no effect. */
   const pending = writeBehind.table<Pulls>({
@@ -43,6 +44,7 @@ export function createRedisTags({ calls, keys, writeBehind, reportNewer }: Redis
     const args = [tag, count, lastPulledAtMs, pulls?.count ?? 0, pulls?.lastAtMs ?? '', ...fieldsOf(record)];
     const written = await calls.run('put-tag', [tagKey(record), keys.tags(record)], args);
     if (written === 0) reportNewer('tag', tagKey(record));
+    await announceChanges(tagName(record));
   }
 
   async function list(upstream: string, repository: RepositoryName, after: string | undefined, limit: number) {
@@ -70,7 +72,9 @@ export function createRedisTags({ calls, keys, writeBehind, reportNewer }: Redis
     },
     async remove(key) {
       pending.take(tagKey(key));
-      return (await calls.run('remove-tag', [tagKey(key), keys.tags(key)], [key.tag])) === 1;
+      const removed = await calls.run('remove-tag', [tagKey(key), keys.tags(key)], [key.tag]);
+      if (removed === 1) await announceChanges(tagName(key));
+      return removed === 1;
     },
     async recordPull({ upstream, repository, tag }, atMs) {
       calls.checkAnswering();

@@ -107,6 +107,6 @@ async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Lin
 async function confirm(deps: OpenBlobDeps, request: BlobRequest): Promise<Link> {
   const { upstream, repository, digest, signal } = request;
   await deps.ask('stat-blob', { upstream, repository, digest }, { subject: digest, signal });
-  const link = await deps.index.links.get(request, digest);
+  const link = await deps.index.links.get(request, digest, { fresh: true });
   return link ?? { upstream, repository, digest, kind: 'blob' };
 }

@@ -126,7 +126,7 @@ function verifying(deps: OpenStoredDeps, reader: SourceReader, record: BlobRecor
     },
     async onMismatch() {
       // Somebody else may have found it out, and the right bytes may be here since.
-      if ((await index.blobs.get(digest))?.verified === true) return;
+      if ((await index.blobs.get(digest, { fresh: true }))?.verified === true) return;
       log.error({ digest }, 'the store held other bytes under a digest: they are removed');
       await store.remove(digest);
       await forget(deps, digest);
@@ -137,7 +137,7 @@ function verifying(deps: OpenStoredDeps, reader: SourceReader, record: BlobRecor
     async proof() {
       if (verified) return 'proven';
       // Read on by somebody else, if it has not been replaced.
-      const now = await index.blobs.get(digest);
+      const now = await index.blobs.get(digest, { fresh: true });
       if (now?.storedAtMs !== storedAtMs) return 'lost';
       return now.verified ? 'proven' : 'open';
     },

@@ -33,8 +33,9 @@ export async function findStoredBlob(
     storedAtMs: nowMs,
     lastPulledAtMs: nowMs,
   };
-  await index.blobs.put(record);
-  return record;
+  if (await index.blobs.adopt(record)) return record;
+  // A fill, or another reader, was first and knows more.
+  return (await index.blobs.get(digest, { fresh: true })) ?? record;
 }
 
 /**

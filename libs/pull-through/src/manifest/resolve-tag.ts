@@ -58,7 +58,7 @@ async function revalidate(
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
   // One job whatever it asks by: a GET beside a HEAD for the same tag would bring the manifest a second time.
   const asked = await ask('revalidate-tag', { upstream, repository, tag, by }, { subject: tag, force, signal });
-  const record = await index.tags.get(key);
+  const record = await index.tags.get(key, { fresh: true });
   if (record === undefined)
     throw new CacheError('index-unavailable', 'The tag record just written is gone.', { retryable: true });
   if (record.digest === known?.digest) return { record, cache: 'REVALIDATED' };
@@ -70,8 +70,9 @@ async function findInStore(deps: ResolveTagDeps, key: TagKey): Promise<TagRecord
   const { store, index, adoptAs, now } = deps;
   const own = await readTagObject(store, key, now());
   const record = own ?? (key.upstream === adoptAs ? await adoptTag(store, key, now()) : undefined);
-  if (record !== undefined) await index.tags.put(record);
-  return record;
+  if (record === undefined || (await index.tags.adopt(record))) return record;
+  // A worker was first, and has asked upstream.
+  return (await index.tags.get(key, { fresh: true })) ?? record;
 }
 
 async function adoptTag(store: BlobStore, key: TagKey, nowMs: number): Promise<TagRecord | undefined> {

@@ -1,11 +1,13 @@
 -- KEYS: links. ARGV: digest and link for each. A link begins with its schema's number. Returns how many were written: not
--- those in whose place is a link of a newer release.
-local written = 0
+-- those in whose place is a link of a newer release; then the digests whose links were others before.
+local answer = {0}
 for position = 1, #ARGV, 2 do
-  local old = redis.call('HGET', KEYS[1], ARGV[position])
+  local digest, link = ARGV[position], ARGV[position + 1]
+  local old = redis.call('HGET', KEYS[1], digest)
   if not old or tonumber(string.match(old, '^%d+')) <= schema then
-    redis.call('HSET', KEYS[1], ARGV[position], ARGV[position + 1])
-    written = written + 1
+    redis.call('HSET', KEYS[1], digest, link)
+    answer[1] = answer[1] + 1
+    if old and old ~= link then answer[#answer + 1] = digest end
   end
 end
-return written
+return answer

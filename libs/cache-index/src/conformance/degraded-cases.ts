@@ -1,0 +1,107 @@
+// An index that remembers, and cannot be reached.
+import assert from 'node:assert/strict';
+import { isCacheError } from '@cistern/errors';
+import type { CacheIndexCases } from './index-under-test.ts';
+import {
+  assertSameRecord,
+  claimed,
+  nginx,
+  sampleBlobRecord,
+  sampleClaim,
+  sampleDigest,
+  sampleLink,
+  sampleManifest,
+  sampleTag,
+} from './sample-records.ts';
+
+const digest = sampleDigest('a');
+
+export const degradedCases: CacheIndexCases = {
+  async 'what was read is remembered while the index cannot be reached, and nothing else is there'(tested) {
+    const { tags, manifests, blobs, links, epoch } = tested.index;
+    await tags.put(sampleTag('1', { pulls: 2 }));
+    await manifests.put(sampleManifest('a'));
+    await blobs.put(sampleBlobRecord('a'));
+    await links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(nginx, 'never read')]);
+    await Promise.all([tags.get(sampleTag('1')), manifests.get(digest), blobs.get(digest), links.get(nginx, digest)]);
+    await tested.fail();
+    await tested.advance(50);
+    assertSameRecord(await tags.get(sampleTag('1')), sampleTag('1', { pulls: 2 }));
+    assertSameRecord(await tags.get(sampleTag('1'), { fresh: true }), sampleTag('1', { pulls: 2 }));
+    assertSameRecord(await manifests.get(digest), sampleManifest('a'));
+    assertSameRecord(await blobs.get(digest), sampleBlobRecord('a'));
+    assertSameRecord(await links.get(nginx, digest), sampleLink(nginx, 'a'));
+    assertSameRecord(await links.holders(['quay.io', nginx.upstream], nginx.repository, digest), [
+      sampleLink(nginx, 'a'),
+    ]);
+    assert.equal(await tags.get(sampleTag('2')), undefined);
+    assert.equal(await manifests.get(sampleDigest('b')), undefined);
+    assert.equal(await blobs.get(sampleDigest('b')), undefined);
+    assert.equal(await links.get(nginx, sampleDigest('never read')), undefined);
+    assert.equal(await epoch.isComplete(), false);
+  },
+
+  async 'what is written while the index cannot be reached is remembered'(tested) {
+    const { tags, manifests, blobs, links } = tested.index;
+    await tags.put(sampleTag('1', { pulls: 2, lastPulledAtMs: 9 }));
+    await tags.get(sampleTag('1'));
+    await tested.fail();
+    await tags.recordPull(sampleTag('1'), 8);
+    await tags.put(sampleTag('1', { sequence: 2 }));
+    assertSameRecord(await tags.get(sampleTag('1')), sampleTag('1', { sequence: 2, pulls: 3, lastPulledAtMs: 9 }));
+    await tags.recordPull(sampleTag('nowhere'), 8);
+    assert.equal(await tags.adopt(sampleTag('1')), false);
+    assert.equal(await tags.adopt(sampleTag('2')), true);
+    assertSameRecord(await tags.get(sampleTag('2')), sampleTag('2'));
+    assert.equal(await tags.remove(sampleTag('2')), true);
+    assert.equal(await tags.remove(sampleTag('2')), false);
+    assert.equal(await tags.get(sampleTag('2')), undefined);
+
+    assert.equal(await blobs.adopt(sampleBlobRecord('a', { verified: false, state: 'evicting' })), true);
+    assert.equal(await blobs.adopt(sampleBlobRecord('a')), false);
+    await blobs.markVerified(digest);
+    await blobs.touch(digest, 1_800_000_000_000);
+    await blobs.touch(sampleDigest('nowhere'), 1);
+    assertSameRecord(await blobs.get(digest), sampleBlobRecord('a', { lastPulledAtMs: 1_800_000_000_000 }));
+    await blobs.put(sampleBlobRecord('a', { size: 7 }));
+    assertSameRecord(await blobs.get(digest), sampleBlobRecord('a', { size: 7, lastPulledAtMs: 1_800_000_000_000 }));
+    assert.equal(await blobs.remove(digest), true);
+    assert.equal(await blobs.remove(digest), false);
+    assert.equal(await blobs.get(digest), undefined);
+
+    await manifests.put(sampleManifest('a'));
+    assertSameRecord(await manifests.get(digest), sampleManifest('a'));
+    assert.equal(await manifests.remove(digest), true);
+    assert.equal(await manifests.get(digest), undefined);
+    await links.put(nginx, [sampleLink(nginx, 'a')]);
+    assertSameRecord(await links.get(nginx, digest), sampleLink(nginx, 'a'));
+    assert.equal(await links.remove(nginx, digest), true);
+    assert.equal(await links.get(nginx, digest), undefined);
+  },
+
+  async 'what needs the index says index-unavailable'({ index, fail }) {
+    const { tags, blobs, links, fills, leases, values, epoch, announcements } = index;
+    const claim = await claimed(fills, sampleClaim('a'));
+    await fail();
+    const attempts: Record<string, () => Promise<unknown>> = {
+      'tags.list': async () => tags.list(nginx.upstream, nginx.repository, { limit: 1 }),
+      'blobs.totals': async () => blobs.totals(),
+      'links.repositories': async () => links.repositories({ limit: 1 }),
+      'fills.read': async () => fills.read(digest),
+      'fills.claim': async () => fills.claim(sampleClaim('b')),
+      'fills.running': async () => fills.running(digest, claim.owner, 1),
+      'fills.heartbeat': async () => fills.heartbeat(claim, 1000),
+      'fills.done': async () => fills.done(digest, claim.owner, sampleBlobRecord('a')),
+      'fills.failed': async () => fills.failed(digest, claim.owner, { kind: 'overloaded', message: 'No.' }, 1000),
+      'leases.acquire': async () => leases.acquire('lease', 'me', 1000),
+      'values.get': async () => values.get('value'),
+      'epoch.settle': async () => epoch.settle(),
+      'epoch.markComplete': async () => epoch.markComplete(''),
+      'announcements.publish': async () => announcements.publish('topic'),
+      'announcements.subscribe': async () => announcements.subscribe('topic', () => {}),
+      check: async () => index.check(),
+    };
+    for (const [method, attempt] of Object.entries(attempts))
+      await assert.rejects(attempt, (error) => isCacheError(error, 'index-unavailable'), method);
+  },
+};

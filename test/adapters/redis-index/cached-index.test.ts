@@ -1,0 +1,200 @@
+// What frontends remember of an index in Redis: changes of one node are seen by all, and an outage stops nobody.
+import assert from 'node:assert/strict';
+import { after, before, test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CacheIndex } from '@cistern/cache-index';
+import { createCachedIndex } from '@cistern/cache-index/cached';
+import { describeCacheIndex } from '@cistern/cache-index/conformance';
+import { startRedis, startRedisCluster, type Redis } from '@cistern/test-services';
+import { openUnderTest } from './open-under-test.ts';
+import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
+import { until } from './until.ts';
+
+let redis: Redis;
+
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.close());
+
+const connection = () => ({ kind: 'standalone', host: redis.host, port: redis.port }) as const;
+
+function remember(t: TestContext, index: CacheIndex) {
+  const logged: string[] = [];
+  const log = (_fields: object, message: string) => void logged.push(message);
+  const cached = createCachedIndex({ index, log: { warn: log, error: log }, now: Date.now });
+  t.after(() => cached.close());
+  return { cached, logged };
+}
+
+async function openNode(t: TestContext, keyPrefix?: string) {
+  const { index, keyPrefix: prefix } = await openUnderTest(t, connection(), keyPrefix);
+  const { cached, logged } = remember(t, index);
+  return { index: cached, bare: index, logged, keyPrefix: prefix };
+}
+
+/** Reads until two reads in a row give the very same record: it is remembered, so changes are listened for. */
+async function untilRemembered(read: () => Promise<unknown>): Promise<void> {
+  await until(async () => (await read()) === (await read()));
+}
+
+describeCacheIndex(
+  'cached redis',
+  async (t) => {
+    t.after(() => redis.start());
+    const { index } = await openNode(t);
+    return { index, now: Date.now, advance: async (ms) => delay(ms + 5), fail: () => redis.stop() };
+  },
+  { remembers: true },
+);
+
+/** Every change that others must see, by its writer. */
+const changes: Record<string, (index: CacheIndex) => Promise<unknown>> = {
+  'a tag that moved': ({ tags }) => tags.put(tagRecord('1', { digest: digestFor('new'), sequence: 2 })),
+  'a tag that was confirmed': ({ tags }) => tags.put(tagRecord('1', { checkedAtMs: 99 })),
+  'a tag that is gone': ({ tags }) => tags.remove(tagRecord('1')),
+  'a manifest that is gone': ({ manifests }) => manifests.remove(digestFor('m')),
+  'a blob that was verified': ({ blobs }) => blobs.markVerified(digestFor('a')),
+  'a blob that was fetched again': ({ blobs }) => blobs.put(blobRecord('a', { size: 11 })),
+  'a blob that is gone': ({ blobs }) => blobs.remove(digestFor('a')),
+  'a link that says something else': ({ links }) => links.put(nginx, [link('b'), { ...link('a'), size: 11 }]),
+  'a link that is gone': ({ links }) => links.remove(nginx, digestFor('a')),
+  'a fill that is done': async ({ fills, blobs }) => {
+    await blobs.remove(digestFor('a'));
+    await fills.claim(claim('a', 'me'));
+    await fills.done(digestFor('a'), 'me', blobRecord('a', { size: 11 }));
+  },
+};
+
+async function look({ tags, manifests, blobs, links }: CacheIndex): Promise<string> {
+  return JSON.stringify([
+    await tags.get(tagRecord('1')),
+    await manifests.get(digestFor('m')),
+    await blobs.get(digestFor('a')),
+    await links.get(nginx, digestFor('a')),
+  ]);
+}
+
+for (const [what, change] of Object.entries(changes))
+  test(`${what} is seen by all nodes at once`, async (t) => {
+    const { index: one, keyPrefix } = await openNode(t);
+    const { index: two } = await openNode(t, keyPrefix);
+    const { index: worker } = await openUnderTest(t, connection(), keyPrefix);
+    const manifest = { schema: 1, digest: digestFor('m'), mediaType: 'x', size: 1, storedAtMs: 1 } as const;
+    for (const writer of [one, worker]) {
+      await writer.tags.put(tagRecord('1'));
+      await writer.manifests.put(manifest);
+      await writer.blobs.remove(digestFor('a'));
+      await writer.blobs.put(blobRecord('a', { verified: false }));
+      await writer.links.put(nginx, [link('a'), link('b')]);
+      const first = await look(worker);
+      for (const node of [one, two]) {
+        await untilRemembered(() => node.tags.get(tagRecord('1')));
+        await until(async () => (await look(node)) === first);
+      }
+      await change(writer);
+      const expected = await look(worker);
+      assert.notEqual(expected, first);
+      const startedAtMs = performance.now();
+      for (const node of [one, two]) await until(async () => (await look(node)) === expected);
+      const seenAfterMs = performance.now() - startedAtMs;
+      assert.ok(seenAfterMs < 2500, `seen only after ${seenAfterMs} ms, as if by age`);
+    }
+  });
+
+test('a frozen Redis costs one request half a second, and the others nothing', async (t) => {
+  const { index, logged } = await openNode(t);
+  await index.tags.put(tagRecord('1'));
+  await untilRemembered(() => index.tags.get(tagRecord('1')));
+  t.after(() => redis.thaw());
+  redis.freeze();
+  const startedAtMs = performance.now();
+  await Promise.all(Array.from({ length: 20 }, (_, number) => index.blobs.get(digestFor(String(number)))));
+  const firstMs = performance.now() - startedAtMs;
+  assert.ok(firstMs < 1200, `the first reads took ${firstMs} ms`);
+  let slowestMs = 0;
+  const untilMs = performance.now() + 3500;
+  while (performance.now() < untilMs) {
+    const beganAtMs = performance.now();
+    assert.equal((await index.tags.get(tagRecord('1')))?.tag, '1');
+    assert.equal(await index.blobs.get(digestFor('unknown')), undefined);
+    await index.tags.recordPull(tagRecord('1'), 5);
+    assert.equal(await index.epoch.isComplete(), false);
+    slowestMs = Math.max(slowestMs, performance.now() - beganAtMs);
+    await delay(5);
+  }
+  assert.ok(slowestMs < 200, `a later request took ${slowestMs} ms`);
+  redis.thaw();
+  await until(() => logged.length === 2);
+  assert.equal((await index.tags.get(tagRecord('1'), { fresh: true }))?.pulls, 0);
+});
+
+test('while Redis is stopped hits go on, and when it is back all is well without a restart', async (t) => {
+  const { index, logged, keyPrefix } = await openNode(t);
+  const { index: other } = await openNode(t, keyPrefix);
+  t.after(() => redis.start());
+  await index.tags.put(tagRecord('1'));
+  await index.links.put(nginx, [link('a')]);
+  await untilRemembered(() => index.tags.get(tagRecord('1')));
+  await index.links.get(nginx, digestFor('a'));
+  await redis.stop();
+  for (let round = 0; round < 30; round += 1) {
+    assert.notEqual(await index.tags.get(tagRecord('1')), undefined);
+    assert.notEqual(await index.links.get(nginx, digestFor('a')), undefined);
+    assert.equal(await index.tags.get(tagRecord('unseen')), undefined);
+    await index.blobs.touch(digestFor('a'), 1);
+    await delay(50);
+  }
+  assert.equal(logged.length, 1);
+  await redis.start();
+  await until(async () => index.fills.claim(claim('a', 'me')).then(() => true));
+  await until(() => logged.length === 2);
+  // Its subscription is restored too: changes are seen at once again.
+  await until(async () => other.tags.put(tagRecord('1')).then(() => true));
+  await untilRemembered(() => index.tags.get(tagRecord('1')));
+  await until(async () => {
+    await other.tags.put(tagRecord('1', { sequence: Math.ceil(Math.random() * 1e9) }));
+    const { sequence } = (await other.tags.get(tagRecord('1'), { fresh: true }))!;
+    await delay(100);
+    return (await index.tags.get(tagRecord('1')))?.sequence === sequence;
+  });
+});
+
+test('a node that starts while Redis is away listens when it is back', async (t) => {
+  const { index, keyPrefix } = await openUnderTest(t, connection());
+  const { index: other } = await openUnderTest(t, connection(), keyPrefix);
+  t.after(() => redis.start());
+  await redis.stop();
+  await until(async () =>
+    index.check().then(
+      () => false,
+      () => true,
+    ),
+  );
+  const { cached } = remember(t, index);
+  assert.equal(await cached.tags.get(tagRecord('1')), undefined);
+  await redis.start();
+  await until(async () => other.tags.put(tagRecord('1')).then(() => true));
+  await untilRemembered(() => cached.tags.get(tagRecord('1')));
+  await other.tags.put(tagRecord('1', { sequence: 7 }));
+  await until(async () => (await cached.tags.get(tagRecord('1')))?.sequence === 7);
+});
+
+test('changes are heard through a cluster too', async (t) => {
+  const cluster = await startRedisCluster();
+  t.after(() => cluster.close());
+  const nodes = { kind: 'cluster', nodes: cluster.addresses } as const;
+  const { index, keyPrefix } = await openUnderTest(t, nodes);
+  const { index: worker } = await openUnderTest(t, nodes, keyPrefix);
+  const { cached } = remember(t, index);
+  for (const seed of ['1', '2', '3', '4', '5']) {
+    await worker.tags.put(tagRecord(seed));
+    await worker.blobs.put(blobRecord(seed, { verified: false }));
+    await untilRemembered(() => cached.tags.get(tagRecord(seed)));
+    await untilRemembered(() => cached.blobs.get(digestFor(seed)));
+    await worker.tags.put(tagRecord(seed, { sequence: 2 }));
+    await worker.blobs.markVerified(digestFor(seed));
+    await until(async () => (await cached.tags.get(tagRecord(seed)))?.sequence === 2);
+    await until(async () => (await cached.blobs.get(digestFor(seed)))?.verified === true);
+  }
+});
