@@ -11,6 +11,7 @@ import {
   createJobHandlers,
   handOverFills,
   openSpoolDirectory,
+  startSchedules,
 } from '@cistern/pull-through';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
@@ -54,6 +55,8 @@ export async function openWorking(
   const workers = await jobs.work(
     createJobHandlers({ ...parts, upstreams, spools, address, remoteFills, maxWholeForRangeBytes }),
   );
+  const schedules = startSchedules({ queue: jobs.queue, store, log });
+  add(async () => schedules.close());
   return {
     fills,
     address,

@@ -68,6 +68,12 @@ export interface BlobStore {
   adoptFile?(digest: Digest, path: string): Promise<void>;
 
   /**
+   * Ends the uploads that were begun longer ago and are not under way in this process, and returns how many; absent for
+   * stores whose unfinished blobs go by themselves.
+   */
+  sweepUploads?(olderThanMs: number): Promise<number>;
+
+  /**
    * Small named objects: at most 4 MiB, else `RangeError`. Keys are `/`-separated relative paths; `TypeError` for a key
    * that could escape the root (`..`, absolute, empty parts, backslashes, control characters).
    */

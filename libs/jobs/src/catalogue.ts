@@ -29,6 +29,8 @@ export interface JobCatalogue {
     };
     result: ReferrersPage;
   };
+  /** Ends the uploads to the store that nobody will complete. */
+  'sweep-uploads': { payload: { readonly olderThanMs: number }; result: null };
 }
 
 export interface FetchBlobJob {

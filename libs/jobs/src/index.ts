@@ -8,4 +8,13 @@ export type {
   RepositoryJob,
   TagsPage,
 } from './catalogue.ts';
-export type { JobClass, JobContext, JobHandler, JobHandlers, JobOptions, JobQueue, JobWorkers } from './job-queue.ts';
+export type {
+  JobClass,
+  JobContext,
+  JobHandler,
+  JobHandlers,
+  JobOptions,
+  JobQueue,
+  JobWorkers,
+  ScheduleOptions,
+} from './job-queue.ts';

@@ -14,6 +14,11 @@ export interface JobOptions {
   readonly class: JobClass;
 }
 
+export interface ScheduleOptions {
+  readonly everyMs: number;
+  readonly dedupKey: string;
+}
+
 export interface JobQueue {
   /**
    * Resolves once the job is taken on (or joined), not when it is done. Rejects with `overloaded` when it cannot be, and
@@ -30,6 +35,14 @@ export interface JobQueue {
     payload: JobPayload<N>,
     options: JobOptions & { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<JobResult<N>>;
+  /**
+   * Has the job done in the background, at once and then every `everyMs`; once in each interval, however many processes
+   * schedule it under this name and key. Meant to be called again and again, for example every minute: that changes nothing
+   * unless payload or interval are others (a new interval begins with a run), and brings back what the queue's server has
+   * forgotten. A run is left out while a job of the same name and key runs. Rejects as `add` does, and with `RangeError` for
+   * an interval that is no whole number of milliseconds from 1 to a day.
+   */
+  schedule<N extends JobName>(name: N, payload: JobPayload<N>, options: ScheduleOptions): Promise<void>;
 }
 
 /** What a handler gets besides its payload. */

@@ -20,7 +20,11 @@ interface AskOptions {
 }
 
 export interface Ask {
-  <N extends JobName>(name: N, payload: JobPayload<N>, options: AskOptions): Promise<Asked<JobResult<N>>>;
+  <N extends JobName>(
+    name: N,
+    payload: JobPayload<N> & RepositoryKey,
+    options: AskOptions,
+  ): Promise<Asked<JobResult<N>>>;
 }
 
 const rememberNoMs = 2_000;
@@ -37,7 +41,7 @@ export function createAsk({ queue, now }: { readonly queue: JobQueue; readonly n
     perf: { now },
   });
 
-  return async function ask<N extends JobName>(name: N, payload: JobPayload<N>, options: AskOptions) {
+  return async function ask<N extends JobName>(name: N, payload: JobPayload<N> & RepositoryKey, options: AskOptions) {
     options.signal?.throwIfAborted();
     const key = askKey(name, payload, options.subject);
     const no = options.force === true ? undefined : refused.get(key);

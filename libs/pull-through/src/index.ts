@@ -22,4 +22,5 @@ export type {
   PullThrough,
 } from './pull-through.ts';
 export { createJobHandlers } from './work/create-job-handlers.ts';
+export { startSchedules } from './work/start-schedules.ts';
 export type { WorkDeps } from './work/work-deps.ts';

@@ -58,6 +58,7 @@ export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
     'revalidate-tag': unexpected,
     'fetch-tags': unexpected,
     'fetch-referrers': unexpected,
+    'sweep-uploads': unexpected,
     ...handlers,
   };
 }
@@ -71,8 +72,12 @@ export function asking(dedupKey: string, timeoutMs = 15_000): JobOptions & { rea
   return { dedupKey, class: 'interactive', timeoutMs };
 }
 
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000;
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  withinMs = 15_000,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
     await delay(5);

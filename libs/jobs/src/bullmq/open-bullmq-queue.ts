@@ -8,9 +8,11 @@ import { hearEndedJobs } from './hear-ended-jobs.ts';
 import { createJobLanes } from './job-lane.ts';
 import { readOutcome } from './job-outcome.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
+import { openLaneQueues } from './open-lane-queues.ts';
 import { createProbe } from './probe-job.ts';
 import { openAskingClient, untilReady } from './redis-clients.ts';
 import type { RedisConnection } from './redis-connection.ts';
+import { createJobScheduler } from './schedule-job.ts';
 import { withDeadline } from './with-deadline.ts';
 
 export interface BullmqQueueOptions {
@@ -45,7 +47,9 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
 
   const probe = createProbe(client);
   const outcomes = createOutcomes(probe);
-  const adder = createJobAdder({ client, lanes, probe, maxWaiting, onError: outages.note });
+  const queues = openLaneQueues(client, lanes, outages.note);
+  const addJob = createJobAdder({ client, lanes, queues, probe, maxWaiting });
+  const scheduleJob = createJobScheduler({ client, lanes, queues });
   const closing = new AbortController();
   client.on('ready', outcomes.lookAtAll);
   const ear = hearEndedJobs({
@@ -57,12 +61,12 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     onError: outages.note,
   });
 
-  async function add(...job: Parameters<typeof adder.add>): ReturnType<typeof adder.add> {
+  async function add(...job: Parameters<typeof addJob>): ReturnType<typeof addJob> {
     closing.signal.throwIfAborted();
-    return adder.add(...job);
+    return addJob(...job);
   }
 
-  async function outcomeOf(signal: AbortSignal, ...job: Parameters<typeof adder.add>): Promise<string> {
+  async function outcomeOf(signal: AbortSignal, ...job: Parameters<typeof addJob>): Promise<string> {
     for (let lost = 0; lost <= maxLost; lost += 1) {
       const added = await add(...job);
       const outcome = await outcomes.outcomeOf(added, signal);
@@ -85,6 +89,10 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
         await withDeadline({ timeoutMs, signals, tooLate }, async (end) => outcomeOf(end, name, payload, runOptions)),
       );
     },
+    async schedule(name, payload, scheduleOptions) {
+      closing.signal.throwIfAborted();
+      await scheduleJob(name, payload, scheduleOptions);
+    },
   };
 
   let closed: Promise<void> | undefined;
@@ -93,7 +101,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     close() {
       closed ??= (async () => {
         closing.abort(new CacheError('overloaded', 'The cache is shutting down; ask again.', { retryable: true }));
-        await adder.close();
+        await queues.close();
         ear.close();
         client.disconnect();
       })();

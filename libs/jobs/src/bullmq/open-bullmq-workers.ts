@@ -6,6 +6,7 @@ import { endsWithin } from './ends-within.ts';
 import { createJobLanes } from './job-lane.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
 import { performJob, retryDelayMs, type Stopping } from './perform-job.ts';
+import { createProbe } from './probe-job.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { openWorkingClient } from './working-client.ts';
 
@@ -37,6 +38,7 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
   const lanes = createJobLanes(keyPrefix);
   const { client, close: closeClients } = openWorkingClient(connection);
   const outages = logOutages(client, log);
+  const probe = createProbe(client);
 
   const [taking, handling, waiting] = [new AbortController(), new AbortController(), new AbortController()];
   const stopping: Stopping = { taking: taking.signal, handling: handling.signal, waiting: waiting.signal };
@@ -46,7 +48,7 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
     const worker = new Worker(
       lane.name,
       async (job, token = '') => {
-        const performed = performJob({ client, handlers, log, stopping }, lane, job, token);
+        const performed = performJob({ client, probe, handlers, log, stopping }, lane, job, token);
         running.add(performed);
         return performed.finally(() => running.delete(performed));
       },

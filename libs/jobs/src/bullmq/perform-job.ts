@@ -3,15 +3,14 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import type { JobContext, JobHandlers } from '../job-queue.ts';
+import { claimRun, type ClaimRunDeps } from './claim-run.ts';
 import { unsealPayload } from './job-envelope.ts';
 import type { JobLane } from './job-lane.ts';
 import { encodeError, encodeResult, outcomeTtlMs } from './job-outcome.ts';
 import type { BullmqLog } from './log-outages.ts';
 import { outcomeKey } from './probe-job.ts';
-import type { RedisClient } from './redis-clients.ts';
 
-export interface PerformDeps {
-  readonly client: RedisClient;
+export interface PerformDeps extends ClaimRunDeps {
   readonly handlers: JobHandlers;
   readonly log: BullmqLog;
   readonly stopping: Stopping;
@@ -40,6 +39,7 @@ export async function performJob(deps: PerformDeps, lane: JobLane, job: Job, tok
   const payload = unsealPayload(job.data);
   const handle = (handlers as Readonly<Record<string, AnyHandler | undefined>>)[job.name];
   if (payload === undefined || handle === undefined) return refuse(deps, lane, job, token);
+  if (!(await claimRun(deps, lane, job))) return null;
   let outcome: string;
   try {
     const context: JobContext = { class: lane.class, signal: stopping.handling };

@@ -20,6 +20,10 @@ export function tagsJob(last: string): JobPayload<'fetch-tags'> {
   return { ...repository, last, n: 10 };
 }
 
+export function sweepJob(olderThanMs: number): JobPayload<'sweep-uploads'> {
+  return { olderThanMs };
+}
+
 export function interactive(dedupKey: string): JobOptions {
   return { dedupKey, class: 'interactive' };
 }
@@ -50,6 +54,7 @@ export async function workWith(
     'revalidate-tag': unexpected,
     'fetch-tags': unexpected,
     'fetch-referrers': unexpected,
+    'sweep-uploads': unexpected,
     ...handlers,
   });
   t.after(async () => workers.close(0));

@@ -4,6 +4,7 @@ import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import type { JobClass, JobContext, JobHandlers, JobOptions, JobQueue, JobWorkers } from '../job-queue.ts';
 import { closeLanes } from './close-lanes.ts';
 import { createLanes, type Lane } from './create-lanes.ts';
+import { createSchedules } from './create-schedules.ts';
 import { type InlineJob, settleJob } from './inline-job.ts';
 import { waitForJob } from './wait-for-job.ts';
 
@@ -21,6 +22,7 @@ export interface InlineJobsOptions {
 }
 
 export interface InlineJobs {
+  /** Its schedules end with the workers. */
   readonly queue: JobQueue;
   /**
    * Starts doing the jobs; those added before have waited. Called once. It is apart from the queue because handlers are
@@ -35,11 +37,12 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   const lanes = createLanes(slots);
   /** Jobs that wait or run. */
   const jobs = new Map<string, InlineJob>();
+  const schedules = createSchedules();
   let handlers: JobHandlers | undefined;
   let closing: Promise<void> | undefined;
 
   function take(name: JobName, payload: JobPayload<JobName>, { dedupKey, class: jobClass }: JobOptions): InlineJob {
-    if (closing !== undefined) throw overloaded('The cache is shutting down and takes no new work.');
+    checkOpen();
     const key = `${name} ${dedupKey}`;
     const lane = lanes.of(name, jobClass);
     const known = jobs.get(key);
@@ -58,6 +61,19 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     jobs.set(key, job);
     enqueue(lane, job);
     return job;
+  }
+
+  /** A run for which there is no room is left out: the next one comes by itself. */
+  function takeIfRoom(...job: Parameters<typeof take>): void {
+    try {
+      take(...job);
+    } catch (error) {
+      if (!isCacheError(error, 'overloaded')) throw error;
+    }
+  }
+
+  function checkOpen(): void {
+    if (closing !== undefined) throw overloaded('The cache is shutting down and takes no new work.');
   }
 
   function checkRoom(lane: Lane, name: JobName): void {
@@ -111,6 +127,10 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
       options.signal?.throwIfAborted();
       return waitForJob<N>(take(name, payload, options), options);
     },
+    async schedule(name, payload, { everyMs, dedupKey }) {
+      checkOpen();
+      schedules.set(`${name} ${dedupKey}`, everyMs, () => takeIfRoom(name, payload, { dedupKey, class: 'background' }));
+    },
   };
 
   return {
@@ -121,6 +141,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
       lanes.all.forEach(startWaiting);
       return {
         close(graceMs) {
+          schedules.clear();
           closing ??= closeLanes(lanes.all, graceMs);
           return closing;
         },

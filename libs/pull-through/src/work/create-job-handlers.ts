@@ -5,6 +5,7 @@ import { fetchReferrers, fetchTags } from './fetch-lists.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { revalidateTag } from './revalidate-tag.ts';
 import { statBlob } from './stat-blob.ts';
+import { sweepUploads } from './sweep-uploads.ts';
 
 export function createJobHandlers(deps: FetchBlobDeps): JobHandlers {
   return {
@@ -14,5 +15,6 @@ export function createJobHandlers(deps: FetchBlobDeps): JobHandlers {
     'revalidate-tag': (payload, { signal }) => revalidateTag(deps, payload, signal),
     'fetch-tags': (payload, { signal }) => fetchTags(deps, payload, signal),
     'fetch-referrers': (payload, { signal }) => fetchReferrers(deps, payload, signal),
+    'sweep-uploads': (payload) => sweepUploads(deps, payload),
   };
 }

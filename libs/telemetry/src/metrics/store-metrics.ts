@@ -7,7 +7,7 @@ export interface StoreMetrics {
 }
 
 const storeOperations = ['stat', 'open', 'read', 'begin', 'append', 'commit', 'adoptFile', 'remove', 'list'] as const;
-const objectOperations = ['readObject', 'writeObject', 'removeObject', 'listObjects', 'check'] as const;
+const otherOperations = ['readObject', 'writeObject', 'removeObject', 'listObjects', 'sweepUploads', 'check'] as const;
 
 export function createStoreMetrics(registry: Registry): StoreMetrics {
   const storeErrors = new Counter({
@@ -16,6 +16,6 @@ export function createStoreMetrics(registry: Registry): StoreMetrics {
     labelNames: ['operation'],
     registers: [registry],
   });
-  for (const operation of [...storeOperations, ...objectOperations]) storeErrors.inc({ operation }, 0);
+  for (const operation of [...storeOperations, ...otherOperations]) storeErrors.inc({ operation }, 0);
   return { storeErrors };
 }

@@ -1,0 +1,54 @@
+// Jobs that are done again and again, by BullMQ's job schedulers: Redis holds the schedule, whichever worker takes a run puts
+// the next one down.
+import { isDeepStrictEqual } from 'node:util';
+import type { JobName, JobPayload } from '../catalogue.ts';
+import { checkInterval } from '../check-interval.ts';
+import type { ScheduleOptions } from '../job-queue.ts';
+import { sealPayload } from './job-envelope.ts';
+import { deduplicationId, type JobLane, type JobLanes } from './job-lane.ts';
+import { attemptsIn, type LaneQueues } from './open-lane-queues.ts';
+import { queueError } from './queue-error.ts';
+import type { RedisClient } from './redis-clients.ts';
+
+export interface ScheduleJobDeps {
+  readonly client: RedisClient;
+  readonly lanes: JobLanes;
+  readonly queues: LaneQueues;
+}
+
+/** Rejects with `index-unavailable` when Redis does not do it. */
+export type ScheduleJob = (name: JobName, payload: JobPayload<JobName>, options: ScheduleOptions) => Promise<void>;
+
+export function createJobScheduler({ client, lanes, queues }: ScheduleJobDeps): ScheduleJob {
+  /** Whether the next run is there. It is not if a worker was killed between taking a run and putting the next down. */
+  async function isThere(lane: JobLane, id: string, next: number | undefined): Promise<boolean> {
+    const [addedAt = null, finishedOn = null] = await client.hmget(
+      lane.key(`repeat:${id}:${next}`),
+      'timestamp',
+      'finishedOn',
+    );
+    return addedAt !== null && finishedOn === null;
+  }
+
+  return async (name, payload, { everyMs, dedupKey }) => {
+    checkInterval(everyMs);
+    const lane = lanes.of(name, 'background');
+    const deduplication = { id: deduplicationId(name, dedupKey) };
+    // Ids with many colons were something else in older releases of BullMQ.
+    const id = encodeURIComponent(deduplication.id);
+    const data = sealPayload(payload);
+    try {
+      const queue = queues.of(lane);
+      const known = await queue.getJobScheduler(id);
+      // BullMQ would take a run that waits out of the queue, and put it at the queue's end again.
+      const isSame = known?.every === everyMs && isDeepStrictEqual(known.template?.data, data);
+      if (isSame && (await isThere(lane, id, known.next))) return;
+      // It would reckon with where in the old interval the runs were, too (BullMQ 6.7).
+      if (known !== undefined && known.every !== everyMs) await queue.removeJobScheduler(id);
+      const opts = { deduplication, ...attemptsIn(lane) };
+      await queue.upsertJobScheduler(id, { every: everyMs }, { name, data, opts });
+    } catch (cause) {
+      throw queueError(cause);
+    }
+  };
+}

@@ -1,0 +1,35 @@
+// What workers do again and again without being asked.
+import type { BlobStore } from '@cistern/blob-store';
+import { isCacheError } from '@cistern/errors';
+import type { JobQueue } from '@cistern/jobs';
+import type { Logger } from '@cistern/telemetry';
+
+export interface SchedulesDeps {
+  readonly queue: JobQueue;
+  readonly store: BlobStore;
+  readonly log: Logger;
+}
+
+const hourMs = 3_600_000;
+/** Longer than any blob should take to arrive: the sweeper knows only what its own process uploads. */
+const abandonedAfterMs = 6 * hourMs;
+const renewEveryMs = 60_000;
+
+/** Every worker of a cluster may do this. Schedules again each minute, in case the queue has lost its data. */
+export function startSchedules({ queue, store, log }: SchedulesDeps): { close(): void } {
+  async function schedule(): Promise<void> {
+    if (store.sweepUploads === undefined) return;
+    await queue.schedule('sweep-uploads', { olderThanMs: abandonedAfterMs }, { everyMs: hourMs, dedupKey: 'store' });
+  }
+
+  function renew(): void {
+    schedule().catch((error: unknown) => {
+      // The queue tells of its outages itself, and the next minute comes.
+      if (!isCacheError(error, 'index-unavailable', 'overloaded')) log.error({ err: error }, 'a schedule was refused');
+    });
+  }
+
+  renew();
+  const timer = setInterval(renew, renewEveryMs);
+  return { close: () => clearInterval(timer) };
+}

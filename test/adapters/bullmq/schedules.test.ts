@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
+import { after, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCacheError } from '@cistern/errors';
+import { startProcess, startRedis } from '@cistern/test-services';
+import { asking, keepLog, openQueue, openWorkers, placeIn, tagJob, until } from './jobs-on-redis.ts';
+
+const redis = await startRedis();
+after(async () => redis.close());
+
+const sweep = { olderThanMs: 1000 };
+const hourly = { everyMs: 3_600_000, dedupKey: 'store' };
+const often = { everyMs: 100, dedupKey: 'store' };
+const laneIn = (prefix: string) => `${prefix}{jobs-background-short}:background-short:`;
+
+describe('schedules', { concurrency: true }, () => {
+  test('what several processes schedule runs once in each interval, whoever does it', async (t) => {
+    const place = placeIn(redis, 'shared:');
+    const queues = await Promise.all([openQueue(t, place), openQueue(t, place), openQueue(t, place)]);
+    const runs: number[] = [];
+    const log = keepLog();
+    for (let worker = 0; worker < 2; worker += 1)
+      await openWorkers(t, place, { 'sweep-uploads': async () => (runs.push(Date.now()), null) }, log);
+    const startedAtMs = Date.now();
+    const everyMs = 1000;
+    const scheduleAll = async () =>
+      Promise.all(queues.map(async (queue) => queue.schedule('sweep-uploads', sweep, { ...hourly, everyMs })));
+    while (runs.length < 4) {
+      await scheduleAll();
+      await delay(100);
+    }
+    const most = 1 + Math.floor((Date.now() - startedAtMs) / everyMs);
+    assert.ok(runs.length <= most, `${runs.length} runs, and ${most} allowed`);
+    assert.deepEqual(log.logged, []);
+  });
+
+  test('many processes that schedule the same at once cause one run', async (t) => {
+    const place = placeIn(redis, 'at-once:');
+    const queues = await Promise.all(Array.from({ length: 8 }, async () => openQueue(t, place)));
+    let runs = 0;
+    await openWorkers(t, place, {
+      'sweep-uploads': async () => ((runs += 1), null),
+      'revalidate-tag': async () => null,
+    });
+    await Promise.all(queues.map(async (queue) => queue.schedule('sweep-uploads', sweep, hourly)));
+    await until('it has run', () => runs > 0);
+    await Promise.all(queues.map(async (queue) => queue.schedule('sweep-uploads', sweep, hourly)));
+    const behind = { dedupKey: 'behind', class: 'background', timeoutMs: 10_000 } as const;
+    await queues[0]!.run('revalidate-tag', tagJob('behind'), behind);
+    assert.equal(runs, 1);
+    assert.equal(await redis.command('ZCARD', `${laneIn('at-once:')}delayed`), '1');
+  });
+
+  test('a run that waits keeps its place in the queue when it is scheduled again', async (t) => {
+    const place = placeIn(redis, 'waits:');
+    const queue = await openQueue(t, place);
+    await queue.schedule('sweep-uploads', sweep, hourly);
+    await queue.add('revalidate-tag', tagJob('later'), { dedupKey: 'later', class: 'background' });
+    await queue.schedule('sweep-uploads', sweep, hourly);
+    const waiting = (await redis.command('LRANGE', `${laneIn('waits:')}wait`, '0', '-1')).split('\n');
+    assert.equal(waiting.length, 2);
+    // Workers take from the end.
+    assert.match(waiting[1]!, /^repeat:/);
+  });
+
+  test('a schedule whose next run is gone is mended by scheduling again', async (t) => {
+    const place = placeIn(redis, 'mended:');
+    const queue = await openQueue(t, place);
+    let runs = 0;
+    await openWorkers(t, place, { 'sweep-uploads': async () => ((runs += 1), null) });
+    await queue.schedule('sweep-uploads', sweep, often);
+    await until('it has run', () => runs > 0);
+    // As if its worker had been killed before it put the next run down.
+    const lane = laneIn('mended:');
+    await until('a run was taken away', async () => {
+      const [id = ''] = (await redis.command('ZRANGE', `${lane}delayed`, '0', '0')).split('\n');
+      if (id === '' || (await redis.command('ZREM', `${lane}delayed`, id)) !== '1') return false;
+      return (await redis.command('DEL', lane + id)) === '1';
+    });
+    const before = runs;
+    await queue.schedule('sweep-uploads', sweep, often);
+    await until('it runs again', () => runs > before + 1);
+  });
+
+  test('a run that its worker is killed over holds up neither the next one nor who asks', async (t) => {
+    const place = placeIn(redis, 'killed:');
+    const doomed = await startProcess({
+      command: process.execPath,
+      args: [fileURLToPath(new URL('worker-process.ts', import.meta.url)), String(redis.port), place.keyPrefix],
+      name: 'worker',
+      ready: { logLine: /^ready$/ },
+    });
+    t.after(async () => doomed.kill());
+    const queue = await openQueue(t, place);
+    await queue.schedule('sweep-uploads', sweep, { ...often, everyMs: 1000 });
+    await until('it has the job', () => doomed.outputLines().includes('doing a sweep'));
+    await doomed.kill();
+    let runs = 0;
+    await openWorkers(t, place, { 'sweep-uploads': async () => ((runs += 1), null) });
+    await until('it runs again', () => runs > 1);
+    await queue.run('sweep-uploads', sweep, { dedupKey: 'store', class: 'background', timeoutMs: 10_000 });
+  });
+
+  test('a run of a newer release is left to a newer worker', async (t) => {
+    const place = placeIn(redis, 'newer:');
+    const queue = await openQueue(t, place);
+    await queue.schedule('sweep-uploads', sweep, hourly);
+    const lane = laneIn('newer:');
+    const id = await redis.command('LINDEX', `${lane}wait`, '0');
+    const data = await redis.command('HGET', lane + id, 'data');
+    await redis.command('HSET', lane + id, 'data', data.replace('"v":1', '"v":2'));
+    let runs = 0;
+    await openWorkers(t, place, { 'sweep-uploads': async () => ((runs += 1), null) });
+    // That one, and the next run of the schedule.
+    await until('it was put off', async () => (await redis.command('ZCARD', `${lane}delayed`)) === '2');
+    assert.equal(runs, 0);
+    await redis.command('HSET', lane + id, 'data', data);
+    await until('it has run', () => runs === 1);
+  });
+});
+
+test('when Redis has forgotten the schedules, scheduling again brings them back', async (t) => {
+  const place = placeIn(redis, 'forgotten:');
+  const queue = await openQueue(t, place);
+  let runs = 0;
+  await openWorkers(t, place, {
+    'sweep-uploads': async () => ((runs += 1), null),
+    'revalidate-tag': async () => null,
+  });
+  await queue.schedule('sweep-uploads', sweep, often);
+  await until('it has run', () => runs > 0);
+  await redis.flushAll();
+  await queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+  const before = runs;
+  await until('it is scheduled', async () =>
+    queue.schedule('sweep-uploads', sweep, often).then(
+      () => true,
+      (error: unknown) => !isCacheError(error, 'index-unavailable'),
+    ),
+  );
+  await until('it runs again and again', () => runs > before + 1);
+});
+
+test('while Redis hangs, scheduling fails within a second', async (t) => {
+  const queue = await openQueue(t, placeIn(redis, 'hangs:'));
+  redis.freeze();
+  t.after(() => redis.thaw());
+  const frozenAtMs = Date.now();
+  await assert.rejects(queue.schedule('sweep-uploads', sweep, hourly), (error) =>
+    isCacheError(error, 'index-unavailable'),
+  );
+  assert.ok(Date.now() - frozenAtMs < 2000);
+});
