@@ -1,11 +1,18 @@
 import type { Config } from '@cistern/config';
-import { type Upstream, openUpstream, proxyFor } from '@cistern/upstream';
+import { type TokenCache, type Upstream, openUpstream, proxyFor } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
 
 /** Every configured upstream by its name. Nothing is dialled before a client asks. */
 export function openUpstreams(
   upstreams: Config['upstreams'],
-  { log, metrics, env, version, instanceId }: AssembleOptions & { readonly instanceId: string },
+  {
+    log,
+    metrics,
+    env,
+    version,
+    instanceId,
+    tokens,
+  }: AssembleOptions & { readonly instanceId: string; readonly tokens: TokenCache | undefined },
 ): ReadonlyMap<string, Upstream> {
   const open = ({ name, url, credentials, proxyUrl, timeouts, ...upstream }: Config['upstreams'][number]): Upstream =>
     openUpstream({
@@ -27,6 +34,7 @@ export function openUpstreams(
       maxConnections: upstream.maxConnections,
       instanceId,
       version,
+      tokens,
       metrics,
       log,
     });

@@ -17,6 +17,7 @@ import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
 import type { Shared } from './open-shared.ts';
 import { openUpstreams } from './open-upstreams.ts';
+import { shareTokens } from './share-tokens.ts';
 
 export interface Working {
   readonly fills: FillTable;
@@ -44,7 +45,8 @@ export async function openWorking(
   const spools = await openSpoolDirectory(spoolDirectory, worker.spool.maxBytes, (bytes) =>
     metrics.spoolBytes.set(bytes),
   );
-  const upstreams = openUpstreams(config.upstreams, { ...options, instanceId });
+  const tokens = cluster && shareTokens({ index, secret: cluster.secret.reveal(), now: Date.now });
+  const upstreams = openUpstreams(config.upstreams, { ...options, instanceId, tokens });
   add(async () => {
     await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
   });

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { after, test, type TestContext } from 'node:test';
+import { shareTokens } from '@cistern/assembly';
+import type { CacheIndex } from '@cistern/cache-index';
+import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { openRedisIndex } from '@cistern/cache-index/redis';
+import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
+import { parseReference, parseRepositoryName } from '@cistern/oci';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { startRedis } from '@cistern/test-services';
+import { openUpstream, type Upstream } from '@cistern/upstream';
+
+const redis = await startRedis();
+after(async () => redis.close());
+
+const app = parseRepositoryName('library/app');
+const latest = parseReference('latest');
+const account = { username: 'robot', password: 'password-of-the-robot' };
+const log = createLogger({ level: 'error', formatter: 'json', destination: { write: () => {} } });
+
+async function startRegistry(t: TestContext): Promise<FakeUpstream> {
+  const registry = await startFakeUpstream({ auth: { kind: 'bearer', accounts: [account] } });
+  t.after(async () => registry.close());
+  registry.addImage('library/app', { tag: 'latest' });
+  return registry;
+}
+
+async function openIndex(t: TestContext, keyPrefix: string): Promise<CacheIndex> {
+  const { host, port } = redis;
+  const connection = { kind: 'standalone', host, port } as const;
+  const index = await openRedisIndex({ connection, keyPrefix, log });
+  t.after(async () => index.close());
+  return index;
+}
+
+/** `seen` gets the tokens that it was given. */
+function openWorker(t: TestContext, registry: FakeUpstream, index: CacheIndex, seen: string[] = []): Upstream {
+  const tokens = shareTokens({ index, secret: 'a secret of the cluster', now: Date.now });
+  const upstream = openUpstream({
+    name: 'docker.io',
+    url: registry.url,
+    credentials: account,
+    allowPrivate: true,
+    instanceId: 'test',
+    version: '1.2.3',
+    tokens: {
+      async obtain(...wish) {
+        const obtained = await tokens.obtain(...wish);
+        seen.push(obtained.token);
+        return obtained;
+      },
+    },
+    metrics: createMetrics({ upstreams: ['docker.io'] }),
+    log,
+  });
+  t.after(async () => upstream.close());
+  return upstream;
+}
+
+const tokenRequests = (registry: FakeUpstream): number => registry.count({ endpoint: 'token' });
+
+async function pullOften(workers: readonly Upstream[]): Promise<void> {
+  const pulls = workers.flatMap((worker) => Array.from({ length: 10 }, async () => worker.getManifest(app, latest)));
+  await Promise.all(pulls);
+}
+
+for (const kind of ['memory', 'Redis'] as const)
+  test(`workers that share an index in ${kind} make one token request between them`, async (t) => {
+    const registry = await startRegistry(t);
+    const memory = createMemoryIndex({ now: Date.now });
+    const openNext = async () => (kind === 'memory' ? memory : openIndex(t, 'one-request:'));
+    const workers = [1, 2, 3].map(async () => openWorker(t, registry, await openNext()));
+    await pullOften(await Promise.all(workers));
+    assert.equal(tokenRequests(registry), 1);
+    await pullOften([openWorker(t, registry, await openNext())]);
+    assert.equal(tokenRequests(registry), 1);
+
+    // All of them are refused, and one renews the token for all.
+    registry.auth.expireTokens();
+    await pullOften(await Promise.all(workers));
+    assert.equal(tokenRequests(registry), 2);
+  });
+
+test('no key and no value in Redis shows a token or a password', async (t) => {
+  const registry = await startRegistry(t);
+  const seen: string[] = [];
+  await openWorker(t, registry, await openIndex(t, 'sealed:'), seen).getManifest(app, latest);
+  assert.equal(seen.length, 1);
+  const everything = await redis.command('EVAL', dumpScript, '0');
+  assert.match(everything, /sealed:.*repository/);
+  for (const secret of [...seen, account.password]) {
+    assert.ok(!everything.includes(secret));
+    assert.ok(!everything.includes(Buffer.from(secret).toString('base64').replace(/=+$/, '').slice(0, -1)));
+  }
+});
+
+test('while Redis is away workers ask for themselves, and share again when it is back', async (t) => {
+  const registry = await startRegistry(t);
+  const workers = [
+    openWorker(t, registry, await openIndex(t, 'away:')),
+    openWorker(t, registry, await openIndex(t, 'away:')),
+  ];
+  redis.freeze();
+  t.after(() => redis.thaw());
+  const askedAtMs = Date.now();
+  await pullOften(workers);
+  const tookMs = Date.now() - askedAtMs;
+  assert.ok(tookMs < 4000, `${tookMs} ms`);
+  assert.equal(tokenRequests(registry), 2);
+  redis.thaw();
+  registry.auth.expireTokens();
+  // Whether Redis answers again at once is not what is tested here.
+  await pullOften(workers);
+  assert.ok(tokenRequests(registry) <= 4);
+});
+
+const dumpScript = `
+local all = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  table.insert(all, key)
+  local kind = redis.call('TYPE', key).ok
+  if kind == 'string' then table.insert(all, redis.call('GET', key))
+  elseif kind == 'hash' then for _, text in ipairs(redis.call('HGETALL', key)) do table.insert(all, text) end
+  elseif kind == 'zset' then for _, text in ipairs(redis.call('ZRANGE', key, 0, -1)) do table.insert(all, text) end
+  else table.insert(all, redis.call('DUMP', key)) end
+end
+return table.concat(all, '\\n')
+`;
