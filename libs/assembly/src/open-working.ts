@@ -1,6 +1,6 @@
 // The part that works: it alone talks to upstreams, and others follow its fills.
 import { mkdtemp, rm } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '@cistern/config';
 import {
@@ -13,6 +13,7 @@ import {
   openSpoolDirectory,
   startSchedules,
 } from '@cistern/pull-through';
+import { advertisedAddress } from './advertised-address.ts';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
 import type { Shared } from './open-shared.ts';
@@ -51,7 +52,7 @@ export async function openWorking(
     await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
   });
   const fills = createFillTable();
-  const address = cluster === undefined ? '' : addressOf(config.worker);
+  const address = cluster === undefined ? '' : advertisedAddress(config.worker);
   const { maxWholeForRangeBytes } = worker;
   const parts = { index, store, fills, log, metrics, now: Date.now };
   const workers = await jobs.work(
@@ -78,10 +79,6 @@ export async function openWorking(
       clearTimeout(handingOver);
     },
   };
-}
-
-function addressOf({ advertise, tls, address }: Config['worker']): string {
-  return advertise ?? `${tls === undefined ? 'http' : 'https'}://${address.host ?? hostname()}:${address.port}`;
 }
 
 /** For a store that has no filesystem; gone with the process. */

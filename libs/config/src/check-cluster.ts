@@ -6,9 +6,11 @@ export interface ClusterSections {
   readonly hasRedis: boolean;
   readonly hasCluster: boolean;
   readonly storesInMemory: boolean;
+  readonly workerPort: number | undefined;
 }
 
-export function checkCluster({ hasRedis, hasCluster, storesInMemory }: ClusterSections, context: SectionContext): void {
+export function checkCluster(sections: ClusterSections, context: SectionContext): void {
+  const { hasRedis, hasCluster, storesInMemory, workerPort } = sections;
   if (hasRedis && storesInMemory)
     context.report(
       'redis',
@@ -16,4 +18,6 @@ export function checkCluster({ hasRedis, hasCluster, storesInMemory }: ClusterSe
     );
   if (hasCluster && !hasRedis)
     context.report('cluster', 'needs redis, where the nodes share their index and their jobs: add redis.addrs');
+  if (hasCluster && workerPort === 0)
+    context.report('worker.addr', 'must name the port, because other nodes have to find it, for example :5002');
 }

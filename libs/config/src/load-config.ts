@@ -95,7 +95,11 @@ export function loadConfig(options: LoadConfigOptions): Config {
     admin: admin && buildAdmin(admin.value, context),
   };
   const storesInMemory = storage?.value.inmemory !== undefined;
-  checkCluster({ hasRedis: 'redis' in screened, hasCluster: 'cluster' in screened, storesInMemory }, context);
+  const workerPort = config.worker?.address.port;
+  checkCluster(
+    { hasRedis: 'redis' in screened, hasCluster: 'cluster' in screened, storesInMemory, workerPort },
+    context,
+  );
   if (findings.problems.length > 0) {
     const problems = findings.problems.map((problem) => nameVariables(problem, written));
     throw new ConfigError(source, problems);

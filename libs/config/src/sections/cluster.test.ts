@@ -33,6 +33,7 @@ test('nodes need Redis, and a store that they share', () => {
   assert.deepEqual(problemPaths(`cluster: {secret: ${secret}}`), ['cluster']);
   assert.deepEqual(problemPaths(`${redis}\nstorage: inmemory`), ['redis']);
   assert.equal(load(`${redis}\nstorage: {filesystem: {rootdirectory: /shared}}`).storage.kind, 'filesystem');
+  assert.deepEqual(problemPaths(`${redis}\ncluster: {secret: ${secret}}\nworker: {addr: ":0"}`), ['worker.addr']);
   const s3 = 'storage: {s3: {bucket: bucket, region: r, accesskey: a, secretkey: s}}';
   assert.equal(load(s3).redis, undefined);
 });
