@@ -2,9 +2,10 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { cisternCommand } from './cistern-command.ts';
 import { cleanEnvironment } from './clean-environment.ts';
 import { freePort } from './free-port.ts';
+import { layOver } from './lay-over.ts';
 import { type ProcessExit, type SupervisedProcess, startProcess } from './start-process.ts';
 
 export interface CisternOptions {
@@ -40,11 +41,6 @@ export interface Cistern {
   readonly process: SupervisedProcess;
 }
 
-const repository = fileURLToPath(new URL('../../..', import.meta.url));
-const node = join(repository, 'node_modules', '.bin', 'node');
-// The launcher starts another process unless it runs on the pinned Node; here it does, so the process is Cistern itself.
-const launcher = join(repository, 'services', 'cli', 'launch', 'cistern.mjs');
-
 /** Ready when it answers `/v2/` with 200. The caller stops it. */
 export async function startCistern(options: CisternOptions = {}): Promise<Cistern> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-serve-'));
@@ -59,9 +55,10 @@ export async function startCistern(options: CisternOptions = {}): Promise<Cister
     // JSON is YAML.
     typeof config === 'string' ? config : JSON.stringify(layOver(defaults(addresses, rootDirectory), config)),
   );
+  const [command, ...first] = cisternCommand;
   const server = await startProcess({
-    command: node,
-    args: [launcher, 'serve', configFile, ...(options.args ?? [])],
+    command,
+    args: [...first, 'serve', configFile, ...(options.args ?? [])],
     name: 'cistern',
     cwd: directory,
     env: {
@@ -110,18 +107,4 @@ function environment(addresses: Addresses, rootDirectory: string): Record<string
     REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED: 'true',
     REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: rootDirectory,
   };
-}
-
-function layOver(base: Readonly<Record<string, unknown>>, over: Readonly<Record<string, unknown>>) {
-  const result: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const below = result[key];
-    // Two kinds of storage in one file would contradict each other.
-    result[key] = key !== 'storage' && isMap(below) && isMap(value) ? layOver(below, value) : value;
-  }
-  return result;
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

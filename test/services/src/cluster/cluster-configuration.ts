@@ -1,0 +1,50 @@
+// The file that all nodes of a cluster under test read. What differs between them comes by their environment.
+import { haproxyAddress } from '../haproxy/haproxy-configuration.ts';
+import type { Redis } from '../redis/start-redis.ts';
+import type { S3 } from '../s3/start-s3.ts';
+
+export interface ClusterSettings {
+  readonly redis: Redis;
+  readonly keyPrefix: string;
+  readonly s3: S3;
+  readonly bucket: string;
+  readonly secret: string;
+  /** URLs by name; the first one is the default. */
+  readonly upstreams: Readonly<Record<string, string>>;
+}
+
+export function clusterConfiguration(settings: ClusterSettings): Record<string, unknown> {
+  const { redis, keyPrefix, s3, bucket, secret } = settings;
+  const upstreams = Object.entries(settings.upstreams).map(([name, url], index) => [
+    name,
+    { url, default: index === 0 },
+  ]);
+  return {
+    version: '0.1',
+    log: { formatter: 'json', accesslog: { disabled: true } },
+    http: {
+      draintimeout: '10s',
+      proxyprotocol: true,
+      trustedproxies: [`${haproxyAddress}/32`],
+      debug: { prometheus: { enabled: true } },
+    },
+    storage: {
+      s3: {
+        regionendpoint: s3.endpoint,
+        region: s3.region,
+        accesskey: s3.accessKey,
+        secretkey: s3.secretKey,
+        bucket,
+        createbucket: true,
+      },
+    },
+    redis: {
+      addrs: [`${redis.host}:${redis.port}`],
+      keyprefix: keyPrefix,
+      ...(redis.username !== undefined && { username: redis.username }),
+      ...(redis.password !== undefined && { password: redis.password }),
+    },
+    cluster: { secret },
+    ...(upstreams.length > 0 && { upstreams: Object.fromEntries(upstreams) }),
+  };
+}

@@ -1,0 +1,112 @@
+// A whole cluster of real processes on free ports of this machine: Redis, S3, frontends, workers, and haproxy before them.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { guardDirectory } from '../guard.ts';
+import { type Haproxy, startHaproxy } from '../haproxy/start-haproxy.ts';
+import { layOver } from '../lay-over.ts';
+import { type Redis, startRedis } from '../redis/start-redis.ts';
+import { type S3, startS3 } from '../s3/start-s3.ts';
+import { clusterConfiguration } from './cluster-configuration.ts';
+import { type ClusterNode, type ClusterNodeOptions, startClusterNode } from './start-cluster-node.ts';
+
+export interface ClusterOptions {
+  /** How many; default 3. */
+  readonly frontends?: number;
+  /** How many; default 2. */
+  readonly workers?: number;
+  /** Laid over the configuration that all nodes read; a section of `storage` replaces that whole. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** What the cache may pull from: URLs by name, of fake upstreams for example; the first one is the default. */
+  readonly upstreams?: Readonly<Record<string, string>>;
+  /** Of every node, over what it is given anyway. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Words before the command of every node of a kind. */
+  readonly prefix?: Partial<Record<ClusterNode['kind'], readonly string[]>>;
+  /** Servers that are there already and stay; default: some of its own, with the cluster's data in them. */
+  readonly redis?: Redis;
+  readonly s3?: S3;
+  /** How long `stop` of a node waits before SIGKILL; default 20 s. */
+  readonly stopTimeoutMs?: number;
+}
+
+export interface Cluster {
+  /** Of haproxy, where clients come in: `http://127.0.0.1:<port>`. Frontends can also be asked directly. */
+  readonly url: string;
+  readonly haproxy: Haproxy;
+  readonly frontends: readonly ClusterNode[];
+  readonly workers: readonly ClusterNode[];
+  readonly redis: Redis;
+  /** Of all keys. */
+  readonly keyPrefix: string;
+  readonly s3: S3;
+  readonly bucket: string;
+  readonly configFile: string;
+  /** Ends everything that it has started, and removes its data. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Ready to pull through when it resolves. Installs what is missing. The caller closes it. */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const { frontends: frontendCount = 3, workers: workerCount = 2, stopTimeoutMs = 20_000 } = options;
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-cluster-'));
+  const guard = guardDirectory(directory);
+  const stack = new AsyncDisposableStack();
+  stack.defer(async () => {
+    await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    guard.dismiss();
+  });
+
+  async function startServer<S extends { close(): Promise<void> }>(given: S | undefined, start: () => Promise<S>) {
+    const server = given ?? (await start());
+    if (given === undefined) stack.defer(() => server.close());
+    return server;
+  }
+
+  async function startNodes(kind: ClusterNode['kind'], count: number, common: Common): Promise<ClusterNode[]> {
+    const start = async (number: number) => {
+      const node = await startClusterNode({
+        ...common,
+        kind,
+        name: `${kind}-${number}`,
+        prefix: options.prefix?.[kind] ?? [],
+      });
+      stack.defer(async () => void (await node.kill()));
+      return node;
+    };
+    return all(Array.from({ length: count }, (_, index) => start(index + 1)));
+  }
+
+  try {
+    const [redis, s3] = await all([startServer(options.redis, () => startRedis()), startServer(options.s3, startS3)]);
+    const [keyPrefix, bucket] = [`cistern-${randomUUID()}:`, `cistern-${randomUUID()}`];
+    const configFile = join(directory, 'config.yml');
+    const secret = randomBytes(32).toString('hex');
+    const base = clusterConfiguration({ redis, keyPrefix, s3, bucket, secret, upstreams: options.upstreams ?? {} });
+    // JSON is YAML.
+    await writeFile(configFile, JSON.stringify(layOver(base, options.config ?? {})), { mode: 0o600 });
+    const common = { configFile, directory, env: options.env ?? {}, stopTimeoutMs };
+    const [frontends, workers] = await all([
+      startNodes('frontend', frontendCount, common),
+      startNodes('worker', workerCount, common),
+    ]);
+    const haproxy = await startHaproxy({ frontends });
+    stack.defer(haproxy.close);
+    const close = () => stack.disposeAsync();
+    return { url: haproxy.url, haproxy, frontends, workers, redis, keyPrefix, s3, bucket, configFile, close };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+type Common = Omit<ClusterNodeOptions, 'kind' | 'name' | 'prefix'>;
+
+/** As `Promise.all`, but a failure waits for the others, so that nothing starts after it has been cleaned up. */
+async function all<T extends readonly unknown[]>(promises: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T>;
+async function all<T>(promises: readonly Promise<T>[]): Promise<T[]>;
+async function all(promises: readonly Promise<unknown>[]): Promise<unknown[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}

@@ -1,0 +1,17 @@
+// One configuration over another, section by section.
+
+type Sections = Readonly<Record<string, unknown>>;
+
+export function layOver(base: Sections, over: Sections): Record<string, unknown> {
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const below = result[key];
+    // Two kinds of storage in one file would contradict each other.
+    result[key] = key !== 'storage' && isMap(below) && isMap(value) ? layOver(below, value) : value;
+  }
+  return result;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
