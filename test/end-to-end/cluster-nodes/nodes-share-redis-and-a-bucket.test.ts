@@ -4,10 +4,11 @@ import { randomUUID } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { freePort, startProcess, startRedis, startS3, type SupervisedProcess } from '@cistern/test-services';
+import { startRedis, startS3 } from '@cistern/test-services';
 import { openCistern, openDirectory, openUpstream, seededBytes } from '../src/open-stage.ts';
-import { launcher, runCistern } from '../src/run-cistern.ts';
+import { runCistern } from '../src/run-cistern.ts';
 import { sendRequest } from '../src/send-request.ts';
+import { startNode } from './start-node.ts';
 
 const directory = await openDirectory({ after });
 const upstream = await openUpstream({ after });
@@ -41,40 +42,15 @@ await writeFile(
   }),
 );
 
-interface Node {
-  readonly url: string;
-  readonly debugUrl: string;
-  readonly process: SupervisedProcess;
-}
-
-async function startNode(command: string): Promise<Node> {
-  const [address, debugAddress] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
-  const key = { worker: 'REGISTRY_WORKER_ADDR', admin: 'REGISTRY_ADMIN_ADDR' }[command] ?? 'REGISTRY_HTTP_ADDR';
-  const node = await startProcess({
-    command: process.execPath,
-    args: [launcher, command, configFile],
-    name: command,
-    cwd: directory,
-    env: {
-      REGISTRY_WORKER_ADDR: `127.0.0.1:${await freePort()}`,
-      [key]: address,
-      REGISTRY_HTTP_DEBUG_ADDR: debugAddress,
-    },
-    ready: { http: `http://${debugAddress}/readyz` },
-  });
-  after(() => node.stop());
-  return { url: `http://${address}`, debugUrl: `http://${debugAddress}`, process: node };
-}
-
-const pull = async ({ url }: Pick<Node, 'url'>, blob: string) =>
+const pull = async ({ url }: { readonly url: string }, blob: string) =>
   (await sendRequest(`${url}/v2/library/app/blobs/${blob}`)).body;
 
 test('a frontend serves what a worker fetches, and a second one what is stored', async () => {
-  const worker = await startNode('worker');
-  const frontend = await startNode('frontend');
+  const worker = await startNode({ after }, 'worker', configFile);
+  const frontend = await startNode({ after }, 'frontend', configFile);
   assert.equal((await sendRequest(`${frontend.url}/v2/library/app/manifests/latest`)).status, 200);
   assert.ok((await pull(frontend, digest)).equals(layer));
-  const serve = await startNode('serve');
+  const serve = await startNode({ after }, 'serve', configFile);
   assert.ok((await pull(serve, digest)).equals(layer));
   assert.equal(upstream.count({ method: 'GET', digest }), 1);
   for (const { process: node, debugUrl } of [worker, frontend, serve]) {
@@ -84,7 +60,7 @@ test('a frontend serves what a worker fetches, and a second one what is stored',
 });
 
 test('the admin node counts what is cached', async () => {
-  const admin = await startNode('admin');
+  const admin = await startNode({ after }, 'admin', configFile);
   assert.deepEqual(JSON.parse((await sendRequest(admin.url)).body.toString()).parts, { index: 'ok', store: 'ok' });
   const metrics = (await sendRequest(`${admin.debugUrl}/metrics`)).body.toString();
   assert.match(metrics, /^cistern_cached_blobs [1-9]\d*$/m);

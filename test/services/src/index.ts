@@ -1,3 +1,4 @@
+export { makeCertificateFiles } from './certificate-files.ts';
 export { ensureDebianPackages } from './ensure-debian-packages.ts';
 export { startCistern } from './start-cistern.ts';
 export type { Cistern, CisternOptions } from './start-cistern.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { freePort } from '../free-port.ts';
-import { type CertificateFiles, makeCertificateFiles } from './certificate-files.ts';
+import { type CertificateFiles, makeCertificateFiles } from '../certificate-files.ts';
 import { redisConfiguration } from './redis-configuration.ts';
 import { makeRedisDirectory, type RedisProcess, runRedisServer } from './run-redis-server.ts';
 
