@@ -37,7 +37,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Fron
     return {
       ...describe(config, shared),
       answerFill,
-      pullThrough: openServing(config, shared, { ...options, fills, address }),
+      pullThrough: openServing(config, shared, { ...options, fills, address }, closers),
       async close(graceMs) {
         await working.close(graceMs);
         await closers.closeAll();
@@ -52,7 +52,7 @@ export function assembleFrontend(config: Config, options: AssembleOptions): Prom
     const shared = await openShared(config, options, closers);
     return {
       ...describe(config, shared),
-      pullThrough: openServing(config, shared, { ...options, fills: undefined, address: '' }),
+      pullThrough: openServing(config, shared, { ...options, fills: undefined, address: '' }, closers),
       close: () => closers.closeAll(),
     };
   });

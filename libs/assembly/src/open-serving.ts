@@ -1,7 +1,9 @@
 // The part that answers clients.
+import { createCachedIndex } from '@cistern/cache-index/cached';
 import type { Config } from '@cistern/config';
 import { type FillTable, type PullThrough, createFillAccess, createPullThrough } from '@cistern/pull-through';
 import type { AssembleOptions } from './assemble-options.ts';
+import type { Closers } from './closers.ts';
 import type { Shared } from './open-shared.ts';
 
 export interface ServingOptions extends AssembleOptions {
@@ -12,16 +14,20 @@ export interface ServingOptions extends AssembleOptions {
 
 export function openServing(
   config: Config,
-  { index, store, jobs, remoteFills }: Shared,
+  { index: shared, store, jobs, remoteFills }: Shared,
   { log, metrics, fills, address }: ServingOptions,
+  { opened }: Closers,
 ): PullThrough {
+  const now = Date.now;
+  // Every request looks into the index several times, and is to be answered when Redis is not there.
+  const index = config.redis === undefined ? shared : opened(createCachedIndex({ index: shared, log, now }));
   const ttls = new Map(config.upstreams.map(({ name, ttlMs }) => [name, ttlMs]));
   return createPullThrough({
     index,
     store,
     log,
     metrics,
-    now: Date.now,
+    now,
     queue: jobs.queue,
     fillAccess: createFillAccess({ fills, address, remote: remoteFills }),
     policyOf: (upstream) => ({ ttlMs: ttls.get(upstream) ?? 0 }),

@@ -9,6 +9,7 @@ import {
   createAnswerFill,
   createFillTable,
   createJobHandlers,
+  createStoreBacklog,
   handOverFills,
   openSpoolDirectory,
   startSchedules,
@@ -54,7 +55,9 @@ export async function openWorking(
   const fills = createFillTable();
   const address = cluster === undefined ? '' : advertisedAddress(config.worker);
   const { maxWholeForRangeBytes } = worker;
-  const parts = { index, store, fills, log, metrics, now: Date.now };
+  const backlog = createStoreBacklog({ log });
+  add(() => backlog.close());
+  const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
   const workers = await jobs.work(
     createJobHandlers({ ...parts, upstreams, spools, address, remoteFills, maxWholeForRangeBytes }),
   );

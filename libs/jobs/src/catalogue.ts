@@ -11,14 +11,17 @@ export interface JobCatalogue {
   /** Fetches a whole blob. Ends when the fill has ended; askers read the fill's record, not this result. */
   'fetch-blob': { payload: RepositoryJob & FetchBlobJob; result: null };
   /** Fetches, verifies and stores a manifest by digest, with its links. */
-  'fetch-manifest': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
+  'fetch-manifest': { payload: RepositoryJob & { readonly digest: Digest }; result: UnsavedManifest | null };
   /** Asks upstream whether the repository holds the blob and records the link. */
   'stat-blob': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
   /**
    * Brings the tag record up to date. `head`: by HEAD alone, which costs no pull. `get`: by one GET that brings the
    * manifest too, for a tag that nobody here has seen.
    */
-  'revalidate-tag': { payload: RepositoryJob & { readonly tag: Tag; readonly by: 'head' | 'get' }; result: null };
+  'revalidate-tag': {
+    payload: RepositoryJob & RevalidateTagJob;
+    result: UnsavedManifest | null;
+  };
   'fetch-tags': { payload: RepositoryJob & { readonly n?: number; readonly last?: string }; result: TagsPage };
   'fetch-referrers': {
     payload: RepositoryJob & {
@@ -40,6 +43,21 @@ export interface FetchBlobJob {
   /** The first byte an asker waits for, and one past the last: lets the fill bring a small range before the rest. */
   readonly from: number;
   readonly toExclusive?: number;
+}
+
+interface RevalidateTagJob {
+  readonly tag: Tag;
+  readonly by: 'head' | 'get';
+  /** Of the record that the asker finds too old, if it has one: a newer one than that will do. */
+  readonly checkedAtMs?: number;
+}
+
+/** A manifest that the store does not take now: whoever asked gets it all the same. */
+export interface UnsavedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Exactly as upstream sent it. */
+  readonly bytesBase64: string;
 }
 
 export interface TagsPage {

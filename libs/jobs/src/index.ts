@@ -7,6 +7,7 @@ export type {
   ReferrersPage,
   RepositoryJob,
   TagsPage,
+  UnsavedManifest,
 } from './catalogue.ts';
 export type {
   JobClass,

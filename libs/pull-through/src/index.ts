@@ -23,4 +23,5 @@ export type {
 } from './pull-through.ts';
 export { createJobHandlers } from './work/create-job-handlers.ts';
 export { startSchedules } from './work/start-schedules.ts';
+export { createStoreBacklog } from './work/store-backlog.ts';
 export type { WorkDeps } from './work/work-deps.ts';

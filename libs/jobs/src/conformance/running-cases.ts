@@ -99,7 +99,7 @@ export const runningCases: JobCases = {
         return null;
       },
     });
-    const ask = async (): Promise<null> => tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a')));
+    const ask = () => tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a')));
     await ask();
     await assert.rejects(ask, (error) => isCacheError(error, 'upstream-timeout'));
     await ask();

@@ -2,6 +2,7 @@
 import type { Link, RepositoryKey } from '@cistern/cache-index';
 import type { ByteRange } from '@cistern/oci';
 import type { Ask } from '../ask.ts';
+import { ifStoreAnswers } from '../if-store-answers.ts';
 import { type HeldDeps, findLink, isSameRepository } from '../held.ts';
 import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../pull-through.ts';
 import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
@@ -43,7 +44,7 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
 
 /** What is stored, unless it was never hashed and has another size than the manifest says: then its bytes decide. */
 async function findCredible(deps: OpenBlobDeps, { digest, signal }: BlobRequest, link: Link | undefined) {
-  const stored = await findStoredBlob(deps, digest);
+  const stored = await ifStoreAnswers(deps.log, () => findStoredBlob(deps, digest));
   if (stored === undefined || stored.verified) return stored;
   if (link?.size === undefined || link.size === stored.size) return stored;
   return proveStored(deps, stored, signal);

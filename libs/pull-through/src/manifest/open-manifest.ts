@@ -4,7 +4,8 @@ import type { Digest } from '@cistern/oci';
 import { CacheError } from '@cistern/errors';
 import { type HeldDeps, findLink } from '../held.ts';
 import type { CacheResult, ManifestFacts, ManifestRequest, OpenedManifest } from '../pull-through.ts';
-import type { CachedManifest } from './manifest-cache.ts';
+import { ifStoreAnswers } from '../if-store-answers.ts';
+import { type CachedManifest, takeUnsaved } from './manifest-cache.ts';
 import { type ResolveTagDeps, resolveTag } from './resolve-tag.ts';
 import { type StoredManifestDeps, readStoredManifest, statStoredManifest } from './stored-manifest.ts';
 
@@ -70,7 +71,8 @@ async function bytesOf(
   if (here !== undefined) return { manifest: here, cache };
   const { upstream, repository, forceRevalidation: force, signal } = request;
   const asked = { subject: digest, force, signal };
-  const { joined } = await deps.ask('fetch-manifest', { upstream, repository, digest }, asked);
+  const { joined, result } = await deps.ask('fetch-manifest', { upstream, repository, digest }, asked);
+  takeUnsaved(deps.manifests, result);
   const manifest = await readHeld(deps, request, digest);
   if (manifest === undefined)
     throw new CacheError('store-unavailable', `Manifest ${digest} was stored and cannot be read back.`, {
@@ -84,8 +86,10 @@ async function statHeld(
   key: RepositoryKey,
   digest: Digest,
 ): Promise<Pick<ManifestFacts, 'mediaType' | 'size'> | undefined> {
-  if ((await findLink(deps, key, digest, 'manifest')) === undefined) return undefined;
-  return statStoredManifest(deps, key, digest);
+  return ifStoreAnswers(deps.log, async () => {
+    if ((await findLink(deps, key, digest, 'manifest')) === undefined) return undefined;
+    return statStoredManifest(deps, key, digest);
+  });
 }
 
 async function readHeld(
@@ -93,8 +97,10 @@ async function readHeld(
   key: RepositoryKey,
   digest: Digest,
 ): Promise<CachedManifest | undefined> {
-  if ((await findLink(deps, key, digest, 'manifest')) === undefined) return undefined;
-  return readStoredManifest(deps, key, digest);
+  return ifStoreAnswers(deps.log, async () => {
+    if ((await findLink(deps, key, digest, 'manifest')) === undefined) return undefined;
+    return readStoredManifest(deps, key, digest);
+  });
 }
 
 /** docker and containerd name the tag in a HEAD only and then pull by digest, so a HEAD of a tag counts as a pull too. */

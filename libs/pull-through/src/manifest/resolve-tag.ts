@@ -8,12 +8,15 @@ import type { Logger } from '@cistern/telemetry';
 import type { Ask } from '../ask.ts';
 import type { CacheResult } from '../pull-through.ts';
 import { readTagObject } from '../small-objects.ts';
+import { ifStoreAnswers } from '../if-store-answers.ts';
 import { type FreshnessPolicy, freshnessOf } from './freshness.ts';
+import { type ManifestCache, takeUnsaved } from './manifest-cache.ts';
 
 export interface ResolveTagDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly ask: Ask;
+  readonly manifests: ManifestCache;
   readonly policyOf: (upstream: string) => FreshnessPolicy;
   readonly adoptAs: string | undefined;
   readonly log: Logger;
@@ -33,7 +36,7 @@ export interface ResolvedTag {
 }
 
 export async function resolveTag(deps: ResolveTagDeps, key: TagKey, options: ResolveTagOptions): Promise<ResolvedTag> {
-  const known = (await deps.index.tags.get(key)) ?? (await findInStore(deps, key));
+  const known = (await deps.index.tags.get(key)) ?? (await ifStoreAnswers(deps.log, () => findInStore(deps, key)));
   const freshness = known && freshnessOf(known, deps.policyOf(key.upstream), deps.now());
   if (known !== undefined && options.force !== true) {
     if (freshness === 'fresh') return { record: known, cache: 'HIT' };
@@ -49,7 +52,7 @@ export async function resolveTag(deps: ResolveTagDeps, key: TagKey, options: Res
 }
 
 async function revalidate(
-  { index, ask }: ResolveTagDeps,
+  { index, ask, manifests }: ResolveTagDeps,
   key: TagKey,
   known: TagRecord | undefined,
   { want, force, signal }: ResolveTagOptions,
@@ -57,7 +60,10 @@ async function revalidate(
   const { upstream, repository, tag } = key;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
   // One job whatever it asks by: a GET beside a HEAD for the same tag would bring the manifest a second time.
-  const asked = await ask('revalidate-tag', { upstream, repository, tag, by }, { subject: tag, force, signal });
+  const checkedAtMs = force === true ? undefined : known?.checkedAtMs;
+  const payload = { upstream, repository, tag, by, ...(checkedAtMs !== undefined && { checkedAtMs }) } as const;
+  const asked = await ask('revalidate-tag', payload, { subject: tag, force, signal });
+  takeUnsaved(manifests, asked.result);
   const record = await index.tags.get(key, { fresh: true });
   if (record === undefined)
     throw new CacheError('index-unavailable', 'The tag record just written is gone.', { retryable: true });

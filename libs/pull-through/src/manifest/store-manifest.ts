@@ -3,12 +3,24 @@ import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex, Link, ManifestRecord, RepositoryKey } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
 import { type Digest, OciSyntaxError, parseManifest } from '@cistern/oci';
+import type { UnsavedManifest } from '@cistern/jobs';
+import { repositoryPath } from '../repository-path.ts';
 import { writeLinksObject } from '../small-objects.ts';
+import type { StoreBacklog } from '../work/store-backlog.ts';
 
 export interface StoreManifestDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
+  readonly backlog: StoreBacklog;
   readonly now: () => number;
+}
+
+export interface KeptManifest {
+  readonly mediaType: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Set while the store does not take it. */
+  readonly unsaved: UnsavedManifest | null;
 }
 
 /** `bytes` have been verified against `digest`. Rejects with `content-mismatch` for what is no manifest; it is not kept. */
@@ -17,12 +29,28 @@ export async function storeManifest(
   key: RepositoryKey,
   digest: Digest,
   manifest: { readonly bytes: Buffer; readonly mediaType: string },
-): Promise<ManifestRecord> {
+): Promise<KeptManifest> {
+  const { store, index, backlog } = deps;
+  const { bytes } = manifest;
   const links = readLinks(key, digest, manifest);
-  await putBytes(deps.store, digest, manifest.bytes);
-  await writeLinksObject(deps.store, key, links);
-  await deps.index.links.put(key, links);
-  return recordManifest(deps, digest, links[0]!.mediaType!, manifest.bytes.length);
+  const mediaType = links[0]!.mediaType!;
+  const saved = await backlog.write(
+    backlogKeyOf(digest),
+    async () => {
+      await putBytes(store, digest, bytes);
+      await recordManifest(deps, digest, mediaType, bytes.length);
+    },
+    bytes,
+  );
+  await backlog.write(`links ${repositoryPath(key)} ${digest}`, () => writeLinksObject(store, key, links));
+  await index.links.put(key, links);
+  const unsaved = saved === 'waiting' ? { digest, mediaType, bytesBase64: bytes.toString('base64') } : null;
+  return { mediaType, size: bytes.length, unsaved };
+}
+
+/** Under which a manifest waits for the store. */
+export function backlogKeyOf(digest: Digest): string {
+  return `manifest ${digest}`;
 }
 
 /** That upstream serves something else than a manifest is no mistake of the client's. */

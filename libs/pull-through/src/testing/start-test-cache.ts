@@ -18,6 +18,7 @@ import { openSpoolDirectory } from '../fill/spool-directory.ts';
 import { createBufferPool } from '../read/buffer-pool.ts';
 import { createSharedReads } from '../read/shared-reads.ts';
 import { createJobHandlers } from '../work/create-job-handlers.ts';
+import { createStoreBacklog } from '../work/store-backlog.ts';
 import { createScriptedUpstream } from './scripted-upstream.ts';
 
 export interface TestCacheOptions {
@@ -56,6 +57,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   const hub = createScriptedUpstream('docker.io');
   const quay = createScriptedUpstream('quay.io');
   const fills = createFillTable();
+  const backlog = createStoreBacklog({ log });
   const jobs = createInlineJobs({ slots: { interactive: 32, background: 8 }, maxWaiting: 10_000, log });
   const workers = jobs.work(
     createJobHandlers({
@@ -66,6 +68,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
         [quay.name, quay],
       ]),
       spools,
+      backlog,
       fills,
       address: '',
       maxWholeForRangeBytes: options.maxWholeForRangeBytes ?? Infinity,
@@ -96,6 +99,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     index,
     store,
     spools,
+    backlog,
     fills,
     pool,
     reads,
@@ -104,6 +108,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     metrics,
     async close() {
       await workers.close(0);
+      await backlog.close();
       await store.close();
       await rm(directory, { recursive: true, force: true });
     },

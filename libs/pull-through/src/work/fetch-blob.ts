@@ -11,6 +11,7 @@ import { type Fill, startFill } from '../fill/fill.ts';
 import type { FillTable } from '../fill/fill-table.ts';
 import { continueFill } from '../fill/continue-fill.ts';
 import type { RemoteFills } from '../fill/remote/open-remote-fills.ts';
+import { ifStoreAnswers } from '../if-store-answers.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
 import { type FillLease, holdLease, leaseMs } from './hold-lease.ts';
 import { statBlob } from './stat-blob.ts';
@@ -109,7 +110,7 @@ async function findStored(
   digest: Digest,
   signal: AbortSignal,
 ): Promise<BlobRecord | undefined> {
-  const stat = await deps.store.stat(digest);
+  const stat = await ifStoreAnswers(deps.log, () => deps.store.stat(digest));
   if (stat === undefined) return undefined;
   const stored = await findStoredBlob(deps, digest);
   // Damaged: the bytes that come replace it.

@@ -1,11 +1,12 @@
 // Job fetch-manifest: one manifest by digest into the store, with its links. What another repository brought already is
 // not fetched again: a HEAD tells whether this one holds it too.
 import { isCacheError } from '@cistern/errors';
-import type { JobPayload } from '@cistern/jobs';
+import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { readBytes } from '@cistern/blob-store';
 import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
 import { maxManifestBytes } from '../manifest/max-manifest-bytes.ts';
-import { storeManifest } from '../manifest/store-manifest.ts';
+import { ifStoreAnswers } from '../if-store-answers.ts';
+import { backlogKeyOf, storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
@@ -13,15 +14,14 @@ export async function fetchManifest(
   deps: WorkDeps,
   { upstream: name, repository, digest }: JobPayload<'fetch-manifest'>,
   signal: AbortSignal,
-): Promise<null> {
+): Promise<UnsavedManifest | null> {
   const upstream = upstreamOf(deps, name);
   const key = { upstream: name, repository };
   const reference = { kind: 'digest', digest } as const;
   const stored = await readStored(deps, digest);
   if (stored !== undefined) {
     const { mediaType } = await upstream.headManifest(repository, reference, signal);
-    await storeManifest(deps, key, digest, { bytes: stored, mediaType });
-    return null;
+    return (await storeManifest(deps, key, digest, { bytes: stored, mediaType })).unsaved;
   }
   const manifest = await upstream.getManifest(repository, reference, signal);
   try {
@@ -30,14 +30,15 @@ export async function fetchManifest(
     deps.metrics.contentMismatches.inc({ upstream: name });
     throw error;
   }
-  await storeManifest(deps, key, digest, manifest);
-  return null;
+  return (await storeManifest(deps, key, digest, manifest)).unsaved;
 }
 
 /** What is too large for a manifest, or is not what its digest says, does not count: upstream is asked then. */
-async function readStored({ store }: WorkDeps, digest: Digest): Promise<Buffer | undefined> {
+async function readStored({ store, backlog, log }: WorkDeps, digest: Digest): Promise<Buffer | undefined> {
+  const waiting = backlog.waitingValue(backlogKeyOf(digest));
+  if (waiting !== undefined) return waiting;
   try {
-    const bytes = await readBytes(store, digest, maxManifestBytes);
+    const bytes = await ifStoreAnswers(log, () => readBytes(store, digest, maxManifestBytes));
     return bytes !== undefined && digestOf(bytes, digestAlgorithm(digest)) === digest ? bytes : undefined;
   } catch (error) {
     if (isCacheError(error, 'content-mismatch')) return undefined;

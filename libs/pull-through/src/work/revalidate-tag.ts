@@ -2,10 +2,12 @@
 // manifest too. A try that fails is recorded, so that not every request tries again.
 import type { TagKey, TagRecord } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
-import type { JobPayload } from '@cistern/jobs';
+import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
+import { ifStoreAnswers } from '../if-store-answers.ts';
 import { storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
+import { repositoryPath } from '../repository-path.ts';
 import { writeTagObject } from '../small-objects.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
@@ -14,23 +16,33 @@ interface Confirmed {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
+  readonly unsaved?: UnsavedManifest | null;
 }
 
 export async function revalidateTag(
   deps: WorkDeps,
-  { upstream, repository, tag, by }: JobPayload<'revalidate-tag'>,
+  { upstream, repository, tag, by, checkedAtMs }: JobPayload<'revalidate-tag'>,
   signal: AbortSignal,
-): Promise<null> {
+): Promise<UnsavedManifest | null> {
   const key = { upstream, repository, tag };
   try {
+    // Asked by another node a moment ago, it has been confirmed since this one looked.
+    if (await isNewer(deps, key, checkedAtMs)) return null;
     const head = by === 'head' ? await confirmByHead(deps, key, signal) : undefined;
-    if (head !== undefined) await bringMoved(deps, key, head.digest, signal);
-    await recordConfirmed(deps, key, head ?? (await fetchByTag(deps, key, signal)));
+    const moved = head === undefined ? null : await bringMoved(deps, key, head.digest, signal);
+    const confirmed = head ?? (await fetchByTag(deps, key, signal));
+    await recordConfirmed(deps, key, confirmed);
+    return moved ?? confirmed.unsaved ?? null;
   } catch (error) {
     await recordFailure(deps, key, error);
     throw error;
   }
-  return null;
+}
+
+async function isNewer({ index }: WorkDeps, key: TagKey, checkedAtMs: number | undefined): Promise<boolean> {
+  if (checkedAtMs === undefined) return false;
+  const record = await index.tags.get(key);
+  return record !== undefined && record.checkedAtMs > checkedAtMs;
 }
 
 /** `undefined` where the answer does not say which manifest it is: then only a GET tells. */
@@ -45,13 +57,19 @@ async function confirmByHead(deps: WorkDeps, key: TagKey, signal: AbortSignal): 
  * The manifest that a tag has moved to is here before the tag's record names it: until then what the tag named before is
  * the better answer. Docker Hub counts a GET, and may refuse it where it let the HEAD pass.
  */
-async function bringMoved(deps: WorkDeps, key: TagKey, digest: Digest, signal: AbortSignal): Promise<void> {
+async function bringMoved(
+  deps: WorkDeps,
+  key: TagKey,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<UnsavedManifest | null> {
   const before = await deps.index.tags.get(key);
-  if (before === undefined || before.digest === digest) return;
+  if (before === undefined || before.digest === digest) return null;
   const link = await deps.index.links.get(key, digest);
-  if (link?.kind === 'manifest' && (await deps.store.stat(digest)) !== undefined) return;
+  const isStored = async () => (await ifStoreAnswers(deps.log, () => deps.store.stat(digest))) !== undefined;
+  if (link?.kind === 'manifest' && (await isStored())) return null;
   const { upstream, repository } = key;
-  await fetchManifest(deps, { upstream, repository, digest }, signal);
+  return fetchManifest(deps, { upstream, repository, digest }, signal);
 }
 
 async function fetchByTag(deps: WorkDeps, key: TagKey, signal: AbortSignal): Promise<Confirmed> {
@@ -59,8 +77,7 @@ async function fetchByTag(deps: WorkDeps, key: TagKey, signal: AbortSignal): Pro
   const manifest = await upstream.getManifest(key.repository, { kind: 'tag', tag: key.tag }, signal);
   const digest = (isSchema1(manifest.mediaType) ? undefined : manifest.digest) ?? digestOf(manifest.bytes);
   verifyManifest(key.upstream, digest, manifest.bytes);
-  const { mediaType, size } = await storeManifest(deps, key, digest, manifest);
-  return { digest, mediaType, size };
+  return { digest, ...(await storeManifest(deps, key, digest, manifest)) };
 }
 
 /** Its announced digest leaves the signatures out, so it is not that of the bytes: they go by their own. */
@@ -68,14 +85,20 @@ function isSchema1(mediaType: string): boolean {
   return mediaType === mediaTypes.dockerSchema1 || mediaType === mediaTypes.dockerSchema1Signed;
 }
 
-async function recordConfirmed({ index, store, now }: WorkDeps, key: TagKey, confirmed: Confirmed): Promise<void> {
+async function recordConfirmed(
+  { index, store, backlog, now }: WorkDeps,
+  key: TagKey,
+  { digest, mediaType, size }: Confirmed,
+): Promise<void> {
   const before = await index.tags.get(key);
   const nowMs = now();
-  const changed = before?.digest !== confirmed.digest;
+  const changed = before?.digest !== digest;
   const record: TagRecord = {
     schema: 1,
     ...key,
-    ...confirmed,
+    digest,
+    mediaType,
+    size,
     sequence: (before?.sequence ?? 0) + (changed ? 1 : 0),
     firstSeenAtMs: before?.firstSeenAtMs ?? nowMs,
     changedAtMs: changed ? nowMs : before.changedAtMs,
@@ -85,7 +108,8 @@ async function recordConfirmed({ index, store, now }: WorkDeps, key: TagKey, con
     lastTriedAtMs: nowMs,
     origin: 'upstream',
   };
-  if (changed || before.origin === 'adopted') await writeTagObject(store, record);
+  if (changed || before.origin === 'adopted')
+    await backlog.write(`tag ${repositoryPath(key)}:${key.tag}`, () => writeTagObject(store, record));
   await index.tags.put(record);
 }
 

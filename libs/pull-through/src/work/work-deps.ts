@@ -5,11 +5,13 @@ import { CacheError } from '@cistern/errors';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 import type { SpoolDirectory } from '../fill/spool-directory.ts';
+import type { StoreBacklog } from './store-backlog.ts';
 
 export interface WorkDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly backlog: StoreBacklog;
   readonly spools: SpoolDirectory;
   /** Where followers of this worker's fills read; empty in a single process. */
   readonly address: string;
