@@ -16,6 +16,11 @@ export function checkCluster(sections: ClusterSections, context: SectionContext)
       'redis',
       'needs a store that the nodes share: use storage.s3, or storage.filesystem on one machine or a shared directory, not storage.inmemory',
     );
+  if (hasRedis && !hasCluster)
+    context.warn(
+      'redis',
+      'only one node may use it: several need cluster.secretfile too, to follow the fetches of each other',
+    );
   if (hasCluster && !hasRedis)
     context.report('cluster', 'needs redis, where the nodes share their index and their jobs: add redis.addrs');
   if (hasCluster && workerPort === 0)

@@ -38,6 +38,14 @@ test('nodes need Redis, and a store that they share', () => {
   assert.equal(load(s3).redis, undefined);
 });
 
+test('a Redis without a secret is for one node, and that is said', () => {
+  assert.deepEqual(
+    load(redis).warnings.map(({ path }) => path),
+    ['redis'],
+  );
+  assert.deepEqual(load(`${redis}\ncluster: {secret: ${secret}}`).warnings, []);
+});
+
 test('a worker has an address of its own, and a name that others reach it by', () => {
   const { worker } = load('worker: {addr: "127.0.0.1:7002", advertise: "http://worker-1:7002/"}');
   assert.deepEqual(worker.address, { kind: 'tcp', host: '127.0.0.1', port: 7002 });

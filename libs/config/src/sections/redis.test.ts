@@ -22,7 +22,7 @@ test('takes the section of registry 2.x', () => {
   assert.equal(config.redis.connection.password?.reveal(), 'asecret');
   assert.deepEqual(
     config.warnings.map(({ path }) => path),
-    ['redis.dialtimeout', 'redis.readtimeout', 'redis.writetimeout', 'redis.pool'],
+    ['redis.dialtimeout', 'redis.readtimeout', 'redis.writetimeout', 'redis.pool', 'redis'],
   );
 });
 
@@ -36,7 +36,7 @@ test('takes the section of registry 3.x', () => {
   assert.deepEqual(tls?.ca, ['authority']);
   assert.equal(tls.clientCertificate?.certificate, 'certificate');
   assert.equal(tls.clientCertificate.key.reveal(), 'key');
-  assert.equal(config.warnings.length, 4);
+  assert.equal(config.warnings.length, 5);
 });
 
 test('takes variables of the environment alone', () => {
@@ -102,7 +102,7 @@ test('says what is missing, what contradicts and what is wrong', () => {
   assert.deepEqual(problemPaths('redis: {addr: a, password: p, passwordfile: /gone}'), ['redis.passwordfile']);
   assert.deepEqual(
     load('redis: {addr: a, sentinelpassword: p}').warnings.map(({ path }) => path),
-    ['redis.sentinelpassword'],
+    ['redis.sentinelpassword', 'redis'],
   );
 });
 
