@@ -12,6 +12,7 @@ import {
   createStoreBacklog,
   handOverFills,
   openSpoolDirectory,
+  startIndexKeeper,
   startSchedules,
 } from '@cistern/pull-through';
 import { advertisedAddress } from './advertised-address.ts';
@@ -61,6 +62,8 @@ export async function openWorking(
   const workers = await jobs.work(
     createJobHandlers({ ...parts, upstreams, spools, address, remoteFills, maxWholeForRangeBytes }),
   );
+  const keeper = startIndexKeeper({ index, store, log, now: Date.now });
+  add(() => keeper.close());
   const schedules = startSchedules({ queue: jobs.queue, store, log });
   add(async () => schedules.close());
   return {

@@ -1,10 +1,15 @@
 export type { BlobReader, BlobStat, BlobStore, BlobWriter, StoredBlob } from './blob-store.ts';
 export {
   linksObjectKey,
+  linksObjectsOf,
+  linksObjectsPrefix,
+  parseLinksObjectKey,
+  parseTagObjectKey,
   registryLayerLinkKey,
   registryRevisionLinkKey,
   registryTagLinkKey,
   tagObjectKey,
+  tagObjectsPrefix,
 } from './key-layout.ts';
 export { putBytes } from './put-bytes.ts';
 export { readBytes } from './read-bytes.ts';

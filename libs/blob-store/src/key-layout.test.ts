@@ -4,6 +4,9 @@ import { parseDigest, parseRepositoryName, parseTag } from '@cistern/oci';
 import {
   blobKey,
   linksObjectKey,
+  linksObjectsOf,
+  parseLinksObjectKey,
+  parseTagObjectKey,
   registryLayerLinkKey,
   registryRevisionLinkKey,
   registryTagLinkKey,
@@ -61,4 +64,26 @@ test('an upstream name of more than one path component is refused', () => {
       () => linksObjectKey(upstream, repository, digest),
     ])
       assert.throws(build, TypeError, JSON.stringify(upstream));
+});
+
+test('the names in our own keys are found again, and nothing is found in others', () => {
+  for (const name of ['a', 'a/b.json', 'links/x/tags', 'library/nginx']) {
+    const key = { upstream: 'localhost:5000', repository: parseRepositoryName(name) };
+    assert.deepEqual(parseTagObjectKey(tagObjectKey({ ...key, tag })), { ...key, tag });
+    const objectKey = linksObjectKey(key.upstream, key.repository, digest);
+    assert.deepEqual(parseLinksObjectKey(objectKey), { ...key, digest });
+    assert.ok(objectKey.startsWith(linksObjectsOf(key.upstream, key.repository)));
+  }
+  for (const stray of [
+    'cistern/tags/docker.io/_tags/1.json',
+    'cistern/tags/docker.io/a/_tags/1',
+    'cistern/tags/docker.io/a/_tags/-.json',
+    'cistern/tags/docker.io/A/_tags/1.json',
+    'cistern/links/docker.io/a/sha256:ab.json',
+    `cistern/links/docker.io/${digest}.json`,
+    `cistern/links/docker.io/a//${digest}.json`,
+    `other/links/docker.io/a/${digest}.json`,
+    '',
+  ])
+    assert.deepEqual([parseTagObjectKey(stray), parseLinksObjectKey(stray)], [undefined, undefined], stray);
 });

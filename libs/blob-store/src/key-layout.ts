@@ -1,6 +1,16 @@
 // Every key of the store, built in this one place: blobs and links where distribution (registry:2) puts them, so that
 // its caches are ours, and the small objects of our own.
-import { type Digest, digestAlgorithm, digestHex, type RepositoryName, type Tag } from '@cistern/oci';
+import {
+  type Digest,
+  digestAlgorithm,
+  digestHex,
+  isDigest,
+  OciSyntaxError,
+  parseRepositoryName,
+  parseTag,
+  type RepositoryName,
+  type Tag,
+} from '@cistern/oci';
 import { isPathComponent } from './object-key.ts';
 
 const registryRoot = 'docker/registry/v2';
@@ -14,18 +24,54 @@ export function blobKey(digest: Digest): string {
   return `${blobsPrefix}${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
 }
 
+/** Under them lie all tag objects, and all links objects. */
+export const tagObjectsPrefix = 'cistern/tags/';
+export const linksObjectsPrefix = 'cistern/links/';
+
 /** The tag object. `_tags` cannot be part of a name, so a repository `a/b.json` and a tag `b` of `a` never collide. */
 export function tagObjectKey(key: {
   readonly upstream: string;
   readonly repository: RepositoryName;
   readonly tag: Tag;
 }): string {
-  return `cistern/tags/${upstreamComponent(key.upstream)}/${key.repository}/_tags/${key.tag}.json`;
+  return `${tagObjectsPrefix}${upstreamComponent(key.upstream)}/${key.repository}/_tags/${key.tag}.json`;
 }
 
 /** The object that says what one manifest of a repository names. */
 export function linksObjectKey(upstream: string, repository: RepositoryName, digest: Digest): string {
-  return `cistern/links/${upstreamComponent(upstream)}/${repository}/${digest}.json`;
+  return `${linksObjectsOf(upstream, repository)}${digest}.json`;
+}
+
+/** The links objects of a repository lie under it, and those of repositories below this one. */
+export function linksObjectsOf(upstream: string, repository: RepositoryName): string {
+  return `${linksObjectsPrefix}${upstreamComponent(upstream)}/${repository}/`;
+}
+
+/** The reverse of `tagObjectKey`; `undefined` for a key that is no tag object's. */
+export function parseTagObjectKey(
+  key: string,
+): { readonly upstream: string; readonly repository: RepositoryName; readonly tag: Tag } | undefined {
+  const [, upstream, repository, tag] = /^cistern\/tags\/([^/]+)\/(.+)\/_tags\/([^/]+)\.json$/.exec(key) ?? [];
+  if (upstream === undefined || repository === undefined || tag === undefined) return undefined;
+  return ifValid(() => ({ upstream, repository: parseRepositoryName(repository), tag: parseTag(tag) }));
+}
+
+/** The reverse of `linksObjectKey`; `undefined` for a key that is no links object's. */
+export function parseLinksObjectKey(
+  key: string,
+): { readonly upstream: string; readonly repository: RepositoryName; readonly digest: Digest } | undefined {
+  const [, upstream, repository, digest] = /^cistern\/links\/([^/]+)\/(.+)\/([^/]+)\.json$/.exec(key) ?? [];
+  if (upstream === undefined || repository === undefined || digest === undefined || !isDigest(digest)) return undefined;
+  return ifValid(() => ({ upstream, repository: parseRepositoryName(repository), digest }));
+}
+
+function ifValid<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof OciSyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** registry:2's tag: the object holds the manifest's digest as text. */

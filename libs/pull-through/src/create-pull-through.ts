@@ -14,6 +14,7 @@ import { openManifest, statManifest } from './manifest/open-manifest.ts';
 import type { PullThrough } from './pull-through.ts';
 import { createBufferPool } from './read/buffer-pool.ts';
 import { type SharedReads, createSharedReads } from './read/shared-reads.ts';
+import { createStoredLinks } from './stored-links.ts';
 
 export interface PullThroughDeps {
   readonly index: CacheIndex;
@@ -46,8 +47,9 @@ export function createPullThrough(options: PullThroughDeps): PullThrough {
 export function createUseCases(options: PullThroughDeps & { readonly reads: SharedReads }): PullThrough {
   const { index, queue, now, manifestCacheBytes = 64 * mebibyte } = options;
   const ask = createAsk({ queue, now });
+  const storedLinks = createStoredLinks(options);
   const follow = createFollowFill({ index, queue, now });
-  const deps = { ...options, ask, follow, manifests: createManifestCache(manifestCacheBytes) };
+  const deps = { ...options, ask, follow, manifests: createManifestCache(manifestCacheBytes), storedLinks };
   return {
     statManifest: (request) => statManifest(deps, request),
     openManifest: (request) => openManifest(deps, request),

@@ -4,12 +4,14 @@ import { type BlobStore, registryLayerLinkKey, registryRevisionLinkKey } from '@
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
 import { readLinksObject } from './small-objects.ts';
+import type { StoredLinks } from './stored-links.ts';
 
 export interface HeldDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   /** The upstream that a registry:2 cache's files in this store came from. */
   readonly adoptAs: string | undefined;
+  readonly storedLinks: StoredLinks;
 }
 
 export function isSameRepository(a: RepositoryKey, b: RepositoryKey): boolean {
@@ -28,6 +30,8 @@ export async function findLink(
 ): Promise<Link | undefined> {
   const known = await deps.index.links.get(key, digest);
   if (known !== undefined && (known.kind === 'manifest' || kind === 'blob')) return known;
+  const stored = kind === 'blob' ? await deps.storedLinks.find(key, digest) : undefined;
+  if (stored !== undefined) return stored;
   const found =
     (kind === 'manifest' ? await readLinksObject(deps.store, key, digest) : undefined) ??
     (await adopt(deps, key, digest, kind));

@@ -21,6 +21,10 @@ export type {
   OpenedManifest,
   PullThrough,
 } from './pull-through.ts';
+export { rebuildIndex } from './rebuild/rebuild-index.ts';
+export type { RebuildOptions, RebuildProgress, RebuildResult } from './rebuild/rebuild-index.ts';
+export { startIndexKeeper } from './rebuild/start-index-keeper.ts';
+export type { IndexKeeper, IndexKeeperOptions } from './rebuild/start-index-keeper.ts';
 export { createJobHandlers } from './work/create-job-handlers.ts';
 export { startSchedules } from './work/start-schedules.ts';
 export { createStoreBacklog } from './work/store-backlog.ts';

@@ -98,10 +98,12 @@ function resultOf({ origin }: BlobSource, before: CacheResult): CacheResult {
 
 /** The asked repository's own link, or that of a repository of the same name whose content everybody may have. */
 async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Link | undefined> {
-  const own = await findLink(deps, request, request.digest, 'blob');
+  const { index, storedLinks, sharedUpstreams, log } = deps;
+  const { repository, digest } = request;
+  const own = await ifStoreAnswers(log, () => findLink(deps, request, digest, 'blob'));
   if (own !== undefined) return own;
-  const holders = await deps.index.links.holders(deps.sharedUpstreams, request.repository, request.digest);
-  return holders[0];
+  const [holder] = await index.links.holders(sharedUpstreams, repository, digest);
+  return holder ?? ifStoreAnswers(log, () => storedLinks.findAmong(sharedUpstreams, repository, digest));
 }
 
 /** Asks upstream, by HEAD, whether the repository holds the blob. */

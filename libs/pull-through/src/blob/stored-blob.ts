@@ -1,6 +1,6 @@
 // What is known of a blob in the store. The index answers; where it knows nothing the store is asked, and what it holds
 // is adopted: unverified until somebody has read it whole.
-import type { BlobStore } from '@cistern/blob-store';
+import type { BlobStore, StoredBlob } from '@cistern/blob-store';
 import type { BlobRecord, CacheIndex } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
 import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
@@ -24,18 +24,23 @@ export async function findStoredBlob(
     return undefined;
   }
   const nowMs = now();
-  const record: BlobRecord = {
-    schema: 1,
-    digest,
-    size: stat.size,
-    state: 'present',
-    verified: false,
-    storedAtMs: nowMs,
-    lastPulledAtMs: nowMs,
-  };
+  const record = adoptedRecord({ digest, size: stat.size, modifiedAtMs: nowMs }, nowMs);
   if (await index.blobs.adopt(record)) return record;
   // A fill, or another reader, was first and knows more.
   return (await index.blobs.get(digest, { fresh: true })) ?? record;
+}
+
+/** Of a blob that is there, nobody here knows whose bytes it is. What it was wanted for before is forgotten. */
+export function adoptedRecord({ digest, size, modifiedAtMs }: StoredBlob, nowMs: number): BlobRecord {
+  return {
+    schema: 1,
+    digest,
+    size,
+    state: 'present',
+    verified: false,
+    storedAtMs: modifiedAtMs,
+    lastPulledAtMs: nowMs,
+  };
 }
 
 /**
@@ -49,6 +54,6 @@ export function assertNotEmptied(digest: Digest, size: number): void {
     });
 }
 
-function isEmptied(digest: Digest, size: number): boolean {
+export function isEmptied(digest: Digest, size: number): boolean {
   return size === 0 && digestOf(Buffer.alloc(0), digestAlgorithm(digest)) !== digest;
 }

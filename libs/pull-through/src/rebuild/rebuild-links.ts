@@ -1,0 +1,22 @@
+// Links and manifest records from the links objects.
+import { linksObjectsPrefix, parseLinksObjectKey } from '@cistern/blob-store';
+import { forEachBounded } from '../for-each-bounded.ts';
+import { readLinksObject } from '../small-objects.ts';
+import type { RebuildStep } from './rebuild-index.ts';
+
+const atOnce = 16;
+
+export async function rebuildLinks({ index, store, now, signal, progress }: RebuildStep): Promise<void> {
+  await forEachBounded(store.listObjects(linksObjectsPrefix), { atOnce, signal }, async (objectKey) => {
+    const key = parseLinksObjectKey(objectKey);
+    const links = key && (await readLinksObject(store, key, key.digest));
+    const manifest = links?.[0];
+    if (key === undefined || manifest === undefined) return;
+    progress.manifests += 1;
+    await index.links.put(key, links!);
+    const { digest, mediaType, size } = manifest;
+    if (!mediaType || size === undefined) return;
+    if ((await index.blobs.get(digest)) === undefined || (await index.manifests.get(digest)) !== undefined) return;
+    await index.manifests.put({ schema: 1, digest, mediaType, size, storedAtMs: now() });
+  });
+}

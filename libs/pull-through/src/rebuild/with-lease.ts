@@ -1,0 +1,39 @@
+// Work that one process of all may do at a time.
+import { randomUUID } from 'node:crypto';
+import type { CacheIndex } from '@cistern/cache-index';
+import { CacheError } from '@cistern/errors';
+
+export interface WithLeaseOptions {
+  readonly index: Pick<CacheIndex, 'leases'>;
+  readonly name: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const leaseMs = 30_000;
+const prolongEveryMs = 10_000;
+
+/**
+ * Resolves as `action` does, which ends when its signal says so; `undefined` if another process is at it. The signal aborts,
+ * with `index-unavailable`, when the lease has become another's.
+ */
+export async function withLease<T>(
+  { index: { leases }, name, signal }: WithLeaseOptions,
+  action: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  const owner = randomUUID();
+  if (!(await leases.acquire(name, owner, leaseMs))) return undefined;
+  const lost = new AbortController();
+  // An index that cannot be reached is the action's to find out.
+  const prolong = async () => {
+    if (await leases.acquire(name, owner, leaseMs).catch(() => true)) return;
+    lost.abort(new CacheError('index-unavailable', `The lease "${name}" was lost to another process.`));
+  };
+  const timer = setInterval(() => void prolong(), prolongEveryMs);
+  try {
+    return await action(AbortSignal.any([lost.signal, ...(signal === undefined ? [] : [signal])]));
+  } finally {
+    clearInterval(timer);
+    // It expires by itself.
+    await leases.release(name, owner).catch(() => {});
+  }
+}

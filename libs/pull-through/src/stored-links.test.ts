@@ -1,0 +1,132 @@
+// A blob is served whose manifest this index never heard of, as long as the store knows that the repository holds it.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/cache-index';
+import { createCachedIndex } from '@cistern/cache-index/cached';
+import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { parseReference } from '@cistern/oci';
+import { createLogger } from '@cistern/telemetry';
+import { repositoryOf, startTestCache } from './testing/start-test-cache.ts';
+import { bytesOf, collect, until } from './testing/test-bytes.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+
+/** Two caches on one store: the first has pulled an image, the second has never heard of it and cannot ask anybody. */
+async function startTwo(
+  t: TestContext,
+  wrapIndex: (index: CacheIndex) => CacheIndex,
+  onList: (prefix: string) => void = () => {},
+) {
+  const first = await startTestCache();
+  t.after(() => first.close());
+  const bytes = bytesOf(200_000);
+  const digest = first.hub.addBlob(library.repository, bytes);
+  const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size: bytes.length };
+  const document = { schemaVersion: 2, mediaType, config: layer, layers: [layer] };
+  const manifest = first.hub.addManifest(library.repository, '1', Buffer.from(JSON.stringify(document)), mediaType);
+  await first.cache.openManifest({ ...library, reference: parseReference('1') });
+  await collect(await (await first.cache.openBlob({ ...library, digest, intent: 'whole' })).read());
+  await until(async () => (await first.index.blobs.get(digest)) !== undefined);
+  const listed: string[] = [];
+  const wrapStore = (): BlobStore => ({
+    ...first.store,
+    listObjects(prefix) {
+      onList(prefix);
+      listed.push(prefix);
+      return first.store.listObjects(prefix);
+    },
+  });
+  const second = await startTestCache({ wrapIndex, wrapStore });
+  t.after(() => second.close());
+  const down = new CacheError('upstream-unreachable', 'There is no upstream.');
+  second.hub.script.down = down;
+  second.quay.script.down = down;
+  return { first, second, bytes, digest, manifest, listed };
+}
+
+const now = () => 1_700_000_000_000;
+
+/** What a frontend has of an index that cannot be reached from its start on. */
+function openUnreachable(t: TestContext): CacheIndex {
+  const index = createCachedIndex({
+    index: createMemoryIndex({ now, faults: { failing: true } }),
+    log: createLogger({ level: 'error', formatter: 'json' }),
+    now,
+  });
+  t.after(() => index.close());
+  return index;
+}
+
+const incomplete = (inner: CacheIndex): CacheIndex => ({
+  ...inner,
+  epoch: { ...inner.epoch, isComplete: async () => false },
+});
+
+for (const intent of ['whole', 'ranges', 'stat'] as const)
+  test(`an incomplete index is made up for by the store (${intent})`, async (t) => {
+    const { second, bytes, digest, listed } = await startTwo(t, incomplete);
+    const blob = await second.cache.openBlob({ ...library, digest, intent });
+    assert.deepEqual([blob.size, blob.cache], [bytes.length, 'HIT']);
+    assert.ok((await collect(await blob.read())).equals(bytes));
+    const open = () => second.cache.openBlob({ ...library, digest, intent });
+    await Promise.all([open(), open(), open()]);
+    // Once found it is known.
+    assert.deepEqual(listed, ['cistern/links/docker.io/library/nginx/']);
+    assert.notEqual(await second.index.links.get(library, digest), undefined);
+  });
+
+test('so it is without an upstream’s name, where all may have what it holds', async (t) => {
+  const { second, bytes, digest } = await startTwo(t, incomplete);
+  const elsewhere = { ...library, upstream: 'quay.io' };
+  const blob = await second.cache.openBlob({ ...elsewhere, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+});
+
+test('a repository that does not hold the blob gets nothing, and is looked through once in a while', async (t) => {
+  const { second, digest, listed } = await startTwo(t, incomplete);
+  const parent = repositoryOf('docker.io', 'library');
+  const open = () => second.cache.openBlob({ ...parent, digest, intent: 'whole' });
+  await assert.rejects(open, (error) => isCacheError(error, 'upstream-unreachable'));
+  await assert.rejects(open, (error) => isCacheError(error, 'upstream-unreachable'));
+  assert.equal(listed.filter((prefix) => prefix === 'cistern/links/docker.io/library/').length, 1);
+  second.clock.nowMs += 10_001;
+  await assert.rejects(open, (error) => isCacheError(error, 'upstream-unreachable'));
+  assert.equal(listed.filter((prefix) => prefix === 'cistern/links/docker.io/library/').length, 2);
+});
+
+test('a complete index is believed', async (t) => {
+  const { second, digest, listed } = await startTwo(t, (index) => index);
+  const open = () => second.cache.openBlob({ ...library, digest, intent: 'whole' });
+  await assert.rejects(open, (error) => isCacheError(error, 'upstream-unreachable'));
+  assert.deepEqual(listed, []);
+});
+
+test('with an index that cannot be reached tags, manifests and blobs are served from the store', async (t) => {
+  const { second, bytes, digest, manifest, listed } = await startTwo(t, () => openUnreachable(t));
+  for (let round = 0; round < 2; round += 1) {
+    const opened = await second.cache.openManifest({ ...library, reference: parseReference('1') });
+    assert.deepEqual([opened.digest, opened.cache], [manifest, 'STALE']);
+    await second.cache.openManifest({ ...library, reference: parseReference(manifest) });
+    const blob = await second.cache.openBlob({ ...library, digest, intent: 'whole' });
+    assert.ok((await collect(await blob.read())).equals(bytes));
+  }
+  assert.deepEqual(listed, []);
+  // A blob of which this frontend has not seen the manifest.
+  const { second: third } = await startTwo(t, () => openUnreachable(t));
+  const blob = await third.cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+  const unknown = third.hub.addBlob(library.repository, bytesOf(10));
+  const open = () => third.cache.openBlob({ ...library, digest: unknown, intent: 'whole' });
+  await assert.rejects(open, (error) => isCacheError(error, 'index-unavailable'));
+});
+
+test('a store that cannot be looked through is no reason not to ask upstream', async (t) => {
+  const { second, digest } = await startTwo(t, incomplete, () => {
+    throw new CacheError('store-unavailable', 'The store is down.');
+  });
+  const open = () => second.cache.openBlob({ ...library, digest, intent: 'whole' });
+  await assert.rejects(open, (error) => isCacheError(error, 'upstream-unreachable'));
+});

@@ -1,0 +1,177 @@
+// Everything in Redis is lost while a fill is under way: the fill stays the only one, and the index comes back from the store.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type BlobStore, putBytes } from '@cistern/blob-store';
+import { openFsStore } from '@cistern/blob-store/fs';
+import type { CacheIndex, TagKey } from '@cistern/cache-index';
+import { openRedisIndex } from '@cistern/cache-index/redis';
+import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
+import { type Digest, digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
+import {
+  createFillTable,
+  createJobHandlers,
+  createStoreBacklog,
+  openSpoolDirectory,
+  startIndexKeeper,
+} from '@cistern/pull-through';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { startRedis } from '@cistern/test-services';
+import { openUpstream } from '@cistern/upstream';
+import { until } from '../redis-index/until.ts';
+
+const images = 100;
+const layersOfImage = 10;
+const log = createLogger({ level: 'error', formatter: 'json' });
+const library = { upstream: 'docker.io', repository: parseRepositoryName('library/nginx') };
+const now = Date.now;
+
+async function startParts(t: TestContext) {
+  const redis = await startRedis();
+  t.after(() => redis.close());
+  const hub = await startFakeUpstream();
+  t.after(() => hub.close());
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-index-loss-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const store = await openFsStore({ root: join(directory, 'store'), log });
+  t.after(() => store.close());
+  const keyPrefix = `test-${randomUUID()}:`;
+
+  /** A worker with its own way to Redis. */
+  async function startWorker() {
+    const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
+    const index = await openRedisIndex({ connection, keyPrefix, log });
+    const metrics = createMetrics();
+    const upstream = openUpstream({
+      name: library.upstream,
+      url: hub.url,
+      instanceId: 'test',
+      version: '0',
+      metrics,
+      log,
+    });
+    const spools = await openSpoolDirectory(join(directory, 'store', 'cistern', 'spool'), Infinity);
+    const backlog = createStoreBacklog({ log });
+    const handlers = createJobHandlers({
+      index,
+      store,
+      upstreams: new Map([[upstream.name, upstream]]),
+      spools,
+      fills: createFillTable(),
+      backlog,
+      address: '',
+      remoteFills: undefined,
+      maxWholeForRangeBytes: Infinity,
+      log,
+      metrics,
+      now,
+    });
+    const keeper = startIndexKeeper({ index, store, log, now });
+    const ending = new AbortController();
+    t.after(async () => {
+      ending.abort();
+      await keeper.close();
+      await backlog.close();
+      await upstream.close();
+      await index.close();
+    });
+    return { index, handlers, context: { class: 'interactive', signal: ending.signal } as const };
+  }
+  return { redis, hub, store, startWorker };
+}
+
+/** Pulls images, and puts a thousand layers of theirs in place as fills would. */
+async function fillCache(
+  { index, handlers, context }: Awaited<ReturnType<Awaited<ReturnType<typeof startParts>>['startWorker']>>,
+  hub: Awaited<ReturnType<typeof startFakeUpstream>>,
+  store: BlobStore,
+): Promise<{ readonly tags: TagKey[]; readonly layers: Digest[] }> {
+  const tags: TagKey[] = [];
+  const layers: Digest[] = [];
+  for (let image = 0; image < images; image += 1) {
+    const bodies = Array.from({ length: layersOfImage }, (_, layer) => Buffer.from(`layer ${layer} of image ${image}`));
+    const tag = parseTag(`v${image}`);
+    hub.addImage(library.repository, { tag, layers: bodies, seed: image });
+    await handlers['revalidate-tag']({ ...library, tag, by: 'get' }, context);
+    await Promise.all(
+      bodies.map(async (bytes) => {
+        const digest = digestOf(bytes);
+        await putBytes(store, digest, bytes);
+        const storedAtMs = now();
+        const times = { storedAtMs, lastPulledAtMs: storedAtMs };
+        await index.blobs.put({ schema: 1, digest, size: bytes.length, state: 'present', verified: true, ...times });
+        layers.push(digest);
+      }),
+    );
+    tags.push({ ...library, tag });
+  }
+  return { tags, layers };
+}
+
+async function contentOf(
+  { tags, links, blobs, manifests }: CacheIndex,
+  keys: readonly TagKey[],
+  layers: readonly Digest[],
+) {
+  const records = await Promise.all(keys.map((key) => tags.get(key)));
+  return {
+    totals: await blobs.totals(),
+    repositories: await links.repositories({ limit: 10 }),
+    tags: records.map((record) => [record?.tag, record?.digest, record?.mediaType, record?.size, record?.sequence]),
+    listed: (await tags.list(library.upstream, library.repository, { limit: 1000 })).length,
+    links: await Promise.all(layers.map((digest) => links.get(library, digest))),
+    manifests: await Promise.all(
+      records.map(async (record) => record && (await manifests.get(record.digest))?.mediaType),
+    ),
+  };
+}
+
+test('after FLUSHALL, with a fill under way, nothing is fetched twice and the index is as it was', async (t) => {
+  const { redis, hub, store, startWorker } = await startParts(t);
+  const [one, two] = [await startWorker(), await startWorker()];
+  const { tags, layers } = await fillCache(one, hub, store);
+  assert.equal(layers.length, images * layersOfImage);
+  await until(() => one.index.epoch.isComplete());
+
+  const gate = createGate();
+  const { digest, size } = hub.addBlob(library.repository, { size: 3_000_000, seed: 'filling' });
+  hub.addFault({ digest, method: 'GET' }, { gate });
+  const job = { ...library, digest, replaces: 0, from: 0 };
+  const filling = one.handlers['fetch-blob'](job, one.context);
+  gate.allow(1_000_000);
+  await until(async () => (await two.index.fills.read(digest))?.state === 'running');
+  const before = await contentOf(one.index, tags, layers);
+
+  await redis.flushAll();
+  // Another asker's job comes before the owner's heartbeat.
+  const startedAtMs = performance.now();
+  assert.equal(await two.handlers['fetch-blob'](job, two.context), null);
+  const waitedMs = performance.now() - startedAtMs;
+  assert.ok(waitedMs < 15_000, `the second job took ${waitedMs} ms`);
+  assert.equal((await two.index.fills.read(digest))?.state, 'running');
+
+  // It ends in the middle of the rebuild, or after it: counted once all the same.
+  gate.release();
+  await filling;
+  assert.equal(hub.count({ digest, method: 'GET' }), 1);
+  await until(() => two.index.epoch.isComplete());
+  const after = await contentOf(two.index, tags, layers);
+  const { blobs, bytes } = before.totals;
+  assert.deepEqual(after, { ...before, totals: { blobs: blobs + 1, bytes: bytes + size } });
+  // Told again by the store itself.
+  let [storedBlobs, storedBytes] = [0, 0];
+  for await (const blob of store.list()) {
+    storedBlobs += 1;
+    storedBytes += blob.size;
+  }
+  assert.deepEqual(after.totals, { blobs: storedBlobs, bytes: storedBytes });
+
+  // And again, with nothing under way.
+  await redis.flushAll();
+  assert.equal(await one.index.epoch.isComplete(), false);
+  await until(() => two.index.epoch.isComplete());
+  assert.deepEqual(await contentOf(one.index, tags, layers), after);
+});
