@@ -50,6 +50,7 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
     remove: counted('remove', store.remove),
     list: countedList('list', store.list),
     ...(store.adoptFile !== undefined && { adoptFile: counted('adoptFile', store.adoptFile) }),
+    ...(store.presign !== undefined && { presign: counted('presign', store.presign) }),
     ...(store.sweepUploads !== undefined && { sweepUploads: counted('sweepUploads', store.sweepUploads) }),
     readObject: counted('readObject', store.readObject),
     writeObject: counted('writeObject', store.writeObject),

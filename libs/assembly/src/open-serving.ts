@@ -32,6 +32,7 @@ export function openServing(
     fillAccess: createFillAccess({ fills, address, remote: remoteFills }),
     policyOf: (upstream) => ({ ttlMs: ttls.get(upstream) ?? 0 }),
     adoptAs: config.upstreams.find(({ isDefault }) => isDefault)?.name,
+    presignForMs: config.storageRedirect?.expiresMs,
     sharedUpstreams: config.upstreams.map(({ name }) => name),
   });
 }

@@ -8,7 +8,7 @@ import type { Logger } from '@cistern/telemetry';
 
 /** Rejects with `store-unavailable`. The caller closes it. */
 export async function openStore(
-  { storage, worker }: Pick<Config, 'storage' | 'worker'>,
+  { storage, storageRedirect, worker }: Pick<Config, 'storage' | 'storageRedirect' | 'worker'>,
   log: Logger,
 ): Promise<BlobStore> {
   switch (storage.kind) {
@@ -16,7 +16,8 @@ export async function openStore(
       return createMemoryStore();
     case 's3': {
       const { kind: _kind, indexDirectory: _indexDirectory, secretKey, ...bucket } = storage;
-      return openS3Store({ ...bucket, secretKey: secretKey.reveal(), log, now: Date.now });
+      const publicEndpoint = storageRedirect?.endpoint;
+      return openS3Store({ ...bucket, publicEndpoint, secretKey: secretKey.reveal(), log, now: Date.now });
     }
     case 'filesystem':
       return openDirectory(storage.rootDirectory, worker.spool.directory, log);

@@ -68,6 +68,12 @@ export interface BlobStore {
   adoptFile?(digest: Digest, path: string): Promise<void>;
 
   /**
+   * A URL under which anybody may read the blob for `expiresMs` (a second or more), with `Range` or without; absent for
+   * stores that clients cannot reach. Does not look whether the blob is there.
+   */
+  presign?(digest: Digest, options: { readonly expiresMs: number }): Promise<string>;
+
+  /**
    * Ends the uploads that were begun longer ago and are not under way in this process, and returns how many; absent for
    * stores whose unfinished blobs go by themselves.
    */

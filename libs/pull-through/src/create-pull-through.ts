@@ -25,6 +25,8 @@ export interface PullThroughDeps {
   /** The upstream that a registry:2 cache's files in the store came from. */
   readonly adoptAs: string | undefined;
   readonly sharedUpstreams: readonly string[];
+  /** Clients may read stored blobs from the store itself, by URLs that are valid for so long. Default: they may not. */
+  readonly presignForMs?: number | undefined;
   readonly manifestCacheBytes?: number;
   readonly readBufferBytes?: number;
   readonly log: Logger;

@@ -45,6 +45,12 @@ export interface OpenedBlob {
    * certain to come, so that errors known before the first byte reject here.
    */
   read(range?: ByteRange): Promise<BlobStream>;
+  /**
+   * A URL of the store at which the client may read the blob itself, for some time. Absent for a blob that is not stored
+   * or not verified, and where nobody may go to the store; `undefined` when the store does not have it after all or does
+   * not answer: the blob is to be `read` then.
+   */
+  locate?(): Promise<string | undefined>;
 }
 
 /** The opener closes it, at the end too. */

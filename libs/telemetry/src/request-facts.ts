@@ -36,6 +36,8 @@ export interface RequestFacts {
   /** Tag or digest. */
   reference?: string | undefined;
   cache?: RequestCacheResult | undefined;
+  /** The client was sent to the store for the bytes. */
+  redirected?: boolean | undefined;
   /** `internal`: anything that was no CacheError. */
   errorKind?: CacheErrorKind | 'internal' | undefined;
   /** 0 until a status line was sent. */

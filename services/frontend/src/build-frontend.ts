@@ -12,6 +12,7 @@ import { serverOptions } from './server-options.ts';
 import { refuseUnknownPath } from './v2/dispatch.ts';
 import { replyWithError } from './v2/error-reply.ts';
 import { commonHeaders } from './v2/headers.ts';
+import { createRedirectExceptions } from './v2/redirect-exceptions.ts';
 import { addV2Routes } from './v2/routes.ts';
 
 export interface FrontendOptions {
@@ -38,6 +39,8 @@ export interface FrontendOptions {
    * than the default cuts slow lines: Linux calls a socket writable again only once a third of its send buffer is free.
    */
   readonly clientStallMs?: number;
+  /** Clients of these networks (addresses and CIDRs) are not sent to the store. */
+  readonly redirectExcept?: readonly string[] | undefined;
 }
 
 export function buildFrontend(options: FrontendOptions): FastifyInstance {
@@ -68,6 +71,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   app.setNotFoundHandler(refuseUnknownPath);
   // registry:2 is alive at the root too, and load balancers ask for it there.
   app.route({ method: ['GET', 'HEAD'], url: '/', handler: (_request, reply) => reply.send() });
-  addV2Routes(app, { ...options, clientStallMs });
+  const readsHere = createRedirectExceptions(options.redirectExcept ?? []);
+  addV2Routes(app, { ...options, clientStallMs, readsHere });
   return app;
 }

@@ -5,7 +5,7 @@ import type { Listener, NodeContext } from '@cistern/process';
 import { buildFrontend } from './build-frontend.ts';
 
 export function buildRegistry(
-  { http }: Pick<Config, 'http'>,
+  { http, storageRedirect }: Pick<Config, 'http' | 'storageRedirect'>,
   { pullThrough, upstreams, instanceId }: FrontendAssembly,
   { log, metrics, accessLog }: NodeContext,
 ): Listener {
@@ -19,6 +19,7 @@ export function buildRegistry(
     headers: http.headers,
     trustedProxies: http.trustedProxies,
     proxyProtocol: http.proxyProtocol,
+    redirectExcept: storageRedirect?.exceptNetworks,
     now: Date.now,
   });
   return { app, address: http.address, key: 'http.addr', reusePort: http.reusePort };

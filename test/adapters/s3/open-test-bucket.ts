@@ -71,6 +71,7 @@ export function openTestBucket(t: TestContext, s3: S3): TestBucket {
         pathStyle: true,
         createBucket: true,
         timeoutMs: 10_000,
+        promptMs: 10_000,
         log,
         now: Date.now,
         ...options,

@@ -16,13 +16,14 @@ const options = { skip: !s3.controllable && 'the server of S3_ENDPOINT cannot be
 const mebibyte = 1024 * 1024;
 const timeoutMs = 500;
 
-async function openStore(t: TestContext): Promise<BlobStore> {
+/** Default: an impatient one. */
+async function openStore(t: TestContext, patience = { timeoutMs, promptMs: timeoutMs }): Promise<BlobStore> {
   // First, so that it runs before the bucket is removed.
   t.after(async () => {
     s3.thaw();
     await s3.start();
   });
-  return openTestBucket(t, s3).open({ timeoutMs });
+  return openTestBucket(t, s3).open(patience);
 }
 
 async function storeBlob(store: BlobStore, size: number): Promise<{ readonly digest: Digest; readonly bytes: Buffer }> {
@@ -34,9 +35,15 @@ async function storeBlob(store: BlobStore, size: number): Promise<{ readonly dig
 
 /** Rejects with `store-unavailable`, and not much later than the store may be silent. */
 async function failsInTime(action: () => Promise<unknown>): Promise<void> {
+  const tookMs = await failsAfter(action);
+  assert.ok(tookMs < timeoutMs + 3000, `${tookMs} ms`);
+}
+
+/** In how many milliseconds it rejects with `store-unavailable`. */
+async function failsAfter(action: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
   await assert.rejects(action, (error) => isCacheError(error, 'store-unavailable') && error.retryable);
-  assert.ok(performance.now() - begun < timeoutMs + 3000, `${performance.now() - begun} ms`);
+  return performance.now() - begun;
 }
 
 async function readAll(read: () => Promise<number>): Promise<void> {
@@ -105,4 +112,44 @@ test('requests that a server left unanswered do not use up the connections', opt
   await Promise.all(Array.from({ length: 300 }, async () => failsInTime(async () => store.stat(digest))));
   s3.thaw();
   assert.deepEqual(await readBlob(store, digest), bytes);
+});
+
+/** What the defaults are. */
+const usual = { timeoutMs: 15_000, promptMs: 4000 };
+
+test('while nothing listens, what a client waits for fails at once, and works again at once', options, async (t) => {
+  const store = await openStore(t, usual);
+  const { digest, bytes } = await storeBlob(store, 1000);
+  await store.writeObject('cistern/a', Buffer.from('a'));
+  const asks = [
+    async () => store.stat(digest),
+    async () => store.open(digest),
+    async () => store.readObject('cistern/a'),
+    async () => store.writeObject('cistern/a', Buffer.from('b')),
+    async () => store.check(),
+  ];
+  await s3.stop();
+  for (const ask of [...asks, ...asks]) assert.ok((await failsAfter(ask)) < 1000);
+  await s3.start();
+  assert.deepEqual(await readBlob(store, digest), bytes);
+  assert.equal(Buffer.from((await store.readObject('cistern/a'))!).toString(), 'a');
+});
+
+test('a server that hangs fails what a client waits for within seconds, and no upload', options, async (t) => {
+  const store = await openStore(t, usual);
+  const { digest, bytes } = await storeBlob(store, 1000);
+  const upload = randomBytes(10 * mebibyte);
+  const uploaded = digestOf(upload);
+  s3.freeze();
+  const uploading = putBytes(store, uploaded, upload);
+  const took = await Promise.all(
+    [async () => store.stat(digest), async () => store.open(digest), async () => store.readObject('cistern/a')].map(
+      failsAfter,
+    ),
+  );
+  assert.ok(Math.max(...took) < 7000, took.join(' '));
+  s3.thaw();
+  assert.deepEqual(await readBlob(store, digest), bytes);
+  await uploading;
+  assert.equal(digestOf(await readBlob(store, uploaded)), uploaded);
 });

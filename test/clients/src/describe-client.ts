@@ -1,14 +1,12 @@
 // What holds for every client: it pulls every test image cold, by tag and by digest alone, and then warm.
 import { after, before, describe, test } from 'node:test';
 import type { Client } from './clients/client.ts';
-import { type Rig, openRig } from './open-rig.ts';
+import { type Rig, type RigOptions, openRig } from './open-rig.ts';
 import { pullsColdThenWarm } from './pulls-cold-then-warm.ts';
 import { type UpstreamName, byDigestRepository, testRepositories, testTag, upstreamNames } from './test-images.ts';
 
-export interface ClientSuite<C extends Client> {
+export interface ClientSuite<C extends Client> extends RigOptions {
   readonly name: string;
-  /** Debian's packages that the client comes in. */
-  readonly packages: readonly string[];
   open(rig: Rig): Promise<C>;
   /** How the client's user names a repository of an upstream. */
   nameOf(rig: Rig, upstream: UpstreamName, repository: string): string;
@@ -23,7 +21,7 @@ export interface OpenedClient<C extends Client> {
 
 /** Defines a suite. `further` defines the tests of this client alone; `opened` may be called inside of them. */
 export function describeClient<C extends Client>(
-  { name, packages, open, nameOf, repositories }: ClientSuite<C>,
+  { name, open, nameOf, repositories, ...rigOptions }: ClientSuite<C>,
   further: (opened: () => OpenedClient<C>) => void = () => {},
 ): void {
   describe(name, () => {
@@ -34,7 +32,7 @@ export function describeClient<C extends Client>(
       return current;
     };
     before(async () => {
-      const rig = await openRig(packages);
+      const rig = await openRig(rigOptions);
       stack.defer(rig.close);
       const client = await open(rig);
       stack.defer(client.close);

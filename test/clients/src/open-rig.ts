@@ -21,10 +21,22 @@ export interface Rig {
   close(): Promise<void>;
 }
 
+export interface OpenedStorage {
+  /** The section `storage` of Cistern's configuration. */
+  readonly storage: Readonly<Record<string, unknown>>;
+  close(): Promise<void>;
+}
+
+export interface RigOptions {
+  /** Debian's packages with the client under test. */
+  readonly packages: readonly string[];
+  /** Default: a directory. */
+  readonly openStorage?: () => Promise<OpenedStorage>;
+}
+
 const quietMs = 300;
 
-/** `packages`: Debian's packages with the client under test. */
-export async function openRig(packages: readonly string[]): Promise<Rig> {
+export async function openRig({ packages, openStorage }: RigOptions): Promise<Rig> {
   await ensureDebianPackages(packages);
   const images = await ensureTestImages();
   const stops: (() => Promise<unknown>)[] = [];
@@ -32,6 +44,8 @@ export async function openRig(packages: readonly string[]): Promise<Rig> {
     for (const stop of stops.splice(0).reverse()) await stop();
   };
   try {
+    const opened = await openStorage?.();
+    if (opened !== undefined) stops.push(opened.close);
     const dockerIo = await startDockerRegistry({ rootDirectory: join(images, 'docker.io') });
     stops.push(dockerIo.close);
     const quayIo = await startDockerRegistry({ rootDirectory: join(images, 'quay.io') });
@@ -39,6 +53,7 @@ export async function openRig(packages: readonly string[]): Promise<Rig> {
     const upstreams = { 'docker.io': dockerIo, 'quay.io': quayIo };
     const cistern = await startCistern({
       config: {
+        ...(opened !== undefined && { storage: opened.storage }),
         log: { level: 'info', accesslog: { disabled: false } },
         upstreams: { 'docker.io': { url: dockerIo.url, default: true }, 'quay.io': { url: quayIo.url } },
       },

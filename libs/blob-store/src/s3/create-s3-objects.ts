@@ -18,7 +18,7 @@ export function createS3Objects(bucket: S3Bucket): ObjectMethods {
     async readObject(key) {
       const name = locate(key);
       const found = await bucket.attemptIfPresent('read an object', async () => {
-        const body = (await bucket.client.getObject(bucket.name, name)) as IncomingMessage;
+        const body = (await bucket.prompt.getObject(bucket.name, name)) as IncomingMessage;
         const size = contentLength(body);
         if (size <= maxObjectBytes) return { size, bytes: await readWholeBody(body) };
         body.on('error', () => {}).destroy();
@@ -34,7 +34,7 @@ export function createS3Objects(bucket: S3Bucket): ObjectMethods {
       const copy = Buffer.from(bytes);
       const type = { 'Content-Type': 'application/octet-stream' };
       await bucket.attempt('write an object', async () =>
-        bucket.client.putObject(bucket.name, name, copy, copy.byteLength, type),
+        bucket.prompt.putObject(bucket.name, name, copy, copy.byteLength, type),
       );
     },
     async removeObject(key) {
@@ -49,8 +49,8 @@ export function createS3Objects(bucket: S3Bucket): ObjectMethods {
 
 /** S3 deletes what is not there as gladly as what is, so this asks first. */
 export async function removeIfPresent(bucket: S3Bucket, name: string, doing: string): Promise<boolean> {
-  const found = await bucket.attemptIfPresent(doing, async () => bucket.client.statObject(bucket.name, name));
+  const found = await bucket.attemptIfPresent(doing, async () => bucket.prompt.statObject(bucket.name, name));
   if (found === undefined) return false;
-  await bucket.attempt(doing, async () => bucket.client.removeObject(bucket.name, name));
+  await bucket.attempt(doing, async () => bucket.prompt.removeObject(bucket.name, name));
   return true;
 }

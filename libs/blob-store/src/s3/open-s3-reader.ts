@@ -35,7 +35,7 @@ export async function openS3Reader(
   }
 
   async function refuse(): Promise<undefined> {
-    const found = await bucket.attemptIfPresent(doing, async () => bucket.client.statObject(bucket.name, object.name));
+    const found = await bucket.attemptIfPresent(doing, async () => bucket.prompt.statObject(bucket.name, object.name));
     if (found === undefined) return undefined;
     checkRange(object.digest, found.size, range);
     throw bucket.failure(doing, new Error('it refuses a range that lies inside the object'));
@@ -76,7 +76,7 @@ function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusiv
       for (;;) {
         const body = stream ?? (await takeUp());
         try {
-          await untilReadable(body, bucket.timeoutMs);
+          await untilReadable(body, bucket.promptMs);
           checkOpen();
           return take(body, into.subarray(0, wanted));
         } catch (error) {

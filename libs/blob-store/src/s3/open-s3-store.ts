@@ -15,15 +15,18 @@ import { readWholeBody } from './read-body.ts';
 import { createS3Bucket, type S3Access } from './s3-bucket.ts';
 import { sweepUploads } from './sweep-uploads.ts';
 
-export interface S3StoreOptions extends Omit<S3Access, 'timeoutMs'>, PrepareBucketOptions {
-  /** How long the server may be silent before a request fails; default 15 s. */
+export interface S3StoreOptions extends Omit<S3Access, 'timeoutMs' | 'promptMs'>, PrepareBucketOptions {
+  /** How long the server may be silent before an upload or a listing fails; default 15 s. */
   readonly timeoutMs?: number;
+  /** The same for reads and all else that a client of the cache waits for; default 4 s. */
+  readonly promptMs?: number;
   /** Bytes of unfinished parts that the store keeps in memory at most, of all blobs together; default 128 MiB. */
   readonly partBudgetBytes?: number;
   readonly now: () => number;
 }
 
 export interface S3Store extends BlobStore {
+  presign(digest: Digest, options: { readonly expiresMs: number }): Promise<string>;
   /**
    * Ends uploads of blobs that were begun more than `olderThanMs` ago and are not under way in this process; returns how
    * many. Choose hours: those of other processes cannot be told from abandoned ones.
@@ -32,6 +35,9 @@ export interface S3Store extends BlobStore {
 }
 
 const defaultTimeoutMs = 15_000;
+const defaultPromptMs = 4000;
+/** As S3 has it. */
+const maxPresignSeconds = 7 * 24 * 3600;
 const defaultPartBudgetBytes = 128 * 1024 * 1024;
 
 /**
@@ -39,8 +45,9 @@ const defaultPartBudgetBytes = 128 * 1024 * 1024;
  * closes the store, which breaks off what is under way.
  */
 export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
-  const { timeoutMs = defaultTimeoutMs, partBudgetBytes = defaultPartBudgetBytes, log, now } = options;
-  const bucket = createS3Bucket({ ...options, timeoutMs });
+  const { timeoutMs = defaultTimeoutMs, promptMs = defaultPromptMs, log, now } = options;
+  const { partBudgetBytes = defaultPartBudgetBytes } = options;
+  const bucket = createS3Bucket({ ...options, timeoutMs, promptMs });
   const budget = createPartBudget(partBudgetBytes);
   const uploads = new Set<string>();
   try {
@@ -58,7 +65,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
 
     async stat(digest) {
       const found = await bucket.attemptIfPresent('look for a blob', async () =>
-        bucket.client.statObject(bucket.name, nameOf(digest)),
+        bucket.prompt.statObject(bucket.name, nameOf(digest)),
       );
       return found && { size: found.size };
     },
@@ -74,15 +81,23 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     list() {
       return listS3Blobs(bucket);
     },
+    async presign(digest, { expiresMs }) {
+      const seconds = Math.min(Math.max(1, Math.floor(expiresMs / 1000)), maxPresignSeconds);
+      // Of an adopted object the server may know another type, or none.
+      const type = { 'response-content-type': 'application/octet-stream' };
+      return bucket.attempt('sign a URL', async () =>
+        bucket.signer.presignedGetObject(bucket.name, nameOf(digest), seconds, type),
+      );
+    },
     async check() {
       const name = bucket.locate(`cistern/checks/${randomUUID()}`);
       const bytes = randomBytes(64);
       await bucket.attempt('be written and read', async () => {
-        await bucket.client.putObject(bucket.name, name, bytes);
-        const body = await bucket.client.getObject(bucket.name, name);
+        await bucket.prompt.putObject(bucket.name, name, bytes);
+        const body = await bucket.prompt.getObject(bucket.name, name);
         const read = await readWholeBody(body as IncomingMessage);
         if (!read.equals(bytes)) throw new Error('it gave back other bytes than it was given');
-        await bucket.client.removeObject(bucket.name, name);
+        await bucket.prompt.removeObject(bucket.name, name);
       });
     },
     async sweepUploads(olderThanMs) {

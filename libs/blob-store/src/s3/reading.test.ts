@@ -25,7 +25,7 @@ const breakingAfter = (limit: (request: number) => number): Answer =>
 
 async function open(t: TestContext, answer: Answer, timeoutMs = 10_000) {
   const server = await startScriptedServer(t, answer);
-  return { server, store: await server.open({ timeoutMs }) };
+  return { server, store: await server.open({ timeoutMs, promptMs: timeoutMs }) };
 }
 
 test('a body that breaks off is taken up where it ended', async (t) => {

@@ -8,6 +8,8 @@ import { codeOf, isPassing, toStoreError } from './s3-error.ts';
 export interface S3Access {
   /** `http://127.0.0.1:9000` or `https://s3.example.com`: no path. */
   readonly endpoint: string;
+  /** As clients of the cache reach the same server; default: `endpoint`. */
+  readonly publicEndpoint?: string | undefined;
   readonly region: string;
   readonly accessKey: string;
   readonly secretKey: string;
@@ -16,17 +18,23 @@ export interface S3Access {
   readonly rootDirectory: string;
   /** The bucket in the path instead of the host name. */
   readonly pathStyle: boolean;
-  /** How long the server may be silent before a request fails. */
+  /** How long the server may be silent before an upload or a listing fails. */
   readonly timeoutMs: number;
+  /** The same for all else, which a client of the cache waits for. */
+  readonly promptMs: number;
 }
 
 export interface S3Bucket {
   readonly name: string;
-  readonly timeoutMs: number;
-  /** For requests that end soon. */
+  readonly promptMs: number;
+  /** For uploads of blobs and for listings: a server may take its time over them. */
   readonly client: Client;
+  /** For small requests that somebody waits for. */
+  readonly prompt: Client;
   /** For bodies that are read at the pace of whoever wants them, so that these do not hold up all else. */
   readonly bodies: Client;
+  /** Signs URLs for `publicEndpoint`, which it does not connect to: a signature covers the host. */
+  readonly signer: Client;
   /** The full name of an object, from its key or prefix in the store's layout. */
   locate(key: string): string;
   /** The opposite of `locate`. */
@@ -46,16 +54,19 @@ const maxBodies = 1024;
 
 /** Throws `TypeError` for an endpoint that is no address of a server. Connects to nothing yet. */
 export function createS3Bucket(access: S3Access): S3Bucket {
-  const { bucket: name, rootDirectory, timeoutMs } = access;
+  const { bucket: name, rootDirectory, timeoutMs, promptMs } = access;
   const address = parseEndpoint(access.endpoint);
   const place = { endpoint: access.endpoint, bucket: name };
-  const connect = (maxConnections: number) => {
-    const transport = createS3Transport({ secure: address.useSSL, timeoutMs, maxConnections });
-    const { region, accessKey, secretKey, pathStyle } = access;
-    const client = new Client({ ...address, region, accessKey, secretKey, pathStyle, ...transport.clientOptions });
-    return { client, close: transport.close };
+  const { region, accessKey, secretKey, pathStyle } = access;
+  const account = { region, accessKey, secretKey, pathStyle };
+  const connect = (maxConnections: number, silenceMs: number) => {
+    const transport = createS3Transport({ secure: address.useSSL, timeoutMs: silenceMs, maxConnections });
+    return { client: new Client({ ...address, ...account, ...transport.clientOptions }), close: transport.close };
   };
-  const [requests, bodies] = [connect(maxRequests), connect(maxBodies)];
+  const signer = new Client({ ...parseEndpoint(access.publicEndpoint ?? access.endpoint), ...account });
+  const requests = connect(maxRequests, timeoutMs);
+  const prompt = connect(maxRequests, promptMs);
+  const bodies = connect(maxBodies, promptMs);
   const root = rootDirectory.replace(/^\/+|\/+$/g, '');
   const prefix = root === '' ? '' : `${root}/`;
   const retrying = retry(handleWhen(isPassing), {
@@ -81,16 +92,18 @@ export function createS3Bucket(access: S3Access): S3Bucket {
       if (code === 'NoSuchKey') return undefined;
       if (code !== 'NotFound') throw error;
       // An answer without a body, to HEAD above all: the bucket may be what is not there.
-      if (await attempt(doing, async () => requests.client.bucketExists(name))) return undefined;
+      if (await attempt(doing, async () => prompt.client.bucketExists(name))) return undefined;
       throw failure(doing, Object.assign(new Error('the bucket is gone', { cause: error }), { code: 'NoSuchBucket' }));
     }
   }
 
   return {
     name,
-    timeoutMs,
+    promptMs,
     client: requests.client,
+    prompt: prompt.client,
     bodies: bodies.client,
+    signer,
     locate: (key) => prefix + key,
     relativeKey: (objectName) => objectName.slice(prefix.length),
     attempt,
@@ -98,6 +111,7 @@ export function createS3Bucket(access: S3Access): S3Bucket {
     failure,
     close() {
       requests.close();
+      prompt.close();
       bodies.close();
     },
   };

@@ -7,6 +7,7 @@ import { type HeldDeps, findLink, isSameRepository } from '../held.ts';
 import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../pull-through.ts';
 import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
+import { locateStored } from './locate-stored.ts';
 import { proveStored } from './open-stored.ts';
 import { assertNotEmptied, findStoredBlob } from './stored-blob.ts';
 
@@ -15,6 +16,8 @@ export interface OpenBlobDeps extends BlobSourceDeps, HeldDeps {
   readonly reads: SharedReads;
   /** Upstreams whose content every caller may have: a digest linked under one of them is found for another's name. */
   readonly sharedUpstreams: readonly string[];
+  /** How long a URL of the store is valid; `undefined`: clients get none. */
+  readonly presignForMs?: number | undefined;
 }
 
 /** What a lazy puller probes. A cold range of up to this size is served as it comes, before the whole is verified. */
@@ -27,7 +30,7 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   if (stored !== undefined) {
     if (link === undefined) await confirm(deps, request);
     await deps.index.blobs.touch(digest, deps.now());
-    return opened(deps, request, link ?? request, stored.size, 'HIT');
+    return opened(deps, request, link ?? request, stored.size, 'HIT', stored.verified);
   }
   if (request.intent === 'whole') {
     const { record, joined } = await deps.follow({ digest, source: link ?? request, from: 0, signal });
@@ -56,6 +59,7 @@ function opened(
   { upstream, repository }: RepositoryKey,
   size: number,
   cache: CacheResult,
+  isVerified = false,
 ): OpenedBlob {
   assertNotEmptied(digest, size);
   const stored = cache === 'HIT';
@@ -73,6 +77,8 @@ function opened(
       const asked = cache === 'MISS' && intent === 'whole';
       return { cache: asked ? cache : resultOf(source, cache), next: reader.next, close: reader.close };
     },
+    // What has not been verified yet is verified on its way, and that is here.
+    ...(isVerified && locateStored(deps, digest, size)),
   };
 }
 

@@ -26,6 +26,7 @@ export interface TestCacheOptions {
   readonly adoptAs?: string;
   readonly maxWholeForRangeBytes?: number;
   readonly spoolBytes?: number;
+  readonly presignForMs?: number;
   /** An existing root for the fs store, which the test removes. */
   readonly root?: string;
   /** Bytes for read buffers. */
@@ -87,6 +88,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
     policyOf: () => ({ ttlMs: 60_000 }),
     adoptAs: options.adoptAs,
+    presignForMs: options.presignForMs,
     sharedUpstreams: ['docker.io', 'quay.io'],
     log,
     metrics,

@@ -11,6 +11,7 @@ export interface RequestMetrics {
   readonly timeToFirstByte: Histogram<'operation' | 'result'>;
   readonly responseBytes: Counter<'operation' | 'result'>;
   readonly requestsInFlight: Gauge<'operation'>;
+  readonly redirects: Counter;
 }
 
 export function createRequestMetrics(registry: Registry): RequestMetrics {
@@ -46,6 +47,11 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
       name: 'cistern_requests_in_flight',
       help: 'Client requests being answered now.',
       labelNames: ['operation'],
+      registers,
+    }),
+    redirects: new Counter({
+      name: 'cistern_redirects_total',
+      help: 'Clients that were sent to the store for a blob, whose bytes are not counted here.',
       registers,
     }),
   };

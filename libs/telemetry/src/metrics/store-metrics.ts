@@ -7,7 +7,15 @@ export interface StoreMetrics {
 }
 
 const storeOperations = ['stat', 'open', 'read', 'begin', 'append', 'commit', 'adoptFile', 'remove', 'list'] as const;
-const otherOperations = ['readObject', 'writeObject', 'removeObject', 'listObjects', 'sweepUploads', 'check'] as const;
+const otherOperations = [
+  'readObject',
+  'writeObject',
+  'removeObject',
+  'listObjects',
+  'presign',
+  'sweepUploads',
+  'check',
+] as const;
 
 export function createStoreMetrics(registry: Registry): StoreMetrics {
   const storeErrors = new Counter({

@@ -10,6 +10,8 @@ export interface MemoryContent {
   readonly mediaType?: string;
   /** Bytes per chunk of a blob's stream. */
   readonly chunkBytes?: number;
+  /** Of every blob in the store. */
+  readonly location?: string;
   /** Stands in for methods of the same name. */
   readonly instead?: Partial<PullThrough>;
 }
@@ -28,7 +30,14 @@ export interface MemoryPullThrough extends PullThrough {
 const ociManifest = 'application/vnd.oci.image.manifest.v1+json';
 
 export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPullThrough {
-  const { blobs = [], manifests = [], mediaType = ociManifest, chunkBytes = 64 * 1024, instead = {} } = content;
+  const {
+    blobs = [],
+    manifests = [],
+    mediaType = ociManifest,
+    chunkBytes = 64 * 1024,
+    location,
+    instead = {},
+  } = content;
   const byDigest = new Map([...blobs, ...manifests].map((bytes) => [digestOf(bytes), bytes]));
   const calls: { method: keyof PullThrough; request: Record<string, unknown> }[] = [];
   let openStreams = 0;
@@ -79,6 +88,7 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
           reads += 1;
           return openStream(bytes.subarray(range.start, range.end + 1));
         },
+        ...(location !== undefined && { locate: async () => location }),
       };
     },
     async listTags() {

@@ -38,12 +38,35 @@ export async function answerBlob(
   tellCacheResult(reply, blob.cache);
   reply.headers(validatorHeaders(digest));
   if (unmodified) return reply.code(304).send();
-  reply.headers({ 'content-type': contentType, 'content-length': String(blob.size), 'accept-ranges': 'bytes' });
-  if (method === 'HEAD') return reply.send();
-  const { stream, length } = await openBody(blob, requestedRanges(headers, digest, blob.size), reply);
+  const wholeHeaders = { 'content-type': contentType, 'content-length': String(blob.size), 'accept-ranges': 'bytes' };
+  if (method === 'HEAD') return reply.headers(wholeHeaders).send();
+  const ranges = requestedRanges(headers, digest, blob.size);
+  const location = mayRedirect(dependencies, request, ranges) ? await blob.locate?.() : undefined;
+  if (location !== undefined) return sendToStore(dependencies, reply, location);
+  reply.headers(wholeHeaders);
+  const { stream, length } = await openBody(blob, ranges, reply);
   tellCacheResult(reply, stream.cache);
   await sendBlob(reply, { stream, length, stallMs: dependencies.clientStallMs });
   return undefined;
+}
+
+/**
+ * Ranges are repeated to the store by the client, which few servers answer if they are several; and the store has another
+ * entity tag than we have.
+ */
+function mayRedirect(
+  { readsHere }: V2Dependencies,
+  { headers, ip }: FastifyRequest,
+  ranges: readonly ByteRange[] | undefined,
+): boolean {
+  return (ranges?.length ?? 0) <= 1 && headers['if-range'] === undefined && !readsHere(ip);
+}
+
+/** The signed URL is for this client and for a short time: it goes into no cache and no log. */
+function sendToStore({ metrics }: V2Dependencies, reply: FastifyReply, location: string): FastifyReply {
+  reply.request.record.facts.redirected = true;
+  metrics.redirects.inc();
+  return reply.code(307).headers({ location, 'cache-control': 'no-store' }).send();
 }
 
 interface Body {

@@ -11,4 +11,6 @@ export interface V2Dependencies {
   readonly instanceId: string;
   /** A client that takes no byte of a blob for this long is cut off. */
   readonly clientStallMs: number;
+  /** Whether the client with this address gets the bytes from us, even where it may read them from the store. */
+  readonly readsHere: (clientIp: string) => boolean;
 }
