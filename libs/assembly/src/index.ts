@@ -4,3 +4,5 @@ export type { FrontendAssembly, WorkerAssembly } from './assemble.ts';
 export type { AssembleOptions } from './assemble-options.ts';
 export { shareTokens } from './share-tokens.ts';
 export type { ShareTokensOptions } from './share-tokens.ts';
+export { rebuildIndexOf } from './rebuild-index-of.ts';
+export type { RebuildProgress, RebuildResult } from '@cistern/pull-through';

@@ -4,6 +4,7 @@ import { addAdmin } from './commands/admin.ts';
 import { addCheckConfig } from './commands/check-config.ts';
 import { addFrontend } from './commands/frontend.ts';
 import { addHealthcheck } from './commands/healthcheck.ts';
+import { addIndex } from './commands/index-rebuild.ts';
 import { addServe } from './commands/serve.ts';
 import { addWorker } from './commands/worker.ts';
 import type { Terminal } from './terminal.ts';
@@ -41,5 +42,6 @@ export function buildProgram(terminal: Terminal): Command {
   addAdmin(program, terminal);
   addCheckConfig(program, terminal);
   addHealthcheck(program, terminal);
+  addIndex(program, terminal);
   return program;
 }

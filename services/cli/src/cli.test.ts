@@ -244,9 +244,13 @@ test('healthcheck says with its exit code and in one line whether a node is fit 
     stdout: '',
     stderr: 'cistern: Not ready: index: It is away.\n',
   });
+  answers.removeAllListeners('request').on('request', () => {});
+  const silent = await run(t, 'healthcheck', '--url', `http://127.0.0.1:${port}`);
+  assert.equal(silent.code, 1);
+  assert.match(silent.stderr, /cannot be asked \(no answer within 3000 ms\)\.\n$/);
   answers.close();
   answers.closeAllConnections();
   const gone = await run(t, 'healthcheck', '--url', `http://127.0.0.1:${port}`);
   assert.equal(gone.code, 1);
-  assert.match(gone.stderr, /^cistern: Not ready: http:\S+ does not answer \(ECONNREFUSED\)\.\n$/);
+  assert.match(gone.stderr, /^cistern: Not ready: http:\S+ cannot be asked \(ECONNREFUSED\)\.\n$/);
 });

@@ -1,8 +1,8 @@
 // `cistern healthcheck`: for containers, whose images have no curl.
 import { request } from 'node:http';
 import type { Config } from '@cistern/config';
-import { StartError } from '@cistern/process';
 import type { Command } from 'commander';
+import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
 import { readConfig } from '../read-config.ts';
 import type { Terminal } from '../terminal.ts';
@@ -27,21 +27,21 @@ export function addHealthcheck(program: Command, terminal: Terminal): void {
 async function healthcheck(file: string | undefined, url: string | undefined, terminal: Terminal): Promise<void> {
   const target = readinessUrl(url ?? debugUrl(readConfig(file, terminal.env)));
   const { status, body } = await get(target).catch((error: NodeJS.ErrnoException) => {
-    throw new StartError(`Not ready: ${target.href} does not answer (${error.code ?? error.message}).`);
+    throw new CommandError(`Not ready: ${target.href} cannot be asked (${error.code ?? error.message}).`);
   });
-  if (status !== 200) throw new StartError(`Not ready: ${describe(body) ?? `${target.href} answered ${status}`}.`);
+  if (status !== 200) throw new CommandError(`Not ready: ${describe(body) ?? `${target.href} answered ${status}`}.`);
   terminal.stdout.write('ready\n');
 }
 
 function debugUrl({ http: { debug } }: Config): string {
   if (debug.address === undefined)
-    throw new StartError('The node has no health to ask for: set http.debug.addr, for example to ":5001".');
+    throw new CommandError('The node has no health to ask for: set http.debug.addr, for example to ":5001".');
   return urlOf({ ...debug.address, host: debug.address.host ?? '::' });
 }
 
 function readinessUrl(text: string): URL {
   const url = URL.parse(text);
-  if (url?.protocol !== 'http:') throw new StartError(`${JSON.stringify(text)} is no URL that begins with http://.`);
+  if (url?.protocol !== 'http:') throw new CommandError(`${JSON.stringify(text)} is no URL that begins with http://.`);
   if (url.pathname === '/') url.pathname = '/readyz';
   return url;
 }
