@@ -4,7 +4,7 @@ import type { FillRecord, RepositoryKey } from '@cistern/cache-index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import type { FillAccess } from '../fill/fill-access.ts';
-import type { FollowFill } from '../fill/follow-fill.ts';
+import type { FollowFill, FollowedFill } from '../fill/follow-fill.ts';
 import type { ByteSource } from '../read/byte-source.ts';
 import { type PlaceReader, openLastingReader } from '../read/lasting-reader.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
@@ -22,6 +22,8 @@ export interface BlobSourceOptions {
   readonly source: RepositoryKey;
   /** Whether the store has it; otherwise a fill is followed. */
   readonly stored: boolean;
+  /** The fill that is known to run. */
+  readonly following: FollowedFill | undefined;
   /** Whether a reader gets the blob's end only once the whole is verified; a small range is not worth the wait. */
   readonly verified: boolean;
 }
@@ -37,12 +39,12 @@ const maxInterruptions = 3;
 
 export function createBlobSource(
   deps: BlobSourceDeps,
-  { digest, size, source, stored, verified }: BlobSourceOptions,
+  { digest, size, source, stored, following, verified }: BlobSourceOptions,
 ): BlobSource {
   let inStore = stored;
   let origin: BlobSource['origin'];
   let storeFailure: unknown;
-  let followed: FillRecord | undefined;
+  let followed = following;
 
   const openInStore = async (from: number, toExclusive: number, signal: AbortSignal) => {
     try {
@@ -55,17 +57,21 @@ export function createBlobSource(
     }
   };
 
+  /** The fill that ran a moment ago needs no look into the index; if it has ended, it says so. */
   const followTo = async (from: number, toExclusive: number, past: FillRecord | undefined, signal: AbortSignal) => {
+    if (followed !== undefined && followed.record !== past && followed.record.state === 'running') return followed;
     const { record, joined } = await deps.follow({ digest, source, from, toExclusive, past, signal });
     if (record.size !== size)
       throw new CacheError('content-mismatch', `${digest} had ${size} bytes before and has ${record.size} now.`);
-    followed = record;
-    return { record, joined };
+    followed = { record, joined };
+    return followed;
   };
 
   const openAt = async (from: number, toExclusive: number, interruptions: number, signal: AbortSignal) => {
-    let past = interruptions >= maxInterruptions ? followed : undefined;
+    let past = interruptions >= maxInterruptions ? followed?.record : undefined;
     storeFailure = undefined;
+    // Where it was interrupted somebody else may have gone on.
+    if (interruptions > 0) followed = undefined;
     for (let tries = 0; tries < maxTries; tries += 1) {
       const reader = inStore ? await openInStore(from, toExclusive, signal) : undefined;
       if (reader !== undefined) {

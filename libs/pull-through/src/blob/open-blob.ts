@@ -4,6 +4,7 @@ import type { ByteRange } from '@cistern/oci';
 import type { Ask } from '../ask.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { type HeldDeps, findLink, isSameRepository } from '../held.ts';
+import type { FollowedFill } from '../fill/follow-fill.ts';
 import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../pull-through.ts';
 import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
@@ -30,19 +31,20 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   if (stored !== undefined) {
     if (link === undefined) await confirm(deps, request);
     await deps.index.blobs.touch(digest, deps.now());
-    return opened(deps, request, link ?? request, stored.size, 'HIT', stored.verified);
+    return opened(deps, request, { source: link ?? request, ...stored, cache: 'HIT' });
   }
   if (request.intent === 'whole') {
     const { record, joined } = await deps.follow({ digest, source: link ?? request, from: 0, signal });
     // Upstream's answer to a fill for this repository says that it holds the blob; its answer to any other does not.
     if (link === undefined && !isSameRepository(record.source, request)) await confirm(deps, request);
-    return opened(deps, request, link ?? request, record.size, joined ? 'JOINED' : 'MISS');
+    const cache = joined ? 'JOINED' : 'MISS';
+    return opened(deps, request, { source: link ?? request, size: record.size, cache, following: { record, joined } });
   }
   const sized = link?.size === undefined ? await confirm(deps, request) : link;
   if (sized.size === undefined) return openBlob(deps, { ...request, intent: 'whole' });
   const running = await deps.index.fills.read(digest);
   const joined = running?.state === 'starting' || running?.state === 'running';
-  return opened(deps, request, sized, sized.size, joined ? 'JOINED' : 'MISS');
+  return opened(deps, request, { source: sized, size: sized.size, cache: joined ? 'JOINED' : 'MISS' });
 }
 
 /** What is stored, unless it was never hashed and has another size than the manifest says: then its bytes decide. */
@@ -53,14 +55,19 @@ async function findCredible(deps: OpenBlobDeps, { digest, signal }: BlobRequest,
   return proveStored(deps, stored, signal);
 }
 
-function opened(
-  deps: OpenBlobDeps,
-  { digest, intent, signal }: BlobRequest,
-  { upstream, repository }: RepositoryKey,
-  size: number,
-  cache: CacheResult,
-  isVerified = false,
-): OpenedBlob {
+interface FoundBlob {
+  readonly source: RepositoryKey;
+  readonly size: number;
+  readonly cache: CacheResult;
+  /** The fill that brings it. */
+  readonly following?: FollowedFill;
+  /** What is in the store has been hashed. */
+  readonly verified?: boolean;
+}
+
+function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, found: FoundBlob): OpenedBlob {
+  const { size, cache, following } = found;
+  const { upstream, repository } = found.source;
   assertNotEmptied(digest, size);
   const stored = cache === 'HIT';
   return {
@@ -69,7 +76,14 @@ function opened(
     cache,
     async read(range: ByteRange = { start: 0, end: size - 1 }): Promise<BlobStream> {
       const verified = range.end - range.start >= smallRangeBytes || range.end - range.start + 1 >= size;
-      const source = createBlobSource(deps, { digest, size, stored, verified, source: { upstream, repository } });
+      const source = createBlobSource(deps, {
+        digest,
+        size,
+        stored,
+        following,
+        verified,
+        source: { upstream, repository },
+      });
       // What goes wrong with a fill may concern its repository alone: others do not share a read of it.
       const key = `${digest} ${stored ? '' : `${upstream}/${repository}`} ${verified ? '' : 'range'}`;
       const reader = deps.reads.attach(key, source, range.start, range.end + 1);
@@ -78,7 +92,7 @@ function opened(
       return { cache: asked ? cache : resultOf(source, cache), next: reader.next, close: reader.close };
     },
     // What has not been verified yet is verified on its way, and that is here.
-    ...(isVerified && locateStored(deps, digest, size)),
+    ...(found.verified === true && locateStored(deps, digest, size)),
   };
 }
 

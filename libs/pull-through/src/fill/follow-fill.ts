@@ -26,14 +26,14 @@ interface FollowRequest {
 }
 
 /** `running`: read from it. `done`: it has been committed; read from the store. */
-interface Followed {
+export interface FollowedFill {
   readonly record: FillRecord & { readonly state: 'running' | 'done'; readonly size: number };
   /** True if others had asked before. */
   readonly joined: boolean;
 }
 
 /** Rejects with the fill's failure, where it concerns this asker, with `upstream-timeout`, or with `signal`'s reason. */
-export type FollowFill = (request: FollowRequest) => Promise<Followed>;
+export type FollowFill = (request: FollowRequest) => Promise<FollowedFill>;
 
 const rereadMs = 500;
 /** A job lost with its worker is asked for again after this long without a live record. */
@@ -109,7 +109,7 @@ function askKey(digest: Digest, past: FillRecord | undefined): string {
   return `${digest}.${past?.generation ?? 0}`;
 }
 
-function hasBytes(record: FillRecord): record is Followed['record'] {
+function hasBytes(record: FillRecord): record is FollowedFill['record'] {
   return (record.state === 'running' || record.state === 'done') && record.size !== undefined;
 }
 

@@ -1,4 +1,5 @@
 // A reader that outlives the places its bytes come from: when one is interrupted, it goes on at the next from where it was.
+import { isCacheError } from '@cistern/errors';
 import type { Proof, SourceReader, Witness } from './byte-source.ts';
 import { SourceInterrupted } from './source-interrupted.ts';
 
@@ -23,6 +24,9 @@ export interface LastingReaderOptions {
 
 const maxInterruptions = 8;
 const pauseMs = 100;
+/** About half a minute: longer than it takes Redis to start again or to fail over. */
+const maxIndexFailures = 30;
+const indexPauseMs = 1_000;
 
 /** Resolves when the first place has been opened. */
 export async function openLastingReader(options: LastingReaderOptions): Promise<SourceReader> {
@@ -56,6 +60,19 @@ export async function openLastingReader(options: LastingReaderOptions): Promise<
     if (interruptions > 1) await pause(pauseMs * interruptions, closing.signal);
   };
 
+  /** One who is halfway through has more patience with an index that does not answer than one who has got nothing. */
+  const openNext = async () => {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await openAt(position, interruptions, closing.signal);
+      } catch (error) {
+        const mayWait = position > from && failures < maxIndexFailures && isCacheError(error, 'index-unavailable');
+        if (!mayWait || closing.signal.aborted) throw error;
+        await pause(indexPauseMs, closing.signal);
+      }
+    }
+  };
+
   const proof: Proof = async (needed) => {
     let state: 'proven' | 'open' = 'proven';
     for (const given of place === undefined ? earlier : [...earlier, place]) {
@@ -73,7 +90,7 @@ export async function openLastingReader(options: LastingReaderOptions): Promise<
     async read(into) {
       for (;;) {
         checkOpen();
-        place ??= await openAt(position, interruptions, closing.signal);
+        place ??= await openNext();
         // Closed while it was being opened: there is nobody else to close it.
         if (closed !== undefined) await place.close();
         checkOpen();
