@@ -8,13 +8,33 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type SupervisedProcess, startProcess } from '@cistern/test-services';
 
+export interface RunOptions {
+  /** Default 2 minutes. */
+  readonly timeoutMs?: number;
+  /** Default: the sandbox's own directory. */
+  readonly cwd?: string;
+  /** Added to the little that there is. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface SandboxOptions {
+  /**
+   * `own`: interfaces, ports and packet filter of the sandbox's own; the way out leads through a process of this machine,
+   * whose 127.0.0.1 is `hostAddress` inside. Default: the machine's.
+   */
+  readonly network?: 'own' | 'shared';
+}
+
+/** This machine, seen from a sandbox with a network of its own. */
+export const hostAddress = '10.0.2.2';
+
 export interface Sandbox {
   /** The same path inside and outside; removed by `close`. */
   readonly directory: string;
   /** Where the control groups of containers belong, so that `close` finds and removes them. Starts with a slash. */
   readonly cgroupParent: string;
-  /** Runs a command inside to its end and returns its stdout. Rejects with its stderr when it fails or takes 2 minutes. */
-  run(command: string, args: readonly string[]): Promise<string>;
+  /** Runs a command inside to its end and returns its stdout. Rejects with its stderr when it fails or takes too long. */
+  run(command: string, args: readonly string[], options?: RunOptions): Promise<string>;
   /** Starts a daemon inside and resolves when `run(...probe)` succeeds. It ends with the sandbox. */
   startDaemon(command: string, args: readonly string[], probe: readonly [string, ...string[]]): Promise<void>;
   close(): Promise<void>;
@@ -25,7 +45,7 @@ const stateDirectories = ['/var/lib/docker', '/var/lib/containerd', '/var/lib/co
 
 const setUp = `
 set -e
-directory=$1; shift
+directory=$1; network=$2; shift 2
 mount -t overlay -o "lowerdir=/etc,upperdir=$directory/etc,workdir=$directory/etc-work" overlay /etc
 mount -t overlay -o "lowerdir=/var,upperdir=$directory/var,workdir=$directory/var-work" overlay /var
 mount -t tmpfs tmpfs /run
@@ -34,15 +54,23 @@ for state in "$@"; do
   mount --bind "$directory/state$state" "$state"
 done
 mkdir -p /run/lock
+if [ "$network" = own ]; then
+  ip link set lo up
+  echo 1 >/proc/sys/net/ipv4/ip_forward
+fi
 echo inside
 exec sleep infinity`;
 
 const namespaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
-const commandTimeoutMs = 120_000;
-
-/** `files`: configuration by its absolute path below /etc, as a user would write it. As root on Linux only, closed by the caller. */
-export async function openSandbox(files: Readonly<Record<string, string>> = {}): Promise<Sandbox> {
+/**
+ * `files`: configuration by its absolute path below /etc, as a user would write it. As root on Linux only, closed by the
+ * caller. A network of its own needs Debian's iproute2 and slirp4netns.
+ */
+export async function openSandbox(
+  files: Readonly<Record<string, string>> = {},
+  { network = 'shared' }: SandboxOptions = {},
+): Promise<Sandbox> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-sandbox-'));
   const name = basename(directory);
   for (const made of ['etc', 'etc-work', 'var', 'var-work', 'home']) await mkdir(join(directory, made));
@@ -50,16 +78,18 @@ export async function openSandbox(files: Readonly<Record<string, string>> = {}):
     await mkdir(dirname(join(directory, path)), { recursive: true });
     await writeFile(join(directory, path), content);
   }
+  const ownNetwork = network === 'own' ? ['--net'] : [];
   const holder = await startProcess({
     command: 'unshare',
-    args: [...namespaces, 'sh', '-c', setUp, name, directory, ...stateDirectories],
+    args: [...ownNetwork, ...namespaces, 'sh', '-c', setUp, name, directory, network, ...stateDirectories],
     name: 'sandbox',
     ready: { logLine: /^inside$/ },
     removeAfter: [directory],
   });
   const daemons: SupervisedProcess[] = [];
   const firstProcess = await firstChildOf(holder.pid);
-  const enter = ['--target', String(firstProcess), '--mount', '--pid', `--wdns=${directory}`, '--'];
+  const namespacesOf = ['--target', String(firstProcess), '--mount', '--pid', ...ownNetwork];
+  const enter = (cwd: string) => [...namespacesOf, `--wdns=${cwd}`, '--'];
   // Nothing of the caller's environment: no proxy, no credentials, no configuration of another engine.
   const env = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -67,11 +97,12 @@ export async function openSandbox(files: Readonly<Record<string, string>> = {}):
     LANG: 'C.UTF-8',
   };
 
-  async function run(command: string, args: readonly string[]): Promise<string> {
+  async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const { timeoutMs = 120_000, cwd = directory } = options;
     try {
-      const { stdout } = await promisify(execFile)('nsenter', [...enter, command, ...args], {
-        env,
-        timeout: commandTimeoutMs,
+      const { stdout } = await promisify(execFile)('nsenter', [...enter(cwd), command, ...args], {
+        env: { ...env, ...options.env },
+        timeout: timeoutMs,
         maxBuffer: 64 * 2 ** 20,
       });
       return stdout;
@@ -82,6 +113,21 @@ export async function openSandbox(files: Readonly<Record<string, string>> = {}):
     }
   }
 
+  async function close(): Promise<void> {
+    // The kernel lets a first process go only when everything else in its namespace is gone.
+    if (holder.isRunning()) process.kill(firstProcess, 'SIGKILL');
+    await holder.waitForExit();
+    await holder.kill();
+    for (const daemon of daemons) await daemon.kill();
+    await removeControlGroups(name);
+  }
+
+  try {
+    if (network === 'own') daemons.push(await openWayOut(firstProcess));
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     directory,
     cgroupParent: `/${name}`,
@@ -89,22 +135,24 @@ export async function openSandbox(files: Readonly<Record<string, string>> = {}):
     startDaemon: async (command, args, [probe, ...probeArgs]) => {
       const daemon = await startProcess({
         command: 'nsenter',
-        args: [...enter, command, ...args],
+        args: [...enter(directory), command, ...args],
         name: basename(command),
         env: { ...Object.fromEntries(Object.keys(process.env).map((variable) => [variable, undefined])), ...env },
         ready: { check: () => run(probe, probeArgs).then(() => true) },
       });
       daemons.push(daemon);
     },
-    close: async () => {
-      // The kernel lets a first process go only when everything else in its namespace is gone.
-      if (holder.isRunning()) process.kill(firstProcess, 'SIGKILL');
-      await holder.waitForExit();
-      await holder.kill();
-      for (const daemon of daemons) await daemon.kill();
-      await removeControlGroups(name);
-    },
+    close,
   };
+}
+
+// Addresses and routes that a process of the user makes up: nothing of the machine's own network changes.
+function openWayOut(processInside: number): Promise<SupervisedProcess> {
+  return startProcess({
+    command: 'slirp4netns',
+    args: ['--configure', '--mtu=65520', '--disable-dns', String(processInside), 'tap0'],
+    ready: { logLine: /^received tapfd=/ },
+  });
 }
 
 async function firstChildOf(pid: number): Promise<number> {

@@ -31,8 +31,6 @@ export async function haproxyConfiguration(settings: HaproxySettings): Promise<s
   let text = await readFile(shipped, 'utf8');
   text = replaceEach(text, /^ {4}bind :5000$/gm, `    bind 127.0.0.1:${port}`, 1);
   text = replaceEach(text, /^ {4}bind :8404$/gm, `    bind 127.0.0.1:${statisticsPort}`, 1);
-  // Needs two file descriptors each, and a test machine may allow few.
-  text = replaceEach(text, /^ {4}maxconn 10000$/gm, '    maxconn 4000', 1);
   text = replaceEach(text, / send-proxy-v2 /g, header, 2);
   return replaceEach(text, /^ {4}server-template .*$/gm, servers.join('\n'), 2);
 }

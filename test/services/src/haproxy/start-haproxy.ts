@@ -40,6 +40,8 @@ export async function startHaproxy({ frontends, proxyProtocol = 2 }: HaproxyOpti
   const server = await startProcess({
     command: 'haproxy',
     args: ['-db', '-f', file],
+    // A test machine may allow few file descriptors.
+    env: { HAPROXY_MAXCONN: '4000' },
     ready: { port: statisticsPort },
     // Lets what is under way end; SIGTERM does not.
     stopSignal: 'SIGUSR1',

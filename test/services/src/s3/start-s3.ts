@@ -1,8 +1,7 @@
 // A real S3 server: the gateway of Ceph, or the one that the environment names.
 import { randomBytes } from 'node:crypto';
 import { freePort } from '../free-port.ts';
-import { type SupervisedProcess, startProcess } from '../start-process.ts';
-import { type CephCluster, startCephCluster } from './start-ceph-cluster.ts';
+import { startGateway } from './start-gateway.ts';
 
 export interface S3 {
   /** `http://127.0.0.1:<port>`, without a path. Buckets are in the path, not in the host. */
@@ -30,7 +29,9 @@ export interface S3 {
  */
 export async function startS3(): Promise<S3> {
   const { S3_ENDPOINT: endpoint } = process.env;
-  return endpoint === undefined ? await startGateway() : existingServer(endpoint);
+  if (endpoint !== undefined) return existingServer(endpoint);
+  const [accessKey, secretKey] = [randomBytes(10).toString('hex'), randomBytes(20).toString('hex')];
+  return startGateway({ host: '127.0.0.1', port: await freePort(), accessKey, secretKey });
 }
 
 function existingServer(endpoint: string): S3 {
@@ -53,54 +54,4 @@ function existingServer(endpoint: string): S3 {
 
 function refuse(): never {
   throw new Error('The server that S3_ENDPOINT names cannot be stopped by a test.');
-}
-
-async function startGateway(): Promise<S3> {
-  const cluster = await startCephCluster();
-  let gateway: SupervisedProcess | undefined;
-  const stop = async () => {
-    await gateway?.kill();
-    gateway = undefined;
-  };
-  const close = async () => {
-    await stop();
-    await cluster.close();
-  };
-  try {
-    const accessKey = randomBytes(10).toString('hex');
-    const secretKey = randomBytes(20).toString('hex');
-    const keys = [`--access-key=${accessKey}`, `--secret-key=${secretKey}`];
-    await cluster.tool('radosgw-admin', 'user', 'create', '--uid=s3', '--display-name=s3', '--max-buckets=0', ...keys);
-    const port = await freePort();
-    const start = async () => {
-      gateway ??= await runGateway(cluster, port);
-    };
-    await start();
-    return {
-      endpoint: `http://127.0.0.1:${port}`,
-      region: 'us-east-1',
-      accessKey,
-      secretKey,
-      controllable: true,
-      stop,
-      start,
-      freeze: () => gateway?.sendSignal('SIGSTOP'),
-      thaw: () => gateway?.sendSignal('SIGCONT'),
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-function runGateway({ configurationFile, environment }: CephCluster, port: number): Promise<SupervisedProcess> {
-  // Without tcp_nodelay most small answers take 40 ms.
-  const frontend = `beast endpoint=127.0.0.1:${port} tcp_nodelay=1`;
-  return startProcess({
-    command: 'radosgw',
-    args: ['-c', configurationFile, '-f', '-n', 'client.rgw', '--rgw-frontends', frontend],
-    env: environment,
-    ready: { http: `http://127.0.0.1:${port}/` },
-  });
 }

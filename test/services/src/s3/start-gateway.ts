@@ -1,0 +1,65 @@
+// Ceph's gateway to S3, over a cluster of its own.
+import { type SupervisedProcess, startProcess } from '../start-process.ts';
+import { type CephCluster, startCephCluster } from './start-ceph-cluster.ts';
+import type { S3 } from './start-s3.ts';
+
+export interface GatewayOptions {
+  /** Where it listens. */
+  readonly host: '127.0.0.1' | '0.0.0.0';
+  readonly port: number;
+  /** Of the one account. */
+  readonly accessKey: string;
+  readonly secretKey: string;
+}
+
+/** Installs what is missing. The caller closes what it gets. */
+export async function startGateway(options: GatewayOptions): Promise<S3> {
+  const { port, accessKey, secretKey } = options;
+  const cluster = await startCephCluster();
+  let gateway: SupervisedProcess | undefined;
+  const stop = async () => {
+    await gateway?.kill();
+    gateway = undefined;
+  };
+  const close = async () => {
+    await stop();
+    await cluster.close();
+  };
+  const start = async () => {
+    gateway ??= await runGateway(cluster, options);
+  };
+  try {
+    const keys = [`--access-key=${accessKey}`, `--secret-key=${secretKey}`];
+    await cluster.tool('radosgw-admin', 'user', 'create', '--uid=s3', '--display-name=s3', '--max-buckets=0', ...keys);
+    await start();
+    return {
+      endpoint: `http://127.0.0.1:${port}`,
+      region: 'us-east-1',
+      accessKey,
+      secretKey,
+      controllable: true,
+      stop,
+      start,
+      freeze: () => gateway?.sendSignal('SIGSTOP'),
+      thaw: () => gateway?.sendSignal('SIGCONT'),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function runGateway(
+  { configurationFile, environment }: CephCluster,
+  { host, port }: GatewayOptions,
+): Promise<SupervisedProcess> {
+  // Without tcp_nodelay most small answers take 40 ms.
+  const frontend = `beast endpoint=${host}:${port} tcp_nodelay=1`;
+  return startProcess({
+    command: 'radosgw',
+    args: ['-c', configurationFile, '-f', '-n', 'client.rgw', '--rgw-frontends', frontend],
+    env: environment,
+    ready: { http: `http://127.0.0.1:${port}/` },
+  });
+}
