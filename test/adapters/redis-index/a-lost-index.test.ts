@@ -6,6 +6,7 @@ import type { CacheIndex } from '@cistern/cache-index';
 import { startRedis, startRedisCluster, type Redis } from '@cistern/test-services';
 import { openUnderTest } from './open-under-test.ts';
 import { claim, claimed, digestFor } from './samples.ts';
+import { until } from './until.ts';
 
 let redis: Redis;
 
@@ -52,6 +53,27 @@ test('by default claims wait for two and a half seconds, and settling does not b
   await delay(50);
   await index.epoch.settle();
   assert.ok((await unsettledForMs(index, 'b')) <= firstMs - 40);
+});
+
+test('after an outage in which leases ran out claims wait too, though nothing was lost', async (t) => {
+  const { index: owner, keyPrefix } = await openUnderTest(t, connection(), undefined, 1000);
+  const { index: other } = await openUnderTest(t, connection(), keyPrefix, 1000);
+  await other.epoch.settle();
+  await delay(1100);
+  await other.epoch.settle();
+  const fill = await claimed(owner, claim('a', 'me'));
+  await claimed(other, claim('b', 'other'));
+  t.after(() => redis.thaw());
+  redis.freeze();
+  // Longer than a lease.
+  await delay(4500);
+  redis.thaw();
+  await until(async () => (await unsettledForMs(other, 'a')) > 0);
+  assert.equal(await owner.fills.heartbeat(fill, 4000), 'recreated');
+  assert.equal(await other.fills.claim(claim('a', 'other')), undefined);
+  await until(async () => claimed(other, claim('c', 'other')).then(() => true));
+  // One that never looked does not know; workers look every second.
+  await claimed(owner, claim('d', 'me'));
 });
 
 test('an index is complete until anything is lost, and a rebuild that saw a loss does not make it so', async (t) => {

@@ -21,6 +21,7 @@ import type { RedisParts } from './redis-parts.ts';
 import { createRedisTags } from './redis-tags.ts';
 import { createRedisValues } from './redis-values.ts';
 import { createNewerLog } from './stored-schema.ts';
+import { watchShards } from './watch-shards.ts';
 
 export interface RedisIndexOptions {
   readonly connection: RedisConnection;
@@ -65,6 +66,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<CacheI
     reportNewer: createNewerLog(log),
   };
   const blobs = createRedisBlobs(parts);
+  const watch = watchShards(settleMs);
 
   async function close(): Promise<void> {
     await writeBehind.close();
@@ -78,10 +80,10 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<CacheI
     manifests: createRedisManifests(parts),
     blobs: blobs.blobs,
     links: createRedisLinks(parts),
-    fills: createRedisFills(parts, { blobs, settleMs }),
+    fills: createRedisFills(parts, { blobs, settleMs, watch }),
     leases: createRedisLeases(parts),
     values: createRedisValues(parts),
-    epoch: createRedisEpoch(parts),
+    epoch: createRedisEpoch(parts, watch),
     announcements,
     check: async () => calls.command(async (target) => void (await target.ping())),
     close: async () => (closing ??= close()),

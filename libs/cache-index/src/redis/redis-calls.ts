@@ -12,6 +12,7 @@ export interface RedisCalls {
   run(script: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
   /** Throws `index-unavailable` if the last call has just failed: for what needs no call of its own. */
   checkAnswering(): void;
+  readonly isCluster: boolean;
   isConnected(): boolean;
   /** From now on every call rejects. */
   close(): void;
@@ -59,6 +60,7 @@ export function createRedisCalls(client: RedisClient): RedisCalls {
       checkOpen();
       if (lastFailure !== undefined && performance.now() - lastFailure.atMs < justNowMs) throw lastFailure.error;
     },
+    isCluster: client.isCluster,
     isConnected: () => client.status === 'ready',
     close() {
       isClosed = true;

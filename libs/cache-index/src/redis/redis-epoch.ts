@@ -2,21 +2,26 @@
 // node alone, which was lost and replaced by an empty one.
 import type { EpochIndex } from '../epoch.ts';
 import type { RedisParts } from './redis-parts.ts';
+import type { ShardWatch } from './watch-shards.ts';
 
-export function createRedisEpoch({ calls, keys }: RedisParts): EpochIndex {
+export function createRedisEpoch({ calls, keys }: RedisParts, watch: ShardWatch): EpochIndex {
   const settlingKeys = keys.shards.map(({ settling }) => settling);
   const completeKeys = keys.shards.map(({ complete }) => complete);
 
-  async function getAll(names: readonly string[]): Promise<(string | null)[]> {
-    return calls.command(async (client) =>
-      // A cluster takes keys of different slots one by one only.
-      client.isCluster ? Promise.all(names.map((name) => client.get(name))) : client.mget([...names]),
-    );
+  /** A cluster takes keys of different slots one by one only. */
+  async function getAll(names: readonly string[], onAnswer?: (names: readonly string[]) => void) {
+    const ask = async (asked: readonly string[]) => {
+      const values = await calls.command((client) => client.mget([...asked]));
+      onAnswer?.(asked);
+      return values;
+    };
+    if (!calls.isCluster) return ask(names);
+    return (await Promise.all(names.map((name) => ask([name])))).flat();
   }
 
   /** Since when each shard has been settling. */
   async function settle(): Promise<string[]> {
-    const sinces = await getAll(settlingKeys);
+    const sinces = await getAll(settlingKeys, watch.answered);
     return Promise.all(
       settlingKeys.map(async (key, shard) => sinces[shard] ?? String(await calls.run('settle-shard', [key], []))),
     );

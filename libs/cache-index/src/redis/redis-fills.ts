@@ -4,16 +4,18 @@ import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
 import type { RedisBlobs } from './redis-blobs.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, schema, type StoredHash } from './stored-schema.ts';
+import type { ShardWatch } from './watch-shards.ts';
 
 export interface RedisFillsOptions {
   readonly blobs: RedisBlobs;
   /** How long after a loss the owners of fills have put their records back. */
   readonly settleMs: number;
+  readonly watch: ShardWatch;
 }
 
 export function createRedisFills(
   { calls, keys, reportNewer }: RedisParts,
-  { blobs, settleMs }: RedisFillsOptions,
+  { blobs, settleMs, watch }: RedisFillsOptions,
 ): FillIndex {
   return {
     async read(digest) {
@@ -22,8 +24,14 @@ export function createRedisFills(
 
     async claim({ replaces, leaseMs, ...claim }) {
       const fields = [...claimFields(claim), 'state', 'starting'];
-      const scriptKeys = [keys.fill(claim.digest), keys.shardOf(claim.digest).settling];
-      const claimed = await calls.run('claim-fill', scriptKeys, [replaces, leaseMs, settleMs, ...fields]);
+      const { settling } = keys.shardOf(claim.digest);
+      if (watch.isOutOfSight(settling)) {
+        await calls.run('settle-shard', [settling], []);
+        watch.answered([settling]);
+      }
+      const waits = [settleMs, watch.unsettledForMs(settling)];
+      const scriptKeys = [keys.fill(claim.digest), settling];
+      const claimed = await calls.run('claim-fill', scriptKeys, [replaces, leaseMs, ...waits, ...fields]);
       if (claimed === null) return undefined;
       if (typeof claimed === 'number') return { unsettledForMs: claimed };
       const [generation, expiresAtMs] = (claimed as string[]).map(Number) as [number, number];

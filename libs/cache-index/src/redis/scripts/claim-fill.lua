@@ -1,5 +1,6 @@
--- KEYS: fill, settling. ARGV: replaces, leaseMs, settleMs, then fields and values. Returns {generation, expiresAtMs}; false if
--- it is refused; a number while the record may be one that was lost: milliseconds until its owner would have put it back.
+-- KEYS: fill, settling. ARGV: replaces, leaseMs, settleMs, least wait, then fields and values. Returns {generation,
+-- expiresAtMs}; false if it is refused; a number while the record may be one that was lost: milliseconds until its owner would
+-- have put it back.
 local generation = tonumber(ARGV[1])
 if is_newer(KEYS[1]) then return false end
 local previous = redis.call('HMGET', KEYS[1], 'state', 'generation')
@@ -9,11 +10,12 @@ if previous[1] then
   generation = math.max(generation, previous_generation)
 else
   local settle_ms = tonumber(ARGV[3])
-  local wait_ms = tonumber(settling_since(KEYS[2])) + settle_ms - now_ms()
   -- Another node's clock, before a fail-over, may have been ahead.
-  if wait_ms > 0 then return math.min(wait_ms, settle_ms) end
+  local settling_ms = math.min(tonumber(settling_since(KEYS[2])) + settle_ms - now_ms(), settle_ms)
+  local wait_ms = math.max(settling_ms, tonumber(ARGV[4]))
+  if wait_ms > 0 then return wait_ms end
 end
 generation = integer(generation + 1)
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'generation', generation, arguments(4))
+redis.call('HSET', KEYS[1], 'generation', generation, arguments(5))
 return {generation, set_lease(KEYS[1], ARGV[2])}
