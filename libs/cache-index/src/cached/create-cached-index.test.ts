@@ -29,7 +29,10 @@ async function startCached(t: TestContext, maxEntries?: number) {
   const warn = (fields: object, message: string) => void logged.push({ ...fields, message });
   const options = { index: slow, log: { warn, error: warn }, now };
   const index = createCachedIndex({ ...options, ...(maxEntries !== undefined && { maxEntries }) });
-  t.after(() => index.close());
+  t.after(async () => {
+    await index.close();
+    await memory.close();
+  });
   // It listens now.
   await new Promise(setImmediate);
   const announce = async (...names: string[]) => {

@@ -15,7 +15,7 @@ import { createOutage } from './create-outage.ts';
 import { followChanges } from './follow-changes.ts';
 
 export interface CachedIndexOptions {
-  /** Announces its changes, as that in Redis does. Closed with the cached one. */
+  /** Announces its changes, as that in Redis does. Its opener closes it, after the cached one. */
   readonly index: CacheIndex;
   readonly log: IndexLog;
   readonly now: () => number;
@@ -67,7 +67,6 @@ export function createCachedIndex({ index, log, now, maxEntries = 20_000 }: Cach
     async close() {
       changes.close();
       outage.close();
-      await index.close();
     },
   };
 }
