@@ -7,7 +7,7 @@ import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, collect, until } from '../testing/test-bytes.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
-const bytes = bytesOf(6 * 1024 * 1024);
+const bytes = bytesOf(12 * 1024 * 1024);
 
 async function startCache(t: TestContext) {
   const started = await startTestCache();

@@ -7,6 +7,8 @@ export interface BufferPool {
   /** Gives a buffer back; its contents may be overwritten from now on. */
   give(buffer: Buffer): void;
   readonly usedBytes: number;
+  /** Beyond which buffers are small. */
+  readonly maxBytes: number;
 }
 
 export const chunkBytes = 256 * 1024;
@@ -17,6 +19,7 @@ export function createBufferPool(maxBytes: number): BufferPool {
   const keptBytes = Math.min(maxBytes, 64 * chunkBytes);
   let used = 0;
   return {
+    maxBytes,
     take() {
       const buffer =
         used + chunkBytes > maxBytes

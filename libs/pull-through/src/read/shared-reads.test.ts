@@ -62,7 +62,7 @@ test('fifty readers share one stream and every one gets all bytes', async () => 
 });
 
 test('a reader that stops taking bytes is cast out, and goes on later with bytes of its own', async () => {
-  const bytes = bytesOf(8 * 1024 * 1024);
+  const bytes = bytesOf(12 * 1024 * 1024);
   const started = startReads(bytes);
   const slow = started.attach();
   const first = Buffer.from((await slow.next())!);

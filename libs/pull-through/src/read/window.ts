@@ -49,6 +49,7 @@ export interface WindowOptions {
 
 /** Two chunks keep a lone reader busy: one being written out, one being read. */
 const loneChunks = 2;
+const roomyFactor = 4;
 
 export function openWindow(options: WindowOptions): Window {
   const { source, pool } = options;
@@ -114,7 +115,13 @@ export function openWindow(options: WindowOptions): Window {
     void pump();
   };
 
-  const isFull = () => chunks.length >= (members.size > 1 ? options.maxChunks : loneChunks);
+  /** While there is room to spare, a herd may be further apart: its sockets take and give in bursts of megabytes. */
+  const mostChunks = () => {
+    if (members.size === 1) return loneChunks;
+    return pool.usedBytes * 2 < pool.maxBytes ? options.maxChunks * roomyFactor : options.maxChunks;
+  };
+
+  const isFull = () => chunks.length >= mostChunks();
 
   const openStream = async () => {
     const endExclusive = wanted();
