@@ -38,6 +38,8 @@ export interface FillOptions {
   /** Ends the fill: where others may go on with it, by handing it over. */
   readonly signal: AbortSignal;
   readonly mayMove?: boolean;
+  /** Looks whether somebody else has taken the fill over; then `handOver` is called. */
+  readonly lookForSuccessor?: (() => Promise<void>) | undefined;
 }
 
 export interface Fill {
@@ -53,8 +55,11 @@ export interface Fill {
   readonly ended: Promise<'committed' | 'left' | 'moved'>;
   /** A follower at any offset; only after `running`. `undefined` once it has ended, however it did. */
   open(range: FillRange): SourceReader | undefined;
-  /** The run of bytes that is here at `from`, unverified. `undefined`: there is none. */
-  openPresent(from: number): { readonly endExclusive: number; readonly reader: SourceReader } | undefined;
+  /**
+   * For whoever takes the fill over: nothing is fetched here any more then, so that nothing is fetched twice. The run of bytes
+   * that is here at `from`, unverified. `undefined`: there is none.
+   */
+  openPresent(from: number): Promise<{ readonly endExclusive: number; readonly reader: SourceReader } | undefined>;
   /** CRC-32 of bytes that have been verified; `undefined` while they have not. */
   checksum(from: number, toExclusive: number): Promise<number | undefined>;
   /** Somebody else owns the digest now: fetches no more, and sends followers there once they have had what is here. */
@@ -80,7 +85,8 @@ export function startFill(options: FillOptions): Fill {
   const stopping = new AbortController();
   const { signal } = stopping;
   const onStopped = () => {
-    if (options.mayMove === true) handOver();
+    // What is verified only waits for the store, and would for a long time.
+    if (options.mayMove === true && body?.verified !== true) handOver();
     else stopping.abort(options.signal.reason);
   };
   const { promise: running, resolve: setRunning, reject: failRunning } = Promise.withResolvers<number>();
@@ -215,7 +221,8 @@ export function startFill(options: FillOptions): Fill {
         onClose: followers.enter(),
       });
     },
-    openPresent(from) {
+    async openPresent(from) {
+      await options.lookForSuccessor?.();
       const endExclusive = body?.spool.present.runEnd(from) ?? 0;
       if (hasEnded || body === undefined || body.failed || endExclusive <= from) return undefined;
       const range = { from, toExclusive: endExclusive, verified: false };

@@ -57,7 +57,7 @@ export async function fetchBlob(
   try {
     let end: BlobRecord | 'left' | 'moved' | undefined = await findStored(deps, source, digest, context.signal);
     if (end === undefined) {
-      fill = await prepareFill(deps, record, job, context, predecessor);
+      fill = await prepareFill(deps, record, job, context, { predecessor, lease });
       end = await runFill(deps, fill, source, lease);
     }
     if (end === 'left') await lease.failed(left, 1);
@@ -124,14 +124,14 @@ async function prepareFill(
   { fillId, digest, source }: FillRecord,
   { from, toExclusive }: JobPayload<'fetch-blob'>,
   { signal }: JobContext,
-  predecessor: FillRecord | undefined,
+  { predecessor, lease }: { readonly predecessor: FillRecord | undefined; readonly lease: FillLease },
 ): Promise<Fill> {
   const { index, store, spools, log, maxWholeForRangeBytes, remoteFills } = deps;
   const upstream = upstreamOf(deps, source.upstream);
   const expectedSize = (await index.links.get(source, digest))?.size;
   const { repository } = source;
-  const mayMove = remoteFills !== undefined;
-  const parts = { fillId, digest, repository, expectedSize, from, toExclusive, store, spools, log, signal, mayMove };
+  const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
+  const parts = { fillId, digest, repository, expectedSize, from, toExclusive, store, spools, log, signal, ...moving };
   const takenOverSize = predecessor?.size;
   if (predecessor === undefined || takenOverSize === undefined || remoteFills === undefined)
     return startFill({ ...parts, upstream, maxWholeForRangeBytes });

@@ -11,6 +11,8 @@ export interface FillLease {
   done(blob: BlobRecord): Promise<void>;
   /** The record goes after `keepMs`. Never rejects: a record that cannot be written expires. */
   failed(failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<void>;
+  /** Looks at once whether somebody else has taken the record over. Never rejects. */
+  look(): Promise<void>;
   /** Stops the heartbeat; for the holder to call, at the end. */
   release(): void;
 }
@@ -20,11 +22,12 @@ const heartbeatMs = 1_000;
 
 /** `onLost` is called, perhaps more than once, when somebody else has taken the record over. */
 export function holdLease(
-  { index, log }: Pick<WorkDeps, 'index' | 'log'>,
+  { index, log, now }: Pick<WorkDeps, 'index' | 'log' | 'now'>,
   claimed: FillRecord,
   onLost: () => void,
 ): FillLease {
   const { digest, owner } = claimed;
+  const claimedAtMs = now();
   let record = claimed;
   let hasEnded = false;
 
@@ -33,18 +36,32 @@ export function holdLease(
       .publish(fillTopic(digest))
       .catch((error: unknown) => log.warn({ err: error, digest }, 'a change of a fill could not be announced'));
 
-  /** False if the record has another owner. */
+  /** The lease may have ended long ago, and others have fetched the blob since: there is nothing to go on with then. */
+  const endAsOthersDid = async () => {
+    const blob = await index.blobs.get(digest, { fresh: true });
+    if (blob?.verified !== true || blob.storedAtMs < claimedAtMs) return false;
+    return index.fills.done(digest, owner, blob);
+  };
+
+  /** False if the record has another owner, or the blob has been brought by another. */
   const keep = async () => {
     const kept = await index.fills.heartbeat(record, leaseMs);
-    if (kept === 'recreated') await announce();
+    if (kept === 'recreated') {
+      const isOver = await endAsOthersDid();
+      if (isOver) onLost();
+      await announce();
+      return !isOver;
+    }
     if (kept === 'kept' && record.size !== undefined) await index.fills.running(digest, owner, record.size);
     if (kept === 'lost') onLost();
     return kept !== 'lost';
   };
 
-  const timer = setInterval(() => {
-    if (!hasEnded) keep().catch((error: unknown) => log.warn({ err: error, digest }, 'no heartbeat for a fill'));
-  }, heartbeatMs);
+  const look = async () => {
+    if (hasEnded) return;
+    await keep().catch((error: unknown) => log.warn({ err: error, digest }, 'no heartbeat for a fill'));
+  };
+  const timer = setInterval(() => void look(), heartbeatMs);
 
   void announce();
   return {
@@ -71,6 +88,7 @@ export function holdLease(
       }
       await announce();
     },
+    look,
     release() {
       hasEnded = true;
       clearInterval(timer);

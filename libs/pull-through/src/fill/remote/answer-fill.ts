@@ -46,7 +46,7 @@ export function createAnswerFill({ fills, clusterSecret, onSent }: AnswerFillOpt
   };
 
   const answerPresent = async (fill: Fill, from: number, response: ServerResponse) => {
-    const present = fill.openPresent(from);
+    const present = await fill.openPresent(from);
     if (present === undefined) return refuse(response, 404, 'There are no such bytes here.');
     response.setHeader(presentEndHeader, String(present.endExclusive));
     return send(response, present.reader);

@@ -1,0 +1,88 @@
+// A worker that is told to end hands its fills over: what it has is copied, the rest fetched, and no reader notices.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startHalfway } from '../testing/start-halfway.ts';
+import { collect, until } from '../testing/test-bytes.ts';
+
+const graceMs = 10_000;
+
+test('a fill that is handed over halfway costs upstream nothing twice, and no reader fails', async (t) => {
+  const started = await startHalfway(t);
+  const { hub, workers, read, bytes, size, index, digest } = started;
+  const range = { start: 3_000_000, end: size - 5 };
+  const reading = [0, 1, 0].map((frontend) => read(frontend).then(collect));
+  const ranged = read(1, range).then(collect);
+  await started.halfway();
+  // Upstream is slow, and goes on while the fill is handed over.
+  hub.script.onChunk = () => delay(4);
+  hub.allow(3 * size);
+  await delay(50);
+  await workers[0]!.terminate(graceMs);
+  for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
+  assert.ok((await ranged).equals(bytes.subarray(range.start, range.end + 1)));
+  assert.ok(started.upstreamShare() < 1.1, `${started.upstreamShare()} of the blob came from upstream`);
+  await until(async () => (await index.fills.read(digest))?.state === 'done');
+  await started.nothingLeft();
+});
+
+test('where upstream answers no ranges, what was handed over is right all the same', async (t) => {
+  for (const end of ['kill', 'terminate'] as const) {
+    const started = await startHalfway(t, { size: 10 * 1024 * 1024 });
+    const { hub, workers, read, bytes, size } = started;
+    hub.script.ranges = false;
+    const reading = [0, 1].map((frontend) => read(frontend).then(collect));
+    await started.halfway();
+    hub.allow(3 * size);
+    const ending = workers[0]![end](graceMs);
+    for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes), end);
+    await ending;
+    assert.ok(started.upstreamShare() <= 2.1, `${started.upstreamShare()} of the blob came from upstream`);
+    await started.nothingLeft();
+  }
+});
+
+test('a verified blob that the store does not take is handed over too, and stored when the store is back', async (t) => {
+  const started = await startHalfway(t);
+  const { hub, workers, read, bytes, size, stored, index, digest } = started;
+  const reading = [0, 1].map((frontend) => read(frontend).then(collect));
+  stored.failing = true;
+  hub.allow(size);
+  for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
+  await workers[0]!.terminate(3_000);
+  await until(async () => (await index.fills.read(digest))?.address === workers[1]!.address);
+  assert.ok((await collect(await read(0))).equals(bytes));
+  assert.equal(started.upstreamShare(), 1);
+  stored.failing = false;
+  await until(() => stored.blobs.has(digest));
+  assert.ok(Buffer.from(stored.blobs.get(digest)!.bytes).equals(bytes));
+  await started.nothingLeft();
+});
+
+test('with nobody to take it over, a fill waits for the next worker', async (t) => {
+  const started = await startHalfway(t, { workers: 1 });
+  const { hub, workers, read, bytes, size } = started;
+  const reading = read(0).then(collect);
+  await started.halfway();
+  await workers[0]!.terminate(300);
+  hub.allow(3 * size);
+  await workers[0]!.restart();
+  assert.ok((await reading).equals(bytes));
+  assert.ok(started.upstreamShare() < 1.6);
+  await started.nothingLeft();
+});
+
+test('a worker hands over to the next one, and that to a third', async (t) => {
+  const started = await startHalfway(t, { workers: 3 });
+  const { hub, workers, read, bytes, size } = started;
+  const reading = [0, 1].map((frontend) => read(frontend).then(collect));
+  await started.halfway();
+  await workers[0]!.terminate(graceMs);
+  hub.allow(size / 4);
+  await until(() => started.upstreamBytes() >= (size / 4) * 3 - 1);
+  await workers[1]!.terminate(graceMs);
+  hub.allow(3 * size);
+  for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
+  assert.ok(started.upstreamShare() < 1.1, `${started.upstreamShare()} of the blob came from upstream`);
+  await started.nothingLeft();
+});

@@ -1,0 +1,102 @@
+// A worker that is killed takes its fills with it: readers notice a pause, and upstream is asked for little twice.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCacheError } from '@cistern/errors';
+import { library, startHalfway } from '../testing/start-halfway.ts';
+import { startTestCluster } from '../testing/start-test-cluster.ts';
+import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+
+const isMismatch = (error: unknown) => isCacheError(error, 'content-mismatch');
+
+async function slowly(stream: Parameters<typeof collect>[0]): Promise<Buffer> {
+  let last: Buffer | undefined;
+  const chunks: Buffer[] = [];
+  for (let chunk = await stream.next(); chunk !== undefined; chunk = await stream.next()) {
+    last = Buffer.from(chunk);
+    chunks.push(last);
+    await delay(20);
+  }
+  stream.close();
+  return Buffer.concat(chunks);
+}
+
+test('every reader of a fill whose worker is killed halfway gets the right bytes, for little more from upstream', async (t) => {
+  const started = await startHalfway(t);
+  const { hub, workers, read, bytes, size, upstreamShare, index, digest } = started;
+  const whole = [0, 1, 0, 1].map((frontend) => read(frontend).then(collect));
+  const slow = read(1).then(slowly);
+  const range = { start: 2_000_000, end: size - 100 };
+  const ranged = read(0, range).then(collect);
+  await started.halfway();
+  await workers[0]!.kill();
+  hub.allow(2 * size);
+  for (const body of await Promise.all(whole)) assert.ok(body.equals(bytes));
+  assert.ok((await slow).equals(bytes));
+  assert.ok((await ranged).equals(bytes.subarray(range.start, range.end + 1)));
+  assert.ok(upstreamShare() < 1.6, `${upstreamShare()} of the blob came from upstream`);
+  await until(async () => (await index.fills.read(digest))?.state === 'done');
+  assert.equal((await index.fills.read(digest))?.address, workers[1]!.address);
+  await started.nothingLeft();
+});
+
+test('wrong bytes that a worker sent before it was killed are found out: no reader of them gets an end', async (t) => {
+  const { hub, workers, read, bytes, size, halfway } = await startHalfway(t, { frontends: 3 });
+  let gets = 0;
+  hub.script.bend = ({ from, toExclusive }, whole) => {
+    gets += 1;
+    if (gets > 1) return { bytes: whole.subarray(from ?? 0, toExclusive), totalSize: size };
+    const wrong = Buffer.from(whole);
+    wrong[1_000_000]! ^= 1;
+    return { bytes: wrong, totalSize: size };
+  };
+  const whole = [0, 1].map((frontend) => assert.rejects(read(frontend).then(collect), isMismatch));
+  const late = { start: size / 4, end: size - 1 };
+  const behind = read(2, late).then(collect);
+  await halfway();
+  await workers[0]!.kill();
+  hub.allow(2 * size);
+  await Promise.all(whole);
+  assert.ok((await behind).equals(bytes.subarray(late.start)), 'what was right is proven right');
+  assert.ok((await collect(await read(1))).equals(bytes));
+});
+
+test('a blob goes on with the only worker once that has been started again', async (t) => {
+  const { hub, workers, read, bytes, size, halfway, upstreamShare } = await startHalfway(t, { workers: 1 });
+  const reading = [0, 1].map((frontend) => read(frontend).then(collect));
+  await halfway();
+  await workers[0]!.kill();
+  hub.allow(2 * size);
+  await delay(700);
+  await workers[0]!.restart();
+  for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
+  assert.ok(upstreamShare() < 1.6);
+});
+
+test('killed in the middle of a claim, before upstream answers, and before the end is recorded: the blob comes all the same', async (t) => {
+  const kill = async (step: string) => {
+    const { hub, workers, frontends, index } = await startTestCluster(t);
+    const bytes = bytesOf(700_000);
+    const digest = hub.addBlob(library.repository, bytes);
+    const held = workers[0]!.process.hold(step);
+    const reading = frontends.map(async ({ cache }) => {
+      const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+      return collect(await blob.read());
+    });
+    await held.reached;
+    await workers[0]!.kill();
+    for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes), step);
+    await until(async () => (await index.blobs.get(digest)) !== undefined).catch(() => assert.fail(step));
+  };
+  await Promise.all(steps.map(kill));
+});
+
+const steps = [
+  'fills.claim done',
+  'docker.io.getBlob',
+  'fills.running',
+  'store.begin',
+  'store.begin.commit',
+  'store.begin.commit done',
+  'fills.done',
+];

@@ -1,0 +1,157 @@
+// A job queue between the processes of a test cluster. The test says which worker does what; the jobs of one that is lost
+// are done again by another, as a real queue does.
+import type { JobClass, JobHandlers, JobName, JobPayload, JobQueue, JobResult } from '@cistern/jobs';
+import { CacheError } from '@cistern/errors';
+import type { SimulatedProcess } from './simulated-process.ts';
+
+interface Job {
+  readonly key: string;
+  readonly name: JobName;
+  readonly payload: JobPayload<JobName>;
+  readonly class: JobClass;
+  readonly settled: PromiseWithResolvers<JobResult<JobName>>;
+  hasEnded: boolean;
+}
+
+interface Worker {
+  readonly process: SimulatedProcess;
+  readonly handlers: JobHandlers;
+  readonly running: Map<Job, Promise<void>>;
+  readonly abort: AbortController;
+  closing: boolean;
+}
+
+export interface TestQueue {
+  readonly queue: JobQueue;
+  /** Which worker does a job: its name; `any`: the first that can, as by default; `undefined`: none before a `look`. */
+  route: (name: JobName, payload: JobPayload<JobName>) => string | undefined;
+  /** Of all jobs that were added and were not one with another. */
+  readonly added: { readonly name: JobName; readonly payload: JobPayload<JobName> }[];
+  /** Gives waiting jobs out, where they may be done now. */
+  look(): void;
+  join(process: SimulatedProcess, handlers: JobHandlers): TestJobWorker;
+}
+
+interface TestJobWorker {
+  /** As `JobWorkers.close`. */
+  close(graceMs: number): Promise<void>;
+  /** Its jobs are given to others after a while: it has been killed, or seems so. */
+  lose(): void;
+  /** Lets what is left of a killed worker's jobs run out. */
+  end(): void;
+}
+
+const lostAfterMs = 400;
+const abortedMs = 1_000;
+type AnyHandler = (
+  payload: JobPayload<JobName>,
+  context: { class: JobClass; signal: AbortSignal },
+) => Promise<JobResult<JobName>>;
+
+export function createTestQueue(): TestQueue {
+  const jobs = new Map<string, Job>();
+  const waiting = new Set<Job>();
+  const workers = new Set<Worker>();
+
+  const perform = async (worker: Worker, job: Job) => {
+    await Promise.resolve();
+    const handle = worker.handlers[job.name] as AnyHandler;
+    try {
+      const result = await handle(job.payload, { class: job.class, signal: worker.abort.signal });
+      await worker.process.pass();
+      end(job);
+      job.settled.resolve(result);
+    } catch (error) {
+      await worker.process.pass().catch(() => {});
+      if (worker.process.state === 'killed') return;
+      end(job);
+      job.settled.reject(error);
+    } finally {
+      worker.running.delete(job);
+    }
+  };
+
+  const end = (job: Job) => {
+    job.hasEnded = true;
+    if (jobs.get(job.key) === job) jobs.delete(job.key);
+  };
+
+  const look = () => {
+    for (const job of waiting) {
+      const able = [...workers].filter(({ process, closing }) => process.state === 'running' && !closing);
+      const name = test.route(job.name, job.payload) ?? '';
+      const worker = able.find(({ process }) => process.name === name) ?? (name === 'any' ? able[0] : undefined);
+      if (worker === undefined) continue;
+      waiting.delete(job);
+      worker.running.set(job, perform(worker, job));
+    }
+  };
+
+  const take = (name: JobName, payload: JobPayload<JobName>, dedupKey: string, jobClass: JobClass) => {
+    const key = `${name} ${dedupKey}`;
+    const known = jobs.get(key);
+    if (known !== undefined) return known;
+    const settled = Promise.withResolvers<JobResult<JobName>>();
+    settled.promise.catch(() => {});
+    const job: Job = { key, name, payload, class: jobClass, settled, hasEnded: false };
+    test.added.push({ name, payload });
+    jobs.set(key, job);
+    waiting.add(job);
+    look();
+    return job;
+  };
+
+  const test: TestQueue = {
+    route: () => 'any',
+    added: [],
+    look,
+    queue: {
+      async add(name, payload, options) {
+        take(name, payload, options.dedupKey, options.class);
+      },
+      async run<N extends JobName>(name: N, payload: JobPayload<N>, options: Parameters<JobQueue['run']>[2]) {
+        options.signal?.throwIfAborted();
+        const job = take(name, payload, options.dedupKey, options.class);
+        const late = Promise.withResolvers<never>();
+        const timer = setTimeout(() => late.reject(new CacheError('overloaded', 'No worker.')), options.timeoutMs);
+        try {
+          return (await Promise.race([job.settled.promise, late.promise])) as JobResult<N>;
+        } finally {
+          clearTimeout(timer);
+        }
+      },
+      async schedule() {},
+    },
+    join(process, handlers) {
+      const running = new Map<Job, Promise<void>>();
+      const worker: Worker = { process, handlers, running, abort: new AbortController(), closing: false };
+      workers.add(worker);
+      look();
+      return {
+        async close(graceMs) {
+          worker.closing = true;
+          const ended = Promise.all(running.values());
+          await within(ended, graceMs);
+          worker.abort.abort(new Error('the worker closes'));
+          await within(ended, abortedMs);
+          workers.delete(worker);
+        },
+        lose() {
+          const timer = setTimeout(() => {
+            for (const job of running.keys()) if (!job.hasEnded) waiting.add(job);
+            look();
+          }, lostAfterMs);
+          timer.unref();
+        },
+        end: () => worker.abort.abort(new Error('the worker has been killed')),
+      };
+    },
+  };
+  return test;
+}
+
+async function within(ended: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([ended, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,102 @@
+// The network between two nodes of a test cluster: a relay of TCP that can be cut, and that can hold bytes back, as a
+// machine that does not answer does.
+import { type Socket, connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+
+export interface Relay {
+  readonly url: string;
+  /** Resets what is connected, and whoever connects. */
+  cut(): void;
+  /** Takes connections, and passes nothing on. */
+  hold(): void;
+  /** Passes everything on. */
+  mend(): void;
+  readonly connections: number;
+  close(): Promise<void>;
+}
+
+/** `targetPort` is asked at each connection; `undefined`: nobody listens. */
+export async function openRelay(targetPort: () => number | undefined): Promise<Relay> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  const waiting = new Set<Socket>();
+  let state: 'open' | 'held' | 'cut' = 'open';
+
+  const join = (near: Socket) => {
+    const port = targetPort();
+    if (port === undefined) {
+      near.resetAndDestroy();
+      return;
+    }
+    const far = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const pair = [near, far] as const;
+    pairs.add(pair);
+    const end = () => {
+      pairs.delete(pair);
+      if (!near.destroyed) near.resetAndDestroy();
+      far.destroy();
+    };
+    copy(near, far, () => state === 'held', end);
+    copy(far, near, () => state === 'held', end);
+  };
+
+  const server = createServer({ allowHalfOpen: true }, (near) => {
+    near.on('error', () => {});
+    if (state === 'cut') near.resetAndDestroy();
+    else if (state === 'open') join(near);
+    else {
+      waiting.add(near);
+      near.once('close', () => waiting.delete(near));
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  const reset = () => {
+    for (const near of waiting) near.resetAndDestroy();
+    for (const [near, far] of pairs) {
+      near.resetAndDestroy();
+      far.destroy();
+    }
+    waiting.clear();
+    pairs.clear();
+  };
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut() {
+      state = 'cut';
+      reset();
+    },
+    hold() {
+      state = 'held';
+      for (const sockets of pairs) for (const socket of sockets) socket.pause();
+    },
+    mend() {
+      state = 'open';
+      for (const sockets of pairs) for (const socket of sockets) socket.resume();
+      for (const near of waiting) join(near);
+      waiting.clear();
+    },
+    get connections() {
+      return pairs.size;
+    },
+    async close() {
+      reset();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+function copy(from: Socket, to: Socket, isHeld: () => boolean, onBroken: () => void): void {
+  from.on('data', (chunk) => {
+    if (!to.write(chunk)) from.pause();
+  });
+  to.on('drain', () => {
+    if (!isHeld()) from.resume();
+  });
+  from.on('end', () => to.end());
+  from.on('error', onBroken);
+  from.on('close', onBroken);
+}

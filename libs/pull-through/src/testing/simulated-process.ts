@@ -1,0 +1,112 @@
+// One process of a test cluster: everything it calls goes through here, so that it can be frozen, killed, or held at a
+// named step. What a killed process has called never returns to it, and nothing it calls has an effect any more.
+
+export interface SimulatedProcess {
+  readonly name: string;
+  readonly state: 'running' | 'frozen' | 'killed';
+  freeze(): void;
+  wake(): void;
+  kill(): void;
+  /** Called at once where it has been killed already; the returned function forgets it. */
+  onKilled(listener: () => void): () => void;
+  /**
+   * Holds the process at a step: before a call, for example `fills.claim`, or behind it, `fills.claim done`, once. The call
+   * that comes there waits until it is released.
+   */
+  hold(step: string): HeldStep;
+  /** Resolves when the process may go on; never once it has been killed, until the test ends: then it rejects. */
+  pass(step?: string): Promise<void>;
+  /** Lets what is left of a killed process run out. */
+  end(): void;
+}
+
+interface HeldStep {
+  readonly reached: Promise<void>;
+  release(): void;
+}
+
+export function createSimulatedProcess(name: string): SimulatedProcess {
+  let state: SimulatedProcess['state'] = 'running';
+  let awake = Promise.withResolvers<void>();
+  awake.resolve();
+  const over = Promise.withResolvers<never>();
+  over.promise.catch(() => {});
+  const listeners = new Set<() => void>();
+  const held = new Map<string, { reached: () => void; released: Promise<void> }>();
+
+  return {
+    name,
+    get state() {
+      return state;
+    },
+    freeze() {
+      if (state !== 'running') return;
+      state = 'frozen';
+      awake = Promise.withResolvers();
+    },
+    wake() {
+      if (state !== 'frozen') return;
+      state = 'running';
+      awake.resolve();
+    },
+    kill() {
+      state = 'killed';
+      awake = Promise.withResolvers();
+      for (const listener of listeners) listener();
+      listeners.clear();
+    },
+    onKilled(listener) {
+      if (state === 'killed') listener();
+      else listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    hold(step) {
+      const reached = Promise.withResolvers<void>();
+      const released = Promise.withResolvers<void>();
+      held.set(step, { reached: reached.resolve, released: released.promise });
+      return { reached: reached.promise, release: released.resolve };
+    },
+    async pass(step = '') {
+      const stop = held.get(step);
+      if (stop !== undefined) {
+        held.delete(step);
+        stop.reached();
+        await Promise.race([stop.released, over.promise]);
+      }
+      while (state !== 'running') await Promise.race([awake.promise, over.promise]);
+    },
+    end: () => over.reject(new Error(`the simulated process ${name} has ended`)),
+  };
+}
+
+/**
+ * `part` as the process sees it. Only for parts whose functions are all asynchronous. Steps are named by `path` and the
+ * functions' names, also those of what they return: `store.begin`, `store.begin.commit`.
+ */
+export function throughProcess<T extends object>(part: T, process: SimulatedProcess, path = ''): T {
+  return new Proxy(part, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof key !== 'string') return value;
+      const step = path === '' ? key : `${path}.${key}`;
+      if (typeof value === 'object' && value !== null) return throughProcess(value, process, step);
+      if (typeof value !== 'function') return value;
+      return async (...given: unknown[]) => {
+        await process.pass(step);
+        try {
+          const result: unknown = await Reflect.apply(value, target, given);
+          await process.pass(`${step} done`);
+          return hasFunctions(result) ? throughProcess(result, process, step) : result;
+        } catch (error) {
+          await process.pass();
+          throw error;
+        }
+      };
+    },
+  });
+}
+
+function hasFunctions(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  return Object.values(value).some((member) => typeof member === 'function');
+}

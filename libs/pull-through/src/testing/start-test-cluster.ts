@@ -1,0 +1,201 @@
+// A whole cluster in one process for tests: frontends and workers with the real wire between them, one index and one store
+// for all, scripted upstreams. Workers can be killed, frozen and told to end; links between two nodes can be cut.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { BlobStore } from '@cistern/blob-store';
+import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { createUseCases } from '../create-pull-through.ts';
+import { createFillTable } from '../fill/fill-table.ts';
+import { createFillAccess } from '../fill/fill-access.ts';
+import { type FillPlace, type RemoteFills, openRemoteFills } from '../fill/remote/open-remote-fills.ts';
+import { createBufferPool } from '../read/buffer-pool.ts';
+import { createSharedReads } from '../read/shared-reads.ts';
+import { createSharedIndex } from './create-shared-index.ts';
+import { createTestQueue } from './create-test-queue.ts';
+import { type Relay, openRelay } from './open-relay.ts';
+import { createScriptedUpstream } from './scripted-upstream.ts';
+import { createSimulatedProcess, throughProcess } from './simulated-process.ts';
+import { startTestWorker } from './start-test-worker.ts';
+
+export interface TestClusterOptions {
+  readonly frontends?: number;
+  readonly workers?: number;
+  readonly maxWholeForRangeBytes?: number;
+  readonly spoolBytes?: number;
+  readonly readBufferBytes?: number;
+  readonly wrapStore?: (store: BlobStore) => BlobStore;
+}
+
+const clusterSecret = 'the secret of the test cluster';
+const closeMs = 3_000;
+const none = createFillTable();
+
+/** Nodes are called `frontend-1`, `worker-1` and so on. Everything ends with the test. */
+export async function startTestCluster(t: TestContext, options: TestClusterOptions = {}) {
+  const { frontends = 2, workers = 2, readBufferBytes = 32 * 1024 * 1024 } = options;
+  const { maxWholeForRangeBytes = Infinity, spoolBytes = Infinity, wrapStore = (store) => store } = options;
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-cluster-'));
+  const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
+  const shared = createSharedIndex();
+  const { now } = shared;
+  const stored = createMemoryContents();
+  const store = wrapStore(createMemoryStore({ contents: stored }));
+  const hub = createScriptedUpstream('docker.io');
+  const quay = createScriptedUpstream('quay.io');
+  const queue = createTestQueue();
+  const relays = new Map<string, Promise<Relay>>();
+  const remotes: RemoteFills[] = [];
+  const ports = new Map<string, () => number | undefined>();
+  const ended: { end(): Promise<void> }[] = [];
+
+  const link = (from: string, address: string): Promise<Relay> => {
+    const key = `${from} ${address}`;
+    const known = relays.get(key);
+    if (known !== undefined) return known;
+    const relay = openRelay(() => ports.get(address)?.());
+    relays.set(key, relay);
+    return relay;
+  };
+
+  /** `name`'s way to the fills of others: each over a relay of its own. */
+  const openRemote = (name: string): RemoteFills => {
+    const inner = openRemoteFills({ clusterSecret });
+    remotes.push(inner);
+    const over = async ({ address, fillId }: FillPlace) => ({ address: (await link(name, address)).url, fillId });
+    return {
+      open: async (place, ...rest) => inner.open(await over(place), ...rest),
+      openPresent: async (place, ...rest) => inner.openPresent(await over(place), ...rest),
+      checksum: async (place, ...rest) => inner.checksum(await over(place), ...rest),
+      close: inner.close,
+    };
+  };
+
+  const startWorker = async (name: string) => {
+    const address = `http://${name}:5002`;
+    const spoolPath = join(directory, name);
+    const upstreams = [hub, quay];
+    const parts = { name, address, clusterSecret, store, queue, upstreams, spoolPath, spoolBytes, log, now };
+    const start = () =>
+      startTestWorker({ ...parts, index: shared.index, remoteFills: openRemote(name), maxWholeForRangeBytes });
+    let current = await start();
+    let isUp = true;
+    ports.set(address, () => (isUp ? current.port : undefined));
+
+    const eachLink = async (change: (relay: Relay) => void) => {
+      for (const [key, relay] of relays) if (key.endsWith(` ${address}`)) change(await relay);
+    };
+
+    return {
+      name,
+      address,
+      get process() {
+        return current.process;
+      },
+      /** Of the process that runs now. */
+      get fills() {
+        return isUp ? current.fills : none;
+      },
+      get spools() {
+        return isUp ? current.spools : { usedBytes: 0 };
+      },
+      get sent() {
+        return current.sent;
+      },
+      get url() {
+        return `http://127.0.0.1:${current.port}`;
+      },
+      /** `kill -9`. */
+      async kill() {
+        isUp = false;
+        current.process.kill();
+        ended.push(current);
+        current.loseJobs();
+        await eachLink((relay) => relay.cut());
+        await current.closeServer();
+      },
+      /** SIGSTOP. */
+      async freeze() {
+        current.process.freeze();
+        current.loseJobs();
+        await eachLink((relay) => relay.hold());
+      },
+      /** SIGCONT. */
+      async wake() {
+        await eachLink((relay) => relay.mend());
+        current.process.wake();
+        queue.look();
+      },
+      /** SIGTERM: as `openWorking` ends. */
+      async terminate(graceMs: number) {
+        const closing = current.closeJobs(graceMs);
+        await current.handOver();
+        await closing;
+        await current.closeBacklog();
+        isUp = false;
+        await current.closeServer();
+      },
+      /** After `kill` or `terminate`: another process with the same name and address. */
+      async restart() {
+        current = await start();
+        isUp = true;
+        await eachLink((relay) => relay.mend());
+      },
+      async close() {
+        await current.closeServer();
+        current.process.wake();
+        if (current.process.state === 'killed') return;
+        await current.closeJobs(closeMs);
+        await current.closeBacklog();
+      },
+    };
+  };
+
+  const startFrontend = (name: string) => {
+    const process = createSimulatedProcess(name);
+    const pool = createBufferPool(readBufferBytes);
+    const reads = createSharedReads({ pool, onCastOut() {} });
+    const cache = createUseCases({
+      reads,
+      index: throughProcess(shared.index, process),
+      store: throughProcess(store, process, 'store'),
+      queue: throughProcess(queue.queue, process, 'queue'),
+      fillAccess: createFillAccess({ fills: undefined, address: '', remote: openRemote(name) }),
+      policyOf: () => ({ ttlMs: 60_000 }),
+      adoptAs: 'docker.io',
+      sharedUpstreams: ['docker.io', 'quay.io'],
+      log,
+      metrics: createMetrics(),
+      now,
+    });
+    return { name, cache, reads, pool, process };
+  };
+
+  const started: Awaited<ReturnType<typeof startWorker>>[] = [];
+  for (let i = 1; i <= workers; i += 1) started.push(await startWorker(`worker-${i}`));
+  const nodes = Array.from({ length: frontends }, (_, i) => startFrontend(`frontend-${i + 1}`));
+
+  t.after(async () => {
+    for (const worker of started) await worker.close();
+    for (const process of ended) await process.end();
+    for (const remote of remotes) await remote.close();
+    for (const relay of relays.values()) await (await relay).close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  return {
+    hub,
+    quay,
+    stored,
+    store,
+    queue,
+    shared,
+    index: shared.index,
+    workers: started,
+    frontends: nodes,
+    /** The network between a node and a worker. */
+    link: (from: { readonly name: string }, to: { readonly address: string }) => link(from.name, to.address),
+  };
+}

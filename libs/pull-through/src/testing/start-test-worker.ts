@@ -1,0 +1,121 @@
+// A worker of a test cluster: job handlers, fills, spool and fill server, as one process that can be killed.
+import { once } from 'node:events';
+import { type Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/cache-index';
+import { createMetrics } from '@cistern/telemetry';
+import type { Logger } from '@cistern/telemetry';
+import type { Upstream } from '@cistern/upstream';
+import { createFillTable } from '../fill/fill-table.ts';
+import { handOverFills } from '../fill/hand-over.ts';
+import { createAnswerFill } from '../fill/remote/answer-fill.ts';
+import type { RemoteFills } from '../fill/remote/open-remote-fills.ts';
+import { openSpoolDirectory } from '../fill/spool-directory.ts';
+import { createStoreBacklog } from '../work/store-backlog.ts';
+import { createJobHandlers } from '../work/create-job-handlers.ts';
+import type { TestQueue } from './create-test-queue.ts';
+import { createSimulatedProcess, throughProcess } from './simulated-process.ts';
+
+export interface TestWorkerParts {
+  readonly name: string;
+  readonly address: string;
+  readonly clusterSecret: string;
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly upstreams: readonly Upstream[];
+  readonly queue: TestQueue;
+  readonly remoteFills: RemoteFills;
+  readonly spoolPath: string;
+  readonly spoolBytes: number;
+  readonly maxWholeForRangeBytes: number;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+export async function startTestWorker(parts: TestWorkerParts) {
+  const { name, address, clusterSecret, log, now, queue, maxWholeForRangeBytes } = parts;
+  const process = createSimulatedProcess(name);
+  const spools = await openSpoolDirectory(parts.spoolPath, parts.spoolBytes);
+  const fills = createFillTable();
+  const index = throughProcess(parts.index, process);
+  const store = throughProcess(parts.store, process, 'store');
+  const metrics = createMetrics();
+  const backlog = createStoreBacklog({ log });
+  const sent = { bytes: 0 };
+  const handlers = createJobHandlers({
+    index,
+    store,
+    upstreams: new Map(parts.upstreams.map((upstream) => [upstream.name, upstreamThrough(upstream, process)])),
+    spools,
+    backlog,
+    fills,
+    address,
+    remoteFills: parts.remoteFills,
+    maxWholeForRangeBytes,
+    log,
+    metrics,
+    now,
+  });
+  const server = createServer(createAnswerFill({ fills, clusterSecret, onSent: (bytes) => (sent.bytes += bytes) }));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const jobs = queue.join(process, handlers);
+
+  return {
+    process,
+    fills,
+    spools,
+    metrics,
+    sent,
+    server,
+    port: (server.address() as AddressInfo).port,
+    loseJobs: jobs.lose,
+    closeJobs: jobs.close,
+    /** Of what is left of it once it has been killed. */
+    async end() {
+      process.end();
+      jobs.end();
+      await backlog.close();
+    },
+    closeBacklog: backlog.close,
+    handOver: () => handOverFills({ fills, index, queue: queue.queue, log }),
+    closeServer: () => closeServer(server),
+  };
+}
+
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
+}
+
+/** A killed process has no connections to upstream any more. */
+function upstreamThrough(inner: Upstream, process: ReturnType<typeof createSimulatedProcess>): Upstream {
+  return {
+    ...throughProcess(inner, process, inner.name),
+    name: inner.name,
+    async getBlob(...given) {
+      const step = `${inner.name}.getBlob`;
+      await process.pass(step);
+      const opened = await inner.getBlob(...given);
+      const forget = process.onKilled(opened.close);
+      async function* body() {
+        try {
+          for await (const chunk of opened.body) {
+            await process.pass(`${step}.chunk`);
+            yield chunk;
+          }
+        } catch (error) {
+          await process.pass();
+          throw error;
+        } finally {
+          forget();
+        }
+      }
+      await process.pass(`${step} done`);
+      return { ...opened, body: body() };
+    },
+  };
+}
