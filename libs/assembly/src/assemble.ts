@@ -24,6 +24,8 @@ export interface FrontendAssembly extends Assembled {
 }
 
 export interface WorkerAssembly extends Assembled {
+  /** Begins to take jobs: once its own server listens. */
+  start(): Promise<void>;
   /** What the worker's own server answers; absent where there are no other nodes. */
   readonly answerFill: AnswerFill | undefined;
 }
@@ -37,6 +39,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Fron
     return {
       ...describe(config, shared),
       answerFill,
+      start: () => working.start(),
       pullThrough: openServing(config, shared, { ...options, fills, address }, closers),
       async close(graceMs) {
         await working.close(graceMs);
@@ -68,6 +71,7 @@ export function assembleWorker(config: Config, options: AssembleOptions): Promis
       checkStore,
       checkIndex,
       answerFill: working.answerFill,
+      start: () => working.start(),
       async close(graceMs) {
         await working.close(graceMs);
         await closers.closeAll();

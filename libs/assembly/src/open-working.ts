@@ -2,10 +2,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
+import type { JobWorkers } from '@cistern/jobs';
+import type { Metrics } from '@cistern/telemetry';
 import {
   type AnswerFill,
   type FillTable,
+  type SpoolDirectory,
   createAnswerFill,
   createFillTable,
   createJobHandlers,
@@ -23,6 +27,8 @@ import { openUpstreams } from './open-upstreams.ts';
 import { shareTokens } from './share-tokens.ts';
 
 export interface Working {
+  /** Begins to take jobs: once followers can read what they bring. */
+  start(): Promise<void>;
   readonly fills: FillTable;
   /** Of the fill server, as the records of fills have it; empty without one. */
   readonly address: string;
@@ -44,10 +50,7 @@ export async function openWorking(
 ): Promise<Working> {
   const { log, metrics } = options;
   const { cluster, worker } = config;
-  const spoolDirectory = store.spoolDirectory ?? worker.spool.directory ?? (await openTemporary(add));
-  const spools = await openSpoolDirectory(spoolDirectory, worker.spool.maxBytes, (bytes) =>
-    metrics.spoolBytes.set(bytes),
-  );
+  const spools = await openSpools(config, store, metrics, add);
   const tokens = cluster && shareTokens({ index, secret: cluster.secret.reveal(), now: Date.now });
   const upstreams = openUpstreams(config.upstreams, { ...options, instanceId, tokens });
   add(async () => {
@@ -59,9 +62,8 @@ export async function openWorking(
   const backlog = createStoreBacklog({ log });
   add(() => backlog.close());
   const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
-  const workers = await jobs.work(
-    createJobHandlers({ ...parts, upstreams, spools, address, remoteFills, maxWholeForRangeBytes }),
-  );
+  const handlers = createJobHandlers({ ...parts, upstreams, spools, address, remoteFills, maxWholeForRangeBytes });
+  let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());
   const schedules = startSchedules({ queue: jobs.queue, store, log });
@@ -69,6 +71,9 @@ export async function openWorking(
   return {
     fills,
     address,
+    async start() {
+      workers = await jobs.work(handlers);
+    },
     answerFill:
       cluster &&
       createAnswerFill({
@@ -77,7 +82,7 @@ export async function openWorking(
         onSent: (bytes) => metrics.fillBytesSent.inc(bytes),
       }),
     async close(graceMs) {
-      const closing = workers.close(graceMs);
+      const closing = workers?.close(graceMs);
       const finishMs = graceMs - Math.min(handOverMs, graceMs * handOverShare);
       const handingOver =
         remoteFills && setTimeout(() => void handOverFills({ ...parts, queue: jobs.queue }), finishMs);
@@ -85,6 +90,23 @@ export async function openWorking(
       clearTimeout(handingOver);
     },
   };
+}
+
+async function openSpools(
+  { cluster, redis, worker }: Config,
+  store: BlobStore,
+  metrics: Metrics,
+  add: Closers['add'],
+): Promise<SpoolDirectory> {
+  const { directory, maxBytes } = worker.spool;
+  const onUsed = (bytes: number) => metrics.spoolBytes.set(bytes);
+  // Workers that share a directory of blobs share its spool, from which finished files are moved into place.
+  if (store.spoolDirectory !== undefined)
+    return openSpoolDirectory(store.spoolDirectory, maxBytes, { onUsed, isShared: redis !== undefined });
+  if (directory === undefined) return openSpoolDirectory(await openTemporary(add), maxBytes, { onUsed });
+  // Workers of one machine may read the same file, but not listen on the same port.
+  const own = cluster === undefined ? directory : join(directory, `worker-${worker.address.port}`);
+  return openSpoolDirectory(own, maxBytes, { onUsed });
 }
 
 /** For a store that has no filesystem; gone with the process. */

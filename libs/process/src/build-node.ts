@@ -25,6 +25,8 @@ export interface NodeOptions {
   readonly peers?: Listener | undefined;
   /** What the listeners are for. The node closes it. */
   readonly work: Checkable & {
+    /** Called once peers can read what it does, and before clients can ask for it. */
+    start?(): Promise<void>;
     /** Ends or hands over what is under way, within `graceMs`, and closes everything. */
     close(graceMs: number): Promise<void>;
   };
@@ -92,11 +94,10 @@ export function buildNode(options: NodeOptions): CacheNode {
   return {
     // Health first: it must be there to say that the others are not yet.
     async listen() {
-      return {
-        debug: await listenForDebug(),
-        peers: await open(peers),
-        clients: await open(clients),
-      };
+      const debugging = await listenForDebug();
+      const peering = await open(peers);
+      await work.start?.();
+      return { debug: debugging, peers: peering, clients: await open(clients) };
     },
     close: (graceMs) => (closing ??= closeAll(graceMs)),
   };

@@ -19,17 +19,21 @@ export interface SpoolDirectory {
 const suffix = '.fill';
 const maxWaitMs = 30_000;
 
-/**
- * Removes what is left of an earlier run: the directory must belong to this process alone. `onUsed` is told whenever
- * `usedBytes` has changed.
- */
+interface SpoolDirectoryOptions {
+  /** Told whenever `usedBytes` has changed. */
+  readonly onUsed?: (usedBytes: number) => void;
+  /** Other processes spool there too. If not, what is left of an earlier run is removed. */
+  readonly isShared?: boolean;
+}
+
 export async function openSpoolDirectory(
   path: string,
   maxBytes: number,
-  onUsed: (usedBytes: number) => void = () => {},
+  { onUsed = () => {}, isShared = false }: SpoolDirectoryOptions = {},
 ): Promise<SpoolDirectory> {
   await mkdir(path, { recursive: true });
-  for (const name of await readdir(path)) if (name.endsWith(suffix)) await rm(join(path, name), { force: true });
+  if (!isShared)
+    for (const name of await readdir(path)) if (name.endsWith(suffix)) await rm(join(path, name), { force: true });
   const reservations = createReservations(maxBytes, onUsed);
   return {
     maxBytes,
