@@ -1,7 +1,8 @@
 // `npm test` and `npm run test:long`: installs what is missing, checks the sources, then runs all tests in one
 // `node --test` of the pinned Node. Started by whatever Node is at hand, so it imports nothing but `node:`.
 //   npm test                       checks, then the short suites
-//   npm run test:long              checks, then the clients' full matrix, the compose file and the herds
+//   npm run test:long              checks, then the clients' full matrix, the compose file, the herds and the long
+//                                  cluster tests
 //   npm test -- libs/oci           only the test files below a path (or one file); no checks
 //   npm test -- --test-name-pattern=range    options go to `node --test`
 import { spawnSync } from 'node:child_process';
@@ -23,8 +24,9 @@ const shortSuites = [
   'test/end-to-end',
   'test/clients/smoke',
   'test/herds/smoke',
+  'test/cluster/short',
 ];
-const longSuites = ['test/clients', 'test/compose', 'test/herds'];
+const longSuites = ['test/clients', 'test/compose', 'test/herds', 'test/cluster/long'];
 
 const args = process.argv.slice(2);
 const long = args.includes('--long');

@@ -1,0 +1,21 @@
+// What a node counts, as its `/metrics` tells it.
+import type { ClusterNode } from '@cistern/test-services';
+
+/** The sum over the nodes that run, and over all series whose labels are as given. Zero where there is none. */
+export async function readMetric(
+  nodes: readonly Pick<ClusterNode, 'metricsUrl' | 'isRunning'>[],
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const texts = nodes.filter((node) => node.isRunning()).map(async ({ metricsUrl }) => readText(metricsUrl));
+  const lines = (await Promise.all(texts)).flatMap((text) => text.split('\n'));
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  return lines
+    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+    .filter((line) => wanted.every((pair) => line.includes(pair)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+async function readText(metricsUrl: string): Promise<string> {
+  return (await fetch(`${metricsUrl}/metrics`)).text();
+}
