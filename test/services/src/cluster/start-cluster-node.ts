@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { cisternCommand } from '../cistern-command.ts';
 import { cleanEnvironment } from '../clean-environment.ts';
-import { freePort } from '../free-port.ts';
 import { type ProcessExit, type SupervisedProcess, startProcess } from '../start-process.ts';
 
 export interface ClusterNode {
@@ -38,6 +37,8 @@ export interface ClusterNode {
 export interface ClusterNodeOptions {
   readonly kind: ClusterNode['kind'];
   readonly name: string;
+  readonly port: number;
+  readonly debugPort: number;
   readonly configFile: string;
   /** Of this cluster: for its log and a worker's spool. */
   readonly directory: string;
@@ -49,8 +50,7 @@ export interface ClusterNodeOptions {
 
 /** Ready when `/readyz` says so. The caller ends it with `stop` or `kill`. */
 export async function startClusterNode(options: ClusterNodeOptions): Promise<ClusterNode> {
-  const { kind, name, directory } = options;
-  const [port, debugPort] = [await freePort(), await freePort()];
+  const { kind, name, port, debugPort, directory } = options;
   const [address, url] = [`127.0.0.1:${port}`, `http://127.0.0.1:${port}`];
   const metricsUrl = `http://127.0.0.1:${debugPort}`;
   const own = {

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { type Cluster, startCluster } from '../index.ts';
+
+const run = promisify(execFile);
 
 let cluster: Cluster;
 before(async () => {
@@ -51,6 +57,32 @@ test('a frozen node answers once it is thawed', async () => {
   frontend.freeze();
   await assert.rejects(status(`${frontend.url}/v2/`, 300), { name: 'TimeoutError' });
   frontend.thaw();
+  assert.equal(await status(`${frontend.url}/v2/`), 200);
+});
+
+test('isolated frontends reach Redis, S3 and workers, and nothing else', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.after(() => other.close());
+  const { redis, s3 } = cluster;
+  const isolated = await startCluster({ frontends: 2, workers: 1, redis, s3, isolateFrontends: true });
+  t.after(isolated.close);
+  const [frontend] = isolated.frontends;
+  const [worker] = isolated.workers;
+  assert.ok(frontend && worker);
+  for (const { url } of [isolated, ...isolated.frontends]) assert.equal(await status(`${url}/v2/`), 200);
+  const reaches = (port: number) =>
+    run('nsenter', [`--net=/proc/${frontend.pid}/ns/net`, 'bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`]).then(
+      () => true,
+      () => false,
+    );
+  for (const port of [redis.port, Number(new URL(s3.endpoint).port), worker.port])
+    assert.equal(await reaches(port), true);
+  assert.equal(await reaches((other.address() as AddressInfo).port), false);
+  const interfaces = (await run('nsenter', [`--net=/proc/${frontend.pid}/ns/net`, 'ip', '-brief', 'link'])).stdout;
+  assert.match(interfaces, /^lo [^\n]*\n$/);
+  await frontend.kill();
+  await frontend.start();
   assert.equal(await status(`${frontend.url}/v2/`), 200);
 });
 

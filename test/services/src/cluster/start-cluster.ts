@@ -3,12 +3,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../free-port.ts';
 import { guardDirectory } from '../guard.ts';
 import { type Haproxy, startHaproxy } from '../haproxy/start-haproxy.ts';
 import { layOver } from '../lay-over.ts';
 import { type Redis, startRedis } from '../redis/start-redis.ts';
 import { type S3, startS3 } from '../s3/start-s3.ts';
 import { clusterConfiguration } from './cluster-configuration.ts';
+import { type Namespace, openNamespace } from './open-namespace.ts';
 import { type ClusterNode, type ClusterNodeOptions, startClusterNode } from './start-cluster-node.ts';
 
 export interface ClusterOptions {
@@ -24,6 +26,11 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Words before the command of every node of a kind. */
   readonly prefix?: Partial<Record<ClusterNode['kind'], readonly string[]>>;
+  /**
+   * The frontends have a network of their own, from which they reach Redis, S3 and the workers, and nothing else: no upstream.
+   * From outside they are reached as ever. As root on Linux, and with a `s3` that listens on 127.0.0.1.
+   */
+  readonly isolateFrontends?: boolean;
   /** Servers that are there already and stay; default: some of its own, with the cluster's data in them. */
   readonly redis?: Redis;
   readonly s3?: S3;
@@ -64,18 +71,21 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     return server;
   }
 
-  async function startNodes(kind: ClusterNode['kind'], count: number, common: Common): Promise<ClusterNode[]> {
-    const start = async (number: number) => {
-      const node = await startClusterNode({
-        ...common,
-        kind,
-        name: `${kind}-${number}`,
-        prefix: options.prefix?.[kind] ?? [],
-      });
+  async function startNodes(plans: readonly NodePlan[], common: Common): Promise<ClusterNode[]> {
+    const start = async (plan: NodePlan) => {
+      const node = await startClusterNode({ ...common, ...plan });
       stack.defer(async () => void (await node.kill()));
       return node;
     };
-    return all(Array.from({ length: count }, (_, index) => start(index + 1)));
+    return all(plans.map(start));
+  }
+
+  async function planNodes(kind: ClusterNode['kind'], count: number): Promise<NodePlan[]> {
+    const plan = async (_: unknown, index: number): Promise<NodePlan> => {
+      const [port, debugPort] = [await freePort(), await freePort()];
+      return { kind, name: `${kind}-${index + 1}`, port, debugPort, prefix: options.prefix?.[kind] ?? [] };
+    };
+    return Promise.all(Array.from({ length: count }, plan));
   }
 
   try {
@@ -86,12 +96,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const base = clusterConfiguration({ redis, keyPrefix, s3, bucket, secret, upstreams: options.upstreams ?? {} });
     // JSON is YAML.
     await writeFile(configFile, JSON.stringify(layOver(base, options.config ?? {})), { mode: 0o600 });
+    const [planned, workerPlans] = [await planNodes('frontend', frontendCount), await planNodes('worker', workerCount)];
+    const namespace =
+      options.isolateFrontends === true ? await isolate(planned, [redis, portOf(s3), ...workerPlans]) : undefined;
+    if (namespace !== undefined) stack.defer(namespace.close);
+    const frontendPlans = planned.map((plan) => ({ ...plan, prefix: [...(namespace?.prefix ?? []), ...plan.prefix] }));
     const common = { configFile, directory, env: options.env ?? {}, stopTimeoutMs };
-    const [frontends, workers] = await all([
-      startNodes('frontend', frontendCount, common),
-      startNodes('worker', workerCount, common),
-    ]);
-    const haproxy = await startHaproxy({ frontends });
+    const [frontends, workers] = await all([startNodes(frontendPlans, common), startNodes(workerPlans, common)]);
+    const haproxy = await startHaproxy({ frontends, namespace: namespace?.name });
     stack.defer(haproxy.close);
     const close = () => stack.disposeAsync();
     return { url: haproxy.url, haproxy, frontends, workers, redis, keyPrefix, s3, bucket, configFile, close };
@@ -101,7 +113,25 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-type Common = Omit<ClusterNodeOptions, 'kind' | 'name' | 'prefix'>;
+type NodePlan = Pick<ClusterNodeOptions, 'kind' | 'name' | 'port' | 'debugPort' | 'prefix'>;
+type Common = Omit<ClusterNodeOptions, keyof NodePlan>;
+
+interface Port {
+  readonly port: number;
+}
+
+function isolate(frontends: readonly NodePlan[], reached: readonly Port[]): Promise<Namespace> {
+  return openNamespace({
+    inward: frontends.flatMap(({ port, debugPort }) => [port, debugPort]),
+    outward: reached.map(({ port }) => port),
+  });
+}
+
+function portOf({ endpoint }: S3): Port {
+  const { hostname, port } = new URL(endpoint);
+  if (hostname !== '127.0.0.1') throw new Error(`Isolated frontends need an S3 server on 127.0.0.1, not ${endpoint}.`);
+  return { port: Number(port) };
+}
 
 /** As `Promise.all`, but a failure waits for the others, so that nothing starts after it has been cleaned up. */
 async function all<T extends readonly unknown[]>(promises: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T>;

@@ -17,15 +17,18 @@ export interface HaproxySettings {
   readonly frontends: readonly BalancedFrontend[];
   /** The version that is spoken to the frontends; `undefined`: none. */
   readonly proxyProtocol: 1 | 2 | undefined;
+  /** The network namespace in which the frontends are; `undefined`: in that of everybody. */
+  readonly namespace: string | undefined;
 }
 
 const shipped = new URL('../../../../infra/haproxy/haproxy.cfg', import.meta.url);
 
 export async function haproxyConfiguration(settings: HaproxySettings): Promise<string> {
-  const { port, statisticsPort, frontends, proxyProtocol } = settings;
+  const { port, statisticsPort, frontends, proxyProtocol, namespace } = settings;
+  const where = `source ${haproxyAddress}${namespace === undefined ? '' : ` namespace ${namespace}`}`;
   const servers = frontends.map(
     (frontend, index) =>
-      `    server frontend-${index + 1} 127.0.0.1:${frontend.port} port ${frontend.debugPort} source ${haproxyAddress}`,
+      `    server frontend-${index + 1} 127.0.0.1:${frontend.port} port ${frontend.debugPort} ${where}`,
   );
   const header = { 1: ' send-proxy ', 2: ' send-proxy-v2 ', none: ' ' }[proxyProtocol ?? 'none'];
   let text = await readFile(shipped, 'utf8');

@@ -11,6 +11,8 @@ export interface HaproxyOptions {
   readonly frontends: readonly BalancedFrontend[];
   /** The version of the PROXY protocol that it speaks to the frontends; default 2. */
   readonly proxyProtocol?: 1 | 2 | 'none';
+  /** The network namespace in which the frontends are, by its name in /run/netns; default: in that of everybody. */
+  readonly namespace?: string | undefined;
 }
 
 export interface Haproxy {
@@ -30,13 +32,14 @@ export interface Haproxy {
 }
 
 /** Installs the package if it is missing. It takes frontends for ready until it has found otherwise. The caller closes it. */
-export async function startHaproxy({ frontends, proxyProtocol = 2 }: HaproxyOptions): Promise<Haproxy> {
+export async function startHaproxy({ frontends, proxyProtocol = 2, namespace }: HaproxyOptions): Promise<Haproxy> {
   await ensureDebianPackages(['haproxy']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-haproxy-'));
   const file = join(directory, 'haproxy.cfg');
   const [port, statisticsPort] = [await freePort(), await freePort()];
   const version = proxyProtocol === 'none' ? undefined : proxyProtocol;
-  await writeFile(file, await haproxyConfiguration({ port, statisticsPort, frontends, proxyProtocol: version }));
+  const settings = { port, statisticsPort, frontends, proxyProtocol: version, namespace };
+  await writeFile(file, await haproxyConfiguration(settings));
   const server = await startProcess({
     command: 'haproxy',
     args: ['-db', '-f', file],
