@@ -111,7 +111,7 @@ test('a frozen Redis costs one request half a second, and the others nothing', a
   const startedAtMs = performance.now();
   await Promise.all(Array.from({ length: 20 }, (_, number) => index.blobs.get(digestFor(String(number)))));
   const firstMs = performance.now() - startedAtMs;
-  assert.ok(firstMs < 1200, `the first reads took ${firstMs} ms`);
+  assert.ok(firstMs < 2500, `the first reads took ${firstMs} ms`);
   let slowestMs = 0;
   const untilMs = performance.now() + 3500;
   while (performance.now() < untilMs) {
@@ -123,7 +123,8 @@ test('a frozen Redis costs one request half a second, and the others nothing', a
     slowestMs = Math.max(slowestMs, performance.now() - beganAtMs);
     await delay(5);
   }
-  assert.ok(slowestMs < 200, `a later request took ${slowestMs} ms`);
+  // One that asked Redis would have waited for 500 ms.
+  assert.ok(slowestMs < 450, `a later request took ${slowestMs} ms`);
   redis.thaw();
   await until(() => logged.length === 2);
   assert.equal((await index.tags.get(tagRecord('1'), { fresh: true }))?.pulls, 0);

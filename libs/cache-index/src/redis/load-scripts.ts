@@ -8,7 +8,7 @@ const scriptNames = [
   'adopt-blob',
   'adopt-tag',
   'claim-fill',
-  'complete-shard',
+  'complete-shards',
   'done-fill',
   'failed-fill',
   'heartbeat-fill',
@@ -22,7 +22,7 @@ const scriptNames = [
   'remove-record',
   'remove-tag',
   'running-fill',
-  'settle-shard',
+  'settle-shards',
   'touch-blobs',
   'verify-blob',
 ] as const;

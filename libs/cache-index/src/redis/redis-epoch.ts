@@ -4,27 +4,30 @@ import type { EpochIndex } from '../epoch.ts';
 import type { RedisParts } from './redis-parts.ts';
 import type { ShardWatch } from './watch-shards.ts';
 
-export function createRedisEpoch({ calls, keys }: RedisParts, watch: ShardWatch): EpochIndex {
-  const settlingKeys = keys.shards.map(({ settling }) => settling);
-  const completeKeys = keys.shards.map(({ complete }) => complete);
+/** Calls to a cluster, of which each is for one slot. */
+const callsAtOnce = 32;
 
-  /** A cluster takes keys of different slots one by one only. */
-  async function getAll(names: readonly string[], onAnswer?: (names: readonly string[]) => void) {
-    const ask = async (asked: readonly string[]) => {
-      const values = await calls.command((client) => client.mget([...asked]));
-      onAnswer?.(asked);
-      return values;
-    };
-    if (!calls.isCluster) return ask(names);
-    return (await Promise.all(names.map((name) => ask([name])))).flat();
+export function createRedisEpoch({ calls, keys }: RedisParts, watch: ShardWatch): EpochIndex {
+  /** What `ask` returns for groups of shards that one call may be for, in the order of the shards. */
+  async function askAll<T>(ask: (shards: typeof keys.shards) => Promise<T>): Promise<T[]> {
+    if (!calls.isCluster) return [await ask(keys.shards)];
+    const answers: T[] = [];
+    for (let first = 0; first < keys.shards.length; first += callsAtOnce) {
+      const some = keys.shards.slice(first, first + callsAtOnce);
+      answers.push(...(await Promise.all(some.map((shard) => ask([shard])))));
+    }
+    return answers;
   }
 
   /** Since when each shard has been settling. */
   async function settle(): Promise<string[]> {
-    const sinces = await getAll(settlingKeys, watch.answered);
-    return Promise.all(
-      settlingKeys.map(async (key, shard) => sinces[shard] ?? String(await calls.run('settle-shard', [key], []))),
-    );
+    const sinces = await askAll(async (shards) => {
+      const names = shards.map(({ settling }) => settling);
+      const known = await calls.command((client) => client.mget(names));
+      watch.answered(names);
+      return known.includes(null) ? ((await calls.run('settle-shards', names, [])) as string[]) : (known as string[]);
+    });
+    return sinces.flat();
   }
 
   return {
@@ -32,20 +35,30 @@ export function createRedisEpoch({ calls, keys }: RedisParts, watch: ShardWatch)
       await settle();
     },
     async isComplete() {
-      const [sinces, completes] = await Promise.all([getAll(settlingKeys), getAll(completeKeys)]);
-      return completes.every((since, shard) => since !== null && since === sinces[shard]);
+      const answers = await askAll(async (shards) => {
+        const names = shards.flatMap(({ settling, complete }) => [settling, complete]);
+        const values = await calls.command((client) => client.mget(names));
+        return values.every(
+          (value, position) => value !== null && (position % 2 === 0 || value === values[position - 1]),
+        );
+      });
+      return answers.every(Boolean);
     },
     async current() {
       return (await settle()).join();
     },
     async markComplete(epoch) {
       const sinces = epoch.split(',');
-      const marked = await Promise.all(
-        keys.shards.map(async ({ settling, complete }, shard) =>
-          calls.run('complete-shard', [settling, complete], [sinces[shard] ?? '']),
-        ),
-      );
-      return marked.every((result) => result === 1);
+      const sinceOf = new Map(keys.shards.map((shard, position) => [shard, sinces[position] ?? '']));
+      const answers = await askAll(async (shards) => {
+        const names = shards.flatMap(({ settling, complete }) => [settling, complete]);
+        return calls.run(
+          'complete-shards',
+          names,
+          shards.map((shard) => sinceOf.get(shard) ?? ''),
+        );
+      });
+      return answers.every((answer) => answer === 1);
     },
   };
 }

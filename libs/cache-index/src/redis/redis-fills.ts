@@ -26,7 +26,7 @@ export function createRedisFills(
       const fields = [...claimFields(claim), 'state', 'starting'];
       const { settling } = keys.shardOf(claim.digest);
       if (watch.isOutOfSight(settling)) {
-        await calls.run('settle-shard', [settling], []);
+        await calls.run('settle-shards', [settling], []);
         watch.answered([settling]);
       }
       const waits = [settleMs, watch.unsettledForMs(settling)];

@@ -1,2 +1,0 @@
--- KEYS: settling. Returns since when the shard has been settling.
-return settling_since(KEYS[1])
