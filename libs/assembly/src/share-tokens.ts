@@ -24,6 +24,8 @@ export interface ShareTokensOptions {
 /** A token server that is slower than this is asked by one more worker. */
 const leaseMs = 5000;
 const lookEveryMs = 50;
+/** An index may fail for a moment, of its own accord or because this process had no time to listen. */
+const outOfReachMs = 1000;
 
 /** This process's own tokens are at hand without the index, and without an index that answers they are all there is. */
 export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCache {
@@ -40,19 +42,20 @@ export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCa
 
   /** A usable token of somebody else's, or `undefined` if it is on us to ask for one. Rejects with the signal's reason. */
   async function findOrTakeLease(name: string, owner: string, wish: TokenWish): Promise<CachedToken | undefined> {
-    const untilMs = performance.now() + leaseMs;
-    try {
-      do {
+    const begunAtMs = performance.now();
+    const hasWaited = (ms: number): boolean => performance.now() - begunAtMs >= ms;
+    for (;;) {
+      try {
         const found = await find(name, wish);
         if (found !== undefined) return found;
         // It may have come, and the lease have been given back, since the look before.
         if (await leases.acquire(name, owner, leaseMs)) return await find(name, wish);
-        await delay(lookEveryMs, undefined, { signal: wish.signal });
-      } while (performance.now() < untilMs);
-    } catch {
-      wish.signal.throwIfAborted();
+        if (hasWaited(leaseMs)) return undefined;
+      } catch {
+        if (hasWaited(outOfReachMs)) return undefined;
+      }
+      await delay(lookEveryMs, undefined, { signal: wish.signal }).catch(() => wish.signal.throwIfAborted());
     }
-    return undefined;
   }
 
   async function issue(name: string, wish: TokenWish): Promise<CachedToken> {

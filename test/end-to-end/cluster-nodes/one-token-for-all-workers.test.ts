@@ -1,0 +1,50 @@
+// A cold image for many clients of a cluster, behind a registry that wants tokens.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { startCluster } from '@cistern/test-services';
+import { openUpstream, seededBytes } from '../src/open-stage.ts';
+import { sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
+
+const clients = 50;
+const upstream = await openUpstream({ after }, { auth: { kind: 'bearer' } });
+const layers = Array.from({ length: 5 }, (_, number) => seededBytes(1_000_000, `layer ${number}`));
+const image = upstream.addImage('library/app', { tag: 'latest', layers });
+const cluster = await startCluster({ frontends: 2, workers: 3, upstreams: { 'docker.io': upstream.url } });
+after(async () => cluster.close());
+
+test('fifty clients that pull a cold image through three workers at once cost one token', async () => {
+  const paths = ['manifests/latest', ...image.layers.map(({ digest }) => `blobs/${digest}`)];
+  const expected = [image.bytes, ...layers];
+  await Promise.all(
+    Array.from({ length: clients }, async (_, client) => {
+      const { url } = cluster.frontends[client % cluster.frontends.length]!;
+      await Promise.all(paths.map(async (path, part) => pull(`${url}/v2/library/app/${path}`, expected[part]!)));
+    }),
+  );
+  assert.equal(upstream.count({ endpoint: 'token' }), 1);
+});
+
+test('the workers keep one schedule between them', async () => {
+  await until(
+    'there are the schedule and its next run, and no more',
+    async () => (await keysOfSchedule()).length === 2,
+  );
+});
+
+async function keysOfSchedule(): Promise<string[]> {
+  const keys = await cluster.redis.command('KEYS', `${cluster.keyPrefix}*:repeat:sweep-uploads*`);
+  // How the run before ended is kept for some seconds, too.
+  return keys.split('\n').filter((key) => !key.endsWith(':outcome'));
+}
+
+/** As clients do: 503 says that it may work in a moment, and on a busy machine it does. */
+async function pull(url: string, expected: Buffer): Promise<void> {
+  await until(url, async () => {
+    const { status, body } = await sendRequest(url);
+    if (status === 503) return false;
+    assert.equal(status, 200);
+    assert.ok(body.equals(expected));
+    return true;
+  });
+}
