@@ -174,6 +174,20 @@ test('a frontend that is replaced lets its pulls end, and no other pull fails', 
   assert.equal((await engine.run('sha256sum', ['slow'])).split(' ')[0], digest.replace('sha256:', ''));
 });
 
+test('the image alone is a cache of one node', async () => {
+  const hardened = ['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges:true'];
+  const data = ['--volume', 'alone:/var/lib/cistern', '--publish', '5100:5000'];
+  const { frontend: name = '' } = await project.images();
+  await engine.docker(['run', '--detach', '--name', 'alone', ...hardened, ...data, name]);
+  const health = ['inspect', '--format', '{{.State.Health.Status}}', 'alone'];
+  await until('it is healthy', async () => (await engine.docker(health)) === 'healthy\n');
+  await engine.run('curl', ['--silent', '--fail', 'http://localhost:5100/v2/']);
+  await engine.docker(['stop', 'alone']);
+  assert.equal(await engine.docker(['inspect', '--format', '{{.State.ExitCode}}', 'alone']), '0\n');
+  await engine.docker(['rm', '--volumes', 'alone']);
+  await engine.docker(['volume', 'rm', 'alone']);
+});
+
 test('it goes down cleanly, and nothing is left', async () => {
   await project.compose(['down', '--volumes']);
   assert.equal(await engine.docker(['ps', '--all', '--quiet']), '');
