@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { CacheError, isCacheError } from '@cistern/errors';
+import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { startProcess, startRedis } from '@cistern/test-services';
 import {
@@ -39,6 +39,11 @@ async function lookAt(prefix: string) {
   const found = JSON.parse(await redis.command('EVAL', countScript, '0', prefix)) as Record<string, unknown>;
   const { failed, waiting, others } = found as { failed: number; waiting: number; others: string };
   return { failed, waiting, others: others.split(' ').filter((key) => key !== '') };
+}
+
+/** On a busy machine an answer of Redis may be late, too: then who asked is told that nobody knows. */
+function allow(...kinds: readonly CacheErrorKind[]): (error: unknown) => void {
+  return (error) => assert.ok(isCacheError(error, ...kinds), String(error));
 }
 
 function isOverloaded(error: unknown): boolean {
@@ -111,17 +116,20 @@ describe('of many jobs and lost ones', { concurrency: true }, () => {
             class: number % 3 === 0 ? ('background' as const) : ('interactive' as const),
           };
           const queue = queues[number % 2]!;
-          if (number % 2 === 0) return queue.add('revalidate-tag', tagJob(tag), options);
-          const end = await queue.run('revalidate-tag', tagJob(tag), options).catch((error: unknown) => error);
-          assert.ok(end === null || isCacheError(end, 'upstream-timeout'), String(end));
+          const ask = async () =>
+            number % 2 === 0
+              ? queue.add('revalidate-tag', tagJob(tag), options)
+              : queue.run('revalidate-tag', tagJob(tag), options);
+          await ask().catch(allow('upstream-timeout', 'index-unavailable'));
         }),
       );
-      await queues[0].schedule('sweep-uploads', { olderThanMs: 1 }, { everyMs: 200, dedupKey: 'store' });
+      const often = { everyMs: 200, dedupKey: 'store' };
+      await queues[0].schedule('sweep-uploads', { olderThanMs: 1 }, often).catch(allow('index-unavailable'));
     };
-    await round('first', 500);
+    await round('first', 100);
     await until('it is worked off', async () => (await lookAt('room:')).waiting === 0);
     const before = await lookAt('room:');
-    for (let number = 0; number < 20; number += 1) await round(`round-${number}`, 500);
+    for (let number = 0; number < 100; number += 1) await round(`round-${number}`, 100);
     await until('it is worked off', async () => (await lookAt('room:')).waiting === 0);
     const kept = await lookAt('room:');
     // Of two queues; a run of the schedule may be under way.
