@@ -81,7 +81,8 @@ export function createBlobSource(
       const { record, joined } = await followTo(from, toExclusive, past, signal);
       // Its bytes are where nobody gets them now.
       if (record.state === 'done' && storeFailure !== undefined) throw storeFailure;
-      const opened = await openFill(record, { from, toExclusive, verified }, signal);
+      const opened =
+        record.state === 'done' ? undefined : await openFill(record, { from, toExclusive, verified }, signal);
       inStore = opened === undefined;
       if (opened !== undefined && opened !== 'unreachable') {
         origin ??= joined ? 'joined' : 'fetched';
@@ -118,7 +119,7 @@ export function createBlobSource(
       openLastingReader({
         from,
         openAt: (position, interruptions, ending) => openAt(position, toExclusive, interruptions, ending),
-        prove: (witness) => proveWitness(deps, { digest, size, signal }, witness),
+        prove: (witness) => proveWitness(deps, { digest, size }, witness),
         signal,
       }),
   };

@@ -5,7 +5,9 @@ import type { BlobReader, BlobStore } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
+import { openWitnessedReader } from '../fill/witnessed-reader.ts';
 import type { SourceReader } from '../read/byte-source.ts';
+import type { PlaceReader } from '../read/lasting-reader.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
 import { findStoredBlob } from './stored-blob.ts';
 import { verifyOnRead } from './verify-on-read.ts';
@@ -31,7 +33,7 @@ export interface StoredRange {
 }
 
 /** `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. */
-export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<SourceReader | undefined> {
+export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<PlaceReader | undefined> {
   const { digest, size, from, toExclusive, verified, signal } = range;
   const found = await findStoredBlob(deps, digest);
   if (found === undefined) return undefined;
@@ -45,7 +47,8 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
     return undefined;
   }
   const lasting = interruptible(reader);
-  return record.verified || !verified ? lasting : verifying(deps, lasting, { ...record, size });
+  if (record.verified || !verified) return lasting;
+  return openWitnessedReader(verifying(deps, lasting, { ...record, size }), range, size);
 }
 
 /** A store that fails midway: the rest may be had from a fill. */
@@ -136,10 +139,9 @@ function verifying(deps: OpenStoredDeps, reader: SourceReader, record: BlobRecor
     ...verifier,
     async proof() {
       if (verified) return 'proven';
-      // Read on by somebody else, if it has not been replaced.
+      // Read on by somebody else, if it has not been replaced: then only its witness tells.
       const now = await index.blobs.get(digest, { fresh: true });
-      if (now?.storedAtMs !== storedAtMs) return 'lost';
-      return now.verified ? 'proven' : 'open';
+      return now?.storedAtMs === storedAtMs && now.verified ? 'proven' : 'open';
     },
   };
 }

@@ -3,7 +3,7 @@ import { checksumOf } from '../read/checksum-of.ts';
 import type { Witness } from '../read/byte-source.ts';
 import type { Digest } from '@cistern/oci';
 import type { FillAccess } from '../fill/fill-access.ts';
-import { type OpenStoredDeps, openStored } from './open-stored.ts';
+import { type OpenStoredDeps, type StoredRange, openStored } from './open-stored.ts';
 
 export interface ProveWitnessDeps extends OpenStoredDeps {
   readonly fillAccess: FillAccess;
@@ -12,11 +12,12 @@ export interface ProveWitnessDeps extends OpenStoredDeps {
 /** A fill ends, and its bytes go to the store, while one looks for them. */
 const maxLooks = 3;
 const pauseMs = 200;
+const maxReadMs = 60_000;
 
 /** False too where nobody can tell. `size`: of the whole blob. */
 export async function proveWitness(
   deps: ProveWitnessDeps,
-  { digest, size, signal }: { readonly digest: Digest; readonly size: number; readonly signal: AbortSignal },
+  { digest, size }: { readonly digest: Digest; readonly size: number },
   { from, endExclusive, checksum }: Witness,
 ): Promise<boolean> {
   if (from === endExclusive) return true;
@@ -24,10 +25,19 @@ export async function proveWitness(
     const record = await deps.index.fills.read(digest).catch(() => undefined);
     const there = record?.state === 'running' ? await deps.fillAccess.checksum(record, from, endExclusive) : undefined;
     if (there !== undefined) return there === checksum;
-    const range = { digest, size, from, toExclusive: endExclusive, verified: true, signal };
-    const stored = await openStored(deps, range).catch(() => undefined);
-    if (stored !== undefined) return (await checksumOf(stored)) === checksum;
+    const inStore = await checksumStored(deps, { digest, size, from, toExclusive: endExclusive }).catch(
+      () => undefined,
+    );
+    if (inStore !== undefined) return inStore === checksum;
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
   return false;
+}
+
+async function checksumStored(
+  deps: ProveWitnessDeps,
+  range: Pick<StoredRange, 'digest' | 'size' | 'from' | 'toExclusive'>,
+): Promise<number | undefined> {
+  const stored = await openStored(deps, { ...range, verified: true, signal: AbortSignal.timeout(maxReadMs) });
+  return stored && checksumOf(stored);
 }

@@ -43,7 +43,7 @@ test('where upstream answers no ranges, what was handed over is right all the sa
 });
 
 test('a verified blob that the store does not take is handed over too, and stored when the store is back', async (t) => {
-  const started = await startHalfway(t);
+  const started = await startHalfway(t, { size: 4 * 1024 * 1024 });
   const { hub, workers, read, bytes, size, stored, index, digest } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
   stored.failing = true;

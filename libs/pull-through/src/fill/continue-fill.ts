@@ -3,7 +3,7 @@
 import type { RepositoryName, Digest } from '@cistern/oci';
 import type { BlobRequestOptions, Upstream, UpstreamBlobBody } from '@cistern/upstream';
 import { isNoRange } from './fetchers.ts';
-import { SourceInterrupted } from '../read/source-interrupted.ts';
+import type { Logger } from '@cistern/telemetry';
 import type { FillPlace, RemoteFills } from './remote/open-remote-fills.ts';
 import type { FrameReader } from './remote/read-frames.ts';
 
@@ -17,6 +17,7 @@ export function continueFill(
   remote: RemoteFills,
   predecessor: FillPlace,
   size: number,
+  log: Logger,
 ): BlobUpstream {
   let isGone = false;
 
@@ -35,7 +36,8 @@ export function continueFill(
         yield buffer.subarray(0, length);
       }
     } catch (error) {
-      if (!(error instanceof SourceInterrupted)) throw error;
+      signal.throwIfAborted();
+      log.warn({ err: error, address: predecessor.address }, 'a fill cannot be copied: the rest is fetched');
       isGone = true;
     } finally {
       reader?.close();

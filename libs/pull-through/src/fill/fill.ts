@@ -62,6 +62,10 @@ export interface Fill {
   openPresent(from: number): Promise<{ readonly endExclusive: number; readonly reader: SourceReader } | undefined>;
   /** CRC-32 of bytes that have been verified; `undefined` while they have not. */
   checksum(from: number, toExclusive: number): Promise<number | undefined>;
+  /** Who reads from it now. */
+  readonly readers: number;
+  /** Whether followers may come. */
+  readonly isOpen: boolean;
   /** Somebody else owns the digest now: fetches no more, and sends followers there once they have had what is here. */
   handOver(): void;
 }
@@ -208,6 +212,12 @@ export function startFill(options: FillOptions): Fill {
     digest,
     running,
     ended,
+    get readers() {
+      return followers.count;
+    },
+    get isOpen() {
+      return !hasEnded && !hasMoved;
+    },
     open({ from, toExclusive, verified }) {
       if (hasEnded) return undefined;
       if (body === undefined) throw new Error('a fill is read only once it runs');
@@ -215,7 +225,7 @@ export function startFill(options: FillOptions): Fill {
       return openFillReader({
         body,
         from,
-        toExclusive,
+        toExclusive: Math.min(toExclusive, body.size),
         verified,
         onWait: (offset, end) => fetchers?.demand(offset, end),
         onClose: followers.enter(),

@@ -81,7 +81,7 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
       for (;;) {
         signal?.throwIfAborted();
         record = await index.fills.read(digest);
-        if (record !== undefined && record.fillId !== past?.fillId) {
+        if (record !== undefined && isNews(record, past)) {
           if (hasBytes(record)) return { record, joined };
           if (record.state === 'failed') {
             if (isSameRepository(record.source, source)) throw failureOf(record);
@@ -107,6 +107,12 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
 
 function askKey(digest: Digest, past: FillRecord | undefined): string {
   return `${digest}.${past?.generation ?? 0}`;
+}
+
+/** A fill that an asker could not read from may come to its end all the same. */
+function isNews(record: FillRecord, past: FillRecord | undefined): boolean {
+  if (record.fillId !== past?.fillId) return true;
+  return record.state === 'done' && past.state !== 'done';
 }
 
 function hasBytes(record: FillRecord): record is FollowedFill['record'] {

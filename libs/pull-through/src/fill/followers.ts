@@ -2,6 +2,7 @@
 // are wanted ends when nobody has come for a while.
 
 export interface Followers {
+  readonly count: number;
   /** Returns the function to be called when the follower has left. */
   enter(): () => void;
   /** Calls `onIdle`, once, when there has been no follower for `ms`. */
@@ -37,6 +38,9 @@ export function createFollowers(): Followers {
   };
 
   return {
+    get count() {
+      return count;
+    },
     enter() {
       count += 1;
       clearTimeout(timer);

@@ -1,5 +1,5 @@
 // A reader that outlives the places its bytes come from: when one is interrupted, it goes on at the next from where it was.
-import { isCacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { Proof, SourceReader, Witness } from './byte-source.ts';
 import { SourceInterrupted } from './source-interrupted.ts';
 
@@ -56,7 +56,11 @@ export async function openLastingReader(options: LastingReaderOptions): Promise<
     if (left.witness === undefined || left.witness.endExclusive > left.witness.from) earlier.push(left);
     place = undefined;
     await left.close().catch(() => {});
-    if (interruptions >= maxInterruptions) throw error.cause ?? error;
+    if (interruptions >= maxInterruptions)
+      throw new CacheError('store-unavailable', 'What has the bytes breaks off again and again.', {
+        cause: error,
+        retryable: true,
+      });
     if (interruptions > 1) await pause(pauseMs * interruptions, closing.signal);
   };
 

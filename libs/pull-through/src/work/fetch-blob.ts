@@ -36,7 +36,10 @@ export async function fetchBlob(
   const { index, metrics, log } = deps;
   const { digest, upstream, repository } = job;
   const source: RepositoryKey = { upstream, repository };
-  const predecessor = job.replaces > 0 ? await findPredecessor(deps, job) : undefined;
+  const replaced = job.replaces > 0 ? await findReplaced(deps, job) : undefined;
+  // It is here and well: whoever asks cannot reach this worker, and another one may be asked next.
+  if (replaced !== undefined && deps.fills.get(replaced.fillId)?.isOpen === true) return null;
+  const predecessor = replaced?.address === deps.address ? undefined : replaced;
   const claim: FillClaim = {
     digest,
     source,
@@ -93,14 +96,13 @@ async function claimSettled(fills: FillIndex, claim: FillClaim, signal: AbortSig
   }
 }
 
-/** Who may have some of the bytes already, or be at it. */
-async function findPredecessor(
-  { index, address }: WorkDeps,
+/** The fill to be taken over: its worker may have some of the bytes already, or be at it. */
+async function findReplaced(
+  { index }: WorkDeps,
   { digest, replaces }: JobPayload<'fetch-blob'>,
 ): Promise<FillRecord | undefined> {
   const record = await index.fills.read(digest);
-  const isReplaced = record?.state === 'running' && record.generation <= replaces;
-  return isReplaced && record.address !== address ? record : undefined;
+  return record?.state === 'running' && record.generation <= replaces ? record : undefined;
 }
 
 /** Under the lease: somebody may have committed the blob since the asker looked. Its repository still has to hold it. */
@@ -115,8 +117,13 @@ async function findStored(
   const stored = await findStoredBlob(deps, digest);
   // Damaged: the bytes that come replace it.
   if (stored?.size !== stat.size) return undefined;
-  if ((await deps.index.links.get(source, digest)) === undefined) await statBlob(deps, { ...source, digest }, signal);
+  await assertHeld(deps, source, digest, signal);
   return stored;
+}
+
+/** What others have fetched says nothing about this repository: where no link does, upstream is asked. */
+async function assertHeld(deps: WorkDeps, source: RepositoryKey, digest: Digest, signal: AbortSignal): Promise<void> {
+  if ((await deps.index.links.get(source, digest)) === undefined) await statBlob(deps, { ...source, digest }, signal);
 }
 
 async function prepareFill(
@@ -136,7 +143,8 @@ async function prepareFill(
   if (predecessor === undefined || takenOverSize === undefined || remoteFills === undefined)
     return startFill({ ...parts, upstream, maxWholeForRangeBytes });
   log.info({ digest, ...source, from: predecessor.address }, 'goes on with the fill of another worker');
-  const continued = continueFill(upstream, remoteFills, predecessor, takenOverSize);
+  await assertHeld(deps, source, digest, signal);
+  const continued = continueFill(upstream, remoteFills, predecessor, takenOverSize, log);
   return startFill({ ...parts, upstream: continued, takenOverSize, maxWholeForRangeBytes });
 }
 

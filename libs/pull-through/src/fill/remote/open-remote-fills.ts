@@ -1,7 +1,8 @@
 // A frontend's way to fills that run on workers, and a worker's to those of its predecessor. Connections are pooled for
 // each worker; a worker that does not answer at once is taken for gone.
-import { Agent, type Dispatcher, buildConnector, errors } from 'undici';
+import { Agent, type Dispatcher, buildConnector } from 'undici';
 import type { FillRecord } from '@cistern/cache-index';
+import { CacheError } from '@cistern/errors';
 import { SourceInterrupted } from '../../read/source-interrupted.ts';
 import type { FillRange } from '../fill.ts';
 import { presentEndHeader } from './answer-fill.ts';
@@ -20,7 +21,10 @@ interface RemoteFillsOptions {
 export type FillPlace = Pick<FillRecord, 'address' | 'fillId'>;
 
 export interface RemoteFills {
-  /** Bytes as they come. `undefined`: that fill has ended. Rejects with `SourceInterrupted` if its worker is out of reach. */
+  /**
+   * Bytes as they come. `undefined`: that fill has ended. Rejects with `SourceInterrupted` if its worker is out of reach, with
+   * `store-unavailable` if that has another secret.
+   */
   open(place: FillPlace, range: FillRange, signal: AbortSignal): Promise<FrameReader | undefined>;
   /** What is there from an offset on, and no more. `undefined`: nothing. Rejects as `open`. */
   openPresent(
@@ -79,6 +83,11 @@ export function openRemoteFills({ clusterSecret, tls }: RemoteFillsOptions): Rem
     if (response.statusCode === 200) return response;
     await response.body.dump();
     if (response.statusCode === 404) return undefined;
+    if (response.statusCode === 401)
+      throw new CacheError(
+        'store-unavailable',
+        `The worker at ${address} refuses this node: cluster.secretfile has to be the same on all nodes.`,
+      );
     throw new SourceInterrupted(`the worker at ${address} answered ${response.statusCode}`);
   };
 
@@ -98,9 +107,8 @@ export function openRemoteFills({ clusterSecret, tls }: RemoteFillsOptions): Rem
         const path = `/checksum?from=${from}&to=${toExclusive}`;
         const response = await get(place, path, AbortSignal.timeout(checksumMs), checksumMs);
         return ((await response?.body.json()) as { crc32: number } | undefined)?.crc32;
-      } catch (error) {
-        if (error instanceof SourceInterrupted || error instanceof errors.UndiciError) return undefined;
-        throw error;
+      } catch {
+        return undefined;
       }
     },
     close: () => agent.destroy(),

@@ -24,13 +24,23 @@ export async function sendFrames(
   onSent: (bytes: number) => void,
 ): Promise<void> {
   let writtenAtMs = performance.now();
+  const writing = new Set<(error: Error) => void>();
   const write = (frame: Uint8Array) => {
     writtenAtMs = performance.now();
     return new Promise<void>((resolve, reject) => {
-      response.write(frame, (error) => (error ? reject(error) : resolve()));
+      writing.add(reject);
+      response.write(frame, (error) => {
+        writing.delete(reject);
+        if (error) reject(error);
+        else resolve();
+      });
     });
   };
-  const onClose = () => void reader.close();
+  const onClose = () => {
+    void reader.close();
+    // Node calls nobody back for what is written to a socket that is about to close.
+    for (const reject of writing) reject(new Error('the connection has closed'));
+  };
   const heartbeat = setInterval(() => {
     if (performance.now() - writtenAtMs >= heartbeatMs && !response.writableNeedDrain)
       write(encodeFrame(frameTypes.heartbeat)).catch(onClose);

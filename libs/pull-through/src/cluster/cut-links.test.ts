@@ -1,0 +1,53 @@
+// A frontend that cannot reach a worker, which others can.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startHalfway } from '../testing/start-halfway.ts';
+import { collect, until } from '../testing/test-bytes.ts';
+
+test('a frontend that is cut off from a worker gets the rest by another one, and upstream is asked for little more', async (t) => {
+  const started = await startHalfway(t);
+  const { hub, workers, frontends, read, bytes, size, queue } = started;
+  const reading = [0, 1].map((frontend) => read(frontend).then(collect));
+  await started.halfway();
+  queue.route = () => 'worker-2';
+  (await started.link(frontends[0]!, workers[0]!)).cut();
+  await until(() => workers[1]!.fills.size === 1);
+  hub.allow(3 * size);
+  for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
+  assert.ok(started.upstreamShare() < 1.1, `${started.upstreamShare()} of the blob came from upstream`);
+  await started.nothingLeft();
+});
+
+test('a frontend that is cut off from the only worker disturbs nobody, and has the blob from the store', async (t) => {
+  const started = await startHalfway(t, { workers: 1 });
+  const { hub, workers, frontends, read, bytes, size, index, digest } = started;
+  const reading = [0, 1].map((frontend) => read(frontend).then(collect));
+  await started.halfway();
+  const { fillId } = (await index.fills.read(digest))!;
+  (await started.link(frontends[0]!, workers[0]!)).cut();
+  // Long enough for it to ask again.
+  await delay(2_500);
+  assert.equal((await index.fills.read(digest))?.fillId, fillId);
+  hub.allow(3 * size);
+  for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
+  assert.equal(hub.gets.length, 1);
+  await started.nothingLeft();
+});
+
+test('a link that breaks again and again costs nothing but pauses', async (t) => {
+  const started = await startHalfway(t);
+  const { hub, workers, frontends, read, bytes, size } = started;
+  const reading = [0, 1].map((frontend) => read(frontend).then(collect));
+  const link = await started.link(frontends[0]!, workers[0]!);
+  hub.script.onChunk = () => delay(3);
+  hub.allow(size);
+  for (let breaks = 0; breaks < 5; breaks += 1) {
+    await delay(120);
+    link.cut();
+    link.mend();
+  }
+  for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
+  assert.equal(hub.gets.length, 1);
+  await started.nothingLeft();
+});

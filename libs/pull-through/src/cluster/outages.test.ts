@@ -1,0 +1,157 @@
+// A store or an index that is out of reach costs clients nothing that can be had without it, and nothing is ever wrong.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import { linksObjectKey, tagObjectKey } from '@cistern/blob-store';
+import { type Reference, parseReference } from '@cistern/oci';
+import { library, startHalfway } from '../testing/start-halfway.ts';
+import { type TestClusterOptions, startTestCluster } from '../testing/start-test-cluster.ts';
+import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+
+const ociImage = 'application/vnd.oci.image.manifest.v1+json';
+const latest = parseReference('latest');
+
+async function startImage(t: TestContext, options: TestClusterOptions = {}) {
+  const cluster = await startTestCluster(t, options);
+  const { hub, frontends } = cluster;
+  const layer = bytesOf(3_000_000);
+  const blob = hub.addBlob(library.repository, layer);
+  const bytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: ociImage,
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: blob, size: layer.length },
+      layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: blob, size: layer.length }],
+    }),
+  );
+  const manifest = hub.addManifest(library.repository, 'latest', bytes, ociImage);
+  return {
+    ...cluster,
+    layer,
+    blob,
+    bytes,
+    manifest,
+    openManifest: (frontend: number, reference: Reference) =>
+      frontends[frontend]!.cache.openManifest({ ...library, reference }),
+    async pullBlob(frontend: number) {
+      const opened = await frontends[frontend]!.cache.openBlob({ ...library, digest: blob, intent: 'whole' });
+      return collect(await opened.read());
+    },
+  };
+}
+
+test('a cold pull while the store is down is served, and in the store when that is back', async (t) => {
+  const started = await startImage(t);
+  const { stored, hub, bytes, layer, manifest, blob, openManifest, pullBlob } = started;
+  stored.failing = true;
+  for (const frontend of [0, 1, 0, 1]) {
+    assert.ok((await openManifest(frontend, latest)).bytes.equals(bytes));
+    assert.ok((await openManifest(frontend, { kind: 'digest', digest: manifest })).bytes.equals(bytes));
+    assert.ok((await pullBlob(frontend)).equals(layer));
+  }
+  assert.equal(hub.calls.filter((call) => call === 'get-manifest').length, 1);
+  assert.equal(hub.gets.length, 1);
+  stored.failing = false;
+  const { upstream, repository } = library;
+  await until(
+    () =>
+      stored.blobs.has(manifest) &&
+      stored.blobs.has(blob) &&
+      stored.objects.has(linksObjectKey(upstream, repository, manifest)) &&
+      stored.objects.has(tagObjectKey({ upstream, repository, tag: 'latest' as never })),
+  );
+  assert.ok(Buffer.from(stored.blobs.get(manifest)!.bytes).equals(bytes));
+  assert.ok(Buffer.from(stored.blobs.get(blob)!.bytes).equals(layer));
+});
+
+test('each worker asks upstream once for what the store does not take', async (t) => {
+  const { stored, hub, bytes, manifest, openManifest, queue } = await startImage(t, { frontends: 4 });
+  stored.failing = true;
+  let turn = 0;
+  queue.route = () => `worker-${1 + (turn++ % 2)}`;
+  for (let frontend = 0; frontend < 4; frontend += 1)
+    assert.ok((await openManifest(frontend, { kind: 'digest', digest: manifest })).bytes.equals(bytes));
+  assert.ok(hub.calls.filter((call) => call === 'get-manifest').length <= 2);
+});
+
+test('a cold pull by digest alone while the store is down is served', async (t) => {
+  const { stored, layer, manifest, bytes, openManifest, pullBlob } = await startImage(t);
+  stored.failing = true;
+  assert.ok((await pullBlob(0)).equals(layer));
+  assert.ok((await pullBlob(1)).equals(layer));
+  assert.ok((await openManifest(0, { kind: 'digest', digest: manifest })).bytes.equals(bytes));
+});
+
+test('a warm pull while the store is down is fetched from upstream, and no fetch is stored twice', async (t) => {
+  const { stored, hub, shared, layer, bytes, openManifest, pullBlob, workers } = await startImage(t);
+  await openManifest(0, latest);
+  assert.ok((await pullBlob(0)).equals(layer));
+  await until(() => workers.every(({ fills }) => fills.size === 0));
+  shared.skip(4_000);
+  stored.failing = true;
+  assert.ok((await pullBlob(0)).equals(layer));
+  assert.ok((await pullBlob(1)).equals(layer));
+  assert.ok((await openManifest(1, latest)).bytes.equals(bytes));
+  assert.equal(hub.gets.length, 2);
+  stored.failing = false;
+  await until(() => workers.every(({ fills }) => fills.size === 0));
+  assert.ok((await pullBlob(1)).equals(layer));
+  assert.equal(hub.gets.length, 2);
+});
+
+test('a store that fails in the middle of a read: the rest comes by a fill', async (t) => {
+  for (const verified of [true, false]) {
+    let readsBeforeFailure = Infinity;
+    const { hub, stored, index, layer, blob, pullBlob, openManifest, shared, workers } = await startImage(t, {
+      wrapStore: (inner) => ({
+        ...inner,
+        async open(...given) {
+          const reader = await inner.open(...given);
+          return (
+            reader && {
+              ...reader,
+              async read(into) {
+                readsBeforeFailure -= 1;
+                if (readsBeforeFailure < 0) stored.failing = true;
+                return reader.read(into);
+              },
+            }
+          );
+        },
+      }),
+    });
+    await openManifest(0, latest);
+    await pullBlob(1);
+    await until(() => workers.every(({ fills }) => fills.size === 0));
+    shared.skip(4_000);
+    if (!verified) await index.blobs.remove(blob);
+    readsBeforeFailure = 3;
+    assert.ok((await pullBlob(0)).equals(layer), verified ? 'verified' : 'never hashed');
+    assert.equal(hub.gets.length, 2);
+    stored.failing = false;
+    await until(() => workers.every(({ fills }) => fills.size === 0));
+  }
+});
+
+test('a fill goes on while the index is out of reach; what is cold fails at once', async (t) => {
+  const started = await startHalfway(t);
+  const { hub, read, bytes, size, shared, frontends, stored, digest, index } = started;
+  const reading = [0, 1].map((frontend) => read(frontend).then(collect));
+  await started.halfway();
+  shared.faults.failing = true;
+  const began = performance.now();
+  const cold = hub.addBlob(library.repository, bytesOf(1_000));
+  for (const { cache } of frontends)
+    await assert.rejects(cache.openBlob({ ...library, digest: cold, intent: 'whole' }), (error) =>
+      isCacheError(error, 'index-unavailable'),
+    );
+  assert.ok(performance.now() - began < 1_500);
+  hub.allow(size);
+  for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
+  await until(() => stored.blobs.has(digest));
+  await until(() => started.workers.every(({ fills }) => fills.size === 0));
+  shared.faults.failing = false;
+  assert.ok((await read(0).then(collect)).equals(bytes));
+  assert.equal(hub.gets.length, 1);
+  assert.equal((await index.blobs.get(digest))?.size, size);
+});

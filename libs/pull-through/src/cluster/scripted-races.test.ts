@@ -1,0 +1,148 @@
+// Races of frontends and workers, step by step.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCacheError } from '@cistern/errors';
+import { library, startHalfway } from '../testing/start-halfway.ts';
+import { repositoryOf } from '../testing/start-test-cache.ts';
+import { startTestCluster } from '../testing/start-test-cluster.ts';
+import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+
+const other = repositoryOf('docker.io', 'someone/else');
+const leaseMs = 4_000;
+const isRefused = (error: unknown) => isCacheError(error, 'blob-unknown');
+
+async function startCold(t: TestContext) {
+  const cluster = await startTestCluster(t);
+  const bytes = bytesOf(600_000);
+  const digest = cluster.hub.addBlob(library.repository, bytes);
+  const pull = async (frontend: number, key = library) => {
+    const blob = await cluster.frontends[frontend]!.cache.openBlob({ ...key, digest, intent: 'whole' });
+    return { cache: blob.cache, bytes: await collect(await blob.read()) };
+  };
+  return { ...cluster, bytes, digest, pull };
+}
+
+test('an announcement before the subscription is not missed', async (t) => {
+  for (const step of ['announcements.subscribe', 'announcements.subscribe done', 'fills.read done', 'queue.add']) {
+    const { hub, frontends, index, digest, bytes, pull } = await startCold(t);
+    hub.script.gated = true;
+    hub.allow(100_000);
+    const held = frontends[0]!.process.hold(step);
+    const late = pull(0);
+    await held.reached;
+    const early = pull(1);
+    await until(async () => (await index.fills.read(digest))?.state === 'running');
+    held.release();
+    await delay(20);
+    hub.allow(bytes.length);
+    assert.ok((await early).bytes.equals(bytes) && (await late).bytes.equals(bytes), step);
+    assert.equal(hub.gets.length, 1, step);
+  }
+});
+
+test('nothing depends on announcements: they may be lost, or come late', async (t) => {
+  for (const spoilt of [{ lost: true }, { lateMs: 300 }]) {
+    const { hub, shared, bytes, pull, workers } = await startCold(t);
+    Object.assign(shared.announcements, spoilt);
+    const pulled = await Promise.all([pull(0), pull(1), pull(0)]);
+    for (const body of pulled) assert.ok(body.bytes.equals(bytes));
+    assert.equal(hub.gets.length, 1);
+    await until(() => workers.every(({ fills }) => fills.size === 0));
+  }
+});
+
+test('a blob that is committed between a miss and its job is not fetched again', async (t) => {
+  const { hub, frontends, shared, bytes, pull, index, digest } = await startCold(t);
+  const held = frontends[0]!.process.hold('queue.add');
+  const late = pull(0);
+  await held.reached;
+  assert.ok((await pull(1)).bytes.equals(bytes));
+  await until(async () => (await index.blobs.get(digest)) !== undefined);
+  shared.skip(leaseMs);
+  held.release();
+  assert.ok((await late).bytes.equals(bytes));
+  assert.equal(hub.gets.length, 1);
+});
+
+test('a 404 for one repository does not end the wait of another one for the same digest', async (t) => {
+  const { hub, workers, bytes, pull } = await startCold(t);
+  const held = workers[0]!.process.hold('docker.io.getBlob');
+  const strange = assert.rejects(pull(0, other), (error) => isCacheError(error, 'blob-unknown'));
+  await held.reached;
+  const rightful = [pull(1), pull(0)];
+  await delay(50);
+  held.release();
+  await strange;
+  for (const { bytes: body } of await Promise.all(rightful)) assert.ok(body.equals(bytes));
+  assert.equal(hub.gets.length, 1);
+});
+
+test('a stranger gets nothing of a fill in flight, whichever worker has it and whatever it asks for', async (t) => {
+  const started = await startHalfway(t);
+  const { hub, workers, frontends, read, bytes, size, digest, index } = started;
+  const reading = read(0).then(collect);
+  await started.halfway();
+  const refuse = async () => {
+    for (const { cache } of frontends)
+      for (const intent of ['whole', 'ranges', 'stat'] as const)
+        await assert.rejects(cache.openBlob({ ...other, digest, intent }), isRefused);
+  };
+  await refuse();
+  await workers[0]!.kill();
+  await until(async () => (await index.fills.read(digest))?.address === workers[1]!.address);
+  await refuse();
+  hub.allow(3 * size);
+  assert.ok((await reading).equals(bytes));
+  await refuse();
+  assert.equal(await index.links.get(other, digest), undefined);
+});
+
+test('whoever does not know the secret of the cluster gets nothing from a worker', async (t) => {
+  const started = await startHalfway(t);
+  const { hub, workers, read, bytes, size, digest, index } = started;
+  const reading = read(0).then(collect);
+  await started.halfway();
+  const { fillId } = (await index.fills.read(digest))!;
+  for (const authorization of ['', 'Bearer ', 'Bearer the secret of the test cluster'])
+    for (const path of [`?from=0&to=${size}`, '/present?from=0', `/checksum?from=0&to=${size}`]) {
+      const response = await fetch(`${workers[0]!.url}/v1/fills/${fillId}${path}`, { headers: { authorization } });
+      assert.equal(response.status, 401);
+      assert.ok((await response.arrayBuffer()).byteLength < 200);
+    }
+  hub.allow(size);
+  assert.ok((await reading).equals(bytes));
+});
+
+test('an index that loses its data while a fill runs costs no second fetch', async (t) => {
+  const started = await startHalfway(t);
+  const { hub, read, bytes, size, shared, index, digest } = started;
+  const reading = [0, 1].map((frontend) => read(frontend).then(collect));
+  await started.halfway();
+  shared.loseData();
+  // Nothing is known of the blob, nor who holds it.
+  const late = [0, 1].map((frontend) => read(frontend).then(collect));
+  await until(async () => (await index.fills.read(digest)) !== undefined);
+  await delay(3_000);
+  hub.allow(size);
+  for (const body of await Promise.all([...reading, ...late])) assert.ok(body.equals(bytes));
+  assert.equal(hub.gets.length, 1);
+  await until(async () => (await index.blobs.get(digest))?.verified === true);
+  await started.nothingLeft();
+});
+
+test('an index that loses its data before upstream answers, or before the end is recorded, costs none either', async (t) => {
+  for (const step of ['docker.io.getBlob', 'fills.running', 'fills.done']) {
+    const { hub, workers, shared, bytes, pull, index, digest } = await startCold(t);
+    const held = workers[0]!.process.hold(step);
+    const early = pull(0);
+    await held.reached;
+    shared.loseData();
+    const late = pull(1);
+    await delay(100);
+    held.release();
+    assert.ok((await early).bytes.equals(bytes) && (await late).bytes.equals(bytes), step);
+    assert.equal(hub.gets.length, 1, step);
+    await until(async () => (await index.blobs.get(digest))?.verified === true);
+  }
+});

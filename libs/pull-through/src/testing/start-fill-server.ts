@@ -1,0 +1,106 @@
+// A fill behind a real fill server, for tests of the wire.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import { createAnswerFill } from '../fill/remote/answer-fill.ts';
+import { openRemoteFills } from '../fill/remote/open-remote-fills.ts';
+import { repositoryOf, startTestCache } from './start-test-cache.ts';
+import { bytesOf } from './test-bytes.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+export const clusterSecret = 'the secret of the test cluster';
+
+/** A fill of `size` bytes runs, of which upstream has sent `sent`; its commit waits until `commit` is called. */
+export async function startFillServer(t: TestContext, { size, sent = size }: { size: number; sent?: number }) {
+  const committing = Promise.withResolvers<void>();
+  const uploaded = Promise.withResolvers<void>();
+  const started = await startTestCache({
+    realTime: true,
+    wrapStore: (inner) => ({
+      ...inner,
+      async begin(digest) {
+        const writer = await inner.begin(digest);
+        return {
+          ...writer,
+          async commit() {
+            uploaded.resolve();
+            await committing.promise;
+            await writer.commit();
+          },
+        };
+      },
+    }),
+  });
+  const { hub, index, fills, cache } = started;
+  const bytes = bytesOf(size);
+  const digest = hub.addBlob(library.repository, bytes);
+  hub.script.gated = true;
+  hub.allow(sent);
+  const opened = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  const { fillId } = (await index.fills.read(digest))!;
+  const fill = fills.get(fillId)!;
+
+  let bytesSent = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer(createAnswerFill({ fills, clusterSecret, onSent: (count) => (bytesSent += count) }));
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const remote = openRemoteFills({ clusterSecret });
+  t.after(async () => {
+    committing.resolve();
+    hub.allow(size);
+    await remote.close();
+    server.closeAllConnections();
+    server.close();
+    await started.close();
+  });
+  return {
+    ...started,
+    bytes,
+    digest,
+    opened,
+    fill,
+    fillId,
+    server,
+    sockets,
+    address,
+    place: { address, fillId },
+    remote,
+    /** Everything has come, is verified and waits to be committed. */
+    uploaded: uploaded.promise,
+    commit: committing.resolve,
+    bytesSent: () => bytesSent,
+    /** Of the run of bytes that has come from upstream. */
+    async presentEnd() {
+      const present = await fill.openPresent(0);
+      await present?.reader.close();
+      return present?.endExclusive ?? 0;
+    },
+    open: (from: number, toExclusive: number, verified = true) =>
+      remote.open({ address, fillId }, { from, toExclusive, verified }, new AbortController().signal),
+  };
+}
+
+interface Reader {
+  read(into: Uint8Array): Promise<number>;
+}
+
+/** What `reader` gives up to its end, in buffers of `chunkBytes`. */
+export async function readAll(reader: Reader, chunkBytes = 64 * 1024): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  await readInto(reader, chunks, chunkBytes);
+  return Buffer.concat(chunks);
+}
+
+/** As `readAll`, but what has come before a failure is in `chunks`. */
+export async function readInto(reader: Reader, chunks: Buffer[], chunkBytes = 64 * 1024): Promise<void> {
+  const buffer = Buffer.alloc(chunkBytes);
+  for (let length = await reader.read(buffer); length > 0; length = await reader.read(buffer))
+    chunks.push(Buffer.from(buffer.subarray(0, length)));
+}
