@@ -98,6 +98,25 @@ test('a stranger gets nothing of a fill in flight, whichever worker has it and w
   assert.equal(await index.links.get(other, digest), undefined);
 });
 
+test('a job in a stranger’s name that takes a fill over gives it no right, and disturbs nobody', async (t) => {
+  const started = await startHalfway(t);
+  const { hub, frontends, queue, read, bytes, size, digest, index } = started;
+  const reading = [0, 1].map((frontend) => read(frontend).then(collect));
+  await started.halfway();
+  queue.route = () => 'worker-2';
+  await queue.queue.add(
+    'fetch-blob',
+    { ...other, digest, replaces: 9, from: 0 },
+    { dedupKey: 'x', class: 'interactive' },
+  );
+  await until(async () => ((await index.fills.read(digest))?.generation ?? 0) > 9);
+  hub.allow(3 * size);
+  for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
+  assert.equal(await index.links.get(other, digest), undefined);
+  await assert.rejects(frontends[0]!.cache.openBlob({ ...other, digest, intent: 'whole' }), isRefused);
+  await started.nothingLeft();
+});
+
 test('whoever does not know the secret of the cluster gets nothing from a worker', async (t) => {
   const started = await startHalfway(t);
   const { hub, workers, read, bytes, size, digest, index } = started;

@@ -186,6 +186,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
   });
 
   return {
+    directory,
     hub,
     quay,
     stored,
