@@ -48,7 +48,7 @@ export interface FetchBlobJob {
 interface RevalidateTagJob {
   readonly tag: Tag;
   readonly by: 'head' | 'get';
-  /** Of the record that the asker finds too old, if it has one: a newer one than that will do. */
+  /** Of the record that the asker finds too old, 0 if it has none: a newer one will do. Absent: none will. */
   readonly checkedAtMs?: number;
 }
 

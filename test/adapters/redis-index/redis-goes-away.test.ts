@@ -38,7 +38,8 @@ test('a Redis that hangs is an error within a second, then at once, and is used 
   const startedAtMs = performance.now();
   while (performance.now() - startedAtMs < 2000) {
     const duration = await durationOf(get());
-    assert.ok(duration < 250, `a later call took ${duration} ms`);
+    // One of them finds out whether it still hangs.
+    assert.ok(duration < 700, `a later call took ${duration} ms`);
     assert.ok(
       (await durationOf(
         assert.rejects(

@@ -46,6 +46,8 @@ export const degradedCases: CacheIndexCases = {
     await tags.put(sampleTag('1', { pulls: 2, lastPulledAtMs: 9 }));
     await tags.get(sampleTag('1'));
     await tested.fail();
+    // A pull that is recorded before anybody has noticed is lost with the index.
+    await assert.rejects(tested.index.check());
     await tags.recordPull(sampleTag('1'), 8);
     await tags.put(sampleTag('1', { sequence: 2 }));
     assertSameRecord(await tags.get(sampleTag('1')), sampleTag('1', { sequence: 2, pulls: 3, lastPulledAtMs: 9 }));

@@ -8,16 +8,18 @@ import {
   type RedisConnection,
 } from './redis-connection.ts';
 
+/** What an answer may take. Kept by `answersWithin`; ioredis' own limits, which a busy process trips over, are for the rest. */
 export const commandTimeoutMs = 500;
+const lastResortMs = 2000;
 
 /** The least that a node of a cluster needs; the rest is the cluster's. */
 const everyConnection = {
   connectionName: 'cistern-index',
   disableClientInfo: true,
-  commandTimeout: commandTimeoutMs,
+  commandTimeout: lastResortMs,
   // A connection that owes an answer for so long is cut. Until the server answers a new one every command on it fails at
   // once; waiting for TCP to notice takes minutes.
-  socketTimeout: 750,
+  socketTimeout: 1000,
   connectTimeout: 2000,
   disconnectTimeout: 500,
   // A command that was sent is never sent again: a claim that is repeated is refused by its own first run.

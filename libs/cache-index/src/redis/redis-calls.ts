@@ -2,6 +2,8 @@
 // not made.
 import { CacheError } from '@cistern/errors';
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
+import { answersWithin } from './answers-within.ts';
+import { commandTimeoutMs } from './client-options.ts';
 import type { RedisClient } from './connect-redis.ts';
 import { isTimeout, toIndexError } from './index-error.ts';
 import type { ScriptName } from './load-scripts.ts';
@@ -42,7 +44,7 @@ export function createRedisCalls(client: RedisClient): RedisCalls {
     checkOpen();
     try {
       // Sent before this function first waits, so that calls reach a server in the order in which they were made.
-      const result = await breaker.execute(() => send(client));
+      const result = await breaker.execute(() => answersWithin(commandTimeoutMs, send(client)));
       lastFailure = undefined;
       return result;
     } catch (error) {

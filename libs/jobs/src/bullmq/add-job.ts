@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JobName, JobPayload } from '../catalogue.ts';
 import type { JobOptions } from '../job-queue.ts';
+import { answersWithin } from './answers-within.ts';
 import { type BacklogGuard, createBacklogGuard } from './backlog-guard.ts';
 import { sealPayload } from './job-envelope.ts';
 import { deduplicationId, type JobLane, type JobLanes } from './job-lane.ts';
@@ -17,6 +18,9 @@ export interface AddJobDeps {
   readonly probe: (job: ProbedJob) => Promise<JobProbe>;
   readonly maxWaiting: number;
 }
+
+/** For Redis to add a job or look at one. */
+const answerMs = 500;
 
 /** Rejects with `overloaded` or, when Redis does not do it, `index-unavailable`. */
 export type AddJob = (name: JobName, payload: JobPayload<JobName>, options: JobOptions) => Promise<ProbedJob>;
@@ -39,9 +43,9 @@ export function createJobAdder({ client, lanes, queues, probe, maxWaiting }: Add
     const lane = lanes.of(name, jobClass);
     try {
       guards.get(lane)!.check(name);
-      const job = await addOnce(lane, name, payload, dedupKey);
-      const isLost = job.joined && (await probe(job)).state === 'lost';
-      return isLost ? await addOnce(lane, name, payload, dedupKey) : job;
+      const job = await answersWithin(answerMs, addOnce(lane, name, payload, dedupKey));
+      const isLost = job.joined && (await answersWithin(answerMs, probe(job))).state === 'lost';
+      return isLost ? await answersWithin(answerMs, addOnce(lane, name, payload, dedupKey)) : job;
     } catch (cause) {
       throw queueError(cause);
     }

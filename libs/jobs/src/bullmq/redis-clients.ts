@@ -5,14 +5,17 @@ import type { RedisConnection, SentinelRedis } from './redis-connection.ts';
 
 export type RedisClient = Redis | Cluster;
 
-/** Fails at once while there is no connection, and after half a second when there is no answer. */
+/**
+ * Fails at once while there is no connection, and after two seconds when there is no answer: half a second is what
+ * `answersWithin` gives it, which tells a late Redis from a busy process.
+ */
 export function openAskingClient(connection: RedisConnection): RedisClient {
   return openClient(connection, {
     enableOfflineQueue: false,
     patience: {
-      commandTimeout: 500,
+      commandTimeout: 2000,
       connectTimeout: 2000,
-      socketTimeout: 750,
+      socketTimeout: 1000,
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
     },

@@ -60,8 +60,14 @@ async function revalidate(
   const { upstream, repository, tag } = key;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
   // One job whatever it asks by: a GET beside a HEAD for the same tag would bring the manifest a second time.
-  const checkedAtMs = force === true ? undefined : known?.checkedAtMs;
-  const payload = { upstream, repository, tag, by, ...(checkedAtMs !== undefined && { checkedAtMs }) } as const;
+  // Whoever confirms it in the meantime, for another asker, spares this one's request.
+  const payload = {
+    upstream,
+    repository,
+    tag,
+    by,
+    ...(force !== true && { checkedAtMs: known?.checkedAtMs ?? 0 }),
+  } as const;
   const asked = await ask('revalidate-tag', payload, { subject: tag, force, signal });
   takeUnsaved(manifests, asked.result);
   const record = await index.tags.get(key, { fresh: true });

@@ -1,6 +1,7 @@
 // Job fetch-manifest: one manifest by digest into the store, with its links. What another repository brought already is
 // not fetched again: a HEAD tells whether this one holds it too.
 import { isCacheError } from '@cistern/errors';
+import type { RepositoryKey } from '@cistern/cache-index';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { readBytes } from '@cistern/blob-store';
 import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
@@ -20,6 +21,8 @@ export async function fetchManifest(
   const reference = { kind: 'digest', digest } as const;
   const stored = await readStored(deps, digest);
   if (stored !== undefined) {
+    // Brought by another job since this one was asked for.
+    if (await isKept(deps, key, digest)) return null;
     const { mediaType } = await upstream.headManifest(repository, reference, signal);
     return (await storeManifest(deps, key, digest, { bytes: stored, mediaType })).unsaved;
   }
@@ -31,6 +34,12 @@ export async function fetchManifest(
     throw error;
   }
   return (await storeManifest(deps, key, digest, manifest)).unsaved;
+}
+
+async function isKept({ index, backlog }: WorkDeps, key: RepositoryKey, digest: Digest): Promise<boolean> {
+  if (backlog.waitingValue(backlogKeyOf(digest)) !== undefined) return false;
+  const [link, record] = await Promise.all([index.links.get(key, digest), index.manifests.get(digest)]);
+  return link?.kind === 'manifest' && record !== undefined;
 }
 
 /** What is too large for a manifest, or is not what its digest says, does not count: upstream is asked then. */
