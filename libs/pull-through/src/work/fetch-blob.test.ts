@@ -62,6 +62,33 @@ test('a fill goes on when nothing can be announced or linked', async (t) => {
   await until(async () => (await store.stat(digest)) !== undefined);
 });
 
+test('a fill that ends while the index is away is recorded when that is back', async (t) => {
+  let isDown = true;
+  let refusals = 0;
+  const { cache, hub, index, store } = await startCache(t, {
+    wrapIndex: (inner): CacheIndex => ({
+      ...inner,
+      fills: {
+        ...inner.fills,
+        async done(...given) {
+          if (!isDown) return inner.fills.done(...given);
+          refusals += 1;
+          return down();
+        },
+      },
+    }),
+  });
+  const bytes = bytesOf(300_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+  await until(() => refusals > 0);
+  assert.ok((await store.stat(digest)) !== undefined);
+  isDown = false;
+  await until(async () => (await index.blobs.get(digest))?.verified === true);
+  assert.deepEqual(await index.blobs.totals(), { blobs: 1, bytes: bytes.length });
+});
+
 test('a fill that failed is recorded as failed, even where nothing else can be written', async (t) => {
   let linksAreDown = false;
   const { cache, hub, index } = await startCache(t, {

@@ -64,7 +64,7 @@ export async function fetchBlob(
       end = await runFill(deps, fill, source, lease);
     }
     if (end === 'left') await lease.failed(left, 1);
-    else if (end !== 'moved') await lease.done(end);
+    else if (end !== 'moved') await lease.done(end, context.signal);
     metrics.fills.inc({ ...labels, result: end === 'moved' ? 'moved' : 'done' });
   } catch (error) {
     if (error instanceof SourceInterrupted) {

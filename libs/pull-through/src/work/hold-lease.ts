@@ -1,14 +1,19 @@
 // A worker's hold on a fill's record: heartbeats, and what is written into the record while and when the fill runs. An
 // index that cannot be reached does not stop a fill: it is still the one that everybody reads.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobRecord, FillRecord } from '@cistern/cache-index';
+import { isCacheError } from '@cistern/errors';
 import { fillTopic } from '../fill/fill-topic.ts';
 import type { WorkDeps } from './work-deps.ts';
 
 export interface FillLease {
   /** Followers can read. Never rejects: a write that is lost is made up for by a heartbeat. */
   running(size: number): Promise<void>;
-  /** Rejects if the index cannot be reached; does nothing if somebody else has taken the record over. */
-  done(blob: BlobRecord): Promise<void>;
+  /**
+   * Waits for an index that cannot be reached: the blob is in the store, and nobody else would write that down. Rejects if it
+   * is still away when `signal` is aborted; does nothing if somebody else has taken the record over.
+   */
+  done(blob: BlobRecord, signal: AbortSignal): Promise<void>;
   /** The record goes after `keepMs`. Never rejects: a record that cannot be written expires. */
   failed(failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<void>;
   /** Looks at once whether somebody else has taken the record over. Never rejects. */
@@ -74,8 +79,11 @@ export function holdLease(
       }
       await announce();
     },
-    async done(blob) {
-      if (!(await index.fills.done(digest, owner, blob)) && (await keep())) await index.fills.done(digest, owner, blob);
+    async done(blob, signal) {
+      await whenReached(signal, async () => {
+        if (!(await index.fills.done(digest, owner, blob)) && (await keep()))
+          await index.fills.done(digest, owner, blob);
+      });
       hasEnded = true;
       await announce();
     },
@@ -94,4 +102,15 @@ export function holdLease(
       clearInterval(timer);
     },
   };
+}
+
+async function whenReached(signal: AbortSignal, write: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if (signal.aborted || !isCacheError(error, 'index-unavailable')) throw error;
+      await delay(heartbeatMs, undefined, { signal }).catch(() => {});
+    }
+  }
 }
