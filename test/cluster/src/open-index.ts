@@ -1,0 +1,16 @@
+// The index of a cluster as its nodes see it, without what they remember of it.
+import type { Owner } from '@cistern/end-to-end/open-stage';
+import type { CacheIndex } from '@cistern/cache-index';
+import { openRedisIndex } from '@cistern/cache-index/redis';
+import type { Cluster } from '@cistern/test-services';
+
+/** Closed with its owner. */
+export async function openIndex(
+  owner: Owner,
+  { redis, keyPrefix }: Pick<Cluster, 'redis' | 'keyPrefix'>,
+): Promise<CacheIndex> {
+  const log = { warn() {}, error() {} };
+  const index = await openRedisIndex({ connection: { kind: 'url', url: redis.url }, keyPrefix, log });
+  owner.after(() => index.close());
+  return index;
+}

@@ -1,0 +1,57 @@
+// Pulls as clients do them, and what must hold for every answer, whatever has failed: the right bytes, or a refusal.
+import assert from 'node:assert/strict';
+import { type Answer, type RequestOptions, sendRequest } from '@cistern/end-to-end/send-request';
+import type { AddedImage } from '@cistern/fake-upstream';
+import { digestOf } from '@cistern/oci';
+
+export interface Pulled {
+  /** Of the last answer: 200, or that of the refusal. */
+  readonly status: number;
+  /** Of the slowest request. */
+  readonly slowestMs: number;
+}
+
+/** Rejects if a 200 brings anything but the whole content of `digest`, or a connection breaks. */
+async function pullOne(url: string, digest: string, options?: RequestOptions): Promise<Answer> {
+  const answer = await sendRequest(url, options);
+  if (answer.status !== 200) return answer;
+  assert.ok(answer.complete, `${url} was cut off after ${answer.body.length} bytes`);
+  assert.equal(answer.headers['content-length'], String(answer.body.length), url);
+  assert.equal(digestOf(answer.body), digest, url);
+  return answer;
+}
+
+export interface PullOptions {
+  /** A frontend, or the balancer. */
+  readonly at: { readonly url: string };
+  readonly image: AddedImage;
+  readonly tag: string;
+}
+
+/** What docker asks for: HEAD of the tag, the manifest by digest, config and layers. Ends at the first refusal. */
+export async function tryPull({ at, image, tag }: PullOptions): Promise<Pulled> {
+  const base = `${at.url}/v2/${image.repository}`;
+  let slowestMs = 0;
+  const timed = async (asking: Promise<Answer>) => {
+    const startedAtMs = performance.now();
+    const answer = await asking;
+    slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
+    return answer;
+  };
+  const head = await timed(sendRequest(`${base}/manifests/${tag}`, { method: 'HEAD' }));
+  if (head.status !== 200) return { status: head.status, slowestMs };
+  assert.equal(head.headers['docker-content-digest'], image.digest);
+  for (const reference of [tag, image.digest]) {
+    const { status } = await timed(pullOne(`${base}/manifests/${reference}`, image.digest));
+    if (status !== 200) return { status, slowestMs };
+  }
+  for (const { digest } of [image.config, ...image.layers]) {
+    const { status } = await timed(pullOne(`${base}/blobs/${digest}`, digest));
+    if (status !== 200) return { status, slowestMs };
+  }
+  return { status: 200, slowestMs };
+}
+
+export async function pullImage(options: PullOptions): Promise<void> {
+  assert.equal((await tryPull(options)).status, 200, options.at.url);
+}

@@ -1,0 +1,154 @@
+// What must hold while Redis is away, however it is, and after: warm pulls and fills under way go on, what is cold is
+// refused at once, and everything recovers by itself.
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Owner } from '@cistern/end-to-end/open-stage';
+import { beginDownload, sendRequest } from '@cistern/end-to-end/send-request';
+import { until } from '@cistern/end-to-end/until';
+import { createGate } from '@cistern/fake-upstream';
+import { digestOf } from '@cistern/oci';
+import type { Redis } from '@cistern/test-services';
+import { type ClusterRig, openClusterRig } from './open-cluster-rig.ts';
+import { openIndex } from './open-index.ts';
+import { pullForEver } from './pull-for-ever.ts';
+import { pullImage, tryPull } from './pull.ts';
+import { unexpectedErrors } from './unexpected-errors.ts';
+
+const mebibyte = 1024 * 1024;
+const repository = 'library/app';
+/** Of the acceptance list. */
+const refusedWithinMs = 2000;
+const recoveredWithinMs = 60_000;
+const tags = ['1', '2'];
+
+export interface OutageRig extends ClusterRig {
+  /** One outage, during which `restore` is called after `ms`. */
+  survive(outage: {
+    readonly ms: number;
+    readonly begin: (redis: Redis) => Promise<void> | void;
+    readonly restore: (redis: Redis) => Promise<void> | void;
+  }): Promise<void>;
+}
+
+export async function openOutageRig(owner: Owner): Promise<OutageRig> {
+  // Tags are stale after a second, so that warm pulls by tag want to ask a worker all the time.
+  const config = { upstreams: { 'docker.io': { ttl: '1s' } } };
+  const rig = await openClusterRig(owner, { cluster: { config } });
+  const { upstream, cluster, nodes, urlOf } = rig;
+  const index = await openIndex(owner, cluster);
+  const [first, second, third] = cluster.frontends;
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  let outages = 0;
+
+  const coldPaths = (of: string) => {
+    const image = upstream.addImage(repository, { tag: `cold-${of}`, seed: `cold ${of}` });
+    return [`manifests/cold-${of}`, `manifests/${image.digest}`, `blobs/${image.layers[0]!.digest}`];
+  };
+
+  /** The statuses and times of cold requests to each frontend, one after another until stopped. */
+  function askForCold(of: string) {
+    const answers: { readonly path: string; readonly status: number; readonly ms: number }[] = [];
+    let isStopped = false;
+    const client = async (at: { readonly url: string }, path: string) => {
+      while (!isStopped) {
+        const startedAtMs = performance.now();
+        const { status } = await sendRequest(urlOf(`${repository}/${path}`, at));
+        answers.push({ path, status, ms: performance.now() - startedAtMs });
+        await delay(100);
+      }
+    };
+    const running = Promise.all(cluster.frontends.flatMap((at) => coldPaths(of).map((path) => client(at, path))));
+    return {
+      answers,
+      async stop() {
+        isStopped = true;
+        await running;
+      },
+    };
+  }
+
+  async function survive({ ms, begin, restore }: Parameters<OutageRig['survive']>[0]): Promise<void> {
+    const of = String((outages += 1));
+    // The third frontend has never seen these.
+    const images = tags.map((tag) =>
+      upstream.addImage(repository, {
+        tag: `${of}.${tag}`,
+        seed: `${of}.${tag}`,
+        layers: [{ size: mebibyte, seed: of + tag }],
+      }),
+    );
+    const tagOf = (image: (typeof images)[number]) => `${of}.${tags[images.indexOf(image)]}`;
+    for (const image of images) for (const at of [first!, second!]) await pullImage({ at, image, tag: tagOf(image) });
+    await until('the index is complete', () => index.epoch.isComplete(), recoveredWithinMs);
+
+    const gate = createGate();
+    const filling = upstream.addBlob(repository, { size: 24 * mebibyte, seed: `filling ${of}` });
+    upstream.addFault({ digest: filling.digest, method: 'GET' }, { gate });
+    gate.allow(4 * mebibyte);
+    const downloads = await Promise.all(
+      [first!, third!].map((at) => beginDownload(urlOf(`${repository}/blobs/${filling.digest}`, at))),
+    );
+    for (const download of downloads) await download.untilReceived(2 * mebibyte);
+
+    await begin(cluster.redis);
+    const beganAtMs = performance.now();
+    const warm = pullForEver({ clients: 8, at: [...cluster.frontends, cluster], images, tagOf });
+    const cold = askForCold(of);
+    await delay(ms / 2);
+    gate.allow(8 * mebibyte);
+    for (const download of downloads) await download.untilReceived(10 * mebibyte);
+    await delay(Math.max(0, ms - (performance.now() - beganAtMs) - 500));
+    const [warmDuring, coldDuring] = [warm.pulled.length, cold.answers.length];
+    await restore(cluster.redis);
+    gate.release();
+    for (const download of downloads) {
+      const answer = await download.ended;
+      assert.equal(download.status, 200);
+      assert.equal(digestOf(answer.body), filling.digest);
+    }
+    assert.equal(upstream.count({ digest: filling.digest, method: 'GET' }), 1);
+    const recovered = cold.answers.length;
+    await until(
+      'cold requests are answered',
+      () =>
+        new Set(cold.answers.slice(recovered).flatMap(({ path, status }) => (status === 200 ? [path] : []))).size === 3,
+      recoveredWithinMs,
+    );
+    await Promise.all([warm.stop(), cold.stop()]);
+
+    assert.ok(warmDuring > 0, 'warm pulls went on');
+    assert.deepEqual([...new Set(warm.pulled.map(({ status }) => status))], [200], 'warm pulls');
+    const refused = cold.answers.slice(0, coldDuring);
+    assert.ok(refused.length > 0);
+    assert.deepEqual([...new Set(refused.map(({ status }) => status))], [503], 'cold requests');
+    const slowest = Math.max(...refused.map((answer) => answer.ms));
+    assert.ok(slowest < refusedWithinMs, `a cold request was refused after ${Math.round(slowest)} ms`);
+
+    for (const at of cluster.frontends) {
+      const image = upstream.addImage(repository, { tag: `after-${of}-${at.name}`, seed: `after ${of} ${at.name}` });
+      await until(
+        'a frontend pulls again',
+        async () => (await tryPull({ at, image, tag: `after-${of}-${at.name}` })).status === 200,
+        recoveredWithinMs,
+      );
+    }
+    await until('the index is complete', () => index.epoch.isComplete(), recoveredWithinMs);
+    await until(
+      'the fill is in the index',
+      async () => (await index.blobs.get(filling.digest)) !== undefined,
+      recoveredWithinMs,
+    );
+    for (const image of images) assert.equal((await index.blobs.get(image.digest))?.size, image.size);
+    for (const node of nodes) {
+      assert.ok(node.isRunning(), node.name);
+      await until(
+        `${node.name} is ready`,
+        async () => (await fetch(`${node.metricsUrl}/readyz`)).status === 200,
+        recoveredWithinMs,
+      );
+    }
+    assert.deepEqual(unexpectedErrors(nodes), []);
+  }
+
+  return { ...rig, survive };
+}
