@@ -1,6 +1,6 @@
 // A worker that is killed takes its fills with it: readers notice a pause, and upstream is asked for little twice.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { library, startHalfway } from '../testing/start-halfway.ts';
@@ -34,13 +34,14 @@ test('every reader of a fill whose worker is killed halfway gets the right bytes
   for (const body of await Promise.all(whole)) assert.ok(body.equals(bytes));
   assert.ok((await slow).equals(bytes));
   assert.ok((await ranged).equals(bytes.subarray(range.start, range.end + 1)));
-  assert.ok(upstreamShare() < 1.6, `${upstreamShare()} of the blob came from upstream`);
+  // The half that is lost, and what two fetchers bring twice where they meet: up to 4 MiB, of a blob as small as this.
+  assert.ok(upstreamShare() < 1.75, `${upstreamShare()} of the blob came from upstream`);
   await until(async () => (await index.fills.read(digest))?.state === 'done');
   assert.equal((await index.fills.read(digest))?.address, workers[1]!.address);
   await started.nothingLeft();
 });
 
-test('wrong bytes that a worker sent before it was killed are found out: no reader of them gets an end', async (t) => {
+async function sendWrongBytes(t: TestContext, isStored: boolean): Promise<void> {
   const { hub, workers, read, bytes, size, halfway } = await startHalfway(t, { frontends: 3 });
   let gets = 0;
   hub.script.bend = ({ from, toExclusive }, whole) => {
@@ -55,11 +56,17 @@ test('wrong bytes that a worker sent before it was killed are found out: no read
   const behind = read(2, late).then(collect);
   await halfway();
   await workers[0]!.kill();
+  const committing = isStored ? undefined : workers[1]!.process.hold('store.begin.commit');
   hub.allow(2 * size);
   await Promise.all(whole);
   assert.ok((await behind).equals(bytes.subarray(late.start)), 'what was right is proven right');
+  committing?.release();
   assert.ok((await collect(await read(1))).equals(bytes));
-});
+}
+
+test('wrong bytes that a worker sent before it was killed are found out by what is stored: no reader gets an end', (t) =>
+  sendWrongBytes(t, true));
+test('wrong bytes are found out by a verified fill too, before it is stored', (t) => sendWrongBytes(t, false));
 
 test('a blob goes on with the only worker once that has been started again', async (t) => {
   const { hub, workers, read, bytes, size, halfway, upstreamShare } = await startHalfway(t, { workers: 1 });

@@ -24,6 +24,8 @@ interface Script {
   /** Awaited before every answer and before every chunk of a body; what it throws is what the caller gets. */
   onCall?: ((call: string) => Promise<void> | void) | undefined;
   onChunk?: ((get: BlobGet, position: number) => Promise<void> | void) | undefined;
+  /** Awaited when all bytes of a body have been sent, before its end. */
+  onEnd?: (() => Promise<void>) | undefined;
   ranges: boolean;
   headSaysNothing: boolean;
 }
@@ -81,6 +83,7 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
         await new Promise(setImmediate);
         signal.throwIfAborted();
       }
+      await orAborted(script.onEnd?.(), signal);
       if (breakAt <= bytes.length) throw new CacheError('upstream-unreachable', 'the connection broke');
     } finally {
       get.closed = true;

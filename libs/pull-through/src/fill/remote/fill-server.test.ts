@@ -16,7 +16,7 @@ const refused = (error: unknown) =>
   isCacheError(error, 'store-unavailable') && /cluster\.secretfile/.test(error.message);
 
 test('bytes come as upstream sends them, from any offset, and the end only once the whole is verified', async (t) => {
-  const { hub, bytes, open } = await startFillServer(t, { size: 1_000_000, sent: 400_000 });
+  const { hub, bytes, open, presentEnd } = await startFillServer(t, { size: 1_000_000, sent: 400_000 });
   const whole = (await open(0, bytes.length))!;
   const chunks: Buffer[] = [];
   const reading = readInto(whole, chunks);
@@ -24,11 +24,14 @@ test('bytes come as upstream sends them, from any offset, and the end only once 
   await until(() => got().length === 400_000);
   assert.ok((await readAll((await open(123_456, 200_000))!)).equals(bytes.subarray(123_456, 200_000)));
   assert.ok((await readAll((await open(0, 200_000, false))!, 7)).equals(bytes.subarray(0, 200_000)));
-  hub.allow(bytes.length - 400_000 - 1);
+  const end = Promise.withResolvers<void>();
+  hub.script.onEnd = () => end.promise;
+  hub.allow(bytes.length);
+  await until(async () => (await presentEnd()) === bytes.length);
   await until(() => got().length === bytes.length - 1);
   await delay(20);
   assert.equal(got().length, bytes.length - 1);
-  hub.allow(1);
+  end.resolve();
   await reading;
   assert.ok(got().equals(bytes));
   assert.equal(whole.ended, true);
