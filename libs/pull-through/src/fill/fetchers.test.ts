@@ -186,6 +186,24 @@ test('bytes that are about to come are not asked for again', async () => {
   assertWhole();
 });
 
+test('what a reader ahead has been promised is not fetched by those behind it, answered yet or not', async () => {
+  const { fetchers, gets, assertWhole, requests } = startFetchers();
+  fetchers.demand(20 * mebibyte, bytes.length);
+  const all = fetchers.fetchAll();
+  assert.deepEqual(requests(), [
+    [20, 40],
+    [0, 20],
+  ]);
+  gets[1]!.answer();
+  gets[1]!.end();
+  gets[0]!.refuse(new CacheError('upstream-unreachable', 'the connection broke'));
+  await until(() => gets.length === 3);
+  gets[2]!.answer();
+  gets[2]!.end();
+  await all;
+  assertWhole();
+});
+
 test('a fetch ahead that fails is not tried again and again; the fetch of the whole brings its bytes', async () => {
   const { fetchers, gets, present, failures, frees, assertWhole } = startFetchers();
   const all = fetchers.fetchAll();

@@ -79,7 +79,8 @@ export function createFetchers(options: FetchersOptions): Fetchers {
       if (gap.start - end > nearBytes) break;
       end = gap.endExclusive;
     }
-    for (const other of active) if (other.next > start && !isSmall(other)) end = Math.min(end, other.next);
+    for (const other of [...active, ...ahead])
+      if (other.next > start && !isSmall(other)) end = Math.min(end, other.next);
     return end;
   };
 

@@ -10,7 +10,7 @@ import { commit } from './commit.ts';
 import { type FillBody, createFillBody } from './fill-body.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
 import { openFillReader } from './fill-reader.ts';
-import { type Fetchers, createFetchers, isNoRange } from './fetchers.ts';
+import { type Fetchers, createFetchers, isNoRange, nearBytes } from './fetchers.ts';
 import { createFollowers } from './followers.ts';
 import { openFirst } from './open-first.ts';
 import type { SpoolDirectory } from './spool-directory.ts';
@@ -84,7 +84,7 @@ const movedQuietMs = 2_000;
 const movedMaxMs = 15_000;
 
 export function startFill(options: FillOptions): Fill {
-  const { digest, fillId, upstream, repository, store, log } = options;
+  const { digest, fillId, upstream, repository, takenOverSize, store, log } = options;
   // By hand, not by AbortSignal.any: the worker's signal may outlive a million fills.
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -149,6 +149,9 @@ export function startFill(options: FillOptions): Fill {
     });
     setRunning(spool.size);
     if (range !== undefined) fetchers.fetchAhead(first!, range.toExclusive);
+    // Whoever asked to go on with a lost fill waits here; asked for first, it is not fetched twice.
+    if (takenOverSize !== undefined && options.from > nearBytes)
+      fetchers.demand(options.from, options.toExclusive ?? spool.size);
     if (range === undefined || spool.size <= options.maxWholeForRangeBytes) wantWhole();
     else if (!wholeWanted) followers.watchIdle(rangeIdleMs, () => leave());
     if (!(await whole.promise)) return 'left';

@@ -1,7 +1,7 @@
 // A reader goes on where its places break off, for as long as that is of use, and knows what of it is proven.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isCacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import { readAll } from '../testing/start-fill-server.ts';
 import { bytesOf } from '../testing/test-bytes.ts';
 import type { Proof, Witness } from './byte-source.ts';
@@ -160,7 +160,10 @@ test('it is proven if every place is, by itself or by its witness, and lost if o
       },
       async openAt(position) {
         const state = left.shift()!;
-        return placeAt(position, 400, { proof: async () => state, ...(state === 'open' && { witness }) });
+        return placeAt(position, 400, {
+          proof: async () => state,
+          ...(state === 'open' && { witness: { ...witness, from: position, endExclusive: position + 400 } }),
+        });
       },
     });
     await readAll(reader);
@@ -189,5 +192,49 @@ test('what gave nothing needs no proof', async () => {
   });
   await readAll(reader);
   assert.equal(await reader.proof!('proven'), 'proven');
+  await reader.close();
+});
+
+test('an index or a store that is away for a moment breaks off nobody who is halfway through', async () => {
+  const away = new CacheError('store-unavailable', 'The store is silent.');
+  const failures = [away, new CacheError('index-unavailable', 'The index is away.')];
+  const reader = await openLastingReader({
+    from: 0,
+    signal,
+    prove: never,
+    async openAt(position) {
+      const failure = position > 0 ? failures.shift() : undefined;
+      if (failure !== undefined) throw failure;
+      return placeAt(position, 500);
+    },
+  });
+  assert.ok((await readAll(reader)).equals(bytes));
+  assert.equal(failures.length, 0);
+  await reader.close();
+  const openAt = async () => Promise.reject(away);
+  await assert.rejects(openLastingReader({ from: 0, signal, prove: never, openAt }), away);
+});
+
+test('what many readers want a proof of is proven once', async () => {
+  let proofs = 0;
+  const reader = await openLastingReader({
+    from: 0,
+    signal,
+    async prove() {
+      proofs += 1;
+      return true;
+    },
+    openAt: async (position) =>
+      placeAt(
+        position,
+        500,
+        position === 0 ? { proof: async () => 'open', witness: { from: 0, endExclusive: 500, checksum: 1 } } : {},
+      ),
+  });
+  await readAll(reader);
+  const states = await Promise.all(Array.from({ length: 30 }, async () => reader.proof?.('proven')));
+  assert.deepEqual(new Set(states), new Set(['proven']));
+  assert.equal(await reader.proof?.('proven'), 'proven');
+  assert.equal(proofs, 1);
   await reader.close();
 });

@@ -24,9 +24,9 @@ export interface LastingReaderOptions {
 
 const maxInterruptions = 8;
 const pauseMs = 100;
-/** About half a minute: longer than it takes Redis to start again or to fail over. */
-const maxIndexFailures = 30;
-const indexPauseMs = 1_000;
+/** Longer than it takes Redis to start again or to fail over, or a store to get over what made it silent. */
+const patienceMs = 30_000;
+const patientPauseMs = 1_000;
 
 /** Resolves when the first place has been opened. */
 export async function openLastingReader(options: LastingReaderOptions): Promise<SourceReader> {
@@ -64,17 +64,34 @@ export async function openLastingReader(options: LastingReaderOptions): Promise<
     if (interruptions > 1) await pause(pauseMs * interruptions, closing.signal);
   };
 
-  /** One who is halfway through has more patience with an index that does not answer than one who has got nothing. */
+  /** One who is halfway through has more patience with index and store than one who has got nothing. */
   const openNext = async () => {
-    for (let failures = 0; ; failures += 1) {
+    const since = performance.now();
+    for (;;) {
       try {
         return await openAt(position, interruptions, closing.signal);
       } catch (error) {
-        const mayWait = position > from && failures < maxIndexFailures && isCacheError(error, 'index-unavailable');
+        const mayWait = position > from && isAway(error) && performance.now() - since < patienceMs;
         if (!mayWait || closing.signal.aborted) throw error;
-        await pause(indexPauseMs, closing.signal);
+        await pause(patientPauseMs, closing.signal);
       }
     }
+  };
+
+  /** Many clients share this reader, and each of them wants the proof, which may mean to read all of it again. */
+  const proofs = new Map<string, Promise<boolean>>();
+  const proveOnce = async (witness: Witness) => {
+    const key = `${witness.from} ${witness.endExclusive} ${witness.checksum}`;
+    const proving = proofs.get(key) ?? prove(witness);
+    proofs.set(key, proving);
+    let isProven = false;
+    try {
+      isProven = await proving;
+    } finally {
+      // Perhaps nobody could tell, this time.
+      if (!isProven) proofs.delete(key);
+    }
+    return isProven;
   };
 
   const proof: Proof = async (needed) => {
@@ -83,7 +100,7 @@ export async function openLastingReader(options: LastingReaderOptions): Promise<
       let known = (await given.proof?.(needed)) ?? 'proven';
       const { witness } = given;
       if (known === 'open' && needed === 'proven' && witness !== undefined)
-        known = (await prove(witness)) ? 'proven' : 'lost';
+        known = (await proveOnce(witness)) ? 'proven' : 'lost';
       if (known === 'lost') return 'lost';
       if (known === 'open') state = 'open';
     }
@@ -119,6 +136,10 @@ export async function openLastingReader(options: LastingReaderOptions): Promise<
     },
     proof,
   };
+}
+
+function isAway(error: unknown): boolean {
+  return isCacheError(error, 'index-unavailable') || isCacheError(error, 'store-unavailable');
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
