@@ -1,4 +1,6 @@
 // What every test here stands on: a registry that is scripted and counts, and a real cluster before it.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Owner } from '@cistern/end-to-end/open-stage';
 import { type FakeUpstream, type FakeUpstreamOptions, startFakeUpstream } from '@cistern/fake-upstream';
 import { type Cluster, type ClusterNode, type ClusterOptions, startCluster } from '@cistern/test-services';
@@ -18,16 +20,25 @@ export interface ClusterRig {
   urlOf(path: string, at?: { readonly url: string }): string;
 }
 
-/** The whole is ended with its owner: the context of a test, or `{ after }` of a file. */
+/**
+ * The whole is ended with its owner: the context of a test, or `{ after }` of a file. Where CISTERN_TEST_LOGS names a
+ * directory, the logs of its nodes stay there.
+ */
 export async function openClusterRig(owner: Owner, options: ClusterRigOptions = {}): Promise<ClusterRig> {
   const upstream = await startFakeUpstream(options.upstream);
   owner.after(() => upstream.close());
   const cluster = await startCluster({ upstreams: { 'docker.io': upstream.url }, ...options.cluster });
-  owner.after(() => cluster.close());
+  const nodes = [...cluster.frontends, ...cluster.workers];
+  owner.after(async () => {
+    const { CISTERN_TEST_LOGS: directory } = process.env;
+    if (directory !== undefined)
+      for (const { name, log } of nodes) await writeFile(join(directory, `${name}.log`), log().join('\n'));
+    await cluster.close();
+  });
   return {
     upstream,
     cluster,
-    nodes: [...cluster.frontends, ...cluster.workers],
+    nodes,
     urlOf: (path, at = cluster) => `${at.url}/v2/${path}`,
   };
 }

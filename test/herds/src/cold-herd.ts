@@ -1,10 +1,10 @@
 // What a cold herd must be like, for a blob of any size: one upstream GET, bytes for everybody while upstream still
 // sends, the right ones, little memory; a slow client slows nobody and one that leaves stops nothing.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
 import { startCistern } from '@cistern/test-services';
-import { type Herd, startHerd } from './start-herd.ts';
+import { startHerd } from './start-herd.ts';
+import { watchMemory } from './watch-memory.ts';
 
 const mebibyte = 1024 * 1024;
 const clients = 100;
@@ -39,8 +39,7 @@ export async function runColdHerd(size: number): Promise<HerdFigures> {
       size,
       seed,
       clients,
-      slow: { client: slow, bytesPerSecond: 100_000 },
-      leaving: { client: leaving, afterBytes: size / 20 },
+      special: { [slow]: { bytesPerSecond: 100_000 }, [leaving]: { leavesAfterBytes: size / 20 } },
     }),
     async (started) => started.close(),
   );
@@ -50,43 +49,23 @@ export async function runColdHerd(size: number): Promise<HerdFigures> {
   assert.ok(gate.passed() <= 2 * mebibyte, 'the median client has its first byte before upstream has sent 2 MiB');
 
   gate.release();
-  const others = (events: Herd['events']) =>
-    events.filter((event) => event.kind === 'end' && event.client !== slow).length === clients - 1;
-  await herd.value.until(others);
-  const slowIsStillReading = herd.value.events.every((event) => event.kind !== 'end' || event.client !== slow);
-  assert.ok(slowIsStillReading, 'the others ended while the slow client was still reading');
+  await herd.value.until(() => herd.value.ends().filter(({ client }) => client !== slow).length === clients - 1);
+  assert.equal(herd.value.ends().length, clients - 1, 'the others ended while the slow client was still reading');
   const seconds = (performance.now() - startedAtMs) / 1000;
   herd.value.hurry();
-  await herd.value.until((events) => events.filter(({ kind }) => kind === 'end').length === clients);
+  const ends = await herd.value.ended();
   const grownBytes = memory.stop();
 
-  for (const event of herd.value.events) {
-    if (event.kind !== 'end') continue;
-    assert.equal(event.error, undefined, `client ${event.client}`);
-    assert.equal(event.wrongAt, -1, `client ${event.client} got a wrong byte`);
-    if (event.client !== leaving) assert.equal(event.received, size, `client ${event.client}`);
+  for (const { client, error, wrongAt, received } of ends) {
+    assert.equal(error, undefined, `client ${client}`);
+    assert.equal(wrongAt, -1, `client ${client} got a wrong byte`);
+    if (client !== leaving) assert.equal(received, size, `client ${client}`);
   }
   const upstreamGets = upstream.value.count({ digest: blob.digest, method: 'GET' });
   assert.equal(upstreamGets, 1);
   assert.equal(upstream.value.bytesSent(blob.digest), size);
   assert.ok(grownBytes < 64 * mebibyte, `resident memory grew by ${Math.round(grownBytes / mebibyte)} MiB`);
   return { grownBytes, seconds };
-}
-
-/** The most that the process's resident memory grows by from now on. */
-function watchMemory(pid: number) {
-  const resident = () => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
-  const before = resident();
-  let most = before;
-  const timer = setInterval(() => {
-    most = Math.max(most, resident());
-  }, 20);
-  return {
-    stop() {
-      clearInterval(timer);
-      return most - before;
-    },
-  };
 }
 
 function disposable<T>(value: T, close: (value: T) => Promise<unknown>) {

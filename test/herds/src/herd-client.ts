@@ -1,5 +1,5 @@
 // A herd of clients in a process of its own: many GETs of one blob at once, every byte compared with the source. Speaks
-// IPC: tells each client's first byte and end, and is told when the slow one may hurry.
+// IPC: tells each client's first byte, progress and end, and is told when the slow ones may hurry.
 import { type IncomingMessage, get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { seededBody } from '@cistern/fake-upstream';
@@ -9,21 +9,44 @@ export interface HerdPlan {
   readonly size: number;
   readonly seed: number;
   readonly clients: number;
-  /** The client that reads this many bytes a second until told to hurry. */
-  readonly slow?: { readonly client: number; readonly bytesPerSecond: number };
-  /** The client that leaves after so many bytes. */
-  readonly leaving?: { readonly client: number; readonly afterBytes: number };
+  /** What a client does otherwise than to read the whole as fast as it can, by its number, which starts at 0. */
+  readonly special?: Readonly<Record<number, ClientPlan>>;
+  /** A client whose connection breaks goes on from where it was with a Range, as containerd does. */
+  readonly resume?: boolean;
+  /** Each client tells its progress whenever it has got so many bytes more. */
+  readonly progressBytes?: number;
+}
+
+export interface ClientPlan {
+  /** How fast it reads until told to hurry. */
+  readonly bytesPerSecond?: number;
+  /** Then it leaves. */
+  readonly leavesAfterBytes?: number;
+  /** Asks for this range only; `to` is the last byte, default that of the blob. */
+  readonly range?: { readonly from: number; readonly to?: number };
 }
 
 export type HerdEvent =
-  | { readonly kind: 'first-byte'; readonly client: number }
-  | {
-      readonly kind: 'end';
-      readonly client: number;
-      readonly received: number;
-      readonly wrongAt: number;
-      readonly error?: string;
-    };
+  /** `afterMs`: since it began to ask. */
+  | { readonly kind: 'first-byte'; readonly client: number; readonly afterMs: number }
+  | { readonly kind: 'progress'; readonly client: number; readonly received: number }
+  | HerdEnd;
+
+export interface HerdEnd {
+  readonly kind: 'end';
+  readonly client: number;
+  readonly received: number;
+  /** Offset in the blob; -1: all bytes were right. */
+  readonly wrongAt: number;
+  /** How often the connection broke and the client went on. */
+  readonly resumed: number;
+  /** The longest time without a byte after the first one, the client's own pauses left out. */
+  readonly longestPauseMs: number;
+  readonly error?: string;
+}
+
+const maxResumes = 5;
+const resumeAfterMs = 100;
 
 let hurry = false;
 process.on('message', (message: HerdPlan | 'hurry') => {
@@ -33,35 +56,57 @@ process.on('message', (message: HerdPlan | 'hurry') => {
 
 function start(plan: HerdPlan): void {
   const source = Buffer.concat([...seededBody({ size: plan.size, seed: plan.seed }).read(0, plan.size)]);
-  for (let client = 0; client < plan.clients; client += 1)
-    void pull(plan, client, source).then((end) => process.send?.(end satisfies HerdEvent));
+  for (let client = 0; client < plan.clients; client += 1) void pull(plan, client, source).then(tell);
 }
 
-async function pull(plan: HerdPlan, client: number, source: Buffer): Promise<HerdEvent> {
-  let received = 0;
-  let wrongAt = -1;
-  const end = (error?: string): HerdEvent => ({
-    kind: 'end',
-    client,
-    received,
-    wrongAt,
-    ...(error !== undefined && { error }),
-  });
-  try {
+function tell(event: HerdEvent): void {
+  process.send?.(event);
+}
+
+async function pull(plan: HerdPlan, client: number, source: Buffer): Promise<HerdEnd> {
+  const special = plan.special?.[client] ?? {};
+  const from = special.range?.from ?? 0;
+  const wanted = (special.range?.to ?? plan.size - 1) + 1 - from;
+  const state = { received: 0, wrongAt: -1, resumed: 0, longestPauseMs: 0 };
+  let error: string | undefined;
+  const askedAtMs = performance.now();
+  for (;;) {
+    error = await read(from + state.received, wanted - state.received).catch(({ message }: Error) => message);
+    if (error === undefined || plan.resume !== true || state.resumed === maxResumes) break;
+    state.resumed += 1;
+    await delay(resumeAfterMs);
+  }
+  return { kind: 'end', client, ...state, ...(error !== undefined && { error }) };
+
+  /** One request, for `length` bytes from an offset of the blob. Resolves with what was wrong with its headers. */
+  async function read(offset: number, length: number): Promise<string | undefined> {
+    const isWhole = offset === 0 && length === plan.size;
+    const headers = isWhole ? {} : { range: `bytes=${offset}-${offset + length - 1}` };
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      get(plan.url, { agent: false }, resolve).on('error', reject);
+      get(plan.url, { agent: false, headers }, resolve).on('error', reject);
     });
-    if (response.statusCode !== 200 || Number(response.headers['content-length']) !== plan.size)
-      return end(`status ${response.statusCode}, length ${response.headers['content-length']}`);
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      if (received === 0) process.send?.({ kind: 'first-byte', client } satisfies HerdEvent);
-      if (wrongAt < 0 && chunk.compare(source, received, received + chunk.length) !== 0) wrongAt = received;
-      received += chunk.length;
-      if (plan.leaving?.client === client && received >= plan.leaving.afterBytes) break;
-      if (plan.slow?.client === client && !hurry) await delay((chunk.length / plan.slow.bytesPerSecond) * 1000);
+    if (response.statusCode !== (isWhole ? 200 : 206) || Number(response.headers['content-length']) !== length) {
+      response.destroy();
+      return `status ${response.statusCode}, length ${response.headers['content-length']}`;
     }
-    return end();
-  } catch (error) {
-    return end((error as Error).message);
+    let lastAtMs = state.received === 0 ? undefined : performance.now();
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      if (lastAtMs !== undefined) state.longestPauseMs = Math.max(state.longestPauseMs, performance.now() - lastAtMs);
+      take(chunk);
+      if (special.leavesAfterBytes !== undefined && state.received >= special.leavesAfterBytes) break;
+      if (special.bytesPerSecond !== undefined && !hurry) await delay((chunk.length / special.bytesPerSecond) * 1000);
+      lastAtMs = performance.now();
+    }
+    return undefined;
+  }
+
+  function take(chunk: Buffer): void {
+    if (state.received === 0) tell({ kind: 'first-byte', client, afterMs: performance.now() - askedAtMs });
+    const at = from + state.received;
+    if (state.wrongAt < 0 && chunk.compare(source, at, at + chunk.length) !== 0) state.wrongAt = at;
+    const step = plan.progressBytes ?? Number.POSITIVE_INFINITY;
+    const before = Math.floor(state.received / step);
+    state.received += chunk.length;
+    if (Math.floor(state.received / step) > before) tell({ kind: 'progress', client, received: state.received });
   }
 }

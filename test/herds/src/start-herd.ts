@@ -1,17 +1,22 @@
 // A herd of clients in a process of its own, so that reading does not compete with the upstream for one event loop.
 import { fork } from 'node:child_process';
-import type { HerdEvent, HerdPlan } from './herd-client.ts';
+import type { HerdEnd, HerdEvent, HerdPlan } from './herd-client.ts';
 
 export interface Herd {
   /** In order of arrival, with the time since the start. */
   readonly events: readonly (HerdEvent & { readonly atMs: number })[];
-  /** Lets the slow client read as fast as it can. */
+  /** How clients ended, in that order. */
+  ends(): HerdEnd[];
+  /** Lets the slow clients read as fast as they can. */
   hurry(): void;
   /** Resolves when `condition` holds; rejects if the herd dies before. */
   until(condition: (events: Herd['events']) => boolean): Promise<void>;
+  /** Resolves with how clients ended once all have. */
+  ended(): Promise<HerdEnd[]>;
   close(): void;
 }
 
+/** The caller closes it. */
 export function startHerd(plan: HerdPlan): Herd {
   const child = fork(new URL('herd-client.ts', import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const events: (HerdEvent & { atMs: number })[] = [];
@@ -22,20 +27,29 @@ export function startHerd(plan: HerdPlan): Herd {
     for (const check of waiting) check();
   });
   child.send(plan);
+  const ends = () => events.filter((event) => event.kind === 'end');
+  const until: Herd['until'] = (condition) =>
+    new Promise<void>((resolve, reject) => {
+      const died = () => reject(new Error('the herd has died'));
+      const check = () => {
+        if (!condition(events)) return;
+        waiting.delete(check);
+        child.off('exit', died);
+        resolve();
+      };
+      child.once('exit', died);
+      waiting.add(check);
+      check();
+    });
   return {
     events,
+    ends,
     hurry: () => void child.send('hurry'),
-    until: (condition) =>
-      new Promise<void>((resolve, reject) => {
-        const check = () => {
-          if (!condition(events)) return;
-          waiting.delete(check);
-          resolve();
-        };
-        child.once('exit', () => reject(new Error('the herd has died')));
-        waiting.add(check);
-        check();
-      }),
+    until,
+    async ended() {
+      await until(() => ends().length === plan.clients);
+      return ends();
+    },
     close: () => void child.kill('SIGKILL'),
   };
 }
@@ -46,12 +60,9 @@ export async function pullAtOnce(
 ): Promise<{ readonly firstByteMs: number[]; readonly lastEndMs: number }> {
   const herd = startHerd(plan);
   try {
-    await herd.until((events) => events.filter(({ kind }) => kind === 'end').length === plan.clients);
-    for (const event of herd.events)
-      if (event.kind === 'end' && (event.error !== undefined || event.wrongAt >= 0 || event.received !== plan.size))
-        throw new Error(
-          `client ${event.client} got ${event.received} bytes, wrong at ${event.wrongAt}: ${event.error}`,
-        );
+    for (const { client, received, wrongAt, error } of await herd.ended())
+      if (error !== undefined || wrongAt >= 0 || received !== plan.size)
+        throw new Error(`client ${client} got ${received} bytes, wrong at ${wrongAt}: ${error}`);
     const firstByteMs = herd.events.filter(({ kind }) => kind === 'first-byte').map(({ atMs }) => atMs);
     return { firstByteMs: firstByteMs.sort((a, b) => a - b), lastEndMs: herd.events.at(-1)?.atMs ?? Number.NaN };
   } finally {

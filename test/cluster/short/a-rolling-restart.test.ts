@@ -1,0 +1,29 @@
+// Every node is restarted, one after the other, while clients pull warm and cold images by tag and by digest.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { until } from '@cistern/end-to-end/until';
+import { loggedAt } from '../src/logged-at.ts';
+import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { startSteadyLoad } from '../src/start-steady-load.ts';
+
+// Tags are confirmed every second, so that workers are needed for warm pulls too.
+const config = { upstreams: { 'docker.io': { ttl: '1s' } } };
+const rig = await openClusterRig({ after }, { cluster: { config } });
+const { cluster, nodes, upstream } = rig;
+
+test('nothing fails, and upstream is asked for nothing twice', async (t) => {
+  const load = await startSteadyLoad(rig);
+  for (const node of nodes) {
+    assert.deepEqual(await node.stop(), { code: 0, signal: null }, node.name);
+    await node.start();
+    const allUp = async () => (await cluster.haproxy.frontendStates()).every((state) => state === 'UP');
+    await until(`haproxy has every frontend back after ${node.name}`, allUp, 30_000);
+  }
+  const { pulls, failures } = await load.stop();
+  t.diagnostic(`${pulls} pulls`);
+  assert.deepEqual(failures, []);
+  const gets = Map.groupBy(upstream.requests({ method: 'GET', endpoint: 'blob', status: 200 }), ({ digest }) => digest);
+  const twice = [...gets].filter(([, requests]) => requests.length > 1).map(([digest]) => digest);
+  assert.deepEqual(twice, []);
+  assert.deepEqual([...loggedAt('error', nodes), ...loggedAt('fatal', nodes)], []);
+});

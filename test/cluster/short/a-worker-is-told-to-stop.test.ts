@@ -1,0 +1,50 @@
+// SIGTERM while a herd follows the worker's fill. What fits into the grace ends there, the rest is handed over: nobody
+// notices more than a pause, and upstream is asked for nothing twice.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { sendRequest } from '@cistern/end-to-end/send-request';
+import { digestOf } from '@cistern/oci';
+import { assertAllRight } from '../src/assert-all-right.ts';
+import { loggedAt } from '../src/logged-at.ts';
+import { longestPause } from '../src/longest-pause.ts';
+import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { startHalfway } from '../src/start-halfway.ts';
+
+const rig = await openClusterRig({ after }, { cluster: { config: { http: { draintimeout: '4s' } } } });
+const { upstream, nodes, urlOf } = rig;
+
+/** Something that nobody has asked for yet, for a worker that still takes jobs. */
+async function pullSomethingCold(seed: string): Promise<void> {
+  const { digest } = upstream.addBlob('library/app', { size: 2_000_000, seed });
+  assert.equal(digestOf((await sendRequest(urlOf(`library/app/blobs/${digest}`))).body), digest);
+}
+
+test('a fill that cannot end within the grace is handed over', async (t) => {
+  const { plan, herd, filling, gate, digest, sentByUpstream } = await startHalfway(t, rig, { seed: 1 });
+  const stopped = filling.stop();
+  await pullSomethingCold('while it is handed over');
+  assert.deepEqual(await stopped, { code: 0, signal: null });
+  const ends = await herd.ended();
+  assertAllRight(ends, plan);
+  gate.release();
+  t.diagnostic(`longest pause ${longestPause(ends, plan)} ms, ${sentByUpstream().toFixed(3)} times the blob`);
+  assert.ok(sentByUpstream() < 1.1, `upstream has sent ${sentByUpstream()} times the blob`);
+  assert.equal(upstream.count({ digest, method: 'GET' }), 2);
+  await filling.start();
+});
+
+test('a fill that can end within the grace ends where it is', async (t) => {
+  const { plan, herd, filling, gate, digest, sentByUpstream } = await startHalfway(t, rig, { seed: 2 });
+  const stopped = filling.stop();
+  await pullSomethingCold('while it ends');
+  gate.release();
+  assertAllRight(await herd.ended(), plan);
+  assert.deepEqual(await stopped, { code: 0, signal: null });
+  assert.equal(sentByUpstream(), 1);
+  assert.equal(upstream.count({ digest, method: 'GET' }), 1);
+  await filling.start();
+});
+
+test('nobody has found anything wrong', () => {
+  assert.deepEqual([...loggedAt('error', nodes), ...loggedAt('fatal', nodes)], []);
+});

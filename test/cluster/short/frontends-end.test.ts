@@ -1,0 +1,55 @@
+// A frontend ends while clients read through it by way of haproxy: killed, its clients go on elsewhere with a Range and
+// nobody else notices; told to stop, nobody does.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { until } from '@cistern/end-to-end/until';
+import { type HerdPlan, startHerd } from '@cistern/herds';
+import { assertAllRight } from '../src/assert-all-right.ts';
+import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { readMetric } from '../src/read-metric.ts';
+import { startHalfway } from '../src/start-halfway.ts';
+import { startSteadyLoad } from '../src/start-steady-load.ts';
+
+const rig = await openClusterRig({ after });
+const { upstream, cluster, urlOf } = rig;
+const [frontend] = cluster.frontends;
+assert.ok(frontend);
+const requestsInFlight = () => readMetric([frontend], 'cistern_requests_in_flight');
+const mebibyte = 1024 * 1024;
+
+test('killed at half of a fill: its clients go on where they were, the others do not notice', async (t) => {
+  const { plan, herd, gate, digest } = await startHalfway(t, rig, { seed: 1, resume: true });
+  const affected = await requestsInFlight();
+  assert.ok(affected > 0 && affected < plan.clients, `${affected} of ${plan.clients} clients read through it`);
+  await frontend.kill();
+  gate.release();
+  const ends = await herd.ended();
+  assertAllRight(ends, plan);
+  assert.equal(ends.filter(({ resumed }) => resumed > 0).length, affected);
+  assert.equal(upstream.count({ digest, method: 'GET' }), 1);
+  await frontend.start();
+  await until('haproxy has it back', async () => (await cluster.haproxy.frontendStates())[0] === 'UP', 30_000);
+});
+
+test('told to stop: what it sends ends, and new pulls go elsewhere', async (t) => {
+  const [size, seed, clients] = [16 * mebibyte, 2, 24];
+  const { digest } = upstream.addBlob('library/app', { size, seed });
+  const slow = Object.fromEntries(
+    Array.from({ length: clients }, (_, client) => [client, { bytesPerSecond: 1_000_000 }]),
+  );
+  const url = urlOf(`library/app/blobs/${digest}`);
+  const plan: HerdPlan = { url, size, seed, clients, special: slow, progressBytes: mebibyte };
+  const herd = startHerd(plan);
+  t.after(() => herd.close());
+  await herd.until((events) => new Set(events.map(({ client }) => client)).size === clients);
+  assert.ok((await requestsInFlight()) > 0, 'clients read through it');
+  const load = await startSteadyLoad(rig);
+  const stopped = frontend.stop();
+  await until('haproxy sends nobody there', async () => (await cluster.haproxy.frontendStates())[0] !== 'UP', 30_000);
+  assert.ok(frontend.isRunning(), 'it still sends');
+  herd.hurry();
+  assertAllRight(await herd.ended(), plan);
+  assert.deepEqual(await stopped, { code: 0, signal: null });
+  assert.deepEqual((await load.stop()).failures, []);
+  await frontend.start();
+});

@@ -1,0 +1,91 @@
+// What a cold herd must be like in a cluster, for a blob of any size: one upstream GET, the right bytes for everybody, few
+// of them twice between worker and frontends, little memory, a first byte about as early as when the blob is stored; a slow
+// client slows nobody.
+import assert from 'node:assert/strict';
+import { type HerdPlan, startHerd, watchMemory } from '@cistern/herds';
+import { assertAllRight } from './assert-all-right.ts';
+import { type ClusterRig, openClusterRig } from './open-cluster-rig.ts';
+import { readMetric } from './read-metric.ts';
+
+const mebibyte = 1024 * 1024;
+const clients = 200;
+const slow = 17;
+const repository = 'library/herd';
+
+interface FirstBytes {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+export interface ClusterHerdFigures {
+  readonly cold: FirstBytes;
+  readonly warm: FirstBytes;
+  readonly seconds: number;
+  /** Bytes that left the worker, in sizes of the blob. */
+  readonly sentBlobs: number;
+  /** Of each node, by its name. */
+  readonly grownMebibytes: Readonly<Record<string, number>>;
+}
+
+/** `owner` ends what it starts. */
+export async function runClusterHerd(
+  owner: Parameters<typeof openClusterRig>[0],
+  size: number,
+): Promise<ClusterHerdFigures> {
+  const rig = await openClusterRig(owner);
+  const { upstream, cluster, nodes, urlOf } = rig;
+  await warmUp(rig);
+  const seed = 42;
+  const { digest } = upstream.addBlob(repository, { size, seed });
+  const plan = { url: urlOf(`${repository}/blobs/${digest}`), size, seed, clients };
+  const sentBefore = await readMetric(cluster.workers, 'cistern_fill_sent_bytes_total');
+  const watches = nodes.map((node) => [node.name, watchMemory(node.pid)] as const);
+
+  const coldPlan: HerdPlan = { ...plan, special: { [slow]: { bytesPerSecond: 200_000 } } };
+  using cold = disposable(startHerd(coldPlan));
+  await cold.herd.until(() => cold.herd.ends().filter(({ client }) => client !== slow).length === clients - 1);
+  assert.equal(cold.herd.ends().length, clients - 1, 'the others ended while the slow client was still reading');
+  const seconds = Math.max(...cold.herd.events.map(({ atMs }) => atMs)) / 1000;
+  cold.herd.hurry();
+  assertAllRight(await cold.herd.ended(), coldPlan);
+  const grown = watches.map(([name, watch]) => [name, Math.round(watch.stop() / mebibyte)] as const);
+  const sent = (await readMetric(cluster.workers, 'cistern_fill_sent_bytes_total')) - sentBefore;
+
+  using warm = disposable(startHerd(plan));
+  assertAllRight(await warm.herd.ended(), plan);
+  assert.equal(upstream.count({ method: 'GET', digest }), 1);
+  assert.equal(upstream.bytesSent(digest), size);
+  const allowed = 1.5 * size * cluster.frontends.length;
+  assert.ok(sent <= allowed, `${sent} bytes left the workers, ${sent / size} times the blob`);
+  for (const [name, mebibytes] of grown) assert.ok(mebibytes <= 96, `${name} grew by ${mebibytes} MiB`);
+  return {
+    cold: firstBytes(cold.herd.events),
+    warm: firstBytes(warm.herd.events),
+    seconds,
+    sentBlobs: sent / size,
+    grownMebibytes: Object.fromEntries(grown),
+  };
+}
+
+/** What grows afterwards is the herd's, and not what every process takes for its first requests. */
+async function warmUp({ upstream, urlOf }: ClusterRig): Promise<void> {
+  for (const seed of [1, 2, 3]) {
+    const size = 8 * mebibyte;
+    const { digest } = upstream.addBlob(repository, { size, seed });
+    const plan: HerdPlan = { url: urlOf(`${repository}/blobs/${digest}`), size, seed, clients: 30 };
+    for (const _temperature of ['cold', 'warm']) {
+      using warming = disposable(startHerd(plan));
+      assertAllRight(await warming.herd.ended(), plan);
+    }
+  }
+}
+
+function firstBytes(events: ReturnType<typeof startHerd>['events']): FirstBytes {
+  const times = events.flatMap((event) => (event.kind === 'first-byte' ? [event.afterMs] : [])).sort((a, b) => a - b);
+  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? Number.NaN;
+  return { p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+function disposable(herd: ReturnType<typeof startHerd>) {
+  return { herd, [Symbol.dispose]: () => herd.close() };
+}

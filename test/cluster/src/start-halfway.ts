@@ -1,0 +1,61 @@
+// The moment that most failures here are about: upstream has sent exactly half of a cold blob, a herd has read that, and
+// waits.
+import { until } from '@cistern/end-to-end/until';
+import { createGate, type Gate } from '@cistern/fake-upstream';
+import { type Herd, type HerdPlan, startHerd } from '@cistern/herds';
+import type { ClusterNode } from '@cistern/test-services';
+import type { ClusterRig } from './open-cluster-rig.ts';
+import { readMetric } from './read-metric.ts';
+
+const mebibyte = 1024 * 1024;
+
+export interface HalfwayOptions extends Pick<HerdPlan, 'special' | 'resume'> {
+  /** Of the blob, which is another one for each seed. */
+  readonly seed: number;
+  /** Bytes; default 64 MiB. */
+  readonly size?: number;
+  /** Default 30. */
+  readonly clients?: number;
+}
+
+export interface Halfway {
+  readonly digest: string;
+  readonly url: string;
+  readonly plan: HerdPlan;
+  readonly herd: Herd;
+  /** Holds the other half of upstream's first answer; all its other answers are free. */
+  readonly gate: Gate;
+  readonly filling: ClusterNode;
+  /** Body bytes that upstream has sent so far, in sizes of the blob. */
+  sentByUpstream(): number;
+}
+
+/** `owner` ends the herd. */
+export async function startHalfway(
+  owner: { after(end: () => void): void },
+  { upstream, cluster, urlOf }: ClusterRig,
+  { seed, size = 64 * mebibyte, clients = 30, ...others }: HalfwayOptions,
+): Promise<Halfway> {
+  const { digest } = upstream.addBlob('library/app', { size, seed });
+  const gate = createGate();
+  upstream.addFault({ digest, method: 'GET', times: 1 }, { gate });
+  gate.allow(size / 2);
+  const url = urlOf(`library/app/blobs/${digest}`);
+  const plan: HerdPlan = { url, size, seed, clients, progressBytes: mebibyte, ...others };
+  const herd = startHerd(plan);
+  owner.after(() => herd.close());
+  await gate.blocked();
+  const isThere = (client: number) =>
+    plan.special?.[client] !== undefined ||
+    herd.events.some(
+      (event) => event.kind === 'progress' && event.client === client && event.received >= size / 2 - 2 * mebibyte,
+    );
+  await herd.until(() => Array.from({ length: clients }, (_, client) => client).every(isThere));
+  let filling: ClusterNode | undefined;
+  await until('a worker fills', async () => {
+    for (const worker of cluster.workers)
+      if (worker.isRunning() && (await readMetric([worker], 'cistern_fills_in_flight')) > 0) filling = worker;
+    return filling !== undefined;
+  });
+  return { digest, url, plan, herd, gate, filling: filling!, sentByUpstream: () => upstream.bytesSent(digest) / size };
+}

@@ -1,0 +1,47 @@
+// `kill -9` of the worker whose fill a herd follows, at exactly half: clients notice a pause and nothing else.
+import assert from 'node:assert/strict';
+import { type ClientPlan, type HerdPlan, startHerd } from '@cistern/herds';
+import { assertAllRight } from './assert-all-right.ts';
+import { longestPause } from './longest-pause.ts';
+import type { ClusterRig } from './open-cluster-rig.ts';
+import { type HalfwayOptions, startHalfway } from './start-halfway.ts';
+
+export interface KillOptions extends HalfwayOptions {
+  /** Of a second herd, whose clients come when the first one has its half. */
+  readonly ranges?: readonly NonNullable<ClientPlan['range']>[];
+}
+
+export interface KilledFigures {
+  readonly longestPauseMs: number;
+  /** Bytes that upstream has sent in all, in sizes of the blob. */
+  readonly sentByUpstream: number;
+}
+
+/** The worker runs again when it resolves. */
+export async function killFillingWorker(
+  owner: { after(end: () => void): void },
+  rig: ClusterRig,
+  { ranges = [], ...options }: KillOptions,
+): Promise<KilledFigures> {
+  const { digest, plan, herd, filling, sentByUpstream } = await startHalfway(owner, rig, options);
+  const special = Object.fromEntries(ranges.map((range, client) => [client, { range }]));
+  const rangePlan: HerdPlan = { ...plan, clients: ranges.length, special };
+  const rangeHerd = startHerd(rangePlan);
+  owner.after(() => rangeHerd.close());
+  await rangeHerd.until((events) => new Set(events.map(({ client }) => client)).size === ranges.length);
+
+  await filling.kill();
+  assertAllRight(await rangeHerd.ended(), rangePlan);
+  await herd.until(() => herd.ends().length >= plan.clients - Object.keys(plan.special ?? {}).length);
+  herd.hurry();
+  const ends = await herd.ended();
+  assertAllRight(ends, plan);
+  const sent = sentByUpstream();
+  await filling.start();
+  for (const frontend of rig.cluster.frontends) {
+    const answer = await fetch(rig.urlOf(`library/app/blobs/${digest}`, frontend), { method: 'HEAD' });
+    assert.equal(answer.headers.get('x-cache'), 'HIT', frontend.name);
+  }
+  assert.equal(sentByUpstream(), sent, 'what was fetched has been stored');
+  return { longestPauseMs: longestPause(ends, plan), sentByUpstream: sent };
+}

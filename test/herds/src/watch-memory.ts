@@ -1,0 +1,32 @@
+// How much a process grows while something happens.
+import { readFileSync } from 'node:fs';
+
+export interface MemoryWatch {
+  /** Ends it, and tells the most that resident memory grew by, in bytes. */
+  stop(): number;
+}
+
+/** From now on, every 20 ms, for as long as the process runs. */
+export function watchMemory(pid: number): MemoryWatch {
+  const before = residentBytes(pid);
+  let most = before;
+  const timer = setInterval(() => {
+    try {
+      most = Math.max(most, residentBytes(pid));
+    } catch {
+      clearInterval(timer);
+    }
+  }, 20).unref();
+  return {
+    stop() {
+      clearInterval(timer);
+      return most - before;
+    },
+  };
+}
+
+function residentBytes(pid: number): number {
+  const [, kibibytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  if (kibibytes === undefined) throw new Error(`process ${pid} has ended`);
+  return Number(kibibytes) * 1024;
+}
