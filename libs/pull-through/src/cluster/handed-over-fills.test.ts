@@ -22,7 +22,7 @@ test('a fill that is handed over halfway costs upstream nothing twice, and no re
   for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
   assert.ok((await ranged).equals(bytes.subarray(range.start, range.end + 1)));
   assert.ok(started.upstreamShare() < 1.1, `${started.upstreamShare()} of the blob came from upstream`);
-  await until(async () => (await index.fills.read(digest))?.state === 'done');
+  await until(async () => (await index.blobs.get(digest))?.verified === true);
   await started.nothingLeft();
 });
 
