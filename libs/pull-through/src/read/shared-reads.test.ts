@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CacheError } from '@cistern/errors';
 import { bytesOf, collect, until } from '../testing/test-bytes.ts';
 import { chunkBytes, createBufferPool } from './buffer-pool.ts';
 import type { ByteSource } from './byte-source.ts';
@@ -151,6 +152,25 @@ test('a source that fails fails its readers after the bytes that came, and the n
   reader.close();
   await assert.rejects(() => collect(started.attach()), /the disk is gone/);
   assert.equal(started.opened.length, 2);
+  assertNothingLeft(started);
+});
+
+test('a store that is away for a moment breaks off nobody who is halfway through, and who has got nothing is told', async () => {
+  const bytes = bytesOf(3 * chunkBytes);
+  const away = new CacheError('store-unavailable', 'The store is silent.');
+  let failures = 0;
+  const started = startReads(bytes, {
+    async onRead(at) {
+      if (failures < 2 && at >= chunkBytes * failures) {
+        failures += 1;
+        throw away;
+      }
+    },
+  });
+  await assert.rejects(collect(started.attach()), away);
+  const readers = [started.attach(), started.attach()];
+  for (const body of await Promise.all(readers.map(collect))) assert.ok(body.equals(bytes));
+  assert.equal(failures, 2);
   assertNothingLeft(started);
 });
 

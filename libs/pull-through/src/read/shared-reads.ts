@@ -1,7 +1,7 @@
 // One blob, many readers: whoever reads the same digest at about the same place shares one stream and its buffers. A
 // reader attaches to the window that covers its position, or opens one there; cast out of it, it does the same again.
 import type { BufferPool } from './buffer-pool.ts';
-import { CacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { ByteSource, Proof } from './byte-source.ts';
 import { type Chunk, type Member, type Window, openWindow } from './window.ts';
 
@@ -29,11 +29,19 @@ export interface SharedReads {
 export interface SharedReadsOptions {
   readonly pool: BufferPool;
   readonly onCastOut: () => void;
-  /** How long one reader may hold the others up. */
+  /** How long one reader may hold the others up, while few have been cast out. */
   readonly patienceMs?: number;
   /** Read-ahead of a window with more than one reader, in chunks. */
   readonly maxChunks?: number;
 }
+
+/**
+ * Where many are cast out it is the machine that is slow, not they: each stream more would make it slower still. A reader
+ * that is slow by itself costs the others this patience only once. In multiples of what one window has.
+ */
+const mostPatience = 8;
+const halfwayPatienceMs = 30_000;
+const halfwayPauseMs = 1_000;
 
 export function createSharedReads(options: SharedReadsOptions): SharedReads {
   const { pool, onCastOut, patienceMs = 250, maxChunks = 8 } = options;
@@ -53,7 +61,7 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
       source,
       from: member.position,
       pool,
-      patienceMs,
+      patienceMs: () => patienceMs * Math.min(mostPatience, (1 + (windows.size - 1) / 2) ** 2),
       maxChunks,
       coveredElsewhere: (position) =>
         [...windows].some((other) => other !== window && other.covers(position) && other.head > position),
@@ -92,6 +100,7 @@ function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): S
   let window: Window | undefined;
   let closed = false;
   let wake: (() => void) | undefined;
+  let waitingSinceMs: number | undefined;
   const member: Member = {
     position: from,
     endExclusive: toExclusive,
@@ -130,6 +139,21 @@ function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): S
     checkOpen();
   };
 
+  /** Who is halfway through waits for an index or a store that is away: its client could not be told in words any more. */
+  const mayWait = (error: unknown) => {
+    if (member.position === from || !isCacheError(error, 'index-unavailable', 'store-unavailable')) return false;
+    waitingSinceMs ??= performance.now();
+    return performance.now() - waitingSinceMs < halfwayPatienceMs;
+  };
+
+  const rest = async (ms: number) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    wake = resolve;
+    const timer = setTimeout(resolve, ms);
+    await promise;
+    clearTimeout(timer);
+  };
+
   /** The chunk at the reader's position, as soon as there is one. */
   const arrival = async (): Promise<Chunk> => {
     for (;;) {
@@ -138,8 +162,16 @@ function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): S
         if (proofs.size > 0) await checkProofs('not lost');
         window = join(member);
       }
-      const chunk = window.chunkAt(member.position);
-      if (chunk !== undefined) return chunk;
+      try {
+        const chunk = window.chunkAt(member.position);
+        if (chunk !== undefined) return chunk;
+      } catch (error) {
+        if (!mayWait(error)) throw error;
+        window.leave(member);
+        window = undefined;
+        await rest(halfwayPauseMs);
+        continue;
+      }
       if (!window.has(member)) continue;
       await new Promise<void>((resolve) => {
         wake = resolve;
@@ -159,6 +191,7 @@ function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): S
       }
       if (window?.has(member)) window.advance();
       held = await arrival();
+      waitingSinceMs = undefined;
       held.holders += 1;
       if (held.proof !== undefined) proofs.add(held.proof);
       if (toExclusive === size && held.offset + held.length >= size) await checkProofs('proven');

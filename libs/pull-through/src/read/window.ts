@@ -39,7 +39,8 @@ export interface WindowOptions {
   readonly source: ByteSource;
   readonly from: number;
   readonly pool: BufferPool;
-  readonly patienceMs: number;
+  /** Asked whenever somebody begins to hold the others up. */
+  readonly patienceMs: () => number;
   readonly maxChunks: number;
   /** True if another window covers `position` and is ahead of it: this one then ends there, and its readers move over. */
   readonly coveredElsewhere: (position: number) => boolean;
@@ -154,7 +155,7 @@ export function openWindow(options: WindowOptions): Window {
     try {
       while (!ending.signal.aborted && failure === undefined && members.size > 0 && head < wanted()) {
         if (isFull()) {
-          if (members.size > 1) patience ??= setTimeout(castOutSlowest, options.patienceMs);
+          if (members.size > 1) patience ??= setTimeout(castOutSlowest, options.patienceMs());
           break;
         }
         clearTimeout(patience);
