@@ -14,7 +14,8 @@ export interface S3WriterOptions {
   readonly budget: PartBudget;
   /** Ids of the unfinished uploads of this process. */
   readonly uploads: Set<string>;
-  readonly onLeftBehind: (error: unknown) => void;
+  /** Told of an upload that could not be dropped now, and how it can be. */
+  readonly onLeftBehind: (drop: () => Promise<void>, error: unknown) => void;
 }
 
 /** What manifests and configurations stay below: these go without a reservation. */
@@ -76,10 +77,11 @@ export function beginS3Writer(options: S3WriterOptions): BlobWriter {
     releasePart();
     await Promise.all(underWay);
     const begun = await upload?.catch(() => undefined);
+    if (begun === undefined) return;
     try {
-      await begun?.abort();
+      await begun.abort();
     } catch (error) {
-      onLeftBehind(error);
+      onLeftBehind(begun.abort, error);
     }
   }
 

@@ -2,12 +2,15 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { ClientOptions } from 'minio';
+import type { Silence } from './watch-silence.ts';
 
 export interface S3TransportOptions {
   readonly secure: boolean;
   /** How long a request may wait for a free connection, and how long the server may then be silent. */
   readonly timeoutMs: number;
   readonly maxConnections: number;
+  /** Told of every timeout; while the server is silent, requests fail at once. */
+  readonly silence: Silence;
 }
 
 export interface S3Transport {
@@ -33,7 +36,7 @@ export class S3TransportError extends Error {
  */
 const mishandledStatuses = new Set([408, 429, 499, 500, 502, 503, 504, 520]);
 
-export function createS3Transport({ secure, timeoutMs, maxConnections }: S3TransportOptions): S3Transport {
+export function createS3Transport({ secure, timeoutMs, maxConnections, silence }: S3TransportOptions): S3Transport {
   const protocol = secure ? https : http;
   const agent = new protocol.Agent({ keepAlive: true, maxSockets: maxConnections, maxFreeSockets: 64 });
   const underWay = new Set<(error: Error) => void>();
@@ -41,6 +44,7 @@ export function createS3Transport({ secure, timeoutMs, maxConnections }: S3Trans
 
   function request(options: http.RequestOptions, onResponse: (response: http.IncomingMessage) => void) {
     if (closed) throw closedError();
+    if (silence.isSilent()) throw new S3TransportError('SILENT', 'it has not answered for a while');
     const sent = protocol.request({ ...options, timeout: timeoutMs });
     let received: http.IncomingMessage | undefined;
     const end = (error: Error) => {
@@ -60,7 +64,10 @@ export function createS3Transport({ secure, timeoutMs, maxConnections }: S3Trans
       clearTimeout(waiting);
       underWay.delete(end);
     });
-    sent.on('timeout', () => end(new S3TransportError('SILENT', `no byte for ${timeoutMs} ms`)));
+    sent.on('timeout', () => {
+      silence.suspect();
+      end(new S3TransportError('SILENT', `no byte for ${timeoutMs} ms`));
+    });
     sent.once('response', (response) => {
       received = response;
       const { statusCode = 0 } = response;

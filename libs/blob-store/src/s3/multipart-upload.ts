@@ -42,7 +42,7 @@ export async function beginMultipartUpload(
       uploads.delete(id);
     },
     async abort() {
-      // Whatever comes of this, the upload is nobody's now, and the sweeper's in the end.
+      // Whatever comes of this, the upload is nobody's now.
       uploads.delete(id);
       await abortUpload(bucket, name, id);
     },

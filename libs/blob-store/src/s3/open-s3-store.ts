@@ -8,6 +8,7 @@ import { blobKey } from '../key-layout.ts';
 import { beginS3Writer } from './begin-s3-writer.ts';
 import { createPartBudget } from './create-part-budget.ts';
 import { createS3Objects, removeIfPresent } from './create-s3-objects.ts';
+import { createLaterDrops } from './create-later-drops.ts';
 import { listS3Blobs } from './list-s3-objects.ts';
 import { openS3Reader } from './open-s3-reader.ts';
 import { prepareBucket, type PrepareBucketOptions } from './prepare-bucket.ts';
@@ -58,7 +59,11 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   }
 
   const nameOf = (digest: Digest) => bucket.locate(blobKey(digest));
-  const onLeftBehind = (error: unknown) => log.warn({ err: error }, 'an unfinished upload was left to the sweeper');
+  const laterDrops = createLaterDrops();
+  const onLeftBehind = (drop: () => Promise<void>, error: unknown) => {
+    log.warn({ err: error }, 'an unfinished upload could not be dropped: it will be later');
+    laterDrops.add(drop);
+  };
 
   return {
     ...createS3Objects(bucket),
@@ -104,6 +109,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
       return sweepUploads(bucket, { beforeMs: now() - olderThanMs, except: uploads });
     },
     async close() {
+      laterDrops.close();
       bucket.close();
     },
   };

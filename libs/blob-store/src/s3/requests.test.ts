@@ -7,6 +7,7 @@ import { digestOf } from '@cistern/oci';
 import { collect } from '../conformance/sample-blob.ts';
 import { createS3Transport } from './create-s3-transport.ts';
 import { sendError, startScriptedServer } from './fixtures/scripted-server.ts';
+import { watchSilence } from './watch-silence.ts';
 
 const digest = digestOf(Buffer.from('a blob'));
 
@@ -86,7 +87,9 @@ test('a request that gets no connection is given up in time', async (t) => {
     const dripping = setInterval(() => response.write('.'), 20);
     response.once('close', () => clearInterval(dripping));
   });
-  const transport = createS3Transport({ secure: false, timeoutMs: 150, maxConnections: 1 });
+  const silence = watchSilence({ endpoint: server.endpoint, onChange() {} });
+  t.after(silence.close);
+  const transport = createS3Transport({ secure: false, timeoutMs: 150, maxConnections: 1, silence });
   t.after(transport.close);
   const ask = async () =>
     new Promise((resolve, reject) => {

@@ -4,6 +4,7 @@ import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { Client } from 'minio';
 import { createS3Transport } from './create-s3-transport.ts';
 import { codeOf, isPassing, toStoreError } from './s3-error.ts';
+import { watchSilence } from './watch-silence.ts';
 
 export interface S3Access {
   /** `http://127.0.0.1:9000` or `https://s3.example.com`: no path. */
@@ -22,6 +23,7 @@ export interface S3Access {
   readonly timeoutMs: number;
   /** The same for all else, which a client of the cache waits for. */
   readonly promptMs: number;
+  readonly log: { warn(fields: object, message: string): void };
 }
 
 export interface S3Bucket {
@@ -59,8 +61,13 @@ export function createS3Bucket(access: S3Access): S3Bucket {
   const place = { endpoint: access.endpoint, bucket: name };
   const { region, accessKey, secretKey, pathStyle } = access;
   const account = { region, accessKey, secretKey, pathStyle };
+  const silence = watchSilence({
+    endpoint: access.endpoint,
+    onChange: (isSilent) =>
+      access.log.warn(place, isSilent ? 'the store is silent: it is asked no more' : 'the store answers again'),
+  });
   const connect = (maxConnections: number, silenceMs: number) => {
-    const transport = createS3Transport({ secure: address.useSSL, timeoutMs: silenceMs, maxConnections });
+    const transport = createS3Transport({ secure: address.useSSL, timeoutMs: silenceMs, maxConnections, silence });
     return { client: new Client({ ...address, ...account, ...transport.clientOptions }), close: transport.close };
   };
   const signer = new Client({ ...parseEndpoint(access.publicEndpoint ?? access.endpoint), ...account });
@@ -110,6 +117,7 @@ export function createS3Bucket(access: S3Access): S3Bucket {
     attemptIfPresent,
     failure,
     close() {
+      silence.close();
       requests.close();
       prompt.close();
       bodies.close();

@@ -1,0 +1,62 @@
+// A server that hangs costs whoever waits for it one timeout, not one for each request.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCacheError } from '@cistern/errors';
+import { digestOf } from '@cistern/oci';
+import { openS3Store } from './index.ts';
+
+const digest = digestOf(Buffer.from('a blob'));
+
+test('is asked no more while it answers nothing, and again when it does', async (t) => {
+  let hangs = false;
+  const held = new Set<ServerResponse>();
+  let asked = 0;
+  const server = createServer((request, response) => {
+    if (request.url !== '/') asked += 1;
+    if (hangs) held.add(response);
+    else if (request.method === 'HEAD') response.writeHead(200, { 'content-length': 7, 'last-modified': 'x' }).end();
+    else response.end('<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const logged: string[] = [];
+  const store = await openS3Store({
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    region: 'us-east-1',
+    accessKey: 'key',
+    secretKey: 'secret',
+    bucket: 'bucket',
+    rootDirectory: '',
+    pathStyle: true,
+    createBucket: false,
+    timeoutMs: 300,
+    promptMs: 300,
+    log: { warn: (_fields, message) => void logged.push(message) },
+    now: Date.now,
+  });
+  t.after(() => store.close());
+  assert.deepEqual(await store.stat(digest), { size: 7 });
+  const quiet = logged.length;
+
+  hangs = true;
+  const isAway = (error: unknown) => isCacheError(error, 'store-unavailable');
+  await assert.rejects(store.stat(digest), isAway);
+  while (!logged.some((line) => line.includes('asked no more'))) await delay(20);
+  const before = asked;
+  const startedAtMs = performance.now();
+  for (let count = 0; count < 50; count += 1) await assert.rejects(store.stat(digest), isAway);
+  assert.ok(performance.now() - startedAtMs < 50 * 100, 'refused at once');
+  assert.equal(asked, before);
+
+  hangs = false;
+  while (!logged.some((line) => line.includes('answers again'))) await delay(20);
+  assert.deepEqual(await store.stat(digest), { size: 7 });
+  assert.equal(logged.length, quiet + 2);
+});

@@ -1,0 +1,63 @@
+// Whether a server that let a request wait in vain answers anything at all. While it does not, it is asked nothing but, once a
+// second, whether it is back: a pull makes many requests, and should not wait out the patience of each.
+import * as http from 'node:http';
+import * as https from 'node:https';
+
+export interface Silence {
+  /** The server did not answer a request in time: perhaps that was the request's fault, so it is asked something simple. */
+  suspect(): void;
+  isSilent(): boolean;
+  close(): void;
+}
+
+export interface WatchSilenceOptions {
+  /** `http://127.0.0.1:9000`. */
+  readonly endpoint: string;
+  /** Told each change. */
+  readonly onChange: (isSilent: boolean) => void;
+}
+
+const askEveryMs = 1000;
+const answerWithinMs = 1000;
+
+export function watchSilence({ endpoint, onChange }: WatchSilenceOptions): Silence {
+  const protocol = endpoint.startsWith('https:') ? https : http;
+  let silent = false;
+  let asking: http.ClientRequest | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  function ask(): void {
+    const sent = protocol.request(endpoint, { method: 'HEAD', agent: false });
+    asking = sent;
+    const deadline = setTimeout(() => end(true), answerWithinMs);
+    // Whatever it says, a refused connection included: then requests fail soon by themselves.
+    sent.once('response', () => end(false));
+    sent.on('error', () => end(false));
+    sent.end();
+
+    function end(isSilent: boolean): void {
+      clearTimeout(deadline);
+      if (asking !== sent) return;
+      asking = undefined;
+      sent.destroy();
+      if (isClosed) return;
+      if (isSilent) timer = setTimeout(ask, askEveryMs).unref();
+      if (silent === isSilent) return;
+      silent = isSilent;
+      onChange(isSilent);
+    }
+  }
+
+  return {
+    suspect() {
+      if (!silent && asking === undefined && !isClosed) ask();
+    },
+    isSilent: () => silent,
+    close() {
+      isClosed = true;
+      clearTimeout(timer);
+      asking?.destroy();
+    },
+  };
+}
