@@ -10,6 +10,7 @@ import { digestOf } from '@cistern/oci';
 import { openS3Store } from './index.ts';
 
 const digest = digestOf(Buffer.from('a blob'));
+const isAway = (error: unknown) => isCacheError(error, 'store-unavailable');
 
 test('is asked no more while it answers nothing, and again when it does', async (t) => {
   let hangs = false;
@@ -46,13 +47,12 @@ test('is asked no more while it answers nothing, and again when it does', async 
   const quiet = logged.length;
 
   hangs = true;
-  const isAway = (error: unknown) => isCacheError(error, 'store-unavailable');
   await assert.rejects(store.stat(digest), isAway);
   while (!logged.some((line) => line.includes('asked no more'))) await delay(20);
   const before = asked;
   const startedAtMs = performance.now();
   for (let count = 0; count < 50; count += 1) await assert.rejects(store.stat(digest), isAway);
-  assert.ok(performance.now() - startedAtMs < 50 * 100, 'refused at once');
+  assert.ok(performance.now() - startedAtMs < 50 * 100);
   assert.equal(asked, before);
 
   hangs = false;

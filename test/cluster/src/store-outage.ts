@@ -1,0 +1,164 @@
+// What must hold while the store is away, however it is, and after: cold pulls are served from fills, warm ones from upstream
+// or refused, nothing wrong or short is served, and everything is committed once the store is back.
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Owner } from '@cistern/end-to-end/open-stage';
+import { beginDownload } from '@cistern/end-to-end/send-request';
+import { until } from '@cistern/end-to-end/until';
+import { type AddedImage, createGate } from '@cistern/fake-upstream';
+import { digestOf } from '@cistern/oci';
+import type { S3 } from '@cistern/test-services';
+import { type ClusterRig, openClusterRig } from './open-cluster-rig.ts';
+import { openIndex } from './open-index.ts';
+import { pullForEver } from './pull-for-ever.ts';
+import { pullImage, type Pulled, tryPull } from './pull.ts';
+import { unexpectedErrors } from './unexpected-errors.ts';
+import { viewBucket } from './view-bucket.ts';
+
+const mebibyte = 1024 * 1024;
+const repository = 'library/app';
+const recoveredWithinMs = 90_000;
+const slowest = (pulls: readonly Pulled[]) => Math.round(Math.max(0, ...pulls.map(({ slowestMs }) => slowestMs)));
+const statuses = (pulls: readonly Pulled[]) =>
+  [...new Set(pulls.map(({ status }) => String(status)))].toSorted().join(' and ');
+
+export interface StoreOutageRig extends ClusterRig {
+  /** One outage. Returns what it was like, in a sentence. */
+  survive(outage: {
+    readonly ms: number;
+    /** Longest that a request may take. */
+    readonly answeredWithinMs: number;
+    readonly begin: (s3: S3) => Promise<void> | void;
+    readonly restore: (s3: S3) => Promise<void> | void;
+  }): Promise<string>;
+}
+
+export async function openStoreOutageRig(owner: Owner): Promise<StoreOutageRig> {
+  const rig = await openClusterRig(owner);
+  const { upstream, cluster, nodes, urlOf } = rig;
+  const index = await openIndex(owner, cluster);
+  const bucket = viewBucket(cluster);
+  const [first, second, third] = cluster.frontends;
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  let outages = 0;
+
+  const addImage = (tag: string) =>
+    upstream.addImage(repository, {
+      tag,
+      seed: tag,
+      layers: [200_000, 2 * mebibyte].map((size) => ({ size, seed: `${tag} ${size}` })),
+    });
+
+  /** Whole images that nobody has asked for before, one after another at each frontend. */
+  async function pullCold(of: string, untilMs: number) {
+    const pulls: (Pulled & { readonly image: AddedImage; readonly tag: string })[] = [];
+    await Promise.all(
+      [...cluster.frontends, cluster].map(async (at, position) => {
+        for (let round = 0; performance.now() < untilMs; round += 1) {
+          const tag = `cold-${of}-${position}-${round}`;
+          const image = addImage(tag);
+          pulls.push({ ...(await tryPull({ at, image, tag })), image, tag });
+          await delay(200);
+        }
+      }),
+    );
+    return pulls;
+  }
+
+  async function assertCommitted(
+    images: readonly { readonly image: AddedImage; readonly tag: string }[],
+  ): Promise<void> {
+    const wanted = images.flatMap(({ image, tag }) => [
+      ...[image, image.config, ...image.layers].map(({ digest }) => `${digest.slice('sha256:'.length)}/data`),
+      `cistern/links/docker.io/${repository}/${image.digest}.json`,
+      `cistern/tags/docker.io/${repository}/_tags/${tag}.json`,
+    ]);
+    let missing = wanted;
+    const look = async () => {
+      const keys = await bucket.keys();
+      missing = wanted.filter((end) => !keys.some((key) => key.endsWith(end)));
+      return missing.length === 0;
+    };
+    await until('all is committed', look, recoveredWithinMs).catch((error: unknown) => {
+      throw new Error(`not in the bucket: ${missing.slice(0, 5).join(', ')}`, { cause: error });
+    });
+    await until('no upload is left', async () => (await bucket.unfinishedUploads()).length === 0, recoveredWithinMs);
+    const stored = (await bucket.keys()).filter((key) => key.endsWith('/data')).length;
+    await until('all is accounted for', async () => (await index.blobs.totals()).blobs === stored, recoveredWithinMs);
+  }
+
+  async function survive({ ms, answeredWithinMs, begin, restore }: Parameters<StoreOutageRig['survive']>[0]) {
+    const of = String((outages += 1));
+    const warmTags = ['a', 'b'].map((name) => `warm-${of}-${name}`);
+    const warmImages = warmTags.map(addImage);
+    // The third frontend has never seen these.
+    for (const [position, image] of warmImages.entries())
+      for (const at of [first!, second!]) await pullImage({ at, image, tag: warmTags[position]! });
+    const large = upstream.addBlob(repository, { size: 48 * mebibyte, seed: `large ${of}` });
+    assert.equal(
+      digestOf((await (await beginDownload(urlOf(`${repository}/blobs/${large.digest}`))).ended).body),
+      large.digest,
+    );
+    await until('the large blob is stored', () => bucket.has(large.digest), recoveredWithinMs);
+    // A fill that has just ended says that the store has it.
+    await until(
+      'its fill is past',
+      async () => (await index.fills.read(large.digest)) === undefined,
+      recoveredWithinMs,
+    );
+
+    const gate = createGate();
+    const filling = upstream.addBlob(repository, { size: 24 * mebibyte, seed: `filling ${of}` });
+    upstream.addFault({ digest: filling.digest, method: 'GET' }, { gate });
+    gate.allow(12 * mebibyte);
+    const readers = await Promise.all(
+      [first!, third!].map((at) => beginDownload(urlOf(`${repository}/blobs/${filling.digest}`, at))),
+    );
+    for (const reader of readers) await reader.untilReceived(11 * mebibyte);
+    const halfway = await Promise.all(
+      cluster.frontends.map((at) => beginDownload(urlOf(`${repository}/blobs/${large.digest}`, at))),
+    );
+
+    await begin(cluster.s3);
+    const untilMs = performance.now() + ms;
+    const warm = pullForEver({
+      clients: 6,
+      at: [...cluster.frontends, cluster],
+      images: warmImages,
+      tagOf: (image) => warmTags[warmImages.indexOf(image)]!,
+      pauseMs: 200,
+    });
+    const cold = await pullCold(of, untilMs);
+    gate.release();
+    for (const reader of readers) {
+      const { status, body } = await reader.ended;
+      assert.equal(status, 200);
+      assert.equal(digestOf(body), filling.digest);
+    }
+    const during = [...warm.pulled];
+    await restore(cluster.s3);
+    const recovering = warm.pulled.length;
+    await until(
+      'warm pulls are served again',
+      () => warm.pulled.slice(recovering).filter(({ status }) => status === 200).length >= 4 * cluster.frontends.length,
+      recoveredWithinMs,
+    );
+    await warm.stop();
+    for (const download of halfway)
+      assert.equal(digestOf((await download.ended).body), large.digest, 'a read that was halfway through');
+
+    assert.equal(statuses(cold), '200', 'cold pulls');
+    assert.match(statuses(during), /^(?:200|503|200 and 503)$/, 'warm pulls');
+    assert.equal(upstream.count({ digest: filling.digest, method: 'GET' }), 1);
+    const longestMs = Math.max(slowest(cold), slowest(during));
+    assert.ok(longestMs < answeredWithinMs, `a request took ${longestMs} ms`);
+    await assertCommitted(cold);
+    assert.ok(await bucket.has(filling.digest));
+    for (const at of cluster.frontends) for (const { image, tag } of cold) await pullImage({ at, image, tag });
+    for (const node of nodes) assert.ok(node.isRunning(), node.name);
+    assert.deepEqual(unexpectedErrors(nodes), []);
+    return `${cold.length} cold pulls, the slowest request took ${slowest(cold)} ms; warm: ${during.length} ${statuses(during)}, ${slowest(during)} ms`;
+  }
+
+  return { ...rig, survive };
+}

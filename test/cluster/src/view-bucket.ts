@@ -1,0 +1,49 @@
+// A cluster's bucket behind the back of its nodes.
+import type { Cluster } from '@cistern/test-services';
+import { Client } from 'minio';
+
+export interface BucketView {
+  /** Of every object, sorted. */
+  keys(): Promise<string[]>;
+  has(digest: string): Promise<boolean>;
+  /** Rejects if there is no such blob or manifest. */
+  removeBlob(digest: string): Promise<void>;
+  /** Keys of uploads that nobody has ended. */
+  unfinishedUploads(): Promise<string[]>;
+}
+
+export function viewBucket({ s3, bucket }: Pick<Cluster, 's3' | 'bucket'>): BucketView {
+  const { hostname, port, protocol } = new URL(s3.endpoint);
+  const client = new Client({
+    endPoint: hostname,
+    useSSL: protocol === 'https:',
+    ...(port !== '' && { port: Number(port) }),
+    region: s3.region,
+    accessKey: s3.accessKey,
+    secretKey: s3.secretKey,
+  });
+
+  async function keys(): Promise<string[]> {
+    const objects = (await client.listObjectsV2(bucket, '', true).toArray()) as { readonly name: string }[];
+    return objects.map(({ name }) => name).sort();
+  }
+
+  async function keyOf(digest: string): Promise<string | undefined> {
+    const [algorithm = '', hex = ''] = digest.split(':');
+    return (await keys()).find((key) => key.endsWith(`/blobs/${algorithm}/${hex.slice(0, 2)}/${hex}/data`));
+  }
+
+  return {
+    keys,
+    has: async (digest) => (await keyOf(digest)) !== undefined,
+    async removeBlob(digest) {
+      const key = await keyOf(digest);
+      if (key === undefined) throw new Error(`the bucket has no ${digest}`);
+      await client.removeObject(bucket, key);
+    },
+    async unfinishedUploads() {
+      const { uploads } = await client.listIncompleteUploadsQuery(bucket, '', '', '', '');
+      return uploads.map(({ key }) => key);
+    },
+  };
+}
