@@ -139,11 +139,16 @@ function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): S
     checkOpen();
   };
 
-  /** Who is halfway through waits for an index or a store that is away: its client could not be told in words any more. */
-  const mayWait = (error: unknown) => {
+  /**
+   * Who is halfway through waits for an index or a store that is away: its client could not be told in words any more. Not
+   * with bytes that nobody will ever prove.
+   */
+  const mayWait = async (error: unknown) => {
     if (member.position === from || !isCacheError(error, 'index-unavailable', 'store-unavailable')) return false;
     waitingSinceMs ??= performance.now();
-    return performance.now() - waitingSinceMs < halfwayPatienceMs;
+    if (performance.now() - waitingSinceMs > halfwayPatienceMs) return false;
+    for (const proof of proofs) if ((await proof('not lost')) === 'lost') return false;
+    return true;
   };
 
   const rest = async (ms: number) => {
@@ -166,7 +171,8 @@ function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): S
         const chunk = window.chunkAt(member.position);
         if (chunk !== undefined) return chunk;
       } catch (error) {
-        if (!mayWait(error)) throw error;
+        if (!(await mayWait(error))) throw error;
+        checkOpen();
         window.leave(member);
         window = undefined;
         await rest(halfwayPauseMs);
