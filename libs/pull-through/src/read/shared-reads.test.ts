@@ -75,6 +75,18 @@ test('a reader that stops taking bytes is cast out, and goes on later with bytes
   assertNothingLeft(started);
 });
 
+test('who comes a moment later shares what the others have passed already', async () => {
+  const bytes = bytesOf(20 * chunkBytes);
+  const started = startReads(bytes);
+  const early = [started.attach(), started.attach()];
+  for (let chunk = 0; chunk < 3; chunk += 1) await Promise.all(early.map((reader) => reader.next()));
+  const late = await collect(started.attach());
+  for (const reader of early) reader.close();
+  assert.ok(late.equals(bytes));
+  assert.equal(started.opened.length, 1);
+  assertNothingLeft(started);
+});
+
 test('a chunk that a cast-out reader still writes out is not overwritten', async () => {
   const bytes = bytesOf(8 * 1024 * 1024);
   const started = startReads(bytes);

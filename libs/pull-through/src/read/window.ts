@@ -51,6 +51,7 @@ export interface WindowOptions {
 /** Two chunks keep a lone reader busy: one being written out, one being read. */
 const loneChunks = 2;
 const roomyFactor = 4;
+const keepingFactor = 4;
 
 export function openWindow(options: WindowOptions): Window {
   const { source, pool } = options;
@@ -86,10 +87,20 @@ export function openWindow(options: WindowOptions): Window {
     options.onEnd();
   };
 
+  /** Of the slowest member. */
+  const lowest = () => {
+    let position = head;
+    for (const member of members) position = Math.min(position, member.position);
+    return position;
+  };
+
+  const mayKeep = () => members.size > 1 && pool.usedBytes * keepingFactor < pool.maxBytes;
+
+  /** What all have passed stays for those who come a moment later, as in a herd, while there is much room. */
   const trim = () => {
-    let lowest = head;
-    for (const member of members) lowest = Math.min(lowest, member.position);
-    while (chunks[0] !== undefined && chunks[0].offset + chunks[0].length <= lowest) release(chunks.shift()!);
+    const position = lowest();
+    while (chunks[0] !== undefined && chunks[0].offset + chunks[0].length <= position && !mayKeep())
+      release(chunks.shift()!);
     base = chunks[0]?.offset ?? head;
   };
 
@@ -104,7 +115,8 @@ export function openWindow(options: WindowOptions): Window {
     patience = undefined;
     if (ending.signal.aborted || !isFull()) return;
     const waiting = [...members].some((member) => member.position === head && member.endExclusive > head);
-    const first = chunks[0];
+    const position = lowest();
+    const first = chunks.find(({ offset, length }) => offset + length > position);
     if (!waiting || first === undefined) return;
     for (const member of members) {
       if (member.position >= first.offset + first.length) continue;
@@ -122,7 +134,10 @@ export function openWindow(options: WindowOptions): Window {
     return pool.usedBytes * 2 < pool.maxBytes ? options.maxChunks * roomyFactor : options.maxChunks;
   };
 
-  const isFull = () => chunks.length >= mostChunks();
+  const isFull = () => {
+    const position = lowest();
+    return chunks.filter(({ offset, length }) => offset + length > position).length >= mostChunks();
+  };
 
   const openStream = async () => {
     const endExclusive = wanted();
