@@ -89,7 +89,7 @@ test('a request that gets no connection is given up in time', async (t) => {
   });
   const silence = watchSilence({ endpoint: server.endpoint, onChange() {} });
   t.after(silence.close);
-  const transport = createS3Transport({ secure: false, timeoutMs: 150, maxConnections: 1, silence });
+  const transport = createS3Transport({ secure: false, timeoutMs: 1_000, maxConnections: 1, silence });
   t.after(transport.close);
   const ask = async () =>
     new Promise((resolve, reject) => {
