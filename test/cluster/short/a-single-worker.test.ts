@@ -18,7 +18,8 @@ test('restarted with care, or killed and started again, it brings everybody the 
     await filling.start();
     const ends = await herd.ended();
     assertAllRight(ends, plan);
-    assert.ok(sentByUpstream() < 1.6, `${signal}: upstream has sent ${sentByUpstream()} times the blob`);
+    // Half of it twice, and up to 4 MiB where two requests meet, which is much of so small a blob.
+    assert.ok(sentByUpstream() < 1.75, `${signal}: upstream has sent ${sentByUpstream()} times the blob`);
     t.diagnostic(`${signal}: longest pause ${longestPause(ends, plan)} ms, ${sentByUpstream()} times the blob`);
   }
 });
