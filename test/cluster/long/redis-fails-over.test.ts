@@ -1,0 +1,33 @@
+import { test } from 'node:test';
+import { until } from '@cistern/end-to-end/until';
+import { startRedisCluster, startRedisSentinel } from '@cistern/test-services';
+import { surviveFailOver } from '../src/fail-over.ts';
+
+const tookOverWithinMs = 60_000;
+
+test('a master of a Redis Cluster is killed, and its replica takes over', async (t) => {
+  const redis = await startRedisCluster({ nodeTimeoutMs: 2000 });
+  t.after(() => redis.close());
+  const [master, replica] = [redis.nodes[0]!, redis.nodes[3]!];
+  const isMaster = async () => (await replica.command('INFO', 'replication')).includes('role:master');
+  await surviveFailOver(t, {
+    redis: { addrs: redis.addresses.map(({ host, port }) => `${host}:${port}`) },
+    async failOver() {
+      await master.kill();
+      await until('the replica is master', isMaster, tookOverWithinMs);
+    },
+  });
+});
+
+test('the master that Sentinel watches is killed, and its replica takes over', async (t) => {
+  const redis = await startRedisSentinel({ sentinels: 3 });
+  t.after(() => redis.close());
+  const isOther = async () => (await redis.masterPort()) === redis.replica.port;
+  await surviveFailOver(t, {
+    redis: { addrs: redis.addresses.map(({ host, port }) => `${host}:${port}`), mastername: redis.name },
+    async failOver() {
+      await redis.master.kill();
+      await until('the replica is master', isOther, tookOverWithinMs);
+    },
+  });
+});

@@ -1,0 +1,110 @@
+// Nodes of a newer release at the same Redis: their records, jobs and workers neither break this release nor are broken by it.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, test } from 'node:test';
+import { sendRequest } from '@cistern/end-to-end/send-request';
+import { until } from '@cistern/end-to-end/until';
+import { digestOf, parseRepositoryName } from '@cistern/oci';
+import { Queue } from 'bullmq';
+import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { openIndex } from '../src/open-index.ts';
+import { pullImage } from '../src/pull.ts';
+import { unexpectedErrors } from '../src/unexpected-errors.ts';
+
+const { upstream, cluster, nodes, urlOf } = await openClusterRig({ after });
+const { frontends, redis, keyPrefix } = cluster;
+const index = await openIndex({ after }, cluster);
+const source = { upstream: 'docker.io', repository: parseRepositoryName('library/app') };
+const fillKey = (digest: string) => `${keyPrefix}{b:${digest.slice(7, 9)}}:fill:${digest}`;
+
+async function pullBlob(digest: string, at: { readonly url: string }): Promise<void> {
+  const { status, body } = await sendRequest(urlOf(`library/app/blobs/${digest}`, at));
+  assert.equal(status, 200);
+  assert.equal(digestOf(body), digest);
+}
+
+test('its records are left as they are, and what they are of is served', async () => {
+  const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 2_000_000, seed: 'layer' }] });
+  await pullImage({ at: frontends[0]!, image, tag: 'latest' });
+  await until('all fills are past', async () => (await redis.command('KEYS', `${keyPrefix}*:fill:*`)) === '', 30_000);
+  const keys = (await redis.command('KEYS', `${keyPrefix}*`)).split('\n');
+  const records = keys.filter((key) => /\}:(?:blob|manifest|tag):/.test(key));
+  assert.ok(records.length >= 5);
+  for (const key of records) await redis.command('HSET', key, 'schema', '2', 'new', 'field');
+  const dump = () => Promise.all(records.map((key) => redis.command('DUMP', key)));
+  const before = await dump();
+  for (const at of [frontends[2]!, frontends[1]!, frontends[0]!, cluster])
+    await pullImage({ at, image, tag: 'latest' });
+  assert.deepEqual(await dump(), before);
+  assert.equal(upstream.count({ method: 'GET', digest: image.layers[0]!.digest }), 1);
+});
+
+test('its jobs wait for its workers, and hold up nobody', async (t) => {
+  const lane = 'interactive-blob';
+  const connection = { host: redis.host, port: redis.port };
+  const queue = new Queue(lane, { prefix: `${keyPrefix}{jobs-${lane}}`, connection });
+  t.after(() => queue.close());
+  const { digest } = upstream.addBlob('library/app', Buffer.from('wanted by a newer release'));
+  const payload = { ...source, digest, replaces: 0, from: 0, wish: 'unheard of' };
+  const jobs = [
+    await queue.add('fetch-blob', { v: 2, payload }),
+    await queue.add('fetch-attestation', { v: 1, payload }),
+  ];
+  await until('workers have seen them', async () => {
+    const states = await Promise.all(jobs.map((job) => job.getState()));
+    return states.every((state) => state === 'delayed');
+  });
+  for (const at of frontends) {
+    const cold = upstream.addBlob('library/app', { size: 100_000, seed: `beside jobs ${at.name}` });
+    await pullBlob(cold.digest, at);
+  }
+  for (const job of jobs) assert.equal(await queue.getJob(job.id!).then((found) => found?.data.v), job.data.v);
+  assert.equal(upstream.count({ method: 'GET', digest }), 0);
+  await queue.drain(true);
+});
+
+test('a worker that speaks another protocol is taken for one that has nothing', async (t) => {
+  const asked: string[] = [];
+  const worker = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.writeHead(404).end();
+  }).listen(0, '127.0.0.1');
+  await once(worker, 'listening');
+  t.after(() => void worker.close());
+  const address = `http://127.0.0.1:${(worker.address() as AddressInfo).port}`;
+  const { digest, size } = upstream.addBlob('library/app', { size: 3_000_000, seed: 'elsewhere' });
+  const claim = {
+    digest,
+    source,
+    address,
+    class: 'interactive',
+    fillId: 'newer',
+    owner: 'newer',
+    replaces: 0,
+  } as const;
+  const claimed = await index.fills.claim({ ...claim, leaseMs: 60_000 });
+  assert.ok(claimed !== undefined && !('unsettledForMs' in claimed));
+  assert.equal(await index.fills.running(digest, 'newer', size), true);
+  for (const at of frontends) await pullBlob(digest, at);
+  assert.ok(asked.length > 0 && asked.every((path) => path.startsWith('/v1/')));
+  assert.equal(upstream.count({ method: 'GET', digest }), 1);
+});
+
+test('its fill is waited for, and goes on here when it is past', async () => {
+  const { digest } = upstream.addBlob('library/app', { size: 3_000_000, seed: 'newer fill' });
+  const key = fillKey(digest);
+  await redis.command('HSET', key, 'schema', '2', 'owner', 'newer', 'state', 'running');
+  await redis.command('PEXPIRE', key, '6000');
+  const pulling = Promise.all(frontends.map((at) => pullBlob(digest, at)));
+  await until('that time has come', async () => {
+    const [left, owner] = [await redis.command('PTTL', key), await redis.command('HGET', key, 'owner')];
+    assert.ok(owner === 'newer' || owner === '' || upstream.count({ digest }) > 0);
+    return Number(left) < 2000;
+  });
+  assert.equal(upstream.count({ method: 'GET', digest }), 0);
+  await pulling;
+  assert.equal(upstream.count({ method: 'GET', digest }), 1);
+  assert.deepEqual(unexpectedErrors(nodes), []);
+});
