@@ -13,6 +13,7 @@ const { cluster, nodes, upstream } = rig;
 
 test('nothing fails, and upstream is asked for nothing twice', async (t) => {
   const load = await startSteadyLoad(rig);
+  t.after(() => load.stop());
   for (const node of nodes) {
     assert.deepEqual(await node.stop(), { code: 0, signal: null }, node.name);
     await node.start();
