@@ -14,14 +14,14 @@ export interface ServingOptions extends AssembleOptions {
 
 export function openServing(
   config: Config,
-  { index: shared, store, jobs, remoteFills }: Shared,
+  { index: shared, store, jobs, remoteFills, policyOf, offline, adoptAs }: Shared,
   { log, metrics, fills, address }: ServingOptions,
   { opened }: Closers,
 ): PullThrough {
   const now = Date.now;
   // Every request looks into the index several times, and is to be answered when Redis is not there.
   const index = config.redis === undefined ? shared : opened(createCachedIndex({ index: shared, log, now }));
-  const ttls = new Map(config.upstreams.map(({ name, ttlMs }) => [name, ttlMs]));
+  const lists = new Map(config.upstreams.map((upstream) => [upstream.name, upstream.lists]));
   return createPullThrough({
     index,
     store,
@@ -30,8 +30,10 @@ export function openServing(
     now,
     queue: jobs.queue,
     fillAccess: createFillAccess({ fills, address, remote: remoteFills }),
-    policyOf: (upstream) => ({ ttlMs: ttls.get(upstream) ?? 0 }),
-    adoptAs: config.upstreams.find(({ isDefault }) => isDefault)?.name,
+    policyOf,
+    listPolicyOf: (upstream) => lists.get(upstream) ?? { ttlMs: 0, staleIfErrorMs: Infinity },
+    isOffline: offline.isOffline,
+    adoptAs,
     presignForMs: config.storageRedirect?.expiresMs,
     sharedUpstreams: config.upstreams.map(({ name }) => name),
   });

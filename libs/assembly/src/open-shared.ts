@@ -3,7 +3,14 @@ import { randomUUID, createHash } from 'node:crypto';
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/cache-index';
 import type { Config } from '@cistern/config';
-import { type RemoteFills, openRemoteFills } from '@cistern/pull-through';
+import {
+  type OfflineSwitch,
+  type PolicyOf,
+  type RemoteFills,
+  createFreshnessPolicies,
+  openOfflineSwitch,
+  openRemoteFills,
+} from '@cistern/pull-through';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
 import { countStoreErrors } from './count-store-errors.ts';
@@ -19,6 +26,10 @@ export interface Shared {
   readonly remoteFills: RemoteFills | undefined;
   /** The same on all nodes. */
   readonly instanceId: string;
+  readonly policyOf: PolicyOf;
+  readonly offline: OfflineSwitch;
+  /** The upstream that a registry:2 cache's files in the store came from. */
+  readonly adoptAs: string | undefined;
 }
 
 export async function openShared(
@@ -30,12 +41,21 @@ export async function openShared(
   const index = opened(await openIndex(config, { now: Date.now, log }));
   const store = opened(countStoreErrors(await openStore(config, log), metrics));
   const jobs = opened(await openQueue(config, { log }));
-  const { cluster, worker } = config;
-  if (cluster === undefined) return { index, store, jobs, remoteFills: undefined, instanceId: randomUUID() };
+  const { cluster, worker, upstreams } = config;
+  const offline = opened(await openOfflineSwitch({ store, index, upstreams, log, metrics }));
+  const shared = {
+    index,
+    store,
+    jobs,
+    offline,
+    policyOf: createFreshnessPolicies(upstreams),
+    adoptAs: upstreams.find(({ isDefault }) => isDefault)?.name,
+  };
+  if (cluster === undefined) return { ...shared, remoteFills: undefined, instanceId: randomUUID() };
   const { ca, certificate, key } = worker.tls ?? {};
   const tls = { ca, ...(ca !== undefined && { certificate, key: key?.reveal() }) };
   const remoteFills = opened(openRemoteFills({ clusterSecret: cluster.secret.reveal(), tls }));
-  return { index, store, jobs, remoteFills, instanceId: clusterId(cluster.secret.reveal()) };
+  return { ...shared, remoteFills, instanceId: clusterId(cluster.secret.reveal()) };
 }
 
 /** Tells every node a request that went round through another one, and tells upstreams nothing. */

@@ -16,6 +16,7 @@ import {
   createStoreBacklog,
   handOverFills,
   openSpoolDirectory,
+  refuseOffline,
   startIndexKeeper,
   startSchedules,
 } from '@cistern/pull-through';
@@ -44,7 +45,7 @@ const handOverShare = 0.6;
 
 export async function openWorking(
   config: Config,
-  { index, store, jobs, remoteFills, instanceId }: Shared,
+  { index, store, jobs, remoteFills, instanceId, policyOf, offline, adoptAs }: Shared,
   options: AssembleOptions,
   { add }: Closers,
 ): Promise<Working> {
@@ -62,7 +63,16 @@ export async function openWorking(
   const backlog = createStoreBacklog({ log });
   add(() => backlog.close());
   const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
-  const handlers = createJobHandlers({ ...parts, upstreams, spools, address, remoteFills, maxWholeForRangeBytes });
+  const handlers = createJobHandlers({
+    ...parts,
+    upstreams: new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)])),
+    policyOf,
+    adoptAs,
+    spools,
+    address,
+    remoteFills,
+    maxWholeForRangeBytes,
+  });
   let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());

@@ -47,6 +47,31 @@ export function linksObjectsOf(upstream: string, repository: RepositoryName): st
   return `${linksObjectsPrefix}${upstreamComponent(upstream)}/${repository}/`;
 }
 
+/** A page of a list. There are so many slots for a repository, whatever clients ask for. */
+export function listObjectKey(key: {
+  readonly upstream: string;
+  readonly repository: RepositoryName;
+  readonly list: 'tags' | 'referrers';
+  readonly slot: number;
+}): string {
+  return `cistern/lists/${upstreamComponent(key.upstream)}/${key.repository}/_${key.list}/${key.slot}.json`;
+}
+
+/** What operators have decided about asking upstreams lies under it. */
+export const offlineDecisionsPrefix = 'cistern/state/offline/';
+const allUpstreams = '_all';
+
+/** `undefined`: of all upstreams, none of which is called `_all`. */
+export function offlineDecisionKey(upstream: string | undefined): string {
+  return `${offlineDecisionsPrefix}${upstream === undefined ? allUpstreams : upstreamComponent(upstream)}.json`;
+}
+
+/** The reverse of `offlineDecisionKey`; `undefined` for any other key. */
+export function parseOfflineDecisionKey(key: string): { readonly upstream: string | undefined } | undefined {
+  const [, name] = /^cistern\/state\/offline\/([^/]+)\.json$/.exec(key) ?? [];
+  return name === undefined ? undefined : { upstream: name === allUpstreams ? undefined : name };
+}
+
 /** The reverse of `tagObjectKey`; `undefined` for a key that is no tag object's. */
 export function parseTagObjectKey(
   key: string,

@@ -57,7 +57,7 @@ test('finds keys of maps without regard to case, the longest first', () => {
 test('names upstreams with dots', () => {
   const config = load(undefined, { env: { 'REGISTRY_UPSTREAMS_QUAY.IO_TTL': '5m' } });
   assert.deepEqual(
-    config.upstreams.map(({ name, ttlMs }) => ({ name, ttlMs })),
+    config.upstreams.map(({ name, freshness }) => ({ name, ttlMs: freshness.at(-1)?.ttlMs })),
     [{ name: 'quay.io', ttlMs: 300_000 }],
   );
 });

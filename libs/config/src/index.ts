@@ -7,6 +7,7 @@ export type { Problem } from './problems.ts';
 export { describeConfig } from './reference.ts';
 export type { Secret } from './secrets.ts';
 export type { RedisConfig } from './sections/redis.ts';
+export type { FreshnessRule } from './sections/freshness.ts';
 export type { HealthConfig } from './sections/health.ts';
 export type { DebugConfig, HttpConfig } from './sections/http.ts';
 export type { LogConfig } from './sections/log.ts';

@@ -21,6 +21,8 @@ interface LeafNode {
   readonly kind: 'list' | 'value';
   readonly doc: KeyDoc | undefined;
   readonly default?: unknown;
+  /** Of a list of sections: what each holds. */
+  readonly item?: SectionNode;
 }
 
 export interface UnsupportedNode {
@@ -49,7 +51,13 @@ function nodeOf(schema: z.ZodType, fallback?: unknown): KeyNode {
   if (schema instanceof z.ZodObject) return { kind: 'section', doc, children: childrenOf(schema.shape) };
   if (schema instanceof z.ZodRecord) return { kind: 'map', doc, item: nodeOf(schema.valueType as z.ZodType) };
   const isList = schema instanceof z.ZodPipe && schema.in instanceof z.ZodTransform;
-  return { kind: isList ? 'list' : 'value', doc, ...(fallback !== undefined && { default: fallback }) };
+  const item = isList && schema.out instanceof z.ZodArray ? nodeOf(schema.out.element as z.ZodType) : undefined;
+  return {
+    kind: isList ? 'list' : 'value',
+    doc,
+    ...(fallback !== undefined && { default: fallback }),
+    ...(item?.kind === 'section' && { item }),
+  };
 }
 
 function hang(node: KeyNode, [key = '', ...rest]: readonly string[], row: UnsupportedKey): void {

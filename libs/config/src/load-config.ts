@@ -82,6 +82,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const admin = check('admin');
   const redis = check('redis');
   const cluster = check('cluster');
+  const offline = check('offline');
   const config = {
     log: log && loglevel && buildLog(log.value, loglevel.value),
     http: http && buildHttp(http.value, context),
@@ -90,7 +91,10 @@ export function loadConfig(options: LoadConfigOptions): Config {
     redis: redis?.value && buildRedis(redis.value, context),
     cluster: cluster?.value && buildCluster(cluster.value, context),
     health: health && buildHealth(health.value),
-    upstreams: proxy && upstreams && buildUpstreamTable({ proxy: proxy.value, upstreams: upstreams.value }, context),
+    upstreams:
+      proxy &&
+      upstreams &&
+      buildUpstreamTable({ proxy: proxy.value, upstreams: upstreams.value, offline: offline?.value === true }, context),
     worker: worker && buildWorker(worker.value, context),
     admin: admin && buildAdmin(admin.value, context),
   };

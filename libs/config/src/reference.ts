@@ -2,11 +2,12 @@
 import type { KeyNode, UnsupportedNode } from './key-tree.ts';
 import { keyTree } from './root-shape.ts';
 import { builtInUpstreams, dockerHub } from './sections/built-in-upstreams.ts';
+import { defaultFreshness } from './sections/freshness.ts';
 import { unsupportedKeys, type UnsupportedKey } from './unsupported-keys.ts';
 
 /** Markdown; ends with a line break. */
 export function describeConfig(): string {
-  return `${[introduction, honouredKeys(), builtInTable(), unsupported()].join('\n\n')}\n`;
+  return `${[introduction, honouredKeys(), builtInTable(), builtInFreshness(), unsupported()].join('\n\n')}\n`;
 }
 
 const introduction = `# Configuration
@@ -58,6 +59,7 @@ function rowsOf(path: string, node: KeyNode): readonly Row[] {
     return [...node.children].flatMap(([key, child]) =>
       child.kind === 'unsupported' ? [] : [...rowOf(`${path}.${key}`, child), ...rowsOf(`${path}.${key}`, child)],
     );
+  if (node.kind === 'list' && node.item !== undefined) return rowsOf(`${path}[]`, node.item);
   return node.kind === 'map' ? rowsOf(`${path}.<name>`, node.item) : [];
 }
 
@@ -87,6 +89,20 @@ function builtInTable(): string {
     aliases.map((alias) => `\`${alias}\``).join(', '),
   ]);
   return `## Built-in upstreams\n\nServed when neither \`proxy.remoteurl\` nor \`upstreams\` is given. An upstream named \`docker.io\` always has\nthese aliases, and a name of one component such as \`nginx\` is \`library/nginx\` there.\n\n${table(['name', 'url', 'aliases'], rows)}`;
+}
+
+function builtInFreshness(): string {
+  const rows = defaultFreshness.map(({ tags, ttlMs, staleWhileRevalidateMs }) => [
+    tags.map((pattern) => `\`${pattern}\``).join(' '),
+    ...[ttlMs, staleWhileRevalidateMs].map((ms) => (ms < 3_600_000 ? `${ms / 60_000}m` : `${ms / 3_600_000}h`)),
+  ]);
+  return `## Freshness of tags
+
+What holds for an upstream with neither \`freshness\` nor \`ttl\`. A whole version is not supposed to move, but does now and
+then: images are built again on a newer base. \`latest\`, branches and shortened versions are there to move. Both are kept
+when the upstream no longer has them, and served for ever while it fails. Digests never change and are never asked for again.
+
+${table(['tags', 'ttl', 'stalewhilerevalidate'], rows)}`;
 }
 
 function unsupported(): string {

@@ -11,7 +11,7 @@ import { storageSection } from './sections/storage.ts';
 import { upstreamsSection } from './sections/upstreams.ts';
 import { workerSection } from './sections/worker.ts';
 import { unsupportedKeys } from './unsupported-keys.ts';
-import { choice } from './values.ts';
+import { choice, flag } from './values.ts';
 
 export const rootShape = {
   version: choice("The version of the file's format, as in registry:2.", ['0.1']).prefault('0.1'),
@@ -26,6 +26,9 @@ export const rootShape = {
   upstreams: upstreamsSection,
   worker: workerSection,
   admin: adminSection,
+  offline: flag(
+    'Asks no upstream for anything: what is cached is served, however old, and the rest refused. Can be changed while the cache runs.',
+  ).prefault('false'),
 } as const;
 
 export const keyTree = buildKeyTree(rootShape, unsupportedKeys);

@@ -1,7 +1,7 @@
 // Looks at the keys only: unknown ones are problems, unsupported ones are warned about or refused, and what is left has
 // a schema. A key without a value is as good as absent, but a section without keys is there.
 import { didYouMean } from './did-you-mean.ts';
-import type { KeyNode, UnsupportedNode } from './key-tree.ts';
+import type { KeyNode, SectionNode, UnsupportedNode } from './key-tree.ts';
 import { joinPath, type Findings } from './problems.ts';
 import { isRawMap, type RawMap, type RawValue } from './read-yaml.ts';
 
@@ -31,7 +31,14 @@ function childOf(node: KeyNode, key: string): KeyNode | undefined {
 function screenValue(value: RawValue, node: KeyNode, findings: Findings, path: Path): RawValue | undefined {
   const container = node.kind === 'section' || node.kind === 'map';
   if (value === null) return container ? {} : undefined;
+  if (node.kind === 'list' && node.item !== undefined && Array.isArray(value))
+    return screenItems(value, node.item, findings, path);
   return container && isRawMap(value) ? screenKeys(value, node, findings, path) : value;
+}
+
+/** An item that is no section stays, for its schema to refuse. */
+function screenItems(items: readonly RawValue[], node: SectionNode, findings: Findings, path: Path): RawValue {
+  return items.map((item, at) => screenValue(item, node, findings, [...path, at]) ?? null);
 }
 
 function isHonoured(node: KeyNode): boolean {

@@ -115,7 +115,7 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   warned('proxy.exec', 'no credential helper is run; use proxy.username and proxy.password'),
   warned(
     'proxy.ttl',
-    'content is kept until it is removed, because a digest cannot go stale; how long a tag is served without asking the upstream again is upstreams.<name>.ttl',
+    'content is kept until it is removed, because a digest cannot go stale; how long a tag is served without asking the upstream again is upstreams.<name>.ttl and .freshness',
     duration('Accepted for registry:2.'),
   ),
 
@@ -132,7 +132,5 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
 
   planned('prewarm', 'fetching ahead of the first pull'),
   planned('eviction', 'removing content by age or size'),
-  planned('offline', 'the offline switch'),
-  planned('upstreams.*.freshness', 'freshness by tag pattern'),
   planned('upstreams.*.alternates', 'asking another mirror when the upstream fails'),
 ];

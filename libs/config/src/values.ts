@@ -59,6 +59,10 @@ export const text = valueOf('text', 'a', (value) => value);
 export const flag = valueOf('true or false', 'either', parseFlag);
 export const filePath = valueOf('path', 'a', parsePath);
 export const duration = valueOf('duration', 'a', parseDuration);
+/** `Infinity` for `forever`. */
+export const durationOrForever = valueOf('duration or `forever`', 'a', (value) =>
+  value.toLowerCase() === 'forever' ? Infinity : parseDuration(value),
+);
 export const size = valueOf('size', 'a', parseSize);
 export const network = valueOf('network', 'a', parseNetwork);
 export const registryUrl = valueOf('URL', 'a', parseRegistryUrl);

@@ -22,15 +22,19 @@ export interface JobCatalogue {
     payload: RepositoryJob & RevalidateTagJob;
     result: UnsavedManifest | null;
   };
-  'fetch-tags': { payload: RepositoryJob & { readonly n?: number; readonly last?: string }; result: TagsPage };
+  'fetch-tags': {
+    payload: RepositoryJob & FetchListJob & { readonly n?: number; readonly last?: string };
+    result: FetchedList<TagsPage>;
+  };
   'fetch-referrers': {
-    payload: RepositoryJob & {
-      readonly digest: Digest;
-      readonly artifactType?: string;
-      /** As the page before gave it. */
-      readonly nextQuery?: string;
-    };
-    result: ReferrersPage;
+    payload: RepositoryJob &
+      FetchListJob & {
+        readonly digest: Digest;
+        readonly artifactType?: string;
+        /** As the page before gave it. */
+        readonly nextQuery?: string;
+      };
+    result: FetchedList<ReferrersPage>;
   };
   /** Ends the uploads to the store that nobody will complete. */
   'sweep-uploads': { payload: { readonly olderThanMs: number }; result: null };
@@ -50,7 +54,21 @@ interface RevalidateTagJob {
   readonly by: 'head' | 'get';
   /** Of the record that the asker finds too old, 0 if it has none: a newer one will do. Absent: none will. */
   readonly checkedAtMs?: number;
+  /** And of its last try: one that failed since is not repeated. */
+  readonly triedAtMs?: number;
 }
+
+interface FetchListJob {
+  /** What another node got of upstream so lately will do, and so will its failure to. Default: ask upstream. */
+  readonly maxAgeMs?: number;
+}
+
+export type FetchedList<Page> = Page & {
+  /** When upstream gave it; absent: now. */
+  readonly checkedAtMs?: number;
+  /** Upstream was not asked for it. */
+  readonly wasKept?: boolean;
+};
 
 /** A manifest that the store does not take now: whoever asked gets it all the same. */
 export interface UnsavedManifest {

@@ -1,5 +1,6 @@
 export type {
   FetchBlobJob,
+  FetchedList,
   JobCatalogue,
   JobName,
   JobPayload,

@@ -21,10 +21,13 @@ function startQueue() {
     },
   } as unknown as JobQueue;
   const clock = { nowMs: 1_700_000_000_000 };
-  return { ask: createAsk({ queue, now: () => clock.nowMs }), jobs, clock };
+  const offline = new Set<string>();
+  const ask = createAsk({ queue, isOffline: (upstream) => offline.has(upstream), now: () => clock.nowMs });
+  return { ask, jobs, clock, offline };
 }
 
 const unknown = new CacheError('blob-unknown', 'no such blob');
+const isLate = (error: unknown) => isCacheError(error, 'upstream-timeout');
 const isUnknown = (error: unknown) => isCacheError(error, 'blob-unknown');
 
 test('an asker that has left before it asks starts no job', async () => {
@@ -74,4 +77,26 @@ test('a no is forgotten after two seconds, and when a forced question is answere
   await Promise.all([assert.rejects(again, isUnknown), answer(3, unknown)]);
   clock.nowMs += 2_001;
   await Promise.all([ask('stat-blob', payload, { subject: digest }), answer(4)]);
+});
+
+test('an asker without patience leaves a job that takes long to the others, and later ones do not wait again', async () => {
+  const { ask, jobs } = startQueue();
+  const patient = ask('stat-blob', payload, { subject: digest });
+  await assert.rejects(() => ask('stat-blob', payload, { subject: digest, patienceMs: 20 }), isLate);
+  const askedAtMs = performance.now();
+  await assert.rejects(() => ask('stat-blob', payload, { subject: digest, patienceMs: 20 }), isLate);
+  assert.ok(performance.now() - askedAtMs < 5_000);
+  assert.equal(jobs.length, 1);
+  jobs[0]?.resolve(null);
+  assert.deepEqual(await patient, { result: null, joined: false });
+});
+
+test('nothing is asked of an upstream that is offline', async () => {
+  const { ask, jobs, offline } = startQueue();
+  offline.add('docker.io');
+  await assert.rejects(
+    () => ask('stat-blob', payload, { subject: digest, force: true }),
+    (error) => isCacheError(error, 'upstream-unreachable'),
+  );
+  assert.equal(jobs.length, 0);
 });

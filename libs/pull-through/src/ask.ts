@@ -1,9 +1,10 @@
 // Asking workers: requests of this process for the same thing share one job and its answer, and a "no" about existence or
 // rights is remembered for two seconds, for the same upstream and repository only.
 import type { RepositoryKey } from '@cistern/cache-index';
-import { type CacheError, isCacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobName, JobPayload, JobQueue, JobResult } from '@cistern/jobs';
 import { LRUCache } from 'lru-cache';
+import { offlineError } from './freshness/refuse-offline.ts';
 
 interface Asked<T> {
   readonly result: T;
@@ -17,8 +18,23 @@ interface AskOptions {
   /** Ask upstream even if it said no a moment ago. */
   readonly force?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Wait no longer than this since the first of us asked, and reject with `upstream-timeout` then. The job goes on. */
+  readonly patienceMs?: number | undefined;
 }
 
+interface Running {
+  readonly job: Promise<unknown>;
+  /** On the monotonic clock. */
+  readonly sinceMs: number;
+}
+
+export interface AskDeps {
+  readonly queue: JobQueue;
+  readonly isOffline: (upstream: string) => boolean;
+  readonly now: () => number;
+}
+
+/** Rejects at once with `upstream-unreachable` while the upstream is offline: all that is asked for here is from there. */
 export interface Ask {
   <N extends JobName>(
     name: N,
@@ -32,8 +48,8 @@ const maxRemembered = 10_000;
 /** Upstream's own deadlines end a job sooner; this bounds the queue. containerd gives up after five minutes. */
 const timeoutMs = 60_000;
 
-export function createAsk({ queue, now }: { readonly queue: JobQueue; readonly now: () => number }): Ask {
-  const inFlight = new Map<string, Promise<unknown>>();
+export function createAsk({ queue, isOffline, now }: AskDeps): Ask {
+  const inFlight = new Map<string, Running>();
   const refused = new LRUCache<string, CacheError>({
     max: maxRemembered,
     ttl: rememberNoMs,
@@ -43,17 +59,18 @@ export function createAsk({ queue, now }: { readonly queue: JobQueue; readonly n
 
   return async function ask<N extends JobName>(name: N, payload: JobPayload<N> & RepositoryKey, options: AskOptions) {
     options.signal?.throwIfAborted();
+    if (isOffline(payload.upstream)) throw offlineError(payload.upstream);
     const key = askKey(name, payload, options.subject);
     const no = options.force === true ? undefined : refused.get(key);
     if (no !== undefined) throw no;
-    const running = inFlight.get(key);
-    const job = running ?? start(key, queue.run(name, payload, { dedupKey: key, class: 'interactive', timeoutMs }));
-    const result = (await untilAborted(job, options.signal)) as JobResult<N>;
-    return { result, joined: running !== undefined };
+    const known = inFlight.get(key);
+    const running = known ?? start(key, queue.run(name, payload, { dedupKey: key, class: 'interactive', timeoutMs }));
+    const result = (await untilAborted(patient(running, options.patienceMs), options.signal)) as JobResult<N>;
+    return { result, joined: known !== undefined };
   };
 
-  function start(key: string, job: Promise<unknown>): Promise<unknown> {
-    const shared = job
+  function start(key: string, asked: Promise<unknown>): Running {
+    const job = asked
       .then(
         (result) => {
           refused.delete(key);
@@ -66,12 +83,25 @@ export function createAsk({ queue, now }: { readonly queue: JobQueue; readonly n
         },
       )
       .finally(() => inFlight.delete(key));
-    inFlight.set(key, shared);
-    return shared;
+    const running = { job, sinceMs: performance.now() };
+    inFlight.set(key, running);
+    return running;
   }
 }
 
-function askKey(name: JobName, { upstream, repository }: RepositoryKey, subject: string): string {
+function patient({ job, sinceMs }: Running, patienceMs: number | undefined): Promise<unknown> {
+  if (patienceMs === undefined) return job;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onLate = () =>
+    reject(
+      new CacheError('upstream-timeout', 'The upstream takes long to answer. Try again later.', { retryable: true }),
+    );
+  const timer = setTimeout(onLate, Math.max(0, patienceMs - (performance.now() - sinceMs)));
+  return Promise.race([job, promise]).finally(() => clearTimeout(timer));
+}
+
+/** Under which a job is one with others. */
+export function askKey(name: JobName, { upstream, repository }: RepositoryKey, subject: string): string {
   return `${name} ${upstream}/${repository} ${subject}`;
 }
 

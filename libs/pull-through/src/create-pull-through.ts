@@ -8,9 +8,11 @@ import { createAsk } from './ask.ts';
 import { openBlob } from './blob/open-blob.ts';
 import type { FillAccess } from './fill/fill-access.ts';
 import { createFollowFill } from './fill/follow-fill.ts';
-import type { FreshnessPolicy } from './manifest/freshness.ts';
+import type { PolicyOf } from './freshness/create-freshness-policies.ts';
+import { createLists, type ListPolicy } from './lists/create-lists.ts';
 import { createManifestCache } from './manifest/manifest-cache.ts';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
+import { createRevalidateBehind } from './manifest/revalidate-behind.ts';
 import type { PullThrough } from './pull-through.ts';
 import { createBufferPool } from './read/buffer-pool.ts';
 import { type SharedReads, createSharedReads } from './read/shared-reads.ts';
@@ -21,7 +23,10 @@ export interface PullThroughDeps {
   readonly store: BlobStore;
   readonly queue: JobQueue;
   readonly fillAccess: FillAccess;
-  readonly policyOf: (upstream: string) => FreshnessPolicy;
+  readonly policyOf: PolicyOf;
+  readonly listPolicyOf: (upstream: string) => ListPolicy;
+  /** Asked of upstreams is nothing while they are. */
+  readonly isOffline: (upstream: string) => boolean;
   /** The upstream that a registry:2 cache's files in the store came from. */
   readonly adoptAs: string | undefined;
   readonly sharedUpstreams: readonly string[];
@@ -47,23 +52,18 @@ export function createPullThrough(options: PullThroughDeps): PullThrough {
 
 /** As `createPullThrough`, over reads that the caller can look into. */
 export function createUseCases(options: PullThroughDeps & { readonly reads: SharedReads }): PullThrough {
-  const { index, queue, now, manifestCacheBytes = 64 * mebibyte } = options;
-  const ask = createAsk({ queue, now });
+  const { index, queue, log, now, isOffline, manifestCacheBytes = 64 * mebibyte } = options;
+  const ask = createAsk({ queue, isOffline, now });
   const storedLinks = createStoredLinks(options);
   const follow = createFollowFill({ index, queue, now });
-  const deps = { ...options, ask, follow, manifests: createManifestCache(manifestCacheBytes), storedLinks };
+  const manifests = createManifestCache(manifestCacheBytes);
+  const revalidateBehind = createRevalidateBehind({ queue, log, now });
+  const deps = { ...options, ask, follow, manifests, storedLinks, revalidateBehind };
   return {
     statManifest: (request) => statManifest(deps, request),
     openManifest: (request) => openManifest(deps, request),
     openBlob: (request) => openBlob(deps, request),
-    async listTags({ signal, ...request }) {
-      const subject = JSON.stringify([request.n, request.last]);
-      return (await ask('fetch-tags', request, { subject, signal })).result;
-    },
-    async listReferrers({ signal, ...request }) {
-      const subject = JSON.stringify([request.digest, request.artifactType, request.nextQuery]);
-      return (await ask('fetch-referrers', request, { subject, signal })).result;
-    },
+    ...createLists(deps),
     async listRepositories(page) {
       const keys = await index.links.repositories(page);
       return keys.map(({ upstream, repository }) => `${upstream}/${repository}`);

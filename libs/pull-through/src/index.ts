@@ -10,16 +10,28 @@ export type { AnswerFill } from './fill/remote/answer-fill.ts';
 export { openRemoteFills } from './fill/remote/open-remote-fills.ts';
 export type { RemoteFills } from './fill/remote/open-remote-fills.ts';
 export type { SpoolDirectory } from './fill/spool-directory.ts';
-export type { FreshnessPolicy } from './manifest/freshness.ts';
+export { createFreshnessPolicies } from './freshness/create-freshness-policies.ts';
+export type { PolicyOf } from './freshness/create-freshness-policies.ts';
+export { listStale } from './freshness/list-stale.ts';
+export type { StaleTagsPage } from './freshness/list-stale.ts';
+export { decideOffline, readOfflineDecisions } from './freshness/offline-decisions.ts';
+export type { OfflineDecision, OfflineDecisions } from './freshness/offline-decisions.ts';
+export { openOfflineSwitch } from './freshness/open-offline-switch.ts';
+export type { OfflineSwitch } from './freshness/open-offline-switch.ts';
+export { refuseOffline } from './freshness/refuse-offline.ts';
 export type {
   BlobRequest,
   BlobStream,
   CacheResult,
+  FreshnessFacts,
+  FreshnessWish,
   ManifestFacts,
   ManifestRequest,
   OpenedBlob,
   OpenedManifest,
   PullThrough,
+  ReferrersRequest,
+  TagsRequest,
 } from './pull-through.ts';
 export { rebuildIndex } from './rebuild/rebuild-index.ts';
 export type { RebuildOptions, RebuildProgress, RebuildResult } from './rebuild/rebuild-index.ts';

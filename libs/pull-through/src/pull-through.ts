@@ -2,30 +2,57 @@
 import type { RepositoryKey } from '@cistern/cache-index';
 import type { ByteRange, Digest, Reference } from '@cistern/oci';
 import type { ReferrersPage, TagsPage } from '@cistern/jobs';
+import type { StaleReason } from '@cistern/telemetry';
 
 /** What happened, as the `X-Cache` header and the log say it. */
 export type CacheResult = 'HIT' | 'STALE' | 'REVALIDATED' | 'JOINED' | 'MISS';
 
-export interface ManifestRequest extends RepositoryKey {
+/** What a client's `Cache-Control` asks for, where it may. */
+export interface FreshnessWish {
+  /** `no-cache`: ask upstream now. */
+  readonly forceRevalidation?: boolean | undefined;
+  /** `max-age`: nothing older, unless upstream cannot be asked. */
+  readonly maxAgeMs?: number | undefined;
+}
+
+/** What upstream's word for it is worth. */
+export interface FreshnessFacts {
+  readonly cache: CacheResult;
+  /** Of what is STALE: why. */
+  readonly staleBecause?: StaleReason | undefined;
+  /** Since upstream last confirmed it; `undefined` for what never changes. */
+  readonly ageMs?: number | undefined;
+}
+
+export interface ManifestRequest extends RepositoryKey, FreshnessWish {
   readonly reference: Reference;
-  /** The client's `Cache-Control: no-cache`, where it may ask for that. */
-  readonly forceRevalidation?: boolean;
   readonly signal?: AbortSignal;
 }
 
-export interface ManifestFacts {
+export interface ManifestFacts extends FreshnessFacts {
   readonly digest: Digest;
   readonly mediaType: string;
   /** Bytes. */
   readonly size: number;
-  readonly cache: CacheResult;
-  /** Since an upstream last confirmed the tag; `undefined` when asked by digest. */
-  readonly ageMs?: number | undefined;
 }
 
 export interface OpenedManifest extends ManifestFacts {
   /** Exactly as upstream sent it. Shared: do not write to it. */
   readonly bytes: Buffer;
+}
+
+export interface TagsRequest extends RepositoryKey, FreshnessWish {
+  readonly n?: number;
+  readonly last?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface ReferrersRequest extends RepositoryKey, FreshnessWish {
+  readonly digest: Digest;
+  readonly artifactType?: string;
+  /** As the page before this one gave it. */
+  readonly nextQuery?: string;
+  readonly signal?: AbortSignal;
 }
 
 export interface BlobRequest extends RepositoryKey {
@@ -70,18 +97,8 @@ export interface PullThrough {
   statManifest(request: ManifestRequest): Promise<ManifestFacts>;
   openManifest(request: ManifestRequest): Promise<OpenedManifest>;
   openBlob(request: BlobRequest): Promise<OpenedBlob>;
-  listTags(
-    request: RepositoryKey & { readonly n?: number; readonly last?: string; readonly signal?: AbortSignal },
-  ): Promise<TagsPage>;
-  /** `nextQuery`: as the page before this one gave it. */
-  listReferrers(
-    request: RepositoryKey & {
-      readonly digest: Digest;
-      readonly artifactType?: string;
-      readonly nextQuery?: string;
-      readonly signal?: AbortSignal;
-    },
-  ): Promise<ReferrersPage>;
+  listTags(request: TagsRequest): Promise<TagsPage & FreshnessFacts>;
+  listReferrers(request: ReferrersRequest): Promise<ReferrersPage & FreshnessFacts>;
   /** Repositories of which something is cached, as `<upstream>/<repository>`, in byte order. */
   listRepositories(page: { readonly after?: string; readonly limit: number }): Promise<readonly string[]>;
 }

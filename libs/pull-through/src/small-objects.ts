@@ -33,6 +33,10 @@ export async function writeTagObject(store: BlobStore, record: TagRecord): Promi
   } satisfies TagObject);
 }
 
+export async function removeTagObject(store: BlobStore, key: TagKey): Promise<void> {
+  await store.removeObject(tagObjectKey(key));
+}
+
 /** The record that the tag object stands for: never confirmed since, so it is stale. `undefined`: no such object. */
 export async function readTagObject(store: BlobStore, key: TagKey, nowMs: number): Promise<TagRecord | undefined> {
   const value = await read<TagObject>(store, tagObjectKey(key));

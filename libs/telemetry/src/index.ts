@@ -5,6 +5,7 @@ export type { Logger, LoggerOptions, LogLevel } from './logger.ts';
 export { createMetrics } from './metrics/create-metrics.ts';
 export type { Metrics, MetricsOptions } from './metrics/create-metrics.ts';
 export type { FillMetrics } from './metrics/fill-metrics.ts';
+export type { FreshnessMetrics, StaleReason } from './metrics/freshness-metrics.ts';
 export type { ResultLabel, StatusLabel, UpstreamOperation, UpstreamOutcome } from './metrics/label-values.ts';
 export { observeCache } from './metrics/observe-cache.ts';
 export { observeRequest } from './metrics/observe-request.ts';

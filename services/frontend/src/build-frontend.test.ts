@@ -32,7 +32,7 @@ test('with a certificate it serves HTTPS, blobs too', async (t) => {
 });
 
 test('closing answers what is under way and what follows on the same connection, then ends', async (t) => {
-  const tags = Promise.withResolvers<{ tags: string[] }>();
+  const tags = Promise.withResolvers<{ tags: string[]; cache: 'MISS' }>();
   const pullThrough = createMemoryPullThrough({ instead: { listTags: () => tags.promise } });
   const { app, port } = await startFrontend(t, { pullThrough });
   const connection = await openRawConnection(t, port);
@@ -41,7 +41,7 @@ test('closing answers what is under way and what follows on the same connection,
   const closing = app.close();
   await until(() => !app.server.listening);
   connection.socket.write(requestText('/v2/'));
-  tags.resolve({ tags: ['1.0'] });
+  tags.resolve({ tags: ['1.0'], cache: 'MISS' });
   await connection.closed;
   await closing;
   const text = connection.received().toString();

@@ -77,7 +77,11 @@ upstreams:
     isDefault: true,
     ca: 'CA',
     allowPrivateAddresses: true,
-    ttlMs: 300_000,
+    freshness: [
+      { tags: ['*'], ttlMs: 300_000, staleWhileRevalidateMs: 0, staleIfErrorMs: Infinity, onNotFound: 'keep' },
+    ],
+    lists: { ttlMs: 30_000, staleIfErrorMs: Infinity },
+    isOffline: false,
     maxConnections: 8,
     timeouts: { connectMs: 1000, headersMs: 2000, bodyMs: 3000 },
   });

@@ -17,6 +17,8 @@ export function buildUpstreamTable(
   given: {
     readonly proxy: z.output<typeof proxySection>;
     readonly upstreams: z.output<typeof upstreamsSection>;
+    /** Of all that do not say it themselves. */
+    readonly offline: boolean;
   },
   context: SectionContext,
 ): readonly UpstreamConfig[] {
@@ -24,14 +26,14 @@ export function buildUpstreamTable(
   for (const { name, path } of rows) checkName(name, path, context);
   const defaultName = chooseDefault(rows, context);
   const table = rows.map(({ name, entry, path }) => ({
-    ...buildUpstream(name, entry, path, context),
+    ...buildUpstream(name, { ...entry, offline: entry.offline ?? given.offline }, path, context),
     isDefault: name === defaultName,
   }));
   checkUnique(rows, table, context);
   return table;
 }
 
-function rowsOf({ proxy, upstreams = {} }: Parameters<typeof buildUpstreamTable>[0]): readonly Row[] {
+function rowsOf({ proxy, upstreams = {} }: Omit<Parameters<typeof buildUpstreamTable>[0], 'offline'>): readonly Row[] {
   const rows: Row[] = Object.entries(upstreams).map(([name, entry]) => ({ name, path: `upstreams.${name}`, entry }));
   const single = proxyEntry(proxy);
   if (single) rows.unshift({ ...single, path: 'proxy' });

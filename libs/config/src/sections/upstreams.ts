@@ -17,6 +17,7 @@ import {
 } from '../values.ts';
 import { builtInUpstreams } from './built-in-upstreams.ts';
 import { chooseSecret, readKeyPair, readNamedFile, type SectionContext } from './context.ts';
+import { buildFreshness, freshnessKeys, type FreshnessRule, type ListsConfig } from './freshness.ts';
 
 const upstreamEntry = openSection('One upstream registry.', {
   url: registryUrl({
@@ -40,9 +41,11 @@ const upstreamEntry = openSection('One upstream registry.', {
   clientcertificate: filePath('PEM file of a client certificate; needs `clientkey`.').optional(),
   clientkey: filePath('PEM file of its private key.').optional(),
   allowprivate: flag('Follows redirects and token servers to private addresses.').prefault('false'),
-  ttl: duration(
-    'How long a tag is served without asking the upstream whether it has moved. `0s`: ask on every pull.',
-  ).prefault('60s'),
+  ...freshnessKeys,
+  offline: flag({
+    text: 'Never asks this upstream for anything: what is cached is served, however old, and the rest refused.',
+    default: 'the value of `offline`',
+  }).optional(),
   maxconnections: wholeNumber('Connections at the same time to each of its hosts.', { min: 1, max: 10_000 }).prefault(
     '64',
   ),
@@ -78,8 +81,11 @@ export interface UpstreamConfig {
   /** PEM. */
   readonly clientCertificate: { readonly certificate: string; readonly key: Secret } | undefined;
   readonly allowPrivateAddresses: boolean;
-  /** How long a tag counts as fresh. */
-  readonly ttlMs: number;
+  /** Of its tags: the first rule with a matching pattern holds. The last one matches every tag. */
+  readonly freshness: readonly FreshnessRule[];
+  readonly lists: ListsConfig;
+  /** Until the operator decides otherwise at run time. */
+  readonly isOffline: boolean;
   readonly maxConnections: number;
   readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly bodyMs: number };
 }
@@ -115,7 +121,8 @@ export function buildUpstream(
       key: ['clientkey', entry.clientkey],
     }),
     allowPrivateAddresses: entry.allowprivate,
-    ttlMs: entry.ttl,
+    ...buildFreshness(entry, path, context),
+    isOffline: entry.offline === true,
     maxConnections: entry.maxconnections,
     timeouts: {
       connectMs: entry.timeouts.connect,

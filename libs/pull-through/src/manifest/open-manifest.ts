@@ -3,7 +3,8 @@ import type { RepositoryKey } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
 import { CacheError } from '@cistern/errors';
 import { type HeldDeps, findLink } from '../held.ts';
-import type { CacheResult, ManifestFacts, ManifestRequest, OpenedManifest } from '../pull-through.ts';
+import { ageOf } from '../freshness/freshness.ts';
+import type { CacheResult, FreshnessFacts, ManifestFacts, ManifestRequest, OpenedManifest } from '../pull-through.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { type CachedManifest, takeUnsaved } from './manifest-cache.ts';
 import { type ResolveTagDeps, resolveTag } from './resolve-tag.ts';
@@ -11,29 +12,27 @@ import { type StoredManifestDeps, readStoredManifest, statStoredManifest } from 
 
 export type OpenManifestDeps = ResolveTagDeps & StoredManifestDeps & HeldDeps;
 
-interface Resolved {
+interface Resolved extends FreshnessFacts {
   readonly digest: Digest;
-  readonly cache: CacheResult;
-  readonly ageMs?: number;
   /** Of a tag: what upstream said of its manifest, if it said it. */
   readonly told?: Pick<ManifestFacts, 'mediaType' | 'size'> | undefined;
 }
 
 export async function openManifest(deps: OpenManifestDeps, request: ManifestRequest): Promise<OpenedManifest> {
-  const { digest, ageMs, cache: resolvedBy } = await resolve(deps, request, 'manifest');
-  const { manifest, cache } = await bytesOf(deps, request, digest, resolvedBy);
+  const { digest, told: _, ...resolved } = await resolve(deps, request, 'manifest');
+  const { manifest, ...facts } = await bytesOf(deps, request, digest, resolved);
   await recordPull(deps, request, digest);
-  return { digest, ageMs, cache, mediaType: manifest.mediaType, bytes: manifest.bytes, size: manifest.bytes.length };
+  const { mediaType, bytes } = manifest;
+  return { ...facts, digest, mediaType, bytes, size: bytes.length };
 }
 
 export async function statManifest(deps: OpenManifestDeps, request: ManifestRequest): Promise<ManifestFacts> {
-  const { digest, ageMs, cache, told } = await resolve(deps, request, 'digest');
+  const { digest, told, ...resolved } = await resolve(deps, request, 'digest');
   await recordPull(deps, request, digest);
   const known = told ?? (await statHeld(deps, request, digest));
-  if (known !== undefined) return { digest, cache, ageMs, mediaType: known.mediaType, size: known.size };
-  const fetched = await bytesOf(deps, request, digest, cache);
-  const { mediaType, bytes } = fetched.manifest;
-  return { digest, ageMs, cache: fetched.cache, mediaType, size: bytes.length };
+  if (known !== undefined) return { ...resolved, digest, mediaType: known.mediaType, size: known.size };
+  const { manifest, ...facts } = await bytesOf(deps, request, digest, resolved);
+  return { ...facts, digest, mediaType: manifest.mediaType, size: manifest.bytes.length };
 }
 
 async function resolve(
@@ -41,34 +40,24 @@ async function resolve(
   request: ManifestRequest,
   want: 'digest' | 'manifest',
 ): Promise<Resolved> {
-  const { reference, upstream, repository, forceRevalidation: force, signal } = request;
+  const { reference, upstream, repository, forceRevalidation: force, maxAgeMs, signal } = request;
   if (reference.kind === 'digest') return { digest: reference.digest, cache: 'HIT' };
-  const { record, cache } = await resolveTag(
-    deps,
-    { upstream, repository, tag: reference.tag },
-    { want, force, signal },
-  );
+  const key = { upstream, repository, tag: reference.tag };
+  const { record, ...facts } = await resolveTag(deps, key, { want, force, maxAgeMs, signal });
   const { digest, mediaType, size } = record;
   // An adopted tag names a manifest that is here; what it is like is read from it.
-  return { digest, cache, ageMs: ageOf(deps, record), told: mediaType === '' ? undefined : { mediaType, size } };
-}
-
-/** Never confirmed means as old as its first sight here. */
-function ageOf(
-  { now }: OpenManifestDeps,
-  record: { readonly checkedAtMs: number; readonly firstSeenAtMs: number },
-): number {
-  return Math.max(0, now() - (record.checkedAtMs || record.firstSeenAtMs));
+  const told = mediaType === '' ? undefined : { mediaType, size };
+  return { ...facts, digest, ageMs: ageOf(record, deps.now()), told };
 }
 
 async function bytesOf(
   deps: OpenManifestDeps,
   request: ManifestRequest,
   digest: Digest,
-  cache: CacheResult,
-): Promise<{ readonly manifest: CachedManifest; readonly cache: CacheResult }> {
+  resolved: FreshnessFacts,
+): Promise<FreshnessFacts & { readonly manifest: CachedManifest }> {
   const here = await readHeld(deps, request, digest);
-  if (here !== undefined) return { manifest: here, cache };
+  if (here !== undefined) return { ...resolved, manifest: here };
   const { upstream, repository, forceRevalidation: force, signal } = request;
   const asked = { subject: digest, force, signal };
   const { joined, result } = await deps.ask('fetch-manifest', { upstream, repository, digest }, asked);
@@ -78,7 +67,9 @@ async function bytesOf(
     throw new CacheError('store-unavailable', `Manifest ${digest} was stored and cannot be read back.`, {
       retryable: true,
     });
-  return { manifest, cache: joined ? 'JOINED' : 'MISS' };
+  const cache: CacheResult = joined ? 'JOINED' : 'MISS';
+  // What is stale of a tag is the tag: that its manifest had to be fetched again makes it no fresher.
+  return { ...resolved, manifest, ...(resolved.cache !== 'STALE' && { cache }) };
 }
 
 async function statHeld(

@@ -4,22 +4,29 @@ import { type BlobStore, registryTagLinkKey } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
 import { isDigest } from '@cistern/oci';
-import type { Logger } from '@cistern/telemetry';
+import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
 import type { Ask } from '../ask.ts';
-import type { CacheResult } from '../pull-through.ts';
+import type { PolicyOf } from '../freshness/create-freshness-policies.ts';
+import { ageOf, freshnessOf, mayServeOnError } from '../freshness/freshness.ts';
+import { failedLately, failureKindOf, isRefusal } from '../freshness/last-failure.ts';
+import { offlineError } from '../freshness/refuse-offline.ts';
+import type { FreshnessFacts } from '../pull-through.ts';
 import { readTagObject } from '../small-objects.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
-import { type FreshnessPolicy, freshnessOf } from './freshness.ts';
 import { type ManifestCache, takeUnsaved } from './manifest-cache.ts';
+import type { RevalidateBehind } from './revalidate-behind.ts';
 
 export interface ResolveTagDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly ask: Ask;
+  readonly revalidateBehind: RevalidateBehind;
   readonly manifests: ManifestCache;
-  readonly policyOf: (upstream: string) => FreshnessPolicy;
+  readonly policyOf: PolicyOf;
+  readonly isOffline: (upstream: string) => boolean;
   readonly adoptAs: string | undefined;
   readonly log: Logger;
+  readonly metrics: Pick<Metrics, 'staleAnswers'>;
   readonly now: () => number;
 }
 
@@ -27,28 +34,59 @@ export interface ResolveTagOptions {
   /** `manifest`: a tag never seen before is fetched at once, instead of asking for its digest first. */
   readonly want: 'digest' | 'manifest';
   readonly force?: boolean | undefined;
+  readonly maxAgeMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ResolvedTag {
+export interface ResolvedTag extends Pick<FreshnessFacts, 'cache' | 'staleBecause'> {
   readonly record: TagRecord;
-  readonly cache: CacheResult;
 }
 
+/** Who can be served stale waits no longer for an upstream that says nothing. */
+const patienceMs = 5_000;
+
 export async function resolveTag(deps: ResolveTagDeps, key: TagKey, options: ResolveTagOptions): Promise<ResolvedTag> {
-  const known = (await deps.index.tags.get(key)) ?? (await ifStoreAnswers(deps.log, () => findInStore(deps, key)));
-  const freshness = known && freshnessOf(known, deps.policyOf(key.upstream), deps.now());
-  if (known !== undefined && options.force !== true) {
-    if (freshness === 'fresh') return { record: known, cache: 'HIT' };
-    if (freshness === 'failed-lately') return { record: known, cache: 'STALE' };
+  const { index, log, now } = deps;
+  const known = (await index.tags.get(key)) ?? (await ifStoreAnswers(log, () => findInStore(deps, key)));
+  if (known === undefined) return revalidate(deps, key, known, options);
+  const { force = false, maxAgeMs, signal } = options;
+  const freshness = force
+    ? 'expired'
+    : freshnessOf(known, deps.policyOf(key.upstream, key.tag), { nowMs: now(), maxAgeMs });
+  if (freshness === 'fresh') return { record: known, cache: 'HIT' };
+  if (deps.isOffline(key.upstream)) return withoutUpstream(deps, known, offlineError(key.upstream), 'offline');
+  if (freshness === 'revalidate-behind') {
+    deps.revalidateBehind(known);
+    return stale(deps, known, 'revalidating');
   }
+  if (freshness === 'failed-lately')
+    return withoutUpstream(deps, known, failedLately(key.upstream, known.lastFailure ?? ''));
   try {
     return await revalidate(deps, key, known, options);
   } catch (error) {
-    if (known === undefined || options.signal?.aborted) throw error;
-    deps.log.warn({ err: error, ...key }, 'upstream cannot confirm a tag: served stale');
-    return { record: known, cache: 'STALE' };
+    if (signal?.aborted) throw error;
+    const answer = withoutUpstream(deps, known, error);
+    log.warn({ err: error, ...key }, 'upstream cannot confirm a tag: served stale');
+    return answer;
   }
+}
+
+/** The record for what it is worth when upstream says no, or nothing. Throws `error` where it is worth nothing. */
+function withoutUpstream(
+  deps: ResolveTagDeps,
+  record: TagRecord,
+  error: unknown,
+  reason: StaleReason = isRefusal(failureKindOf(error)) ? 'gone' : 'failing',
+): ResolvedTag {
+  const policy = deps.policyOf(record.upstream, record.tag);
+  const holds = reason === 'gone' ? policy.onNotFound === 'keep' : mayServeOnError(ageOf(record, deps.now()), policy);
+  if (!holds) throw error;
+  return stale(deps, record, reason);
+}
+
+function stale({ metrics }: ResolveTagDeps, record: TagRecord, reason: StaleReason): ResolvedTag {
+  metrics.staleAnswers.inc({ upstream: record.upstream, reason });
+  return { record, cache: 'STALE', staleBecause: reason };
 }
 
 async function revalidate(
@@ -60,21 +98,20 @@ async function revalidate(
   const { upstream, repository, tag } = key;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
   // One job whatever it asks by: a GET beside a HEAD for the same tag would bring the manifest a second time.
-  // Whoever confirms it in the meantime, for another asker, spares this one's request.
-  const payload = {
-    upstream,
-    repository,
-    tag,
-    by,
-    ...(force !== true && { checkedAtMs: known?.checkedAtMs ?? 0 }),
-  } as const;
-  const asked = await ask('revalidate-tag', payload, { subject: tag, force, signal });
+  const payload = { upstream, repository, tag, by, ...(force !== true && seenOf(known)) } as const;
+  const patience = known !== undefined && force !== true ? { patienceMs } : {};
+  const asked = await ask('revalidate-tag', payload, { subject: tag, force, signal, ...patience });
   takeUnsaved(manifests, asked.result);
   const record = await index.tags.get(key, { fresh: true });
   if (record === undefined)
     throw new CacheError('index-unavailable', 'The tag record just written is gone.', { retryable: true });
   if (record.digest === known?.digest) return { record, cache: 'REVALIDATED' };
   return { record, cache: asked.joined ? 'JOINED' : 'MISS' };
+}
+
+/** Whoever confirms it, or fails to, in the meantime, for another asker, spares this one's request. */
+export function seenOf(known: TagRecord | undefined): { checkedAtMs: number; triedAtMs: number } {
+  return { checkedAtMs: known?.checkedAtMs ?? 0, triedAtMs: known?.lastTriedAtMs ?? 0 };
 }
 
 /** Our own object, else the link that a registry:2 cache left; either is stale until upstream confirms it. */

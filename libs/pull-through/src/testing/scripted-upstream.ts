@@ -1,7 +1,7 @@
 // An upstream as a value for tests: content in memory, every request recorded, and the body under the test's control.
 import { CacheError } from '@cistern/errors';
 import { type Digest, type RepositoryName, type Tag, digestOf } from '@cistern/oci';
-import type { Upstream, UpstreamBlobBody } from '@cistern/upstream';
+import type { Upstream, UpstreamBlobBody, UpstreamReferrersPage, UpstreamTagsPage } from '@cistern/upstream';
 
 interface BlobGet {
   readonly digest: Digest;
@@ -28,6 +28,9 @@ interface Script {
   onEnd?: (() => Promise<void>) | undefined;
   ranges: boolean;
   headSaysNothing: boolean;
+  tags: UpstreamTagsPage;
+  /** `undefined`: 404. */
+  referrers?: UpstreamReferrersPage | undefined;
 }
 
 export interface ScriptedUpstream extends Upstream {
@@ -44,7 +47,7 @@ const chunkSize = 64 * 1024;
 export function createScriptedUpstream(name: string): ScriptedUpstream {
   const blobs = new Map<string, Buffer>();
   const manifests = new Map<string, { bytes: Buffer; mediaType: string; digest: Digest }>();
-  const script: Script = { gated: false, ranges: true, headSaysNothing: false };
+  const script: Script = { gated: false, ranges: true, headSaysNothing: false, tags: { tags: ['a', 'b'] } };
   const gets: BlobGet[] = [];
   const calls: string[] = [];
   let allowed = 0;
@@ -151,11 +154,12 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
     },
     async listTags() {
       await up('list-tags', undefined);
-      return { tags: ['a', 'b'] };
+      return script.tags;
     },
     async listReferrers() {
       await up('list-referrers', undefined);
-      throw new CacheError('manifest-unknown', 'no referrers here');
+      if (script.referrers === undefined) throw new CacheError('manifest-unknown', 'no referrers here');
+      return script.referrers;
     },
     async close() {
       for (const wake of wakeGate.splice(0)) wake();

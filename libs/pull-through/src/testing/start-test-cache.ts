@@ -19,6 +19,8 @@ import { createBufferPool } from '../read/buffer-pool.ts';
 import { createSharedReads } from '../read/shared-reads.ts';
 import { createJobHandlers } from '../work/create-job-handlers.ts';
 import { createStoreBacklog } from '../work/store-backlog.ts';
+import { createTestPolicy } from './test-policy.ts';
+import { refuseOffline } from '../freshness/refuse-offline.ts';
 import { createScriptedUpstream } from './scripted-upstream.ts';
 
 export interface TestCacheOptions {
@@ -57,6 +59,10 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   );
   const hub = createScriptedUpstream('docker.io');
   const quay = createScriptedUpstream('quay.io');
+  const policy = createTestPolicy();
+  const policyOf = () => policy;
+  const offline = new Set<string>();
+  const isOffline = (upstream: string) => offline.has(upstream);
   const fills = createFillTable();
   const backlog = createStoreBacklog({ log });
   const jobs = createInlineJobs({ slots: { interactive: 32, background: 8 }, maxWaiting: 10_000, log });
@@ -64,10 +70,9 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     createJobHandlers({
       index,
       store,
-      upstreams: new Map([
-        [hub.name, hub],
-        [quay.name, quay],
-      ]),
+      upstreams: new Map([hub, quay].map((upstream) => [upstream.name, refuseOffline(upstream, isOffline)])),
+      policyOf,
+      adoptAs: options.adoptAs,
       spools,
       backlog,
       fills,
@@ -80,22 +85,27 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   );
   const pool = createBufferPool(options.readBufferBytes ?? 32 * 1024 * 1024);
   const reads = createSharedReads({ pool, onCastOut: () => metrics.readersCastOut.inc() });
-  const cache = createUseCases({
-    reads,
-    index,
-    store,
-    queue: jobs.queue,
-    fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
-    policyOf: () => ({ ttlMs: 60_000 }),
-    adoptAs: options.adoptAs,
-    presignForMs: options.presignForMs,
-    sharedUpstreams: ['docker.io', 'quay.io'],
-    log,
-    metrics,
-    now,
-  });
+  const startFrontend = () =>
+    createUseCases({
+      reads,
+      index,
+      store,
+      queue: jobs.queue,
+      fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
+      policyOf,
+      listPolicyOf: () => policy,
+      isOffline,
+      adoptAs: options.adoptAs,
+      presignForMs: options.presignForMs,
+      sharedUpstreams: ['docker.io', 'quay.io'],
+      log,
+      metrics,
+      now,
+    });
   return {
-    cache,
+    cache: startFrontend(),
+    /** Another node, or this one again: with nothing in memory. */
+    restartFrontend: startFrontend,
     hub,
     quay,
     index,
@@ -108,6 +118,12 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     workers,
     clock,
     metrics,
+    /** May be changed. */
+    policy,
+    policyOf,
+    adoptAs: options.adoptAs,
+    /** Names of upstreams that are. */
+    offline,
     async close() {
       await workers.close(0);
       await backlog.close();

@@ -18,6 +18,7 @@ import { createTestQueue } from './create-test-queue.ts';
 import { type Relay, openRelay } from './open-relay.ts';
 import { createScriptedUpstream } from './scripted-upstream.ts';
 import { createSimulatedProcess, throughProcess } from './simulated-process.ts';
+import { createTestPolicy } from './test-policy.ts';
 import { startTestWorker } from './start-test-worker.ts';
 
 export interface TestClusterOptions {
@@ -46,6 +47,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
   const hub = createScriptedUpstream('docker.io');
   const quay = createScriptedUpstream('quay.io');
   const queue = createTestQueue();
+  const policy = createTestPolicy();
   const relays = new Map<string, Promise<Relay>>();
   const remotes: RemoteFills[] = [];
   const ports = new Map<string, () => number | undefined>();
@@ -77,7 +79,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     const address = `http://${name}:5002`;
     const spoolPath = join(directory, name);
     const upstreams = [hub, quay];
-    const parts = { name, address, clusterSecret, store, queue, upstreams, spoolPath, spoolBytes, log, now };
+    const parts = { name, address, clusterSecret, store, queue, upstreams, policy, spoolPath, spoolBytes, log, now };
     const start = () =>
       startTestWorker({ ...parts, index: shared.index, remoteFills: openRemote(name), maxWholeForRangeBytes });
     let current = await start();
@@ -163,7 +165,9 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       store: throughProcess(store, process, 'store'),
       queue: throughProcess(queue.queue, process, 'queue'),
       fillAccess: createFillAccess({ fills: undefined, address: '', remote: openRemote(name) }),
-      policyOf: () => ({ ttlMs: 60_000 }),
+      policyOf: () => policy,
+      listPolicyOf: () => policy,
+      isOffline: () => false,
       adoptAs: 'docker.io',
       sharedUpstreams: ['docker.io', 'quay.io'],
       log,
@@ -189,6 +193,8 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     directory,
     hub,
     quay,
+    /** May be changed. */
+    policy,
     stored,
     store,
     queue,

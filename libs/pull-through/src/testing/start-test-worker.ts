@@ -7,6 +7,7 @@ import type { CacheIndex } from '@cistern/cache-index';
 import { createMetrics } from '@cistern/telemetry';
 import type { Logger } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
+import type { FreshnessPolicy } from '../freshness/freshness.ts';
 import { createFillTable } from '../fill/fill-table.ts';
 import { handOverFills } from '../fill/hand-over.ts';
 import { createAnswerFill } from '../fill/remote/answer-fill.ts';
@@ -24,6 +25,7 @@ export interface TestWorkerParts {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly upstreams: readonly Upstream[];
+  readonly policy: FreshnessPolicy;
   readonly queue: TestQueue;
   readonly remoteFills: RemoteFills;
   readonly spoolPath: string;
@@ -47,6 +49,8 @@ export async function startTestWorker(parts: TestWorkerParts) {
     index,
     store,
     upstreams: new Map(parts.upstreams.map((upstream) => [upstream.name, upstreamThrough(upstream, process)])),
+    policyOf: () => parts.policy,
+    adoptAs: 'docker.io',
     spools,
     backlog,
     fills,

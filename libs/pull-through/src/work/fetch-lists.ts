@@ -1,25 +1,109 @@
-// Jobs fetch-tags and fetch-referrers: lists that upstream alone knows, passed on page by page.
-import type { JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
+// Jobs fetch-tags and fetch-referrers: lists that upstream alone knows, page by page. What one node was given a moment ago
+// does for the others, and so does its failure.
+import type { FetchedList, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
+import { isDeepStrictEqual } from 'node:util';
+import { failedLately, failureKindOf, isRefusal } from '../freshness/last-failure.ts';
+import { retryAfterFailureMs } from '../freshness/freshness.ts';
+import { ifStoreAnswers } from '../if-store-answers.ts';
+import { keepList, type ListPage, readKeptList } from '../lists/kept-list.ts';
+import { type ListPlace, placeOf } from '../lists/list-query.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
+type ListDeps = Pick<WorkDeps, 'upstreams' | 'index' | 'store' | 'backlog' | 'log' | 'now'>;
+
+/** What nodes share of a page besides the page itself. */
+interface ListState {
+  readonly checkedAtMs?: number;
+  readonly failedAtMs?: number;
+  readonly failure?: string;
+}
+
+/** Longer than anybody takes a list for fresh. */
+const stateTtlMs = 24 * 3_600_000;
+
 export async function fetchTags(
-  deps: Pick<WorkDeps, 'upstreams'>,
-  { upstream, repository, n, last }: JobPayload<'fetch-tags'>,
+  deps: ListDeps,
+  { maxAgeMs = 0, ...query }: JobPayload<'fetch-tags'>,
   signal: AbortSignal,
-): Promise<TagsPage> {
-  return upstreamOf(deps, upstream).listTags(repository, { n, last }, signal);
+): Promise<FetchedList<TagsPage>> {
+  const { upstream, repository, n, last } = query;
+  return fetchList(deps, { upstream, place: placeOf('tags', query), maxAgeMs, signal }, async () =>
+    upstreamOf(deps, upstream).listTags(repository, { n, last }, signal),
+  );
 }
 
 export async function fetchReferrers(
-  deps: Pick<WorkDeps, 'upstreams'>,
-  { upstream, repository, digest, artifactType, nextQuery }: JobPayload<'fetch-referrers'>,
+  deps: ListDeps,
+  { maxAgeMs = 0, ...query }: JobPayload<'fetch-referrers'>,
   signal: AbortSignal,
-): Promise<ReferrersPage> {
-  const { bytes, ...page } = await upstreamOf(deps, upstream).listReferrers(
-    repository,
-    digest,
-    { artifactType, nextQuery },
-    signal,
-  );
-  return { bytesBase64: bytes.toString('base64'), ...page };
+): Promise<FetchedList<ReferrersPage>> {
+  const { upstream, repository, digest, artifactType, nextQuery } = query;
+  const options = { artifactType, nextQuery };
+  return fetchList(deps, { upstream, place: placeOf('referrers', query), maxAgeMs, signal }, async () => {
+    const { bytes, ...page } = await upstreamOf(deps, upstream).listReferrers(repository, digest, options, signal);
+    return { bytesBase64: bytes.toString('base64'), ...page };
+  });
+}
+
+interface ListJob {
+  readonly upstream: string;
+  readonly place: ListPlace;
+  readonly maxAgeMs: number;
+  readonly signal: AbortSignal;
+}
+
+async function fetchList<Page extends ListPage>(
+  deps: ListDeps,
+  job: ListJob,
+  ask: () => Promise<Page>,
+): Promise<FetchedList<Page>> {
+  const { now, store, log } = deps;
+  const { upstream, place, maxAgeMs, signal } = job;
+  const state = await readState(deps, place);
+  if (maxAgeMs > 0) {
+    const { checkedAtMs, failure } = state;
+    if (checkedAtMs !== undefined && now() - checkedAtMs < maxAgeMs) {
+      const kept = await ifStoreAnswers(log, () => readKeptList(store, place));
+      if (kept !== undefined) return { ...(kept.page as Page), checkedAtMs, wasKept: true };
+    }
+    if (failure !== undefined && now() - (state.failedAtMs ?? 0) < retryAfterFailureMs)
+      throw failedLately(upstream, failure);
+  }
+  let page: Page;
+  try {
+    page = await ask();
+  } catch (error) {
+    if (!signal.aborted) await recordFailure(deps, place, state, error);
+    throw error;
+  }
+  const checkedAtMs = now();
+  await keep(deps, place, page, checkedAtMs);
+  await writeState(deps, place, { checkedAtMs });
+  return { ...page, checkedAtMs };
+}
+
+async function keep({ store, backlog }: ListDeps, place: ListPlace, page: ListPage, keptAtMs: number): Promise<void> {
+  await backlog.write(place.objectKey, async () => {
+    const kept = await readKeptList(store, place);
+    if (!isDeepStrictEqual(kept?.page, page)) await keepList(store, place, { page, keptAtMs });
+  });
+}
+
+/** A no is passed on, and what was listed before is gone. It is not shared: it may be over in a moment. */
+async function recordFailure(deps: ListDeps, place: ListPlace, state: ListState, error: unknown): Promise<void> {
+  const failure = failureKindOf(error);
+  if (!isRefusal(failure)) return writeState(deps, place, { ...state, failedAtMs: deps.now(), failure });
+  await deps.index.values.remove(place.name);
+  await deps.backlog.write(place.objectKey, async () => {
+    if ((await readKeptList(deps.store, place)) !== undefined) await deps.store.removeObject(place.objectKey);
+  });
+}
+
+async function readState({ index }: ListDeps, { name }: ListPlace): Promise<ListState> {
+  const value = await index.values.get(name);
+  return value === undefined ? {} : (JSON.parse(value) as ListState);
+}
+
+async function writeState({ index }: ListDeps, { name }: ListPlace, state: ListState): Promise<void> {
+  await index.values.put(name, JSON.stringify(state), stateTtlMs);
 }

@@ -1,14 +1,16 @@
 // Job revalidate-tag: brings one tag's record up to date, by a HEAD, which costs no pull, or by a GET that brings the
-// manifest too. A try that fails is recorded, so that not every request tries again.
+// manifest too. A try that fails is recorded, so that neither every request nor every node tries again.
+import { registryTagLinkKey } from '@cistern/blob-store';
 import type { TagKey, TagRecord } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
+import { failedLately, failureKindOf, isRefusal } from '../freshness/last-failure.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
 import { repositoryPath } from '../repository-path.ts';
-import { writeTagObject } from '../small-objects.ts';
+import { removeTagObject, writeTagObject } from '../small-objects.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
@@ -21,28 +23,28 @@ interface Confirmed {
 
 export async function revalidateTag(
   deps: WorkDeps,
-  { upstream, repository, tag, by, checkedAtMs }: JobPayload<'revalidate-tag'>,
+  { upstream, repository, tag, by, checkedAtMs, triedAtMs }: JobPayload<'revalidate-tag'>,
   signal: AbortSignal,
 ): Promise<UnsavedManifest | null> {
   const key = { upstream, repository, tag };
+  const before = await deps.index.tags.get(key);
+  if (before !== undefined) {
+    // Asked by another node a moment ago, it has been confirmed, or could not be, since this one looked.
+    if (checkedAtMs !== undefined && before.checkedAtMs > checkedAtMs) return null;
+    const hasFailed = triedAtMs !== undefined && before.lastFailure !== undefined && before.lastTriedAtMs > triedAtMs;
+    if (hasFailed) throw failedLately(upstream, before.lastFailure ?? '');
+  }
   try {
-    // Asked by another node a moment ago, it has been confirmed since this one looked.
-    if (await isNewer(deps, key, checkedAtMs)) return null;
     const head = by === 'head' ? await confirmByHead(deps, key, signal) : undefined;
     const moved = head === undefined ? null : await bringMoved(deps, key, head.digest, signal);
     const confirmed = head ?? (await fetchByTag(deps, key, signal));
     await recordConfirmed(deps, key, confirmed);
     return moved ?? confirmed.unsaved ?? null;
   } catch (error) {
-    await recordFailure(deps, key, error);
+    // The end of this worker says nothing about the tag.
+    if (!signal.aborted) await recordFailure(deps, key, error);
     throw error;
   }
-}
-
-async function isNewer({ index }: WorkDeps, key: TagKey, checkedAtMs: number | undefined): Promise<boolean> {
-  if (checkedAtMs === undefined) return false;
-  const record = await index.tags.get(key);
-  return record !== undefined && record.checkedAtMs > checkedAtMs;
 }
 
 /** `undefined` where the answer does not say which manifest it is: then only a GET tells. */
@@ -113,10 +115,22 @@ async function recordConfirmed(
   await index.tags.put(record);
 }
 
-async function recordFailure({ index, now, metrics }: WorkDeps, key: TagKey, error: unknown): Promise<void> {
+async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown): Promise<void> {
+  const { index, now, metrics, policyOf } = deps;
   if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream: key.upstream });
   const before = await index.tags.get(key);
   if (before === undefined) return;
-  const lastFailure = isCacheError(error) ? error.kind : 'unknown';
+  const lastFailure = failureKindOf(error);
+  if (isRefusal(lastFailure) && policyOf(key.upstream, key.tag).onNotFound === 'forget') return forget(deps, key);
   await index.tags.put({ ...before, lastTriedAtMs: now(), lastFailure });
+}
+
+/** From the store first: what is in it comes back into the index. */
+async function forget({ index, store, backlog, adoptAs, log }: WorkDeps, key: TagKey): Promise<void> {
+  await backlog.write(`tag ${repositoryPath(key)}:${key.tag}`, async () => {
+    await removeTagObject(store, key);
+    if (key.upstream === adoptAs) await store.removeObject(registryTagLinkKey(key.repository, key.tag));
+  });
+  await index.tags.remove(key);
+  log.info(key, 'upstream no longer has a tag: it is forgotten');
 }

@@ -4,6 +4,7 @@ import type { CacheIndex } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
+import type { PolicyOf } from '../freshness/create-freshness-policies.ts';
 import type { SpoolDirectory } from '../fill/spool-directory.ts';
 import type { StoreBacklog } from './store-backlog.ts';
 
@@ -12,6 +13,9 @@ export interface WorkDeps {
   readonly store: BlobStore;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly backlog: StoreBacklog;
+  readonly policyOf: PolicyOf;
+  /** The upstream that a registry:2 cache's files in the store came from. */
+  readonly adoptAs: string | undefined;
   readonly spools: SpoolDirectory;
   /** Where followers of this worker's fills read; empty in a single process. */
   readonly address: string;

@@ -2,11 +2,12 @@
 import { collectDefaultMetrics, Registry, type Gauge } from 'prom-client';
 import { createBuildInfo } from './build-info.ts';
 import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
+import { createFreshnessMetrics, type FreshnessMetrics } from './freshness-metrics.ts';
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts';
 import { createStoreMetrics, type StoreMetrics } from './store-metrics.ts';
 import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.ts';
 
-export interface Metrics extends RequestMetrics, UpstreamMetrics, FillMetrics, StoreMetrics {
+export interface Metrics extends RequestMetrics, UpstreamMetrics, FreshnessMetrics, FillMetrics, StoreMetrics {
   readonly registry: Registry;
   readonly buildInfo: Gauge<'version' | 'node'>;
 }
@@ -30,6 +31,7 @@ export function createMetrics({
     registry,
     ...createRequestMetrics(registry),
     ...createUpstreamMetrics(registry, upstreams),
+    ...createFreshnessMetrics(registry, upstreams),
     ...createFillMetrics(registry),
     ...createStoreMetrics(registry),
     buildInfo: createBuildInfo(registry, version),

@@ -35,11 +35,12 @@ export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
 export const fillClasses = ['interactive', 'background'] as const;
 export const fillResults = ['done', 'moved', 'failed'] as const;
 
-/** Operations and the results they can have: the cache answers for manifests and blobs only. */
+const cachedOperations: ReadonlySet<RequestOperation> = new Set(['manifest', 'blob', 'tags', 'referrers']);
+
+/** Operations and the results they can have: the cache answers for some only. */
 export function* requestLabelSets(): Generator<{ operation: RequestOperation; result: ResultLabel }> {
   for (const operation of requestOperations) {
     yield { operation, result: 'NONE' };
-    if (operation === 'manifest' || operation === 'blob')
-      for (const result of cacheResults) yield { operation, result };
+    if (cachedOperations.has(operation)) for (const result of cacheResults) yield { operation, result };
   }
 }

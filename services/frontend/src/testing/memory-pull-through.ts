@@ -92,10 +92,10 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
       };
     },
     async listTags() {
-      return { tags: ['1.0', 'latest'] };
+      return { tags: ['1.0', 'latest'], cache: 'HIT', ageMs: 5_000 };
     },
     async listReferrers() {
-      return { bytesBase64: Buffer.from('{"schemaVersion":2,"manifests":[]}').toString('base64') };
+      return { bytesBase64: Buffer.from('{"schemaVersion":2,"manifests":[]}').toString('base64'), cache: 'HIT' };
     },
     async listRepositories() {
       return [`docker.io/${parseRepositoryName('library/nginx')}`];

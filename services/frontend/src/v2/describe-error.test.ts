@@ -28,7 +28,7 @@ range-unsatisfiable: 416 RANGE_INVALID
 client-rate-limited: 429 TOOMANYREQUESTS after 1 s
 upstream-rate-limited: 429 TOOMANYREQUESTS after 5 s
 upstream-refused-us: 502 UNAVAILABLE
-upstream-unreachable: 503 UNAVAILABLE
+upstream-unreachable: 503 UNAVAILABLE after 5 s
 upstream-timeout: 504 UNAVAILABLE
 content-mismatch: 502 UNAVAILABLE
 loop-detected: 508 UNAVAILABLE
@@ -48,9 +48,11 @@ test('a client of a mirror hears 503 where others hear 429, and the same otherwi
 const headersOf = (kind: CacheErrorKind, options?: CacheErrorOptions) =>
   describeError(new CacheError(kind, 'What to do.', options), 'mirror').headers;
 
-test('the error itself knows best when to come back, in whole seconds and never at once', () => {
-  const told = [0, 1, 2001, 60_000].map((retryAfterMs) => headersOf('overloaded', { retryAfterMs })['retry-after']);
-  assert.deepEqual(told, ['1', '1', '3', '60']);
+test('the error itself knows best when to come back, in whole seconds, never at once and within a minute', () => {
+  const told = [0, 1, 2001, 60_000, 21_600_000].map(
+    (retryAfterMs) => headersOf('overloaded', { retryAfterMs })['retry-after'],
+  );
+  assert.deepEqual(told, ['1', '1', '3', '60', '60']);
 });
 
 test('a size that is known is told with a 416', () => {

@@ -10,6 +10,9 @@ export interface ErrorAnswer {
   readonly body: Buffer;
 }
 
+/** An upstream may ask for hours. That binds us; a client had better look again, for it may be over sooner. */
+const maxRetryAfterMs = 60_000;
+
 const syntaxErrorKinds: Readonly<Partial<Record<OciErrorCode, CacheErrorKind>>> = {
   NAME_INVALID: 'name-invalid',
   DIGEST_INVALID: 'digest-invalid',
@@ -30,7 +33,7 @@ export function describeError(error: unknown, mode: 'mirror' | 'prefix'): ErrorA
   const headers: Record<string, string> = {};
   const retryAfterMs = error.retryAfterMs ?? row.retryAfterMs;
   if (retryAfterMs !== undefined && (status === 429 || status === 503))
-    headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+    headers['retry-after'] = String(Math.ceil(Math.min(Math.max(retryAfterMs, 1000), maxRetryAfterMs) / 1000));
   if (status === 401) headers['www-authenticate'] = 'Basic realm="cistern", charset="UTF-8"';
   if (status === 405) headers['allow'] = 'GET, HEAD';
   const size = status === 416 ? sizeOf(error.detail) : undefined;

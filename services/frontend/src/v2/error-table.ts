@@ -24,7 +24,7 @@ export const errorTable: Readonly<Record<CacheErrorKind, ErrorRow>> = {
   'client-rate-limited': { code: 'TOOMANYREQUESTS', status: 429, retryAfterMs: 1000 },
   'upstream-rate-limited': { code: 'TOOMANYREQUESTS', status: 429, retryAfterMs: 5000 },
   'upstream-refused-us': { code: 'UNAVAILABLE', status: 502 },
-  'upstream-unreachable': { code: 'UNAVAILABLE', status: 503 },
+  'upstream-unreachable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 5000 },
   'upstream-timeout': { code: 'UNAVAILABLE', status: 504 },
   'content-mismatch': { code: 'UNAVAILABLE', status: 502 },
   // The status by which a cache further out in the circle, which is this one, knows what it is: it asks no second time.

@@ -1,7 +1,7 @@
 // The headers that answers have in common.
-import type { ManifestFacts } from '@cistern/pull-through';
+import type { FreshnessFacts } from '@cistern/pull-through';
 import type { Digest } from '@cistern/oci';
-import type { RequestCacheResult } from '@cistern/telemetry';
+import type { RequestCacheResult, StaleReason } from '@cistern/telemetry';
 import type { FastifyReply } from 'fastify';
 import { entityTag } from './if-none-match.ts';
 
@@ -22,16 +22,26 @@ export function validatorHeaders(digest: Digest): AnswerHeaders {
   return { 'docker-content-digest': digest, etag: entityTag(digest) };
 }
 
-/** `Warning` with code 110 of RFC 7234: clients show only those with the distribution specification's 299 to people. */
-export function freshnessHeaders({ ageMs, cache }: ManifestFacts): AnswerHeaders {
-  return {
-    ...(ageMs !== undefined && { age: String(Math.max(0, Math.floor(ageMs / 1000))) }),
-    ...(cache === 'STALE' && { warning: '110 - "Response is Stale"' }),
-  };
-}
-
 /** Tells client and log what the cache did. */
 export function tellCacheResult(reply: FastifyReply, cache: RequestCacheResult): void {
   reply.header('x-cache', cache);
   reply.request.record.facts.cache = cache;
+}
+
+/**
+ * The codes of RFC 7234, 5.5: stale; stale because upstream could not be asked; stale because we are cut off on purpose.
+ * Clients show only warnings with the distribution specification's 299 to people.
+ */
+const warnings: Readonly<Record<StaleReason, string>> = {
+  revalidating: '110 - "Response is Stale"',
+  gone: '110 - "Response is Stale"',
+  failing: '110 - "Response is Stale", 111 - "Revalidation Failed"',
+  offline: '110 - "Response is Stale", 112 - "Disconnected Operation"',
+};
+
+/** As `tellCacheResult`, and how much upstream's word is worth. */
+export function tellFreshness(reply: FastifyReply, { ageMs, cache, staleBecause }: FreshnessFacts): void {
+  tellCacheResult(reply, cache);
+  if (ageMs !== undefined) reply.header('age', String(Math.max(0, Math.floor(ageMs / 1000))));
+  if (cache === 'STALE') reply.header('warning', warnings[staleBecause ?? 'failing']);
 }

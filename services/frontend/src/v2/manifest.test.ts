@@ -59,17 +59,27 @@ test('the answer says what the cache did and how old the tag is', async (t) => {
   assert.equal(byDigest.headers.age, undefined);
 });
 
-test('a stale manifest carries a warning', async (t) => {
-  const pullThrough = createMemoryPullThrough({
-    instead: {
-      statManifest: async () => ({ digest, mediaType: 'application/x', size: 5, cache: 'STALE', ageMs: 7_200_000 }),
-    },
-  });
-  const { url } = await startFrontend(t, { pullThrough });
-  const { headers } = await sendRequest(`${url}/v2/library/nginx/manifests/latest`, { method: 'HEAD' });
-  assert.equal(headers['x-cache'], 'STALE');
-  assert.equal(headers.age, '7200');
-  assert.equal(headers['warning'], '110 - "Response is Stale"');
+test('a stale manifest carries a warning that says why it is stale', async (t) => {
+  const stale = '110 - "Response is Stale"';
+  for (const [staleBecause, warning] of [
+    ['revalidating', stale],
+    ['gone', stale],
+    ['failing', `${stale}, 111 - "Revalidation Failed"`],
+    ['offline', `${stale}, 112 - "Disconnected Operation"`],
+  ] as const) {
+    const facts = {
+      digest,
+      mediaType: 'application/x',
+      size: 5,
+      cache: 'STALE',
+      staleBecause,
+      ageMs: 7_200_000,
+    } as const;
+    const pullThrough = createMemoryPullThrough({ instead: { statManifest: async () => facts } });
+    const { url } = await startFrontend(t, { pullThrough });
+    const { headers } = await sendRequest(`${url}/v2/library/nginx/manifests/latest`, { method: 'HEAD' });
+    assert.deepEqual([headers['x-cache'], headers.age, headers['warning']], ['STALE', '7200', warning]);
+  }
 });
 
 test('a range of a manifest is a 206, as containerd asks for it', async (t) => {

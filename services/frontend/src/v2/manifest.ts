@@ -3,8 +3,9 @@
 import { type ByteRange, formatContentRange, type Reference } from '@cistern/oci';
 import type { ManifestFacts } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { freshnessWish } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
-import { freshnessHeaders, tellCacheResult, validatorHeaders } from './headers.ts';
+import { tellFreshness, validatorHeaders } from './headers.ts';
 import { ifNoneMatch } from './if-none-match.ts';
 import { locateUpstream } from './locate-upstream.ts';
 import { requestedRanges } from './requested-ranges.ts';
@@ -28,14 +29,14 @@ export async function answerManifest(
   const asked = {
     ...locateUpstream(dependencies, path, request, reply),
     reference,
-    forceRevalidation: headers['cache-control']?.includes('no-cache') ?? false,
+    ...freshnessWish(headers),
     signal: clientSignal(reply),
   };
   const { pullThrough } = dependencies;
   const manifest: ManifestFacts & { readonly bytes?: Buffer } =
     request.method === 'HEAD' ? await pullThrough.statManifest(asked) : await pullThrough.openManifest(asked);
-  tellCacheResult(reply, manifest.cache);
-  reply.headers(validatorHeaders(manifest.digest)).headers(freshnessHeaders(manifest));
+  tellFreshness(reply, manifest);
+  reply.headers(validatorHeaders(manifest.digest));
   if (ifNoneMatch(headers['if-none-match'], manifest.digest)) return reply.code(304).send();
   reply.headers({ 'content-type': manifest.mediaType, 'content-length': String(manifest.size) });
   const ranges = manifest.bytes && requestedRanges(headers, manifest.digest, manifest.size);

@@ -16,6 +16,9 @@ test('the list is the index that upstream sent, with its filters', async (t) => 
   const pullThrough = withReferrers(async () => ({
     bytesBase64: index.toString('base64'),
     filtersApplied: 'artifactType',
+    cache: 'STALE',
+    staleBecause: 'failing',
+    ageMs: 90_000,
   }));
   const { url } = await startFrontend(t, { pullThrough });
   const answer = await sendRequest(`${url}/v2/nginx/referrers/${digest}?artifactType=application/x`);
@@ -24,6 +27,9 @@ test('the list is the index that upstream sent, with its filters', async (t) => 
   assert.equal(answer.headers['content-type'], 'application/vnd.oci.image.index.v1+json');
   assert.equal(answer.headers['content-length'], String(index.length));
   assert.equal(answer.headers['oci-filters-applied'], 'artifactType');
+  assert.equal(answer.headers['x-cache'], 'STALE');
+  assert.equal(answer.headers.age, '90');
+  assert.match(String(answer.headers['warning']), /^110 .+, 111 /);
   assert.equal(answer.headers.link, undefined);
   assert.equal(pullThrough.calls[0]?.request['artifactType'], 'application/x');
 });
@@ -36,7 +42,7 @@ test('following the links asks for page after page, at the path and ns of the fi
   };
   const pullThrough = withReferrers(async ({ nextQuery = '' }) => {
     const next = pages[nextQuery];
-    return { bytesBase64: index.toString('base64'), ...(next !== undefined && { nextQuery: next }) };
+    return { bytesBase64: index.toString('base64'), cache: 'MISS', ...(next !== undefined && { nextQuery: next }) };
   });
   const { url } = await startFrontend(t, { pullThrough });
   const followed: string[] = [];
@@ -53,7 +59,11 @@ test('following the links asks for page after page, at the path and ns of the fi
 });
 
 test('a page that names itself as the next ends the list', async (t) => {
-  const pullThrough = withReferrers(async () => ({ bytesBase64: index.toString('base64'), nextQuery: 'last=p1' }));
+  const pullThrough = withReferrers(async () => ({
+    bytesBase64: index.toString('base64'),
+    nextQuery: 'last=p1',
+    cache: 'MISS',
+  }));
   const { url } = await startFrontend(t, { pullThrough });
   const answer = await sendRequest(`${url}/v2/nginx/referrers/${digest}?last=p1`);
   assert.equal(answer.headers.link, undefined);

@@ -2,7 +2,9 @@
 // goes through, for clients then look for the tag `sha256-<hex>`.
 import { type Digest, mediaTypes } from '@cistern/oci';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { freshnessWish } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
+import { tellFreshness } from './headers.ts';
 import { locateUpstream } from './locate-upstream.ts';
 import { nextLink } from './pagination.ts';
 import { queryValue } from './query-value.ts';
@@ -26,11 +28,13 @@ export async function answerReferrers(
   const thisQuery = pageQuery(request.url.split('?', 2)[1] ?? '');
   const page = await dependencies.pullThrough.listReferrers({
     ...locateUpstream(dependencies, path, request, reply),
+    ...freshnessWish(request.headers),
     digest,
     ...(artifactType !== undefined && { artifactType }),
     ...(thisQuery !== undefined && { nextQuery: thisQuery }),
     signal: clientSignal(reply),
   });
+  tellFreshness(reply, page);
   const next = page.nextQuery === undefined ? undefined : pageQuery(page.nextQuery);
   // An upstream that names this very page as its next would have clients run in a circle.
   if (next !== undefined && next !== thisQuery) {

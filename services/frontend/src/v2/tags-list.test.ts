@@ -5,7 +5,9 @@ import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
 
 const paged = () =>
-  createMemoryPullThrough({ instead: { listTags: async () => ({ tags: ['a', 'b'], next: { last: 'b', n: 2 } }) } });
+  createMemoryPullThrough({
+    instead: { listTags: async () => ({ tags: ['a', 'b'], next: { last: 'b', n: 2 }, cache: 'MISS' }) },
+  });
 
 test('tags are listed under the name that the client used', async (t) => {
   const { url } = await startFrontend(t);
@@ -19,6 +21,7 @@ test('tags are listed under the name that the client used', async (t) => {
     const answer = await sendRequest(url + path);
     assert.deepEqual(JSON.parse(answer.body.toString()), { name, tags: ['1.0', 'latest'] });
     assert.equal(answer.headers['content-type'], 'application/json');
+    assert.deepEqual([answer.headers['x-cache'], answer.headers.age], ['HIT', '5']);
     assert.equal(answer.headers.link, undefined);
   }
 });

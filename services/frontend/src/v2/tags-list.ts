@@ -1,6 +1,8 @@
-// GET /v2/<name>/tags/list: asked of upstream, which alone knows them all.
+// GET /v2/<name>/tags/list: upstream's list, which alone knows them all, or what it was a moment ago.
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { freshnessWish } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
+import { tellFreshness } from './headers.ts';
 import { locateUpstream } from './locate-upstream.ts';
 import { nextLink, requestedPage } from './pagination.ts';
 import { sendJson } from './send-json.ts';
@@ -20,12 +22,14 @@ export async function answerTagsList(
   const { n, last } = requestedPage(request);
   const repository = locateUpstream(dependencies, path, request, reply);
   if (n === 0) return sendTags(reply, path.name, []);
-  const { tags, next } = await dependencies.pullThrough.listTags({
+  const { tags, next, ...freshness } = await dependencies.pullThrough.listTags({
     ...repository,
+    ...freshnessWish(request.headers),
     ...(n !== undefined && { n }),
     ...(last !== undefined && { last }),
     signal: clientSignal(reply),
   });
+  tellFreshness(reply, freshness);
   if (next !== undefined) {
     const nextN = n ?? next.n;
     const query = new URLSearchParams({ ...(nextN !== undefined && { n: String(nextN) }), last: next.last });

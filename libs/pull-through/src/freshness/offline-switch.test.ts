@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { BlobStore } from '@cistern/blob-store';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { CacheError } from '@cistern/errors';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { until } from '../testing/test-bytes.ts';
+import { decideOffline, readOfflineDecisions } from './offline-decisions.ts';
+import { openOfflineSwitch } from './open-offline-switch.ts';
+
+const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
+const upstreams = [
+  { name: 'docker.io', isOffline: false },
+  { name: 'quay.io', isOffline: true },
+];
+
+const publish = () => Promise.reject(new CacheError('index-unavailable', 'away'));
+
+function startParts(t: TestContext) {
+  const store = createMemoryStore();
+  const index = createMemoryIndex({ now: Date.now });
+  const metrics = createMetrics({ upstreams: upstreams.map(({ name }) => name) });
+  const open = async (over: BlobStore = store) => {
+    const opened = await openOfflineSwitch({ store: over, index, upstreams, log, metrics });
+    t.after(() => opened.close());
+    return opened;
+  };
+  return { store, index, metrics, open };
+}
+
+test('the configuration holds until somebody decides, for the cluster or for one upstream', async (t) => {
+  const { store, index, metrics, open } = startParts(t);
+  const nodes = [await open(), await open()];
+  const becomes = async (docker: boolean, quay: boolean) =>
+    until(() => nodes.every((node) => node.isOffline('docker.io') === docker && node.isOffline('quay.io') === quay));
+  await becomes(false, true);
+  await decideOffline({ store, index }, { offline: true });
+  await becomes(true, true);
+  await decideOffline({ store, index }, { upstream: 'docker.io', offline: false });
+  await becomes(false, true);
+  assert.match(await metrics.registry.metrics(), /cistern_upstream_offline\{upstream="quay.io"\} 1/);
+  const { all, upstreams: decided } = await readOfflineDecisions(store);
+  assert.deepEqual([all, [...decided]], [true, [['docker.io', false]]]);
+  // For all, so for that one too.
+  await decideOffline({ store, index }, { offline: true });
+  await becomes(true, true);
+  await decideOffline({ store, index }, { offline: false });
+  await becomes(false, false);
+  await decideOffline({ store, index }, { offline: undefined });
+  await becomes(false, true);
+});
+
+test('a decision outlives the nodes and the index', async (t) => {
+  const { store, index, open } = startParts(t);
+  await decideOffline({ store, index }, { upstream: 'docker.io', offline: true });
+  assert.equal((await open()).isOffline('docker.io'), true);
+});
+
+test('a decision is made while the index is away', async (t) => {
+  const { store, open } = startParts(t);
+  const index = { announcements: { publish, subscribe: async () => () => {} } };
+  await decideOffline({ store, index }, { upstream: 'docker.io', offline: true });
+  assert.equal((await open()).isOffline('docker.io'), true);
+});
+
+test('without the store the configuration holds, and what was decided last stays', async (t) => {
+  const { store, index, open } = startParts(t);
+  const faults = { isAway: true };
+  const failing: BlobStore = {
+    ...store,
+    async *listObjects(prefix) {
+      if (faults.isAway) throw new CacheError('store-unavailable', 'away');
+      yield* store.listObjects(prefix);
+    },
+  };
+  const node = await open(failing);
+  assert.deepEqual([node.isOffline('docker.io'), node.isOffline('quay.io')], [false, true]);
+  faults.isAway = false;
+  await decideOffline({ store, index }, { offline: true });
+  await until(() => node.isOffline('docker.io'));
+  faults.isAway = true;
+  await index.announcements.publish('offline');
+  assert.equal(node.isOffline('docker.io'), true);
+});
+
+test('what is no decision is none', async (t) => {
+  const { store, open } = startParts(t);
+  await store.writeObject('cistern/state/offline/docker.io.json', Buffer.from('{"schema":2,"offline":true}'));
+  await store.writeObject('cistern/state/offline/_all.json', Buffer.from('no json'));
+  const node = await open();
+  assert.equal(node.isOffline('docker.io'), false);
+});

@@ -1,0 +1,159 @@
+// What clients get for a tag past its time, beside the table in test/adapters: what goes on behind, and for how long.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { digestOf, parseReference, parseTag } from '@cistern/oci';
+import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, until } from '../testing/test-bytes.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const ociImage = 'application/vnd.oci.image.manifest.v1+json';
+const latest = { ...library, reference: parseReference('latest') };
+const key = { ...library, tag: parseTag('latest') };
+const down = new CacheError('upstream-unreachable', 'down');
+const gone = new CacheError('manifest-unknown', 'gone');
+const isGone = (error: unknown) => isCacheError(error, 'manifest-unknown');
+const isOffline = (error: unknown) =>
+  isCacheError(error, 'upstream-unreachable') && /switched offline/.test(error.message);
+const minuteMs = 60_000;
+
+async function startCache(t: TestContext, options: Parameters<typeof startTestCache>[0] = {}) {
+  const started = await startTestCache(options);
+  t.after(() => started.close());
+  const add = (seed: number) => {
+    const config = { mediaType: 'application/x', digest: digestOf(bytesOf(32, seed)), size: 32 };
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociImage, config, layers: [] }));
+    return started.hub.addManifest(library.repository, 'latest', bytes, ociImage);
+  };
+  return { ...started, add };
+}
+
+test('behind a stale answer one job runs, however many ask, and the next answer is fresh', async (t) => {
+  const { cache, hub, index, clock, policy, add, restartFrontend } = await startCache(t);
+  policy.staleWhileRevalidateMs = minuteMs;
+  const before = add(1);
+  await cache.openManifest(latest);
+  const after = add(2);
+  clock.nowMs += 90_000;
+  const answering = Promise.withResolvers<void>();
+  hub.script.onCall = () => answering.promise;
+  const other = restartFrontend();
+  for (const node of [cache, other, cache, other]) {
+    const { digest, cache: result, staleBecause, ageMs } = await node.statManifest(latest);
+    assert.deepEqual([digest, result, staleBecause, ageMs], [before, 'STALE', 'revalidating', 90_000]);
+  }
+  answering.resolve();
+  await until(async () => (await index.tags.get(key))?.digest === after);
+  const { digest, cache: result } = await cache.openManifest(latest);
+  assert.deepEqual([digest, result], [after, 'HIT']);
+  assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest', 'get-manifest']);
+});
+
+test('a client that wants nothing older than max-age waits for upstream', async (t) => {
+  const { cache, hub, clock, policy, add } = await startCache(t);
+  policy.staleWhileRevalidateMs = minuteMs;
+  add(1);
+  await cache.openManifest(latest);
+  clock.nowMs += 30_000;
+  assert.equal((await cache.openManifest({ ...latest, maxAgeMs: 31_000 })).cache, 'HIT');
+  assert.equal((await cache.openManifest({ ...latest, maxAgeMs: 30_000 })).cache, 'REVALIDATED');
+  clock.nowMs += 90_000;
+  assert.equal((await cache.openManifest({ ...latest, maxAgeMs: 80_000 })).cache, 'REVALIDATED');
+  clock.nowMs += 90_000;
+  hub.script.down = down;
+  assert.equal((await cache.openManifest({ ...latest, maxAgeMs: 0 })).staleBecause, 'failing');
+});
+
+test('who can be served stale waits seconds for a silent upstream, and those after them not at all', async (t) => {
+  const { cache, hub, clock, add } = await startCache(t);
+  add(1);
+  await cache.openManifest(latest);
+  clock.nowMs += 600_000;
+  const answering = Promise.withResolvers<void>();
+  hub.script.onCall = () => answering.promise;
+  const askedAtMs = performance.now();
+  const first = await cache.openManifest(latest);
+  const waitedMs = performance.now() - askedAtMs;
+  assert.deepEqual([first.cache, first.staleBecause], ['STALE', 'failing']);
+  assert.ok(waitedMs > 4_000, `${Math.round(waitedMs)} ms`);
+  const againAtMs = performance.now();
+  assert.equal((await cache.statManifest(latest)).cache, 'STALE');
+  assert.ok(performance.now() - againAtMs < 3_000);
+  answering.resolve();
+  await until(async () => (await cache.statManifest(latest)).cache === 'HIT');
+  assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest']);
+});
+
+test('a tag that upstream no longer has is kept, and asked for again when its time is up', async (t) => {
+  const { cache, hub, clock, policy, add } = await startCache(t);
+  policy.ttlMs = 10 * minuteMs;
+  const digest = add(1);
+  await cache.openManifest(latest);
+  hub.script.down = gone;
+  clock.nowMs += 11 * minuteMs;
+  for (let minute = 0; minute < 10; minute += 1) {
+    const answer = await cache.openManifest(latest);
+    assert.deepEqual([answer.digest, answer.staleBecause], [digest, 'gone']);
+    clock.nowMs += minuteMs;
+  }
+  assert.equal(hub.calls.length, 2);
+  hub.script.down = undefined;
+  assert.equal((await cache.openManifest(latest)).cache, 'REVALIDATED');
+});
+
+test('a tag that is to be forgotten is gone from index and store, where another cache had left it too', async (t) => {
+  const { cache, hub, index, store, clock, policy, add } = await startCache(t, { adoptAs: 'docker.io' });
+  policy.onNotFound = 'forget';
+  const digest = add(1);
+  await cache.openManifest(latest);
+  const link = 'docker/registry/v2/repositories/library/nginx/_manifests/tags/latest/current/link';
+  await store.writeObject(link, Buffer.from(digest));
+  hub.script.down = gone;
+  clock.nowMs += 2 * minuteMs;
+  await assert.rejects(() => cache.openManifest(latest), isGone);
+  assert.equal(await index.tags.get(key), undefined);
+  assert.deepEqual(await Array.fromAsync(store.listObjects('cistern/tags/')), []);
+  assert.equal(await store.readObject(link), undefined);
+  hub.script.down = down;
+  clock.nowMs += 3_000;
+  await assert.rejects(
+    () => cache.openManifest(latest),
+    (error) => isCacheError(error, 'upstream-unreachable'),
+  );
+  assert.equal((await cache.openManifest({ ...library, reference: parseReference(digest) })).cache, 'HIT');
+});
+
+test('a worker that ends while it asks leaves no failure behind', async (t) => {
+  const { cache, hub, index, clock, workers, add } = await startCache(t);
+  add(1);
+  await cache.openManifest(latest);
+  clock.nowMs += 2 * minuteMs;
+  hub.script.onCall = () => new Promise(() => {});
+  const asking = cache.openManifest(latest);
+  await until(() => hub.calls.length === 2);
+  await workers.close(0);
+  assert.equal((await asking).cache, 'STALE');
+  assert.equal((await index.tags.get(key))?.lastFailure, undefined);
+});
+
+test('offline, nothing is asked for, whatever is there is served, and the rest refused at once', async (t) => {
+  const { cache, hub, clock, offline, add } = await startCache(t);
+  const digest = add(1);
+  const layer = hub.addBlob(library.repository, bytesOf(1000));
+  await cache.openManifest(latest);
+  offline.add('docker.io');
+  assert.equal((await cache.openManifest(latest)).cache, 'HIT');
+  clock.nowMs += 600_000;
+  for (const forceRevalidation of [false, true]) {
+    const answer = await cache.openManifest({ ...latest, forceRevalidation });
+    assert.deepEqual([answer.digest, answer.staleBecause], [digest, 'offline']);
+  }
+  await assert.rejects(() => cache.openManifest({ ...library, reference: parseReference('other') }), isOffline);
+  await assert.rejects(async () => {
+    const blob = await cache.openBlob({ ...library, digest: layer, intent: 'whole' });
+    await blob.read();
+  }, isOffline);
+  assert.deepEqual(hub.calls, ['get-manifest']);
+  offline.clear();
+  assert.equal((await cache.openManifest(latest)).cache, 'REVALIDATED');
+});

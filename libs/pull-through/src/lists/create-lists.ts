@@ -1,0 +1,106 @@
+// Lists for clients: from memory while fresh, from a worker when not, and from the store when upstream cannot be asked.
+import type { BlobStore } from '@cistern/blob-store';
+import type { JobName, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
+import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
+import { LRUCache } from 'lru-cache';
+import type { Ask } from '../ask.ts';
+import { type FreshnessPolicy, mayServeOnError } from '../freshness/freshness.ts';
+import { failureKindOf, isRefusal } from '../freshness/last-failure.ts';
+import { ifStoreAnswers } from '../if-store-answers.ts';
+import type { CacheResult, FreshnessFacts, FreshnessWish, PullThrough } from '../pull-through.ts';
+import { type ListPage, readKeptList } from './kept-list.ts';
+import { type ListName, type ListQuery, placeOf } from './list-query.ts';
+
+export type ListPolicy = Pick<FreshnessPolicy, 'ttlMs' | 'staleIfErrorMs'>;
+
+export interface ListsDeps {
+  readonly ask: Ask;
+  readonly store: BlobStore;
+  readonly listPolicyOf: (upstream: string) => ListPolicy;
+  readonly isOffline: (upstream: string) => boolean;
+  readonly log: Logger;
+  readonly metrics: Pick<Metrics, 'staleAnswers'>;
+  readonly now: () => number;
+}
+
+interface Known {
+  readonly page: ListPage;
+  readonly checkedAtMs: number;
+}
+
+/** Of pages as JSON. */
+const maxRememberedBytes = 16 * 1024 * 1024;
+/** Who can be served stale waits no longer for an upstream that says nothing. */
+const patienceMs = 5_000;
+
+export function createLists(deps: ListsDeps): Pick<PullThrough, 'listTags' | 'listReferrers'> {
+  const { ask, store, listPolicyOf, isOffline, log, metrics, now } = deps;
+  const remembered = new LRUCache<string, Known>({
+    maxSize: maxRememberedBytes,
+    sizeCalculation: ({ page }) => JSON.stringify(page).length + 512,
+  });
+
+  async function list(
+    name: Extract<JobName, `fetch-${ListName}`>,
+    listName: ListName,
+    query: ListQuery,
+    { forceRevalidation: force = false, maxAgeMs = Infinity, signal }: FreshnessWish & { signal?: AbortSignal },
+  ): Promise<ListPage & FreshnessFacts> {
+    const { upstream } = query;
+    const place = placeOf(listName, query);
+    const policy = listPolicyOf(upstream);
+    const freshForMs = force ? 0 : Math.min(policy.ttlMs, maxAgeMs);
+    const known = remembered.get(place.name);
+    const answer = ({ page, checkedAtMs }: Known, cache: CacheResult, staleBecause?: StaleReason) => {
+      if (staleBecause !== undefined) metrics.staleAnswers.inc({ upstream, reason: staleBecause });
+      return { ...page, cache, ageMs: Math.max(0, now() - checkedAtMs), ...(staleBecause && { staleBecause }) };
+    };
+    if (known !== undefined && now() - known.checkedAtMs < freshForMs) return answer(known, 'HIT');
+    try {
+      const payload = { ...query, maxAgeMs: freshForMs } as JobPayload<typeof name>;
+      // Who wants it anew does not take what others were satisfied with.
+      const subject = `${force ? 'anew ' : ''}${place.name}`;
+      const patience = known !== undefined && !force ? { patienceMs } : {};
+      const { result, joined } = await ask(name, payload, { subject, force, signal, ...patience });
+      const { checkedAtMs = now(), wasKept = false, ...page } = result;
+      const fetched = { page, checkedAtMs };
+      remembered.set(place.name, fetched);
+      return answer(fetched, wasKept ? 'HIT' : joined ? 'JOINED' : 'MISS');
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      if (isRefusal(failureKindOf(error))) {
+        remembered.delete(place.name);
+        throw error;
+      }
+      const kept = known ?? (await findKept(place));
+      if (kept === undefined || !mayServeOnError(now() - kept.checkedAtMs, policy)) throw error;
+      log.warn(
+        { err: error, upstream, repository: query.repository },
+        'upstream cannot be asked for a list: served stale',
+      );
+      return answer(kept, 'STALE', isOffline(upstream) ? 'offline' : 'failing');
+    }
+  }
+
+  async function findKept(place: ReturnType<typeof placeOf>): Promise<Known | undefined> {
+    const kept = await ifStoreAnswers(log, () => readKeptList(store, place));
+    return kept && { page: kept.page, checkedAtMs: kept.keptAtMs };
+  }
+
+  return {
+    async listTags({ upstream, repository, n, last, ...wish }) {
+      const query = { upstream, repository, ...(n !== undefined && { n }), ...(last !== undefined && { last }) };
+      return (await list('fetch-tags', 'tags', query, wish)) as TagsPage & FreshnessFacts;
+    },
+    async listReferrers({ upstream, repository, digest, artifactType, nextQuery, ...wish }) {
+      const query = {
+        upstream,
+        repository,
+        digest,
+        ...(artifactType !== undefined && { artifactType }),
+        ...(nextQuery !== undefined && { nextQuery }),
+      };
+      return (await list('fetch-referrers', 'referrers', query, wish)) as ReferrersPage & FreshnessFacts;
+    },
+  };
+}

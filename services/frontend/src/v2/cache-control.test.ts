@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { freshnessWish } from './cache-control.ts';
+
+const wish = (value: string) => freshnessWish({ 'cache-control': value });
+
+test('no-cache and max-age are understood among others', () => {
+  assert.deepEqual(wish('no-cache'), { forceRevalidation: true });
+  assert.deepEqual(wish('No-Store, No-Cache'), { forceRevalidation: true });
+  assert.deepEqual(wish('max-age=0, no-cache'), { forceRevalidation: true, maxAgeMs: 0 });
+  assert.deepEqual(wish('max-stale=5, Max-Age="60"'), { forceRevalidation: false, maxAgeMs: 60_000 });
+});
+
+test('anything else asks for nothing', () => {
+  for (const value of ['', 'x-no-cache', 'max-age=-1', 'max-age=soon', 's-max-age=5', 'max-age'])
+    assert.deepEqual(wish(value), { forceRevalidation: false });
+  assert.deepEqual(freshnessWish({}), { forceRevalidation: false });
+});
