@@ -13,6 +13,7 @@ import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
 import { type Digest, digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
 import {
   createFillTable,
+  createFreshnessPolicies,
   createJobHandlers,
   createStoreBacklog,
   openSpoolDirectory,
@@ -59,6 +60,8 @@ async function startParts(t: TestContext) {
       index,
       store,
       upstreams: new Map([[upstream.name, upstream]]),
+      policyOf: createFreshnessPolicies([]),
+      adoptAs: undefined,
       spools,
       fills: createFillTable(),
       backlog,

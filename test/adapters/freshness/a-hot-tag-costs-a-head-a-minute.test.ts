@@ -1,0 +1,132 @@
+// Three nodes that share Redis, a tag that everybody pulls, and a clock that a test moves: what it costs upstream.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import { createCachedIndex } from '@cistern/cache-index/cached';
+import { openRedisIndex } from '@cistern/cache-index/redis';
+import { startFakeUpstream } from '@cistern/fake-upstream';
+import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
+import { parseReference, parseRepositoryName } from '@cistern/oci';
+import {
+  createFillAccess,
+  createFillTable,
+  createFreshnessPolicies,
+  createJobHandlers,
+  createPullThrough,
+  createStoreBacklog,
+  openSpoolDirectory,
+  type PullThrough,
+} from '@cistern/pull-through';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { startRedis } from '@cistern/test-services';
+import { openUpstream } from '@cistern/upstream';
+
+const redis = await startRedis();
+after(() => redis.close());
+
+const request = {
+  upstream: 'docker.io',
+  repository: parseRepositoryName('library/app'),
+  reference: parseReference('latest'),
+};
+const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
+const slots = { interactive: 8, background: 2 };
+const nodes = 3;
+
+async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidateMs: number) {
+  const hub = await startFakeUpstream();
+  t.after(() => hub.close());
+  const clock = { nowMs: Date.now() };
+  const now = () => clock.nowMs;
+  const store = createMemoryStore();
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-hot-tag-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
+  const rule = {
+    tags: ['*'],
+    ttlMs: 60_000,
+    staleWhileRevalidateMs,
+    staleIfErrorMs: Infinity,
+    onNotFound: 'keep',
+  } as const;
+  const policyOf = createFreshnessPolicies([{ name: 'docker.io', freshness: [rule] }]);
+
+  async function startNode(name: string): Promise<PullThrough> {
+    const index = await openRedisIndex({ connection, keyPrefix, log });
+    const cached = createCachedIndex({ index, log, now });
+    const queue = await openBullmqQueue({ connection, keyPrefix, maxWaiting: 100, log });
+    const metrics = createMetrics();
+    const upstream = openUpstream({ name: 'docker.io', url: hub.url, instanceId: 't', version: '0', metrics, log });
+    const fills = createFillTable();
+    const backlog = createStoreBacklog({ log });
+    const parts = { store, fills, backlog, log, metrics, now, policyOf, adoptAs: undefined };
+    const spools = await openSpoolDirectory(join(directory, name), Infinity);
+    const upstreams = new Map([[upstream.name, upstream]]);
+    const handlers = createJobHandlers({ ...parts, index, upstreams, spools, address: '', maxWholeForRangeBytes: 0 });
+    const workers = await openBullmqWorkers({ connection, keyPrefix, handlers, slots, log });
+    t.after(async () => {
+      await workers.close(1_000);
+      await queue.close();
+      await backlog.close();
+      await upstream.close();
+      await cached.close();
+      await index.close();
+    });
+    return createPullThrough({
+      ...parts,
+      index: cached,
+      queue: queue.queue,
+      fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
+      listPolicyOf: () => rule,
+      isOffline: () => false,
+      sharedUpstreams: ['docker.io'],
+    });
+  }
+
+  const caches = await Promise.all(Array.from({ length: nodes }, (_, at) => startNode(`node-${at}`)));
+  return { hub, clock, caches };
+}
+
+for (const [how, staleWhileRevalidateMs] of [
+  ['before the answer', 0],
+  ['behind the answer', 60_000],
+] as const)
+  test(`1,000 pulls of one tag in ten minutes cost 11 HEADs at most and no GET, confirmed ${how}`, async (t) => {
+    const { hub, clock, caches } = await startNodes(t, `hot-${staleWhileRevalidateMs}:`, staleWhileRevalidateMs);
+    const { digest } = hub.addImage('library/app', { tag: 'latest' });
+    await caches[0]!.openManifest(request);
+    hub.reset();
+    const pulls = 1_000;
+    const atOnce = 5;
+    for (let pull = 0; pull < pulls; pull += atOnce) {
+      const answers = await Promise.all(
+        Array.from({ length: atOnce }, async (_, more) => {
+          const cache = caches[(pull + more) % nodes]!;
+          return more % 2 === 0 ? cache.statManifest(request) : cache.openManifest(request);
+        }),
+      );
+      for (const answer of answers) assert.equal(answer.digest, digest);
+      clock.nowMs += (600_000 * atOnce) / pulls;
+    }
+    const heads = hub.count({ method: 'HEAD', endpoint: 'manifest' });
+    assert.ok(heads <= 11 && heads >= 5, `${heads} HEADs`);
+    assert.equal(hub.count({ method: 'GET', endpoint: 'manifest' }), 0);
+  });
+
+test('while upstream fails, three nodes try once in ten seconds together', async (t) => {
+  const { hub, clock, caches } = await startNodes(t, 'failing:', 0);
+  hub.addImage('library/app', { tag: 'latest' });
+  await caches[0]!.openManifest(request);
+  hub.reset();
+  hub.addFault({ endpoint: 'manifest' }, { status: 429 });
+  clock.nowMs += 600_000;
+  for (let second = 0; second < 30; second += 1) {
+    for (const cache of caches) assert.equal((await cache.openManifest(request)).staleBecause, 'failing');
+    clock.nowMs += 1_000;
+  }
+  const tries = hub.count({ endpoint: 'manifest' });
+  assert.ok(tries >= 1 && tries <= 3, `${tries} tries`);
+});

@@ -1,0 +1,90 @@
+// Everything that an upstream may do when it is asked for a tag, on real sockets. Each has its own client, so that what
+// one suffers is no other's.
+import type { CacheErrorKind } from '@cistern/errors';
+import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { freePort } from '@cistern/test-services';
+import { openUpstream, type Upstream } from '@cistern/upstream';
+
+export interface Behaviour {
+  readonly name: string;
+  /** What it comes to for the cache. */
+  readonly says: 'same' | 'changed' | 'refuses' | 'fails' | 'is not asked';
+  /** What is thrown where nothing is cached. */
+  readonly kind?: CacheErrorKind;
+}
+
+export const behaviours: readonly Behaviour[] = [
+  { name: 'status-200-same', says: 'same' },
+  { name: 'status-200-changed', says: 'changed' },
+  // It was not asked conditionally: as an answer this makes no sense.
+  { name: 'status-304', says: 'fails', kind: 'content-mismatch' },
+  { name: 'status-401', says: 'refuses', kind: 'name-unknown' },
+  { name: 'status-403', says: 'refuses', kind: 'denied' },
+  { name: 'status-404', says: 'refuses', kind: 'manifest-unknown' },
+  { name: 'status-429', says: 'fails', kind: 'upstream-rate-limited' },
+  { name: 'status-500', says: 'fails', kind: 'upstream-unreachable' },
+  { name: 'status-503', says: 'fails', kind: 'upstream-unreachable' },
+  { name: 'timeout', says: 'fails', kind: 'upstream-timeout' },
+  { name: 'connection-refused', says: 'fails', kind: 'upstream-unreachable' },
+  { name: 'tls-failure', says: 'fails', kind: 'upstream-unreachable' },
+  { name: 'our-credentials-refused', says: 'fails', kind: 'upstream-refused-us' },
+  // We do not ask it.
+  { name: 'offline', says: 'is not asked', kind: 'upstream-unreachable' },
+];
+
+export interface Behaving {
+  /** Upstream as it was when everything was well, and as it is now; with the same content unless a test changes it. */
+  readonly before: FakeUpstream;
+  readonly hub: FakeUpstream;
+  /** The way to `before`. */
+  readonly healthy: Upstream;
+  /** By the behaviour's name. Repositories of the hub that begin with that name suffer it. */
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+}
+
+const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
+
+/** `owner` ends it all. */
+export async function openBehaviours(owner: { after(end: () => Promise<unknown>): unknown }): Promise<Behaving> {
+  const before = await startFakeUpstream();
+  const hub = await startFakeUpstream({ auth: { kind: 'bearer' } });
+  const strict = await startFakeUpstream({
+    auth: { kind: 'bearer', accounts: [{ username: 'robot', password: 'right' }] },
+  });
+  const opened: Upstream[] = [];
+  owner.after(async () => {
+    await Promise.all(opened.map((upstream) => upstream.close()));
+    await before.close();
+    await hub.close();
+    await strict.close();
+  });
+  const open = (url: string, more: Partial<Parameters<typeof openUpstream>[0]> = {}): Upstream => {
+    const upstream = openUpstream({
+      name: 'docker.io',
+      url,
+      allowPrivate: true,
+      instanceId: 'test',
+      version: '0',
+      metrics: createMetrics(),
+      log,
+      ...more,
+    });
+    opened.push(upstream);
+    return upstream;
+  };
+  const special: Readonly<Record<string, () => Upstream>> = {
+    timeout: () => open(hub.url, { timeouts: { headersTimeoutMs: 300 } }),
+    'tls-failure': () => open(hub.url.replace('http:', 'https:')),
+    'our-credentials-refused': () => open(strict.url, { credentials: { username: 'robot', password: 'wrong' } }),
+  };
+  const refused = `http://127.0.0.1:${await freePort()}`;
+  const upstreams = new Map<string, Upstream>();
+  for (const { name } of behaviours) {
+    const status = /^status-(?!200)(\d+)/.exec(name)?.[1];
+    if (status !== undefined) hub.addFault({ path: new RegExp(`^/v2/${name}/`) }, { status: Number(status) });
+    upstreams.set(name, special[name]?.() ?? open(name === 'connection-refused' ? refused : hub.url));
+  }
+  hub.addFault({ path: /^\/v2\/timeout\// }, { delayMs: 60_000 });
+  return { before, hub, healthy: open(before.url), upstreams };
+}
