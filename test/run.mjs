@@ -24,6 +24,7 @@ const shortSuites = [
   'test/end-to-end',
   'test/clients/smoke',
   'test/herds/smoke',
+  'test/simulations',
   'test/cluster/short',
 ];
 const longSuites = ['test/clients', 'test/compose', 'test/herds', 'test/cluster/long'];

@@ -1,24 +1,40 @@
-import type { Config } from '@cistern/config';
-import { type TokenCache, type Upstream, openUpstream, proxyFor } from '@cistern/upstream';
+import type { Config, CredentialConfig } from '@cistern/config';
+import {
+  type BudgetLedger,
+  type CredentialSource,
+  type TokenCache,
+  type Upstream,
+  credentialHelper,
+  dockerConfig,
+  fixedCredentials,
+  openUpstream,
+  passwordFile,
+  proxyFor,
+} from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
+
+export interface OpenUpstreamsOptions extends AssembleOptions {
+  readonly instanceId: string;
+  readonly tokens: TokenCache | undefined;
+  readonly ledger: BudgetLedger;
+}
 
 /** Every configured upstream by its name. Nothing is dialled before a client asks. */
 export function openUpstreams(
   upstreams: Config['upstreams'],
-  {
-    log,
-    metrics,
-    env,
-    version,
-    instanceId,
-    tokens,
-  }: AssembleOptions & { readonly instanceId: string; readonly tokens: TokenCache | undefined },
+  { log, metrics, env, version, instanceId, tokens, ledger }: OpenUpstreamsOptions,
 ): ReadonlyMap<string, Upstream> {
   const open = ({ name, url, credentials, proxyUrl, timeouts, ...upstream }: Config['upstreams'][number]): Upstream =>
     openUpstream({
       name,
       url,
-      credentials: credentials && { username: credentials.username, password: credentials.password.reveal() },
+      credentials: credentialsFor(undefined, url, credentials),
+      alternates: upstream.alternates.map((alternate) => ({
+        url: alternate,
+        credentials: credentialsFor(alternate, alternate, credentials),
+      })),
+      reserve: upstream.budget.reserve,
+      ledger,
       allowPrivate: upstream.allowPrivateAddresses,
       proxy: proxyUrl === undefined ? (target) => proxyFor(target, env) : { url: proxyUrl.reveal() },
       tls: {
@@ -39,4 +55,29 @@ export function openUpstreams(
       log,
     });
   return new Map(upstreams.map((upstream) => [upstream.name, open(upstream)]));
+}
+
+function credentialsFor(
+  alternate: string | undefined,
+  url: string,
+  credentials: readonly CredentialConfig[],
+): readonly CredentialSource[] {
+  const { host } = new URL(url);
+  return credentials.filter((one) => one.alternate === alternate).map((one) => sourceOf(one, host));
+}
+
+function sourceOf(credential: CredentialConfig, host: string): CredentialSource {
+  const { name } = credential;
+  switch (credential.kind) {
+    case 'password':
+      return fixedCredentials(name, { username: credential.username, password: credential.password.reveal() });
+    case 'password-file':
+      return passwordFile({ name, username: credential.username, path: credential.path });
+    case 'docker-config':
+      return dockerConfig({ name, path: credential.path, host, clock: Date.now });
+    case 'helper':
+      return credentialHelper({ name, helper: credential.helper, host, clock: Date.now });
+    default:
+      return credential satisfies never;
+  }
 }

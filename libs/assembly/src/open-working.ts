@@ -20,6 +20,7 @@ import {
   startIndexKeeper,
   startSchedules,
 } from '@cistern/pull-through';
+import { createBudgetLedger } from '@cistern/upstream';
 import { advertisedAddress } from './advertised-address.ts';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
@@ -53,7 +54,8 @@ export async function openWorking(
   const { cluster, worker } = config;
   const spools = await openSpools(config, store, metrics, add);
   const tokens = cluster && shareTokens({ index, secret: cluster.secret.reveal(), now: Date.now });
-  const upstreams = openUpstreams(config.upstreams, { ...options, instanceId, tokens });
+  const ledger = createBudgetLedger({ values: index.values, metrics, log, clock: Date.now });
+  const upstreams = openUpstreams(config.upstreams, { ...options, instanceId, tokens, ledger });
   add(async () => {
     await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
   });

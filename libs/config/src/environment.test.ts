@@ -69,7 +69,8 @@ test('takes a password that is no valid YAML for what it is', () => {
       REGISTRY_PROXY_USERNAME: 'u',
       REGISTRY_PROXY_PASSWORD: password,
     };
-    assert.equal(load(undefined, { env }).upstreams[0]?.credentials?.password.reveal(), password);
+    const [account] = load(undefined, { env }).upstreams[0]?.credentials ?? [];
+    assert.equal(account?.kind === 'password' && account.password.reveal(), password);
   }
 });
 

@@ -13,4 +13,5 @@ export type { DebugConfig, HttpConfig } from './sections/http.ts';
 export type { LogConfig } from './sections/log.ts';
 export type { StorageConfig } from './sections/storage.ts';
 export type { UpstreamConfig } from './sections/upstreams.ts';
+export type { CredentialConfig } from './sections/upstream-credentials.ts';
 export type { WorkerConfig } from './sections/worker.ts';

@@ -34,8 +34,10 @@ test("takes registry:2's pull-through file unchanged and without a warning", () 
   assert.equal(others.length, 0);
   assert.equal(hub?.name, 'docker.io');
   assert.equal(hub.isDefault, true);
-  assert.equal(hub.credentials?.username, 'user');
-  assert.equal(hub.credentials.password.reveal(), '0123');
+  const [account] = hub.credentials;
+  assert.ok(account?.kind === 'password');
+  assert.equal(account.username, 'user');
+  assert.equal(account.password.reveal(), '0123');
 });
 
 test('takes a registry:2 environment without a file', () => {

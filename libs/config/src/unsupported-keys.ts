@@ -112,7 +112,7 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   warned('compatibility', 'manifests are passed on as the upstream sent them, whatever their schema'),
   warned('validation', noPush),
   warned('policy', noPush),
-  warned('proxy.exec', 'no credential helper is run; use proxy.username and proxy.password'),
+  warned('proxy.exec', 'write it as upstreams.<name>.credentials.<name>.helper'),
   warned(
     'proxy.ttl',
     'content is kept until it is removed, because a digest cannot go stale; how long a tag is served without asking the upstream again is upstreams.<name>.ttl and .freshness',
@@ -132,5 +132,4 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
 
   planned('prewarm', 'fetching ahead of the first pull'),
   planned('eviction', 'removing content by age or size'),
-  planned('upstreams.*.alternates', 'asking another mirror when the upstream fails'),
 ];

@@ -55,8 +55,14 @@ function parsePath(text: string): string {
   return text;
 }
 
+function parseHelperName(value: string): string {
+  if (!/^[\w.-]+$/.test(value)) throw new Error('must be the name of a helper, for example ecr-login');
+  return value.replace(/^docker-credential-/, '');
+}
+
 export const text = valueOf('text', 'a', (value) => value);
 export const flag = valueOf('true or false', 'either', parseFlag);
+export const helperName = valueOf('name', 'a', parseHelperName);
 export const filePath = valueOf('path', 'a', parsePath);
 export const duration = valueOf('duration', 'a', parseDuration);
 /** `Infinity` for `forever`. */

@@ -4,6 +4,7 @@ export { createLogger } from './logger.ts';
 export type { Logger, LoggerOptions, LogLevel } from './logger.ts';
 export { createMetrics } from './metrics/create-metrics.ts';
 export type { Metrics, MetricsOptions } from './metrics/create-metrics.ts';
+export type { BudgetMetrics } from './metrics/budget-metrics.ts';
 export type { FillMetrics } from './metrics/fill-metrics.ts';
 export type { FreshnessMetrics, StaleReason } from './metrics/freshness-metrics.ts';
 export type { ResultLabel, StatusLabel, UpstreamOperation, UpstreamOutcome } from './metrics/label-values.ts';

@@ -17,13 +17,13 @@ export interface BlobCallContext extends CallContext {
 
 export function createBlobCalls(context: BlobCallContext): Pick<Upstream, 'headBlob' | 'getBlob'> {
   return {
-    async headBlob(repository, digest, signal) {
+    async headBlob(repository, digest, options) {
       const response = await fetchDocument(context, {
         operation: 'head-blob',
         method: 'HEAD',
         url: endpoint(context, repository, `blobs/${digest}`),
         repository,
-        signal,
+        options,
         subject: `the blob ${digest} of ${repository}`,
         unknown: 'blob-unknown',
       });

@@ -6,6 +6,7 @@ import { startLifetime, type Lifetime } from './lifetime.ts';
 import type { ResponseErrorContext } from './response-error.ts';
 import { toResponseError } from './response-error.ts';
 import type { Transport, TransportResponse } from './transport/transport.ts';
+import type { CallOptions } from './upstream.ts';
 import { nameUpstream, type UpstreamIdentity } from './upstream-identity.ts';
 
 export interface CallContext {
@@ -39,16 +40,16 @@ export interface DocumentCall {
   readonly url: URL;
   readonly repository: RepositoryName;
   readonly accept?: string;
-  readonly signal: AbortSignal | undefined;
+  readonly options: CallOptions | undefined;
   readonly subject: string;
   readonly unknown: ResponseErrorContext['unknown'];
 }
 
 /** A call whose answer is read whole. Resolves with a 200 only. */
 export async function fetchDocument(context: CallContext, call: DocumentCall): Promise<TransportResponse> {
-  const { operation, method, url, repository, accept, subject, unknown } = call;
+  const { operation, method, url, repository, accept, subject, unknown, options } = call;
   const { upstream, transport, deadlineMs, clock } = context;
-  const lifetime = startCall(context, call.signal, subject);
+  const lifetime = startCall(context, options?.signal, subject);
   try {
     lifetime.setDeadline(deadlineMs);
     const response = await transport({
@@ -59,6 +60,7 @@ export async function fetchDocument(context: CallContext, call: DocumentCall): P
       headers: accept === undefined ? {} : { accept },
       signal: lifetime.signal,
       maxBodyBytes: maxDocumentBytes,
+      purpose: options?.purpose,
     });
     if (response.status !== 200) throw toResponseError(response, { upstream, subject, unknown, nowMs: clock() });
     return response;
@@ -68,7 +70,11 @@ export async function fetchDocument(context: CallContext, call: DocumentCall): P
 }
 
 /** A call's lifetime; its deadline is the call's `upstream-timeout`. */
-export function startCall({ upstream }: CallContext, signal: AbortSignal | undefined, subject: string): Lifetime {
+export function startCall(
+  { upstream }: Pick<CallContext, 'upstream'>,
+  signal: AbortSignal | undefined,
+  subject: string,
+): Lifetime {
   return startLifetime(
     signal,
     () =>

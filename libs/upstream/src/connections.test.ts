@@ -21,7 +21,7 @@ test('a caller that leaves before the answer closes the connection', async (t) =
   const { upstream, metrics } = openOn(t, server.url);
   const controller = new AbortController();
   const calls = [
-    upstream.getManifest(repository, latest, controller.signal),
+    upstream.getManifest(repository, latest, { signal: controller.signal }),
     upstream.getBlob(repository, digest, { signal: controller.signal }),
   ];
   await until(() => server.requests.length === 2);
@@ -35,7 +35,7 @@ test('a caller that leaves before the answer closes the connection', async (t) =
 test('a caller that has left already makes no request', async (t) => {
   const server = await startServer(t, () => {});
   const { upstream } = openOn(t, server.url);
-  await assert.rejects(upstream.getManifest(repository, latest, AbortSignal.abort(left)), left);
+  await assert.rejects(upstream.getManifest(repository, latest, { signal: AbortSignal.abort(left) }), left);
   assert.equal(server.requests.length, 0);
 });
 

@@ -1,3 +1,10 @@
+export type { BudgetLedger, SharedValues } from './budget/budget-ledger.ts';
+export { createBudgetLedger } from './budget/create-budget-ledger.ts';
+export { credentialHelper } from './credentials/credential-helper.ts';
+export { fixedCredentials } from './credentials/credential-source.ts';
+export type { CredentialSource } from './credentials/credential-source.ts';
+export { dockerConfig } from './credentials/docker-config.ts';
+export { passwordFile } from './credentials/password-file.ts';
 export type {
   OpenUpstreamOptions,
   ProxyTarget,
@@ -13,6 +20,8 @@ export { createUpstreamTable } from './upstream-table.ts';
 export type { RequestName, ResolvedName, UpstreamTable, UpstreamTableEntry } from './upstream-table.ts';
 export type {
   BlobRequestOptions,
+  CallOptions,
+  CallPurpose,
   RateLimit,
   Upstream,
   UpstreamBlobBody,

@@ -8,7 +8,7 @@ import type { Upstream, UpstreamTagsPage } from './upstream.ts';
 
 export function createListCalls(context: CallContext): Pick<Upstream, 'listTags' | 'listReferrers'> {
   return {
-    async listTags(repository, { n, last }, signal) {
+    async listTags(repository, { n, last }, options) {
       const subject = `the tags of ${repository}`;
       const response = await fetchDocument(context, {
         operation: 'list-tags',
@@ -16,7 +16,7 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
         url: endpoint(context, repository, 'tags/list', { n, last }),
         repository,
         accept: 'application/json',
-        signal,
+        options,
         subject,
         unknown: 'name-unknown',
       });
@@ -26,7 +26,7 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
       return { tags, ...(next !== undefined && { next }) };
     },
 
-    async listReferrers(repository, digest, { artifactType, nextQuery: thisQuery }, signal) {
+    async listReferrers(repository, digest, { artifactType, nextQuery: thisQuery }, options) {
       const subject = `the referrers of ${digest} in ${repository}`;
       const response = await fetchDocument(context, {
         operation: 'list-referrers',
@@ -37,7 +37,7 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
         }),
         repository,
         accept: mediaTypes.ociIndex,
-        signal,
+        options,
         subject,
         unknown: 'manifest-unknown',
       });

@@ -11,14 +11,14 @@ import {
 import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
 import { parseRateLimit } from './transport/rate-limit.ts';
 import { headerValue, type TransportHeaders, type TransportResponse } from './transport/transport.ts';
-import type { Upstream, UpstreamManifestHead } from './upstream.ts';
+import type { CallOptions, Upstream, UpstreamManifestHead } from './upstream.ts';
 
 export function createManifestCalls(context: CallContext): Pick<Upstream, 'headManifest' | 'getManifest'> {
   async function ask(
     method: 'GET' | 'HEAD',
     repository: RepositoryName,
     reference: Reference,
-    signal: AbortSignal | undefined,
+    options: CallOptions | undefined,
   ): Promise<TransportResponse & { readonly facts: Omit<UpstreamManifestHead, 'size'> }> {
     const named = reference.kind === 'tag' ? reference.tag : reference.digest;
     const response = await fetchDocument(context, {
@@ -27,7 +27,7 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
       url: endpoint(context, repository, `manifests/${named}`),
       repository,
       accept: manifestAcceptHeader,
-      signal,
+      options,
       subject: `the ${reference.kind === 'tag' ? 'tag' : 'manifest'} ${named} of ${repository}`,
       unknown: 'manifest-unknown',
     });
@@ -44,13 +44,13 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
   }
 
   return {
-    async headManifest(repository, reference, signal) {
-      const { headers, facts } = await ask('HEAD', repository, reference, signal);
+    async headManifest(repository, reference, options) {
+      const { headers, facts } = await ask('HEAD', repository, reference, options);
       const size = Number(headerValue(headers, 'content-length') ?? 0);
       return { ...facts, size: Number.isSafeInteger(size) && size > 0 ? size : undefined };
     },
-    async getManifest(repository, reference, signal) {
-      const { bytes, facts } = await ask('GET', repository, reference, signal);
+    async getManifest(repository, reference, options) {
+      const { bytes, facts } = await ask('GET', repository, reference, options);
       if (bytes === undefined || bytes.length === 0) throw contradiction(context, 'answered with an empty manifest');
       return { ...facts, bytes };
     },

@@ -1,12 +1,21 @@
 // What an upstream is opened with. Settings are values from the configuration; the rest are the things it works with.
 import type { LookupFunction } from 'node:net';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
+import type { BudgetLedger } from './budget/budget-ledger.ts';
+import type { CredentialSource } from './credentials/credential-source.ts';
+import type { BreakerPauses } from './health/breaker.ts';
 import type { TokenCache } from './token-cache.ts';
-import type { RateLimit } from './upstream.ts';
 
 export interface UpstreamCredentials {
   readonly username: string;
   readonly password: string;
+}
+
+interface AlternateRegistry {
+  /** As the upstream's own. */
+  readonly url: string;
+  /** Default: none. */
+  readonly credentials?: readonly CredentialSource[] | undefined;
 }
 
 export interface ProxyTarget {
@@ -41,7 +50,12 @@ export interface OpenUpstreamOptions {
   readonly name: string;
   /** `http://` or `https://`; below its path lies `/v2/`. */
   readonly url: string;
-  readonly credentials?: UpstreamCredentials | undefined;
+  /** Accounts that may be used alike: the one with the most left to pull is. Default: none, as anybody. */
+  readonly credentials?: readonly CredentialSource[] | undefined;
+  /** Registries that are asked where this one fails, in their order. They get only credentials of their own. */
+  readonly alternates?: readonly AlternateRegistry[] | undefined;
+  /** How long a HEAD waits before an alternate is asked as well. Default 1 second. */
+  readonly hedgeAfterMs?: number | undefined;
   /** Redirects and token realms may lead to private addresses. The upstream's own host always may be private. */
   readonly allowPrivate?: boolean | undefined;
   /** For everything, or by the URL that is dialled (`proxyFor` over the environment). Default: none. */
@@ -59,8 +73,12 @@ export interface OpenUpstreamOptions {
   readonly version: string;
   /** Default: in memory. */
   readonly tokens?: TokenCache | undefined;
-  /** Called with every answer that tells the budget. */
-  readonly onRateLimit?: ((rateLimit: RateLimit) => void) | undefined;
+  /** Default: in memory. */
+  readonly ledger?: BudgetLedger | undefined;
+  /** Pulls of a window that are kept for cold misses. Default: a fifth of the limit. */
+  readonly reserve?: number | undefined;
+  /** Between two signs of life that are asked of a registry that fails. Default: 1 second, growing to 10. */
+  readonly breakerPauses?: BreakerPauses | undefined;
   readonly metrics: UpstreamMetrics;
   readonly log: Logger;
   /** Milliseconds since the epoch. Default: the system's clock. */

@@ -5,6 +5,7 @@ import type { LookupFunction } from 'node:net';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf, parseRepositoryName } from '@cistern/oci';
+import { fixedCredentials } from './credentials/credential-source.ts';
 import { openOn, type SeenRequest, startServer } from './testing/scripted-server.ts';
 import type { UpstreamBlobBody } from './upstream.ts';
 
@@ -12,7 +13,7 @@ const repository = parseRepositoryName('a/b');
 const blob = Buffer.from('blob');
 const digest = digestOf(blob);
 const path = `/v2/a/b/blobs/${digest}`;
-const credentials = { username: 'me', password: 's3cret' };
+const credentials = [fixedCredentials('main', { username: 'me', password: 's3cret' })];
 
 const readAll = async ({ body }: UpstreamBlobBody): Promise<string> =>
   Buffer.concat(await Array.fromAsync(body)).toString();

@@ -1,6 +1,6 @@
 // One upstream registry as its callers see it. Only workers hold one. Every method rejects with a CacheError:
 // `manifest-unknown` `blob-unknown` `name-unknown` (404, and 401 with a valid token), `denied` (403 with a valid token),
-// `upstream-rate-limited` (429), `upstream-refused-us` (our credentials), `upstream-unreachable` (connection, TLS, 5xx),
+// `upstream-rate-limited` (429, or the budget is spared), `upstream-refused-us` (our credentials), `upstream-unreachable` (connection, TLS, 5xx),
 // `upstream-timeout`, `content-mismatch` (an answer that contradicts itself), `loop-detected`; or with the reason of
 // `signal`. All calls end by `signal` or their own deadlines.
 import type { Digest, Reference, RepositoryName } from '@cistern/oci';
@@ -44,8 +44,19 @@ export interface UpstreamBlobBody {
   close(): void;
 }
 
-export interface BlobRequestOptions {
-  readonly signal?: AbortSignal;
+/**
+ * Why a call is made: somebody waits for what is not here, what is here may have changed, or nobody waits at all. When
+ * an upstream lets us pull little more, what is left is for the first.
+ */
+export type CallPurpose = 'cold' | 'revalidate' | 'prewarm';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Default `cold`. */
+  readonly purpose?: CallPurpose | undefined;
+}
+
+export interface BlobRequestOptions extends CallOptions {
   /**
    * First byte wanted (default 0) and one past the last (default: the end). Unless that is the whole, upstream must answer
    * 206 with a matching Content-Range, else `unsupported`: the caller then falls back to the whole.
@@ -68,22 +79,22 @@ export interface UpstreamReferrersPage {
 export interface Upstream {
   readonly name: string;
   /** Never turned into a GET when it fails. */
-  headManifest(repository: RepositoryName, reference: Reference, signal?: AbortSignal): Promise<UpstreamManifestHead>;
-  getManifest(repository: RepositoryName, reference: Reference, signal?: AbortSignal): Promise<UpstreamManifest>;
+  headManifest(repository: RepositoryName, reference: Reference, options?: CallOptions): Promise<UpstreamManifestHead>;
+  getManifest(repository: RepositoryName, reference: Reference, options?: CallOptions): Promise<UpstreamManifest>;
   /** Bytes, or `undefined` where upstream does not say. */
-  headBlob(repository: RepositoryName, digest: Digest, signal?: AbortSignal): Promise<number | undefined>;
+  headBlob(repository: RepositoryName, digest: Digest, options?: CallOptions): Promise<number | undefined>;
   getBlob(repository: RepositoryName, digest: Digest, options?: BlobRequestOptions): Promise<UpstreamBlobBody>;
   listTags(
     repository: RepositoryName,
     page: { readonly n?: number | undefined; readonly last?: string | undefined },
-    signal?: AbortSignal,
+    options?: CallOptions,
   ): Promise<UpstreamTagsPage>;
   /** `nextQuery`: as the page before gave it, or a client says it did. Upstream's 404 is `manifest-unknown`: clients then look for the `sha256-<hex>` tag. */
   listReferrers(
     repository: RepositoryName,
     digest: Digest,
-    options: { readonly artifactType?: string | undefined; readonly nextQuery?: string | undefined },
-    signal?: AbortSignal,
+    query: { readonly artifactType?: string | undefined; readonly nextQuery?: string | undefined },
+    options?: CallOptions,
   ): Promise<UpstreamReferrersPage>;
   close(): Promise<void>;
 }

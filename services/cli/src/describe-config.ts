@@ -70,7 +70,7 @@ export function describeConfig(config: Config): string {
       ({ name, url, credentials, isDefault }, at) =>
         [
           at === 0 ? 'upstreams' : '',
-          `${name}  ${url}${credentials === undefined ? '' : ` as ${credentials.username}`}${isDefault ? '  (default)' : ''}`,
+          `${name}  ${url}${credentials.length === 0 ? '' : ` as ${credentials.map(({ name: account }) => account).join(', ')}`}${isDefault ? '  (default)' : ''}`,
         ] as const,
     ),
   ]);

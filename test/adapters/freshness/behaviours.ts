@@ -4,7 +4,7 @@ import type { CacheErrorKind } from '@cistern/errors';
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { freePort } from '@cistern/test-services';
-import { openUpstream, type Upstream } from '@cistern/upstream';
+import { openUpstream, type Upstream, fixedCredentials } from '@cistern/upstream';
 
 export interface Behaviour {
   readonly name: string;
@@ -76,7 +76,8 @@ export async function openBehaviours(owner: { after(end: () => Promise<unknown>)
   const special: Readonly<Record<string, () => Upstream>> = {
     timeout: () => open(hub.url, { timeouts: { headersTimeoutMs: 300 } }),
     'tls-failure': () => open(hub.url.replace('http:', 'https:')),
-    'our-credentials-refused': () => open(strict.url, { credentials: { username: 'robot', password: 'wrong' } }),
+    'our-credentials-refused': () =>
+      open(strict.url, { credentials: [fixedCredentials('robot', { username: 'robot', password: 'wrong' })] }),
   };
   const refused = `http://127.0.0.1:${await freePort()}`;
   const upstreams = new Map<string, Upstream>();

@@ -8,7 +8,7 @@ import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { startRedis } from '@cistern/test-services';
-import { openUpstream, type Upstream } from '@cistern/upstream';
+import { fixedCredentials, openUpstream, type Upstream } from '@cistern/upstream';
 
 const redis = await startRedis();
 after(async () => redis.close());
@@ -39,7 +39,7 @@ function openWorker(t: TestContext, registry: FakeUpstream, index: CacheIndex, s
   const upstream = openUpstream({
     name: 'docker.io',
     url: registry.url,
-    credentials: account,
+    credentials: [fixedCredentials('main', account)],
     allowPrivate: true,
     instanceId: 'test',
     version: '1.2.3',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createGate } from '@cistern/fake-upstream';
 import { openStage } from '../src/open-stage.ts';
+import { readMetrics } from '../src/read-metrics.ts';
 import { beginDownload, sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 
@@ -11,15 +12,7 @@ test('requests, upstream requests, fills and mismatches are counted', async (t) 
   const image = upstream.addImage('library/app', { tag: 'latest', layers: [layer, Buffer.alloc(100_000, 2)] });
   const [good, bad] = image.layers.map(({ digest }) => digest);
   upstream.addFault({ digest: bad! }, { flipByteAt: 0 });
-  const metrics = async () => {
-    const text = (await sendRequest(`${cistern.metricsUrl}/metrics`)).body.toString();
-    return new Map(
-      text
-        .split('\n')
-        .filter((line) => line.startsWith('cistern_'))
-        .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
-    );
-  };
+  const metrics = () => readMetrics(cistern);
   const manifest = `${cistern.url}/v2/library/app/manifests/latest`;
   const blob = (digest: string) => `${cistern.url}/v2/library/app/blobs/${digest}`;
   await sendRequest(manifest);

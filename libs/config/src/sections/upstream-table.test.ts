@@ -77,6 +77,8 @@ upstreams:
     isDefault: true,
     ca: 'CA',
     allowPrivateAddresses: true,
+    alternates: [],
+    budget: { reserve: undefined },
     freshness: [
       { tags: ['*'], ttlMs: 300_000, staleWhileRevalidateMs: 0, staleIfErrorMs: Infinity, onNotFound: 'keep' },
     ],
@@ -85,8 +87,9 @@ upstreams:
     maxConnections: 8,
     timeouts: { connectMs: 1000, headersMs: 2000, bodyMs: 3000 },
   });
-  assert.equal(credentials?.username, 'robot');
-  assert.equal(credentials.password.reveal(), 'pass word');
+  assert.deepEqual(credentials, [
+    { kind: 'password-file', name: 'robot', username: 'robot', path: '/run/secret', alternate: undefined },
+  ]);
   assert.equal(proxyUrl?.reveal(), 'http://proxy:3128/');
   assert.equal(clientCertificate?.certificate, 'CERT');
   assert.equal(clientCertificate.key.reveal(), 'KEY\n');

@@ -16,8 +16,14 @@ import {
   wholeNumber,
 } from '../values.ts';
 import { builtInUpstreams } from './built-in-upstreams.ts';
-import { chooseSecret, readKeyPair, readNamedFile, type SectionContext } from './context.ts';
+import { readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 import { buildFreshness, freshnessKeys, type FreshnessRule, type ListsConfig } from './freshness.ts';
+import {
+  buildCredential,
+  credentialEntry,
+  type CredentialConfig,
+  type CredentialEntry,
+} from './upstream-credentials.ts';
 
 const upstreamEntry = openSection('One upstream registry.', {
   url: registryUrl({
@@ -32,7 +38,24 @@ const upstreamEntry = openSection('One upstream registry.', {
   }).optional(),
   username: text('The account to pull with.').optional(),
   password: secret('Its password or token.').optional(),
-  passwordfile: filePath('A file that holds the password.').optional(),
+  passwordfile: filePath('A file that holds the password. It may be exchanged at any time.').optional(),
+  credentials: mapOf(
+    'Further accounts, by a name for metrics and logs. Of those that may pull, the one with the most left is used.',
+    credentialEntry,
+  ).prefault({}),
+  alternates: listOf(
+    'Registries that have the same content and are asked, in this order, while the upstream fails.',
+    registryUrl('The URL of a registry.'),
+  ).prefault([]),
+  budget: section('How the limit on pulls is spent that the upstream sets.', {
+    reserve: wholeNumber(
+      {
+        text: 'Pulls that are kept for what is not cached: below it a tag that has moved is served stale.',
+        default: 'a fifth of the limit',
+      },
+      { min: 0, max: 1_000_000 },
+    ).optional(),
+  }),
   proxy: proxyUrl({
     text: 'An HTTP proxy on the way to this upstream and to the servers it redirects to.',
     default: 'from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`',
@@ -73,7 +96,14 @@ export interface UpstreamConfig {
   readonly hosts: readonly string[];
   /** At most one upstream is. */
   readonly isDefault: boolean;
-  readonly credentials: { readonly username: string; readonly password: Secret } | undefined;
+  /** In the order of the configuration; empty: as anybody. */
+  readonly credentials: readonly CredentialConfig[];
+  /** URLs, as `url`. */
+  readonly alternates: readonly string[];
+  readonly budget: {
+    /** Pulls; `undefined`: a fifth of the limit. */
+    readonly reserve: number | undefined;
+  };
   /** URL of an HTTP proxy, which may hold credentials; `undefined`: what the environment's proxy variables say. */
   readonly proxyUrl: Secret | undefined;
   /** PEM. */
@@ -114,6 +144,8 @@ export function buildUpstream(
     aliases: [...new Set([...entry.aliases.map((alias) => alias.toLowerCase()), ...(builtIn?.aliases ?? [])])],
     hosts: entry.hosts.map((host) => host.toLowerCase()),
     credentials: credentialsOf(entry, path, context),
+    alternates: [...new Set(entry.alternates)],
+    budget: { reserve: entry.budget.reserve },
     proxyUrl: entry.proxy,
     ca: entry.ca === undefined ? undefined : readNamedFile(context, `${path}.ca`, entry.ca),
     clientCertificate: readKeyPair(context, path, {
@@ -132,15 +164,19 @@ export function buildUpstream(
   };
 }
 
-function credentialsOf(entry: UpstreamEntry, path: string, context: SectionContext): UpstreamConfig['credentials'] {
-  const { username, passwordfile } = entry;
-  const password = chooseSecret(context, `${path}.password`, { value: entry.password, file: passwordfile });
-  if (username === undefined || username === '') {
-    if (password !== undefined && password.reveal() !== '')
-      context.report(`${path}.username`, 'is required together with a password');
-    return undefined;
-  }
-  if (password === undefined && passwordfile === undefined)
-    context.report(`${path}.password`, 'is required together with username');
-  return password && { username, password };
+/** The account in the entry itself first, then those of the list of accounts. */
+function credentialsOf(entry: UpstreamEntry, path: string, context: SectionContext): readonly CredentialConfig[] {
+  const own = buildCredential(entry.username ?? '', credentialEntryOf(entry), path, context);
+  const named = Object.entries(entry.credentials).map(([name, given]) => {
+    const at = `${path}.credentials.${name}`;
+    if (name === 'anonymous' || name === own?.name) context.report(at, 'is a name that is taken: choose another one');
+    if (given.alternate !== undefined && !entry.alternates.includes(given.alternate))
+      context.report(`${at}.alternate`, `must be one of ${path}.alternates`);
+    return buildCredential(name, given, at, context);
+  });
+  return [own, ...named].filter((credential) => credential !== undefined);
+}
+
+function credentialEntryOf({ username, password, passwordfile }: UpstreamEntry): CredentialEntry {
+  return { username, password, passwordfile };
 }

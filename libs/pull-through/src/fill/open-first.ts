@@ -74,7 +74,7 @@ async function openWith(
 
 /** `undefined` where a registry refuses HEAD or says no length: the body's own end then tells the size. */
 function headSize({ upstream, repository, digest, signal }: FillOptions): Promise<number | undefined> {
-  return upstream.headBlob(repository, digest, signal).catch(() => undefined);
+  return upstream.headBlob(repository, digest, { signal }).catch(() => undefined);
 }
 
 function takeAll(start: number, endExclusive: number): Interval[] {

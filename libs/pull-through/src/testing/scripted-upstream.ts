@@ -113,16 +113,16 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
       allowed += bytes;
       for (const wake of wakeGate.splice(0)) wake();
     },
-    async headManifest(repository, reference, signal) {
+    async headManifest(repository, reference, { signal } = {}) {
       await up('head-manifest', signal);
       const { bytes, mediaType, digest } = manifestOf(repository, reference);
       return { mediaType, size: bytes.length, digest: script.headSaysNothing ? undefined : digest };
     },
-    async getManifest(repository, reference, signal) {
+    async getManifest(repository, reference, { signal } = {}) {
       await up('get-manifest', signal);
       return manifestOf(repository, reference);
     },
-    async headBlob(repository, digest, signal) {
+    async headBlob(repository, digest, { signal } = {}) {
       await up('head-blob', signal);
       const bytes = blobs.get(`${repository}@${digest}`);
       if (bytes === undefined) throw new CacheError('blob-unknown', 'no such blob');

@@ -10,7 +10,7 @@ import { sweepUploads } from './sweep-uploads.ts';
 export function createJobHandlers(deps: FetchBlobDeps): JobHandlers {
   return {
     'fetch-blob': (payload, context) => fetchBlob(deps, payload, context),
-    'fetch-manifest': (payload, { signal }) => fetchManifest(deps, payload, signal),
+    'fetch-manifest': (payload, { signal }) => fetchManifest(deps, payload, { signal }),
     'stat-blob': (payload, { signal }) => statBlob(deps, payload, signal),
     'revalidate-tag': (payload, { signal }) => revalidateTag(deps, payload, signal),
     'fetch-tags': (payload, { signal }) => fetchTags(deps, payload, signal),

@@ -28,7 +28,7 @@ export async function fetchTags(
 ): Promise<FetchedList<TagsPage>> {
   const { upstream, repository, n, last } = query;
   return fetchList(deps, { upstream, place: placeOf('tags', query), maxAgeMs, signal }, async () =>
-    upstreamOf(deps, upstream).listTags(repository, { n, last }, signal),
+    upstreamOf(deps, upstream).listTags(repository, { n, last }, { signal }),
   );
 }
 
@@ -40,7 +40,7 @@ export async function fetchReferrers(
   const { upstream, repository, digest, artifactType, nextQuery } = query;
   const options = { artifactType, nextQuery };
   return fetchList(deps, { upstream, place: placeOf('referrers', query), maxAgeMs, signal }, async () => {
-    const { bytes, ...page } = await upstreamOf(deps, upstream).listReferrers(repository, digest, options, signal);
+    const { bytes, ...page } = await upstreamOf(deps, upstream).listReferrers(repository, digest, options, { signal });
     return { bytesBase64: bytes.toString('base64'), ...page };
   });
 }

@@ -4,6 +4,7 @@ import { isCacheError } from '@cistern/errors';
 import type { RepositoryKey } from '@cistern/cache-index';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { readBytes } from '@cistern/blob-store';
+import type { CallOptions } from '@cistern/upstream';
 import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
 import { maxManifestBytes } from '../manifest/max-manifest-bytes.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
@@ -14,7 +15,7 @@ import { type WorkDeps, upstreamOf } from './work-deps.ts';
 export async function fetchManifest(
   deps: WorkDeps,
   { upstream: name, repository, digest }: JobPayload<'fetch-manifest'>,
-  signal: AbortSignal,
+  options: CallOptions,
 ): Promise<UnsavedManifest | null> {
   const upstream = upstreamOf(deps, name);
   const key = { upstream: name, repository };
@@ -23,10 +24,10 @@ export async function fetchManifest(
   if (stored !== undefined) {
     // Brought by another job since this one was asked for.
     if (await isKept(deps, key, digest)) return null;
-    const { mediaType } = await upstream.headManifest(repository, reference, signal);
+    const { mediaType } = await upstream.headManifest(repository, reference, options);
     return (await storeManifest(deps, key, digest, { bytes: stored, mediaType })).unsaved;
   }
-  const manifest = await upstream.getManifest(repository, reference, signal);
+  const manifest = await upstream.getManifest(repository, reference, options);
   try {
     verifyManifest(name, digest, manifest.bytes);
   } catch (error) {

@@ -5,6 +5,7 @@ import type { TagKey, TagRecord } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
+import type { CallOptions } from '@cistern/upstream';
 import { failedLately, failureKindOf, isRefusal } from '../freshness/last-failure.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { storeManifest } from '../manifest/store-manifest.ts';
@@ -34,10 +35,12 @@ export async function revalidateTag(
     const hasFailed = triedAtMs !== undefined && before.lastFailure !== undefined && before.lastTriedAtMs > triedAtMs;
     if (hasFailed) throw failedLately(upstream, before.lastFailure ?? '');
   }
+  // Without a record nobody can be served in place of what upstream says.
+  const options: CallOptions = { signal, purpose: before === undefined ? 'cold' : 'revalidate' };
   try {
-    const head = by === 'head' ? await confirmByHead(deps, key, signal) : undefined;
-    const moved = head === undefined ? null : await bringMoved(deps, key, head.digest, signal);
-    const confirmed = head ?? (await fetchByTag(deps, key, signal));
+    const head = by === 'head' ? await confirmByHead(deps, key, options) : undefined;
+    const moved = head === undefined ? null : await bringMoved(deps, key, head.digest, options);
+    const confirmed = head ?? (await fetchByTag(deps, key, options));
     await recordConfirmed(deps, key, confirmed);
     return moved ?? confirmed.unsaved ?? null;
   } catch (error) {
@@ -48,8 +51,12 @@ export async function revalidateTag(
 }
 
 /** `undefined` where the answer does not say which manifest it is: then only a GET tells. */
-async function confirmByHead(deps: WorkDeps, key: TagKey, signal: AbortSignal): Promise<Confirmed | undefined> {
-  const head = await upstreamOf(deps, key.upstream).headManifest(key.repository, { kind: 'tag', tag: key.tag }, signal);
+async function confirmByHead(deps: WorkDeps, key: TagKey, options: CallOptions): Promise<Confirmed | undefined> {
+  const head = await upstreamOf(deps, key.upstream).headManifest(
+    key.repository,
+    { kind: 'tag', tag: key.tag },
+    options,
+  );
   const { digest, mediaType, size } = head;
   if (digest === undefined || size === undefined || mediaType === '' || isSchema1(mediaType)) return undefined;
   return { digest, mediaType, size };
@@ -63,7 +70,7 @@ async function bringMoved(
   deps: WorkDeps,
   key: TagKey,
   digest: Digest,
-  signal: AbortSignal,
+  options: CallOptions,
 ): Promise<UnsavedManifest | null> {
   const before = await deps.index.tags.get(key);
   if (before === undefined || before.digest === digest) return null;
@@ -71,12 +78,12 @@ async function bringMoved(
   const isStored = async () => (await ifStoreAnswers(deps.log, () => deps.store.stat(digest))) !== undefined;
   if (link?.kind === 'manifest' && (await isStored())) return null;
   const { upstream, repository } = key;
-  return fetchManifest(deps, { upstream, repository, digest }, signal);
+  return fetchManifest(deps, { upstream, repository, digest }, options);
 }
 
-async function fetchByTag(deps: WorkDeps, key: TagKey, signal: AbortSignal): Promise<Confirmed> {
+async function fetchByTag(deps: WorkDeps, key: TagKey, options: CallOptions): Promise<Confirmed> {
   const upstream = upstreamOf(deps, key.upstream);
-  const manifest = await upstream.getManifest(key.repository, { kind: 'tag', tag: key.tag }, signal);
+  const manifest = await upstream.getManifest(key.repository, { kind: 'tag', tag: key.tag }, options);
   const digest = (isSchema1(manifest.mediaType) ? undefined : manifest.digest) ?? digestOf(manifest.bytes);
   verifyManifest(key.upstream, digest, manifest.bytes);
   return { digest, ...(await storeManifest(deps, key, digest, manifest)) };

@@ -7,7 +7,7 @@ export async function statBlob(
   { upstream, repository, digest }: JobPayload<'stat-blob'>,
   signal: AbortSignal,
 ): Promise<null> {
-  const size = await upstreamOf(deps, upstream).headBlob(repository, digest, signal);
+  const size = await upstreamOf(deps, upstream).headBlob(repository, digest, { signal });
   const key = { upstream, repository };
   await deps.index.links.put(key, [{ ...key, digest, kind: 'blob', size }]);
   return null;

@@ -32,6 +32,10 @@ export const upstreamOutcomes = [
 ] as const;
 export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
 
+export const retryResults = ['tried', 'refused'] as const;
+export const alternateResults = ['answered', 'failed'] as const;
+export const budgetRefusals = ['reserve', 'exhausted', 'paused'] as const;
+
 export const fillClasses = ['interactive', 'background'] as const;
 export const fillResults = ['done', 'moved', 'failed'] as const;
 

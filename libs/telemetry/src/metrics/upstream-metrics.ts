@@ -1,6 +1,10 @@
 // What we asked of upstream registries and what they answered.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { upstreamOperations, upstreamOutcomes } from './label-values.ts';
+import { type BudgetMetrics, createBudgetMetrics } from './budget-metrics.ts';
+import { alternateResults, retryResults, upstreamOperations, upstreamOutcomes } from './label-values.ts';
+
+/** `endpoint`: a host and port of the configuration. */
+type EndpointLabel = 'upstream' | 'endpoint';
 
 export interface UpstreamMetrics {
   readonly upstreamRequests: Counter<'upstream' | 'operation' | 'outcome'>;
@@ -8,10 +12,12 @@ export interface UpstreamMetrics {
   readonly upstreamRequestDuration: Histogram<'upstream' | 'operation'>;
   readonly upstreamReceivedBytes: Counter<'upstream'>;
   readonly upstreamResumes: Counter<'upstream'>;
-  /** Absent until the upstream tells it. */
-  readonly upstreamRateLimit: Gauge<'upstream'>;
-  /** Absent until the upstream tells it. */
-  readonly upstreamRateLimitRemaining: Gauge<'upstream'>;
+  readonly upstreamRetries: Counter<'upstream' | 'result'>;
+  /** 0: closed, all is well; 1: half-open, being probed; 2: open, nothing is asked of it. */
+  readonly upstreamEndpointState: Gauge<EndpointLabel>;
+  readonly upstreamEndpointTransitions: Counter<EndpointLabel | 'to'>;
+  readonly upstreamAlternateCalls: Counter<'upstream' | 'result'>;
+  readonly upstreamBudget: BudgetMetrics;
   readonly contentMismatches: Counter<'upstream'>;
 }
 
@@ -43,18 +49,31 @@ export function createUpstreamMetrics(registry: Registry, upstreams: readonly st
       labelNames: ['upstream'],
       registers,
     }),
-    upstreamRateLimit: new Gauge({
-      name: 'cistern_upstream_rate_limit',
-      help: 'Pulls per window that the upstream registry grants us, as it last said.',
-      labelNames: ['upstream'],
+    upstreamRetries: new Counter({
+      name: 'cistern_upstream_retries_total',
+      help: 'Failed requests that were tried again, or were not because too many had failed.',
+      labelNames: ['upstream', 'result'],
       registers,
     }),
-    upstreamRateLimitRemaining: new Gauge({
-      name: 'cistern_upstream_rate_limit_remaining',
-      help: 'Pulls left in the window, as the upstream registry last said.',
-      labelNames: ['upstream'],
+    upstreamEndpointState: new Gauge({
+      name: 'cistern_upstream_endpoint_state',
+      help: 'Health of a registry as this process sees it: 0 well, 1 being probed, 2 failing and left alone.',
+      labelNames: ['upstream', 'endpoint'],
       registers,
     }),
+    upstreamEndpointTransitions: new Counter({
+      name: 'cistern_upstream_endpoint_transitions_total',
+      help: 'Changes of the health of a registry.',
+      labelNames: ['upstream', 'endpoint', 'to'],
+      registers,
+    }),
+    upstreamAlternateCalls: new Counter({
+      name: 'cistern_upstream_alternate_calls_total',
+      help: 'Calls that went on to the alternates of an upstream, and whether one of them had an answer.',
+      labelNames: ['upstream', 'result'],
+      registers,
+    }),
+    upstreamBudget: createBudgetMetrics(registry, upstreams),
     contentMismatches: new Counter({
       name: 'cistern_content_mismatches_total',
       help: 'Bodies whose bytes did not match their digest or size; none of them was stored.',
@@ -65,6 +84,8 @@ export function createUpstreamMetrics(registry: Registry, upstreams: readonly st
   for (const upstream of upstreams) {
     for (const operation of upstreamOperations)
       for (const outcome of upstreamOutcomes) metrics.upstreamRequests.inc({ upstream, operation, outcome }, 0);
+    for (const result of retryResults) metrics.upstreamRetries.inc({ upstream, result }, 0);
+    for (const result of alternateResults) metrics.upstreamAlternateCalls.inc({ upstream, result }, 0);
     for (const counter of [metrics.upstreamReceivedBytes, metrics.upstreamResumes, metrics.contentMismatches])
       counter.inc({ upstream }, 0);
   }

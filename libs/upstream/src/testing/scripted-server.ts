@@ -93,8 +93,8 @@ export function openOn(t: TestContext, url: string, options: Partial<OpenUpstrea
   return { upstream, metrics, logLines };
 }
 
-export async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition(); tries += 1) {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await condition()); tries += 1) {
     if (tries > 1000) throw new Error(`Not within ten seconds: ${condition.toString()}`);
     await pause(10);
   }

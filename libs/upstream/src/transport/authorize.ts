@@ -1,6 +1,7 @@
 // Proves who we are in the way an upstream asked for: the first 401 tells the scheme, which is remembered, so that later
 // requests carry Basic credentials or a token from the start.
 import { CacheError } from '@cistern/errors';
+import type { Account } from '../credentials/account.ts';
 import type { UpstreamCredentials } from '../open-upstream-options.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
@@ -11,6 +12,8 @@ type Scheme = { readonly kind: 'basic' } | ({ readonly kind: 'bearer' } & Bearer
 
 interface Proof {
   readonly authorization: string;
+  /** What a Basic one is made of. */
+  readonly credentials?: UpstreamCredentials;
   /** `undefined`: Basic. */
   readonly token: string | undefined;
   /** A 401 in answer to this proof is final. */
@@ -22,7 +25,7 @@ const maxRenewals = 2;
 
 export interface AuthorizeOptions {
   readonly upstream: UpstreamIdentity;
-  readonly credentials: UpstreamCredentials | undefined;
+  readonly account: Account;
   readonly tokens: TokenSource;
 }
 
@@ -30,17 +33,18 @@ export interface AuthorizeOptions {
  * Passes on a 401 only if a token issued for this very request was refused: then the repository is missing or private.
  * Rejects with `upstream-refused-us` if upstream wants credentials that we do not have or has refused those we have.
  */
-export function authorize({ upstream, credentials, tokens }: AuthorizeOptions): TransportLayer {
+export function authorize({ upstream, account, tokens }: AuthorizeOptions): TransportLayer {
   // One upstream is one origin: what others answer, behind a redirect, is passed on as it is.
   let remembered: Scheme | undefined;
 
   async function prove(scheme: Scheme, request: TransportRequest, refused: string | undefined): Promise<Proof> {
+    const { repository, signal } = request;
     if (scheme.kind === 'basic') {
+      const credentials = await account.credentials(signal);
       if (credentials === undefined)
         throw refusal('wants a user name and a password, and none are configured for this upstream');
-      return { authorization: basicAuthorization(credentials), token: undefined, final: true };
+      return { authorization: basicAuthorization(credentials), credentials, token: undefined, final: true };
     }
-    const { repository, signal } = request;
     if (repository === undefined) throw refusal('wants a token for a request that is about no repository');
     const { token, fresh } = await tokens({ scheme, repository, refused, signal });
     return { authorization: `Bearer ${token}`, token, final: fresh };
@@ -62,7 +66,10 @@ export function authorize({ upstream, credentials, tokens }: AuthorizeOptions): 
     const known = remembered;
     let proof = known === undefined ? undefined : await prove(known, request, undefined);
     let response = await send(proof);
-    if (!isRefused(response, request)) return response;
+    if (!isRefused(response, request)) {
+      if (proof?.credentials !== undefined) account.accepted(proof.credentials);
+      return response;
+    }
 
     const scheme = chooseScheme(parseChallenges(response.headers['www-authenticate']));
     if (scheme === undefined) throw refusal('wants us to authenticate and does not say how');
@@ -74,8 +81,13 @@ export function authorize({ upstream, credentials, tokens }: AuthorizeOptions): 
       response = await send(proof);
       mayRenew = isRefused(response, request) && !proof.final;
     }
-    if (isRefused(response, request) && proof?.token === undefined)
-      throw refusal('did not accept the configured user name and password');
+    const shown = proof?.credentials;
+    if (!isRefused(response, request)) {
+      if (shown !== undefined) account.accepted(shown);
+      return response;
+    }
+    if (shown !== undefined) account.refused(shown);
+    if (proof?.token === undefined) throw refusal('did not accept the configured user name and password');
     return response;
   };
 }

@@ -1,33 +1,11 @@
 // What an upstream says of our budget, as Docker Hub documents it: `ratelimit-limit: 100;w=21600`.
-import type { UpstreamMetrics } from '@cistern/telemetry';
 import type { RateLimit } from '../upstream.ts';
-import type { UpstreamIdentity } from '../upstream-identity.ts';
-import { headerValue, type TransportHeaders, type TransportLayer } from './transport.ts';
+import { headerValue, type TransportHeaders } from './transport.ts';
 
 const quantity = /^\s*(\d{1,12})\s*(?:$|[;,])/;
 const windowParameter = /;\s*w=(\d{1,12})/;
 /** Longer waits than Docker Hub's own window are not worth believing. */
 const maxRetryAfterMs = 6 * 60 * 60 * 1000;
-
-export interface ReportRateLimitOptions {
-  readonly upstream: UpstreamIdentity;
-  readonly metrics: UpstreamMetrics;
-  readonly onRateLimit: (rateLimit: RateLimit) => void;
-}
-
-export function reportRateLimit({ upstream, metrics, onRateLimit }: ReportRateLimitOptions): TransportLayer {
-  const labels = { upstream: upstream.name };
-  return (next) => async (request) => {
-    const response = await next(request);
-    // Storage behind a redirect has budgets of its own.
-    const rateLimit = response.url.origin === request.url.origin ? parseRateLimit(response.headers) : undefined;
-    if (rateLimit === undefined) return response;
-    if (rateLimit.limit !== undefined) metrics.upstreamRateLimit.set(labels, rateLimit.limit);
-    if (rateLimit.remaining !== undefined) metrics.upstreamRateLimitRemaining.set(labels, rateLimit.remaining);
-    onRateLimit(rateLimit);
-    return response;
-  };
-}
 
 /** `undefined` where upstream says nothing. */
 export function parseRateLimit(headers: TransportHeaders): RateLimit | undefined {

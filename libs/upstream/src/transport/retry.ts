@@ -2,24 +2,41 @@
 // are not retried, because they have used up the patience already, and neither is 429: that would make it worse.
 import { isCacheError } from '@cistern/errors';
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
+import type { RetryBudget } from '../health/retry-budget.ts';
+import { isServerFailure } from './server-failure.ts';
 import { headerValue, type Transport, type TransportLayer, type TransportResponse } from './transport.ts';
 
 const maxRetries = 2;
 const backoff = { initialDelay: 100, maxDelay: 1000 };
-/** Not implemented, version not supported, loop detected. */
-const permanentStatuses = new Set([501, 505, 508]);
+
+export interface RetryOptions {
+  readonly budget: RetryBudget;
+  readonly onRetry: (result: 'tried' | 'refused') => void;
+}
 
 /** Two retries with jittered backoff, of connection errors and of 5xx without a `Retry-After`, until `signal` fires. */
-export function retryRequests(): TransportLayer {
-  const policy = retry(handleWhen(isPassing).orWhenResult(isPassingResponse), {
-    maxAttempts: maxRetries,
-    backoff: new ExponentialBackoff(backoff),
-  });
+export function retryRequests({ budget, onRetry }: RetryOptions): TransportLayer {
   return (next) => (request) => {
+    let failures = 0;
+    // Asked once for every failed attempt, the last one too.
+    const mayRetry = (): boolean => {
+      failures += 1;
+      if (failures > maxRetries) return false;
+      const allowed = budget.withdraw();
+      onRetry(allowed ? 'tried' : 'refused');
+      return allowed;
+    };
+    const policy = retry(
+      handleWhen((error) => isPassing(error) && mayRetry()).orWhenResult(
+        (value) => isPassingResponse(value) && mayRetry(),
+      ),
+      { maxAttempts: maxRetries, backoff: new ExponentialBackoff(backoff) },
+    );
     const attempt = (): ReturnType<Transport> => {
       request.signal.throwIfAborted();
       return next(request);
     };
+    budget.deposit();
     return untilAborted(policy.execute(attempt, request.signal), request.signal);
   };
 }
@@ -30,7 +47,7 @@ function isPassing(error: unknown): boolean {
 
 function isPassingResponse(value: unknown): boolean {
   const { status, headers } = value as TransportResponse;
-  return status >= 500 && !permanentStatuses.has(status) && headerValue(headers, 'retry-after') === undefined;
+  return isServerFailure(status) && headerValue(headers, 'retry-after') === undefined;
 }
 
 /** The policy's pauses do not end by a signal, so the wait for it does. */

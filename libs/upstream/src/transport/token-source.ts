@@ -2,6 +2,7 @@
 // credentials or as anybody.
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
+import type { Account } from '../credentials/account.ts';
 import type { UpstreamCredentials } from '../open-upstream-options.ts';
 import type { CachedToken, ObtainedToken, TokenCache } from '../token-cache.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
@@ -43,7 +44,7 @@ interface IssuedToken {
 
 export interface TokenSourceOptions {
   readonly upstream: UpstreamIdentity;
-  readonly credentials: UpstreamCredentials | undefined;
+  readonly account: Account;
   readonly cache: TokenCache;
   readonly transport: Transport;
   /** Milliseconds since the epoch. */
@@ -53,10 +54,14 @@ export interface TokenSourceOptions {
 /** Concurrent requests for one scope make one request to the token server. */
 export type TokenSource = (request: TokenRequest) => Promise<IssuedToken>;
 
-export function createTokenSource({ upstream, credentials, cache, transport, clock }: TokenSourceOptions): TokenSource {
+export function createTokenSource({ upstream, account, cache, transport, clock }: TokenSourceOptions): TokenSource {
   const share = createSingleFlight<ObtainedToken>();
 
-  async function issue({ scheme, signal }: TokenRequest, scope: string): Promise<CachedToken> {
+  async function issue(
+    { scheme, signal }: TokenRequest,
+    scope: string,
+    credentials: UpstreamCredentials | undefined,
+  ): Promise<CachedToken> {
     const url = checkRealm(upstream, scheme.realm);
     if (scheme.service !== undefined) url.searchParams.set('service', scheme.service);
     url.searchParams.append('scope', scope);
@@ -73,6 +78,11 @@ export function createTokenSource({ upstream, credentials, cache, transport, clo
       signal,
       maxBodyBytes: maxAnswerBytes,
     });
+    if (credentials !== undefined) {
+      // 403 may be about this repository alone.
+      if (response.status === 401) account.refused(credentials);
+      else if (response.status === 200) account.accepted(credentials);
+    }
     if (response.status !== 200) throw toTokenError(upstream, response, credentials !== undefined, askedAtMs);
     const answer = parseAnswer(response.bytes);
     if (answer === undefined)
@@ -82,6 +92,7 @@ export function createTokenSource({ upstream, credentials, cache, transport, clo
 
   return async (request) => {
     const { scheme, repository, refused, signal } = request;
+    const credentials = await account.credentials(signal);
     const scope = `repository:${repository}:pull`;
     const audience = JSON.stringify([upstream.url.href, scheme.realm, scheme.service, scheme.extraScope]);
     const key = { upstream: upstream.name, account: credentials?.username, scope, audience };
@@ -90,7 +101,7 @@ export function createTokenSource({ upstream, credentials, cache, transport, clo
     const { token, issued: fresh } = await share(flight, signal, async (sharedSignal) =>
       cache.obtain(key, {
         isUsable: (kept) => kept.token !== refused && kept.usableUntilMs > clock(),
-        issue: async () => issue({ ...request, signal: sharedSignal }, scope),
+        issue: async () => issue({ ...request, signal: sharedSignal }, scope, credentials),
         signal: sharedSignal,
       }),
     );

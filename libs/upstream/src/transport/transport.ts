@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { RepositoryName } from '@cistern/oci';
 import type { UpstreamOperation } from '@cistern/telemetry';
+import type { CallPurpose } from '../upstream.ts';
 
 export interface TransportRequest {
   readonly operation: UpstreamOperation;
@@ -16,6 +17,8 @@ export interface TransportRequest {
   readonly repository?: RepositoryName;
   /** Bodies are read whole, up to this size; `undefined`: the body of a 2xx answer stays a stream. */
   readonly maxBodyBytes: number | undefined;
+  /** Default `cold`. */
+  readonly purpose?: CallPurpose | undefined;
 }
 
 /** Names in lower case. */

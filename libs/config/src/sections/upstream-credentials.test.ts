@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load, problemsOf } from '../testing.ts';
+
+const upstream = (text: string): string => `upstreams: {docker.io: {${text}}}`;
+const files = { '/secret': 'word', '/config.json': '{}' };
+
+test('an upstream has as many accounts as are written, the one of the entry itself first', () => {
+  const text = `
+upstreams:
+  docker.io:
+    username: me
+    password: own
+    credentials:
+      ci: {username: robot, passwordfile: /secret}
+      docker: {dockerconfig: /config.json}
+      aws: {helper: docker-credential-ecr-login}
+      mirror: {username: other, password: word, alternate: "https://mirror.example/"}
+    alternates: ["https://mirror.example", "http://second.example:5000/path"]
+    budget: {reserve: 30}
+`;
+  const hub = load(text, { files }).upstreams[0] ?? assert.fail();
+  assert.deepEqual(
+    hub.credentials.map(({ alternate, ...rest }) => ({ ...rest, ...(alternate !== undefined && { alternate }) })),
+    [
+      {
+        kind: 'password',
+        name: 'me',
+        username: 'me',
+        password: (hub.credentials[0] as { password: unknown }).password,
+      },
+      { kind: 'password-file', name: 'ci', username: 'robot', path: '/secret' },
+      { kind: 'docker-config', name: 'docker', path: '/config.json' },
+      { kind: 'helper', name: 'aws', helper: 'ecr-login' },
+      {
+        kind: 'password',
+        name: 'mirror',
+        username: 'other',
+        password: (hub.credentials[4] as { password: unknown }).password,
+        alternate: 'https://mirror.example',
+      },
+    ],
+  );
+  assert.deepEqual(hub.alternates, ['https://mirror.example', 'http://second.example:5000/path']);
+  assert.deepEqual(hub.budget, { reserve: 30 });
+});
+
+test('without any it is pulled from as anybody', () => {
+  const [hub] = load(upstream('')).upstreams;
+  assert.deepEqual([hub?.credentials, hub?.alternates, hub?.budget], [[], [], { reserve: undefined }]);
+});
+
+for (const [text, path, message] of [
+  ['credentials: {a: {username: u}}', 'credentials.a.password', /required together with username/],
+  ['credentials: {a: {password: p}}', 'credentials.a.username', /required together with a password/],
+  ['credentials: {a: {username: u, passwordfile: /none}}', 'credentials.a.passwordfile', /does not exist/],
+  ['credentials: {a: {dockerconfig: /none}}', 'credentials.a.dockerconfig', /does not exist/],
+  ['credentials: {a: {helper: x, username: u, password: p}}', 'credentials.a', /one of username/],
+  ['credentials: {a: {helper: x, dockerconfig: /config.json}}', 'credentials.a', /one of username/],
+  ['credentials: {a: {helper: ../x}}', 'credentials.a.helper', /name of a helper/],
+  ['credentials: {anonymous: {helper: x}}', 'credentials.anonymous', /taken/],
+  ['username: a, password: p, credentials: {a: {helper: x}}', 'credentials.a', /taken/],
+  [
+    'credentials: {a: {helper: x, alternate: "https://b.example"}}, alternates: ["https://a.example"]',
+    'credentials.a.alternate',
+    /one of upstreams\.docker\.io\.alternates/,
+  ],
+  ['alternates: ["ftp://x"]', 'alternates[0]', /./],
+  ['budget: {reserve: -1}', 'budget.reserve', /whole number/],
+] as const)
+  test(`refuses ${text}`, () => {
+    const [problem, ...others] = problemsOf(upstream(text), { files });
+    assert.equal(problem?.path, `upstreams.docker.io.${path}`);
+    assert.match(problem.message, message);
+    assert.deepEqual(others, []);
+  });

@@ -1,0 +1,76 @@
+// The accounts that an upstream is pulled from with: a user name and a password, docker's own file, or a helper program.
+import type { z } from 'zod';
+import type { Secret } from '../secrets.ts';
+import { filePath, helperName, openSection, registryUrl, secret, text } from '../values.ts';
+import { chooseSecret, readNamedFile, type SectionContext } from './context.ts';
+
+export const credentialEntry = openSection('One account.', {
+  username: text('The account to pull with.').optional(),
+  password: secret('Its password or token.').optional(),
+  passwordfile: filePath('A file that holds the password. It may be exchanged at any time.').optional(),
+  dockerconfig: filePath(
+    "docker's `config.json`, with its credential helpers, in place of a user name and a password. It may change at any time.",
+  ).optional(),
+  helper: helperName(
+    'A credential helper in place of a user name and a password: `ecr-login` runs `docker-credential-ecr-login`.',
+  ).optional(),
+  alternate: registryUrl({
+    text: 'The alternate that these credentials are for. They go nowhere else.',
+    default: 'they are for the upstream itself',
+  }).optional(),
+});
+
+export type CredentialEntry = z.output<typeof credentialEntry>;
+
+export type CredentialConfig = {
+  /** In metrics and logs. */
+  readonly name: string;
+  /** The URL of the alternate that they are for; `undefined`: the upstream's own. */
+  readonly alternate: string | undefined;
+} & (
+  | { readonly kind: 'password'; readonly username: string; readonly password: Secret }
+  | { readonly kind: 'password-file'; readonly username: string; readonly path: string }
+  | { readonly kind: 'docker-config'; readonly path: string }
+  | { readonly kind: 'helper'; readonly helper: string }
+);
+
+/** `undefined`: none are given, or a reported problem. `path`: of the entry. */
+export function buildCredential(
+  name: string,
+  entry: CredentialEntry,
+  path: string,
+  context: SectionContext,
+): CredentialConfig | undefined {
+  const { username, password, passwordfile, dockerconfig, helper, alternate } = entry;
+  const common = { name, alternate };
+  const others = Object.entries({ dockerconfig, helper }).filter(([, value]) => value !== undefined);
+  const hasPassword = username !== undefined || password !== undefined || passwordfile !== undefined;
+  if (others.length > 1 || (others.length === 1 && hasPassword)) {
+    context.report(path, 'must have one of username (with a password), dockerconfig and helper');
+    return undefined;
+  }
+  if (helper !== undefined) return { ...common, kind: 'helper', helper };
+  if (dockerconfig !== undefined) {
+    const found = readNamedFile(context, `${path}.dockerconfig`, dockerconfig);
+    return found === undefined ? undefined : { ...common, kind: 'docker-config', path: dockerconfig };
+  }
+  return buildPassword(common, entry, path, context);
+}
+
+function buildPassword(
+  common: Pick<CredentialConfig, 'name' | 'alternate'>,
+  { username, password: value, passwordfile: file }: CredentialEntry,
+  path: string,
+  context: SectionContext,
+): CredentialConfig | undefined {
+  // Read once, to tell what is wrong with it now.
+  const password = chooseSecret(context, `${path}.password`, { value, file });
+  if (username === undefined || username === '') {
+    if (password !== undefined && password.reveal() !== '')
+      context.report(`${path}.username`, 'is required together with a password');
+    return undefined;
+  }
+  if (file !== undefined) return password && { ...common, kind: 'password-file', username, path: file };
+  if (password === undefined) context.report(`${path}.password`, 'is required together with username');
+  return password && { ...common, kind: 'password', username, password };
+}

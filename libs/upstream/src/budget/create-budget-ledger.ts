@@ -1,0 +1,123 @@
+// The ledger of one process, which shares what it knows with others through small values of the index.
+import { CacheError } from '@cistern/errors';
+import type { BudgetMetrics, Logger } from '@cistern/telemetry';
+import type { BudgetCall, BudgetEndpoint, BudgetLedger, EndpointBudget, SharedValues } from './budget-ledger.ts';
+import { type BudgetAccount, createBudgetAccount } from './budget-account.ts';
+import { laterPause, nextPause, type Pause, pauseTtlMs } from './pause.ts';
+import { createSharedRecord } from './shared-record.ts';
+
+export interface BudgetLedgerOptions {
+  /** Default: of this process alone. */
+  readonly values?: SharedValues | undefined;
+  readonly metrics: { readonly upstreamBudget: BudgetMetrics };
+  readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  /** From 0 to 1. */
+  readonly random?: (() => number) | undefined;
+}
+
+export interface LedgerParts extends Pick<BudgetLedgerOptions, 'log' | 'clock'> {
+  readonly values: SharedValues;
+  readonly metrics: BudgetMetrics;
+  readonly random: () => number;
+}
+
+/** Everybody begins again at another time, within this share of the pause. */
+const resumeSpread = 0.1;
+
+export function createBudgetLedger(options: BudgetLedgerOptions): BudgetLedger {
+  const { values = createOwnValues(), random = Math.random, metrics, log, clock } = options;
+  const parts: LedgerParts = { values, random, log, clock, metrics: metrics.upstreamBudget };
+  return { open: (endpoint) => openEndpoint(parts, endpoint) };
+}
+
+function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBudget {
+  const { values, metrics, log, clock, random } = parts;
+  const { upstream, endpoint: host } = endpoint;
+  const spread = random() * resumeSpread;
+  const accounts = new Map<string, BudgetAccount>();
+  const pauses = createSharedRecord<Pause>({
+    values,
+    clock,
+    name: ['pause', upstream, host].map(encodeURIComponent).join('/'),
+    later: laterPause,
+    ttlMs: (pause) => pauseTtlMs(pause, clock()),
+  });
+
+  function accountOf(name: string): BudgetAccount {
+    const known = accounts.get(name) ?? createBudgetAccount(parts, endpoint, name);
+    accounts.set(name, known);
+    return known;
+  }
+
+  async function refuseWhilePaused(): Promise<void> {
+    const pause = await pauses.read();
+    if (pause === undefined) return;
+    const resumeAtMs = pause.untilMs + spread * (pause.untilMs - pause.sinceMs);
+    const waitMs = resumeAtMs - clock();
+    if (waitMs > 0) throw refuse('paused', 'has been asked too often and is left alone for a while', waitMs);
+  }
+
+  function refuse(reason: 'reserve' | 'exhausted' | 'paused', why: string, retryAfterMs: number): CacheError {
+    metrics.refusals.inc({ upstream, reason });
+    return new CacheError('upstream-rate-limited', `Upstream "${upstream}" (${host}) ${why}.`, {
+      detail: { upstream, reason },
+      retryable: true,
+      retryAfterMs: Math.ceil(retryAfterMs),
+    });
+  }
+
+  return {
+    async admit(call: BudgetCall, names) {
+      await refuseWhilePaused();
+      const known = await Promise.all(
+        names.map(async (name) => ({ name, account: accountOf(name), headroom: await accountOf(name).headroom() })),
+      );
+      // A stable order among equals: the configuration's.
+      const [best] = known.sort((one, other) =>
+        one.headroom < other.headroom ? 1 : one.headroom > other.headroom ? -1 : 0,
+      );
+      if (best === undefined) throw new TypeError('A call needs an account.');
+      const isKept = call.kind === 'pull' && call.purpose !== 'cold';
+      if (call.kind === 'other' || best.headroom > (isKept ? best.account.reserve() : 0)) return best.name;
+      // Who never asks never learns that there is a new window.
+      const { name, account, headroom } = known.find((one) => one.account.mayLookAgain()) ?? best;
+      if (account.lookAgain()) return name;
+      const waitMs = Math.min(...known.map((one) => one.account.lookAgainInMs()));
+      if (headroom > 0) throw refuse('reserve', 'has few pulls left, which are kept for what is not cached', waitMs);
+      throw refuse('exhausted', 'has no pulls left for now', waitMs);
+    },
+    async told(account, rateLimit, askedAtMs) {
+      await accountOf(account).told(rateLimit, askedAtMs);
+    },
+    async exhausted(account, rateLimit, { askedAtMs, retryAfterMs }) {
+      await accountOf(account).told({ ...rateLimit, remaining: 0 }, askedAtMs, retryAfterMs);
+    },
+    async throttled(refusal) {
+      let began: Pause | undefined;
+      await pauses.read();
+      await pauses.change((known) => {
+        const nowMs = clock();
+        began = nextPause(known, refusal, { nowMs, random: random() });
+        return began ?? known ?? { sinceMs: nowMs, untilMs: nowMs, count: 0 };
+      });
+      if (began === undefined) return;
+      metrics.pauses.inc({ upstream });
+      const seconds = Math.round((began.untilMs - began.sinceMs) / 1000);
+      log.warn(
+        { upstream, endpoint: host, seconds, inARow: began.count },
+        'an upstream answers too many requests and is left alone',
+      );
+    },
+  };
+}
+
+/** As the index has them, for one process. */
+function createOwnValues(): SharedValues {
+  const values = new Map<string, string>();
+  return {
+    get: async (name) => values.get(name),
+    put: async (name, value) => void values.set(name, value),
+  };
+}

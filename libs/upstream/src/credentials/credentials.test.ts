@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { before, test, type TestContext } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import { credentialHelper } from './credential-helper.ts';
+import { dockerConfig } from './docker-config.ts';
+import { passwordFile } from './password-file.ts';
+
+const { signal } = new AbortController();
+const clock = (): number => 0;
+
+async function openDirectory(t: Pick<TestContext, 'after'>): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'cistern-credentials-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+const cannotBeHad =
+  (message: RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(isCacheError(error, 'upstream-refused-us'), String(error));
+    assert.match(error.message, message);
+    return true;
+  };
+
+/** A helper that answers with its own name and what it was asked for, and notes that it ran. */
+const helperScript = `#!/bin/sh
+read server
+echo "$1 $server" >> "$CISTERN_TEST_NOTES"
+case "$server" in
+  none*) echo "credentials not found in native keychain"; exit 1;;
+  broken*) echo "s3cret" >&2; exit 3;;
+  token*) echo '{"Username":"<token>","Secret":"s3cret"}';;
+  odd*) echo 'no json s3cret';;
+  *) echo "{\\"ServerURL\\":\\"$server\\",\\"Username\\":\\"AWS\\",\\"Secret\\":\\"for $server\\"}";;
+esac
+`;
+let notes = '';
+
+before(async (t) => {
+  const directory = await openDirectory(t as TestContext);
+  notes = join(directory, 'notes');
+  await writeFile(join(directory, 'docker-credential-test'), helperScript, { mode: 0o755 });
+  process.env['PATH'] = `${directory}${delimiter}${process.env['PATH']}`;
+  process.env['CISTERN_TEST_NOTES'] = notes;
+});
+
+const runs = async (): Promise<readonly string[]> => (await readFile(notes, 'utf8')).trim().split('\n');
+
+test('a password file is read again when it has changed, and only then', async (t) => {
+  const path = join(await openDirectory(t), 'password');
+  const source = passwordFile({ name: 'ci', username: 'me', path });
+  await assert.rejects(source.read(signal), cannotBeHad(/cannot be read \(ENOENT\)/));
+  await writeFile(path, 'first\n');
+  assert.deepEqual(await source.read(signal), { username: 'me', password: 'first' });
+  await writeFile(path, 'second, with spaces \r\n');
+  assert.deepEqual(await source.read(signal), { username: 'me', password: 'second, with spaces ' });
+});
+
+const auth = (text: string): { auth: string } => ({ auth: Buffer.from(text).toString('base64') });
+
+test("docker's file has credentials in clear or in one word, under any of a registry's names", async (t) => {
+  const path = join(await openDirectory(t), 'config.json');
+  const read = (host: string) => dockerConfig({ name: 'docker', path, host, clock }).read(signal);
+  const auths = {
+    'https://index.docker.io/v1/': auth('hub:pass:word'),
+    'ghcr.io': { username: 'me', password: 'word' },
+    'https://quay.io/v2/': auth('robot:x'),
+    'old.example': { identitytoken: 's3cret' },
+  };
+  await writeFile(path, JSON.stringify({ auths }));
+  assert.deepEqual(await read('registry-1.docker.io'), { username: 'hub', password: 'pass:word' });
+  assert.deepEqual(await read('ghcr.io'), { username: 'me', password: 'word' });
+  assert.deepEqual(await read('quay.io'), { username: 'robot', password: 'x' });
+  assert.equal(await read('gcr.io'), undefined, 'nobody has logged in there');
+  await assert.rejects(read('old.example'), cannotBeHad(/identity token/));
+  await writeFile(path, '{"auths": s3cret');
+  await assert.rejects(read('quay.io'), cannotBeHad(/^[^]*is not JSON\.$/));
+});
+
+test("docker's file names helpers for single registries and for all", async (t) => {
+  const path = join(await openDirectory(t), 'config.json');
+  const config = { credHelpers: { '1.dkr.ecr.example': 'test' }, credsStore: 'test', auths: { 'quay.io': {} } };
+  await writeFile(path, JSON.stringify(config));
+  const read = (host: string) => dockerConfig({ name: 'docker', path, host, clock }).read(signal);
+  assert.deepEqual(await read('1.dkr.ecr.example'), { username: 'AWS', password: 'for 1.dkr.ecr.example' });
+  assert.deepEqual(await read('registry-1.docker.io'), {
+    username: 'AWS',
+    password: 'for https://index.docker.io/v1/',
+  });
+  assert.equal(await read('none.example'), undefined);
+  await writeFile(path, JSON.stringify({ credHelpers: { 'a.example': '../evil' } }));
+  await assert.rejects(read('a.example'), cannotBeHad(/no name of a program/));
+});
+
+const asked = async (): Promise<number> => (await runs()).filter((run) => run === 'get kept.example').length;
+
+test('a helper is asked by its protocol, once for some minutes or until its answer is refused', async () => {
+  const time = { nowMs: 0 };
+  const source = credentialHelper({ name: 'aws', helper: 'test', host: 'kept.example', clock: () => time.nowMs });
+  const read = () => source.read(signal);
+  const all = await Promise.all([read(), read()]);
+  assert.deepEqual(all[0], { username: 'AWS', password: 'for kept.example' });
+  assert.equal(await asked(), 1);
+  source.forget?.();
+  await read();
+  assert.equal(await asked(), 2);
+  time.nowMs += 5 * 60_000;
+  await read();
+  await read();
+  assert.equal(await asked(), 3);
+});
+
+for (const [host, message] of [
+  ['none.example', /has none for none\.example/],
+  ['broken.example', /ended with 3/],
+  ['token.example', /identity token/],
+  ['odd.example', /is not JSON/],
+] as const)
+  test(`a helper without an answer for ${host} says so, and no secret`, async () => {
+    const source = credentialHelper({ name: 'aws', helper: 'test', host, clock });
+    await assert.rejects(source.read(signal), (error: Error) => {
+      assert.doesNotMatch(error.message, /s3cret/);
+      return cannotBeHad(message)(error);
+    });
+  });
+
+test('a helper that is not installed says so', async () => {
+  const source = credentialHelper({ name: 'aws', helper: 'not-there', host: 'a.example', clock });
+  await assert.rejects(source.read(signal), cannotBeHad(/docker-credential-not-there is not installed/));
+});

@@ -1,0 +1,85 @@
+// Credentials as `docker login` leaves them: in docker's config.json, or with the helpers that it names.
+import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import { type CredentialSource, unreadable } from './credential-source.ts';
+import { type KeptAnswers, keepAnswers } from './credential-helper.ts';
+import { fileText } from './file-text.ts';
+import { dockerServers } from './docker-servers.ts';
+import { runHelper } from './run-helper.ts';
+
+export interface DockerConfigOptions {
+  readonly name: string;
+  /** Of config.json. */
+  readonly path: string;
+  /** Host and port of the registry. */
+  readonly host: string;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+interface DockerConfig {
+  readonly auths?: Readonly<
+    Record<string, { username?: string; password?: string; auth?: string; identitytoken?: string }>
+  >;
+  readonly credHelpers?: Readonly<Record<string, string>>;
+  readonly credsStore?: string;
+}
+
+const helperName = /^[\w.-]+$/;
+
+/** A registry that nobody has logged in to is asked as anybody. */
+export function dockerConfig({ name, path, host, clock }: DockerConfigOptions): CredentialSource {
+  const text = fileText(path);
+  const servers = dockerServers(host);
+  const helpers = new Map<string, KeptAnswers>();
+
+  function askHelper(helper: string, signal: AbortSignal): Promise<UpstreamCredentials | undefined> {
+    if (!helperName.test(helper)) throw unreadable(`${path} names a credential helper that is no name of a program`);
+    const known = helpers.get(helper);
+    if (known !== undefined) return known.read(signal);
+    const answers = keepAnswers({ clock, ask: (asking) => runHelper(helper, servers[0], asking) });
+    helpers.set(helper, answers);
+    return answers.read(signal);
+  }
+
+  async function readConfig(): Promise<DockerConfig> {
+    try {
+      return (JSON.parse(await text()) ?? {}) as DockerConfig;
+    } catch (error) {
+      // The parser's own words would quote the file.
+      const why =
+        error instanceof SyntaxError
+          ? 'is not JSON'
+          : `cannot be read (${String((error as NodeJS.ErrnoException).code)})`;
+      throw unreadable(`the file ${path} ${why}`);
+    }
+  }
+
+  return {
+    name,
+    async read(signal) {
+      const { credHelpers = {}, auths = {}, credsStore } = await readConfig();
+      const helper = servers.map((server) => credHelpers[server]).find((found) => found !== undefined);
+      if (helper !== undefined) return askHelper(helper, signal);
+      const entry = servers.map((server) => auths[server]).find((found) => found !== undefined);
+      const written = entry && credentialsOf(entry, path);
+      if (written !== undefined || credsStore === undefined || credsStore === '') return written;
+      return askHelper(credsStore, signal);
+    },
+    forget() {
+      for (const answers of helpers.values()) answers.forget();
+    },
+  };
+}
+
+function credentialsOf(
+  { username, password, auth, identitytoken }: NonNullable<DockerConfig['auths']>[string],
+  path: string,
+): UpstreamCredentials | undefined {
+  if (identitytoken)
+    throw unreadable(
+      `${path} has an identity token, which is not supported: log in with a user name and an access token`,
+    );
+  if (username && password) return { username, password };
+  const [, user, secret] = /^([^:]+):([\s\S]+?)\0*$/.exec(Buffer.from(auth ?? '', 'base64').toString('utf8')) ?? [];
+  return user === undefined || secret === undefined ? undefined : { username: user, password: secret };
+}

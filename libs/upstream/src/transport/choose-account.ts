@@ -1,0 +1,80 @@
+// Sends a request with one of the accounts of a registry: the one that the ledger chooses, and another one where that is
+// refused or has nothing left.
+import { isCacheError } from '@cistern/errors';
+import type { BudgetCall, EndpointBudget } from '../budget/budget-ledger.ts';
+import { parseRateLimit, parseRetryAfterMs } from './rate-limit.ts';
+import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
+
+export interface ChooseAccountOptions {
+  /** By the accounts' names; at least one. */
+  readonly accounts: ReadonlyMap<string, Transport>;
+  readonly budget: EndpointBudget;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+const kinds = new Map<TransportRequest['operation'], BudgetCall['kind']>([
+  ['get-manifest', 'pull'],
+  ['head-manifest', 'look'],
+]);
+
+export function chooseAccount({ accounts, budget, clock }: ChooseAccountOptions): Transport {
+  return async (request) => {
+    const untried = new Map(accounts);
+    let last: Outcome | undefined;
+    while (untried.size > 0) {
+      const name = await admit(request, [...untried.keys()], last);
+      const send = name === undefined ? undefined : untried.get(name);
+      if (name === undefined || send === undefined) break;
+      untried.delete(name);
+      last = await attempt(send, request, name);
+      if (!last.mayAskAnother) break;
+    }
+    if (last === undefined) throw new TypeError('A registry has at least one account.');
+    if ('error' in last) throw last.error;
+    return last.response;
+  };
+
+  /** `undefined`: what the account before got is the answer. */
+  async function admit(
+    { operation, purpose = 'cold' }: TransportRequest,
+    names: readonly string[],
+    last: Outcome | undefined,
+  ): Promise<string | undefined> {
+    try {
+      return await budget.admit({ purpose, kind: kinds.get(operation) ?? 'other' }, names);
+    } catch (error) {
+      if (last === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  async function attempt(send: Transport, request: TransportRequest, name: string): Promise<Outcome> {
+    const askedAtMs = clock();
+    let response: TransportResponse;
+    try {
+      response = await send(request);
+    } catch (error) {
+      // A token server's: it has no budgets, only limits on requests.
+      if (isCacheError(error, 'upstream-rate-limited'))
+        await budget.throttled({ askedAtMs, retryAfterMs: error.retryAfterMs });
+      return { error, mayAskAnother: isCacheError(error, 'upstream-refused-us') };
+    }
+    // Storage behind a redirect has limits of its own.
+    if (response.url.origin !== request.url.origin) return { response, mayAskAnother: false };
+    const rateLimit = parseRateLimit(response.headers);
+    if (response.status !== 429) {
+      if (rateLimit !== undefined) await budget.told(name, rateLimit, askedAtMs);
+      return { response, mayAskAnother: false };
+    }
+    const refusal = { askedAtMs, retryAfterMs: parseRetryAfterMs(response.headers, clock()) };
+    if (rateLimit === undefined) await budget.throttled(refusal);
+    else await budget.exhausted(name, rateLimit, refusal);
+    return { response, mayAskAnother: rateLimit !== undefined };
+  }
+}
+
+type Outcome = { readonly mayAskAnother: boolean } & (
+  | { readonly response: TransportResponse }
+  | { readonly error: unknown }
+);

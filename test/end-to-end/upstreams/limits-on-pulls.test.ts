@@ -1,0 +1,112 @@
+// What clients get when Docker Hub has had enough of us: what is cached always, the rest while any account has pulls left.
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { assertRefused } from '../src/assert-refused.ts';
+import { cacheOf, openCistern, openDirectory, openStage, openUpstream } from '../src/open-stage.ts';
+import { readMetrics } from '../src/read-metrics.ts';
+import { sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
+
+const accounts = ['one', 'two'].map((username) => ({ username, password: 'secret' }));
+const tags = Array.from({ length: 8 }, (_, at) => `v${at}`);
+
+/** A cache with two accounts at an upstream that lets them pull so often. */
+async function openTwoAccounts(t: Parameters<typeof openUpstream>[0], limitOf: Readonly<Record<string, number>>) {
+  const upstream = await openUpstream(t, { auth: { kind: 'bearer', accounts }, rateLimit: { limit: 0, limitOf } });
+  for (const tag of tags) upstream.addImage('library/app', { tag, layers: [Buffer.from(tag)] });
+  const credentials = Object.fromEntries(accounts.map((account) => [account.username, account]));
+  const cistern = await openCistern(t, { config: cacheOf(upstream, { credentials }) });
+  const pull = (tag: string, prefix = '') =>
+    sendRequest(`${cistern.url}/v2/${prefix}library/app/manifests/${tag}`, { headers: { accept: '*/*' } });
+  return { upstream, cistern, pull };
+}
+
+test('of two accounts the other is used when one has nothing left', async (t) => {
+  const { upstream, cistern, pull } = await openTwoAccounts(t, { one: 3, two: 100 });
+  upstream.rateLimit.setRemaining(0, 'one');
+  for (const tag of tags.slice(0, 5)) assert.equal((await pull(tag)).status, 200, tag);
+  assert.equal(upstream.rateLimit.remaining('two'), 95);
+  const metrics = await readMetrics(cistern);
+  const left = (credential: string) =>
+    metrics.get(
+      `cistern_upstream_rate_limit_remaining{upstream="docker.io",endpoint="${new URL(upstream.url).host}",credential="${credential}"}`,
+    );
+  assert.equal(left('one'), 0);
+  assert.equal(left('two'), 95);
+});
+
+test('when no account has anything left, what is cached is served stale and the rest refused at once', async (t) => {
+  const { upstream, pull } = await openTwoAccounts(t, { one: 2, two: 2 });
+  const served = [];
+  for (const tag of tags.slice(0, 4)) served.push((await pull(tag)).status);
+  assert.deepEqual(served, [200, 200, 200, 200]);
+  const before = upstream.count({ endpoint: 'manifest' });
+  for (let round = 0; round < 3; round += 1)
+    for (const tag of tags.slice(0, 4)) {
+      const stale = await pull(tag);
+      assert.equal(stale.status, 200);
+      assert.equal(stale.headers['x-cache'], 'STALE');
+    }
+  for (const tag of tags.slice(4)) {
+    const askedAt = performance.now();
+    assertRefused(await pull(tag), 503, 'UNAVAILABLE', tag);
+    assert.ok(performance.now() - askedAt < 2000, tag);
+    const byPrefix = await pull(tag, 'docker.io/');
+    assertRefused(byPrefix, 429, 'TOOMANYREQUESTS', tag);
+    assert.ok(Number(byPrefix.headers['retry-after']) >= 1);
+  }
+  assert.equal(upstream.count({ endpoint: 'manifest' }), before, 'upstream was not asked for what it would refuse');
+});
+
+test('the last pulls are kept for what is not cached', async (t) => {
+  const upstream = await openUpstream(t, { rateLimit: { limit: 10 } });
+  for (const tag of tags) upstream.addImage('library/app', { tag, layers: [Buffer.from(tag)] });
+  const cistern = await openCistern(t, { config: cacheOf(upstream, { budget: { reserve: 8 } }) });
+  const pull = (tag: string) => sendRequest(`${cistern.url}/v2/library/app/manifests/${tag}`);
+  await pull('v0');
+  assert.equal((await pull('v0')).headers['x-cache'], 'REVALIDATED');
+  await pull('v1');
+  upstream.addImage('library/app', { tag: 'v0', layers: [Buffer.from('moved')] });
+  assert.equal((await pull('v0')).headers['x-cache'], 'STALE');
+  assert.equal(upstream.rateLimit.remaining(), 8);
+  for (const tag of tags.slice(2, 8)) assert.equal((await pull(tag)).status, 200, tag);
+  assert.equal(upstream.rateLimit.remaining(), 2);
+});
+
+test('an upstream that answers too many requests is left alone, and what is cached served', async (t) => {
+  const { upstream, cistern } = await openStage(t);
+  upstream.addImage('library/app', { tag: 'latest' });
+  const pull = (tag: string) => sendRequest(`${cistern.url}/v2/library/app/manifests/${tag}`);
+  await pull('latest');
+  const throttled = upstream.addFault({ endpoint: 'manifest' }, { status: 429, headers: { 'retry-after': '3' } });
+  assert.equal((await pull('latest')).headers['x-cache'], 'STALE');
+  const before = upstream.count({ endpoint: 'manifest' });
+  for (let count = 0; count < 5; count += 1) assertRefused(await pull(`cold-${count}`), 503, 'UNAVAILABLE');
+  assert.equal(upstream.count({ endpoint: 'manifest' }), before);
+  throttled.remove();
+  upstream.addImage('library/app', { tag: 'new' });
+  await until('it is asked again', async () => (await pull('new')).status === 200);
+});
+
+test('a wrong password is told, and mended by exchanging its file', async (t) => {
+  const file = join(await openDirectory(t), 'password');
+  await writeFile(file, 'wrong\n');
+  const upstream = await openUpstream(t, { auth: { kind: 'bearer', accounts } });
+  upstream.addImage('library/app', { tag: 'latest' });
+  const config = cacheOf(upstream, { username: 'one', passwordfile: file });
+  const cistern = await openCistern(t, { config });
+  const pull = () => sendRequest(`${cistern.url}/v2/library/app/manifests/latest`);
+  const refused = async () => {
+    const series = [...(await readMetrics(cistern))];
+    return series.find(([name]) => name.startsWith('cistern_upstream_credentials_refused{'))?.[1];
+  };
+  for (let count = 0; count < 3; count += 1) assertRefused(await pull(), 502, 'UNAVAILABLE');
+  assert.equal(await refused(), 1);
+  assert.equal(upstream.count({ endpoint: 'token' }), 1, 'a password that is wrong is not shown again and again');
+  await writeFile(file, 'secret\n');
+  assert.equal((await pull()).status, 200);
+  assert.equal(await refused(), 0);
+  assert.equal(cistern.log().filter((line) => line.includes('credentials of an upstream are refused')).length, 1);
+});

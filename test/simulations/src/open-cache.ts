@@ -1,0 +1,83 @@
+// The cache as one process runs it, on parts in memory and on the clock of a simulation.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createInlineJobs } from '@cistern/jobs/inline';
+import {
+  createFillAccess,
+  createFillTable,
+  createJobHandlers,
+  createPullThrough,
+  createStoreBacklog,
+  openSpoolDirectory,
+  type PullThrough,
+} from '@cistern/pull-through';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { createBudgetLedger, openUpstream } from '@cistern/upstream';
+
+export interface CacheOptions {
+  readonly hubUrl: string;
+  readonly ttlMs: number;
+  readonly now: () => number;
+}
+
+export interface OpenedCache {
+  readonly cache: PullThrough;
+  close(): Promise<void>;
+}
+
+export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<OpenedCache> {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-simulation-'));
+  const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
+  const metrics = createMetrics({ upstreams: ['docker.io'] });
+  const index = createMemoryIndex({ now });
+  const store = createMemoryStore();
+  const upstream = openUpstream({
+    name: 'docker.io',
+    url: hubUrl,
+    ledger: createBudgetLedger({ values: index.values, metrics, log, clock: now }),
+    instanceId: 'simulation',
+    version: '0',
+    clock: now,
+    metrics,
+    log,
+  });
+  const fills = createFillTable();
+  const backlog = createStoreBacklog({ log });
+  const jobs = createInlineJobs({ slots: { interactive: 32, background: 8 }, maxWaiting: 10_000, log });
+  const policyOf = () => ({
+    ttlMs,
+    staleWhileRevalidateMs: 0,
+    staleIfErrorMs: Infinity,
+    onNotFound: 'keep' as const,
+  });
+  const parts = { index, store, fills, backlog, policyOf, adoptAs: undefined, log, metrics, now };
+  const workers = jobs.work(
+    createJobHandlers({
+      ...parts,
+      upstreams: new Map([[upstream.name, upstream]]),
+      spools: await openSpoolDirectory(directory, Infinity),
+      address: '',
+      maxWholeForRangeBytes: 0,
+    }),
+  );
+  const cache = createPullThrough({
+    ...parts,
+    queue: jobs.queue,
+    fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
+    listPolicyOf: () => ({ ttlMs: 0, staleIfErrorMs: Infinity }),
+    isOffline: () => false,
+    sharedUpstreams: [upstream.name],
+  });
+  return {
+    cache,
+    async close() {
+      await workers.close(0);
+      await backlog.close();
+      await upstream.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
