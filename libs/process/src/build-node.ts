@@ -53,11 +53,13 @@ const clientsShare = 0.7;
 /** The caller ends it with `close`. */
 export function buildNode(options: NodeOptions): CacheNode {
   const { config, log, metrics, clients, peers, work, checks = startChecks(config.health, work) } = options;
+  let listening = false;
   let draining = false;
   const { address: debugAddress, explicit, prometheus } = config.http.debug;
   const debug = buildHealth({
     checks: checks.byName,
-    isDraining: () => draining,
+    // Nothing should be sent here before it is listened for, either.
+    isDraining: () => draining || !listening,
     ...(prometheus.enabled && { metricsRegistry: metrics.registry, metricsPath: prometheus.path }),
   });
 
@@ -97,7 +99,9 @@ export function buildNode(options: NodeOptions): CacheNode {
       const debugging = await listenForDebug();
       const peering = await open(peers);
       await work.start?.();
-      return { debug: debugging, peers: peering, clients: await open(clients) };
+      const serving = await open(clients);
+      listening = true;
+      return { debug: debugging, peers: peering, clients: serving };
     },
     close: (graceMs) => (closing ??= closeAll(graceMs)),
   };
