@@ -8,6 +8,7 @@ import { createGate } from '@cistern/fake-upstream';
 import { makeCertificateFiles, startRedis } from '@cistern/test-services';
 import { openDirectory, openUpstream, seededBytes } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
 import { startNode } from './start-node.ts';
 
 const directory = await openDirectory({ after });
@@ -51,10 +52,11 @@ test('a frontend follows a fill over mutual TLS, and a stranger cannot', async (
   assert.equal((await sendRequest(`${frontend.url}/v2/library/app/manifests/latest`)).status, 200);
   const pulled = sendRequest(`${frontend.url}/v2/library/app/blobs/${digest}`);
   await gate.blocked();
+  await until('the frontend reads the fill of the worker', async () => {
+    const metrics = await (await fetch(`${worker.debugUrl}/metrics`)).text();
+    return Number(/^cistern_fill_sent_bytes_total (\d+)$/m.exec(metrics)?.[1]) > 0;
+  });
   gate.release();
   assert.ok((await pulled).body.equals(layer));
-  const metrics = await (await fetch(`${worker.debugUrl}/metrics`)).text();
-  const [, sent = '0'] = /^cistern_fill_sent_bytes_total (\d+)$/m.exec(metrics) ?? [];
-  assert.ok(Number(sent) > 0, 'the frontend read the fill of the worker');
   await assert.rejects(fetch(worker.url));
 });
