@@ -50,6 +50,11 @@ export interface JobContext {
   readonly class: JobClass;
   /** Aborted when the worker closes without waiting any longer. */
   readonly signal: AbortSignal;
+  /**
+   * For a handler without a result that only waits from now on: its job has ended and its slot is free for another, while
+   * the handler goes on as it did, and closing waits for it. How it ends is told to nobody.
+   */
+  readonly stepAside?: () => void;
 }
 
 /**

@@ -48,7 +48,7 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
     const worker = new Worker(
       lane.name,
       async (job, token = '') => {
-        const performed = performJob({ client, probe, handlers, log, stopping }, lane, job, token);
+        const performed = performJob({ client, probe, handlers, log, stopping, running }, lane, job, token);
         running.add(performed);
         return performed.finally(() => running.delete(performed));
       },

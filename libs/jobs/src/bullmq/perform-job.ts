@@ -14,6 +14,8 @@ export interface PerformDeps extends ClaimRunDeps {
   readonly handlers: JobHandlers;
   readonly log: BullmqLog;
   readonly stopping: Stopping;
+  /** Handlers under way, those that have stepped aside among them. */
+  readonly running: Set<Promise<unknown>>;
 }
 
 /** How far the end of the workers has come. */
@@ -42,8 +44,10 @@ export async function performJob(deps: PerformDeps, lane: JobLane, job: Job, tok
   if (!(await claimRun(deps, lane, job))) return null;
   let outcome: string;
   try {
-    const context: JobContext = { class: lane.class, signal: stopping.handling };
-    outcome = encodeResult(await untilAborted(stopping.waiting, async () => handle(payload, context)));
+    const aside = Promise.withResolvers<null>();
+    const context: JobContext = { class: lane.class, signal: stopping.handling, stepAside: () => aside.resolve(null) };
+    const handled = keep(deps.running, async () => handle(payload, context));
+    outcome = encodeResult(await untilAborted(stopping.waiting, async () => Promise.race([handled, aside.promise])));
   } catch (error) {
     // Another worker begins anew; whoever waits is none the wiser.
     if (stopping.handling.aborted) return handBack(job, token);
@@ -96,4 +100,10 @@ async function untilAborted<T>(signal: AbortSignal, body: () => Promise<T>): Pro
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+function keep<T>(running: Set<Promise<unknown>>, body: () => Promise<T>): Promise<T> {
+  const kept = body().finally(() => running.delete(kept));
+  running.add(kept);
+  return kept;
 }

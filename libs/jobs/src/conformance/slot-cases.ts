@@ -33,6 +33,34 @@ export const slotCases: JobCases = {
     await until('all have ended', () => gate.ended.length === names.length);
   },
 
+  async 'a handler that steps aside gives its slot to others, and closing waits for it'(tested, t) {
+    const { queue, slots } = tested;
+    const gate = Promise.withResolvers<void>();
+    let [begun, ended] = [0, 0];
+    const workers = await workWith(tested, t, {
+      async 'fetch-blob'(_payload, { stepAside }) {
+        begun += 1;
+        stepAside?.();
+        await gate.promise;
+        ended += 1;
+        return null;
+      },
+    });
+    const jobs = slots.interactive + 2;
+    for (let number = 0; number < jobs; number += 1) {
+      const key = `aside ${number}`;
+      assert.equal(await queue.run('fetch-blob', blobJob(key), waiting(interactive(key))), null);
+    }
+    assert.deepEqual([begun, ended], [jobs, 0]);
+    // It is past for the queue: the same again is another job.
+    await queue.run('fetch-blob', blobJob('aside 0'), waiting(interactive('aside 0')));
+    assert.equal(begun, jobs + 1);
+    const closing = workers.close(10_000);
+    gate.resolve();
+    await closing;
+    assert.equal(ended, jobs + 1);
+  },
+
   async 'neither class waits for the other'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });

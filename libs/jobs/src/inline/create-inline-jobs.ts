@@ -77,7 +77,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   }
 
   function checkRoom(lane: Lane, name: JobName): void {
-    const startsAtOnce = handlers !== undefined && lane.running.size < lane.slots;
+    const startsAtOnce = handlers !== undefined && hasSlot(lane);
     if (!startsAtOnce && lane.waiting.size >= maxWaiting)
       throw overloaded(`The cache is busy: ${lane.waiting.size} jobs wait before this "${name}". Try again later.`);
   }
@@ -90,7 +90,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   function startWaiting(lane: Lane): void {
     if (handlers === undefined || closing !== undefined) return;
     for (const job of lane.waiting) {
-      if (lane.running.size >= lane.slots) return;
+      if (!hasSlot(lane)) return;
       lane.waiting.delete(job);
       lane.running.set(job, performInLane(handlers, job, lane));
     }
@@ -99,22 +99,36 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   async function performInLane(by: JobHandlers, job: InlineJob, lane: Lane): Promise<void> {
     // Never inside the asker's own call.
     await Promise.resolve();
-    await perform(by, job);
+    await perform(by, job, lane);
     lane.running.delete(job);
+    lane.aside.delete(job);
     startWaiting(lane);
   }
 
-  async function perform(by: JobHandlers, job: InlineJob): Promise<void> {
+  function stepAside(job: InlineJob, lane: Lane): void {
+    lane.aside.add(job);
+    endJob(job);
+    settleJob(job, (waiter) => waiter.resolve(null));
+    startWaiting(lane);
+  }
+
+  /** Unless another has its key by now. */
+  function endJob(job: InlineJob): void {
+    if (jobs.get(job.key) === job) jobs.delete(job.key);
+  }
+
+  async function perform(by: JobHandlers, job: InlineJob, lane: Lane): Promise<void> {
     // Which payload belongs to which handler is known to the compiler only where the job is added.
     const handle = by[job.name] as AnyHandler;
     try {
-      const result = await handle(job.payload, { class: job.class, signal: job.abort.signal });
-      jobs.delete(job.key);
+      const context = { class: job.class, signal: job.abort.signal, stepAside: () => stepAside(job, lane) };
+      const result = await handle(job.payload, context);
+      endJob(job);
       settleJob(job, (waiter) => waiter.resolve(result));
     } catch (error) {
       if (!isCacheError(error) && !job.abort.signal.aborted)
         log.error({ err: error, job: job.name, class: job.class }, 'a job failed unexpectedly');
-      jobs.delete(job.key);
+      endJob(job);
       settleJob(job, (waiter) => waiter.reject(error));
     }
   }
@@ -148,6 +162,10 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
       };
     },
   };
+}
+
+function hasSlot({ running, aside, slots }: Lane): boolean {
+  return running.size - aside.size < slots;
 }
 
 function overloaded(message: string): CacheError {

@@ -11,6 +11,8 @@ export interface Lane {
   readonly waiting: Set<InlineJob>;
   /** With the end of each, which never rejects. */
   readonly running: Map<InlineJob, Promise<void>>;
+  /** Those that run and take no slot any more. */
+  readonly aside: Set<InlineJob>;
 }
 
 export interface Lanes {
@@ -30,5 +32,5 @@ export function createLanes(slots: Readonly<Record<JobClass, number>>): Lanes {
 }
 
 function createLane(slots: number): Lane {
-  return { slots, waiting: new Set(), running: new Map() };
+  return { slots, waiting: new Set(), running: new Map(), aside: new Set() };
 }

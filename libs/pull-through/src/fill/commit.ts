@@ -13,6 +13,8 @@ export interface CommitOptions {
   readonly body: FillBody;
   /** The upload that ran while the body arrived, where the store takes uploads. */
   readonly uploading: Promise<void> | undefined;
+  /** Told when the store has refused it for the first time. */
+  readonly onRefused?: (() => void) | undefined;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -23,7 +25,7 @@ const firstPauseMs = 250;
 const maxPauseMs = 30_000;
 
 /** Rejects with the store's last error when it has tried long enough, and with the reason of `signal`. */
-export async function commit({ store, digest, body, uploading, log, signal }: CommitOptions): Promise<void> {
+export async function commit({ store, digest, body, uploading, onRefused, log, signal }: CommitOptions): Promise<void> {
   let running = uploading;
   for (let tries = 1; ; tries += 1) {
     try {
@@ -37,6 +39,7 @@ export async function commit({ store, digest, body, uploading, log, signal }: Co
       signal.throwIfAborted();
       log.warn({ digest, err: error }, 'the store did not take a blob');
       if (tries === maxTries) throw error;
+      if (tries === 1) onRefused?.();
     }
     running = undefined;
     await delay(Math.min(maxPauseMs, firstPauseMs * 2 ** (tries - 1)), undefined, { signal }).catch(() => {});

@@ -30,6 +30,8 @@ export interface FillOptions {
   /** What the first asker waits for. */
   readonly from: number;
   readonly toExclusive: number | undefined;
+  /** Told when everything is here and verified, and the store does not take it yet. */
+  readonly onRefused?: (() => void) | undefined;
   /** Larger blobs are not fetched whole for the sake of a small range. */
   readonly maxWholeForRangeBytes: number;
   readonly store: BlobStore;
@@ -167,7 +169,7 @@ export function startFill(options: FillOptions): Fill {
         { retryable: true },
       );
     filling.markVerified();
-    await commit({ store, digest, body: filling, uploading, log, signal });
+    await commit({ store, digest, body: filling, uploading, onRefused: options.onRefused, log, signal });
     return 'committed';
   };
 

@@ -25,6 +25,11 @@ export interface FetchBlobDeps extends WorkDeps {
 
 /** Long enough for those who wait to see it, short enough for the next request to try again. */
 const keepFailureMs = 2_000;
+/**
+ * Fills that wait for nothing but the store leave their slots to others, so that an outage stops nobody: as long as there is
+ * room in the spool, and no more than this many, for each has a file open.
+ */
+const maxAside = 500;
 /** A fill that was left has not failed; whoever comes next starts another. */
 const left = { kind: 'overloaded', message: 'Nobody read this blob any more.' } as const;
 
@@ -130,7 +135,7 @@ async function prepareFill(
   deps: FetchBlobDeps,
   { fillId, digest, source }: FillRecord,
   { from, toExclusive }: JobPayload<'fetch-blob'>,
-  { signal }: JobContext,
+  { signal, stepAside }: JobContext,
   { predecessor, lease }: { readonly predecessor: FillRecord | undefined; readonly lease: FillLease },
 ): Promise<Fill> {
   const { index, store, spools, log, maxWholeForRangeBytes, remoteFills } = deps;
@@ -138,7 +143,11 @@ async function prepareFill(
   const expectedSize = (await index.links.get(source, digest))?.size;
   const { repository } = source;
   const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
-  const parts = { fillId, digest, repository, expectedSize, from, toExclusive, store, spools, log, signal, ...moving };
+  const onRefused = () => {
+    if (deps.fills.size <= maxAside) stepAside?.();
+  };
+  const told = { expectedSize, from, toExclusive, onRefused, log, signal };
+  const parts = { fillId, digest, repository, store, spools, ...told, ...moving };
   const takenOverSize = predecessor?.size;
   if (predecessor === undefined || takenOverSize === undefined || remoteFills === undefined)
     return startFill({ ...parts, upstream, maxWholeForRangeBytes });
