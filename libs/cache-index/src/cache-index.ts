@@ -7,6 +7,7 @@ import type { FillIndex } from './fills.ts';
 import type { LeaseIndex } from './leases.ts';
 import type { LinkIndex } from './links.ts';
 import type { ManifestIndex } from './manifests.ts';
+import type { PopularityIndex } from './popularity.ts';
 import type { TagIndex } from './tags.ts';
 import type { ValueIndex } from './values.ts';
 
@@ -18,6 +19,7 @@ export interface CacheIndex {
   readonly fills: FillIndex;
   readonly leases: LeaseIndex;
   readonly values: ValueIndex;
+  readonly popularity: PopularityIndex;
   readonly epoch: EpochIndex;
   readonly announcements: Announcements;
   /** Rejects with `index-unavailable` if the index cannot answer now; used by health checks. */

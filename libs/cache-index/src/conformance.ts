@@ -9,6 +9,7 @@ import { fillCases } from './conformance/fill-cases.ts';
 import type { OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
 import { leaseCases } from './conformance/lease-cases.ts';
 import { linkCases } from './conformance/link-cases.ts';
+import { popularityCases } from './conformance/popularity-cases.ts';
 import { tagCases } from './conformance/tag-cases.ts';
 
 export type { CacheIndexUnderTest, OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
@@ -27,6 +28,7 @@ export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest, 
     ...fillCases,
     ...leaseCases,
     ...epochCases,
+    ...popularityCases,
     ...announcementCases,
     ...(kind.remembers === true ? degradedCases : availabilityCases),
   };

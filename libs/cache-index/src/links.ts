@@ -13,6 +13,8 @@ export interface Link extends RepositoryKey {
   /** From the manifest that names the digest, or from a HEAD upstream; `undefined` where neither said. */
   readonly size?: number | undefined;
   readonly mediaType?: string | undefined;
+  /** Of a manifest that an index lists: `os/architecture` or `os/architecture/variant`. */
+  readonly platform?: string | undefined;
 }
 
 export interface LinkIndex {

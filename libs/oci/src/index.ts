@@ -13,6 +13,7 @@ export type { Child } from './manifest-child.ts';
 export { isIndexMediaType, isManifestMediaType, manifestAcceptHeader, mediaTypeOf, mediaTypes } from './media-types.ts';
 export { multipartByteranges } from './multipart-byteranges.ts';
 export type { MultipartByteranges } from './multipart-byteranges.ts';
+export { parsePlatformName, platformName } from './platform-name.ts';
 export { parseReference, parseTag } from './reference.ts';
 export type { Reference, Tag } from './reference.ts';
 export { parseRepositoryName } from './repository-name.ts';

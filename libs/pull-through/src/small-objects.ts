@@ -17,8 +17,9 @@ interface LinksObject {
   readonly schema: 1;
   readonly mediaType: string;
   readonly size: number;
+  readonly platform?: string | undefined;
   /** The manifest's children, in its own order. */
-  readonly children: readonly Pick<Link, 'digest' | 'kind' | 'size' | 'mediaType'>[];
+  readonly children: readonly Pick<Link, 'digest' | 'kind' | 'size' | 'mediaType' | 'platform'>[];
 }
 
 export async function writeTagObject(store: BlobStore, record: TagRecord): Promise<void> {
@@ -66,7 +67,14 @@ export async function writeLinksObject(store: BlobStore, key: RepositoryKey, lin
     schema: 1,
     mediaType: manifest.mediaType ?? '',
     size: manifest.size ?? 0,
-    children: children.map(({ digest, kind, size, mediaType }) => ({ digest, kind, size, mediaType })),
+    platform: manifest.platform,
+    children: children.map(({ digest, kind, size, mediaType, platform }) => ({
+      digest,
+      kind,
+      size,
+      mediaType,
+      platform,
+    })),
   } satisfies LinksObject);
 }
 
@@ -79,9 +87,12 @@ export async function readLinksObject(
   const value = await read<LinksObject>(store, linksObjectKey(key.upstream, key.repository, digest));
   if (value === undefined) return undefined;
   const { upstream, repository } = key;
+  const { size, mediaType, platform } = value;
   return [
-    { upstream, repository, digest, kind: 'manifest', size: value.size, mediaType: value.mediaType },
-    ...value.children.filter((child) => isDigest(child.digest)).map((child) => ({ upstream, repository, ...child })),
+    { upstream, repository, digest, kind: 'manifest', size, mediaType, platform },
+    ...value.children
+      .filter((child) => isDigest(child.digest))
+      .map((child) => ({ upstream, repository, ...child, platform: child.platform })),
   ];
 }
 

@@ -20,7 +20,7 @@ export const availabilityCases: CacheIndexCases = {
     await index.tags.put(record);
     await fail();
     const digest = sampleDigest('a');
-    const { tags, manifests, blobs, links, fills, leases, values, epoch, announcements } = index;
+    const { tags, manifests, blobs, links, fills, leases, values, popularity, epoch, announcements } = index;
     const attempts: Record<string, () => Promise<unknown>> = {
       'tags.get': async () => tags.get(record),
       'tags.put': async () => tags.put(record),
@@ -54,6 +54,8 @@ export const availabilityCases: CacheIndexCases = {
       'values.get': async () => values.get('value'),
       'values.put': async () => values.put('value', 'a', 1000),
       'values.remove': async () => values.remove('value'),
+      'popularity.tags': async () => popularity.tags(1),
+      'popularity.platforms': async () => popularity.platforms(1),
       'epoch.settle': async () => epoch.settle(),
       'epoch.isComplete': async () => epoch.isComplete(),
       'epoch.current': async () => epoch.current(),

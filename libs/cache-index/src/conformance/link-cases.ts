@@ -6,12 +6,17 @@ import { assertSameRecord, nginx, repositoryKey, sampleDigest, sampleLink } from
 export const linkCases: CacheIndexCases = {
   async 'a link is absent, then as it was put, then gone'({ index: { links } }) {
     const bare = sampleLink(nginx, 'bare');
-    const full = sampleLink(nginx, 'full', { kind: 'manifest', size: 5e10, mediaType: 'application/json' });
+    const full = sampleLink(nginx, 'full', {
+      kind: 'manifest',
+      size: 5e10,
+      mediaType: 'application/json',
+      platform: 'linux/arm/v7',
+    });
     assert.equal(await links.get(nginx, bare.digest), undefined);
     await links.put(nginx, [bare, full]);
     assertSameRecord(await links.get(nginx, bare.digest), bare);
     assertSameRecord(await links.get(nginx, full.digest), full);
-    await links.put(nginx, [{ ...full, kind: 'blob', size: undefined, mediaType: undefined }]);
+    await links.put(nginx, [{ ...full, kind: 'blob', size: undefined, mediaType: undefined, platform: undefined }]);
     assertSameRecord(await links.get(nginx, full.digest), sampleLink(nginx, 'full'));
     assert.equal(await links.remove(nginx, bare.digest), true);
     assert.equal(await links.remove(nginx, bare.digest), false);

@@ -6,6 +6,7 @@ import { createAnnouncer } from '../in-process/create-announcer.ts';
 import { createFillTable } from '../in-process/create-fill-table.ts';
 import { createLeaseTable } from '../in-process/create-lease-table.ts';
 import { createNeverLost } from '../in-process/never-lost.ts';
+import { createPopularity } from '../in-process/create-popularity.ts';
 import { createValueTable } from '../in-process/create-value-table.ts';
 import { createMemoryBlobs } from './memory-blobs.ts';
 import { createMemoryLinks } from './memory-links.ts';
@@ -40,6 +41,7 @@ export function createMemoryIndex({ now, log, faults }: MemoryIndexOptions): Cac
     fills: createFillTable({ now, putBlob, checkAvailable }),
     leases: createLeaseTable({ now, checkAvailable }),
     values: createValueTable({ now, checkAvailable }),
+    popularity: createPopularity({ now, checkAvailable, isAvailable: () => !closed && faults?.failing !== true }),
     epoch: createNeverLost({
       checkAvailable,
       async isComplete() {

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Digest } from '@cistern/oci';
 import type { RepositoryKey } from '../links.ts';
+import type { Ranking } from '../popularity.ts';
 import { repositoryPath } from '../repository-path.ts';
 
 const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
@@ -43,6 +44,8 @@ export interface Keys {
   lease(name: string): string;
   /** String. */
   value(name: string): string;
+  /** Sorted set of names; both are in one slot. */
+  popular(ranking: Ranking): string;
   /** Few hash tags for many topics, so that it is soon known which node has which. */
   channel(topic: string): string;
 }
@@ -72,6 +75,7 @@ export function createKeys(prefix: string): Keys {
     listings: hexDigits.map(listing),
     lease: (name) => `${prefix}{v:${hash(name).slice(0, 2)}}:lease:${name}`,
     value: (name) => `${prefix}{v:${hash(name).slice(0, 2)}}:value:${name}`,
+    popular: (ranking) => `${prefix}{p}:popular-${ranking}:1`,
     channel: (topic) => `${prefix}{a:${hash(topic).slice(0, 2)}}:${topic}`,
   };
 }

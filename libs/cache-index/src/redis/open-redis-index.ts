@@ -18,6 +18,7 @@ import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLinks } from './redis-links.ts';
 import { createRedisManifests } from './redis-manifests.ts';
 import type { RedisParts } from './redis-parts.ts';
+import { createRedisPopularity } from './redis-popularity.ts';
 import { createRedisTags } from './redis-tags.ts';
 import { createRedisValues } from './redis-values.ts';
 import { createNewerLog } from './stored-schema.ts';
@@ -83,6 +84,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<CacheI
     fills: createRedisFills(parts, { blobs, settleMs, watch }),
     leases: createRedisLeases(parts),
     values: createRedisValues(parts),
+    popularity: createRedisPopularity(parts),
     epoch: createRedisEpoch(parts, watch),
     announcements,
     check: async () => calls.command(async (target) => void (await target.ping())),

@@ -54,13 +54,16 @@ export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: 
   };
 }
 
-function toText({ kind, size, mediaType }: Link): string {
-  return `${schema}${JSON.stringify({ kind, size, mediaType })}`;
+function toText({ kind, size, mediaType, platform }: Link): string {
+  return `${schema}${JSON.stringify({ kind, size, mediaType, platform })}`;
 }
 
 function fromText(key: RepositoryKey, digest: Digest, text: string): Link | undefined {
   const json = text.indexOf('{');
   if (Number(text.slice(0, json)) > schema) return undefined;
-  const { kind, size, mediaType } = JSON.parse(text.slice(json)) as Pick<Link, 'kind' | 'size' | 'mediaType'>;
-  return { upstream: key.upstream, repository: key.repository, digest, kind, size, mediaType };
+  const { kind, size, mediaType, platform } = JSON.parse(text.slice(json)) as Omit<
+    Link,
+    'digest' | keyof RepositoryKey
+  >;
+  return { upstream: key.upstream, repository: key.repository, digest, kind, size, mediaType, platform };
 }

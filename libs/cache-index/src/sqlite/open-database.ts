@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { IndexLog } from '../index-log.ts';
 import { guard, isDamage } from './index-error.ts';
-import { additions, schema, schemaVersion } from './schema.ts';
+import { addColumns, additions, schema, schemaVersion } from './schema.ts';
 
 /** Only a second process on the same file ever holds a lock; the one before may be on its last page. */
 const lockTimeoutMs = 250;
@@ -54,6 +54,7 @@ function openFit(path: string): DatabaseSync {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;');
     if (versionOf(database) === 0) database.exec(`BEGIN; ${schema} COMMIT;`);
     database.exec(additions);
+    addColumns(database);
     // A lock is taken by the first write, not by the PRAGMA.
     database.exec(`PRAGMA user_version = ${schemaVersion};`);
     return database;

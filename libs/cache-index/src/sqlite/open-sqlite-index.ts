@@ -15,6 +15,7 @@ import { createSqliteBlobs } from './sqlite-blobs.ts';
 import { createSqliteEpoch } from './sqlite-epoch.ts';
 import { createSqliteLinks } from './sqlite-links.ts';
 import { createSqliteManifests } from './sqlite-manifests.ts';
+import { createSqlitePopularity } from './sqlite-popularity.ts';
 import { createSqliteTags } from './sqlite-tags.ts';
 
 export interface SqliteIndexOptions {
@@ -55,6 +56,9 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Cach
     fills: createFillTable({ now, putBlob: (record) => guard(() => putBlob(record)), checkAvailable }),
     leases: createLeaseTable({ now, checkAvailable }),
     values: createValueTable({ now, checkAvailable }),
+    popularity: guard(() =>
+      createSqlitePopularity(connection, { now, checkAvailable, isAvailable: () => database.isOpen }),
+    ),
     epoch: createSqliteEpoch(connection, checkAvailable),
     announcements: createAnnouncer({ log, checkAvailable }),
     check: async () => connection.call(() => void ping.get()),

@@ -1,5 +1,6 @@
 // The tables of the index. A file with any other version is set aside and a new one begun: everything here can be
 // rebuilt from the store, so there is nothing to migrate.
+import type { DatabaseSync } from 'node:sqlite';
 
 export const schemaVersion = 1;
 
@@ -67,4 +68,17 @@ export const schema = `
 /** What came after the first release of this version, so that a file of it is used on. */
 export const additions = `
   CREATE TABLE IF NOT EXISTS rebuilt (complete INTEGER NOT NULL PRIMARY KEY) STRICT;
+
+  CREATE TABLE IF NOT EXISTS popularity (
+    ranking TEXT NOT NULL,
+    name TEXT NOT NULL,
+    score REAL NOT NULL,
+    PRIMARY KEY (ranking, name)
+  ) STRICT, WITHOUT ROWID;
 `;
+
+/** Columns that came later too: SQLite has no `IF NOT EXISTS` for them. */
+export function addColumns(database: DatabaseSync): void {
+  const columns = database.prepare('PRAGMA table_info(links)').all();
+  if (!columns.some(({ name }) => name === 'platform')) database.exec('ALTER TABLE links ADD COLUMN platform TEXT');
+}

@@ -9,11 +9,12 @@ interface Row {
   readonly kind: Link['kind'];
   readonly size: number | null;
   readonly media_type: string | null;
+  readonly platform: string | null;
 }
 
 export function createSqliteLinks({ database, call }: SqliteConnection): LinkIndex {
-  const select = database.prepare('SELECT kind, size, media_type FROM links WHERE path = ? AND digest = ?');
-  const upsert = database.prepare('INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?)');
+  const select = database.prepare('SELECT kind, size, media_type, platform FROM links WHERE path = ? AND digest = ?');
+  const upsert = database.prepare('INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?)');
   const remove = database.prepare('DELETE FROM links WHERE path = ? AND digest = ?');
   // One seek for each repository, however many links it has; DISTINCT would read them all.
   const nextPath = database.prepare('SELECT path FROM links WHERE path > ? ORDER BY path LIMIT 1');
@@ -22,15 +23,22 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
     const row = select.get(repositoryPath(key), digest) as Row | undefined;
     if (row === undefined) return undefined;
     const { upstream, repository } = key;
-    const { kind, size, media_type: mediaType } = row;
-    return { upstream, repository, digest, kind, size: size ?? undefined, mediaType: mediaType ?? undefined };
+    return {
+      upstream,
+      repository,
+      digest,
+      kind: row.kind,
+      size: row.size ?? undefined,
+      mediaType: row.media_type ?? undefined,
+      platform: row.platform ?? undefined,
+    };
   }
 
   function put(key: RepositoryKey, links: readonly Link[]): void {
     const path = repositoryPath(key);
     inTransaction(database, () => {
-      for (const { digest, kind, size, mediaType } of links)
-        upsert.run(path, digest, kind, size ?? null, mediaType ?? null);
+      for (const { digest, kind, size, mediaType, platform } of links)
+        upsert.run(path, digest, kind, size ?? null, mediaType ?? null, platform ?? null);
     });
   }
 

@@ -18,10 +18,19 @@ interface Resolved extends FreshnessFacts {
   readonly told?: Pick<ManifestFacts, 'mediaType' | 'size'> | undefined;
 }
 
+interface HeldManifest {
+  readonly manifest: CachedManifest;
+  /** Of a manifest that an index lists. */
+  readonly platform: string | undefined;
+}
+
 export async function openManifest(deps: OpenManifestDeps, request: ManifestRequest): Promise<OpenedManifest> {
   const { digest, told: _, ...resolved } = await resolve(deps, request, 'manifest');
-  const { manifest, ...facts } = await bytesOf(deps, request, digest, resolved);
+  const { manifest, platform, ...facts } = await bytesOf(deps, request, digest, resolved);
   await recordPull(deps, request, digest);
+  // Clients choose of an index by platform, and then ask for that manifest by its digest.
+  if (platform !== undefined && request.reference.kind === 'digest')
+    deps.index.popularity.countPlatform(request, platform);
   const { mediaType, bytes } = manifest;
   return { ...facts, digest, mediaType, bytes, size: bytes.length };
 }
@@ -55,21 +64,21 @@ async function bytesOf(
   request: ManifestRequest,
   digest: Digest,
   resolved: FreshnessFacts,
-): Promise<FreshnessFacts & { readonly manifest: CachedManifest }> {
+): Promise<FreshnessFacts & HeldManifest> {
   const here = await readHeld(deps, request, digest);
-  if (here !== undefined) return { ...resolved, manifest: here };
+  if (here !== undefined) return { ...resolved, ...here };
   const { upstream, repository, forceRevalidation: force, signal } = request;
   const asked = { subject: digest, force, signal };
   const { joined, result } = await deps.ask('fetch-manifest', { upstream, repository, digest }, asked);
   takeUnsaved(deps.manifests, result);
-  const manifest = await readHeld(deps, request, digest);
-  if (manifest === undefined)
+  const held = await readHeld(deps, request, digest);
+  if (held === undefined)
     throw new CacheError('store-unavailable', `Manifest ${digest} was stored and cannot be read back.`, {
       retryable: true,
     });
   const cache: CacheResult = joined ? 'JOINED' : 'MISS';
   // What is stale of a tag is the tag: that its manifest had to be fetched again makes it no fresher.
-  return { ...resolved, manifest, ...(resolved.cache !== 'STALE' && { cache }) };
+  return { ...resolved, ...held, ...(resolved.cache !== 'STALE' && { cache }) };
 }
 
 async function statHeld(
@@ -83,14 +92,12 @@ async function statHeld(
   });
 }
 
-async function readHeld(
-  deps: OpenManifestDeps,
-  key: RepositoryKey,
-  digest: Digest,
-): Promise<CachedManifest | undefined> {
+async function readHeld(deps: OpenManifestDeps, key: RepositoryKey, digest: Digest): Promise<HeldManifest | undefined> {
   return ifStoreAnswers(deps.log, async () => {
-    if ((await findLink(deps, key, digest, 'manifest')) === undefined) return undefined;
-    return readStoredManifest(deps, key, digest);
+    const link = await findLink(deps, key, digest, 'manifest');
+    if (link === undefined) return undefined;
+    const manifest = await readStoredManifest(deps, key, digest);
+    return manifest && { manifest, platform: link.platform };
   });
 }
 
@@ -98,5 +105,8 @@ async function readHeld(
 async function recordPull({ index, now }: OpenManifestDeps, request: ManifestRequest, digest: Digest): Promise<void> {
   const { reference, upstream, repository } = request;
   await index.blobs.touch(digest, now());
-  if (reference.kind === 'tag') await index.tags.recordPull({ upstream, repository, tag: reference.tag }, now());
+  if (reference.kind !== 'tag') return;
+  const key = { upstream, repository, tag: reference.tag };
+  await index.tags.recordPull(key, now());
+  index.popularity.countTag(key);
 }

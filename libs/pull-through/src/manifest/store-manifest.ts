@@ -2,7 +2,7 @@
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex, Link, ManifestRecord, RepositoryKey } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
-import { type Digest, OciSyntaxError, parseManifest } from '@cistern/oci';
+import { type Digest, OciSyntaxError, parseManifest, platformName } from '@cistern/oci';
 import type { UnsavedManifest } from '@cistern/jobs';
 import { repositoryPath } from '../repository-path.ts';
 import { writeLinksObject } from '../small-objects.ts';
@@ -32,7 +32,7 @@ export async function storeManifest(
 ): Promise<KeptManifest> {
   const { store, index, backlog } = deps;
   const { bytes } = manifest;
-  const links = readLinks(key, digest, manifest);
+  const links = readLinks(key, digest, manifest, await platformOf(deps, key, digest));
   const mediaType = links[0]!.mediaType!;
   const saved = await backlog.write(
     backlogKeyOf(digest),
@@ -58,9 +58,10 @@ function readLinks(
   key: RepositoryKey,
   digest: Digest,
   { bytes, mediaType }: { readonly bytes: Buffer; readonly mediaType: string },
+  platform: string | undefined,
 ): Link[] {
   try {
-    return linksOf(key, digest, bytes, mediaType);
+    return linksOf(key, digest, bytes, { contentType: mediaType, platform });
   } catch (error) {
     if (!(error instanceof OciSyntaxError)) throw error;
     const message = `Upstream ${key.upstream} sent no valid manifest as ${digest}: ${error.message}.`;
@@ -90,8 +91,22 @@ export async function recordManifest(
   return record;
 }
 
+/** As an index that lists the manifest said it; the manifest itself does not say it. */
+export async function platformOf(
+  { index }: Pick<StoreManifestDeps, 'index'>,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<string | undefined> {
+  return (await index.links.get(key, digest))?.platform;
+}
+
 /** The manifest itself, then what it names. Foreign layers are not ours to promise. */
-export function linksOf(key: RepositoryKey, digest: Digest, bytes: Buffer, contentType: string | undefined): Link[] {
+export function linksOf(
+  key: RepositoryKey,
+  digest: Digest,
+  bytes: Buffer,
+  { contentType, platform }: { readonly contentType?: string | undefined; readonly platform: string | undefined },
+): Link[] {
   const { upstream, repository } = key;
   const manifest = parseManifest(bytes, contentType);
   const children = manifest.children
@@ -103,9 +118,10 @@ export function linksOf(key: RepositoryKey, digest: Digest, bytes: Buffer, conte
       kind: child.role === 'manifest' ? 'manifest' : 'blob',
       size: child.size,
       mediaType: child.mediaType,
+      platform: child.platform && platformName(child.platform),
     }));
   return [
-    { upstream, repository, digest, kind: 'manifest', size: bytes.length, mediaType: manifest.mediaType },
+    { upstream, repository, digest, kind: 'manifest', size: bytes.length, mediaType: manifest.mediaType, platform },
     ...children,
   ];
 }

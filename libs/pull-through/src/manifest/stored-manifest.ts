@@ -7,7 +7,7 @@ import type { Logger } from '@cistern/telemetry';
 import { writeLinksObject } from '../small-objects.ts';
 import type { CachedManifest, ManifestCache } from './manifest-cache.ts';
 import { maxManifestBytes } from './max-manifest-bytes.ts';
-import { linksOf, recordManifest } from './store-manifest.ts';
+import { linksOf, platformOf, recordManifest } from './store-manifest.ts';
 
 export interface StoredManifestDeps {
   readonly index: CacheIndex;
@@ -67,7 +67,7 @@ async function adopt(
   bytes: Buffer,
 ): Promise<ManifestRecord | undefined> {
   try {
-    const links = linksOf(key, digest, bytes, undefined);
+    const links = linksOf(key, digest, bytes, { platform: await platformOf(deps, key, digest) });
     await writeLinksObject(deps.store, key, links);
     await deps.index.links.put(key, links);
     return await recordManifest(deps, digest, links[0]!.mediaType!, bytes.length);

@@ -1,0 +1,59 @@
+// Popularity of a single process, in memory. Where it is to outlive the process, whoever makes it is told of every change.
+import {
+  maxNames,
+  type PopularityIndex,
+  popularPlatformName,
+  popularTagName,
+  type Ranking,
+  scoreOf,
+  sumOfScores,
+  toPopularPlatform,
+  toPopularTag,
+} from '../popularity.ts';
+
+export interface PopularityOptions {
+  readonly now: () => number;
+  readonly isAvailable: () => boolean;
+  /** Throws where `isAvailable` is false. */
+  readonly checkAvailable: () => void;
+  readonly saved?: Iterable<readonly [Ranking, name: string, score: number]>;
+  /** `undefined`: the name has made room for another. */
+  readonly onChange?: (ranking: Ranking, name: string, score: number | undefined) => void;
+}
+
+export function createPopularity(options: PopularityOptions): PopularityIndex {
+  const { now, isAvailable, checkAvailable, saved = [], onChange = () => {} } = options;
+  const rankings: Record<Ranking, Map<string, number>> = { tags: new Map(), platforms: new Map() };
+  for (const [ranking, name, score] of saved) rankings[ranking].set(name, score);
+
+  function count(ranking: Ranking, name: string): void {
+    if (!isAvailable()) return;
+    const scores = rankings[ranking];
+    const before = scores.get(name) ?? (scores.size < maxNames ? undefined : takeLeast(ranking));
+    const gained = scoreOf(1, now());
+    const score = before === undefined ? gained : sumOfScores(before, gained);
+    scores.set(name, score);
+    onChange(ranking, name, score);
+  }
+
+  /** A new name takes the place, and the pulls, of the least popular one: else none could ever rise. */
+  function takeLeast(ranking: Ranking): number {
+    const scores = rankings[ranking];
+    const [name, score] = scores.entries().reduce((least, entry) => (entry[1] < least[1] ? entry : least));
+    scores.delete(name);
+    onChange(ranking, name, undefined);
+    return score;
+  }
+
+  function most(ranking: Ranking, limit: number): (readonly [name: string, score: number])[] {
+    checkAvailable();
+    return [...rankings[ranking]].sort(([, one], [, other]) => other - one).slice(0, limit);
+  }
+
+  return {
+    countTag: (key) => count('tags', popularTagName(key)),
+    countPlatform: (key, platform) => count('platforms', popularPlatformName(key, platform)),
+    tags: async (limit) => most('tags', limit).map(([name, score]) => toPopularTag(name, score, now())),
+    platforms: async (limit) => most('platforms', limit).map(([name, score]) => toPopularPlatform(name, score, now())),
+  };
+}

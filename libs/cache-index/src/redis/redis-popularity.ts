@@ -1,0 +1,53 @@
+// Popularity, which all nodes share: a sorted set of tags and one of platforms.
+import {
+  halfLifeMs,
+  maxNames,
+  type PopularityIndex,
+  popularPlatformName,
+  popularTagName,
+  type Ranking,
+  toPopularPlatform,
+  toPopularTag,
+} from '../popularity.ts';
+import type { RedisParts } from './redis-parts.ts';
+
+interface Count {
+  readonly ranking: Ranking;
+  readonly name: string;
+  readonly pulls: number;
+}
+
+export function createRedisPopularity({ calls, keys, writeBehind }: RedisParts): PopularityIndex {
+  const pending = writeBehind.table<Count>({
+    merge: (one, { pulls }) => ({ ...one, pulls: one.pulls + pulls }),
+    groupOf: ({ ranking }) => ranking,
+    write: async (counts) =>
+      calls.run(
+        'count-pulls',
+        [keys.popular(counts[0]!.ranking)],
+        [halfLifeMs, maxNames, ...counts.flatMap(({ name, pulls }) => [name, pulls])],
+      ),
+    mayRepeat: false,
+  });
+
+  function count(ranking: Ranking, name: string): void {
+    // What waits for a Redis that is gone would only grow.
+    if (calls.isConnected()) pending.add(`${ranking} ${name}`, { ranking, name, pulls: 1 });
+  }
+
+  async function most<T>(ranking: Ranking, limit: number, toEntry: (name: string, score: number, nowMs: number) => T) {
+    const answer = await calls.run('most-popular', [keys.popular(ranking)], [limit]);
+    const [nowMs, ...names] = answer as [string, ...string[]];
+    const entries: T[] = [];
+    for (let at = 0; at + 1 < names.length; at += 2)
+      entries.push(toEntry(names[at]!, Number(names[at + 1]), Number(nowMs)));
+    return entries;
+  }
+
+  return {
+    countTag: (key) => count('tags', popularTagName(key)),
+    countPlatform: (key, platform) => count('platforms', popularPlatformName(key, platform)),
+    tags: async (limit) => most('tags', limit, toPopularTag),
+    platforms: async (limit) => most('platforms', limit, toPopularPlatform),
+  };
+}
