@@ -32,7 +32,18 @@ export interface BlobIndex {
    * at once; may be written up to a second later, so a crash may lose the touches of its last second.
    */
   touch(digest: Digest, atMs: number): Promise<void>;
-  remove(digest: Digest): Promise<boolean>;
+  /**
+   * Turns `present` into `evicting` if nobody has pulled the blob since `lastPulledAtMs`; false if somebody has, or without a
+   * record. One that is `evicting` or `deleting` already stays so, which is true.
+   */
+  markEvicting(digest: Digest, lastPulledAtMs: number): Promise<boolean>;
+  /**
+   * Every record, from the one that was pulled longest ago, read a few at a time while the caller asks for more. One that is
+   * pulled, added or removed meanwhile may be left out or be out of place.
+   */
+  leastRecent(): AsyncIterable<BlobRecord>;
+  /** With `storedAtMs`: only the record of the object that was stored then, not of one that has come in its place since. */
+  remove(digest: Digest, storedAtMs?: number): Promise<boolean>;
   /** Of all records, whatever their state: bytes count until they are deleted. */
   totals(): Promise<BlobTotals>;
 }

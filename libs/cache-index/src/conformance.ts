@@ -5,6 +5,7 @@ import { availabilityCases } from './conformance/availability-cases.ts';
 import { blobCases } from './conformance/blob-cases.ts';
 import { degradedCases } from './conformance/degraded-cases.ts';
 import { epochCases } from './conformance/epoch-cases.ts';
+import { evictionCases } from './conformance/eviction-cases.ts';
 import { fillCases } from './conformance/fill-cases.ts';
 import type { OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
 import { leaseCases } from './conformance/lease-cases.ts';
@@ -26,6 +27,7 @@ export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest, 
     ...blobCases,
     ...linkCases,
     ...fillCases,
+    ...evictionCases,
     ...leaseCases,
     ...epochCases,
     ...popularityCases,

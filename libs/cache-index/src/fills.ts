@@ -43,7 +43,10 @@ export interface FillClaim {
   readonly leaseMs: number;
 }
 
-/** The index lost its data a moment ago: owners of fills in flight put their records back first. Claim again after it. */
+/**
+ * The index lost its data a moment ago, and owners of fills in flight put their records back first; or the blob is being
+ * deleted. Claim again after it.
+ */
 export interface Unsettled {
   readonly unsettledForMs: number;
 }
@@ -74,4 +77,12 @@ export interface FillIndex {
   done(digest: Digest, owner: string, blob: BlobRecord): Promise<boolean>;
   /** Writes `failed`; kept for `keepMs`. False if the record is gone, is done or has another owner. */
   failed(digest: Digest, owner: string, failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<boolean>;
+  /**
+   * Takes the right to delete a blob's object, for `leaseMs`: turns `evicting` into `deleting`, or goes on with a deletion
+   * whose lease has ended. False if the blob has been pulled since it was marked, is being fetched, is not there, or is
+   * another's to delete. The same owner prolongs its lease. Until the deletion or its lease ends, claims have to wait.
+   */
+  beginDeletion(digest: Digest, owner: string, leaseMs: number): Promise<boolean>;
+  /** The object is gone: removes the blob's record. False, and nothing is removed, if it is not this owner's deletion any more. */
+  endDeletion(digest: Digest, owner: string): Promise<boolean>;
 }

@@ -62,11 +62,13 @@ export function createCachedBlobs(inner: BlobIndex, { entries, outage }: CachedP
         lastPulledAtMs: Math.max(record.lastPulledAtMs, atMs),
       }));
     },
-    async remove(digest) {
+    markEvicting: (digest, lastPulledAtMs) => inner.markEvicting(digest, lastPulledAtMs),
+    leastRecent: () => inner.leastRecent(),
+    async remove(digest, storedAtMs) {
       const name = blobName(digest);
       return outage.write(
         async () => {
-          const removed = await inner.remove(digest);
+          const removed = await inner.remove(digest, storedAtMs);
           entries.drop(name);
           return removed;
         },

@@ -88,6 +88,8 @@ export const degradedCases: CacheIndexCases = {
     const attempts: Record<string, () => Promise<unknown>> = {
       'tags.list': async () => tags.list(nginx.upstream, nginx.repository, { limit: 1 }),
       'blobs.totals': async () => blobs.totals(),
+      'blobs.markEvicting': async () => blobs.markEvicting(digest, 1),
+      'blobs.leastRecent': async () => blobs.leastRecent()[Symbol.asyncIterator]().next(),
       'links.repositories': async () => links.repositories({ limit: 1 }),
       'fills.read': async () => fills.read(digest),
       'fills.claim': async () => fills.claim(sampleClaim('b')),
@@ -95,6 +97,8 @@ export const degradedCases: CacheIndexCases = {
       'fills.heartbeat': async () => fills.heartbeat(claim, 1000),
       'fills.done': async () => fills.done(digest, claim.owner, sampleBlobRecord('a')),
       'fills.failed': async () => fills.failed(digest, claim.owner, { kind: 'overloaded', message: 'No.' }, 1000),
+      'fills.beginDeletion': async () => fills.beginDeletion(digest, 'me', 1000),
+      'fills.endDeletion': async () => fills.endDeletion(digest, 'me'),
       'leases.acquire': async () => leases.acquire('lease', 'me', 1000),
       'values.get': async () => values.get('value'),
       'epoch.settle': async () => epoch.settle(),

@@ -1,16 +1,17 @@
 // Fill records of a single process: nothing that lives only as long as a fill needs to outlive the process.
 import type { Digest } from '@cistern/oci';
-import type { BlobRecord } from '../blobs.ts';
 import type { FillIndex, FillRecord } from '../fills.ts';
+import type { BlobTable } from './blob-table.ts';
+import { createDeletions } from './create-deletions.ts';
 import type { InProcessOptions } from './in-process-options.ts';
 
 export interface FillTableOptions extends InProcessOptions {
-  /** Writes the blob record, synchronously, so that it and `done` are one step. */
-  readonly putBlob: (record: BlobRecord) => void;
+  readonly blobs: BlobTable;
 }
 
-export function createFillTable({ now, putBlob, checkAvailable }: FillTableOptions): FillIndex {
+export function createFillTable({ now, blobs, checkAvailable }: FillTableOptions): FillIndex {
   const records = new Map<Digest, FillRecord>();
+  const deletions = createDeletions({ now, blobs });
 
   function current(digest: Digest): FillRecord | undefined {
     checkAvailable();
@@ -39,6 +40,8 @@ export function createFillTable({ now, putBlob, checkAvailable }: FillTableOptio
     async claim({ replaces, leaseMs, ...claim }) {
       const previous = current(claim.digest);
       if (previous !== undefined && !hasEnded(previous) && previous.generation > replaces) return undefined;
+      const unsettledForMs = deletions.endInMs(claim.digest);
+      if (unsettledForMs > 0) return { unsettledForMs };
       forgetExpired();
       const record: FillRecord = {
         ...claim,
@@ -73,7 +76,7 @@ export function createFillTable({ now, putBlob, checkAvailable }: FillTableOptio
       const record = current(digest);
       if (record?.owner !== owner || record.state === 'failed') return false;
       if (record.state === 'done') return true;
-      putBlob(blob);
+      blobs.put(blob);
       write({ ...record, state: 'done', size: blob.size });
       return true;
     },
@@ -83,6 +86,16 @@ export function createFillTable({ now, putBlob, checkAvailable }: FillTableOptio
       if (record?.owner !== owner || record.state === 'done') return false;
       write({ ...record, state: 'failed', failure, expiresAtMs: now() + keepMs });
       return true;
+    },
+
+    async beginDeletion(digest, owner, leaseMs) {
+      const record = current(digest);
+      return (record === undefined || hasEnded(record)) && deletions.begin(digest, owner, leaseMs);
+    },
+
+    async endDeletion(digest, owner) {
+      checkAvailable();
+      return deletions.end(digest, owner);
     },
   };
 }

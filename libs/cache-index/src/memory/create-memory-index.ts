@@ -32,13 +32,13 @@ export function createMemoryIndex({ now, log, faults }: MemoryIndexOptions): Cac
       throw new CacheError('index-unavailable', 'The memory index was told to fail.', { retryable: true });
   }
 
-  const { blobs, putBlob } = createMemoryBlobs(checkAvailable);
+  const { blobs, table } = createMemoryBlobs(checkAvailable);
   return {
     tags: createMemoryTags(checkAvailable),
     manifests: createMemoryManifests(checkAvailable),
     blobs,
     links: createMemoryLinks(checkAvailable),
-    fills: createFillTable({ now, putBlob, checkAvailable }),
+    fills: createFillTable({ now, blobs: table, checkAvailable }),
     leases: createLeaseTable({ now, checkAvailable }),
     values: createValueTable({ now, checkAvailable }),
     popularity: createPopularity({ now, checkAvailable, isAvailable: () => !closed && faults?.failing !== true }),

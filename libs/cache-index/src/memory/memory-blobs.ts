@@ -1,11 +1,12 @@
 // Blob records in a map, with running totals.
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
+import { compareBytes } from '../compare-bytes.ts';
+import type { BlobTable } from '../in-process/blob-table.ts';
 
 export interface MemoryBlobs {
   readonly blobs: BlobIndex;
-  /** `blobs.put` as one synchronous step, for the fill table. */
-  readonly putBlob: (record: BlobRecord) => void;
+  readonly table: BlobTable;
 }
 
 export function createMemoryBlobs(checkAvailable: () => void): MemoryBlobs {
@@ -22,6 +23,11 @@ export function createMemoryBlobs(checkAvailable: () => void): MemoryBlobs {
   function change(digest: Digest, changed: (record: BlobRecord) => BlobRecord): void {
     const record = records.get(digest);
     if (record !== undefined) records.set(digest, changed(record));
+  }
+
+  function removeBlob(digest: Digest): boolean {
+    bytes -= records.get(digest)?.size ?? 0;
+    return records.delete(digest);
   }
 
   const blobs: BlobIndex = {
@@ -51,15 +57,33 @@ export function createMemoryBlobs(checkAvailable: () => void): MemoryBlobs {
         lastPulledAtMs: Math.max(record.lastPulledAtMs, atMs),
       }));
     },
-    async remove(digest) {
+    async markEvicting(digest, lastPulledAtMs) {
       checkAvailable();
-      bytes -= records.get(digest)?.size ?? 0;
-      return records.delete(digest);
+      const record = records.get(digest);
+      if (record === undefined || record.lastPulledAtMs > lastPulledAtMs) return false;
+      if (record.state === 'present') records.set(digest, { ...record, state: 'evicting' });
+      return true;
+    },
+    async *leastRecent() {
+      checkAvailable();
+      const digests = [...records.values()]
+        .sort((one, two) => one.lastPulledAtMs - two.lastPulledAtMs || compareBytes(one.digest, two.digest))
+        .map(({ digest }) => digest);
+      for (const digest of digests) {
+        checkAvailable();
+        const record = records.get(digest);
+        if (record !== undefined) yield record;
+      }
+    },
+    async remove(digest, storedAtMs) {
+      checkAvailable();
+      if (storedAtMs !== undefined && records.get(digest)?.storedAtMs !== storedAtMs) return false;
+      return removeBlob(digest);
     },
     async totals() {
       checkAvailable();
       return { blobs: records.size, bytes };
     },
   };
-  return { blobs, putBlob };
+  return { blobs, table: { get: (digest) => records.get(digest), put: putBlob, remove: removeBlob } };
 }

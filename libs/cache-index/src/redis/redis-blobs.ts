@@ -4,6 +4,7 @@ import type { BlobIndex, BlobRecord } from '../blobs.ts';
 import { blobName } from '../index-changes.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, type StoredHash } from './stored-schema.ts';
+import { walkLeastRecent } from './walk-least-recent.ts';
 
 interface Touch {
   readonly digest: Digest;
@@ -75,9 +76,14 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
       calls.checkAnswering();
       touches.add(digest, { digest, atMs });
     },
-    async remove(digest) {
-      touches.take(digest);
-      const removed = await calls.run('remove-blob', keysOf(digest), [digest]);
+    async markEvicting(digest, lastPulledAtMs) {
+      if ((touches.get(digest)?.atMs ?? 0) > lastPulledAtMs) return false;
+      return (await calls.run('evict-blob', [keys.blob(digest)], [lastPulledAtMs])) === 1;
+    },
+    leastRecent: () => walkLeastRecent({ calls, keys }, blobs.get),
+    async remove(digest, storedAtMs) {
+      if (storedAtMs === undefined) touches.take(digest);
+      const removed = await calls.run('remove-blob', keysOf(digest), [digest, storedAtMs ?? '']);
       if (removed === 1) await announceChanges(blobName(digest));
       return removed === 1;
     },

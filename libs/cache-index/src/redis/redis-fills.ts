@@ -1,6 +1,7 @@
 // Fill records. Each decision is one script on Redis' own clock, and an expired record is one that Redis has dropped.
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
+import { blobName } from '../index-changes.ts';
 import type { RedisBlobs } from './redis-blobs.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, schema, type StoredHash } from './stored-schema.ts';
@@ -14,7 +15,7 @@ export interface RedisFillsOptions {
 }
 
 export function createRedisFills(
-  { calls, keys, reportNewer }: RedisParts,
+  { calls, keys, announceChanges, reportNewer }: RedisParts,
   { blobs, settleMs, watch }: RedisFillsOptions,
 ): FillIndex {
   return {
@@ -30,7 +31,7 @@ export function createRedisFills(
         watch.answered([settling]);
       }
       const waits = [settleMs, watch.unsettledForMs(settling)];
-      const scriptKeys = [keys.fill(claim.digest), settling];
+      const scriptKeys = [keys.fill(claim.digest), settling, keys.blob(claim.digest)];
       const claimed = await calls.run('claim-fill', scriptKeys, [replaces, leaseMs, ...waits, ...fields]);
       if (claimed === null) return undefined;
       if (typeof claimed === 'number') return { unsettledForMs: claimed };
@@ -61,6 +62,18 @@ export function createRedisFills(
     async failed(digest, owner, failure, keepMs) {
       const args = [owner, keepMs, JSON.stringify(failure)];
       return (await calls.run('failed-fill', [keys.fill(digest)], args)) === 1;
+    },
+
+    async beginDeletion(digest, owner, leaseMs) {
+      const begun = await calls.run('begin-deletion', [keys.fill(digest), keys.blob(digest)], [owner, leaseMs]);
+      if (begun === 1) await announceChanges(blobName(digest));
+      return begun === 1;
+    },
+
+    async endDeletion(digest, owner) {
+      const removed = await calls.run('end-deletion', blobs.keysOf(digest), [digest, owner]);
+      if (removed === 1) await announceChanges(blobName(digest));
+      return removed === 1;
     },
   };
 }

@@ -46,14 +46,14 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Cach
       return guard(action);
     },
   };
-  const { blobs, putBlob } = createSqliteBlobs(connection);
+  const { blobs, table } = createSqliteBlobs(connection);
   const ping = database.prepare('SELECT blobs FROM totals');
   return {
     tags: createSqliteTags(connection),
     manifests: createSqliteManifests(connection),
     blobs,
     links: createSqliteLinks(connection),
-    fills: createFillTable({ now, putBlob: (record) => guard(() => putBlob(record)), checkAvailable }),
+    fills: createFillTable({ now, blobs: table, checkAvailable }),
     leases: createLeaseTable({ now, checkAvailable }),
     values: createValueTable({ now, checkAvailable }),
     popularity: guard(() =>

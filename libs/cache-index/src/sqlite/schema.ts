@@ -75,6 +75,7 @@ export const additions = `
     score REAL NOT NULL,
     PRIMARY KEY (ranking, name)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS blobs_least_recent ON blobs (last_pulled_at_ms, digest);
 `;
 
 /** Columns that came later too: SQLite has no `IF NOT EXISTS` for them. */

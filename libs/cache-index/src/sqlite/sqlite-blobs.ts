@@ -1,6 +1,8 @@
 // Blob records. Touches wait in memory for the next flush and are laid over what is read.
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
+import type { BlobTable } from '../in-process/blob-table.ts';
+import { guard } from './index-error.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 interface Row {
@@ -13,9 +15,10 @@ interface Row {
 
 export interface SqliteBlobs {
   readonly blobs: BlobIndex;
-  /** `blobs.put` as one synchronous step, for the fill table; throws SQLite's own errors. */
-  readonly putBlob: (record: BlobRecord) => void;
+  readonly table: BlobTable;
 }
+
+const pageSize = 100;
 
 export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnection): SqliteBlobs {
   const select = database.prepare(
@@ -27,6 +30,13 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
       last_pulled_at_ms = max(last_pulled_at_ms, excluded.last_pulled_at_ms)`);
   const verify = database.prepare('UPDATE blobs SET verified = 1 WHERE digest = ?');
   const remove = database.prepare('DELETE FROM blobs WHERE digest = ?');
+  const removeStored = database.prepare('DELETE FROM blobs WHERE digest = ? AND stored_at_ms = ?');
+  const evict = database.prepare(
+    "UPDATE blobs SET state = 'evicting', last_pulled_at_ms = ? WHERE digest = ? AND state = 'present'",
+  );
+  const page = database.prepare(`
+    SELECT digest, last_pulled_at_ms FROM blobs WHERE (last_pulled_at_ms, digest) > (?, ?)
+    ORDER BY last_pulled_at_ms, digest LIMIT ${pageSize}`);
   const totals = database.prepare('SELECT blobs, bytes FROM totals');
   const touch = database.prepare(`
     UPDATE blobs SET
@@ -57,6 +67,33 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
     touches.delete(digest);
   }
 
+  function markEvicting(digest: Digest, lastPulledAtMs: number): boolean {
+    const record = get(digest);
+    if (record === undefined || record.lastPulledAtMs > lastPulledAtMs) return false;
+    // What waits to be written would undo it.
+    evict.run(record.lastPulledAtMs, digest);
+    touches.delete(digest);
+    return true;
+  }
+
+  async function* leastRecent(): AsyncGenerator<BlobRecord> {
+    for (let last = { digest: '', last_pulled_at_ms: -1 }; ;) {
+      const rows = await call(() => page.all(last.last_pulled_at_ms, last.digest) as unknown as (typeof last)[]);
+      for (const { digest } of rows) {
+        const record = await call(() => get(digest as Digest));
+        if (record !== undefined) yield record;
+      }
+      if (rows.length < pageSize) return;
+      last = rows.at(-1)!;
+    }
+  }
+
+  function removeBlob(digest: Digest, storedAtMs?: number): boolean {
+    const { changes } = storedAtMs === undefined ? remove.run(digest) : removeStored.run(digest, storedAtMs);
+    if (changes > 0) touches.delete(digest);
+    return changes > 0;
+  }
+
   const blobs: BlobIndex = {
     get: async (digest) => call(() => get(digest)),
     put: async (record) => call(() => putBlob(record)),
@@ -73,17 +110,19 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
         if (pendingMs !== undefined || select.get(digest) !== undefined)
           touches.set(digest, Math.max(pendingMs ?? 0, atMs));
       }),
-    remove: async (digest) =>
-      call(() => {
-        const removed = remove.run(digest).changes > 0;
-        touches.delete(digest);
-        return removed;
-      }),
+    markEvicting: async (digest, lastPulledAtMs) => call(() => markEvicting(digest, lastPulledAtMs)),
+    leastRecent,
+    remove: async (digest, storedAtMs) => call(() => removeBlob(digest, storedAtMs)),
     totals: async () =>
       call(() => {
         const row = totals.get() as { readonly blobs: number; readonly bytes: number };
         return { blobs: row.blobs, bytes: row.bytes };
       }),
   };
-  return { blobs, putBlob };
+  const table: BlobTable = {
+    get: (digest) => guard(() => get(digest)),
+    put: (record) => guard(() => putBlob(record)),
+    remove: (digest) => guard(() => removeBlob(digest)),
+  };
+  return { blobs, table };
 }

@@ -1,6 +1,6 @@
--- KEYS: fill, settling. ARGV: replaces, leaseMs, settleMs, least wait, then fields and values. Returns {generation,
--- expiresAtMs}; false if it is refused; a number while the record may be one that was lost: milliseconds until its owner would
--- have put it back.
+-- KEYS: fill, settling, blob. ARGV: replaces, leaseMs, settleMs, least wait, then fields and values. Returns {generation,
+-- expiresAtMs}; false if it is refused; a number while the record may be one that was lost, milliseconds until its owner would
+-- have put it back, or while the blob is being deleted: milliseconds until it is worth while to look again.
 local generation = tonumber(ARGV[1])
 if is_newer(KEYS[1]) then return false end
 local previous = redis.call('HMGET', KEYS[1], 'state', 'generation')
@@ -15,6 +15,8 @@ else
   local wait_ms = math.max(settling_ms, tonumber(ARGV[4]))
   if wait_ms > 0 then return wait_ms end
 end
+local deletion_ms = math.min(deletion_ends_in_ms(KEYS[3]), 100)
+if deletion_ms > 0 then return deletion_ms end
 generation = integer(generation + 1)
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'generation', generation, arguments(5))

@@ -1,8 +1,3 @@
--- KEYS: blob, least-recent, total. ARGV: digest. Returns whether there was one.
-local size = redis.call('HGET', KEYS[1], 'size')
-if not size or is_newer(KEYS[1]) then return 0 end
-redis.call('DEL', KEYS[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('HINCRBY', KEYS[3], 'blobs', -1)
-redis.call('HINCRBY', KEYS[3], 'bytes', integer(-tonumber(size)))
-return 1
+-- KEYS: blob, least-recent, total. ARGV: digest, storedAtMs or ''. Returns whether there was one, and was stored then.
+if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'storedAtMs') ~= ARGV[2] then return 0 end
+return remove_blob(KEYS, ARGV[1])

@@ -69,5 +69,24 @@ local function put_blob(keys, touched_at_ms, digest, size, state, verified, stor
   redis.call('ZADD', keys[2], last_pulled_at_ms, digest)
   redis.call('HSET', keys[1], 'schema', schema, 'digest', digest, 'size', size, 'state', state, 'verified', verified,
     'storedAtMs', stored_at_ms, 'lastPulledAtMs', last_pulled_at_ms)
+  redis.call('HDEL', keys[1], 'deletedBy', 'deletingUntilMs')
   return true
+end
+
+-- keys: blob, least-recent, total. Returns whether there was one.
+local function remove_blob(keys, digest)
+  local size = redis.call('HGET', keys[1], 'size')
+  if not size or is_newer(keys[1]) then return 0 end
+  redis.call('DEL', keys[1])
+  redis.call('ZREM', keys[2], digest)
+  redis.call('HINCRBY', keys[3], 'blobs', -1)
+  redis.call('HINCRBY', keys[3], 'bytes', integer(-tonumber(size)))
+  return 1
+end
+
+-- 0: nobody deletes it, or nobody does any more.
+local function deletion_ends_in_ms(blob)
+  local fields = redis.call('HMGET', blob, 'state', 'deletingUntilMs')
+  if fields[1] ~= 'deleting' then return 0 end
+  return math.max(0, tonumber(fields[2] or 0) - now_ms())
 end

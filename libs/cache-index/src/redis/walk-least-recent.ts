@@ -1,0 +1,70 @@
+// Blobs from the one that was pulled longest ago, merged from all shards: a short page of each at a time, so that Redis is
+// never held up, however many blobs there are.
+import type { Digest } from '@cistern/oci';
+import type { BlobIndex, BlobRecord } from '../blobs.ts';
+import type { RedisParts } from './redis-parts.ts';
+
+interface Entry {
+  readonly digest: Digest;
+  readonly lastPulledAtMs: number;
+}
+
+const pageSize = 16;
+const recordsAtOnce = 32;
+
+export async function* walkLeastRecent(
+  parts: Pick<RedisParts, 'calls' | 'keys'>,
+  get: BlobIndex['get'],
+): AsyncGenerator<BlobRecord> {
+  for await (const digests of inBatches(mergeShards(parts))) {
+    const records = await Promise.all(digests.map((digest) => get(digest)));
+    for (const record of records) if (record !== undefined) yield record;
+  }
+}
+
+async function* mergeShards({ calls, keys }: Pick<RedisParts, 'calls' | 'keys'>): AsyncGenerator<Digest> {
+  const shards = keys.shards.map(({ leastRecent }) => readShard({ calls }, leastRecent));
+  const heads = await Promise.all(shards.map(async (shard) => ({ shard, entry: await nextOf(shard) })));
+  for (;;) {
+    let first: (typeof heads)[number] | undefined;
+    for (const head of heads) {
+      if (head.entry === undefined) continue;
+      if (first?.entry === undefined || head.entry.lastPulledAtMs < first.entry.lastPulledAtMs) first = head;
+    }
+    if (first?.entry === undefined) return;
+    yield first.entry.digest;
+    first.entry = await nextOf(first.shard);
+  }
+}
+
+async function nextOf(shard: AsyncGenerator<Entry>): Promise<Entry | undefined> {
+  const { value, done } = await shard.next();
+  return done === true ? undefined : value;
+}
+
+/** Goes on by the time of the last entry and how many of that time have been seen: entries come and go meanwhile. */
+async function* readShard({ calls }: Pick<RedisParts, 'calls'>, leastRecent: string): AsyncGenerator<Entry> {
+  for (let fromMs = '-inf', seen = 0; ;) {
+    const page = await calls.command((client) =>
+      client.zrangebyscore(leastRecent, fromMs, '+inf', 'WITHSCORES', 'LIMIT', seen, pageSize),
+    );
+    for (let at = 0; at < page.length; at += 2) {
+      const [digest, score] = [page[at] as Digest, page[at + 1] ?? ''];
+      seen = score === fromMs ? seen + 1 : 1;
+      fromMs = score;
+      yield { digest, lastPulledAtMs: Number(score) };
+    }
+    if (page.length < 2 * pageSize) return;
+  }
+}
+
+async function* inBatches(digests: AsyncIterable<Digest>): AsyncGenerator<Digest[]> {
+  let batch: Digest[] = [];
+  for await (const digest of digests) {
+    batch.push(digest);
+    if (batch.length < recordsAtOnce) continue;
+    yield batch;
+    batch = [];
+  }
+  yield batch;
+}
