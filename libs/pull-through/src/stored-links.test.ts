@@ -78,6 +78,34 @@ for (const intent of ['whole', 'ranges', 'stat'] as const)
     assert.notEqual(await second.index.links.get(library, digest), undefined);
   });
 
+test('what an outage’s look told an index in vain is still known when the index is back, without it', async (t) => {
+  const { second, bytes, digest, listed } = await startTwo(t, (inner) => ({
+    ...incomplete(inner),
+    links: { ...inner.links, put: async () => {} },
+  }));
+  for (let round = 0; round < 2; round += 1) {
+    const blob = await second.cache.openBlob({ ...library, digest, intent: 'whole' });
+    assert.ok((await collect(await blob.read())).equals(bytes));
+  }
+  assert.equal(listed.length, 1);
+});
+
+test('an index that becomes complete while it is asked is asked again', async (t) => {
+  const { first, second, bytes, digest } = await startTwo(t, (inner) => ({
+    ...inner,
+    epoch: {
+      ...inner.epoch,
+      async isComplete() {
+        // The rebuild, just in time.
+        await inner.links.put(library, [(await first.index.links.get(library, digest))!]);
+        return true;
+      },
+    },
+  }));
+  const blob = await second.cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+});
+
 test('so it is without an upstream’s name, where all may have what it holds', async (t) => {
   const { second, bytes, digest } = await startTwo(t, incomplete);
   const elsewhere = { ...library, upstream: 'quay.io' };

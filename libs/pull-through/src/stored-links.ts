@@ -17,28 +17,42 @@ export interface StoredLinksDeps {
 }
 
 export interface StoredLinks {
-  /** `undefined` at once where the index is complete: then what it does not know is not there. */
+  /** For a digest that the index does not know. `undefined` at once where the index is complete: then it is not held. */
   find(key: RepositoryKey, digest: Digest): Promise<Link | undefined>;
   /** The same for a repository of this name under the first of `upstreams` that holds the digest. */
   findAmong(upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link | undefined>;
 }
 
+type FoundLinks = ReadonlyMap<Digest, Link>;
+
 /** Links objects of one repository: of a larger one not all are looked through. */
 const maxObjects = 5_000;
 const readsAtOnce = 16;
-/** What was looked through is in the index, or in what is remembered of it. */
+/**
+ * For so long a look tells what it found. That it told the index is not enough: what an index was told while it could not
+ * be reached is gone when it is reached again.
+ */
 const lookAgainAfterMs = 10_000;
-const maxRepositories = 10_000;
+/** About 300 bytes each. */
+const maxRemembered = 100_000;
 /** For so long a complete index is taken for complete: a pull asks once. */
 const trustMs = 250;
 
 export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): StoredLinks {
-  const options = { ttl: lookAgainAfterMs, ttlResolution: 0, perf: { now } };
-  const looked = new LRUCache<string, Promise<void>>({ max: maxRepositories, ...options });
+  const looking = new Map<string, Promise<FoundLinks>>();
+  const looked = new LRUCache<string, FoundLinks>({
+    maxSize: maxRemembered,
+    sizeCalculation: ({ size }) => Math.max(1, Math.min(size, maxRemembered)),
+    ttl: lookAgainAfterMs,
+    ttlResolution: 0,
+    perf: { now },
+  });
   let completeUntilMs = -Infinity;
 
+  /** Whether what the index did not know a moment ago has to be taken for absent. */
+  const isTrusted = () => now() < completeUntilMs;
+
   async function isComplete(): Promise<boolean> {
-    if (now() < completeUntilMs) return true;
     try {
       const complete = await index.epoch.isComplete();
       if (complete) completeUntilMs = now() + trustMs;
@@ -49,15 +63,16 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
     }
   }
 
-  async function look(key: RepositoryKey): Promise<void> {
-    let found = 0;
+  async function look(key: RepositoryKey): Promise<FoundLinks> {
+    const found = new Map<Digest, Link>();
     await forEachBounded(objectsOf(key), { atOnce: readsAtOnce }, async (digest) => {
       const links = await readLinksObject(store, key, digest);
       if (links === undefined) return;
       await index.links.put(key, links);
-      found += 1;
+      for (const link of links) found.set(link.digest, link);
     });
-    if (found > 0) log.info({ ...key, manifests: found }, 'the links of a repository were read from the store');
+    if (found.size > 0) log.info({ ...key, links: found.size }, 'the links of a repository were read from the store');
+    return found;
   }
 
   async function* objectsOf({ upstream, repository }: RepositoryKey): AsyncGenerator<Digest> {
@@ -70,31 +85,33 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
     }
   }
 
-  async function lookOnce(key: RepositoryKey): Promise<void> {
-    const path = `${key.upstream}/${key.repository}`;
-    const looking = looked.get(path) ?? look({ upstream: key.upstream, repository: key.repository });
-    looked.set(path, looking, { noUpdateTTL: true });
+  async function lookOnce({ upstream, repository }: RepositoryKey): Promise<FoundLinks> {
+    const path = `${upstream}/${repository}`;
+    const known = looked.get(path) ?? looking.get(path);
+    if (known !== undefined) return known;
+    const promise = look({ upstream, repository });
+    looking.set(path, promise);
     try {
-      await looking;
-    } catch (error) {
-      if (looked.peek(path) === looking) looked.delete(path);
-      throw error;
+      const found = await promise;
+      looked.set(path, found);
+      return found;
+    } finally {
+      looking.delete(path);
     }
-  }
-
-  async function findKnown(key: RepositoryKey, digest: Digest): Promise<Link | undefined> {
-    await lookOnce(key);
-    return index.links.get(key, digest);
   }
 
   return {
     async find(key, digest) {
-      return (await isComplete()) ? undefined : findKnown(key, digest);
+      if (isTrusted()) return undefined;
+      // It may have become complete since the caller asked it.
+      if (await isComplete()) return index.links.get(key, digest, { fresh: true });
+      return (await lookOnce(key)).get(digest);
     },
     async findAmong(upstreams, repository, digest) {
-      if (await isComplete()) return undefined;
-      const found = await Promise.all(upstreams.map((upstream) => findKnown({ upstream, repository }, digest)));
-      return found.find((link) => link !== undefined);
+      if (isTrusted()) return undefined;
+      if (await isComplete()) return (await index.links.holders(upstreams, repository, digest))[0];
+      const found = await Promise.all(upstreams.map((upstream) => lookOnce({ upstream, repository })));
+      return found.map((links) => links.get(digest)).find((link) => link !== undefined);
     },
   };
 }

@@ -9,6 +9,8 @@ export interface Pulled {
   readonly status: number;
   /** Of the slowest request. */
   readonly slowestMs: number;
+  /** Which request was refused, and how. */
+  readonly refusal?: string;
 }
 
 /** Rejects if a 200 brings anything but the whole content of `digest`, or a connection breaks. */
@@ -38,16 +40,21 @@ export async function tryPull({ at, image, tag }: PullOptions): Promise<Pulled> 
     slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
     return answer;
   };
+  const refused = (path: string, { status, body }: Answer): Pulled => ({
+    status,
+    slowestMs,
+    refusal: `${at.url} ${path}: ${status} ${body.toString().slice(0, 300)}`,
+  });
   const head = await timed(sendRequest(`${base}/manifests/${tag}`, { method: 'HEAD' }));
-  if (head.status !== 200) return { status: head.status, slowestMs };
+  if (head.status !== 200) return refused(`HEAD ${tag}`, head);
   assert.equal(head.headers['docker-content-digest'], image.digest);
   for (const reference of [tag, image.digest]) {
-    const { status } = await timed(pullOne(`${base}/manifests/${reference}`, image.digest));
-    if (status !== 200) return { status, slowestMs };
+    const manifest = await timed(pullOne(`${base}/manifests/${reference}`, image.digest));
+    if (manifest.status !== 200) return refused(`GET ${reference}`, manifest);
   }
   for (const { digest } of [image.config, ...image.layers]) {
-    const { status } = await timed(pullOne(`${base}/blobs/${digest}`, digest));
-    if (status !== 200) return { status, slowestMs };
+    const blob = await timed(pullOne(`${base}/blobs/${digest}`, digest));
+    if (blob.status !== 200) return refused(`GET blob ${digest}`, blob);
   }
   return { status: 200, slowestMs };
 }
