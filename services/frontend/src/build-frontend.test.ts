@@ -8,7 +8,7 @@ import { digestOf } from '@cistern/oci';
 import { createMemoryPullThrough } from './testing/memory-pull-through.ts';
 import { openRawConnection, requestText } from './testing/raw-connection.ts';
 import { startFrontend } from './testing/start-frontend.ts';
-import { testCertificate } from './testing/test-certificate.ts';
+import { testCertificate } from '@cistern/process/testing/test-certificate';
 import { until } from './testing/until.ts';
 
 test('with a certificate it serves HTTPS, blobs too', async (t) => {

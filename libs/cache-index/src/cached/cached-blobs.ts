@@ -1,9 +1,11 @@
 // Blob records, remembered.
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
 import { blobName } from '../index-changes.ts';
-import type { CachedParts } from './cached-parts.ts';
+import { type CachedParts, readCached, removeCached, writeCached } from './cached-parts.ts';
 
-export function createCachedBlobs(inner: BlobIndex, { entries, outage }: CachedParts<BlobRecord>): BlobIndex {
+export function createCachedBlobs(inner: BlobIndex, parts: CachedParts<BlobRecord>): BlobIndex {
+  const { entries, outage } = parts;
+
   /** Remembers a record that the index cannot be told of. */
   function keep(record: BlobRecord): void {
     const { lastPulledAtMs = 0 } = entries.peek(blobName(record.digest)) ?? {};
@@ -14,23 +16,14 @@ export function createCachedBlobs(inner: BlobIndex, { entries, outage }: CachedP
   }
 
   return {
-    async get(digest, options) {
-      const name = blobName(digest);
-      const read = options?.fresh === true ? entries.load : entries.get;
-      return outage.read(
-        () => read(name, () => inner.get(digest)),
-        () => entries.peek(name),
-      );
-    },
-    async put(record) {
-      await outage.write(
-        async () => {
-          await inner.put(record);
-          entries.drop(blobName(record.digest));
-        },
+    get: (digest, options) => readCached(parts, blobName(digest), () => inner.get(digest), options),
+    put: (record) =>
+      writeCached(
+        parts,
+        [blobName(record.digest)],
+        () => inner.put(record),
         () => keep(record),
-      );
-    },
+      ),
     async adopt(record) {
       return outage.write(
         () => inner.adopt(record),
@@ -41,13 +34,12 @@ export function createCachedBlobs(inner: BlobIndex, { entries, outage }: CachedP
         },
       );
     },
-    async markVerified(digest) {
+    markVerified(digest) {
       const name = blobName(digest);
-      await outage.write(
-        async () => {
-          await inner.markVerified(digest);
-          entries.drop(name);
-        },
+      return writeCached(
+        parts,
+        [name],
+        () => inner.markVerified(digest),
         () => entries.change(name, (record) => ({ ...record, verified: true })),
       );
     },
@@ -64,17 +56,7 @@ export function createCachedBlobs(inner: BlobIndex, { entries, outage }: CachedP
     },
     markEvicting: (digest, lastPulledAtMs) => inner.markEvicting(digest, lastPulledAtMs),
     leastRecent: () => inner.leastRecent(),
-    async remove(digest, storedAtMs) {
-      const name = blobName(digest);
-      return outage.write(
-        async () => {
-          const removed = await inner.remove(digest, storedAtMs);
-          entries.drop(name);
-          return removed;
-        },
-        () => entries.take(name) !== undefined,
-      );
-    },
+    remove: (digest, storedAtMs) => removeCached(parts, blobName(digest), () => inner.remove(digest, storedAtMs)),
     totals: () => inner.totals(),
   };
 }

@@ -4,43 +4,27 @@ import { linkName } from '../index-changes.ts';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
 import type { ReadOptions } from '../read-options.ts';
 import { checkLinksOf } from '../repository-path.ts';
-import type { CachedParts } from './cached-parts.ts';
+import { type CachedParts, readCached, removeCached, writeCached } from './cached-parts.ts';
 
-export function createCachedLinks(inner: LinkIndex, { entries, outage }: CachedParts<Link>): LinkIndex {
+export function createCachedLinks(inner: LinkIndex, parts: CachedParts<Link>): LinkIndex {
   async function get(key: RepositoryKey, digest: Digest, options?: ReadOptions): Promise<Link | undefined> {
-    const name = linkName(key, digest);
-    const read = options?.fresh === true ? entries.load : entries.get;
-    return outage.read(
-      () => read(name, () => inner.get(key, digest)),
-      () => entries.peek(name),
-    );
+    return readCached(parts, linkName(key, digest), () => inner.get(key, digest), options);
   }
 
   return {
     get,
     async put(key, links) {
       checkLinksOf(key, links);
-      await outage.write(
-        async () => {
-          await inner.put(key, links);
-          for (const { digest } of links) entries.drop(linkName(key, digest));
-        },
+      await writeCached(
+        parts,
+        links.map(({ digest }) => linkName(key, digest)),
+        () => inner.put(key, links),
         () => {
-          for (const link of links) entries.set(linkName(key, link.digest), link);
+          for (const link of links) parts.entries.set(linkName(key, link.digest), link);
         },
       );
     },
-    async remove(key, digest) {
-      const name = linkName(key, digest);
-      return outage.write(
-        async () => {
-          const removed = await inner.remove(key, digest);
-          entries.drop(name);
-          return removed;
-        },
-        () => entries.take(name) !== undefined,
-      );
-    },
+    remove: (key, digest) => removeCached(parts, linkName(key, digest), () => inner.remove(key, digest)),
     async holders(upstreams, repository, digest) {
       const links = await Promise.all(upstreams.map((upstream) => get({ upstream, repository }, digest)));
       return links.filter((link) => link !== undefined);

@@ -1,9 +1,11 @@
 // Tag records, remembered.
 import { tagName } from '../index-changes.ts';
 import type { TagIndex, TagRecord } from '../tags.ts';
-import type { CachedParts } from './cached-parts.ts';
+import { type CachedParts, readCached, removeCached, writeCached } from './cached-parts.ts';
 
-export function createCachedTags(inner: TagIndex, { entries, outage }: CachedParts<TagRecord>): TagIndex {
+export function createCachedTags(inner: TagIndex, parts: CachedParts<TagRecord>): TagIndex {
+  const { entries, outage } = parts;
+
   /** Remembers a record that the index cannot be told of. */
   function keep(record: TagRecord): void {
     const { pulls = 0, lastPulledAtMs = 0 } = entries.peek(tagName(record)) ?? {};
@@ -15,23 +17,14 @@ export function createCachedTags(inner: TagIndex, { entries, outage }: CachedPar
   }
 
   return {
-    async get(key, options) {
-      const name = tagName(key);
-      const read = options?.fresh === true ? entries.load : entries.get;
-      return outage.read(
-        () => read(name, () => inner.get(key)),
-        () => entries.peek(name),
-      );
-    },
-    async put(record) {
-      await outage.write(
-        async () => {
-          await inner.put(record);
-          entries.drop(tagName(record));
-        },
+    get: (key, options) => readCached(parts, tagName(key), () => inner.get(key), options),
+    put: (record) =>
+      writeCached(
+        parts,
+        [tagName(record)],
+        () => inner.put(record),
         () => keep(record),
-      );
-    },
+      ),
     async adopt(record) {
       return outage.write(
         () => inner.adopt(record),
@@ -42,17 +35,7 @@ export function createCachedTags(inner: TagIndex, { entries, outage }: CachedPar
         },
       );
     },
-    async remove(key) {
-      const name = tagName(key);
-      return outage.write(
-        async () => {
-          const removed = await inner.remove(key);
-          entries.drop(name);
-          return removed;
-        },
-        () => entries.take(name) !== undefined,
-      );
-    },
+    remove: (key) => removeCached(parts, tagName(key), () => inner.remove(key)),
     async recordPull(key, atMs) {
       await outage.write(
         () => inner.recordPull(key, atMs),
