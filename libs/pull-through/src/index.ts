@@ -11,6 +11,7 @@ export { openRemoteFills } from './fill/remote/open-remote-fills.ts';
 export type { RemoteFills } from './fill/remote/open-remote-fills.ts';
 export type { SpoolDirectory } from './fill/spool-directory.ts';
 export { createFreshnessPolicies } from './freshness/create-freshness-policies.ts';
+export { freshnessOf } from './freshness/freshness.ts';
 export type { PolicyOf } from './freshness/create-freshness-policies.ts';
 export { listStale } from './freshness/list-stale.ts';
 export type { StaleTagsPage } from './freshness/list-stale.ts';

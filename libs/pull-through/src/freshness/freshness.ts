@@ -22,7 +22,7 @@ export const retryAfterFailureMs = 10_000;
 
 /** `maxAgeMs`: of the client, who takes nothing older unless it cannot be had. */
 export function freshnessOf(
-  record: TagRecord,
+  record: Pick<TagRecord, 'origin' | 'checkedAtMs' | 'lastTriedAtMs' | 'lastFailure'>,
   policy: FreshnessPolicy,
   { nowMs, maxAgeMs = Infinity }: { readonly nowMs: number; readonly maxAgeMs?: number | undefined },
 ): Freshness {

@@ -2,7 +2,8 @@
 // Docker Hub and time is real.
 import { createRandom } from '@cistern/end-to-end/random';
 import { isCacheError } from '@cistern/errors';
-import { createImages, createZipf, fraction, happens, type Image } from './ci-traffic.ts';
+import { createZipf, fraction, happens, shuffled } from '../chance.ts';
+import { createImages, type Image } from './ci-traffic.ts';
 import { openDockerHub } from './docker-hub.ts';
 import { openCache } from './open-cache.ts';
 
@@ -55,10 +56,7 @@ export async function simulateBudget(options: BudgetSimulation): Promise<BudgetR
   const hub = await openDockerHub({ pullsPerWindow, windowMs, now });
   const { cache, close } = await openCache({ hubUrl: hub.url, ttlMs, now });
   const images = createImages(options.images);
-  const next = createZipf(
-    shuffled(images, () => fraction(random)),
-    random,
-  );
+  const next = createZipf(shuffled(images, random), random);
   const cached = new Set<Image>();
   const samples: BudgetSample[] = [];
   const total = none();
@@ -123,12 +121,4 @@ function arrivals(mean: number, draw: () => number): number {
   let count = 0;
   for (let product = draw(); product > limit; product *= draw()) count += 1;
   return count;
-}
-
-/** Which images are pulled often has nothing to do with how often they are built. */
-function shuffled<T>(items: readonly T[], draw: () => number): readonly T[] {
-  return items
-    .map((item) => ({ item, at: draw() }))
-    .sort((one, other) => one.at - other.at)
-    .map(({ item }) => item);
 }

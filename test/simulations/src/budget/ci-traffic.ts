@@ -1,5 +1,4 @@
-// Pulls as a CI fleet makes them: few images often, many seldom (Zipf), and images that are built anew now and then.
-import type { Random } from '@cistern/end-to-end/random';
+// Images as a CI fleet pulls them: some stay, some are built anew now and then.
 import { parseRepositoryName, parseReference, type Reference, type RepositoryName } from '@cistern/oci';
 
 export interface Image {
@@ -24,24 +23,4 @@ export function createImages(count: number): readonly Image[] {
     const repository = parseRepositoryName(`library/image-${Math.floor(at / kinds.length)}`);
     return { ...kind, repository, reference: parseReference(kind.tag) };
   });
-}
-
-/** From 0 up to 1. */
-export function fraction(random: Random): number {
-  return random.between(0, 2 ** 30 - 1) / 2 ** 30;
-}
-
-/** Chooses the item at rank n with a probability in proportion to 1/n. */
-export function createZipf<T>(items: readonly T[], random: Random): () => T {
-  let sum = 0;
-  const bounds = items.map((_, at) => (sum += 1 / (at + 1)));
-  return () => {
-    const wanted = fraction(random) * sum;
-    return items[bounds.findIndex((bound) => bound > wanted)] ?? items[0]!;
-  };
-}
-
-/** Whether something that happens every `meanMs` on average happens within `stepMs`. */
-export function happens(stepMs: number, meanMs: number, random: Random): boolean {
-  return fraction(random) < 1 - Math.exp(-stepMs / meanMs);
 }

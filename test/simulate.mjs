@@ -1,0 +1,21 @@
+// `npm run simulate:<name>`: one of the simulations of test/simulations, which print tables and draw pictures. Started by
+// whatever Node is at hand, so it imports nothing but `node:`.
+//   npm run simulate:budget    a day of a CI fleet before Docker Hub's limit on pulls, on a clock of its own
+//   npm run simulate:budget -- --seed 2 --hours 24 --images 150 --pulls 50 --limit 100 --ttl 60 --out budget.svg
+//   npm run simulate:replay    two weeks of pulls: what prewarming saves, and what is best evicted
+//   npm run simulate:replay -- --seed 2 --tags 5000 --pulls 200000 --days 14 --top 500 --out replay.svg
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { install } from '../services/cli/launch/install.mjs';
+import { findNode, runNode } from '../services/cli/launch/pinned-node.mjs';
+
+const root = resolve(fileURLToPath(import.meta.url), '../..');
+const [name = '', ...args] = process.argv.slice(2);
+try {
+  install(root, { dev: true });
+  const main = resolve(root, 'test/simulations/src', name, 'main.ts');
+  process.exitCode = await runNode(findNode(root), [main, ...args], { cwd: root, env: process.env });
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

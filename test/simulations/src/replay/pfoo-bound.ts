@@ -1,0 +1,55 @@
+// What no policy can exceed: PFOO-L of Berger, Beckmann and Harchol-Balter, "Practical bounds on optimal caching with variable
+// object sizes" (SIGMETRICS 2018). A hit keeps an object from one event of it to the next, which takes its bytes for that
+// time; all hits together cannot take more than the whole cache for the whole time. The cheapest hits fill that.
+import type { CacheEvents } from './cache-events.ts';
+
+export interface Bound {
+  /** Of clients' requests, at most. */
+  readonly hits: number;
+  readonly hitBytes: number;
+}
+
+/** Returns the bound for a capacity in bytes. */
+export function createPfooBound(
+  { objects, byClient }: Pick<CacheEvents, 'objects' | 'byClient'>,
+  sizes: readonly number[],
+): (capacity: number) => Bound {
+  const costs = new Float64Array(objects.length);
+  /** Of the hits that span so many events: a byte of one costs as much as a byte of another. */
+  const bytesBySpan = new Float64Array(objects.length);
+  const last = new Map<number, number>();
+  let intervals = 0;
+  objects.forEach((object, at) => {
+    const before = last.get(object);
+    last.set(object, at);
+    if (before === undefined || !byClient[at]) return;
+    const size = sizes[object]!;
+    costs[intervals] = size * (at - before);
+    intervals += 1;
+    bytesBySpan[at - before]! += size;
+  });
+  const ascending = costs.subarray(0, intervals).sort();
+  return (capacity) => {
+    const room = capacity * objects.length;
+    return { hits: countWithin(ascending, room), hitBytes: bytesWithin(bytesBySpan, room) };
+  };
+}
+
+/** The one that fits in part counts whole. */
+function countWithin(ascending: Float64Array, room: number): number {
+  let left = room;
+  let count = 0;
+  for (; count < ascending.length && left > 0; count += 1) left -= ascending[count]!;
+  return count;
+}
+
+function bytesWithin(bytesBySpan: Float64Array, room: number): number {
+  let left = room;
+  let sum = 0;
+  for (let span = 1; span < bytesBySpan.length && left > 0; span += 1) {
+    const bytes = Math.min(bytesBySpan[span]!, left / span);
+    sum += bytes;
+    left -= bytes * span;
+  }
+  return sum;
+}

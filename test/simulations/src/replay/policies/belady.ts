@@ -1,0 +1,33 @@
+// Who knows the future: what is pulled again last goes, and what comes later than all that is there is not added. With
+// objects of one size it would be the best there is; with these it is a cache that could be, below the bound.
+import type { CacheEvents } from '../cache-events.ts';
+import { createRanked } from './create-ranked.ts';
+import type { EvictionPolicy, PolicyOptions } from './eviction-policy.ts';
+
+export function createBelady(options: PolicyOptions & { readonly events: CacheEvents }): EvictionPolicy {
+  const next = nextPulls(options.events);
+  const ranked = createRanked(options);
+  return {
+    has: ranked.has,
+    pull(object, at) {
+      if (!ranked.has(object)) return false;
+      ranked.set(object, -next[at]!);
+      return true;
+    },
+    add(object, at) {
+      const worth = -next[at]!;
+      if (worth > -Infinity && ranked.makeRoom(options.sizes[object]!, worth)) ranked.set(object, worth);
+    },
+  };
+}
+
+/** Of each event, at which one a client next wants its object; Infinity: at none. */
+function nextPulls({ objects, byClient }: CacheEvents): Float64Array {
+  const next = new Float64Array(objects.length);
+  const seen = new Map<number, number>();
+  for (let at = objects.length - 1; at >= 0; at -= 1) {
+    next[at] = seen.get(objects[at]!) ?? Infinity;
+    if (byClient[at]) seen.set(objects[at]!, at);
+  }
+  return next;
+}
