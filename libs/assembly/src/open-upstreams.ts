@@ -46,6 +46,7 @@ export function openUpstreams(
         connectTimeoutMs: timeouts.connectMs,
         headersTimeoutMs: timeouts.headersMs,
         bodyIdleTimeoutMs: timeouts.bodyMs,
+        silenceMs: timeouts.silenceMs,
       },
       maxConnections: upstream.maxConnections,
       instanceId,

@@ -13,6 +13,7 @@ import { nameUpstream } from './upstream-identity.ts';
 
 export interface BlobCallContext extends CallContext {
   readonly metrics: UpstreamMetrics;
+  readonly countBytes: (bytes: number) => void;
 }
 
 export function createBlobCalls(context: BlobCallContext): Pick<Upstream, 'headBlob' | 'getBlob'> {
@@ -62,8 +63,7 @@ function toBody(
   { repository, digest, wanted }: BlobRequest,
   opened: OpenedBlob,
 ): UpstreamBlobBody {
-  const { upstream, metrics } = context;
-  const labels = { upstream: upstream.name };
+  const { upstream, metrics, countBytes } = context;
   const { start, endExclusive } = opened;
   let { totalSize, url } = opened;
 
@@ -91,8 +91,8 @@ function toBody(
     describeBreak: (error, offset) =>
       atOffset(toNetworkError(error, { upstream, url, signal: lifetime.signal }), offset),
     contradiction: (message) => contradiction(context, `${message} for the blob ${digest} of ${repository}`),
-    onBytes: (count) => metrics.upstreamReceivedBytes.inc(labels, count),
-    onResume: () => metrics.upstreamResumes.inc(labels),
+    onBytes: countBytes,
+    onResume: () => metrics.upstreamResumes.inc({ upstream: upstream.name }),
   });
   const close = (): void => {
     lifetime.abort(new DOMException(`The body from ${nameUpstream(upstream)} was closed by its reader.`, 'AbortError'));

@@ -6,6 +6,7 @@ import { type Account, createAccount } from './credentials/account.ts';
 import type { CredentialSource } from './credentials/credential-source.ts';
 import { createBreaker } from './health/breaker.ts';
 import { createRetryBudget } from './health/retry-budget.ts';
+import { watchSilence } from './health/silence.ts';
 import { createListCalls } from './list-calls.ts';
 import { createManifestCalls } from './manifest-calls.ts';
 import type { OpenUpstreamOptions, UpstreamTimeouts } from './open-upstream-options.ts';
@@ -22,7 +23,8 @@ import { refuseEncoded } from './transport/refuse-encoded.ts';
 import { retryRequests } from './transport/retry.ts';
 import { sendHeaders } from './transport/send-headers.ts';
 import { createTokenSource } from './transport/token-source.ts';
-import type { Transport, TransportResponse } from './transport/transport.ts';
+import type { Transport, TransportLayer, TransportResponse } from './transport/transport.ts';
+import { untilAborted } from './transport/until-aborted.ts';
 import type { Upstream } from './upstream.ts';
 import type { UpstreamIdentity } from './upstream-identity.ts';
 
@@ -31,6 +33,7 @@ const defaultTimeouts: UpstreamTimeouts = {
   headersTimeoutMs: 30_000,
   bodyIdleTimeoutMs: 30_000,
   deadlineMs: 60_000,
+  silenceMs: 2_000,
 };
 const defaultMaxConnections = 64;
 const defaultKeepAliveTimeoutMs = 15_000;
@@ -38,6 +41,8 @@ const defaultKeepAliveTimeoutMs = 15_000;
 /** How long a registry that failed may take for a sign of life. */
 const pingDeadlineMs = 10_000;
 const maxPingBytes = 64 * 1024;
+/** Signs of life have connections of their own: all others may be taken by bodies that nobody can write anywhere. */
+const maxPingConnections = 2;
 
 export interface OpenEndpointOptions extends Omit<
   OpenUpstreamOptions,
@@ -53,16 +58,31 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
   const upstream: UpstreamIdentity = { name, url: parseUpstreamUrl(options.url) };
   const timeouts: UpstreamTimeouts = { ...defaultTimeouts, ...options.timeouts };
   const dialer = openDialer(options, upstream, timeouts);
-  const dial = compose([sendHeaders(options)], createDial({ upstream, dialer, ...timeouts }));
+  const pinger = openDialer({ ...options, maxConnections: maxPingConnections }, upstream, timeouts);
+  const pingDial = compose([sendHeaders(options)], createDial({ upstream, dialer: pinger, ...timeouts }));
+  const askForLife = (deadlineMs: number) => ping({ ...options, upstream, dial: pingDial, countBytes }, deadlineMs);
+  const silence = watchSilence({ upstream, silenceMs: timeouts.silenceMs, ping: askForLife });
+  const listen: TransportLayer = (next) => async (request) => {
+    const response = await next(request);
+    silence.heard();
+    return response;
+  };
+  const countBytes = (bytes: number): void => {
+    metrics.upstreamReceivedBytes.inc({ upstream: name }, bytes);
+    silence.heard();
+  };
+  const dial = compose([sendHeaders(options), listen], createDial({ upstream, dialer, ...timeouts }));
   const breaker = createBreaker({
     upstream,
     metrics,
     log,
     pauses: options.breakerPauses,
-    ping: () => ping(options, upstream, dial),
+    isSilent: silence.isSilent,
+    ping: () => askForLife(pingDeadlineMs),
   });
-  const transport = compose([breaker.layer], stackTransports(options, upstream, dial));
-  const context = { upstream, transport, metrics, clock, deadlineMs: timeouts.deadlineMs };
+  const stack = stackTransports({ ...options, upstream, dial, countBytes });
+  const transport = compose([breaker.layer, silence.layer], stack);
+  const context = { upstream, transport, metrics, countBytes, clock, deadlineMs: timeouts.deadlineMs };
   return {
     name,
     ...createManifestCalls(context),
@@ -70,19 +90,26 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
     ...createListCalls(context),
     async close() {
       breaker.close();
-      await dialer.close();
+      silence.close();
+      await Promise.all([dialer.close(), pinger.close()]);
     },
   };
 }
 
-function stackTransports(options: OpenEndpointOptions, upstream: UpstreamIdentity, dial: Transport): Transport {
+interface StackOptions extends OpenEndpointOptions {
+  readonly upstream: UpstreamIdentity;
+  readonly dial: Transport;
+  readonly countBytes: (bytes: number) => void;
+}
+
+function stackTransports({ upstream, dial, ...options }: StackOptions): Transport {
   const { metrics, log, credentials, budget, clock = Date.now } = options;
   const cache = options.tokens ?? createMemoryTokenCache();
   const retries = retryRequests({
     budget: createRetryBudget(),
     onRetry: (result) => metrics.upstreamRetries.inc({ upstream: upstream.name, result }),
   });
-  const attempts = [retries, ...readAndCount(options, upstream), refuseEncoded(upstream)];
+  const attempts = [retries, ...readAndObserve({ upstream, ...options }), refuseEncoded(upstream)];
   const tokenTransport = compose(attempts, dial);
   const transport = compose([...attempts, followRedirects(upstream)], dial);
   const stackOf = (account: Account): Transport => {
@@ -98,31 +125,34 @@ function stackTransports(options: OpenEndpointOptions, upstream: UpstreamIdentit
   });
 }
 
-function readAndCount({ metrics, log }: OpenEndpointOptions, upstream: UpstreamIdentity) {
-  const countBytes = (bytes: number): void => metrics.upstreamReceivedBytes.inc({ upstream: upstream.name }, bytes);
+type Counted = Pick<StackOptions, 'upstream' | 'metrics' | 'log' | 'countBytes'>;
+
+function readAndObserve({ upstream, metrics, log, countBytes }: Counted): readonly TransportLayer[] {
   return [readWholeBody({ upstream, countBytes }), observe({ upstream, metrics, log })];
 }
 
 /** As anybody: to be asked for credentials is a sign of life, too. */
 async function ping(
-  options: OpenEndpointOptions,
-  upstream: UpstreamIdentity,
-  dial: Transport,
+  { upstream, dial, ...counted }: Counted & Pick<StackOptions, 'dial'>,
+  deadlineMs: number,
 ): Promise<TransportResponse> {
   const lifetime = startCall({ upstream }, undefined, 'a sign of life');
-  lifetime.setDeadline(pingDeadlineMs);
+  lifetime.setDeadline(deadlineMs);
+  const { signal } = lifetime;
+  const asked = compose(
+    readAndObserve({ upstream, ...counted }),
+    dial,
+  )({
+    operation: 'ping',
+    method: 'GET',
+    url: new URL(`${upstream.url.pathname}/v2/`.replace(/^\/+/, '/'), upstream.url),
+    headers: {},
+    signal,
+    maxBodyBytes: maxPingBytes,
+  });
   try {
-    return await compose(
-      readAndCount(options, upstream),
-      dial,
-    )({
-      operation: 'ping',
-      method: 'GET',
-      url: new URL(`${upstream.url.pathname}/v2/`.replace(/^\/+/, '/'), upstream.url),
-      headers: {},
-      signal: lifetime.signal,
-      maxBodyBytes: maxPingBytes,
-    });
+    // A connection that does not come about ends by its own time alone.
+    return await untilAborted(asked, signal);
   } finally {
     lifetime.release();
   }

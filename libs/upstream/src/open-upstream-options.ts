@@ -43,6 +43,8 @@ export interface UpstreamTimeouts {
    * a body may take depends on its size.
    */
   readonly deadlineMs: number;
+  /** While calls wait: how long nothing at all may come from the registry, and no sign of life either, until it is left alone. */
+  readonly silenceMs: number;
 }
 
 export interface OpenUpstreamOptions {
@@ -61,7 +63,7 @@ export interface OpenUpstreamOptions {
   /** For everything, or by the URL that is dialled (`proxyFor` over the environment). Default: none. */
   readonly proxy?: ProxyTarget | ((url: URL) => ProxyTarget | undefined) | undefined;
   readonly tls?: UpstreamTls | undefined;
-  /** Defaults: 5, 30, 30 and 60 seconds. */
+  /** Defaults: 5, 30, 30, 60 and 2 seconds. */
   readonly timeouts?: Partial<UpstreamTimeouts> | undefined;
   /** Per host (the registry, its storage, its token server); further requests wait. Default 64. */
   readonly maxConnections?: number | undefined;

@@ -30,12 +30,14 @@ test('a connection that does not come about ends the call', async (t) => {
 });
 
 test('headers that do not come end the call, which is not tried again', async (t) => {
-  const server = await startServer(t, () => {});
+  // It lives, which is what it is asked before.
+  const server = await startServer(t, ({ url }, response) => void (url === '/v2/' && response.end()));
   const { upstream } = openOn(t, server.url, { timeouts: { headersTimeoutMs: 50 } });
   await assert.rejects(upstream.getManifest(repository, latest), isTimeout(/did not begin its answer in time/));
   await assert.rejects(upstream.getBlob(repository, digest), isTimeout(/did not begin its answer in time/));
-  assert.equal(server.requests.length, 2);
-  await until(() => server.openConnections() === 0);
+  assert.equal(server.requests.filter(({ path }) => path !== '/v2/').length, 2);
+  // The one for signs of life.
+  await until(() => server.openConnections() <= 1);
 });
 
 test('a manifest that stalls ends the call', async (t) => {

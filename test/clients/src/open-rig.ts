@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { manifestAcceptHeader } from '@cistern/oci';
-import { ensureDebianPackages, startCistern, startDockerRegistry } from '@cistern/test-services';
+import { type DockerRegistry, ensureDebianPackages, startCistern, startDockerRegistry } from '@cistern/test-services';
 import { type LoggedRequest, cisternRequests, dockerRegistryRequests } from './request-log.ts';
 import { type UpstreamName, ensureTestImages, testTag } from './test-images.ts';
 
@@ -18,6 +18,10 @@ export interface Rig {
   cacheRequests(): LoggedRequest[];
   /** Resolves when nobody has logged a request for a moment: an answer is logged after its last byte was sent. */
   settled(): Promise<void>;
+  /**
+   * Resolves when the upstream is away, with what brings it back; one that refuses connections stays away.
+   */
+  takeAway(upstream: UpstreamName, how: Outage): Promise<(() => void) | undefined>;
   close(): Promise<void>;
 }
 
@@ -27,16 +31,21 @@ export interface OpenedStorage {
   close(): Promise<void>;
 }
 
+/** Of an upstream: its host refuses connections, or takes them and says nothing. */
+export type Outage = 'refuses connections' | 'says nothing';
+
 export interface RigOptions {
   /** Debian's packages with the client under test. */
   readonly packages: readonly string[];
   /** Default: a directory. */
   readonly openStorage?: () => Promise<OpenedStorage>;
+  /** Of docker.io, in Cistern's configuration; default: nothing but its URL. */
+  readonly upstream?: Readonly<Record<string, unknown>>;
 }
 
 const quietMs = 300;
 
-export async function openRig({ packages, openStorage }: RigOptions): Promise<Rig> {
+export async function openRig({ packages, openStorage, upstream }: RigOptions): Promise<Rig> {
   await ensureDebianPackages(packages);
   const images = await ensureTestImages();
   const stops: (() => Promise<unknown>)[] = [];
@@ -55,7 +64,10 @@ export async function openRig({ packages, openStorage }: RigOptions): Promise<Ri
       config: {
         ...(opened !== undefined && { storage: opened.storage }),
         log: { level: 'info', accesslog: { disabled: false } },
-        upstreams: { 'docker.io': { url: dockerIo.url, default: true }, 'quay.io': { url: quayIo.url } },
+        upstreams: {
+          'docker.io': { url: dockerIo.url, default: true, ...upstream },
+          'quay.io': { url: quayIo.url },
+        },
       },
     });
     stops.push(() => cistern.stop());
@@ -63,8 +75,9 @@ export async function openRig({ packages, openStorage }: RigOptions): Promise<Ri
       cistern.log().length + dockerIo.process.outputLines().length + quayIo.process.outputLines().length;
     return {
       cache: `127.0.0.1:${cistern.port}`,
-      digestOf: (upstream, repository) => digestAt(upstreams[upstream].url, repository),
-      upstreamRequests: (upstream) => dockerRegistryRequests(upstreams[upstream].process.outputLines()),
+      digestOf: (name, repository) => digestAt(upstreams[name].url, repository),
+      upstreamRequests: (name) => dockerRegistryRequests(upstreams[name].process.outputLines()),
+      takeAway: (name, how) => takeAway(upstreams[name], how),
       cacheRequests: () => cisternRequests(cistern.log()),
       settled: async () => {
         for (let lines = -1; lines !== loggedLines(); await delay(quietMs)) lines = loggedLines();
@@ -75,6 +88,15 @@ export async function openRig({ packages, openStorage }: RigOptions): Promise<Ri
     await close();
     throw error;
   }
+}
+
+async function takeAway(registry: DockerRegistry, how: Outage): Promise<(() => void) | undefined> {
+  if (how === 'says nothing') {
+    registry.process.sendSignal('SIGSTOP');
+    return () => registry.process.sendSignal('SIGCONT');
+  }
+  await registry.close();
+  return undefined;
 }
 
 async function digestAt(url: string, repository: string): Promise<string> {

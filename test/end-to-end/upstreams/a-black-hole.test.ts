@@ -26,8 +26,7 @@ test('clients that pull cached images do not notice, and it is used again when i
   const images = Array.from({ length: 20 }, (_, at) =>
     upstream.addImage(`library/app-${at}`, { tag: 'latest', layers: [Buffer.alloc(20_000, at)] }),
   );
-  const timeouts = { connect: '1s', headers: '1s', body: '5s' };
-  const cistern = await openCistern(t, { config: cacheOf(upstream, { ttl: '1s', timeouts }) });
+  const cistern = await openCistern(t, { config: cacheOf(upstream, { ttl: '1s' }) });
   const endpoint = new URL(upstream.url).host;
   const state = async () =>
     (await readMetrics(cistern)).get(`cistern_upstream_endpoint_state{upstream="docker.io",endpoint="${endpoint}"}`);
@@ -83,4 +82,28 @@ test('clients that pull cached images do not notice, and it is used again when i
     pulls.filter(({ problem }) => problem !== undefined),
     [],
   );
+});
+
+test('what is not cached is refused after its silence, and at once from then on', async (t) => {
+  const upstream = await openUpstream(t);
+  const { layers } = upstream.addImage('library/app', { tag: 'latest' });
+  const cistern = await openCistern(t, { config: cacheOf(upstream, { timeouts: { silence: '1s' } }) });
+  const gate = createGate();
+  upstream.addFault({}, { gate, gateHeaders: true });
+  const refusedAfterMs = async (path: string, method: string): Promise<number> => {
+    const askedAtMs = performance.now();
+    const { status } = await sendRequest(`${cistern.url}/v2/${path}`, { method });
+    assert.match(String(status), /^50[34]$/, path);
+    return performance.now() - askedAtMs;
+  };
+  const paths = ['manifests/latest', `blobs/${layers[0]!.digest}`, 'tags/list'].flatMap((path) => [
+    `library/app/${path}`,
+    `docker.io/library/app/${path}`,
+  ]);
+  const first = await Promise.all(paths.map((path) => refusedAfterMs(path, 'GET')));
+  assert.ok(Math.max(...first) < 3_000, `refused after ${first.map(Math.round).join(', ')} ms`);
+  const asked = upstream.requests().filter(({ path }) => path !== '/v2/').length;
+  for (const path of paths) await refusedAfterMs(path, path.includes('manifests') ? 'HEAD' : 'GET');
+  assert.equal(upstream.requests().filter(({ path }) => path !== '/v2/').length, asked);
+  gate.release();
 });

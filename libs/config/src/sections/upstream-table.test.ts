@@ -64,7 +64,7 @@ upstreams:
     allowprivate: true
     ttl: 5m
     maxconnections: 8
-    timeouts: {connect: 1s, headers: 2s, body: 3s}
+    timeouts: {connect: 1s, headers: 2s, body: 3s, silence: 4s}
 `;
   const files = { '/run/secret': 'pass word\n', '/ca.pem': 'CA', '/cert.pem': 'CERT', '/key.pem': 'KEY\n' };
   const [upstream] = load(text, { files }).upstreams;
@@ -85,7 +85,7 @@ upstreams:
     lists: { ttlMs: 30_000, staleIfErrorMs: Infinity },
     isOffline: false,
     maxConnections: 8,
-    timeouts: { connectMs: 1000, headersMs: 2000, bodyMs: 3000 },
+    timeouts: { connectMs: 1000, headersMs: 2000, bodyMs: 3000, silenceMs: 4000 },
   });
   assert.deepEqual(credentials, [
     { kind: 'password-file', name: 'robot', username: 'robot', path: '/run/secret', alternate: undefined },

@@ -76,6 +76,9 @@ const upstreamEntry = openSection('One upstream registry.', {
     connect: duration('For a connection.').prefault('10s'),
     headers: duration("For the answer's headers.").prefault('30s'),
     body: duration('Between two pieces of a body.').prefault('60s'),
+    silence: duration(
+      'While requests wait: for anything at all to come from it, or an answer to `GET /v2/`. Then it is taken to be down, at once and for all of them.',
+    ).prefault('2s'),
   }),
 });
 
@@ -117,7 +120,12 @@ export interface UpstreamConfig {
   /** Until the operator decides otherwise at run time. */
   readonly isOffline: boolean;
   readonly maxConnections: number;
-  readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly bodyMs: number };
+  readonly timeouts: {
+    readonly connectMs: number;
+    readonly headersMs: number;
+    readonly bodyMs: number;
+    readonly silenceMs: number;
+  };
 }
 
 export type UpstreamEntry = z.output<typeof upstreamEntry>;
@@ -160,6 +168,7 @@ export function buildUpstream(
       connectMs: entry.timeouts.connect,
       headersMs: entry.timeouts.headers,
       bodyMs: entry.timeouts.body,
+      silenceMs: entry.timeouts.silence,
     },
   };
 }

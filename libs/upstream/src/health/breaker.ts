@@ -3,7 +3,7 @@
 // all others follow. Many a registry's front answers while what is behind it does not.
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
-import { CircuitState, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
+import { CircuitState, circuitBreaker, ConsecutiveBreaker, handleWhen, type IBreaker } from 'cockatiel';
 import { isServerFailure } from '../transport/server-failure.ts';
 import type { TransportLayer, TransportRequest, TransportResponse } from '../transport/transport.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
@@ -12,6 +12,8 @@ export interface BreakerOptions {
   readonly upstream: UpstreamIdentity;
   /** Asks for a sign of life: any answer but a failure of the server. */
   readonly ping: () => Promise<TransportResponse>;
+  /** A registry that says nothing at all is left alone at its first failure. */
+  readonly isSilent: () => boolean;
   readonly metrics: UpstreamMetrics;
   readonly log: Logger;
   readonly pauses?: BreakerPauses | undefined;
@@ -34,10 +36,11 @@ const defaultPauses: BreakerPauses = { firstMs: 1_000, longestMs: 10_000 };
 const stages = { closed: 0, 'half-open': 1, open: 2 } as const;
 type Stage = keyof typeof stages;
 
-export function createBreaker({ upstream, ping, metrics, log, pauses = defaultPauses }: BreakerOptions): Breaker {
+export function createBreaker(options: BreakerOptions): Breaker {
+  const { upstream, ping, isSilent, metrics, log, pauses = defaultPauses } = options;
   const labels = { upstream: upstream.name, endpoint: upstream.url.host };
   const policy = circuitBreaker(handleWhen(isFailure).orWhenResult(isFailedExchange), {
-    breaker: new ConsecutiveBreaker(maxFailures),
+    breaker: openingAt(maxFailures, isSilent),
     // Pauses and signs of life decide below.
     halfOpenAfter: 0,
   });
@@ -103,6 +106,16 @@ export function createBreaker({ upstream, ping, metrics, log, pauses = defaultPa
       closed = true;
       clearTimeout(timer);
     },
+  };
+}
+
+/** After so many failures in a row, or at once. */
+function openingAt(failures: number, atOnce: () => boolean): IBreaker {
+  const inARow = new ConsecutiveBreaker(failures);
+  return {
+    state: undefined,
+    success: () => inARow.success(),
+    failure: () => inARow.failure() || atOnce(),
   };
 }
 

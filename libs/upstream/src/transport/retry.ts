@@ -5,6 +5,7 @@ import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import type { RetryBudget } from '../health/retry-budget.ts';
 import { isServerFailure } from './server-failure.ts';
 import { headerValue, type Transport, type TransportLayer, type TransportResponse } from './transport.ts';
+import { untilAborted } from './until-aborted.ts';
 
 const maxRetries = 2;
 const backoff = { initialDelay: 100, maxDelay: 1000 };
@@ -37,6 +38,7 @@ export function retryRequests({ budget, onRetry }: RetryOptions): TransportLayer
       return next(request);
     };
     budget.deposit();
+    // The policy's pauses do not end by it.
     return untilAborted(policy.execute(attempt, request.signal), request.signal);
   };
 }
@@ -48,13 +50,4 @@ function isPassing(error: unknown): boolean {
 function isPassingResponse(value: unknown): boolean {
   const { status, headers } = value as TransportResponse;
   return isServerFailure(status) && headerValue(headers, 'retry-after') === undefined;
-}
-
-/** The policy's pauses do not end by a signal, so the wait for it does. */
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

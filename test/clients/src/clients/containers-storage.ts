@@ -10,6 +10,8 @@ export interface ContainersStorageOptions {
   readonly cache: string;
   /** The registries that it mirrors. */
   readonly mirrored: readonly string[];
+  /** Where to go when it refuses. */
+  readonly next?: string;
   /** Fetch only the missing parts of zstd:chunked layers, by ranges. Default: no, as in Debian. */
   readonly partialPulls?: boolean;
 }
@@ -62,9 +64,9 @@ export async function openBuildah(options: ContainersStorageOptions): Promise<Bu
   };
 }
 
-function openStorage({ cache, mirrored, partialPulls = false }: ContainersStorageOptions): Promise<Sandbox> {
+function openStorage({ cache, mirrored, next, partialPulls = false }: ContainersStorageOptions): Promise<Sandbox> {
   return openSandbox({
-    '/etc/containers/registries.conf': registriesConf(cache, mirrored),
+    '/etc/containers/registries.conf': registriesConf(cache, mirrored, next),
     '/etc/containers/storage.conf': [
       '[storage]',
       'driver = "overlay"',

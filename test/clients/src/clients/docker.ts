@@ -12,16 +12,18 @@ export interface Docker extends Engine {
 export interface DockerOptions {
   /** The cache's URL, in the place of Docker Hub's. */
   readonly mirror: string;
+  /** The URL of another mirror, to go to when that one refuses. */
+  readonly next?: string;
   readonly store: 'graph-driver' | 'containerd';
 }
 
 // No network of its own: nothing on this machine's interfaces or in its packet filter changes.
 const noNetwork = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false'];
 
-export async function openDocker({ mirror, store }: DockerOptions): Promise<Docker> {
+export async function openDocker({ mirror, next, store }: DockerOptions): Promise<Docker> {
   const sandbox = await openSandbox({
     '/etc/docker/daemon.json': JSON.stringify({
-      'registry-mirrors': [mirror],
+      'registry-mirrors': next === undefined ? [mirror] : [mirror, next],
       features: { 'containerd-snapshotter': store === 'containerd' },
     }),
   });

@@ -6,9 +6,9 @@ import { openSandbox } from '../sandbox.ts';
 import type { Client } from './client.ts';
 import { registriesConf } from './registries-conf.ts';
 
-/** `cache`: host and port, `mirrored`: the registries that it mirrors. */
-export async function openSkopeo(cache: string, mirrored: readonly string[]): Promise<Client> {
-  const sandbox = await openSandbox({ '/etc/containers/registries.conf': registriesConf(cache, mirrored) });
+/** `cache`: host and port, `mirrored`: the registries that it mirrors, `next`: where to go when it refuses. */
+export async function openSkopeo(cache: string, mirrored: readonly string[], next?: string): Promise<Client> {
+  const sandbox = await openSandbox({ '/etc/containers/registries.conf': registriesConf(cache, mirrored, next) });
   const copy = join(sandbox.directory, 'copy');
   return {
     pull: async (reference) => {

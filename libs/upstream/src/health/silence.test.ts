@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { test, type TestContext } from 'node:test';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
+import { openOn, startServer, until } from '../testing/scripted-server.ts';
+import { watchSilence } from './silence.ts';
+
+const repository = parseRepositoryName('a/b');
+const latest = parseReference('latest');
+const other = parseReference('other');
+const blob = Buffer.from('a blob of some bytes');
+const digest = digestOf(blob);
+const optionsFor = (silenceMs: number) => ({
+  timeouts: { silenceMs },
+  breakerPauses: { firstMs: 20, longestMs: 40 },
+});
+
+const isSilent = (error: unknown): boolean =>
+  isCacheError(error, 'upstream-timeout') && /said nothing for [\d.]+ s/.test(error.message);
+
+/** A registry that answers what is named in `speaks`; what it does not answer is `held`, by its path. */
+async function start(t: TestContext, silenceMs = 200) {
+  const speaks = { ping: true, manifest: true, blob: true };
+  const held = new Map<string, ServerResponse>();
+  const answer = (path: string, response: ServerResponse): void => {
+    if (path.includes('/blobs/')) {
+      response.writeHead(200, { 'content-length': blob.length });
+      response.write(blob.subarray(0, 4));
+      held.set(path, response);
+    } else response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  };
+  const server = await startServer(t, ({ url = '' }, response) => {
+    const kind = url === '/v2/' ? 'ping' : url.includes('/manifests/') ? 'manifest' : 'blob';
+    if (speaks[kind]) answer(url, response);
+    else held.set(url, response);
+  });
+  const opened = openOn(t, server.url, optionsFor(silenceMs));
+  const state = async (): Promise<number | undefined> =>
+    (await opened.metrics.upstreamEndpointState.get()).values[0]?.value;
+  const pings = (): number => server.requests.filter(({ path }) => path === '/v2/').length;
+  return { ...opened, server, speaks, held, answer, state, pings };
+}
+
+test('a registry that says nothing is left alone at once, for all who wait, and used again when it speaks', async (t) => {
+  const { upstream, server, speaks, state } = await start(t);
+  Object.assign(speaks, { ping: false, manifest: false, blob: false });
+  await Promise.all([
+    assert.rejects(upstream.getManifest(repository, latest), isSilent),
+    assert.rejects(upstream.headManifest(repository, other), isSilent),
+    assert.rejects(upstream.getBlob(repository, digest), isSilent),
+  ]);
+  assert.equal(await state(), 2);
+  const before = server.requests.filter(({ path }) => path !== '/v2/').length;
+  await assert.rejects(upstream.getManifest(repository, latest), (error) =>
+    isCacheError(error, 'upstream-unreachable'),
+  );
+  assert.equal(server.requests.filter(({ path }) => path !== '/v2/').length, before);
+  await until(() => server.openConnections() <= 1);
+  Object.assign(speaks, { ping: true, manifest: true });
+  await until(() =>
+    upstream.getManifest(repository, latest).then(
+      () => true,
+      () => false,
+    ),
+  );
+  assert.equal(await state(), 0);
+});
+
+test('a registry that is not even connected to says nothing', async (t) => {
+  const { upstream } = openOn(t, 'http://registry.example', { ...optionsFor(200), lookup: () => {} });
+  await assert.rejects(upstream.getManifest(repository, latest), isSilent);
+});
+
+test('a slow registry that gives signs of life is waited for', async (t) => {
+  const { upstream, speaks, held, answer, state, pings } = await start(t);
+  speaks.manifest = false;
+  const slow = upstream.getManifest(repository, latest);
+  await until(() => pings() >= 3);
+  const [[path, response] = assert.fail('nothing is held')] = held;
+  answer(path, response);
+  await slow;
+  assert.equal(await state(), 0);
+});
+
+test('a body that comes is a sign of life, and is not ended by silence', async (t) => {
+  const { upstream, server, speaks, held, state, pings } = await start(t, 1000);
+  const { body } = await upstream.getBlob(repository, digest);
+  const reading = Array.fromAsync(body);
+  const [response = assert.fail('no body')] = held.values();
+  Object.assign(speaks, { ping: false, manifest: false });
+  const waiting = assert.rejects(upstream.getManifest(repository, latest), isSilent);
+  for (let at = 4; at < 12; at += 4) {
+    const asked = pings();
+    // There would be silence soon, if this piece did not come.
+    await until(() => pings() > asked);
+    response.write(blob.subarray(at, at + 4));
+    assert.equal(await state(), 0);
+  }
+  await waiting;
+  assert.equal(server.requests.filter(({ path }) => path.includes('/manifests/')).length, 1);
+  assert.ok(pings() >= 3);
+  response.end(blob.subarray(12));
+  assert.deepEqual(Buffer.concat(await reading), blob);
+});
+
+test('nobody is asked for a sign of life while nobody waits', async (t) => {
+  const { upstream, pings, speaks, held } = await start(t);
+  await upstream.getManifest(repository, latest);
+  speaks.manifest = false;
+  const leaving = new AbortController();
+  const left = upstream.getManifest(repository, latest, { signal: leaving.signal });
+  await until(() => held.size === 1);
+  leaving.abort(new Error('left'));
+  await assert.rejects(left, /left/);
+  await new Promise((resolve) => {
+    setTimeout(resolve, 300);
+  });
+  assert.equal(pings(), 0);
+});
+
+test('a process that was asleep itself asks again', async (t) => {
+  const late = new CacheError('upstream-timeout', 'late');
+  const pings: (() => void)[] = [];
+  const silence = watchSilence({
+    upstream: { name: 'test', url: new URL('http://registry.example') },
+    silenceMs: 40,
+    ping: () => new Promise((_, reject) => void pings.push(() => reject(late))),
+  });
+  t.after(silence.close);
+  const never = silence.layer(({ signal }) => {
+    const { promise, reject } = Promise.withResolvers<never>();
+    signal.addEventListener('abort', () => reject(signal.reason as Error));
+    return promise;
+  });
+  const url = new URL('http://registry.example/v2/');
+  const waiting = never({ operation: 'ping', method: 'GET', url, headers: {}, signal: t.signal, maxBodyBytes: 0 });
+  await until(() => pings.length === 1);
+  for (const wokenAtMs = performance.now() + 50; performance.now() < wokenAtMs;);
+  pings[0]?.();
+  await until(() => pings.length === 2);
+  assert.equal(silence.isSilent(), false);
+  pings[1]?.();
+  await assert.rejects(waiting, isSilent);
+  assert.equal(silence.isSilent(), true);
+});
