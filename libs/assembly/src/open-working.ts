@@ -70,6 +70,9 @@ export async function openWorking(
     upstreams: new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)])),
     policyOf,
     adoptAs,
+    queue: jobs.queue,
+    isOffline: offline.isOffline,
+    prewarm: config.prewarm,
     spools,
     address,
     remoteFills,
@@ -78,7 +81,9 @@ export async function openWorking(
   let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());
-  const schedules = startSchedules({ queue: jobs.queue, store, log });
+  const { top, images } = config.prewarm;
+  const prewarms = top > 0 || images.length > 0;
+  const schedules = startSchedules({ queue: jobs.queue, store, log, prewarms });
   add(async () => schedules.close());
   return {
     fills,

@@ -1,5 +1,5 @@
 // Popularity: what is pulled, of late. A pull counts for less the older it is, by half each day, and only so many names are
-// counted (decision 0020). It is learnt from clients and from nothing else: what an index forgets of it is learnt anew.
+// counted (decision 0022). It is learnt from clients and from nothing else: what an index forgets of it is learnt anew.
 import type { Tag } from '@cistern/oci';
 import type { RepositoryKey } from './links.ts';
 import { repositoryKeyOf, repositoryPath } from './repository-path.ts';

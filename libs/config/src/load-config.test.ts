@@ -138,7 +138,7 @@ test('lists what is allowed where nothing is near', () => {
     {
       path: '__proto__',
       message:
-        'is not a known key; allowed here: admin, cluster, health, http, log, loglevel, offline, proxy, redis, storage, upstreams, version, worker',
+        'is not a known key; allowed here: admin, cluster, health, http, log, loglevel, offline, prewarm, proxy, redis, storage, upstreams, version, worker',
     },
   ]);
 });
@@ -226,10 +226,10 @@ test('warns about registry:2 keys without a meaning here, and refuses those that
   );
   assert.match(warnings[0]?.message ?? '', /upstreams\.<name>\.ttl/);
   assert.deepEqual(problemPaths('proxy: {ttl: 7d}'), ['proxy.ttl']);
-  assert.deepEqual(problemPaths('auth: {token: {realm: r}}\nstorage: {gcs: {bucket: b}}\nprewarm: {}'), [
+  assert.deepEqual(problemPaths('auth: {token: {realm: r}}\nstorage: {gcs: {bucket: b}}\neviction: {}'), [
     'auth.token',
     'storage.gcs',
-    'prewarm',
+    'eviction',
   ]);
   assert.deepEqual(problemPaths('auth: htpasswd'), ['auth.htpasswd', 'auth.htpasswd.realm', 'auth.htpasswd.path']);
   assert.deepEqual(problemPaths('http: {tls: {certificate: c, keyy: k}}'), ['http.tls', 'http.tls.keyy']);

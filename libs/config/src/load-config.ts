@@ -13,6 +13,7 @@ import type { SectionContext } from './sections/context.ts';
 import { buildHealth, type HealthConfig } from './sections/health.ts';
 import { buildHttp, type HttpConfig } from './sections/http.ts';
 import { buildLog, type LogConfig } from './sections/log.ts';
+import { buildPrewarm, type PrewarmConfig } from './sections/prewarm.ts';
 import { buildRedis, type RedisConfig } from './sections/redis.ts';
 import { buildStorageRedirect, type StorageRedirectConfig } from './sections/storage-redirect.ts';
 import { buildStorage, type StorageConfig } from './sections/storage.ts';
@@ -33,6 +34,7 @@ export interface Config {
   readonly health: HealthConfig;
   readonly upstreams: readonly UpstreamConfig[];
   readonly worker: WorkerConfig;
+  readonly prewarm: PrewarmConfig;
   readonly admin: AdminConfig;
   /** Keys that were understood but have no effect, and why. */
   readonly warnings: readonly Problem[];
@@ -79,10 +81,15 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const proxy = check('proxy');
   const upstreams = check('upstreams');
   const worker = check('worker');
+  const prewarm = check('prewarm');
   const admin = check('admin');
   const redis = check('redis');
   const cluster = check('cluster');
   const offline = check('offline');
+  const table =
+    proxy &&
+    upstreams &&
+    buildUpstreamTable({ proxy: proxy.value, upstreams: upstreams.value, offline: offline?.value === true }, context);
   const config = {
     log: log && loglevel && buildLog(log.value, loglevel.value),
     http: http && buildHttp(http.value, context),
@@ -91,11 +98,9 @@ export function loadConfig(options: LoadConfigOptions): Config {
     redis: redis?.value && buildRedis(redis.value, context),
     cluster: cluster?.value && buildCluster(cluster.value, context),
     health: health && buildHealth(health.value),
-    upstreams:
-      proxy &&
-      upstreams &&
-      buildUpstreamTable({ proxy: proxy.value, upstreams: upstreams.value, offline: offline?.value === true }, context),
+    upstreams: table,
     worker: worker && buildWorker(worker.value, context),
+    prewarm: prewarm && table && buildPrewarm(prewarm.value, table, context),
     admin: admin && buildAdmin(admin.value, context),
   };
   const storesInMemory = storage?.value.inmemory !== undefined;

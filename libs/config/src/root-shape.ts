@@ -5,6 +5,7 @@ import { clusterSection } from './sections/cluster.ts';
 import { healthSection } from './sections/health.ts';
 import { httpSection } from './sections/http.ts';
 import { loglevel, logSection } from './sections/log.ts';
+import { prewarmSection } from './sections/prewarm.ts';
 import { proxySection } from './sections/proxy.ts';
 import { redisSection } from './sections/redis.ts';
 import { storageSection } from './sections/storage.ts';
@@ -25,6 +26,7 @@ export const rootShape = {
   proxy: proxySection,
   upstreams: upstreamsSection,
   worker: workerSection,
+  prewarm: prewarmSection,
   admin: adminSection,
   offline: flag(
     'Asks no upstream for anything: what is cached is served, however old, and the rest refused. Can be changed while the cache runs.',

@@ -130,6 +130,5 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   refused('http.tls', 'serving TLS is not supported by this version; put a proxy that ends TLS in front', tlsShape),
   refused('proxy.remotenamespace', 'putting a namespace before every repository is not supported'),
 
-  planned('prewarm', 'fetching ahead of the first pull'),
   planned('eviction', 'removing content by age or size'),
 ];

@@ -38,6 +38,15 @@ export interface JobCatalogue {
   };
   /** Ends the uploads to the store that nobody will complete. */
   'sweep-uploads': { payload: { readonly olderThanMs: number }; result: null };
+  /** Adds what is to be fetched early now. `everyMs`: when the next plan comes. */
+  'plan-prewarm': { payload: { readonly everyMs: number }; result: null };
+  /** Confirms a tag, or brings what it names now: the manifests, and the rest in a job of its own. */
+  'prewarm-tag': { payload: RepositoryJob & PrewarmTagJob; result: PrewarmedTag };
+  /** Brings all blobs of an image. It tells how far it is by announcements. */
+  'prewarm-blobs': {
+    payload: RepositoryJob & { readonly digest: Digest; readonly platforms: readonly string[] };
+    result: PrewarmedBlobs;
+  };
 }
 
 export interface FetchBlobJob {
@@ -56,6 +65,37 @@ interface RevalidateTagJob {
   readonly checkedAtMs?: number;
   /** And of its last try: one that failed since is not repeated. */
   readonly triedAtMs?: number;
+}
+
+interface PrewarmTagJob {
+  readonly tag: Tag;
+  /** Of an index; none: those that are pulled. */
+  readonly platforms?: readonly string[];
+  /** Of the record that is about to go stale: a newer one will do. */
+  readonly checkedAtMs?: number;
+}
+
+export interface JobFailure {
+  readonly kind: string;
+  readonly message: string;
+}
+
+export interface PrewarmedTag {
+  /** What the tag names; absent where it is gone, or after a failure. */
+  readonly digest?: Digest;
+  /** For which the image was chosen. */
+  readonly platforms?: readonly string[];
+  readonly failure?: JobFailure;
+}
+
+export interface PrewarmedBlobs {
+  /** Of the image, configurations among them. */
+  readonly blobs: number;
+  readonly bytes: number;
+  /** That were not here before. */
+  readonly fetchedBlobs: number;
+  readonly fetchedBytes: number;
+  readonly failure?: JobFailure;
 }
 
 interface FetchListJob {

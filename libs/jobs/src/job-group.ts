@@ -4,5 +4,5 @@ import type { JobName } from './catalogue.ts';
 export type JobGroup = 'blob' | 'short';
 
 export function jobGroup(name: JobName): JobGroup {
-  return name === 'fetch-blob' ? 'blob' : 'short';
+  return name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short';
 }

@@ -59,6 +59,9 @@ export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
     'fetch-tags': unexpected,
     'fetch-referrers': unexpected,
     'sweep-uploads': unexpected,
+    'plan-prewarm': unexpected,
+    'prewarm-tag': unexpected,
+    'prewarm-blobs': unexpected,
     ...handlers,
   };
 }

@@ -65,7 +65,8 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
     const parts = { store, fills, backlog, log, metrics, now, policyOf, adoptAs: undefined };
     const spools = await openSpoolDirectory(join(directory, name), Infinity);
     const upstreams = new Map([[upstream.name, upstream]]);
-    const handlers = createJobHandlers({ ...parts, index, upstreams, spools, address: '', maxWholeForRangeBytes: 0 });
+    const own = { index, upstreams, spools, queue: queue.queue, address: '', maxWholeForRangeBytes: 0 };
+    const handlers = createJobHandlers({ ...parts, ...own });
     const workers = await openBullmqWorkers({ connection, keyPrefix, handlers, slots, log });
     t.after(async () => {
       await workers.close(1_000);

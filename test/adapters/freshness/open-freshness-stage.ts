@@ -75,6 +75,7 @@ export async function openFreshnessStage(owner: { after(end: () => Promise<unkno
   const workers = jobs.work(
     createJobHandlers({
       ...parts,
+      queue: jobs.queue,
       upstreams: new Map([['docker.io', upstream]]),
       spools: await openSpoolDirectory(directory, Infinity),
       address: '',

@@ -10,6 +10,7 @@ import { openFsStore } from '@cistern/blob-store/fs';
 import type { CacheIndex, TagKey } from '@cistern/cache-index';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
+import { createInlineJobs } from '@cistern/jobs/inline';
 import { type Digest, digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
 import {
   createFillTable,
@@ -65,6 +66,7 @@ async function startParts(t: TestContext) {
       spools,
       fills: createFillTable(),
       backlog,
+      queue: createInlineJobs({ slots: { interactive: 1, background: 1 }, maxWaiting: 1, log }).queue,
       address: '',
       remoteFills: undefined,
       maxWholeForRangeBytes: Infinity,

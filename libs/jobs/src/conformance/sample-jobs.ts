@@ -55,6 +55,9 @@ export async function workWith(
     'fetch-tags': unexpected,
     'fetch-referrers': unexpected,
     'sweep-uploads': unexpected,
+    'plan-prewarm': unexpected,
+    'prewarm-tag': unexpected,
+    'prewarm-blobs': unexpected,
     ...handlers,
   });
   t.after(async () => workers.close(0));

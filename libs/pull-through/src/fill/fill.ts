@@ -64,6 +64,8 @@ export interface Fill {
   openPresent(from: number): Promise<{ readonly endExclusive: number; readonly reader: SourceReader } | undefined>;
   /** CRC-32 of bytes that have been verified; `undefined` while they have not. */
   checksum(from: number, toExclusive: number): Promise<number | undefined>;
+  /** Bytes that are here, verified or not. */
+  readonly presentBytes: number;
   /** Who reads from it now. */
   readonly readers: number;
   /** Whether followers may come. */
@@ -217,6 +219,9 @@ export function startFill(options: FillOptions): Fill {
     digest,
     running,
     ended,
+    get presentBytes() {
+      return body?.spool.present.covered ?? 0;
+    },
     get readers() {
       return followers.count;
     },

@@ -14,6 +14,8 @@ export interface SpoolDirectory {
   open(name: string, size: number, signal: AbortSignal, reserveBytes?: number): Promise<Spool>;
   readonly maxBytes: number;
   readonly usedBytes: number;
+  /** Somebody waits for room. */
+  readonly isWaitedFor: boolean;
 }
 
 const suffix = '.fill';
@@ -53,6 +55,9 @@ export async function openSpoolDirectory(
     },
     get usedBytes() {
       return reservations.usedBytes;
+    },
+    get isWaitedFor() {
+      return reservations.isWaitedFor;
     },
   };
 }
@@ -131,6 +136,9 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
     },
     get usedBytes() {
       return used;
+    },
+    get isWaitedFor() {
+      return waiting.length > 0;
     },
   };
 }

@@ -15,6 +15,7 @@ import { createUseCases } from '../create-pull-through.ts';
 import { createFillAccess } from '../fill/fill-access.ts';
 import { createFillTable } from '../fill/fill-table.ts';
 import { openSpoolDirectory } from '../fill/spool-directory.ts';
+import type { PrewarmPlan } from '../prewarm/prewarm-plan.ts';
 import { createBufferPool } from '../read/buffer-pool.ts';
 import { createSharedReads } from '../read/shared-reads.ts';
 import { createJobHandlers } from '../work/create-job-handlers.ts';
@@ -29,6 +30,7 @@ export interface TestCacheOptions {
   readonly maxWholeForRangeBytes?: number;
   readonly spoolBytes?: number;
   readonly presignForMs?: number;
+  readonly prewarm?: PrewarmPlan;
   /** An existing root for the fs store, which the test removes. */
   readonly root?: string;
   /** Bytes for read buffers. */
@@ -76,6 +78,9 @@ export async function startTestCache(options: TestCacheOptions = {}) {
       spools,
       backlog,
       fills,
+      queue: jobs.queue,
+      isOffline,
+      prewarm: options.prewarm,
       address: '',
       maxWholeForRangeBytes: options.maxWholeForRangeBytes ?? Infinity,
       log,
@@ -113,6 +118,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     spools,
     backlog,
     fills,
+    queue: jobs.queue,
     pool,
     reads,
     workers,

@@ -56,6 +56,7 @@ export async function startTestWorker(parts: TestWorkerParts) {
     fills,
     address,
     remoteFills: parts.remoteFills,
+    queue: queue.queue,
     maxWholeForRangeBytes,
     log,
     metrics,

@@ -43,8 +43,11 @@ async function isKept({ index, backlog }: WorkDeps, key: RepositoryKey, digest: 
   return link?.kind === 'manifest' && record !== undefined;
 }
 
-/** What is too large for a manifest, or is not what its digest says, does not count: upstream is asked then. */
-async function readStored({ store, backlog, log }: WorkDeps, digest: Digest): Promise<Buffer | undefined> {
+/** As far as this worker knows it, the bytes of what the store does not take yet among them. What is too large for a manifest, or is not what its digest says, does not count: upstream is asked then. */
+export async function readStored(
+  { store, backlog, log }: Pick<WorkDeps, 'store' | 'backlog' | 'log'>,
+  digest: Digest,
+): Promise<Buffer | undefined> {
   const waiting = backlog.waitingValue(backlogKeyOf(digest));
   if (waiting !== undefined) return waiting;
   try {

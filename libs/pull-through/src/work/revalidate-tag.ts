@@ -22,10 +22,18 @@ interface Confirmed {
   readonly unsaved?: UnsavedManifest | null;
 }
 
+interface Revalidation {
+  /** Default: somebody wants to know. */
+  readonly purpose?: 'prewarm';
+  /** Called before the tag's record says what it names now, which it does not where this rejects. */
+  readonly bring?: (digest: Digest, options: CallOptions) => Promise<void>;
+}
+
 export async function revalidateTag(
   deps: WorkDeps,
   { upstream, repository, tag, by, checkedAtMs, triedAtMs }: JobPayload<'revalidate-tag'>,
   signal: AbortSignal,
+  { purpose, bring }: Revalidation = {},
 ): Promise<UnsavedManifest | null> {
   const key = { upstream, repository, tag };
   const before = await deps.index.tags.get(key);
@@ -36,11 +44,12 @@ export async function revalidateTag(
     if (hasFailed) throw failedLately(upstream, before.lastFailure ?? '');
   }
   // Without a record nobody can be served in place of what upstream says.
-  const options: CallOptions = { signal, purpose: before === undefined ? 'cold' : 'revalidate' };
+  const options: CallOptions = { signal, purpose: purpose ?? (before === undefined ? 'cold' : 'revalidate') };
   try {
     const head = by === 'head' ? await confirmByHead(deps, key, options) : undefined;
     const moved = head === undefined ? null : await bringMoved(deps, key, head.digest, options);
     const confirmed = head ?? (await fetchByTag(deps, key, options));
+    await bring?.(confirmed.digest, options);
     await recordConfirmed(deps, key, confirmed);
     return moved ?? confirmed.unsaved ?? null;
   } catch (error) {

@@ -8,18 +8,23 @@ export interface SchedulesDeps {
   readonly queue: JobQueue;
   readonly store: BlobStore;
   readonly log: Logger;
+  /** Whether anything is to be fetched early. */
+  readonly prewarms?: boolean;
 }
 
 const hourMs = 3_600_000;
 /** Longer than any blob should take to arrive: the sweeper knows only what its own process uploads. */
 const abandonedAfterMs = 6 * hourMs;
 const renewEveryMs = 60_000;
+const planPrewarmEveryMs = 15_000;
 
 /** Every worker of a cluster may do this. Schedules again each minute, in case the queue has lost its data. */
-export function startSchedules({ queue, store, log }: SchedulesDeps): { close(): void } {
+export function startSchedules({ queue, store, log, prewarms = false }: SchedulesDeps): { close(): void } {
   async function schedule(): Promise<void> {
-    if (store.sweepUploads === undefined) return;
-    await queue.schedule('sweep-uploads', { olderThanMs: abandonedAfterMs }, { everyMs: hourMs, dedupKey: 'store' });
+    if (store.sweepUploads !== undefined)
+      await queue.schedule('sweep-uploads', { olderThanMs: abandonedAfterMs }, { everyMs: hourMs, dedupKey: 'store' });
+    const everyMs = planPrewarmEveryMs;
+    if (prewarms) await queue.schedule('plan-prewarm', { everyMs }, { everyMs, dedupKey: 'all' });
   }
 
   function renew(): void {

@@ -3,11 +3,13 @@ import { collectDefaultMetrics, Registry, type Gauge } from 'prom-client';
 import { createBuildInfo } from './build-info.ts';
 import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
 import { createFreshnessMetrics, type FreshnessMetrics } from './freshness-metrics.ts';
+import { createPrewarmMetrics, type PrewarmMetrics } from './prewarm-metrics.ts';
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts';
 import { createStoreMetrics, type StoreMetrics } from './store-metrics.ts';
 import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.ts';
 
-export interface Metrics extends RequestMetrics, UpstreamMetrics, FreshnessMetrics, FillMetrics, StoreMetrics {
+export interface Metrics
+  extends RequestMetrics, UpstreamMetrics, FreshnessMetrics, FillMetrics, StoreMetrics, PrewarmMetrics {
   readonly registry: Registry;
   readonly buildInfo: Gauge<'version' | 'node'>;
 }
@@ -34,6 +36,7 @@ export function createMetrics({
     ...createFreshnessMetrics(registry, upstreams),
     ...createFillMetrics(registry),
     ...createStoreMetrics(registry),
+    ...createPrewarmMetrics(registry, upstreams),
     buildInfo: createBuildInfo(registry, version),
   };
 }

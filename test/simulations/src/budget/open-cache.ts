@@ -57,6 +57,7 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
   const workers = jobs.work(
     createJobHandlers({
       ...parts,
+      queue: jobs.queue,
       upstreams: new Map([[upstream.name, upstream]]),
       spools: await openSpoolDirectory(directory, Infinity),
       address: '',

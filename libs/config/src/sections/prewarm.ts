@@ -1,0 +1,134 @@
+// What is fetched before anybody asks for it.
+import { OciSyntaxError, parsePlatformName, parseRepositoryName, type RepositoryName } from '@cistern/oci';
+import { CronExpressionParser } from 'cron-parser';
+import type { z } from 'zod';
+import { duration, flag, listOf, openSection, size, text, wholeNumber } from '../values.ts';
+import { dockerHub } from './built-in-upstreams.ts';
+import type { SectionContext } from './context.ts';
+import type { UpstreamConfig } from './upstreams.ts';
+
+const image = openSection('One image.', {
+  image: text('The image without a tag, as clients write it: `nginx`, `quay.io/prometheus/node-exporter`.'),
+  tags: listOf(
+    'Tags, and patterns of tags as a shell has them: `*`, `?`, `[0-9]`, `{a,b}`, `+(…)`.',
+    text('A tag.'),
+  ).prefault(['latest']),
+  platforms: listOf(
+    { text: 'Platforms, for example `linux/arm64`.', default: 'those that clients pull' },
+    text('A platform.'),
+  ).prefault([]),
+  every: duration({ text: 'How often it is looked for.', default: '`1h`, unless `cron` is given' }).optional(),
+  cron: text(
+    'When it is looked for, in place of `every`: a cron expression, in UTC, for example `"0 5 * * *"`.',
+  ).optional(),
+});
+
+export const prewarmSection = openSection(
+  {
+    text: 'Fetching before anybody asks: what is popular is asked for before it goes stale, and fetched where it has moved. Never from the reserve of `upstreams.<name>.budget`.',
+    default: 'nothing is fetched early unless somebody asks for it',
+  },
+  {
+    enabled: flag('Switches it on or off.').prefault('true'),
+    top: wholeNumber('How many of the most popular tags are kept fresh and whole; 0 for none.', {
+      min: 0,
+      max: 10_000,
+    }).prefault('100'),
+    bandwidth: size({
+      text: 'Bytes a second that each worker fetches early at most, for example `20MB`. What a client waits for is not held back.',
+      default: 'no limit',
+    }).optional(),
+    images: listOf('Images to have here in any case.', image).prefault([]),
+  },
+).optional();
+
+export interface PrewarmConfig {
+  /** 0: none. */
+  readonly top: number;
+  /** May be Infinity. */
+  readonly bytesPerSecond: number;
+  readonly images: readonly PrewarmImageConfig[];
+}
+
+interface PrewarmImageConfig {
+  readonly upstream: string;
+  readonly repository: RepositoryName;
+  readonly tags: readonly string[];
+  /** Empty: those that are pulled. */
+  readonly platforms: readonly string[];
+  readonly when: { readonly everyMs: number } | { readonly cron: string };
+}
+
+const minBytesPerSecond = 64 * 1024;
+const minEveryMs = 60_000;
+const defaultEveryMs = 3_600_000;
+
+export function buildPrewarm(
+  prewarm: z.output<typeof prewarmSection>,
+  upstreams: readonly UpstreamConfig[],
+  context: SectionContext,
+): PrewarmConfig {
+  const { enabled, top, bandwidth = Infinity, images } = prewarm ?? { enabled: false, top: 0, images: [] };
+  if (bandwidth < minBytesPerSecond)
+    context.report('prewarm.bandwidth', 'must be at least 64KiB: with less nothing of use arrives');
+  const built = images.flatMap((entry, at) => buildImage(entry, `prewarm.images.${at}`, upstreams, context) ?? []);
+  return { top: enabled ? top : 0, bytesPerSecond: bandwidth, images: enabled ? built : [] };
+}
+
+function buildImage(
+  { image: name, tags, platforms, every, cron }: z.output<typeof image>,
+  path: string,
+  upstreams: readonly UpstreamConfig[],
+  context: SectionContext,
+): PrewarmImageConfig | undefined {
+  const named = readImageName(name, `${path}.image`, upstreams, context);
+  if (every !== undefined && cron !== undefined) context.report(`${path}.cron`, 'cannot be given together with every');
+  if (every !== undefined && every < minEveryMs) context.report(`${path}.every`, 'must be at least 1m');
+  if (cron !== undefined) checkCron(cron, `${path}.cron`, context);
+  for (const platform of platforms)
+    if (parsePlatformName(platform) === undefined)
+      context.report(`${path}.platforms`, `must be platforms such as linux/amd64 or linux/arm/v7, not "${platform}"`);
+  return (
+    named && {
+      ...named,
+      tags,
+      platforms: platforms.flatMap((platform) => parsePlatformName(platform) ?? []),
+      when: cron === undefined ? { everyMs: every ?? defaultEveryMs } : { cron },
+    }
+  );
+}
+
+/** As clients are understood: an upstream's name or alias before a slash, else the default upstream. */
+function readImageName(
+  name: string,
+  path: string,
+  upstreams: readonly UpstreamConfig[],
+  context: SectionContext,
+): Pick<PrewarmImageConfig, 'upstream' | 'repository'> | undefined {
+  const slash = name.indexOf('/');
+  const first = slash === -1 ? '' : name.slice(0, slash).toLowerCase();
+  const prefixed = upstreams.find((upstream) => upstream.name === first || upstream.aliases.includes(first));
+  const upstream = prefixed ?? (/[.:]/.test(first) ? undefined : upstreams.find(({ isDefault }) => isDefault));
+  if (upstream === undefined) {
+    const names = upstreams.map((one) => one.name).join(', ');
+    context.report(path, `names no upstream: begin with one of ${names}, as in "${upstreams[0]?.name}/${name}"`);
+    return undefined;
+  }
+  const rest = prefixed === undefined ? name : name.slice(slash + 1);
+  try {
+    const isOfficial = upstream.name === dockerHub && !rest.includes('/');
+    return { upstream: upstream.name, repository: parseRepositoryName(isOfficial ? `library/${rest}` : rest) };
+  } catch (error) {
+    if (!(error instanceof OciSyntaxError)) throw error;
+    context.report(path, /[:@]/.test(rest) ? 'must be without a tag or digest: tags stand in tags' : error.message);
+    return undefined;
+  }
+}
+
+function checkCron(cron: string, path: string, context: SectionContext): void {
+  try {
+    CronExpressionParser.parse(cron, { tz: 'UTC' });
+  } catch (error) {
+    context.report(path, `must be a cron expression such as "0 5 * * *": ${(error as Error).message}`);
+  }
+}
