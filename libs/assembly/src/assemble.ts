@@ -4,6 +4,7 @@ import type { AnswerFill, PullThrough } from '@cistern/pull-through';
 import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
 import { openAll } from './closers.ts';
+import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { openServing } from './open-serving.ts';
 import { type Shared, openShared } from './open-shared.ts';
 import { openWorking } from './open-working.ts';
@@ -30,8 +31,12 @@ export interface WorkerAssembly extends Assembled {
   readonly answerFill: AnswerFill | undefined;
 }
 
+export interface StandaloneAssembly extends FrontendAssembly, WorkerAssembly {
+  readonly prewarm: Prewarm;
+}
+
 /** A frontend and a worker in one process. Rejects, with everything closed again, when a part cannot be opened. */
-export function assemble(config: Config, options: AssembleOptions): Promise<FrontendAssembly & WorkerAssembly> {
+export function assemble(config: Config, options: AssembleOptions): Promise<StandaloneAssembly> {
   return openAll(async (closers) => {
     const shared = await openShared(config, options, closers);
     const working = await openWorking(config, shared, options, closers);
@@ -40,6 +45,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Fron
       ...describe(config, shared),
       answerFill,
       start: () => working.start(),
+      prewarm: openPrewarming(config, { index: shared.index, queue: shared.jobs.queue }),
       pullThrough: openServing(config, shared, { ...options, fills, address }, closers),
       async close(graceMs) {
         await working.close(graceMs);

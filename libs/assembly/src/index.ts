@@ -1,7 +1,9 @@
 export { assembleAdmin } from './assemble-admin.ts';
 export { assemble, assembleFrontend, assembleWorker } from './assemble.ts';
-export type { FrontendAssembly, WorkerAssembly } from './assemble.ts';
+export type { FrontendAssembly, StandaloneAssembly, WorkerAssembly } from './assemble.ts';
 export type { AssembleOptions } from './assemble-options.ts';
+export { adminAuthorization, adminSocketPath } from './admin-access.ts';
+export type { Prewarm } from './open-prewarming.ts';
 export { shareTokens } from './share-tokens.ts';
 export type { ShareTokensOptions } from './share-tokens.ts';
 export { rebuildIndexOf } from './rebuild-index-of.ts';

@@ -13,6 +13,8 @@ export interface Listener {
   readonly key: string;
   /** Other processes may listen on the same port. */
   readonly reusePort?: boolean;
+  /** The node can do without it. */
+  readonly isOptional?: boolean;
 }
 
 export interface NodeOptions {
@@ -21,6 +23,8 @@ export interface NodeOptions {
   readonly metrics: Metrics;
   /** Where clients ask. Its requests end before `work` does. */
   readonly clients?: Listener | undefined;
+  /** Where its operator asks. Its requests are cut off at the end: none of them has to end here. */
+  readonly admin?: Listener | undefined;
   /** Where other nodes read what this one does. It serves until `work` has ended. */
   readonly peers?: Listener | undefined;
   /** What the listeners are for. The node closes it. */
@@ -52,7 +56,7 @@ const clientsShare = 0.7;
 
 /** The caller ends it with `close`. */
 export function buildNode(options: NodeOptions): CacheNode {
-  const { config, log, metrics, clients, peers, work, checks = startChecks(config.health, work) } = options;
+  const { config, log, metrics, clients, admin, peers, work, checks = startChecks(config.health, work) } = options;
   let listening = false;
   let draining = false;
   const { address: debugAddress, explicit, prometheus } = config.http.debug;
@@ -74,6 +78,17 @@ export function buildNode(options: NodeOptions): CacheNode {
     }
   }
 
+  async function open(listener: Listener | undefined): Promise<BoundAddress | undefined> {
+    if (listener === undefined) return undefined;
+    try {
+      return await listen(listener.app, listener.address, listener.key, listener.reusePort);
+    } catch (error) {
+      if (listener.isOptional !== true) throw error;
+      log.warn({ err: error, listener: listener.key }, 'going on without a listener that cannot be opened');
+      return undefined;
+    }
+  }
+
   async function drainListener(listener: Listener | undefined, graceMs: number): Promise<void> {
     const cutOff = listener === undefined ? 0 : await drain(listener.app, graceMs);
     if (cutOff > 0)
@@ -85,6 +100,7 @@ export function buildNode(options: NodeOptions): CacheNode {
     const deadline = performance.now() + graceMs;
     const leftMs = () => Math.max(deadline - performance.now(), 0);
     // Where other nodes follow what this one does, it needs time to hand that over when the clients have had theirs.
+    await drainListener(admin, 0);
     await drainListener(clients, peers === undefined ? graceMs : graceMs * clientsShare);
     checks.close();
     await work.close(leftMs());
@@ -100,13 +116,10 @@ export function buildNode(options: NodeOptions): CacheNode {
       const peering = await open(peers);
       await work.start?.();
       const serving = await open(clients);
+      await open(admin);
       listening = true;
       return { debug: debugging, peers: peering, clients: serving };
     },
     close: (graceMs) => (closing ??= closeAll(graceMs)),
   };
-}
-
-async function open(listener: Listener | undefined): Promise<BoundAddress | undefined> {
-  return listener && listen(listener.app, listener.address, listener.key, listener.reusePort);
 }

@@ -20,9 +20,9 @@ export type { OfflineDecision, OfflineDecisions } from './freshness/offline-deci
 export { openOfflineSwitch } from './freshness/open-offline-switch.ts';
 export type { OfflineSwitch } from './freshness/open-offline-switch.ts';
 export { refuseOffline } from './freshness/refuse-offline.ts';
-export { prewarmBlobsKey, prewarmTagKey } from './prewarm/prewarm-tag.ts';
-export type { PrewarmImage, PrewarmPlan } from './prewarm/prewarm-plan.ts';
-export { parsePrewarmProgress, prewarmTopic } from './prewarm/prewarm-progress.ts';
+export { isSameSecret } from './is-same-secret.ts';
+export { prewarmImage } from './prewarm/prewarm-image.ts';
+export type { PrewarmedImage, PrewarmImageOptions } from './prewarm/prewarm-image.ts';
 export type { PrewarmProgress } from './prewarm/prewarm-progress.ts';
 export type {
   BlobRequest,

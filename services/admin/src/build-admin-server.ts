@@ -1,24 +1,45 @@
-// The admin server's API. So far it says which version runs, and how the parts of the cache are.
+// The admin server's API: which version runs, how the parts of the cache are, and what may be asked of it.
+import type { Prewarm } from '@cistern/assembly';
+import { isSameSecret } from '@cistern/pull-through';
 import { within } from '@cistern/process';
 import { fastify, type FastifyInstance } from 'fastify';
+import { addPrewarmRoute } from './prewarm-route.ts';
 
 export interface AdminServerOptions {
   readonly version: string;
   /** By name; each rejects with the reason if that part cannot do its work now. */
   readonly parts: Readonly<Record<string, () => Promise<void>>>;
+  readonly prewarm: Prewarm;
+  /** Of those who may do more than look: the value of their `Authorization`, `everybody` who can connect, or `nobody`. */
+  readonly access: { readonly authorization: string } | 'everybody' | 'nobody';
 }
 
 const checkLimitMs = 3000;
+const bodyLimit = 64 * 1024;
 
-/** `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<why not>' } }`. Whoever builds it listens and closes. */
-export function buildAdminServer({ version, parts }: AdminServerOptions): FastifyInstance {
-  const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: 'idle', bodyLimit: 64 * 1024 });
+/**
+ * `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<why not>' } }`, for everybody. The rest is below `/v1/`.
+ * Whoever builds it listens and closes.
+ */
+export function buildAdminServer({ version, parts, prewarm, access }: AdminServerOptions): FastifyInstance {
+  const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: 'idle', bodyLimit });
   app.get('/', async (_request, reply) => {
     const states = await Promise.all(
       Object.entries(parts).map(async ([name, check]) => [name, await stateOf(check)] as const),
     );
     const healthy = states.every(([, state]) => state === 'ok');
     return reply.header('cache-control', 'no-store').send({ version, healthy, parts: Object.fromEntries(states) });
+  });
+  void app.register(async (protectedApp) => {
+    // Before a body is read.
+    protectedApp.addHook('onRequest', (request, reply, done) => {
+      if (access === 'everybody') done();
+      else if (access === 'nobody')
+        void reply.code(403).send({ message: 'Nobody may do this here: the configuration has no cluster.secretfile.' });
+      else if (isSameSecret(request.headers.authorization, access.authorization)) done();
+      else void reply.code(401).send({ message: "Only those with the cluster's secret may do this." });
+    });
+    addPrewarmRoute(protectedApp, prewarm);
   });
   return app;
 }

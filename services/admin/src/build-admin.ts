@@ -1,5 +1,5 @@
 // The admin node: what the cache as a whole holds and how it is, apart from the nodes that serve.
-import { assembleAdmin } from '@cistern/assembly';
+import { adminAuthorization, assembleAdmin } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { buildNode, prepareDirectories, startChecks, type CacheNode, type NodeContext } from '@cistern/process';
 import { observeCache } from '@cistern/telemetry';
@@ -12,6 +12,9 @@ export async function buildAdmin(config: Config, { log, metrics, version }: Node
   const checks = startChecks(config.health, work);
   const parts = checks.byName;
   observeCache(metrics.registry, { totals: work.totals, parts });
-  const clients = { app: buildAdminServer({ version, parts }), address: config.admin.address, key: 'admin.addr' };
+  const authorization = adminAuthorization(config);
+  const access = authorization === undefined ? 'nobody' : { authorization };
+  const app = buildAdminServer({ version, parts, prewarm: work.prewarm, access });
+  const clients = { app, address: config.admin.address, key: 'admin.addr' };
   return buildNode({ config, log, metrics, work, checks, clients });
 }

@@ -5,6 +5,7 @@ import { addCheckConfig } from './commands/check-config.ts';
 import { addFrontend } from './commands/frontend.ts';
 import { addHealthcheck } from './commands/healthcheck.ts';
 import { addIndex } from './commands/index-rebuild.ts';
+import { addPrewarm } from './commands/prewarm.ts';
 import { addServe } from './commands/serve.ts';
 import { addWorker } from './commands/worker.ts';
 import type { Terminal } from './terminal.ts';
@@ -17,6 +18,7 @@ Examples:
   cistern serve --addr 127.0.0.1:5000 --data /srv/cache
   REGISTRY_PROXY_REMOTEURL=https://quay.io cistern serve
   cistern check-config config.yml        tell everything that is wrong with a configuration
+  cistern prewarm nginx:1.27 redis       fetch images before anybody asks for them
 
 A cluster reads one configuration, with redis, cluster.secretfile and a store that all nodes share:
   cistern worker cluster.yml             on one or more machines that reach the upstreams
@@ -43,5 +45,6 @@ export function buildProgram(terminal: Terminal): Command {
   addCheckConfig(program, terminal);
   addHealthcheck(program, terminal);
   addIndex(program, terminal);
+  addPrewarm(program, terminal);
   return program;
 }

@@ -1,4 +1,5 @@
 // Everything in one process: the registry's API, and behind it the cache itself. In a cluster other nodes follow its fills.
+import { buildLocalAdmin } from '@cistern/admin';
 import { assemble } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { buildRegistry } from '@cistern/frontend';
@@ -11,5 +12,7 @@ export async function buildStandalone(config: Config, context: NodeContext): Pro
   await prepareDirectories(config);
   const work = await assemble(config, { log, metrics, env, version });
   const clients = buildRegistry(config, work, context);
-  return buildNode({ config, log, metrics, work, clients, peers: buildFillServer(config.worker, work.answerFill) });
+  const peers = buildFillServer(config.worker, work.answerFill);
+  const admin = await buildLocalAdmin(config, work, context);
+  return buildNode({ config, log, metrics, work, clients, peers, admin });
 }

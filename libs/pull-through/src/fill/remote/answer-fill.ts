@@ -8,7 +8,8 @@ import type { SourceReader } from '../../read/byte-source.ts';
 import type { Fill } from '../fill.ts';
 import type { FillTable } from '../fill-table.ts';
 import { protocolPath } from './fill-frames.ts';
-import { fillAuthorization, isSameAuthorization } from './fill-token.ts';
+import { isSameSecret } from '../../is-same-secret.ts';
+import { fillAuthorization } from './fill-token.ts';
 import { sendFrames } from './send-frames.ts';
 
 interface AnswerFillOptions {
@@ -28,7 +29,7 @@ export function createAnswerFill({ fills, clusterSecret, onSent }: AnswerFillOpt
   const expected = fillAuthorization(clusterSecret);
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    if (!isSameAuthorization(request.headers.authorization, expected))
+    if (!isSameSecret(request.headers.authorization, expected))
       return refuse(response, 401, 'Only nodes with the secret of this cluster may read here.');
     const url = new URL(request.url ?? '/', 'http://worker');
     const [, fillId = '', what = 'bytes'] = pathPattern.exec(url.pathname) ?? [];

@@ -1,0 +1,55 @@
+// `POST /v1/prewarm` with `{ image, platforms? }`: fetches an image early and says how far it is, a line of JSON for each step:
+// `{ progress }` now and then, at the end `{ result }`, or `{ error }` for what could not be asked for at all.
+import { PassThrough } from 'node:stream';
+import type { Prewarm } from '@cistern/assembly';
+import { isCacheError } from '@cistern/errors';
+import { OciSyntaxError, parsePlatformName } from '@cistern/oci';
+import type { FastifyInstance } from 'fastify';
+
+interface PrewarmBody {
+  readonly image: string;
+  readonly platforms?: readonly string[];
+}
+
+const bodySchema = {
+  type: 'object',
+  required: ['image'],
+  properties: {
+    image: { type: 'string', minLength: 1, maxLength: 512 },
+    platforms: { type: 'array', maxItems: 32, items: { type: 'string', maxLength: 64 } },
+  },
+};
+
+export function addPrewarmRoute(app: FastifyInstance, prewarm: Prewarm): void {
+  app.post<{ Body: PrewarmBody }>('/v1/prewarm', { schema: { body: bodySchema } }, async (request, reply) => {
+    const { image, platforms = [] } = request.body;
+    const names = platforms.map(parsePlatformName);
+    const unknown = platforms.find((_, at) => names[at] === undefined);
+    if (unknown !== undefined)
+      return reply.code(400).send({ message: `"${unknown}" is no platform: write for example linux/amd64.` });
+    const lines = new PassThrough();
+    const ending = new AbortController();
+    // The client has gone: its wish goes on.
+    lines.on('close', () => ending.abort(new Error('nobody listens any more')));
+    const say = (line: object) => void (ending.signal.aborted || lines.write(`${JSON.stringify(line)}\n`));
+    prewarm(image, {
+      platforms: names.filter((name) => name !== undefined),
+      signal: ending.signal,
+      onProgress: (progress) => say({ progress }),
+    })
+      .then(
+        (result) => say({ result }),
+        (error: unknown) => say({ error: { message: messageOf(error) } }),
+      )
+      .finally(() => lines.end());
+    return reply.header('content-type', 'application/x-ndjson').header('cache-control', 'no-store').send(lines);
+  });
+}
+
+/** What is our own mistake stands in the log of the worker that made it. */
+function messageOf(error: unknown): string {
+  if (isCacheError(error)) return error.message;
+  return error instanceof OciSyntaxError
+    ? `${error.message}.`
+    : 'It could not be done; the log of the workers says why.';
+}

@@ -1,0 +1,20 @@
+// Where an operator's wishes go: to the admin node of a cluster, or to the socket of the process on this machine.
+import { adminAuthorization, adminSocketPath } from '@cistern/assembly';
+import type { Config } from '@cistern/config';
+import { CommandError } from './command-error.ts';
+import type { AdminTarget } from './post-lines.ts';
+
+/** `url`: of the admin node, where it is not on this machine. Throws `CommandError` for a URL that is none. */
+export function adminTarget(config: Config, url: string | undefined): AdminTarget {
+  const socketPath = url === undefined ? adminSocketPath(config) : undefined;
+  if (socketPath !== undefined) return { name: `The cache at ${socketPath}`, options: { socketPath } };
+  const { host, port } = config.admin.address;
+  const target = URL.parse(url ?? `http://${host === undefined || host === '0.0.0.0' ? 'localhost' : host}:${port}`);
+  if (target?.protocol !== 'http:')
+    throw new CommandError(`${JSON.stringify(url)} is no URL that begins with http://.`);
+  return {
+    name: `The admin node at ${target.origin}`,
+    options: { hostname: target.hostname.replace(/^\[|\]$/g, ''), port: target.port || 80 },
+    authorization: adminAuthorization(config),
+  };
+}

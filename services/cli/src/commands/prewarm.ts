@@ -1,0 +1,120 @@
+// `cistern prewarm`: images into the cache before anybody asks for them.
+import type { Command } from 'commander';
+import { adminTarget } from '../admin-target.ts';
+import { CommandError } from '../command-error.ts';
+import { fail } from '../fail.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { type AdminTarget, postLines } from '../post-lines.ts';
+import { type ConfigOptions, readConfig } from '../read-config.ts';
+import { type ProgressLine, showProgress } from '../show-progress.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface PrewarmOptions extends Pick<ConfigOptions, 'data'> {
+  readonly config?: string;
+  readonly platform?: readonly string[];
+  readonly url?: string;
+}
+
+/** What the admin node says, a line each. */
+interface Said {
+  readonly progress?: Progress;
+  readonly result?: Result;
+  readonly error?: { readonly message: string };
+}
+
+interface Progress {
+  readonly blobs: number;
+  readonly blobsHere: number;
+  readonly bytes: number;
+  readonly bytesHere: number;
+}
+
+interface Result {
+  readonly digest?: string;
+  readonly blobs: number;
+  readonly bytes: number;
+  readonly fetchedBlobs: number;
+  readonly fetchedBytes: number;
+  readonly failure?: { readonly message: string };
+}
+
+export function addPrewarm(program: Command, terminal: Terminal): void {
+  program
+    .command('prewarm')
+    .argument('<image...>', 'for example nginx:1.27 or quay.io/prometheus/node-exporter')
+    .option(
+      '--platform <platform...>',
+      'of images for several platforms, for example linux/arm64; default: what clients pull',
+    )
+    .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .option('--data <directory>', 'where the data of a single cache is, instead of storage.filesystem.rootdirectory')
+    .option('--url <url>', "of a cluster's admin node; default: at admin.addr on this machine")
+    .description(
+      'Have images fetched before anybody asks for them, by the cache that runs. Interrupted, it goes on by itself',
+    )
+    .action((images: readonly string[], options: PrewarmOptions) =>
+      prewarm(images, options, terminal).catch((error: unknown) => fail(terminal, error)),
+    );
+}
+
+async function prewarm(images: readonly string[], options: PrewarmOptions, terminal: Terminal): Promise<void> {
+  const target = adminTarget(readConfig(options.config, terminal.env, { data: options.data }), options.url);
+  const failures: string[] = [];
+  for (const image of images) {
+    const progress = showProgress(terminal, Date.now);
+    try {
+      const result = await bring(target, image, options.platform ?? [], progress);
+      progress.end();
+      terminal.stdout.write(`${image}: ${result}\n`);
+    } catch (error) {
+      progress.end();
+      if (!(error instanceof CommandError)) throw error;
+      failures.push(`${image}: ${error.message}`);
+    }
+  }
+  if (failures.length > 0) throw new CommandError(failures.join('\ncistern: '));
+}
+
+/** What has been brought, in words. Throws `CommandError` with why not. */
+async function bring(
+  target: AdminTarget,
+  image: string,
+  platforms: readonly string[],
+  progress: ProgressLine,
+): Promise<string> {
+  const speed = createSpeed();
+  progress.show(`${image}: asking`);
+  for await (const line of postLines(target, '/v1/prewarm', { image, platforms })) {
+    const said = line as Said;
+    if (said.progress !== undefined) progress.show(`${image}: ${describeProgress(said.progress, speed)}`);
+    const why = said.error ?? said.result?.failure;
+    if (why !== undefined) throw new CommandError(why.message);
+    if (said.result !== undefined) return describeResult(said.result);
+  }
+  throw new CommandError(`${target.name} has ended before it was done; workers go on with what they have begun.`);
+}
+
+function describeProgress(
+  { blobs, blobsHere, bytes, bytesHere }: Progress,
+  speed: (bytesHere: number) => number,
+): string {
+  const perSecond = formatBytes(speed(bytesHere));
+  return `${blobsHere} of ${blobs} layers, ${formatBytes(bytesHere)} of ${formatBytes(bytes)}, ${perSecond}/s`;
+}
+
+function describeResult({ digest, blobs, bytes, fetchedBlobs, fetchedBytes }: Result): string {
+  const fetched = fetchedBlobs === 0 ? 'all here already' : `fetched ${fetchedBlobs} (${formatBytes(fetchedBytes)})`;
+  return `${digest}, ${blobs} layers (${formatBytes(bytes)}), ${fetched}`;
+}
+
+/** Bytes a second, of the last few seconds. */
+function createSpeed(): (bytesHere: number) => number {
+  const seen: { readonly atMs: number; readonly bytes: number }[] = [];
+  return (bytes) => {
+    const atMs = performance.now();
+    seen.push({ atMs, bytes });
+    while (seen.length > 2 && atMs - seen[0]!.atMs > 5_000) seen.shift();
+    const { atMs: sinceMs, bytes: before } = seen[0]!;
+    return atMs === sinceMs ? 0 : Math.max(0, ((bytes - before) / (atMs - sinceMs)) * 1000);
+  };
+}
