@@ -17,6 +17,7 @@ import {
   handOverFills,
   openSpoolDirectory,
   refuseOffline,
+  startEvictor,
   startIndexKeeper,
   startSchedules,
 } from '@cistern/pull-through';
@@ -81,6 +82,10 @@ export async function openWorking(
   let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());
+  const { maxBytes = 0, ...limits } = config.storageLimits ?? { highBytes: Infinity, lowBytes: Infinity };
+  metrics.storeMaxBytes.set(maxBytes);
+  const evictor = startEvictor({ ...parts, limits, spareMs: config.storageRedirect?.expiresMs ?? 0 });
+  add(() => evictor.close());
   const { top, images } = config.prewarm;
   const prewarms = top > 0 || images.length > 0;
   const schedules = startSchedules({ queue: jobs.queue, store, log, prewarms });

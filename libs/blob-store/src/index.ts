@@ -1,5 +1,6 @@
 export type { BlobReader, BlobStat, BlobStore, BlobWriter, StoredBlob } from './blob-store.ts';
 export {
+  type ImageName,
   linksObjectKey,
   linksObjectsOf,
   linksObjectsPrefix,
@@ -8,7 +9,10 @@ export {
   offlineDecisionsPrefix,
   parseLinksObjectKey,
   parseOfflineDecisionKey,
+  parsePinKey,
   parseTagObjectKey,
+  pinKey,
+  pinsPrefix,
   registryLayerLinkKey,
   registryRevisionLinkKey,
   registryTagLinkKey,

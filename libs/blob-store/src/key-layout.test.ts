@@ -6,7 +6,9 @@ import {
   linksObjectKey,
   linksObjectsOf,
   parseLinksObjectKey,
+  parsePinKey,
   parseTagObjectKey,
+  pinKey,
   registryLayerLinkKey,
   registryRevisionLinkKey,
   registryTagLinkKey,
@@ -73,6 +75,11 @@ test('the names in our own keys are found again, and nothing is found in others'
     const objectKey = linksObjectKey(key.upstream, key.repository, digest);
     assert.deepEqual(parseLinksObjectKey(objectKey), { ...key, digest });
     assert.ok(objectKey.startsWith(linksObjectsOf(key.upstream, key.repository)));
+    for (const reference of [
+      { kind: 'tag', tag },
+      { kind: 'digest', digest },
+    ] as const)
+      assert.deepEqual(parsePinKey(pinKey({ ...key, reference })), { ...key, reference });
   }
   for (const stray of [
     'cistern/tags/docker.io/_tags/1.json',
@@ -82,8 +89,15 @@ test('the names in our own keys are found again, and nothing is found in others'
     'cistern/links/docker.io/a/sha256:ab.json',
     `cistern/links/docker.io/${digest}.json`,
     `cistern/links/docker.io/a//${digest}.json`,
+    'cistern/state/pins/docker.io/a/1.json',
+    'cistern/state/pins/docker.io/_tags/1.json',
+    'cistern/state/pins/docker.io/a/_tags/-.json',
     `other/links/docker.io/a/${digest}.json`,
     '',
   ])
-    assert.deepEqual([parseTagObjectKey(stray), parseLinksObjectKey(stray)], [undefined, undefined], stray);
+    assert.deepEqual(
+      [parseTagObjectKey(stray), parseLinksObjectKey(stray), parsePinKey(stray)],
+      [undefined, undefined, undefined],
+      stray,
+    );
 });

@@ -6,8 +6,10 @@ import {
   digestHex,
   isDigest,
   OciSyntaxError,
+  parseReference,
   parseRepositoryName,
   parseTag,
+  type Reference,
   type RepositoryName,
   type Tag,
 } from '@cistern/oci';
@@ -70,6 +72,32 @@ export function offlineDecisionKey(upstream: string | undefined): string {
 export function parseOfflineDecisionKey(key: string): { readonly upstream: string | undefined } | undefined {
   const [, name] = /^cistern\/state\/offline\/([^/]+)\.json$/.exec(key) ?? [];
   return name === undefined ? undefined : { upstream: name === allUpstreams ? undefined : name };
+}
+
+/** Under it lies an object for each image that must not be evicted; its key says which. */
+export const pinsPrefix = 'cistern/state/pins/';
+
+export interface ImageName {
+  readonly upstream: string;
+  readonly repository: RepositoryName;
+  readonly reference: Reference;
+}
+
+export function pinKey({ upstream, repository, reference }: ImageName): string {
+  const name = reference.kind === 'tag' ? `_tags/${reference.tag}` : `_digests/${reference.digest}`;
+  return `${pinsPrefix}${upstreamComponent(upstream)}/${repository}/${name}.json`;
+}
+
+/** The reverse of `pinKey`; `undefined` for any other key. */
+export function parsePinKey(key: string): ImageName | undefined {
+  const [, upstream, repository, reference] =
+    /^cistern\/state\/pins\/([^/]+)\/(.+)\/_(?:tags|digests)\/([^/]+)\.json$/.exec(key) ?? [];
+  if (upstream === undefined || repository === undefined || reference === undefined) return undefined;
+  return ifValid(() => ({
+    upstream,
+    repository: parseRepositoryName(repository),
+    reference: parseReference(reference),
+  }));
 }
 
 /** The reverse of `tagObjectKey`; `undefined` for a key that is no tag object's. */

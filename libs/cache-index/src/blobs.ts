@@ -39,7 +39,7 @@ export interface BlobIndex {
   markEvicting(digest: Digest, lastPulledAtMs: number): Promise<boolean>;
   /**
    * Every record, from the one that was pulled longest ago, read a few at a time while the caller asks for more. One that is
-   * pulled, added or removed meanwhile may be left out or be out of place.
+   * pulled, added or removed meanwhile may be left out, but is never out of place.
    */
   leastRecent(): AsyncIterable<BlobRecord>;
   /** With `storedAtMs`: only the record of the object that was stored then, not of one that has come in its place since. */

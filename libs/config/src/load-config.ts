@@ -15,6 +15,7 @@ import { buildHttp, type HttpConfig } from './sections/http.ts';
 import { buildLog, type LogConfig } from './sections/log.ts';
 import { buildPrewarm, type PrewarmConfig } from './sections/prewarm.ts';
 import { buildRedis, type RedisConfig } from './sections/redis.ts';
+import { buildStorageLimits, type StorageLimitsConfig } from './sections/storage-limits.ts';
 import { buildStorageRedirect, type StorageRedirectConfig } from './sections/storage-redirect.ts';
 import { buildStorage, type StorageConfig } from './sections/storage.ts';
 import { buildUpstreamTable } from './sections/upstream-table.ts';
@@ -25,6 +26,8 @@ export interface Config {
   readonly log: LogConfig;
   readonly http: HttpConfig;
   readonly storage: StorageConfig;
+  /** `undefined`: the store may hold any number of bytes. */
+  readonly storageLimits: StorageLimitsConfig | undefined;
   /** `undefined`: clients get every byte from Cistern. */
   readonly storageRedirect: StorageRedirectConfig | undefined;
   /** `undefined`: the index and the jobs are this process's own. */
@@ -94,6 +97,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     log: log && loglevel && buildLog(log.value, loglevel.value),
     http: http && buildHttp(http.value, context),
     storage: storage && buildStorage(storage.value, context),
+    storageLimits: storage && buildStorageLimits(storage.value.maxbytes, storage.value.watermarks, context),
     storageRedirect: storage && buildStorageRedirect(storage.value.redirect, storage.value.s3 !== undefined, context),
     redis: redis?.value && buildRedis(redis.value, context),
     cluster: cluster?.value && buildCluster(cluster.value, context),

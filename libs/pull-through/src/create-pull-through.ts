@@ -6,6 +6,8 @@ import type { JobQueue } from '@cistern/jobs';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { createAsk } from './ask.ts';
 import { openBlob } from './blob/open-blob.ts';
+import { createReadMarks } from './eviction/read-marks.ts';
+import { createRefreshParts } from './eviction/refresh-parts.ts';
 import type { FillAccess } from './fill/fill-access.ts';
 import { createFollowFill } from './fill/follow-fill.ts';
 import type { PolicyOf } from './freshness/create-freshness-policies.ts';
@@ -58,7 +60,9 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const follow = createFollowFill({ index, queue, now });
   const manifests = createManifestCache(manifestCacheBytes);
   const revalidateBehind = createRevalidateBehind({ queue, log, now });
-  const deps = { ...options, ask, follow, manifests, storedLinks, revalidateBehind };
+  const readMarks = createReadMarks({ index, now });
+  const refreshParts = createRefreshParts({ ...options, manifests });
+  const deps = { ...options, readMarks, refreshParts, ask, follow, manifests, storedLinks, revalidateBehind };
   return {
     statManifest: (request) => statManifest(deps, request),
     openManifest: (request) => openManifest(deps, request),

@@ -10,7 +10,7 @@ export interface ForEachBoundedOptions {
  * signal's reason, when no call is running any more.
  */
 export async function forEachBounded<T>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   { atOnce, signal }: ForEachBoundedOptions,
   action: (item: T) => Promise<void>,
 ): Promise<void> {

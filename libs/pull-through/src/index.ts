@@ -1,5 +1,9 @@
 export { createPullThrough } from './create-pull-through.ts';
 export type { PullThroughDeps } from './create-pull-through.ts';
+export type { EvictionLimits } from './eviction/eviction-limits.ts';
+export { listPins, pinImage, unpinImage } from './eviction/pins.ts';
+export { startEvictor } from './eviction/start-evictor.ts';
+export type { Evictor } from './eviction/start-evictor.ts';
 export { createFillAccess } from './fill/fill-access.ts';
 export { createFillTable } from './fill/fill-table.ts';
 export type { FillTable } from './fill/fill-table.ts';

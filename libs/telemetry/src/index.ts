@@ -5,9 +5,16 @@ export type { Logger, LoggerOptions, LogLevel } from './logger.ts';
 export { createMetrics } from './metrics/create-metrics.ts';
 export type { Metrics, MetricsOptions } from './metrics/create-metrics.ts';
 export type { BudgetMetrics } from './metrics/budget-metrics.ts';
+export type { EvictionMetrics } from './metrics/eviction-metrics.ts';
 export type { FillMetrics } from './metrics/fill-metrics.ts';
 export type { FreshnessMetrics, StaleReason } from './metrics/freshness-metrics.ts';
-export type { ResultLabel, StatusLabel, UpstreamOperation, UpstreamOutcome } from './metrics/label-values.ts';
+export type {
+  EvictionReason,
+  ResultLabel,
+  StatusLabel,
+  UpstreamOperation,
+  UpstreamOutcome,
+} from './metrics/label-values.ts';
 export { observeCache } from './metrics/observe-cache.ts';
 export { observeRequest } from './metrics/observe-request.ts';
 export type { RequestMetrics } from './metrics/request-metrics.ts';

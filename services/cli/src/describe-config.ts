@@ -20,6 +20,11 @@ export function describeStorage(storage: Config['storage']): string {
   }
 }
 
+/** `, at most 536870912000 bytes`. */
+function describeLimits({ storageLimits }: Config): string {
+  return storageLimits === undefined ? '' : `, at most ${storageLimits.maxBytes} bytes`;
+}
+
 /** `Redis at redis:6379 as cistern, with TLS, keys cistern:*`. */
 export function describeRedis({ connection, keyPrefix }: RedisConfig): string {
   const account = `${connection.username === undefined ? '' : ` as ${connection.username}`}${connection.tls ? ', with TLS' : ''}`;
@@ -62,7 +67,7 @@ export function describeConfig(config: Config): string {
       'metrics, health',
       address === undefined ? 'off' : `${describeAddress(address)}${explicit ? '' : ' (if it is free)'}`,
     ],
-    ['data', describeStorage(storage)],
+    ['data', `${describeStorage(storage)}${describeLimits(config)}`],
     ...redirectRows(config),
     ...(redis === undefined ? [] : [['index, jobs', describeRedis(redis)] as const]),
     ...clusterRows(config),

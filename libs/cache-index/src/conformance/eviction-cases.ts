@@ -23,19 +23,36 @@ export const evictionCases: CacheIndexCases = {
     const pulledAt = (position: number) => 1000 + (position % 7 === 0 ? 500 : (position * 389) % count);
     for (let position = 0; position < count; position += 1)
       await blobs.put(sampleBlobRecord(`${position}`, { size: position, lastPulledAtMs: pulledAt(position) }));
-    await blobs.touch(sampleDigest('3'), 9000);
+    await blobs.put(sampleBlobRecord('3', { lastPulledAtMs: 9000 }));
     await blobs.put(sampleBlobRecord('5', { lastPulledAtMs: 8000, state: 'evicting' }));
     const records: BlobRecord[] = [];
     for await (const record of blobs.leastRecent()) records.push(record);
     assert.equal(new Set(records.map((record) => record.digest)).size, count);
     assert.equal(records.length, count);
-    const written = records.filter((record) => record.lastPulledAtMs < 8000).map((record) => record.lastPulledAtMs);
+    const pulls = records.map((record) => record.lastPulledAtMs);
     assert.deepEqual(
-      written,
-      written.toSorted((one, two) => one - two),
+      pulls,
+      pulls.toSorted((one, two) => one - two),
     );
-    assert.equal(records.find((record) => record.digest === sampleDigest('3'))?.lastPulledAtMs, 9000);
-    assert.equal(records.find((record) => record.digest === sampleDigest('5'))?.state, 'evicting');
+    assert.deepEqual(
+      records.slice(-2).map((record) => [record.digest, record.lastPulledAtMs, record.state]),
+      [
+        [sampleDigest('5'), 8000, 'evicting'],
+        [sampleDigest('3'), 9000, 'present'],
+      ],
+    );
+  },
+
+  async 'a record that is pulled while somebody walks through them is never out of place'({ index: { blobs } }) {
+    const seeds = Array.from({ length: 50 }, (_, position) => `${position}`);
+    for (const [position, seed] of seeds.entries())
+      await blobs.put(sampleBlobRecord(seed, { lastPulledAtMs: 1000 + position }));
+    let lastMs = 0;
+    for await (const record of blobs.leastRecent()) {
+      assert.ok(record.lastPulledAtMs >= lastMs);
+      if (lastMs === 0) for (const seed of seeds) await blobs.touch(sampleDigest(seed), 9000);
+      lastMs = record.lastPulledAtMs;
+    }
   },
 
   async 'who walks through the records may remove them on the way'({ index: { blobs } }) {

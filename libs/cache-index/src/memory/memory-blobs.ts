@@ -66,13 +66,13 @@ export function createMemoryBlobs(checkAvailable: () => void): MemoryBlobs {
     },
     async *leastRecent() {
       checkAvailable();
-      const digests = [...records.values()]
-        .sort((one, two) => one.lastPulledAtMs - two.lastPulledAtMs || compareBytes(one.digest, two.digest))
-        .map(({ digest }) => digest);
-      for (const digest of digests) {
+      const sorted = [...records.values()].sort(
+        (one, two) => one.lastPulledAtMs - two.lastPulledAtMs || compareBytes(one.digest, two.digest),
+      );
+      for (const { digest, lastPulledAtMs } of sorted) {
         checkAvailable();
         const record = records.get(digest);
-        if (record !== undefined) yield record;
+        if (record?.lastPulledAtMs === lastPulledAtMs) yield record;
       }
     },
     async remove(digest, storedAtMs) {

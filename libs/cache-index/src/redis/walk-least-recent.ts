@@ -16,13 +16,16 @@ export async function* walkLeastRecent(
   parts: Pick<RedisParts, 'calls' | 'keys'>,
   get: BlobIndex['get'],
 ): AsyncGenerator<BlobRecord> {
-  for await (const digests of inBatches(mergeShards(parts))) {
-    const records = await Promise.all(digests.map((digest) => get(digest)));
-    for (const record of records) if (record !== undefined) yield record;
+  for await (const entries of inBatches(mergeShards(parts))) {
+    const records = await Promise.all(entries.map(({ digest }) => get(digest)));
+    for (const [position, { lastPulledAtMs }] of entries.entries()) {
+      const record = records[position];
+      if (record?.lastPulledAtMs === lastPulledAtMs) yield record;
+    }
   }
 }
 
-async function* mergeShards({ calls, keys }: Pick<RedisParts, 'calls' | 'keys'>): AsyncGenerator<Digest> {
+async function* mergeShards({ calls, keys }: Pick<RedisParts, 'calls' | 'keys'>): AsyncGenerator<Entry> {
   const shards = keys.shards.map(({ leastRecent }) => readShard({ calls }, leastRecent));
   const heads = await Promise.all(shards.map(async (shard) => ({ shard, entry: await nextOf(shard) })));
   for (;;) {
@@ -32,7 +35,7 @@ async function* mergeShards({ calls, keys }: Pick<RedisParts, 'calls' | 'keys'>)
       if (first?.entry === undefined || head.entry.lastPulledAtMs < first.entry.lastPulledAtMs) first = head;
     }
     if (first?.entry === undefined) return;
-    yield first.entry.digest;
+    yield first.entry;
     first.entry = await nextOf(first.shard);
   }
 }
@@ -58,10 +61,10 @@ async function* readShard({ calls }: Pick<RedisParts, 'calls'>, leastRecent: str
   }
 }
 
-async function* inBatches(digests: AsyncIterable<Digest>): AsyncGenerator<Digest[]> {
-  let batch: Digest[] = [];
-  for await (const digest of digests) {
-    batch.push(digest);
+async function* inBatches(entries: AsyncIterable<Entry>): AsyncGenerator<Entry[]> {
+  let batch: Entry[] = [];
+  for await (const entry of entries) {
+    batch.push(entry);
     if (batch.length < recordsAtOnce) continue;
     yield batch;
     batch = [];

@@ -79,9 +79,9 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
   async function* leastRecent(): AsyncGenerator<BlobRecord> {
     for (let last = { digest: '', last_pulled_at_ms: -1 }; ;) {
       const rows = await call(() => page.all(last.last_pulled_at_ms, last.digest) as unknown as (typeof last)[]);
-      for (const { digest } of rows) {
+      for (const { digest, last_pulled_at_ms: lastPulledAtMs } of rows) {
         const record = await call(() => get(digest as Digest));
-        if (record !== undefined) yield record;
+        if (record?.lastPulledAtMs === lastPulledAtMs) yield record;
       }
       if (rows.length < pageSize) return;
       last = rows.at(-1)!;

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { filePath, openSection, section, text, wholeNumber } from '../values.ts';
 import type { SectionContext } from './context.ts';
 import { buildS3, s3Section, type S3Config } from './s3.ts';
+import { maxBytesKey, watermarksSection } from './storage-limits.ts';
 import { storageRedirectSection } from './storage-redirect.ts';
 
 const registryRoot = '/var/lib/registry';
@@ -22,6 +23,8 @@ export const storageSection = section(
     }).optional(),
     s3: s3Section.optional(),
     inmemory: openSection('Keeps everything in memory and forgets it on exit; for tests.', {}).optional(),
+    maxbytes: maxBytesKey,
+    watermarks: watermarksSection,
     redirect: storageRedirectSection,
     cache: section('Accepted for registry:2: blob records are always cached.', {
       blobdescriptor: text('Accepted for registry:2.').optional(),

@@ -3,6 +3,7 @@
 import type { FillRecord, RepositoryKey } from '@cistern/cache-index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
+import type { ReadMarks } from '../eviction/read-marks.ts';
 import type { FillAccess } from '../fill/fill-access.ts';
 import type { FollowFill, FollowedFill } from '../fill/follow-fill.ts';
 import type { ByteSource } from '../read/byte-source.ts';
@@ -14,6 +15,7 @@ import { proveWitness } from './prove-witness.ts';
 export interface BlobSourceDeps extends OpenStoredDeps {
   readonly fillAccess: FillAccess;
   readonly follow: FollowFill;
+  readonly readMarks: ReadMarks;
 }
 
 export interface BlobSourceOptions {
@@ -115,12 +117,26 @@ export function createBlobSource(
     get origin() {
       return origin;
     },
-    open: (from, toExclusive, signal) =>
-      openLastingReader({
-        from,
-        openAt: (position, interruptions, ending) => openAt(position, toExclusive, interruptions, ending),
-        prove: (witness) => proveWitness(deps, { digest, size }, witness),
-        signal,
-      }),
+    async open(from, toExclusive, signal) {
+      const leave = deps.readMarks.hold(digest);
+      try {
+        const reader = await openLastingReader({
+          from,
+          openAt: (position, interruptions, ending) => openAt(position, toExclusive, interruptions, ending),
+          prove: (witness) => proveWitness(deps, { digest, size }, witness),
+          signal,
+        });
+        return {
+          ...reader,
+          close() {
+            leave();
+            return reader.close();
+          },
+        };
+      } catch (error) {
+        leave();
+        throw error;
+      }
+    },
   };
 }

@@ -43,7 +43,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   const reader = await openSized(deps, range, record);
   if (reader === undefined) {
     deps.log.warn({ digest }, 'a blob is gone from the store: it is fetched again');
-    await forget(deps, digest);
+    await forget(deps, record);
     return undefined;
   }
   const lasting = interruptible(reader);
@@ -132,7 +132,7 @@ function verifying(deps: OpenStoredDeps, reader: SourceReader, record: BlobRecor
       if ((await index.blobs.get(digest, { fresh: true }))?.verified === true) return;
       log.error({ digest }, 'the store held other bytes under a digest: they are removed');
       await store.remove(digest);
-      await forget(deps, digest);
+      await forget(deps, record);
     },
   });
   return {
@@ -146,7 +146,7 @@ function verifying(deps: OpenStoredDeps, reader: SourceReader, record: BlobRecor
   };
 }
 
-async function forget({ index }: OpenStoredDeps, digest: Digest): Promise<void> {
-  await index.blobs.remove(digest);
-  await index.manifests.remove(digest);
+/** Somebody may have brought it back by now: only what is known of the object that was not there, or was wrong. */
+async function forget({ index }: OpenStoredDeps, { digest, storedAtMs }: BlobRecord): Promise<void> {
+  if (await index.blobs.remove(digest, storedAtMs)) await index.manifests.remove(digest);
 }

@@ -16,7 +16,7 @@ export async function findStoredBlob(
   digest: Digest,
 ): Promise<BlobRecord | undefined> {
   const known = await index.blobs.get(digest);
-  if (known !== undefined) return known;
+  if (known !== undefined) return unlessDeleting(known);
   const stat = await store.stat(digest);
   if (stat === undefined) return undefined;
   if (isEmptied(digest, stat.size)) {
@@ -25,9 +25,25 @@ export async function findStoredBlob(
   }
   const nowMs = now();
   const record = adoptedRecord({ digest, size: stat.size, modifiedAtMs: nowMs }, nowMs);
-  if (await index.blobs.adopt(record)) return record;
+  if (await adoptBlob({ index, store }, record)) return record;
   // A fill, or another reader, was first and knows more.
-  return (await index.blobs.get(digest, { fresh: true })) ?? record;
+  return unlessDeleting((await index.blobs.get(digest, { fresh: true })) ?? record);
+}
+
+/** Whoever wants what goes at this moment fetches it, and waits with that until it is gone. */
+function unlessDeleting(record: BlobRecord): BlobRecord | undefined {
+  return record.state === 'deleting' ? undefined : record;
+}
+
+/** Records what was seen in the store, where there is no record: false if there is one, or the blob went meanwhile. */
+export async function adoptBlob(
+  { index, store }: Pick<StoredBlobDeps, 'index' | 'store'>,
+  record: BlobRecord,
+): Promise<boolean> {
+  if (!(await index.blobs.adopt(record))) return false;
+  if ((await store.stat(record.digest)) !== undefined) return true;
+  await index.blobs.remove(record.digest, record.storedAtMs);
+  return false;
 }
 
 /** Of a blob that is there, nobody here knows whose bytes it is. What it was wanted for before is forgotten. */

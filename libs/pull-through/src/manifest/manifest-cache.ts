@@ -12,6 +12,7 @@ export interface CachedManifest {
 export interface ManifestCache {
   get(digest: Digest): CachedManifest | undefined;
   set(digest: Digest, manifest: CachedManifest): void;
+  drop(digest: Digest): void;
 }
 
 /** A manifest that the store did not take came with the answer that it was asked for by. */
@@ -32,5 +33,6 @@ export function createManifestCache(maxBytes: number): ManifestCache {
   return {
     get: (digest) => cache.get(digest),
     set: (digest, manifest) => void cache.set(digest, manifest),
+    drop: (digest) => void cache.delete(digest),
   };
 }

@@ -2,6 +2,7 @@
 import type { RepositoryKey } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
 import { CacheError } from '@cistern/errors';
+import type { RefreshParts } from '../eviction/refresh-parts.ts';
 import { type HeldDeps, findLink } from '../held.ts';
 import { ageOf } from '../freshness/freshness.ts';
 import type { CacheResult, FreshnessFacts, ManifestFacts, ManifestRequest, OpenedManifest } from '../pull-through.ts';
@@ -10,7 +11,11 @@ import { type CachedManifest, takeUnsaved } from './manifest-cache.ts';
 import { type ResolveTagDeps, resolveTag } from './resolve-tag.ts';
 import { type StoredManifestDeps, readStoredManifest, statStoredManifest } from './stored-manifest.ts';
 
-export type OpenManifestDeps = ResolveTagDeps & StoredManifestDeps & HeldDeps;
+export type OpenManifestDeps = ResolveTagDeps &
+  StoredManifestDeps &
+  HeldDeps & {
+    readonly refreshParts: RefreshParts;
+  };
 
 interface Resolved extends FreshnessFacts {
   readonly digest: Digest;
@@ -102,9 +107,11 @@ async function readHeld(deps: OpenManifestDeps, key: RepositoryKey, digest: Dige
 }
 
 /** docker and containerd name the tag in a HEAD only and then pull by digest, so a HEAD of a tag counts as a pull too. */
-async function recordPull({ index, now }: OpenManifestDeps, request: ManifestRequest, digest: Digest): Promise<void> {
+async function recordPull(deps: OpenManifestDeps, request: ManifestRequest, digest: Digest): Promise<void> {
+  const { index, now, refreshParts } = deps;
   const { reference, upstream, repository } = request;
   await index.blobs.touch(digest, now());
+  refreshParts(digest);
   if (reference.kind !== 'tag') return;
   const key = { upstream, repository, tag: reference.tag };
   await index.tags.recordPull(key, now());

@@ -4,6 +4,7 @@ import type { CacheIndex, Link, ManifestRecord, RepositoryKey } from '@cistern/c
 import { CacheError } from '@cistern/errors';
 import { type Digest, OciSyntaxError, parseManifest, platformName } from '@cistern/oci';
 import type { UnsavedManifest } from '@cistern/jobs';
+import { untilDeleted } from '../eviction/until-deleted.ts';
 import { repositoryPath } from '../repository-path.ts';
 import { writeLinksObject } from '../small-objects.ts';
 import type { StoreBacklog } from '../work/store-backlog.ts';
@@ -37,6 +38,7 @@ export async function storeManifest(
   const saved = await backlog.write(
     backlogKeyOf(digest),
     async () => {
+      await untilDeleted(deps, digest);
       await putBytes(store, digest, bytes);
       await recordManifest(deps, digest, mediaType, bytes.length);
     },

@@ -4,6 +4,7 @@ import type { CacheIndex, ManifestRecord, RepositoryKey } from '@cistern/cache-i
 import { isCacheError } from '@cistern/errors';
 import { type Digest, OciSyntaxError, digestAlgorithm, digestOf } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
+import { forgetMissing } from '../blob/forget-missing.ts';
 import { writeLinksObject } from '../small-objects.ts';
 import type { CachedManifest, ManifestCache } from './manifest-cache.ts';
 import { maxManifestBytes } from './max-manifest-bytes.ts';
@@ -57,6 +58,7 @@ async function readVerified({ store, index, log }: StoredManifestDeps, digest: D
     await store.remove(digest);
   }
   await index.manifests.remove(digest);
+  await forgetMissing({ index, store }, digest);
   return undefined;
 }
 

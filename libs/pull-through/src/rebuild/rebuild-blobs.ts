@@ -1,6 +1,6 @@
 // Blob records from the store's listing. Nobody here knows any more whose bytes they are, so each is verified when it is next
 // read whole; that a manifest names it proves nothing, for other caches' manifests do too.
-import { adoptedRecord, isEmptied } from '../blob/stored-blob.ts';
+import { adoptBlob, adoptedRecord, isEmptied } from '../blob/stored-blob.ts';
 import { forEachBounded } from '../for-each-bounded.ts';
 import type { RebuildStep } from './rebuild-index.ts';
 
@@ -10,6 +10,6 @@ export async function rebuildBlobs({ index, store, now, signal, progress }: Rebu
   await forEachBounded(store.list(), { atOnce, signal }, async (blob) => {
     progress.blobs += 1;
     if (isEmptied(blob.digest, blob.size)) return;
-    if (await index.blobs.adopt(adoptedRecord(blob, now()))) progress.blobsAdded += 1;
+    if (await adoptBlob({ index, store }, adoptedRecord(blob, now()))) progress.blobsAdded += 1;
   });
 }

@@ -79,8 +79,11 @@ export function createSimulatedProcess(name: string): SimulatedProcess {
   };
 }
 
+/** Functions that return what is walked through. */
+const walks: ReadonlySet<string> = new Set(['leastRecent', 'list', 'listObjects']);
+
 /**
- * `part` as the process sees it. Only for parts whose functions are all asynchronous. Steps are named by `path` and the
+ * `part` as the process sees it. Only for parts whose functions are all asynchronous, or walk through something. Steps are named by `path` and the
  * functions' names, also those of what they return: `store.begin`, `store.begin.commit`.
  */
 export function throughProcess<T extends object>(part: T, process: SimulatedProcess, path = ''): T {
@@ -91,6 +94,14 @@ export function throughProcess<T extends object>(part: T, process: SimulatedProc
       const step = path === '' ? key : `${path}.${key}`;
       if (typeof value === 'object' && value !== null) return throughProcess(value, process, step);
       if (typeof value !== 'function') return value;
+      if (walks.has(key))
+        return async function* (...given: unknown[]) {
+          await process.pass(step);
+          for await (const item of Reflect.apply(value, target, given) as AsyncIterable<unknown>) {
+            yield item;
+            await process.pass();
+          }
+        };
       return async (...given: unknown[]) => {
         await process.pass(step);
         try {

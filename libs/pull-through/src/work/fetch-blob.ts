@@ -119,11 +119,13 @@ async function findStored(
 ): Promise<BlobRecord | undefined> {
   const stat = await ifStoreAnswers(deps.log, () => deps.store.stat(digest));
   if (stat === undefined) return undefined;
-  const stored = await findStoredBlob(deps, digest);
+  const known = await deps.index.blobs.get(digest, { fresh: true });
+  // Whoever was deleting it died over that, for here is the lease now.
+  const stored = known?.state === 'deleting' ? known : await findStoredBlob(deps, digest);
   // Damaged: the bytes that come replace it.
   if (stored?.size !== stat.size) return undefined;
   await assertHeld(deps, source, digest, signal);
-  return stored;
+  return { ...stored, state: 'present' };
 }
 
 /** What others have fetched says nothing about this repository: where no link does, upstream is asked. */

@@ -6,6 +6,7 @@ import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { readBytes } from '@cistern/blob-store';
 import type { CallOptions } from '@cistern/upstream';
 import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
+import { untilDeleted } from '../eviction/until-deleted.ts';
 import { maxManifestBytes } from '../manifest/max-manifest-bytes.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { backlogKeyOf, storeManifest } from '../manifest/store-manifest.ts';
@@ -20,6 +21,7 @@ export async function fetchManifest(
   const upstream = upstreamOf(deps, name);
   const key = { upstream: name, repository };
   const reference = { kind: 'digest', digest } as const;
+  await untilDeleted(deps, digest);
   const stored = await readStored(deps, digest);
   if (stored !== undefined) {
     // Brought by another job since this one was asked for.

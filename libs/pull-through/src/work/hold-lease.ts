@@ -44,7 +44,7 @@ export function holdLease(
   /** The lease may have ended long ago, and others have fetched the blob since: there is nothing to go on with then. */
   const endAsOthersDid = async () => {
     const blob = await index.blobs.get(digest, { fresh: true });
-    if (blob?.verified !== true || blob.storedAtMs < claimedAtMs) return false;
+    if (blob?.verified !== true || blob.state === 'deleting' || blob.storedAtMs < claimedAtMs) return false;
     return index.fills.done(digest, owner, blob);
   };
 

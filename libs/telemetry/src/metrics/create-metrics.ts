@@ -1,6 +1,7 @@
 // All metrics of one process on a registry of its own, never the global one: two servers in one process do not meet.
 import { collectDefaultMetrics, Registry, type Gauge } from 'prom-client';
 import { createBuildInfo } from './build-info.ts';
+import { createEvictionMetrics, type EvictionMetrics } from './eviction-metrics.ts';
 import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
 import { createFreshnessMetrics, type FreshnessMetrics } from './freshness-metrics.ts';
 import { createPrewarmMetrics, type PrewarmMetrics } from './prewarm-metrics.ts';
@@ -9,7 +10,14 @@ import { createStoreMetrics, type StoreMetrics } from './store-metrics.ts';
 import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.ts';
 
 export interface Metrics
-  extends RequestMetrics, UpstreamMetrics, FreshnessMetrics, FillMetrics, StoreMetrics, PrewarmMetrics {
+  extends
+    RequestMetrics,
+    UpstreamMetrics,
+    FreshnessMetrics,
+    FillMetrics,
+    StoreMetrics,
+    PrewarmMetrics,
+    EvictionMetrics {
   readonly registry: Registry;
   readonly buildInfo: Gauge<'version' | 'node'>;
 }
@@ -37,6 +45,7 @@ export function createMetrics({
     ...createFillMetrics(registry),
     ...createStoreMetrics(registry),
     ...createPrewarmMetrics(registry, upstreams),
+    ...createEvictionMetrics(registry),
     buildInfo: createBuildInfo(registry, version),
   };
 }

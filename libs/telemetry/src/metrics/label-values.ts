@@ -37,6 +37,10 @@ export const alternateResults = ['answered', 'failed'] as const;
 export const budgetRefusals = ['reserve', 'exhausted', 'paused'] as const;
 
 export const fillClasses = ['interactive', 'background'] as const;
+/** Why a blob was evicted: the store was full, or nobody had pulled it for too long. */
+export const evictionReasons = ['space', 'age'] as const;
+export type EvictionReason = (typeof evictionReasons)[number];
+
 export const fillResults = ['done', 'moved', 'failed'] as const;
 
 const cachedOperations: ReadonlySet<RequestOperation> = new Set(['manifest', 'blob', 'tags', 'referrers']);

@@ -1,0 +1,50 @@
+// Everything that pinned images are made of, as far as it is here.
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/cache-index';
+import type { Digest } from '@cistern/oci';
+import { createManifestCache } from '../manifest/manifest-cache.ts';
+import { readTagObject } from '../small-objects.ts';
+import { partsOf } from './image-parts.ts';
+import { peekManifest } from './peek-manifest.ts';
+import { type ImageName, listPins } from './pins.ts';
+
+export interface PinnedDigestsDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly now: () => number;
+}
+
+/** Reads the pins anew with every call, and each manifest once. */
+export type ReadPinnedDigests = () => Promise<ReadonlySet<Digest>>;
+
+const manifestBytes = 16 * 1024 * 1024;
+
+/** The returned function rejects with `store-unavailable` or `index-unavailable`. */
+export function createPinnedDigests({ index, store, now }: PinnedDigestsDeps): ReadPinnedDigests {
+  const manifests = createManifestCache(manifestBytes);
+
+  async function readManifest(digest: Digest) {
+    const known = manifests.get(digest);
+    if (known !== undefined) return known;
+    const manifest = await peekManifest({ index, store }, digest);
+    if (manifest !== undefined) manifests.set(digest, manifest);
+    return manifest;
+  }
+
+  async function digestNamedBy({ upstream, repository, reference }: ImageName): Promise<Digest | undefined> {
+    if (reference.kind === 'digest') return reference.digest;
+    const key = { upstream, repository, tag: reference.tag };
+    return ((await index.tags.get(key)) ?? (await readTagObject(store, key, now())))?.digest;
+  }
+
+  return async () => {
+    const pinned = new Set<Digest>();
+    for (const pin of await listPins(store)) {
+      const digest = await digestNamedBy(pin);
+      if (digest === undefined) continue;
+      pinned.add(digest);
+      for (const part of await partsOf(digest, readManifest)) pinned.add(part);
+    }
+    return pinned;
+  };
+}

@@ -1,0 +1,22 @@
+// A manifest as it lies here, for looking at what it names: nobody is given it, so nobody's rights are asked for.
+import { type BlobStore, readBytes } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/cache-index';
+import { isCacheError } from '@cistern/errors';
+import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
+import type { CachedManifest } from '../manifest/manifest-cache.ts';
+import { maxManifestBytes } from '../manifest/max-manifest-bytes.ts';
+
+/** `undefined`: it is not here, or not what its digest says, which is left to whoever reads it. */
+export async function peekManifest(
+  { index, store }: { readonly index: Pick<CacheIndex, 'manifests'>; readonly store: BlobStore },
+  digest: Digest,
+): Promise<CachedManifest | undefined> {
+  const record = await index.manifests.get(digest);
+  if (record === undefined) return undefined;
+  const bytes = await readBytes(store, digest, maxManifestBytes).catch((error: unknown) => {
+    if (isCacheError(error, 'content-mismatch')) return undefined;
+    throw error;
+  });
+  if (bytes === undefined || digestOf(bytes, digestAlgorithm(digest)) !== digest) return undefined;
+  return { mediaType: record.mediaType, bytes };
+}

@@ -1,0 +1,54 @@
+// Keeps the store within its limits, always. Every worker has one; of all of them one evicts.
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCacheError } from '@cistern/errors';
+import { withLease } from '../rebuild/with-lease.ts';
+import { type EvictionDeps, createEviction } from './create-eviction.ts';
+
+export interface Evictor {
+  /** Resolves when it does nothing any more. */
+  close(): Promise<void>;
+}
+
+const stepEveryMs = 1_000;
+/** How long nobody evicts when the worker that did has died. */
+const leaseMs = 6_000;
+const retryMs = 2_000;
+
+export function startEvictor(deps: EvictionDeps): Evictor {
+  const { index, log, metrics } = deps;
+  const closing = new AbortController();
+  const { signal } = closing;
+
+  async function evict(held: AbortSignal): Promise<void> {
+    const eviction = createEviction(deps);
+    try {
+      for (;;) {
+        await eviction.step(held);
+        await delay(stepEveryMs, undefined, { signal: held });
+      }
+    } finally {
+      metrics.storeBytes.set(Number.NaN);
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await withLease({ index, name: 'eviction', leaseMs, signal }, evict);
+      } catch (error) {
+        // An index says itself when it cannot be reached.
+        if (!signal.aborted && !isCacheError(error, 'index-unavailable'))
+          log.warn({ err: error }, 'the store cannot be kept within its limits for now');
+      }
+      await delay(retryMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  const running = run();
+  return {
+    async close() {
+      closing.abort();
+      await running;
+    },
+  };
+}
