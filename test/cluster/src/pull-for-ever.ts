@@ -9,26 +9,31 @@ export interface PullingOptions {
   readonly at: readonly { readonly url: string }[];
   readonly images: readonly AddedImage[];
   readonly tagOf: (image: AddedImage) => string;
-  /** Between two pulls of a client; default 50. */
+  /** Between two pulls of a client, on average; default 50. */
   readonly pauseMs?: number;
 }
 
 export interface Pulling {
   /** So far. */
-  readonly pulled: readonly (Pulled & { readonly endedAtMs: number })[];
+  readonly pulled: readonly (Pulled & { readonly beganAtMs: number })[];
   /** Lets the pulls under way end. Rejects if one of all brought wrong or short bytes, or a connection broke. */
   stop(): Promise<void>;
 }
 
 export function pullForEver({ clients, at, images, tagOf, pauseMs = 50 }: PullingOptions): Pulling {
-  const pulled: (Pulled & { endedAtMs: number })[] = [];
+  const pulled: (Pulled & { beganAtMs: number })[] = [];
   const stopping = new AbortController();
+  const pause = (ms: number) => delay(ms, undefined, { signal: stopping.signal }).catch(() => {});
   const client = async (number: number) => {
+    // Not all at once: they would queue for ever.
+    await pause((pauseMs * number) / clients);
     for (let round = number; !stopping.signal.aborted; round += 1) {
       const image = images[round % images.length]!;
       const from = at[round % at.length]!;
-      pulled.push({ ...(await tryPull({ at: from, image, tag: tagOf(image) })), endedAtMs: performance.now() });
-      await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
+      const beganAtMs = performance.now();
+      pulled.push({ ...(await tryPull({ at: from, image, tag: tagOf(image) })), beganAtMs });
+      // Nor in step, once something has held all of them up.
+      await pause(pauseMs * (0.5 + Math.random()));
     }
   };
   const running = Promise.all(Array.from({ length: clients }, (_, number) => client(number)));

@@ -1,0 +1,122 @@
+// A whole cluster whose upstream takes every request and answers none: in the middle of a load of clients that pull what is
+// cached, and from the nodes' start to their end.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { sendRequest } from '@cistern/end-to-end/send-request';
+import { until } from '@cistern/end-to-end/until';
+import { createGate } from '@cistern/fake-upstream';
+import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { pullForEver } from '../src/pull-for-ever.ts';
+import { pullImage, tryPull } from '../src/pull.ts';
+import { readMetric } from '../src/read-metric.ts';
+import { unexpectedErrors } from '../src/unexpected-errors.ts';
+
+const repository = 'library/app';
+const clients = 100;
+/** Between two pulls of a client: as much as two cores serve without queues. */
+const pauseMs = 4_000;
+const windowMs = 15_000;
+const maxWindows = 4;
+/** Below this a slow answer is the machine's. */
+const noiseMs = 250;
+const changesWithinMs = 60_000;
+
+// Tags are stale after a second, so that most pulls want to ask a worker.
+const rig = await openClusterRig({ after }, { cluster: { config: { upstreams: { 'docker.io': { ttl: '1s' } } } } });
+const { upstream, cluster, nodes, urlOf } = rig;
+const images = Array.from({ length: 20 }, (_, at) =>
+  upstream.addImage(repository, { tag: `v${at}`, seed: `v${at}`, layers: [{ size: 20_000, seed: at }] }),
+);
+const tagOf = (image: (typeof images)[number]) => `v${images.indexOf(image)}`;
+
+function fallSilent() {
+  const gate = createGate();
+  const fault = upstream.addFault({}, { gate, gateHeaders: true });
+  return () => {
+    fault.remove();
+    gate.release();
+  };
+}
+
+async function states(): Promise<number[]> {
+  return Promise.all(cluster.workers.map((worker) => readMetric([worker], 'cistern_upstream_endpoint_state')));
+}
+
+test('clients that pull cached images do not notice, and it is used again when it answers', async (t) => {
+  for (const image of images) await pullImage({ at: cluster, image, tag: tagOf(image) });
+  const load = pullForEver({ clients, at: [cluster], images, tagOf, pauseMs });
+  t.after(() => load.stop());
+  const p99Of = async (): Promise<number> => {
+    const from = performance.now();
+    await delay(windowMs);
+    const took = load.pulled.filter(({ beganAtMs }) => beganAtMs >= from).map(({ slowestMs }) => slowestMs);
+    assert.ok(took.length >= clients, `${took.length} pulls`);
+    return took.toSorted((one, other) => one - other)[Math.floor(took.length * 0.99)]!;
+  };
+  await delay(pauseMs);
+  const before = await p99Of();
+  const limit = 3 * Math.max(before, noiseMs);
+  assert.deepEqual(await states(), [0, 0]);
+
+  const speak = fallSilent();
+  t.after(speak);
+  await until('every worker leaves it alone', async () => !(await states()).includes(0), changesWithinMs);
+  const during: number[] = [];
+  // What else the machine does spoils a window; what the upstream does, or does not, would spoil all of them.
+  while (during.length < maxWindows && !(Math.min(...during) <= limit)) during.push(await p99Of());
+  const figures = `p99 ${Math.round(before)} ms before, and ${during.map(Math.round).join(', ')} ms while it is left alone`;
+  t.diagnostic(figures);
+  assert.ok(Math.min(...during) <= limit, figures);
+  const stale = await sendRequest(urlOf(`${repository}/manifests/v0`));
+  assert.deepEqual([stale.status, stale.headers['x-cache']], [200, 'STALE']);
+
+  speak();
+  await until(
+    'every worker uses it again',
+    async () => (await states()).every((state) => state === 0),
+    changesWithinMs,
+  );
+  for (const image of images)
+    await until(
+      'tags are confirmed again',
+      async () => {
+        const answer = await sendRequest(urlOf(`${repository}/manifests/${tagOf(image)}`));
+        return answer.headers['x-cache'] !== 'STALE';
+      },
+      changesWithinMs,
+    );
+  await load.stop();
+  assert.deepEqual([...new Set(load.pulled.map(({ status }) => status))], [200]);
+  t.diagnostic(`${load.pulled.length} pulls, the slowest answer took ${slowest(load.pulled)} ms`);
+  assert.deepEqual(unexpectedErrors(nodes), []);
+});
+
+function slowest(pulled: readonly { readonly slowestMs: number }[]): number {
+  return Math.round(Math.max(...pulled.map(({ slowestMs }) => slowestMs)));
+}
+
+test('every node ends and starts without it, and what is cached is served all the while', async (t) => {
+  const cold = upstream.addImage(repository, { tag: 'cold', seed: 'cold' });
+  t.after(fallSilent());
+  const load = pullForEver({ clients: 10, at: [cluster], images, tagOf, pauseMs: 200 });
+  t.after(() => load.stop());
+  for (const node of nodes) {
+    assert.deepEqual(await node.stop(), { code: 0, signal: null }, node.name);
+    await node.start();
+    const at = node.kind === 'frontend' ? node : cluster;
+    for (const image of images.slice(0, 3)) await pullImage({ at, image, tag: tagOf(image) });
+    assert.equal((await sendRequest(urlOf('', node.kind === 'frontend' ? node : cluster))).status, 200);
+    await until(
+      'haproxy has it back',
+      async () => (await cluster.haproxy.frontendStates()).every((state) => state === 'UP'),
+      changesWithinMs,
+    );
+  }
+  const askedAtMs = performance.now();
+  const { status } = await tryPull({ at: cluster, image: cold, tag: 'cold' });
+  assert.match(String(status), /^50[34]$/);
+  t.diagnostic(`what is not cached was refused after ${Math.round(performance.now() - askedAtMs)} ms`);
+  await load.stop();
+  assert.deepEqual([...new Set(load.pulled.map((pulled) => pulled.status))], [200]);
+});
