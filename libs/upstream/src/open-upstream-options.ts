@@ -6,6 +6,7 @@ import type { CredentialSource } from './credentials/credential-source.ts';
 import type { BreakerPauses } from './health/breaker.ts';
 import type { TokenCache } from './token-cache.ts';
 
+/** `<token>` as the user name: the password is an identity token. */
 export interface UpstreamCredentials {
   readonly username: string;
   readonly password: string;

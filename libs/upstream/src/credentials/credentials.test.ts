@@ -32,7 +32,6 @@ echo "$1 $server" >> "$CISTERN_TEST_NOTES"
 case "$server" in
   none*) echo "credentials not found in native keychain"; exit 1;;
   broken*) echo "s3cret" >&2; exit 3;;
-  token*) echo '{"Username":"<token>","Secret":"s3cret"}';;
   odd*) echo 'no json s3cret';;
   *) echo "{\\"ServerURL\\":\\"$server\\",\\"Username\\":\\"AWS\\",\\"Secret\\":\\"for $server\\"}";;
 esac
@@ -68,14 +67,14 @@ test("docker's file has credentials in clear or in one word, under any of a regi
     'https://index.docker.io/v1/': auth('hub:pass:word'),
     'ghcr.io': { username: 'me', password: 'word' },
     'https://quay.io/v2/': auth('robot:x'),
-    'old.example': { identitytoken: 's3cret' },
+    'azure.example': { ...auth('00000000-0000-0000-0000-000000000000:'), identitytoken: 's3cret' },
   };
   await writeFile(path, JSON.stringify({ auths }));
   assert.deepEqual(await read('registry-1.docker.io'), { username: 'hub', password: 'pass:word' });
   assert.deepEqual(await read('ghcr.io'), { username: 'me', password: 'word' });
   assert.deepEqual(await read('quay.io'), { username: 'robot', password: 'x' });
   assert.equal(await read('gcr.io'), undefined, 'nobody has logged in there');
-  await assert.rejects(read('old.example'), cannotBeHad(/identity token/));
+  assert.deepEqual(await read('azure.example'), { username: '<token>', password: 's3cret' });
   await writeFile(path, '{"auths": s3cret');
   await assert.rejects(read('quay.io'), cannotBeHad(/^[^]*is not JSON\.$/));
 });
@@ -116,7 +115,6 @@ test('a helper is asked by its protocol, once for some minutes or until its answ
 for (const [host, message] of [
   ['none.example', /has none for none\.example/],
   ['broken.example', /ended with 3/],
-  ['token.example', /identity token/],
   ['odd.example', /is not JSON/],
 ] as const)
   test(`a helper without an answer for ${host} says so, and no secret`, async () => {

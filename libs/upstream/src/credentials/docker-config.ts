@@ -4,6 +4,7 @@ import { type CredentialSource, unreadable } from './credential-source.ts';
 import { type KeptAnswers, keepAnswers } from './credential-helper.ts';
 import { fileText } from './file-text.ts';
 import { dockerServers } from './docker-servers.ts';
+import { identityToken } from './identity-token.ts';
 import { runHelper } from './run-helper.ts';
 
 export interface DockerConfigOptions {
@@ -61,7 +62,7 @@ export function dockerConfig({ name, path, host, clock }: DockerConfigOptions): 
       const helper = servers.map((server) => credHelpers[server]).find((found) => found !== undefined);
       if (helper !== undefined) return askHelper(helper, signal);
       const entry = servers.map((server) => auths[server]).find((found) => found !== undefined);
-      const written = entry && credentialsOf(entry, path);
+      const written = entry && credentialsOf(entry);
       if (written !== undefined || credsStore === undefined || credsStore === '') return written;
       return askHelper(credsStore, signal);
     },
@@ -71,14 +72,13 @@ export function dockerConfig({ name, path, host, clock }: DockerConfigOptions): 
   };
 }
 
-function credentialsOf(
-  { username, password, auth, identitytoken }: NonNullable<DockerConfig['auths']>[string],
-  path: string,
-): UpstreamCredentials | undefined {
-  if (identitytoken)
-    throw unreadable(
-      `${path} has an identity token, which is not supported: log in with a user name and an access token`,
-    );
+function credentialsOf({
+  username,
+  password,
+  auth,
+  identitytoken,
+}: NonNullable<DockerConfig['auths']>[string]): UpstreamCredentials | undefined {
+  if (identitytoken) return identityToken(identitytoken);
   if (username && password) return { username, password };
   const [, user, secret] = /^([^:]+):([\s\S]+?)\0*$/.exec(Buffer.from(auth ?? '', 'base64').toString('utf8')) ?? [];
   return user === undefined || secret === undefined ? undefined : { username: user, password: secret };

@@ -58,9 +58,5 @@ function parse(program: string, stdout: string): UpstreamCredentials {
   const { Username: username, Secret: password } = (answer ?? {}) as Record<string, unknown>;
   if (typeof username !== 'string' || typeof password !== 'string')
     throw unreadable(`${program} answered without a user name and a secret`);
-  if (username === '<token>')
-    throw unreadable(
-      `${program} has an identity token, which is not supported: log in with a user name and an access token`,
-    );
   return { username, password };
 }

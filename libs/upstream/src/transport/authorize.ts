@@ -2,10 +2,12 @@
 // requests carry Basic credentials or a token from the start.
 import { CacheError } from '@cistern/errors';
 import type { Account } from '../credentials/account.ts';
+import { isIdentityToken } from '../credentials/identity-token.ts';
 import type { UpstreamCredentials } from '../open-upstream-options.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { basicAuthorization, type BearerScheme, type TokenSource } from './token-source.ts';
+import { basicAuthorization } from './token-request.ts';
+import type { BearerScheme, TokenSource } from './token-source.ts';
 import type { TransportLayer, TransportRequest, TransportResponse } from './transport.ts';
 
 type Scheme = { readonly kind: 'basic' } | ({ readonly kind: 'bearer' } & BearerScheme);
@@ -43,6 +45,8 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
       const credentials = await account.credentials(signal);
       if (credentials === undefined)
         throw refusal('wants a user name and a password, and none are configured for this upstream');
+      if (isIdentityToken(credentials))
+        throw refusal('wants a user name and a password, and an identity token is neither');
       return { authorization: basicAuthorization(credentials), credentials, token: undefined, final: true };
     }
     if (repository === undefined) throw refusal('wants a token for a request that is about no repository');

@@ -12,7 +12,7 @@ export interface DialOptions {
 }
 
 export function createDial({ upstream, dialer, headersTimeoutMs, bodyIdleTimeoutMs }: DialOptions): Transport {
-  return async ({ method, url, headers, signal }) => {
+  return async ({ method, url, headers, body, signal }) => {
     try {
       signal.throwIfAborted();
       const response = await dialer.dispatcherFor(url).request({
@@ -20,6 +20,7 @@ export function createDial({ upstream, dialer, headersTimeoutMs, bodyIdleTimeout
         path: `${url.pathname}${url.search}`,
         method,
         headers: { ...headers },
+        body: body ?? null,
         signal,
         headersTimeout: headersTimeoutMs,
         bodyTimeout: bodyIdleTimeoutMs,

@@ -1,4 +1,4 @@
-// Tries again what failed for the moment. Every request here is a GET or a HEAD, so that is always allowed; timeouts
+// Tries again what failed for the moment. Every request here only asks, so that is always allowed; timeouts
 // are not retried, because they have used up the patience already, and neither is 429: that would make it worse.
 import { isCacheError } from '@cistern/errors';
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';

@@ -1,12 +1,13 @@
-// Bearer tokens, as in the distribution project's "Token Authentication Specification": GET on the realm, with our
-// credentials or as anybody.
+// Bearer tokens, as a registry's token server issues them to our credentials or to anybody.
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { Account } from '../credentials/account.ts';
+import { isIdentityToken } from '../credentials/identity-token.ts';
 import type { UpstreamCredentials } from '../open-upstream-options.ts';
 import type { CachedToken, ObtainedToken, TokenCache } from '../token-cache.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { toTokenError } from './token-error.ts';
+import { toTokenRequest } from './token-request.ts';
 import { createSingleFlight } from './single-flight.ts';
 import { checkRealm } from './token-realm.ts';
 import type { Transport } from './transport.ts';
@@ -62,22 +63,17 @@ export function createTokenSource({ upstream, account, cache, transport, clock }
     scope: string,
     credentials: UpstreamCredentials | undefined,
   ): Promise<CachedToken> {
-    const url = checkRealm(upstream, scheme.realm);
-    if (scheme.service !== undefined) url.searchParams.set('service', scheme.service);
-    url.searchParams.append('scope', scope);
-    if (scheme.extraScope !== undefined) url.searchParams.append('scope', scheme.extraScope);
-    const askedAtMs = clock();
-    const response = await transport({
-      operation: 'token',
-      method: 'GET',
-      url,
-      headers: {
-        accept: 'application/json',
-        ...(credentials !== undefined && { authorization: basicAuthorization(credentials) }),
-      },
-      signal,
-      maxBodyBytes: maxAnswerBytes,
+    const request = toTokenRequest({
+      realm: checkRealm(upstream, scheme.realm),
+      service: scheme.service,
+      scopes: scheme.extraScope === undefined ? [scope] : [scope, scheme.extraScope],
+      credentials,
     });
+    const askedAtMs = clock();
+    const answered = await transport({ operation: 'token', ...request, signal, maxBodyBytes: maxAnswerBytes });
+    // OAuth 2's way to refuse (RFC 6749 section 5.2).
+    const refused = request.method === 'POST' && answered.status === 400;
+    const response = refused ? { ...answered, status: 401 } : answered;
     if (credentials !== undefined) {
       // 403 may be about this repository alone.
       if (response.status === 401) account.refused(credentials);
@@ -86,7 +82,10 @@ export function createTokenSource({ upstream, account, cache, transport, clock }
     if (response.status !== 200) throw toTokenError(upstream, response, credentials !== undefined, askedAtMs);
     const answer = parseAnswer(response.bytes);
     if (answer === undefined)
-      throw new CacheError('content-mismatch', `${nameUpstream(upstream, url.host)} answered without a usable token.`);
+      throw new CacheError(
+        'content-mismatch',
+        `${nameUpstream(upstream, request.url.host)} answered without a usable token.`,
+      );
     return { token: answer.token, usableUntilMs: askedAtMs + answer.lifetimeSeconds * 1000 - renewBeforeEndMs };
   }
 
@@ -95,7 +94,7 @@ export function createTokenSource({ upstream, account, cache, transport, clock }
     const credentials = await account.credentials(signal);
     const scope = `repository:${repository}:pull`;
     const audience = JSON.stringify([upstream.url.href, scheme.realm, scheme.service, scheme.extraScope]);
-    const key = { upstream: upstream.name, account: credentials?.username, scope, audience };
+    const key = { upstream: upstream.name, account: credentials && holderOf(credentials, account), scope, audience };
     // Who was refused a token cannot do with the one that others may be getting at the same time.
     const flight = JSON.stringify([scope, audience, refused]);
     const { token, issued: fresh } = await share(flight, signal, async (sharedSignal) =>
@@ -109,8 +108,9 @@ export function createTokenSource({ upstream, account, cache, transport, clock }
   };
 }
 
-export function basicAuthorization({ username, password }: UpstreamCredentials): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+/** Identity tokens have no names. */
+function holderOf(credentials: UpstreamCredentials, { name }: Account): string {
+  return isIdentityToken(credentials) ? `${credentials.username} ${name}` : credentials.username;
 }
 
 function parseAnswer(bytes: Buffer | undefined): { token: string; lifetimeSeconds: number } | undefined {

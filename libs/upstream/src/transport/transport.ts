@@ -7,12 +7,14 @@ import type { CallPurpose } from '../upstream.ts';
 export interface TransportRequest {
   readonly operation: UpstreamOperation;
   /** Never changed by any layer, redirects included. */
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /** The request ends when this fires, with the signal's reason, and so does the body of its response. */
   readonly signal: AbortSignal;
+  /** Of a POST. */
+  readonly body?: string | undefined;
   /** Whose `pull` scope a token must have; without it no token is asked for. */
   readonly repository?: RepositoryName;
   /** Bodies are read whole, up to this size; `undefined`: the body of a 2xx answer stays a stream. */

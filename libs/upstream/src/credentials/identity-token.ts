@@ -1,0 +1,13 @@
+// What a login leaves at some registries, Azure's among them, in place of a password: good for tokens, and for nothing else.
+import type { UpstreamCredentials } from '../open-upstream-options.ts';
+
+/** As docker and its credential helpers write it. */
+const username = '<token>';
+
+export function identityToken(token: string): UpstreamCredentials {
+  return { username, password: token };
+}
+
+export function isIdentityToken(credentials: UpstreamCredentials): boolean {
+  return credentials.username === username;
+}
