@@ -77,7 +77,13 @@ function sourceOf(credential: CredentialConfig, host: string): CredentialSource 
     case 'docker-config':
       return dockerConfig({ name, path: credential.path, host, clock: Date.now });
     case 'helper':
-      return credentialHelper({ name, helper: credential.helper, host, clock: Date.now });
+      return credentialHelper({
+        name,
+        program: credential.program,
+        keepMs: credential.keepMs,
+        host,
+        clock: Date.now,
+      });
     default:
       return credential satisfies never;
   }

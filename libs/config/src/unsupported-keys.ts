@@ -112,10 +112,9 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   warned('compatibility', 'manifests are passed on as the upstream sent them, whatever their schema'),
   warned('validation', noPush),
   warned('policy', noPush),
-  warned('proxy.exec', 'write it as upstreams.<name>.credentials.<name>.helper'),
   warned(
     'proxy.ttl',
-    'content is kept until it is removed, because a digest cannot go stale; how long a tag is served without asking the upstream again is upstreams.<name>.ttl and .freshness',
+    'content does not expire, because a digest cannot go stale: storage.maxbytes limits how much is kept, upstreams.<name>.ttl and .freshness how long a tag is served without asking the upstream again',
     duration('Accepted for registry:2.'),
   ),
 

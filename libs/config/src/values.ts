@@ -55,6 +55,11 @@ function parsePath(text: string): string {
   return text;
 }
 
+function parseProgram(text: string): string {
+  if (text === '' || text.includes('\0')) throw new Error('must be a program, for example docker-credential-ecr-login');
+  return text;
+}
+
 function parseHelperName(value: string): string {
   if (!/^[\w.-]+$/.test(value)) throw new Error('must be the name of a helper, for example ecr-login');
   return value.replace(/^docker-credential-/, '');
@@ -63,6 +68,7 @@ function parseHelperName(value: string): string {
 export const text = valueOf('text', 'a', (value) => value);
 export const flag = valueOf('true or false', 'either', parseFlag);
 export const helperName = valueOf('name', 'a', parseHelperName);
+export const program = valueOf('program', 'a', parseProgram);
 export const filePath = valueOf('path', 'a', parsePath);
 export const duration = valueOf('duration', 'a', parseDuration);
 /** `Infinity` for `forever`. */

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { freePort, startProcess } from '@cistern/test-services';
-import { openDirectory, openUpstream } from '../src/open-stage.ts';
+import { openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
 import { launcher } from '../src/run-cistern.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { storedDigests } from '../src/store-files.ts';
@@ -82,4 +82,15 @@ proxy:
   // Nothing in such a file is worth a warning; port 5001 may be somebody else's on the machine that runs this.
   assert.doesNotMatch(output.replaceAll(/^.*the port of metrics and health is taken.*$/gm, ''), /WARN|ERROR/);
   assert.doesNotMatch(output, new RegExp(account.password));
+});
+
+test("registry 3's credential helper in the place of the password", async (t) => {
+  const helper = join(directory, 'helper');
+  const answer = JSON.stringify({ ServerURL: '', Username: account.username, Secret: account.password });
+  await writeFile(helper, `#!/bin/sh\nread server && echo '${answer}'\n`, { mode: 0o755 });
+  const config = `version: 0.1\nproxy: {remoteurl: "${upstream.url}", exec: {command: ${helper}, lifetime: 1h}}\n`;
+  const cistern = await openCistern(t, { config });
+  const manifest = await sendRequest(`${cistern.url}/v2/library/app/manifests/latest`);
+  assert.ok(manifest.status === 200 && manifest.body.equals(image.bytes), 'pulled with the credentials of the helper');
+  assert.ok(!cistern.log().join('\n').includes(account.password));
 });

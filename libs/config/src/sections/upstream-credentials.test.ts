@@ -31,7 +31,7 @@ upstreams:
       },
       { kind: 'password-file', name: 'ci', username: 'robot', path: '/secret' },
       { kind: 'docker-config', name: 'docker', path: '/config.json' },
-      { kind: 'helper', name: 'aws', helper: 'ecr-login' },
+      { kind: 'helper', name: 'aws', program: 'docker-credential-ecr-login', keepMs: undefined },
       {
         kind: 'password',
         name: 'mirror',
@@ -43,6 +43,19 @@ upstreams:
   );
   assert.deepEqual(hub.alternates, ['https://mirror.example', 'http://second.example:5000/path']);
   assert.deepEqual(hub.budget, { reserve: 30 });
+});
+
+test("registry 3's credential helper is the only account of the single upstream", () => {
+  const text = (exec: string) => `proxy: {remoteurl: https://quay.io, username: u, password: p, exec: ${exec}}`;
+  const credentials = (exec: string) => load(text(exec)).upstreams[0]?.credentials;
+  const helper = { kind: 'helper', name: 'exec', alternate: undefined, program: '/opt/helper' };
+  assert.deepEqual(credentials('{command: /opt/helper}'), [{ ...helper, keepMs: undefined }]);
+  assert.deepEqual(credentials('{command: /opt/helper, lifetime: 1h}'), [{ ...helper, keepMs: 3_600_000 }]);
+  assert.deepEqual(credentials('{command: /opt/helper, lifetime: 0s}'), [{ ...helper, keepMs: 0 }]);
+  assert.deepEqual(
+    problemsOf(text('{lifetime: 1h}')).map(({ path }) => path),
+    ['proxy.exec.command'],
+  );
 });
 
 test('without any it is pulled from as anybody', () => {

@@ -31,7 +31,13 @@ export type CredentialConfig = {
   | { readonly kind: 'password'; readonly username: string; readonly password: Secret }
   | { readonly kind: 'password-file'; readonly username: string; readonly path: string }
   | { readonly kind: 'docker-config'; readonly path: string }
-  | { readonly kind: 'helper'; readonly helper: string }
+  | {
+      readonly kind: 'helper';
+      /** Its name or path. */
+      readonly program: string;
+      /** How long its answer is good for; `undefined`: the time that suits all helpers. */
+      readonly keepMs: number | undefined;
+    }
 );
 
 /** `undefined`: none are given, or a reported problem. `path`: of the entry. */
@@ -49,7 +55,8 @@ export function buildCredential(
     context.report(path, 'must have one of username (with a password), dockerconfig and helper');
     return undefined;
   }
-  if (helper !== undefined) return { ...common, kind: 'helper', helper };
+  if (helper !== undefined)
+    return { ...common, kind: 'helper', program: `docker-credential-${helper}`, keepMs: undefined };
   if (dockerconfig !== undefined) {
     const found = readNamedFile(context, `${path}.dockerconfig`, dockerconfig);
     return found === undefined ? undefined : { ...common, kind: 'docker-config', path: dockerconfig };

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { builtInUpstreams, dockerHub, upstreamNameOf } from './built-in-upstreams.ts';
 import type { SectionContext } from './context.ts';
 import { proxyEntry, type proxySection } from './proxy.ts';
+import type { CredentialConfig } from './upstream-credentials.ts';
 import { buildUpstream, defaultUpstreamEntry, type UpstreamConfig, type upstreamsSection } from './upstreams.ts';
 
 interface Row {
@@ -10,6 +11,8 @@ interface Row {
   /** Of the entry in the file, for problems. */
   readonly path: string;
   readonly entry: ReturnType<typeof defaultUpstreamEntry>;
+  /** Beside the accounts of the entry. */
+  readonly helper?: CredentialConfig | undefined;
 }
 
 /** `proxy` is an upstream like the others; without it and without `upstreams`, the built-in table is served. */
@@ -25,10 +28,11 @@ export function buildUpstreamTable(
   const rows = rowsOf(given);
   for (const { name, path } of rows) checkName(name, path, context);
   const defaultName = chooseDefault(rows, context);
-  const table = rows.map(({ name, entry, path }) => ({
-    ...buildUpstream(name, { ...entry, offline: entry.offline ?? given.offline }, path, context),
-    isDefault: name === defaultName,
-  }));
+  const table = rows.map(({ name, entry, path, helper }) => {
+    const upstream = buildUpstream(name, { ...entry, offline: entry.offline ?? given.offline }, path, context);
+    const credentials = helper === undefined ? upstream.credentials : [helper, ...upstream.credentials];
+    return { ...upstream, credentials, isDefault: name === defaultName };
+  });
   checkUnique(rows, table, context);
   return table;
 }

@@ -7,25 +7,28 @@ import { runHelper } from './run-helper.ts';
 
 export interface CredentialHelperOptions {
   readonly name: string;
-  /** `ecr-login` for the program `docker-credential-ecr-login`. */
-  readonly helper: string;
+  /** Its name or path. */
+  readonly program: string;
   /** Host and port of the registry. */
   readonly host: string;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** How long its answer is good for; default: five minutes. */
+  readonly keepMs?: number | undefined;
 }
 
 /** Amazon's are good for 12 hours and Google's for one, and their helpers renew them in time. */
-const keepMs = 5 * 60_000;
+const defaultKeepMs = 5 * 60_000;
 
-export function credentialHelper({ name, helper, host, clock }: CredentialHelperOptions): CredentialSource {
+export function credentialHelper(options: CredentialHelperOptions): CredentialSource {
+  const { name, program, host, clock, keepMs } = options;
   const [server] = dockerServers(host);
-  const get = keepAnswers({ clock, ask: (signal) => runHelper(helper, server, signal) });
+  const get = keepAnswers({ clock, keepMs, ask: (signal) => runHelper(program, server, signal) });
   return {
     name,
     async read(signal) {
       const credentials = await get.read(signal);
-      if (credentials === undefined) throw unreadable(`docker-credential-${helper} has none for ${server}`);
+      if (credentials === undefined) throw unreadable(`${program} has none for ${server}`);
       return credentials;
     },
     forget: () => get.forget(),
@@ -41,8 +44,9 @@ export interface KeptAnswers {
 export function keepAnswers(options: {
   readonly ask: (signal: AbortSignal) => Promise<UpstreamCredentials | undefined>;
   readonly clock: () => number;
+  readonly keepMs?: number | undefined;
 }): KeptAnswers {
-  const { ask, clock } = options;
+  const { ask, clock, keepMs = defaultKeepMs } = options;
   const share = createSingleFlight<UpstreamCredentials | undefined>();
   let kept: { readonly atMs: number; readonly credentials: UpstreamCredentials | undefined } | undefined;
   return {

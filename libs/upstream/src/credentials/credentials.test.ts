@@ -94,11 +94,28 @@ test("docker's file names helpers for single registries and for all", async (t) 
   await assert.rejects(read('a.example'), cannotBeHad(/no name of a program/));
 });
 
+const aws = { name: 'aws', program: 'docker-credential-test' };
+
+test('for how long an answer is good may be said, also that it is for once', async () => {
+  const time = { nowMs: 0 };
+  const program = join(notes, '../docker-credential-test');
+  const open = (host: string, keepMs: number) =>
+    credentialHelper({ name: 'exec', program, host, keepMs, clock: () => time.nowMs });
+  const askedFor = async (host: string) => (await runs()).filter((run) => run === `get ${host}`).length;
+  const [hourly, always] = [open('hourly.example', 3_600_000), open('always.example', 0)];
+  for (const afterMs of [0, 3_599_999, 1]) {
+    time.nowMs += afterMs;
+    await hourly.read(signal);
+    await always.read(signal);
+  }
+  assert.deepEqual([await askedFor('hourly.example'), await askedFor('always.example')], [2, 3]);
+});
+
 const asked = async (): Promise<number> => (await runs()).filter((run) => run === 'get kept.example').length;
 
 test('a helper is asked by its protocol, once for some minutes or until its answer is refused', async () => {
   const time = { nowMs: 0 };
-  const source = credentialHelper({ name: 'aws', helper: 'test', host: 'kept.example', clock: () => time.nowMs });
+  const source = credentialHelper({ ...aws, host: 'kept.example', clock: () => time.nowMs });
   const read = () => source.read(signal);
   const all = await Promise.all([read(), read()]);
   assert.deepEqual(all[0], { username: 'AWS', password: 'for kept.example' });
@@ -118,7 +135,7 @@ for (const [host, message] of [
   ['odd.example', /is not JSON/],
 ] as const)
   test(`a helper without an answer for ${host} says so, and no secret`, async () => {
-    const source = credentialHelper({ name: 'aws', helper: 'test', host, clock });
+    const source = credentialHelper({ ...aws, host, clock });
     await assert.rejects(source.read(signal), (error: Error) => {
       assert.doesNotMatch(error.message, /s3cret/);
       return cannotBeHad(message)(error);
@@ -126,6 +143,6 @@ for (const [host, message] of [
   });
 
 test('a helper that is not installed says so', async () => {
-  const source = credentialHelper({ name: 'aws', helper: 'not-there', host: 'a.example', clock });
+  const source = credentialHelper({ name: 'aws', program: 'docker-credential-not-there', host: 'a.example', clock });
   await assert.rejects(source.read(signal), cannotBeHad(/docker-credential-not-there is not installed/));
 });

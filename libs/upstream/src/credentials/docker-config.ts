@@ -37,7 +37,10 @@ export function dockerConfig({ name, path, host, clock }: DockerConfigOptions): 
     if (!helperName.test(helper)) throw unreadable(`${path} names a credential helper that is no name of a program`);
     const known = helpers.get(helper);
     if (known !== undefined) return known.read(signal);
-    const answers = keepAnswers({ clock, ask: (asking) => runHelper(helper, servers[0], asking) });
+    const answers = keepAnswers({
+      clock,
+      ask: (asking) => runHelper(`docker-credential-${helper}`, servers[0], asking),
+    });
     helpers.set(helper, answers);
     return answers.read(signal);
   }

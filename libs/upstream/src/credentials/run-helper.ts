@@ -11,11 +11,10 @@ const notFound = /credentials not found/i;
 
 /** `undefined`: the helper has none for this server. Rejects with `upstream-refused-us` or the signal's reason. */
 export async function runHelper(
-  helper: string,
+  program: string,
   server: string,
   signal: AbortSignal,
 ): Promise<UpstreamCredentials | undefined> {
-  const program = `docker-credential-${helper}`;
   const { error, stdout } = await run(program, server, signal);
   signal.throwIfAborted();
   if (error !== null) {
