@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { text } from 'node:stream/consumers';
 import { isCacheError } from '@cistern/errors';
@@ -13,13 +14,14 @@ const refusedUs = (error: unknown): boolean => isCacheError(error, 'upstream-ref
 /** A registry whose token server knows OAuth 2 alone, and the identity token `right`. */
 async function start(t: TestContext, identityToken: () => string) {
   const forms: Record<string, string>[] = [];
-  const tokenServer = await startServer(t, async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const form = Object.fromEntries(new URLSearchParams(await text(request)));
     forms.push(form);
     if (request.method !== 'POST') response.writeHead(405).end();
     else if (form['refresh_token'] !== 'right') sendJson(response, 400, { error: 'invalid_grant' });
     else sendJson(response, 200, { access_token: `token-${forms.length}`, expires_in: 300, refresh_token: 'another' });
-  });
+  };
+  const tokenServer = await startServer(t, (request, response) => void answer(request, response));
   const challenge = `Bearer realm="${tokenServer.url}/oauth2/token?a=b",service="azure",scope="repository:x:pull"`;
   const read = async () => ({ username: '<token>', password: identityToken() });
   const credentials = [{ name: 'azure', read }];

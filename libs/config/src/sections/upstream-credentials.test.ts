@@ -45,15 +45,16 @@ upstreams:
   assert.deepEqual(hub.budget, { reserve: 30 });
 });
 
+const withHelper = (exec: string) => `proxy: {remoteurl: https://quay.io, username: u, password: p, exec: ${exec}}`;
+
 test("registry 3's credential helper is the only account of the single upstream", () => {
-  const text = (exec: string) => `proxy: {remoteurl: https://quay.io, username: u, password: p, exec: ${exec}}`;
-  const credentials = (exec: string) => load(text(exec)).upstreams[0]?.credentials;
+  const credentials = (exec: string) => load(withHelper(exec)).upstreams[0]?.credentials;
   const helper = { kind: 'helper', name: 'exec', alternate: undefined, program: '/opt/helper' };
   assert.deepEqual(credentials('{command: /opt/helper}'), [{ ...helper, keepMs: undefined }]);
   assert.deepEqual(credentials('{command: /opt/helper, lifetime: 1h}'), [{ ...helper, keepMs: 3_600_000 }]);
   assert.deepEqual(credentials('{command: /opt/helper, lifetime: 0s}'), [{ ...helper, keepMs: 0 }]);
   assert.deepEqual(
-    problemsOf(text('{lifetime: 1h}')).map(({ path }) => path),
+    problemsOf(withHelper('{lifetime: 1h}')).map(({ path }) => path),
     ['proxy.exec.command'],
   );
 });

@@ -94,6 +94,7 @@ test("docker's file names helpers for single registries and for all", async (t) 
   await assert.rejects(read('a.example'), cannotBeHad(/no name of a program/));
 });
 
+const askedFor = async (host: string) => (await runs()).filter((run) => run === `get ${host}`).length;
 const aws = { name: 'aws', program: 'docker-credential-test' };
 
 test('for how long an answer is good may be said, also that it is for once', async () => {
@@ -101,7 +102,6 @@ test('for how long an answer is good may be said, also that it is for once', asy
   const program = join(notes, '../docker-credential-test');
   const open = (host: string, keepMs: number) =>
     credentialHelper({ name: 'exec', program, host, keepMs, clock: () => time.nowMs });
-  const askedFor = async (host: string) => (await runs()).filter((run) => run === `get ${host}`).length;
   const [hourly, always] = [open('hourly.example', 3_600_000), open('always.example', 0)];
   for (const afterMs of [0, 3_599_999, 1]) {
     time.nowMs += afterMs;
@@ -111,22 +111,20 @@ test('for how long an answer is good may be said, also that it is for once', asy
   assert.deepEqual([await askedFor('hourly.example'), await askedFor('always.example')], [2, 3]);
 });
 
-const asked = async (): Promise<number> => (await runs()).filter((run) => run === 'get kept.example').length;
-
 test('a helper is asked by its protocol, once for some minutes or until its answer is refused', async () => {
   const time = { nowMs: 0 };
   const source = credentialHelper({ ...aws, host: 'kept.example', clock: () => time.nowMs });
   const read = () => source.read(signal);
   const all = await Promise.all([read(), read()]);
   assert.deepEqual(all[0], { username: 'AWS', password: 'for kept.example' });
-  assert.equal(await asked(), 1);
+  assert.equal(await askedFor('kept.example'), 1);
   source.forget?.();
   await read();
-  assert.equal(await asked(), 2);
+  assert.equal(await askedFor('kept.example'), 2);
   time.nowMs += 5 * 60_000;
   await read();
   await read();
-  assert.equal(await asked(), 3);
+  assert.equal(await askedFor('kept.example'), 3);
 });
 
 for (const [host, message] of [
