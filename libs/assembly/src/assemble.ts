@@ -1,9 +1,9 @@
 // The composition root: chooses every adapter by the configuration and puts a process together.
 import type { Config } from '@cistern/config';
-import type { AnswerFill, PullThrough } from '@cistern/pull-through';
+import { type AnswerFill, createPushes, type PullThrough, type Pushes } from '@cistern/pull-through';
 import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
-import { openAll } from './closers.ts';
+import { type Closers, openAll } from './closers.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { openServing } from './open-serving.ts';
 import { type Shared, openShared } from './open-shared.ts';
@@ -20,6 +20,8 @@ interface Assembled {
 export interface FrontendAssembly extends Assembled {
   readonly pullThrough: PullThrough;
   readonly upstreams: UpstreamTable;
+  /** What upstreams say that was pushed to them. */
+  readonly pushes: Pushes;
   /** Tells this cache's own requests when they come back to it. */
   readonly instanceId: string;
 }
@@ -47,6 +49,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
       start: () => working.start(),
       prewarm: openPrewarming(config, { index: shared.index, queue: shared.jobs.queue }),
       pullThrough: openServing(config, shared, { ...options, fills, address }, closers),
+      pushes: openPushes(shared, options, closers),
       async close(graceMs) {
         await working.close(graceMs);
         await closers.closeAll();
@@ -62,6 +65,7 @@ export function assembleFrontend(config: Config, options: AssembleOptions): Prom
     return {
       ...describe(config, shared),
       pullThrough: openServing(config, shared, { ...options, fills: undefined, address: '' }, closers),
+      pushes: openPushes(shared, options, closers),
       close: () => closers.closeAll(),
     };
   });
@@ -84,6 +88,10 @@ export function assembleWorker(config: Config, options: AssembleOptions): Promis
       },
     };
   });
+}
+
+function openPushes({ jobs }: Shared, { log }: AssembleOptions, { opened }: Closers): Pushes {
+  return opened(createPushes({ queue: jobs.queue, log, now: Date.now }));
 }
 
 function describe({ upstreams }: Config, { index, store, instanceId }: Shared) {

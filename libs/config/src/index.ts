@@ -14,4 +14,5 @@ export type { LogConfig } from './sections/log.ts';
 export type { StorageConfig } from './sections/storage.ts';
 export type { UpstreamConfig } from './sections/upstreams.ts';
 export type { CredentialConfig } from './sections/upstream-credentials.ts';
+export type { WebhookConfig, WebhookProvider } from './sections/webhooks.ts';
 export type { WorkerConfig } from './sections/worker.ts';

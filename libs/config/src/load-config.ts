@@ -20,6 +20,7 @@ import { buildStorageRedirect, type StorageRedirectConfig } from './sections/sto
 import { buildStorage, type StorageConfig } from './sections/storage.ts';
 import { buildUpstreamTable } from './sections/upstream-table.ts';
 import type { UpstreamConfig } from './sections/upstreams.ts';
+import { buildWebhooks, type WebhookConfig } from './sections/webhooks.ts';
 import { buildWorker, type WorkerConfig } from './sections/worker.ts';
 
 export interface Config {
@@ -38,6 +39,7 @@ export interface Config {
   readonly upstreams: readonly UpstreamConfig[];
   readonly worker: WorkerConfig;
   readonly prewarm: PrewarmConfig;
+  readonly webhooks: readonly WebhookConfig[];
   readonly admin: AdminConfig;
   /** Keys that were understood but have no effect, and why. */
   readonly warnings: readonly Problem[];
@@ -85,6 +87,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const upstreams = check('upstreams');
   const worker = check('worker');
   const prewarm = check('prewarm');
+  const webhooks = check('webhooks');
   const admin = check('admin');
   const redis = check('redis');
   const cluster = check('cluster');
@@ -105,6 +108,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     upstreams: table,
     worker: worker && buildWorker(worker.value, context),
     prewarm: prewarm && table && buildPrewarm(prewarm.value, table, context),
+    webhooks: webhooks && table && buildWebhooks(webhooks.value, table, context),
     admin: admin && buildAdmin(admin.value, context),
   };
   const storesInMemory = storage?.value.inmemory !== undefined;

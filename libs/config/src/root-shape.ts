@@ -10,6 +10,7 @@ import { proxySection } from './sections/proxy.ts';
 import { redisSection } from './sections/redis.ts';
 import { storageSection } from './sections/storage.ts';
 import { upstreamsSection } from './sections/upstreams.ts';
+import { webhooksSection } from './sections/webhooks.ts';
 import { workerSection } from './sections/worker.ts';
 import { unsupportedKeys } from './unsupported-keys.ts';
 import { choice, flag } from './values.ts';
@@ -27,6 +28,7 @@ export const rootShape = {
   upstreams: upstreamsSection,
   worker: workerSection,
   prewarm: prewarmSection,
+  webhooks: webhooksSection,
   admin: adminSection,
   offline: flag(
     'Asks no upstream for anything: what is cached is served, however old, and the rest refused. Can be changed while the cache runs.',

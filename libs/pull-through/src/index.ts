@@ -25,6 +25,8 @@ export { openOfflineSwitch } from './freshness/open-offline-switch.ts';
 export type { OfflineSwitch } from './freshness/open-offline-switch.ts';
 export { refuseOffline } from './freshness/refuse-offline.ts';
 export { isSameSecret } from './is-same-secret.ts';
+export { createPushes } from './prewarm/create-pushes.ts';
+export type { Pushes } from './prewarm/create-pushes.ts';
 export { prewarmImage } from './prewarm/prewarm-image.ts';
 export type { PrewarmedImage, PrewarmImageOptions } from './prewarm/prewarm-image.ts';
 export type { PrewarmProgress } from './prewarm/prewarm-progress.ts';

@@ -9,6 +9,7 @@ export const requestOperations = [
   'referrers',
   'catalog',
   'write',
+  'webhook',
   'other',
 ] as const;
 export type RequestOperation = (typeof requestOperations)[number];

@@ -13,6 +13,7 @@ import { refuseUnknownPath } from './v2/dispatch.ts';
 import { replyWithError } from './v2/error-reply.ts';
 import { commonHeaders } from './v2/headers.ts';
 import { createRedirectExceptions } from './v2/redirect-exceptions.ts';
+import { addWebhookRoutes, type WebhookDependencies } from './webhooks/add-webhook-routes.ts';
 import { addV2Routes } from './v2/routes.ts';
 
 export interface FrontendOptions {
@@ -41,6 +42,8 @@ export interface FrontendOptions {
   readonly clientStallMs?: number;
   /** Clients of these networks (addresses and CIDRs) are not sent to the store. */
   readonly redirectExcept?: readonly string[] | undefined;
+  /** Where upstreams tell of pushes, and to whom that is passed on; absent: nowhere. */
+  readonly webhooks?: Omit<WebhookDependencies, 'metrics'> | undefined;
 }
 
 export function buildFrontend(options: FrontendOptions): FastifyInstance {
@@ -65,6 +68,8 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   app.decorateRequest('record');
   app.addHook('onRequest', (request, reply, done) => {
     begin(request, reply);
+    // Before a body would be parsed, whose size could turn the answer into another.
+    if (request.is404) refuseUnknownPath();
     done();
   });
   app.setErrorHandler(replyWithError);
@@ -73,5 +78,6 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   app.route({ method: ['GET', 'HEAD'], url: '/', handler: (_request, reply) => reply.send() });
   const readsHere = createRedirectExceptions(options.redirectExcept ?? []);
   addV2Routes(app, { ...options, clientStallMs, readsHere });
+  if (options.webhooks !== undefined) addWebhookRoutes(app, { ...options.webhooks, metrics: options.metrics });
   return app;
 }

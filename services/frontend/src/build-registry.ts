@@ -5,8 +5,8 @@ import type { Listener, NodeContext } from '@cistern/process';
 import { buildFrontend } from './build-frontend.ts';
 
 export function buildRegistry(
-  { http, storageRedirect }: Pick<Config, 'http' | 'storageRedirect'>,
-  { pullThrough, upstreams, instanceId }: FrontendAssembly,
+  { http, storageRedirect, webhooks }: Pick<Config, 'http' | 'storageRedirect' | 'webhooks'>,
+  { pullThrough, upstreams, instanceId, pushes }: FrontendAssembly,
   { log, metrics, accessLog }: NodeContext,
 ): Listener {
   const app = buildFrontend({
@@ -20,6 +20,7 @@ export function buildRegistry(
     trustedProxies: http.trustedProxies,
     proxyProtocol: http.proxyProtocol,
     redirectExcept: storageRedirect?.exceptNetworks,
+    webhooks: { webhooks, pushes },
     now: Date.now,
   });
   return { app, address: http.address, key: 'http.addr', reusePort: http.reusePort };

@@ -7,6 +7,7 @@ import { createFreshnessMetrics, type FreshnessMetrics } from './freshness-metri
 import { createPrewarmMetrics, type PrewarmMetrics } from './prewarm-metrics.ts';
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts';
 import { createStoreMetrics, type StoreMetrics } from './store-metrics.ts';
+import { createWebhookMetrics, type WebhookMetrics } from './webhook-metrics.ts';
 import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.ts';
 
 export interface Metrics
@@ -17,7 +18,8 @@ export interface Metrics
     FillMetrics,
     StoreMetrics,
     PrewarmMetrics,
-    EvictionMetrics {
+    EvictionMetrics,
+    WebhookMetrics {
   readonly registry: Registry;
   readonly buildInfo: Gauge<'version' | 'node'>;
 }
@@ -46,6 +48,7 @@ export function createMetrics({
     ...createStoreMetrics(registry),
     ...createPrewarmMetrics(registry, upstreams),
     ...createEvictionMetrics(registry),
+    ...createWebhookMetrics(registry),
     buildInfo: createBuildInfo(registry, version),
   };
 }
