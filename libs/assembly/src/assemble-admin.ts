@@ -3,11 +3,9 @@ import type { BlobTotals } from '@cistern/cache-index';
 import type { Config } from '@cistern/config';
 import type { AssembleOptions } from './assemble-options.ts';
 import { openAll } from './closers.ts';
-import { countStoreErrors } from './count-store-errors.ts';
-import { openIndex } from './open-index.ts';
+import { openIndexAndStore } from './open-index-and-store.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { openQueue } from './open-queue.ts';
-import { openStore } from './open-store.ts';
 
 interface AdminAssembly {
   /** What the index says the store holds. */
@@ -22,18 +20,17 @@ interface AdminAssembly {
 /** Rejects, with everything closed again, when a part cannot be opened. */
 export function assembleAdmin(
   config: Config,
-  { log, metrics }: Pick<AssembleOptions, 'log' | 'metrics'>,
+  options: Pick<AssembleOptions, 'log' | 'metrics'>,
 ): Promise<AdminAssembly> {
-  return openAll(async ({ opened, closeAll }) => {
-    const index = opened(await openIndex(config, { now: Date.now, log }));
-    const store = opened(countStoreErrors(await openStore(config, log), metrics));
-    const { queue } = opened(await openQueue(config, { log }));
+  return openAll(async (closers) => {
+    const { index, store } = await openIndexAndStore(config, options, closers);
+    const { queue } = closers.opened(await openQueue(config, options));
     return {
       prewarm: openPrewarming(config, { index, queue }),
       totals: () => index.blobs.totals(),
       checkStore: () => store.check(),
       checkIndex: () => index.check(),
-      close: closeAll,
+      close: () => closers.closeAll(),
     };
   });
 }

@@ -4,7 +4,15 @@ export type { FrontendAssembly, StandaloneAssembly, WorkerAssembly } from './ass
 export type { AssembleOptions } from './assemble-options.ts';
 export { adminAuthorization, adminSocketPath } from './admin-access.ts';
 export type { Prewarm } from './open-prewarming.ts';
+export { exportBundleOf } from './export-bundle-of.ts';
+export { importBundleOf } from './import-bundle-of.ts';
 export { shareTokens } from './share-tokens.ts';
 export type { ShareTokensOptions } from './share-tokens.ts';
 export { rebuildIndexOf } from './rebuild-index-of.ts';
-export type { RebuildProgress, RebuildResult } from '@cistern/pull-through';
+export type {
+  ExportProgress,
+  ImportedImage,
+  ImportProgress,
+  RebuildProgress,
+  RebuildResult,
+} from '@cistern/pull-through';

@@ -13,10 +13,8 @@ import {
 } from '@cistern/pull-through';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
-import { countStoreErrors } from './count-store-errors.ts';
-import { openIndex } from './open-index.ts';
+import { openIndexAndStore } from './open-index-and-store.ts';
 import { type OpenedQueue, openQueue } from './open-queue.ts';
-import { openStore } from './open-store.ts';
 
 export interface Shared {
   readonly index: CacheIndex;
@@ -32,14 +30,10 @@ export interface Shared {
   readonly adoptAs: string | undefined;
 }
 
-export async function openShared(
-  config: Config,
-  { log, metrics }: AssembleOptions,
-  { opened }: Closers,
-): Promise<Shared> {
-  // The index first: it holds the lock that keeps a second process out of the same directory.
-  const index = opened(await openIndex(config, { now: Date.now, log }));
-  const store = opened(countStoreErrors(await openStore(config, log), metrics));
+export async function openShared(config: Config, options: AssembleOptions, closers: Closers): Promise<Shared> {
+  const { log, metrics } = options;
+  const { opened } = closers;
+  const { index, store } = await openIndexAndStore(config, options, closers);
   const jobs = opened(await openQueue(config, { log }));
   const { cluster, worker, upstreams } = config;
   const offline = opened(await openOfflineSwitch({ store, index, upstreams, log, metrics }));

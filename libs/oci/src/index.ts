@@ -7,6 +7,16 @@ export { createDigestHash, digestAlgorithm, digestHex, digestOf, isDigest, parse
 export type { Digest, DigestAlgorithm } from './digest.ts';
 export { ociErrorCodes } from './error-codes.ts';
 export type { OciErrorCode } from './error-codes.ts';
+export {
+  formatLayoutIndex,
+  isLayoutMarker,
+  layoutBlobPath,
+  layoutIndexPath,
+  layoutMarker,
+  parseLayoutBlobPath,
+  parseLayoutIndex,
+} from './image-layout.ts';
+export type { LayoutEntry } from './image-layout.ts';
 export { parseManifest } from './manifest.ts';
 export type { Manifest } from './manifest.ts';
 export type { Child } from './manifest-child.ts';

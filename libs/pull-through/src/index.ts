@@ -1,3 +1,7 @@
+export { exportBundle } from './bundle/export-bundle.ts';
+export type { ExportOptions, ExportProgress } from './bundle/export-bundle.ts';
+export { importBundle } from './bundle/import-bundle.ts';
+export type { ImportedImage, ImportOptions, ImportProgress, ImportResult } from './bundle/import-bundle.ts';
 export { createPullThrough } from './create-pull-through.ts';
 export type { PullThroughDeps } from './create-pull-through.ts';
 export type { EvictionLimits } from './eviction/eviction-limits.ts';

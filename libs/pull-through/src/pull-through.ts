@@ -26,7 +26,7 @@ export interface FreshnessFacts {
 
 export interface ManifestRequest extends RepositoryKey, FreshnessWish {
   readonly reference: Reference;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ManifestFacts extends FreshnessFacts {
@@ -44,7 +44,7 @@ export interface OpenedManifest extends ManifestFacts {
 export interface TagsRequest extends RepositoryKey, FreshnessWish {
   readonly n?: number;
   readonly last?: string;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ReferrersRequest extends RepositoryKey, FreshnessWish {
@@ -52,14 +52,14 @@ export interface ReferrersRequest extends RepositoryKey, FreshnessWish {
   readonly artifactType?: string;
   /** As the page before this one gave it. */
   readonly nextQuery?: string;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface BlobRequest extends RepositoryKey {
   readonly digest: Digest;
   /** `stat` reads nothing; `whole` reads from 0 to the end; `ranges` calls `read` with ranges once the size is known. */
   readonly intent: 'stat' | 'whole' | 'ranges';
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface OpenedBlob {

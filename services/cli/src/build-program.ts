@@ -2,8 +2,10 @@
 import { Command } from 'commander';
 import { addAdmin } from './commands/admin.ts';
 import { addCheckConfig } from './commands/check-config.ts';
+import { addExport } from './commands/export.ts';
 import { addFrontend } from './commands/frontend.ts';
 import { addHealthcheck } from './commands/healthcheck.ts';
+import { addImport } from './commands/import.ts';
 import { addIndex } from './commands/index-rebuild.ts';
 import { addPrewarm } from './commands/prewarm.ts';
 import { addServe } from './commands/serve.ts';
@@ -25,6 +27,10 @@ A cluster reads one configuration, with redis, cluster.secretfile and a store th
   cistern frontend cluster.yml           on as many as clients need, behind a load balancer
   cistern admin cluster.yml              once, to see how the whole cache is
   cistern healthcheck cluster.yml        in a container: is the node here fit to serve?
+
+A site without upstreams is filled by a file:
+  cistern export nginx:1.27 quay.io/org/app:v1 --output bundle.tar
+  cistern import bundle.tar
 `;
 
 /** Parses `process.argv` unless told otherwise. */
@@ -46,5 +52,7 @@ export function buildProgram(terminal: Terminal): Command {
   addHealthcheck(program, terminal);
   addIndex(program, terminal);
   addPrewarm(program, terminal);
+  addExport(program, terminal);
+  addImport(program, terminal);
   return program;
 }

@@ -44,7 +44,11 @@ export function createLists(deps: ListsDeps): Pick<PullThrough, 'listTags' | 'li
     name: Extract<JobName, `fetch-${ListName}`>,
     listName: ListName,
     query: ListQuery,
-    { forceRevalidation: force = false, maxAgeMs = Infinity, signal }: FreshnessWish & { signal?: AbortSignal },
+    {
+      forceRevalidation: force = false,
+      maxAgeMs = Infinity,
+      signal,
+    }: FreshnessWish & { signal?: AbortSignal | undefined },
   ): Promise<ListPage & FreshnessFacts> {
     const { upstream } = query;
     const place = placeOf(listName, query);

@@ -3,6 +3,7 @@ import type { RebuildProgress, RebuildResult } from '@cistern/assembly';
 import { prepareDirectories } from '@cistern/process';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
+import { abortOnSignal } from '../abort-on-signal.ts';
 import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
 import { readConfig, type ConfigOptions } from '../read-config.ts';
@@ -30,7 +31,7 @@ async function rebuild(file: string | undefined, options: ConfigOptions, termina
   const { formatter, fields } = config.log;
   const log = createLogger({ level: 'warn', formatter, fields, destination: terminal.stderr });
   const progress = showProgress(terminal, Date.now);
-  const interrupt = abortOnSignal();
+  const interrupt = abortOnSignal('Interrupted. What was added stays; run it again to go on.');
   let result: RebuildResult | undefined;
   try {
     const onProgress = (now: RebuildProgress) => progress.show(`${now.step}: ${describe(now)}`);
@@ -47,16 +48,4 @@ async function rebuild(file: string | undefined, options: ConfigOptions, termina
 
 function describe({ blobs, blobsAdded, manifests, tags, tagsAdded }: RebuildProgress): string {
   return `${blobs} blobs (${blobsAdded} added), ${manifests} manifests, ${tags} tags (${tagsAdded} added)`;
-}
-
-/** A second signal ends the process as usual. */
-function abortOnSignal() {
-  const controller = new AbortController();
-  const stop = () => controller.abort(new CommandError('Interrupted. What was added stays; run it again to go on.'));
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  const dispose = () => {
-    for (const signal of signals) process.off(signal, stop);
-  };
-  for (const signal of signals) process.once(signal, stop);
-  return { signal: controller.signal, dispose };
 }

@@ -11,6 +11,8 @@ export interface Client {
 export interface Engine extends Client {
   /** Runs a command in a container of a pulled image and returns its stdout. */
   run(reference: string, command: readonly string[]): Promise<string>;
+  /** Takes the images of an archive, under the names that are in it. */
+  load(archive: string): Promise<void>;
 }
 
 export function digestsIn(output: string): string[] {

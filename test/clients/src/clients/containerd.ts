@@ -31,6 +31,7 @@ export async function openContainerd(hosts: Readonly<Record<string, string>>): P
       const cgroup = `${sandbox.cgroupParent}/${++containers}`;
       return sandbox.run('ctr', ['run', '--rm', '--cgroup', cgroup, reference, `container-${containers}`, ...command]);
     },
+    load: async (archive) => void (await sandbox.run('ctr', ['images', 'import', archive])),
     close: sandbox.close,
   };
 }

@@ -30,6 +30,7 @@ export async function openPodman(options: ContainersStorageOptions): Promise<Eng
       const args = ['--runtime', 'runc', 'run', '--rm', '--pull', 'never', ...isolation];
       return sandbox.run('podman', [...args, reference, ...command]);
     },
+    load: async (archive) => void (await sandbox.run('podman', ['load', '--input', archive])),
     close: sandbox.close,
   };
 }

@@ -35,6 +35,7 @@ export async function openDocker({ mirror, next, store }: DockerOptions): Promis
     pull: async (reference) => digestsIn(await docker('pull', reference)),
     remove: async (reference) => void (await docker('image', 'remove', '--force', reference)),
     run,
+    load: async (archive) => void (await docker('load', '--input', archive)),
     build: async (dockerfile) => {
       const context = join(sandbox.directory, 'context');
       await mkdir(context, { recursive: true });

@@ -1,0 +1,25 @@
+// Index and store of a configuration. The index first: it holds the lock that keeps a second process out of the same directory.
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/cache-index';
+import type { Config } from '@cistern/config';
+import type { AssembleOptions } from './assemble-options.ts';
+import type { Closers } from './closers.ts';
+import { countStoreErrors } from './count-store-errors.ts';
+import { openIndex } from './open-index.ts';
+import { openStore } from './open-store.ts';
+
+export interface IndexAndStore {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+}
+
+/** Rejects with `index-unavailable` or `store-unavailable`. */
+export async function openIndexAndStore(
+  config: Config,
+  { log, metrics }: Pick<AssembleOptions, 'log' | 'metrics'>,
+  { opened }: Closers,
+): Promise<IndexAndStore> {
+  const index = opened(await openIndex(config, { now: Date.now, log }));
+  const store = opened(countStoreErrors(await openStore(config, log), metrics));
+  return { index, store };
+}

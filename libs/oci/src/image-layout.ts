@@ -1,0 +1,54 @@
+// An OCI image layout, as in the image specification, "Image Layout": the names of its parts, and its index, whose entries
+// say by annotations which images they are.
+import { type Digest, digestAlgorithm, digestHex, isDigest } from './digest.ts';
+import type { Descriptor } from './descriptor.ts';
+import { parseDescriptor } from './manifest-child.ts';
+import { invalidManifest, isJsonObject, parseManifestJson } from './manifest-json.ts';
+import { mediaTypes } from './media-types.ts';
+
+export interface LayoutEntry extends Descriptor {
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export const layoutMarker = { path: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' } as const;
+export const layoutIndexPath = 'index.json';
+
+/** `blobs/<algorithm>/<hex>`. */
+export function layoutBlobPath(digest: Digest): string {
+  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
+}
+
+/** The reverse of `layoutBlobPath`; `undefined` for any other path. */
+export function parseLayoutBlobPath(path: string): Digest | undefined {
+  const [, algorithm, hex] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+  const digest = `${algorithm}:${hex}`;
+  return isDigest(digest) ? digest : undefined;
+}
+
+/** Takes any 1.x, whose minor versions only add. */
+export function isLayoutMarker(bytes: Uint8Array): boolean {
+  const version = parseManifestJson(bytes)['imageLayoutVersion'];
+  return typeof version === 'string' && version.startsWith('1.');
+}
+
+export function formatLayoutIndex(entries: readonly LayoutEntry[]): string {
+  return JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: entries });
+}
+
+/** Every entry, those of one digest too. Throws `OciSyntaxError` MANIFEST_INVALID. */
+export function parseLayoutIndex(bytes: Uint8Array): readonly LayoutEntry[] {
+  const { manifests } = parseManifestJson(bytes);
+  if (!Array.isArray(manifests)) throw invalidManifest('manifests is not an array');
+  return manifests.map((entry: unknown, at) => {
+    const where = `manifests[${at}]`;
+    return { ...parseDescriptor(entry, where), annotations: parseAnnotations(entry, `${where}.annotations`) };
+  });
+}
+
+function parseAnnotations(entry: unknown, where: string): Record<string, string> {
+  const annotations = (isJsonObject(entry) ? entry['annotations'] : undefined) ?? {};
+  if (!isJsonObject(annotations)) throw invalidManifest(`${where} is not an object`);
+  for (const [name, value] of Object.entries(annotations))
+    if (typeof value !== 'string') throw invalidManifest(`${where}[${JSON.stringify(name)}] is not a string`);
+  return annotations as Record<string, string>;
+}

@@ -1,0 +1,119 @@
+// A bundle as a file: what its archive holds is found out in one go, and then read where it lies. Nothing is ever unpacked
+// under its name, so that no name leads anywhere.
+import { type FileHandle, open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { CacheError } from '@cistern/errors';
+import { extract, type Header } from 'tar-stream';
+
+export interface BundleFile {
+  /** Of all its parts. */
+  readonly names: Iterable<string>;
+  /** `undefined`: there is no such part. */
+  sizeOf(name: string): number | undefined;
+  /** The whole of a small part. Rejects with `content-mismatch` where there is none, or a larger one. */
+  readWhole(name: string, maxBytes: number): Promise<Buffer>;
+  /** A part's bytes, the first `size` of which are there. A chunk is valid until the next one is asked for. */
+  read(name: string): AsyncGenerator<Uint8Array>;
+  close(): Promise<void>;
+}
+
+interface Place {
+  readonly offset: number;
+  readonly size: number;
+}
+
+const readBytes = 1024 * 1024;
+/** Of the largest bundle that anybody makes; what it takes to know them stays small. */
+const maxParts = 200_000;
+const gzipMagic = [0x1f, 0x8b];
+
+/** Reads the whole file once. Rejects with `content-mismatch` for what is no sound tar archive; the caller closes it. */
+export async function openBundleFile(path: string, signal: AbortSignal | undefined): Promise<BundleFile> {
+  const file = await open(path, 'r');
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(2), 0, 2, 0);
+    if (bytesRead === 2 && buffer.equals(Buffer.from(gzipMagic)))
+      throw damaged(path, 'is compressed: unpack it first, with gunzip');
+    return createBundleFile(path, file, await findParts(path, file, signal));
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function createBundleFile(path: string, file: FileHandle, parts: ReadonlyMap<string, Place>): BundleFile {
+  async function* read(name: string): AsyncGenerator<Uint8Array> {
+    const { offset, size } = parts.get(name) ?? { offset: 0, size: 0 };
+    const buffer = Buffer.allocUnsafe(Math.min(readBytes, size));
+    for (let done = 0; done < size;) {
+      const length = Math.min(buffer.length, size - done);
+      const { bytesRead } = await file.read(buffer, 0, length, offset + done);
+      if (bytesRead === 0) throw damaged(path, 'has become shorter while it was read');
+      yield buffer.subarray(0, bytesRead);
+      done += bytesRead;
+    }
+  }
+
+  return {
+    names: parts.keys(),
+    sizeOf: (name) => parts.get(name)?.size,
+    async readWhole(name, maxBytes) {
+      const size = parts.get(name)?.size;
+      if (size === undefined) throw damaged(path, `has no ${name}`);
+      if (size > maxBytes) throw damaged(path, `has a ${name} of ${size} bytes, and ${maxBytes} are enough for any`);
+      const chunks: Buffer[] = [];
+      for await (const chunk of read(name)) chunks.push(Buffer.from(chunk));
+      return Buffer.concat(chunks);
+    },
+    read,
+    close: () => file.close(),
+  };
+}
+
+async function findParts(
+  path: string,
+  file: FileHandle,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, Place>> {
+  const archive = extract();
+  const parts = new Map<string, Place>();
+  // Whatever ends the reading ends the archive, which tells why.
+  const reading = pipeline(file.createReadStream({ start: 0, autoClose: false, highWaterMark: readBytes }), archive, {
+    signal,
+  }).catch((error: unknown) => {
+    archive.destroy(error as Error);
+  });
+  try {
+    for await (const entry of archive) {
+      addPart(path, parts, entry.header);
+      entry.resume();
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof CacheError) throw error;
+    throw damaged(path, `is no tar archive, or a damaged one: ${(error as Error).message}`, error);
+  } finally {
+    archive.destroy();
+    await reading;
+  }
+  return parts;
+}
+
+function addPart(path: string, parts: Map<string, Place>, header: Header): void {
+  const name = header.name.replace(/^(?:\.\/)+/, '');
+  if (header.type === 'directory') return;
+  if (name.startsWith('/') || name.split('/').includes('..'))
+    throw damaged(path, `holds ${JSON.stringify(name)}, a path that leads out of it`);
+  if (header.type !== 'file' && header.type !== 'contiguous-file')
+    throw damaged(path, `holds ${JSON.stringify(name)}, which is no file but a ${header.type}`);
+  if (parts.has(name)) throw damaged(path, `holds ${JSON.stringify(name)} twice`);
+  if (parts.size === maxParts) throw damaged(path, `holds more than ${maxParts} files`);
+  // Since 3.2, and not in its types yet.
+  const { byteOffset: offset } = header as Header & { readonly byteOffset: number };
+  parts.set(name, { offset, size: header.size });
+}
+
+/** An archive that is not what it has to be. `what` follows its name. */
+export function damaged(path: string, what: string, cause?: unknown): CacheError {
+  return new CacheError('content-mismatch', `${path} ${what}.`, { cause });
+}

@@ -1,0 +1,106 @@
+// `cistern export`: images into one file, for a cache that reaches no upstream.
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import type { Writable } from 'node:stream';
+import type { ExportProgress } from '@cistern/assembly';
+import { parsePlatformName } from '@cistern/oci';
+import { prepareDirectories } from '@cistern/process';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import type { Command } from 'commander';
+import { abortOnSignal } from '../abort-on-signal.ts';
+import { CommandError } from '../command-error.ts';
+import { describeTransfer } from '../describe-transfer.ts';
+import { fail } from '../fail.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { readConfig } from '../read-config.ts';
+import { requireCluster } from '../require-cluster.ts';
+import { showProgress } from '../show-progress.ts';
+import type { Terminal } from '../terminal.ts';
+import { version } from '../version.ts';
+
+interface ExportFlags {
+  readonly output: string;
+  readonly platform?: readonly string[];
+  readonly config?: string;
+  readonly data?: string;
+}
+
+export function addExport(program: Command, terminal: Terminal): void {
+  program
+    .command('export')
+    .argument('<image...>', 'for example nginx:1.27, quay.io/org/app:v1 or ghcr.io/org/app@sha256:…')
+    .requiredOption('-o, --output <file>', 'the archive to write; "-" is standard output')
+    .option('--platform <os/architecture...>', 'only these of an index, for example linux/amd64; default: all')
+    .option('--config <file>', 'the configuration; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .option('--data <directory>', 'where the data is, instead of storage.filesystem.rootdirectory')
+    .description(
+      'Write images into one file that fills another cache ("cistern import"), and that skopeo, podman, docker and containerd read: an OCI image layout. What is not cached is pulled. Beside a running cluster; a single node has to be stopped',
+    )
+    .action((images: readonly string[], flags: ExportFlags) =>
+      runExport(images, flags, terminal).catch((error: unknown) => fail(terminal, error)),
+    );
+}
+
+async function runExport(images: readonly string[], flags: ExportFlags, terminal: Terminal): Promise<void> {
+  const { env, stderr } = terminal;
+  const config = readConfig(flags.config, env, { data: flags.data });
+  if (config.redis !== undefined) requireCluster(config, 'export', { secret: true });
+  const platforms = flags.platform?.map(parsePlatform);
+  await prepareDirectories(config);
+  const { exportBundleOf } = await import('@cistern/assembly');
+  const { formatter, fields } = config.log;
+  const log = createLogger({ level: 'error', formatter, fields, destination: stderr });
+  const progress = showProgress(terminal, Date.now);
+  const interrupt = abortOnSignal('Interrupted: nothing was exported.');
+  const startedAtMs = Date.now();
+  let done: ExportProgress;
+  try {
+    done = await writeWhole(flags.output, (output) =>
+      exportBundleOf(config, {
+        images,
+        platforms,
+        output,
+        log,
+        env,
+        version,
+        metrics: createMetrics({ upstreams: config.upstreams.map(({ name }) => name) }),
+        signal: interrupt.signal,
+        onAbsent: (digest) => void stderr.write(`${digest} is listed upstream but not there: it is left out.\n`),
+        onProgress: (now) =>
+          progress.show(`${now.partsDone} of ${now.parts} parts, ${describeTransfer(now, Date.now() - startedAtMs)}`),
+      }),
+    );
+  } finally {
+    interrupt.dispose();
+    progress.end();
+  }
+  const target = flags.output === '-' ? 'standard output' : flags.output;
+  stderr.write(
+    `${done.images} images, ${done.parts} manifests and blobs (${formatBytes(done.bytes)}) are in ${target}.\n`,
+  );
+}
+
+function parsePlatform(text: string): string {
+  const platform = parsePlatformName(text);
+  if (platform === undefined)
+    throw new CommandError(`${JSON.stringify(text)} is no platform: write it like linux/amd64 or linux/arm/v7.`);
+  return platform;
+}
+
+/** The file appears when it is whole. */
+async function writeWhole<T>(path: string, write: (output: Writable) => Promise<T>): Promise<T> {
+  if (path === '-') return write(process.stdout);
+  const partial = `${path}.partial`;
+  try {
+    const result = await write(createWriteStream(partial, { flush: true }));
+    await rename(partial, path);
+    return result;
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw isFileError(error) ? new CommandError(`${path} cannot be written: ${error.message}.`) : error;
+  }
+}
+
+function isFileError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'path' in error;
+}

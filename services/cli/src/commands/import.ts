@@ -1,0 +1,84 @@
+// `cistern import`: a cache filled from a file, without any upstream.
+import type { ImportedImage, ImportProgress } from '@cistern/assembly';
+import { prepareDirectories } from '@cistern/process';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import type { Command } from 'commander';
+import { abortOnSignal } from '../abort-on-signal.ts';
+import { CommandError } from '../command-error.ts';
+import { describeTransfer } from '../describe-transfer.ts';
+import { fail } from '../fail.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { readConfig } from '../read-config.ts';
+import { showProgress } from '../show-progress.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface ImportFlags {
+  readonly config?: string;
+  readonly data?: string;
+  readonly overwrite?: boolean;
+}
+
+export function addImport(program: Command, terminal: Terminal): void {
+  program
+    .command('import')
+    .argument('<bundle>', 'an OCI image layout in a tar archive, as "cistern export" writes it')
+    .option('--config <file>', 'the configuration; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .option('--data <directory>', 'where the data is, instead of storage.filesystem.rootdirectory')
+    .option('--overwrite', 'move tags to what the bundle says even if the cache knows something newer')
+    .description(
+      'Fill the cache from a file. Every byte is verified, and no image is there before all of it is. Beside a running cluster; a single node has to be stopped. It may be interrupted, and goes on when it is run again',
+    )
+    .action((bundle: string, flags: ImportFlags) =>
+      runImport(bundle, flags, terminal).catch((error: unknown) => fail(terminal, error)),
+    );
+}
+
+async function runImport(path: string, flags: ImportFlags, terminal: Terminal): Promise<void> {
+  const config = readConfig(flags.config, terminal.env, { data: flags.data });
+  await prepareDirectories(config);
+  const { importBundleOf } = await import('@cistern/assembly');
+  const { formatter, fields } = config.log;
+  const log = createLogger({ level: 'error', formatter, fields, destination: terminal.stderr });
+  const progress = showProgress(terminal, Date.now);
+  const interrupt = abortOnSignal('Interrupted. What was stored stays; run it again to go on.');
+  const startedAtMs = Date.now();
+  const onProgress = (now: ImportProgress) =>
+    progress.show(`${now.blobsDone} of ${now.blobs} blobs, ${describeTransfer(now, Date.now() - startedAtMs)}`);
+  try {
+    const { overwrite = false } = flags;
+    const options = { path, overwrite, log, metrics: createMetrics(), signal: interrupt.signal, onProgress };
+    const { images, blobs, blobsKept, bytes } = await importBundleOf(config, options);
+    progress.end();
+    for (const image of images) report(image, terminal);
+    terminal.stdout.write(`${images.length} images, ${blobs} blobs (${formatBytes(bytes)}; ${blobsKept} were here).\n`);
+  } catch (error) {
+    throw isFileError(error) ? new CommandError(`${path} cannot be read: ${error.message}.`) : error;
+  } finally {
+    interrupt.dispose();
+    progress.end();
+  }
+}
+
+function report({ name, digest, result, before }: ImportedImage, { stdout, stderr }: Terminal): void {
+  const known = before && `${before.digest}, known here since ${new Date(before.changedAtMs).toISOString()}`;
+  switch (result) {
+    case 'added':
+    case 'unchanged':
+      stdout.write(`${name} is ${digest}.\n`);
+      return;
+    case 'moved':
+      stdout.write(`${name} is ${digest}; it was ${known}.\n`);
+      return;
+    case 'kept':
+      stderr.write(
+        `${name} stays ${known}: the bundle's ${digest} is not known to be newer, and --overwrite takes it all the same.\n`,
+      );
+      return;
+    default:
+      result satisfies never;
+  }
+}
+
+function isFileError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'path' in error;
+}
