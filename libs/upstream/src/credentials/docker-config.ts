@@ -1,8 +1,8 @@
 // Credentials as `docker login` leaves them: in docker's config.json, or with the helpers that it names.
+import { fileText } from '@cistern/files';
 import type { UpstreamCredentials } from '../open-upstream-options.ts';
 import { type CredentialSource, unreadable } from './credential-source.ts';
 import { type KeptAnswers, keepAnswers } from './credential-helper.ts';
-import { fileText } from './file-text.ts';
 import { dockerServers } from './docker-servers.ts';
 import { identityToken } from './identity-token.ts';
 import { runHelper } from './run-helper.ts';

@@ -1,5 +1,5 @@
+import { fileText } from '@cistern/files';
 import { type CredentialSource, unreadable } from './credential-source.ts';
-import { fileText } from './file-text.ts';
 
 export interface PasswordFileOptions {
   readonly name: string;
