@@ -1,5 +1,5 @@
 // From the configuration's account of Redis to the one that the index and the queue open, in which secrets are open.
-import type { RedisConnection } from '@cistern/cache-index/redis';
+import type { RedisConnection } from '@cistern/redis';
 import type { RedisConfig } from '@cistern/config';
 
 type Configured = RedisConfig['connection'];

@@ -1,5 +1,6 @@
 import { after } from 'node:test';
-import { openBullmqQueue, openBullmqWorkers, type RedisConnection } from '@cistern/jobs/bullmq';
+import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
+import type { RedisConnection } from '@cistern/redis';
 import { describeJobs } from '@cistern/jobs/conformance';
 import { startRedis, startRedisCluster } from '@cistern/test-services';
 import { keepLog, placeIn, slots } from './jobs-on-redis.ts';

@@ -2,7 +2,8 @@
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobHandlers, JobOptions, JobPayload, JobQueue, JobWorkers } from '@cistern/jobs';
-import { openBullmqQueue, openBullmqWorkers, type RedisConnection } from '@cistern/jobs/bullmq';
+import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
+import type { RedisConnection } from '@cistern/redis';
 import { parseRepositoryName, parseTag } from '@cistern/oci';
 import type { Redis } from '@cistern/test-services';
 

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import type { CacheIndex } from '@cistern/cache-index';
-import { openRedisIndex, type RedisConnection } from '@cistern/cache-index/redis';
+import { openRedisIndex } from '@cistern/cache-index/redis';
+import type { RedisConnection } from '@cistern/redis';
 
 export interface IndexUnderTest {
   readonly index: CacheIndex;

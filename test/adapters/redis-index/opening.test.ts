@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openRedisIndex, type RedisConnection } from '@cistern/cache-index/redis';
+import { openRedisIndex } from '@cistern/cache-index/redis';
+import type { RedisConnection } from '@cistern/redis';
 import { freePort, startRedis } from '@cistern/test-services';
 import { openRelay } from './open-relay.ts';
 import { openUnderTest } from './open-under-test.ts';

@@ -6,7 +6,7 @@ import {
   type RedisAccount,
   type RedisAddress,
   type RedisConnection,
-} from './redis-connection.ts';
+} from '@cistern/redis';
 
 /** What an answer may take. Kept by `answersWithin`; ioredis' own limits, which a busy process trips over, are for the rest. */
 export const commandTimeoutMs = 500;

@@ -6,7 +6,7 @@ import { Cluster, Redis } from 'ioredis';
 import type { IndexLog } from '../index-log.ts';
 import { clusterOptions, reconnectAfterMs, redisOptions } from './client-options.ts';
 import { reasonOf } from './index-error.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection } from '@cistern/redis';
 import { createSeldomWarning } from './seldom-warning.ts';
 
 export type RedisClient = Redis | Cluster;

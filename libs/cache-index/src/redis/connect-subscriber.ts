@@ -2,7 +2,7 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { redisOptions, serverOptions } from './client-options.ts';
 import type { RedisClient } from './connect-redis.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection } from '@cistern/redis';
 
 const forOnce = {
   connectionName: 'cistern-announcements',

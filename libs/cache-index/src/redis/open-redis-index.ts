@@ -11,7 +11,7 @@ import { loadScripts } from './load-scripts.ts';
 import { createRedisAnnouncements } from './redis-announcements.ts';
 import { createRedisBlobs } from './redis-blobs.ts';
 import { createRedisCalls } from './redis-calls.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection } from '@cistern/redis';
 import { createRedisEpoch } from './redis-epoch.ts';
 import { createRedisFills } from './redis-fills.ts';
 import { createRedisLeases } from './redis-leases.ts';

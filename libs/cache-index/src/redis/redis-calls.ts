@@ -2,7 +2,7 @@
 // not made.
 import { CacheError } from '@cistern/errors';
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
-import { answersWithin } from './answers-within.ts';
+import { answersWithin } from '@cistern/redis';
 import { commandTimeoutMs } from './client-options.ts';
 import type { RedisClient } from './connect-redis.ts';
 import { isTimeout, toIndexError } from './index-error.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JobName, JobPayload } from '../catalogue.ts';
 import type { JobOptions } from '../job-queue.ts';
-import { answersWithin } from './answers-within.ts';
+import { answersWithin } from '@cistern/redis';
 import { type BacklogGuard, createBacklogGuard } from './backlog-guard.ts';
 import { sealPayload } from './job-envelope.ts';
 import { deduplicationId, type JobLane, type JobLanes } from './job-lane.ts';

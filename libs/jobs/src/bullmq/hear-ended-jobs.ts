@@ -1,6 +1,6 @@
 // The ear for what workers say: a connection that is opened anew whenever it has ended.
 import { openHearingClient, type RedisClient } from './redis-clients.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection } from '@cistern/redis';
 
 const openAgainMs = 500;
 

@@ -3,4 +3,3 @@ export { openBullmqQueue } from './open-bullmq-queue.ts';
 export type { BullmqQueue, BullmqQueueOptions } from './open-bullmq-queue.ts';
 export { openBullmqWorkers } from './open-bullmq-workers.ts';
 export type { BullmqWorkersOptions } from './open-bullmq-workers.ts';
-export type { RedisAddress, RedisConnection } from './redis-connection.ts';

@@ -11,7 +11,7 @@ import { type BullmqLog, logOutages } from './log-outages.ts';
 import { openLaneQueues } from './open-lane-queues.ts';
 import { createProbe } from './probe-job.ts';
 import { openAskingClient, untilReady } from './redis-clients.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection } from '@cistern/redis';
 import { createJobScheduler } from './schedule-job.ts';
 import { withDeadline } from './with-deadline.ts';
 

@@ -7,7 +7,7 @@ import { createJobLanes } from './job-lane.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
 import { performJob, retryDelayMs, type Stopping } from './perform-job.ts';
 import { createProbe } from './probe-job.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection } from '@cistern/redis';
 import { openWorkingClient } from './working-client.ts';
 
 export interface BullmqWorkersOptions {

@@ -1,7 +1,7 @@
 // The two kinds of client: those of frontends, which must not wait for Redis, and those of workers, which must.
 import { Cluster, type ClusterOptions, type CommonRedisOptions, Redis } from 'ioredis';
 import { endsWithin } from './ends-within.ts';
-import type { RedisConnection, SentinelRedis } from './redis-connection.ts';
+import type { RedisConnection, SentinelRedis } from '@cistern/redis';
 
 export type RedisClient = Redis | Cluster;
 

@@ -2,7 +2,7 @@
 // while Redis is away, BullMQ cannot end its copies, and ioredis cannot end what waits for its next attempt to connect.
 import { endsWithin } from './ends-within.ts';
 import { openPatientClient, type RedisClient } from './redis-clients.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection } from '@cistern/redis';
 
 /** A host that does not answer lets an attempt to connect to it neither succeed nor end. */
 const endWithinMs = 2000;

@@ -1,0 +1,12 @@
+// What all who talk to Redis share: where it is, and how long an answer may take.
+export { answersWithin } from './answers-within.ts';
+export { parseRedisUrl } from './redis-connection.ts';
+export type {
+  ClusterRedis,
+  RedisAccount,
+  RedisAddress,
+  RedisConnection,
+  RedisUrl,
+  SentinelRedis,
+  StandaloneRedis,
+} from './redis-connection.ts';
