@@ -4,6 +4,7 @@
 //   npm run test:long              checks, then the clients' full matrix, the compose file, the herds and the long
 //                                  cluster tests
 //   npm test -- libs/oci           only the test files below a path (or one file); no checks
+//   … --properties               only property tests, of the short suites
 //   npm test -- --test-name-pattern=range    options go to `node --test`
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -31,7 +32,8 @@ const longSuites = ['test/clients', 'test/compose', 'test/herds', 'test/cluster/
 
 const args = process.argv.slice(2);
 const long = args.includes('--long');
-const nodeOptions = args.filter((arg) => arg.startsWith('-') && arg !== '--long');
+const propertiesOnly = args.includes('--properties');
+const nodeOptions = args.filter((arg) => arg.startsWith('-') && arg !== '--long' && arg !== '--properties');
 const selection = args.filter((arg) => !arg.startsWith('-'));
 
 const environment = { ...process.env };
@@ -48,12 +50,14 @@ try {
 async function main() {
   install(root, { dev: true });
   const node = findNode(root);
-  if (selection.length === 0) {
+  if (selection.length === 0 && !propertiesOnly) {
     const check = spawnSync('npm', ['run', '--silent', 'check'], { cwd: root, env: environment, stdio: 'inherit' });
     if (check.error !== undefined) throw check.error;
     if (check.status !== 0) return check.status ?? 1;
   }
-  const files = (selection.length > 0 ? selection : long ? longSuites : shortSuites).flatMap(testFilesOf);
+  const suites = long && !propertiesOnly ? longSuites : shortSuites;
+  const found = (selection.length > 0 ? selection : suites).flatMap(testFilesOf);
+  const files = propertiesOnly ? found.filter((file) => file.endsWith('.property.test.ts')) : found;
   if (files.length === 0) throw new Error(`no test file (*.test.ts) below ${selection.join(', ') || 'any suite'}`);
   const options = [
     '--test',
