@@ -8,11 +8,11 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { beginRequest } from './hooks/request-facts.ts';
 import { createRequestIds } from './hooks/request-id.ts';
 import { acceptProxiedConnections } from './proxy-protocol/accept-proxied-connections.ts';
+import { createAddressList } from './proxy-protocol/create-address-list.ts';
 import { serverOptions } from './server-options.ts';
 import { refuseUnknownPath } from './v2/dispatch.ts';
 import { replyWithError } from './v2/error-reply.ts';
 import { commonHeaders } from './v2/headers.ts';
-import { createRedirectExceptions } from './v2/redirect-exceptions.ts';
 import { addWebhookRoutes, type WebhookDependencies } from './webhooks/add-webhook-routes.ts';
 import { addV2Routes } from './v2/routes.ts';
 
@@ -42,12 +42,19 @@ export interface FrontendOptions {
   readonly clientStallMs?: number;
   /** Clients of these networks (addresses and CIDRs) are not sent to the store. */
   readonly redirectExcept?: readonly string[] | undefined;
+  /** Clients of these networks alone may have upstream asked by `Cache-Control`; absent: all may. */
+  readonly revalidateFrom?: readonly string[] | undefined;
+  /**
+   * How long a client that has nowhere else to go waits for an upstream that throttles. The default lies above the first
+   * pause that such an upstream is given.
+   */
+  readonly patienceMs?: number;
   /** Where upstreams tell of pushes, and to whom that is passed on; absent: nowhere. */
   readonly webhooks?: Omit<WebhookDependencies, 'metrics'> | undefined;
 }
 
 export function buildFrontend(options: FrontendOptions): FastifyInstance {
-  const { tls, log, trustedProxies, proxyProtocol = false, clientStallMs = 120_000 } = options;
+  const { tls, log, trustedProxies, proxyProtocol = false, clientStallMs = 120_000, patienceMs = 10_000 } = options;
   const headersOfAll = commonHeaders(options.headers);
   const begin = (request: FastifyRequest, reply: FastifyReply) => {
     beginRequest(options, request, reply);
@@ -76,8 +83,9 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   app.setNotFoundHandler(refuseUnknownPath);
   // registry:2 is alive at the root too, and load balancers ask for it there.
   app.route({ method: ['GET', 'HEAD'], url: '/', handler: (_request, reply) => reply.send() });
-  const readsHere = createRedirectExceptions(options.redirectExcept ?? []);
-  addV2Routes(app, { ...options, clientStallMs, readsHere });
+  const readsHere = createAddressList(options.redirectExcept ?? []);
+  const mayRevalidate = options.revalidateFrom === undefined ? () => true : createAddressList(options.revalidateFrom);
+  addV2Routes(app, { ...options, clientStallMs, readsHere, mayRevalidate, waiting: { patienceMs } });
   if (options.webhooks !== undefined) addWebhookRoutes(app, { ...options.webhooks, metrics: options.metrics });
   return app;
 }

@@ -20,6 +20,7 @@ export function buildRegistry(
     trustedProxies: http.trustedProxies,
     proxyProtocol: http.proxyProtocol,
     redirectExcept: storageRedirect?.exceptNetworks,
+    revalidateFrom: http.revalidateFrom,
     webhooks: { webhooks, pushes },
     now: Date.now,
   });

@@ -27,6 +27,13 @@ export const httpSection = section('Serving clients.', {
   proxyprotocol: flag(
     'Takes the PROXY protocol (versions 1 and 2) from `http.trustedproxies`, which then have to speak it: the client is whom they name.',
   ).prefault('false'),
+  revalidatefrom: listOf(
+    {
+      text: 'Networks of clients whose `Cache-Control: no-cache` and `max-age` have the upstream asked; `[]` for none.',
+      default: 'everybody',
+    },
+    network('Addresses of clients.'),
+  ).optional(),
   debug: section('Metrics (`/metrics`) and health (`/healthz`, `/readyz`), on a listener of their own.', {
     addr: text({
       text: 'Where it listens; `""` for nowhere. A default address that is taken is no error.',
@@ -61,6 +68,8 @@ export interface HttpConfig {
   readonly reusePort: boolean;
   /** `trustedProxies` speak the PROXY protocol. */
   readonly proxyProtocol: boolean;
+  /** Of clients that may have upstream asked by `Cache-Control`, in CIDR notation; `undefined`: all. */
+  readonly revalidateFrom: readonly string[] | undefined;
   readonly debug: DebugConfig;
 }
 
@@ -81,6 +90,7 @@ export function buildHttp(http: z.output<typeof httpSection>, context: SectionCo
     trustedProxies: http.trustedproxies,
     reusePort: http.reuseport,
     proxyProtocol: http.proxyprotocol,
+    revalidateFrom: http.revalidatefrom,
     debug: {
       address: addr === '' ? undefined : readTcpAddress(context, 'http.debug.addr', addr ?? ':5001'),
       explicit: addr !== undefined,

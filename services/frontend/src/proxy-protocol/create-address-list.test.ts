@@ -6,7 +6,7 @@ test('addresses and networks of both families are found, an IPv4 one in the clot
   const holds = createAddressList(['127.0.0.0/8', '192.0.2.7', '::1/128', 'fd00::/8']);
   for (const address of ['127.0.0.1', '127.1.2.3', '::ffff:127.0.0.1', '192.0.2.7', '::1', 'fd12::1'])
     assert.equal(holds(address), true, address);
-  for (const address of ['128.0.0.1', '192.0.2.8', '::ffff:192.0.2.8', '::2', 'fe80::1'])
+  for (const address of ['128.0.0.1', '192.0.2.8', '::ffff:192.0.2.8', '::2', 'fe80::1', 'unknown', ''])
     assert.equal(holds(address), false, address);
 });
 

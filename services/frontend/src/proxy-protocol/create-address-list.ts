@@ -1,4 +1,4 @@
-// Addresses and networks as a question that can be asked of a connection.
+// Addresses and networks as a question that can be asked of a connection, or of whom a proxy says that it is.
 import { BlockList, isIP } from 'node:net';
 
 /** `networks`: addresses, or networks in CIDR notation. An IPv4 network holds its addresses in IPv6's clothes, too. */
@@ -10,5 +10,5 @@ export function createAddressList(networks: readonly string[]): (address: string
     if (prefix === undefined) list.addAddress(address, family);
     else list.addSubnet(address, Number(prefix), family);
   }
-  return (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  return (address) => isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freshnessWish } from './cache-control.ts';
 
-const wish = (value: string) => freshnessWish({ 'cache-control': value });
+const everybody = { mayRevalidate: () => true };
+const wish = (value: string) => freshnessWish(everybody, { headers: { 'cache-control': value }, ip: '192.0.2.1' });
 
 test('no-cache and max-age are understood among others', () => {
   assert.deepEqual(wish('no-cache'), { forceRevalidation: true });
@@ -14,5 +15,5 @@ test('no-cache and max-age are understood among others', () => {
 test('anything else asks for nothing', () => {
   for (const value of ['', 'x-no-cache', 'max-age=-1', 'max-age=soon', 's-max-age=5', 'max-age'])
     assert.deepEqual(wish(value), { forceRevalidation: false });
-  assert.deepEqual(freshnessWish({}), { forceRevalidation: false });
+  assert.deepEqual(freshnessWish(everybody, { headers: {}, ip: '192.0.2.1' }), { forceRevalidation: false });
 });

@@ -1,10 +1,15 @@
 // What a client's `Cache-Control` asks of a cache (RFC 9111, 5.2.1). No container client sends it; people and scripts do.
-import type { IncomingHttpHeaders } from 'node:http';
 import type { FreshnessWish } from '@cistern/pull-through';
+import type { FastifyRequest } from 'fastify';
+import type { V2Dependencies } from './v2-dependencies.ts';
 
-/** Directives that say nothing here, and `max-age` without a whole number, are ignored. */
-export function freshnessWish(headers: IncomingHttpHeaders): FreshnessWish {
-  const directives = (headers['cache-control'] ?? '')
+/** Directives that say nothing here, and `max-age` without a whole number, are ignored; all are from who may not ask for it. */
+export function freshnessWish(
+  { mayRevalidate }: Pick<V2Dependencies, 'mayRevalidate'>,
+  { headers, ip }: Pick<FastifyRequest, 'headers' | 'ip'>,
+): FreshnessWish {
+  if (headers['cache-control'] === undefined || !mayRevalidate(ip)) return { forceRevalidation: false };
+  const directives = headers['cache-control']
     .toLowerCase()
     .split(',')
     .map((directive) => directive.trim());

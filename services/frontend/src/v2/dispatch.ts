@@ -13,6 +13,7 @@ import { answerReferrers } from './referrers.ts';
 import { answerTagsList } from './tags-list.ts';
 import { refuseWrite } from './unsupported.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
+import { waitForUpstream } from './wait-for-upstream.ts';
 
 /** Answers a GET or HEAD of the pull API; rejects with what `replyWithError` knows to answer. */
 export async function dispatch(
@@ -22,22 +23,23 @@ export async function dispatch(
 ): Promise<FastifyReply | undefined> {
   const path = parseV2Path(pathOf(request.url));
   const enter = (operation: RequestOperation) => enterOperation(dependencies.metrics, request.record, operation);
+  const patiently = <T>(answer: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, answer);
   switch (path.endpoint) {
     case 'ping':
       enter('ping');
       return answerPing(reply);
     case 'manifest':
       enter('manifest');
-      return answerManifest(dependencies, path, request, reply);
+      return patiently(() => answerManifest(dependencies, path, request, reply));
     case 'blob':
       enter('blob');
-      return answerBlob(dependencies, path, request, reply);
+      return patiently(() => answerBlob(dependencies, path, request, reply));
     case 'tags-list':
       enter('tags');
-      return answerTagsList(dependencies, path, request, reply);
+      return patiently(() => answerTagsList(dependencies, path, request, reply));
     case 'referrers':
       enter('referrers');
-      return answerReferrers(dependencies, path, request, reply);
+      return patiently(() => answerReferrers(dependencies, path, request, reply));
     case 'catalog':
       enter('catalog');
       return answerCatalog(dependencies, request, reply);

@@ -115,3 +115,21 @@ test('no-cache asks for revalidation, anything else does not', async (t) => {
     [true, true, false, false],
   );
 });
+
+test('whoever may not have upstream asked gets the answer of everybody', async (t) => {
+  const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
+  const options = { pullThrough, revalidateFrom: ['192.0.2.0/24'], trustedProxies: ['127.0.0.1'] };
+  const { url } = await startFrontend(t, options);
+  for (const path of ['manifests/latest', 'tags/list', `referrers/${digest}`])
+    for (const client of ['192.0.2.7', '198.51.100.7'])
+      await sendRequest(`${url}/v2/library/nginx/${path}`, {
+        headers: { 'cache-control': 'no-cache, max-age=0', 'x-forwarded-for': client },
+      });
+  assert.deepEqual(
+    pullThrough.calls.map(({ request }) => [request['forceRevalidation'], request['maxAgeMs']]),
+    [1, 2, 3].flatMap(() => [
+      [true, 0],
+      [false, undefined],
+    ]),
+  );
+});

@@ -29,7 +29,7 @@ export async function answerManifest(
   const asked = {
     ...locateUpstream(dependencies, path, request, reply),
     reference,
-    ...freshnessWish(headers),
+    ...freshnessWish(dependencies, request),
     signal: clientSignal(reply),
   };
   const { pullThrough } = dependencies;

@@ -28,7 +28,7 @@ export async function answerReferrers(
   const thisQuery = pageQuery(request.url.split('?', 2)[1] ?? '');
   const page = await dependencies.pullThrough.listReferrers({
     ...locateUpstream(dependencies, path, request, reply),
-    ...freshnessWish(request.headers),
+    ...freshnessWish(dependencies, request),
     digest,
     ...(artifactType !== undefined && { artifactType }),
     ...(thisQuery !== undefined && { nextQuery: thisQuery }),

@@ -24,7 +24,7 @@ export async function answerTagsList(
   if (n === 0) return sendTags(reply, path.name, []);
   const { tags, next, ...freshness } = await dependencies.pullThrough.listTags({
     ...repository,
-    ...freshnessWish(request.headers),
+    ...freshnessWish(dependencies, request),
     ...(n !== undefined && { n }),
     ...(last !== undefined && { last }),
     signal: clientSignal(reply),

@@ -2,6 +2,7 @@
 import type { PullThrough } from '@cistern/pull-through';
 import type { RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
+import type { WaitOptions } from './wait-for-upstream.ts';
 
 export interface V2Dependencies {
   readonly pullThrough: PullThrough;
@@ -13,4 +14,8 @@ export interface V2Dependencies {
   readonly clientStallMs: number;
   /** Whether the client with this address gets the bytes from us, even where it may read them from the store. */
   readonly readsHere: (clientIp: string) => boolean;
+  /** How long those wait who have nowhere else to go, while an upstream throttles. */
+  readonly waiting: WaitOptions;
+  /** Whether the client with this address may have upstream asked before a tag's time is up. */
+  readonly mayRevalidate: (clientIp: string) => boolean;
 }
