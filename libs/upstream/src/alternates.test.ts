@@ -23,6 +23,7 @@ const answers =
   (_request, response) =>
     response.writeHead(status, { 'retry-after': '0', ...headers }).end();
 const silent: Answer = () => {};
+const slow: Answer = (request, response) => void setTimeout(() => has(request, response), 1_200);
 
 async function start(
   t: TestContext,
@@ -123,6 +124,15 @@ test('a GET is never sent twice for being slow', async (t) => {
   assert.deepEqual(calls(), [1, 0]);
   controller.abort(new Error('left'));
   await assert.rejects(call, /left/);
+});
+
+test('every registry has the time of a call for itself', async (t) => {
+  const timeouts = { deadlineMs: 2_000, silenceMs: never };
+  const { upstream, calls } = await start(t, silent, [slow], { timeouts });
+  const askedAtMs = performance.now();
+  assert.deepEqual((await upstream.getManifest(repository, latest)).bytes, bytes);
+  assert.ok(performance.now() - askedAtMs > 3_000);
+  assert.deepEqual(calls(), [1, 1]);
 });
 
 test('a caller that leaves takes both with it', async (t) => {

@@ -4,11 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createMemoryStore } from '@cistern/blob-store/memory';
 import { createCachedIndex } from '@cistern/cache-index/cached';
 import { openRedisIndex } from '@cistern/cache-index/redis';
-import { startFakeUpstream } from '@cistern/fake-upstream';
+import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
+import type { JobQueue } from '@cistern/jobs';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import {
   createFillAccess,
@@ -40,6 +42,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
   const hub = await startFakeUpstream();
   t.after(() => hub.close());
   const clock = { nowMs: Date.now() };
+  const asked = { jobs: 0 };
   const now = () => clock.nowMs;
   const store = createMemoryStore();
   const directory = await mkdtemp(join(tmpdir(), 'cistern-hot-tag-'));
@@ -76,10 +79,14 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
       await cached.close();
       await index.close();
     });
+    const run: JobQueue['run'] = (...job) => {
+      asked.jobs += 1;
+      return queue.queue.run(...job);
+    };
     return createPullThrough({
       ...parts,
       index: cached,
-      queue: queue.queue,
+      queue: { ...queue.queue, run },
       fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
       listPolicyOf: () => rule,
       isOffline: () => false,
@@ -88,7 +95,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
   }
 
   const caches = await Promise.all(Array.from({ length: nodes }, (_, at) => startNode(`node-${at}`)));
-  return { hub, clock, caches };
+  return { hub, clock, caches, asked };
 }
 
 for (const [how, staleWhileRevalidateMs] of [
@@ -130,4 +137,28 @@ test('while upstream fails, three nodes try once in ten seconds together', async
   }
   const tries = hub.count({ endpoint: 'manifest' });
   assert.ok(tries >= 1 && tries <= 3, `${tries} tries`);
+});
+
+test('clients of three nodes that want a tag confirmed now, all at once, cost one HEAD', async (t) => {
+  const { hub, caches, asked } = await startNodes(t, 'no-cache:', 0);
+  const { digest } = hub.addImage('library/app', { tag: 'latest' });
+  await caches[0]!.openManifest(request);
+  for (const forced of [{ forceRevalidation: true }, { maxAgeMs: 0 }]) {
+    hub.reset();
+    asked.jobs = 0;
+    const gate = createGate();
+    const held = hub.addFault({ endpoint: 'manifest' }, { gate, gateHeaders: true });
+    const answers = Promise.all(
+      Array.from({ length: 30 }, (_, at) => caches[at % nodes]!.statManifest({ ...request, ...forced })),
+    );
+    await gate.blocked();
+    while (asked.jobs < nodes) await delay(10);
+    // Time for the last of those jobs to reach Redis.
+    await delay(1_000);
+    gate.release();
+    held.remove();
+    for (const answer of await answers) assert.deepEqual([answer.digest, answer.cache], [digest, 'REVALIDATED']);
+    assert.equal(hub.count({ endpoint: 'manifest' }), 1);
+    assert.equal(asked.jobs, nodes);
+  }
 });

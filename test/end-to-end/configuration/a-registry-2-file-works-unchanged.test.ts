@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, startProcess } from '@cistern/test-services';
 import { openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
 import { launcher } from '../src/run-cistern.ts';
@@ -93,4 +94,14 @@ test("registry 3's credential helper in the place of the password", async (t) =>
   const manifest = await sendRequest(`${cistern.url}/v2/library/app/manifests/latest`);
   assert.ok(manifest.status === 200 && manifest.body.equals(image.bytes), 'pulled with the credentials of the helper');
   assert.ok(!cistern.log().join('\n').includes(account.password));
+});
+
+test("registry 3's limit on the age of content is a warning, and content stays past it", async (t) => {
+  const config = `version: 0.1\nproxy: {remoteurl: "${upstream.url}", username: ${account.username}, password: ${account.password}, ttl: 1s}\n`;
+  const cistern = await openCistern(t, { config });
+  const pull = () => sendRequest(`${cistern.url}/v2/library/app/blobs/${image.config.digest}`);
+  assert.equal((await pull()).status, 200);
+  await delay(1_500);
+  assert.equal((await pull()).headers['x-cache'], 'HIT');
+  assert.match(cistern.log().join('\n'), /WARN: content does not expire.*proxy\.ttl/);
 });

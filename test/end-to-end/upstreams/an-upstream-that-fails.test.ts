@@ -55,7 +55,8 @@ test('an upstream that answers 500, and one that answers 429', async (t) => {
     assertRefused(await sendRequest(`${cistern.url}/v2/library/app/manifests/${status}`), 503, 'UNAVAILABLE');
     fault.remove();
   }
-  const throttled = upstream.addFault({ endpoint: 'manifest' }, { status: 429 });
+  const headers = { 'retry-after': '60' };
+  const throttled = upstream.addFault({ endpoint: 'manifest' }, { status: 429, headers });
   const byPrefix = await sendRequest(`${cistern.url}/v2/docker.io/library/app/manifests/throttled`);
   assertRefused(byPrefix, 429, 'TOOMANYREQUESTS');
   assert.ok(Number(byPrefix.headers['retry-after']) >= 1);

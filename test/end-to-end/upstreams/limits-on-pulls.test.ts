@@ -110,3 +110,16 @@ test('a wrong password is told, and mended by exchanging its file', async (t) =>
   assert.equal(await refused(), 0);
   assert.equal(cistern.log().filter((line) => line.includes('credentials of an upstream are refused')).length, 1);
 });
+
+test('while an upstream wants to be left alone for seconds, who came by prefix waits, and who has an origin does not', async (t) => {
+  const { upstream, cistern } = await openStage(t);
+  upstream.addImage('library/app', { tag: 'latest' });
+  const throttled = upstream.addFault({ endpoint: 'manifest' }, { status: 429, headers: { 'retry-after': '1' } });
+  const byPrefix = sendRequest(`${cistern.url}/v2/docker.io/library/app/manifests/latest`);
+  await until('it has been refused', async () => upstream.count({ endpoint: 'manifest' }) > 0);
+  assertRefused(await sendRequest(`${cistern.url}/v2/library/app/manifests/latest?ns=docker.io`), 503, 'UNAVAILABLE');
+  throttled.remove();
+  const { status, headers } = await byPrefix;
+  assert.deepEqual([status, headers['x-cache']], [200, 'MISS']);
+  assert.equal(upstream.count({ endpoint: 'manifest' }), 2, 'it was left alone in between');
+});

@@ -1,0 +1,46 @@
+// What an operator decides at run time reaches nodes that share nothing but Redis and a store.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import { openRedisIndex } from '@cistern/cache-index/redis';
+import { decideOffline, openOfflineSwitch } from '@cistern/pull-through';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { startRedis } from '@cistern/test-services';
+
+const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
+const upstreams = ['docker.io', 'quay.io'].map((name) => ({ name, isOffline: false }));
+/** Nodes look by themselves after ten seconds: what is sooner came through Redis. */
+const announcedWithinMs = 8_000;
+
+async function until(condition: () => boolean, withinMs: number): Promise<void> {
+  const startedAtMs = performance.now();
+  while (!condition()) {
+    assert.ok(performance.now() - startedAtMs < withinMs);
+    await delay(10);
+  }
+}
+
+async function openNode(t: TestContext, port: number, store: ReturnType<typeof createMemoryStore>) {
+  const connection = { kind: 'standalone', host: '127.0.0.1', port } as const;
+  const index = await openRedisIndex({ connection, keyPrefix: 'offline:', log });
+  const offline = await openOfflineSwitch({ store, index, upstreams, log, metrics: createMetrics() });
+  t.after(async () => {
+    await offline.close();
+    await index.close();
+  });
+  return { index, isOffline: offline.isOffline };
+}
+
+test('a decision on one node holds on the others at once, and on those that start later', async (t) => {
+  const redis = await startRedis();
+  t.after(() => redis.close());
+  const store = createMemoryStore();
+  const [first, second] = await Promise.all([openNode(t, redis.port, store), openNode(t, redis.port, store)]);
+  await decideOffline({ store, index: first.index }, { upstream: 'docker.io', offline: true });
+  await until(() => second.isOffline('docker.io'), announcedWithinMs);
+  assert.equal(second.isOffline('quay.io'), false);
+  assert.equal((await openNode(t, redis.port, store)).isOffline('docker.io'), true);
+  await decideOffline({ store, index: second.index }, { offline: false });
+  await until(() => !first.isOffline('docker.io'), announcedWithinMs);
+});
