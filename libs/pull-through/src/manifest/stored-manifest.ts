@@ -72,7 +72,10 @@ async function adopt(
     const links = linksOf(key, digest, bytes, { platform: await platformOf(deps, key, digest) });
     await writeLinksObject(deps.store, key, links);
     await deps.index.links.put(key, links);
-    return await recordManifest(deps, digest, links[0]!.mediaType!, bytes.length);
+    const record = await recordManifest(deps, digest, links[0]!.mediaType!, bytes.length);
+    // It may have been evicted since it was read.
+    await forgetMissing(deps, digest);
+    return record;
   } catch (error) {
     if (error instanceof OciSyntaxError) return undefined;
     throw error;

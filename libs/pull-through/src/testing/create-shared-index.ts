@@ -14,16 +14,39 @@ export interface SharedIndex {
   loseData(): void;
 }
 
+export interface SkippedClock {
+  readonly now: () => number;
+  /** Time goes on at once. */
+  skip(ms: number): void;
+}
+
+export interface ClusterIndex {
+  readonly index: CacheIndex;
+  /** Of everybody who uses it. */
+  readonly clock: SkippedClock;
+}
+
+export function createSkippedClock(): SkippedClock {
+  let skippedMs = 0;
+  return {
+    now: () => Date.now() + skippedMs,
+    skip(ms) {
+      skippedMs += ms;
+    },
+  };
+}
+
 /** Longer than two heartbeats. */
 const settleMs = 2_500;
 
-export function createSharedIndex(): SharedIndex {
-  let skippedMs = 0;
+/** `over`: another index than one in memory; it has no `faults`, and what is in memory comes after it when it loses its data. */
+export function createSharedIndex(over?: ClusterIndex): SharedIndex {
+  const { clock } = over ?? { clock: createSkippedClock() };
   let settledAtMs = 0;
   let subscribed = 0;
-  const now = () => Date.now() + skippedMs;
+  const { now } = clock;
   const faults: MemoryIndexFaults = { failing: false };
-  const first = createMemoryIndex({ now, faults });
+  const first = over?.index ?? createMemoryIndex({ now, faults });
   let current = first;
   const spoilt = { lost: false, lateMs: 0 };
 
@@ -62,9 +85,7 @@ export function createSharedIndex(): SharedIndex {
     now,
     faults,
     announcements: Object.defineProperty(spoilt, 'subscribed', { get: () => subscribed }) as never,
-    skip(ms) {
-      skippedMs += ms;
-    },
+    skip: clock.skip,
     loseData() {
       current = createMemoryIndex({ now, faults });
       settledAtMs = Date.now() + settleMs;

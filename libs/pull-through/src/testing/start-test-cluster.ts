@@ -13,7 +13,7 @@ import { createFillAccess } from '../fill/fill-access.ts';
 import { type FillPlace, type RemoteFills, openRemoteFills } from '../fill/remote/open-remote-fills.ts';
 import { createBufferPool } from '../read/buffer-pool.ts';
 import { createSharedReads } from '../read/shared-reads.ts';
-import { createSharedIndex } from './create-shared-index.ts';
+import { type ClusterIndex, createSharedIndex } from './create-shared-index.ts';
 import { createTestQueue } from './create-test-queue.ts';
 import { type Relay, openRelay } from './open-relay.ts';
 import { createScriptedUpstream } from './scripted-upstream.ts';
@@ -28,6 +28,8 @@ export interface TestClusterOptions {
   readonly spoolBytes?: number;
   readonly readBufferBytes?: number;
   readonly wrapStore?: (store: BlobStore) => BlobStore;
+  /** Default: one in memory. */
+  readonly over?: ClusterIndex;
 }
 
 const clusterSecret = 'the secret of the test cluster';
@@ -40,7 +42,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
   const { maxWholeForRangeBytes = Infinity, spoolBytes = Infinity, wrapStore = (store) => store } = options;
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cluster-'));
   const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
-  const shared = createSharedIndex();
+  const shared = createSharedIndex(options.over);
   const { now } = shared;
   const stored = createMemoryContents();
   const store = wrapStore(createMemoryStore({ contents: stored }));

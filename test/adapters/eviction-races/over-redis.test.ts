@@ -1,0 +1,24 @@
+// Races of eviction over a real Redis, where the evictor is another process with a connection of its own.
+import { randomUUID } from 'node:crypto';
+import { after, before } from 'node:test';
+import { openRedisIndex } from '@cistern/cache-index/redis';
+import { describeEvictionRaces } from '@cistern/pull-through/eviction-races';
+import { startRedis, type Redis } from '@cistern/test-services';
+
+let redis: Redis;
+
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.close());
+
+describeEvictionRaces('redis', async () => {
+  const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
+  const options = { connection, keyPrefix: `test-${randomUUID()}:`, settleMs: 0, log: { warn() {}, error() {} } };
+  const [index, ofEvictor] = [await openRedisIndex(options), await openRedisIndex(options)];
+  const close = async () => {
+    await ofEvictor.close();
+    await index.close();
+  };
+  return { index, ofEvictor, hasOwnClock: true, close };
+});
