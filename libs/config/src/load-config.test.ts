@@ -138,7 +138,7 @@ test('lists what is allowed where nothing is near', () => {
     {
       path: '__proto__',
       message:
-        'is not a known key; allowed here: admin, cluster, health, http, log, loglevel, offline, prewarm, proxy, redis, storage, upstreams, version, webhooks, worker',
+        'is not a known key; allowed here: admin, auth, cluster, health, http, log, loglevel, offline, prewarm, proxy, redis, storage, upstreams, version, webhooks, worker',
     },
   ]);
 });
@@ -231,7 +231,7 @@ test('warns about registry:2 keys without a meaning here, and refuses those that
     'storage.gcs',
     'eviction',
   ]);
-  assert.deepEqual(problemPaths('auth: htpasswd'), ['auth.htpasswd', 'auth.htpasswd.realm', 'auth.htpasswd.path']);
+  assert.deepEqual(problemPaths('auth: htpasswd'), ['auth.htpasswd.realm', 'auth.htpasswd.path']);
   assert.deepEqual(problemPaths('http: {tls: {certificate: c, keyy: k}}'), ['http.tls', 'http.tls.keyy']);
 });
 

@@ -8,6 +8,7 @@ import { isRawMap, readYaml, type RawMap, type RawValue } from './read-yaml.ts';
 import { keyTree, rootShape } from './root-shape.ts';
 import { screenKeys } from './screen-keys.ts';
 import { buildAdmin, type AdminConfig } from './sections/admin.ts';
+import { buildAuth, type AuthConfig } from './sections/auth.ts';
 import { buildCluster, type ClusterConfig } from './sections/cluster.ts';
 import type { SectionContext } from './sections/context.ts';
 import { buildHealth, type HealthConfig } from './sections/health.ts';
@@ -26,6 +27,7 @@ import { buildWorker, type WorkerConfig } from './sections/worker.ts';
 export interface Config {
   readonly log: LogConfig;
   readonly http: HttpConfig;
+  readonly auth: AuthConfig;
   readonly storage: StorageConfig;
   /** `undefined`: the store may hold any number of bytes. */
   readonly storageLimits: StorageLimitsConfig | undefined;
@@ -81,6 +83,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const log = check('log');
   const loglevel = check('loglevel');
   const http = check('http');
+  const auth = check('auth');
   const storage = check('storage');
   const health = check('health');
   const proxy = check('proxy');
@@ -99,6 +102,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const config = {
     log: log && loglevel && buildLog(log.value, loglevel.value),
     http: http && buildHttp(http.value, context),
+    auth: auth && buildAuth(auth.value, context),
     storage: storage && buildStorage(storage.value, context),
     storageLimits: storage && buildStorageLimits(storage.value.maxbytes, storage.value.watermarks, context),
     storageRedirect: storage && buildStorageRedirect(storage.value.redirect, storage.value.s3 !== undefined, context),

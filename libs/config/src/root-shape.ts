@@ -1,6 +1,7 @@
 // All sections of the file, and the one tree of known keys made of them.
 import { buildKeyTree } from './key-tree.ts';
 import { adminSection } from './sections/admin.ts';
+import { authSection } from './sections/auth.ts';
 import { clusterSection } from './sections/cluster.ts';
 import { healthSection } from './sections/health.ts';
 import { httpSection } from './sections/http.ts';
@@ -20,6 +21,7 @@ export const rootShape = {
   log: logSection,
   loglevel,
   http: httpSection,
+  auth: authSection,
   storage: storageSection,
   redis: redisSection,
   cluster: clusterSection,

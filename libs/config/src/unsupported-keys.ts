@@ -1,7 +1,6 @@
 // Keys that are known but not honoured, as data: a later version moves a row out of here and into a section's schema.
 // `warned`: the file works without it. `refused`: going on without it would do something else than the user asked for.
 import type { z } from 'zod';
-import { htpasswdShape } from './sections/auth.ts';
 import { tlsShape } from './sections/tls.ts';
 import { duration } from './values.ts';
 
@@ -123,7 +122,6 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   refused('storage.oss', otherStore),
   refused('storage.swift', otherStore),
   refused('storage.s3aws', 'write it as storage.s3'),
-  refused('auth.htpasswd', 'serving only users with a password is not supported by this version', htpasswdShape),
   refused('auth.token', 'token authentication is not supported, and without it everybody could pull'),
   refused('auth.silly', 'this scheme is for tests of registry:2 only'),
   refused('http.tls', 'serving TLS is not supported by this version; put a proxy that ends TLS in front', tlsShape),

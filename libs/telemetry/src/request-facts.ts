@@ -27,6 +27,7 @@ export interface RequestFacts {
   protocol: string;
   requestId?: string | undefined;
   clientIp: string;
+  /** Who was let in; never a name that somebody only claims. */
   user?: string | undefined;
   referer?: string | undefined;
   userAgent?: string | undefined;

@@ -55,6 +55,10 @@ function describeAddress(address: ListenAddress): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
+function describeAuth({ htpasswd }: Config['auth']): string {
+  return htpasswd === undefined ? 'everybody' : `users of ${htpasswd.path}`;
+}
+
 type Row = readonly [label: string, value: string];
 
 /** Lines of `<label>  <value>`, indented. */
@@ -63,6 +67,7 @@ export function describeConfig(config: Config): string {
   const { address, explicit } = http.debug;
   return columns([
     ['registry', `${describeAddress(http.address)}${http.proxyProtocol ? ', with the PROXY protocol' : ''}`],
+    ['may pull', describeAuth(config.auth)],
     [
       'metrics, health',
       address === undefined ? 'off' : `${describeAddress(address)}${explicit ? '' : ' (if it is free)'}`,

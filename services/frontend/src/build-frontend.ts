@@ -1,5 +1,6 @@
 // The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
 import type { TlsOptions } from 'node:tls';
+import type { Authenticator } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
@@ -19,6 +20,8 @@ import { addV2Routes } from './v2/routes.ts';
 export interface FrontendOptions {
   readonly pullThrough: PullThrough;
   readonly upstreams: UpstreamTable;
+  /** Who may ask for anything of the pull API. */
+  readonly authenticator: Authenticator;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Gets every line of the access log, without a line break; absent: there is none. */

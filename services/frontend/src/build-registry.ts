@@ -6,12 +6,13 @@ import { buildFrontend } from './build-frontend.ts';
 
 export function buildRegistry(
   { http, storageRedirect, webhooks }: Pick<Config, 'http' | 'storageRedirect' | 'webhooks'>,
-  { pullThrough, upstreams, instanceId, pushes }: FrontendAssembly,
+  { pullThrough, upstreams, authenticator, instanceId, pushes }: FrontendAssembly,
   { log, metrics, accessLog }: NodeContext,
 ): Listener {
   const app = buildFrontend({
     pullThrough,
     upstreams,
+    authenticator,
     instanceId,
     log,
     metrics,

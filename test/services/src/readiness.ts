@@ -3,12 +3,13 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 
 /**
- * `port`: something accepts at `host` (default 127.0.0.1). `http`: a GET of this URL answers `status` (default 200).
+ * `port`: something accepts at `host` (default 127.0.0.1). `http`: a GET of this URL answers `status`, or one
+ * of them (default 200).
  * `logLine`: a line of its output matches. `check`: a condition of the caller's own; a rejection means "not yet".
  */
 export type Readiness =
   | { readonly port: number; readonly host?: string }
-  | { readonly http: string; readonly status?: number }
+  | { readonly http: string; readonly status?: number | readonly number[] }
   | { readonly logLine: RegExp }
   | { readonly check: () => Promise<boolean> };
 
@@ -16,7 +17,7 @@ const probeTimeoutMs = 1000;
 
 export async function isReady(readiness: Readiness, outputLines: () => readonly string[]): Promise<boolean> {
   if ('port' in readiness) return accepts(readiness.port, readiness.host ?? '127.0.0.1');
-  if ('http' in readiness) return answers(readiness.http, readiness.status ?? 200);
+  if ('http' in readiness) return answers(readiness.http, [readiness.status ?? 200].flat());
   if ('logLine' in readiness) return outputLines().some((line) => readiness.logLine.test(line));
   return readiness.check().catch(() => false);
 }
@@ -34,11 +35,11 @@ function accepts(port: number, host: string): Promise<boolean> {
   });
 }
 
-function answers(url: string, status: number): Promise<boolean> {
+function answers(url: string, statuses: readonly number[]): Promise<boolean> {
   return new Promise((resolve) => {
     const request = get(url, { agent: false, timeout: probeTimeoutMs }, (response) => {
       response.resume();
-      resolve(response.statusCode === status);
+      resolve(statuses.includes(response.statusCode ?? 0));
     });
     request.once('error', () => resolve(false));
     request.once('timeout', () => request.destroy(new Error('no answer in time')));

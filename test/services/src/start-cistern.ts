@@ -41,7 +41,7 @@ export interface Cistern {
   readonly process: SupervisedProcess;
 }
 
-/** Ready when it answers `/v2/` with 200. The caller stops it. */
+/** Ready when it answers `/v2/`, with 200 or, if it wants to know who asks, 401. The caller stops it. */
 export async function startCistern(options: CisternOptions = {}): Promise<Cistern> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-serve-'));
   const rootDirectory = options.rootDirectory ?? join(directory, 'data');
@@ -66,7 +66,7 @@ export async function startCistern(options: CisternOptions = {}): Promise<Cister
       ...(typeof config === 'string' ? environment(addresses, rootDirectory) : {}),
       ...options.env,
     },
-    ready: { http: `http://${addresses.registry}/v2/` },
+    ready: { http: `http://${addresses.registry}/v2/`, status: [200, 401] },
     stopTimeoutMs: options.stopTimeoutMs ?? 20_000,
     removeAfter: [directory],
   });

@@ -1,5 +1,6 @@
 // All metrics of one process on a registry of its own, never the global one: two servers in one process do not meet.
 import { collectDefaultMetrics, Registry, type Gauge } from 'prom-client';
+import { createAuthenticationMetrics, type AuthenticationMetrics } from './authentication-metrics.ts';
 import { createBuildInfo } from './build-info.ts';
 import { createEvictionMetrics, type EvictionMetrics } from './eviction-metrics.ts';
 import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
@@ -13,6 +14,7 @@ import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.
 export interface Metrics
   extends
     RequestMetrics,
+    AuthenticationMetrics,
     UpstreamMetrics,
     FreshnessMetrics,
     FillMetrics,
@@ -42,6 +44,7 @@ export function createMetrics({
   return {
     registry,
     ...createRequestMetrics(registry),
+    ...createAuthenticationMetrics(registry),
     ...createUpstreamMetrics(registry, upstreams),
     ...createFreshnessMetrics(registry, upstreams),
     ...createFillMetrics(registry),

@@ -36,6 +36,12 @@ export const retryResults = ['tried', 'refused'] as const;
 export const alternateResults = ['answered', 'failed'] as const;
 export const budgetRefusals = ['reserve', 'exhausted', 'paused'] as const;
 
+/** What a client shows. `anonymous`: nothing; `other`: what cannot be read. */
+export const authenticationMethods = ['anonymous', 'password', 'other'] as const;
+export type AuthenticationMethod = (typeof authenticationMethods)[number];
+/** `failed`: it could not be found out. */
+export const authenticationResults = ['accepted', 'refused', 'locked-out', 'failed'] as const;
+
 export const fillClasses = ['interactive', 'background'] as const;
 /** Why a blob was evicted: the store was full, or nobody had pulled it for too long. */
 export const evictionReasons = ['space', 'age'] as const;

@@ -1,4 +1,5 @@
 // What one request has shown of itself on its way. Handlers annotate it; the request-facts hook reads it at the end.
+import type { Identity } from '@cistern/auth';
 import type { RequestFacts } from '@cistern/telemetry';
 
 export interface RequestRecord {
@@ -7,6 +8,8 @@ export interface RequestRecord {
   readonly startedAt: number;
   /** `prefix`: the URL's path names an upstream. `mirror`: anything else, so the client has an origin to fall back to. */
   mode: 'mirror' | 'prefix';
+  /** Set once it has been found out; nothing of the pull API is answered before. */
+  identity?: Identity;
   /** Whether the request counts as in flight for its operation. */
   entered: boolean;
   /** What ended the request, for the log. */

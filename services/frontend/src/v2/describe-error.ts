@@ -34,7 +34,6 @@ export function describeError(error: unknown, mode: 'mirror' | 'prefix'): ErrorA
   const retryAfterMs = error.retryAfterMs ?? row.retryAfterMs;
   if (retryAfterMs !== undefined && (status === 429 || status === 503))
     headers['retry-after'] = String(Math.ceil(Math.min(Math.max(retryAfterMs, 1000), maxRetryAfterMs) / 1000));
-  if (status === 401) headers['www-authenticate'] = 'Basic realm="cistern", charset="UTF-8"';
   if (status === 405) headers['allow'] = 'GET, HEAD';
   const size = status === 416 ? sizeOf(error.detail) : undefined;
   if (size !== undefined) headers['content-range'] = `bytes */${size}`;

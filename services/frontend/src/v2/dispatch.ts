@@ -1,9 +1,10 @@
 // From a URL to the handler of its endpoint. A router's parameter cannot hold the slashes of a repository name, so Fastify
 // only finds `/v2` and our own parser does the rest, once.
 import { CacheError } from '@cistern/errors';
-import { parseV2Path } from '@cistern/oci';
+import { OciSyntaxError, parseV2Path, type V2Path } from '@cistern/oci';
 import type { RequestOperation } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { authenticate } from '../hooks/authenticate.ts';
 import { enterOperation } from '../hooks/request-facts.ts';
 import { answerBlob } from './blob.ts';
 import { answerCatalog } from './catalog.ts';
@@ -21,36 +22,55 @@ export async function dispatch(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
-  const path = parseV2Path(pathOf(request.url));
-  const enter = (operation: RequestOperation) => enterOperation(dependencies.metrics, request.record, operation);
+  const path = readPath(request.url);
+  enterOperation(dependencies.metrics, request.record, operationOf(path));
+  await authenticate(dependencies, request, reply);
+  if (path instanceof OciSyntaxError) throw path;
   const patiently = <T>(answer: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, answer);
   switch (path.endpoint) {
     case 'ping':
-      enter('ping');
       return answerPing(reply);
     case 'manifest':
-      enter('manifest');
       return patiently(() => answerManifest(dependencies, path, request, reply));
     case 'blob':
-      enter('blob');
       return patiently(() => answerBlob(dependencies, path, request, reply));
     case 'tags-list':
-      enter('tags');
       return patiently(() => answerTagsList(dependencies, path, request, reply));
     case 'referrers':
-      enter('referrers');
       return patiently(() => answerReferrers(dependencies, path, request, reply));
     case 'catalog':
-      enter('catalog');
       return answerCatalog(dependencies, request, reply);
     case 'upload':
-      enter('write');
       return refuseWrite();
     case 'unknown':
-      enter('other');
       return refuseUnknownPath();
     default:
       return path satisfies never;
+  }
+}
+
+const operations: Readonly<Record<V2Path['endpoint'], RequestOperation>> = {
+  ping: 'ping',
+  manifest: 'manifest',
+  blob: 'blob',
+  'tags-list': 'tags',
+  referrers: 'referrers',
+  catalog: 'catalog',
+  upload: 'write',
+  unknown: 'other',
+};
+
+function operationOf(path: V2Path | OciSyntaxError): RequestOperation {
+  return path instanceof OciSyntaxError ? 'other' : operations[path.endpoint];
+}
+
+/** Who may not ask at all is not told either what is wrong with the question: an error waits as a value. */
+function readPath(url: string): V2Path | OciSyntaxError {
+  try {
+    return parseV2Path(pathOf(url));
+  } catch (error) {
+    if (error instanceof OciSyntaxError) return error;
+    throw error;
   }
 }
 

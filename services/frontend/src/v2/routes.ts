@@ -1,5 +1,6 @@
 // The routes of the pull API: `/v2/…` and, for clients that can only put a mirror's name before it, `/<prefix>/v2/…`.
 import type { FastifyInstance } from 'fastify';
+import { authenticate } from '../hooks/authenticate.ts';
 import { enterOperation } from '../hooks/request-facts.ts';
 import { dispatch } from './dispatch.ts';
 import { refuseWrite } from './unsupported.ts';
@@ -15,9 +16,10 @@ export function addV2Routes(app: FastifyInstance, dependencies: V2Dependencies):
       method: writes,
       url,
       // Before a body would be parsed, whose type or size could turn the answer into another.
-      onRequest: ({ record }) => {
-        enterOperation(dependencies.metrics, record, 'write');
-        return refuseWrite();
+      onRequest: async (request, reply) => {
+        enterOperation(dependencies.metrics, request.record, 'write');
+        await authenticate(dependencies, request, reply);
+        refuseWrite();
       },
       handler: refuseWrite,
     });

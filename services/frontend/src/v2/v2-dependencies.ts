@@ -1,13 +1,16 @@
 // What the handlers of the pull API work with.
+import type { Authenticator } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
-import type { RequestMetrics } from '@cistern/telemetry';
+import type { AuthenticationMetrics, RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
 import type { WaitOptions } from './wait-for-upstream.ts';
 
 export interface V2Dependencies {
   readonly pullThrough: PullThrough;
   readonly upstreams: UpstreamTable;
-  readonly metrics: RequestMetrics;
+  /** Who may ask for anything here. */
+  readonly authenticator: Authenticator;
+  readonly metrics: RequestMetrics & AuthenticationMetrics;
   /** Ours, the same in every process of the cluster: found in a request's `X-Cistern-Hop`, the request went in a circle. */
   readonly instanceId: string;
   /** A client that takes no byte of a blob for this long is cut off. */

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import bcrypt from 'bcrypt';
+import { parseHtpasswd } from './parse-htpasswd.ts';
+
+const tail = 'abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234';
+
+test('lines are users; comments and empty lines are none; the last of several counts', () => {
+  const { hashes, otherHashes } = parseHtpasswd(
+    `# people\r\nada:$2y$05$${tail}\n\n  bob:$2a$10$${tail}  \nada:$2b$11$${tail}\n`,
+  );
+  assert.deepEqual(
+    [...hashes],
+    [
+      ['ada', `$2b$11$${tail}`],
+      ['bob', `$2b$10$${tail}`],
+    ],
+  );
+  assert.deepEqual(otherHashes, []);
+});
+
+test('users whose passwords are hashed otherwise are none, and their lines are told', () => {
+  const { hashes, otherHashes } = parseHtpasswd(
+    `ada:$apr1$x$y\nbob:{SHA}x=\ncy:$2b$05$short\ndi:$2b$99$${tail}\neve:\nada2:$2y$05$${tail}\nada2:plain\n`,
+  );
+  assert.deepEqual([...hashes], []);
+  assert.deepEqual(otherHashes, [1, 2, 3, 4, 5, 7]);
+});
+
+test('a line that is none is an error that does not show it', () => {
+  assert.throws(() => parseHtpasswd(`ada:$2y$05$${tail}\nhunter2\n`), {
+    message: 'line 2 is not a user name and a hash with a colon between them',
+  });
+  assert.throws(() => parseHtpasswd(':x'), /line 1/);
+});
+
+test('the hash of nobody is as expensive as the most expensive, and bcrypt goes all the way with it', async () => {
+  const { hashOfNobody } = parseHtpasswd(`ada:$2y$04$${tail}\nbob:$2y$06$${tail}\n`);
+  assert.equal(bcrypt.getRounds(hashOfNobody), 6);
+  // It takes the salt for one.
+  assert.equal((await bcrypt.hash('x', hashOfNobody.slice(0, 29))).length, 60);
+  assert.equal(await bcrypt.compare('x', hashOfNobody), false);
+  assert.notEqual(hashOfNobody, parseHtpasswd(`ada:$2y$06$${tail}`).hashOfNobody);
+});

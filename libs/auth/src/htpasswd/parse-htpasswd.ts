@@ -1,0 +1,42 @@
+// The text of an htpasswd file, as registry:2 reads it: a user a line, bcrypt alone.
+import { randomBytes } from 'node:crypto';
+
+export interface HtpasswdUsers {
+  /** By user name; of several lines for one the last. `$2b$…`, whatever the file calls it. */
+  readonly hashes: ReadonlyMap<string, string>;
+  /** What no password matches, as expensive as the most expensive of the others. */
+  readonly hashOfNobody: string;
+  /** Numbers of lines whose users can never come in, for their passwords are not hashed by bcrypt. */
+  readonly otherHashes: readonly number[];
+}
+
+const bcryptHash = /^\$2[aby](\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53})$/;
+
+/** Throws an Error that names the line which is none. */
+export function parseHtpasswd(text: string): HtpasswdUsers {
+  const hashes = new Map<string, string>();
+  const otherHashes: number[] = [];
+  for (const [at, line] of text.split(/\r?\n/).entries()) {
+    const entry = line.trim();
+    if (entry === '' || entry.startsWith('#')) continue;
+    const colon = entry.indexOf(':');
+    if (colon < 1) throw new Error(`line ${at + 1} is not a user name and a hash with a colon between them`);
+    const user = entry.slice(0, colon);
+    const hash = bcryptHash.exec(entry.slice(colon + 1))?.[1];
+    // The letters tell old implementations apart, which had bugs; what they hash is the same.
+    if (hash !== undefined) hashes.set(user, `$2b${hash}`);
+    else {
+      hashes.delete(user);
+      otherHashes.push(at + 1);
+    }
+  }
+  return { hashes, otherHashes, hashOfNobody: hashOfNobody([...hashes.values()]) };
+}
+
+function hashOfNobody(hashes: readonly string[]): string {
+  const cost = Math.max(4, ...hashes.map((hash) => Number(hash.slice(4, 6))));
+  const random = randomBytes(64)
+    .toString('base64')
+    .replace(/[^A-Za-z0-9]/g, '.');
+  return `$2b$${String(cost).padStart(2, '0')}$${random.slice(0, 53)}`;
+}

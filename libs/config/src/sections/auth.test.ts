@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load, problemPaths } from '../testing.ts';
+
+test('without a section everybody may pull', () => {
+  for (const text of ['{}', 'auth: {}', 'auth:']) assert.equal(load(text).auth.htpasswd, undefined);
+});
+
+test('users are in a file, which is not read here: workers need not have it', () => {
+  const { auth } = load('auth: {htpasswd: {realm: The cache, path: /users}}');
+  assert.deepEqual(auth.htpasswd, { realm: 'The cache', path: '/users' });
+});
+
+test('what is missing or cannot be shown is told', () => {
+  assert.deepEqual(problemPaths('auth: htpasswd'), ['auth.htpasswd.realm', 'auth.htpasswd.path']);
+  assert.deepEqual(problemPaths('auth: {htpasswd: {path: /users}}'), ['auth.htpasswd.realm']);
+  assert.deepEqual(problemPaths('auth: {htpasswd: {realm: r}}'), ['auth.htpasswd.path']);
+  assert.deepEqual(problemPaths('auth: {htpasswd: {realm: " ", path: /users}}'), ['auth.htpasswd.realm']);
+  assert.deepEqual(problemPaths(String.raw`auth: {htpasswd: {realm: "a\nb", path: /users}}`), ['auth.htpasswd.realm']);
+  assert.deepEqual(problemPaths('auth: {users: {}}'), ['auth.users']);
+});
