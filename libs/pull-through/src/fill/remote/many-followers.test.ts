@@ -77,7 +77,8 @@ test('a thousand followers that leave at random leave nothing', { timeout: 120_0
     if (round % 4 === 0) setTimeout(() => sockets.forEach((socket) => socket.destroy()), random(8));
     await Promise.all(Array.from({ length: 25 }, follow));
   }
-  await until(() => fill.readers === 1);
+  // At most the cache's own, which it keeps for a while for others.
+  await until(() => fill.readers <= 1);
   // Idle connections are kept for the next.
   assert.ok(sockets.size <= 30, `${sockets.size} sockets are open`);
   await until(() => countTimers() <= timersBefore + 2);
