@@ -2,12 +2,14 @@
 import type { Authenticator } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import { type AnswerFill, createPushes, type PullThrough, type Pushes } from '@cistern/pull-through';
+import type { ServerTls } from '@cistern/tls';
 import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
 import { type Closers, openAll } from './closers.ts';
 import { openAuthenticator } from './open-authenticator.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { openServing } from './open-serving.ts';
+import { openTls } from './open-tls.ts';
 import { type Shared, openShared } from './open-shared.ts';
 import { openWorking } from './open-working.ts';
 
@@ -26,6 +28,8 @@ export interface FrontendAssembly extends Assembled {
   readonly authenticator: Authenticator;
   /** What upstreams say that was pushed to them. */
   readonly pushes: Pushes;
+  /** What clients are served with; `undefined`: plain HTTP. */
+  readonly tls: ServerTls | undefined;
   /** Tells this cache's own requests when they come back to it. */
   readonly instanceId: string;
 }
@@ -56,6 +60,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
       prewarm: openPrewarming(config, { index: shared.index, queue: shared.jobs.queue }),
       pullThrough: openServing(config, shared, { ...options, fills, address }, closers),
       pushes: openPushes(shared, options, closers),
+      tls: await openTls(config, options, closers),
       async close(graceMs) {
         await working.close(graceMs);
         await closers.closeAll();
@@ -74,6 +79,7 @@ export function assembleFrontend(config: Config, options: AssembleOptions): Prom
       authenticator,
       pullThrough: openServing(config, shared, { ...options, fills: undefined, address: '' }, closers),
       pushes: openPushes(shared, options, closers),
+      tls: await openTls(config, options, closers),
       close: () => closers.closeAll(),
     };
   });

@@ -98,11 +98,16 @@ test('warns about variables that name no key, and ignores those that a platform 
 });
 
 test('names the variable that brought a problem', () => {
-  const env = { REGISTRY_HTTP_ADDR: '5000', REGISTRY_AUTH_SILLY_REALM: 'r', REGISTRY_HTTP_TLS_KEY: '/k' };
-  assert.deepEqual(problemPaths('log: {level: loud}', { env }), ['auth.silly', 'http.tls', 'log.level', 'http.addr']);
+  const env = { REGISTRY_HTTP_ADDR: '5000', REGISTRY_AUTH_SILLY_REALM: 'r', REGISTRY_HTTP_TLS_MINIMUMTLS: '2' };
+  assert.deepEqual(problemPaths('log: {level: loud}', { env }), [
+    'auth.silly',
+    'log.level',
+    'http.tls.minimumtls',
+    'http.addr',
+  ]);
   const messages = problemsOf('log: {level: loud}', { env }).map(({ message }) => message);
   assert.match(messages[0] ?? '', /\(set by REGISTRY_AUTH_SILLY_REALM\)$/);
-  assert.match(messages[1] ?? '', /\(set by REGISTRY_HTTP_TLS_KEY\)$/);
-  assert.doesNotMatch(messages[2] ?? '', /set by/);
+  assert.doesNotMatch(messages[1] ?? '', /set by/);
+  assert.match(messages[2] ?? '', /\(set by REGISTRY_HTTP_TLS_MINIMUMTLS\)$/);
   assert.match(messages[3] ?? '', /\(set by REGISTRY_HTTP_ADDR\)$/);
 });

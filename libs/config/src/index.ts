@@ -11,6 +11,7 @@ export type { FreshnessRule } from './sections/freshness.ts';
 export type { HealthConfig } from './sections/health.ts';
 export type { DebugConfig, HttpConfig } from './sections/http.ts';
 export type { LogConfig } from './sections/log.ts';
+export type { TlsConfig } from './sections/tls.ts';
 export type { StorageConfig } from './sections/storage.ts';
 export type { UpstreamConfig } from './sections/upstreams.ts';
 export type { CredentialConfig } from './sections/upstream-credentials.ts';

@@ -5,7 +5,7 @@ import type { KeyNode } from './key-tree.ts';
 import type { Problem } from './problems.ts';
 import { isRawMap, readYaml, type RawValue } from './read-yaml.ts';
 import { keyTree } from './root-shape.ts';
-import { problemsOf } from './testing.ts';
+import { makeKeyPair, problemsOf } from './testing.ts';
 import { unsupportedKeys } from './unsupported-keys.ts';
 
 const reference = `
@@ -168,7 +168,10 @@ test('no key of the reference is unknown or of the wrong kind; only refused ones
         'needs a store that the nodes share: use storage.s3, or storage.filesystem on one machine or a shared directory, not storage.inmemory',
     },
   ];
-  assert.deepEqual([...problemsOf(reference)].sort(byPath), expected.sort(byPath));
+  const pem = makeKeyPair();
+  const paths = ['x509/public', 'x509/private', 'ca.pem', 'another/ca.pem'];
+  const files = Object.fromEntries(paths.map((path) => [`/path/to/${path}`, pem]));
+  assert.deepEqual([...problemsOf(reference, { files })].sort(byPath), expected.sort(byPath));
 });
 
 test('every row about a registry:2 key is met by the reference', () => {

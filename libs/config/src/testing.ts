@@ -1,4 +1,5 @@
 // Loading a configuration from a text, for tests.
+import { execFileSync } from 'node:child_process';
 import type { Environment } from './environment.ts';
 import { loadConfig, type Config } from './load-config.ts';
 import { ConfigError, type Problem } from './problems.ts';
@@ -34,4 +35,11 @@ export function problemsOf(text: string | undefined, given: Given = {}): readonl
 
 export function problemPaths(text: string | undefined, given: Given = {}): readonly string[] {
   return problemsOf(text, given).map(({ path }) => path);
+}
+
+/** A certificate and its key, in one PEM text. */
+export function makeKeyPair(): string {
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=cache.test'];
+  const args = ['req', '-x509', ...newKey, '-keyout', '-', '-out', '-'];
+  return execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 }

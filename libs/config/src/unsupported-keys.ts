@@ -1,7 +1,7 @@
 // Keys that are known but not honoured, as data: a later version moves a row out of here and into a section's schema.
 // `warned`: the file works without it. `refused`: going on without it would do something else than the user asked for.
 import type { z } from 'zod';
-import { tlsShape } from './sections/tls.ts';
+import { letsEncryptShape } from './sections/tls.ts';
 import { duration } from './values.ts';
 
 export interface UnsupportedKey {
@@ -124,7 +124,11 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   refused('storage.s3aws', 'write it as storage.s3'),
   refused('auth.token', 'token authentication is not supported, and without it everybody could pull'),
   refused('auth.silly', 'this scheme is for tests of registry:2 only'),
-  refused('http.tls', 'serving TLS is not supported by this version; put a proxy that ends TLS in front', tlsShape),
+  refused(
+    'http.tls.letsencrypt',
+    'certificates by ACME are not supported by this version; name files by certificate and key',
+    letsEncryptShape,
+  ),
   refused('proxy.remotenamespace', 'putting a namespace before every repository is not supported'),
 
   planned('eviction', 'removing content by age or size'),

@@ -94,7 +94,7 @@ export function wholeNumber(doc: Doc, { min, max }: { readonly min: number; read
 export function choice<const C extends string>(doc: Doc, choices: readonly C[]) {
   const type = choices.map((allowed) => `\`${allowed}\``).join(', ');
   return valueOf(type, 'one of', (value) => {
-    const chosen = choices.find((allowed) => allowed === value.toLowerCase());
+    const chosen = choices.find((allowed) => allowed.toLowerCase() === value.toLowerCase());
     if (chosen === undefined) throw new Error(`must be one of ${choices.join(', ')}, not "${value}"`);
     return chosen;
   })(doc);

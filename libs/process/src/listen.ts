@@ -1,5 +1,7 @@
 // From an address of the configuration to an open listener, or to one sentence that says why not.
 import type { Server } from 'node:http';
+import type { Server as NetServer } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import type { ListenAddress } from '@cistern/config';
 import { StartError } from './start-error.ts';
 
@@ -16,7 +18,7 @@ export interface HttpApp {
 }
 
 export type BoundAddress =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly scheme: 'http' | 'https' }
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
@@ -41,7 +43,8 @@ export async function listen(
   }
   const bound = app.server.address();
   if (bound === null || typeof bound === 'string') throw new Error('the server has no address');
-  return { kind: 'tcp', host: bound.address, port: bound.port };
+  const scheme = (app.server as NetServer) instanceof TlsServer ? 'https' : 'http';
+  return { kind: 'tcp', host: bound.address, port: bound.port, scheme };
 }
 
 export function isTaken(error: unknown): boolean {

@@ -21,6 +21,7 @@ export { observeCache } from './metrics/observe-cache.ts';
 export { observeRequest } from './metrics/observe-request.ts';
 export type { RequestMetrics } from './metrics/request-metrics.ts';
 export type { StoreMetrics } from './metrics/store-metrics.ts';
+export type { TlsMetrics } from './metrics/tls-metrics.ts';
 export type { UpstreamMetrics } from './metrics/upstream-metrics.ts';
 export { redactText, redactUrl } from './redact.ts';
 export { createRequestFacts } from './request-facts.ts';

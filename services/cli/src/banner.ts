@@ -32,13 +32,20 @@ function commonFacts({ storage, redis, http: { debug } }: Config, debugUrl: stri
 }
 
 function clientHints(url: string, { upstreams }: Config): string {
-  const host = url.replace(/^https?:\/\//, '');
+  const [scheme, host = ''] = url.split('://');
+  const isPlain = scheme === 'http';
   const name = (upstreams.find(({ isDefault }) => isDefault) ?? upstreams[0])?.name ?? 'docker.io';
   const hints = columns([
     ['docker', `/etc/docker/daemon.json:  { "registry-mirrors": ["${url}"] }`],
     ['containerd', `/etc/containerd/certs.d/_default/hosts.toml:  [host."${url}"]`],
-    ['BuildKit', `buildkitd.toml:  registry."${name}".mirrors = ["${host}"]  and  registry."${host}".http = true`],
-    ['podman', `registries.conf:  [[registry.mirror]]  location = "${host}/${name}"  insecure = true`],
+    [
+      'BuildKit',
+      `buildkitd.toml:  registry."${name}".mirrors = ["${host}"]${isPlain ? `  and  registry."${host}".http = true` : ''}`,
+    ],
+    [
+      'podman',
+      `registries.conf:  [[registry.mirror]]  location = "${host}/${name}"${isPlain ? '  insecure = true' : ''}`,
+    ],
     ['by name', `${host}/${name}/<repository>:<tag>`],
   ]);
   return `Point clients at it (the README has more):\n${hints}`;

@@ -66,7 +66,10 @@ export function describeConfig(config: Config): string {
   const { http, storage, redis, upstreams } = config;
   const { address, explicit } = http.debug;
   return columns([
-    ['registry', `${describeAddress(http.address)}${http.proxyProtocol ? ', with the PROXY protocol' : ''}`],
+    [
+      'registry',
+      `${describeAddress(http.address)}${describeTls(http.tls)}${http.proxyProtocol ? ', with the PROXY protocol' : ''}`,
+    ],
     ['may pull', describeAuth(config.auth)],
     [
       'metrics, health',
@@ -84,6 +87,11 @@ export function describeConfig(config: Config): string {
         ] as const,
     ),
   ]);
+}
+
+function describeTls(tls: Config['http']['tls']): string {
+  if (tls === undefined) return '';
+  return tls.clientAuthorities.length === 0 ? ', with TLS' : ', with mutual TLS';
 }
 
 function redirectRows({ storage, storageRedirect }: Config): readonly Row[] {

@@ -46,16 +46,12 @@ export async function runNode(config: Config, { name, build, greet }: NodeKind, 
       log.info('closed');
     },
   });
-  const urls = urlsOf(config, listening);
+  const urls = urlsOf(listening);
   if (config.log.formatter === 'text' || stderr.isTTY === true) stderr.write(greet(config, urls));
   const { clients, peers, debug } = urls;
   log.info({ version, node: name, url: clients, fillsUrl: peers, debugUrl: debug, upstreams }, 'listening');
 }
 
-function urlsOf({ worker }: Config, { clients, peers, debug }: Listening): NodeUrls {
-  return {
-    clients: clients && urlOf(clients),
-    peers: peers && urlOf(peers, worker.tls === undefined ? 'http' : 'https'),
-    debug: debug && urlOf(debug),
-  };
+function urlsOf({ clients, peers, debug }: Listening): NodeUrls {
+  return { clients: clients && urlOf(clients), peers: peers && urlOf(peers), debug: debug && urlOf(debug) };
 }

@@ -2,10 +2,10 @@
 import { isIPv6 } from 'node:net';
 import type { BoundAddress } from '@cistern/process';
 
-/** How a client on this machine reaches a listener, for example `http://localhost:5000`, or `unix:<path>`. */
-export function urlOf(address: BoundAddress, scheme: 'http' | 'https' = 'http'): string {
+/** How a client on this machine reaches a listener, for example `https://localhost:5000`, or `unix:<path>`. */
+export function urlOf(address: BoundAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
-  const { host, port } = address;
+  const { host, port, scheme } = address;
   if (['::', '0.0.0.0', '127.0.0.1', '::1'].includes(host)) return `${scheme}://localhost:${port}`;
   return `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

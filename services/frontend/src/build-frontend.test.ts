@@ -3,19 +3,21 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { digestOf } from '@cistern/oci';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { openServerTls, type ServerTls } from '@cistern/tls';
 import { createMemoryPullThrough } from './testing/memory-pull-through.ts';
 import { openRawConnection, requestText } from './testing/raw-connection.ts';
 import { startFrontend } from './testing/start-frontend.ts';
-import { testCertificate } from '@cistern/process/testing/test-certificate';
+import { testCertificate } from '@cistern/tls/testing/test-certificate';
 import { until } from './testing/until.ts';
 
 test('with a certificate it serves HTTPS, blobs too', async (t) => {
   const blob = randomBytes(2_000_000);
   const { port } = await startFrontend(t, {
     pullThrough: createMemoryPullThrough({ blobs: [blob] }),
-    tls: testCertificate,
+    tls: await serverTls(t),
   });
   const sent = request({
     host: '127.0.0.1',
@@ -30,6 +32,20 @@ test('with a certificate it serves HTTPS, blobs too', async (t) => {
   assert.equal(response.statusCode, 200);
   assert.ok(Buffer.concat(await response.toArray()).equals(blob));
 });
+
+async function serverTls(t: TestContext): Promise<ServerTls> {
+  const { cert: certificate, key } = testCertificate;
+  const tls = await openServerTls({
+    load: async () => ({ pair: { certificate, key }, clientAuthorities: [] }),
+    minimumVersion: 'TLSv1.3',
+    ciphers: undefined,
+    clientsMayHaveNone: false,
+    log: createLogger({ level: 'error', formatter: 'json' }),
+    metrics: createMetrics(),
+  });
+  t.after(() => tls.close());
+  return tls;
+}
 
 test('closing answers what is under way and what follows on the same connection, then ends', async (t) => {
   const tags = Promise.withResolvers<{ tags: string[]; cache: 'MISS' }>();

@@ -1,8 +1,9 @@
 // The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
-import type { TlsOptions } from 'node:tls';
+import type { Server as TlsServer } from 'node:tls';
 import type { Authenticator } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
 import type { Logger, Metrics } from '@cistern/telemetry';
+import type { ServerTls } from '@cistern/tls';
 import type { UpstreamTable } from '@cistern/upstream';
 import { OciSyntaxError } from '@cistern/oci';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -37,7 +38,7 @@ export interface FrontendOptions {
   /** The same in every process of the cluster; a request that carries it has gone in a circle. */
   readonly instanceId: string;
   /** Serves HTTPS with this; absent: HTTP. */
-  readonly tls?: TlsOptions | undefined;
+  readonly tls?: ServerTls | undefined;
   /**
    * A client that takes no byte of a blob for this long is cut off, for it holds a buffer that others could use. Much less
    * than the default cuts slow lines: Linux calls a socket writable again only once a third of its send buffer is free.
@@ -67,13 +68,14 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     ...serverOptions,
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     genReqId: createRequestIds(),
-    ...(tls !== undefined && { https: { ...serverOptions.http, ...tls } }),
+    ...(tls !== undefined && { https: { ...serverOptions.http, ...tls.options } }),
     // A URL that cannot be decoded: the router gives up before any hook.
     frameworkErrors(_error, request, reply) {
       begin(request, reply);
       replyWithError(new OciSyntaxError('NAME_INVALID', 'the path of the URL cannot be decoded'), request, reply);
     },
   });
+  if (tls !== undefined) tls.serve(app.server as unknown as TlsServer);
   if (proxyProtocol) acceptProxiedConnections(app.server, { trustedProxies, log });
   app.decorateRequest('record');
   app.addHook('onRequest', (request, reply, done) => {

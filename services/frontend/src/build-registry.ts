@@ -6,7 +6,7 @@ import { buildFrontend } from './build-frontend.ts';
 
 export function buildRegistry(
   { http, storageRedirect, webhooks }: Pick<Config, 'http' | 'storageRedirect' | 'webhooks'>,
-  { pullThrough, upstreams, authenticator, instanceId, pushes }: FrontendAssembly,
+  { pullThrough, upstreams, authenticator, instanceId, pushes, tls }: FrontendAssembly,
   { log, metrics, accessLog }: NodeContext,
 ): Listener {
   const app = buildFrontend({
@@ -23,6 +23,7 @@ export function buildRegistry(
     redirectExcept: storageRedirect?.exceptNetworks,
     revalidateFrom: http.revalidateFrom,
     webhooks: { webhooks, pushes },
+    tls,
     now: Date.now,
   });
   return { app, address: http.address, key: 'http.addr', reusePort: http.reusePort };

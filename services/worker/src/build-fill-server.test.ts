@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { loadConfig } from '@cistern/config';
 import { buildFillServer } from './build-fill-server.ts';
-import { testCertificate } from '@cistern/process/testing/test-certificate';
+import { testCertificate } from '@cistern/tls/testing/test-certificate';
 
 const answer: RequestListener = (_request, response) => response.end('a fill');
 const { cert, key } = testCertificate;

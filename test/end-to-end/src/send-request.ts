@@ -1,12 +1,16 @@
 // HTTP as it is on the wire: no redirects, no decoding, no cleaned-up paths, and how an answer ended.
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request as requestByHttp } from 'node:http';
+import { request as requestByHttps } from 'node:https';
+import type { ConnectionOptions } from 'node:tls';
 
 export interface RequestOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Where the connection comes from, on a machine that has several addresses. */
   readonly localAddress?: string;
+  /** Of an `https:` URL: whom to trust, what to show. */
+  readonly tls?: ConnectionOptions;
 }
 
 export interface Answer {
@@ -27,16 +31,20 @@ export interface Download {
   untilReceived(bytes: number): Promise<void>;
   /** Resolves when the answer has ended, whole or not. */
   readonly ended: Promise<Answer>;
+  /** The client reads no more, until it does. */
+  pause(): void;
+  resume(): void;
   /** The client leaves. */
   leave(): void;
 }
 
 /** Every request has a connection of its own. Rejects if that goes before the headers have come. */
 export async function beginDownload(url: string, options: RequestOptions = {}): Promise<Download> {
-  const { method = 'GET', headers = {}, ...from } = options;
-  const { origin, hostname, port } = new URL(url);
+  const { method = 'GET', headers = {}, tls = {}, ...from } = options;
+  const { origin, protocol, hostname, port } = new URL(url);
+  const request = protocol === 'https:' ? requestByHttps : requestByHttp;
   const to = { host: hostname, port, path: url.slice(origin.length) };
-  const sent = request({ ...to, ...from, method, headers, agent: false });
+  const sent = request({ ...to, ...from, ...tls, method, headers, agent: false });
   sent.end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   const { statusCode: status = 0 } = response;
@@ -67,6 +75,8 @@ export async function beginDownload(url: string, options: RequestOptions = {}): 
     headers: response.headers,
     received,
     ended,
+    pause: () => void response.pause(),
+    resume: () => void response.resume(),
     leave: () => void response.destroy(),
     untilReceived: (bytes) =>
       new Promise((resolve, reject) => {

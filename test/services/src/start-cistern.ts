@@ -25,7 +25,7 @@ export interface CisternOptions {
 }
 
 export interface Cistern {
-  /** `http://127.0.0.1:<port>`. */
+  /** `http://127.0.0.1:<port>`, or with `https`. */
   readonly url: string;
   readonly port: number;
   /** Of `/metrics`, `/healthz` and `/readyz`, without a path. */
@@ -41,7 +41,7 @@ export interface Cistern {
   readonly process: SupervisedProcess;
 }
 
-/** Ready when it answers `/v2/`, with 200 or, if it wants to know who asks, 401. The caller stops it. */
+/** Ready when it answers `/v2/`, with 200 or, if it wants to know who asks, 401; with TLS when it says so. The caller stops it. */
 export async function startCistern(options: CisternOptions = {}): Promise<Cistern> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-serve-'));
   const rootDirectory = options.rootDirectory ?? join(directory, 'data');
@@ -50,6 +50,7 @@ export async function startCistern(options: CisternOptions = {}): Promise<Cister
   const addresses = { registry: `127.0.0.1:${port}`, debug: `127.0.0.1:${debugPort}` };
   const configFile = join(directory, 'config.yml');
   const { config = {} } = options;
+  const isSecure = typeof config !== 'string' && 'tls' in Object(config['http']);
   await writeFile(
     configFile,
     // JSON is YAML.
@@ -66,12 +67,15 @@ export async function startCistern(options: CisternOptions = {}): Promise<Cister
       ...(typeof config === 'string' ? environment(addresses, rootDirectory) : {}),
       ...options.env,
     },
-    ready: { http: `http://${addresses.registry}/v2/`, status: [200, 401] },
+    ready: {
+      http: isSecure ? `http://${addresses.debug}/readyz` : `http://${addresses.registry}/v2/`,
+      status: [200, 401],
+    },
     stopTimeoutMs: options.stopTimeoutMs ?? 20_000,
     removeAfter: [directory],
   });
   return {
-    url: `http://${addresses.registry}`,
+    url: `${isSecure ? 'https' : 'http'}://${addresses.registry}`,
     port,
     metricsUrl: `http://${addresses.debug}`,
     pid: server.pid,

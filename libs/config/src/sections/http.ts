@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { ListenAddress, TcpAddress } from '../addresses.ts';
 import { choice, duration, flag, listOf, mapOf, network, section, text } from '../values.ts';
 import { readTcpAddress, type SectionContext } from './context.ts';
+import { buildTls, type TlsConfig, tlsSection } from './tls.ts';
 
 export const httpSection = section('Serving clients.', {
   addr: text('Where the registry listens: `host:port` or `:port`; with `net: unix` the path of a socket.').prefault(
@@ -34,6 +35,7 @@ export const httpSection = section('Serving clients.', {
     },
     network('Addresses of clients.'),
   ).optional(),
+  tls: tlsSection,
   debug: section('Metrics (`/metrics`) and health (`/healthz`, `/readyz`), on a listener of their own.', {
     addr: text({
       text: 'Where it listens; `""` for nowhere. A default address that is taken is no error.',
@@ -70,6 +72,8 @@ export interface HttpConfig {
   readonly proxyProtocol: boolean;
   /** Of clients that may have upstream asked by `Cache-Control`, in CIDR notation; `undefined`: all. */
   readonly revalidateFrom: readonly string[] | undefined;
+  /** `undefined`: plain HTTP. */
+  readonly tls: TlsConfig | undefined;
   readonly debug: DebugConfig;
 }
 
@@ -91,6 +95,7 @@ export function buildHttp(http: z.output<typeof httpSection>, context: SectionCo
     reusePort: http.reuseport,
     proxyProtocol: http.proxyprotocol,
     revalidateFrom: http.revalidatefrom,
+    tls: http.tls && buildTls(http.tls, context),
     debug: {
       address: addr === '' ? undefined : readTcpAddress(context, 'http.debug.addr', addr ?? ':5001'),
       explicit: addr !== undefined,

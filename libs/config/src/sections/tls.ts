@@ -1,18 +1,97 @@
-// The shape of registry:2's `http.tls` section. TLS is refused until it is served.
-import { filePath, listOf, openSection, section, text } from '../values.ts';
+// Serving TLS, with registry:2's keys and registry 3's.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { z } from 'zod';
+import { choice, filePath, listOf, openSection, section, text } from '../values.ts';
+import { cipherSuites, ciphersOf } from './cipher-suites.ts';
+import { readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 
-export const tlsShape = openSection('Serving TLS.', {
-  certificate: filePath('PEM file of the certificate and its chain.').optional(),
-  key: filePath('PEM file of the private key.').optional(),
-  clientcas: listOf('PEM files of the authorities of client certificates.', filePath('A PEM file.')).optional(),
-  clientauth: text('Whether client certificates are asked for and verified.').optional(),
-  minimumtls: text('The lowest version of TLS.').optional(),
-  ciphersuites: listOf('Allowed cipher suites.', text('A name.')).optional(),
-  letsencrypt: section("Certificates from Let's Encrypt.", {
-    cachefile: filePath('Where certificates are kept.').optional(),
-    email: text('The address of the account.').optional(),
-    hosts: listOf('Names to get certificates for.', text('A name.')).optional(),
-    directoryurl: text('The directory of another authority.').optional(),
-    challenge: text('How names are proven.').optional(),
-  }),
+export const tlsSection = openSection(
+  { text: 'Serving TLS. The files are read again when they change.', default: 'plain HTTP' },
+  {
+    certificate: filePath('PEM file of the certificate and its chain.').optional(),
+    key: filePath('PEM file of its private key.').optional(),
+    clientcas: listOf(
+      'PEM files of authorities: clients have to show a certificate of theirs (mutual TLS).',
+      filePath('A PEM file.'),
+    ).prefault([]),
+    clientauth: choice(
+      'Whether a client that shows no certificate is let in where there are `clientcas`. `request-client-cert` asks for certificates and looks at none.',
+      ['require-and-verify-client-cert', 'verify-client-cert-if-given', 'request-client-cert'],
+    ).prefault('require-and-verify-client-cert'),
+    minimumtls: choice('The lowest version of TLS.', ['tls1.0', 'tls1.1', 'tls1.2', 'tls1.3']).prefault('tls1.2'),
+    ciphersuites: listOf(
+      {
+        text: 'Allowed cipher suites, the best first. Those of TLS 1.3 are always allowed, unless some of them are named.',
+        default: 'those that Node.js allows',
+      },
+      choice('A name.', cipherSuites),
+    ).prefault([]),
+  },
+).optional();
+
+export const letsEncryptShape = section("Certificates from Let's Encrypt.", {
+  cachefile: filePath('Where certificates are kept.').optional(),
+  email: text('The address of the account.').optional(),
+  hosts: listOf('Names to get certificates for.', text('A name.')).optional(),
+  directoryurl: text('The directory of another authority.').optional(),
+  challenge: text('How names are proven.').optional(),
 });
+
+export interface TlsConfig {
+  /** Paths of PEM files. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Paths; empty: clients show no certificates. */
+  readonly clientAuthorities: readonly string[];
+  /** A client without a certificate is let in. */
+  readonly clientsMayHaveNone: boolean;
+  readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** In OpenSSL's notation; `undefined`: what Node.js allows. */
+  readonly ciphers: string | undefined;
+}
+
+const path = 'http.tls';
+
+export function buildTls(
+  tls: NonNullable<z.output<typeof tlsSection>>,
+  context: SectionContext,
+): TlsConfig | undefined {
+  const { certificate, key, clientcas, clientauth, minimumtls, ciphersuites } = tls;
+  const files = { certificate: ['certificate', certificate], key: ['key', key] } as const;
+  const pair = readKeyPair(context, path, files);
+  if (pair !== undefined) checkKeyPair(pair.certificate, pair.key.reveal(), context);
+  for (const authority of clientcas) readNamedFile(context, `${path}.clientcas`, authority);
+  if (['tls1.0', 'tls1.1'].includes(minimumtls))
+    context.warn(`${path}.minimumtls`, 'TLS 1.0 and 1.1 are broken and not served: the lowest version is 1.2');
+  if (certificate === undefined && key === undefined) {
+    // As in registry:2, a section that says nothing is none; one that says something means TLS.
+    if (clientcas.length > 0 || ciphersuites.length > 0)
+      context.report(`${path}.certificate`, 'is required, and key: without them there is no TLS');
+    return undefined;
+  }
+  if (certificate === undefined || key === undefined) return undefined;
+  return {
+    certificate,
+    key,
+    clientAuthorities: clientauth === 'request-client-cert' ? [] : clientcas,
+    clientsMayHaveNone: clientauth === 'verify-client-cert-if-given',
+    minimumVersion: minimumtls === 'tls1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    ciphers: ciphersOf(ciphersuites),
+  };
+}
+
+/** Here too and not only by the server, so that a configuration can be checked without one. */
+function checkKeyPair(certificate: string, key: string, context: SectionContext): void {
+  const read = <T>(at: string, problem: string, action: () => T): T | undefined => {
+    try {
+      return action();
+    } catch {
+      context.report(`${path}.${at}`, problem);
+      return undefined;
+    }
+  };
+  const leaf = read('certificate', 'holds no certificate in PEM', () => new X509Certificate(certificate));
+  const privateKey = read('key', 'holds no private key in PEM that needs no passphrase', () => createPrivateKey(key));
+  if (leaf !== undefined && privateKey !== undefined && !leaf.checkPrivateKey(privateKey))
+    context.report(`${path}.key`, 'is not the key of http.tls.certificate');
+}

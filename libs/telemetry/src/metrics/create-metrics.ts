@@ -8,6 +8,7 @@ import { createFreshnessMetrics, type FreshnessMetrics } from './freshness-metri
 import { createPrewarmMetrics, type PrewarmMetrics } from './prewarm-metrics.ts';
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts';
 import { createStoreMetrics, type StoreMetrics } from './store-metrics.ts';
+import { createTlsMetrics, type TlsMetrics } from './tls-metrics.ts';
 import { createWebhookMetrics, type WebhookMetrics } from './webhook-metrics.ts';
 import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.ts';
 
@@ -21,7 +22,8 @@ export interface Metrics
     StoreMetrics,
     PrewarmMetrics,
     EvictionMetrics,
-    WebhookMetrics {
+    WebhookMetrics,
+    TlsMetrics {
   readonly registry: Registry;
   readonly buildInfo: Gauge<'version' | 'node'>;
 }
@@ -52,6 +54,7 @@ export function createMetrics({
     ...createPrewarmMetrics(registry, upstreams),
     ...createEvictionMetrics(registry),
     ...createWebhookMetrics(registry),
+    ...createTlsMetrics(registry),
     buildInfo: createBuildInfo(registry, version),
   };
 }

@@ -36,7 +36,7 @@ async function healthcheck(file: string | undefined, url: string | undefined, te
 function debugUrl({ http: { debug } }: Config): string {
   if (debug.address === undefined)
     throw new CommandError('The node has no health to ask for: set http.debug.addr, for example to ":5001".');
-  return urlOf({ ...debug.address, host: debug.address.host ?? '::' });
+  return urlOf({ ...debug.address, host: debug.address.host ?? '::', scheme: 'http' });
 }
 
 function readinessUrl(text: string): URL {

@@ -10,7 +10,7 @@ import { createLogger } from '@cistern/telemetry';
 import { openRawConnection, requestText } from '../testing/raw-connection.ts';
 import { sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { testCertificate } from '@cistern/process/testing/test-certificate';
+import { testCertificate } from '@cistern/tls/testing/test-certificate';
 import { until } from '../testing/until.ts';
 import { acceptProxiedConnections, type ProxiedConnectionsOptions } from './accept-proxied-connections.ts';
 

@@ -1,0 +1,20 @@
+// Certificate, key and authorities as files, which whoever renews them replaces while the server runs.
+import { fileText } from '@cistern/files';
+import type { Identity } from './identity.ts';
+
+export interface IdentityFiles {
+  /** PEM files, as all of these. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly clientAuthorities: readonly string[];
+}
+
+/** What the files hold now; they are read only when they have changed. Rejects as `fs` does. */
+export function identityFiles({ certificate, key, clientAuthorities }: IdentityFiles): () => Promise<Identity> {
+  const [readCertificate, readKey] = [fileText(certificate), fileText(key)];
+  const readAuthorities = clientAuthorities.map((path) => fileText(path));
+  return async () => ({
+    pair: { certificate: await readCertificate(), key: await readKey() },
+    clientAuthorities: await Promise.all(readAuthorities.map((read) => read())),
+  });
+}

@@ -1,0 +1,9 @@
+import type { KeyPair } from './key-pair.ts';
+
+/** What a server shows, and whose certificates it accepts. */
+export interface Identity {
+  /** `undefined`: there is none yet, and every handshake fails. */
+  readonly pair: KeyPair | undefined;
+  /** PEM; empty: clients show no certificates. */
+  readonly clientAuthorities: readonly string[];
+}

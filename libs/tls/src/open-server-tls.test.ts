@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, request } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { connect, type ConnectionOptions } from 'node:tls';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import type { Identity } from './identity.ts';
+import { identityFiles } from './identity-files.ts';
+import { openServerTls, type ServerTlsOptions } from './open-server-tls.ts';
+import { makeAuthority } from './testing/make-authority.ts';
+
+const authority = await makeAuthority();
+const stranger = await makeAuthority();
+const first = await authority.issue(['IP:127.0.0.1', 'DNS:first.test']);
+const second = await authority.issue(['IP:127.0.0.1', 'DNS:second.test']);
+
+async function start(t: TestContext, options: Partial<ServerTlsOptions> = {}, clientAuthority?: string) {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-tls-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const [certificate, key, clientCa] = [join(directory, 'crt'), join(directory, 'key'), join(directory, 'ca')];
+  await writeFile(certificate, first.certificate);
+  await writeFile(key, first.key);
+  await writeFile(clientCa, clientAuthority ?? '');
+  const lines: string[] = [];
+  const metrics = createMetrics();
+  const tls = await openServerTls({
+    load: identityFiles({
+      certificate,
+      key,
+      clientAuthorities: clientAuthority === undefined ? [] : [clientCa],
+    }),
+    minimumVersion: 'TLSv1.2',
+    ciphers: undefined,
+    clientsMayHaveNone: false,
+    log: createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => void lines.push(line) } }),
+    metrics,
+    // Only when a test says so.
+    reloadEveryMs: 3_600_000,
+    ...options,
+  });
+  t.after(() => tls.close());
+  const server = createServer(tls.options, (_request, response) => response.end('hello'));
+  tls.serve(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { tls, port, certificate, key, clientCa, lines, metrics };
+}
+
+async function ask(port: number, options: ConnectionOptions = {}): Promise<string> {
+  const sent = request({ host: '127.0.0.1', port, agent: false, ca: authority.certificate, ...options }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return (await response.toArray()).join('');
+}
+
+async function shake(t: TestContext, port: number, options: ConnectionOptions = {}) {
+  const socket = connect({ host: '127.0.0.1', port, ca: authority.certificate, ...options });
+  t.after(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+const namesOf = async (t: TestContext, port: number) =>
+  (await shake(t, port)).getPeerCertificate().subjectaltname?.replace('IP Address:127.0.0.1, DNS:', '');
+
+test('a certificate that takes the place of another is served from then on, and connections go on', async (t) => {
+  const { tls, port, certificate, key, metrics } = await start(t);
+  const old = await shake(t, port);
+  await writeFile(key, second.key);
+  await writeFile(certificate, second.certificate);
+  await tls.reload();
+  assert.equal(await namesOf(t, port), 'second.test');
+  old.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  const [answer] = (await once(old, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 200 /);
+  const text = await metrics.registry.metrics();
+  assert.match(text, /^cistern_tls_certificate_reloads_total\{result="done"\} 1$/m);
+  const expiry = Number(/^cistern_tls_certificate_expiry_timestamp_seconds\{listener="http"\} (\d+)$/m.exec(text)?.[1]);
+  assert.ok(Math.abs(expiry - Date.now() / 1000 - 2 * 86_400) < 3600);
+});
+
+test('files are looked at by themselves', async (t) => {
+  const { port, certificate, key } = await start(t, { reloadEveryMs: 20 });
+  await writeFile(key, second.key);
+  await writeFile(certificate, second.certificate);
+  while ((await namesOf(t, port)) !== 'second.test');
+});
+
+test('what cannot be served is told once, the one before goes on, and what is mended is served', async (t) => {
+  const { tls, port, certificate, key, metrics, lines } = await start(t);
+  const failures = () => lines.filter((line) => line.includes('cannot be used'));
+  for (const [text, problem] of [
+    ['', /no PEM certificate/],
+    [second.certificate, /not that of the certificate/],
+    ['-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----', /no PEM certificate/],
+  ] as const) {
+    const before = failures().length;
+    await writeFile(certificate, text);
+    await tls.reload();
+    assert.equal(failures().length, before, 'the other file may be on its way');
+    await tls.reload();
+    await tls.reload();
+    assert.equal(failures().length, before + 1);
+    assert.match(failures().at(-1) ?? '', problem);
+    assert.equal(await namesOf(t, port), 'first.test');
+  }
+  await rm(certificate);
+  await tls.reload();
+  await tls.reload();
+  assert.match(failures().at(-1) ?? '', /ENOENT/);
+  await writeFile(certificate, second.certificate);
+  await writeFile(key, second.key);
+  await tls.reload();
+  assert.equal(await namesOf(t, port), 'second.test');
+  const text = await metrics.registry.metrics();
+  assert.match(text, /^cistern_tls_certificate_reloads_total\{result="failed"\} 4$/m);
+  assert.doesNotMatch(lines.join(''), /PRIVATE KEY/);
+});
+
+test('there is no beginning with a broken one', async (t) => {
+  const startWith = (identity: Identity) => start(t, { load: async () => identity });
+  const pair = { certificate: first.certificate, key: second.key };
+  for (const [identity, message] of [
+    [{ pair, clientAuthorities: [] }, /not that of the certificate/],
+    [{ pair: first, clientAuthorities: ['nothing'] }, /client authorities/],
+  ] as const)
+    await assert.rejects(startWith(identity), { name: 'CertificateError', message });
+});
+
+test('before there is a certificate handshakes fail, and then they do not', async (t) => {
+  let identity: Identity = { pair: undefined, clientAuthorities: [] };
+  const { tls, port } = await start(t, { load: async () => identity });
+  await assert.rejects(ask(port), /handshake failure|ECONNRESET/i);
+  identity = { ...identity, pair: second };
+  await tls.reload();
+  assert.equal(await ask(port), 'hello');
+});
+
+test('with authorities only clients with a certificate of theirs come in', async (t) => {
+  const { tls, port, clientCa, lines, metrics } = await start(t, {}, authority.certificate);
+  const mine = await authority.issue(['DNS:client.test']);
+  const foreign = await stranger.issue(['DNS:client.test']);
+  const show = ({ certificate, key }: typeof mine) => ask(port, { cert: certificate, key });
+  assert.equal(await show(mine), 'hello');
+  await assert.rejects(show(foreign));
+  await assert.rejects(ask(port));
+  assert.equal(lines.filter((line) => line.includes('refused a client by its certificate')).length, 2);
+  const refused = /^cistern_tls_handshake_failures_total\{reason="client-certificate"\} 2$/m;
+  assert.match(await metrics.registry.metrics(), refused);
+  await writeFile(clientCa, stranger.certificate);
+  await tls.reload();
+  assert.equal(await show(foreign), 'hello');
+  await assert.rejects(show(mine));
+});
+
+test('where certificates are optional, one that nobody vouches for is refused all the same', async (t) => {
+  const { port } = await start(t, { clientsMayHaveNone: true }, authority.certificate);
+  const mine = await authority.issue(['DNS:client.test']);
+  const foreign = await stranger.issue(['DNS:client.test']);
+  assert.equal(await ask(port), 'hello');
+  assert.equal(await ask(port, { cert: mine.certificate, key: mine.key }), 'hello');
+  await assert.rejects(ask(port, { cert: foreign.certificate, key: foreign.key }));
+});
+
+test('versions and cipher suites are as they were asked for, and HTTP/1.1 is all there is', async (t) => {
+  const { port } = await start(t, { minimumVersion: 'TLSv1.3' });
+  await assert.rejects(ask(port, { maxVersion: 'TLSv1.2' }));
+  const limited = await start(t, { ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384:TLS_AES_256_GCM_SHA384' });
+  const old = await shake(t, limited.port, { maxVersion: 'TLSv1.2' });
+  assert.equal(old.getCipher().name, 'ECDHE-ECDSA-AES256-GCM-SHA384');
+  await assert.rejects(ask(limited.port, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }));
+  const both = await shake(t, port, { ALPNProtocols: ['h2', 'http/1.1'] });
+  assert.equal(both.alpnProtocol, 'http/1.1');
+});

@@ -1,0 +1,129 @@
+// The TLS of a server that outlives its certificates: a new one is served from the next handshake on, and one that is
+// broken is not served at all. Connections stay as they are.
+import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls';
+import type { Logger, TlsMetrics } from '@cistern/telemetry';
+import { watchHandshakes } from './watch-handshakes.ts';
+import type { Identity } from './identity.ts';
+import { CertificateError, checkAuthorities, describeKeyPair } from './key-pair.ts';
+
+export interface ServerTlsOptions {
+  /** Asked every few seconds. Its first rejection is that of `openServerTls`, a later one changes nothing. */
+  readonly load: () => Promise<Identity>;
+  readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** In OpenSSL's notation; `undefined`: what Node.js allows. */
+  readonly ciphers: string | undefined;
+  /** Where there are client authorities: whether a client without a certificate is let in. */
+  readonly clientsMayHaveNone: boolean;
+  readonly log: Logger;
+  readonly metrics: TlsMetrics;
+  readonly reloadEveryMs?: number;
+}
+
+export interface ServerTls {
+  /** For the making of a server that speaks HTTP/1.1, which then is given to `serve`. */
+  readonly options: TlsOptions;
+  /** From now on the server has what is loaded. Once, for a server that does not listen yet. */
+  serve(server: Server): void;
+  /** Looks now for something new. */
+  reload(): Promise<void>;
+  /** Ends the looking. */
+  close(): Promise<void>;
+}
+
+/** Rejects with `CertificateError`, or as `load` does, if there is nothing to begin with. The caller closes it. */
+export async function openServerTls(options: ServerTlsOptions): Promise<ServerTls> {
+  const { load, minimumVersion, ciphers, clientsMayHaveNone, log, metrics, reloadEveryMs = 5000 } = options;
+  const servers: Server[] = [];
+  const base = { minVersion: minimumVersion, ...(ciphers !== undefined && { ciphers, honorCipherOrder: true }) };
+
+  function take(identity: Identity): SecureContextOptions {
+    const context = contextOf(base, identity);
+    const { pair, clientAuthorities } = identity;
+    checkAuthorities(clientAuthorities);
+    if (pair === undefined) return context;
+    const { expiresAtMs, ...facts } = describeKeyPair(pair);
+    // Also finds what only OpenSSL objects to, such as a key that is too short.
+    createContext(context);
+    metrics.certificateExpiry.set({ listener: 'http' }, expiresAtMs / 1000);
+    const expiresAt = new Date(expiresAtMs).toISOString();
+    if (expiresAtMs < Date.now()) log.error({ ...facts, expiresAt }, 'serving a certificate that has expired');
+    else log.info({ ...facts, expiresAt }, 'serving a certificate');
+    return context;
+  }
+
+  let served = await load();
+  let context = take(served);
+  let failure: string | undefined;
+  let isTold = false;
+
+  async function look(): Promise<void> {
+    try {
+      const found = await load();
+      if (!isSame(found, served)) {
+        context = take(found);
+        served = found;
+        for (const server of servers) server.setSecureContext(context);
+        metrics.certificateReloads.inc({ result: 'done' });
+      }
+      failure = undefined;
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Told at the second look: between the replacing of one file and the other nothing is wrong. And once. */
+  function fail(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (failure !== message) {
+      failure = message;
+      isTold = false;
+    } else if (!isTold) {
+      isTold = true;
+      metrics.certificateReloads.inc({ result: 'failed' });
+      log.error({ err: error }, 'a new certificate cannot be used, the one before it is served');
+    }
+  }
+
+  let looking: Promise<void> = Promise.resolve();
+  const reload = () => (looking = looking.then(look));
+  const timer = setInterval(() => void reload(), reloadEveryMs).unref();
+  return {
+    options: {
+      ...context,
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: 20_000,
+      requestCert: served.clientAuthorities.length > 0,
+      rejectUnauthorized: !clientsMayHaveNone,
+    },
+    serve(server) {
+      server.setSecureContext(context);
+      servers.push(server);
+      watchHandshakes(server, { log, metrics });
+    },
+    reload,
+    async close() {
+      clearInterval(timer);
+      await looking;
+    },
+  };
+}
+
+function contextOf(base: SecureContextOptions, { pair, clientAuthorities }: Identity): SecureContextOptions {
+  return {
+    ...base,
+    ...(pair !== undefined && { cert: pair.certificate, key: pair.key }),
+    ...(clientAuthorities.length > 0 && { ca: [...clientAuthorities] }),
+  };
+}
+
+function createContext(options: SecureContextOptions): void {
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    throw new CertificateError(`OpenSSL refuses it: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function isSame(one: Identity, other: Identity): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

@@ -1,0 +1,48 @@
+// A certificate authority of one test, and certificates of it, made by openssl.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { KeyPair } from '../key-pair.ts';
+
+const run = promisify(execFile);
+const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+
+export interface TestAuthority {
+  /** PEM, for those who are to trust it. */
+  readonly certificate: string;
+  /** `names` as in `DNS:localhost`, `IP:127.0.0.1`. Valid for two days. */
+  issue(names: readonly string[]): Promise<KeyPair>;
+}
+
+export async function makeAuthority(): Promise<TestAuthority> {
+  const authority = await inDirectory(async (file) => {
+    const self = ['-x509', '-days', '2', '-subj', '/CN=test authority'];
+    await run('openssl', ['req', ...newKey, ...self, '-keyout', file('key'), '-out', file('crt')]);
+    return { certificate: await readFile(file('crt'), 'utf8'), key: await readFile(file('key'), 'utf8') };
+  });
+  return { certificate: authority.certificate, issue: (names) => inDirectory((file) => issue(authority, names, file)) };
+}
+
+type NameFile = (name: string) => string;
+
+async function issue(authority: KeyPair, names: readonly string[], file: NameFile): Promise<KeyPair> {
+  await writeFile(file('ca.crt'), authority.certificate);
+  await writeFile(file('ca.key'), authority.key);
+  await writeFile(file('ext'), `subjectAltName = ${names.join(',')}\n`);
+  const subject = ['-subj', '/CN=a test', '-keyout', file('key'), '-out', file('csr')];
+  await run('openssl', ['req', ...newKey, ...subject]);
+  const signing = ['-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-days', '2', '-extfile', file('ext')];
+  await run('openssl', ['x509', '-req', ...signing, '-in', file('csr'), '-out', file('crt')]);
+  return { certificate: await readFile(file('crt'), 'utf8'), key: await readFile(file('key'), 'utf8') };
+}
+
+async function inDirectory<T>(action: (file: NameFile) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-authority-'));
+  try {
+    return await action((name) => join(directory, name));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}

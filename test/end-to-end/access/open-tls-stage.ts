@@ -1,0 +1,52 @@
+// A cache that serves TLS, an image behind it, and the files of its certificate.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AddedImage } from '@cistern/fake-upstream';
+import type { Cistern } from '@cistern/test-services';
+import { makeAuthority, type TestAuthority } from '@cistern/tls/testing/make-authority';
+import { cacheOf, openCistern, openDirectory, openUpstream, type Owner } from '../src/open-stage.ts';
+
+export interface TlsStage {
+  readonly cistern: Cistern;
+  readonly image: AddedImage;
+  readonly authority: TestAuthority;
+  /** The configuration, for other commands. */
+  readonly configFile: string;
+  /** What a client is to trust. */
+  readonly trust: { readonly ca: string };
+  /** Puts a new certificate with these names in the place of the one before. */
+  replaceCertificate(names: readonly string[]): Promise<void>;
+}
+
+export interface TlsStageOptions {
+  /** Of `http.tls`, beside certificate and key. */
+  readonly tls?: Readonly<Record<string, unknown>>;
+  /** PEM, named by `clientcas`. */
+  readonly clientAuthority?: string;
+}
+
+/** The upstream has `library/app:latest` with a layer of 32 MB. */
+export async function openTlsStage(owner: Owner, { tls, clientAuthority }: TlsStageOptions = {}): Promise<TlsStage> {
+  const directory = await openDirectory(owner);
+  const upstream = await openUpstream(owner);
+  const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 32_000_000, seed: 'a layer' }] });
+  const authority = await makeAuthority();
+  const file = (name: string) => join(directory, name);
+  const replaceCertificate = async (names: readonly string[]) => {
+    const { certificate, key } = await authority.issue(['IP:127.0.0.1', ...names]);
+    await writeFile(file('server.crt'), certificate);
+    await writeFile(file('server.key'), key);
+  };
+  await replaceCertificate(['DNS:first.test']);
+  await writeFile(file('client-ca.crt'), clientAuthority ?? '');
+  const clients = clientAuthority === undefined ? {} : { clientcas: [file('client-ca.crt')] };
+  const section = { certificate: file('server.crt'), key: file('server.key'), ...clients, ...tls };
+  const config = { ...cacheOf(upstream), http: { tls: section } };
+  const cistern = await openCistern(owner, { config });
+  const configFile = file('config.json');
+  await writeFile(
+    configFile,
+    JSON.stringify({ ...config, http: { tls: section, debug: { addr: new URL(cistern.metricsUrl).host } } }),
+  );
+  return { cistern, image, authority, configFile, trust: { ca: authority.certificate }, replaceCertificate };
+}
