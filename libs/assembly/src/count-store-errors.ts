@@ -48,6 +48,7 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
     begin: async (digest) => countedWriter(await begin(digest)),
     stat: counted('stat', store.stat),
     remove: counted('remove', store.remove),
+    quarantine: counted('quarantine', store.quarantine),
     list: countedList('list', store.list),
     ...(store.adoptFile !== undefined && { adoptFile: counted('adoptFile', store.adoptFile) }),
     ...(store.presign !== undefined && { presign: counted('presign', store.presign) }),

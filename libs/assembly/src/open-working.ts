@@ -20,6 +20,7 @@ import {
   startEvictor,
   startIndexKeeper,
   startSchedules,
+  startScrubber,
 } from '@cistern/pull-through';
 import { createBudgetLedger } from '@cistern/upstream';
 import { advertisedAddress } from './advertised-address.ts';
@@ -66,7 +67,7 @@ export async function openWorking(
   const backlog = createStoreBacklog({ log });
   add(() => backlog.close());
   const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
-  const handlers = createJobHandlers({
+  const work = {
     ...parts,
     upstreams: new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)])),
     policyOf,
@@ -78,7 +79,8 @@ export async function openWorking(
     address,
     remoteFills,
     maxWholeForRangeBytes,
-  });
+  };
+  const handlers = createJobHandlers(work);
   let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());
@@ -86,6 +88,10 @@ export async function openWorking(
   metrics.storeMaxBytes.set(maxBytes);
   const evictor = startEvictor({ ...parts, limits, spareMs: config.storageRedirect?.expiresMs ?? 0 });
   add(() => evictor.close());
+  if (config.storageScrub !== undefined) {
+    const scrubber = startScrubber({ ...work, limits: config.storageScrub });
+    add(() => scrubber.close());
+  }
   const { top, images } = config.prewarm;
   const prewarms = top > 0 || images.length > 0;
   const schedules = startSchedules({ queue: jobs.queue, store, log, prewarms });

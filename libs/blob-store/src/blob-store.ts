@@ -52,8 +52,16 @@ export interface BlobStore {
   begin(digest: Digest): Promise<BlobWriter>;
   /** True if there was something to remove. */
   remove(digest: Digest): Promise<boolean>;
-  /** Every committed blob, in no particular order. */
-  list(): AsyncIterable<StoredBlob>;
+  /**
+   * Every committed blob, in no particular order; with `shard`, two hexadecimal digits, those alone whose digest begins with
+   * them.
+   */
+  list(shard?: string): AsyncIterable<StoredBlob>;
+  /**
+   * Moves a blob that is not what its digest says out of everybody's way, to `quarantineKey(digest, atMs)`. False: it is not
+   * there any more. What the store cannot move, because of its size, it removes.
+   */
+  quarantine(digest: Digest, atMs: number): Promise<boolean>;
 
   /**
    * Where fills should spool so that a finished file becomes the blob by a rename; absent for stores without a local

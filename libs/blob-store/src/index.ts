@@ -13,9 +13,13 @@ export {
   parseTagObjectKey,
   pinKey,
   pinsPrefix,
+  quarantinedAtMs,
+  quarantineKey,
+  quarantinePrefix,
   registryLayerLinkKey,
   registryRevisionLinkKey,
   registryTagLinkKey,
+  scrubStateKey,
   tagObjectKey,
   tagObjectsPrefix,
 } from './key-layout.ts';

@@ -100,6 +100,22 @@ export function parsePinKey(key: string): ImageName | undefined {
   }));
 }
 
+/** Under it lies what was found to be damaged, until it is old. */
+export const quarantinePrefix = 'cistern/quarantine/';
+
+export function quarantineKey(digest: Digest, atMs: number): string {
+  return `${quarantinePrefix}${digest}-${Math.floor(atMs)}`;
+}
+
+/** When what lies there was put there; `undefined` for a key of another kind. */
+export function quarantinedAtMs(key: string): number | undefined {
+  const [, atMs] = /^cistern\/quarantine\/[^/]+-(\d+)$/.exec(key) ?? [];
+  return atMs === undefined ? undefined : Number(atMs);
+}
+
+/** What the scrub of the store has found lies here. */
+export const scrubStateKey = 'cistern/state/scrub.json';
+
 /** The reverse of `tagObjectKey`; `undefined` for a key that is no tag object's. */
 export function parseTagObjectKey(
   key: string,

@@ -42,6 +42,8 @@ export interface BlobIndex {
    * pulled, added or removed meanwhile may be left out, but is never out of place.
    */
   leastRecent(): AsyncIterable<BlobRecord>;
+  /** Every record whose digest begins with `shard`, two hexadecimal digits; in no particular order. */
+  ofShard(shard: string): Promise<BlobRecord[]>;
   /** With `storedAtMs`: only the record of the object that was stored then, not of one that has come in its place since. */
   remove(digest: Digest, storedAtMs?: number): Promise<boolean>;
   /** Of all records, whatever their state: bytes count until they are deleted. */

@@ -18,6 +18,7 @@ import { buildPrewarm, type PrewarmConfig } from './sections/prewarm.ts';
 import { buildRedis, type RedisConfig } from './sections/redis.ts';
 import { buildStorageLimits, type StorageLimitsConfig } from './sections/storage-limits.ts';
 import { buildStorageRedirect, type StorageRedirectConfig } from './sections/storage-redirect.ts';
+import { buildStorageScrub, type StorageScrubConfig } from './sections/storage-scrub.ts';
 import { buildStorage, type StorageConfig } from './sections/storage.ts';
 import { buildUpstreamTable } from './sections/upstream-table.ts';
 import type { UpstreamConfig } from './sections/upstreams.ts';
@@ -33,6 +34,8 @@ export interface Config {
   readonly storageLimits: StorageLimitsConfig | undefined;
   /** `undefined`: clients get every byte from Cistern. */
   readonly storageRedirect: StorageRedirectConfig | undefined;
+  /** `undefined`: the store is not read through. */
+  readonly storageScrub: StorageScrubConfig | undefined;
   /** `undefined`: the index and the jobs are this process's own. */
   readonly redis: RedisConfig | undefined;
   /** `undefined`: one node. */
@@ -106,6 +109,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     storage: storage && buildStorage(storage.value, context),
     storageLimits: storage && buildStorageLimits(storage.value.maxbytes, storage.value.watermarks, context),
     storageRedirect: storage && buildStorageRedirect(storage.value.redirect, storage.value.s3 !== undefined, context),
+    storageScrub: storage && buildStorageScrub(storage.value.scrub, context),
     redis: redis?.value && buildRedis(redis.value, context),
     cluster: cluster?.value && buildCluster(cluster.value, context),
     health: health && buildHealth(health.value),

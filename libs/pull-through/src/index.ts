@@ -28,6 +28,9 @@ export type { OfflineDecision, OfflineDecisions } from './freshness/offline-deci
 export { openOfflineSwitch } from './freshness/open-offline-switch.ts';
 export type { OfflineSwitch } from './freshness/open-offline-switch.ts';
 export { refuseOffline } from './freshness/refuse-offline.ts';
+export { readScrubReport } from './integrity/scrub-report.ts';
+export type { Damage, ScrubCounts, ScrubPass, ScrubReport } from './integrity/scrub-report.ts';
+export { startScrubber } from './integrity/start-scrubber.ts';
 export { isSameSecret } from './is-same-secret.ts';
 export { createPushes } from './prewarm/create-pushes.ts';
 export type { Pushes } from './prewarm/create-pushes.ts';

@@ -1,6 +1,8 @@
 // Listing, removing, and what the store says when it cannot be used.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
+import { digestHex } from '@cistern/oci';
+import { quarantineKey, quarantinePrefix, quarantinedAtMs } from '../key-layout.ts';
 import { putBytes } from '../put-bytes.ts';
 import type { BlobStoreCases } from './blob-store-under-test.ts';
 import { assertSameBytes, collect, readWhole, rejectsAsUnavailable, sampleBlob, storeSample } from './sample-blob.ts';
@@ -24,6 +26,41 @@ export const keepingCases: BlobStoreCases = {
       for (const { modifiedAtMs } of listed) assert.ok(Math.abs(modifiedAtMs - before) < 120_000, `${modifiedAtMs}`);
     }
     await unfinished.abort();
+  },
+
+  async 'a shard lists the blobs whose digests begin with it, of either kind'({ store }) {
+    for (let size = 1; size <= 40; size += 1) await storeSample(store, size);
+    const long = sampleBlob(100, 'sha512');
+    await putBytes(store, long.digest, long.bytes);
+    const all = await collect(store.list());
+    const shards = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+    const found: string[] = [];
+    for (const shard of shards)
+      for (const { digest } of await collect(store.list(shard))) {
+        assert.equal(digestHex(digest).slice(0, 2), shard);
+        found.push(digest);
+      }
+    assert.deepEqual(found.sort(), all.map(({ digest }) => digest as string).sort());
+  },
+
+  async 'a blob in quarantine is none any more, and lies beside the others until it is removed'({ store }) {
+    const { digest, bytes } = await storeSample(store, 5000);
+    const other = await storeSample(store, 10);
+    assert.equal(await store.quarantine(digest, 1_700_000_000_000.5), true);
+    assert.equal(await store.quarantine(digest, 1_700_000_000_000.5), false);
+    assert.equal(await store.stat(digest), undefined);
+    assert.deepEqual(
+      (await collect(store.list())).map((blob) => blob.digest),
+      [other.digest],
+    );
+    const key = quarantineKey(digest, 1_700_000_000_000);
+    assert.deepEqual(await collect(store.listObjects(quarantinePrefix)), [key]);
+    assert.equal(quarantinedAtMs(key), 1_700_000_000_000);
+    assertSameBytes((await store.readObject(key))!, bytes);
+    // It may come back, and be damaged again.
+    await putBytes(store, digest, bytes);
+    assertSameBytes(await readWhole(store, digest), bytes);
+    assert.equal(await store.removeObject(key), true);
   },
 
   async 'a list that is left early can be started again'({ store }) {

@@ -8,10 +8,10 @@ import { attemptIfPresent, hasCode, toStoreError } from './store-error.ts';
 
 const algorithms = ['sha256', 'sha512'];
 
-/** `directory` is the one that holds a directory for each algorithm. */
-export async function* listBlobFiles(directory: string): AsyncGenerator<StoredBlob> {
+/** `directory` is the one that holds a directory for each algorithm; `shard`: the first two digits of a digest. */
+export async function* listBlobFiles(directory: string, shard?: string): AsyncGenerator<StoredBlob> {
   for (const algorithm of algorithms) {
-    for await (const prefix of entriesOf(join(directory, algorithm))) {
+    for await (const prefix of shard === undefined ? entriesOf(join(directory, algorithm)) : [shard]) {
       for await (const hex of entriesOf(join(directory, algorithm, prefix))) {
         const digest = `${algorithm}:${hex}`;
         if (!isDigest(digest) || !hex.startsWith(prefix) || prefix.length !== 2) continue;

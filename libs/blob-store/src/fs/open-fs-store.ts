@@ -5,7 +5,7 @@ import { open, readFile, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Digest } from '@cistern/oci';
 import type { BlobStore } from '../blob-store.ts';
-import { blobKey, blobsPrefix } from '../key-layout.ts';
+import { blobKey, blobsPrefix, quarantineKey } from '../key-layout.ts';
 import { beginFsWriter } from './begin-fs-writer.ts';
 import { createFsObjects, writeThrough } from './create-fs-objects.ts';
 import { createPlacer } from './create-placer.ts';
@@ -68,8 +68,19 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       if (removed) await rmdir(dirname(path)).catch(() => undefined);
       return removed ?? false;
     },
-    list() {
-      return listBlobFiles(join(root, blobsPrefix));
+    async quarantine(digest, atMs) {
+      const path = pathOf(digest);
+      const moved = await attemptIfPresent('move a damaged blob away', async () => {
+        // `place` makes up for directories that go meanwhile; whether the file is there it does not tell.
+        await stat(path);
+        await placer.place(path, join(root, quarantineKey(digest, atMs)));
+        return true;
+      });
+      if (moved) await rmdir(dirname(path)).catch(() => undefined);
+      return moved ?? false;
+    },
+    list(shard) {
+      return listBlobFiles(join(root, blobsPrefix), shard);
     },
     async adoptFile(digest, path) {
       if (dirname(resolve(path)) !== spoolDirectory)

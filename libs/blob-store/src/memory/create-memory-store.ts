@@ -1,8 +1,9 @@
 // A blob store in memory, for tests and for trying things out.
 import { CacheError } from '@cistern/errors';
-import type { Digest } from '@cistern/oci';
+import { type Digest, digestHex } from '@cistern/oci';
 import type { BlobReader, BlobStore, BlobWriter } from '../blob-store.ts';
 import { checkRange, type Interval } from '../check-range.ts';
+import { quarantineKey } from '../key-layout.ts';
 import { checkObjectSize, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
 import { createMemoryContents, type MemoryContents } from './memory-contents.ts';
 
@@ -35,9 +36,16 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): BlobStore {
       checkAvailable(contents);
       return blobs.delete(digest);
     },
-    async *list() {
+    async quarantine(digest, atMs) {
       checkAvailable(contents);
-      for (const [digest, { bytes, modifiedAtMs }] of blobs) yield { digest, size: bytes.byteLength, modifiedAtMs };
+      const blob = blobs.get(digest);
+      if (blob !== undefined) objects.set(quarantineKey(digest, atMs), blob.bytes);
+      return blobs.delete(digest);
+    },
+    async *list(shard = '') {
+      checkAvailable(contents);
+      for (const [digest, { bytes, modifiedAtMs }] of blobs)
+        if (digestHex(digest).startsWith(shard)) yield { digest, size: bytes.byteLength, modifiedAtMs };
     },
     async readObject(key) {
       parseObjectKey(key);

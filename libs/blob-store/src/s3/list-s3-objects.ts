@@ -30,12 +30,17 @@ export async function* listS3Objects(bucket: S3Bucket, prefix: string, doing: st
   }
 }
 
+const algorithms = ['sha256', 'sha512'];
 const blobPath = /^(sha256|sha512)\/([0-9a-f]{2})\/(\2[0-9a-f]+)\/data$/;
 
-export async function* listS3Blobs(bucket: S3Bucket): AsyncGenerator<StoredBlob> {
-  for await (const { key, size, modifiedAtMs } of listS3Objects(bucket, blobsPrefix, 'list its blobs')) {
-    const [, algorithm, , hex] = blobPath.exec(key.slice(blobsPrefix.length)) ?? [];
-    const digest = `${algorithm}:${hex}`;
-    if (isDigest(digest)) yield { digest, size, modifiedAtMs };
+/** `shard`: the first two digits of their digests. */
+export async function* listS3Blobs(bucket: S3Bucket, shard?: string): AsyncGenerator<StoredBlob> {
+  const prefixes = shard === undefined ? [''] : algorithms.map((algorithm) => `${algorithm}/${shard}/`);
+  for (const prefix of prefixes) {
+    for await (const { key, size, modifiedAtMs } of listS3Objects(bucket, blobsPrefix + prefix, 'list its blobs')) {
+      const [, algorithm, , hex] = blobPath.exec(key.slice(blobsPrefix.length)) ?? [];
+      const digest = `${algorithm}:${hex}`;
+      if (isDigest(digest)) yield { digest, size, modifiedAtMs };
+    }
   }
 }

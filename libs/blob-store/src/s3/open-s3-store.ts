@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Digest } from '@cistern/oci';
 import type { BlobStore } from '../blob-store.ts';
-import { blobKey } from '../key-layout.ts';
+import { blobKey, quarantineKey } from '../key-layout.ts';
 import { beginS3Writer } from './begin-s3-writer.ts';
 import { createPartBudget } from './create-part-budget.ts';
 import { createS3Objects, removeIfPresent } from './create-s3-objects.ts';
@@ -13,6 +13,7 @@ import { listS3Blobs } from './list-s3-objects.ts';
 import { openS3Reader } from './open-s3-reader.ts';
 import { prepareBucket, type PrepareBucketOptions } from './prepare-bucket.ts';
 import { readWholeBody } from './read-body.ts';
+import { quarantineS3Blob } from './quarantine-s3-blob.ts';
 import { createS3Bucket, type S3Access } from './s3-bucket.ts';
 import { sweepUploads } from './sweep-uploads.ts';
 
@@ -83,8 +84,11 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     async remove(digest) {
       return removeIfPresent(bucket, nameOf(digest), 'remove a blob');
     },
-    list() {
-      return listS3Blobs(bucket);
+    async quarantine(digest, atMs) {
+      return quarantineS3Blob(bucket, nameOf(digest), bucket.locate(quarantineKey(digest, atMs)));
+    },
+    list(shard) {
+      return listS3Blobs(bucket, shard);
     },
     async presign(digest, { expiresMs }) {
       const seconds = Math.min(Math.max(1, Math.floor(expiresMs / 1000)), maxPresignSeconds);

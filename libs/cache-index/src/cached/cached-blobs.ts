@@ -56,6 +56,7 @@ export function createCachedBlobs(inner: BlobIndex, parts: CachedParts<BlobRecor
     },
     markEvicting: (digest, lastPulledAtMs) => inner.markEvicting(digest, lastPulledAtMs),
     leastRecent: () => inner.leastRecent(),
+    ofShard: (shard) => inner.ofShard(shard),
     remove: (digest, storedAtMs) => removeCached(parts, blobName(digest), () => inner.remove(digest, storedAtMs)),
     totals: () => inner.totals(),
   };

@@ -1,5 +1,6 @@
 // Blob and manifest records, and what they add up to.
 import assert from 'node:assert/strict';
+import { digestHex } from '@cistern/oci';
 import type { CacheIndexCases } from './index-under-test.ts';
 import { assertSameRecord, sampleBlobRecord, sampleDigest, sampleManifest } from './sample-records.ts';
 
@@ -29,6 +30,25 @@ export const blobCases: CacheIndexCases = {
     await blobs.remove(sampleDigest('b'));
     await blobs.remove(sampleDigest('b'));
     assert.deepEqual(await blobs.totals(), { blobs: 2, bytes: 100 });
+  },
+
+  async 'a shard has the records whose digests begin with it, of either kind, as they are'({ index: { blobs } }) {
+    const records = Array.from({ length: 60 }, (_, at) =>
+      sampleBlobRecord(`${at}`, { digest: sampleDigest(`${at}`, at % 2 === 0 ? 'sha256' : 'sha512'), size: at }),
+    );
+    for (const record of records) await blobs.put(record);
+    const touched = records[0]!;
+    await blobs.touch(touched.digest, 9e12);
+    for (const shard of new Set(records.map(({ digest }) => digestHex(digest).slice(0, 2)))) {
+      const expected = records.filter(({ digest }) => digestHex(digest).startsWith(shard));
+      const found = await blobs.ofShard(shard);
+      assert.deepEqual(
+        new Map(found.map(({ digest, size }) => [digest, size])),
+        new Map(expected.map(({ digest, size }) => [digest, size])),
+      );
+      const first = found.find(({ digest }) => digest === touched.digest);
+      if (first !== undefined) assert.equal(first.lastPulledAtMs, 9e12);
+    }
   },
 
   async 'adopting adds a record where there is none, counted once, and changes none'({ index: { blobs } }) {

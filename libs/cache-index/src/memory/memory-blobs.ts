@@ -1,5 +1,5 @@
 // Blob records in a map, with running totals.
-import type { Digest } from '@cistern/oci';
+import { type Digest, digestHex } from '@cistern/oci';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
 import { compareBytes } from '../compare-bytes.ts';
 import type { BlobTable } from '../in-process/blob-table.ts';
@@ -74,6 +74,10 @@ export function createMemoryBlobs(checkAvailable: () => void): MemoryBlobs {
         const record = records.get(digest);
         if (record?.lastPulledAtMs === lastPulledAtMs) yield record;
       }
+    },
+    async ofShard(shard) {
+      checkAvailable();
+      return [...records.values()].filter(({ digest }) => digestHex(digest).startsWith(shard));
     },
     async remove(digest, storedAtMs) {
       checkAvailable();

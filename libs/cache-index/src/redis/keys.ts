@@ -29,6 +29,8 @@ export interface Keys {
   /** Hash, in the slot of the blob. */
   manifest(digest: Digest): string;
   shardOf(digest: Digest): BlobShardKeys;
+  /** By its two hexadecimal digits. */
+  shardNamed(hex: string): BlobShardKeys;
   /** All 256, which are on all nodes of a cluster. */
   readonly shards: readonly BlobShardKeys[];
   /** Hash. */
@@ -67,6 +69,7 @@ export function createKeys(prefix: string): Keys {
     fill: (digest) => `${shard(firstByte(digest))}fill:${digest}`,
     manifest: (digest) => `${shard(firstByte(digest))}manifest:${digest}`,
     shardOf: (digest) => shardKeys(firstByte(digest)),
+    shardNamed: shardKeys,
     shards: hexBytes.map(shardKeys),
     tag: (key, tag) => `${repository(key)}tag:${tag}`,
     tags: (key) => `${repository(key)}tags`,

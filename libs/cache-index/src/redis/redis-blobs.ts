@@ -19,6 +19,8 @@ export interface RedisBlobs {
   put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown>;
 }
 
+const recordsAtOnce = 64;
+
 export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, reportNewer }: RedisParts): RedisBlobs {
   /** Of records that may not exist: only then is one of no effect. */
   const touches = writeBehind.table<Touch>({
@@ -81,6 +83,17 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
       return (await calls.run('evict-blob', [keys.blob(digest)], [lastPulledAtMs])) === 1;
     },
     leastRecent: () => walkLeastRecent({ calls, keys }, blobs.get),
+    async ofShard(shard) {
+      const { leastRecent } = keys.shardNamed(shard);
+      const digests = await calls.command((client) => client.zrange(leastRecent, '0', '-1'));
+      const records: BlobRecord[] = [];
+      for (let at = 0; at < digests.length; at += recordsAtOnce) {
+        const batch = digests.slice(at, at + recordsAtOnce) as Digest[];
+        for (const record of await Promise.all(batch.map((digest) => blobs.get(digest))))
+          if (record !== undefined) records.push(record);
+      }
+      return records;
+    },
     async remove(digest, storedAtMs) {
       if (storedAtMs === undefined) touches.take(digest);
       const removed = await calls.run('remove-blob', keysOf(digest), [digest, storedAtMs ?? '']);

@@ -37,6 +37,9 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
   const page = database.prepare(`
     SELECT digest, last_pulled_at_ms FROM blobs WHERE (last_pulled_at_ms, digest) > (?, ?)
     ORDER BY last_pulled_at_ms, digest LIMIT ${pageSize}`);
+  const shardOf = database.prepare(
+    "SELECT digest FROM blobs WHERE digest GLOB 'sha256:' || ?1 || '*' OR digest GLOB 'sha512:' || ?1 || '*'",
+  );
   const totals = database.prepare('SELECT blobs, bytes FROM totals');
   const touch = database.prepare(`
     UPDATE blobs SET
@@ -112,6 +115,8 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
       }),
     markEvicting: async (digest, lastPulledAtMs) => call(() => markEvicting(digest, lastPulledAtMs)),
     leastRecent,
+    ofShard: async (shard) =>
+      call(() => (shardOf.all(shard) as { readonly digest: Digest }[]).flatMap(({ digest }) => get(digest) ?? [])),
     remove: async (digest, storedAtMs) => call(() => removeBlob(digest, storedAtMs)),
     totals: async () =>
       call(() => {

@@ -5,6 +5,7 @@ import type { SectionContext } from './context.ts';
 import { buildS3, s3Section, type S3Config } from './s3.ts';
 import { maxBytesKey, watermarksSection } from './storage-limits.ts';
 import { storageRedirectSection } from './storage-redirect.ts';
+import { storageScrubSection } from './storage-scrub.ts';
 
 const registryRoot = '/var/lib/registry';
 
@@ -26,6 +27,7 @@ export const storageSection = section(
     maxbytes: maxBytesKey,
     watermarks: watermarksSection,
     redirect: storageRedirectSection,
+    scrub: storageScrubSection,
     cache: section('Accepted for registry:2: blob records are always cached.', {
       blobdescriptor: text('Accepted for registry:2.').optional(),
       blobdescriptorsize: wholeNumber('Accepted for registry:2.', { min: 0, max: 1e12 }).optional(),

@@ -8,7 +8,7 @@ import type { SpoolDirectory } from '../fill/spool-directory.ts';
 import { findStoredBlob } from '../blob/stored-blob.ts';
 import { forEachBounded } from '../for-each-bounded.ts';
 import { type FetchBlobDeps, fetchBlob } from '../work/fetch-blob.ts';
-import type { Bandwidth } from './create-bandwidth.ts';
+import type { Bandwidth } from '../create-bandwidth.ts';
 import { paceUpstream } from './pace-upstream.ts';
 
 export interface WantedBlob {

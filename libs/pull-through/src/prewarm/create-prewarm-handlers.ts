@@ -2,7 +2,7 @@
 import type { JobHandlers, JobQueue } from '@cistern/jobs';
 import type { FetchBlobDeps } from '../work/fetch-blob.ts';
 import { createPlatformChoice } from './choose-platforms.ts';
-import { createBandwidth } from './create-bandwidth.ts';
+import { createBandwidth } from '../create-bandwidth.ts';
 import { planPrewarm } from './plan-prewarm.ts';
 import type { PrewarmPlan } from './prewarm-plan.ts';
 import { prewarmBlobs } from './prewarm-blobs.ts';

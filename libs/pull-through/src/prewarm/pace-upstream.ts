@@ -2,7 +2,7 @@
 import type { Digest } from '@cistern/oci';
 import type { Upstream } from '@cistern/upstream';
 import type { FillTable } from '../fill/fill-table.ts';
-import type { Bandwidth } from './create-bandwidth.ts';
+import type { Bandwidth } from '../create-bandwidth.ts';
 
 export interface PaceOptions {
   readonly bandwidth: Bandwidth;

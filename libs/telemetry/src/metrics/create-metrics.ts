@@ -7,6 +7,7 @@ import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
 import { createFreshnessMetrics, type FreshnessMetrics } from './freshness-metrics.ts';
 import { createPrewarmMetrics, type PrewarmMetrics } from './prewarm-metrics.ts';
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts';
+import { createScrubMetrics, type ScrubMetrics } from './scrub-metrics.ts';
 import { createStoreMetrics, type StoreMetrics } from './store-metrics.ts';
 import { createTlsMetrics, type TlsMetrics } from './tls-metrics.ts';
 import { createWebhookMetrics, type WebhookMetrics } from './webhook-metrics.ts';
@@ -22,6 +23,7 @@ export interface Metrics
     StoreMetrics,
     PrewarmMetrics,
     EvictionMetrics,
+    ScrubMetrics,
     WebhookMetrics,
     TlsMetrics {
   readonly registry: Registry;
@@ -53,6 +55,7 @@ export function createMetrics({
     ...createStoreMetrics(registry),
     ...createPrewarmMetrics(registry, upstreams),
     ...createEvictionMetrics(registry),
+    ...createScrubMetrics(registry),
     ...createWebhookMetrics(registry),
     ...createTlsMetrics(registry),
     buildInfo: createBuildInfo(registry, version),

@@ -47,6 +47,9 @@ export const fillClasses = ['interactive', 'background'] as const;
 export const evictionReasons = ['space', 'age'] as const;
 export type EvictionReason = (typeof evictionReasons)[number];
 
+/** `objects`: all that were hashed. */
+export const scrubFindings = ['objects', 'verified', 'adopted', 'forgotten', 'damaged', 'healed'] as const;
+
 export const fillResults = ['done', 'moved', 'failed'] as const;
 
 const cachedOperations: ReadonlySet<RequestOperation> = new Set(['manifest', 'blob', 'tags', 'referrers']);

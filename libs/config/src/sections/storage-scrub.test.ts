@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load, problemsOf } from '../testing.ts';
+
+test('a store is read through once a week unless that is switched off', () => {
+  assert.deepEqual(load('').storageScrub, { bytesPerSecond: 10 * 2 ** 20, everyMs: 7 * 86_400_000 });
+  assert.equal(load('storage: { scrub: { enabled: false } }').storageScrub, undefined);
+  const env = { REGISTRY_STORAGE_SCRUB_BANDWIDTH: '1MB', REGISTRY_STORAGE_SCRUB_EVERY: '24h' };
+  assert.deepEqual(load('', { env }).storageScrub, { bytesPerSecond: 1e6, everyMs: 86_400_000 });
+});
+
+test('what would come to no end, or never stop, is told', () => {
+  const problems = problemsOf('storage: { scrub: { bandwidth: 1KiB, every: 1s } }');
+  assert.deepEqual(
+    problems.map(({ path }) => path),
+    ['storage.scrub.bandwidth', 'storage.scrub.every'],
+  );
+});

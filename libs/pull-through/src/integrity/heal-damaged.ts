@@ -1,0 +1,61 @@
+// What is done about an object that is not what its digest says: it goes into quarantine, the index forgets it, and it is
+// fetched again for a repository that holds it.
+import type { BlobRecord, Link } from '@cistern/cache-index';
+import { isCacheError } from '@cistern/errors';
+import { type BringBlobsDeps, bringBlobs } from '../prewarm/bring-blobs.ts';
+import { repositoryPath } from '../repository-path.ts';
+import { fetchManifest } from '../work/fetch-manifest.ts';
+import { findHolders } from './find-holders.ts';
+
+export interface Healed {
+  readonly healed: boolean;
+  /** Where it was fetched again, or why it was not. */
+  readonly note: string;
+}
+
+const holdersToTry = 3;
+const fetchWithinMs = 600_000;
+
+/**
+ * `record`: as it was before the object was read. `undefined`: the object has been replaced since, and nothing was done. What
+ * cannot be fetched now is fetched when somebody asks for it. Rejects with `store-unavailable`, `index-unavailable` or the
+ * signal's reason.
+ */
+export async function healDamaged(
+  deps: BringBlobsDeps,
+  { digest, storedAtMs }: BlobRecord,
+  signal: AbortSignal,
+): Promise<Healed | undefined> {
+  const { index, store, log, now } = deps;
+  const [record, fill] = [await index.blobs.get(digest, { fresh: true }), await index.fills.read(digest)];
+  const isBeingReplaced = fill !== undefined && ['starting', 'running'].includes(fill.state);
+  if (record?.storedAtMs !== storedAtMs || record.state === 'deleting' || isBeingReplaced) return undefined;
+  if (!(await store.quarantine(digest, now()))) return undefined;
+  log.error({ digest }, 'the store held other bytes under a digest: they are in quarantine');
+  await index.manifests.remove(digest);
+  await index.blobs.remove(digest, storedAtMs);
+  const holders = await findHolders(index, digest, { limit: holdersToTry, signal });
+  let note = 'no repository is known to hold it: it is fetched when somebody asks for it';
+  for (const holder of holders) {
+    const place = repositoryPath(holder);
+    try {
+      await fetchFor(deps, holder, AbortSignal.any([signal, AbortSignal.timeout(fetchWithinMs)]));
+      return { healed: true, note: `fetched again from ${place}` };
+    } catch (error) {
+      signal.throwIfAborted();
+      note = `could not be fetched from ${place}: ${isCacheError(error) ? error.message : String(error)}`;
+      log.warn({ err: error, digest, repository: place }, 'a damaged blob could not be fetched again');
+    }
+  }
+  return { healed: false, note };
+}
+
+async function fetchFor(
+  deps: BringBlobsDeps,
+  { kind, digest, size, ...key }: Link,
+  signal: AbortSignal,
+): Promise<void> {
+  const { upstream, repository } = key;
+  if (kind === 'blob') return bringBlobs(deps, key, [{ digest, size }], { signal, onStored: () => {} });
+  await fetchManifest(deps, { upstream, repository, digest }, { signal, purpose: 'prewarm' });
+}
