@@ -1,12 +1,11 @@
 // The composition root: chooses every adapter by the configuration and puts a process together.
-import type { Authenticator } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import { type AnswerFill, createPushes, type PullThrough, type Pushes } from '@cistern/pull-through';
 import type { ServerTls } from '@cistern/tls';
 import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
 import { type Closers, openAll } from './closers.ts';
-import { openAuthenticator } from './open-authenticator.ts';
+import { type Access, openAccess } from './open-access.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { openServing } from './open-serving.ts';
 import { openTls } from './open-tls.ts';
@@ -21,11 +20,9 @@ interface Assembled {
   close(graceMs: number): Promise<void>;
 }
 
-export interface FrontendAssembly extends Assembled {
+export interface FrontendAssembly extends Assembled, Access {
   readonly pullThrough: PullThrough;
   readonly upstreams: UpstreamTable;
-  /** Who may ask for anything. */
-  readonly authenticator: Authenticator;
   /** What upstreams say that was pushed to them. */
   readonly pushes: Pushes;
   /** What clients are served with; `undefined`: plain HTTP. */
@@ -48,13 +45,13 @@ export interface StandaloneAssembly extends FrontendAssembly, WorkerAssembly {
 /** A frontend and a worker in one process. Rejects, with everything closed again, when a part cannot be opened. */
 export function assemble(config: Config, options: AssembleOptions): Promise<StandaloneAssembly> {
   return openAll(async (closers) => {
-    const authenticator = await openAuthenticator(config, options.log);
     const shared = await openShared(config, options, closers);
+    const access = await openAccess(config, shared, options.log);
     const working = await openWorking(config, shared, options, closers);
     const { fills, address, answerFill } = working;
     return {
       ...describe(config, shared),
-      authenticator,
+      ...access,
       answerFill,
       start: () => working.start(),
       prewarm: openPrewarming(config, { index: shared.index, queue: shared.jobs.queue }),
@@ -72,11 +69,11 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
 /** A frontend alone: it opens no connection to an upstream and writes nothing to a disk. Rejects as `assemble`. */
 export function assembleFrontend(config: Config, options: AssembleOptions): Promise<FrontendAssembly> {
   return openAll(async (closers) => {
-    const authenticator = await openAuthenticator(config, options.log);
     const shared = await openShared(config, options, closers);
+    const access = await openAccess(config, shared, options.log);
     return {
       ...describe(config, shared),
-      authenticator,
+      ...access,
       pullThrough: openServing(config, shared, { ...options, fills: undefined, address: '' }, closers),
       pushes: openPushes(shared, options, closers),
       tls: await openTls(config, options, closers),

@@ -8,20 +8,32 @@ export interface Shown {
   readonly clientIp: string;
 }
 
+/** `method`: what was shown; `anonymous` for nothing, `other` for what cannot be read. */
 export type Authentication =
-  | { readonly result: 'accepted'; readonly identity: Identity }
+  | { readonly result: 'accepted'; readonly method: AuthenticationMethod; readonly identity: Identity }
   | {
       readonly result: 'refused';
-      /** By what was shown: `anonymous` for nothing, `other` for what cannot be read. */
       readonly method: AuthenticationMethod;
       /** A sentence for the client. It does not tell whether there is such a user. */
       readonly message: string;
+      /** For the log alone, where there is more to know. */
+      readonly why?: string;
     }
   | { readonly result: 'locked-out'; readonly method: AuthenticationMethod; readonly retryAfterMs: number };
+
+/** What a client that is refused is asked to show. */
+export type Challenge =
+  | { readonly scheme: 'basic'; readonly realm: string }
+  | {
+      readonly scheme: 'bearer';
+      readonly service: string;
+      /** Where tokens are given out: a URL, or a path at the host that the client has asked. */
+      readonly realm: { readonly url: string } | { readonly path: string };
+    };
 
 export interface Authenticator {
   /** Rejects with a CacheError where nobody can say now; that is never a reason to let somebody in. */
   authenticate(shown: Shown): Promise<Authentication>;
-  /** What to show, for `WWW-Authenticate` of a refusal; `undefined`: nobody is ever refused. */
-  readonly challenge: string | undefined;
+  /** `undefined`: nobody is ever refused. */
+  readonly challenge: Challenge | undefined;
 }

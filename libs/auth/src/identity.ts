@@ -4,7 +4,12 @@ import type { AuthenticationMethod } from '@cistern/telemetry';
 export interface Identity {
   /** For the log and for people. Unique among those of the same method. */
   readonly name: string;
+  /** How it was found out; for an access token, when that was given out. */
   readonly method: AuthenticationMethod;
+  /** Globs of `<upstream>/<repository>` that may be pulled, by which `*` passes no slash; absent: all. */
+  readonly grants?: readonly string[] | undefined;
+  /** Of an access token: the repositories, named as the client names them, that it was asked for. Absent: not narrowed. */
+  readonly scopes?: readonly string[] | undefined;
 }
 
 /** Whoever shows nothing, where nothing has to be shown. */

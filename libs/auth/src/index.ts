@@ -1,5 +1,14 @@
 export { acceptEverybody } from './accept-everybody.ts';
-export type { Authentication, Authenticator, Shown } from './authenticator.ts';
-export { openHtpasswdAuthenticator } from './htpasswd/htpasswd-authenticator.ts';
+export type { Authentication, Authenticator, Challenge, Shown } from './authenticator.ts';
+export { authorize } from './authorize.ts';
+export type { Decision, Wish } from './authorize.ts';
+export { createAuthenticator } from './create-authenticator.ts';
+export type { PasswordMethod, TokenMethod } from './create-authenticator.ts';
+export { openHtpasswd } from './htpasswd/open-htpasswd.ts';
 export { anonymous } from './identity.ts';
 export type { Identity } from './identity.ts';
+export { createAccessTokens } from './tokens/create-access-tokens.ts';
+export type { AccessToken, AccessTokens } from './tokens/create-access-tokens.ts';
+export { parseScopes } from './tokens/parse-scopes.ts';
+export { createMemoryTokenKeys, createTokenKey } from './tokens/token-keys.ts';
+export type { TokenKey, TokenKeys } from './tokens/token-keys.ts';

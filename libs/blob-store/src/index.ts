@@ -11,6 +11,7 @@ export {
   parseOfflineDecisionKey,
   parsePinKey,
   parseTagObjectKey,
+  parseTokenKeyKey,
   pinKey,
   pinsPrefix,
   quarantinedAtMs,
@@ -22,6 +23,8 @@ export {
   scrubStateKey,
   tagObjectKey,
   tagObjectsPrefix,
+  tokenKeyKey,
+  tokenKeysPrefix,
 } from './key-layout.ts';
 export { putBytes } from './put-bytes.ts';
 export { readBytes } from './read-bytes.ts';

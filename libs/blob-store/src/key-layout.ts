@@ -74,6 +74,22 @@ export function parseOfflineDecisionKey(key: string): { readonly upstream: strin
   return name === undefined ? undefined : { upstream: name === allUpstreams ? undefined : name };
 }
 
+/** Keys by which access tokens are signed lie under it. */
+export const tokenKeysPrefix = 'cistern/state/token-keys/';
+
+export function tokenKeyKey(id: string): string {
+  if (!stateId.test(id)) throw new TypeError(`${JSON.stringify(id)} is no id of a key`);
+  return `${tokenKeysPrefix}${id}.json`;
+}
+
+/** The reverse of `tokenKeyKey`; `undefined` for any other key. */
+export function parseTokenKeyKey(key: string): string | undefined {
+  const id = key.startsWith(tokenKeysPrefix) ? key.slice(tokenKeysPrefix.length).replace(/\.json$/, '') : '';
+  return stateId.test(id) && key === tokenKeyKey(id) ? id : undefined;
+}
+
+const stateId = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+
 /** Under it lies an object for each image that must not be evicted; its key says which. */
 export const pinsPrefix = 'cistern/state/pins/';
 

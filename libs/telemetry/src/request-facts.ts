@@ -9,6 +9,7 @@ export const requestOperations = [
   'referrers',
   'catalog',
   'write',
+  'token',
   'webhook',
   'other',
 ] as const;
@@ -29,6 +30,8 @@ export interface RequestFacts {
   clientIp: string;
   /** Who was let in; never a name that somebody only claims. */
   user?: string | undefined;
+  /** Why this was not for that user, or why nobody was let in: a clause. */
+  denied?: string | undefined;
   referer?: string | undefined;
   userAgent?: string | undefined;
   /** Wall clock; the duration is measured apart from it. */

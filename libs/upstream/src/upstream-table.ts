@@ -32,6 +32,8 @@ export interface ResolvedName {
 }
 
 export interface UpstreamTable {
+  /** Of all entries, in their order. */
+  readonly names: readonly string[];
   /**
    * In the order `ns`, `Host`, prefix, default. Throws `name-unknown` for an `ns` or path prefix that is not in the
    * table, `name-invalid` where two of them disagree, and OciSyntaxError NAME_INVALID for the rest of the name.
@@ -62,6 +64,7 @@ export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): Ups
   }
 
   return {
+    names: entries.map(({ name }) => name),
     resolve({ ns, host, pathPrefix, name }) {
       const byNs = ns === undefined ? undefined : lookUp('The namespace', ns);
       const mapped = byNs ?? findHost(byHost, host);

@@ -55,8 +55,9 @@ function describeAddress(address: ListenAddress): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
-function describeAuth({ htpasswd }: Config['auth']): string {
-  return htpasswd === undefined ? 'everybody' : `users of ${htpasswd.path}`;
+function describeAuth({ htpasswd, tokenServer }: Config['auth']): string {
+  if (htpasswd === undefined) return 'everybody';
+  return `users of ${htpasswd.path}${tokenServer === undefined ? '' : ', by access tokens'}`;
 }
 
 type Row = readonly [label: string, value: string];

@@ -1,6 +1,6 @@
 // The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
 import type { Server as TlsServer } from 'node:tls';
-import type { Authenticator } from '@cistern/auth';
+import type { AccessTokens, Authenticator } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { ServerTls } from '@cistern/tls';
@@ -15,6 +15,7 @@ import { serverOptions } from './server-options.ts';
 import { refuseUnknownPath } from './v2/dispatch.ts';
 import { replyWithError } from './v2/error-reply.ts';
 import { commonHeaders } from './v2/headers.ts';
+import { addTokenRoutes } from './token/add-token-routes.ts';
 import { addWebhookRoutes, type WebhookDependencies } from './webhooks/add-webhook-routes.ts';
 import { addV2Routes } from './v2/routes.ts';
 
@@ -23,6 +24,8 @@ export interface FrontendOptions {
   readonly upstreams: UpstreamTable;
   /** Who may ask for anything of the pull API. */
   readonly authenticator: Authenticator;
+  /** Gives out access tokens at `/token`; absent: there is no such place. */
+  readonly tokenServer?: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Gets every line of the access log, without a line break; absent: there is none. */
@@ -91,6 +94,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   const readsHere = createAddressList(options.redirectExcept ?? []);
   const mayRevalidate = options.revalidateFrom === undefined ? () => true : createAddressList(options.revalidateFrom);
   addV2Routes(app, { ...options, clientStallMs, readsHere, mayRevalidate, waiting: { patienceMs } });
+  if (options.tokenServer !== undefined) addTokenRoutes(app, { ...options, ...options.tokenServer });
   if (options.webhooks !== undefined) addWebhookRoutes(app, { ...options.webhooks, metrics: options.metrics });
   return app;
 }

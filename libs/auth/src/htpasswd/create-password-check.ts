@@ -5,15 +5,10 @@ import { CacheError } from '@cistern/errors';
 import bcrypt from 'bcrypt';
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
+import type { PasswordAttempt } from '../create-authenticator.ts';
 import { createLockOut } from './create-lock-out.ts';
 import type { HtpasswdFile } from './open-htpasswd-file.ts';
 import type { HtpasswdUsers } from './parse-htpasswd.ts';
-
-export interface PasswordAttempt {
-  readonly user: string;
-  readonly password: string;
-  readonly clientIp: string;
-}
 
 export type PasswordVerdict =
   | { readonly verdict: 'right' | 'wrong' }

@@ -6,7 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { createLogger } from '@cistern/telemetry';
 import bcrypt from 'bcrypt';
 import type { Authenticator } from '../authenticator.ts';
-import { openHtpasswdAuthenticator } from './htpasswd-authenticator.ts';
+import { createAuthenticator } from '../create-authenticator.ts';
+import { openHtpasswd } from './open-htpasswd.ts';
 
 const hash = (password: string, cost = 4) => bcrypt.hash(password, cost);
 
@@ -21,7 +22,8 @@ async function open(t: TestContext, users: string) {
     formatter: 'json',
     destination: { write: (line) => void lines.push(line) },
   });
-  const authenticator = await openHtpasswdAuthenticator({ realm: 'the "cache"', path, log });
+  const passwords = [await openHtpasswd({ path, log })];
+  const authenticator = createAuthenticator({ challenge: { scheme: 'basic', realm: 'r' }, passwords, tokens: [] });
   return { path, authenticator, lines };
 }
 
@@ -34,10 +36,9 @@ const resultOf = async (...args: Parameters<typeof tryAs>) => (await tryAs(...ar
 
 test('who knows the password comes in under that name', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\n`);
-  assert.equal(authenticator.challenge, String.raw`Basic realm="the \"cache\""`);
   const identity = { name: 'ada', method: 'password' };
   for (let time = 0; time < 2; time += 1)
-    assert.deepEqual(await tryAs(authenticator, 'ada', 's3cret'), { result: 'accepted', identity });
+    assert.deepEqual(await tryAs(authenticator, 'ada', 's3cret'), { result: 'accepted', method: 'password', identity });
 });
 
 test('nobody else does, and all of them hear the same', async (t) => {
@@ -95,7 +96,7 @@ test('a file that is gone or broken changes nothing, and is told once', async (t
 test('at the start such a file is an error that says what to do', async (t) => {
   const { path } = await open(t, '');
   const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
-  const opened = () => openHtpasswdAuthenticator({ realm: 'r', path, log });
+  const opened = () => openHtpasswd({ path, log });
   await writeFile(path, 'hunter2\n');
   await assert.rejects(
     opened,

@@ -19,3 +19,18 @@ test('what is missing or cannot be shown is told', () => {
   assert.deepEqual(problemPaths(String.raw`auth: {htpasswd: {realm: "a\nb", path: /users}}`), ['auth.htpasswd.realm']);
   assert.deepEqual(problemPaths('auth: {users: {}}'), ['auth.users']);
 });
+
+test('tokens are given out for something to log in with', () => {
+  const users = 'htpasswd: {realm: r, path: /users}';
+  const tokenServer = (text: string) => load(`auth: {${users}, tokenserver: {${text}}}`).auth.tokenServer;
+  assert.deepEqual(tokenServer(''), { url: undefined, service: 'cistern', lifetimeMs: 300_000 });
+  assert.equal(tokenServer('url: "https://cache.test/"')?.url, 'https://cache.test/token');
+  assert.deepEqual(problemPaths('auth: {tokenserver: {}}'), ['auth.tokenserver']);
+  for (const [key, value] of [
+    ['lifetime', '59s'],
+    ['lifetime', '2h'],
+    ['url', 'https://cache.test/path'],
+    ['service', '""'],
+  ] as const)
+    assert.deepEqual(problemPaths(`auth: {${users}, tokenserver: {${key}: ${value}}}`), [`auth.tokenserver.${key}`]);
+});

@@ -1,37 +1,82 @@
 // Who may pull at all.
 import { validateHeaderValue } from 'node:http';
 import type { z } from 'zod';
-import { filePath, openSection, section, text } from '../values.ts';
+import { duration, filePath, openSection, section, serverUrl, text } from '../values.ts';
 import type { SectionContext } from './context.ts';
 
 export const authSection = section(
-  { text: 'Who may pull. One of the ways below.', default: 'everybody, whatever they show' },
+  { text: 'Who may pull.', default: 'everybody, whatever they show' },
   {
     htpasswd: openSection('Users with passwords, which the file holds hashed by bcrypt (`htpasswd -B`).', {
       realm: text('What clients show to people who are asked for a password.'),
       path: filePath('The file. It is read again when it changes.'),
     }).optional(),
+    tokenserver: openSection(
+      {
+        text: 'Has clients exchange what they log in with for an access token, at `/token` of this cache. `{}` is enough.',
+        default: 'clients show their passwords with every request',
+      },
+      {
+        url: serverUrl({
+          text: 'Where clients reach this cache, for example `https://cache.example.com`.',
+          default: 'the host that a client has asked; where a proxy ends TLS it has to be one of `http.trustedproxies`',
+        }).optional(),
+        service: text('What this cache is called in tokens.').prefault('cistern'),
+        lifetime: duration('How long an access token is good; so long a user who was removed may go on.').prefault(
+          '5m',
+        ),
+      },
+    ).optional(),
   },
 );
 
 interface HtpasswdConfig {
-  readonly realm: string;
   readonly path: string;
+}
+
+interface TokenServerConfig {
+  /** Of the place where tokens are; `undefined`: at the host that a client has asked. */
+  readonly url: string | undefined;
+  readonly service: string;
+  readonly lifetimeMs: number;
 }
 
 export interface AuthConfig {
   readonly htpasswd: HtpasswdConfig | undefined;
+  readonly tokenServer: TokenServerConfig | undefined;
+  /** Characters that a header can hold. */
+  readonly realm: string;
 }
 
-export function buildAuth({ htpasswd }: z.output<typeof authSection>, context: SectionContext): AuthConfig {
-  if (htpasswd !== undefined) checkRealm(context, 'auth.htpasswd.realm', htpasswd.realm);
-  return { htpasswd };
+const minLifetimeMs = 60_000;
+const maxLifetimeMs = 3_600_000;
+
+export function buildAuth(auth: z.output<typeof authSection>, context: SectionContext): AuthConfig {
+  const { htpasswd, tokenserver } = auth;
+  if (htpasswd !== undefined) checkHeaderText(context, 'auth.htpasswd.realm', htpasswd.realm);
+  if (tokenserver !== undefined && htpasswd === undefined)
+    context.report('auth.tokenserver', 'needs something that clients can log in with: add auth.htpasswd');
+  return {
+    htpasswd,
+    tokenServer: tokenserver && buildTokenServer(tokenserver, context),
+    realm: htpasswd?.realm ?? 'cistern',
+  };
 }
 
-function checkRealm(context: SectionContext, path: string, realm: string): void {
-  if (realm.trim() === '') return context.report(path, 'is required: a few words for people');
+function buildTokenServer(
+  { url, service, lifetime }: NonNullable<z.output<typeof authSection>['tokenserver']>,
+  context: SectionContext,
+): TokenServerConfig {
+  checkHeaderText(context, 'auth.tokenserver.service', service);
+  if (lifetime < minLifetimeMs || lifetime > maxLifetimeMs)
+    context.report('auth.tokenserver.lifetime', 'must be from 1m to 1h');
+  return { url: url === undefined ? undefined : `${url}/token`, service, lifetimeMs: lifetime };
+}
+
+function checkHeaderText(context: SectionContext, path: string, value: string): void {
+  if (value.trim() === '') return context.report(path, 'must not be empty');
   try {
-    validateHeaderValue('www-authenticate', realm);
+    validateHeaderValue('www-authenticate', value);
   } catch {
     context.report(path, 'has characters that a header cannot hold');
   }

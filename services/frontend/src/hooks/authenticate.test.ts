@@ -13,9 +13,10 @@ const manifest = Buffer.from('{"schemaVersion":2}');
 
 /** `Basic ada` is a user. */
 const onlyAda: Authenticator = {
-  challenge: 'Basic realm="here"',
+  challenge: { scheme: 'basic', realm: 'here "and" now' },
   async authenticate({ authorization }): Promise<Authentication> {
-    if (authorization === 'Basic ada') return { result: 'accepted', identity: { name: 'ada', method: 'password' } };
+    if (authorization === 'Basic ada')
+      return { result: 'accepted', method: 'password', identity: { name: 'ada', method: 'password' } };
     if (authorization === 'Basic mallory') return { result: 'locked-out', method: 'password', retryAfterMs: 5000 };
     if (authorization === 'Basic err') throw new CacheError('overloaded', 'Too many passwords wait.');
     const method = authorization === undefined ? 'anonymous' : 'other';
@@ -47,7 +48,7 @@ test('nothing of the pull API is answered before it is known who asks', async (t
     for (const method of ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE']) {
       const answer = await sendRequest(url + path, { method });
       assert.equal(answer.status, 401, `${method} ${path}`);
-      assert.equal(answer.headers['www-authenticate'], 'Basic realm="here"');
+      assert.equal(answer.headers['www-authenticate'], String.raw`Basic realm="here \"and\" now"`);
       assert.equal(answer.headers['docker-distribution-api-version'], 'registry/2.0');
       assert.equal(answer.headers['x-cistern-upstream'], undefined);
       if (method !== 'HEAD')

@@ -1,43 +1,58 @@
 // Who a request comes from, found out before anything of it is answered.
-import type { Authentication, Authenticator } from '@cistern/auth';
+import type { Authentication, Authenticator, Identity, Shown } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { AuthenticationMetrics } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { formatChallenge } from './format-challenge.ts';
 
 export interface AuthenticateDependencies {
   readonly authenticator: Authenticator;
   readonly metrics: AuthenticationMetrics;
 }
 
-/** Sets the record's identity, or throws `unauthenticated` with the challenge among the headers of the reply. */
+/**
+ * Sets the record's identity, or throws `unauthenticated` with the challenge among the headers of the reply. `name`: the
+ * repository that is asked for, as the client names it.
+ */
 export async function authenticate(
-  { authenticator, metrics }: AuthenticateDependencies,
+  dependencies: AuthenticateDependencies,
   request: FastifyRequest,
   reply: FastifyReply,
+  name?: string,
 ): Promise<void> {
-  const shown = { authorization: request.headers.authorization, clientIp: request.ip };
-  const found = await authenticator.authenticate(shown).catch((error: unknown) => {
+  const { challenge } = dependencies.authenticator;
+  await identify(dependencies, request, request.headers.authorization, (error) => {
+    if (challenge !== undefined) reply.header('www-authenticate', formatChallenge(challenge, request, { name, error }));
+  });
+}
+
+/** As `authenticate`, with what was shown by other means; `challenge` makes the header of a refusal. */
+export async function identify(
+  { authenticator, metrics }: AuthenticateDependencies,
+  request: FastifyRequest,
+  authorization: Shown['authorization'],
+  challenge: (error: 'invalid_token' | undefined) => void,
+): Promise<Identity> {
+  const { record } = request;
+  const found = await authenticator.authenticate({ authorization, clientIp: request.ip }).catch((error: unknown) => {
     metrics.authentications.inc({ method: 'other', result: 'failed' });
     throw error;
   });
-  const method = found.result === 'accepted' ? found.identity.method : found.method;
-  metrics.authentications.inc({ method, result: found.result });
-  if (found.result !== 'accepted') return refuse(authenticator, found, reply);
-  request.record.identity = found.identity;
-  if (method !== 'anonymous') request.record.facts.user = found.identity.name;
+  const { method, result } = found;
+  metrics.authentications.inc({ method, result });
+  if (found.result === 'locked-out') throw lockedOut(found);
+  if (found.result === 'refused') {
+    record.facts.denied = found.why;
+    challenge(method === 'token' ? 'invalid_token' : undefined);
+    throw new CacheError('unauthenticated', found.message);
+  }
+  const { identity } = found;
+  record.identity = identity;
+  if (identity.method !== 'anonymous') record.facts.user = identity.name;
+  return identity;
 }
 
-function refuse(
-  { challenge }: Authenticator,
-  found: Exclude<Authentication, { readonly result: 'accepted' }>,
-  reply: FastifyReply,
-): never {
-  if (found.result === 'locked-out')
-    throw new CacheError(
-      'client-rate-limited',
-      'Too many wrong passwords for this user from this address; wait some minutes.',
-      { retryAfterMs: found.retryAfterMs },
-    );
-  if (challenge !== undefined) reply.header('www-authenticate', challenge);
-  throw new CacheError('unauthenticated', found.message);
+function lockedOut({ retryAfterMs }: Extract<Authentication, { readonly result: 'locked-out' }>): CacheError {
+  const message = 'Too many wrong passwords for this user from this address; wait some minutes.';
+  return new CacheError('client-rate-limited', message, { retryAfterMs });
 }

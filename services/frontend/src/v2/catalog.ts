@@ -1,4 +1,8 @@
-// GET /v2/_catalog: the repositories of which something is cached, under the names that reach them by path.
+// GET /v2/_catalog: the repositories of which something is cached, under the names that reach them by path. Only those that
+// who asks may pull: the others' names are nobody else's business.
+import { authorize, type Identity } from '@cistern/auth';
+import { splitFirstComponent } from '@cistern/oci';
+import type { PullThrough } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nextLink, requestedPage } from './pagination.ts';
 import { sendJson } from './send-json.ts';
@@ -16,12 +20,35 @@ export async function answerCatalog(
   const limit = Math.min(n ?? defaultEntries, maxEntries);
   if (limit === 0) return sendCatalog(reply, []);
   // One more than asked for tells whether there is a next page.
-  const found = await pullThrough.listRepositories({ ...(last !== undefined && { after: last }), limit: limit + 1 });
+  const found = await listAllowed(pullThrough, request.record.identity, last, limit + 1);
   const repositories = found.slice(0, limit);
   const lastOfPage = repositories.at(-1);
   if (found.length > limit && lastOfPage !== undefined)
     reply.header('link', nextLink(request, new URLSearchParams({ n: String(limit), last: lastOfPage })));
   return sendCatalog(reply, repositories);
+}
+
+/** Up to `wanted` after a name. */
+async function listAllowed(
+  pullThrough: Pick<PullThrough, 'listRepositories'>,
+  identity: Identity | undefined,
+  last: string | undefined,
+  wanted: number,
+): Promise<readonly string[]> {
+  if (identity === undefined) return [];
+  const limit = identity.grants === undefined ? wanted : maxEntries;
+  const found: string[] = [];
+  for (let after = last; ;) {
+    const page = await pullThrough.listRepositories({ ...(after !== undefined && { after }), limit });
+    found.push(...page.filter((name) => mayPull(identity, name)));
+    after = page.at(-1);
+    if (page.length < limit || found.length >= wanted) return found.slice(0, wanted);
+  }
+}
+
+function mayPull(identity: Identity, name: string): boolean {
+  const { first, rest = '' } = splitFirstComponent(name);
+  return authorize(identity, { upstream: first, repository: rest }).isAllowed;
 }
 
 function sendCatalog(reply: FastifyReply, repositories: readonly string[]): FastifyReply {

@@ -24,8 +24,9 @@ export async function dispatch(
 ): Promise<FastifyReply | undefined> {
   const path = readPath(request.url);
   enterOperation(dependencies.metrics, request.record, operationOf(path));
-  await authenticate(dependencies, request, reply);
-  if (path instanceof OciSyntaxError) throw path;
+  const isMalformed = path instanceof OciSyntaxError;
+  await authenticate(dependencies, request, reply, isMalformed || !('name' in path) ? undefined : path.name);
+  if (isMalformed) throw path;
   const patiently = <T>(answer: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, answer);
   switch (path.endpoint) {
     case 'ping':

@@ -1,8 +1,9 @@
-// Which upstream and repository a request is about, before anything is done for it.
+// Which upstream and repository a request is about, and whether it may be, before anything is done for it.
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { queryValue } from './query-value.ts';
+import { requireAccess } from './require-access.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 interface NamedPath {
@@ -15,9 +16,9 @@ interface Located {
   readonly repository: RepositoryName;
 }
 
-/** Throws what the table of upstreams throws for a name it cannot place, and `loop-detected`. */
+/** Throws what the table of upstreams throws for a name it cannot place, `loop-detected`, and what `requireAccess` throws. */
 export function locateUpstream(
-  { upstreams, instanceId }: V2Dependencies,
+  { upstreams, instanceId, authenticator }: V2Dependencies,
   { name, prefix }: NamedPath,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -29,6 +30,7 @@ export function locateUpstream(
   record.mode = mode;
   record.facts.upstream = upstream;
   record.facts.repository = repository;
+  requireAccess(authenticator, { upstream, repository, name }, request, reply);
   reply.header('x-cistern-upstream', upstream);
   return { upstream, repository };
 }

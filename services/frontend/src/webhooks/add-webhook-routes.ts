@@ -6,8 +6,8 @@ import type { Pushes } from '@cistern/pull-through';
 import type { Metrics } from '@cistern/telemetry';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { enterOperation } from '../hooks/request-facts.ts';
-import { replyWithError } from '../v2/error-reply.ts';
 import { queryValue } from '../v2/query-value.ts';
+import { takeBody } from '../v2/take-body.ts';
 import { isGenuine } from './is-genuine.ts';
 import type { PushedImage, ReadPushed } from './pushed-image.ts';
 import { readDistribution } from './read-distribution.ts';
@@ -35,14 +35,7 @@ const maxImages = 1000;
 
 export function addWebhookRoutes(app: FastifyInstance, { webhooks, pushes, metrics }: WebhookDependencies): void {
   void app.register(async (hooks) => {
-    hooks.removeAllContentTypeParsers();
-    hooks.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => done(null, body));
-    hooks.setErrorHandler((error: Error & { readonly statusCode?: number }, request, reply) => {
-      if (error.statusCode !== 413) return replyWithError(error, request, reply);
-      return reply
-        .code(413)
-        .send({ errors: [{ code: 'SIZE_INVALID', message: 'The body of a webhook is too large.' }] });
-    });
+    takeBody(hooks, bodyLimit);
     for (const webhook of webhooks) {
       const { name, provider, upstream } = webhook;
       const count = (result: string) => metrics.webhooks.inc({ provider, result });

@@ -1,0 +1,94 @@
+// Access tokens of our own, as JSON Web Tokens of distribution's token specification ("Token Authentication
+// Implementation"): whoever has one needs no password, and nobody has to look anything up to know who it is.
+import { randomUUID } from 'node:crypto';
+import { isCacheError } from '@cistern/errors';
+import { jwtVerify, SignJWT } from 'jose';
+import type { TokenMethod } from '../create-authenticator.ts';
+import type { Identity } from '../identity.ts';
+import type { TokenKeys } from './token-keys.ts';
+
+export interface AccessTokensOptions {
+  readonly keys: TokenKeys;
+  /** For whom the tokens are: this cache. */
+  readonly service: string;
+  readonly lifetimeMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export interface AccessToken {
+  readonly token: string;
+  readonly expiresInSeconds: number;
+  readonly issuedAt: Date;
+}
+
+export interface AccessTokens {
+  /** For an identity that was found out by other means. `names`: what it is narrowed to. Rejects with a CacheError. */
+  issue(identity: Identity, names: readonly string[]): Promise<AccessToken>;
+  readonly verify: TokenMethod;
+}
+
+const algorithm = 'HS256';
+const issuer = 'cistern';
+/** Frontends' clocks differ. */
+const clockToleranceSeconds = 30;
+
+/** Beside the claims of the specification what this cache knows of who it is. */
+interface Claims {
+  readonly sub: string;
+  readonly access: readonly {
+    readonly type: 'repository';
+    readonly name: string;
+    readonly actions: readonly ['pull'];
+  }[];
+  readonly cistern: Pick<Identity, 'method' | 'grants'>;
+}
+
+export function createAccessTokens({ keys, service, lifetimeMs, now }: AccessTokensOptions): AccessTokens {
+  const expiresInSeconds = Math.floor(lifetimeMs / 1000);
+  return {
+    async issue({ name, method, grants }, names) {
+      const { id, secret } = await keys.current();
+      const issuedAt = Math.floor(now() / 1000);
+      const claims = {
+        iss: issuer,
+        aud: service,
+        sub: name,
+        iat: issuedAt,
+        exp: issuedAt + expiresInSeconds,
+        jti: randomUUID(),
+        access: names.map((of) => ({ type: 'repository', name: of, actions: ['pull'] }) as const),
+        cistern: { method, ...(grants !== undefined && { grants }) },
+      };
+      const token = await new SignJWT(claims).setProtectedHeader({ alg: algorithm, typ: 'JWT', kid: id }).sign(secret);
+      return { token, expiresInSeconds, issuedAt: new Date(issuedAt * 1000) };
+    },
+    async verify(token) {
+      try {
+        const { payload } = await jwtVerify<Claims>(
+          token,
+          async ({ kid }) => {
+            const key = typeof kid === 'string' ? await keys.find(kid) : undefined;
+            if (key === undefined) throw new Error('its key is not known');
+            return key.secret;
+          },
+          {
+            algorithms: [algorithm],
+            issuer,
+            audience: service,
+            clockTolerance: clockToleranceSeconds,
+            currentDate: new Date(now()),
+            requiredClaims: ['sub', 'exp'],
+          },
+        );
+        const { sub: name, access, cistern } = payload;
+        const identity = { ...cistern, name, scopes: access.map((one) => one.name) };
+        return { result: 'accepted', method: 'token', identity };
+      } catch (error) {
+        if (isCacheError(error)) throw error;
+        const message = 'The access token is not valid, or not any more.';
+        return { result: 'refused', method: 'token', message, why: (error as Error).message };
+      }
+    },
+  };
+}

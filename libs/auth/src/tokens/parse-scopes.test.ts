@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseScopes } from './parse-scopes.ts';
+
+test('what is asked for is repositories to pull from', () => {
+  for (const [scopes, names] of [
+    [['repository:library/nginx:pull'], ['library/nginx']],
+    [['repository:a:pull,push'], ['a']],
+    [['repository:a:push,pull repository:b:pull'], ['a', 'b']],
+    [['repository:a:pull', 'repository:a:pull'], ['a']],
+    [['repository:localhost:5000/a:pull'], ['localhost:5000/a']],
+    [['repository(plugin):a:*'], ['a']],
+  ] as const)
+    assert.deepEqual(parseScopes(scopes), names);
+});
+
+test('everything else is passed over', () => {
+  for (const scope of [
+    '',
+    'repository:a:push',
+    'repository:a:',
+    'repository:a',
+    'registry:catalog:*',
+    'repository::pull',
+    ':::',
+  ])
+    assert.deepEqual(parseScopes([scope]), [], scope);
+  assert.equal(parseScopes(Array.from({ length: 50 }, (_, at) => `repository:a${at}:pull`)).length, 20);
+});

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createAccessTokens, createAuthenticator, createMemoryTokenKeys, type Identity } from '@cistern/auth';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { type Answer, errorsOf, sendRequest } from '../testing/send-request.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+import { until } from '../testing/until.ts';
+
+const users: Readonly<Record<string, Identity>> = {
+  'ada:right': { name: 'ada', method: 'password' },
+  'bob:right': { name: 'bob', method: 'password', grants: ['ghcr.io/team/*'] },
+};
+const basic = (pair: string) => `Basic ${Buffer.from(pair).toString('base64')}`;
+
+async function start(t: Parameters<typeof startFrontend>[0], trustedProxies: readonly string[] = []) {
+  const accessTokens = createAccessTokens({
+    keys: createMemoryTokenKeys(),
+    service: 'the cache',
+    lifetimeMs: 300_000,
+    now: Date.now,
+  });
+  const authenticator = createAuthenticator({
+    challenge: { scheme: 'bearer', service: 'the cache', realm: { path: '/token' } },
+    passwords: [
+      async ({ user, password }) => {
+        const identity = users[`${user}:${password}`];
+        return identity && { result: 'accepted', method: 'password', identity };
+      },
+    ],
+    tokens: [accessTokens.verify],
+  });
+  const pullThrough = createMemoryPullThrough({ manifests: [Buffer.from('{}')] });
+  const tokenServer = { accessTokens, realm: 'people' };
+  return startFrontend(t, { pullThrough, authenticator, tokenServer, trustedProxies });
+}
+
+const bodyOf = ({ body }: Answer) => JSON.parse(body.toString()) as Record<string, unknown>;
+
+async function tokenFor(url: string, pair: string, ...scopes: readonly string[]): Promise<string> {
+  const query = new URLSearchParams([['service', 'the cache'], ...scopes.map((scope) => ['scope', scope])]);
+  const answer = await sendRequest(`${url}/token?${query.toString()}`, { headers: { authorization: basic(pair) } });
+  assert.equal(answer.status, 200);
+  return String(bodyOf(answer)['token']);
+}
+
+const pull = (url: string, path: string, token: string) =>
+  sendRequest(url + path, { headers: { authorization: `Bearer ${token}` } });
+
+test('who is refused is told where tokens are and what for', async (t) => {
+  const { url, port } = await start(t);
+  const here = `Bearer realm="http://127.0.0.1:${port}/token",service="the cache"`;
+  const challengeOf = async (path: string, headers = {}) =>
+    (await sendRequest(url + path, { headers })).headers['www-authenticate'];
+  assert.equal(await challengeOf('/v2/'), here);
+  assert.equal(await challengeOf('/v2/nginx/manifests/x'), `${here},scope="repository:nginx:pull"`);
+  assert.equal(await challengeOf('/ghcr.io/v2/a/b/manifests/x'), `${here},scope="repository:a/b:pull"`);
+  assert.equal(await challengeOf('/v2/', { authorization: 'Bearer x' }), `${here},error="invalid_token"`);
+  assert.equal(await challengeOf('/v2/', { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil.test' }), here);
+  assert.equal(
+    await challengeOf('/v2/', { host: String.raw`a",realm="b` }),
+    String.raw`Bearer realm="http://a\",realm=\"b/token",service="the cache"`,
+  );
+});
+
+test('behind a proxy that is trusted the place is the one that clients see', async (t) => {
+  const { url } = await start(t, ['127.0.0.1']);
+  const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'cache.test' };
+  const answer = await sendRequest(`${url}/v2/`, { headers });
+  assert.match(String(answer.headers['www-authenticate']), /^Bearer realm="https:\/\/cache\.test\/token"/);
+});
+
+test('a token is got with a password and lets in, under the same name', async (t) => {
+  const { url, log, metrics } = await start(t);
+  const token = await tokenFor(url, 'ada:right', 'repository:nginx:pull,push');
+  assert.equal((await pull(url, '/v2/', token)).status, 200);
+  assert.equal((await pull(url, '/v2/nginx/manifests/x', token)).status, 200);
+  await until(() => log.length === 3);
+  assert.deepEqual(
+    log.map(({ operation, user }) => [operation, user]),
+    [
+      ['token', 'ada'],
+      ['ping', 'ada'],
+      ['manifest', 'ada'],
+    ],
+  );
+  const text = await metrics.registry.metrics();
+  assert.match(text, /^cistern_authentications_total\{method="token",result="accepted"\} 2$/m);
+});
+
+test('a token is for what it was asked for, and another one can be had', async (t) => {
+  const { url } = await start(t);
+  const token = await tokenFor(url, 'ada:right', 'repository:nginx:pull');
+  const answer = await pull(url, '/v2/redis/manifests/x', token);
+  assert.equal(answer.status, 401);
+  assert.match(String(answer.headers['www-authenticate']), /scope="repository:redis:pull",error="insufficient_scope"$/);
+  const wider = await tokenFor(url, 'ada:right', 'repository:nginx:pull', 'repository:redis:pull');
+  assert.equal((await pull(url, '/v2/redis/manifests/x', wider)).status, 200);
+});
+
+test('what somebody may not pull is in no token, and denied by any name, with or without one', async (t) => {
+  const { url, log } = await start(t);
+  const asked = ['team/app', 'ghcr.io/team/app', 'docker.io/team/app', 'nginx', 'ghcr.io/other/app'];
+  const scope = asked.map((name) => `repository:${name}:pull`).join(' ');
+  const headers = { authorization: basic('bob:right') };
+  const answer = await sendRequest(`${url}/token?${new URLSearchParams({ scope }).toString()}`, { headers });
+  // `team/app` may be ghcr.io's, by `?ns=`.
+  assert.equal(bodyOf(answer)['scope'], 'repository:team/app:pull repository:ghcr.io/team/app:pull');
+  const token = String(bodyOf(answer)['token']);
+  for (const [path, status] of [
+    ['/v2/ghcr.io/team/app/manifests/x', 200],
+    ['/v2/team/app/manifests/x?ns=ghcr.io', 200],
+    ['/ghcr.io/v2/team/app/manifests/x', 200],
+    ['/v2/team/app/manifests/x', 403],
+    ['/v2/team/app/manifests/x?ns=docker.io', 403],
+    ['/v2/nginx/manifests/x', 403],
+    ['/v2/ghcr.io/other/app/tags/list', 403],
+  ] as const) {
+    for (const authorization of [`Bearer ${token}`, headers.authorization]) {
+      const found = await sendRequest(url + path, { headers: { authorization } });
+      assert.equal(found.status, status, path);
+      if (status === 403) {
+        assert.equal(errorsOf(found)[0]?.code, 'DENIED');
+        assert.doesNotMatch(found.body.toString(), /grant|team/);
+        assert.equal(found.headers['x-cistern-upstream'], undefined);
+      }
+    }
+  }
+  await until(() => log.length === 15);
+  const denials = log.map(({ denied }) => denied).filter((denied) => denied !== undefined);
+  assert.equal(denials.length, 8);
+  assert.ok(denials.includes('its grants do not have docker.io/library/nginx'));
+});
+
+test('containerd asks by a form, others bring what they took for a refresh token', async (t) => {
+  const { url } = await start(t);
+  const post = (form: Record<string, string>, headers: Record<string, string> = {}) =>
+    sendRequest(`${url}/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+      body: new URLSearchParams(form).toString(),
+    });
+  const scope = 'repository:nginx:pull';
+  const given = await post({ grant_type: 'password', username: 'ada', password: 'right', service: 'x', scope });
+  assert.equal(given.status, 200);
+  assert.equal(given.headers['cache-control'], 'no-store');
+  const { token, access_token, expires_in, token_type } = bodyOf(given);
+  assert.deepEqual([access_token, expires_in, token_type], [token, 300, 'Bearer']);
+  assert.equal((await pull(url, '/v2/nginx/manifests/x', String(access_token))).status, 200);
+  for (const form of [
+    { grant_type: 'password', username: 'ada', password: 'wrong' },
+    { grant_type: 'refresh_token', refresh_token: 'right' },
+    { grant_type: 'refresh_token', refresh_token: String(token) },
+    {},
+  ] as Record<string, string>[]) {
+    const answer = await post(form);
+    assert.equal(answer.status, 401);
+    assert.equal(answer.headers['www-authenticate'], 'Basic realm="people"');
+  }
+  assert.equal((await post({}, { 'content-type': 'application/json' })).status, 401);
+  assert.equal((await post({ password: 'x'.repeat(70_000) })).status, 413);
+});
+
+test('a token buys no token', async (t) => {
+  const { url } = await start(t);
+  const token = await tokenFor(url, 'ada:right');
+  const answer = await pull(url, '/token', token);
+  assert.equal(answer.status, 401);
+  assert.equal(errorsOf(answer)[0]?.message, 'An access token cannot be exchanged for another one.');
+});
+
+test('who knows no password gets none', async (t) => {
+  const { url } = await start(t);
+  for (const headers of [{}, { authorization: basic('ada:wrong') }, { authorization: 'Bearer x' }]) {
+    const answer = await sendRequest(`${url}/token`, { headers });
+    assert.equal(answer.status, 401);
+    assert.equal(answer.headers['www-authenticate'], 'Basic realm="people"');
+    assert.equal(bodyOf(answer)['token'], undefined);
+  }
+});
+
+test('without a token server there is no such place', async (t) => {
+  const { url } = await startFrontend(t);
+  assert.equal((await sendRequest(`${url}/token`)).status, 404);
+});
