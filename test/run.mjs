@@ -1,8 +1,8 @@
 // `npm test` and `npm run test:long`: installs what is missing, checks the sources, then runs all tests in one
 // `node --test` of the pinned Node. Started by whatever Node is at hand, so it imports nothing but `node:`.
 //   npm test                       checks, then the short suites
-//   npm run test:long              checks, then the clients' full matrix, the compose file, the herds and the long
-//                                  cluster tests
+//   npm run test:long              checks, then the clients' full matrix, the compose file, the herds, the long
+//                                  cluster tests and hostile clients
 //   npm test -- libs/oci           only the test files below a path (or one file); no checks
 //   … --properties               only property tests, of the short suites
 //   npm test -- --test-name-pattern=range    options go to `node --test`
@@ -28,7 +28,7 @@ const shortSuites = [
   'test/simulations',
   'test/cluster/short',
 ];
-const longSuites = ['test/clients', 'test/compose', 'test/herds', 'test/cluster/long'];
+const longSuites = ['test/clients', 'test/compose', 'test/herds', 'test/cluster/long', 'test/hostile-clients'];
 
 const args = process.argv.slice(2);
 const long = args.includes('--long');

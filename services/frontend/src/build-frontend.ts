@@ -9,6 +9,7 @@ import { OciSyntaxError } from '@cistern/oci';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { beginRequest } from './hooks/request-facts.ts';
 import { createRequestIds } from './hooks/request-id.ts';
+import { takeTurns } from './hooks/take-turns.ts';
 import { acceptProxiedConnections } from './proxy-protocol/accept-proxied-connections.ts';
 import { createAddressList } from './proxy-protocol/create-address-list.ts';
 import { serverOptions } from './server-options.ts';
@@ -81,6 +82,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   if (tls !== undefined) tls.serve(app.server as unknown as TlsServer);
   if (proxyProtocol) acceptProxiedConnections(app.server, { trustedProxies, log });
   app.decorateRequest('record');
+  app.addHook('onRequest', takeTurns);
   app.addHook('onRequest', (request, reply, done) => {
     begin(request, reply);
     // Before a body would be parsed, whose size could turn the answer into another.

@@ -17,6 +17,8 @@ export const serverOptions = {
   bodyLimit: 1,
   http: {
     headersTimeout: 20_000,
+    // How exactly the two above are kept.
+    connectionsCheckingInterval: 5000,
     // podman asks for up to 1,024 ranges of a zstd:chunked layer in one header, of some 22 KiB.
     maxHeaderSize: 64 * 1024,
   },

@@ -2,7 +2,8 @@
 // of them twice between worker and frontends, little memory, a first byte about as early as when the blob is stored; a slow
 // client slows nobody.
 import assert from 'node:assert/strict';
-import { type HerdPlan, startHerd, watchMemory } from '@cistern/herds';
+import { type HerdPlan, startHerd } from '@cistern/herds';
+import { watchMemory } from '@cistern/test-services';
 import { assertAllRight } from './assert-all-right.ts';
 import { type ClusterRig, openClusterRig } from './open-cluster-rig.ts';
 import { readMetric } from './read-metric.ts';

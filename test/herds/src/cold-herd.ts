@@ -2,9 +2,8 @@
 // sends, the right ones, little memory; a slow client slows nobody and one that leaves stops nothing.
 import assert from 'node:assert/strict';
 import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
-import { startCistern } from '@cistern/test-services';
+import { startCistern, watchMemory } from '@cistern/test-services';
 import { startHerd } from './start-herd.ts';
-import { watchMemory } from './watch-memory.ts';
 
 const mebibyte = 1024 * 1024;
 const clients = 100;

@@ -12,6 +12,8 @@ export interface RequestRecord {
   identity?: Identity;
   /** Whether the request counts as in flight for its operation. */
   entered: boolean;
+  /** Aborted when the client leaves; made when it is first asked for. */
+  clientSignal?: AbortSignal;
   /** What ended the request, for the log. */
   failure?: unknown;
 }

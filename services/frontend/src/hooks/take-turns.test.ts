@@ -1,0 +1,62 @@
+// What a client sends before it has its answers.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { digestOf } from '@cistern/oci';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { openRawConnection, requestText } from '../testing/raw-connection.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+import { until } from '../testing/until.ts';
+
+const blob = Buffer.alloc(32_000_000, 7);
+const path = `/v2/library/app/blobs/${digestOf(blob)}`;
+
+test('requests that were sent ahead are answered in their order, one after another', async (t) => {
+  const pullThrough = createMemoryPullThrough({ blobs: [blob] });
+  const { port } = await startFrontend(t, { pullThrough });
+  const { socket, received, closed } = await openRawConnection(t, port, true);
+  const ahead = ['/v2/', path, '/v2/library/app/tags/list', '/unknown'];
+  socket.write(ahead.map((target) => requestText(target)).join('') + requestText('/v2/', ['Connection: close']));
+  await until(() => pullThrough.openStreams === 1);
+  await delay(50);
+  assert.deepEqual(
+    pullThrough.calls.map(({ method }) => method),
+    ['openBlob'],
+    'the next waits for the blob’s end',
+  );
+  socket.resume();
+  await closed;
+  const statuses = [
+    ...received()
+      .toString('latin1')
+      .matchAll(/HTTP\/1\.1 (\d{3})/g),
+  ].map(([, status]) => status);
+  assert.deepEqual(statuses, ['200', '200', '200', '404', '200']);
+});
+
+test('nothing is left of requests whose client has gone before their turn', async (t) => {
+  const pullThrough = createMemoryPullThrough({ blobs: [blob] });
+  const { port, metrics } = await startFrontend(t, { pullThrough });
+  const { socket } = await openRawConnection(t, port, true);
+  socket.write(requestText(path).repeat(20));
+  await until(() => pullThrough.openStreams === 1);
+  socket.destroy();
+  await until(() => pullThrough.openStreams === 0);
+  await delay(50);
+  assert.equal(pullThrough.calls.length, 1);
+  const { values } = await metrics.requestsInFlight.get();
+  assert.ok(
+    values.every(({ value }) => value === 0),
+    JSON.stringify(values),
+  );
+});
+
+test('a connection with more than is customary ahead is cut', async (t) => {
+  const pullThrough = createMemoryPullThrough({ blobs: [blob] });
+  const { port, url } = await startFrontend(t, { pullThrough });
+  const { socket, closed } = await openRawConnection(t, port);
+  socket.write(requestText(path).repeat(1000));
+  await closed;
+  assert.ok(pullThrough.calls.length <= 1);
+  assert.equal((await fetch(`${url}/v2/`)).status, 200);
+});

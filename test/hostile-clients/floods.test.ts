@@ -1,0 +1,83 @@
+// Requests that are large, endless or many on one connection: refused or answered, at a bounded price.
+import assert from 'node:assert/strict';
+import { after, test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ociTypes } from '@cistern/fake-upstream';
+import { watchMemory } from '@cistern/test-services';
+import { openSockets } from './src/open-sockets.ts';
+import { openStage } from '@cistern/end-to-end/open-stage';
+import { exchange } from '@cistern/end-to-end/send-raw';
+import { sendRequest } from '@cistern/end-to-end/send-request';
+
+const mebibyte = 1024 * 1024;
+const { upstream, cistern } = await openStage({ after });
+const image = upstream.addImage('library/app', { tag: 'latest' });
+const blob = `/v2/library/app/blobs/${image.layers[0]!.digest}`;
+const isServed = async () => assert.equal((await sendRequest(cistern.url + blob)).status, 200);
+
+/** Fails if the process grows by more than that while `act` runs. */
+async function within(t: TestContext, mebibytes: number, act: () => Promise<unknown>): Promise<void> {
+  await isServed();
+  const memory = watchMemory(cistern.pid);
+  await act();
+  const grown = memory.stop() / mebibyte;
+  t.diagnostic(`resident memory grew by ${Math.round(grown)} MiB`);
+  assert.ok(grown < mebibytes, `${Math.round(grown)} MiB more`);
+  await isServed();
+}
+
+test('headers beyond the limit are refused, a thousand times', async (t) => {
+  const request = `GET /v2/ HTTP/1.1\r\nHost: a\r\n${`X-Much: ${'y'.repeat(1000)}\r\n`.repeat(70)}\r\n`;
+  await within(t, 150, async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, () => exchange(cistern.port, request).catch(() => '')),
+      );
+      // Who is still writing may find the connection gone before the answer is read.
+      for (const answer of answers) assert.match(answer.toString('latin1'), /^(?:HTTP\/1\.1 431 |$)/);
+      assert.ok(answers.some((answer) => answer.length > 0));
+    }
+  });
+});
+
+test('headers without an end, on a hundred connections', async (t) => {
+  await within(t, 150, async () => {
+    const sockets = await openSockets(cistern.port, 100);
+    const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    for (const socket of sockets) socket.write('GET /v2/ HTTP/1.1\r\nHost: a\r\n');
+    const line = Buffer.from(`X-More: ${'z'.repeat(8000)}\r\n`);
+    for (let count = 0; count < 100 && sockets.some(({ writable }) => writable); count += 1) {
+      for (const socket of sockets) if (socket.writable) socket.write(line);
+      await delay(5);
+    }
+    await Promise.all(closed);
+  });
+});
+
+test('a hundred thousand requests at once on ten connections, whose answers nobody reads', async (t) => {
+  await within(t, 150, async () => {
+    const sockets = await openSockets(cistern.port, 10);
+    const many = Buffer.from(`GET ${blob} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(10_000));
+    for (const socket of sockets) socket.pause().write(many);
+    await delay(3000);
+    for (const socket of sockets) socket.destroy();
+  });
+});
+
+test('a body that is said to be compressed is not unpacked', async () => {
+  const body = Buffer.alloc(1000);
+  const answer = await exchange(
+    cistern.port,
+    `POST /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n${body.toString('latin1')}`,
+  );
+  assert.match(answer.toString('latin1'), /^HTTP\/1\.1 4\d\d /);
+});
+
+test('a manifest of deep JSON is refused, at a bounded price', async (t) => {
+  const deep = `{"schemaVersion":2,"config":${'['.repeat(1_000_000)}`;
+  const { digest } = upstream.addManifest('library/app', Buffer.from(deep), { mediaType: ociTypes.manifest });
+  await within(t, 150, async () => {
+    const answer = await sendRequest(`${cistern.url}/v2/library/app/manifests/${digest}`);
+    assert.equal(answer.status, 502);
+  });
+});
