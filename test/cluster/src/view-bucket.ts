@@ -1,11 +1,14 @@
 // A cluster's bucket behind the back of its nodes.
 import type { Cluster } from '@cistern/test-services';
+import { buffer } from 'node:stream/consumers';
 import { Client } from 'minio';
 
 export interface BucketView {
   /** Of every object, sorted. */
   keys(): Promise<string[]>;
   has(digest: string): Promise<boolean>;
+  /** Changes a byte of it. Rejects if there is no such blob or manifest. */
+  damageBlob(digest: string): Promise<void>;
   /** Rejects if there is no such blob or manifest. */
   removeBlob(digest: string): Promise<void>;
   /** Keys of uploads that nobody has ended. */
@@ -36,6 +39,13 @@ export function viewBucket({ s3, bucket }: Pick<Cluster, 's3' | 'bucket'>): Buck
   return {
     keys,
     has: async (digest) => (await keyOf(digest)) !== undefined,
+    async damageBlob(digest) {
+      const key = await keyOf(digest);
+      if (key === undefined) throw new Error(`${digest} is not in the bucket`);
+      const bytes = await buffer(await client.getObject(bucket, key));
+      bytes[Math.floor(bytes.length / 2)]! ^= 0xff;
+      await client.putObject(bucket, key, bytes);
+    },
     async removeBlob(digest) {
       const key = await keyOf(digest);
       if (key === undefined) throw new Error(`the bucket has no ${digest}`);

@@ -18,7 +18,7 @@ export interface StorageScrubConfig {
 }
 
 const minBytesPerSecond = 64 * 1024;
-const minEveryMs = 60_000;
+const minEveryMs = 10_000;
 
 /** `undefined`: the store is not read through. */
 export function buildStorageScrub(
@@ -27,6 +27,6 @@ export function buildStorageScrub(
 ): StorageScrubConfig | undefined {
   if (bandwidth < minBytesPerSecond)
     context.report('storage.scrub.bandwidth', 'must be at least 64KiB: with less it comes to no end');
-  if (every < minEveryMs) context.report('storage.scrub.every', 'must be at least 1m');
+  if (every < minEveryMs) context.report('storage.scrub.every', 'must be at least 10s');
   return enabled ? { bytesPerSecond: bandwidth, everyMs: every } : undefined;
 }

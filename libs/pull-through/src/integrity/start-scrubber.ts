@@ -11,7 +11,8 @@ export interface Scrubber {
 
 /** Whether a pass is due, or another worker's has to be gone on with. */
 const lookEveryMs = 30_000;
-const firstLookMs = 5_000;
+/** Others have more to do at a start. */
+const firstLookMs = 60_000;
 
 export function startScrubber(deps: ScrubDeps): Scrubber {
   const { index, log } = deps;
@@ -20,7 +21,8 @@ export function startScrubber(deps: ScrubDeps): Scrubber {
 
   async function run(): Promise<void> {
     const scrub = createScrub(deps);
-    for (let waitMs = firstLookMs; !signal.aborted; waitMs = lookEveryMs) {
+    const { everyMs } = deps.limits;
+    for (let waitMs = Math.min(firstLookMs, everyMs); !signal.aborted; waitMs = Math.min(lookEveryMs, everyMs)) {
       await delay(waitMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       try {

@@ -1,0 +1,30 @@
+// A byte of an object in the bucket is another than it was: one worker of all reads the store through, finds it and heals it.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { until } from '@cistern/end-to-end/until';
+import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { pullImage } from '../src/pull.ts';
+import { readMetric } from '../src/read-metric.ts';
+import { viewBucket } from '../src/view-bucket.ts';
+
+const env = { REGISTRY_STORAGE_SCRUB_EVERY: '10s', REGISTRY_STORAGE_SCRUB_BANDWIDTH: '100MB' };
+const { upstream, cluster } = await openClusterRig({ after }, { cluster: { env } });
+const bucket = viewBucket(cluster);
+
+test('a flipped byte in a layer and one in a manifest', async () => {
+  const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 9_000_000, seed: 'layer' }] });
+  const digests = [image.layers[0]!.digest, image.digest];
+  const pull = { at: cluster.frontends[0]!, image, tag: 'latest' };
+  await pullImage(pull);
+  for (const digest of digests) {
+    await until(`${digest} is stored`, () => bucket.has(digest), 30_000);
+    await bucket.damageBlob(digest);
+  }
+  const found = (kind: string) => readMetric(cluster.workers, 'cistern_scrub_objects_total', { kind });
+  await until('both are healed', async () => (await found('healed')) === 2, 120_000);
+  assert.equal(await found('damaged'), 2);
+  for (const at of cluster.frontends) await pullImage({ ...pull, at });
+  for (const digest of digests) assert.equal(upstream.count({ digest, method: 'GET' }), 2);
+  const inQuarantine = (await bucket.keys()).filter((key) => key.includes('cistern/quarantine/'));
+  assert.equal(inQuarantine.length, 2);
+});
