@@ -6,6 +6,8 @@ import { Client } from 'minio';
 export interface BucketView {
   /** Of every object, sorted. */
   keys(): Promise<string[]>;
+  /** Of all objects but blobs and manifests, with their keys before them. */
+  smallObjects(): Promise<string>;
   has(digest: string): Promise<boolean>;
   /** Changes a byte of it. Rejects if there is no such blob or manifest. */
   damageBlob(digest: string): Promise<void>;
@@ -38,6 +40,13 @@ export function viewBucket({ s3, bucket }: Pick<Cluster, 's3' | 'bucket'>): Buck
 
   return {
     keys,
+    async smallObjects() {
+      const found = (await keys()).filter((key) => !key.includes('/blobs/'));
+      const texts = found.map(
+        async (key) => `${key} ${(await (await client.getObject(bucket, key)).toArray()).join('')}`,
+      );
+      return (await Promise.all(texts)).join('\n');
+    },
     has: async (digest) => (await keyOf(digest)) !== undefined,
     async damageBlob(digest) {
       const key = await keyOf(digest);

@@ -35,4 +35,6 @@ export interface AuthControls {
   refuseCredentials(refuse: boolean): void;
   /** No token given so far is good any more. */
   expireTokens(): void;
+  /** All that were ever given. */
+  readonly givenTokens: readonly string[];
 }

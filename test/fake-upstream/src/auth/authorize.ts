@@ -71,6 +71,7 @@ export function createAuth({ options, urlOf, grants }: AuthDependencies): Auth {
       refusing = refuse;
     },
     expireTokens: tokens.expireAll,
+    givenTokens: tokens.given,
   };
 }
 

@@ -15,6 +15,8 @@ export interface Tokens {
   readonly issue: (credentials: Credentials | undefined, scopes: readonly string[]) => Answer;
   readonly find: (token: string) => Grant | undefined;
   readonly expireAll: () => void;
+  /** In the order in which they were given, those that have expired included. */
+  readonly given: readonly string[];
 }
 
 export interface TokenDependencies {
@@ -30,6 +32,7 @@ export function createTokens({ options, refusesCredentials, grants }: TokenDepen
   const { accounts = [], tokenLifetimeMs = 300_000, tokenField = 'both' } = options;
   const publicRepositories = options.publicRepositories ?? (accounts.length === 0 ? 'all' : []);
   const issued = new Map<string, Grant>();
+  const given: string[] = [];
 
   function issue(credentials: Credentials | undefined, scopes: readonly string[]): Answer {
     const account =
@@ -46,6 +49,7 @@ export function createTokens({ options, refusesCredentials, grants }: TokenDepen
       (account !== undefined && (account.repositories?.includes(repository) ?? true));
     const asked = scopes.flatMap((scope) => pullScope.exec(scope)?.[1] ?? []);
     const token = randomUUID();
+    given.push(token);
     issued.set(token, {
       subject: account?.username ?? 'anonymous',
       repositories: new Set(asked.filter((repository) => mayPull(repository) && grants(repository))),
@@ -67,5 +71,6 @@ export function createTokens({ options, refusesCredentials, grants }: TokenDepen
       return grant !== undefined && grant.expiresAtMs > Date.now() ? grant : undefined;
     },
     expireAll: () => issued.clear(),
+    given,
   };
 }
