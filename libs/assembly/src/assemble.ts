@@ -46,7 +46,7 @@ export interface StandaloneAssembly extends FrontendAssembly, WorkerAssembly {
 export function assemble(config: Config, options: AssembleOptions): Promise<StandaloneAssembly> {
   return openAll(async (closers) => {
     const shared = await openShared(config, options, closers);
-    const access = await openAccess(config, shared, options.log);
+    const access = await openAccess(config, shared, options.log, closers);
     const working = await openWorking(config, shared, options, closers);
     const { fills, address, answerFill } = working;
     return {
@@ -70,7 +70,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
 export function assembleFrontend(config: Config, options: AssembleOptions): Promise<FrontendAssembly> {
   return openAll(async (closers) => {
     const shared = await openShared(config, options, closers);
-    const access = await openAccess(config, shared, options.log);
+    const access = await openAccess(config, shared, options.log, closers);
     return {
       ...describe(config, shared),
       ...access,

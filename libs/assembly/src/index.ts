@@ -6,6 +6,7 @@ export { adminAuthorization, adminSocketPath } from './admin-access.ts';
 export type { Prewarm } from './open-prewarming.ts';
 export { exportBundleOf } from './export-bundle-of.ts';
 export { importBundleOf } from './import-bundle-of.ts';
+export { withRobotTokens } from './robot-tokens.ts';
 export { shareTokens } from './share-tokens.ts';
 export type { ShareTokensOptions } from './share-tokens.ts';
 export { rebuildIndexOf } from './rebuild-index-of.ts';

@@ -6,13 +6,18 @@ import {
   createAccessTokens,
   createAuthenticator,
   createMemoryTokenKeys,
+  createRobotMethod,
   openHtpasswd,
   type PasswordMethod,
+  watchRobots,
 } from '@cistern/auth';
+import type { BlobStore } from '@cistern/blob-store';
 import { type Config, ConfigError } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
+import type { Closers } from './closers.ts';
 import type { Shared } from './open-shared.ts';
 import { createStoreTokenKeys } from './store-token-keys.ts';
+import { watchRobotTokens } from './watch-robots.ts';
 
 export interface Access {
   readonly authenticator: Authenticator;
@@ -25,21 +30,36 @@ export async function openAccess(
   config: Pick<Config, 'auth' | 'cluster'>,
   { store }: Pick<Shared, 'store'>,
   log: Logger,
+  { opened }: Closers,
 ): Promise<Access> {
-  const { htpasswd, tokenServer, realm } = config.auth;
-  const passwords = htpasswd === undefined ? [] : [await openUsers(htpasswd.path, log)];
+  const { htpasswd, robots: hasRobots, realm } = config.auth;
+  const now = Date.now;
+  const robots = hasRobots ? opened(await watchRobotTokens({ store, log, now })) : undefined;
+  const passwords = [
+    ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
+    ...(htpasswd === undefined ? [] : [await openUsers(htpasswd.path, log)]),
+  ];
   if (passwords.length === 0) return { authenticator: acceptEverybody(), tokenServer: undefined };
+  const tokenServer = openTokenServer(config, store);
   if (tokenServer === undefined) {
     const challenge = { scheme: 'basic', realm } as const;
-    return { authenticator: createAuthenticator({ challenge, passwords, tokens: [] }), tokenServer: undefined };
+    return { authenticator: createAuthenticator({ challenge, passwords, tokens: [] }), tokenServer };
   }
-  const { service, url, lifetimeMs } = tokenServer;
-  const secret = config.cluster?.secret.reveal();
-  const keys = secret === undefined ? createMemoryTokenKeys() : createStoreTokenKeys({ store, secret, now: Date.now });
-  const accessTokens = createAccessTokens({ keys, service, lifetimeMs, now: Date.now });
-  const challenge = { scheme: 'bearer', service, realm: url === undefined ? { path: '/token' } : { url } } as const;
-  const authenticator = createAuthenticator({ challenge, passwords, tokens: [accessTokens.verify] });
+  const { accessTokens, challenge } = tokenServer;
+  const verify = robots === undefined ? accessTokens.verify : watchRobots(accessTokens.verify, { robots, now });
+  const authenticator = createAuthenticator({ challenge, passwords, tokens: [verify] });
   return { authenticator, tokenServer: { accessTokens, realm } };
+}
+
+function openTokenServer({ auth, cluster }: Pick<Config, 'auth' | 'cluster'>, store: BlobStore) {
+  if (auth.tokenServer === undefined) return undefined;
+  const { service, url, lifetimeMs } = auth.tokenServer;
+  const now = Date.now;
+  const secret = cluster?.secret.reveal();
+  const keys = secret === undefined ? createMemoryTokenKeys() : createStoreTokenKeys({ store, secret, now });
+  const accessTokens = createAccessTokens({ keys, service, lifetimeMs, now });
+  const challenge = { scheme: 'bearer', service, realm: url === undefined ? { path: '/token' } : { url } } as const;
+  return { accessTokens, challenge };
 }
 
 async function openUsers(path: string, log: Logger): Promise<PasswordMethod> {

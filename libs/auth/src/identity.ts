@@ -10,6 +10,8 @@ export interface Identity {
   readonly grants?: readonly string[] | undefined;
   /** Of an access token: the repositories, named as the client names them, that it was asked for. Absent: not narrowed. */
   readonly scopes?: readonly string[] | undefined;
+  /** Of a robot token, which may be revoked. */
+  readonly robotId?: string | undefined;
 }
 
 /** Whoever shows nothing, where nothing has to be shown. */

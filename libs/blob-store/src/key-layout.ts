@@ -78,17 +78,38 @@ export function parseOfflineDecisionKey(key: string): { readonly upstream: strin
 export const tokenKeysPrefix = 'cistern/state/token-keys/';
 
 export function tokenKeyKey(id: string): string {
-  if (!stateId.test(id)) throw new TypeError(`${JSON.stringify(id)} is no id of a key`);
-  return `${tokenKeysPrefix}${id}.json`;
+  return stateKey(tokenKeysPrefix, id);
 }
 
 /** The reverse of `tokenKeyKey`; `undefined` for any other key. */
 export function parseTokenKeyKey(key: string): string | undefined {
-  const id = key.startsWith(tokenKeysPrefix) ? key.slice(tokenKeysPrefix.length).replace(/\.json$/, '') : '';
-  return stateId.test(id) && key === tokenKeyKey(id) ? id : undefined;
+  return parseStateKey(tokenKeysPrefix, key);
+}
+
+/** What is kept of robot tokens lies under it. */
+export const robotsPrefix = 'cistern/state/robots/';
+
+export function robotKey(id: string): string {
+  return stateKey(robotsPrefix, id);
+}
+
+/** The reverse of `robotKey`; `undefined` for any other key. */
+export function parseRobotKey(key: string): string | undefined {
+  return parseStateKey(robotsPrefix, key);
 }
 
 const stateId = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+
+function stateKey(prefix: string, id: string): string {
+  if (!stateId.test(id)) throw new TypeError(`${JSON.stringify(id)} is no id`);
+  return `${prefix}${id}.json`;
+}
+
+function parseStateKey(prefix: string, key: string): string | undefined {
+  if (!key.startsWith(prefix) || !key.endsWith('.json')) return undefined;
+  const id = key.slice(prefix.length, -'.json'.length);
+  return stateId.test(id) ? id : undefined;
+}
 
 /** Under it lies an object for each image that must not be evicted; its key says which. */
 export const pinsPrefix = 'cistern/state/pins/';

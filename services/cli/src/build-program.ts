@@ -9,6 +9,7 @@ import { addImport } from './commands/import.ts';
 import { addIndex } from './commands/index-rebuild.ts';
 import { addPrewarm } from './commands/prewarm.ts';
 import { addServe } from './commands/serve.ts';
+import { addToken } from './commands/token.ts';
 import { addWorker } from './commands/worker.ts';
 import type { Terminal } from './terminal.ts';
 import { version } from './version.ts';
@@ -52,6 +53,7 @@ export function buildProgram(terminal: Terminal): Command {
   addHealthcheck(program, terminal);
   addIndex(program, terminal);
   addPrewarm(program, terminal);
+  addToken(program, terminal);
   addExport(program, terminal);
   addImport(program, terminal);
   return program;

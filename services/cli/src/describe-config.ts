@@ -55,9 +55,10 @@ function describeAddress(address: ListenAddress): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
-function describeAuth({ htpasswd, tokenServer }: Config['auth']): string {
-  if (htpasswd === undefined) return 'everybody';
-  return `users of ${htpasswd.path}${tokenServer === undefined ? '' : ', by access tokens'}`;
+function describeAuth({ htpasswd, robots, tokenServer }: Config['auth']): string {
+  const who = [...(htpasswd === undefined ? [] : [`users of ${htpasswd.path}`]), ...(robots ? ['robots'] : [])];
+  if (who.length === 0) return 'everybody';
+  return `${who.join(', ')}${tokenServer === undefined ? '' : '; by access tokens'}`;
 }
 
 type Row = readonly [label: string, value: string];

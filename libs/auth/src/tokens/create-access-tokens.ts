@@ -41,13 +41,13 @@ interface Claims {
     readonly name: string;
     readonly actions: readonly ['pull'];
   }[];
-  readonly cistern: Pick<Identity, 'method' | 'grants'>;
+  readonly cistern: Omit<Identity, 'name' | 'scopes'>;
 }
 
 export function createAccessTokens({ keys, service, lifetimeMs, now }: AccessTokensOptions): AccessTokens {
   const expiresInSeconds = Math.floor(lifetimeMs / 1000);
   return {
-    async issue({ name, method, grants }, names) {
+    async issue({ name, scopes: _scopes, ...identity }, names) {
       const { id, secret } = await keys.current();
       const issuedAt = Math.floor(now() / 1000);
       const claims = {
@@ -58,7 +58,7 @@ export function createAccessTokens({ keys, service, lifetimeMs, now }: AccessTok
         exp: issuedAt + expiresInSeconds,
         jti: randomUUID(),
         access: names.map((of) => ({ type: 'repository', name: of, actions: ['pull'] }) as const),
-        cistern: { method, ...(grants !== undefined && { grants }) },
+        cistern: identity,
       };
       const token = await new SignJWT(claims).setProtectedHeader({ alg: algorithm, typ: 'JWT', kid: id }).sign(secret);
       return { token, expiresInSeconds, issuedAt: new Date(issuedAt * 1000) };

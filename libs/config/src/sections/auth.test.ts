@@ -34,3 +34,9 @@ test('tokens are given out for something to log in with', () => {
   ] as const)
     assert.deepEqual(problemPaths(`auth: {${users}, tokenserver: {${key}: ${value}}}`), [`auth.tokenserver.${key}`]);
 });
+
+test('robots alone are something to log in with', () => {
+  const { auth } = load('auth: {robots: true, tokenserver: {}}');
+  assert.equal(auth.robots, true);
+  assert.equal(auth.realm, 'cistern');
+});

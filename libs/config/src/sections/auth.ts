@@ -1,7 +1,7 @@
 // Who may pull at all.
 import { validateHeaderValue } from 'node:http';
 import type { z } from 'zod';
-import { duration, filePath, openSection, section, serverUrl, text } from '../values.ts';
+import { duration, filePath, flag, openSection, section, serverUrl, text } from '../values.ts';
 import type { SectionContext } from './context.ts';
 
 export const authSection = section(
@@ -11,6 +11,7 @@ export const authSection = section(
       realm: text('What clients show to people who are asked for a password.'),
       path: filePath('The file. It is read again when it changes.'),
     }).optional(),
+    robots: flag('Lets robots in, with a token of `cistern token create` for a password.').prefault('false'),
     tokenserver: openSection(
       {
         text: 'Has clients exchange what they log in with for an access token, at `/token` of this cache. `{}` is enough.',
@@ -43,6 +44,7 @@ interface TokenServerConfig {
 
 export interface AuthConfig {
   readonly htpasswd: HtpasswdConfig | undefined;
+  readonly robots: boolean;
   readonly tokenServer: TokenServerConfig | undefined;
   /** Characters that a header can hold. */
   readonly realm: string;
@@ -52,12 +54,16 @@ const minLifetimeMs = 60_000;
 const maxLifetimeMs = 3_600_000;
 
 export function buildAuth(auth: z.output<typeof authSection>, context: SectionContext): AuthConfig {
-  const { htpasswd, tokenserver } = auth;
+  const { htpasswd, robots, tokenserver } = auth;
   if (htpasswd !== undefined) checkHeaderText(context, 'auth.htpasswd.realm', htpasswd.realm);
-  if (tokenserver !== undefined && htpasswd === undefined)
-    context.report('auth.tokenserver', 'needs something that clients can log in with: add auth.htpasswd');
+  if (tokenserver !== undefined && htpasswd === undefined && !robots)
+    context.report(
+      'auth.tokenserver',
+      'needs something that clients can log in with: add auth.htpasswd or auth.robots',
+    );
   return {
     htpasswd,
+    robots,
     tokenServer: tokenserver && buildTokenServer(tokenserver, context),
     realm: htpasswd?.realm ?? 'cistern',
   };

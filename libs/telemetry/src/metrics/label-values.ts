@@ -37,7 +37,7 @@ export const alternateResults = ['answered', 'failed'] as const;
 export const budgetRefusals = ['reserve', 'exhausted', 'paused'] as const;
 
 /** What a client shows. `anonymous`: nothing; `token`: an access token; `other`: what cannot be read. */
-export const authenticationMethods = ['anonymous', 'password', 'token', 'other'] as const;
+export const authenticationMethods = ['anonymous', 'password', 'robot', 'token', 'other'] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
 /** `failed`: it could not be found out. */
 export const authenticationResults = ['accepted', 'refused', 'locked-out', 'failed'] as const;

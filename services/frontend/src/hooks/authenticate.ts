@@ -48,8 +48,14 @@ export async function identify(
   }
   const { identity } = found;
   record.identity = identity;
-  if (identity.method !== 'anonymous') record.facts.user = identity.name;
+  record.facts.user = userOf(identity);
   return identity;
+}
+
+/** Users as registry:2 logs them, and others so that nobody takes them for one. `undefined`: anonymous. */
+function userOf({ method, name }: Identity): string | undefined {
+  if (method === 'anonymous') return undefined;
+  return method === 'password' ? name : `${method}:${name}`;
 }
 
 function lockedOut({ retryAfterMs }: Extract<Authentication, { readonly result: 'locked-out' }>): CacheError {

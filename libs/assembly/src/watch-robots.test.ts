@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import { CacheError } from '@cistern/errors';
+import { createLogger } from '@cistern/telemetry';
+import { openRobotTokens } from './robot-tokens.ts';
+import { watchRobotTokens } from './watch-robots.ts';
+
+const log = createLogger({ level: 'error', formatter: 'json' });
+
+async function openStage(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = { nowMs: 1e12 };
+  const memory = createMemoryStore();
+  const state = { isAway: false, looks: 0 };
+  const store = {
+    ...memory,
+    listObjects: (prefix: string) => {
+      state.looks += 1;
+      if (state.isAway) throw new CacheError('store-unavailable', 'Away.');
+      return memory.listObjects(prefix);
+    },
+  };
+  const tokens = openRobotTokens(memory);
+  const watched = await watchRobotTokens({ store, log, now: () => clock.nowMs });
+  t.after(() => watched.close());
+  /** Time goes on, and whoever waits for it does what it waited to do. */
+  const pass = async (ms: number) => {
+    clock.nowMs += ms;
+    t.mock.timers.tick(ms);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { clock, state, tokens, watched, pass };
+}
+
+test('a new token is found at once, a revoked one gone within seconds', async (t) => {
+  const { tokens, watched, pass, state } = await openStage(t);
+  await pass(2000);
+  const { record } = await tokens.create({ name: 'ci', createdAtMs: 1 });
+  assert.deepEqual(await watched.find(record.id), record);
+  await tokens.revoke('ci');
+  await pass(5000);
+  await pass(0);
+  assert.equal(await watched.find(record.id), undefined);
+  const { looks } = state;
+  const asked = Promise.all(Array.from({ length: 50 }, async (_, at) => watched.find(`0000${at}`)));
+  await pass(1000);
+  await asked;
+  assert.equal(state.looks, looks + 1, 'ids that nobody has made do not make it look again and again');
+});
+
+test('without the store what is known is good for minutes, and then nothing is', async (t) => {
+  const { tokens, watched, pass, state } = await openStage(t);
+  await pass(2000);
+  const { record } = await tokens.create({ name: 'ci', createdAtMs: 1 });
+  assert.ok(await watched.find(record.id));
+  state.isAway = true;
+  await pass(4 * 60_000);
+  assert.ok(await watched.find(record.id));
+  await pass(70_000);
+  await assert.rejects(watched.find(record.id), { kind: 'store-unavailable' });
+  await assert.rejects(watched.find('0000'), { kind: 'store-unavailable' });
+  state.isAway = false;
+  await pass(5000);
+  await pass(0);
+  assert.ok(await watched.find(record.id));
+});
+
+test('names are given once, and tokens end by name or id', async (t) => {
+  const { tokens } = await openStage(t);
+  const { record } = await tokens.create({ name: 'b', createdAtMs: 1, grants: ['docker.io/**'] });
+  await tokens.create({ name: 'a', createdAtMs: 2 });
+  await assert.rejects(tokens.create({ name: 'b', createdAtMs: 3 }), { kind: 'denied' });
+  assert.deepEqual(
+    (await tokens.list()).map(({ name }) => name),
+    ['a', 'b'],
+  );
+  assert.equal(await tokens.revoke('c'), undefined);
+  assert.deepEqual(await tokens.revoke(record.id), record);
+  assert.equal((await tokens.revoke('a'))?.name, 'a');
+  assert.deepEqual(await tokens.list(), []);
+});

@@ -1,0 +1,103 @@
+// `cistern token`: tokens for machines that pull, made, listed and revoked beside whatever runs.
+import { withRobotTokens } from '@cistern/assembly';
+import type { Config } from '@cistern/config';
+import { createLogger } from '@cistern/telemetry';
+import type { Command } from 'commander';
+import { CommandError } from '../command-error.ts';
+import { fail } from '../fail.ts';
+import { parseLifetime } from '../parse-lifetime.ts';
+import { type ConfigOptions, readConfig } from '../read-config.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface TokenOptions extends Pick<ConfigOptions, 'data'> {
+  readonly config?: string;
+}
+
+interface CreateOptions extends TokenOptions {
+  readonly expires: string;
+  readonly pull?: readonly string[];
+}
+
+export function addToken(program: Command, terminal: Terminal): void {
+  const token = program.command('token').description('Tokens with which machines come in (auth.robots)');
+  const add = (name: string, description: string) =>
+    token
+      .command(name)
+      .description(description)
+      .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
+      .option('--data <directory>', 'where the data is, instead of storage.filesystem.rootdirectory');
+  const orFail = (done: Promise<void>) => done.catch((error: unknown) => fail(terminal, error));
+  add('create', 'Make a token, and show it once')
+    .argument('<name>', 'what it is for, for example ci-main')
+    .option('--expires <time>', 'how long it is good: 90d, 12h or never', '90d')
+    .option(
+      '--pull <pattern...>',
+      'what may be pulled with it, as upstream/repository: "docker.io/library/*", "ghcr.io/**"; default: everything',
+    )
+    .action((name: string, options: CreateOptions) => orFail(create(name, options, terminal)));
+  add('list', 'Show what tokens there are').action((options: TokenOptions) => orFail(list(options, terminal)));
+  add('revoke', 'End a token: within seconds nobody comes in with it')
+    .argument('<name>', 'its name or its id')
+    .action((name: string, options: TokenOptions) => orFail(revoke(name, options, terminal)));
+}
+
+async function create(name: string, { expires, pull, ...options }: CreateOptions, terminal: Terminal): Promise<void> {
+  if (!/^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/i.test(name))
+    throw new CommandError(
+      `${JSON.stringify(name)} is no name for a token: use up to 64 letters, digits, ".", "-" and "_".`,
+    );
+  for (const pattern of pull ?? []) checkPattern(pattern);
+  const lifetimeMs = parseLifetime(expires);
+  const config = readConfigOf(options, terminal);
+  const createdAtMs = Date.now();
+  const robot = {
+    name,
+    createdAtMs,
+    ...(pull !== undefined && { grants: pull }),
+    ...(lifetimeMs !== Infinity && { expiresAtMs: createdAtMs + lifetimeMs }),
+  };
+  const { token } = await withRobotTokens(config, openLog(config, terminal), (tokens) => tokens.create(robot));
+  if (!config.auth.robots)
+    terminal.stderr.write('warning: nobody comes in with it before auth.robots is true in the configuration\n');
+  terminal.stderr.write(`The token of ${name}, good ${describeEnd(robot.expiresAtMs)}. It is shown this once:\n`);
+  terminal.stdout.write(`${token}\n`);
+}
+
+async function list(options: TokenOptions, terminal: Terminal): Promise<void> {
+  const config = readConfigOf(options, terminal);
+  const records = await withRobotTokens(config, openLog(config, terminal), (tokens) => tokens.list());
+  for (const { id, name, grants, expiresAtMs = Infinity } of records) {
+    const end = expiresAtMs <= Date.now() ? 'expired' : describeEnd(expiresAtMs);
+    terminal.stdout.write(`${name}  ${id}  ${end}  ${grants === undefined ? 'everything' : grants.join(' ')}\n`);
+  }
+}
+
+async function revoke(name: string, options: TokenOptions, terminal: Terminal): Promise<void> {
+  const config = readConfigOf(options, terminal);
+  const revoked = await withRobotTokens(config, openLog(config, terminal), (tokens) => tokens.revoke(name));
+  if (revoked === undefined) throw new CommandError(`There is no token of the name or id ${JSON.stringify(name)}.`);
+  terminal.stdout.write(`The token of ${revoked.name} is revoked: within seconds nobody comes in with it.\n`);
+}
+
+/** Throws `CommandError` where there is nothing that outlives this command. */
+function readConfigOf({ config: path, data }: TokenOptions, terminal: Terminal): Config {
+  const config = readConfig(path, terminal.env, { data });
+  if (config.storage.kind === 'memory')
+    throw new CommandError('Tokens are kept in the store, and this configuration has its store in memory.');
+  return config;
+}
+
+function openLog({ log: { formatter, fields } }: Config, { stderr }: Terminal) {
+  return createLogger({ level: 'warn', formatter, fields, destination: stderr });
+}
+
+function checkPattern(pattern: string): void {
+  if (!/^[\w.:*?{},[\]-]+(?:\/[\w.:*?{},[\]-]+)*$/.test(pattern))
+    throw new CommandError(
+      `${JSON.stringify(pattern)} is no pattern of upstream and repository such as "docker.io/library/*" or "ghcr.io/**".`,
+    );
+}
+
+function describeEnd(atMs: number | undefined): string {
+  return atMs === undefined || atMs === Infinity ? 'for ever' : `until ${new Date(atMs).toISOString()}`;
+}
