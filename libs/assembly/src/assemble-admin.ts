@@ -5,12 +5,14 @@ import type { AssembleOptions } from './assemble-options.ts';
 import { openAll } from './closers.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
+import { openUpkeep, type Upkeep } from './open-upkeep.ts';
 import { openQueue } from './open-queue.ts';
 
 interface AdminAssembly {
   /** What the index says the store holds. */
   totals(): Promise<BlobTotals>;
   readonly prewarm: Prewarm;
+  readonly upkeep: Upkeep;
   /** Reject when the store or the index cannot do its work now. */
   checkStore(): Promise<void>;
   checkIndex(): Promise<void>;
@@ -26,6 +28,7 @@ export function assembleAdmin(
     const { index, store } = await openIndexAndStore(config, options, closers);
     const { queue } = closers.opened(await openQueue(config, options));
     return {
+      upkeep: openUpkeep(config, { index, store }),
       prewarm: openPrewarming(config, { index, queue }),
       totals: () => index.blobs.totals(),
       checkStore: () => store.check(),

@@ -10,6 +10,7 @@ import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { openServing } from './open-serving.ts';
 import { openTls } from './open-tls.ts';
 import { type Shared, openShared } from './open-shared.ts';
+import { openUpkeep, type Upkeep } from './open-upkeep.ts';
 import { openWorking } from './open-working.ts';
 
 interface Assembled {
@@ -40,6 +41,7 @@ export interface WorkerAssembly extends Assembled {
 
 export interface StandaloneAssembly extends FrontendAssembly, WorkerAssembly {
   readonly prewarm: Prewarm;
+  readonly upkeep: Upkeep;
 }
 
 /** A frontend and a worker in one process. Rejects, with everything closed again, when a part cannot be opened. */
@@ -54,6 +56,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
       ...access,
       answerFill,
       start: () => working.start(),
+      upkeep: openUpkeep(config, shared),
       prewarm: openPrewarming(config, { index: shared.index, queue: shared.jobs.queue }),
       pullThrough: openServing(config, shared, { ...options, fills, address }, closers),
       pushes: openPushes(shared, options, closers),

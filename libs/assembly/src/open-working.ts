@@ -27,6 +27,7 @@ import { advertisedAddress } from './advertised-address.ts';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
 import type { Shared } from './open-shared.ts';
+import { evictionSettings } from './eviction-settings.ts';
 import { openUpstreams } from './open-upstreams.ts';
 import { shareTokens } from './share-tokens.ts';
 
@@ -84,9 +85,8 @@ export async function openWorking(
   let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());
-  const { maxBytes = 0, ...limits } = config.storageLimits ?? { highBytes: Infinity, lowBytes: Infinity };
-  metrics.storeMaxBytes.set(maxBytes);
-  const evictor = startEvictor({ ...parts, limits, spareMs: config.storageRedirect?.expiresMs ?? 0 });
+  metrics.storeMaxBytes.set(config.storageLimits?.maxBytes ?? 0);
+  const evictor = startEvictor({ ...parts, ...evictionSettings(config) });
   add(() => evictor.close());
   if (config.storageScrub !== undefined) {
     const scrubber = startScrubber({ ...work, limits: config.storageScrub });

@@ -16,4 +16,5 @@ export type { StorageConfig } from './sections/storage.ts';
 export type { UpstreamConfig } from './sections/upstreams.ts';
 export type { CredentialConfig } from './sections/upstream-credentials.ts';
 export type { WebhookConfig, WebhookProvider } from './sections/webhooks.ts';
+export { parseSize } from './units.ts';
 export type { WorkerConfig } from './sections/worker.ts';

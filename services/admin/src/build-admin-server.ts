@@ -1,15 +1,17 @@
 // The admin server's API: which version runs, how the parts of the cache are, and what may be asked of it.
-import type { Prewarm } from '@cistern/assembly';
+import type { Prewarm, Upkeep } from '@cistern/assembly';
 import { isSameSecret } from '@cistern/pull-through';
 import { within } from '@cistern/process';
 import { fastify, type FastifyInstance } from 'fastify';
 import { addPrewarmRoute } from './prewarm-route.ts';
+import { addUpkeepRoutes } from './upkeep-routes.ts';
 
 export interface AdminServerOptions {
   readonly version: string;
   /** By name; each rejects with the reason if that part cannot do its work now. */
   readonly parts: Readonly<Record<string, () => Promise<void>>>;
   readonly prewarm: Prewarm;
+  readonly upkeep: Upkeep;
   /** Of those who may do more than look: the value of their `Authorization`, `everybody` who can connect, or `nobody`. */
   readonly access: { readonly authorization: string } | 'everybody' | 'nobody';
 }
@@ -21,7 +23,7 @@ const bodyLimit = 64 * 1024;
  * `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<why not>' } }`, for everybody. The rest is below `/v1/`.
  * Whoever builds it listens and closes.
  */
-export function buildAdminServer({ version, parts, prewarm, access }: AdminServerOptions): FastifyInstance {
+export function buildAdminServer({ version, parts, prewarm, upkeep, access }: AdminServerOptions): FastifyInstance {
   const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: 'idle', bodyLimit });
   app.get('/', async (_request, reply) => {
     const states = await Promise.all(
@@ -40,6 +42,7 @@ export function buildAdminServer({ version, parts, prewarm, access }: AdminServe
       else void reply.code(401).send({ message: "Only those with the cluster's secret may do this." });
     });
     addPrewarmRoute(protectedApp, prewarm);
+    addUpkeepRoutes(protectedApp, upkeep);
   });
   return app;
 }

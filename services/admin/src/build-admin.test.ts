@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { loadConfig } from '@cistern/config';
+import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import type { Prewarm } from '@cistern/assembly';
+import type { Prewarm, Upkeep } from '@cistern/assembly';
 import { buildAdmin } from './build-admin.ts';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
 
@@ -41,6 +43,13 @@ test('says which version runs and how the cache is, and counts what is cached', 
   assert.match(metrics, /^cistern_part_up\{part="index"\} 1$/m);
 });
 
+const nothing: Upkeep = {
+  scrubReport: async () => undefined,
+  async evictionPlan() {
+    throw new CacheError('index-unavailable', 'Redis is away.');
+  },
+};
+
 test('who may not do more than look is told why, and what is asked for has to make sense', async (t) => {
   const asked: string[] = [];
   const prewarm: Prewarm = async (image, { platforms, onProgress }) => {
@@ -49,7 +58,7 @@ test('who may not do more than look is told why, and what is asked for has to ma
     return { blobs: 1, bytes: 7, fetchedBlobs: 1, fetchedBytes: 7 };
   };
   const post = async (access: AdminServerOptions['access'], payload: object, authorization = '') => {
-    const app = buildAdminServer({ version: '', parts: {}, prewarm, access });
+    const app = buildAdminServer({ version: '', parts: {}, prewarm, upkeep: nothing, access });
     t.after(() => app.close());
     const headers = { authorization };
     const { statusCode, body } = await app.inject({ method: 'POST', url: '/v1/prewarm', headers, payload });
@@ -76,4 +85,51 @@ test('who may not do more than look is told why, and what is asked for has to ma
       { result: { blobs: 1, bytes: 7, fetchedBlobs: 1, fetchedBytes: 7 } },
     ],
   );
+});
+
+test('how the store is looked after is told to those who may know', async (t) => {
+  const prewarm = {} as Prewarm;
+  const victim = { digest: 'sha256:a', size: 7, kind: 'blob', lastPulledAtMs: 5, reason: 'space' };
+  const asked: (number | undefined)[] = [];
+  const upkeep = {
+    scrubReport: nothing.scrubReport,
+    async evictionPlan({ downToBytes }: { downToBytes?: number }) {
+      asked.push(downToBytes);
+      return { bytes: 20, downToBytes: 10, pinned: 1, victims: Readable.from([victim, victim]) };
+    },
+  } as Upkeep;
+  const ask = async (given: Upkeep, method: 'GET' | 'POST', url: string, authorization = 'Bearer right') => {
+    const access = { authorization: 'Bearer right' };
+    const app = buildAdminServer({ version: '', parts: {}, prewarm, upkeep: given, access });
+    t.after(() => app.close());
+    const payload = method === 'POST' ? { downToBytes: 10 } : undefined;
+    const { statusCode, body } = await app.inject({
+      method,
+      url,
+      headers: { authorization },
+      ...(payload && { payload }),
+    });
+    return [
+      statusCode,
+      ...body
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object),
+    ];
+  };
+  for (const [method, url] of [
+    ['GET', '/v1/scrub'],
+    ['POST', '/v1/eviction/plan'],
+  ] as const)
+    assert.equal((await ask(upkeep, method, url, 'Bearer wrong'))[0], 401);
+  assert.deepEqual(await ask(upkeep, 'GET', '/v1/scrub'), [200, { report: null }]);
+  assert.deepEqual(await ask(upkeep, 'POST', '/v1/eviction/plan'), [
+    200,
+    { plan: { bytes: 20, downToBytes: 10, pinned: 1 } },
+    { victim },
+    { victim },
+    { result: { victims: 2, bytes: 14 } },
+  ]);
+  assert.deepEqual(asked, [10]);
+  assert.deepEqual(await ask(nothing, 'POST', '/v1/eviction/plan'), [200, { error: { message: 'Redis is away.' } }]);
 });

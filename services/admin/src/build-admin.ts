@@ -14,7 +14,7 @@ export async function buildAdmin(config: Config, { log, metrics, version }: Node
   observeCache(metrics.registry, { totals: work.totals, parts });
   const authorization = adminAuthorization(config);
   const access = authorization === undefined ? 'nobody' : { authorization };
-  const app = buildAdminServer({ version, parts, prewarm: work.prewarm, access });
+  const app = buildAdminServer({ version, parts, prewarm: work.prewarm, upkeep: work.upkeep, access });
   const clients = { app, address: config.admin.address, key: 'admin.addr' };
   return buildNode({ config, log, metrics, work, checks, clients });
 }

@@ -2,7 +2,7 @@
 import { adminAuthorization, adminSocketPath } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { CommandError } from './command-error.ts';
-import type { AdminTarget } from './post-lines.ts';
+import type { AdminTarget } from './ask-lines.ts';
 
 /** `url`: of the admin node, where it is not on this machine. Throws `CommandError` for a URL that is none. */
 export function adminTarget(config: Config, url: string | undefined): AdminTarget {

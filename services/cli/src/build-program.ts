@@ -2,12 +2,14 @@
 import { Command } from 'commander';
 import { addAdmin } from './commands/admin.ts';
 import { addCheckConfig } from './commands/check-config.ts';
+import { addEvict } from './commands/evict.ts';
 import { addExport } from './commands/export.ts';
 import { addFrontend } from './commands/frontend.ts';
 import { addHealthcheck } from './commands/healthcheck.ts';
 import { addImport } from './commands/import.ts';
 import { addIndex } from './commands/index-rebuild.ts';
 import { addPrewarm } from './commands/prewarm.ts';
+import { addScrub } from './commands/scrub.ts';
 import { addServe } from './commands/serve.ts';
 import { addToken } from './commands/token.ts';
 import { addWorker } from './commands/worker.ts';
@@ -22,6 +24,8 @@ Examples:
   REGISTRY_PROXY_REMOTEURL=https://quay.io cistern serve
   cistern check-config config.yml        tell everything that is wrong with a configuration
   cistern prewarm nginx:1.27 redis       fetch images before anybody asks for them
+  cistern evict --dry-run                tell what would be removed from the store, and why
+  cistern scrub                          tell what reading the store through has found
 
 A cluster reads one configuration, with redis, cluster.secretfile and a store that all nodes share:
   cistern worker cluster.yml             on one or more machines that reach the upstreams
@@ -54,6 +58,8 @@ export function buildProgram(terminal: Terminal): Command {
   addIndex(program, terminal);
   addPrewarm(program, terminal);
   addToken(program, terminal);
+  addEvict(program, terminal);
+  addScrub(program, terminal);
   addExport(program, terminal);
   addImport(program, terminal);
   return program;

@@ -63,6 +63,7 @@ upstreams:
     clientkey: /key.pem
     allowprivate: true
     ttl: 5m
+    maxage: 720h
     maxconnections: 8
     timeouts: {connect: 1s, headers: 2s, body: 3s, silence: 4s}
 `;
@@ -84,6 +85,7 @@ upstreams:
     ],
     lists: { ttlMs: 30_000, staleIfErrorMs: Infinity },
     isOffline: false,
+    maxAgeMs: 720 * 3_600_000,
     maxConnections: 8,
     timeouts: { connectMs: 1000, headersMs: 2000, bodyMs: 3000, silenceMs: 4000 },
   });

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Secret } from '../secrets.ts';
 import {
   duration,
+  durationOrForever,
   filePath,
   flag,
   listOf,
@@ -65,6 +66,9 @@ const upstreamEntry = openSection('One upstream registry.', {
   clientkey: filePath('PEM file of its private key.').optional(),
   allowprivate: flag('Follows redirects and token servers to private addresses.').prefault('false'),
   ...freshnessKeys,
+  maxage: durationOrForever(
+    'What nobody has pulled for so long is removed, for example `720h`. What another upstream keeps for longer stays, and so do pinned images.',
+  ).prefault('forever'),
   offline: flag({
     text: 'Never asks this upstream for anything: what is cached is served, however old, and the rest refused.',
     default: 'the value of `offline`',
@@ -119,6 +123,8 @@ export interface UpstreamConfig {
   readonly lists: ListsConfig;
   /** Until the operator decides otherwise at run time. */
   readonly isOffline: boolean;
+  /** May be Infinity. */
+  readonly maxAgeMs: number;
   readonly maxConnections: number;
   readonly timeouts: {
     readonly connectMs: number;
@@ -127,6 +133,8 @@ export interface UpstreamConfig {
     readonly silenceMs: number;
   };
 }
+
+const minMaxAgeMs = 3_600_000;
 
 export type UpstreamEntry = z.output<typeof upstreamEntry>;
 
@@ -146,6 +154,7 @@ export function buildUpstream(
   const url = entry.url ?? builtIn?.url;
   if (url === undefined)
     context.report(`${path}.url`, 'is required: the URL of the registry, for example https://registry.example.com');
+  if (entry.maxage < minMaxAgeMs) context.report(`${path}.maxage`, 'must be at least 1h');
   return {
     name,
     url: url ?? '',
@@ -163,6 +172,7 @@ export function buildUpstream(
     allowPrivateAddresses: entry.allowprivate,
     ...buildFreshness(entry, path, context),
     isOffline: entry.offline === true,
+    maxAgeMs: entry.maxage,
     maxConnections: entry.maxconnections,
     timeouts: {
       connectMs: entry.timeouts.connect,

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { withLease } from '../rebuild/with-lease.ts';
+import { type AgingDeps, createAging } from './create-aging.ts';
 import { type EvictionDeps, createEviction } from './create-eviction.ts';
 
 export interface Evictor {
@@ -14,16 +15,17 @@ const stepEveryMs = 1_000;
 const leaseMs = 6_000;
 const retryMs = 2_000;
 
-export function startEvictor(deps: EvictionDeps): Evictor {
+export function startEvictor(deps: EvictionDeps & Pick<AgingDeps, 'ageLimits'>): Evictor {
   const { index, log, metrics } = deps;
   const closing = new AbortController();
   const { signal } = closing;
 
   async function evict(held: AbortSignal): Promise<void> {
-    const eviction = createEviction(deps);
+    const [eviction, aging] = [createEviction(deps), createAging(deps)];
     try {
       for (;;) {
         await eviction.step(held);
+        await aging.step(held);
         await delay(stepEveryMs, undefined, { signal: held });
       }
     } finally {

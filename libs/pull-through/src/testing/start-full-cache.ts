@@ -4,7 +4,9 @@ import type { CacheIndex } from '@cistern/cache-index';
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
+import { createAging } from '../eviction/create-aging.ts';
 import { createEviction } from '../eviction/create-eviction.ts';
+import { planEviction } from '../eviction/plan-eviction.ts';
 import { type TestImage, addImage } from './image-content.ts';
 import { type TestCacheOptions, repositoryOf, startTestCache } from './start-test-cache.ts';
 import { collect } from './test-bytes.ts';
@@ -29,6 +31,9 @@ export async function startFullCache(
   const openEviction = () =>
     createEviction({ index, store, metrics, log, spareMs, limits: { highBytes, lowBytes }, now: () => clock.nowMs });
   const eviction = openEviction();
+  const now = () => clock.nowMs;
+  const openAging = (limits: Readonly<Record<string, number>>) =>
+    createAging({ index, store, metrics, log, spareMs, ageLimits: new Map(Object.entries(limits)), now });
   const { signal } = new AbortController();
 
   const pullBlob = async (repository: string, digest: Digest) => {
@@ -40,6 +45,12 @@ export async function startFullCache(
     ...started,
     lines,
     openEviction,
+    openAging,
+    plan: (limits: Readonly<Record<string, number>>, downToBytes?: number) =>
+      planEviction(
+        { index, store, spareMs, limits: { highBytes, lowBytes }, ageLimits: new Map(Object.entries(limits)), now },
+        { downToBytes, signal },
+      ),
     addImage: (repository: string, tag: string, layers: readonly number[], layerBytes?: number) =>
       addImage(hub, { repository, tag, layers, ...(layerBytes !== undefined && { layerBytes }) }),
     pullBlob,

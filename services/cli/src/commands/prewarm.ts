@@ -4,7 +4,7 @@ import { adminTarget } from '../admin-target.ts';
 import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
 import { formatBytes } from '../format-bytes.ts';
-import { type AdminTarget, postLines } from '../post-lines.ts';
+import { type AdminTarget, askLines } from '../ask-lines.ts';
 import { type ConfigOptions, readConfig } from '../read-config.ts';
 import { type ProgressLine, showProgress } from '../show-progress.ts';
 import type { Terminal } from '../terminal.ts';
@@ -84,7 +84,7 @@ async function bring(
 ): Promise<string> {
   const speed = createSpeed();
   progress.show(`${image}: asking`);
-  for await (const line of postLines(target, '/v1/prewarm', { image, platforms })) {
+  for await (const line of askLines(target, '/v1/prewarm', { image, platforms })) {
     const said = line as Said;
     if (said.progress !== undefined) progress.show(`${image}: ${describeProgress(said.progress, speed)}`);
     const why = said.error ?? said.result?.failure;

@@ -10,23 +10,30 @@ export interface AdminTarget {
   readonly authorization?: string | undefined;
 }
 
-/** Each line as it comes. Throws `CommandError` where nobody answers, or refuses. */
-export async function* postLines(target: AdminTarget, path: string, body: object): AsyncGenerator {
-  const answer = await post(target, path, body);
+/** Each line as it comes; `body`: what is posted, if anything. Throws `CommandError` where nobody answers, or refuses. */
+export async function* askLines(target: AdminTarget, path: string, body?: object): AsyncGenerator {
+  const answer = await ask(target, path, body);
   if (answer.statusCode !== 200) throw new CommandError(await refusalOf(target, answer));
   // A stream that breaks ends the iteration; whoever reads it misses the last line then.
   answer.on('error', () => {});
   for await (const line of createInterface({ input: answer })) yield JSON.parse(line) as unknown;
 }
 
-function post({ name, options, authorization }: AdminTarget, path: string, body: object): Promise<IncomingMessage> {
+function ask(
+  { name, options, authorization }: AdminTarget,
+  path: string,
+  body: object | undefined,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) };
-    request({ ...options, method: 'POST', path, headers, agent: false }, resolve)
+    const headers = {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(authorization !== undefined && { authorization }),
+    };
+    request({ ...options, method: body === undefined ? 'GET' : 'POST', path, headers, agent: false }, resolve)
       .on('error', (error: NodeJS.ErrnoException) =>
         reject(new CommandError(`${name} cannot be reached (${error.code ?? error.message}): does it run?`)),
       )
-      .end(JSON.stringify(body));
+      .end(body && JSON.stringify(body));
   });
 }
 

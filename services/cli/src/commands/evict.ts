@@ -1,0 +1,87 @@
+// `cistern evict --dry-run`: what would be removed from the store, and why. The cache that runs evicts by itself.
+import { parseSize } from '@cistern/config';
+import type { Command } from 'commander';
+import { adminTarget } from '../admin-target.ts';
+import { askLines } from '../ask-lines.ts';
+import { CommandError } from '../command-error.ts';
+import { fail } from '../fail.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { type ConfigOptions, readConfig } from '../read-config.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface EvictOptions extends Pick<ConfigOptions, 'data'> {
+  readonly dryRun?: true;
+  readonly downTo?: string;
+  readonly config?: string;
+  readonly url?: string;
+}
+
+/** What the admin node says, a line each. */
+interface Said {
+  readonly plan?: { readonly bytes: number; readonly downToBytes?: number; readonly pinned: number };
+  readonly victim?: Victim;
+  readonly result?: { readonly victims: number; readonly bytes: number };
+  readonly error?: { readonly message: string };
+}
+
+interface Victim {
+  readonly digest: string;
+  readonly size: number;
+  readonly kind: string;
+  readonly lastPulledAtMs: number;
+  readonly reason: 'space' | 'age';
+}
+
+export function addEvict(program: Command, terminal: Terminal): void {
+  program
+    .command('evict')
+    .option('--dry-run', 'tell what would go and why, and remove nothing')
+    .option('--down-to <size>', 'as if the store had to be brought down to this, for example 400GiB')
+    .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .option('--data <directory>', 'where the data of a single cache is, instead of storage.filesystem.rootdirectory')
+    .option('--url <url>', "of a cluster's admin node; default: at admin.addr on this machine")
+    .description('Tell what would be removed from the store: the cache that runs does it by itself')
+    .action((options: EvictOptions) => evict(options, terminal).catch((error: unknown) => fail(terminal, error)));
+}
+
+async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
+  if (options.dryRun !== true)
+    throw new CommandError(
+      'The cache that runs evicts by itself, as storage.maxbytes says: only --dry-run is for you.',
+    );
+  const downToBytes = options.downTo === undefined ? undefined : parseDownTo(options.downTo);
+  const target = adminTarget(readConfig(options.config, terminal.env, { data: options.data }), options.url);
+  const { stdout } = terminal;
+  for await (const line of askLines(target, '/v1/eviction/plan', { downToBytes })) {
+    const { plan, victim, result, error } = line as Said;
+    if (error !== undefined) throw new CommandError(error.message);
+    if (plan !== undefined) stdout.write(`${describePlan(plan)}\n`);
+    if (victim !== undefined) stdout.write(`${describeVictim(victim, Date.now())}\n`);
+    if (result === undefined) continue;
+    const { victims, bytes } = result;
+    stdout.write(victims === 0 ? 'Nothing would go.\n' : `${victims} would go, ${formatBytes(bytes)} in all.\n`);
+    return;
+  }
+  throw new CommandError(`${target.name} has ended before it had told everything.`);
+}
+
+function parseDownTo(text: string): number {
+  try {
+    return parseSize(text);
+  } catch (error) {
+    throw new CommandError(`--down-to: ${(error as Error).message}.`);
+  }
+}
+
+function describePlan({ bytes, downToBytes, pinned }: NonNullable<Said['plan']>): string {
+  const need =
+    downToBytes === undefined ? 'no room has to be made' : `to be brought down to ${formatBytes(downToBytes)}`;
+  return `The store holds ${formatBytes(bytes)}: ${need}. ${pinned} digests are pinned.`;
+}
+
+function describeVictim({ digest, size, kind, lastPulledAtMs, reason }: Victim, nowMs: number): string {
+  const hours = Math.max(0, Math.round((nowMs - lastPulledAtMs) / 3_600_000));
+  const ago = hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`;
+  const why = reason === 'space' ? 'pulled longest ago' : 'older than maxage allows';
+  return `${digest}  ${kind}  ${formatBytes(size)}  pulled ${ago} ago: ${why}`;
+}
