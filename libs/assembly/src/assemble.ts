@@ -1,4 +1,5 @@
 // The composition root: chooses every adapter by the configuration and puts a process together.
+import { type Authorize, createAuthorize } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import { type AnswerFill, createPushes, type PullThrough, type Pushes } from '@cistern/pull-through';
 import type { ServerTls } from '@cistern/tls';
@@ -24,6 +25,8 @@ interface Assembled {
 export interface FrontendAssembly extends Assembled, Access {
   readonly pullThrough: PullThrough;
   readonly upstreams: UpstreamTable;
+  /** Who may pull what. */
+  readonly authorize: Authorize;
   /** What upstreams say that was pushed to them. */
   readonly pushes: Pushes;
   /** What clients are served with; `undefined`: plain HTTP. */
@@ -108,9 +111,10 @@ function openPushes({ jobs }: Shared, { log }: AssembleOptions, { opened }: Clos
   return opened(createPushes({ queue: jobs.queue, log, now: Date.now }));
 }
 
-function describe({ upstreams }: Config, { index, store, instanceId }: Shared) {
+function describe({ upstreams, access }: Config, { index, store, instanceId }: Shared) {
   return {
     upstreams: createUpstreamTable(upstreams),
+    authorize: createAuthorize(access),
     instanceId,
     checkStore: () => store.check(),
     checkIndex: () => index.check(),

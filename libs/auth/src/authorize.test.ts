@@ -1,17 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { authorize } from './authorize.ts';
+import { createAuthorize, type Policy, type PolicyRule } from './authorize.ts';
+import { anonymous } from './identity.ts';
 
-const may = (grants: readonly string[] | undefined, upstream: string, repository: string) =>
-  authorize({ name: 'x', method: 'password', grants }, { upstream, repository }).isAllowed;
+const everything: Policy = { rules: [], fallback: 'allow' };
+
+/** `docker.io/library/nginx:1.27`; without a tag by digest. */
+function wishOf(image: string) {
+  const [, upstream = '', repository = '', tag] = /^([^/]+)\/([^:]+)(?::(.+))?$/.exec(image) ?? [];
+  return { upstream, repository, tag };
+}
+
+const mayBy = (grants: readonly string[] | undefined, image: string) =>
+  createAuthorize(everything)(
+    { identity: { name: 'x', method: 'password', grants }, clientIp: '192.0.2.1' },
+    wishOf(image),
+  ).isAllowed;
 
 test('without grants everything is allowed, with none nothing', () => {
-  assert.ok(may(undefined, 'docker.io', 'library/nginx'));
-  assert.ok(!may([], 'docker.io', 'library/nginx'));
+  assert.ok(mayBy(undefined, 'docker.io/library/nginx'));
+  assert.ok(!mayBy([], 'docker.io/library/nginx'));
 });
 
 test('grants are globs of upstream and repository', () => {
-  for (const [pattern, name, expected] of [
+  for (const [pattern, image, expected] of [
     ['docker.io/library/*', 'docker.io/library/nginx', true],
     ['docker.io/library/*', 'docker.io/library/a/b', false],
     ['docker.io/*', 'docker.io/library/nginx', false],
@@ -22,13 +34,76 @@ test('grants are globs of upstream and repository', () => {
     ['{docker,quay}.io/team/*', 'quay.io/team/a', true],
     ['docker.io/team', 'docker.io/team/a', false],
     ['docker.io/team*/app', 'docker.io/team-a/app', true],
+  ] as const)
+    assert.equal(mayBy([pattern], image), expected, `${pattern} ${image}`);
+});
+
+const rule = (action: PolicyRule['action'], images: readonly string[], rest: Partial<PolicyRule> = {}): PolicyRule => ({
+  action,
+  images,
+  ...rest,
+});
+
+function mayUnder(policy: Policy, image: string, { user = 'ada', clientIp = '10.1.2.3' } = {}) {
+  const identity = { ...anonymous, name: user };
+  return createAuthorize(policy)({ identity, clientIp }, wishOf(image)).isAllowed;
+}
+
+test('the first rule that fits decides, and where none does the default', () => {
+  const rules = [
+    rule('deny', ['docker.io/library/secret']),
+    rule('allow', ['docker.io/library/*', 'quay.io/**']),
+    rule('deny', ['**/app']),
+  ];
+  for (const [image, open, closed] of [
+    ['docker.io/library/secret', false, false],
+    ['docker.io/library/secret:v1', false, false],
+    ['docker.io/library/nginx:v1', true, true],
+    ['quay.io/a/app', true, true],
+    ['ghcr.io/a/app', false, false],
+    ['ghcr.io/a/b', true, false],
   ] as const) {
-    const slash = name.indexOf('/');
-    assert.equal(may([pattern], name.slice(0, slash), name.slice(slash + 1)), expected, `${pattern} ${name}`);
+    assert.equal(mayUnder({ rules, fallback: 'allow' }, image), open, image);
+    assert.equal(mayUnder({ rules, fallback: 'deny' }, image), closed, image);
   }
 });
 
-test('a denial says why', () => {
-  const decision = authorize({ name: 'x', method: 'password', grants: [] }, { upstream: 'a.io', repository: 'b' });
-  assert.deepEqual(decision, { isAllowed: false, why: 'its grants do not have a.io/b' });
+test('users and networks: all that a rule names has to fit', () => {
+  const rules = [rule('allow', ['**'], { users: ['ci-*', 'ada'], networks: ['10.0.0.0/8', '2001:db8::/32'] })];
+  const may = (user: string, clientIp: string) => mayUnder({ rules, fallback: 'deny' }, 'a.io/b', { user, clientIp });
+  assert.ok(may('ada', '10.9.9.9'));
+  assert.ok(may('ci-17', '2001:db8::1'));
+  assert.ok(may('ci-17', '::ffff:10.0.0.1'));
+  assert.ok(!may('bob', '10.9.9.9'));
+  assert.ok(!may('ada', '11.0.0.1'));
+  assert.ok(!may('ada', 'unknown'));
+});
+
+test('a rule about tags decides on tags; what is asked for by digest may be of any', () => {
+  const latest = { rules: [rule('deny', ['docker.io/**:latest'])], fallback: 'allow' } as const;
+  assert.ok(!mayUnder(latest, 'docker.io/library/nginx:latest'));
+  assert.ok(mayUnder(latest, 'docker.io/library/nginx:1.27'));
+  assert.ok(mayUnder(latest, 'docker.io/library/nginx'));
+  const versions = { rules: [rule('allow', ['localhost:5000/app:v[0-9]*'])], fallback: 'deny' } as const;
+  assert.ok(mayUnder(versions, 'localhost:5000/app:v1'));
+  assert.ok(!mayUnder(versions, 'localhost:5000/app:latest'));
+  assert.ok(mayUnder(versions, 'localhost:5000/app'));
+  assert.ok(!mayUnder(versions, 'localhost:5000/other'));
+});
+
+test('a denial says why, and what an operator has written for who is denied', () => {
+  const wish = { upstream: 'a.io', repository: 'b' };
+  const asker = { identity: anonymous, clientIp: '192.0.2.1' };
+  assert.deepEqual(
+    createAuthorize({ rules: [rule('deny', ['a.io/**'], { reason: 'use c.io' })], fallback: 'allow' })(asker, wish),
+    { isAllowed: false, why: 'rule 1 denies a.io/b', reason: 'use c.io' },
+  );
+  assert.deepEqual(createAuthorize({ rules: [], fallback: 'deny' })(asker, wish), {
+    isAllowed: false,
+    why: 'no rule allows a.io/b',
+  });
+  assert.deepEqual(createAuthorize(everything)({ ...asker, identity: { ...anonymous, grants: [] } }, wish), {
+    isAllowed: false,
+    why: 'its grants do not have a.io/b',
+  });
 });

@@ -1,22 +1,92 @@
 // The one place that decides who may pull what.
 import { posix } from 'node:path';
 import type { Identity } from './identity.ts';
+import { createAddressList } from './policy/address-list.ts';
+import { type ImagePattern, parseImagePattern } from './policy/image-pattern.ts';
+
+/** Who asks. */
+export interface Asker {
+  readonly identity: Identity;
+  readonly clientIp: string;
+}
 
 export interface Wish {
   readonly upstream: string;
   /** Within the upstream. */
   readonly repository: string;
+  /** Absent for what is asked for by digest, and for what is of no tag, such as lists. */
+  readonly tag?: string | undefined;
 }
 
-/** `why`: a clause for the log. A client hears only that it may not. */
-export type Decision = { readonly isAllowed: true } | { readonly isAllowed: false; readonly why: string };
+/** `why`: a clause for the log. A client hears only that it may not, and `reason`, which an operator has written for it. */
+export type Decision =
+  | { readonly isAllowed: true }
+  | { readonly isAllowed: false; readonly why: string; readonly reason?: string | undefined };
+
+/** Without looking at what there is: a denial says nothing of it. */
+export type Authorize = (asker: Asker, wish: Wish) => Decision;
+
+/** Fits if all that it names fits. */
+export interface PolicyRule {
+  readonly action: 'allow' | 'deny';
+  /** As `parseImagePattern` takes them. */
+  readonly images: readonly string[];
+  /** Globs of users' names; absent: everybody. */
+  readonly users?: readonly string[] | undefined;
+  /** Addresses and networks; absent: from everywhere. */
+  readonly networks?: readonly string[] | undefined;
+  /** For who is denied. */
+  readonly reason?: string | undefined;
+}
+
+export interface Policy {
+  /** The first that fits decides. */
+  readonly rules: readonly PolicyRule[];
+  /** Where none does. */
+  readonly fallback: 'allow' | 'deny';
+}
 
 const allowed: Decision = Object.freeze({ isAllowed: true });
 
-/** Without looking at what there is: a denial says nothing of it. */
-export function authorize({ grants }: Identity, { upstream, repository }: Wish): Decision {
-  if (grants === undefined) return allowed;
-  const name = `${upstream}/${repository}`;
-  if (grants.some((pattern) => posix.matchesGlob(name, pattern))) return allowed;
-  return { isAllowed: false, why: `its grants do not have ${name}` };
+/**
+ * An identity's grants are asked before its rules. A rule about tags says nothing of digests: what is asked for by digest may
+ * be of any tag, so a rule that allows some tag allows it, and one that denies a tag does not deny it.
+ */
+export function createAuthorize({ rules, fallback }: Policy): Authorize {
+  const checks = rules.map(createCheck);
+  return ({ identity, clientIp }, wish) => {
+    const { grants, name: user } = identity;
+    const name = `${wish.upstream}/${wish.repository}`;
+    if (grants !== undefined && !matchesAny(grants, name))
+      return { isAllowed: false, why: `its grants do not have ${name}` };
+    const fits = checks.find((check) => check(user, clientIp, name, wish.tag));
+    if ((fits?.rule.action ?? fallback) === 'allow') return allowed;
+    if (fits === undefined) return { isAllowed: false, why: `no rule allows ${name}` };
+    const { rule, number } = fits;
+    return { isAllowed: false, why: `rule ${number} denies ${name}`, reason: rule.reason };
+  };
+}
+
+interface Check {
+  (user: string, clientIp: string, name: string, tag: string | undefined): boolean;
+  readonly rule: PolicyRule;
+  /** From 1. */
+  readonly number: number;
+}
+
+function createCheck(rule: PolicyRule, index: number): Check {
+  const { action, users, networks } = rule;
+  const images = rule.images.map(parseImagePattern);
+  const isFromThere = networks === undefined ? () => true : createAddressList(networks);
+  const fitsTag = ({ tag: pattern }: ImagePattern, tag: string | undefined) =>
+    pattern === undefined || (tag === undefined ? action === 'allow' : posix.matchesGlob(tag, pattern));
+  const check = (user: string, clientIp: string, name: string, tag: string | undefined) =>
+    images.some((image) => posix.matchesGlob(name, image.name) && fitsTag(image, tag)) &&
+    (users === undefined || matchesAny(users, user)) &&
+    isFromThere(clientIp);
+  return Object.assign(check, { rule, number: index + 1 });
+}
+
+function matchesAny(patterns: readonly string[], value: string): boolean {
+  return patterns.some((pattern) => posix.matchesGlob(value, pattern));
 }

@@ -1,7 +1,7 @@
 export { acceptEverybody } from './accept-everybody.ts';
 export type { Authentication, Authenticator, Challenge, Shown } from './authenticator.ts';
-export { authorize } from './authorize.ts';
-export type { Decision, Wish } from './authorize.ts';
+export { createAuthorize } from './authorize.ts';
+export type { Asker, Authorize, Decision, Policy, PolicyRule, Wish } from './authorize.ts';
 export { createAuthenticator } from './create-authenticator.ts';
 export type { PasswordMethod, TokenMethod } from './create-authenticator.ts';
 export { openHtpasswd } from './htpasswd/open-htpasswd.ts';
@@ -11,6 +11,7 @@ export { createRobotMethod, watchRobots } from './robots/create-robot-methods.ts
 export type { Robots } from './robots/create-robot-methods.ts';
 export { createRobotToken } from './robots/robot-token.ts';
 export type { RobotRecord } from './robots/robot-token.ts';
+export { createAddressList } from './policy/address-list.ts';
 export { createAccessTokens } from './tokens/create-access-tokens.ts';
 export type { AccessToken, AccessTokens } from './tokens/create-access-tokens.ts';
 export { parseScopes } from './tokens/parse-scopes.ts';

@@ -14,6 +14,7 @@ import type { SectionContext } from './sections/context.ts';
 import { buildHealth, type HealthConfig } from './sections/health.ts';
 import { buildHttp, type HttpConfig } from './sections/http.ts';
 import { buildLog, type LogConfig } from './sections/log.ts';
+import { buildAccess, type AccessConfig } from './sections/access.ts';
 import { buildPrewarm, type PrewarmConfig } from './sections/prewarm.ts';
 import { buildRedis, type RedisConfig } from './sections/redis.ts';
 import { buildStorageLimits, type StorageLimitsConfig } from './sections/storage-limits.ts';
@@ -29,6 +30,7 @@ export interface Config {
   readonly log: LogConfig;
   readonly http: HttpConfig;
   readonly auth: AuthConfig;
+  readonly access: AccessConfig;
   readonly storage: StorageConfig;
   /** `undefined`: the store may hold any number of bytes. */
   readonly storageLimits: StorageLimitsConfig | undefined;
@@ -87,6 +89,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const loglevel = check('loglevel');
   const http = check('http');
   const auth = check('auth');
+  const access = check('access');
   const storage = check('storage');
   const health = check('health');
   const proxy = check('proxy');
@@ -106,6 +109,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     log: log && loglevel && buildLog(log.value, loglevel.value),
     http: http && buildHttp(http.value, context),
     auth: auth && buildAuth(auth.value, context),
+    access: access && buildAccess(access.value),
     storage: storage && buildStorage(storage.value, context),
     storageLimits: storage && buildStorageLimits(storage.value.maxbytes, storage.value.watermarks, context),
     storageRedirect: storage && buildStorageRedirect(storage.value.redirect, storage.value.s3 !== undefined, context),

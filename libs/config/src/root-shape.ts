@@ -6,6 +6,7 @@ import { clusterSection } from './sections/cluster.ts';
 import { healthSection } from './sections/health.ts';
 import { httpSection } from './sections/http.ts';
 import { loglevel, logSection } from './sections/log.ts';
+import { accessSection } from './sections/access.ts';
 import { prewarmSection } from './sections/prewarm.ts';
 import { proxySection } from './sections/proxy.ts';
 import { redisSection } from './sections/redis.ts';
@@ -22,6 +23,7 @@ export const rootShape = {
   loglevel,
   http: httpSection,
   auth: authSection,
+  access: accessSection,
   storage: storageSection,
   redis: redisSection,
   cluster: clusterSection,

@@ -72,7 +72,7 @@ export function describeConfig(config: Config): string {
       'registry',
       `${describeAddress(http.address)}${describeTls(http.tls)}${http.proxyProtocol ? ', with the PROXY protocol' : ''}`,
     ],
-    ['may pull', describeAuth(config.auth)],
+    ['may pull', `${describeAuth(config.auth)}${describeAccess(config.access)}`],
     [
       'metrics, health',
       address === undefined ? 'off' : `${describeAddress(address)}${explicit ? '' : ' (if it is free)'}`,
@@ -89,6 +89,11 @@ export function describeConfig(config: Config): string {
         ] as const,
     ),
   ]);
+}
+
+function describeAccess({ rules, fallback }: Config['access']): string {
+  if (rules.length === 0) return fallback === 'allow' ? '' : ', but nothing is allowed';
+  return `, by ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}, else ${fallback === 'allow' ? 'all' : 'nothing'}`;
 }
 
 function describeTls(tls: Config['http']['tls']): string {

@@ -1,6 +1,6 @@
 // The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
 import type { Server as TlsServer } from 'node:tls';
-import type { AccessTokens, Authenticator } from '@cistern/auth';
+import { type AccessTokens, type Authenticator, type Authorize, createAddressList } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { ServerTls } from '@cistern/tls';
@@ -11,7 +11,6 @@ import { beginRequest } from './hooks/request-facts.ts';
 import { createRequestIds } from './hooks/request-id.ts';
 import { takeTurns } from './hooks/take-turns.ts';
 import { acceptProxiedConnections } from './proxy-protocol/accept-proxied-connections.ts';
-import { createAddressList } from './proxy-protocol/create-address-list.ts';
 import { serverOptions } from './server-options.ts';
 import { refuseUnknownPath } from './v2/dispatch.ts';
 import { replyWithError } from './v2/error-reply.ts';
@@ -25,6 +24,8 @@ export interface FrontendOptions {
   readonly upstreams: UpstreamTable;
   /** Who may ask for anything of the pull API. */
   readonly authenticator: Authenticator;
+  /** And for what. */
+  readonly authorize: Authorize;
   /** Gives out access tokens at `/token`; absent: there is no such place. */
   readonly tokenServer?: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
   readonly log: Logger;

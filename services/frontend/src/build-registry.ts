@@ -6,13 +6,14 @@ import { buildFrontend } from './build-frontend.ts';
 
 export function buildRegistry(
   { http, storageRedirect, webhooks }: Pick<Config, 'http' | 'storageRedirect' | 'webhooks'>,
-  { pullThrough, upstreams, authenticator, tokenServer, instanceId, pushes, tls }: FrontendAssembly,
+  { pullThrough, upstreams, authenticator, authorize, tokenServer, instanceId, pushes, tls }: FrontendAssembly,
   { log, metrics, accessLog }: NodeContext,
 ): Listener {
   const app = buildFrontend({
     pullThrough,
     upstreams,
     authenticator,
+    authorize,
     tokenServer,
     instanceId,
     log,

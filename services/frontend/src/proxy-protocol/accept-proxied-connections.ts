@@ -3,7 +3,7 @@
 import type { Server, Socket } from 'node:net';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Logger } from '@cistern/telemetry';
-import { createAddressList } from './create-address-list.ts';
+import { createAddressList } from '@cistern/auth';
 import { parseProxyHeader, type ProxiedClient } from './parse-proxy-header.ts';
 
 export interface ProxiedConnectionsOptions {

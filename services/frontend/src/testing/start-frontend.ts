@@ -1,7 +1,7 @@
 // A frontend on a free port of this machine, with what it logs and measures in memory.
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
-import { acceptEverybody } from '@cistern/auth';
+import { acceptEverybody, createAuthorize } from '@cistern/auth';
 import { createLogger, createMetrics, type Metrics } from '@cistern/telemetry';
 import { createUpstreamTable } from '@cistern/upstream';
 import type { FastifyInstance } from 'fastify';
@@ -44,6 +44,7 @@ export async function startFrontend(t: TestContext, options: Partial<FrontendOpt
     metrics,
     accessLog: (line) => accessLines.push(line),
     authenticator: acceptEverybody(),
+    authorize: createAuthorize({ rules: [], fallback: 'allow' }),
     headers: { 'X-Content-Type-Options': ['nosniff'] },
     trustedProxies: [],
     now: Date.now,

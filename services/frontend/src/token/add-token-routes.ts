@@ -1,6 +1,6 @@
 // `/token`, where clients exchange what they have for an access token: by GET as in distribution's token specification
 // ("Token Authentication Specification"), and by POST as in its "OAuth2 Token Authentication", which containerd uses.
-import type { AccessTokens, Identity } from '@cistern/auth';
+import type { AccessTokens, Authorize, Identity } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
@@ -14,6 +14,7 @@ import { narrowScopes } from './narrow-scopes.ts';
 
 export interface TokenDependencies extends AuthenticateDependencies {
   readonly accessTokens: AccessTokens;
+  readonly authorize: Authorize;
   readonly upstreams: UpstreamTable;
   readonly metrics: AuthenticateDependencies['metrics'] & RequestMetrics;
   /** Shown to people who are asked for a password. */
@@ -57,7 +58,8 @@ async function giveToken(
   const challenge = () => void reply.header('www-authenticate', formatBasicChallenge(dependencies.realm));
   const identity = await identify(dependencies, request, authorization, challenge);
   refuseAccessToken(identity, challenge);
-  const names = narrowScopes(identity, dependencies.upstreams, request.host, scopes);
+  const { authorize, upstreams } = dependencies;
+  const names = narrowScopes(authorize, { identity, clientIp: request.ip }, upstreams, request.host, scopes);
   const { token, expiresInSeconds, issuedAt } = await dependencies.accessTokens.issue(identity, names);
   reply.header('cache-control', 'no-store');
   // Docker reads `token`, OAuth 2 clients `access_token`.

@@ -1,4 +1,4 @@
-import { authorize, type Identity, parseScopes, type Wish } from '@cistern/auth';
+import { type Asker, type Authorize, parseScopes, type Wish } from '@cistern/auth';
 import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError } from '@cistern/oci';
 import type { UpstreamTable } from '@cistern/upstream';
@@ -9,7 +9,8 @@ import type { UpstreamTable } from '@cistern/upstream';
  * by itself.
  */
 export function narrowScopes(
-  identity: Identity,
+  authorize: Authorize,
+  asker: Asker,
   upstreams: UpstreamTable,
   host: string,
   scopes: readonly string[],
@@ -18,7 +19,7 @@ export function narrowScopes(
   return parseScopes(scopes).filter((name) =>
     readings.some((reading) => {
       const wish = resolve(upstreams, { ...reading, name });
-      return wish !== undefined && authorize(identity, wish).isAllowed;
+      return wish !== undefined && authorize(asker, wish).isAllowed;
     }),
   );
 }

@@ -1,8 +1,6 @@
 // GET /v2/_catalog: the repositories of which something is cached, under the names that reach them by path. Only those that
 // who asks may pull: the others' names are nobody else's business.
-import { authorize, type Identity } from '@cistern/auth';
 import { splitFirstComponent } from '@cistern/oci';
-import type { PullThrough } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nextLink, requestedPage } from './pagination.ts';
 import { sendJson } from './send-json.ts';
@@ -12,7 +10,7 @@ const defaultEntries = 100;
 const maxEntries = 1000;
 
 export async function answerCatalog(
-  { pullThrough }: V2Dependencies,
+  dependencies: V2Dependencies,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -20,7 +18,7 @@ export async function answerCatalog(
   const limit = Math.min(n ?? defaultEntries, maxEntries);
   if (limit === 0) return sendCatalog(reply, []);
   // One more than asked for tells whether there is a next page.
-  const found = await listAllowed(pullThrough, request.record.identity, last, limit + 1);
+  const found = await listAllowed(dependencies, request, last, limit + 1);
   const repositories = found.slice(0, limit);
   const lastOfPage = repositories.at(-1);
   if (found.length > limit && lastOfPage !== undefined)
@@ -30,25 +28,25 @@ export async function answerCatalog(
 
 /** Up to `wanted` after a name. */
 async function listAllowed(
-  pullThrough: Pick<PullThrough, 'listRepositories'>,
-  identity: Identity | undefined,
+  { pullThrough, authorize }: V2Dependencies,
+  { ip: clientIp, record: { identity } }: FastifyRequest,
   last: string | undefined,
   wanted: number,
 ): Promise<readonly string[]> {
   if (identity === undefined) return [];
-  const limit = identity.grants === undefined ? wanted : maxEntries;
+  const mayPull = (name: string) => {
+    const { first, rest = '' } = splitFirstComponent(name);
+    return authorize({ identity, clientIp }, { upstream: first, repository: rest }).isAllowed;
+  };
+  // Of a page some may be left out.
+  const limit = maxEntries;
   const found: string[] = [];
   for (let after = last; ;) {
     const page = await pullThrough.listRepositories({ ...(after !== undefined && { after }), limit });
-    found.push(...page.filter((name) => mayPull(identity, name)));
+    found.push(...page.filter(mayPull));
     after = page.at(-1);
     if (page.length < limit || found.length >= wanted) return found.slice(0, wanted);
   }
-}
-
-function mayPull(identity: Identity, name: string): boolean {
-  const { first, rest = '' } = splitFirstComponent(name);
-  return authorize(identity, { upstream: first, repository: rest }).isAllowed;
 }
 
 function sendCatalog(reply: FastifyReply, repositories: readonly string[]): FastifyReply {

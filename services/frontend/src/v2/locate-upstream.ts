@@ -1,6 +1,6 @@
 // Which upstream and repository a request is about, and whether it may be, before anything is done for it.
 import { CacheError } from '@cistern/errors';
-import type { RepositoryName } from '@cistern/oci';
+import type { Reference, RepositoryName } from '@cistern/oci';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { queryValue } from './query-value.ts';
 import { requireAccess } from './require-access.ts';
@@ -9,6 +9,7 @@ import type { V2Dependencies } from './v2-dependencies.ts';
 interface NamedPath {
   readonly name: string;
   readonly prefix?: string;
+  readonly reference?: Reference;
 }
 
 interface Located {
@@ -18,8 +19,8 @@ interface Located {
 
 /** Throws what the table of upstreams throws for a name it cannot place, `loop-detected`, and what `requireAccess` throws. */
 export function locateUpstream(
-  { upstreams, instanceId, authenticator }: V2Dependencies,
-  { name, prefix }: NamedPath,
+  { upstreams, instanceId, ...access }: V2Dependencies,
+  { name, prefix, reference }: NamedPath,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Located {
@@ -30,7 +31,8 @@ export function locateUpstream(
   record.mode = mode;
   record.facts.upstream = upstream;
   record.facts.repository = repository;
-  requireAccess(authenticator, { upstream, repository, name }, request, reply);
+  const tag = reference?.kind === 'tag' ? reference.tag : undefined;
+  requireAccess(access, { upstream, repository, tag, name }, request, reply);
   reply.header('x-cistern-upstream', upstream);
   return { upstream, repository };
 }

@@ -1,25 +1,27 @@
 // Whether who asks may have this repository; asked of every request that names one, before anything is looked up.
-import { type Authenticator, authorize, type Wish } from '@cistern/auth';
+import type { Wish } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { formatChallenge } from '../hooks/format-challenge.ts';
+import type { V2Dependencies } from './v2-dependencies.ts';
 
 /**
  * `name`: the repository as the client names it. Throws `denied`, or `unauthenticated` for a token that is for other
  * repositories: then the client can get another one.
  */
 export function requireAccess(
-  { challenge }: Authenticator,
+  { authorize, authenticator: { challenge } }: Pick<V2Dependencies, 'authenticator' | 'authorize'>,
   { name, ...wish }: Wish & { readonly name: string },
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
   const { identity, facts } = request.record;
   if (identity === undefined) throw new Error('nobody has asked who this is');
-  const decision = authorize(identity, wish);
+  const decision = authorize({ identity, clientIp: request.ip }, wish);
   if (!decision.isAllowed) {
     facts.denied = decision.why;
-    throw new CacheError('denied', 'You may not pull this repository from this cache.');
+    const { reason = 'you may not pull this from this cache' } = decision;
+    throw new CacheError('denied', `Denied: ${reason}.`);
   }
   if (identity.scopes === undefined || identity.scopes.includes(name)) return;
   facts.denied = 'the access token is for other repositories';

@@ -1,5 +1,5 @@
 // What the handlers of the pull API work with.
-import type { Authenticator } from '@cistern/auth';
+import type { Authenticator, Authorize } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
 import type { AuthenticationMetrics, RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
@@ -10,6 +10,8 @@ export interface V2Dependencies {
   readonly upstreams: UpstreamTable;
   /** Who may ask for anything here. */
   readonly authenticator: Authenticator;
+  /** And for what. */
+  readonly authorize: Authorize;
   readonly metrics: RequestMetrics & AuthenticationMetrics;
   /** Ours, the same in every process of the cluster: found in a request's `X-Cistern-Hop`, the request went in a circle. */
   readonly instanceId: string;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAddressList } from './create-address-list.ts';
+import { createAddressList } from './address-list.ts';
 
 test('addresses and networks of both families are found, an IPv4 one in the clothes of IPv6 too', () => {
   const holds = createAddressList(['127.0.0.0/8', '192.0.2.7', '::1/128', 'fd00::/8']);

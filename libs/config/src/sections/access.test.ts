@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load, problemPaths } from '../testing.ts';
+
+test('without rules everything is allowed', () => {
+  assert.deepEqual(load(undefined).access, { fallback: 'allow', rules: [] });
+});
+
+test('rules are taken as they are; a rule without images is about all', () => {
+  const { access } = load(`
+    access:
+      default: deny
+      rules:
+        - { action: deny, images: "**:latest", reason: pin a version }
+        - { action: allow, users: [ci-*], networks: [10.0.0.0/8] }
+  `);
+  assert.deepEqual(access, {
+    fallback: 'deny',
+    rules: [
+      { action: 'deny', images: ['**:latest'], reason: 'pin a version' },
+      { action: 'allow', images: ['**'], users: ['ci-*'], networks: ['10.0.0.0/8'] },
+    ],
+  });
+});
+
+test('what is no rule is told', () => {
+  assert.deepEqual(
+    problemPaths('access: { default: maybe, rules: [{ images: a }, { action: deny, networks: [x] }] }'),
+    ['access.default', 'access.rules[0].action', 'access.rules[1].networks[0]'],
+  );
+});

@@ -1,0 +1,43 @@
+// Which images may be pulled through this cache, by whom and from where.
+import type { z } from 'zod';
+import { choice, listOf, network, openSection, section, text } from '../values.ts';
+
+const rule = openSection('A rule. It fits if all that it names fits.', {
+  action: choice('What becomes of a pull that it fits.', ['allow', 'deny']),
+  images: listOf(
+    'Patterns of `<upstream>/<repository>` or `<upstream>/<repository>:<tag>`, as a shell has them: `*` passes no slash, `**` does.',
+    text('For example `docker.io/library/*` or `**:latest`.'),
+  ).prefault(['**']),
+  users: listOf(
+    { text: 'Patterns of users’ names.', default: 'everybody' },
+    text('For example `ci-*`; who shows nothing is called `anonymous`.'),
+  ).optional(),
+  networks: listOf(
+    { text: 'Where clients come from.', default: 'everywhere' },
+    network('Addresses of clients.'),
+  ).optional(),
+  reason: text({ text: 'What a client is told that is denied.', default: 'only that it may not' }).optional(),
+});
+
+export const accessSection = section(
+  'Which images may be pulled, for manifests and blobs alike, cached or not. The first rule that fits decides. Rules about tags decide on pulls by tag: what is asked for by digest is allowed where any tag of the repository is.',
+  {
+    default: choice('What becomes of pulls that no rule fits.', ['allow', 'deny']).prefault('allow'),
+    rules: listOf('The rules, in the order in which they are asked.', rule).prefault([]),
+  },
+);
+
+export interface AccessConfig {
+  readonly fallback: 'allow' | 'deny';
+  readonly rules: readonly {
+    readonly action: 'allow' | 'deny';
+    readonly images: readonly string[];
+    readonly users?: readonly string[] | undefined;
+    readonly networks?: readonly string[] | undefined;
+    readonly reason?: string | undefined;
+  }[];
+}
+
+export function buildAccess({ default: fallback, rules }: z.output<typeof accessSection>): AccessConfig {
+  return { fallback, rules };
+}

@@ -1,0 +1,63 @@
+// A policy on its way through the pull API: manifests and blobs alike, by every name, before anything is looked up.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createAuthorize, type PolicyRule } from '@cistern/auth';
+import { digestOf } from '@cistern/oci';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { errorsOf, sendRequest } from '../testing/send-request.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+
+const blob = Buffer.from('a blob');
+const manifest = Buffer.from('{"schemaVersion":2}');
+
+test('what is denied is denied by every name, and nobody is asked', async (t) => {
+  const pullThrough = createMemoryPullThrough({ blobs: [blob], manifests: [manifest] });
+  const rules: PolicyRule[] = [
+    { action: 'deny', images: ['ghcr.io/team/secret'], reason: 'the licence of this image does not allow it' },
+    { action: 'deny', images: ['docker.io/library/*:latest'] },
+  ];
+  const authorize = createAuthorize({ rules, fallback: 'allow' });
+  const { url, log } = await startFrontend(t, { pullThrough, authorize });
+  const leaves = [
+    'manifests/v1',
+    `manifests/${digestOf(manifest)}`,
+    `blobs/${digestOf(blob)}`,
+    'tags/list',
+    `referrers/${digestOf(manifest)}`,
+  ];
+  for (const leaf of leaves)
+    for (const [start, query, headers] of [
+      ['/v2/team/secret', '?ns=ghcr.io', {}],
+      ['/v2/team/secret', '', { host: 'ghcr.test' }],
+      ['/v2/ghcr.io/team/secret', '', {}],
+      ['/ghcr.io/v2/team/secret', '', {}],
+    ] as const)
+      for (const method of ['GET', 'HEAD']) {
+        const answer = await sendRequest(`${url}${start}/${leaf}${query}`, { method, headers });
+        assert.equal(answer.status, 403, `${start}/${leaf}`);
+        if (method === 'GET')
+          assert.deepEqual(errorsOf(answer), [
+            { code: 'DENIED', message: 'Denied: the licence of this image does not allow it.' },
+          ]);
+      }
+  assert.deepEqual(pullThrough.calls, []);
+  assert.ok(log.some(({ denied }) => denied === 'rule 1 denies ghcr.io/team/secret'));
+});
+
+test('a tag is denied, and what has another tag is served', async (t) => {
+  const pullThrough = createMemoryPullThrough({ blobs: [blob], manifests: [manifest] });
+  const rules: PolicyRule[] = [{ action: 'deny', images: ['docker.io/library/*:latest'] }];
+  const authorize = createAuthorize({ rules, fallback: 'allow' });
+  const { url } = await startFrontend(t, { pullThrough, authorize });
+  const statusOf = async (leaf: string) => (await sendRequest(`${url}/v2/library/app/${leaf}`)).status;
+  assert.equal(await statusOf('manifests/latest'), 403);
+  assert.equal(await statusOf('manifests/1.0'), 200);
+  assert.equal(await statusOf(`manifests/${digestOf(manifest)}`), 200);
+  assert.equal(await statusOf(`blobs/${digestOf(blob)}`), 200);
+});
+
+test('the catalog names nothing that is denied', async (t) => {
+  const rules: PolicyRule[] = [{ action: 'deny', images: ['docker.io/library/*'] }];
+  const { url } = await startFrontend(t, { authorize: createAuthorize({ rules, fallback: 'allow' }) });
+  assert.deepEqual(JSON.parse((await sendRequest(`${url}/v2/_catalog`)).body.toString()), { repositories: [] });
+});
