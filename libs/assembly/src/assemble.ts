@@ -1,12 +1,14 @@
 // The composition root: chooses every adapter by the configuration and puts a process together.
 import { type Authorize, createAuthorize } from '@cistern/auth';
 import type { Config } from '@cistern/config';
+import { type ClientLimits } from '@cistern/limits';
 import { type AnswerFill, createPushes, type PullThrough, type Pushes } from '@cistern/pull-through';
 import type { ServerTls } from '@cistern/tls';
 import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
 import { type Closers, openAll } from './closers.ts';
 import { type Access, openAccess } from './open-access.ts';
+import { openLimits } from './open-limits.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { openServing } from './open-serving.ts';
 import { openTls } from './open-tls.ts';
@@ -27,6 +29,8 @@ export interface FrontendAssembly extends Assembled, Access {
   readonly upstreams: UpstreamTable;
   /** Who may pull what. */
   readonly authorize: Authorize;
+  /** And how much. */
+  readonly limits: ClientLimits;
   /** What upstreams say that was pushed to them. */
   readonly pushes: Pushes;
   /** What clients are served with; `undefined`: plain HTTP. */
@@ -57,6 +61,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
     return {
       ...describe(config, shared),
       ...access,
+      limits: openLimits(config, shared, options.log),
       answerFill,
       start: () => working.start(),
       upkeep: openUpkeep(config, shared),
@@ -80,6 +85,7 @@ export function assembleFrontend(config: Config, options: AssembleOptions): Prom
     return {
       ...describe(config, shared),
       ...access,
+      limits: openLimits(config, shared, options.log),
       pullThrough: openServing(config, shared, { ...options, fills: undefined, address: '' }, closers),
       pushes: openPushes(shared, options, closers),
       tls: await openTls(config, options, closers),

@@ -1,6 +1,7 @@
 // Index and store of a configuration. The index first: it holds the lock that keeps a second process out of the same directory.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/cache-index';
+import type { RedisIndex } from '@cistern/cache-index/redis';
 import type { Config } from '@cistern/config';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
@@ -9,7 +10,7 @@ import { openIndex } from './open-index.ts';
 import { openStore } from './open-store.ts';
 
 export interface IndexAndStore {
-  readonly index: CacheIndex;
+  readonly index: CacheIndex | RedisIndex;
   readonly store: BlobStore;
 }
 

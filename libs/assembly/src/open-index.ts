@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { CacheIndex } from '@cistern/cache-index';
 import { createMemoryIndex } from '@cistern/cache-index/memory';
-import { openRedisIndex } from '@cistern/cache-index/redis';
+import { openRedisIndex, type RedisIndex } from '@cistern/cache-index/redis';
 import { openSqliteIndex } from '@cistern/cache-index/sqlite';
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
@@ -13,7 +13,7 @@ import { redisConnectionOf } from './redis-connection-of.ts';
 export async function openIndex(
   { storage, redis }: Pick<Config, 'storage' | 'redis'>,
   { now, log }: { readonly now: () => number; readonly log: Logger },
-): Promise<CacheIndex> {
+): Promise<CacheIndex | RedisIndex> {
   if (redis !== undefined) {
     const { connection, keyPrefix } = redis;
     return openRedisIndex({ connection: redisConnectionOf(connection), keyPrefix, log });

@@ -2,6 +2,7 @@
 import { randomUUID, createHash } from 'node:crypto';
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/cache-index';
+import type { RedisIndex } from '@cistern/cache-index/redis';
 import type { Config } from '@cistern/config';
 import {
   type OfflineSwitch,
@@ -17,7 +18,7 @@ import { openIndexAndStore } from './open-index-and-store.ts';
 import { type OpenedQueue, openQueue } from './open-queue.ts';
 
 export interface Shared {
-  readonly index: CacheIndex;
+  readonly index: CacheIndex | RedisIndex;
   readonly store: BlobStore;
   readonly jobs: OpenedQueue;
   /** Absent: this is the only node. */

@@ -13,6 +13,7 @@ import { buildCluster, type ClusterConfig } from './sections/cluster.ts';
 import type { SectionContext } from './sections/context.ts';
 import { buildHealth, type HealthConfig } from './sections/health.ts';
 import { buildHttp, type HttpConfig } from './sections/http.ts';
+import { buildLimits, type LimitsConfig } from './sections/limits.ts';
 import { buildLog, type LogConfig } from './sections/log.ts';
 import { buildAccess, type AccessConfig } from './sections/access.ts';
 import { buildPrewarm, type PrewarmConfig } from './sections/prewarm.ts';
@@ -31,6 +32,7 @@ export interface Config {
   readonly http: HttpConfig;
   readonly auth: AuthConfig;
   readonly access: AccessConfig;
+  readonly limits: LimitsConfig;
   readonly storage: StorageConfig;
   /** `undefined`: the store may hold any number of bytes. */
   readonly storageLimits: StorageLimitsConfig | undefined;
@@ -90,6 +92,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const http = check('http');
   const auth = check('auth');
   const access = check('access');
+  const limits = check('limits');
   const storage = check('storage');
   const health = check('health');
   const proxy = check('proxy');
@@ -110,6 +113,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     http: http && buildHttp(http.value, context),
     auth: auth && buildAuth(auth.value, context),
     access: access && buildAccess(access.value),
+    limits: limits && buildLimits(limits.value),
     storage: storage && buildStorage(storage.value, context),
     storageLimits: storage && buildStorageLimits(storage.value.maxbytes, storage.value.watermarks, context),
     storageRedirect: storage && buildStorageRedirect(storage.value.redirect, storage.value.s3 !== undefined, context),

@@ -5,6 +5,7 @@ import { authSection } from './sections/auth.ts';
 import { clusterSection } from './sections/cluster.ts';
 import { healthSection } from './sections/health.ts';
 import { httpSection } from './sections/http.ts';
+import { limitsSection } from './sections/limits.ts';
 import { loglevel, logSection } from './sections/log.ts';
 import { accessSection } from './sections/access.ts';
 import { prewarmSection } from './sections/prewarm.ts';
@@ -24,6 +25,7 @@ export const rootShape = {
   http: httpSection,
   auth: authSection,
   access: accessSection,
+  limits: limitsSection,
   storage: storageSection,
   redis: redisSection,
   cluster: clusterSection,

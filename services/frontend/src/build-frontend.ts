@@ -1,6 +1,7 @@
 // The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
 import type { Server as TlsServer } from 'node:tls';
 import { type AccessTokens, type Authenticator, type Authorize, createAddressList } from '@cistern/auth';
+import type { ClientLimits } from '@cistern/limits';
 import type { PullThrough } from '@cistern/pull-through';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { ServerTls } from '@cistern/tls';
@@ -9,6 +10,7 @@ import { OciSyntaxError } from '@cistern/oci';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { beginRequest } from './hooks/request-facts.ts';
 import { createRequestIds } from './hooks/request-id.ts';
+import { limitConnections } from './hooks/limit-connections.ts';
 import { takeTurns } from './hooks/take-turns.ts';
 import { acceptProxiedConnections } from './proxy-protocol/accept-proxied-connections.ts';
 import { serverOptions } from './server-options.ts';
@@ -26,6 +28,12 @@ export interface FrontendOptions {
   readonly authenticator: Authenticator;
   /** And for what. */
   readonly authorize: Authorize;
+  /** And how much. */
+  readonly limits: ClientLimits;
+  /** How many connections one address may have, trusted proxies apart; absent: any number. */
+  readonly maxConnections?: number | undefined;
+  /** Clients of these networks (addresses and CIDRs) are held to none of these limits. */
+  readonly unlimitedNetworks?: readonly string[] | undefined;
   /** Gives out access tokens at `/token`; absent: there is no such place. */
   readonly tokenServer?: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
   readonly log: Logger;
@@ -81,6 +89,11 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     },
   });
   if (tls !== undefined) tls.serve(app.server as unknown as TlsServer);
+  const { maxConnections, unlimitedNetworks = [], metrics } = options;
+  if (maxConnections !== undefined) {
+    const isUnlimited = createAddressList([...trustedProxies, ...unlimitedNetworks]);
+    limitConnections(app.server, { max: maxConnections, isUnlimited, metrics });
+  }
   if (proxyProtocol) acceptProxiedConnections(app.server, { trustedProxies, log });
   app.decorateRequest('record');
   app.addHook('onRequest', takeTurns);
@@ -96,7 +109,8 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   app.route({ method: ['GET', 'HEAD'], url: '/', handler: (_request, reply) => reply.send() });
   const readsHere = createAddressList(options.redirectExcept ?? []);
   const mayRevalidate = options.revalidateFrom === undefined ? () => true : createAddressList(options.revalidateFrom);
-  addV2Routes(app, { ...options, clientStallMs, readsHere, mayRevalidate, waiting: { patienceMs } });
+  const isUnlimited = createAddressList(unlimitedNetworks);
+  addV2Routes(app, { ...options, clientStallMs, readsHere, mayRevalidate, isUnlimited, waiting: { patienceMs } });
   if (options.tokenServer !== undefined) addTokenRoutes(app, { ...options, ...options.tokenServer });
   if (options.webhooks !== undefined) addWebhookRoutes(app, { ...options.webhooks, metrics: options.metrics });
   return app;

@@ -5,8 +5,13 @@ import type { Listener, NodeContext } from '@cistern/process';
 import { buildFrontend } from './build-frontend.ts';
 
 export function buildRegistry(
-  { http, storageRedirect, webhooks }: Pick<Config, 'http' | 'storageRedirect' | 'webhooks'>,
-  { pullThrough, upstreams, authenticator, authorize, tokenServer, instanceId, pushes, tls }: FrontendAssembly,
+  {
+    http,
+    limits: limitsConfig,
+    storageRedirect,
+    webhooks,
+  }: Pick<Config, 'http' | 'limits' | 'storageRedirect' | 'webhooks'>,
+  { pullThrough, upstreams, authenticator, authorize, limits, tokenServer, instanceId, pushes, tls }: FrontendAssembly,
   { log, metrics, accessLog }: NodeContext,
 ): Listener {
   const app = buildFrontend({
@@ -14,6 +19,9 @@ export function buildRegistry(
     upstreams,
     authenticator,
     authorize,
+    limits,
+    maxConnections: limitsConfig.connections,
+    unlimitedNetworks: limitsConfig.exceptNetworks,
     tokenServer,
     instanceId,
     log,

@@ -3,7 +3,7 @@ import type { CacheIndex } from '../cache-index.ts';
 import type { IndexLog } from '../index-log.ts';
 import { createAnnounceChanges } from './announce-changes.ts';
 import { checkServer } from './check-server.ts';
-import { connectRedis, disconnectRedis } from './connect-redis.ts';
+import { connectRedis, disconnectRedis, type RedisClient } from './connect-redis.ts';
 import { subscriberConnectors } from './connect-subscriber.ts';
 import { createWriteBehind } from './create-write-behind.ts';
 import { createKeys } from './keys.ts';
@@ -36,13 +36,18 @@ export interface RedisIndexOptions {
   readonly log: IndexLog;
 }
 
+export interface RedisIndex extends CacheIndex {
+  /** The index's own connection, for whatever else is kept in the same Redis. It ends with the index. */
+  readonly client: RedisClient;
+}
+
 const defaultSettleMs = 2500;
 
 /**
  * Rejects with `index-unavailable`, which says why, if Redis cannot be reached within seconds, is older than 6.2, or evicts.
  * Later failures are those of the calls: each rejects within about half a second, and calls work again when Redis does.
  */
-export async function openRedisIndex(options: RedisIndexOptions): Promise<CacheIndex> {
+export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisIndex> {
   const { connection, keyPrefix, settleMs = defaultSettleMs, log } = options;
   const keys = createKeys(keyPrefix);
   const client = await connectRedis(connection, { scripts: await loadScripts(), log });
@@ -77,6 +82,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<CacheI
   let closing: Promise<void> | undefined;
 
   return {
+    client,
     tags: createRedisTags(parts),
     manifests: createRedisManifests(parts),
     blobs: blobs.blobs,

@@ -5,6 +5,7 @@ import { createBuildInfo } from './build-info.ts';
 import { createEvictionMetrics, type EvictionMetrics } from './eviction-metrics.ts';
 import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
 import { createFreshnessMetrics, type FreshnessMetrics } from './freshness-metrics.ts';
+import { createLimitMetrics, type LimitMetrics } from './limit-metrics.ts';
 import { createPrewarmMetrics, type PrewarmMetrics } from './prewarm-metrics.ts';
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts';
 import { createScrubMetrics, type ScrubMetrics } from './scrub-metrics.ts';
@@ -17,6 +18,7 @@ export interface Metrics
   extends
     RequestMetrics,
     AuthenticationMetrics,
+    LimitMetrics,
     UpstreamMetrics,
     FreshnessMetrics,
     FillMetrics,
@@ -49,6 +51,7 @@ export function createMetrics({
     registry,
     ...createRequestMetrics(registry),
     ...createAuthenticationMetrics(registry),
+    ...createLimitMetrics(registry),
     ...createUpstreamMetrics(registry, upstreams),
     ...createFreshnessMetrics(registry, upstreams),
     ...createFillMetrics(registry),

@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { acceptEverybody, createAuthorize } from '@cistern/auth';
+import { unlimited } from '@cistern/limits';
 import { createLogger, createMetrics, type Metrics } from '@cistern/telemetry';
 import { createUpstreamTable } from '@cistern/upstream';
 import type { FastifyInstance } from 'fastify';
@@ -44,6 +45,7 @@ export async function startFrontend(t: TestContext, options: Partial<FrontendOpt
     metrics,
     accessLog: (line) => accessLines.push(line),
     authenticator: acceptEverybody(),
+    limits: unlimited,
     authorize: createAuthorize({ rules: [], fallback: 'allow' }),
     headers: { 'X-Content-Type-Options': ['nosniff'] },
     trustedProxies: [],

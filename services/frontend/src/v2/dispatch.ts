@@ -5,6 +5,7 @@ import { OciSyntaxError, parseV2Path, type V2Path } from '@cistern/oci';
 import type { RequestOperation } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { authenticate } from '../hooks/authenticate.ts';
+import { limitClient } from '../hooks/limit-client.ts';
 import { enterOperation } from '../hooks/request-facts.ts';
 import { answerBlob } from './blob.ts';
 import { answerCatalog } from './catalog.ts';
@@ -26,6 +27,7 @@ export async function dispatch(
   enterOperation(dependencies.metrics, request.record, operationOf(path));
   const isMalformed = path instanceof OciSyntaxError;
   await authenticate(dependencies, request, reply, isMalformed || !('name' in path) ? undefined : path.name);
+  await limitClient(dependencies, request, reply);
   if (isMalformed) throw path;
   const patiently = <T>(answer: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, answer);
   switch (path.endpoint) {

@@ -1,7 +1,8 @@
 // What the handlers of the pull API work with.
 import type { Authenticator, Authorize } from '@cistern/auth';
+import type { ClientLimits } from '@cistern/limits';
 import type { PullThrough } from '@cistern/pull-through';
-import type { AuthenticationMetrics, RequestMetrics } from '@cistern/telemetry';
+import type { AuthenticationMetrics, LimitMetrics, RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
 import type { WaitOptions } from './wait-for-upstream.ts';
 
@@ -12,7 +13,11 @@ export interface V2Dependencies {
   readonly authenticator: Authenticator;
   /** And for what. */
   readonly authorize: Authorize;
-  readonly metrics: RequestMetrics & AuthenticationMetrics;
+  /** And how much. */
+  readonly limits: ClientLimits;
+  /** Clients with these addresses are held to none. */
+  readonly isUnlimited: (clientIp: string) => boolean;
+  readonly metrics: RequestMetrics & AuthenticationMetrics & LimitMetrics;
   /** Ours, the same in every process of the cluster: found in a request's `X-Cistern-Hop`, the request went in a circle. */
   readonly instanceId: string;
   /** A client that takes no byte of a blob for this long is cut off. */

@@ -1,0 +1,34 @@
+// What one client may take.
+import type { z } from 'zod';
+import { listOf, network, section, size, wholeNumber } from '../values.ts';
+
+const many = { min: 1, max: 1_000_000_000 };
+
+export const limitsSection = section(
+  'What one client may take of the cache: a user where users log in, else an address. Nodes count together in Redis; while that does not answer nobody is held to a limit.',
+  {
+    requestsperminute: wholeNumber({ text: 'Requests in a minute.', default: 'any number' }, many).optional(),
+    bytesperday: size({ text: 'What a client may be sent in a day.', default: 'any amount' }).optional(),
+    connections: wholeNumber(
+      {
+        text: 'Connections of one address to one process at a time. Proxies in `http.trustedproxies` may have any number.',
+        default: 'any number',
+      },
+      many,
+    ).optional(),
+    except: listOf('Clients that are held to none of these limits.', network('Addresses of clients.')).prefault([]),
+  },
+);
+
+export interface LimitsConfig {
+  readonly requestsPerMinute: number | undefined;
+  readonly bytesPerDay: number | undefined;
+  readonly connections: number | undefined;
+  /** In CIDR notation. */
+  readonly exceptNetworks: readonly string[];
+}
+
+export function buildLimits(limits: z.output<typeof limitsSection>): LimitsConfig {
+  const { requestsperminute: requestsPerMinute, bytesperday: bytesPerDay, connections, except } = limits;
+  return { requestsPerMinute, bytesPerDay, connections, exceptNetworks: except };
+}

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createClientLimits } from './client-limits.ts';
+
+const log = { warn() {} };
+const limitsOf = (limits: { requestsPerMinute?: number; bytesPerDay?: number }) =>
+  createClientLimits({ requestsPerMinute: undefined, bytesPerDay: undefined, shared: undefined, log, ...limits });
+
+test('a client has so many requests a minute, and others have their own', async () => {
+  const limits = limitsOf({ requestsPerMinute: 3 });
+  for (let count = 0; count < 3; count += 1) assert.ok((await limits.admit('ada')).isAdmitted);
+  const refused = await limits.admit('ada');
+  assert.ok(!refused.isAdmitted);
+  assert.equal(refused.limit, 'requests');
+  assert.ok(refused.retryAfterMs > 1000 && refused.retryAfterMs <= 60_000, `${refused.retryAfterMs}`);
+  assert.ok((await limits.admit('bob')).isAdmitted);
+});
+
+test('a client that has been sent its bytes is refused for the rest of the day', async () => {
+  const limits = limitsOf({ bytesPerDay: 1000 });
+  limits.note('ada', 999);
+  assert.ok((await limits.admit('ada')).isAdmitted);
+  limits.note('ada', 500);
+  const refused = await limits.admit('ada');
+  assert.ok(!refused.isAdmitted);
+  assert.equal(refused.limit, 'bytes');
+  assert.ok(refused.retryAfterMs > 23 * 3_600_000);
+  assert.ok((await limits.admit('bob')).isAdmitted);
+});
+
+test('without limits everybody is admitted, however often', async () => {
+  const limits = limitsOf({});
+  for (let count = 0; count < 100; count += 1) assert.ok((await limits.admit('ada')).isAdmitted);
+});

@@ -1,0 +1,94 @@
+// How many requests and bytes a client has had. Nodes that share a Redis count together; while it does not answer nobody is
+// held to a limit, for a cache that turns its fleet away is worse than one that is used too much.
+import { answersWithin } from '@cistern/redis';
+import type { Logger } from '@cistern/telemetry';
+import type { Cluster, Redis } from 'ioredis';
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+
+export type Admission =
+  | { readonly isAdmitted: true }
+  | { readonly isAdmitted: false; readonly limit: 'requests' | 'bytes'; readonly retryAfterMs: number };
+
+export interface ClientLimits {
+  /** Counts a request of the client, and says whether it is within the limits. Never rejects. */
+  admit(client: string): Promise<Admission>;
+  /** Counts what the client was sent. */
+  note(client: string, bytes: number): void;
+}
+
+export interface ClientLimitsOptions {
+  /** `undefined`: any number. */
+  readonly requestsPerMinute: number | undefined;
+  /** Once it has been sent so many the client is refused for the rest of the day, which begins with its first byte. */
+  readonly bytesPerDay: number | undefined;
+  /** Where nodes count together; `undefined`: this process counts for itself. Not closed here. */
+  readonly shared: { readonly client: Redis | Cluster; readonly keyPrefix: string } | undefined;
+  readonly log: Pick<Logger, 'warn'>;
+}
+
+const minuteSeconds = 60;
+const daySeconds = 24 * 60 * 60;
+const answerMs = 500;
+/** After a failure nobody is counted for so long: one client waits for a Redis that hangs, not all. */
+const restMs = 2000;
+const quietMs = 10_000;
+const admitted: Admission = Object.freeze({ isAdmitted: true });
+
+/** Of whom there are no limits. */
+export const unlimited: ClientLimits = { admit: async () => admitted, note() {} };
+
+export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
+  const { requestsPerMinute, bytesPerDay, shared, log } = options;
+  const counterOf = (name: string, points: number | undefined, duration: number): RateLimiterAbstract | undefined => {
+    if (points === undefined) return undefined;
+    if (shared === undefined) return new RateLimiterMemory({ keyPrefix: name, points, duration });
+    const keyPrefix = `${shared.keyPrefix}limit:${name}`;
+    // Whoever is beyond the limit costs no further question.
+    const blocks = { inMemoryBlockOnConsumed: points + 1 };
+    return new RateLimiterRedis({ storeClient: shared.client, keyPrefix, points, duration, ...blocks });
+  };
+  const requests = counterOf('requests', requestsPerMinute, minuteSeconds);
+  const bytes = counterOf('bytes', bytesPerDay, daySeconds);
+  let restUntilMs = 0;
+  let quietUntilMs = 0;
+
+  function letPass(error: unknown): undefined {
+    restUntilMs = performance.now() + restMs;
+    if (performance.now() < quietUntilMs) return undefined;
+    quietUntilMs = performance.now() + quietMs;
+    log.warn({ err: error }, 'clients cannot be counted: nobody is held to limits');
+    return undefined;
+  }
+
+  async function countRequest(client: string): Promise<Admission> {
+    if (requests === undefined) return admitted;
+    try {
+      await answersWithin(answerMs, requests.consume(client));
+    } catch (error) {
+      if (error instanceof RateLimiterRes) return refused('requests', error);
+      letPass(error);
+    }
+    return admitted;
+  }
+
+  async function lookAtBytes(client: string): Promise<Admission> {
+    if (bytes === undefined) return admitted;
+    const counted = await answersWithin(answerMs, bytes.get(client)).catch(letPass);
+    return counted && counted.consumedPoints >= bytes.points ? refused('bytes', counted) : admitted;
+  }
+
+  return {
+    async admit(client) {
+      if (performance.now() < restUntilMs) return admitted;
+      const [byRequests, byBytes] = await Promise.all([countRequest(client), lookAtBytes(client)]);
+      return byRequests.isAdmitted ? byBytes : byRequests;
+    },
+    note(client, count) {
+      if (bytes !== undefined && count > 0) answersWithin(answerMs, bytes.penalty(client, count)).catch(letPass);
+    },
+  };
+}
+
+function refused(limit: 'requests' | 'bytes', { msBeforeNext }: RateLimiterRes): Admission {
+  return { isAdmitted: false, limit, retryAfterMs: Math.max(msBeforeNext, 1000) };
+}

@@ -1,0 +1,36 @@
+// Holds clients to their share: by user where users log in, else by address.
+import { CacheError } from '@cistern/errors';
+import type { ClientLimits } from '@cistern/limits';
+import type { LimitMetrics } from '@cistern/telemetry';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+export interface LimitDependencies {
+  readonly limits: ClientLimits;
+  /** Clients with these addresses are not held to limits. */
+  readonly isUnlimited: (clientIp: string) => boolean;
+  readonly metrics: LimitMetrics;
+}
+
+const words = {
+  requests: 'You have sent more requests than a client may in a minute.',
+  bytes: 'You have been sent as much as a client may in a day.',
+} as const;
+
+/** After the request's identity is known. Throws `client-rate-limited`. */
+export async function limitClient(
+  { limits, isUnlimited, metrics }: LimitDependencies,
+  { ip, record }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  if (isUnlimited(ip)) return;
+  const { identity, facts } = record;
+  const client =
+    identity === undefined || identity.method === 'anonymous' ? `address ${ip}` : `${identity.method} ${identity.name}`;
+  const admission = await limits.admit(client);
+  if (!admission.isAdmitted) {
+    metrics.limited.inc({ limit: admission.limit });
+    facts.denied = `more ${admission.limit} than one client may`;
+    throw new CacheError('client-rate-limited', words[admission.limit], { retryAfterMs: admission.retryAfterMs });
+  }
+  reply.raw.once('close', () => limits.note(client, facts.bytesSent));
+}

@@ -1,0 +1,59 @@
+// What one client may take, as clients meet it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createClientLimits } from '@cistern/limits';
+import { digestOf } from '@cistern/oci';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { openRawConnection, requestText } from '../testing/raw-connection.ts';
+import { errorsOf, sendRequest } from '../testing/send-request.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+
+const blob = Buffer.alloc(10_000);
+const path = `/v2/library/app/blobs/${digestOf(blob)}`;
+const log = { warn() {} };
+
+const limitsOf = (limits: { requestsPerMinute?: number; bytesPerDay?: number }) =>
+  createClientLimits({ requestsPerMinute: undefined, bytesPerDay: undefined, shared: undefined, log, ...limits });
+
+test('the request beyond the limit is told when to come back', async (t) => {
+  const limits = limitsOf({ requestsPerMinute: 2 });
+  const { url, metrics, log: lines } = await startFrontend(t, { limits });
+  for (let count = 0; count < 2; count += 1) assert.equal((await sendRequest(`${url}/v2/`)).status, 200);
+  const refused = await sendRequest(`${url}/v2/`);
+  // As everything that a mirror has no answer to: its clients go on to the origin.
+  assert.equal(refused.status, 503);
+  assert.match(errorsOf(refused)[0]?.message ?? '', /more requests than a client may/);
+  assert.ok(Number(refused.headers['retry-after']) >= 1);
+  assert.deepEqual((await metrics.limited.get()).values.find(({ labels }) => labels.limit === 'requests')?.value, 1);
+  assert.ok(lines.some(({ denied }) => denied === 'more requests than one client may'));
+});
+
+test('bytes count once they are sent', async (t) => {
+  const limits = limitsOf({ bytesPerDay: 25_000 });
+  const pullThrough = createMemoryPullThrough({ blobs: [blob] });
+  const { url } = await startFrontend(t, { limits, pullThrough });
+  const statuses: number[] = [];
+  for (let count = 0; count < 4; count += 1) statuses.push((await sendRequest(url + path)).status);
+  assert.deepEqual(statuses, [200, 200, 200, 503]);
+});
+
+test('networks that are excepted are held to nothing', async (t) => {
+  const limits = limitsOf({ requestsPerMinute: 1 });
+  const { url } = await startFrontend(t, { limits, maxConnections: 1, unlimitedNetworks: ['127.0.0.0/8'] });
+  const answers = await Promise.all(Array.from({ length: 10 }, () => sendRequest(`${url}/v2/`)));
+  assert.ok(answers.every(({ status }) => status === 200));
+});
+
+test('a connection beyond the limit is closed, and there is room again when another has ended', async (t) => {
+  const { port, metrics } = await startFrontend(t, { maxConnections: 2 });
+  const [first] = [await openRawConnection(t, port), await openRawConnection(t, port)];
+  const third = await openRawConnection(t, port);
+  await third.closed;
+  assert.equal((await metrics.limited.get()).values.find(({ labels }) => labels.limit === 'connections')?.value, 1);
+  first.socket.destroy();
+  await first.closed;
+  const fourth = await openRawConnection(t, port);
+  fourth.socket.write(requestText('/v2/', ['Connection: close']));
+  await fourth.closed;
+  assert.match(fourth.received().toString('latin1'), /^HTTP\/1\.1 200 /);
+});
