@@ -6,6 +6,7 @@ import {
   createAccessTokens,
   createAuthenticator,
   createMemoryTokenKeys,
+  createOidcMethod,
   createRobotMethod,
   openHtpasswd,
   type PasswordMethod,
@@ -15,6 +16,7 @@ import type { BlobStore } from '@cistern/blob-store';
 import { type Config, ConfigError } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
 import type { Closers } from './closers.ts';
+import { createIssuerKeys } from './issuer-keys.ts';
 import type { Shared } from './open-shared.ts';
 import { createStoreTokenKeys } from './store-token-keys.ts';
 import { watchRobotTokens } from './watch-robots.ts';
@@ -28,26 +30,33 @@ export interface Access {
 /** Rejects with ConfigError for a file that only the nodes that serve clients need to have. */
 export async function openAccess(
   config: Pick<Config, 'auth' | 'cluster'>,
-  { store }: Pick<Shared, 'store'>,
+  { store, jobs }: Pick<Shared, 'store' | 'jobs'>,
   log: Logger,
   { opened }: Closers,
 ): Promise<Access> {
-  const { htpasswd, robots: hasRobots, realm } = config.auth;
+  const { htpasswd, robots: hasRobots, oidc: issuers, realm } = config.auth;
   const now = Date.now;
   const robots = hasRobots ? opened(await watchRobotTokens({ store, log, now })) : undefined;
-  const passwords = [
+  const keys = createIssuerKeys({ issuers, store, queue: jobs.queue, now });
+  const jobTokens = issuers.length === 0 ? [] : [createOidcMethod({ issuers, keys, now })];
+  const passwords: PasswordMethod[] = [
     ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
+    ...jobTokens.map(
+      (method): PasswordMethod =>
+        ({ password }) =>
+          method(password),
+    ),
     ...(htpasswd === undefined ? [] : [await openUsers(htpasswd.path, log)]),
   ];
   if (passwords.length === 0) return { authenticator: acceptEverybody(), tokenServer: undefined };
   const tokenServer = openTokenServer(config, store);
   if (tokenServer === undefined) {
     const challenge = { scheme: 'basic', realm } as const;
-    return { authenticator: createAuthenticator({ challenge, passwords, tokens: [] }), tokenServer };
+    return { authenticator: createAuthenticator({ challenge, passwords, tokens: jobTokens }), tokenServer };
   }
   const { accessTokens, challenge } = tokenServer;
   const verify = robots === undefined ? accessTokens.verify : watchRobots(accessTokens.verify, { robots, now });
-  const authenticator = createAuthenticator({ challenge, passwords, tokens: [verify] });
+  const authenticator = createAuthenticator({ challenge, passwords, tokens: [...jobTokens, verify] });
   return { authenticator, tokenServer: { accessTokens, realm } };
 }
 

@@ -26,6 +26,7 @@ import { createBudgetLedger } from '@cistern/upstream';
 import { advertisedAddress } from './advertised-address.ts';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
+import { createIssuerKeysFetcher } from './issuer-keys.ts';
 import type { Shared } from './open-shared.ts';
 import { evictionSettings } from './eviction-settings.ts';
 import { openUpstreams } from './open-upstreams.ts';
@@ -81,7 +82,15 @@ export async function openWorking(
     remoteFills,
     maxWholeForRangeBytes,
   };
-  const handlers = createJobHandlers(work);
+  const issuerKeys = createIssuerKeysFetcher({
+    issuers: config.auth.oidc,
+    store,
+    instanceId,
+    ...options,
+    now: Date.now,
+  });
+  add(() => issuerKeys.close());
+  const handlers = createJobHandlers({ ...work, fetchIssuerKeys: issuerKeys.fetch });
   let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());

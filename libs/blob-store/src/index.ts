@@ -1,6 +1,7 @@
 export type { BlobReader, BlobStat, BlobStore, BlobWriter, StoredBlob } from './blob-store.ts';
 export {
   type ImageName,
+  issuerKeysKey,
   linksObjectKey,
   linksObjectsOf,
   linksObjectsPrefix,

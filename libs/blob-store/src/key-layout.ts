@@ -98,6 +98,11 @@ export function parseRobotKey(key: string): string | undefined {
   return parseStateKey(robotsPrefix, key);
 }
 
+/** An issuer's keys, as a worker last found them. */
+export function issuerKeysKey(issuer: string): string {
+  return stateKey('cistern/state/issuer-keys/', issuer);
+}
+
 const stateId = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
 function stateKey(prefix: string, id: string): string {

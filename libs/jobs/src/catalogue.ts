@@ -38,6 +38,8 @@ export interface JobCatalogue {
   };
   /** Ends the uploads to the store that nobody will complete. */
   'sweep-uploads': { payload: { readonly olderThanMs: number }; result: null };
+  /** Brings the public keys of an issuer of the configuration into the store, unless somebody did a moment ago. */
+  'fetch-issuer-keys': { payload: { readonly issuer: string }; result: null };
   /** Adds what is to be fetched early now. `everyMs`: when the next plan comes. */
   'plan-prewarm': { payload: { readonly everyMs: number }; result: null };
   /** Confirms a tag, or brings what it names now: the manifests, and the rest in a job of its own. */

@@ -30,6 +30,8 @@ export interface RequestFacts {
   clientIp: string;
   /** Who was let in; never a name that somebody only claims. */
   user?: string | undefined;
+  /** What else is known of that user: claims of a CI job's token, for example. */
+  labels?: Readonly<Record<string, string>> | undefined;
   /** Why this was not for that user, or why nobody was let in: a clause. */
   denied?: string | undefined;
   referer?: string | undefined;

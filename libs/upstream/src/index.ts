@@ -5,6 +5,8 @@ export { fixedCredentials } from './credentials/credential-source.ts';
 export type { CredentialSource } from './credentials/credential-source.ts';
 export { dockerConfig } from './credentials/docker-config.ts';
 export { passwordFile } from './credentials/password-file.ts';
+export { openDocuments } from './open-documents.ts';
+export type { Documents } from './open-documents.ts';
 export type {
   OpenUpstreamOptions,
   ProxyTarget,

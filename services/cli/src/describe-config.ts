@@ -55,8 +55,12 @@ function describeAddress(address: ListenAddress): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
-function describeAuth({ htpasswd, robots, tokenServer }: Config['auth']): string {
-  const who = [...(htpasswd === undefined ? [] : [`users of ${htpasswd.path}`]), ...(robots ? ['robots'] : [])];
+function describeAuth({ htpasswd, robots, oidc, tokenServer }: Config['auth']): string {
+  const who = [
+    ...(htpasswd === undefined ? [] : [`users of ${htpasswd.path}`]),
+    ...(robots ? ['robots'] : []),
+    ...oidc.map(({ url }) => `jobs of ${url}`),
+  ];
   if (who.length === 0) return 'everybody';
   return `${who.join(', ')}${tokenServer === undefined ? '' : '; by access tokens'}`;
 }

@@ -60,6 +60,7 @@ export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
     'fetch-tags': unexpected,
     'fetch-referrers': unexpected,
     'sweep-uploads': unexpected,
+    'fetch-issuer-keys': unexpected,
     'plan-prewarm': unexpected,
     'prewarm-tag': unexpected,
     'prewarm-blobs': unexpected,

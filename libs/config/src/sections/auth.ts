@@ -3,6 +3,7 @@ import { validateHeaderValue } from 'node:http';
 import type { z } from 'zod';
 import { duration, filePath, flag, openSection, section, serverUrl, text } from '../values.ts';
 import type { SectionContext } from './context.ts';
+import { buildOidc, type OidcIssuerConfig, oidcSection } from './oidc.ts';
 
 export const authSection = section(
   { text: 'Who may pull.', default: 'everybody, whatever they show' },
@@ -12,6 +13,7 @@ export const authSection = section(
       path: filePath('The file. It is read again when it changes.'),
     }).optional(),
     robots: flag('Lets robots in, with a token of `cistern token create` for a password.').prefault('false'),
+    oidc: oidcSection,
     tokenserver: openSection(
       {
         text: 'Has clients exchange what they log in with for an access token, at `/token` of this cache. `{}` is enough.',
@@ -45,6 +47,7 @@ interface TokenServerConfig {
 export interface AuthConfig {
   readonly htpasswd: HtpasswdConfig | undefined;
   readonly robots: boolean;
+  readonly oidc: readonly OidcIssuerConfig[];
   readonly tokenServer: TokenServerConfig | undefined;
   /** Characters that a header can hold. */
   readonly realm: string;
@@ -55,6 +58,7 @@ const maxLifetimeMs = 3_600_000;
 
 export function buildAuth(auth: z.output<typeof authSection>, context: SectionContext): AuthConfig {
   const { htpasswd, robots, tokenserver } = auth;
+  const oidc = buildOidc(auth.oidc, context);
   if (htpasswd !== undefined) checkHeaderText(context, 'auth.htpasswd.realm', htpasswd.realm);
   if (tokenserver !== undefined && htpasswd === undefined && !robots)
     context.report(
@@ -64,6 +68,7 @@ export function buildAuth(auth: z.output<typeof authSection>, context: SectionCo
   return {
     htpasswd,
     robots,
+    oidc,
     tokenServer: tokenserver && buildTokenServer(tokenserver, context),
     realm: htpasswd?.realm ?? 'cistern',
   };

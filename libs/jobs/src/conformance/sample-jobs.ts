@@ -55,6 +55,7 @@ export async function workWith(
     'fetch-tags': unexpected,
     'fetch-referrers': unexpected,
     'sweep-uploads': unexpected,
+    'fetch-issuer-keys': unexpected,
     'plan-prewarm': unexpected,
     'prewarm-tag': unexpected,
     'prewarm-blobs': unexpected,

@@ -1,4 +1,5 @@
 // All job handlers, as a worker runs them.
+import { CacheError } from '@cistern/errors';
 import type { JobHandlers } from '@cistern/jobs';
 import { createPrewarmHandlers, type PrewarmDeps } from '../prewarm/create-prewarm-handlers.ts';
 import { fetchBlob } from './fetch-blob.ts';
@@ -8,7 +9,13 @@ import { revalidateTag } from './revalidate-tag.ts';
 import { statBlob } from './stat-blob.ts';
 import { sweepUploads } from './sweep-uploads.ts';
 
-export function createJobHandlers(deps: PrewarmDeps): JobHandlers {
+export interface JobHandlerDeps extends PrewarmDeps {
+  /** Default: there are no issuers. */
+  readonly fetchIssuerKeys?: (issuer: string, signal: AbortSignal) => Promise<void>;
+}
+
+export function createJobHandlers(deps: JobHandlerDeps): JobHandlers {
+  const { fetchIssuerKeys = refuseIssuer } = deps;
   return {
     'fetch-blob': (payload, context) => fetchBlob(deps, payload, context),
     'fetch-manifest': (payload, { signal }) => fetchManifest(deps, payload, { signal }),
@@ -17,6 +24,11 @@ export function createJobHandlers(deps: PrewarmDeps): JobHandlers {
     'fetch-tags': (payload, { signal }) => fetchTags(deps, payload, signal),
     'fetch-referrers': (payload, { signal }) => fetchReferrers(deps, payload, signal),
     'sweep-uploads': (payload) => sweepUploads(deps, payload),
+    'fetch-issuer-keys': ({ issuer }, { signal }) => fetchIssuerKeys(issuer, signal).then(() => null),
     ...createPrewarmHandlers(deps),
   };
+}
+
+function refuseIssuer(issuer: string): Promise<never> {
+  return Promise.reject(new CacheError('name-unknown', `No issuer is called "${issuer}" here.`));
 }

@@ -36,8 +36,8 @@ export const retryResults = ['tried', 'refused'] as const;
 export const alternateResults = ['answered', 'failed'] as const;
 export const budgetRefusals = ['reserve', 'exhausted', 'paused'] as const;
 
-/** What a client shows. `anonymous`: nothing; `token`: an access token; `other`: what cannot be read. */
-export const authenticationMethods = ['anonymous', 'password', 'robot', 'token', 'other'] as const;
+/** What a client shows. `anonymous`: nothing; `oidc`: a CI job's token; `token`: an access token; `other`: what cannot be read. */
+export const authenticationMethods = ['anonymous', 'password', 'robot', 'oidc', 'token', 'other'] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
 /** `failed`: it could not be found out. */
 export const authenticationResults = ['accepted', 'refused', 'locked-out', 'failed'] as const;

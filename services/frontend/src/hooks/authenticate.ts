@@ -49,6 +49,7 @@ export async function identify(
   const { identity } = found;
   record.identity = identity;
   record.facts.user = userOf(identity);
+  record.facts.labels = identity.labels;
   return identity;
 }
 

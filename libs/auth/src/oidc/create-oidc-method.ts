@@ -1,0 +1,98 @@
+// Tokens that issuers such as GitHub Actions and GitLab give to jobs (OpenID Connect Core 1.0, section 3.1.3.7): whoever
+// shows one that was made for this cache gets what the claims in it are worth.
+import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
+import { isCacheError } from '@cistern/errors';
+import type { Authentication } from '../authenticator.ts';
+import type { TokenMethod } from '../create-authenticator.ts';
+import { grantsOf, labelsOf } from './apply-rules.ts';
+import type { OidcIssuer } from './oidc-issuer.ts';
+
+/** The port to issuers' keys, which others fetch. Rejects with a CacheError where there are none that are fresh enough. */
+export interface IssuerKeys {
+  get(issuer: string): Promise<JSONWebKeySet>;
+  /** As `get`, past what is known, for a token by a key that is not there; as often as is reasonable. */
+  getAgain(issuer: string): Promise<JSONWebKeySet>;
+}
+
+export interface OidcMethodOptions {
+  readonly issuers: readonly OidcIssuer[];
+  readonly keys: IssuerKeys;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Asymmetric ones alone: what is known of an issuer is public. */
+const algorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+const clockToleranceSeconds = 60;
+
+/** `undefined` for what is no token of a known issuer. */
+export function createOidcMethod({ issuers, keys, now }: OidcMethodOptions): TokenMethod {
+  async function verify(token: string, { url, audiences }: OidcIssuer, set: JSONWebKeySet): Promise<JWTPayload> {
+    const { payload } = await jwtVerify(token, createLocalJWKSet(set), {
+      algorithms,
+      issuer: url,
+      audience: [...audiences],
+      clockTolerance: clockToleranceSeconds,
+      currentDate: new Date(now()),
+      requiredClaims: ['sub', 'exp', 'iat'],
+    });
+    return payload;
+  }
+
+  return async (token) => {
+    const issuer = issuerOf(issuers, token);
+    if (issuer === undefined) return undefined;
+    try {
+      const claims = await verify(token, issuer, await keys.get(issuer.name)).catch(async (error: unknown) => {
+        if (error instanceof errors.JWKSNoMatchingKey) return verify(token, issuer, await keys.getAgain(issuer.name));
+        throw error;
+      });
+      return identify(issuer, claims);
+    } catch (error) {
+      if (isCacheError(error)) throw error;
+      return refused(
+        'The token of this job is not valid for this cache.',
+        `${issuer.name}: ${(error as Error).message}`,
+      );
+    }
+  };
+}
+
+/** By what the token says of itself: enough to know whose keys to verify it by. */
+function issuerOf(issuers: readonly OidcIssuer[], token: string): OidcIssuer | undefined {
+  if (token.split('.').length !== 3) return undefined;
+  try {
+    const { iss } = decodeJwt(token);
+    return issuers.find(({ url }) => url === iss);
+  } catch {
+    return undefined;
+  }
+}
+
+function identify(issuer: OidcIssuer, claims: JWTPayload): Authentication {
+  const grants = grantsOf(issuer, claims);
+  const name = `${issuer.name}/${String(claims.sub)}`;
+  if (grants === undefined)
+    return refused('The token of this job gives no access to this cache.', `the claims of ${name} meet no rule`);
+  return {
+    result: 'accepted',
+    method: 'oidc',
+    identity: { name, method: 'oidc', grants, labels: labelsOf(issuer, claims) },
+  };
+}
+
+function refused(message: string, why: string): Authentication {
+  return { result: 'refused', method: 'oidc', message, why };
+}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readIssuerKeys } from './read-issuer-keys.ts';
+
+const issuer = 'https://issuer.test/path';
+const key = { kty: 'RSA', kid: 'a', use: 'sig', alg: 'RS256', n: 'n', e: 'AQAB' };
+
+const read = (documents: Readonly<Record<string, unknown>>) => {
+  const asked: string[] = [];
+  const keys = readIssuerKeys(issuer, async ({ href }) => {
+    asked.push(href);
+    if (!(href in documents)) throw new Error(`nothing at ${href}`);
+    return documents[href];
+  });
+  return { keys, asked };
+};
+
+const configuration = 'https://issuer.test/path/.well-known/openid-configuration';
+const place = 'https://keys.test/jwks';
+
+test('keys are where the configuration says, and nothing more of them is kept than is needed', async () => {
+  const { keys, asked } = read({
+    [configuration]: { issuer, jwks_uri: place },
+    [place]: {
+      keys: [{ ...key, x5c: ['long'], d: 'secret' }, { ...key, use: 'enc' }, { kty: 'oct', k: 'secret' }, null],
+    },
+  });
+  assert.deepEqual(await keys, [key]);
+  assert.deepEqual(asked, [configuration, place]);
+});
+
+test('who calls itself otherwise, or sends us elsewhere, is not believed', async () => {
+  for (const [documents, said] of [
+    [{ [configuration]: { issuer: 'https://other.test', jwks_uri: place } }, /calls itself "https:\/\/other\.test"/],
+    [{ [configuration]: { issuer } }, /names no place/],
+    [{ [configuration]: { issuer, jwks_uri: 'http://keys.test/jwks' } }, /names no place/],
+    [{ [configuration]: { issuer, jwks_uri: 'file:///etc/passwd' } }, /names no place/],
+    [{ [configuration]: null }, /no JSON object/],
+    [{ [configuration]: { issuer, jwks_uri: place }, [place]: [] }, /has none/],
+    [{ [configuration]: { issuer, jwks_uri: place }, [place]: 'x' }, /no JSON object/],
+    [{}, /nothing at/],
+  ] as const)
+    await assert.rejects(read(documents).keys, said);
+});

@@ -1,0 +1,94 @@
+// What strangers write, on strings that are nearly right: each parser gives a value that it would give again, or nothing.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parseHtpasswd } from './htpasswd/parse-htpasswd.ts';
+import { matchesWildcard } from './oidc/matches-wildcard.ts';
+import { parseBasic } from './parse-basic.ts';
+import { createRobotToken, isSecretOf, parseRobotToken } from './robots/robot-token.ts';
+import { parseScopes } from './tokens/parse-scopes.ts';
+
+function nearly(...words: readonly string[]): fc.Arbitrary<string> {
+  const piece = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...words) },
+    fc.string({ unit: 'binary', maxLength: 4 }),
+  );
+  return fc.array(piece, { maxLength: 24 }).map((pieces) => pieces.join(''));
+}
+
+const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+
+test('credentials are what was encoded, or nothing', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 40 });
+  fc.assert(
+    fc.property(text, text, (user, password) => {
+      const found = parseBasic(basic(`${user}:${password}`));
+      if (found === undefined) return;
+      assert.equal(`${found.user}:${found.password}`, `${user}:${password}`.toWellFormed());
+      assert.ok(!found.user.includes(':'));
+    }),
+  );
+  fc.assert(
+    fc.property(nearly('Basic ', 'basic', ' ', 'YWRhOng=', 'YWRh', '=', ',', '\t'), (header) => {
+      const found = parseBasic(header);
+      if (found !== undefined) assert.deepEqual(parseBasic(basic(`${found.user}:${found.password}`)), found);
+    }),
+  );
+});
+
+test('a users file is users, or an error that names a line and nothing of it', () => {
+  const hash = `$2y$05$${'a'.repeat(53)}`;
+  fc.assert(
+    fc.property(nearly('ada', ':', hash, '\n', '\r\n', '#', ' ', '$apr1$x'), (text) => {
+      try {
+        for (const [user, kept] of parseHtpasswd(text).hashes) {
+          assert.ok(user !== '' && !user.includes(':'));
+          assert.match(kept, /^\$2b\$\d\d\$.{53}$/);
+        }
+      } catch (error) {
+        assert.match((error as Error).message, /^line \d+ is not a user name and a hash with a colon between them$/);
+      }
+    }),
+  );
+});
+
+test('scopes are names that would be asked for again', () => {
+  const anything = nearly('repository', ':', 'a/b', 'pull', 'push', ',', ' ', '*', '(', ')');
+  const scope = fc.oneof(
+    anything,
+    anything.map((name) => `repository:${name}:pull`),
+  );
+  fc.assert(
+    fc.property(fc.array(scope), (scopes) => {
+      const names = parseScopes(scopes);
+      assert.deepEqual(parseScopes(names.map((name) => `repository:${name}:pull`)), names);
+    }),
+  );
+});
+
+test("a robot's token is its own, and nothing that is nearly one is", () => {
+  const { token, record } = createRobotToken({ name: 'x', createdAtMs: 0 });
+  const character = fc.oneof(
+    fc.constantFrom(...token.split('')),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+  );
+  fc.assert(
+    fc.property(fc.nat(token.length - 1), character, (at, changed) => {
+      const text = token.slice(0, at) + changed + token.slice(at + 1);
+      const parsed = parseRobotToken(text);
+      const isRight = parsed !== undefined && parsed.id === record.id && isSecretOf(record, parsed.secret);
+      assert.equal(isRight, text === token);
+      if (parsed !== undefined) assert.equal(`cistern_${parsed.id}_${parsed.secret}`, text);
+    }),
+  );
+});
+
+test('a wildcard agrees with a regular expression', () => {
+  const texts = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*', '?'), maxLength: 12 });
+  fc.assert(
+    fc.property(texts, texts, (text, pattern) => {
+      const source = pattern.replaceAll('/', '\\/').replaceAll('?', '.').replaceAll('*', '.*');
+      assert.equal(matchesWildcard(text, pattern), new RegExp(`^${source}$`).test(text));
+    }),
+  );
+});

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load, problemPaths } from '../testing.ts';
+
+const github = {
+  issuer: 'https://token.actions.githubusercontent.com',
+  audience: 'https://cache.test',
+  rules: [{ when: { repository_owner: 'acme', ref: ['refs/heads/main', 'refs/tags/*'] }, pull: ['docker.io/**'] }],
+};
+const write = (changed: object) => `auth: {oidc: {github: ${JSON.stringify({ ...github, ...changed })}}}`;
+
+test('an issuer, its audience, its rules', () => {
+  const { oidc } = load(write({ labels: ['repository'], ca: '/ca' }), { files: { '/ca': 'authority' } }).auth;
+  assert.deepEqual(oidc, [
+    {
+      name: 'github',
+      url: github.issuer,
+      audiences: ['https://cache.test'],
+      ca: 'authority',
+      rules: [
+        {
+          when: { repository_owner: ['acme'], ref: ['refs/heads/main', 'refs/tags/*'] },
+          grants: ['docker.io/**'],
+        },
+      ],
+      labels: ['repository'],
+    },
+  ]);
+  assert.deepEqual(load('{}').auth.oidc, []);
+});
+
+test('what would let others in is refused', () => {
+  const at = 'auth.oidc.github';
+  for (const [changed, path] of [
+    [{ issuer: 'http://issuer.test' }, `${at}.issuer`],
+    [{ issuer: 'issuer' }, `${at}.issuer`],
+    [{ issuer: 'https://u:p@issuer.test' }, `${at}.issuer`],
+    [{ audience: [] }, `${at}.audience`],
+    [{ audience: '' }, `${at}.audience`],
+    [{ rules: [] }, `${at}.rules`],
+    [{ rules: [{ when: {}, pull: '**' }] }, `${at}.rules[0].when`],
+    [{ rules: [{ when: { sub: '*' }, pull: '**' }] }, `${at}.rules[0].when`],
+    [{ rules: [{ when: { sub: 'a', ref: [] }, pull: '**' }] }, `${at}.rules[0].when.ref`],
+    [{ rules: [{ when: { sub: 'a' }, pull: [] }] }, `${at}.rules[0].pull`],
+    [{ rules: [{ when: { sub: 'a' }, pull: '!docker.io/**' }] }, `${at}.rules[0].pull`],
+    [{ rules: [{ pull: '**' }] }, `${at}.rules[0].when`],
+    [{ ca: '/missing' }, `${at}.ca`],
+  ] as const)
+    assert.deepEqual(problemPaths(write(changed)), [path], JSON.stringify(changed));
+  assert.deepEqual(problemPaths(write({ issuer: 'http://127.0.0.1:8080' })), [], 'on this machine nobody is between');
+  assert.deepEqual(problemPaths(`auth: {oidc: {a: ${JSON.stringify(github)}, b: ${JSON.stringify(github)}}}`), [
+    'auth.oidc.b.issuer',
+  ]);
+  assert.deepEqual(problemPaths(`auth: {oidc: {"A b": ${JSON.stringify(github)}}}`), ['auth.oidc.A b']);
+});
