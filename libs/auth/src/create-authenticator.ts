@@ -23,13 +23,15 @@ export interface AuthenticatorParts {
 
 export const wrongPassword = 'The user name or the password is wrong.';
 
+/** podman and skopeo show an empty name and password where they have none. */
+const basicOfNobody = 'Basic Og==';
 const bearer = /^bearer +([\w.~+/=-]+)$/i;
 
 export function createAuthenticator({ challenge, passwords, tokens }: AuthenticatorParts): Authenticator {
   return {
     challenge,
     async authenticate({ authorization, clientIp }) {
-      if (authorization === undefined)
+      if (authorization === undefined || authorization === basicOfNobody)
         return { result: 'refused', method: 'anonymous', message: 'This cache wants to know who asks: log in to it.' };
       const token = bearer.exec(authorization)?.[1];
       const basic = token === undefined ? parseBasic(authorization) : undefined;

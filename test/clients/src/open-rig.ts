@@ -41,11 +41,13 @@ export interface RigOptions {
   readonly openStorage?: () => Promise<OpenedStorage>;
   /** Of docker.io, in Cistern's configuration; default: nothing but its URL. */
   readonly upstream?: Readonly<Record<string, unknown>>;
+  /** The section `auth` of Cistern's configuration. Default: everybody may pull. */
+  readonly auth?: Readonly<Record<string, unknown>>;
 }
 
 const quietMs = 300;
 
-export async function openRig({ packages, openStorage, upstream }: RigOptions): Promise<Rig> {
+export async function openRig({ packages, openStorage, upstream, auth = {} }: RigOptions): Promise<Rig> {
   await ensureDebianPackages(packages);
   const images = await ensureTestImages();
   const stops: (() => Promise<unknown>)[] = [];
@@ -63,6 +65,7 @@ export async function openRig({ packages, openStorage, upstream }: RigOptions): 
     const cistern = await startCistern({
       config: {
         ...(opened !== undefined && { storage: opened.storage }),
+        auth,
         log: { level: 'info', accesslog: { disabled: false } },
         upstreams: {
           'docker.io': { url: dockerIo.url, default: true, ...upstream },

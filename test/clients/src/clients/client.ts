@@ -8,7 +8,12 @@ export interface Client {
   close(): Promise<void>;
 }
 
-export interface Engine extends Client {
+export interface LoginClient extends Client {
+  /** From now on pulls from `server`, a host and port, are that user's. Rejects with what the client says to the user. */
+  login(server: string, user: string, password: string): Promise<void>;
+}
+
+export interface Engine extends LoginClient {
   /** Runs a command in a container of a pulled image and returns its stdout. */
   run(reference: string, command: readonly string[]): Promise<string>;
   /** Takes the images of an archive, under the names that are in it. */

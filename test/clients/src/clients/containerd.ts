@@ -20,11 +20,14 @@ export async function openContainerd(hosts: Readonly<Record<string, string>>): P
   });
   await sandbox.startDaemon('containerd', [], ['ctr', 'version']);
   let containers = 0;
+  let account: readonly string[] = [];
   return {
     pull: async (reference) => {
-      await sandbox.run('ctr', ['images', 'pull', '--hosts-dir', hostsDirectory, reference]);
+      await sandbox.run('ctr', ['images', 'pull', ...account, '--hosts-dir', hostsDirectory, reference]);
       return digestsIn(await sandbox.run('ctr', ['images', 'list', `name==${reference}`]));
     },
+    // It keeps no logins: who pulls says who it is.
+    login: async (_server, user, password) => void (account = ['--user', `${user}:${password}`]),
     // With --sync the layers are gone when it returns.
     remove: async (reference) => void (await sandbox.run('ctr', ['images', 'remove', '--sync', reference])),
     run: (reference, command) => {

@@ -23,6 +23,8 @@ export async function openPodman(options: ContainersStorageOptions): Promise<Eng
       await sandbox.run('podman', ['pull', '--quiet', reference]);
       return digestsIn(await sandbox.run('podman', ['image', 'inspect', '--format', '{{.RepoDigests}}', reference]));
     },
+    login: async (server, user, password) =>
+      void (await sandbox.run('podman', ['login', '--username', user, '--password', password, server])),
     remove: async (reference) => void (await sandbox.run('podman', ['image', 'rm', '--force', reference])),
     // crun refuses to work where both versions of control groups are mounted; runc does not.
     run: (reference, command) => {

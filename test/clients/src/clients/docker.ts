@@ -33,6 +33,8 @@ export async function openDocker({ mirror, next, store }: DockerOptions): Promis
     docker('run', '--rm', '--pull', 'never', '--network', 'none', reference, ...command);
   return {
     pull: async (reference) => digestsIn(await docker('pull', reference)),
+    login: async (server, user, password) =>
+      void (await docker('login', '--username', user, '--password', password, server)),
     remove: async (reference) => void (await docker('image', 'remove', '--force', reference)),
     run,
     load: async (archive) => void (await docker('load', '--input', archive)),

@@ -3,11 +3,11 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf } from '@cistern/oci';
 import { openSandbox } from '../sandbox.ts';
-import type { Client } from './client.ts';
+import type { LoginClient } from './client.ts';
 import { registriesConf } from './registries-conf.ts';
 
 /** `cache`: host and port, `mirrored`: the registries that it mirrors, `next`: where to go when it refuses. */
-export async function openSkopeo(cache: string, mirrored: readonly string[], next?: string): Promise<Client> {
+export async function openSkopeo(cache: string, mirrored: readonly string[], next?: string): Promise<LoginClient> {
   const sandbox = await openSandbox({ '/etc/containers/registries.conf': registriesConf(cache, mirrored, next) });
   const copy = join(sandbox.directory, 'copy');
   return {
@@ -15,6 +15,8 @@ export async function openSkopeo(cache: string, mirrored: readonly string[], nex
       await sandbox.run('skopeo', ['copy', '--all', `docker://${reference}`, `dir:${copy}`]);
       return [digestOf(await readFile(join(copy, 'manifest.json')))];
     },
+    login: async (server, user, password) =>
+      void (await sandbox.run('skopeo', ['login', '--username', user, '--password', password, server])),
     remove: () => rm(copy, { recursive: true }),
     close: sandbox.close,
   };

@@ -1,0 +1,108 @@
+// What holds for every client that logs in: with the right password, or a job's token, it pulls; with a wrong one, or none, it
+// says why not in its own words. Where passwords go with every request, and where they buy an access token.
+import { strict as assert } from 'node:assert';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { audience, type Issuer, openIssuer } from '@cistern/end-to-end/open-issuer';
+import { bcryptHash } from '@cistern/test-services';
+import type { LoginClient } from './clients/client.ts';
+import { type Rig, openRig } from './open-rig.ts';
+import { testTag } from './test-images.ts';
+
+/** In which a cache takes passwords: with every request, or at `/token` for access tokens. */
+type Way = 'passwords' | 'tokens';
+
+interface Words {
+  /** To a wrong password, when it logs in or, if it does not, when it pulls. */
+  readonly toWrong: RegExp;
+  /** To a job whose token gives nothing. Default: the same. */
+  readonly toJob?: RegExp;
+  /** To one who has not logged in. */
+  readonly toNobody: RegExp;
+}
+
+export interface AccessSuite {
+  readonly name: string;
+  /** Debian's packages with the client. */
+  readonly packages: readonly string[];
+  open(rig: Rig): Promise<LoginClient>;
+  /** How the client's user names an image of docker.io. */
+  nameOf(rig: Rig, repository: string): string;
+  /** What it says, in each of the ways. */
+  readonly says: Readonly<Record<Way, Words>>;
+}
+
+const repository = 'library/multi';
+const user = 'ada';
+const password = 'pässword of ada';
+
+/** Defines a suite for each way in which a cache takes passwords. */
+export function describeAccess({ name, packages, open, nameOf, says }: AccessSuite): void {
+  for (const way of ['passwords', 'tokens'] as const)
+    describe(`${name}, by ${way}`, () => {
+      const { toWrong, toJob = toWrong, toNobody } = says[way];
+      const stack = new AsyncDisposableStack();
+      after(() => stack.disposeAsync());
+      let rig: Rig;
+      let issuer: Issuer;
+
+      before(async () => {
+        issuer = await openIssuer({ after: (end) => stack.defer(async () => void (await end())) });
+        const directory = await mkdtemp(join(tmpdir(), 'cistern-access-'));
+        stack.defer(() => rm(directory, { recursive: true }));
+        const path = join(directory, 'htpasswd');
+        await writeFile(path, `${user}:${await bcryptHash(password)}\n`);
+        const rules = [{ when: { repository: 'acme/*' }, pull: ['docker.io/library/*'] }];
+        const auth = {
+          htpasswd: { realm: 'The cache', path },
+          oidc: { forge: { issuer: issuer.url, audience, rules } },
+          ...(way === 'tokens' && { tokenserver: {} }),
+        };
+        rig = await openRig({ packages, auth });
+        stack.defer(rig.close);
+      });
+
+      /** With a client that nobody has logged in by. */
+      async function withClient(action: (client: LoginClient, reference: string) => Promise<void>): Promise<void> {
+        const client = await open(rig);
+        try {
+          await action(client, `${nameOf(rig, repository)}:${testTag}`);
+        } finally {
+          await client.close();
+        }
+      }
+
+      const pulls = (asUser: string, secret: () => Promise<string>) =>
+        withClient(async (client, reference) => {
+          await client.login(rig.cache, asUser, await secret());
+          const digest = await rig.digestOf('docker.io', repository);
+          assert.ok((await client.pull(reference)).includes(digest));
+          const answered = rig.cacheRequests().filter(({ path }) => path === '/token').length;
+          assert.equal(answered > 0, way === 'tokens', `${answered} requests for access tokens`);
+        });
+
+      test('pulls with the password of a user', () => pulls(user, async () => password));
+
+      test("pulls with a job's token", () => pulls('job', () => issuer.token({ repository: 'acme/app' })));
+
+      test('says that a password is wrong', () =>
+        withClient(async (client, reference) => {
+          const tried = client.login(rig.cache, user, 'wrong').then(() => client.pull(reference));
+          await assert.rejects(tried, toWrong);
+        }));
+
+      test("says that a job's token is not good enough", () =>
+        withClient(async (client, reference) => {
+          const token = await issuer.token({ repository: 'evil/app' });
+          const tried = client.login(rig.cache, 'job', token).then(() => client.pull(reference));
+          await assert.rejects(tried, toJob);
+        }));
+
+      test('says that one has to log in', () =>
+        withClient(async (client, reference) => {
+          await assert.rejects(client.pull(reference), toNobody);
+        }));
+    });
+}
