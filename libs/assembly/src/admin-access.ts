@@ -3,6 +3,7 @@
 import { hkdfSync } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '@cistern/config';
+import { indexDirectory } from './index-directory.ts';
 
 /** The value of the `Authorization` header for a cluster's admin node; `undefined`: nobody may. */
 export function adminAuthorization({ cluster }: Pick<Config, 'cluster'>): string | undefined {
@@ -13,7 +14,6 @@ export function adminAuthorization({ cluster }: Pick<Config, 'cluster'>): string
 
 /** `undefined` where there is no directory that is this process's alone. */
 export function adminSocketPath({ redis, storage }: Pick<Config, 'redis' | 'storage'>): string | undefined {
-  if (redis !== undefined || storage.kind === 'memory') return undefined;
-  const directory = storage.kind === 'filesystem' ? storage.rootDirectory : storage.indexDirectory;
-  return join(directory, 'cistern', 'admin.sock');
+  const directory = redis === undefined ? indexDirectory(storage) : undefined;
+  return directory && join(directory, 'admin.sock');
 }

@@ -3,7 +3,6 @@ import { type Authorize, createAuthorize } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import { type ClientLimits } from '@cistern/limits';
 import { type AnswerFill, createPushes, type PullThrough, type Pushes } from '@cistern/pull-through';
-import type { ServerTls } from '@cistern/tls';
 import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
 import { type Closers, openAll } from './closers.ts';
@@ -11,10 +10,11 @@ import { type Access, openAccess } from './open-access.ts';
 import { openLimits } from './open-limits.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { openServing } from './open-serving.ts';
-import { openTls } from './open-tls.ts';
+import { openIssuer } from './open-issuer.ts';
+import { type OpenedTls, openTls } from './open-tls.ts';
 import { type Shared, openShared } from './open-shared.ts';
 import { openUpkeep, type Upkeep } from './open-upkeep.ts';
-import { openWorking } from './open-working.ts';
+import { openWorking, type Working } from './open-working.ts';
 
 interface Assembled {
   /** Reject when the store or the index cannot do its work now. */
@@ -24,7 +24,7 @@ interface Assembled {
   close(graceMs: number): Promise<void>;
 }
 
-export interface FrontendAssembly extends Assembled, Access {
+export interface FrontendAssembly extends Assembled, Access, OpenedTls {
   readonly pullThrough: PullThrough;
   readonly upstreams: UpstreamTable;
   /** Who may pull what. */
@@ -33,8 +33,6 @@ export interface FrontendAssembly extends Assembled, Access {
   readonly limits: ClientLimits;
   /** What upstreams say that was pushed to them. */
   readonly pushes: Pushes;
-  /** What clients are served with; `undefined`: plain HTTP. */
-  readonly tls: ServerTls | undefined;
   /** Tells this cache's own requests when they come back to it. */
   readonly instanceId: string;
 }
@@ -63,12 +61,12 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
       ...access,
       limits: openLimits(config, shared, options.log),
       answerFill,
-      start: () => working.start(),
       upkeep: openUpkeep(config, shared),
+      start: () => start(working, config, shared, options, closers),
       prewarm: openPrewarming(config, { index: shared.index, queue: shared.jobs.queue }),
       pullThrough: openServing(config, shared, { ...options, fills, address }, closers),
       pushes: openPushes(shared, options, closers),
-      tls: await openTls(config, options, closers),
+      ...(await openTls(config, shared, options, closers)),
       async close(graceMs) {
         await working.close(graceMs);
         await closers.closeAll();
@@ -88,7 +86,7 @@ export function assembleFrontend(config: Config, options: AssembleOptions): Prom
       limits: openLimits(config, shared, options.log),
       pullThrough: openServing(config, shared, { ...options, fills: undefined, address: '' }, closers),
       pushes: openPushes(shared, options, closers),
-      tls: await openTls(config, options, closers),
+      ...(await openTls(config, shared, options, closers)),
       close: () => closers.closeAll(),
     };
   });
@@ -104,13 +102,19 @@ export function assembleWorker(config: Config, options: AssembleOptions): Promis
       checkStore,
       checkIndex,
       answerFill: working.answerFill,
-      start: () => working.start(),
+      start: () => start(working, config, shared, options, closers),
       async close(graceMs) {
         await working.close(graceMs);
         await closers.closeAll();
       },
     };
   });
+}
+
+async function start(working: Working, config: Config, shared: Shared, options: AssembleOptions, { opened }: Closers) {
+  await working.start();
+  const issuer = openIssuer(config, shared, options);
+  if (issuer !== undefined) opened(issuer);
 }
 
 function openPushes({ jobs }: Shared, { log }: AssembleOptions, { opened }: Closers): Pushes {

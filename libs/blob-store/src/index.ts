@@ -1,5 +1,6 @@
 export type { BlobReader, BlobStat, BlobStore, BlobWriter, StoredBlob } from './blob-store.ts';
 export {
+  acmeRecordKey,
   type ImageName,
   issuerKeysKey,
   linksObjectKey,

@@ -209,3 +209,8 @@ function upstreamComponent(upstream: string): string {
   if (isPathComponent(upstream)) return upstream;
   throw new TypeError(`${JSON.stringify(upstream)} is not a valid upstream name: it must be a single path component`);
 }
+
+/** `name`: of one of the records that getting certificates by ACME leaves behind. What lies there is sealed. */
+export function acmeRecordKey(name: string): string {
+  return `cistern/state/acme/${name}`;
+}

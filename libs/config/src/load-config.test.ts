@@ -232,10 +232,6 @@ test('warns about registry:2 keys without a meaning here, and refuses those that
     'eviction',
   ]);
   assert.deepEqual(problemPaths('auth: htpasswd'), ['auth.htpasswd.realm', 'auth.htpasswd.path']);
-  assert.deepEqual(problemPaths('http: {tls: {letsencrypt: {host: a}}}'), [
-    'http.tls.letsencrypt',
-    'http.tls.letsencrypt.host',
-  ]);
 });
 
 test('is frozen throughout, and shows no secret however it is printed', () => {

@@ -1,7 +1,6 @@
 // Keys that are known but not honoured, as data: a later version moves a row out of here and into a section's schema.
 // `warned`: the file works without it. `refused`: going on without it would do something else than the user asked for.
 import type { z } from 'zod';
-import { letsEncryptShape } from './sections/tls.ts';
 import { duration } from './values.ts';
 
 export interface UnsupportedKey {
@@ -27,12 +26,11 @@ const warned = (path: string, reason: string, shape?: z.ZodType): UnsupportedKey
 const warnedOfRedis = (reason: string, keys: readonly string[]): readonly UnsupportedKey[] =>
   keys.map((key) => warned(`redis.${key}`, reason));
 
-const refused = (path: string, reason: string, shape?: z.ZodType): UnsupportedKey => ({
+const refused = (path: string, reason: string): UnsupportedKey => ({
   path,
   standing: 'refused',
   origin: 'registry',
   reason,
-  ...(shape && { shape }),
 });
 
 const planned = (path: string, purpose: string): UnsupportedKey => ({
@@ -124,11 +122,6 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   refused('storage.s3aws', 'write it as storage.s3'),
   refused('auth.token', 'token authentication is not supported, and without it everybody could pull'),
   refused('auth.silly', 'this scheme is for tests of registry:2 only'),
-  refused(
-    'http.tls.letsencrypt',
-    'certificates by ACME are not supported by this version; name files by certificate and key',
-    letsEncryptShape,
-  ),
   refused('proxy.remotenamespace', 'putting a namespace before every repository is not supported'),
 
   planned('eviction', 'removing content by age or size'),

@@ -23,6 +23,8 @@ export interface NodeOptions {
   readonly metrics: Metrics;
   /** Where clients ask. Its requests end before `work` does. */
   readonly clients?: Listener | undefined;
+  /** Where an ACME authority asks for proofs, in plain HTTP. Its requests are cut off at the end. */
+  readonly challenges?: Listener | undefined;
   /** Where its operator asks. Its requests are cut off at the end: none of them has to end here. */
   readonly admin?: Listener | undefined;
   /** Where other nodes read what this one does. It serves until `work` has ended. */
@@ -56,7 +58,17 @@ const clientsShare = 0.7;
 
 /** The caller ends it with `close`. */
 export function buildNode(options: NodeOptions): CacheNode {
-  const { config, log, metrics, clients, admin, peers, work, checks = startChecks(config.health, work) } = options;
+  const {
+    config,
+    log,
+    metrics,
+    clients,
+    challenges,
+    admin,
+    peers,
+    work,
+    checks = startChecks(config.health, work),
+  } = options;
   let listening = false;
   let draining = false;
   const { address: debugAddress, explicit, prometheus } = config.http.debug;
@@ -101,6 +113,7 @@ export function buildNode(options: NodeOptions): CacheNode {
     const leftMs = () => Math.max(deadline - performance.now(), 0);
     // Where other nodes follow what this one does, it needs time to hand that over when the clients have had theirs.
     await drainListener(admin, 0);
+    await drainListener(challenges, 0);
     await drainListener(clients, peers === undefined ? graceMs : graceMs * clientsShare);
     checks.close();
     await work.close(leftMs());
@@ -116,6 +129,7 @@ export function buildNode(options: NodeOptions): CacheNode {
       const peering = await open(peers);
       await work.start?.();
       const serving = await open(clients);
+      await open(challenges);
       await open(admin);
       listening = true;
       return { debug: debugging, peers: peering, clients: serving };

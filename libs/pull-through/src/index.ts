@@ -56,6 +56,7 @@ export type {
 } from './pull-through.ts';
 export { rebuildIndex } from './rebuild/rebuild-index.ts';
 export type { RebuildOptions, RebuildProgress, RebuildResult } from './rebuild/rebuild-index.ts';
+export { withLease } from './rebuild/with-lease.ts';
 export { startIndexKeeper } from './rebuild/start-index-keeper.ts';
 export type { IndexKeeper, IndexKeeperOptions } from './rebuild/start-index-keeper.ts';
 export { createJobHandlers } from './work/create-job-handlers.ts';

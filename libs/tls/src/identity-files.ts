@@ -12,9 +12,16 @@ export interface IdentityFiles {
 /** What the files hold now; they are read only when they have changed. Rejects as `fs` does. */
 export function identityFiles({ certificate, key, clientAuthorities }: IdentityFiles): () => Promise<Identity> {
   const [readCertificate, readKey] = [fileText(certificate), fileText(key)];
-  const readAuthorities = clientAuthorities.map((path) => fileText(path));
+  const readAuthorities = filesText(clientAuthorities);
   return async () => ({
     pair: { certificate: await readCertificate(), key: await readKey() },
-    clientAuthorities: await Promise.all(readAuthorities.map((read) => read())),
+    clientAuthorities: await readAuthorities(),
+    proofs: [],
   });
+}
+
+/** As `identityFiles`, of some files. */
+export function filesText(paths: readonly string[]): () => Promise<readonly string[]> {
+  const readers = paths.map((path) => fileText(path));
+  return () => Promise.all(readers.map((read) => read()));
 }

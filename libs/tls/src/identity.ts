@@ -6,4 +6,11 @@ export interface Identity {
   readonly pair: KeyPair | undefined;
   /** PEM; empty: clients show no certificates. */
   readonly clientAuthorities: readonly string[];
+  /** What is shown to an ACME authority that asks for a name by `tls-alpn-01` now. */
+  readonly proofs: readonly AlpnProof[];
+}
+
+export interface AlpnProof {
+  readonly host: string;
+  readonly pair: KeyPair;
 }

@@ -1,5 +1,12 @@
-export { identityFiles } from './identity-files.ts';
-export type { IdentityFiles } from './identity-files.ts';
+export type { AcmeBoard } from './acme/board.ts';
+export { directoryState } from './acme/directory-state.ts';
+export type { CertificateWish, ChallengeKind } from './acme/order-certificate.ts';
+export { dnsProver, frontendProver } from './acme/prover.ts';
+export type { AcmeState } from './acme/records.ts';
+export { answerChallenge, sharedIdentity } from './acme/shared-identity.ts';
+export { startIssuer } from './acme/start-issuer.ts';
+export type { Issuer } from './acme/start-issuer.ts';
+export { filesText, identityFiles } from './identity-files.ts';
 export { CertificateError } from './key-pair.ts';
 export { openServerTls } from './open-server-tls.ts';
-export type { ServerTls, ServerTlsOptions } from './open-server-tls.ts';
+export type { ServerTls } from './open-server-tls.ts';

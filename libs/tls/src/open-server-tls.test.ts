@@ -130,14 +130,14 @@ test('there is no beginning with a broken one', async (t) => {
   const startWith = (identity: Identity) => start(t, { load: async () => identity });
   const pair = { certificate: first.certificate, key: second.key };
   for (const [identity, message] of [
-    [{ pair, clientAuthorities: [] }, /not that of the certificate/],
-    [{ pair: first, clientAuthorities: ['nothing'] }, /client authorities/],
+    [{ pair, clientAuthorities: [], proofs: [] }, /not that of the certificate/],
+    [{ pair: first, clientAuthorities: ['nothing'], proofs: [] }, /client authorities/],
   ] as const)
     await assert.rejects(startWith(identity), { name: 'CertificateError', message });
 });
 
 test('before there is a certificate handshakes fail, and then they do not', async (t) => {
-  let identity: Identity = { pair: undefined, clientAuthorities: [] };
+  let identity: Identity = { pair: undefined, clientAuthorities: [], proofs: [] };
   const { tls, port } = await start(t, { load: async () => identity });
   await assert.rejects(ask(port), /handshake failure|ECONNRESET/i);
   identity = { ...identity, pair: second };

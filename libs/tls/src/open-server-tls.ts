@@ -2,6 +2,7 @@
 // broken is not served at all. Connections stay as they are.
 import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls';
 import type { Logger, TlsMetrics } from '@cistern/telemetry';
+import { createAlpnChallenges } from './alpn-challenges.ts';
 import { watchHandshakes } from './watch-handshakes.ts';
 import type { Identity } from './identity.ts';
 import { CertificateError, checkAuthorities, describeKeyPair } from './key-pair.ts';
@@ -34,6 +35,7 @@ export interface ServerTls {
 export async function openServerTls(options: ServerTlsOptions): Promise<ServerTls> {
   const { load, minimumVersion, ciphers, clientsMayHaveNone, log, metrics, reloadEveryMs = 5000 } = options;
   const servers: Server[] = [];
+  const challenges = createAlpnChallenges();
   const base = { minVersion: minimumVersion, ...(ciphers !== undefined && { ciphers, honorCipherOrder: true }) };
 
   function take(identity: Identity): SecureContextOptions {
@@ -53,12 +55,14 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
 
   let served = await load();
   let context = take(served);
+  challenges.answer(served.proofs);
   let failure: string | undefined;
   let isTold = false;
 
   async function look(): Promise<void> {
     try {
       const found = await load();
+      challenges.answer(found.proofs);
       if (!isSame(found, served)) {
         context = take(found);
         served = found;
@@ -90,7 +94,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
   return {
     options: {
       ...context,
-      ALPNProtocols: ['http/1.1'],
+      ALPNCallback: challenges.callback,
       handshakeTimeout: 20_000,
       requestCert: served.clientAuthorities.length > 0,
       rejectUnauthorized: !clientsMayHaveNone,
@@ -99,6 +103,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
       server.setSecureContext(context);
       servers.push(server);
       watchHandshakes(server, { log, metrics });
+      challenges.endAnswered(server);
     },
     reload,
     async close() {
@@ -125,5 +130,10 @@ function createContext(options: SecureContextOptions): void {
 }
 
 function isSame(one: Identity, other: Identity): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
+  return servedText(one) === servedText(other);
+}
+
+/** All that tells what clients are served with. */
+function servedText({ pair, clientAuthorities }: Identity): string {
+  return JSON.stringify([pair, clientAuthorities]);
 }

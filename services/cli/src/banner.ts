@@ -7,7 +7,7 @@ import { version } from './version.ts';
 /** Of a node that clients pull from; `kind`: for example ` frontend`. Several lines, the last one ended. */
 export function registryBanner(config: Config, { clients: url = '', debug }: NodeUrls, kind = ''): string {
   const facts = columns([['caches', describeUpstreams(config.upstreams)], ...commonFacts(config, debug)]);
-  const hints = url.startsWith('http') ? clientHints(url, config) : '';
+  const hints = url.startsWith('http') ? clientHints(nameOf(url, config), config) : '';
   return `Cistern ${version}${kind} listens on ${url}\n${facts}${hints}`;
 }
 
@@ -29,6 +29,13 @@ function commonFacts({ storage, redis, http: { debug } }: Config, debugUrl: stri
     ...(redis === undefined ? [] : [['index, jobs', describeRedis(redis)] as const]),
     ['metrics, health', debugUrl === undefined ? 'off' : `${debugUrl}  (${paths})`],
   ];
+}
+
+/** A certificate is for names: one of them stands for this machine then. */
+function nameOf(url: string, { http: { tls } }: Config): string {
+  const hosts = tls?.certificates.kind === 'acme' ? tls.certificates.hosts : [];
+  const name = hosts.find((host) => !host.startsWith('*'));
+  return name === undefined ? url : url.replace('//localhost', `//${name}`);
 }
 
 function clientHints(url: string, { upstreams }: Config): string {

@@ -76,6 +76,7 @@ export function describeConfig(config: Config): string {
       'registry',
       `${describeAddress(http.address)}${describeTls(http.tls)}${http.proxyProtocol ? ', with the PROXY protocol' : ''}`,
     ],
+    ...certificateRows(config),
     ['may pull', `${describeAuth(config.auth)}${describeAccess(config.access)}`],
     [
       'metrics, health',
@@ -103,6 +104,14 @@ function describeAccess({ rules, fallback }: Config['access']): string {
 function describeTls(tls: Config['http']['tls']): string {
   if (tls === undefined) return '';
   return tls.clientAuthorities.length === 0 ? ', with TLS' : ', with mutual TLS';
+}
+
+function certificateRows({ http: { tls } }: Config): readonly Row[] {
+  if (tls === undefined) return [];
+  const { certificates } = tls;
+  if (certificates.kind === 'files') return [['certificate', certificates.certificate]];
+  const { hosts, challenge, directoryUrl } = certificates;
+  return [['certificate', `for ${hosts.join(', ')}, by ${challenge.kind} from ${new URL(directoryUrl).host}`]];
 }
 
 function redirectRows({ storage, storageRedirect }: Config): readonly Row[] {

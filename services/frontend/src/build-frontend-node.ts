@@ -2,6 +2,7 @@
 import { assembleFrontend } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { buildNode, prepareDirectories, type CacheNode, type NodeContext } from '@cistern/process';
+import { buildChallenges } from './build-challenges.ts';
 import { buildRegistry } from './build-registry.ts';
 
 /** Rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */
@@ -9,5 +10,6 @@ export async function buildFrontendNode(config: Config, context: NodeContext): P
   const { log, metrics, env, version } = context;
   await prepareDirectories(config);
   const work = await assembleFrontend(config, { log, metrics, env, version });
-  return buildNode({ config, log, metrics, work, clients: buildRegistry(config, work, context) });
+  const clients = buildRegistry(config, work, context);
+  return buildNode({ config, log, metrics, work, clients, challenges: buildChallenges(config, work) });
 }

@@ -36,7 +36,7 @@ test('with a certificate it serves HTTPS, blobs too', async (t) => {
 async function serverTls(t: TestContext): Promise<ServerTls> {
   const { cert: certificate, key } = testCertificate;
   const tls = await openServerTls({
-    load: async () => ({ pair: { certificate, key }, clientAuthorities: [] }),
+    load: async () => ({ pair: { certificate, key }, clientAuthorities: [], proofs: [] }),
     minimumVersion: 'TLSv1.3',
     ciphers: undefined,
     clientsMayHaveNone: false,

@@ -2,7 +2,7 @@
 import { buildLocalAdmin } from '@cistern/admin';
 import { assemble } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
-import { buildRegistry } from '@cistern/frontend';
+import { buildChallenges, buildRegistry } from '@cistern/frontend';
 import { buildNode, prepareDirectories, type CacheNode, type NodeContext } from '@cistern/process';
 import { buildFillServer } from '@cistern/worker';
 
@@ -12,7 +12,8 @@ export async function buildStandalone(config: Config, context: NodeContext): Pro
   await prepareDirectories(config);
   const work = await assemble(config, { log, metrics, env, version });
   const clients = buildRegistry(config, work, context);
+  const challenges = buildChallenges(config, work);
   const peers = buildFillServer(config.worker, work.answerFill);
   const admin = await buildLocalAdmin(config, work, context);
-  return buildNode({ config, log, metrics, work, clients, peers, admin });
+  return buildNode({ config, log, metrics, work, clients, challenges, peers, admin });
 }

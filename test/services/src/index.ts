@@ -19,6 +19,8 @@ export { startRedisSentinel } from './redis/start-redis-sentinel.ts';
 export type { RedisSentinel, RedisSentinelOptions } from './redis/start-redis-sentinel.ts';
 export { startS3 } from './s3/start-s3.ts';
 export type { S3 } from './s3/start-s3.ts';
+export { startPebble } from './pebble/start-pebble.ts';
+export type { Pebble, PebbleOptions } from './pebble/start-pebble.ts';
 export { freePort } from './free-port.ts';
 export type { Readiness } from './readiness.ts';
 export { startProcess } from './start-process.ts';

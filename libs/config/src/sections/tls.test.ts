@@ -11,8 +11,7 @@ const problems = (text: string) => problemPaths(`http: {tls: {${text}}}`, { file
 
 test('a certificate and its key are all it takes', () => {
   assert.deepEqual(tlsOf('certificate: /c, key: /k'), {
-    certificate: '/c',
-    key: '/k',
+    certificates: { kind: 'files', certificate: '/c', key: '/k' },
     clientAuthorities: [],
     clientsMayHaveNone: false,
     minimumVersion: 'TLSv1.2',

@@ -1,7 +1,8 @@
 // Serving TLS, with registry:2's keys and registry 3's.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
-import { choice, filePath, listOf, openSection, section, text } from '../values.ts';
+import { choice, filePath, listOf, openSection } from '../values.ts';
+import { type AcmeConfig, buildAcme, letsEncryptSection } from './acme.ts';
 import { cipherSuites, ciphersOf } from './cipher-suites.ts';
 import { readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 
@@ -26,21 +27,15 @@ export const tlsSection = openSection(
       },
       choice('A name.', cipherSuites),
     ).prefault([]),
+    letsencrypt: letsEncryptSection,
   },
 ).optional();
 
-export const letsEncryptShape = section("Certificates from Let's Encrypt.", {
-  cachefile: filePath('Where certificates are kept.').optional(),
-  email: text('The address of the account.').optional(),
-  hosts: listOf('Names to get certificates for.', text('A name.')).optional(),
-  directoryurl: text('The directory of another authority.').optional(),
-  challenge: text('How names are proven.').optional(),
-});
-
 export interface TlsConfig {
-  /** Paths of PEM files. */
-  readonly certificate: string;
-  readonly key: string;
+  /** `files`: paths, PEM. */
+  readonly certificates:
+    | { readonly kind: 'files'; readonly certificate: string; readonly key: string }
+    | ({ readonly kind: 'acme' } & AcmeConfig);
   /** Paths; empty: clients show no certificates. */
   readonly clientAuthorities: readonly string[];
   /** A client without a certificate is let in. */
@@ -63,21 +58,32 @@ export function buildTls(
   for (const authority of clientcas) readNamedFile(context, `${path}.clientcas`, authority);
   if (['tls1.0', 'tls1.1'].includes(minimumtls))
     context.warn(`${path}.minimumtls`, 'TLS 1.0 and 1.1 are broken and not served: the lowest version is 1.2');
-  if (certificate === undefined && key === undefined) {
-    // As in registry:2, a section that says nothing is none; one that says something means TLS.
-    if (clientcas.length > 0 || ciphersuites.length > 0)
-      context.report(`${path}.certificate`, 'is required, and key: without them there is no TLS');
-    return undefined;
-  }
-  if (certificate === undefined || key === undefined) return undefined;
+  const certificates = chooseCertificates(tls, context);
+  if (certificates === undefined) return undefined;
   return {
-    certificate,
-    key,
+    certificates,
     clientAuthorities: clientauth === 'request-client-cert' ? [] : clientcas,
     clientsMayHaveNone: clientauth === 'verify-client-cert-if-given',
     minimumVersion: minimumtls === 'tls1.3' ? 'TLSv1.3' : 'TLSv1.2',
     ciphers: ciphersOf(ciphersuites),
   };
+}
+
+function chooseCertificates(
+  { certificate, key, clientcas, ciphersuites, letsencrypt }: NonNullable<z.output<typeof tlsSection>>,
+  context: SectionContext,
+): TlsConfig['certificates'] | undefined {
+  const acme = buildAcme(letsencrypt, context);
+  if (certificate !== undefined && key !== undefined) {
+    if (acme !== undefined)
+      context.warn(`${path}.letsencrypt`, 'is not used, because certificate and key are given, as in registry:2');
+    return { kind: 'files', certificate, key };
+  }
+  if (acme !== undefined) return { kind: 'acme', ...acme };
+  // As in registry:2, a section that says nothing is none; one that says something means TLS.
+  if (clientcas.length > 0 || ciphersuites.length > 0)
+    context.report(`${path}.certificate`, 'is required, and key, or letsencrypt: without them there is no TLS');
+  return undefined;
 }
 
 /** Here too and not only by the server, so that a configuration can be checked without one. */

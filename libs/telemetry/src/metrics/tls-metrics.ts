@@ -1,6 +1,7 @@
 // The TLS that clients are served with.
 import { Counter, Gauge, type Registry } from 'prom-client';
 
+const orderResults = ['issued', 'failed'] as const;
 const reloadResults = ['done', 'failed'] as const;
 /** `client-certificate`: none, or one that is not accepted. `abandoned`: the client left. `protocol`: all else. */
 const handshakeReasons = ['client-certificate', 'abandoned', 'protocol'] as const;
@@ -10,6 +11,7 @@ export interface TlsMetrics {
   readonly certificateExpiry: Gauge<'listener'>;
   readonly certificateReloads: Counter<'result'>;
   readonly handshakeFailures: Counter<'reason'>;
+  readonly acmeOrders: Counter<'result'>;
 }
 
 export function createTlsMetrics(registry: Registry): TlsMetrics {
@@ -28,6 +30,13 @@ export function createTlsMetrics(registry: Registry): TlsMetrics {
     registers,
   });
   for (const reason of handshakeReasons) handshakeFailures.inc({ reason }, 0);
+  const acmeOrders = new Counter({
+    name: 'cistern_acme_orders_total',
+    help: 'Certificates that were ordered of the ACME authority by this process.',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of orderResults) acmeOrders.inc({ result }, 0);
   return {
     certificateExpiry: new Gauge({
       name: 'cistern_tls_certificate_expiry_timestamp_seconds',
@@ -37,5 +46,6 @@ export function createTlsMetrics(registry: Registry): TlsMetrics {
     }),
     certificateReloads,
     handshakeFailures,
+    acmeOrders,
   };
 }

@@ -1,0 +1,59 @@
+// Where what ACME needs is kept, and how nodes tell one another of it.
+import { join } from 'node:path';
+import { acmeRecordKey } from '@cistern/blob-store';
+import type { Config } from '@cistern/config';
+import { type AcmeBoard, type AcmeState, directoryState } from '@cistern/tls';
+import { indexDirectory } from './index-directory.ts';
+import type { IndexAndStore } from './open-index-and-store.ts';
+import { createSeal, type Seal } from './seal.ts';
+
+export interface AcmeRecords {
+  readonly state: AcmeState;
+  readonly board: AcmeBoard;
+}
+
+/**
+ * A cluster keeps them in its store and its index, sealed with its secret. A single node has a directory of its own: a key
+ * in clear is no thing for a bucket. `directory`: the configured one.
+ */
+export function acmeRecords(
+  config: Pick<Config, 'cluster' | 'storage'>,
+  { index, store }: IndexAndStore,
+  directory: string | undefined,
+): AcmeRecords {
+  const { cluster, storage } = config;
+  const seal = cluster === undefined ? openly : createSeal(cluster.secret.reveal(), 'acme');
+  const besideIndex = indexDirectory(storage);
+  const ownDirectory = directory ?? (besideIndex && join(besideIndex, 'acme'));
+  const state =
+    cluster === undefined && ownDirectory !== undefined ? directoryState(ownDirectory) : storedState(store, seal);
+  return { state, board: sharedBoard(index, seal) };
+}
+
+/** Of a single node, where a name's answers are all there is to see. */
+const openly: Seal = { close: (_name, text) => text, open: (_name, text) => text };
+
+function storedState(store: IndexAndStore['store'], seal: Seal): AcmeState {
+  return {
+    async read(name) {
+      const bytes = await store.readObject(acmeRecordKey(name));
+      return bytes && seal.open(acmeRecordKey(name), Buffer.from(bytes).toString());
+    },
+    write: (name, text) => store.writeObject(acmeRecordKey(name), Buffer.from(seal.close(acmeRecordKey(name), text))),
+  };
+}
+
+function sharedBoard({ values }: IndexAndStore['index'], seal: Seal): AcmeBoard {
+  return {
+    async read(name) {
+      const sealed = await values.get(nameOf(name));
+      return sealed && seal.open(nameOf(name), sealed);
+    },
+    write: (name, text, ttlMs) => values.put(nameOf(name), seal.close(nameOf(name), text), ttlMs),
+    remove: (name) => values.remove(nameOf(name)),
+  };
+}
+
+function nameOf(notice: string): string {
+  return `acme ${notice}`;
+}

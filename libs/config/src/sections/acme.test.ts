@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load, makeKeyPair, problemPaths, problemsOf } from '../testing.ts';
+
+const acmeOf = (text: string) => {
+  const { certificates } = load(`http: {tls: {letsencrypt: {${text}}}}`).http.tls ?? {};
+  return certificates?.kind === 'acme' ? certificates : undefined;
+};
+const problems = (text: string) => problemPaths(`http: {tls: {letsencrypt: {${text}}}}`);
+
+test("registry:2's keys mean what they meant, and the names are all it takes", () => {
+  assert.deepEqual(acmeOf('hosts: [Cache.Example.com, cache.example.com]'), {
+    kind: 'acme',
+    hosts: ['cache.example.com'],
+    email: undefined,
+    directoryUrl: 'https://acme-v02.api.letsencrypt.org/directory',
+    directory: undefined,
+    challenge: { kind: 'tls-alpn-01' },
+  });
+  const { email, directory, directoryUrl } =
+    acmeOf('hosts: [a.test], cachefile: /c, email: me@a.test, directoryurl: "https://ca.test/dir"') ?? assert.fail();
+  assert.deepEqual([email, directory, directoryUrl], ['me@a.test', '/c', 'https://ca.test/dir']);
+  assert.equal(acmeOf(''), undefined);
+});
+
+test('other challenges', () => {
+  assert.deepEqual(acmeOf('hosts: a.test, challenge: http-01, httpaddr: ":8080"')?.challenge, {
+    kind: 'http-01',
+    address: { kind: 'tcp', host: undefined, port: 8080 },
+  });
+  const dns = acmeOf('hosts: ["*.a.test", a.test], challenge: dns-01, dnshook: /hook, dnswait: 2m');
+  assert.deepEqual(dns?.hosts, ['*.a.test', 'a.test']);
+  assert.deepEqual(dns.challenge, { kind: 'dns-01', hook: '/hook', waitMs: 120_000 });
+});
+
+test('what cannot be got is told', () => {
+  assert.deepEqual(problems('cachefile: /c'), ['http.tls.letsencrypt.hosts']);
+  for (const host of ['10.0.0.1', '"*.a.test"', 'a..test', 'a_b.test', '"https://a.test"'])
+    assert.deepEqual(problems(`hosts: [${host}]`), ['http.tls.letsencrypt.hosts'], host);
+  assert.deepEqual(problems('hosts: [a.test], directoryurl: "http://ca.test"'), ['http.tls.letsencrypt.directoryurl']);
+  assert.deepEqual(problems('hosts: [a.test], challenge: dns-01'), ['http.tls.letsencrypt.dnshook']);
+  assert.deepEqual(problems('hosts: [a.test], dnshook: /hook'), ['http.tls.letsencrypt.dnshook']);
+  assert.deepEqual(problems('hosts: [a.test], challenge: http-01, httpaddr: "80"'), ['http.tls.letsencrypt.httpaddr']);
+  const [{ message } = assert.fail()] = problemsOf(
+    'http: {tls: {letsencrypt: {hosts: [a.test], challenge: tls-sni-01}}}',
+  );
+  assert.match(message, /must be one of tls-alpn-01, http-01, dns-01/);
+});
+
+test('a certificate of files wins, as in registry:2, with a warning', () => {
+  const files = { '/p': makeKeyPair() };
+  const { http, warnings } = load('http: {tls: {certificate: /p, key: /p, letsencrypt: {hosts: [a.test]}}}', { files });
+  assert.equal(http.tls?.certificates.kind, 'files');
+  assert.deepEqual(
+    warnings.map(({ path }) => path),
+    ['http.tls.letsencrypt'],
+  );
+});

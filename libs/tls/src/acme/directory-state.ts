@@ -1,0 +1,32 @@
+// The account and the certificate of a single node, in a directory that only its user may read: registry:2's `cachefile`.
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AcmeState } from './records.ts';
+
+/** The directory is made with the first record. */
+export function directoryState(directory: string): AcmeState {
+  const pathOf = (name: string) => join(directory, `${name}.json`);
+  return {
+    async read(name) {
+      try {
+        return await readFile(pathOf(name), 'utf8');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+    async write(name, text) {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const temporary = pathOf(`.${name}-${randomUUID()}`);
+      const file = await open(temporary, 'wx', 0o600);
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, pathOf(name));
+    },
+  };
+}

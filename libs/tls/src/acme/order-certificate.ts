@@ -1,0 +1,96 @@
+// One certificate from an ACME authority (RFC 8555), by acme-client. That library has settings of its module alone and
+// cannot be interrupted: whoever stops waiting leaves it a request that ends by itself.
+import type { Client } from 'acme-client';
+import type { KeyPair } from '../key-pair.ts';
+import type { Proof } from './board.ts';
+import type { Prover } from './prover.ts';
+
+export type ChallengeKind = 'http-01' | 'tls-alpn-01' | 'dns-01';
+
+export interface CertificateWish {
+  readonly directoryUrl: string;
+  readonly email: string | undefined;
+  /** DNS names; with `dns-01` also `*.` of one. */
+  readonly hosts: readonly string[];
+  readonly challenge: ChallengeKind;
+}
+
+export interface OrderOptions extends CertificateWish {
+  /** PEM. An account is made of it if the authority knows none. */
+  readonly accountKey: string;
+  readonly prover: Prover;
+  readonly signal: AbortSignal;
+}
+
+const requestTimeoutMs = 30_000;
+/** Of the waiting for a status: up to two minutes. */
+const backoff = { backoffAttempts: 20, backoffMin: 1000, backoffMax: 10_000 };
+
+async function load() {
+  const library = await import('acme-client');
+  library.axios.defaults.timeout = requestTimeoutMs;
+  // A failed order is tried again later, by whoever has the lease then.
+  Object.assign(library.axios.defaults, { acmeSettings: { retryMaxAttempts: 0, retryDefaultDelay: 5 } });
+  return library;
+}
+
+/** PEM. */
+export async function createAccountKey(): Promise<string> {
+  return (await (await load()).crypto.createPrivateEcdsaKey()).toString();
+}
+
+/** Rejects with the authority's own words, or the signal's reason. */
+export async function orderCertificate(options: OrderOptions): Promise<KeyPair> {
+  const { signal } = options;
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([place(options), aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Looked for first: acme-client answers for an account that exists with an update of nothing, which authorities refuse. */
+async function openAccount(client: Client, email: string | undefined): Promise<void> {
+  const contact = email !== undefined && { contact: [`mailto:${email}`] };
+  try {
+    await client.createAccount({ onlyReturnExisting: true });
+  } catch {
+    await client.createAccount({ termsOfServiceAgreed: true, ...contact });
+    return;
+  }
+  if (contact !== false) await client.updateAccount(contact);
+}
+
+async function place({ directoryUrl, email, hosts, challenge, accountKey, prover, signal }: OrderOptions) {
+  const { Client, crypto } = await load();
+  const client = new Client({ directoryUrl, accountKey, ...backoff });
+  await openAccount(client, email);
+  const order = await client.createOrder({ identifiers: hosts.map((value) => ({ type: 'dns', value })) });
+  // What was proven not long ago need not be again.
+  const open = (await client.getAuthorizations(order)).filter(({ status }) => status !== 'valid');
+  const challenges = await Promise.all(
+    open.map(async ({ identifier, challenges: offered }) => {
+      const chosen = offered.find(({ type }) => type === challenge);
+      if (chosen === undefined)
+        throw new Error(`the authority does not let ${identifier.value} be proven by ${challenge}`);
+      const answer = await client.getChallengeKeyAuthorization(chosen);
+      return { chosen, proof: { host: identifier.value, token: chosen.token, answer } satisfies Proof };
+    }),
+  );
+  const proofs = challenges.map(({ proof }) => proof);
+  try {
+    if (proofs.length > 0) await prover.present(proofs, signal);
+    for (const { chosen } of challenges) await client.completeChallenge(chosen);
+    await Promise.all(challenges.map(({ chosen }) => client.waitForValidStatus(chosen)));
+  } finally {
+    if (proofs.length > 0) await prover.cleanUp(proofs).catch(() => {});
+  }
+  signal.throwIfAborted();
+  const [key, request] = await crypto.createCsr({ altNames: [...hosts] }, await crypto.createPrivateEcdsaKey());
+  const certificate = await client.getCertificate(await client.finalizeOrder(order, request));
+  return { certificate, key: key.toString() };
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createLogger } from '@cistern/telemetry';
+import { makeAuthority } from '../testing/make-authority.ts';
+import { describeKeyPair, type KeyPair } from '../key-pair.ts';
+import { answerChallenge, sharedIdentity } from './shared-identity.ts';
+
+const authority = await makeAuthority();
+const [one, two] = [await authority.issue(['DNS:one.test']), await authority.issue(['DNS:two.test'])];
+const recordOf = (pair: KeyPair) => JSON.stringify({ schema: 1, directoryUrl: '', hosts: [], ...pair });
+
+function open(provesByAlpn = false) {
+  const shared = { now: 0, certificate: undefined as string | undefined, notice: '', challenges: '[]', isAway: false };
+  let reads = 0;
+  const answer = <T>(value: T): Promise<T> =>
+    shared.isAway ? Promise.reject(new Error('away')) : Promise.resolve(value);
+  const board = {
+    read: (name: string) => answer(name === 'certificate' ? shared.notice || undefined : shared.challenges),
+    write: async () => {},
+    remove: async () => {},
+  };
+  const load = sharedIdentity({
+    state: {
+      read: () => {
+        reads += 1;
+        return answer(shared.certificate);
+      },
+      write: async () => {},
+    },
+    board,
+    provesByAlpn,
+    readAuthorities: async () => [],
+    log: createLogger({ level: 'fatal' as 'error', formatter: 'json' }),
+    now: () => shared.now,
+  });
+  return { shared, board, load, reads: () => reads };
+}
+
+test('the state is read until there is a certificate, and then when there is news, or now and then', async () => {
+  const { shared, load, reads } = open();
+  assert.equal((await load()).pair, undefined);
+  shared.certificate = recordOf(one);
+  assert.deepEqual((await load()).pair, one);
+  const before = reads();
+  await load();
+  assert.equal(reads(), before, 'nothing is new');
+  shared.certificate = recordOf(two);
+  shared.notice = describeKeyPair(two).fingerprint;
+  assert.deepEqual((await load()).pair, two);
+  shared.notice = '';
+  shared.certificate = recordOf(one);
+  shared.now += 61_000;
+  assert.deepEqual((await load()).pair, one, 'the board has forgotten');
+});
+
+test('what is away, gone or broken leaves the certificate as it is', async () => {
+  const { shared, load } = open();
+  shared.certificate = recordOf(one);
+  await load();
+  for (const change of [
+    { isAway: true },
+    { isAway: false, certificate: undefined },
+    { certificate: recordOf({ certificate: two.certificate, key: one.key }) },
+    { certificate: '{' },
+  ]) {
+    Object.assign(shared, change);
+    shared.now += 61_000;
+    assert.deepEqual((await load()).pair, one);
+  }
+});
+
+test('answers are there while they are asked for: by token, or as certificates', async () => {
+  const { shared, board, load } = open(true);
+  shared.challenges = JSON.stringify([{ host: 'one.test', token: 'a', answer: 'a.thumbprint' }]);
+  assert.equal(await answerChallenge(board, 'a'), 'a.thumbprint');
+  assert.equal(await answerChallenge(board, 'b'), undefined);
+  const [proof] = (await load()).proofs;
+  assert.equal(proof?.host, 'one.test');
+  assert.deepEqual((await load()).proofs, [proof], 'made once');
+  shared.challenges = '[]';
+  assert.deepEqual((await load()).proofs, []);
+  assert.deepEqual((await open(false).load()).proofs, []);
+});

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { test, type TestContext } from 'node:test';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { makeAuthority } from '../testing/make-authority.ts';
+import type { NoticeName } from './board.ts';
+import type { CertificateWish, OrderOptions } from './order-certificate.ts';
+import { frontendProver } from './prover.ts';
+import type { AcmeState } from './records.ts';
+import { renewalTime } from './renewal-time.ts';
+import { type IssuerOptions, startIssuer } from './start-issuer.ts';
+
+const authority = await makeAuthority();
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+const wish: CertificateWish = {
+  directoryUrl: 'https://authority.test/directory',
+  email: undefined,
+  hosts: ['cache.test'],
+  challenge: 'tls-alpn-01',
+};
+
+/** What several issuers may share, and a clock that runs as fast as they sleep. */
+function createWorld() {
+  const records = new Map<string, string>();
+  const notices = new Map<string, string>();
+  const state: AcmeState = {
+    read: async (name) => records.get(name),
+    write: async (name, text) => void records.set(name, text),
+  };
+  const board = {
+    read: async (name: NoticeName) => notices.get(name),
+    write: async (name: NoticeName, text: string) => void notices.set(name, text),
+    remove: async (name: NoticeName) => void notices.delete(name),
+  };
+  return { records, notices, state, board, now: Date.now() };
+}
+
+type World = ReturnType<typeof createWorld>;
+
+function start(t: TestContext, world: World, options: Partial<IssuerOptions> = {}) {
+  const orderedAtMs: number[] = [];
+  const lines: string[] = [];
+  const { promise: done, resolve } = Promise.withResolvers<void>();
+  let sleptMs = 0;
+  let limitMs = 0;
+  const issuer = startIssuer({
+    wish,
+    state: world.state,
+    board: world.board,
+    prover: frontendProver({ board: world.board, settleMs: 0 }),
+    withLease: async (signal, action) => action(signal),
+    log: createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => void lines.push(line) } }),
+    metrics: createMetrics(),
+    now: () => world.now,
+    sleep: async (ms, signal) => {
+      sleptMs += ms;
+      world.now += ms;
+      if (sleptMs >= limitMs && !signal.aborted) {
+        resolve();
+        await new Promise((end) => signal.addEventListener('abort', end, { once: true }));
+      }
+    },
+    ...options,
+    order: async (asked: OrderOptions) => {
+      orderedAtMs.push(world.now);
+      return (options.order ?? issue)(asked);
+    },
+  });
+  const close = () => issuer.close();
+  t.after(close);
+  return {
+    orderedAtMs,
+    lines,
+    close,
+    /** Lets so much time pass. Once. */
+    async pass(ms: number) {
+      limitMs = ms;
+      await done;
+    },
+  };
+}
+
+const issue = ({ hosts }: OrderOptions) => authority.issue(hosts.map((host) => `DNS:${host}`));
+const fail = async () => {
+  throw new Error('the authority says no');
+};
+
+test('what there is none of is ordered, once, and kept', async (t) => {
+  const world = createWorld();
+  const { orderedAtMs, pass, lines } = start(t, world);
+  await pass(hourMs);
+  assert.equal(orderedAtMs.length, 1);
+  const { certificate } = JSON.parse(world.records.get('certificate') ?? '') as { certificate: string };
+  assert.equal(world.notices.get('certificate'), new X509Certificate(certificate).fingerprint256);
+  assert.match(world.records.get('account') ?? '', /PRIVATE KEY/);
+  assert.doesNotMatch(lines.join(''), /PRIVATE KEY/);
+});
+
+test('it is renewed with a third of its life left, or a little more, and neither sooner nor by another process', async (t) => {
+  const world = createWorld();
+  const first = start(t, world);
+  await first.pass(hourMs);
+  await first.close();
+  const { certificate } = JSON.parse(world.records.get('certificate') ?? '') as { certificate: string };
+  const second = start(t, world);
+  await second.pass(48 * hourMs);
+  const due = renewalTime(certificate);
+  const { validToDate } = new X509Certificate(certificate);
+  const leftHours = (validToDate.getTime() - due) / hourMs;
+  assert.ok(leftHours > 15.9 && leftHours < 18.5, `${leftHours} of 48 hours left`);
+  const [renewedAtMs = 0] = second.orderedAtMs;
+  assert.ok(renewedAtMs >= due && renewedAtMs < due + 2 * minuteMs);
+});
+
+test('failures are tried again ever later, in five tries an hour, and a restart does not forget them', async (t) => {
+  const world = createWorld();
+  const first = start(t, world, { order: fail });
+  await first.pass(61 * minuteMs);
+  await first.close();
+  const gaps = first.orderedAtMs
+    .slice(1)
+    .map((at, index) => Math.round((at - (first.orderedAtMs[index] ?? 0)) / minuteMs));
+  assert.deepEqual(gaps, [1, 3, 9, 27]);
+  assert.equal(first.lines.filter((line) => line.includes('the authority says no')).length, 5);
+  const second = start(t, world);
+  const startedAtMs = world.now;
+  await second.pass(80 * minuteMs);
+  assert.equal(second.orderedAtMs.length, 1);
+  assert.ok((second.orderedAtMs[0] ?? 0) > startedAtMs + 40 * minuteMs);
+});
+
+test('a certificate that is due as soon as it comes, by a clock that is wrong, is no reason to order without end', async (t) => {
+  const world = createWorld();
+  world.now += 100 * 24 * hourMs;
+  const { orderedAtMs, lines, pass } = start(t, world);
+  await pass(hourMs);
+  assert.equal(orderedAtMs.length, 5);
+  assert.ok(lines.some((line) => line.includes('is the clock')));
+});
+
+test('another wish does not wait for what failed, and takes the place of a certificate for others', async (t) => {
+  const world = createWorld();
+  const first = start(t, world, { order: fail });
+  await first.pass(30 * minuteMs);
+  await first.close();
+  const startedAtMs = world.now;
+  const second = start(t, world, { wish: { ...wish, hosts: ['cache.test', 'www.cache.test'] } });
+  await second.pass(minuteMs);
+  await second.close();
+  assert.deepEqual(second.orderedAtMs, [startedAtMs]);
+  const third = start(t, world);
+  await third.pass(60 * minuteMs);
+  assert.equal(third.orderedAtMs.length, 1, 'back to the first wish, once its wait is over');
+});
+
+test('nothing is ordered while another process does, or while nobody can tell what there is', async (t) => {
+  const world = createWorld();
+  const busy = start(t, world, { withLease: async () => undefined });
+  await busy.pass(hourMs);
+  await busy.close();
+  const blind = start(t, world, {
+    state: { ...world.state, read: () => Promise.reject(new Error('the store is away')) },
+  });
+  await blind.pass(hourMs);
+  await blind.close();
+  assert.deepEqual([...busy.orderedAtMs, ...blind.orderedAtMs], []);
+  assert.equal(blind.lines.filter((line) => line.includes('the store is away')).length, 1);
+});
+
+test('a certificate is not given up because the store is away when it comes', async (t) => {
+  const world = createWorld();
+  let failures = 3;
+  const { orderedAtMs, pass } = start(t, world, {
+    state: {
+      ...world.state,
+      async write(name, text) {
+        if (name === 'certificate' && (failures -= 1) >= 0) throw new Error('the store is away');
+        await world.state.write(name, text);
+      },
+    },
+  });
+  await pass(hourMs);
+  assert.equal(orderedAtMs.length, 1);
+  assert.ok(world.records.has('certificate'));
+});
+
+test('closing gives up an order that hangs', async (t) => {
+  const world = createWorld();
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  const { close } = start(t, world, {
+    order: ({ signal }) =>
+      new Promise((_, reject) => {
+        resolve();
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      }),
+  });
+  await begun;
+  await close();
+  assert.equal(world.records.has('attempt'), false, 'it is nobody’s failure');
+});

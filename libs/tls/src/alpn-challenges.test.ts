@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { createAlpnCertificate } from './acme/alpn-certificate.ts';
+import type { Identity } from './identity.ts';
+import { openServerTls } from './open-server-tls.ts';
+import { makeAuthority } from './testing/make-authority.ts';
+
+const pair = await (await makeAuthority()).issue(['DNS:one.test']);
+const answer = 'token.thumbprint';
+const proofs = [{ host: 'one.test', pair: await createAlpnCertificate({ host: 'one.test', token: 'token', answer }) }];
+
+async function start(t: TestContext, first: Identity) {
+  let identity = first;
+  const tls = await openServerTls({
+    load: async () => identity,
+    minimumVersion: 'TLSv1.2',
+    ciphers: undefined,
+    clientsMayHaveNone: false,
+    log: createLogger({ level: 'error', formatter: 'json' }),
+    metrics: createMetrics(),
+    reloadEveryMs: 3_600_000,
+  });
+  const server = createServer(tls.options, (_request, response) => response.end());
+  tls.serve(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+    return tls.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const shake = async (options: ConnectionOptions): Promise<TLSSocket> => {
+    const socket = connect({ host: '127.0.0.1', port, servername: 'one.test', rejectUnauthorized: false, ...options });
+    t.after(() => socket.destroy());
+    await once(socket, 'secureConnect');
+    return socket;
+  };
+  const change = async (next: Identity) => {
+    identity = next;
+    await tls.reload();
+  };
+  return { shake, change };
+}
+
+const validator = { ALPNProtocols: ['acme-tls/1'] };
+
+test('the authority gets its answer, before there is a certificate and beside one', async (t) => {
+  const { shake, change } = await start(t, { pair: undefined, clientAuthorities: [], proofs });
+  for (const servername of ['one.test', 'ONE.test']) {
+    const socket = await shake({ ...validator, servername });
+    assert.equal(socket.alpnProtocol, 'acme-tls/1');
+    assert.deepEqual(socket.getPeerX509Certificate()?.subjectAltName, 'DNS:one.test');
+    assert.equal(socket.getPeerX509Certificate()?.issuer, 'CN=one.test');
+    await once(socket.resume(), 'close');
+  }
+  await assert.rejects(shake({}), 'clients get none of it');
+  await change({ pair, clientAuthorities: [], proofs });
+  assert.equal((await shake(validator)).getPeerX509Certificate()?.issuer, 'CN=one.test');
+  for (const options of [{}, { ALPNProtocols: ['h2', 'http/1.1'] }, { servername: '' }])
+    assert.equal((await shake(options)).getPeerX509Certificate()?.issuer, 'CN=test authority');
+});
+
+test('who is not asked for gets no answer', async (t) => {
+  const { shake, change } = await start(t, { pair, clientAuthorities: [], proofs });
+  await assert.rejects(shake({ ...validator, servername: 'two.test' }));
+  await assert.rejects(shake({ ALPNProtocols: ['h2'] }));
+  await change({ pair, clientAuthorities: [], proofs: [] });
+  await assert.rejects(shake(validator));
+});

@@ -1,0 +1,75 @@
+// Certificates of a cluster, by every challenge, with pebble's real validation: issued once for all, renewed under load,
+// and served on when the authority is gone.
+import assert from 'node:assert/strict';
+import { after, test, type TestContext } from 'node:test';
+import { until } from '@cistern/end-to-end/until';
+import { startRedis, startS3 } from '@cistern/test-services';
+import { type AcmeRig, type AcmeRigOptions, openAcmeRig } from '../src/acme-rig.ts';
+
+const [redis, s3] = [await startRedis(), await startS3()];
+const servers = { redis, s3 };
+after(async () => {
+  await redis.close();
+  await s3.close();
+});
+
+/** Short enough to see it renewed, with 20 s left, and expire. */
+const validForSeconds = 60;
+
+async function live(t: TestContext, options: Pick<AcmeRigOptions, 'http' | 'isolateFrontends'>): Promise<AcmeRig> {
+  const rig = await openAcmeRig(t, { ...options, servers, validForSeconds });
+  const { pebble, cluster } = rig;
+  const first = await rig.served();
+  assert.equal(pebble.issued(), 1);
+  const pulling = rig.pull();
+  const second = await rig.served(first);
+  assert.equal(pebble.issued(), 2);
+  await pebble.kill();
+  const tried = () => cluster.workers.some(({ log }) => log().some((line) => line.includes('got no certificate')));
+  await until('the next renewal has failed', tried, 120_000);
+  assert.equal(await rig.served(), second);
+  const requests = await pulling.stop();
+  t.diagnostic(
+    `issued and renewed by one order each, ${requests} requests meanwhile, 0 failed; served on without the authority`,
+  );
+  return rig;
+}
+
+const letsencrypt = (directoryurl: string, more: Readonly<Record<string, unknown>>) => ({
+  tls: { letsencrypt: { directoryurl, hosts: ['cache.test', 'www.cache.test'], ...more } },
+});
+
+test('tls-alpn-01, with frontends that have no way out; and when the authority is back it is asked again', async (t) => {
+  const rig = await live(t, {
+    isolateFrontends: true,
+    http: ({ pebble }) => letsencrypt(pebble.directoryUrl, {}),
+  });
+  const before = await rig.served();
+  await rig.pebble.start();
+  await rig.served(before);
+});
+
+test('http-01', async (t) => {
+  const rig = await live(t, {
+    // Either frontend may be the one that is asked.
+    http: ({ pebble, httpPort }) => ({
+      reuseport: true,
+      ...letsencrypt(pebble.directoryUrl, { challenge: 'http-01', httpaddr: `127.0.0.1:${httpPort}` }),
+    }),
+  });
+  assert.equal(await rig.names(), 'DNS:cache.test, DNS:www.cache.test');
+});
+
+test('dns-01, a wildcard and its domain', async (t) => {
+  const rig = await live(t, {
+    isolateFrontends: true,
+    http: ({ pebble }) =>
+      letsencrypt(pebble.directoryUrl, {
+        hosts: ['cache.test', '*.cache.test'],
+        challenge: 'dns-01',
+        dnshook: pebble.dnsHook,
+        dnswait: '0s',
+      }),
+  });
+  assert.equal(await rig.names(), 'DNS:cache.test, DNS:*.cache.test');
+});

@@ -1,0 +1,41 @@
+// One port before several servers that lets connections in to each of them in turn, whatever they carry.
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import type { Owner } from '@cistern/end-to-end/open-stage';
+
+export interface Turnstile {
+  readonly port: number;
+  /** From now on. Before that connections are refused. */
+  leadTo(ports: readonly number[]): void;
+}
+
+export async function openTurnstile(owner: Owner): Promise<Turnstile> {
+  let targets: readonly number[] = [];
+  let turn = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    const port = targets[(turn += 1) % targets.length];
+    if (port === undefined) {
+      socket.destroy();
+      return;
+    }
+    const inner = connect({ host: '127.0.0.1', port });
+    sockets.add(socket).add(inner);
+    pass(socket, inner);
+    pass(inner, socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  owner.after(async () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { port, leadTo: (ports) => void (targets = ports) };
+}
+
+/** How it ends is for the two ends to say. */
+function pass(from: Socket, to: Socket): void {
+  void pipeline(from, to).catch(() => {});
+}

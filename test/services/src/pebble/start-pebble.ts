@@ -1,0 +1,101 @@
+// Debian's pebble, Let's Encrypt's ACME server for tests, with its real validation, and a DNS in which every name leads to
+// this machine.
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeCertificateFiles } from '../certificate-files.ts';
+import { ensureDebianPackages } from '../ensure-debian-packages.ts';
+import { freePort } from '../free-port.ts';
+import { type SupervisedProcess, startProcess } from '../start-process.ts';
+
+export interface PebbleOptions {
+  /** Where it asks for `http-01` and `tls-alpn-01`, in place of 80 and 443. */
+  readonly httpPort: number;
+  readonly tlsPort: number;
+  /** How long its certificates are valid, in seconds; default an hour. */
+  readonly validForSeconds?: number;
+}
+
+export interface Pebble {
+  readonly directoryUrl: string;
+  /** PEM file of the authority of its own HTTPS, for NODE_EXTRA_CA_CERTS. */
+  readonly caFile: string;
+  /** An executable for `dns-01`, which sets and removes records of its DNS. */
+  readonly dnsHook: string;
+  /** Certificates issued so far, by all that has been running. */
+  issued(): number;
+  /** `kill -9`. */
+  kill(): Promise<void>;
+  /** After that: another one at the same address, which knows nothing of the first one's accounts. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const dnsOnly = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-doh', '', '-defaultIPv6', ''];
+
+/** Installs the package if it is missing. The caller closes it. */
+export async function startPebble({ httpPort, tlsPort, validForSeconds = 3600 }: PebbleOptions): Promise<Pebble> {
+  await ensureDebianPackages(['pebble']);
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-pebble-'));
+  await mkdir(join(directory, 'tls'));
+  const { caFile, certFile, keyFile } = await makeCertificateFiles(join(directory, 'tls'));
+  const [port, dnsPort, managementPort] = [await freePort(), await freePort(), await freePort()];
+  const dns = await startProcess({
+    command: 'pebble-challtestsrv',
+    args: [...dnsOnly, '-dns01', `127.0.0.1:${dnsPort}`, '-management', `127.0.0.1:${managementPort}`],
+    ready: { port: managementPort },
+    removeAfter: [directory],
+  });
+  const configFile = join(directory, 'pebble.json');
+  const pebble = {
+    listenAddress: `127.0.0.1:${port}`,
+    certificate: certFile,
+    privateKey: keyFile,
+    httpPort,
+    tlsPort,
+    certificateValidityPeriod: validForSeconds,
+    retryAfter: { authz: 1, order: 1 },
+  };
+  await writeFile(configFile, JSON.stringify({ pebble }));
+  const dnsHook = join(directory, 'dns-hook');
+  await writeFile(dnsHook, hookOf(managementPort), { mode: 0o755 });
+  const outputFile = join(directory, 'pebble.log');
+  const run = () =>
+    startProcess({
+      command: 'pebble',
+      args: ['-config', configFile, '-dnsserver', `127.0.0.1:${dnsPort}`],
+      // It waits a second at most before it looks at a proof, and looks each time; it refuses some good nonces, as by default.
+      env: { PEBBLE_VA_SLEEPTIME: '1', PEBBLE_AUTHZREUSE: '0' },
+      outputFile,
+      ready: { port },
+    });
+  let current: SupervisedProcess = await run();
+  return {
+    directoryUrl: `https://127.0.0.1:${port}/dir`,
+    caFile,
+    dnsHook,
+    issued: () => current.outputLines().filter((line) => /Issued certificate/.test(line)).length,
+    kill: async () => void (await current.kill()),
+    async start() {
+      current = await run();
+    },
+    async close() {
+      await current.kill();
+      await dns.stop();
+    },
+  };
+}
+
+function hookOf(managementPort: number): string {
+  return `#!/bin/bash
+set -euo pipefail
+case $1 in
+  present) action=set-txt body='{"host":"'$2'.","value":"'$3'"}' ;;
+  cleanup) action=clear-txt body='{"host":"'$2'."}' ;;
+esac
+exec 3<>/dev/tcp/127.0.0.1/${managementPort}
+printf 'POST /%s HTTP/1.0\\r\\nContent-Length: %d\\r\\n\\r\\n%s' "$action" "\${#body}" "$body" >&3
+read -r _ status _ <&3
+[ "$status" = 200 ]
+`;
+}
