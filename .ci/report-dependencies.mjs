@@ -12,7 +12,10 @@ const dependencies = Object.entries(packages)
 
 /** Builds for single platforms often leave their licence to the package that chooses among them. */
 function licenceOf({ name, license }) {
-  return license ?? dependencies.find(({ optionalDependencies }) => optionalDependencies?.[name])?.license;
+  const stated = license ?? dependencies.find(({ optionalDependencies }) => optionalDependencies?.[name])?.license;
+  // Of several that one may choose from (SPDX: `(A OR B)`), the first one that is allowed.
+  const choices = /^\((.+)\)$/.exec(stated ?? '')?.[1]?.split(' OR ') ?? [];
+  return choices.find((choice) => allowed.includes(choice)) ?? stated;
 }
 
 const byLicence = new Map();
