@@ -138,7 +138,7 @@ test('lists what is allowed where nothing is near', () => {
     {
       path: '__proto__',
       message:
-        'is not a known key; allowed here: access, admin, auth, cluster, health, http, limits, log, loglevel, offline, prewarm, proxy, redis, storage, upstreams, version, webhooks, worker',
+        'is not a known key; allowed here: access, admin, audit, auth, cluster, health, http, limits, log, loglevel, offline, prewarm, proxy, redis, storage, upstreams, version, webhooks, worker',
     },
   ]);
 });

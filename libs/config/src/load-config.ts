@@ -8,6 +8,7 @@ import { isRawMap, readYaml, type RawMap, type RawValue } from './read-yaml.ts';
 import { keyTree, rootShape } from './root-shape.ts';
 import { screenKeys } from './screen-keys.ts';
 import { buildAdmin, type AdminConfig } from './sections/admin.ts';
+import { buildAudit, type AuditConfig } from './sections/audit.ts';
 import { buildAuth, type AuthConfig } from './sections/auth.ts';
 import { buildCluster, type ClusterConfig } from './sections/cluster.ts';
 import type { SectionContext } from './sections/context.ts';
@@ -33,6 +34,7 @@ export interface Config {
   readonly auth: AuthConfig;
   readonly access: AccessConfig;
   readonly limits: LimitsConfig;
+  readonly audit: AuditConfig;
   readonly storage: StorageConfig;
   /** `undefined`: the store may hold any number of bytes. */
   readonly storageLimits: StorageLimitsConfig | undefined;
@@ -93,6 +95,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const auth = check('auth');
   const access = check('access');
   const limits = check('limits');
+  const audit = check('audit');
   const storage = check('storage');
   const health = check('health');
   const proxy = check('proxy');
@@ -114,6 +117,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     auth: auth && buildAuth(auth.value, context),
     access: access && buildAccess(access.value),
     limits: limits && buildLimits(limits.value),
+    audit: audit && buildAudit(audit.value),
     storage: storage && buildStorage(storage.value, context),
     storageLimits: storage && buildStorageLimits(storage.value.maxbytes, storage.value.watermarks, context),
     storageRedirect: storage && buildStorageRedirect(storage.value.redirect, storage.value.s3 !== undefined, context),

@@ -1,6 +1,7 @@
 // All sections of the file, and the one tree of known keys made of them.
 import { buildKeyTree } from './key-tree.ts';
 import { adminSection } from './sections/admin.ts';
+import { auditSection } from './sections/audit.ts';
 import { authSection } from './sections/auth.ts';
 import { clusterSection } from './sections/cluster.ts';
 import { healthSection } from './sections/health.ts';
@@ -26,6 +27,7 @@ export const rootShape = {
   auth: authSection,
   access: accessSection,
   limits: limitsSection,
+  audit: auditSection,
   storage: storageSection,
   redis: redisSection,
   cluster: clusterSection,

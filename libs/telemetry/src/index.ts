@@ -1,5 +1,7 @@
 export { formatAccessLogLine } from './access-log.ts';
 export type { AccessLogFacts } from './access-log.ts';
+export { createAuditLog } from './audit/create-audit-log.ts';
+export type { AuditLog } from './audit/create-audit-log.ts';
 export { createLogger } from './logger.ts';
 export type { Logger, LoggerOptions, LogLevel } from './logger.ts';
 export { createMetrics } from './metrics/create-metrics.ts';

@@ -1,5 +1,6 @@
 // The admin server's API: which version runs, how the parts of the cache are, and what may be asked of it.
 import type { Prewarm, Upkeep } from '@cistern/assembly';
+import type { AuditLog } from '@cistern/telemetry';
 import { isSameSecret } from '@cistern/pull-through';
 import { within } from '@cistern/process';
 import { fastify, type FastifyInstance } from 'fastify';
@@ -13,6 +14,7 @@ export interface AdminServerOptions {
   readonly prewarm: Prewarm;
   readonly upkeep: Upkeep;
   /** Of those who may do more than look: the value of their `Authorization`, `everybody` who can connect, or `nobody`. */
+  readonly audit?: Pick<AuditLog, 'asked'> | undefined;
   readonly access: { readonly authorization: string } | 'everybody' | 'nobody';
 }
 
@@ -23,7 +25,8 @@ const bodyLimit = 64 * 1024;
  * `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<why not>' } }`, for everybody. The rest is below `/v1/`.
  * Whoever builds it listens and closes.
  */
-export function buildAdminServer({ version, parts, prewarm, upkeep, access }: AdminServerOptions): FastifyInstance {
+export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
+  const { version, parts, prewarm, upkeep, access, audit } = options;
   const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: 'idle', bodyLimit });
   app.get('/', async (_request, reply) => {
     const states = await Promise.all(
@@ -33,6 +36,10 @@ export function buildAdminServer({ version, parts, prewarm, upkeep, access }: Ad
     return reply.header('cache-control', 'no-store').send({ version, healthy, parts: Object.fromEntries(states) });
   });
   void app.register(async (protectedApp) => {
+    protectedApp.addHook('onResponse', ({ method, url, ip, body: wish }, { statusCode: status }, done) => {
+      audit?.asked({ by: ip === '' ? 'a user of this machine' : ip, what: `${method} ${url}`, wish, status });
+      done();
+    });
     // Before a body is read.
     protectedApp.addHook('onRequest', (request, reply, done) => {
       if (access === 'everybody') done();

@@ -6,7 +6,7 @@ import { observeCache } from '@cistern/telemetry';
 import { buildAdminServer } from './build-admin-server.ts';
 
 /** Opens store and index; rejects with StartError or CacheError if one cannot be. The caller ends it with `close`. */
-export async function buildAdmin(config: Config, { log, metrics, version }: NodeContext): Promise<CacheNode> {
+export async function buildAdmin(config: Config, { log, metrics, version, audit }: NodeContext): Promise<CacheNode> {
   await prepareDirectories(config);
   const work = await assembleAdmin(config, { log, metrics });
   const checks = startChecks(config.health, work);
@@ -14,7 +14,7 @@ export async function buildAdmin(config: Config, { log, metrics, version }: Node
   observeCache(metrics.registry, { totals: work.totals, parts });
   const authorization = adminAuthorization(config);
   const access = authorization === undefined ? 'nobody' : { authorization };
-  const app = buildAdminServer({ version, parts, prewarm: work.prewarm, upkeep: work.upkeep, access });
+  const app = buildAdminServer({ version, parts, prewarm: work.prewarm, upkeep: work.upkeep, audit, access });
   const clients = { app, address: config.admin.address, key: 'admin.addr' };
   return buildNode({ config, log, metrics, work, checks, clients });
 }

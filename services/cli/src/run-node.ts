@@ -3,6 +3,7 @@ import type { Config } from '@cistern/config';
 import type { CacheNode, Listening, NodeContext } from '@cistern/process';
 import { createMetrics } from '@cistern/telemetry';
 import { closeOnSignal } from './close-on-signal.ts';
+import { openAuditLog } from './open-audit-log.ts';
 import { openLog } from './open-log.ts';
 import type { Terminal } from './terminal.ts';
 import { urlOf } from './url-of.ts';
@@ -30,7 +31,8 @@ export async function runNode(config: Config, { name, build, greet }: NodeKind, 
   for (const { path, message } of config.warnings) log.warn({ key: path }, message);
   const upstreams = config.upstreams.map((upstream) => upstream.name);
   const metrics = createMetrics({ upstreams, version, processMetrics: true });
-  const node = await build(config, { log, metrics, env, accessLog, version });
+  const audit = config.audit.path === undefined ? undefined : await openAuditLog(config.audit.path, log);
+  const node = await build(config, { log, metrics, env, accessLog, audit, version });
   let listening: Listening;
   try {
     listening = await node.listen();
@@ -43,6 +45,7 @@ export async function runNode(config: Config, { name, build, greet }: NodeKind, 
     graceMs: config.http.drainTimeoutMs,
     async close(graceMs) {
       await node.close(graceMs);
+      audit?.close();
       log.info('closed');
     },
   });

@@ -3,7 +3,7 @@ import type { Server as TlsServer } from 'node:tls';
 import { type AccessTokens, type Authenticator, type Authorize, createAddressList } from '@cistern/auth';
 import type { ClientLimits } from '@cistern/limits';
 import type { PullThrough } from '@cistern/pull-through';
-import type { Logger, Metrics } from '@cistern/telemetry';
+import type { AuditLog, Logger, Metrics } from '@cistern/telemetry';
 import type { ServerTls } from '@cistern/tls';
 import type { UpstreamTable } from '@cistern/upstream';
 import { OciSyntaxError } from '@cistern/oci';
@@ -40,6 +40,8 @@ export interface FrontendOptions {
   readonly metrics: Metrics;
   /** Gets every line of the access log, without a line break; absent: there is none. */
   readonly accessLog?: ((line: string) => void) | undefined;
+  /** Told of every request that has ended. */
+  readonly audit?: Pick<AuditLog, 'request'> | undefined;
   /** Added to every answer (registry:2's `http.headers`). */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   /** Addresses and CIDRs whose `X-Forwarded-For`, `-Proto` and `-Host` are believed. */

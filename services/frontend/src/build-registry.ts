@@ -12,7 +12,7 @@ export function buildRegistry(
     webhooks,
   }: Pick<Config, 'http' | 'limits' | 'storageRedirect' | 'webhooks'>,
   { pullThrough, upstreams, authenticator, authorize, limits, tokenServer, instanceId, pushes, tls }: FrontendAssembly,
-  { log, metrics, accessLog }: NodeContext,
+  { log, metrics, accessLog, audit }: NodeContext,
 ): Listener {
   const app = buildFrontend({
     pullThrough,
@@ -27,6 +27,7 @@ export function buildRegistry(
     log,
     metrics,
     accessLog,
+    audit,
     headers: http.headers,
     trustedProxies: http.trustedProxies,
     proxyProtocol: http.proxyProtocol,

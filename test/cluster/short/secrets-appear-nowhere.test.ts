@@ -39,6 +39,7 @@ const { upstream, cluster, nodes, urlOf } = await openClusterRig(
       frontends: 2,
       config: {
         log: { level: 'debug', accesslog: { disabled: false } },
+        audit: { path: join(directory, 'audit.log') },
         auth: { htpasswd: { realm: 'a cache', path: htpasswd }, tokenserver: {} },
         upstreams: {
           'docker.io': { username: 'fleet', password: passwords.upstream, ttl: '0s', allowprivate: true },
@@ -107,6 +108,7 @@ test('no secret is anywhere', async () => {
   const { cluster: own } = JSON.parse(await readFile(cluster.configFile, 'utf8')) as { cluster: { secret: string } };
   const places = {
     logs: nodes.flatMap((node) => node.log()).join('\n'),
+    audit: await readFile(join(directory, 'audit.log'), 'utf8'),
     metrics: metrics.join('\n'),
     answers: told.join('\n'),
     objects,

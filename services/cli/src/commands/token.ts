@@ -5,6 +5,7 @@ import { createLogger } from '@cistern/telemetry';
 import type { Command } from 'commander';
 import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
+import { noteInAudit } from '../note-in-audit.ts';
 import { parseLifetime } from '../parse-lifetime.ts';
 import { type ConfigOptions, readConfig } from '../read-config.ts';
 import type { Terminal } from '../terminal.ts';
@@ -56,7 +57,9 @@ async function create(name: string, { expires, pull, ...options }: CreateOptions
     ...(pull !== undefined && { grants: pull }),
     ...(lifetimeMs !== Infinity && { expiresAtMs: createdAtMs + lifetimeMs }),
   };
-  const { token } = await withRobotTokens(config, openLog(config, terminal), (tokens) => tokens.create(robot));
+  const log = openLog(config, terminal);
+  const { token } = await withRobotTokens(config, log, (tokens) => tokens.create(robot));
+  await noteInAudit(config, { what: 'cistern token create', wish: robot, log });
   if (!config.auth.robots)
     terminal.stderr.write('warning: nobody comes in with it before auth.robots is true in the configuration\n');
   terminal.stderr.write(`The token of ${name}, good ${describeEnd(robot.expiresAtMs)}. It is shown this once:\n`);
@@ -74,8 +77,10 @@ async function list(options: TokenOptions, terminal: Terminal): Promise<void> {
 
 async function revoke(name: string, options: TokenOptions, terminal: Terminal): Promise<void> {
   const config = readConfigOf(options, terminal);
-  const revoked = await withRobotTokens(config, openLog(config, terminal), (tokens) => tokens.revoke(name));
+  const log = openLog(config, terminal);
+  const revoked = await withRobotTokens(config, log, (tokens) => tokens.revoke(name));
   if (revoked === undefined) throw new CommandError(`There is no token of the name or id ${JSON.stringify(name)}.`);
+  await noteInAudit(config, { what: 'cistern token revoke', wish: { name: revoked.name }, log });
   terminal.stdout.write(`The token of ${revoked.name} is revoked: within seconds nobody comes in with it.\n`);
 }
 

@@ -1,7 +1,7 @@
 // One record per request, and the one place where it becomes a log line, an access log line and metrics: at the end of
 // the answer, however it ended. Fastify's own `onResponse` does not come when a client leaves midway; `close` does.
 import { createRequestFacts, formatAccessLogLine, observeRequest } from '@cistern/telemetry';
-import type { Logger, RequestFacts, RequestMetrics, RequestOperation } from '@cistern/telemetry';
+import type { AuditLog, Logger, RequestFacts, RequestMetrics, RequestOperation } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestRecord } from './request-record.ts';
 
@@ -10,6 +10,7 @@ export interface RequestFactsOptions {
   readonly metrics: RequestMetrics;
   /** Gets every line of the access log, without a line break. */
   readonly accessLog?: ((line: string) => void) | undefined;
+  readonly audit?: Pick<AuditLog, 'request'> | undefined;
   /** Wall clock, in milliseconds. */
   readonly now: () => number;
 }
@@ -58,11 +59,12 @@ function completeFacts({ facts }: RequestRecord, reply: FastifyReply): void {
     facts.bytesSent = Number(reply.getHeader('content-length') ?? 0);
 }
 
-function report({ log, metrics, accessLog }: RequestFactsOptions, record: RequestRecord): void {
+function report({ log, metrics, accessLog, audit }: RequestFactsOptions, record: RequestRecord): void {
   const { facts } = record;
   if (record.entered) metrics.requestsInFlight.dec({ operation: facts.operation });
   observeRequest(metrics, facts);
   accessLog?.(formatAccessLogLine(facts));
+  audit?.request(facts);
   const level = levelOf(record);
   log[level](level === 'info' ? facts : { ...facts, err: record.failure }, 'request ended');
 }
