@@ -1,6 +1,8 @@
 // What the admin node looks at: index and store, and a queue by which it asks workers; nothing that fetches or serves.
 import type { BlobTotals } from '@cistern/cache-index';
 import type { Config } from '@cistern/config';
+import type { LaneFacts } from '@cistern/jobs';
+import type { QueueFacts } from '@cistern/telemetry';
 import type { AssembleOptions } from './assemble-options.ts';
 import { openAll } from './closers.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
@@ -11,6 +13,8 @@ import { openQueue } from './open-queue.ts';
 interface AdminAssembly {
   /** What the index says the store holds. */
   totals(): Promise<BlobTotals>;
+  /** How full the queues are. */
+  queues(): Promise<readonly QueueFacts[]>;
   readonly prewarm: Prewarm;
   readonly upkeep: Upkeep;
   /** Reject when the store or the index cannot do its work now. */
@@ -26,14 +30,20 @@ export function assembleAdmin(
 ): Promise<AdminAssembly> {
   return openAll(async (closers) => {
     const { index, store } = await openIndexAndStore(config, options, closers);
-    const { queue } = closers.opened(await openQueue(config, options));
+    const { queue, look } = closers.opened(await openQueue(config, options));
     return {
       upkeep: openUpkeep(config, { index, store }),
       prewarm: openPrewarming(config, { index, queue }),
+      queues: async () => (await look()).map(queueFacts),
       totals: () => index.blobs.totals(),
       checkStore: () => store.check(),
       checkIndex: () => index.check(),
       close: () => closers.closeAll(),
     };
   });
+}
+
+function queueFacts({ lane: queue, oldestAddedAtMs, ...counts }: LaneFacts): QueueFacts {
+  const waitedMs = oldestAddedAtMs === undefined ? 0 : Math.max(0, Date.now() - oldestAddedAtMs);
+  return { queue, ...counts, oldestWaitingSeconds: waitedMs / 1000 };
 }

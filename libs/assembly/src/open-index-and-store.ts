@@ -20,7 +20,7 @@ export async function openIndexAndStore(
   { log, metrics }: Pick<AssembleOptions, 'log' | 'metrics'>,
   { opened }: Closers,
 ): Promise<IndexAndStore> {
-  const index = opened(await openIndex(config, { now: Date.now, log }));
+  const index = opened(await openIndex(config, { now: Date.now, log, metrics }));
   const store = opened(countStoreErrors(await openStore(config, log), metrics));
   return { index, store };
 }

@@ -6,17 +6,19 @@ import { createMemoryIndex } from '@cistern/cache-index/memory';
 import { openRedisIndex, type RedisIndex } from '@cistern/cache-index/redis';
 import { openSqliteIndex } from '@cistern/cache-index/sqlite';
 import type { Config } from '@cistern/config';
-import type { Logger } from '@cistern/telemetry';
+import type { IndexMetrics, Logger } from '@cistern/telemetry';
 import { redisConnectionOf } from './redis-connection-of.ts';
 
 /** Rejects with `index-unavailable`. The caller closes it. */
 export async function openIndex(
   { storage, redis }: Pick<Config, 'storage' | 'redis'>,
-  { now, log }: { readonly now: () => number; readonly log: Logger },
+  { now, log, metrics }: { readonly now: () => number; readonly log: Logger; readonly metrics: IndexMetrics },
 ): Promise<CacheIndex | RedisIndex> {
   if (redis !== undefined) {
     const { connection, keyPrefix } = redis;
-    return openRedisIndex({ connection: redisConnectionOf(connection), keyPrefix, log });
+    const onCall = (durationMs: number, isAnswered: boolean) =>
+      metrics.indexCallDuration.observe({ result: isAnswered ? 'answered' : 'failed' }, durationMs / 1000);
+    return openRedisIndex({ connection: redisConnectionOf(connection), keyPrefix, log, onCall });
   }
   if (storage.kind === 'memory') return createMemoryIndex({ now, log });
   return openSqliteIndex({ path: sqlitePath(storage), now, log });

@@ -1,6 +1,6 @@
 // The queue: in Redis between the nodes of a cluster, else inside this process.
 import type { Config } from '@cistern/config';
-import type { JobHandlers, JobQueue, JobWorkers } from '@cistern/jobs';
+import type { JobHandlers, JobQueue, JobWorkers, LaneFacts } from '@cistern/jobs';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import type { Logger } from '@cistern/telemetry';
@@ -10,6 +10,8 @@ export interface OpenedQueue {
   readonly queue: JobQueue;
   /** Begins to do the queue's jobs in this process, once. The caller closes the workers, and that before the queue. */
   work(handlers: JobHandlers): Promise<JobWorkers>;
+  /** How full the queue is; of a single process, which has it in its own memory, nothing. Rejects with `index-unavailable`. */
+  look(): Promise<readonly LaneFacts[]>;
   /** Ends what waits for jobs; the jobs themselves go on. */
   close(): Promise<void>;
 }
@@ -25,10 +27,20 @@ export async function openQueue(
   const slots = { interactive: concurrency, background: Math.max(1, Math.floor(concurrency / 4)) };
   if (redis === undefined) {
     const jobs = createInlineJobs({ slots, maxWaiting, log });
-    return { queue: jobs.queue, work: async (handlers) => jobs.work(handlers), close: async () => {} };
+    return {
+      queue: jobs.queue,
+      look: async () => [],
+      work: async (handlers) => jobs.work(handlers),
+      close: async () => {},
+    };
   }
   const { keyPrefix } = redis;
   const connection = redisConnectionOf(redis.connection);
-  const { queue, close } = await openBullmqQueue({ connection, keyPrefix, maxWaiting, log });
-  return { queue, close, work: async (handlers) => openBullmqWorkers({ connection, keyPrefix, handlers, slots, log }) };
+  const { queue, look, close } = await openBullmqQueue({ connection, keyPrefix, maxWaiting, log });
+  return {
+    queue,
+    look,
+    close,
+    work: async (handlers) => openBullmqWorkers({ connection, keyPrefix, handlers, slots, log }),
+  };
 }

@@ -25,6 +25,7 @@ import {
 import { createBudgetLedger } from '@cistern/upstream';
 import { advertisedAddress } from './advertised-address.ts';
 import type { AssembleOptions } from './assemble-options.ts';
+import { measureJobHandlers } from './measure-job-handlers.ts';
 import type { Closers } from './closers.ts';
 import { createIssuerKeysFetcher } from './issuer-keys.ts';
 import type { Shared } from './open-shared.ts';
@@ -90,7 +91,7 @@ export async function openWorking(
     now: Date.now,
   });
   add(() => issuerKeys.close());
-  const handlers = createJobHandlers({ ...work, fetchIssuerKeys: issuerKeys.fetch });
+  const handlers = measureJobHandlers(createJobHandlers({ ...work, fetchIssuerKeys: issuerKeys.fetch }), metrics);
   let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());

@@ -21,5 +21,6 @@ export type {
   JobOptions,
   JobQueue,
   JobWorkers,
+  LaneFacts,
   ScheduleOptions,
 } from './job-queue.ts';

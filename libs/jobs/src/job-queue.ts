@@ -19,6 +19,18 @@ export interface ScheduleOptions {
   readonly dedupKey: string;
 }
 
+/** How full one of the queue's lanes is. */
+export interface LaneFacts {
+  /** `interactive-blob`, for example. */
+  readonly lane: string;
+  readonly waiting: number;
+  readonly active: number;
+  /** Of those that are still kept. */
+  readonly failed: number;
+  /** When the job that waits longest was added; `undefined`: none waits. */
+  readonly oldestAddedAtMs: number | undefined;
+}
+
 export interface JobQueue {
   /**
    * Resolves once the job is taken on (or joined), not when it is done. Rejects with `overloaded` when it cannot be, and

@@ -20,6 +20,10 @@ export type {
   UpstreamOperation,
   UpstreamOutcome,
 } from './metrics/label-values.ts';
+export { observeJobs } from './metrics/observe-jobs.ts';
+export type { QueueFacts } from './metrics/observe-jobs.ts';
+export type { JobMetrics } from './metrics/job-metrics.ts';
+export type { IndexMetrics } from './metrics/index-metrics.ts';
 export { observeCache } from './metrics/observe-cache.ts';
 export { observeRequest } from './metrics/observe-request.ts';
 export type { RequestMetrics } from './metrics/request-metrics.ts';

@@ -2,7 +2,7 @@
 import { adminAuthorization, assembleAdmin } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { buildNode, prepareDirectories, startChecks, type CacheNode, type NodeContext } from '@cistern/process';
-import { observeCache } from '@cistern/telemetry';
+import { observeCache, observeJobs } from '@cistern/telemetry';
 import { buildAdminServer } from './build-admin-server.ts';
 
 /** Opens store and index; rejects with StartError or CacheError if one cannot be. The caller ends it with `close`. */
@@ -12,6 +12,7 @@ export async function buildAdmin(config: Config, { log, metrics, version, audit 
   const checks = startChecks(config.health, work);
   const parts = checks.byName;
   observeCache(metrics.registry, { totals: work.totals, parts });
+  observeJobs(metrics.registry, work.queues);
   const authorization = adminAuthorization(config);
   const access = authorization === undefined ? 'nobody' : { authorization };
   const app = buildAdminServer({ version, parts, prewarm: work.prewarm, upkeep: work.upkeep, audit, access });

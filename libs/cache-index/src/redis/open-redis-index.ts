@@ -10,7 +10,7 @@ import { createKeys } from './keys.ts';
 import { loadScripts } from './load-scripts.ts';
 import { createRedisAnnouncements } from './redis-announcements.ts';
 import { createRedisBlobs } from './redis-blobs.ts';
-import { createRedisCalls } from './redis-calls.ts';
+import { createRedisCalls, type OnRedisCall } from './redis-calls.ts';
 import type { RedisConnection } from '@cistern/redis';
 import { createRedisEpoch } from './redis-epoch.ts';
 import { createRedisFills } from './redis-fills.ts';
@@ -34,6 +34,7 @@ export interface RedisIndexOptions {
    */
   readonly settleMs?: number;
   readonly log: IndexLog;
+  readonly onCall?: OnRedisCall | undefined;
 }
 
 export interface RedisIndex extends CacheIndex {
@@ -55,7 +56,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     await disconnectRedis(client);
     throw error;
   });
-  const calls = createRedisCalls(client);
+  const calls = createRedisCalls(client, options.onCall);
   const writeBehind = createWriteBehind(calls, log);
   const { announcements, close: closeAnnouncements } = createRedisAnnouncements({
     calls,

@@ -26,7 +26,10 @@ type ScriptCommands = Readonly<
   Record<ScriptName, (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<unknown>>
 >;
 
-export function createRedisCalls(client: RedisClient): RedisCalls {
+/** Told of every call: how long it took, in milliseconds, and whether it was answered. */
+export type OnRedisCall = (durationMs: number, isAnswered: boolean) => void;
+
+export function createRedisCalls(client: RedisClient, onCall: OnRedisCall = () => {}): RedisCalls {
   // A server that hangs is found out by its connection; this is for one that answers, but too late, and would only be asked
   // for more.
   const breaker = circuitBreaker(handleWhen(isTimeout), {
@@ -42,12 +45,15 @@ export function createRedisCalls(client: RedisClient): RedisCalls {
 
   async function command<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
     checkOpen();
+    const startedAt = performance.now();
     try {
       // Sent before this function first waits, so that calls reach a server in the order in which they were made.
       const result = await breaker.execute(() => answersWithin(commandTimeoutMs, send(client)));
       lastFailure = undefined;
+      onCall(performance.now() - startedAt, true);
       return result;
     } catch (error) {
+      onCall(performance.now() - startedAt, false);
       const cause = error instanceof BrokenCircuitError ? new Error('Command timed out', { cause: error }) : error;
       lastFailure = { error: toIndexError(cause), atMs: performance.now() };
       throw lastFailure.error;

@@ -1,13 +1,14 @@
 // The asking side of the queue: adds jobs and waits for them, and lets nobody wait for Redis.
 import { CacheError } from '@cistern/errors';
 import type { JobName, JobPayload } from '../catalogue.ts';
-import type { JobQueue } from '../job-queue.ts';
+import type { JobQueue, LaneFacts } from '../job-queue.ts';
 import { createJobAdder } from './add-job.ts';
 import { createOutcomes } from './await-outcomes.ts';
 import { hearEndedJobs } from './hear-ended-jobs.ts';
 import { createJobLanes } from './job-lane.ts';
 import { readOutcome } from './job-outcome.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
+import { lookAtLanes } from './look-at-lanes.ts';
 import { openLaneQueues } from './open-lane-queues.ts';
 import { createProbe } from './probe-job.ts';
 import { openAskingClient, untilReady } from './redis-clients.ts';
@@ -26,6 +27,8 @@ export interface BullmqQueueOptions {
 
 export interface BullmqQueue {
   readonly queue: JobQueue;
+  /** Rejects with `index-unavailable`. */
+  look(): Promise<readonly LaneFacts[]>;
   /** Ends all waits as `overloaded`; the jobs go on. Idempotent. */
   close(): Promise<void>;
 }
@@ -98,6 +101,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
   let closed: Promise<void> | undefined;
   return {
     queue,
+    look: async () => lookAtLanes(lanes, queues),
     close() {
       closed ??= (async () => {
         closing.abort(new CacheError('overloaded', 'The cache is shutting down; ask again.', { retryable: true }));

@@ -20,7 +20,6 @@ test('names metrics by the rules: prefix, base units, _total on counters only', 
     assert.equal(name.endsWith('_total'), String(type) === 'counter', name);
     assert.doesNotMatch(name, /_(?:ms|milliseconds|mb|kb)(?:_|$)/);
   }
-  assert.equal(described.length, 50);
 });
 
 test('starts known label sets at zero, and rate limits only when an upstream tells one', async () => {

@@ -5,6 +5,8 @@ import { createBuildInfo } from './build-info.ts';
 import { createEvictionMetrics, type EvictionMetrics } from './eviction-metrics.ts';
 import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
 import { createFreshnessMetrics, type FreshnessMetrics } from './freshness-metrics.ts';
+import { createIndexMetrics, type IndexMetrics } from './index-metrics.ts';
+import { createJobMetrics, type JobMetrics } from './job-metrics.ts';
 import { createLimitMetrics, type LimitMetrics } from './limit-metrics.ts';
 import { createPrewarmMetrics, type PrewarmMetrics } from './prewarm-metrics.ts';
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts';
@@ -19,6 +21,8 @@ export interface Metrics
     RequestMetrics,
     AuthenticationMetrics,
     LimitMetrics,
+    IndexMetrics,
+    JobMetrics,
     UpstreamMetrics,
     FreshnessMetrics,
     FillMetrics,
@@ -52,6 +56,8 @@ export function createMetrics({
     ...createRequestMetrics(registry),
     ...createAuthenticationMetrics(registry),
     ...createLimitMetrics(registry),
+    ...createIndexMetrics(registry),
+    ...createJobMetrics(registry),
     ...createUpstreamMetrics(registry, upstreams),
     ...createFreshnessMetrics(registry, upstreams),
     ...createFillMetrics(registry),

@@ -50,6 +50,9 @@ export type EvictionReason = (typeof evictionReasons)[number];
 /** `objects`: all that were hashed. */
 export const scrubFindings = ['objects', 'verified', 'adopted', 'forgotten', 'damaged', 'healed'] as const;
 
+export const jobResults = ['done', 'failed'] as const;
+export const callResults = ['answered', 'failed'] as const;
+
 export const fillResults = ['done', 'moved', 'failed'] as const;
 
 const cachedOperations: ReadonlySet<RequestOperation> = new Set(['manifest', 'blob', 'tags', 'referrers']);

@@ -1,6 +1,7 @@
 // What the cache as a whole holds, and whether its parts can be used: asked of them whenever the metrics are read. One
 // process of a cluster tells it, for it would be the same from each.
 import { Gauge, type Registry } from 'prom-client';
+import { answerWithin } from './answer-within.ts';
 
 interface CacheTotals {
   readonly blobs: number;
@@ -14,15 +15,12 @@ export interface CacheObserved {
   readonly parts: Readonly<Record<string, () => Promise<void>>>;
 }
 
-/** An answer that takes longer is none, so that a part that hangs does not hide all other metrics. */
-const limitMs = 3000;
-
 /** Gauges without a value are those that could not be asked. */
 export function observeCache(registry: Registry, { totals, parts }: CacheObserved): void {
   const registers = [registry];
   let asking: Promise<CacheTotals | undefined> | undefined;
   // Both gauges are read at the same moment, and share an answer.
-  const ask = () => (asking ??= answerOf(totals()).finally(() => (asking = undefined)));
+  const ask = () => (asking ??= answerWithin(totals()).finally(() => (asking = undefined)));
 
   const gaugeOf = (name: string, help: string, read: (found: CacheTotals) => number): Gauge =>
     new Gauge({
@@ -48,20 +46,8 @@ export function observeCache(registry: Registry, { totals, parts }: CacheObserve
     registers,
     async collect() {
       const names = Object.keys(parts);
-      const isUp = await Promise.all(Object.values(parts).map((works) => answerOf(works().then(() => true))));
+      const isUp = await Promise.all(Object.values(parts).map((works) => answerWithin(works().then(() => true))));
       for (const [at, part] of names.entries()) up.set({ part }, isUp[at] === true ? 1 : 0);
     },
   });
-}
-
-async function answerOf<T>(asked: Promise<T>): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), limitMs);
-  try {
-    return await Promise.race([asked, late.promise]);
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
 }

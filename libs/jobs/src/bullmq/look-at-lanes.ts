@@ -1,0 +1,30 @@
+// How full the queues are, for whoever watches the cluster.
+import type { LaneFacts } from '../job-queue.ts';
+import type { JobLanes } from './job-lane.ts';
+import type { LaneQueues } from './open-lane-queues.ts';
+import { queueError } from './queue-error.ts';
+
+/** Rejects with `index-unavailable`. */
+export async function lookAtLanes(lanes: JobLanes, queues: LaneQueues): Promise<readonly LaneFacts[]> {
+  try {
+    return await Promise.all(
+      lanes.all.map(async (lane) => {
+        const queue = queues.of(lane);
+        const [counts, [oldest]] = await Promise.all([
+          queue.getJobCounts('waiting', 'prioritized', 'active', 'failed'),
+          queue.getJobs(['waiting', 'prioritized'], 0, 0, true),
+        ]);
+        const { waiting = 0, prioritized = 0, active = 0, failed = 0 } = counts;
+        return {
+          lane: lane.name,
+          waiting: waiting + prioritized,
+          active,
+          failed,
+          oldestAddedAtMs: oldest?.timestamp,
+        };
+      }),
+    );
+  } catch (error) {
+    throw queueError(error);
+  }
+}
