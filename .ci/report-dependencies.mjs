@@ -3,7 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 // Those that ask for no more than a notice, as whole expressions: a choice among several is decided here.
-const allowed = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', 'ISC', 'MIT'];
+const allowed = [
+  '0BSD',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'BlueOak-1.0.0',
+  'ISC',
+  'MIT',
+  '(BSD-3-Clause OR GPL-2.0)',
+];
 
 const { packages } = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8'));
 const dependencies = Object.entries(packages)
@@ -12,10 +21,7 @@ const dependencies = Object.entries(packages)
 
 /** Builds for single platforms often leave their licence to the package that chooses among them. */
 function licenceOf({ name, license }) {
-  const stated = license ?? dependencies.find(({ optionalDependencies }) => optionalDependencies?.[name])?.license;
-  // Of several that one may choose from (SPDX: `(A OR B)`), the first one that is allowed.
-  const choices = /^\((.+)\)$/.exec(stated ?? '')?.[1]?.split(' OR ') ?? [];
-  return choices.find((choice) => allowed.includes(choice)) ?? stated;
+  return license ?? dependencies.find(({ optionalDependencies }) => optionalDependencies?.[name])?.license;
 }
 
 const byLicence = new Map();
