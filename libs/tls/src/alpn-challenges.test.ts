@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -9,6 +7,7 @@ import { createAlpnCertificate } from './acme/alpn-certificate.ts';
 import type { Identity } from './identity.ts';
 import { openServerTls } from './open-server-tls.ts';
 import { makeAuthority } from './testing/make-authority.ts';
+import { serveBy } from './testing/serve-by.ts';
 
 const pair = await (await makeAuthority()).issue(['DNS:one.test']);
 const answer = 'token.thumbprint';
@@ -25,16 +24,7 @@ async function start(t: TestContext, first: Identity) {
     metrics: createMetrics(),
     reloadEveryMs: 3_600_000,
   });
-  const server = createServer(tls.options, (_request, response) => response.end());
-  tls.serve(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-    return tls.close();
-  });
-  const { port } = server.address() as AddressInfo;
+  const port = await serveBy(t, tls);
   const shake = async (options: ConnectionOptions): Promise<TLSSocket> => {
     const socket = connect({ host: '127.0.0.1', port, servername: 'one.test', rejectUnauthorized: false, ...options });
     t.after(() => socket.destroy());

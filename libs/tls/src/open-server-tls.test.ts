@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, request } from 'node:https';
+import { request } from 'node:https';
 import type { IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -13,6 +12,7 @@ import type { Identity } from './identity.ts';
 import { identityFiles } from './identity-files.ts';
 import { openServerTls, type ServerTlsOptions } from './open-server-tls.ts';
 import { makeAuthority } from './testing/make-authority.ts';
+import { serveBy } from './testing/serve-by.ts';
 
 const authority = await makeAuthority();
 const stranger = await makeAuthority();
@@ -43,16 +43,7 @@ async function start(t: TestContext, options: Partial<ServerTlsOptions> = {}, cl
     reloadEveryMs: 3_600_000,
     ...options,
   });
-  t.after(() => tls.close());
-  const server = createServer(tls.options, (_request, response) => response.end('hello'));
-  tls.serve(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
+  const port = await serveBy(t, tls);
   return { tls, port, certificate, key, clientCa, lines, metrics };
 }
 
@@ -153,13 +144,30 @@ test('with authorities only clients with a certificate of theirs come in', async
   assert.equal(await show(mine), 'hello');
   await assert.rejects(show(foreign));
   await assert.rejects(ask(port));
-  assert.equal(lines.filter((line) => line.includes('refused a client by its certificate')).length, 2);
+  const refusals = lines
+    .filter((line) => line.includes('refused a client by its certificate'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    refusals.map(({ reason }) => reason),
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE'],
+  );
   const refused = /^cistern_tls_handshake_failures_total\{reason="client-certificate"\} 2$/m;
   assert.match(await metrics.registry.metrics(), refused);
   await writeFile(clientCa, stranger.certificate);
   await tls.reload();
   assert.equal(await show(foreign), 'hello');
   await assert.rejects(show(mine));
+});
+
+test('who shows no certificate gets no session to come back with', async (t) => {
+  const { port } = await start(t, {}, authority.certificate);
+  const socket = connect({ host: '127.0.0.1', port, ca: authority.certificate });
+  let sessions = 0;
+  socket.on('session', () => (sessions += 1)).on('error', () => {});
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  socket.once('close', () => resolve()).resume();
+  await closed;
+  assert.equal(sessions, 0);
 });
 
 test('where certificates are optional, one that nobody vouches for is refused all the same', async (t) => {

@@ -20,7 +20,8 @@ export function watchHandshakes(server: Server, { log, metrics }: WatchHandshake
     socket.destroy();
   });
   server.prependListener('tlsClientError', ({ code = '' }: NodeJS.ErrnoException, socket: TLSSocket) => {
-    // Node.js verifies when the handshake is over, and then closes the connection as if the client had.
+    // Node.js verifies when the handshake is over, and then closes the connection as if the client had; its address is gone
+    // by then. To verify here instead would let clients in that resume a session which was begun without a certificate.
     const reason = (socket.authorizationError as unknown as string | null) ?? code;
     if (reason !== code || code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') refuse(socket, reason);
     else metrics.handshakeFailures.inc({ reason: code === 'ECONNRESET' ? 'abandoned' : 'protocol' });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { test, type TestContext } from 'node:test';
+import { connect } from 'node:tls';
 import { digestOf } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { openServerTls, type ServerTls } from '@cistern/tls';
@@ -31,6 +32,23 @@ test('with a certificate it serves HTTPS, blobs too', async (t) => {
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   assert.equal(response.statusCode, 200);
   assert.ok(Buffer.concat(await response.toArray()).equals(blob));
+});
+
+test('behind a balancer that passes TLS on, the client is whom the PROXY header names', async (t) => {
+  const { port, log } = await startFrontend(t, {
+    tls: await serverTls(t),
+    proxyProtocol: true,
+    trustedProxies: ['127.0.0.1'],
+  });
+  const { socket } = await openRawConnection(t, port, true);
+  socket.write('PROXY TCP4 203.0.113.9 192.0.2.1 40000 443\r\n');
+  const secure = connect({ socket, servername: 'cache.test', ca: testCertificate.cert });
+  t.after(() => secure.destroy());
+  secure.write(requestText('/v2/'));
+  const [answer] = (await once(secure, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 200 /);
+  await until(() => log.length === 1);
+  assert.equal(log[0]?.['clientIp'], '203.0.113.9');
 });
 
 async function serverTls(t: TestContext): Promise<ServerTls> {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
 import { until } from '@cistern/end-to-end/until';
 import { startRedis, startS3 } from '@cistern/test-services';
+import { viewBucket } from '../src/view-bucket.ts';
 import { type AcmeRig, type AcmeRigOptions, openAcmeRig } from '../src/acme-rig.ts';
 
 const [redis, s3] = [await startRedis(), await startS3()];
@@ -29,8 +30,16 @@ async function live(t: TestContext, options: Pick<AcmeRigOptions, 'http' | 'isol
   await until('the next renewal has failed', tried, 120_000);
   assert.equal(await rig.served(), second);
   const requests = await pulling.stop();
+  for (const node of [...cluster.workers, ...cluster.frontends]) {
+    await node.stop();
+    await node.start();
+  }
+  assert.equal(await rig.served(), second, 'a restart needs no authority');
+  const stored = await viewBucket(cluster).smallObjects();
+  assert.match(stored, /^cistern\/state\/acme\/certificate /m);
+  assert.doesNotMatch(stored, /PRIVATE KEY/);
   t.diagnostic(
-    `issued and renewed by one order each, ${requests} requests meanwhile, 0 failed; served on without the authority`,
+    `issued and renewed by one order each, ${requests} requests meanwhile, 0 failed; served on without the authority, after a restart too`,
   );
   return rig;
 }

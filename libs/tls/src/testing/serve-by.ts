@@ -1,0 +1,20 @@
+// An HTTPS server of one test that says hello.
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TestContext } from 'node:test';
+import type { ServerTls } from '../open-server-tls.ts';
+
+/** Resolves with its port on 127.0.0.1. Ended with the test, and so is `tls`. */
+export async function serveBy(t: TestContext, tls: ServerTls): Promise<number> {
+  const server = createServer(tls.options, (_request, response) => response.end('hello'));
+  tls.serve(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+    return tls.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
