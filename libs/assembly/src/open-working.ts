@@ -14,12 +14,14 @@ import {
   createFillTable,
   createJobHandlers,
   createStoreBacklog,
+  createStoreRoom,
   handOverFills,
   openSpoolDirectory,
   refuseOffline,
   startEvictor,
   startIndexKeeper,
   startSchedules,
+  storeWithRoom,
   startScrubber,
 } from '@cistern/pull-through';
 import { createBudgetLedger } from '@cistern/upstream';
@@ -70,8 +72,10 @@ export async function openWorking(
   const backlog = createStoreBacklog({ log });
   add(() => backlog.close());
   const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
+  const room = createStoreRoom({ index, maxBytes: config.storageLimits?.maxBytes ?? Infinity });
   const work = {
     ...parts,
+    fillStore: storeWithRoom(store, room),
     upstreams: new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)])),
     policyOf,
     adoptAs,

@@ -5,6 +5,7 @@ export type { ImportedImage, ImportOptions, ImportProgress, ImportResult } from 
 export { createPullThrough } from './create-pull-through.ts';
 export type { PullThroughDeps } from './create-pull-through.ts';
 export type { AgeLimits } from './eviction/choose-aged.ts';
+export { createStoreRoom, storeWithRoom } from './eviction/create-store-room.ts';
 export type { EvictionLimits } from './eviction/eviction-limits.ts';
 export { planEviction } from './eviction/plan-eviction.ts';
 export type { EvictionPlan, PlannedVictim } from './eviction/plan-eviction.ts';

@@ -8,6 +8,8 @@ export interface BucketView {
   keys(): Promise<string[]>;
   /** Of all objects but blobs and manifests, with their keys before them. */
   smallObjects(): Promise<string>;
+  /** Bytes of every blob and manifest, by digest. */
+  blobs(): Promise<Map<string, number>>;
   has(digest: string): Promise<boolean>;
   /** Changes a byte of it. Rejects if there is no such blob or manifest. */
   damageBlob(digest: string): Promise<void>;
@@ -28,9 +30,15 @@ export function viewBucket({ s3, bucket }: Pick<Cluster, 's3' | 'bucket'>): Buck
     secretKey: s3.secretKey,
   });
 
+  async function objects(): Promise<{ readonly name: string; readonly size: number }[]> {
+    return (await client.listObjectsV2(bucket, '', true).toArray()) as {
+      readonly name: string;
+      readonly size: number;
+    }[];
+  }
+
   async function keys(): Promise<string[]> {
-    const objects = (await client.listObjectsV2(bucket, '', true).toArray()) as { readonly name: string }[];
-    return objects.map(({ name }) => name).sort();
+    return (await objects()).map(({ name }) => name).sort();
   }
 
   async function keyOf(digest: string): Promise<string | undefined> {
@@ -40,6 +48,13 @@ export function viewBucket({ s3, bucket }: Pick<Cluster, 's3' | 'bucket'>): Buck
 
   return {
     keys,
+    async blobs() {
+      const found = (await objects()).flatMap(({ name, size }) => {
+        const [, algorithm, hex] = /\/blobs\/(sha\d+)\/\w\w\/(\w+)\/data$/.exec(name) ?? [];
+        return hex === undefined ? [] : [[`${algorithm}:${hex}`, size] as const];
+      });
+      return new Map(found);
+    },
     async smallObjects() {
       const found = (await keys()).filter((key) => !key.includes('/blobs/'));
       const texts = found.map(

@@ -5,7 +5,7 @@ import type { Logger, Metrics } from '@cistern/telemetry';
 import { forEachBounded } from '../for-each-bounded.ts';
 import { chooseAged, type ChooseAgedDeps } from './choose-aged.ts';
 import { createPinnedDigests } from './create-pinned-digests.ts';
-import { deleteBlob } from './delete-blob.ts';
+import { createDeleter } from './create-deleter.ts';
 
 export interface AgingDeps extends ChooseAgedDeps {
   readonly log: Logger;
@@ -24,6 +24,7 @@ const atOnce = 8;
 export function createAging(deps: AgingDeps): Aging {
   const { index, ageLimits, log, metrics, now } = deps;
   const readPinned = createPinnedDigests(deps);
+  const deleter = createDeleter(deps);
   const marked = new Map<Digest, BlobRecord>();
   let lookedAtMs = -Infinity;
 
@@ -46,7 +47,7 @@ export function createAging(deps: AgingDeps): Aging {
     let removed = 0;
     for (const records of [manifests!, blobs!])
       await forEachBounded(records, { atOnce, signal }, async ({ digest, size }) => {
-        if (!(await deleteBlob(deps, digest))) return;
+        if (!(await deleter.remove(digest))) return;
         removed += 1;
         metrics.evictions.inc({ reason: 'age' });
         metrics.evictedBytes.inc({ reason: 'age' }, size);
@@ -57,6 +58,7 @@ export function createAging(deps: AgingDeps): Aging {
   return {
     async step(signal) {
       if (ageLimits.size === 0 || !(await index.epoch.isComplete())) return;
+      await deleter.finish();
       if (marked.size > 0 && now() - lookedAtMs >= graceMs) await remove(signal);
       if (now() - lookedAtMs < lookEveryMs) return;
       // What is begun is not begun again at once when it fails.

@@ -6,8 +6,9 @@ import type { Digest } from '@cistern/oci';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { forEachBounded } from '../for-each-bounded.ts';
 import { chooseVictims } from './choose-victims.ts';
+import { createArrivals } from './create-arrivals.ts';
 import { createPinnedDigests } from './create-pinned-digests.ts';
-import { deleteBlob } from './delete-blob.ts';
+import { createDeleter } from './create-deleter.ts';
 import type { EvictionLimits } from './eviction-limits.ts';
 
 export interface EvictionDeps {
@@ -22,10 +23,11 @@ export interface EvictionDeps {
 
 export interface Eviction {
   /**
-   * Marks what would have to go, and deletes what has to. Does nothing while the index is not complete. Rejects with
-   * `index-unavailable`, `store-unavailable` or the signal's reason; the next step goes on.
+   * Marks what would have to go, and deletes what has to. Does nothing while the index is not complete. Resolves to whether so
+   * much arrives that the next step should come soon. Rejects with `index-unavailable`, `store-unavailable` or the signal's
+   * reason; the next step goes on.
    */
-  step(signal: AbortSignal): Promise<void>;
+  step(signal: AbortSignal): Promise<boolean>;
 }
 
 interface Marked {
@@ -40,17 +42,28 @@ const deletionsAtOnce = 8;
 const batchSize = 64;
 /** How long a search for victims holds: who was pulled since is passed over, who was forgotten since is not seen. */
 const searchAgainMs = 30_000;
+/** One that has come to its end does not know what has been stored since. */
+const searchEndedMs = 1_000;
+/** Some of those that are marked will be pulled. */
+const markAhead = 2;
+const tellEveryMs = 10_000;
+/** Of what lies between the watermarks, arriving within a grace. */
+const hurryShare = 0.1;
 
 export function createEviction(deps: EvictionDeps): Eviction {
   const { index, limits, log, metrics, now } = deps;
   const readPinned = createPinnedDigests(deps);
+  const deleter = createDeleter(deps);
   let pinned: ReadonlySet<Digest> = new Set();
   /** In the order in which they were marked. */
   const marked = new Map<Digest, Marked>();
   let markedBytes = 0;
   let victims: AsyncGenerator<BlobRecord> | undefined;
   let searchedAtMs = -Infinity;
+  let warnedAtMs = -Infinity;
   let isMakingRoom = false;
+  const arrivals = createArrivals(graceMs, now);
+  const removed = { blobs: 0, bytes: 0, toldAtMs: -Infinity };
 
   function unmark(digest: Digest): void {
     markedBytes -= marked.get(digest)?.size ?? 0;
@@ -58,14 +71,16 @@ export function createEviction(deps: EvictionDeps): Eviction {
   }
 
   async function nextVictim(): Promise<BlobRecord | undefined> {
-    if (now() - searchedAtMs >= searchAgainMs) {
+    if (now() - searchedAtMs >= (victims === undefined ? searchEndedMs : searchAgainMs)) {
       searchedAtMs = now();
       victims = chooseVictims(deps, () => pinned);
     }
     const { value, done } = (await victims?.next()) ?? { done: true };
     if (done !== true) return value;
-    if (victims !== undefined && isMakingRoom && marked.size === 0)
+    if (victims !== undefined && isMakingRoom && marked.size === 0 && now() - warnedAtMs >= searchAgainMs) {
+      warnedAtMs = now();
       log.warn({ pinned: pinned.size }, 'the store holds more than it should, and nothing in it may go');
+    }
     victims = undefined;
     return undefined;
   }
@@ -102,8 +117,8 @@ export function createEviction(deps: EvictionDeps): Eviction {
 
   async function remove(digest: Digest): Promise<number> {
     const { size = 0 } = marked.get(digest) ?? {};
-    const isDeleted = await deleteBlob(deps, digest);
     unmark(digest);
+    const isDeleted = await deleter.remove(digest);
     if (!isDeleted) return 0;
     metrics.evictions.inc({ reason: 'space' });
     metrics.evictedBytes.inc({ reason: 'space' }, size);
@@ -111,41 +126,51 @@ export function createEviction(deps: EvictionDeps): Eviction {
   }
 
   async function makeRoom(bytes: number, signal: AbortSignal): Promise<void> {
-    let [removed, blobs] = [0, 0];
-    try {
-      while (removed < bytes) {
-        pinned = await readPinned();
-        const batch = await takeDue(bytes - removed);
-        if (batch.flat().length === 0) return;
-        for (const digests of batch)
-          await forEachBounded(digests, { atOnce: deletionsAtOnce, signal }, async (digest) => {
-            const size = await remove(digest);
-            removed += size;
-            if (size > 0) blobs += 1;
-          });
-      }
-    } finally {
-      if (blobs > 0)
-        log.info({ blobs, bytes: removed }, 'the store was full: what nobody had pulled for longest is gone');
+    const downTo = removed.bytes + bytes;
+    while (removed.bytes < downTo) {
+      pinned = await readPinned();
+      const batch = await takeDue(downTo - removed.bytes);
+      if (batch.flat().length === 0) return;
+      for (const digests of batch)
+        await forEachBounded(digests, { atOnce: deletionsAtOnce, signal }, async (digest) => {
+          const size = await remove(digest);
+          arrivals.noteRemoved(size);
+          removed.bytes += size;
+          if (size > 0) removed.blobs += 1;
+        });
     }
+  }
+
+  /** Now and then, for a store that is full is so for long. */
+  function tellRemoved(): void {
+    const { blobs, bytes, toldAtMs } = removed;
+    if (blobs === 0 || now() - toldAtMs < tellEveryMs) return;
+    log.info({ blobs, bytes }, 'the store was full: what nobody had pulled for longest is gone');
+    Object.assign(removed, { blobs: 0, bytes: 0, toldAtMs: now() });
   }
 
   return {
     async step(signal) {
-      if (!(await index.epoch.isComplete())) return;
+      if (!(await index.epoch.isComplete())) return false;
+      await deleter.finish();
       const { bytes } = await index.blobs.totals();
       metrics.storeBytes.set(bytes);
-      const excess = bytes - limits.lowBytes;
-      if (excess <= 0) {
-        isMakingRoom = false;
-        return;
-      }
-      if (markedBytes < excess) {
+      const { highBytes, lowBytes } = limits;
+      arrivals.note(bytes);
+      const excess = bytes - lowBytes;
+      // What arrives within a grace is to find victims whose grace is over.
+      const toMark = excess + arrivals.lately() * markAhead;
+      if (markedBytes < toMark) {
         pinned = await readPinned();
-        await mark(excess, signal);
+        await mark(toMark, signal);
       }
-      isMakingRoom ||= bytes > limits.highBytes;
-      if (isMakingRoom) await makeRoom(excess, signal);
+      isMakingRoom = excess > 0 && (isMakingRoom || bytes > highBytes);
+      try {
+        if (isMakingRoom) await makeRoom(excess, signal);
+      } finally {
+        tellRemoved();
+      }
+      return toMark > 0 && arrivals.lately() > (highBytes - lowBytes) * hurryShare;
     },
   };
 }

@@ -17,10 +17,13 @@ const prolongEveryMs = 3_000;
 
 /**
  * False: it was pulled, fetched or stored meanwhile, and stays. Rejects with `store-unavailable` where the store does not
- * remove it: the next try, or the next fetch, goes on from there.
+ * remove it, and with `index-unavailable`: the next try of the same `owner`, or the next fetch, goes on from there.
  */
-export async function deleteBlob({ index, store }: DeleteBlobDeps, digest: Digest): Promise<boolean> {
-  const owner = randomUUID();
+export async function deleteBlob(
+  { index, store }: DeleteBlobDeps,
+  digest: Digest,
+  owner: string = randomUUID(),
+): Promise<boolean> {
   if (!(await index.fills.beginDeletion(digest, owner, deletionLeaseMs))) return false;
   const prolong = () => void index.fills.beginDeletion(digest, owner, deletionLeaseMs).catch(() => {});
   const timer = setInterval(prolong, prolongEveryMs);

@@ -1,7 +1,6 @@
 // What goes when the store is full, and what stays.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CacheError, isCacheError } from '@cistern/errors';
 import { parseRepositoryName } from '@cistern/oci';
 import { graceMs, startFullCache } from '../testing/start-full-cache.ts';
 import { until } from '../testing/test-bytes.ts';
@@ -256,36 +255,4 @@ test('two evictors at once do the work of one', async (t) => {
   const { counted, totals } = await recount();
   assert.deepEqual(totals, counted);
   assert.deepEqual(removed.toSorted(), [...images[0]!.digests, ...images[1]!.digests].toSorted());
-});
-
-test('what a store does not remove counts, is fetched from by nobody, and goes when the store is back', async (t) => {
-  let isDown = false;
-  const { addImage, pull, step, here, recount, clock } = await startFullCache(t, {
-    highBytes: 50_000,
-    lowBytes: 10_000,
-    wrapStore: (store) => ({
-      ...store,
-      async remove(digest) {
-        if (isDown) throw new CacheError('store-unavailable', 'The store removes nothing.');
-        return store.remove(digest);
-      },
-    }),
-  });
-  const image = addImage('image/1', 'latest', [1]);
-  await pull(image);
-  await step();
-  clock.nowMs += graceMs;
-  isDown = true;
-  await assert.rejects(step(), (error) => isCacheError(error, 'store-unavailable'));
-  assert.deepEqual(await here(image.digests), all);
-  let { counted, totals } = await recount();
-  assert.deepEqual(totals, counted);
-  isDown = false;
-  clock.nowMs += 60_000;
-  await step();
-  clock.nowMs += graceMs;
-  await step();
-  assert.deepEqual(await here(image.digests), none);
-  ({ counted, totals } = await recount());
-  assert.deepEqual([totals, counted.blobs], [counted, 0]);
 });

@@ -11,6 +11,8 @@ export interface Evictor {
 }
 
 const stepEveryMs = 1_000;
+/** While so much arrives that a store would be too full in a second. */
+const hurriedStepMs = 200;
 /** How long nobody evicts when the worker that did has died. */
 const leaseMs = 6_000;
 const retryMs = 2_000;
@@ -20,13 +22,14 @@ export function startEvictor(deps: EvictionDeps & Pick<AgingDeps, 'ageLimits'>):
   const closing = new AbortController();
   const { signal } = closing;
 
+  const [eviction, aging] = [createEviction(deps), createAging(deps)];
+
   async function evict(held: AbortSignal): Promise<void> {
-    const [eviction, aging] = [createEviction(deps), createAging(deps)];
     try {
       for (;;) {
-        await eviction.step(held);
+        const isHurried = await eviction.step(held);
         await aging.step(held);
-        await delay(stepEveryMs, undefined, { signal: held });
+        await delay(isHurried ? hurriedStepMs : stepEveryMs, undefined, { signal: held });
       }
     } finally {
       metrics.storeBytes.set(Number.NaN);

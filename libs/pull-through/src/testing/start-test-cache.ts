@@ -12,6 +12,7 @@ import { createInlineJobs } from '@cistern/jobs/inline';
 import { type RepositoryName, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { createUseCases } from '../create-pull-through.ts';
+import { createStoreRoom, storeWithRoom } from '../eviction/create-store-room.ts';
 import { createFillAccess } from '../fill/fill-access.ts';
 import { createFillTable } from '../fill/fill-table.ts';
 import { openSpoolDirectory } from '../fill/spool-directory.ts';
@@ -28,6 +29,8 @@ export interface TestCacheOptions {
   readonly store?: 'memory' | 'fs';
   readonly adoptAs?: string;
   readonly maxWholeForRangeBytes?: number;
+  /** Bytes that the store may hold. */
+  readonly maxBytes?: number;
   readonly spoolBytes?: number;
   readonly presignForMs?: number;
   readonly prewarm?: PrewarmPlan;
@@ -82,6 +85,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
       isOffline,
       prewarm: options.prewarm,
       address: '',
+      fillStore: storeWithRoom(store, createStoreRoom({ index, maxBytes: options.maxBytes ?? Infinity })),
       maxWholeForRangeBytes: options.maxWholeForRangeBytes ?? Infinity,
       log,
       metrics,

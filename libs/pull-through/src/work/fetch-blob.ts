@@ -2,6 +2,7 @@
 // somebody else holds, or whose blob is there already, ends as a no-op.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BlobStore } from '@cistern/blob-store';
 import type { BlobRecord, FillClaim, FillIndex, FillRecord, RepositoryKey } from '@cistern/cache-index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobContext, JobPayload } from '@cistern/jobs';
@@ -19,6 +20,8 @@ import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 export interface FetchBlobDeps extends WorkDeps {
   readonly fills: FillTable;
+  /** Where fills put what they have brought; default: `store`. */
+  readonly fillStore?: BlobStore | undefined;
   /** Absent: there are no other workers. */
   readonly remoteFills?: RemoteFills | undefined;
 }
@@ -140,7 +143,7 @@ async function prepareFill(
   { signal, stepAside }: JobContext,
   { predecessor, lease }: { readonly predecessor: FillRecord | undefined; readonly lease: FillLease },
 ): Promise<Fill> {
-  const { index, store, spools, log, maxWholeForRangeBytes, remoteFills } = deps;
+  const { index, fillStore: store = deps.store, spools, log, maxWholeForRangeBytes, remoteFills } = deps;
   const upstream = upstreamOf(deps, source.upstream);
   const expectedSize = (await index.links.get(source, digest))?.size;
   const { repository } = source;

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { digestOf } from '@cistern/oci';
+import { startFullCache } from '../testing/start-full-cache.ts';
+import { until } from '../testing/test-bytes.ts';
+import { createStoreRoom } from './create-store-room.ts';
+
+test('whoever finds no room waits until there is some, and what others have taken a moment ago counts', async () => {
+  const index = createMemoryIndex({ now: Date.now });
+  const times = { storedAtMs: 1, lastPulledAtMs: 1 };
+  const digest = digestOf(Buffer.from('large'));
+  await index.blobs.put({ schema: 1, digest, size: 90, state: 'present', verified: true, ...times });
+  const room = createStoreRoom({ index, maxBytes: 100 });
+  const taken: string[] = [];
+  await room.take(6);
+  const waiting = [room.take(5).then(() => taken.push('five')), room.take(4).then(() => taken.push('four'))];
+  await until(() => taken.includes('four'));
+  assert.deepEqual(taken, ['four']);
+  await index.blobs.remove(digest);
+  await Promise.all(waiting);
+  assert.deepEqual(taken, ['four', 'five']);
+});
+
+test('nobody waits for ever, nor again and again, for room that does not come', async () => {
+  const index = createMemoryIndex({ now: Date.now });
+  const room = createStoreRoom({ index, maxBytes: 1, maxWaitMs: 300 });
+  const startedAtMs = performance.now();
+  await room.take(2);
+  assert.ok(performance.now() - startedAtMs >= 290);
+  const waitedAtMs = performance.now();
+  for (let at = 0; at < 50; at += 1) await room.take(2);
+  assert.ok(performance.now() - waitedAtMs < 290);
+});
+
+test('while the store is full to the brim readers get what is fetched, and it is stored when there is room', async (t) => {
+  const { addImage, pull, pullBlob, evict, here, recount, clock, fills } = await startFullCache(t, {
+    highBytes: 150_000,
+    lowBytes: 50_000,
+    maxBytes: 220_000,
+  });
+  const [one, two, three] = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  await pull(one!);
+  await pull(two!);
+  const [, layer] = three!.blobs;
+  const bytes = await pullBlob(three!.repository, layer!);
+  assert.equal(bytes.length, 100_000);
+  assert.equal(fills.size, 1);
+  assert.deepEqual(await here([layer!]), [false]);
+  clock.nowMs += 60_000;
+  await evict();
+  await until(() => fills.size === 0);
+  assert.deepEqual(await here([layer!]), [true]);
+  const { counted, totals } = await recount();
+  assert.deepEqual(totals, counted);
+});

@@ -1,0 +1,27 @@
+// The working set is three times what the store may hold. The whole of it is `npm run test:big-store`.
+import { test } from 'node:test';
+import { assertKept } from '../src/thrash-store.ts';
+import { thrashCluster } from '../src/thrash-cluster.ts';
+import { thrashSingle } from '../src/thrash-single.ts';
+
+const mebibyte = 1024 * 1024;
+const plan = {
+  seed: 5,
+  maxBytes: 256 * mebibyte,
+  workingBytes: 768 * mebibyte,
+  largestBytes: 3 * mebibyte,
+  clients: 6,
+  forMs: 30_000,
+};
+
+test('on a disk', async (t) => {
+  const thrashed = await thrashSingle(t, plan);
+  t.diagnostic(JSON.stringify(thrashed));
+  assertKept(thrashed, plan);
+});
+
+test('in a bucket', async (t) => {
+  const thrashed = await thrashCluster(t, plan);
+  t.diagnostic(JSON.stringify(thrashed));
+  assertKept(thrashed, plan);
+});

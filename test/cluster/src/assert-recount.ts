@@ -1,0 +1,21 @@
+// What an index says that the store holds, beside what it does hold.
+import assert from 'node:assert/strict';
+import type { BlobRecord, CacheIndex } from '@cistern/cache-index';
+
+/** `blobs`: bytes by digest. Rejects where there is an object without a record, a record without an object, or a wrong sum. */
+export async function assertRecount(
+  index: CacheIndex,
+  blobs: () => Promise<ReadonlyMap<string, number>>,
+): Promise<void> {
+  const records = new Map<string, BlobRecord>();
+  for (let byte = 0; byte < 256; byte += 1)
+    for (const record of await index.blobs.ofShard(byte.toString(16).padStart(2, '0')))
+      records.set(record.digest, record);
+  const stored = await blobs();
+  const missing = [...records.values()].filter(({ digest, size }) => stored.get(digest) !== size);
+  assert.deepEqual(missing, [], 'records without their objects');
+  const orphans = [...stored].filter(([digest]) => !records.has(digest));
+  assert.deepEqual(orphans, [], 'objects without a record');
+  const bytes = [...stored.values()].reduce((sum, size) => sum + size, 0);
+  assert.deepEqual(await index.blobs.totals(), { blobs: stored.size, bytes });
+}

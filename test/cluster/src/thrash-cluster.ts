@@ -1,0 +1,45 @@
+// A whole cluster whose bucket is to hold less than is wanted.
+import assert from 'node:assert/strict';
+import type { Owner } from '@cistern/end-to-end/open-stage';
+import { until } from '@cistern/end-to-end/until';
+import { assertRecount } from './assert-recount.ts';
+import { openClusterRig } from './open-cluster-rig.ts';
+import { openIndex } from './open-index.ts';
+import { readMetric } from './read-metric.ts';
+import { marginShare, type Thrashed, type ThrashPlan, thrashStore } from './thrash-store.ts';
+import { viewBucket } from './view-bucket.ts';
+
+/** `maxBytes`: what its configuration allows. Rejects as `thrashStore`, and where its index is not exact in the end. */
+export async function thrashCluster(
+  owner: Owner,
+  plan: Omit<ThrashPlan, 'highBytes'> & { readonly maxBytes: number },
+): Promise<Thrashed> {
+  const env = { REGISTRY_STORAGE_MAXBYTES: String(plan.maxBytes) };
+  const { upstream, cluster } = await openClusterRig(owner, { cluster: { env } });
+  const bucket = viewBucket(cluster);
+  const { workers, frontends } = cluster;
+  const thrashed = await thrashStore(
+    {
+      upstream,
+      places: [cluster, ...frontends],
+      storedBytes: async () => [...(await bucket.blobs()).values()].reduce((sum, size) => sum + size, 0),
+      fillingBytes: () => readMetric(workers, 'cistern_spool_bytes'),
+    },
+    { ...plan, highBytes: plan.maxBytes * (1 - marginShare) },
+  );
+  await until('all fills have ended', async () => (await readMetric(workers, 'cistern_fills_in_flight')) === 0, 60_000);
+  const index = await openIndex(owner, cluster);
+  // What is on its way out goes first.
+  await until(
+    'the index is exact',
+    async () =>
+      assertRecount(index, bucket.blobs).then(
+        () => true,
+        () => false,
+      ),
+    30_000,
+  ).catch(() => {});
+  await assertRecount(index, bucket.blobs);
+  assert.deepEqual(await bucket.unfinishedUploads(), []);
+  return thrashed;
+}
