@@ -8,6 +8,7 @@ import {
   createMemoryTokenKeys,
   createOidcMethod,
   createRobotMethod,
+  openExternalTokens,
   openHtpasswd,
   type PasswordMethod,
   watchRobots,
@@ -34,7 +35,9 @@ export async function openAccess(
   log: Logger,
   { opened }: Closers,
 ): Promise<Access> {
-  const { htpasswd, robots: hasRobots, oidc: issuers, realm } = config.auth;
+  const { htpasswd, externalTokens, robots: hasRobots, oidc: issuers, realm } = config.auth;
+  if (externalTokens !== undefined)
+    return { authenticator: await openExternal(externalTokens, log), tokenServer: undefined };
   const now = Date.now;
   const robots = hasRobots ? opened(await watchRobotTokens({ store, log, now })) : undefined;
   const keys = createIssuerKeys({ issuers, store, queue: jobs.queue, now });
@@ -46,7 +49,9 @@ export async function openAccess(
         ({ password }) =>
           method(password),
     ),
-    ...(htpasswd === undefined ? [] : [await openUsers(htpasswd.path, log)]),
+    ...(htpasswd === undefined
+      ? []
+      : [await openForConfig('auth.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, log }))]),
   ];
   if (passwords.length === 0) return { authenticator: acceptEverybody(), tokenServer: undefined };
   const tokenServer = openTokenServer(config, store);
@@ -71,10 +76,21 @@ function openTokenServer({ auth, cluster }: Pick<Config, 'auth' | 'cluster'>, st
   return { accessTokens, challenge };
 }
 
-async function openUsers(path: string, log: Logger): Promise<PasswordMethod> {
+async function openExternal(
+  { realm, service, ...tokens }: NonNullable<Config['auth']['externalTokens']>,
+  log: Logger,
+): Promise<Authenticator> {
+  const verify = await openForConfig('auth.token', () =>
+    openExternalTokens({ ...tokens, service, log, now: Date.now }),
+  );
+  return createAuthenticator({ challenge: { scheme: 'bearer', service, realm }, passwords: [], tokens: [verify] });
+}
+
+/** What cannot be opened is a mistake of the configuration, `path`. */
+async function openForConfig<T>(path: string, open: () => Promise<T>): Promise<T> {
   try {
-    return await openHtpasswd({ path, log });
+    return await open();
   } catch (error) {
-    throw new ConfigError('The configuration', [{ path: 'auth.htpasswd.path', message: (error as Error).message }]);
+    throw new ConfigError('The configuration', [{ path, message: (error as Error).message }]);
   }
 }

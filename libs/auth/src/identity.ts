@@ -10,6 +10,8 @@ export interface Identity {
   readonly grants?: readonly string[] | undefined;
   /** Of an access token: the repositories, named as the client names them, that it was asked for. Absent: not narrowed. */
   readonly scopes?: readonly string[] | undefined;
+  /** Whether the catalog is for it. Default: yes, as far as it may pull. */
+  readonly mayList?: boolean | undefined;
   /** What else is told of it in the log, for attribution. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Of a robot token, which may be revoked. */

@@ -4,6 +4,7 @@ export { createAuthorize } from './authorize.ts';
 export type { Asker, Authorize, Decision, Policy, PolicyRule, Wish } from './authorize.ts';
 export { createAuthenticator } from './create-authenticator.ts';
 export type { PasswordMethod, TokenMethod } from './create-authenticator.ts';
+export { openExternalTokens } from './external/open-external-tokens.ts';
 export { openHtpasswd } from './htpasswd/open-htpasswd.ts';
 export { anonymous } from './identity.ts';
 export type { Identity } from './identity.ts';

@@ -226,8 +226,8 @@ test('warns about registry:2 keys without a meaning here, and refuses those that
   );
   assert.match(warnings[0]?.message ?? '', /upstreams\.<name>\.ttl/);
   assert.deepEqual(problemPaths('proxy: {ttl: 7d}'), ['proxy.ttl']);
-  assert.deepEqual(problemPaths('auth: {token: {realm: r}}\nstorage: {gcs: {bucket: b}}\neviction: {}'), [
-    'auth.token',
+  assert.deepEqual(problemPaths('auth: {silly: {realm: r}}\nstorage: {gcs: {bucket: b}}\neviction: {}'), [
+    'auth.silly',
     'storage.gcs',
     'eviction',
   ]);

@@ -61,7 +61,7 @@ storage:
   maintenance: {uploadpurging: {enabled: true, age: 168h, interval: 24h, dryrun: false}, readonly: {enabled: false}}
 auth:
   silly: {realm: r, service: s}
-  token: {autoredirect: true, realm: r, service: s, issuer: i, rootcertbundle: /r, jwks: /j, signingalgorithms: [EdDSA]}
+  token: {autoredirect: true, autoredirectpath: /auth/token, jwksrefreshinterval: 1h, realm: r, service: s, issuer: i, rootcertbundle: /r, jwks: /j, signingalgorithms: [EdDSA]}
   htpasswd: {realm: basic-realm, path: /path/to/htpasswd}
 middleware:
   registry: [{name: ARegistryMiddleware, options: {foo: bar}}]
@@ -156,6 +156,7 @@ test('no key of the reference is unknown or of the wrong kind; only refused ones
   const refused = unsupportedKeys.filter((row) => row.standing === 'refused' && row.origin === 'registry');
   const expected = [
     ...refused.map(({ path, reason }) => ({ path, message: reason })),
+    { path: 'auth.token', message: 'stands alone: clients log in to the token server then, and nowhere else' },
     // It names every store, and keys that exclude one another.
     { path: 'storage', message: 'must name one store, not filesystem and s3 and inmemory together' },
     {

@@ -46,6 +46,7 @@ const ownParts = 'the size of parts follows from the size of the blob';
 const noCopy = 'objects are never copied';
 
 export const unsupportedKeys: readonly UnsupportedKey[] = [
+  warned('auth.token.jwksrefreshinterval', 'the file is read again when it has changed'),
   warned('log.hooks', 'log hooks are not run; alert on the metrics or on the log instead'),
   warned('log.reportcaller', 'lines of the log do not name the line of code'),
   warned('reporting', 'nothing is reported to Bugsnag or New Relic'),
@@ -120,7 +121,6 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
   refused('storage.oss', otherStore),
   refused('storage.swift', otherStore),
   refused('storage.s3aws', 'write it as storage.s3'),
-  refused('auth.token', 'token authentication is not supported, and without it everybody could pull'),
   refused('auth.silly', 'this scheme is for tests of registry:2 only'),
   refused('proxy.remotenamespace', 'putting a namespace before every repository is not supported'),
 

@@ -55,7 +55,8 @@ function describeAddress(address: ListenAddress): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
-function describeAuth({ htpasswd, robots, oidc, tokenServer }: Config['auth']): string {
+function describeAuth({ htpasswd, externalTokens, robots, oidc, tokenServer }: Config['auth']): string {
+  if (externalTokens !== undefined) return `who has a token of ${externalTokens.issuer}`;
   const who = [
     ...(htpasswd === undefined ? [] : [`users of ${htpasswd.path}`]),
     ...(robots ? ['robots'] : []),

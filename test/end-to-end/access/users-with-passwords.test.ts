@@ -91,7 +91,7 @@ test('the file is read again when it has changed, and missed by nobody while it 
   assert.equal(await statusAs('ada', passwords.changed), 200);
   await rm(path);
   assert.equal(await statusAs('ada', passwords.changed), 200);
-  await until('it is told', () => cistern.log().some((line) => line.includes('its users stay')));
+  await until('it is told', () => cistern.log().some((line) => line.includes('it counts as it was')));
   await writeUsers({ ada: passwords.ada });
   assert.equal(await statusAs('ada', passwords.ada), 200);
 });

@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
 import type { PasswordAttempt } from '../create-authenticator.ts';
 import { createLockOut } from './create-lock-out.ts';
-import type { HtpasswdFile } from './open-htpasswd-file.ts';
+import type { ParsedFile } from '../open-parsed-file.ts';
 import type { HtpasswdUsers } from './parse-htpasswd.ts';
 
 export type PasswordVerdict =
@@ -24,7 +24,9 @@ const maxRemembered = 10_000;
  * A user who is not there costs as much as one who is. The same wrong password again is no guess: a job that retries locks
  * nobody out. Rejects with `overloaded` when too many wait.
  */
-export function createPasswordCheck(file: HtpasswdFile): (attempt: PasswordAttempt) => Promise<PasswordVerdict> {
+export function createPasswordCheck(
+  file: ParsedFile<HtpasswdUsers>,
+): (attempt: PasswordAttempt) => Promise<PasswordVerdict> {
   const lockOut = createLockOut();
   const limit = pLimit(atOnce);
   // Never leaves this process, so what is remembered cannot be tried elsewhere.

@@ -88,7 +88,7 @@ test('a file that is gone or broken changes nothing, and is told once', async (t
   await rm(path);
   assert.equal(await resultOf(authenticator, 'ada', 's3cret'), 'accepted');
   assert.equal(await resultOf(authenticator, 'ada', 'wrong'), 'refused');
-  assert.equal(lines.filter((line) => line.includes('cannot be read: its users stay')).length, 2);
+  assert.equal(lines.filter((line) => line.includes('cannot be read: it counts as it was')).length, 2);
   await writeFile(path, `ada:${await hash('other')}\n`);
   assert.equal(await resultOf(authenticator, 'ada', 's3cret'), 'refused');
 });

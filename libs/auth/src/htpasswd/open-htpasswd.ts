@@ -1,11 +1,29 @@
 // registry:2's `auth.htpasswd`: users with passwords in a file.
+import type { Logger } from '@cistern/telemetry';
 import { type PasswordMethod, wrongPassword } from '../create-authenticator.ts';
+import { openParsedFile } from '../open-parsed-file.ts';
 import { createPasswordCheck } from './create-password-check.ts';
-import { type HtpasswdFileOptions, openHtpasswdFile } from './open-htpasswd-file.ts';
+import { parseHtpasswd } from './parse-htpasswd.ts';
+
+export interface HtpasswdOptions {
+  readonly path: string;
+  readonly log: Logger;
+}
 
 /** Says of every password whether it is right. Rejects with an Error, whose message is a clause, for a file that is none. */
-export async function openHtpasswd(options: HtpasswdFileOptions): Promise<PasswordMethod> {
-  const check = createPasswordCheck(await openHtpasswdFile(options));
+export async function openHtpasswd({ path, log }: HtpasswdOptions): Promise<PasswordMethod> {
+  const file = await openParsedFile({
+    path,
+    log,
+    parse: parseHtpasswd,
+    onRead({ hashes, otherHashes }) {
+      log.info({ path, users: hashes.size }, 'users read');
+      if (otherHashes.length > 0)
+        log.warn({ path, lines: otherHashes }, 'users whose passwords are not hashed by bcrypt cannot come in');
+    },
+    advice: `htpasswd -Bc ${path} <user> makes one`,
+  });
+  const check = createPasswordCheck(file);
   const method = 'password';
   return async (attempt) => {
     const found = await check(attempt);

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { duration, filePath, flag, openSection, section, serverUrl, text } from '../values.ts';
 import type { SectionContext } from './context.ts';
 import { buildOidc, type OidcIssuerConfig, oidcSection } from './oidc.ts';
+import { buildToken, type ExternalTokensConfig, tokenSection } from './token.ts';
 
 export const authSection = section(
   { text: 'Who may pull.', default: 'everybody, whatever they show' },
@@ -12,6 +13,7 @@ export const authSection = section(
       realm: text('What clients show to people who are asked for a password.'),
       path: filePath('The file. It is read again when it changes.'),
     }).optional(),
+    token: tokenSection,
     robots: flag('Lets robots in, with a token of `cistern token create` for a password.').prefault('false'),
     oidc: oidcSection,
     tokenserver: openSection(
@@ -46,6 +48,8 @@ interface TokenServerConfig {
 
 export interface AuthConfig {
   readonly htpasswd: HtpasswdConfig | undefined;
+  /** Alone. */
+  readonly externalTokens: ExternalTokensConfig | undefined;
   readonly robots: boolean;
   readonly oidc: readonly OidcIssuerConfig[];
   readonly tokenServer: TokenServerConfig | undefined;
@@ -57,8 +61,12 @@ const minLifetimeMs = 60_000;
 const maxLifetimeMs = 3_600_000;
 
 export function buildAuth(auth: z.output<typeof authSection>, context: SectionContext): AuthConfig {
-  const { htpasswd, robots, tokenserver } = auth;
+  const { htpasswd, token, robots, tokenserver } = auth;
   const oidc = buildOidc(auth.oidc, context);
+  if (token !== undefined && (htpasswd !== undefined || robots || oidc.length > 0 || tokenserver !== undefined))
+    context.report('auth.token', 'stands alone: clients log in to the token server then, and nowhere else');
+  for (const key of ['realm', 'service'] as const)
+    if (token !== undefined) checkHeaderText(context, `auth.token.${key}`, token[key]);
   if (htpasswd !== undefined) checkHeaderText(context, 'auth.htpasswd.realm', htpasswd.realm);
   if (tokenserver !== undefined && htpasswd === undefined && !robots)
     context.report(
@@ -67,6 +75,7 @@ export function buildAuth(auth: z.output<typeof authSection>, context: SectionCo
     );
   return {
     htpasswd,
+    externalTokens: token && buildToken(token, context),
     robots,
     oidc,
     tokenServer: tokenserver && buildTokenServer(tokenserver, context),

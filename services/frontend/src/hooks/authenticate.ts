@@ -11,18 +11,19 @@ export interface AuthenticateDependencies {
 }
 
 /**
- * Sets the record's identity, or throws `unauthenticated` with the challenge among the headers of the reply. `name`: the
- * repository that is asked for, as the client names it.
+ * Sets the record's identity, or throws `unauthenticated` with the challenge among the headers of the reply. `scope`:
+ * what a token would have to be for.
  */
 export async function authenticate(
   dependencies: AuthenticateDependencies,
   request: FastifyRequest,
   reply: FastifyReply,
-  name?: string,
+  scope?: string,
 ): Promise<void> {
   const { challenge } = dependencies.authenticator;
   await identify(dependencies, request, request.headers.authorization, (error) => {
-    if (challenge !== undefined) reply.header('www-authenticate', formatChallenge(challenge, request, { name, error }));
+    if (challenge !== undefined)
+      reply.header('www-authenticate', formatChallenge(challenge, request, { scope, error }));
   });
 }
 
@@ -56,7 +57,9 @@ export async function identify(
 /** Users as registry:2 logs them, and others so that nobody takes them for one. `undefined`: anonymous. */
 function userOf({ method, name }: Identity): string | undefined {
   if (method === 'anonymous') return undefined;
-  return method === 'password' ? name : `${method}:${name}`;
+  // A token server has users too, and calls nobody in particular nothing.
+  if (method === 'password' || method === 'token') return name || undefined;
+  return `${method}:${name}`;
 }
 
 function lockedOut({ retryAfterMs }: Extract<Authentication, { readonly result: 'locked-out' }>): CacheError {

@@ -3,9 +3,12 @@
 import { splitFirstComponent } from '@cistern/oci';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nextLink, requestedPage } from './pagination.ts';
+import { insufficientScope } from './require-access.ts';
 import { sendJson } from './send-json.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
+/** As registry:2 has it. */
+export const catalogScope = 'registry:catalog:*';
 const defaultEntries = 100;
 const maxEntries = 1000;
 
@@ -14,6 +17,8 @@ export async function answerCatalog(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
+  if (request.record.identity?.mayList === false)
+    throw insufficientScope(dependencies.authenticator.challenge, catalogScope, request, reply);
   const { n, last } = requestedPage(request);
   const limit = Math.min(n ?? defaultEntries, maxEntries);
   if (limit === 0) return sendCatalog(reply, []);

@@ -6,9 +6,10 @@ import type { RequestOperation } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { authenticate } from '../hooks/authenticate.ts';
 import { limitClient } from '../hooks/limit-client.ts';
+import { pullScope } from '../hooks/format-challenge.ts';
 import { enterOperation } from '../hooks/request-facts.ts';
 import { answerBlob } from './blob.ts';
-import { answerCatalog } from './catalog.ts';
+import { answerCatalog, catalogScope } from './catalog.ts';
 import { answerManifest } from './manifest.ts';
 import { answerPing } from './ping.ts';
 import { answerReferrers } from './referrers.ts';
@@ -26,7 +27,7 @@ export async function dispatch(
   const path = readPath(request.url);
   enterOperation(dependencies.metrics, request.record, operationOf(path));
   const isMalformed = path instanceof OciSyntaxError;
-  await authenticate(dependencies, request, reply, isMalformed || !('name' in path) ? undefined : path.name);
+  await authenticate(dependencies, request, reply, isMalformed ? undefined : scopeOf(path));
   await limitClient(dependencies, request, reply);
   if (isMalformed) throw path;
   const patiently = <T>(answer: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, answer);
@@ -50,6 +51,11 @@ export async function dispatch(
     default:
       return path satisfies never;
   }
+}
+
+function scopeOf(path: V2Path): string | undefined {
+  if (path.endpoint === 'catalog') return catalogScope;
+  return 'name' in path ? pullScope(path.name) : undefined;
 }
 
 const operations: Readonly<Record<V2Path['endpoint'], RequestOperation>> = {

@@ -1,8 +1,8 @@
 // Whether who asks may have this repository; asked of every request that names one, before anything is looked up.
-import type { Wish } from '@cistern/auth';
+import type { Challenge, Wish } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { formatChallenge } from '../hooks/format-challenge.ts';
+import { formatChallenge, pullScope } from '../hooks/format-challenge.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 /**
@@ -24,8 +24,18 @@ export function requireAccess(
     throw new CacheError('denied', `Denied: ${reason}.`);
   }
   if (identity.scopes === undefined || identity.scopes.includes(name)) return;
-  facts.denied = 'the access token is for other repositories';
+  throw insufficientScope(challenge, pullScope(name), request, reply);
+}
+
+/** For a token that is good, and for something else. The challenge is among the headers of the reply then. */
+export function insufficientScope(
+  challenge: Challenge | undefined,
+  scope: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): CacheError {
+  request.record.facts.denied = `the access token is not for ${scope}`;
   if (challenge !== undefined)
-    reply.header('www-authenticate', formatChallenge(challenge, request, { name, error: 'insufficient_scope' }));
-  throw new CacheError('unauthenticated', 'This access token is for other repositories.');
+    reply.header('www-authenticate', formatChallenge(challenge, request, { scope, error: 'insufficient_scope' }));
+  return new CacheError('unauthenticated', 'This access token is for something else.');
 }
