@@ -2,12 +2,13 @@
 import { type Authorize, createAuthorize } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import { type ClientLimits } from '@cistern/limits';
-import { type AnswerFill, createPushes, type PullThrough, type Pushes } from '@cistern/pull-through';
+import { type AnswerPeer, createPushes, type PullThrough, type Pushes, type Seal } from '@cistern/pull-through';
 import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
 import { type Closers, openAll } from './closers.ts';
 import { type Access, openAccess } from './open-access.ts';
 import { openLimits } from './open-limits.ts';
+import { openCallerAccess } from './open-caller-access.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { openServing } from './open-serving.ts';
 import { openIssuer } from './open-issuer.ts';
@@ -31,6 +32,8 @@ export interface FrontendAssembly extends Assembled, Access, OpenedTls {
   readonly authorize: Authorize;
   /** And how much. */
   readonly limits: ClientLimits;
+  /** Seals what clients show upstreams that verify them; `undefined`: none does. */
+  readonly callerSeal: Seal | undefined;
   /** What upstreams say that was pushed to them. */
   readonly pushes: Pushes;
   /** Tells this cache's own requests when they come back to it. */
@@ -41,7 +44,7 @@ export interface WorkerAssembly extends Assembled {
   /** Begins to take jobs: once its own server listens. */
   start(): Promise<void>;
   /** What the worker's own server answers; absent where there are no other nodes. */
-  readonly answerFill: AnswerFill | undefined;
+  readonly answerPeer: AnswerPeer | undefined;
 }
 
 export interface StandaloneAssembly extends FrontendAssembly, WorkerAssembly {
@@ -55,16 +58,19 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
     const shared = await openShared(config, options, closers);
     const access = await openAccess(config, shared, options.log, closers);
     const working = await openWorking(config, shared, options, closers);
-    const { fills, address, answerFill } = working;
+    const { fills, address, answerPeer, checkAccess } = working;
+    const callers = openCallerAccess(config, shared, { ...options, check: checkAccess }, closers);
+    const verifyAccess = callers?.verify;
     return {
       ...describe(config, shared),
       ...access,
       limits: openLimits(config, shared, options.log),
-      answerFill,
+      answerPeer,
+      callerSeal: callers?.callerSeal,
       upkeep: openUpkeep(config, shared),
       start: () => start(working, config, shared, options, closers),
       prewarm: openPrewarming(config, { index: shared.index, queue: shared.jobs.queue }),
-      pullThrough: openServing(config, shared, { ...options, fills, address }, closers),
+      pullThrough: openServing(config, shared, { ...options, fills, address, verifyAccess }, closers),
       pushes: openPushes(shared, options, closers),
       ...(await openTls(config, shared, options, closers)),
       async close(graceMs) {
@@ -80,11 +86,14 @@ export function assembleFrontend(config: Config, options: AssembleOptions): Prom
   return openAll(async (closers) => {
     const shared = await openShared(config, options, closers);
     const access = await openAccess(config, shared, options.log, closers);
+    const callers = openCallerAccess(config, shared, options, closers);
+    const serving = { ...options, fills: undefined, address: '', verifyAccess: callers?.verify };
     return {
       ...describe(config, shared),
       ...access,
       limits: openLimits(config, shared, options.log),
-      pullThrough: openServing(config, shared, { ...options, fills: undefined, address: '' }, closers),
+      callerSeal: callers?.callerSeal,
+      pullThrough: openServing(config, shared, serving, closers),
       pushes: openPushes(shared, options, closers),
       ...(await openTls(config, shared, options, closers)),
       close: () => closers.closeAll(),
@@ -101,7 +110,7 @@ export function assembleWorker(config: Config, options: AssembleOptions): Promis
     return {
       checkStore,
       checkIndex,
-      answerFill: working.answerFill,
+      answerPeer: working.answerPeer,
       start: () => start(working, config, shared, options, closers),
       async close(graceMs) {
         await working.close(graceMs);

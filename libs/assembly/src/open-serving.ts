@@ -1,7 +1,13 @@
 // The part that answers clients.
 import { createCachedIndex } from '@cistern/cache-index/cached';
 import type { Config } from '@cistern/config';
-import { type FillTable, type PullThrough, createFillAccess, createPullThrough } from '@cistern/pull-through';
+import {
+  type FillTable,
+  type PullThrough,
+  type VerifyAccess,
+  createFillAccess,
+  createPullThrough,
+} from '@cistern/pull-through';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
 import type { Shared } from './open-shared.ts';
@@ -10,12 +16,14 @@ export interface ServingOptions extends AssembleOptions {
   /** Of this process, if it is a worker too; with its address. */
   readonly fills: FillTable | undefined;
   readonly address: string;
+  /** Absent: who asks is trusted with everything. */
+  readonly verifyAccess?: VerifyAccess | undefined;
 }
 
 export function openServing(
   config: Config,
   { index: shared, store, jobs, remoteFills, policyOf, offline, adoptAs }: Shared,
-  { log, metrics, fills, address }: ServingOptions,
+  { log, metrics, fills, address, verifyAccess }: ServingOptions,
   { opened }: Closers,
 ): PullThrough {
   const now = Date.now;
@@ -35,6 +43,7 @@ export function openServing(
     isOffline: offline.isOffline,
     adoptAs,
     presignForMs: config.storageRedirect?.expiresMs,
-    sharedUpstreams: config.upstreams.map(({ name }) => name),
+    sharedUpstreams: config.upstreams.filter((one) => one.rememberAccessMs === undefined).map(({ name }) => name),
+    verifyAccess,
   });
 }

@@ -16,6 +16,7 @@ import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
 import { type OpenedQueue, openQueue } from './open-queue.ts';
+import { peerTlsOf } from './peer-tls-of.ts';
 
 export interface Shared {
   readonly index: CacheIndex | RedisIndex;
@@ -43,13 +44,13 @@ export async function openShared(config: Config, options: AssembleOptions, close
     store,
     jobs,
     offline,
-    policyOf: createFreshnessPolicies(upstreams),
+    policyOf: createFreshnessPolicies(
+      upstreams.map((upstream) => ({ ...upstream, forgetsDenied: upstream.rememberAccessMs !== undefined })),
+    ),
     adoptAs: upstreams.find(({ isDefault }) => isDefault)?.name,
   };
   if (cluster === undefined) return { ...shared, remoteFills: undefined, instanceId: randomUUID() };
-  const { ca, certificate, key } = worker.tls ?? {};
-  const tls = { ca, ...(ca !== undefined && { certificate, key: key?.reveal() }) };
-  const remoteFills = opened(openRemoteFills({ clusterSecret: cluster.secret.reveal(), tls }));
+  const remoteFills = opened(openRemoteFills({ clusterSecret: cluster.secret.reveal(), tls: peerTlsOf(worker) }));
   return { ...shared, remoteFills, instanceId: clusterId(cluster.secret.reveal()) };
 }
 

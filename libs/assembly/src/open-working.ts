@@ -7,10 +7,14 @@ import type { Config } from '@cistern/config';
 import type { JobWorkers } from '@cistern/jobs';
 import type { Metrics } from '@cistern/telemetry';
 import {
-  type AnswerFill,
+  type AnswerPeer,
+  type CheckAccess,
   type FillTable,
   type SpoolDirectory,
+  createAnswerAccess,
   createAnswerFill,
+  createAnswerPeer,
+  createCheckAccess,
   createFillTable,
   createJobHandlers,
   createStoreBacklog,
@@ -32,6 +36,7 @@ import type { Closers } from './closers.ts';
 import { createIssuerKeysFetcher } from './issuer-keys.ts';
 import type { Shared } from './open-shared.ts';
 import { evictionSettings } from './eviction-settings.ts';
+import { questionSeal } from './open-caller-access.ts';
 import { openUpstreams } from './open-upstreams.ts';
 import { shareTokens } from './share-tokens.ts';
 
@@ -41,8 +46,10 @@ export interface Working {
   readonly fills: FillTable;
   /** Of the fill server, as the records of fills have it; empty without one. */
   readonly address: string;
-  /** What the fill server answers; absent where there are no other nodes. */
-  readonly answerFill: AnswerFill | undefined;
+  /** What the worker's own server answers; absent where there are no other nodes. */
+  readonly answerPeer: AnswerPeer | undefined;
+  /** Asks upstreams in the names of callers. */
+  readonly checkAccess: CheckAccess;
   /** Takes no more jobs, lets fills end, and asks others to go on with those that do not end in time. */
   close(graceMs: number): Promise<void>;
 }
@@ -73,10 +80,12 @@ export async function openWorking(
   add(() => backlog.close());
   const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
   const room = createStoreRoom({ index, maxBytes: config.storageLimits?.maxBytes ?? Infinity });
+  const asked = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));
+  const checkAccess = createCheckAccess({ upstreams: asked });
   const work = {
     ...parts,
     fillStore: storeWithRoom(store, room),
-    upstreams: new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)])),
+    upstreams: asked,
     policyOf,
     adoptAs,
     queue: jobs.queue,
@@ -96,6 +105,11 @@ export async function openWorking(
   });
   add(() => issuerKeys.close());
   const handlers = measureJobHandlers(createJobHandlers({ ...work, fetchIssuerKeys: issuerKeys.fetch }), metrics);
+  const answerPeer = (clusterSecret: string): AnswerPeer =>
+    createAnswerPeer({
+      answerFill: createAnswerFill({ fills, clusterSecret, onSent: (bytes) => metrics.fillBytesSent.inc(bytes) }),
+      answerAccess: createAnswerAccess({ check: checkAccess, seal: questionSeal(clusterSecret), clusterSecret, log }),
+    });
   let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());
@@ -116,13 +130,8 @@ export async function openWorking(
     async start() {
       workers = await jobs.work(handlers);
     },
-    answerFill:
-      cluster &&
-      createAnswerFill({
-        fills,
-        clusterSecret: cluster.secret.reveal(),
-        onSent: (bytes) => metrics.fillBytesSent.inc(bytes),
-      }),
+    checkAccess,
+    answerPeer: cluster && answerPeer(cluster.secret.reveal()),
     async close(graceMs) {
       const closing = workers?.close(graceMs);
       const finishMs = graceMs - Math.min(handOverMs, graceMs * handOverShare);

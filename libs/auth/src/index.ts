@@ -11,6 +11,7 @@ export type { Identity } from './identity.ts';
 export { createOidcMethod } from './oidc/create-oidc-method.ts';
 export type { IssuerKeys } from './oidc/create-oidc-method.ts';
 export { readIssuerKeys } from './oidc/read-issuer-keys.ts';
+export { parseBasic } from './parse-basic.ts';
 export { createRobotMethod, watchRobots } from './robots/create-robot-methods.ts';
 export type { Robots } from './robots/create-robot-methods.ts';
 export { createRobotToken } from './robots/robot-token.ts';

@@ -9,7 +9,7 @@ import { keyTree, rootShape } from './root-shape.ts';
 import { screenKeys } from './screen-keys.ts';
 import { buildAdmin, type AdminConfig } from './sections/admin.ts';
 import { buildAudit, type AuditConfig } from './sections/audit.ts';
-import { buildAuth, type AuthConfig } from './sections/auth.ts';
+import { buildAuth, checkNoVerified, type AuthConfig } from './sections/auth.ts';
 import { buildCluster, type ClusterConfig } from './sections/cluster.ts';
 import type { SectionContext } from './sections/context.ts';
 import { buildHealth, type HealthConfig } from './sections/health.ts';
@@ -131,6 +131,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     webhooks: webhooks && table && buildWebhooks(webhooks.value, table, context),
     admin: admin && buildAdmin(admin.value, context),
   };
+  if (config.auth && table) checkNoVerified(config.auth, table, context);
   const storesInMemory = storage?.value.inmemory !== undefined;
   const workerPort = config.worker?.address.port;
   checkCluster(

@@ -36,6 +36,8 @@ export interface JobCatalogue {
       };
     result: FetchedList<ReferrersPage>;
   };
+  /** Tells where the worker that does it can be reached, for what may not be said in a job. */
+  'find-worker': { payload: { readonly purpose: 'access' }; result: { readonly address: string } };
   /** Ends the uploads to the store that nobody will complete. */
   'sweep-uploads': { payload: { readonly olderThanMs: number }; result: null };
   /** Brings the public keys of an issuer of the configuration into the store, unless somebody did a moment ago. */

@@ -5,6 +5,7 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobName, JobPayload, JobQueue, JobResult } from '@cistern/jobs';
 import { LRUCache } from 'lru-cache';
 import { offlineError } from './freshness/refuse-offline.ts';
+import { untilAborted } from './until-aborted.ts';
 
 interface Asked<T> {
   readonly result: T;
@@ -103,14 +104,4 @@ function patient({ job, sinceMs }: Running, patienceMs: number | undefined): Pro
 /** Under which a job is one with others. */
 export function askKey(name: JobName, { upstream, repository }: RepositoryKey, subject: string): string {
   return `${name} ${upstream}/${repository} ${subject}`;
-}
-
-/** One asker may leave; the job goes on for the others. `signal` is not aborted yet. */
-function untilAborted<T>(job: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return job;
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    job.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -4,6 +4,8 @@ import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/cache-index';
 import type { JobQueue } from '@cistern/jobs';
 import type { Logger, Metrics } from '@cistern/telemetry';
+import { guardPullThrough } from './access/guard-pull-through.ts';
+import type { VerifyAccess } from './access/verify-access.ts';
 import { createAsk } from './ask.ts';
 import { openBlob } from './blob/open-blob.ts';
 import { createReadMarks } from './eviction/read-marks.ts';
@@ -31,7 +33,10 @@ export interface PullThroughDeps {
   readonly isOffline: (upstream: string) => boolean;
   /** The upstream that a registry:2 cache's files in the store came from. */
   readonly adoptAs: string | undefined;
+  /** Upstreams whose content every caller may have. */
   readonly sharedUpstreams: readonly string[];
+  /** Of the others; absent: whoever asks is trusted with all of them. */
+  readonly verifyAccess?: VerifyAccess | undefined;
   /** Clients may read stored blobs from the store itself, by URLs that are valid for so long. Default: they may not. */
   readonly presignForMs?: number | undefined;
   readonly manifestCacheBytes?: number;
@@ -63,7 +68,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
   const deps = { ...options, readMarks, refreshParts, ask, follow, manifests, storedLinks, revalidateBehind };
-  return {
+  const cache: PullThrough = {
     statManifest: (request) => statManifest(deps, request),
     openManifest: (request) => openManifest(deps, request),
     openBlob: (request) => openBlob(deps, request),
@@ -73,4 +78,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
       return keys.map(({ upstream, repository }) => `${upstream}/${repository}`);
     },
   };
+  const { verifyAccess, sharedUpstreams } = options;
+  if (verifyAccess === undefined) return cache;
+  return guardPullThrough(cache, verifyAccess, (upstream) => sharedUpstreams.includes(upstream));
 }

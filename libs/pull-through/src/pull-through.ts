@@ -3,6 +3,7 @@ import type { RepositoryKey } from '@cistern/cache-index';
 import type { ByteRange, Digest, Reference } from '@cistern/oci';
 import type { ReferrersPage, TagsPage } from '@cistern/jobs';
 import type { StaleReason } from '@cistern/telemetry';
+import type { CallerCredentials } from '@cistern/upstream';
 
 /** What happened, as the `X-Cache` header and the log say it. */
 export type CacheResult = 'HIT' | 'STALE' | 'REVALIDATED' | 'JOINED' | 'MISS';
@@ -24,7 +25,13 @@ export interface FreshnessFacts {
   readonly ageMs?: number | undefined;
 }
 
-export interface ManifestRequest extends RepositoryKey, FreshnessWish {
+/** Who asks. */
+export interface Asker {
+  /** For upstreams that verify their callers; default: anybody. */
+  readonly caller?: CallerCredentials | undefined;
+}
+
+export interface ManifestRequest extends RepositoryKey, FreshnessWish, Asker {
   readonly reference: Reference;
   readonly signal?: AbortSignal | undefined;
 }
@@ -41,13 +48,13 @@ export interface OpenedManifest extends ManifestFacts {
   readonly bytes: Buffer;
 }
 
-export interface TagsRequest extends RepositoryKey, FreshnessWish {
+export interface TagsRequest extends RepositoryKey, FreshnessWish, Asker {
   readonly n?: number;
   readonly last?: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ReferrersRequest extends RepositoryKey, FreshnessWish {
+export interface ReferrersRequest extends RepositoryKey, FreshnessWish, Asker {
   readonly digest: Digest;
   readonly artifactType?: string;
   /** As the page before this one gave it. */
@@ -55,7 +62,7 @@ export interface ReferrersRequest extends RepositoryKey, FreshnessWish {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface BlobRequest extends RepositoryKey {
+export interface BlobRequest extends RepositoryKey, Asker {
   readonly digest: Digest;
   /** `stat` reads nothing; `whole` reads from 0 to the end; `ranges` calls `read` with ranges once the size is known. */
   readonly intent: 'stat' | 'whole' | 'ranges';

@@ -8,6 +8,7 @@ export { createMetrics } from './metrics/create-metrics.ts';
 export type { Metrics, MetricsOptions } from './metrics/create-metrics.ts';
 export type { AuthenticationMetrics } from './metrics/authentication-metrics.ts';
 export type { LimitMetrics } from './metrics/limit-metrics.ts';
+export type { AccessMetrics } from './metrics/access-metrics.ts';
 export type { BudgetMetrics } from './metrics/budget-metrics.ts';
 export type { EvictionMetrics } from './metrics/eviction-metrics.ts';
 export type { FillMetrics } from './metrics/fill-metrics.ts';

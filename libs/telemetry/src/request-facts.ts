@@ -9,8 +9,8 @@ export const requestOperations = [
   'referrers',
   'catalog',
   'write',
-  'token',
   'webhook',
+  'token',
   'other',
 ] as const;
 export type RequestOperation = (typeof requestOperations)[number];

@@ -76,6 +76,7 @@ export function withAlternates(
     listTags: (repository, page, options) => inOrder((one, given) => one.listTags(repository, page, given), options),
     listReferrers: (repository, digest, query, options) =>
       inOrder((one, given) => one.listReferrers(repository, digest, query, given), options),
+    checkAccess: (...given) => main.checkAccess(...given),
     async close() {
       await Promise.all([main, ...alternates].map((one) => one.close()));
     },

@@ -1,3 +1,4 @@
+export type { CallerCredentials } from './access/caller-credentials.ts';
 export type { BudgetLedger, SharedValues } from './budget/budget-ledger.ts';
 export { createBudgetLedger } from './budget/create-budget-ledger.ts';
 export { credentialHelper } from './credentials/credential-helper.ts';
@@ -24,6 +25,7 @@ export type { ResolvedImage } from './resolve-image.ts';
 export { createUpstreamTable } from './upstream-table.ts';
 export type { RequestName, ResolvedName, UpstreamTable, UpstreamTableEntry } from './upstream-table.ts';
 export type {
+  AccessSubject,
   BlobRequestOptions,
   CallOptions,
   CallPurpose,

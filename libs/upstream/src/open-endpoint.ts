@@ -1,4 +1,7 @@
 // Opens one registry of an upstream: its stack of transports, and the calls of the port on top of it.
+import { createAccessCalls } from './access/access-calls.ts';
+import type { CallerCredentials } from './access/caller-credentials.ts';
+import { createCallerTransport } from './access/caller-transport.ts';
 import { createBlobCalls } from './blob-calls.ts';
 import type { EndpointBudget } from './budget/budget-ledger.ts';
 import { startCall } from './call.ts';
@@ -80,14 +83,16 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
     isSilent: silence.isSilent,
     ping: () => askForLife(pingDeadlineMs),
   });
-  const stack = stackTransports({ ...options, upstream, dial, countBytes });
-  const transport = compose([breaker.layer, silence.layer], stack);
+  const stacks = stackTransports({ ...options, upstream, dial, countBytes });
+  const watched = (stack: Transport): Transport => compose([breaker.layer, silence.layer], stack);
+  const transport = watched(stacks.own);
   const context = { upstream, transport, metrics, countBytes, clock, deadlineMs: timeouts.deadlineMs };
   return {
     name,
     ...createManifestCalls(context),
     ...createBlobCalls(context),
     ...createListCalls(context),
+    ...createAccessCalls({ ...context, transportOf: (caller) => watched(stacks.ofCaller(caller)) }),
     async close() {
       breaker.close();
       silence.close();
@@ -102,7 +107,12 @@ interface StackOptions extends OpenEndpointOptions {
   readonly countBytes: (bytes: number) => void;
 }
 
-function stackTransports({ upstream, dial, ...options }: StackOptions): Transport {
+interface Stacks {
+  readonly own: Transport;
+  ofCaller(caller: CallerCredentials): Transport;
+}
+
+function stackTransports({ upstream, dial, ...options }: StackOptions): Stacks {
   const { metrics, log, credentials, budget, clock = Date.now } = options;
   const cache = options.tokens ?? createMemoryTokenCache();
   const retries = retryRequests({
@@ -118,11 +128,14 @@ function stackTransports({ upstream, dial, ...options }: StackOptions): Transpor
   };
   const sources = credentials.length === 0 ? [undefined] : credentials;
   const accounts = sources.map((source) => createAccount({ upstream, source, metrics, log, clock }));
-  return chooseAccount({
-    accounts: new Map(accounts.map((account) => [account.name, stackOf(account)])),
-    budget,
-    clock,
-  });
+  return {
+    own: chooseAccount({
+      accounts: new Map(accounts.map((account) => [account.name, stackOf(account)])),
+      budget,
+      clock,
+    }),
+    ofCaller: (caller) => createCallerTransport({ upstream, transport, tokenTransport, budget, clock }, caller),
+  };
 }
 
 type Counted = Pick<StackOptions, 'upstream' | 'metrics' | 'log' | 'countBytes'>;

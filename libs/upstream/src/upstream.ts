@@ -4,6 +4,7 @@
 // `upstream-timeout`, `content-mismatch` (an answer that contradicts itself), `loop-detected`; or with the reason of
 // `signal`. All calls end by `signal` or their own deadlines.
 import type { Digest, Reference, RepositoryName } from '@cistern/oci';
+import type { CallerCredentials } from './access/caller-credentials.ts';
 
 /** What upstream's own headers say of the budget; absent where it sends none. */
 export interface RateLimit {
@@ -96,5 +97,21 @@ export interface Upstream {
     query: { readonly artifactType?: string | undefined; readonly nextQuery?: string | undefined },
     options?: CallOptions,
   ): Promise<UpstreamReferrersPage>;
+  /**
+   * Whether a caller may read what it asks for, by a request in its own name; of alternates nobody asks that. Resolves if
+   * so. Rejects with `unauthenticated` (401), `denied` (403), the `-unknown` kinds (404) and as other calls do.
+   */
+  checkAccess(
+    repository: RepositoryName,
+    subject: AccessSubject,
+    caller: CallerCredentials,
+    options?: CallOptions,
+  ): Promise<void>;
   close(): Promise<void>;
 }
+
+/** What a caller asks for of a repository. */
+export type AccessSubject =
+  | { readonly kind: 'manifest'; readonly reference: Reference }
+  | { readonly kind: 'blob'; readonly digest: Digest }
+  | { readonly kind: 'tags' };

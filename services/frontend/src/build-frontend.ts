@@ -8,6 +8,8 @@ import type { ServerTls } from '@cistern/tls';
 import type { UpstreamTable } from '@cistern/upstream';
 import { OciSyntaxError } from '@cistern/oci';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { addCallerTokens } from './callers/add-caller-tokens.ts';
+import { createCallerTokens, type TokenSeal } from './callers/caller-tokens.ts';
 import { beginRequest } from './hooks/request-facts.ts';
 import { createRequestIds } from './hooks/request-id.ts';
 import { limitConnections } from './hooks/limit-connections.ts';
@@ -36,6 +38,8 @@ export interface FrontendOptions {
   readonly unlimitedNetworks?: readonly string[] | undefined;
   /** Gives out access tokens at `/token`; absent: there is no such place. */
   readonly tokenServer?: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
+  /** Seals what clients show upstreams that verify them; absent: no upstream does. */
+  readonly callerSeal?: TokenSeal | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Gets every line of the access log, without a line break; absent: there is none. */
@@ -109,10 +113,20 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   app.setNotFoundHandler(refuseUnknownPath);
   // registry:2 is alive at the root too, and load balancers ask for it there.
   app.route({ method: ['GET', 'HEAD'], url: '/', handler: (_request, reply) => reply.send() });
+  const callerTokens = options.callerSeal && createCallerTokens({ seal: options.callerSeal, now: options.now });
+  if (callerTokens !== undefined) addCallerTokens(app, callerTokens, options.metrics);
   const readsHere = createAddressList(options.redirectExcept ?? []);
   const mayRevalidate = options.revalidateFrom === undefined ? () => true : createAddressList(options.revalidateFrom);
   const isUnlimited = createAddressList(unlimitedNetworks);
-  addV2Routes(app, { ...options, clientStallMs, readsHere, mayRevalidate, isUnlimited, waiting: { patienceMs } });
+  addV2Routes(app, {
+    ...options,
+    clientStallMs,
+    readsHere,
+    mayRevalidate,
+    isUnlimited,
+    callerTokens,
+    waiting: { patienceMs },
+  });
   if (options.tokenServer !== undefined) addTokenRoutes(app, { ...options, ...options.tokenServer });
   if (options.webhooks !== undefined) addWebhookRoutes(app, { ...options.webhooks, metrics: options.metrics });
   return app;

@@ -11,7 +11,18 @@ export function buildRegistry(
     storageRedirect,
     webhooks,
   }: Pick<Config, 'http' | 'limits' | 'storageRedirect' | 'webhooks'>,
-  { pullThrough, upstreams, authenticator, authorize, limits, tokenServer, instanceId, pushes, tls }: FrontendAssembly,
+  {
+    pullThrough,
+    upstreams,
+    authenticator,
+    authorize,
+    limits,
+    tokenServer,
+    callerSeal,
+    instanceId,
+    pushes,
+    tls,
+  }: FrontendAssembly,
   { log, metrics, accessLog, audit }: NodeContext,
 ): Listener {
   const app = buildFrontend({
@@ -23,6 +34,7 @@ export function buildRegistry(
     maxConnections: limitsConfig.connections,
     unlimitedNetworks: limitsConfig.exceptNetworks,
     tokenServer,
+    callerSeal,
     instanceId,
     log,
     metrics,

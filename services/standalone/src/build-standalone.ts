@@ -13,7 +13,7 @@ export async function buildStandalone(config: Config, context: NodeContext): Pro
   const work = await assemble(config, { log, metrics, env, version });
   const clients = buildRegistry(config, work, context);
   const challenges = buildChallenges(config, work);
-  const peers = buildFillServer(config.worker, work.answerFill);
+  const peers = buildFillServer(config.worker, work.answerPeer);
   const admin = await buildLocalAdmin(config, work, context);
   return buildNode({ config, log, metrics, work, clients, challenges, peers, admin });
 }

@@ -8,5 +8,5 @@ import { buildFillServer } from './build-fill-server.ts';
 export async function buildWorker(config: Config, { log, metrics, env, version }: NodeContext): Promise<CacheNode> {
   await prepareDirectories(config);
   const work = await assembleWorker(config, { log, metrics, env, version });
-  return buildNode({ config, log, metrics, work, peers: buildFillServer(config.worker, work.answerFill) });
+  return buildNode({ config, log, metrics, work, peers: buildFillServer(config.worker, work.answerPeer) });
 }

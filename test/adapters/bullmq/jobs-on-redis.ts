@@ -59,6 +59,7 @@ export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
     'revalidate-tag': unexpected,
     'fetch-tags': unexpected,
     'fetch-referrers': unexpected,
+    'find-worker': unexpected,
     'sweep-uploads': unexpected,
     'fetch-issuer-keys': unexpected,
     'plan-prewarm': unexpected,

@@ -5,6 +5,7 @@ import { duration, filePath, flag, openSection, section, serverUrl, text } from 
 import type { SectionContext } from './context.ts';
 import { buildOidc, type OidcIssuerConfig, oidcSection } from './oidc.ts';
 import { buildToken, type ExternalTokensConfig, tokenSection } from './token.ts';
+import type { UpstreamConfig } from './upstreams.ts';
 
 export const authSection = section(
   { text: 'Who may pull.', default: 'everybody, whatever they show' },
@@ -81,6 +82,22 @@ export function buildAuth(auth: z.output<typeof authSection>, context: SectionCo
     tokenServer: tokenserver && buildTokenServer(tokenserver, context),
     realm: htpasswd?.realm ?? 'cistern',
   };
+}
+
+/** One header says who somebody is: it cannot be said to us and to an upstream as well. */
+export function checkNoVerified(
+  auth: AuthConfig,
+  upstreams: readonly Pick<UpstreamConfig, 'name' | 'rememberAccessMs'>[],
+  context: SectionContext,
+): void {
+  const verified = upstreams.find(({ rememberAccessMs }) => rememberAccessMs !== undefined);
+  const { htpasswd, externalTokens, robots, oidc } = auth;
+  const isOpen = htpasswd === undefined && externalTokens === undefined && !robots && oidc.length === 0;
+  if (verified === undefined || isOpen) return;
+  context.report(
+    `upstreams.${verified.name}.access`,
+    '`verify` and `auth` exclude each other: what clients show in the one Authorization header would be for both',
+  );
 }
 
 function buildTokenServer(

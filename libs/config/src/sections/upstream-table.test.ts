@@ -62,6 +62,8 @@ upstreams:
     clientcertificate: /cert.pem
     clientkey: /key.pem
     allowprivate: true
+    access: verify
+    rememberaccess: 90s
     ttl: 5m
     maxage: 720h
     maxconnections: 8
@@ -84,6 +86,7 @@ upstreams:
       { tags: ['*'], ttlMs: 300_000, staleWhileRevalidateMs: 0, staleIfErrorMs: Infinity, onNotFound: 'keep' },
     ],
     lists: { ttlMs: 30_000, staleIfErrorMs: Infinity },
+    rememberAccessMs: 90_000,
     isOffline: false,
     maxAgeMs: 720 * 3_600_000,
     maxConnections: 8,
@@ -139,4 +142,25 @@ upstreams:
     ],
   );
   assert.deepEqual(problemPaths('proxy: {remoteurl: https://quay.io, username: u}'), ['proxy.password']);
+});
+
+const remembered = (text: string) => load(`upstreams: {quay.io: {${text}}}`).upstreams[0]?.rememberAccessMs;
+
+test('what everybody may read and what is verified, and for how long a yes holds', () => {
+  assert.equal(remembered(''), undefined);
+  assert.equal(remembered('access: shared'), undefined);
+  assert.equal(remembered('access: verify'), 300_000);
+  assert.deepEqual(problemPaths('upstreams: {quay.io: {access: verify, rememberaccess: 500ms}}'), [
+    'upstreams.quay.io.rememberaccess',
+  ]);
+  assert.deepEqual(problemPaths('upstreams: {quay.io: {access: private}}'), ['upstreams.quay.io.access']);
+});
+
+test('callers are verified by us or by an upstream, for they have one header to show something in', () => {
+  const verified = 'upstreams: {docker.io: {}, quay.io: {access: verify}}';
+  assert.deepEqual(problemPaths(`${verified}\nauth: {robots: true}`), ['upstreams.quay.io.access']);
+  const htpasswd = 'auth: {htpasswd: {realm: here, path: /users}}';
+  const [problem] = problemsOf(`${verified}\n${htpasswd}`, { files: { '/users': '' } });
+  assert.match(problem?.message ?? '', /exclude each other/);
+  assert.equal(load(verified).upstreams[1]?.rememberAccessMs, 300_000);
 });

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { Secret } from '../secrets.ts';
 import {
+  choice,
   duration,
   durationOrForever,
   filePath,
@@ -57,6 +58,13 @@ const upstreamEntry = openSection('One upstream registry.', {
       { min: 0, max: 1_000_000 },
     ).optional(),
   }),
+  access: choice(
+    "`shared`: whoever may use this cache may read all of the upstream that it can pull. `verify`: who shows the upstream's own credentials, and is let in by it.",
+    ['shared', 'verify'],
+  ).prefault('shared'),
+  rememberaccess: duration(
+    'With `access: verify`: how long the upstream is not asked again about a caller that it has let in to a repository.',
+  ).prefault('5m'),
   proxy: proxyUrl({
     text: 'An HTTP proxy on the way to this upstream and to the servers it redirects to.',
     default: 'from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`',
@@ -121,6 +129,8 @@ export interface UpstreamConfig {
   /** Of its tags: the first rule with a matching pattern holds. The last one matches every tag. */
   readonly freshness: readonly FreshnessRule[];
   readonly lists: ListsConfig;
+  /** `undefined`: everybody may read what is here. Else callers are verified, and a yes holds so long. */
+  readonly rememberAccessMs: number | undefined;
   /** Until the operator decides otherwise at run time. */
   readonly isOffline: boolean;
   /** May be Infinity. */
@@ -171,6 +181,7 @@ export function buildUpstream(
     }),
     allowPrivateAddresses: entry.allowprivate,
     ...buildFreshness(entry, path, context),
+    rememberAccessMs: entry.access === 'verify' ? checkRemembered(entry.rememberaccess, path, context) : undefined,
     isOffline: entry.offline === true,
     maxAgeMs: entry.maxage,
     maxConnections: entry.maxconnections,
@@ -181,6 +192,14 @@ export function buildUpstream(
       silenceMs: entry.timeouts.silence,
     },
   };
+}
+
+const longestRememberedMs = 24 * 3_600_000;
+
+function checkRemembered(rememberMs: number, path: string, context: SectionContext): number {
+  if (rememberMs < 1_000 || rememberMs > longestRememberedMs)
+    context.report(`${path}.rememberaccess`, 'must be from 1s to 24h');
+  return rememberMs;
 }
 
 /** The account in the entry itself first, then those of the list of accounts. */

@@ -54,6 +54,7 @@ export async function workWith(
     'revalidate-tag': unexpected,
     'fetch-tags': unexpected,
     'fetch-referrers': unexpected,
+    'find-worker': unexpected,
     'sweep-uploads': unexpected,
     'fetch-issuer-keys': unexpected,
     'plan-prewarm': unexpected,

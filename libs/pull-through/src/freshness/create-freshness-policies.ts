@@ -17,9 +17,19 @@ const alwaysAsk: FreshnessPolicy = {
 };
 
 export function createFreshnessPolicies(
-  upstreams: readonly { readonly name: string; readonly freshness: readonly FreshnessRule[] }[],
+  upstreams: readonly {
+    readonly name: string;
+    readonly freshness: readonly FreshnessRule[];
+    /** What it no longer gives to us is forgotten, whatever the rules say. */
+    readonly forgetsDenied?: boolean | undefined;
+  }[],
 ): PolicyOf {
-  const rules = new Map(upstreams.map(({ name, freshness }) => [name, freshness]));
+  const rules = new Map(
+    upstreams.map(({ name, freshness, forgetsDenied = false }) => [
+      name,
+      forgetsDenied ? freshness.map((rule) => ({ ...rule, onDenied: 'forget' as const })) : freshness,
+    ]),
+  );
   return (upstream, tag) =>
     rules.get(upstream)?.find(({ tags }) => tags.some((pattern) => posix.matchesGlob(tag, pattern))) ?? alwaysAsk;
 }

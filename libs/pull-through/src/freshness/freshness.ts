@@ -12,6 +12,8 @@ export interface FreshnessPolicy {
   readonly staleIfErrorMs: number;
   /** Of a tag that upstream no longer has, or no longer gives to us. */
   readonly onNotFound: 'keep' | 'forget';
+  /** Of one that it no longer gives to us, where that is not the same. */
+  readonly onDenied?: 'forget' | undefined;
 }
 
 /** `failed-lately`: what the last try brought holds a moment longer. */

@@ -1,11 +1,20 @@
 // Why upstream did not confirm what it was asked for, as a record remembers it.
 import { CacheError, type CacheErrorKind, cacheErrorKinds, isCacheError } from '@cistern/errors';
+import type { FreshnessPolicy } from './freshness.ts';
 
 const refusals: ReadonlySet<string> = new Set<CacheErrorKind>(['manifest-unknown', 'name-unknown', 'denied']);
 
 /** Upstream has been asked and says that it is not there, or not for us. Anything else says nothing about the tag. */
 export function isRefusal(kind: string): boolean {
   return refusals.has(kind);
+}
+
+/** Whether what a refusal is about is forgotten for it. */
+export function isForgottenFor(error: unknown, { onNotFound, onDenied }: FreshnessPolicy): boolean {
+  if (!isCacheError(error) || !isRefusal(error.kind)) return false;
+  // Docker Hub's answer to us for what is private is 401.
+  const isDenied = error.kind === 'denied' || (error.detail as { status?: number } | undefined)?.status === 401;
+  return (isDenied ? (onDenied ?? onNotFound) : onNotFound) === 'forget';
 }
 
 export function failureKindOf(error: unknown): string {

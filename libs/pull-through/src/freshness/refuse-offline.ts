@@ -25,6 +25,7 @@ export function refuseOffline(upstream: Upstream, isOffline: (upstream: string) 
     getBlob: unlessOffline('getBlob'),
     listTags: unlessOffline('listTags'),
     listReferrers: unlessOffline('listReferrers'),
+    checkAccess: unlessOffline('checkAccess'),
     close: () => upstream.close(),
   };
 }

@@ -8,7 +8,7 @@ import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
 import type { Ask } from '../ask.ts';
 import type { PolicyOf } from '../freshness/create-freshness-policies.ts';
 import { ageOf, freshnessOf, mayServeOnError } from '../freshness/freshness.ts';
-import { failedLately, failureKindOf, isRefusal } from '../freshness/last-failure.ts';
+import { failedLately, failureKindOf, isForgottenFor, isRefusal } from '../freshness/last-failure.ts';
 import { offlineError } from '../freshness/refuse-offline.ts';
 import type { FreshnessFacts } from '../pull-through.ts';
 import { readTagObject } from '../small-objects.ts';
@@ -79,7 +79,7 @@ function withoutUpstream(
   reason: StaleReason = isRefusal(failureKindOf(error)) ? 'gone' : 'failing',
 ): ResolvedTag {
   const policy = deps.policyOf(record.upstream, record.tag);
-  const holds = reason === 'gone' ? policy.onNotFound === 'keep' : mayServeOnError(ageOf(record, deps.now()), policy);
+  const holds = reason === 'gone' ? !isForgottenFor(error, policy) : mayServeOnError(ageOf(record, deps.now()), policy);
   if (!holds) throw error;
   return stale(deps, record, reason);
 }

@@ -1,7 +1,13 @@
 // An upstream as a value for tests: content in memory, every request recorded, and the body under the test's control.
 import { CacheError } from '@cistern/errors';
 import { type Digest, type RepositoryName, type Tag, digestOf } from '@cistern/oci';
-import type { Upstream, UpstreamBlobBody, UpstreamReferrersPage, UpstreamTagsPage } from '@cistern/upstream';
+import type {
+  CallerCredentials,
+  Upstream,
+  UpstreamBlobBody,
+  UpstreamReferrersPage,
+  UpstreamTagsPage,
+} from '@cistern/upstream';
 
 interface BlobGet {
   readonly digest: Digest;
@@ -27,6 +33,8 @@ interface Script {
   /** Awaited when all bytes of a body have been sent, before its end. */
   onEnd?: (() => Promise<void>) | undefined;
   ranges: boolean;
+  /** Whom it lets read; absent: nobody. */
+  entitles?: ((repository: string, caller: CallerCredentials) => boolean) | undefined;
   headSaysNothing: boolean;
   tags: UpstreamTagsPage;
   /** `undefined`: 404. */
@@ -160,6 +168,14 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
       await up('list-referrers', undefined);
       if (script.referrers === undefined) throw new CacheError('manifest-unknown', 'no referrers here');
       return script.referrers;
+    },
+    async checkAccess(repository, subject, caller, { signal } = {}) {
+      await up('check-access', signal);
+      if (script.entitles?.(repository, caller) !== true)
+        throw new CacheError('unauthenticated', 'not for you', { detail: { status: 401 } });
+      if (subject.kind === 'manifest') manifestOf(repository, subject.reference);
+      if (subject.kind === 'blob' && !blobs.has(`${repository}@${subject.digest}`))
+        throw new CacheError('blob-unknown', 'no such blob');
     },
     async close() {
       for (const wake of wakeGate.splice(0)) wake();

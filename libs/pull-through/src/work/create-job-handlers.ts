@@ -23,6 +23,7 @@ export function createJobHandlers(deps: JobHandlerDeps): JobHandlers {
     'revalidate-tag': (payload, { signal }) => revalidateTag(deps, payload, signal),
     'fetch-tags': (payload, { signal }) => fetchTags(deps, payload, signal),
     'fetch-referrers': (payload, { signal }) => fetchReferrers(deps, payload, signal),
+    'find-worker': async () => ({ address: deps.address }),
     'sweep-uploads': (payload) => sweepUploads(deps, payload),
     'fetch-issuer-keys': ({ issuer }, { signal }) => fetchIssuerKeys(issuer, signal).then(() => null),
     ...createPrewarmHandlers(deps),

@@ -6,7 +6,7 @@ import { isCacheError } from '@cistern/errors';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
-import { failedLately, failureKindOf, isRefusal } from '../freshness/last-failure.ts';
+import { failedLately, failureKindOf, isForgottenFor } from '../freshness/last-failure.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
@@ -137,7 +137,7 @@ async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown): Promi
   const before = await index.tags.get(key);
   if (before === undefined) return;
   const lastFailure = failureKindOf(error);
-  if (isRefusal(lastFailure) && policyOf(key.upstream, key.tag).onNotFound === 'forget') return forget(deps, key);
+  if (isForgottenFor(error, policyOf(key.upstream, key.tag))) return forget(deps, key);
   await index.tags.put({ ...before, lastTriedAtMs: now(), lastFailure });
 }
 

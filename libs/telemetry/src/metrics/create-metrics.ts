@@ -1,6 +1,7 @@
 // All metrics of one process on a registry of its own, never the global one: two servers in one process do not meet.
 import { collectDefaultMetrics, Registry, type Gauge } from 'prom-client';
 import { createAuthenticationMetrics, type AuthenticationMetrics } from './authentication-metrics.ts';
+import { type AccessMetrics, createAccessMetrics } from './access-metrics.ts';
 import { createBuildInfo } from './build-info.ts';
 import { createEvictionMetrics, type EvictionMetrics } from './eviction-metrics.ts';
 import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
@@ -31,7 +32,8 @@ export interface Metrics
     EvictionMetrics,
     ScrubMetrics,
     WebhookMetrics,
-    TlsMetrics {
+    TlsMetrics,
+    AccessMetrics {
   readonly registry: Registry;
   readonly buildInfo: Gauge<'version' | 'node'>;
 }
@@ -67,6 +69,7 @@ export function createMetrics({
     ...createScrubMetrics(registry),
     ...createWebhookMetrics(registry),
     ...createTlsMetrics(registry),
+    ...createAccessMetrics(registry, upstreams),
     buildInfo: createBuildInfo(registry, version),
   };
 }

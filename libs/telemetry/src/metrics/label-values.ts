@@ -14,6 +14,7 @@ export const upstreamOperations = [
   'get-blob',
   'list-tags',
   'list-referrers',
+  'check-access',
   'token',
   'ping',
 ] as const;
@@ -32,6 +33,7 @@ export const upstreamOutcomes = [
 ] as const;
 export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
 
+export const accessResults = ['allowed', 'remembered', 'refused', 'failed'] as const;
 export const retryResults = ['tried', 'refused'] as const;
 export const alternateResults = ['answered', 'failed'] as const;
 export const budgetRefusals = ['reserve', 'exhausted', 'paused'] as const;

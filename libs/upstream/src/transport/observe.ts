@@ -45,6 +45,8 @@ function outcomeOf({ operation, headers }: TransportRequest, { status }: Transpo
   const refused = status === 401 || status === 403 || status === 451;
   if (refused) {
     const { authorization } = headers;
+    // Of a caller, not of us.
+    if (operation === 'check-access') return authorization === undefined ? 'ok' : 'denied';
     // The first half of the handshake: this is how a registry says what it wants.
     if (status === 401 && authorization === undefined && operation !== 'token') return 'ok';
     const ownCredentials = authorization?.startsWith('Basic ') === true;

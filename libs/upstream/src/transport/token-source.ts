@@ -50,12 +50,15 @@ export interface TokenSourceOptions {
   readonly transport: Transport;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** For what; default: for our own calls. */
+  readonly operation?: 'token' | 'check-access' | undefined;
 }
 
 /** Concurrent requests for one scope make one request to the token server. */
 export type TokenSource = (request: TokenRequest) => Promise<IssuedToken>;
 
-export function createTokenSource({ upstream, account, cache, transport, clock }: TokenSourceOptions): TokenSource {
+export function createTokenSource(options: TokenSourceOptions): TokenSource {
+  const { upstream, account, cache, transport, clock, operation = 'token' } = options;
   const share = createSingleFlight<ObtainedToken>();
 
   async function issue(
@@ -70,7 +73,7 @@ export function createTokenSource({ upstream, account, cache, transport, clock }
       credentials,
     });
     const askedAtMs = clock();
-    const answered = await transport({ operation: 'token', ...request, signal, maxBodyBytes: maxAnswerBytes });
+    const answered = await transport({ operation, ...request, signal, maxBodyBytes: maxAnswerBytes });
     // OAuth 2's way to refuse (RFC 6749 section 5.2).
     const refused = request.method === 'POST' && answered.status === 400;
     const response = refused ? { ...answered, status: 401 } : answered;

@@ -10,6 +10,8 @@ export interface RequestRecord {
   mode: 'mirror' | 'prefix';
   /** Set once it has been found out; nothing of the pull API is answered before. */
   identity?: Identity;
+  /** What an `unauthenticated` answer asks for, for `WWW-Authenticate`. */
+  challenge?: string;
   /** Whether the request counts as in flight for its operation. */
   entered: boolean;
   /** Aborted when the client leaves; made when it is first asked for. */

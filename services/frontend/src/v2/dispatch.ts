@@ -33,7 +33,7 @@ export async function dispatch(
   const patiently = <T>(answer: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, answer);
   switch (path.endpoint) {
     case 'ping':
-      return answerPing(reply);
+      return answerPing(dependencies, request, reply);
     case 'manifest':
       return patiently(() => answerManifest(dependencies, path, request, reply));
     case 'blob':

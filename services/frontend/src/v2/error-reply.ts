@@ -9,6 +9,7 @@ export function replyWithError(error: unknown, { record }: FastifyRequest, reply
   record.facts.errorKind = kind;
   if (reply.raw.destroyed) return;
   for (const name of ['etag', 'docker-content-digest', 'accept-ranges', 'age', 'warning']) reply.removeHeader(name);
+  if (kind === 'unauthenticated' && record.challenge !== undefined) reply.header('www-authenticate', record.challenge);
   reply.code(status).headers(headers);
   reply.headers({ 'content-type': 'application/json', 'content-length': String(body.length) }).send(body);
 }

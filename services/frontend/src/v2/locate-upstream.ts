@@ -1,7 +1,11 @@
 // Which upstream and repository a request is about, and whether it may be, before anything is done for it.
 import { CacheError } from '@cistern/errors';
 import type { Reference, RepositoryName } from '@cistern/oci';
+import type { CallerCredentials } from '@cistern/upstream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callerOf } from '../callers/caller-of.ts';
+import { callerChallenge } from '../callers/add-caller-tokens.ts';
+import { formatChallenge, pullScope } from '../hooks/format-challenge.ts';
 import { queryValue } from './query-value.ts';
 import { requireAccess } from './require-access.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
@@ -15,11 +19,13 @@ interface NamedPath {
 interface Located {
   readonly upstream: string;
   readonly repository: RepositoryName;
+  /** Absent: no upstream asks. */
+  readonly caller?: CallerCredentials;
 }
 
 /** Throws what the table of upstreams throws for a name it cannot place, `loop-detected`, and what `requireAccess` throws. */
 export function locateUpstream(
-  { upstreams, instanceId, ...access }: V2Dependencies,
+  { upstreams, instanceId, callerTokens, ...access }: V2Dependencies,
   { name, prefix, reference }: NamedPath,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -34,7 +40,10 @@ export function locateUpstream(
   const tag = reference?.kind === 'tag' ? reference.tag : undefined;
   requireAccess(access, { upstream, repository, tag, name }, request, reply);
   reply.header('x-cistern-upstream', upstream);
-  return { upstream, repository };
+  if (callerTokens === undefined) return { upstream, repository };
+  // Goes with a 401 only.
+  record.challenge = formatChallenge(callerChallenge, request, { scope: pullScope(name) });
+  return { upstream, repository, caller: callerOf(request.headers.authorization, callerTokens) };
 }
 
 function refuseLoop(hops: string | string[] | undefined, instanceId: string): void {

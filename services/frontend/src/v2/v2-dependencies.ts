@@ -4,6 +4,7 @@ import type { ClientLimits } from '@cistern/limits';
 import type { PullThrough } from '@cistern/pull-through';
 import type { AuthenticationMetrics, LimitMetrics, RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
+import type { CallerTokens } from '../callers/caller-tokens.ts';
 import type { WaitOptions } from './wait-for-upstream.ts';
 
 export interface V2Dependencies {
@@ -18,6 +19,8 @@ export interface V2Dependencies {
   /** Clients with these addresses are held to none. */
   readonly isUnlimited: (clientIp: string) => boolean;
   readonly metrics: RequestMetrics & AuthenticationMetrics & LimitMetrics;
+  /** Of clients whom upstreams verify; absent: none does. */
+  readonly callerTokens?: CallerTokens | undefined;
   /** Ours, the same in every process of the cluster: found in a request's `X-Cistern-Hop`, the request went in a circle. */
   readonly instanceId: string;
   /** A client that takes no byte of a blob for this long is cut off. */

@@ -1,6 +1,6 @@
 // A frontend's way to fills that run on workers, and a worker's to those of its predecessor. Connections are pooled for
 // each worker; a worker that does not answer at once is taken for gone.
-import { Agent, type Dispatcher, buildConnector } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { FillRecord } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
 import { SourceInterrupted } from '../../read/source-interrupted.ts';
@@ -8,14 +8,12 @@ import type { FillRange } from '../fill.ts';
 import { presentEndHeader } from './answer-fill.ts';
 import { protocolPath, silenceMs } from './fill-frames.ts';
 import { fillAuthorization } from './fill-token.ts';
+import { openPeerAgent, type PeerTls } from './peer-agent.ts';
 import { type FrameReader, createFrameReader } from './read-frames.ts';
 
 interface RemoteFillsOptions {
   readonly clusterSecret: string;
-  /** For workers whose address begins with `https:`. PEM; `certificate` and `key` where they ask for a certificate. */
-  readonly tls?:
-    | { readonly ca?: string | undefined; readonly certificate?: string | undefined; readonly key?: string | undefined }
-    | undefined;
+  readonly tls?: PeerTls | undefined;
 }
 
 export type FillPlace = Pick<FillRecord, 'address' | 'fillId'>;
@@ -38,25 +36,13 @@ export interface RemoteFills {
   close(): Promise<void>;
 }
 
-/** Between nodes of one cluster; also how long a dead machine costs whoever waits. */
-const connectMs = 1_000;
 const headersMs = 3_000;
 const checksumMs = 60_000;
 const bodyBufferBytes = 256 * 1024;
 
 export function openRemoteFills({ clusterSecret, tls }: RemoteFillsOptions): RemoteFills {
   const authorization = fillAuthorization(clusterSecret);
-  const agent = new Agent({
-    connect: buildConnector({
-      timeout: connectMs,
-      keepAlive: true,
-      keepAliveInitialDelay: 5_000,
-      ...(tls?.ca !== undefined && { ca: tls.ca }),
-      ...(tls?.certificate !== undefined && { cert: tls.certificate }),
-      ...(tls?.key !== undefined && { key: tls.key }),
-    }),
-    pipelining: 1,
-  });
+  const agent = openPeerAgent(tls);
 
   const get = async (
     { address, fillId }: FillPlace,

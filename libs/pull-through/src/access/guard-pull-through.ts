@@ -1,0 +1,51 @@
+// The use cases for clients: nothing of an upstream that verifies its callers is looked for before the caller may read it,
+// and what the caller has shown goes no further.
+import type { RepositoryKey } from '@cistern/cache-index';
+import type { AccessSubject } from '@cistern/upstream';
+import type { Asker, PullThrough } from '../pull-through.ts';
+import type { VerifyAccess } from './verify-access.ts';
+
+type AskerRequest = RepositoryKey & Asker & { readonly signal?: AbortSignal | undefined };
+
+/** `isListed`: whether the names of an upstream's repositories may be told to everybody. */
+export function guardPullThrough(
+  cache: PullThrough,
+  verify: VerifyAccess,
+  isListed: (upstream: string) => boolean,
+): PullThrough {
+  async function admit<R extends AskerRequest>(request: R, subject: AccessSubject): Promise<Omit<R, 'caller'>> {
+    const { caller, ...admitted } = request;
+    const { upstream, repository, signal } = request;
+    await verify({ upstream, repository, subject, caller, signal });
+    return admitted;
+  }
+
+  return {
+    async statManifest(request) {
+      return cache.statManifest(await admit(request, { kind: 'manifest', reference: request.reference }));
+    },
+    async openManifest(request) {
+      return cache.openManifest(await admit(request, { kind: 'manifest', reference: request.reference }));
+    },
+    async openBlob(request) {
+      return cache.openBlob(await admit(request, { kind: 'blob', digest: request.digest }));
+    },
+    async listTags(request) {
+      return cache.listTags(await admit(request, { kind: 'tags' }));
+    },
+    async listReferrers(request) {
+      const reference = { kind: 'digest', digest: request.digest } as const;
+      return cache.listReferrers(await admit(request, { kind: 'manifest', reference }));
+    },
+    async listRepositories({ after, limit }) {
+      const listed: string[] = [];
+      for (let last = after; listed.length < limit;) {
+        const page = await cache.listRepositories({ limit, ...(last !== undefined && { after: last }) });
+        listed.push(...page.filter((path) => isListed(path.slice(0, path.indexOf('/')))));
+        if (page.length < limit) break;
+        last = page.at(-1);
+      }
+      return listed.slice(0, limit);
+    },
+  };
+}

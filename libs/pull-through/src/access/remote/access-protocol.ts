@@ -1,0 +1,47 @@
+// How a frontend has a worker ask an upstream in a caller's name. Question and answer are sealed with the cluster's
+// secret, for the way between nodes need not be encrypted: the question holds what the caller has shown, and a forged
+// answer would let in anybody.
+import { CacheError, type CacheErrorKind, cacheErrorKinds } from '@cistern/errors';
+import type { AccessQuestion } from '../check-access.ts';
+
+/** `POST`, with a sealed `AskedQuestion`; 200 with a sealed `AccessAnswer`. */
+export const accessPath = '/v1/access';
+export const questionName = 'access question';
+
+export interface AskedQuestion extends AccessQuestion {
+  /** Random: an answer holds for no other question. */
+  readonly nonce: string;
+}
+
+export function answerName(nonce: string): string {
+  return `access answer ${nonce}`;
+}
+
+/** Without an error the caller may read. */
+export interface AccessAnswer {
+  readonly mayRead: boolean;
+  readonly error?: {
+    readonly kind: string;
+    readonly message: string;
+    readonly detail?: unknown;
+    readonly retryable: boolean;
+    readonly retryAfterMs?: number | undefined;
+  };
+}
+
+export function toAnswer(thrown: unknown): AccessAnswer {
+  const error =
+    thrown instanceof CacheError
+      ? thrown
+      : new CacheError('overloaded', 'The worker could not ask; its log says why.', { retryable: true });
+  const { kind, message, detail, retryable, retryAfterMs } = error;
+  return { mayRead: false, error: { kind, message, detail, retryable, retryAfterMs } };
+}
+
+/** Throws what the worker's question was refused with, and for an answer that says nothing else. */
+export function readAnswer({ mayRead, error }: Partial<AccessAnswer>): void {
+  if (mayRead === true && error === undefined) return;
+  const kind = cacheErrorKinds.find((one) => one === error?.kind) ?? ('overloaded' satisfies CacheErrorKind);
+  const { message = 'The worker gave no answer.', detail, retryable = true, retryAfterMs } = error ?? {};
+  throw new CacheError(kind, message, { detail, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+}

@@ -1,0 +1,71 @@
+// Whether a caller may read something, asked of the registry in the caller's own name and as cheaply as it allows.
+import { CacheError } from '@cistern/errors';
+import { manifestAcceptHeader, type RepositoryName } from '@cistern/oci';
+import { type CallContext, endpoint, startCall } from '../call.ts';
+import { toResponseError } from '../response-error.ts';
+import { dropBody, type Transport, type TransportRequest } from '../transport/transport.ts';
+import type { AccessSubject, Upstream } from '../upstream.ts';
+import { nameUpstream } from '../upstream-identity.ts';
+import type { CallerCredentials } from './caller-credentials.ts';
+
+export interface AccessCallContext extends CallContext {
+  transportOf(caller: CallerCredentials): Transport;
+}
+
+export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'checkAccess'> {
+  const { upstream, deadlineMs, clock, transportOf } = context;
+  return {
+    async checkAccess(repository, subject, caller, { signal } = {}) {
+      const { unknown, ...question } = questionOf(context, repository, subject);
+      const lifetime = startCall(context, signal, repository);
+      lifetime.setDeadline(deadlineMs);
+      try {
+        const response = await transportOf(caller)({
+          operation: 'check-access',
+          repository,
+          signal: lifetime.signal,
+          maxBodyBytes: undefined,
+          ...question,
+        });
+        dropBody(response.body);
+        const { status } = response;
+        // 416: of an empty blob.
+        if (status === 200 || status === 206 || status === 416) return;
+        if (status === 401)
+          throw new CacheError('unauthenticated', `${nameUpstream(upstream)} gives you no access to ${repository}.`);
+        throw toResponseError(response, { upstream, subject: repository, unknown, nowMs: clock() });
+      } finally {
+        lifetime.release();
+      }
+    },
+  };
+}
+
+type Question = Pick<TransportRequest, 'method' | 'url' | 'headers'> & {
+  readonly unknown: 'manifest-unknown' | 'blob-unknown' | 'name-unknown';
+};
+
+function questionOf(context: AccessCallContext, repository: RepositoryName, subject: AccessSubject): Question {
+  switch (subject.kind) {
+    case 'manifest': {
+      const { reference } = subject;
+      const url = endpoint(
+        context,
+        repository,
+        `manifests/${reference.kind === 'tag' ? reference.tag : reference.digest}`,
+      );
+      return { method: 'HEAD', url, headers: { accept: manifestAcceptHeader }, unknown: 'manifest-unknown' };
+    }
+    case 'blob': {
+      // By GET: a URL that is signed for that, to which many registries redirect, refuses HEAD.
+      const url = endpoint(context, repository, `blobs/${subject.digest}`);
+      return { method: 'GET', url, headers: { accept: '*/*', range: 'bytes=0-0' }, unknown: 'blob-unknown' };
+    }
+    case 'tags': {
+      const url = endpoint(context, repository, 'tags/list', { n: 1 });
+      return { method: 'GET', url, headers: { accept: 'application/json' }, unknown: 'name-unknown' };
+    }
+    default:
+      return subject satisfies never;
+  }
+}

@@ -1,0 +1,51 @@
+// What a client gets from our token endpoint where upstreams verify their callers: what it has shown there, sealed, for
+// some minutes. So every frontend can show it to an upstream, and none has to keep it.
+import type { CallerCredentials } from '@cistern/upstream';
+
+/** Text that only this cluster can read, under the name that it was sealed under. */
+export interface TokenSeal {
+  close(name: string, text: string): string;
+  open(name: string, sealed: string): string | undefined;
+}
+
+export interface CallerTokens {
+  issue(caller: CallerCredentials): string;
+  /** `undefined`: not issued here, or too long ago. */
+  open(token: string): CallerCredentials | undefined;
+  /** Whether it was issued by a cache like this, whenever. */
+  isOurs(token: string): boolean;
+}
+
+interface TokenContent {
+  readonly schema: 1;
+  readonly caller: CallerCredentials;
+  /** Milliseconds since the epoch. */
+  readonly untilMs: number;
+}
+
+/** Clients do not use a token of less than a minute to the end. */
+export const tokenLifetimeSeconds = 300;
+const prefix = 'cistern.';
+const sealName = 'caller token';
+
+export function createCallerTokens({
+  seal,
+  now,
+}: {
+  readonly seal: TokenSeal;
+  readonly now: () => number;
+}): CallerTokens {
+  return {
+    issue(caller) {
+      const content: TokenContent = { schema: 1, caller, untilMs: now() + tokenLifetimeSeconds * 1000 };
+      return prefix + seal.close(sealName, JSON.stringify(content));
+    },
+    open(token) {
+      const text = token.startsWith(prefix) ? seal.open(sealName, token.slice(prefix.length)) : undefined;
+      if (text === undefined) return undefined;
+      const { caller, untilMs } = JSON.parse(text) as TokenContent;
+      return untilMs > now() ? caller : undefined;
+    },
+    isOurs: (token) => token.startsWith(prefix),
+  };
+}

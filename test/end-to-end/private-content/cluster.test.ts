@@ -1,0 +1,98 @@
+// The same table on a cluster, through each of its frontends, and what Redis, the bucket and the logs know afterwards.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { startCluster } from '@cistern/test-services';
+import { sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
+import {
+  ada,
+  ask,
+  basic,
+  bob,
+  checkSharedUpstream,
+  checkTable,
+  openPrivateUpstreams,
+  robot,
+  shapes,
+  tokenOf,
+} from './private-table.ts';
+
+const stage = await openPrivateUpstreams({ after }, 'bearer');
+const cluster = await startCluster({
+  frontends: 2,
+  workers: 2,
+  config: { log: { level: 'debug' }, upstreams: stage.upstreams },
+});
+after(() => cluster.close());
+const urls = cluster.frontends.map(({ url }) => url);
+
+const get = (url: string, who: typeof ada) =>
+  ask(url, shapes['root']!('team/secret', 'manifests/latest'), { method: 'GET' }, basic(who));
+
+/** A cluster is ready before it has nothing else to do: 503 says that it may work in a moment. */
+async function warm(): Promise<void> {
+  for (const url of urls)
+    for (const who of [ada, bob])
+      await until(`${url} answers ${who.username}`, async () => (await get(url, who)).status !== 503);
+}
+
+test('a cluster of two frontends and two workers', async () => {
+  await warm();
+  const cells = await checkTable(stage, urls, ['password', 'our token', "upstream's token", 'nothing']);
+  assert.ok(cells > 500, `${cells} cells`);
+  await checkSharedUpstream(stage, urls);
+});
+
+test('a token of one frontend is good at the other, and whom one has let in the other knows', async () => {
+  const authorization = await tokenOf(urls[0]!, basic(ada));
+  const before = stage.upstream.count();
+  for (const url of urls) {
+    const answer = await sendRequest(`${url}/v2/team/secret/manifests/${stage.secret.digest}`, {
+      headers: { authorization },
+    });
+    assert.equal(answer.status, 200);
+  }
+  assert.equal(stage.upstream.count(), before);
+});
+
+test('nothing that a caller has shown is kept or told', async () => {
+  const keys = (await cluster.redis.command('KEYS', '*')).split('\n');
+  assert.ok(
+    keys.some((key) => key.includes('access/private.test/')),
+    'whom an upstream has let in is remembered',
+  );
+  const metrics = await Promise.all(
+    [...cluster.frontends, ...cluster.workers].map(async ({ metricsUrl }) => sendRequest(`${metricsUrl}/metrics`)),
+  );
+  const told = [
+    ...keys,
+    ...(await Promise.all(keys.map(async (key) => contentOf(key)))),
+    ...[...cluster.frontends, ...cluster.workers].flatMap((node) => node.log()),
+    ...metrics.map(({ body }) => body.toString()),
+  ].join('\n');
+  assert.match(told, /cistern_access_checks_total\{upstream="private.test",result="remembered"\} [1-9]/);
+  for (const { username, password } of [robot, ada, bob])
+    for (const secret of [password, basic({ username, password }).slice('Basic '.length)])
+      assert.ok(!told.includes(secret), secret);
+});
+
+async function contentOf(key: string): Promise<string> {
+  const type = await cluster.redis.command('TYPE', key);
+  const reads: Readonly<Record<string, readonly string[]>> = {
+    string: ['GET', key],
+    hash: ['HGETALL', key],
+    list: ['LRANGE', key, '0', '-1'],
+    set: ['SMEMBERS', key],
+    zset: ['ZRANGE', key, '0', '-1'],
+    stream: ['XRANGE', key, '-', '+'],
+  };
+  const [command, ...args] = reads[type.trim()] ?? [];
+  return command === undefined ? '' : cluster.redis.command(command, ...args);
+}
+
+test('a worker that is gone keeps nobody out', async () => {
+  await cluster.workers[0]!.kill();
+  const other = { ...ada, username: 'robot', password: robot.password };
+  await until('the other one is found', async () => (await get(urls[0]!, other)).status === 200);
+  assert.equal((await get(urls[1]!, bob)).status, 401);
+});

@@ -1,0 +1,159 @@
+// Two users of a private upstream, one of whom may read a repository: the other one gets nothing of it, by any name,
+// though its bytes are cached.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { assertRefused } from '../src/assert-refused.ts';
+import { openCistern } from '../src/open-stage.ts';
+import { readMetrics } from '../src/read-metrics.ts';
+import { beginDownload, sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
+import {
+  ada,
+  ask,
+  assertNothing,
+  authorizationOf,
+  basic,
+  bob,
+  checkSharedUpstream,
+  checkTable,
+  openPrivateUpstreams,
+  robot,
+  shapes,
+  tokenOf,
+} from './private-table.ts';
+
+async function openPrivate(t: TestContext, kind: 'basic' | 'bearer', more: Record<string, unknown> = {}) {
+  const stage = await openPrivateUpstreams(t, kind);
+  const { upstreams } = stage;
+  const config = {
+    log: { level: 'debug' },
+    upstreams: { ...upstreams, 'private.test': { ...upstreams['private.test'], ...more } },
+  };
+  const cistern = await openCistern(t, { config });
+  const get = (what: string, who?: typeof ada, repository = 'team/secret') =>
+    ask(cistern.url, shapes['root']!(repository, what), { method: 'GET' }, who && basic(who));
+  return { ...stage, cistern, get };
+}
+
+for (const kind of ['basic', 'bearer'] as const)
+  test(`one process, an upstream that wants ${kind === 'basic' ? 'passwords' : 'tokens'}`, async (t) => {
+    const { cistern, ...stage } = await openPrivate(t, kind);
+    const shown = [
+      'password',
+      'our token',
+      ...(kind === 'bearer' ? (["upstream's token"] as const) : []),
+      'nothing',
+    ] as const;
+    const cells = await checkTable(stage, [cistern.url], shown);
+    assert.ok(cells > 400, `${cells} cells`);
+    await checkSharedUpstream(stage, [cistern.url]);
+    // It was all from here, and upstream was asked seldom.
+    const { secret, upstream } = stage;
+    assert.equal(upstream.count({ method: 'GET', endpoint: 'manifest', digest: secret.digest, status: 200 }), 1);
+    const metrics = await readMetrics(cistern);
+    const checks = (result: string) =>
+      metrics.get(`cistern_access_checks_total{upstream="private.test",result="${result}"}`);
+    assert.ok(checks('remembered')! > 5 * checks('allowed')!);
+    assert.ok(checks('refused')! > 0);
+    assert.equal(checks('failed'), 0);
+    const told = cistern.log().join('\n') + [...metrics.keys()].join('\n');
+    for (const { username, password } of [robot, ada, bob])
+      for (const secretText of [password, basic({ username, password }).slice('Basic '.length)])
+        assert.ok(!told.includes(secretText), secretText);
+  });
+
+test('who comes while the bytes of another are on their way gets none of them', async (t) => {
+  const { cistern, upstream, secret, get } = await openPrivate(t, 'bearer', { timeouts: { body: '3s' } });
+  const layer = secret.layers[0]!.digest;
+  // It is mended after the three seconds.
+  const stalled = upstream.addFault({ endpoint: 'blob', digest: layer }, { stallAfterBytes: 200_000 });
+  const download = await beginDownload(`${cistern.url}/v2/team/secret/blobs/${layer}`, {
+    headers: { authorization: basic(ada) },
+  });
+  await download.untilReceived(50_000);
+  stalled.remove();
+  for (const range of [undefined, 'bytes=5-9'])
+    for (const [who, repository] of [
+      [bob, 'team/secret'],
+      [bob, 'team/other'],
+      [undefined, 'team/secret'],
+    ] as const) {
+      const shaped = shapes['root']!(repository, `blobs/${layer}`);
+      const asked = { method: 'GET', ...(range !== undefined && { range }) } as const;
+      assertNothing(await ask(cistern.url, shaped, asked, who && basic(who)), repository, who ? 'password' : 'nothing');
+    }
+  assert.equal((await download.ended).body.length, 300_000);
+  assert.equal((await get(`blobs/${layer}`, ada)).body.length, 300_000);
+});
+
+test('while upstream is away, whom it let in lately goes on until that is over, and nobody else gets in', async (t) => {
+  const { upstream, secret, get } = await openPrivate(t, 'bearer', { rememberaccess: '6s' });
+  assert.equal((await get('manifests/latest', ada)).status, 200);
+  assert.equal((await get(`blobs/${secret.config.digest}`, ada)).status, 200);
+  const letInAtMs = performance.now();
+  await upstream.refuseConnections();
+  for (const what of ['manifests/latest', `manifests/${secret.digest}`, `blobs/${secret.config.digest}`]) {
+    if (performance.now() - letInAtMs < 4_000) assert.equal((await get(what, ada)).status, 200, what);
+    assertRefused(await get(what, bob), 503, 'UNAVAILABLE', what);
+    assertRefused(await get(what), 503, 'UNAVAILABLE', what);
+  }
+  await delay(Math.max(0, 6_500 - (performance.now() - letInAtMs)));
+  assertRefused(await get(`blobs/${secret.config.digest}`, ada), 503, 'UNAVAILABLE');
+  await upstream.acceptConnections();
+  await until('upstream is asked again', async () => (await get('manifests/latest', ada)).status === 200);
+});
+
+test('offline, nobody is let in who was not before', async (t) => {
+  const { get } = await openPrivate(t, 'bearer', { offline: true });
+  assertRefused(await get('manifests/latest', ada), 503, 'UNAVAILABLE');
+});
+
+test('a wrong password is not shown to the upstream again and again, and a right one is another', async (t) => {
+  const { upstream, get } = await openPrivate(t, 'bearer');
+  const wrong = { ...ada, password: 'no-password' };
+  for (let count = 0; count < 5; count += 1) assertNothing(await get('manifests/latest', wrong), 'wrong', 'password');
+  assert.equal(upstream.count({ endpoint: 'token' }), 1);
+  assert.equal((await get('manifests/latest', ada)).status, 200);
+});
+
+test('a tag that our own account may no longer read is forgotten, one that is gone is kept', async (t) => {
+  const { cistern, upstream, get } = await openPrivate(t, 'bearer', { ttl: '0s' });
+  assert.equal((await get('manifests/latest', ada)).status, 200);
+  const gone = upstream.addFault({ endpoint: 'manifest' }, { status: 404 });
+  const kept = await get('manifests/latest', ada);
+  assert.deepEqual([kept.status, kept.headers['x-cache']], [200, 'STALE']);
+  gone.remove();
+  const denied = upstream.addFault({ endpoint: 'manifest' }, { status: 403 });
+  // What failed a moment ago is asked again by whoever insists.
+  const insist = { headers: { authorization: basic(ada), 'cache-control': 'no-cache' } };
+  assertRefused(await sendRequest(`${cistern.url}/v2/team/secret/manifests/latest`, insist), 403, 'DENIED');
+  denied.remove();
+  // It is not only this answer: the tag is as one never seen.
+  upstream.deleteTag('team/secret', 'latest');
+  await until('the no is forgotten', async () => {
+    const { status } = await sendRequest(`${cistern.url}/v2/team/secret/manifests/latest`, insist);
+    return status === 404;
+  });
+});
+
+test('the catalogue names nothing private', async (t) => {
+  const { cistern, get } = await openPrivate(t, 'bearer');
+  await get('manifests/latest', ada);
+  await sendRequest(`${cistern.url}/v2/public.test/team/secret/manifests/public`);
+  const catalog = await sendRequest(`${cistern.url}/v2/_catalog?n=1`, { headers: { authorization: basic(ada) } });
+  assert.deepEqual(JSON.parse(catalog.body.toString()), { repositories: ['public.test/team/secret'] });
+});
+
+test('what everybody may read of the upstream anybody gets, with a token or with nothing', async (t) => {
+  const { cistern, shared, ...stage } = await openPrivate(t, 'bearer');
+  const path = `${cistern.url}/v2/public.test/team/secret/manifests/public`;
+  assert.equal((await sendRequest(path)).status, 200);
+  const authorization = await tokenOf(cistern.url, undefined);
+  assert.equal((await sendRequest(path, { headers: { authorization } })).status, 200);
+  assert.equal((await sendRequest(`${cistern.url}/v2/`, { headers: { authorization } })).status, 200);
+  // Passwords that are meant for the one go nowhere else.
+  const password = await authorizationOf({ shared, ...stage }, cistern.url, ada, 'password');
+  assert.equal((await sendRequest(path, { headers: { authorization: password! } })).status, 200);
+  assert.ok(shared.requests().every(({ headers }) => headers.authorization === undefined));
+});

@@ -1,0 +1,178 @@
+// Who gets what of a private repository whose bytes are cached, by every name and every way to ask: the table that each
+// kind of cache is held to.
+import assert from 'node:assert/strict';
+import type { FakeUpstream } from '@cistern/fake-upstream';
+import { type Owner, openUpstream, seededBytes } from '../src/open-stage.ts';
+import { type Answer, sendRequest } from '../src/send-request.ts';
+
+export const robot = { username: 'robot', password: 'password-of-the-robot' };
+/** May read `team/secret`. */
+export const ada = { username: 'ada', password: 'password-of-ada', repositories: ['team/secret'] };
+/** May read another one. */
+export const bob = { username: 'bob', password: 'password-of-bob', repositories: ['team/other'] };
+
+const secretLayer = seededBytes(300_000, 'secret');
+
+/** The configuration of a cache that verifies callers of `private.test`, its default, and shares what `public.test` has. */
+export async function openPrivateUpstreams(owner: Owner, kind: 'basic' | 'bearer') {
+  const upstream = await openUpstream(owner, { auth: { kind, accounts: [robot, ada, bob] } });
+  const secret = upstream.addImage('team/secret', { tag: 'latest', layers: [secretLayer] });
+  const other = upstream.addImage('team/other', { tag: 'latest', layers: [seededBytes(1_000, 'other')] });
+  upstream.addReferrer('team/secret', { subject: secret, artifactType: 'application/signature' });
+  const shared = await openUpstream(owner);
+  shared.addImage('team/secret', { tag: 'public', layers: [seededBytes(1_000, 'public')] });
+  const upstreams = {
+    'private.test': {
+      url: upstream.url,
+      username: robot.username,
+      password: robot.password,
+      access: 'verify',
+      hosts: ['private.example'],
+      default: true,
+    },
+    'public.test': { url: shared.url },
+  };
+  return { upstream, shared, secret, other, upstreams };
+}
+
+export type PrivateStage = Awaited<ReturnType<typeof openPrivateUpstreams>>;
+
+/** Shapes of a name: the URL's path for what is asked of a repository, and headers. */
+export const shapes: Readonly<Record<string, (repository: string, what: string) => Shaped>> = {
+  root: (repository, what) => ({ path: `/v2/${repository}/${what}` }),
+  ns: (repository, what) => ({ path: `/v2/${repository}/${what}?ns=private.test` }),
+  host: (repository, what) => ({ path: `/v2/${repository}/${what}`, host: 'private.example' }),
+  'prefix before': (repository, what) => ({ path: `/private.test/v2/${repository}/${what}` }),
+  'prefix after': (repository, what) => ({ path: `/v2/private.test/${repository}/${what}` }),
+  'prefix and ns': (repository, what) => ({ path: `/v2/private.test/${repository}/${what}?ns=private.test` }),
+};
+
+interface Shaped {
+  readonly path: string;
+  readonly host?: string;
+}
+
+interface Asked {
+  readonly what: string;
+  readonly method: 'GET' | 'HEAD';
+  readonly range?: string;
+}
+
+/** Everything that tells something of the secret. */
+function questions({ secret }: PrivateStage): Asked[] {
+  const layer = secret.layers[0]!.digest;
+  const paths = ['manifests/latest', `manifests/${secret.digest}`, `blobs/${secret.config.digest}`, `blobs/${layer}`];
+  return [
+    ...paths.flatMap((what) => [{ what, method: 'GET' } as const, { what, method: 'HEAD' } as const]),
+    { what: `blobs/${layer}`, method: 'GET', range: 'bytes=5-9' },
+    { what: 'tags/list', method: 'GET' },
+    { what: `referrers/${secret.digest}`, method: 'GET' },
+  ];
+}
+
+export type Shown = 'password' | 'our token' | "upstream's token" | 'nothing';
+
+export function basic({ username, password }: { readonly username: string; readonly password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+/** As clients get one: from the place that the answer to `/v2/` names. */
+export async function tokenOf(url: string, authorization: string | undefined): Promise<string> {
+  const ping = await sendRequest(`${url}/v2/`);
+  assert.equal(ping.status, 401);
+  const [, realm = ''] =
+    /^Bearer realm="([^"]+)",service="cistern"$/.exec(ping.headers['www-authenticate'] ?? '') ?? [];
+  const answer = await sendRequest(`${realm}?service=cistern&scope=repository%3Ax%3Apull`, {
+    headers: authorization === undefined ? {} : { authorization },
+  });
+  assert.equal(answer.status, 200, answer.body.toString());
+  return `Bearer ${(JSON.parse(answer.body.toString()) as { token: string }).token}`;
+}
+
+async function upstreamToken(upstream: FakeUpstream, authorization: string): Promise<string> {
+  const scopes = ['team/secret', 'team/other'].map((name) => `scope=repository%3A${encodeURIComponent(name)}%3Apull`);
+  const answer = await sendRequest(`${upstream.url}/token?${scopes.join('&')}`, { headers: { authorization } });
+  return `Bearer ${(JSON.parse(answer.body.toString()) as { token: string }).token}`;
+}
+
+export async function authorizationOf(
+  { upstream }: PrivateStage,
+  url: string,
+  who: typeof ada | undefined,
+  shown: Shown,
+): Promise<string | undefined> {
+  const password = who && basic(who);
+  if (shown === 'nothing' || password === undefined) return undefined;
+  if (shown === 'password') return password;
+  return shown === 'our token' ? tokenOf(url, password) : upstreamToken(upstream, password);
+}
+
+export async function ask(
+  url: string,
+  { path, host }: Shaped,
+  { method, range }: Pick<Asked, 'method' | 'range'>,
+  authorization: string | undefined,
+): Promise<Answer> {
+  return sendRequest(url + path, {
+    method,
+    headers: {
+      ...(host !== undefined && { host }),
+      ...(range !== undefined && { range }),
+      ...(authorization !== undefined && { authorization }),
+    },
+  });
+}
+
+/** Refused, with nothing of the content, and whoever has shown nothing is told how to. */
+export function assertNothing(answer: Answer, what: string, shown: Shown): void {
+  assert.ok([401, 403, 404].includes(answer.status), `${answer.status} ${what}`);
+  assert.equal(answer.headers['docker-content-digest'], undefined, what);
+  assert.equal(answer.headers['x-cache'], undefined, what);
+  assert.ok(!answer.body.includes(secretLayer.subarray(5, 9)), what);
+  if (answer.status === 401) assert.match(String(answer.headers['www-authenticate']), /^Bearer realm="http/, what);
+  if (shown === 'nothing') assert.equal(answer.status, 401, what);
+}
+
+/** Every shape × question × way to show oneself, for one who may, one who may not, and anybody; through `urls` in turn. */
+export async function checkTable(
+  stage: PrivateStage,
+  urls: readonly string[],
+  shownWays: readonly Shown[],
+): Promise<number> {
+  let cells = 0;
+  const nextUrl = () => urls[cells++ % urls.length]!;
+  for (const shown of shownWays) {
+    const [allowed, refused] = await Promise.all([ada, bob].map((who) => authorizationOf(stage, urls[0]!, who, shown)));
+    for (const [name, shape] of Object.entries(shapes))
+      for (const question of questions(stage)) {
+        const what = `${question.method} ${question.what} by ${name} with ${shown}`;
+        const yes = await ask(nextUrl(), shape('team/secret', question.what), question, allowed);
+        if (shown === 'nothing') assertNothing(yes, what, shown);
+        else assert.ok([200, 206].includes(yes.status), `${yes.status} ${what} ${yes.body.toString().slice(0, 200)}`);
+        assertNothing(await ask(nextUrl(), shape('team/secret', question.what), question, refused), what, shown);
+        // What bob may read does not hold the secret's parts.
+        if (question.what === 'manifests/latest' || question.what === 'tags/list' || shown === 'nothing') continue;
+        const elsewhere = await ask(nextUrl(), shape('team/other', question.what), question, refused);
+        if (question.what.startsWith('referrers/')) continue;
+        assertNothing(elsewhere, `${what}, through team/other`, shown);
+      }
+  }
+  return cells;
+}
+
+/** Nor does an upstream that everybody may read, in a repository of the same name or of another. */
+export async function checkSharedUpstream(stage: PrivateStage, urls: readonly string[]): Promise<void> {
+  const paths = ['/v2/public.test/team/secret/', '/public.test/v2/team/secret/', '/v2/public.test/team/none/'];
+  for (const url of urls)
+    for (const path of paths)
+      for (const { what, method, range } of questions(stage)) {
+        if (what === 'manifests/latest' || what === 'tags/list' || what.startsWith('referrers/')) continue;
+        const answer = await ask(
+          url,
+          { path: path + what },
+          { method, ...(range !== undefined && { range }) },
+          undefined,
+        );
+        assert.equal(answer.status, 404, `${path}${what}`);
+      }
+}
