@@ -1,0 +1,88 @@
+// A tag that many pull moves upstream: everything that it names now is in the store before any client asks for it again.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createGate } from '@cistern/fake-upstream';
+import { until } from '@cistern/end-to-end/until';
+import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { pullImage } from '../src/pull.ts';
+import { readMetric } from '../src/read-metric.ts';
+import { viewBucket } from '../src/view-bucket.ts';
+
+const env = { REGISTRY_PREWARM_TOP: '10', 'REGISTRY_UPSTREAMS_DOCKER.IO_TTL': '10s' };
+const limit = 1000;
+const { upstream, cluster, urlOf } = await openClusterRig(
+  { after },
+  { upstream: { rateLimit: { limit } }, cluster: { env } },
+);
+const { frontends, workers } = cluster;
+const bucket = viewBucket(cluster);
+const gets = () => upstream.count({ method: 'GET' });
+
+function addImage(tag: string, seed: string) {
+  const layers = ['a', 'b', 'c'].map((layer) => ({ size: 2_000_000, seed: `${seed} ${layer}` }));
+  return upstream.addImage('library/app', { tag, seed, layers });
+}
+
+async function pullByMany(image: ReturnType<typeof addImage>, tag: string, clients: number): Promise<void> {
+  await Promise.all(
+    Array.from({ length: clients }, (_, client) =>
+      pullImage({ at: frontends[client % frontends.length]!, image, tag }),
+    ),
+  );
+}
+
+test('the next fifty clients cause no GET upstream', async () => {
+  await pullByMany(addImage('latest', 'before'), 'latest', 10);
+  const image = addImage('latest', 'after');
+  const digests = [image.digest, image.config.digest, ...image.layers.map(({ digest }) => digest)];
+  await until(
+    'all of it is in the store',
+    async () => (await Promise.all(digests.map((digest) => bucket.has(digest)))).every(Boolean),
+    120_000,
+  );
+  const before = gets();
+  await pullByMany(image, 'latest', 50);
+  assert.equal(gets(), before);
+  for (const digest of digests) assert.equal(upstream.count({ method: 'GET', digest }), 1);
+});
+
+test('a client that waits is not behind what is fetched early', async () => {
+  await pullByMany(addImage('slow', 'slow before'), 'slow', 10);
+  const moved = addImage('slow', 'slow after');
+  const gate = createGate();
+  for (const { digest } of moved.layers) upstream.addFault({ digest, method: 'GET' }, { gate });
+  const asked = () => moved.layers.filter(({ digest }) => upstream.count({ method: 'GET', digest }) > 0).length;
+  await until('its layers are being fetched', () => asked() > 0, 120_000);
+  const other = addImage('other', 'other');
+  const startedAtMs = performance.now();
+  await pullByMany(other, 'other', 10);
+  assert.ok(performance.now() - startedAtMs < 20_000);
+  assert.ok(
+    moved.layers.some(({ digest, size }) => upstream.bytesSent(digest) < size),
+    'it is still being fetched early',
+  );
+  // One who wants the very layer that is on its way follows it.
+  const layer = moved.layers.find(({ digest }) => upstream.count({ method: 'GET', digest }) > 0);
+  const following = fetch(urlOf(`library/app/blobs/${layer!.digest}`));
+  gate.release();
+  assert.equal((await (await following).arrayBuffer()).byteLength, layer!.size);
+  assert.equal(upstream.count({ method: 'GET', digest: layer!.digest }), 1);
+});
+
+const spared = () => readMetric(workers, 'cistern_prewarm_tags_total', { result: 'spared' });
+
+test('at the reserve of the budget nothing is fetched early, and a client that needs it gets it', async () => {
+  await pullByMany(addImage('spared', 'spared before'), 'spared', 30);
+  upstream.rateLimit.setRemaining(limit / 10);
+  // The first answer tells the workers.
+  const teller = addImage('teller', 'teller');
+  await pullImage({ at: frontends[0]!, image: teller, tag: 'teller' });
+  const before = await spared();
+  const moved = addImage('spared', 'spared after');
+  await until('it is left alone', async () => (await spared()) > before, 120_000);
+  await delay(2_000);
+  assert.equal(upstream.count({ method: 'GET', digest: moved.digest }), 0);
+  const cold = addImage('cold', 'cold');
+  await pullImage({ at: frontends[1]!, image: cold, tag: 'cold' });
+});
