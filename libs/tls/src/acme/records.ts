@@ -22,6 +22,7 @@ export interface CertificateRecord extends KeyPair {
   readonly schema: 1;
   readonly directoryUrl: string;
   readonly hosts: readonly string[];
+  readonly issuedAtMs: number;
 }
 
 /** Kept, so that a process that is started again and again does not use up what the authority allows. */

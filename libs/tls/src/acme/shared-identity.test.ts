@@ -7,7 +7,7 @@ import { answerChallenge, sharedIdentity } from './shared-identity.ts';
 
 const authority = await makeAuthority();
 const [one, two] = [await authority.issue(['DNS:one.test']), await authority.issue(['DNS:two.test'])];
-const recordOf = (pair: KeyPair) => JSON.stringify({ schema: 1, directoryUrl: '', hosts: [], ...pair });
+const recordOf = (pair: KeyPair) => JSON.stringify({ schema: 1, directoryUrl: '', hosts: [], issuedAtMs: 0, ...pair });
 
 function open(provesByAlpn = false) {
   const shared = { now: 0, certificate: undefined as string | undefined, notice: '', challenges: '[]', isAway: false };

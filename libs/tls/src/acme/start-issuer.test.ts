@@ -140,7 +140,7 @@ test('a certificate that is due as soon as it comes, by a clock that is wrong, i
   assert.ok(lines.some((line) => line.includes('is the clock')));
 });
 
-test('another wish does not wait for what failed, and takes the place of a certificate for others', async (t) => {
+test('another wish does not wait for what failed', async (t) => {
   const world = createWorld();
   const first = start(t, world, { order: fail });
   await first.pass(30 * minuteMs);
@@ -148,11 +148,25 @@ test('another wish does not wait for what failed, and takes the place of a certi
   const startedAtMs = world.now;
   const second = start(t, world, { wish: { ...wish, hosts: ['cache.test', 'www.cache.test'] } });
   await second.pass(minuteMs);
-  await second.close();
   assert.deepEqual(second.orderedAtMs, [startedAtMs]);
-  const third = start(t, world);
-  await third.pass(60 * minuteMs);
-  assert.equal(third.orderedAtMs.length, 1, 'back to the first wish, once its wait is over');
+});
+
+test('processes of an old and a new configuration do not outdo each other', async (t) => {
+  const world = createWorld();
+  const both = ['a.test', 'b.test'];
+  for (const [hosts, minutes, orders] of [
+    [['a.test'], 4, 1],
+    // What there is is too young.
+    [both, 4, 0],
+    [both, 4, 1],
+    // What there is has all that is wished for.
+    [['a.test'], 60, 0],
+  ] as const) {
+    const issuer = start(t, world, { wish: { ...wish, hosts } });
+    await issuer.pass(minutes * minuteMs);
+    await issuer.close();
+    assert.equal(issuer.orderedAtMs.length, orders, hosts.join());
+  }
 });
 
 test('nothing is ordered while another process does, or while nobody can tell what there is', async (t) => {

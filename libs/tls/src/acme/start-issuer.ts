@@ -40,6 +40,8 @@ const troubleSleepMs = 10_000;
 const firstRetryMs = 60_000;
 const retryFactor = 3;
 const maxRetryMs = 4 * 3_600_000;
+/** Processes with an old and a new configuration run side by side for a while, and must not take turns. */
+const minAgeMs = 10 * 60_000;
 /** How long nodes are told that there is a new certificate; later they look anyway. */
 const noticeMs = 5 * 60_000;
 
@@ -56,9 +58,12 @@ export function startIssuer(options: IssuerOptions): Issuer {
     const certificate = await readRecord(state, 'certificate');
     const attempt = await readRecord(state, 'attempt');
     const failed = attempt?.wish === wishId ? attempt : undefined;
-    const wantedAtMs = certificate !== undefined && fits(certificate, wish) ? renewalTime(certificate.certificate) : 0;
     return {
-      dueAtMs: Math.max(wantedAtMs, failed?.nextAtMs ?? 0, notBeforeMs),
+      dueAtMs: Math.max(
+        certificate === undefined ? 0 : replaceAt(certificate, wish),
+        failed?.nextAtMs ?? 0,
+        notBeforeMs,
+      ),
       failures: failed?.failures ?? 0,
     };
   }
@@ -74,7 +79,7 @@ export function startIssuer(options: IssuerOptions): Issuer {
 
   async function keep({ certificate, key }: KeyPair): Promise<void> {
     const { expiresAtMs, fingerprint } = describeKeyPair({ certificate, key });
-    const kept: CertificateRecord = { schema: 1, directoryUrl, hosts, certificate, key };
+    const kept: CertificateRecord = { schema: 1, directoryUrl, hosts, issuedAtMs: now(), certificate, key };
     await persist(() => writeRecord(state, 'certificate', kept));
     await board.write('certificate', fingerprint, noticeMs).catch(() => {});
     metrics.acmeOrders.inc({ result: 'issued' });
@@ -160,6 +165,8 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   return delay(ms, undefined, { signal, ref: false }).catch(() => {});
 }
 
-function fits({ hosts, directoryUrl }: CertificateRecord, wish: CertificateWish): boolean {
-  return directoryUrl === wish.directoryUrl && JSON.stringify(hosts) === JSON.stringify(wish.hosts);
+/** One that has more names than are wished for will do until it is due. */
+function replaceAt({ hosts, directoryUrl, certificate, issuedAtMs }: CertificateRecord, wish: CertificateWish): number {
+  const fits = directoryUrl === wish.directoryUrl && wish.hosts.every((host) => hosts.includes(host));
+  return fits ? renewalTime(certificate) : issuedAtMs + minAgeMs;
 }
