@@ -25,8 +25,14 @@ export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Id
   const { state, board, provesByAlpn, readAuthorities, log, now } = options;
   let kept: { readonly pair: KeyPair; readonly fingerprint: string } | undefined;
   let readAtMs = -Infinity;
-  let isTold = false;
+  /** What was last told, so that it is told once. */
+  let told = '';
   const alpn = new Map<string, AlpnProof>();
+
+  function tell(problem: string, error?: unknown): void {
+    if (told !== problem) log.warn({ err: error }, problem);
+    told = problem;
+  }
 
   async function readPair(): Promise<void> {
     const newest = await board.read('certificate').catch(() => undefined);
@@ -38,12 +44,11 @@ export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Id
       if (record !== undefined) {
         const pair = { certificate: record.certificate, key: record.key };
         kept = { pair, fingerprint: describeKeyPair(pair).fingerprint };
-      } else if (kept === undefined && !isTold) {
-        isTold = true;
-        log.warn('there is no certificate yet: until one has been issued no client can connect');
-      }
+        told = '';
+      } else if (kept === undefined)
+        tell('there is no certificate yet: until one has been issued no client can connect');
     } catch (error) {
-      log.warn({ err: error }, 'cannot read the certificate, going on with the one before');
+      tell('cannot read the certificate, going on with what there was', error);
     }
   }
 
