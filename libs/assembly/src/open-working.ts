@@ -1,6 +1,4 @@
 // The part that works: it alone talks to upstreams, and others follow its fills.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
@@ -37,6 +35,7 @@ import { createIssuerKeysFetcher } from './issuer-keys.ts';
 import type { Shared } from './open-shared.ts';
 import { evictionSettings } from './eviction-settings.ts';
 import { questionSeal } from './open-caller-access.ts';
+import { openTemporarySpool } from './open-temporary-spool.ts';
 import { openUpstreams } from './open-upstreams.ts';
 import { shareTokens } from './share-tokens.ts';
 
@@ -154,15 +153,8 @@ async function openSpools(
   // Workers that share a directory of blobs share its spool, from which finished files are moved into place.
   if (store.spoolDirectory !== undefined)
     return openSpoolDirectory(store.spoolDirectory, maxBytes, { onUsed, isShared: redis !== undefined });
-  if (directory === undefined) return openSpoolDirectory(await openTemporary(add), maxBytes, { onUsed });
+  if (directory === undefined) return openSpoolDirectory(await openTemporarySpool({ add }), maxBytes, { onUsed });
   // Workers of one machine may read the same file, but not listen on the same port.
   const own = cluster === undefined ? directory : join(directory, `worker-${worker.address.port}`);
   return openSpoolDirectory(own, maxBytes, { onUsed });
-}
-
-/** For a store that has no filesystem; gone with the process. */
-async function openTemporary(add: Closers['add']): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'cistern-spool-'));
-  add(() => rm(path, { recursive: true, force: true }));
-  return path;
 }

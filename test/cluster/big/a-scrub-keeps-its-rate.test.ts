@@ -8,9 +8,9 @@ import { readMetric } from '../src/read-metric.ts';
 const mebibyte = 1024 * 1024;
 const blobs = 160;
 const size = 64 * mebibyte;
-const bytesPerSecond = 128 * mebibyte;
+const bytesPerSecond = 64 * mebibyte;
 
-test('10 GiB at 128 MiB a second', async (t) => {
+test('10 GiB at 64 MiB a second', async (t) => {
   const upstream = await openUpstream(t);
   const rootDirectory = await openDirectory(t);
   const open = (env: Readonly<Record<string, string>>) =>
@@ -40,7 +40,7 @@ test('10 GiB at 128 MiB a second', async (t) => {
     `${((blobs * size) / 1024 ** 3).toFixed(1)} GiB in ${seconds.toFixed(1)} s: ${(rate / mebibyte).toFixed(1)} MiB/s`,
   );
   assert.ok(rate < bytesPerSecond * 1.03, `${rate} bytes a second`);
-  assert.ok(rate > bytesPerSecond * 0.5, `${rate} bytes a second`);
+  assert.ok(rate > bytesPerSecond * 0.9, `${rate} bytes a second`);
 });
 
 function nodeOf({ metricsUrl }: { readonly metricsUrl: string }) {
