@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAuthorize, type Policy, type PolicyRule } from './authorize.ts';
-import { anonymous } from './identity.ts';
+import { anonymous, type Identity } from './identity.ts';
 
 const everything: Policy = { rules: [], fallback: 'allow' };
 
@@ -45,7 +45,7 @@ const rule = (action: PolicyRule['action'], images: readonly string[], rest: Par
 });
 
 function mayUnder(policy: Policy, image: string, { user = 'ada', clientIp = '10.1.2.3' } = {}) {
-  const identity = { ...anonymous, name: user };
+  const identity: Identity = { name: user, method: 'password' };
   return createAuthorize(policy)({ identity, clientIp }, wishOf(image)).isAllowed;
 }
 
@@ -77,6 +77,27 @@ test('users and networks: all that a rule names has to fit', () => {
   assert.ok(!may('bob', '10.9.9.9'));
   assert.ok(!may('ada', '11.0.0.1'));
   assert.ok(!may('ada', 'unknown'));
+});
+
+test('a robot or a job is not taken for the user whose name it has', () => {
+  const authorize = createAuthorize({ rules: [rule('allow', ['**'], { users: ['ada'] })], fallback: 'deny' });
+  const wish = { upstream: 'a.io', repository: 'b' };
+  const may = (identity: Identity) => authorize({ identity, clientIp: '192.0.2.1' }, wish).isAllowed;
+  assert.ok(may({ name: 'ada', method: 'password' }));
+  assert.ok(may({ name: 'ada', method: 'token' }));
+  assert.ok(!may({ name: 'ada', method: 'robot' }));
+  assert.ok(!may({ name: 'ada', method: 'oidc' }));
+  const others = createAuthorize({
+    rules: [rule('allow', ['**'], { users: ['robot:ada', 'oidc:forge/**', 'anonymous'] })],
+    fallback: 'deny',
+  });
+  for (const identity of [
+    { name: 'ada', method: 'robot' },
+    { name: 'forge/repo:acme/app:ref:refs/heads/main', method: 'oidc' },
+    { name: '', method: 'token' },
+    anonymous,
+  ] as const)
+    assert.ok(others({ identity, clientIp: '192.0.2.1' }, wish).isAllowed, identity.name);
 });
 
 test('a rule about tags decides on tags; what is asked for by digest may be of any', () => {

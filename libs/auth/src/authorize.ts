@@ -1,6 +1,6 @@
 // The one place that decides who may pull what.
 import { posix } from 'node:path';
-import type { Identity } from './identity.ts';
+import { type Identity, userName } from './identity.ts';
 import { createAddressList } from './policy/address-list.ts';
 import { type ImagePattern, parseImagePattern } from './policy/image-pattern.ts';
 
@@ -31,7 +31,7 @@ export interface PolicyRule {
   readonly action: 'allow' | 'deny';
   /** As `parseImagePattern` takes them. */
   readonly images: readonly string[];
-  /** Globs of users' names; absent: everybody. */
+  /** Globs of names as `userName` has them; absent: everybody. */
   readonly users?: readonly string[] | undefined;
   /** Addresses and networks; absent: from everywhere. */
   readonly networks?: readonly string[] | undefined;
@@ -55,11 +55,11 @@ const allowed: Decision = Object.freeze({ isAllowed: true });
 export function createAuthorize({ rules, fallback }: Policy): Authorize {
   const checks = rules.map(createCheck);
   return ({ identity, clientIp }, wish) => {
-    const { grants, name: user } = identity;
+    const { grants } = identity;
     const name = `${wish.upstream}/${wish.repository}`;
     if (grants !== undefined && !matchesAny(grants, name))
       return { isAllowed: false, why: `its grants do not have ${name}` };
-    const fits = checks.find((check) => check(user, clientIp, name, wish.tag));
+    const fits = checks.find((check) => check(userName(identity), clientIp, name, wish.tag));
     if ((fits?.rule.action ?? fallback) === 'allow') return allowed;
     if (fits === undefined) return { isAllowed: false, why: `no rule allows ${name}` };
     const { rule, number } = fits;

@@ -20,3 +20,12 @@ export interface Identity {
 
 /** Whoever shows nothing, where nothing has to be shown. */
 export const anonymous: Identity = Object.freeze({ name: 'anonymous', method: 'anonymous' });
+
+/**
+ * One name for an identity of any method, as logs and rules have it: users by their own (`ada`), others so that nobody takes
+ * them for one (`robot:ci`, `oidc:github/repo:acme/app`), and `anonymous` for whoever has none.
+ */
+export function userName({ method, name }: Identity): string {
+  if (method === 'password' || method === 'token') return name === '' ? anonymous.name : name;
+  return method === 'anonymous' ? anonymous.name : `${method}:${name}`;
+}

@@ -6,7 +6,7 @@ export { createAuthenticator } from './create-authenticator.ts';
 export type { PasswordMethod, TokenMethod } from './create-authenticator.ts';
 export { openExternalTokens } from './external/open-external-tokens.ts';
 export { openHtpasswd } from './htpasswd/open-htpasswd.ts';
-export { anonymous } from './identity.ts';
+export { anonymous, userName } from './identity.ts';
 export type { Identity } from './identity.ts';
 export { createOidcMethod } from './oidc/create-oidc-method.ts';
 export type { IssuerKeys } from './oidc/create-oidc-method.ts';

@@ -9,8 +9,11 @@ const rule = openSection('A rule. It fits if all that it names fits.', {
     text('For example `docker.io/library/*` or `**:latest`.'),
   ).prefault(['**']),
   users: listOf(
-    { text: 'Patterns of users’ names.', default: 'everybody' },
-    text('For example `ci-*`; who shows nothing is called `anonymous`.'),
+    {
+      text: 'Patterns of names as they stand in the log: users by their own, others as `robot:<name>` and `oidc:<issuer>/<sub>`.',
+      default: 'everybody',
+    },
+    text('For example `ada` or `robot:ci-*`; who shows nothing is called `anonymous`.'),
   ).optional(),
   networks: listOf(
     { text: 'Where clients come from.', default: 'everywhere' },

@@ -1,5 +1,5 @@
 // Who a request comes from, found out before anything of it is answered.
-import type { Authentication, Authenticator, Identity, Shown } from '@cistern/auth';
+import { type Authentication, type Authenticator, type Identity, type Shown, userName } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { AuthenticationMetrics } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -49,17 +49,10 @@ export async function identify(
   }
   const { identity } = found;
   record.identity = identity;
-  record.facts.user = userOf(identity);
+  // registry:2's access log has a dash for who has no name.
+  record.facts.user = identity.method === 'anonymous' || identity.name === '' ? undefined : userName(identity);
   record.facts.labels = identity.labels;
   return identity;
-}
-
-/** Users as registry:2 logs them, and others so that nobody takes them for one. `undefined`: anonymous. */
-function userOf({ method, name }: Identity): string | undefined {
-  if (method === 'anonymous') return undefined;
-  // A token server has users too, and calls nobody in particular nothing.
-  if (method === 'password' || method === 'token') return name || undefined;
-  return `${method}:${name}`;
 }
 
 function lockedOut({ retryAfterMs }: Extract<Authentication, { readonly result: 'locked-out' }>): CacheError {
