@@ -11,6 +11,7 @@ import {
   openExternalTokens,
   openHtpasswd,
   type PasswordMethod,
+  rememberTokens,
   watchRobots,
 } from '@cistern/auth';
 import type { BlobStore } from '@cistern/blob-store';
@@ -41,7 +42,7 @@ export async function openAccess(
   const now = Date.now;
   const robots = hasRobots ? opened(await watchRobotTokens({ store, log, now })) : undefined;
   const keys = createIssuerKeys({ issuers, store, queue: jobs.queue, now });
-  const jobTokens = issuers.length === 0 ? [] : [createOidcMethod({ issuers, keys, now })];
+  const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now }), now)];
   const passwords: PasswordMethod[] = [
     ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
     ...jobTokens.map(
@@ -60,7 +61,8 @@ export async function openAccess(
     return { authenticator: createAuthenticator({ challenge, passwords, tokens: jobTokens }), tokenServer };
   }
   const { accessTokens, challenge } = tokenServer;
-  const verify = robots === undefined ? accessTokens.verify : watchRobots(accessTokens.verify, { robots, now });
+  const remembered = rememberTokens(accessTokens.verify, now);
+  const verify = robots === undefined ? remembered : watchRobots(remembered, { robots, now });
   const authenticator = createAuthenticator({ challenge, passwords, tokens: [...jobTokens, verify] });
   return { authenticator, tokenServer: { accessTokens, realm } };
 }
@@ -83,7 +85,11 @@ async function openExternal(
   const verify = await openForConfig('auth.token', () =>
     openExternalTokens({ ...tokens, service, log, now: Date.now }),
   );
-  return createAuthenticator({ challenge: { scheme: 'bearer', service, realm }, passwords: [], tokens: [verify] });
+  return createAuthenticator({
+    challenge: { scheme: 'bearer', service, realm },
+    passwords: [],
+    tokens: [rememberTokens(verify, Date.now)],
+  });
 }
 
 /** What cannot be opened is a mistake of the configuration, `path`. */

@@ -20,5 +20,6 @@ export { createAddressList } from './policy/address-list.ts';
 export { createAccessTokens } from './tokens/create-access-tokens.ts';
 export type { AccessToken, AccessTokens } from './tokens/create-access-tokens.ts';
 export { parseScopes } from './tokens/parse-scopes.ts';
+export { rememberTokens } from './tokens/remember-tokens.ts';
 export { createMemoryTokenKeys, createTokenKey } from './tokens/token-keys.ts';
 export type { TokenKey, TokenKeys } from './tokens/token-keys.ts';

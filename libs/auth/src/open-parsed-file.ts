@@ -36,23 +36,25 @@ export async function openParsedFile<T>(options: ParsedFileOptions<T>): Promise<
   }
   onRead(parsed);
 
-  return {
-    async read() {
-      try {
-        const current = await text();
-        if (current !== textThen) {
-          parsed = parse(current);
-          textThen = current;
-          onRead(parsed);
-        }
-        failure = '';
-      } catch (error) {
-        const { message } = error as Error;
-        if (message !== failure)
-          log.error({ path, err: error }, 'a file of who may come in cannot be read: it counts as it was');
-        failure = message;
+  async function look(): Promise<T> {
+    try {
+      const current = await text();
+      if (current !== textThen) {
+        parsed = parse(current);
+        textThen = current;
+        onRead(parsed);
       }
-      return parsed;
-    },
-  };
+      failure = '';
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== failure)
+        log.error({ path, err: error }, 'a file of who may come in cannot be read: it counts as it was');
+      failure = message;
+    }
+    return parsed;
+  }
+
+  // Of requests that come at the same time one looks for all.
+  let looking: Promise<T> | undefined;
+  return { read: () => (looking ??= look().finally(() => (looking = undefined))) };
 }

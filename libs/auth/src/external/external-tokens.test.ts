@@ -9,9 +9,10 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { makeChain } from '../testing/make-certificates.ts';
 import { type ExternalTokensOptions, openExternalTokens } from './open-external-tokens.ts';
 
-const nowSeconds = Math.floor(Date.now() / 1000);
 const [root, middle, leaf] = (await makeChain(['root', 'middle', 'leaf'])) as never as [Made, Made, Made];
 const [stranger, strangersLeaf] = (await makeChain(['root', 'leaf'])) as never as [Made, Made];
+// After the certificates were made, or they would not be valid yet.
+const nowSeconds = Math.ceil(Date.now() / 1000);
 type Made = Awaited<ReturnType<typeof makeChain>>[number];
 
 const claims = {

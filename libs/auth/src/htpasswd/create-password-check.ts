@@ -17,7 +17,7 @@ export type PasswordVerdict =
 /** Of libuv's four threads, by which files are read too. */
 const atOnce = 2;
 /** Some seconds of work. */
-const maxWaiting = 100;
+const maxInHand = 100;
 const maxRemembered = 10_000;
 
 /**
@@ -36,6 +36,8 @@ export function createPasswordCheck(
   const wrong = new LRUCache<string, true>({ max: maxRemembered });
   const running = new Map<string, Promise<PasswordVerdict>>();
   let known: HtpasswdUsers | undefined;
+  // Not the queue's length, which a burst that has just begun does not show.
+  let inHand = 0;
 
   async function readUsers(): Promise<HtpasswdUsers> {
     const users = await file.read();
@@ -46,17 +48,22 @@ export function createPasswordCheck(
 
   async function find(users: HtpasswdUsers, attempt: PasswordAttempt, name: string): Promise<PasswordVerdict> {
     const { user, password, clientIp } = attempt;
-    if (limit.pendingCount >= maxWaiting)
+    if (inHand >= maxInHand)
       throw new CacheError('overloaded', 'Too many passwords wait to be checked; try again in a moment.');
-    const retryAfterMs = await lockOut.begin(clientIp, user);
-    if (retryAfterMs > 0) return { verdict: 'locked-out', retryAfterMs };
-    const hash = users.hashes.get(user);
-    const matches = await limit(() => bcrypt.compare(password, hash ?? users.hashOfNobody));
-    const isRight = matches && hash !== undefined;
-    if (isRight) await lockOut.takeBack(clientIp, user);
-    // Of a file that has changed meanwhile this says nothing.
-    if (users === known) (isRight ? right : wrong).set(name, true);
-    return { verdict: isRight ? 'right' : 'wrong' };
+    inHand += 1;
+    try {
+      const retryAfterMs = await lockOut.begin(clientIp, user);
+      if (retryAfterMs > 0) return { verdict: 'locked-out', retryAfterMs };
+      const hash = users.hashes.get(user);
+      const matches = await limit(() => bcrypt.compare(password, hash ?? users.hashOfNobody));
+      const isRight = matches && hash !== undefined;
+      if (isRight) await lockOut.takeBack(clientIp, user);
+      // Of a file that has changed meanwhile this says nothing.
+      if (users === known) (isRight ? right : wrong).set(name, true);
+      return { verdict: isRight ? 'right' : 'wrong' };
+    } finally {
+      inHand -= 1;
+    }
   }
 
   return async (attempt) => {
