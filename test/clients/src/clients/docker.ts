@@ -7,6 +7,8 @@ import { type Engine, digestsIn } from './client.ts';
 export interface Docker extends Engine {
   /** Builds `dockerfile` with BuildKit, with nothing cached, and returns what `/out` of the built image holds. */
   build(dockerfile: string): Promise<string>;
+  /** As `login` to Docker Hub, without asking it. */
+  loginToHub(user: string, password: string): Promise<void>;
 }
 
 export interface DockerOptions {
@@ -16,6 +18,9 @@ export interface DockerOptions {
   readonly next?: string;
   readonly store: 'graph-driver' | 'containerd';
 }
+
+/** What `docker login` without a server leaves, once Docker Hub has agreed to it. */
+const hubServer = 'https://index.docker.io/v1/';
 
 // No network of its own: nothing on this machine's interfaces or in its packet filter changes.
 const noNetwork = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false'];
@@ -27,7 +32,9 @@ export async function openDocker({ mirror, next, store }: DockerOptions): Promis
       features: { 'containerd-snapshotter': store === 'containerd' },
     }),
   });
-  const docker = (...args: string[]) => sandbox.run('docker', args);
+  let config: string | undefined;
+  const docker = (...args: string[]) =>
+    sandbox.run('docker', [...(config === undefined ? [] : ['--config', config]), ...args]);
   await sandbox.startDaemon('dockerd', [...noNetwork, '--cgroup-parent', sandbox.cgroupParent], ['docker', 'version']);
   const run: Engine['run'] = (reference, command) =>
     docker('run', '--rm', '--pull', 'never', '--network', 'none', reference, ...command);
@@ -35,6 +42,12 @@ export async function openDocker({ mirror, next, store }: DockerOptions): Promis
     pull: async (reference) => digestsIn(await docker('pull', reference)),
     login: async (server, user, password) =>
       void (await docker('login', '--username', user, '--password', password, server)),
+    async loginToHub(user, password) {
+      const auth = Buffer.from(`${user}:${password}`).toString('base64');
+      config = join(sandbox.directory, 'docker-config');
+      await mkdir(config, { recursive: true });
+      await writeFile(join(config, 'config.json'), JSON.stringify({ auths: { [hubServer]: { auth } } }));
+    },
     remove: async (reference) => void (await docker('image', 'remove', '--force', reference)),
     run,
     load: async (archive) => void (await docker('load', '--input', archive)),

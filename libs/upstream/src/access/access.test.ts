@@ -1,0 +1,158 @@
+// Whom a registry lets read, asked in the caller's name: by what it answers, and what of the caller goes where.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type CacheErrorKind, isCacheError } from '@cistern/errors';
+import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
+import { fixedCredentials } from '../credentials/credential-source.ts';
+import { type Answer, openOn, sendJson, startServer } from '../testing/scripted-server.ts';
+import { startRegistry } from '../testing/start-registry.ts';
+import type { AccessSubject } from '../upstream.ts';
+import type { CallerCredentials } from './caller-credentials.ts';
+
+const repository = parseRepositoryName('team/secret');
+const tag: AccessSubject = { kind: 'manifest', reference: parseReference('latest') };
+const digest = digestOf(Buffer.from('layer'));
+const blob: AccessSubject = { kind: 'blob', digest };
+const nobody: CallerCredentials = { kind: 'anonymous' };
+const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'password-of-ada' };
+const basic = `Basic ${Buffer.from('ada:password-of-ada').toString('base64')}`;
+const own = { credentials: [fixedCredentials('own', { username: 'robot', password: 'password-of-robot' })] };
+
+const answers =
+  (status: number, headers: Record<string, string> = {}): Answer =>
+  (_request, response) =>
+    response.writeHead(status, { 'retry-after': '0', ...headers }).end();
+
+/** 200 to ada, by Basic. */
+const byPassword: Answer = (request, response) =>
+  answers(request.headers.authorization === basic ? 200 : 401, { 'www-authenticate': 'Basic realm="here"' })(
+    request,
+    response,
+  );
+
+const fails = (call: Promise<void>, kind: CacheErrorKind) =>
+  assert.rejects(call, (error) => {
+    assert.ok(isCacheError(error, kind), String(error));
+    assert.doesNotMatch(`${error.message} ${JSON.stringify(error.detail)}`, /password/);
+    return true;
+  });
+
+async function open(t: TestContext, answer: Answer, options = {}) {
+  const server = await startServer(t, answer);
+  return { server, ...openOn(t, server.url, { ...own, ...options }) };
+}
+
+test('each thing is asked for as cheaply as it may be', async (t) => {
+  const { upstream, server } = await open(t, answers(200));
+  for (const subject of [tag, { kind: 'manifest', reference: parseReference(digest) }, blob, { kind: 'tags' }] as const)
+    await upstream.checkAccess(repository, subject, nobody);
+  assert.deepEqual(
+    server.requests.map(({ method, path, headers }) => [method, path, headers.range]),
+    [
+      ['HEAD', '/v2/team/secret/manifests/latest', undefined],
+      ['HEAD', `/v2/team/secret/manifests/${digest}`, undefined],
+      ['GET', `/v2/team/secret/blobs/${digest}`, 'bytes=0-0'],
+      ['GET', '/v2/team/secret/tags/list?n=1', undefined],
+    ],
+  );
+});
+
+for (const [status, kind] of [
+  [200, undefined],
+  [206, undefined],
+  [416, undefined],
+  [401, 'upstream-refused-us'],
+  [403, 'denied'],
+  [404, 'manifest-unknown'],
+  [429, 'upstream-rate-limited'],
+  [500, 'upstream-unreachable'],
+  [503, 'upstream-unreachable'],
+] as const)
+  test(`a ${status} is ${kind ?? 'a yes'}`, async (t) => {
+    const { upstream } = await open(t, answers(status));
+    const asked = upstream.checkAccess(repository, tag, ada);
+    await (kind === undefined ? asked : fails(asked, kind));
+  });
+
+test('a password is shown where it is asked for, and our own never in its place', async (t) => {
+  const { upstream, server, metrics } = await open(t, byPassword);
+  await upstream.checkAccess(repository, tag, ada);
+  await fails(upstream.checkAccess(repository, tag, nobody), 'unauthenticated');
+  await fails(upstream.checkAccess(repository, tag, { ...ada, password: 'wrong password' }), 'unauthenticated');
+  const shown = server.requests.map(({ headers }) => headers.authorization);
+  assert.deepEqual(shown.slice(0, 3), [undefined, basic, undefined]);
+  const robot = `Basic ${Buffer.from('robot:password-of-robot').toString('base64')}`;
+  assert.ok(!shown.includes(robot));
+  // What a caller shows is no news about our own account.
+  const text = await metrics.registry.metrics();
+  assert.doesNotMatch(text, /cistern_upstream_credentials_refused\{[^}]*\} 1/);
+  assert.match(
+    text,
+    /cistern_upstream_requests_total\{upstream="test",operation="check-access",outcome="denied"\} [1-9]/,
+  );
+});
+
+test('tokens are asked for in the name of each caller anew, and none is kept', async (t) => {
+  const { upstream, server, tokenServer } = await startRegistry(t, {}, own);
+  await upstream.headManifest(repository, parseReference('latest'));
+  for (const caller of [ada, nobody, ada]) await upstream.checkAccess(repository, tag, caller);
+  assert.deepEqual(
+    tokenServer.requests.slice(1).map(({ headers }) => headers.authorization),
+    [basic, undefined, basic],
+  );
+  const shown = server.requests.map(({ headers }) => headers.authorization);
+  assert.equal(new Set(shown.filter((one) => one !== undefined)).size, 4);
+  await upstream.headManifest(repository, parseReference('latest'));
+  assert.equal(server.requests.at(-1)?.headers.authorization, 'Bearer token-1', 'ours is still ours');
+});
+
+test("a caller's own token is shown as it is", async (t) => {
+  const { upstream, server } = await open(t, (request, response) =>
+    answers(request.headers.authorization === 'Bearer abc' ? 200 : 401)(request, response),
+  );
+  await upstream.checkAccess(repository, tag, { kind: 'token', token: 'abc' });
+  await fails(upstream.checkAccess(repository, tag, { kind: 'token', token: 'xyz' }), 'unauthenticated');
+  assert.equal(server.requests.length, 2);
+});
+
+test('storage gets nothing of a caller, and its answer to a signed URL counts', async (t) => {
+  const storage = await startServer(t, (request, response) =>
+    answers(request.method === 'GET' ? 206 : 403)(request, response),
+  );
+  const location = `${storage.url}/blob?signature=1`;
+  const { upstream } = await open(
+    t,
+    (request, response) =>
+      request.headers.authorization === basic
+        ? answers(307, { location })(request, response)
+        : byPassword(request, response),
+    { allowPrivate: true },
+  );
+  await upstream.checkAccess(repository, blob, ada);
+  assert.deepEqual(
+    storage.requests.map(({ headers }) => headers.authorization),
+    [undefined],
+  );
+});
+
+test('another registry that is redirected to has the last word', async (t) => {
+  const regional = await startServer(t, answers(401));
+  const { upstream } = await open(t, answers(307, { location: `${regional.url}/v2/x` }), { allowPrivate: true });
+  await fails(upstream.checkAccess(repository, tag, ada), 'unauthenticated');
+});
+
+test('a token server that gives a caller no token has refused it', async (t) => {
+  const statuses = [401, 403];
+  const tokens = await startServer(t, (_request, response) => sendJson(response, statuses.shift() ?? 500, {}));
+  const challenge = { 'www-authenticate': `Bearer realm="${tokens.url}/token",service="x"` };
+  const { upstream } = await open(t, answers(401, challenge));
+  await fails(upstream.checkAccess(repository, tag, ada), 'unauthenticated');
+  await fails(upstream.checkAccess(repository, tag, ada), 'denied');
+});
+
+test('alternates are asked nothing in the name of a caller', async (t) => {
+  const alternate = await startServer(t, answers(200));
+  const { upstream } = await open(t, answers(503), { alternates: [{ url: alternate.url }] });
+  await fails(upstream.checkAccess(repository, tag, ada), 'upstream-unreachable');
+  assert.equal(alternate.requests.length, 0);
+});
