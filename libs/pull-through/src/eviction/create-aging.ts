@@ -5,9 +5,10 @@ import type { Logger, Metrics } from '@cistern/telemetry';
 import { forEachBounded } from '../for-each-bounded.ts';
 import { chooseAged, type ChooseAgedDeps } from './choose-aged.ts';
 import { createPinnedDigests } from './create-pinned-digests.ts';
-import { createDeleter } from './create-deleter.ts';
+import type { Deleter } from './create-deleter.ts';
 
 export interface AgingDeps extends ChooseAgedDeps {
+  readonly deleter: Deleter;
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'evictions' | 'evictedBytes'>;
 }
@@ -22,9 +23,8 @@ const lookEveryMs = 3_600_000;
 const atOnce = 8;
 
 export function createAging(deps: AgingDeps): Aging {
-  const { index, ageLimits, log, metrics, now } = deps;
+  const { index, deleter, ageLimits, log, metrics, now } = deps;
   const readPinned = createPinnedDigests(deps);
-  const deleter = createDeleter(deps);
   const marked = new Map<Digest, BlobRecord>();
   let lookedAtMs = -Infinity;
 
@@ -58,7 +58,6 @@ export function createAging(deps: AgingDeps): Aging {
   return {
     async step(signal) {
       if (ageLimits.size === 0 || !(await index.epoch.isComplete())) return;
-      await deleter.finish();
       if (marked.size > 0 && now() - lookedAtMs >= graceMs) await remove(signal);
       if (now() - lookedAtMs < lookEveryMs) return;
       // What is begun is not begun again at once when it fails.

@@ -8,12 +8,14 @@ import { forEachBounded } from '../for-each-bounded.ts';
 import { chooseVictims } from './choose-victims.ts';
 import { createArrivals } from './create-arrivals.ts';
 import { createPinnedDigests } from './create-pinned-digests.ts';
-import { createDeleter } from './create-deleter.ts';
+import type { Deleter } from './create-deleter.ts';
 import type { EvictionLimits } from './eviction-limits.ts';
 
 export interface EvictionDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
+  /** Outlives it: the next one ends what this one could not. */
+  readonly deleter: Deleter;
   readonly limits: EvictionLimits;
   readonly spareMs: number;
   readonly log: Logger;
@@ -51,9 +53,8 @@ const tellEveryMs = 10_000;
 const hurryShare = 0.1;
 
 export function createEviction(deps: EvictionDeps): Eviction {
-  const { index, limits, log, metrics, now } = deps;
+  const { index, deleter, limits, log, metrics, now } = deps;
   const readPinned = createPinnedDigests(deps);
-  const deleter = createDeleter(deps);
   let pinned: ReadonlySet<Digest> = new Set();
   /** In the order in which they were marked. */
   const marked = new Map<Digest, Marked>();

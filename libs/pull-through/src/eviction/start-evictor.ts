@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { withLease } from '../rebuild/with-lease.ts';
 import { type AgingDeps, createAging } from './create-aging.ts';
+import { createDeleter } from './create-deleter.ts';
 import { type EvictionDeps, createEviction } from './create-eviction.ts';
 
 export interface Evictor {
@@ -17,14 +18,15 @@ const hurriedStepMs = 200;
 const leaseMs = 6_000;
 const retryMs = 2_000;
 
-export function startEvictor(deps: EvictionDeps & Pick<AgingDeps, 'ageLimits'>): Evictor {
-  const { index, log, metrics } = deps;
+export function startEvictor(given: Omit<EvictionDeps & AgingDeps, 'deleter'>): Evictor {
+  const { index, log, metrics } = given;
+  const deps = { ...given, deleter: createDeleter(given) };
   const closing = new AbortController();
   const { signal } = closing;
 
-  const [eviction, aging] = [createEviction(deps), createAging(deps)];
-
   async function evict(held: AbortSignal): Promise<void> {
+    // Not those of a lease before: what they had marked somebody else may have marked since, a moment ago.
+    const [eviction, aging] = [createEviction(deps), createAging(deps)];
     try {
       for (;;) {
         const isHurried = await eviction.step(held);

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
+import { createDeleter } from '../eviction/create-deleter.ts';
 import { createEviction } from '../eviction/create-eviction.ts';
 import { rebuildIndex } from '../rebuild/rebuild-index.ts';
 import { type SkippedClock, createSkippedClock } from './create-shared-index.ts';
@@ -45,7 +46,7 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
   const startEvictor = () => {
     const process = createSimulatedProcess('evictor');
     t.after(() => process.end());
-    const eviction = createEviction({
+    const parts = {
       index: throughProcess(ofEvictor, process),
       store: throughProcess(
         {
@@ -58,6 +59,10 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
         process,
         'store',
       ),
+    };
+    const eviction = createEviction({
+      ...parts,
+      deleter: createDeleter(parts),
       limits: { highBytes: 0, lowBytes: 0 },
       spareMs: 0,
       log,

@@ -5,6 +5,7 @@ import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { createAging } from '../eviction/create-aging.ts';
+import { createDeleter } from '../eviction/create-deleter.ts';
 import { createEviction } from '../eviction/create-eviction.ts';
 import { planEviction } from '../eviction/plan-eviction.ts';
 import { type TestImage, addImage } from './image-content.ts';
@@ -29,11 +30,29 @@ export async function startFullCache(
   const lines: string[] = [];
   const log = createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => lines.push(line) } });
   const openEviction = () =>
-    createEviction({ index, store, metrics, log, spareMs, limits: { highBytes, lowBytes }, now: () => clock.nowMs });
+    createEviction({
+      index,
+      store,
+      deleter: createDeleter({ index, store }),
+      metrics,
+      log,
+      spareMs,
+      limits: { highBytes, lowBytes },
+      now: () => clock.nowMs,
+    });
   const eviction = openEviction();
   const now = () => clock.nowMs;
   const openAging = (limits: Readonly<Record<string, number>>) =>
-    createAging({ index, store, metrics, log, spareMs, ageLimits: new Map(Object.entries(limits)), now });
+    createAging({
+      index,
+      store,
+      deleter: createDeleter({ index, store }),
+      metrics,
+      log,
+      spareMs,
+      ageLimits: new Map(Object.entries(limits)),
+      now,
+    });
   const { signal } = new AbortController();
 
   const pullBlob = async (repository: string, digest: Digest) => {
