@@ -28,7 +28,14 @@ const shortSuites = [
   'test/simulations',
   'test/cluster/short',
 ];
-const longSuites = ['test/clients', 'test/compose', 'test/herds', 'test/cluster/long', 'test/hostile-clients'];
+const longSuites = [
+  'test/clients',
+  'test/compose',
+  'test/herds',
+  'test/cluster/long',
+  'test/hostile-clients',
+  'test/monitoring',
+];
 
 const args = process.argv.slice(2);
 const long = args.includes('--long');

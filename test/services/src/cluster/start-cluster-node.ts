@@ -5,10 +5,10 @@ import { cleanEnvironment } from '../clean-environment.ts';
 import { type ProcessExit, type SupervisedProcess, startProcess } from '../start-process.ts';
 
 export interface ClusterNode {
-  readonly kind: 'frontend' | 'worker';
+  readonly kind: 'frontend' | 'worker' | 'admin';
   /** `frontend-1`, `worker-2`. */
   readonly name: string;
-  /** A frontend's registry, a worker's fill server: `http://127.0.0.1:<port>`. */
+  /** A frontend's registry, a worker's fill server, the admin server: `http://127.0.0.1:<port>`. */
   readonly url: string;
   readonly port: number;
   /** Of `/metrics`, `/healthz` and `/readyz`, without a path. */
@@ -60,6 +60,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
       REGISTRY_WORKER_ADVERTISE: url,
       REGISTRY_WORKER_SPOOL_DIRECTORY: join(directory, `${name}-spool`),
     },
+    admin: { REGISTRY_ADMIN_ADDR: address },
   }[kind];
   const words = [...options.prefix, ...cisternCommand, kind, options.configFile];
   const run = () =>

@@ -1,0 +1,130 @@
+// Dashboards and rules, asked of the real Prometheus over a running cluster that is at work: each expression is understood,
+// has an answer, and names metrics and labels that there are.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { openUpstream } from '@cistern/end-to-end/open-stage';
+import { sendRequest } from '@cistern/end-to-end/send-request';
+import { until } from '@cistern/end-to-end/until';
+import {
+  ensureDebianPackages,
+  makeCertificateFiles,
+  startAdminNode,
+  startCistern,
+  startCluster,
+} from '@cistern/test-services';
+import { infra } from './src/infra.ts';
+import { panelExpressions, readDashboards, readRules, selectorsOf, testedAlerts } from './src/read-expressions.ts';
+import { startPrometheus } from './src/start-prometheus.ts';
+
+const run = promisify(execFile);
+const hostOf = ({ metricsUrl }: { readonly metricsUrl: string }) => new URL(metricsUrl).host;
+const account = { username: 'fleet', password: 'fleet’s' };
+
+test('promtool finds nothing wrong with the rules, and their unit tests pass', async () => {
+  await ensureDebianPackages(['prometheus']);
+  await run('promtool', ['check', 'rules', 'rules/recording.yml', 'rules/alerts.yml'], {
+    cwd: join(infra, 'prometheus'),
+  });
+  await run('promtool', ['test', 'rules', 'alerts.test.yml'], { cwd: join(infra, 'prometheus') });
+});
+
+test('every alert has a section that says what to do, and a unit test', async () => {
+  const runbook = await readFile(join(infra, '../docs/operations.md'), 'utf8');
+  const tested = await testedAlerts();
+  for (const { by } of await readRules('alerts.yml')) {
+    assert.ok(runbook.includes(`\n## ${by}\n`), by);
+    assert.ok(tested.has(by), by);
+  }
+});
+
+test('every panel says what it shows, and in what unit', async () => {
+  const dashboards = await readDashboards();
+  assert.equal(new Set(dashboards.map(({ uid }) => uid)).size, dashboards.length);
+  for (const { title, panels } of dashboards)
+    for (const panel of panels.filter(({ type }) => type !== 'row')) {
+      assert.ok(panel.description, `${title} / ${panel.title}`);
+      assert.ok(panel.fieldConfig?.defaults.unit, `${title} / ${panel.title}`);
+    }
+});
+
+test('every expression has an answer of a cluster at work', { timeout: 180_000 }, async () => {
+  const upstream = await openUpstream(
+    { after },
+    { rateLimit: { limit: 1000 }, auth: { kind: 'bearer', accounts: [account] } },
+  );
+  const images = [1, 2, 3].map((number) =>
+    upstream.addImage(`library/app-${number}`, { tag: 'latest', layers: [{ size: 200_000, seed: number }] }),
+  );
+  const cluster = await startCluster({
+    frontends: 2,
+    upstreams: { 'docker.io': upstream.url },
+    config: { upstreams: { 'docker.io': account } },
+    env: { REGISTRY_STORAGE_MAXBYTES: '10GiB' },
+  });
+  after(() => cluster.close());
+  const admin = await startAdminNode(cluster);
+  after(() => admin.stop());
+  // What only a node with TLS tells.
+  const files = await makeCertificateFiles(dirname(cluster.configFile));
+  const single = await startCistern({
+    config: {
+      http: { tls: { certificate: files.certFile, key: files.keyFile } },
+      upstreams: { a: { url: upstream.url } },
+    },
+  });
+  after(() => single.stop());
+
+  const prometheus = await startPrometheus({
+    frontend: [...cluster.frontends, single].map(hostOf),
+    worker: cluster.workers.map(hostOf),
+    admin: [hostOf(admin)],
+  });
+  after(() => prometheus.close());
+
+  let isWorking = true;
+  const working = (async () => {
+    for (let turn = 0; isWorking; turn += 1) {
+      const [number, image] = [(turn % images.length) + 1, images[turn % images.length]!];
+      const base = `${cluster.url}/v2/library/app-${number}`;
+      await sendRequest(`${base}/manifests/latest`);
+      for (const { digest } of [image.config, ...image.layers]) await sendRequest(`${base}/blobs/${digest}`);
+      await delay(50);
+    }
+  })();
+  const [worker] = cluster.workers;
+  const instance = hostOf(worker!);
+  const filledIn = (expression: string) =>
+    expression
+      .replaceAll('=~"$upstream"', '=~".*"')
+      .replaceAll('=~"$instance"', '=~".*"')
+      .replaceAll('$instance', instance);
+  try {
+    await until(
+      'recording rules have run',
+      async () => (await prometheus.query('cistern:hit_ratio:bytes5m')).length > 0,
+      60_000,
+    );
+    await delay(5000);
+    for (const { by, expression } of [...(await panelExpressions()), ...(await readRules('recording.yml'))])
+      assert.ok((await prometheus.query(filledIn(expression))).length > 0, `${by}: ${expression}`);
+    for (const { by, expression } of await readRules('alerts.yml')) {
+      await prometheus.query(expression);
+      for (const selector of selectorsOf(expression))
+        assert.ok((await prometheus.query(selector)).length > 0, `${by}: ${selector}`);
+    }
+    for (const { title, templating } of await readDashboards())
+      for (const { name, definition } of templating.list) {
+        const [, selector = '', label = ''] = /^label_values\((.*), (\w+)\)$/.exec(definition) ?? [];
+        const found = await prometheus.query(selector);
+        assert.ok(found.length > 0 && found.every(({ metric }) => metric[label] !== undefined), `${title}: ${name}`);
+      }
+  } finally {
+    isWorking = false;
+    await working;
+  }
+});

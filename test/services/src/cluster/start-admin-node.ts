@@ -1,0 +1,20 @@
+// The admin node beside a cluster that runs.
+import { dirname } from 'node:path';
+import { freePort } from '../free-port.ts';
+import type { Cluster } from './start-cluster.ts';
+import { type ClusterNode, startClusterNode } from './start-cluster-node.ts';
+
+/** The caller ends it before the cluster. */
+export async function startAdminNode({ configFile }: Pick<Cluster, 'configFile'>): Promise<ClusterNode> {
+  return startClusterNode({
+    kind: 'admin',
+    name: 'admin',
+    port: await freePort(),
+    debugPort: await freePort(),
+    configFile,
+    directory: dirname(configFile),
+    env: {},
+    prefix: [],
+    stopTimeoutMs: 20_000,
+  });
+}
