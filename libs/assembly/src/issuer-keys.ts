@@ -7,6 +7,7 @@ import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { type Documents, openDocuments, proxyFor } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
+import { type ObjectStore, sealObjects } from './seal-objects.ts';
 
 type Issuer = Config['auth']['oidc'][number];
 
@@ -38,6 +39,11 @@ async function readObject(
   } catch {
     return undefined;
   }
+}
+
+/** Keys of issuers as all nodes of a configuration have them. */
+export function sealIssuerKeys(store: ObjectStore, { cluster }: Pick<Config, 'cluster'>): ObjectStore {
+  return sealObjects(store, cluster?.secret.reveal(), 'issuer keys');
 }
 
 export interface IssuerKeysOptions {

@@ -18,8 +18,10 @@ import type { BlobStore } from '@cistern/blob-store';
 import { type Config, ConfigError } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
 import type { Closers } from './closers.ts';
-import { createIssuerKeys } from './issuer-keys.ts';
+import { createIssuerKeys, sealIssuerKeys } from './issuer-keys.ts';
 import type { Shared } from './open-shared.ts';
+import { sealRobots } from './robot-tokens.ts';
+import { sealObjects } from './seal-objects.ts';
 import { createStoreTokenKeys } from './store-token-keys.ts';
 import { watchRobotTokens } from './watch-robots.ts';
 
@@ -40,8 +42,8 @@ export async function openAccess(
   if (externalTokens !== undefined)
     return { authenticator: await openExternal(externalTokens, log), tokenServer: undefined };
   const now = Date.now;
-  const robots = hasRobots ? opened(await watchRobotTokens({ store, log, now })) : undefined;
-  const keys = createIssuerKeys({ issuers, store, queue: jobs.queue, now });
+  const robots = hasRobots ? opened(await watchRobotTokens({ store: sealRobots(store, config), log, now })) : undefined;
+  const keys = createIssuerKeys({ issuers, store: sealIssuerKeys(store, config), queue: jobs.queue, now });
   const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now }), now)];
   const passwords: PasswordMethod[] = [
     ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
@@ -72,7 +74,10 @@ function openTokenServer({ auth, cluster }: Pick<Config, 'auth' | 'cluster'>, st
   const { service, url, lifetimeMs } = auth.tokenServer;
   const now = Date.now;
   const secret = cluster?.secret.reveal();
-  const keys = secret === undefined ? createMemoryTokenKeys() : createStoreTokenKeys({ store, secret, now });
+  const keys =
+    secret === undefined
+      ? createMemoryTokenKeys()
+      : createStoreTokenKeys({ store: sealObjects(store, secret, 'token keys'), now });
   const accessTokens = createAccessTokens({ keys, service, lifetimeMs, now });
   const challenge = { scheme: 'bearer', service, realm: url === undefined ? { path: '/token' } : { url } } as const;
   return { accessTokens, challenge };

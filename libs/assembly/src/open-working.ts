@@ -31,7 +31,7 @@ import { advertisedAddress } from './advertised-address.ts';
 import type { AssembleOptions } from './assemble-options.ts';
 import { measureJobHandlers } from './measure-job-handlers.ts';
 import type { Closers } from './closers.ts';
-import { createIssuerKeysFetcher } from './issuer-keys.ts';
+import { createIssuerKeysFetcher, sealIssuerKeys } from './issuer-keys.ts';
 import type { Shared } from './open-shared.ts';
 import { evictionSettings } from './eviction-settings.ts';
 import { questionSeal } from './open-caller-access.ts';
@@ -97,7 +97,7 @@ export async function openWorking(
   };
   const issuerKeys = createIssuerKeysFetcher({
     issuers: config.auth.oidc,
-    store,
+    store: sealIssuerKeys(store, config),
     instanceId,
     ...options,
     now: Date.now,

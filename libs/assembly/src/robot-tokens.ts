@@ -5,8 +5,7 @@ import type { Config } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import type { Logger } from '@cistern/telemetry';
 import { openStore } from './open-store.ts';
-
-export type RobotStore = Pick<BlobStore, 'listObjects' | 'readObject' | 'removeObject' | 'writeObject'>;
+import { type ObjectStore, sealObjects } from './seal-objects.ts';
 
 interface RobotObject extends RobotRecord {
   readonly schema: 1;
@@ -40,7 +39,7 @@ export interface RobotTokens {
   revoke(nameOrId: string): Promise<RobotRecord | undefined>;
 }
 
-export function openRobotTokens(store: RobotStore): RobotTokens {
+export function openRobotTokens(store: ObjectStore): RobotTokens {
   async function list(): Promise<readonly RobotRecord[]> {
     const found: RobotRecord[] = [];
     for await (const id of listRobotIds(store)) {
@@ -68,6 +67,11 @@ export function openRobotTokens(store: RobotStore): RobotTokens {
   };
 }
 
+/** Robot tokens as all nodes of a configuration have them. */
+export function sealRobots(store: ObjectStore, { cluster }: Pick<Config, 'cluster'>): ObjectStore {
+  return sealObjects(store, cluster?.secret.reveal(), 'robots');
+}
+
 /** With the store of a configuration, beside whatever runs on it. Rejects with `store-unavailable`. */
 export async function withRobotTokens<T>(
   config: Config,
@@ -76,7 +80,7 @@ export async function withRobotTokens<T>(
 ): Promise<T> {
   const store = await openStore(config, log);
   try {
-    return await action(openRobotTokens(store));
+    return await action(openRobotTokens(sealRobots(store, config)));
   } finally {
     await store.close();
   }

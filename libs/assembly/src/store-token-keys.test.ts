@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
+import { sealObjects } from './seal-objects.ts';
 import { createStoreTokenKeys } from './store-token-keys.ts';
 
 const secret = 'a secret of sixteen bytes';
@@ -9,7 +10,8 @@ const hour = 3_600_000;
 function openKeys() {
   const store = createMemoryStore();
   const clock = { nowMs: 1e12 };
-  const open = (of = secret) => createStoreTokenKeys({ store, secret: of, now: () => clock.nowMs });
+  const open = (of = secret) =>
+    createStoreTokenKeys({ store: sealObjects(store, of, 'token keys'), now: () => clock.nowMs });
   const names = async () => {
     const found: string[] = [];
     for await (const name of store.listObjects('cistern/state/token-keys/')) found.push(name);

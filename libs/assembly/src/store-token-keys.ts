@@ -1,13 +1,12 @@
-// The keys of access tokens, in the store for all frontends and sealed with the cluster's secret. Whoever needs a new one
+// The keys of access tokens, in the store for all frontends. Whoever needs a new one
 // makes it; two at the same time are two keys, which hurts nobody.
-import { type BlobStore, parseTokenKeyKey, tokenKeyKey, tokenKeysPrefix } from '@cistern/blob-store';
+import { parseTokenKeyKey, tokenKeyKey, tokenKeysPrefix } from '@cistern/blob-store';
 import { createTokenKey, type TokenKey, type TokenKeys } from '@cistern/auth';
-import { createSeal } from './seal.ts';
+import type { ObjectStore } from './seal-objects.ts';
 
 export interface StoreTokenKeysOptions {
-  readonly store: Pick<BlobStore, 'listObjects' | 'readObject' | 'removeObject' | 'writeObject'>;
-  /** Of the cluster; 16 bytes or more. */
-  readonly secret: string;
+  /** Sealed. */
+  readonly store: ObjectStore;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -23,8 +22,7 @@ const livesForMs = 2 * signsForMs;
 /** Tokens with keys that nobody has made are as many as somebody sends. */
 const lookAgainMs = 1000;
 
-export function createStoreTokenKeys({ store, secret, now }: StoreTokenKeysOptions): TokenKeys {
-  const seal = createSeal(secret, 'token keys');
+export function createStoreTokenKeys({ store, now }: StoreTokenKeysOptions): TokenKeys {
   let known = new Map<string, KnownKey>();
   let lookedAtMs = -Infinity;
   let looking: Promise<void> | undefined;
@@ -43,12 +41,10 @@ export function createStoreTokenKeys({ store, secret, now }: StoreTokenKeysOptio
 
   const lookOnce = () => (looking ??= look().finally(() => (looking = undefined)));
 
-  /** What does not open was sealed with another secret: it is as if it were not there. */
   async function read(name: string, id: string): Promise<KnownKey | undefined> {
     const bytes = await store.readObject(name);
-    const text = bytes === undefined ? undefined : seal.open(name, Buffer.from(bytes).toString('utf8'));
-    if (text === undefined) return undefined;
-    const { createdAtMs, secret: encoded } = JSON.parse(text) as {
+    if (bytes === undefined) return undefined;
+    const { createdAtMs, secret: encoded } = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
       readonly createdAtMs: number;
       readonly secret: string;
     };
@@ -70,7 +66,7 @@ export function createStoreTokenKeys({ store, secret, now }: StoreTokenKeysOptio
       createdAtMs: key.createdAtMs,
       secret: Buffer.from(key.secret).toString('base64url'),
     });
-    await store.writeObject(name, Buffer.from(seal.close(name, text)));
+    await store.writeObject(name, Buffer.from(text));
     await removeOld();
     known.set(key.id, key);
     return key;

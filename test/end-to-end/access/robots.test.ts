@@ -1,6 +1,9 @@
 // Tokens for machines: made and revoked by a command beside the running cluster, in force at every frontend within seconds.
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { createRobotToken } from '@cistern/auth';
 import { assertRefused } from '../src/assert-refused.ts';
 import { runCistern } from '../src/run-cistern.ts';
 import { sendRequest } from '../src/send-request.ts';
@@ -57,6 +60,16 @@ test('a name that is taken, or none, is told in a sentence', async () => {
   const none = await runCistern(['token', 'revoke', 'nobody', '--config', stage.configFile]);
   assert.equal(none.code, 1);
   assert.match(none.stderr, /There is no token of the name or id "nobody"/);
+});
+
+test('who can only write to the store makes none up', async () => {
+  const forged = createRobotToken({ name: 'root', createdAtMs: 0 });
+  const robots = join(stage.rootDirectory, 'cistern/state/robots');
+  const object = JSON.stringify({ schema: 1, ...forged.record });
+  await writeFile(join(robots, `${forged.record.id}.json`), object);
+  for (const frontend of stage.frontends)
+    assert.equal(await statusOf(frontend, '/v2/', basic('root', forged.token)), 401);
+  assert.doesNotMatch(await token('list'), /root/);
 });
 
 test('once it is revoked no frontend takes it, nor what it bought; others go on', async () => {

@@ -1,4 +1,5 @@
 // Who has guessed wrong too often has to wait. Each process counts for itself.
+import { createHash } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 
@@ -32,8 +33,9 @@ export function createLockOut(): LockOut {
   };
 }
 
+/** Of few characters, however long a name somebody makes up. */
 function keyOf(clientIp: string, user: string): string {
-  return `${networkOf(clientIp)} ${user}`;
+  return `${networkOf(clientIp)} ${createHash('sha256').update(user).digest('base64')}`;
 }
 
 /** Of IPv6 the half that says whose network it is: of the other every client has as many as it likes. */
