@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
-import { digestOf, parseReference } from '@cistern/oci';
+import { digestOf, parseReference, parseTag } from '@cistern/oci';
 import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, until } from '../testing/test-bytes.ts';
 
@@ -115,5 +115,30 @@ test('a HEAD of a tag that another cache left asks upstream once', async (t) => 
   hub.script.down = new CacheError('upstream-unreachable', 'down');
   const head = await cache.statManifest({ ...latest, forceRevalidation: true });
   assert.deepEqual([head.digest, head.mediaType, head.cache], [digest, ociImage, 'STALE']);
+  assert.deepEqual(hub.calls, ['head-manifest']);
+});
+
+test('a job that another node has just had done asks upstream nothing', async (t) => {
+  const { hub, index, queue, cache, clock, add } = await startCache(t);
+  const digest = add(1);
+  await cache.openManifest(latest);
+  const { checkedAtMs } = (await index.tags.get({ ...library, tag: parseTag('latest') }))!;
+  const run = async (seenMs: number) => {
+    const payload = {
+      ...library,
+      tag: parseTag('latest'),
+      by: 'head',
+      checkedAtMs: seenMs,
+      triedAtMs: seenMs,
+    } as const;
+    await queue.run('revalidate-tag', payload, { dedupKey: `${seenMs}`, class: 'interactive', timeoutMs: 5_000 });
+  };
+  hub.calls.length = 0;
+  // Its asker has seen the tag as it was before.
+  await run(checkedAtMs - 1);
+  await queue.run('fetch-manifest', { ...library, digest }, { dedupKey: 'x', class: 'interactive', timeoutMs: 5_000 });
+  assert.deepEqual(hub.calls, []);
+  clock.nowMs += 1;
+  await run(checkedAtMs);
   assert.deepEqual(hub.calls, ['head-manifest']);
 });

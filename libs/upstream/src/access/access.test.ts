@@ -135,6 +135,12 @@ test('storage gets nothing of a caller, and its answer to a signed URL counts', 
   );
 });
 
+test('a redirect to a private address is followed for a caller no more than for us', async (t) => {
+  const { upstream } = await open(t, answers(307, { location: 'http://169.254.169.254/latest/meta-data' }));
+  await fails(upstream.checkAccess(repository, blob, ada), 'upstream-refused-us');
+  await fails(upstream.checkAccess(repository, blob, nobody), 'unauthenticated');
+});
+
 test('another registry that is redirected to has the last word', async (t) => {
   const regional = await startServer(t, answers(401));
   const { upstream } = await open(t, answers(307, { location: `${regional.url}/v2/x` }), { allowPrivate: true });

@@ -1,0 +1,127 @@
+// What clients show upstreams that verify them: how they are asked for it, and what becomes of it here.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { CacheError } from '@cistern/errors';
+import type { CallerCredentials } from '@cistern/upstream';
+import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { errorsOf, sendRequest } from '../testing/send-request.ts';
+import { startFrontend } from '../testing/start-frontend.ts';
+import { callerOf } from './caller-of.ts';
+import { createCallerTokens, type TokenSeal } from './caller-tokens.ts';
+
+/** As the real one, it opens what it has closed, under the same name, and nothing else. */
+function createTestSeal(): TokenSeal {
+  const sealed = new Map<string, string>();
+  return {
+    close(name, text) {
+      const key = `sealed-${sealed.size}`;
+      sealed.set(`${name} ${key}`, text);
+      return key;
+    },
+    open: (name, key) => sealed.get(`${name} ${key}`),
+  };
+}
+
+const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'pass:word' };
+const manifest = Buffer.from('{"schemaVersion":2}');
+
+test('a header is a password, a token, or nothing that an upstream could know', () => {
+  const tokens = createCallerTokens({ seal: createTestSeal(), now: Date.now });
+  const of = (authorization: string | undefined) => callerOf(authorization, tokens);
+  assert.deepEqual(of(basic('ada:pass:word')), ada);
+  assert.deepEqual(of('bearer abc.def-_~+/='), { kind: 'token', token: 'abc.def-_~+/=' });
+  // An identity token, as a form has it.
+  assert.deepEqual(of(basic(':identity')), { kind: 'password', username: '<token>', password: 'identity' });
+  assert.deepEqual(of(`Bearer ${tokens.issue(ada)}`), ada);
+  for (const nothing of [undefined, '', basic(':'), basic('no colon'), 'Basic %', 'Bearer', 'Bearer a b', 'Digest x=y'])
+    assert.deepEqual(of(nothing), { kind: 'anonymous' }, String(nothing));
+});
+
+test('a token of ours is good for five minutes, and one that we cannot open goes to no upstream', () => {
+  const clock = { nowMs: 1_000 };
+  const tokens = createCallerTokens({ seal: createTestSeal(), now: () => clock.nowMs });
+  const token = tokens.issue(ada);
+  clock.nowMs += 299_999;
+  assert.deepEqual(callerOf(`Bearer ${token}`, tokens), ada);
+  clock.nowMs += 1;
+  for (const void_ of [token, `${token}x`, 'cistern.forged'])
+    assert.deepEqual(callerOf(`Bearer ${void_}`, tokens), { kind: 'anonymous' });
+});
+
+async function refusing(): Promise<never> {
+  throw new CacheError('unauthenticated', 'The upstream does not know you.');
+}
+
+async function start(t: TestContext) {
+  const callers: (CallerCredentials | undefined)[] = [];
+  const plain = createMemoryPullThrough({ manifests: [manifest] });
+  const pullThrough = createMemoryPullThrough({
+    instead: {
+      listTags: refusing,
+      openManifest(request) {
+        callers.push(request.caller);
+        return plain.openManifest(request);
+      },
+    },
+  });
+  return { callers, ...(await startFrontend(t, { pullThrough, callerSeal: createTestSeal() })) };
+}
+
+test('who has shown nothing is asked to, at the door and wherever an upstream wants it', async (t) => {
+  const { url } = await start(t);
+  const realm = `Bearer realm="${url}/token",service="cistern"`;
+  const ping = await sendRequest(`${url}/v2/`);
+  assert.deepEqual([ping.status, ping.headers['www-authenticate']], [401, realm]);
+  assert.equal((await sendRequest(`${url}/v2/`, { headers: { authorization: basic('ada:x') } })).status, 200);
+  for (const [path, name] of [
+    ['/v2/a/b/tags/list?ns=docker.io', 'a/b'],
+    ['/v2/ghcr.io/a/b/tags/list', 'ghcr.io/a/b'],
+    ['/ghcr.io/v2/a/b/tags/list', 'a/b'],
+  ]) {
+    const answer = await sendRequest(url + path);
+    assert.equal(answer.status, 401);
+    assert.equal(answer.headers['www-authenticate'], `${realm},scope="repository:${name}:pull"`);
+    assert.equal(errorsOf(answer)[0]?.code, 'UNAUTHORIZED');
+  }
+});
+
+async function tokenOf(answer: { body: Buffer; headers: Record<string, unknown> }): Promise<string> {
+  const { token, access_token: same, expires_in: seconds } = JSON.parse(answer.body.toString());
+  assert.deepEqual([same, seconds, answer.headers['cache-control']], [token, 300, 'no-store']);
+  return `Bearer ${token}`;
+}
+
+test('a token is given to everybody, by GET and by a form, and brings what was shown for it', async (t) => {
+  const { url, callers } = await start(t);
+  const get = (headers: Record<string, string>) => sendRequest(`${url}/token?service=cistern&scope=x`, { headers });
+  const post = async (form: Record<string, string>) => {
+    const answer = await fetch(`${url}/token`, { method: 'POST', body: new URLSearchParams(form) });
+    return { body: Buffer.from(await answer.arrayBuffer()), headers: Object.fromEntries(answer.headers) };
+  };
+  for (const answer of [
+    await get({ authorization: basic('ada:pass:word') }),
+    await post({ grant_type: 'password', username: 'ada', password: 'pass:word' }),
+    await get({}),
+    await post({ grant_type: 'refresh_token', refresh_token: 'identity' }),
+  ]) {
+    const authorization = await tokenOf(answer);
+    assert.equal((await sendRequest(`${url}/v2/a/manifests/x`, { headers: { authorization } })).status, 200);
+  }
+  assert.deepEqual(callers, [
+    ada,
+    ada,
+    { kind: 'anonymous' },
+    { kind: 'password', username: '<token>', password: 'identity' },
+  ]);
+  assert.equal((await get({ authorization: 'Bearer of-an-upstream' })).status, 403);
+});
+
+test('where no upstream asks there is no such place, and nothing that is shown is looked at', async (t) => {
+  const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
+  const { url } = await startFrontend(t, { pullThrough });
+  assert.equal((await sendRequest(`${url}/token`)).status, 404);
+  assert.equal((await sendRequest(`${url}/v2/`)).status, 200);
+  await sendRequest(`${url}/v2/a/manifests/x`, { headers: { authorization: basic('ada:x') } });
+  assert.equal(pullThrough.calls[0]?.request['caller'], undefined);
+});
