@@ -1,6 +1,7 @@
 // The command line: one file per command, and help that teaches.
 import { Command } from 'commander';
 import { addAdmin } from './commands/admin.ts';
+import { addClientConfig } from './commands/client-config.ts';
 import { addCheckConfig } from './commands/check-config.ts';
 import { addEvict } from './commands/evict.ts';
 import { addExport } from './commands/export.ts';
@@ -23,6 +24,7 @@ Examples:
   cistern serve --addr 127.0.0.1:5000 --data /srv/cache
   REGISTRY_PROXY_REMOTEURL=https://quay.io cistern serve
   cistern check-config config.yml        tell everything that is wrong with a configuration
+  cistern client-config containerd --url https://cache.example    print its files
   cistern prewarm nginx:1.27 redis       fetch images before anybody asks for them
   cistern evict --dry-run                tell what would be removed from the store, and why
   cistern scrub                          tell what reading the store through has found
@@ -54,6 +56,7 @@ export function buildProgram(terminal: Terminal): Command {
   addWorker(program, terminal);
   addAdmin(program, terminal);
   addCheckConfig(program, terminal);
+  addClientConfig(program, terminal);
   addHealthcheck(program, terminal);
   addIndex(program, terminal);
   addPrewarm(program, terminal);

@@ -1,0 +1,38 @@
+// What the files of all clients are made of, and what such a file is.
+
+export interface CacheAddress {
+  /** Without a path: `https://cache.example`. */
+  readonly url: string;
+  /** Host and, if there is one, port. */
+  readonly host: string;
+  /** Plain HTTP: clients have to be told. */
+  readonly isPlain: boolean;
+  /** Path of the certificate of the authority that clients do not know by themselves; `undefined`: they do, or plain HTTP. */
+  readonly authority: string | undefined;
+}
+
+export interface ClientFacts {
+  readonly cache: CacheAddress;
+  /** Names of upstreams, docker.io first if it is one. */
+  readonly upstreams: readonly string[];
+}
+
+interface SetupStep {
+  /** The file, or `undefined` for commands. */
+  readonly path: string | undefined;
+  readonly content: string;
+  /** A sentence or two about it. */
+  readonly note: string;
+}
+
+export type ClientSetup = (facts: ClientFacts) => readonly SetupStep[];
+
+/** Throws `TypeError` for what is no address of a cache. */
+export function parseCacheAddress(url: string, authority: string | undefined): CacheAddress {
+  if (!URL.canParse(url)) throw new TypeError(`${JSON.stringify(url)} is no URL such as https://cache.example`);
+  const { protocol, host, pathname, search } = new URL(url);
+  if (!/^https?:$/.test(protocol) || pathname !== '/' || search !== '')
+    throw new TypeError(`${JSON.stringify(url)} has to be http:// or https:// with a host, and nothing behind it`);
+  const isPlain = protocol === 'http:';
+  return { url: `${protocol}//${host}`, host, isPlain, authority: isPlain ? undefined : authority };
+}

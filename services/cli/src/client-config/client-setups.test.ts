@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ClientFacts, parseCacheAddress } from './client-setup.ts';
+import { clientSetups } from './client-setups.ts';
+
+const upstreams = ['docker.io', 'ghcr.io'];
+const plain: ClientFacts = { cache: parseCacheAddress('http://cache.example:5000', '/ignored.crt'), upstreams };
+const known: ClientFacts = { cache: parseCacheAddress('https://cache.example', undefined), upstreams };
+const own: ClientFacts = { cache: parseCacheAddress('https://cache.example', '/etc/ssl/our.crt'), upstreams };
+
+const textOf = (client: string, facts: ClientFacts) =>
+  (clientSetups[client]?.(facts) ?? []).map(({ content }) => content).join('\n');
+
+/** What says that the cache is reached by plain HTTP, in the words of each client. */
+const plainWords = {
+  docker: /"insecure-registries": \[\s*"cache\.example:5000"/,
+  containerd: /\[host\."http:\/\/cache\.example:5000"\]/,
+  buildkit: /\[registry\."cache\.example:5000"\]\n {2}http = true\n {2}insecure = true/,
+  earthly: /\[registry\."cache\.example:5000"\]\n {6}http = true/,
+  podman: /location = "cache\.example:5000\/docker\.io"\ninsecure = true/,
+  k3s: /"docker\.io":\n {4}endpoint: \["http:\/\/cache\.example:5000"\]/,
+  kaniko: /--insecure-registry=cache\.example:5000/,
+};
+
+for (const [client, words] of Object.entries(plainWords))
+  test(`${client}: plain HTTP, a known authority, and one of our own`, () => {
+    assert.match(textOf(client, plain), words);
+    assert.doesNotMatch(textOf(client, plain), /ignored/);
+    assert.doesNotMatch(textOf(client, known), /insecure|http = true|http:|\.crt/);
+    assert.match(textOf(client, known), /cache\.example(?!:)/);
+    assert.match(textOf(client, own), /\/etc\/ssl\/our\.crt/);
+  });
+
+test('every client has a set-up, and each step says what it is for', () => {
+  assert.deepEqual(Object.keys(clientSetups).toSorted(), Object.keys(plainWords).toSorted());
+  for (const setup of Object.values(clientSetups))
+    for (const { note, content } of setup(own)) assert.ok(note.length > 20 && content.length > 20);
+});
+
+for (const url of ['cache.example', 'ftp://cache.example', 'https://cache.example/v2', 'https://cache.example?a'])
+  test(`${url} is no address of a cache`, () => {
+    assert.throws(() => parseCacheAddress(url, undefined), TypeError);
+  });

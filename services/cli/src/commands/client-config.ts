@@ -1,0 +1,56 @@
+// `cistern client-config`: the files with which a client pulls through this cache.
+import { hostname } from 'node:os';
+import type { Config } from '@cistern/config';
+import { Argument, type Command } from 'commander';
+import { CommandError } from '../command-error.ts';
+import { parseCacheAddress } from '../client-config/client-setup.ts';
+import { clientSetups } from '../client-config/client-setups.ts';
+import { fail } from '../fail.ts';
+import { readConfig } from '../read-config.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface ClientConfigOptions {
+  readonly config?: string;
+  readonly url?: string;
+  readonly ca?: string;
+}
+
+export function addClientConfig(program: Command, terminal: Terminal): void {
+  program
+    .command('client-config')
+    .addArgument(new Argument('<client>', 'the client').choices(Object.keys(clientSetups)))
+    .description('Print the files with which a client pulls through this cache')
+    .option('--url <url>', 'the cache as clients reach it; default: the name of this machine, by the configuration')
+    .option('--ca <file>', 'where clients find the certificate of the authority, if they do not know it by themselves')
+    .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .action((client: string, options: ClientConfigOptions) => {
+      try {
+        printSetup(client, options, terminal);
+      } catch (error) {
+        fail(terminal, error);
+      }
+    });
+}
+
+function printSetup(client: string, { config: path, url, ca }: ClientConfigOptions, terminal: Terminal): void {
+  const config = readConfig(path, terminal.env);
+  const names = config.upstreams.map(({ name }) => name);
+  const upstreams = [...names.filter((name) => name === 'docker.io'), ...names.filter((name) => name !== 'docker.io')];
+  const steps = clientSetups[client]?.({ cache: cacheAddress(url ?? usualUrl(config), ca), upstreams }) ?? [];
+  for (const { path: file, content, note } of steps)
+    terminal.stdout.write(`# ${note}\n${file === undefined ? '' : `# ${file}\n`}${content}\n\n`);
+}
+
+function cacheAddress(url: string, authority: string | undefined) {
+  try {
+    return parseCacheAddress(url, authority);
+  } catch (error) {
+    throw new CommandError((error as Error).message);
+  }
+}
+
+function usualUrl({ http: { address, tls } }: Config): string {
+  const scheme = tls === undefined ? 'http' : 'https';
+  const port = address.kind === 'tcp' ? `:${address.port}` : '';
+  return `${scheme}://${hostname()}${port}`;
+}
