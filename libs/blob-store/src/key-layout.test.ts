@@ -3,16 +3,21 @@ import test from 'node:test';
 import { parseDigest, parseRepositoryName, parseTag } from '@cistern/oci';
 import {
   blobKey,
+  issuerKeysKey,
   linksObjectKey,
   linksObjectsOf,
   parseLinksObjectKey,
   parsePinKey,
+  parseRobotKey,
   parseTagObjectKey,
+  parseTokenKeyKey,
   pinKey,
   registryLayerLinkKey,
   registryRevisionLinkKey,
   registryTagLinkKey,
+  robotKey,
   tagObjectKey,
+  tokenKeyKey,
 } from './key-layout.ts';
 import { parseObjectKey } from './object-key.ts';
 
@@ -100,4 +105,21 @@ test('the names in our own keys are found again, and nothing is found in others'
       [undefined, undefined, undefined],
       stray,
     );
+});
+
+test('who comes in has objects of its own, by ids that are no paths', () => {
+  assert.equal(robotKey('0a1b'), 'cistern/state/robots/0a1b.json');
+  assert.equal(tokenKeyKey('0a-1b'), 'cistern/state/token-keys/0a-1b.json');
+  assert.equal(issuerKeysKey('github'), 'cistern/state/issuer-keys/github.json');
+  assert.equal(parseRobotKey(robotKey('0a1b')), '0a1b');
+  assert.equal(parseTokenKeyKey(tokenKeyKey('0a-1b')), '0a-1b');
+  for (const key of [
+    tokenKeyKey('0a'),
+    'cistern/state/robots/A.json',
+    'cistern/state/robots/a/b.json',
+    'cistern/state/robots/a',
+  ])
+    assert.equal(parseRobotKey(key), undefined, key);
+  for (const id of ['', '..', 'a/b', 'A', 'a.b', '-a'])
+    for (const keyOf of [robotKey, tokenKeyKey, issuerKeysKey]) assert.throws(() => keyOf(id), TypeError, id);
 });
