@@ -6,6 +6,7 @@ import type { CallerCredentials } from '@cistern/upstream';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
+import { until } from '../testing/until.ts';
 import { callerOf } from './caller-of.ts';
 import { createCallerTokens, type TokenSeal } from './caller-tokens.ts';
 
@@ -91,6 +92,18 @@ async function tokenOf(answer: { body: Buffer; headers: Record<string, unknown> 
   assert.deepEqual([same, seconds, answer.headers['cache-control']], [token, 300, 'no-store']);
   return `Bearer ${token}`;
 }
+
+test('that an upstream has turned somebody away is a denial, and that it asks who comes is none', async (t) => {
+  const { url, log } = await start(t);
+  await sendRequest(`${url}/v2/`);
+  await sendRequest(`${url}/v2/a/tags/list`);
+  await sendRequest(`${url}/v2/a/tags/list`, { headers: { authorization: basic('ada:pass:word') } });
+  await until(() => log.length === 3);
+  assert.deepEqual(
+    log.map(({ denied }) => denied),
+    [undefined, undefined, 'the upstream does not let the caller read it'],
+  );
+});
 
 test('a token is given to everybody, by GET and by a form, and brings what was shown for it', async (t) => {
   const { url, callers } = await start(t);

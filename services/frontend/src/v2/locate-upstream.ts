@@ -41,9 +41,10 @@ export function locateUpstream(
   requireAccess(access, { upstream, repository, tag, name }, request, reply);
   reply.header('x-cistern-upstream', upstream);
   if (callerTokens === undefined) return { upstream, repository };
-  // Goes with a 401 only.
-  record.challenge = formatChallenge(callerChallenge, request, { scope: pullScope(name) });
-  return { upstream, repository, caller: callerOf(request.headers.authorization, callerTokens) };
+  const caller = callerOf(request.headers.authorization, callerTokens);
+  const challenge = formatChallenge(callerChallenge, request, { scope: pullScope(name) });
+  record.verified = { challenge, hasShown: caller.kind !== 'anonymous' };
+  return { upstream, repository, caller };
 }
 
 function refuseLoop(hops: string | string[] | undefined, instanceId: string): void {
