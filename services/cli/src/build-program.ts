@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addAdmin } from './commands/admin.ts';
 import { addClientConfig } from './commands/client-config.ts';
 import { addCheckConfig } from './commands/check-config.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addEvict } from './commands/evict.ts';
 import { addExport } from './commands/export.ts';
 import { addFrontend } from './commands/frontend.ts';
@@ -25,6 +26,7 @@ Examples:
   REGISTRY_PROXY_REMOTEURL=https://quay.io cistern serve
   cistern check-config config.yml        tell everything that is wrong with a configuration
   cistern client-config containerd --url https://cache.example    print its files
+  cistern doctor https://cache.example   can clients here pull through it?
   cistern prewarm nginx:1.27 redis       fetch images before anybody asks for them
   cistern evict --dry-run                tell what would be removed from the store, and why
   cistern scrub                          tell what reading the store through has found
@@ -57,6 +59,7 @@ export function buildProgram(terminal: Terminal): Command {
   addAdmin(program, terminal);
   addCheckConfig(program, terminal);
   addClientConfig(program, terminal);
+  addDoctor(program, terminal);
   addHealthcheck(program, terminal);
   addIndex(program, terminal);
   addPrewarm(program, terminal);

@@ -1,0 +1,74 @@
+// `cistern doctor`: whether clients here can pull through a cache, and if not, why.
+import { readFileSync } from 'node:fs';
+import { splitFirstComponent } from '@cistern/oci';
+import type { Command } from 'commander';
+import { parseCacheAddress } from '../client-config/client-setup.ts';
+import { CommandError } from '../command-error.ts';
+import { createAsk } from '../doctor/ask.ts';
+import { examine } from '../doctor/examine.ts';
+import { fail } from '../fail.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface DoctorOptions {
+  readonly image: string;
+  readonly user?: string;
+  readonly ca?: string;
+}
+
+export function addDoctor(program: Command, terminal: Terminal): void {
+  program
+    .command('doctor')
+    .argument('<url>', 'the cache as clients reach it')
+    .description(
+      'Try from this machine what clients need of a cache, and say what is wrong. Exit code 1 if anything is',
+    )
+    .option('--image <image>', 'what to pull, with its registry', 'docker.io/library/busybox:latest')
+    .option('--user <name>', 'who to log in as; the password comes from CISTERN_PASSWORD')
+    .option('--ca <file>', 'the certificate of the authority, if this machine does not know it')
+    .action(async (url: string, options: DoctorOptions) => {
+      try {
+        await visit(url, options, terminal);
+      } catch (error) {
+        fail(terminal, error);
+      }
+    });
+}
+
+async function visit(url: string, { image, user, ca }: DoctorOptions, terminal: Terminal): Promise<void> {
+  const { url: base } = parseAddress(url);
+  const { upstream, repository, tag } = parseImage(image);
+  const password = terminal.env['CISTERN_PASSWORD'];
+  if (user !== undefined && password === undefined) throw new CommandError('Put the password into CISTERN_PASSWORD.');
+  const account = user === undefined || password === undefined ? undefined : { user, password };
+  const ask = createAsk(base, ca === undefined ? undefined : readAuthority(ca));
+  const isWell = await examine({ ask, account, upstream, repository, tag }, ({ what, isWell: good, says }) =>
+    terminal.stdout.write(`${good ? 'ok   ' : 'WRONG'}  ${what.padEnd(16)}  ${says}\n`),
+  );
+  if (!isWell) terminal.exitCode = 1;
+}
+
+function parseAddress(url: string) {
+  try {
+    return parseCacheAddress(url, undefined);
+  } catch (error) {
+    throw new CommandError((error as Error).message);
+  }
+}
+
+function parseImage(image: string) {
+  const { first: upstream, rest = '' } = splitFirstComponent(image);
+  const [, repository, tag = 'latest'] = /^([^:@]+)(?::([^:@]+))?$/.exec(rest) ?? [];
+  if (repository === undefined || !/[.:]|^localhost$/.test(upstream))
+    throw new CommandError(
+      `${JSON.stringify(image)} is no image with its registry, such as docker.io/library/busybox:latest`,
+    );
+  return { upstream, repository, tag };
+}
+
+function readAuthority(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CommandError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+}

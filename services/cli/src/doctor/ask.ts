@@ -1,0 +1,49 @@
+// One request to a cache, as a client makes it: nothing followed, nothing decoded.
+import { once } from 'node:events';
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+
+export interface Answer {
+  readonly status: number;
+  /** Names in lower case; a header that came several times is joined by commas. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer;
+}
+
+export interface AskOptions {
+  readonly method?: 'GET' | 'HEAD';
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type Ask = (pathOrUrl: string, options?: AskOptions) => Promise<Answer>;
+
+const timeoutMs = 30_000;
+/** Of what is read of an answer: more is not needed to judge it. */
+const maxBytes = 8 * 1024 * 1024;
+
+/** `base`: URL of the cache. `ca`: PEM. Rejects with the error of the system, of TLS, or `TimeoutError`. */
+export function createAsk(base: string, ca: string | undefined): Ask {
+  return async (pathOrUrl, { method = 'GET', headers = {} } = {}) => {
+    const url = new URL(pathOrUrl, base);
+    const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+    const sent = request(url, {
+      method,
+      headers,
+      agent: false,
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(ca !== undefined && { ca }),
+    });
+    sent.end();
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > maxBytes) break;
+    }
+    const headersByName = Object.entries(answer.headers).map(([name, value]) => [name, value?.toString()]);
+    const found = Object.fromEntries(headersByName) as Answer['headers'];
+    return { status: answer.statusCode ?? 0, headers: found, body: Buffer.concat(chunks) };
+  };
+}
