@@ -10,7 +10,7 @@ import { longestPause } from '../src/longest-pause.ts';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { startHalfway } from '../src/start-halfway.ts';
 
-const rig = await openClusterRig({ after }, { cluster: { config: { http: { draintimeout: '4s' } } } });
+const rig = await openClusterRig({ after }, { cluster: { config: { http: { draintimeout: '10s' } } } });
 const { upstream, nodes, urlOf } = rig;
 
 /** Something that nobody has asked for yet, for a worker that still takes jobs. */
