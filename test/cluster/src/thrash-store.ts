@@ -13,6 +13,7 @@ export interface ThrashPlan {
   readonly workingBytes: number;
   readonly largestBytes: number;
   readonly clients: number;
+  /** At least; on a slow machine until twice what the store may hold has been fetched. */
   readonly forMs: number;
   /** Bytes above which the store makes room. */
   readonly highBytes: number;
@@ -70,10 +71,12 @@ export async function thrashStore(store: ThrashedStore, plan: ThrashPlan): Promi
   const blobs = addBlobs(upstream, plan);
   const agent = new Agent({ keepAlive: true });
   const until = performance.now() + plan.forMs;
+  const fetched = () => blobs.reduce((sum, { digest }) => sum + upstream.bytesSent(digest), 0);
+  const goesOn = () => performance.now() < until || fetched() < 2 * plan.highBytes;
   const totals = { reads: 0, aborted: 0, bytesRead: 0 };
   const client = async (number: number) => {
     const random = createRandom(plan.seed * 1000 + number);
-    for (let turn = number; performance.now() < until; turn += 1) {
+    for (let turn = number; goesOn(); turn += 1) {
       // The first ones are wanted more often.
       const blob = blobs[Math.min(random.between(0, blobs.length - 1), random.between(0, blobs.length - 1))]!;
       const { bytes, left } = await readOne(agent, places[turn % places.length]!.url, blob, random);
@@ -90,8 +93,7 @@ export async function thrashStore(store: ThrashedStore, plan: ThrashPlan): Promi
     ending.abort();
     agent.destroy();
   }
-  const bytesFetched = blobs.reduce((sum, { digest }) => sum + upstream.bytesSent(digest), 0);
-  return { ...totals, bytesFetched, ...(await watching) };
+  return { ...totals, bytesFetched: fetched(), ...(await watching) };
 }
 
 function addBlobs(upstream: FakeUpstream, { seed, workingBytes, largestBytes }: ThrashPlan): Wanted[] {

@@ -24,13 +24,13 @@ test('whoever finds no room waits until there is some, and what others have take
 
 test('nobody waits for ever, nor again and again, for room that does not come', async () => {
   const index = createMemoryIndex({ now: Date.now });
-  const room = createStoreRoom({ index, maxBytes: 1, maxWaitMs: 300 });
+  const room = createStoreRoom({ index, maxBytes: 1, maxWaitMs: 1_000 });
   const startedAtMs = performance.now();
   await room.take(2);
-  assert.ok(performance.now() - startedAtMs >= 290);
+  assert.ok(performance.now() - startedAtMs > 950);
   const waitedAtMs = performance.now();
   for (let at = 0; at < 50; at += 1) await room.take(2);
-  assert.ok(performance.now() - waitedAtMs < 290);
+  assert.ok(performance.now() - waitedAtMs < 950);
 });
 
 test('while the store is full to the brim readers get what is fetched, and it is stored when there is room', async (t) => {
