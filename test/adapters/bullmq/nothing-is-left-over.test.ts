@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
-import { startProcess, startRedis } from '@cistern/test-services';
+import { startRedis } from '@cistern/test-services';
 import {
   asking,
   completeHandlers,
@@ -15,6 +14,7 @@ import {
   tagJob,
   until,
 } from './jobs-on-redis.ts';
+import { startDoomedWorker } from './start-doomed-worker.ts';
 
 const redis = await startRedis();
 after(async () => redis.close());
@@ -140,13 +140,7 @@ describe('of many jobs and lost ones', { concurrency: true }, () => {
 
   test('what a killed worker and an outage leave behind goes with time', async (t) => {
     const place = placeIn(redis, 'lost:');
-    const doomed = await startProcess({
-      command: process.execPath,
-      args: [fileURLToPath(new URL('worker-process.ts', import.meta.url)), String(redis.port), place.keyPrefix],
-      name: 'worker',
-      ready: { logLine: /^ready$/ },
-    });
-    t.after(async () => doomed.kill());
+    const doomed = await startDoomedWorker(t, redis.port, place);
     const queue = await openQueue(t, place);
     await queue.add('revalidate-tag', tagJob('lost'), asking('lost'));
     await until('it has the job', () => doomed.outputLines().includes('doing lost'));

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
-import { startProcess, startRedis } from '@cistern/test-services';
+import { startRedis } from '@cistern/test-services';
 import { asking, keepLog, openQueue, openWorkers, placeIn, tagJob, until } from './jobs-on-redis.ts';
+import { startDoomedWorker } from './start-doomed-worker.ts';
 
 const redis = await startRedis();
 after(async () => redis.close());
@@ -85,13 +85,7 @@ describe('schedules', { concurrency: true }, () => {
 
   test('a run that its worker is killed over holds up neither the next one nor who asks', async (t) => {
     const place = placeIn(redis, 'killed:');
-    const doomed = await startProcess({
-      command: process.execPath,
-      args: [fileURLToPath(new URL('worker-process.ts', import.meta.url)), String(redis.port), place.keyPrefix],
-      name: 'worker',
-      ready: { logLine: /^ready$/ },
-    });
-    t.after(async () => doomed.kill());
+    const doomed = await startDoomedWorker(t, redis.port, place);
     const queue = await openQueue(t, place);
     await queue.schedule('sweep-uploads', sweep, { ...often, everyMs: 1000 });
     await until('it has the job', () => doomed.outputLines().includes('doing a sweep'));
