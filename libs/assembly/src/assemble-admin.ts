@@ -7,6 +7,7 @@ import type { AssembleOptions } from './assemble-options.ts';
 import { openAll } from './closers.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
+import { type Decisions, openDecisions } from './open-decisions.ts';
 import { openUpkeep, type Upkeep } from './open-upkeep.ts';
 import { openQueue } from './open-queue.ts';
 
@@ -17,6 +18,7 @@ interface AdminAssembly {
   queues(): Promise<readonly QueueFacts[]>;
   readonly prewarm: Prewarm;
   readonly upkeep: Upkeep;
+  readonly decisions: Decisions;
   /** Reject when the store or the index cannot do its work now. */
   checkStore(): Promise<void>;
   checkIndex(): Promise<void>;
@@ -33,6 +35,7 @@ export function assembleAdmin(
     const { queue, look } = closers.opened(await openQueue(config, options));
     return {
       upkeep: openUpkeep(config, { index, store }),
+      decisions: openDecisions(config, { index, store }),
       prewarm: openPrewarming(config, { index, queue }),
       queues: async () => (await look()).map(queueFacts),
       totals: () => index.blobs.totals(),

@@ -3,6 +3,7 @@ export { assemble, assembleFrontend, assembleWorker } from './assemble.ts';
 export type { FrontendAssembly, StandaloneAssembly, WorkerAssembly } from './assemble.ts';
 export type { AssembleOptions } from './assemble-options.ts';
 export { adminAuthorization, adminSocketPath } from './admin-access.ts';
+export type { Decisions, StaleTag, UpstreamState } from './open-decisions.ts';
 export type { Upkeep } from './open-upkeep.ts';
 export type { Prewarm } from './open-prewarming.ts';
 export { exportBundleOf } from './export-bundle-of.ts';

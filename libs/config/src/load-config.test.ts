@@ -61,7 +61,7 @@ test('serves the built-in table on the default ports when nothing is configured'
   );
   assert.deepEqual(config.http.address, { kind: 'tcp', host: undefined, port: 5000 });
   assert.deepEqual(config.http.debug, {
-    address: { kind: 'tcp', host: undefined, port: 5001 },
+    address: { kind: 'tcp', host: '127.0.0.1', port: 5001 },
     explicit: false,
     prometheus: { enabled: true, path: '/metrics' },
   });

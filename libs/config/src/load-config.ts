@@ -113,7 +113,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     buildUpstreamTable({ proxy: proxy.value, upstreams: upstreams.value, offline: offline?.value === true }, context);
   const config = {
     log: log && loglevel && buildLog(log.value, loglevel.value),
-    http: http && buildHttp(http.value, context),
+    http: http && buildHttp(http.value, 'redis' in screened, context),
     auth: auth && buildAuth(auth.value, context),
     access: access && buildAccess(access.value),
     limits: limits && buildLimits(limits.value),

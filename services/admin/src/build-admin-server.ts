@@ -1,9 +1,10 @@
 // The admin server's API: which version runs, how the parts of the cache are, and what may be asked of it.
-import type { Prewarm, Upkeep } from '@cistern/assembly';
+import type { Decisions, Prewarm, Upkeep } from '@cistern/assembly';
 import type { AuditLog } from '@cistern/telemetry';
 import { isSameSecret } from '@cistern/pull-through';
 import { within } from '@cistern/process';
 import { fastify, type FastifyInstance } from 'fastify';
+import { addDecisionRoutes } from './decision-routes.ts';
 import { addPrewarmRoute } from './prewarm-route.ts';
 import { addUpkeepRoutes } from './upkeep-routes.ts';
 
@@ -13,6 +14,7 @@ export interface AdminServerOptions {
   readonly parts: Readonly<Record<string, () => Promise<void>>>;
   readonly prewarm: Prewarm;
   readonly upkeep: Upkeep;
+  readonly decisions: Decisions;
   /** Of those who may do more than look: the value of their `Authorization`, `everybody` who can connect, or `nobody`. */
   readonly audit?: Pick<AuditLog, 'asked'> | undefined;
   readonly access: { readonly authorization: string } | 'everybody' | 'nobody';
@@ -26,7 +28,7 @@ const bodyLimit = 64 * 1024;
  * Whoever builds it listens and closes.
  */
 export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
-  const { version, parts, prewarm, upkeep, access, audit } = options;
+  const { version, parts, prewarm, upkeep, decisions, access, audit } = options;
   const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: 'idle', bodyLimit });
   app.get('/', async (_request, reply) => {
     const states = await Promise.all(
@@ -50,6 +52,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
     });
     addPrewarmRoute(protectedApp, prewarm);
     addUpkeepRoutes(protectedApp, upkeep);
+    addDecisionRoutes(protectedApp, decisions);
   });
   return app;
 }

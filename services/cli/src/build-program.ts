@@ -10,6 +10,8 @@ import { addFrontend } from './commands/frontend.ts';
 import { addHealthcheck } from './commands/healthcheck.ts';
 import { addImport } from './commands/import.ts';
 import { addIndex } from './commands/index-rebuild.ts';
+import { addOffline } from './commands/offline.ts';
+import { addPin } from './commands/pin.ts';
 import { addPrewarm } from './commands/prewarm.ts';
 import { addScrub } from './commands/scrub.ts';
 import { addServe } from './commands/serve.ts';
@@ -28,6 +30,8 @@ Examples:
   cistern client-config containerd --url https://cache.example    print its files
   cistern doctor https://cache.example   can clients here pull through it?
   cistern prewarm nginx:1.27 redis       fetch images before anybody asks for them
+  cistern pin nginx:1.27                 keep an image, whatever room is needed
+  cistern offline on docker.io           ask an upstream for nothing, on all nodes at once
   cistern evict --dry-run                tell what would be removed from the store, and why
   cistern scrub                          tell what reading the store through has found
 
@@ -63,6 +67,8 @@ export function buildProgram(terminal: Terminal): Command {
   addHealthcheck(program, terminal);
   addIndex(program, terminal);
   addPrewarm(program, terminal);
+  addPin(program, terminal);
+  addOffline(program, terminal);
   addToken(program, terminal);
   addEvict(program, terminal);
   addScrub(program, terminal);

@@ -39,7 +39,7 @@ export const httpSection = section('Serving clients.', {
   debug: section('Metrics (`/metrics`) and health (`/healthz`, `/readyz`), on a listener of their own.', {
     addr: text({
       text: 'Where it listens; `""` for nowhere. A default address that is taken is no error.',
-      default: '`:5001`',
+      default: '`127.0.0.1:5001`, for this machine alone; with `redis`, for the nodes of a cluster, `:5001`',
     }).optional(),
     prometheus: section('Metrics for Prometheus.', {
       enabled: flag({
@@ -77,7 +77,8 @@ export interface HttpConfig {
   readonly debug: DebugConfig;
 }
 
-export function buildHttp(http: z.output<typeof httpSection>, context: SectionContext): HttpConfig {
+/** `isCluster`: others look at this node's health and metrics, so that they must be able to by default. */
+export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean, context: SectionContext): HttpConfig {
   for (const [name, values] of Object.entries(http.headers)) checkHeader(context, name, values);
   const { addr, prometheus } = http.debug;
   if (!/^\/[\w./-]+$/.test(prometheus.path))
@@ -97,7 +98,10 @@ export function buildHttp(http: z.output<typeof httpSection>, context: SectionCo
     revalidateFrom: http.revalidatefrom,
     tls: http.tls && buildTls(http.tls, context),
     debug: {
-      address: addr === '' ? undefined : readTcpAddress(context, 'http.debug.addr', addr ?? ':5001'),
+      address:
+        addr === ''
+          ? undefined
+          : readTcpAddress(context, 'http.debug.addr', addr ?? (isCluster ? ':5001' : '127.0.0.1:5001')),
       explicit: addr !== undefined,
       prometheus: { enabled: prometheus.enabled ?? addr === undefined, path: prometheus.path },
     },

@@ -7,7 +7,8 @@ const introduction = `# Metrics
 
 *This page is generated from the code: change the code, not the page.*
 
-Every process serves its metrics for Prometheus on \`http.debug.addr\` (\`:5001\`, \`/metrics\`), with those of Node.js beside its own. Times
+Every process serves its metrics for Prometheus on \`http.debug.addr\` (port 5001, \`/metrics\`; a single process on this machine
+alone, unless told otherwise), with those of Node.js beside its own. Times
 are in seconds, sizes in bytes. Labels are of few values: never a repository, tag, digest, client or user. Series of known labels
 begin at zero. Rules and dashboards are in [infra/prometheus](../infra/prometheus) and [infra/grafana](../infra/grafana).`;
 

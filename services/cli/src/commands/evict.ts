@@ -1,19 +1,16 @@
 // `cistern evict --dry-run`: what would be removed from the store, and why. The cache that runs evicts by itself.
 import { parseSize } from '@cistern/config';
 import type { Command } from 'commander';
-import { adminTarget } from '../admin-target.ts';
+import { addAdminOptions, type AdminOptions, adminOf } from '../admin-options.ts';
 import { askLines } from '../ask-lines.ts';
 import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
 import { formatBytes } from '../format-bytes.ts';
-import { type ConfigOptions, readConfig } from '../read-config.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface EvictOptions extends Pick<ConfigOptions, 'data'> {
+interface EvictOptions extends AdminOptions {
   readonly dryRun?: true;
   readonly downTo?: string;
-  readonly config?: string;
-  readonly url?: string;
 }
 
 /** What the admin node says, a line each. */
@@ -33,13 +30,9 @@ interface Victim {
 }
 
 export function addEvict(program: Command, terminal: Terminal): void {
-  program
-    .command('evict')
+  addAdminOptions(program.command('evict'))
     .option('--dry-run', 'tell what would go and why, and remove nothing')
     .option('--down-to <size>', 'as if the store had to be brought down to this, for example 400GiB')
-    .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
-    .option('--data <directory>', 'where the data of a single cache is, instead of storage.filesystem.rootdirectory')
-    .option('--url <url>', "of a cluster's admin node; default: at admin.addr on this machine")
     .description('Tell what would be removed from the store: the cache that runs does it by itself')
     .action((options: EvictOptions) => evict(options, terminal).catch((error: unknown) => fail(terminal, error)));
 }
@@ -50,7 +43,7 @@ async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
       'The cache that runs evicts by itself, as storage.maxbytes says: only --dry-run is for you.',
     );
   const downToBytes = options.downTo === undefined ? undefined : parseDownTo(options.downTo);
-  const target = adminTarget(readConfig(options.config, terminal.env, { data: options.data }), options.url);
+  const target = adminOf(options, terminal);
   const { stdout } = terminal;
   for await (const line of askLines(target, '/v1/eviction/plan', { downToBytes })) {
     const { plan, victim, result, error } = line as Said;

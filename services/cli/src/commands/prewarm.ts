@@ -1,18 +1,15 @@
 // `cistern prewarm`: images into the cache before anybody asks for them.
 import type { Command } from 'commander';
-import { adminTarget } from '../admin-target.ts';
+import { addAdminOptions, type AdminOptions, adminOf } from '../admin-options.ts';
 import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { type AdminTarget, askLines } from '../ask-lines.ts';
-import { type ConfigOptions, readConfig } from '../read-config.ts';
 import { type ProgressLine, showProgress } from '../show-progress.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface PrewarmOptions extends Pick<ConfigOptions, 'data'> {
-  readonly config?: string;
+interface PrewarmOptions extends AdminOptions {
   readonly platform?: readonly string[];
-  readonly url?: string;
 }
 
 /** What the admin node says, a line each. */
@@ -39,16 +36,12 @@ interface Result {
 }
 
 export function addPrewarm(program: Command, terminal: Terminal): void {
-  program
-    .command('prewarm')
+  addAdminOptions(program.command('prewarm'))
     .argument('<image...>', 'for example nginx:1.27 or quay.io/prometheus/node-exporter')
     .option(
       '--platform <platform...>',
       'of images for several platforms, for example linux/arm64; default: what clients pull',
     )
-    .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
-    .option('--data <directory>', 'where the data of a single cache is, instead of storage.filesystem.rootdirectory')
-    .option('--url <url>', "of a cluster's admin node; default: at admin.addr on this machine")
     .description(
       'Have images fetched before anybody asks for them, by the cache that runs. Interrupted, it goes on by itself',
     )
@@ -58,7 +51,7 @@ export function addPrewarm(program: Command, terminal: Terminal): void {
 }
 
 async function prewarm(images: readonly string[], options: PrewarmOptions, terminal: Terminal): Promise<void> {
-  const target = adminTarget(readConfig(options.config, terminal.env, { data: options.data }), options.url);
+  const target = adminOf(options, terminal);
   const failures: string[] = [];
   for (const image of images) {
     const progress = showProgress(terminal, Date.now);

@@ -1,31 +1,21 @@
 // `cistern scrub`: what reading the store through has found, and how far it is.
 import type { ScrubPass, ScrubReport } from '@cistern/assembly';
 import type { Command } from 'commander';
-import { adminTarget } from '../admin-target.ts';
+import { addAdminOptions, type AdminOptions, adminOf } from '../admin-options.ts';
 import { askLines } from '../ask-lines.ts';
 import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
 import { formatBytes } from '../format-bytes.ts';
-import { type ConfigOptions, readConfig } from '../read-config.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface ScrubOptions extends Pick<ConfigOptions, 'data'> {
-  readonly config?: string;
-  readonly url?: string;
-}
-
 export function addScrub(program: Command, terminal: Terminal): void {
-  program
-    .command('scrub')
-    .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
-    .option('--data <directory>', 'where the data of a single cache is, instead of storage.filesystem.rootdirectory')
-    .option('--url <url>', "of a cluster's admin node; default: at admin.addr on this machine")
+  addAdminOptions(program.command('scrub'))
     .description('Tell what reading the store through has found: the cache that runs does it by itself')
-    .action((options: ScrubOptions) => tellScrub(options, terminal).catch((error: unknown) => fail(terminal, error)));
+    .action((options: AdminOptions) => tellScrub(options, terminal).catch((error: unknown) => fail(terminal, error)));
 }
 
-async function tellScrub(options: ScrubOptions, terminal: Terminal): Promise<void> {
-  const target = adminTarget(readConfig(options.config, terminal.env, { data: options.data }), options.url);
+async function tellScrub(options: AdminOptions, terminal: Terminal): Promise<void> {
+  const target = adminOf(options, terminal);
   for await (const line of askLines(target, '/v1/scrub')) {
     const { report } = line as { readonly report: ScrubReport | null };
     terminal.stdout.write(report === null ? 'The store has not been read through yet.\n' : describeReport(report));
