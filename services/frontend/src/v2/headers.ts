@@ -7,9 +7,15 @@ import { entityTag } from './if-none-match.ts';
 
 export type AnswerHeaders = Readonly<Record<string, string | string[]>>;
 
-/** Of every answer: the API's version and what the configuration adds (registry:2's `http.headers`). */
+/**
+ * Of every answer: the API's version, that no browser may take it for a page, and what the configuration adds or puts in
+ * their place (registry:2's `http.headers`).
+ */
 export function commonHeaders(configured: Readonly<Record<string, readonly string[]>>): AnswerHeaders {
-  const headers: Record<string, string | string[]> = { 'docker-distribution-api-version': 'registry/2.0' };
+  const headers: Record<string, string | string[]> = {
+    'docker-distribution-api-version': 'registry/2.0',
+    'x-content-type-options': 'nosniff',
+  };
   for (const [name, values] of Object.entries(configured)) {
     const [first] = values;
     if (first !== undefined) headers[name.toLowerCase()] = values.length === 1 ? first : [...values];

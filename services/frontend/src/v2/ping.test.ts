@@ -31,3 +31,10 @@ test('configured headers are on every answer, as often as configured', async (t)
     assert.equal(headers['x-none'], undefined);
   }
 });
+
+test('no browser may take an answer for a page, unless the configuration has another word for it', async (t) => {
+  const plain = await startFrontend(t, { headers: {} });
+  assert.equal((await sendRequest(`${plain.url}/v2/`)).headers['x-content-type-options'], 'nosniff');
+  const own = await startFrontend(t, { headers: { 'X-Content-Type-Options': ['something'] } });
+  assert.equal((await sendRequest(`${own.url}/v2/`)).headers['x-content-type-options'], 'something');
+});
