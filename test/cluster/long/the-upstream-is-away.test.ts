@@ -23,7 +23,10 @@ const noiseMs = 250;
 const changesWithinMs = 60_000;
 
 // Tags are stale after a second, so that most pulls want to ask a worker.
-const rig = await openClusterRig({ after }, { cluster: { config: { upstreams: { 'docker.io': { ttl: '1s' } } } } });
+const rig = await openClusterRig(
+  { after },
+  { cluster: { config: { upstreams: { 'docker.io': { ttl: '1s', timeouts: { silence: '2s' } } } } } },
+);
 const { upstream, cluster, nodes, urlOf } = rig;
 const images = Array.from({ length: 20 }, (_, at) =>
   upstream.addImage(repository, { tag: `v${at}`, seed: `v${at}`, layers: [{ size: 20_000, seed: at }] }),

@@ -36,12 +36,15 @@ export async function openDirectory(owner: Owner): Promise<string> {
   return directory;
 }
 
-/** The configuration of a cache whose default upstream, docker.io, is a fake one. Tags are confirmed on every pull. */
+/**
+ * The configuration of a cache whose default upstream, docker.io, is a fake one. Tags are confirmed on every pull. It runs in the
+ * process of the test, which may be busy for longer than a cache bears silence by default.
+ */
 export function cacheOf(
   { url }: Pick<FakeUpstream, 'url'>,
   upstream: Readonly<Record<string, unknown>> = {},
 ): Record<string, unknown> {
-  return { upstreams: { 'docker.io': { url, ttl: '0s', ...upstream } } };
+  return { upstreams: { 'docker.io': { url, ttl: '0s', timeouts: { silence: '10s' }, ...upstream } } };
 }
 
 export interface Stage {

@@ -26,7 +26,7 @@ test('clients that pull cached images do not notice, and it is used again when i
   const images = Array.from({ length: 20 }, (_, at) =>
     upstream.addImage(`library/app-${at}`, { tag: 'latest', layers: [Buffer.alloc(20_000, at)] }),
   );
-  const cistern = await openCistern(t, { config: cacheOf(upstream, { ttl: '1s' }) });
+  const cistern = await openCistern(t, { config: cacheOf(upstream, { ttl: '1s', timeouts: { silence: '2s' } }) });
   const endpoint = new URL(upstream.url).host;
   const state = async () =>
     (await readMetrics(cistern)).get(`cistern_upstream_endpoint_state{upstream="docker.io",endpoint="${endpoint}"}`);

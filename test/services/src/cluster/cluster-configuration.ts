@@ -17,7 +17,8 @@ export function clusterConfiguration(settings: ClusterSettings): Record<string, 
   const { redis, keyPrefix, s3, bucket, secret } = settings;
   const upstreams = Object.entries(settings.upstreams).map(([name, url], index) => [
     name,
-    { url, default: index === 0 },
+    // It runs in the process of a test, which may be busy with what it has got for longer than the default.
+    { url, default: index === 0, timeouts: { silence: '10s' } },
   ]);
   return {
     version: '0.1',
