@@ -106,6 +106,26 @@ test('an index that becomes complete while it is asked is asked again', async (t
   assert.ok((await collect(await blob.read())).equals(bytes));
 });
 
+test('an index that goes away right after it was complete is not taken for complete', async (t) => {
+  let isAway = false;
+  const { second, bytes, digest, listed } = await startTwo(t, (inner) => ({
+    ...inner,
+    // As an index is that remembers: what it cannot ask for is as if it were not there.
+    links: {
+      ...inner.links,
+      get: async (...asked) => (isAway ? undefined : inner.links.get(...asked)),
+      holders: async (...asked) => (isAway ? [] : inner.links.holders(...asked)),
+    },
+    epoch: { ...inner.epoch, isComplete: async () => !isAway, isReachable: () => !isAway },
+  }));
+  const parent = repositoryOf('docker.io', 'library');
+  await assert.rejects(second.cache.openBlob({ ...parent, digest, intent: 'whole' }));
+  assert.deepEqual(listed, [], 'it was complete a moment ago');
+  isAway = true;
+  const blob = await second.cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+});
+
 test('so it is without an upstream’s name, where all may have what it holds', async (t) => {
   const { second, bytes, digest } = await startTwo(t, incomplete);
   const elsewhere = { ...library, upstream: 'quay.io' };

@@ -50,7 +50,7 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
   let completeUntilMs = -Infinity;
 
   /** Whether what the index did not know a moment ago has to be taken for absent. */
-  const isTrusted = () => now() < completeUntilMs;
+  const isTrusted = () => now() < completeUntilMs && index.epoch.isReachable();
 
   async function isComplete(): Promise<boolean> {
     try {
@@ -104,12 +104,19 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
     async find(key, digest) {
       if (isTrusted()) return undefined;
       // It may have become complete since the caller asked it.
-      if (await isComplete()) return index.links.get(key, digest, { fresh: true });
+      if (await isComplete()) {
+        const link = await index.links.get(key, digest, { fresh: true });
+        // An outage that begins now says nothing of what is held.
+        if (link !== undefined || index.epoch.isReachable()) return link;
+      }
       return (await lookOnce(key)).get(digest);
     },
     async findAmong(upstreams, repository, digest) {
       if (isTrusted()) return undefined;
-      if (await isComplete()) return (await index.links.holders(upstreams, repository, digest))[0];
+      if (await isComplete()) {
+        const [link] = await index.links.holders(upstreams, repository, digest);
+        if (link !== undefined || index.epoch.isReachable()) return link;
+      }
       const found = await Promise.all(upstreams.map((upstream) => lookOnce({ upstream, repository })));
       return found.map((links) => links.get(digest)).find((link) => link !== undefined);
     },

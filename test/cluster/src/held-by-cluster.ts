@@ -19,9 +19,9 @@ export interface Held {
 
 /** So many failed jobs of a queue are kept, for a person to look at. */
 const maxFailed = 100;
-/** What is cached, what is known of the index as a whole, what is popular, and who looks after the size of the store. */
+/** What is cached, what is known of the index as a whole, what is popular, and who looks after the store. */
 const lastingKey =
-  /^\{(?:b:\w\w\}:(?:blob:|manifest:|least-recent|total|settling|complete)|r:|l:|p\}:popular-|v:\w\w\}:lease:eviction$)/;
+  /^\{(?:b:\w\w\}:(?:blob:|manifest:|least-recent|total|settling|complete)|r:|l:|p\}:popular-|v:\w\w\}:lease:(?:eviction|scrub)$)/;
 
 export async function heldBy(cluster: Cluster): Promise<Held> {
   const { frontends, workers, redis, keyPrefix, configFile } = cluster;
