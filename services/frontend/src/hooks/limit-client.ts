@@ -23,9 +23,8 @@ export async function limitClient(
   reply: FastifyReply,
 ): Promise<void> {
   if (isUnlimited(ip)) return;
-  const { identity, facts } = record;
-  const client =
-    identity === undefined || identity.method === 'anonymous' ? `address ${ip}` : `${identity.method} ${identity.name}`;
+  const { facts } = record;
+  const client = facts.user === undefined ? `address ${ip}` : `user ${facts.user}`;
   const admission = await limits.admit(client);
   if (!admission.isAdmitted) {
     metrics.limited.inc({ limit: admission.limit });
