@@ -4,6 +4,7 @@ import { Argument, type Command } from 'commander';
 import { type AdminOptions, addAdminOptions, linesOfAdmin, openAdmin } from '../admin-options.ts';
 import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
+import { formatTime } from '../format-time.ts';
 import type { Terminal } from '../terminal.ts';
 
 type Wish = 'show' | 'on' | 'off' | 'reset';
@@ -52,12 +53,8 @@ async function listStale(options: AdminOptions, terminal: Terminal): Promise<voi
     if (result !== undefined) return;
     if (tag !== undefined)
       terminal.stdout.write(
-        `${tag.image}  confirmed ${timeOf(tag.checkedAtMs)}  pulled ${timeOf(tag.lastPulledAtMs)}\n`,
+        `${tag.image}  confirmed ${formatTime(tag.checkedAtMs)}  pulled ${formatTime(tag.lastPulledAtMs)}\n`,
       );
   }
   throw new CommandError('The answer broke off.');
-}
-
-function timeOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
 }

@@ -6,6 +6,7 @@ import { askLines } from '../ask-lines.ts';
 import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
 import { formatBytes } from '../format-bytes.ts';
+import { formatTime } from '../format-time.ts';
 import type { Terminal } from '../terminal.ts';
 
 export function addScrub(program: Command, terminal: Terminal): void {
@@ -28,12 +29,14 @@ function describeReport({ pass, lastEnded, damages }: ScrubReport): string {
   const lines: string[] = [];
   if (pass.endedAtMs === undefined)
     lines.push(
-      `Since ${timeOf(pass.startedAtMs)}, at ${Math.round((pass.shard / 256) * 100)} %: ${describeCounts(pass)}`,
+      `Since ${formatTime(pass.startedAtMs)}, at ${Math.round((pass.shard / 256) * 100)} %: ${describeCounts(pass)}`,
     );
   if (lastEnded?.endedAtMs !== undefined)
-    lines.push(`From ${timeOf(lastEnded.startedAtMs)} to ${timeOf(lastEnded.endedAtMs)}: ${describeCounts(lastEnded)}`);
+    lines.push(
+      `From ${formatTime(lastEnded.startedAtMs)} to ${formatTime(lastEnded.endedAtMs)}: ${describeCounts(lastEnded)}`,
+    );
   for (const { digest, size, foundAtMs, note } of damages)
-    lines.push(`${timeOf(foundAtMs)}  ${digest}  ${formatBytes(size)}  damaged; ${note}`);
+    lines.push(`${formatTime(foundAtMs)}  ${digest}  ${formatBytes(size)}  damaged; ${note}`);
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -41,8 +44,4 @@ function describeCounts({ counts }: ScrubPass): string {
   const { objects, bytes, verified, adopted, forgotten, damaged, healed } = counts;
   const found = damaged === 0 ? 'none damaged' : `${damaged} damaged, of which ${healed} are healed`;
   return `${objects} objects (${formatBytes(bytes)}), ${found}; ${verified} verified for the first time, ${adopted} added to the index, ${forgotten} taken from it`;
-}
-
-function timeOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
 }
