@@ -1,5 +1,6 @@
 // What becomes of requests that fail: which are tried again, how long they may take, and what is said of them.
 import assert from 'node:assert/strict';
+import * as http from 'node:http';
 import test from 'node:test';
 import { urlToHttpOptions } from 'node:url';
 import { isCacheError } from '@cistern/errors';
@@ -82,26 +83,24 @@ test('an answer that stops in the middle is given up in time', async (t) => {
 });
 
 test('a request that gets no connection is given up in time', async (t) => {
-  const server = await startScriptedServer(t, (_request, response) => {
-    response.flushHeaders();
-    const dripping = setInterval(() => response.write('.'), 20);
-    response.once('close', () => clearInterval(dripping));
-  });
+  // Answers without an end.
+  const server = await startScriptedServer(t, (_request, response) => response.flushHeaders());
   const silence = watchSilence({ endpoint: server.endpoint, onChange() {} });
   t.after(silence.close);
-  const transport = createS3Transport({ secure: false, timeoutMs: 1_000, maxConnections: 1, silence });
+  const transport = createS3Transport({ secure: false, timeoutMs: 200, maxConnections: 1, silence });
   t.after(transport.close);
-  const ask = async () =>
+  const { transport: impatient, transportAgent: agent = false } = transport.clientOptions;
+  const ask = async (protocol: Pick<typeof http, 'request'> | undefined) =>
     new Promise((resolve, reject) => {
-      const { transport: http, transportAgent: agent = false } = transport.clientOptions;
-      http
-        ?.request({ ...urlToHttpOptions(new URL(server.endpoint)), agent }, resolve)
+      protocol
+        ?.request({ ...urlToHttpOptions(new URL('/bucket/key', server.endpoint)), agent }, resolve)
         .on('error', reject)
         .end();
     });
-  await ask();
-  await assert.rejects(ask, { code: 'NO_FREE_CONNECTION' });
-  const closed = assert.rejects(ask, { code: 'CLOSED' });
+  // It has the only connection, and nobody gives it up for its silence.
+  await ask(http);
+  await assert.rejects(ask(impatient), { code: 'NO_FREE_CONNECTION' });
+  const closed = assert.rejects(ask(impatient), { code: 'CLOSED' });
   transport.close();
   await closed;
 });
