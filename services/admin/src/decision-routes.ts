@@ -2,9 +2,8 @@
 // `{ upstream?, offline }`, where null means as configured; `GET /v1/stale`, a line of JSON for each tag.
 import { Readable } from 'node:stream';
 import type { Decisions } from '@cistern/assembly';
-import { isCacheError } from '@cistern/errors';
-import { OciSyntaxError } from '@cistern/oci';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { answer, messageOf } from './answer.ts';
 
 const pinSchema = {
   type: 'object',
@@ -49,16 +48,6 @@ export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions): v
   );
 }
 
-/** An error that a person can act on is told; what is our own mistake is not. */
-async function answer(reply: FastifyReply, act: () => Promise<object>): Promise<FastifyReply> {
-  try {
-    return await reply.header('cache-control', 'no-store').send(await act());
-  } catch (error) {
-    const isUnknown = error instanceof OciSyntaxError || isCacheError(error, 'name-unknown', 'name-invalid');
-    return reply.code(isUnknown ? 400 : 503).send({ message: messageOf(error) });
-  }
-}
-
 async function* staleLines(decisions: Decisions): AsyncGenerator<string> {
   try {
     for await (const tag of decisions.staleTags()) yield `${JSON.stringify({ tag })}\n`;
@@ -66,9 +55,4 @@ async function* staleLines(decisions: Decisions): AsyncGenerator<string> {
   } catch (error) {
     yield `${JSON.stringify({ error: { message: messageOf(error) } })}\n`;
   }
-}
-
-function messageOf(error: unknown): string {
-  if (isCacheError(error)) return error.message;
-  return error instanceof OciSyntaxError ? `${error.message}.` : 'It could not be done; the log says why.';
 }
