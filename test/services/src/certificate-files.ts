@@ -9,9 +9,19 @@ export interface CertificateFiles {
   readonly keyFile: string;
 }
 
-export async function makeCertificateFiles(directory: string): Promise<CertificateFiles> {
+interface CertificateOptions {
+  /** Default: those of this machine on its loopback interface. */
+  readonly names?: readonly string[];
+  /** As for an authority's `issue`. */
+  readonly from?: string;
+}
+
+export async function makeCertificateFiles(
+  directory: string,
+  { names = ['IP:127.0.0.1', 'DNS:localhost'], from }: CertificateOptions = {},
+): Promise<CertificateFiles> {
   const authority = await makeAuthority();
-  const { certificate, key } = await authority.issue(['IP:127.0.0.1', 'DNS:localhost']);
+  const { certificate, key } = await authority.issue(names, from);
   const file = (name: string) => join(directory, name);
   const [caFile, certFile, keyFile] = [file('ca.crt'), file('server.crt'), file('server.key')];
   await writeFile(caFile, authority.certificate);

@@ -12,8 +12,8 @@ const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-n
 export interface TestAuthority {
   /** PEM, for those who are to trust it. */
   readonly certificate: string;
-  /** `names` as in `DNS:localhost`, `IP:127.0.0.1`. Valid for two days. */
-  issue(names: readonly string[]): Promise<KeyPair>;
+  /** `names` as in `DNS:localhost`, `IP:127.0.0.1`. Valid for two days from now, or from another day of the calendar (`20200229`). */
+  issue(names: readonly string[], from?: string): Promise<KeyPair>;
 }
 
 export async function makeAuthority(): Promise<TestAuthority> {
@@ -22,18 +22,28 @@ export async function makeAuthority(): Promise<TestAuthority> {
     await run('openssl', ['req', ...newKey, ...self, '-keyout', file('key'), '-out', file('crt')]);
     return { certificate: await readFile(file('crt'), 'utf8'), key: await readFile(file('key'), 'utf8') };
   });
-  return { certificate: authority.certificate, issue: (names) => inDirectory((file) => issue(authority, names, file)) };
+  return {
+    certificate: authority.certificate,
+    issue: (names, from) => inDirectory((file) => issue(authority, names, from, file)),
+  };
 }
 
 type NameFile = (name: string) => string;
 
-async function issue(authority: KeyPair, names: readonly string[], file: NameFile): Promise<KeyPair> {
+async function issue(
+  authority: KeyPair,
+  names: readonly string[],
+  from: string | undefined,
+  file: NameFile,
+): Promise<KeyPair> {
   await writeFile(file('ca.crt'), authority.certificate);
   await writeFile(file('ca.key'), authority.key);
   await writeFile(file('ext'), `subjectAltName = ${names.join(',')}\n`);
   const subject = ['-subj', '/CN=a test', '-keyout', file('key'), '-out', file('csr')];
   await run('openssl', ['req', ...newKey, ...subject]);
-  const signing = ['-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-days', '2', '-extfile', file('ext')];
+  const period =
+    from === undefined ? ['-days', '2'] : ['-not_before', `${from}000000Z`, '-not_after', `${Number(from) + 2}000000Z`];
+  const signing = ['-CA', file('ca.crt'), '-CAkey', file('ca.key'), ...period, '-extfile', file('ext')];
   await run('openssl', ['x509', '-req', ...signing, '-in', file('csr'), '-out', file('crt')]);
   return { certificate: await readFile(file('crt'), 'utf8'), key: await readFile(file('key'), 'utf8') };
 }

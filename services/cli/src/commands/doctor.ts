@@ -1,11 +1,12 @@
 // `cistern doctor`: whether clients here can pull through a cache, and if not, why.
 import { readFileSync } from 'node:fs';
 import { splitFirstComponent } from '@cistern/oci';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { parseCacheAddress } from '../client-config/client-setup.ts';
 import { CommandError } from '../command-error.ts';
 import { createAsk } from '../doctor/ask.ts';
-import { examine } from '../doctor/examine.ts';
+import { clientFiles, examineFiles } from '../doctor/client-files.ts';
+import { type Finding, examine } from '../doctor/examine.ts';
 import { fail } from '../fail.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -13,6 +14,8 @@ interface DoctorOptions {
   readonly image: string;
   readonly user?: string;
   readonly ca?: string;
+  readonly client?: string;
+  readonly root: string;
 }
 
 export function addDoctor(program: Command, terminal: Terminal): void {
@@ -25,6 +28,12 @@ export function addDoctor(program: Command, terminal: Terminal): void {
     .option('--image <image>', 'what to pull, with its registry', 'docker.io/library/busybox:latest')
     .option('--user <name>', 'who to log in as; the password comes from CISTERN_PASSWORD')
     .option('--ca <file>', 'the certificate of the authority, if this machine does not know it')
+    .addOption(
+      new Option('--client <client>', 'look whether its files on this machine lead to the cache, too').choices(
+        Object.keys(clientFiles),
+      ),
+    )
+    .option('--root <directory>', 'where these files lie, for a machine whose disk is mounted elsewhere', '/')
     .action(async (url: string, options: DoctorOptions) => {
       try {
         await visit(url, options, terminal);
@@ -34,17 +43,20 @@ export function addDoctor(program: Command, terminal: Terminal): void {
     });
 }
 
-async function visit(url: string, { image, user, ca }: DoctorOptions, terminal: Terminal): Promise<void> {
-  const { url: base } = parseAddress(url);
+async function visit(url: string, options: DoctorOptions, terminal: Terminal): Promise<void> {
+  const { image, user, ca, client, root } = options;
+  const cache = parseAddress(url);
   const { upstream, repository, tag } = parseImage(image);
   const password = terminal.env['CISTERN_PASSWORD'];
   if (user !== undefined && password === undefined) throw new CommandError('Put the password into CISTERN_PASSWORD.');
   const account = user === undefined || password === undefined ? undefined : { user, password };
-  const ask = createAsk(base, ca === undefined ? undefined : readAuthority(ca));
-  const isWell = await examine({ ask, account, upstream, repository, tag }, ({ what, isWell: good, says }) =>
-    terminal.stdout.write(`${good ? 'ok   ' : 'WRONG'}  ${what.padEnd(16)}  ${says}\n`),
-  );
-  if (!isWell) terminal.exitCode = 1;
+  const ask = createAsk(cache.url, ca === undefined ? undefined : readAuthority(ca));
+  const tell = ({ what, isWell, says }: Finding) => {
+    terminal.stdout.write(`${isWell ? 'ok   ' : 'WRONG'}  ${what.padEnd(16)}  ${says}\n`);
+    if (!isWell) terminal.exitCode = 1;
+  };
+  if (client !== undefined) tell({ what: client, ...examineFiles(client, { cache, upstream, root }) });
+  await examine({ url: cache.url, ask, account, upstream, repository, tag }, tell);
 }
 
 function parseAddress(url: string) {

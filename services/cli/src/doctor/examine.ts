@@ -1,7 +1,9 @@
 // What clients need of a cache, tried in their order, from wherever this runs. Each finding is told as it is made.
-import { digestOf, parseManifest } from '@cistern/oci';
+import { digestOf, manifestAcceptHeader, parseManifest } from '@cistern/oci';
 import type { Answer, Ask, AskOptions } from './ask.ts';
 import { explainFailure } from './explain-failure.ts';
+import { judgeClock } from './judge-clock.ts';
+import { wellBehaved } from './judge-answer.ts';
 import { type Account, logIn } from './log-in.ts';
 
 export interface Finding {
@@ -12,6 +14,8 @@ export interface Finding {
 }
 
 export interface Patient {
+  /** As clients have it, without a path. */
+  readonly url: string;
   readonly ask: Ask;
   readonly account: Account | undefined;
   readonly upstream: string;
@@ -19,11 +23,15 @@ export interface Patient {
   readonly tag: string;
 }
 
-/** True if all is well. What cannot be tried after a failure is left out. */
-export async function examine(patient: Patient, tell: (finding: Finding) => void): Promise<boolean> {
-  const { ask, account, upstream, repository, tag } = patient;
+/** No upstream has this name (RFC 6761, 6.4). */
+const nowhere = 'nowhere.invalid';
+/** podman asks for a thousand ranges in a header of 22 KiB. */
+const longHeaderBytes = 22 * 1024;
+
+/** What cannot be tried after a failure is left out. */
+export async function examine(patient: Patient, tell: (finding: Finding) => void): Promise<void> {
+  const { url: cacheUrl, ask, account, upstream, repository, tag } = patient;
   let headers: Record<string, string> = {};
-  let isWell = true;
 
   async function check<T>(what: string, act: () => Promise<readonly [T, string]>): Promise<T | undefined> {
     try {
@@ -31,13 +39,12 @@ export async function examine(patient: Patient, tell: (finding: Finding) => void
       tell({ what, isWell: true, says });
       return result;
     } catch (error) {
-      isWell = false;
       tell({ what, isWell: false, says: explainFailure(error) });
       return undefined;
     }
   }
   const get = (path: string, options: AskOptions = {}) =>
-    ask(path, { ...options, headers: { ...headers, ...options.headers } });
+    ask(path, { ...options, headers: { accept: manifestAcceptHeader, ...headers, ...options.headers } });
 
   const ping = await check('reach', async () => {
     const answer = await ask('/v2/');
@@ -47,31 +54,49 @@ export async function examine(patient: Patient, tell: (finding: Finding) => void
       );
     return [answer, `/v2/ answers ${answer.status}`];
   });
-  if (ping === undefined) return false;
+  if (ping === undefined) return;
+  await check('clock', async () => [ping, judgeClock(ping.headers['date'])]);
   if (ping.status === 401) {
     // By both names by which it is asked for below.
     const scopes = [repository, `${upstream}/${repository}`].map((name) => `repository:${name}:pull`);
     const authorization = await check('log in', async () => {
-      const shown = await logIn(ask, ping, account, scopes);
-      const answer = await ask('/v2/', { headers: { authorization: shown } });
-      if (answer.status !== 200) throw new Error('it refuses the user or the password');
+      const shown = await logIn(ask, cacheUrl, ping, account, scopes);
       return [shown, shown.startsWith('Bearer') ? 'by an access token' : 'by password'];
     });
-    if (authorization === undefined) return false;
+    if (authorization === undefined) return;
     headers = { authorization };
   }
+  await check('long headers', async () => {
+    const size = `${longHeaderBytes / 1024} KiB`;
+    const long = get('/v2/', { headers: { 'x-long': 'x'.repeat(longHeaderBytes) } });
+    const status = await long.then(
+      (answer) => answer.status,
+      () => 0,
+    );
+    if (status !== 200)
+      throw new Error(
+        `headers of ${size} do not arrive (${status || 'the connection is closed'}): what is before the cache needs larger buffers, else podman’s partial pulls fail`,
+      );
+    return [status, `${size} arrive`];
+  });
+  await check('ns', async () => {
+    const answer = await get(`/v2/${repository}/manifests/${tag}?ns=${nowhere}`);
+    if (!answer.body.includes(nowhere))
+      throw new Error('?ns= does not arrive: what is before the cache must pass the query on, as containerd sends it');
+    return [answer, 'the query arrives'];
+  });
   const path = `/v2/${repository}/manifests/${tag}?ns=${upstream}`;
   const manifest = await check('manifest by ns', async () => {
-    const answer = wellBehaved(await get(path, { headers: { accept: manifestTypes } }), 200);
+    const answer = wellBehaved(await get(path), 200);
     const named = answer.headers['x-cistern-upstream'];
     if (named !== upstream) throw new Error(`?ns=${upstream} leads to ${named ?? 'something that is not Cistern'}`);
     const digest = answer.headers['docker-content-digest'];
     if (digest !== digestOf(answer.body)) throw new Error(`its bytes are not what ${digest ?? 'its digest'} says`);
     return [answer, `${digest.slice(0, 19)}…, ${answer.headers['x-cache'] ?? ''}`];
   });
-  if (manifest === undefined) return false;
+  if (manifest === undefined) return;
   await check('HEAD', async () => {
-    const answer = wellBehaved(await get(path, { method: 'HEAD', headers: { accept: manifestTypes } }), 200);
+    const answer = wellBehaved(await get(path, { method: 'HEAD' }), 200);
     for (const name of ['content-type', 'content-length', 'docker-content-digest'])
       if (answer.headers[name] !== manifest.headers[name])
         throw new Error(
@@ -80,32 +105,29 @@ export async function examine(patient: Patient, tell: (finding: Finding) => void
     return [answer, `the same headers, ${answer.headers['x-cache'] ?? ''}`];
   });
   await check('manifest by path', async () => {
-    const answer = await get(`/v2/${upstream}/${repository}/manifests/${tag}`, { headers: { accept: manifestTypes } });
+    const answer = await get(`/v2/${upstream}/${repository}/manifests/${tag}`);
     return [wellBehaved(answer, 200), `/${upstream}/… works, for podman and by name`];
   });
   await checkBlob(manifest);
-  return isWell;
 
   async function checkBlob({ body, headers: { 'content-type': type } }: Answer): Promise<void> {
     let children = parseManifest(body, type).children;
     const [first] = children;
     if (first?.role === 'manifest') {
-      const answer = await get(`/v2/${repository}/manifests/${first.digest}?ns=${upstream}`, {
-        headers: { accept: manifestTypes },
-      });
+      const answer = await get(`/v2/${repository}/manifests/${first.digest}?ns=${upstream}`);
       children = answer.status === 200 ? parseManifest(answer.body, answer.headers['content-type']).children : [];
     }
     const blob = children.find(({ role }) => role !== 'manifest');
     if (blob === undefined) return;
     await check('blob, by Range', async () => {
-      const url = `/v2/${repository}/blobs/${blob.digest}?ns=${upstream}`;
-      const range = { range: 'bytes=0-1' };
-      const answer = await get(url, { headers: range });
+      // As containerd asks, which undoes what it accepts: no cache and nothing before one may take it at its word.
+      const wanted = { range: 'bytes=0-1', 'accept-encoding': 'zstd;q=1.0, gzip;q=0.8, deflate;q=0.5' };
+      const answer = await get(`/v2/${repository}/blobs/${blob.digest}?ns=${upstream}`, { headers: wanted });
       const { location } = answer.headers;
       if (answer.status === 307 && location !== undefined) {
-        const there = await ask(location, { headers: range }).catch((error: unknown) => {
+        const there = await ask(location, { headers: wanted }).catch((error: unknown) => {
           throw new Error(
-            `clients are sent to ${new URL(location).host} for blobs, which cannot be reached from here: ${explainFailure(error)}`,
+            `clients are sent to ${new URL(location).host} for blobs, which cannot be reached from here (${explainFailure(error)}): give storage.redirect an endpoint that can, or switch it off`,
           );
         });
         return [wellBehaved(there, 206), `from the store, ${new URL(location).host}`];
@@ -116,17 +138,4 @@ export async function examine(patient: Patient, tell: (finding: Finding) => void
       return [answer, `${answer.headers['content-range'] ?? ''}, ${answer.headers['x-cache'] ?? ''}`];
     });
   }
-}
-
-const manifestTypes = [
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-].join(', ');
-
-function wellBehaved(answer: Answer, status: number): Answer {
-  if (answer.status === status) return answer;
-  const [, message] = /"message":"((?:[^"\\]|\\.)*)"/.exec(answer.body.toString()) ?? [];
-  throw new Error(`it answers ${answer.status} and not ${status}${message === undefined ? '' : `: ${message}`}`);
 }

@@ -13,10 +13,12 @@ const causes: readonly (readonly [RegExp, string])[] = [
     'this machine does not know who signed its certificate: give the authority by --ca, and to clients too',
   ],
   [/ERR_TLS_CERT_ALTNAME_INVALID/, 'its certificate is for another name: clients must use one that is in it'],
-  [/CERT_HAS_EXPIRED/, 'its certificate has expired: renew it'],
+  [/CERT_HAS_EXPIRED/, 'its certificate has expired: renew it, or look at the clock of this machine'],
+  [/CERT_NOT_YET_VALID/, 'its certificate is not valid yet: look at the clock of this machine'],
+  [/CERTIFICATE_REQUIRED/, 'it wants a certificate of clients (http.tls.clientcas)'],
   [/EPROTO|WRONG_VERSION_NUMBER/, 'it does not speak TLS there: is it http:// ?'],
   [
-    /ECONNRESET|socket hang up/,
+    /ECONNRESET|socket hang up|HPE_/,
     'it closes the connection: does it want https://, a client certificate, or a PROXY header?',
   ],
 ];

@@ -1,0 +1,85 @@
+// Whether the files of a client on this machine send its pulls to the cache.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse as parseToml } from 'smol-toml';
+import type { CacheAddress } from '../client-config/client-setup.ts';
+
+interface ClientFacts {
+  readonly cache: CacheAddress;
+  readonly upstream: string;
+  /** The directory that is `/` to the client. */
+  readonly root: string;
+}
+
+/** What was found. Throws an error that says what is wrong. */
+type ExamineClient = (facts: ClientFacts) => string;
+
+/** By name of the client. */
+export const clientFiles: Readonly<Record<string, ExamineClient>> = { docker, containerd };
+
+export function examineFiles(client: string, facts: ClientFacts): { readonly isWell: boolean; readonly says: string } {
+  try {
+    return { isWell: true, says: clientFiles[client]?.(facts) ?? '' };
+  } catch (error) {
+    const print = `cistern client-config ${client} --url ${facts.cache.url} prints what is right`;
+    return { isWell: false, says: `${(error as Error).message}; ${print}` };
+  }
+}
+
+/** dockerd's reference, "Daemon configuration file". */
+function docker({ cache, upstream, root }: ClientFacts): string {
+  const path = '/etc/docker/daemon.json';
+  if (upstream !== 'docker.io') return `${path} is for Docker Hub: images of ${upstream} go by the name of the cache`;
+  const text = readAny(root, [path]).text;
+  const { 'registry-mirrors': mirrors = [] } = parsed(path, text, JSON.parse) as { 'registry-mirrors'?: string[] };
+  requireAddress(cache, mirrors, `registry-mirrors in ${path}`);
+  return `${path} has the cache among registry-mirrors`;
+}
+
+/** containerd's documentation, "Registry Configuration": the directory of a registry goes before the one for all. */
+function containerd({ cache, upstream, root }: ClientFacts): string {
+  const { path, text } = readAny(
+    root,
+    [upstream, '_default'].map((name) => `/etc/containerd/certs.d/${name}/hosts.toml`),
+  );
+  const { host: hosts = {} } = parsed(path, text, parseToml) as { host?: Record<string, { capabilities?: string[] }> };
+  const address = requireAddress(cache, Object.keys(hosts), `[host] in ${path}`);
+  const { capabilities } = hosts[address] ?? {};
+  const missing = ['pull', 'resolve'].filter((name) => capabilities?.includes(name) === false);
+  if (missing.length > 0)
+    throw new Error(`the cache has no ${missing.join(' and no ')} among its capabilities in ${path}`);
+  return `${path} leads to the cache`;
+}
+
+function readAny(root: string, paths: readonly string[]): { readonly path: string; readonly text: string } {
+  for (const path of paths)
+    try {
+      return { path, text: readFileSync(join(root, path), 'utf8') };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  throw new Error(`there is no ${paths.join(' and no ')}`);
+}
+
+function parsed(path: string, text: string, parse: (text: string) => unknown): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new Error(`${path} cannot be read: ${(error as Error).message.split('\n')[0]}`, { cause: error });
+  }
+}
+
+/** The one of `addresses` that is the cache's, with whatever path. */
+function requireAddress({ url }: CacheAddress, addresses: readonly string[], where: string): string {
+  const { origin, hostname } = new URL(url);
+  const find = (fits: (address: URL) => boolean) =>
+    addresses.find((address) => URL.canParse(address) && fits(new URL(address)));
+  const found = find((address) => address.origin === origin);
+  if (found !== undefined) return found;
+  const similar = find((address) => address.hostname === hostname);
+  throw new Error(
+    similar === undefined
+      ? `${where} does not name ${url}`
+      : `${where} has ${similar}, and the cache is ${url}: scheme and port have to be the same`,
+  );
+}

@@ -1,0 +1,212 @@
+// `cistern doctor`, sent to set-ups that are broken in the ways in which they are in the field: it finds each, and names what
+// would mend it.
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders } from 'node:http';
+import { dirname, join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import { cacheOf, openCistern, openDirectory, openUpstream } from '@cistern/end-to-end/open-stage';
+import { runCistern } from '@cistern/end-to-end/run-cistern';
+import { sendRequest } from '@cistern/end-to-end/send-request';
+import { until } from '@cistern/end-to-end/until';
+import { bcryptHash, freePort, makeCertificateFiles, startS3 } from '@cistern/test-services';
+import { type Alteration, openAlteringProxy } from './src/open-altering-proxy.ts';
+
+const owner = { after };
+const upstream = await openUpstream(owner);
+const { config } = upstream.addImage('library/app', { tag: 'latest' });
+const { url: cache } = await openCistern(owner, { config: cacheOf(upstream) });
+
+interface Visit {
+  readonly url: string;
+  readonly args?: readonly string[];
+  readonly password?: string;
+}
+
+/** `open` makes the set-up. The check called `found` is the first to fail, and its sentence has the remedy. */
+function isFound(name: string, found: string, remedy: RegExp, open: (t: TestContext) => Promise<Visit>): void {
+  test(name, async (t) => {
+    const { url, args = [], password } = await open(t);
+    const all = [
+      'doctor',
+      url,
+      ...(args.includes('--image') ? [] : ['--image', 'docker.io/library/app:latest']),
+      ...args,
+    ];
+    const { code, stdout, stderr } = await runCistern(all, {
+      env: password === undefined ? {} : { CISTERN_PASSWORD: password },
+    });
+    const [, what = '', says = ''] = /^WRONG {2}(.*?) {2,}(.*)$/m.exec(stdout) ?? [];
+    assert.equal(what, found, stdout + stderr);
+    assert.match(says, remedy);
+    assert.equal(code, 1);
+  });
+}
+
+const behind = (alteration: Alteration) => async (t: TestContext) => ({
+  url: await openAlteringProxy(t, cache, alteration),
+});
+const without = (name: string) => (headers: IncomingHttpHeaders) => ({ ...headers, [name]: undefined });
+const dropping = (name: string) => (headers: IncomingHttpHeaders) =>
+  Object.fromEntries(Object.entries(without(name)(headers)).filter(([, value]) => value !== undefined));
+
+isFound('a wrong port', 'reach', /look at the port/, async () => ({ url: `http://127.0.0.1:${await freePort()}` }));
+
+isFound('a name that is not known', 'reach', /look at DNS/, async () => ({ url: 'http://cache.invalid' }));
+
+isFound('https:// to plain HTTP', 'reach', /is it http:\/\//, async () => ({ url: cache.replace('http:', 'https:') }));
+
+async function openTls(t: TestContext, options: Parameters<typeof makeCertificateFiles>[1] = {}) {
+  const files = await makeCertificateFiles(await openDirectory(t), options);
+  const { caFile, certFile: certificate, keyFile: key } = files;
+  const { port } = await openCistern(t, { config: { ...cacheOf(upstream), http: { tls: { certificate, key } } } });
+  return { caFile, url: `https://127.0.0.1:${port}` };
+}
+
+isFound('http:// to TLS', 'reach', /https:\/\//, async (t) => ({
+  url: (await openTls(t)).url.replace('https:', 'http:'),
+}));
+
+isFound('an authority that nobody knows here', 'reach', /by --ca, and to clients/, async (t) => ({
+  url: (await openTls(t)).url,
+}));
+
+isFound('a certificate that has expired', 'reach', /has expired: renew it/, async (t) => {
+  const { url, caFile } = await openTls(t, { from: '20200201' });
+  return { url, args: ['--ca', caFile] };
+});
+
+isFound('a certificate for another name', 'reach', /for another name/, async (t) => {
+  const { url, caFile } = await openTls(t, { names: ['DNS:cache.example'] });
+  return { url, args: ['--ca', caFile] };
+});
+
+isFound('a clock that is wrong', 'clock', /60 minutes behind this machine: set both by NTP/, async (t) =>
+  behind({ response: (headers) => ({ ...headers, date: new Date(Date.now() - 3_600_000).toUTCString() }) })(t),
+);
+
+isFound(
+  'a balancer that strips the query',
+  'ns',
+  /pass the query on/,
+  behind({ url: (url) => url.replace(/\?.*/, '') }),
+);
+
+isFound('a balancer that strips Range', 'blob, by Range', /pass Range on/, behind({ request: dropping('range') }));
+
+isFound('a proxy that compresses', 'blob, by Range', /must not compress/, async (t) =>
+  behind({
+    response: (headers) =>
+      headers['content-range'] === undefined ? headers : { ...headers, 'content-encoding': 'gzip' },
+  })(t),
+);
+
+isFound(
+  'a proxy that gathers bodies and sends them in chunks',
+  'manifest by ns',
+  /must pass bodies on as they come/,
+  behind({ response: dropping('content-length') }),
+);
+
+isFound(
+  'a balancer with small buffers for headers',
+  'long headers',
+  /needs larger buffers/,
+  behind({ server: { maxHeaderSize: 16_384 } }),
+);
+
+async function openWithUsers(t: TestContext): Promise<string> {
+  const path = join(await openDirectory(t), 'htpasswd');
+  await writeFile(path, `ada:${await bcryptHash('right')}\n`);
+  const { url } = await openCistern(t, {
+    config: { ...cacheOf(upstream), auth: { htpasswd: { realm: 'cache', path } } },
+  });
+  return url;
+}
+
+isFound('nobody logs in', 'log in', /give --user/, async (t) => ({ url: await openWithUsers(t) }));
+
+isFound('a wrong password', 'log in', /refuses the user or the password/, async (t) => ({
+  url: await openWithUsers(t),
+  args: ['--user', 'ada'],
+  password: 'wrong',
+}));
+
+isFound('a proxy that drops Authorization', 'log in', /must pass Authorization on/, async (t) => ({
+  url: await openAlteringProxy(t, await openWithUsers(t), { request: dropping('authorization') }),
+  args: ['--user', 'ada'],
+  password: 'right',
+}));
+
+isFound('an upstream that is not in the table', 'manifest by ns', /add it to `upstreams`/, async () => ({
+  url: cache,
+  args: ['--image', 'quay.io/org/app:1'],
+}));
+
+isFound('an upstream that the cache cannot reach', 'manifest by ns', /look at the way from the workers/, async (t) => {
+  const away = { url: `http://127.0.0.1:${await freePort()}` };
+  return { url: (await openCistern(t, { config: cacheOf(away) })).url };
+});
+
+isFound('a store that clients are sent to and cannot reach', 'blob, by Range', /storage\.redirect/, async (t) => {
+  const s3 = await startS3();
+  t.after(() => s3.close());
+  const { endpoint: regionendpoint, region, accessKey: accesskey, secretKey: secretkey } = s3;
+  const bucket = { bucket: 'doctor', createbucket: true, indexdirectory: await openDirectory(t) };
+  const storage = {
+    s3: { regionendpoint, region, accesskey, secretkey, ...bucket },
+    redirect: { disable: false, endpoint: `http://127.0.0.1:${await freePort()}` },
+  };
+  const { url } = await openCistern(t, { config: { ...cacheOf(upstream), storage } });
+  const blob = `${url}/v2/library/app/blobs/${config.digest}`;
+  await sendRequest(`${url}/v2/library/app/manifests/latest`);
+  // What the doctor asks for has to be stored: until then the cache itself sends it.
+  await until('it is stored', async () => (await sendRequest(blob)).status === 307);
+  return { url };
+});
+
+/** A machine with these files. */
+const withFile = (path: string, content: string, client: string) => async (t: TestContext) => {
+  const root = await openDirectory(t);
+  await mkdir(dirname(join(root, path)), { recursive: true });
+  await writeFile(join(root, path), content.replace('CACHE', cache));
+  return { url: cache, args: ['--client', client, '--root', root] };
+};
+const daemonJson = '/etc/docker/daemon.json';
+const hostsToml = '/etc/containerd/certs.d/_default/hosts.toml';
+
+isFound('docker without a file', 'docker', /client-config docker/, withFile('/etc/other', '', 'docker'));
+
+isFound('docker without a mirror', 'docker', /does not name http/, withFile(daemonJson, '{ "debug": true }', 'docker'));
+
+isFound(
+  'docker with the mirror’s port wrong',
+  'docker',
+  /scheme and port have to be the same/,
+  withFile(daemonJson, '{ "registry-mirrors": ["http://127.0.0.1:1"] }', 'docker'),
+);
+
+isFound(
+  'containerd that may not ask the cache for tags',
+  'containerd',
+  /no resolve among its capabilities/,
+  withFile(hostsToml, '[host."CACHE"]\n  capabilities = ["pull"]\n', 'containerd'),
+);
+
+isFound(
+  'containerd with a file that is no TOML',
+  'containerd',
+  /cannot be read/,
+  withFile(hostsToml, '[host."CACHE"\n', 'containerd'),
+);
+
+for (const [client, path, content] of [
+  ['docker', daemonJson, '{ "registry-mirrors": ["CACHE/"] }'],
+  ['containerd', hostsToml, '[host."CACHE"]\n'],
+] as const)
+  test(`${client} whose file is right`, async (t) => {
+    const { url, args } = await withFile(path, content, client)(t);
+    const { code, stdout } = await runCistern(['doctor', url, '--image', 'docker.io/library/app:latest', ...args]);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, new RegExp(`^ok {5}${client} `, 'm'));
+  });
