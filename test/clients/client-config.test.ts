@@ -1,12 +1,16 @@
 // The files that `cistern client-config` prints, taken as they are: clients pull by them, through the cache.
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { runCistern } from '@cistern/end-to-end/run-cistern';
 import { openRig } from './src/open-rig.ts';
 import { openSandbox } from './src/sandbox.ts';
 import { testTag } from './src/test-images.ts';
 
-const rig = await openRig({ packages: ['skopeo', 'podman', 'runc', 'containerd', 'docker.io', 'docker-cli'] });
+const rig = await openRig({
+  packages: ['skopeo', 'podman', 'runc', 'containerd', 'docker.io', 'docker-cli', 'docker-buildx'],
+});
 after(rig.close);
 const repository = 'library/multi';
 const digest = await rig.digestOf('docker.io', repository);
@@ -42,10 +46,18 @@ test('containerd by its file', async (t) => {
   assert.ok((await sandbox.run('ctr', ['images', 'list'])).includes(digest));
 });
 
-test('docker by its file', async (t) => {
+test('docker and its BuildKit by their file', async (t) => {
   const sandbox = await openSandbox(await filesFor('docker'));
   t.after(sandbox.close);
   const noNetwork = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false'];
   await sandbox.startDaemon('dockerd', [...noNetwork, '--cgroup-parent', sandbox.cgroupParent], ['docker', 'version']);
   assert.ok((await sandbox.run('docker', ['pull', `${repository}:${testTag}`])).includes(digest));
+  const context = join(sandbox.directory, 'context');
+  await mkdir(context);
+  await writeFile(join(context, 'Dockerfile'), `FROM docker.io/${repository}:${testTag}\nCOPY Dockerfile /\n`);
+  const before = rig.cacheRequests().length;
+  await sandbox.run('docker', ['buildx', 'build', '--network', 'none', '--pull', '--tag', 'built', context]);
+  await rig.settled();
+  const built = rig.cacheRequests().slice(before);
+  assert.ok(built.some(({ path, ns }) => path.includes(`/${repository}/manifests/`) && ns === 'docker.io'));
 });

@@ -27,6 +27,9 @@ interface SetupStep {
 
 export type ClientSetup = (facts: ClientFacts) => readonly SetupStep[];
 
+/** Those that may stand in the name of an image, behind the cache's own: a name with a port may not. */
+export const namedByPath = (upstreams: readonly string[]) => upstreams.filter((name) => !name.includes(':'));
+
 /** Throws `TypeError` for what is no address of a cache. */
 export function parseCacheAddress(url: string, authority: string | undefined): CacheAddress {
   if (!URL.canParse(url)) throw new TypeError(`${JSON.stringify(url)} is no URL such as https://cache.example`);

@@ -2,12 +2,24 @@
 import { buildkitLines } from './buildkit.ts';
 import type { ClientSetup } from './client-setup.ts';
 
-export const earthly: ClientSetup = (facts) => [
-  {
-    path: '~/.earthly/config.yml',
-    content: ['global:', '  buildkit_additional_config: |', ...buildkitLines(facts).map((line) => `    ${line}`)].join(
-      '\n',
-    ),
-    note: 'Then earthly bootstrap. Its BuildKit runs in a container: localhost is not this machine there, and an authority’s file has to be in it.',
-  },
-];
+/** In the container of Earthly's BuildKit. */
+const authorityInside = '/etc/config/cistern.crt';
+
+export const earthly: ClientSetup = ({ cache, upstreams }) => {
+  const { authority } = cache;
+  const inside = { ...cache, authority: authority === undefined ? undefined : authorityInside };
+  return [
+    {
+      path: '~/.earthly/config.yml',
+      content: [
+        'global:',
+        ...(authority === undefined
+          ? []
+          : [`  buildkit_additional_args: ["-v", ${JSON.stringify(`${authority}:${authorityInside}`)}]`]),
+        '  buildkit_additional_config: |',
+        ...buildkitLines({ cache: inside, upstreams }).map((line) => `    ${line}`),
+      ].join('\n'),
+      note: 'Then earthly bootstrap. Its BuildKit runs in a container: localhost is not this machine there.',
+    },
+  ];
+};

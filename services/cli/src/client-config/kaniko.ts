@@ -1,8 +1,10 @@
 // kaniko, crane, oras: by arguments and by the name of the cache.
-import type { ClientSetup } from './client-setup.ts';
+import { type ClientSetup, namedByPath } from './client-setup.ts';
 
 export const kaniko: ClientSetup = ({ cache: { host, isPlain, authority }, upstreams }) => {
-  const maps = upstreams.map((name) => `${name === 'docker.io' ? 'index.docker.io' : name}=${host}/${name}`);
+  const maps = namedByPath(upstreams).map(
+    (name) => `${name === 'docker.io' ? 'index.docker.io' : name}=${host}/${name}`,
+  );
   const reached = [
     ...(isPlain ? [`--insecure-registry=${host}`] : []),
     ...(authority === undefined ? [] : [`--registry-certificate=${host}=${authority}`]),

@@ -1,10 +1,10 @@
 // podman, buildah, skopeo and CRI-O: a pair of tables for each registry.
-import type { ClientSetup } from './client-setup.ts';
+import { type ClientSetup, namedByPath } from './client-setup.ts';
 
 export const podman: ClientSetup = ({ cache: { host, isPlain, authority }, upstreams }) => [
   {
     path: '/etc/containers/registries.conf.d/cistern.conf',
-    content: upstreams
+    content: namedByPath(upstreams)
       .map((name) =>
         [
           '[[registry]]',
