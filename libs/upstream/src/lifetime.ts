@@ -1,4 +1,5 @@
 // How long a call may go on: until its caller's signal fires, its owner ends it, or a deadline that can be moved passes.
+import { setAwakeTimeout } from './awake-timeout.ts';
 
 export interface Lifetime {
   readonly signal: AbortSignal;
@@ -12,21 +13,20 @@ export interface Lifetime {
 
 export function startLifetime(parent: AbortSignal | undefined, onDeadline: () => Error): Lifetime {
   const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
+  let cancelDeadline: (() => void) | undefined;
   const onParentAbort = (): void => controller.abort(parent?.reason);
   if (parent?.aborted === true) onParentAbort();
   else parent?.addEventListener('abort', onParentAbort, { once: true });
-  const clearDeadline = (): void => clearTimeout(timer);
   return {
     signal: controller.signal,
     setDeadline(afterMs) {
-      clearDeadline();
-      timer = setTimeout(() => controller.abort(onDeadline()), afterMs);
+      cancelDeadline?.();
+      cancelDeadline = setAwakeTimeout(() => controller.abort(onDeadline()), afterMs);
     },
-    clearDeadline,
+    clearDeadline: () => cancelDeadline?.(),
     abort: (reason) => controller.abort(reason),
     release() {
-      clearDeadline();
+      cancelDeadline?.();
       parent?.removeEventListener('abort', onParentAbort);
     },
   };

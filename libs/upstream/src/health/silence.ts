@@ -23,47 +23,47 @@ export interface SilenceWatch {
 }
 
 interface Waiting {
-  readonly sinceMs: number;
+  readonly sinceStep: number;
   end(error: CacheError): void;
 }
+
+/** Of the patience: a process that stood still has waited for one of them at most. */
+const stepsOfPatience = 10;
 
 export function watchSilence({ upstream, silenceMs, ping }: SilenceOptions): SilenceWatch {
   const patienceMs = silenceMs / 2;
   /** In the order of their coming. */
   const waiting = new Set<Waiting>();
-  let lastHeardMs = 0;
+  /** While somebody waits. */
+  let steps = 0;
+  let lastHeardStep = 0;
   let silent = false;
   let isAsking = false;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
   function heard(): void {
-    lastHeardMs = performance.now();
+    lastHeardStep = steps;
     silent = false;
   }
 
-  function watch(): void {
+  function step(): void {
+    steps += 1;
     const [first] = waiting;
-    if (first === undefined || isAsking || closed) return;
-    clearTimeout(timer);
-    const patientUntilMs = Math.max(first.sinceMs, lastHeardMs) + patienceMs;
-    const leftMs = patientUntilMs - performance.now();
-    timer = leftMs > 0 ? setTimeout(watch, leftMs) : void askForLife();
+    if (first === undefined || isAsking) return;
+    if (steps - Math.max(first.sinceStep, lastHeardStep) > stepsOfPatience) void askForLife();
   }
 
   async function askForLife(): Promise<void> {
     isAsking = true;
-    const [askedAtMs, heardBeforeMs] = [performance.now(), lastHeardMs];
+    const heardBefore = lastHeardStep;
     const answered = await ping(patienceMs).then(
       () => true,
       (error: unknown) => !isCacheError(error, 'upstream-timeout'),
     );
     isAsking = false;
-    // Who was asleep, as a process that was stopped or starved, has heard nothing for that reason.
-    const wasAsleep = performance.now() - askedAtMs > 1.5 * patienceMs;
     if (answered) heard();
-    else if (lastHeardMs === heardBeforeMs && !wasAsleep) giveUp();
-    watch();
+    else if (lastHeardStep === heardBefore) giveUp();
   }
 
   function giveUp(): void {
@@ -74,25 +74,30 @@ export function watchSilence({ upstream, silenceMs, ping }: SilenceOptions): Sil
       call.end(new CacheError('upstream-timeout', message, { detail: { upstream: upstream.name }, retryable: true }));
   }
 
+  function rest(): void {
+    clearInterval(timer);
+    timer = undefined;
+  }
+
   return {
     layer: (next) => async (request) => {
       const ending = new AbortController();
-      const call: Waiting = { sinceMs: performance.now(), end: (error) => ending.abort(error) };
+      const call: Waiting = { sinceStep: steps, end: (error) => ending.abort(error) };
       waiting.add(call);
-      watch();
+      if (!closed) timer ??= setInterval(step, patienceMs / stepsOfPatience);
       try {
         // For the body too, which has its own patience: only the caller's signal ends that.
         return await next({ ...request, signal: AbortSignal.any([request.signal, ending.signal]) });
       } finally {
         waiting.delete(call);
-        if (waiting.size === 0) clearTimeout(timer);
+        if (waiting.size === 0) rest();
       }
     },
     heard,
     isSilent: () => silent,
     close() {
       closed = true;
-      clearTimeout(timer);
+      rest();
     },
   };
 }

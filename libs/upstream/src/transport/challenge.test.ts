@@ -87,9 +87,9 @@ for (const [name, fields, expected] of cases)
   });
 
 test('challenges: a hostile field is parsed in linear time', () => {
-  const startedAt = performance.now();
+  const began = process.cpuUsage();
   parseChallenges(`Bearer realm="${'\\'.repeat(50_000)}`);
   parseChallenges(`Bearer ${'a='.repeat(50_000)}`);
   parseChallenges(`Bearer${' '.repeat(100_000)}x`);
-  assert.ok(performance.now() - startedAt < 1000);
+  assert.ok(process.cpuUsage(began).user < 1_000_000);
 });
