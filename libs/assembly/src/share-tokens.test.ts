@@ -119,7 +119,7 @@ test('a node that died while it asked is waited for some seconds at most', async
   const askedAtMs = Date.now();
   assert.equal((await obtain(node(), { issue })).token, 'token-2');
   const tookMs = Date.now() - askedAtMs;
-  assert.ok(tookMs >= 4000 && tookMs < 10_000, `${tookMs} ms`);
+  assert.ok(tookMs >= 4000 && tookMs < 30_000, `${tookMs} ms`);
 });
 
 test('without the index each node asks for itself, and keeps what it got', async () => {

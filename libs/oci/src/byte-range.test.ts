@@ -118,9 +118,9 @@ test('many ranges are answered only if one pass over the blob serves them', () =
 });
 
 test('long hostile headers take linear time', () => {
-  const startedAtMs = performance.now();
+  const began = process.cpuUsage();
   for (const unit of [',', ' ', '0', '-', '0-', '0-,', ' ,', '\t0-0\t,', '-0,', '0-0,'])
     for (const tail of ['!', '-!', ' -x', ',!'])
       assert.deepEqual(parseRangeHeader(`bytes=${unit.repeat(50_000)}${tail}`, 10), whole);
-  assert.ok(performance.now() - startedAtMs < 2000);
+  assert.ok(process.cpuUsage(began).user < 2_000_000);
 });

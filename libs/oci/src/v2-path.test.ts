@@ -169,7 +169,7 @@ test('a name of 255 characters passes and a longer one does not', () => {
 });
 
 test('hostile repetitions take linear time', () => {
-  const startedAtMs = performance.now();
+  const began = process.cpuUsage();
   for (const unit of [
     'a',
     '-',
@@ -197,7 +197,7 @@ test('hostile repetitions take linear time', () => {
       }
     }
   }
-  assert.ok(performance.now() - startedAtMs < 2000);
+  assert.ok(process.cpuUsage(began).user < 2_000_000);
 });
 
 test('whatever the input, the answer is safe or an OciSyntaxError', () => {

@@ -85,7 +85,7 @@ test('an asker without patience leaves a job that takes long to the others, and 
   await assert.rejects(() => ask('stat-blob', payload, { subject: digest, patienceMs: 20 }), isLate);
   const askedAtMs = performance.now();
   await assert.rejects(() => ask('stat-blob', payload, { subject: digest, patienceMs: 20 }), isLate);
-  assert.ok(performance.now() - askedAtMs < 5_000);
+  assert.ok(performance.now() - askedAtMs < 20_000);
   assert.equal(jobs.length, 1);
   jobs[0]?.resolve(null);
   assert.deepEqual(await patient, { result: null, joined: false });

@@ -77,10 +77,10 @@ test('hides fields at any depth whatever their type, without touching the origin
 });
 
 test('takes no longer than its length deserves for a text made to be slow', () => {
-  const startedAtMs = performance.now();
+  const began = process.cpuUsage();
   for (const piece of ['\\', '?', '&', '=', '"', '://', 'basic ', 'a', '"a', '?a', ' ', '"token\\'])
     redactText(piece.repeat(100_000));
-  assert.ok(performance.now() - startedAtMs < 2000);
+  assert.ok(process.cpuUsage(began).user < 2_000_000);
 });
 
 test('survives an object that contains itself', () => {

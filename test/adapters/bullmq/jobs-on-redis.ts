@@ -81,7 +81,7 @@ export function asking(dedupKey: string, timeoutMs = 15_000): JobOptions & { rea
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  withinMs = 15_000,
+  withinMs = 60_000,
 ): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await condition())) {

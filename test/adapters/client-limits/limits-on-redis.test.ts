@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import { createClientLimits } from '@cistern/limits';
 import type { RedisConnection } from '@cistern/redis';
-import { startRedis, startRedisCluster } from '@cistern/test-services';
+import { awakeMs, startRedis, startRedisCluster } from '@cistern/test-services';
 
 const log = { warn() {}, error() {} };
 const redis = await startRedis();
@@ -45,8 +45,9 @@ test('while Redis does not answer everybody is admitted, within the time that an
   t.after(() => index.close());
   redis.freeze();
   t.after(() => redis.thaw());
-  const startedAt = performance.now();
-  for (let count = 0; count < 1000; count += 1) assert.ok((await limits.admit('ada')).isAdmitted);
+  const tookMs = await awakeMs(async () => {
+    for (let count = 0; count < 1000; count += 1) assert.ok((await limits.admit('ada')).isAdmitted);
+  });
   // Some answers that do not come, of half a second at most, and not a thousand.
-  assert.ok(performance.now() - startedAt < 20_000);
+  assert.ok(tookMs < 20_000, `${tookMs} ms`);
 });

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex } from '@cistern/cache-index';
 import { createCachedIndex } from '@cistern/cache-index/cached';
 import { describeCacheIndex } from '@cistern/cache-index/conformance';
-import { startRedis, startRedisCluster, type Redis } from '@cistern/test-services';
+import { awakeMs, startRedis, startRedisCluster, type Redis } from '@cistern/test-services';
 import { openUnderTest } from './open-under-test.ts';
 import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
 import { until } from './until.ts';
@@ -95,9 +95,9 @@ for (const [what, change] of Object.entries(changes))
       await change(writer);
       const expected = await look(worker);
       assert.notEqual(expected, first);
-      const startedAtMs = performance.now();
-      for (const node of [one, two]) await until(async () => (await look(node)) === expected);
-      const seenAfterMs = performance.now() - startedAtMs;
+      const seenAfterMs = await awakeMs(async () => {
+        for (const node of [one, two]) await until(async () => (await look(node)) === expected);
+      });
       assert.ok(seenAfterMs < 2500, `seen only after ${seenAfterMs} ms, as if by age`);
     }
   });
@@ -108,19 +108,20 @@ test('a frozen Redis costs one request half a second, and the others nothing', a
   await untilRemembered(() => index.tags.get(tagRecord('1')));
   t.after(() => redis.thaw());
   redis.freeze();
-  const startedAtMs = performance.now();
-  await Promise.all(Array.from({ length: 20 }, (_, number) => index.blobs.get(digestFor(String(number)))));
-  const firstMs = performance.now() - startedAtMs;
+  const firstMs = await awakeMs(async () =>
+    Promise.all(Array.from({ length: 20 }, (_, number) => index.blobs.get(digestFor(String(number))))),
+  );
   assert.ok(firstMs < 2500, `the first reads took ${firstMs} ms`);
   let slowestMs = 0;
   const untilMs = performance.now() + 3500;
   while (performance.now() < untilMs) {
-    const beganAtMs = performance.now();
-    assert.equal((await index.tags.get(tagRecord('1')))?.tag, '1');
-    assert.equal(await index.blobs.get(digestFor('unknown')), undefined);
-    await index.tags.recordPull(tagRecord('1'), 5);
-    assert.equal(await index.epoch.isComplete(), false);
-    slowestMs = Math.max(slowestMs, performance.now() - beganAtMs);
+    const tookMs = await awakeMs(async () => {
+      assert.equal((await index.tags.get(tagRecord('1')))?.tag, '1');
+      assert.equal(await index.blobs.get(digestFor('unknown')), undefined);
+      await index.tags.recordPull(tagRecord('1'), 5);
+      assert.equal(await index.epoch.isComplete(), false);
+    });
+    slowestMs = Math.max(slowestMs, tookMs);
     await delay(5);
   }
   // One that asked Redis would have waited for 500 ms.

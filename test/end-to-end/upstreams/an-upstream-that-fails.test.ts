@@ -1,6 +1,7 @@
 // What clients get while an upstream is away, says no, or does not believe us.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { awakeMs } from '@cistern/test-services';
 import { assertRefused } from '../src/assert-refused.ts';
 import { cacheOf, openCistern, openStage, openUpstream } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
@@ -31,9 +32,9 @@ test('an upstream that refuses connections: what is cached is served, the rest f
     'library/app/tags/list',
   ])
     for (const prefix of ['', 'docker.io/']) {
-      const askedAt = performance.now();
-      assertRefused(await sendRequest(`${cistern.url}/v2/${prefix}${path}`), 503, 'UNAVAILABLE', path);
-      const tookMs = performance.now() - askedAt;
+      const tookMs = await awakeMs(async () =>
+        assertRefused(await sendRequest(`${cistern.url}/v2/${prefix}${path}`), 503, 'UNAVAILABLE', path),
+      );
       assert.ok(tookMs < 3000, `${path} took ${Math.round(tookMs)} ms`);
     }
 

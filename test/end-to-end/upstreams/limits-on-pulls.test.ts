@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { awakeMs } from '@cistern/test-services';
 import { assertRefused } from '../src/assert-refused.ts';
 import { cacheOf, openCistern, openDirectory, openStage, openUpstream } from '../src/open-stage.ts';
 import { readMetrics } from '../src/read-metrics.ts';
@@ -50,9 +51,8 @@ test('when no account has anything left, what is cached is served stale and the 
       assert.equal(stale.headers['x-cache'], 'STALE');
     }
   for (const tag of tags.slice(4)) {
-    const askedAt = performance.now();
-    assertRefused(await pull(tag), 503, 'UNAVAILABLE', tag);
-    assert.ok(performance.now() - askedAt < 2000, tag);
+    const tookMs = await awakeMs(async () => assertRefused(await pull(tag), 503, 'UNAVAILABLE', tag));
+    assert.ok(tookMs < 2000, tag);
     const byPrefix = await pull(tag, 'docker.io/');
     assertRefused(byPrefix, 429, 'TOOMANYREQUESTS', tag);
     assert.ok(Number(byPrefix.headers['retry-after']) >= 1);

@@ -1,3 +1,4 @@
+export { awakeMs } from './awake-ms.ts';
 export { bcryptHash } from './bcrypt-hash.ts';
 export { makeCertificateFiles } from './certificate-files.ts';
 export { ensureDebianPackages } from './ensure-debian-packages.ts';

@@ -101,12 +101,12 @@ test('a server that falls silent in a body is given up in time', async (t) => {
       sendHead(request, response, bytes.length);
       response.write(bytes.subarray(0, 10));
     },
-    200,
+    3000,
   );
   const reader = await openReader(store, digest);
   const begun = performance.now();
   await assert.rejects(readToEnd(reader), /has been silent for too long \(SILENT\)/);
-  assert.ok(performance.now() - begun < 2000);
+  assert.ok(performance.now() - begun < 15_000);
   await reader.close();
   assert.equal(server.requests.length, 1, 'silence is not tried again');
 });
@@ -115,12 +115,12 @@ test('a reader that rests for longer than the server may be silent goes on', asy
   const { server, store } = await open(
     t,
     breakingAfter(() => bytes.length),
-    100,
+    3000,
   );
   const reader = await openReader(store, digest);
   const first = Buffer.alloc(1000);
   assert.equal(await reader.read(first), 1000);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, 3500));
   assertSameBytes(Buffer.concat([first, await readToEnd(reader)]), bytes);
   await reader.close();
   assert.equal(server.requests.length, 1);

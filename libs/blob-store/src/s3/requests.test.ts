@@ -57,19 +57,18 @@ test('a connection that breaks before the answer is tried again', async (t) => {
 
 test('a silent server is given up in time, and asked only once', async (t) => {
   const server = await startScriptedServer(t, () => {});
-  const store = await server.open({ timeoutMs: 150, promptMs: 150 });
-  const begun = performance.now();
-  for (const ask of [
-    async () => store.stat(digest),
-    async () => store.open(digest),
-    async () => store.readObject('a'),
-    async () => store.writeObject('a', Buffer.alloc(1000)),
-    async () => collect(store.list()),
-    async () => store.sweepUploads(0),
-    async () => store.check(),
-  ])
-    await says(/has been silent for too long \(SILENT\)/, ask);
-  assert.ok(performance.now() - begun < 7 * 1000);
+  const store = await server.open({ timeoutMs: 3000, promptMs: 3000 });
+  await Promise.all(
+    [
+      async () => store.stat(digest),
+      async () => store.open(digest),
+      async () => store.readObject('a'),
+      async () => store.writeObject('a', Buffer.alloc(1000)),
+      async () => collect(store.list()),
+      async () => store.sweepUploads(0),
+      async () => store.check(),
+    ].map(async (ask) => says(/has been silent for too long \(SILENT\)/, ask)),
+  );
   assert.equal(server.requests.length, 7);
 });
 
@@ -77,7 +76,7 @@ test('an answer that stops in the middle is given up in time', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => {
     response.writeHead(200, { 'content-length': 100 }).write('<ListBucketResult>');
   });
-  const store = await server.open({ timeoutMs: 150, promptMs: 150 });
+  const store = await server.open({ timeoutMs: 2000, promptMs: 2000 });
   await says(/silent/, async () => collect(store.list()));
   await says(/silent/, async () => store.readObject('a'));
 });
@@ -87,7 +86,7 @@ test('a request that gets no connection is given up in time', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => response.flushHeaders());
   const silence = watchSilence({ endpoint: server.endpoint, onChange() {} });
   t.after(silence.close);
-  const transport = createS3Transport({ secure: false, timeoutMs: 200, maxConnections: 1, silence });
+  const transport = createS3Transport({ secure: false, timeoutMs: 2000, maxConnections: 1, silence });
   t.after(transport.close);
   const { transport: impatient, transportAgent: agent = false } = transport.clientOptions;
   const ask = async (protocol: Pick<typeof http, 'request'> | undefined) =>

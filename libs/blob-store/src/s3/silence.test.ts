@@ -37,8 +37,8 @@ test('is asked no more while it answers nothing, and again when it does', async 
     rootDirectory: '',
     pathStyle: true,
     createBucket: false,
-    timeoutMs: 300,
-    promptMs: 300,
+    timeoutMs: 3000,
+    promptMs: 3000,
     log: { warn: (_fields, message) => void logged.push(message) },
     now: Date.now,
   });

@@ -78,7 +78,7 @@ test('who can be served stale waits seconds for a silent upstream, and those aft
   assert.ok(waitedMs > 4_000, `${Math.round(waitedMs)} ms`);
   const againAtMs = performance.now();
   assert.equal((await cache.statManifest(latest)).cache, 'STALE');
-  assert.ok(performance.now() - againAtMs < 3_000);
+  assert.ok(performance.now() - againAtMs < 4_000);
   answering.resolve();
   await until(async () => (await cache.statManifest(latest)).cache === 'HIT');
   assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest']);

@@ -2,9 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const pollMs = 50;
-const timeoutMs = 30_000;
+const timeoutMs = 60_000;
 
-/** Resolves once `condition` does so to true; a rejection means "not yet". Rejects after 30 s. */
+/** Resolves once `condition` does so to true; a rejection means "not yet". Rejects after a minute. */
 export async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   let lastError: unknown;
