@@ -7,6 +7,7 @@ import type { AssembleOptions } from './assemble-options.ts';
 import { openAll } from './closers.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
+import { type Images, openImages } from './images/open-images.ts';
 import { type Decisions, openDecisions } from './open-decisions.ts';
 import { openUpkeep, type Upkeep } from './open-upkeep.ts';
 import { openQueue } from './open-queue.ts';
@@ -19,6 +20,7 @@ interface AdminAssembly {
   readonly prewarm: Prewarm;
   readonly upkeep: Upkeep;
   readonly decisions: Decisions;
+  readonly images: Images;
   /** Reject when the store or the index cannot do its work now. */
   checkStore(): Promise<void>;
   checkIndex(): Promise<void>;
@@ -36,6 +38,7 @@ export function assembleAdmin(
     return {
       upkeep: openUpkeep(config, { index, store }),
       decisions: openDecisions(config, { index, store }),
+      images: openImages(config, { index, store }),
       prewarm: openPrewarming(config, { index, queue }),
       queues: async () => (await look()).map(queueFacts),
       totals: () => index.blobs.totals(),

@@ -14,6 +14,7 @@ import { openServing } from './open-serving.ts';
 import { openIssuer } from './open-issuer.ts';
 import { type OpenedTls, openTls } from './open-tls.ts';
 import { type Shared, openShared } from './open-shared.ts';
+import { type Images, openImages } from './images/open-images.ts';
 import { type Decisions, openDecisions } from './open-decisions.ts';
 import { openUpkeep, type Upkeep } from './open-upkeep.ts';
 import { openWorking, type Working } from './open-working.ts';
@@ -52,6 +53,7 @@ export interface StandaloneAssembly extends FrontendAssembly, WorkerAssembly {
   readonly prewarm: Prewarm;
   readonly upkeep: Upkeep;
   readonly decisions: Decisions;
+  readonly images: Images;
 }
 
 /** A frontend and a worker in one process. Rejects, with everything closed again, when a part cannot be opened. */
@@ -71,6 +73,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
       callerSeal: callers?.callerSeal,
       upkeep: openUpkeep(config, shared),
       decisions: openDecisions(config, shared),
+      images: openImages(config, shared),
       start: () => start(working, config, shared, options, closers),
       prewarm: openPrewarming(config, { index: shared.index, queue: shared.jobs.queue }),
       pullThrough: openServing(config, shared, { ...options, fills, address, verifyAccess }, closers),

@@ -4,6 +4,8 @@ export type { FrontendAssembly, StandaloneAssembly, WorkerAssembly } from './ass
 export type { AssembleOptions } from './assemble-options.ts';
 export { adminAuthorization, adminSocketPath } from './admin-access.ts';
 export type { Decisions, StaleTag, UpstreamState } from './open-decisions.ts';
+export type { Images, ImageSearch } from './images/open-images.ts';
+export type { ImageDetails, ListedImage, ListedImages, PopularImage } from './images/listed-image.ts';
 export type { Upkeep } from './open-upkeep.ts';
 export type { Prewarm } from './open-prewarming.ts';
 export { exportBundleOf } from './export-bundle-of.ts';

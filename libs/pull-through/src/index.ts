@@ -35,12 +35,15 @@ export { createFreshnessPolicies } from './freshness/create-freshness-policies.t
 export { freshnessOf } from './freshness/freshness.ts';
 export type { PolicyOf } from './freshness/create-freshness-policies.ts';
 export { listStale } from './freshness/list-stale.ts';
-export type { StaleTagsPage } from './freshness/list-stale.ts';
 export { decideOffline, readOfflineDecisions } from './freshness/offline-decisions.ts';
 export type { OfflineDecision, OfflineDecisions } from './freshness/offline-decisions.ts';
 export { openOfflineSwitch } from './freshness/open-offline-switch.ts';
 export type { OfflineSwitch } from './freshness/open-offline-switch.ts';
 export { refuseOffline } from './freshness/refuse-offline.ts';
+export { describeImage } from './images/describe-image.ts';
+export type { ImageDescription, LayerDescription, PlatformDescription } from './images/describe-image.ts';
+export { selectTags } from './images/select-tags.ts';
+export type { SelectedTags, TagPosition } from './images/select-tags.ts';
 export { readScrubReport } from './integrity/scrub-report.ts';
 export type { Damage, ScrubCounts, ScrubPass, ScrubReport } from './integrity/scrub-report.ts';
 export { startScrubber } from './integrity/start-scrubber.ts';

@@ -19,6 +19,7 @@ export { openUpstream } from './open-upstream.ts';
 export { proxyFor } from './proxy-for.ts';
 export { createMemoryTokenCache } from './token-cache.ts';
 export type { CachedToken, ObtainedToken, TokenCache, TokenKey, TokenWish } from './token-cache.ts';
+export { familiarNameOf } from './familiar-name-of.ts';
 export { fullNameOf } from './full-name-of.ts';
 export { resolveImage } from './resolve-image.ts';
 export type { ResolvedImage } from './resolve-image.ts';

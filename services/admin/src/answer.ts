@@ -4,17 +4,21 @@ import { OciSyntaxError } from '@cistern/oci';
 import type { FastifyReply } from 'fastify';
 
 /**
- * Sends what `act` resolves with, or `{ message }`: 400 for a name that is none or that nothing here has, 503 for the rest, with
- * the reason where a person can act on it; what is our own mistake is not told.
+ * Sends what `act` resolves with, or `{ message }`: 400 for a name that is none, 404 for an image that is not there, 503 for the
+ * rest, with the reason where a person can act on it; what is our own mistake is not told.
  */
 export async function answer(reply: FastifyReply, act: () => Promise<object>): Promise<FastifyReply> {
   void reply.header('cache-control', 'no-store');
   try {
     return await reply.send(await act());
   } catch (error) {
-    const isUnknown = error instanceof OciSyntaxError || isCacheError(error, 'name-unknown', 'name-invalid');
-    return reply.code(isUnknown ? 400 : 503).send({ message: messageOf(error) });
+    return reply.code(statusOf(error)).send({ message: messageOf(error) });
   }
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof OciSyntaxError || isCacheError(error, 'name-unknown', 'name-invalid')) return 400;
+  return isCacheError(error, 'manifest-unknown') ? 404 : 503;
 }
 
 export function messageOf(error: unknown): string {

@@ -15,8 +15,8 @@ export async function buildAdmin(config: Config, { log, metrics, version, audit 
   observeJobs(metrics.registry, work.queues);
   const authorization = adminAuthorization(config);
   const access = authorization === undefined ? 'nobody' : { authorization };
-  const { prewarm, upkeep, decisions } = work;
-  const app = buildAdminServer({ version, parts, prewarm, upkeep, decisions, audit, access });
+  const { prewarm, upkeep, decisions, images } = work;
+  const app = buildAdminServer({ version, parts, prewarm, upkeep, decisions, images, audit, access });
   const clients = { app, address: config.admin.address, key: 'admin.addr' };
   return buildNode({ config, log, metrics, work, checks, clients });
 }

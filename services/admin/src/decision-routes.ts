@@ -4,43 +4,85 @@ import { Readable } from 'node:stream';
 import type { Decisions } from '@cistern/assembly';
 import type { FastifyInstance } from 'fastify';
 import { answer, messageOf } from './answer.ts';
+import { describeRoute } from './describe-route.ts';
+import { flag, list, object, optional, orNull, text, time } from './json-schema.ts';
 
-const pinSchema = {
-  type: 'object',
-  required: ['image', 'pinned'],
-  properties: { image: { type: 'string', minLength: 1, maxLength: 512 }, pinned: { type: 'boolean' } },
-};
+const imageName = { ...text('For example nginx:1.27 or quay.io/org/app@sha256:….', { maxLength: 512 }), minLength: 1 };
+const upstreamStates = object({
+  upstreams: list(
+    object({
+      name: text(),
+      isOffline: flag(),
+      by: text('By whom it is so.', { enum: ['configuration', 'decision'] }),
+    }),
+  ),
+});
 
-const offlineSchema = {
-  type: 'object',
-  required: ['offline'],
-  properties: {
-    upstream: { type: 'string', minLength: 1, maxLength: 255 },
-    offline: { type: 'boolean', nullable: true },
-  },
-};
+const pinsSchema = describeRoute('decisions', {
+  summary: 'Images that are never evicted',
+  answer: object({ pins: list(text(), 'In full, sorted.') }),
+});
+const pinSchema = describeRoute('decisions', {
+  summary: 'Pins an image, or lets it go again',
+  description: 'What is not here yet is not fetched by this.',
+  body: object({ image: imageName, pinned: flag() }),
+  answer: object({
+    image: text('The name in full.'),
+    wasPinned: optional(flag('Of what is not pinned any more: false if there was nothing to undo.')),
+  }),
+});
+const upstreamsSchema = describeRoute('decisions', {
+  summary: 'The upstreams, and which of them are asked',
+  answer: upstreamStates,
+});
+const offlineSchema = describeRoute('decisions', {
+  summary: 'Has an upstream, or all, asked for nothing, or asked again',
+  body: object({
+    upstream: optional({ ...text('Default: all.', { maxLength: 255 }), minLength: 1 }),
+    offline: orNull(flag('Null: as configured.')),
+  }),
+  answer: upstreamStates,
+});
+const staleSchema = describeRoute('decisions', {
+  summary: 'Tags that were served although upstream had not confirmed them in time',
+  description: 'Lines of JSON: `tag` again and again, at the end `result`, or `error`.',
+  contentType: 'application/x-ndjson',
+  answer: object({
+    tag: optional(
+      object({
+        image: text(),
+        checkedAtMs: time('When upstream last confirmed it'),
+        lastPulledAtMs: time('When it was last pulled'),
+      }),
+    ),
+    result: optional(object({})),
+    error: optional(object({ message: text() })),
+  }),
+});
 
 export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions): void {
-  app.get('/v1/pins', (_request, reply) => answer(reply, async () => ({ pins: await decisions.pins() })));
+  app.get('/v1/pins', { schema: pinsSchema }, (_request, reply) =>
+    answer(reply, async () => ({ pins: await decisions.pins() })),
+  );
   app.post<{ Body: { readonly image: string; readonly pinned: boolean } }>(
     '/v1/pins',
-    { schema: { body: pinSchema } },
+    { schema: pinSchema },
     ({ body: { image, pinned } }, reply) =>
       answer(reply, async () => (pinned ? { image: await decisions.pin(image) } : decisions.unpin(image))),
   );
-  app.get('/v1/upstreams', (_request, reply) =>
+  app.get('/v1/upstreams', { schema: upstreamsSchema }, (_request, reply) =>
     answer(reply, async () => ({ upstreams: await decisions.upstreams() })),
   );
   app.post<{ Body: { readonly upstream?: string; readonly offline: boolean | null } }>(
     '/v1/offline',
-    { schema: { body: offlineSchema } },
+    { schema: offlineSchema },
     ({ body: { upstream, offline } }, reply) =>
       answer(reply, async () => {
         await decisions.decideOffline({ upstream, offline: offline ?? undefined });
         return { upstreams: await decisions.upstreams() };
       }),
   );
-  app.get('/v1/stale', (_request, reply) =>
+  app.get('/v1/stale', { schema: staleSchema }, (_request, reply) =>
     reply
       .header('content-type', 'application/x-ndjson')
       .header('cache-control', 'no-store')

@@ -5,23 +5,43 @@ import type { Prewarm } from '@cistern/assembly';
 import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError, parsePlatformName } from '@cistern/oci';
 import type { FastifyInstance } from 'fastify';
+import { describeRoute } from './describe-route.ts';
+import { byteCount, count, list, object, optional, text } from './json-schema.ts';
 
 interface PrewarmBody {
   readonly image: string;
   readonly platforms?: readonly string[];
 }
 
-const bodySchema = {
-  type: 'object',
-  required: ['image'],
-  properties: {
-    image: { type: 'string', minLength: 1, maxLength: 512 },
-    platforms: { type: 'array', maxItems: 32, items: { type: 'string', maxLength: 64 } },
-  },
-};
+const schema = describeRoute('images', {
+  summary: 'Fetches an image before anybody asks for it',
+  description: 'Lines of JSON: `progress` now and then, at the end `result`, or `error`. Whoever leaves stops nothing.',
+  body: object({
+    image: { ...text('For example nginx:1.27.', { maxLength: 512 }), minLength: 1 },
+    platforms: optional({
+      ...list(text('os/architecture.', { maxLength: 64 }), 'Default: those that are pulled.'),
+      maxItems: 32,
+    }),
+  }),
+  contentType: 'application/x-ndjson',
+  answer: object({
+    progress: optional(object({ blobs: count(), blobsHere: count(), bytes: byteCount(), bytesHere: byteCount() })),
+    result: optional(
+      object({
+        digest: optional(text()),
+        blobs: count(),
+        bytes: byteCount(),
+        fetchedBlobs: count(),
+        fetchedBytes: byteCount(),
+        failure: optional(object({ kind: text(), message: text() })),
+      }),
+    ),
+    error: optional(object({ message: text() })),
+  }),
+});
 
 export function addPrewarmRoute(app: FastifyInstance, prewarm: Prewarm): void {
-  app.post<{ Body: PrewarmBody }>('/v1/prewarm', { schema: { body: bodySchema } }, async (request, reply) => {
+  app.post<{ Body: PrewarmBody }>('/v1/prewarm', { schema }, async (request, reply) => {
     const { image, platforms = [] } = request.body;
     const names = platforms.map(parsePlatformName);
     const unknown = platforms.find((_, at) => names[at] === undefined);

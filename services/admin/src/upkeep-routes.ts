@@ -4,15 +4,40 @@ import { Readable } from 'node:stream';
 import type { Upkeep } from '@cistern/assembly';
 import { isCacheError } from '@cistern/errors';
 import type { FastifyInstance } from 'fastify';
+import { describeRoute } from './describe-route.ts';
+import { byteCount, count, object, optional, orNull, text, time } from './json-schema.ts';
 
 interface PlanBody {
   readonly downToBytes?: number;
 }
 
-const bodySchema = { type: 'object', properties: { downToBytes: { type: 'integer', minimum: 0 } } };
+const scrubSchema = describeRoute('upkeep', {
+  summary: 'What reading the store through has found',
+  answer: object({ report: orNull({ type: 'object', description: 'Null: it has not been read through yet.' }) }),
+});
+const planSchema = describeRoute('upkeep', {
+  summary: 'What would be removed from the store now, and why; nothing is',
+  description: 'Lines of JSON: `plan`, then `victim` again and again, at the end `result`, or `error`.',
+  body: object({ downToBytes: optional(byteCount('As if the store had to be brought down to this.')) }),
+  contentType: 'application/x-ndjson',
+  answer: object({
+    plan: optional(object({ bytes: byteCount(), downToBytes: optional(byteCount()), pinned: count('Digests.') })),
+    victim: optional(
+      object({
+        digest: text(),
+        size: byteCount(),
+        kind: text(),
+        lastPulledAtMs: time('When it was last pulled'),
+        reason: text(undefined, { enum: ['space', 'age'] }),
+      }),
+    ),
+    result: optional(object({ victims: count(), bytes: byteCount() })),
+    error: optional(object({ message: text() })),
+  }),
+});
 
 export function addUpkeepRoutes(app: FastifyInstance, { scrubReport, evictionPlan }: Upkeep): void {
-  app.get('/v1/scrub', async (_request, reply) => {
+  app.get('/v1/scrub', { schema: scrubSchema }, async (_request, reply) => {
     try {
       const report = await scrubReport();
       return reply.header('cache-control', 'no-store').send({ report: report ?? null });
@@ -20,7 +45,7 @@ export function addUpkeepRoutes(app: FastifyInstance, { scrubReport, evictionPla
       return reply.code(503).send({ message: messageOf(error) });
     }
   });
-  app.post<{ Body: PlanBody }>('/v1/eviction/plan', { schema: { body: bodySchema } }, async (request, reply) => {
+  app.post<{ Body: PlanBody }>('/v1/eviction/plan', { schema: planSchema }, async (request, reply) => {
     const ending = new AbortController();
     const lines = Readable.from(planLines(evictionPlan, request.body.downToBytes, ending.signal));
     // Whoever asked has gone.
@@ -37,13 +62,13 @@ async function* planLines(
   try {
     const { victims, ...plan } = await evictionPlan({ downToBytes, signal });
     yield line({ plan });
-    let [count, bytes] = [0, 0];
+    let [victimCount, bytes] = [0, 0];
     for await (const victim of victims) {
-      count += 1;
+      victimCount += 1;
       bytes += victim.size;
       yield line({ victim });
     }
-    yield line({ result: { victims: count, bytes } });
+    yield line({ result: { victims: victimCount, bytes } });
   } catch (error) {
     yield line({ error: { message: messageOf(error) } });
   }

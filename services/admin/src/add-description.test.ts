@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Decisions, Images, Prewarm, Upkeep } from '@cistern/assembly';
+import { buildAdminServer } from './build-admin-server.ts';
+
+interface Described {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+interface Operation {
+  readonly summary?: string;
+  readonly tags?: readonly string[];
+  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { schema?: object }>> }>>;
+}
+
+test('the API describes every route: what it is for, what it takes and what it answers', async (t) => {
+  const app = buildAdminServer({
+    version: '1.2.3',
+    parts: {},
+    prewarm: {} as Prewarm,
+    upkeep: {} as Upkeep,
+    decisions: {} as Decisions,
+    images: {} as Images,
+    access: 'everybody',
+  });
+  t.after(() => app.close());
+  const routes: { readonly method: string; readonly url: string; readonly takesBody: boolean }[] = [];
+  app.addHook('onRoute', ({ method, url, schema }) => {
+    for (const one of [method].flat())
+      if (one !== 'HEAD' && url.startsWith('/v1/'))
+        routes.push({ method: one.toLowerCase(), url, takesBody: schema?.body !== undefined });
+  });
+  const answer = await app.inject('/v1/openapi.json');
+  assert.equal(answer.headers['cache-control'], 'no-store');
+  const { openapi, paths } = answer.json<Described>();
+  assert.equal(openapi, '3.0.3');
+  assert.ok(routes.length >= 12, `only ${routes.length} routes were found`);
+  for (const { method, url, takesBody } of routes) {
+    const operation = paths[url]?.[method] ?? assert.fail(`${method} ${url} is not described`);
+    assert.ok(operation.summary, `${method} ${url} has no summary`);
+    assert.ok(operation.tags?.length, `${method} ${url} is in no group`);
+    const [content] = Object.values(operation.responses['200']?.content ?? {});
+    assert.ok(content?.schema, `${method} ${url} does not say what it answers`);
+    assert.ok(method !== 'post' || takesBody, `${method} ${url} does not say what it takes`);
+  }
+});
