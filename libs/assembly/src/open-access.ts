@@ -20,6 +20,7 @@ import type { Logger } from '@cistern/telemetry';
 import type { Closers } from './closers.ts';
 import { createIssuerKeys, sealIssuerKeys } from './issuer-keys.ts';
 import type { Shared } from './open-shared.ts';
+import { redisOf } from './redis-of.ts';
 import { sealRobots } from './robot-tokens.ts';
 import { sealObjects } from './seal-objects.ts';
 import { createStoreTokenKeys } from './store-token-keys.ts';
@@ -33,8 +34,8 @@ export interface Access {
 
 /** Rejects with ConfigError for a file that only the nodes that serve clients need to have. */
 export async function openAccess(
-  config: Pick<Config, 'auth' | 'cluster'>,
-  { store, jobs }: Pick<Shared, 'store' | 'jobs'>,
+  config: Pick<Config, 'auth' | 'cluster' | 'redis'>,
+  { index, store, jobs }: Pick<Shared, 'index' | 'store' | 'jobs'>,
   log: Logger,
   { opened }: Closers,
 ): Promise<Access> {
@@ -45,6 +46,9 @@ export async function openAccess(
   const robots = hasRobots ? opened(await watchRobotTokens({ store: sealRobots(store, config), log, now })) : undefined;
   const keys = createIssuerKeys({ issuers, store: sealIssuerKeys(store, config), queue: jobs.queue, now });
   const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now }), now)];
+  const redis = redisOf(config, index);
+  const secret = config.cluster?.secret.reveal();
+  const sharedTries = redis && secret !== undefined ? { ...redis, secret } : undefined;
   const passwords: PasswordMethod[] = [
     ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
     ...jobTokens.map(
@@ -54,7 +58,7 @@ export async function openAccess(
     ),
     ...(htpasswd === undefined
       ? []
-      : [await openForConfig('auth.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, log }))]),
+      : [await openForConfig('auth.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, sharedTries, log }))]),
   ];
   if (passwords.length === 0) return { authenticator: acceptEverybody(), tokenServer: undefined };
   const tokenServer = openTokenServer(config, store);

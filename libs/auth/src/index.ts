@@ -5,6 +5,7 @@ export type { Asker, Authorize, Decision, Policy, PolicyRule, Wish } from './aut
 export { createAuthenticator } from './create-authenticator.ts';
 export type { PasswordMethod, TokenMethod } from './create-authenticator.ts';
 export { openExternalTokens } from './external/open-external-tokens.ts';
+export type { SharedTries } from './htpasswd/create-lock-out.ts';
 export { openHtpasswd } from './htpasswd/open-htpasswd.ts';
 export { anonymous, userName } from './identity.ts';
 export type { Identity } from './identity.ts';
@@ -17,6 +18,7 @@ export type { Robots } from './robots/create-robot-methods.ts';
 export { createRobotToken } from './robots/robot-token.ts';
 export type { RobotRecord } from './robots/robot-token.ts';
 export { createAddressList } from './policy/address-list.ts';
+export { networkOf } from './policy/network-of.ts';
 export { createAccessTokens } from './tokens/create-access-tokens.ts';
 export type { AccessToken, AccessTokens } from './tokens/create-access-tokens.ts';
 export { parseScopes } from './tokens/parse-scopes.ts';

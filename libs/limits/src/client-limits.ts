@@ -1,6 +1,6 @@
 // How many requests and bytes a client has had. Nodes that share a Redis count together; while it does not answer nobody is
 // held to a limit, for a cache that turns its fleet away is worse than one that is used too much.
-import { answersWithin } from '@cistern/redis';
+import { createBriefAsker } from '@cistern/redis';
 import type { Logger } from '@cistern/telemetry';
 import type { Cluster, Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
@@ -28,10 +28,6 @@ export interface ClientLimitsOptions {
 
 const minuteSeconds = 60;
 const daySeconds = 24 * 60 * 60;
-const answerMs = 500;
-/** After a failure nobody is counted for so long: one client waits for a Redis that hangs, not all. */
-const restMs = 2000;
-const quietMs = 10_000;
 const admitted: Admission = Object.freeze({ isAdmitted: true });
 
 /** Of whom there are no limits. */
@@ -49,44 +45,35 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
   };
   const requests = counterOf('requests', requestsPerMinute, minuteSeconds);
   const bytes = counterOf('bytes', bytesPerDay, daySeconds);
-  let restUntilMs = 0;
-  let quietUntilMs = 0;
-
-  function letPass(error: unknown): undefined {
-    restUntilMs = performance.now() + restMs;
-    if (performance.now() < quietUntilMs) return undefined;
-    quietUntilMs = performance.now() + quietMs;
-    log.warn({ err: error }, 'clients cannot be counted: nobody is held to limits');
-    return undefined;
-  }
+  const ask = createBriefAsker((error) =>
+    log.warn({ err: error }, 'clients cannot be counted: nobody is held to limits'),
+  );
 
   async function countRequest(client: string): Promise<Admission> {
-    if (requests === undefined) return admitted;
-    try {
-      await answersWithin(answerMs, requests.consume(client));
-    } catch (error) {
-      if (error instanceof RateLimiterRes) return refused('requests', error);
-      letPass(error);
-    }
-    return admitted;
+    const beyond = requests && (await ask(() => requests.consume(client).then(() => undefined, beyondLimit)));
+    return beyond === undefined ? admitted : refused('requests', beyond);
   }
 
   async function lookAtBytes(client: string): Promise<Admission> {
-    if (bytes === undefined) return admitted;
-    const counted = await answersWithin(answerMs, bytes.get(client)).catch(letPass);
+    const counted = bytes && (await ask(() => bytes.get(client)));
     return counted && counted.consumedPoints >= bytes.points ? refused('bytes', counted) : admitted;
   }
 
   return {
     async admit(client) {
-      if (performance.now() < restUntilMs) return admitted;
       const [byRequests, byBytes] = await Promise.all([countRequest(client), lookAtBytes(client)]);
       return byRequests.isAdmitted ? byBytes : byRequests;
     },
     note(client, count) {
-      if (bytes !== undefined && count > 0) answersWithin(answerMs, bytes.penalty(client, count)).catch(letPass);
+      if (bytes !== undefined && count > 0) void ask(() => bytes.penalty(client, count));
     },
   };
+}
+
+/** The library rejects with an answer, as with an error. */
+function beyondLimit(answer: unknown): RateLimiterRes {
+  if (answer instanceof RateLimiterRes) return answer;
+  throw answer;
 }
 
 function refused(limit: 'requests' | 'bytes', { msBeforeNext }: RateLimiterRes): Admission {

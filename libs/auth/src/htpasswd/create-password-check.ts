@@ -6,7 +6,7 @@ import bcrypt from 'bcrypt';
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
 import type { PasswordAttempt } from '../create-authenticator.ts';
-import { createLockOut } from './create-lock-out.ts';
+import type { LockOut } from './create-lock-out.ts';
 import type { ParsedFile } from '../open-parsed-file.ts';
 import type { HtpasswdUsers } from './parse-htpasswd.ts';
 
@@ -26,8 +26,8 @@ const maxRemembered = 10_000;
  */
 export function createPasswordCheck(
   file: ParsedFile<HtpasswdUsers>,
+  lockOut: LockOut,
 ): (attempt: PasswordAttempt) => Promise<PasswordVerdict> {
-  const lockOut = createLockOut();
   const limit = pLimit(atOnce);
   // Never leaves this process, so what is remembered cannot be tried elsewhere.
   const key = randomBytes(32);
@@ -52,12 +52,12 @@ export function createPasswordCheck(
       throw new CacheError('overloaded', 'Too many passwords wait to be checked; try again in a moment.');
     inHand += 1;
     try {
-      const retryAfterMs = await lockOut.begin(clientIp, user);
-      if (retryAfterMs > 0) return { verdict: 'locked-out', retryAfterMs };
+      const begun = await lockOut.begin(clientIp, user);
+      if (begun.remainingMs > 0) return { verdict: 'locked-out', retryAfterMs: begun.remainingMs };
       const hash = users.hashes.get(user);
       const matches = await limit(() => bcrypt.compare(password, hash ?? users.hashOfNobody));
       const isRight = matches && hash !== undefined;
-      if (isRight) await lockOut.takeBack(clientIp, user);
+      if (isRight) await begun.takeBack();
       // Of a file that has changed meanwhile this says nothing.
       if (users === known) (isRight ? right : wrong).set(name, true);
       return { verdict: isRight ? 'right' : 'wrong' };

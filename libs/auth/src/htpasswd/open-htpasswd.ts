@@ -2,16 +2,19 @@
 import type { Logger } from '@cistern/telemetry';
 import { type PasswordMethod, wrongPassword } from '../create-authenticator.ts';
 import { openParsedFile } from '../open-parsed-file.ts';
+import { createLockOut, type SharedTries } from './create-lock-out.ts';
 import { createPasswordCheck } from './create-password-check.ts';
 import { parseHtpasswd } from './parse-htpasswd.ts';
 
 export interface HtpasswdOptions {
   readonly path: string;
+  /** Where nodes count wrong passwords together; absent: this process counts for itself. */
+  readonly sharedTries?: SharedTries | undefined;
   readonly log: Logger;
 }
 
 /** Says of every password whether it is right. Rejects with an Error, whose message is a clause, for a file that is none. */
-export async function openHtpasswd({ path, log }: HtpasswdOptions): Promise<PasswordMethod> {
+export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions): Promise<PasswordMethod> {
   const file = await openParsedFile({
     path,
     log,
@@ -23,7 +26,7 @@ export async function openHtpasswd({ path, log }: HtpasswdOptions): Promise<Pass
     },
     advice: `htpasswd -Bc ${path} <user> makes one`,
   });
-  const check = createPasswordCheck(file);
+  const check = createPasswordCheck(file, createLockOut({ shared: sharedTries, log }));
   const method = 'password';
   return async (attempt) => {
     const found = await check(attempt);

@@ -5,13 +5,13 @@ import { listOf, network, section, size, wholeNumber } from '../values.ts';
 const many = { min: 1, max: 1_000_000_000 };
 
 export const limitsSection = section(
-  'What one client may take of the cache: a user where users log in, else an address. Nodes count together in Redis; while that does not answer nobody is held to a limit.',
+  'What one client may take of the cache: a user where users log in, else an address, of IPv6 a network (`/64`). Nodes count together in Redis; while that does not answer nobody is held to a limit.',
   {
     requestsperminute: wholeNumber({ text: 'Requests in a minute.', default: 'any number' }, many).optional(),
     bytesperday: size({ text: 'What a client may be sent in a day.', default: 'any amount' }).optional(),
     connections: wholeNumber(
       {
-        text: 'Connections of one address to one process at a time. Proxies in `http.trustedproxies` may have any number.',
+        text: 'Connections of one address (of IPv6: one `/64`) to one process at a time. Proxies in `http.trustedproxies` may have any number.',
         default: 'any number',
       },
       many,

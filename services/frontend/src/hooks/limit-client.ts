@@ -1,4 +1,5 @@
-// Holds clients to their share: by user where users log in, else by address.
+// Holds clients to their share: by user where users log in, else by address (of IPv6 by network).
+import { networkOf } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { ClientLimits } from '@cistern/limits';
 import type { LimitMetrics } from '@cistern/telemetry';
@@ -24,7 +25,7 @@ export async function limitClient(
 ): Promise<void> {
   if (isUnlimited(ip)) return;
   const { facts } = record;
-  const client = facts.user === undefined ? `address ${ip}` : `user ${facts.user}`;
+  const client = facts.user === undefined ? `address ${networkOf(ip)}` : `user ${facts.user}`;
   const admission = await limits.admit(client);
   if (!admission.isAdmitted) {
     metrics.limited.inc({ limit: admission.limit });

@@ -1,6 +1,7 @@
-// How many connections one client address may have at a time: each costs some kilobytes and a descriptor.
+// How many connections one client address (of IPv6: one network) may have at a time: each costs some kilobytes and a descriptor.
 import type { Server, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { networkOf } from '@cistern/auth';
 import type { LimitMetrics } from '@cistern/telemetry';
 
 export interface ConnectionLimit {
@@ -18,17 +19,18 @@ export function limitConnections(server: Server, { max, isUnlimited, metrics }: 
   server.prependListener(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? '';
     if (isUnlimited(address)) return;
-    const count = (open.get(address) ?? 0) + 1;
+    const client = networkOf(address);
+    const count = (open.get(client) ?? 0) + 1;
     if (count > max) {
       metrics.limited.inc({ limit: 'connections' });
       socket.destroy();
       return;
     }
-    open.set(address, count);
+    open.set(client, count);
     socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left === 0) open.delete(address);
-      else open.set(address, left);
+      const left = (open.get(client) ?? 1) - 1;
+      if (left === 0) open.delete(client);
+      else open.set(client, left);
     });
   });
 }

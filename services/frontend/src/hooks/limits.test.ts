@@ -57,3 +57,15 @@ test('a connection beyond the limit is closed, and there is room again when anot
   await fourth.closed;
   assert.match(fourth.received().toString('latin1'), /^HTTP\/1\.1 200 /);
 });
+
+test('an IPv6 client is its network, whichever of its addresses it comes from', async (t) => {
+  const { url } = await startFrontend(t, {
+    limits: limitsOf({ requestsPerMinute: 1 }),
+    trustedProxies: ['127.0.0.0/8'],
+  });
+  const statusFrom = async (address: string) =>
+    (await sendRequest(`${url}/v2/`, { headers: { 'x-forwarded-for': address } })).status;
+  assert.equal(await statusFrom('2001:db8::1'), 200);
+  assert.equal(await statusFrom('2001:db8::2'), 503);
+  assert.equal(await statusFrom('2001:db8:0:1::2'), 200);
+});

@@ -1,0 +1,55 @@
+// Wrong passwords that nodes count together, in a Redis of one server.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import { openHtpasswd, type PasswordMethod } from '@cistern/auth';
+import { openRedisIndex } from '@cistern/cache-index/redis';
+import { createLogger } from '@cistern/telemetry';
+import { startRedis } from '@cistern/test-services';
+
+const log = createLogger({ level: 'error', formatter: 'json' });
+const redis = await startRedis();
+after(() => redis.close());
+const directory = await mkdtemp(join(tmpdir(), 'cistern-lock-out-'));
+after(() => rm(directory, { recursive: true }));
+const path = join(directory, 'htpasswd');
+// `s3cret`, by the cheapest bcrypt there is.
+await writeFile(path, 'ada:$2b$04$6ISMDHAw.Ppuqihiejy3iuFCuFf4Gw8qFmt1QtrAYt/3sX0BhALuS\n');
+
+async function openNode(t: TestContext, keyPrefix: string): Promise<PasswordMethod> {
+  const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
+  const index = await openRedisIndex({ connection, keyPrefix, log });
+  t.after(() => index.close());
+  return openHtpasswd({ path, log, sharedTries: { client: index.client, keyPrefix, secret: 'the same on both' } });
+}
+
+const resultOf = async (node: PasswordMethod, password: string, clientIp = '192.0.2.1') =>
+  (await node({ user: 'ada', password, clientIp }))?.result;
+
+test('guesses at two nodes count together, and both lock their guesser out', async (t) => {
+  const [one, other] = [await openNode(t, 'together:'), await openNode(t, 'together:')];
+  for (let guess = 0; guess < 5; guess += 1)
+    for (const node of [one, other]) assert.equal(await resultOf(node, `${guess}${node === one}`), 'refused');
+  for (const node of [one, other]) assert.equal(await resultOf(node, 's3cret'), 'locked-out');
+  assert.equal(await resultOf(one, 's3cret', '192.0.2.2'), 'accepted');
+});
+
+test('right passwords are no guesses, at whichever node', async (t) => {
+  for (let count = 0; count < 15; count += 1)
+    assert.equal(await resultOf(await openNode(t, 'right:'), 's3cret'), 'accepted');
+});
+
+test('while Redis does not answer a lock-out that a node knows stays, and each limits guesses by itself', async (t) => {
+  const [one, other] = [await openNode(t, 'frozen:'), await openNode(t, 'frozen:')];
+  for (let guess = 0; guess < 10; guess += 1) assert.equal(await resultOf(one, `${guess}`), 'refused');
+  // What one has counted, the other hears when it asks.
+  assert.equal(await resultOf(other, 'eleven'), 'locked-out');
+  redis.freeze();
+  t.after(() => redis.thaw());
+  for (const node of [one, other]) assert.equal(await resultOf(node, 's3cret'), 'locked-out');
+  assert.equal(await resultOf(other, 's3cret', '192.0.2.9'), 'accepted');
+  for (let guess = 0; guess < 10; guess += 1) assert.equal(await resultOf(other, `${guess}`, '192.0.2.9'), 'refused');
+  assert.equal(await resultOf(other, 's3cret', '192.0.2.9'), 'locked-out');
+});
