@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createAuthorize } from '@cistern/auth';
+import type { PullThrough } from '@cistern/pull-through';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { type Answer, errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
@@ -42,4 +44,30 @@ test('n and last choose the page', async (t) => {
   assert.deepEqual(JSON.parse(none.body.toString()), { repositories: [] });
   const bad = await sendRequest(`${url}/v2/_catalog?n=many`);
   assert.equal(errorsOf(bad)[0]?.code, 'PAGINATION_NUMBER_INVALID');
+});
+
+test('no more names are read than a page needs; where most are not for who asks, in few steps', async (t) => {
+  const read: number[] = [];
+  const instead: Partial<PullThrough> = {
+    listRepositories: async ({ after, limit }) => {
+      const page = all.filter((name) => after === undefined || name > after).slice(0, limit);
+      read.push(page.length);
+      return page;
+    },
+  };
+  const open = await startFrontend(t, { pullThrough: createMemoryPullThrough({ instead }) });
+  await sendRequest(`${open.url}/v2/_catalog?n=5`);
+  assert.deepEqual(read.splice(0), [6]);
+  const authorize = createAuthorize({
+    rules: [{ action: 'allow', images: ['docker.io/library/r24[5-9]'] }],
+    fallback: 'deny',
+  });
+  const narrow = await startFrontend(t, { pullThrough: createMemoryPullThrough({ instead }), authorize });
+  const answer = await sendRequest(`${narrow.url}/v2/_catalog?n=3`);
+  const { repositories } = JSON.parse(answer.body.toString()) as { repositories: string[] };
+  assert.deepEqual(
+    repositories,
+    [5, 6, 7].map((last) => `docker.io/library/r24${last}`),
+  );
+  assert.deepEqual(read, [4, 8, 16, 32, 64, 126]);
 });

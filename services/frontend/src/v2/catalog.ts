@@ -43,10 +43,9 @@ async function listAllowed(
     const { first, rest = '' } = splitFirstComponent(name);
     return authorize({ identity, clientIp }, { upstream: first, repository: rest }).isAllowed;
   };
-  // Of a page some may be left out.
-  const limit = maxEntries;
   const found: string[] = [];
-  for (let after = last; ;) {
+  // As many as are wanted, and where most are left out more and more.
+  for (let after = last, limit = wanted; ; limit = Math.min(limit * 2, maxEntries)) {
     const page = await pullThrough.listRepositories({ ...(after !== undefined && { after }), limit });
     found.push(...page.filter(mayPull));
     after = page.at(-1);
