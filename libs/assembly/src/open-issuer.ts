@@ -17,14 +17,15 @@ export function openIssuer(
 ): Issuer | undefined {
   const { certificates } = config.http.tls ?? {};
   if (certificates?.kind !== 'acme') return undefined;
-  const { hosts, email, directoryUrl, directory, challenge } = certificates;
+  const { hosts, email, directoryUrl, directory, challenge, externalAccount: bound } = certificates;
   const { state, board } = acmeRecords(config, { index, store }, directory);
   const prover =
     challenge.kind === 'dns-01'
       ? dnsProver({ program: challenge.hook, waitMs: challenge.waitMs })
       : frontendProver({ board, settleMs });
+  const externalAccount = bound && { kid: bound.kid, hmacKey: bound.hmacKey.reveal() };
   return startIssuer({
-    wish: { hosts, email, directoryUrl, challenge: challenge.kind },
+    wish: { hosts, email, externalAccount, directoryUrl, challenge: challenge.kind },
     state,
     board,
     prover,

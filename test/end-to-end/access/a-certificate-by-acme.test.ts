@@ -1,5 +1,6 @@
 // One process that gets its certificate by ACME.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,12 +20,19 @@ async function certificateAt(port: number): Promise<string> {
   return subjectaltname;
 }
 
-test('a certificate is got by a handshake, kept for the next start, and never ordered twice', async (t) => {
+/** Of our account at the authority, which gives certificates to nobody else. */
+const hmacKey = randomBytes(32).toString('base64url');
+
+test('a certificate is got by a handshake, by whom the authority knows, kept for the next start, and never ordered twice', async (t) => {
   const directory = await openDirectory(t);
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'latest' });
   const port = await freePort();
-  const pebble = await startPebble({ tlsPort: port, httpPort: await freePort() });
+  const pebble = await startPebble({
+    tlsPort: port,
+    httpPort: await freePort(),
+    externalAccounts: { 'we-ourselves': hmacKey },
+  });
   t.after(() => pebble.close());
   const cachefile = join(directory, 'acme');
   const options = {
@@ -35,7 +43,13 @@ test('a certificate is got by a handshake, kept for the next start, and never or
       ...cacheOf(upstream),
       http: {
         tls: {
-          letsencrypt: { hosts: ['cache.test', 'www.cache.test'], directoryurl: pebble.directoryUrl, cachefile },
+          letsencrypt: {
+            hosts: ['cache.test', 'www.cache.test'],
+            directoryurl: pebble.directoryUrl,
+            cachefile,
+            eabkid: 'we-ourselves',
+            eabhmackey: hmacKey,
+          },
         },
       },
     },
@@ -60,6 +74,7 @@ test('a certificate is got by a handshake, kept for the next start, and never or
   const told = first.log().join('\n');
   assert.match(told, /there is no certificate yet/);
   assert.doesNotMatch(told, /PRIVATE KEY/);
+  assert.ok(!told.includes(hmacKey));
   await first.stop();
 
   const second = await openCistern(t, options);

@@ -13,6 +13,7 @@ test("registry:2's keys mean what they meant, and the names are all it takes", (
     kind: 'acme',
     hosts: ['cache.example.com'],
     email: undefined,
+    externalAccount: undefined,
     directoryUrl: 'https://acme-v02.api.letsencrypt.org/directory',
     directory: undefined,
     challenge: { kind: 'tls-alpn-01' },
@@ -45,6 +46,15 @@ test('what cannot be got is told', () => {
     'http: {tls: {letsencrypt: {hosts: [a.test], challenge: tls-sni-01}}}',
   );
   assert.match(message, /must be one of tls-alpn-01, http-01, dns-01/);
+});
+
+test('an authority may want to know whose the account is', () => {
+  const bound = acmeOf('hosts: [a.test], eabkid: us, eabhmackey: c2VjcmV0')?.externalAccount;
+  assert.deepEqual([bound?.kid, bound?.hmacKey.reveal()], ['us', 'c2VjcmV0']);
+  assert.doesNotMatch(JSON.stringify(bound), /c2VjcmV0/);
+  assert.deepEqual(problems('hosts: [a.test], eabkid: us'), ['http.tls.letsencrypt.eabhmackey']);
+  assert.deepEqual(problems('hosts: [a.test], eabhmackey: c2VjcmV0'), ['http.tls.letsencrypt.eabkid']);
+  assert.deepEqual(problems('hosts: [a.test], eabkid: us, eabhmackey: "no key"'), ['http.tls.letsencrypt.eabhmackey']);
 });
 
 test('a certificate of files wins, as in registry:2, with a warning', () => {

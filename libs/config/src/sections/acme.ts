@@ -2,8 +2,9 @@
 import { isIP } from 'node:net';
 import type { z } from 'zod';
 import type { TcpAddress } from '../addresses.ts';
-import { choice, duration, filePath, listOf, program, section, text } from '../values.ts';
-import { readTcpAddress, type SectionContext } from './context.ts';
+import type { Secret } from '../secrets.ts';
+import { choice, duration, filePath, listOf, program, secret, section, text } from '../values.ts';
+import { chooseSecret, readTcpAddress, type SectionContext } from './context.ts';
 
 const letsEncrypt = 'https://acme-v02.api.letsencrypt.org/directory';
 
@@ -15,6 +16,11 @@ export const letsEncryptSection = section(
     ),
     email: text("The address of the account, for the authority's notes.").optional(),
     directoryurl: text('The directory of the authority.').prefault(letsEncrypt),
+    eabkid: text(
+      'For an authority that wants to know whose the account is (external account binding): what it calls you.',
+    ).optional(),
+    eabhmackey: secret('The key that it has given you for that, in base64url.').optional(),
+    eabhmackeyfile: filePath('A file that holds it.').optional(),
     cachefile: filePath({
       text: 'The directory where a single node keeps the account and the certificate; it is created. The nodes of a cluster keep them in the store, sealed.',
       default: 'a directory beside the index',
@@ -34,6 +40,8 @@ export const letsEncryptSection = section(
 export interface AcmeConfig {
   readonly hosts: readonly string[];
   readonly email: string | undefined;
+  /** External account binding (RFC 8555, 7.3.4): `hmacKey` is base64url. */
+  readonly externalAccount: { readonly kid: string; readonly hmacKey: Secret } | undefined;
   readonly directoryUrl: string;
   /** `undefined`: beside the index. */
   readonly directory: string | undefined;
@@ -63,7 +71,23 @@ export function buildAcme(acme: z.output<typeof letsEncryptSection>, context: Se
   if (URL.parse(directoryurl)?.protocol !== 'https:')
     context.report(`${path}.directoryurl`, `must be a URL that begins with https://, for example ${letsEncrypt}`);
   const challenge = buildChallenge(acme, context);
-  return { hosts, email, directoryUrl: directoryurl, directory: cachefile, challenge };
+  const externalAccount = buildExternalAccount(acme, context);
+  return { hosts, email, externalAccount, directoryUrl: directoryurl, directory: cachefile, challenge };
+}
+
+function buildExternalAccount(
+  { eabkid: kid, eabhmackey, eabhmackeyfile }: z.output<typeof letsEncryptSection>,
+  context: SectionContext,
+): AcmeConfig['externalAccount'] {
+  const hmacKey = chooseSecret(context, `${path}.eabhmackey`, { value: eabhmackey, file: eabhmackeyfile });
+  if (kid === undefined && hmacKey === undefined) return undefined;
+  if (kid === undefined) context.report(`${path}.eabkid`, 'is required with eabhmackey: the authority gives you both');
+  else if (hmacKey === undefined)
+    context.report(`${path}.eabhmackey`, 'is required with eabkid: the authority gives you both');
+  else if (!/^[\w-]+={0,2}$/.test(hmacKey.reveal()))
+    context.report(`${path}.eabhmackey`, 'must be base64url, as the authority shows it');
+  else return { kid, hmacKey };
+  return undefined;
 }
 
 function buildChallenge(

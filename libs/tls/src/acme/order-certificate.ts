@@ -10,6 +10,8 @@ export type ChallengeKind = 'http-01' | 'tls-alpn-01' | 'dns-01';
 export interface CertificateWish {
   readonly directoryUrl: string;
   readonly email: string | undefined;
+  /** Whose the account is to the authority (RFC 8555, 7.3.4); `hmacKey` is base64url. `undefined`: it does not want to know. */
+  readonly externalAccount: { readonly kid: string; readonly hmacKey: string } | undefined;
   /** DNS names; with `dns-01` also `*.` of one. */
   readonly hosts: readonly string[];
   readonly challenge: ChallengeKind;
@@ -65,9 +67,11 @@ async function openAccount(client: Client, email: string | undefined): Promise<v
   if (contact !== false) await client.updateAccount(contact);
 }
 
-async function place({ directoryUrl, email, hosts, challenge, accountKey, prover, signal }: OrderOptions) {
+async function place(options: OrderOptions) {
+  const { directoryUrl, email, externalAccount, hosts, challenge, accountKey, prover, signal } = options;
   const { Client, crypto } = await load();
-  const client = new Client({ directoryUrl, accountKey, ...backoff });
+  const binding = externalAccount && { externalAccountBinding: externalAccount };
+  const client = new Client({ directoryUrl, accountKey, ...binding, ...backoff });
   await openAccount(client, email);
   const order = await client.createOrder({ identifiers: hosts.map((value) => ({ type: 'dns', value })) });
   // What was proven not long ago need not be again.

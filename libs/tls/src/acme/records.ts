@@ -14,6 +14,8 @@ export type RecordName = 'account' | 'certificate' | 'attempt';
 interface AccountRecord {
   readonly schema: 1;
   readonly directoryUrl: string;
+  /** Whose it is to the authority, where that wanted to know. */
+  readonly kid?: string | undefined;
   /** PEM. It is the account: the authority tells the rest. */
   readonly key: string;
 }

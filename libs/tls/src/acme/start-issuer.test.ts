@@ -17,6 +17,7 @@ const hourMs = 60 * minuteMs;
 const wish: CertificateWish = {
   directoryUrl: 'https://authority.test/directory',
   email: undefined,
+  externalAccount: undefined,
   hosts: ['cache.test'],
   challenge: 'tls-alpn-01',
 };
@@ -213,4 +214,29 @@ test('closing gives up an order that hangs', async (t) => {
   await begun;
   await close();
   assert.equal(world.records.has('attempt'), false, 'it is nobody’s failure');
+});
+
+test('an account belongs to whom the authority knows: another name makes another one, another key another try', async (t) => {
+  const world = createWorld();
+  const accounts: string[] = [];
+  const keysOf = async (externalAccount: CertificateWish['externalAccount'], order = issue) => {
+    const issuer = start(t, world, {
+      wish: { ...wish, externalAccount },
+      order: async (asked) => {
+        accounts.push(asked.accountKey);
+        return order(asked);
+      },
+    });
+    await issuer.pass(1);
+    await issuer.close();
+  };
+  await keysOf({ kid: 'us', hmacKey: 'wrong' }, fail);
+  await keysOf({ kid: 'us', hmacKey: 'wrong' });
+  assert.equal(accounts.length, 1, 'the failed try counts');
+  await keysOf({ kid: 'us', hmacKey: 'right' }, fail);
+  await keysOf({ kid: 'them', hmacKey: 'right' });
+  assert.equal(accounts.length, 3);
+  assert.equal(accounts[0], accounts[1]);
+  assert.notEqual(accounts[1], accounts[2]);
+  assert.doesNotMatch([...world.records.values()].join(''), /wrong|right/);
 });

@@ -1,5 +1,6 @@
 // Gets certificates and renews them, one process of all at a time. What is served until then is not its business: an
 // authority that is away costs nothing but time, of which a third of a certificate's life is left.
+import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger, TlsMetrics } from '@cistern/telemetry';
 import { describeKeyPair, type KeyPair } from '../key-pair.ts';
@@ -48,8 +49,8 @@ const noticeMs = 5 * 60_000;
 /** Begins at once. The caller closes it. */
 export function startIssuer(options: IssuerOptions): Issuer {
   const { wish, state, board, prover, withLease, log, metrics, now, order = orderCertificate, sleep = pause } = options;
-  const { hosts, directoryUrl, challenge } = wish;
-  const wishId = JSON.stringify([directoryUrl, challenge, hosts]);
+  const { hosts, directoryUrl, challenge, externalAccount } = wish;
+  const wishId = idOf(wish);
   const closing = new AbortController();
   /** Also of an attempt that could not be recorded. */
   let notBeforeMs = 0;
@@ -70,10 +71,10 @@ export function startIssuer(options: IssuerOptions): Issuer {
 
   async function accountKey(): Promise<string> {
     const account = await readRecord(state, 'account');
-    if (account?.directoryUrl === directoryUrl) return account.key;
+    if (account?.directoryUrl === directoryUrl && account.kid === externalAccount?.kid) return account.key;
     const key = await createAccountKey();
     // Before the authority hears of it: an account is made once, however often that fails.
-    await writeRecord(state, 'account', { schema: 1, directoryUrl, key });
+    await writeRecord(state, 'account', { schema: 1, directoryUrl, kid: externalAccount?.kid, key });
     return key;
   }
 
@@ -158,6 +159,13 @@ export function startIssuer(options: IssuerOptions): Issuer {
       await running;
     },
   };
+}
+
+/** What was wished for with another key is another wish: somebody has mended it. */
+function idOf({ directoryUrl, challenge, hosts, externalAccount }: CertificateWish): string {
+  const { kid, hmacKey = '' } = externalAccount ?? {};
+  const account = kid === undefined ? [] : [kid, createHash('sha256').update(hmacKey).digest('base64url')];
+  return JSON.stringify([directoryUrl, challenge, hosts, ...account]);
 }
 
 /** Does not keep the process alive. */

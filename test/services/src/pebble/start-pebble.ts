@@ -14,6 +14,8 @@ export interface PebbleOptions {
   readonly tlsPort: number;
   /** How long its certificates are valid, in seconds; default an hour. */
   readonly validForSeconds?: number;
+  /** Whom it knows, by keys in base64url: nobody else may have an account (external account binding). Default: everybody. */
+  readonly externalAccounts?: Readonly<Record<string, string>>;
 }
 
 export interface Pebble {
@@ -34,7 +36,8 @@ export interface Pebble {
 const dnsOnly = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-doh', '', '-defaultIPv6', ''];
 
 /** Installs the package if it is missing. The caller closes it. */
-export async function startPebble({ httpPort, tlsPort, validForSeconds = 3600 }: PebbleOptions): Promise<Pebble> {
+export async function startPebble(options: PebbleOptions): Promise<Pebble> {
+  const { httpPort, tlsPort, validForSeconds = 3600, externalAccounts } = options;
   await ensureDebianPackages(['pebble']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-pebble-'));
   await mkdir(join(directory, 'tls'));
@@ -55,6 +58,8 @@ export async function startPebble({ httpPort, tlsPort, validForSeconds = 3600 }:
     tlsPort,
     certificateValidityPeriod: validForSeconds,
     retryAfter: { authz: 1, order: 1 },
+    externalAccountBindingRequired: externalAccounts !== undefined,
+    externalAccountMACKeys: externalAccounts ?? {},
   };
   await writeFile(configFile, JSON.stringify({ pebble }));
   const dnsHook = join(directory, 'dns-hook');
