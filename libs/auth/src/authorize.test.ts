@@ -112,6 +112,28 @@ test('a rule about tags decides on tags; what is asked for by digest may be of a
   assert.ok(!mayUnder(versions, 'localhost:5000/other'));
 });
 
+/** Of `a.io/b`: whether the platform matters, or why not. */
+function answerOf(rules: readonly PolicyRule[], fallback: Policy['fallback'], platform?: string): boolean | string {
+  const asker = { identity: anonymous, clientIp: '192.0.2.1' };
+  const decision = createAuthorize({ rules, fallback })(asker, { upstream: 'a.io', repository: 'b', platform });
+  return decision.isAllowed ? decision.dependsOnPlatform : decision.why;
+}
+
+test('a rule about platforms decides where one is known, and says whether it may', () => {
+  const noWindows = [rule('deny', ['**'], { platforms: ['windows/*'] })];
+  assert.equal(answerOf(noWindows, 'allow'), true);
+  assert.equal(answerOf(noWindows, 'allow', 'linux/amd64'), true);
+  assert.equal(answerOf(noWindows, 'allow', 'windows/amd64'), 'rule 1 denies a.io/b of windows/amd64');
+  const two = [rule('allow', ['**'], { platforms: ['linux/amd64', 'linux/arm'] })];
+  assert.equal(answerOf(two, 'deny'), true);
+  assert.equal(answerOf(two, 'deny', 'linux/arm/v7'), true);
+  assert.equal(answerOf(two, 'deny', 'linux/amd64'), true);
+  assert.equal(answerOf(two, 'deny', 'linux/arm64'), 'no rule allows a.io/b of linux/arm64');
+  // Of whom another rule decides first, no platform need be looked up.
+  assert.equal(answerOf([rule('allow', ['a.io/**']), ...noWindows], 'allow'), false);
+  assert.equal(answerOf([rule('deny', ['c.io/**'], { platforms: ['linux/*'] })], 'allow'), false);
+});
+
 test('a denial says why, and what an operator has written for who is denied', () => {
   const wish = { upstream: 'a.io', repository: 'b' };
   const asker = { identity: anonymous, clientIp: '192.0.2.1' };

@@ -16,11 +16,17 @@ export interface Wish {
   readonly repository: string;
   /** Absent for what is asked for by digest, and for what is of no tag, such as lists. */
   readonly tag?: string | undefined;
+  /** `os/architecture` or `os/architecture/variant`; absent for what is of none, or of one that is not known. */
+  readonly platform?: string | undefined;
 }
 
 /** `why`: a clause for the log. A client hears only that it may not, and `reason`, which an operator has written for it. */
 export type Decision =
-  | { readonly isAllowed: true }
+  | {
+      readonly isAllowed: true;
+      /** Of some platform it may be denied. */
+      readonly dependsOnPlatform: boolean;
+    }
   | { readonly isAllowed: false; readonly why: string; readonly reason?: string | undefined };
 
 /** Without looking at what there is: a denial says nothing of it. */
@@ -35,6 +41,8 @@ export interface PolicyRule {
   readonly users?: readonly string[] | undefined;
   /** Addresses and networks; absent: from everywhere. */
   readonly networks?: readonly string[] | undefined;
+  /** Globs of `os/architecture`, of all its variants, or of `os/architecture/variant`; absent: all, and what is of none. */
+  readonly platforms?: readonly string[] | undefined;
   /** For who is denied. */
   readonly reason?: string | undefined;
 }
@@ -46,11 +54,10 @@ export interface Policy {
   readonly fallback: 'allow' | 'deny';
 }
 
-const allowed: Decision = Object.freeze({ isAllowed: true });
-
 /**
  * An identity's grants are asked before its rules. A rule about tags says nothing of digests: what is asked for by digest may
- * be of any tag, so a rule that allows some tag allows it, and one that denies a tag does not deny it.
+ * be of any tag, so a rule that allows some tag allows it, and one that denies a tag does not deny it. The same with platforms,
+ * for what is of none that is known.
  */
 export function createAuthorize({ rules, fallback }: Policy): Authorize {
   const checks = rules.map(createCheck);
@@ -59,11 +66,14 @@ export function createAuthorize({ rules, fallback }: Policy): Authorize {
     const name = `${wish.upstream}/${wish.repository}`;
     if (grants !== undefined && !matchesAny(grants, name))
       return { isAllowed: false, why: `its grants do not have ${name}` };
-    const fits = checks.find((check) => check(userName(identity), clientIp, name, wish.tag));
-    if ((fits?.rule.action ?? fallback) === 'allow') return allowed;
-    if (fits === undefined) return { isAllowed: false, why: `no rule allows ${name}` };
+    const fitting = checks.filter((check) => check(userName(identity), clientIp, name, wish.tag));
+    const fits = fitting.find(({ rule }) => fitsPlatform(rule, wish.platform));
+    if ((fits?.rule.action ?? fallback) === 'allow')
+      return { isAllowed: true, dependsOnPlatform: fitting[0]?.rule.platforms !== undefined };
+    const what = wish.platform === undefined ? name : `${name} of ${wish.platform}`;
+    if (fits === undefined) return { isAllowed: false, why: `no rule allows ${what}` };
     const { rule, number } = fits;
-    return { isAllowed: false, why: `rule ${number} denies ${name}`, reason: rule.reason };
+    return { isAllowed: false, why: `rule ${number} denies ${what}`, reason: rule.reason };
   };
 }
 
@@ -85,6 +95,13 @@ function createCheck(rule: PolicyRule, index: number): Check {
     (users === undefined || matchesAny(users, user)) &&
     isFromThere(clientIp);
   return Object.assign(check, { rule, number: index + 1 });
+}
+
+function fitsPlatform({ action, platforms }: PolicyRule, platform: string | undefined): boolean {
+  if (platforms === undefined) return true;
+  if (platform === undefined) return action === 'allow';
+  const [os, architecture] = platform.split('/');
+  return matchesAny(platforms, platform) || matchesAny(platforms, `${os}/${architecture}`);
 }
 
 function matchesAny(patterns: readonly string[], value: string): boolean {

@@ -1,5 +1,6 @@
 // The kinds of values a key can have. The file is read as text (every scalar is the text the user wrote), so that the
 // key decides what it means, as in registry:2: `password: 0123` is four characters, `enabled: yes` is true.
+import { parsePlatformName } from '@cistern/oci';
 import { z } from 'zod';
 import { parseNetwork, parseProxyUrl, parseRegistryUrl, parseServerUrl } from './addresses.ts';
 import { keyDocs } from './key-docs.ts';
@@ -65,6 +66,14 @@ function parseHelperName(value: string): string {
   return value.replace(/^docker-credential-/, '');
 }
 
+/** What is one platform has one name, so a pattern that is a name is taken by that. */
+function parsePlatformPattern(value: string): string {
+  const parts = value.toLowerCase().split('/');
+  if (parts.length < 2 || parts.length > 3 || parts.some((part) => !/^[\w.*?[\]{},!-]+$/.test(part)))
+    throw new Error(`must be a pattern of platforms such as linux/amd64 or windows/*, not "${value}"`);
+  return (parts.length === 3 ? parsePlatformName(parts.join('/')) : undefined) ?? parts.join('/');
+}
+
 export const text = valueOf('text', 'a', (value) => value);
 export const flag = valueOf('true or false', 'either', parseFlag);
 export const helperName = valueOf('name', 'a', parseHelperName);
@@ -77,6 +86,7 @@ export const durationOrForever = valueOf('duration or `forever`', 'a', (value) =
 );
 export const size = valueOf('size', 'a', parseSize);
 export const network = valueOf('network', 'a', parseNetwork);
+export const platformPattern = valueOf('pattern', 'a', parsePlatformPattern);
 export const registryUrl = valueOf('URL', 'a', parseRegistryUrl);
 export const serverUrl = valueOf('URL', 'a', parseServerUrl);
 export const proxyUrl = valueOf('URL', 'a', (value) => createSecret(parseProxyUrl(value)));

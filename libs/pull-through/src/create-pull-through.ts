@@ -20,6 +20,8 @@ import { createRevalidateBehind } from './manifest/revalidate-behind.ts';
 import type { PullThrough } from './pull-through.ts';
 import { createBufferPool } from './read/buffer-pool.ts';
 import { type SharedReads, createSharedReads } from './read/shared-reads.ts';
+import { admitPlatforms } from './platforms/admit-platforms.ts';
+import { createPlatformsOf } from './platforms/platforms-of.ts';
 import { createStoredLinks } from './stored-links.ts';
 
 export interface PullThroughDeps {
@@ -68,7 +70,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
   const deps = { ...options, readMarks, refreshParts, ask, follow, manifests, storedLinks, revalidateBehind };
-  const cache: PullThrough = {
+  const useCases: PullThrough = {
     statManifest: (request) => statManifest(deps, request),
     openManifest: (request) => openManifest(deps, request),
     openBlob: (request) => openBlob(deps, request),
@@ -78,6 +80,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
       return keys.map(({ upstream, repository }) => `${upstream}/${repository}`);
     },
   };
+  const cache = admitPlatforms(useCases, createPlatformsOf(options));
   const { verifyAccess, sharedUpstreams } = options;
   if (verifyAccess === undefined) return cache;
   return guardPullThrough(cache, verifyAccess, (upstream) => sharedUpstreams.includes(upstream));

@@ -63,6 +63,7 @@ export type {
   ManifestRequest,
   OpenedBlob,
   OpenedManifest,
+  PlatformRule,
   PullThrough,
   ReferrersRequest,
   TagsRequest,

@@ -4,6 +4,8 @@ import type { ByteRange, Digest, Reference } from '@cistern/oci';
 import type { ReferrersPage, TagsPage } from '@cistern/jobs';
 import type { StaleReason } from '@cistern/telemetry';
 import type { CallerCredentials } from '@cistern/upstream';
+import type { CacheError } from '@cistern/errors';
+import type { Platforms } from './platforms/platforms-of.ts';
 
 /** What happened, as the `X-Cache` header and the log say it. */
 export type CacheResult = 'HIT' | 'STALE' | 'REVALIDATED' | 'JOINED' | 'MISS';
@@ -31,7 +33,12 @@ export interface Asker {
   readonly caller?: CallerCredentials | undefined;
 }
 
+/** Why who asks may have nothing that is of these platforms alone; `undefined`: may have it. */
+export type PlatformRule = (platforms: Platforms) => CacheError | undefined;
+
 export interface ManifestRequest extends RepositoryKey, FreshnessWish, Asker {
+  /** Absent: whatever platform it is of. */
+  readonly platformRule?: PlatformRule | undefined;
   readonly reference: Reference;
   readonly signal?: AbortSignal | undefined;
 }
@@ -63,6 +70,8 @@ export interface ReferrersRequest extends RepositoryKey, FreshnessWish, Asker {
 }
 
 export interface BlobRequest extends RepositoryKey, Asker {
+  /** Absent: whatever platform it is of. */
+  readonly platformRule?: PlatformRule | undefined;
   readonly digest: Digest;
   /** `stat` reads nothing; `whole` reads from 0 to the end; `ranges` calls `read` with ranges once the size is known. */
   readonly intent: 'stat' | 'whole' | 'ranges';

@@ -1,6 +1,6 @@
 // The small JSON objects that make the store alone enough to rebuild the index: one per tag, one per manifest of a
 // repository. They are written when they change, before the index is.
-import { type BlobStore, linksObjectKey, tagObjectKey } from '@cistern/blob-store';
+import { type BlobStore, linksObjectKey, linksObjectsOf, parseLinksObjectKey, tagObjectKey } from '@cistern/blob-store';
 import type { Link, RepositoryKey, TagKey, TagRecord } from '@cistern/cache-index';
 import { type Digest, isDigest } from '@cistern/oci';
 
@@ -94,6 +94,21 @@ export async function readLinksObject(
       .filter((child) => isDigest(child.digest))
       .map((child) => ({ upstream, repository, ...child, platform: child.platform })),
   ];
+}
+
+/** Manifests of the repository itself, `most` at most; in no order. */
+export async function* listLinksObjects(
+  store: BlobStore,
+  { upstream, repository }: RepositoryKey,
+  most: number,
+): AsyncGenerator<Digest> {
+  let objects = 0;
+  for await (const key of store.listObjects(linksObjectsOf(upstream, repository))) {
+    const parsed = parseLinksObjectKey(key);
+    if (parsed?.repository === repository) yield parsed.digest;
+    objects += 1;
+    if (objects >= most) return;
+  }
 }
 
 async function write(store: BlobStore, key: string, value: unknown): Promise<void> {

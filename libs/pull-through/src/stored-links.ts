@@ -1,13 +1,13 @@
 // Links that only the store knows. A blob's link stands in the links objects of the manifests that name it: while the
 // index is not complete, or cannot be reached, they are looked through, so that what is here is served.
-import { type BlobStore, linksObjectsOf, parseLinksObjectKey } from '@cistern/blob-store';
+import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import { LRUCache } from 'lru-cache';
 import { forEachBounded } from './for-each-bounded.ts';
-import { readLinksObject } from './small-objects.ts';
+import { listLinksObjects, readLinksObject } from './small-objects.ts';
 
 export interface StoredLinksDeps {
   readonly index: CacheIndex;
@@ -65,7 +65,7 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
 
   async function look(key: RepositoryKey): Promise<FoundLinks> {
     const found = new Map<Digest, Link>();
-    await forEachBounded(objectsOf(key), { atOnce: readsAtOnce }, async (digest) => {
+    await forEachBounded(listLinksObjects(store, key, maxObjects), { atOnce: readsAtOnce }, async (digest) => {
       const links = await readLinksObject(store, key, digest);
       if (links === undefined) return;
       await index.links.put(key, links);
@@ -73,16 +73,6 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
     });
     if (found.size > 0) log.info({ ...key, links: found.size }, 'the links of a repository were read from the store');
     return found;
-  }
-
-  async function* objectsOf({ upstream, repository }: RepositoryKey): AsyncGenerator<Digest> {
-    let objects = 0;
-    for await (const key of store.listObjects(linksObjectsOf(upstream, repository))) {
-      const parsed = parseLinksObjectKey(key);
-      if (parsed?.repository === repository) yield parsed.digest;
-      objects += 1;
-      if (objects >= maxObjects) return;
-    }
   }
 
   async function lookOnce({ upstream, repository }: RepositoryKey): Promise<FoundLinks> {

@@ -13,19 +13,23 @@ test('rules are taken as they are; a rule without images is about all', () => {
       rules:
         - { action: deny, images: "**:latest", reason: pin a version }
         - { action: allow, users: [ci-*], networks: [10.0.0.0/8] }
+        - { action: deny, platforms: [windows/*, linux/ARM64/v8, linux/arm/v6, linux/arm] }
   `);
   assert.deepEqual(access, {
     fallback: 'deny',
     rules: [
       { action: 'deny', images: ['**:latest'], reason: 'pin a version' },
       { action: 'allow', images: ['**'], users: ['ci-*'], networks: ['10.0.0.0/8'] },
+      { action: 'deny', images: ['**'], platforms: ['windows/*', 'linux/arm64', 'linux/arm/v6', 'linux/arm'] },
     ],
   });
 });
 
 test('what is no rule is told', () => {
   assert.deepEqual(
-    problemPaths('access: { default: maybe, rules: [{ images: a }, { action: deny, networks: [x] }] }'),
-    ['access.default', 'access.rules[0].action', 'access.rules[1].networks[0]'],
+    problemPaths(
+      'access: { default: maybe, rules: [{ images: a }, { action: deny, networks: [x], platforms: [linux] }] }',
+    ),
+    ['access.default', 'access.rules[0].action', 'access.rules[1].networks[0]', 'access.rules[1].platforms[0]'],
   );
 });

@@ -1,6 +1,6 @@
 // Which images may be pulled through this cache, by whom and from where.
 import type { z } from 'zod';
-import { choice, listOf, network, openSection, section, text } from '../values.ts';
+import { choice, listOf, network, openSection, platformPattern, section, text } from '../values.ts';
 
 const rule = openSection('A rule. It fits if all that it names fits.', {
   action: choice('What becomes of a pull that it fits.', ['allow', 'deny']),
@@ -19,11 +19,15 @@ const rule = openSection('A rule. It fits if all that it names fits.', {
     { text: 'Where clients come from.', default: 'everywhere' },
     network('Addresses of clients.'),
   ).optional(),
+  platforms: listOf(
+    { text: 'Patterns of platforms; a variant need not be named.', default: 'all' },
+    platformPattern('For example `windows/*` or `linux/amd64`.'),
+  ).optional(),
   reason: text({ text: 'What a client is told that is denied.', default: 'only that it may not' }).optional(),
 });
 
 export const accessSection = section(
-  'Which images may be pulled, for manifests and blobs alike, cached or not. The first rule that fits decides. Rules about tags decide on pulls by tag: what is asked for by digest is allowed where any tag of the repository is.',
+  'Which images may be pulled, for manifests and blobs alike, cached or not. The first rule that fits decides. Rules about tags decide on pulls by tag: what is asked for by digest is allowed where any tag of the repository is. So do rules about platforms on what an index that is cached says the platform of.',
   {
     default: choice('What becomes of pulls that no rule fits.', ['allow', 'deny']).prefault('allow'),
     rules: listOf('The rules, in the order in which they are asked.', rule).prefault([]),
@@ -37,6 +41,7 @@ export interface AccessConfig {
     readonly images: readonly string[];
     readonly users?: readonly string[] | undefined;
     readonly networks?: readonly string[] | undefined;
+    readonly platforms?: readonly string[] | undefined;
     readonly reason?: string | undefined;
   }[];
 }

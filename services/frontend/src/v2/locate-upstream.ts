@@ -1,6 +1,7 @@
 // Which upstream and repository a request is about, and whether it may be, before anything is done for it.
 import { CacheError } from '@cistern/errors';
 import type { Reference, RepositoryName } from '@cistern/oci';
+import type { PlatformRule } from '@cistern/pull-through';
 import type { CallerCredentials } from '@cistern/upstream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerOf } from '../callers/caller-of.ts';
@@ -21,6 +22,8 @@ interface Located {
   readonly repository: RepositoryName;
   /** Absent: no upstream asks. */
   readonly caller?: CallerCredentials;
+  /** Absent: the rules say nothing of platforms. */
+  readonly platformRule?: PlatformRule | undefined;
 }
 
 /** Throws what the table of upstreams throws for a name it cannot place, `loop-detected`, and what `requireAccess` throws. */
@@ -38,13 +41,13 @@ export function locateUpstream(
   record.facts.upstream = upstream;
   record.facts.repository = repository;
   const tag = reference?.kind === 'tag' ? reference.tag : undefined;
-  requireAccess(access, { upstream, repository, tag, name }, request, reply);
+  const platformRule = requireAccess(access, { upstream, repository, tag, name }, request, reply);
   reply.header('x-cistern-upstream', upstream);
-  if (callerTokens === undefined) return { upstream, repository };
+  if (callerTokens === undefined) return { upstream, repository, platformRule };
   const caller = callerOf(request.headers.authorization, callerTokens);
   const challenge = formatChallenge(callerChallenge, request, { scope: pullScope(name) });
   record.verified = { challenge, hasShown: caller.kind !== 'anonymous' };
-  return { upstream, repository, caller };
+  return { upstream, repository, caller, platformRule };
 }
 
 function refuseLoop(hops: string | string[] | undefined, instanceId: string): void {

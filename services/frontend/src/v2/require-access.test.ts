@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAuthorize, type PolicyRule } from '@cistern/auth';
 import { digestOf } from '@cistern/oci';
+import type { PullThrough } from '@cistern/pull-through';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
@@ -60,4 +61,39 @@ test('the catalog names nothing that is denied', async (t) => {
   const rules: PolicyRule[] = [{ action: 'deny', images: ['docker.io/library/*'] }];
   const { url } = await startFrontend(t, { authorize: createAuthorize({ rules, fallback: 'allow' }) });
   assert.deepEqual(JSON.parse((await sendRequest(`${url}/v2/_catalog`)).body.toString()), { repositories: [] });
+});
+
+test('rules about platforms are asked once it is known of which something is', async (t) => {
+  const named = new Map<string, (string | undefined)[]>([
+    ['linux', ['linux/amd64']],
+    ['windows', ['windows/amd64']],
+    ['both', ['windows/amd64', 'linux/amd64']],
+    ['index', [undefined]],
+  ]);
+  const content = createMemoryPullThrough({ manifests: [manifest] });
+  const openManifest: PullThrough['openManifest'] = async (request) => {
+    const tag = request.reference.kind === 'tag' ? request.reference.tag : '';
+    const denied = request.platformRule?.(named.get(tag) ?? assert.fail());
+    if (denied !== undefined) throw denied;
+    return content.openManifest(request);
+  };
+  const rules: PolicyRule[] = [
+    { action: 'deny', images: ['docker.io/**'], platforms: ['windows/*'], reason: 'there are no such machines here' },
+  ];
+  const authorize = createAuthorize({ rules, fallback: 'allow' });
+  const pullThrough = createMemoryPullThrough({ manifests: [manifest], instead: { openManifest } });
+  const { url, log } = await startFrontend(t, { pullThrough, authorize });
+  const answers = new Map<string, number>();
+  for (const tag of named.keys()) {
+    const answer = await sendRequest(`${url}/v2/library/app/manifests/${tag}`);
+    answers.set(tag, answer.status);
+    if (tag === 'windows') assert.equal(errorsOf(answer)[0]?.message, 'Denied: there are no such machines here.');
+  }
+  assert.deepEqual(Object.fromEntries(answers), { linux: 200, windows: 403, both: 200, index: 200 });
+  assert.deepEqual(
+    log.flatMap(({ denied }) => denied ?? []),
+    ['rule 1 denies docker.io/library/app of windows/amd64'],
+  );
+  await sendRequest(`${url}/v2/ghcr.io/team/app/manifests/windows`);
+  assert.equal(pullThrough.calls.at(-1)?.request['platformRule'], undefined);
 });

@@ -1,0 +1,118 @@
+// Of which platforms something is. Only indexes say it, of the manifests that they list, and a layer may be of several: so the
+// links objects of the repository are read together. Asked only for rules about platforms.
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex, Link, RepositoryKey } from '@cistern/cache-index';
+import type { Digest } from '@cistern/oci';
+import { LRUCache } from 'lru-cache';
+import { forEachBounded } from '../for-each-bounded.ts';
+import { repositoryPath } from '../repository-path.ts';
+import { listLinksObjects, readLinksObject } from '../small-objects.ts';
+
+/** As `platformName` has them, never empty; `undefined`: one that nothing here names, or none. */
+export type Platforms = readonly (string | undefined)[];
+
+export interface PlatformsOfDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly now: () => number;
+}
+
+export interface PlatformsOf {
+  /** As some seconds ago, if need be; what was not here then is looked for. */
+  recently(key: RepositoryKey, digest: Digest): Promise<Platforms>;
+  /** As of now. */
+  now(key: RepositoryKey, digest: Digest): Promise<Platforms>;
+}
+
+type Found = ReadonlyMap<Digest, ReadonlySet<string | undefined>>;
+
+interface Look {
+  readonly found: Promise<Found>;
+  /** After the one that runs; shared by all who ask meanwhile. */
+  next?: Promise<Found>;
+}
+
+/** Of a larger repository not all are read, and what was read names nobody's only platform. */
+const maxObjects = 5_000;
+const readsAtOnce = 16;
+const recentMs = 10_000;
+/** About 300 bytes each. */
+const maxRemembered = 100_000;
+
+/** Both reject with `store-unavailable` while the store does not answer. */
+export function createPlatformsOf({ index, store, now }: PlatformsOfDeps): PlatformsOf {
+  const looks = new Map<string, Look>();
+  const looked = new LRUCache<string, Found>({
+    maxSize: maxRemembered,
+    sizeCalculation: ({ size }) => Math.max(1, Math.min(size, maxRemembered)),
+    ttl: recentMs,
+    ttlResolution: 0,
+    perf: { now },
+  });
+
+  async function read(key: RepositoryKey): Promise<Found> {
+    const objects: (readonly Link[])[] = [];
+    await forEachBounded(listLinksObjects(store, key, maxObjects), { atOnce: readsAtOnce }, async (digest) => {
+      const links = await readLinksObject(store, key, digest);
+      if (links !== undefined) objects.push(links);
+    });
+    const found = gather(objects, objects.length >= maxObjects);
+    looked.set(repositoryPath(key), found);
+    return found;
+  }
+
+  function start(key: RepositoryKey): Promise<Found> {
+    const path = repositoryPath(key);
+    const look: Look = { found: read(key).finally(() => looks.delete(path)) };
+    looks.set(path, look);
+    return look.found;
+  }
+
+  /** One that runs may have been past what was stored since. */
+  function lookAnew(key: RepositoryKey): Promise<Found> {
+    const running = looks.get(repositoryPath(key));
+    if (running === undefined) return start(key);
+    running.next ??= running.found.catch(() => {}).then(() => start(key));
+    return running.next;
+  }
+
+  /** An index that was stored a moment ago names its manifests in the index first. */
+  async function withLink(key: RepositoryKey, digest: Digest, named: ReadonlySet<string | undefined> | undefined) {
+    const linked = (await index.links.get(key, digest))?.platform;
+    const all = new Set(named).add(linked);
+    if (all.size > 1 && named?.has(undefined) !== true) all.delete(undefined);
+    return [...all];
+  }
+
+  return {
+    async recently(key, digest) {
+      const known = looked.get(repositoryPath(key));
+      const found = known?.has(digest) === true ? known : await lookAnew(key);
+      return withLink(key, digest, found.get(digest));
+    },
+    async now(key, digest) {
+      return withLink(key, digest, (await lookAnew(key)).get(digest));
+    },
+  };
+}
+
+/** A manifest is of the platforms that indexes give it, a blob of those of the manifests that name it. */
+function gather(objects: readonly (readonly Link[])[], isCut: boolean): Found {
+  const found = new Map<Digest, Set<string | undefined>>();
+  const setOf = (digest: Digest): Set<string | undefined> => {
+    const known = found.get(digest) ?? new Set();
+    found.set(digest, known);
+    return known;
+  };
+  for (const links of objects)
+    for (const { digest, kind, platform } of links)
+      if (kind === 'manifest' && platform !== undefined) setOf(digest).add(platform);
+  for (const [manifest, ...children] of objects) {
+    const platforms = manifest && setOf(manifest.digest);
+    if (platforms?.size === 0) platforms.add(undefined);
+    for (const { digest, kind } of children)
+      if (kind === 'blob') for (const platform of platforms ?? []) setOf(digest).add(platform);
+  }
+  if (isCut) for (const platforms of found.values()) platforms.add(undefined);
+  return found;
+}
