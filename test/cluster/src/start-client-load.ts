@@ -1,0 +1,79 @@
+// skopeo, podman and containerd, which pull through haproxy over and over, each image by the name of the cache or with the
+// cache as its only host: where the cache fails a pull fails.
+import { until } from '@cistern/end-to-end/until';
+import { hostsToml, openContainerd } from '@cistern/test-clients/containerd';
+import { openPodman } from '@cistern/test-clients/containers-storage';
+import { openSkopeo } from '@cistern/test-clients/skopeo';
+import { ensureDebianPackages } from '@cistern/test-services';
+import type { ClusterRig } from './open-cluster-rig.ts';
+
+export interface ClientLoad {
+  /** When it resolves nothing is pulled any more but what has been pulled before. */
+  onlyWarm(): Promise<void>;
+  /** Lets the pulls under way end. */
+  stop(): Promise<{ readonly pulls: Readonly<Record<string, number>>; readonly failures: readonly string[] }>;
+}
+
+const repository = 'library/pulled';
+/** So many images a client has at least that it pulls again. */
+const warmImages = 3;
+
+/** Resolves when each client has pulled something. The caller stops it before the cluster. */
+export async function startClientLoad({ upstream, cluster }: ClusterRig): Promise<ClientLoad> {
+  await ensureDebianPackages(['skopeo', 'podman', 'containerd', 'runc']);
+  const cache = cluster.url.slice('http://'.length);
+  const byName = `${cache}/docker.io/${repository}`;
+  const clients = [
+    { name: 'skopeo', image: byName, client: await openSkopeo(cache, []) },
+    { name: 'podman', image: byName, client: await openPodman({ cache, mirrored: [] }) },
+    {
+      name: 'containerd',
+      image: `docker.io/${repository}`,
+      // Without it containerd would go on to Docker Hub itself.
+      client: await openContainerd({ _default: `server = "${cluster.url}"\n${hostsToml(cluster.url)}` }),
+    },
+  ];
+  const failures: string[] = [];
+  const rounds: Record<string, number> = {};
+  let [stopped, isCold] = [false, true];
+
+  const addImage = (tag: string) => {
+    const layers = [300_000, 2_000_000].map((size) => ({ size, seed: `${tag} ${size}` }));
+    return { ...upstream.addImage(repository, { tag, seed: tag, layers }), tag };
+  };
+
+  const loop = async ({ name, image, client }: (typeof clients)[number], began: () => void) => {
+    const pulled: ReturnType<typeof addImage>[] = [];
+    for (let round = 0; !stopped; round += 1) {
+      const isNew = pulled.length < warmImages || (isCold && round % 2 === 0);
+      const picked = isNew ? addImage(`${name}-${round}`) : pulled[round % pulled.length]!;
+      const startedAt = new Date().toISOString();
+      try {
+        const digests = await client.pull(`${image}:${picked.tag}`);
+        if (!digests.includes(picked.digest)) throw new Error(`it is ${digests.join(', ')} and not ${picked.digest}`);
+        await client.remove(`${image}:${picked.tag}`);
+        if (isNew) pulled.push(picked);
+      } catch (error) {
+        failures.push(`${startedAt} ${name} ${picked.tag}: ${(error as Error).message}`);
+      }
+      rounds[name] = (rounds[name] ?? 0) + 1;
+      began();
+    }
+  };
+  const loops: Promise<void>[] = [];
+  await Promise.all(clients.map((client) => new Promise<void>((resolve) => void loops.push(loop(client, resolve)))));
+  return {
+    async onlyWarm() {
+      isCold = false;
+      const before = { ...rounds };
+      const isOver = async () => clients.every(({ name }) => rounds[name]! > before[name]! + warmImages);
+      await until('what was cold has been pulled', isOver, 120_000);
+    },
+    async stop() {
+      stopped = true;
+      await Promise.all(loops);
+      await Promise.all(clients.map(({ client }) => client.close()));
+      return { pulls: rounds, failures };
+    },
+  };
+}
