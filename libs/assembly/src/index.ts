@@ -3,6 +3,8 @@ export { assemble, assembleFrontend, assembleWorker } from './assemble.ts';
 export type { FrontendAssembly, StandaloneAssembly, WorkerAssembly } from './assemble.ts';
 export type { AssembleOptions } from './assemble-options.ts';
 export { adminAuthorization, adminSocketPath } from './admin-access.ts';
+export { openAdminAccess } from './open-admin-access.ts';
+export type { AdminAccess } from './open-admin-access.ts';
 export type { Decisions, StaleTag, UpstreamState } from './open-decisions.ts';
 export type { Images, ImageSearch } from './images/open-images.ts';
 export type { ImageDetails, ListedImage, ListedImages, PopularImage } from './images/listed-image.ts';

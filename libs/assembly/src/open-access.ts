@@ -15,10 +15,11 @@ import {
   watchRobots,
 } from '@cistern/auth';
 import type { BlobStore } from '@cistern/blob-store';
-import { type Config, ConfigError } from '@cistern/config';
+import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
 import type { Closers } from './closers.ts';
 import { createIssuerKeys, sealIssuerKeys } from './issuer-keys.ts';
+import { openForConfig } from './open-for-config.ts';
 import type { Shared } from './open-shared.ts';
 import { redisOf } from './redis-of.ts';
 import { sealRobots } from './robot-tokens.ts';
@@ -99,13 +100,4 @@ async function openExternal(
     passwords: [],
     tokens: [rememberTokens(verify, Date.now)],
   });
-}
-
-/** What cannot be opened is a mistake of the configuration, `path`. */
-async function openForConfig<T>(path: string, open: () => Promise<T>): Promise<T> {
-  try {
-    return await open();
-  } catch (error) {
-    throw new ConfigError('The configuration', [{ path, message: (error as Error).message }]);
-  }
 }

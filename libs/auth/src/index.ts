@@ -6,6 +6,7 @@ export { createAuthenticator } from './create-authenticator.ts';
 export type { PasswordMethod, TokenMethod } from './create-authenticator.ts';
 export { openExternalTokens } from './external/open-external-tokens.ts';
 export type { SharedTries } from './htpasswd/create-lock-out.ts';
+export { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from './htpasswd/edit-htpasswd.ts';
 export { openHtpasswd } from './htpasswd/open-htpasswd.ts';
 export { anonymous, userName } from './identity.ts';
 export type { Identity } from './identity.ts';

@@ -72,7 +72,11 @@ test('serves the built-in table on the default ports when nothing is configured'
   assert.equal(config.redis, undefined);
   assert.equal(config.cluster, undefined);
   assert.equal(config.storageRedirect, undefined);
-  assert.deepEqual(config.admin, { address: { kind: 'tcp', host: undefined, port: 5003 } });
+  assert.deepEqual(config.admin, {
+    address: { kind: 'tcp', host: '127.0.0.1', port: 5003 },
+    explicit: false,
+    htpasswd: undefined,
+  });
   assert.deepEqual(config.worker, {
     address: { kind: 'tcp', host: undefined, port: 5002 },
     advertise: undefined,

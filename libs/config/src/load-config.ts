@@ -129,7 +129,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     worker: worker && buildWorker(worker.value, context),
     prewarm: prewarm && table && buildPrewarm(prewarm.value, table, context),
     webhooks: webhooks && table && buildWebhooks(webhooks.value, table, context),
-    admin: admin && buildAdmin(admin.value, context),
+    admin: admin && buildAdmin(admin.value, 'redis' in screened, context),
   };
   if (config.auth && table) checkNoVerified(config.auth, table, context);
   const storesInMemory = storage?.value.inmemory !== undefined;

@@ -1,2 +1,3 @@
 // Files that may change while a process runs.
 export { fileText } from './file-text.ts';
+export { replaceFile } from './replace-file.ts';

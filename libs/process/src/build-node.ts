@@ -27,6 +27,8 @@ export interface NodeOptions {
   readonly challenges?: Listener | undefined;
   /** Where its operator asks. Its requests are cut off at the end: none of them has to end here. */
   readonly admin?: Listener | undefined;
+  /** The same for whom it cannot know by the system: its operators' browsers. */
+  readonly console?: Listener | undefined;
   /** Where other nodes read what this one does. It serves until `work` has ended. */
   readonly peers?: Listener | undefined;
   /** What the listeners are for. The node closes it. */
@@ -43,6 +45,7 @@ export interface NodeOptions {
 export interface Listening {
   readonly clients: BoundAddress | undefined;
   readonly peers: BoundAddress | undefined;
+  readonly console: BoundAddress | undefined;
   /** Of metrics and health; `undefined`: none is configured, or the default port was taken. */
   readonly debug: BoundAddress | undefined;
 }
@@ -65,6 +68,7 @@ export function buildNode(options: NodeOptions): CacheNode {
     clients,
     challenges,
     admin,
+    console: operators,
     peers,
     work,
     checks = startChecks(config.health, work),
@@ -113,6 +117,7 @@ export function buildNode(options: NodeOptions): CacheNode {
     const leftMs = () => Math.max(deadline - performance.now(), 0);
     // Where other nodes follow what this one does, it needs time to hand that over when the clients have had theirs.
     await drainListener(admin, 0);
+    await drainListener(operators, 0);
     await drainListener(challenges, 0);
     await drainListener(clients, peers === undefined ? graceMs : graceMs * clientsShare);
     checks.close();
@@ -131,8 +136,9 @@ export function buildNode(options: NodeOptions): CacheNode {
       const serving = await open(clients);
       await open(challenges);
       await open(admin);
+      const operating = await open(operators);
       listening = true;
-      return { debug: debugging, peers: peering, clients: serving };
+      return { debug: debugging, peers: peering, clients: serving, console: operating };
     },
     close: (graceMs) => (closing ??= closeAll(graceMs)),
   };

@@ -22,7 +22,7 @@ test('the API describes every route: what it is for, what it takes and what it a
     upkeep: {} as Upkeep,
     decisions: {} as Decisions,
     images: {} as Images,
-    access: 'everybody',
+    access: 'everything',
   });
   t.after(() => app.close());
   const routes: { readonly method: string; readonly url: string; readonly takesBody: boolean }[] = [];

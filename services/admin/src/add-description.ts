@@ -21,9 +21,10 @@ export function addDescription(app: FastifyInstance, version: string): void {
       components: {
         securitySchemes: {
           cluster: { type: 'http', scheme: 'bearer', description: "Made of the cluster's secret, as the CLI does." },
+          operator: { type: 'http', scheme: 'basic', description: 'Of `admin.htpasswd`.' },
         },
       },
-      security: [{ cluster: [] }],
+      security: [{ cluster: [] }, { operator: [] }],
     },
   });
 }

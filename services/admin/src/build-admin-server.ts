@@ -1,15 +1,17 @@
-// The admin server's API: which version runs, how the parts of the cache are, and what may be asked of it.
-import type { Decisions, Images, Prewarm, Upkeep } from '@cistern/assembly';
+// The admin server: which version runs, how the parts of the cache are, what may be asked of it, and a console for operators.
+import type { AdminAccess, Decisions, Images, Prewarm, Upkeep } from '@cistern/assembly';
 import type { AuditLog } from '@cistern/telemetry';
-import { isSameSecret } from '@cistern/pull-through';
 import { within } from '@cistern/process';
-import { fastify, type FastifyInstance } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { addDescription, addDescriptionRoute } from './add-description.ts';
+import { serveConsole } from './console/serve-console.ts';
 import { addDecisionRoutes } from './decision-routes.ts';
 import { describeRoute } from './describe-route.ts';
+import { guardBrowsers } from './guard-browsers.ts';
 import { addImageRoutes } from './image-routes.ts';
 import { flag, object, text } from './json-schema.ts';
 import { addPrewarmRoute } from './prewarm-route.ts';
+import { isReading, requireOperator } from './require-operator.ts';
 import { addUpkeepRoutes } from './upkeep-routes.ts';
 
 export interface AdminServerOptions {
@@ -20,9 +22,8 @@ export interface AdminServerOptions {
   readonly upkeep: Upkeep;
   readonly decisions: Decisions;
   readonly images: Images;
-  /** Of those who may do more than look: the value of their `Authorization`, `everybody` who can connect, or `nobody`. */
   readonly audit?: Pick<AuditLog, 'asked'> | undefined;
-  readonly access: { readonly authorization: string } | 'everybody' | 'nobody';
+  readonly access: AdminAccess;
 }
 
 const checkLimitMs = 3000;
@@ -38,15 +39,17 @@ const stateSchema = describeRoute('state', {
 });
 
 /**
- * `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<why not>' } }`, for everybody. The rest is below `/v1/`.
- * Whoever builds it listens and closes.
+ * `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<why not>' } }`, for everybody. The rest is below `/v1/`, and the
+ * console below `/console/`. Whoever builds it listens and closes.
  */
 export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   const { version, parts, prewarm, upkeep, decisions, images, access, audit } = options;
   const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: 'idle', bodyLimit });
+  guardBrowsers(app, { isLoopbackOnly: access === 'look' });
   addDescription(app, version);
   void app.register(async (openApp) => {
-    openApp.get('/', { schema: stateSchema }, async (_request, reply) => {
+    openApp.get('/', { schema: stateSchema }, async (request, reply) => {
+      if (/\btext\/html\b/.test(request.headers.accept ?? '')) return reply.redirect('/console/', 302);
       const states = await Promise.all(
         Object.entries(parts).map(async ([name, check]) => [name, await stateOf(check)] as const),
       );
@@ -55,25 +58,30 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
     });
   });
   void app.register(async (protectedApp) => {
-    protectedApp.addHook('onResponse', ({ method, url, ip, body: wish }, { statusCode: status }, done) => {
-      audit?.asked({ by: ip === '' ? 'a user of this machine' : ip, what: `${method} ${url}`, wish, status });
-      done();
-    });
-    // Before a body is read.
-    protectedApp.addHook('onRequest', (request, reply, done) => {
-      if (access === 'everybody') done();
-      else if (access === 'nobody')
-        void reply.code(403).send({ message: 'Nobody may do this here: the configuration has no cluster.secretfile.' });
-      else if (isSameSecret(request.headers.authorization, access.authorization)) done();
-      else void reply.code(401).send({ message: "Only those with the cluster's secret may do this." });
-    });
+    requireOperator(protectedApp, access);
+    if (audit !== undefined)
+      protectedApp.addHook('onResponse', async (request, reply) => noteAsked(audit, request, reply));
     addPrewarmRoute(protectedApp, prewarm);
     addUpkeepRoutes(protectedApp, upkeep);
     addDecisionRoutes(protectedApp, decisions);
     addImageRoutes(protectedApp, images);
     addDescriptionRoute(protectedApp);
   });
+  void app.register(async (consoleApp) => {
+    // Where nobody can show anything, the page is there to say so.
+    if (typeof access === 'object') requireOperator(consoleApp, access);
+    await serveConsole(consoleApp);
+  });
   return app;
+}
+
+/** What changes something, and whoever was turned away with what he showed. The console looks every second. */
+function noteAsked(audit: Pick<AuditLog, 'asked'>, request: FastifyRequest, { statusCode: status }: FastifyReply) {
+  const { method, url, ip, body: wish, operator, headers } = request;
+  if (isReading(request) && (headers.authorization === undefined || ![401, 403, 429].includes(status))) return;
+  const address = ip === '' ? undefined : ip;
+  const by = operator === '' ? (address ?? 'a user of this machine') : operator;
+  audit.asked({ by, address, what: `${method} ${url}`, wish, status });
 }
 
 async function stateOf(check: () => Promise<void>): Promise<string> {

@@ -10,6 +10,7 @@ import { createLogger, createMetrics } from '@cistern/telemetry';
 import type { Decisions, Images, Prewarm, Upkeep } from '@cistern/assembly';
 import { buildAdmin } from './build-admin.ts';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
+import { accessOfTest } from './testing/access-of-test.ts';
 
 test('says which version runs and how the cache is, and counts what is cached', async (t) => {
   const rootDirectory = await mkdtemp(join(tmpdir(), 'cistern-admin-'));
@@ -68,12 +69,12 @@ test('who may not do more than look is told why, and what is asked for has to ma
     return [statusCode, body] as const;
   };
   const wish = { image: 'nginx', platforms: ['linux/arm64/v8'] };
-  const closed = { authorization: 'Bearer right' };
-  assert.equal((await post('nobody', wish))[0], 403);
+  const closed = accessOfTest;
+  for (const open of ['nothing', 'look'] as const) assert.equal((await post(open, wish))[0], 403);
   assert.equal((await post(closed, wish))[0], 401);
   assert.equal((await post(closed, wish, 'Bearer wrong'))[0], 401);
   for (const wrong of [{}, { image: '' }, { image: 'a', platforms: ['x'] }])
-    assert.equal((await post('everybody', wrong))[0], 400, JSON.stringify(wrong));
+    assert.equal((await post('everything', wrong))[0], 400, JSON.stringify(wrong));
   assert.deepEqual(asked, []);
   const [status, body] = await post(closed, wish, 'Bearer right');
   assert.equal(status, 200);
@@ -102,7 +103,7 @@ test('how the store is looked after is told to those who may know', async (t) =>
     },
   } as Upkeep;
   const ask = async (given: Upkeep, method: 'GET' | 'POST', url: string, authorization = 'Bearer right') => {
-    const access = { authorization: 'Bearer right' };
+    const access = accessOfTest;
     const app = buildAdminServer({ version: '', parts: {}, prewarm, upkeep: given, decisions, images, access });
     t.after(() => app.close());
     const payload = method === 'POST' ? { downToBytes: 10 } : undefined;

@@ -1,5 +1,5 @@
 // The admin node: what the cache as a whole holds and how it is, apart from the nodes that serve.
-import { adminAuthorization, assembleAdmin } from '@cistern/assembly';
+import { assembleAdmin, openAdminAccess } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { buildNode, prepareDirectories, startChecks, type CacheNode, type NodeContext } from '@cistern/process';
 import { observeCache, observeJobs } from '@cistern/telemetry';
@@ -8,15 +8,15 @@ import { buildAdminServer } from './build-admin-server.ts';
 /** Opens store and index; rejects with StartError or CacheError if one cannot be. The caller ends it with `close`. */
 export async function buildAdmin(config: Config, { log, metrics, version, audit }: NodeContext): Promise<CacheNode> {
   await prepareDirectories(config);
+  const access = await openAdminAccess(config, log);
   const work = await assembleAdmin(config, { log, metrics });
   const checks = startChecks(config.health, work);
   const parts = checks.byName;
   observeCache(metrics.registry, { totals: work.totals, parts });
   observeJobs(metrics.registry, work.queues);
-  const authorization = adminAuthorization(config);
-  const access = authorization === undefined ? 'nobody' : { authorization };
   const { prewarm, upkeep, decisions, images } = work;
   const app = buildAdminServer({ version, parts, prewarm, upkeep, decisions, images, audit, access });
-  const clients = { app, address: config.admin.address, key: 'admin.addr' };
+  const { address } = config.admin;
+  const clients = address && { app, address, key: 'admin.addr' };
   return buildNode({ config, log, metrics, work, checks, clients });
 }

@@ -1,6 +1,7 @@
-// The admin server of a single process: on a socket beside its data, for its own user on this machine.
+// The admin server of a single process: on a socket beside its data, for its own user on this machine, and for operators'
+// browsers.
 import { rm } from 'node:fs/promises';
-import { adminSocketPath, type StandaloneAssembly } from '@cistern/assembly';
+import { type AdminAccess, adminSocketPath, type StandaloneAssembly } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import type { Listener, NodeContext } from '@cistern/process';
 import { buildAdminServer } from './build-admin-server.ts';
@@ -8,13 +9,30 @@ import { buildAdminServer } from './build-admin-server.ts';
 /** `undefined`: there is no place for one. What a process before left there is removed, for its directory is now ours alone. */
 export async function buildLocalAdmin(
   config: Pick<Config, 'redis' | 'storage'>,
-  { checkIndex, checkStore, prewarm, upkeep, decisions, images }: StandaloneAssembly,
-  { version, audit }: Pick<NodeContext, 'version' | 'audit'>,
+  assembly: StandaloneAssembly,
+  context: NodeContext,
 ): Promise<Listener | undefined> {
   const path = adminSocketPath(config);
   if (path === undefined) return undefined;
   await rm(path, { force: true });
-  const parts = { index: checkIndex, store: checkStore };
-  const app = buildAdminServer({ version, parts, prewarm, upkeep, decisions, images, audit, access: 'everybody' });
+  const app = buildServer(assembly, context, 'everything');
   return { app, address: { kind: 'unix', path }, key: 'storage.filesystem.rootdirectory', isOptional: true };
+}
+
+/** `undefined`: none is wanted. A node of a cluster has `cistern admin` for it. */
+export function buildConsole(
+  { admin: { address, explicit } }: Pick<Config, 'admin'>,
+  assembly: StandaloneAssembly,
+  context: NodeContext,
+  access: AdminAccess,
+): Listener | undefined {
+  if (address === undefined) return undefined;
+  const app = buildServer(assembly, context, access);
+  return { app, address, key: 'admin.addr', isOptional: !explicit };
+}
+
+function buildServer(assembly: StandaloneAssembly, { version, audit }: NodeContext, access: AdminAccess) {
+  const { checkIndex, checkStore, prewarm, upkeep, decisions, images } = assembly;
+  const parts = { index: checkIndex, store: checkStore };
+  return buildAdminServer({ version, parts, prewarm, upkeep, decisions, images, audit, access });
 }

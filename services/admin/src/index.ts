@@ -1,2 +1,2 @@
 export { buildAdmin } from './build-admin.ts';
-export { buildLocalAdmin } from './build-local-admin.ts';
+export { buildConsole, buildLocalAdmin } from './build-local-admin.ts';

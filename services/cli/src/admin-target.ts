@@ -8,8 +8,7 @@ import type { AdminTarget } from './ask-lines.ts';
 export function adminTarget(config: Config, url: string | undefined): AdminTarget {
   const socketPath = url === undefined ? adminSocketPath(config) : undefined;
   if (socketPath !== undefined) return { name: `The cache at ${socketPath}`, options: { socketPath } };
-  const { host, port } = config.admin.address;
-  const target = URL.parse(url ?? `http://${host === undefined || host === '0.0.0.0' ? 'localhost' : host}:${port}`);
+  const target = URL.parse(url ?? urlOf(config.admin));
   if (target?.protocol !== 'http:')
     throw new CommandError(`${JSON.stringify(url)} is no URL that begins with http://.`);
   return {
@@ -17,4 +16,11 @@ export function adminTarget(config: Config, url: string | undefined): AdminTarge
     options: { hostname: target.hostname.replace(/^\[|\]$/g, ''), port: target.port || 80 },
     authorization: adminAuthorization(config),
   };
+}
+
+function urlOf({ address }: Config['admin']): string {
+  if (address === undefined)
+    throw new CommandError('The configuration says that admin.addr is nowhere: there is nobody to ask.');
+  const { host, port } = address;
+  return `http://${host === undefined || host === '0.0.0.0' ? 'localhost' : host}:${port}`;
 }

@@ -5,8 +5,13 @@ import type { NodeUrls } from './run-node.ts';
 import { version } from './version.ts';
 
 /** Of a node that clients pull from; `kind`: for example ` frontend`. Several lines, the last one ended. */
-export function registryBanner(config: Config, { clients: url = '', debug }: NodeUrls, kind = ''): string {
-  const facts = columns([['caches', describeUpstreams(config.upstreams)], ...commonFacts(config, debug)]);
+export function registryBanner(config: Config, urls: NodeUrls, kind = ''): string {
+  const { clients: url = '', console: operators, debug } = urls;
+  const facts = columns([
+    ['caches', describeUpstreams(config.upstreams)],
+    ...commonFacts(config, debug),
+    ...(operators === undefined ? [] : [['console', operators] as const]),
+  ]);
   const hints = url.startsWith('http') ? clientHints(nameOf(url, config), config) : '';
   return `Cistern ${version}${kind} listens on ${url}\n${facts}${hints}`;
 }
@@ -17,7 +22,8 @@ export function workerBanner(config: Config, { peers, debug }: NodeUrls): string
 }
 
 export function adminBanner(config: Config, { clients, debug }: NodeUrls): string {
-  return `Cistern ${version} admin listens on ${clients}\n${columns(commonFacts(config, debug))}`;
+  const facts = columns([...commonFacts(config, debug), ['console', `${clients}/console/`]]);
+  return `Cistern ${version} admin listens on ${clients}\n${facts}`;
 }
 
 type Row = readonly [label: string, value: string];

@@ -16,6 +16,7 @@ import { addPrewarm } from './commands/prewarm.ts';
 import { addScrub } from './commands/scrub.ts';
 import { addServe } from './commands/serve.ts';
 import { addToken } from './commands/token.ts';
+import { addUser } from './commands/user.ts';
 import { addWorker } from './commands/worker.ts';
 import type { Terminal } from './terminal.ts';
 import { version } from './version.ts';
@@ -34,6 +35,7 @@ Examples:
   cistern offline on docker.io           ask an upstream for nothing, on all nodes at once
   cistern evict --dry-run                tell what would be removed from the store, and why
   cistern scrub                          tell what reading the store through has found
+  cistern user add operators ada         let somebody act from the console (admin.htpasswd)
 
 A cluster reads one configuration, with redis, cluster.secretfile and a store that all nodes share:
   cistern worker cluster.yml             on one or more machines that reach the upstreams
@@ -70,6 +72,7 @@ export function buildProgram(terminal: Terminal): Command {
   addPin(program, terminal);
   addOffline(program, terminal);
   addToken(program, terminal);
+  addUser(program, terminal);
   addEvict(program, terminal);
   addScrub(program, terminal);
   addExport(program, terminal);

@@ -1,7 +1,7 @@
 // The command line as a person or a supervisor meets it: real processes, started through the launcher.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -20,18 +20,19 @@ async function openDirectory(t: TestContext): Promise<string> {
 interface StartOptions {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: 'ignore' | 'pipe';
 }
 
 /** Killed with the test if it still runs. */
-async function start(t: TestContext, { args, env = {} }: StartOptions) {
+async function start(t: TestContext, { args, env = {}, stdin = 'ignore' }: StartOptions) {
   const child = spawn(process.execPath, [launcher, ...args], {
     env: { PATH: process.env['PATH'], XDG_DATA_HOME: await openDirectory(t), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
   });
   t.after(() => child.kill('SIGKILL'));
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (text: string) => void (output[name] += text));
+    child[name]?.setEncoding('utf8').on('data', (text: string) => void (output[name] += text));
   const exit = new Promise<{ readonly code: number | null; readonly signal: string | null }>((resolve) =>
     child.once('close', (code, signal) => resolve({ code, signal })),
   );
@@ -52,7 +53,7 @@ async function run(t: TestContext, ...args: readonly string[]) {
   return { ...output, code };
 }
 
-const quietly = { REGISTRY_HTTP_DEBUG_ADDR: '""' };
+const quietly = { REGISTRY_HTTP_DEBUG_ADDR: '""', REGISTRY_ADMIN_ADDR: '""' };
 
 test('help shows the commands, examples and how to go on', async (t) => {
   const { stdout, code } = await run(t, '--help');
@@ -224,7 +225,7 @@ test('a Redis that is not there is told in one sentence', async (t) => {
 
 test('healthcheck says with its exit code and in one line whether a node is fit to serve', async (t) => {
   const data = await openDirectory(t);
-  const env = { REGISTRY_HTTP_DEBUG_ADDR: '127.0.0.1:0' };
+  const env = { ...quietly, REGISTRY_HTTP_DEBUG_ADDR: '127.0.0.1:0' };
   const { output, until } = await start(t, { args: ['serve', '--addr', '127.0.0.1:0', '--data', data], env });
   const [, url = ''] = await until('stderr', /metrics, health +(http:\S+)/);
   const healthy = await run(t, 'healthcheck', '--url', url);
@@ -253,4 +254,30 @@ test('healthcheck says with its exit code and in one line whether a node is fit 
   const gone = await run(t, 'healthcheck', '--url', `http://127.0.0.1:${port}`);
   assert.equal(gone.code, 1);
   assert.match(gone.stderr, /^cistern: Not ready: http:\S+ cannot be asked \(ECONNREFUSED\)\.\n$/);
+});
+
+test('user makes a file of users that only its owner can read, and changes it', async (t) => {
+  const file = join(await openDirectory(t), 'operators');
+  const user = async (args: readonly string[], input = '') => {
+    const { child, exit, output } = await start(t, { args: ['user', ...args], stdin: 'pipe' });
+    child.stdin?.end(input);
+    return { code: (await exit).code, ...output };
+  };
+  assert.equal((await user(['add', file, 'ada'], 's3cret\n')).code, 0);
+  assert.equal((await user(['add', file, 'bob'], 'other')).code, 0);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  assert.match(await readFile(file, 'utf8'), /^ada:\$2b\$12\$.{53}\nbob:\$2b\$12\$.{53}\n$/);
+  assert.deepEqual(await user(['list', file]), { code: 0, stdout: 'ada\nbob\n', stderr: '' });
+  assert.equal((await user(['remove', file, 'ada'])).code, 0);
+  assert.equal((await user(['list', file])).stdout, 'bob\n');
+  for (const [args, input, message] of [
+    [['add', file, 'eve'], '', /the password is empty/],
+    [['remove', file, 'ada'], '', /has no user "ada"/],
+    [['list', `${file}.gone`], '', /does not exist/],
+  ] as const) {
+    const { code, stderr } = await user(args, input);
+    assert.equal(code, 1);
+    assert.match(stderr, message);
+    assert.match(stderr, /^cistern: [^\n]+\.\n$/);
+  }
 });

@@ -87,6 +87,7 @@ export function describeConfig(config: Config): string {
     ...redirectRows(config),
     ...(redis === undefined ? [] : [['index, jobs', describeRedis(redis)] as const]),
     ...clusterRows(config),
+    [redis === undefined ? 'console' : 'admin', describeAdmin(config.admin)],
     ...upstreams.map(
       ({ name, url, credentials, isDefault }, at) =>
         [
@@ -100,6 +101,11 @@ export function describeConfig(config: Config): string {
 function describeAccess({ rules, fallback }: Config['access']): string {
   if (rules.length === 0) return fallback === 'allow' ? '' : ', but nothing is allowed';
   return `, by ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}, else ${fallback === 'allow' ? 'all' : 'nothing'}`;
+}
+
+function describeAdmin({ address, htpasswd }: Config['admin']): string {
+  if (address === undefined) return 'off';
+  return `${describeAddress(address)}${htpasswd === undefined ? '' : `, for operators of ${htpasswd.path}`}`;
 }
 
 function describeTls(tls: Config['http']['tls']): string {
@@ -122,13 +128,12 @@ function redirectRows({ storage, storageRedirect }: Config): readonly Row[] {
   return [['blobs', `clients are sent to ${endpoint}${except}`]];
 }
 
-function clusterRows({ cluster, worker, admin }: Config): readonly Row[] {
+function clusterRows({ cluster, worker }: Config): readonly Row[] {
   if (cluster === undefined) return [];
   const { address, advertise, tls } = worker;
   const security = tls === undefined ? '' : tls.ca === undefined ? ', with TLS' : ', with mutual TLS';
   return [
     ['workers', `${describeAddress(address)}${advertise === undefined ? '' : `, reached as ${advertise}`}${security}`],
-    ['admin', describeAddress(admin.address)],
   ];
 }
 

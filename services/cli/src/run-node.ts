@@ -14,6 +14,8 @@ export interface NodeUrls {
   readonly clients: string | undefined;
   readonly peers: string | undefined;
   readonly debug: string | undefined;
+  /** Of the console of a single process. */
+  readonly console: string | undefined;
 }
 
 export interface NodeKind {
@@ -55,6 +57,11 @@ export async function runNode(config: Config, { name, build, greet }: NodeKind, 
   log.info({ version, node: name, url: clients, fillsUrl: peers, debugUrl: debug, upstreams }, 'listening');
 }
 
-function urlsOf({ clients, peers, debug }: Listening): NodeUrls {
-  return { clients: clients && urlOf(clients), peers: peers && urlOf(peers), debug: debug && urlOf(debug) };
+function urlsOf({ clients, peers, debug, console: operators }: Listening): NodeUrls {
+  return {
+    clients: clients && urlOf(clients),
+    peers: peers && urlOf(peers),
+    debug: debug && urlOf(debug),
+    console: operators && `${urlOf(operators)}/console/`,
+  };
 }

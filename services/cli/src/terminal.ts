@@ -3,6 +3,8 @@ import type { Environment } from '@cistern/config';
 
 export interface Terminal {
   readonly env: Environment;
+  /** Read by few commands. */
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
   exitCode?: number | string | null | undefined;

@@ -48,7 +48,12 @@ async function build(t: TestContext, env: Environment = {}, accessLog?: (line: s
     formatter: 'json',
     destination: { write: (line) => void lines.push(line) },
   });
-  const settings = { REGISTRY_HTTP_ADDR: '127.0.0.1:0', REGISTRY_HTTP_DEBUG_ADDR: '127.0.0.1:0', ...env };
+  const settings = {
+    REGISTRY_HTTP_ADDR: '127.0.0.1:0',
+    REGISTRY_HTTP_DEBUG_ADDR: '127.0.0.1:0',
+    REGISTRY_ADMIN_ADDR: '127.0.0.1:0',
+    ...env,
+  };
   const config = loadConfig({ env: settings, defaults: { rootDirectory } });
   const standalone = await buildStandalone(config, {
     log,
@@ -90,6 +95,17 @@ test('serves the registry, its health and its metrics, on a directory that it ma
   assert.equal((await get(debug, '/readyz')).status, 200);
   assert.match((await get(debug, '/metrics')).body, /^cistern_/m);
   assert.ok((await stat(rootDirectory)).isDirectory());
+});
+
+test('has a console for this machine alone, and none where none is wanted', async (t) => {
+  const { standalone } = await build(t);
+  const { console: operators } = await standalone.listen();
+  const page = await get(operators, '/console/');
+  assert.equal(page.status, 200);
+  assert.match(page.body, /<title>Cistern<\/title>/);
+  assert.equal((await get(operators, '/v1/upstreams')).status, 200);
+  const without = await build(t, { REGISTRY_ADMIN_ADDR: '""' });
+  assert.equal((await without.standalone.listen()).console, undefined);
 });
 
 test('listens on a socket', async (t) => {

@@ -1,6 +1,6 @@
 // Everything in one process: the registry's API, and behind it the cache itself. In a cluster other nodes follow its fills.
-import { buildLocalAdmin } from '@cistern/admin';
-import { assemble } from '@cistern/assembly';
+import { buildConsole, buildLocalAdmin } from '@cistern/admin';
+import { assemble, openAdminAccess } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { buildChallenges, buildRegistry } from '@cistern/frontend';
 import { buildNode, prepareDirectories, type CacheNode, type NodeContext } from '@cistern/process';
@@ -10,10 +10,12 @@ import { buildFillServer } from '@cistern/worker';
 export async function buildStandalone(config: Config, context: NodeContext): Promise<CacheNode> {
   const { log, metrics, env, version } = context;
   await prepareDirectories(config);
+  const access = config.redis === undefined ? await openAdminAccess(config, log) : undefined;
   const work = await assemble(config, { log, metrics, env, version });
   const clients = buildRegistry(config, work, context);
   const challenges = buildChallenges(config, work);
   const peers = buildFillServer(config.worker, work.answerPeer);
   const admin = await buildLocalAdmin(config, work, context);
-  return buildNode({ config, log, metrics, work, clients, challenges, peers, admin });
+  const operators = access && buildConsole(config, work, context, access);
+  return buildNode({ config, log, metrics, work, clients, challenges, peers, admin, console: operators });
 }

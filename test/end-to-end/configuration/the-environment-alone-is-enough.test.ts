@@ -23,6 +23,7 @@ test('REGISTRY_PROXY_REMOTEURL without a file', async (t) => {
       REGISTRY_PROXY_REMOTEURL: upstream.url,
       REGISTRY_HTTP_ADDR: `127.0.0.1:${port}`,
       REGISTRY_HTTP_DEBUG_ADDR: '""',
+      REGISTRY_ADMIN_ADDR: '""',
       REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: rootDirectory,
       'REGISTRY_HTTP_HEADERS_X-Content-Type-Options': '[nosniff]',
     },

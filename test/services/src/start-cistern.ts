@@ -101,6 +101,7 @@ function defaults(addresses: Addresses, rootdirectory: string): Record<string, u
       debug: { addr: addresses.debug, prometheus: { enabled: true } },
     },
     storage: { filesystem: { rootdirectory } },
+    admin: { addr: '' },
   };
 }
 
@@ -109,6 +110,7 @@ function environment(addresses: Addresses, rootDirectory: string): Record<string
     REGISTRY_HTTP_ADDR: addresses.registry,
     REGISTRY_HTTP_DEBUG_ADDR: addresses.debug,
     REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED: 'true',
+    REGISTRY_ADMIN_ADDR: '""',
     REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: rootDirectory,
   };
 }

@@ -55,6 +55,16 @@ test('a worker has an address of its own, and a name that others reach it by', (
   assert.deepEqual(problemPaths('worker: {addr: "5002"}\nadmin: {addr: "5003"}'), ['worker.addr', 'admin.addr']);
 });
 
+test('the admin server of a single process is for its machine, and may be nowhere; that of a cluster is for its nodes', () => {
+  assert.equal(load('admin: {addr: ""}').admin.address, undefined);
+  const { admin } = load(`${redis}\ncluster: {secret: ${secret}}\nadmin: {htpasswd: {path: /operators}}`);
+  assert.deepEqual(admin, {
+    address: { kind: 'tcp', host: undefined, port: 5003 },
+    explicit: false,
+    htpasswd: { path: '/operators' },
+  });
+});
+
 test('TLS between nodes is a certificate with its key, and mutual with an authority', () => {
   const files = { '/c': 'certificate', '/k': 'hunter2', '/ca': 'authority' };
   const { tls } = load('worker: {tls: {certificate: /c, key: /k, ca: /ca}}', { files }).worker;

@@ -14,7 +14,9 @@ export interface AuditLog {
 }
 
 interface OperatorWish {
+  /** A name where there is one, an address else. */
   readonly by: string;
+  readonly address?: string | undefined;
   /** `POST /v1/prewarm`, `cistern token revoke`. */
   readonly what: string;
   /** Its particulars, without secrets. */

@@ -1,6 +1,7 @@
 // `cistern admin`: what a cluster's cache holds and how it is.
 import type { Command } from 'commander';
 import { adminBanner } from '../banner.ts';
+import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
 import { readConfig } from '../read-config.ts';
 import { requireCluster } from '../require-cluster.ts';
@@ -27,5 +28,7 @@ export function addAdmin(program: Command, terminal: Terminal): void {
 async function runAdmin(file: string | undefined, terminal: Terminal): Promise<void> {
   const config = readConfig(file, terminal.env);
   requireCluster(config, 'admin', { secret: false });
+  if (config.admin.address === undefined)
+    throw new CommandError('admin.addr is "": say where the admin node is to listen, for example :5003.');
   await runNode(config, admin, terminal);
 }

@@ -1,0 +1,52 @@
+// Asks the admin API, on the server that the page came from. What it refuses is an error with its own words.
+
+/** How long an answer may take. */
+const limitMs = 20_000;
+
+class ApiError extends Error {
+  /**
+   * @param {string} message for people
+   * @param {number} status of HTTP; 0: nobody answered
+   */
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * @template T
+ * @param {string} path
+ * @returns {Promise<T>} rejects with an ApiError
+ */
+export async function get(path) {
+  return (await ask(path, { signal: AbortSignal.timeout(limitMs) })).json();
+}
+
+/**
+ * @template T
+ * @param {string} path
+ * @param {object} wish
+ * @returns {Promise<T>} rejects with an ApiError
+ */
+export async function post(path, wish) {
+  return (await ask(path, { ...request(wish), signal: AbortSignal.timeout(3 * limitMs) })).json();
+}
+
+/** @param {object} wish */
+function request(wish) {
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(wish) };
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ */
+async function ask(path, options) {
+  const answer = await fetch(path, options).catch(() => {
+    throw new ApiError('The cache does not answer.', 0);
+  });
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => ({}));
+  throw new ApiError(told.message ?? `The cache answered ${answer.status}.`, answer.status);
+}

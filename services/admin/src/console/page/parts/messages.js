@@ -1,0 +1,52 @@
+// What was done, or could not be, told once and read out by screen readers.
+import { html, render } from '../vendor/lit-html.js';
+
+const shownMs = 8000;
+
+/** @typedef {{ readonly text: string, readonly kind: 'done' | 'failed' | 'busy' }} Message */
+
+/** @type {Set<Message>} */
+const shown = new Set();
+
+/**
+ * @param {string} text
+ * @param {Message['kind']} [kind] `busy` stays until its end is told
+ * @returns {(text: string, kind?: Message['kind']) => void} says something in its place
+ */
+export function say(text, kind = 'done') {
+  let message = { text, kind };
+  const show = (/** @type {Message} */ next) => {
+    shown.delete(message);
+    message = next;
+    shown.add(message);
+    if (next.kind !== 'busy') setTimeout(() => hide(next), shownMs);
+    draw();
+  };
+  show(message);
+  return (nextText, nextKind = 'done') => show({ text: nextText, kind: nextKind });
+}
+
+/** @param {unknown} error */
+export function sayFailed(error) {
+  say(error instanceof Error ? error.message : String(error), 'failed');
+}
+
+/** @param {Message} message */
+function hide(message) {
+  shown.delete(message);
+  draw();
+}
+
+function draw() {
+  const place = /** @type {HTMLElement} */ (document.getElementById('messages'));
+  render(
+    [...shown].map(
+      (message) =>
+        html`<div class="message ${message.kind}">
+          <span>${message.text}</span>
+          <button class="quiet" aria-label="Dismiss: ${message.text}" @click=${() => hide(message)}>✕</button>
+        </div>`,
+    ),
+    place,
+  );
+}

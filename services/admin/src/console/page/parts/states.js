@@ -1,0 +1,36 @@
+// What stands where there is nothing to show: not yet, not any more, or nothing at all.
+import { html } from '../vendor/lit-html.js';
+
+/**
+ * @param {string} title
+ * @param {unknown} [hint]
+ */
+export function emptyState(title, hint = '') {
+  return html`<div class="empty">
+    <p class="title">${title}</p>
+    <p>${hint}</p>
+  </div>`;
+}
+
+/** @param {Error} error */
+function failedState(error) {
+  return html`<div class="empty failed" role="alert">
+    <p class="title">This cannot be shown now</p>
+    <p>${error.message}</p>
+  </div>`;
+}
+
+function loadingState() {
+  return html`<div class="loading" role="status"><span class="visually-hidden">Loading …</span></div>`;
+}
+
+/**
+ * What a resource has, or what stands in its place.
+ * @template T
+ * @param {{ readonly data: T | undefined, readonly error: Error | undefined }} resource
+ * @param {(data: T) => unknown} view
+ */
+export function whenLoaded({ data, error }, view) {
+  if (data !== undefined) return view(data);
+  return error === undefined ? loadingState() : failedState(error);
+}

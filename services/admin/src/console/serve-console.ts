@@ -1,0 +1,66 @@
+// The console as files: the page's own modules as they lie beside this one, and the one library that they import. There is
+// nothing to build, and nothing is asked of another host.
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+
+const page = new URL('page/', import.meta.url);
+/** What browsers load; Node's own entry lies a directory below it. */
+const library = new URL('../lit-html.js', import.meta.resolve('lit-html'));
+
+const mediaTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+const headers = {
+  'content-security-policy':
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  // What has not changed is not sent again.
+  'cache-control': 'no-cache',
+};
+
+/** No part of the API that is described. */
+const schema = { hide: true };
+
+interface ConsoleFile {
+  readonly mediaType: string;
+  readonly etag: string;
+  readonly content: Buffer;
+}
+
+/** `GET /console/…`, and `/` for browsers. The files are read once. */
+export async function serveConsole(app: FastifyInstance): Promise<void> {
+  const files = await readFiles();
+  app.get('/console', { schema }, (_request, reply) => reply.redirect('/console/', 308));
+  app.get<{ Params: { readonly '*': string } }>(
+    '/console/*',
+    { schema },
+    ({ params: { '*': path }, headers: asked }, reply) => {
+      const file = files.get(path === '' ? 'index.html' : path);
+      if (file === undefined) return reply.code(404).send({ message: 'The console has no such file.' });
+      const { mediaType, etag, content } = file;
+      void reply.headers({ ...headers, etag });
+      return asked['if-none-match'] === etag ? reply.code(304).send() : reply.type(mediaType).send(content);
+    },
+  );
+}
+
+async function readFiles(): Promise<ReadonlyMap<string, ConsoleFile>> {
+  const names = (await readdir(page, { recursive: true })).filter((name) => extname(name) in mediaTypes);
+  const own = names.map(async (name) => [name, await readConsoleFile(new URL(name, page))] as const);
+  return new Map([...(await Promise.all(own)), ['vendor/lit-html.js', await readConsoleFile(library)]]);
+}
+
+async function readConsoleFile(url: URL): Promise<ConsoleFile> {
+  const content = await readFile(url);
+  const mediaType = mediaTypes[extname(url.pathname)] ?? 'application/octet-stream';
+  return { mediaType, etag: `"${createHash('sha256').update(content).digest('base64url')}"`, content };
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Decisions, Images, Prewarm, Upkeep } from '@cistern/assembly';
+import type { InjectOptions } from 'fastify';
+import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
+import { accessOfTest, basic } from './testing/access-of-test.ts';
+
+const decisions = {
+  pins: async () => ['docker.io/library/a:1'],
+  pin: async (image: string) => image,
+} as Partial<Decisions> as Decisions;
+const upkeep = { scrubReport: async () => undefined } as Partial<Upkeep> as Upkeep;
+
+function build(t: TestContext, options: Pick<AdminServerOptions, 'access' | 'audit'>) {
+  const [prewarm, images] = [{} as Prewarm, {} as Images];
+  const app = buildAdminServer({ version: '', parts: {}, prewarm, upkeep, decisions, images, ...options });
+  t.after(() => app.close());
+  return async (url: string, asked: Omit<InjectOptions, 'url'> = {}) => {
+    const { statusCode, headers, body } = await app.inject({ url, ...asked });
+    return { status: statusCode, headers, body };
+  };
+}
+
+const pin = { method: 'POST', payload: { image: 'a:1', pinned: true } } as const;
+const ada = { authorization: basic('ada', 's3cret') };
+
+test('an operator reads and acts, and is named in the audit log; a look is not noted', async (t) => {
+  const noted: object[] = [];
+  const ask = build(t, { access: accessOfTest, audit: { asked: (wish) => noted.push(wish) } });
+  assert.equal((await ask('/v1/pins', { headers: ada })).status, 200);
+  assert.equal((await ask('/v1/pins', { ...pin, headers: ada })).status, 200);
+  assert.equal((await ask('/v1/pins', { ...pin, headers: { authorization: 'Bearer right' } })).status, 200);
+  const wish = { what: 'POST /v1/pins', wish: pin.payload, address: '127.0.0.1', status: 200 };
+  assert.deepEqual(noted, [
+    { by: 'ada', ...wish },
+    { by: '127.0.0.1', ...wish },
+  ]);
+});
+
+test('nobody else sees anything, the page included, and a browser is asked for a password', async (t) => {
+  const noted: { readonly status?: number }[] = [];
+  const ask = build(t, { access: accessOfTest, audit: { asked: (wish) => noted.push(wish) } });
+  for (const authorization of [undefined, basic('ada', 'wrong'), basic('eve', 's3cret'), 'Bearer wrong'])
+    for (const url of ['/v1/pins', '/console/', '/console/main.js']) {
+      const { status, headers } = await ask(url, { headers: { ...(authorization && { authorization }) } });
+      assert.deepEqual([status, headers['www-authenticate']], [401, 'Basic realm="Cistern", charset="UTF-8"']);
+    }
+  const lockedOut = await ask('/v1/pins', { headers: { authorization: basic('ada', 'guessed too often') } });
+  assert.deepEqual([lockedOut.status, lockedOut.headers['retry-after']], [429, '91']);
+  // Of a first request without a password nothing: every browser begins so.
+  assert.deepEqual(
+    noted.map(({ status }) => status),
+    [401, 401, 401, 429],
+  );
+});
+
+test('where nobody has a password, this machine may look and hears how it could act', async (t) => {
+  const ask = build(t, { access: 'look' });
+  for (const host of ['localhost:5003', '127.0.0.1:5003', '[::1]:5003', 'cache.localhost']) {
+    assert.equal((await ask('/v1/pins', { headers: { host } })).status, 200, host);
+    assert.equal((await ask('/console/', { headers: { host } })).status, 200, host);
+  }
+  const refused = await ask('/v1/pins', { ...pin, headers: { host: 'localhost' } });
+  assert.equal(refused.status, 403);
+  assert.match(refused.body, /admin\.htpasswd\.path in the configuration; \\"cistern user add/);
+  // What a page of another site could point to this machine.
+  for (const host of ['evil.example:5003', 'localhost.evil.example', '127.0.0.1.evil.example', '192.0.2.1'])
+    for (const url of ['/v1/pins', '/console/', '/'])
+      assert.equal((await ask(url, { headers: { host } })).status, 421, host);
+});
+
+test('where nobody could show anything, the page alone is there, and says so by the API', async (t) => {
+  const ask = build(t, { access: 'nothing' });
+  assert.equal((await ask('/console/')).status, 200);
+  const refused = await ask('/v1/pins');
+  assert.equal(refused.status, 403);
+  assert.match(refused.body, /before there are operators/);
+});
+
+test('no page of another site acts by an operator’s browser', async (t) => {
+  const ask = build(t, { access: accessOfTest });
+  const act = async (headers: Readonly<Record<string, string>>, payload: string | object = pin.payload) =>
+    (await ask('/v1/pins', { method: 'POST', payload, headers: { host: 'cache.example:5003', ...ada, ...headers } }))
+      .status;
+  const own = 'http://cache.example:5003';
+  assert.equal(await act({}), 200, 'a program');
+  assert.equal(await act({ origin: own }), 200);
+  assert.equal(await act({ origin: 'https://cache.example:5003' }), 200, 'behind a proxy that ends TLS');
+  assert.equal(await act({ origin: 'https://outer.example', 'sec-fetch-site': 'same-origin' }), 200);
+  for (const headers of [
+    { origin: 'http://evil.example' },
+    { origin: 'http://cache.example' },
+    { origin: 'null' },
+    { origin: own, 'sec-fetch-site': 'cross-site' },
+    { origin: own, 'sec-fetch-site': 'same-site' },
+    { 'sec-fetch-site': 'none' },
+  ])
+    assert.equal(await act(headers), 403, JSON.stringify(headers));
+  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', 'multipart/form-data'])
+    assert.equal(await act({ 'content-type': type }, JSON.stringify(pin.payload)), 415, type);
+});

@@ -1,0 +1,74 @@
+// `cistern user`: the users of an htpasswd file, of operators (admin.htpasswd) or of clients (auth.htpasswd). A running cache
+// looks at the file with every request.
+import { readFile } from 'node:fs/promises';
+import { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from '@cistern/auth';
+import { replaceFile } from '@cistern/files';
+import type { Command } from 'commander';
+import { CommandError } from '../command-error.ts';
+import { fail } from '../fail.ts';
+import { readPassword } from '../read-password.ts';
+import type { Terminal } from '../terminal.ts';
+
+export function addUser(program: Command, terminal: Terminal): void {
+  const user = program
+    .command('user')
+    .description('Users with passwords: operators (admin.htpasswd) or clients (auth.htpasswd)');
+  const orFail = (done: Promise<void>) => done.catch((error: unknown) => fail(terminal, error));
+  const file = ['<file>', 'the file of users, hashed by bcrypt'] as const;
+  user
+    .command('add')
+    .argument(...file)
+    .argument('<name>', 'the user')
+    .description('Add a user, or give one another password: from a prompt, else the first line of standard input')
+    .action((path: string, name: string) => orFail(add(path, name, terminal)));
+  user
+    .command('remove')
+    .argument(...file)
+    .argument('<name>', 'the user')
+    .description('Remove a user, who is refused from the next request on')
+    .action((path: string, name: string) => orFail(remove(path, name, terminal)));
+  user
+    .command('list')
+    .argument(...file)
+    .description('Show who can come in')
+    .action((path: string) => orFail(list(path, terminal)));
+}
+
+async function add(path: string, name: string, terminal: Terminal): Promise<void> {
+  const text = await readUsers(path, { mayBeMissing: true });
+  const password = await readPassword(terminal);
+  await replaceFile(path, await explained(path, () => setHtpasswdUser(text, { user: name, password })));
+  terminal.stderr.write(`${name} can come in with this password, where the configuration names ${path}.\n`);
+}
+
+async function remove(path: string, name: string, { stderr }: Terminal): Promise<void> {
+  const text = await readUsers(path);
+  const left = await explained(path, () => removeHtpasswdUser(text, name));
+  if (left === undefined) throw new CommandError(`${path} has no user ${JSON.stringify(name)}.`);
+  await replaceFile(path, left);
+  stderr.write(`${name} is removed.\n`);
+}
+
+async function list(path: string, { stdout }: Terminal): Promise<void> {
+  const text = await readUsers(path);
+  for (const name of await explained(path, () => listHtpasswdUsers(text))) stdout.write(`${name}\n`);
+}
+
+async function readUsers(path: string, { mayBeMissing = false } = {}): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && mayBeMissing) return '';
+    throw new CommandError(`The file ${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`}.`);
+  }
+}
+
+/** Of a file or a wish that makes no sense: in a sentence. */
+async function explained<T>(path: string, edit: () => T | Promise<T>): Promise<T> {
+  try {
+    return await edit();
+  } catch (error) {
+    throw new CommandError(`${path}: ${(error as Error).message}.`);
+  }
+}
