@@ -10,3 +10,12 @@ test('an answer, or its failure, is passed on', async () => {
 test('no answer is an error after that time', async () => {
   await assert.rejects(answersWithin(5, new Promise(() => {})), /Command timed out/);
 });
+
+test('a process that stood still has not waited', async () => {
+  const answer = new Promise((resolve) => {
+    setTimeout(resolve, 700, 7);
+  });
+  const answered = answersWithin(500, answer);
+  for (const untilMs = performance.now() + 600; performance.now() < untilMs;);
+  assert.equal(await answered, 7);
+});

@@ -10,7 +10,7 @@ import {
 
 /** What an answer may take. Kept by `answersWithin`; ioredis' own limits, which a busy process trips over, are for the rest. */
 export const commandTimeoutMs = 500;
-const lastResortMs = 2000;
+const lastResortMs = 5000;
 
 /** The least that a node of a cluster needs; the rest is the cluster's. */
 const everyConnection = {
@@ -18,8 +18,9 @@ const everyConnection = {
   disableClientInfo: true,
   commandTimeout: lastResortMs,
   // A connection that owes an answer for so long is cut. Until the server answers a new one every command on it fails at
-  // once; waiting for TCP to notice takes minutes.
-  socketTimeout: 1000,
+  // once; waiting for TCP to notice takes minutes. No shorter: it is cut as well when the whole machine stood still, and
+  // then every command fails that had nothing wrong with it.
+  socketTimeout: 3000,
   connectTimeout: 2000,
   disconnectTimeout: 500,
   // A command that was sent is never sent again: a claim that is repeated is refused by its own first run.

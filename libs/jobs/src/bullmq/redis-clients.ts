@@ -6,16 +6,17 @@ import type { RedisConnection, SentinelRedis } from '@cistern/redis';
 export type RedisClient = Redis | Cluster;
 
 /**
- * Fails at once while there is no connection, and after two seconds when there is no answer: half a second is what
+ * Fails at once while there is no connection, and after seconds when there is no answer: half a second is what
  * `answersWithin` gives it, which tells a late Redis from a busy process.
  */
 export function openAskingClient(connection: RedisConnection): RedisClient {
   return openClient(connection, {
     enableOfflineQueue: false,
     patience: {
-      commandTimeout: 2000,
+      commandTimeout: 5000,
       connectTimeout: 2000,
-      socketTimeout: 1000,
+      // No shorter: it cuts connections as well when the whole machine stood still.
+      socketTimeout: 3000,
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
     },

@@ -1,6 +1,7 @@
 // Jobs that are done again and again, by BullMQ's job schedulers: Redis holds the schedule, whichever worker takes a run puts
 // the next one down.
 import { isDeepStrictEqual } from 'node:util';
+import { answersWithin } from '@cistern/redis';
 import type { JobName, JobPayload } from '../catalogue.ts';
 import { checkInterval } from '../check-interval.ts';
 import type { ScheduleOptions } from '../job-queue.ts';
@@ -9,6 +10,9 @@ import { deduplicationId, type JobLane, type JobLanes } from './job-lane.ts';
 import { attemptsIn, type LaneQueues } from './open-lane-queues.ts';
 import { queueError } from './queue-error.ts';
 import type { RedisClient } from './redis-clients.ts';
+
+/** For all commands of one schedule. */
+const answersMs = 1000;
 
 export interface ScheduleJobDeps {
   readonly client: RedisClient;
@@ -30,23 +34,27 @@ export function createJobScheduler({ client, lanes, queues }: ScheduleJobDeps): 
     return addedAt !== null && finishedOn === null;
   }
 
-  return async (name, payload, { everyMs, dedupKey }) => {
-    checkInterval(everyMs);
+  async function put(name: JobName, payload: JobPayload<JobName>, { everyMs, dedupKey }: ScheduleOptions) {
     const lane = lanes.of(name, 'background');
     const deduplication = { id: deduplicationId(name, dedupKey) };
     // Ids with many colons were something else in older releases of BullMQ.
     const id = encodeURIComponent(deduplication.id);
     const data = sealPayload(payload);
+    const queue = queues.of(lane);
+    const known = await queue.getJobScheduler(id);
+    // BullMQ would take a run that waits out of the queue, and put it at the queue's end again.
+    const isSame = known?.every === everyMs && isDeepStrictEqual(known.template?.data, data);
+    if (isSame && (await isThere(lane, id, known.next))) return;
+    // It would reckon with where in the old interval the runs were, too (BullMQ 6.7).
+    if (known !== undefined && known.every !== everyMs) await queue.removeJobScheduler(id);
+    const opts = { deduplication, ...attemptsIn(lane) };
+    await queue.upsertJobScheduler(id, { every: everyMs }, { name, data, opts });
+  }
+
+  return async (name, payload, options) => {
+    checkInterval(options.everyMs);
     try {
-      const queue = queues.of(lane);
-      const known = await queue.getJobScheduler(id);
-      // BullMQ would take a run that waits out of the queue, and put it at the queue's end again.
-      const isSame = known?.every === everyMs && isDeepStrictEqual(known.template?.data, data);
-      if (isSame && (await isThere(lane, id, known.next))) return;
-      // It would reckon with where in the old interval the runs were, too (BullMQ 6.7).
-      if (known !== undefined && known.every !== everyMs) await queue.removeJobScheduler(id);
-      const opts = { deduplication, ...attemptsIn(lane) };
-      await queue.upsertJobScheduler(id, { every: everyMs }, { name, data, opts });
+      await answersWithin(answersMs, put(name, payload, options));
     } catch (cause) {
       throw queueError(cause);
     }
