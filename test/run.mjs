@@ -1,8 +1,8 @@
 // `npm test` and `npm run test:long`: installs what is missing, checks the sources, then runs all tests in one
 // `node --test` of the pinned Node. Started by whatever Node is at hand, so it imports nothing but `node:`.
 //   npm test                       checks, then the short suites
-//   npm run test:long              checks, then the clients' full matrix, the compose file, the herds, the long
-//                                  cluster tests and hostile clients
+//   npm run test:long              checks, then the clients' full matrix, the compose file, the herds, hostile clients,
+//                                  the monitoring, and what a cluster must bear
 //   npm test -- libs/oci           only the test files below a path (or one file); no checks
 //   … --properties               only property tests, of the short suites
 //   npm test -- --test-name-pattern=range    options go to `node --test`

@@ -14,10 +14,10 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** For commands that end by themselves; one that does not is killed after 20 s, and its code is `null`. */
+/** For commands that end by themselves; one that does not is killed after two minutes, and its code is `null`. */
 export function runCistern(args: readonly string[], { env = {} }: RunOptions = {}): Promise<Run> {
   return new Promise((resolve) => {
-    const options = { env: { PATH: process.env['PATH'], ...env }, timeout: 20_000, killSignal: 'SIGKILL' as const };
+    const options = { env: { PATH: process.env['PATH'], ...env }, timeout: 120_000, killSignal: 'SIGKILL' as const };
     const child = execFile(process.execPath, [launcher, ...args], options, (_error, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),
     );

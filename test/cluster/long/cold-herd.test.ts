@@ -5,8 +5,7 @@ import { runClusterHerd } from '../src/cold-herd.ts';
 const mebibyte = 1024 * 1024;
 
 test('two hundred clients pull one cold blob of 64 MiB at once from three frontends', async (t) => {
-  // On an idle machine it is 4.5, and the first bytes come 50 and 150 ms after those of a warm herd: see the long suite.
-  // Here other tests run beside it.
+  // On an idle machine 4.5 blobs are sent, and the first bytes come 50 and 150 ms after those of a warm herd.
   const figures = await runClusterHerd(t, { size: 64 * mebibyte, warmBytes: 8 * mebibyte, maxSentBlobs: 8 });
   t.diagnostic(JSON.stringify(figures));
   const { cold, warm } = figures;
