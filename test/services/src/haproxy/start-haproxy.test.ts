@@ -50,7 +50,7 @@ async function ask(url: string, method = 'GET', headers: Record<string, string> 
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   while (!(await condition())) {
     assert.ok(performance.now() < deadline, `it did not come to pass: ${condition.toString()}`);
     await delay(50);

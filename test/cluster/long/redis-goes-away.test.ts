@@ -1,4 +1,0 @@
-import { after } from 'node:test';
-import { describeRedisOutages } from '../src/redis-outage.ts';
-
-await describeRedisOutages({ after }, 5000);
