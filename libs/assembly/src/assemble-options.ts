@@ -1,8 +1,10 @@
-import type { Logger, Metrics } from '@cistern/telemetry';
+import type { Logger, Metrics, Tracing } from '@cistern/telemetry';
 
 export interface AssembleOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Absent: nobody wants traces. */
+  readonly tracing?: Tracing | undefined;
   /** Where the proxy variables are looked up. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Of Cistern, for the `User-Agent`. */

@@ -8,6 +8,7 @@ import type { Closers } from './closers.ts';
 import { countStoreErrors } from './count-store-errors.ts';
 import { openIndex } from './open-index.ts';
 import { openStore } from './open-store.ts';
+import { traceIndex, traceStore } from './tracing/trace-index-and-store.ts';
 
 export interface IndexAndStore {
   readonly index: CacheIndex | RedisIndex;
@@ -17,10 +18,11 @@ export interface IndexAndStore {
 /** Rejects with `index-unavailable` or `store-unavailable`. */
 export async function openIndexAndStore(
   config: Config,
-  { log, metrics }: Pick<AssembleOptions, 'log' | 'metrics'>,
+  { log, metrics, tracing }: Pick<AssembleOptions, 'log' | 'metrics' | 'tracing'>,
   { opened }: Closers,
 ): Promise<IndexAndStore> {
   const index = opened(await openIndex(config, { now: Date.now, log, metrics }));
   const store = opened(countStoreErrors(await openStore(config, log), metrics));
-  return { index, store };
+  if (tracing === undefined) return { index, store };
+  return { index: traceIndex(index, tracing), store: traceStore(store, tracing) };
 }

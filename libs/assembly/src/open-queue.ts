@@ -3,8 +3,9 @@ import type { Config } from '@cistern/config';
 import type { JobHandlers, JobQueue, JobWorkers, LaneFacts } from '@cistern/jobs';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { createInlineJobs } from '@cistern/jobs/inline';
-import type { Logger } from '@cistern/telemetry';
+import type { Logger, Tracing } from '@cistern/telemetry';
 import { redisConnectionOf } from './redis-connection-of.ts';
+import { traceJobHandlers, traceQueue } from './tracing/trace-jobs.ts';
 
 export interface OpenedQueue {
   readonly queue: JobQueue;
@@ -21,8 +22,21 @@ const maxWaiting = 10_000;
 
 /** Resolves within seconds even if Redis is away: then the queue rejects with `index-unavailable` until it is there. */
 export async function openQueue(
+  config: Pick<Config, 'redis' | 'worker'>,
+  { log, tracing }: { readonly log: Logger; readonly tracing?: Tracing | undefined },
+): Promise<OpenedQueue> {
+  const opened = await openPlainQueue(config, log);
+  if (tracing === undefined) return opened;
+  return {
+    ...opened,
+    queue: traceQueue(opened.queue, tracing),
+    work: (handlers) => opened.work(traceJobHandlers(handlers, tracing)),
+  };
+}
+
+async function openPlainQueue(
   { redis, worker: { concurrency } }: Pick<Config, 'redis' | 'worker'>,
-  { log }: { readonly log: Logger },
+  log: Logger,
 ): Promise<OpenedQueue> {
   const slots = { interactive: concurrency, background: Math.max(1, Math.floor(concurrency / 4)) };
   if (redis === undefined) {

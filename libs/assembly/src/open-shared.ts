@@ -33,10 +33,10 @@ export interface Shared {
 }
 
 export async function openShared(config: Config, options: AssembleOptions, closers: Closers): Promise<Shared> {
-  const { log, metrics } = options;
+  const { log, metrics, tracing } = options;
   const { opened } = closers;
   const { index, store } = await openIndexAndStore(config, options, closers);
-  const jobs = opened(await openQueue(config, { log }));
+  const jobs = opened(await openQueue(config, { log, tracing }));
   const { cluster, worker, upstreams } = config;
   const offline = opened(await openOfflineSwitch({ store, index, upstreams, log, metrics }));
   const shared = {
@@ -50,7 +50,13 @@ export async function openShared(config: Config, options: AssembleOptions, close
     adoptAs: upstreams.find(({ isDefault }) => isDefault)?.name,
   };
   if (cluster === undefined) return { ...shared, remoteFills: undefined, instanceId: randomUUID() };
-  const remoteFills = opened(openRemoteFills({ clusterSecret: cluster.secret.reveal(), tls: peerTlsOf(worker) }));
+  const remoteFills = opened(
+    openRemoteFills({
+      clusterSecret: cluster.secret.reveal(),
+      tls: peerTlsOf(worker),
+      traceparent: tracing && (() => tracing.current()?.traceparent),
+    }),
+  );
   return { ...shared, remoteFills, instanceId: clusterId(cluster.secret.reveal()) };
 }
 

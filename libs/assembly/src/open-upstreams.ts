@@ -12,6 +12,7 @@ import {
   proxyFor,
 } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
+import { traceUpstream } from './tracing/trace-upstream.ts';
 
 export interface OpenUpstreamsOptions extends AssembleOptions {
   readonly instanceId: string;
@@ -22,7 +23,7 @@ export interface OpenUpstreamsOptions extends AssembleOptions {
 /** Every configured upstream by its name. Nothing is dialled before a client asks. */
 export function openUpstreams(
   upstreams: Config['upstreams'],
-  { log, metrics, env, version, instanceId, tokens, ledger }: OpenUpstreamsOptions,
+  { log, metrics, env, version, instanceId, tokens, ledger, tracing }: OpenUpstreamsOptions,
 ): ReadonlyMap<string, Upstream> {
   const open = ({ name, url, credentials, proxyUrl, timeouts, ...upstream }: Config['upstreams'][number]): Upstream =>
     openUpstream({
@@ -55,7 +56,8 @@ export function openUpstreams(
       metrics,
       log,
     });
-  return new Map(upstreams.map((upstream) => [upstream.name, open(upstream)]));
+  const traced = (upstream: Upstream) => (tracing === undefined ? upstream : traceUpstream(upstream, tracing));
+  return new Map(upstreams.map((upstream) => [upstream.name, traced(open(upstream))]));
 }
 
 function credentialsFor(

@@ -38,6 +38,7 @@ import { questionSeal } from './open-caller-access.ts';
 import { openTemporarySpool } from './open-temporary-spool.ts';
 import { openUpstreams } from './open-upstreams.ts';
 import { shareTokens } from './share-tokens.ts';
+import { tracePeer } from './tracing/trace-peer.ts';
 
 export interface Working {
   /** Begins to take jobs: once followers can read what they bring. */
@@ -104,11 +105,13 @@ export async function openWorking(
   });
   add(() => issuerKeys.close());
   const handlers = measureJobHandlers(createJobHandlers({ ...work, fetchIssuerKeys: issuerKeys.fetch }), metrics);
-  const answerPeer = (clusterSecret: string): AnswerPeer =>
-    createAnswerPeer({
+  const answerPeer = (clusterSecret: string): AnswerPeer => {
+    const answer = createAnswerPeer({
       answerFill: createAnswerFill({ fills, clusterSecret, onSent: (bytes) => metrics.fillBytesSent.inc(bytes) }),
       answerAccess: createAnswerAccess({ check: checkAccess, seal: questionSeal(clusterSecret), clusterSecret, log }),
     });
+    return options.tracing === undefined ? answer : tracePeer(answer, options.tracing);
+  };
   let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());

@@ -12,6 +12,8 @@ export interface JobOptions {
    * waits as background does not wait with it.
    */
   readonly class: JobClass;
+  /** Of the trace that the job is a part of (W3C Trace Context), for its handler. Of joined asks the first one's. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface ScheduleOptions {
@@ -60,6 +62,8 @@ export interface JobQueue {
 /** What a handler gets besides its payload. */
 export interface JobContext {
   readonly class: JobClass;
+  /** As `JobOptions` had it. */
+  readonly traceparent?: string | undefined;
   /** Aborted when the worker closes without waiting any longer. */
   readonly signal: AbortSignal;
   /**

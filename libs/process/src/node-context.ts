@@ -1,5 +1,5 @@
 import type { Environment } from '@cistern/config';
-import type { AuditLog, Logger, Metrics } from '@cistern/telemetry';
+import type { AuditLog, Logger, Metrics, Tracing } from '@cistern/telemetry';
 
 /** What a node of any kind gets from whoever starts it. */
 export interface NodeContext {
@@ -11,6 +11,8 @@ export interface NodeContext {
   readonly version: string;
   /** Gets every line of the access log, if there is one. */
   readonly accessLog?: ((line: string) => void) | undefined;
+  /** Absent: nobody wants traces. */
+  readonly tracing?: Tracing | undefined;
   /** Absent: nothing is written down. */
   readonly audit?: AuditLog | undefined;
 }

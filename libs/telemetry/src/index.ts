@@ -32,5 +32,8 @@ export type { StoreMetrics } from './metrics/store-metrics.ts';
 export type { TlsMetrics } from './metrics/tls-metrics.ts';
 export type { UpstreamMetrics } from './metrics/upstream-metrics.ts';
 export { redactText, redactUrl } from './redact.ts';
+export { openTracing } from './tracing/open-tracing.ts';
+export { inSpan } from './tracing/tracing.ts';
+export type { Span, SpanAttributes, SpanOptions, Tracing } from './tracing/tracing.ts';
 export { createRequestFacts } from './request-facts.ts';
 export type { RequestCacheResult, RequestFacts, RequestOperation } from './request-facts.ts';

@@ -27,6 +27,8 @@ export interface RequestFacts {
   /** For example `HTTP/1.1`. */
   protocol: string;
   requestId?: string | undefined;
+  /** Of the trace that it begins, if there are traces. */
+  traceId?: string | undefined;
   clientIp: string;
   /** Who was let in; never a name that somebody only claims. */
   user?: string | undefined;

@@ -1,7 +1,7 @@
 // The life of a node as a process: from its configuration, through its log, to the signal that ends it.
 import type { Config } from '@cistern/config';
 import type { CacheNode, Listening, NodeContext } from '@cistern/process';
-import { createMetrics } from '@cistern/telemetry';
+import { createMetrics, openTracing } from '@cistern/telemetry';
 import { closeOnSignal } from './close-on-signal.ts';
 import { openAuditLog } from './open-audit-log.ts';
 import { openLog } from './open-log.ts';
@@ -34,7 +34,8 @@ export async function runNode(config: Config, { name, build, greet }: NodeKind, 
   const upstreams = config.upstreams.map((upstream) => upstream.name);
   const metrics = createMetrics({ upstreams, version, processMetrics: true });
   const audit = config.audit.path === undefined ? undefined : await openAuditLog(config.audit.path, log);
-  const node = await build(config, { log, metrics, env, accessLog, audit, version });
+  const tracing = await openTracing({ env, node: name, version, log });
+  const node = await build(config, { log, metrics, tracing, env, accessLog, audit, version });
   let listening: Listening;
   try {
     listening = await node.listen();
@@ -47,6 +48,7 @@ export async function runNode(config: Config, { name, build, greet }: NodeKind, 
     graceMs: config.http.drainTimeoutMs,
     async close(graceMs) {
       await node.close(graceMs);
+      await tracing?.close();
       audit?.close();
       log.info('closed');
     },

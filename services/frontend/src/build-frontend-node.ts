@@ -7,9 +7,9 @@ import { buildRegistry } from './build-registry.ts';
 
 /** Rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */
 export async function buildFrontendNode(config: Config, context: NodeContext): Promise<CacheNode> {
-  const { log, metrics, env, version } = context;
+  const { log, metrics } = context;
   await prepareDirectories(config);
-  const work = await assembleFrontend(config, { log, metrics, env, version });
+  const work = await assembleFrontend(config, context);
   const clients = buildRegistry(config, work, context);
   return buildNode({ config, log, metrics, work, clients, challenges: buildChallenges(config, work) });
 }

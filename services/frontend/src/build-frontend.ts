@@ -3,7 +3,7 @@ import type { Server as TlsServer } from 'node:tls';
 import { type AccessTokens, type Authenticator, type Authorize, createAddressList } from '@cistern/auth';
 import type { ClientLimits } from '@cistern/limits';
 import type { PullThrough } from '@cistern/pull-through';
-import type { AuditLog, Logger, Metrics } from '@cistern/telemetry';
+import type { AuditLog, Logger, Metrics, Tracing } from '@cistern/telemetry';
 import type { ServerTls } from '@cistern/tls';
 import type { UpstreamTable } from '@cistern/upstream';
 import { OciSyntaxError } from '@cistern/oci';
@@ -14,6 +14,7 @@ import { beginRequest } from './hooks/request-facts.ts';
 import { createRequestIds } from './hooks/request-id.ts';
 import { limitConnections } from './hooks/limit-connections.ts';
 import { takeTurns } from './hooks/take-turns.ts';
+import { traceRequest } from './hooks/trace-request.ts';
 import { acceptProxiedConnections } from './proxy-protocol/accept-proxied-connections.ts';
 import { serverOptions } from './server-options.ts';
 import { refuseUnknownPath } from './v2/dispatch.ts';
@@ -46,6 +47,8 @@ export interface FrontendOptions {
   readonly accessLog?: ((line: string) => void) | undefined;
   /** Told of every request that has ended. */
   readonly audit?: Pick<AuditLog, 'request'> | undefined;
+  /** Absent: nobody wants traces. */
+  readonly tracing?: Tracing | undefined;
   /** Added to every answer (registry:2's `http.headers`). */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   /** Addresses and CIDRs whose `X-Forwarded-For`, `-Proto` and `-Host` are believed. */
@@ -109,6 +112,9 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     if (request.is404) refuseUnknownPath();
     done();
   });
+  const { tracing } = options;
+  if (tracing !== undefined)
+    app.addHook('onRequest', (request, reply, done) => traceRequest(tracing, request, reply, done));
   app.setErrorHandler(replyWithError);
   app.setNotFoundHandler(refuseUnknownPath);
   // registry:2 is alive at the root too, and load balancers ask for it there.

@@ -23,7 +23,7 @@ export function buildRegistry(
     pushes,
     tls,
   }: FrontendAssembly,
-  { log, metrics, accessLog, audit }: NodeContext,
+  { log, metrics, accessLog, audit, tracing }: NodeContext,
 ): Listener {
   const app = buildFrontend({
     pullThrough,
@@ -40,6 +40,7 @@ export function buildRegistry(
     metrics,
     accessLog,
     audit,
+    tracing,
     headers: http.headers,
     trustedProxies: http.trustedProxies,
     proxyProtocol: http.proxyProtocol,

@@ -8,10 +8,10 @@ import { buildFillServer } from '@cistern/worker';
 
 /** Opens store and index; rejects with StartError or CacheError if one cannot be. The caller ends it with `close`. */
 export async function buildStandalone(config: Config, context: NodeContext): Promise<CacheNode> {
-  const { log, metrics, env, version } = context;
+  const { log, metrics } = context;
   await prepareDirectories(config);
   const access = config.redis === undefined ? await openAdminAccess(config, log) : undefined;
-  const work = await assemble(config, { log, metrics, env, version });
+  const work = await assemble(config, context);
   const clients = buildRegistry(config, work, context);
   const challenges = buildChallenges(config, work);
   const peers = buildFillServer(config.worker, work.answerPeer);

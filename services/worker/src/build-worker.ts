@@ -5,8 +5,9 @@ import { buildNode, prepareDirectories, type CacheNode, type NodeContext } from 
 import { buildFillServer } from './build-fill-server.ts';
 
 /** Begins to work; rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */
-export async function buildWorker(config: Config, { log, metrics, env, version }: NodeContext): Promise<CacheNode> {
+export async function buildWorker(config: Config, context: NodeContext): Promise<CacheNode> {
   await prepareDirectories(config);
-  const work = await assembleWorker(config, { log, metrics, env, version });
+  const { log, metrics } = context;
+  const work = await assembleWorker(config, context);
   return buildNode({ config, log, metrics, work, peers: buildFillServer(config.worker, work.answerPeer) });
 }

@@ -29,9 +29,10 @@ export function createJobAdder({ client, lanes, queues, probe, maxWaiting }: Add
   const guards = new Map<JobLane, BacklogGuard>();
   for (const lane of lanes.all) guards.set(lane, createBacklogGuard({ client, lane, maxWaiting }));
 
-  async function addOnce(lane: JobLane, name: JobName, payload: JobPayload<JobName>, dedupKey: string) {
+  async function addOnce(lane: JobLane, name: JobName, payload: JobPayload<JobName>, options: JobOptions) {
+    const { dedupKey, traceparent } = options;
     const job: ProbedJob = { lane, id: randomUUID(), deduplicationId: deduplicationId(name, dedupKey) };
-    const taken = await queues.of(lane).add(name, sealPayload(payload), {
+    const taken = await queues.of(lane).add(name, sealPayload(payload, traceparent), {
       jobId: job.id,
       deduplication: { id: job.deduplicationId },
       ...attemptsIn(lane),
@@ -39,13 +40,13 @@ export function createJobAdder({ client, lanes, queues, probe, maxWaiting }: Add
     return { ...job, id: taken.id ?? job.id, joined: taken.id !== job.id };
   }
 
-  return async (name, payload, { dedupKey, class: jobClass }) => {
-    const lane = lanes.of(name, jobClass);
+  return async (name, payload, options) => {
+    const lane = lanes.of(name, options.class);
     try {
       guards.get(lane)!.check(name);
-      const job = await answersWithin(answerMs, addOnce(lane, name, payload, dedupKey));
+      const job = await answersWithin(answerMs, addOnce(lane, name, payload, options));
       const isLost = job.joined && (await answersWithin(answerMs, probe(job))).state === 'lost';
-      return isLost ? await answersWithin(answerMs, addOnce(lane, name, payload, dedupKey)) : job;
+      return isLost ? await answersWithin(answerMs, addOnce(lane, name, payload, options)) : job;
     } catch (cause) {
       throw queueError(cause);
     }

@@ -7,14 +7,21 @@ const version = 1;
 export interface JobEnvelope {
   readonly v: number;
   readonly payload: JobPayload<JobName>;
+  readonly traceparent?: string | undefined;
 }
 
-export function sealPayload(payload: JobPayload<JobName>): JobEnvelope {
-  return { v: version, payload };
+export function sealPayload(payload: JobPayload<JobName>, traceparent?: string): JobEnvelope {
+  return { v: version, payload, ...(traceparent !== undefined && { traceparent }) };
 }
 
 /** `undefined` for what only another release can read. */
 export function unsealPayload(data: unknown): JobPayload<JobName> | undefined {
   const { v, payload } = (data ?? {}) as Partial<JobEnvelope>;
   return v === version ? payload : undefined;
+}
+
+/** Only text: what it says is looked at by who uses it. */
+export function traceparentOf(data: unknown): string | undefined {
+  const { traceparent } = (data ?? {}) as Partial<JobEnvelope>;
+  return typeof traceparent === 'string' ? traceparent : undefined;
 }

@@ -4,7 +4,7 @@ import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import type { JobContext, JobHandlers } from '../job-queue.ts';
 import { claimRun, type ClaimRunDeps } from './claim-run.ts';
-import { unsealPayload } from './job-envelope.ts';
+import { traceparentOf, unsealPayload } from './job-envelope.ts';
 import type { JobLane } from './job-lane.ts';
 import { encodeError, encodeResult, outcomeTtlMs } from './job-outcome.ts';
 import type { BullmqLog } from './log-outages.ts';
@@ -45,7 +45,12 @@ export async function performJob(deps: PerformDeps, lane: JobLane, job: Job, tok
   let outcome: string;
   try {
     const aside = Promise.withResolvers<null>();
-    const context: JobContext = { class: lane.class, signal: stopping.handling, stepAside: () => aside.resolve(null) };
+    const context: JobContext = {
+      class: lane.class,
+      traceparent: traceparentOf(job.data),
+      signal: stopping.handling,
+      stepAside: () => aside.resolve(null),
+    };
     const handled = keep(deps.running, async () => handle(payload, context));
     outcome = encodeResult(await untilAborted(stopping.waiting, async () => Promise.race([handled, aside.promise])));
   } catch (error) {

@@ -41,7 +41,8 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   let handlers: JobHandlers | undefined;
   let closing: Promise<void> | undefined;
 
-  function take(name: JobName, payload: JobPayload<JobName>, { dedupKey, class: jobClass }: JobOptions): InlineJob {
+  function take(name: JobName, payload: JobPayload<JobName>, options: JobOptions): InlineJob {
+    const { dedupKey, class: jobClass, traceparent } = options;
     checkOpen();
     const key = `${name} ${dedupKey}`;
     const lane = lanes.of(name, jobClass);
@@ -57,7 +58,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     }
     checkRoom(lane, name);
     const abort = new AbortController();
-    const job: InlineJob = { key, name, payload, class: jobClass, waiters: new Set(), abort };
+    const job: InlineJob = { key, name, payload, traceparent, class: jobClass, waiters: new Set(), abort };
     jobs.set(key, job);
     enqueue(lane, job);
     return job;
@@ -121,7 +122,8 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     // Which payload belongs to which handler is known to the compiler only where the job is added.
     const handle = by[job.name] as AnyHandler;
     try {
-      const context = { class: job.class, signal: job.abort.signal, stepAside: () => stepAside(job, lane) };
+      const { class: jobClass, traceparent, abort } = job;
+      const context = { class: jobClass, traceparent, signal: abort.signal, stepAside: () => stepAside(job, lane) };
       const result = await handle(job.payload, context);
       endJob(job);
       settleJob(job, (waiter) => waiter.resolve(result));

@@ -12,6 +12,7 @@ export interface InlineJob {
   readonly key: string;
   readonly name: JobName;
   readonly payload: JobPayload<JobName>;
+  readonly traceparent: string | undefined;
   /** Only ever raised, from background to interactive, and only while it waits. */
   class: JobClass;
   readonly waiters: Set<Waiter>;

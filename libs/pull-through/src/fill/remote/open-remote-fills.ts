@@ -14,6 +14,8 @@ import { type FrameReader, createFrameReader } from './read-frames.ts';
 interface RemoteFillsOptions {
   readonly clusterSecret: string;
   readonly tls?: PeerTls | undefined;
+  /** Of the trace that a request is a part of (W3C Trace Context); `undefined`: of none. */
+  readonly traceparent?: (() => string | undefined) | undefined;
 }
 
 export type FillPlace = Pick<FillRecord, 'address' | 'fillId'>;
@@ -40,7 +42,7 @@ const headersMs = 3_000;
 const checksumMs = 60_000;
 const bodyBufferBytes = 256 * 1024;
 
-export function openRemoteFills({ clusterSecret, tls }: RemoteFillsOptions): RemoteFills {
+export function openRemoteFills({ clusterSecret, tls, traceparent: tracedBy }: RemoteFillsOptions): RemoteFills {
   const authorization = fillAuthorization(clusterSecret);
   const agent = openPeerAgent(tls);
 
@@ -50,13 +52,14 @@ export function openRemoteFills({ clusterSecret, tls }: RemoteFillsOptions): Rem
     signal: AbortSignal,
     headersTimeout = headersMs,
   ): Promise<Dispatcher.ResponseData | undefined> => {
+    const traceparent = tracedBy?.();
     let response: Dispatcher.ResponseData;
     try {
       response = await agent.request({
         origin: address,
         path: `${protocolPath}/${fillId}${path}`,
         method: 'GET',
-        headers: { authorization },
+        headers: { authorization, ...(traceparent !== undefined && { traceparent }) },
         headersTimeout,
         bodyTimeout: silenceMs,
         highWaterMark: bodyBufferBytes,

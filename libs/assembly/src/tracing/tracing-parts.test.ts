@@ -1,0 +1,87 @@
+// Parts of a cache as a trace has them, without a node or an exporter.
+import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { test } from 'node:test';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createInlineJobs } from '@cistern/jobs/inline';
+import type { JobHandlers } from '@cistern/jobs';
+import { parseDigest, parseRepositoryName } from '@cistern/oci';
+import { createLogger, inSpan, type Span, type Tracing } from '@cistern/telemetry';
+import type { Upstream } from '@cistern/upstream';
+import { traceIndex, traceStore } from './trace-index-and-store.ts';
+import { traceJobHandlers, traceQueue } from './trace-jobs.ts';
+import { traceUpstream } from './trace-upstream.ts';
+
+const log = createLogger({ level: 'error', formatter: 'json' });
+const digest = parseDigest(`sha256:${'0'.repeat(64)}`);
+const repository = parseRepositoryName('library/app');
+
+/** Keeps the names of spans in the order of their ends, each behind those around it. */
+function createTestTracing() {
+  const ended: string[] = [];
+  const around = new AsyncLocalStorage<Span>();
+  const tracing: Tracing = {
+    begin(name, { parent = around.getStore()?.traceparent }) {
+      const traceparent = parent === undefined ? name : `${parent} > ${name}`;
+      const span: Span = {
+        traceparent,
+        traceId: '',
+        set() {},
+        run: (action) => around.run(span, action),
+        end: (error) => void ended.push(error === undefined ? traceparent : `${traceparent}!`),
+      };
+      return span;
+    },
+    current: () => around.getStore(),
+    close: async () => {},
+  };
+  return { tracing, ended };
+}
+
+test('a job is a part of the trace that asked for it, and so is what it asks of index, store and upstream', async (t) => {
+  const { tracing, ended } = createTestTracing();
+  const index = traceIndex(createMemoryIndex({ now: Date.now }), tracing);
+  const store = traceStore(createMemoryStore(), tracing);
+  const body = (async function* () {
+    yield Buffer.from('bytes');
+  })();
+  const plain: Partial<Upstream> = {
+    name: 'docker.io',
+    getBlob: async () => ({ start: 0, totalSize: 5, body, close() {} }),
+    headBlob: () => Promise.reject(new Error('upstream is away')),
+  };
+  const upstream = traceUpstream(plain as Upstream, tracing);
+  const handlers: Partial<JobHandlers> = {
+    async 'stat-blob'() {
+      await index.blobs.get(digest);
+      await store.stat(digest);
+      for await (const _ of (await upstream.getBlob(repository, digest)).body);
+      await upstream.headBlob(repository, digest).catch(() => {});
+      return null;
+    },
+  };
+  const jobs = createInlineJobs({ slots: { interactive: 1, background: 1 }, maxWaiting: 10, log });
+  const queue = traceQueue(jobs.queue, tracing);
+  const workers = jobs.work(traceJobHandlers(handlers as JobHandlers, tracing));
+  t.after(() => workers.close(0));
+  const payload = { upstream: 'docker.io', repository, digest };
+  const asked = { class: 'interactive', dedupKey: 'x', timeoutMs: 60_000 } as const;
+  await inSpan(tracing, 'request', { kind: 'server' }, () => queue.run('stat-blob', payload, asked));
+  const job = 'request > ask stat-blob > job stat-blob';
+  assert.deepEqual(ended, [
+    `${job} > index blobs get`,
+    `${job} > store stat`,
+    `${job} > upstream getBlob`,
+    `${job} > upstream body`,
+    `${job} > upstream headBlob!`,
+    job,
+    'request > ask stat-blob',
+    'request',
+  ]);
+  ended.length = 0;
+  await index.blobs.get(digest);
+  assert.deepEqual(ended, [], 'what nobody has asked for is no trace');
+  await queue.run('stat-blob', payload, asked);
+  assert.equal(ended.at(-1), 'job stat-blob', 'but a job is one');
+});

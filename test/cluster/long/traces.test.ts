@@ -1,0 +1,42 @@
+// A cold pull through a cluster is one trace, from the frontend through the job to the upstream, and names no secret.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { until } from '@cistern/end-to-end/until';
+import { sendRequest } from '@cistern/end-to-end/send-request';
+import { type CollectedSpan, startCollector } from '@cistern/telemetry/testing/start-collector';
+import { openClusterRig } from '../src/open-cluster-rig.ts';
+
+const collector = await startCollector();
+after(() => collector.close());
+const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+const { upstream, urlOf } = await openClusterRig({ after }, { cluster: { env } });
+const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 20_000_000, seed: 'a layer' }] });
+
+/** Names of a span and those around it, the first of the trace first. */
+function wayTo(span: CollectedSpan, spans: readonly CollectedSpan[]): string[] {
+  const around = spans.find(({ spanId, traceId }) => spanId === span.parentSpanId && traceId === span.traceId);
+  return [...(around === undefined ? [] : wayTo(around, spans)), `${span.node}: ${span.name}`];
+}
+
+const waysOf = () => collector.spans().map((span) => wayTo(span, collector.spans()).join(' > '));
+
+for (const [what, path, job] of [
+  ['a manifest', 'library/app/manifests/latest', 'ask revalidate-tag > worker: job revalidate-tag > worker: upstream '],
+  [
+    'a blob',
+    `library/app/blobs/${image.layers[0]!.digest}`,
+    'add fetch-blob > worker: job fetch-blob > worker: upstream body',
+  ],
+] as const)
+  test(`${what}: request, job, call of the upstream`, async () => {
+    assert.equal((await sendRequest(urlOf(path))).status, 200);
+    const expected = `frontend: request > frontend: ${job}`;
+    await until(expected, () => waysOf().some((way) => way.startsWith(expected)), 60_000);
+  });
+
+test('what a frontend reads of a worker is a part of the request that reads it', async () => {
+  const expected = /^frontend: request > .*worker: send fill$/;
+  await until('the reading of a fill', () => waysOf().some((way) => expected.test(way)), 60_000);
+  assert.ok(collector.spans().some(({ name }) => name.startsWith('index ')));
+  assert.ok(collector.spans().some(({ name }) => name.startsWith('store ')));
+});
