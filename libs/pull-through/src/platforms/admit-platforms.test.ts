@@ -55,7 +55,8 @@ test('a tag that is of a denied platform alone is denied once an index has named
   const { manifest } = parts['windows/amd64'] ?? assert.fail();
   hub.addManifest(library.repository, 'windows', (await pull(manifest)).bytes, mediaTypes.ociManifest);
   await pull('windows', onlyAmd64);
-  await pull('all', onlyAmd64);
+  // By somebody else, and just now.
+  await pull('all');
   assert.ok(await isDenied(pull('windows', onlyAmd64)));
 });
 

@@ -79,9 +79,9 @@ export function createPlatformsOf({ index, store, now }: PlatformsOfDeps): Platf
   /** An index that was stored a moment ago names its manifests in the index first. */
   async function withLink(key: RepositoryKey, digest: Digest, named: ReadonlySet<string | undefined> | undefined) {
     const linked = (await index.links.get(key, digest))?.platform;
-    const all = new Set(named).add(linked);
-    if (all.size > 1 && named?.has(undefined) !== true) all.delete(undefined);
-    return [...all];
+    const all = new Set(named);
+    if (linked !== undefined) all.add(linked).delete(undefined);
+    return all.size === 0 ? [undefined] : [...all];
   }
 
   return {
