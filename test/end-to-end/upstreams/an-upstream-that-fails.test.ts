@@ -35,7 +35,7 @@ test('an upstream that refuses connections: what is cached is served, the rest f
       const tookMs = await awakeMs(async () =>
         assertRefused(await sendRequest(`${cistern.url}/v2/${prefix}${path}`), 503, 'UNAVAILABLE', path),
       );
-      assert.ok(tookMs < 3000, `${path} took ${Math.round(tookMs)} ms`);
+      assert.ok(tookMs < 10_000, `${path} took ${Math.round(tookMs)} ms`);
     }
 
   await upstream.acceptConnections();

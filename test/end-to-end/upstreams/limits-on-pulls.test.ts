@@ -52,7 +52,7 @@ test('when no account has anything left, what is cached is served stale and the 
     }
   for (const tag of tags.slice(4)) {
     const tookMs = await awakeMs(async () => assertRefused(await pull(tag), 503, 'UNAVAILABLE', tag));
-    assert.ok(tookMs < 2000, tag);
+    assert.ok(tookMs < 10_000, tag);
     const byPrefix = await pull(tag, 'docker.io/');
     assertRefused(byPrefix, 429, 'TOOMANYREQUESTS', tag);
     assert.ok(Number(byPrefix.headers['retry-after']) >= 1);
