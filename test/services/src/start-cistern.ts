@@ -71,7 +71,7 @@ export async function startCistern(options: CisternOptions = {}): Promise<Cister
       http: isSecure ? `http://${addresses.debug}/readyz` : `http://${addresses.registry}/v2/`,
       status: [200, 401],
     },
-    stopTimeoutMs: options.stopTimeoutMs ?? 20_000,
+    stopTimeoutMs: options.stopTimeoutMs ?? 60_000,
     removeAfter: [directory],
   });
   return {

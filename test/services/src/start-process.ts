@@ -21,11 +21,11 @@ export interface ProcessOptions {
   readonly outputFile?: string;
   /** Default: ready as soon as it is spawned. */
   readonly ready?: Readiness;
-  /** Default 30 s. */
+  /** Default two minutes. */
   readonly readyTimeoutMs?: number;
   /** What `stop` sends, default SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
-  /** How long `stop` waits before SIGKILL, default 10 s. */
+  /** How long `stop` waits before SIGKILL, default 30 s. */
   readonly stopTimeoutMs?: number;
   /** Directories that are removed after the process has been stopped, or when the test process dies. */
   readonly removeAfter?: readonly string[];
@@ -130,7 +130,7 @@ function supervise(child: ChildProcess, options: Supervision): SupervisedProcess
   async function end(signal: NodeJS.Signals): Promise<ProcessExit> {
     try {
       if (isRunning()) child.kill(signal);
-      const timer = setTimeout(killGroup, options.stopTimeoutMs ?? 10_000);
+      const timer = setTimeout(killGroup, options.stopTimeoutMs ?? 30_000);
       if (signal === 'SIGKILL') killGroup();
       return await waitForExit().finally(() => clearTimeout(timer));
     } finally {
@@ -154,7 +154,7 @@ function supervise(child: ChildProcess, options: Supervision): SupervisedProcess
 
 async function untilReady(handle: SupervisedProcess, ended: Promise<ProcessExit>, options: ProcessOptions) {
   const name = options.name ?? basename(options.command);
-  const timeoutMs = options.readyTimeoutMs ?? 30_000;
+  const timeoutMs = options.readyTimeoutMs ?? 120_000;
   const polling = new AbortController();
   const endedEarly = ended.then((exit): never => {
     throw new Error(`${name} ended before it was ready (${exit.signal ?? `exit code ${exit.code}`}).`);

@@ -15,6 +15,6 @@ export async function startAdminNode({ configFile }: Pick<Cluster, 'configFile'>
     directory: dirname(configFile),
     env: {},
     prefix: [],
-    stopTimeoutMs: 20_000,
+    stopTimeoutMs: 60_000,
   });
 }

@@ -34,7 +34,7 @@ export interface ClusterOptions {
   /** Servers that are there already and stay; default: some of its own, with the cluster's data in them. */
   readonly redis?: Redis;
   readonly s3?: S3;
-  /** How long `stop` of a node waits before SIGKILL; default 20 s. */
+  /** How long `stop` of a node waits before SIGKILL; default a minute. */
   readonly stopTimeoutMs?: number;
 }
 
@@ -56,7 +56,7 @@ export interface Cluster {
 
 /** Ready to pull through when it resolves. Installs what is missing. The caller closes it. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { frontends: frontendCount = 3, workers: workerCount = 2, stopTimeoutMs = 20_000 } = options;
+  const { frontends: frontendCount = 3, workers: workerCount = 2, stopTimeoutMs = 60_000 } = options;
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cluster-'));
   const guard = guardDirectory(directory);
   const stack = new AsyncDisposableStack();
