@@ -33,7 +33,7 @@ test('queue and workers follow Sentinel to another master', async (t) => {
 });
 
 test('a Redis Cluster may go away and come back, and its absence costs little', async (t) => {
-  const redis = await startRedisCluster({ nodeTimeoutMs: 1000 });
+  const redis = await startRedisCluster({ nodeTimeoutMs: 3000 });
   closers.push(redis.close);
   const place = { connection: { kind: 'cluster', nodes: redis.addresses.slice(0, 2) }, keyPrefix: 'jobs:' } as const;
   const queue = await openQueue(t, place);

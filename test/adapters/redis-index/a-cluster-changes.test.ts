@@ -10,7 +10,7 @@ import { until } from './until.ts';
 let cluster: RedisCluster;
 
 before(async () => {
-  cluster = await startRedisCluster({ nodeTimeoutMs: 1500 });
+  cluster = await startRedisCluster({ nodeTimeoutMs: 3000 });
 });
 after(() => cluster.close());
 

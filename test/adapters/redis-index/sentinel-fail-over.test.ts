@@ -6,7 +6,7 @@ import { claim, digestFor, tagRecord } from './samples.ts';
 import { until } from './until.ts';
 
 test('after a fail-over the index asks the new master, and listeners are called', async (t) => {
-  const setUp = await startRedisSentinel({ downAfterMs: 500 });
+  const setUp = await startRedisSentinel();
   t.after(() => setUp.close());
   const { addresses: sentinels, name, master, replica } = setUp;
   const { index } = await openUnderTest(t, { kind: 'sentinel', sentinels, name });

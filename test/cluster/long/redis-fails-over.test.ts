@@ -6,7 +6,7 @@ import { surviveFailOver } from '../src/fail-over.ts';
 const tookOverWithinMs = 60_000;
 
 test('a master of a Redis Cluster is killed, and its replica takes over', async (t) => {
-  const redis = await startRedisCluster({ nodeTimeoutMs: 2000 });
+  const redis = await startRedisCluster({ nodeTimeoutMs: 3000 });
   t.after(() => redis.close());
   const [master, replica] = [redis.nodes[0]!, redis.nodes[3]!];
   const isMaster = async () => (await replica.command('INFO', 'replication')).includes('role:master');

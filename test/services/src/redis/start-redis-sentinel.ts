@@ -4,11 +4,12 @@ import { redisConfiguration } from './redis-configuration.ts';
 import { makeRedisDirectory, type RedisProcess, runRedisServer } from './run-redis-server.ts';
 import { until } from './until.ts';
 
+/** How long the master must be silent before it counts as down: longer than machines stand still. */
+const downAfterMs = 2000;
+
 export interface RedisSentinelOptions {
   /** 1 to 3, default 1; most of them must agree on a fail-over. */
   readonly sentinels?: number;
-  /** How long the master must be silent before it counts as down; default 1 s. */
-  readonly downAfterMs?: number;
 }
 
 export interface RedisSentinel {
@@ -28,7 +29,7 @@ const name = 'cistern';
 
 /** Installs the package if it is missing; resolves when a fail-over is possible. The caller closes what it gets. */
 export async function startRedisSentinel(options: RedisSentinelOptions = {}): Promise<RedisSentinel> {
-  const { sentinels: sentinelCount = 1, downAfterMs = 1000 } = options;
+  const { sentinels: sentinelCount = 1 } = options;
   const processes: RedisProcess[] = [];
   const close = async () => void (await Promise.all(processes.map((process) => process.close())));
   const run = async (starting: Promise<RedisProcess>) => {
@@ -43,7 +44,7 @@ export async function startRedisSentinel(options: RedisSentinelOptions = {}): Pr
     const quorum = Math.floor(sentinelCount / 2) + 1;
     const sentinels: RedisProcess[] = [];
     for (let count = 0; count < sentinelCount; count++)
-      sentinels.push(await run(startOneSentinel(master.port, quorum, downAfterMs)));
+      sentinels.push(await run(startOneSentinel(master.port, quorum)));
     await until(async () => (await Promise.all(sentinels.map((one) => knows(one, sentinelCount)))).every(Boolean));
     return {
       name,
@@ -74,7 +75,7 @@ async function startServer(directives: readonly string[]): Promise<RedisProcess>
   });
 }
 
-async function startOneSentinel(masterPort: number, quorum: number, downAfterMs: number): Promise<RedisProcess> {
+async function startOneSentinel(masterPort: number, quorum: number): Promise<RedisProcess> {
   const directory = await makeRedisDirectory();
   const port = await freePort();
   const configuration = [
