@@ -11,7 +11,7 @@ import { until } from '../src/until.ts';
 test('an operator is told what would be evicted and why, and what the scrub has found', async (t) => {
   const upstream = await openUpstream(t);
   const rootDirectory = await openDirectory(t);
-  const env = { REGISTRY_STORAGE_SCRUB_EVERY: '10s', REGISTRY_STORAGE_SCRUB_BANDWIDTH: '100MB' };
+  const env = { REGISTRY_STORAGE_SCRUB_EVERY: '20s', REGISTRY_STORAGE_SCRUB_BANDWIDTH: '100MB' };
   const cistern = await openCistern(t, { rootDirectory, config: cacheOf(upstream, { ttl: '10m' }), env });
   const run = (...args: readonly string[]) => runCistern([...args, '--data', rootDirectory]);
   assert.match((await run('scrub')).stdout, /^The store has not been read through yet\.\n$/);
