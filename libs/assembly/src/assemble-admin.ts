@@ -38,7 +38,7 @@ export function assembleAdmin(
     return {
       upkeep: openUpkeep(config, { index, store }),
       decisions: openDecisions(config, { index, store }),
-      images: openImages(config, { index, store }),
+      images: openImages(config, { index, store, queue }),
       prewarm: openPrewarming(config, { index, queue }),
       queues: async () => (await look()).map(queueFacts),
       totals: () => index.blobs.totals(),

@@ -73,7 +73,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
       callerSeal: callers?.callerSeal,
       upkeep: openUpkeep(config, shared),
       decisions: openDecisions(config, shared),
-      images: openImages(config, shared),
+      images: openImages(config, { ...shared, queue: shared.jobs.queue }),
       start: () => start(working, config, shared, options, closers),
       prewarm: openPrewarming(config, { index: shared.index, queue: shared.jobs.queue }),
       pullThrough: openServing(config, shared, { ...options, fills, address, verifyAccess }, closers),

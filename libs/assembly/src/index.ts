@@ -6,6 +6,7 @@ export { adminAuthorization, adminSocketPath } from './admin-access.ts';
 export { openAdminAccess } from './open-admin-access.ts';
 export type { AdminAccess } from './open-admin-access.ts';
 export type { Decisions, StaleTag, UpstreamState } from './open-decisions.ts';
+export type { ImageChanges, PurgeRequest } from './images/open-image-changes.ts';
 export type { Images, ImageSearch } from './images/open-images.ts';
 export type { ImageDetails, ListedImage, ListedImages, PopularImage } from './images/listed-image.ts';
 export type { Upkeep } from './open-upkeep.ts';

@@ -7,6 +7,7 @@ import {
   type VerifyAccess,
   createFillAccess,
   createPullThrough,
+  followPurges,
 } from '@cistern/pull-through';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
@@ -39,6 +40,7 @@ export function openServing(
     queue: jobs.queue,
     fillAccess: createFillAccess({ fills, address, remote: remoteFills }),
     policyOf,
+    onPurge: opened(followPurges(shared)).onPurge,
     listPolicyOf: (upstream) => lists.get(upstream) ?? { ttlMs: 0, staleIfErrorMs: Infinity },
     isOffline: offline.isOffline,
     adoptAs,

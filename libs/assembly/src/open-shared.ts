@@ -12,6 +12,7 @@ import {
   openOfflineSwitch,
   openRemoteFills,
 } from '@cistern/pull-through';
+import { adoptedUpstream } from './adopted-upstream.ts';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
@@ -47,7 +48,7 @@ export async function openShared(config: Config, options: AssembleOptions, close
     policyOf: createFreshnessPolicies(
       upstreams.map((upstream) => ({ ...upstream, forgetsDenied: upstream.rememberAccessMs !== undefined })),
     ),
-    adoptAs: upstreams.find(({ isDefault }) => isDefault)?.name,
+    adoptAs: adoptedUpstream(upstreams),
   };
   if (cluster === undefined) return { ...shared, remoteFills: undefined, instanceId: randomUUID() };
   const remoteFills = opened(

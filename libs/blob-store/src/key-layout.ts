@@ -29,6 +29,21 @@ export function blobKey(digest: Digest): string {
 /** Under them lie all tag objects, and all links objects. */
 export const tagObjectsPrefix = 'cistern/tags/';
 export const linksObjectsPrefix = 'cistern/links/';
+const listObjectsPrefix = 'cistern/lists/';
+
+/** All that is kept of an upstream lies under these. */
+export function prefixesOf(upstream: string): {
+  readonly tags: string;
+  readonly links: string;
+  readonly lists: string;
+} {
+  const name = upstreamComponent(upstream);
+  return {
+    tags: `${tagObjectsPrefix}${name}/`,
+    links: `${linksObjectsPrefix}${name}/`,
+    lists: `${listObjectsPrefix}${name}/`,
+  };
+}
 
 /** The tag object. `_tags` cannot be part of a name, so a repository `a/b.json` and a tag `b` of `a` never collide. */
 export function tagObjectKey(key: {
@@ -56,7 +71,7 @@ export function listObjectKey(key: {
   readonly list: 'tags' | 'referrers';
   readonly slot: number;
 }): string {
-  return `cistern/lists/${upstreamComponent(key.upstream)}/${key.repository}/_${key.list}/${key.slot}.json`;
+  return `${listObjectsPrefix}${upstreamComponent(key.upstream)}/${key.repository}/_${key.list}/${key.slot}.json`;
 }
 
 /** What operators have decided about asking upstreams lies under it. */
@@ -185,19 +200,22 @@ function ifValid<T>(parse: () => T): T | undefined {
   }
 }
 
+/** All that registry:2 knows of its repositories lies under it. */
+export const registryRepositoriesPrefix = `${registryRoot}/repositories/`;
+
 /** registry:2's tag: the object holds the manifest's digest as text. */
 export function registryTagLinkKey(repository: RepositoryName, tag: Tag): string {
-  return `${registryRoot}/repositories/${repository}/_manifests/tags/${tag}/current/link`;
+  return `${registryRepositoriesPrefix}${repository}/_manifests/tags/${tag}/current/link`;
 }
 
 /** registry:2's note that a repository holds a manifest. */
 export function registryRevisionLinkKey(repository: RepositoryName, digest: Digest): string {
-  return `${registryRoot}/repositories/${repository}/_manifests/revisions/${linkPath(digest)}`;
+  return `${registryRepositoriesPrefix}${repository}/_manifests/revisions/${linkPath(digest)}`;
 }
 
 /** registry:2's note that a repository holds a layer or config. */
 export function registryLayerLinkKey(repository: RepositoryName, digest: Digest): string {
-  return `${registryRoot}/repositories/${repository}/_layers/${linkPath(digest)}`;
+  return `${registryRepositoriesPrefix}${repository}/_layers/${linkPath(digest)}`;
 }
 
 function linkPath(digest: Digest): string {

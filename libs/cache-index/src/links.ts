@@ -24,6 +24,8 @@ export interface LinkIndex {
   remove(key: RepositoryKey, digest: Digest): Promise<boolean>;
   /** Which of `upstreams` hold the digest in a repository of this very name, in the order of `upstreams`. */
   holders(upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link[]>;
+  /** All that the repository holds, in no particular order. */
+  digests(key: RepositoryKey): Promise<Digest[]>;
   /** Repositories that hold anything, in byte order of `<upstream>/<repository>`, which `after` is compared with. */
   repositories(page: { readonly after?: string | undefined; readonly limit: number }): Promise<RepositoryKey[]>;
 }

@@ -41,6 +41,8 @@ export interface PullThroughDeps {
   readonly verifyAccess?: VerifyAccess | undefined;
   /** Clients may read stored blobs from the store itself, by URLs that are valid for so long. Default: they may not. */
   readonly presignForMs?: number | undefined;
+  /** Told what to do after a purge: forget contents that are in memory. */
+  readonly onPurge?: ((forget: () => void) => void) | undefined;
   readonly manifestCacheBytes?: number;
   readonly readBufferBytes?: number;
   readonly log: Logger;
@@ -70,11 +72,17 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
   const deps = { ...options, readMarks, refreshParts, ask, follow, manifests, storedLinks, revalidateBehind };
+  const { forget: forgetLists, ...lists } = createLists(deps);
+  options.onPurge?.(() => {
+    manifests.clear();
+    storedLinks.forget();
+    forgetLists();
+  });
   const useCases: PullThrough = {
     statManifest: (request) => statManifest(deps, request),
     openManifest: (request) => openManifest(deps, request),
     openBlob: (request) => openBlob(deps, request),
-    ...createLists(deps),
+    ...lists,
     async listRepositories(page) {
       const keys = await index.links.repositories(page);
       return keys.map(({ upstream, repository }) => `${upstream}/${repository}`);

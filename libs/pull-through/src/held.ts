@@ -32,12 +32,16 @@ export async function findLink(
   if (known !== undefined && (known.kind === 'manifest' || kind === 'blob')) return known;
   const stored = kind === 'blob' ? await deps.storedLinks.find(key, digest) : undefined;
   if (stored !== undefined) return stored;
-  const found =
+  const find = async () =>
     (kind === 'manifest' ? await readLinksObject(deps.store, key, digest) : undefined) ??
     (await adopt(deps, key, digest, kind));
+  const found = await find();
   if (found === undefined) return undefined;
   await deps.index.links.put(key, found);
-  return found[0];
+  if ((await find()) !== undefined) return found[0];
+  // It was purged meanwhile.
+  await deps.index.links.remove(key, digest);
+  return undefined;
 }
 
 async function adopt(

@@ -42,6 +42,8 @@ export type { OfflineSwitch } from './freshness/open-offline-switch.ts';
 export { refuseOffline } from './freshness/refuse-offline.ts';
 export { describeImage } from './images/describe-image.ts';
 export type { ImageDescription, LayerDescription, PlatformDescription } from './images/describe-image.ts';
+export { refreshTag } from './images/refresh-tag.ts';
+export type { RefreshedTag } from './images/refresh-tag.ts';
 export { selectTags } from './images/select-tags.ts';
 export type { SelectedTags, TagPosition } from './images/select-tags.ts';
 export { readScrubReport } from './integrity/scrub-report.ts';
@@ -68,6 +70,10 @@ export type {
   ReferrersRequest,
   TagsRequest,
 } from './pull-through.ts';
+export { followPurges } from './purge/follow-purges.ts';
+export { purge } from './purge/purge.ts';
+export type { PurgeWish } from './purge/purge.ts';
+export type { Purged, PurgeResult } from './purge/purge-deps.ts';
 export { rebuildIndex } from './rebuild/rebuild-index.ts';
 export type { RebuildOptions, RebuildProgress, RebuildResult } from './rebuild/rebuild-index.ts';
 export { withLease } from './rebuild/with-lease.ts';

@@ -34,8 +34,9 @@ export async function writeTagObject(store: BlobStore, record: TagRecord): Promi
   } satisfies TagObject);
 }
 
-export async function removeTagObject(store: BlobStore, key: TagKey): Promise<void> {
-  await store.removeObject(tagObjectKey(key));
+/** True if there was one. */
+export async function removeTagObject(store: BlobStore, key: TagKey): Promise<boolean> {
+  return store.removeObject(tagObjectKey(key));
 }
 
 /** The record that the tag object stands for: never confirmed since, so it is stale. `undefined`: no such object. */

@@ -21,6 +21,8 @@ export interface StoredLinks {
   find(key: RepositoryKey, digest: Digest): Promise<Link | undefined>;
   /** The same for a repository of this name under the first of `upstreams` that holds the digest. */
   findAmong(upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link | undefined>;
+  /** What was found before is looked for again. */
+  forget(): void;
 }
 
 type FoundLinks = ReadonlyMap<Digest, Link>;
@@ -83,14 +85,18 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
     looking.set(path, promise);
     try {
       const found = await promise;
-      looked.set(path, found);
+      if (looking.get(path) === promise) looked.set(path, found);
       return found;
     } finally {
-      looking.delete(path);
+      if (looking.get(path) === promise) looking.delete(path);
     }
   }
 
   return {
+    forget() {
+      looked.clear();
+      looking.clear();
+    },
     async find(key, digest) {
       if (isTrusted()) return undefined;
       // It may have become complete since the caller asked it.

@@ -8,6 +8,7 @@ import { serveConsole } from './console/serve-console.ts';
 import { addDecisionRoutes } from './decision-routes.ts';
 import { describeRoute } from './describe-route.ts';
 import { guardBrowsers } from './guard-browsers.ts';
+import { addImageChangeRoutes } from './image-change-routes.ts';
 import { addImageRoutes } from './image-routes.ts';
 import { flag, object, text } from './json-schema.ts';
 import { addPrewarmRoute } from './prewarm-route.ts';
@@ -65,6 +66,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
     addUpkeepRoutes(protectedApp, upkeep);
     addDecisionRoutes(protectedApp, decisions);
     addImageRoutes(protectedApp, images);
+    addImageChangeRoutes(protectedApp, images);
     addDescriptionRoute(protectedApp);
   });
   void app.register(async (consoleApp) => {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
 import { createMemoryIndex } from '@cistern/cache-index/memory';
 import { loadConfig } from '@cistern/config';
+import type { JobQueue } from '@cistern/jobs';
 import { digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
 import { pinImage } from '@cistern/pull-through';
 import { openImages } from './open-images.ts';
@@ -42,7 +43,7 @@ async function fill() {
     });
   }
   const config = loadConfig({ env: {}, defaults: { rootDirectory: '/nowhere' } });
-  return { index, store, images: openImages(config, { index, store }) };
+  return { index, store, images: openImages(config, { index, store, queue: {} as JobQueue }) };
 }
 
 test('images are listed by the names that docker has for them, with how fresh they are', async () => {

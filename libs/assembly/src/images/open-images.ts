@@ -1,4 +1,4 @@
-// What the cache holds, for whoever wants to see it: searched, described, and what is pulled most.
+// What the cache holds, for operators: searched, described, what is pulled most, and what they have done to it.
 import type { TagRecord } from '@cistern/cache-index';
 import type { Config } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
@@ -11,9 +11,9 @@ import {
   selectTags,
 } from '@cistern/pull-through';
 import { createUpstreamTable, familiarNameOf, fullNameOf, type ResolvedImage, resolveImage } from '@cistern/upstream';
-import type { IndexAndStore } from '../open-index-and-store.ts';
 import { formatCursor, parseCursor } from './image-cursor.ts';
 import type { ImageDetails, ImageFreshness, ListedImages, PopularImage } from './listed-image.ts';
+import { type ImageChanges, type ImageChangesDeps, openImageChanges } from './open-image-changes.ts';
 
 export interface ImageSearch {
   /** Part of the full name; small and capital letters are one. */
@@ -24,8 +24,8 @@ export interface ImageSearch {
   readonly cursor?: string | undefined;
 }
 
-/** All of it rejects with `index-unavailable` or `store-unavailable`, and asks no upstream. */
-export interface Images {
+/** What only looks rejects with `index-unavailable` or `store-unavailable`, and asks no upstream. */
+export interface Images extends ImageChanges {
   /** Rejects with `name-invalid` for a cursor that is none. */
   list(search: ImageSearch): Promise<ListedImages>;
   /**
@@ -40,7 +40,9 @@ export interface Images {
 const maxLooked = 5_000;
 const maxPlatforms = 10_000;
 
-export function openImages({ upstreams }: Pick<Config, 'upstreams'>, { index, store }: IndexAndStore): Images {
+export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChangesDeps): Images {
+  const { upstreams } = config;
+  const { index, store } = opened;
   const table = createUpstreamTable(upstreams);
   const policyOf = createFreshnessPolicies(upstreams);
 
@@ -50,6 +52,7 @@ export function openImages({ upstreams }: Pick<Config, 'upstreams'>, { index, st
   }
 
   return {
+    ...openImageChanges(config, opened),
     async list({ search = '', upstream, limit, cursor }) {
       const wanted = search.toLowerCase();
       const select = (record: TagRecord) => fullNameOf(imageOf(record)).toLowerCase().includes(wanted);

@@ -29,6 +29,7 @@ export function createCachedLinks(inner: LinkIndex, parts: CachedParts<Link>): L
       const links = await Promise.all(upstreams.map((upstream) => get({ upstream, repository }, digest)));
       return links.filter((link) => link !== undefined);
     },
+    digests: (key) => inner.digests(key),
     repositories: (page) => inner.repositories(page),
   };
 }

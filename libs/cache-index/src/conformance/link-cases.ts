@@ -104,6 +104,16 @@ export const linkCases: CacheIndexCases = {
     assert.deepEqual(await links.repositories({ limit: 0 }), []);
   },
 
+  async 'a repository tells all that it holds, and nothing of others'({ index: { links } }) {
+    const other = repositoryKey('docker.io', 'library/nginx/a');
+    assert.deepEqual(await links.digests(nginx), []);
+    await links.put(other, [sampleLink(other, 'c')]);
+    await links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(nginx, 'b', { kind: 'manifest' })]);
+    assert.deepEqual((await links.digests(nginx)).sort(), [sampleDigest('a'), sampleDigest('b')].sort());
+    await links.remove(nginx, sampleDigest('a'));
+    assert.deepEqual(await links.digests(nginx), [sampleDigest('b')]);
+  },
+
   async 'a repository is listed until its last link is gone'({ index: { links } }) {
     await links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(nginx, 'b')]);
     await links.remove(nginx, sampleDigest('a'));

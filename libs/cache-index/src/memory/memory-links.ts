@@ -35,6 +35,10 @@ export function createMemoryLinks(checkAvailable: () => void): LinkIndex {
         (upstream) => repositories.get(repositoryPath({ upstream, repository }))?.get(digest) ?? [],
       );
     },
+    async digests(key) {
+      checkAvailable();
+      return [...(repositories.get(repositoryPath(key))?.keys() ?? [])];
+    },
     async repositories({ after, limit }) {
       checkAvailable();
       return [...repositories.keys()]

@@ -47,6 +47,7 @@ export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: 
       const links = await Promise.all(upstreams.map((upstream) => get({ upstream, repository }, digest)));
       return links.filter((link) => link !== undefined);
     },
+    digests: async (key) => (await calls.command((client) => client.hkeys(keys.links(key)))) as Digest[],
     async repositories({ after, limit }) {
       const pages = await Promise.all(keys.listings.map((listing) => list(listing, after, limit)));
       return pages.flat().sort(compareBytes).slice(0, limit).map(repositoryKeyOf);

@@ -16,6 +16,7 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
   const select = database.prepare('SELECT kind, size, media_type, platform FROM links WHERE path = ? AND digest = ?');
   const upsert = database.prepare('INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?)');
   const remove = database.prepare('DELETE FROM links WHERE path = ? AND digest = ?');
+  const digests = database.prepare('SELECT digest FROM links WHERE path = ?');
   // One seek for each repository, however many links it has; DISTINCT would read them all.
   const nextPath = database.prepare('SELECT path FROM links WHERE path > ? ORDER BY path LIMIT 1');
 
@@ -62,6 +63,7 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
     remove: async (key, digest) => call(() => remove.run(repositoryPath(key), digest).changes > 0),
     holders: async (upstreams, repository, digest) =>
       call(() => upstreams.flatMap((upstream) => get({ upstream, repository }, digest) ?? [])),
+    digests: async (key) => call(() => digests.all(repositoryPath(key)).map((row) => row['digest'] as Digest)),
     repositories: async ({ after = '', limit }) => call(() => repositories(after, limit)),
   };
 }

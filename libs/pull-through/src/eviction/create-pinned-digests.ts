@@ -14,8 +14,8 @@ export interface PinnedDigestsDeps {
   readonly now: () => number;
 }
 
-/** Reads the pins anew with every call, and each manifest once. */
-export type ReadPinnedDigests = () => Promise<ReadonlySet<Digest>>;
+/** Of `pins`; default: of all, read anew with every call. Each manifest is read once. */
+export type ReadPinnedDigests = (pins?: readonly ImageName[]) => Promise<ReadonlySet<Digest>>;
 
 const manifestBytes = 16 * 1024 * 1024;
 
@@ -37,9 +37,9 @@ export function createPinnedDigests({ index, store, now }: PinnedDigestsDeps): R
     return ((await index.tags.get(key)) ?? (await readTagObject(store, key, now())))?.digest;
   }
 
-  return async () => {
+  return async (pins) => {
     const pinned = new Set<Digest>();
-    for (const pin of await listPins(store)) {
+    for (const pin of pins ?? (await listPins(store))) {
       const digest = await digestNamedBy(pin);
       if (digest === undefined) continue;
       pinned.add(digest);

@@ -33,7 +33,12 @@ const maxRememberedBytes = 16 * 1024 * 1024;
 /** Who can be served stale waits no longer for an upstream that says nothing. */
 const patienceMs = 5_000;
 
-export function createLists(deps: ListsDeps): Pick<PullThrough, 'listTags' | 'listReferrers'> {
+export type Lists = Pick<PullThrough, 'listTags' | 'listReferrers'> & {
+  /** What is remembered is asked for again. */
+  forget(): void;
+};
+
+export function createLists(deps: ListsDeps): Lists {
   const { ask, store, listPolicyOf, isOffline, log, metrics, now } = deps;
   const remembered = new LRUCache<string, Known>({
     maxSize: maxRememberedBytes,
@@ -92,6 +97,7 @@ export function createLists(deps: ListsDeps): Pick<PullThrough, 'listTags' | 'li
   }
 
   return {
+    forget: () => remembered.clear(),
     async listTags({ upstream, repository, n, last, ...wish }) {
       const query = { upstream, repository, ...(n !== undefined && { n }), ...(last !== undefined && { last }) };
       return (await list('fetch-tags', 'tags', query, wish)) as TagsPage & FreshnessFacts;

@@ -13,6 +13,7 @@ export interface ManifestCache {
   get(digest: Digest): CachedManifest | undefined;
   set(digest: Digest, manifest: CachedManifest): void;
   drop(digest: Digest): void;
+  clear(): void;
 }
 
 /** A manifest that the store did not take came with the answer that it was asked for by. */
@@ -34,5 +35,6 @@ export function createManifestCache(maxBytes: number): ManifestCache {
     get: (digest) => cache.get(digest),
     set: (digest, manifest) => void cache.set(digest, manifest),
     drop: (digest) => void cache.delete(digest),
+    clear: () => cache.clear(),
   };
 }

@@ -23,6 +23,8 @@ interface Resolved extends FreshnessFacts {
   readonly told?: Pick<ManifestFacts, 'mediaType' | 'size'> | undefined;
 }
 
+const maxTries = 3;
+
 interface HeldManifest {
   readonly manifest: CachedManifest;
   /** Of a manifest that an index lists. */
@@ -74,16 +76,19 @@ async function bytesOf(
   if (here !== undefined) return { ...resolved, ...here };
   const { upstream, repository, forceRevalidation: force, signal } = request;
   const asked = { subject: digest, force, signal };
-  const { joined, result } = await deps.ask('fetch-manifest', { upstream, repository, digest }, asked);
-  takeUnsaved(deps.manifests, result);
-  const held = await readHeld(deps, request, digest);
-  if (held === undefined)
-    throw new CacheError('store-unavailable', `Manifest ${digest} was stored and cannot be read back.`, {
-      retryable: true,
-    });
-  const cache: CacheResult = joined ? 'JOINED' : 'MISS';
-  // What is stale of a tag is the tag: that its manifest had to be fetched again makes it no fresher.
-  return { ...resolved, ...held, ...(resolved.cache !== 'STALE' && { cache }) };
+  // It may be purged or evicted before it is read.
+  for (let tries = 0; tries < maxTries; tries += 1) {
+    const { joined, result } = await deps.ask('fetch-manifest', { upstream, repository, digest }, asked);
+    takeUnsaved(deps.manifests, result);
+    const held = await readHeld(deps, request, digest);
+    if (held === undefined) continue;
+    const cache: CacheResult = joined ? 'JOINED' : 'MISS';
+    // What is stale of a tag is the tag: that its manifest had to be fetched again makes it no fresher.
+    return { ...resolved, ...held, ...(resolved.cache !== 'STALE' && { cache }) };
+  }
+  throw new CacheError('store-unavailable', `Manifest ${digest} was stored and cannot be read back.`, {
+    retryable: true,
+  });
 }
 
 async function statHeld(

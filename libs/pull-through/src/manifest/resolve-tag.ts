@@ -1,6 +1,6 @@
 // Which digest a tag names: from its record while that is fresh, confirmed by a worker when it is not, and from the
 // record again when upstream cannot say.
-import { type BlobStore, registryTagLinkKey } from '@cistern/blob-store';
+import { type BlobStore, registryTagLinkKey, tagObjectKey } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
 import { isDigest } from '@cistern/oci';
@@ -44,6 +44,7 @@ export interface ResolvedTag extends Pick<FreshnessFacts, 'cache' | 'staleBecaus
 
 /** Who can be served stale waits no longer for an upstream that says nothing. */
 const patienceMs = 5_000;
+const maxTries = 3;
 
 export async function resolveTag(deps: ResolveTagDeps, key: TagKey, options: ResolveTagOptions): Promise<ResolvedTag> {
   const { index, log, now } = deps;
@@ -90,11 +91,14 @@ function stale({ metrics }: ResolveTagDeps, record: TagRecord, reason: StaleReas
 }
 
 async function revalidate(
-  { index, ask, manifests }: ResolveTagDeps,
+  deps: ResolveTagDeps,
   key: TagKey,
   known: TagRecord | undefined,
-  { want, force, signal }: ResolveTagOptions,
+  options: ResolveTagOptions,
+  tries = 1,
 ): Promise<ResolvedTag> {
+  const { index, ask, manifests } = deps;
+  const { want, force, signal } = options;
   const { upstream, repository, tag } = key;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
   // One job whatever it asks by: a GET beside a HEAD for the same tag would bring the manifest a second time.
@@ -103,6 +107,8 @@ async function revalidate(
   const asked = await ask('revalidate-tag', payload, { subject: tag, force, signal, ...patience });
   takeUnsaved(manifests, asked.result);
   const record = await index.tags.get(key, { fresh: true });
+  // Purged in between.
+  if (record === undefined && tries < maxTries) return revalidate(deps, key, undefined, options, tries + 1);
   if (record === undefined)
     throw new CacheError('index-unavailable', 'The tag record just written is gone.', { retryable: true });
   if (record.digest === known?.digest) return { record, cache: 'REVALIDATED' };
@@ -119,7 +125,14 @@ async function findInStore(deps: ResolveTagDeps, key: TagKey): Promise<TagRecord
   const { store, index, adoptAs, now } = deps;
   const own = await readTagObject(store, key, now());
   const record = own ?? (key.upstream === adoptAs ? await adoptTag(store, key, now()) : undefined);
-  if (record === undefined || (await index.tags.adopt(record))) return record;
+  if (record === undefined) return undefined;
+  if (await index.tags.adopt(record)) {
+    const objectKey = own === undefined ? registryTagLinkKey(key.repository, key.tag) : tagObjectKey(key);
+    if ((await store.readObject(objectKey)) !== undefined) return record;
+    // It was purged meanwhile.
+    await index.tags.remove(key);
+    return undefined;
+  }
   // A worker was first, and has asked upstream.
   return (await index.tags.get(key, { fresh: true })) ?? record;
 }

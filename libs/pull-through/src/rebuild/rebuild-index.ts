@@ -33,6 +33,9 @@ export interface RebuildResult extends RebuildProgress {
   readonly isComplete: boolean;
 }
 
+/** Whoever has it alone may rebuild. */
+export const rebuildLease = 'rebuild';
+
 const progressEveryMs = 1000;
 
 /**
@@ -41,7 +44,7 @@ const progressEveryMs = 1000;
  */
 export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResult | undefined> {
   const { index, onProgress } = options;
-  return withLease({ index, name: 'rebuild', signal: options.signal }, async (signal) => {
+  return withLease({ index, name: rebuildLease, signal: options.signal }, async (signal) => {
     const progress: Progress = { step: 'blobs', blobs: 0, blobsAdded: 0, manifests: 0, tags: 0, tagsAdded: 0 };
     const timer = setInterval(() => onProgress?.({ ...progress }), progressEveryMs);
     try {

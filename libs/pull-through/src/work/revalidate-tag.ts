@@ -1,6 +1,5 @@
 // Job revalidate-tag: brings one tag's record up to date, by a HEAD, which costs no pull, or by a GET that brings the
 // manifest too. A try that fails is recorded, so that neither every request nor every node tries again.
-import { registryTagLinkKey } from '@cistern/blob-store';
 import type { TagKey, TagRecord } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
@@ -11,7 +10,9 @@ import { ifStoreAnswers } from '../if-store-answers.ts';
 import { storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
 import { repositoryPath } from '../repository-path.ts';
-import { removeTagObject, writeTagObject } from '../small-objects.ts';
+import { readPurgeMarks } from '../purge/purge-marks.ts';
+import { removeStoredTag, removeTag } from '../purge/remove-names.ts';
+import { writeTagObject } from '../small-objects.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
@@ -33,9 +34,11 @@ export async function revalidateTag(
   deps: WorkDeps,
   { upstream, repository, tag, by, checkedAtMs, triedAtMs }: JobPayload<'revalidate-tag'>,
   signal: AbortSignal,
-  { purpose, bring }: Revalidation = {},
+  revalidation: Revalidation = {},
 ): Promise<UnsavedManifest | null> {
+  const { purpose, bring } = revalidation;
   const key = { upstream, repository, tag };
+  const marks = await readPurgeMarks(deps.index, key);
   const before = await deps.index.tags.get(key);
   if (before !== undefined) {
     // Asked by another node a moment ago, it has been confirmed, or could not be, since this one looked.
@@ -50,13 +53,14 @@ export async function revalidateTag(
     const moved = head === undefined ? null : await bringMoved(deps, key, head.digest, options);
     const confirmed = head ?? (await fetchByTag(deps, key, options));
     await bring?.(confirmed.digest, options);
-    await recordConfirmed(deps, key, confirmed);
-    return moved ?? confirmed.unsaved ?? null;
+    if (await recordConfirmed(deps, key, confirmed, marks)) return moved ?? confirmed.unsaved ?? null;
   } catch (error) {
     // The end of this worker says nothing about the tag.
-    if (!signal.aborted) await recordFailure(deps, key, error);
+    if (!signal.aborted) await recordFailure(deps, key, error, marks);
     throw error;
   }
+  // What upstream said was before the purge.
+  return revalidateTag(deps, { ...key, by }, signal, revalidation);
 }
 
 /** `undefined` where the answer does not say which manifest it is: then only a GET tells. */
@@ -103,11 +107,14 @@ function isSchema1(mediaType: string): boolean {
   return mediaType === mediaTypes.dockerSchema1 || mediaType === mediaTypes.dockerSchema1Signed;
 }
 
+/** False, and nothing is left of it, if the tag was purged since `marks` were read. */
 async function recordConfirmed(
-  { index, store, backlog, now }: WorkDeps,
+  deps: WorkDeps,
   key: TagKey,
   { digest, mediaType, size }: Confirmed,
-): Promise<void> {
+  marks: string,
+): Promise<boolean> {
+  const { index, store, backlog, now } = deps;
   const before = await index.tags.get(key);
   const nowMs = now();
   const changed = before?.digest !== digest;
@@ -127,25 +134,37 @@ async function recordConfirmed(
     origin: 'upstream',
   };
   if (changed || before.origin === 'adopted')
-    await backlog.write(`tag ${repositoryPath(key)}:${key.tag}`, () => writeTagObject(store, record));
-  await index.tags.put(record);
+    await backlog.write(`tag ${repositoryPath(key)}:${key.tag}`, async () => {
+      await writeTagObject(store, record);
+      // The store may have been away for long.
+      if ((await readPurgeMarks(index, key)) !== marks) await removeStoredTag(deps, key);
+    });
+  return putUnlessPurged(deps, record, marks);
 }
 
-async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown): Promise<void> {
+/** A purge leaves its mark before it removes anything: one that is not seen after the write removes what was written. */
+async function putUnlessPurged(deps: WorkDeps, record: TagRecord, marks: string): Promise<boolean> {
+  await deps.index.tags.put(record);
+  if ((await readPurgeMarks(deps.index, record)) === marks) return true;
+  await removeTag(deps, record);
+  return false;
+}
+
+async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, marks: string): Promise<void> {
   const { index, now, metrics, policyOf } = deps;
   if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream: key.upstream });
   const before = await index.tags.get(key);
   if (before === undefined) return;
   const lastFailure = failureKindOf(error);
   if (isForgottenFor(error, policyOf(key.upstream, key.tag))) return forget(deps, key);
-  await index.tags.put({ ...before, lastTriedAtMs: now(), lastFailure });
+  await putUnlessPurged(deps, { ...before, lastTriedAtMs: now(), lastFailure }, marks);
 }
 
 /** From the store first: what is in it comes back into the index. */
-async function forget({ index, store, backlog, adoptAs, log }: WorkDeps, key: TagKey): Promise<void> {
+async function forget(deps: WorkDeps, key: TagKey): Promise<void> {
+  const { index, backlog, log } = deps;
   await backlog.write(`tag ${repositoryPath(key)}:${key.tag}`, async () => {
-    await removeTagObject(store, key);
-    if (key.upstream === adoptAs) await store.removeObject(registryTagLinkKey(key.repository, key.tag));
+    await removeStoredTag(deps, key);
   });
   await index.tags.remove(key);
   log.info(key, 'upstream no longer has a tag: it is forgotten');
