@@ -8,11 +8,13 @@ import { addEvict } from './commands/evict.ts';
 import { addExport } from './commands/export.ts';
 import { addFrontend } from './commands/frontend.ts';
 import { addHealthcheck } from './commands/healthcheck.ts';
+import { addImages } from './commands/images.ts';
 import { addImport } from './commands/import.ts';
 import { addIndex } from './commands/index-rebuild.ts';
 import { addOffline } from './commands/offline.ts';
 import { addPin } from './commands/pin.ts';
 import { addPrewarm } from './commands/prewarm.ts';
+import { addPurge } from './commands/purge.ts';
 import { addScrub } from './commands/scrub.ts';
 import { addServe } from './commands/serve.ts';
 import { addToken } from './commands/token.ts';
@@ -32,6 +34,9 @@ Examples:
   cistern doctor https://cache.example   can clients here pull through it?
   cistern prewarm nginx:1.27 redis       fetch images before anybody asks for them
   cistern pin nginx:1.27                 keep an image, whatever room is needed
+  cistern images nginx                   tell what is cached; inspect tells more of one, top what is pulled most
+  cistern purge nginx:1.27               remove an image on all nodes; the next pull fetches it anew
+  cistern refresh nginx:latest           ask upstream now what a tag names
   cistern offline on docker.io           ask an upstream for nothing, on all nodes at once
   cistern evict --dry-run                tell what would be removed from the store, and why
   cistern scrub                          tell what reading the store through has found
@@ -69,6 +74,8 @@ export function buildProgram(terminal: Terminal): Command {
   addHealthcheck(program, terminal);
   addIndex(program, terminal);
   addPrewarm(program, terminal);
+  addImages(program, terminal);
+  addPurge(program, terminal);
   addPin(program, terminal);
   addOffline(program, terminal);
   addToken(program, terminal);
