@@ -1,6 +1,6 @@
 // The program's logger: pino on stdout, JSON for machines or lines for people, with secrets kept out by construction.
 import { pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
+import { createFormatForPeople } from './format-for-people.ts';
 import { redactFields, redactText, redactUrl } from './redact.ts';
 import { replaceInstance, serializeError } from './serialize-error.ts';
 
@@ -55,10 +55,10 @@ function redacted(fields: object): Record<string, unknown> {
 
 // Line by line and in step, so that the last words before an exit are not lost in a pipeline.
 function forPeople(output: pino.DestinationStream): pino.DestinationStream {
-  const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
+  const format = createFormatForPeople();
   return {
-    write: (line) => {
-      output.write(pretty(line) ?? line);
+    write(line) {
+      output.write(format(line));
     },
   };
 }

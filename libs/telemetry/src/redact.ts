@@ -22,8 +22,16 @@ const credentials = /\b(bearer|basic)([ ]+)[\w+/=~.-]{6,}/gi;
 const namedValue =
   /("[\w-]*(?:authorization|cookie|password|passwd|passphrase|secret|token|secretkey|accesskey)\\*"\s*:\s*\\*")((?:[^"\\]|\\(?!"))+)/gi;
 
+/** Names of fields come again with every line. What strangers send as names must not fill the memory. */
+const maxKnownNames = 1000;
+const knownNames = new Map<string, boolean>();
+
 export function isSecretName(name: string): boolean {
-  return secretName.test(name.toLowerCase().replaceAll(/[-_]/g, ''));
+  const known = knownNames.get(name);
+  if (known !== undefined) return known;
+  const isSecret = secretName.test(name.toLowerCase().replaceAll(/[-_]/g, ''));
+  if (knownNames.size < maxKnownNames) knownNames.set(name, isSecret);
+  return isSecret;
 }
 
 function redactParameter(match: string, separator: string, name: string, value: string): string {
@@ -33,13 +41,20 @@ function redactParameter(match: string, separator: string, name: string, value: 
 
 /** Hides user info and query values that look like signatures or tokens; takes a whole URL or a path with a query. */
 export function redactUrl(url: string): string {
+  // Of most there is nothing to hide, and to look for one character is a tenth of the work.
+  if (!url.includes('=') && !url.includes('@')) return url;
   return url.replaceAll(userInfo, `$1${redacted}@`).replaceAll(parameter, redactParameter);
 }
 
 /** `redactUrl` for every URL in a text, and credentials as they stand in headers and in JSON. Valid JSON stays valid. */
 export function redactText(text: string): string {
-  return redactUrl(text).replaceAll(credentials, `$1$2${redacted}`).replaceAll(namedValue, `$1${redacted}`);
+  const shown = redactUrl(text);
+  if (!secretWord.test(shown)) return shown;
+  return shown.replaceAll(credentials, `$1$2${redacted}`).replaceAll(namedValue, `$1${redacted}`);
 }
+
+/** Without one of these words neither pattern above can match. */
+const secretWord = /bearer|basic|authorization|cookie|passw|passphrase|secret|token|accesskey/i;
 
 const maxDepth = 8;
 
@@ -61,10 +76,13 @@ export function redactFields(
   if (depth > maxDepth) return '[too deep]';
   if (Array.isArray(value)) return value.map((item) => redactFields(item, replace, depth + 1));
   if (!isPlainObject(value)) return replace(value);
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [
-      name,
-      item !== undefined && item !== null && isSecretName(name) ? redacted : redactFields(item, replace, depth + 1),
-    ]),
-  );
+  const copy: Record<string, unknown> = {};
+  for (const name of Object.keys(value)) {
+    const item = value[name];
+    const isSecret = item !== undefined && item !== null && isSecretName(name);
+    // An own field of this name would otherwise become the copy's prototype.
+    if (name === '__proto__') continue;
+    copy[name] = isSecret ? redacted : redactFields(item, replace, depth + 1);
+  }
+  return copy;
 }

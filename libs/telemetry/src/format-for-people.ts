@@ -1,0 +1,37 @@
+// A line of JSON as a line for people, as pino-pretty writes it. Most lines are plain and one a request: their fields stand
+// in the JSON as they are to be shown, so nothing has to be parsed for them, which costs a quarter.
+import { prettyFactory } from 'pino-pretty';
+
+// As the logger writes them. An escape may hide anything, and these fields are not shown where they stand.
+const plainLine = /^\{"level":"(\w+)","time":"([\d:TZ.-]{24})",?(.*)"msg":"([^"\\]*)"\}\n$/;
+const shownElsewhere = /\\|"(?:err|error|pid|hostname|name|caller|timestamp|time|level|msg|type)":/;
+
+/** Takes what pino has written, and gives the line with its break. */
+export function createFormatForPeople(): (line: string) => string {
+  const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
+  const clock = createClock();
+  // On a terminal it writes in colours.
+  if ((pretty('{"level":"info","time":0,"msg":""}\n') ?? '').includes('\u001B')) return (line) => pretty(line) ?? line;
+  return (line) => {
+    const [, level, time, fields, message] = plainLine.exec(line) ?? [];
+    if (level === undefined || time === undefined || fields === undefined || shownElsewhere.test(fields))
+      return pretty(line) ?? line;
+    const shown = fields === '' ? '' : ` {${fields.slice(0, -1)}}`;
+    return `[${clock(time)}] ${level.toUpperCase()}: ${message}${shown}\n`;
+  };
+}
+
+/** The local time of day for a time in ISO form; the zone is looked up once a second. */
+function createClock(): (iso: string) => string {
+  let lastSecond = '';
+  let shown = '';
+  return (iso) => {
+    const second = iso.slice(0, 19);
+    if (second !== lastSecond) {
+      const at = new Date(iso);
+      shown = [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+      lastSecond = second;
+    }
+    return `${shown}${iso.slice(19, 23)}`;
+  };
+}
