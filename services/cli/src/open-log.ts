@@ -2,6 +2,7 @@
 import type { Config } from '@cistern/config';
 import { createLogger, type Logger } from '@cistern/telemetry';
 import { destination } from 'pino';
+import { writeByTurns } from './write-by-turns.ts';
 
 export interface OpenedLog {
   readonly log: Logger;
@@ -11,7 +12,9 @@ export interface OpenedLog {
 
 /** What is written is flushed when the process exits. */
 export function openLog({ level, formatter, fields, accessLogEnabled }: Config['log']): OpenedLog {
-  const output = destination({ fd: 1, sync: false });
+  // Its own listener is the first to hear of the exit: pino's then writes what it has passed on.
+  process.once('exit', () => output.flush());
+  const output = writeByTurns(destination({ fd: 1, sync: false }));
   return {
     log: createLogger({ level, formatter, fields, destination: output }),
     // In JSON every request is an object with all of this and more, and a line of another form would break its readers.
