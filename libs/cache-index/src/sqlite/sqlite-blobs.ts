@@ -3,6 +3,7 @@ import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
 import type { BlobTable } from '../in-process/blob-table.ts';
 import { guard } from './index-error.ts';
+import { rememberRows } from './remember-rows.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 interface Row {
@@ -47,10 +48,18 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
       state = CASE state WHEN 'evicting' THEN 'present' ELSE state END
     WHERE digest = ?`);
   /** Times of touches of records that exist. */
-  const touches = writeBehind.table<number>((digest, atMs) => void touch.run(atMs, digest));
+  const touches = writeBehind.table<number>((digest, atMs) => {
+    touch.run(atMs, digest);
+    remembered.drop(digest);
+  });
+  const remembered = rememberRows<Row>();
+
+  function find(digest: Digest): Row | undefined {
+    return remembered.get(digest, () => select.get(digest) as Row | undefined);
+  }
 
   function get(digest: Digest): BlobRecord | undefined {
-    const row = select.get(digest) as Row | undefined;
+    const row = find(digest);
     if (row === undefined) return undefined;
     const touchedAtMs = touches.get(digest);
     return {
@@ -67,6 +76,7 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
   function putBlob({ digest, size, state, verified, storedAtMs, lastPulledAtMs }: BlobRecord): void {
     const latestMs = Math.max(lastPulledAtMs, touches.get(digest) ?? 0);
     upsert.run(digest, size, state, Number(verified), storedAtMs, latestMs);
+    remembered.drop(digest);
     touches.delete(digest);
   }
 
@@ -75,6 +85,7 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
     if (record === undefined || record.lastPulledAtMs > lastPulledAtMs) return false;
     // What waits to be written would undo it.
     evict.run(record.lastPulledAtMs, digest);
+    remembered.drop(digest);
     touches.delete(digest);
     return true;
   }
@@ -93,6 +104,7 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
 
   function removeBlob(digest: Digest, storedAtMs?: number): boolean {
     const { changes } = storedAtMs === undefined ? remove.run(digest) : removeStored.run(digest, storedAtMs);
+    remembered.drop(digest);
     if (changes > 0) touches.delete(digest);
     return changes > 0;
   }
@@ -102,16 +114,19 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
     put: async (record) => call(() => putBlob(record)),
     adopt: async (record) =>
       call(() => {
-        if (select.get(record.digest) !== undefined) return false;
+        if (find(record.digest) !== undefined) return false;
         putBlob(record);
         return true;
       }),
-    markVerified: async (digest) => call(() => void verify.run(digest)),
+    markVerified: async (digest) =>
+      call(() => {
+        verify.run(digest);
+        remembered.drop(digest);
+      }),
     touch: async (digest, atMs) =>
       call(() => {
         const pendingMs = touches.get(digest);
-        if (pendingMs !== undefined || select.get(digest) !== undefined)
-          touches.set(digest, Math.max(pendingMs ?? 0, atMs));
+        if (pendingMs !== undefined || find(digest) !== undefined) touches.set(digest, Math.max(pendingMs ?? 0, atMs));
       }),
     markEvicting: async (digest, lastPulledAtMs) => call(() => markEvicting(digest, lastPulledAtMs)),
     leastRecent,

@@ -3,6 +3,7 @@ import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
 import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../repository-path.ts';
 import { inTransaction } from './create-write-behind.ts';
+import { rememberRows } from './remember-rows.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 interface Row {
@@ -20,8 +21,11 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
   // One seek for each repository, however many links it has; DISTINCT would read them all.
   const nextPath = database.prepare('SELECT path FROM links WHERE path > ? ORDER BY path LIMIT 1');
 
+  const remembered = rememberRows<Row>();
+
   function get(key: RepositoryKey, digest: Digest): Link | undefined {
-    const row = select.get(repositoryPath(key), digest) as Row | undefined;
+    const path = repositoryPath(key);
+    const row = remembered.get(rowKey(path, digest), () => select.get(path, digest) as Row | undefined);
     if (row === undefined) return undefined;
     const { upstream, repository } = key;
     return {
@@ -38,8 +42,10 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
   function put(key: RepositoryKey, links: readonly Link[]): void {
     const path = repositoryPath(key);
     inTransaction(database, () => {
-      for (const { digest, kind, size, mediaType, platform } of links)
+      for (const { digest, kind, size, mediaType, platform } of links) {
         upsert.run(path, digest, kind, size ?? null, mediaType ?? null, platform ?? null);
+        remembered.drop(rowKey(path, digest));
+      }
     });
   }
 
@@ -60,10 +66,19 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
       checkLinksOf(key, links);
       return call(() => put(key, links));
     },
-    remove: async (key, digest) => call(() => remove.run(repositoryPath(key), digest).changes > 0),
+    remove: async (key, digest) =>
+      call(() => {
+        const path = repositoryPath(key);
+        remembered.drop(rowKey(path, digest));
+        return remove.run(path, digest).changes > 0;
+      }),
     holders: async (upstreams, repository, digest) =>
       call(() => upstreams.flatMap((upstream) => get({ upstream, repository }, digest) ?? [])),
     digests: async (key) => call(() => digests.all(repositoryPath(key)).map((row) => row['digest'] as Digest)),
     repositories: async ({ after = '', limit }) => call(() => repositories(after, limit)),
   };
+}
+
+function rowKey(path: string, digest: Digest): string {
+  return `${path} ${digest}`;
 }

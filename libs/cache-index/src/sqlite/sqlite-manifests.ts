@@ -1,6 +1,7 @@
 // Manifest records.
 import type { Digest } from '@cistern/oci';
 import type { ManifestIndex } from '../manifests.ts';
+import { rememberRows } from './remember-rows.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 interface Row {
@@ -14,8 +15,10 @@ export function createSqliteManifests({ database, call }: SqliteConnection): Man
   const upsert = database.prepare('INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?)');
   const remove = database.prepare('DELETE FROM manifests WHERE digest = ?');
 
+  const remembered = rememberRows<Row>();
+
   function get(digest: Digest) {
-    const row = select.get(digest) as Row | undefined;
+    const row = remembered.get(digest, () => select.get(digest) as Row | undefined);
     return (
       row && { schema: 1 as const, digest, mediaType: row.media_type, size: row.size, storedAtMs: row.stored_at_ms }
     );
@@ -24,7 +27,14 @@ export function createSqliteManifests({ database, call }: SqliteConnection): Man
   return {
     get: async (digest) => call(() => get(digest)),
     put: async ({ digest, mediaType, size, storedAtMs }) =>
-      call(() => void upsert.run(digest, mediaType, size, storedAtMs)),
-    remove: async (digest) => call(() => remove.run(digest).changes > 0),
+      call(() => {
+        upsert.run(digest, mediaType, size, storedAtMs);
+        remembered.drop(digest);
+      }),
+    remove: async (digest) =>
+      call(() => {
+        remembered.drop(digest);
+        return remove.run(digest).changes > 0;
+      }),
   };
 }

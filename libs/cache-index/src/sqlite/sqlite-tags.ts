@@ -2,6 +2,7 @@
 import type { Digest, Tag } from '@cistern/oci';
 import { repositoryKeyOf, repositoryPath } from '../repository-path.ts';
 import type { TagIndex, TagKey, TagRecord } from '../tags.ts';
+import { rememberRows } from './remember-rows.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
 interface Row {
@@ -37,12 +38,18 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
   const addPulls = database.prepare(`
     UPDATE tags SET pulls = pulls + ?, last_pulled_at_ms = max(last_pulled_at_ms, ?) WHERE path = ? AND tag = ?`);
   /** Pulls of records that exist. */
-  const pending = writeBehind.table<Pulls>(
-    (_, { path, tag, count, lastAtMs }) => void addPulls.run(count, lastAtMs, path, tag),
-  );
+  const pending = writeBehind.table<Pulls>((key, { path, tag, count, lastAtMs }) => {
+    addPulls.run(count, lastAtMs, path, tag);
+    remembered.drop(key);
+  });
+  const remembered = rememberRows<Row>();
+
+  function find(path: string, tag: string): Row | undefined {
+    return remembered.get(pendingKey(path, tag), () => select.get(path, tag) as Row | undefined);
+  }
 
   function get(path: string, tag: string): TagRecord | undefined {
-    const row = select.get(path, tag) as Row | undefined;
+    const row = find(path, tag);
     return row && toRecord(row);
   }
 
@@ -86,13 +93,14 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
       record.lastFailure ?? null,
       record.origin,
     );
+    remembered.drop(pendingKey(path, record.tag));
     pending.delete(pendingKey(path, record.tag));
   }
 
   function recordPull(key: TagKey, atMs: number): void {
     const path = repositoryPath(key);
     const pulls = pending.get(pendingKey(path, key.tag));
-    if (pulls === undefined && select.get(path, key.tag) === undefined) return;
+    if (pulls === undefined && find(path, key.tag) === undefined) return;
     pending.set(pendingKey(path, key.tag), {
       path,
       tag: key.tag,
@@ -106,7 +114,7 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
     put: async (record) => call(() => put(record)),
     adopt: async (record) =>
       call(() => {
-        if (select.get(repositoryPath(record), record.tag) !== undefined) return false;
+        if (find(repositoryPath(record), record.tag) !== undefined) return false;
         put(record);
         return true;
       }),
@@ -114,6 +122,7 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
       call(() => {
         const path = repositoryPath(key);
         const removed = remove.run(path, key.tag).changes > 0;
+        remembered.drop(pendingKey(path, key.tag));
         pending.delete(pendingKey(path, key.tag));
         return removed;
       }),

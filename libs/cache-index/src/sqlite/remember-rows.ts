@@ -1,0 +1,26 @@
+// Rows as they were last read: a hot tag is asked for thousands of times a second, and a row costs 5 µs. Nobody else can change
+// them, for the file is locked; whoever changes one here drops it.
+import { LRUCache } from 'lru-cache';
+
+export interface RememberedRows<R extends object> {
+  /** "Not there" is not remembered. */
+  get(key: string, read: () => R | undefined): R | undefined;
+  drop(key: string): void;
+}
+
+/** Of each table; a few hundred bytes apiece. */
+const maxRows = 5000;
+
+export function rememberRows<R extends object>(): RememberedRows<R> {
+  const rows = new LRUCache<string, R>({ max: maxRows });
+  return {
+    get(key, read) {
+      const known = rows.get(key);
+      if (known !== undefined) return known;
+      const row = read();
+      if (row !== undefined) rows.set(key, row);
+      return row;
+    },
+    drop: (key) => void rows.delete(key),
+  };
+}
