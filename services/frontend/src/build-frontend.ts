@@ -1,7 +1,7 @@
 // The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
 import type { Server as TlsServer } from 'node:tls';
 import { type AccessTokens, type Authenticator, type Authorize, createAddressList } from '@cistern/auth';
-import type { ClientLimits } from '@cistern/limits';
+import { type ClientLimits, unlimited } from '@cistern/limits';
 import type { PullThrough } from '@cistern/pull-through';
 import type { AuditLog, Logger, Metrics, Tracing } from '@cistern/telemetry';
 import type { ServerTls } from '@cistern/tls';
@@ -123,7 +123,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   if (callerTokens !== undefined) addCallerTokens(app, callerTokens, options.metrics);
   const readsHere = createAddressList(options.redirectExcept ?? []);
   const mayRevalidate = options.revalidateFrom === undefined ? () => true : createAddressList(options.revalidateFrom);
-  const isUnlimited = createAddressList(unlimitedNetworks);
+  const isUnlimited = options.limits === unlimited ? () => true : createAddressList(unlimitedNetworks);
   addV2Routes(app, {
     ...options,
     clientStallMs,

@@ -110,30 +110,30 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
   }
 
   const blobs: BlobIndex = {
-    get: async (digest) => call(() => get(digest)),
-    put: async (record) => call(() => putBlob(record)),
-    adopt: async (record) =>
+    get: (digest) => call(() => get(digest)),
+    put: (record) => call(() => putBlob(record)),
+    adopt: (record) =>
       call(() => {
         if (find(record.digest) !== undefined) return false;
         putBlob(record);
         return true;
       }),
-    markVerified: async (digest) =>
+    markVerified: (digest) =>
       call(() => {
         verify.run(digest);
         remembered.drop(digest);
       }),
-    touch: async (digest, atMs) =>
+    touch: (digest, atMs) =>
       call(() => {
         const pendingMs = touches.get(digest);
         if (pendingMs !== undefined || find(digest) !== undefined) touches.set(digest, Math.max(pendingMs ?? 0, atMs));
       }),
-    markEvicting: async (digest, lastPulledAtMs) => call(() => markEvicting(digest, lastPulledAtMs)),
+    markEvicting: (digest, lastPulledAtMs) => call(() => markEvicting(digest, lastPulledAtMs)),
     leastRecent,
-    ofShard: async (shard) =>
+    ofShard: (shard) =>
       call(() => (shardOf.all(shard) as { readonly digest: Digest }[]).flatMap(({ digest }) => get(digest) ?? [])),
-    remove: async (digest, storedAtMs) => call(() => removeBlob(digest, storedAtMs)),
-    totals: async () =>
+    remove: (digest, storedAtMs) => call(() => removeBlob(digest, storedAtMs)),
+    totals: () =>
       call(() => {
         const row = totals.get() as { readonly blobs: number; readonly bytes: number };
         return { blobs: row.blobs, bytes: row.bytes };

@@ -8,7 +8,7 @@ export function createSqliteEpoch({ database, call }: SqliteConnection, checkAva
   const insert = database.prepare('INSERT OR REPLACE INTO rebuilt VALUES (1)');
   return createNeverLost({
     checkAvailable,
-    isComplete: async () => call(() => select.get() !== undefined),
-    markComplete: async () => call(() => void insert.run()),
+    isComplete: () => call(() => select.get() !== undefined),
+    markComplete: () => call(() => void insert.run()),
   });
 }

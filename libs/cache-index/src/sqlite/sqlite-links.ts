@@ -61,21 +61,21 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
   }
 
   return {
-    get: async (key, digest) => call(() => get(key, digest)),
+    get: (key, digest) => call(() => get(key, digest)),
     async put(key, links) {
       checkLinksOf(key, links);
       return call(() => put(key, links));
     },
-    remove: async (key, digest) =>
+    remove: (key, digest) =>
       call(() => {
         const path = repositoryPath(key);
         remembered.drop(rowKey(path, digest));
         return remove.run(path, digest).changes > 0;
       }),
-    holders: async (upstreams, repository, digest) =>
+    holders: (upstreams, repository, digest) =>
       call(() => upstreams.flatMap((upstream) => get({ upstream, repository }, digest) ?? [])),
-    digests: async (key) => call(() => digests.all(repositoryPath(key)).map((row) => row['digest'] as Digest)),
-    repositories: async ({ after = '', limit }) => call(() => repositories(after, limit)),
+    digests: (key) => call(() => digests.all(repositoryPath(key)).map((row) => row['digest'] as Digest)),
+    repositories: ({ after = '', limit }) => call(() => repositories(after, limit)),
   };
 }
 

@@ -25,13 +25,13 @@ export function createSqliteManifests({ database, call }: SqliteConnection): Man
   }
 
   return {
-    get: async (digest) => call(() => get(digest)),
-    put: async ({ digest, mediaType, size, storedAtMs }) =>
+    get: (digest) => call(() => get(digest)),
+    put: ({ digest, mediaType, size, storedAtMs }) =>
       call(() => {
         upsert.run(digest, mediaType, size, storedAtMs);
         remembered.drop(digest);
       }),
-    remove: async (digest) =>
+    remove: (digest) =>
       call(() => {
         remembered.drop(digest);
         return remove.run(digest).changes > 0;

@@ -110,15 +110,15 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
   }
 
   return {
-    get: async (key) => call(() => get(repositoryPath(key), key.tag)),
-    put: async (record) => call(() => put(record)),
-    adopt: async (record) =>
+    get: (key) => call(() => get(repositoryPath(key), key.tag)),
+    put: (record) => call(() => put(record)),
+    adopt: (record) =>
       call(() => {
         if (find(repositoryPath(record), record.tag) !== undefined) return false;
         put(record);
         return true;
       }),
-    remove: async (key) =>
+    remove: (key) =>
       call(() => {
         const path = repositoryPath(key);
         const removed = remove.run(path, key.tag).changes > 0;
@@ -126,8 +126,8 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
         pending.delete(pendingKey(path, key.tag));
         return removed;
       }),
-    recordPull: async (key, atMs) => call(() => recordPull(key, atMs)),
-    list: async (upstream, repository, { after = '', limit }) =>
+    recordPull: (key, atMs) => call(() => recordPull(key, atMs)),
+    list: (upstream, repository, { after = '', limit }) =>
       call(() =>
         list.all(repositoryPath({ upstream, repository }), after, limit).map((row) => toRecord(row as unknown as Row)),
       ),

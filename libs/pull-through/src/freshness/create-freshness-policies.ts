@@ -1,5 +1,6 @@
 // Which policy a tag has: the first rule of its upstream whose patterns match.
 import { posix } from 'node:path';
+import { LRUCache } from 'lru-cache';
 import type { FreshnessPolicy } from './freshness.ts';
 
 export interface FreshnessRule extends FreshnessPolicy {
@@ -8,6 +9,9 @@ export interface FreshnessRule extends FreshnessPolicy {
 }
 
 export type PolicyOf = (upstream: string, tag: string) => FreshnessPolicy;
+
+/** Tags have been matched already when they are popular; a match costs microseconds. */
+const maxMatched = 2000;
 
 const alwaysAsk: FreshnessPolicy = {
   ttlMs: 0,
@@ -30,6 +34,16 @@ export function createFreshnessPolicies(
       forgetsDenied ? freshness.map((rule) => ({ ...rule, onDenied: 'forget' as const })) : freshness,
     ]),
   );
-  return (upstream, tag) =>
+  const find = (upstream: string, tag: string): FreshnessPolicy =>
     rules.get(upstream)?.find(({ tags }) => tags.some((pattern) => posix.matchesGlob(tag, pattern))) ?? alwaysAsk;
+  const matched = new LRUCache<string, FreshnessPolicy>({ max: maxMatched });
+  return (upstream, tag) => {
+    // An upstream's name holds no slash.
+    const key = `${upstream}/${tag}`;
+    const known = matched.get(key);
+    if (known !== undefined) return known;
+    const policy = find(upstream, tag);
+    matched.set(key, policy);
+    return policy;
+  };
 }

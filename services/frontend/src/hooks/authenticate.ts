@@ -35,10 +35,13 @@ export async function identify(
   challenge: (error: 'invalid_token' | undefined) => void,
 ): Promise<Identity> {
   const { record } = request;
-  const found = await authenticator.authenticate({ authorization, clientIp: request.ip }).catch((error: unknown) => {
+  let found: Authentication;
+  try {
+    found = await authenticator.authenticate({ authorization, clientIp: request.ip });
+  } catch (error) {
     metrics.authentications.inc({ method: 'other', result: 'failed' });
     throw error;
-  });
+  }
   const { method, result } = found;
   metrics.authentications.inc({ method, result });
   if (found.result === 'locked-out') throw lockedOut(found);

@@ -7,8 +7,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface LimitDependencies {
   readonly limits: ClientLimits;
-  /** Clients with these addresses are not held to limits. */
-  readonly isUnlimited: (clientIp: string) => boolean;
   readonly metrics: LimitMetrics;
 }
 
@@ -19,11 +17,10 @@ const words = {
 
 /** After the request's identity is known. Throws `client-rate-limited`. */
 export async function limitClient(
-  { limits, isUnlimited, metrics }: LimitDependencies,
+  { limits, metrics }: LimitDependencies,
   { ip, record }: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  if (isUnlimited(ip)) return;
   const { facts } = record;
   const client = facts.user === undefined ? `address ${networkOf(ip)}` : `user ${facts.user}`;
   const admission = await limits.admit(client);

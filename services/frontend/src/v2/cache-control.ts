@@ -3,12 +3,14 @@ import type { FreshnessWish } from '@cistern/pull-through';
 import type { FastifyRequest } from 'fastify';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
+const noWish: FreshnessWish = Object.freeze({ forceRevalidation: false });
+
 /** Directives that say nothing here, and `max-age` without a whole number, are ignored; all are from who may not ask for it. */
 export function freshnessWish(
   { mayRevalidate }: Pick<V2Dependencies, 'mayRevalidate'>,
   { headers, ip }: Pick<FastifyRequest, 'headers' | 'ip'>,
 ): FreshnessWish {
-  if (headers['cache-control'] === undefined || !mayRevalidate(ip)) return { forceRevalidation: false };
+  if (headers['cache-control'] === undefined || !mayRevalidate(ip)) return noWish;
   const directives = headers['cache-control']
     .toLowerCase()
     .split(',')

@@ -28,7 +28,7 @@ export async function dispatch(
   enterOperation(dependencies.metrics, request.record, operationOf(path));
   const isMalformed = path instanceof OciSyntaxError;
   await authenticate(dependencies, request, reply, isMalformed ? undefined : scopeOf(path));
-  await limitClient(dependencies, request, reply);
+  if (!dependencies.isUnlimited(request.ip)) await limitClient(dependencies, request, reply);
   if (isMalformed) throw path;
   const patiently = <T>(answer: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, answer);
   switch (path.endpoint) {

@@ -28,11 +28,12 @@ interface Located {
 
 /** Throws what the table of upstreams throws for a name it cannot place, `loop-detected`, and what `requireAccess` throws. */
 export function locateUpstream(
-  { upstreams, instanceId, callerTokens, ...access }: V2Dependencies,
+  dependencies: V2Dependencies,
   { name, prefix, reference }: NamedPath,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Located {
+  const { upstreams, instanceId, callerTokens } = dependencies;
   refuseLoop(request.headers['x-cistern-hop'], instanceId);
   const ns = queryValue(request, 'ns');
   const { upstream, repository, mode } = upstreams.resolve({ ns, host: request.host, pathPrefix: prefix, name });
@@ -41,7 +42,7 @@ export function locateUpstream(
   record.facts.upstream = upstream;
   record.facts.repository = repository;
   const tag = reference?.kind === 'tag' ? reference.tag : undefined;
-  const platformRule = requireAccess(access, { upstream, repository, tag, name }, request, reply);
+  const platformRule = requireAccess(dependencies, { upstream, repository, tag, name }, request, reply);
   reply.header('x-cistern-upstream', upstream);
   if (callerTokens === undefined) return { upstream, repository, platformRule };
   const caller = callerOf(request.headers.authorization, callerTokens);

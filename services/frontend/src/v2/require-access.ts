@@ -14,7 +14,7 @@ import type { V2Dependencies } from './v2-dependencies.ts';
  */
 export function requireAccess(
   { authorize, authenticator: { challenge } }: Pick<V2Dependencies, 'authenticator' | 'authorize'>,
-  { name, ...wish }: Wish & { readonly name: string },
+  wish: Wish & { readonly name: string },
   request: FastifyRequest,
   reply: FastifyReply,
 ): PlatformRule | undefined {
@@ -23,8 +23,8 @@ export function requireAccess(
   const asker = { identity, clientIp: request.ip };
   const decision = authorize(asker, wish);
   if (!decision.isAllowed) throw denial(decision, facts);
-  if (identity.scopes !== undefined && !identity.scopes.includes(name))
-    throw insufficientScope(challenge, pullScope(name), request, reply);
+  if (identity.scopes !== undefined && !identity.scopes.includes(wish.name))
+    throw insufficientScope(challenge, pullScope(wish.name), request, reply);
   if (!decision.dependsOnPlatform) return undefined;
   return (platforms) => {
     facts.denied = undefined;
