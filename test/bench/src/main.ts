@@ -1,64 +1,113 @@
-// Runs the cases, subject after subject and round after round, and prints medians and the ratio to the peer.
+// Runs workloads against contenders in turn and prints medians; fails when a ratio has fallen by more than its noise.
+import { readFile, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startFakeUpstream } from '@cistern/fake-upstream';
 import { ensureDebianPackages } from '@cistern/test-services';
-import { type Figure, cases } from './cases.ts';
-import { peakMemoryBytes, subjects } from './subject.ts';
+import { baselineOf, fallenBelow, readBaseline } from './baseline.ts';
+import { type Contender, type ContenderKind, type ContenderName, contenders } from './contenders.ts';
+import { drawChart } from './draw-chart.ts';
+import { measure } from './measure.ts';
+import { measureStart } from './measure-start.ts';
+import { type Measured, ratiosOf, tableOf } from './report.ts';
+import { workloads } from './workloads.ts';
 
-type SubjectName = keyof typeof subjects;
-const names = Object.keys(subjects) as SubjectName[];
+const root = resolve(import.meta.dirname, '../../..');
+const files = { baseline: join(root, 'test/bench/baseline.json'), readme: join(root, 'README.md') };
+const chartFile = join(root, 'docs/bench.svg');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '3' } },
+  options: {
+    full: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    contenders: { type: 'string' },
+    json: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
 });
-const rounds = Number(values.rounds);
-const chosen = positionals.length > 0 ? positionals : Object.keys(cases);
-for (const name of chosen)
-  if (cases[name] === undefined) throw new Error(`no case "${name}"; there are ${Object.keys(cases).join(', ')}`);
+const [rounds, seconds] = [
+  Number(values.rounds ?? (values.full ? 5 : 3)),
+  Number(values.seconds ?? (values.full ? 5 : 1)),
+];
+const start = 'start';
+const chosen = chooseFrom([start, ...Object.keys(workloads)], positionals, 'workload');
+const names = chooseContenders();
+const say = (text: string) => void process.stderr.write(`${text}\n`);
 
 await ensureDebianPackages(['wrk']);
-process.stdout.write(`${rounds} rounds, medians; the peer is Debian's docker-registry (registry:2) as a proxy\n\n`);
-for (const name of chosen) print(name, await measure(name));
-
-async function measure(name: string): Promise<Map<SubjectName, readonly Figure[][]>> {
-  const results = new Map<SubjectName, Figure[][]>(names.map((subject) => [subject, []]));
-  for (let round = 0; round < rounds; round += 1)
-    for (const subjectName of round % 2 === 0 ? names : names.toReversed()) {
-      process.stderr.write(`${name} round ${round + 1}/${rounds}: ${subjectName}\n`);
-      const upstream = await startFakeUpstream();
-      const subject = await subjects[subjectName](upstream.url);
-      try {
-        const figures = await cases[name]!(subject, upstream, round);
-        const memory = peakMemoryBytes(subject.pid) / 1e6;
-        results.get(subjectName)?.push([...figures, { name: 'peak RSS MB', value: memory, better: 'lower' }]);
-      } finally {
-        await subject.close();
-        await upstream.close();
-      }
-    }
-  return results;
-}
-
-function print(name: string, results: ReadonlyMap<SubjectName, readonly Figure[][]>): void {
-  const [own = [], peer = []] = names.map((subject) => results.get(subject) ?? []);
-  process.stdout.write(`${name.padEnd(24)}${'cistern'.padStart(12)}${'peer'.padStart(14)}   ratio\n`);
-  for (const [position, figure] of (own[0] ?? []).entries()) {
-    const [mine, theirs] = [own, peer].map((runs) =>
-      median(runs.map((figures) => figures[position]?.value ?? Number.NaN)),
-    );
-    const ratio = figure.better === 'higher' ? mine! / theirs! : theirs! / mine!;
-    process.stdout.write(
-      `  ${figure.name.padEnd(22)}${format(mine!).padStart(12)}${format(theirs!).padStart(14)}   ${ratio.toFixed(2)}x better\n`,
-    );
+const upstream = await startFakeUpstream();
+const running = new Map<ContenderName, Contender>();
+const measured: Measured[] = [];
+try {
+  if (chosen.includes(start)) {
+    const started = names.filter((name) => !isSlowToStart(name));
+    const results = await measureStart({ names: started, upstreamUrl: upstream.url, rounds, say });
+    const title = 'Start to first answer, and idle memory';
+    measured.push({ workload: start, title, headline: 'first answer ms', rounds: results });
   }
-  process.stdout.write('\n');
+  for (const name of names) {
+    say(`starting ${name}`);
+    running.set(name, await contenders[name].start(upstream.url));
+  }
+  for (const workload of chosen.filter((name) => name !== start)) {
+    const { title, headline } = workloads[workload]!;
+    const results = await measure(workloads[workload]!, { running, upstream, rounds, seconds, say });
+    measured.push({ workload, title, headline, rounds: results });
+  }
+} finally {
+  for (const contender of running.values()) await contender.close();
+  await upstream.close();
 }
 
-function median(values_: readonly number[]): number {
-  return values_.toSorted((a, b) => a - b)[Math.floor(values_.length / 2)] ?? Number.NaN;
+const table = tableOf(measured);
+const ratios = measured.flatMap((one) => ratiosOf(one));
+const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Node ${process.version}`;
+process.stdout.write(`${machine}, medians of ${rounds} rounds; in brackets how much better Cistern is\n\n${table}\n`);
+if (values.json !== undefined)
+  await writeFile(values.json, `${JSON.stringify({ machine, rounds, seconds, ratios, measured: plain() }, null, 2)}\n`);
+if (values.write) await write();
+else complainOf(fallenBelow(await readBaseline(files.baseline), ratios));
+
+function chooseFrom(known: readonly string[], wanted: readonly string[], what: string): readonly string[] {
+  for (const name of wanted)
+    if (!known.includes(name)) throw new Error(`no ${what} "${name}"; there are ${known.join(', ')}`);
+  return wanted.length > 0 ? wanted : known;
 }
 
-function format(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+function chooseContenders(): ContenderName[] {
+  const known = Object.keys(contenders) as ContenderName[];
+  if (values.contenders !== undefined)
+    return [...chooseFrom(known, values.contenders.split(','), 'contender')] as ContenderName[];
+  return known.filter((name) => values.full || !isSlowToStart(name));
+}
+
+function isSlowToStart(name: ContenderName): boolean {
+  return (contenders[name] as ContenderKind).isSlowToStart === true;
+}
+
+function plain() {
+  return measured.map((one) => ({ ...one, rounds: Object.fromEntries(one.rounds) }));
+}
+
+/** The baseline, the README's table and its picture. */
+async function write(): Promise<void> {
+  await writeFile(files.baseline, `${JSON.stringify(baselineOf(ratios), null, 2)}\n`);
+  await writeFile(chartFile, drawChart(measured));
+  const readme = await readFile(files.readme, 'utf8');
+  const between = /(<!-- bench -->\n)[\s\S]*(\n<!-- \/bench -->)/;
+  if (!between.test(readme)) throw new Error(`${files.readme} has no place for the table`);
+  const text = `\n${machine}; medians of ${rounds} rounds, in brackets how much better Cistern is.\n\n${table}`;
+  await writeFile(
+    files.readme,
+    readme.replace(between, (_match, before: string, after: string) => before + text + after),
+  );
+}
+
+function complainOf(fallen: readonly string[]): void {
+  if (fallen.length === 0) return;
+  process.stderr.write(`Ratios that have fallen by more than their noise:\n  ${fallen.join('\n  ')}\n`);
+  process.exitCode = 1;
 }

@@ -2,20 +2,38 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-export interface WrkResult {
-  readonly requests: number;
-  readonly bytes: number;
+export interface Load {
+  readonly url: string;
+  readonly connections: number;
   readonly seconds: number;
 }
 
-const units: Readonly<Record<string, number>> = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };
+export interface LoadResult {
+  readonly requests: number;
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly p99Ms: number;
+}
 
-/** Rejects if any request failed: a fast server that answers errors is not fast. */
-export async function wrk(url: string, accept: string, connections: number, seconds: number): Promise<WrkResult> {
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', '-H', `Accept: ${accept}`, url];
-  const { stdout } = await promisify(execFile)('wrk', args);
-  const [, requests, time, amount, unit] = /(\d+) requests in ([\d.]+)s, ([\d.]+)(B|KB|MB|GB) read/.exec(stdout) ?? [];
-  if (requests === undefined || unit === undefined || /Non-2xx|Socket errors/.test(stdout))
+/** registry:2 answers 404 to a client that does not name the manifest's type. */
+export const acceptedTypes = 'application/vnd.docker.distribution.manifest.v2+json, */*';
+
+const bytesIn: Readonly<Record<string, number>> = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 };
+const msIn: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
+
+/** GETs. Rejects if any request failed: a fast server that answers errors is not fast. */
+export async function wrk({ url, connections, seconds }: Load): Promise<LoadResult> {
+  const plan = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '60s'];
+  const { stdout } = await promisify(execFile)('wrk', [...plan, '-H', `Accept: ${acceptedTypes}`, url]);
+  const [, requests, time, amount, unit = ''] =
+    /(\d+) requests in ([\d.]+)s, ([\d.]+)([KMGT]?B) read/.exec(stdout) ?? [];
+  const [, p99, p99Unit = ''] = /99%\s+([\d.]+)(us|ms|s|m)/.exec(stdout) ?? [];
+  if (requests === undefined || p99 === undefined || /Non-2xx|Socket errors/.test(stdout))
     throw new Error(`wrk was not answered well by ${url}:\n${stdout}`);
-  return { requests: Number(requests), seconds: Number(time), bytes: Number(amount) * (units[unit] ?? 1) };
+  return {
+    requests: Number(requests),
+    seconds: Number(time),
+    bytes: Number(amount) * (bytesIn[unit] ?? Number.NaN),
+    p99Ms: Number(p99) * (msIn[p99Unit] ?? Number.NaN),
+  };
 }

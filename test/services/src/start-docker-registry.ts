@@ -17,6 +17,8 @@ export interface DockerRegistryOptions {
   readonly delete?: boolean;
   /** Default: a temporary directory that is removed in the end. One that is given stays. */
   readonly rootDirectory?: string;
+  /** Stands for the files in `rootDirectory`: another driver with its parameters. */
+  readonly storage?: Readonly<Record<string, unknown>>;
 }
 
 export interface DockerRegistry {
@@ -39,7 +41,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     version: '0.1',
     log: { level: 'info', accesslog: { disabled: true } },
     storage: {
-      filesystem: { rootdirectory: rootDirectory },
+      ...(options.storage ?? { filesystem: { rootdirectory: rootDirectory } }),
       delete: { enabled: options.delete ?? false },
       maintenance: { uploadpurging: { enabled: false } },
     },

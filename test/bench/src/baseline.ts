@@ -1,0 +1,43 @@
+// The ratios that hold, with the noise of each: who makes Cistern slower is told by an exit code.
+import { readFile } from 'node:fs/promises';
+import type { Ratio } from './report.ts';
+
+interface Held {
+  readonly ratio: number;
+  /** A part of the ratio; what lies within it says nothing. */
+  readonly noise: number;
+}
+
+export type Baseline = Readonly<Record<string, Held>>;
+
+/** Single rounds of a short run lie further apart than medians; no machine is quieter than this. */
+const leastNoise = 0.3;
+const mostNoise = 0.8;
+
+/**
+ * Only what a process's own account tells, and counts: requests a second depend on what else a machine does, even as ratios.
+ */
+const compared = /CPU|upstream|RSS/;
+
+export function baselineOf(ratios: readonly Ratio[]): Baseline {
+  const held = ratios
+    .filter(({ name }) => compared.test(name))
+    .map(({ name, value, spread }): [string, Held] => {
+      const noise = Math.min(mostNoise, Math.max(leastNoise, spread));
+      return [name, { ratio: Number(value.toPrecision(3)), noise: Number(noise.toFixed(2)) }];
+    });
+  return Object.fromEntries(held.sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+/** A sentence for each ratio that has fallen by more than its noise. */
+export function fallenBelow(baseline: Baseline, ratios: readonly Ratio[]): string[] {
+  return ratios.flatMap(({ name, value }) => {
+    const held = baseline[name];
+    if (held === undefined || value >= held.ratio * (1 - held.noise)) return [];
+    return [`${name}: ${value.toPrecision(3)}, was ${held.ratio} (noise ${held.noise})`];
+  });
+}
+
+export async function readBaseline(path: string): Promise<Baseline> {
+  return JSON.parse(await readFile(path, 'utf8')) as Baseline;
+}

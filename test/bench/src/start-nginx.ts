@@ -1,0 +1,58 @@
+// nginx as a cache: what this machine can do at most, for it looks into nothing that it passes on.
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { ensureDebianPackages, freePort, startProcess } from '@cistern/test-services';
+import type { Contender } from './contenders.ts';
+
+export async function startNginx(upstreamUrl: string): Promise<Contender> {
+  await ensureDebianPackages(['nginx-light']);
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-nginx-'));
+  const port = await freePort();
+  await mkdir(join(directory, 'cache'));
+  const file = join(directory, 'nginx.conf');
+  await writeFile(file, configuration(directory, port, upstreamUrl));
+  const nginx = await startProcess({
+    command: '/usr/sbin/nginx',
+    args: ['-c', file],
+    ready: { http: `http://127.0.0.1:${port}/v2/`, status: [200] },
+    removeAfter: [directory],
+  });
+  return { url: `http://127.0.0.1:${port}`, pids: [await workerOf(nginx.pid)], close: () => nginx.stop() };
+}
+
+function configuration(directory: string, port: number, upstreamUrl: string): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((name) => `${name}_temp_path ${directory}/${name};`)
+    .join(' ');
+  const user = process.getuid?.() === 0 ? 'user root;' : '';
+  return `daemon off; ${user} worker_processes 1; pid ${directory}/pid; error_log ${directory}/error.log;
+events { worker_connections 4096; }
+http {
+  access_log ${directory}/access.log; sendfile on; tcp_nopush on; keepalive_requests 100000000; ${temporary}
+  proxy_cache_path ${directory}/cache levels=1:2 keys_zone=cache:32m max_size=20g inactive=1d use_temp_path=off;
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass ${upstreamUrl}; proxy_cache cache; proxy_cache_lock on; proxy_cache_lock_timeout 60s;
+      proxy_cache_lock_age 60s; proxy_cache_valid 200 1d; proxy_cache_methods GET HEAD; proxy_cache_convert_head off;
+      proxy_cache_key $request_method$uri; proxy_ignore_headers Cache-Control Expires Vary;
+    }
+  }
+}
+`;
+}
+
+/** Its master only watches over it. */
+async function workerOf(master: number): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=,args=', '--ppid', String(master)]);
+    const line = stdout.split('\n').find((text) => text.includes('worker process'));
+    if (line !== undefined) return Number.parseInt(line, 10);
+    await delay(50);
+  }
+  throw new Error('nginx has started no worker');
+}
