@@ -30,6 +30,7 @@ test('a certificate is replaced while clients pull: no request fails, and downlo
   const failures: string[] = [];
   let requests = 0;
   let stopped = false;
+  t.after(() => (stopped = true));
   const client = async () => {
     while (!stopped) {
       const answer = await sendRequest(url(`manifests/${image.digest}`), { tls: trust }).catch((error: Error) => error);

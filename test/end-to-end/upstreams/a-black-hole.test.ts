@@ -47,6 +47,7 @@ test('clients that pull cached images do not notice, and it is used again when i
   for (const at of images.keys()) assert.equal(await pull(at), undefined);
 
   let isOver = false;
+  t.after(() => (isOver = true));
   const load = Array.from({ length: clients }, async (_, client) => {
     await delay((pauseMs * client) / clients);
     for (let count = client; !isOver; count += 1) {
