@@ -95,16 +95,15 @@ export const fillCases: CacheIndexCases = {
 
   async 'a heartbeat prolongs the lease and changes nothing else'(tested) {
     const { fills } = tested.index;
-    const record = await claimed(tested, { leaseMs: 1000 });
+    const record = await claimed(tested, { leaseMs: 3000 });
     await fills.running(digest, record.owner, 10);
-    await tested.advance(500);
     const before = tested.now();
     // The caller's copy may be older than the record.
     assert.equal(await fills.heartbeat(record, 60_000), 'kept');
     const kept = await fills.read(digest);
     assertSameRecord({ ...kept, expiresAtMs: 0 }, { ...record, state: 'running', size: 10, expiresAtMs: 0 });
     assert.ok(kept !== undefined && kept.expiresAtMs >= before + 59_000);
-    await tested.advance(800);
+    await tested.advance(3100);
     assert.equal((await fills.read(digest))?.owner, record.owner);
   },
 
@@ -148,11 +147,11 @@ export const fillCases: CacheIndexCases = {
   async 'a failure is kept for as long as it was said to be'(tested) {
     const { fills } = tested.index;
     const record = await claimed(tested);
-    assert.equal(await fills.failed(digest, 'stranger', failure, 1000), false);
-    assert.equal(await fills.failed(digest, record.owner, failure, 1000), true);
+    assert.equal(await fills.failed(digest, 'stranger', failure, 3000), false);
+    assert.equal(await fills.failed(digest, record.owner, failure, 3000), true);
     const kept = await fills.read(digest);
     assertSameRecord({ ...kept, expiresAtMs: 0 }, { ...record, state: 'failed', failure, expiresAtMs: 0 });
-    await tested.advance(1100);
+    await tested.advance(3100);
     assert.equal(await fills.read(digest), undefined);
   },
 

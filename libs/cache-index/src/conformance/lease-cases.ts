@@ -39,9 +39,9 @@ export const leaseCases: CacheIndexCases = {
     await values.remove('token');
     await values.remove('token');
     assert.equal(await values.get('token'), undefined);
-    await values.put('token', 'soon gone', 200.5);
+    await values.put('token', 'soon gone', 3000.5);
     assert.equal(await values.get('token'), 'soon gone');
-    await advance(300);
+    await advance(3100);
     assert.equal(await values.get('token'), undefined);
     assert.equal(await values.get('other'), '');
   },
