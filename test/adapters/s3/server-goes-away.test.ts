@@ -15,7 +15,7 @@ after(async () => s3.close());
 
 const options = { skip: !s3.controllable && 'the server of S3_ENDPOINT cannot be stopped' };
 const mebibyte = 1024 * 1024;
-const timeoutMs = 500;
+const timeoutMs = 2500;
 
 /** Default: an impatient one. */
 async function openStore(t: TestContext, patience = { timeoutMs, promptMs: timeoutMs }): Promise<BlobStore> {
