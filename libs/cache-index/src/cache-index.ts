@@ -7,6 +7,7 @@ import type { FillIndex } from './fills.ts';
 import type { LeaseIndex } from './leases.ts';
 import type { LinkIndex } from './links.ts';
 import type { ManifestIndex } from './manifests.ts';
+import type { NodeIndex } from './nodes.ts';
 import type { PopularityIndex } from './popularity.ts';
 import type { TagIndex } from './tags.ts';
 import type { ValueIndex } from './values.ts';
@@ -20,6 +21,7 @@ export interface CacheIndex {
   readonly leases: LeaseIndex;
   readonly values: ValueIndex;
   readonly popularity: PopularityIndex;
+  readonly nodes: NodeIndex;
   readonly epoch: EpochIndex;
   readonly announcements: Announcements;
   /** Rejects with `index-unavailable` if the index cannot answer now; used by health checks. */

@@ -10,6 +10,7 @@ import { fillCases } from './conformance/fill-cases.ts';
 import type { OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
 import { leaseCases } from './conformance/lease-cases.ts';
 import { linkCases } from './conformance/link-cases.ts';
+import { nodeCases } from './conformance/node-cases.ts';
 import { popularityCases } from './conformance/popularity-cases.ts';
 import { tagCases } from './conformance/tag-cases.ts';
 
@@ -31,6 +32,7 @@ export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest, 
     ...leaseCases,
     ...epochCases,
     ...popularityCases,
+    ...nodeCases,
     ...announcementCases,
     ...(kind.remembers === true ? degradedCases : availabilityCases),
   };

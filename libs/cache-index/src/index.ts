@@ -6,6 +6,7 @@ export type { FillClaim, FillClass, FillIndex, FillRecord, Unsettled } from './f
 export type { LeaseIndex } from './leases.ts';
 export type { Link, LinkIndex, RepositoryKey } from './links.ts';
 export type { ManifestIndex, ManifestRecord } from './manifests.ts';
+export type { NodeCounts, NodeIndex, NodesSeen, NodeWord } from './nodes.ts';
 export type { PopularityIndex, PopularPlatform, PopularTag } from './popularity.ts';
 export type { Page, TagIndex, TagKey, TagRecord } from './tags.ts';
 export type { ValueIndex } from './values.ts';

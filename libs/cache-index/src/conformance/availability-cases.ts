@@ -20,7 +20,7 @@ export const availabilityCases: CacheIndexCases = {
     await index.tags.put(record);
     await fail();
     const digest = sampleDigest('a');
-    const { tags, manifests, blobs, links, fills, leases, values, popularity, epoch, announcements } = index;
+    const { tags, manifests, blobs, links, fills, leases, values, popularity, nodes, epoch, announcements } = index;
     const attempts: Record<string, () => Promise<unknown>> = {
       'tags.get': async () => tags.get(record),
       'tags.put': async () => tags.put(record),
@@ -60,6 +60,9 @@ export const availabilityCases: CacheIndexCases = {
       'values.remove': async () => values.remove('value'),
       'popularity.tags': async () => popularity.tags(1),
       'popularity.platforms': async () => popularity.platforms(1),
+      'nodes.report': async () => nodes.report('one', '', { ttlMs: 1000, counts: {} }),
+      'nodes.leave': async () => nodes.leave('one', {}),
+      'nodes.look': async () => nodes.look(),
       'epoch.settle': async () => epoch.settle(),
       'epoch.isComplete': async () => epoch.isComplete(),
       'epoch.current': async () => epoch.current(),

@@ -82,7 +82,7 @@ export const degradedCases: CacheIndexCases = {
   },
 
   async 'what needs the index says index-unavailable'({ index, fail }) {
-    const { tags, blobs, links, fills, leases, values, epoch, announcements } = index;
+    const { tags, blobs, links, fills, leases, values, nodes, epoch, announcements } = index;
     const claim = await claimed(fills, sampleClaim('a'));
     await fail();
     const attempts: Record<string, () => Promise<unknown>> = {
@@ -101,6 +101,9 @@ export const degradedCases: CacheIndexCases = {
       'fills.endDeletion': async () => fills.endDeletion(digest, 'me'),
       'leases.acquire': async () => leases.acquire('lease', 'me', 1000),
       'values.get': async () => values.get('value'),
+      'nodes.report': async () => nodes.report('one', '', { ttlMs: 1000, counts: {} }),
+      'nodes.leave': async () => nodes.leave('one', {}),
+      'nodes.look': async () => nodes.look(),
       'epoch.settle': async () => epoch.settle(),
       'epoch.markComplete': async () => epoch.markComplete(''),
       'announcements.publish': async () => announcements.publish('topic'),

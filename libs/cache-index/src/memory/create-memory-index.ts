@@ -6,6 +6,7 @@ import { createAnnouncer } from '../in-process/create-announcer.ts';
 import { createFillTable } from '../in-process/create-fill-table.ts';
 import { createLeaseTable } from '../in-process/create-lease-table.ts';
 import { createNeverLost } from '../in-process/never-lost.ts';
+import { createNodeTable } from '../in-process/create-node-table.ts';
 import { createPopularity } from '../in-process/create-popularity.ts';
 import { createValueTable } from '../in-process/create-value-table.ts';
 import { createMemoryBlobs } from './memory-blobs.ts';
@@ -42,6 +43,7 @@ export function createMemoryIndex({ now, log, faults }: MemoryIndexOptions): Cac
     leases: createLeaseTable({ now, checkAvailable }),
     values: createValueTable({ now, checkAvailable }),
     popularity: createPopularity({ now, checkAvailable, isAvailable: () => !closed && faults?.failing !== true }),
+    nodes: createNodeTable({ now, checkAvailable }),
     epoch: createNeverLost({
       checkAvailable,
       async isComplete() {

@@ -48,6 +48,8 @@ export interface Keys {
   value(name: string): string;
   /** Sorted set of names; both are in one slot. */
   popular(ranking: Ranking): string;
+  /** In one slot. Hash: reports by node; sorted set: nodes by when they are forgotten; hash: counts by name. */
+  readonly nodes: { readonly reports: string; readonly ends: string; readonly counts: string };
   /** Few hash tags for many topics, so that it is soon known which node has which. */
   channel(topic: string): string;
 }
@@ -79,6 +81,7 @@ export function createKeys(prefix: string): Keys {
     lease: (name) => `${prefix}{v:${hash(name).slice(0, 2)}}:lease:${name}`,
     value: (name) => `${prefix}{v:${hash(name).slice(0, 2)}}:value:${name}`,
     popular: (ranking) => `${prefix}{p}:popular-${ranking}:1`,
+    nodes: { reports: `${prefix}{n}:reports`, ends: `${prefix}{n}:ends`, counts: `${prefix}{n}:counts` },
     channel: (topic) => `${prefix}{a:${hash(topic).slice(0, 2)}}:${topic}`,
   };
 }

@@ -17,6 +17,7 @@ import { createRedisFills } from './redis-fills.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLinks } from './redis-links.ts';
 import { createRedisManifests } from './redis-manifests.ts';
+import { createRedisNodes } from './redis-nodes.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { createRedisPopularity } from './redis-popularity.ts';
 import { createRedisTags } from './redis-tags.ts';
@@ -92,6 +93,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     leases: createRedisLeases(parts),
     values: createRedisValues(parts),
     popularity: createRedisPopularity(parts),
+    nodes: createRedisNodes(parts),
     epoch: createRedisEpoch(parts, watch),
     announcements,
     check: async () => calls.command(async (target) => void (await target.ping())),

@@ -5,6 +5,7 @@ import type { CacheIndex } from '../cache-index.ts';
 import { createAnnouncer } from '../in-process/create-announcer.ts';
 import { createFillTable } from '../in-process/create-fill-table.ts';
 import { createLeaseTable } from '../in-process/create-lease-table.ts';
+import { createNodeTable } from '../in-process/create-node-table.ts';
 import { createValueTable } from '../in-process/create-value-table.ts';
 import type { IndexLog } from '../index-log.ts';
 import { createWriteBehind } from './create-write-behind.ts';
@@ -59,6 +60,7 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Cach
     popularity: guard(() =>
       createSqlitePopularity(connection, { now, checkAvailable, isAvailable: () => database.isOpen }),
     ),
+    nodes: createNodeTable({ now, checkAvailable }),
     epoch: createSqliteEpoch(connection, checkAvailable),
     announcements: createAnnouncer({ log, checkAvailable }),
     check: async () => connection.call(() => void ping.get()),

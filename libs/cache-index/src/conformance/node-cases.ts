@@ -1,0 +1,55 @@
+// What nodes say of themselves: for a time, on the index's own clock, while what they count adds up.
+import assert from 'node:assert/strict';
+import type { NodesSeen } from '../nodes.ts';
+import type { CacheIndexCases } from './index-under-test.ts';
+
+const minute = 60_000;
+
+function reportsOf({ nodes }: NodesSeen): (readonly [string, string])[] {
+  return nodes.map(({ id, report }) => [id, report] as const).toSorted();
+}
+
+export const nodeCases: CacheIndexCases = {
+  async 'a node is known by what it said last, until it leaves or says nothing any more'({
+    index: { nodes },
+    now,
+    advance,
+  }) {
+    assert.deepEqual(await nodes.look(), { nodes: [], counts: {}, countedSinceMs: undefined });
+    await nodes.report('one', 'first words', { ttlMs: minute, counts: {} });
+    await nodes.report('one', '{"name":"a b\\n"}', { ttlMs: minute, counts: {} });
+    await nodes.report('two', '', { ttlMs: minute, counts: {} });
+    await nodes.report('killed', 'x', { ttlMs: 200, counts: {} });
+    const seen = await nodes.look();
+    assert.ok(seen.nodes.every(({ seenAtMs }) => Math.abs(seenAtMs - now()) < minute));
+    assert.deepEqual(reportsOf(seen).slice(-2), [
+      ['one', '{"name":"a b\\n"}'],
+      ['two', ''],
+    ]);
+    await advance(300);
+    assert.deepEqual(reportsOf(await nodes.look()), [
+      ['one', '{"name":"a b\\n"}'],
+      ['two', ''],
+    ]);
+    await nodes.leave('one', {});
+    await nodes.leave('nobody', {});
+    assert.deepEqual(reportsOf(await nodes.look()), [['two', '']]);
+    await nodes.report('killed', 'back', { ttlMs: minute, counts: {} });
+    assert.deepEqual(reportsOf(await nodes.look()), [
+      ['killed', 'back'],
+      ['two', ''],
+    ]);
+  },
+
+  async 'what nodes count adds up, and outlives them'({ index: { nodes }, now, advance }) {
+    const startedAtMs = now();
+    await nodes.report('one', '', { ttlMs: 200, counts: { hits: 2, bytes: 5_000_000_000_000 } });
+    await nodes.report('two', '', { ttlMs: minute, counts: { hits: 1, misses: 1 } });
+    await advance(300);
+    await nodes.report('two', '', { ttlMs: minute, counts: { bytes: 1 } });
+    await nodes.leave('two', { misses: 3 });
+    const { countedSinceMs, ...seen } = await nodes.look();
+    assert.deepEqual(seen, { nodes: [], counts: { hits: 3, misses: 4, bytes: 5_000_000_000_001 } });
+    assert.ok(countedSinceMs !== undefined && Math.abs(countedSinceMs - startedAtMs) < minute);
+  },
+};

@@ -1,0 +1,42 @@
+// What the nodes of a single process say, which is one: it ends with it.
+import { maxNodesSeen, type NodeCounts, type NodeIndex, type NodeWord } from '../nodes.ts';
+import type { InProcessOptions } from './in-process-options.ts';
+
+export function createNodeTable({ now, checkAvailable }: Pick<InProcessOptions, 'now' | 'checkAvailable'>): NodeIndex {
+  const nodes = new Map<string, NodeWord & { readonly expiresAtMs: number }>();
+  const counts = new Map<string, number>();
+  let countedSinceMs: number | undefined;
+
+  function add(more: NodeCounts): void {
+    countedSinceMs ??= now();
+    for (const [name, count] of Object.entries(more)) counts.set(name, (counts.get(name) ?? 0) + count);
+  }
+
+  function forget(): void {
+    for (const [id, { expiresAtMs }] of nodes) if (expiresAtMs <= now()) nodes.delete(id);
+  }
+
+  return {
+    async report(id, report, { ttlMs, counts: more }) {
+      checkAvailable();
+      forget();
+      nodes.set(id, { id, report, seenAtMs: now(), expiresAtMs: now() + ttlMs });
+      add(more);
+    },
+    async leave(id, more) {
+      checkAvailable();
+      nodes.delete(id);
+      add(more);
+    },
+    async look() {
+      checkAvailable();
+      forget();
+      const seen = [...nodes.values()].slice(0, maxNodesSeen);
+      return {
+        nodes: seen.map(({ id, report, seenAtMs }) => ({ id, report, seenAtMs })),
+        counts: Object.fromEntries(counts),
+        countedSinceMs,
+      };
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// What nodes say of themselves: a hash of it, a sorted set of when each is to be forgotten, and a hash of what all have counted.
+import { maxNodesSeen, type NodeCounts, type NodeIndex, type NodeWord } from '../nodes.ts';
+import type { RedisParts } from './redis-parts.ts';
+
+/** The field of the counts that says since when they are counted. */
+const sinceField = '';
+
+export function createRedisNodes({ calls, keys }: RedisParts): NodeIndex {
+  const { reports, ends, counts: countsKey } = keys.nodes;
+  const all = [reports, ends, countsKey];
+
+  async function say(id: string, report: string, ttlMs: number, counts: NodeCounts): Promise<void> {
+    await calls.run('report-node', all, [id, report, Math.ceil(ttlMs), ...Object.entries(counts).flat()]);
+  }
+
+  return {
+    report: async (id, report, { ttlMs, counts }) => say(id, report, Math.max(1, ttlMs), counts),
+    leave: async (id, counts) => say(id, '', 0, counts),
+    async look() {
+      const [counted, reported] = (await calls.run('look-at-nodes', all, [maxNodesSeen])) as [string[], string[]];
+      const { [sinceField]: sinceMs, ...counts } = Object.fromEntries(
+        pairs(counted).map(([name, count]) => [name, Number(count)]),
+      );
+      return { nodes: pairs(reported).flatMap(toWord), counts, countedSinceMs: sinceMs };
+    },
+  };
+}
+
+function toWord([id, told]: readonly [string, string]): NodeWord[] {
+  const at = told.indexOf(' ');
+  return at <= 0 ? [] : [{ id, report: told.slice(at + 1), seenAtMs: Number(told.slice(0, at)) }];
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  const found: [string, string][] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) found.push([flat[at]!, flat[at + 1]!]);
+  return found;
+}
