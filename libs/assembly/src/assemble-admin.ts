@@ -8,8 +8,10 @@ import { openAll } from './closers.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { type Images, openImages } from './images/open-images.ts';
+import { type Nodes, openNodes } from './open-nodes.ts';
 import { type Decisions, openDecisions } from './open-decisions.ts';
 import { openUpkeep, type Upkeep } from './open-upkeep.ts';
+import { openReporting } from './open-reporting.ts';
 import { openQueue } from './open-queue.ts';
 
 interface AdminAssembly {
@@ -17,6 +19,7 @@ interface AdminAssembly {
   totals(): Promise<BlobTotals>;
   /** How full the queues are. */
   queues(): Promise<readonly QueueFacts[]>;
+  readonly nodes: Nodes;
   readonly prewarm: Prewarm;
   readonly upkeep: Upkeep;
   readonly decisions: Decisions;
@@ -30,12 +33,14 @@ interface AdminAssembly {
 /** Rejects, with everything closed again, when a part cannot be opened. */
 export function assembleAdmin(
   config: Config,
-  options: Pick<AssembleOptions, 'log' | 'metrics'>,
+  options: Pick<AssembleOptions, 'log' | 'metrics' | 'version'>,
 ): Promise<AdminAssembly> {
   return openAll(async (closers) => {
     const { index, store } = await openIndexAndStore(config, options, closers);
     const { queue, look } = closers.opened(await openQueue(config, options));
+    openReporting(config, 'admin', { index }, options, closers);
     return {
+      nodes: openNodes(config, { index }),
       upkeep: openUpkeep(config, { index, store }),
       decisions: openDecisions(config, { index, store }),
       images: openImages(config, { index, store, queue }),

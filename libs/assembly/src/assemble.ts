@@ -15,6 +15,8 @@ import { openIssuer } from './open-issuer.ts';
 import { type OpenedTls, openTls } from './open-tls.ts';
 import { type Shared, openShared } from './open-shared.ts';
 import { type Images, openImages } from './images/open-images.ts';
+import { type Nodes, openNodes } from './open-nodes.ts';
+import { openReporting } from './open-reporting.ts';
 import { type Decisions, openDecisions } from './open-decisions.ts';
 import { openUpkeep, type Upkeep } from './open-upkeep.ts';
 import { openWorking, type Working } from './open-working.ts';
@@ -50,6 +52,7 @@ export interface WorkerAssembly extends Assembled {
 }
 
 export interface StandaloneAssembly extends FrontendAssembly, WorkerAssembly {
+  readonly nodes: Nodes;
   readonly prewarm: Prewarm;
   readonly upkeep: Upkeep;
   readonly decisions: Decisions;
@@ -65,12 +68,14 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
     const { fills, address, answerPeer, checkAccess } = working;
     const callers = openCallerAccess(config, shared, { ...options, check: checkAccess }, closers);
     const verifyAccess = callers?.verify;
+    openReporting(config, 'standalone', { index: shared.index, ...working }, options, closers);
     return {
       ...describe(config, shared),
       ...access,
       limits: openLimits(config, shared, options.log),
       answerPeer,
       callerSeal: callers?.callerSeal,
+      nodes: openNodes(config, shared),
       upkeep: openUpkeep(config, shared),
       decisions: openDecisions(config, shared),
       images: openImages(config, { ...shared, queue: shared.jobs.queue }),
@@ -93,6 +98,7 @@ export function assembleFrontend(config: Config, options: AssembleOptions): Prom
     const shared = await openShared(config, options, closers);
     const access = await openAccess(config, shared, options.log, closers);
     const callers = openCallerAccess(config, shared, options, closers);
+    openReporting(config, 'frontend', shared, options, closers);
     const serving = { ...options, fills: undefined, address: '', verifyAccess: callers?.verify };
     return {
       ...describe(config, shared),
@@ -112,6 +118,7 @@ export function assembleWorker(config: Config, options: AssembleOptions): Promis
   return openAll(async (closers) => {
     const shared = await openShared(config, options, closers);
     const working = await openWorking(config, shared, options, closers);
+    openReporting(config, 'worker', { index: shared.index, ...working }, options, closers);
     const { checkStore, checkIndex } = describe(config, shared);
     return {
       checkStore,

@@ -9,6 +9,8 @@ export type { Decisions, StaleTag, UpstreamState } from './open-decisions.ts';
 export type { ImageChanges, PurgeRequest } from './images/open-image-changes.ts';
 export type { Images, ImageSearch } from './images/open-images.ts';
 export type { ImageDetails, ListedImage, ListedImages, PopularImage } from './images/listed-image.ts';
+export type { Nodes } from './open-nodes.ts';
+export { latencyQuantileMs, viewNodes } from '@cistern/pull-through';
 export type { Upkeep } from './open-upkeep.ts';
 export type { Prewarm } from './open-prewarming.ts';
 export { exportBundleOf } from './export-bundle-of.ts';

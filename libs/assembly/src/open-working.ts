@@ -26,7 +26,7 @@ import {
   storeWithRoom,
   startScrubber,
 } from '@cistern/pull-through';
-import { createBudgetLedger } from '@cistern/upstream';
+import { type BudgetLedger, createBudgetLedger } from '@cistern/upstream';
 import { advertisedAddress } from './advertised-address.ts';
 import type { AssembleOptions } from './assemble-options.ts';
 import { measureJobHandlers } from './measure-job-handlers.ts';
@@ -44,6 +44,8 @@ export interface Working {
   /** Begins to take jobs: once followers can read what they bring. */
   start(): Promise<void>;
   readonly fills: FillTable;
+  /** What upstreams still let this cache pull. */
+  readonly ledger: BudgetLedger;
   /** Of the fill server, as the records of fills have it; empty without one. */
   readonly address: string;
   /** What the worker's own server answers; absent where there are no other nodes. */
@@ -128,6 +130,7 @@ export async function openWorking(
   add(async () => schedules.close());
   return {
     fills,
+    ledger,
     address,
     async start() {
       workers = await jobs.work(handlers);

@@ -27,6 +27,8 @@ export type { JobMetrics } from './metrics/job-metrics.ts';
 export type { IndexMetrics } from './metrics/index-metrics.ts';
 export { observeCache } from './metrics/observe-cache.ts';
 export { observeRequest } from './metrics/observe-request.ts';
+export { readActivity, readLatencies } from './metrics/read-activity.ts';
+export type { Activity, ActivityCounts, UpstreamActivity } from './metrics/read-activity.ts';
 export type { RequestMetrics } from './metrics/request-metrics.ts';
 export type { StoreMetrics } from './metrics/store-metrics.ts';
 export type { TlsMetrics } from './metrics/tls-metrics.ts';

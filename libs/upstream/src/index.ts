@@ -1,5 +1,5 @@
 export type { CallerCredentials } from './access/caller-credentials.ts';
-export type { BudgetLedger, SharedValues } from './budget/budget-ledger.ts';
+export type { BudgetLedger, KnownBudget, SharedValues } from './budget/budget-ledger.ts';
 export { createBudgetLedger } from './budget/create-budget-ledger.ts';
 export { credentialHelper } from './credentials/credential-helper.ts';
 export { fixedCredentials } from './credentials/credential-source.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Decisions, Images, Prewarm, Upkeep } from '@cistern/assembly';
+import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
 import { buildAdminServer } from './build-admin-server.ts';
 
 interface Described {
@@ -18,6 +18,7 @@ test('the API describes every route: what it is for, what it takes and what it a
   const app = buildAdminServer({
     version: '1.2.3',
     parts: {},
+    nodes: {} as Nodes,
     prewarm: {} as Prewarm,
     upkeep: {} as Upkeep,
     decisions: {} as Decisions,
@@ -35,7 +36,7 @@ test('the API describes every route: what it is for, what it takes and what it a
   assert.equal(answer.headers['cache-control'], 'no-store');
   const { openapi, paths } = answer.json<Described>();
   assert.equal(openapi, '3.0.3');
-  assert.ok(routes.length >= 14, `only ${routes.length} routes were found`);
+  assert.ok(routes.length >= 18, `only ${routes.length} routes were found`);
   for (const { method, url, takesBody } of routes) {
     const operation = paths[url]?.[method] ?? assert.fail(`${method} ${url} is not described`);
     assert.ok(operation.summary, `${method} ${url} has no summary`);

@@ -1,24 +1,27 @@
 // The admin server: which version runs, how the parts of the cache are, what may be asked of it, and a console for operators.
-import type { AdminAccess, Decisions, Images, Prewarm, Upkeep } from '@cistern/assembly';
+import type { AdminAccess, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
 import type { AuditLog } from '@cistern/telemetry';
-import { within } from '@cistern/process';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { addDescription, addDescriptionRoute } from './add-description.ts';
+import { checkParts, type PartChecks } from './check-parts.ts';
 import { serveConsole } from './console/serve-console.ts';
+import { createEventFeed } from './create-event-feed.ts';
 import { addDecisionRoutes } from './decision-routes.ts';
+import { describeFills, describeNodes, describeOverview } from './describe-nodes.ts';
 import { describeRoute } from './describe-route.ts';
 import { guardBrowsers } from './guard-browsers.ts';
 import { addImageChangeRoutes } from './image-change-routes.ts';
 import { addImageRoutes } from './image-routes.ts';
 import { flag, object, text } from './json-schema.ts';
+import { addNodeRoutes } from './node-routes.ts';
 import { addPrewarmRoute } from './prewarm-route.ts';
 import { isReading, requireOperator } from './require-operator.ts';
 import { addUpkeepRoutes } from './upkeep-routes.ts';
 
 export interface AdminServerOptions {
   readonly version: string;
-  /** By name; each rejects with the reason if that part cannot do its work now. */
-  readonly parts: Readonly<Record<string, () => Promise<void>>>;
+  readonly parts: PartChecks;
+  readonly nodes: Nodes;
   readonly prewarm: Prewarm;
   readonly upkeep: Upkeep;
   readonly decisions: Decisions;
@@ -27,7 +30,6 @@ export interface AdminServerOptions {
   readonly access: AdminAccess;
 }
 
-const checkLimitMs = 3000;
 const bodyLimit = 64 * 1024;
 const stateSchema = describeRoute('state', {
   summary: 'Which version runs, and how the parts of the cache are',
@@ -44,24 +46,31 @@ const stateSchema = describeRoute('state', {
  * console below `/console/`. Whoever builds it listens and closes.
  */
 export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
-  const { version, parts, prewarm, upkeep, decisions, images, access, audit } = options;
+  const { version, parts, nodes, prewarm, upkeep, decisions, images, access, audit } = options;
   const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: 'idle', bodyLimit });
   guardBrowsers(app, { isLoopbackOnly: access === 'look' });
   addDescription(app, version);
+  const views = {
+    overview: () => describeOverview(nodes, version, parts),
+    nodes: () => describeNodes(nodes),
+    fills: () => describeFills(nodes),
+  };
+  const feed = createEventFeed({ sources: views });
+  app.addHook('preClose', (done) => {
+    feed.close();
+    done();
+  });
   void app.register(async (openApp) => {
     openApp.get('/', { schema: stateSchema }, async (request, reply) => {
       if (/\btext\/html\b/.test(request.headers.accept ?? '')) return reply.redirect('/console/', 302);
-      const states = await Promise.all(
-        Object.entries(parts).map(async ([name, check]) => [name, await stateOf(check)] as const),
-      );
-      const healthy = states.every(([, state]) => state === 'ok');
-      return reply.header('cache-control', 'no-store').send({ version, healthy, parts: Object.fromEntries(states) });
+      return reply.header('cache-control', 'no-store').send({ version, ...(await checkParts(parts)) });
     });
   });
   void app.register(async (protectedApp) => {
     requireOperator(protectedApp, access);
     if (audit !== undefined)
       protectedApp.addHook('onResponse', async (request, reply) => noteAsked(audit, request, reply));
+    addNodeRoutes(protectedApp, views, feed);
     addPrewarmRoute(protectedApp, prewarm);
     addUpkeepRoutes(protectedApp, upkeep);
     addDecisionRoutes(protectedApp, decisions);
@@ -84,13 +93,4 @@ function noteAsked(audit: Pick<AuditLog, 'asked'>, request: FastifyRequest, { st
   const address = ip === '' ? undefined : ip;
   const by = operator === '' ? (address ?? 'a user of this machine') : operator;
   audit.asked({ by, address, what: `${method} ${url}`, wish, status });
-}
-
-async function stateOf(check: () => Promise<void>): Promise<string> {
-  try {
-    await within(check(), checkLimitMs);
-    return 'ok';
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { loadConfig } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import type { Decisions, Images, Prewarm, Upkeep } from '@cistern/assembly';
+import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
 import { buildAdmin } from './build-admin.ts';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
 import { accessOfTest } from './testing/access-of-test.ts';
@@ -46,6 +46,7 @@ test('says which version runs and how the cache is, and counts what is cached', 
 
 const decisions = {} as Decisions;
 const images = {} as Images;
+const nodes = {} as Nodes;
 
 const nothing: Upkeep = {
   scrubReport: async () => undefined,
@@ -62,7 +63,16 @@ test('who may not do more than look is told why, and what is asked for has to ma
     return { blobs: 1, bytes: 7, fetchedBlobs: 1, fetchedBytes: 7 };
   };
   const post = async (access: AdminServerOptions['access'], payload: object, authorization = '') => {
-    const app = buildAdminServer({ version: '', parts: {}, prewarm, upkeep: nothing, decisions, images, access });
+    const app = buildAdminServer({
+      version: '',
+      parts: {},
+      nodes,
+      prewarm,
+      upkeep: nothing,
+      decisions,
+      images,
+      access,
+    });
     t.after(() => app.close());
     const headers = { authorization };
     const { statusCode, body } = await app.inject({ method: 'POST', url: '/v1/prewarm', headers, payload });
@@ -104,7 +114,7 @@ test('how the store is looked after is told to those who may know', async (t) =>
   } as Upkeep;
   const ask = async (given: Upkeep, method: 'GET' | 'POST', url: string, authorization = 'Bearer right') => {
     const access = accessOfTest;
-    const app = buildAdminServer({ version: '', parts: {}, prewarm, upkeep: given, decisions, images, access });
+    const app = buildAdminServer({ version: '', parts: {}, nodes, prewarm, upkeep: given, decisions, images, access });
     t.after(() => app.close());
     const payload = method === 'POST' ? { downToBytes: 10 } : undefined;
     const { statusCode, body } = await app.inject({

@@ -9,13 +9,13 @@ import { buildAdminServer } from './build-admin-server.ts';
 export async function buildAdmin(config: Config, { log, metrics, version, audit }: NodeContext): Promise<CacheNode> {
   await prepareDirectories(config);
   const access = await openAdminAccess(config, log);
-  const work = await assembleAdmin(config, { log, metrics });
+  const work = await assembleAdmin(config, { log, metrics, version });
   const checks = startChecks(config.health, work);
   const parts = checks.byName;
   observeCache(metrics.registry, { totals: work.totals, parts });
   observeJobs(metrics.registry, work.queues);
-  const { prewarm, upkeep, decisions, images } = work;
-  const app = buildAdminServer({ version, parts, prewarm, upkeep, decisions, images, audit, access });
+  const { nodes, prewarm, upkeep, decisions, images } = work;
+  const app = buildAdminServer({ version, parts, nodes, prewarm, upkeep, decisions, images, audit, access });
   const { address } = config.admin;
   const clients = address && { app, address, key: 'admin.addr' };
   return buildNode({ config, log, metrics, work, checks, clients });

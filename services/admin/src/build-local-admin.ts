@@ -32,7 +32,7 @@ export function buildConsole(
 }
 
 function buildServer(assembly: StandaloneAssembly, { version, audit }: NodeContext, access: AdminAccess) {
-  const { checkIndex, checkStore, prewarm, upkeep, decisions, images } = assembly;
+  const { checkIndex, checkStore, nodes, prewarm, upkeep, decisions, images } = assembly;
   const parts = { index: checkIndex, store: checkStore };
-  return buildAdminServer({ version, parts, prewarm, upkeep, decisions, images, audit, access });
+  return buildAdminServer({ version, parts, nodes, prewarm, upkeep, decisions, images, audit, access });
 }

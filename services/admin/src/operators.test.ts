@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Decisions, Images, Prewarm, Upkeep } from '@cistern/assembly';
+import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
 import type { InjectOptions } from 'fastify';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
 import { accessOfTest, basic } from './testing/access-of-test.ts';
@@ -12,8 +12,8 @@ const decisions = {
 const upkeep = { scrubReport: async () => undefined } as Partial<Upkeep> as Upkeep;
 
 function build(t: TestContext, options: Pick<AdminServerOptions, 'access' | 'audit'>) {
-  const [prewarm, images] = [{} as Prewarm, {} as Images];
-  const app = buildAdminServer({ version: '', parts: {}, prewarm, upkeep, decisions, images, ...options });
+  const [prewarm, images, nodes] = [{} as Prewarm, {} as Images, {} as Nodes];
+  const app = buildAdminServer({ version: '', parts: {}, nodes, prewarm, upkeep, decisions, images, ...options });
   t.after(() => app.close());
   return async (url: string, asked: Omit<InjectOptions, 'url'> = {}) => {
     const { statusCode, headers, body } = await app.inject({ url, ...asked });

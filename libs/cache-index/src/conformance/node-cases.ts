@@ -6,7 +6,7 @@ import type { CacheIndexCases } from './index-under-test.ts';
 const minute = 60_000;
 
 function reportsOf({ nodes }: NodesSeen): (readonly [string, string])[] {
-  return nodes.map(({ id, report }) => [id, report] as const).toSorted();
+  return nodes.map(({ id, report }) => [id, report] as const).toSorted(([one], [other]) => (one < other ? -1 : 1));
 }
 
 export const nodeCases: CacheIndexCases = {

@@ -64,6 +64,8 @@ export interface Fill {
   openPresent(from: number): Promise<{ readonly endExclusive: number; readonly reader: SourceReader } | undefined>;
   /** CRC-32 of bytes that have been verified; `undefined` while they have not. */
   checksum(from: number, toExclusive: number): Promise<number | undefined>;
+  /** Of the whole blob; `undefined`: nobody has said it yet. */
+  readonly size: number | undefined;
   /** Bytes that are here, verified or not. */
   readonly presentBytes: number;
   /** Who reads from it now. */
@@ -219,6 +221,9 @@ export function startFill(options: FillOptions): Fill {
     digest,
     running,
     ended,
+    get size() {
+      return body?.size;
+    },
     get presentBytes() {
       return body?.spool.present.covered ?? 0;
     },

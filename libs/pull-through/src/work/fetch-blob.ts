@@ -69,6 +69,7 @@ export async function fetchBlob(
     let end: BlobRecord | 'left' | 'moved' | undefined = await findStored(deps, source, digest, context.signal);
     if (end === undefined) {
       fill = await prepareFill(deps, record, job, context, { predecessor, lease });
+      deps.fills.add({ fill, source, class: record.class, startedAtMs });
       end = await runFill(deps, fill, source, lease);
     }
     if (end === 'left') await lease.failed(left, 1);
@@ -163,13 +164,12 @@ async function prepareFill(
 }
 
 async function runFill(
-  { index, fills, metrics, log, now }: FetchBlobDeps,
+  { index, metrics, log, now }: FetchBlobDeps,
   fill: Fill,
   source: RepositoryKey,
   lease: FillLease,
 ): Promise<BlobRecord | 'left' | 'moved'> {
   const { digest } = fill;
-  fills.add(fill);
   const size = await fill.running;
   try {
     // Upstream has answered for this repository: that is what a link says.

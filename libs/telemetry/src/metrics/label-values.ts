@@ -32,6 +32,14 @@ export const upstreamOutcomes = [
   'aborted',
 ] as const;
 export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
+/** Those that say something about the registry, or about us. */
+export const troubledOutcomes: ReadonlySet<UpstreamOutcome> = new Set([
+  'rate-limited',
+  'refused-us',
+  'unreachable',
+  'timeout',
+  'mismatch',
+]);
 
 export const accessResults = ['allowed', 'remembered', 'refused', 'failed'] as const;
 export const retryResults = ['tried', 'refused'] as const;
@@ -57,7 +65,8 @@ export const callResults = ['answered', 'failed'] as const;
 
 export const fillResults = ['done', 'moved', 'failed'] as const;
 
-const cachedOperations: ReadonlySet<RequestOperation> = new Set(['manifest', 'blob', 'tags', 'referrers']);
+/** For which the cache answers. */
+export const cachedOperations: ReadonlySet<RequestOperation> = new Set(['manifest', 'blob', 'tags', 'referrers']);
 
 /** Operations and the results they can have: the cache answers for some only. */
 export function* requestLabelSets(): Generator<{ operation: RequestOperation; result: ResultLabel }> {

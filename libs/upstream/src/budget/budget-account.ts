@@ -1,7 +1,7 @@
 // One account in the ledger: what it has left, told by the upstream to any worker that has the same budget.
 import type { RateLimit } from '../upstream.ts';
 import { type Budget, hasEnded, laterBudget, mergeBudget, reserveOf } from './budget.ts';
-import type { BudgetEndpoint } from './budget-ledger.ts';
+import type { BudgetEndpoint, KnownBudget } from './budget-ledger.ts';
 import type { LedgerParts } from './create-budget-ledger.ts';
 import { createSharedRecord, type SharedRecord } from './shared-record.ts';
 
@@ -15,6 +15,8 @@ export interface BudgetAccount {
   lookAgain(): boolean;
   lookAgainInMs(): number;
   told(rateLimit: RateLimit, askedAtMs: number, retryAfterMs?: number): Promise<void>;
+  /** `undefined`: nothing that would still hold. */
+  known(): KnownBudget | undefined;
 }
 
 const lookAgainMs = 30_000;
@@ -81,6 +83,22 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
       return true;
     },
     lookAgainInMs: () => Math.max(0, lookAgainAtMs() - clock()),
+    known() {
+      if (current === undefined || hasEnded(current, clock())) return undefined;
+      const { limit, remaining, windowMs, toldAtMs, notBeforeMs = 0 } = current;
+      return {
+        upstream,
+        endpoint: host,
+        account: name,
+        source: shared?.source,
+        limit,
+        remaining,
+        reserve: reserveOf(current, configured),
+        windowMs,
+        toldAtMs,
+        backedOffUntilMs: notBeforeMs > clock() ? notBeforeMs : undefined,
+      };
+    },
     async told({ limit, remaining, windowSeconds, source = '' }, askedAtMs, retryAfterMs) {
       if (remaining === undefined) return;
       const toldAtMs = clock();

@@ -10,6 +10,27 @@ export interface SharedValues {
 
 export interface BudgetLedger {
   open(endpoint: BudgetEndpoint): EndpointBudget;
+  /** What this process knows now, without asking anybody; registries that have told nothing are left out. */
+  known(): readonly KnownBudget[];
+}
+
+/** Of an account, or of a registry that is left alone and has told no limit. Times are milliseconds since the epoch. */
+export interface KnownBudget {
+  readonly upstream: string;
+  /** Host and port. */
+  readonly endpoint: string;
+  /** Absent: of all accounts. */
+  readonly account?: string | undefined;
+  /** Whose budget it is, as the upstream says: Docker Hub counts anonymous pulls by address. */
+  readonly source?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly remaining?: number | undefined;
+  readonly reserve?: number | undefined;
+  readonly windowMs?: number | undefined;
+  /** When upstream said so. */
+  readonly toldAtMs: number;
+  /** Until then it is not asked. */
+  readonly backedOffUntilMs?: number | undefined;
 }
 
 export interface BudgetEndpoint {

@@ -1,7 +1,14 @@
 // The ledger of one process, which shares what it knows with others through small values of the index.
 import { CacheError } from '@cistern/errors';
 import type { BudgetMetrics, Logger } from '@cistern/telemetry';
-import type { BudgetCall, BudgetEndpoint, BudgetLedger, EndpointBudget, SharedValues } from './budget-ledger.ts';
+import type {
+  BudgetCall,
+  BudgetEndpoint,
+  BudgetLedger,
+  EndpointBudget,
+  KnownBudget,
+  SharedValues,
+} from './budget-ledger.ts';
 import { type BudgetAccount, createBudgetAccount } from './budget-account.ts';
 import { laterPause, nextPause, type Pause, pauseTtlMs } from './pause.ts';
 import { createSharedRecord } from './shared-record.ts';
@@ -29,10 +36,18 @@ const resumeSpread = 0.1;
 export function createBudgetLedger(options: BudgetLedgerOptions): BudgetLedger {
   const { values = createOwnValues(), random = Math.random, metrics, log, clock } = options;
   const parts: LedgerParts = { values, random, log, clock, metrics: metrics.upstreamBudget };
-  return { open: (endpoint) => openEndpoint(parts, endpoint) };
+  const opened: (() => readonly KnownBudget[])[] = [];
+  return {
+    open(endpoint) {
+      const { known, ...budget } = openEndpoint(parts, endpoint);
+      opened.push(known);
+      return budget;
+    },
+    known: () => opened.flatMap((known) => known()),
+  };
 }
 
-function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBudget {
+function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBudget & Pick<BudgetLedger, 'known'> {
   const { values, metrics, log, clock, random } = parts;
   const { upstream, endpoint: host } = endpoint;
   const spread = random() * resumeSpread;
@@ -69,6 +84,14 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
   }
 
   return {
+    known() {
+      const { sinceMs = 0, untilMs = 0 } = pauses.known() ?? {};
+      const backedOffUntilMs = untilMs > clock() ? untilMs : undefined;
+      const told = [...accounts.values()].map((account) => account.known()).filter((one) => one !== undefined);
+      if (backedOffUntilMs === undefined) return told;
+      if (told.length === 0) return [{ upstream, endpoint: host, toldAtMs: sinceMs, backedOffUntilMs }];
+      return told.map((one) => ({ ...one, backedOffUntilMs: Math.max(one.backedOffUntilMs ?? 0, backedOffUntilMs) }));
+    },
     async admit(call: BudgetCall, names) {
       await refuseWhilePaused();
       const known = await Promise.all(

@@ -13,6 +13,8 @@ export interface SharedRecordOptions<T> {
 export interface SharedRecord<T> {
   /** At most a second behind the others. */
   read(): Promise<T | undefined>;
+  /** Without looking. */
+  known(): T | undefined;
   change(next: (known: T | undefined) => T): Promise<T>;
 }
 
@@ -39,6 +41,7 @@ export function createSharedRecord<T extends object>(options: SharedRecordOption
       if (clock() - lookedAtMs >= lookEveryMs) await (looking ??= look().finally(() => (looking = undefined)));
       return known;
     },
+    known: () => known,
     async change(next) {
       // Two that write at the same time may lose one of two answers; the next one mends that.
       await look();

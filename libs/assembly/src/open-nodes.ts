@@ -1,0 +1,43 @@
+// How the whole cache is, for whoever watches: what its nodes say, and what the index counts.
+import type { Config } from '@cistern/config';
+import { type NodesView, viewNodes } from '@cistern/pull-through';
+import type { BlobTotals } from '@cistern/cache-index';
+import type { IndexAndStore } from './open-index-and-store.ts';
+
+export interface Nodes {
+  /** At most half a second old, so that many may ask. Rejects with `index-unavailable`. */
+  view(): Promise<NodesView>;
+  /** What the store holds, as the index has it; at most five seconds old. Rejects with `index-unavailable`. */
+  totals(): Promise<BlobTotals>;
+  /** Of the store, in bytes; `undefined`: as much as there is room for. */
+  readonly maxBytes: number | undefined;
+}
+
+const viewForMs = 500;
+/** It takes a question for each of 256 shards. */
+const totalsForMs = 5_000;
+
+export function openNodes(
+  { storageLimits }: Pick<Config, 'storageLimits'>,
+  { index }: Pick<IndexAndStore, 'index'>,
+): Nodes {
+  return {
+    view: keepFor(viewForMs, async () => viewNodes(await index.nodes.look())),
+    totals: keepFor(totalsForMs, () => index.blobs.totals()),
+    maxBytes: storageLimits?.maxBytes,
+  };
+}
+
+/** Whoever asks meanwhile gets the same answer; a failure is told to those who wait for it, and to nobody else. */
+function keepFor<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
+  let kept: { readonly answer: Promise<T>; readonly untilMs: number } | undefined;
+  return () => {
+    if (kept !== undefined && performance.now() < kept.untilMs) return kept.answer;
+    const asked = { answer: ask(), untilMs: performance.now() + ms };
+    kept = asked;
+    asked.answer.catch(() => {
+      if (kept === asked) kept = undefined;
+    });
+    return asked.answer;
+  };
+}

@@ -1,0 +1,40 @@
+// How long the answers of the last minute took to begin, out of counts that only grow; and what of it people ask for.
+
+type Latencies = ReadonlyMap<string, number>;
+
+const windowMs = 60_000;
+
+/** Gets what was counted so far, returns what of it is of the last minute. `now`: milliseconds. */
+export function createLatencyWindow(now: () => number): (counted: Latencies) => Record<string, number> {
+  const looks: { readonly atMs: number; readonly counted: Latencies }[] = [];
+  return (counted) => {
+    const atMs = now();
+    looks.push({ atMs, counted });
+    // The last look from before the window is where it begins.
+    while (looks.length > 1 && looks[1]!.atMs <= atMs - windowMs) looks.shift();
+    const first = looks[0]!.atMs <= atMs - windowMs ? looks[0]!.counted : undefined;
+    const added = [...counted].map(([le, count]) => [le, count - (first?.get(le) ?? 0)] as const);
+    return added.some(([, count]) => count > 0) ? Object.fromEntries(added) : {};
+  };
+}
+
+/**
+ * Within how many milliseconds this share (0 to 1) of all answers began, spread evenly between the bounds, as Prometheus does
+ * it; `undefined` without answers.
+ */
+export function latencyQuantileMs(latencies: Readonly<Record<string, number>>, share: number): number | undefined {
+  const buckets = Object.entries(latencies)
+    .map(([le, count]) => ({ bound: le === '+Inf' ? Infinity : Number(le), count }))
+    .toSorted((one, other) => one.bound - other.bound);
+  const rank = buckets.reduce((sum, { count }) => sum + count, 0) * share;
+  let [below, lower] = [0, 0];
+  for (const { bound, count } of buckets) {
+    if (count > 0 && below + count >= rank) {
+      if (bound === Infinity) return lower * 1000;
+      return (lower + (bound - lower) * ((rank - below) / count)) * 1000;
+    }
+    below += count;
+    lower = bound;
+  }
+  return undefined;
+}

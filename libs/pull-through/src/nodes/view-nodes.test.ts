@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { NodeReport } from './node-report.ts';
+import { viewNodes } from './view-nodes.ts';
+
+const told = (name: string, report: Partial<NodeReport> = {}) => ({
+  id: name,
+  seenAtMs: 7,
+  report: JSON.stringify({
+    schema: 1,
+    id: name,
+    name,
+    role: 'worker',
+    version: '1',
+    startedAtMs: 1,
+    inFlight: 0,
+    jobs: 0,
+    rssBytes: 1,
+    fills: [],
+    fillsInFlight: 0,
+    upstreams: [],
+    budget: [],
+    latencies: {},
+    ...report,
+  } satisfies NodeReport),
+});
+
+const fill = (digest: string, startedAtMs: number) => ({
+  digest,
+  upstream: 'docker.io',
+  repository: 'library/a',
+  class: 'interactive' as const,
+  bytes: 1,
+  readers: 1,
+  startedAtMs,
+  bytesPerSecond: 1,
+});
+
+test('what nodes say is put together; what another release says is left out', () => {
+  const account = { upstream: 'docker.io', endpoint: 'registry-1.docker.io', account: 'a', source: '192.0.2.1' };
+  const view = viewNodes({
+    nodes: [
+      told('w2', {
+        fills: [fill('late', 9)],
+        fillsInFlight: 3,
+        upstreams: [{ name: 'docker.io', calls: 2, errors: 1, health: 'failing' }],
+        budget: [{ ...account, remaining: 5, toldAtMs: 20 }],
+        latencies: { '1': 2 },
+      }),
+      { id: 'newer', seenAtMs: 1, report: '{"schema":2}' },
+      { id: 'broken', seenAtMs: 1, report: '{' },
+      told('f', { role: 'frontend', latencies: { '1': 1, '5': 1 } }),
+      told('w1', {
+        fills: [fill('early', 3)],
+        fillsInFlight: 1,
+        upstreams: [
+          { name: 'docker.io', calls: 5, errors: 0, health: 'well' },
+          { name: 'quay.io', calls: 1, errors: 0, health: 'probed' },
+        ],
+        budget: [
+          { ...account, remaining: 9, toldAtMs: 10, backedOffUntilMs: 99 },
+          { ...account, source: '192.0.2.2', remaining: 1, toldAtMs: 1 },
+        ],
+      }),
+    ],
+    counts: { requests: 4, hits: 3, tomorrow: 1 },
+    countedSinceMs: 5,
+  });
+  assert.deepEqual(
+    view.nodes.map(({ name, seenAtMs }) => [name, seenAtMs]),
+    [
+      ['f', 7],
+      ['w1', 7],
+      ['w2', 7],
+    ],
+  );
+  assert.deepEqual(
+    view.fills.map(({ digest, node }) => [digest, node]),
+    [
+      ['early', 'w1'],
+      ['late', 'w2'],
+    ],
+  );
+  assert.equal(view.fillsInFlight, 4);
+  assert.deepEqual(
+    [...view.upstreams.values()],
+    [
+      { name: 'docker.io', calls: 7, errors: 1, health: 'failing' },
+      { name: 'quay.io', calls: 1, errors: 0, health: 'probed' },
+    ],
+  );
+  assert.deepEqual(
+    view.budget.map(({ source, remaining, backedOffUntilMs }) => [source, remaining, backedOffUntilMs]),
+    [
+      ['192.0.2.1', 5, 99],
+      ['192.0.2.2', 1, undefined],
+    ],
+  );
+  assert.deepEqual(view.latencies, { '1': 3, '5': 1 });
+  assert.partialDeepStrictEqual(view.counts, { requests: 4, hits: 3, misses: 0 });
+  assert.equal(view.countedSinceMs, 5);
+});

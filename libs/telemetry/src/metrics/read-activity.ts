@@ -1,0 +1,133 @@
+// What a process has done so far and does now, read from its metrics: so nothing is counted twice, and both tell the same.
+import { cachedOperations, troubledOutcomes } from './label-values.ts';
+import type { JobMetrics } from './job-metrics.ts';
+import type { RequestMetrics } from './request-metrics.ts';
+import type { UpstreamMetrics } from './upstream-metrics.ts';
+
+export interface ActivityCounts {
+  /** Of clients, for manifests, blobs and lists; what follows is part of them. */
+  readonly requests: number;
+  readonly hits: number;
+  /** That followed a fetch which had begun already. */
+  readonly joined: number;
+  readonly stale: number;
+  readonly revalidated: number;
+  readonly misses: number;
+  /** Answered with 5xx. */
+  readonly errors: number;
+  /** Of bodies, to clients and from upstreams. */
+  readonly bytesServed: number;
+  readonly bytesFetched: number;
+  /** Requests to upstreams, apart from those for tokens and for signs of life. */
+  readonly upstreamCalls: number;
+}
+
+export interface UpstreamActivity {
+  readonly name: string;
+  readonly calls: number;
+  /** Calls that had no answer, or one that says more about the registry, or about us, than about what was asked for. */
+  readonly errors: number;
+  /** The worst of its registries, as this process sees them. */
+  readonly health: 'well' | 'probed' | 'failing';
+}
+
+export interface Activity {
+  readonly counts: ActivityCounts;
+  readonly upstreams: readonly UpstreamActivity[];
+  /** Clients' requests being answered now. */
+  readonly inFlight: number;
+  /** Jobs in hand now. */
+  readonly jobs: number;
+}
+
+type ActivityMetrics = RequestMetrics & UpstreamMetrics & JobMetrics;
+
+const healths = ['well', 'probed', 'failing'] as const;
+type LabelValue = string | number | undefined;
+const uncountedOperations: ReadonlySet<LabelValue> = new Set(['token', 'ping']);
+
+export async function readActivity(metrics: ActivityMetrics): Promise<Activity> {
+  const [counts, upstreams, inFlight, jobs] = await Promise.all([
+    readCounts(metrics),
+    readUpstreams(metrics),
+    sumOf(metrics.requestsInFlight),
+    sumOf(metrics.jobsRunning),
+  ]);
+  const upstreamCalls = upstreams.reduce((sum, { calls }) => sum + calls, 0);
+  return { counts: { ...counts, upstreamCalls }, upstreams, inFlight, jobs };
+}
+
+async function readCounts(metrics: ActivityMetrics): Promise<Omit<ActivityCounts, 'upstreamCalls'>> {
+  const { values } = await metrics.requests.get();
+  const cached = values.filter(({ labels }) => isCached(labels.operation));
+  const count = (matches: (labels: (typeof cached)[number]['labels']) => boolean) =>
+    cached.reduce((sum, { labels, value }) => sum + (matches(labels) ? value : 0), 0);
+  return {
+    requests: count(() => true),
+    hits: count(({ result }) => result === 'HIT'),
+    joined: count(({ result }) => result === 'JOINED'),
+    stale: count(({ result }) => result === 'STALE'),
+    revalidated: count(({ result }) => result === 'REVALIDATED'),
+    misses: count(({ result }) => result === 'MISS'),
+    errors: count(({ status }) => status === '5xx'),
+    bytesServed: await sumOf(metrics.responseBytes),
+    bytesFetched: await sumOf(metrics.upstreamReceivedBytes),
+  };
+}
+
+async function readUpstreams(metrics: ActivityMetrics): Promise<UpstreamActivity[]> {
+  const [requests, states] = await Promise.all([metrics.upstreamRequests.get(), metrics.upstreamEndpointState.get()]);
+  const found = new Map<string, { calls: number; errors: number; worst: number }>();
+  const of = (upstream: LabelValue) => {
+    const known = found.get(String(upstream)) ?? { calls: 0, errors: 0, worst: 0 };
+    found.set(String(upstream), known);
+    return known;
+  };
+  for (const { labels, value } of requests.values) {
+    const upstream = of(labels.upstream);
+    if (uncountedOperations.has(labels.operation)) continue;
+    upstream.calls += value;
+    if (isTrouble(labels.outcome)) upstream.errors += value;
+  }
+  for (const { labels, value } of states.values) of(labels.upstream).worst = Math.max(of(labels.upstream).worst, value);
+  return [...found].map(([name, { calls, errors, worst }]) => ({
+    name,
+    calls,
+    errors,
+    health: healths[worst] ?? 'failing',
+  }));
+}
+
+/** How many answers began within so many seconds (a bound of the histogram, `+Inf` the last), and not within fewer. */
+export async function readLatencies({
+  timeToFirstByte,
+}: Pick<RequestMetrics, 'timeToFirstByte'>): Promise<ReadonlyMap<string, number>> {
+  const { values } = await timeToFirstByte.get();
+  const within = new Map<string, number>();
+  for (const { labels, value, metricName } of values) {
+    if (metricName?.endsWith('_bucket') !== true || !isCached(labels.operation)) continue;
+    const { le } = labels as { readonly le?: string | number };
+    within.set(String(le), (within.get(String(le)) ?? 0) + value);
+  }
+  let before = 0;
+  return new Map(
+    [...within].map(([le, count]) => {
+      const alone = count - before;
+      before = count;
+      return [le, alone];
+    }),
+  );
+}
+
+async function sumOf(metric: { get(): Promise<{ readonly values: readonly { readonly value: number }[] }> }) {
+  const { values } = await metric.get();
+  return values.reduce((sum, { value }) => sum + value, 0);
+}
+
+function isCached(operation: LabelValue): boolean {
+  return (cachedOperations as ReadonlySet<LabelValue>).has(operation);
+}
+
+function isTrouble(outcome: LabelValue): boolean {
+  return (troubledOutcomes as ReadonlySet<LabelValue>).has(outcome);
+}

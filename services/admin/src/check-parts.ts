@@ -1,0 +1,29 @@
+// How the parts of the cache are, each asked now.
+import { within } from '@cistern/process';
+
+/** By name; each rejects with the reason if that part cannot do its work now. */
+export type PartChecks = Readonly<Record<string, () => Promise<void>>>;
+
+export interface PartStates {
+  readonly healthy: boolean;
+  /** `ok`, or why not. */
+  readonly parts: Readonly<Record<string, string>>;
+}
+
+const checkLimitMs = 3000;
+
+export async function checkParts(checks: PartChecks): Promise<PartStates> {
+  const states = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
+  );
+  return { healthy: states.every(([, state]) => state === 'ok'), parts: Object.fromEntries(states) };
+}
+
+async function stateOf(check: () => Promise<void>): Promise<string> {
+  try {
+    await within(check(), checkLimitMs);
+    return 'ok';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

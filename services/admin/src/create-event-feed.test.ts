@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CacheError } from '@cistern/errors';
+import { createEventFeed } from './create-event-feed.ts';
+
+/** The events of a stream until there are so many. */
+async function take(stream: Readable, count: number): Promise<string[]> {
+  let text = '';
+  for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+    text += String(chunk);
+    const events = text.split('\n\n').slice(1, -1);
+    if (events.length >= count) return events.slice(0, count);
+  }
+  throw new Error(`the stream has ended: ${text}`);
+}
+
+test('all who listen get the same, looked at once; nobody looks when nobody listens', async (t) => {
+  let looks = 0;
+  const feed = createEventFeed({ sources: { fills: async () => ({ look: (looks += 1) }) }, everyMs: 5 });
+  t.after(() => feed.close());
+  await delay(20);
+  assert.equal(looks, 0);
+  const [one, other] = [feed.listen() ?? assert.fail(), feed.listen() ?? assert.fail()];
+  const expected = ['event: fills\ndata: {"look":1}', 'event: fills\ndata: {"look":2}'];
+  assert.deepEqual(await Promise.all([take(one, 2), take(other, 2)]), [expected, expected]);
+  one.destroy();
+  other.destroy();
+  await delay(20);
+  const before = looks;
+  await delay(30);
+  assert.equal(looks, before);
+  assert.equal((await take(feed.listen() ?? assert.fail(), 1)).length, 1);
+});
+
+test('what cannot be looked at is told with the reason, and the rest goes on', async (t) => {
+  const away = new CacheError('index-unavailable', 'Redis is away.');
+  const feed = createEventFeed({ sources: { nodes: () => Promise.reject(away), fills: async () => ({}) } });
+  t.after(() => feed.close());
+  assert.deepEqual(await take(feed.listen() ?? assert.fail(), 2), [
+    'event: unavailable\ndata: {"event":"nodes","message":"Redis is away."}',
+    'event: fills\ndata: {}',
+  ]);
+});
+
+test('no more may listen than are allowed, who takes nothing is left, and the end of the feed is the end of all', async () => {
+  const feed = createEventFeed({
+    sources: { fills: async () => ({ a: 'x'.repeat(300_000) }) },
+    everyMs: 1,
+    maxListeners: 2,
+  });
+  const slow = feed.listen() ?? assert.fail();
+  const reading = feed.listen() ?? assert.fail();
+  reading.resume();
+  assert.equal(feed.listen(), undefined);
+  await once(slow, 'close');
+  assert.equal(reading.destroyed, false);
+  const next = feed.listen() ?? assert.fail();
+  next.resume();
+  feed.close();
+  await Promise.all([once(reading, 'end'), once(next, 'end')]);
+  assert.equal(feed.listen(), undefined);
+});

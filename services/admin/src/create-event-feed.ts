@@ -1,0 +1,84 @@
+// Server-sent events: while somebody listens everything is looked at once a second, once for all who do. Who does not take what
+// is sent misses some of it, and is left after a while.
+import { PassThrough, type Readable } from 'node:stream';
+import { messageOf } from './answer.ts';
+
+export interface EventFeed {
+  /** The events from now on; `undefined`: too many listen already. Its reader ends it by closing it. */
+  listen(): Readable | undefined;
+  /** Ends all of them, for good. */
+  close(): void;
+}
+
+export interface EventFeedOptions {
+  /** By the name of the event. */
+  readonly sources: Readonly<Record<string, () => Promise<object>>>;
+  readonly everyMs?: number;
+  readonly maxListeners?: number;
+}
+
+interface Listener {
+  readonly stream: PassThrough;
+  /** How many times in a row nothing was taken. */
+  missed: number;
+}
+
+const mostMissed = 30;
+/** A browser comes back so soon after the end of a server. */
+const retryMs = 2_000;
+
+export function createEventFeed({ sources, everyMs = 1_000, maxListeners = 64 }: EventFeedOptions): EventFeed {
+  const listeners = new Set<Listener>();
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  async function tell(): Promise<void> {
+    const events = await Promise.all(Object.entries(sources).map(async ([name, look]) => eventOf(name, look)));
+    const text = events.join('');
+    for (const listener of listeners) send(listener, text);
+    schedule();
+  }
+
+  function send(listener: Listener, text: string): void {
+    const { stream } = listener;
+    if (!stream.writableNeedDrain) {
+      listener.missed = 0;
+      stream.write(text);
+      return;
+    }
+    listener.missed += 1;
+    if (listener.missed >= mostMissed) stream.destroy();
+  }
+
+  function schedule(): void {
+    timer = listeners.size === 0 || isClosed ? undefined : setTimeout(() => void tell(), everyMs);
+  }
+
+  return {
+    listen() {
+      if (isClosed || listeners.size >= maxListeners) return undefined;
+      const stream = new PassThrough({ highWaterMark: 256 * 1024 });
+      const listener = { stream, missed: 0 };
+      listeners.add(listener);
+      stream.on('error', () => {});
+      stream.on('close', () => listeners.delete(listener));
+      stream.write(`retry: ${retryMs}\n\n`);
+      if (timer === undefined) timer = setTimeout(() => void tell(), 0);
+      return stream;
+    },
+    close() {
+      isClosed = true;
+      clearTimeout(timer);
+      for (const { stream } of listeners) stream.end();
+    },
+  };
+}
+
+/** Of what cannot be looked at now, why. */
+async function eventOf(name: string, look: () => Promise<object>): Promise<string> {
+  try {
+    return `event: ${name}\ndata: ${JSON.stringify(await look())}\n\n`;
+  } catch (error) {
+    return `event: unavailable\ndata: ${JSON.stringify({ event: name, message: messageOf(error) })}\n\n`;
+  }
+}
