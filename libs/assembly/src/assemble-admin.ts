@@ -40,7 +40,7 @@ export function assembleAdmin(
     const { queue, look } = closers.opened(await openQueue(config, options));
     openReporting(config, 'admin', { index }, options, closers);
     return {
-      nodes: openNodes(config, { index }),
+      nodes: openNodes(config, { index }, { look }),
       upkeep: openUpkeep(config, { index, store }),
       decisions: openDecisions(config, { index, store }),
       images: openImages(config, { index, store, queue }),
@@ -54,7 +54,7 @@ export function assembleAdmin(
   });
 }
 
-function queueFacts({ lane: queue, oldestAddedAtMs, ...counts }: LaneFacts): QueueFacts {
+function queueFacts({ lane: queue, oldestAddedAtMs, waiting, active, failed }: LaneFacts): QueueFacts {
   const waitedMs = oldestAddedAtMs === undefined ? 0 : Math.max(0, Date.now() - oldestAddedAtMs);
-  return { queue, ...counts, oldestWaitingSeconds: waitedMs / 1000 };
+  return { queue, waiting, active, failed, oldestWaitingSeconds: waitedMs / 1000 };
 }

@@ -75,7 +75,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
       limits: openLimits(config, shared, options.log),
       answerPeer,
       callerSeal: callers?.callerSeal,
-      nodes: openNodes(config, shared),
+      nodes: openNodes(config, shared, shared.jobs),
       upkeep: openUpkeep(config, shared),
       decisions: openDecisions(config, shared),
       images: openImages(config, { ...shared, queue: shared.jobs.queue }),

@@ -1,8 +1,10 @@
-// How the whole cache is, for whoever watches: what its nodes say, and what the index counts.
+// How the whole cache is, for whoever watches: what its nodes say, what waits in the queues, and what the index counts.
 import type { Config } from '@cistern/config';
 import { type NodesView, viewNodes } from '@cistern/pull-through';
 import type { BlobTotals } from '@cistern/cache-index';
+import type { LaneFacts } from '@cistern/jobs';
 import type { IndexAndStore } from './open-index-and-store.ts';
+import type { OpenedQueue } from './open-queue.ts';
 
 export interface Nodes {
   /** At most half a second old, so that many may ask. Rejects with `index-unavailable`. */
@@ -11,6 +13,8 @@ export interface Nodes {
   totals(): Promise<BlobTotals>;
   /** Of the store, in bytes; `undefined`: as much as there is room for. */
   readonly maxBytes: number | undefined;
+  /** How full the queues are, and what failed in them; as old as a view. Rejects with `index-unavailable`. */
+  queues(): Promise<readonly LaneFacts[]>;
 }
 
 const viewForMs = 500;
@@ -20,11 +24,13 @@ const totalsForMs = 5_000;
 export function openNodes(
   { storageLimits }: Pick<Config, 'storageLimits'>,
   { index }: Pick<IndexAndStore, 'index'>,
+  { look }: Pick<OpenedQueue, 'look'>,
 ): Nodes {
   return {
     view: keepFor(viewForMs, async () => viewNodes(await index.nodes.look())),
     totals: keepFor(totalsForMs, () => index.blobs.totals()),
     maxBytes: storageLimits?.maxBytes,
+    queues: keepFor(viewForMs, look),
   };
 }
 

@@ -11,7 +11,7 @@ export interface OpenedQueue {
   readonly queue: JobQueue;
   /** Begins to do the queue's jobs in this process, once. The caller closes the workers, and that before the queue. */
   work(handlers: JobHandlers): Promise<JobWorkers>;
-  /** How full the queue is; of a single process, which has it in its own memory, nothing. Rejects with `index-unavailable`. */
+  /** How full the queue is, and what has failed in it. Rejects with `index-unavailable`. */
   look(): Promise<readonly LaneFacts[]>;
   /** Ends what waits for jobs; the jobs themselves go on. */
   close(): Promise<void>;
@@ -43,7 +43,7 @@ async function openPlainQueue(
     const jobs = createInlineJobs({ slots, maxWaiting, log });
     return {
       queue: jobs.queue,
-      look: async () => [],
+      look: async () => jobs.look(),
       work: async (handlers) => jobs.work(handlers),
       close: async () => {},
     };

@@ -14,6 +14,7 @@ export type {
   UnsavedManifest,
 } from './catalogue.ts';
 export type {
+  FailedJob,
   JobClass,
   JobContext,
   JobHandler,

@@ -21,14 +21,26 @@ export interface ScheduleOptions {
   readonly dedupKey: string;
 }
 
+export interface FailedJob {
+  readonly name: string;
+  /** The message of the error. */
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
 /** How full one of the queue's lanes is. */
 export interface LaneFacts {
   /** `interactive-blob`, for example. */
   readonly lane: string;
   readonly waiting: number;
   readonly active: number;
+  /** That are tried again, or begun, at a certain time. */
+  readonly delayed: number;
   /** Of those that are still kept. */
   readonly failed: number;
+  /** The last ten of these, the latest first. */
+  readonly failures: readonly FailedJob[];
   /** When the job that waits longest was added; `undefined`: none waits. */
   readonly oldestAddedAtMs: number | undefined;
 }

@@ -70,10 +70,10 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
     requireOperator(protectedApp, access);
     if (audit !== undefined)
       protectedApp.addHook('onResponse', async (request, reply) => noteAsked(audit, request, reply));
-    addNodeRoutes(protectedApp, views, feed);
+    addNodeRoutes(protectedApp, nodes, views, feed);
     addPrewarmRoute(protectedApp, prewarm);
     addUpkeepRoutes(protectedApp, upkeep);
-    addDecisionRoutes(protectedApp, decisions);
+    addDecisionRoutes(protectedApp, decisions, nodes);
     addImageRoutes(protectedApp, images);
     addImageChangeRoutes(protectedApp, images);
     addDescriptionRoute(protectedApp);

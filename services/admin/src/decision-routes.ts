@@ -1,11 +1,12 @@
 // What operators decide: `GET /v1/pins` and `POST /v1/pins` with `{ image, pinned }`; `GET /v1/upstreams` and `POST /v1/offline` with
 // `{ upstream?, offline }`, where null means as configured; `GET /v1/stale`, a line of JSON for each tag.
 import { Readable } from 'node:stream';
-import type { Decisions } from '@cistern/assembly';
+import type { Decisions, Nodes } from '@cistern/assembly';
 import type { FastifyInstance } from 'fastify';
 import { answer, messageOf } from './answer.ts';
+import { describeUpstreams } from './describe-nodes.ts';
 import { describeRoute } from './describe-route.ts';
-import { flag, list, object, optional, orNull, text, time } from './json-schema.ts';
+import { count, flag, list, object, optional, orNull, text, time } from './json-schema.ts';
 
 const imageName = { ...text('For example nginx:1.27 or quay.io/org/app@sha256:….', { maxLength: 512 }), minLength: 1 };
 const upstreamStates = object({
@@ -14,6 +15,18 @@ const upstreamStates = object({
       name: text(),
       isOffline: flag(),
       by: text('By whom it is so.', { enum: ['configuration', 'decision'] }),
+      health: orNull(
+        text(
+          'The worst that a worker sees; null: no worker tells. failing: it is left alone until it gives a sign of life.',
+          {
+            enum: ['well', 'probed', 'failing'],
+          },
+        ),
+      ),
+      calls: orNull(count('Requests to it since the workers started that run now.')),
+      errors: orNull(
+        count('Of these, without an answer, or with one that says more about it, or about us, than about an image.'),
+      ),
     }),
   ),
 });
@@ -60,7 +73,7 @@ const staleSchema = describeRoute('decisions', {
   }),
 });
 
-export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions): void {
+export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions, nodes: Nodes): void {
   app.get('/v1/pins', { schema: pinsSchema }, (_request, reply) =>
     answer(reply, async () => ({ pins: await decisions.pins() })),
   );
@@ -71,7 +84,7 @@ export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions): v
       answer(reply, async () => (pinned ? { image: await decisions.pin(image) } : decisions.unpin(image))),
   );
   app.get('/v1/upstreams', { schema: upstreamsSchema }, (_request, reply) =>
-    answer(reply, async () => ({ upstreams: await decisions.upstreams() })),
+    answer(reply, () => describeUpstreams(decisions, nodes)),
   );
   app.post<{ Body: { readonly upstream?: string; readonly offline: boolean | null } }>(
     '/v1/offline',
@@ -79,7 +92,7 @@ export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions): v
     ({ body: { upstream, offline } }, reply) =>
       answer(reply, async () => {
         await decisions.decideOffline({ upstream, offline: offline ?? undefined });
-        return { upstreams: await decisions.upstreams() };
+        return describeUpstreams(decisions, nodes);
       }),
   );
   app.get('/v1/stale', { schema: staleSchema }, (_request, reply) =>

@@ -1,7 +1,9 @@
 // What the nodes of the cache say, as operators are told it. Times are milliseconds since 1970.
-import { latencyQuantileMs, type Nodes } from '@cistern/assembly';
-
+import { type Decisions, latencyQuantileMs, type Nodes } from '@cistern/assembly';
+import { redactText } from '@cistern/telemetry';
 import { checkParts, type PartChecks } from './check-parts.ts';
+
+const maxFailures = 20;
 
 /** How the cache as a whole is, and what it has done since its index began to count. Rejects with `index-unavailable`. */
 export async function describeOverview(nodes: Nodes, version: string, checks: PartChecks) {
@@ -67,6 +69,68 @@ export async function describeFills(nodes: Nodes) {
   };
 }
 
+/** What is asked of them, and how they do, as far as workers tell. Rejects as `Decisions.upstreams`. */
+export async function describeUpstreams(decisions: Pick<Decisions, 'upstreams'>, nodes: Pick<Nodes, 'view'>) {
+  const [states, seen] = await Promise.all([
+    decisions.upstreams(),
+    nodes.view().then(
+      ({ upstreams }) => upstreams,
+      () => undefined,
+    ),
+  ]);
+  return {
+    upstreams: states.map((state) => {
+      const { health = null, calls = null, errors = null } = seen?.get(state.name) ?? {};
+      return { ...state, health, calls, errors };
+    }),
+  };
+}
+
+/** Rejects with `index-unavailable`. */
+export async function describeBudget(nodes: Pick<Nodes, 'view'>) {
+  const { budget } = await nodes.view();
+  return {
+    accounts: budget.map(({ upstream, endpoint, toldAtMs, windowMs, ...account }) => ({
+      upstream,
+      endpoint,
+      account: account.account ?? null,
+      source: account.source ?? null,
+      limit: account.limit ?? null,
+      remaining: account.remaining ?? null,
+      reserve: account.reserve ?? null,
+      windowSeconds: windowMs === undefined ? null : Math.round(windowMs / 1000),
+      toldAt: toldAtMs,
+      resetsAt: windowMs === undefined ? null : toldAtMs + windowMs,
+      backedOffUntil: account.backedOffUntilMs ?? null,
+    })),
+  };
+}
+
+/** Rejects with `index-unavailable`. */
+export async function describeJobs(nodes: Pick<Nodes, 'queues'>) {
+  const lanes = await nodes.queues();
+  const failures = lanes.flatMap(({ lane, failures: failed }) =>
+    failed.map(({ name, reason, atMs }) => ({ queue: lane, name, reason: redactText(reason), at: atMs })),
+  );
+  return {
+    queues: lanes.map(({ lane, waiting, active, delayed, failed, oldestAddedAtMs }) => ({
+      name: lane,
+      waiting,
+      active,
+      delayed,
+      failed,
+      oldestWaitingMs: oldestAddedAtMs === undefined ? null : Math.max(0, Date.now() - oldestAddedAtMs),
+    })),
+    failures: failures.toSorted((one, other) => other.at - one.at).slice(0, maxFailures),
+  };
+}
+
 function roundMs(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
+
+export type Overview = Awaited<ReturnType<typeof describeOverview>>;
+export type NodeList = Awaited<ReturnType<typeof describeNodes>>;
+export type FillList = Awaited<ReturnType<typeof describeFills>>;
+export type JobList = Awaited<ReturnType<typeof describeJobs>>;
+export type BudgetList = Awaited<ReturnType<typeof describeBudget>>;

@@ -27,8 +27,21 @@ const report = {
     },
   ],
   fillsInFlight: 1,
-  upstreams: [],
-  budget: [],
+  upstreams: [{ name: 'docker.io', calls: 7, errors: 1, health: 'failing' }],
+  budget: [
+    {
+      upstream: 'docker.io',
+      endpoint: 'registry-1.docker.io',
+      account: 'robot',
+      source: '192.0.2.1',
+      limit: 100,
+      remaining: 9,
+      reserve: 20,
+      windowMs: 21_600_000,
+      toldAtMs: 1_000,
+    },
+    { upstream: 'quay.io', endpoint: 'quay.io', toldAtMs: 2_000, backedOffUntilMs: 9_000 },
+  ],
   latencies: { '0.1': 0, '1': 10 },
 };
 
@@ -49,8 +62,21 @@ const seen: Nodes = {
   },
   totals: async () => ({ blobs: 3, bytes: 30 }),
   maxBytes: undefined,
+  async queues() {
+    const lane = { waiting: 1, active: 2, delayed: 3, failed: 4, failures: [], oldestAddedAtMs: undefined };
+    const failures = ['no answer', 'GET https://x/y?token=abc123abc123'].map((reason, at) => ({
+      name: 'fetch-blob',
+      reason,
+      atMs: at,
+    }));
+    return [
+      { ...lane, lane: 'interactive-blob', failures, oldestAddedAtMs: Date.now() - 60_000 },
+      { ...lane, lane: 'background-blob' },
+    ];
+  },
 };
 
+const states = ['docker.io', 'ghcr.io'].map((name) => ({ name, isOffline: false, by: 'configuration' as const }));
 const away = () => Promise.reject(new CacheError('index-unavailable', 'Redis is away.'));
 
 function build(t: TestContext, nodes: Nodes) {
@@ -61,7 +87,7 @@ function build(t: TestContext, nodes: Nodes) {
     nodes,
     prewarm: {} as Prewarm,
     upkeep: {} as Upkeep,
-    decisions: {} as Decisions,
+    decisions: { upstreams: async () => states } as Partial<Decisions> as Decisions,
     images: {} as Images,
   });
   t.after(() => app.close());
@@ -98,12 +124,59 @@ test('how the cache is, which nodes there are and what they fetch is told in wor
   });
 });
 
+test('how upstreams do, what they still let us pull, and what waits and fails, without secrets', async (t) => {
+  const app = build(t, seen);
+  const get = async (url: string) => (await app.inject({ url })).json<unknown>();
+  assert.deepEqual(await get('/v1/upstreams'), {
+    upstreams: [
+      { ...states[0], health: 'failing', calls: 7, errors: 1 },
+      { ...states[1], health: null, calls: null, errors: null },
+    ],
+  });
+  const told = { upstream: 'docker.io', endpoint: 'registry-1.docker.io', account: 'robot', source: '192.0.2.1' };
+  const nobody = { account: null, source: null, limit: null, remaining: null, reserve: null, windowSeconds: null };
+  assert.deepEqual(await get('/v1/budget'), {
+    accounts: [
+      {
+        ...told,
+        limit: 100,
+        remaining: 9,
+        reserve: 20,
+        windowSeconds: 21_600,
+        toldAt: 1_000,
+        resetsAt: 21_601_000,
+        backedOffUntil: null,
+      },
+      { upstream: 'quay.io', endpoint: 'quay.io', ...nobody, toldAt: 2_000, resetsAt: null, backedOffUntil: 9_000 },
+    ],
+  });
+  const { queues, failures } = (await get('/v1/jobs')) as {
+    readonly queues: readonly { readonly oldestWaitingMs: number | null }[];
+    readonly failures: readonly { readonly reason: string }[];
+  };
+  const counts = { waiting: 1, active: 2, delayed: 3, failed: 4 };
+  assert.partialDeepStrictEqual(queues, [
+    { name: 'interactive-blob', ...counts },
+    { name: 'background-blob', ...counts, oldestWaitingMs: null },
+  ]);
+  assert.ok((queues[0]?.oldestWaitingMs ?? 0) >= 60_000);
+  assert.partialDeepStrictEqual(failures, [
+    { queue: 'interactive-blob', name: 'fetch-blob', at: 1 },
+    { queue: 'interactive-blob', name: 'fetch-blob', reason: 'no answer', at: 0 },
+  ]);
+  assert.ok(!JSON.stringify(failures).includes('abc123'));
+});
+
 test('an index that is away is told as that, and not as a cache in which nothing happens', async (t) => {
-  const app = build(t, { view: away, totals: away, maxBytes: undefined });
-  for (const url of ['/v1/overview', '/v1/nodes', '/v1/fills']) {
+  const app = build(t, { view: away, totals: away, queues: away, maxBytes: undefined });
+  for (const url of ['/v1/overview', '/v1/nodes', '/v1/fills', '/v1/jobs', '/v1/budget']) {
     const { statusCode, body } = await app.inject({ url });
     assert.deepEqual([statusCode, body], [503, '{"message":"Redis is away."}'], url);
   }
+  // The switch for upstreams has to be at hand then more than ever.
+  assert.partialDeepStrictEqual((await app.inject({ url: '/v1/upstreams' })).json(), {
+    upstreams: [{ name: 'docker.io', isOffline: false, health: null }, { name: 'ghcr.io' }],
+  });
 });
 
 test('who listens is told all of it again and again, until the server ends', async (t) => {

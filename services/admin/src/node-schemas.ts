@@ -73,3 +73,39 @@ export const fillList = object({
   ),
   total: count('Of all that are in flight.'),
 });
+
+export const jobList = object({
+  queues: list(
+    object({
+      name: text('interactive: clients wait for them; blob: fetches of blobs, short: all others.'),
+      waiting: count(),
+      active: count(),
+      delayed: count('That are tried again, or begun, at a certain time.'),
+      failed: count('Within the last hour, at most a hundred.'),
+      oldestWaitingMs: orNull(number('How long the one has waited that waits longest; null: none waits.')),
+    }),
+  ),
+  failures: list(
+    object({ queue: text(), name: text('Of the job.'), reason: text(), at: time('When it failed') }),
+    'The latest first, at most 20.',
+  ),
+});
+
+export const budgetList = object({
+  accounts: list(
+    object({
+      upstream: text(),
+      endpoint: text('Host and port of the registry.'),
+      account: orNull(text('A name of the configuration, or anonymous; null: all of them.')),
+      source: orNull(text('Whose budget it is, as the upstream says: an address, or an account of its own.')),
+      limit: orNull(count('Pulls in a window.')),
+      remaining: orNull(count('Pulls that were left when it was told.')),
+      reserve: orNull(count('Pulls that are kept for what is not cached.')),
+      windowSeconds: orNull(count()),
+      toldAt: time('When upstream said so'),
+      resetsAt: orNull(time('When the window has ended at the latest')),
+      backedOffUntil: orNull(time('Until when the upstream is left alone')),
+    }),
+    'Of upstreams that have told a limit, or are left alone; as the workers know it that run now.',
+  ),
+});

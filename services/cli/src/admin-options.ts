@@ -9,6 +9,8 @@ import type { Terminal } from './terminal.ts';
 export interface AdminOptions extends Pick<ConfigOptions, 'data'> {
   readonly config?: string;
   readonly url?: string;
+  /** Of commands with `addJsonOption`. */
+  readonly json?: true;
 }
 
 export function addAdminOptions(command: Command): Command {
@@ -16,6 +18,11 @@ export function addAdminOptions(command: Command): Command {
     .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
     .option('--data <directory>', 'where the data of a single cache is, instead of storage.filesystem.rootdirectory')
     .option('--url <url>', "of a cluster's admin node; default: at admin.addr on this machine");
+}
+
+/** `options.json`: what the admin API answered is printed as it is. */
+export function addJsonOption(command: Command): Command {
+  return command.option('--json', "print the admin API's answer instead of a table");
 }
 
 /** Throws `CommandError` for a URL that is none, `ConfigError` with every problem of a configuration. */

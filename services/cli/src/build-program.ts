@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { addAdmin } from './commands/admin.ts';
 import { addClientConfig } from './commands/client-config.ts';
+import { addBudget } from './commands/budget.ts';
 import { addCheckConfig } from './commands/check-config.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvict } from './commands/evict.ts';
@@ -11,12 +12,15 @@ import { addHealthcheck } from './commands/healthcheck.ts';
 import { addImages } from './commands/images.ts';
 import { addImport } from './commands/import.ts';
 import { addIndex } from './commands/index-rebuild.ts';
+import { addInflight } from './commands/inflight.ts';
+import { addJobs } from './commands/jobs.ts';
 import { addOffline } from './commands/offline.ts';
 import { addPin } from './commands/pin.ts';
 import { addPrewarm } from './commands/prewarm.ts';
 import { addPurge } from './commands/purge.ts';
 import { addScrub } from './commands/scrub.ts';
 import { addServe } from './commands/serve.ts';
+import { addStatus } from './commands/status.ts';
 import { addToken } from './commands/token.ts';
 import { addUser } from './commands/user.ts';
 import { addWorker } from './commands/worker.ts';
@@ -32,6 +36,8 @@ Examples:
   cistern check-config config.yml        tell everything that is wrong with a configuration
   cistern client-config containerd --url https://cache.example    print its files
   cistern doctor https://cache.example   can clients here pull through it?
+  cistern status                         how is the cache, and which nodes run?
+  cistern inflight                       what is it fetching now, and how fast?
   cistern prewarm nginx:1.27 redis       fetch images before anybody asks for them
   cistern pin nginx:1.27                 keep an image, whatever room is needed
   cistern images nginx                   tell what is cached; inspect tells more of one, top what is pulled most
@@ -73,6 +79,10 @@ export function buildProgram(terminal: Terminal): Command {
   addDoctor(program, terminal);
   addHealthcheck(program, terminal);
   addIndex(program, terminal);
+  addStatus(program, terminal);
+  addInflight(program, terminal);
+  addJobs(program, terminal);
+  addBudget(program, terminal);
   addPrewarm(program, terminal);
   addImages(program, terminal);
   addPurge(program, terminal);

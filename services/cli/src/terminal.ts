@@ -5,7 +5,7 @@ export interface Terminal {
   readonly env: Environment;
   /** Read by few commands. */
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
-  readonly stdout: { write(text: string): unknown };
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean; readonly rows?: number };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
   exitCode?: number | string | null | undefined;
 }

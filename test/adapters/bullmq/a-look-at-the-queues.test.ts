@@ -1,6 +1,7 @@
 // What whoever watches a cluster sees of its queues.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { CacheError } from '@cistern/errors';
 import { openBullmqQueue } from '@cistern/jobs/bullmq';
 import { startRedis } from '@cistern/test-services';
 import { keepLog, openWorkers, placeIn, slots, tagJob, until } from './jobs-on-redis.ts';
@@ -32,4 +33,24 @@ test('a look tells what waits, what is in hand, and since when', async (t) => {
   held.resolve(null);
   const isIdle = async () => (await laneOf('interactive-short'))?.oldestAddedAtMs === undefined;
   await until('nothing waits any more', isIdle);
+});
+
+const failed = () => Promise.reject(new CacheError('manifest-unknown', 'There is no such tag.'));
+
+test('a look tells what failed last, and why', async (t) => {
+  const place = placeIn(redis, 'failures:');
+  const { queue, look, close } = await openBullmqQueue({ ...place, maxWaiting: 100, log: keepLog() });
+  t.after(close);
+  await openWorkers(t, place, { 'revalidate-tag': failed });
+  const before = Date.now();
+  for (let count = 0; count < 12; count += 1)
+    await queue.add('revalidate-tag', tagJob(`v${count}`), { dedupKey: `${count}`, class: 'interactive' });
+  const laneNow = async () => (await look()).find(({ lane }) => lane === 'interactive-short');
+  await until('all have failed', async () => (await laneNow())?.failed === 12);
+  const failures = (await laneNow())?.failures ?? [];
+  assert.equal(failures.length, 10);
+  for (const { name, reason, atMs } of failures) {
+    assert.deepEqual([name, reason], ['revalidate-tag', 'There is no such tag.']);
+    assert.ok(Math.abs(atMs - before) < 60_000);
+  }
 });

@@ -1,11 +1,12 @@
 // Jobs inside one process: what frontends ask for, workers of the same process do.
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
-import type { JobClass, JobContext, JobHandlers, JobOptions, JobQueue, JobWorkers } from '../job-queue.ts';
+import type { JobClass, JobContext, JobHandlers, JobOptions, JobQueue, JobWorkers, LaneFacts } from '../job-queue.ts';
 import { closeLanes } from './close-lanes.ts';
 import { createLanes, type Lane } from './create-lanes.ts';
 import { createSchedules } from './create-schedules.ts';
 import { type InlineJob, settleJob } from './inline-job.ts';
+import { lookAtLanes, noteFailure } from './look-at-lanes.ts';
 import { waitForJob } from './wait-for-job.ts';
 
 /** The part of a logger that workers need: fields first, then a constant message. */
@@ -29,6 +30,8 @@ export interface InlineJobs {
    * built from parts that need the queue.
    */
   work(handlers: JobHandlers): JobWorkers;
+  /** How full it is now. */
+  look(): readonly LaneFacts[];
 }
 
 type AnyHandler = (payload: JobPayload<JobName>, context: JobContext) => Promise<JobResult<JobName>>;
@@ -58,7 +61,16 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     }
     checkRoom(lane, name);
     const abort = new AbortController();
-    const job: InlineJob = { key, name, payload, traceparent, class: jobClass, waiters: new Set(), abort };
+    const job: InlineJob = {
+      key,
+      name,
+      payload,
+      traceparent,
+      addedAtMs: Date.now(),
+      class: jobClass,
+      waiters: new Set(),
+      abort,
+    };
     jobs.set(key, job);
     enqueue(lane, job);
     return job;
@@ -130,6 +142,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     } catch (error) {
       if (!isCacheError(error) && !job.abort.signal.aborted)
         log.error({ err: error, job: job.name, class: job.class }, 'a job failed unexpectedly');
+      noteFailure(lane, job, error, Date.now());
       endJob(job);
       settleJob(job, (waiter) => waiter.reject(error));
     }
@@ -151,6 +164,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
 
   return {
     queue,
+    look: () => lookAtLanes(lanes.all),
     work(given) {
       if (handlers !== undefined) throw new Error('these inline jobs have workers already');
       handlers = given;

@@ -2,10 +2,12 @@
 // that nobody waits for a job of another kind.
 import type { JobName } from '../catalogue.ts';
 import { type JobGroup, jobGroup } from '../job-group.ts';
-import type { JobClass } from '../job-queue.ts';
+import type { FailedJob, JobClass } from '../job-queue.ts';
 import type { InlineJob } from './inline-job.ts';
 
 export interface Lane {
+  /** As in a shared queue: `interactive-blob`, for example. */
+  readonly name: string;
   readonly slots: number;
   /** First in, first out: a Set keeps that order and lets a job leave from the middle. */
   readonly waiting: Set<InlineJob>;
@@ -13,6 +15,8 @@ export interface Lane {
   readonly running: Map<InlineJob, Promise<void>>;
   /** Those that run and take no slot any more. */
   readonly aside: Set<InlineJob>;
+  /** The last ones, the latest first. */
+  readonly failures: FailedJob[];
 }
 
 export interface Lanes {
@@ -21,16 +25,17 @@ export interface Lanes {
 }
 
 export function createLanes(slots: Readonly<Record<JobClass, number>>): Lanes {
-  function createPair(): Record<JobClass, Lane> {
-    return { interactive: createLane(slots.interactive), background: createLane(slots.background) };
-  }
-  const lanes: Record<JobGroup, Record<JobClass, Lane>> = { blob: createPair(), short: createPair() };
+  const createPair = (group: JobGroup): Record<JobClass, Lane> => ({
+    interactive: createLane(`interactive-${group}`, slots.interactive),
+    background: createLane(`background-${group}`, slots.background),
+  });
+  const lanes: Record<JobGroup, Record<JobClass, Lane>> = { blob: createPair('blob'), short: createPair('short') };
   return {
     all: Object.values(lanes).flatMap((pair) => Object.values(pair)),
     of: (name, jobClass) => lanes[jobGroup(name)][jobClass],
   };
 }
 
-function createLane(slots: number): Lane {
-  return { slots, waiting: new Set(), running: new Map(), aside: new Set() };
+function createLane(name: string, slots: number): Lane {
+  return { name, slots, failures: [], waiting: new Set(), running: new Map(), aside: new Set() };
 }

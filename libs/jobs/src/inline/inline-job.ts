@@ -13,6 +13,8 @@ export interface InlineJob {
   readonly name: JobName;
   readonly payload: JobPayload<JobName>;
   readonly traceparent: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly addedAtMs: number;
   /** Only ever raised, from background to interactive, and only while it waits. */
   class: JobClass;
   readonly waiters: Set<Waiter>;

@@ -1,0 +1,164 @@
+// The commands that look at the whole cache, against answers that an admin server gives.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { buildProgram } from '../build-program.ts';
+import type { Terminal } from '../terminal.ts';
+
+const minute = 60_000;
+const overview = {
+  version: '1.2.3',
+  healthy: true,
+  parts: { index: 'ok', store: 'ok' },
+  cache: { blobs: 12, bytes: 34_000_000_000, maxBytes: 500_000_000_000, manifests: null },
+  fills: 1,
+  since: 0,
+  requests: { total: 100, hits: 60, joined: 10, stale: 5, revalidated: 5, misses: 19, errors: 1 },
+  bytes: { served: 5_000_000, fetched: 70_000 },
+  upstreamCalls: { total: 30, saved: 75 },
+  latencyMs: { p50: 1.2, p99: 80 },
+};
+const nodes = () => [
+  {
+    id: 'id',
+    name: 'worker-1:5002',
+    role: 'worker',
+    version: '1.2.3',
+    startedAt: Date.now() - 5 * minute,
+    seenAt: Date.now(),
+    inFlight: 0,
+    jobs: 3,
+    fills: 1,
+    rssBytes: 150_000_000,
+  },
+];
+const fill = {
+  digest: `sha256:${'0123456789abcdef'.repeat(4)}`,
+  upstream: 'docker.io',
+  repository: 'library/nginx',
+  kind: 'blob',
+  class: 'interactive',
+  node: 'worker-1:5002',
+  bytes: 25_000_000,
+  size: 100_000_000,
+  readers: 2,
+  startedAt: 0,
+  bytesPerSecond: 5_000_000,
+};
+
+/** An admin server that gives these answers; runs a command that asks it. */
+async function startAnswers(t: TestContext, answers: Readonly<Record<string, () => object>>) {
+  const server = createServer(({ url = '' }, response) => {
+    const answer = answers[url];
+    response.writeHead(answer === undefined ? 503 : 200);
+    response.end(JSON.stringify(answer?.() ?? { message: 'Redis is away.' }));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return async (command: string, { args = [], onWrite = () => {} }: RunOptions = {}) => {
+    const [out, err]: [string[], string[]] = [[], []];
+    const terminal: Terminal = {
+      env: {},
+      stdin: process.stdin,
+      stdout: {
+        write(text: string) {
+          out.push(text);
+          onWrite(text);
+        },
+        isTTY: args.includes('live'),
+        rows: 10,
+      },
+      stderr: { write: (text: string) => err.push(text) },
+    };
+    const given = args.filter((arg) => arg !== 'live');
+    await buildProgram(terminal).parseAsync(['node', 'cistern', command, '--url', url, ...given]);
+    return { stdout: out.join(''), stderr: err.join(''), exitCode: terminal.exitCode ?? 0 };
+  };
+}
+
+interface RunOptions {
+  /** `live`: it runs on a terminal. */
+  readonly args?: readonly string[];
+  readonly onWrite?: (text: string) => void;
+}
+
+test('status tells how the cache is and which nodes run, and by its exit code whether all is well', async (t) => {
+  let now: object = overview;
+  const run = await startAnswers(t, { '/v1/overview': () => now, '/v1/nodes': () => ({ nodes: nodes() }) });
+  const well = await run('status');
+  assert.equal(well.exitCode, 0);
+  assert.match(well.stdout, /^cached {5}12 blobs, 34.0 GB of at most 500 GB$/m);
+  assert.match(well.stdout, /^requests {3}100 \(80 % without a fetch\): 60 hit, 10 joined, 5 stale, 5 revalidated$/m);
+  assert.match(well.stdout, /^latency {4}1.2 ms, 99 % within 80 ms$/m);
+  assert.match(well.stdout, /^worker-1:5002 {2}worker {2}1\.2\.3 {4}5 min {9}0 {5}3 {6}1 {2}150 MB$/m);
+  now = { ...overview, healthy: false, parts: { index: 'ok', store: 'no such bucket' }, latencyMs: null };
+  const ill = await run('status');
+  assert.equal(ill.exitCode, 2);
+  assert.match(ill.stdout, /^store {6}no such bucket$/m);
+  const { stdout } = await run('status', { args: ['--json'] });
+  assert.partialDeepStrictEqual(JSON.parse(stdout), { overview: now, nodes: [{ name: 'worker-1:5002' }] });
+});
+
+test('inflight is told once, or each second on a terminal until it is interrupted', async (t) => {
+  let asked = 0;
+  const run = await startAnswers(t, {
+    '/v1/fills': () => {
+      asked += 1;
+      return asked === 1 ? { fills: [], total: 0 } : { fills: [{ ...fill, startedAt: Date.now() - minute }], total: 1 };
+    },
+  });
+  assert.equal((await run('inflight')).stdout, 'Nothing is being fetched.\n');
+  const { stdout } = await run('inflight');
+  assert.match(stdout, /^1 in flight, 5\.00 MB a second\n/);
+  assert.match(
+    stdout,
+    /^docker\.io\/library\/nginx {2}sha256:0123456789ab {2}25\.0 MB {2}100 MB {2}25 {3}5\.00 MB {2}15 s {8}2 {2}60 s {2}worker-1:5002$/m,
+  );
+  assert.partialDeepStrictEqual(JSON.parse((await run('inflight', { args: ['--json'] })).stdout), {
+    fills: [fill.digest].map((digest) => ({ digest })),
+  });
+  let drawn = 0;
+  const live = await run('inflight', {
+    args: ['live'],
+    onWrite(text) {
+      if (!text.includes('library/nginx')) return;
+      drawn += 1;
+      if (drawn === 2) process.emit('SIGINT');
+    },
+  });
+  assert.equal(live.exitCode, 0);
+  assert.ok(live.stdout.startsWith('\u001B[?1049h') && live.stdout.endsWith('\u001B[?1049l'));
+});
+
+test('jobs and budget are told as tables, and why where they cannot be', async (t) => {
+  const queue = { name: 'interactive-blob', waiting: 4, active: 3, delayed: 2, failed: 1, oldestWaitingMs: 5 * minute };
+  const failure = { queue: 'background-short', name: 'prewarm-tag', reason: 'The upstream is away.', at: 0 };
+  const account = {
+    upstream: 'docker.io',
+    account: 'robot',
+    remaining: 9,
+    limit: 100,
+    reserve: 20,
+    resetsAt: 0,
+    backedOffUntil: null,
+  };
+  const answers: Record<string, () => object> = {
+    '/v1/jobs': () => ({ queues: [queue], failures: [failure] }),
+    '/v1/budget': () => ({ accounts: [account] }),
+  };
+  const run = await startAnswers(t, answers);
+  const jobs = await run('jobs');
+  assert.match(jobs.stdout, /^interactive-blob {8}4 {7}3 {8}2 {7}1 {9}5 min$/m);
+  assert.match(jobs.stdout, /^1970-01-01 00:00:00 {2}background-short {2}prewarm-tag {2}The upstream is away\.$/m);
+  const budget = await run('budget');
+  assert.match(budget.stdout, /^docker\.io {2}robot {7}9 {4}100 {7}20 {2}1970-01-01 00:00:00 {2}-$/m);
+  answers['/v1/budget'] = () => ({ accounts: [] });
+  assert.equal((await run('budget')).stdout, 'No upstream has told a limit.\n');
+  delete answers['/v1/jobs'];
+  const { exitCode, stderr, stdout } = await run('jobs');
+  assert.deepEqual([exitCode, stdout], [1, '']);
+  assert.match(stderr, /refuses: Redis is away\.$/m);
+});

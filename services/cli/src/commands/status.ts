@@ -1,0 +1,83 @@
+// `cistern status`: how the cache as a whole is, and which nodes run.
+import type { NodeList, Overview } from '@cistern/admin';
+import type { Command } from 'commander';
+import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin-options.ts';
+import { fail } from '../fail.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { formatDuration } from '../format-duration.ts';
+import { formatTable } from '../format-table.ts';
+import { formatTime } from '../format-time.ts';
+import type { Terminal } from '../terminal.ts';
+
+const unhealthyExitCode = 2;
+const exitCodes = `
+Exit codes: 0 all parts are well; 1 the cache could not be asked, and why; 2 it runs, and a part does not work.`;
+
+export function addStatus(program: Command, terminal: Terminal): void {
+  addJsonOption(addAdminOptions(program.command('status')))
+    .description('Tell how the cache is, what it has done, and which nodes run')
+    .addHelpText('after', exitCodes)
+    .action((options: AdminOptions) => tellStatus(options, terminal).catch((error: unknown) => fail(terminal, error)));
+}
+
+async function tellStatus(options: AdminOptions, terminal: Terminal): Promise<void> {
+  const ask = openAdmin(options, terminal);
+  const overview = await ask<Overview>('/v1/overview');
+  const { nodes } = await ask<NodeList>('/v1/nodes');
+  const text =
+    options.json === true
+      ? `${JSON.stringify({ overview, nodes })}\n`
+      : `${describeOverview(overview)}\n${describeNodes(nodes, Date.now())}`;
+  terminal.stdout.write(text);
+  if (!overview.healthy) terminal.exitCode = unhealthyExitCode;
+}
+
+function describeOverview({ version, parts, cache, fills, since, requests, bytes, ...rest }: Overview): string {
+  const { upstreamCalls, latencyMs } = rest;
+  const { total, hits, joined, stale, revalidated, misses, errors } = requests;
+  const share = total === 0 ? '' : ` (${Math.round(((total - misses - errors) / total) * 100)} % without a fetch)`;
+  const rows = [
+    ['cistern', version],
+    ...Object.entries(parts),
+    ['cached', `${cache.blobs} blobs, ${formatBytes(cache.bytes)}${ofMost(cache.maxBytes)}`],
+    ['since', formatTime(since)],
+    ['requests', `${total}${share}: ${hits} hit, ${joined} joined, ${stale} stale, ${revalidated} revalidated`],
+    ['', `${misses} missed, ${errors} failed`],
+    ['bytes', `${formatBytes(bytes.served)} to clients, ${formatBytes(bytes.fetched)} from upstreams`],
+    ['upstreams', `${upstreamCalls.total} calls, ${upstreamCalls.saved} saved`],
+    [
+      'latency',
+      latencyMs === null ? 'no answer in the last minute' : `${latencyMs.p50} ms, 99 % within ${latencyMs.p99} ms`,
+    ],
+    ['fetching', `${fills} blobs`],
+  ];
+  return rows.map(([name = '', value = '']) => `${name.padEnd(9)}  ${value}\n`).join('');
+}
+
+function ofMost(maxBytes: number | null): string {
+  return maxBytes === null ? '' : ` of at most ${formatBytes(maxBytes)}`;
+}
+
+function describeNodes(nodes: NodeList['nodes'], nowMs: number): string {
+  const columns = [
+    'NODE',
+    'ROLE',
+    'VERSION',
+    { ofNumbers: 'UP' },
+    { ofNumbers: 'REQUESTS' },
+    { ofNumbers: 'JOBS' },
+    { ofNumbers: 'FILLS' },
+    { ofNumbers: 'MEMORY' },
+  ];
+  const rows = nodes.map(({ name, role, version, startedAt, inFlight, jobs, fills, rssBytes }) => [
+    name,
+    role,
+    version,
+    formatDuration(nowMs - startedAt),
+    String(inFlight),
+    String(jobs),
+    String(fills),
+    formatBytes(rssBytes),
+  ]);
+  return formatTable(columns, rows);
+}

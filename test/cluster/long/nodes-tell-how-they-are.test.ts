@@ -1,0 +1,125 @@
+// What the admin node tells of a real cluster: all of its nodes, a fill and how far it is, nothing of a node that was killed, and
+// that Redis is away when it is. And what it costs Redis.
+import assert from 'node:assert/strict';
+import { hkdfSync } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '@cistern/end-to-end/until';
+import { createGate } from '@cistern/fake-upstream';
+import { type ClusterNode, startAdminNode } from '@cistern/test-services';
+import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { recordCommands } from '../src/record-commands.ts';
+
+const mebibyte = 1024 * 1024;
+const size = 32 * mebibyte;
+
+interface Told {
+  readonly nodes: readonly { readonly name: string; readonly role: string }[];
+  readonly fills: readonly {
+    readonly digest: string;
+    readonly node: string;
+    readonly bytes: number;
+    readonly size: number;
+    readonly readers: number;
+  }[];
+  readonly requests: { readonly total: number; readonly misses: number; readonly hits: number };
+  readonly message: string;
+}
+
+/** Of `machine:5000`. */
+const endOf = (name: string) => name.slice(name.lastIndexOf(':'));
+const expected = (running: readonly ClusterNode[]) => running.map(({ kind, port }) => `${kind}:${port}`).toSorted();
+
+test('nodes and fills are seen as long as they are there', async (t) => {
+  const { cluster, nodes, upstream, urlOf } = await openClusterRig(t, { cluster: { frontends: 2, workers: 2 } });
+  const admin = await startAdminNode(cluster);
+  t.after(() => admin.stop());
+  const { cluster: config } = JSON.parse(await readFile(cluster.configFile, 'utf8')) as {
+    readonly cluster: { readonly secret: string };
+  };
+  const token = Buffer.from(hkdfSync('sha256', config.secret, '', 'cistern admin v1', 32)).toString('base64url');
+  const headers = { authorization: `Bearer ${token}` };
+  const get = async (path: string, status = 200): Promise<Told> => {
+    const answer = await fetch(`${admin.url}${path}`, { headers });
+    const text = await answer.text();
+    for (const secret of [config.secret, token, cluster.s3.secretKey]) assert.ok(!text.includes(secret), path);
+    assert.equal(answer.status, status, text);
+    return JSON.parse(text) as Told;
+  };
+  const seen = async () => (await get('/v1/nodes')).nodes.map(({ name, role }) => `${role}${endOf(name)}`);
+
+  await until('all nodes are seen', async () => (await seen()).length === 5);
+  assert.deepEqual((await seen()).toSorted(), expected([...nodes, admin]));
+
+  const { digest } = upstream.addBlob('library/app', { size, seed: 1 });
+  const gate = createGate();
+  upstream.addFault({ digest, method: 'GET', times: 1 }, { gate });
+  gate.allow(size / 4);
+  const pulled = cluster.frontends.map(async (at) => {
+    const answer = await fetch(urlOf(`library/app/blobs/${digest}`, at));
+    return (await answer.arrayBuffer()).byteLength;
+  });
+  const fill = async () => (await get('/v1/fills')).fills.find((one) => one.digest === digest);
+  await until('a quarter is here, and both frontends read', async () => {
+    const now = await fill();
+    return now?.bytes === size / 4 && now.readers === 2 && now.size === size;
+  });
+  const events = await fetch(`${admin.url}/v1/events`, { headers });
+  const reader = events.body?.pipeThrough(new TextDecoderStream()).getReader() ?? assert.fail();
+  let heard = '';
+  const untilHeard = async (words: string) => {
+    while (!heard.includes(words)) heard += (await reader.read()).value ?? assert.fail(`ended without ${words}`);
+  };
+  await untilHeard(`"bytes":${size / 4}`);
+  gate.allow(size / 4);
+  await untilHeard(`"bytes":${size / 2}`);
+  await reader.cancel();
+  const filling = await fill();
+  const worker =
+    cluster.workers.find(({ port }) => filling?.node.endsWith(`:${port}`)) ?? assert.fail('no such worker');
+  gate.allow(size);
+  assert.deepEqual(await Promise.all(pulled), [size, size]);
+  await until('the fill is over', async () => (await fill()) === undefined);
+  await until('what was asked for has been counted', async () => (await get('/v1/overview')).requests.total === 2);
+  assert.ok((await get('/v1/overview')).requests.misses >= 1);
+
+  const commands = await recordCommands(cluster.redis);
+  t.after(() => commands.stop());
+  const [measuredMs, before] = [20_000, performance.now()];
+  await delay(measuredMs);
+  const seconds = (performance.now() - before) / 1000;
+  const lines = commands.text().split('\n');
+  commands.stop();
+  const reports = lines.filter(
+    (line) => /"evalsha"/i.test(line) && line.includes('{n}:reports') && line.includes('schema'),
+  );
+  const inside = lines.filter((line) => / lua\]/.test(line) && line.includes('{n}:'));
+  const bytes = Math.max(...reports.map(({ length }) => length));
+  const perSecond = (count: number) => (count / seconds / 5).toFixed(2);
+  t.diagnostic(
+    `an idle node: ${perSecond(reports.length)} reports a second, ${perSecond(inside.length)} commands within; ${bytes} bytes at most`,
+  );
+  // Every few seconds: a second apart they would be a hundred.
+  assert.ok(reports.length > 0 && reports.length < 60, `${reports.length} reports in ${seconds} seconds`);
+
+  await worker.kill();
+  await until('the killed worker is not seen any more', async () => (await seen()).length === 4);
+  assert.deepEqual((await seen()).toSorted(), expected([...nodes, admin].filter((node) => node !== worker)));
+  const [first] = cluster.frontends;
+  assert.deepEqual(await first?.stop(), { code: 0, signal: null });
+  await until('who has ended is not seen any more', async () => (await seen()).length === 3);
+  await Promise.all([worker.start(), first?.start()]);
+  await until('both are seen again', async () => (await seen()).length === 5);
+
+  await cluster.redis.stop();
+  // What was asked for half a second ago may still be told.
+  await delay(600);
+  for (const path of ['/v1/overview', '/v1/nodes', '/v1/fills', '/v1/jobs', '/v1/budget'])
+    assert.match((await get(path, 503)).message, /index|Redis/i, path);
+  // The other one begins anew, and has nothing in memory.
+  const warm = await fetch(urlOf(`library/app/blobs/${digest}`, cluster.frontends[1]));
+  assert.deepEqual([warm.status, (await warm.arrayBuffer()).byteLength], [200, size]);
+  await cluster.redis.start();
+  await until('all nodes are seen again', async () => (await seen()).length === 5);
+});
