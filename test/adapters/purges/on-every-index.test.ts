@@ -1,0 +1,131 @@
+// A purge over the indexes that nodes have: gone from it, from what frontends remember of it, and from the store.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { linksObjectKey, putBytes, tagObjectKey } from '@cistern/blob-store';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import type { CacheIndex, Link } from '@cistern/cache-index';
+import { createCachedIndex } from '@cistern/cache-index/cached';
+import { openRedisIndex } from '@cistern/cache-index/redis';
+import { openSqliteIndex } from '@cistern/cache-index/sqlite';
+import { digestOf, mediaTypes, parseRepositoryName, parseTag } from '@cistern/oci';
+import { purge } from '@cistern/pull-through';
+import { createLogger } from '@cistern/telemetry';
+import { startRedis } from '@cistern/test-services';
+
+const redis = await startRedis();
+after(() => redis.close());
+
+const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
+const key = { upstream: 'docker.io', repository: parseRepositoryName('library/app') };
+const tag = { ...key, tag: parseTag('latest') };
+const layer = Buffer.from('a layer');
+const manifest = Buffer.from('{"schemaVersion":2}');
+const [layerDigest, manifestDigest] = [digestOf(layer), digestOf(manifest)];
+const mediaType = mediaTypes.ociManifest;
+const links: Link[] = [
+  { ...key, digest: manifestDigest, kind: 'manifest', size: manifest.length, mediaType },
+  { ...key, digest: layerDigest, kind: 'blob', size: layer.length },
+];
+
+/** One image, as a pull leaves it. */
+async function fill(index: CacheIndex) {
+  const store = createMemoryStore();
+  const [atMs, size] = [Date.now(), manifest.length];
+  const times = {
+    firstSeenAtMs: atMs,
+    changedAtMs: atMs,
+    checkedAtMs: atMs,
+    lastPulledAtMs: atMs,
+    lastTriedAtMs: atMs,
+  };
+  await store.writeObject(tagObjectKey(tag), json({ digest: manifestDigest, mediaType, size, sequence: 1 }));
+  const linksKey = linksObjectKey(key.upstream, key.repository, manifestDigest);
+  await store.writeObject(linksKey, json({ mediaType, size, children: links.slice(1) }));
+  await index.links.put(key, links);
+  for (const bytes of [layer, manifest]) {
+    const digest = digestOf(bytes);
+    await putBytes(store, digest, bytes);
+    const present = { schema: 1, digest, size: bytes.length, state: 'present', verified: true } as const;
+    await index.blobs.put({ ...present, storedAtMs: atMs, lastPulledAtMs: atMs });
+  }
+  await index.manifests.put({ schema: 1, digest: manifestDigest, mediaType, size, storedAtMs: atMs });
+  const origin = 'upstream' as const;
+  await index.tags.put({
+    ...tag,
+    ...times,
+    schema: 1,
+    digest: manifestDigest,
+    mediaType,
+    size,
+    sequence: 1,
+    pulls: 1,
+    origin,
+  });
+  return store;
+}
+
+function json(value: object): Buffer {
+  return Buffer.from(JSON.stringify({ schema: 1, ...value }));
+}
+
+function look({ tags, links: linkIndex, manifests, blobs }: CacheIndex): Promise<unknown[]> {
+  return Promise.all([
+    tags.get(tag),
+    linkIndex.get(key, manifestDigest),
+    linkIndex.get(key, layerDigest),
+    manifests.get(manifestDigest),
+    blobs.get(manifestDigest),
+    blobs.get(layerDigest),
+  ]);
+}
+
+/** `readers`: what is remembered elsewhere. */
+async function assertPurges(index: CacheIndex, readers: readonly CacheIndex[]): Promise<void> {
+  for (const wish of [
+    { image: { ...key, reference: { kind: 'tag', tag: tag.tag } } },
+    { upstream: 'docker.io' },
+  ] as const) {
+    const store = await fill(index);
+    for (const reader of readers) assert.ok((await look(reader)).every((found) => found !== undefined));
+    const result = await purge({ index, store, adoptAs: undefined, now: Date.now }, wish);
+    assert.deepEqual(result, { purged: { tags: 1, manifests: 1, blobs: 1 } });
+    const deadline = performance.now() + 20_000;
+    for (const reader of readers)
+      while ((await look(reader)).some((found) => found !== undefined)) {
+        assert.ok(performance.now() < deadline, 'it is remembered');
+        await delay(10);
+      }
+    assert.deepEqual(await index.links.repositories({ limit: 1 }), []);
+    assert.deepEqual(await index.blobs.totals(), { blobs: 0, bytes: 0 });
+    for await (const left of store.list()) assert.fail(`${left.digest} is left`);
+    for await (const left of store.listObjects('cistern/')) assert.fail(`${left} is left`);
+  }
+}
+
+test('in Redis, and in what frontends remember of it', async (t) => {
+  const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
+  const open = async () => {
+    const index = await openRedisIndex({ connection, keyPrefix: 'purges:', log });
+    t.after(() => index.close());
+    return index;
+  };
+  const readers: CacheIndex[] = [];
+  for (let node = 0; node < 2; node += 1) {
+    const cached = createCachedIndex({ index: await open(), log, now: Date.now });
+    t.after(() => cached.close());
+    readers.push(cached);
+  }
+  await assertPurges(await open(), readers);
+});
+
+test('in SQLite', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-purges-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const index = await openSqliteIndex({ path: join(directory, 'index.sqlite'), now: Date.now, log });
+  t.after(() => index.close());
+  await assertPurges(index, [index]);
+});
