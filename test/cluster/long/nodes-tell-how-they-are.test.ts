@@ -9,6 +9,7 @@ import { until } from '@cistern/end-to-end/until';
 import { createGate } from '@cistern/fake-upstream';
 import { type ClusterNode, startAdminNode } from '@cistern/test-services';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { pullImage } from '../src/pull.ts';
 import { recordCommands } from '../src/record-commands.ts';
 
 const mebibyte = 1024 * 1024;
@@ -112,14 +113,14 @@ test('nodes and fills are seen as long as they are there', async (t) => {
   await Promise.all([worker.start(), first?.start()]);
   await until('both are seen again', async () => (await seen()).length === 5);
 
+  const image = upstream.addImage('library/warm', { tag: 'latest', seed: 'warm' });
+  for (const at of cluster.frontends) await pullImage({ at, image, tag: 'latest' });
   await cluster.redis.stop();
   // What was asked for half a second ago may still be told.
   await delay(600);
   for (const path of ['/v1/overview', '/v1/nodes', '/v1/fills', '/v1/jobs', '/v1/budget'])
     assert.match((await get(path, 503)).message, /index|Redis/i, path);
-  // The other one begins anew, and has nothing in memory.
-  const warm = await fetch(urlOf(`library/app/blobs/${digest}`, cluster.frontends[1]));
-  assert.deepEqual([warm.status, (await warm.arrayBuffer()).byteLength], [200, size]);
+  for (const at of cluster.frontends) await pullImage({ at, image, tag: 'latest' });
   await cluster.redis.start();
-  await until('all nodes are seen again', async () => (await seen()).length === 5);
+  await until('all nodes are seen again', async () => (await seen().catch(() => [])).length === 5);
 });
