@@ -97,9 +97,9 @@ async function write(): Promise<void> {
   await writeFile(files.baseline, `${JSON.stringify(baselineOf(ratios), null, 2)}\n`);
   await writeFile(chartFile, drawChart(measured));
   const readme = await readFile(files.readme, 'utf8');
-  const between = /(<!-- bench -->\n)[\s\S]*(\n<!-- \/bench -->)/;
+  const between = /(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/;
   if (!between.test(readme)) throw new Error(`${files.readme} has no place for the table`);
-  const text = `\n${machine}; medians of ${rounds} rounds, in brackets how much better Cistern is.\n\n${table}`;
+  const text = `\n${machine}; medians of ${rounds} rounds, in brackets how much better Cistern is.\n\n${table}\n`;
   await writeFile(
     files.readme,
     readme.replace(between, (_match, before: string, after: string) => before + text + after),
