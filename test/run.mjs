@@ -35,6 +35,7 @@ const longSuites = [
   'test/cluster/long',
   'test/hostile-clients',
   'test/monitoring',
+  'test/docs',
 ];
 
 const args = process.argv.slice(2);

@@ -1,0 +1,9 @@
+// All pages that people read.
+import { globSync } from 'node:fs';
+import { readPage, root } from './read-page.ts';
+
+const paths = ['*.md', 'docs/**/*.md', 'infra/**/*.md', 'test/clients/*.md'].flatMap((pattern) =>
+  globSync(pattern, { cwd: root }).toSorted(),
+);
+
+export const pages = paths.map(readPage);
