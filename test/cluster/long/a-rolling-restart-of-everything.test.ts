@@ -37,7 +37,7 @@ test('nothing fails', async (t) => {
   for (const node of [...nodes, admin]) {
     assert.deepEqual(await node.stop(), { code: 0, signal: null }, node.name);
     await node.start();
-    await until(`haproxy has every frontend back after ${node.name}`, allUp, 60_000);
+    await until(`haproxy has every frontend back after ${node.name}`, allUp, 120_000);
   }
   const checked = await load.stop();
   assert.deepEqual(checked.failures, []);

@@ -67,7 +67,7 @@ export async function startClientLoad({ upstream, cluster }: ClusterRig): Promis
       isCold = false;
       const before = { ...rounds };
       const isOver = async () => clients.every(({ name }) => rounds[name]! > before[name]! + warmImages);
-      await until('what was cold has been pulled', isOver, 120_000);
+      await until('what was cold has been pulled', isOver, 300_000);
     },
     async stop() {
       stopped = true;
