@@ -9,6 +9,7 @@ const allowed = [
   'BSD-2-Clause',
   'BSD-3-Clause',
   'BlueOak-1.0.0',
+  'CC0-1.0',
   'ISC',
   'MIT',
   '(BSD-3-Clause OR GPL-2.0)',
