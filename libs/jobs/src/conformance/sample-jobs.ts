@@ -92,6 +92,8 @@ export function createGate(): Gate {
       const name = String('tag' in payload ? payload.tag : 'digest' in payload && payload.digest);
       gate.started.push({ name, class: jobClass });
       const aborted = Promise.withResolvers<never>();
+      // Workers may end when nobody waits here any more.
+      aborted.promise.catch(() => {});
       signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
       if (!allOpen) await Promise.race([gateOf(name).promise, aborted.promise]);
       gate.ended.push(name);
