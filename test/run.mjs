@@ -31,6 +31,7 @@ const shortSuites = [
 const longSuites = [
   'test/clients',
   'test/compose',
+  'test/console',
   'test/herds',
   'test/cluster/long',
   'test/hostile-clients',

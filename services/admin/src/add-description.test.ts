@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
+import { loadConfig } from '@cistern/config';
 import { buildAdminServer } from './build-admin-server.ts';
 
 interface Described {
@@ -23,6 +24,7 @@ test('the API describes every route: what it is for, what it takes and what it a
     upkeep: {} as Upkeep,
     decisions: {} as Decisions,
     images: {} as Images,
+    registry: loadConfig({ env: {}, defaults: { rootDirectory: '/' } }),
     access: 'everything',
   });
   t.after(() => app.close());

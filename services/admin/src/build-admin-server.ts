@@ -1,9 +1,11 @@
 // The admin server: which version runs, how the parts of the cache are, what may be asked of it, and a console for operators.
 import type { AdminAccess, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
+import type { Config } from '@cistern/config';
 import type { AuditLog } from '@cistern/telemetry';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { addDescription, addDescriptionRoute } from './add-description.ts';
 import { checkParts, type PartChecks } from './check-parts.ts';
+import { addConnectRoutes } from './connect-routes.ts';
 import { serveConsole } from './console/serve-console.ts';
 import { createEventFeed } from './create-event-feed.ts';
 import { addDecisionRoutes } from './decision-routes.ts';
@@ -26,6 +28,8 @@ export interface AdminServerOptions {
   readonly upkeep: Upkeep;
   readonly decisions: Decisions;
   readonly images: Images;
+  /** Where clients pull, and from what. */
+  readonly registry: Pick<Config, 'http' | 'upstreams'>;
   readonly audit?: Pick<AuditLog, 'asked'> | undefined;
   readonly access: AdminAccess;
 }
@@ -46,7 +50,7 @@ const stateSchema = describeRoute('state', {
  * console below `/console/`. Whoever builds it listens and closes.
  */
 export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
-  const { version, parts, nodes, prewarm, upkeep, decisions, images, access, audit } = options;
+  const { version, parts, nodes, prewarm, upkeep, decisions, images, registry, access, audit } = options;
   const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: 'idle', bodyLimit });
   guardBrowsers(app, { isLoopbackOnly: access === 'look' });
   addDescription(app, version);
@@ -76,6 +80,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
     addDecisionRoutes(protectedApp, decisions, nodes);
     addImageRoutes(protectedApp, images);
     addImageChangeRoutes(protectedApp, images);
+    addConnectRoutes(protectedApp, registry);
     addDescriptionRoute(protectedApp);
   });
   void app.register(async (consoleApp) => {

@@ -45,6 +45,7 @@ test('says which version runs and how the cache is, and counts what is cached', 
 });
 
 const decisions = {} as Decisions;
+const registry = loadConfig({ env: {}, defaults: { rootDirectory: '/' } });
 const images = {} as Images;
 const nodes = {} as Nodes;
 
@@ -71,6 +72,7 @@ test('who may not do more than look is told why, and what is asked for has to ma
       upkeep: nothing,
       decisions,
       images,
+      registry,
       access,
     });
     t.after(() => app.close());
@@ -114,7 +116,17 @@ test('how the store is looked after is told to those who may know', async (t) =>
   } as Upkeep;
   const ask = async (given: Upkeep, method: 'GET' | 'POST', url: string, authorization = 'Bearer right') => {
     const access = accessOfTest;
-    const app = buildAdminServer({ version: '', parts: {}, nodes, prewarm, upkeep: given, decisions, images, access });
+    const app = buildAdminServer({
+      version: '',
+      parts: {},
+      nodes,
+      prewarm,
+      upkeep: given,
+      decisions,
+      images,
+      registry,
+      access,
+    });
     t.after(() => app.close());
     const payload = method === 'POST' ? { downToBytes: 10 } : undefined;
     const { statusCode, body } = await app.inject({

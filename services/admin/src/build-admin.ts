@@ -15,7 +15,18 @@ export async function buildAdmin(config: Config, { log, metrics, version, audit 
   observeCache(metrics.registry, { totals: work.totals, parts });
   observeJobs(metrics.registry, work.queues);
   const { nodes, prewarm, upkeep, decisions, images } = work;
-  const app = buildAdminServer({ version, parts, nodes, prewarm, upkeep, decisions, images, audit, access });
+  const app = buildAdminServer({
+    version,
+    parts,
+    nodes,
+    prewarm,
+    upkeep,
+    decisions,
+    images,
+    registry: config,
+    audit,
+    access,
+  });
   const { address } = config.admin;
   const clients = address && { app, address, key: 'admin.addr' };
   return buildNode({ config, log, metrics, work, checks, clients });

@@ -8,31 +8,37 @@ import { buildAdminServer } from './build-admin-server.ts';
 
 /** `undefined`: there is no place for one. What a process before left there is removed, for its directory is now ours alone. */
 export async function buildLocalAdmin(
-  config: Pick<Config, 'redis' | 'storage'>,
+  config: Config,
   assembly: StandaloneAssembly,
   context: NodeContext,
 ): Promise<Listener | undefined> {
   const path = adminSocketPath(config);
   if (path === undefined) return undefined;
   await rm(path, { force: true });
-  const app = buildServer(assembly, context, 'everything');
+  const app = buildServer(config, assembly, context, 'everything');
   return { app, address: { kind: 'unix', path }, key: 'storage.filesystem.rootdirectory', isOptional: true };
 }
 
 /** `undefined`: none is wanted. A node of a cluster has `cistern admin` for it. */
 export function buildConsole(
-  { admin: { address, explicit } }: Pick<Config, 'admin'>,
+  config: Config,
   assembly: StandaloneAssembly,
   context: NodeContext,
   access: AdminAccess,
 ): Listener | undefined {
+  const { address, explicit } = config.admin;
   if (address === undefined) return undefined;
-  const app = buildServer(assembly, context, access);
+  const app = buildServer(config, assembly, context, access);
   return { app, address, key: 'admin.addr', isOptional: !explicit };
 }
 
-function buildServer(assembly: StandaloneAssembly, { version, audit }: NodeContext, access: AdminAccess) {
+function buildServer(
+  registry: Config,
+  assembly: StandaloneAssembly,
+  { version, audit }: NodeContext,
+  access: AdminAccess,
+) {
   const { checkIndex, checkStore, nodes, prewarm, upkeep, decisions, images } = assembly;
   const parts = { index: checkIndex, store: checkStore };
-  return buildAdminServer({ version, parts, nodes, prewarm, upkeep, decisions, images, audit, access });
+  return buildAdminServer({ version, parts, nodes, prewarm, upkeep, decisions, images, registry, audit, access });
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type Decisions, type Images, type Nodes, type Prewarm, type Upkeep, viewNodes } from '@cistern/assembly';
+import { loadConfig } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { buildAdminServer } from './build-admin-server.ts';
 
@@ -89,6 +90,7 @@ function build(t: TestContext, nodes: Nodes) {
     upkeep: {} as Upkeep,
     decisions: { upstreams: async () => states } as Partial<Decisions> as Decisions,
     images: {} as Images,
+    registry: loadConfig({ env: {}, defaults: { rootDirectory: '/' } }),
   });
   t.after(() => app.close());
   return app;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
+import { loadConfig } from '@cistern/config';
 import type { InjectOptions } from 'fastify';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
 import { accessOfTest, basic } from './testing/access-of-test.ts';
@@ -13,7 +14,18 @@ const upkeep = { scrubReport: async () => undefined } as Partial<Upkeep> as Upke
 
 function build(t: TestContext, options: Pick<AdminServerOptions, 'access' | 'audit'>) {
   const [prewarm, images, nodes] = [{} as Prewarm, {} as Images, {} as Nodes];
-  const app = buildAdminServer({ version: '', parts: {}, nodes, prewarm, upkeep, decisions, images, ...options });
+  const registry = loadConfig({ env: {}, defaults: { rootDirectory: '/' } });
+  const app = buildAdminServer({
+    version: '',
+    parts: {},
+    nodes,
+    prewarm,
+    upkeep,
+    decisions,
+    images,
+    registry,
+    ...options,
+  });
   t.after(() => app.close());
   return async (url: string, asked: Omit<InjectOptions, 'url'> = {}) => {
     const { statusCode, headers, body } = await app.inject({ url, ...asked });
@@ -98,4 +110,24 @@ test('no page of another site acts by an operator’s browser', async (t) => {
     assert.equal(await act(headers), 403, JSON.stringify(headers));
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', 'multipart/form-data'])
     assert.equal(await act({ 'content-type': type }, JSON.stringify(pin.payload)), 415, type);
+});
+
+test('the files of clients are for the host that was asked, or for the address that is given', async (t) => {
+  const ask = build(t, { access: 'everything' });
+  const setups = async (query: string) => {
+    const { status, body } = await ask(`/v1/client-setups${query}`, { headers: { host: 'cache.example:5003' } });
+    return { status, body };
+  };
+  const { url, clients } = JSON.parse((await setups('')).body) as {
+    readonly url: string;
+    readonly clients: readonly { readonly name: string; readonly steps: readonly { readonly content: string }[] }[];
+  };
+  assert.equal(url, 'http://cache.example:5000');
+  assert.match(
+    clients.find(({ name }) => name === 'docker')?.steps[0]?.content ?? '',
+    /"http:\/\/cache\.example:5000"/,
+  );
+  const own = await setups('?url=https://pull.example&ca=/etc/our.crt');
+  assert.match(own.body, /https:\/\/pull\.example.*\/etc\/our\.crt/);
+  assert.equal((await setups('?url=nowhere')).status, 400);
 });

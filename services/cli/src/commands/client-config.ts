@@ -1,10 +1,9 @@
 // `cistern client-config`: the files with which a client pulls through this cache.
 import { hostname } from 'node:os';
+import { clientSetups, describeClientSetups, parseCacheAddress } from '@cistern/client-setups';
 import type { Config } from '@cistern/config';
 import { Argument, type Command } from 'commander';
 import { CommandError } from '../command-error.ts';
-import { parseCacheAddress } from '../client-config/client-setup.ts';
-import { clientSetups } from '../client-config/client-setups.ts';
 import { fail } from '../fail.ts';
 import { readConfig } from '../read-config.ts';
 import type { Terminal } from '../terminal.ts';
@@ -34,9 +33,9 @@ export function addClientConfig(program: Command, terminal: Terminal): void {
 
 function printSetup(client: string, { config: path, url, ca }: ClientConfigOptions, terminal: Terminal): void {
   const config = readConfig(path, terminal.env);
-  const names = config.upstreams.map(({ name }) => name);
-  const upstreams = [...names.filter((name) => name === 'docker.io'), ...names.filter((name) => name !== 'docker.io')];
-  const steps = clientSetups[client]?.({ cache: cacheAddress(url ?? usualUrl(config), ca), upstreams }) ?? [];
+  const upstreams = config.upstreams.map(({ name }) => name);
+  const clients = describeClientSetups(cacheAddress(url ?? usualUrl(config), ca), upstreams);
+  const { steps } = clients.find(({ name }) => name === client) ?? { steps: [] };
   for (const { path: file, content, note } of steps)
     terminal.stdout.write(`# ${note}\n${file === undefined ? '' : `# ${file}\n`}${content}\n\n`);
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { splitFirstComponent } from '@cistern/oci';
 import { type Command, Option } from 'commander';
-import { parseCacheAddress } from '../client-config/client-setup.ts';
+import { parseCacheAddress } from '@cistern/client-setups';
 import { CommandError } from '../command-error.ts';
 import { createAsk } from '../doctor/ask.ts';
 import { clientFiles, examineFiles } from '../doctor/client-files.ts';

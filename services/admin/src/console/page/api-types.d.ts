@@ -9,13 +9,13 @@ export interface Overview {
     readonly blobs: number;
     readonly bytes: number;
     readonly maxBytes: number | null;
-    readonly manifests: number;
   };
   /** Since when is counted, in milliseconds since 1970. */
   readonly since: number;
   readonly requests: {
     readonly total: number;
     readonly hits: number;
+    readonly joined: number;
     readonly stale: number;
     readonly revalidated: number;
     readonly misses: number;
@@ -31,6 +31,7 @@ export interface Fill {
   readonly upstream: string;
   readonly repository: string | null;
   readonly kind: string;
+  readonly class: string;
   readonly node: string;
   readonly bytes: number;
   readonly size: number | null;
@@ -53,11 +54,16 @@ export interface Upstream {
   readonly name: string;
   readonly isOffline: boolean;
   readonly by: 'configuration' | 'decision';
+  /** The worst that a worker sees; `null`: no worker tells. */
+  readonly health: 'well' | 'probed' | 'failing' | null;
+  readonly calls: number | null;
+  readonly errors: number | null;
 }
 
 export interface Account {
   readonly upstream: string;
-  readonly account: string;
+  /** `null`: all of them. */
+  readonly account: string | null;
   readonly limit: number | null;
   readonly remaining: number | null;
   readonly reserve: number | null;
@@ -72,7 +78,7 @@ export interface Queue {
   readonly active: number;
   readonly delayed: number;
   readonly failed: number;
-  readonly oldestWaitingMs: number;
+  readonly oldestWaitingMs: number | null;
 }
 
 export interface JobFailure {
@@ -90,7 +96,7 @@ export interface CachedImage {
   readonly name: string;
   readonly digest: string;
   readonly fetchedAt: number;
-  readonly confirmedAt: number;
+  readonly confirmedAt: number | null;
   readonly fresh: 'fresh' | 'stale' | 'expired';
   readonly lastPulledAt: number | null;
   readonly pinned: boolean;
@@ -106,12 +112,21 @@ export interface ImageDetails {
   readonly tags: readonly string[];
   readonly platforms: readonly Platform[];
   readonly lastPulledAt: number | null;
-  readonly freshness: Readonly<Record<string, unknown>>;
+  /** `null`: of a digest, which never changes. */
+  readonly freshness: {
+    readonly fresh: CachedImage['fresh'];
+    readonly fetchedAt: number;
+    readonly confirmedAt: number | null;
+    readonly lastTriedAt: number | null;
+    readonly lastFailure: string | null;
+    /** `null`: for ever. */
+    readonly ttlMs: number | null;
+  } | null;
   readonly pinned: boolean;
 }
 
 export interface Platform {
-  readonly platform: string;
+  readonly platform: string | null;
   readonly digest: string;
   readonly bytes: number;
   readonly cachedBytes: number;
@@ -128,13 +143,12 @@ export interface PopularImage {
   readonly score: number;
 }
 
-export interface AuditEntry {
-  readonly time: string;
-  readonly event: string;
-  readonly [field: string]: unknown;
-}
-
-export interface ClientSetup {
-  readonly name: string;
-  readonly steps: readonly { readonly path: string | null; readonly content: string; readonly note: string }[];
+export interface ClientSetups {
+  /** The cache as clients reach it. */
+  readonly url: string;
+  readonly clients: readonly {
+    readonly name: string;
+    /** `path`: of a file; `null`: a command. */
+    readonly steps: readonly { readonly path: string | null; readonly content: string; readonly note: string }[];
+  }[];
 }

@@ -33,6 +33,22 @@ export async function post(path, wish) {
   return (await ask(path, { ...request(wish), signal: AbortSignal.timeout(3 * limitMs) })).json();
 }
 
+/**
+ * For what takes a while and is told in lines of JSON: each as it comes.
+ * @param {string} path
+ * @param {object} wish
+ * @returns {AsyncGenerator<any>} throws an ApiError
+ */
+export async function* postForLines(path, wish) {
+  const { body } = await ask(path, request(wish));
+  let rest = '';
+  for await (const text of /** @type {AsyncIterable<string>} */ (body?.pipeThrough(new TextDecoderStream()) ?? [])) {
+    const lines = `${rest}${text}`.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) yield JSON.parse(line);
+  }
+}
+
 /** @param {object} wish */
 function request(wish) {
   return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(wish) };

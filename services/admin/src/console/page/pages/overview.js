@@ -1,30 +1,164 @@
 // How the cache is, and what it saves.
-import { html } from '../vendor/lit-html.js';
+import { html, nothing } from '../vendor/lit-html.js';
+import { formatBytes, formatCount, formatDuration, formatMs, formatShare } from '../format.js';
 import { openResource } from '../open-resource.js';
-import { whenLoaded } from '../parts/states.js';
+import { budgetBar } from '../parts/budget-bar.js';
+import { fillRow } from '../parts/fill-row.js';
+import { meter } from '../parts/meter.js';
+import { sparkline } from '../parts/sparkline.js';
+import { emptyState, whenLoaded } from '../parts/states.js';
+
+/** @import { Account, Overview, PopularImage } from '../api-types.d.ts' */
+/** @import { Live } from '../page.d.ts' */
+/** @import { Resource } from '../open-resource.js' */
+
+const shownFills = 4;
 
 /** @type {import('../page.d.ts').PageKind} */
 export const overviewPage = {
   path: '',
   title: 'Overview',
-  open({ update }) {
-    /** @type {import('../open-resource.js').Resource<{ readonly healthy: boolean, readonly parts: Record<string, string> }>} */
-    const health = openResource('/', { update, everyMs: 5000 });
+  open({ live, update }) {
+    /** @type {Resource<Overview>} */
+    const overview = openResource('/v1/overview', { update });
+    /** @type {Resource<{ readonly accounts: readonly Account[] }>} */
+    const budget = openResource('/v1/budget', { update, everyMs: 5000 });
+    /** @type {Resource<{ readonly images: readonly PopularImage[] }>} */
+    const top = openResource('/v1/top?limit=6', { update, everyMs: 15_000 });
     return {
       view: () =>
         html`<h1>Overview</h1>
-          ${whenLoaded(health, ({ parts }) => healthOf(parts))}`,
-      close: () => health.close(),
+          ${whenLoaded({ ...overview, data: live.overview ?? overview.data }, (now) => [health(now), tiles(now, live)])}
+          ${inFlight(live)}
+          <div class="halves">
+            <section>
+              <h2>Pulls left upstream</h2>
+              ${whenLoaded(budget, budgets)}
+            </section>
+            <section>
+              <h2>Pulled most of late</h2>
+              ${whenLoaded(top, popular)}
+            </section>
+          </div>`,
+      close() {
+        for (const resource of [overview, budget, top]) resource.close();
+      },
     };
   },
 };
 
-/** @param {Readonly<Record<string, string>>} parts */
-function healthOf(parts) {
-  return html`<ul class="health">
-    ${Object.entries(parts).map(
-      ([name, state]) =>
-        html`<li class=${state === 'ok' ? 'good' : 'bad'}><b>${name}</b> ${state === 'ok' ? 'works' : state}</li>`,
-    )}
+/** @param {Overview} overview */
+function health({ parts, healthy, since }) {
+  const failing = Object.entries(parts).filter(([, state]) => state !== 'ok');
+  return html`<div class="row">
+    ${
+      healthy
+        ? html`<p class="state good">Everything works</p>`
+        : html`<ul class="states" role="alert">
+            ${failing.map(([name, state]) => html`<li class="state bad"><b>${name}</b>: ${state}</li>`)}
+          </ul>`
+    }
+    <p class="muted small">Counted for ${formatDuration(Date.now() - since)}</p>
+  </div>`;
+}
+
+/**
+ * @param {Overview} overview
+ * @param {Live} live
+ */
+function tiles({ requests, bytes, upstreamCalls, latencyMs, cache }, { history }) {
+  const served = requests.hits + requests.stale + requests.revalidated + requests.joined;
+  const saved = Math.max(0, bytes.served - bytes.fetched);
+  const now = history.requestsPerSecond.at(-1);
+  return html`<dl class="tiles">
+      <div class="tile">
+        <dt>Served from here</dt>
+        <dd class="value">${formatShare(served, requests.total)}</dd>
+        <dd class="note">${formatCount(served)} of ${formatCount(requests.total)} requests</dd>
+      </div>
+      <div class="tile">
+        <dt>Bytes saved</dt>
+        <dd class="value">${formatBytes(saved)}</dd>
+        <dd class="note">${formatBytes(bytes.served)} served, ${formatBytes(bytes.fetched)} fetched</dd>
+      </div>
+      <div class="tile">
+        <dt>Upstream calls saved</dt>
+        <dd class="value">${formatCount(upstreamCalls.saved)}</dd>
+        <dd class="note">${formatCount(upstreamCalls.total)} were made</dd>
+      </div>
+      <div class="tile">
+        <dt>Time to first byte</dt>
+        <dd class="value">${latencyMs === null ? '–' : formatMs(latencyMs.p50)}</dd>
+        <dd class="note">
+          ${latencyMs === null ? 'nothing was asked for yet' : `median; 99 of 100 in ${formatMs(latencyMs.p99)}`}
+        </dd>
+      </div>
+    </dl>
+    <dl class="tiles three">
+      <div class="tile">
+        <dt>Requests a second</dt>
+        <dd class="value">${now === undefined ? '–' : formatCount(Math.round(now))}</dd>
+        <dd class="curve">${sparkline(history.requestsPerSecond)}</dd>
+      </div>
+      <div class="tile">
+        <dt>Served a second</dt>
+        <dd class="value">${formatBytes(history.servedPerSecond.at(-1) ?? 0)}</dd>
+        <dd class="curve">${sparkline(history.servedPerSecond)}</dd>
+      </div>
+      <div class="tile">
+        <dt>Stored</dt>
+        <dd class="value">${formatBytes(cache.bytes)}</dd>
+        <dd class="note">
+          ${formatCount(cache.blobs)}
+          blobs${cache.maxBytes === null ? '' : `, of ${formatBytes(cache.maxBytes)} at most`}
+        </dd>
+        ${
+          cache.maxBytes === null
+            ? nothing
+            : html`<dd class="bar">${meter(cache.bytes, cache.maxBytes, { label: 'Used of the store' })}</dd>`
+        }
+      </div>
+    </dl>`;
+}
+
+/** @param {Live} live */
+function inFlight({ fills }) {
+  if (fills === undefined) return nothing;
+  const others = fills.length - shownFills;
+  return html`<section>
+    <h2>In flight</h2>
+    ${
+      fills.length === 0
+        ? emptyState('Nothing is being fetched.', 'What is pulled is here already, or nobody pulls.')
+        : html`<ul class="list">
+              ${fills.slice(0, shownFills).map(fillRow)}
+            </ul>
+            ${others > 0 ? html`<p><a href="#/in-flight">${others} more</a></p>` : nothing}`
+    }
+  </section>`;
+}
+
+/** @param {{ readonly accounts: readonly Account[] }} budget */
+function budgets({ accounts }) {
+  if (accounts.length === 0)
+    return emptyState('No upstream has told of a limit.', 'Docker Hub does with the first pull.');
+  return html`<ul class="card list">
+    ${accounts.map((account) => html`<li>${budgetBar(account)}</li>`)}
   </ul>`;
+}
+
+/** @param {{ readonly images: readonly PopularImage[] }} top */
+function popular({ images }) {
+  if (images.length === 0) return emptyState('Nothing was pulled yet.', html`<a href="#/connect">Connect a client</a>`);
+  const most = Math.max(...images.map(({ score }) => score));
+  return html`<ol class="card ranking">
+    ${images.map(
+      ({ name, score }) =>
+        html`<li>
+          <a href="#/images/${encodeURIComponent(name)}">${name}</a>
+          <span class="muted">${formatCount(Math.round(score))}</span>
+          ${meter(score, most)}
+        </li>`,
+    )}
+  </ol>`;
 }

@@ -1,37 +1,28 @@
 // The registries behind the cache: whether they are asked, how they are, and what is left of their budget.
 import { html, nothing } from '../vendor/lit-html.js';
 import { post } from '../api.js';
+import { formatCount } from '../format.js';
 import { openResource } from '../open-resource.js';
+import { budgetBar } from '../parts/budget-bar.js';
 import { confirm } from '../parts/confirm.js';
 import { say, sayFailed } from '../parts/messages.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
 
-/** @import { Upstream } from '../api-types.d.ts' */
+/** @import { Account, Upstream } from '../api-types.d.ts' */
+/** @import { Resource } from '../open-resource.js' */
 
 /** @type {import('../page.d.ts').PageKind} */
 export const upstreamsPage = {
   path: 'upstreams',
   title: 'Upstreams',
   open({ update }) {
-    /** @type {import('../open-resource.js').Resource<{ readonly upstreams: readonly Upstream[] }>} */
-    const upstreams = openResource('/v1/upstreams', { update, everyMs: 5000 });
+    /** @type {Resource<{ readonly upstreams: readonly Upstream[] }>} */
+    const upstreams = openResource('/v1/upstreams', { update, everyMs: 3000 });
+    /** @type {Resource<{ readonly accounts: readonly Account[] }>} */
+    const budget = openResource('/v1/budget', { update, everyMs: 5000 });
 
     async function decide(/** @type {Upstream} */ { name, isOffline }) {
-      const isSure = await confirm(
-        isOffline
-          ? {
-              title: `Ask ${name} again?`,
-              text: 'All nodes fetch from it again, and confirm what is stale when it is pulled.',
-              action: 'Go online',
-            }
-          : {
-              title: `Take ${name} offline?`,
-              text: 'Nothing is asked of it, on all nodes at once. What is cached is served on; what is not, cannot be pulled.',
-              action: 'Go offline',
-              isDangerous: true,
-            },
-      );
-      if (!isSure) return;
+      if (!(await confirm(isOffline ? questionOnline(name) : questionOffline(name)))) return;
       await post('/v1/offline', { upstream: name, offline: !isOffline }).then(
         () => say(`${name} is ${isOffline ? 'online' : 'offline'} now, for all nodes.`),
         sayFailed,
@@ -46,34 +37,63 @@ export const upstreamsPage = {
             all.length === 0
               ? emptyState('No upstream is configured.')
               : html`<ul class="cards">
-                  ${all.map((upstream) => card(upstream, decide))}
+                  ${all.map((upstream) => {
+                    const accounts = budget.data?.accounts.filter((account) => account.upstream === upstream.name);
+                    return card(upstream, accounts ?? [], decide);
+                  })}
                 </ul>`,
           )}`,
-      close: () => upstreams.close(),
+      close() {
+        upstreams.close();
+        budget.close();
+      },
     };
   },
 };
 
+/** @param {string} name */
+function questionOnline(name) {
+  return {
+    title: `Ask ${name} again?`,
+    text: 'All nodes fetch from it again, and confirm what is stale when it is pulled.',
+    action: 'Go online',
+  };
+}
+
+/** @param {string} name */
+function questionOffline(name) {
+  return {
+    title: `Take ${name} offline?`,
+    text: 'Nothing is asked of it, by all nodes at once. What is cached is served on; what is not cannot be pulled.',
+    action: 'Go offline',
+    isDangerous: true,
+  };
+}
+
 /**
  * @param {Upstream} upstream
+ * @param {readonly Account[]} accounts
  * @param {(upstream: Upstream) => Promise<void>} decide
  */
-function card(upstream, decide) {
-  const { name, isOffline, by } = upstream;
+function card(upstream, accounts, decide) {
+  const { name, isOffline, by, calls, errors } = upstream;
+  const isFailing = upstream.health === 'failing';
+  const action = isOffline ? 'Go online' : 'Go offline';
   return html`<li class="card">
     <div class="row">
       <h2>${name}</h2>
-      <span class="badge ${isOffline ? 'warn' : 'good'}">${isOffline ? 'Offline' : 'Online'}</span>
+      <span class="badge ${isOffline ? 'warn' : isFailing ? 'bad' : 'good'}"
+        >${isOffline ? 'offline' : isFailing ? 'left alone' : 'online'}</span
+      >
     </div>
-    ${
-      isOffline
-        ? html`<p class="muted">${by === 'decision' ? 'By the decision of an operator.' : 'By the configuration.'}</p>`
-        : nothing
-    }
+    <p class="muted small grow">
+      ${isOffline ? (by === 'decision' ? 'By the decision of an operator. ' : 'By the configuration. ') : nothing}
+      ${isFailing && !isOffline ? 'It fails: only signs of life are asked of it. ' : nothing}
+      ${calls === null ? nothing : `${formatCount(calls)} calls${errors === null ? '' : `, ${formatCount(errors)} failed`}.`}
+    </p>
+    ${accounts.map((account) => budgetBar(account))}
     <div class="actions">
-      <button aria-label="${isOffline ? 'Go online' : 'Go offline'}: ${name}" @click=${() => void decide(upstream)}>
-        ${isOffline ? 'Go online' : 'Go offline'}
-      </button>
+      <button aria-label="${action}: ${name}" @click=${() => void decide(upstream)}>${action}</button>
     </div>
   </li>`;
 }

@@ -20,7 +20,7 @@ function failedState(error) {
   </div>`;
 }
 
-function loadingState() {
+export function loadingState() {
   return html`<div class="loading" role="status"><span class="visually-hidden">Loading …</span></div>`;
 }
 

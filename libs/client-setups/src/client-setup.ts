@@ -17,7 +17,7 @@ export interface ClientFacts {
   readonly upstreams: readonly string[];
 }
 
-interface SetupStep {
+export interface SetupStep {
   /** The file, or `undefined` for commands. */
   readonly path: string | undefined;
   readonly content: string;

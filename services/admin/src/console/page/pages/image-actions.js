@@ -1,0 +1,109 @@
+// What an operator may have done with an image: each asks first where something is lost, and says how it ended.
+import { html } from '../vendor/lit-html.js';
+import { post, postForLines } from '../api.js';
+import { formatBytes, formatShare, shortDigest } from '../format.js';
+import { confirm } from '../parts/confirm.js';
+import { say, sayFailed } from '../parts/messages.js';
+
+/** @import { ImageDetails } from '../api-types.d.ts' */
+
+/**
+ * @param {string} image
+ * @param {{ readonly lookAgain: () => Promise<void>, readonly update: () => void }} page
+ */
+export function imageActions(image, { lookAgain, update }) {
+  let isBusy = false;
+
+  /**
+   * One at a time. The buttons stay as they are: one that is disabled loses the focus.
+   * @param {() => Promise<void>} act
+   */
+  async function run(act) {
+    if (isBusy) return;
+    isBusy = true;
+    update();
+    try {
+      await act();
+    } catch (error) {
+      sayFailed(error);
+    }
+    isBusy = false;
+    update();
+  }
+
+  async function refresh() {
+    /** @type {{ before: string | null, after: string | null }} */
+    const { before, after } = await post('/v1/refresh', { image });
+    if (after === null) say(`Upstream has no ${image} any more.`);
+    else say(before === after ? `${image} is as it was.` : `${image} is ${shortDigest(after)} now, for all nodes.`);
+    await lookAgain();
+  }
+
+  async function prewarm() {
+    const tell = say(`Fetching ${image} …`, 'busy');
+    try {
+      for await (const { progress, result, error } of postForLines('/v1/prewarm', { image })) {
+        if (error !== undefined) tell(error.message, 'failed');
+        if (progress !== undefined)
+          tell(
+            `Fetching ${image}: ${formatShare(progress.bytesHere, progress.bytes)} of ${formatBytes(progress.bytes)}`,
+            'busy',
+          );
+        if (result !== undefined)
+          tell(
+            result.fetchedBlobs === 0
+              ? `${image} was here already.`
+              : `${image} is here: ${formatBytes(result.fetchedBytes)} fetched.`,
+          );
+      }
+    } catch (error) {
+      tell(error instanceof Error ? error.message : String(error), 'failed');
+    }
+    await lookAgain();
+  }
+
+  /** @param {boolean} pinned */
+  async function pin(pinned) {
+    await post('/v1/pins', { image, pinned });
+    say(pinned ? `${image} stays, whatever room is needed.` : `${image} may be removed to make room.`);
+    await lookAgain();
+  }
+
+  async function purge() {
+    const isSure = await confirm({
+      title: `Purge ${image}?`,
+      text: 'Its tag, its manifests and what no other image needs are removed, for all nodes at once. The next pull fetches it again.',
+      action: 'Purge',
+      isDangerous: true,
+    });
+    if (!isSure) return;
+    /** @type {{ purged: { tags: number, manifests: number, blobs: number } }} */
+    const { purged } = await post('/v1/purge', { image });
+    say(
+      `Purged ${image}: ${counted(purged.tags, 'tag')}, ${counted(purged.manifests, 'manifest')} and ${counted(purged.blobs, 'blob')}.`,
+    );
+    // There is nothing left to look at.
+    location.hash = '#/images';
+  }
+
+  return {
+    /** @param {ImageDetails | undefined} details */
+    view: (details) =>
+      html`<div class="actions" aria-busy=${isBusy ? 'true' : 'false'}>
+        <button @click=${() => void run(refresh)}>Refresh</button>
+        <button @click=${() => void run(prewarm)}>Prewarm</button>
+        <button ?disabled=${details === undefined} @click=${() => void run(() => pin(details?.pinned !== true))}>
+          ${details?.pinned === true ? 'Unpin' : 'Pin'}
+        </button>
+        <button class="danger" @click=${() => void run(purge)}>Purge</button>
+      </div>`,
+  };
+}
+
+/**
+ * @param {number} count
+ * @param {string} noun
+ */
+function counted(count, noun) {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,158 @@
+// What is cached: searched, page by page.
+import { html, nothing } from '../vendor/lit-html.js';
+import { get } from '../api.js';
+import { formatAgo, shortDigest } from '../format.js';
+import { sayFailed } from '../parts/messages.js';
+import { emptyState, whenLoaded } from '../parts/states.js';
+import { openResource } from '../open-resource.js';
+import { openImage } from './image.js';
+
+/** @import { CachedImage, Upstream } from '../api-types.d.ts' */
+/** @import { OpenPage, PageContext, PageKind } from '../page.d.ts' */
+/** @typedef {{ readonly images: readonly CachedImage[], readonly cursor: string | null }} ImagePage */
+
+const typingMs = 250;
+const pageSize = 50;
+
+/** @type {PageKind} */
+export const imagesPage = {
+  path: 'images',
+  title: 'Images',
+  open: (context) => (context.argument === '' ? openList(context) : openImage(context)),
+};
+
+/**
+ * @param {PageContext} context
+ * @returns {OpenPage}
+ */
+function openList({ update }) {
+  let [search, upstream] = ['', ''];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let typing;
+  let found = openPage();
+  /** @type {readonly CachedImage[]} */
+  let further = [];
+  /** @type {string | null | undefined} of the page after the last; `undefined`: as the first one says */
+  let cursor;
+  /** @type {import('../open-resource.js').Resource<{ readonly upstreams: readonly Upstream[] }>} */
+  const upstreams = openResource('/v1/upstreams', { update });
+
+  function query(/** @type {Record<string, string>} */ more = {}) {
+    const given = Object.entries({ search, upstream, limit: String(pageSize), ...more });
+    return `/v1/images?${new URLSearchParams(given.filter(([, value]) => value !== ''))}`;
+  }
+
+  /** @returns {import('../open-resource.js').Resource<ImagePage>} */
+  function openPage() {
+    return openResource(query(), { update });
+  }
+
+  function searchAgain() {
+    found.close();
+    // What was found stays until the next answer.
+    found = Object.assign(openPage(), { data: found.data });
+    further = [];
+    cursor = undefined;
+  }
+
+  async function showMore(/** @type {string} */ after) {
+    try {
+      /** @type {ImagePage} */
+      const page = await get(query({ cursor: after }));
+      further = [...further, ...page.images];
+      cursor = page.cursor;
+    } catch (error) {
+      sayFailed(error);
+    }
+    update();
+  }
+
+  const filters = () =>
+    html`<form class="filters" role="search" @submit=${(/** @type {Event} */ event) => event.preventDefault()}>
+      <label class="wide"
+        >Search
+        <input
+          type="search"
+          placeholder="nginx, library/redis:7, …"
+          autocomplete="off"
+          spellcheck="false"
+          @input=${(/** @type {Event} */ { target }) => {
+            search = /** @type {HTMLInputElement} */ (target).value.trim();
+            clearTimeout(typing);
+            typing = setTimeout(searchAgain, typingMs);
+          }}
+        />
+      </label>
+      <label
+        >Upstream
+        <select
+          @change=${(/** @type {Event} */ { target }) => {
+            upstream = /** @type {HTMLSelectElement} */ (target).value;
+            searchAgain();
+          }}
+        >
+          <option value="">All</option>
+          ${(upstreams.data?.upstreams ?? []).map(({ name }) => html`<option value=${name}>${name}</option>`)}
+        </select>
+      </label>
+    </form>`;
+
+  return {
+    view: () =>
+      html`<h1>Images</h1>
+        ${filters()}
+        ${whenLoaded(found, (page) => {
+          const images = [...page.images, ...further];
+          const next = cursor === undefined ? page.cursor : cursor;
+          if (images.length === 0 && next === null)
+            return search === '' && upstream === ''
+              ? emptyState('Nothing is cached yet.', html`<a href="#/connect">Connect a client</a>, and pull.`)
+              : emptyState('Nothing of that name is cached.', 'It is fetched when somebody pulls it.');
+          return html`${table(images)}
+          ${next === null ? nothing : html`<p><button @click=${() => void showMore(next)}>Show more</button></p>`}`;
+        })}`,
+    close() {
+      clearTimeout(typing);
+      found.close();
+      upstreams.close();
+    },
+  };
+}
+
+/** @param {readonly CachedImage[]} images */
+function table(images) {
+  return html`<div class="table">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Image</th>
+          <th scope="col">Digest</th>
+          <th scope="col">State</th>
+          <th scope="col" class="number">Confirmed</th>
+          <th scope="col" class="number">Last pulled</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${images.map(
+          ({ name, digest, fresh, pinned, confirmedAt, lastPulledAt }) =>
+            html`<tr>
+              <th scope="row"><a href="#/images/${encodeURIComponent(name)}">${name}</a></th>
+              <td data-label="Digest"><code class="muted" title=${digest}>${shortDigest(digest)}</code></td>
+              <td data-label="State">
+                <span class="badges"
+                  >${freshness(fresh)} ${pinned ? html`<span class="badge accent">pinned</span>` : nothing}</span
+                >
+              </td>
+              <td data-label="Confirmed" class="number">${confirmedAt === null ? 'never' : formatAgo(confirmedAt)}</td>
+              <td data-label="Last pulled" class="number">${lastPulledAt === null ? '–' : formatAgo(lastPulledAt)}</td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** @param {CachedImage['fresh']} fresh */
+export function freshness(fresh) {
+  return html`<span class="badge ${{ fresh: 'good', stale: 'warn', expired: '' }[fresh]}">${fresh}</span>`;
+}

@@ -1,0 +1,35 @@
+// What is being fetched from upstreams now.
+import { html } from '../vendor/lit-html.js';
+import { formatBytes } from '../format.js';
+import { fillRow } from '../parts/fill-row.js';
+import { emptyState, loadingState } from '../parts/states.js';
+
+/** @import { Fill } from '../api-types.d.ts' */
+
+/** @type {import('../page.d.ts').PageKind} */
+export const inFlightPage = {
+  path: 'in-flight',
+  title: 'In flight',
+  open: ({ live }) => ({
+    view: () =>
+      html`<h1>In flight</h1>
+        <p class="lead">
+          One fetch from upstream for everybody who wants the same bytes; each of its readers gets them as they come.
+        </p>
+        ${live.fills === undefined ? loadingState() : list(live.fills)}`,
+  }),
+};
+
+/** @param {readonly Fill[]} fills */
+function list(fills) {
+  if (fills.length === 0)
+    return emptyState('Nothing is being fetched.', 'What is pulled is here already, or nobody pulls.');
+  const sum = (/** @type {(fill: Fill) => number} */ of) => fills.reduce((total, fill) => total + of(fill), 0);
+  return html`<p class="muted">
+      ${fills.length === 1 ? '1 fetch' : `${fills.length} fetches`} for ${sum(({ readers }) => readers)} readers,
+      ${formatBytes(sum(({ bytesPerSecond }) => bytesPerSecond))}/s
+    </p>
+    <ul class="list">
+      ${fills.map(fillRow)}
+    </ul>`;
+}

@@ -1,0 +1,57 @@
+// The processes of the cache that run now.
+import { html } from '../vendor/lit-html.js';
+import { formatAgo, formatBytes, formatDuration } from '../format.js';
+import { openResource } from '../open-resource.js';
+import { emptyState, whenLoaded } from '../parts/states.js';
+
+/** @import { CacheNode } from '../api-types.d.ts' */
+
+/** @type {import('../page.d.ts').PageKind} */
+export const nodesPage = {
+  path: 'nodes',
+  title: 'Nodes',
+  open({ live, update }) {
+    /** @type {import('../open-resource.js').Resource<{ readonly nodes: readonly CacheNode[] }>} */
+    const nodes = openResource('/v1/nodes', { update });
+    return {
+      view: () =>
+        html`<h1>Nodes</h1>
+          ${whenLoaded({ ...nodes, data: live.nodes ?? nodes.data?.nodes }, table)}`,
+      close: () => nodes.close(),
+    };
+  },
+};
+
+/** @param {readonly CacheNode[]} nodes */
+function table(nodes) {
+  if (nodes.length === 0) return emptyState('No node has told of itself yet.', 'They do within seconds.');
+  return html`<div class="table">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">Role</th>
+          <th scope="col">Version</th>
+          <th scope="col" class="number">Requests in flight</th>
+          <th scope="col" class="number">Memory</th>
+          <th scope="col" class="number">Runs for</th>
+          <th scope="col" class="number">Seen</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${nodes.map(
+          ({ name, role, version, inFlight, rssBytes, startedAt, seenAt }) =>
+            html`<tr>
+              <th scope="row">${name}</th>
+              <td data-label="Role">${role}</td>
+              <td data-label="Version">${version}</td>
+              <td data-label="Requests in flight" class="number">${inFlight}</td>
+              <td data-label="Memory" class="number">${formatBytes(rssBytes)}</td>
+              <td data-label="Runs for" class="number">${formatDuration(Date.now() - startedAt)}</td>
+              <td data-label="Seen" class="number">${formatAgo(seenAt)}</td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}

@@ -1,0 +1,22 @@
+// How much of something there is, as a bar. Drawn by ourselves, because browsers let nobody style their own alike.
+import { html, nothing } from '../vendor/lit-html.js';
+
+/**
+ * @param {number} value
+ * @param {number} max
+ * @param {{ readonly label?: string, readonly isLow?: boolean }} [options] without `label` for the eye alone
+ */
+export function meter(value, max, { label, isLow = false } = {}) {
+  const percent = max <= 0 ? 0 : Math.min(100, Math.max(0, (100 * value) / max));
+  return html`<svg
+    class="meter ${isLow ? 'low' : ''}"
+    role=${label === undefined ? nothing : 'meter'}
+    aria-hidden=${label === undefined ? 'true' : nothing}
+    aria-label=${label ?? nothing}
+    aria-valuemin="0"
+    aria-valuemax="100"
+    aria-valuenow=${Math.round(percent)}
+  >
+    <rect width="${percent.toFixed(2)}%" height="100%"></rect>
+  </svg>`;
+}

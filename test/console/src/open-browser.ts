@@ -1,0 +1,46 @@
+// Debian's Chromium with a profile of its own, that writes down what no page of ours may do.
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export interface WatchedPage {
+  readonly page: Page;
+  /** Errors in its console, and requests to other hosts. */
+  readonly offences: readonly string[];
+}
+
+/** The caller closes it. */
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: '/usr/bin/chromium', args: flags });
+}
+
+/** The console at `url`, opened by an operator. Closed with the browser. */
+export async function openConsole(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<WatchedPage> {
+  const offences: string[] = [];
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(60_000);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => offences.push(String(error)));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) offences.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== url) offences.push(`asks ${request.url()}`);
+  });
+  await page.goto(`${url}/`);
+  await page.getByText('Live', { exact: true }).waitFor();
+  return { page, offences };
+}
