@@ -25,6 +25,8 @@ async function start(t: TestContext, options: TestCacheOptions = {}) {
       const { digest } = await started.cache.openManifest({ ...key, reference: parseReference(image.tag) });
       for (const blob of image.blobs)
         await collect(await (await started.cache.openBlob({ ...key, digest: blob, intent: 'whole' })).read());
+      // A reader has the end before the store has the blob.
+      for (const blob of image.blobs) await until(async () => (await index.blobs.get(blob)) !== undefined);
       return digest;
     },
     /** Which of them are in the store. */
