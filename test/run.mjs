@@ -74,8 +74,9 @@ async function main() {
   const options = [
     '--test',
     '--test-reporter=spec',
-    // The long suites measure and start daemons: one file at a time keeps their figures and deadlines honest.
-    `--test-concurrency=${long ? 1 : Math.max(2, availableParallelism())}`,
+    // The long suites measure and start daemons: one file at a time keeps their figures and deadlines honest. The short
+    // ones wait for servers half of their time.
+    `--test-concurrency=${long ? 1 : availableParallelism() + 1}`,
     `--test-timeout=${(long ? 30 : 5) * 60_000}`,
     ...nodeOptions,
   ];
