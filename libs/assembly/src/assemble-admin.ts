@@ -6,6 +6,8 @@ import type { QueueFacts } from '@cistern/telemetry';
 import type { AssembleOptions } from './assemble-options.ts';
 import { openAll } from './closers.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
+import { type AdminAccess, openAdminAccess } from './open-admin-access.ts';
+import { type Audit, openAudit } from './open-audit.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
 import { type Images, openImages } from './images/open-images.ts';
 import { type Nodes, openNodes } from './open-nodes.ts';
@@ -13,6 +15,7 @@ import { type Decisions, openDecisions } from './open-decisions.ts';
 import { openUpkeep, type Upkeep } from './open-upkeep.ts';
 import { openReporting } from './open-reporting.ts';
 import { openQueue } from './open-queue.ts';
+import { sharedTriesOf } from './shared-tries-of.ts';
 
 interface AdminAssembly {
   /** What the index says the store holds. */
@@ -24,22 +27,28 @@ interface AdminAssembly {
   readonly upkeep: Upkeep;
   readonly decisions: Decisions;
   readonly images: Images;
+  readonly audit: Audit;
+  /** Who may see and do what. */
+  readonly access: AdminAccess;
   /** Reject when the store or the index cannot do its work now. */
   checkStore(): Promise<void>;
   checkIndex(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Rejects, with everything closed again, when a part cannot be opened. */
+/** Rejects, with everything closed again, when a part cannot be opened; with ConfigError for a file of operators that is none. */
 export function assembleAdmin(
   config: Config,
-  options: Pick<AssembleOptions, 'log' | 'metrics' | 'version'>,
+  options: Pick<AssembleOptions, 'log' | 'metrics' | 'version' | 'audit'>,
 ): Promise<AdminAssembly> {
   return openAll(async (closers) => {
     const { index, store } = await openIndexAndStore(config, options, closers);
     const { queue, look } = closers.opened(await openQueue(config, options));
+    const access = await openAdminAccess(config, sharedTriesOf(config, index, 'operator'), options.log);
     openReporting(config, 'admin', { index }, options, closers);
     return {
+      access,
+      audit: openAudit(config, 'admin', { index }, options, closers),
       nodes: openNodes(config, { index }, { look }),
       upkeep: openUpkeep(config, { index, store }),
       decisions: openDecisions(config, { index, store }),

@@ -7,6 +7,7 @@ import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
 import { type Closers, openAll } from './closers.ts';
 import { type Access, openAccess } from './open-access.ts';
+import { type Audit, openAudit } from './open-audit.ts';
 import { openLimits } from './open-limits.ts';
 import { openCallerAccess } from './open-caller-access.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
@@ -36,6 +37,7 @@ export interface FrontendAssembly extends Assembled, Access, OpenedTls {
   readonly authorize: Authorize;
   /** And how much. */
   readonly limits: ClientLimits;
+  readonly audit: Audit;
   /** Seals what clients show upstreams that verify them; `undefined`: none does. */
   readonly callerSeal: Seal | undefined;
   /** What upstreams say that was pushed to them. */
@@ -70,6 +72,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
     const verifyAccess = callers?.verify;
     openReporting(config, 'standalone', { index: shared.index, ...working }, options, closers);
     return {
+      audit: openAudit(config, 'standalone', shared, options, closers),
       ...describe(config, shared),
       ...access,
       limits: openLimits(config, shared, options.log),
@@ -103,6 +106,7 @@ export function assembleFrontend(config: Config, options: AssembleOptions): Prom
     return {
       ...describe(config, shared),
       ...access,
+      audit: openAudit(config, 'frontend', shared, options, closers),
       limits: openLimits(config, shared, options.log),
       callerSeal: callers?.callerSeal,
       pullThrough: openServing(config, shared, serving, closers),

@@ -5,6 +5,7 @@ export type { AssembleOptions } from './assemble-options.ts';
 export { adminAuthorization, adminSocketPath } from './admin-access.ts';
 export { openAdminAccess } from './open-admin-access.ts';
 export type { AdminAccess } from './open-admin-access.ts';
+export type { Audit, AuditPage, AuditSearch } from './open-audit.ts';
 export type { Decisions, StaleTag, UpstreamState } from './open-decisions.ts';
 export type { ImageChanges, PurgeRequest } from './images/open-image-changes.ts';
 export type { Images, ImageSearch } from './images/open-images.ts';

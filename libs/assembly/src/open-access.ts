@@ -21,9 +21,9 @@ import type { Closers } from './closers.ts';
 import { createIssuerKeys, sealIssuerKeys } from './issuer-keys.ts';
 import { openForConfig } from './open-for-config.ts';
 import type { Shared } from './open-shared.ts';
-import { redisOf } from './redis-of.ts';
 import { sealRobots } from './robot-tokens.ts';
 import { sealObjects } from './seal-objects.ts';
+import { sharedTriesOf } from './shared-tries-of.ts';
 import { createStoreTokenKeys } from './store-token-keys.ts';
 import { watchRobotTokens } from './watch-robots.ts';
 
@@ -47,9 +47,7 @@ export async function openAccess(
   const robots = hasRobots ? opened(await watchRobotTokens({ store: sealRobots(store, config), log, now })) : undefined;
   const keys = createIssuerKeys({ issuers, store: sealIssuerKeys(store, config), queue: jobs.queue, now });
   const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now }), now)];
-  const redis = redisOf(config, index);
-  const secret = config.cluster?.secret.reveal();
-  const sharedTries = redis && secret !== undefined ? { ...redis, secret } : undefined;
+  const sharedTries = sharedTriesOf(config, index, 'client');
   const passwords: PasswordMethod[] = [
     ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
     ...jobTokens.map(

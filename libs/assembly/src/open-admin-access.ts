@@ -1,6 +1,6 @@
 // Who may see and do what on an admin server that listens for more than its own user.
 import { isIP } from 'node:net';
-import { type Authenticator, createAuthenticator, openHtpasswd, type TokenMethod } from '@cistern/auth';
+import { type Authenticator, createAuthenticator, openHtpasswd, type SharedTries, type TokenMethod } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import { isSameSecret } from '@cistern/pull-through';
 import type { Logger } from '@cistern/telemetry';
@@ -12,9 +12,13 @@ export type AdminAccess = Authenticator | 'everything' | 'look' | 'nothing';
 
 /**
  * Operators show passwords, commands of the cluster a token made of its secret. Without either, who is on this machine may
- * look where it listens for this machine alone. Rejects with ConfigError for a file of operators that is none.
+ * look where it listens for this machine alone. `sharedTries`: where wrong passwords are counted with other nodes. Rejects with ConfigError for a file of operators that is none.
  */
-export async function openAdminAccess(config: Pick<Config, 'admin' | 'cluster'>, log: Logger): Promise<AdminAccess> {
+export async function openAdminAccess(
+  config: Pick<Config, 'admin' | 'cluster'>,
+  sharedTries: SharedTries | undefined,
+  log: Logger,
+): Promise<AdminAccess> {
   const { address, htpasswd } = config.admin;
   const authorization = adminAuthorization(config);
   if (htpasswd === undefined && authorization === undefined)
@@ -22,7 +26,7 @@ export async function openAdminAccess(config: Pick<Config, 'admin' | 'cluster'>,
   const passwords =
     htpasswd &&
     (await openForConfig('admin.htpasswd.path', () =>
-      openHtpasswd({ path: htpasswd.path, sharedTries: undefined, log }),
+      openHtpasswd({ path: htpasswd.path, sharedTries, log }),
     ));
   return createAuthenticator({
     challenge: { scheme: 'basic', realm: 'Cistern' },

@@ -1,11 +1,11 @@
 // A node tells all others, and whoever watches, who it is and how it is.
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { Config } from '@cistern/config';
 import { type FillTable, type NodeRole, startReporting } from '@cistern/pull-through';
 import type { BudgetLedger } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
+import { nodeName } from './node-name.ts';
 import type { IndexAndStore } from './open-index-and-store.ts';
 
 interface ReportingParts extends Pick<IndexAndStore, 'index'> {
@@ -20,14 +20,6 @@ export function openReporting(
   { log, metrics, version }: Pick<AssembleOptions, 'log' | 'metrics' | 'version'>,
   { opened }: Closers,
 ): void {
-  const node = { id: randomUUID(), name: nameOf(config, role), role, version, startedAtMs: Date.now() };
+  const node = { id: randomUUID(), name: nodeName(config, role), role, version, startedAtMs: Date.now() };
   opened(startReporting({ node, nodes: index.nodes, metrics, fills, budget: ledger?.known, log, now: Date.now }));
-}
-
-/** `cache-1:5000`: the machine and where it listens there. */
-function nameOf({ http, worker, admin }: Pick<Config, 'http' | 'worker' | 'admin'>, role: NodeRole): string {
-  const addresses = { frontend: http.address, standalone: http.address, worker: worker.address, admin: admin.address };
-  const address = addresses[role];
-  if (address === undefined) return hostname();
-  return address.kind === 'unix' ? `${hostname()}:${address.path}` : `${hostname()}:${address.port}`;
 }

@@ -1,6 +1,7 @@
 // The index: tags, manifests, blobs, links and fills in flight. It can be rebuilt from the store. Every method rejects
 // with CacheError `index-unavailable` when the index cannot answer; "not found" is a value.
 import type { Announcements } from './announcements.ts';
+import type { AuditIndex } from './audit.ts';
 import type { BlobIndex } from './blobs.ts';
 import type { EpochIndex } from './epoch.ts';
 import type { FillIndex } from './fills.ts';
@@ -22,6 +23,7 @@ export interface CacheIndex {
   readonly values: ValueIndex;
   readonly popularity: PopularityIndex;
   readonly nodes: NodeIndex;
+  readonly audit: AuditIndex;
   readonly epoch: EpochIndex;
   readonly announcements: Announcements;
   /** Rejects with `index-unavailable` if the index cannot answer now; used by health checks. */

@@ -1,6 +1,7 @@
 // The contract of an index as tests: every adapter's test file runs this suite, the in-memory one included.
 import { test } from 'node:test';
 import { announcementCases } from './conformance/announcement-cases.ts';
+import { auditCases } from './conformance/audit-cases.ts';
 import { availabilityCases } from './conformance/availability-cases.ts';
 import { blobCases } from './conformance/blob-cases.ts';
 import { degradedCases } from './conformance/degraded-cases.ts';
@@ -33,6 +34,7 @@ export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest, 
     ...epochCases,
     ...popularityCases,
     ...nodeCases,
+    ...auditCases,
     ...announcementCases,
     ...(kind.remembers === true ? degradedCases : availabilityCases),
   };

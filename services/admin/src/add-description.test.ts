@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
 import { loadConfig } from '@cistern/config';
 import { buildAdminServer } from './build-admin-server.ts';
+import { quietAudit } from './testing/quiet-audit.ts';
 
 interface Described {
   readonly openapi: string;
@@ -25,6 +26,7 @@ test('the API describes every route: what it is for, what it takes and what it a
     decisions: {} as Decisions,
     images: {} as Images,
     registry: loadConfig({ env: {}, defaults: { rootDirectory: '/' } }),
+    audit: quietAudit,
     access: 'everything',
   });
   t.after(() => app.close());

@@ -1,9 +1,9 @@
 // The admin server: which version runs, how the parts of the cache are, what may be asked of it, and a console for operators.
-import type { AdminAccess, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
+import type { AdminAccess, Audit, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
-import type { AuditLog } from '@cistern/telemetry';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { addDescription, addDescriptionRoute } from './add-description.ts';
+import { addAuditRoutes } from './audit-routes.ts';
 import { checkParts, type PartChecks } from './check-parts.ts';
 import { addConnectRoutes } from './connect-routes.ts';
 import { serveConsole } from './console/serve-console.ts';
@@ -30,7 +30,7 @@ export interface AdminServerOptions {
   readonly images: Images;
   /** Where clients pull, and from what. */
   readonly registry: Pick<Config, 'http' | 'upstreams'>;
-  readonly audit?: Pick<AuditLog, 'asked'> | undefined;
+  readonly audit: Pick<Audit, 'asked' | 'list'>;
   readonly access: AdminAccess;
 }
 
@@ -72,14 +72,14 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   });
   void app.register(async (protectedApp) => {
     requireOperator(protectedApp, access);
-    if (audit !== undefined)
-      protectedApp.addHook('onResponse', async (request, reply) => noteAsked(audit, request, reply));
+    protectedApp.addHook('onResponse', async (request, reply) => noteAsked(audit, request, reply));
     addNodeRoutes(protectedApp, nodes, views, feed);
     addPrewarmRoute(protectedApp, prewarm);
     addUpkeepRoutes(protectedApp, upkeep);
     addDecisionRoutes(protectedApp, decisions, nodes);
     addImageRoutes(protectedApp, images);
     addImageChangeRoutes(protectedApp, images);
+    addAuditRoutes(protectedApp, audit);
     addConnectRoutes(protectedApp, registry);
     addDescriptionRoute(protectedApp);
   });
@@ -92,7 +92,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
 }
 
 /** What changes something, and whoever was turned away with what he showed. The console looks every second. */
-function noteAsked(audit: Pick<AuditLog, 'asked'>, request: FastifyRequest, { statusCode: status }: FastifyReply) {
+function noteAsked(audit: Pick<Audit, 'asked'>, request: FastifyRequest, { statusCode: status }: FastifyReply) {
   const { method, url, ip, body: wish, operator, headers } = request;
   if (isReading(request) && (headers.authorization === undefined || ![401, 403, 429].includes(status))) return;
   const address = ip === '' ? undefined : ip;

@@ -10,6 +10,7 @@ import { createLogger, createMetrics } from '@cistern/telemetry';
 import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
 import { buildAdmin } from './build-admin.ts';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
+import { quietAudit } from './testing/quiet-audit.ts';
 import { accessOfTest } from './testing/access-of-test.ts';
 
 test('says which version runs and how the cache is, and counts what is cached', async (t) => {
@@ -73,6 +74,7 @@ test('who may not do more than look is told why, and what is asked for has to ma
       decisions,
       images,
       registry,
+      audit: quietAudit,
       access,
     });
     t.after(() => app.close());
@@ -125,6 +127,7 @@ test('how the store is looked after is told to those who may know', async (t) =>
       decisions,
       images,
       registry,
+      audit: quietAudit,
       access,
     });
     t.after(() => app.close());

@@ -1,5 +1,5 @@
 // The admin node: what the cache as a whole holds and how it is, apart from the nodes that serve.
-import { assembleAdmin, openAdminAccess } from '@cistern/assembly';
+import { assembleAdmin } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { buildNode, prepareDirectories, startChecks, type CacheNode, type NodeContext } from '@cistern/process';
 import { observeCache, observeJobs } from '@cistern/telemetry';
@@ -8,13 +8,12 @@ import { buildAdminServer } from './build-admin-server.ts';
 /** Opens store and index; rejects with StartError or CacheError if one cannot be. The caller ends it with `close`. */
 export async function buildAdmin(config: Config, { log, metrics, version, audit }: NodeContext): Promise<CacheNode> {
   await prepareDirectories(config);
-  const access = await openAdminAccess(config, log);
-  const work = await assembleAdmin(config, { log, metrics, version });
+  const work = await assembleAdmin(config, { log, metrics, version, audit });
   const checks = startChecks(config.health, work);
   const parts = checks.byName;
   observeCache(metrics.registry, { totals: work.totals, parts });
   observeJobs(metrics.registry, work.queues);
-  const { nodes, prewarm, upkeep, decisions, images } = work;
+  const { nodes, prewarm, upkeep, decisions, images, access } = work;
   const app = buildAdminServer({
     version,
     parts,
@@ -24,7 +23,7 @@ export async function buildAdmin(config: Config, { log, metrics, version, audit 
     decisions,
     images,
     registry: config,
-    audit,
+    audit: work.audit,
     access,
   });
   const { address } = config.admin;

@@ -35,10 +35,10 @@ export function buildConsole(
 function buildServer(
   registry: Config,
   assembly: StandaloneAssembly,
-  { version, audit }: NodeContext,
+  { version }: NodeContext,
   access: AdminAccess,
 ) {
-  const { checkIndex, checkStore, nodes, prewarm, upkeep, decisions, images } = assembly;
+  const { checkIndex, checkStore, nodes, prewarm, upkeep, decisions, images, audit } = assembly;
   const parts = { index: checkIndex, store: checkStore };
   return buildAdminServer({ version, parts, nodes, prewarm, upkeep, decisions, images, registry, audit, access });
 }

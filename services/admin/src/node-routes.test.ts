@@ -4,6 +4,7 @@ import { type Decisions, type Images, type Nodes, type Prewarm, type Upkeep, vie
 import { loadConfig } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { buildAdminServer } from './build-admin-server.ts';
+import { quietAudit } from './testing/quiet-audit.ts';
 
 const report = {
   schema: 1,
@@ -84,6 +85,7 @@ function build(t: TestContext, nodes: Nodes) {
   const app = buildAdminServer({
     version: '1.2.3',
     parts: { index: async () => {}, store: () => Promise.reject(new Error('no such bucket')) },
+    audit: quietAudit,
     access: 'everything',
     nodes,
     prewarm: {} as Prewarm,

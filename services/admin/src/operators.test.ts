@@ -4,6 +4,7 @@ import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembl
 import { loadConfig } from '@cistern/config';
 import type { InjectOptions } from 'fastify';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
+import { quietAudit } from './testing/quiet-audit.ts';
 import { accessOfTest, basic } from './testing/access-of-test.ts';
 
 const decisions = {
@@ -12,7 +13,7 @@ const decisions = {
 } as Partial<Decisions> as Decisions;
 const upkeep = { scrubReport: async () => undefined } as Partial<Upkeep> as Upkeep;
 
-function build(t: TestContext, options: Pick<AdminServerOptions, 'access' | 'audit'>) {
+function build(t: TestContext, options: Pick<AdminServerOptions, 'access'> & Partial<Pick<AdminServerOptions, 'audit'>>) {
   const [prewarm, images, nodes] = [{} as Prewarm, {} as Images, {} as Nodes];
   const registry = loadConfig({ env: {}, defaults: { rootDirectory: '/' } });
   const app = buildAdminServer({
@@ -24,6 +25,7 @@ function build(t: TestContext, options: Pick<AdminServerOptions, 'access' | 'aud
     decisions,
     images,
     registry,
+    audit: quietAudit,
     ...options,
   });
   t.after(() => app.close());
@@ -38,7 +40,7 @@ const ada = { authorization: basic('ada', 's3cret') };
 
 test('an operator reads and acts, and is named in the audit log; a look is not noted', async (t) => {
   const noted: object[] = [];
-  const ask = build(t, { access: accessOfTest, audit: { asked: (wish) => noted.push(wish) } });
+  const ask = build(t, { access: accessOfTest, audit: { ...quietAudit, asked: (wish) => void noted.push(wish) } });
   assert.equal((await ask('/v1/pins', { headers: ada })).status, 200);
   assert.equal((await ask('/v1/pins', { ...pin, headers: ada })).status, 200);
   assert.equal((await ask('/v1/pins', { ...pin, headers: { authorization: 'Bearer right' } })).status, 200);
@@ -51,7 +53,7 @@ test('an operator reads and acts, and is named in the audit log; a look is not n
 
 test('nobody else sees anything, the page included, and a browser is asked for a password', async (t) => {
   const noted: { readonly status?: number }[] = [];
-  const ask = build(t, { access: accessOfTest, audit: { asked: (wish) => noted.push(wish) } });
+  const ask = build(t, { access: accessOfTest, audit: { ...quietAudit, asked: (wish) => void noted.push(wish) } });
   for (const authorization of [undefined, basic('ada', 'wrong'), basic('eve', 's3cret'), 'Bearer wrong'])
     for (const url of ['/v1/pins', '/console/', '/console/main.js']) {
       const { status, headers } = await ask(url, { headers: { ...(authorization && { authorization }) } });

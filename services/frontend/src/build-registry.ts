@@ -21,9 +21,10 @@ export function buildRegistry(
     callerSeal,
     instanceId,
     pushes,
+    audit,
     tls,
   }: FrontendAssembly,
-  { log, metrics, accessLog, audit, tracing }: NodeContext,
+  { log, metrics, accessLog, tracing }: NodeContext,
 ): Listener {
   const app = buildFrontend({
     pullThrough,

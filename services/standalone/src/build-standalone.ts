@@ -10,7 +10,7 @@ import { buildFillServer } from '@cistern/worker';
 export async function buildStandalone(config: Config, context: NodeContext): Promise<CacheNode> {
   const { log, metrics } = context;
   await prepareDirectories(config);
-  const access = config.redis === undefined ? await openAdminAccess(config, log) : undefined;
+  const access = config.redis === undefined ? await openAdminAccess(config, undefined, log) : undefined;
   const work = await assemble(config, context);
   const clients = buildRegistry(config, work, context);
   const challenges = buildChallenges(config, work);

@@ -20,7 +20,7 @@ export const availabilityCases: CacheIndexCases = {
     await index.tags.put(record);
     await fail();
     const digest = sampleDigest('a');
-    const { tags, manifests, blobs, links, fills, leases, values, popularity, nodes, epoch, announcements } = index;
+    const { tags, manifests, blobs, links, fills, leases, values, popularity, nodes, audit, epoch, announcements } = index;
     const attempts: Record<string, () => Promise<unknown>> = {
       'tags.get': async () => tags.get(record),
       'tags.put': async () => tags.put(record),
@@ -55,6 +55,8 @@ export const availabilityCases: CacheIndexCases = {
       'fills.endDeletion': async () => fills.endDeletion(digest, 'me'),
       'leases.acquire': async () => leases.acquire('lease', 'me', 1000),
       'leases.release': async () => leases.release('lease', 'me'),
+      'audit.add': async () => audit.add('action', ['done']),
+      'audit.list': async () => audit.list({ limit: 1 }),
       'values.get': async () => values.get('value'),
       'values.put': async () => values.put('value', 'a', 1000),
       'values.remove': async () => values.remove('value'),

@@ -3,6 +3,7 @@ import { CacheError } from '@cistern/errors';
 import type { CacheIndex } from '../cache-index.ts';
 import type { IndexLog } from '../index-log.ts';
 import { createAnnouncer } from '../in-process/create-announcer.ts';
+import { createAuditTable } from '../in-process/create-audit-table.ts';
 import { createFillTable } from '../in-process/create-fill-table.ts';
 import { createLeaseTable } from '../in-process/create-lease-table.ts';
 import { createNeverLost } from '../in-process/never-lost.ts';
@@ -44,6 +45,7 @@ export function createMemoryIndex({ now, log, faults }: MemoryIndexOptions): Cac
     values: createValueTable({ now, checkAvailable }),
     popularity: createPopularity({ now, checkAvailable, isAvailable: () => !closed && faults?.failing !== true }),
     nodes: createNodeTable({ now, checkAvailable }),
+    audit: createAuditTable({ checkAvailable }),
     epoch: createNeverLost({
       checkAvailable,
       async isComplete() {

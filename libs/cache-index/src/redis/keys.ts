@@ -2,6 +2,7 @@
 // cluster, so that a script may use them together.
 import { createHash } from 'node:crypto';
 import type { Digest } from '@cistern/oci';
+import type { AuditKind } from '../audit.ts';
 import type { RepositoryKey } from '../links.ts';
 import type { Ranking } from '../popularity.ts';
 import { repositoryPath } from '../repository-path.ts';
@@ -50,6 +51,8 @@ export interface Keys {
   popular(ranking: Ranking): string;
   /** In one slot. Hash: reports by node; sorted set: nodes by when they are forgotten; hash: counts by name. */
   readonly nodes: { readonly reports: string; readonly ends: string; readonly counts: string };
+  /** In one slot. String: how many entries there were; streams of those that are left. */
+  readonly audit: { readonly sequence: string; entries(kind: AuditKind): string };
   /** Few hash tags for many topics, so that it is soon known which node has which. */
   channel(topic: string): string;
 }
@@ -82,6 +85,7 @@ export function createKeys(prefix: string): Keys {
     value: (name) => `${prefix}{v:${hash(name).slice(0, 2)}}:value:${name}`,
     popular: (ranking) => `${prefix}{p}:popular-${ranking}:1`,
     nodes: { reports: `${prefix}{n}:reports`, ends: `${prefix}{n}:ends`, counts: `${prefix}{n}:counts` },
+    audit: { sequence: `${prefix}{u}:audit-sequence`, entries: (kind) => `${prefix}{u}:audit-${kind}s` },
     channel: (topic) => `${prefix}{a:${hash(topic).slice(0, 2)}}:${topic}`,
   };
 }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 const scriptNames = [
   'acquire-lease',
+  'add-audit',
   'add-pulls',
   'adopt-blob',
   'adopt-tag',

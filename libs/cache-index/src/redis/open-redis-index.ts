@@ -9,6 +9,7 @@ import { createWriteBehind } from './create-write-behind.ts';
 import { createKeys } from './keys.ts';
 import { loadScripts } from './load-scripts.ts';
 import { createRedisAnnouncements } from './redis-announcements.ts';
+import { createRedisAudit } from './redis-audit.ts';
 import { createRedisBlobs } from './redis-blobs.ts';
 import { createRedisCalls, type OnRedisCall } from './redis-calls.ts';
 import type { RedisConnection } from '@cistern/redis';
@@ -94,6 +95,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     values: createRedisValues(parts),
     popularity: createRedisPopularity(parts),
     nodes: createRedisNodes(parts),
+    audit: createRedisAudit(parts),
     epoch: createRedisEpoch(parts, watch),
     announcements,
     check: async () => calls.command(async (target) => void (await target.ping())),

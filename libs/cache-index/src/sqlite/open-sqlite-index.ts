@@ -12,6 +12,7 @@ import { createWriteBehind } from './create-write-behind.ts';
 import { guard } from './index-error.ts';
 import { openDatabase } from './open-database.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
+import { createSqliteAudit } from './sqlite-audit.ts';
 import { createSqliteBlobs } from './sqlite-blobs.ts';
 import { createSqliteEpoch } from './sqlite-epoch.ts';
 import { createSqliteLinks } from './sqlite-links.ts';
@@ -61,6 +62,7 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Cach
       createSqlitePopularity(connection, { now, checkAvailable, isAvailable: () => database.isOpen }),
     ),
     nodes: createNodeTable({ now, checkAvailable }),
+    audit: guard(() => createSqliteAudit(connection)),
     epoch: createSqliteEpoch(connection, checkAvailable),
     announcements: createAnnouncer({ log, checkAvailable }),
     check: async () => connection.call(() => void ping.get()),

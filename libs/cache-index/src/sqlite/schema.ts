@@ -75,6 +75,13 @@ export const additions = `
     score REAL NOT NULL,
     PRIMARY KEY (ranking, name)
   ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE IF NOT EXISTS audit (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    entry TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS audit_kinds ON audit (kind, sequence);
   CREATE INDEX IF NOT EXISTS blobs_least_recent ON blobs (last_pulled_at_ms, digest);
 `;
 

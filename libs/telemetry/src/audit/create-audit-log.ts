@@ -2,6 +2,7 @@
 // own, which others keep longer than a log. With it goes what each client has had of each upstream, once a minute.
 import { redactUrl } from '../redact.ts';
 import type { RequestFacts } from '../request-facts.ts';
+import { eventOf } from './audit-event.ts';
 import { createUsage } from './create-usage.ts';
 
 export interface AuditLog {
@@ -13,7 +14,7 @@ export interface AuditLog {
   close(): void;
 }
 
-interface OperatorWish {
+export interface OperatorWish {
   /** A name where there is one, an address else. */
   readonly by: string;
   readonly address?: string | undefined;
@@ -65,12 +66,4 @@ export function createAuditLog({ write, now }: AuditLogOptions): AuditLog {
       usage.flush();
     },
   };
-}
-
-/** `undefined`: a pull as any other, of which `usage` tells. A first 401 without credentials is how every client begins. */
-function eventOf({ operation, status, denied, errorKind }: RequestFacts): string | undefined {
-  if (errorKind === 'client-rate-limited') return 'limited';
-  if (status === 403) return 'denied';
-  if (status === 401) return denied === undefined ? undefined : 'refused';
-  return operation === 'token' && status === 200 ? 'token-given' : undefined;
 }

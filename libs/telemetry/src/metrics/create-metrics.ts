@@ -2,6 +2,7 @@
 import { collectDefaultMetrics, Registry, type Gauge } from 'prom-client';
 import { createAuthenticationMetrics, type AuthenticationMetrics } from './authentication-metrics.ts';
 import { type AccessMetrics, createAccessMetrics } from './access-metrics.ts';
+import { type AuditMetrics, createAuditMetrics } from './audit-metrics.ts';
 import { createBuildInfo } from './build-info.ts';
 import { createEvictionMetrics, type EvictionMetrics } from './eviction-metrics.ts';
 import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
@@ -33,7 +34,8 @@ export interface Metrics
     ScrubMetrics,
     WebhookMetrics,
     TlsMetrics,
-    AccessMetrics {
+    AccessMetrics,
+    AuditMetrics {
   readonly registry: Registry;
   readonly buildInfo: Gauge<'version' | 'node'>;
 }
@@ -70,6 +72,7 @@ export function createMetrics({
     ...createWebhookMetrics(registry),
     ...createTlsMetrics(registry),
     ...createAccessMetrics(registry, upstreams),
+    ...createAuditMetrics(registry),
     buildInfo: createBuildInfo(registry, version),
   };
 }

@@ -44,7 +44,10 @@ export async function identify(
   }
   const { method, result } = found;
   metrics.authentications.inc({ method, result });
-  if (found.result === 'locked-out') throw lockedOut(found);
+  if (found.result === 'locked-out') {
+    record.facts.denied = 'too many wrong passwords';
+    throw lockedOut(found);
+  }
   if (found.result === 'refused') {
     record.facts.denied = found.why;
     challenge(method === 'token' ? 'invalid_token' : undefined);

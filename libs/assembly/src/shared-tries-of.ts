@@ -1,0 +1,18 @@
+// Where the nodes of a cluster count wrong passwords together.
+import type { SharedTries } from '@cistern/auth';
+import type { Config } from '@cistern/config';
+import type { IndexAndStore } from './open-index-and-store.ts';
+import { redisOf } from './redis-of.ts';
+
+/** `undefined`: this node counts for itself. An operator is not a client of the same name: each `kind` is counted apart. */
+export function sharedTriesOf(
+  config: Pick<Config, 'cluster' | 'redis'>,
+  index: IndexAndStore['index'],
+  kind: 'client' | 'operator',
+): SharedTries | undefined {
+  const redis = redisOf(config, index);
+  const secret = config.cluster?.secret.reveal();
+  if (redis === undefined || secret === undefined) return undefined;
+  const { client, keyPrefix } = redis;
+  return { client, keyPrefix: kind === 'client' ? keyPrefix : `${keyPrefix}operator-`, secret };
+}

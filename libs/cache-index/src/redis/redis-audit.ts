@@ -1,0 +1,28 @@
+// What happened of late: a capped stream for each kind, and one counter by which the entries of both are in an order.
+import { type AuditIndex, type AuditKind, auditKinds, type AuditWord, maxAuditEntries } from '../audit.ts';
+import type { RedisParts } from './redis-parts.ts';
+
+export function createRedisAudit({ calls, keys }: RedisParts): AuditIndex {
+  const { sequence, entries: streamOf } = keys.audit;
+
+  async function listOf(kind: AuditKind, limit: number, before: number | undefined): Promise<AuditWord[]> {
+    // An entry is `<sequence>-1`, so that this end is between two of them.
+    const end = before === undefined ? '+' : `${before}-0`;
+    const found = await calls.command((client) => client.xrevrange(streamOf(kind), end, '-', 'COUNT', limit));
+    return found.map(([id, fields]) => ({ sequence: Number.parseInt(id, 10), kind, entry: fields[1] ?? '' }));
+  }
+
+  return {
+    async add(kind, entries) {
+      if (entries.length > 0) await calls.run('add-audit', [sequence, streamOf(kind)], [maxAuditEntries, ...entries]);
+    },
+    async list({ limit, before, kind }) {
+      const kinds = kind === undefined ? auditKinds : [kind];
+      const found = await Promise.all(kinds.map((one) => listOf(one, limit, before)));
+      return found
+        .flat()
+        .toSorted((one, other) => other.sequence - one.sequence)
+        .slice(0, limit);
+    },
+  };
+}

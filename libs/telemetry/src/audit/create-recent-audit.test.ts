@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createMetrics } from '../metrics/create-metrics.ts';
+import { createRequestFacts, type RequestFacts } from '../request-facts.ts';
+import { createRecentAudit } from './create-recent-audit.ts';
+import { parseRecentEntry } from './recent-entry.ts';
+
+function open({ isAway = false } = {}) {
+  const kept: { readonly kind: string; readonly text: string }[] = [];
+  const metrics = createMetrics();
+  const clock = { ms: 1000 };
+  const audit = createRecentAudit({
+    node: 'cache-1:5000',
+    metrics,
+    now: () => clock.ms,
+    async keep(kind, entries) {
+      if (isAway) throw new Error('away');
+      kept.push(...entries.map((text) => ({ kind, text })));
+    },
+  });
+  const entries = () => kept.map(({ text }) => parseRecentEntry(text));
+  const dropped = async () => {
+    const { values } = await metrics.auditEntriesDropped.get();
+    return Object.fromEntries(values.map(({ labels, value }) => [labels.reason, value]));
+  };
+  return { audit, kept, entries, dropped, clock };
+}
+
+const pull = (facts: Partial<RequestFacts>) =>
+  createRequestFacts({ operation: 'manifest', status: 200, clientIp: '192.0.2.1', ...facts });
+
+test('who was turned away and what operators asked for is kept, pulls are not, and nothing secret', async () => {
+  const { audit, kept, entries } = open();
+  audit.request(pull({ url: '/v2/a/manifests/1' }));
+  audit.request(pull({ operation: 'token', url: '/token' }));
+  audit.request(pull({ status: 401 }));
+  audit.request(pull({ status: 403, user: 'ada', url: '/v2/a/manifests/1?token=hush', denied: 'rule 1 denies a' }));
+  audit.request(pull({ status: 503, errorKind: 'client-rate-limited', url: '/v2/' }));
+  audit.asked({ by: 'bob', address: '::1', what: 'POST /v1/purge?signature=hush', wish: { image: 'a' }, status: 200 });
+  audit.asked({ by: '192.0.2.9', what: 'GET /v1/nodes', status: 429 });
+  await audit.close();
+  const node = 'cache-1:5000';
+  assert.deepEqual(
+    kept.map(({ kind }) => kind),
+    ['action', 'refusal', 'refusal', 'refusal'],
+  );
+  assert.deepEqual(entries()[0], {
+    at: 1000,
+    event: 'asked',
+    node,
+    user: 'bob',
+    address: '::1',
+    what: 'POST /v1/purge',
+    about: '{"image":"a"}',
+    status: 200,
+  });
+  assert.deepEqual(entries()[1], {
+    at: 1000,
+    event: 'denied',
+    node,
+    user: 'ada',
+    address: '192.0.2.1',
+    what: 'GET /v2/a/manifests/1',
+    about: 'rule 1 denies a',
+    status: 403,
+  });
+  assert.deepEqual(
+    entries().map((entry) => entry?.event),
+    ['asked', 'denied', 'limited', 'asked'],
+  );
+  assert.doesNotMatch(JSON.stringify(kept), /hush/);
+});
+
+test('an entry has an end, whatever somebody asks for', async () => {
+  const { audit, kept, entries } = open();
+  const long = '\u{1F433}'.repeat(50_000);
+  audit.asked({ by: long, address: long, what: long, wish: { long }, status: 400 });
+  audit.request(pull({ status: 403, user: long, url: `/v2/${long}`, denied: long, clientIp: long }));
+  await audit.close();
+  assert.equal(kept.length, 2);
+  for (const { text } of kept) assert.ok(Buffer.byteLength(text) < 8192, String(Buffer.byteLength(text)));
+  assert.ok(entries().every((entry) => entry?.what.endsWith('…') && entry.what.isWellFormed()));
+});
+
+test('of a flood of refusals some are kept, the rest is counted, and what operators do is kept all the same', async () => {
+  const { audit, kept, dropped, clock } = open();
+  for (let count = 0; count < 1000; count += 1) audit.request(pull({ status: 403 }));
+  audit.asked({ by: 'ada', what: 'POST /v1/pins', status: 200 });
+  clock.ms += 2000;
+  for (let count = 0; count < 1000; count += 1) audit.request(pull({ status: 403 }));
+  await audit.close();
+  assert.equal(kept.filter(({ kind }) => kind === 'refusal').length, 60);
+  assert.equal(kept.filter(({ kind }) => kind === 'action').length, 1);
+  assert.deepEqual(await dropped(), { rate: 1940, index: 0 });
+});
+
+test('an index that is away costs nobody anything but entries, which are counted', async () => {
+  const { audit, dropped } = open({ isAway: true });
+  for (let count = 0; count < 150; count += 1) audit.asked({ by: 'ada', what: 'POST /v1/pins', status: 200 });
+  await audit.close();
+  assert.deepEqual(await dropped(), { rate: 0, index: 150 });
+});
+
+test('what another release wrote is left out', () => {
+  for (const text of ['', '{"schema":2}', 'null', '[]']) assert.equal(parseRecentEntry(text), undefined);
+});

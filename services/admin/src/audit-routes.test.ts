@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import type { Audit, AuditSearch, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
+import { loadConfig } from '@cistern/config';
+import { CacheError } from '@cistern/errors';
+import { buildAdminServer } from './build-admin-server.ts';
+import { accessOfTest } from './testing/access-of-test.ts';
+
+const denial = {
+  kind: 'refusal',
+  at: 1_000,
+  event: 'denied',
+  node: 'cache-1:5000',
+  user: 'ada',
+  address: '192.0.2.1',
+  what: 'GET /v2/a/manifests/1',
+  about: 'rule 1 denies docker.io/library/a',
+  status: 403,
+} as const;
+
+function build(t: TestContext, list: Audit['list']) {
+  const app = buildAdminServer({
+    version: '',
+    parts: {},
+    nodes: {} as Nodes,
+    prewarm: {} as Prewarm,
+    upkeep: {} as Upkeep,
+    decisions: {} as Decisions,
+    images: {} as Images,
+    registry: loadConfig({ env: {}, defaults: { rootDirectory: '/' } }),
+    audit: { asked() {}, list },
+    access: accessOfTest,
+  });
+  t.after(() => app.close());
+  return async (url: string, authorization = 'Bearer right') => {
+    const { statusCode: status, body } = await app.inject({ url, headers: { authorization } });
+    return { status, body: JSON.parse(body) as unknown };
+  };
+}
+
+test('operators read page by page what happened, all of it or one kind', async (t) => {
+  const searches: AuditSearch[] = [];
+  const ask = build(t, async (search) => {
+    searches.push(search);
+    return { entries: [{ ...denial, user: null }, denial], before: 7 };
+  });
+  assert.deepEqual(await ask('/v1/audit'), {
+    status: 200,
+    body: { entries: [{ ...denial, user: null }, denial], before: 7 },
+  });
+  await ask('/v1/audit?limit=2&before=7&kind=refusal');
+  assert.deepEqual(searches.map((search) => ({ ...search })), [{ limit: 100 }, { limit: 2, before: 7, kind: 'refusal' }]);
+});
+
+test('nobody else does, what makes no sense is refused, and an index that is away is told', async (t) => {
+  const ask = build(t, async () => {
+    throw new CacheError('index-unavailable', 'Redis is away.');
+  });
+  assert.equal((await ask('/v1/audit', 'Bearer wrong')).status, 401);
+  for (const query of ['limit=0', 'limit=501', 'before=-1', 'before=x', 'kind=pull'])
+    assert.equal((await ask(`/v1/audit?${query}`)).status, 400, query);
+  assert.deepEqual(await ask('/v1/audit'), { status: 503, body: { message: 'Redis is away.' } });
+});
