@@ -14,7 +14,7 @@ const { upstream, cacheUrl, adminUrl, auditFile, stopAdmin, startAdmin } = await
 const browser = await openBrowser();
 after(() => browser.close());
 
-const pages = ['', 'in-flight', 'images', 'images/app%3A1', 'upstreams', 'jobs', 'nodes', 'connect'];
+const pages = ['', 'in-flight', 'images', 'images/app%3A1', 'upstreams', 'jobs', 'nodes', 'audit', 'connect'];
 const httpCredentials = operator;
 
 async function askAdmin<T>(path: string): Promise<T> {
@@ -104,6 +104,18 @@ test('actions act, for all nodes, and are written down under the operator’s na
       noted.some((line) => line.includes(`POST /v1/${path}`)),
       path,
     );
+
+  await fetch(`${adminUrl}/v1/pins`, { headers: { authorization: 'Basic d3Jvbmc6d3Jvbmc=' } });
+  await page.getByRole('link', { name: 'Audit' }).click();
+  const row = (text: string) => page.getByRole('row').filter({ hasText: text });
+  await row('POST /v1/purge').filter({ hasText: 'ada' }).filter({ hasText: 'done' }).waitFor();
+  await row('GET /v1/pins').filter({ hasText: 'refused' }).waitFor();
+  await page.getByLabel('Show').selectOption('What operators did');
+  await row('GET /v1/pins').waitFor({ state: 'detached' });
+  await row('POST /v1/purge').waitFor();
+  await page.getByLabel('Show').selectOption('Who was turned away');
+  await row('POST /v1/purge').waitFor({ state: 'detached' });
+  await row('GET /v1/pins').waitFor();
   assert.deepEqual(offences, []);
 });
 

@@ -1,6 +1,12 @@
 // Who may see and do what on an admin server that listens for more than its own user.
 import { isIP } from 'node:net';
-import { type Authenticator, createAuthenticator, openHtpasswd, type SharedTries, type TokenMethod } from '@cistern/auth';
+import {
+  type Authenticator,
+  createAuthenticator,
+  openHtpasswd,
+  type SharedTries,
+  type TokenMethod,
+} from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import { isSameSecret } from '@cistern/pull-through';
 import type { Logger } from '@cistern/telemetry';
@@ -25,9 +31,7 @@ export async function openAdminAccess(
     return address?.host !== undefined && isLoopback(address.host) ? 'look' : 'nothing';
   const passwords =
     htpasswd &&
-    (await openForConfig('admin.htpasswd.path', () =>
-      openHtpasswd({ path: htpasswd.path, sharedTries, log }),
-    ));
+    (await openForConfig('admin.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, sharedTries, log })));
   return createAuthenticator({
     challenge: { scheme: 'basic', realm: 'Cistern' },
     passwords: passwords === undefined ? [] : [passwords],

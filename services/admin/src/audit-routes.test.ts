@@ -49,7 +49,10 @@ test('operators read page by page what happened, all of it or one kind', async (
     body: { entries: [{ ...denial, user: null }, denial], before: 7 },
   });
   await ask('/v1/audit?limit=2&before=7&kind=refusal');
-  assert.deepEqual(searches.map((search) => ({ ...search })), [{ limit: 100 }, { limit: 2, before: 7, kind: 'refusal' }]);
+  assert.deepEqual(
+    searches.map((search) => ({ ...search })),
+    [{ limit: 100 }, { limit: 2, before: 7, kind: 'refusal' }],
+  );
 });
 
 test('nobody else does, what makes no sense is refused, and an index that is away is told', async (t) => {

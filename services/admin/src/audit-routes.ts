@@ -27,7 +27,7 @@ const schema = describeRoute('nodes', {
         user: orNull(text('Who was let in; null: nobody with a name.')),
         address: orNull(text('Where the request came from.')),
         what: text('Method and path.'),
-        about: orNull(text('Of what operators asked for, its particulars; else why it was refused.')),
+        about: orNull(text('Of what operators asked for, its particulars; else why it was refused, if that is known.')),
         status: orNull(count('Of the answer; null: none was begun.')),
       }),
     ),

@@ -32,12 +32,7 @@ export function buildConsole(
   return { app, address, key: 'admin.addr', isOptional: !explicit };
 }
 
-function buildServer(
-  registry: Config,
-  assembly: StandaloneAssembly,
-  { version }: NodeContext,
-  access: AdminAccess,
-) {
+function buildServer(registry: Config, assembly: StandaloneAssembly, { version }: NodeContext, access: AdminAccess) {
   const { checkIndex, checkStore, nodes, prewarm, upkeep, decisions, images, audit } = assembly;
   const parts = { index: checkIndex, store: checkStore };
   return buildAdminServer({ version, parts, nodes, prewarm, upkeep, decisions, images, registry, audit, access });

@@ -13,7 +13,10 @@ const decisions = {
 } as Partial<Decisions> as Decisions;
 const upkeep = { scrubReport: async () => undefined } as Partial<Upkeep> as Upkeep;
 
-function build(t: TestContext, options: Pick<AdminServerOptions, 'access'> & Partial<Pick<AdminServerOptions, 'audit'>>) {
+function build(
+  t: TestContext,
+  options: Pick<AdminServerOptions, 'access'> & Partial<Pick<AdminServerOptions, 'audit'>>,
+) {
   const [prewarm, images, nodes] = [{} as Prewarm, {} as Images, {} as Nodes];
   const registry = loadConfig({ env: {}, defaults: { rootDirectory: '/' } });
   const app = buildAdminServer({

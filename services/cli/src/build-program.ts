@@ -1,6 +1,7 @@
 // The command line: one file per command, and help that teaches.
 import { Command } from 'commander';
 import { addAdmin } from './commands/admin.ts';
+import { addAudit } from './commands/audit.ts';
 import { addClientConfig } from './commands/client-config.ts';
 import { addBudget } from './commands/budget.ts';
 import { addCheckConfig } from './commands/check-config.ts';
@@ -38,6 +39,7 @@ Examples:
   cistern doctor https://cache.example   can clients here pull through it?
   cistern status                         how is the cache, and which nodes run?
   cistern inflight                       what is it fetching now, and how fast?
+  cistern audit                          what have operators done, and who was turned away?
   cistern prewarm nginx:1.27 redis       fetch images before anybody asks for them
   cistern pin nginx:1.27                 keep an image, whatever room is needed
   cistern images nginx                   tell what is cached; inspect tells more of one, top what is pulled most
@@ -83,6 +85,7 @@ export function buildProgram(terminal: Terminal): Command {
   addInflight(program, terminal);
   addJobs(program, terminal);
   addBudget(program, terminal);
+  addAudit(program, terminal);
   addPrewarm(program, terminal);
   addImages(program, terminal);
   addPurge(program, terminal);

@@ -5,6 +5,7 @@ import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig, type Environment } from '@cistern/config';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { StartError, type BoundAddress } from '@cistern/process';
@@ -106,6 +107,22 @@ test('has a console for this machine alone, and none where none is wanted', asyn
   assert.equal((await get(operators, '/v1/upstreams')).status, 200);
   const without = await build(t, { REGISTRY_ADMIN_ADDR: '""' });
   assert.equal((await without.standalone.listen()).console, undefined);
+});
+
+test('who was turned away is in the list of what happened', async (t) => {
+  const { standalone } = await build(t);
+  const { console: operators } = await standalone.listen();
+  assert.ok(operators?.kind === 'tcp');
+  const url = `http://127.0.0.1:${operators.port}`;
+  const headers = { 'content-type': 'application/json' };
+  const refused = await fetch(`${url}/v1/pins`, { method: 'POST', body: '{"image":"a","pinned":true}', headers });
+  assert.equal(refused.status, 403);
+  let entries: readonly object[] = [];
+  for (let look = 0; look < 600 && entries.length === 0; look += 1) {
+    ({ entries } = JSON.parse((await get(operators, '/v1/audit')).body) as { readonly entries: readonly object[] });
+    await delay(50);
+  }
+  assert.partialDeepStrictEqual(entries, [{ kind: 'refusal', event: 'denied', what: 'POST /v1/pins', status: 403 }]);
 });
 
 test('listens on a socket', async (t) => {

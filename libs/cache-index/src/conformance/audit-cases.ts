@@ -24,10 +24,9 @@ export const auditCases: CacheIndexCases = {
     const second = await audit.list({ limit: 2, before: first.at(-1)?.sequence });
     assert.deepEqual(entriesOf(second), ['action {"text":"2\\n\u00e9"}', 'action 1']);
     assert.deepEqual(await audit.list({ limit: 2, before: second.at(-1)?.sequence }), []);
-    assert.deepEqual(
-      entriesOf(await audit.list({ limit: 1, kind: 'action', before: first[0]?.sequence })),
-      ['action {"text":"2\\n\u00e9"}'],
-    );
+    assert.deepEqual(entriesOf(await audit.list({ limit: 1, kind: 'action', before: first[0]?.sequence })), [
+      'action {"text":"2\\n\u00e9"}',
+    ]);
   },
 
   async 'of what happened the newest are kept, and many refusals drive no action out'({ index: { audit } }) {

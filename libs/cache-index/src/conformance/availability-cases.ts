@@ -20,7 +20,8 @@ export const availabilityCases: CacheIndexCases = {
     await index.tags.put(record);
     await fail();
     const digest = sampleDigest('a');
-    const { tags, manifests, blobs, links, fills, leases, values, popularity, nodes, audit, epoch, announcements } = index;
+    const { tags, manifests, blobs, links, fills, leases, values, popularity, nodes, audit, epoch, announcements } =
+      index;
     const attempts: Record<string, () => Promise<unknown>> = {
       'tags.get': async () => tags.get(record),
       'tags.put': async () => tags.put(record),

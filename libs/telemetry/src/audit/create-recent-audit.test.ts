@@ -66,7 +66,7 @@ test('who was turned away and what operators asked for is kept, pulls are not, a
   });
   assert.deepEqual(
     entries().map((entry) => entry?.event),
-    ['asked', 'denied', 'limited', 'asked'],
+    ['asked', 'denied', 'limited', 'limited'],
   );
   assert.doesNotMatch(JSON.stringify(kept), /hush/);
 });

@@ -1,7 +1,7 @@
 // Gathers what happened for a list that all nodes share, and writes it there behind their backs: no request waits for it, and a
 // flood of refusals costs a few entries a second.
 import type { AuditMetrics } from '../metrics/audit-metrics.ts';
-import { type AuditLog } from './create-audit-log.ts';
+import type { AuditLog } from './create-audit-log.ts';
 import { eventOf } from './audit-event.ts';
 import { entryOfRequest, entryOfWish, formatRecentEntry, type RecentEntry } from './recent-entry.ts';
 
@@ -47,7 +47,7 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
     if (kind === 'refusal' && !mayTellRefusal()) return metrics.auditEntriesDropped.inc({ reason: 'rate' });
     if (pending[kind].length >= maxPending) return metrics.auditEntriesDropped.inc({ reason: 'index' });
     pending[kind].push(formatRecentEntry(makeEntry()));
-    timer ??= setTimeout(flush, flushAfterMs).unref();
+    schedule();
   }
 
   async function write(): Promise<void> {
@@ -58,13 +58,17 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
     }
   }
 
-  /** One after another, so that entries stay in their order. */
-  function flush(): void {
-    writing = writing.then(async () => {
-      await write();
-      timer = undefined;
-      if (pending.action.length + pending.refusal.length > 0) timer = setTimeout(flush, flushAfterMs).unref();
-    });
+  /** The next after this one, so that entries stay in their order. */
+  async function flush(): Promise<void> {
+    await write();
+    timer = undefined;
+    if (pending.action.length + pending.refusal.length > 0) schedule();
+  }
+
+  function schedule(): void {
+    timer ??= setTimeout(() => {
+      writing = flush();
+    }, flushAfterMs).unref();
   }
 
   return {
@@ -74,8 +78,8 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
       add('refusal', () => entryOfRequest(now(), node, event, facts));
     },
     asked(wish) {
-      const wasTurnedAway = [401, 403, 429].includes(wish.status ?? 0);
-      add(wasTurnedAway ? 'refusal' : 'action', () => entryOfWish(now(), node, wish));
+      const entry = entryOfWish(now(), node, wish);
+      add(entry.event === 'asked' ? 'action' : 'refusal', () => entry);
     },
     async close() {
       clearTimeout(timer);

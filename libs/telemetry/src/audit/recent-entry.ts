@@ -14,18 +14,26 @@ export interface RecentEntry {
   readonly address: string | null;
   /** `POST /v1/purge`, `GET /v2/library/app/manifests/1`. */
   readonly what: string;
-  /** Of what operators asked for, its particulars in JSON; of who was turned away the reason. */
+  /** Of what operators asked for, its particulars in JSON; of who was turned away the reason, if it is known. */
   readonly about: string | null;
   /** Of the answer by HTTP. */
   readonly status: number | null;
 }
 
+/** Of the admin server. */
+const refusals = new Map<number | undefined, RecentEntry['event']>([
+  [401, 'refused'],
+  [403, 'denied'],
+  [429, 'limited'],
+]);
+
 const [maxName, maxWhat, maxAbout] = [120, 300, 1000];
 
+/** An operator, or somebody who was none. */
 export function entryOfWish(at: number, node: string, { by, address, what, wish, status }: OperatorWish): RecentEntry {
   return {
     at,
-    event: 'asked',
+    event: refusals.get(status) ?? 'asked',
     node: cut(node, maxName),
     user: by === address ? null : cut(by, maxName),
     address: orNull(address, maxName),

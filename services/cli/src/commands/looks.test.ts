@@ -162,3 +162,33 @@ test('jobs and budget are told as tables, and why where they cannot be', async (
   assert.deepEqual([exitCode, stdout], [1, '']);
   assert.match(stderr, /refuses: Redis is away\.$/m);
 });
+
+test('audit tells who did what and who was turned away, page by page', async (t) => {
+  const entry = {
+    kind: 'refusal',
+    at: 0,
+    event: 'denied',
+    node: 'cache-1:5000',
+    user: 'ada',
+    address: '192.0.2.1',
+    what: 'GET /v2/a/manifests/1',
+    about: 'rule 1 denies a',
+    status: 403,
+  };
+  const run = await startAnswers(t, {
+    '/v1/audit?limit=50': () => ({ entries: [entry, { ...entry, user: null, about: null, status: null }], before: 7 }),
+    '/v1/audit?limit=2&before=7&kind=action': () => ({ entries: [], before: null }),
+  });
+  const first = await run('audit');
+  assert.match(
+    first.stdout,
+    /^1970-01-01 00:00:00 {2}ada {2}192\.0\.2\.1 {2}denied 403 {2}GET \S+ {2}rule 1 denies a$/m,
+  );
+  assert.match(first.stdout, /^1970-01-01 00:00:00 {2}- {4}192\.0\.2\.1 {2}denied {6}GET \S+$/m);
+  assert.match(first.stderr, /--before 7\n$/);
+  const args = ['--kind', 'action', '--limit', '2', '--before', '7'];
+  const second = await run('audit', { args });
+  assert.deepEqual([second.stdout, second.stderr], ['There is nothing yet.\n', '']);
+  const { stdout } = await run('audit', { args: [...args, '--json'] });
+  assert.deepEqual(JSON.parse(stdout), { entries: [], before: null });
+});

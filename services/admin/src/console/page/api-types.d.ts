@@ -152,3 +152,16 @@ export interface ClientSetups {
     readonly steps: readonly { readonly path: string | null; readonly content: string; readonly note: string }[];
   }[];
 }
+
+export interface AuditEntry {
+  readonly kind: 'action' | 'refusal';
+  readonly at: number;
+  /** `limited`: beyond a limit, or locked out. */
+  readonly event: 'asked' | 'denied' | 'refused' | 'limited';
+  readonly node: string;
+  readonly user: string | null;
+  readonly address: string | null;
+  readonly what: string;
+  readonly about: string | null;
+  readonly status: number | null;
+}

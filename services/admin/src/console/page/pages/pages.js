@@ -1,4 +1,5 @@
 // The pages of the console, in the order of its menu. The first one is where it begins.
+import { auditPage } from './audit.js';
 import { connectPage } from './connect.js';
 import { imagesPage } from './images.js';
 import { inFlightPage } from './in-flight.js';
@@ -8,4 +9,13 @@ import { overviewPage } from './overview.js';
 import { upstreamsPage } from './upstreams.js';
 
 /** @type {readonly import('../page.d.ts').PageKind[]} */
-export const pages = [overviewPage, inFlightPage, imagesPage, upstreamsPage, jobsPage, nodesPage, connectPage];
+export const pages = [
+  overviewPage,
+  inFlightPage,
+  imagesPage,
+  upstreamsPage,
+  jobsPage,
+  nodesPage,
+  auditPage,
+  connectPage,
+];

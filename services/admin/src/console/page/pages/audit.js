@@ -1,0 +1,131 @@
+// What operators asked for and who was turned away: the newest first, page by page.
+import { html, nothing } from '../vendor/lit-html.js';
+import { get } from '../api.js';
+import { formatAgo, formatTime } from '../format.js';
+import { openResource } from '../open-resource.js';
+import { sayFailed } from '../parts/messages.js';
+import { emptyState, whenLoaded } from '../parts/states.js';
+
+/** @import { AuditEntry } from '../api-types.d.ts' */
+/** @typedef {{ readonly entries: readonly AuditEntry[], readonly before: number | null }} AuditPage */
+
+const pageSize = 50;
+
+/** @type {import('../page.d.ts').PageKind} */
+export const auditPage = {
+  path: 'audit',
+  title: 'Audit',
+  open({ update }) {
+    let kind = '';
+    let newest = openNewest();
+    /** @type {AuditPage | undefined} what somebody has gone back through, which stands still; `undefined`: nobody has */
+    let read;
+
+    function query(/** @type {Record<string, string>} */ more = {}) {
+      const given = Object.entries({ kind, limit: String(pageSize), ...more });
+      return `/v1/audit?${new URLSearchParams(given.filter(([, value]) => value !== ''))}`;
+    }
+
+    /** @returns {import('../open-resource.js').Resource<AuditPage>} */
+    function openNewest() {
+      return openResource(query(), { update, everyMs: 3000 });
+    }
+
+    function choose(/** @type {string} */ chosen) {
+      kind = chosen;
+      newest.close();
+      newest = openNewest();
+      read = undefined;
+      update();
+    }
+
+    async function showMore(/** @type {AuditPage} */ { entries, before }) {
+      const asked = kind;
+      try {
+        /** @type {AuditPage} */
+        const further = await get(query({ before: String(before) }));
+        if (asked !== kind) return;
+        newest.close();
+        read = { entries: [...entries, ...further.entries], before: further.before };
+      } catch (error) {
+        sayFailed(error);
+      }
+      update();
+    }
+
+    return {
+      view: () =>
+        html`<h1>Audit</h1>
+          <form class="filters">
+            <label
+              >Show
+              <select
+                @change=${(/** @type {Event} */ { target }) => choose(/** @type {HTMLSelectElement} */ (target).value)}
+              >
+                <option value="">Everything</option>
+                <option value="action">What operators did</option>
+                <option value="refusal">Who was turned away</option>
+              </select>
+            </label>
+          </form>
+          ${whenLoaded({ ...newest, data: read ?? newest.data }, (page) => [
+            page.entries.length === 0
+              ? emptyState('There is nothing yet.', 'What operators do, and whoever is turned away, stands here.')
+              : table(page.entries),
+            page.before === null
+              ? nothing
+              : html`<p><button @click=${() => void showMore(page)}>Show more</button></p>`,
+          ])}`,
+      close: () => newest.close(),
+    };
+  },
+};
+
+/** @param {readonly AuditEntry[]} entries */
+function table(entries) {
+  return html`<div class="table">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">What</th>
+          <th scope="col">Answer</th>
+          <th scope="col">Who</th>
+          <th scope="col">From</th>
+          <th scope="col">At</th>
+          <th scope="col" class="number">When</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${entries.map(
+          (entry) =>
+            html`<tr>
+              <th scope="row">
+                ${entry.what}${
+                  entry.about === null ? nothing : html`<br /><span class="muted small">${entry.about}</span>`
+                }
+              </th>
+              <td data-label="Answer"><span class="badges">${answerOf(entry)}</span></td>
+              <td data-label="Who">${entry.user ?? '–'}</td>
+              <td data-label="From">${entry.address ?? '–'}</td>
+              <td data-label="At">${entry.node}</td>
+              <td data-label="When" class="number">
+                <time title=${formatTime(entry.at)}>${formatAgo(entry.at)}</time>
+              </td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** @param {AuditEntry} entry */
+function answerOf({ event, status }) {
+  const hasFailed = status !== null && status >= 400;
+  const [text, look] =
+    event === 'asked'
+      ? hasFailed
+        ? ['failed', 'warn']
+        : ['done', 'good']
+      : [event, event === 'limited' ? 'warn' : 'bad'];
+  return html`<span class="badge ${look}" title=${status === null ? nothing : `HTTP ${status}`}>${text}</span>`;
+}

@@ -1,0 +1,71 @@
+// Two admin nodes of one cluster, on a Redis of one server: what one notes or counts of operators the other knows.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import { assembleAdmin } from '@cistern/assembly';
+import { loadConfig } from '@cistern/config';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { startRedis } from '@cistern/test-services';
+
+const log = createLogger({ level: 'error', formatter: 'json' });
+const redis = await startRedis();
+after(() => redis.close());
+const directory = await mkdtemp(join(tmpdir(), 'cistern-operators-'));
+after(() => rm(directory, { recursive: true }));
+const users = join(directory, 'htpasswd');
+// `s3cret`, by the cheapest bcrypt there is.
+await writeFile(users, 'ada:$2b$04$6ISMDHAw.Ppuqihiejy3iuFCuFf4Gw8qFmt1QtrAYt/3sX0BhALuS\n');
+
+async function openNode(t: TestContext, keyPrefix: string) {
+  const env = {
+    REGISTRY_REDIS_ADDR: `${redis.host}:${redis.port}`,
+    REGISTRY_REDIS_KEYPREFIX: JSON.stringify(keyPrefix),
+    REGISTRY_CLUSTER_SECRET: '0123456789abcdef',
+    REGISTRY_ADMIN_HTPASSWD_PATH: users,
+  };
+  const config = loadConfig({ env, defaults: { rootDirectory: join(directory, 'store') } });
+  const node = await assembleAdmin(config, { log, metrics: createMetrics(), version: '0' });
+  t.after(() => node.close());
+  return node;
+}
+
+type Node = Awaited<ReturnType<typeof openNode>>;
+
+async function logIn({ access }: Node, password: string) {
+  assert.ok(typeof access === 'object');
+  const authorization = `Basic ${Buffer.from(`ada:${password}`).toString('base64')}`;
+  return (await access.authenticate({ authorization, clientIp: '192.0.2.1' })).result;
+}
+
+test('guesses of an operator’s password count together, and not against a client of the same name', async (t) => {
+  const [one, other] = [await openNode(t, 'guesses:'), await openNode(t, 'guesses:')];
+  for (let guess = 0; guess < 5; guess += 1)
+    for (const node of [one, other]) assert.equal(await logIn(node, `${guess}${node === one}`), 'refused');
+  for (const node of [one, other]) assert.equal(await logIn(node, 's3cret'), 'locked-out');
+  assert.match(await redis.command('KEYS', 'guesses:*lockout*'), /^guesses:operator-lockout:\S+\s*$/);
+});
+
+test('what an operator did at one node the other tells, and a node that ends has told it', async (t) => {
+  const [one, other] = [await openNode(t, 'deeds:'), await openNode(t, 'deeds:')];
+  const deed = { by: 'ada', address: '192.0.2.1', what: 'POST /v1/purge', wish: { image: 'nginx' }, status: 200 };
+  one.audit.asked(deed);
+  one.audit.asked({ ...deed, by: '192.0.2.1', status: 401, wish: undefined });
+  await one.close();
+  const { entries, before } = await other.audit.list({ limit: 10 });
+  assert.equal(before, null);
+  assert.deepEqual(
+    entries.map(({ kind, event, user, what, about }) => [kind, event, user, what, about]),
+    [
+      ['refusal', 'refused', null, 'POST /v1/purge', null],
+      ['action', 'asked', 'ada', 'POST /v1/purge', '{"image":"nginx"}'],
+    ],
+  );
+  const page = await other.audit.list({ limit: 1 });
+  const next = await other.audit.list({ limit: 1, before: page.before ?? undefined });
+  assert.deepEqual(
+    [...page.entries, ...next.entries].map(({ event }) => event),
+    ['refused', 'asked'],
+  );
+});
