@@ -21,7 +21,11 @@ export interface AuthenticatorParts {
   readonly tokens: readonly TokenMethod[];
 }
 
-export const wrongPassword = 'The user name or the password is wrong.';
+/** For the client, and for the log. */
+export const wrongPassword = {
+  message: 'The user name or the password is wrong.',
+  why: 'the user name or the password is wrong',
+} as const;
 
 /** podman and skopeo show an empty name and password where they have none. */
 const basicOfNobody = 'Basic Og==';
@@ -38,11 +42,12 @@ export function createAuthenticator({ challenge, passwords, tokens }: Authentica
       const found =
         token !== undefined ? await first(tokens, token) : basic && (await first(passwords, { ...basic, clientIp }));
       if (found !== undefined) return found;
-      if (basic !== undefined) return { result: 'refused', method: 'password', message: wrongPassword };
+      if (basic !== undefined) return { result: 'refused', method: 'password', ...wrongPassword };
       return {
         result: 'refused',
         method: 'other',
         message: 'What the Authorization header shows is of no kind known here.',
+        why: 'the Authorization header is of no kind known here',
       };
     },
   };

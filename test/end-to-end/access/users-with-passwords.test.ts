@@ -112,6 +112,8 @@ test('the logs say who it was, and nothing of passwords', async () => {
   await until('it is written', () => cistern.log().some((line) => line.includes(String(last.headers['x-request-id']))));
   const log = cistern.log().join('\n');
   assert.match(log, /"user":"bob"/);
+  assert.match(log, /"denied":"the user name or the password is wrong"/);
+  assert.match(log, /"denied":"too many wrong passwords"/);
   assert.doesNotMatch(log, /"user":"eve"|mallory/, 'a name that is only claimed');
   for (const password of Object.values(passwords)) {
     assert.ok(!log.includes(password));

@@ -34,7 +34,7 @@ export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions):
       case 'right':
         return { result: 'accepted', method, identity: { name: attempt.user, method } };
       case 'wrong':
-        return { result: 'refused', method, message: wrongPassword };
+        return { result: 'refused', method, ...wrongPassword };
       case 'locked-out':
         return { result: 'locked-out', method, retryAfterMs: found.retryAfterMs };
       default:

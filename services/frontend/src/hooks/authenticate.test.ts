@@ -85,6 +85,7 @@ test('who is refused stands in no log by the name that was claimed, and is count
     log.map(({ errorKind }) => errorKind),
     [undefined, 'client-rate-limited', 'overloaded', 'unauthenticated', 'unauthenticated'],
   );
+  assert.equal(log[1]?.['denied'], 'too many wrong passwords');
   const text = await metrics.registry.metrics();
   for (const line of [
     'cistern_authentications_total{method="password",result="accepted"} 1',
