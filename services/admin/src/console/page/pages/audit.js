@@ -1,7 +1,7 @@
 // What operators asked for and who was turned away: the newest first, page by page.
 import { html, nothing } from '../vendor/lit-html.js';
 import { get } from '../api.js';
-import { formatAgo, formatTime } from '../format.js';
+import { formatAgo, formatTime, shortDigest } from '../format.js';
 import { openResource } from '../open-resource.js';
 import { sayFailed } from '../parts/messages.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
@@ -100,13 +100,13 @@ function table(entries) {
           (entry) =>
             html`<tr>
               <th scope="row">
-                ${entry.what}${
+                <span title=${entry.what}>${withShortDigests(entry.what)}</span>${
                   entry.about === null ? nothing : html`<br /><span class="muted small">${entry.about}</span>`
                 }
               </th>
               <td data-label="Answer"><span class="badges">${answerOf(entry)}</span></td>
               <td data-label="Who">${entry.user ?? '–'}</td>
-              <td data-label="From">${entry.address ?? '–'}</td>
+              <td data-label="From" class="whole">${entry.address ?? '–'}</td>
               <td data-label="At">${entry.node}</td>
               <td data-label="When" class="number">
                 <time title=${formatTime(entry.at)}>${formatAgo(entry.at)}</time>
@@ -128,4 +128,9 @@ function answerOf({ event, status }) {
         : ['done', 'good']
       : [event, event === 'limited' ? 'warn' : 'bad'];
   return html`<span class="badge ${look}" title=${status === null ? nothing : `HTTP ${status}`}>${text}</span>`;
+}
+
+/** @param {string} what */
+function withShortDigests(what) {
+  return what.replaceAll(/\b[a-z\d]+:[\da-f]{64,}/g, shortDigest);
 }
