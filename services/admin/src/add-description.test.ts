@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
-import { loadConfig } from '@cistern/config';
 import { buildAdminServer } from './build-admin-server.ts';
-import { quietAudit } from './testing/quiet-audit.ts';
+import { optionsOfTest } from './testing/options-of-test.ts';
 
 interface Described {
   readonly openapi: string;
@@ -17,18 +15,7 @@ interface Operation {
 }
 
 test('the API describes every route: what it is for, what it takes and what it answers', async (t) => {
-  const app = buildAdminServer({
-    version: '1.2.3',
-    parts: {},
-    nodes: {} as Nodes,
-    prewarm: {} as Prewarm,
-    upkeep: {} as Upkeep,
-    decisions: {} as Decisions,
-    images: {} as Images,
-    registry: loadConfig({ env: {}, defaults: { rootDirectory: '/' } }),
-    audit: quietAudit,
-    access: 'everything',
-  });
+  const app = buildAdminServer(optionsOfTest);
   t.after(() => app.close());
   const routes: { readonly method: string; readonly url: string; readonly takesBody: boolean }[] = [];
   app.addHook('onRoute', ({ method, url, schema }) => {

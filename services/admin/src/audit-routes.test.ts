@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import type { Audit, AuditSearch, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
-import { loadConfig } from '@cistern/config';
+import type { Audit, AuditSearch } from '@cistern/assembly';
 import { CacheError } from '@cistern/errors';
 import { buildAdminServer } from './build-admin-server.ts';
 import { accessOfTest } from './testing/access-of-test.ts';
+import { optionsOfTest } from './testing/options-of-test.ts';
 
 const denial = {
   kind: 'refusal',
@@ -19,18 +19,7 @@ const denial = {
 } as const;
 
 function build(t: TestContext, list: Audit['list']) {
-  const app = buildAdminServer({
-    version: '',
-    parts: {},
-    nodes: {} as Nodes,
-    prewarm: {} as Prewarm,
-    upkeep: {} as Upkeep,
-    decisions: {} as Decisions,
-    images: {} as Images,
-    registry: loadConfig({ env: {}, defaults: { rootDirectory: '/' } }),
-    audit: { asked() {}, list },
-    access: accessOfTest,
-  });
+  const app = buildAdminServer({ ...optionsOfTest, audit: { asked() {}, list }, access: accessOfTest });
   t.after(() => app.close());
   return async (url: string, authorization = 'Bearer right') => {
     const { statusCode: status, body } = await app.inject({ url, headers: { authorization } });

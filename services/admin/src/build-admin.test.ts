@@ -7,11 +7,11 @@ import { test } from 'node:test';
 import { loadConfig } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
+import type { Prewarm, Upkeep } from '@cistern/assembly';
 import { buildAdmin } from './build-admin.ts';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
-import { quietAudit } from './testing/quiet-audit.ts';
 import { accessOfTest } from './testing/access-of-test.ts';
+import { optionsOfTest } from './testing/options-of-test.ts';
 
 test('says which version runs and how the cache is, and counts what is cached', async (t) => {
   const rootDirectory = await mkdtemp(join(tmpdir(), 'cistern-admin-'));
@@ -45,11 +45,6 @@ test('says which version runs and how the cache is, and counts what is cached', 
   assert.match(metrics, /^cistern_part_up\{part="index"\} 1$/m);
 });
 
-const decisions = {} as Decisions;
-const registry = loadConfig({ env: {}, defaults: { rootDirectory: '/' } });
-const images = {} as Images;
-const nodes = {} as Nodes;
-
 const nothing: Upkeep = {
   scrubReport: async () => undefined,
   async evictionPlan() {
@@ -65,18 +60,7 @@ test('who may not do more than look is told why, and what is asked for has to ma
     return { blobs: 1, bytes: 7, fetchedBlobs: 1, fetchedBytes: 7 };
   };
   const post = async (access: AdminServerOptions['access'], payload: object, authorization = '') => {
-    const app = buildAdminServer({
-      version: '',
-      parts: {},
-      nodes,
-      prewarm,
-      upkeep: nothing,
-      decisions,
-      images,
-      registry,
-      audit: quietAudit,
-      access,
-    });
+    const app = buildAdminServer({ ...optionsOfTest, prewarm, upkeep: nothing, access });
     t.after(() => app.close());
     const headers = { authorization };
     const { statusCode, body } = await app.inject({ method: 'POST', url: '/v1/prewarm', headers, payload });
@@ -106,7 +90,6 @@ test('who may not do more than look is told why, and what is asked for has to ma
 });
 
 test('how the store is looked after is told to those who may know', async (t) => {
-  const prewarm = {} as Prewarm;
   const victim = { digest: 'sha256:a', size: 7, kind: 'blob', lastPulledAtMs: 5, reason: 'space' };
   const asked: (number | undefined)[] = [];
   const upkeep = {
@@ -117,19 +100,7 @@ test('how the store is looked after is told to those who may know', async (t) =>
     },
   } as Upkeep;
   const ask = async (given: Upkeep, method: 'GET' | 'POST', url: string, authorization = 'Bearer right') => {
-    const access = accessOfTest;
-    const app = buildAdminServer({
-      version: '',
-      parts: {},
-      nodes,
-      prewarm,
-      upkeep: given,
-      decisions,
-      images,
-      registry,
-      audit: quietAudit,
-      access,
-    });
+    const app = buildAdminServer({ ...optionsOfTest, upkeep: given, access: accessOfTest });
     t.after(() => app.close());
     const payload = method === 'POST' ? { downToBytes: 10 } : undefined;
     const { statusCode, body } = await app.inject({

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { type Decisions, type Images, type Nodes, type Prewarm, type Upkeep, viewNodes } from '@cistern/assembly';
-import { loadConfig } from '@cistern/config';
+import { type Decisions, type Nodes, viewNodes } from '@cistern/assembly';
 import { CacheError } from '@cistern/errors';
 import { buildAdminServer } from './build-admin-server.ts';
-import { quietAudit } from './testing/quiet-audit.ts';
+import { optionsOfTest } from './testing/options-of-test.ts';
 
 const report = {
   schema: 1,
@@ -83,16 +82,10 @@ const away = () => Promise.reject(new CacheError('index-unavailable', 'Redis is 
 
 function build(t: TestContext, nodes: Nodes) {
   const app = buildAdminServer({
-    version: '1.2.3',
+    ...optionsOfTest,
     parts: { index: async () => {}, store: () => Promise.reject(new Error('no such bucket')) },
-    audit: quietAudit,
-    access: 'everything',
     nodes,
-    prewarm: {} as Prewarm,
-    upkeep: {} as Upkeep,
     decisions: { upstreams: async () => states } as Partial<Decisions> as Decisions,
-    images: {} as Images,
-    registry: loadConfig({ env: {}, defaults: { rootDirectory: '/' } }),
   });
   t.after(() => app.close());
   return app;

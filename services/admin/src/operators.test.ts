@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
-import { loadConfig } from '@cistern/config';
+import type { Decisions, Upkeep } from '@cistern/assembly';
 import type { InjectOptions } from 'fastify';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
-import { quietAudit } from './testing/quiet-audit.ts';
 import { accessOfTest, basic } from './testing/access-of-test.ts';
+import { optionsOfTest } from './testing/options-of-test.ts';
 
 const decisions = {
   pins: async () => ['docker.io/library/a:1'],
@@ -17,20 +16,7 @@ function build(
   t: TestContext,
   options: Pick<AdminServerOptions, 'access'> & Partial<Pick<AdminServerOptions, 'audit'>>,
 ) {
-  const [prewarm, images, nodes] = [{} as Prewarm, {} as Images, {} as Nodes];
-  const registry = loadConfig({ env: {}, defaults: { rootDirectory: '/' } });
-  const app = buildAdminServer({
-    version: '',
-    parts: {},
-    nodes,
-    prewarm,
-    upkeep,
-    decisions,
-    images,
-    registry,
-    audit: quietAudit,
-    ...options,
-  });
+  const app = buildAdminServer({ ...optionsOfTest, upkeep, decisions, ...options });
   t.after(() => app.close());
   return async (url: string, asked: Omit<InjectOptions, 'url'> = {}) => {
     const { statusCode, headers, body } = await app.inject({ url, ...asked });
@@ -43,7 +29,10 @@ const ada = { authorization: basic('ada', 's3cret') };
 
 test('an operator reads and acts, and is named in the audit log; a look is not noted', async (t) => {
   const noted: object[] = [];
-  const ask = build(t, { access: accessOfTest, audit: { ...quietAudit, asked: (wish) => void noted.push(wish) } });
+  const ask = build(t, {
+    access: accessOfTest,
+    audit: { ...optionsOfTest.audit, asked: (wish) => void noted.push(wish) },
+  });
   assert.equal((await ask('/v1/pins', { headers: ada })).status, 200);
   assert.equal((await ask('/v1/pins', { ...pin, headers: ada })).status, 200);
   assert.equal((await ask('/v1/pins', { ...pin, headers: { authorization: 'Bearer right' } })).status, 200);
@@ -56,7 +45,10 @@ test('an operator reads and acts, and is named in the audit log; a look is not n
 
 test('nobody else sees anything, the page included, and a browser is asked for a password', async (t) => {
   const noted: { readonly status?: number }[] = [];
-  const ask = build(t, { access: accessOfTest, audit: { ...quietAudit, asked: (wish) => void noted.push(wish) } });
+  const ask = build(t, {
+    access: accessOfTest,
+    audit: { ...optionsOfTest.audit, asked: (wish) => void noted.push(wish) },
+  });
   for (const authorization of [undefined, basic('ada', 'wrong'), basic('eve', 's3cret'), 'Bearer wrong'])
     for (const url of ['/v1/pins', '/console/', '/console/main.js']) {
       const { status, headers } = await ask(url, { headers: { ...(authorization && { authorization }) } });
