@@ -1,11 +1,11 @@
 // `npm run bench`: Cistern beside registry:2 (Debian's docker-registry) as caches of the same upstream, in one run.
 // Started by whatever Node is at hand, so it imports nothing but `node:`.
-//   npm run bench                        what starts at once, a second of each load, three rounds
-//   npm run bench -- --full              a cluster and registry:2 on S3 too, five seconds and five rounds
-//   npm run bench -- blob-64m --rounds 5 one workload, more rounds; the median is printed
-//   npm run bench -- --json out.json     every single figure as well
-//   npm run bench -- --full --write      the README's table, its picture and the baseline
-// Fails when a ratio lies below test/bench/baseline.json by more than its noise.
+//   npm run bench                              what starts at once, a second of each load, three rounds: below three minutes
+//   npm run bench -- --full                    all of it: a cluster, S3, large and cold transfers
+//   npm run bench -- --only blob-64m --rounds 5   one workload, more rounds; --help has the names
+//   npm run bench -- --json out.json           every single figure as well
+//   npm run bench -- --full --write            the README's table, its picture and the baseline
+// Fails when a contender answers wrongly, and when a ratio lies below test/bench/baseline.json by more than its noise.
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { install } from '../services/cli/launch/install.mjs';

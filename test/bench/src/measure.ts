@@ -1,41 +1,44 @@
-// One workload for all contenders in turn, round after round (A B C, C B A, …), so that what else the machine does meets
+// One workload for all its contenders in turn, round after round (A B C, C B A, …), so that what else the machine does meets
 // all of them alike.
-import type { FakeUpstream } from '@cistern/fake-upstream';
-import type { Contender, ContenderName } from './contenders.ts';
-import type { Figure, Workload } from './workloads.ts';
+import type { Contenders } from './contenders/open-contenders.ts';
+import type { ContenderKind, Site } from './contenders/contender.ts';
+import type { Figure, Workload } from './workloads/workload.ts';
 
-/** Of one workload: each contender's figures, a list a round. */
-export type Rounds = ReadonlyMap<ContenderName, readonly (readonly Figure[])[]>;
+export interface Measured {
+  readonly workload: Workload;
+  /** Each contender's figures, a list a round. Who answered wrongly is not there. */
+  readonly rounds: ReadonlyMap<ContenderKind, readonly (readonly Figure[])[]>;
+  /** A sentence for each contender that answered errors or wrong bytes. */
+  readonly failures: readonly string[];
+}
 
 export interface MeasureOptions {
-  readonly running: ReadonlyMap<ContenderName, Contender>;
-  readonly upstream: FakeUpstream;
+  readonly site: Site;
+  readonly contenders: Contenders;
   readonly rounds: number;
   readonly seconds: number;
+  readonly isFull: boolean;
   readonly say: (text: string) => void;
 }
 
-export async function measure(workload: Workload, options: MeasureOptions): Promise<Rounds> {
-  const { running, upstream, rounds, seconds, say } = options;
-  const results = new Map<ContenderName, (readonly Figure[])[]>([...running.keys()].map((name) => [name, []]));
+export async function measure(workload: Workload, options: MeasureOptions): Promise<Measured> {
+  const { site, contenders, seconds, isFull, say } = options;
+  const rounds = Math.min(options.rounds, workload.mostRounds ?? Number.POSITIVE_INFINITY);
+  const results = new Map<ContenderKind, (readonly Figure[])[]>(workload.contenders.map((kind) => [kind, []]));
+  const failures: string[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const turn = [...running];
-    for (const [name, contender] of round % 2 === 0 ? turn : turn.toReversed()) {
-      say(`${workload.title}, round ${round + 1}/${rounds}: ${name}`);
-      results.get(name)?.push(await workload.run({ contender, upstream, round, seconds }));
+    const turn = [...results];
+    for (const [kind, figures] of round % 2 === 0 ? turn : turn.toReversed()) {
+      say(`${workload.title}, round ${round + 1}/${rounds}: ${kind.name}`);
+      const contender = () => contenders.get(kind);
+      try {
+        figures.push(await workload.run({ kind, contender, site, round, seconds, isFull }));
+      } catch (error) {
+        results.delete(kind);
+        failures.push(`${workload.name}, ${kind.name}: ${error instanceof Error ? error.message : String(error)}`);
+        say(`  ${failures.at(-1)}`);
+      }
     }
   }
-  return results;
-}
-
-/** Of each figure, in their order. */
-export function mediansOf(rounds: readonly (readonly Figure[])[]): Figure[] {
-  return (rounds[0] ?? []).map((figure, position) => ({
-    ...figure,
-    value: median(rounds.map((figures) => figures[position]?.value ?? Number.NaN)),
-  }));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+  return { workload, rounds: results, failures };
 }

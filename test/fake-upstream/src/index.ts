@@ -1,8 +1,10 @@
 export type { Account, AuthControls, AuthOptions, BearerOptions } from './auth/auth-options.ts';
 export { seededBody } from './content/body.ts';
 export type { Body, SeededBytes } from './content/body.ts';
+export { addImage } from './content/builders.ts';
 export type { AddedImage, ImageOptions, IndexOptions, ReferrerOptions } from './content/builders.ts';
-export type { AddedBlob, AddedManifest, ManifestOptions } from './content/content.ts';
+export { createContent } from './content/content.ts';
+export type { AddedBlob, AddedManifest, Content, ManifestOptions } from './content/content.ts';
 export { dockerTypes, ociTypes, schema1Type } from './content/media-types.ts';
 export type { Fault } from './faults/fault.ts';
 export type { AddedFault, FaultMatcher } from './faults/fault-script.ts';

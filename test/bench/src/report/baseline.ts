@@ -1,6 +1,6 @@
 // The ratios that hold, with the noise of each: who makes Cistern slower is told by an exit code.
 import { readFile } from 'node:fs/promises';
-import type { Ratio } from './report.ts';
+import type { Ratio } from './ratios.ts';
 
 interface Held {
   readonly ratio: number;

@@ -6,15 +6,22 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ensureDebianPackages, freePort, startProcess } from '@cistern/test-services';
-import type { Contender } from './contenders.ts';
+import type { Contender } from './contender.ts';
 
-export async function startNginx(upstreamUrl: string): Promise<Contender> {
+export interface NginxOptions {
+  readonly upstreamUrl: string;
+  readonly hasLog: boolean;
+}
+
+/** Installs the package if it is missing. The caller closes it. */
+export async function startNginx({ upstreamUrl, hasLog }: NginxOptions): Promise<Contender> {
   await ensureDebianPackages(['nginx-light']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-nginx-'));
   const port = await freePort();
   await mkdir(join(directory, 'cache'));
   const file = join(directory, 'nginx.conf');
-  await writeFile(file, configuration(directory, port, upstreamUrl));
+  const log = hasLog ? `${directory}/access.log` : 'off';
+  await writeFile(file, configuration({ directory, port, upstreamUrl, log }));
   const nginx = await startProcess({
     command: '/usr/sbin/nginx',
     args: ['-c', file],
@@ -24,7 +31,14 @@ export async function startNginx(upstreamUrl: string): Promise<Contender> {
   return { url: `http://127.0.0.1:${port}`, pids: [await workerOf(nginx.pid)], close: () => nginx.stop() };
 }
 
-function configuration(directory: string, port: number, upstreamUrl: string): string {
+interface Settings {
+  readonly directory: string;
+  readonly port: number;
+  readonly upstreamUrl: string;
+  readonly log: string;
+}
+
+function configuration({ directory, port, upstreamUrl, log }: Settings): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${directory}/${name};`)
     .join(' ');
@@ -32,7 +46,7 @@ function configuration(directory: string, port: number, upstreamUrl: string): st
   return `daemon off; ${user} worker_processes 1; pid ${directory}/pid; error_log ${directory}/error.log;
 events { worker_connections 4096; }
 http {
-  access_log ${directory}/access.log; sendfile on; tcp_nopush on; keepalive_requests 100000000; ${temporary}
+  access_log ${log}; sendfile on; tcp_nopush on; keepalive_requests 100000000; ${temporary}
   proxy_cache_path ${directory}/cache levels=1:2 keys_zone=cache:32m max_size=20g inactive=1d use_temp_path=off;
   server {
     listen 127.0.0.1:${port};

@@ -1,0 +1,84 @@
+// The contenders that several workloads have. A workload may have some of its own besides.
+import { type Cluster, startCistern, startCluster, startDockerRegistry } from '@cistern/test-services';
+import type { ContenderKind } from './contender.ts';
+import { startNginx } from './start-nginx.ts';
+import { makeBucket } from './make-bucket.ts';
+
+export const cistern: ContenderKind = {
+  name: 'cistern',
+  title: 'Cistern, one process',
+  async start({ upstream }) {
+    const server = await startCistern({ config: { upstreams: { 'docker.io': { url: upstream.url } } } });
+    return { url: server.url, pids: [server.pid], close: () => server.stop() };
+  },
+};
+
+export const dockerRegistry: ContenderKind = {
+  name: 'docker-registry',
+  title: 'docker-registry 2.8.3, filesystem',
+  async start({ upstream }) {
+    const registry = await startDockerRegistry({ proxy: { remoteurl: upstream.url } });
+    return { url: registry.url, pids: [registry.process.pid], close: () => registry.close() };
+  },
+};
+
+export const nginx: ContenderKind = {
+  name: 'nginx',
+  title: 'nginx proxy_cache, one worker',
+  start: ({ upstream }) => startNginx({ upstreamUrl: upstream.url, hasLog: true }),
+};
+
+export const silentCistern: ContenderKind = {
+  name: 'cistern-silent',
+  title: 'Cistern, one process, without logs',
+  async start({ upstream }) {
+    const config = {
+      log: { level: 'error', accesslog: { disabled: true } },
+      upstreams: { 'docker.io': { url: upstream.url } },
+    };
+    const server = await startCistern({ config });
+    return { url: server.url, pids: [server.pid], close: () => server.stop() };
+  },
+};
+
+export const silentNginx: ContenderKind = {
+  name: 'nginx-silent',
+  title: 'nginx proxy_cache, one worker, without logs',
+  start: ({ upstream }) => startNginx({ upstreamUrl: upstream.url, hasLog: false }),
+};
+
+export const direct: ContenderKind = {
+  name: 'direct',
+  title: 'no cache: the upstream itself',
+  start: async ({ upstream }) => ({ url: upstream.url, pids: [], close: async () => {} }),
+};
+
+export const cisternCluster: ContenderKind = {
+  name: 'cistern-cluster',
+  title: 'Cistern, 2 frontends and 1 worker on S3 and Redis, haproxy',
+  async start({ upstream, s3 }) {
+    const cluster = await startCluster({
+      frontends: 2,
+      workers: 1,
+      upstreams: { 'docker.io': upstream.url },
+      s3: await s3(),
+      config: { log: { accesslog: { disabled: false } } },
+    });
+    const balancerPids = [cluster.haproxy.process.pid];
+    return { url: cluster.url, pids: nodesOf(cluster), balancerPids, close: () => cluster.close() };
+  },
+};
+
+export const dockerRegistryOnS3: ContenderKind = {
+  name: 'docker-registry-s3',
+  title: 'docker-registry 2.8.3, S3',
+  async start({ upstream, s3 }) {
+    const storage = { s3: await makeBucket(await s3()), redirect: { disable: true } };
+    const registry = await startDockerRegistry({ proxy: { remoteurl: upstream.url }, storage });
+    return { url: registry.url, pids: [registry.process.pid], close: () => registry.close() };
+  },
+};
+
+function nodesOf({ frontends, workers }: Cluster): number[] {
+  return [...frontends, ...workers].map(({ pid }) => pid);
+}

@@ -1,0 +1,14 @@
+// A bucket for docker-registry, which makes none itself.
+import { randomUUID } from 'node:crypto';
+import type { S3 } from '@cistern/test-services';
+import { Client } from 'minio';
+
+/** Resolves with the parameters of docker-registry's S3 driver for it. */
+export async function makeBucket({ endpoint, region, accessKey, secretKey }: S3) {
+  const bucket = `registry-${randomUUID()}`;
+  const { hostname, port } = new URL(endpoint);
+  const client = new Client({ endPoint: hostname, port: Number(port), useSSL: false, region, accessKey, secretKey });
+  await client.makeBucket(bucket, region);
+  const where = { regionendpoint: endpoint, region, bucket, secure: false, v4auth: true };
+  return { ...where, accesskey: accessKey, secretkey: secretKey };
+}

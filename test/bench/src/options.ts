@@ -1,0 +1,60 @@
+// What a run of the benchmark is told.
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  readonly isHelp: boolean;
+  readonly isFull: boolean;
+  /** Names; none: all of the mode. */
+  readonly only: readonly string[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly json: string | undefined;
+  readonly isWrite: boolean;
+}
+
+export const help = `npm run bench -- [options]: Cistern beside other caches of the same upstream, in one run.
+
+  --full          large and cold transfers, a cluster and S3 too: up to 90 minutes in place of 3
+  --only <name>   one workload (or some: a,b, or the option again), of whichever mode
+  --rounds <n>    of each workload; default 3, with --full 5 (3 for large transfers)
+  --seconds <n>   of each load; default 1, with --full 5
+  --json <file>   every single figure
+  --write         the README's table, its picture and the baseline, from this run
+  --help          this, and the names of the workloads
+
+Fails when a contender answers errors or wrong bytes, and when a ratio lies below test/bench/baseline.json by more than its
+noise.
+`;
+
+/** Throws on what it does not know. */
+export function parseOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      help: { type: 'boolean', default: false },
+      full: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: [] },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      json: { type: 'string' },
+      write: { type: 'boolean', default: false },
+    },
+  });
+  const only = values.only.flatMap((names) => names.split(','));
+  if (values.write && only.length > 0) throw new Error('--write takes a whole run: leave --only out');
+  return {
+    isHelp: values.help,
+    isFull: values.full,
+    only,
+    rounds: positive('rounds', values.rounds, values.full ? 5 : 3),
+    seconds: positive('seconds', values.seconds, values.full ? 5 : 1),
+    json: values.json,
+    isWrite: values.write,
+  };
+}
+
+function positive(name: string, text: string | undefined, otherwise: number): number {
+  const value = Number(text ?? otherwise);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} is a whole number from 1 on`);
+  return value;
+}

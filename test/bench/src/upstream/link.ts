@@ -1,0 +1,103 @@
+// The way to a server: as far and as narrow as it is told to be, with a count of what goes over it.
+import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface LinkLimits {
+  /** That every answer is late by; default none. */
+  readonly latencyMs?: number;
+  /** Of every answer by itself, as a CDN gives them; default: as they come. */
+  readonly bytesPerSecond?: number;
+}
+
+export interface Counts {
+  /** GETs that were answered with something, or are about to be. */
+  readonly gets: number;
+  /** Of their bodies, as far as they were sent. */
+  readonly bytes: number;
+}
+
+export interface Link {
+  readonly server: Server;
+  /** From the next answer on. */
+  limit(limits: LinkLimits): void;
+  /** Of all paths that contain a text, since the beginning. */
+  counts(part: string): Counts;
+}
+
+/** To `targetUrl`, whose path is not looked at. Requests go on as they are, `Host` included. The caller listens and closes. */
+export function createLink(targetUrl: string): Link {
+  const { hostname, port } = new URL(targetUrl);
+  const agent = new Agent({ keepAlive: true });
+  const counted = new Map<string, { gets: number; bytes: number }>();
+  let limits: LinkLimits = {};
+
+  function countOf({ method, url = '' }: IncomingMessage) {
+    const path = url.split('?', 1)[0] ?? '';
+    const count = counted.get(path) ?? { gets: 0, bytes: 0 };
+    if (method !== 'GET') return { gets: 0, bytes: 0 };
+    counted.set(path, count);
+    count.gets += 1;
+    return count;
+  }
+
+  async function pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const count = countOf(incoming);
+    const { latencyMs = 0, bytesPerSecond = Number.POSITIVE_INFINITY } = limits;
+    const answer = await ask(incoming, outgoing);
+    if (latencyMs > 0) await delay(latencyMs);
+    outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+    let dueAtMs = performance.now();
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      const waitMs = dueAtMs - performance.now();
+      if (waitMs > 1) await delay(waitMs);
+      count.bytes += chunk.length;
+      dueAtMs += (chunk.length / bytesPerSecond) * 1000;
+      if (!outgoing.write(chunk)) await drained(outgoing);
+    }
+    outgoing.end();
+  }
+
+  function ask(incoming: IncomingMessage, outgoing: ServerResponse): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const { method, url: path, rawHeaders } = incoming;
+      const asked = request({ hostname, port, agent, method, path, headers: rawHeaders }, resolve);
+      asked.once('error', reject);
+      outgoing.once('close', () => void asked.destroy());
+      incoming.on('data', (chunk: Buffer) => {
+        if (asked.write(chunk)) return;
+        incoming.pause();
+        asked.once('drain', () => void incoming.resume());
+      });
+      incoming.once('end', () => void asked.end());
+    });
+  }
+
+  const server = createServer({ noDelay: true, requestTimeout: 0 }, (incoming, outgoing) => {
+    pass(incoming, outgoing).catch(() => void outgoing.destroy());
+  });
+  server.once('close', () => agent.destroy());
+  return {
+    server,
+    limit: (wanted) => {
+      limits = wanted;
+    },
+    counts(part) {
+      const found = [...counted].filter(([path]) => path.includes(part)).map(([, count]) => count);
+      const sum = (of: (count: Counts) => number) => found.reduce((total, count) => total + of(count), 0);
+      return { gets: sum(({ gets }) => gets), bytes: sum(({ bytes }) => bytes) };
+    },
+  };
+}
+
+/** Rejects when the reader goes. */
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const gone = () => reject(new Error('the reader has gone'));
+    if (outgoing.destroyed) gone();
+    outgoing.once('close', gone);
+    outgoing.once('drain', () => {
+      outgoing.off('close', gone);
+      resolve();
+    });
+  });
+}

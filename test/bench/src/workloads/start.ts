@@ -1,0 +1,31 @@
+// From nothing to the first answer, and what a contender that has done nothing yet takes.
+import { setTimeout as delay } from 'node:timers/promises';
+import { cistern, dockerRegistry, nginx } from '../contenders/contenders.ts';
+import { residentBytes } from '../load/process-figures.ts';
+import type { Workload } from './workload.ts';
+
+const settleMs = 1000;
+
+export const start: Workload = {
+  name: 'start',
+  title: 'Start to first answer, and idle memory',
+  headline: 'first answer ms',
+  mode: 'quick',
+  contenders: [cistern, dockerRegistry, nginx],
+  async run({ kind, site }) {
+    const startedAtMs = performance.now();
+    const contender = await kind.start(site);
+    try {
+      const answer = await fetch(`${contender.url}/v2/`);
+      await answer.arrayBuffer();
+      const tookMs = performance.now() - startedAtMs;
+      await delay(settleMs);
+      return [
+        { name: 'first answer ms', value: tookMs, better: 'lower' },
+        { name: 'idle RSS MB', value: residentBytes(contender.pids, 'VmRSS') / 1e6, better: 'lower' },
+      ];
+    } finally {
+      await contender.close();
+    }
+  },
+};

@@ -1,0 +1,9 @@
+// All workloads, in the order in which they are run and shown.
+import { blobs } from './blobs.ts';
+import { coldHerds } from './cold-herds.ts';
+import { requests } from './requests.ts';
+import { s3Blobs } from './s3-blobs.ts';
+import { start } from './start.ts';
+import type { Workload } from './workload.ts';
+
+export const workloads: readonly Workload[] = [start, ...requests, ...blobs, ...coldHerds, ...s3Blobs];
