@@ -1,10 +1,9 @@
-// The index: shared in Redis by the nodes of a cluster, else this process's own.
+// The index: shared in Redis by the nodes of a cluster, else this process's own. Of the adapters only the one that is wanted is
+// loaded.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { CacheIndex } from '@cistern/cache-index';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
-import { openRedisIndex, type RedisIndex } from '@cistern/cache-index/redis';
-import { openSqliteIndex } from '@cistern/cache-index/sqlite';
+import type { RedisIndex } from '@cistern/cache-index/redis';
 import type { Config } from '@cistern/config';
 import type { IndexMetrics, Logger } from '@cistern/telemetry';
 import { redisConnectionOf } from './redis-connection-of.ts';
@@ -15,12 +14,17 @@ export async function openIndex(
   { now, log, metrics }: { readonly now: () => number; readonly log: Logger; readonly metrics: IndexMetrics },
 ): Promise<CacheIndex | RedisIndex> {
   if (redis !== undefined) {
+    const { openRedisIndex } = await import('@cistern/cache-index/redis');
     const { connection, keyPrefix } = redis;
     const onCall = (durationMs: number, isAnswered: boolean) =>
       metrics.indexCallDuration.observe({ result: isAnswered ? 'answered' : 'failed' }, durationMs / 1000);
     return openRedisIndex({ connection: redisConnectionOf(connection), keyPrefix, log, onCall });
   }
-  if (storage.kind === 'memory') return createMemoryIndex({ now, log });
+  if (storage.kind === 'memory') {
+    const { createMemoryIndex } = await import('@cistern/cache-index/memory');
+    return createMemoryIndex({ now, log });
+  }
+  const { openSqliteIndex } = await import('@cistern/cache-index/sqlite');
   return openSqliteIndex({ path: sqlitePath(storage), now, log });
 }
 

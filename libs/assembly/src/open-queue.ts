@@ -1,7 +1,6 @@
-// The queue: in Redis between the nodes of a cluster, else inside this process.
+// The queue: in Redis between the nodes of a cluster, else inside this process. BullMQ and its client are loaded for the former alone.
 import type { Config } from '@cistern/config';
 import type { JobHandlers, JobQueue, JobWorkers, LaneFacts } from '@cistern/jobs';
-import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import type { Logger, Tracing } from '@cistern/telemetry';
 import { redisConnectionOf } from './redis-connection-of.ts';
@@ -50,6 +49,7 @@ async function openPlainQueue(
   }
   const { keyPrefix } = redis;
   const connection = redisConnectionOf(redis.connection);
+  const { openBullmqQueue, openBullmqWorkers } = await import('@cistern/jobs/bullmq');
   const { queue, look, close } = await openBullmqQueue({ connection, keyPrefix, maxWaiting, log });
   return {
     queue,

@@ -1,8 +1,5 @@
-// The store that the configuration names.
+// The store that the configuration names. Of the adapters only the one that is wanted is loaded.
 import type { BlobStore } from '@cistern/blob-store';
-import { openFsStore } from '@cistern/blob-store/fs';
-import { createMemoryStore } from '@cistern/blob-store/memory';
-import { openS3Store } from '@cistern/blob-store/s3';
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
 
@@ -12,10 +9,13 @@ export async function openStore(
   log: Logger,
 ): Promise<BlobStore> {
   switch (storage.kind) {
-    case 'memory':
+    case 'memory': {
+      const { createMemoryStore } = await import('@cistern/blob-store/memory');
       return createMemoryStore();
+    }
     case 's3': {
       const { kind: _kind, indexDirectory: _indexDirectory, secretKey, ...bucket } = storage;
+      const { openS3Store } = await import('@cistern/blob-store/s3');
       const publicEndpoint = storageRedirect?.endpoint;
       return openS3Store({ ...bucket, publicEndpoint, secretKey: secretKey.reveal(), log, now: Date.now });
     }
@@ -27,6 +27,7 @@ export async function openStore(
 }
 
 async function openDirectory(root: string, spoolDirectory: string | undefined, log: Logger): Promise<BlobStore> {
+  const { openFsStore } = await import('@cistern/blob-store/fs');
   const store = await openFsStore({ root, log });
   if (spoolDirectory === undefined) return store;
   // A spool elsewhere may be on another filesystem, from which nothing can be renamed: blobs are then written in.
