@@ -98,7 +98,7 @@ test('while one master hangs the others are used, and its replica is when it has
   const keys = Array.from({ length: 12 }, (_, number) => tagRecord('1', repositoryKey(`library/${number}`)));
   for (const key of keys) await index.tags.put(key);
   const [first] = cluster.nodes;
-  const keysOfFirst = (await first?.command('KEYS', '*tag:1')) ?? '';
+  const keysOfFirst = (await first?.command('KEYS', '*:t:1')) ?? '';
   const isOfFirst = ({ repository }: TagRecord) => keysOfFirst.includes(`/${repository}}`);
   const [affected, others] = [keys.filter(isOfFirst), keys.filter((key) => !isOfFirst(key))];
   assert.ok(affected.length > 0 && others.length > 0);

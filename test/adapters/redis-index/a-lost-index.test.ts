@@ -85,7 +85,7 @@ test('an index is complete until anything is lost, and a rebuild that saw a loss
   for (const lose of [
     () => redis.flushAll(),
     () => redis.command('DEL', `${keyPrefix}{b:7f}:settling`),
-    () => redis.command('DEL', `${keyPrefix}{b:7f}:complete`),
+    () => redis.command('DEL', `${keyPrefix}{b:7f}:rebuilt`),
   ]) {
     await lose();
     assert.equal(await index.epoch.isComplete(), false);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startRedis, type Redis } from '@cistern/test-services';
 import { openUnderTest } from './open-under-test.ts';
+import { packed } from './packed.ts';
 import { blobRecord, claim, claimed, digestFor, link, nginx, tagRecord } from './samples.ts';
 
 let redis: Redis;
@@ -25,8 +26,8 @@ test('a record of a newer schema is absent, and no call changes it', async (t) =
   const keys = (await redis.command('KEYS', `${keyPrefix}*`)).split('\n');
   for (const key of keys) {
     const type = await redis.command('TYPE', key);
-    if (type === 'hash' && /:(?:blob|manifest|fill|tag):/.test(key)) await redis.command('HSET', key, 'schema', '2');
-    if (key.endsWith(':links')) await redis.command('HSET', key, digest, '2{"new":true}');
+    if (type === 'hash' && /:(?:b|m|fill|t):/.test(key)) await redis.command('HSET', key, 'v', '2');
+    if (key.endsWith(':digests')) await redis.command('HSET', key, packed(digest), '2{"new":true}');
   }
   const dump = async () => Promise.all(keys.map((key) => redis.command('DUMP', key)));
   const untouched = await dump();
@@ -66,7 +67,7 @@ test('a fill is done although the record of its blob is of a newer schema', asyn
   const digest = digestFor('a');
   await index.blobs.put(blobRecord('a'));
   const shard = digest.slice('sha256:'.length).slice(0, 2);
-  await redis.command('HSET', `${keyPrefix}{b:${shard}}:blob:${digest}`, 'schema', '2');
+  await redis.command('HSET', `${keyPrefix}{b:${shard}}:b:${packed(digest)}`, 'v', '2');
   await index.fills.claim(claim('a', 'me'));
   assert.equal(await index.fills.done(digest, 'me', blobRecord('a', { size: 99 })), true);
   assert.equal((await index.fills.read(digest))?.state, 'done');

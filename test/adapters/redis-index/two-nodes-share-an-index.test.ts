@@ -4,6 +4,7 @@ import type { CacheIndex } from '@cistern/cache-index';
 import { startRedis, type Redis } from '@cistern/test-services';
 import { openUnderTest } from './open-under-test.ts';
 import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
+import { packed } from './packed.ts';
 import { until } from './until.ts';
 
 let redis: Redis;
@@ -103,6 +104,9 @@ test('digests lie in the order in which they were last pulled', async (t) => {
   await two.blobs.touch(digestFor(shard[0]!), 1000);
   await one.blobs.remove(digestFor(shard[1]!));
   await two.close();
-  const listed = await redis.command('ZRANGE', `${keyPrefix}{b:00}:least-recent`, '0', '-1');
-  assert.deepEqual(listed.split('\n'), [...shard.slice(2), shard[0]!].map(digestFor));
+  const listed = await redis.command('ZRANGE', `${keyPrefix}{b:00}:recent`, '0', '-1');
+  assert.deepEqual(
+    listed.split('\n'),
+    [...shard.slice(2), shard[0]!].map((seed) => packed(digestFor(seed))),
+  );
 });

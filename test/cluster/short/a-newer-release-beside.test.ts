@@ -30,9 +30,9 @@ test('its records are left as they are, and what they are of is served', async (
   await pullImage({ at: frontends[0]!, image, tag: 'latest' });
   await until('all fills are past', async () => (await redis.command('KEYS', `${keyPrefix}*:fill:*`)) === '', 30_000);
   const keys = (await redis.command('KEYS', `${keyPrefix}*`)).split('\n');
-  const records = keys.filter((key) => /\}:(?:blob|manifest|tag):/.test(key));
+  const records = keys.filter((key) => /\}:[bmt]:/.test(key));
   assert.ok(records.length >= 5);
-  for (const key of records) await redis.command('HSET', key, 'schema', '2', 'new', 'field');
+  for (const key of records) await redis.command('HSET', key, 'v', '2', 'new', 'field');
   const dump = () => Promise.all(records.map((key) => redis.command('DUMP', key)));
   const before = await dump();
   for (const at of [frontends[2]!, frontends[1]!, frontends[0]!, cluster])
@@ -95,7 +95,7 @@ test('a worker that speaks another protocol is taken for one that has nothing', 
 test('its fill is waited for, and goes on here when it is past', async () => {
   const { digest } = upstream.addBlob('library/app', { size: 3_000_000, seed: 'newer fill' });
   const key = fillKey(digest);
-  await redis.command('HSET', key, 'schema', '2', 'owner', 'newer', 'state', 'running');
+  await redis.command('HSET', key, 'v', '2', 'owner', 'newer', 'state', 'running');
   await redis.command('PEXPIRE', key, '6000');
   const pulling = Promise.all(frontends.map((at) => pullBlob(digest, at)));
   await until('that time has come', async () => {

@@ -6,13 +6,14 @@ import type { AuditKind } from '../audit.ts';
 import type { RepositoryKey } from '../links.ts';
 import type { Ranking } from '../popularity.ts';
 import { repositoryPath } from '../repository-path.ts';
+import { packDigest } from './packed-digest.ts';
 
 const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const hexDigits = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
 
 /** The blobs whose digest begins with the same two hex digits. */
 interface BlobShardKeys {
-  /** Sorted set: digests by when they were last pulled. */
+  /** Sorted set: packed digests by when they were last pulled. */
   readonly leastRecent: string;
   /** Hash: `blobs` and `bytes`. */
   readonly total: string;
@@ -38,7 +39,7 @@ export interface Keys {
   tag(key: RepositoryKey, tag: string): string;
   /** Sorted set of the tags' names, in the slot of the tags. */
   tags(key: RepositoryKey): string;
-  /** Hash: links by digest, in the slot of the tags. */
+  /** Hash: links by packed digest, in the slot of the tags. */
   links(key: RepositoryKey): string;
   /** Sorted set of repository paths: one of `listings`. */
   listingOf(key: RepositoryKey): string;
@@ -62,23 +63,24 @@ export function createKeys(prefix: string): Keys {
   if (/[{}]/.test(prefix)) throw new TypeError(`the key prefix "${prefix}" must not hold a brace`);
   const shard = (hex: string) => `${prefix}{b:${hex}}:`;
   const shardKeys = (hex: string) => ({
-    leastRecent: `${shard(hex)}least-recent`,
-    total: `${shard(hex)}total`,
+    leastRecent: `${shard(hex)}recent`,
+    total: `${shard(hex)}sums`,
     settling: `${shard(hex)}settling`,
-    complete: `${shard(hex)}complete`,
+    complete: `${shard(hex)}rebuilt`,
   });
   const repository = (key: RepositoryKey) => `${prefix}{r:${repositoryPath(key)}}:`;
   const listing = (hexDigit: string) => `${prefix}{l:${hexDigit}}:repositories`;
   return {
-    blob: (digest) => `${shard(firstByte(digest))}blob:${digest}`,
+    // Short where there are millions.
+    blob: (digest) => `${shard(firstByte(digest))}b:${packDigest(digest)}`,
     fill: (digest) => `${shard(firstByte(digest))}fill:${digest}`,
-    manifest: (digest) => `${shard(firstByte(digest))}manifest:${digest}`,
+    manifest: (digest) => `${shard(firstByte(digest))}m:${packDigest(digest)}`,
     shardOf: (digest) => shardKeys(firstByte(digest)),
     shardNamed: shardKeys,
     shards: hexBytes.map(shardKeys),
-    tag: (key, tag) => `${repository(key)}tag:${tag}`,
+    tag: (key, tag) => `${repository(key)}t:${tag}`,
     tags: (key) => `${repository(key)}tags`,
-    links: (key) => `${repository(key)}links`,
+    links: (key) => `${repository(key)}digests`,
     listingOf: (key) => listing(hash(repositoryPath(key)).slice(0, 1)),
     listings: hexDigits.map(listing),
     lease: (name) => `${prefix}{v:${hash(name).slice(0, 2)}}:lease:${name}`,

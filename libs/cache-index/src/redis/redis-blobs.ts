@@ -2,6 +2,7 @@
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
 import { blobName } from '../index-changes.ts';
+import { packDigest, unpackDigest } from './packed-digest.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, type StoredHash } from './stored-schema.ts';
 import { walkLeastRecent } from './walk-least-recent.ts';
@@ -31,7 +32,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
       if (first === undefined) return;
       const { leastRecent } = keys.shardOf(first.digest);
       const blobKeys = entries.map(({ digest }) => keys.blob(digest));
-      const args = entries.flatMap(({ digest, atMs }) => [digest, atMs]);
+      const args = entries.flatMap(({ digest, atMs }) => [packDigest(digest), atMs]);
       await calls.run('touch-blobs', [leastRecent, ...blobKeys], args);
     },
     mayRepeat: true,
@@ -43,11 +44,11 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
   }
 
   async function put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown> {
-    const { digest, size, state, verified, storedAtMs, lastPulledAtMs } = record;
+    const { digest } = record;
     const touch = touches.take(digest);
     let written: unknown;
     try {
-      written = await write([touch?.atMs ?? '', digest, size, state, Number(verified), storedAtMs, lastPulledAtMs]);
+      written = await write([touch?.atMs ?? '', ...argumentsOf(record)]);
     } finally {
       if (touch !== undefined && written !== 1) touches.add(digest, touch);
     }
@@ -66,9 +67,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
       if (written === 0) reportNewer('blob', keys.blob(record.digest));
     },
     async adopt(record) {
-      const { digest, size, state, verified, storedAtMs, lastPulledAtMs } = record;
-      const args = [digest, size, state, Number(verified), storedAtMs, lastPulledAtMs];
-      return (await calls.run('adopt-blob', keysOf(digest), args)) === 1;
+      return (await calls.run('adopt-blob', keysOf(record.digest), argumentsOf(record))) === 1;
     },
     async markVerified(digest) {
       await calls.run('verify-blob', [keys.blob(digest)], []);
@@ -85,10 +84,10 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
     leastRecent: () => walkLeastRecent({ calls, keys }, blobs.get),
     async ofShard(shard) {
       const { leastRecent } = keys.shardNamed(shard);
-      const digests = await calls.command((client) => client.zrange(leastRecent, '0', '-1'));
+      const digests = (await calls.command((client) => client.zrange(leastRecent, '0', '-1'))).map(unpackDigest);
       const records: BlobRecord[] = [];
       for (let at = 0; at < digests.length; at += recordsAtOnce) {
-        const batch = digests.slice(at, at + recordsAtOnce) as Digest[];
+        const batch = digests.slice(at, at + recordsAtOnce);
         for (const record of await Promise.all(batch.map((digest) => blobs.get(digest))))
           if (record !== undefined) records.push(record);
       }
@@ -96,7 +95,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
     },
     async remove(digest, storedAtMs) {
       if (storedAtMs === undefined) touches.take(digest);
-      const removed = await calls.run('remove-blob', keysOf(digest), [digest, storedAtMs ?? '']);
+      const removed = await calls.run('remove-blob', keysOf(digest), [packDigest(digest), storedAtMs ?? '']);
       if (removed === 1) await announceChanges(blobName(digest));
       return removed === 1;
     },
@@ -113,16 +112,21 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
   return { blobs, keysOf, put };
 }
 
+/** As the script's `put_blob` takes them. */
+function argumentsOf({ digest, size, state, verified, storedAtMs, lastPulledAtMs }: BlobRecord): (string | number)[] {
+  return [packDigest(digest), size, state, Number(verified), storedAtMs, lastPulledAtMs];
+}
+
 function toRecord(digest: Digest, hash: StoredHash, touchedAtMs: number | undefined): BlobRecord | undefined {
   if (!isReadable(hash)) return undefined;
-  const state = hash['state'] as BlobRecord['state'];
+  const state = hash['t'] as BlobRecord['state'];
   return {
     schema: 1,
     digest,
-    size: Number(hash['size']),
+    size: Number(hash['s']),
     state: touchedAtMs !== undefined && state === 'evicting' ? 'present' : state,
-    verified: hash['verified'] === '1',
-    storedAtMs: Number(hash['storedAtMs']),
-    lastPulledAtMs: Math.max(Number(hash['lastPulledAtMs']), touchedAtMs ?? 0),
+    verified: hash['c'] === '1',
+    storedAtMs: Number(hash['a']),
+    lastPulledAtMs: Math.max(Number(hash['p']), touchedAtMs ?? 0),
   };
 }

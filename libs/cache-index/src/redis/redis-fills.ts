@@ -2,9 +2,10 @@
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
 import { blobName } from '../index-changes.ts';
+import { packDigest } from './packed-digest.ts';
 import type { RedisBlobs } from './redis-blobs.ts';
 import type { RedisParts } from './redis-parts.ts';
-import { isReadable, schema, type StoredHash } from './stored-schema.ts';
+import { isReadable, schema, schemaField, type StoredHash } from './stored-schema.ts';
 import type { ShardWatch } from './watch-shards.ts';
 
 export interface RedisFillsOptions {
@@ -71,7 +72,7 @@ export function createRedisFills(
     },
 
     async endDeletion(digest, owner) {
-      const removed = await calls.run('end-deletion', blobs.keysOf(digest), [digest, owner]);
+      const removed = await calls.run('end-deletion', blobs.keysOf(digest), [packDigest(digest), owner]);
       if (removed === 1) await announceChanges(blobName(digest));
       return removed === 1;
     },
@@ -81,7 +82,15 @@ export function createRedisFills(
 function claimFields(claim: Omit<FillClaim, 'replaces' | 'leaseMs'>): (string | number)[] {
   const { fillId, owner, address, class: fillClass, source } = claim;
   const { upstream, repository } = source;
-  return Object.entries({ schema, fillId, owner, address, class: fillClass, upstream, repository }).flat();
+  return Object.entries({
+    [schemaField]: schema,
+    fillId,
+    owner,
+    address,
+    class: fillClass,
+    upstream,
+    repository,
+  }).flat();
 }
 
 function recordFields(record: FillRecord): (string | number)[] {

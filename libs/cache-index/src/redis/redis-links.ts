@@ -4,12 +4,14 @@ import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
 import { compareBytes } from '../compare-bytes.ts';
 import { linkName } from '../index-changes.ts';
 import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../repository-path.ts';
+import { packDigest, unpackDigest } from './packed-digest.ts';
+import { packMediaType, unpackMediaType } from './packed-media-type.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { schema } from './stored-schema.ts';
 
 export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: RedisParts): LinkIndex {
   async function get(key: RepositoryKey, digest: Digest): Promise<Link | undefined> {
-    const text = await calls.command((client) => client.hget(keys.links(key), digest));
+    const text = await calls.command((client) => client.hget(keys.links(key), packDigest(digest)));
     return text === null ? undefined : fromText(key, digest, text);
   }
 
@@ -25,16 +27,16 @@ export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: 
       checkLinksOf(key, links);
       if (links.length === 0) return;
       // Of links of one digest the last one holds.
-      const texts = new Map(links.map((link) => [link.digest, toText(link)]));
+      const texts = new Map(links.map((link) => [packDigest(link.digest), toText(link)]));
       const answer = await calls.run('put-links', [keys.links(key)], [...texts].flat());
-      const [written, ...replaced] = answer as [number, ...Digest[]];
+      const [written, ...replaced] = answer as [number, ...string[]];
       if (written !== texts.size) reportNewer('link', keys.links(key));
-      await announceChanges(...replaced.map((digest) => linkName(key, digest)));
+      await announceChanges(...replaced.map((packed) => linkName(key, unpackDigest(packed))));
       // Always, and after: whoever takes the repository from its listing looks again whether it is empty.
       await calls.command((client) => client.zadd(keys.listingOf(key), 0, repositoryPath(key)));
     },
     async remove(key, digest) {
-      const left = await calls.run('remove-link', [keys.links(key)], [digest]);
+      const left = await calls.run('remove-link', [keys.links(key)], [packDigest(digest)]);
       if (left === 2) {
         await calls.command((client) => client.zrem(keys.listingOf(key), repositoryPath(key)));
         if ((await calls.command((client) => client.exists(keys.links(key)))) === 1)
@@ -47,7 +49,7 @@ export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: 
       const links = await Promise.all(upstreams.map((upstream) => get({ upstream, repository }, digest)));
       return links.filter((link) => link !== undefined);
     },
-    digests: async (key) => (await calls.command((client) => client.hkeys(keys.links(key)))) as Digest[],
+    digests: async (key) => (await calls.command((client) => client.hkeys(keys.links(key)))).map(unpackDigest),
     async repositories({ after, limit }) {
       const pages = await Promise.all(keys.listings.map((listing) => list(listing, after, limit)));
       return pages.flat().sort(compareBytes).slice(0, limit).map(repositoryKeyOf);
@@ -55,16 +57,28 @@ export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: 
   };
 }
 
+/** Of the schema's number and an array: kind, size, media type, platform, cut off after the last that is known. */
 function toText({ kind, size, mediaType, platform }: Link): string {
-  return `${schema}${JSON.stringify({ kind, size, mediaType, platform })}`;
+  const fields = [kind.slice(0, 1), size, mediaType === undefined ? undefined : packMediaType(mediaType), platform];
+  return `${schema}${JSON.stringify(fields.slice(0, fields.findLastIndex((field) => field !== undefined) + 1))}`;
 }
 
 function fromText(key: RepositoryKey, digest: Digest, text: string): Link | undefined {
-  const json = text.indexOf('{');
-  if (Number(text.slice(0, json)) > schema) return undefined;
-  const { kind, size, mediaType, platform } = JSON.parse(text.slice(json)) as Omit<
-    Link,
-    'digest' | keyof RepositoryKey
-  >;
-  return { upstream: key.upstream, repository: key.repository, digest, kind, size, mediaType, platform };
+  const json = text.indexOf('[');
+  if (Number.parseInt(text, 10) > schema) return undefined;
+  const [kind, size, mediaType, platform] = JSON.parse(text.slice(json)) as [
+    string,
+    (number | null)?,
+    (string | null)?,
+    (string | null)?,
+  ];
+  return {
+    upstream: key.upstream,
+    repository: key.repository,
+    digest,
+    kind: kind === 'm' ? 'manifest' : 'blob',
+    size: size ?? undefined,
+    mediaType: typeof mediaType === 'string' ? unpackMediaType(mediaType) : undefined,
+    platform: platform ?? undefined,
+  };
 }

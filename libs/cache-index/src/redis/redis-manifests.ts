@@ -1,8 +1,9 @@
 // Manifest records.
 import { manifestName } from '../index-changes.ts';
 import type { ManifestIndex } from '../manifests.ts';
+import { packMediaType, unpackMediaType } from './packed-media-type.ts';
 import type { RedisParts } from './redis-parts.ts';
-import { isReadable, schema } from './stored-schema.ts';
+import { isReadable, schema, schemaField } from './stored-schema.ts';
 
 export function createRedisManifests({ calls, keys, announceChanges, reportNewer }: RedisParts): ManifestIndex {
   return {
@@ -12,14 +13,14 @@ export function createRedisManifests({ calls, keys, announceChanges, reportNewer
       return {
         schema: 1,
         digest,
-        mediaType: hash['mediaType'] ?? '',
-        size: Number(hash['size']),
-        storedAtMs: Number(hash['storedAtMs']),
+        mediaType: unpackMediaType(hash['m'] ?? ''),
+        size: Number(hash['s']),
+        storedAtMs: Number(hash['a']),
       };
     },
     async put({ digest, mediaType, size, storedAtMs }) {
       const key = keys.manifest(digest);
-      const fields = ['schema', schema, 'mediaType', mediaType, 'size', size, 'storedAtMs', storedAtMs];
+      const fields = [schemaField, schema, 'm', packMediaType(mediaType), 's', size, 'a', storedAtMs];
       if ((await calls.run('put-record', [key], fields)) === 0) reportNewer('manifest', key);
     },
     async remove(digest) {

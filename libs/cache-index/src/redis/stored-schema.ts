@@ -4,12 +4,15 @@ import type { IndexLog } from '../index-log.ts';
 
 export const schema = 1;
 
+/** Of every hash that is a record. */
+export const schemaField = 'v';
+
 /** A hash as Redis gives it; empty if there is none. */
 export type StoredHash = Readonly<Record<string, string | undefined>>;
 
 /** False for a hash that is not there, or of a newer schema. */
 export function isReadable(hash: StoredHash): boolean {
-  return hash['schema'] !== undefined && Number(hash['schema']) <= schema;
+  return hash[schemaField] !== undefined && Number(hash[schemaField]) <= schema;
 }
 
 /** Logs, once for each kind of record, that one was left as it is. */

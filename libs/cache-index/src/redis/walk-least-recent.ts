@@ -2,6 +2,7 @@
 // never held up, however many blobs there are.
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
+import { unpackDigest } from './packed-digest.ts';
 import type { RedisParts } from './redis-parts.ts';
 
 interface Entry {
@@ -52,7 +53,7 @@ async function* readShard({ calls }: Pick<RedisParts, 'calls'>, leastRecent: str
       client.zrangebyscore(leastRecent, fromMs, '+inf', 'WITHSCORES', 'LIMIT', seen, pageSize),
     );
     for (let at = 0; at < page.length; at += 2) {
-      const [digest, score] = [page[at] as Digest, page[at + 1] ?? ''];
+      const [digest, score] = [unpackDigest(page[at] ?? ''), page[at + 1] ?? ''];
       seen = score === fromMs ? seen + 1 : 1;
       fromMs = score;
       yield { digest, lastPulledAtMs: Number(score) };

@@ -1,9 +1,9 @@
 -- KEYS: tags of one repository. ARGV: number of pulls and time of the last one for each tag.
 for position, tag in ipairs(KEYS) do
   local count, at_ms = ARGV[2 * position - 1], ARGV[2 * position]
-  local last_pulled_at_ms = redis.call('HGET', tag, 'lastPulledAtMs')
+  local last_pulled_at_ms = redis.call('HGET', tag, t_last_pulled_at_ms)
   if last_pulled_at_ms and not is_newer(tag) then
-    redis.call('HINCRBY', tag, 'pulls', count)
-    redis.call('HSET', tag, 'lastPulledAtMs', later(last_pulled_at_ms, at_ms))
+    redis.call('HINCRBY', tag, t_pulls, count)
+    redis.call('HSET', tag, t_last_pulled_at_ms, later(last_pulled_at_ms, at_ms))
   end
 end

@@ -2,12 +2,12 @@
 -- them, then the other fields and values. Returns 0 for a record of a newer release.
 if is_newer(KEYS[1]) then return 0 end
 local pulls, last_pulled_at_ms = ARGV[2], ARGV[3]
-local old = redis.call('HMGET', KEYS[1], 'pulls', 'lastPulledAtMs')
+local old = redis.call('HMGET', KEYS[1], t_pulls, t_last_pulled_at_ms)
 if old[1] then
   pulls = later(pulls, integer(tonumber(old[1]) + tonumber(ARGV[4])))
   last_pulled_at_ms = later(later(last_pulled_at_ms, old[2]), ARGV[5])
 end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'pulls', pulls, 'lastPulledAtMs', last_pulled_at_ms, arguments(6))
+redis.call('HSET', KEYS[1], t_pulls, pulls, t_last_pulled_at_ms, last_pulled_at_ms, arguments(6))
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 return 1

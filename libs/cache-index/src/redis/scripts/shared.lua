@@ -2,6 +2,12 @@
 
 local schema = 1
 
+-- Names of fields, a letter each where there are millions of records.
+local f_schema = 'v'
+local b_size, b_state, b_verified, b_stored_at_ms, b_last_pulled_at_ms = 's', 't', 'c', 'a', 'p'
+local b_deleted_by, b_deleting_until_ms = 'd', 'u'
+local t_pulls, t_last_pulled_at_ms = 'n', 'p'
+
 -- Redis' own time; it stands still while a script runs.
 local function now_ms()
   local time = redis.call('TIME')
@@ -14,7 +20,7 @@ end
 
 -- The record of a newer release than this one: absent for reading, and not ours to change.
 local function is_newer(key)
-  local theirs = tonumber(redis.call('HGET', key, 'schema') or schema)
+  local theirs = tonumber(redis.call('HGET', key, f_schema) or schema)
   return theirs > schema
 end
 
@@ -59,7 +65,7 @@ end
 -- keys: blob, least-recent, total. touched_at_ms: of touches that were not written yet, or ''. False for a newer record.
 local function put_blob(keys, touched_at_ms, digest, size, state, verified, stored_at_ms, last_pulled_at_ms)
   if is_newer(keys[1]) then return false end
-  local old = redis.call('HMGET', keys[1], 'size', 'lastPulledAtMs')
+  local old = redis.call('HMGET', keys[1], b_size, b_last_pulled_at_ms)
   if old[1] then
     last_pulled_at_ms = later(later(last_pulled_at_ms, old[2]), touched_at_ms)
   else
@@ -67,15 +73,15 @@ local function put_blob(keys, touched_at_ms, digest, size, state, verified, stor
   end
   redis.call('HINCRBY', keys[3], 'bytes', integer(tonumber(size) - tonumber(old[1] or 0)))
   redis.call('ZADD', keys[2], last_pulled_at_ms, digest)
-  redis.call('HSET', keys[1], 'schema', schema, 'digest', digest, 'size', size, 'state', state, 'verified', verified,
-    'storedAtMs', stored_at_ms, 'lastPulledAtMs', last_pulled_at_ms)
-  redis.call('HDEL', keys[1], 'deletedBy', 'deletingUntilMs')
+  redis.call('HSET', keys[1], f_schema, schema, b_size, size, b_state, state, b_verified, verified,
+    b_stored_at_ms, stored_at_ms, b_last_pulled_at_ms, last_pulled_at_ms)
+  redis.call('HDEL', keys[1], b_deleted_by, b_deleting_until_ms)
   return true
 end
 
 -- keys: blob, least-recent, total. Returns whether there was one.
 local function remove_blob(keys, digest)
-  local size = redis.call('HGET', keys[1], 'size')
+  local size = redis.call('HGET', keys[1], b_size)
   if not size or is_newer(keys[1]) then return 0 end
   redis.call('DEL', keys[1])
   redis.call('ZREM', keys[2], digest)
@@ -86,7 +92,7 @@ end
 
 -- 0: nobody deletes it, or nobody does any more.
 local function deletion_ends_in_ms(blob)
-  local fields = redis.call('HMGET', blob, 'state', 'deletingUntilMs')
+  local fields = redis.call('HMGET', blob, b_state, b_deleting_until_ms)
   if fields[1] ~= 'deleting' then return 0 end
   return math.max(0, tonumber(fields[2] or 0) - now_ms())
 end

@@ -1,0 +1,43 @@
+// How much longer it takes to find an entry among many than among few. Both indexes are asked in turn, so that what else the
+// machine does meets both alike, and for entries that their process has not seen before.
+import type { CacheIndex } from '@cistern/cache-index';
+import { type EntryKind, lookUp } from './grow-index.ts';
+
+export interface Sized {
+  readonly index: CacheIndex;
+  readonly entries: number;
+}
+
+export interface LookUps {
+  /** Among the many. */
+  readonly microseconds: number;
+  /** How many times what it takes among the few. */
+  readonly ratio: number;
+}
+
+const [turns, lookUpsATurn] = [40, 25];
+
+export async function compareLookUps(kind: EntryKind, few: Sized, many: Sized): Promise<LookUps> {
+  const times = new Map<Sized, number[]>([few, many].map((sized) => [sized, []]));
+  for (let turn = 0; turn < turns; turn += 1)
+    for (const sized of turn % 2 === 0 ? [few, many] : [many, few])
+      times.get(sized)?.push(await timeOf(sized, kind, spread(turn, sized.entries)));
+  const [ofFew = [], ofMany = []] = times.values();
+  return { microseconds: median(ofMany), ratio: median(ofMany) / median(ofFew) };
+}
+
+/** Numbers of entries from all over, none of them in two turns. */
+function spread(turn: number, entries: number): number[] {
+  const step = entries / (turns * lookUpsATurn);
+  return Array.from({ length: lookUpsATurn }, (_, at) => Math.floor((at * turns + turn) * step));
+}
+
+async function timeOf({ index }: Sized, kind: EntryKind, numbers: readonly number[]): Promise<number> {
+  const startedAtMs = performance.now();
+  for (const number of numbers) await lookUp(index, kind, number);
+  return ((performance.now() - startedAtMs) / numbers.length) * 1000;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

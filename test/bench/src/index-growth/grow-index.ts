@@ -1,0 +1,40 @@
+// Fills an index by the calls with which it is rebuilt from a store, and looks entries up again.
+import type { CacheIndex } from '@cistern/cache-index';
+import { blobOf, entriesPerRepository, linkOf, manifestOf, repositoryOf, tagOf } from './sample-entries.ts';
+
+export type EntryKind = 'blobs' | 'tags';
+
+/** Adds `entries` of them, a repository at a time. */
+export async function growIndex(index: CacheIndex, kind: EntryKind, entries: number): Promise<void> {
+  for (let first = 0; first < entries; first += entriesPerRepository) {
+    const numbers = Array.from(
+      { length: Math.min(entriesPerRepository, entries - first) },
+      (_, offset) => first + offset,
+    );
+    if (kind === 'blobs') await addBlobs(index, numbers);
+    else await addTags(index, numbers);
+  }
+}
+
+async function addBlobs(index: CacheIndex, numbers: readonly number[]): Promise<void> {
+  await Promise.all(numbers.map((number) => index.blobs.adopt(blobOf(number))));
+  await index.links.put(repositoryOf(numbers[0]!), numbers.map(linkOf));
+}
+
+async function addTags(index: CacheIndex, numbers: readonly number[]): Promise<void> {
+  await Promise.all(
+    numbers.flatMap((number) => [index.tags.adopt(tagOf(number)), index.manifests.put(manifestOf(number))]),
+  );
+}
+
+/** What is asked for one entry: as for a pull by tag, or of a blob. Throws if any of it is not found. */
+export async function lookUp(index: CacheIndex, kind: EntryKind, number: number): Promise<void> {
+  const found =
+    kind === 'blobs'
+      ? [
+          await index.links.get(repositoryOf(number), linkOf(number).digest),
+          await index.blobs.get(blobOf(number).digest),
+        ]
+      : [await index.tags.get(tagOf(number)), await index.manifests.get(manifestOf(number).digest)];
+  if (found.includes(undefined)) throw new Error(`entry ${number} of the ${kind} is not in the index`);
+}

@@ -1,0 +1,59 @@
+// Entries as a fleet's caches hold them, by number: images of services, built again and again, of layers with names of their own.
+import { createHash } from 'node:crypto';
+import type { BlobRecord, Link, ManifestRecord, RepositoryKey, TagRecord } from '@cistern/cache-index';
+import { type Digest, mediaTypes, parseRepositoryName, parseTag } from '@cistern/oci';
+
+/** So many that Redis keeps neither links nor tags of a repository in its form for small tables. */
+export const entriesPerRepository = 250;
+
+const startMs = 1_760_000_000_000;
+const layer = 'application/vnd.oci.image.layer.v1.tar+gzip';
+
+export function repositoryOf(number: number): RepositoryKey {
+  const name = `library/service-${String(Math.floor(number / entriesPerRepository)).padStart(4, '0')}`;
+  return { upstream: 'docker.io', repository: parseRepositoryName(name) };
+}
+
+export function blobOf(number: number): BlobRecord {
+  const digest = digestFor('blob', number);
+  const [storedAtMs, lastPulledAtMs] = [startMs + number, startMs + number + 86_400_000];
+  return { schema: 1, digest, size: sizeOf(number), state: 'present', verified: true, storedAtMs, lastPulledAtMs };
+}
+
+export function linkOf(number: number): Link {
+  const digest = digestFor('blob', number);
+  return { ...repositoryOf(number), digest, kind: 'blob', size: sizeOf(number), mediaType: layer };
+}
+
+export function tagOf(number: number): TagRecord {
+  const atMs = startMs + number;
+  return {
+    ...repositoryOf(number),
+    schema: 1,
+    tag: parseTag(`build-${number}`),
+    digest: digestFor('manifest', number),
+    mediaType: mediaTypes.ociManifest,
+    size: 1200 + (number % 2000),
+    sequence: 1,
+    firstSeenAtMs: atMs,
+    changedAtMs: atMs,
+    checkedAtMs: atMs + 3_600_000,
+    lastPulledAtMs: atMs + 86_400_000,
+    pulls: number % 500,
+    lastTriedAtMs: atMs + 3_600_000,
+    origin: 'upstream',
+  };
+}
+
+export function manifestOf(number: number): ManifestRecord {
+  const { digest, mediaType, size, firstSeenAtMs } = tagOf(number);
+  return { schema: 1, digest, mediaType, size, storedAtMs: firstSeenAtMs };
+}
+
+function digestFor(kind: string, number: number): Digest {
+  return `sha256:${createHash('sha256').update(`${kind} ${number}`).digest('hex')}` as Digest;
+}
+
+function sizeOf(number: number): number {
+  return 100_000 + ((number * 7919) % 80_000_000);
+}
