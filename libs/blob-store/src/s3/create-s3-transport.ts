@@ -2,6 +2,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { ClientOptions } from 'minio';
+import { S3TransportError, closedError, mishandledStatuses, noFreeConnection } from './s3-transport-error.ts';
 import type { Silence } from './watch-silence.ts';
 
 export interface S3TransportOptions {
@@ -18,23 +19,6 @@ export interface S3Transport {
   /** Ends every request that is under way, and refuses further ones. */
   close(): void;
 }
-
-/** What the transport itself finds wrong; `code` as system errors have one. */
-export class S3TransportError extends Error {
-  override readonly name = 'S3TransportError';
-  readonly code: 'SILENT' | 'NO_FREE_CONNECTION' | 'CLOSED' | `HTTP ${number}`;
-
-  constructor(code: S3TransportError['code'], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-/**
- * Answers for which the client would throw an error without code, leave the body unread, and so lose the connection
- * (minio 8.0.7, `retryHttpCodes`).
- */
-const mishandledStatuses = new Set([408, 429, 499, 500, 502, 503, 504, 520]);
 
 export function createS3Transport({ secure, timeoutMs, maxConnections, silence }: S3TransportOptions): S3Transport {
   const protocol = secure ? https : http;
@@ -54,10 +38,7 @@ export function createS3Transport({ secure, timeoutMs, maxConnections, silence }
       return sent.emit('error', error);
     };
     // Nor has it a socket whose silence could be noticed.
-    const waiting = setTimeout(
-      () => end(new S3TransportError('NO_FREE_CONNECTION', `no connection became free in ${timeoutMs} ms`)),
-      timeoutMs,
-    );
+    const waiting = setTimeout(() => end(noFreeConnection(timeoutMs)), timeoutMs);
     underWay.add(end);
     sent.once('socket', () => clearTimeout(waiting));
     sent.once('close', () => {
@@ -87,8 +68,4 @@ export function createS3Transport({ secure, timeoutMs, maxConnections, silence }
       agent.destroy();
     },
   };
-}
-
-function closedError(): S3TransportError {
-  return new S3TransportError('CLOSED', 'the store is closed');
 }

@@ -1,10 +1,10 @@
 // Reads one blob, or one range of it, from the socket into the caller's buffers: what nobody asks for stays with the
 // server. A body that breaks off is taken up where it ended.
-import type { IncomingMessage } from 'node:http';
 import { type ByteRange, type Digest, parseContentRange } from '@cistern/oci';
 import type { BlobReader } from '../blob-store.ts';
 import { checkRange } from '../check-range.ts';
-import { contentLength, untilReadable } from './read-body.ts';
+import type { BodyResponse } from './create-body-transport.ts';
+import { contentLength, endedEarly } from './read-body.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 
@@ -30,7 +30,7 @@ export async function openS3Reader(
     const { start, endExclusive } = checkRange(object.digest, size, range);
     return createReader(bucket, { ...object, size, start, endExclusive }, first);
   } catch (error) {
-    first.stream.destroy();
+    first.response.destroy();
     throw error;
   }
 
@@ -43,7 +43,7 @@ export async function openS3Reader(
 }
 
 interface Body {
-  readonly stream: IncomingMessage;
+  readonly response: BodyResponse;
   /** Of the whole object. */
   readonly size: number;
 }
@@ -58,11 +58,10 @@ interface Extent {
 
 function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusive }: Extent, first: Body): BlobReader {
   let position = start;
-  let stream: IncomingMessage | undefined = first.stream;
+  let body: BodyResponse | undefined = start === endExclusive ? undefined : first.response;
   /** Where the present body began: one that brought nothing is not worth another. */
-  let streamStart = start;
+  let bodyStart = start;
   let closed = false;
-  if (start === endExclusive) finish();
 
   return {
     size,
@@ -74,83 +73,64 @@ function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusiv
       const wanted = Math.min(into.byteLength, endExclusive - position);
       if (wanted === 0) return 0;
       for (;;) {
-        const body = stream ?? (await takeUp());
+        const from = body ?? (await takeUp());
         try {
-          await untilReadable(body, bucket.promptMs);
+          const length = await from.read(into.subarray(0, wanted));
           checkOpen();
-          return take(body, into.subarray(0, wanted));
+          if (length === 0) throw endedEarly();
+          position += length;
+          // Its connection has gone back to the pool.
+          if (position === endExclusive) body = undefined;
+          return length;
         } catch (error) {
-          body.destroy();
-          stream = undefined;
+          from.destroy();
+          body = undefined;
           checkOpen();
-          if (codeOf(error) === 'SILENT' || position === streamStart) throw bucket.failure(doing, error);
+          if (codeOf(error) === 'SILENT' || position === bodyStart) throw bucket.failure(doing, error);
         }
       }
     },
     async close() {
       closed = true;
-      stream?.destroy();
+      body?.destroy();
     },
   };
 
-  /** Copies what is there already and says how much, at least one byte. */
-  function take(body: IncomingMessage, into: Uint8Array): number {
-    let filled = 0;
-    while (filled < into.byteLength && body.readableLength > 0) {
-      const chunk = body.read(Math.min(into.byteLength - filled, body.readableLength)) as Buffer;
-      into.set(chunk, filled);
-      filled += chunk.byteLength;
-    }
-    position += filled;
-    if (position === endExclusive) finish();
-    return filled;
-  }
-
-  /** Lets the connection go back to its pool: nothing but the end of the answer is left on it. */
-  function finish(): void {
-    stream?.resume();
-    stream = undefined;
-  }
-
-  async function takeUp(): Promise<IncomingMessage> {
+  async function takeUp(): Promise<BodyResponse> {
     const range = { start: position, end: endExclusive - 1 };
-    const body = await bucket.attempt(doing, async () => getBody(bucket, name, range));
-    stream = body.stream;
-    streamStart = position;
+    const next = await bucket.attempt(doing, async () => getBody(bucket, name, range));
+    body = next.response;
+    bodyStart = position;
     checkOpen();
-    if (body.size !== size) {
-      body.stream.destroy();
-      stream = undefined;
-      throw bucket.failure(doing, new Error(`${digest} has ${body.size} instead of ${size} bytes now`));
-    }
-    return body.stream;
+    if (next.size === size) return body;
+    body.destroy();
+    body = undefined;
+    throw bucket.failure(doing, new Error(`${digest} has ${next.size} instead of ${size} bytes now`));
   }
 
   function checkOpen(): void {
     if (!closed) return;
-    stream?.destroy();
+    body?.destroy();
     throw new Error('the blob reader is closed');
   }
 }
 
 async function getBody({ bodies, name: bucketName }: S3Bucket, name: string, range?: ByteRange): Promise<Body> {
   const length = range === undefined ? 0 : range.end - range.start + 1;
-  const stream = (await bodies.getPartialObject(bucketName, name, range?.start ?? 0, length)) as IncomingMessage;
-  // From here on the socket may rest while nobody reads, and what breaks meanwhile is seen by the next read.
-  stream.setTimeout(0);
-  stream.on('error', () => {});
-  const size = range === undefined ? contentLength(stream) : sizeBehind(stream, range);
-  if (Number.isSafeInteger(size)) return { stream, size };
-  stream.destroy();
+  const answer: unknown = await bodies.getPartialObject(bucketName, name, range?.start ?? 0, length);
+  const response = answer as BodyResponse;
+  const size = range === undefined ? contentLength(response) : sizeBehind(response, range);
+  if (Number.isSafeInteger(size)) return { response, size };
+  response.destroy();
   throw new Error(
-    `it answered ${range === undefined ? 'a blob' : 'a range'} with ${stream.statusCode} and wrong headers`,
+    `it answered ${range === undefined ? 'a blob' : 'a range'} with ${response.statusCode} and wrong headers`,
   );
 }
 
 /** Of the whole object, from the answer to a range; NaN if that is not what was asked for. */
-function sizeBehind(stream: IncomingMessage, asked: ByteRange): number {
-  const { range, size = Number.NaN } = parseContentRange(stream.headers['content-range']) ?? {};
-  if (range?.start !== asked.start || contentLength(stream) !== range.end - range.start + 1) return Number.NaN;
+function sizeBehind(response: BodyResponse, asked: ByteRange): number {
+  const { range, size = Number.NaN } = parseContentRange(response.headers['content-range']) ?? {};
+  if (range?.start !== asked.start || contentLength(response) !== range.end - range.start + 1) return Number.NaN;
   return size;
 }
 

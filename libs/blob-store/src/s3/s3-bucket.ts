@@ -2,6 +2,7 @@
 import type { CacheError } from '@cistern/errors';
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { Client } from 'minio';
+import { createBodyTransport } from './create-body-transport.ts';
 import { createS3Transport } from './create-s3-transport.ts';
 import { codeOf, isPassing, toStoreError } from './s3-error.ts';
 import { watchSilence } from './watch-silence.ts';
@@ -33,7 +34,10 @@ export interface S3Bucket {
   readonly client: Client;
   /** For small requests that somebody waits for. */
   readonly prompt: Client;
-  /** For bodies that are read at the pace of whoever wants them, so that these do not hold up all else. */
+  /**
+   * For bodies that are read at the pace of whoever wants them, so that these do not hold up all else. Its answers are
+   * `BodyResponse`s.
+   */
   readonly bodies: Client;
   /** Signs URLs for `publicEndpoint`, which it does not connect to: a signature covers the host. */
   readonly signer: Client;
@@ -66,14 +70,14 @@ export function createS3Bucket(access: S3Access): S3Bucket {
     onChange: (isSilent) =>
       access.log.warn(place, isSilent ? 'the store is silent: it is asked no more' : 'the store answers again'),
   });
-  const connect = (maxConnections: number, silenceMs: number) => {
-    const transport = createS3Transport({ secure: address.useSSL, timeoutMs: silenceMs, maxConnections, silence });
+  const connect = (maxConnections: number, silenceMs: number, create = createS3Transport) => {
+    const transport = create({ secure: address.useSSL, timeoutMs: silenceMs, maxConnections, silence });
     return { client: new Client({ ...address, ...account, ...transport.clientOptions }), close: transport.close };
   };
   const signer = new Client({ ...parseEndpoint(access.publicEndpoint ?? access.endpoint), ...account });
   const requests = connect(maxRequests, timeoutMs);
   const prompt = connect(maxRequests, promptMs);
-  const bodies = connect(maxBodies, promptMs);
+  const bodies = connect(maxBodies, promptMs, createBodyTransport);
   const root = rootDirectory.replace(/^\/+|\/+$/g, '');
   const prefix = root === '' ? '' : `${root}/`;
   const retrying = retry(handleWhen(isPassing), {

@@ -34,6 +34,7 @@ const reasons: Readonly<Record<string, Reason>> = {
   SILENT: silent,
   NO_FREE_CONNECTION: () => 'all its connections are in use',
   CLOSED: () => 'it has been closed',
+  NOT_HTTP: notHttp,
   EPROTO: notHttp,
   ERR_SSL_WRONG_VERSION_NUMBER: notHttp,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: notHttp,

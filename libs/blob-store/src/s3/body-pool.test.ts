@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type Socket, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import test, { type TestContext } from 'node:test';
+import type { BodyConnection } from './body-connection.ts';
+import { createBodyPool } from './body-pool.ts';
+
+/** A server that answers three bytes, or nothing, and a pool of one connection. */
+async function startPool(t: TestContext, { answers, timeoutMs = 30_000 }: { answers: boolean; timeoutMs?: number }) {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    if (answers) socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc'));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const pool = createBodyPool({ secure: false, timeoutMs, maxConnections: 1, onSilent() {} });
+  t.after(() => {
+    pool.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  const take = () =>
+    new Promise<BodyConnection>((resolve, reject) => {
+      pool.take(address, resolve, reject);
+    });
+  const get = async () => {
+    const connection = await take();
+    await new Promise<void>((resolve, reject) => {
+      const onHead = () => {
+        resolve();
+        return undefined;
+      };
+      connection.ask('GET / HTTP/1.1\r\n\r\n', { onHead, onError: reject });
+    });
+    return connection;
+  };
+  return { pool, take, get, sockets };
+}
+
+test('who waits gets a connection when the body before has been read, or given up', async (t) => {
+  const { get, sockets } = await startPool(t, { answers: true });
+  const first = await get();
+  const others = [get(), get()];
+  assert.equal(await first.read(Buffer.alloc(10)), 3);
+  const second = await others[0]!;
+  assert.equal(second, first);
+  second.destroy(new Error('not wanted'));
+  assert.notEqual(await others[1], first);
+  assert.equal(sockets.length, 2);
+});
+
+test('who gets no connection in time is told, and the next one is not held up', async (t) => {
+  const { get, take } = await startPool(t, { answers: true, timeoutMs: 500 });
+  const first = await get();
+  await assert.rejects(take(), { code: 'NO_FREE_CONNECTION' });
+  assert.equal(await first.read(Buffer.alloc(10)), 3);
+  assert.equal(await get(), first);
+});
+
+test('close ends what waits for a connection, for an answer, or for bytes, and refuses what comes later', async (t) => {
+  const { pool, take, get } = await startPool(t, { answers: false });
+  const ended = [get(), take()].map((waiting) => assert.rejects(waiting, { code: 'CLOSED' }));
+  await new Promise(setImmediate);
+  pool.close();
+  await Promise.all(ended);
+  await assert.rejects(take(), { code: 'CLOSED' });
+});
