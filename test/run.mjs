@@ -21,6 +21,7 @@ const shortSuites = [
   'services',
   'test/fake-upstream',
   'test/services',
+  'test/bench',
   'test/adapters',
   'test/end-to-end',
   'test/clients/smoke',

@@ -24,11 +24,10 @@ if (options.isHelp) {
 }
 
 async function report(measured: readonly Measured[]): Promise<void> {
-  const tables = tablesOf(measured);
   const ratios = measured.flatMap(ratiosOf);
   const machine = describeMachine();
   const about = `${machine}; medians of ${options.rounds} rounds (3 of large transfers), in brackets how much better Cistern is.`;
-  process.stdout.write(`${about}\n\n${tables}\n`);
+  process.stdout.write(`${about}\n\n${tablesOf(measured)}\n`);
   const failures = measured.flatMap((one) => one.failures);
   if (options.json !== undefined) {
     const all = measured.map(({ workload, rounds }) => ({
@@ -41,7 +40,7 @@ async function report(measured: readonly Measured[]): Promise<void> {
     await writeFile(options.json, `${text}\n`);
   }
   if (failures.length > 0) complain('Errors or wrong bytes, of which no figures are published', failures);
-  else if (options.isWrite) await writeFigures({ about, tables, measured, ratios });
+  else if (options.isWrite) await writeFigures({ about, measured, ratios });
   else
     complain('Ratios that have fallen by more than their noise', fallenBelow(await readBaseline(baselineFile), ratios));
 }

@@ -1,2 +1,2 @@
 export type { ClientPlan, HerdEnd, HerdPlan } from './herd-client.ts';
-export { type Herd, pullAtOnce, startHerd } from './start-herd.ts';
+export { type Herd, startHerd } from './start-herd.ts';

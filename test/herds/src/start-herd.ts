@@ -53,19 +53,3 @@ export function startHerd(plan: HerdPlan): Herd {
     close: () => void child.kill('SIGKILL'),
   };
 }
-
-/** Pulls one blob with many clients at once. Rejects if any client got anything but the blob. */
-export async function pullAtOnce(
-  plan: HerdPlan,
-): Promise<{ readonly firstByteMs: number[]; readonly lastEndMs: number }> {
-  const herd = startHerd(plan);
-  try {
-    for (const { client, received, wrongAt, error } of await herd.ended())
-      if (error !== undefined || wrongAt >= 0 || received !== plan.size)
-        throw new Error(`client ${client} got ${received} bytes, wrong at ${wrongAt}: ${error}`);
-    const firstByteMs = herd.events.filter(({ kind }) => kind === 'first-byte').map(({ atMs }) => atMs);
-    return { firstByteMs: firstByteMs.sort((a, b) => a - b), lastEndMs: herd.events.at(-1)?.atMs ?? Number.NaN };
-  } finally {
-    herd.close();
-  }
-}

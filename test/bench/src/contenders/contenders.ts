@@ -1,6 +1,6 @@
 // The contenders that several workloads have. A workload may have some of its own besides.
-import { type Cluster, startCistern, startCluster, startDockerRegistry } from '@cistern/test-services';
-import type { ContenderKind } from './contender.ts';
+import { startCistern, startCluster, startDockerRegistry } from '@cistern/test-services';
+import type { ContenderKind, Site } from './contender.ts';
 import { startNginx } from './start-nginx.ts';
 import { makeBucket } from './make-bucket.ts';
 
@@ -56,17 +56,13 @@ export const direct: ContenderKind = {
 export const cisternCluster: ContenderKind = {
   name: 'cistern-cluster',
   title: 'Cistern, 2 frontends and 1 worker on S3 and Redis, haproxy',
-  async start({ upstream, s3 }) {
-    const cluster = await startCluster({
-      frontends: 2,
-      workers: 1,
-      upstreams: { 'docker.io': upstream.url },
-      s3: await s3(),
-      config: { log: { accesslog: { disabled: false } } },
-    });
-    const balancerPids = [cluster.haproxy.process.pid];
-    return { url: cluster.url, pids: nodesOf(cluster), balancerPids, close: () => cluster.close() };
-  },
+  start: (site) => startCisternCluster(site),
+};
+
+export const redirectingCluster: ContenderKind = {
+  name: 'cistern-redirect',
+  title: 'The same, with storage.redirect',
+  start: (site) => startCisternCluster(site, { REGISTRY_STORAGE_REDIRECT_DISABLE: 'false' }),
 };
 
 export const dockerRegistryOnS3: ContenderKind = {
@@ -79,6 +75,15 @@ export const dockerRegistryOnS3: ContenderKind = {
   },
 };
 
-function nodesOf({ frontends, workers }: Cluster): number[] {
-  return [...frontends, ...workers].map(({ pid }) => pid);
+async function startCisternCluster({ upstream, s3 }: Site, env: Readonly<Record<string, string>> = {}) {
+  const cluster = await startCluster({
+    frontends: 2,
+    workers: 1,
+    upstreams: { 'docker.io': upstream.url },
+    s3: await s3(),
+    config: { log: { accesslog: { disabled: false } } },
+    env,
+  });
+  const pids = [...cluster.frontends, ...cluster.workers].map(({ pid }) => pid);
+  return { url: cluster.url, pids, balancerPids: [cluster.haproxy.process.pid], close: () => cluster.close() };
 }

@@ -1,9 +1,9 @@
 // What processes have used, by Linux's own account: seconds of CPU hold on a busy machine too, where time by the clock tells
 // of its other work.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
-/** Seconds of CPU of all of them so far, at the customary 100 ticks a second. */
-export function cpuSeconds(pids: readonly number[]): number {
+/** Of all of them so far, at the customary 100 ticks a second. */
+function cpuSeconds(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + ticksOf(pid) / 100, 0);
 }
 
@@ -18,4 +18,15 @@ export function residentBytes(pids: readonly number[], which: 'VmRSS' | 'VmHWM')
   const of = (pid: number) =>
     new RegExp(`${which}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return pids.reduce((sum, pid) => sum + Number(of(pid)) * 1024, 0);
+}
+
+/** From now on `VmHWM` tells of what comes. */
+export function forgetPeaks(pids: readonly number[]): void {
+  for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+/** Seconds of CPU that processes take from now on. */
+export function watchCpu(pids: readonly number[]): { soFar(): number } {
+  const before = cpuSeconds(pids);
+  return { soFar: () => cpuSeconds(pids) - before };
 }

@@ -1,9 +1,12 @@
 // Load from outside: wrk, whose own CPU time is a small part of what a server needs.
 import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 export interface Load {
   readonly url: string;
+  /** In place of the path of `url`: one for each connection, which then has a thread of its own. */
+  readonly paths?: readonly string[];
   readonly connections: number;
   readonly seconds: number;
 }
@@ -18,13 +21,15 @@ export interface LoadResult {
 /** registry:2 answers 404 to a client that does not name the manifest's type. */
 export const acceptedTypes = 'application/vnd.docker.distribution.manifest.v2+json, */*';
 
+const ownPath = fileURLToPath(new URL('own-path.lua', import.meta.url));
 const bytesIn: Readonly<Record<string, number>> = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 };
 const msIn: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
 
 /** GETs. Rejects if any request failed: a fast server that answers errors is not fast. */
-export async function wrk({ url, connections, seconds }: Load): Promise<LoadResult> {
-  const plan = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '60s'];
-  const { stdout } = await promisify(execFile)('wrk', [...plan, '-H', `Accept: ${acceptedTypes}`, url]);
+export async function wrk({ url, paths = [], connections, seconds }: Load): Promise<LoadResult> {
+  const plan = [`-t${Math.max(1, paths.length)}`, `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '60s'];
+  const script = paths.length > 0 ? ['-s', ownPath, url, '--', ...paths] : [url];
+  const { stdout } = await promisify(execFile)('wrk', [...plan, '-H', `Accept: ${acceptedTypes}`, ...script]);
   const [, requests, time, amount, unit = ''] =
     /(\d+) requests in ([\d.]+)s, ([\d.]+)([KMGT]?B) read/.exec(stdout) ?? [];
   const [, p99, p99Unit = ''] = /99%\s+([\d.]+)(us|ms|s|m)/.exec(stdout) ?? [];

@@ -1,35 +1,65 @@
 // What was measured, as tables in Markdown, which people can read as it is.
+import type { ContenderKind } from '../contenders/contender.ts';
 import type { Measured } from '../measure.ts';
-import type { Figure } from '../workloads/workload.ts';
 import { mediansOf } from './medians.ts';
-import { better } from './ratios.ts';
+import { type Ratio, ratiosTo } from './ratios.ts';
 
-/** A table a workload; in brackets how much better the first row is. */
+/** A table a workload, with all its figures; in brackets how much better the first row is, and how sure that is. */
 export function tablesOf(all: readonly Measured[]): string {
   return all.map((measured) => tableOf(measured)).join('\n');
 }
 
-function tableOf({ workload, rounds }: Measured): string {
-  const medians = workload.contenders.flatMap((kind) => {
-    const figures = rounds.get(kind);
-    return figures === undefined ? [] : [[kind, mediansOf(figures)] as const];
-  });
-  const names = medians[0]?.[1].map(({ name }) => name) ?? [];
-  const mine = medians.find(([kind]) => kind === workload.contenders[0])?.[1];
-  const rows = medians.map(([kind, figures]) => {
-    const cells = figures.map((figure, position) => cell(figure, figures === mine ? undefined : mine?.[position]));
+function tableOf(measured: Measured): string {
+  const { workload, rounds } = measured;
+  const figures = mediansOf([...rounds.values()][0] ?? []);
+  const rows = [...rounds].map(([kind, runs]) => {
+    const ratios = ratiosTo(kind, measured);
+    const cells = mediansOf(runs).map(({ value }, position) => format(value) + withNoise(ratios[position]));
     return `| ${kind.title} | ${cells.join(' | ')} |`;
   });
-  const head = `| ${workload.title} | ${names.join(' | ')} |\n| --- |${names.map(() => ' ---: |').join('')}`;
-  return `${head}\n${rows.join('\n')}\n`;
+  const names = figures.map(({ name }) => name);
+  return `${header([workload.title, ...names])}\n${rows.join('\n')}\n`;
 }
 
-function cell(figure: Figure, mine: Figure | undefined): string {
-  const ratio = better(mine, figure);
-  const shown = format(figure.value);
-  return Number.isFinite(ratio) ? `${shown} (${format(ratio)}×)` : shown;
+const families = ['cistern', 'docker-registry', 'nginx', 'direct'] as const;
+const familyTitles = ['Cistern', 'docker-registry', 'nginx', 'no cache'];
+
+/** A row a workload, with the figure that stands for it: of the first contender, and of the first of each other family. */
+export function summaryOf(all: readonly Measured[]): string {
+  const rows = all.map((measured) => {
+    const { workload, rounds } = measured;
+    const cells = families.map((family) => {
+      const found = [...rounds].find(([kind]) => familyOf(kind) === family);
+      if (found === undefined) return '';
+      const [kind, runs] = found;
+      const medians = mediansOf(runs);
+      const position = medians.findIndex(({ name }) => name === workload.headline);
+      const ratio = ratiosTo(kind, measured)[position];
+      const shown = format(medians[position]?.value ?? Number.NaN);
+      return ratio === undefined ? shown : `${shown} (${format(ratio.value)}×)`;
+    });
+    return `| ${workload.title} | ${workload.headline} | ${cells.join(' | ')} |`;
+  });
+  return `${header(['workload', 'figure', ...familyTitles], 2)}\n${rows.join('\n')}\n`;
 }
 
+/** Who is shown in one column, or in one colour. */
+export function familyOf({ name }: ContenderKind): (typeof families)[number] | undefined {
+  return families.find((family) => name.startsWith(family));
+}
+
+function header(names: readonly string[], words = 1): string {
+  const rules = names.map((_, position) => (position < words ? '---' : '---:'));
+  return `| ${names.join(' | ')} |\n| ${rules.join(' | ')} |`;
+}
+
+function withNoise(ratio: Ratio | undefined): string {
+  if (ratio === undefined) return '';
+  return ` (${format(ratio.value)}× ± ${Math.round((ratio.spread / 2) * 100)} %)`;
+}
+
+/** Two digits, or whole numbers; what tells nothing is a dash. */
 export function format(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(2)));
+  if (!Number.isFinite(value)) return '–';
+  return Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(2)));
 }

@@ -1,29 +1,44 @@
-// Puts the figures of a run where people and later runs find them: the README, its picture, the baseline.
+// Puts the figures of a run where people and later runs find them: the README and its picture, a page, the baseline.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Measured } from '../measure.ts';
 import { baselineOf } from './baseline.ts';
 import { drawChart } from './draw-chart.ts';
 import type { Ratio } from './ratios.ts';
+import { summaryOf, tablesOf } from './tables.ts';
 
 const root = resolve(import.meta.dirname, '../../../..');
 export const baselineFile = join(root, 'test/bench/baseline.json');
 const readmeFile = join(root, 'README.md');
 const chartFile = join(root, 'docs/bench.svg');
+const pageFile = join(root, 'docs/benchmark.md');
 
 export interface Figures {
+  /** On what machine, and how. */
   readonly about: string;
-  readonly tables: string;
   readonly measured: readonly Measured[];
   readonly ratios: readonly Ratio[];
 }
 
-export async function writeFigures({ about, tables, measured, ratios }: Figures): Promise<void> {
+export async function writeFigures({ about, measured, ratios }: Figures): Promise<void> {
   const readme = await readFile(readmeFile, 'utf8');
   const between = /(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/;
-  if (!between.test(readme)) throw new Error(`${readmeFile} has no place for the tables`);
-  const replaced = (_match: string, before: string, after: string) => `${before}\n${about}\n\n${tables}\n${after}`;
-  await writeFile(readmeFile, readme.replace(between, replaced));
+  if (!between.test(readme)) throw new Error(`${readmeFile} has no place for the figures`);
+  const summary = `\n${about}\n\n${summaryOf(measured)}\n`;
+  await writeFile(
+    readmeFile,
+    readme.replace(between, (_match, before: string, after: string) => before + summary + after),
+  );
+  await writeFile(pageFile, pageOf(about, measured));
   await writeFile(baselineFile, `${JSON.stringify(baselineOf(ratios), null, 2)}\n`);
   await writeFile(chartFile, drawChart(measured));
+}
+
+function pageOf(about: string, measured: readonly Measured[]): string {
+  return `# Benchmark
+
+All figures of one run, written by \`npm run bench -- --write\`; what they mean is said in [performance.md](performance.md).
+${about} After ± stands half of how far single rounds lie apart.
+
+${tablesOf(measured)}`;
 }

@@ -4,7 +4,7 @@ import { startDockerRegistry } from '@cistern/test-services';
 import { pushBlob, pushManifest } from './push.ts';
 import { type StartedLink, startLink } from './start-link.ts';
 
-interface Added {
+export interface Added {
   readonly digest: string;
   /** Bytes. */
   readonly size: number;

@@ -1,7 +1,8 @@
-// Blobs that are stored in S3: what the way from there costs.
-import { cisternCluster, dockerRegistryOnS3 } from '../contenders/contenders.ts';
-import { cpuSeconds } from '../load/process-figures.ts';
-import { wrk } from '../load/wrk.ts';
+// Blobs that are stored in S3: what the way from there costs, through the cache or past it.
+import { cisternCluster, dockerRegistryOnS3, redirectingCluster } from '../contenders/contenders.ts';
+import { watchCpu } from '../load/process-figures.ts';
+import { pullAll } from '../load/pull-all.ts';
+import { transferBlobs } from './transfer-blobs.ts';
 import { warmUp } from './warm-up.ts';
 import type { Workload } from './workload.ts';
 
@@ -9,26 +10,43 @@ const mebibyte = 1024 * 1024;
 const connections = 8;
 const repository = 'library/bench';
 
+const common = { mode: 'full', mostRounds: 3, headline: 'MB/s' } as const;
+
 export const s3Blobs: readonly Workload[] = [
   {
+    ...common,
+    name: 's3-distinct',
+    title: `${connections} blobs of 64 MiB from S3, a connection each`,
+    contenders: [cisternCluster, dockerRegistryOnS3],
+    run: (run) =>
+      transferBlobs(run, { blobs: connections, size: 64 * mebibyte, seed: 's3', connections, isBalanced: true }),
+  },
+  {
+    ...common,
     name: 's3-one-blob',
     title: `One blob of 64 MiB from S3, ${connections} connections`,
-    headline: 'MB/s',
-    mode: 'full',
     contenders: [cisternCluster, dockerRegistryOnS3],
-    mostRounds: 3,
-    async run({ contender: get, site, seconds }) {
-      const { url: base, pids, balancerPids = [] } = await get();
-      const { digest } = await site.upstream.addBlob(repository, { size: 64 * mebibyte, seed: 's3' });
-      const url = `${base}/v2/${repository}/blobs/${digest}`;
-      await warmUp(url);
-      const before = [cpuSeconds(pids), cpuSeconds(balancerPids)] as const;
-      const { bytes, seconds: took } = await wrk({ url, connections, seconds: seconds * 2 });
-      const [own, balancer] = [cpuSeconds(pids) - before[0], cpuSeconds(balancerPids) - before[1]];
+    run: (run) => transferBlobs(run, { blobs: 1, size: 64 * mebibyte, seed: 's3', connections, isBalanced: true }),
+  },
+  {
+    ...common,
+    name: 's3-redirect',
+    title: `${connections} blobs of 64 MiB, redirected to S3 (by a client of ours, which follows)`,
+    contenders: [redirectingCluster, cisternCluster, dockerRegistryOnS3],
+    async run({ contender, site, round, seconds }) {
+      const { url, pids } = await contender();
+      const size = 64 * mebibyte;
+      const pulls = [];
+      for (let number = 0; number < connections; number += 1) {
+        const { digest } = await site.upstream.addBlob(repository, { size, seed: `s3 ${number}` });
+        pulls.push({ url: `${url}/v2/${repository}/blobs/${digest}`, digest, size });
+      }
+      await warmUp({ pulls, round });
+      const cpu = watchCpu(pids);
+      const { bytes, tookMs } = await pullAll({ pulls, isChecked: false, seconds: seconds * 2 });
       return [
-        { name: 'MB/s', value: bytes / took / 1e6, better: 'higher' },
-        { name: 'CPU s/GB', value: own / (bytes / 1e9), better: 'lower' },
-        { name: 'CPU s/GB with haproxy', value: (own + balancer) / (bytes / 1e9), better: 'lower' },
+        { name: 'MB/s', value: bytes / tookMs / 1000, better: 'higher' },
+        { name: 'CPU s/GB', value: cpu.soFar() / (bytes / 1e9), better: 'lower' },
       ];
     },
   },

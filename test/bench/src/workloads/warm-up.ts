@@ -1,10 +1,19 @@
-// What is measured warm has been pulled before.
+// What is measured warm has been pulled before, and by as many clients as measure it: all of them have to get the right bytes.
+import { pullAll } from '../load/pull-all.ts';
+import type { Pull } from '../load/pull.ts';
 
-/** Twice: the first answer may come from the fill that brings it. Rejects if there is none. */
-export async function warmUp(url: string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
-  for (let pull = 0; pull < 2; pull += 1) {
-    const response = await fetch(url, { headers });
-    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-    for await (const _ of response.body ?? []);
-  }
+export interface WarmUp {
+  /** Pulled one after another at first, which fills a cache. */
+  readonly pulls: readonly Pull[];
+  /** Of each pull. */
+  readonly clients?: number;
+  /** From 0: digests are checked under load in the first one. */
+  readonly round: number;
+}
+
+/** Rejects where any client gets anything else. */
+export async function warmUp({ pulls, clients = 1, round }: WarmUp): Promise<void> {
+  for (const pull of pulls) await pullAll({ pulls: [pull] });
+  if (round > 0) return;
+  await pullAll({ pulls: pulls.flatMap((pull) => Array.from({ length: clients }, () => pull)) });
 }

@@ -7,7 +7,7 @@ export interface Figure {
   readonly better: 'higher' | 'lower';
 }
 
-interface Run {
+export interface Run {
   /** Of this turn: one of the workload's. */
   readonly kind: ContenderKind;
   /** Running, and shared with other workloads. A workload that needs a fresh one starts it by `kind.start(site)`. */

@@ -1,0 +1,55 @@
+// One GET of a client that looks at what it gets.
+import { createHash } from 'node:crypto';
+import { Agent, get, type IncomingMessage } from 'node:http';
+import { acceptedTypes } from './wrk.ts';
+
+export interface Pull {
+  readonly url: string;
+  /** Of what has to come. */
+  readonly digest: string;
+  readonly size: number;
+}
+
+const mostRedirects = 3;
+const agent = new Agent({ keepAlive: true });
+
+function open(url: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent, headers: { accept: acceptedTypes } }, resolve).once('error', reject);
+  });
+}
+
+/** As `open`, wherever that leads. */
+async function follow(url: string): Promise<IncomingMessage> {
+  for (let at = url, redirects = 0; ; redirects += 1) {
+    const response = await open(at);
+    const { location } = response.headers;
+    if (location === undefined || redirects === mostRedirects) return response;
+    response.resume();
+    at = new URL(location, at).href;
+  }
+}
+
+/**
+ * Follows redirects. Resolves with the time of the first byte, by `performance.now()`. Rejects unless status, size and, where
+ * they are to be checked, bytes are as they have to be.
+ */
+export async function pull({ url, digest, size }: Pull, isChecked: boolean): Promise<number> {
+  const response = await follow(url);
+  const hash = isChecked ? createHash(digest.slice(0, digest.indexOf(':'))) : undefined;
+  let [bytes, firstByteAtMs] = [0, Number.NaN];
+  response.on('data', (chunk: Buffer) => {
+    if (bytes === 0) firstByteAtMs = performance.now();
+    bytes += chunk.length;
+    hash?.update(chunk);
+  });
+  await new Promise<void>((resolve, reject) => {
+    response.once('end', resolve);
+    response.once('close', () => reject(new Error(`the connection broke after ${bytes} bytes`)));
+    response.once('error', reject);
+  });
+  if (response.statusCode !== 200) throw new Error(`answered ${response.statusCode}`);
+  if (bytes !== size) throw new Error(`sent ${bytes} bytes, not ${size}`);
+  if (hash !== undefined && !digest.endsWith(`:${hash.digest('hex')}`)) throw new Error('sent wrong bytes');
+  return firstByteAtMs;
+}

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ContenderKind, Site } from './contenders/contender.ts';
+import { openContenders } from './contenders/open-contenders.ts';
+import { measure } from './measure.ts';
+import type { Run, Workload } from './workloads/workload.ts';
+
+const site = {} as Site;
+const say = () => {};
+const told = { site, seconds: 1, isFull: false, say };
+
+function stage(names: readonly string[], run: (run: Run) => void = () => {}) {
+  const log: string[] = [];
+  const kinds = names.map((name): ContenderKind => ({
+    name,
+    title: name,
+    async start() {
+      log.push(`+${name}`);
+      return { url: '', pids: [], close: async () => void log.push(`-${name}`) };
+    },
+  }));
+  const workload: Workload = {
+    name: 'load',
+    title: 'A load',
+    headline: 'count',
+    mode: 'quick',
+    contenders: kinds,
+    async run(given: Run) {
+      await given.contender();
+      log.push(given.kind.name);
+      run(given);
+      return [{ name: 'count', value: given.round, better: 'higher' }];
+    },
+  };
+  return { log, kinds, workload, contenders: openContenders(site, say) };
+}
+
+test('contenders take turns, and the turn turns round', async () => {
+  const { log, workload, contenders } = stage(['a', 'b']);
+  await measure(workload, { ...told, contenders, rounds: 3 });
+  assert.deepEqual(log, ['+a', 'a', '+b', 'b', 'b', 'a', 'a', 'b']);
+});
+
+test('who answers wrongly once is out, with all its figures, and the others go on', async () => {
+  const { kinds, workload, contenders } = stage(['a', 'b'], ({ kind, round }) => {
+    if (kind.name === 'a' && round === 1) throw new Error('sent wrong bytes');
+  });
+  const { rounds, failures } = await measure(workload, { ...told, contenders, rounds: 3 });
+  assert.deepEqual([...rounds.keys()], [kinds[1]]);
+  assert.equal(rounds.get(kinds[1]!)?.length, 3);
+  assert.deepEqual(failures, ['load, a: sent wrong bytes']);
+});
+
+test('a workload may want fewer rounds than the run', async () => {
+  const { kinds, workload, contenders } = stage(['a']);
+  const { rounds } = await measure({ ...workload, mostRounds: 2 }, { ...told, contenders, rounds: 5 });
+  assert.equal(rounds.get(kinds[0]!)?.length, 2);
+});
+
+test('contenders end when they are not needed any more', async () => {
+  const { log, kinds, contenders } = stage(['a', 'b']);
+  for (const kind of kinds) await contenders.get(kind);
+  await contenders.keepOnly(kinds.slice(1));
+  await contenders.get(kinds[1]!);
+  await contenders.close();
+  assert.deepEqual(log, ['+a', '+b', '-a', '-b']);
+});

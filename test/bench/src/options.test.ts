@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseOptions } from './options.ts';
+import { chooseWorkloads } from './workloads/choose-workloads.ts';
+import { workloads } from './workloads/workloads.ts';
+
+const namesFor = (only: string[], isFull: boolean) =>
+  chooseWorkloads(workloads, { only, isFull }).map(({ name }) => name);
+
+test('a full run has more rounds, and each can be set', () => {
+  assert.deepEqual([parseOptions([]).rounds, parseOptions(['--full']).rounds], [3, 5]);
+  assert.equal(parseOptions(['--full', '--rounds', '2']).rounds, 2);
+  assert.throws(() => parseOptions(['--rounds', 'many']), /whole number/);
+});
+
+test('some workloads alone publish nothing', () => {
+  assert.deepEqual(parseOptions(['--only', 'a,b', '--only', 'c']).only, ['a', 'b', 'c']);
+  assert.throws(() => parseOptions(['--write', '--only', 'a']), /whole run/);
+});
+
+test('a quick run leaves out what takes long, unless it is asked for by name', () => {
+  assert.equal(namesFor([], false).includes('cold-200'), false);
+  assert.equal(namesFor([], true).length, workloads.length);
+  assert.deepEqual(namesFor(['cold-200', 'start'], false), ['start', 'cold-200']);
+  assert.throws(() => namesFor(['none'], false), /no workload "none"/);
+});
+
+test('no two workloads have one name', () => {
+  assert.equal(new Set(workloads.map(({ name }) => name)).size, workloads.length);
+});

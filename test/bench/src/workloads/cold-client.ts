@@ -1,0 +1,29 @@
+// One client that wants a blob which nobody has yet, over a link that is as fast as it gets: what passing bytes on costs.
+import { cistern, direct, dockerRegistry, nginx } from '../contenders/contenders.ts';
+import { pullAll } from '../load/pull-all.ts';
+import type { Workload } from './workload.ts';
+
+const mebibyte = 1024 * 1024;
+const repository = 'library/bench';
+
+export const coldClient: Workload = {
+  name: 'cold-unthrottled',
+  title: 'A cold blob of 256 MiB for one client, as fast as it comes',
+  headline: 'MB/s',
+  mode: 'quick',
+  contenders: [cistern, dockerRegistry, nginx, direct],
+  async run({ contender, site, round }) {
+    const { url } = await contender();
+    const size = 256 * mebibyte;
+    const { digest } = await site.upstream.addBlob(repository, { size, seed: `unthrottled ${round}` });
+    const { tookMs, firstByteMs } = await pullAll({
+      pulls: [{ url: `${url}/v2/${repository}/blobs/${digest}`, digest, size }],
+      // The client itself is to be no part of the figure where it need not.
+      isChecked: round === 0,
+    });
+    return [
+      { name: 'MB/s', value: size / tookMs / 1000, better: 'higher' },
+      { name: 'first byte ms', value: firstByteMs[0] ?? Number.NaN, better: 'lower' },
+    ];
+  },
+};
