@@ -31,6 +31,7 @@ const scriptNames = [
   'report-node',
   'running-fill',
   'settle-shards',
+  'sum-shards',
   'touch-blobs',
   'verify-blob',
 ] as const;

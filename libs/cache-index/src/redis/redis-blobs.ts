@@ -2,6 +2,7 @@
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
 import { blobName } from '../index-changes.ts';
+import { askShards } from './ask-shards.ts';
 import { packDigest, unpackDigest } from './packed-digest.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, type StoredHash } from './stored-schema.ts';
@@ -26,15 +27,13 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
   /** Of records that may not exist: only then is one of no effect. */
   const touches = writeBehind.table<Touch>({
     merge: (one, other) => (one.atMs >= other.atMs ? one : other),
-    groupOf: ({ digest }) => keys.shardOf(digest).leastRecent,
-    write: async (entries) => {
-      const [first] = entries;
-      if (first === undefined) return;
-      const { leastRecent } = keys.shardOf(first.digest);
-      const blobKeys = entries.map(({ digest }) => keys.blob(digest));
-      const args = entries.flatMap(({ digest, atMs }) => [packDigest(digest), atMs]);
-      await calls.run('touch-blobs', [leastRecent, ...blobKeys], args);
-    },
+    groupOf: ({ digest }) => (calls.isCluster ? keys.shardOf(digest).leastRecent : ''),
+    write: async (entries) =>
+      calls.run(
+        'touch-blobs',
+        entries.flatMap(({ digest }) => [keys.shardOf(digest).leastRecent, keys.blob(digest)]),
+        entries.flatMap(({ digest, atMs }) => [packDigest(digest), atMs]),
+      ),
     mayRepeat: true,
   });
 
@@ -100,10 +99,13 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
       return removed === 1;
     },
     async totals() {
-      const shards = keys.shards.map(({ total }) => calls.command((client) => client.hmget(total, 'blobs', 'bytes')));
       const sum = { blobs: 0, bytes: 0 };
-      for (const [ofShard, bytes] of await Promise.all(shards)) {
-        sum.blobs += Number(ofShard);
+      const sums = await askShards({ calls, keys }, async (shards) => {
+        const names = shards.map(({ total }) => total);
+        return (await calls.run('sum-shards', names, [])) as [blobs: string, bytes: string];
+      });
+      for (const [ofShards, bytes] of sums) {
+        sum.blobs += Number(ofShards);
         sum.bytes += Number(bytes);
       }
       return sum;

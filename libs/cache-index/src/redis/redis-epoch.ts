@@ -1,27 +1,14 @@
 // What Redis has lost is found out by keys that are lost with it. Each shard has its own: it can be that of a cluster's
 // node alone, which was lost and replaced by an empty one.
 import type { EpochIndex } from '../epoch.ts';
+import { askShards } from './ask-shards.ts';
 import type { RedisParts } from './redis-parts.ts';
 import type { ShardWatch } from './watch-shards.ts';
 
-/** Calls to a cluster, of which each is for one slot. */
-const callsAtOnce = 32;
-
 export function createRedisEpoch({ calls, keys }: RedisParts, watch: ShardWatch): EpochIndex {
-  /** What `ask` returns for groups of shards that one call may be for, in the order of the shards. */
-  async function askAll<T>(ask: (shards: typeof keys.shards) => Promise<T>): Promise<T[]> {
-    if (!calls.isCluster) return [await ask(keys.shards)];
-    const answers: T[] = [];
-    for (let first = 0; first < keys.shards.length; first += callsAtOnce) {
-      const some = keys.shards.slice(first, first + callsAtOnce);
-      answers.push(...(await Promise.all(some.map((shard) => ask([shard])))));
-    }
-    return answers;
-  }
-
   /** Since when each shard has been settling. */
   async function settle(): Promise<string[]> {
-    const sinces = await askAll(async (shards) => {
+    const sinces = await askShards({ calls, keys }, async (shards) => {
       const names = shards.map(({ settling }) => settling);
       const known = await calls.command((client) => client.mget(names));
       watch.answered(names);
@@ -35,7 +22,7 @@ export function createRedisEpoch({ calls, keys }: RedisParts, watch: ShardWatch)
       await settle();
     },
     async isComplete() {
-      const answers = await askAll(async (shards) => {
+      const answers = await askShards({ calls, keys }, async (shards) => {
         const names = shards.flatMap(({ settling, complete }) => [settling, complete]);
         const values = await calls.command((client) => client.mget(names));
         return values.every(
@@ -52,7 +39,7 @@ export function createRedisEpoch({ calls, keys }: RedisParts, watch: ShardWatch)
     async markComplete(epoch) {
       const sinces = epoch.split(',');
       const sinceOf = new Map(keys.shards.map((shard, position) => [shard, sinces[position] ?? '']));
-      const answers = await askAll(async (shards) => {
+      const answers = await askShards({ calls, keys }, async (shards) => {
         const names = shards.flatMap(({ settling, complete }) => [settling, complete]);
         return calls.run(
           'complete-shards',

@@ -15,27 +15,22 @@ export interface LookUps {
   readonly ratio: number;
 }
 
-const [turns, lookUpsATurn] = [40, 25];
+/** So many of each, one after another. */
+const lookUps = 1000;
 
 export async function compareLookUps(kind: EntryKind, few: Sized, many: Sized): Promise<LookUps> {
   const times = new Map<Sized, number[]>([few, many].map((sized) => [sized, []]));
-  for (let turn = 0; turn < turns; turn += 1)
+  for (let turn = 0; turn < lookUps; turn += 1)
     for (const sized of turn % 2 === 0 ? [few, many] : [many, few])
-      times.get(sized)?.push(await timeOf(sized, kind, spread(turn, sized.entries)));
+      times.get(sized)?.push(await timeOf(sized, kind, Math.floor((turn * sized.entries) / lookUps)));
   const [ofFew = [], ofMany = []] = times.values();
   return { microseconds: median(ofMany), ratio: median(ofMany) / median(ofFew) };
 }
 
-/** Numbers of entries from all over, none of them in two turns. */
-function spread(turn: number, entries: number): number[] {
-  const step = entries / (turns * lookUpsATurn);
-  return Array.from({ length: lookUpsATurn }, (_, at) => Math.floor((at * turns + turn) * step));
-}
-
-async function timeOf({ index }: Sized, kind: EntryKind, numbers: readonly number[]): Promise<number> {
+async function timeOf({ index }: Sized, kind: EntryKind, number: number): Promise<number> {
   const startedAtMs = performance.now();
-  for (const number of numbers) await lookUp(index, kind, number);
-  return ((performance.now() - startedAtMs) / numbers.length) * 1000;
+  await lookUp(index, kind, number);
+  return (performance.now() - startedAtMs) * 1000;
 }
 
 function median(values: readonly number[]): number {
