@@ -8,9 +8,15 @@ export interface Shown {
   readonly clientIp: string;
 }
 
+export interface Accepted {
+  readonly result: 'accepted';
+  readonly method: AuthenticationMethod;
+  readonly identity: Identity;
+}
+
 /** `method`: what was shown; `anonymous` for nothing, `other` for what cannot be read. */
 export type Authentication =
-  | { readonly result: 'accepted'; readonly method: AuthenticationMethod; readonly identity: Identity }
+  | Accepted
   | {
       readonly result: 'refused';
       readonly method: AuthenticationMethod;
@@ -34,6 +40,8 @@ export type Challenge =
 export interface Authenticator {
   /** Rejects with a CacheError where nobody can say now; that is never a reason to let somebody in. */
   authenticate(shown: Shown): Promise<Authentication>;
+  /** What `authenticate` resolves with whatever is shown; absent: that depends. */
+  readonly everybody?: Accepted | undefined;
   /** `undefined`: nobody is ever refused. */
   readonly challenge: Challenge | undefined;
 }

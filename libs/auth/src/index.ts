@@ -1,5 +1,5 @@
 export { acceptEverybody } from './accept-everybody.ts';
-export type { Authentication, Authenticator, Challenge, Shown } from './authenticator.ts';
+export type { Accepted, Authentication, Authenticator, Challenge, Shown } from './authenticator.ts';
 export { createAuthorize } from './authorize.ts';
 export type { Asker, Authorize, Decision, Policy, PolicyRule, Wish } from './authorize.ts';
 export { createAuthenticator } from './create-authenticator.ts';

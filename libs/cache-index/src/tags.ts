@@ -41,6 +41,11 @@ export interface Page {
 export interface TagIndex {
   get(key: TagKey, options?: ReadOptions): Promise<TagRecord | undefined>;
   /**
+   * What `get` would bring, if this process knows it without asking anybody; its pulls may be older. `undefined`: `get` it.
+   * Throws nothing.
+   */
+  recall(key: TagKey): TagRecord | undefined;
+  /**
    * Adds or replaces, but never takes `pulls` and `lastPulledAtMs` back: pulls go on while a revalidation that read the
    * record before waits for upstream.
    */

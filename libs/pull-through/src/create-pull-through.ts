@@ -16,6 +16,7 @@ import type { PolicyOf } from './freshness/create-freshness-policies.ts';
 import { createLists, type ListPolicy } from './lists/create-lists.ts';
 import { createManifestCache } from './manifest/manifest-cache.ts';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
+import { recallManifest } from './manifest/recall-manifest.ts';
 import { createRevalidateBehind } from './manifest/revalidate-behind.ts';
 import type { PullThrough } from './pull-through.ts';
 import { createBufferPool } from './read/buffer-pool.ts';
@@ -79,6 +80,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
     forgetLists();
   });
   const useCases: PullThrough = {
+    recallManifest: (request, want) => recallManifest(deps, request, want),
     statManifest: (request) => statManifest(deps, request),
     openManifest: (request) => openManifest(deps, request),
     openBlob: (request) => openBlob(deps, request),

@@ -50,6 +50,11 @@ export interface ManifestFacts extends FreshnessFacts {
   readonly size: number;
 }
 
+export interface RecalledManifest extends ManifestFacts {
+  /** As of an opened one; may be absent where only facts were asked for. */
+  readonly bytes?: Buffer | undefined;
+}
+
 export interface OpenedManifest extends ManifestFacts {
   /** Exactly as upstream sent it. Shared: do not write to it. */
   readonly bytes: Buffer;
@@ -109,6 +114,11 @@ export interface BlobStream {
 }
 
 export interface PullThrough {
+  /**
+   * What the two below would bring, at once, if this process can tell it from memory alone; `undefined`: call them. `bytes` are
+   * there if they were asked for. Throws nothing.
+   */
+  recallManifest(request: ManifestRequest, want: 'facts' | 'bytes'): RecalledManifest | undefined;
   /** For HEAD: never reads or fetches the manifest's bytes where a HEAD upstream is enough. */
   statManifest(request: ManifestRequest): Promise<ManifestFacts>;
   openManifest(request: ManifestRequest): Promise<OpenedManifest>;

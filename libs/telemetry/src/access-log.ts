@@ -20,13 +20,20 @@ export function formatAccessLogLine(facts: AccessLogFacts): string {
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const pad = (value: number): string => String(value).padStart(2, '0');
 
-/** `02/Jan/2006:15:04:05 -0700`. */
+let formattedSecond = Number.NaN;
+let formatted = '';
+
+/** `02/Jan/2006:15:04:05 -0700`; made once a second. */
 function formatTime(atMs: number): string {
+  const second = Math.floor(atMs / 1000);
+  if (second === formattedSecond) return formatted;
   const at = new Date(atMs);
   const offset = -at.getTimezoneOffset();
   const zone = `${offset < 0 ? '-' : '+'}${pad(Math.trunc(Math.abs(offset) / 60))}${pad(Math.abs(offset) % 60)}`;
   const time = `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
-  return `${pad(at.getDate())}/${months[at.getMonth()]}/${at.getFullYear()}:${time} ${zone}`;
+  formattedSecond = second;
+  formatted = `${pad(at.getDate())}/${months[at.getMonth()]}/${at.getFullYear()}:${time} ${zone}`;
+  return formatted;
 }
 
 const plainAscii = /^[ !#-[\]-~]*$/;

@@ -4,7 +4,7 @@ import { prettyFactory } from 'pino-pretty';
 import { createFormatForPeople } from './format-for-people.ts';
 import { createLogger } from './logger.ts';
 
-const format = createFormatForPeople();
+const { formatLine: format } = createFormatForPeople();
 const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
 
 function linesOf(fields: Readonly<Record<string, unknown>>, say: (log: ReturnType<typeof createLogger>) => void) {

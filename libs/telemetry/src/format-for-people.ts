@@ -1,23 +1,39 @@
 // A line of JSON as a line for people, as pino-pretty writes it. Most lines are plain and one a request: their fields stand
 // in the JSON as they are to be shown, so nothing has to be parsed for them, which costs a quarter.
 import { prettyFactory } from 'pino-pretty';
+import type { LineParts } from './line-writer.ts';
 
 // As the logger writes them. An escape may hide anything, and these fields are not shown where they stand.
 const plainLine = /^\{"level":"(\w+)","time":"([\d:TZ.-]{24})",?(.*)"msg":"([^"\\]*)"\}\n$/;
 const shownElsewhere = /\\|"(?:err|error|pid|hostname|name|caller|timestamp|time|level|msg|type)":/;
 
-/** Takes what pino has written, and gives the line with its break. */
-export function createFormatForPeople(): (line: string) => string {
+export interface FormatForPeople {
+  /** Takes what pino has written, and gives the line with its break. */
+  formatLine(line: string): string;
+  /** The same line as of all parts together; `undefined`: it is to be had by way of JSON only. */
+  formatParts(parts: LineParts): string | undefined;
+}
+
+export function createFormatForPeople(): FormatForPeople {
   const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
   const clock = createClock();
   // On a terminal it writes in colours.
-  if ((pretty('{"level":"info","time":0,"msg":""}\n') ?? '').includes('\u001B')) return (line) => pretty(line) ?? line;
-  return (line) => {
-    const [, level, time, fields, message] = plainLine.exec(line) ?? [];
-    if (level === undefined || time === undefined || fields === undefined || shownElsewhere.test(fields))
-      return pretty(line) ?? line;
-    const shown = fields === '' ? '' : ` {${fields.slice(0, -1)}}`;
-    return `[${clock(time)}] ${level.toUpperCase()}: ${message}${shown}\n`;
+  if ((pretty('{"level":"info","time":0,"msg":""}\n') ?? '').includes('\u001B'))
+    return { formatLine: (line) => pretty(line) ?? line, formatParts: () => undefined };
+
+  function formatParts({ level, time, fields, message }: LineParts): string | undefined {
+    if (shownElsewhere.test(fields)) return undefined;
+    return `[${clock(time)}] ${level.toUpperCase()}: ${message}${fields === '' ? '' : ` {${fields}}`}\n`;
+  }
+
+  return {
+    formatParts,
+    formatLine(line) {
+      const [, level, time, fields, message] = plainLine.exec(line) ?? [];
+      if (level === undefined || time === undefined || fields === undefined || message === undefined)
+        return pretty(line) ?? line;
+      return formatParts({ level, time, fields: fields.slice(0, -1), message }) ?? pretty(line) ?? line;
+    },
   };
 }
 

@@ -40,5 +40,6 @@ export { redactText, redactUrl } from './redact.ts';
 export { openTracing } from './tracing/open-tracing.ts';
 export { inSpan } from './tracing/tracing.ts';
 export type { Span, SpanAttributes, SpanOptions, Tracing } from './tracing/tracing.ts';
+export { createRequestLog, requestEnded } from './request-log.ts';
 export { createRequestFacts } from './request-facts.ts';
 export type { RequestCacheResult, RequestFacts, RequestOperation } from './request-facts.ts';

@@ -1,6 +1,6 @@
 // The program's logger: pino on stdout, JSON for machines or lines for people, with secrets kept out by construction.
 import { pino } from 'pino';
-import { createFormatForPeople } from './format-for-people.ts';
+import { writeForPeople, writeJson } from './line-writer.ts';
 import { redactFields, redactText, redactUrl } from './redact.ts';
 import { replaceInstance, serializeError } from './serialize-error.ts';
 
@@ -35,7 +35,7 @@ export function createLogger({ level, formatter, fields = {}, destination }: Log
       },
       hooks: { streamWrite: redactText },
     },
-    formatter === 'text' ? forPeople(output) : output,
+    formatter === 'text' ? writeForPeople(output) : writeJson(output),
   );
   // pino applies `formatters.log` to lines but not to the bindings of children, which inherit this method instead.
   const prototype = Object.getPrototypeOf(logger) as Pick<Logger, 'child'>;
@@ -51,14 +51,4 @@ export function createLogger({ level, formatter, fields = {}, destination }: Log
 
 function redacted(fields: object): Record<string, unknown> {
   return redactFields({ ...fields }, replaceInstance) as Record<string, unknown>;
-}
-
-// Line by line and in step, so that the last words before an exit are not lost in a pipeline.
-function forPeople(output: pino.DestinationStream): pino.DestinationStream {
-  const format = createFormatForPeople();
-  return {
-    write(line) {
-      output.write(format(line));
-    },
-  };
 }

@@ -2,7 +2,7 @@
 import type { Config } from '@cistern/config';
 import { createLogger, type Logger } from '@cistern/telemetry';
 import { destination } from 'pino';
-import { writeByTurns } from './write-by-turns.ts';
+import { writeTogether } from './write-together.ts';
 
 export interface OpenedLog {
   readonly log: Logger;
@@ -14,10 +14,12 @@ export interface OpenedLog {
 export function openLog({ level, formatter, fields, accessLogEnabled }: Config['log']): OpenedLog {
   // Its own listener is the first to hear of the exit: pino's then writes what it has passed on.
   process.once('exit', () => output.flush());
-  const output = writeByTurns(destination({ fd: 1, sync: false }));
+  const stdout = destination({ fd: 1, sync: false, contentMode: 'buffer' });
+  // Its types know only strings.
+  const output = writeTogether({ write: (bytes) => stdout.write(bytes as unknown as string) });
   return {
     log: createLogger({ level, formatter, fields, destination: output }),
     // In JSON every request is an object with all of this and more, and a line of another form would break its readers.
-    accessLog: accessLogEnabled && formatter === 'text' ? (line) => void output.write(`${line}\n`) : undefined,
+    accessLog: accessLogEnabled && formatter === 'text' ? (line) => output.write(`${line}\n`) : undefined,
   };
 }

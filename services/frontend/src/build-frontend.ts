@@ -10,7 +10,7 @@ import { OciSyntaxError } from '@cistern/oci';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { addCallerTokens } from './callers/add-caller-tokens.ts';
 import { createCallerTokens, type TokenSeal } from './callers/caller-tokens.ts';
-import { beginRequest } from './hooks/request-facts.ts';
+import { createRequestRecords } from './hooks/request-facts.ts';
 import { createRequestIds } from './hooks/request-id.ts';
 import { limitConnections } from './hooks/limit-connections.ts';
 import { takeTurns } from './hooks/take-turns.ts';
@@ -82,8 +82,9 @@ export interface FrontendOptions {
 export function buildFrontend(options: FrontendOptions): FastifyInstance {
   const { tls, log, trustedProxies, proxyProtocol = false, clientStallMs = 120_000, patienceMs = 10_000 } = options;
   const headersOfAll = commonHeaders(options.headers);
+  const makeRecord = createRequestRecords(options);
   const begin = (request: FastifyRequest, reply: FastifyReply) => {
-    beginRequest(options, request, reply);
+    makeRecord(request, reply);
     reply.headers(headersOfAll).header('x-request-id', request.id);
   };
   const app = fastify({

@@ -1,17 +1,22 @@
 // Links in a map of maps: repository, then digest.
 import type { Digest } from '@cistern/oci';
 import { compareBytes } from '../compare-bytes.ts';
-import type { Link, LinkIndex } from '../links.ts';
+import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
 import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../repository-path.ts';
 
 export function createMemoryLinks(checkAvailable: () => void): LinkIndex {
   const repositories = new Map<string, Map<Digest, Link>>();
 
+  function find(key: RepositoryKey, digest: Digest): Link | undefined {
+    return repositories.get(repositoryPath(key))?.get(digest);
+  }
+
   return {
     async get(key, digest) {
       checkAvailable();
-      return repositories.get(repositoryPath(key))?.get(digest);
+      return find(key, digest);
     },
+    recall: find,
     async put(key, links) {
       checkLinksOf(key, links);
       checkAvailable();

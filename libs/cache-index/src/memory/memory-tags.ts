@@ -28,6 +28,7 @@ export function createMemoryTags(checkAvailable: () => void): TagIndex {
       checkAvailable();
       return find(key);
     },
+    recall: find,
     async put(record) {
       checkAvailable();
       put(record);

@@ -23,6 +23,7 @@ export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: 
 
   return {
     get,
+    recall: () => undefined,
     async put(key, links) {
       checkLinksOf(key, links);
       if (links.length === 0) return;

@@ -66,6 +66,7 @@ export function createRedisTags({ calls, keys, writeBehind, announceChanges, rep
 
   return {
     get,
+    recall: () => undefined,
     put,
     async adopt(record) {
       const { tag, pulls, lastPulledAtMs } = record;

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 export interface RememberedRows<R extends object> {
   /** "Not there" is not remembered. */
   get(key: string, read: () => R | undefined): R | undefined;
+  peek(key: string): R | undefined;
   drop(key: string): void;
 }
 
@@ -21,6 +22,7 @@ export function rememberRows<R extends object>(): RememberedRows<R> {
       if (row !== undefined) rows.set(key, row);
       return row;
     },
+    peek: (key) => rows.get(key),
     drop: (key) => void rows.delete(key),
   };
 }

@@ -26,17 +26,12 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
   function get(key: RepositoryKey, digest: Digest): Link | undefined {
     const path = repositoryPath(key);
     const row = remembered.get(rowKey(path, digest), () => select.get(path, digest) as Row | undefined);
-    if (row === undefined) return undefined;
-    const { upstream, repository } = key;
-    return {
-      upstream,
-      repository,
-      digest,
-      kind: row.kind,
-      size: row.size ?? undefined,
-      mediaType: row.media_type ?? undefined,
-      platform: row.platform ?? undefined,
-    };
+    return row && toLink(key, digest, row);
+  }
+
+  function recall(key: RepositoryKey, digest: Digest): Link | undefined {
+    const row = remembered.peek(rowKey(repositoryPath(key), digest));
+    return row !== undefined && database.isOpen ? toLink(key, digest, row) : undefined;
   }
 
   function put(key: RepositoryKey, links: readonly Link[]): void {
@@ -62,6 +57,7 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
 
   return {
     get: (key, digest) => call(() => get(key, digest)),
+    recall,
     async put(key, links) {
       checkLinksOf(key, links);
       return call(() => put(key, links));
@@ -76,6 +72,18 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
       call(() => upstreams.flatMap((upstream) => get({ upstream, repository }, digest) ?? [])),
     digests: (key) => call(() => digests.all(repositoryPath(key)).map((row) => row['digest'] as Digest)),
     repositories: ({ after = '', limit }) => call(() => repositories(after, limit)),
+  };
+}
+
+function toLink({ upstream, repository }: RepositoryKey, digest: Digest, row: Row): Link {
+  return {
+    upstream,
+    repository,
+    digest,
+    kind: row.kind,
+    size: row.size ?? undefined,
+    mediaType: row.media_type ?? undefined,
+    platform: row.platform ?? undefined,
   };
 }
 

@@ -111,6 +111,10 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
 
   return {
     get: (key) => call(() => get(repositoryPath(key), key.tag)),
+    recall(key) {
+      const row = remembered.peek(pendingKey(repositoryPath(key), key.tag));
+      return row !== undefined && database.isOpen ? toRecord(row) : undefined;
+    },
     put: (record) => call(() => put(record)),
     adopt: (record) =>
       call(() => {

@@ -21,6 +21,8 @@ export function guardPullThrough(
   }
 
   return {
+    // Whether this caller may have it is not remembered here.
+    recallManifest: () => undefined,
     async statManifest(request) {
       return cache.statManifest(await admit(request, { kind: 'manifest', reference: request.reference }));
     },

@@ -27,6 +27,8 @@ export function admitPlatforms(cache: PullThrough, platformsOf: PlatformsOf): Pu
 
   return {
     ...cache,
+    recallManifest: (request, want) =>
+      request.platformRule === undefined ? cache.recallManifest(request, want) : undefined,
     statManifest: ofManifest(cache.statManifest),
     openManifest: ofManifest(cache.openManifest),
     async openBlob(request) {

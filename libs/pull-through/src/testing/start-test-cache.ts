@@ -24,6 +24,7 @@ import { createStoreBacklog } from '../work/store-backlog.ts';
 import { createTestPolicy } from './test-policy.ts';
 import { refuseOffline } from '../freshness/refuse-offline.ts';
 import { createScriptedUpstream } from './scripted-upstream.ts';
+import { recalling } from './recalling.ts';
 
 export interface TestCacheOptions {
   readonly store?: 'memory' | 'fs';
@@ -95,22 +96,24 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   const pool = createBufferPool(options.readBufferBytes ?? 32 * 1024 * 1024);
   const reads = createSharedReads({ pool, onCastOut: () => metrics.readersCastOut.inc() });
   const startFrontend = () =>
-    createUseCases({
-      reads,
-      index,
-      store,
-      queue: jobs.queue,
-      fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
-      policyOf,
-      listPolicyOf: () => policy,
-      isOffline,
-      adoptAs: options.adoptAs,
-      presignForMs: options.presignForMs,
-      sharedUpstreams: ['docker.io', 'quay.io'],
-      log,
-      metrics,
-      now,
-    });
+    recalling(
+      createUseCases({
+        reads,
+        index,
+        store,
+        queue: jobs.queue,
+        fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
+        policyOf,
+        listPolicyOf: () => policy,
+        isOffline,
+        adoptAs: options.adoptAs,
+        presignForMs: options.presignForMs,
+        sharedUpstreams: ['docker.io', 'quay.io'],
+        log,
+        metrics,
+        now,
+      }),
+    );
   return {
     cache: startFrontend(),
     /** Another node, or this one again: with nothing in memory. */

@@ -1,5 +1,12 @@
 // Who a request comes from, found out before anything of it is answered.
-import { type Authentication, type Authenticator, type Identity, type Shown, userName } from '@cistern/auth';
+import {
+  type Accepted,
+  type Authentication,
+  type Authenticator,
+  type Identity,
+  type Shown,
+  userName,
+} from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { AuthenticationMetrics } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -11,17 +18,21 @@ export interface AuthenticateDependencies {
 }
 
 /**
- * Sets the record's identity, or throws `unauthenticated` with the challenge among the headers of the reply. `scope`:
- * what a token would have to be for.
+ * Sets the record's identity, or throws or rejects with `unauthenticated` and the challenge among the headers of the reply.
+ * `scope`: what a token would have to be for. `undefined`: it is known who that is.
  */
-export async function authenticate(
+export function authenticate(
   dependencies: AuthenticateDependencies,
   request: FastifyRequest,
   reply: FastifyReply,
   scope?: string,
-): Promise<void> {
-  const { challenge } = dependencies.authenticator;
-  await identify(dependencies, request, request.headers.authorization, (error) => {
+): Promise<Identity> | undefined {
+  const { challenge, everybody } = dependencies.authenticator;
+  if (everybody !== undefined) {
+    admit(dependencies, request, everybody);
+    return undefined;
+  }
+  return identify(dependencies, request, request.headers.authorization, (error) => {
     if (challenge !== undefined)
       reply.header('www-authenticate', formatChallenge(challenge, request, { scope, error }));
   });
@@ -29,12 +40,12 @@ export async function authenticate(
 
 /** As `authenticate`, with what was shown by other means; `challenge` makes the header of a refusal. */
 export async function identify(
-  { authenticator, metrics }: AuthenticateDependencies,
+  dependencies: AuthenticateDependencies,
   request: FastifyRequest,
   authorization: Shown['authorization'],
   challenge: (error: 'invalid_token' | undefined) => void,
 ): Promise<Identity> {
-  const { record } = request;
+  const { authenticator, metrics } = dependencies;
   let found: Authentication;
   try {
     found = await authenticator.authenticate({ authorization, clientIp: request.ip });
@@ -42,18 +53,25 @@ export async function identify(
     metrics.authentications.inc({ method: 'other', result: 'failed' });
     throw error;
   }
+  if (found.result === 'accepted') return admit(dependencies, request, found);
+  const { facts } = request.record;
   const { method, result } = found;
   metrics.authentications.inc({ method, result });
   if (found.result === 'locked-out') {
-    record.facts.denied = 'too many wrong passwords';
+    facts.denied = 'too many wrong passwords';
     throw lockedOut(found);
   }
-  if (found.result === 'refused') {
-    record.facts.denied = found.why;
-    challenge(method === 'token' ? 'invalid_token' : undefined);
-    throw new CacheError('unauthenticated', found.message);
-  }
-  const { identity } = found;
+  facts.denied = found.why;
+  challenge(method === 'token' ? 'invalid_token' : undefined);
+  throw new CacheError('unauthenticated', found.message);
+}
+
+function admit(
+  { metrics }: Pick<AuthenticateDependencies, 'metrics'>,
+  { record }: FastifyRequest,
+  { method, result, identity }: Accepted,
+): Identity {
+  metrics.authentications.inc({ method, result });
   record.identity = identity;
   // registry:2's access log has a dash for who has no name.
   record.facts.user = identity.method === 'anonymous' || identity.name === '' ? undefined : userName(identity);

@@ -1,6 +1,12 @@
 // One record per request, and the one place where it becomes a log line, an access log line and metrics: at the end of
 // the answer, however it ended. Fastify's own `onResponse` does not come when a client leaves midway; `close` does.
-import { createRequestFacts, formatAccessLogLine, observeRequest } from '@cistern/telemetry';
+import {
+  createRequestFacts,
+  createRequestLog,
+  formatAccessLogLine,
+  observeRequest,
+  requestEnded,
+} from '@cistern/telemetry';
 import type { AuditLog, Logger, RequestFacts, RequestMetrics, RequestOperation } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestRecord } from './request-record.ts';
@@ -15,27 +21,32 @@ export interface RequestFactsOptions {
   readonly now: () => number;
 }
 
-/** Makes the record of a request and sees to its end. */
-export function beginRequest(options: RequestFactsOptions, request: FastifyRequest, reply: FastifyReply): void {
-  const startedAt = performance.now();
-  const { headers } = request;
-  const facts = createRequestFacts({
-    method: request.method,
-    url: request.url,
-    protocol: `HTTP/${request.raw.httpVersion}`,
-    requestId: request.id,
-    clientIp: request.ip,
-    referer: headers.referer,
-    userAgent: headers['user-agent'],
-    startedAtMs: options.now(),
-  });
-  const record: RequestRecord = { facts, startedAt, mode: 'mirror', entered: false };
-  request.record = record;
-  reply.raw.once('close', () => {
-    facts.durationMs = performance.now() - startedAt;
-    completeFacts(record, reply);
-    report(options, record);
-  });
+/** The returned function makes the record of a request and sees to its end. */
+export function createRequestRecords(
+  options: RequestFactsOptions,
+): (request: FastifyRequest, reply: FastifyReply) => void {
+  const reportRecord = createReport(options);
+  return (request, reply) => {
+    const startedAt = performance.now();
+    const { headers } = request;
+    const facts = createRequestFacts({
+      method: request.method,
+      url: request.url,
+      protocol: `HTTP/${request.raw.httpVersion}`,
+      requestId: request.id,
+      clientIp: request.ip,
+      referer: headers.referer,
+      userAgent: headers['user-agent'],
+      startedAtMs: options.now(),
+    });
+    const record: RequestRecord = { facts, startedAt, mode: 'mirror', entered: false };
+    request.record = record;
+    reply.raw.on('close', () => {
+      facts.durationMs = performance.now() - startedAt;
+      completeFacts(record, reply);
+      reportRecord(record);
+    });
+  };
 }
 
 /** Tells what the request asks for; from here to its end it is in flight. */
@@ -59,14 +70,18 @@ function completeFacts({ facts }: RequestRecord, reply: FastifyReply): void {
     facts.bytesSent = Number(reply.getHeader('content-length') ?? 0);
 }
 
-function report({ log, metrics, accessLog, audit }: RequestFactsOptions, record: RequestRecord): void {
-  const { facts } = record;
-  if (record.entered) metrics.requestsInFlight.dec({ operation: facts.operation });
-  observeRequest(metrics, facts);
-  accessLog?.(formatAccessLogLine(facts));
-  audit?.request(facts);
-  const level = levelOf(record);
-  log[level](level === 'info' ? facts : { ...facts, err: record.failure }, 'request ended');
+function createReport({ log, metrics, accessLog, audit }: RequestFactsOptions): (record: RequestRecord) => void {
+  const logRequest = createRequestLog(log);
+  return (record) => {
+    const { facts } = record;
+    if (record.entered) metrics.requestsInFlight.dec({ operation: facts.operation });
+    observeRequest(metrics, facts);
+    accessLog?.(formatAccessLogLine(facts));
+    audit?.request(facts);
+    const level = levelOf(record);
+    if (level === 'info') logRequest(facts);
+    else log[level]({ ...facts, err: record.failure }, requestEnded);
+  };
 }
 
 const forPeople: ReadonlySet<RequestFacts['errorKind']> = new Set([

@@ -12,6 +12,8 @@ export interface MemoryContent {
   readonly chunkBytes?: number;
   /** Of every blob in the store. */
   readonly location?: string;
+  /** Whether it tells of manifests without being asked to open them. */
+  readonly remembers?: boolean;
   /** Stands in for methods of the same name. */
   readonly instead?: Partial<PullThrough>;
 }
@@ -36,6 +38,7 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
     mediaType = ociManifest,
     chunkBytes = 64 * 1024,
     location,
+    remembers = false,
     instead = {},
   } = content;
   const byDigest = new Map([...blobs, ...manifests].map((bytes) => [digestOf(bytes), bytes]));
@@ -70,7 +73,7 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
     };
   };
 
-  const base: PullThrough = {
+  const base: Omit<PullThrough, 'recallManifest'> = {
     async statManifest(request) {
       const { bytes: _, ...facts } = manifest(request);
       return facts satisfies ManifestFacts;
@@ -102,7 +105,8 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
     },
   };
   const used = { ...base, ...instead };
-  const recorded = (Object.keys(base) as (keyof PullThrough)[]).map((method) => {
+  const recallManifest: PullThrough['recallManifest'] = (request) => (remembers ? manifest(request) : undefined);
+  const recorded = (Object.keys(base) as (keyof typeof base)[]).map((method) => {
     const call = used[method] as (request: unknown) => unknown;
     const record = (request: Record<string, unknown>) => {
       calls.push({ method, request });
@@ -110,7 +114,7 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
     };
     return [method, record];
   });
-  return Object.defineProperties(Object.fromEntries(recorded), {
+  return Object.defineProperties(Object.fromEntries([['recallManifest', recallManifest], ...recorded]), {
     calls: { value: calls },
     openStreams: { get: () => openStreams },
     reads: { get: () => reads },

@@ -18,24 +18,46 @@ import { refuseWrite } from './unsupported.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 import { waitForUpstream } from './wait-for-upstream.ts';
 
-/** Answers a GET or HEAD of the pull API; rejects with what `replyWithError` knows to answer. */
-export async function dispatch(
-  dependencies: V2Dependencies,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply | undefined> {
+type Answer = FastifyReply | Promise<FastifyReply | undefined>;
+
+/**
+ * Answers a GET or HEAD of the pull API; throws or rejects with what `replyWithError` knows to answer. There is no promise
+ * where nobody has to be waited for: those on the way cost as much as all the rest of a warm manifest.
+ */
+export function dispatch(dependencies: V2Dependencies, request: FastifyRequest, reply: FastifyReply): Answer {
   const path = readPath(request.url);
   enterOperation(dependencies.metrics, request.record, operationOf(path));
-  const isMalformed = path instanceof OciSyntaxError;
-  await authenticate(dependencies, request, reply, isMalformed ? undefined : scopeOf(path));
+  const scope = path instanceof OciSyntaxError ? undefined : scopeOf(path);
+  const waiting = authenticate(dependencies, request, reply, scope);
+  if (waiting === undefined && dependencies.isUnlimited(request.ip)) return answer(dependencies, path, request, reply);
+  return answerLater(dependencies, path, request, reply, waiting);
+}
+
+async function answerLater(
+  dependencies: V2Dependencies,
+  path: V2Path | OciSyntaxError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  authenticated: Promise<unknown> | undefined,
+): Promise<FastifyReply | undefined> {
+  await authenticated;
   if (!dependencies.isUnlimited(request.ip)) await limitClient(dependencies, request, reply);
-  if (isMalformed) throw path;
-  const patiently = <T>(answer: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, answer);
+  return answer(dependencies, path, request, reply);
+}
+
+function answer(
+  dependencies: V2Dependencies,
+  path: V2Path | OciSyntaxError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Answer {
+  if (path instanceof OciSyntaxError) throw path;
+  const patiently = <T>(act: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, act);
   switch (path.endpoint) {
     case 'ping':
       return answerPing(dependencies, request, reply);
     case 'manifest':
-      return patiently(() => answerManifest(dependencies, path, request, reply));
+      return answerManifest(dependencies, path, request, reply);
     case 'blob':
       return patiently(() => answerBlob(dependencies, path, request, reply));
     case 'tags-list':

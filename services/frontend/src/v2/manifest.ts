@@ -1,7 +1,7 @@
 // GET and HEAD /v2/<name>/manifests/<reference>: the exact bytes that upstream sent, as in the OCI distribution
 // specification, "Pulling manifests". Sent as a Buffer: Fastify adds a charset to the media type of a string.
 import { type ByteRange, formatContentRange, type Reference } from '@cistern/oci';
-import type { ManifestFacts } from '@cistern/pull-through';
+import type { RecalledManifest } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { freshnessWish } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
@@ -10,6 +10,7 @@ import { ifNoneMatch } from './if-none-match.ts';
 import { locateUpstream } from './locate-upstream.ts';
 import { requestedRanges } from './requested-ranges.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
+import { waitForUpstream } from './wait-for-upstream.ts';
 
 interface ManifestPath {
   readonly name: string;
@@ -17,30 +18,41 @@ interface ManifestPath {
   readonly reference: Reference;
 }
 
-export async function answerManifest(
+/** At once, where this process knows the answer. */
+export function answerManifest(
   dependencies: V2Dependencies,
   path: ManifestPath,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<FastifyReply> {
-  const { headers, record } = request;
+): FastifyReply | Promise<FastifyReply> {
+  const { record } = request;
   const { reference } = path;
   record.facts.reference = reference.kind === 'tag' ? reference.tag : reference.digest;
   const asked = {
     ...locateUpstream(dependencies, path, request, reply),
     reference,
     ...freshnessWish(dependencies, request),
-    signal: clientSignal(reply),
   };
-  const { pullThrough } = dependencies;
-  const manifest: ManifestFacts & { readonly bytes?: Buffer } =
-    request.method === 'HEAD' ? await pullThrough.statManifest(asked) : await pullThrough.openManifest(asked);
+  const { pullThrough, waiting } = dependencies;
+  const known = pullThrough.recallManifest(asked, request.method === 'HEAD' ? 'facts' : 'bytes');
+  if (known !== undefined) return sendManifest(known, request, reply);
+  const patient = { ...asked, signal: clientSignal(reply) };
+  const open = (): Promise<RecalledManifest> =>
+    request.method === 'HEAD' ? pullThrough.statManifest(patient) : pullThrough.openManifest(patient);
+  return waitForUpstream(waiting, request, reply, open).then((manifest) => sendManifest(manifest, request, reply));
+}
+
+function sendManifest(
+  { bytes, ...manifest }: RecalledManifest,
+  { method, headers }: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   tellFreshness(reply, manifest);
   reply.headers(validatorHeaders(manifest.digest));
   if (ifNoneMatch(headers['if-none-match'], manifest.digest)) return reply.code(304).send();
   reply.headers({ 'content-type': manifest.mediaType, 'content-length': String(manifest.size) });
-  const ranges = manifest.bytes && requestedRanges(headers, manifest.digest, manifest.size);
-  return manifest.bytes === undefined ? reply.send() : sendBytes(manifest.bytes, ranges, reply);
+  if (method === 'HEAD' || bytes === undefined) return reply.send();
+  return sendBytes(bytes, requestedRanges(headers, manifest.digest, manifest.size), reply);
 }
 
 /** containerd 2.2 asks for `bytes=0-` and counts on a 206. Several ranges of so little are not worth a multipart frame. */

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { writeTogether } from './write-together.ts';
+
+test('writes lines that come together as one, in their order, and none twice', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const written: string[] = [];
+  const lines = writeTogether({ write: (bytes) => void written.push(bytes.toString()) });
+  lines.write('one\n');
+  t.mock.timers.tick(9);
+  lines.write('two\n');
+  assert.deepEqual(written, []);
+  t.mock.timers.tick(1);
+  assert.deepEqual(written, ['one\ntwo\n']);
+  lines.write('three\n');
+  lines.flush();
+  assert.deepEqual(written, ['one\ntwo\n', 'three\n']);
+  t.mock.timers.tick(1000);
+  assert.equal(written.length, 2);
+});
+
+test('many lines do not wait, and a long one is written as it is', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const written: string[] = [];
+  const lines = writeTogether({ write: (bytes) => void written.push(bytes.toString()) });
+  for (let line = 0; line < 1000; line += 1) lines.write(`${'x'.repeat(99)}\n`);
+  assert.equal(written.length, 1);
+  lines.write(`${'ö'.repeat(100_000)}\n`);
+  assert.equal(written.length, 3);
+  lines.write('€\n');
+  lines.flush();
+  assert.equal(written.join(''), `${`${'x'.repeat(99)}\n`.repeat(1000)}${'ö'.repeat(100_000)}\n€\n`);
+});
