@@ -1,31 +1,9 @@
 // Who may pull, as the configuration says.
-import {
-  type AccessTokens,
-  acceptEverybody,
-  type Authenticator,
-  createAccessTokens,
-  createAuthenticator,
-  createMemoryTokenKeys,
-  createOidcMethod,
-  createRobotMethod,
-  openExternalTokens,
-  openHtpasswd,
-  type PasswordMethod,
-  rememberTokens,
-  watchRobots,
-} from '@cistern/auth';
-import type { BlobStore } from '@cistern/blob-store';
+import { type AccessTokens, acceptEverybody, type Authenticator } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
 import type { Closers } from './closers.ts';
-import { createIssuerKeys, sealIssuerKeys } from './issuer-keys.ts';
-import { openForConfig } from './open-for-config.ts';
 import type { Shared } from './open-shared.ts';
-import { sealRobots } from './robot-tokens.ts';
-import { sealObjects } from './seal-objects.ts';
-import { sharedTriesOf } from './shared-tries-of.ts';
-import { createStoreTokenKeys } from './store-token-keys.ts';
-import { watchRobotTokens } from './watch-robots.ts';
 
 export interface Access {
   readonly authenticator: Authenticator;
@@ -33,69 +11,19 @@ export interface Access {
   readonly tokenServer: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
 }
 
+export type AccessConfig = Pick<Config, 'auth' | 'cluster' | 'redis'>;
+export type AccessParts = Pick<Shared, 'index' | 'store' | 'jobs'>;
+
 /** Rejects with ConfigError for a file that only the nodes that serve clients need to have. */
 export async function openAccess(
-  config: Pick<Config, 'auth' | 'cluster' | 'redis'>,
-  { index, store, jobs }: Pick<Shared, 'index' | 'store' | 'jobs'>,
+  config: AccessConfig,
+  parts: AccessParts,
   log: Logger,
-  { opened }: Closers,
+  closers: Closers,
 ): Promise<Access> {
-  const { htpasswd, externalTokens, robots: hasRobots, oidc: issuers, realm } = config.auth;
-  if (externalTokens !== undefined)
-    return { authenticator: await openExternal(externalTokens, log), tokenServer: undefined };
-  const now = Date.now;
-  const robots = hasRobots ? opened(await watchRobotTokens({ store: sealRobots(store, config), log, now })) : undefined;
-  const keys = createIssuerKeys({ issuers, store: sealIssuerKeys(store, config), queue: jobs.queue, now });
-  const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now }), now)];
-  const sharedTries = sharedTriesOf(config, index, 'client');
-  const passwords: PasswordMethod[] = [
-    ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
-    ...jobTokens.map(
-      (method): PasswordMethod =>
-        ({ password }) =>
-          method(password),
-    ),
-    ...(htpasswd === undefined
-      ? []
-      : [await openForConfig('auth.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, sharedTries, log }))]),
-  ];
-  if (passwords.length === 0) return { authenticator: acceptEverybody(), tokenServer: undefined };
-  const tokenServer = openTokenServer(config, store);
-  if (tokenServer === undefined) {
-    const challenge = { scheme: 'basic', realm } as const;
-    return { authenticator: createAuthenticator({ challenge, passwords, tokens: jobTokens }), tokenServer };
-  }
-  const { accessTokens, challenge } = tokenServer;
-  const remembered = rememberTokens(accessTokens.verify, now);
-  const verify = robots === undefined ? remembered : watchRobots(remembered, { robots, now });
-  const authenticator = createAuthenticator({ challenge, passwords, tokens: [...jobTokens, verify] });
-  return { authenticator, tokenServer: { accessTokens, realm } };
-}
-
-function openTokenServer({ auth, cluster }: Pick<Config, 'auth' | 'cluster'>, store: BlobStore) {
-  if (auth.tokenServer === undefined) return undefined;
-  const { service, url, lifetimeMs } = auth.tokenServer;
-  const now = Date.now;
-  const secret = cluster?.secret.reveal();
-  const keys =
-    secret === undefined
-      ? createMemoryTokenKeys()
-      : createStoreTokenKeys({ store: sealObjects(store, secret, 'token keys'), now });
-  const accessTokens = createAccessTokens({ keys, service, lifetimeMs, now });
-  const challenge = { scheme: 'bearer', service, realm: url === undefined ? { path: '/token' } : { url } } as const;
-  return { accessTokens, challenge };
-}
-
-async function openExternal(
-  { realm, service, ...tokens }: NonNullable<Config['auth']['externalTokens']>,
-  log: Logger,
-): Promise<Authenticator> {
-  const verify = await openForConfig('auth.token', () =>
-    openExternalTokens({ ...tokens, service, log, now: Date.now }),
-  );
-  return createAuthenticator({
-    challenge: { scheme: 'bearer', service, realm },
-    passwords: [],
-    tokens: [rememberTokens(verify, Date.now)],
-  });
+  const { htpasswd, externalTokens, robots, oidc } = config.auth;
+  if (htpasswd === undefined && externalTokens === undefined && !robots && oidc.length === 0)
+    return { authenticator: acceptEverybody(), tokenServer: undefined };
+  const { openProvenAccess } = await import('./open-proven-access.ts');
+  return openProvenAccess(config, parts, log, closers);
 }

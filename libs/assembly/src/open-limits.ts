@@ -1,16 +1,17 @@
 // What one client may take, counted by all nodes together where they share a Redis.
 import type { Config } from '@cistern/config';
-import { type ClientLimits, createClientLimits, unlimited } from '@cistern/limits';
+import { type ClientLimits, unlimited } from '@cistern/limits';
 import type { Logger } from '@cistern/telemetry';
 import type { Shared } from './open-shared.ts';
 import { redisOf } from './redis-of.ts';
 
-export function openLimits(
+export async function openLimits(
   config: Pick<Config, 'limits' | 'redis'>,
   { index }: Pick<Shared, 'index'>,
   log: Logger,
-): ClientLimits {
+): Promise<ClientLimits> {
   const { requestsPerMinute, bytesPerDay } = config.limits;
   if (requestsPerMinute === undefined && bytesPerDay === undefined) return unlimited;
+  const { createClientLimits } = await import('@cistern/limits/create-client-limits');
   return createClientLimits({ requestsPerMinute, bytesPerDay, shared: redisOf(config, index), log });
 }

@@ -1,9 +1,4 @@
-// How many requests and bytes a client has had. Nodes that share a Redis count together; while it does not answer nobody is
-// held to a limit, for a cache that turns its fleet away is worse than one that is used too much.
-import { createBriefAsker } from '@cistern/redis';
-import type { Logger } from '@cistern/telemetry';
-import type { Cluster, Redis } from 'ioredis';
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+// What one client may take of the cache.
 
 export type Admission =
   | { readonly isAdmitted: true }
@@ -16,66 +11,7 @@ export interface ClientLimits {
   note(client: string, bytes: number): void;
 }
 
-export interface ClientLimitsOptions {
-  /** `undefined`: any number. */
-  readonly requestsPerMinute: number | undefined;
-  /** Once it has been sent so many the client is refused for the rest of the day, which begins with its first byte. */
-  readonly bytesPerDay: number | undefined;
-  /** Where nodes count together; `undefined`: this process counts for itself. Not closed here. */
-  readonly shared: { readonly client: Redis | Cluster; readonly keyPrefix: string } | undefined;
-  readonly log: Pick<Logger, 'warn'>;
-}
-
-const minuteSeconds = 60;
-const daySeconds = 24 * 60 * 60;
-const admitted: Admission = Object.freeze({ isAdmitted: true });
+export const admitted: Admission = Object.freeze({ isAdmitted: true });
 
 /** Of whom there are no limits. */
 export const unlimited: ClientLimits = { admit: async () => admitted, note() {} };
-
-export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
-  const { requestsPerMinute, bytesPerDay, shared, log } = options;
-  const counterOf = (name: string, points: number | undefined, duration: number): RateLimiterAbstract | undefined => {
-    if (points === undefined) return undefined;
-    if (shared === undefined) return new RateLimiterMemory({ keyPrefix: name, points, duration });
-    const keyPrefix = `${shared.keyPrefix}limit:${name}`;
-    // Whoever is beyond the limit costs no further question.
-    const blocks = { inMemoryBlockOnConsumed: points + 1 };
-    return new RateLimiterRedis({ storeClient: shared.client, keyPrefix, points, duration, ...blocks });
-  };
-  const requests = counterOf('requests', requestsPerMinute, minuteSeconds);
-  const bytes = counterOf('bytes', bytesPerDay, daySeconds);
-  const ask = createBriefAsker((error) =>
-    log.warn({ err: error }, 'clients cannot be counted: nobody is held to limits'),
-  );
-
-  async function countRequest(client: string): Promise<Admission> {
-    const beyond = requests && (await ask(() => requests.consume(client).then(() => undefined, beyondLimit)));
-    return beyond === undefined ? admitted : refused('requests', beyond);
-  }
-
-  async function lookAtBytes(client: string): Promise<Admission> {
-    const counted = bytes && (await ask(() => bytes.get(client)));
-    return counted && counted.consumedPoints >= bytes.points ? refused('bytes', counted) : admitted;
-  }
-
-  return {
-    async admit(client) {
-      const [byRequests, byBytes] = await Promise.all([countRequest(client), lookAtBytes(client)]);
-      return byRequests.isAdmitted ? byBytes : byRequests;
-    },
-    note(client, count) {
-      if (bytes !== undefined && count > 0) void ask(() => bytes.penalty(client, count));
-    },
-  };
-}
-
-/** The library rejects with an answer, as with an error. */
-function beyondLimit(answer: unknown): RateLimiterRes {
-  if (answer instanceof RateLimiterRes) return answer;
-  throw answer;
-}
-
-function refused(limit: 'requests' | 'bytes', { msBeforeNext }: RateLimiterRes): Admission {
-  return { isAdmitted: false, limit, retryAfterMs: Math.max(msBeforeNext, 1000) };
-}

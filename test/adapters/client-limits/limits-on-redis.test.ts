@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openRedisIndex } from '@cistern/cache-index/redis';
-import { createClientLimits } from '@cistern/limits';
+import { createClientLimits } from '@cistern/limits/create-client-limits';
 import type { RedisConnection } from '@cistern/redis';
 import { awakeMs, startRedis, startRedisCluster } from '@cistern/test-services';
 

@@ -1,5 +1,4 @@
 // The text of an htpasswd file with a user more, less, or with another password. Comments, and the order of lines, stay.
-import bcrypt from 'bcrypt';
 import { parseHtpasswd } from './parse-htpasswd.ts';
 
 /** About a quarter of a second of a processor for each guess. */
@@ -18,6 +17,7 @@ export async function setHtpasswdUser(
   if (password === '') throw new Error('the password is empty');
   if (Buffer.byteLength(password) > maxPasswordBytes)
     throw new Error(`a password has ${maxPasswordBytes} bytes at most: bcrypt looks at no more`);
+  const { default: bcrypt } = await import('bcrypt');
   const entry = `${user}:${await bcrypt.hash(password, cost)}`;
   const lines = linesOf(text);
   const first = lines.findIndex((line) => userOf(line) === user);

@@ -2,8 +2,7 @@
 import type { Logger } from '@cistern/telemetry';
 import { type PasswordMethod, wrongPassword } from '../create-authenticator.ts';
 import { openParsedFile } from '../open-parsed-file.ts';
-import { createLockOut, type SharedTries } from './create-lock-out.ts';
-import { createPasswordCheck } from './create-password-check.ts';
+import type { SharedTries } from './create-lock-out.ts';
 import { parseHtpasswd } from './parse-htpasswd.ts';
 
 export interface HtpasswdOptions {
@@ -15,6 +14,11 @@ export interface HtpasswdOptions {
 
 /** Says of every password whether it is right. Rejects with an Error, whose message is a clause, for a file that is none. */
 export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions): Promise<PasswordMethod> {
+  // Not before there are passwords: a cache without any does without the libraries behind these.
+  const [{ createPasswordCheck }, { createLockOut }] = await Promise.all([
+    import('./create-password-check.ts'),
+    import('./create-lock-out.ts'),
+  ]);
   const file = await openParsedFile({
     path,
     log,

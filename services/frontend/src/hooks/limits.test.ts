@@ -1,7 +1,7 @@
 // What one client may take, as clients meet it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createClientLimits } from '@cistern/limits';
+import { createClientLimits } from '@cistern/limits/create-client-limits';
 import { digestOf } from '@cistern/oci';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { openRawConnection, requestText } from '../testing/raw-connection.ts';

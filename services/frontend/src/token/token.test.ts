@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAccessTokens, createAuthenticator, createMemoryTokenKeys, type Identity } from '@cistern/auth';
+import { createAuthenticator, createMemoryTokenKeys, type Identity } from '@cistern/auth';
+import { createAccessTokens } from '@cistern/auth/tokens';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { type Answer, errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';

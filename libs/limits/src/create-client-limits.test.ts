@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createClientLimits } from './client-limits.ts';
+import { createClientLimits } from './create-client-limits.ts';
 
 const log = { warn() {} };
 const limitsOf = (limits: { requestsPerMinute?: number; bytesPerDay?: number }) =>
