@@ -2,7 +2,8 @@
 // to case, values are YAML, variables apply in the order of their names.
 import type { KeyNode } from './key-tree.ts';
 import { joinPath, type Problem } from './problems.ts';
-import { isRawMap, readYaml, type RawMap, type RawValue } from './read-yaml.ts';
+import { readValue } from './read-value.ts';
+import { isRawMap, type RawMap, type RawValue } from './read-yaml.ts';
 
 const prefix = 'REGISTRY_';
 /** Read before the file, to find it; and what Kubernetes and Docker set for a service or container named "registry". */
@@ -41,15 +42,6 @@ export function nameVariables(problem: Problem, written: ReadonlyMap<string, str
 
 function isBelow(path: string, above: string): boolean {
   return above !== '' && (path.startsWith(`${above}.`) || path.startsWith(`${above}[`));
-}
-
-// A password such as `*x` or `[x` is no valid YAML; then it means itself.
-function readValue(text: string): RawValue {
-  try {
-    return readYaml(text);
-  } catch {
-    return text;
-  }
 }
 
 type Path = readonly (string | number)[];

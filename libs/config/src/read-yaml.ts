@@ -1,6 +1,6 @@
 // YAML to plain maps, lists and text. Every scalar stays the text the user wrote (YAML's failsafe schema, with null and
 // merge keys), as registry:2 reads it: the type of the key decides, not the look of the value.
-import { parseDocument } from 'yaml';
+import { loadYaml } from './load-when-needed.ts';
 
 export type RawValue = string | null | RawValue[] | RawMap;
 export interface RawMap {
@@ -9,7 +9,11 @@ export interface RawMap {
 
 /** Throws an Error whose message has a line for each syntax error, with its line and column. */
 export function readYaml(text: string): RawValue {
-  const document = parseDocument(text, { schema: 'failsafe', customTags: ['null', 'merge'], stringKeys: true });
+  const document = loadYaml().parseDocument(text, {
+    schema: 'failsafe',
+    customTags: ['null', 'merge'],
+    stringKeys: true,
+  });
   if (document.errors.some(({ code }) => code === 'MULTIPLE_DOCS'))
     throw new Error('must be one YAML document, without `---` inside');
   if (document.errors.length > 0)

@@ -1,8 +1,11 @@
 // The server on which a worker's fills are followed: bare HTTP, because the answers are streams that set their own pace.
-import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Config } from '@cistern/config';
 import { createHttpApp, type Listener } from '@cistern/process';
+
+// As a module it would bring the client behind `fetch` along: 5 MB of every process.
+const { createServer: createHttpServer } = process.getBuiltinModule('node:http');
 
 /** Of connections; streams have a limit of their own. */
 const silenceTimeoutMs = 120_000;

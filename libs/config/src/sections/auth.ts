@@ -1,6 +1,6 @@
 // Who may pull at all.
-import { validateHeaderValue } from 'node:http';
 import type { z } from 'zod';
+import { isHeader } from '../header-syntax.ts';
 import { duration, filePath, flag, openSection, section, serverUrl, text } from '../values.ts';
 import type { SectionContext } from './context.ts';
 import { buildOidc, type OidcIssuerConfig, oidcSection } from './oidc.ts';
@@ -112,9 +112,5 @@ function buildTokenServer(
 
 function checkHeaderText(context: SectionContext, path: string, value: string): void {
   if (value.trim() === '') return context.report(path, 'must not be empty');
-  try {
-    validateHeaderValue('www-authenticate', value);
-  } catch {
-    context.report(path, 'has characters that a header cannot hold');
-  }
+  if (!isHeader('www-authenticate', value)) context.report(path, 'has characters that a header cannot hold');
 }

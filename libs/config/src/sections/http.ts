@@ -1,7 +1,7 @@
 // The listeners: the registry itself, and metrics and health beside it.
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { z } from 'zod';
 import type { ListenAddress, TcpAddress } from '../addresses.ts';
+import { isHeader } from '../header-syntax.ts';
 import { choice, duration, flag, listOf, mapOf, network, section, text } from '../values.ts';
 import { readTcpAddress, type SectionContext } from './context.ts';
 import { buildTls, type TlsConfig, tlsSection } from './tls.ts';
@@ -109,13 +109,9 @@ export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean
 }
 
 function checkHeader(context: SectionContext, name: string, values: readonly string[]): void {
-  try {
-    validateHeaderName(name);
-    for (const value of values) validateHeaderValue(name, value);
-  } catch {
-    context.report(
-      `http.headers.${name}`,
-      'is no valid header, or has a value with characters that a header cannot hold',
-    );
-  }
+  if (isHeader(name, '') && values.every((value) => isHeader(name, value))) return;
+  context.report(
+    `http.headers.${name}`,
+    'is no valid header, or has a value with characters that a header cannot hold',
+  );
 }

@@ -1,7 +1,7 @@
 // What is fetched before anybody asks for it.
 import { OciSyntaxError, parsePlatformName, parseRepositoryName, type RepositoryName } from '@cistern/oci';
-import { CronExpressionParser } from 'cron-parser';
 import type { z } from 'zod';
+import { loadCronParser } from '../load-when-needed.ts';
 import { duration, flag, listOf, openSection, size, text, wholeNumber } from '../values.ts';
 import { dockerHub } from './built-in-upstreams.ts';
 import type { SectionContext } from './context.ts';
@@ -127,7 +127,7 @@ function readImageName(
 
 function checkCron(cron: string, path: string, context: SectionContext): void {
   try {
-    CronExpressionParser.parse(cron, { tz: 'UTC' });
+    loadCronParser().CronExpressionParser.parse(cron, { tz: 'UTC' });
   } catch (error) {
     context.report(path, `must be a cron expression such as "0 5 * * *": ${(error as Error).message}`);
   }
