@@ -1,29 +1,9 @@
-// The command line: one file per command, and help that teaches.
+// The command line: one file per command, and help that teaches. A node runs for as long as it can and needs none of the other
+// commands, so these are loaded when it is none that is started.
 import { Command } from 'commander';
 import { addAdmin } from './commands/admin.ts';
-import { addAudit } from './commands/audit.ts';
-import { addClientConfig } from './commands/client-config.ts';
-import { addBudget } from './commands/budget.ts';
-import { addCheckConfig } from './commands/check-config.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addEvict } from './commands/evict.ts';
-import { addExport } from './commands/export.ts';
 import { addFrontend } from './commands/frontend.ts';
-import { addHealthcheck } from './commands/healthcheck.ts';
-import { addImages } from './commands/images.ts';
-import { addImport } from './commands/import.ts';
-import { addIndex } from './commands/index-rebuild.ts';
-import { addInflight } from './commands/inflight.ts';
-import { addJobs } from './commands/jobs.ts';
-import { addOffline } from './commands/offline.ts';
-import { addPin } from './commands/pin.ts';
-import { addPrewarm } from './commands/prewarm.ts';
-import { addPurge } from './commands/purge.ts';
-import { addScrub } from './commands/scrub.ts';
 import { addServe } from './commands/serve.ts';
-import { addStatus } from './commands/status.ts';
-import { addToken } from './commands/token.ts';
-import { addUser } from './commands/user.ts';
 import { addWorker } from './commands/worker.ts';
 import type { Terminal } from './terminal.ts';
 import { version } from './version.ts';
@@ -61,8 +41,8 @@ A site without upstreams is filled by a file:
   cistern import bundle.tar
 `;
 
-/** Parses `process.argv` unless told otherwise. */
-export function buildProgram(terminal: Terminal): Command {
+/** The program that `argv`, as `process.argv`, begins: its commands are those that may be meant there. */
+export async function buildProgram(terminal: Terminal, argv: readonly string[]): Promise<Command> {
   const program = new Command('cistern')
     .description('A pull-through cache for container images: pulled once from upstream, then served from here.')
     .version(version)
@@ -76,26 +56,9 @@ export function buildProgram(terminal: Terminal): Command {
   addFrontend(program, terminal);
   addWorker(program, terminal);
   addAdmin(program, terminal);
-  addCheckConfig(program, terminal);
-  addClientConfig(program, terminal);
-  addDoctor(program, terminal);
-  addHealthcheck(program, terminal);
-  addIndex(program, terminal);
-  addStatus(program, terminal);
-  addInflight(program, terminal);
-  addJobs(program, terminal);
-  addBudget(program, terminal);
-  addAudit(program, terminal);
-  addPrewarm(program, terminal);
-  addImages(program, terminal);
-  addPurge(program, terminal);
-  addPin(program, terminal);
-  addOffline(program, terminal);
-  addToken(program, terminal);
-  addUser(program, terminal);
-  addEvict(program, terminal);
-  addScrub(program, terminal);
-  addExport(program, terminal);
-  addImport(program, terminal);
+  const [first = ''] = argv.slice(2);
+  if (program.commands.some((command) => command.name() === first)) return program;
+  const { addOtherCommands } = await import('./other-commands.ts');
+  addOtherCommands(program, terminal);
   return program;
 }

@@ -2,4 +2,5 @@
 import { buildProgram } from './build-program.ts';
 
 process.title = 'cistern';
-await buildProgram(process).parseAsync();
+const program = await buildProgram(process, process.argv);
+await program.parseAsync();
