@@ -2,7 +2,7 @@
 import type { AdminAccess, Audit, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { addDescription, addDescriptionRoute } from './add-description.ts';
+import { addDescriptionRoute, collectDescription } from './add-description.ts';
 import { addAuditRoutes } from './audit-routes.ts';
 import { checkParts, type PartChecks } from './check-parts.ts';
 import { addConnectRoutes } from './connect-routes.ts';
@@ -53,7 +53,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   const { version, parts, nodes, prewarm, upkeep, decisions, images, registry, access, audit } = options;
   const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: 'idle', bodyLimit });
   guardBrowsers(app, { isLoopbackOnly: access === 'look' });
-  addDescription(app, version);
+  const describe = collectDescription(app, version);
   const views = {
     overview: () => describeOverview(nodes, version, parts),
     nodes: () => describeNodes(nodes),
@@ -81,7 +81,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
     addImageChangeRoutes(protectedApp, images);
     addAuditRoutes(protectedApp, audit);
     addConnectRoutes(protectedApp, registry);
-    addDescriptionRoute(protectedApp);
+    addDescriptionRoute(protectedApp, describe);
   });
   void app.register(async (consoleApp) => {
     // Where nobody can show anything, the page is there to say so.

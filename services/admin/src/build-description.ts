@@ -1,0 +1,35 @@
+// The description of the admin API, made of the schemas of its routes. It is loaded and made when somebody asks for it: few do.
+import swagger from '@fastify/swagger';
+import { fastify, type RouteOptions } from 'fastify';
+
+/** An OpenAPI 3 document. */
+export async function buildDescription(routes: readonly RouteOptions[], version: string): Promise<object> {
+  const app = fastify({ exposeHeadRoutes: false });
+  // Nothing is ever asked of this one.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => () => '');
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.0.3',
+      info: {
+        title: 'Cistern',
+        description:
+          'What operators see of a cache, and may ask of it. Times are milliseconds since 1970, sizes are bytes.',
+        version,
+      },
+      components: {
+        securitySchemes: {
+          cluster: { type: 'http', scheme: 'bearer', description: "Made of the cluster's secret, as the CLI does." },
+          operator: { type: 'http', scheme: 'basic', description: 'Of `admin.htpasswd`.' },
+        },
+      },
+      security: [{ cluster: [] }, { operator: [] }],
+    },
+  });
+  for (const { method, url, schema } of routes)
+    app.route({ method, url, ...(schema && { schema }), handler: () => '' });
+  await app.ready();
+  const description = app.swagger();
+  await app.close();
+  return description;
+}
