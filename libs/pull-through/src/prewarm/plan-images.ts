@@ -24,7 +24,7 @@ export async function planImages(deps: PlanImagesDeps, signal: AbortSignal): Pro
   const { index, log, now, isOffline } = deps;
   for (const image of deps.images) {
     signal.throwIfAborted();
-    if (isOffline(image.upstream) || !isDue(image.when, await readLast(index, image), now())) continue;
+    if (isOffline(image.upstream) || !(await isDue(image.when, await readLast(index, image), now()))) continue;
     const { upstream, repository } = image;
     try {
       await planImage(deps, image, signal);

@@ -67,7 +67,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     credentials: UpstreamCredentials | undefined,
   ): Promise<CachedToken> {
     const request = toTokenRequest({
-      realm: checkRealm(upstream, scheme.realm),
+      realm: await checkRealm(upstream, scheme.realm),
       service: scheme.service,
       scopes: scheme.extraScope === undefined ? [scope] : [scope, scheme.extraScope],
       credentials,
