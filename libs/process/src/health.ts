@@ -1,6 +1,7 @@
 // The second listener: whether this process lives and is fit to serve, and its metrics. Never on the registry's own port.
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { within } from './within.ts';
+import { withoutSchemas } from './without-schemas.ts';
 
 /** Rejects with the reason if what it checks is not in order. */
 export type HealthCheck = () => Promise<void>;
@@ -20,7 +21,7 @@ export interface HealthOptions {
 /** `/healthz`: alive. `/readyz`: fit to serve. `/debug/health`: as registry:2's. Whoever builds it listens and closes. */
 export function buildHealth(options: HealthOptions): FastifyInstance {
   const { checks, isDraining, metricsRegistry, metricsPath = '/metrics', checkLimitMs = 3000 } = options;
-  const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
+  const app = fastify({ ...withoutSchemas, logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
 
   app.get('/healthz', (_request, reply) => reply.send({ alive: true }));
   app.get('/readyz', async (_request, reply) => {

@@ -4,6 +4,7 @@ export type { BoundAddress } from './listen.ts';
 export { createHttpApp } from './create-http-app.ts';
 export type { NodeContext } from './node-context.ts';
 export { prepareDirectories } from './prepare-directories.ts';
+export { withoutSchemas } from './without-schemas.ts';
 export { within } from './within.ts';
 export { startChecks } from './start-checks.ts';
 export { StartError } from './start-error.ts';

@@ -2,11 +2,13 @@
 // load balancer's to say.
 import type { FastifyHttpOptions } from 'fastify';
 import type { Server } from 'node:http';
+import { withoutSchemas } from '@cistern/process';
 
 /** Neither side has said anything for so long: containerd has given up by then, and every fill has its own deadlines. */
 export const silenceTimeoutMs = 300_000;
 
 export const serverOptions = {
+  ...withoutSchemas,
   connectionTimeout: silenceTimeoutMs,
   // Longer than a load balancer keeps an idle connection (60 s is customary), so that it is never the server who closes
   // one just as a request is sent on it.
