@@ -19,7 +19,10 @@ if (options.isHelp) {
 } else {
   await ensureDebianPackages(['wrk']);
   const chosen = chooseWorkloads(workloads, options);
-  const measured = await runWorkloads(chosen, options, (text) => void process.stderr.write(`${text}\n`));
+  const beganAtMs = performance.now();
+  const measured = await runWorkloads(chosen, options, (text) => {
+    process.stderr.write(`${((performance.now() - beganAtMs) / 1000).toFixed(0).padStart(4)} s  ${text}\n`);
+  });
   await report(measured);
 }
 

@@ -24,7 +24,8 @@ export async function writeFigures({ about, measured, ratios }: Figures): Promis
   const readme = await readFile(readmeFile, 'utf8');
   const between = /(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/;
   if (!between.test(readme)) throw new Error(`${readmeFile} has no place for the figures`);
-  const summary = `\n${about}\n\n${summaryOf(measured)}\n`;
+  const more = 'All figures of that run, CPU and memory among them, stand in [docs/benchmark.md](docs/benchmark.md).';
+  const summary = `\n${about} ${more}\n\n${summaryOf(measured)}\n`;
   await writeFile(
     readmeFile,
     readme.replace(between, (_match, before: string, after: string) => before + summary + after),

@@ -73,7 +73,11 @@ export function createLink(targetUrl: string): Link {
   }
 
   const server = createServer({ noDelay: true, requestTimeout: 0 }, (incoming, outgoing) => {
-    pass(incoming, outgoing).catch(() => void outgoing.destroy());
+    pass(incoming, outgoing).catch((error: unknown) => {
+      // A reader may go whenever it likes.
+      if (!outgoing.destroyed) process.stderr.write(`${targetUrl} broke off ${incoming.url}: ${String(error)}\n`);
+      outgoing.destroy();
+    });
   });
   server.once('close', () => agent.destroy());
   return {
