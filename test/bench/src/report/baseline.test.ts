@@ -9,8 +9,9 @@ test('a ratio may fall by its noise, and by no more', () => {
   assert.deepEqual(baseline, { [cpu]: { ratio: 2, noise: 0.5 } });
   assert.deepEqual(fallenBelow(baseline, [{ name: cpu, value: 1.01, spread: 0 }]), []);
   assert.deepEqual(fallenBelow(baseline, [{ name: cpu, value: 0.99, spread: 0 }]), [
-    `${cpu}: 0.990, was 2 (noise 0.5)`,
+    `${cpu}: 0.990, was 2 (noise 0.50)`,
   ]);
+  assert.deepEqual(fallenBelow(baseline, [{ name: cpu, value: 0.99, spread: 0.6 }]), [], 'this run was noisier');
 });
 
 const noiseOf = (spread: number) => baselineOf([{ name: cpu, value: 1, spread }])[cpu]?.noise;

@@ -23,19 +23,24 @@ export function baselineOf(ratios: readonly Ratio[]): Baseline {
   const held = ratios
     .filter(({ name }) => compared.test(name))
     .map(({ name, value, spread }): [string, Held] => {
-      const noise = Math.min(mostNoise, Math.max(leastNoise, spread));
-      return [name, { ratio: Number(value.toPrecision(3)), noise: Number(noise.toFixed(2)) }];
+      return [name, { ratio: Number(value.toPrecision(3)), noise: Number(noiseOf(spread).toFixed(2)) }];
     });
   return Object.fromEntries(held.sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
-/** A sentence for each ratio that has fallen by more than its noise. */
+/** A sentence for each ratio that has fallen by more than its noise: that of its own run, where it was the greater one. */
 export function fallenBelow(baseline: Baseline, ratios: readonly Ratio[]): string[] {
-  return ratios.flatMap(({ name, value }) => {
+  return ratios.flatMap(({ name, value, spread }) => {
     const held = baseline[name];
-    if (held === undefined || value >= held.ratio * (1 - held.noise)) return [];
-    return [`${name}: ${value.toPrecision(3)}, was ${held.ratio} (noise ${held.noise})`];
+    if (held === undefined) return [];
+    const noise = Math.max(held.noise, noiseOf(spread));
+    if (value >= held.ratio * (1 - noise)) return [];
+    return [`${name}: ${value.toPrecision(3)}, was ${held.ratio} (noise ${noise.toFixed(2)})`];
   });
+}
+
+function noiseOf(spread: number): number {
+  return Math.min(mostNoise, Math.max(leastNoise, spread));
 }
 
 export async function readBaseline(path: string): Promise<Baseline> {
