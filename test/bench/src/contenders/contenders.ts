@@ -55,13 +55,13 @@ export const direct: ContenderKind = {
 
 export const cisternCluster: ContenderKind = {
   name: 'cistern-cluster',
-  title: 'Cistern, 2 frontends and 1 worker on S3 and Redis, haproxy',
+  title: 'Cistern cluster: haproxy, 2 frontends, 1 worker',
   start: (site) => startCisternCluster(site),
 };
 
 export const redirectingCluster: ContenderKind = {
   name: 'cistern-redirect',
-  title: 'The same, with storage.redirect',
+  title: 'Cistern cluster, redirecting to S3',
   start: (site) => startCisternCluster(site, { REGISTRY_STORAGE_REDIRECT_DISABLE: 'false' }),
 };
 

@@ -22,25 +22,27 @@ function tableOf(measured: Measured): string {
 }
 
 const families = ['cistern', 'docker-registry', 'nginx', 'direct'] as const;
-const familyTitles = ['Cistern', 'docker-registry', 'nginx', 'no cache'];
+const columns = ['workload', 'figure', 'Cistern', 'docker-registry', 'nginx', 'no cache'];
 
 /** A row a workload, with the figure that stands for it: of the first contender, and of the first of each other family. */
 export function summaryOf(all: readonly Measured[]): string {
   const rows = all.map((measured) => {
-    const { workload, rounds } = measured;
-    const cells = families.map((family) => {
-      const found = [...rounds].find(([kind]) => familyOf(kind) === family);
-      if (found === undefined) return '';
-      const [kind, runs] = found;
-      const medians = mediansOf(runs);
-      const position = medians.findIndex(({ name }) => name === workload.headline);
-      const ratio = ratiosTo(kind, measured)[position];
-      const shown = format(medians[position]?.value ?? Number.NaN);
-      return ratio === undefined ? shown : `${shown} (${format(ratio.value)}×)`;
-    });
-    return `| ${workload.title} | ${workload.headline} | ${cells.join(' | ')} |`;
+    const { title, headline, contenders } = measured.workload;
+    const [own, ...others] = contenders;
+    const shown = [own, ...families.slice(1).map((family) => others.find((kind) => familyOf(kind) === family))];
+    const cells = shown.map((kind) => (kind === undefined ? '' : headlineOf(kind, measured)));
+    return `| ${title} | ${headline} | ${cells.join(' | ')} |`;
   });
-  return `${header(['workload', 'figure', ...familyTitles], 2)}\n${rows.join('\n')}\n`;
+  return `${header(columns, 2)}\n${rows.join('\n')}\n`;
+}
+
+function headlineOf(kind: ContenderKind, measured: Measured): string {
+  const { workload, rounds } = measured;
+  const medians = mediansOf(rounds.get(kind) ?? []);
+  const position = medians.findIndex(({ name }) => name === workload.headline);
+  const ratio = ratiosTo(kind, measured)[position];
+  const shown = format(medians[position]?.value ?? Number.NaN);
+  return ratio === undefined ? shown : `${shown} (${format(ratio.value)}×)`;
 }
 
 /** Who is shown in one column, or in one colour. */
