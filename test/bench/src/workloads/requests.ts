@@ -18,6 +18,7 @@ interface Kind {
   wanted(upstream: Upstream): Promise<Added & { readonly path: string }>;
   readonly send?: (load: Load) => Promise<LoadResult>;
   readonly contenders?: readonly ContenderKind[];
+  readonly mode?: Workload['mode'];
 }
 
 const logging = [cistern, dockerRegistry, nginx];
@@ -45,6 +46,7 @@ export const requests: readonly Workload[] = [
     title: 'Manifests by digest, logs off',
     wanted: byDigest,
     contenders: silent,
+    mode: 'full',
   }),
   requestsOf({ name: 'blob-4k', title: 'Blobs of 4 KB', wanted: smallBlob }),
 ];
@@ -53,12 +55,12 @@ function addImage(upstream: Upstream) {
   return upstream.addImage(repository, { tag: 'latest', mediaTypes: 'docker' });
 }
 
-function requestsOf({ name, title, wanted, send = wrk, contenders = logging }: Kind): Workload {
+function requestsOf({ name, title, wanted, send = wrk, contenders = logging, mode = 'quick' }: Kind): Workload {
   return {
     name,
     title: `${title}, ${connections} connections`,
     headline: 'requests/s',
-    mode: 'quick',
+    mode,
     contenders,
     async run({ contender: get, site, round, seconds }) {
       const contender = await get();

@@ -30,7 +30,7 @@ export async function transferBlobs(run: Run, transfer: Transfer): Promise<reado
   await warmUp({ pulls, clients: connections / blobs, round: run.round });
   const [cpu, balancerCpu] = [watchCpu(pids), watchCpu(balancerPids ?? [])];
   // Long enough for some blobs of any size to end.
-  const load = { url: base + paths[0]!, connections, seconds: Math.max(run.seconds * 2, Math.ceil(size / 100e6)) };
+  const load = { url: base + paths[0]!, connections, seconds: Math.max(run.seconds, Math.ceil(size / 100e6)) };
   const { bytes, seconds } = await wrk(blobs > 1 ? { ...load, paths } : load);
   const [gigabytes, own] = [bytes / 1e9, cpu.soFar()];
   const figures: Figure[] = [

@@ -7,13 +7,13 @@ export interface WarmUp {
   readonly pulls: readonly Pull[];
   /** Of each pull. */
   readonly clients?: number;
-  /** From 0: digests are checked under load in the first one. */
+  /** From 0: nothing is left to do after the first one. */
   readonly round: number;
 }
 
-/** Rejects where any client gets anything else. */
+/** Every digest is looked at. Rejects where any client gets anything else. */
 export async function warmUp({ pulls, clients = 1, round }: WarmUp): Promise<void> {
-  for (const pull of pulls) await pullAll({ pulls: [pull] });
   if (round > 0) return;
+  for (const pull of pulls) await pullAll({ pulls: [pull] });
   await pullAll({ pulls: pulls.flatMap((pull) => Array.from({ length: clients }, () => pull)) });
 }
