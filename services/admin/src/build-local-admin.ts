@@ -3,8 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { type AdminAccess, adminSocketPath, type StandaloneAssembly } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
-import type { Listener, NodeContext } from '@cistern/process';
-import { buildAdminServer } from './build-admin-server.ts';
+import { createLateHttpApp, type HttpApp, type Listener, type NodeContext } from '@cistern/process';
 
 /** `undefined`: there is no place for one. What a process before left there is removed, for its directory is now ours alone. */
 export async function buildLocalAdmin(
@@ -32,8 +31,20 @@ export function buildConsole(
   return { app, address, key: 'admin.addr', isOptional: !explicit };
 }
 
-function buildServer(registry: Config, assembly: StandaloneAssembly, { version }: NodeContext, access: AdminAccess) {
+/** Most caches are left alone by their operators for most of the time. */
+function buildServer(
+  registry: Config,
+  assembly: StandaloneAssembly,
+  { version, log }: NodeContext,
+  access: AdminAccess,
+): HttpApp {
   const { checkIndex, checkStore, nodes, prewarm, upkeep, decisions, images, audit } = assembly;
   const parts = { index: checkIndex, store: checkStore };
-  return buildAdminServer({ version, parts, nodes, prewarm, upkeep, decisions, images, registry, audit, access });
+  return createLateHttpApp(async () => {
+    const { buildAdminServer } = await import('./build-admin-server.ts');
+    const options = { version, parts, nodes, prewarm, upkeep, decisions, images, registry, audit, access };
+    const app = buildAdminServer(options);
+    await app.ready();
+    return app;
+  }, log);
 }

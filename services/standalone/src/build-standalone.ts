@@ -1,5 +1,5 @@
 // Everything in one process: the registry's API, and behind it the cache itself. In a cluster other nodes follow its fills.
-import { buildConsole, buildLocalAdmin } from '@cistern/admin';
+import { buildConsole, buildLocalAdmin } from '@cistern/admin/local';
 import { assemble, openAdminAccess } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { buildChallenges, buildRegistry } from '@cistern/frontend';

@@ -2,10 +2,7 @@
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Config } from '@cistern/config';
-import { createHttpApp, type Listener } from '@cistern/process';
-
-// As a module it would bring the client behind `fetch` along: 5 MB of every process.
-const { createServer: createHttpServer } = process.getBuiltinModule('node:http');
+import { createHttpApp, createHttpServer, type Listener } from '@cistern/process';
 
 /** Of connections; streams have a limit of their own. */
 const silenceTimeoutMs = 120_000;

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import type { RequestListener } from 'node:http';
+import { test } from 'node:test';
+import { createLateHttpApp } from './create-late-http-app.ts';
+import { listen } from './listen.ts';
+
+const routing: RequestListener = (request, response) => response.end(`asked for ${request.url}`);
+
+const errors: unknown[] = [];
+const log = { error: ({ err }: { err: Error }) => void errors.push(err.message) };
+
+async function startListener(app: ReturnType<typeof createLateHttpApp>) {
+  const bound = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 }, 'some.addr');
+  assert.ok(bound.kind === 'tcp');
+  return async (path: string) => {
+    const answer = await fetch(`http://127.0.0.1:${bound.port}${path}`, { headers: { connection: 'close' } });
+    return `${answer.status} ${await answer.text()}`;
+  };
+}
+
+test('is opened by the first request, for all of them, and closed with the listener', async () => {
+  const calls: string[] = [];
+  const app = createLateHttpApp(async () => {
+    calls.push('open');
+    return { routing, close: async () => calls.push('close') };
+  }, log);
+  const ask = await startListener(app);
+  assert.deepEqual(calls, []);
+  assert.deepEqual(await Promise.all([ask('/a'), ask('/b')]), ['200 asked for /a', '200 asked for /b']);
+  await app.close();
+  assert.deepEqual(calls, ['open', 'close']);
+});
+
+test('one that cannot be opened is tried again', async (t) => {
+  let tries = 0;
+  const app = createLateHttpApp(async () => {
+    tries += 1;
+    if (tries === 1) throw new Error('not now');
+    return { routing, close: async () => {} };
+  }, log);
+  t.after(() => app.close());
+  const ask = await startListener(app);
+  assert.equal(await ask('/'), '500 ');
+  assert.deepEqual(errors, ['not now']);
+  assert.equal(await ask('/'), '200 asked for /');
+});
+
+test('one that nobody has asked for closes, too', async () => {
+  const app = createLateHttpApp(() => assert.fail('nobody has asked'), log);
+  await startListener(app);
+  await app.close();
+});
