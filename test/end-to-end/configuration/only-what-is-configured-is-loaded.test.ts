@@ -1,0 +1,38 @@
+// Every library takes memory of every process that loads it, for as long as it runs: those of parts that are not configured,
+// or that nobody has asked for, stay where they are.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openCistern, openDirectory } from '../src/open-stage.ts';
+
+const preloaded = import.meta.resolve('../src/list-loaded.ts');
+
+test('a cache without a cluster, users, limits, traces or certificates loads nothing of them', async (t) => {
+  const file = join(await openDirectory(t), 'loaded.json');
+  const cistern = await openCistern(t, {
+    config: { admin: { addr: '127.0.0.1:0' } },
+    env: { NODE_OPTIONS: `--import=${preloaded}`, TEST_LOADED_FILE: file },
+  });
+  await cistern.stop();
+  const loaded = JSON.parse(await readFile(file, 'utf8')) as readonly string[];
+  const packages = new Set(loaded.flatMap((url) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []));
+  for (const needed of ['fastify', 'pino', 'undici', 'zod']) assert.ok(packages.has(needed), `${needed} is not there`);
+  const needless = ['bullmq', 'ioredis', 'minio', 'jose', 'bcrypt', 'rate-limiter-flexible', 'acme-client', 'ajv'];
+  const later = [
+    '@fastify/swagger',
+    '@opentelemetry/sdk-trace',
+    'cron-parser',
+    'luxon',
+    'tldts',
+    'smol-toml',
+    'lit-html',
+  ];
+  assert.deepEqual(
+    [...needless, ...later].filter((name) => packages.has(name)),
+    [],
+  );
+  // The one behind `fetch`, which comes with an import of `node:http`.
+  const clients = loaded.filter((name) => name.startsWith('NativeModule internal/deps/undici'));
+  assert.deepEqual(clients, []);
+});
