@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setAwakeTimeout } from './awake-timeout.ts';
+import { setAwakeTimeout } from './set-awake-timeout.ts';
 
 test('it fires after its time, unless it is cancelled', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });

@@ -1,0 +1,1 @@
+export { setAwakeTimeout } from './set-awake-timeout.ts';
