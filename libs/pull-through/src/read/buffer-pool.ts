@@ -1,36 +1,52 @@
-// Read buffers, reused: a fresh 256 KiB buffer per chunk costs three times the CPU of a reused one. Beyond the budget
-// readers get small buffers of their own instead of waiting for one another: slower, but nobody can be starved.
+// Read buffers, reused: a fresh 256 KiB buffer per chunk costs three times the CPU of a reused one. The more of the budget is
+// taken, the smaller they get, and beyond it they are very small: slower, but nobody waits for another, and two thousand slow
+// clients take little more than a hundred.
 
 export interface BufferPool {
-  /** A buffer of `chunkBytes`, or a small one when the budget is spent. */
-  take(): Buffer;
+  /** A buffer of `chunkBytes`, or as large as is left for one; for one who is in no hurry a small one. */
+  take(isUnhurried?: boolean): Buffer;
   /** Gives a buffer back; its contents may be overwritten from now on. */
   give(buffer: Buffer): void;
   readonly usedBytes: number;
-  /** Beyond which buffers are small. */
+  /** Beyond which buffers are very small. */
   readonly maxBytes: number;
 }
 
 export const chunkBytes = 256 * 1024;
-const smallBytes = 16 * 1024;
+/** How large a buffer is while less than so much of the budget would be taken with it. */
+const sizes = [
+  { bytes: chunkBytes, upTo: 0.5 },
+  { bytes: chunkBytes / 4, upTo: 0.75 },
+  { bytes: chunkBytes / 16, upTo: 1 },
+] as const;
+const smallBytes = chunkBytes / 16;
+const leastBytes = chunkBytes / 64;
 
 export function createBufferPool(maxBytes: number): BufferPool {
-  const free: Buffer[] = [];
+  const free = new Map<number, Buffer[]>([...sizes.map(({ bytes }) => bytes), leastBytes].map((bytes) => [bytes, []]));
   const keptBytes = Math.min(maxBytes, 64 * chunkBytes);
   let used = 0;
+  let kept = 0;
+
+  function sizeFor(most: number): number {
+    return sizes.find(({ bytes, upTo }) => bytes <= most && used + bytes <= maxBytes * upTo)?.bytes ?? leastBytes;
+  }
+
   return {
     maxBytes,
-    take() {
-      const buffer =
-        used + chunkBytes > maxBytes
-          ? Buffer.allocUnsafeSlow(smallBytes)
-          : (free.pop() ?? Buffer.allocUnsafeSlow(chunkBytes));
-      used += buffer.length;
-      return buffer;
+    take(isUnhurried = false) {
+      const bytes = sizeFor(isUnhurried ? smallBytes : chunkBytes);
+      used += bytes;
+      const reused = free.get(bytes)?.pop();
+      if (reused === undefined) return Buffer.allocUnsafeSlow(bytes);
+      kept -= bytes;
+      return reused;
     },
     give(buffer) {
       used -= buffer.length;
-      if (buffer.length === chunkBytes && free.length * chunkBytes < keptBytes) free.push(buffer);
+      if (kept + buffer.length > keptBytes) return;
+      kept += buffer.length;
+      free.get(buffer.length)?.push(buffer);
     },
     get usedBytes() {
       return used;

@@ -186,12 +186,20 @@ test('a store that is away for a moment breaks off nobody who is halfway through
   assertNothingLeft(started);
 });
 
-test('beyond its budget the pool gives small buffers instead of none', () => {
-  const pool = createBufferPool(2 * chunkBytes);
-  const taken = [pool.take(), pool.take(), pool.take()];
+test('the fuller the pool the smaller its buffers, beyond its budget too, and who is in no hurry gets small ones', () => {
+  const pool = createBufferPool(4 * chunkBytes);
+  const unhurried = pool.take(true);
+  assert.equal(unhurried.length, 16 * 1024);
+  pool.give(unhurried);
+  const taken = Array.from({ length: 100 }, () => pool.take());
   assert.deepEqual(
-    taken.map((buffer) => buffer.length),
-    [chunkBytes, chunkBytes, 16 * 1024],
+    [...Map.groupBy(taken, ({ length }) => length)].map(([bytes, { length }]) => [bytes / 1024, length]),
+    [
+      [256, 2],
+      [64, 4],
+      [16, 16],
+      [4, 78],
+    ],
   );
   for (const buffer of taken) pool.give(buffer);
   assert.equal(pool.usedBytes, 0);

@@ -50,6 +50,8 @@ export interface WindowOptions {
 
 /** Two chunks keep a lone reader busy: one being written out, one being read. */
 const loneChunks = 2;
+/** A lone reader that keeps a chunk for longer gets small ones, and nothing is read ahead for it. Nor where there is little room. */
+const unhurriedMs = 250;
 const roomyFactor = 4;
 const keepingFactor = 4;
 
@@ -65,6 +67,8 @@ export function openWindow(options: WindowOptions): Window {
   const ending = new AbortController();
   let pumping = false;
   let patience: NodeJS.Timeout | undefined;
+  let advancedAtMs: number | undefined;
+  let isUnhurried = false;
 
   const wakeAll = () => {
     for (const member of members) member.wake();
@@ -130,7 +134,7 @@ export function openWindow(options: WindowOptions): Window {
 
   /** While there is room to spare, a herd may be further apart: its sockets take and give in bursts of megabytes. */
   const mostChunks = () => {
-    if (members.size === 1) return loneChunks;
+    if (members.size === 1) return isUnhurried || pool.usedBytes * 2 > pool.maxBytes ? 1 : loneChunks;
     return pool.usedBytes * 2 < pool.maxBytes ? options.maxChunks * roomyFactor : options.maxChunks;
   };
 
@@ -153,7 +157,7 @@ export function openWindow(options: WindowOptions): Window {
 
   const readChunk = async () => {
     if (stream === undefined || stream.endExclusive <= head) stream = await openStream();
-    const buffer = pool.take();
+    const buffer = pool.take(isUnhurried && members.size === 1);
     try {
       const length = await stream.reader.read(buffer.subarray(0, Math.min(buffer.length, stream.endExclusive - head)));
       if (length === 0) throw new Error('the source ended before its own size');
@@ -234,6 +238,9 @@ export function openWindow(options: WindowOptions): Window {
     },
     advance() {
       if (ending.signal.aborted) return;
+      const nowMs = performance.now();
+      isUnhurried = nowMs - (advancedAtMs ?? nowMs) > unhurriedMs;
+      advancedAtMs = nowMs;
       trim();
       void pump();
     },
