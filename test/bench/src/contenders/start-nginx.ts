@@ -5,43 +5,54 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { ensureDebianPackages, freePort, startProcess } from '@cistern/test-services';
+import { ensureDebianPackages, freePort, makeCertificateFiles, startProcess } from '@cistern/test-services';
 import type { Contender } from './contender.ts';
 
 export interface NginxOptions {
   readonly upstreamUrl: string;
   readonly hasLog: boolean;
+  /** Served over TLS, with a certificate of its own. */
+  readonly isSecure?: boolean;
 }
 
 /** Installs the package if it is missing. The caller closes it. */
-export async function startNginx({ upstreamUrl, hasLog }: NginxOptions): Promise<Contender> {
+export async function startNginx({ upstreamUrl, hasLog, isSecure = false }: NginxOptions): Promise<Contender> {
   await ensureDebianPackages(['nginx-light']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-nginx-'));
   const port = await freePort();
   await mkdir(join(directory, 'cache'));
   const file = join(directory, 'nginx.conf');
+  const certificate = isSecure ? await makeCertificateFiles(directory) : undefined;
+  const url = `${isSecure ? 'https' : 'http'}://127.0.0.1:${port}`;
   const log = hasLog ? `${directory}/access.log` : 'off';
-  await writeFile(file, configuration({ directory, port, upstreamUrl, log }));
+  await writeFile(file, configuration({ directory, port, upstreamUrl, log, certificate }));
   const nginx = await startProcess({
     command: '/usr/sbin/nginx',
     args: ['-c', file],
-    ready: { http: `http://127.0.0.1:${port}/v2/`, status: [200] },
+    ready: isSecure ? { port } : { http: `${url}/v2/`, status: [200] },
     removeAfter: [directory],
   });
-  return { url: `http://127.0.0.1:${port}`, pids: [await workerOf(nginx.pid)], close: () => nginx.stop() };
+  return { url, pids: [await workerOf(nginx.pid)], close: () => nginx.stop() };
 }
+
+type CertificateFiles = Awaited<ReturnType<typeof makeCertificateFiles>>;
 
 interface Settings {
   readonly directory: string;
   readonly port: number;
   readonly upstreamUrl: string;
   readonly log: string;
+  readonly certificate: CertificateFiles | undefined;
 }
 
-function configuration({ directory, port, upstreamUrl, log }: Settings): string {
+function configuration({ directory, port, upstreamUrl, log, certificate }: Settings): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${directory}/${name};`)
     .join(' ');
+  const secure =
+    certificate === undefined
+      ? ''
+      : `ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile};`;
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   return `daemon off; ${user} worker_processes 1; pid ${directory}/pid; error_log ${directory}/error.log;
 events { worker_connections 4096; }
@@ -49,7 +60,7 @@ http {
   access_log ${log}; sendfile on; tcp_nopush on; keepalive_requests 100000000; ${temporary}
   proxy_cache_path ${directory}/cache levels=1:2 keys_zone=cache:32m max_size=20g inactive=1d use_temp_path=off;
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${certificate === undefined ? '' : ' ssl'}; ${secure}
     location / {
       proxy_pass ${upstreamUrl}; proxy_cache cache; proxy_cache_lock on; proxy_cache_lock_timeout 60s;
       proxy_cache_lock_age 60s; proxy_cache_valid 200 1d; proxy_cache_methods GET HEAD; proxy_cache_convert_head off;

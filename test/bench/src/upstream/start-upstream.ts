@@ -10,7 +10,7 @@ export interface Added {
   readonly size: number;
 }
 
-interface AddedImage extends Added {
+export interface AddedImage extends Added {
   readonly config: Added;
   readonly layers: readonly Added[];
 }

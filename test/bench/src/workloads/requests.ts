@@ -24,7 +24,10 @@ interface Kind {
 const logging = [cistern, dockerRegistry, nginx];
 const silent = [silentCistern, silentNginx];
 
-const byTag: Kind['wanted'] = async (upstream) => ({ ...(await addImage(upstream)), path: 'manifests/latest' });
+export const taggedManifest: Kind['wanted'] = async (upstream) => ({
+  ...(await addImage(upstream)),
+  path: 'manifests/latest',
+});
 
 const byDigest: Kind['wanted'] = async (upstream) => {
   const image = await addImage(upstream);
@@ -37,10 +40,15 @@ const smallBlob: Kind['wanted'] = async (upstream) => {
 };
 
 export const requests: readonly Workload[] = [
-  requestsOf({ name: 'manifest-by-tag', title: 'Manifests by tag', wanted: byTag }),
+  requestsOf({ name: 'manifest-by-tag', title: 'Manifests by tag', wanted: taggedManifest }),
   requestsOf({ name: 'manifest-by-digest', title: 'Manifests by digest', wanted: byDigest }),
-  requestsOf({ name: 'manifest-head', title: 'HEAD of manifests by tag', wanted: byTag, send: headLoad }),
-  requestsOf({ name: 'silent-by-tag', title: 'Manifests by tag, logs off', wanted: byTag, contenders: silent }),
+  requestsOf({ name: 'manifest-head', title: 'HEAD of manifests by tag', wanted: taggedManifest, send: headLoad }),
+  requestsOf({
+    name: 'silent-by-tag',
+    title: 'Manifests by tag, logs off',
+    wanted: taggedManifest,
+    contenders: silent,
+  }),
   requestsOf({
     name: 'silent-by-digest',
     title: 'Manifests by digest, logs off',
@@ -55,7 +63,7 @@ function addImage(upstream: Upstream) {
   return upstream.addImage(repository, { tag: 'latest', mediaTypes: 'docker' });
 }
 
-function requestsOf({ name, title, wanted, send = wrk, contenders = logging, mode = 'quick' }: Kind): Workload {
+export function requestsOf({ name, title, wanted, send = wrk, contenders = logging, mode = 'quick' }: Kind): Workload {
   return {
     name,
     title: `${title}, ${connections} connections`,

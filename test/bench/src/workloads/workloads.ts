@@ -1,11 +1,16 @@
 // All workloads, in the order in which they are run and shown.
 import { blobs } from './blobs.ts';
+import { ciTrace } from './ci-trace.ts';
 import { coldClient } from './cold-client.ts';
 import { coldHerds } from './cold-herds.ts';
+import { frontends } from './frontends.ts';
 import { indexGrowth } from './index-growth.ts';
+import { realClient } from './real-client.ts';
 import { requests } from './requests.ts';
 import { s3Blobs } from './s3-blobs.ts';
 import { s3Readers } from './s3-readers.ts';
+import { secure } from './secure.ts';
+import { slowClients } from './slow-clients.ts';
 import { start } from './start.ts';
 import type { Workload } from './workload.ts';
 
@@ -17,5 +22,10 @@ export const workloads: readonly Workload[] = [
   ...coldHerds,
   ...s3Blobs,
   s3Readers,
+  realClient,
+  ciTrace,
+  ...secure,
+  slowClients,
+  frontends,
   indexGrowth,
 ];

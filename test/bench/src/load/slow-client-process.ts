@@ -1,0 +1,63 @@
+// Clients that take their bytes slowly, each on a connection of its own, in a process of their own. Told a plan, says `reading`
+// when all of them have their first byte; ends with its parent's word, and fails if any was cut off before.
+import { createConnection, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface SlowPlan {
+  readonly url: string;
+  readonly clients: number;
+  readonly bytesPerSecond: number;
+  /** Each begins at a place of its own within the first so many bytes, as clients do that have come at other times. */
+  readonly apartBytes: number;
+  /** Over which they begin, one after another. */
+  readonly rampMs: number;
+}
+
+export type SlowAnswer = { readonly reading: number } | { readonly error: string };
+
+const turnMs = 200;
+/** Shared by all: nobody looks at what comes. */
+const sink = Buffer.allocUnsafe(64 * 1024);
+
+async function start({ url, clients, bytesPerSecond, apartBytes, rampMs }: SlowPlan): Promise<void> {
+  const { hostname, port, pathname } = new URL(url);
+  const reading = new Set<Socket>();
+  const bytesATurn = Math.round((bytesPerSecond * turnMs) / 1000);
+  const open = (client: number): Socket => {
+    const from = Math.floor((client * apartBytes) / clients);
+    const onread = {
+      buffer: sink.subarray(0, bytesATurn),
+      callback(bytes: number) {
+        if (!reading.has(socket)) {
+          const status = sink.toString('latin1', 0, Math.min(bytes, 12));
+          if (status !== 'HTTP/1.1 206') end(`a slow client was answered ${status}`);
+          reading.add(socket);
+        }
+        return false;
+      },
+    };
+    const socket: Socket = createConnection({ host: hostname, port: Number(port), onread }, () => {
+      socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nRange: bytes=${from}-\r\n\r\n`);
+    });
+    socket.once('error', (error) => end(error.message));
+    socket.once('close', () => end('a client was cut off'));
+    return socket;
+  };
+  const sockets: Socket[] = [];
+  setInterval(() => {
+    for (const socket of sockets) socket.resume();
+  }, turnMs);
+  for (let client = 0; client < clients; client += 1) {
+    sockets.push(open(client));
+    if (client % 20 === 19) await delay((rampMs * 20) / clients);
+  }
+  while (reading.size < clients) await delay(50);
+  process.send?.({ reading: clients } satisfies SlowAnswer);
+}
+
+function end(error: string): void {
+  process.send?.({ error } satisfies SlowAnswer, () => process.exit(1));
+}
+
+process.once('message', (plan: SlowPlan) => void start(plan));
+process.once('disconnect', () => process.exit());

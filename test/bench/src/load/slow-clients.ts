@@ -1,0 +1,33 @@
+// Many clients that read slowly, for as long as somebody looks at what they cost.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { SlowAnswer, SlowPlan } from './slow-client-process.ts';
+
+export interface SlowClients {
+  /** Rejects if one of them was cut off. */
+  readonly whole: Promise<never>;
+  close(): Promise<void>;
+}
+
+/** Resolves when all of them read; rejects if one of them cannot. The caller closes them. */
+export async function startSlowClients(plan: SlowPlan): Promise<SlowClients> {
+  const program = new URL('slow-client-process.ts', import.meta.url);
+  const child = fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const ended = once(child, 'exit');
+  child.send(plan);
+  const failed = async (): Promise<never> => {
+    const [answer] = (await once(child, 'message')) as [SlowAnswer];
+    throw new Error('error' in answer ? answer.error : 'slow clients said that they read, again');
+  };
+  const [answer] = (await once(child, 'message')) as [SlowAnswer];
+  if ('error' in answer) throw new Error(`${plan.url}: ${answer.error}`);
+  const whole = failed();
+  whole.catch(() => {});
+  return {
+    whole,
+    async close() {
+      child.kill();
+      await ended;
+    },
+  };
+}

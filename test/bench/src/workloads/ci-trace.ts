@@ -1,0 +1,94 @@
+// A day of a fleet's builds in some seconds: a few images are pulled all the time and many now and then, of a registry that is
+// as far and as narrow as such are. Each contender begins with nothing.
+import { setTimeout as delay } from 'node:timers/promises';
+import { cistern, direct, dockerRegistry } from '../contenders/contenders.ts';
+import { percentile } from '../load/pull-all.ts';
+import { pull } from '../load/pull.ts';
+import type { AddedImage, Upstream } from '../upstream/start-upstream.ts';
+import type { Workload } from './workload.ts';
+
+const mebibyte = 1024 * 1024;
+const [images, bases, pulls, clients] = [40, 4, 240, 8];
+const zipfExponent = 1.1;
+const link = { latencyMs: 20, bytesPerSecond: 25_000_000 };
+const repository = 'library/trace';
+
+export const ciTrace: Workload = {
+  name: 'ci-trace',
+  title: `${pulls} pulls of ${images} images by ${clients} clients, upstream 20 ms and 200 Mbit/s away`,
+  headline: 'pull p50 ms',
+  mode: 'full',
+  contenders: [cistern, dockerRegistry, direct],
+  mostRounds: 3,
+  async run({ kind, site: { upstream }, site, round }) {
+    const added = await addImages(upstream);
+    const contender = await kind.start(site);
+    await upstream.limit(link);
+    try {
+      const wanted = trace(round);
+      const tookMs: number[] = [];
+      const client = async () => {
+        for (let image = wanted.pop(); image !== undefined; image = wanted.pop()) {
+          const beganAtMs = performance.now();
+          await pullImage(contender.url, added[image]!, image);
+          tookMs.push(performance.now() - beganAtMs);
+          await delay(1);
+        }
+      };
+      const before = await upstream.counts('/blobs/');
+      await Promise.all(Array.from({ length: clients }, client));
+      const after = await upstream.counts('/blobs/');
+      tookMs.sort((a, b) => a - b);
+      return [
+        { name: 'pull p50 ms', value: percentile(tookMs, 0.5), better: 'lower' },
+        { name: 'pull p99 ms', value: percentile(tookMs, 0.99), better: 'lower' },
+        { name: 'upstream MB', value: (after.bytes - before.bytes) / 1e6, better: 'lower' },
+      ];
+    } finally {
+      await upstream.limit({});
+      await contender.close();
+    }
+  },
+};
+
+async function addImages(upstream: Upstream): Promise<AddedImage[]> {
+  const added: AddedImage[] = [];
+  for (let image = 0; image < images; image += 1) {
+    const layers = [
+      { size: 4 * mebibyte, seed: `base ${image % bases}` },
+      { size: mebibyte, seed: `packages ${image}` },
+      { size: mebibyte / 4, seed: `program ${image}` },
+    ];
+    added.push(await upstream.addImage(repository, { tag: `v${image}`, mediaTypes: 'docker', layers }));
+  }
+  return added;
+}
+
+/** As clients without any layer do: the manifest by its tag, then all that it names at once. */
+async function pullImage(url: string, image: AddedImage, number: number): Promise<void> {
+  const { digest, size, config, layers } = image;
+  const base = `${url}/v2/${repository}`;
+  await pull({ url: `${base}/manifests/v${number}`, digest, size }, true);
+  await Promise.all([config, ...layers].map((blob) => pull({ ...blob, url: `${base}/blobs/${blob.digest}` }, true)));
+}
+
+/** Numbers of images, the first ones most often; of one round the same for all. */
+function trace(round: number): number[] {
+  const weights = Array.from({ length: images }, (_, image) => 1 / (image + 1) ** zipfExponent);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const random = createRandom(round + 1);
+  return Array.from({ length: pulls }, () => {
+    let at = random() * total;
+    const image = weights.findIndex((weight) => (at -= weight) < 0);
+    return image === -1 ? 0 : image;
+  });
+}
+
+/** From 0 to 1, by Lehmer's multiplicative generator. */
+function createRandom(seed: number): () => number {
+  let state = seed * 7919;
+  return () => {
+    state = (state * 48_271) % 0x7f_ff_ff_ff;
+    return state / 0x7f_ff_ff_ff;
+  };
+}

@@ -1,0 +1,54 @@
+// Many clients on slow lines, which a server has to carry for hours: what each of them takes of its memory.
+import { setTimeout as delay } from 'node:timers/promises';
+import { cistern, nginx } from '../contenders/contenders.ts';
+import { residentBytes } from '../load/process-figures.ts';
+import { startSlowClients } from '../load/slow-clients.ts';
+import { warmUp } from './warm-up.ts';
+import type { Figure, Workload } from './workload.ts';
+
+const mebibyte = 1024 * 1024;
+const [size, clients] = [64 * mebibyte, 2000];
+const repository = 'library/bench';
+/** By how much they are apart: all have begun within some seconds, or at all times. */
+const distances = [
+  { name: 'KB/client, together', apartBytes: 0 },
+  { name: 'KB/client, apart', apartBytes: 48 * mebibyte },
+] as const;
+const [rampMs, looks, lookEveryMs] = [10_000, 20, 500];
+
+export const slowClients: Workload = {
+  name: 'slow-clients',
+  title: `${clients} clients that read a blob of 64 MiB at 20 KB/s`,
+  headline: 'KB/client, apart',
+  mode: 'full',
+  // docker-registry takes 5 MB for each: more than a machine may have.
+  contenders: [cistern, nginx],
+  mostRounds: 3,
+  async run({ kind, site }) {
+    const { digest } = await site.upstream.addBlob(repository, { size, seed: 'slow' });
+    const figures: Figure[] = [];
+    for (const { name, apartBytes } of distances) {
+      // What one has left behind would hide what the next one takes.
+      const contender = await kind.start(site);
+      try {
+        const url = `${contender.url}/v2/${repository}/blobs/${digest}`;
+        await warmUp({ pulls: [{ url, digest, size }], clients: 16, round: 0 });
+        const before = residentBytes(contender.pids, 'VmRSS');
+        const slow = await startSlowClients({ url, clients, bytesPerSecond: 20_000, apartBytes, rampMs });
+        try {
+          let most = before;
+          for (let look = 0; look < looks; look += 1) {
+            await Promise.race([delay(lookEveryMs), slow.whole]);
+            most = Math.max(most, residentBytes(contender.pids, 'VmRSS'));
+          }
+          figures.push({ name, value: (most - before) / clients / 1000, better: 'lower' });
+        } finally {
+          await slow.close();
+        }
+      } finally {
+        await contender.close();
+      }
+    }
+    return figures;
+  },
+};
