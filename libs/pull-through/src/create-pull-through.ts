@@ -8,13 +8,15 @@ import { guardPullThrough } from './access/guard-pull-through.ts';
 import type { VerifyAccess } from './access/verify-access.ts';
 import { createAsk } from './ask.ts';
 import { openBlob } from './blob/open-blob.ts';
+import { recallBlob, type SmallBlobs } from './blob/small-blobs.ts';
 import { createReadMarks } from './eviction/read-marks.ts';
 import { createRefreshParts } from './eviction/refresh-parts.ts';
 import type { FillAccess } from './fill/fill-access.ts';
 import { createFollowFill } from './fill/follow-fill.ts';
 import type { PolicyOf } from './freshness/create-freshness-policies.ts';
 import { createLists, type ListPolicy } from './lists/create-lists.ts';
-import { createManifestCache } from './manifest/manifest-cache.ts';
+import { createContentCache } from './content-cache.ts';
+import type { CachedManifest } from './manifest/manifest-cache.ts';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
 import { recallManifest } from './manifest/recall-manifest.ts';
 import { createRevalidateBehind } from './manifest/revalidate-behind.ts';
@@ -52,6 +54,7 @@ export interface PullThroughDeps {
 }
 
 const mebibyte = 1024 * 1024;
+const smallBlobsBytes = 16 * mebibyte;
 
 export function createPullThrough(options: PullThroughDeps): PullThrough {
   const { metrics, readBufferBytes = 24 * mebibyte } = options;
@@ -65,17 +68,29 @@ export function createPullThrough(options: PullThroughDeps): PullThrough {
 /** As `createPullThrough`, over reads that the caller can look into. */
 export function createUseCases(options: PullThroughDeps & { readonly reads: SharedReads }): PullThrough {
   const { index, queue, log, now, isOffline, manifestCacheBytes = 64 * mebibyte } = options;
+  const smallBlobs: SmallBlobs = createContentCache(smallBlobsBytes);
   const ask = createAsk({ queue, isOffline, now });
   const storedLinks = createStoredLinks(options);
   const follow = createFollowFill({ index, queue, now });
-  const manifests = createManifestCache(manifestCacheBytes);
+  const manifests = createContentCache<CachedManifest>(manifestCacheBytes);
   const revalidateBehind = createRevalidateBehind({ queue, log, now });
   const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
-  const deps = { ...options, readMarks, refreshParts, ask, follow, manifests, storedLinks, revalidateBehind };
+  const deps = {
+    ...options,
+    readMarks,
+    refreshParts,
+    smallBlobs,
+    ask,
+    follow,
+    manifests,
+    storedLinks,
+    revalidateBehind,
+  };
   const { forget: forgetLists, ...lists } = createLists(deps);
   options.onPurge?.(() => {
     manifests.clear();
+    smallBlobs.clear();
     storedLinks.forget();
     forgetLists();
   });
@@ -83,6 +98,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
     recallManifest: (request, want) => recallManifest(deps, request, want),
     statManifest: (request) => statManifest(deps, request),
     openManifest: (request) => openManifest(deps, request),
+    recallBlob: (request) => recallBlob(deps, request),
     openBlob: (request) => openBlob(deps, request),
     ...lists,
     async listRepositories(page) {

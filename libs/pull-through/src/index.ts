@@ -70,6 +70,7 @@ export type {
   ManifestRequest,
   OpenedBlob,
   OpenedManifest,
+  RecalledBlob,
   RecalledManifest,
   PlatformRule,
   PullThrough,

@@ -83,6 +83,14 @@ export interface BlobRequest extends RepositoryKey, Asker {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface RecalledBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly cache: CacheResult;
+  /** All of them. Shared: do not write to it. */
+  readonly bytes: Buffer;
+}
+
 export interface OpenedBlob {
   readonly digest: Digest;
   /** Bytes of the whole blob. */
@@ -122,6 +130,8 @@ export interface PullThrough {
   /** For HEAD: never reads or fetches the manifest's bytes where a HEAD upstream is enough. */
   statManifest(request: ManifestRequest): Promise<ManifestFacts>;
   openManifest(request: ManifestRequest): Promise<OpenedManifest>;
+  /** A whole blob at once, if this process can tell it from memory alone; `undefined`: open it. Throws nothing. */
+  recallBlob(request: BlobRequest): RecalledBlob | undefined;
   openBlob(request: BlobRequest): Promise<OpenedBlob>;
   listTags(request: TagsRequest): Promise<TagsPage & FreshnessFacts>;
   listReferrers(request: ReferrersRequest): Promise<ReferrersPage & FreshnessFacts>;

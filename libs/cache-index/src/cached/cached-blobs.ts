@@ -17,6 +17,7 @@ export function createCachedBlobs(inner: BlobIndex, parts: CachedParts<BlobRecor
 
   return {
     get: (digest, options) => readCached(parts, blobName(digest), () => inner.get(digest), options),
+    recall: (digest) => entries.recall(blobName(digest)),
     put: (record) =>
       writeCached(
         parts,

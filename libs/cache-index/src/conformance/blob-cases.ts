@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { digestHex } from '@cistern/oci';
 import type { CacheIndexCases } from './index-under-test.ts';
-import { assertSameRecord, sampleBlobRecord, sampleDigest, sampleManifest } from './sample-records.ts';
+import { assertRecalled, assertSameRecord, sampleBlobRecord, sampleDigest, sampleManifest } from './sample-records.ts';
 
 export const blobCases: CacheIndexCases = {
   async 'a blob record is absent, then as it was put, then gone'({ index: { blobs } }) {
@@ -133,5 +133,21 @@ export const blobCases: CacheIndexCases = {
     await blobs.put(sampleBlobRecord('m'));
     await manifests.remove(sampleDigest('m'));
     assertSameRecord(await blobs.get(sampleDigest('m')), sampleBlobRecord('m'));
+  },
+
+  async 'what is recalled is what would be read'({ index: { blobs } }) {
+    const record = sampleBlobRecord('a', { state: 'present', lastPulledAtMs: 1 });
+    const recalled = () => blobs.recall(record.digest);
+    assert.equal(recalled(), undefined);
+    await blobs.put(record);
+    await blobs.get(record.digest);
+    assertRecalled(recalled(), record);
+    await blobs.touch(record.digest, 2000);
+    assertRecalled(recalled(), { ...record, lastPulledAtMs: 2000 });
+    assert.equal(await blobs.markEvicting(record.digest, 2000), true);
+    await blobs.get(record.digest);
+    if (recalled() !== undefined) assert.equal(recalled()?.state, 'evicting');
+    await blobs.remove(record.digest);
+    assert.equal(recalled(), undefined);
   },
 };

@@ -1,7 +1,7 @@
 // Links: who holds what, and which repositories there are.
 import assert from 'node:assert/strict';
 import type { CacheIndexCases } from './index-under-test.ts';
-import { assertSameRecord, nginx, repositoryKey, sampleDigest, sampleLink } from './sample-records.ts';
+import { assertRecalled, assertSameRecord, nginx, repositoryKey, sampleDigest, sampleLink } from './sample-records.ts';
 
 export const linkCases: CacheIndexCases = {
   async 'a link is absent, then as it was put, then gone'({ index: { links } }) {
@@ -120,5 +120,21 @@ export const linkCases: CacheIndexCases = {
     assertSameRecord(await links.repositories({ limit: 9 }), [nginx]);
     await links.remove(nginx, sampleDigest('b'));
     assert.deepEqual(await links.repositories({ limit: 9 }), []);
+  },
+
+  async 'what is recalled is what would be read'({ index: { links } }) {
+    const link = sampleLink(nginx, 'a');
+    const recalled = () => links.recall(nginx, link.digest);
+    assert.equal(recalled(), undefined);
+    await links.put(nginx, [link]);
+    await links.get(nginx, link.digest);
+    assertRecalled(recalled(), link);
+    assert.equal(links.recall(repositoryKey('quay.io', 'library/nginx'), link.digest), undefined);
+    const changed = { ...link, kind: 'manifest', mediaType: 'application/json' } as const;
+    await links.put(nginx, [changed]);
+    await links.get(nginx, link.digest);
+    assertRecalled(recalled(), changed);
+    await links.remove(nginx, link.digest);
+    assert.equal(recalled(), undefined);
   },
 };

@@ -91,6 +91,11 @@ export function assertSameRecord(actual: unknown, expected: unknown): void {
   assert.deepEqual(withoutUndefined(actual), withoutUndefined(expected));
 }
 
+/** What an index does not remember has to be read; what it does remember is what would be. */
+export function assertRecalled(actual: unknown, expected: unknown): void {
+  if (actual !== undefined) assertSameRecord(actual, expected);
+}
+
 function withoutUndefined(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }

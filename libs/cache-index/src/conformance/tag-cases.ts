@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { parseTag } from '@cistern/oci';
 import type { CacheIndexCases } from './index-under-test.ts';
-import { assertSameRecord, nginx, repositoryKey, sampleDigest, sampleTag } from './sample-records.ts';
+import { assertRecalled, assertSameRecord, nginx, repositoryKey, sampleDigest, sampleTag } from './sample-records.ts';
 
 export const tagCases: CacheIndexCases = {
   async 'a tag is absent, then as it was put, then as it was put again'({ index: { tags } }) {
@@ -115,5 +115,20 @@ export const tagCases: CacheIndexCases = {
     assert.deepEqual(await list({ after: 'b', limit: 5 }), []);
     assert.deepEqual(await list({ limit: 0 }), []);
     assertSameRecord(await tags.list(nginx.upstream, nginx.repository, { after: 'aa', limit: 9 }), [sampleTag('b')]);
+  },
+
+  async 'what is recalled is what would be read'({ index: { tags } }) {
+    const record = sampleTag('1', { lastPulledAtMs: 0, pulls: 0 });
+    const recalled = () => tags.recall(record);
+    assert.equal(recalled(), undefined);
+    await tags.put(record);
+    await tags.get(record);
+    assertRecalled(recalled(), record);
+    const changed = sampleTag('1', { sequence: 2, digest: sampleDigest('other'), lastPulledAtMs: 0, pulls: 0 });
+    await tags.put(changed);
+    await tags.get(record);
+    assertRecalled(recalled(), changed);
+    await tags.remove(record);
+    assert.equal(recalled(), undefined);
   },
 };

@@ -35,6 +35,7 @@ export function createMemoryBlobs(checkAvailable: () => void): MemoryBlobs {
       checkAvailable();
       return records.get(digest);
     },
+    recall: (digest) => records.get(digest),
     async put(record) {
       checkAvailable();
       putBlob(record);

@@ -60,7 +60,15 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
 
   function get(digest: Digest): BlobRecord | undefined {
     const row = find(digest);
-    if (row === undefined) return undefined;
+    return row && toRecord(digest, row);
+  }
+
+  function recall(digest: Digest): BlobRecord | undefined {
+    const row = remembered.peek(digest);
+    return row !== undefined && database.isOpen ? toRecord(digest, row) : undefined;
+  }
+
+  function toRecord(digest: Digest, row: Row): BlobRecord {
     const touchedAtMs = touches.get(digest);
     return {
       schema: 1,
@@ -111,6 +119,7 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
 
   const blobs: BlobIndex = {
     get: (digest) => call(() => get(digest)),
+    recall,
     put: (record) => call(() => putBlob(record)),
     adopt: (record) =>
       call(() => {

@@ -23,6 +23,7 @@ export function guardPullThrough(
   return {
     // Whether this caller may have it is not remembered here.
     recallManifest: () => undefined,
+    recallBlob: () => undefined,
     async statManifest(request) {
       return cache.statManifest(await admit(request, { kind: 'manifest', reference: request.reference }));
     },

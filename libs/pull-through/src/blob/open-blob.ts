@@ -10,11 +10,13 @@ import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
 import { locateStored } from './locate-stored.ts';
 import { proveStored } from './open-stored.ts';
+import { rememberSmall, type SmallBlobs } from './small-blobs.ts';
 import { assertNotEmptied, findStoredBlob } from './stored-blob.ts';
 
 export interface OpenBlobDeps extends BlobSourceDeps, HeldDeps {
   readonly ask: Ask;
   readonly reads: SharedReads;
+  readonly smallBlobs: SmallBlobs;
   /** Upstreams whose content every caller may have: a digest linked under one of them is found for another's name. */
   readonly sharedUpstreams: readonly string[];
   /** How long a URL of the store is valid; `undefined`: clients get none. */
@@ -89,7 +91,9 @@ function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, fou
       const reader = deps.reads.attach(key, source, range.start, range.end + 1);
       await untilReady(reader, signal);
       const asked = cache === 'MISS' && intent === 'whole';
-      return { cache: asked ? cache : resultOf(source, cache), next: reader.next, close: reader.close };
+      const isWhole = range.start === 0 && range.end + 1 === size;
+      const next = isWhole ? rememberSmall(deps.smallBlobs, { digest, size }, reader.next) : reader.next;
+      return { cache: asked ? cache : resultOf(source, cache), next, close: reader.close };
     },
     // What has not been verified yet is verified on its way, and that is here.
     ...(found.verified === true && locateStored(deps, digest, size)),

@@ -2,7 +2,8 @@
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
-import { createManifestCache } from '../manifest/manifest-cache.ts';
+import { createContentCache } from '../content-cache.ts';
+import type { CachedManifest } from '../manifest/manifest-cache.ts';
 import { readTagObject } from '../small-objects.ts';
 import { partsOf } from './image-parts.ts';
 import { peekManifest } from './peek-manifest.ts';
@@ -21,7 +22,7 @@ const manifestBytes = 16 * 1024 * 1024;
 
 /** The returned function rejects with `store-unavailable` or `index-unavailable`. */
 export function createPinnedDigests({ index, store, now }: PinnedDigestsDeps): ReadPinnedDigests {
-  const manifests = createManifestCache(manifestBytes);
+  const manifests = createContentCache<CachedManifest>(manifestBytes);
 
   async function readManifest(digest: Digest) {
     const known = manifests.get(digest);

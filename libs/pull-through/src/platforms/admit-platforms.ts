@@ -29,6 +29,7 @@ export function admitPlatforms(cache: PullThrough, platformsOf: PlatformsOf): Pu
     ...cache,
     recallManifest: (request, want) =>
       request.platformRule === undefined ? cache.recallManifest(request, want) : undefined,
+    recallBlob: (request) => (request.platformRule === undefined ? cache.recallBlob(request) : undefined),
     statManifest: ofManifest(cache.statManifest),
     openManifest: ofManifest(cache.openManifest),
     async openBlob(request) {

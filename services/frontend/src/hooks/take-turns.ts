@@ -13,7 +13,7 @@ export function takeTurns({ raw: { socket } }: FastifyRequest, reply: FastifyRep
   if (line === undefined) lines.set(socket, (line = []));
   line.push(begin);
   if (line.length > 1 + maxAhead) return void socket.destroy();
-  reply.raw.once('close', () => {
+  reply.raw.on('close', () => {
     line.shift();
     if (!socket.destroyed) line[0]?.();
   });

@@ -73,7 +73,7 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
     };
   };
 
-  const base: Omit<PullThrough, 'recallManifest'> = {
+  const base: Omit<PullThrough, 'recallManifest' | 'recallBlob'> = {
     async statManifest(request) {
       const { bytes: _, ...facts } = manifest(request);
       return facts satisfies ManifestFacts;
@@ -105,7 +105,13 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
     },
   };
   const used = { ...base, ...instead };
-  const recallManifest: PullThrough['recallManifest'] = (request) => (remembers ? manifest(request) : undefined);
+  const recall: Pick<PullThrough, 'recallManifest' | 'recallBlob'> = {
+    recallManifest: (request) => (remembers ? manifest(request) : undefined),
+    recallBlob({ digest }) {
+      const bytes = remembers ? byDigest.get(digest) : undefined;
+      return bytes && { digest, size: bytes.length, cache: 'HIT', bytes };
+    },
+  };
   const recorded = (Object.keys(base) as (keyof typeof base)[]).map((method) => {
     const call = used[method] as (request: unknown) => unknown;
     const record = (request: Record<string, unknown>) => {
@@ -114,11 +120,14 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
     };
     return [method, record];
   });
-  return Object.defineProperties(Object.fromEntries([['recallManifest', recallManifest], ...recorded]), {
-    calls: { value: calls },
-    openStreams: { get: () => openStreams },
-    reads: { get: () => reads },
-  });
+  return Object.defineProperties(
+    { ...recall, ...Object.fromEntries(recorded) },
+    {
+      calls: { value: calls },
+      openStreams: { get: () => openStreams },
+      reads: { get: () => reads },
+    },
+  );
 }
 
 /** Spoils the buffer it has lent before it fills it again: whoever still holds it sends rubbish. */

@@ -2,16 +2,18 @@
 // HEAD opens nothing.
 import { randomBytes } from 'node:crypto';
 import { type ByteRange, type Digest, formatContentRange, multipartByteranges } from '@cistern/oci';
-import type { BlobStream, OpenedBlob } from '@cistern/pull-through';
+import type { BlobRequest, BlobStream, OpenedBlob } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { clientSignal } from './client-signal.ts';
-import { tellCacheResult, validatorHeaders } from './headers.ts';
+import { type AnswerHeaders, tellCacheResult, validatorHeaders } from './headers.ts';
 import { ifNoneMatch } from './if-none-match.ts';
 import { locateUpstream } from './locate-upstream.ts';
 import { openMultipartStream } from './multipart-stream.ts';
 import { hasRange, requestedRanges } from './requested-ranges.ts';
+import { sendAtOnce } from './send-at-once.ts';
 import { sendBlob } from './send-blob.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
+import { waitForUpstream } from './wait-for-upstream.ts';
 
 interface BlobPath {
   readonly name: string;
@@ -22,32 +24,54 @@ interface BlobPath {
 // Constant: what the bytes are is the manifest's to say, and a cache that asked by digest alone does not know.
 const contentType = 'application/octet-stream';
 
-export async function answerBlob(
+/** At once, where this process knows the answer. */
+export function answerBlob(
   dependencies: V2Dependencies,
   path: BlobPath,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<FastifyReply | undefined> {
+): FastifyReply | Promise<FastifyReply | undefined> {
   const { headers, method, record } = request;
   const { digest } = path;
+  const { pullThrough, waiting } = dependencies;
   record.facts.reference = digest;
   const repository = locateUpstream(dependencies, path, request, reply);
   const unmodified = ifNoneMatch(headers['if-none-match'], digest);
   const intent = method === 'HEAD' || unmodified ? 'stat' : hasRange(headers, digest) ? 'ranges' : 'whole';
-  const blob = await dependencies.pullThrough.openBlob({ ...repository, digest, intent, signal: clientSignal(reply) });
+  const wish = { ...repository, digest, intent } as const;
+  const known = intent === 'whole' ? pullThrough.recallBlob(wish) : undefined;
+  if (known === undefined)
+    return waitForUpstream(waiting, request, reply, () => openAndSend(dependencies, wish, unmodified, reply));
+  tellCacheResult(reply, known.cache);
+  return sendAtOnce(reply.headers(validatorHeaders(digest)).headers(wholeHeaders(known.size)), known.bytes);
+}
+
+async function openAndSend(
+  dependencies: V2Dependencies,
+  wish: BlobRequest,
+  unmodified: boolean,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  const { request } = reply;
+  const { headers, method } = request;
+  const { digest } = wish;
+  const blob = await dependencies.pullThrough.openBlob({ ...wish, signal: clientSignal(reply) });
   tellCacheResult(reply, blob.cache);
   reply.headers(validatorHeaders(digest));
   if (unmodified) return reply.code(304).send();
-  const wholeHeaders = { 'content-type': contentType, 'content-length': String(blob.size), 'accept-ranges': 'bytes' };
-  if (method === 'HEAD') return reply.headers(wholeHeaders).send();
+  if (method === 'HEAD') return reply.headers(wholeHeaders(blob.size)).send();
   const ranges = requestedRanges(headers, digest, blob.size);
   const location = mayRedirect(dependencies, request, ranges) ? await blob.locate?.() : undefined;
   if (location !== undefined) return sendToStore(dependencies, reply, location);
-  reply.headers(wholeHeaders);
+  reply.headers(wholeHeaders(blob.size));
   const { stream, length } = await openBody(blob, ranges, reply);
   tellCacheResult(reply, stream.cache);
   await sendBlob(reply, { stream, length, stallMs: dependencies.clientStallMs });
   return undefined;
+}
+
+function wholeHeaders(size: number): AnswerHeaders {
+  return { 'content-type': contentType, 'content-length': String(size), 'accept-ranges': 'bytes' };
 }
 
 /**

@@ -59,7 +59,7 @@ function answer(
     case 'manifest':
       return answerManifest(dependencies, path, request, reply);
     case 'blob':
-      return patiently(() => answerBlob(dependencies, path, request, reply));
+      return answerBlob(dependencies, path, request, reply);
     case 'tags-list':
       return patiently(() => answerTagsList(dependencies, path, request, reply));
     case 'referrers':

@@ -9,6 +9,7 @@ import { tellFreshness, validatorHeaders } from './headers.ts';
 import { ifNoneMatch } from './if-none-match.ts';
 import { locateUpstream } from './locate-upstream.ts';
 import { requestedRanges } from './requested-ranges.ts';
+import { sendAtOnce } from './send-at-once.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 import { waitForUpstream } from './wait-for-upstream.ts';
 
@@ -43,10 +44,11 @@ export function answerManifest(
 }
 
 function sendManifest(
-  { bytes, ...manifest }: RecalledManifest,
+  manifest: RecalledManifest,
   { method, headers }: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
+  const { bytes } = manifest;
   tellFreshness(reply, manifest);
   reply.headers(validatorHeaders(manifest.digest));
   if (ifNoneMatch(headers['if-none-match'], manifest.digest)) return reply.code(304).send();
@@ -58,7 +60,7 @@ function sendManifest(
 /** containerd 2.2 asks for `bytes=0-` and counts on a 206. Several ranges of so little are not worth a multipart frame. */
 function sendBytes(bytes: Buffer, ranges: readonly ByteRange[] | undefined, reply: FastifyReply): FastifyReply {
   const range = ranges?.length === 1 ? ranges[0] : undefined;
-  if (range === undefined) return reply.send(bytes);
+  if (range === undefined) return sendAtOnce(reply, bytes);
   const part = bytes.subarray(range.start, range.end + 1);
   const contentRange = formatContentRange(range, bytes.length);
   return reply

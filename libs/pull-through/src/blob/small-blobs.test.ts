@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { CacheError } from '@cistern/errors';
+import { type Digest, digestOf } from '@cistern/oci';
+import { createContentCache } from '../content-cache.ts';
+import { addSampleImage } from '../testing/sample-image.ts';
+import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, collect } from '../testing/test-bytes.ts';
+import { rememberSmall, type SmallBlobs } from './small-blobs.ts';
+
+const denied = new CacheError('denied', 'Denied.');
+const library = repositoryOf('docker.io', 'library/nginx');
+
+async function start(t: TestContext) {
+  const started = await startTestCache();
+  t.after(() => started.close());
+  const { cache, hub } = started;
+  const pull = async (digest: Digest, repository = library) =>
+    collect(await (await cache.openBlob({ ...repository, digest, intent: 'whole' })).read());
+  const recall = (digest: Digest, repository = library) => cache.recallBlob({ ...repository, digest, intent: 'whole' });
+  const add = (length: number) => {
+    const bytes = bytesOf(length, length);
+    return { bytes, digest: hub.addBlob(library.repository, bytes) };
+  };
+  return { ...started, pull, recall, add };
+}
+
+test('a small blob is remembered once it has been read, for who holds it and while it is there', async (t) => {
+  const { add, pull, recall, index, clock } = await start(t);
+  const { bytes, digest } = add(5000);
+  assert.equal(recall(digest), undefined);
+  await pull(digest);
+  await pull(digest);
+  assert.deepEqual(recall(digest), { digest, size: 5000, cache: 'HIT', bytes });
+  clock.nowMs += 7000;
+  recall(digest);
+  assert.equal((await index.blobs.get(digest))?.lastPulledAtMs, clock.nowMs);
+  assert.equal(recall(digest, repositoryOf('docker.io', 'library/other')), undefined);
+  await index.blobs.markEvicting(digest, clock.nowMs);
+  assert.equal(recall(digest), undefined);
+  await index.blobs.remove(digest);
+  assert.equal(recall(digest), undefined);
+});
+
+test('a large one is not, nor one of a rule about platforms', async (t) => {
+  const { add, pull, recall, cache, hub } = await start(t);
+  const { digest } = add(70_000);
+  await pull(digest);
+  await pull(digest);
+  assert.equal(recall(digest), undefined);
+  const { parts } = addSampleImage(hub, library.repository, '1', { seed: 1 });
+  const [blob] = Object.values(parts)[0]?.blobs ?? assert.fail();
+  await pull(blob!);
+  await pull(blob!);
+  assert.notEqual(recall(blob!), undefined);
+  assert.equal(cache.recallBlob({ ...library, digest: blob!, intent: 'whole', platformRule: () => denied }), undefined);
+});
+
+/** What is remembered of a blob of 1,000 bytes that comes in these pieces. */
+async function read(digest: Digest, pieces: readonly Buffer[]): Promise<Buffer | undefined> {
+  const smallBlobs: SmallBlobs = createContentCache(100_000);
+  const left = [...pieces];
+  // One buffer for all of them, as readers lend it.
+  const lent = Buffer.alloc(2000);
+  const next = rememberSmall(smallBlobs, { digest, size: 1000 }, async () => {
+    const piece = left.shift();
+    return piece && lent.subarray(0, piece.copy(lent));
+  });
+  while ((await next()) !== undefined);
+  return smallBlobs.get(digest)?.bytes;
+}
+
+test('only what its digest says is remembered, whole, and as it was', async () => {
+  const right = bytesOf(1000, 1);
+  const other = bytesOf(1000, 2);
+  const digest = digestOf(right);
+  assert.deepEqual(await read(digest, [right.subarray(0, 300), right.subarray(300)]), right);
+  for (const pieces of [[other], [right.subarray(0, 999)], [other, right], []])
+    assert.equal(await read(digest, pieces), undefined);
+});
