@@ -195,10 +195,10 @@ test('the fuller the pool the smaller its buffers, beyond its budget too, and wh
   assert.deepEqual(
     [...Map.groupBy(taken, ({ length }) => length)].map(([bytes, { length }]) => [bytes / 1024, length]),
     [
-      [256, 2],
-      [64, 4],
-      [16, 16],
-      [4, 78],
+      [512, 2],
+      [128, 4],
+      [16, 32],
+      [4, 62],
     ],
   );
   for (const buffer of taken) pool.give(buffer);

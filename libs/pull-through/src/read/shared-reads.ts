@@ -63,8 +63,11 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
       pool,
       patienceMs: () => patienceMs * Math.min(mostPatience, (1 + (windows.size - 1) / 2) ** 2),
       maxChunks,
-      coveredElsewhere: (position) =>
-        [...windows].some((other) => other !== window && other.covers(position) && other.head > position),
+      coveredElsewhere(position) {
+        for (const other of windows)
+          if (other !== window && other.covers(position) && other.head > position) return true;
+        return false;
+      },
       onCastOut,
       onEnd() {
         open -= 1;

@@ -52,7 +52,7 @@ export interface WindowOptions {
 const loneChunks = 2;
 /** A lone reader that keeps a chunk for longer gets small ones, and nothing is read ahead for it. Nor where there is little room. */
 const unhurriedMs = 250;
-const roomyFactor = 4;
+const roomyFactor = 2;
 const keepingFactor = 4;
 
 export function openWindow(options: WindowOptions): Window {
@@ -140,7 +140,9 @@ export function openWindow(options: WindowOptions): Window {
 
   const isFull = () => {
     const position = lowest();
-    return chunks.filter(({ offset, length }) => offset + length > position).length >= mostChunks();
+    let ahead = 0;
+    for (const { offset, length } of chunks) if (offset + length > position) ahead += 1;
+    return ahead >= mostChunks();
   };
 
   const openStream = async () => {
