@@ -7,10 +7,7 @@ import { makeBucket } from './make-bucket.ts';
 export const cistern: ContenderKind = {
   name: 'cistern',
   title: 'Cistern, one process',
-  async start({ upstream }) {
-    const server = await startCistern({ config: { upstreams: { 'docker.io': { url: upstream.url } } } });
-    return { url: server.url, pids: [server.pid], close: () => server.stop() };
-  },
+  start: (site) => startOneCistern(site),
 };
 
 export const dockerRegistry: ContenderKind = {
@@ -31,14 +28,7 @@ export const nginx: ContenderKind = {
 export const silentCistern: ContenderKind = {
   name: 'cistern-silent',
   title: 'Cistern, one process, without logs',
-  async start({ upstream }) {
-    const config = {
-      log: { level: 'error', accesslog: { disabled: true } },
-      upstreams: { 'docker.io': { url: upstream.url } },
-    };
-    const server = await startCistern({ config });
-    return { url: server.url, pids: [server.pid], close: () => server.stop() };
-  },
+  start: (site) => startOneCistern(site, { level: 'error', accesslog: { disabled: true } }),
 };
 
 export const silentNginx: ContenderKind = {
@@ -74,6 +64,11 @@ export const dockerRegistryOnS3: ContenderKind = {
     return { url: registry.url, pids: [registry.process.pid], close: () => registry.close() };
   },
 };
+
+async function startOneCistern({ upstream }: Site, log: Readonly<Record<string, unknown>> = {}) {
+  const server = await startCistern({ config: { log, upstreams: { 'docker.io': { url: upstream.url } } } });
+  return { url: server.url, pids: [server.pid], close: () => server.stop() };
+}
 
 async function startCisternCluster({ upstream, s3 }: Site, env: Readonly<Record<string, string>> = {}) {
   const cluster = await startCluster({
