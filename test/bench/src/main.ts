@@ -29,7 +29,7 @@ if (options.isHelp) {
 async function report(measured: readonly Measured[]): Promise<void> {
   const ratios = measured.flatMap(ratiosOf);
   const machine = describeMachine();
-  const about = `${machine}; medians of ${options.rounds} rounds (3 of large transfers), in brackets how much better Cistern is.`;
+  const about = `${machine}; medians of ${options.rounds} rounds (at most 3 of large transfers), in brackets how much better Cistern is.`;
   process.stdout.write(`${about}\n\n${tablesOf(measured)}\n`);
   const failures = measured.flatMap((one) => one.failures);
   if (options.json !== undefined) {

@@ -17,7 +17,7 @@ test('a ratio may fall by its noise, and by no more', () => {
 const noiseOf = (spread: number) => baselineOf([{ name: cpu, value: 1, spread }])[cpu]?.noise;
 
 test('noise has a floor and a ceiling, so that neither luck nor chaos decides', () => {
-  assert.deepEqual([0, 0.4, 7].map(noiseOf), [0.3, 0.4, 0.8]);
+  assert.deepEqual([0, 0.4, 7, Number.NaN].map(noiseOf), [0.3, 0.4, 0.8, 0.8]);
 });
 
 test('requests a second are not held, and what is new is not held yet', () => {

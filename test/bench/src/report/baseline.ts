@@ -40,6 +40,7 @@ export function fallenBelow(baseline: Baseline, ratios: readonly Ratio[]): strin
 }
 
 function noiseOf(spread: number): number {
+  if (!Number.isFinite(spread)) return mostNoise;
   return Math.min(mostNoise, Math.max(leastNoise, spread));
 }
 

@@ -8,7 +8,7 @@ export interface Ratio {
   /** `<workload> / <figure> / <contender>`. */
   readonly name: string;
   readonly value: number;
-  /** Of single rounds: how far they lie apart, as a part of the median. */
+  /** Of single rounds: how far they lie apart, as a part of the median. NaN where there was but one. */
   readonly spread: number;
 }
 
@@ -26,8 +26,8 @@ export function ratiosTo(kind: ContenderKind, { workload, rounds }: Measured): (
   return mediansOf(mine).map((figure, position) => {
     const value = better(figure, medians[position]);
     const single = mine.map((figures, round) => better(figures[position], theirs[round]?.[position]));
-    const spread = (Math.max(...single) - Math.min(...single)) / value;
-    if (!Number.isFinite(value) || value <= 0 || !Number.isFinite(spread)) return undefined;
+    if (!Number.isFinite(value) || value <= 0) return undefined;
+    const spread = single.length > 1 ? (Math.max(...single) - Math.min(...single)) / value : Number.NaN;
     return { name: `${workload.name} / ${figure.name} / ${kind.name}`, value, spread };
   });
 }

@@ -30,6 +30,10 @@ test('a table has every figure of every contender, with ratio and noise', () => 
   );
 });
 
+test('of one round nobody knows the noise', () => {
+  assert.match(tablesOf([measuredOf({ cistern: [[20]], other: [[10]] })]), /10 \(2×\)/);
+});
+
 test('the summary has the first of each family', () => {
   assert.equal(
     summaryOf([measured]),

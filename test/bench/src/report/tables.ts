@@ -57,7 +57,8 @@ function header(names: readonly string[], words = 1): string {
 
 function withNoise(ratio: Ratio | undefined): string {
   if (ratio === undefined) return '';
-  return ` (${format(ratio.value)}× ± ${Math.round((ratio.spread / 2) * 100)} %)`;
+  const noise = Number.isFinite(ratio.spread) ? ` ± ${Math.round((ratio.spread / 2) * 100)} %` : '';
+  return ` (${format(ratio.value)}×${noise})`;
 }
 
 /** Two digits, or whole numbers; what tells nothing is a dash. */
