@@ -19,11 +19,11 @@ export interface PopularPlatform extends RepositoryKey {
 
 export interface PopularityIndex {
   /**
-   * Counts one pull of a tag, or of an image for a platform. Costs a look into a map, and throws nothing: the pulls of a second
+   * Counts pulls of a tag, or of an image for a platform; by default one. Costs a look into a map, and throws nothing: the pulls of a second
    * are written together, and those that the index cannot take are not counted.
    */
-  countTag(key: TagKey): void;
-  countPlatform(key: RepositoryKey, platform: string): void;
+  countTag(key: TagKey, pulls?: number): void;
+  countPlatform(key: RepositoryKey, platform: string, pulls?: number): void;
   /** Most pulled first; what was counted a second ago is in it. */
   tags(limit: number): Promise<PopularTag[]>;
   platforms(limit: number): Promise<PopularPlatform[]>;

@@ -54,10 +54,10 @@ export interface TagIndex {
   adopt(record: TagRecord): Promise<boolean>;
   remove(key: TagKey): Promise<boolean>;
   /**
-   * Adds one to `pulls` and moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once; may be
+   * Adds to `pulls`, by default one, and moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once; may be
    * written up to a second later, so a crash may lose the pulls of its last second.
    */
-  recordPull(key: TagKey, atMs: number): Promise<void>;
+  recordPull(key: TagKey, atMs: number, pulls?: number): Promise<void>;
   /** Tags of one repository, in byte order of the tag. */
   list(upstream: string, repository: RepositoryName, page: Page): Promise<TagRecord[]>;
 }

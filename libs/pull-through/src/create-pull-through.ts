@@ -18,6 +18,7 @@ import { createLists, type ListPolicy } from './lists/create-lists.ts';
 import { createContentCache } from './content-cache.ts';
 import type { CachedManifest } from './manifest/manifest-cache.ts';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
+import { createPullTally } from './manifest/pull-tally.ts';
 import { recallManifest } from './manifest/recall-manifest.ts';
 import { createRevalidateBehind } from './manifest/revalidate-behind.ts';
 import type { PullThrough } from './pull-through.ts';
@@ -76,10 +77,12 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const revalidateBehind = createRevalidateBehind({ queue, log, now });
   const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
+  const pullTally = createPullTally({ index, refreshParts, now });
   const deps = {
     ...options,
     readMarks,
     refreshParts,
+    pullTally,
     smallBlobs,
     ask,
     follow,

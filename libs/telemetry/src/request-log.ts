@@ -30,7 +30,8 @@ export function createRequestLog(log: Logger): (facts: RequestFacts) => void {
       log.info(facts, requestEnded);
       return;
     }
-    const shown = { ...facts, url, ...(facts.userAgent !== undefined && { userAgent }) };
+    const isShown = url === facts.url && (facts.userAgent ?? '') === userAgent;
+    const shown = isShown ? facts : { ...facts, url, userAgent };
     const fields = JSON.stringify(shown).slice(1, -1);
     writer.writeParts({
       level: 'info',

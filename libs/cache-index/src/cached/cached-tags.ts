@@ -37,14 +37,14 @@ export function createCachedTags(inner: TagIndex, parts: CachedParts<TagRecord>)
       );
     },
     remove: (key) => removeCached(parts, tagName(key), () => inner.remove(key)),
-    async recordPull(key, atMs) {
+    async recordPull(key, atMs, pulls = 1) {
       await outage.write(
-        () => inner.recordPull(key, atMs),
+        () => inner.recordPull(key, atMs, pulls),
         () => {},
       );
       entries.change(tagName(key), (record) => ({
         ...record,
-        pulls: record.pulls + 1,
+        pulls: record.pulls + pulls,
         lastPulledAtMs: Math.max(record.lastPulledAtMs, atMs),
       }));
     },

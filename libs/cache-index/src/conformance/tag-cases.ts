@@ -50,7 +50,7 @@ export const tagCases: CacheIndexCases = {
     await tags.recordPull(record, 5000);
     assertSameRecord(await tags.get(record), { ...record, pulls: 4, lastPulledAtMs: 5000 });
     await tags.recordPull(record, 2000);
-    await tags.recordPull(record, 4999);
+    await tags.recordPull(record, 4999, 1);
     assertSameRecord(await tags.get(record), { ...record, pulls: 6, lastPulledAtMs: 5000 });
     assertSameRecord(await tags.list(nginx.upstream, nginx.repository, { limit: 1 }), [
       { ...record, pulls: 6, lastPulledAtMs: 5000 },
@@ -124,7 +124,9 @@ export const tagCases: CacheIndexCases = {
     await tags.put(record);
     await tags.get(record);
     assertRecalled(recalled(), record);
-    const changed = sampleTag('1', { sequence: 2, digest: sampleDigest('other'), lastPulledAtMs: 0, pulls: 0 });
+    await tags.recordPull(record, 7, 3);
+    assert.equal((await tags.get(record))?.pulls, 3);
+    const changed = sampleTag('1', { sequence: 2, digest: sampleDigest('other'), lastPulledAtMs: 9, pulls: 9 });
     await tags.put(changed);
     await tags.get(record);
     assertRecalled(recalled(), changed);

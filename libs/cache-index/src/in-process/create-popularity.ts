@@ -26,11 +26,11 @@ export function createPopularity(options: PopularityOptions): PopularityIndex {
   const rankings: Record<Ranking, Map<string, number>> = { tags: new Map(), platforms: new Map() };
   for (const [ranking, name, score] of saved) rankings[ranking].set(name, score);
 
-  function count(ranking: Ranking, name: string): void {
+  function count(ranking: Ranking, name: string, pulls: number): void {
     if (!isAvailable()) return;
     const scores = rankings[ranking];
     const before = scores.get(name) ?? (scores.size < maxNames ? undefined : takeLeast(ranking));
-    const gained = scoreOf(1, now());
+    const gained = scoreOf(pulls, now());
     const score = before === undefined ? gained : sumOfScores(before, gained);
     scores.set(name, score);
     onChange(ranking, name, score);
@@ -51,8 +51,8 @@ export function createPopularity(options: PopularityOptions): PopularityIndex {
   }
 
   return {
-    countTag: (key) => count('tags', popularTagName(key)),
-    countPlatform: (key, platform) => count('platforms', popularPlatformName(key, platform)),
+    countTag: (key, pulls = 1) => count('tags', popularTagName(key), pulls),
+    countPlatform: (key, platform, pulls = 1) => count('platforms', popularPlatformName(key, platform), pulls),
     tags: async (limit) => most('tags', limit).map(([name, score]) => toPopularTag(name, score, now())),
     platforms: async (limit) => most('platforms', limit).map(([name, score]) => toPopularPlatform(name, score, now())),
   };

@@ -47,13 +47,13 @@ export function createMemoryTags(checkAvailable: () => void): TagIndex {
       if (tags?.size === 0) repositories.delete(path);
       return removed;
     },
-    async recordPull(key, atMs) {
+    async recordPull(key, atMs, pulls = 1) {
       checkAvailable();
       const tags = repositories.get(repositoryPath(key));
       const record = tags?.get(key.tag);
       if (record === undefined) return;
       const lastPulledAtMs = Math.max(record.lastPulledAtMs, atMs);
-      tags?.set(key.tag, { ...record, pulls: record.pulls + 1, lastPulledAtMs });
+      tags?.set(key.tag, { ...record, pulls: record.pulls + pulls, lastPulledAtMs });
     },
     async list(upstream, repository, { after, limit }) {
       checkAvailable();

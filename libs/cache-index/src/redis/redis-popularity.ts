@@ -30,9 +30,9 @@ export function createRedisPopularity({ calls, keys, writeBehind }: RedisParts):
     mayRepeat: false,
   });
 
-  function count(ranking: Ranking, name: string): void {
+  function count(ranking: Ranking, name: string, pulls: number): void {
     // What waits for a Redis that is gone would only grow.
-    if (calls.isConnected()) pending.add(`${ranking} ${name}`, { ranking, name, pulls: 1 });
+    if (calls.isConnected()) pending.add(`${ranking} ${name}`, { ranking, name, pulls });
   }
 
   async function most<T>(ranking: Ranking, limit: number, toEntry: (name: string, score: number, nowMs: number) => T) {
@@ -45,8 +45,8 @@ export function createRedisPopularity({ calls, keys, writeBehind }: RedisParts):
   }
 
   return {
-    countTag: (key) => count('tags', popularTagName(key)),
-    countPlatform: (key, platform) => count('platforms', popularPlatformName(key, platform)),
+    countTag: (key, pulls = 1) => count('tags', popularTagName(key), pulls),
+    countPlatform: (key, platform, pulls = 1) => count('platforms', popularPlatformName(key, platform), pulls),
     tags: async (limit) => most('tags', limit, toPopularTag),
     platforms: async (limit) => most('platforms', limit, toPopularPlatform),
   };

@@ -79,10 +79,10 @@ export function createRedisTags({ calls, keys, writeBehind, announceChanges, rep
       if (removed === 1) await announceChanges(tagName(key));
       return removed === 1;
     },
-    async recordPull({ upstream, repository, tag }, atMs) {
+    async recordPull({ upstream, repository, tag }, atMs, pulls = 1) {
       calls.checkAnswering();
       const key = { upstream, repository, tag };
-      pending.add(tagKey(key), { key, count: 1, lastAtMs: atMs });
+      pending.add(tagKey(key), { key, count: pulls, lastAtMs: atMs });
     },
     list: async (upstream, repository, { after, limit }) => list(upstream, repository, after, limit),
   };

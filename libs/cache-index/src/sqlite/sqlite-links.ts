@@ -21,17 +21,14 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
   // One seek for each repository, however many links it has; DISTINCT would read them all.
   const nextPath = database.prepare('SELECT path FROM links WHERE path > ? ORDER BY path LIMIT 1');
 
-  const remembered = rememberRows<Row>();
+  const remembered = rememberRows<Link>();
 
   function get(key: RepositoryKey, digest: Digest): Link | undefined {
     const path = repositoryPath(key);
-    const row = remembered.get(rowKey(path, digest), () => select.get(path, digest) as Row | undefined);
-    return row && toLink(key, digest, row);
-  }
-
-  function recall(key: RepositoryKey, digest: Digest): Link | undefined {
-    const row = remembered.peek(rowKey(repositoryPath(key), digest));
-    return row !== undefined && database.isOpen ? toLink(key, digest, row) : undefined;
+    return remembered.get(rowKey(path, digest), () => {
+      const row = select.get(path, digest) as Row | undefined;
+      return row && toLink(key, digest, row);
+    });
   }
 
   function put(key: RepositoryKey, links: readonly Link[]): void {
@@ -57,7 +54,7 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
 
   return {
     get: (key, digest) => call(() => get(key, digest)),
-    recall,
+    recall: (key, digest) => (database.isOpen ? remembered.peek(rowKey(repositoryPath(key), digest)) : undefined),
     async put(key, links) {
       checkLinksOf(key, links);
       return call(() => put(key, links));

@@ -42,36 +42,26 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
     addPulls.run(count, lastAtMs, path, tag);
     remembered.drop(key);
   });
-  const remembered = rememberRows<Row>();
+  /** Without the pulls that wait. */
+  const remembered = rememberRows<TagRecord>();
 
-  function find(path: string, tag: string): Row | undefined {
-    return remembered.get(pendingKey(path, tag), () => select.get(path, tag) as Row | undefined);
+  function find(path: string, tag: string): TagRecord | undefined {
+    return remembered.get(pendingKey(path, tag), () => {
+      const row = select.get(path, tag) as Row | undefined;
+      return row && toRecord(row);
+    });
   }
 
   function get(path: string, tag: string): TagRecord | undefined {
-    const row = find(path, tag);
-    return row && toRecord(row);
+    const record = find(path, tag);
+    return record && withPulls(record);
   }
 
-  function toRecord(row: Row): TagRecord {
-    const pulls = pending.get(pendingKey(row.path, row.tag));
-    return {
-      ...repositoryKeyOf(row.path),
-      schema: 1,
-      tag: row.tag,
-      digest: row.digest,
-      mediaType: row.media_type,
-      size: row.size,
-      sequence: row.sequence,
-      firstSeenAtMs: row.first_seen_at_ms,
-      changedAtMs: row.changed_at_ms,
-      checkedAtMs: row.checked_at_ms,
-      lastPulledAtMs: Math.max(row.last_pulled_at_ms, pulls?.lastAtMs ?? 0),
-      pulls: row.pulls + (pulls?.count ?? 0),
-      lastTriedAtMs: row.last_tried_at_ms,
-      lastFailure: row.last_failure ?? undefined,
-      origin: row.origin,
-    };
+  function withPulls(record: TagRecord): TagRecord {
+    const pulls = pending.get(pendingKey(repositoryPath(record), record.tag));
+    if (pulls === undefined) return record;
+    const lastPulledAtMs = Math.max(record.lastPulledAtMs, pulls.lastAtMs);
+    return { ...record, pulls: record.pulls + pulls.count, lastPulledAtMs };
   }
 
   function put(record: TagRecord): void {
@@ -97,24 +87,21 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
     pending.delete(pendingKey(path, record.tag));
   }
 
-  function recordPull(key: TagKey, atMs: number): void {
+  function recordPull(key: TagKey, atMs: number, count: number): void {
     const path = repositoryPath(key);
     const pulls = pending.get(pendingKey(path, key.tag));
     if (pulls === undefined && find(path, key.tag) === undefined) return;
     pending.set(pendingKey(path, key.tag), {
       path,
       tag: key.tag,
-      count: (pulls?.count ?? 0) + 1,
+      count: (pulls?.count ?? 0) + count,
       lastAtMs: Math.max(pulls?.lastAtMs ?? 0, atMs),
     });
   }
 
   return {
     get: (key) => call(() => get(repositoryPath(key), key.tag)),
-    recall(key) {
-      const row = remembered.peek(pendingKey(repositoryPath(key), key.tag));
-      return row !== undefined && database.isOpen ? toRecord(row) : undefined;
-    },
+    recall: (key) => (database.isOpen ? remembered.peek(pendingKey(repositoryPath(key), key.tag)) : undefined),
     put: (record) => call(() => put(record)),
     adopt: (record) =>
       call(() => {
@@ -130,11 +117,33 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
         pending.delete(pendingKey(path, key.tag));
         return removed;
       }),
-    recordPull: (key, atMs) => call(() => recordPull(key, atMs)),
+    recordPull: (key, atMs, pulls = 1) => call(() => recordPull(key, atMs, pulls)),
     list: (upstream, repository, { after = '', limit }) =>
       call(() =>
-        list.all(repositoryPath({ upstream, repository }), after, limit).map((row) => toRecord(row as unknown as Row)),
+        list
+          .all(repositoryPath({ upstream, repository }), after, limit)
+          .map((row) => withPulls(toRecord(row as unknown as Row))),
       ),
+  };
+}
+
+function toRecord(row: Row): TagRecord {
+  return {
+    ...repositoryKeyOf(row.path),
+    schema: 1,
+    tag: row.tag,
+    digest: row.digest,
+    mediaType: row.media_type,
+    size: row.size,
+    sequence: row.sequence,
+    firstSeenAtMs: row.first_seen_at_ms,
+    changedAtMs: row.changed_at_ms,
+    checkedAtMs: row.checked_at_ms,
+    lastPulledAtMs: row.last_pulled_at_ms,
+    pulls: row.pulls,
+    lastTriedAtMs: row.last_tried_at_ms,
+    lastFailure: row.last_failure ?? undefined,
+    origin: row.origin,
   };
 }
 

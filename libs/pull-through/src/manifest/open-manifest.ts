@@ -112,7 +112,7 @@ async function readHeld(deps: OpenManifestDeps, key: RepositoryKey, digest: Dige
 }
 
 /** docker and containerd name the tag in a HEAD only and then pull by digest, so a HEAD of a tag counts as a pull too. */
-export async function recordPull(deps: OpenManifestDeps, request: ManifestRequest, digest: Digest): Promise<void> {
+async function recordPull(deps: OpenManifestDeps, request: ManifestRequest, digest: Digest): Promise<void> {
   const { index, now, refreshParts } = deps;
   const { reference, upstream, repository } = request;
   await index.blobs.touch(digest, now());

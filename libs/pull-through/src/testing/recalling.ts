@@ -1,5 +1,6 @@
 // The use cases as a frontend calls them: what the process knows of manifests is asked first, so that every test of them is
-// one of that too.
+// one of that too. Pulls are counted with the turn of the event loop.
+import { setImmediate as turn } from 'node:timers/promises';
 import type { PullThrough } from '../pull-through.ts';
 
 export function recalling(cache: PullThrough): PullThrough {
@@ -8,12 +9,15 @@ export function recalling(cache: PullThrough): PullThrough {
     async statManifest(request) {
       const known = cache.recallManifest(request, 'facts');
       if (known === undefined) return cache.statManifest(request);
+      await turn();
       const { bytes: _, ...facts } = known;
       return facts;
     },
     async openManifest(request) {
       const known = cache.recallManifest(request, 'bytes');
-      return known?.bytes === undefined ? cache.openManifest(request) : { ...known, bytes: known.bytes };
+      if (known?.bytes === undefined) return cache.openManifest(request);
+      await turn();
+      return { ...known, bytes: known.bytes };
     },
   };
 }

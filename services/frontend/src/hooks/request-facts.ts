@@ -42,7 +42,7 @@ export function createRequestRecords(
     const record: RequestRecord = { facts, startedAt, mode: 'mirror', entered: false };
     request.record = record;
     reply.raw.on('close', () => {
-      facts.durationMs = performance.now() - startedAt;
+      facts.durationMs = millisecondsSince(startedAt);
       completeFacts(record, reply);
       reportRecord(record);
     });
@@ -58,7 +58,12 @@ export function enterOperation(metrics: RequestMetrics, record: RequestRecord, o
 
 /** To be called with the first byte of a body that is written piece by piece. */
 export function markFirstByte({ facts, startedAt }: RequestRecord): void {
-  facts.timeToFirstByteMs ??= performance.now() - startedAt;
+  facts.timeToFirstByteMs ??= millisecondsSince(startedAt);
+}
+
+/** To the microsecond: what a clock says beyond it is noise, and long in a log. */
+function millisecondsSince(startedAt: number): number {
+  return Math.round((performance.now() - startedAt) * 1000) / 1000;
 }
 
 function completeFacts({ facts }: RequestRecord, reply: FastifyReply): void {
