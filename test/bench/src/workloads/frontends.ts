@@ -9,7 +9,9 @@ import { warmUp } from './warm-up.ts';
 import type { Workload } from './workload.ts';
 
 const cores = 0.2;
-const connections = 32;
+const warmUpSeconds = 6;
+/** For each frontend: a process that has many requests at hand does more of them at a time. */
+const connectionsEach = 32;
 const repository = 'library/bench';
 const counts = new Map([3, 1].map((frontends) => [kindOf(frontends), frontends]));
 
@@ -22,11 +24,17 @@ export const frontends: Workload = {
   async run({ kind, site, round, seconds }) {
     await using ends = new AsyncDisposableStack();
     const started = ends.adopt(await startFrontends(site, counts.get(kind)!), (cluster) => cluster.close());
+    const connections = connectionsEach * started.frontends.length;
     const { digest, size } = await site.upstream.addImage(repository, { tag: 'latest', mediaTypes: 'docker' });
     const url = `${started.url}/v2/${repository}/manifests/latest`;
     await warmUp({ pulls: [{ url, digest, size }], clients: connections, round });
-    // Compiled before there is little to compile with.
-    await wrk({ url, connections, seconds: 3 });
+    // Each of them has compiled what it needs before it has little to compile with.
+    for (const { url: own } of started.frontends)
+      await wrk({
+        url: `${own}/v2/${repository}/manifests/latest`,
+        connections: connectionsEach,
+        seconds: warmUpSeconds,
+      });
     for (const { pid, kill } of started.frontends) {
       const limit = await limitCpu(pid, cores);
       ends.defer(async () => {
