@@ -7,7 +7,7 @@ import { type IndexKind, inRedis, inSqlite } from '../index-growth/open-index.ts
 import type { Figure, Workload } from './workload.ts';
 
 const few = 1000;
-const [many, manyInFull] = [50_000, 1_000_000];
+const [many, manyInFull] = [20_000, 1_000_000];
 const kinds = ['blobs', 'tags'] as const;
 const indexKinds: readonly IndexKind[] = [inRedis, inSqlite];
 
