@@ -75,6 +75,26 @@ test('a reader that stops taking bytes is cast out, and goes on later with bytes
   assertNothingLeft(started);
 });
 
+test('who was cast out asks only for what lies between, and then shares again', async () => {
+  const bytes = bytesOf(64 * chunkBytes);
+  const started = startReads(bytes);
+  const slow = started.attach();
+  const got = [Buffer.from((await slow.next())!)];
+  const fast = [started.attach(), started.attach()];
+  for (let chunk = 0; chunk < 44; chunk += 1) await Promise.all(fast.map((reader) => reader.next()));
+  assert.equal(started.castOut(), 1);
+  for (let at = 1; at < 44; at += 1) got.push(Buffer.from((await slow.next())!));
+  const rest = await Promise.all([slow, ...fast].map((reader) => collect(reader)));
+  assert.ok(Buffer.concat([...got, rest[0]!]).equals(bytes));
+  const [first, second] = started.opened;
+  assert.deepEqual([first?.from, first?.toExclusive], [0, bytes.length]);
+  assert.equal(second?.from, chunkBytes);
+  assert.ok(second.toExclusive < bytes.length);
+  const twice = started.opened.reduce((sum, { read }) => sum + read, 0) - bytes.length;
+  assert.ok(twice < 44 * chunkBytes, `${twice} bytes were read twice`);
+  assertNothingLeft(started);
+});
+
 test('who comes a moment later shares what the others have passed already', async () => {
   const bytes = bytesOf(20 * chunkBytes);
   const started = startReads(bytes);

@@ -40,6 +40,8 @@ export interface SharedReadsOptions {
  * that is slow by itself costs the others this patience only once. In multiples of what one window has.
  */
 const mostPatience = 8;
+/** A reader among many takes a chunk as seldom as all of them: it holds the others up only after several times that. */
+const patienceChunks = 4;
 const halfwayPatienceMs = 30_000;
 const halfwayPauseMs = 1_000;
 
@@ -61,12 +63,20 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
       source,
       from: member.position,
       pool,
-      patienceMs: () => patienceMs * Math.min(mostPatience, (1 + (windows.size - 1) / 2) ** 2),
+      patienceMs(chunkMs) {
+        const ms = Math.max(patienceMs * (1 + (windows.size - 1) / 2) ** 2, chunkMs * patienceChunks);
+        return Math.min(patienceMs * mostPatience, ms);
+      },
       maxChunks,
       coveredElsewhere(position) {
         for (const other of windows)
           if (other !== window && other.covers(position) && other.head > position) return true;
         return false;
+      },
+      headElsewhere() {
+        let furthest = 0;
+        for (const other of windows) if (other !== window) furthest = Math.max(furthest, other.head);
+        return furthest;
       },
       onCastOut,
       onEnd() {

@@ -39,11 +39,13 @@ export interface WindowOptions {
   readonly source: ByteSource;
   readonly from: number;
   readonly pool: BufferPool;
-  /** Asked whenever somebody begins to hold the others up. */
-  readonly patienceMs: () => number;
+  /** Asked whenever somebody begins to hold the others up; `chunkMs`: how long all of them together take over a chunk. */
+  readonly patienceMs: (chunkMs: number) => number;
   readonly maxChunks: number;
   /** True if another window covers `position` and is ahead of it: this one then ends there, and its readers move over. */
   readonly coveredElsewhere: (position: number) => boolean;
+  /** How far another window has come; 0 when there is none. */
+  readonly headElsewhere: () => number;
   readonly onCastOut: () => void;
   readonly onEnd: () => void;
 }
@@ -53,6 +55,10 @@ const loneChunks = 2;
 /** A lone reader that keeps a chunk for longer gets small ones, and nothing is read ahead for it. Nor where there is little room. */
 const unhurriedMs = 250;
 const roomyFactor = 2;
+/** Who catches up with others reads to where they are, or so far, at a time: what is asked for beyond that is mostly for nothing. */
+const catchUpBytes = 4 * 1024 * 1024;
+/** Of chunks, in their average duration. */
+const paceChunks = 8;
 const keepingFactor = 4;
 
 export function openWindow(options: WindowOptions): Window {
@@ -69,6 +75,8 @@ export function openWindow(options: WindowOptions): Window {
   let patience: NodeJS.Timeout | undefined;
   let advancedAtMs: number | undefined;
   let isUnhurried = false;
+  let arrivedAtMs: number | undefined;
+  let chunkMs = 0;
 
   const wakeAll = () => {
     for (const member of members) member.wake();
@@ -138,6 +146,12 @@ export function openWindow(options: WindowOptions): Window {
     return pool.usedBytes * 2 < pool.maxBytes ? options.maxChunks * roomyFactor : options.maxChunks;
   };
 
+  const measurePace = () => {
+    const nowMs = performance.now();
+    if (arrivedAtMs !== undefined) chunkMs += (nowMs - arrivedAtMs - chunkMs) / paceChunks;
+    arrivedAtMs = nowMs;
+  };
+
   const isFull = () => {
     const position = lowest();
     let ahead = 0;
@@ -145,8 +159,14 @@ export function openWindow(options: WindowOptions): Window {
     return ahead >= mostChunks();
   };
 
+  /** From 0 a blob is read whole, since what has not been verified yet can be on the way. */
+  const endOfStream = () => {
+    const ahead = options.headElsewhere();
+    return head > 0 && ahead > head ? Math.min(wanted(), Math.max(ahead, head + catchUpBytes)) : wanted();
+  };
+
   const openStream = async () => {
-    const endExclusive = wanted();
+    const endExclusive = endOfStream();
     if (stream !== undefined) await stream.reader.close();
     stream = undefined;
     const reader = await source.open(head, endExclusive, ending.signal);
@@ -176,7 +196,7 @@ export function openWindow(options: WindowOptions): Window {
     try {
       while (!ending.signal.aborted && failure === undefined && members.size > 0 && head < wanted()) {
         if (isFull()) {
-          if (members.size > 1) patience ??= setTimeout(castOutSlowest, options.patienceMs());
+          if (members.size > 1) patience ??= setTimeout(castOutSlowest, options.patienceMs(chunkMs));
           break;
         }
         clearTimeout(patience);
@@ -192,6 +212,7 @@ export function openWindow(options: WindowOptions): Window {
         }
         chunks.push(chunk);
         head += chunk.length;
+        measurePace();
         wakeAll();
       }
     } catch (error) {

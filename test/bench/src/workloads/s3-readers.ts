@@ -53,6 +53,8 @@ async function startOneFrontend({ upstream, s3 }: Site) {
       workers: 1,
       upstreams: { 'docker.io': upstream.url },
       s3: { ...server, endpoint: link.url },
+      // It reads what is stored too, and would be taken for the readers.
+      env: { REGISTRY_STORAGE_SCRUB_ENABLED: 'false' },
     });
     const close = async () => {
       await cluster.close();
