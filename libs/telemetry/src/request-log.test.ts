@@ -7,6 +7,7 @@ import { bothLines } from './testing/both-lines.ts';
 
 const samples: readonly Partial<RequestFacts>[] = [
   {},
+  { url: '/v2/?token=s3cr3t' },
   { userAgent: 'docker/26.1 "quoted" \\ \n', referer: 'http://me:s3cr3t@host/?token=s3cr3t' },
   { url: '/v2/?X-Amz-Signature=s3cr3t&ns=docker.io', userAgent: 'curl Bearer s3cr3t-t0ken', status: 200 },
   { user: 'ci', labels: { token: 's3cr3t', project: 'Köln', name: 'x' }, denied: 'basic s3cr3t-s3cr3t', bytesSent: 7 },

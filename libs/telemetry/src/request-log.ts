@@ -31,7 +31,7 @@ export function createRequestLog(log: Logger): (facts: RequestFacts) => void {
       return;
     }
     const isShown = url === facts.url && (facts.userAgent ?? '') === userAgent;
-    const shown = isShown ? facts : { ...facts, url, userAgent };
+    const shown = isShown ? facts : { ...facts, url, userAgent: facts.userAgent && userAgent };
     const fields = JSON.stringify(shown).slice(1, -1);
     writer.writeParts({
       level: 'info',
