@@ -122,11 +122,7 @@ export function createBlobSource(
       try {
         const reader = await openLastingReader({
           from,
-          openAt(position, interruptions, ending) {
-            // Nothing of what was opened before has been given.
-            if (interruptions > 0 && position === from) origin = undefined;
-            return openAt(position, toExclusive, interruptions, ending);
-          },
+          openAt: (position, interruptions, ending) => openAt(position, toExclusive, interruptions, ending),
           prove: (witness) => proveWitness(deps, { digest, size }, witness),
           signal,
         });

@@ -6,6 +6,7 @@ import { ifStoreAnswers } from '../if-store-answers.ts';
 import { type HeldDeps, findLink, isSameRepository } from '../held.ts';
 import type { FollowedFill } from '../fill/follow-fill.ts';
 import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../pull-through.ts';
+import { chunkBytes } from '../read/buffer-pool.ts';
 import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
 import { locateStored } from './locate-stored.ts';
@@ -49,12 +50,19 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   return opened(deps, request, { source: sized, size: sized.size, cache: joined ? 'JOINED' : 'MISS' });
 }
 
-/** What is stored, unless it was never hashed and has another size than the manifest says: then its bytes decide. */
-async function findCredible(deps: OpenBlobDeps, { digest, signal }: BlobRequest, link: Link | undefined) {
+/**
+ * What is stored, unless it was never hashed and either has another size than the manifest says, or is read in one piece, before
+ * whose first byte it can still be had from upstream: then its bytes decide.
+ */
+async function findCredible(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, link: Link | undefined) {
   const stored = await ifStoreAnswers(deps.log, () => findStoredBlob(deps, digest));
   if (stored === undefined || stored.verified) return stored;
-  if (link?.size === undefined || link.size === stored.size) return stored;
-  return proveStored(deps, stored, signal);
+  const isDoubtful = link?.size !== undefined && link.size !== stored.size;
+  const isOnePiece = intent !== 'stat' && stored.size <= chunkBytes;
+  if (!isDoubtful && !isOnePiece) return stored;
+  const proven = await ifStoreAnswers(deps.log, () => proveStored(deps, stored, signal));
+  // What another cache left is read here first, even so.
+  return isDoubtful ? proven : proven && stored;
 }
 
 interface FoundBlob {

@@ -48,25 +48,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   }
   const lasting = interruptible(reader);
   if (record.verified || !verified) return lasting;
-  return openWitnessedReader(mendable(verifying(deps, lasting, { ...record, size })), range, size);
-}
-
-/** What is found wrong before anything of it was given is not here, and upstream may have it. */
-function mendable(reader: SourceReader): SourceReader {
-  let hasGiven = false;
-  return {
-    ...reader,
-    async read(into) {
-      try {
-        const length = await reader.read(into);
-        hasGiven = true;
-        return length;
-      } catch (error) {
-        if (hasGiven || !isCacheError(error, 'content-mismatch')) throw error;
-        throw new SourceInterrupted('the store held other bytes', { cause: error });
-      }
-    },
-  };
+  return openWitnessedReader(verifying(deps, lasting, { ...record, size }), range, size);
 }
 
 /** A store that fails midway: the rest may be had from a fill. */

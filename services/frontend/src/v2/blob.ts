@@ -1,7 +1,6 @@
 // GET and HEAD /v2/<name>/blobs/<digest>, whole or in ranges, as in the OCI distribution specification, "Pulling blobs".
 // HEAD opens nothing.
 import { randomBytes } from 'node:crypto';
-import { isCacheError } from '@cistern/errors';
 import { type ByteRange, type Digest, formatContentRange, multipartByteranges } from '@cistern/oci';
 import type { BlobRequest, BlobStream, OpenedBlob } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -52,7 +51,6 @@ async function openAndSend(
   wish: BlobRequest,
   unmodified: boolean,
   reply: FastifyReply,
-  isAgain = false,
 ): Promise<FastifyReply | undefined> {
   const { request } = reply;
   const { headers, method } = request;
@@ -66,13 +64,7 @@ async function openAndSend(
   const location = mayRedirect(dependencies, request, ranges) ? await blob.locate?.() : undefined;
   if (location !== undefined) return sendToStore(dependencies, reply, location);
   reply.headers(wholeHeaders(blob.size));
-  const body = await openBody(blob, ranges, reply).catch((error: unknown) => {
-    // What was stored is wrong, down to its size, and is gone by now. Nothing has been sent yet.
-    if (isAgain || blob.cache !== 'HIT' || !isCacheError(error, 'content-mismatch')) throw error;
-    return undefined;
-  });
-  if (body === undefined) return openAndSend(dependencies, wish, unmodified, reply, true);
-  const { stream, length } = body;
+  const { stream, length } = await openBody(blob, ranges, reply);
   tellCacheResult(reply, stream.cache);
   await sendBlob(reply, { stream, length, stallMs: dependencies.clientStallMs });
   return undefined;
