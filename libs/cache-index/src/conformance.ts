@@ -15,6 +15,7 @@ import { nodeCases } from './conformance/node-cases.ts';
 import { popularityCases } from './conformance/popularity-cases.ts';
 import { tagCases } from './conformance/tag-cases.ts';
 
+export { changesHeard } from './conformance/changes-heard.ts';
 export type { CacheIndexUnderTest, OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
 
 export interface CacheIndexKind {

@@ -4,7 +4,7 @@ import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex } from '@cistern/cache-index';
 import { createCachedIndex } from '@cistern/cache-index/cached';
-import { describeCacheIndex } from '@cistern/cache-index/conformance';
+import { changesHeard, describeCacheIndex } from '@cistern/cache-index/conformance';
 import { awakeMs, startRedis, startRedisCluster, type Redis } from '@cistern/test-services';
 import { openUnderTest } from './open-under-test.ts';
 import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
@@ -105,6 +105,7 @@ for (const [what, change] of Object.entries(changes))
 test('a frozen Redis costs one request half a second, and the others nothing', async (t) => {
   const { index, logged } = await openNode(t);
   await index.tags.put(tagRecord('1'));
+  await changesHeard(index.announcements);
   await untilRemembered(() => index.tags.get(tagRecord('1')));
   t.after(() => redis.thaw());
   redis.freeze();
@@ -137,6 +138,7 @@ test('while Redis is stopped hits go on, and when it is back all is well without
   t.after(() => redis.start());
   await index.tags.put(tagRecord('1'));
   await index.links.put(nginx, [link('a')]);
+  await changesHeard(index.announcements);
   await untilRemembered(() => index.tags.get(tagRecord('1')));
   await index.links.get(nginx, digestFor('a'));
   await redis.stop();

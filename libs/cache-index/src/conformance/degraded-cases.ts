@@ -1,6 +1,7 @@
 // An index that remembers, and cannot be reached.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
+import { changesHeard } from './changes-heard.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 import {
   assertSameRecord,
@@ -18,11 +19,12 @@ const digest = sampleDigest('a');
 
 export const degradedCases: CacheIndexCases = {
   async 'what was read is remembered while the index cannot be reached, and nothing else is there'(tested) {
-    const { tags, manifests, blobs, links, epoch } = tested.index;
+    const { tags, manifests, blobs, links, epoch, announcements } = tested.index;
     await tags.put(sampleTag('1', { pulls: 2 }));
     await manifests.put(sampleManifest('a'));
     await blobs.put(sampleBlobRecord('a'));
     await links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(nginx, 'never read')]);
+    await changesHeard(announcements);
     await Promise.all([tags.get(sampleTag('1')), manifests.get(digest), blobs.get(digest), links.get(nginx, digest)]);
     await tested.fail();
     await tested.advance(50);
@@ -42,8 +44,9 @@ export const degradedCases: CacheIndexCases = {
   },
 
   async 'what is written while the index cannot be reached is remembered'(tested) {
-    const { tags, manifests, blobs, links } = tested.index;
+    const { tags, manifests, blobs, links, announcements } = tested.index;
     await tags.put(sampleTag('1', { pulls: 2, lastPulledAtMs: 9 }));
+    await changesHeard(announcements);
     await tags.get(sampleTag('1'));
     await tested.fail();
     // A pull that is recorded before anybody has noticed is lost with the index.

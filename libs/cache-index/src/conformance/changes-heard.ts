@@ -1,0 +1,20 @@
+// For tests that look at what an index remembers: whatever was announced before has been heard.
+import type { Announcements } from '../announcements.ts';
+import { changesTopic } from '../index-changes.ts';
+
+/** Names no record. */
+const lastWord = 'all heard';
+
+/**
+ * Resolves when everybody who has listened in this process through `announcements` knows of the changes that were written
+ * before: a record that is read from now on stays remembered. A writer's own word may reach it later than its next read.
+ */
+export async function changesHeard(announcements: Announcements): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const unsubscribe = await announcements.subscribe(changesTopic, (message) => {
+    if (message === lastWord) resolve();
+  });
+  await announcements.publish(changesTopic, lastWord);
+  await promise;
+  unsubscribe();
+}
