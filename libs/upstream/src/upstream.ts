@@ -39,7 +39,7 @@ export interface UpstreamBlobBody {
   /**
    * The bytes from `start` on, once. A break is resumed inside (Range + If-Match) as long as that is safe; otherwise the
    * iteration throws. It never ends early without throwing when the length is known. Ending the iteration early or
-   * `close` destroys the connection's body.
+   * `close` destroys the connection's body. Chunks are the reader's own: it may free their memory.
    */
   readonly body: AsyncIterable<Buffer>;
   close(): void;

@@ -89,7 +89,7 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
         if (length <= 0) throw new CacheError('upstream-unreachable', 'the connection broke');
         allowed -= script.gated ? length : 0;
         get.sent += length;
-        yield bytes.subarray(position, position + length);
+        yield Buffer.from(bytes.subarray(position, position + length));
         position += length;
         await new Promise(setImmediate);
         signal.throwIfAborted();
