@@ -3,6 +3,7 @@ import type { Config } from '@cistern/config';
 import type { CacheNode, Listening, NodeContext } from '@cistern/process';
 import { createMetrics, openTracing } from '@cistern/telemetry';
 import { closeOnSignal } from './close-on-signal.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { openAuditLog } from './open-audit-log.ts';
 import { openLog } from './open-log.ts';
 import type { Terminal } from './terminal.ts';
@@ -36,6 +37,7 @@ export async function runNode(config: Config, { name, build, greet }: NodeKind, 
   const audit = config.audit.path === undefined ? undefined : await openAuditLog(config.audit.path, log);
   const tracing = await openTracing({ env, node: name, version, log });
   const node = await build(config, { log, metrics, tracing, env, accessLog, audit, version });
+  collectGarbage();
   let listening: Listening;
   try {
     listening = await node.listen();
