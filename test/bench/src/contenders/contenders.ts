@@ -55,6 +55,16 @@ export const redirectingCluster: ContenderKind = {
   start: (site) => startCisternCluster(site, { REGISTRY_STORAGE_REDIRECT_DISABLE: 'false' }),
 };
 
+export const cisternOnS3: ContenderKind = {
+  name: 'cistern-s3',
+  title: 'Cistern, one process, S3',
+  async start({ upstream, s3 }) {
+    const config = { storage: { s3: await makeBucket(await s3()) }, upstreams: { 'docker.io': { url: upstream.url } } };
+    const server = await startCistern({ config });
+    return { url: server.url, pids: [server.pid], close: () => server.stop() };
+  },
+};
+
 export const dockerRegistryOnS3: ContenderKind = {
   name: 'docker-registry-s3',
   title: 'docker-registry 2.8.3, S3',

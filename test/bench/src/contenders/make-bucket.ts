@@ -1,4 +1,4 @@
-// A bucket for docker-registry, which makes none itself.
+// A bucket for one process, of docker-registry or of Cistern, which reads registry:2's parameters.
 import { randomUUID } from 'node:crypto';
 import type { S3 } from '@cistern/test-services';
 import { Client } from 'minio';

@@ -39,6 +39,7 @@ export async function wrk({ url, paths = [], connections, seconds }: Load): Prom
     requests: Number(requests),
     seconds: Number(time),
     bytes: Number(amount) * (bytesIn[unit] ?? Number.NaN),
-    p99Ms: Number(p99) * (msIn[p99Unit] ?? Number.NaN),
+    // Of no answer within the time wrk says that it took none.
+    p99Ms: requests === '0' ? Number.NaN : Number(p99) * (msIn[p99Unit] ?? Number.NaN),
   };
 }

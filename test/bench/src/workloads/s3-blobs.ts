@@ -1,5 +1,5 @@
 // Blobs that are stored in S3: what the way from there costs, through the cache or past it.
-import { cisternCluster, dockerRegistryOnS3, redirectingCluster } from '../contenders/contenders.ts';
+import { cisternCluster, cisternOnS3, dockerRegistryOnS3, redirectingCluster } from '../contenders/contenders.ts';
 import { watchCpu } from '../load/process-figures.ts';
 import { pullAll } from '../load/pull-all.ts';
 import { transferBlobs } from './transfer-blobs.ts';
@@ -17,7 +17,7 @@ export const s3Blobs: readonly Workload[] = [
     ...common,
     name: 's3-distinct',
     title: `${connections} blobs of 64 MiB from S3, a connection each`,
-    contenders: [cisternCluster, dockerRegistryOnS3],
+    contenders: [cisternOnS3, dockerRegistryOnS3, cisternCluster],
     run: (run) =>
       transferBlobs(run, { blobs: connections, size: 64 * mebibyte, seed: 's3', connections, isBalanced: true }),
   },
@@ -25,14 +25,14 @@ export const s3Blobs: readonly Workload[] = [
     ...common,
     name: 's3-one-blob',
     title: `One blob of 64 MiB from S3, ${connections} connections`,
-    contenders: [cisternCluster, dockerRegistryOnS3],
+    contenders: [cisternOnS3, dockerRegistryOnS3, cisternCluster],
     run: (run) => transferBlobs(run, { blobs: 1, size: 64 * mebibyte, seed: 's3', connections, isBalanced: true }),
   },
   {
     ...common,
     name: 's3-redirect',
     title: `${connections} blobs of 64 MiB, redirected to S3 (by a client of ours, which follows)`,
-    contenders: [redirectingCluster, cisternCluster, dockerRegistryOnS3],
+    contenders: [redirectingCluster, cisternOnS3, dockerRegistryOnS3],
     async run({ contender, site, round, seconds }) {
       const { url, pids } = await contender();
       const size = 64 * mebibyte;

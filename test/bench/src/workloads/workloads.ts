@@ -1,6 +1,7 @@
 // All workloads, in the order in which they are run and shown.
 import { blobs } from './blobs.ts';
 import { ciTrace } from './ci-trace.ts';
+import { clients } from './clients.ts';
 import { coldClient } from './cold-client.ts';
 import { coldHerds } from './cold-herds.ts';
 import { frontends } from './frontends.ts';
@@ -26,6 +27,7 @@ export const workloads: readonly Workload[] = [
   ciTrace,
   ...secure,
   slowClients,
-  frontends,
+  clients,
+  ...frontends,
   indexGrowth,
 ];
