@@ -3,8 +3,8 @@
 // clients take little more than a hundred.
 
 export interface BufferPool {
-  /** A buffer of `chunkBytes`, or as large as is left for one; for one who is in no hurry a small one. */
-  take(isUnhurried?: boolean): Buffer;
+  /** A buffer of `chunkBytes`, or as large as is left for one; about `mostBytes` large at most, but never very small. */
+  take(mostBytes?: number): Buffer;
   /** Gives a buffer back; its contents may be overwritten from now on. */
   give(buffer: Buffer): void;
   readonly usedBytes: number;
@@ -35,8 +35,8 @@ export function createBufferPool(maxBytes: number): BufferPool {
 
   return {
     maxBytes,
-    take(isUnhurried = false) {
-      const bytes = sizeFor(isUnhurried ? smallBytes : chunkBytes);
+    take(mostBytes = chunkBytes) {
+      const bytes = sizeFor(Math.max(mostBytes, smallBytes));
       used += bytes;
       const reused = free.get(bytes)?.pop();
       if (reused === undefined) return Buffer.allocUnsafeSlow(bytes);

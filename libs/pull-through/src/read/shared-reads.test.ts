@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
 import { bytesOf, collect, until } from '../testing/test-bytes.ts';
 import { chunkBytes, createBufferPool } from './buffer-pool.ts';
@@ -206,11 +207,34 @@ test('a store that is away for a moment breaks off nobody who is halfway through
   assertNothingLeft(started);
 });
 
-test('the fuller the pool the smaller its buffers, beyond its budget too, and who is in no hurry gets small ones', () => {
+test('a lone reader that takes its time is given a second’s worth at a time, and nothing is read ahead for it', async () => {
+  const started = startReads(bytesOf(8 * chunkBytes));
+  const reader = started.attach();
+  const lengths: number[] = [];
+  for (let piece = 0; piece < 6; piece += 1) {
+    if (piece === 2) await delay(1100);
+    lengths.push((await reader.next())?.length ?? 0);
+  }
+  assert.equal(lengths[0], chunkBytes);
+  assert.ok(lengths.at(-1)! <= chunkBytes / 4, `still pieces of ${lengths.at(-1)} bytes`);
+  assert.ok(started.pool.usedBytes <= chunkBytes / 2, `${started.pool.usedBytes} bytes are held`);
+  reader.close();
+  assertNothingLeft(started);
+});
+
+test('the fuller the pool the smaller its buffers, beyond its budget too, and who is slow gets small ones', () => {
   const pool = createBufferPool(4 * chunkBytes);
-  const unhurried = pool.take(true);
-  assert.equal(unhurried.length, 16 * 1024);
-  pool.give(unhurried);
+  for (const [most, bytes] of [
+    [Number.POSITIVE_INFINITY, 512],
+    [600_000, 512],
+    [500_000, 128],
+    [20_000, 16],
+    [0, 16],
+  ] as const) {
+    const buffer = pool.take(most);
+    assert.equal(buffer.length, bytes * 1024);
+    pool.give(buffer);
+  }
   const taken = Array.from({ length: 100 }, () => pool.take());
   assert.deepEqual(
     [...Map.groupBy(taken, ({ length }) => length)].map(([bytes, { length }]) => [bytes / 1024, length]),

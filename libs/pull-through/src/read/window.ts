@@ -52,8 +52,10 @@ export interface WindowOptions {
 
 /** Two chunks keep a lone reader busy: one being written out, one being read. */
 const loneChunks = 2;
-/** A lone reader that keeps a chunk for longer gets small ones, and nothing is read ahead for it. Nor where there is little room. */
-const unhurriedMs = 250;
+/** Nothing is read ahead for a lone reader that is slower than this, in bytes a second. Nor where there is little room. */
+const hurriedPace = 2 * 1024 * 1024;
+/** Sockets take in bursts of megabytes: what a lone reader takes tells little of its pace over a shorter time. */
+const paceMs = 1000;
 const roomyFactor = 2;
 /** Who catches up with others reads to where they are, or so far, at a time: what is asked for beyond that is mostly for nothing. */
 const catchUpBytes = 4 * 1024 * 1024;
@@ -73,8 +75,9 @@ export function openWindow(options: WindowOptions): Window {
   const ending = new AbortController();
   let pumping = false;
   let patience: NodeJS.Timeout | undefined;
-  let advancedAtMs: number | undefined;
-  let isUnhurried = false;
+  let pacedFrom: { readonly atMs: number; readonly position: number } | undefined;
+  /** Bytes a second of a lone reader, or whatever it likes. */
+  let pace = Number.POSITIVE_INFINITY;
   let arrivedAtMs: number | undefined;
   let chunkMs = 0;
 
@@ -142,11 +145,24 @@ export function openWindow(options: WindowOptions): Window {
 
   /** While there is room to spare, a herd may be further apart: its sockets take and give in bursts of megabytes. */
   const mostChunks = () => {
-    if (members.size === 1) return isUnhurried || pool.usedBytes * 2 > pool.maxBytes ? 1 : loneChunks;
+    if (members.size === 1) return pace < hurriedPace || pool.usedBytes * 2 > pool.maxBytes ? 1 : loneChunks;
     return pool.usedBytes * 2 < pool.maxBytes ? options.maxChunks * roomyFactor : options.maxChunks;
   };
 
   const measurePace = () => {
+    const [atMs, position] = [performance.now(), lowest()];
+    if (members.size > 1) {
+      pacedFrom = undefined;
+      pace = Number.POSITIVE_INFINITY;
+      return;
+    }
+    pacedFrom ??= { atMs, position };
+    if (atMs - pacedFrom.atMs < paceMs) return;
+    pace = ((position - pacedFrom.position) / (atMs - pacedFrom.atMs)) * 1000;
+    pacedFrom = { atMs, position };
+  };
+
+  const measureArrival = () => {
     const nowMs = performance.now();
     if (arrivedAtMs !== undefined) chunkMs += (nowMs - arrivedAtMs - chunkMs) / paceChunks;
     arrivedAtMs = nowMs;
@@ -179,7 +195,8 @@ export function openWindow(options: WindowOptions): Window {
 
   const readChunk = async () => {
     if (stream === undefined || stream.endExclusive <= head) stream = await openStream();
-    const buffer = pool.take(isUnhurried && members.size === 1);
+    // A second's worth: who takes his time over a large one holds it for as long.
+    const buffer = pool.take(members.size === 1 ? pace : undefined);
     try {
       const length = await stream.reader.read(buffer.subarray(0, Math.min(buffer.length, stream.endExclusive - head)));
       if (length === 0) throw new Error('the source ended before its own size');
@@ -212,7 +229,7 @@ export function openWindow(options: WindowOptions): Window {
         }
         chunks.push(chunk);
         head += chunk.length;
-        measurePace();
+        measureArrival();
         wakeAll();
       }
     } catch (error) {
@@ -261,9 +278,7 @@ export function openWindow(options: WindowOptions): Window {
     },
     advance() {
       if (ending.signal.aborted) return;
-      const nowMs = performance.now();
-      isUnhurried = nowMs - (advancedAtMs ?? nowMs) > unhurriedMs;
-      advancedAtMs = nowMs;
+      measurePace();
       trim();
       void pump();
     },

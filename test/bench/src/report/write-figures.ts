@@ -25,14 +25,16 @@ export async function writeFigures({ about, measured, ratios }: Figures): Promis
   const between = /(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/;
   if (!between.test(readme)) throw new Error(`${readmeFile} has no place for the figures`);
   const more = 'All figures of that run, CPU and memory among them, stand in [docs/benchmark.md](docs/benchmark.md).';
-  const summary = `\n${about} ${more}\n\n${summaryOf(measured)}\n`;
+  // What only a full run has is for those who want to know it all.
+  const shown = measured.filter(({ workload }) => workload.mode === 'quick');
+  const summary = `\n${about} ${more}\n\n${summaryOf(shown)}\n`;
   await writeFile(
     readmeFile,
     readme.replace(between, (_match, before: string, after: string) => before + summary + after),
   );
   await writeFile(pageFile, pageOf(about, measured));
   await writeFile(baselineFile, `${JSON.stringify(baselineOf(ratios), null, 2)}\n`);
-  await writeFile(chartFile, drawChart(measured));
+  await writeFile(chartFile, drawChart(shown));
 }
 
 function pageOf(about: string, measured: readonly Measured[]): string {

@@ -8,7 +8,7 @@ import { wrk } from '../load/wrk.ts';
 import { warmUp } from './warm-up.ts';
 import type { Figure, Run, Workload } from './workload.ts';
 
-const warmUpSeconds = 6;
+const warmUpSeconds = 3;
 /** For each frontend: a process that has many requests at hand does more of them at a time. */
 const connectionsEach = 32;
 const repository = 'library/bench';
