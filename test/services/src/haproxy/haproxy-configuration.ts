@@ -30,11 +30,11 @@ export async function haproxyConfiguration(settings: HaproxySettings): Promise<s
     (frontend, index) =>
       `    server frontend-${index + 1} 127.0.0.1:${frontend.port} port ${frontend.debugPort} ${where}`,
   );
-  const header = { 1: ' send-proxy ', 2: ' send-proxy-v2 ', none: ' ' }[proxyProtocol ?? 'none'];
+  const header = { 1: ' send-proxy', 2: ' send-proxy-v2', none: '' }[proxyProtocol ?? 'none'];
   let text = await readFile(shipped, 'utf8');
   text = replaceEach(text, /^ {4}bind :5000$/gm, `    bind 127.0.0.1:${port}`, 1);
   text = replaceEach(text, /^ {4}bind :8404$/gm, `    bind 127.0.0.1:${statisticsPort}`, 1);
-  text = replaceEach(text, / send-proxy-v2 /g, header, 2);
+  text = replaceEach(text, / send-proxy-v2$/gm, header, 2);
   return replaceEach(text, /^ {4}server-template .*$/gm, servers.join('\n'), 2);
 }
 
