@@ -39,7 +39,8 @@ export interface UpstreamBlobBody {
   /**
    * The bytes from `start` on, once. A break is resumed inside (Range + If-Match) as long as that is safe; otherwise the
    * iteration throws. It never ends early without throwing when the length is known. Ending the iteration early or
-   * `close` destroys the connection's body. Chunks are the reader's own: it may free their memory.
+   * `close` destroys the connection's body. Chunks are the reader's own, and it may free their
+   * memory: whoever passes them on looks at them before.
    */
   readonly body: AsyncIterable<Buffer>;
   close(): void;

@@ -59,7 +59,8 @@ export async function fetchInto({ opened, bodyEnd, stretch, take, write }: Fetch
   try {
     for await (const chunk of opened.body) {
       const start = stretch.next;
-      stretch.next = Math.min(start + chunk.length, stretch.endExclusive);
+      const end = start + chunk.length;
+      stretch.next = Math.min(end, stretch.endExclusive);
       for (const part of take(start, stretch.next)) {
         pending.push({ offset: part.start, bytes: chunk.subarray(part.start - start, part.endExclusive - start) });
         pendingBytes += part.endExclusive - part.start;
@@ -67,8 +68,7 @@ export async function fetchInto({ opened, bodyEnd, stretch, take, write }: Fetch
       if (pending.length > 0) flushing ??= flush();
       if (pendingBytes > maxPendingBytes) await flushing;
       if (failure !== undefined) throw failure.error;
-      const surplus = stretch.next < start + chunk.length;
-      if (surplus || (stretch.next === stretch.endExclusive && stretch.next < bodyEnd)) break;
+      if (stretch.next < end || (stretch.next === stretch.endExclusive && stretch.next < bodyEnd)) break;
     }
     await flushing;
     if (failure !== undefined) throw failure.error;

@@ -38,7 +38,9 @@ export function paceUpstream(upstream: Upstream, { bandwidth, fills, signal }: P
 
 async function* paced(body: AsyncIterable<Buffer>, spend: (bytes: number) => Promise<void>): AsyncGenerator<Buffer> {
   for await (const chunk of body) {
+    // When its reader asks for the next one, it may have freed this one.
+    const { length } = chunk;
     yield chunk;
-    await spend(chunk.length);
+    await spend(length);
   }
 }
