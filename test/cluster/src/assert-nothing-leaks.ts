@@ -21,6 +21,8 @@ export async function assertNothingLeaks(owner: Owner, requests: number): Promis
 
   /** Without connections that are kept for the next request. */
   async function settled(): Promise<Held> {
+    // The answer to the beginning of an upload must not get lost with the server: that upload is nobody's until the hourly sweep.
+    await until('nothing is in flight', async () => (await heldBy(cluster)).inFlight === 0, givenBackWithinMs);
     await upstream.refuseConnections();
     await upstream.acceptConnections();
     if (s3.controllable) {
