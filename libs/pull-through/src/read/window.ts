@@ -150,12 +150,12 @@ export function openWindow(options: WindowOptions): Window {
   };
 
   const measurePace = () => {
-    const [atMs, position] = [performance.now(), lowest()];
     if (members.size > 1) {
       pacedFrom = undefined;
       pace = Number.POSITIVE_INFINITY;
       return;
     }
+    const [atMs, position] = [performance.now(), lowest()];
     pacedFrom ??= { atMs, position };
     if (atMs - pacedFrom.atMs < paceMs) return;
     pace = ((position - pacedFrom.position) / (atMs - pacedFrom.atMs)) * 1000;

@@ -28,7 +28,7 @@ export const nginx: ContenderKind = {
 export const silentCistern: ContenderKind = {
   name: 'cistern-silent',
   title: 'Cistern, one process, without logs',
-  start: (site) => startOneCistern(site, { level: 'error', accesslog: { disabled: true } }),
+  start: (site) => startOneCistern(site, { log: { level: 'error', accesslog: { disabled: true } } }),
 };
 
 export const silentNginx: ContenderKind = {
@@ -58,11 +58,7 @@ export const redirectingCluster: ContenderKind = {
 export const cisternOnS3: ContenderKind = {
   name: 'cistern-s3',
   title: 'Cistern, one process, S3',
-  async start({ upstream, s3 }) {
-    const config = { storage: { s3: await makeBucket(await s3()) }, upstreams: { 'docker.io': { url: upstream.url } } };
-    const server = await startCistern({ config });
-    return { url: server.url, pids: [server.pid], close: () => server.stop() };
-  },
+  start: async (site) => startOneCistern(site, { storage: { s3: await makeBucket(await site.s3()) } }),
 };
 
 export const dockerRegistryOnS3: ContenderKind = {
@@ -75,8 +71,8 @@ export const dockerRegistryOnS3: ContenderKind = {
   },
 };
 
-async function startOneCistern({ upstream }: Site, log: Readonly<Record<string, unknown>> = {}) {
-  const server = await startCistern({ config: { log, upstreams: { 'docker.io': { url: upstream.url } } } });
+async function startOneCistern({ upstream }: Site, sections: Readonly<Record<string, unknown>> = {}) {
+  const server = await startCistern({ config: { ...sections, upstreams: { 'docker.io': { url: upstream.url } } } });
   return { url: server.url, pids: [server.pid], close: () => server.stop() };
 }
 
