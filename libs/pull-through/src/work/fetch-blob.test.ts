@@ -24,7 +24,7 @@ const down = async () => {
   throw new CacheError('index-unavailable', 'The index is down.', { retryable: true });
 };
 
-test('a fill whose record went away is found again with its size, and ends as done', async (t) => {
+test('a fill whose record and link went away is found again with its size, and ends as done', async (t) => {
   const { cache, hub, index, clock } = await startCache(t);
   const bytes = bytesOf(500_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -33,8 +33,11 @@ test('a fill whose record went away is found again with its size, and ends as do
   const first = await cache.openBlob({ ...library, digest, intent: 'whole' });
   const reading = first.read().then(collect);
   clock.nowMs += 60_000;
+  assert.ok(await index.links.remove(library, digest));
   assert.equal(await index.fills.read(digest), undefined);
   await until(async () => (await index.fills.read(digest)) !== undefined);
+  // Upstream has said so once already.
+  await until(async () => (await index.links.get(library, digest))?.size === bytes.length);
   const record = await index.fills.read(digest);
   assert.deepEqual([record?.state, record?.size], ['running', bytes.length]);
   const second = await cache.openBlob({ ...library, digest, intent: 'whole' });

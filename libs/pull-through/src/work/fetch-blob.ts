@@ -61,7 +61,12 @@ export async function fetchBlob(
   const record = await claimSettled(index.fills, claim, context.signal);
   if (record === undefined) return null;
   let fill: Fill | undefined;
-  const lease = holdLease(deps, record, () => fill?.handOver());
+  const lease = holdLease(deps, record, {
+    onLost: () => fill?.handOver(),
+    onRecreated: async () => {
+      if (fill?.size !== undefined) await recordHeld(deps, source, digest, fill.size);
+    },
+  });
   const startedAtMs = deps.now();
   const labels = { class: record.class };
   metrics.fillsInFlight.inc(labels);
@@ -163,26 +168,35 @@ async function prepareFill(
   return startFill({ ...parts, upstream: continued, takenOverSize, maxWholeForRangeBytes });
 }
 
+/** Upstream has answered for this repository: that is what a link says. */
+async function recordHeld(
+  { index, log }: WorkDeps,
+  source: RepositoryKey,
+  digest: Digest,
+  size: number,
+): Promise<void> {
+  try {
+    if ((await index.links.get(source, digest)) === undefined)
+      await index.links.put(source, [{ ...source, digest, kind: 'blob', size }]);
+  } catch (error) {
+    log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be recorded');
+  }
+}
+
 async function runFill(
-  { index, metrics, log, now }: FetchBlobDeps,
+  deps: FetchBlobDeps,
   fill: Fill,
   source: RepositoryKey,
   lease: FillLease,
 ): Promise<BlobRecord | 'left' | 'moved'> {
   const { digest } = fill;
   const size = await fill.running;
-  try {
-    // Upstream has answered for this repository: that is what a link says.
-    if ((await index.links.get(source, digest)) === undefined)
-      await index.links.put(source, [{ ...source, digest, kind: 'blob', size }]);
-  } catch (error) {
-    log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be recorded');
-  }
+  await recordHeld(deps, source, digest, size);
   await lease.running(size);
   const end = await fill.ended;
   if (end !== 'committed') return end;
-  metrics.fillBytes.inc(size);
-  const storedAtMs = now();
+  deps.metrics.fillBytes.inc(size);
+  const storedAtMs = deps.now();
   return { schema: 1, digest, size, state: 'present', verified: true, storedAtMs, lastPulledAtMs: storedAtMs };
 }
 

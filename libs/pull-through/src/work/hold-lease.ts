@@ -25,11 +25,17 @@ export interface FillLease {
 export const leaseMs = 4_000;
 const heartbeatMs = 1_000;
 
-/** `onLost` is called, perhaps more than once, when somebody else has taken the record over. */
+export interface LeaseEvents {
+  /** Somebody else has taken the record over. It may be called more than once. */
+  readonly onLost: () => void;
+  /** The index had lost the record and has it back: what else the fill has written there may be lost too. */
+  readonly onRecreated: () => Promise<void>;
+}
+
 export function holdLease(
   { index, log, now }: Pick<WorkDeps, 'index' | 'log' | 'now'>,
   claimed: FillRecord,
-  onLost: () => void,
+  { onLost, onRecreated }: LeaseEvents,
 ): FillLease {
   const { digest, owner } = claimed;
   const claimedAtMs = now();
@@ -54,6 +60,7 @@ export function holdLease(
     if (kept === 'recreated') {
       const isOver = await endAsOthersDid();
       if (isOver) onLost();
+      else await onRecreated();
       await announce();
       return !isOver;
     }
