@@ -17,7 +17,7 @@ export interface StoredLinksDeps {
 }
 
 export interface StoredLinks {
-  /** For a digest that the index does not know. `undefined` at once where the index is complete: then it is not held. */
+  /** For a digest that the index does not know. `undefined` where the index is complete: then it is not held. */
   find(key: RepositoryKey, digest: Digest): Promise<Link | undefined>;
   /** The same for a repository of this name under the first of `upstreams` that holds the digest. */
   findAmong(upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link | undefined>;
@@ -37,8 +37,6 @@ const readsAtOnce = 16;
 const lookAgainAfterMs = 10_000;
 /** About 300 bytes each. */
 const maxRemembered = 100_000;
-/** For so long a complete index is taken for complete: a pull asks once. */
-const trustMs = 250;
 
 export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): StoredLinks {
   const looking = new Map<string, Promise<FoundLinks>>();
@@ -49,16 +47,10 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
     ttlResolution: 0,
     perf: { now },
   });
-  let completeUntilMs = -Infinity;
-
-  /** Whether what the index did not know a moment ago has to be taken for absent. */
-  const isTrusted = () => now() < completeUntilMs && index.epoch.isReachable();
 
   async function isComplete(): Promise<boolean> {
     try {
-      const complete = await index.epoch.isComplete();
-      if (complete) completeUntilMs = now() + trustMs;
-      return complete;
+      return await index.epoch.isComplete();
     } catch (error) {
       if (isCacheError(error, 'index-unavailable')) return false;
       throw error;
@@ -98,7 +90,6 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
       looking.clear();
     },
     async find(key, digest) {
-      if (isTrusted()) return undefined;
       // It may have become complete since the caller asked it.
       if (await isComplete()) {
         const link = await index.links.get(key, digest, { fresh: true });
@@ -108,7 +99,6 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
       return (await lookOnce(key)).get(digest);
     },
     async findAmong(upstreams, repository, digest) {
-      if (isTrusted()) return undefined;
       if (await isComplete()) {
         const [link] = await index.links.holders(upstreams, repository, digest);
         if (link !== undefined || index.epoch.isReachable()) return link;
