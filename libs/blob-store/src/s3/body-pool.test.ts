@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import type { BodyConnection } from './body-connection.ts';
+import type { BodyConnection } from '@cistern/http-bodies';
 import { createBodyPool } from './body-pool.ts';
 
 /** A server that answers three bytes, or nothing, and a pool of one connection. */

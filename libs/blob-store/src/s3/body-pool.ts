@@ -1,5 +1,5 @@
 // The connections on which bodies are read: kept while they are of use, and never more than a limit.
-import { type BodyConnection, type BodyConnectionOptions, openBodyConnection } from './body-connection.ts';
+import { type BodyConnection, type BodyConnectionOptions, openBodyConnection } from '@cistern/http-bodies';
 import { closedError, noFreeConnection } from './s3-transport-error.ts';
 
 export interface BodyPoolOptions extends Pick<BodyConnectionOptions, 'secure' | 'timeoutMs' | 'onSilent'> {
@@ -26,6 +26,8 @@ interface Waiting {
 }
 
 const maxFree = 64;
+/** A piece a packet is dear, and a store is not waited for: it has the whole body already. */
+const enoughBytes = 64 * 1024;
 
 export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions): BodyPool {
   const open = new Set<BodyConnection>();
@@ -37,6 +39,7 @@ export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions): 
     const connection = openBodyConnection({
       ...common,
       ...address,
+      enoughBytes,
       onFree() {
         const [next] = waiting;
         if (next !== undefined) serve(next, connection);

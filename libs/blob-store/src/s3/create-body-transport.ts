@@ -10,10 +10,9 @@ import {
   validateHeaderValue,
 } from 'node:http';
 import { Duplex } from 'node:stream';
-import type { BodyConnection, Diversion } from './body-connection.ts';
+import { type BodyConnection, BodyError, type Diversion, type ResponseHead } from '@cistern/http-bodies';
 import { createBodyPool } from './body-pool.ts';
 import type { S3Transport, S3TransportOptions } from './create-s3-transport.ts';
-import type { ResponseHead } from './response-head.ts';
 import { S3TransportError, mishandledStatuses } from './s3-transport-error.ts';
 
 /** What the client passes on for an `IncomingMessage`. Read to its end, or destroyed. */
@@ -100,7 +99,7 @@ function parseByNode(
   return {
     onBytes: (bytes) => void replay.push(bytes),
     onEnd(error) {
-      if (error instanceof S3TransportError) replay.destroy(error);
+      if (error instanceof BodyError || error instanceof S3TransportError) replay.destroy(error);
       else replay.push(null);
     },
   };

@@ -1,10 +1,11 @@
 // Reads one blob, or one range of it, from the socket into the caller's buffers: what nobody asks for stays with the
 // server. A body that breaks off is taken up where it ended.
+import { endedEarly } from '@cistern/http-bodies';
 import { type ByteRange, type Digest, parseContentRange } from '@cistern/oci';
 import type { BlobReader } from '../blob-store.ts';
 import { checkRange } from '../check-range.ts';
 import type { BodyResponse } from './create-body-transport.ts';
-import { contentLength, endedEarly } from './read-body.ts';
+import { contentLength } from './read-body.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 

@@ -1,5 +1,6 @@
 // Small answers as a whole, never past a clean but early end.
 import type { IncomingMessage } from 'node:http';
+import { endedEarly } from '@cistern/http-bodies';
 
 /** The whole body, for answers that are known to be small. */
 export async function readWholeBody(body: IncomingMessage): Promise<Buffer> {
@@ -12,9 +13,4 @@ export async function readWholeBody(body: IncomingMessage): Promise<Buffer> {
 
 export function contentLength(body: Pick<IncomingMessage, 'headers'>): number {
   return Number(body.headers['content-length']);
-}
-
-/** Of an answer whose connection has ended, cleanly or not. */
-export function endedEarly(): Error {
-  return Object.assign(new Error('the answer ended early'), { code: 'ECONNRESET' });
 }

@@ -1,7 +1,7 @@
 /** What a transport itself finds wrong; `code` as system errors have one. */
 export class S3TransportError extends Error {
   override readonly name = 'S3TransportError';
-  readonly code: 'SILENT' | 'NO_FREE_CONNECTION' | 'CLOSED' | 'NOT_HTTP' | `HTTP ${number}`;
+  readonly code: 'SILENT' | 'NO_FREE_CONNECTION' | 'CLOSED' | `HTTP ${number}`;
 
   constructor(code: S3TransportError['code'], message: string) {
     super(message);

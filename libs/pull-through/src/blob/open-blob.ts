@@ -1,5 +1,5 @@
 // One blob for one client: who may have it, whether it is here, and a stream that all its readers share.
-import type { Link, RepositoryKey } from '@cistern/cache-index';
+import type { BlobRecord, Link, RepositoryKey } from '@cistern/cache-index';
 import type { ByteRange } from '@cistern/oci';
 import type { Ask } from '../ask.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
@@ -29,8 +29,12 @@ const smallRangeBytes = 4 * 1024 * 1024;
 
 export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promise<OpenedBlob> {
   const { digest, signal } = request;
-  const link = await findHolder(deps, request);
-  const stored = await findCredible(deps, request, link);
+  // At once: a cold blob waits for the store twice otherwise.
+  const [link, found] = await Promise.all([
+    findHolder(deps, request),
+    ifStoreAnswers(deps.log, () => findStoredBlob(deps, digest)),
+  ]);
+  const stored = await findCredible(deps, request, link, found);
   if (stored !== undefined) {
     if (link === undefined) await confirm(deps, request);
     await deps.index.blobs.touch(digest, deps.now());
@@ -54,8 +58,12 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
  * What is stored, unless it was never hashed and either has another size than the manifest says, or is read in one piece, before
  * whose first byte it can still be had from upstream: then its bytes decide.
  */
-async function findCredible(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, link: Link | undefined) {
-  const stored = await ifStoreAnswers(deps.log, () => findStoredBlob(deps, digest));
+async function findCredible(
+  deps: OpenBlobDeps,
+  { intent, signal }: BlobRequest,
+  link: Link | undefined,
+  stored: BlobRecord | undefined,
+) {
   if (stored === undefined || stored.verified) return stored;
   const isDoubtful = link?.size !== undefined && link.size !== stored.size;
   const isOnePiece = intent !== 'stat' && stored.size <= chunkBytes;

@@ -33,7 +33,7 @@ export async function openRelay(targetPort: () => number | undefined): Promise<R
     pairs.add(pair);
     const end = () => {
       pairs.delete(pair);
-      if (!near.destroyed) near.resetAndDestroy();
+      resetSocket(near);
       far.destroy();
     };
     copy(near, far, () => state === 'held', end);
@@ -53,9 +53,9 @@ export async function openRelay(targetPort: () => number | undefined): Promise<R
   await once(server, 'listening');
 
   const reset = () => {
-    for (const near of waiting) near.resetAndDestroy();
+    for (const near of waiting) resetSocket(near);
     for (const [near, far] of pairs) {
-      near.resetAndDestroy();
+      resetSocket(near);
       far.destroy();
     }
     waiting.clear();
@@ -87,6 +87,12 @@ export async function openRelay(targetPort: () => number | undefined): Promise<R
       await once(server, 'close');
     },
   };
+}
+
+/** One that is shutting down cannot be reset: Node would lose its handle, and never end (libuv answers EINVAL). */
+function resetSocket(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else if (!socket.destroyed) socket.resetAndDestroy();
 }
 
 function copy(from: Socket, to: Socket, isHeld: () => boolean, onBroken: () => void): void {

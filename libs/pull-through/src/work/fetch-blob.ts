@@ -191,8 +191,7 @@ async function runFill(
 ): Promise<BlobRecord | 'left' | 'moved'> {
   const { digest } = fill;
   const size = await fill.running;
-  await recordHeld(deps, source, digest, size);
-  await lease.running(size);
+  await Promise.all([lease.running(size), recordHeld(deps, source, digest, size)]);
   const end = await fill.ended;
   if (end !== 'committed') return end;
   deps.metrics.fillBytes.inc(size);

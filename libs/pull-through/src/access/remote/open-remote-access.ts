@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { fillAuthorization } from '../../fill/remote/fill-token.ts';
-import { openPeerAgent, type PeerTls } from '../../fill/remote/peer-agent.ts';
+import type { PeerTls } from '../../fill/remote/peer-connections.ts';
 import type { AccessQuestion, CheckAccess } from '../check-access.ts';
 import type { Seal } from '../seal.ts';
 import {
@@ -15,6 +15,7 @@ import {
   questionName,
   readAnswer,
 } from './access-protocol.ts';
+import { openPeerAgent } from './peer-agent.ts';
 
 export interface RemoteAccessOptions {
   readonly queue: JobQueue;

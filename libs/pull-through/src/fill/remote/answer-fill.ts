@@ -54,7 +54,9 @@ export function createAnswerFill({ fills, clusterSecret, onSent }: AnswerFillOpt
   };
 
   const send = async (response: ServerResponse, reader: SourceReader) => {
-    response.writeHead(200, { 'content-type': 'application/vnd.cistern.fill.v1' });
+    // Frames tell their own end: no chunks around them, and the connection ends with the answer (RFC 9112, 6.3).
+    response.removeHeader('transfer-encoding');
+    response.writeHead(200, { 'content-type': 'application/vnd.cistern.fill.v1', connection: 'close' });
     await sendFrames(response, reader, onSent);
   };
 
@@ -68,7 +70,8 @@ const pathPattern = new RegExp(`^${protocolPath}/([\\w-]{1,64})(?:/(present|chec
 async function answerChecksum(fill: Fill, from: number, toExclusive: number, response: ServerResponse): Promise<void> {
   const crc32 = await fill.checksum(from, toExclusive);
   if (crc32 === undefined) return refuse(response, 404, 'That fill has not been verified.');
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ crc32 }));
+  const body = JSON.stringify({ crc32 });
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body);
 }
 
 function offsetOf(url: URL, name: string): number | undefined {

@@ -1,6 +1,5 @@
-// A frontend's way to fills that run on workers, and a worker's to those of its predecessor. Connections are pooled for
-// each worker; a worker that does not answer at once is taken for gone.
-import type { Dispatcher } from 'undici';
+// A frontend's way to fills that run on workers, and a worker's to those of its predecessor. A worker that does not answer
+// at once is taken for gone.
 import type { FillRecord } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
 import { SourceInterrupted } from '../../read/source-interrupted.ts';
@@ -8,7 +7,7 @@ import type { FillRange } from '../fill.ts';
 import { presentEndHeader } from './answer-fill.ts';
 import { protocolPath, silenceMs } from './fill-frames.ts';
 import { fillAuthorization } from './fill-token.ts';
-import { openPeerAgent, type PeerTls } from './peer-agent.ts';
+import { createPeerConnections, type PeerAnswer, type PeerTls } from './peer-connections.ts';
 import { type FrameReader, createFrameReader } from './read-frames.ts';
 
 interface RemoteFillsOptions {
@@ -38,68 +37,68 @@ export interface RemoteFills {
   close(): Promise<void>;
 }
 
-const headersMs = 3_000;
 const checksumMs = 60_000;
-const bodyBufferBytes = 256 * 1024;
+const maxChecksumBytes = 1024;
 
 export function openRemoteFills({ clusterSecret, tls, traceparent: tracedBy }: RemoteFillsOptions): RemoteFills {
   const authorization = fillAuthorization(clusterSecret);
-  const agent = openPeerAgent(tls);
+  const connections = createPeerConnections(tls);
 
   const get = async (
     { address, fillId }: FillPlace,
     path: string,
     signal: AbortSignal,
-    headersTimeout = headersMs,
-  ): Promise<Dispatcher.ResponseData | undefined> => {
+    timeoutMs = silenceMs,
+  ): Promise<PeerAnswer | undefined> => {
     const traceparent = tracedBy?.();
-    let response: Dispatcher.ResponseData;
+    const headers = { authorization, ...(traceparent !== undefined && { traceparent }) };
+    let answer: PeerAnswer;
     try {
-      response = await agent.request({
-        origin: address,
-        path: `${protocolPath}/${fillId}${path}`,
-        method: 'GET',
-        headers: { authorization, ...(traceparent !== undefined && { traceparent }) },
-        headersTimeout,
-        bodyTimeout: silenceMs,
-        highWaterMark: bodyBufferBytes,
-        signal,
-      });
+      answer = await connections.get(`${address}${protocolPath}/${fillId}${path}`, { headers, signal, timeoutMs });
     } catch (error) {
       signal.throwIfAborted();
       throw new SourceInterrupted(`the worker at ${address} cannot be reached`, { cause: error });
     }
-    if (response.statusCode === 200) return response;
-    await response.body.dump();
-    if (response.statusCode === 404) return undefined;
-    if (response.statusCode === 401)
+    const { statusCode } = answer.head;
+    if (statusCode === 200) return answer;
+    answer.body.destroy(new Error(`the worker answered ${statusCode}`));
+    if (statusCode === 404) return undefined;
+    if (statusCode === 401)
       throw new CacheError(
         'store-unavailable',
         `The worker at ${address} refuses this node: cluster.secretfile has to be the same on all nodes.`,
       );
-    throw new SourceInterrupted(`the worker at ${address} answered ${response.statusCode}`);
+    throw new SourceInterrupted(`the worker at ${address} answered ${statusCode}`);
   };
 
   return {
     async open(place, { from, toExclusive, verified }, signal) {
-      const response = await get(place, `?from=${from}&to=${toExclusive}${verified ? '&verified=1' : ''}`, signal);
-      return response && createFrameReader(response.body);
+      const answer = await get(place, `?from=${from}&to=${toExclusive}${verified ? '&verified=1' : ''}`, signal);
+      return answer && createFrameReader(answer.body);
     },
     async openPresent(place, from, signal) {
-      const response = await get(place, `/present?from=${from}`, signal);
-      if (response === undefined) return undefined;
-      const endExclusive = Number(response.headers[presentEndHeader]);
-      return { endExclusive, reader: createFrameReader(response.body) };
+      const answer = await get(place, `/present?from=${from}`, signal);
+      if (answer === undefined) return undefined;
+      const endExclusive = Number(answer.head.headers[presentEndHeader]);
+      return { endExclusive, reader: createFrameReader(answer.body) };
     },
     async checksum(place, from, toExclusive) {
       try {
         const path = `/checksum?from=${from}&to=${toExclusive}`;
-        const response = await get(place, path, AbortSignal.timeout(checksumMs), checksumMs);
-        return ((await response?.body.json()) as { crc32: number } | undefined)?.crc32;
+        const answer = await get(place, path, AbortSignal.timeout(checksumMs), checksumMs);
+        return answer && (JSON.parse(await readText(answer.body)) as { crc32: number }).crc32;
       } catch {
         return undefined;
       }
     },
-    close: () => agent.destroy(),
+    close: async () => connections.close(),
   };
+}
+
+async function readText(body: PeerAnswer['body']): Promise<string> {
+  const buffer = Buffer.alloc(maxChecksumBytes);
+  let filled = 0;
+  for (let length = -1; length !== 0 && filled < buffer.length; filled += length)
+    length = await body.read(buffer.subarray(filled));
+  return buffer.toString('utf8', 0, filled);
 }

@@ -1,5 +1,5 @@
-// The reading side of the frames: from a response body that may be cut anywhere to bytes in the reader's buffer.
-import type { Readable } from 'node:stream';
+// The reading side of the frames: a body is read into the reader's buffer as it comes, and what is no data is squeezed out
+// of it there.
 import { CacheError, cacheErrorKinds, type CacheErrorKind } from '@cistern/errors';
 import { SourceInterrupted } from '../../read/source-interrupted.ts';
 import { type FailureFrame, frameTypes, headerBytes, maxFailureBytes } from './fill-frames.ts';
@@ -14,67 +14,35 @@ export interface FrameReader {
   close(): void;
 }
 
-export function createFrameReader(body: Readable): FrameReader {
+export interface FramedBody {
+  /** Fills `into` from its start and returns how many bytes; 0 at an early end. */
+  read(into: Uint8Array): Promise<number>;
+  /** A pending `read` rejects, and writes nothing any more. Idempotent. */
+  destroy(error: Error): void;
+}
+
+export function createFrameReader(body: FramedBody): FrameReader {
   const header = Buffer.alloc(headerBytes);
   let headerFilled = 0;
+  /** Of the frame that is open. */
+  let type: number = frameTypes.data;
   let left = 0;
-  let chunk: Buffer = Buffer.alloc(0);
+  /** Of a frame that is not data. */
+  let payload = Buffer.alloc(0);
   let ended = false;
   let failure: Error | undefined;
-  let finished = false;
-  let wake: (() => void) | undefined;
 
-  const notify = () => {
-    wake?.();
-    wake = undefined;
-  };
-  body.on('readable', notify);
-  body.on('end', () => {
-    finished = true;
-    notify();
-  });
-  body.on('error', (error) => {
-    failure ??= new SourceInterrupted('the connection to the worker broke', { cause: error });
-    notify();
-  });
-  body.on('close', () => {
-    finished = true;
-    notify();
-  });
-
-  /** True if there is at least one byte in `chunk`, without waiting. */
-  const hasChunk = () => {
-    if (chunk.length > 0) return true;
-    const next = body.read() as Buffer | null;
-    if (next === null) return false;
-    chunk = next;
-    return chunk.length > 0;
+  const openFrame = () => {
+    headerFilled = 0;
+    type = header.readUInt8(0);
+    left = header.readUInt32BE(1);
+    if (type === frameTypes.data) return;
+    if (left > maxFailureBytes) throw new SourceInterrupted('the worker sent something else than frames');
+    payload = Buffer.alloc(left);
+    if (left === 0) closeControl();
   };
 
-  const waitForChunk = async () => {
-    while (!hasChunk()) {
-      if (failure !== undefined) throw failure;
-      if (finished) throw new SourceInterrupted('the worker ended the connection before the end');
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-  };
-
-  const takeInto = (into: Uint8Array, at: number, limit: number) => {
-    const length = Math.min(limit, chunk.length);
-    into.set(length === chunk.length ? chunk : chunk.subarray(0, length), at);
-    chunk = chunk.subarray(length);
-    return length;
-  };
-
-  const readControl = async (type: number, length: number) => {
-    if (length > maxFailureBytes) throw new SourceInterrupted('the worker sent something else than frames');
-    const payload = Buffer.alloc(length);
-    for (let at = 0; at < length;) {
-      await waitForChunk();
-      at += takeInto(payload, at, length - at);
-    }
+  const closeControl = () => {
     if (type === frameTypes.heartbeat) return;
     if (type === frameTypes.end) ended = true;
     else if (type === frameTypes.moved) throw new SourceInterrupted('somebody else goes on with the fill');
@@ -82,15 +50,53 @@ export function createFrameReader(body: Readable): FrameReader {
     else throw new SourceInterrupted(`the worker sent a frame of unknown type ${type}`);
   };
 
-  /** Takes what header bytes are there; true once the frame it opens is one of data with bytes to come. */
-  const openFrame = async () => {
-    headerFilled += takeInto(header, headerFilled, headerBytes - headerFilled);
-    if (headerFilled < headerBytes) return;
-    headerFilled = 0;
-    const type = header.readUInt8(0);
-    const length = header.readUInt32BE(1);
-    if (type === frameTypes.data) left = length;
-    else await readControl(type, length);
+  const takeHeader = (bytes: Uint8Array) => {
+    const part = bytes.subarray(0, headerBytes - headerFilled);
+    header.set(part, headerFilled);
+    headerFilled += part.length;
+    if (headerFilled === headerBytes) openFrame();
+    return part.length;
+  };
+
+  const takeControl = (bytes: Uint8Array) => {
+    const part = bytes.subarray(0, left);
+    payload.set(part, payload.length - left);
+    left -= part.length;
+    if (left === 0) closeControl();
+    return part.length;
+  };
+
+  /** Moves the data among `bytes` to their start, and returns how much it is. A failure behind it is left in `failure`. */
+  const squeeze = (bytes: Uint8Array): number => {
+    let filled = 0;
+    try {
+      for (let at = 0; at < bytes.length && !ended;) {
+        if (left === 0) at += takeHeader(bytes.subarray(at));
+        else if (type !== frameTypes.data) at += takeControl(bytes.subarray(at));
+        else {
+          const length = Math.min(left, bytes.length - at);
+          if (at > filled) bytes.copyWithin(filled, at, at + length);
+          filled += length;
+          left -= length;
+          at += length;
+        }
+      }
+    } catch (error) {
+      failure ??= error as Error;
+    }
+    return filled;
+  };
+
+  const readMore = async (into: Uint8Array) => {
+    try {
+      const length = await body.read(into);
+      if (failure !== undefined) throw failure;
+      if (length === 0) throw new SourceInterrupted('the worker ended the connection before the end');
+      return length;
+    } catch (error) {
+      failure ??= error instanceof SourceInterrupted ? error : broken(error);
+      throw failure;
+    }
   };
 
   return {
@@ -98,32 +104,24 @@ export function createFrameReader(body: Readable): FrameReader {
       return ended;
     },
     async read(into) {
-      if (failure !== undefined) throw failure;
-      let filled = 0;
-      try {
-        // What is here already is worth more than a full buffer.
-        while (filled < into.length && !ended && (filled === 0 || hasChunk())) {
-          await waitForChunk();
-          if (left === 0) await openFrame();
-          else {
-            const taken = takeInto(into, filled, Math.min(left, into.length - filled));
-            filled += taken;
-            left -= taken;
-          }
-        }
-      } catch (error) {
-        failure ??= error as Error;
-        // What came before it is good.
-        if (filled === 0) throw failure;
+      for (;;) {
+        if (failure !== undefined) throw failure;
+        if (ended) return 0;
+        const length = await readMore(into);
+        const filled = squeeze(into.subarray(0, length));
+        // What came before a failure is good.
+        if (filled > 0) return filled;
       }
-      return filled;
     },
     close() {
       failure ??= new SourceInterrupted('the reader was closed');
-      body.destroy();
-      notify();
+      body.destroy(failure);
     },
   };
+}
+
+function broken(cause: unknown): SourceInterrupted {
+  return new SourceInterrupted('the connection to the worker broke', { cause });
 }
 
 function parseFailure(payload: Buffer): Error {

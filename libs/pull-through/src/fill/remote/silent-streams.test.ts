@@ -42,13 +42,13 @@ test('a worker that says nothing at all is left, with what it has said', { concu
 test('a reader may take its time, and still tells silence after it', { concurrency: true }, async (t) => {
   const { remote, over, relay, bytes } = await startRelayed(t, 850_000);
   const reader = (await remote.open(over, range, signal))!;
-  const buffer = Buffer.alloc(1_000);
-  assert.equal(await reader.read(buffer), 1_000);
+  const begun = await reader.read(Buffer.alloc(1_000));
+  assert.ok(begun > 0);
   await delay(silenceMs + 1_500);
   const chunks: Buffer[] = [];
   const reading = readInto(reader, chunks);
-  await until(() => Buffer.concat(chunks).length === 849_000);
-  assert.ok(Buffer.concat(chunks).equals(bytes.subarray(1_000, 850_000)));
+  await until(() => Buffer.concat(chunks).length === 850_000 - begun);
+  assert.ok(Buffer.concat(chunks).equals(bytes.subarray(begun, 850_000)));
   relay.hold();
   await assert.rejects(reading, SourceInterrupted);
 });

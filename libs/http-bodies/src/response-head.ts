@@ -1,12 +1,14 @@
 // The head of an HTTP/1.1 answer, for connections that read bodies without Node's HTTP client: see `body-connection.ts`.
 import type { IncomingHttpHeaders } from 'node:http';
-import { S3TransportError } from './s3-transport-error.ts';
+import { BodyError } from './body-error.ts';
 
 export interface ResponseHead {
   readonly statusCode: number;
   readonly headers: IncomingHttpHeaders;
-  /** Of the body, in bytes; `undefined` if that is told in any way but by one `Content-Length`. */
+  /** Of the body, in bytes, as one `Content-Length` tells it; `undefined` if that is told in any other way. */
   readonly length: number | undefined;
+  /** The body goes on to the end of the connection, and nothing tells where that should be. */
+  readonly isUnbounded: boolean;
   /** Whether another request may follow on the same connection. */
   readonly keepsAlive: boolean;
 }
@@ -27,16 +29,18 @@ export function parseResponseHead(text: string): ResponseHead {
     // Two different lengths are a way to smuggle an answer; equal ones count as one no more than anything else does.
     headers[key] = headers[key] === undefined ? value : `${headers[key]}, ${value}`;
   }
-  const { 'content-length': length = '', 'transfer-encoding': encoding, connection = '' } = headers;
+  const { 'content-length': length, 'transfer-encoding': encoding, connection = '' } = headers;
   const isClosed = /(?:^|,)\s*close\s*(?:,|$)/i.test(connection);
+  const keepsAlive = version === '1' && !isClosed;
   return {
     statusCode: Number(status),
     headers,
-    length: encoding === undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined,
-    keepsAlive: version === '1' && !isClosed,
+    length: encoding === undefined && /^\d{1,15}$/.test(length ?? '') ? Number(length) : undefined,
+    isUnbounded: encoding === undefined && length === undefined && !keepsAlive,
+    keepsAlive,
   };
 }
 
-function notHttp(): S3TransportError {
-  return new S3TransportError('NOT_HTTP', 'the answer is not one of HTTP/1.1');
+function notHttp(): BodyError {
+  return new BodyError('NOT_HTTP', 'the answer is not one of HTTP/1.1');
 }

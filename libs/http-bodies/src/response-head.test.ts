@@ -9,6 +9,7 @@ test('a head tells status, headers by their lower-case names, length, and whethe
     statusCode: 200,
     headers: { 'content-length': '17', etag: '"a: b"', 'x-empty': '', date: 'Mon' },
     length: 17,
+    isUnbounded: false,
     keepsAlive: true,
   });
   assert.equal(parseResponseHead('HTTP/1.1 404').statusCode, 404);
@@ -19,6 +20,13 @@ test('a connection that its server closes, or that might be closed, does not sta
   assert.equal(parse('Connection: x-y, Close').keepsAlive, false);
   assert.equal(parse('Connection: Keep-Alive').keepsAlive, true);
   assert.equal(parseResponseHead('HTTP/1.0 200 OK\r\nConnection: keep-alive').keepsAlive, false);
+});
+
+test('a body without a length goes on to the end of a connection that its server will close', () => {
+  assert.equal(parse('Connection: close').isUnbounded, true);
+  assert.equal(parse('Date: Mon').isUnbounded, false, 'not of one that stays');
+  for (const line of ['Content-Length: 3', 'Content-Length: x', 'Transfer-Encoding: chunked'])
+    assert.equal(parse('Connection: close', line).isUnbounded, false, line);
 });
 
 test('a length that is not one plain number is none', () => {

@@ -1,15 +1,6 @@
-// Connections between the nodes of one cluster.
+// Small questions to workers, and their answers.
 import { Agent, buildConnector } from 'undici';
-
-/** For workers whose address begins with `https:`. PEM; `certificate` and `key` where they ask for a certificate. */
-export interface PeerTls {
-  readonly ca?: string | undefined;
-  readonly certificate?: string | undefined;
-  readonly key?: string | undefined;
-}
-
-/** Also how long a dead machine costs whoever waits. */
-const connectMs = 1_000;
+import { connectMs, type PeerTls } from '../../fill/remote/peer-connections.ts';
 
 /** Pooled for each worker. The caller closes it. */
 export function openPeerAgent(tls: PeerTls | undefined): Agent {

@@ -1,22 +1,27 @@
 // One connection that is asked for bodies, one after the other, and reads them from the socket right into the reader's own
 // buffers: no stream, and neither a buffer nor a copy for each piece, which is where Node's HTTP client spends its time.
 import { connect as connectPlain, isIP } from 'node:net';
-import { connect as connectSecure } from 'node:tls';
+import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
 import { createEarlyBytes } from './early-bytes.ts';
-import { S3TransportError } from './s3-transport-error.ts';
-import { endedEarly } from './read-body.ts';
+import { BodyError, endedEarly } from './body-error.ts';
 import { type ResponseHead, parseResponseHead } from './response-head.ts';
 
 export interface BodyConnectionOptions {
   readonly host: string;
   readonly port: number;
   readonly secure: boolean;
+  /** Where `secure`; default: the system's authorities, and no certificate of our own. PEM. */
+  readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key'> | undefined;
   /** How long the server may be silent while somebody waits for it. */
   readonly timeoutMs: number;
+  /** How long it may take to be connected; default: no other limit than that. */
+  readonly connectMs?: number | undefined;
+  /** A read is not over before so many bytes have come, or the last ones; default 1: what is there. */
+  readonly enoughBytes?: number | undefined;
   /** The server was silent for that long. */
-  readonly onSilent: () => void;
+  readonly onSilent?: () => void;
   /** A body has been read to its end, and the next request may follow. */
-  readonly onFree: () => void;
+  readonly onFree?: () => void;
   /** Once, whatever ended it. */
   readonly onClose: () => void;
 }
@@ -42,7 +47,7 @@ export interface BodyConnection {
   ask(request: string, asking: Asking): void;
   /**
    * Fills `into` from its start and returns how many bytes: 0 only when the whole body has been given. Rejects when the
-   * connection breaks, or is silent, before that. Not for concurrent reads.
+   * connection breaks, ends, or is silent, before that; an unbounded body has no other end. Not for concurrent reads.
    */
   read(into: Uint8Array): Promise<number>;
   /** Breaks it off; what waits ends with `error`, and nothing is written to any buffer from now on. Idempotent. */
@@ -51,8 +56,6 @@ export interface BodyConnection {
 
 /** Of a read what comes first is read into this and copied: only when bytes come can a socket be told of another buffer. */
 const firstBytes = { plain: 4 * 1024, secure: 16 * 1024 };
-/** A read is not over before so many have come, or the last ones: a piece a packet is dear. */
-const enoughBytes = 64 * 1024;
 const maxHeadBytes = 64 * 1024;
 const endOfHead = '\r\n\r\n';
 
@@ -65,7 +68,7 @@ interface Read {
 
 /** Connects at once; the caller destroys it, or it ends by itself. */
 export function openBodyConnection(options: BodyConnectionOptions): BodyConnection {
-  const { host, port, secure, timeoutMs } = options;
+  const { host, port, secure, tls, timeoutMs, connectMs, enoughBytes = 1 } = options;
   const first = Buffer.allocUnsafeSlow(secure ? firstBytes.secure : firstBytes.plain);
   /** Where the socket reads into next: `first`, or what is left of the buffer of a read. */
   let target: Uint8Array = first;
@@ -83,19 +86,25 @@ export function openBodyConnection(options: BodyConnectionOptions): BodyConnecti
   const onread = { buffer: () => target, callback: onBytes };
   const common = { host, port, noDelay: true, keepAlive: true, onread };
   const socket = secure
-    ? connectSecure({ ...common, ...(isIP(host) === 0 && { servername: host }), ALPNProtocols: ['http/1.1'] })
+    ? connectSecure({ ...common, ...tls, ...(isIP(host) === 0 && { servername: host }), ALPNProtocols: ['http/1.1'] })
     : connectPlain(common);
   socket.on('error', destroy);
   socket.on('end', () => destroy(endedEarly()));
   socket.once('close', () => {
     destroy(endedEarly());
     clearTimeout(silence);
+    clearTimeout(connecting);
     options.onClose();
   });
+  const connecting =
+    connectMs === undefined
+      ? undefined
+      : setTimeout(() => destroy(new BodyError('SILENT', `no connection within ${connectMs} ms`)), connectMs);
+  socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
   const silence = setTimeout(() => {
     if (asked === undefined && reading === undefined && diverted === undefined) return;
-    options.onSilent();
-    destroy(new S3TransportError('SILENT', `no byte for ${timeoutMs} ms`));
+    options.onSilent?.();
+    destroy(new BodyError('SILENT', `no byte for ${timeoutMs} ms`));
   }, timeoutMs);
 
   /** Whether the socket may go on reading, into what is `target` when this returns. */
@@ -135,7 +144,7 @@ export function openBodyConnection(options: BodyConnectionOptions): BodyConnecti
       return onHead(asking, rest);
     }
     asked = undefined;
-    left = (head.length ?? 0) - rest.length;
+    left = (head.length ?? (head.isUnbounded ? Infinity : 0)) - rest.length;
     ({ keepsAlive } = head);
     silence.refresh();
     diverted = asking.onHead(head, answer);
@@ -170,12 +179,12 @@ export function openBodyConnection(options: BodyConnectionOptions): BodyConnecti
   }
 
   function onEndOfBody(): void {
-    if (keepsAlive && failure === undefined) options.onFree();
+    if (keepsAlive && failure === undefined) options.onFree?.();
     else socket.destroy();
   }
 
   function breakOff(): false {
-    destroy(new S3TransportError('NOT_HTTP', 'it sent what is no answer'));
+    destroy(new BodyError('NOT_HTTP', 'it sent what is no answer'));
     return false;
   }
 
@@ -209,7 +218,8 @@ export function openBodyConnection(options: BodyConnectionOptions): BodyConnecti
         onEndOfBody();
       }
       const isLast = left === 0 || failure !== undefined;
-      if (filled === into.length || (isLast && (filled > 0 || left === 0))) return Promise.resolve(filled);
+      const isEnough = filled === into.length || filled >= enoughBytes || (isLast && filled > 0);
+      if (isEnough || left === 0) return Promise.resolve(filled);
       if (failure !== undefined) return Promise.reject(failure);
       return new Promise((resolve, reject) => {
         reading = { into, filled, resolve, reject };
