@@ -17,6 +17,7 @@ export function openLog({ level, formatter, fields, accessLogEnabled }: Config['
   const stdout = destination({ fd: 1, sync: false, contentMode: 'buffer' });
   // Its types know only strings.
   const output = writeTogether({ write: (bytes) => stdout.write(bytes as unknown as string) });
+  stdout.on('write', output.written);
   return {
     log: createLogger({ level, formatter, fields, destination: output }),
     // In JSON every request is an object with all of this and more, and a line of another form would break its readers.

@@ -31,3 +31,29 @@ test('many lines do not wait, and a long one is written as it is', (t) => {
   lines.flush();
   assert.equal(written.join(''), `${`${'x'.repeat(99)}\n`.repeat(1000)}${'ö'.repeat(100_000)}\n€\n`);
 });
+
+test('memory is used again once its lines have been written, and not before', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const passed: Buffer[] = [];
+  const lines = writeTogether({ write: (bytes) => void passed.push(bytes) });
+  const memories = () => new Set(passed.map(({ buffer }) => buffer)).size;
+  const say = (text: string) => {
+    lines.write(text);
+    lines.flush();
+  };
+  say('one\n');
+  lines.written(3);
+  say('two\n');
+  assert.equal(memories(), 2, 'a byte of the first is still to be written');
+  lines.written(1);
+  say('three\n');
+  assert.deepEqual([memories(), passed[2]?.buffer === passed[0]?.buffer], [2, true]);
+  assert.equal(passed[1]?.toString(), 'two\n');
+  // One that writes nothing is passed lines all the same.
+  for (let line = 0; line < 100; line += 1) say(`${line}\n`);
+  assert.equal(passed.length, 103);
+  assert.equal(memories(), 102);
+  lines.written(passed.reduce((sum, { length }) => sum + length, 0) - 4);
+  for (let line = 0; line < 100; line += 1) say(`${line}\n`);
+  assert.equal(memories(), 194, 'eight are kept for more lines, however many there were');
+});
