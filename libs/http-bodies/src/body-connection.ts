@@ -16,7 +16,10 @@ export interface BodyConnectionOptions {
   readonly timeoutMs: number;
   /** How long it may take to be connected; default: no other limit than that. */
   readonly connectMs?: number | undefined;
-  /** A read is not over before so many bytes have come, or the last ones; default 1: what is there. */
+  /**
+   * A read is not over before so many bytes have come, or the last ones; default 1: what is there. After a piece that fills what
+   * it is read into to the last byte, it waits for another one.
+   */
   readonly enoughBytes?: number | undefined;
   /** The server was silent for that long. */
   readonly onSilent?: () => void;
@@ -35,7 +38,8 @@ export interface Diversion {
 interface Asking {
   /**
    * The answer's head, and all that has come of the answer, that head included. With a diversion for the rest the
-   * connection serves no further request; without one its body is to be read, or the connection destroyed.
+   * connection serves no further request; without one its body is to be read, or the connection destroyed. Without one
+   * too, a body that is in chunks, or whose end nothing tells, breaks the connection off.
    */
   onHead(head: ResponseHead, soFar: Buffer): Diversion | undefined;
   /** Instead, when there is no answer. */
@@ -150,7 +154,8 @@ export function openBodyConnection(options: BodyConnectionOptions): BodyConnecti
     diverted = asking.onHead(head, answer);
     answer = Buffer.alloc(0);
     if (diverted !== undefined) return true;
-    if (left < 0) return breakOff();
+    const isTold = head.length !== undefined || head.isUnbounded;
+    if (!isTold || left < 0) return breakOff();
     early.add(rest);
     if (head.length !== 0) return false;
     onEndOfBody();

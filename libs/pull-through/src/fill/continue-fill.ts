@@ -24,22 +24,30 @@ export function continueFill(
   async function* present(from: number, toExclusive: number, signal: AbortSignal): AsyncGenerator<Buffer> {
     if (isGone) return;
     let reader: FrameReader | undefined;
+    // A read that waits, or a body that nobody goes on with, would keep the connection.
+    const onAbort = () => reader?.close();
+    signal.addEventListener('abort', onAbort);
     try {
       const found = await remote.openPresent(predecessor, from, signal);
       if (found === undefined) return;
       reader = found.reader;
+      signal.throwIfAborted();
+      let room: Buffer = Buffer.alloc(0);
       for (let left = Math.min(found.endExclusive, toExclusive) - from; left > 0;) {
-        const buffer = Buffer.allocUnsafe(Math.min(readBytes, left));
-        const length = await reader.read(buffer);
+        if (room.length === 0) room = Buffer.allocUnsafeSlow(Math.min(readBytes, left));
+        const length = await reader.read(room.subarray(0, left));
         if (length === 0) return;
         left -= length;
-        yield buffer.subarray(0, length);
+        const piece = room.subarray(0, length);
+        room = room.subarray(length);
+        yield piece;
       }
     } catch (error) {
       signal.throwIfAborted();
       log.warn({ err: error, address: predecessor.address }, 'a fill cannot be copied: the rest is fetched');
       isGone = true;
     } finally {
+      signal.removeEventListener('abort', onAbort);
       reader?.close();
     }
   }
@@ -56,9 +64,13 @@ export function continueFill(
       if (first.done === true) return upstream.getBlob(repository, digest, rangeOf(from, toExclusive, signal));
       async function* body(): AsyncGenerator<Buffer> {
         let position = from;
-        for (let piece = first; piece.done !== true; piece = await here.next()) {
-          position += piece.value.length;
-          yield piece.value;
+        try {
+          for (let piece = first; piece.done !== true; piece = await here.next()) {
+            position += piece.value.length;
+            yield piece.value;
+          }
+        } finally {
+          await here.return(undefined);
         }
         if (position >= end) return;
         yield* upstreamFrom(upstream, repository, digest, { from: position, toExclusive, signal: ending });

@@ -98,7 +98,14 @@ export function openRemoteFills({ clusterSecret, tls, traceparent: tracedBy }: R
 async function readText(body: PeerAnswer['body']): Promise<string> {
   const buffer = Buffer.alloc(maxChecksumBytes);
   let filled = 0;
-  for (let length = -1; length !== 0 && filled < buffer.length; filled += length)
-    length = await body.read(buffer.subarray(filled));
-  return buffer.toString('utf8', 0, filled);
+  try {
+    while (filled < buffer.length) {
+      const length = await body.read(buffer.subarray(filled));
+      if (length === 0) break;
+      filled += length;
+    }
+    return buffer.toString('utf8', 0, filled);
+  } finally {
+    body.destroy(new Error('the answer has been read'));
+  }
 }
