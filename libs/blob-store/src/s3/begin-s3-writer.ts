@@ -87,9 +87,11 @@ export function beginS3Writer(options: S3WriterOptions): BlobWriter {
 
   /** As `putObject`, without its MD5 of every byte beside the signature's SHA-256, or TLS. */
   async function commitWhole(bytes: Buffer): Promise<void> {
-    const headers = { 'content-type': 'application/octet-stream' };
-    const request = { method: 'PUT', bucketName: bucket.name, objectName: name, headers } as const;
-    await bucket.attempt('commit a blob', async () => bucket.client.makeRequestAsyncOmit({ ...request }, bytes));
+    await bucket.attempt('commit a blob', async () => {
+      const headers = { 'content-type': 'application/octet-stream' };
+      const request = { method: 'PUT', bucketName: bucket.name, objectName: name, headers } as const;
+      await bucket.client.makeRequestAsyncOmit(request, bytes);
+    });
   }
 
   async function commitParts(begun: Promise<MultipartUpload>): Promise<void> {

@@ -24,14 +24,10 @@ export function continueFill(
   async function* present(from: number, toExclusive: number, signal: AbortSignal): AsyncGenerator<Buffer> {
     if (isGone) return;
     let reader: FrameReader | undefined;
-    // A read that waits, or a body that nobody goes on with, would keep the connection.
-    const onAbort = () => reader?.close();
-    signal.addEventListener('abort', onAbort);
     try {
       const found = await remote.openPresent(predecessor, from, signal);
       if (found === undefined) return;
       reader = found.reader;
-      signal.throwIfAborted();
       let room: Buffer = Buffer.alloc(0);
       for (let left = Math.min(found.endExclusive, toExclusive) - from; left > 0;) {
         if (room.length === 0) room = Buffer.allocUnsafeSlow(Math.min(readBytes, left));
@@ -47,7 +43,6 @@ export function continueFill(
       log.warn({ err: error, address: predecessor.address }, 'a fill cannot be copied: the rest is fetched');
       isGone = true;
     } finally {
-      signal.removeEventListener('abort', onAbort);
       reader?.close();
     }
   }

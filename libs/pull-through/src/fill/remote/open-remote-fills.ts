@@ -22,7 +22,7 @@ export type FillPlace = Pick<FillRecord, 'address' | 'fillId'>;
 export interface RemoteFills {
   /**
    * Bytes as they come. `undefined`: that fill has ended. Rejects with `SourceInterrupted` if its worker is out of reach, with
-   * `store-unavailable` if that has another secret.
+   * `store-unavailable` if that has another secret. `signal` breaks the reader off, too.
    */
   open(place: FillPlace, range: FillRange, signal: AbortSignal): Promise<FrameReader | undefined>;
   /** What is there from an offset on, and no more. `undefined`: nothing. Rejects as `open`. */

@@ -17,7 +17,7 @@ export interface PeerAnswer {
 
 interface PeerGetOptions {
   readonly headers: Readonly<Record<string, string>>;
-  /** Ends the wait for the answer, not the answer. */
+  /** Breaks off the answer, too. */
   readonly signal: AbortSignal;
   /** How long the worker may be silent while somebody waits for it. */
   readonly timeoutMs: number;
@@ -37,7 +37,8 @@ export function createPeerConnections(tls: PeerTls | undefined): PeerConnections
   const open = new Set<BodyConnection>();
   let closed = false;
 
-  const connect = ({ protocol, hostname, port }: URL, timeoutMs: number): BodyConnection => {
+  const connect = ({ protocol, hostname, port }: URL, { signal, timeoutMs }: PeerGetOptions): BodyConnection => {
+    const onAbort = () => connection.destroy(signal.reason as Error);
     const secure = protocol === 'https:';
     const connection = openBodyConnection({
       host: hostname.replace(/^\[|\]$/g, ''),
@@ -46,33 +47,31 @@ export function createPeerConnections(tls: PeerTls | undefined): PeerConnections
       tls: { ca: tls?.ca, cert: tls?.certificate, key: tls?.key },
       timeoutMs,
       connectMs,
-      onClose: () => open.delete(connection),
+      onClose() {
+        open.delete(connection);
+        signal.removeEventListener('abort', onAbort);
+      },
     });
     open.add(connection);
+    signal.addEventListener('abort', onAbort);
     return connection;
   };
 
   return {
-    async get(url, { headers, signal, timeoutMs }) {
-      signal.throwIfAborted();
+    async get(url, options) {
+      options.signal.throwIfAborted();
       if (closed) throw closedError();
       const { promise, resolve, reject } = Promise.withResolvers<PeerAnswer>();
       const place = new URL(url);
-      const connection = connect(place, timeoutMs);
-      const onAbort = () => connection.destroy(signal.reason as Error);
-      signal.addEventListener('abort', onAbort, { once: true });
-      connection.ask(formatGet(place, headers), {
+      const connection = connect(place, options);
+      connection.ask(formatGet(place, options.headers), {
         onHead(head) {
           resolve({ head, body: connection });
           return undefined;
         },
         onError: reject,
       });
-      try {
-        return await promise;
-      } finally {
-        signal.removeEventListener('abort', onAbort);
-      }
+      return promise;
     },
     close() {
       closed = true;

@@ -3,6 +3,7 @@
 import { CacheError, cacheErrorKinds, type CacheErrorKind } from '@cistern/errors';
 import { SourceInterrupted } from '../../read/source-interrupted.ts';
 import { type FailureFrame, frameTypes, headerBytes, maxFailureBytes } from './fill-frames.ts';
+import type { PeerAnswer } from './peer-connections.ts';
 
 export interface FrameReader {
   /**
@@ -14,14 +15,7 @@ export interface FrameReader {
   close(): void;
 }
 
-export interface FramedBody {
-  /** Fills `into` from its start and returns how many bytes; 0 at an early end. */
-  read(into: Uint8Array): Promise<number>;
-  /** A pending `read` rejects, and writes nothing any more. Idempotent. */
-  destroy(error: Error): void;
-}
-
-export function createFrameReader(body: FramedBody): FrameReader {
+export function createFrameReader(body: PeerAnswer['body']): FrameReader {
   const header = Buffer.alloc(headerBytes);
   let headerFilled = 0;
   /** Of the frame that is open. */
