@@ -7,13 +7,11 @@ export interface EpochIndex {
    * Workers call it at their start and every second: then it costs little.
    */
   settle(): Promise<void>;
-  /** Whether a rebuild from the store has ended and nothing was lost since. */
-  isComplete(): Promise<boolean>;
   /**
-   * False once a read was made up for because the index could not be reached, until it is again: what a read did not find
-   * before this was asked may be there then.
+   * Whether a rebuild from the store has ended and nothing was lost since. Before and after a read it says whether what the read
+   * did not find was not there.
    */
-  isReachable(): boolean;
+  isComplete(): Promise<boolean>;
   /** A name for the time since the last loss, for `markComplete`; settles. Whoever rebuilds reads it before it begins. */
   current(): Promise<string>;
   /** False if something was lost after `epoch` was read; the index is not complete then. */

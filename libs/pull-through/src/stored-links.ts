@@ -6,6 +6,7 @@ import { isCacheError } from '@cistern/errors';
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import { LRUCache } from 'lru-cache';
+import { setTimeout as delay } from 'node:timers/promises';
 import { forEachBounded } from './for-each-bounded.ts';
 import { listLinksObjects, readLinksObject } from './small-objects.ts';
 
@@ -25,28 +26,40 @@ export interface StoredLinks {
   forget(): void;
 }
 
-type FoundLinks = ReadonlyMap<Digest, Link>;
+interface FoundLinks {
+  readonly links: ReadonlyMap<Digest, Link>;
+  /** Whose links objects were read. */
+  readonly manifests: ReadonlySet<Digest>;
+}
 
 /** Links objects of one repository: of a larger one not all are looked through. */
 const maxObjects = 5_000;
 const readsAtOnce = 16;
 /**
  * For so long a look tells what it found. That it told the index is not enough: what an index was told while it could not
- * be reached is gone when it is reached again.
+ * be reached is gone when it is reached again. What it did not find may have been stored since: that is listed anew.
  */
-const lookAgainAfterMs = 10_000;
+const rememberForMs = 10_000;
+/** Between two looks through one repository: whoever asks meanwhile waits for the second. */
+const pauseMs = 250;
 /** About 300 bytes each. */
 const maxRemembered = 100_000;
 
 export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): StoredLinks {
-  const looking = new Map<string, Promise<FoundLinks>>();
+  /** By path of the repository, as all of these. */
   const looked = new LRUCache<string, FoundLinks>({
     maxSize: maxRemembered,
-    sizeCalculation: ({ size }) => Math.max(1, Math.min(size, maxRemembered)),
-    ttl: lookAgainAfterMs,
+    sizeCalculation: ({ links }) => Math.max(1, Math.min(links.size, maxRemembered)),
+    ttl: rememberForMs,
+    // What was read first decides.
+    noUpdateTTL: true,
     ttlResolution: 0,
     perf: { now },
   });
+  const looking = new Map<string, Promise<FoundLinks>>();
+  const pausing = new Map<string, Promise<void>>();
+  const waiting = new Map<string, Promise<FoundLinks>>();
+  let purges = 0;
 
   async function isComplete(): Promise<boolean> {
     try {
@@ -57,54 +70,85 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
     }
   }
 
-  async function look(key: RepositoryKey): Promise<FoundLinks> {
-    const found = new Map<Digest, Link>();
-    await forEachBounded(listLinksObjects(store, key, maxObjects), { atOnce: readsAtOnce }, async (digest) => {
-      const links = await readLinksObject(store, key, digest);
-      if (links === undefined) return;
-      await index.links.put(key, links);
-      for (const link of links) found.set(link.digest, link);
+  /** What the index holds, and what the store does if the index may have lost it. */
+  async function findFirst(
+    inIndex: () => Promise<Link | undefined>,
+    inStore: () => Promise<Link | undefined>,
+  ): Promise<Link | undefined> {
+    // It may have become complete since the caller asked it.
+    if (await isComplete()) {
+      const link = await inIndex();
+      // A loss, or an outage, that came before the answer says nothing of what is held.
+      if (link !== undefined || (await isComplete())) return link;
+    }
+    return inStore();
+  }
+
+  async function look(key: RepositoryKey, path: string): Promise<FoundLinks> {
+    const purgesBefore = purges;
+    const before = looked.get(path);
+    const links = new Map(before?.links);
+    const manifests = new Set(before?.manifests);
+    const listing = listLinksObjects(store, key, maxObjects);
+    await forEachBounded(listing, { atOnce: readsAtOnce }, async (digest) => {
+      if (manifests.has(digest)) return;
+      const object = await readLinksObject(store, key, digest);
+      if (object === undefined) return;
+      manifests.add(digest);
+      await index.links.put(key, object);
+      for (const link of object) links.set(link.digest, link);
     });
-    if (found.size > 0) log.info({ ...key, links: found.size }, 'the links of a repository were read from the store');
+    const read = manifests.size - (before?.manifests.size ?? 0);
+    if (read > 0) log.info({ ...key, manifests: read }, 'the links of a repository were read from the store');
+    const found = { links, manifests };
+    if (purges === purgesBefore) looked.set(path, found);
     return found;
   }
 
-  async function lookOnce({ upstream, repository }: RepositoryKey): Promise<FoundLinks> {
-    const path = `${upstream}/${repository}`;
-    const known = looked.get(path) ?? looking.get(path);
-    if (known !== undefined) return known;
-    const promise = look({ upstream, repository });
-    looking.set(path, promise);
-    try {
-      const found = await promise;
-      if (looking.get(path) === promise) looked.set(path, found);
+  /** What a look finds that begins after this call. */
+  function lookAgain(key: RepositoryKey, path: string): Promise<FoundLinks> {
+    const begin = async () => {
+      try {
+        await pausing.get(path);
+      } finally {
+        waiting.delete(path);
+      }
+      const found = look(key, path).finally(() => looking.delete(path));
+      looking.set(path, found);
+      // Whoever waits behind a look that fails has failed with it.
+      const pause = found.then(() => delay(pauseMs, undefined, { ref: false })).finally(() => pausing.delete(path));
+      pausing.set(path, pause);
+      pause.catch(() => {});
       return found;
-    } finally {
-      if (looking.get(path) === promise) looking.delete(path);
-    }
+    };
+    const promise = waiting.get(path) ?? begin();
+    waiting.set(path, promise);
+    return promise;
+  }
+
+  async function findStored({ upstream, repository }: RepositoryKey, digest: Digest): Promise<Link | undefined> {
+    const path = `${upstream}/${repository}`;
+    const known = looked.get(path)?.links.get(digest) ?? (await looking.get(path))?.links.get(digest);
+    return known ?? (await lookAgain({ upstream, repository }, path)).links.get(digest);
   }
 
   return {
     forget() {
+      purges += 1;
       looked.clear();
-      looking.clear();
     },
-    async find(key, digest) {
-      // It may have become complete since the caller asked it.
-      if (await isComplete()) {
-        const link = await index.links.get(key, digest, { fresh: true });
-        // An outage that begins now says nothing of what is held.
-        if (link !== undefined || index.epoch.isReachable()) return link;
-      }
-      return (await lookOnce(key)).get(digest);
-    },
-    async findAmong(upstreams, repository, digest) {
-      if (await isComplete()) {
-        const [link] = await index.links.holders(upstreams, repository, digest);
-        if (link !== undefined || index.epoch.isReachable()) return link;
-      }
-      const found = await Promise.all(upstreams.map((upstream) => lookOnce({ upstream, repository })));
-      return found.map((links) => links.get(digest)).find((link) => link !== undefined);
-    },
+    find: (key, digest) =>
+      findFirst(
+        () => index.links.get(key, digest, { fresh: true }),
+        () => findStored(key, digest),
+      ),
+    findAmong: (upstreams, repository, digest) =>
+      findFirst(
+        async () => (await index.links.holders(upstreams, repository, digest))[0],
+        async () => {
+          const found = await Promise.all(upstreams.map((upstream) => findStored({ upstream, repository }, digest)));
+          return found.find((link) => link !== undefined);
+        },
+      ),
   };
 }

@@ -107,6 +107,12 @@ async function openOutageRig(owner: Owner): Promise<(outage: RedisOutage) => Pro
 
     await begin(cluster.redis);
     const beganAtMs = performance.now();
+    // Before it hears of their manifests: it may have looked through the store in the last outage, before they were there.
+    for (const { digest } of images.map((image) => image.config)) {
+      const answer = await sendRequest(urlOf(`${repository}/blobs/${digest}`, third));
+      assert.equal(answer.status, 200, answer.body.toString());
+      assert.equal(digestOf(answer.body), digest);
+    }
     const warm = pullForEver({ clients: 8, at: [...cluster.frontends, cluster], images, tagOf });
     const cold = askForCold(of);
     await delay(ms / 2);

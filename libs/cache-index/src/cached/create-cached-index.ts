@@ -58,7 +58,6 @@ export function createCachedIndex({ index, log, now, maxEntries = 20_000 }: Cach
     links: createCachedLinks(index.links, { entries: links, outage }),
     epoch: {
       ...index.epoch,
-      isReachable: () => !outage.isOngoing(),
       isComplete: async () =>
         outage.read(
           () => index.epoch.isComplete(),

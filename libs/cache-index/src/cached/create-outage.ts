@@ -15,7 +15,6 @@ export interface Outage {
   read<T>(call: () => Promise<T>, otherwise: () => T): Promise<T>;
   /** As `read`, for a call that is not made up for. */
   write<T>(call: () => Promise<T>, otherwise: () => T): Promise<T>;
-  isOngoing(): boolean;
   close(): void;
 }
 
@@ -75,7 +74,6 @@ export function createOutage({ log, probe, onEnd }: OutageOptions): Outage {
         probe,
       );
     },
-    isOngoing: () => startedAtMs !== undefined,
     close() {
       isClosed = true;
       clearTimeout(timer);

@@ -14,7 +14,6 @@ export function createNeverLost({ isComplete, markComplete, checkAvailable }: Ne
       checkAvailable();
     },
     isComplete,
-    isReachable: () => true,
     async current() {
       checkAvailable();
       return '1';

@@ -31,8 +31,6 @@ export function createRedisEpoch({ calls, keys }: RedisParts, watch: ShardWatch)
       });
       return answers.every(Boolean);
     },
-    // A read that cannot be answered rejects.
-    isReachable: () => true,
     async current() {
       return (await settle()).join();
     },

@@ -138,12 +138,13 @@ function resultOf({ origin }: BlobSource, before: CacheResult): CacheResult {
 
 /** The asked repository's own link, or that of a repository of the same name whose content everybody may have. */
 async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Link | undefined> {
-  const { index, storedLinks, sharedUpstreams, log } = deps;
+  const { index, storedLinks, log } = deps;
   const { repository, digest } = request;
   const own = await ifStoreAnswers(log, () => findLink(deps, request, digest, 'blob'));
   if (own !== undefined) return own;
-  const [holder] = await index.links.holders(sharedUpstreams, repository, digest);
-  return holder ?? ifStoreAnswers(log, () => storedLinks.findAmong(sharedUpstreams, repository, digest));
+  const others = deps.sharedUpstreams.filter((upstream) => upstream !== request.upstream);
+  const [holder] = await index.links.holders(others, repository, digest);
+  return holder ?? ifStoreAnswers(log, () => storedLinks.findAmong(others, repository, digest));
 }
 
 /** Asks upstream, by HEAD, whether the repository holds the blob. */

@@ -149,7 +149,6 @@ function losable(inner: CacheIndex) {
         state.settled += 1;
       },
       isComplete: async () => state.complete,
-      isReachable: () => true,
       current: async () => String(state.epoch),
       markComplete: async (epoch) => (state.complete = epoch === String(state.epoch)),
     },
