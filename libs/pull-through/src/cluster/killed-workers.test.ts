@@ -41,7 +41,7 @@ test('every reader of a fill whose worker is killed halfway gets the right bytes
 });
 
 async function sendWrongBytes(t: TestContext, isStored: boolean): Promise<void> {
-  const { hub, workers, read, bytes, size, halfway } = await startHalfway(t, { frontends: 3 });
+  const { hub, workers, read, bytes, size, readersHaveSome, halfway } = await startHalfway(t, { frontends: 3 });
   let gets = 0;
   hub.script.bend = ({ from, toExclusive }, whole) => {
     gets += 1;
@@ -51,6 +51,8 @@ async function sendWrongBytes(t: TestContext, isStored: boolean): Promise<void> 
     return { bytes: wrong, totalSize: size };
   };
   const whole = [0, 1].map((frontend) => assert.rejects(read(frontend).then(collect), isMismatch));
+  // The wrong byte among it.
+  await readersHaveSome();
   const late = { start: size / 4, end: size - 1 };
   const behind = read(2, late).then(collect);
   await halfway();

@@ -4,6 +4,9 @@ import { repositoryOf } from './start-test-cache.ts';
 import { type TestClusterOptions, startTestCluster } from './start-test-cluster.ts';
 import { bytesOf, until } from './test-bytes.ts';
 
+/** How much a reader has when it is said to have some. */
+const someBytes = 1024 * 1024;
+
 export const library = repositoryOf('docker.io', 'library/nginx');
 
 /** Upstream goes on by `hub.allow`; a manifest names the blob. `read` opens it at a frontend, by its place in the list. */
@@ -17,6 +20,8 @@ export async function startHalfway(t: TestContext, options: TestClusterOptions &
   hub.script.gated = true;
   hub.allow(size / 2);
   const upstreamBytes = () => hub.gets.reduce((sum, { sent }) => sum + sent, 0);
+  const readers: { readonly wantedBytes: number; bytes: number }[] = [];
+  const readersHaveSome = () => until(() => readers.every(({ wantedBytes, bytes: read }) => read >= wantedBytes));
   return {
     ...cluster,
     bytes,
@@ -27,13 +32,25 @@ export async function startHalfway(t: TestContext, options: TestClusterOptions &
     upstreamShare: () => upstreamBytes() / size,
     async read(frontend: number, range?: { readonly start: number; readonly end: number }) {
       const { cache } = frontends[frontend]!;
+      const reader = { wantedBytes: Math.min(someBytes, size / 2 - (range?.start ?? 0)), bytes: 0 };
+      readers.push(reader);
       const blob = await cache.openBlob({ ...library, digest, intent: range === undefined ? 'whole' : 'ranges' });
-      return blob.read(range);
+      const stream = await blob.read(range);
+      return {
+        ...stream,
+        async next() {
+          const chunk = await stream.next();
+          reader.bytes += chunk?.length ?? 0;
+          return chunk;
+        },
+      };
     },
-    /** Upstream has sent its half, and who reads has it. */
+    /** Everybody who reads, and begins within the half, has read some of it. */
+    readersHaveSome,
+    /** Upstream has sent its half, too. */
     async halfway() {
       await until(() => upstreamBytes() === size / 2);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await readersHaveSome();
     },
     async nothingLeft() {
       await until(() => cluster.workers.every(({ fills, spools }) => fills.size === 0 && spools.usedBytes === 0));
