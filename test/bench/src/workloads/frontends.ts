@@ -1,10 +1,10 @@
-// How work grows with frontends that are each held to a part of a core, so that all of them fit on one machine and what is
-// between them and the clients has room.
+// How work grows with frontends that are each held to a part of a core, so that all of them fit on one machine: asked one by
+// one, which is what they do by themselves, and through haproxy, which has what they and the load leave of the machine.
 import { startCluster } from '@cistern/test-services';
 import type { ContenderKind, Site } from '../contenders/contender.ts';
 import { limitCpu } from '../load/limit-cpu.ts';
 import { watchCpu } from '../load/process-figures.ts';
-import { wrk } from '../load/wrk.ts';
+import { type LoadResult, wrk } from '../load/wrk.ts';
 import { warmUp } from './warm-up.ts';
 import type { Figure, Run, Workload } from './workload.ts';
 
@@ -30,8 +30,8 @@ function frontendsOf({ name, cores, counts }: Fleet): Workload {
   const kinds = new Map(counts.map((frontendCount) => [kindOf(frontendCount), frontendCount]));
   return {
     name,
-    title: `Manifests by tag through haproxy, each frontend held to ${cores} of a core (as root, on Linux)`,
-    headline: 'requests/s',
+    title: `Manifests by tag, each frontend held to ${cores} of a core (as root, on Linux)`,
+    headline: 'requests/s, directly',
     mode: 'full',
     contenders: [...kinds.keys()],
     mostRounds: 3,
@@ -56,12 +56,25 @@ async function loadFrontends({ site, round, seconds }: Run, count: number, cores
       await limit.release();
     });
   }
-  await wrk({ url: started.url + path, connections, seconds: 1 });
-  const cpu = watchCpu(started.frontends.map(({ pid }) => pid));
-  const { requests, seconds: took } = await wrk({ url: started.url + path, connections, seconds: seconds * 2 });
+  const pids = started.frontends.map(({ pid }) => pid);
+  const measure = async (how: string, load: (forSeconds: number) => Promise<readonly LoadResult[]>) => {
+    await load(1);
+    const cpu = watchCpu(pids);
+    const results = await load(seconds * 2);
+    const rate = results.reduce((sum, { requests, seconds: took }) => sum + requests / took, 0);
+    return [
+      { name: `requests/s, ${how}`, value: rate, better: 'higher' },
+      { name: `cores used, ${how}`, value: cpu.soFar() / (seconds * 2), better: 'higher' },
+    ] as const;
+  };
+  const each = started.frontends.map(({ url }) => ({ url: url + path, connections: connectionsEach }));
   return [
-    { name: 'requests/s', value: requests / took, better: 'higher' },
-    { name: 'cores used', value: cpu.soFar() / took, better: 'higher' },
+    ...(await measure('directly', (forSeconds) =>
+      Promise.all(each.map((load) => wrk({ ...load, seconds: forSeconds }))),
+    )),
+    ...(await measure('through haproxy', async (forSeconds) => [
+      await wrk({ url: started.url + path, connections, seconds: forSeconds }),
+    ])),
   ];
 }
 
