@@ -6,7 +6,7 @@ import type { CacheIndex } from '@cistern/cache-index';
 import { createCachedIndex } from '@cistern/cache-index/cached';
 import { createMemoryIndex } from '@cistern/cache-index/memory';
 import { CacheError, isCacheError } from '@cistern/errors';
-import { parseReference } from '@cistern/oci';
+import { type Digest, parseReference } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { repositoryOf, startTestCache } from './testing/start-test-cache.ts';
 import { bytesOf, collect, until } from './testing/test-bytes.ts';
@@ -20,6 +20,7 @@ async function startTwo(
   t: TestContext,
   wrapIndex: (index: CacheIndex) => CacheIndex,
   onList: (prefix: string) => void = () => {},
+  onReadLinks: () => void = () => {},
 ) {
   const first = await startTestCache();
   t.after(() => first.close());
@@ -48,7 +49,10 @@ async function startTwo(
       return first.store.listObjects(prefix);
     },
     readObject(key) {
-      if (key.startsWith(linksOfLibrary)) linksRead.push(key);
+      if (key.startsWith(linksOfLibrary)) {
+        onReadLinks();
+        linksRead.push(key);
+      }
       return first.store.readObject(key);
     },
   });
@@ -214,6 +218,19 @@ test('with an index that cannot be reached tags, manifests and blobs are served 
   const unknown = third.hub.addBlob(library.repository, bytesOf(10));
   const open = () => third.cache.openBlob({ ...library, digest: unknown, intent: 'whole' });
   await assert.rejects(open, (error) => isCacheError(error, 'index-unavailable'));
+});
+
+test('what a look found before the store failed it is served', async (t) => {
+  let reads = 0;
+  const { second, pullFirst, digest, linksRead } = await startTwo(t, incomplete, undefined, () => {
+    reads += 1;
+    if (reads > 1) throw new CacheError('store-unavailable', 'The store is down.');
+  });
+  const { digest: other } = await pullFirst('2', bytesOf(300_000));
+  const open = (wanted: Digest) => second.cache.openBlob({ ...library, digest: wanted, intent: 'stat' });
+  const opened = await Promise.allSettled([open(digest), open(other)]);
+  assert.equal(linksRead.length, 1);
+  assert.deepEqual(opened.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
 });
 
 test('a store that cannot be looked through is no reason not to ask upstream', async (t) => {

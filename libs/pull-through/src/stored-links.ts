@@ -89,20 +89,24 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
     const before = looked.get(path);
     const links = new Map(before?.links);
     const manifests = new Set(before?.manifests);
-    const listing = listLinksObjects(store, key, maxObjects);
-    await forEachBounded(listing, { atOnce: readsAtOnce }, async (digest) => {
-      if (manifests.has(digest)) return;
-      const object = await readLinksObject(store, key, digest);
-      if (object === undefined) return;
-      manifests.add(digest);
-      await index.links.put(key, object);
-      for (const link of object) links.set(link.digest, link);
-    });
-    const read = manifests.size - (before?.manifests.size ?? 0);
-    if (read > 0) log.info({ ...key, manifests: read }, 'the links of a repository were read from the store');
     const found = { links, manifests };
-    if (purges === purgesBefore) looked.set(path, found);
-    return found;
+    const listing = listLinksObjects(store, key, maxObjects);
+    try {
+      await forEachBounded(listing, { atOnce: readsAtOnce }, async (digest) => {
+        if (manifests.has(digest)) return;
+        const object = await readLinksObject(store, key, digest);
+        if (object === undefined) return;
+        manifests.add(digest);
+        for (const link of object) links.set(link.digest, link);
+        await index.links.put(key, object);
+      });
+      const read = manifests.size - (before?.manifests.size ?? 0);
+      if (read > 0) log.info({ ...key, manifests: read }, 'the links of a repository were read from the store');
+      return found;
+    } finally {
+      // What was read before the store failed is right, too.
+      if (purges === purgesBefore) looked.set(path, found);
+    }
   }
 
   /** What a look finds that begins after this call. */
@@ -113,7 +117,9 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
       } finally {
         waiting.delete(path);
       }
-      const found = look(key, path).finally(() => looking.delete(path));
+      const found = look(key, path).finally(() => {
+        if (looking.get(path) === found) looking.delete(path);
+      });
       looking.set(path, found);
       // Whoever waits behind a look that fails has failed with it.
       const pause = found.then(() => delay(pauseMs, undefined, { ref: false })).finally(() => pausing.delete(path));
@@ -128,14 +134,22 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
 
   async function findStored({ upstream, repository }: RepositoryKey, digest: Digest): Promise<Link | undefined> {
     const path = `${upstream}/${repository}`;
-    const known = looked.get(path)?.links.get(digest) ?? (await looking.get(path))?.links.get(digest);
-    return known ?? (await lookAgain({ upstream, repository }, path)).links.get(digest);
+    const known = () => looked.get(path)?.links.get(digest);
+    try {
+      const link = known() ?? (await looking.get(path))?.links.get(digest);
+      return link ?? (await lookAgain({ upstream, repository }, path)).links.get(digest);
+    } catch (error) {
+      const link = known();
+      if (link === undefined) throw error;
+      return link;
+    }
   }
 
   return {
     forget() {
       purges += 1;
       looked.clear();
+      looking.clear();
     },
     find: (key, digest) =>
       findFirst(
