@@ -133,6 +133,22 @@ test('while an upstream cannot be asked, those it has let in go on until their t
   await assert.rejects(verify(ada), isDown);
 });
 
+test('a yes that another node has had since holds where the own one is over', async () => {
+  const { verify, startNode, upstream, asked, clock } = start();
+  const other = startNode();
+  await verify(ada);
+  await other(ada);
+  clock.nowMs += minutesMs;
+  await other(ada);
+  upstream.answer = async () => {
+    throw new CacheError('upstream-unreachable', 'down', { retryable: true });
+  };
+  await verify(ada);
+  assert.equal(asked.length, 2);
+  clock.nowMs += minutesMs;
+  await assert.rejects(verify(ada), isDown);
+});
+
 test('an index that is away lets nobody in, and keeps nobody out whom the upstream lets in', async () => {
   const { verify, asked } = start({ values: { get: away, put: away, remove: away } });
   await verify(ada);

@@ -52,7 +52,9 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
   const asking = new Map<string, Promise<void>>();
 
   async function isGranted(name: string): Promise<boolean> {
-    const untilMs = granted.get(name) ?? (await readShared(deps, name));
+    if ((granted.get(name) ?? 0) > now()) return true;
+    // Another node may have asked since.
+    const untilMs = await readShared(deps, name);
     if (untilMs === undefined || untilMs <= now()) return false;
     granted.set(name, untilMs);
     return true;
