@@ -3,8 +3,9 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import type { BlobStore } from '@cistern/blob-store';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import type { CacheError } from '@cistern/errors';
+import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { createIssuerKeys, createIssuerKeysFetcher } from './issuer-keys.ts';
 
@@ -13,6 +14,7 @@ const key = { kty: 'RSA', kid: 'one', n: 'n', e: 'AQAB' };
 
 async function openStage(t: TestContext) {
   const issuerState = { keys: [key], requests: 0, isBroken: false };
+  const storeState = { isAway: false };
   const server = createServer((request, response) => {
     issuerState.requests += 1;
     const { port } = server.address() as AddressInfo;
@@ -27,7 +29,14 @@ async function openStage(t: TestContext) {
   const issuers = [{ name: 'ci', url, audiences: ['a'], rules: [], labels: [], ca: undefined }];
   const clock = { nowMs: 1e12 };
   const now = () => clock.nowMs;
-  const store = createMemoryStore();
+  const objects = createMemoryStore();
+  const store: Pick<BlobStore, 'readObject' | 'writeObject'> = {
+    async readObject(key_) {
+      if (storeState.isAway) throw new CacheError('store-unavailable', 'away', { retryable: true });
+      return objects.readObject(key_);
+    },
+    writeObject: (...written) => objects.writeObject(...written),
+  };
   const worker = createIssuerKeysFetcher({ issuers, store, now, instanceId: 'i', version: '1', env: {} });
   t.after(() => worker.close());
   const jobs: string[] = [];
@@ -42,7 +51,7 @@ async function openStage(t: TestContext) {
       void running.push(start(name, payload).catch(() => {})),
   } as unknown as JobQueue;
   const openFrontend = () => createIssuerKeys({ issuers, store, queue, now });
-  return { issuerState, clock, jobs, openFrontend, settled: () => Promise.all(running), worker };
+  return { issuerState, storeState, clock, jobs, openFrontend, settled: () => Promise.all(running), worker };
 }
 
 const idsOf = ({ keys }: { readonly keys: readonly { readonly kid?: string }[] }) => keys.map(({ kid }) => kid);
@@ -71,6 +80,25 @@ test('after ten minutes they are asked for behind an answer, and are good for a 
   clock.nowMs += 2 * 60 * minute;
   await assert.rejects(frontend.get('ci'), { kind: 'upstream-unreachable' });
   issuerState.isBroken = false;
+  assert.deepEqual(idsOf(await frontend.get('ci')), ['one', 'two']);
+});
+
+test('while the store is away they are good for a day, and are asked for again once it is back', async (t) => {
+  const { issuerState, storeState, clock, openFrontend, settled } = await openStage(t);
+  const frontend = openFrontend();
+  await frontend.get('ci');
+  storeState.isAway = true;
+  issuerState.keys = [key, { ...key, kid: 'two' }];
+  clock.nowMs += 11 * minute;
+  assert.deepEqual(idsOf(await frontend.get('ci')), ['one']);
+  await settled();
+  clock.nowMs += 23 * 60 * minute;
+  assert.deepEqual(idsOf(await frontend.get('ci')), ['one']);
+  await settled();
+  clock.nowMs += 60 * minute;
+  await assert.rejects(frontend.get('ci'), { kind: 'store-unavailable' });
+  await assert.rejects(openFrontend().get('ci'), { kind: 'store-unavailable' });
+  storeState.isAway = false;
   assert.deepEqual(idsOf(await frontend.get('ci')), ['one', 'two']);
 });
 

@@ -3,7 +3,7 @@
 import { type IssuerKeys, readIssuerKeys } from '@cistern/auth';
 import { type BlobStore, issuerKeysKey } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
-import { CacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { type Documents, openDocuments, proxyFor } from '@cistern/upstream';
 import type { AssembleOptions } from './assemble-options.ts';
@@ -69,6 +69,17 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     return found ?? known.get(issuer.name);
   }
 
+  /** As `look`; while the store is away what is known is used for as long as it may be. */
+  async function lookOrRecall(issuer: Issuer): Promise<KeysObject | undefined> {
+    try {
+      return await look(issuer);
+    } catch (error) {
+      const object = known.get(issuer.name);
+      if (!isUsable(object) || !isCacheError(error, 'store-unavailable')) throw error;
+      return object;
+    }
+  }
+
   const mayAsk = ({ name }: Issuer) => now() - (askedAtMs.get(name) ?? -Infinity) >= askAgainMs;
 
   async function fetchNow(issuer: Issuer): Promise<KeysObject | undefined> {
@@ -97,7 +108,7 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     async get(name) {
       const issuer = issuerOf(name);
       let object = known.get(name);
-      if (object === undefined || object.fetchedAtMs <= now() - freshForMs) object = await look(issuer);
+      if (object === undefined || object.fetchedAtMs <= now() - freshForMs) object = await lookOrRecall(issuer);
       if (!isUsable(object)) object = await fetchNow(issuer);
       else if (object.fetchedAtMs <= now() - freshForMs) fetchBehind(issuer);
       if (!isUsable(object))
