@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
@@ -159,4 +160,40 @@ test('a worker that is gone costs one more question for a worker; where there is
   assert.equal(found.length, 2);
   await assert.rejects(openFrontend(t, [gone, gone]).check(question), isOverloaded);
   await assert.rejects(openFrontend(t, []).check(question), isOverloaded);
+});
+
+/** Takes connections and says `said`, as the kernel goes on to do for a process that is frozen. */
+async function startFrozen(t: TestContext, said = ''): Promise<string> {
+  const server = createTcpServer((socket) => void socket.on('error', () => {}).write(said)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('a worker that says nothing is left for another', { concurrency: true }, async (t) => {
+  const began = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n \r\n';
+  const frozen = { 'from the beginning': '', 'while it asks': began };
+  await Promise.all(
+    Object.entries(frozen).map(([when, said]) =>
+      t.test(when, async (t_) => {
+        const worker = await startWorker(t_, async () => {});
+        const { check, found } = openFrontend(t_, [await startFrozen(t_, said), worker]);
+        const beganMs = performance.now();
+        await check(question);
+        assert.ok(performance.now() - beganMs < 15_000);
+        assert.equal(found.length, 2);
+      }),
+    ),
+  );
+});
+
+test('a worker is waited for while its upstream takes long', { concurrency: true }, async (t) => {
+  const worker = await startWorker(t, async () => {
+    // Longer than a worker may be silent.
+    await delay(7_000);
+    throw new CacheError('denied', 'Not you.');
+  });
+  const { check, found } = openFrontend(t, [worker]);
+  await assert.rejects(check(question), (error) => isCacheError(error, 'denied') && error.message === 'Not you.');
+  assert.equal(found.length, 1);
 });

@@ -4,8 +4,10 @@
 import { CacheError, type CacheErrorKind, cacheErrorKinds } from '@cistern/errors';
 import type { AccessQuestion } from '../check-access.ts';
 
-/** `POST`, with a sealed `AskedQuestion`; 200 with a sealed `AccessAnswer`. */
+/** `POST`, with a sealed `AskedQuestion`; 200 at once, heartbeats while the upstream is asked, and a sealed `AccessAnswer`. */
 export const accessPath = '/v1/access';
+/** Silence then means that the worker is gone, as in the fill protocol. White space, so that it is none of what is sealed. */
+export const heartbeat = ' ';
 export const questionName = 'access question';
 
 export interface AskedQuestion extends AccessQuestion {

@@ -1,11 +1,19 @@
 // A worker's side of the protocol: asks the upstream in the caller's name, and forgets.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@cistern/telemetry';
+import { heartbeatMs } from '../../fill/remote/fill-frames.ts';
 import { fillAuthorization } from '../../fill/remote/fill-token.ts';
 import { isSameSecret } from '../../is-same-secret.ts';
 import type { CheckAccess } from '../check-access.ts';
 import type { Seal } from '../seal.ts';
-import { type AccessAnswer, type AskedQuestion, answerName, questionName, toAnswer } from './access-protocol.ts';
+import {
+  type AccessAnswer,
+  type AskedQuestion,
+  answerName,
+  heartbeat,
+  questionName,
+  toAnswer,
+} from './access-protocol.ts';
 
 export interface AnswerAccessOptions {
   readonly check: CheckAccess;
@@ -44,10 +52,10 @@ export function createAnswerAccess({ check, seal, clusterSecret, log }: AnswerAc
     const text = sealed === undefined ? undefined : seal.open(questionName, sealed);
     if (text === undefined) return refuse(400);
     const question = JSON.parse(text) as AskedQuestion;
-    const decided = seal.close(answerName(question.nonce), JSON.stringify(await decide(question)));
-    response
-      .writeHead(200, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(decided) })
-      .end(decided);
+    response.writeHead(200, { 'content-type': 'text/plain' }).flushHeaders();
+    const beating = setInterval(() => response.write(heartbeat), heartbeatMs);
+    const decided = await decide(question).finally(() => clearInterval(beating));
+    response.end(seal.close(answerName(question.nonce), JSON.stringify(decided)));
   }
 
   return (request: IncomingMessage, response: ServerResponse): void => {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
+import { silenceMs } from '../../fill/remote/fill-frames.ts';
 import { fillAuthorization } from '../../fill/remote/fill-token.ts';
 import type { PeerTls } from '../../fill/remote/peer-connections.ts';
 import type { AccessQuestion, CheckAccess } from '../check-access.ts';
@@ -67,10 +68,11 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
         method: 'POST',
         headers: { authorization, 'content-type': 'text/plain' },
         body,
-        headersTimeout: answerMs,
-        bodyTimeout: answerMs,
+        headersTimeout: silenceMs,
+        bodyTimeout: silenceMs,
+        signal: AbortSignal.timeout(answerMs),
       });
-      const sealed = await response.body.text();
+      const sealed = (await response.body.text()).trim();
       const text = response.statusCode === 200 ? seal.open(answerName(nonce), sealed) : undefined;
       return text === undefined ? undefined : (JSON.parse(text) as AccessAnswer);
     } catch {
