@@ -180,7 +180,7 @@ test('a worker that says nothing is left for another', { concurrency: true }, as
         const { check, found } = openFrontend(t_, [await startFrozen(t_, said), worker]);
         const beganMs = performance.now();
         await check(question);
-        assert.ok(performance.now() - beganMs < 15_000);
+        assert.ok(performance.now() - beganMs < 30_000);
         assert.equal(found.length, 2);
       }),
     ),
