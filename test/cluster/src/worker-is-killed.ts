@@ -1,5 +1,6 @@
 // `kill -9` of the worker whose fill a herd follows, at exactly half: clients notice a pause and nothing else.
 import assert from 'node:assert/strict';
+import { until } from '@cistern/end-to-end/until';
 import { type ClientPlan, type HerdPlan, startHerd } from '@cistern/herds';
 import { assertAllRight } from './assert-all-right.ts';
 import { longestPause } from './longest-pause.ts';
@@ -39,8 +40,8 @@ export async function killFillingWorker(
   const sent = sentByUpstream();
   await filling.start();
   for (const frontend of rig.cluster.frontends) {
-    const answer = await fetch(rig.urlOf(`library/app/blobs/${digest}`, frontend), { method: 'HEAD' });
-    assert.equal(answer.headers.get('x-cache'), 'HIT', frontend.name);
+    const ask = () => fetch(rig.urlOf(`library/app/blobs/${digest}`, frontend), { method: 'HEAD' });
+    await until(`it is stored, says ${frontend.name}`, async () => (await ask()).headers.get('x-cache') === 'HIT');
   }
   assert.equal(sentByUpstream(), sent, 'what was fetched has been stored');
   return { longestPauseMs: longestPause(ends, plan), sentByUpstream: sent };
