@@ -39,7 +39,12 @@ export async function openLoadedCluster(owner: Owner): Promise<LoadedCluster> {
     frontends: 2,
     workers: 1,
     upstreams: { 'docker.io': upstream.url },
-    config: { admin: { htpasswd: { path: htpasswd } }, audit: { path: auditFile } },
+    config: {
+      // A tag that moves here is found by the operator, not by the next pull.
+      upstreams: { 'docker.io': { ttl: '1h' } },
+      admin: { htpasswd: { path: htpasswd } },
+      audit: { path: auditFile },
+    },
   });
   owner.after(() => cluster.close());
   const admin = await startAdminNode(cluster);
