@@ -64,6 +64,8 @@ const repository = 'library/app';
 const sampleEveryMs = 250;
 /** For so long a fill that has ended may not be seen in the store, or the other way round. */
 const momentMs = 2_000;
+/** At least: in a machine that stands still time passes, and nothing else. */
+const momentSamples = momentMs / sampleEveryMs;
 
 /** Rejects when a reader gets a wrong byte, too few, or none at all; and when the store holds more than it may. */
 export async function thrashStore(store: ThrashedStore, plan: ThrashPlan): Promise<Thrashed> {
@@ -154,7 +156,7 @@ async function watchStore(store: ThrashedStore, highBytes: number, signal: Abort
     const [stored, bytes] = await Promise.all([store.storedBytes(), store.fillingBytes()]);
     const atMs = performance.now();
     filling.push({ atMs, bytes });
-    while (atMs - filling[0]!.atMs > momentMs) filling.shift();
+    while (filling.length > momentSamples && atMs - filling[0]!.atMs > momentMs) filling.shift();
     const fillsThenBytes = Math.max(...filling.map((one) => one.bytes));
     const excess = stored - highBytes;
     worst.samples += 1;
