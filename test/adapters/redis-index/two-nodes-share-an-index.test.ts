@@ -59,8 +59,9 @@ test('pulls and touches of all nodes are written within seconds, however many th
     await Promise.all(tags.map((tag) => index.tags.recordPull(tag, atMs)));
     await index.blobs.touch(digestFor('a'), atMs);
   }
-  assert.equal((await one.tags.get(tags[0]!))?.pulls, 2);
-  assert.equal((await two.tags.get(tags[0]!))?.pulls, 1);
+  // Each has its own at once, and those of the other if they have been written by now.
+  assert.ok((await one.tags.get(tags[0]!))!.pulls >= 2);
+  assert.ok((await two.tags.get(tags[0]!))!.pulls >= 1);
   const allSeen = async (index: CacheIndex) => {
     const records = await index.tags.list(nginx.upstream, nginx.repository, { limit: 1000 });
     assert.equal(records.length, tags.length);
