@@ -101,7 +101,8 @@ test('every expression has an answer of a cluster at work', { timeout: 180_000 }
   // Of what could not be scraped in time there is none until the next second.
   const answerTo = async (expression: string, by: string) => {
     let found: Awaited<ReturnType<typeof prometheus.query>> = [];
-    await until(`${by}: ${expression}`, async () => (found = await prometheus.query(expression)).length > 0);
+    const isThere = async () => (found = await prometheus.query(expression)).length > 0;
+    await until(`${by}: ${expression}`, isThere, 60_000);
     return found;
   };
   const filledIn = (expression: string) =>
