@@ -7,8 +7,10 @@ import { cacheOf, openDirectory, openUpstream, seededBytes } from '../src/open-s
 import { createRandom } from '../src/random.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { spoolFiles, storedDigests, wronglyStored } from '../src/store-files.ts';
+import { until } from '../src/until.ts';
 
 const rounds = 6;
+const imagesPerRound = 4;
 const seed = 20_261_124;
 
 test(`a cache that is killed ${rounds} times while images are pulled (seed ${seed})`, async (t) => {
@@ -16,7 +18,7 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
   const upstream = await openUpstream({ after });
   const rootDirectory = await openDirectory({ after });
   const contents = new Map<string, Buffer>();
-  const images = Array.from({ length: rounds * 4 }, (_, number) => {
+  const images = Array.from({ length: rounds * imagesPerRound }, (_, number) => {
     const layers = [1, 2].map((layer) => seededBytes(random.between(1, 1_500_000), `${number} ${layer}`));
     const image = upstream.addImage('library/app', { tag: `v${number}`, layers, seed: number });
     image.layers.forEach(({ digest }, position) => contents.set(digest, layers[position]!));
@@ -36,6 +38,10 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
     await Promise.all([...blobs, ...blobs].map((digest) => get(`blobs/${digest}`, contents.get(digest)!)));
   }
 
+  // Blobs are answered one after the other, and not all at once.
+  upstream.addFault({ endpoint: 'blob' }, { bytesPerSecond: 10_000_000 });
+  // One of the first round is not answered at all: when that ends something is committed, and this is not.
+  upstream.addFault({ digest: images[0]!.image.layers[0]!.digest }, { stallAfterBytes: 0 });
   let committed = 0;
   for (let round = 0; round < rounds; round += 1) {
     const cistern = await startCistern({ rootDirectory, config: cacheOf(upstream) });
@@ -43,13 +49,20 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
       (await spoolFiles(rootDirectory)).filter((name) => name.endsWith('.fill')),
       [],
     );
-    const pulls = images.slice(round * 4, round * 4 + 4).map((image) => pull(cistern, image, false));
-    await delay(random.between(20, 250));
+    upstream.reset();
+    const pulled = images.slice(round * imagesPerRound, (round + 1) * imagesPerRound);
+    const pulls = pulled.map((image) => pull(cistern, image, false));
+    // Each image is a manifest and two layers.
+    const answers = random.between(imagesPerRound, imagesPerRound * 3 - 1);
+    await upstream.waitForRequests({ outcome: 'finished' }, answers, 60_000);
+    await delay(random.between(0, 20));
+    if (round === 0) await until('one is stored', async () => (await storedDigests(rootDirectory)).length > 0);
     await cistern.kill();
     await Promise.all(pulls);
     assert.deepEqual(await wronglyStored(rootDirectory), []);
     committed = (await storedDigests(rootDirectory)).length;
   }
+  upstream.clearFaults();
   t.diagnostic(`${committed} blobs and manifests were committed before the last kill`);
   assert.ok(committed > 0, 'at least something was committed, or this test shows nothing');
   assert.ok(committed < contents.size + images.length, 'at least something was interrupted');
