@@ -1,7 +1,7 @@
 // A Cistern with an empty store in front of two upstreams, and what both sides were asked.
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { untilSteady } from '@cistern/end-to-end/until-steady';
 import { manifestAcceptHeader } from '@cistern/oci';
 import { type DockerRegistry, ensureDebianPackages, startCistern, startDockerRegistry } from '@cistern/test-services';
 import { type LoggedRequest, cisternRequests, dockerRegistryRequests } from './request-log.ts';
@@ -45,8 +45,6 @@ export interface RigOptions {
   readonly auth?: Readonly<Record<string, unknown>>;
 }
 
-const quietMs = 300;
-
 export async function openRig({ packages, openStorage, upstream, auth = {} }: RigOptions): Promise<Rig> {
   await ensureDebianPackages(packages);
   const images = await ensureTestImages();
@@ -82,9 +80,7 @@ export async function openRig({ packages, openStorage, upstream, auth = {} }: Ri
       upstreamRequests: (name) => dockerRegistryRequests(upstreams[name].process.outputLines()),
       takeAway: (name, how) => takeAway(upstreams[name], how),
       cacheRequests: () => cisternRequests(cistern.log()),
-      settled: async () => {
-        for (let lines = -1; lines !== loggedLines(); await delay(quietMs)) lines = loggedLines();
-      },
+      settled: async () => void (await untilSteady(loggedLines, { looks: 30, everyMs: 10 })),
       close,
     };
   } catch (error) {

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { readdir, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { openStage, seededBytes } from '../src/open-stage.ts';
 import { createRandom, type Random } from '../src/random.ts';
 import { beginDownload, sendRequest } from '../src/send-request.ts';
 import { spoolFiles, wronglyStored } from '../src/store-files.ts';
+import { untilSteady } from '../src/until-steady.ts';
 import { until } from '../src/until.ts';
 
 const seed = 300;
@@ -29,12 +29,7 @@ async function openFiles(): Promise<string[]> {
 /** Ends the connections to upstream that are kept for the next request, then waits until nothing changes any more. */
 async function settledFiles(): Promise<string[]> {
   await upstream.refuseConnections();
-  let files = await openFiles();
-  for (let quietSince = performance.now(); performance.now() - quietSince < 1000; await delay(50)) {
-    const now = await openFiles();
-    if (now.length !== files.length) quietSince = performance.now();
-    files = now;
-  }
+  const files = await untilSteady(openFiles, { looks: 20, everyMs: 50 });
   await upstream.acceptConnections();
   return files;
 }
