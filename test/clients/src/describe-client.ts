@@ -12,6 +12,8 @@ export interface ClientSuite<C extends Client> extends RigOptions {
   nameOf(rig: Rig, upstream: UpstreamName, repository: string): string;
   /** Default: all. */
   readonly repositories?: readonly string[];
+  /** As of `Pull`. */
+  readonly redirected?: boolean;
 }
 
 export interface OpenedClient<C extends Client> {
@@ -21,7 +23,7 @@ export interface OpenedClient<C extends Client> {
 
 /** Defines a suite. `further` defines the tests of this client alone; `opened` may be called inside of them. */
 export function describeClient<C extends Client>(
-  { name, open, nameOf, repositories, ...rigOptions }: ClientSuite<C>,
+  { name, open, nameOf, repositories, redirected, ...rigOptions }: ClientSuite<C>,
   further: (opened: () => OpenedClient<C>) => void = () => {},
 ): void {
   describe(name, () => {
@@ -44,14 +46,14 @@ export function describeClient<C extends Client>(
       for (const repository of testRepositories(upstream, repositories))
         test(`pulls ${upstream}/${repository} cold, then warm without the upstream`, async () => {
           const reference = `${nameOf(opened().rig, upstream, repository)}:${testTag}`;
-          await pullsColdThenWarm({ ...opened(), upstream, repository, reference });
+          await pullsColdThenWarm({ ...opened(), upstream, repository, reference, redirected });
         });
 
     test('pulls by digest what nobody has pulled by tag', async () => {
       const { rig } = opened();
       const [upstream, repository] = ['quay.io', byDigestRepository] as const;
       const reference = `${nameOf(rig, upstream, repository)}@${await rig.digestOf(upstream, repository)}`;
-      await pullsColdThenWarm({ ...opened(), upstream, repository, reference });
+      await pullsColdThenWarm({ ...opened(), upstream, repository, reference, redirected });
     });
 
     further(opened);

@@ -1,5 +1,7 @@
 // The test that every client passes with every image: a cold pull, then a warm one that costs the upstream nothing.
 import { strict as assert } from 'node:assert';
+import { sendRequest } from '@cistern/end-to-end/send-request';
+import { until } from '@cistern/end-to-end/until';
 import type { Client } from './clients/client.ts';
 import type { Rig } from './open-rig.ts';
 import { type LoggedRequest, contentGets } from './request-log.ts';
@@ -12,10 +14,19 @@ export interface Pull {
   readonly repository: string;
   /** As the client's user writes it, with a tag or a digest. */
   readonly reference: string;
+  /** The cache sends clients to its store: every warm blob has to come from there. */
+  readonly redirected?: boolean | undefined;
 }
 
 /** The client must not have the image yet, nor the cache all of it. Afterwards the client does not have it again. */
-export async function pullsColdThenWarm({ rig, client, upstream, repository, reference }: Pull): Promise<void> {
+export async function pullsColdThenWarm({
+  rig,
+  client,
+  upstream,
+  repository,
+  reference,
+  redirected = false,
+}: Pull): Promise<void> {
   const digest = await rig.digestOf(upstream, repository);
   await rig.settled();
   const before = contentSoFar(rig);
@@ -28,6 +39,8 @@ export async function pullsColdThenWarm({ rig, client, upstream, repository, ref
     assert.equal(fetched.length > 0, name === upstream, `the cold pull made ${fetched.length} requests to ${name}`);
     assert.deepEqual(fetchedTwice(fetched), [], `${name} sent the same thing twice`);
   }
+  if (redirected) await untilRedirected(rig, blobsOf(cold.cache.slice(before.cache.length)));
+  const { cache: askedBefore } = contentSoFar(rig);
 
   await client.remove(reference);
   assert.ok((await client.pull(reference)).includes(digest), `the warm pull did not bring ${digest}`);
@@ -37,8 +50,22 @@ export async function pullsColdThenWarm({ rig, client, upstream, repository, ref
   for (const name of upstreamNames)
     assert.deepEqual(warm[name].slice(cold[name].length), [], `the warm pull asked ${name} for content`);
   // Without this the assertion above would also hold for a client that had kept its layers.
-  const blobs = warm.cache.slice(cold.cache.length).filter(({ path }) => path.includes('/blobs/'));
+  const blobs = blobsOf(warm.cache.slice(askedBefore.length));
   assert.ok(blobs.length > 0, 'the warm pull took no blob from the cache');
+  if (redirected) assert.deepEqual([...new Set(blobs.map(({ status }) => status))], [307]);
+}
+
+/** Until a blob is stored the cache sends it itself. */
+async function untilRedirected(rig: Rig, blobs: readonly LoggedRequest[]): Promise<void> {
+  for (const { path, ns } of blobs) {
+    const url = `http://${rig.cache}${path}${ns === undefined ? '' : `?ns=${ns}`}`;
+    await until(`${path} is stored`, async () => (await sendRequest(url)).status === 307);
+  }
+  await rig.settled();
+}
+
+function blobsOf(requests: readonly LoggedRequest[]): LoggedRequest[] {
+  return requests.filter(({ path }) => path.includes('/blobs/'));
 }
 
 function contentSoFar(rig: Rig) {
