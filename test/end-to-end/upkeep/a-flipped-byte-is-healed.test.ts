@@ -15,22 +15,22 @@ test('a flipped byte in a layer and one in a manifest are healed without a clien
   const cistern = await openCistern(t, { rootDirectory, config: cacheOf(upstream, { ttl: '10m' }), env });
   const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 3_000_000, seed: 1 }] });
   const [layer] = image.layers;
+  const digests = [image.digest, layer!.digest];
   const paths = ['manifests/latest', `blobs/${layer!.digest}`];
   const pull = async () => Promise.all(paths.map((path) => sendRequest(`${cistern.url}/v2/library/app/${path}`)));
   await pull();
   const isStored = async () => (await pull()).every(({ headers }) => headers['x-cache'] === 'HIT');
   await until('both are stored', isStored);
-  for (const digest of [image.digest, layer!.digest]) {
+  for (const digest of digests) {
     const file = blobFile(rootDirectory, digest);
     const bytes = await readFile(file);
     bytes[100]! ^= 1;
     await writeFile(file, bytes);
   }
-  assert.equal((await wronglyStored(rootDirectory)).length, 2);
   const healed = async () => (await readMetrics(cistern)).get('cistern_scrub_objects_total{kind="healed"}');
   await until('both are healed', async () => (await healed()) === 2, 60_000);
   assert.deepEqual(await wronglyStored(rootDirectory), []);
-  for (const digest of [image.digest, layer!.digest]) assert.equal(upstream.count({ digest, method: 'GET' }), 2);
+  for (const digest of digests) assert.equal(upstream.count({ digest, method: 'GET' }), 2);
   for (const answer of await pull()) assert.deepEqual([answer.status, answer.headers['x-cache']], [200, 'HIT']);
-  for (const digest of [image.digest, layer!.digest]) assert.equal(upstream.count({ digest, method: 'GET' }), 2);
+  for (const digest of digests) assert.equal(upstream.count({ digest, method: 'GET' }), 2);
 });
