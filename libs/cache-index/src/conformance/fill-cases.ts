@@ -119,6 +119,19 @@ export const fillCases: CacheIndexCases = {
     assertSameRecord(await fills.read(digest), second);
   },
 
+  async 'a lease that is given up is free to claim, and only its owner can'(tested) {
+    const { fills } = tested.index;
+    const first = await claimed(tested);
+    assert.equal(await fills.heartbeat({ ...first, owner: 'stranger' }, 0), 'lost');
+    assertSameRecord(await fills.read(digest), first);
+    await fills.heartbeat(first, 0);
+    assert.equal(await fills.read(digest), undefined);
+    await fills.heartbeat(first, 0);
+    assert.equal(await fills.read(digest), undefined);
+    const second = await claimed(tested, { owner: 'two' });
+    assertSameRecord(await fills.read(digest), second);
+  },
+
   async 'done writes the blob record too, and only for the owner'(tested) {
     const { fills, blobs } = tested.index;
     const record = await claimed(tested);

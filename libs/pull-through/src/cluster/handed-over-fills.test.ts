@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startHalfway } from '../testing/start-halfway.ts';
-import { collect, until } from '../testing/test-bytes.ts';
+import { library, startHalfway } from '../testing/start-halfway.ts';
+import { repositoryOf } from '../testing/start-test-cache.ts';
+import { startTestCluster } from '../testing/start-test-cluster.ts';
+import { bytesOf, collect, until } from '../testing/test-bytes.ts';
 
 const graceMs = 10_000;
 
@@ -85,4 +87,48 @@ test('a worker hands over to the next one, and that to a third', async (t) => {
   for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
   assert.ok(started.upstreamShare() < 1.1, `${started.upstreamShare()} of the blob came from upstream`);
   await started.nothingLeft();
+});
+
+const never = () => new Promise<void>(() => {});
+
+test('a worker that ends before upstream answers gives its job to another one, which begins at once', async (t) => {
+  const { hub, workers, frontends, queue } = await startTestCluster(t);
+  const bytes = bytesOf(600_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  hub.script.onCall = never;
+  const reading = frontends.map(async ({ cache }) => {
+    const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+    return collect(await blob.read());
+  });
+  await until(() => hub.calls.includes('get-blob'));
+  hub.script.onCall = undefined;
+  await workers[0]!.terminate(100);
+  for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
+  // The same one: nobody had to ask again.
+  assert.equal(queue.added.length, 1);
+});
+
+test('a worker that ends while it asks whether a repository holds a blob tells nobody that this failed', async (t) => {
+  const { hub, workers, frontends, index, shared } = await startTestCluster(t);
+  const other = repositoryOf('docker.io', 'someone/else');
+  const bytes = bytesOf(600_000);
+  const digest = hub.addBlob(library.repository, bytes);
+  hub.addBlob(other.repository, bytes);
+  const pull = async (frontend: number, key = library) => {
+    const blob = await frontends[frontend]!.cache.openBlob({ ...key, digest, intent: 'whole' });
+    return collect(await blob.read());
+  };
+  const held = frontends[0]!.process.hold('queue.add');
+  const late = pull(0, other);
+  await held.reached;
+  await pull(1);
+  await until(async () => (await index.blobs.get(digest)) !== undefined);
+  shared.skip(4_000);
+  hub.script.onCall = (call) => (call === 'head-blob' ? never() : undefined);
+  held.release();
+  await until(() => hub.calls.includes('head-blob'));
+  hub.script.onCall = undefined;
+  await workers[0]!.terminate(100);
+  assert.ok((await late).equals(bytes));
+  assert.equal(hub.gets.length, 1);
 });

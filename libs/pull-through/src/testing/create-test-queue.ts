@@ -64,11 +64,18 @@ export function createTestQueue(): TestQueue {
     } catch (error) {
       await worker.process.pass().catch(() => {});
       if (worker.process.state === 'killed') return;
+      if (worker.abort.signal.aborted) return handBack(job);
       end(job);
       job.settled.reject(error);
     } finally {
       worker.running.delete(job);
     }
+  };
+
+  /** Its worker ends: another one begins anew. */
+  const handBack = (job: Job) => {
+    waiting.add(job);
+    look();
   };
 
   const end = (job: Job) => {

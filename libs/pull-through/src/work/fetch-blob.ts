@@ -81,6 +81,12 @@ export async function fetchBlob(
     else if (end !== 'moved') await lease.done(end, context.signal);
     metrics.fills.inc({ ...labels, result: end === 'moved' ? 'moved' : 'done' });
   } catch (error) {
+    if (context.signal.aborted && deps.remoteFills !== undefined && fill?.size === undefined) {
+      // Nobody reads from it yet: with the job handed back another worker begins anew, and who waits is none the wiser.
+      metrics.fills.inc({ ...labels, result: 'moved' });
+      await lease.giveUp();
+      throw context.signal.reason;
+    }
     if (error instanceof SourceInterrupted) {
       // Somebody else took it over before it began.
       metrics.fills.inc({ ...labels, result: 'moved' });

@@ -16,6 +16,8 @@ export interface FillLease {
   done(blob: BlobRecord, signal: AbortSignal): Promise<void>;
   /** The record goes after `keepMs`. Never rejects: a record that cannot be written expires. */
   failed(failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<void>;
+  /** The record goes at once, as if there had been no claim. Never rejects, as above. */
+  giveUp(): Promise<void>;
   /** Looks at once whether somebody else has taken the record over. Never rejects. */
   look(): Promise<void>;
   /** Stops the heartbeat; for the holder to call, at the end. */
@@ -101,6 +103,13 @@ export function holdLease(
       } catch (error) {
         log.warn({ err: error, digest }, 'the failure of a fill could not be recorded');
       }
+      await announce();
+    },
+    async giveUp() {
+      hasEnded = true;
+      await index.fills
+        .heartbeat(record, 0)
+        .catch((error: unknown) => log.warn({ err: error, digest }, 'the lease of a fill could not be given up'));
       await announce();
     },
     look,
