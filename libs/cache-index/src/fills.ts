@@ -13,7 +13,7 @@ export interface FillRecord {
   readonly fillId: string;
   /** Random, compared for equality. */
   readonly owner: string;
-  /** Grows by one with every take-over; the first is 1. */
+  /** Grows with every claim, and with time: none comes again after its record has expired. */
   readonly generation: number;
   /** Where followers read, for example `http://worker-1:5002`; empty in a single process. */
   readonly address: string;
@@ -59,8 +59,9 @@ export interface FillIndex {
   read(digest: Digest): Promise<FillRecord | undefined>;
   /**
    * Takes the lease if the record is absent, expired, ended or of a generation `<= replaces`; else `undefined`. The new
-   * generation is one more than the greater of `replaces` and that of the record it replaces. An absent record may be one
-   * that was lost: then nothing is written until it is sure that its owner would have put it back.
+   * generation is one more than the greater of `replaces` and that of the record it replaces, or the time in milliseconds if
+   * that is more. An absent record may be one that was lost: then nothing is written until it is sure that its owner would
+   * have put it back.
    */
   claim(claim: FillClaim): Promise<FillRecord | Unsettled | undefined>;
   /** `starting` → `running`; false if the record is gone, has ended or has another owner. */

@@ -46,7 +46,7 @@ test('a record of a newer schema is absent, and no call changes it', async (t) =
   await blobs.markVerified(digest);
   await blobs.touch(digest, 99);
   await links.put(nginx, [{ ...link('a'), size: 99 }]);
-  assert.equal(await fills.claim(claim('a', 'other', { replaces: 99 })), undefined);
+  assert.equal(await fills.claim(claim('a', 'other', { replaces: fill.generation + 99 })), undefined);
   assert.equal(await fills.running(digest, 'me', 99), false);
   assert.equal(await fills.heartbeat(fill, 99_000), 'lost');
   assert.equal(await fills.done(digest, 'me', blobRecord('a', { size: 99 })), false);

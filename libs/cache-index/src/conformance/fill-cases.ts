@@ -19,16 +19,19 @@ const digest = sampleDigest('a');
 const failure = { kind: 'content-mismatch', message: 'The bytes do not match.', retryAfterMs: 100 } as const;
 
 export const fillCases: CacheIndexCases = {
-  async 'the first claim is generation 1, starting, until its lease ends'(tested) {
+  async 'the first claim is of a generation as great as the time, starting, until its lease ends'(tested) {
     const { fills } = tested.index;
     assert.equal(await fills.read(digest), undefined);
     const before = tested.now();
     const record = await claimed(tested);
     const { replaces: _, leaseMs, ...asked } = sampleClaim('a');
+    const { generation } = record;
     assertSameRecord(
       { ...record, expiresAtMs: 0 },
-      { ...asked, schema: 1, generation: 1, state: 'starting', expiresAtMs: 0 },
+      { ...asked, schema: 1, generation, state: 'starting', expiresAtMs: 0 },
     );
+    assert.ok(Number.isSafeInteger(generation));
+    assert.ok(generation >= before - 1000 && generation <= tested.now() + 1000);
     assert.ok(record.expiresAtMs >= before + leaseMs - 1000 && record.expiresAtMs <= tested.now() + leaseMs + 1000);
     assertSameRecord(await fills.read(digest), record);
     assert.equal(await fills.read(sampleDigest('b')), undefined);
@@ -49,16 +52,17 @@ export const fillCases: CacheIndexCases = {
     await fills.running(digest, first.owner, 10);
     assert.equal(await fills.claim(sampleClaim('a', { owner: 'two', replaces: 0 })), undefined);
     assert.equal((await fills.read(digest))?.owner, first.owner);
-    const second = await claimed(tested, { owner: 'two', fillId: 'fill-two', class: 'background', replaces: 1 });
-    assert.equal(second.generation, 2);
+    const replaces = first.generation;
+    const second = await claimed(tested, { owner: 'two', fillId: 'fill-two', class: 'background', replaces });
+    assert.ok(second.generation > replaces);
     assert.equal(second.state, 'starting');
     assert.equal(second.size, undefined);
     assertSameRecord(await fills.read(digest), second);
     // Everybody else who saw the first one die comes too late, the second owner itself included.
-    assert.equal(await fills.claim(sampleClaim('a', { owner: 'three', replaces: 1 })), undefined);
-    assert.equal(await fills.claim(sampleClaim('a', { owner: 'two', replaces: 1 })), undefined);
-    const fourth = await claimed(tested, { owner: 'four', replaces: 5 });
-    assert.equal(fourth.generation, 6);
+    assert.equal(await fills.claim(sampleClaim('a', { owner: 'three', replaces })), undefined);
+    assert.equal(await fills.claim(sampleClaim('a', { owner: 'two', replaces })), undefined);
+    const fourth = await claimed(tested, { owner: 'four', replaces: second.generation + 60_000 });
+    assert.equal(fourth.generation, second.generation + 60_001);
   },
 
   async 'an expired fill is absent, and its digest free to claim'(tested) {
@@ -71,15 +75,19 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.failed(digest, first.owner, failure, 1000), false);
     assert.equal(await tested.index.blobs.get(digest), undefined);
     const next = await claimed(tested, { owner: 'two' });
-    assert.equal(next.generation, 1);
+    // Who saw the first one die, and comes only now, would fetch a second time what the next one fetches.
+    const late = sampleClaim('a', { owner: 'three', replaces: first.generation });
+    assert.equal(await fills.claim(late), undefined);
     assert.equal(await fills.heartbeat(first, 60_000), 'lost');
     assertSameRecord(await fills.read(digest), next);
   },
 
   async 'a claim that replaces a generation which is gone goes on counting from it'(tested) {
-    const record = await claimed(tested, { replaces: 3 });
-    assert.equal(record.generation, 4);
-    assert.equal(await tested.index.fills.claim(sampleClaim('a', { owner: 'two', replaces: 3 })), undefined);
+    // As of a server whose clock was ahead.
+    const replaces = Math.round(tested.now()) + 60_000;
+    const record = await claimed(tested, { replaces });
+    assert.equal(record.generation, replaces + 1);
+    assert.equal(await tested.index.fills.claim(sampleClaim('a', { owner: 'two', replaces })), undefined);
   },
 
   async 'running is said by the owner alone'(tested) {
@@ -114,7 +122,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.heartbeat(first, 60_000), 'recreated');
     assertSameRecord({ ...(await fills.read(digest)), expiresAtMs: 0 }, { ...first, expiresAtMs: 0 });
     assert.equal(await fills.done(digest, first.owner, sampleBlobRecord('a')), true);
-    const second = await claimed(tested, { owner: 'two', replaces: 1 });
+    const second = await claimed(tested, { owner: 'two', replaces: first.generation });
     assert.equal(await fills.heartbeat(first, 60_000), 'lost');
     assertSameRecord(await fills.read(digest), second);
   },
@@ -149,7 +157,7 @@ export const fillCases: CacheIndexCases = {
   async 'a superseded owner can end nothing'(tested) {
     const { fills, blobs } = tested.index;
     const first = await claimed(tested);
-    const second = await claimed(tested, { owner: 'two', replaces: 1 });
+    const second = await claimed(tested, { owner: 'two', replaces: first.generation });
     assert.equal(await fills.running(digest, first.owner, 10), false);
     assert.equal(await fills.done(digest, first.owner, sampleBlobRecord('a')), false);
     assert.equal(await fills.failed(digest, first.owner, failure, 60_000), false);
@@ -178,7 +186,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.heartbeat(done, 60_000), 'kept');
     assert.equal((await fills.read(digest))?.state, 'done');
     const again = await claimed(tested, { owner: 'two' });
-    assert.equal(again.generation, 2);
+    assert.ok(again.generation > done.generation);
 
     await blobs.remove(digest);
     await fills.failed(digest, again.owner, failure, 60_000);
@@ -188,7 +196,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.heartbeat(again, 60_000), 'kept');
     assert.equal((await fills.read(digest))?.state, 'failed');
     assert.equal(await blobs.get(digest), undefined);
-    assert.equal((await claimed(tested, { owner: 'three' })).generation, 3);
+    assert.ok((await claimed(tested, { owner: 'three' })).generation > again.generation);
   },
 
   async 'fills of different digests do not meet'(tested) {

@@ -46,7 +46,8 @@ export function createFillTable({ now, blobs, checkAvailable }: FillTableOptions
       const record: FillRecord = {
         ...claim,
         schema: 1,
-        generation: Math.max(replaces, previous?.generation ?? 0) + 1,
+        // Never one that was before: a job that replaces a fill whose record has expired would take over the next one.
+        generation: Math.max(replaces + 1, (previous?.generation ?? 0) + 1, now()),
         state: 'starting',
         expiresAtMs: now() + leaseMs,
       };

@@ -104,17 +104,43 @@ test('a job in a stranger’s name that takes a fill over gives it no right, and
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
   await started.halfway();
   queue.route = () => 'worker-2';
-  await queue.queue.add(
-    'fetch-blob',
-    { ...other, digest, replaces: 9, from: 0 },
-    { dedupKey: 'x', class: 'interactive' },
-  );
-  await until(async () => ((await index.fills.read(digest))?.generation ?? 0) > 9);
+  const replaces = (await index.fills.read(digest))!.generation;
+  await queue.queue.add('fetch-blob', { ...other, digest, replaces, from: 0 }, { dedupKey: 'x', class: 'interactive' });
+  await until(async () => ((await index.fills.read(digest))?.generation ?? 0) > replaces);
   hub.allow(3 * size);
   for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
   assert.equal(await index.links.get(other, digest), undefined);
   await assert.rejects(frontends[0]!.cache.openBlob({ ...other, digest, intent: 'whole' }), isRefused);
   await started.nothingLeft();
+});
+
+test('a job of an old asker does not take over what one of a new asker has just begun', async (t) => {
+  const { hub, workers, frontends, shared, queue, index, digest, bytes, pull } = await startCold(t);
+  hub.script.gated = true;
+  hub.allow(100_000);
+  const early = pull(0);
+  await until(async () => (await index.fills.read(digest))?.state === 'running');
+  queue.route = () => undefined;
+  await workers[0]!.kill();
+  await until(() => queue.added.length === 2);
+  shared.skip(leaseMs);
+  const asked = frontends[1]!.process.hold('queue.add done');
+  const late = pull(1);
+  await asked.reached;
+  asked.release();
+  const { process } = workers[1]!;
+  const [old, fetching] = [process.hold('fills.read'), process.hold('docker.io.getBlob')];
+  queue.route = () => 'worker-2';
+  queue.look();
+  await Promise.all([old.reached, fetching.reached]);
+  const claimed = process.hold('fills.claim done');
+  old.release();
+  await claimed.reached;
+  claimed.release();
+  fetching.release();
+  hub.allow(2 * bytes.length);
+  for (const { bytes: body } of await Promise.all([early, late])) assert.ok(body.equals(bytes));
+  assert.equal(hub.gets.length, 2);
 });
 
 test('whoever does not know the secret of the cluster gets nothing from a worker', async (t) => {

@@ -17,7 +17,8 @@ else
 end
 local deletion_ms = math.min(deletion_ends_in_ms(KEYS[3]), 100)
 if deletion_ms > 0 then return deletion_ms end
-generation = integer(generation + 1)
+-- Never one that was before: a job that replaces a fill whose record has expired would take over the next one.
+generation = integer(math.max(generation + 1, now_ms()))
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'generation', generation, arguments(5))
 return {generation, set_lease(KEYS[1], ARGV[2])}
