@@ -63,6 +63,16 @@ for (const { version, kind, empty } of [
   });
 }
 
+test('a subscription that stands too late is ended, as nobody waits for it any more', async (t) => {
+  const relay = await openRelay(t, redis.port);
+  const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port: relay.port });
+  await index.announcements.subscribe('a', () => {});
+  relay.delayMs = 1000;
+  const late = ['b', 'c'].map((topic) => index.announcements.subscribe(topic, () => {}));
+  for (const { status } of await Promise.allSettled(late)) assert.equal(status, 'rejected');
+  await until(async () => /^[^,]*:a$/.test((await channels('SHARDCHANNELS')).join()));
+});
+
 test('a subscription that ends while it is being restored does not come back', async (t) => {
   const { index } = await openUnderTest(t, { kind: 'url', url: redis.url });
   let heard = 0;

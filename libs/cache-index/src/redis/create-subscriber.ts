@@ -27,8 +27,8 @@ const maxRedirections = 5;
 
 export function createSubscriber({ sharded, connectors, onMessage }: SubscriberOptions): Subscriber {
   const connections = new Map<string, Subscription>();
-  /** Each channel with the connection that has it. */
-  const channels = new Map<string, Subscription | 'adding' | 'lost'>();
+  /** Each channel with the connection that has it; a symbol of its own while it is added. */
+  const channels = new Map<string, Subscription | symbol | 'lost'>();
   /** Which node has the channels of a shard, as far as it was learned. */
   const nodes = new Map<string, string>();
   let isClosed = false;
@@ -98,11 +98,13 @@ export function createSubscriber({ sharded, connectors, onMessage }: SubscriberO
 
   return {
     async add(channel) {
-      channels.set(channel, 'adding');
+      const adding = Symbol('adding');
+      channels.set(channel, adding);
       try {
         await place(channel);
       } catch (error) {
-        channels.delete(channel);
+        // Unless it was removed and added again since.
+        if (channels.get(channel) === adding) channels.delete(channel);
         throw error;
       }
     },

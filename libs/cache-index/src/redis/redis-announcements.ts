@@ -37,7 +37,8 @@ export function createRedisAnnouncements(options: RedisAnnouncementsOptions): Re
     try {
       await subscription.standing;
     } catch (error) {
-      if (subscriptions.get(channel) === subscription) subscriptions.delete(channel);
+      // It may stand yet, too late for those who waited.
+      if (subscriptions.get(channel) === subscription) forget(channel);
       throw error;
     }
   }
@@ -46,7 +47,10 @@ export function createRedisAnnouncements(options: RedisAnnouncementsOptions): Re
     const subscription = subscriptions.get(channel);
     if (subscription === undefined) return;
     subscription.holders -= 1;
-    if (subscription.holders > 0) return;
+    if (subscription.holders === 0) forget(channel);
+  }
+
+  function forget(channel: string): void {
     subscriptions.delete(channel);
     subscriber.remove(channel);
   }
