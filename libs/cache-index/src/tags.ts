@@ -50,6 +50,11 @@ export interface TagIndex {
    * record before waits for upstream.
    */
   put(record: TagRecord): Promise<void>;
+  /**
+   * As `put`, if the tag is still as it was read (`undefined`: it was not there); pulls do not matter. False, and nothing is
+   * written, if others have confirmed, moved, added or removed it since.
+   */
+  replace(before: TagRecord | undefined, record: TagRecord): Promise<boolean>;
   /** Adds where there is none; false if there is one, which stays as it is. */
   adopt(record: TagRecord): Promise<boolean>;
   remove(key: TagKey): Promise<boolean>;

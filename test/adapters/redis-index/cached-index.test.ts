@@ -51,7 +51,7 @@ describeCacheIndex(
 /** Every change that others must see, by its writer. */
 const changes: Record<string, (index: CacheIndex) => Promise<unknown>> = {
   'a tag that moved': ({ tags }) => tags.put(tagRecord('1', { digest: digestFor('new'), sequence: 2 })),
-  'a tag that was confirmed': ({ tags }) => tags.put(tagRecord('1', { checkedAtMs: 99 })),
+  'a tag that was confirmed': ({ tags }) => tags.replace(tagRecord('1'), tagRecord('1', { checkedAtMs: 99 })),
   'a tag that is gone': ({ tags }) => tags.remove(tagRecord('1')),
   'a manifest that is gone': ({ manifests }) => manifests.remove(digestFor('m')),
   'a blob that was verified': ({ blobs }) => blobs.markVerified(digestFor('a')),

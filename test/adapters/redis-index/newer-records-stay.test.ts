@@ -40,6 +40,7 @@ test('a record of a newer schema is absent, and no call changes it', async (t) =
   assert.equal(await fills.read(digest), undefined);
 
   await tags.put(tagRecord('1', { pulls: 99 }));
+  await tags.replace(undefined, tagRecord('1', { pulls: 99 }));
   await tags.recordPull(tagRecord('1'), 99);
   await manifests.put({ ...manifest, size: 99 });
   await blobs.put(blobRecord('a', { size: 99 }));

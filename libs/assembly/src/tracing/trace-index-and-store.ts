@@ -10,7 +10,7 @@ export function traceIndex<I extends CacheIndex | RedisIndex>(index: I, tracing:
     traceCalls(part, methods, tracing, { prefix: `index ${name}`, kind: 'client' });
   return {
     ...index,
-    tags: trace(index.tags, 'tags', ['get', 'put', 'remove']),
+    tags: trace(index.tags, 'tags', ['get', 'put', 'replace', 'remove']),
     manifests: trace(index.manifests, 'manifests', ['get', 'put']),
     blobs: trace(index.blobs, 'blobs', ['get', 'put', 'touch']),
     links: trace(index.links, 'links', ['get', 'put', 'holders', 'repositories']),

@@ -26,6 +26,16 @@ export function createCachedTags(inner: TagIndex, parts: CachedParts<TagRecord>)
         () => inner.put(record),
         () => keep(record),
       ),
+    replace: (before, record) =>
+      writeCached(
+        parts,
+        [tagName(record)],
+        () => inner.replace(before, record),
+        () => {
+          keep(record);
+          return true;
+        },
+      ),
     async adopt(record) {
       return outage.write(
         () => inner.adopt(record),

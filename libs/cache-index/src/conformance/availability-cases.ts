@@ -25,6 +25,7 @@ export const availabilityCases: CacheIndexCases = {
     const attempts: Record<string, () => Promise<unknown>> = {
       'tags.get': async () => tags.get(record),
       'tags.put': async () => tags.put(record),
+      'tags.replace': async () => tags.replace(record, record),
       'tags.adopt': async () => tags.adopt(record),
       'tags.remove': async () => tags.remove(record),
       'tags.recordPull': async () => tags.recordPull(record, 1),

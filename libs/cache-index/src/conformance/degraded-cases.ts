@@ -54,6 +54,8 @@ export const degradedCases: CacheIndexCases = {
     await tags.recordPull(sampleTag('1'), 8);
     await tags.put(sampleTag('1', { sequence: 2 }));
     assertSameRecord(await tags.get(sampleTag('1')), sampleTag('1', { sequence: 2, pulls: 3, lastPulledAtMs: 9 }));
+    assert.equal(await tags.replace(sampleTag('1'), sampleTag('1', { sequence: 3 })), true);
+    assertSameRecord(await tags.get(sampleTag('1')), sampleTag('1', { sequence: 3, pulls: 3, lastPulledAtMs: 9 }));
     await tags.recordPull(sampleTag('nowhere'), 8);
     assert.equal(await tags.adopt(sampleTag('1')), false);
     assert.equal(await tags.adopt(sampleTag('2')), true);

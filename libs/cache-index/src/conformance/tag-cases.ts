@@ -69,6 +69,40 @@ export const tagCases: CacheIndexCases = {
     assertSameRecord(await tags.get(record), { ...record, sequence: 3, pulls: 10, lastPulledAtMs: 9000 });
   },
 
+  async 'a tag is replaced only as it was read, and a pull in between changes nothing of that'({ index: { tags } }) {
+    const first = sampleTag('1', { checkedAtMs: 100 });
+    assert.equal(await tags.replace(first, first), false);
+    assert.equal(await tags.get(first), undefined);
+    assert.equal(await tags.replace(undefined, first), true);
+    assert.equal(await tags.replace(undefined, sampleTag('1', { sequence: 9 })), false);
+    assertSameRecord(await tags.get(first), first);
+    await tags.recordPull(first, 7000);
+    const failed = { ...first, lastTriedAtMs: 200, lastFailure: 'timeout' };
+    assert.equal(await tags.replace(first, failed), true);
+    // Another's confirmation, by a clock that is behind; then its move.
+    const confirmed = { ...first, checkedAtMs: 99 };
+    assert.equal(await tags.replace(first, confirmed), true);
+    const moved = { ...first, digest: sampleDigest('moved'), sequence: 2 };
+    assert.equal(await tags.replace(first, moved), false);
+    assertSameRecord(await tags.get(first), { ...confirmed, pulls: 1, lastPulledAtMs: 7000 });
+    assert.equal(await tags.replace(confirmed, moved), true);
+    await tags.recordPull(first, 8000);
+    assert.equal(await tags.replace(first, first), false);
+    assertSameRecord(await tags.get(first), { ...moved, pulls: 2, lastPulledAtMs: 8000 });
+    await tags.remove(first);
+    assert.equal(await tags.replace(moved, moved), false);
+    assert.equal(await tags.get(first), undefined);
+  },
+
+  async 'of many who replace what they have read one does'({ index: { tags } }) {
+    const record = sampleTag('1');
+    await tags.put(record);
+    const moves = ['a', 'b', 'c', 'd'].map((seed) => ({ ...record, digest: sampleDigest(seed), sequence: 2 }));
+    const done = await Promise.all(moves.map((moved) => tags.replace(record, moved)));
+    assert.equal(done.filter(Boolean).length, 1);
+    assertSameRecord(await tags.get(record), moves[done.indexOf(true)]);
+  },
+
   async 'adopting adds a tag where there is none, and only there'({ index: { tags } }) {
     const record = sampleTag('1', { origin: 'adopted', checkedAtMs: 0, pulls: 3, lastPulledAtMs: 7 });
     assert.equal(await tags.adopt(record), true);

@@ -1,6 +1,7 @@
 // Tag records in a map of maps: repository, then tag.
 import type { Tag } from '@cistern/oci';
 import { compareBytes } from '../compare-bytes.ts';
+import { isSameConfirmation } from '../in-process/is-same-confirmation.ts';
 import { repositoryPath } from '../repository-path.ts';
 import type { TagIndex, TagKey, TagRecord } from '../tags.ts';
 
@@ -32,6 +33,12 @@ export function createMemoryTags(checkAvailable: () => void): TagIndex {
     async put(record) {
       checkAvailable();
       put(record);
+    },
+    async replace(before, record) {
+      checkAvailable();
+      if (!isSameConfirmation(find(record), before)) return false;
+      put(record);
+      return true;
     },
     async adopt(record) {
       checkAvailable();

@@ -40,13 +40,20 @@ export function createRedisTags({ calls, keys, writeBehind, announceChanges, rep
     return toRecord(key, hash, pulls);
   }
 
-  async function put(record: TagRecord): Promise<void> {
+  /** False if the record is not as `expected`: its sequence and `checkedAtMs`, as the script takes them. */
+  async function put(record: TagRecord, expected: readonly (string | number)[]): Promise<boolean> {
     const pulls = pending.take(tagKey(record));
     const { tag, pulls: count, lastPulledAtMs } = record;
-    const args = [tag, count, lastPulledAtMs, pulls?.count ?? 0, pulls?.lastAtMs ?? '', ...fieldsOf(record)];
+    const counted = [count, lastPulledAtMs, pulls?.count ?? 0, pulls?.lastAtMs ?? ''];
+    const args = [tag, ...counted, ...expected, ...fieldsOf(record)];
     const written = await calls.run('put-tag', [tagKey(record), keys.tags(record)], args);
+    if (written === -1) {
+      if (pulls !== undefined) pending.add(tagKey(record), pulls);
+      return false;
+    }
     if (written === 0) reportNewer('tag', tagKey(record));
     await announceChanges(tagName(record));
+    return true;
   }
 
   async function list(upstream: string, repository: RepositoryName, after: string | undefined, limit: number) {
@@ -67,7 +74,8 @@ export function createRedisTags({ calls, keys, writeBehind, announceChanges, rep
   return {
     get,
     recall: () => undefined,
-    put,
+    put: async (record) => void (await put(record, ['*', ''])),
+    replace: async (before, record) => put(record, [before?.sequence ?? '', before?.checkedAtMs ?? '']),
     async adopt(record) {
       const { tag, pulls, lastPulledAtMs } = record;
       const args = [tag, 'n', pulls, 'p', lastPulledAtMs, ...fieldsOf(record)];

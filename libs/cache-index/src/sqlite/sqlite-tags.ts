@@ -1,5 +1,6 @@
 // Tag records. Pulls wait in memory for the next flush and are laid over what is read.
 import type { Digest, Tag } from '@cistern/oci';
+import { isSameConfirmation } from '../in-process/is-same-confirmation.ts';
 import { repositoryKeyOf, repositoryPath } from '../repository-path.ts';
 import type { TagIndex, TagKey, TagRecord } from '../tags.ts';
 import { rememberRows } from './remember-rows.ts';
@@ -103,6 +104,12 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
     get: (key) => call(() => get(repositoryPath(key), key.tag)),
     recall: (key) => (database.isOpen ? remembered.peek(pendingKey(repositoryPath(key), key.tag)) : undefined),
     put: (record) => call(() => put(record)),
+    replace: (before, record) =>
+      call(() => {
+        if (!isSameConfirmation(find(repositoryPath(record), record.tag), before)) return false;
+        put(record);
+        return true;
+      }),
     adopt: (record) =>
       call(() => {
         if (find(repositoryPath(record), record.tag) !== undefined) return false;

@@ -23,6 +23,12 @@ interface Confirmed {
   readonly unsaved?: UnsavedManifest | null;
 }
 
+/** What was known of the tag when upstream was asked: who finds something else afterwards may know better. */
+interface Known {
+  readonly before: TagRecord | undefined;
+  readonly marks: string;
+}
+
 interface Revalidation {
   /** Default: somebody wants to know. */
   readonly purpose?: 'prewarm';
@@ -39,7 +45,8 @@ export async function revalidateTag(
   const { purpose, bring } = revalidation;
   const key = { upstream, repository, tag };
   const marks = await readPurgeMarks(deps.index, key);
-  const before = await deps.index.tags.get(key);
+  const before = await deps.index.tags.get(key, { fresh: true });
+  const known = { before, marks };
   if (before !== undefined) {
     // Asked by another node a moment ago, it has been confirmed, or could not be, since this one looked.
     if (checkedAtMs !== undefined && before.checkedAtMs > checkedAtMs) return null;
@@ -53,13 +60,13 @@ export async function revalidateTag(
     const moved = head === undefined ? null : await bringMoved(deps, key, head.digest, options);
     const confirmed = head ?? (await fetchByTag(deps, key, options));
     await bring?.(confirmed.digest, options);
-    if (await recordConfirmed(deps, key, confirmed, marks)) return moved ?? confirmed.unsaved ?? null;
+    if (await recordConfirmed(deps, key, confirmed, known)) return moved ?? confirmed.unsaved ?? null;
   } catch (error) {
     // The end of this worker says nothing about the tag.
-    if (!signal.aborted) await recordFailure(deps, key, error, marks);
+    if (!signal.aborted) await recordFailure(deps, key, error, known);
     throw error;
   }
-  // What upstream said was before the purge.
+  // What upstream said was before the purge, or before what others have heard since: nobody knows which is newer.
   return revalidateTag(deps, { ...key, by }, signal, revalidation);
 }
 
@@ -107,15 +114,17 @@ function isSchema1(mediaType: string): boolean {
   return mediaType === mediaTypes.dockerSchema1 || mediaType === mediaTypes.dockerSchema1Signed;
 }
 
-/** False, and nothing is left of it, if the tag was purged since `marks` were read. */
+/**
+ * False, and nothing is left of it, if others have purged the tag since upstream was asked, or know it by another digest. No
+ * clocks are compared: the record is replaced as it was read, or not at all.
+ */
 async function recordConfirmed(
   deps: WorkDeps,
   key: TagKey,
   { digest, mediaType, size }: Confirmed,
-  marks: string,
+  { before, marks }: Known,
 ): Promise<boolean> {
-  const { index, store, backlog, now } = deps;
-  const before = await index.tags.get(key);
+  const { index, now } = deps;
   const nowMs = now();
   const changed = before?.digest !== digest;
   const record: TagRecord = {
@@ -133,31 +142,58 @@ async function recordConfirmed(
     lastTriedAtMs: nowMs,
     origin: 'upstream',
   };
-  if (changed || before.origin === 'adopted')
-    await backlog.write(`tag ${repositoryPath(key)}:${key.tag}`, async () => {
-      await writeTagObject(store, record);
-      // The store may have been away for long.
-      if ((await readPurgeMarks(index, key)) !== marks) await removeStoredTag(deps, key);
-    });
-  return putUnlessPurged(deps, record, marks);
+  const isNews = changed || before.origin === 'adopted';
+  if (isNews) {
+    const current = await index.tags.get(key, { fresh: true });
+    if (isOtherThan(current, before)) return current?.digest === digest;
+    await storeTag(deps, record, marks);
+  }
+  if (await index.tags.replace(before, record)) return isLeft(deps, record, marks);
+  const current = await index.tags.get(key, { fresh: true });
+  // Others were first, by the time of a write.
+  if (isNews && current !== undefined) await storeTag(deps, current, marks);
+  return current?.digest === digest;
+}
+
+/** Confirmed, moved, added or removed since. */
+function isOtherThan(current: TagRecord | undefined, before: TagRecord | undefined): boolean {
+  return current?.sequence !== before?.sequence || current?.checkedAtMs !== before?.checkedAtMs;
+}
+
+/**
+ * Before the index, which may not tell that it was written: what the store says is never older. A write that comes late, for
+ * the store may have been away for long, gives way to what others have recorded meanwhile.
+ */
+async function storeTag(deps: WorkDeps, record: TagRecord, marks: string): Promise<void> {
+  const { index, store, backlog } = deps;
+  async function write(written: TagRecord): Promise<void> {
+    await writeTagObject(store, written);
+    if ((await readPurgeMarks(index, written)) !== marks) return void (await removeStoredTag(deps, written));
+    const current = await index.tags.get(written, { fresh: true });
+    const isOlder = current !== undefined && current.sequence >= written.sequence && current.digest !== written.digest;
+    if (isOlder) await write(current);
+  }
+  await backlog.write(`tag ${repositoryPath(record)}:${record.tag}`, () => write(record));
 }
 
 /** A purge leaves its mark before it removes anything: one that is not seen after the write removes what was written. */
-async function putUnlessPurged(deps: WorkDeps, record: TagRecord, marks: string): Promise<boolean> {
-  await deps.index.tags.put(record);
+async function isLeft(deps: WorkDeps, record: TagRecord, marks: string): Promise<boolean> {
   if ((await readPurgeMarks(deps.index, record)) === marks) return true;
   await removeTag(deps, record);
   return false;
 }
 
-async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, marks: string): Promise<void> {
+/** What others have confirmed since upstream was asked is not touched by what it said then. */
+async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, { before, marks }: Known): Promise<void> {
   const { index, now, metrics, policyOf } = deps;
   if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream: key.upstream });
-  const before = await index.tags.get(key);
   if (before === undefined) return;
-  const lastFailure = failureKindOf(error);
-  if (isForgottenFor(error, policyOf(key.upstream, key.tag))) return forget(deps, key);
-  await putUnlessPurged(deps, { ...before, lastTriedAtMs: now(), lastFailure }, marks);
+  if (isForgottenFor(error, policyOf(key.upstream, key.tag))) {
+    if (!isOtherThan(await index.tags.get(key, { fresh: true }), before)) await forget(deps, key);
+    return;
+  }
+  const record = { ...before, lastTriedAtMs: now(), lastFailure: failureKindOf(error) };
+  if (await index.tags.replace(before, record)) await isLeft(deps, record, marks);
 }
 
 /** From the store first: what is in it comes back into the index. */

@@ -1,6 +1,11 @@
 -- KEYS: tag, tags. ARGV: tag, pulls and lastPulledAtMs as put, pulls that were not written yet and the time of the last of
--- them, then the other fields and values. Returns 0 for a record of a newer release.
+-- them, the sequence and checkedAtMs that it must have ('' where there must be none, '*' for any), then the other fields and
+-- values. Returns 0 for a record of a newer release, -1 for one that has others.
 if is_newer(KEYS[1]) then return 0 end
+if ARGV[6] ~= '*' then
+  local confirmed = redis.call('HMGET', KEYS[1], t_sequence, t_checked_at_ms)
+  if (confirmed[1] or '') ~= ARGV[6] or (confirmed[2] or '') ~= ARGV[7] then return -1 end
+end
 local pulls, last_pulled_at_ms = ARGV[2], ARGV[3]
 local old = redis.call('HMGET', KEYS[1], t_pulls, t_last_pulled_at_ms)
 if old[1] then
@@ -8,6 +13,6 @@ if old[1] then
   last_pulled_at_ms = later(later(last_pulled_at_ms, old[2]), ARGV[5])
 end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], t_pulls, pulls, t_last_pulled_at_ms, last_pulled_at_ms, arguments(6))
+redis.call('HSET', KEYS[1], t_pulls, pulls, t_last_pulled_at_ms, last_pulled_at_ms, arguments(8))
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 return 1

@@ -6,7 +6,7 @@ local schema = 1
 local f_schema = 'v'
 local b_size, b_state, b_verified, b_stored_at_ms, b_last_pulled_at_ms = 's', 't', 'c', 'a', 'p'
 local b_deleted_by, b_deleting_until_ms = 'd', 'u'
-local t_pulls, t_last_pulled_at_ms = 'n', 'p'
+local t_pulls, t_last_pulled_at_ms, t_sequence, t_checked_at_ms = 'n', 'p', 'q', 'k'
 
 -- Redis' own time; it stands still while a script runs.
 local function now_ms()
