@@ -26,7 +26,10 @@ const purgeSchema = describeRoute('images', {
       blobs: count('Likewise.'),
     }),
   }),
-  refusals: { 409: 'It is pinned: nothing was purged.' },
+  refusals: {
+    409: 'It is pinned: nothing was purged.',
+    503: 'It cannot be done now, as while the index is being rebuilt; the message says why. Try again later.',
+  },
 });
 const refreshSchema = describeRoute('images', {
   summary: 'Asks upstream now what a tag names, and has all nodes know it',

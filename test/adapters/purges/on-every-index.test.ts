@@ -12,7 +12,7 @@ import { createCachedIndex } from '@cistern/cache-index/cached';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import { openSqliteIndex } from '@cistern/cache-index/sqlite';
 import { digestOf, mediaTypes, parseRepositoryName, parseTag } from '@cistern/oci';
-import { purge } from '@cistern/pull-through';
+import { purge, rebuildIndex } from '@cistern/pull-through';
 import { createLogger } from '@cistern/telemetry';
 import { startRedis } from '@cistern/test-services';
 
@@ -31,9 +31,10 @@ const links: Link[] = [
   { ...key, digest: layerDigest, kind: 'blob', size: layer.length },
 ];
 
-/** One image, as a pull leaves it. */
+/** One image, as a pull leaves it, and nothing else. */
 async function fill(index: CacheIndex) {
   const store = createMemoryStore();
+  await index.epoch.markComplete(await index.epoch.current());
   const [atMs, size] = [Date.now(), manifest.length];
   const times = {
     firstSeenAtMs: atMs,
@@ -120,6 +121,27 @@ test('in Redis, and in what frontends remember of it', async (t) => {
     readers.push(cached);
   }
   await assertPurges(await open(), readers);
+});
+
+test('in Redis that has lost everything, only once it has been rebuilt', async (t) => {
+  const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
+  const index = await openRedisIndex({ connection, keyPrefix: 'lost:', log });
+  t.after(() => index.close());
+  const store = await fill(index);
+  const other = { ...key, repository: parseRepositoryName('library/other') };
+  const linksKey = linksObjectKey(other.upstream, other.repository, manifestDigest);
+  await store.writeObject(
+    linksKey,
+    json({ mediaType, size: manifest.length, children: [{ digest: layerDigest, kind: 'blob' }] }),
+  );
+  await redis.command('FLUSHALL');
+  const wish = { image: { ...key, reference: { kind: 'tag', tag: tag.tag } } } as const;
+  const purging = purge({ index, store, adoptAs: undefined, now: Date.now }, wish);
+  await delay(300);
+  assert.notEqual(await store.readObject(tagObjectKey(tag)), undefined);
+  while ((await rebuildIndex({ index, store, log, now: Date.now })) === undefined) await delay(10);
+  assert.deepEqual(await purging, { purged: { tags: 1, manifests: 0, blobs: 0 } });
+  for (const digest of [manifestDigest, layerDigest]) assert.notEqual(await store.stat(digest), undefined);
 });
 
 test('in SQLite', async (t) => {

@@ -21,14 +21,18 @@ const patienceMs = 10_000;
 const tryAgainMs = 100;
 
 /**
- * What a rebuild of the index has read of the store must not come back into it, so neither goes on while the other does: rejects
- * with `overloaded` where a rebuild, or another purge, does not end soon. Else rejects with `store-unavailable` or
+ * What a rebuild of the index has read of the store must not come back into it, so neither goes on while the other does; and an
+ * index that has lost data does not know what others refer to. Rejects with `overloaded` where a rebuild that is under way or
+ * due, or another purge, does not end soon. Else rejects with `store-unavailable` or
  * `index-unavailable`: what is gone by then stays gone, and the rest goes when it is asked for again.
  */
 export async function purge(deps: PurgeDeps, wish: PurgeWish): Promise<PurgeResult> {
+  const { index } = deps;
   const since = performance.now();
   for (;;) {
-    const result = await withLease({ index: deps.index, name: rebuildLease }, (signal) => purgeNow(deps, wish, signal));
+    const result = await withLease({ index, name: rebuildLease }, async (signal) =>
+      (await index.epoch.isComplete()) ? purgeNow(deps, wish, signal) : undefined,
+    );
     if (result !== undefined) return result;
     if (performance.now() - since > patienceMs)
       throw new CacheError(

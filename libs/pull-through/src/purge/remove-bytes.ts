@@ -1,6 +1,7 @@
 // Bytes that go at once, without the grace that a victim of an eviction has. Who is reading them goes on: from what is open
 // already, else from a fetch at the same place.
 import { setTimeout as delay } from 'node:timers/promises';
+import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import { findStoredBlob } from '../blob/stored-blob.ts';
 import { deleteBlob } from '../eviction/delete-blob.ts';
@@ -12,13 +13,22 @@ const atOnce = 16;
 const maxTries = 60;
 const tryAgainMs = 50;
 
-/** Manifests first, so that none is here without its blobs. Rejects with `store-unavailable` or `index-unavailable`. */
+/**
+ * Manifests first, so that none is here without its blobs. Rejects with `store-unavailable` or `index-unavailable`, and with
+ * `overloaded` if the index has lost data: what it has told of others until now may have been less than there is.
+ */
 export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): Promise<Omit<Purged, 'tags'>> {
   const [manifests, blobs]: [Digest[], Digest[]] = [[], []];
   const { index, signal } = step;
   await forEachBounded(digests, { atOnce, signal }, async (digest) => {
     ((await index.manifests.get(digest)) === undefined ? blobs : manifests).push(digest);
   });
+  if (!(await index.epoch.isComplete()))
+    throw new CacheError(
+      'overloaded',
+      'The index has lost data and is being rebuilt from the store, so nobody knows what else refers to this. Try again later.',
+      { retryable: true },
+    );
   const removed = { manifests: 0, blobs: 0 };
   for (const [kind, ofKind] of Object.entries({ manifests, blobs }) as ['manifests' | 'blobs', Digest[]][])
     await forEachBounded(ofKind, { atOnce, signal }, async (digest) => {
