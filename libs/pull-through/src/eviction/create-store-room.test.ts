@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createMemoryIndex } from '@cistern/cache-index/memory';
 import { digestOf } from '@cistern/oci';
 import { startFullCache } from '../testing/start-full-cache.ts';
@@ -31,6 +32,30 @@ test('nobody waits for ever, nor again and again, for room that does not come', 
   const waitedAtMs = performance.now();
   for (let at = 0; at < 50; at += 1) await room.take(2);
   assert.ok(performance.now() - waitedAtMs < 20_000);
+});
+
+/** A store that holds so many bytes at each look, and from then on the last of them. */
+function startLooks(bytes: number[]) {
+  const looks = { left: bytes };
+  const totals = async () => ({ blobs: 1, bytes: looks.left.length > 1 ? looks.left.shift()! : looks.left[0]! });
+  const { blobs } = createMemoryIndex({ now: Date.now });
+  return { looks, index: { blobs: { ...blobs, totals } } };
+}
+
+test('while anything goes, room is waited for', async () => {
+  const { looks, index } = startLooks([180, 160, 140, 120, 100, 80]);
+  await createStoreRoom({ index, maxBytes: 100, maxWaitMs: 300 }).take(10);
+  assert.deepEqual(looks.left, [80]);
+});
+
+test('whoever gave up waits again once something has gone', async () => {
+  const { looks, index } = startLooks([200]);
+  const room = createStoreRoom({ index, maxBytes: 100, maxWaitMs: 1_000 });
+  await room.take(10);
+  looks.left = [190, 150, 80];
+  await delay(300);
+  await room.take(10);
+  assert.deepEqual(looks.left, [80]);
 });
 
 test('while the store is full to the brim readers get what is fetched, and it is stored when there is room', async (t) => {

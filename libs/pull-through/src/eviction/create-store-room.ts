@@ -10,7 +10,9 @@ export interface StoreRoomOptions {
   readonly index: Pick<CacheIndex, 'blobs'>;
   /** Infinity: there is always room. */
   readonly maxBytes: number;
-  /** Default ten seconds; then it is stored all the same, for it may be that nothing in the store may go. */
+  /**
+   * Since anything went. Default ten seconds; then it is stored all the same, for it may be that nothing in the store may go.
+   */
   readonly maxWaitMs?: number;
 }
 
@@ -20,20 +22,28 @@ export interface StoreRoom {
 }
 
 const defaultMaxWaitMs = 10_000;
+/** However much goes: who waits holds a place among the fetches, which others wait for. */
+const mostWaitMs = 30_000;
 const lookEveryMs = 200;
 /** What was taken is in the index by then. */
 const recordedWithinMs = 1_000;
-/** After a wait that was of no use nobody waits. */
+/** After a wait that was of no use nobody waits, unless something goes after all. */
 const giveUpForMs = 60_000;
 
 export function createStoreRoom({ index, maxBytes, maxWaitMs = defaultMaxWaitMs }: StoreRoomOptions): StoreRoom {
   const taken: { readonly bytes: number; readonly atMs: number }[] = [];
   let known = { bytes: 0, atMs: -Infinity };
+  /** When the store was last seen to hold less than before. */
+  let shrankAtMs = -Infinity;
   let gaveUpAtMs = -Infinity;
 
   async function total(): Promise<number> {
     const nowMs = performance.now();
-    if (nowMs - known.atMs >= lookEveryMs) known = { ...(await index.blobs.totals()), atMs: nowMs };
+    if (nowMs - known.atMs >= lookEveryMs) {
+      const { bytes } = await index.blobs.totals();
+      if (bytes < known.bytes) shrankAtMs = nowMs;
+      known = { bytes, atMs: nowMs };
+    }
     while (taken[0] !== undefined && nowMs - taken[0].atMs > recordedWithinMs) taken.shift();
     return known.bytes + taken.reduce((sum, { bytes }) => sum + bytes, 0);
   }
@@ -42,8 +52,9 @@ export function createStoreRoom({ index, maxBytes, maxWaitMs = defaultMaxWaitMs 
     const sinceMs = performance.now();
     while ((await total()) + bytes > maxBytes) {
       const nowMs = performance.now();
-      if (nowMs - gaveUpAtMs < giveUpForMs) return;
-      if (nowMs - sinceMs >= maxWaitMs) gaveUpAtMs = nowMs;
+      if (gaveUpAtMs > shrankAtMs && nowMs - gaveUpAtMs < giveUpForMs) return;
+      if (nowMs - sinceMs >= mostWaitMs) return;
+      if (nowMs - Math.max(sinceMs, shrankAtMs) >= maxWaitMs) gaveUpAtMs = nowMs;
       else await delay(lookEveryMs);
     }
   }
