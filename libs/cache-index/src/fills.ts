@@ -67,8 +67,8 @@ export interface FillIndex {
   /** `starting` → `running`; false if the record is gone, has ended or has another owner. */
   running(digest: Digest, owner: string, size: number): Promise<boolean>;
   /**
-   * Prolongs the lease to `leaseMs` from now; 0 gives it up: the record is gone. `recreated`: the record was gone and has been put back as given. `lost`: it
-   * has another owner. A fill of this owner that has ended is `kept` as it is.
+   * Prolongs the lease to `leaseMs` from now; 0 gives it up: the record is gone. `recreated`: the record was gone and has been
+   * put back as given. `lost`: it has another owner. A fill of this owner that has ended is `kept` as it is.
    */
   heartbeat(record: FillRecord, leaseMs: number): Promise<'kept' | 'recreated' | 'lost'>;
   /**

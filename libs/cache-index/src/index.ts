@@ -9,5 +9,6 @@ export type { Link, LinkIndex, RepositoryKey } from './links.ts';
 export type { ManifestIndex, ManifestRecord } from './manifests.ts';
 export type { NodeCounts, NodeIndex, NodesSeen, NodeWord } from './nodes.ts';
 export type { PopularityIndex, PopularPlatform, PopularTag } from './popularity.ts';
+export { isSameConfirmation } from './is-same-confirmation.ts';
 export type { Page, TagIndex, TagKey, TagRecord } from './tags.ts';
 export type { ValueIndex } from './values.ts';

@@ -1,12 +1,12 @@
 // Links that only the store knows. A blob's link stands in the links objects of the manifests that name it: while the
 // index is not complete, or cannot be reached, they are looked through, so that what is here is served.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import { LRUCache } from 'lru-cache';
-import { setTimeout as delay } from 'node:timers/promises';
 import { forEachBounded } from './for-each-bounded.ts';
 import { listLinksObjects, readLinksObject } from './small-objects.ts';
 

@@ -1,7 +1,7 @@
 // Tag records in a map of maps: repository, then tag.
 import type { Tag } from '@cistern/oci';
 import { compareBytes } from '../compare-bytes.ts';
-import { isSameConfirmation } from '../in-process/is-same-confirmation.ts';
+import { isSameConfirmation } from '../is-same-confirmation.ts';
 import { repositoryPath } from '../repository-path.ts';
 import type { TagIndex, TagKey, TagRecord } from '../tags.ts';
 

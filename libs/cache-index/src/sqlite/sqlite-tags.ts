@@ -1,6 +1,6 @@
 // Tag records. Pulls wait in memory for the next flush and are laid over what is read.
 import type { Digest, Tag } from '@cistern/oci';
-import { isSameConfirmation } from '../in-process/is-same-confirmation.ts';
+import { isSameConfirmation } from '../is-same-confirmation.ts';
 import { repositoryKeyOf, repositoryPath } from '../repository-path.ts';
 import type { TagIndex, TagKey, TagRecord } from '../tags.ts';
 import { rememberRows } from './remember-rows.ts';

@@ -3,12 +3,11 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createMemoryIndex } from '@cistern/cache-index/memory';
 import { isCacheError } from '@cistern/errors';
-import { type Digest, parseReference } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { rebuildIndex } from '../rebuild/rebuild-index.ts';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 import { addImage, type TestImage } from '../testing/image-content.ts';
-import { collect, until } from '../testing/test-bytes.ts';
+import { nameOf, startPurgedCache } from '../testing/start-purged-cache.ts';
+import { until } from '../testing/test-bytes.ts';
 import { purge } from './purge.ts';
 
 const log = createLogger({ level: 'error', formatter: 'json' });
@@ -16,42 +15,21 @@ const isRefused = (error: unknown) => isCacheError(error, 'overloaded') && error
 
 /** `isComplete`: what an index says of itself. */
 async function start(t: TestContext, isComplete: () => boolean) {
-  const started = await startTestCache();
-  t.after(() => started.close());
-  const { cache, index, store, clock } = started;
+  const started = await startPurgedCache(t);
+  const { index, store, clock } = started;
   const now = () => clock.nowMs;
   const doubtful = (known = index) => ({ ...known, epoch: { ...known.epoch, isComplete: async () => isComplete() } });
   return {
     ...started,
     deps: { index: doubtful(), store, adoptAs: undefined, now },
     emptyIndex: () => doubtful(createMemoryIndex({ now })),
-    async pull(image: TestImage, upstream = 'docker.io') {
-      const key = repositoryOf(upstream, image.repository);
-      await cache.openManifest({ ...key, reference: parseReference(image.tag) });
-      for (const digest of image.blobs)
-        await collect(await (await cache.openBlob({ ...key, digest, intent: 'whole' })).read());
-      // A reader has the end before the store has the blob.
-      for (const digest of image.blobs) await until(async () => (await index.blobs.get(digest)) !== undefined);
-    },
-    async stored(digests: readonly Digest[]): Promise<boolean[]> {
-      return Promise.all(digests.map(async (digest) => (await store.stat(digest)) !== undefined));
-    },
   };
-}
-
-function nameOf({ repository, tag }: TestImage) {
-  return { ...repositoryOf('docker.io', repository), reference: parseReference(tag) };
 }
 
 test('an index that has lost everything purges nothing before it is rebuilt, and then what nothing else refers to', async (t) => {
   let isComplete = false;
-  const { pull, hub, quay, deps, emptyIndex, stored } = await start(t, () => isComplete);
-  const image = addImage(hub, { repository: 'library/app', tag: 'one', layers: [1, 2, 3] });
-  const sibling = addImage(hub, { repository: 'library/app', tag: 'two', layers: [1] });
-  const foreign = addImage(quay, { repository: 'org/app', tag: 'one', layers: [2] });
-  await pull(image);
-  await pull(sibling);
-  await pull(foreign, 'quay.io');
+  const { pullShared, deps, emptyIndex, stored } = await start(t, () => isComplete);
+  const { image, sibling, foreign } = await pullShared();
   const lost = { ...deps, index: emptyIndex() };
   const purging = purge(lost, { image: nameOf(image) });
   await new Promise((resolve) => setTimeout(resolve, 250));

@@ -1,45 +1,27 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
-import { type Digest, mediaTypes, parseReference } from '@cistern/oci';
+import { mediaTypes, parseReference } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { pinImage } from '../eviction/pins.ts';
 import { rebuildIndex } from '../rebuild/rebuild-index.ts';
-import { repositoryOf, startTestCache, type TestCacheOptions } from '../testing/start-test-cache.ts';
+import { repositoryOf, type TestCacheOptions } from '../testing/start-test-cache.ts';
 import { addImage, type TestImage } from '../testing/image-content.ts';
+import { nameOf, startPurgedCache } from '../testing/start-purged-cache.ts';
 import { collect, until } from '../testing/test-bytes.ts';
 import { purge, type PurgeWish } from './purge.ts';
 
 const log = createLogger({ level: 'error', formatter: 'json' });
 
 async function start(t: TestContext, options: TestCacheOptions = {}) {
-  const started = await startTestCache({ adoptAs: 'docker.io', ...options });
-  t.after(() => started.close());
-  const { hub, index, store, clock } = started;
-  const deps = { ...started, now: () => clock.nowMs };
+  const started = await startPurgedCache(t, options);
+  const { index, store, clock } = started;
+  const now = () => clock.nowMs;
   return {
     ...started,
-    purge: (wish: PurgeWish) => purge(deps, wish),
-    async pull(image: TestImage, upstream = 'docker.io') {
-      const key = repositoryOf(upstream, image.repository);
-      const { digest } = await started.cache.openManifest({ ...key, reference: parseReference(image.tag) });
-      for (const blob of image.blobs)
-        await collect(await (await started.cache.openBlob({ ...key, digest: blob, intent: 'whole' })).read());
-      // A reader has the end before the store has the blob.
-      for (const blob of image.blobs) await until(async () => (await index.blobs.get(blob)) !== undefined);
-      return digest;
-    },
-    /** Which of them are in the store. */
-    async stored(digests: readonly Digest[]): Promise<boolean[]> {
-      return Promise.all(digests.map(async (digest) => (await store.stat(digest)) !== undefined));
-    },
-    rebuild: () => rebuildIndex({ index, store, log, now: () => clock.nowMs }),
-    hub,
+    purge: (wish: PurgeWish) => purge({ ...started, now }, wish),
+    rebuild: () => rebuildIndex({ index, store, log, now }),
   };
-}
-
-function nameOf(image: TestImage, upstream = 'docker.io') {
-  return { ...repositoryOf(upstream, image.repository), reference: parseReference(image.tag) };
 }
 
 test('an image that is purged is gone, a rebuild does not bring it back, and the next pull fetches it anew', async (t) => {
@@ -60,13 +42,8 @@ test('an image that is purged is gone, a rebuild does not bring it back, and the
 });
 
 test('what other images refer to stays, of the same repository and of others', async (t) => {
-  const { purge: purgeIt, pull, hub, quay, stored } = await start(t);
-  const image = addImage(hub, { repository: 'library/app', tag: 'one', layers: [1, 2, 3] });
-  const sibling = addImage(hub, { repository: 'library/app', tag: 'two', layers: [1] });
-  const foreign = addImage(quay, { repository: 'org/app', tag: 'one', layers: [2] });
-  await pull(image);
-  await pull(sibling);
-  await pull(foreign, 'quay.io');
+  const { purge: purgeIt, pullShared, stored } = await start(t);
+  const { image, sibling, foreign } = await pullShared();
   assert.deepEqual(await purgeIt({ image: nameOf(image) }), { purged: { tags: 1, manifests: 1, blobs: 2 } });
   assert.deepEqual(await stored(image.digests), [false, false, true, true, false]);
   assert.deepEqual(await purgeIt({ upstream: 'quay.io' }), { purged: { tags: 1, manifests: 1, blobs: 2 } });

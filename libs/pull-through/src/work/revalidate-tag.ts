@@ -1,6 +1,6 @@
 // Job revalidate-tag: brings one tag's record up to date, by a HEAD, which costs no pull, or by a GET that brings the
 // manifest too. A try that fails is recorded, so that neither every request nor every node tries again.
-import type { TagKey, TagRecord } from '@cistern/cache-index';
+import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
@@ -145,7 +145,7 @@ async function recordConfirmed(
   const isNews = changed || before.origin === 'adopted';
   if (isNews) {
     const current = await index.tags.get(key, { fresh: true });
-    if (isOtherThan(current, before)) return current?.digest === digest;
+    if (!isSameConfirmation(current, before)) return current?.digest === digest;
     await storeTag(deps, record, marks);
   }
   if (await index.tags.replace(before, record)) return isLeft(deps, record, marks);
@@ -153,11 +153,6 @@ async function recordConfirmed(
   // Others were first, by the time of a write.
   if (isNews && current !== undefined) await storeTag(deps, current, marks);
   return current?.digest === digest;
-}
-
-/** Confirmed, moved, added or removed since. */
-function isOtherThan(current: TagRecord | undefined, before: TagRecord | undefined): boolean {
-  return current?.sequence !== before?.sequence || current?.checkedAtMs !== before?.checkedAtMs;
 }
 
 /**
@@ -189,7 +184,7 @@ async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, { befo
   if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream: key.upstream });
   if (before === undefined) return;
   if (isForgottenFor(error, policyOf(key.upstream, key.tag))) {
-    if (!isOtherThan(await index.tags.get(key, { fresh: true }), before)) await forget(deps, key);
+    if (isSameConfirmation(await index.tags.get(key, { fresh: true }), before)) await forget(deps, key);
     return;
   }
   const record = { ...before, lastTriedAtMs: now(), lastFailure: failureKindOf(error) };
