@@ -30,6 +30,7 @@ export function openServing(
   const now = Date.now;
   // Every request looks into the index several times, and is to be answered when Redis is not there.
   const index = config.redis === undefined ? shared : opened(createCachedIndex({ index: shared, log, now }));
+  const unverified = config.upstreams.filter((one) => one.rememberAccessMs === undefined).map(({ name }) => name);
   const lists = new Map(config.upstreams.map((upstream) => [upstream.name, upstream.lists]));
   return createPullThrough({
     index,
@@ -45,7 +46,8 @@ export function openServing(
     isOffline: offline.isOffline,
     adoptAs,
     presignForMs: config.storageRedirect?.expiresMs,
-    sharedUpstreams: config.upstreams.filter((one) => one.rememberAccessMs === undefined).map(({ name }) => name),
+    sharedUpstreams: unverified,
+    isListed: (upstream) => unverified.includes(upstream),
     verifyAccess,
   });
 }

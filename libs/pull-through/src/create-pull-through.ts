@@ -24,7 +24,7 @@ import { createRevalidateBehind } from './manifest/revalidate-behind.ts';
 import type { PullThrough } from './pull-through.ts';
 import { createBufferPool } from './read/buffer-pool.ts';
 import { type SharedReads, createSharedReads } from './read/shared-reads.ts';
-import { admitPlatforms } from './platforms/admit-platforms.ts';
+import { createFindDenial, guardPlatforms } from './platforms/admit-platforms.ts';
 import { createPlatformsOf } from './platforms/platforms-of.ts';
 import { createStoredLinks } from './stored-links.ts';
 
@@ -39,8 +39,10 @@ export interface PullThroughDeps {
   readonly isOffline: (upstream: string) => boolean;
   /** The upstream that a registry:2 cache's files in the store came from. */
   readonly adoptAs: string | undefined;
-  /** Upstreams whose content every caller may have. */
+  /** Upstreams that do not verify callers: see `OpenBlobDeps`. */
   readonly sharedUpstreams: readonly string[];
+  /** Whether the catalog names an upstream's repositories. */
+  readonly isListed: (upstream: string) => boolean;
   /** Of the others; absent: whoever asks is trusted with all of them. */
   readonly verifyAccess?: VerifyAccess | undefined;
   /** Clients may read stored blobs from the store itself, by URLs that are valid for so long. Default: they may not. */
@@ -77,10 +79,12 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const revalidateBehind = createRevalidateBehind({ queue, log, now });
   const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
+  const findDenial = createFindDenial(createPlatformsOf(options));
   const pullTally = createPullTally({ index, refreshParts, now });
   const deps = {
     ...options,
     readMarks,
+    findDenial,
     refreshParts,
     pullTally,
     smallBlobs,
@@ -109,8 +113,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
       return keys.map(({ upstream, repository }) => `${upstream}/${repository}`);
     },
   };
-  const cache = admitPlatforms(useCases, createPlatformsOf(options));
-  const { verifyAccess, sharedUpstreams } = options;
-  if (verifyAccess === undefined) return cache;
-  return guardPullThrough(cache, verifyAccess, (upstream) => sharedUpstreams.includes(upstream));
+  const cache = guardPlatforms(useCases, findDenial);
+  const { verifyAccess, isListed } = options;
+  return verifyAccess === undefined ? cache : guardPullThrough(cache, verifyAccess, isListed);
 }

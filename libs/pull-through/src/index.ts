@@ -73,6 +73,7 @@ export type {
   RecalledBlob,
   RecalledManifest,
   PlatformRule,
+  PullPermission,
   PullThrough,
   ReferrersRequest,
   TagsRequest,

@@ -74,9 +74,18 @@ export interface ReferrersRequest extends RepositoryKey, FreshnessWish, Asker {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface BlobRequest extends RepositoryKey, Asker {
-  /** Absent: whatever platform it is of. */
+/** A caller's permission to pull one repository. */
+export interface PullPermission {
+  /** Unset means all platforms. */
   readonly platformRule?: PlatformRule | undefined;
+}
+
+export interface BlobRequest extends RepositoryKey, Asker, PullPermission {
+  /**
+   * The caller's permission to pull the repository of this name at another upstream, or `undefined` if it has none. Unset means
+   * that it has none anywhere: the named upstream alone counts.
+   */
+  readonly permissionAt?: ((upstream: string) => PullPermission | undefined) | undefined;
   readonly digest: Digest;
   /** `stat` reads nothing; `whole` reads from 0 to the end; `ranges` calls `read` with ranges once the size is known. */
   readonly intent: 'stat' | 'whole' | 'ranges';

@@ -91,6 +91,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
       listPolicyOf: () => rule,
       isOffline: () => false,
       sharedUpstreams: ['docker.io'],
+      isListed: () => true,
     });
   }
 

@@ -89,6 +89,7 @@ export async function openFreshnessStage(owner: { after(end: () => Promise<unkno
     listPolicyOf: () => times,
     isOffline: () => offline.all,
     sharedUpstreams: ['docker.io'],
+    isListed: () => true,
   });
   owner.after(async () => {
     await workers.close(0);

@@ -7,6 +7,7 @@ import { bytesOf, collect, until } from '../testing/test-bytes.ts';
 import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
+const everywhere = () => ({});
 const stranger = repositoryOf('docker.io', 'someone/private');
 
 async function startCache(t: TestContext, options: TestCacheOptions = {}) {
@@ -81,12 +82,12 @@ test('the second of two concurrent readers joined', async (t) => {
   await until(async () => (await cache.openBlob({ ...library, digest, intent: 'stat' })).cache === 'HIT');
 });
 
-test('a digest linked under the same name of another upstream is found there', async (t) => {
+test('a digest linked under the same name of another upstream is found there by who may pull it there', async (t) => {
   const { cache, hub, quay } = await startCache(t);
   const bytes = bytesOf(50_000);
   const digest = quay.addBlob(library.repository, bytes);
   await cache.openBlob({ ...library, upstream: 'quay.io', digest, intent: 'stat' });
-  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole', permissionAt: everywhere });
   assert.ok((await collect(await blob.read())).equals(bytes));
   assert.deepEqual(hub.calls, []);
 });

@@ -5,7 +5,8 @@ import type { Ask } from '../ask.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { type HeldDeps, findLink, isSameRepository } from '../held.ts';
 import type { FollowedFill } from '../fill/follow-fill.ts';
-import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../pull-through.ts';
+import type { FindDenial } from '../platforms/admit-platforms.ts';
+import type { BlobRequest, BlobStream, CacheResult, OpenedBlob, PullPermission } from '../pull-through.ts';
 import { chunkBytes } from '../read/buffer-pool.ts';
 import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
@@ -18,8 +19,12 @@ export interface OpenBlobDeps extends BlobSourceDeps, HeldDeps {
   readonly ask: Ask;
   readonly reads: SharedReads;
   readonly smallBlobs: SmallBlobs;
-  /** Upstreams whose content every caller may have: a digest linked under one of them is found for another's name. */
+  /**
+   * Upstreams that do not verify callers (`access: verify`). A digest linked there is found under another upstream's name, for a
+   * caller that may pull that repository there.
+   */
   readonly sharedUpstreams: readonly string[];
+  readonly findDenial: FindDenial;
   /** How long a URL of the store is valid; `undefined`: clients get none. */
   readonly presignForMs?: number | undefined;
 }
@@ -136,15 +141,27 @@ function resultOf({ origin }: BlobSource, before: CacheResult): CacheResult {
   return ({ stored: 'HIT', joined: 'JOINED', fetched: 'MISS' } as const)[origin];
 }
 
-/** The asked repository's own link, or that of a repository of the same name whose content everybody may have. */
+/**
+ * The repository's own link, or that of the repository of the same name at another upstream where this caller may pull it:
+ * stargz names the upstream (`ns`) when it asks for a manifest, and not when it asks for a layer.
+ */
 async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Link | undefined> {
   const { index, storedLinks, log } = deps;
-  const { repository, digest } = request;
+  const { repository, digest, permissionAt } = request;
   const own = await ifStoreAnswers(log, () => findLink(deps, request, digest, 'blob'));
-  if (own !== undefined) return own;
-  const others = deps.sharedUpstreams.filter((upstream) => upstream !== request.upstream);
-  const [holder] = await index.links.holders(others, repository, digest);
-  return holder ?? ifStoreAnswers(log, () => storedLinks.findAmong(others, repository, digest));
+  if (own !== undefined || permissionAt === undefined) return own;
+  const permissions = new Map<string, PullPermission>();
+  for (const upstream of deps.sharedUpstreams) {
+    const permission = upstream === request.upstream ? undefined : permissionAt(upstream);
+    if (permission !== undefined) permissions.set(upstream, permission);
+  }
+  if (permissions.size === 0) return undefined;
+  const others = [...permissions.keys()];
+  const [indexed] = await index.links.holders(others, repository, digest);
+  const holder = indexed ?? (await ifStoreAnswers(log, () => storedLinks.findAmong(others, repository, digest)));
+  const rule = holder && permissions.get(holder.upstream)?.platformRule;
+  const isDenied = rule !== undefined && (await deps.findDenial(holder!, digest, rule)) !== undefined;
+  return isDenied ? undefined : holder;
 }
 
 /** Asks upstream, by HEAD, whether the repository holds the blob. */

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
-import { digestOf, parseReference } from '@cistern/oci';
+import { type Digest, digestOf, parseReference } from '@cistern/oci';
+import type { PlatformRule } from '../pull-through.ts';
+import { addSampleImage } from '../testing/sample-image.ts';
 import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, collect, until } from '../testing/test-bytes.ts';
 
@@ -16,6 +18,9 @@ async function startCache(t: TestContext, options: TestCacheOptions = {}) {
   return started;
 }
 
+const onlyAmd64: PlatformRule = (found) =>
+  found.includes('linux/amd64') ? undefined : new CacheError('denied', 'Denied.');
+const onlyAmd64Everywhere = () => ({ platformRule: onlyAmd64 });
 const isUnknown = (error: unknown) => isCacheError(error, 'blob-unknown');
 
 test('a stranger that asks at the same moment as a holder gets nothing of what the holder gets', async (t) => {
@@ -86,4 +91,44 @@ test('a refused repository stays refused while another one’s fill of the same 
   answered.resolve();
   await assert.rejects(strange, (error) => isCacheError(error, 'denied'));
   assert.ok((await held).equals(bytes));
+});
+
+test('a digest linked under the same name of another upstream is not found without permission there', async (t) => {
+  const { cache, quay, index } = await startCache(t);
+  const bytes = bytesOf(50_000);
+  const digest = quay.addBlob(library.repository, bytes);
+  const atQuay = { ...library, upstream: 'quay.io' };
+  const refuseAll = async (when: string) => {
+    for (const permissionAt of [undefined, () => undefined])
+      for (const intent of ['stat', 'whole', 'ranges'] as const)
+        await assert.rejects(
+          cache.openBlob({ ...library, digest, intent, permissionAt }),
+          (error) => isCacheError(error, 'blob-unknown'),
+          `${when}, ${intent}`,
+        );
+  };
+  await index.links.put(atQuay, [{ ...atQuay, digest, kind: 'blob', size: bytes.length }]);
+  await refuseAll('linked');
+  assert.deepEqual(quay.calls, []);
+  await collect(await (await cache.openBlob({ ...atQuay, digest, intent: 'whole' })).read());
+  await until(async () => (await index.blobs.get(digest))?.state === 'present');
+  await refuseAll('stored');
+});
+
+test('a rule about platforms at the other upstream holds for what is found there', async (t) => {
+  const { cache, quay } = await startCache(t);
+  const platforms = ['linux/amd64', 'windows/amd64'];
+  const { digest, parts } = addSampleImage(quay, library.repository, '1', { seed: 1, platforms });
+  const atQuay = { ...library, upstream: 'quay.io' };
+  for (const reference of [digest, ...platforms.map((platform) => parts[platform]!.manifest)])
+    await cache.openManifest({ ...atQuay, reference: parseReference(reference) });
+  const read = async (blob: Digest) =>
+    collect(
+      await (
+        await cache.openBlob({ ...library, digest: blob, intent: 'whole', permissionAt: onlyAmd64Everywhere })
+      ).read(),
+    );
+  for (const blob of parts['linux/amd64']!.blobs) await read(blob);
+  for (const blob of parts['windows/amd64']!.blobs)
+    await assert.rejects(read(blob), (error) => isCacheError(error, 'blob-unknown'));
 });

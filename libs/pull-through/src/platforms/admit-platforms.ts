@@ -1,15 +1,25 @@
 // The use cases for clients that may have some platforms and others not: manifests and blobs are theirs by what names them.
 import type { RepositoryKey } from '@cistern/cache-index';
+import type { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import type { ManifestRequest, PlatformRule, PullThrough } from '../pull-through.ts';
 import type { PlatformsOf } from './platforms-of.ts';
 
+/** The rule's denial of a digest that is only of platforms the rule denies; `undefined` if the caller may have it. */
+export type FindDenial = (key: RepositoryKey, digest: Digest, rule: PlatformRule) => Promise<CacheError | undefined>;
+
+export function createFindDenial(platformsOf: PlatformsOf): FindDenial {
+  return async (key, digest, rule) => {
+    if (rule(await platformsOf.recently(key, digest)) === undefined) return undefined;
+    // An index stored since the last look may name it for another platform.
+    return rule(await platformsOf.now(key, digest));
+  };
+}
+
 /** A request without a rule costs nothing. */
-export function admitPlatforms(cache: PullThrough, platformsOf: PlatformsOf): PullThrough {
-  /** What was named by a moment ago is not denied for it: it is looked at again. */
+export function guardPlatforms(cache: PullThrough, findDenial: FindDenial): PullThrough {
   async function admit(key: RepositoryKey, digest: Digest, rule: PlatformRule): Promise<void> {
-    if (rule(await platformsOf.recently(key, digest)) === undefined) return;
-    const denial = rule(await platformsOf.now(key, digest));
+    const denial = await findDenial(key, digest, rule);
     if (denial !== undefined) throw denial;
   }
 

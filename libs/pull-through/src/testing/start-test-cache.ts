@@ -109,6 +109,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
         adoptAs: options.adoptAs,
         presignForMs: options.presignForMs,
         sharedUpstreams: ['docker.io', 'quay.io'],
+        isListed: () => true,
         log,
         metrics,
         now,

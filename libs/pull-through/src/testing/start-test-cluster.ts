@@ -172,6 +172,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       isOffline: () => false,
       adoptAs: 'docker.io',
       sharedUpstreams: ['docker.io', 'quay.io'],
+      isListed: () => true,
       log,
       metrics: createMetrics(),
       now,

@@ -10,6 +10,7 @@ import { ifNoneMatch } from './if-none-match.ts';
 import { locateUpstream } from './locate-upstream.ts';
 import { openMultipartStream } from './multipart-stream.ts';
 import { hasRange, requestedRanges } from './requested-ranges.ts';
+import { permissionAt } from './require-access.ts';
 import { sendAtOnce } from './send-at-once.ts';
 import { sendBlob } from './send-blob.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
@@ -55,7 +56,11 @@ async function openAndSend(
   const { request } = reply;
   const { headers, method } = request;
   const { digest } = wish;
-  const blob = await dependencies.pullThrough.openBlob({ ...wish, signal: clientSignal(reply) });
+  const blob = await dependencies.pullThrough.openBlob({
+    ...wish,
+    permissionAt: (upstream) => permissionAt(dependencies, { ...wish, upstream }, request),
+    signal: clientSignal(reply),
+  });
   tellCacheResult(reply, blob.cache);
   reply.headers(validatorHeaders(digest));
   if (unmodified) return reply.code(304).send();

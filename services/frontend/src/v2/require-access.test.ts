@@ -1,9 +1,10 @@
 // A policy on its way through the pull API: manifests and blobs alike, by every name, before anything is looked up.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { createAuthorize, type PolicyRule } from '@cistern/auth';
+import { type TestContext, test } from 'node:test';
+import { acceptEverybody, createAuthorize, type PolicyRule } from '@cistern/auth';
 import { digestOf } from '@cistern/oci';
-import type { PullThrough } from '@cistern/pull-through';
+import type { BlobRequest, PullThrough } from '@cistern/pull-through';
+import type { FrontendOptions } from '../build-frontend.ts';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
@@ -55,6 +56,37 @@ test('a tag is denied, and what has another tag is served', async (t) => {
   assert.equal(await statusOf('manifests/1.0'), 200);
   assert.equal(await statusOf(`manifests/${digestOf(manifest)}`), 200);
   assert.equal(await statusOf(`blobs/${digestOf(blob)}`), 200);
+});
+
+/** The upstreams among `ghcr.io` and `gcr.io` that a request for a blob may use beside its own. */
+async function permittedFor(t: TestContext, options: Partial<FrontendOptions>, path: string) {
+  const pullThrough = createMemoryPullThrough({ blobs: [blob] });
+  const { url } = await startFrontend(t, { pullThrough, ...options });
+  const { status } = await sendRequest(`${url}${path}/blobs/${digestOf(blob)}`);
+  assert.equal(status, 200);
+  const permissionAt = pullThrough.calls.at(-1)?.request['permissionAt'] as BlobRequest['permissionAt'];
+  return ['ghcr.io', 'gcr.io'].filter((upstream) => permissionAt?.(upstream) !== undefined);
+}
+
+test('the content of another upstream is for who may pull the same repository there', async (t) => {
+  const rules: PolicyRule[] = [{ action: 'deny', images: ['ghcr.io/**'], networks: ['127.0.0.0/8'] }];
+  const authorize = createAuthorize({ rules, fallback: 'allow' });
+  assert.deepEqual(await permittedFor(t, { authorize }, '/v2/team/app'), ['gcr.io']);
+  assert.deepEqual(await permittedFor(t, {}, '/v2/team/app'), ['ghcr.io', 'gcr.io']);
+});
+
+test('an access token that names an upstream is good for no other one', async (t) => {
+  const permitted = (path: string, ...scopes: string[]) => {
+    const everybody = {
+      result: 'accepted',
+      method: 'token',
+      identity: { name: 'ada', method: 'token', scopes },
+    } as const;
+    return permittedFor(t, { authenticator: { ...acceptEverybody(), everybody } }, path);
+  };
+  assert.deepEqual(await permitted('/v2/docker.io/team/app', 'docker.io/team/app'), []);
+  assert.deepEqual(await permitted('/v2/docker.io/team/app', 'docker.io/team/app', 'gcr.io/team/app'), ['gcr.io']);
+  assert.deepEqual(await permitted('/v2/team/app', 'team/app'), ['ghcr.io', 'gcr.io']);
 });
 
 test('the catalog names nothing that is denied', async (t) => {

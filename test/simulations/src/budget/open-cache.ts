@@ -71,6 +71,7 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
     listPolicyOf: () => ({ ttlMs: 0, staleIfErrorMs: Infinity }),
     isOffline: () => false,
     sharedUpstreams: [upstream.name],
+    isListed: () => true,
   });
   return {
     cache,
