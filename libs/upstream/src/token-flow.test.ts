@@ -189,7 +189,8 @@ test('Basic credentials that are wrong, or missing: upstream refused us', async 
   const wrong = await startRegistry(t, script, { credentials });
   await fails(wrong.upstream.getManifest(nginx, latest), 'upstream-refused-us', /did not accept the configured/);
   await fails(wrong.upstream.getManifest(nginx, latest), 'upstream-refused-us', /tried again when they change/);
-  assert.equal(wrong.server.requests.length, 2, 'a password that was refused is not shown again at once');
+  const shown = wrong.server.requests.filter(({ headers }) => headers.authorization !== undefined);
+  assert.equal(shown.length, 1, 'a password that was refused is not shown again at once');
   const none = await startRegistry(t, script);
   await fails(none.upstream.getManifest(nginx, latest), 'upstream-refused-us', /none are configured/);
 });

@@ -20,7 +20,8 @@ export function createJobHandlers(deps: JobHandlerDeps): JobHandlers {
     'fetch-blob': (payload, context) => fetchBlob(deps, payload, context),
     'fetch-manifest': (payload, { signal }) => fetchManifest(deps, payload, { signal }),
     'stat-blob': (payload, { signal }) => statBlob(deps, payload, signal),
-    'revalidate-tag': (payload, { signal }) => revalidateTag(deps, payload, signal),
+    'revalidate-tag': (payload, { signal, class: lane }) =>
+      revalidateTag(deps, payload, signal, { isBehind: lane === 'background' }),
     'fetch-tags': (payload, { signal }) => fetchTags(deps, payload, signal),
     'fetch-referrers': (payload, { signal }) => fetchReferrers(deps, payload, signal),
     'find-worker': async () => ({ address: deps.address }),

@@ -32,6 +32,8 @@ interface Known {
 interface Revalidation {
   /** Default: somebody wants to know. */
   readonly purpose?: 'prewarm';
+  /** Nobody waits for it, so that only the log can report a failure. */
+  readonly isBehind?: boolean;
   /** Called before the tag's record says what it names now, which it does not where this rejects. */
   readonly bring?: (digest: Digest, options: CallOptions) => Promise<void>;
 }
@@ -42,7 +44,7 @@ export async function revalidateTag(
   signal: AbortSignal,
   revalidation: Revalidation = {},
 ): Promise<UnsavedManifest | null> {
-  const { purpose, bring } = revalidation;
+  const { purpose, bring, isBehind = false } = revalidation;
   const key = { upstream, repository, tag };
   const marks = await readPurgeMarks(deps.index, key);
   const before = await deps.index.tags.get(key, { fresh: true });
@@ -63,7 +65,10 @@ export async function revalidateTag(
     if (await recordConfirmed(deps, key, confirmed, known)) return moved ?? confirmed.unsaved ?? null;
   } catch (error) {
     // The end of this worker says nothing about the tag.
-    if (!signal.aborted) await recordFailure(deps, key, error, known);
+    if (!signal.aborted) {
+      if (isBehind) deps.log.warn({ err: error, ...key }, 'failed to revalidate tag');
+      await recordFailure(deps, key, error, known);
+    }
     throw error;
   }
   // What upstream said was before the purge, or before what others have heard since: nobody knows which is newer.

@@ -1,18 +1,28 @@
-// One account at a registry: its credentials, and whether the registry takes them. Those that were refused are not shown
-// again and again (accounts are locked for that), but as soon as they change they are.
+// One account at a registry: its credentials, and who accepts them. Refused credentials are not shown again at once
+// (accounts are locked for that), except when they change. A refusal holds for those who refused, and for nobody else.
 import { CacheError, isCacheError } from '@cistern/errors';
+import type { RepositoryName } from '@cistern/oci';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
 import type { UpstreamCredentials } from '../open-upstream-options.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import type { CredentialSource } from './credential-source.ts';
 
+/** The registry itself, or a token server, when it is asked about one repository. */
+export interface Verifier {
+  readonly url: string;
+  readonly repository: RepositoryName | undefined;
+}
+
 export interface Account {
   /** Of the configuration, or `anonymous`. */
   readonly name: string;
-  /** `undefined`: ask as anybody. Rejects with `upstream-refused-us`: they cannot be had, or were refused a moment ago. */
-  credentials(signal: AbortSignal): Promise<UpstreamCredentials | undefined>;
-  accepted(used: UpstreamCredentials): void;
-  refused(used: UpstreamCredentials): void;
+  /**
+   * To show to `verifier`. `undefined`: ask as anybody. Rejects with `upstream-refused-us`: they cannot be had, or it
+   * refused them a moment ago.
+   */
+  credentials(signal: AbortSignal, verifier: Verifier): Promise<UpstreamCredentials | undefined>;
+  accepted(used: UpstreamCredentials, verifier: Verifier): void;
+  refused(used: UpstreamCredentials, verifier: Verifier): void;
 }
 
 export interface AccountOptions {
@@ -27,13 +37,17 @@ export interface AccountOptions {
 
 /** The same credentials are shown again after this long, in case the registry has changed its mind. */
 const showAgainMs = 30_000;
+/** A registry names its token servers itself, so their number needs a limit. */
+const maxVerifiers = 100;
 
 export function createAccount({ upstream, source, metrics, log, clock }: AccountOptions): Account {
   if (source === undefined)
     return { name: 'anonymous', credentials: async () => undefined, accepted() {}, refused() {} };
   const { name } = source;
   const labels = { upstream: upstream.name, endpoint: upstream.url.host, credential: name };
-  let refusal: { readonly used: UpstreamCredentials; readonly atMs: number } | undefined;
+  /** By the verifier's URL, and by URL and repository where that verifier has accepted the same credentials before. */
+  const refusals = new Map<string, Refusal>();
+  let proven: { readonly used: UpstreamCredentials; readonly urls: Set<string> } | undefined;
   let bad = false;
 
   const setBad = (now: boolean, why: object = {}): void => {
@@ -45,9 +59,15 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
   };
   setBad(false);
 
+  const stands = ({ used, atMs }: Refusal, current: UpstreamCredentials): boolean =>
+    isSame(used, current) && clock() - atMs < showAgainMs;
+  const dropPast = (current: UpstreamCredentials): void => {
+    for (const [key, refusal] of refusals) if (!stands(refusal, current)) refusals.delete(key);
+  };
+
   return {
     name,
-    async credentials(signal) {
+    async credentials(signal, verifier) {
       let current: UpstreamCredentials | undefined;
       try {
         current = await source.read(signal);
@@ -55,24 +75,42 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
         if (isCacheError(error)) setBad(true, { err: error });
         throw error;
       }
-      if (current === undefined || refusal === undefined || !isSame(current, refusal.used)) return current;
-      if (clock() - refusal.atMs >= showAgainMs) return current;
+      if (current === undefined) return undefined;
+      const known = [refusals.get(verifier.url), refusals.get(repositoryKey(verifier))];
+      if (!known.some((refusal) => refusal !== undefined && stands(refusal, current))) return current;
       throw new CacheError(
         'upstream-refused-us',
         `${nameUpstream(upstream)} does not accept the configured user name and password ("${name}"); they are tried again when they change.`,
         { detail: { upstream: upstream.name, credential: name } },
       );
     },
-    accepted() {
-      refusal = undefined;
-      setBad(false);
+    accepted(used, verifier) {
+      if (proven === undefined || !isSame(proven.used, used) || proven.urls.size >= maxVerifiers)
+        proven = { used, urls: new Set() };
+      proven.urls.add(verifier.url);
+      refusals.delete(verifier.url);
+      refusals.delete(repositoryKey(verifier));
+      dropPast(used);
+      setBad(refusals.size > 0);
     },
-    refused(used) {
-      refusal = { used, atMs: clock() };
+    refused(used, verifier) {
+      dropPast(used);
+      // Who has accepted them before refuses them for this repository, as far as one can tell.
+      const isProven = proven !== undefined && isSame(proven.used, used) && proven.urls.has(verifier.url);
+      refusals.set(isProven ? repositoryKey(verifier) : verifier.url, { used, atMs: clock() });
       source.forget?.();
-      setBad(true);
+      setBad(true, { repository: verifier.repository });
     },
   };
+}
+
+interface Refusal {
+  readonly used: UpstreamCredentials;
+  readonly atMs: number;
+}
+
+function repositoryKey({ url, repository }: Verifier): string {
+  return `${url} ${repository ?? ''}`;
 }
 
 function isSame(one: UpstreamCredentials, other: UpstreamCredentials): boolean {

@@ -1,7 +1,7 @@
-// Proves who we are in the way an upstream asked for: the first 401 tells the scheme, which is remembered, so that later
-// requests carry Basic credentials or a token from the start.
-import { CacheError } from '@cistern/errors';
-import type { Account } from '../credentials/account.ts';
+// Proves who we are in the way an upstream asks for. A 401 names the scheme. Once a request that used a scheme has been
+// accepted, later requests use it from the start.
+import { CacheError, isCacheError } from '@cistern/errors';
+import type { Account, Verifier } from '../credentials/account.ts';
 import { isIdentityToken } from '../credentials/identity-token.ts';
 import type { UpstreamCredentials } from '../open-upstream-options.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
@@ -37,12 +37,13 @@ export interface AuthorizeOptions {
  */
 export function authorize({ upstream, account, tokens }: AuthorizeOptions): TransportLayer {
   // One upstream is one origin: what others answer, behind a redirect, is passed on as it is.
-  let remembered: Scheme | undefined;
+  /** A hint, never more: repositories of one upstream may ask for different schemes, or for none. */
+  let accepted: Scheme | undefined;
 
   async function prove(scheme: Scheme, request: TransportRequest, refused: string | undefined): Promise<Proof> {
     const { repository, signal } = request;
     if (scheme.kind === 'basic') {
-      const credentials = await account.credentials(signal);
+      const credentials = await account.credentials(signal, verifierOf(request));
       if (credentials === undefined)
         throw refusal('wants a user name and a password, and none are configured for this upstream');
       if (isIdentityToken(credentials))
@@ -67,19 +68,25 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
           ? request
           : { ...request, headers: { ...request.headers, authorization: proof.authorization } },
       );
-    const known = remembered;
-    let proof = known === undefined ? undefined : await prove(known, request, undefined);
+    const succeed = (scheme: Scheme | undefined, shown: UpstreamCredentials | undefined): void => {
+      accepted = scheme;
+      if (shown !== undefined) account.accepted(shown, verifierOf(request));
+    };
+    const hint = accepted;
+    const first = hint && (await attempt(prove(hint, request, undefined), request));
+    let proof = first?.proof;
     let response = await send(proof);
     if (!isRefused(response, request)) {
-      if (proof?.credentials !== undefined) account.accepted(proof.credentials);
+      // A hint that could not be used here and was not needed is dropped.
+      succeed(proof && hint, proof?.credentials);
       return response;
     }
 
     const scheme = chooseScheme(parseChallenges(response.headers['www-authenticate']));
     if (scheme === undefined) throw refusal('wants us to authenticate and does not say how');
-    const changed = known === undefined || !sameScheme(known, scheme);
-    remembered = scheme;
-    let mayRenew = changed || proof?.final !== true;
+    const isAsHinted = hint !== undefined && isSameScheme(hint, scheme);
+    if (isAsHinted && first?.error !== undefined) throw first.error;
+    let mayRenew = !isAsHinted || proof?.final !== true;
     for (let renewals = 0; mayRenew && renewals < maxRenewals; renewals += 1) {
       proof = await prove(scheme, request, proof?.token);
       response = await send(proof);
@@ -87,13 +94,30 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
     }
     const shown = proof?.credentials;
     if (!isRefused(response, request)) {
-      if (shown !== undefined) account.accepted(shown);
+      succeed(scheme, shown);
       return response;
     }
-    if (shown !== undefined) account.refused(shown);
+    if (shown !== undefined) account.refused(shown, verifierOf(request));
     if (proof?.token === undefined) throw refusal('did not accept the configured user name and password');
     return response;
   };
+}
+
+/** A proof that cannot be had is no reason not to ask: this repository may ask for another one, or for none. */
+async function attempt(
+  proving: Promise<Proof>,
+  { signal }: TransportRequest,
+): Promise<{ readonly proof?: Proof; readonly error?: CacheError }> {
+  try {
+    return { proof: await proving };
+  } catch (error) {
+    if (signal.aborted || !isCacheError(error)) throw error;
+    return { error };
+  }
+}
+
+function verifierOf({ url, repository }: TransportRequest): Verifier {
+  return { url: url.origin, repository };
 }
 
 /** By the upstream itself: what others answer, behind a redirect, is no question to us. */
@@ -113,7 +137,7 @@ function chooseScheme(challenges: readonly Challenge[]): Scheme | undefined {
   return challenges.some(({ scheme }) => scheme === 'basic') ? { kind: 'basic' } : undefined;
 }
 
-function sameScheme(one: Scheme, other: Scheme): boolean {
+function isSameScheme(one: Scheme, other: Scheme): boolean {
   if (one.kind === 'basic' || other.kind === 'basic') return one.kind === other.kind;
   return one.realm === other.realm && one.service === other.service && one.extraScope === other.extraScope;
 }

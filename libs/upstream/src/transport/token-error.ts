@@ -6,7 +6,8 @@ import type { TransportResponse } from './transport.ts';
 
 /**
  * Refused with our credentials: `upstream-refused-us`. Refused to anybody (some registries do that for a repository that
- * is missing or private): as the registry's own refusal would be, `name-unknown` or `denied`.
+ * is missing or private): as the registry's own refusal would be, `name-unknown` or `denied`. Any other 4xx is
+ * `upstream-refused-us` too: a server that refuses is not one that fails, which the circuit breaker would count.
  */
 export function toTokenError(
   upstream: UpstreamIdentity,
@@ -35,6 +36,8 @@ export function toTokenError(
       ...options,
       retryable: true,
     });
+  if (status >= 400 && status < 500)
+    return new CacheError('upstream-refused-us', `${who} refused a request for a token (${status}).`, options);
   return new CacheError('upstream-unreachable', `${who} answered ${status} to a request for a token.`, {
     ...options,
     retryable: status >= 500,

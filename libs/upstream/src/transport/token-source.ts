@@ -1,7 +1,7 @@
 // Bearer tokens, as a registry's token server issues them to our credentials or to anybody.
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
-import type { Account } from '../credentials/account.ts';
+import type { Account, Verifier } from '../credentials/account.ts';
 import { isIdentityToken } from '../credentials/identity-token.ts';
 import type { UpstreamCredentials } from '../open-upstream-options.ts';
 import type { CachedToken, ObtainedToken, TokenCache } from '../token-cache.ts';
@@ -62,10 +62,11 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const share = createSingleFlight<ObtainedToken>();
 
   async function issue(
-    { scheme, signal }: TokenRequest,
+    wanted: TokenRequest,
     scope: string,
     credentials: UpstreamCredentials | undefined,
   ): Promise<CachedToken> {
+    const { scheme, signal } = wanted;
     const request = toTokenRequest({
       realm: await checkRealm(upstream, scheme.realm),
       service: scheme.service,
@@ -79,8 +80,8 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     const response = refused ? { ...answered, status: 401 } : answered;
     if (credentials !== undefined) {
       // 403 may be about this repository alone.
-      if (response.status === 401) account.refused(credentials);
-      else if (response.status === 200) account.accepted(credentials);
+      if (response.status === 401) account.refused(credentials, verifierOf(wanted));
+      else if (response.status === 200) account.accepted(credentials, verifierOf(wanted));
     }
     if (response.status !== 200) throw toTokenError(upstream, response, credentials !== undefined, askedAtMs);
     const answer = parseAnswer(response.bytes);
@@ -94,7 +95,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 
   return async (request) => {
     const { scheme, repository, refused, signal } = request;
-    const credentials = await account.credentials(signal);
+    const credentials = await account.credentials(signal, verifierOf(request));
     const scope = `repository:${repository}:pull`;
     const audience = JSON.stringify([upstream.url.href, scheme.realm, scheme.service, scheme.extraScope]);
     const key = { upstream: upstream.name, account: credentials && holderOf(credentials, account), scope, audience };
@@ -109,6 +110,10 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     );
     return { token, fresh };
   };
+}
+
+function verifierOf({ scheme, repository }: TokenRequest): Verifier {
+  return { url: scheme.realm, repository };
 }
 
 /** Identity tokens have no names. */
