@@ -71,7 +71,7 @@ export function openDecisions({ upstreams }: Pick<Config, 'upstreams'>, { index,
       });
     },
     async decideOffline({ upstream, offline }) {
-      if (upstream !== undefined) table.resolve({ ns: upstream, name: 'any/name' });
+      if (upstream !== undefined) table.nameOf(upstream);
       await decideOffline({ store, index }, { upstream, offline });
     },
     async *staleTags() {

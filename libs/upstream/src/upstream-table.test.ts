@@ -65,10 +65,37 @@ test('upstream table: the rest of the name obeys the grammar', () =>
   assert.throws(() => table.resolve({ name: 'quay.io/A' }), OciSyntaxError));
 
 test('upstream table: a single upstream is the default, and its prefixes work', () => {
-  const single = createUpstreamTable([{ name: 'docker.io' }]);
-  assert.equal(single.resolve({ name: 'nginx' }).repository, 'library/nginx');
-  assert.equal(single.resolve({ name: 'docker.io/nginx' }).repository, 'library/nginx');
-  assert.equal(single.resolve({ pathPrefix: 'index.docker.io', name: 'a/b' }).upstream, 'docker.io');
+  const only = createUpstreamTable([{ name: 'docker.io' }]);
+  assert.equal(only.resolve({ name: 'nginx' }).repository, 'library/nginx');
+  assert.equal(only.resolve({ name: 'docker.io/nginx' }).repository, 'library/nginx');
+  assert.equal(only.resolve({ pathPrefix: 'index.docker.io', name: 'a/b' }).upstream, 'docker.io');
+});
+
+const single = createUpstreamTable([{ name: 'registry.example.com', takesAnyNamespace: true }]);
+
+const ofSingle: readonly [what: string, request: RequestName, expected: string][] = [
+  ['an unknown ns means the only upstream', { ns: 'docker.io', name: 'acme/app' }, 'acme/app mirror'],
+  ['an empty ns too', { ns: '', name: 'acme/app' }, 'acme/app mirror'],
+  ['no namespace is added for an ns of Docker Hub', { ns: 'docker.io', name: 'nginx' }, 'nginx mirror'],
+  ['an unknown prefix is part of the name', { ns: 'docker.io', name: 'docker.io/a/b' }, 'docker.io/a/b mirror'],
+  ['its own prefix is removed', { ns: 'docker.io', name: 'registry.example.com/a/b' }, 'a/b mirror'],
+  ['its own path prefix too', { ns: 'docker.io', pathPrefix: 'registry.example.com', name: 'a/b' }, 'a/b mirror'],
+  ['its own ns is known', { ns: 'Registry.Example.com', name: 'acme/app' }, 'acme/app mirror'],
+];
+
+for (const [what, request, expected] of ofSingle)
+  test(`upstream table of one that takes any ns: ${what}`, () => {
+    const { upstream, repository, mode } = single.resolve(request);
+    assert.equal(upstream, 'registry.example.com');
+    assert.equal(`${repository} ${mode}`, expected);
+  });
+
+test('upstream table of one that takes any ns: other names stay unknown', () => {
+  const isUnknown = (error: unknown) => isCacheError(error, 'name-unknown');
+  assert.throws(() => single.resolve({ pathPrefix: 'docker.io', name: 'a/b' }), isUnknown);
+  assert.throws(() => single.nameOf('docker.io'), isUnknown);
+  const two = createUpstreamTable([{ name: 'a.io', isDefault: true, takesAnyNamespace: true }, { name: 'b.io' }]);
+  assert.throws(() => two.resolve({ ns: 'docker.io', name: 'a/b' }), isUnknown);
 });
 
 test('upstream table: without a default a bare name is unknown', () => {

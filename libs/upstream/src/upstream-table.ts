@@ -11,6 +11,8 @@ export interface UpstreamTableEntry {
   /** Names under which clients reach Cistern itself and mean this upstream. */
   readonly hosts?: readonly string[];
   readonly isDefault?: boolean;
+  /** An `ns` that names nothing means this upstream. Only for an upstream that is alone in the table. */
+  readonly takesAnyNamespace?: boolean;
 }
 
 export interface RequestName {
@@ -34,9 +36,12 @@ export interface ResolvedName {
 export interface UpstreamTable {
   /** Of all entries, in their order. */
   readonly names: readonly string[];
+  /** Of the upstream with this name or alias. Throws `name-unknown`. */
+  nameOf(name: string): string;
   /**
    * In the order `ns`, `Host`, prefix, default. Throws `name-unknown` for an `ns` or path prefix that is not in the
-   * table, `name-invalid` where two of them disagree, and OciSyntaxError NAME_INVALID for the rest of the name.
+   * table, `name-invalid` where two of them disagree, and OciSyntaxError NAME_INVALID for the rest of the name. An
+   * upstream that takes any `ns` is asked as if an unknown one had not been sent.
    */
   resolve(request: RequestName): ResolvedName;
 }
@@ -56,6 +61,7 @@ export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): Ups
   const defaults = entries.filter(({ isDefault }, _, { length }) => isDefault === true || length === 1);
   if (defaults.length > 1) throw new Error(`Only one upstream can be the default, not ${listNames(defaults)}.`);
   const fallback = defaults[0]?.name;
+  const takesAnyNamespace = entries.length === 1 && entries[0]?.takesAnyNamespace === true;
 
   function lookUp(what: string, key: string): string {
     const upstream = byName.get(key.toLowerCase());
@@ -65,8 +71,10 @@ export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): Ups
 
   return {
     names: entries.map(({ name }) => name),
+    nameOf: (name) => lookUp('The name', name),
     resolve({ ns, host, pathPrefix, name }) {
-      const byNs = ns === undefined ? undefined : lookUp('The namespace', ns);
+      const isIgnored = takesAnyNamespace && ns !== undefined && !byName.has(ns.toLowerCase());
+      const byNs = ns === undefined || isIgnored ? undefined : lookUp('The namespace', ns);
       const mapped = byNs ?? findHost(byHost, host);
       const byPrefix = pathPrefix === undefined ? undefined : lookUp('The path prefix', pathPrefix);
       if (mapped !== undefined && byPrefix !== undefined && mapped !== byPrefix) throw disagreement(mapped, byPrefix);
@@ -84,7 +92,7 @@ export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): Ups
       return {
         upstream,
         repository: repositoryAt(upstream, stripped && rest !== undefined ? rest : name),
-        mode: mapped === undefined && (byPrefix !== undefined || stripped) ? 'prefix' : 'mirror',
+        mode: mapped === undefined && !isIgnored && (byPrefix !== undefined || stripped) ? 'prefix' : 'mirror',
       };
     },
   };

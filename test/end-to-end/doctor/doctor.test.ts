@@ -53,6 +53,14 @@ test('a cache that is well', async (t) => {
   assert.equal(code, 0);
 });
 
+test("a cache of registry:2's one upstream, which takes any ns", async (t) => {
+  const upstream = await openUpstream(t);
+  upstream.addImage('acme/app', { tag: '1' });
+  const cistern = await openCistern(t, { config: { proxy: { remoteurl: upstream.url } } });
+  const { code, findings } = await visit(cistern.url, ['--image', `${new URL(upstream.url).host}/acme/app:1`]);
+  assert.equal(code, 0, JSON.stringify(findings));
+});
+
 test('nothing listens, and what listens is no registry', async (t) => {
   const nobody = await visit(`http://127.0.0.1:${await freePort()}`);
   assert.deepEqual(nobody.findings, [

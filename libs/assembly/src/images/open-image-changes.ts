@@ -45,7 +45,7 @@ export function openImageChanges(
   /** One that is no longer configured may have left something behind. */
   async function upstreamCalled(name: string): Promise<string> {
     try {
-      return table.resolve({ ns: name, name: 'any/name' }).upstream;
+      return table.nameOf(name);
     } catch (error) {
       if (!isCacheError(error, 'name-unknown')) throw error;
       const [first] = await index.links.repositories({ after: `${name}/`, limit: 1 });

@@ -6,7 +6,7 @@ import type { CredentialConfig } from './upstream-credentials.ts';
 import { defaultUpstreamEntry, type UpstreamEntry } from './upstreams.ts';
 
 export const proxySection = section(
-  'The single upstream of a registry:2 configuration: the default upstream, named after its host; Docker Hub is `docker.io`.',
+  'The single upstream of a registry:2 configuration: the default upstream, named after its host; Docker Hub is `docker.io`. Without `upstreams` an `ns` that is not its name is ignored, as registry:2 does.',
   {
     remoteurl: registryUrl('Where the registry is.').optional(),
     username: text('The account to pull with.').optional(),

@@ -27,6 +27,14 @@ test('puts the single upstream beside the others', () => {
   ]);
 });
 
+test("an ns that names nothing means registry:2's single upstream, while no other one is configured", () => {
+  const takesAny = (text: string) => load(text).upstreams.map(({ takesAnyNamespace }) => takesAnyNamespace);
+  assert.deepEqual(takesAny('proxy: {remoteurl: https://registry.example.com}'), [true]);
+  assert.deepEqual(takesAny('upstreams: {quay.io: {}}'), [false]);
+  assert.deepEqual(takesAny('proxy: {remoteurl: https://quay.io}\nupstreams: {ghcr.io: {}}'), [false, false]);
+  assert.ok(takesAny('log: {level: info}').every((takes) => !takes));
+});
+
 test('chooses the default: the one that says so, else docker.io, else the only one', () => {
   assert.equal(defaultOf('upstreams: {docker.io: {}, quay.io: {default: true}}'), 'quay.io');
   assert.equal(defaultOf('upstreams: {quay.io: {}, docker.io: {}}'), 'docker.io');
@@ -78,6 +86,7 @@ upstreams:
     aliases: ['one', 'two'],
     hosts: ['mirror.internal'],
     isDefault: true,
+    takesAnyNamespace: false,
     ca: 'CA',
     allowPrivateAddresses: true,
     alternates: [],

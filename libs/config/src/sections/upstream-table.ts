@@ -28,10 +28,11 @@ export function buildUpstreamTable(
   const rows = rowsOf(given);
   for (const { name, path } of rows) checkName(name, path, context);
   const defaultName = chooseDefault(rows, context);
+  const takesAnyNamespace = rows.length === 1 && rows[0]?.path === 'proxy';
   const table = rows.map(({ name, entry, path, helper }) => {
     const upstream = buildUpstream(name, { ...entry, offline: entry.offline ?? given.offline }, path, context);
     const credentials = helper === undefined ? upstream.credentials : [helper, ...upstream.credentials];
-    return { ...upstream, credentials, isDefault: name === defaultName };
+    return { ...upstream, credentials, isDefault: name === defaultName, takesAnyNamespace };
   });
   checkUnique(rows, table, context);
   return table;

@@ -111,6 +111,8 @@ export interface UpstreamConfig {
   readonly hosts: readonly string[];
   /** At most one upstream is. */
   readonly isDefault: boolean;
+  /** An `ns` that names no upstream means this one, as registry:2 has it. */
+  readonly takesAnyNamespace: boolean;
   /** In the order of the configuration; empty: as anybody. */
   readonly credentials: readonly CredentialConfig[];
   /** URLs, as `url`. */
@@ -159,7 +161,7 @@ export function buildUpstream(
   entry: UpstreamEntry,
   path: string,
   context: SectionContext,
-): Omit<UpstreamConfig, 'isDefault'> {
+): Omit<UpstreamConfig, 'isDefault' | 'takesAnyNamespace'> {
   const builtIn = builtInUpstreams[name];
   const url = entry.url ?? builtIn?.url;
   if (url === undefined)
