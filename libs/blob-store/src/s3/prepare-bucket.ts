@@ -1,11 +1,14 @@
 // What is settled about the bucket before it is used: that it is there, that the keys are right, and that the server
 // itself drops uploads that a dead process left behind.
+import { CacheError } from '@cistern/errors';
 import type { LifecycleRule } from 'minio';
 import { blobsPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 
 export interface PrepareBucketOptions {
+  /** For messages. */
+  readonly endpoint: string;
   readonly region: string;
   /** Make the bucket if there is none. */
   readonly createBucket: boolean;
@@ -16,7 +19,8 @@ export async function prepareBucket(bucket: S3Bucket, options: PrepareBucketOpti
   try {
     await probe(bucket);
   } catch (error) {
-    if (codeOf(error) !== 'NoSuchBucket' || !options.createBucket) throw error;
+    if (codeOf(error) !== 'NoSuchBucket') throw error;
+    if (!options.createBucket) throw noBucket(bucket.name, options.endpoint, error);
     await makeBucket(bucket, options.region);
   }
   await limitUploads(bucket).catch((error: unknown) =>
@@ -25,6 +29,11 @@ export async function prepareBucket(bucket: S3Bucket, options: PrepareBucketOpti
       'the bucket has no rule that ends unfinished uploads; only the sweeper ends them',
     ),
   );
+}
+
+function noBucket(name: string, endpoint: string, cause: unknown): CacheError {
+  const message = `Bucket "${name}" does not exist at ${endpoint}. Create it, or set storage.s3.createbucket: true.`;
+  return new CacheError('store-unavailable', message, { detail: { code: codeOf(cause) }, retryable: true, cause });
 }
 
 /** A listing, because the answer to HEAD has no body and so cannot say what is wrong. */
