@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { type AddedImage, type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { hostAddress } from '@cistern/test-clients/sandbox';
 import { buildImages } from './src/build-images.ts';
+import { describeDropIn, mirror, registryImage } from './src/describe-drop-in.ts';
 import { type Engine, openEngine } from './src/open-engine.ts';
 import { openProject, type Project } from './src/open-project.ts';
 import { until } from './src/until.ts';
@@ -22,10 +23,10 @@ before(async () => {
   upstreamUrl = `http://${hostAddress}:${new URL(upstream.url).port}`;
   const layers = [1, 2, 3].map((seed) => ({ size: 5_000_000, seed }));
   image = upstream.addImage('library/app', { tag: '1', layers });
-  engine = await openEngine();
+  engine = await openEngine({ mirror });
   stack.defer(engine.close);
   project = await openProject(engine, upstreamUrl);
-  await buildImages(engine, await project.images());
+  await buildImages(engine, { ...(await project.images()), registry: registryImage });
   await project.compose(['up', '--detach', '--wait', '--wait-timeout', '240', '--quiet-pull'], 300_000).catch(explain);
 });
 after(() => stack.disposeAsync());
@@ -189,6 +190,11 @@ test('the image alone is a cache of one node', async () => {
   assert.equal(await engine.docker(['inspect', '--format', '{{.State.ExitCode}}', 'alone']), '0\n');
   await engine.docker(['rm', '--volumes', 'alone']);
   await engine.docker(['volume', 'rm', 'alone']);
+});
+
+describeDropIn(async () => {
+  const { frontend: cistern = '' } = await project.images();
+  return { engine, upstream, cistern };
 });
 
 test('it goes down cleanly, and nothing is left', async () => {

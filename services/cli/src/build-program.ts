@@ -41,8 +41,8 @@ A site without upstreams is filled by a file:
   cistern import bundle.tar
 `;
 
-/** The program that `argv`, as `process.argv`, begins: its commands are those that may be meant there. */
-export async function buildProgram(terminal: Terminal, argv: readonly string[]): Promise<Command> {
+/** The program that `args`, those behind its name, begin: its commands are those that may be meant there. */
+export async function buildProgram(terminal: Terminal, args: readonly string[]): Promise<Command> {
   const program = new Command('cistern')
     .description('A pull-through cache for container images: pulled once from upstream, then served from here.')
     .version(version)
@@ -56,7 +56,7 @@ export async function buildProgram(terminal: Terminal, argv: readonly string[]):
   addFrontend(program, terminal);
   addWorker(program, terminal);
   addAdmin(program, terminal);
-  const [first = ''] = argv.slice(2);
+  const [first = ''] = args;
   if (program.commands.some((command) => command.name() === first)) return program;
   const { addOtherCommands } = await import('./other-commands.ts');
   addOtherCommands(program, terminal);

@@ -102,6 +102,19 @@ test('check-config and serve name every problem at once, without a stack', async
   }
 });
 
+test('the commands of registry:2 serve the file that they name', async (t) => {
+  const data = await openDirectory(t);
+  const file = join(await openDirectory(t), 'config.yml');
+  await writeFile(file, `http: { addr: "127.0.0.1:0" }\nstorage: { filesystem: { rootdirectory: ${data} } }\n`);
+  for (const args of [['registry', 'serve', file], [file]]) {
+    const { child, output, exit, until } = await start(t, { args, env: quietly });
+    await until('stdout', /INFO: listening/);
+    assert.ok(output.stderr.includes(data));
+    child.kill('SIGTERM');
+    assert.equal((await exit).code, 0);
+  }
+});
+
 test('serve greets people on standard error, and ends with 0 when it is told to', async (t) => {
   const data = await openDirectory(t);
   const args = ['serve', '--addr', '127.0.0.1:0', '--data', data];

@@ -1,6 +1,8 @@
 // The configuration of a command: file, environment and the few options that stand for keys.
 import { loadConfig, type Config, type Environment } from '@cistern/config';
+import { becomeOwner } from './become-owner.ts';
 import { defaultRootDirectory } from './default-root-directory.ts';
+import { findImageDefaults } from './image-defaults.ts';
 
 export interface ConfigOptions {
   /** `http.addr`. */
@@ -9,17 +11,33 @@ export interface ConfigOptions {
   readonly data?: string | undefined;
 }
 
-/** Options win over the environment, and that over the file. Throws `ConfigError` with every problem. */
+/**
+ * Options win over the environment, and that over the file. In the image this process goes on as the owner of the data that
+ * the configuration names. Throws `ConfigError` with every problem.
+ */
 export function readConfig(path: string | undefined, env: Environment, options: ConfigOptions = {}): Config {
   const { addr, data } = options;
-  return loadConfig({
-    path,
+  // The image's Dockerfile sets it.
+  const isImage = env['CISTERN_DEFAULTS'] === 'image';
+  const { configPath, rootDirectory } = isImage
+    ? findImageDefaults()
+    : { configPath: undefined, rootDirectory: defaultRootDirectory(env) };
+  const config = loadConfig({
+    path: path ?? (env['REGISTRY_CONFIGURATION_PATH'] || configPath),
     env: {
       ...env,
       // Quoted, because values are YAML.
       ...(addr !== undefined && { REGISTRY_HTTP_ADDR: JSON.stringify(addr) }),
       ...(data !== undefined && { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: JSON.stringify(data) }),
     },
-    defaults: { rootDirectory: defaultRootDirectory(env) },
+    defaults: { rootDirectory },
   });
+  if (isImage) becomeOwner(dataDirectoryOf(config) ?? rootDirectory);
+  return config;
+}
+
+/** What is written on this machine; `undefined`: nothing that the configuration names. */
+function dataDirectoryOf({ storage, worker }: Config): string | undefined {
+  if (storage.kind === 'filesystem') return storage.rootDirectory;
+  return worker.spool.directory ?? (storage.kind === 's3' ? storage.indexDirectory : undefined);
 }

@@ -13,7 +13,7 @@ const repository = fileURLToPath(new URL('../../..', import.meta.url));
 const ofServers = join(repository, 'test', 'compose', 'images');
 const timeoutMs = 10 * 60_000;
 
-/** `names`: of the images by service. */
+/** `names`: of the images by service; `registry` is registry:2's. */
 export async function buildImages(engine: Engine, names: Readonly<Record<string, string>>): Promise<void> {
   await engine.docker(['import', '--change', 'CMD ["bash"]', await ensureDebianBase(), 'debian:trixie-slim']);
   const build = (tag: string | undefined, args: readonly string[]) =>
@@ -21,7 +21,7 @@ export async function buildImages(engine: Engine, names: Readonly<Record<string,
     engine.docker(['buildx', 'build', '--network', 'host', '--tag', tag ?? '', ...args], { timeoutMs });
   const builds = [
     build(names['frontend'], [...(await npmSettings()), '--file', 'infra/docker/Dockerfile', '.'].map(inRepository)),
-    ...['haproxy', 'redis', 'prometheus', 's3'].map((service) => {
+    ...['haproxy', 'redis', 'prometheus', 's3', 'registry'].map((service) => {
       const contexts = [`node=${dirname(process.execPath)}`, `services=${join(repository, 'test', 'services', 'src')}`];
       const given = contexts.flatMap((context) => ['--build-context', context]);
       return build(names[service], ['--target', service, ...given, ofServers]);

@@ -15,12 +15,13 @@ export interface Engine {
 
 const packages = ['docker.io', 'docker-cli', 'docker-buildx', 'docker-compose', 'iptables', 'iproute2', 'slirp4netns'];
 
-/** Installs what is missing. As root; the caller closes it. */
-export async function openEngine(): Promise<Engine> {
+/** `mirror`: where it pulls Docker Hub's images from. Installs what is missing. As root; the caller closes it. */
+export async function openEngine({ mirror }: { readonly mirror: string }): Promise<Engine> {
   await ensureDebianPackages([...packages, 'mmdebstrap', 'curl']);
   const sandbox = await openSandbox({}, { network: 'own' });
   try {
-    await sandbox.startDaemon('dockerd', ['--cgroup-parent', sandbox.cgroupParent], ['docker', 'version']);
+    const args = ['--cgroup-parent', sandbox.cgroupParent, '--registry-mirror', mirror];
+    await sandbox.startDaemon('dockerd', args, ['docker', 'version']);
   } catch (error) {
     await sandbox.close();
     throw error;

@@ -74,8 +74,8 @@ async function startAnswers(t: TestContext, answers: Readonly<Record<string, () 
       stderr: { write: (text: string) => err.push(text) },
     };
     const given = args.filter((arg) => arg !== 'live');
-    const argv = ['node', 'cistern', command, '--url', url, ...given];
-    await (await buildProgram(terminal, argv)).parseAsync(argv);
+    const argv = [command, '--url', url, ...given];
+    await (await buildProgram(terminal, argv)).parseAsync(argv, { from: 'user' });
     return { stdout: out.join(''), stderr: err.join(''), exitCode: terminal.exitCode ?? 0 };
   };
 }
