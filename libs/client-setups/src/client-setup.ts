@@ -15,6 +15,18 @@ export interface ClientFacts {
   readonly cache: CacheAddress;
   /** Names of upstreams, docker.io first if it is one. */
   readonly upstreams: readonly string[];
+  /**
+   * Where the cache has an upstream for clients that take a first component with a dot for a registry: its host, and behind it
+   * a name without a dot unless it is the default. `undefined`: nowhere.
+   */
+  dotlessPathOf(upstream: string): string | undefined;
+}
+
+/** What a configuration says of an upstream. */
+export interface ServedUpstream {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly isDefault: boolean;
 }
 
 export interface SetupStep {
@@ -26,6 +38,20 @@ export interface SetupStep {
 }
 
 export type ClientSetup = (facts: ClientFacts) => readonly SetupStep[];
+
+export function createFacts(cache: CacheAddress, served: readonly ServedUpstream[]): ClientFacts {
+  const names = served.map(({ name }) => name);
+  return {
+    cache,
+    upstreams: [...names.filter((name) => name === 'docker.io'), ...names.filter((name) => name !== 'docker.io')],
+    dotlessPathOf(upstream) {
+      const { name, aliases = [], isDefault = false } = served.find((one) => one.name === upstream) ?? {};
+      if (isDefault) return cache.host;
+      const dotless = [name, ...aliases].find((each) => each !== undefined && !/[.:]/.test(each));
+      return dotless === undefined ? undefined : `${cache.host}/${dotless}`;
+    },
+  };
+}
 
 /** Those that may stand in the name of an image, behind the cache's own: a name with a port may not. */
 export const namedByPath = (upstreams: readonly string[]) => upstreams.filter((name) => !name.includes(':'));

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ClientFacts, parseCacheAddress } from './client-setup.ts';
+import { type ClientFacts, createFacts, parseCacheAddress } from './client-setup.ts';
 import { clientSetups } from './client-setups.ts';
 
-const upstreams = ['docker.io', 'ghcr.io'];
-const plain: ClientFacts = { cache: parseCacheAddress('http://cache.example:5000', '/ignored.crt'), upstreams };
-const known: ClientFacts = { cache: parseCacheAddress('https://cache.example', undefined), upstreams };
-const own: ClientFacts = { cache: parseCacheAddress('https://cache.example', '/etc/ssl/our.crt'), upstreams };
+const upstreams = [
+  { name: 'ghcr.io', aliases: ['ghcr-io'], isDefault: false },
+  { name: 'docker.io', aliases: ['index.docker.io', 'docker-io'], isDefault: true },
+];
+const plain = createFacts(parseCacheAddress('http://cache.example:5000', '/ignored.crt'), upstreams);
+const known = createFacts(parseCacheAddress('https://cache.example', undefined), upstreams);
+const own = createFacts(parseCacheAddress('https://cache.example', '/etc/ssl/our.crt'), upstreams);
 
 const textOf = (client: string, facts: ClientFacts) =>
   (clientSetups[client]?.(facts) ?? []).map(({ content }) => content).join('\n');
@@ -35,6 +38,27 @@ test('every client has a set-up, and each step says what it is for', () => {
   assert.deepEqual(Object.keys(clientSetups).toSorted(), Object.keys(plainWords).toSorted());
   for (const setup of Object.values(clientSetups))
     for (const { note, content } of setup(own)) assert.ok(note.length > 20 && content.length > 20);
+});
+
+const kanikoOf = (...served: readonly (typeof upstreams)[number][]) => {
+  const [step] = clientSetups['kaniko']?.(createFacts(known.cache, served)) ?? [];
+  return { map: /--registry-map='(.*)'/.exec(step?.content ?? '')?.[1], note: step?.note ?? '' };
+};
+
+test('kaniko: the default upstream is the cache itself, others have a name without a dot', () => {
+  assert.equal(kanikoOf(...upstreams).map, 'index.docker.io=cache.example;ghcr.io=cache.example/ghcr-io');
+  const [ghcr, hub] = upstreams as [(typeof upstreams)[number], (typeof upstreams)[number]];
+  assert.equal(kanikoOf({ ...hub, isDefault: false }).map, 'index.docker.io=cache.example/docker-io');
+  assert.equal(kanikoOf({ ...ghcr, name: 'internal', aliases: [] }).map, 'internal=cache.example/internal');
+});
+
+test('kaniko: an upstream without such a name is left out, and the note says what to set', () => {
+  const { map, note } = kanikoOf(
+    { name: 'registry.example', aliases: [], isDefault: true },
+    { name: 'ghcr.io', aliases: ['github.example'], isDefault: false },
+  );
+  assert.equal(map, 'registry.example=cache.example');
+  assert.match(note, /ghcr\.io: set upstreams\.<name>\.aliases, for example \[ghcr-io\]/);
 });
 
 for (const url of ['cache.example', 'ftp://cache.example', 'https://cache.example/v2', 'https://cache.example?a'])

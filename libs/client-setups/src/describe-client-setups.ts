@@ -1,5 +1,5 @@
 // The files of every client for one cache.
-import { type CacheAddress, type SetupStep } from './client-setup.ts';
+import { type CacheAddress, createFacts, type ServedUpstream, type SetupStep } from './client-setup.ts';
 import { clientSetups } from './client-setups.ts';
 
 export interface DescribedClient {
@@ -7,11 +7,11 @@ export interface DescribedClient {
   readonly steps: readonly SetupStep[];
 }
 
-/** `upstreams`: names, in any order. */
-export function describeClientSetups(cache: CacheAddress, upstreams: readonly string[]): readonly DescribedClient[] {
-  const sorted = [
-    ...upstreams.filter((name) => name === 'docker.io'),
-    ...upstreams.filter((name) => name !== 'docker.io'),
-  ];
-  return Object.entries(clientSetups).map(([name, setup]) => ({ name, steps: setup({ cache, upstreams: sorted }) }));
+/** `upstreams`: in any order. */
+export function describeClientSetups(
+  cache: CacheAddress,
+  upstreams: readonly ServedUpstream[],
+): readonly DescribedClient[] {
+  const facts = createFacts(cache, upstreams);
+  return Object.entries(clientSetups).map(([name, setup]) => ({ name, steps: setup(facts) }));
 }

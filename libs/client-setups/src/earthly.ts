@@ -5,7 +5,8 @@ import type { ClientSetup } from './client-setup.ts';
 /** In the container of Earthly's BuildKit. */
 const authorityInside = '/etc/config/cistern.crt';
 
-export const earthly: ClientSetup = ({ cache, upstreams }) => {
+export const earthly: ClientSetup = (facts) => {
+  const { cache } = facts;
   const { authority } = cache;
   const inside = { ...cache, authority: authority === undefined ? undefined : authorityInside };
   return [
@@ -17,7 +18,7 @@ export const earthly: ClientSetup = ({ cache, upstreams }) => {
           ? []
           : [`  buildkit_additional_args: ["-v", ${JSON.stringify(`${authority}:${authorityInside}`)}]`]),
         '  buildkit_additional_config: |',
-        ...buildkitLines({ cache: inside, upstreams }).map((line) => `    ${line}`),
+        ...buildkitLines({ ...facts, cache: inside }).map((line) => `    ${line}`),
       ].join('\n'),
       note: 'Then earthly bootstrap. Its BuildKit runs in a container: localhost is not this machine there.',
     },

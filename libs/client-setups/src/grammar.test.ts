@@ -4,15 +4,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse as parseToml } from 'smol-toml';
 import { parse as parseYaml } from 'yaml';
-import { type ClientFacts, parseCacheAddress } from './client-setup.ts';
+import { type ClientFacts, createFacts, parseCacheAddress } from './client-setup.ts';
 import { clientSetups } from './client-setups.ts';
 
 const upstreams = ['docker.io', 'ghcr.io', 'localhost:5001'];
+const served = upstreams.map((name) => ({
+  name,
+  aliases: [name.replaceAll(/[.:]/g, '-')],
+  isDefault: name === 'docker.io',
+}));
 const [plain, known, own] = [
   ['http://cache.example:5000', undefined],
   ['https://cache.example', undefined],
   ['https://[2001:db8::1]:8443', '/etc/ssl/our.crt'],
-].map(([url, authority]): ClientFacts => ({ cache: parseCacheAddress(url!, authority), upstreams })) as [
+].map(([url, authority]) => createFacts(parseCacheAddress(url!, authority), served)) as [
   ClientFacts,
   ClientFacts,
   ClientFacts,
@@ -115,12 +120,12 @@ for (const facts of [plain, known, own]) {
     const { 'registry-map': map = '', ...reached } = values;
     const pairs = map.split(';').map((pair) => pair.split('=') as [string, string]);
     for (const pair of pairs) for (const side of pair) isHost(side);
-    assert.deepEqual(
-      pairs.map(([original]) => original),
-      ['index.docker.io', 'ghcr.io'],
-      'an upstream with a port cannot be named by a path',
-    );
     const { host, isPlain } = facts.cache;
+    assert.deepEqual(Object.fromEntries(pairs), {
+      'index.docker.io': host,
+      'ghcr.io': `${host}/ghcr-io`,
+      'localhost:5001': `${host}/localhost-5001`,
+    });
     assert.deepEqual(reached, {
       ...(isPlain && { 'insecure-registry': host }),
       ...(authority !== undefined && { 'registry-certificate': `${host}=${authority}` }),

@@ -33,7 +33,6 @@ const schema = describeRoute('clients', {
 export function addConnectRoutes(app: FastifyInstance, { http, upstreams }: Pick<Config, 'http' | 'upstreams'>): void {
   const scheme = http.tls === undefined ? 'http' : 'https';
   const port = http.address.kind === 'tcp' ? `:${http.address.port}` : '';
-  const names = upstreams.map(({ name }) => name);
   app.get<{ Querystring: { readonly url?: string; readonly ca?: string } }>(
     '/v1/client-setups',
     { schema },
@@ -42,7 +41,7 @@ export function addConnectRoutes(app: FastifyInstance, { http, upstreams }: Pick
       void reply.header('cache-control', 'no-store');
       try {
         const cache = parseCacheAddress(url, ca);
-        const clients = describeClientSetups(cache, names).map(({ name, steps }) => ({
+        const clients = describeClientSetups(cache, upstreams).map(({ name, steps }) => ({
           name,
           steps: steps.map(({ path = null, content, note }) => ({ path, content, note })),
         }));

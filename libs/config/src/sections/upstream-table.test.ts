@@ -51,9 +51,35 @@ test('gives docker.io its aliases, whatever its URL', () => {
   const [hub, quay] = load(
     'upstreams: {docker.io: {url: https://mirror.example, aliases: [Hub]}, quay.io: {}}',
   ).upstreams;
-  assert.deepEqual(hub?.aliases, ['hub', 'index.docker.io', 'registry-1.docker.io']);
+  assert.deepEqual(hub?.aliases, ['hub', 'index.docker.io', 'registry-1.docker.io', 'docker-io']);
   assert.equal(hub.url, 'https://mirror.example');
   assert.equal(quay?.url, 'https://quay.io');
+});
+
+const aliasesOf = (text: string) => load(text).upstreams.map(({ aliases }) => aliases);
+
+test('gives each upstream an alias without a dot, which no namespace of Docker Hub can be', () => {
+  assert.deepEqual(
+    aliasesOf('upstreams: {docker.io: {}, ghcr.io: {aliases: [gh]}, "localhost:5001": {url: "http://a"}}'),
+    [['index.docker.io', 'registry-1.docker.io', 'docker-io'], ['gh', 'ghcr-io'], ['localhost-5001']],
+  );
+  assert.deepEqual(aliasesOf('upstreams: {quay.io: {}, ghcr.io: {}}'), [['quay-io'], ['ghcr-io']]);
+  assert.deepEqual(aliasesOf('upstreams: {internal: {url: "http://a"}}'), [[]]);
+});
+
+test('hides no namespace of a default upstream other than Docker Hub behind such an alias', () => {
+  assert.deepEqual(aliasesOf('upstreams: {registry.example: {url: "http://a", default: true}, ghcr.io: {}}'), [[], []]);
+});
+
+test('leaves such an alias to whoever is called so, and to nobody where two would be', () => {
+  const hub = 'docker.io: {}';
+  assert.deepEqual(aliasesOf(`upstreams: {${hub}, ghcr.io: {}, ghcr-io: {url: "http://a"}}`).slice(1), [[], []]);
+  assert.deepEqual(aliasesOf(`upstreams: {${hub}, ghcr.io: {}, quay.io: {aliases: [ghcr-io]}}`).slice(1), [
+    [],
+    ['ghcr-io', 'quay-io'],
+  ]);
+  const [, ...twins] = aliasesOf(`upstreams: {${hub}, a.b-c: {url: "http://a"}, a-b.c: {url: "http://b"}}`);
+  assert.deepEqual(twins, [[], []]);
 });
 
 test('reads every key of an upstream', () => {

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { builtInUpstreams, dockerHub, upstreamNameOf } from './built-in-upstreams.ts';
 import type { SectionContext } from './context.ts';
+import { addDotlessAliases } from './dotless-aliases.ts';
 import { proxyEntry, type proxySection } from './proxy.ts';
 import type { CredentialConfig } from './upstream-credentials.ts';
 import { buildUpstream, defaultUpstreamEntry, type UpstreamConfig, type upstreamsSection } from './upstreams.ts';
@@ -35,7 +36,7 @@ export function buildUpstreamTable(
     return { ...upstream, credentials, isDefault: name === defaultName, takesAnyNamespace };
   });
   checkUnique(rows, table, context);
-  return table;
+  return addDotlessAliases(table);
 }
 
 function rowsOf({ proxy, upstreams = {} }: Omit<Parameters<typeof buildUpstreamTable>[0], 'offline'>): readonly Row[] {

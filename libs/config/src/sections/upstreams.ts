@@ -32,7 +32,10 @@ const upstreamEntry = openSection('One upstream registry.', {
     text: 'Where the registry is. `http://` means plain HTTP.',
     default: "for a name of the built-in table, that table's",
   }).optional(),
-  aliases: listOf('Other names by which clients may ask for it.', text('A name.')).prefault([]),
+  aliases: listOf(
+    'Other names by which clients may ask for it. While Docker Hub is the default, or no upstream is, its name with `-` for `.` and `:` is one, too: `ghcr-io`.',
+    text('A name.'),
+  ).prefault([]),
   hosts: listOf('A request whose `Host` is one of these is for this upstream.', text('A host.')).prefault([]),
   default: flag({
     text: 'Serves requests that name no upstream.',

@@ -33,8 +33,7 @@ export function addClientConfig(program: Command, terminal: Terminal): void {
 
 function printSetup(client: string, { config: path, url, ca }: ClientConfigOptions, terminal: Terminal): void {
   const config = readConfig(path, terminal.env);
-  const upstreams = config.upstreams.map(({ name }) => name);
-  const clients = describeClientSetups(cacheAddress(url ?? usualUrl(config), ca), upstreams);
+  const clients = describeClientSetups(cacheAddress(url ?? usualUrl(config), ca), config.upstreams);
   const { steps } = clients.find(({ name }) => name === client) ?? { steps: [] };
   for (const { path: file, content, note } of steps)
     terminal.stdout.write(`# ${note}\n${file === undefined ? '' : `# ${file}\n`}${content}\n\n`);
