@@ -59,26 +59,27 @@ export function createTestQueue(): TestQueue {
     try {
       const result = await handle(job.payload, { class: job.class, signal: worker.abort.signal });
       await worker.process.pass();
-      end(job);
+      end(worker, job);
       job.settled.resolve(result);
     } catch (error) {
       await worker.process.pass().catch(() => {});
+      // A killed worker still holds its job, so that `lose` finds it.
       if (worker.process.state === 'killed') return;
-      if (worker.abort.signal.aborted) return handBack(job);
-      end(job);
+      if (worker.abort.signal.aborted) return handBack(worker, job);
+      end(worker, job);
       job.settled.reject(error);
-    } finally {
-      worker.running.delete(job);
     }
   };
 
   /** Its worker ends: another one begins anew. */
-  const handBack = (job: Job) => {
+  const handBack = (worker: Worker, job: Job) => {
+    worker.running.delete(job);
     waiting.add(job);
     look();
   };
 
-  const end = (job: Job) => {
+  const end = (worker: Worker, job: Job) => {
+    worker.running.delete(job);
     job.hasEnded = true;
     if (jobs.get(job.key) === job) jobs.delete(job.key);
   };
