@@ -15,10 +15,11 @@ export async function openIndex(
 ): Promise<CacheIndex | RedisIndex> {
   if (redis !== undefined) {
     const { openRedisIndex } = await import('@cistern/cache-index/redis');
-    const { connection, keyPrefix } = redis;
+    const { keyPrefix, commandTimeoutMs } = redis;
+    const connection = redisConnectionOf(redis.connection);
     const onCall = (durationMs: number, isAnswered: boolean) =>
       metrics.indexCallDuration.observe({ result: isAnswered ? 'answered' : 'failed' }, durationMs / 1000);
-    return openRedisIndex({ connection: redisConnectionOf(connection), keyPrefix, log, onCall });
+    return openRedisIndex({ connection, keyPrefix, commandTimeoutMs, log, onCall });
   }
   if (storage.kind === 'memory') {
     const { createMemoryIndex } = await import('@cistern/cache-index/memory');

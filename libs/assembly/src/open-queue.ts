@@ -47,10 +47,10 @@ async function openPlainQueue(
       close: async () => {},
     };
   }
-  const { keyPrefix } = redis;
+  const { keyPrefix, commandTimeoutMs } = redis;
   const connection = redisConnectionOf(redis.connection);
   const { openBullmqQueue, openBullmqWorkers } = await import('@cistern/jobs/bullmq');
-  const { queue, look, close } = await openBullmqQueue({ connection, keyPrefix, maxWaiting, log });
+  const { queue, look, close } = await openBullmqQueue({ connection, keyPrefix, maxWaiting, commandTimeoutMs, log });
   return {
     queue,
     look,

@@ -3,10 +3,15 @@ import type { Config } from '@cistern/config';
 import type { RedisIndex } from '@cistern/cache-index/redis';
 import type { Shared } from './open-shared.ts';
 
+interface IndexRedis {
+  readonly client: RedisIndex['client'];
+  readonly keyPrefix: string;
+  readonly commandTimeoutMs: number;
+}
+
 /** `undefined`: this node has an index of its own. The client is the index's, which closes it. */
-export function redisOf(
-  { redis }: Pick<Config, 'redis'>,
-  index: Shared['index'],
-): { readonly client: RedisIndex['client']; readonly keyPrefix: string } | undefined {
-  return 'client' in index && redis ? { client: index.client, keyPrefix: redis.keyPrefix } : undefined;
+export function redisOf({ redis }: Pick<Config, 'redis'>, index: Shared['index']): IndexRedis | undefined {
+  if (!('client' in index) || redis === undefined) return undefined;
+  const { keyPrefix, commandTimeoutMs } = redis;
+  return { client: index.client, keyPrefix, commandTimeoutMs };
 }

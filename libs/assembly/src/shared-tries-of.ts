@@ -13,6 +13,6 @@ export function sharedTriesOf(
   const redis = redisOf(config, index);
   const secret = config.cluster?.secret.reveal();
   if (redis === undefined || secret === undefined) return undefined;
-  const { client, keyPrefix } = redis;
-  return { client, keyPrefix: kind === 'client' ? keyPrefix : `${keyPrefix}operator-`, secret };
+  const { keyPrefix } = redis;
+  return { ...redis, keyPrefix: kind === 'client' ? keyPrefix : `${keyPrefix}operator-`, secret };
 }

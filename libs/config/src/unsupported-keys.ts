@@ -72,7 +72,7 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
     'connmaxidletime',
     'connmaxlifetime',
   ]),
-  ...warnedOfRedis('connections to Redis have timeouts of their own, so that a Redis that hangs is a fast error', [
+  ...warnedOfRedis('redis.commandtimeout is the one timeout for Redis', [
     'dialtimeout',
     'readtimeout',
     'writetimeout',

@@ -1,6 +1,6 @@
 // How many requests and bytes a client has had. Nodes that share a Redis count together; while it does not answer nobody is
 // held to a limit, for a cache that turns its fleet away is worse than one that is used too much.
-import { createBriefAsker } from '@cistern/redis';
+import { type AskBriefly, createBriefAsker } from '@cistern/redis';
 import type { Logger } from '@cistern/telemetry';
 import type { Cluster, Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
@@ -13,8 +13,14 @@ export interface ClientLimitsOptions {
   /** Once it has been sent so many the client is refused for the rest of the day, which begins with its first byte. */
   readonly bytesPerDay: number | undefined;
   /** Where nodes count together; `undefined`: this process counts for itself. Not closed here. */
-  readonly shared: { readonly client: Redis | Cluster; readonly keyPrefix: string } | undefined;
+  readonly shared: SharedCounts | undefined;
   readonly log: Pick<Logger, 'warn'>;
+}
+
+export interface SharedCounts {
+  readonly client: Redis | Cluster;
+  readonly keyPrefix: string;
+  readonly commandTimeoutMs: number;
 }
 
 const minuteSeconds = 60;
@@ -32,9 +38,11 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
   };
   const requests = counterOf('requests', requestsPerMinute, minuteSeconds);
   const bytes = counterOf('bytes', bytesPerDay, daySeconds);
-  const ask = createBriefAsker((error) =>
-    log.warn({ err: error }, 'clients cannot be counted: nobody is held to limits'),
-  );
+  const onFailure = (error: unknown) => log.warn({ err: error }, 'clients cannot be counted: nobody is held to limits');
+  const ask: AskBriefly =
+    shared === undefined
+      ? async (question) => question()
+      : createBriefAsker({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
 
   async function countRequest(client: string): Promise<Admission> {
     const beyond = requests && (await ask(() => requests.consume(client).then(() => undefined, beyondLimit)));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { openBullmqQueue } from '@cistern/jobs/bullmq';
-import { startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-services';
 import { keepLog, openWorkers, placeIn, slots, tagJob, until } from './jobs-on-redis.ts';
 
 const redis = await startRedis();
@@ -11,7 +11,12 @@ after(() => redis.close());
 
 test('a look tells what waits, what is in hand, and since when', async (t) => {
   const place = placeIn(redis, 'look:');
-  const { queue, look, close } = await openBullmqQueue({ ...place, maxWaiting: 100, log: keepLog() });
+  const { queue, look, close } = await openBullmqQueue({
+    ...place,
+    maxWaiting: 100,
+    commandTimeoutMs: commandTimeoutMs.patient,
+    log: keepLog(),
+  });
   t.after(close);
   const laneOf = async (name: string) => (await look()).find(({ lane }) => lane === name);
   assert.deepEqual(
@@ -39,7 +44,12 @@ const failed = () => Promise.reject(new CacheError('manifest-unknown', 'There is
 
 test('a look tells what failed last, and why', async (t) => {
   const place = placeIn(redis, 'failures:');
-  const { queue, look, close } = await openBullmqQueue({ ...place, maxWaiting: 100, log: keepLog() });
+  const { queue, look, close } = await openBullmqQueue({
+    ...place,
+    maxWaiting: 100,
+    commandTimeoutMs: commandTimeoutMs.patient,
+    log: keepLog(),
+  });
   t.after(close);
   await openWorkers(t, place, { 'revalidate-tag': failed });
   const before = Date.now();

@@ -2,7 +2,7 @@ import { after } from 'node:test';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import type { RedisConnection } from '@cistern/redis';
 import { describeJobs } from '@cistern/jobs/conformance';
-import { startRedis, startRedisCluster } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis, startRedisCluster } from '@cistern/test-services';
 import { keepLog, placeIn, slots } from './jobs-on-redis.ts';
 
 const [redis, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
@@ -13,7 +13,11 @@ function describeOn(name: string, connection: RedisConnection): void {
   describeJobs(name, async (t) => {
     opened += 1;
     const common = { connection, keyPrefix: `conformance-${opened}:`, log: keepLog() };
-    const { queue, close } = await openBullmqQueue({ ...common, maxWaiting: 1000 });
+    const { queue, close } = await openBullmqQueue({
+      ...common,
+      maxWaiting: 1000,
+      commandTimeoutMs: commandTimeoutMs.patient,
+    });
     t.after(close);
     return { queue, slots, work: async (handlers) => openBullmqWorkers({ ...common, handlers, slots }) };
   });

@@ -2,10 +2,10 @@
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobHandlers, JobOptions, JobPayload, JobQueue, JobWorkers } from '@cistern/jobs';
-import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
+import { type BullmqQueueOptions, openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import type { RedisConnection } from '@cistern/redis';
 import { parseRepositoryName, parseTag } from '@cistern/oci';
-import type { Redis } from '@cistern/test-services';
+import { commandTimeoutMs, type Redis } from '@cistern/test-services';
 
 export interface Place {
   readonly connection: RedisConnection;
@@ -24,13 +24,15 @@ export function keepLog(logged: string[] = []) {
   return { info: add, warn: add, error: add, logged };
 }
 
+type Log = ReturnType<typeof keepLog>;
+
 export async function openQueue(
   t: TestContext,
   place: Place,
-  options: { readonly maxWaiting?: number; readonly log?: ReturnType<typeof keepLog> } = {},
+  options: Partial<Pick<BullmqQueueOptions, 'maxWaiting' | 'commandTimeoutMs'>> & { readonly log?: Log } = {},
 ): Promise<JobQueue> {
-  const { maxWaiting = 1000, log = keepLog() } = options;
-  const opened = await openBullmqQueue({ ...place, maxWaiting, log });
+  const defaults = { maxWaiting: 1000, commandTimeoutMs: commandTimeoutMs.patient, log: keepLog() };
+  const opened = await openBullmqQueue({ ...place, ...defaults, ...options });
   t.after(async () => opened.close());
   return opened.queue;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
-import { awakeMs, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-services';
 import {
   asking,
   completeHandlers,
@@ -41,7 +41,6 @@ async function lookAt(prefix: string) {
   return { failed, waiting, others: others.split(' ').filter((key) => key !== '') };
 }
 
-/** On a busy machine an answer of Redis may be late, too: then who asked is told that nobody knows. */
 function allow(...kinds: readonly CacheErrorKind[]): (error: unknown) => void {
   return (error) => assert.ok(isCacheError(error, ...kinds), String(error));
 }
@@ -50,12 +49,12 @@ function isOverloaded(error: unknown): boolean {
   return isCacheError(error, 'overloaded');
 }
 
-async function openBoth(keyPrefix: string) {
+async function openBoth(keyPrefix: string, timeoutMs: number = commandTimeoutMs.patient) {
   const log = keepLog();
   const common = { ...placeIn(redis, keyPrefix), log };
   const handlers = completeHandlers({ 'revalidate-tag': async () => null });
   const [{ queue, close }, workers] = await Promise.all([
-    openBullmqQueue({ ...common, maxWaiting: 10 }),
+    openBullmqQueue({ ...common, maxWaiting: 10, commandTimeoutMs: timeoutMs }),
     openBullmqWorkers({ ...common, handlers, slots }),
   ]);
   return { queue, log, close: async () => Promise.all([close(), workers.close(60_000)]) };
@@ -72,14 +71,13 @@ test('closing leaves neither timers nor connections, and refuses what comes late
   await assert.rejects(queue.run('revalidate-tag', tagJob('v2'), asking('b')), isOverloaded);
 });
 
-test('closing ends a wait, and takes no longer and leaves no more when Redis is away', async (t) => {
+test('closing leaves no more when Redis is away', async (t) => {
   t.after(async () => redis.start());
   const before = openHandles();
   const { queue, close } = await openBoth('away:');
   await queue.run('revalidate-tag', tagJob('v1'), asking('a'));
   await redis.stop();
-  const tookMs = await awakeMs(close);
-  assert.ok(tookMs < 5000, `${tookMs} ms`);
+  await diagnoseTime(t, 'closing', close);
   await until('all is closed', () => openHandles().length <= before.length);
 });
 
@@ -87,9 +85,8 @@ test('what never reached Redis can be closed, too', async (t) => {
   await redis.stop();
   t.after(async () => redis.start());
   const before = openHandles();
-  const { close } = await openBoth('never:');
-  const tookMs = await awakeMs(close);
-  assert.ok(tookMs < 5000, `${tookMs} ms`);
+  const { close } = await openBoth('never:', commandTimeoutMs.hanging);
+  await diagnoseTime(t, 'closing', close);
   await until('all is closed', () => openHandles().length <= before.length);
 });
 
@@ -118,11 +115,11 @@ describe('of many jobs and lost ones', { concurrency: true }, () => {
             number % 2 === 0
               ? queue.add('revalidate-tag', tagJob(tag), options)
               : queue.run('revalidate-tag', tagJob(tag), options);
-          await ask().catch(allow('upstream-timeout', 'index-unavailable'));
+          await ask().catch(allow('upstream-timeout'));
         }),
       );
       const often = { everyMs: 200, dedupKey: 'store' };
-      await queues[0].schedule('sweep-uploads', { olderThanMs: 1 }, often).catch(allow('index-unavailable'));
+      await queues[0].schedule('sweep-uploads', { olderThanMs: 1 }, often);
     };
     await round('first', 100);
     await until('it is worked off', async () => (await lookAt('room:')).waiting === 0);

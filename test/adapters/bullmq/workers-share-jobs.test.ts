@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
-import { awakeMs, startRedis } from '@cistern/test-services';
+import { diagnoseTime, startRedis } from '@cistern/test-services';
 import { asking, openQueue, openWorkers, placeIn, tagJob, until } from './jobs-on-redis.ts';
 import { startDoomedWorker } from './start-doomed-worker.ts';
 
@@ -44,12 +44,11 @@ describe('workers', { concurrency: true }, () => {
     await doomed.kill();
 
     const runs: string[] = [];
-    const tookMs = await awakeMs(async () => {
+    await diagnoseTime(t, 'doing both again', async () => {
       await openWorkers(t, place, { 'revalidate-tag': async ({ tag }) => (runs.push(tag), null) });
       assert.equal(await waited, null);
       await queue.run('revalidate-tag', tagJob('added'), asking('added'));
     });
-    assert.ok(tookMs < 7000, `${tookMs} ms`);
     assert.deepEqual(runs.toSorted(), ['added', 'waited']);
   });
 

@@ -7,7 +7,7 @@ import { after, type TestContext, test } from 'node:test';
 import { openHtpasswd, type PasswordMethod } from '@cistern/auth';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import { createLogger } from '@cistern/telemetry';
-import { startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-services';
 
 const log = createLogger({ level: 'error', formatter: 'json' });
 const redis = await startRedis();
@@ -18,11 +18,17 @@ const path = join(directory, 'htpasswd');
 // `s3cret`, by the cheapest bcrypt there is.
 await writeFile(path, 'ada:$2b$04$6ISMDHAw.Ppuqihiejy3iuFCuFf4Gw8qFmt1QtrAYt/3sX0BhALuS\n');
 
-async function openNode(t: TestContext, keyPrefix: string): Promise<PasswordMethod> {
+async function openNode(
+  t: TestContext,
+  keyPrefix: string,
+  timeoutMs: number = commandTimeoutMs.patient,
+): Promise<PasswordMethod> {
   const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
-  const index = await openRedisIndex({ connection, keyPrefix, log });
+  const index = await openRedisIndex({ connection, keyPrefix, commandTimeoutMs: timeoutMs, log });
   t.after(() => index.close());
-  return openHtpasswd({ path, log, sharedTries: { client: index.client, keyPrefix, secret: 'the same on both' } });
+  const { client } = index;
+  const sharedTries = { client, keyPrefix, secret: 'the same on both', commandTimeoutMs: timeoutMs };
+  return openHtpasswd({ path, log, sharedTries });
 }
 
 const resultOf = async (node: PasswordMethod, password: string, clientIp = '192.0.2.1') =>
@@ -42,7 +48,10 @@ test('right passwords are no guesses, at whichever node', async (t) => {
 });
 
 test('while Redis does not answer a lock-out that a node knows stays, and each limits guesses by itself', async (t) => {
-  const [one, other] = [await openNode(t, 'frozen:'), await openNode(t, 'frozen:')];
+  const [one, other] = [
+    await openNode(t, 'frozen:', commandTimeoutMs.hanging),
+    await openNode(t, 'frozen:', commandTimeoutMs.hanging),
+  ];
   for (let guess = 0; guess < 10; guess += 1) assert.equal(await resultOf(one, `${guess}`), 'refused');
   // What one has counted, the other hears when it asks.
   assert.equal(await resultOf(other, 'eleven'), 'locked-out');

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before } from 'node:test';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import { describeEvictionRaces } from '@cistern/pull-through/eviction-races';
-import { startRedis, type Redis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis, type Redis } from '@cistern/test-services';
 
 let redis: Redis;
 
@@ -14,7 +14,13 @@ after(() => redis.close());
 
 describeEvictionRaces('redis', async () => {
   const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
-  const options = { connection, keyPrefix: `test-${randomUUID()}:`, settleMs: 0, log: { warn() {}, error() {} } };
+  const options = {
+    connection,
+    keyPrefix: `test-${randomUUID()}:`,
+    settleMs: 0,
+    commandTimeoutMs: commandTimeoutMs.patient,
+    log: { warn() {}, error() {} },
+  };
   const [index, ofEvictor] = [await openRedisIndex(options), await openRedisIndex(options)];
   const close = async () => {
     await ofEvictor.close();

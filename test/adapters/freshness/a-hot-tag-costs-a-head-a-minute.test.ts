@@ -23,7 +23,7 @@ import {
   type PullThrough,
 } from '@cistern/pull-through';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-services';
 import { openUpstream } from '@cistern/upstream';
 
 const redis = await startRedis();
@@ -58,9 +58,15 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
   const policyOf = createFreshnessPolicies([{ name: 'docker.io', freshness: [rule] }]);
 
   async function startNode(name: string): Promise<PullThrough> {
-    const index = await openRedisIndex({ connection, keyPrefix, log });
+    const index = await openRedisIndex({ connection, keyPrefix, commandTimeoutMs: commandTimeoutMs.patient, log });
     const cached = createCachedIndex({ index, log, now });
-    const queue = await openBullmqQueue({ connection, keyPrefix, maxWaiting: 100, log });
+    const queue = await openBullmqQueue({
+      connection,
+      keyPrefix,
+      commandTimeoutMs: commandTimeoutMs.patient,
+      maxWaiting: 100,
+      log,
+    });
     const metrics = createMetrics();
     const upstream = openUpstream({ name: 'docker.io', url: hub.url, instanceId: 't', version: '0', metrics, log });
     const fills = createFillTable();

@@ -10,7 +10,7 @@ import { createMemoryIndex } from '@cistern/cache-index/memory';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import { openSqliteIndex } from '@cistern/cache-index/sqlite';
 import { createLogger } from '@cistern/telemetry';
-import { startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-services';
 import { type Cell, allCells, checkCell, prepareCell } from './freshness-table.ts';
 import { openFreshnessStage } from './open-freshness-stage.ts';
 
@@ -27,7 +27,7 @@ const indexes: Readonly<Record<string, (t: TestContext) => Promise<CacheIndex>>>
     const redis = await startRedis();
     t.after(() => redis.close());
     const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
-    return openRedisIndex({ connection, keyPrefix: 'freshness:', log });
+    return openRedisIndex({ connection, keyPrefix: 'freshness:', commandTimeoutMs: commandTimeoutMs.patient, log });
   },
 };
 

@@ -14,7 +14,7 @@ import { openSqliteIndex } from '@cistern/cache-index/sqlite';
 import { digestOf, mediaTypes, parseRepositoryName, parseTag } from '@cistern/oci';
 import { purge, rebuildIndex } from '@cistern/pull-through';
 import { createLogger } from '@cistern/telemetry';
-import { startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-services';
 
 const redis = await startRedis();
 after(() => redis.close());
@@ -110,7 +110,12 @@ async function assertPurges(index: CacheIndex, readers: readonly CacheIndex[]): 
 test('in Redis, and in what frontends remember of it', async (t) => {
   const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
   const open = async () => {
-    const index = await openRedisIndex({ connection, keyPrefix: 'purges:', log });
+    const index = await openRedisIndex({
+      connection,
+      keyPrefix: 'purges:',
+      commandTimeoutMs: commandTimeoutMs.patient,
+      log,
+    });
     t.after(() => index.close());
     return index;
   };
@@ -125,7 +130,12 @@ test('in Redis, and in what frontends remember of it', async (t) => {
 
 test('in Redis that has lost everything, only once it has been rebuilt', async (t) => {
   const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
-  const index = await openRedisIndex({ connection, keyPrefix: 'lost:', log });
+  const index = await openRedisIndex({
+    connection,
+    keyPrefix: 'lost:',
+    commandTimeoutMs: commandTimeoutMs.patient,
+    log,
+  });
   t.after(() => index.close());
   const store = await fill(index);
   const other = { ...key, repository: parseRepositoryName('library/other') };

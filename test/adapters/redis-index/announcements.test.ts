@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startRedis, type Redis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis, type Redis } from '@cistern/test-services';
 import { openRelay } from './open-relay.ts';
 import { openUnderTest } from './open-under-test.ts';
 import { until } from './until.ts';
@@ -65,9 +65,13 @@ for (const { version, kind, empty } of [
 
 test('a subscription that stands too late is ended, as nobody waits for it any more', async (t) => {
   const relay = await openRelay(t, redis.port);
-  const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port: relay.port });
+  const { index } = await openUnderTest(
+    t,
+    { kind: 'standalone', host: '127.0.0.1', port: relay.port },
+    { timeoutMs: commandTimeoutMs.hanging },
+  );
   await index.announcements.subscribe('a', () => {});
-  relay.delayMs = 1000;
+  relay.delayMs = 2 * commandTimeoutMs.hanging;
   const late = ['b', 'c'].map((topic) => index.announcements.subscribe(topic, () => {}));
   for (const { status } of await Promise.allSettled(late)) assert.equal(status, 'rejected');
   await until(async () => /^[^,]*:a$/.test((await channels('SHARDCHANNELS')).join()));

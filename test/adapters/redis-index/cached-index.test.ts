@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex } from '@cistern/cache-index';
 import { createCachedIndex } from '@cistern/cache-index/cached';
 import { changesHeard, describeCacheIndex } from '@cistern/cache-index/conformance';
-import { awakeMs, startRedis, startRedisCluster, type Redis } from '@cistern/test-services';
+import { commandTimeoutMs, diagnoseTime, startRedis, startRedisCluster, type Redis } from '@cistern/test-services';
 import { openUnderTest } from './open-under-test.ts';
 import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
 import { until } from './until.ts';
@@ -19,18 +19,24 @@ after(() => redis.close());
 
 const connection = () => ({ kind: 'standalone', host: redis.host, port: redis.port }) as const;
 
-function remember(t: TestContext, index: CacheIndex) {
+function remember(t: TestContext, index: CacheIndex, now = Date.now) {
   const logged: string[] = [];
   const log = (_fields: object, message: string) => void logged.push(message);
-  const cached = createCachedIndex({ index, log: { warn: log, error: log }, now: Date.now });
+  const cached = createCachedIndex({ index, log: { warn: log, error: log }, now });
   t.after(() => cached.close());
   return { cached, logged };
 }
 
-async function openNode(t: TestContext, keyPrefix?: string) {
-  const { index, keyPrefix: prefix } = await openUnderTest(t, connection(), keyPrefix);
-  const { cached, logged } = remember(t, index);
-  return { index: cached, bare: index, logged, keyPrefix: prefix };
+interface NodeOptions {
+  readonly keyPrefix?: string;
+  readonly timeoutMs?: number;
+  readonly now?: () => number;
+}
+
+async function openNode(t: TestContext, { now, ...options }: NodeOptions = {}) {
+  const { index, keyPrefix } = await openUnderTest(t, connection(), options);
+  const { cached, logged } = remember(t, index, now);
+  return { index: cached, bare: index, logged, keyPrefix };
 }
 
 /** Reads until two reads in a row give the very same record: it is remembered, so changes are listened for. */
@@ -47,6 +53,9 @@ describeCacheIndex(
   },
   { remembers: true },
 );
+
+/** Nothing that is remembered ages by it: only what is heard changes it. */
+const stopped = () => 0;
 
 /** Every change that others must see, by its writer. */
 const changes: Record<string, (index: CacheIndex) => Promise<unknown>> = {
@@ -76,10 +85,10 @@ async function look({ tags, manifests, blobs, links }: CacheIndex): Promise<stri
 }
 
 for (const [what, change] of Object.entries(changes))
-  test(`${what} is seen by all nodes at once`, async (t) => {
-    const { index: one, keyPrefix } = await openNode(t);
-    const { index: two } = await openNode(t, keyPrefix);
-    const { index: worker } = await openUnderTest(t, connection(), keyPrefix);
+  test(`${what} is heard by all nodes`, async (t) => {
+    const { index: one, keyPrefix } = await openNode(t, { now: stopped });
+    const { index: two } = await openNode(t, { keyPrefix, now: stopped });
+    const { index: worker } = await openUnderTest(t, connection(), { keyPrefix });
     const manifest = { schema: 1, digest: digestFor('m'), mediaType: 'x', size: 1, storedAtMs: 1 } as const;
     for (const writer of [one, worker]) {
       await writer.tags.put(tagRecord('1'));
@@ -95,38 +104,30 @@ for (const [what, change] of Object.entries(changes))
       await change(writer);
       const expected = await look(worker);
       assert.notEqual(expected, first);
-      const seenAfterMs = await awakeMs(async () => {
-        for (const node of [one, two]) await until(async () => (await look(node)) === expected);
-      });
-      assert.ok(seenAfterMs < 2500, `seen only after ${seenAfterMs} ms, as if by age`);
+      for (const node of [one, two]) await until(async () => (await look(node)) === expected);
     }
   });
 
-test('a frozen Redis costs one request half a second, and the others nothing', async (t) => {
-  const { index, logged } = await openNode(t);
+test('a frozen Redis stops no request', async (t) => {
+  const { index, logged } = await openNode(t, { timeoutMs: commandTimeoutMs.hanging });
   await index.tags.put(tagRecord('1'));
   await changesHeard(index.announcements);
   await untilRemembered(() => index.tags.get(tagRecord('1')));
   t.after(() => redis.thaw());
   redis.freeze();
-  const firstMs = await awakeMs(async () =>
+  await diagnoseTime(t, 'the first reads', async () =>
     Promise.all(Array.from({ length: 20 }, (_, number) => index.blobs.get(digestFor(String(number))))),
   );
-  assert.ok(firstMs < 2500, `the first reads took ${firstMs} ms`);
-  let slowestMs = 0;
-  const untilMs = performance.now() + 3500;
-  while (performance.now() < untilMs) {
-    const tookMs = await awakeMs(async () => {
+  // If each of them asked Redis, the test would end after many minutes, by its own limit.
+  await diagnoseTime(t, 'two thousand later calls', async () => {
+    for (let round = 0; round < 500; round += 1) {
       assert.equal((await index.tags.get(tagRecord('1')))?.tag, '1');
       assert.equal(await index.blobs.get(digestFor('unknown')), undefined);
       await index.tags.recordPull(tagRecord('1'), 5);
       assert.equal(await index.epoch.isComplete(), false);
-    });
-    slowestMs = Math.max(slowestMs, tookMs);
-    await delay(5);
-  }
-  // One that asked Redis would have waited for 500 ms.
-  assert.ok(slowestMs < 450, `a later request took ${slowestMs} ms`);
+      await delay(5);
+    }
+  });
   redis.thaw();
   await until(() => logged.length === 2);
   assert.equal((await index.tags.get(tagRecord('1'), { fresh: true }))?.pulls, 0);
@@ -134,7 +135,7 @@ test('a frozen Redis costs one request half a second, and the others nothing', a
 
 test('while Redis is stopped hits go on, and when it is back all is well without a restart', async (t) => {
   const { index, logged, keyPrefix } = await openNode(t);
-  const { index: other } = await openNode(t, keyPrefix);
+  const { index: other } = await openNode(t, { keyPrefix });
   t.after(() => redis.start());
   await index.tags.put(tagRecord('1'));
   await index.links.put(nginx, [link('a')]);
@@ -166,7 +167,7 @@ test('while Redis is stopped hits go on, and when it is back all is well without
 
 test('a node that starts while Redis is away listens when it is back', async (t) => {
   const { index, keyPrefix } = await openUnderTest(t, connection());
-  const { index: other } = await openUnderTest(t, connection(), keyPrefix);
+  const { index: other } = await openUnderTest(t, connection(), { keyPrefix });
   t.after(() => redis.start());
   await redis.stop();
   await until(async () =>
@@ -189,7 +190,7 @@ test('changes are heard through a cluster too', async (t) => {
   t.after(() => cluster.close());
   const nodes = { kind: 'cluster', nodes: cluster.addresses } as const;
   const { index, keyPrefix } = await openUnderTest(t, nodes);
-  const { index: worker } = await openUnderTest(t, nodes, keyPrefix);
+  const { index: worker } = await openUnderTest(t, nodes, { keyPrefix });
   const { cached } = remember(t, index);
   for (const seed of ['1', '2', '3', '4', '5']) {
     await worker.tags.put(tagRecord(seed));

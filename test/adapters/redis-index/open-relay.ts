@@ -9,17 +9,21 @@ export interface Relay {
   readonly port: number;
   /** How much later than it came each answer is passed on; default 0. */
   delayMs: number;
+  /** How much clients have sent. */
+  bytesAsked(): number;
 }
 
 /** Ends with the test. `version` is what INFO is to say, as long as the real one. */
 export async function openRelay(t: TestContext, port: number, version?: string): Promise<Relay> {
-  const relay = { port: 0, delayMs: 0 };
+  let bytesAsked = 0;
+  const relay = { port: 0, delayMs: 0, bytesAsked: () => bytesAsked };
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const redis = connect(port, '127.0.0.1');
     for (const socket of [client, redis]) sockets.add(socket.once('close', () => sockets.delete(socket)));
     const disguise = new Transform({ transform: (chunk: Buffer, _, done) => done(null, disguised(chunk, version)) });
     disguise.on('data', (chunk: Buffer) => setTimeout(() => client.write(chunk), relay.delayMs));
+    client.on('data', (chunk: Buffer) => (bytesAsked += chunk.length));
     pipeline(client, redis, disguise).catch(() => {});
   });
   server.listen(0, '127.0.0.1');

@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import type { CacheIndex } from '@cistern/cache-index';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import type { RedisConnection } from '@cistern/redis';
+import { commandTimeoutMs } from '@cistern/test-services';
 
 export interface IndexUnderTest {
   readonly index: CacheIndex;
@@ -11,13 +12,21 @@ export interface IndexUnderTest {
   readonly logged: readonly Record<string, unknown>[];
 }
 
+interface Options {
+  /** Default: one of its own. */
+  readonly keyPrefix?: string | undefined;
+  readonly settleMs?: number | 'default';
+  readonly timeoutMs?: number;
+}
+
 export async function openUnderTest(
   t: TestContext,
   connection: RedisConnection,
-  keyPrefix = `test-${randomUUID()}:`,
-  // A new prefix is like an index that was lost: claims would wait.
-  settleMs: number | 'default' = 0,
+  options: Options = {},
 ): Promise<IndexUnderTest> {
+  const { keyPrefix = `test-${randomUUID()}:`, timeoutMs = commandTimeoutMs.patient } = options;
+  // A new prefix is like an index that was lost: claims would wait.
+  const { settleMs = 0 } = options;
   const logged: Record<string, unknown>[] = [];
   function log(fields: object, message: string): void {
     logged.push({ ...fields, message });
@@ -26,6 +35,7 @@ export async function openUnderTest(
     connection,
     keyPrefix,
     ...(settleMs !== 'default' && { settleMs }),
+    commandTimeoutMs: timeoutMs,
     log: { warn: log, error: log },
   });
   t.after(() => index.close());

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import type { RedisConnection } from '@cistern/redis';
-import { freePort, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, freePort, startRedis } from '@cistern/test-services';
 import { openRelay } from './open-relay.ts';
 import { openUnderTest } from './open-under-test.ts';
 import { tagRecord } from './samples.ts';
 
-const ignore = { warn: () => {}, error: () => {} };
+const options = { commandTimeoutMs: commandTimeoutMs.patient, log: { warn: () => {}, error: () => {} } };
 
 async function assertRefused(connection: RedisConnection, message: RegExp): Promise<void> {
-  const opening = openRedisIndex({ connection, keyPrefix: 'test:', log: ignore });
+  const opening = openRedisIndex({ connection, keyPrefix: 'test:', ...options });
   await assert.rejects(opening, (error: Error & { kind?: unknown }) => {
     assert.equal(error.kind, 'index-unavailable');
     assert.match(error.message, message);
@@ -50,14 +50,14 @@ test('databases and prefixes are apart', async (t) => {
   const redis = await startRedis();
   t.after(() => redis.close());
   const tag = tagRecord('1');
-  const { index } = await openUnderTest(t, { kind: 'url', url: `${redis.url}/3` }, 'a:');
+  const { index } = await openUnderTest(t, { kind: 'url', url: `${redis.url}/3` }, { keyPrefix: 'a:' });
   await index.tags.put(tag);
-  for (const [db, prefix, expected] of [
+  for (const [db, keyPrefix, expected] of [
     [3, 'a:', tag],
     [2, 'a:', undefined],
     [3, 'b:', undefined],
   ] as const) {
-    const other = await openUnderTest(t, { kind: 'standalone', host: redis.host, port: redis.port, db }, prefix);
+    const other = await openUnderTest(t, { kind: 'standalone', host: redis.host, port: redis.port, db }, { keyPrefix });
     assert.deepEqual(await other.index.tags.get(tag), expected);
   }
 });
@@ -65,10 +65,10 @@ test('databases and prefixes are apart', async (t) => {
 test('a prefix that would move keys to another slot, and what is no URL, are mistakes of the caller', async () => {
   const url = 'redis://127.0.0.1:1';
   for (const keyPrefix of ['{a}:', 'a{}', 'a}'])
-    await assert.rejects(openRedisIndex({ connection: { kind: 'url', url }, keyPrefix, log: ignore }), TypeError);
+    await assert.rejects(openRedisIndex({ connection: { kind: 'url', url }, keyPrefix, ...options }), TypeError);
   for (const wrong of ['http://127.0.0.1', 'redis:', 'redis://127.0.0.1/x'])
     await assert.rejects(
-      openRedisIndex({ connection: { kind: 'url', url: wrong }, keyPrefix: 'a', log: ignore }),
+      openRedisIndex({ connection: { kind: 'url', url: wrong }, keyPrefix: 'a', ...options }),
       TypeError,
     );
 });

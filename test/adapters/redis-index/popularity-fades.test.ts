@@ -17,7 +17,7 @@ const dayMs = 86_400_000;
 test('pulls of all nodes add up, and a pull counts half after a day', async (t) => {
   const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
   const { index: one, keyPrefix } = await openUnderTest(t, connection);
-  const { index: two } = await openUnderTest(t, connection, keyPrefix);
+  const { index: two } = await openUnderTest(t, connection, { keyPrefix });
   // Eight pulls a day ago, on Redis' clock.
   const [seconds = ''] = (await redis.command('TIME')).split('\n');
   const score = (Number(seconds) * 1000) / dayMs - 1 + 3;

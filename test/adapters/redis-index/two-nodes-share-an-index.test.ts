@@ -17,7 +17,7 @@ after(() => redis.close());
 async function openTwo(t: TestContext): Promise<[CacheIndex, CacheIndex, string]> {
   const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
   const { index, keyPrefix } = await openUnderTest(t, connection);
-  const { index: other } = await openUnderTest(t, connection, keyPrefix);
+  const { index: other } = await openUnderTest(t, connection, { keyPrefix });
   return [index, other, keyPrefix];
 }
 

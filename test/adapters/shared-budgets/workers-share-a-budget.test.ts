@@ -7,7 +7,7 @@ import { isCacheError } from '@cistern/errors';
 import { type FakeUpstream, type FakeUpstreamOptions, startFakeUpstream } from '@cistern/fake-upstream';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-services';
 import { createBudgetLedger, openUpstream, type Upstream } from '@cistern/upstream';
 
 const redis = await startRedis();
@@ -25,7 +25,7 @@ async function start(t: TestContext, options: FakeUpstreamOptions, keyPrefix: st
   registry.addImage('library/app', { tag: 'latest' });
   const { host, port } = redis;
   const connection = { kind: 'standalone', host, port } as const;
-  const index = await openRedisIndex({ connection, keyPrefix, log });
+  const index = await openRedisIndex({ connection, keyPrefix, commandTimeoutMs: commandTimeoutMs.patient, log });
   t.after(async () => index.close());
   // Workers have clocks of their own; turning them spares the waiting.
   const time = { aheadMs: 0 };

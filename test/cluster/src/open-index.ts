@@ -2,7 +2,7 @@
 import type { Owner } from '@cistern/end-to-end/open-stage';
 import type { CacheIndex } from '@cistern/cache-index';
 import { openRedisIndex } from '@cistern/cache-index/redis';
-import type { Cluster } from '@cistern/test-services';
+import { type Cluster, commandTimeoutMs } from '@cistern/test-services';
 
 /** Closed with its owner. */
 export async function openIndex(
@@ -10,7 +10,8 @@ export async function openIndex(
   { redis, keyPrefix }: Pick<Cluster, 'redis' | 'keyPrefix'>,
 ): Promise<CacheIndex> {
   const log = { warn() {}, error() {} };
-  const index = await openRedisIndex({ connection: { kind: 'url', url: redis.url }, keyPrefix, log });
+  const connection = { kind: 'url', url: redis.url } as const;
+  const index = await openRedisIndex({ connection, keyPrefix, commandTimeoutMs: commandTimeoutMs.patient, log });
   owner.after(() => index.close());
   return index;
 }

@@ -32,7 +32,7 @@ export async function openClusterStage(
   const rootDirectory = join(directory, 'store');
   const configFile = join(directory, 'cluster.yml');
   const config = {
-    redis: { addr: `127.0.0.1:${redis.port}` },
+    redis: { addr: `127.0.0.1:${redis.port}`, commandtimeout: '10s' },
     cluster: { secret: clusterSecret },
     storage: { filesystem: { rootdirectory: rootDirectory } },
     http: { debug: { prometheus: { enabled: true } } },

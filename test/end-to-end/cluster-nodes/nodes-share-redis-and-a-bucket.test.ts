@@ -34,7 +34,7 @@ const configFile = join(directory, 'cluster.yml');
 await writeFile(
   configFile,
   JSON.stringify({
-    redis: { addr: `127.0.0.1:${redis.port}`, password: redis.password },
+    redis: { addr: `127.0.0.1:${redis.port}`, password: redis.password, commandtimeout: '10s' },
     cluster: { secret: randomUUID() },
     storage,
     http: { debug: { prometheus: { enabled: true } } },

@@ -33,6 +33,7 @@ await writeFile(
       username: redis.username,
       password: redis.password,
       tls: { ca: redisAuthority },
+      commandtimeout: '10s',
     },
     cluster: { secret: randomUUID() },
     worker: { tls: { certificate: certFile, key: keyFile, ca: caFile } },

@@ -43,7 +43,10 @@ test('of a cluster, while it runs', async (t) => {
   t.after(() => redis.close());
   const directory = await openDirectory(t);
   const rootDirectory = join(directory, 'shared');
-  const shared = { redis: { addr: `127.0.0.1:${redis.port}` }, cluster: { secret: randomUUID() } };
+  const shared = {
+    redis: { addr: `127.0.0.1:${redis.port}`, commandtimeout: '10s' },
+    cluster: { secret: randomUUID() },
+  };
   const cistern = await openCistern(t, {
     config: { ...cacheOf(upstream), ...shared },
     env: { REGISTRY_WORKER_ADDR: `127.0.0.1:${await freePort()}` },

@@ -1,6 +1,8 @@
 export { awakeMs } from './awake-ms.ts';
 export { bcryptHash } from './bcrypt-hash.ts';
 export { makeCertificateFiles } from './certificate-files.ts';
+export { commandTimeoutMs } from './command-timeout-ms.ts';
+export { diagnoseTime } from './diagnose-time.ts';
 export { ensureDebianPackages } from './ensure-debian-packages.ts';
 export { startCistern } from './start-cistern.ts';
 export type { Cistern, CisternOptions } from './start-cistern.ts';

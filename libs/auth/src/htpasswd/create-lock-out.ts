@@ -19,6 +19,7 @@ export interface SharedTries {
   readonly keyPrefix: string;
   /** The same on all nodes: what somebody has typed for a name stands in Redis under a hash that is keyed with it. */
   readonly secret: string;
+  readonly commandTimeoutMs: number;
 }
 
 export interface LockOut {
@@ -45,9 +46,9 @@ export function createLockOut({ shared, log }: LockOutOptions): LockOut {
   const everywhere =
     shared && new RateLimiterRedis({ ...limit, storeClient: shared.client, keyPrefix: `${shared.keyPrefix}lockout` });
   const secret = shared?.secret ?? randomBytes(32);
-  const ask = createBriefAsker((error) =>
-    log.warn({ err: error }, 'wrong passwords cannot be counted with other nodes: each counts for itself'),
-  );
+  const onFailure = (error: unknown) =>
+    log.warn({ err: error }, 'wrong passwords cannot be counted with other nodes: each counts for itself');
+  const ask = shared && createBriefAsker({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
 
   /** Of few characters, however long a name somebody makes up. */
   function keyOf(clientIp: string, user: string): string {
@@ -58,7 +59,7 @@ export function createLockOut({ shared, log }: LockOutOptions): LockOut {
 
   /** A lock-out that others have made holds here too, whatever becomes of Redis. */
   async function countEverywhere(key: string): Promise<RateLimiterRes | undefined> {
-    const found = everywhere && (await ask(() => everywhere.penalty(key, 1)));
+    const found = everywhere && (await ask?.(() => everywhere.penalty(key, 1)));
     if (found && found.consumedPoints > tries) await own.block(key, Math.ceil(found.msBeforeNext / 1000));
     return found;
   }
@@ -78,7 +79,7 @@ export function createLockOut({ shared, log }: LockOutOptions): LockOut {
         async takeBack() {
           await own.reward(key, 1);
           // What was not counted there would give somebody a guess more.
-          if (there !== undefined) await ask(async () => everywhere?.reward(key, 1));
+          if (there !== undefined) await ask?.(async () => everywhere?.reward(key, 1));
         },
       };
     },

@@ -8,19 +8,10 @@ import {
   type RedisConnection,
 } from '@cistern/redis';
 
-/** What an answer may take. Kept by `answersWithin`; ioredis' own limits, which a busy process trips over, are for the rest. */
-export const commandTimeoutMs = 500;
-const lastResortMs = 5000;
-
 /** The least that a node of a cluster needs; the rest is the cluster's. */
 const everyConnection = {
   connectionName: 'cistern-index',
   disableClientInfo: true,
-  commandTimeout: lastResortMs,
-  // A connection that owes an answer for so long is cut. Until the server answers a new one every command on it fails at
-  // once; waiting for TCP to notice takes minutes. No shorter: it is cut as well when the whole machine stood still, and
-  // then every command fails that had nothing wrong with it.
-  socketTimeout: 3000,
   connectTimeout: 2000,
   disconnectTimeout: 500,
   // A command that was sent is never sent again: a claim that is repeated is refused by its own first run.
@@ -31,17 +22,28 @@ const everyConnection = {
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 } satisfies RedisOptions;
 
+/** `answersWithin` keeps `commandTimeoutMs`. ioredis' own limits, which a busy process trips over, are the last resort. */
+function timeouts(commandTimeoutMs: number) {
+  return {
+    commandTimeout: Math.max(5000, 10 * commandTimeoutMs),
+    // A connection that owes an answer for so long is cut. Until the server answers a new one every command on it fails at
+    // once; waiting for TCP to notice takes minutes. No shorter: it is cut as well when the whole machine stood still, and
+    // then every command fails that had nothing wrong with it.
+    socketTimeout: Math.max(3000, 2 * commandTimeoutMs),
+  } satisfies RedisOptions;
+}
+
 /** Of one server, wherever the connection finds it. */
-export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>) {
+export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>, commandTimeoutMs: number) {
   switch (connection.kind) {
     case 'standalone':
-      return serverOptions(connection);
+      return serverOptions(connection, commandTimeoutMs);
     case 'url':
-      return serverOptions(parseRedisUrl(connection));
+      return serverOptions(parseRedisUrl(connection), commandTimeoutMs);
     case 'sentinel': {
       const { sentinels, name, tls, sentinelUsername, sentinelPassword, ...server } = connection;
       return {
-        ...serverOptions({ ...server, tls }),
+        ...serverOptions({ ...server, tls }, commandTimeoutMs),
         ...given({ sentinelTLS: tls, sentinelUsername, sentinelPassword }),
         enableTLSForSentinelMode: tls !== undefined,
         sentinels: sentinels.map((address) => ({ ...address })),
@@ -55,14 +57,21 @@ export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>)
 }
 
 /** Of one server at a known address. */
-export function serverOptions(server: Partial<RedisAddress> & RedisAccount & { readonly db?: number | undefined }) {
+export function serverOptions(
+  server: Partial<RedisAddress> & RedisAccount & { readonly db?: number | undefined },
+  commandTimeoutMs: number,
+) {
   const { host, port, db, username, password, tls } = server;
-  return { ...everyConnection, ...given({ host, port, db, username, password, tls }) } satisfies RedisOptions;
+  return {
+    ...everyConnection,
+    ...timeouts(commandTimeoutMs),
+    ...given({ host, port, db, username, password, tls }),
+  } satisfies RedisOptions;
 }
 
-export function clusterOptions(connection: ClusterRedis) {
+export function clusterOptions(connection: ClusterRedis, commandTimeoutMs: number) {
   return {
-    redisOptions: serverOptions({ ...connection }),
+    redisOptions: serverOptions({ ...connection }, commandTimeoutMs),
     enableOfflineQueue: false,
     // No retries here either: they would take up to 16 delays.
     retryDelayOnFailover: 0,

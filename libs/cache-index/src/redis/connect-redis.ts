@@ -23,9 +23,10 @@ type Scripts = Readonly<Record<string, { readonly lua: string }>>;
 /** Resolves when Redis answers; rejects with `index-unavailable`, which says why it does not. The caller disconnects it. */
 export async function connectRedis(
   connection: RedisConnection,
-  { scripts, log }: { readonly scripts: Scripts; readonly log: IndexLog },
+  options: { readonly commandTimeoutMs: number; readonly scripts: Scripts; readonly log: IndexLog },
 ): Promise<RedisClient> {
-  const client = createClient(connection, scripts);
+  const { commandTimeoutMs, scripts, log } = options;
+  const client = createClient(connection, commandTimeoutMs, scripts);
   const warn = createSeldomWarning(log, 'the connection to Redis has failed');
   client.on('error', warn).on('node error', warn);
   try {
@@ -52,10 +53,10 @@ export async function disconnectRedis(client: RedisClient): Promise<void> {
   waiting.abort();
 }
 
-function createClient(connection: RedisConnection, scripts: Scripts): RedisClient {
+function createClient(connection: RedisConnection, commandTimeoutMs: number, scripts: Scripts): RedisClient {
   if (connection.kind === 'cluster')
-    return new Cluster([...connection.nodes], { ...clusterOptions(connection), scripts });
-  const options = redisOptions(connection);
+    return new Cluster([...connection.nodes], { ...clusterOptions(connection, commandTimeoutMs), scripts });
+  const options = redisOptions(connection, commandTimeoutMs);
   return new Redis({ ...options, scripts, enableOfflineQueue: false, retryStrategy: reconnectAfterMs });
 }
 

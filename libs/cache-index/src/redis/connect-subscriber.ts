@@ -19,15 +19,20 @@ export interface SubscriberConnectors {
 }
 
 /** `client` knows the nodes of a cluster. */
-export function subscriberConnectors(connection: RedisConnection, client: RedisClient): SubscriberConnectors {
-  if (connection.kind !== 'cluster')
-    return { anyNode: () => '', connect: () => new Redis({ ...redisOptions(connection), ...forOnce }) };
+export function subscriberConnectors(
+  connection: RedisConnection,
+  { client, commandTimeoutMs }: { readonly client: RedisClient; readonly commandTimeoutMs: number },
+): SubscriberConnectors {
+  if (connection.kind !== 'cluster') {
+    const options = { ...redisOptions(connection, commandTimeoutMs), ...forOnce };
+    return { anyNode: () => '', connect: () => new Redis(options) };
+  }
   return {
     anyNode: () => someNode(client) ?? connection.nodes.map(({ host, port }) => `${host}:${port}`)[0] ?? '',
     connect(node) {
       const colon = node.lastIndexOf(':');
       const address = { host: node.slice(0, colon), port: Number(node.slice(colon + 1)) };
-      return new Redis({ ...serverOptions({ ...connection, ...address }), ...forOnce });
+      return new Redis({ ...serverOptions({ ...connection, ...address }, commandTimeoutMs), ...forOnce });
     },
   };
 }

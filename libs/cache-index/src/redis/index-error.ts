@@ -1,10 +1,9 @@
 // Turns what ioredis and Redis report into what the index promises: `index-unavailable` with a reason a person can act on.
 import { CacheError, isCacheError } from '@cistern/errors';
-import { commandTimeoutMs } from './client-options.ts';
 
 /** By the beginning of the message: ioredis' own, and the codes of Redis' error replies. */
 const reasons: readonly (readonly [RegExp, string])[] = [
-  [/^(?:Command timed out|Socket timeout)/, `it did not answer within ${commandTimeoutMs} ms`],
+  [/^(?:Command timed out|Socket timeout)/, 'it did not answer within redis.commandtimeout'],
   [
     /^(?:Reached the max retries|Stream isn't writeable|Connection is closed|Cluster isn't ready)/,
     'it is not connected',

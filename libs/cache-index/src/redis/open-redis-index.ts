@@ -35,6 +35,8 @@ export interface RedisIndexOptions {
    * their heartbeat of a second, a reconnect and some more.
    */
   readonly settleMs?: number;
+  /** How long a call may take before it rejects. */
+  readonly commandTimeoutMs: number;
   readonly log: IndexLog;
   readonly onCall?: OnRedisCall | undefined;
 }
@@ -48,24 +50,24 @@ const defaultSettleMs = 2500;
 
 /**
  * Rejects with `index-unavailable`, which says why, if Redis cannot be reached within seconds, is older than 6.2, or evicts.
- * Later failures are those of the calls: each rejects within about half a second, and calls work again when Redis does.
+ * Later failures are those of the calls: each rejects within about `commandTimeoutMs`, and calls work again when Redis does.
  */
 export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisIndex> {
-  const { connection, keyPrefix, settleMs = defaultSettleMs, log } = options;
+  const { connection, keyPrefix, settleMs = defaultSettleMs, commandTimeoutMs, log, onCall } = options;
   const keys = createKeys(keyPrefix);
-  const client = await connectRedis(connection, { scripts: await loadScripts(), log });
+  const client = await connectRedis(connection, { commandTimeoutMs, scripts: await loadScripts(), log });
   const server = await checkServer(client).catch(async (error: unknown) => {
     await disconnectRedis(client);
     throw error;
   });
-  const calls = createRedisCalls(client, options.onCall);
+  const calls = createRedisCalls({ client, commandTimeoutMs, onCall });
   const writeBehind = createWriteBehind(calls, log);
   const { announcements, close: closeAnnouncements } = createRedisAnnouncements({
     calls,
     keys,
     log,
     sharded: server.hasShardedPubSub,
-    connectors: subscriberConnectors(connection, client),
+    connectors: subscriberConnectors(connection, { client, commandTimeoutMs }),
   });
   const parts: RedisParts = {
     calls,

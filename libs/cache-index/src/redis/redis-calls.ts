@@ -3,7 +3,6 @@
 import { CacheError } from '@cistern/errors';
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { answersWithin } from '@cistern/redis';
-import { commandTimeoutMs } from './client-options.ts';
 import type { RedisClient } from './connect-redis.ts';
 import { isTimeout, toIndexError } from './index-error.ts';
 import type { ScriptName } from './load-scripts.ts';
@@ -29,7 +28,13 @@ type ScriptCommands = Readonly<
 /** Told of every call: how long it took, in milliseconds, and whether it was answered. */
 export type OnRedisCall = (durationMs: number, isAnswered: boolean) => void;
 
-export function createRedisCalls(client: RedisClient, onCall: OnRedisCall = () => {}): RedisCalls {
+export interface RedisCallsOptions {
+  readonly client: RedisClient;
+  readonly commandTimeoutMs: number;
+  readonly onCall?: OnRedisCall | undefined;
+}
+
+export function createRedisCalls({ client, commandTimeoutMs, onCall = () => {} }: RedisCallsOptions): RedisCalls {
   // A server that hangs is found out by its connection; this is for one that answers, but too late, and would only be asked
   // for more.
   const breaker = circuitBreaker(handleWhen(isTimeout), {

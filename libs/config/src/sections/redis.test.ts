@@ -12,6 +12,7 @@ test('takes the section of registry 2.x', () => {
     'redis: {addr: "localhost:6379", password: asecret, db: 2, dialtimeout: 10ms, readtimeout: 10ms, writetimeout: 10ms, pool: {maxidle: 16, maxactive: 64, idletimeout: 300s}, tls: {enabled: false}}',
   );
   assert.equal(config.redis?.keyPrefix, 'cistern:');
+  assert.equal(config.redis.commandTimeoutMs, 500);
   assert.partialDeepStrictEqual(config.redis.connection, {
     kind: 'standalone',
     host: 'localhost',
@@ -48,6 +49,11 @@ test('takes variables of the environment alone', () => {
     port: 1,
     db: 0,
   });
+});
+
+test('a command may take as long as it is told, but no less than a process may pause', () => {
+  assert.equal(redis('{addr: a, commandtimeout: 2s}')?.commandTimeoutMs, 2000);
+  assert.deepEqual(problemPaths('redis: {addr: a, commandtimeout: 49ms}'), ['redis.commandtimeout']);
 });
 
 test("a master's name means Sentinel, with an account of its own", () => {

@@ -3,7 +3,7 @@
 import type { z } from 'zod';
 import { parseServerAddress } from '../addresses.ts';
 import type { Secret } from '../secrets.ts';
-import { filePath, flag, listOf, openSection, secret, text, wholeNumber } from '../values.ts';
+import { duration, filePath, flag, listOf, openSection, secret, text, wholeNumber } from '../values.ts';
 import { chooseSecret, readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 
 export const redisSection = openSection(
@@ -29,6 +29,9 @@ export const redisSection = openSection(
     keyprefix: text(
       'Begins every key and channel: caches that share a Redis have different ones, the nodes of a cache the same.',
     ).prefault('cistern:'),
+    commandtimeout: duration(
+      'How long a command may take. Later the request goes on without Redis, or fails. Raise it for a Redis that is far away or busy.',
+    ).prefault('500ms'),
     tls: openSection('Speaking TLS with the servers and the Sentinels.', {
       enabled: flag({
         text: 'Switches it on or off, as in registry 2.x.',
@@ -80,14 +83,21 @@ export interface RedisConfig {
   readonly connection: RedisConnection;
   /** Of every key and channel. */
   readonly keyPrefix: string;
+  readonly commandTimeoutMs: number;
 }
+
+/** Less than the pauses of a healthy process. */
+const leastCommandTimeoutMs = 50;
 
 type RedisSection = NonNullable<z.output<typeof redisSection>>;
 
 export function buildRedis(redis: RedisSection, context: SectionContext): RedisConfig {
   if (!/^[^{}\s]+$/.test(redis.keyprefix))
     context.report('redis.keyprefix', 'must be text without braces and spaces, for example cistern:');
-  return { connection: connectionOf(redis, context), keyPrefix: redis.keyprefix };
+  if (redis.commandtimeout < leastCommandTimeoutMs)
+    context.report('redis.commandtimeout', `must be ${leastCommandTimeoutMs}ms at least`);
+  const { keyprefix: keyPrefix, commandtimeout: commandTimeoutMs } = redis;
+  return { connection: connectionOf(redis, context), keyPrefix, commandTimeoutMs };
 }
 
 function connectionOf(redis: RedisSection, context: SectionContext): RedisConnection {

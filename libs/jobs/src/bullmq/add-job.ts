@@ -17,15 +17,15 @@ export interface AddJobDeps {
   readonly queues: LaneQueues;
   readonly probe: (job: ProbedJob) => Promise<JobProbe>;
   readonly maxWaiting: number;
+  /** For Redis to add a job or look at one. */
+  readonly commandTimeoutMs: number;
 }
-
-/** For Redis to add a job or look at one. */
-const answerMs = 500;
 
 /** Rejects with `overloaded` or, when Redis does not do it, `index-unavailable`. */
 export type AddJob = (name: JobName, payload: JobPayload<JobName>, options: JobOptions) => Promise<ProbedJob>;
 
-export function createJobAdder({ client, lanes, queues, probe, maxWaiting }: AddJobDeps): AddJob {
+export function createJobAdder(deps: AddJobDeps): AddJob {
+  const { client, lanes, queues, probe, maxWaiting, commandTimeoutMs } = deps;
   const guards = new Map<JobLane, BacklogGuard>();
   for (const lane of lanes.all) guards.set(lane, createBacklogGuard({ client, lane, maxWaiting }));
 
@@ -44,9 +44,9 @@ export function createJobAdder({ client, lanes, queues, probe, maxWaiting }: Add
     const lane = lanes.of(name, options.class);
     try {
       guards.get(lane)!.check(name);
-      const job = await answersWithin(answerMs, addOnce(lane, name, payload, options));
-      const isLost = job.joined && (await answersWithin(answerMs, probe(job))).state === 'lost';
-      return isLost ? await answersWithin(answerMs, addOnce(lane, name, payload, options)) : job;
+      const job = await answersWithin(commandTimeoutMs, addOnce(lane, name, payload, options));
+      const isLost = job.joined && (await answersWithin(commandTimeoutMs, probe(job))).state === 'lost';
+      return isLost ? await answersWithin(commandTimeoutMs, addOnce(lane, name, payload, options)) : job;
     } catch (cause) {
       throw queueError(cause);
     }

@@ -22,6 +22,8 @@ export interface BullmqQueueOptions {
   readonly keyPrefix: string;
   /** How many jobs of one class may wait, blobs and others apart; more are refused as `overloaded`. Counted twice a second. */
   readonly maxWaiting: number;
+  /** How long Redis may take to add a job or to look at one. */
+  readonly commandTimeoutMs: number;
   readonly log: BullmqLog;
 }
 
@@ -33,26 +35,26 @@ export interface BullmqQueue {
   close(): Promise<void>;
 }
 
-const readyWithinMs = 2000;
 /** A job that takes its worker down each time must not take all of them down. */
 const maxLost = 2;
 
 /**
- * Resolves, after two seconds at most, even if Redis is away: then `add` and `run` reject with `index-unavailable` until
- * it is there. They do so within a second when Redis hangs. A wait that is under way outlasts an outage.
+ * Resolves, after four times `commandTimeoutMs` at most, even if Redis is away: then `add` and `run` reject with
+ * `index-unavailable` until it is there. They do so within twice `commandTimeoutMs` when Redis hangs. A wait that is under way
+ * outlasts an outage.
  */
 export async function openBullmqQueue(options: BullmqQueueOptions): Promise<BullmqQueue> {
-  const { connection, keyPrefix, maxWaiting, log } = options;
+  const { connection, keyPrefix, maxWaiting, commandTimeoutMs, log } = options;
   const lanes = createJobLanes(keyPrefix);
-  const client = openAskingClient(connection);
+  const client = openAskingClient(connection, commandTimeoutMs);
   const outages = logOutages(client, log);
-  await untilReady(client, readyWithinMs);
+  await untilReady(client, 4 * commandTimeoutMs);
 
   const probe = createProbe(client);
   const outcomes = createOutcomes(probe);
   const queues = openLaneQueues(client, lanes, outages.note);
-  const addJob = createJobAdder({ client, lanes, queues, probe, maxWaiting });
-  const scheduleJob = createJobScheduler({ client, lanes, queues });
+  const addJob = createJobAdder({ client, lanes, queues, probe, maxWaiting, commandTimeoutMs });
+  const scheduleJob = createJobScheduler({ client, lanes, queues, commandTimeoutMs });
   const closing = new AbortController();
   client.on('ready', outcomes.lookAtAll);
   const ear = hearEndedJobs({

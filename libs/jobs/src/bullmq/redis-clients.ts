@@ -6,17 +6,17 @@ import type { RedisConnection, SentinelRedis } from '@cistern/redis';
 export type RedisClient = Redis | Cluster;
 
 /**
- * Fails at once while there is no connection, and after seconds when there is no answer: half a second is what
+ * Fails at once while there is no connection, and after seconds when there is no answer: `commandTimeoutMs` is what
  * `answersWithin` gives it, which tells a late Redis from a busy process.
  */
-export function openAskingClient(connection: RedisConnection): RedisClient {
+export function openAskingClient(connection: RedisConnection, commandTimeoutMs: number): RedisClient {
   return openClient(connection, {
     enableOfflineQueue: false,
     patience: {
-      commandTimeout: 5000,
+      commandTimeout: Math.max(5000, 10 * commandTimeoutMs),
       connectTimeout: 2000,
       // No shorter: it cuts connections as well when the whole machine stood still.
-      socketTimeout: 3000,
+      socketTimeout: Math.max(3000, 2 * commandTimeoutMs),
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
     },

@@ -11,19 +11,17 @@ import { attemptsIn, type LaneQueues } from './open-lane-queues.ts';
 import { queueError } from './queue-error.ts';
 import type { RedisClient } from './redis-clients.ts';
 
-/** For all commands of one schedule. */
-const answersMs = 1000;
-
 export interface ScheduleJobDeps {
   readonly client: RedisClient;
   readonly lanes: JobLanes;
   readonly queues: LaneQueues;
+  readonly commandTimeoutMs: number;
 }
 
 /** Rejects with `index-unavailable` when Redis does not do it. */
 export type ScheduleJob = (name: JobName, payload: JobPayload<JobName>, options: ScheduleOptions) => Promise<void>;
 
-export function createJobScheduler({ client, lanes, queues }: ScheduleJobDeps): ScheduleJob {
+export function createJobScheduler({ client, lanes, queues, commandTimeoutMs }: ScheduleJobDeps): ScheduleJob {
   /** Whether the next run is there. It is not if a worker was killed between taking a run and putting the next down. */
   async function isThere(lane: JobLane, id: string, next: number | undefined): Promise<boolean> {
     const [addedAt = null, finishedOn = null] = await client.hmget(
@@ -54,7 +52,8 @@ export function createJobScheduler({ client, lanes, queues }: ScheduleJobDeps): 
   return async (name, payload, options) => {
     checkInterval(options.everyMs);
     try {
-      await answersWithin(answersMs, put(name, payload, options));
+      // A schedule takes several commands, one after the other.
+      await answersWithin(2 * commandTimeoutMs, put(name, payload, options));
     } catch (cause) {
       throw queueError(cause);
     }

@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { CacheIndex } from '@cistern/cache-index';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import { openSqliteIndex } from '@cistern/cache-index/sqlite';
-import { type Redis, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, type Redis, startRedis } from '@cistern/test-services';
 import type { Contender, ContenderKind, Site } from '../contenders/contender.ts';
 
 export interface IndexKind extends ContenderKind {
@@ -29,7 +29,13 @@ export const inRedis: IndexKind = {
     return contender;
   },
   open({ url }) {
-    return openRedisIndex({ connection: { kind: 'url', url }, keyPrefix: 'cistern:', settleMs: 0, log });
+    return openRedisIndex({
+      connection: { kind: 'url', url },
+      keyPrefix: 'cistern:',
+      settleMs: 0,
+      commandTimeoutMs: commandTimeoutMs.patient,
+      log,
+    });
   },
   async usedBytes(contender) {
     const info = await servers.get(contender)?.command('INFO', 'memory');

@@ -1,4 +1,5 @@
 // The file that all nodes of a cluster under test read. What differs between them comes by their environment.
+import { commandTimeoutMs } from '../command-timeout-ms.ts';
 import { haproxyAddress } from '../haproxy/haproxy-configuration.ts';
 import type { Redis } from '../redis/start-redis.ts';
 import type { S3 } from '../s3/start-s3.ts';
@@ -42,6 +43,7 @@ export function clusterConfiguration(settings: ClusterSettings): Record<string, 
     redis: {
       addrs: [`${redis.host}:${redis.port}`],
       keyprefix: keyPrefix,
+      commandtimeout: `${commandTimeoutMs.patient}ms`,
       ...(redis.username !== undefined && { username: redis.username }),
       ...(redis.password !== undefined && { password: redis.password }),
     },

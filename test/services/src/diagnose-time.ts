@@ -1,0 +1,12 @@
+// Prints how long something took beside the test's result. No test asserts it: a busy machine is no fault of the product.
+import type { TestContext } from 'node:test';
+
+/** Settles as `action` does. */
+export async function diagnoseTime<T>(t: TestContext, what: string, action: () => Promise<T>): Promise<T> {
+  const startedAtMs = performance.now();
+  try {
+    return await action();
+  } finally {
+    t.diagnostic(`${what} took ${Math.round(performance.now() - startedAtMs)} ms`);
+  }
+}
