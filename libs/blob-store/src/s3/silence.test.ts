@@ -50,9 +50,7 @@ test('is asked no more while it answers nothing, and again when it does', async 
   await assert.rejects(store.stat(digest), isAway);
   while (!logged.some((line) => line.includes('asked no more'))) await delay(20);
   const before = asked;
-  const startedAtMs = performance.now();
   for (let count = 0; count < 50; count += 1) await assert.rejects(store.stat(digest), isAway);
-  assert.ok(performance.now() - startedAtMs < 50 * 100);
   assert.equal(asked, before);
 
   hangs = false;

@@ -13,7 +13,7 @@ function tagOf(tag: string) {
 
 /** Waits until the pulls counted so far are to be seen. */
 async function untilCounted(index: CacheIndex, isSeen: (names: readonly string[]) => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const names = (await index.popularity.tags(maxNames)).map(({ tag }) => tag);
     if (isSeen(names)) return;

@@ -110,7 +110,7 @@ export function createGate(): Gate {
 
 /** Waits for a condition, and fails the test if it does not come true. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
     await delay(2);

@@ -182,8 +182,7 @@ export const slotCases: JobCases = {
 
   async 'closing idle workers is immediate'(tested, t) {
     const workers = await workWith(tested, t, {});
-    const before = Date.now();
-    await workers.close(60_000);
-    assert.ok(Date.now() - before < 10_000);
+    // Whoever waits for the grace waits longer than the test may take.
+    await workers.close(3_600_000);
   },
 };

