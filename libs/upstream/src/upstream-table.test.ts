@@ -71,6 +71,8 @@ test('upstream table: a single upstream is the default, and its prefixes work', 
   assert.equal(only.resolve({ pathPrefix: 'index.docker.io', name: 'a/b' }).upstream, 'docker.io');
 });
 
+const isUnknown = (error: unknown) => isCacheError(error, 'name-unknown');
+
 const single = createUpstreamTable([{ name: 'registry.example.com', takesAnyNamespace: true }]);
 
 const ofSingle: readonly [what: string, request: RequestName, expected: string][] = [
@@ -91,7 +93,6 @@ for (const [what, request, expected] of ofSingle)
   });
 
 test('upstream table of one that takes any ns: other names stay unknown', () => {
-  const isUnknown = (error: unknown) => isCacheError(error, 'name-unknown');
   assert.throws(() => single.resolve({ pathPrefix: 'docker.io', name: 'a/b' }), isUnknown);
   assert.throws(() => single.nameOf('docker.io'), isUnknown);
   const two = createUpstreamTable([{ name: 'a.io', isDefault: true, takesAnyNamespace: true }, { name: 'b.io' }]);

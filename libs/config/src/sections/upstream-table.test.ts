@@ -5,6 +5,8 @@ import { load, problemPaths, problemsOf } from '../testing.ts';
 const namesOf = (text: string) => load(text).upstreams.map(({ name }) => name);
 const defaultOf = (text: string) => load(text).upstreams.find(({ isDefault }) => isDefault)?.name;
 
+const takesAny = (text: string) => load(text).upstreams.map(({ takesAnyNamespace }) => takesAnyNamespace);
+
 const single = (url: string) => load(`proxy: {remoteurl: "${url}"}`).upstreams.map((each) => [each.name, each.url]);
 
 test("names registry:2's single upstream after its host, and Docker Hub by whichever of its names docker.io", () => {
@@ -28,7 +30,6 @@ test('puts the single upstream beside the others', () => {
 });
 
 test("an ns that names nothing means registry:2's single upstream, while no other one is configured", () => {
-  const takesAny = (text: string) => load(text).upstreams.map(({ takesAnyNamespace }) => takesAnyNamespace);
   assert.deepEqual(takesAny('proxy: {remoteurl: https://registry.example.com}'), [true]);
   assert.deepEqual(takesAny('upstreams: {quay.io: {}}'), [false]);
   assert.deepEqual(takesAny('proxy: {remoteurl: https://quay.io}\nupstreams: {ghcr.io: {}}'), [false, false]);
