@@ -22,6 +22,7 @@ export const cacheErrorKinds = [
   'store-unavailable',
   'index-unavailable',
   'overloaded',
+  'too-large',
 ] as const;
 
 export type CacheErrorKind = (typeof cacheErrorKinds)[number];

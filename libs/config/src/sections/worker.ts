@@ -24,7 +24,9 @@ export const workerSection = section('Fetching from upstreams.', {
       text: 'The directory; it is created.',
       default: "the store's own; with S3 a temporary one",
     }).optional(),
-    maxbytes: size('Fetches wait when those in flight would need more.').prefault('20GiB'),
+    maxbytes: size('Fetches wait when those in flight would need more. A blob larger than this is refused.').prefault(
+      '20GiB',
+    ),
   }),
   rangefill: section('Ranges of blobs that are not cached yet, as lazy pullers ask for them.', {
     maxbytes: size(

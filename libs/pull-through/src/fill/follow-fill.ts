@@ -122,7 +122,8 @@ function hasBytes(record: FillRecord): record is FollowedFill['record'] {
 function failureOf({ failure, source }: FillRecord): CacheError {
   if (failure === undefined) return new CacheError('upstream-unreachable', `A fetch from ${source.upstream} failed.`);
   const { kind, message, retryAfterMs } = failure;
-  return new CacheError(kind, message, { retryable: true, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+  const retryable = kind !== 'too-large';
+  return new CacheError(kind, message, { retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
 }
 
 /** Remembers a wake-up that comes while nobody waits. Woken by `signal` too. */

@@ -4,12 +4,13 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CacheError } from '@cistern/errors';
 import { type Spool, openSpool } from './spool.ts';
+import { tooLarge } from './too-large.ts';
 
 export interface SpoolDirectory {
   /**
    * Opens a spool for a blob of `size` bytes, of which `reserveBytes` are reserved (default: all); waits, up to half a
-   * minute, while the fills in flight leave no room. Rejects with `overloaded` when there is none, and with
-   * `store-unavailable` where the file cannot be made. The opener closes it.
+   * minute, while the fills in flight leave no room. Rejects with `overloaded` when there is none, with `too-large` when
+   * there can never be, and with `store-unavailable` where the file cannot be made. The opener closes it.
    */
   open(name: string, size: number, signal: AbortSignal, reserveBytes?: number): Promise<Spool>;
   readonly maxBytes: number;
@@ -107,7 +108,7 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
     /** For who holds `heldBytes` already. Resolves with the function that gives the room back. */
     async take(size: number, heldBytes: number, signal: AbortSignal): Promise<() => void> {
       const wanted = heldBytes + size;
-      if (wanted > maxBytes) throw noRoom(wanted, `the whole spool has ${maxBytes}`, false);
+      if (wanted > maxBytes) throw tooLarge(wanted, maxBytes);
       signal.throwIfAborted();
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const request = { size, grant: resolve };
@@ -119,7 +120,7 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
         grantNext();
       };
       const onAbort = () => leave(signal.reason);
-      const timer = setTimeout(() => leave(noRoom(wanted, `${used} of ${maxBytes} are in use`, true)), maxWaitMs);
+      const timer = setTimeout(() => leave(noRoom(wanted, `${used} of ${maxBytes} are in use`)), maxWaitMs);
       signal.addEventListener('abort', onAbort, { once: true });
       waiting.push(request);
       grantNext();
@@ -143,7 +144,7 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
   };
 }
 
-function noRoom(size: number, because: string, retryable: boolean): CacheError {
+function noRoom(size: number, because: string): CacheError {
   const message = `The spool has no room for ${size} bytes of a blob: ${because} (worker.spool.maxbytes).`;
-  return new CacheError('overloaded', message, { retryable, retryAfterMs: 5_000 });
+  return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 5_000 });
 }

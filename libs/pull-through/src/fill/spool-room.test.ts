@@ -19,12 +19,32 @@ async function startCache(t: TestContext, options: TestCacheOptions = {}) {
   return { ...started, pull };
 }
 
+const isTooLarge = (error: unknown) =>
+  isCacheError(error, 'too-large') &&
+  /worker\.spool\.maxbytes/.test(error.message) &&
+  !error.retryable &&
+  error.retryAfterMs === undefined;
+
 test('a blob larger than the spool is refused with the setting that limits it', async (t) => {
   const { hub, pull, spools } = await startCache(t, { spoolBytes: mebibyte });
   const digest = hub.addBlob(library.repository, bytesOf(2 * mebibyte));
-  await assert.rejects(() => pull(digest), /worker\.spool\.maxbytes/);
+  await assert.rejects(() => pull(digest), isTooLarge);
   await until(() => hub.gets[0]!.closed);
   assert.equal(spools.usedBytes, 0);
+});
+
+test('upstream is not asked for a blob that is known to be larger than the spool', async (t) => {
+  const { cache, hub, index, pull } = await startCache(t, { spoolBytes: mebibyte });
+  const size = 2 * mebibyte;
+  const digest = hub.addBlob(library.repository, bytesOf(size));
+  // Upstream has told the size, and no manifest.
+  await cache.openBlob({ ...library, digest, intent: 'stat' });
+  for (let tries = 0; tries < 2; tries += 1) {
+    await assert.rejects(() => pull(digest), isTooLarge);
+    await until(async () => (await index.fills.read(digest))?.state !== 'starting');
+    assert.equal((await index.links.get(library, digest))?.size, size);
+  }
+  assert.equal(hub.gets.length, 0);
 });
 
 test('a fill waits for room in the spool until another one has ended', async (t) => {

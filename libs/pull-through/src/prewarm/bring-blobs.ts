@@ -73,7 +73,7 @@ async function bringBlob(
       const record = await index.fills.read(digest);
       const failure = record?.state === 'failed' ? record.failure : undefined;
       if (failure !== undefined && failure.kind !== 'overloaded')
-        throw new CacheError(failure.kind, failure.message, { retryable: true });
+        throw new CacheError(failure.kind, failure.message, { retryable: failure.kind !== 'too-large' });
     }
     await delay(lookAgainMs, undefined, { signal });
   }

@@ -11,6 +11,8 @@ import { findStoredBlob } from '../blob/stored-blob.ts';
 import { type Fill, startFill } from '../fill/fill.ts';
 import type { FillTable } from '../fill/fill-table.ts';
 import { continueFill } from '../fill/continue-fill.ts';
+import { firstRange } from '../fill/open-first.ts';
+import { tooLarge } from '../fill/too-large.ts';
 import type { RemoteFills } from '../fill/remote/open-remote-fills.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
@@ -96,7 +98,7 @@ export async function fetchBlob(
     log.warn({ err: error, digest, ...source }, 'a fill failed');
     if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream });
     // Before anybody hears of the failure, for they may ask again at once.
-    await forgetToldSize(deps, source, digest);
+    if (!isCacheError(error, 'too-large')) await forgetToldSize(deps, source, digest);
     await lease.failed(failureOf(error), keepFailureMs);
   } finally {
     lease.release();
@@ -158,6 +160,10 @@ async function prepareFill(
   const { index, fillStore: store = deps.store, spools, log, maxWholeForRangeBytes, remoteFills } = deps;
   const upstream = upstreamOf(deps, source.upstream);
   const expectedSize = (await index.links.get(source, digest))?.size;
+  // Before upstream is asked. A range that is fetched by itself takes only its own room.
+  const isWhole = firstRange({ from, toExclusive, expectedSize, maxWholeForRangeBytes }) === undefined;
+  if (isWhole && expectedSize !== undefined && expectedSize > spools.maxBytes)
+    throw tooLarge(expectedSize, spools.maxBytes);
   const { repository } = source;
   const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
   const onRefused = () => {

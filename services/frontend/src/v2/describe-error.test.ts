@@ -34,7 +34,8 @@ content-mismatch: 502 UNAVAILABLE
 loop-detected: 508 UNAVAILABLE
 store-unavailable: 503 UNAVAILABLE after 1 s
 index-unavailable: 503 UNAVAILABLE after 1 s
-overloaded: 503 UNAVAILABLE after 1 s`;
+overloaded: 503 UNAVAILABLE after 1 s
+too-large: 503 UNAVAILABLE`;
 
 test('every kind of error has its code and status', () => {
   assert.equal(`\n${rows('prefix').join('\n')}`, toPrefixClients);

@@ -32,4 +32,6 @@ export const errorTable: Readonly<Record<CacheErrorKind, ErrorRow>> = {
   'store-unavailable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
   'index-unavailable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
   overloaded: { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
+  // A mirror's client goes on to the origin. Another try here cannot succeed, so there is no `Retry-After`.
+  'too-large': { code: 'UNAVAILABLE', status: 503 },
 };
