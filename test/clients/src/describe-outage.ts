@@ -4,7 +4,7 @@ import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { awakeMs, startDockerRegistry } from '@cistern/test-services';
+import { startDockerRegistry } from '@cistern/test-services';
 import type { Client } from './clients/client.ts';
 import { type Passage, openPassage } from './open-passage.ts';
 import { type Outage, type Rig, openRig } from './open-rig.ts';
@@ -30,8 +30,6 @@ const uncached: Readonly<Record<Outage, string>> = {
   'refuses connections': 'library/schema2',
 };
 const other = 'library/zstd';
-/** Between the cache's 2 s of silence and its 30 s for headers, so that it tells which of them ended the wait. */
-const failsOverWithinMs = 10_000;
 const recoversWithinMs = 60_000;
 
 /** Defines a suite. In the order of `outages`: from one in which connections are refused the upstream does not come back. */
@@ -59,7 +57,8 @@ export function describeOutage({ name, packages, open }: OutageSuite, outages: r
     }
 
     before(async () => {
-      rig = await openRig({ packages, upstream: { ttl: '0s' } });
+      // Who waited for the headers would wait for longer than the test may take: silence alone ends the wait.
+      rig = await openRig({ packages, upstream: { ttl: '0s', timeouts: { headers: '1h' } } });
       stack.defer(rig.close);
       const registry = await startDockerRegistry({ rootDirectory: join(await ensureTestImages(), 'docker.io') });
       stack.defer(registry.close);
@@ -77,13 +76,8 @@ export function describeOutage({ name, packages, open }: OutageSuite, outages: r
     for (const outage of outages)
       test(`the upstream ${outage}`, async (t) => {
         const restore = await rig.takeAway('docker.io', outage);
-        const beganAtMs = performance.now();
-        let askedAfterMs = Infinity;
-        const pullMs = await awakeMs(async () => void (askedAfterMs = await pulls(uncached[outage], 'next')));
-        const stoodStillMs = performance.now() - beganAtMs - pullMs;
-        const tookMs = askedAfterMs - stoodStillMs;
-        t.diagnostic(`the next endpoint was asked after ${Math.round(tookMs)} ms`);
-        assert.ok(tookMs < failsOverWithinMs, `the next endpoint was asked after ${Math.round(tookMs)} ms`);
+        const askedAfterMs = await pulls(uncached[outage], 'next');
+        t.diagnostic(`the next endpoint was asked after ${Math.round(askedAfterMs)} ms`);
         await pulls(cached, 'cache');
         if (restore === undefined) return;
         restore();

@@ -4,11 +4,9 @@ import { openStoreOutageRig } from '../src/store-outage.ts';
 const { survive } = await openStoreOutageRig({ after });
 
 test('S3 is gone', async (t) => {
-  const outage = { ms: 20_000, answeredWithinMs: 20_000 };
-  t.diagnostic(await survive({ ...outage, begin: (s3) => s3.stop(), restore: (s3) => s3.start() }));
+  t.diagnostic(await survive({ ms: 20_000, begin: (s3) => s3.stop(), restore: (s3) => s3.start() }));
 });
 
 test('S3 hangs', async (t) => {
-  const outage = { ms: 20_000, answeredWithinMs: 30_000 };
-  t.diagnostic(await survive({ ...outage, begin: (s3) => s3.freeze(), restore: (s3) => s3.thaw() }));
+  t.diagnostic(await survive({ ms: 20_000, begin: (s3) => s3.freeze(), restore: (s3) => s3.thaw() }));
 });

@@ -26,8 +26,6 @@ export interface StoreOutageRig extends ClusterRig {
   /** One outage. Returns what it was like, in a sentence. */
   survive(outage: {
     readonly ms: number;
-    /** Longest that a request may take. */
-    readonly answeredWithinMs: number;
     readonly begin: (s3: S3) => Promise<void> | void;
     readonly restore: (s3: S3) => Promise<void> | void;
   }): Promise<string>;
@@ -87,7 +85,7 @@ export async function openStoreOutageRig(owner: Owner): Promise<StoreOutageRig> 
     await until('all is accounted for', async () => (await index.blobs.totals()).blobs === stored, recoveredWithinMs);
   }
 
-  async function survive({ ms, answeredWithinMs, begin, restore }: Parameters<StoreOutageRig['survive']>[0]) {
+  async function survive({ ms, begin, restore }: Parameters<StoreOutageRig['survive']>[0]) {
     const of = String((outages += 1));
     const warmTags = ['a', 'b'].map((name) => `warm-${of}-${name}`);
     const warmImages = warmTags.map(addImage);
@@ -150,8 +148,6 @@ export async function openStoreOutageRig(owner: Owner): Promise<StoreOutageRig> 
     assert.equal(statuses(cold), '200', 'cold pulls');
     assert.match(statuses(during), /^(?:200|503|200 and 503)$/, 'warm pulls');
     assert.equal(upstream.count({ digest: filling.digest, method: 'GET' }), 1);
-    const longestMs = Math.max(slowest(cold), slowest(during));
-    assert.ok(longestMs < answeredWithinMs, `a request took ${longestMs} ms`);
     await assertCommitted(cold);
     assert.ok(await bucket.has(filling.digest));
     for (const at of cluster.frontends) for (const { image, tag } of cold) await pullImage({ at, image, tag });

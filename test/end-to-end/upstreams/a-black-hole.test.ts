@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGate } from '@cistern/fake-upstream';
-import { awakeMs } from '@cistern/test-services';
+import { diagnoseTime } from '@cistern/test-services';
 import { cacheOf, openCistern, openUpstream } from '../src/open-stage.ts';
 import { readMetrics } from '../src/read-metrics.ts';
 import { sendRequest } from '../src/send-request.ts';
@@ -13,9 +13,6 @@ const clients = 100;
 /** Between two pulls of a client. */
 const pauseMs = 400;
 const phaseMs = 3_000;
-const maxPhases = 4;
-/** Below this a slow answer is the machine's. */
-const noiseMs = 150;
 
 interface Pull {
   readonly beganAt: number;
@@ -23,7 +20,7 @@ interface Pull {
   readonly problem: string | undefined;
 }
 
-test('clients that pull cached images do not notice, and it is used again when it answers', async (t) => {
+test('clients that pull cached images get them, and it is used again when it answers', async (t) => {
   const upstream = await openUpstream(t);
   const images = Array.from({ length: 20 }, (_, at) =>
     upstream.addImage(`library/app-${at}`, { tag: 'latest', layers: [Buffer.alloc(20_000, at)] }),
@@ -52,9 +49,8 @@ test('clients that pull cached images do not notice, and it is used again when i
     await delay((pauseMs * client) / clients);
     for (let count = client; !isOver; count += 1) {
       const beganAt = performance.now();
-      let problem: string | undefined;
-      const tookMs = await awakeMs(async () => void (problem = await pull(count).catch(String)));
-      pulls.push({ beganAt, tookMs, problem });
+      const problem = await pull(count).catch(String);
+      pulls.push({ beganAt, tookMs: performance.now() - beganAt, problem });
       await delay(pauseMs);
     }
   });
@@ -72,12 +68,7 @@ test('clients that pull cached images do not notice, and it is used again when i
   const gate = createGate();
   const hole = upstream.addFault({}, { gate, gateHeaders: true });
   await until('the breaker has opened', async () => (await state()) !== 0);
-  const limit = 3 * Math.max(before, noiseMs);
-  const after: number[] = [];
-  // What else the machine does spoils a phase; what the upstream does, or does not, would spoil all of them.
-  while (after.length < maxPhases && !(Math.min(...after) <= limit)) after.push(await p99Of(phaseMs));
-  const figures = `p99 was ${Math.round(before)} and is ${after.map(Math.round).join(', ')} ms`;
-  assert.ok(Math.min(...after) <= limit, figures);
+  t.diagnostic(`p99 was ${Math.round(before)} and is ${Math.round(await p99Of(phaseMs))} ms`);
   assert.ok(results.has('STALE'));
 
   hole.remove();
@@ -93,25 +84,23 @@ test('clients that pull cached images do not notice, and it is used again when i
   );
 });
 
-test('what is not cached is refused after its silence, and at once from then on', async (t) => {
+test('what is not cached is refused after its silence, and without asking it from then on', async (t) => {
   const upstream = await openUpstream(t);
   const { layers } = upstream.addImage('library/app', { tag: 'latest' });
-  const cistern = await openCistern(t, { config: cacheOf(upstream, { timeouts: { silence: '1s' } }) });
+  const cistern = await openCistern(t, { config: cacheOf(upstream, { timeouts: { silence: '1s', headers: '1h' } }) });
   const gate = createGate();
   upstream.addFault({}, { gate, gateHeaders: true });
-  const refusedAfterMs = async (path: string, method: string): Promise<number> =>
-    awakeMs(async () => {
-      const { status } = await sendRequest(`${cistern.url}/v2/${path}`, { method });
-      assert.match(String(status), /^50[34]$/, path);
-    });
+  const refused = async (path: string, method: string): Promise<void> => {
+    const { status } = await sendRequest(`${cistern.url}/v2/${path}`, { method });
+    assert.match(String(status), /^50[34]$/, path);
+  };
   const paths = ['manifests/latest', `blobs/${layers[0]!.digest}`, 'tags/list'].flatMap((path) => [
     `library/app/${path}`,
     `docker.io/library/app/${path}`,
   ]);
-  const first = await Promise.all(paths.map((path) => refusedAfterMs(path, 'GET')));
-  assert.ok(Math.max(...first) < 10_000, `refused after ${first.map(Math.round).join(', ')} ms`);
+  await diagnoseTime(t, 'the first refusals', async () => Promise.all(paths.map((path) => refused(path, 'GET'))));
   const asked = upstream.requests().filter(({ path }) => path !== '/v2/').length;
-  for (const path of paths) await refusedAfterMs(path, path.includes('manifests') ? 'HEAD' : 'GET');
+  for (const path of paths) await refused(path, path.includes('manifests') ? 'HEAD' : 'GET');
   assert.equal(upstream.requests().filter(({ path }) => path !== '/v2/').length, asked);
   gate.release();
 });

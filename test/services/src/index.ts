@@ -1,4 +1,3 @@
-export { awakeMs } from './awake-ms.ts';
 export { bcryptHash } from './bcrypt-hash.ts';
 export { makeCertificateFiles } from './certificate-files.ts';
 export { commandTimeoutMs } from './command-timeout-ms.ts';
