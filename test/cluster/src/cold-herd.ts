@@ -1,5 +1,5 @@
 // What a cold herd must be like in a cluster, for a blob of any size: one upstream GET, the right bytes for everybody, few
-// of them twice between worker and frontends; a slow client slows nobody. Memory and first bytes are told beside it.
+// of them twice between worker and frontends, bounded memory; a slow client slows nobody. Figures are reported, not asserted.
 import assert from 'node:assert/strict';
 import { type HerdPlan, startHerd } from '@cistern/herds';
 import { watchMemory } from '@cistern/test-services';
@@ -68,6 +68,8 @@ export async function runClusterHerd(
   assert.equal(upstream.count({ method: 'GET', digest }), 1);
   assert.equal(upstream.bytesSent(digest), size);
   assert.ok(sent <= maxSentBlobs * size, `${sent} bytes left the workers, ${sent / size} times the blob`);
+  // Far above what is measured, and far below what a buffer for each client would take.
+  for (const [name, mebibytes] of grown) assert.ok(mebibytes <= 256, `${name} grew by ${mebibytes} MiB`);
   return {
     cold: firstBytes(cold.herd.events),
     warm: firstBytes(warm.herd.events),

@@ -1,5 +1,5 @@
 // What a cold herd must be like, for a blob of any size: one upstream GET, bytes for everybody while upstream still
-// sends, the right ones; a slow client slows nobody and one that leaves stops nothing.
+// sends, the right ones, bounded memory; a slow client slows nobody and one that leaves stops nothing.
 import assert from 'node:assert/strict';
 import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
 import { startCistern, watchMemory } from '@cistern/test-services';
@@ -63,6 +63,8 @@ export async function runColdHerd(size: number): Promise<HerdFigures> {
   const upstreamGets = upstream.value.count({ digest: blob.digest, method: 'GET' });
   assert.equal(upstreamGets, 1);
   assert.equal(upstream.value.bytesSent(blob.digest), size);
+  // Far above what is measured, and far below what a buffer for each client would take.
+  assert.ok(grownBytes < 256 * mebibyte, `resident memory grew by ${Math.round(grownBytes / mebibyte)} MiB`);
   return { grownBytes, seconds };
 }
 
