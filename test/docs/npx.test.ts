@@ -15,7 +15,7 @@ const read = ['*.md', 'docs/**/*.md', 'infra/**/*.*', 'test/clients/*.md', 'dock
 const printed = ['{services,libs}/*/src/**/*.{ts,html}', 'services/cli/launch/*.mjs'];
 /** npm's ways to run or install something by its name, but for ours. */
 const fromRegistry =
-  /\bnpx(?! --no-install cistern\b)\b.*|\b(?:npm (?:exec|x)|pnpx|pnpm dlx|yarn dlx|bunx)\b.*|\bnpm (?:i|install|add)\b.* @?cistern\b.*/g;
+  /\bnpx (?!--no-install cistern\b)[-@\w].*|\b(?:npm (?:exec|x)|pnpx|pnpm dlx|yarn dlx|bunx)\b.*|\bnpm (?:i|install|add)\b.* @?cistern\b.*/g;
 
 test('whatever names the command by npx keeps npx from installing it', () => {
   const files = globSync([...read, ...printed], { cwd: root, exclude: (path) => path === 'node_modules' });
