@@ -98,6 +98,11 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
         const gets = upstream.requests().filter(({ method, path }) => method === 'GET' && path !== '/v2/');
         assert.deepEqual(gets, []);
 
+        const anywhere = ['run', '--rm', '--read-only', '--network', 'host', cistern];
+        await docker(...anywhere, 'doctor', mirror, '--image', 'docker.io/library/warm:1');
+        assert.match(await docker(...anywhere, '--version'), /^\d+\.\d+\.\d+\n$/);
+        assert.match(await docker(...anywhere, '--help'), /^Usage: cistern/);
+
         const { name: later, added } = addCold();
         await pull(later, added);
         await until('it is in the volume', async () => isStored(await storedIn('mirror-data'), added));
