@@ -7,7 +7,7 @@ const reasons: Readonly<Record<number, string>> = {
   8: 'its file is read-only',
   10: 'its disk reports an input/output error',
   11: 'its file is damaged, and a new one is begun at the next start',
-  13: 'its filesystem is full',
+  13: 'the file system of storage.filesystem.rootdirectory, or of storage.s3.indexdirectory, is full',
   14: 'its file cannot be opened',
   26: 'its file is no SQLite database',
 };

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { IndexLog } from '../index-log.ts';
 import { guard, isDamage } from './index-error.ts';
+import { reserveLog } from './reserve-log.ts';
 import { addColumns, additions, schema, schemaVersion } from './schema.ts';
 
 /** Only a second process on the same file ever holds a lock; the one before may be on its last page. */
@@ -57,6 +58,7 @@ function openFit(path: string): DatabaseSync {
     addColumns(database);
     // A lock is taken by the first write, not by the PRAGMA.
     database.exec(`PRAGMA user_version = ${schemaVersion};`);
+    attemptOnFiles(path, () => reserveLog(path));
     return database;
   } catch (error) {
     database.close();

@@ -218,6 +218,15 @@ test('a file with damaged pages is set aside, and a new one begun', async (t) =>
   assert.equal(tested.logged[0]?.['reason'], 'damaged');
 });
 
+test('the log of what is written has four mebibytes from the start, for a disk that is full later', async (t) => {
+  const tested = await inTemporaryDirectory(t);
+  for (let start = 0; start < 2; start += 1) {
+    const index = await tested.open();
+    assert.ok((await stat(`${tested.path}-wal`)).size > 2 ** 22);
+    await index.close();
+  }
+});
+
 test('a file that cannot be made is index-unavailable', async (t) => {
   const tested = await inTemporaryDirectory(t);
   await writeFile(tested.directory, 'in the way');
