@@ -1,24 +1,21 @@
 // What evicts, and what tells what would be evicted, by one configuration.
+import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
-import type { AgeLimits, EvictionLimits } from '@cistern/pull-through';
+import { type AgeLimits, createReadLimits, type ReadLimits } from '@cistern/pull-through';
 
 export interface EvictionSettings {
-  readonly limits: EvictionLimits;
+  readonly readLimits: ReadLimits;
   readonly ageLimits: AgeLimits;
   readonly spareMs: number;
 }
 
-const noLimits: EvictionLimits = { highBytes: Infinity, lowBytes: Infinity };
-
-export function evictionSettings({
-  storageLimits,
-  storageRedirect,
-  upstreams,
-}: Pick<Config, 'storageLimits' | 'storageRedirect' | 'upstreams'>): EvictionSettings {
-  const { highBytes, lowBytes }: EvictionLimits = storageLimits ?? noLimits;
+export function evictionSettings(
+  { storageLimits, storageRedirect, upstreams }: Pick<Config, 'storageLimits' | 'storageRedirect' | 'upstreams'>,
+  store: BlobStore,
+): EvictionSettings {
   const limited = upstreams.filter(({ maxAgeMs }) => maxAgeMs !== Infinity);
   return {
-    limits: { highBytes, lowBytes },
+    readLimits: createReadLimits(storageLimits, store),
     ageLimits: new Map(limited.map(({ name, maxAgeMs }) => [name, maxAgeMs])),
     spareMs: storageRedirect?.expiresMs ?? 0,
   };

@@ -29,7 +29,7 @@ export function openNodes(
   return {
     view: keepFor(viewForMs, async () => viewNodes(await index.nodes.look())),
     totals: keepFor(totalsForMs, () => index.blobs.totals()),
-    maxBytes: storageLimits?.maxBytes,
+    maxBytes: storageLimits.maxBytes === Infinity ? undefined : storageLimits.maxBytes,
     queues: keepFor(viewForMs, look),
   };
 }

@@ -12,7 +12,7 @@ export interface Upkeep {
 }
 
 export function openUpkeep(config: Config, { index, store }: IndexAndStore): Upkeep {
-  const settings = evictionSettings(config);
+  const settings = evictionSettings(config, store);
   return {
     scrubReport: () => readScrubReport(store),
     evictionPlan: (options) => planEviction({ index, store, ...settings, now: Date.now }, options),

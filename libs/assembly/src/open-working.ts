@@ -1,14 +1,14 @@
 // The part that works: it alone talks to upstreams, and others follow its fills.
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import type { JobWorkers } from '@cistern/jobs';
-import type { Metrics } from '@cistern/telemetry';
 import {
   type AnswerPeer,
   type CheckAccess,
+  type DiskRoom,
   type FillTable,
-  type SpoolDirectory,
   createAnswerAccess,
   createAnswerFill,
   createAnswerPeer,
@@ -33,6 +33,7 @@ import { measureJobHandlers } from './measure-job-handlers.ts';
 import type { Closers } from './closers.ts';
 import { createIssuerKeysFetcher, sealIssuerKeys } from './issuer-keys.ts';
 import type { Shared } from './open-shared.ts';
+import { openDiskRoom } from './open-disk-room.ts';
 import { evictionSettings } from './eviction-settings.ts';
 import { questionSeal } from './open-caller-access.ts';
 import { openTemporarySpool } from './open-temporary-spool.ts';
@@ -44,6 +45,8 @@ export interface Working {
   /** Begins to take jobs: once followers can read what they bring. */
   start(): Promise<void>;
   readonly fills: FillTable;
+  /** Of the disks that get what is fetched. */
+  readonly disk: DiskRoom;
   /** What upstreams still let this cache pull. */
   readonly ledger: BudgetLedger;
   /** Of the fill server, as the records of fills have it; empty without one. */
@@ -68,7 +71,14 @@ export async function openWorking(
 ): Promise<Working> {
   const { log, metrics } = options;
   const { cluster, worker } = config;
-  const spools = await openSpools(config, store, metrics, add);
+  const spoolDirectory = await openSpoolPath(config, store, add);
+  const disk = await openDiskRoom(config, { index, store, spoolDirectory });
+  const spools = await openSpoolDirectory(spoolDirectory, worker.spool.maxBytes, {
+    onUsed: (bytes) => metrics.spoolBytes.set(bytes),
+    // Workers that share a directory of blobs share its spool, from which finished files are moved into place.
+    isShared: store.spoolDirectory !== undefined && config.redis !== undefined,
+    disk,
+  });
   const tokens = cluster && shareTokens({ index, secret: cluster.secret.reveal(), now: Date.now });
   const ledger = createBudgetLedger({ values: index.values, metrics, log, clock: Date.now });
   const upstreams = openUpstreams(config.upstreams, { ...options, instanceId, tokens, ledger });
@@ -81,7 +91,8 @@ export async function openWorking(
   const backlog = createStoreBacklog({ log });
   add(() => backlog.close());
   const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
-  const room = createStoreRoom({ index, maxBytes: config.storageLimits?.maxBytes ?? Infinity });
+  const { maxBytes } = config.storageLimits;
+  const room = createStoreRoom({ index, maxBytes });
   const asked = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));
   const checkAccess = createCheckAccess({ upstreams: asked });
   const work = {
@@ -117,8 +128,8 @@ export async function openWorking(
   let workers: JobWorkers | undefined;
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());
-  metrics.storeMaxBytes.set(config.storageLimits?.maxBytes ?? 0);
-  const evictor = startEvictor({ ...parts, ...evictionSettings(config) });
+  metrics.storeMaxBytes.set(maxBytes === Infinity ? 0 : maxBytes);
+  const evictor = startEvictor({ ...parts, ...evictionSettings(config, store) });
   add(() => evictor.close());
   if (config.storageScrub !== undefined) {
     const scrubber = startScrubber({ ...work, limits: config.storageScrub });
@@ -130,6 +141,7 @@ export async function openWorking(
   add(async () => schedules.close());
   return {
     fills,
+    disk,
     ledger,
     address,
     async start() {
@@ -148,19 +160,13 @@ export async function openWorking(
   };
 }
 
-async function openSpools(
-  { cluster, redis, worker }: Config,
-  store: BlobStore,
-  metrics: Metrics,
-  add: Closers['add'],
-): Promise<SpoolDirectory> {
-  const { directory, maxBytes } = worker.spool;
-  const onUsed = (bytes: number) => metrics.spoolBytes.set(bytes);
-  // Workers that share a directory of blobs share its spool, from which finished files are moved into place.
-  if (store.spoolDirectory !== undefined)
-    return openSpoolDirectory(store.spoolDirectory, maxBytes, { onUsed, isShared: redis !== undefined });
-  if (directory === undefined) return openSpoolDirectory(await openTemporarySpool({ add }), maxBytes, { onUsed });
+/** Where fills keep their bytes; the directory is there. */
+async function openSpoolPath({ cluster, worker }: Config, store: BlobStore, add: Closers['add']): Promise<string> {
+  if (store.spoolDirectory !== undefined) return store.spoolDirectory;
+  const { directory } = worker.spool;
+  if (directory === undefined) return openTemporarySpool({ add });
   // Workers of one machine may read the same file, but not listen on the same port.
   const own = cluster === undefined ? directory : join(directory, `worker-${worker.address.port}`);
-  return openSpoolDirectory(own, maxBytes, { onUsed });
+  await mkdir(own, { recursive: true });
+  return own;
 }

@@ -1,6 +1,7 @@
 // The store is the truth: every blob and manifest by digest, and small named objects beside them. "Not found" is a
 // value (`undefined` or `false`); any other failure is a CacheError `store-unavailable` and never a miss.
 import type { ByteRange, Digest } from '@cistern/oci';
+import type { DiskSpace } from './read-disk-space.ts';
 
 export interface BlobStat {
   /** Bytes. */
@@ -86,6 +87,9 @@ export interface BlobStore {
    * stores whose unfinished blobs go by themselves.
    */
   sweepUploads?(olderThanMs: number): Promise<number>;
+
+  /** Of the file system that holds the store, now; absent for stores without one of their own. */
+  space?(): Promise<DiskSpace>;
 
   /**
    * Small named objects: at most 4 MiB, else `RangeError`. Keys are `/`-separated relative paths; `TypeError` for a key

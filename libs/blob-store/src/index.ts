@@ -35,3 +35,5 @@ export {
 } from './key-layout.ts';
 export { putBytes } from './put-bytes.ts';
 export { readBytes } from './read-bytes.ts';
+export { readDiskSpace } from './read-disk-space.ts';
+export type { DiskSpace } from './read-disk-space.ts';

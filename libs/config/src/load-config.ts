@@ -37,7 +37,7 @@ export interface Config {
   readonly audit: AuditConfig;
   readonly storage: StorageConfig;
   /** `undefined`: the store may hold any number of bytes. */
-  readonly storageLimits: StorageLimitsConfig | undefined;
+  readonly storageLimits: StorageLimitsConfig;
   /** `undefined`: clients get every byte from Cistern. */
   readonly storageRedirect: StorageRedirectConfig | undefined;
   /** `undefined`: the store is not read through. */
@@ -119,7 +119,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     limits: limits && buildLimits(limits.value),
     audit: audit && buildAudit(audit.value),
     storage: storage && buildStorage(storage.value, context),
-    storageLimits: storage && buildStorageLimits(storage.value.maxbytes, storage.value.watermarks, context),
+    storageLimits: storage && buildStorageLimits(storage.value, isFilesystem(storage.value), context),
     storageRedirect: storage && buildStorageRedirect(storage.value.redirect, storage.value.s3 !== undefined, context),
     storageScrub: storage && buildStorageScrub(storage.value.scrub, context),
     redis: redis?.value && buildRedis(redis.value, context),
@@ -144,6 +144,10 @@ export function loadConfig(options: LoadConfigOptions): Config {
   }
   // Every section that could not be built has reported why.
   return deepFreeze({ ...(config as Omit<Config, 'warnings'>), warnings: findings.warnings });
+}
+
+function isFilesystem({ s3, inmemory }: z.output<typeof rootShape.storage>): boolean {
+  return s3 === undefined && inmemory === undefined;
 }
 
 function readSource(path: string, readFile: (path: string) => string): RawMap {

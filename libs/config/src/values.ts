@@ -9,6 +9,8 @@ import { parseDuration, parseSize } from './units.ts';
 
 type Doc = string | { readonly text: string; readonly default: string };
 
+export type SizeOrPercentage = { readonly bytes: number } | { readonly percent: number };
+
 function describeInput(input: unknown): string {
   if (Array.isArray(input)) return 'a list';
   return typeof input === 'string' ? 'text' : 'a section with keys';
@@ -85,6 +87,13 @@ export const durationOrForever = valueOf('duration or `forever`', 'a', (value) =
   value.toLowerCase() === 'forever' ? Infinity : parseDuration(value),
 );
 export const size = valueOf('size', 'a', parseSize);
+/** Bytes, or percent of something. */
+export const sizeOrPercentage = valueOf('size or percentage', 'a', (value): SizeOrPercentage => {
+  const [, percent] = /^(\d+(?:\.\d+)?) ?%$/.exec(value) ?? [];
+  if (percent === undefined) return { bytes: parseSize(value) };
+  if (Number(percent) >= 100) throw new Error(`"${value}" must be less than 100%`);
+  return { percent: Number(percent) };
+});
 export const network = valueOf('network', 'a', parseNetwork);
 export const platformPattern = valueOf('pattern', 'a', parsePlatformPattern);
 export const registryUrl = valueOf('URL', 'a', parseRegistryUrl);

@@ -21,8 +21,8 @@ export function describeStorage(storage: Config['storage']): string {
 }
 
 /** `, at most 536870912000 bytes`. */
-function describeLimits({ storageLimits }: Config): string {
-  return storageLimits === undefined ? '' : `, at most ${storageLimits.maxBytes} bytes`;
+function describeLimits({ storageLimits: { maxBytes } }: Config): string {
+  return maxBytes === Infinity ? '' : `, at most ${maxBytes} bytes`;
 }
 
 /** `Redis at redis:6379 as cistern, with TLS, keys cistern:*`. */

@@ -9,6 +9,7 @@ import { blobKey, blobsPrefix, quarantineKey } from '../key-layout.ts';
 import { beginFsWriter } from './begin-fs-writer.ts';
 import { createFsObjects, writeThrough } from './create-fs-objects.ts';
 import { createPlacer } from './create-placer.ts';
+import { readDiskSpace } from '../read-disk-space.ts';
 import { listBlobFiles } from './list-blob-files.ts';
 import { openFsReader } from './open-fs-reader.ts';
 import { attempt, attemptIfPresent } from './store-error.ts';
@@ -89,6 +90,9 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
         await syncFile(path);
         await placer.place(path, pathOf(digest));
       });
+    },
+    async space() {
+      return attempt('look at its free space', async () => readDiskSpace(root));
     },
     async check() {
       const path = join(spoolDirectory, randomUUID());

@@ -9,7 +9,7 @@ const reasons: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open',
   ENFILE: 'too many files are open',
   ENOENT: 'its directory is gone',
-  ENOSPC: 'its filesystem is full',
+  ENOSPC: 'the file system of storage.filesystem.rootdirectory is full',
   ENOTDIR: 'a file lies where a directory should be',
   ENOTEMPTY: 'a directory lies where a file should be',
   EPERM: 'Cistern lacks permission for its files',

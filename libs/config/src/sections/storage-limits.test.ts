@@ -2,20 +2,45 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load, problemsOf } from '../testing.ts';
 
-test('a store has no limit until one is given, and then makes room at 95 percent of it, down to 85', () => {
-  assert.equal(load('version: 0.1').storageLimits, undefined);
-  const { storageLimits } = load('storage: { maxbytes: 1000MB }');
-  assert.deepEqual(storageLimits, { maxBytes: 1e9, highBytes: 950_000_000, lowBytes: 850_000_000 });
+const gibibyte = 2 ** 30;
+const minFreeOf = (storage: string) => load(`storage: ${storage}`).storageLimits.minFree;
+const defaultMinFree = { share: 0.1, maxBytes: 20 * gibibyte, shareOfLeft: 0.5 };
+
+test('a store has no limit but its disk until one is given, and then makes room at 95 percent of it, down to 85', () => {
+  const shares = { highShare: 0.95, lowShare: 0.85, minFree: defaultMinFree };
+  assert.deepEqual(load('version: 0.1').storageLimits, { maxBytes: Infinity, ...shares });
+  assert.deepEqual(load('storage: { maxbytes: 1000MB }').storageLimits, { maxBytes: 1e9, ...shares });
 });
 
-test('the watermarks and the limit can be given by the environment too', () => {
+test('the watermarks and the limits can be given by the environment too', () => {
   const env = {
     REGISTRY_STORAGE_MAXBYTES: '2GiB',
+    REGISTRY_STORAGE_MINFREE: '5GiB',
     REGISTRY_STORAGE_WATERMARKS_HIGH: '90',
     REGISTRY_STORAGE_WATERMARKS_LOW: '50',
   };
-  const { storageLimits } = load('', { env });
-  assert.deepEqual(storageLimits, { maxBytes: 2 ** 31, highBytes: Math.floor(2 ** 31 * 0.9), lowBytes: 2 ** 30 });
+  assert.deepEqual(load('', { env }).storageLimits, {
+    maxBytes: 2 * gibibyte,
+    highShare: 0.9,
+    lowShare: 0.5,
+    minFree: { share: 1, maxBytes: 5 * gibibyte, shareOfLeft: 1 },
+  });
+});
+
+test('what stays free is a size or a part of the file system, and for a store that has one', () => {
+  assert.deepEqual(minFreeOf('{ minfree: 2.5% }'), { share: 0.025, maxBytes: Infinity, shareOfLeft: 1 });
+  assert.deepEqual(minFreeOf('{ minfree: 0 }'), { share: 1, maxBytes: 0, shareOfLeft: 1 });
+  assert.equal(minFreeOf('inmemory'), undefined);
+  const { warnings } = load('storage: { inmemory: , minfree: 1GiB }');
+  assert.deepEqual(
+    warnings.map(({ path }) => path),
+    ['storage.minfree'],
+  );
+  for (const wrong of ['100%', '-1%', 'much', '5 percent'])
+    assert.deepEqual(
+      problemsOf(`storage: { minfree: ${wrong} }`).map(({ path }) => path),
+      ['storage.minfree'],
+    );
 });
 
 test('watermarks that are the wrong way round, and a limit of nothing, are told', () => {

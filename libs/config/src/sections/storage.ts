@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { filePath, openSection, section, text, wholeNumber } from '../values.ts';
 import type { SectionContext } from './context.ts';
 import { buildS3, s3Section, type S3Config } from './s3.ts';
-import { maxBytesKey, watermarksSection } from './storage-limits.ts';
+import { maxBytesKey, minFreeKey, watermarksSection } from './storage-limits.ts';
 import { storageRedirectSection } from './storage-redirect.ts';
 import { storageScrubSection } from './storage-scrub.ts';
 
@@ -25,6 +25,7 @@ export const storageSection = section(
     s3: s3Section.optional(),
     inmemory: openSection('Keeps everything in memory and forgets it on exit; for tests.', {}).optional(),
     maxbytes: maxBytesKey,
+    minfree: minFreeKey,
     watermarks: watermarksSection,
     redirect: storageRedirectSection,
     scrub: storageScrubSection,

@@ -9,24 +9,25 @@ import { chooseVictims } from './choose-victims.ts';
 import { createArrivals } from './create-arrivals.ts';
 import { createPinnedDigests } from './create-pinned-digests.ts';
 import type { Deleter } from './create-deleter.ts';
-import type { EvictionLimits } from './eviction-limits.ts';
+import type { ReadLimits } from './eviction-limits.ts';
+import { readWantedRoom } from './wanted-room.ts';
 
 export interface EvictionDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   /** Outlives it: the next one ends what this one could not. */
   readonly deleter: Deleter;
-  readonly limits: EvictionLimits;
+  readonly readLimits: ReadLimits;
   readonly spareMs: number;
   readonly log: Logger;
-  readonly metrics: Pick<Metrics, 'storeBytes' | 'evictions' | 'evictedBytes'>;
+  readonly metrics: Pick<Metrics, 'storeBytes' | 'storeFreeBytes' | 'storeMinFreeBytes' | 'evictions' | 'evictedBytes'>;
   readonly now: () => number;
 }
 
 export interface Eviction {
   /**
-   * Marks what would have to go, and deletes what has to. Does nothing while the index is not complete. Resolves to whether so
-   * much arrives that the next step should come soon. Rejects with `index-unavailable`, `store-unavailable` or the signal's
+   * Marks what would have to go, and deletes what has to. Does nothing while the index is not complete. Resolves to whether the
+   * next step should come soon: so much arrives, or somebody waits for room. Rejects with `index-unavailable`, `store-unavailable` or the signal's
    * reason; the next step goes on.
    */
   step(signal: AbortSignal): Promise<boolean>;
@@ -53,7 +54,7 @@ const tellEveryMs = 10_000;
 const hurryShare = 0.1;
 
 export function createEviction(deps: EvictionDeps): Eviction {
-  const { index, deleter, limits, log, metrics, now } = deps;
+  const { index, deleter, readLimits, log, metrics, now } = deps;
   const readPinned = createPinnedDigests(deps);
   let pinned: ReadonlySet<Digest> = new Set();
   /** In the order in which they were marked. */
@@ -155,22 +156,29 @@ export function createEviction(deps: EvictionDeps): Eviction {
       if (!(await index.epoch.isComplete())) return false;
       await deleter.finish();
       const { bytes } = await index.blobs.totals();
+      const wanted = await readWantedRoom(index);
+      const limits = await readLimits(bytes, wanted);
       metrics.storeBytes.set(bytes);
-      const { highBytes, lowBytes } = limits;
+      metrics.storeFreeBytes.set(limits.disk?.freeBytes ?? Number.NaN);
+      metrics.storeMinFreeBytes.set(limits.disk?.minFreeBytes ?? Number.NaN);
       arrivals.note(bytes);
-      const excess = bytes - lowBytes;
+      const excess = bytes - limits.lowBytes;
       // What arrives within a grace is to find victims whose grace is over.
       const toMark = excess + arrivals.lately() * markAhead;
       if (markedBytes < toMark) {
         pinned = await readPinned();
         await mark(toMark, signal);
       }
-      isMakingRoom = excess > 0 && (isMakingRoom || bytes > highBytes);
+      // For whoever waits nothing goes before it is known that enough may go.
+      const isOfUse = markedBytes >= bytes - limits.mostBytes;
+      const { highBytes, lowBytes } = wanted === 0 || isOfUse ? limits : await readLimits(bytes, 0);
+      isMakingRoom = bytes > lowBytes && (isMakingRoom || bytes > highBytes);
       try {
-        if (isMakingRoom) await makeRoom(excess, signal);
+        if (isMakingRoom) await makeRoom(bytes - lowBytes, signal);
       } finally {
         tellRemoved();
       }
+      if (wanted > 0) return true;
       return toMark > 0 && arrivals.lately() > (highBytes - lowBytes) * hurryShare;
     },
   };

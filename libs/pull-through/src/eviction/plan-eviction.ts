@@ -6,12 +6,12 @@ import type { EvictionReason } from '@cistern/telemetry';
 import { type AgeLimits, chooseAged } from './choose-aged.ts';
 import { chooseVictims } from './choose-victims.ts';
 import { createPinnedDigests } from './create-pinned-digests.ts';
-import type { EvictionLimits } from './eviction-limits.ts';
+import type { ReadLimits } from './eviction-limits.ts';
 
 export interface PlanEvictionDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
-  readonly limits: EvictionLimits;
+  readonly readLimits: ReadLimits;
   readonly ageLimits: AgeLimits;
   readonly spareMs: number;
   readonly now: () => number;
@@ -45,9 +45,10 @@ export async function planEviction(
   deps: PlanEvictionDeps,
   { downToBytes: wanted, signal }: { readonly downToBytes?: number | undefined; readonly signal: AbortSignal },
 ): Promise<EvictionPlan> {
-  const { index, limits } = deps;
+  const { index, readLimits } = deps;
   const pinned = await createPinnedDigests(deps)();
   const { bytes } = await index.blobs.totals();
+  const limits = await readLimits(bytes, 0);
   const downToBytes = wanted ?? (bytes > limits.highBytes ? limits.lowBytes : undefined);
   return { bytes, downToBytes, pinned: pinned.size, victims: victimsOf(deps, { bytes, downToBytes, pinned, signal }) };
 }

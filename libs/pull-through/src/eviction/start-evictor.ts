@@ -12,7 +12,7 @@ export interface Evictor {
 }
 
 const stepEveryMs = 1_000;
-/** While so much arrives that a store would be too full in a second. */
+/** While so much arrives that a store would be too full in a second, or somebody waits for room. */
 const hurriedStepMs = 200;
 /** How long nobody evicts when the worker that did has died. */
 const leaseMs = 6_000;
@@ -34,7 +34,8 @@ export function startEvictor(given: Omit<EvictionDeps & AgingDeps, 'deleter'>): 
         await delay(isHurried ? hurriedStepMs : stepEveryMs, undefined, { signal: held });
       }
     } finally {
-      metrics.storeBytes.set(Number.NaN);
+      for (const gauge of [metrics.storeBytes, metrics.storeFreeBytes, metrics.storeMinFreeBytes])
+        gauge.set(Number.NaN);
     }
   }
 

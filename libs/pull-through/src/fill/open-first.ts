@@ -27,6 +27,8 @@ export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
     return { range: undefined, first: undefined, spool };
   }
   const range = firstRange(options);
+  const told = range === undefined ? expectedSize : range.toExclusive - range.from;
+  if (told !== undefined) await options.spools.admit(told, signal);
   if (range !== undefined) {
     try {
       const first = await upstream.getBlob(repository, digest, { ...range, signal });

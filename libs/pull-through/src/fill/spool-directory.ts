@@ -3,6 +3,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CacheError } from '@cistern/errors';
+import type { DiskClaim, DiskRoom } from '../disk/disk-room.ts';
 import { type Spool, openSpool } from './spool.ts';
 import { tooLarge } from './too-large.ts';
 
@@ -10,9 +11,14 @@ export interface SpoolDirectory {
   /**
    * Opens a spool for a blob of `size` bytes, of which `reserveBytes` are reserved (default: all); waits, up to half a
    * minute, while the fills in flight leave no room. Rejects with `overloaded` when there is none, with `too-large` when
-   * there can never be, and with `store-unavailable` where the file cannot be made. The opener closes it.
+   * there can never be, and with `store-unavailable` where the disk has none or the file cannot be made. The opener closes it.
    */
   open(name: string, size: number, signal: AbortSignal, reserveBytes?: number): Promise<Spool>;
+  /**
+   * Waits for room on the disk as `open` does and takes none, so that no upstream is asked for what is refused then. Rejects with
+   * `store-unavailable`.
+   */
+  admit(bytes: number, signal: AbortSignal): Promise<void>;
   readonly maxBytes: number;
   readonly usedBytes: number;
   /** Somebody waits for room. */
@@ -27,12 +33,14 @@ interface SpoolDirectoryOptions {
   readonly onUsed?: (usedBytes: number) => void;
   /** Other processes spool there too. If not, what is left of an earlier run is removed. */
   readonly isShared?: boolean;
+  /** Of the file systems that get what is spooled. Default: there is always room. */
+  readonly disk?: DiskRoom;
 }
 
 export async function openSpoolDirectory(
   path: string,
   maxBytes: number,
-  { onUsed = () => {}, isShared = false }: SpoolDirectoryOptions = {},
+  { onUsed = () => {}, isShared = false, disk }: SpoolDirectoryOptions = {},
 ): Promise<SpoolDirectory> {
   await mkdir(path, { recursive: true });
   if (!isShared)
@@ -41,19 +49,23 @@ export async function openSpoolDirectory(
   return {
     maxBytes,
     async open(name, size, signal, reserveBytes = size) {
-      const room = openRoom(size, reservations);
-      await room.reserve(reserveBytes, signal);
+      let present: Spool['present'] | undefined;
+      const room = openRoom(
+        size,
+        reservations,
+        disk?.open(() => present?.covered ?? 0),
+      );
       try {
+        await room.reserve(reserveBytes, signal);
         const spool = await openSpool(join(path, `${name}${suffix}`), size, room.giveBack);
+        ({ present } = spool);
         return { ...spool, reserve: room.reserve };
       } catch (error) {
         room.giveBack();
-        throw new CacheError('store-unavailable', 'The spool file could not be made.', {
-          cause: error,
-          retryable: true,
-        });
+        throw error;
       }
     },
+    admit: async (bytes, signal) => disk?.admit(bytes, signal),
     get usedBytes() {
       return reservations.usedBytes;
     },
@@ -64,7 +76,7 @@ export async function openSpoolDirectory(
 }
 
 /** What one spool has reserved, up to its size. */
-function openRoom(size: number, { take }: ReturnType<typeof createReservations>) {
+function openRoom(size: number, { take }: ReturnType<typeof createReservations>, claim: DiskClaim | undefined) {
   const releases: (() => void)[] = [];
   let reserved = 0;
   let closed = false;
@@ -72,6 +84,7 @@ function openRoom(size: number, { take }: ReturnType<typeof createReservations>)
   const giveBack = () => {
     closed = true;
     for (const release of releases.splice(0)) release();
+    claim?.close();
   };
 
   const reserve = async (moreBytes: number, signal: AbortSignal) => {
@@ -79,7 +92,9 @@ function openRoom(size: number, { take }: ReturnType<typeof createReservations>)
     if (more <= 0) return;
     reserved += more;
     try {
-      releases.push(await take(more, reserved - more, signal));
+      const release = await take(more, reserved - more, signal);
+      releases.push(release);
+      await claim?.take(more, signal);
     } catch (error) {
       reserved -= more;
       throw error;

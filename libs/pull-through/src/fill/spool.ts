@@ -26,11 +26,16 @@ interface SpoolFile {
   close(): Promise<void>;
 }
 
-/** `onClose` is called when the file is closed, also if it cannot be removed. */
+/**
+ * `onClose` is called when the file is closed, also if it cannot be removed. Rejects with `store-unavailable` where the file cannot
+ * be made.
+ */
 export async function openSpool(path: string, size: number, onClose: () => void): Promise<SpoolFile> {
   const present = createIntervals();
   const begun = createIntervals();
-  const file = await open(path, 'wx+', 0o600);
+  const file = await open(path, 'wx+', 0o600).catch((error: unknown) => {
+    throw notWritten(error);
+  });
   let ownsFile = true;
   let closing: Promise<void> | undefined;
   const busy = new Set<Promise<unknown>>();
@@ -84,6 +89,11 @@ export async function openSpool(path: string, size: number, onClose: () => void)
 }
 
 function notWritten(cause: unknown): CacheError {
-  const message = 'The spool cannot take what upstream sends; look at the space of its disk.';
-  return new CacheError('store-unavailable', message, { cause, retryable: true });
+  const { code } = Object(cause) as NodeJS.ErrnoException;
+  const isFull = code === undefined || code === 'ENOSPC' || code === 'EDQUOT';
+  const why = isFull
+    ? 'its file system is full. Free space there, or lower worker.spool.maxbytes'
+    : `its file system reports ${code}`;
+  const message = `The spool (worker.spool.directory) cannot take what upstream sends: ${why}.`;
+  return new CacheError('store-unavailable', message, { cause, detail: { code }, retryable: true });
 }

@@ -63,7 +63,7 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
     const eviction = createEviction({
       ...parts,
       deleter: createDeleter(parts),
-      limits: { highBytes: 0, lowBytes: 0 },
+      readLimits: async () => ({ mostBytes: 0, highBytes: 0, lowBytes: 0 }),
       spareMs: 0,
       log,
       metrics: createMetrics(),

@@ -7,6 +7,7 @@ import { createLogger } from '@cistern/telemetry';
 import { createAging } from '../eviction/create-aging.ts';
 import { createDeleter } from '../eviction/create-deleter.ts';
 import { createEviction } from '../eviction/create-eviction.ts';
+import type { ReadLimits } from '../eviction/eviction-limits.ts';
 import { planEviction } from '../eviction/plan-eviction.ts';
 import { type TestImage, addImage } from './image-content.ts';
 import { type TestCacheOptions, repositoryOf, startTestCache } from './start-test-cache.ts';
@@ -15,6 +16,8 @@ import { collect } from './test-bytes.ts';
 export interface FullCacheOptions extends TestCacheOptions {
   readonly highBytes: number;
   readonly lowBytes: number;
+  /** In place of the two. */
+  readonly readLimits?: ReadLimits;
   readonly spareMs?: number;
 }
 
@@ -29,6 +32,7 @@ export async function startFullCache(
   const { cache, hub, clock, index, store, metrics } = started;
   const lines: string[] = [];
   const log = createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => lines.push(line) } });
+  const readLimits = options.readLimits ?? (async () => ({ mostBytes: highBytes, highBytes, lowBytes }));
   const openEviction = () =>
     createEviction({
       index,
@@ -37,7 +41,7 @@ export async function startFullCache(
       metrics,
       log,
       spareMs,
-      limits: { highBytes, lowBytes },
+      readLimits,
       now: () => clock.nowMs,
     });
   const eviction = openEviction();
@@ -67,7 +71,7 @@ export async function startFullCache(
     openAging,
     plan: (limits: Readonly<Record<string, number>>, downToBytes?: number) =>
       planEviction(
-        { index, store, spareMs, limits: { highBytes, lowBytes }, ageLimits: new Map(Object.entries(limits)), now },
+        { index, store, spareMs, readLimits, ageLimits: new Map(Object.entries(limits)), now },
         { downToBytes, signal },
       ),
     addImage: (repository: string, tag: string, layers: readonly number[], layerBytes?: number) =>

@@ -11,6 +11,7 @@ import { createMemoryIndex } from '@cistern/cache-index/memory';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import { type RepositoryName, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
+import type { DiskRoom } from '../disk/disk-room.ts';
 import { createUseCases } from '../create-pull-through.ts';
 import { createStoreRoom, storeWithRoom } from '../eviction/create-store-room.ts';
 import { createFillAccess } from '../fill/fill-access.ts';
@@ -33,6 +34,8 @@ export interface TestCacheOptions {
   /** Bytes that the store may hold. */
   readonly maxBytes?: number;
   readonly spoolBytes?: number;
+  /** Of the disk that gets what is spooled. */
+  readonly disk?: DiskRoom;
   readonly presignForMs?: number;
   readonly prewarm?: PrewarmPlan;
   /** An existing root for the fs store, which the test removes. */
@@ -62,6 +65,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   const spools = await openSpoolDirectory(
     store.spoolDirectory ?? join(directory, 'spool'),
     options.spoolBytes ?? Infinity,
+    options.disk && { disk: options.disk },
   );
   const hub = createScriptedUpstream('docker.io');
   const quay = createScriptedUpstream('quay.io');

@@ -97,8 +97,8 @@ export async function fetchBlob(
     metrics.fills.inc({ ...labels, result: 'failed' });
     log.warn({ err: error, digest, ...source }, 'a fill failed');
     if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream });
-    // Before anybody hears of the failure, for they may ask again at once.
-    if (!isCacheError(error, 'too-large')) await forgetToldSize(deps, source, digest);
+    // Before anybody hears of the failure, for they may ask again at once. A want of room says nothing against the size.
+    if (!isCacheError(error, 'too-large', 'store-unavailable')) await forgetToldSize(deps, source, digest);
     await lease.failed(failureOf(error), keepFailureMs);
   } finally {
     lease.release();

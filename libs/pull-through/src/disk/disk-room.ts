@@ -1,0 +1,172 @@
+// Room on a file system for what is fetched, made and taken before a client gets its first byte: a body that has begun is not
+// broken off because the disk is full.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DiskSpace } from '@cistern/blob-store';
+import { CacheError } from '@cistern/errors';
+import { type MinFree, minFreeBytes, mostMinFreeBytes, reserveBytes } from './min-free.ts';
+
+export interface DiskRoom {
+  /**
+   * Resolves once there is room for `bytes`; takes none. Waits while eviction or the end of other fetches makes some, ten
+   * seconds after the last change and thirty in all. Rejects with `store-unavailable` where there is none, or the signal's reason.
+   */
+  admit(bytes: number, signal: AbortSignal): Promise<void>;
+  /** For one file, of which so many bytes are on the disk already. */
+  open(writtenBytes: () => number): DiskClaim;
+  /** Why what could be fetched is refused for want of room; `undefined`: it is not. */
+  readonly full: string | undefined;
+}
+
+export interface DiskClaim {
+  /** As `DiskRoom.admit`, and takes the room. */
+  take(bytes: number, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+export interface DiskRoomOptions {
+  /** Names the directory in errors, with its setting. */
+  readonly name: string;
+  /** A file system that cannot be asked refuses nothing. */
+  readonly space: () => Promise<DiskSpace>;
+  readonly minFree: MinFree;
+  /** What eviction could remove at most. Default: nothing. */
+  readonly heldBytes?: () => Promise<number>;
+  /** Has eviction make room for so many bytes; called again while somebody waits, and with 0 when nobody does any more. */
+  readonly want?: (bytes: number) => Promise<void>;
+  /** How often each byte is written there. Default: once. */
+  readonly copies?: number;
+  readonly clock?: DiskClock;
+}
+
+interface Look extends DiskSpace {
+  /** `undefined`: it was not asked for. */
+  readonly held: number | undefined;
+}
+
+interface DiskClock {
+  nowMs(): number;
+  delay(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Longer than a victim's grace and two steps of the evictor. */
+const maxWaitMs = 10_000;
+/** Who waits holds a place among the fetches. */
+const mostWaitMs = 30_000;
+const lookEveryMs = 200;
+/** After a wait that was of no use nobody waits for as much, unless something goes after all. */
+const giveUpForMs = 60_000;
+const retryAfterMs = 30_000;
+
+const realClock: DiskClock = {
+  nowMs: () => performance.now(),
+  delay: (ms, signal) => delay(ms, undefined, { signal }),
+};
+
+export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
+  const { name, space, minFree, heldBytes, want, copies = 1, clock = realClock } = options;
+  const claims = new Set<{ bytes: number; readonly writtenBytes: () => number }>();
+  const waiting = new Set<{ readonly bytes: number }>();
+  let before: { readonly freeBytes: number; readonly held: number } | undefined;
+  let wentAtMs = -Infinity;
+  let gaveUp = { bytes: Infinity, atMs: -Infinity };
+  let refused: { readonly bytes: number; readonly atMs: number; readonly why: string } | undefined;
+
+  const sumOf = (bytesOf: (claim: { bytes: number; readonly writtenBytes: () => number }) => number) =>
+    [...claims].reduce((sum, claim) => sum + bytesOf(claim), 0) * copies;
+  /** Taken, and not on the disk yet. */
+  const pendingBytes = () => sumOf((claim) => Math.max(0, claim.bytes - claim.writtenBytes()));
+
+  /** `undefined`: nobody can tell. The index, which may be far away, is asked for nothing while there is plenty. */
+  async function look(bytes: number): Promise<Look | undefined> {
+    const seen = await ifAnswered(space);
+    if (seen === undefined || seen.freeBytes - pendingBytes() - bytes >= mostMinFreeBytes(minFree, seen.totalBytes))
+      return seen && { ...seen, held: undefined };
+    const held = (await ifAnswered(async () => heldBytes?.())) ?? 0;
+    if (before !== undefined && (held < before.held || seen.freeBytes > before.freeBytes)) wentAtMs = clock.nowMs();
+    before = { freeBytes: seen.freeBytes, held };
+    return { ...seen, held };
+  }
+
+  /** `undefined`: there is room. */
+  function shortageOf(bytes: number, seen: Look) {
+    const { freeBytes, totalBytes, held = 0 } = seen;
+    const most = mostMinFreeBytes(minFree, totalBytes);
+    const aim = seen.held === undefined ? most : minFreeBytes(minFree, seen, held);
+    const left = freeBytes - pendingBytes() - bytes;
+    const reserve = reserveBytes(minFree, totalBytes);
+    // Where minfree is out of reach, waiting for it would be of no use.
+    if (left >= (left + held >= aim ? aim : reserve)) return undefined;
+    const kept = most > 0 ? `, of which storage.minfree keeps ${most}` : '';
+    return {
+      isSmall: left >= reserve,
+      isForGood: freeBytes + held + sumOf((claim) => claim.writtenBytes()) - bytes < reserve,
+      // What is too large for the whole file system says nothing of how full it is.
+      isFull: bytes + most <= totalBytes,
+      why: `${name} has ${freeBytes} of ${totalBytes} bytes free${kept}; ${bytes} more do not fit, and not enough can be evicted.`,
+    };
+  }
+
+  async function take(wanted: number, signal: AbortSignal, grant: () => void): Promise<void> {
+    const waiter = { bytes: wanted * copies };
+    const { bytes } = waiter;
+    const sinceMs = clock.nowMs();
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const seen = await look(bytes);
+        // From here to the grant nothing is awaited, so that no two take the same room.
+        const shortage = seen && shortageOf(bytes, seen);
+        if (shortage !== undefined && seen?.held === undefined) continue;
+        const nowMs = clock.nowMs();
+        const gaveUpBefore = bytes >= gaveUp.bytes && gaveUp.atMs > wentAtMs && nowMs - gaveUp.atMs < giveUpForMs;
+        const hasWaited = nowMs - Math.max(sinceMs, wentAtMs) >= maxWaitMs || nowMs - sinceMs >= mostWaitMs;
+        const isOver = hasWaited || gaveUpBefore;
+        if (shortage === undefined || (shortage.isSmall && isOver)) {
+          if (shortage !== undefined && !gaveUpBefore) gaveUp = { bytes, atMs: nowMs };
+          if (bytes >= (refused?.bytes ?? 0)) refused = undefined;
+          return grant();
+        }
+        const { why, isFull, isForGood } = shortage;
+        if (isOver || isForGood) {
+          if (!gaveUpBefore && !isForGood) gaveUp = { bytes, atMs: nowMs };
+          if (isFull) refused = { bytes, atMs: nowMs, why };
+          throw new CacheError('store-unavailable', `There is no room for the blob: ${why}`, { retryAfterMs });
+        }
+        waiting.add(waiter);
+        await ifAnswered(async () => want?.(pendingBytes() + [...waiting].reduce((sum, one) => sum + one.bytes, 0)));
+        await clock.delay(lookEveryMs, signal);
+      }
+    } finally {
+      if (waiting.delete(waiter) && waiting.size === 0) await ifAnswered(async () => want?.(0));
+    }
+  }
+
+  return {
+    admit: (bytes, signal) => take(bytes, signal, () => {}),
+    open(writtenBytes) {
+      const claim = { bytes: 0, writtenBytes };
+      return {
+        async take(bytes, signal) {
+          await take(bytes, signal, () => {
+            claim.bytes += bytes;
+            claims.add(claim);
+          });
+        },
+        close: () => void claims.delete(claim),
+      };
+    },
+    get full() {
+      if (refused === undefined || wentAtMs > refused.atMs) return undefined;
+      return clock.nowMs() - refused.atMs < giveUpForMs ? refused.why : undefined;
+    },
+  };
+}
+
+/** What cannot be asked is no reason to refuse anything. */
+async function ifAnswered<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch {
+    return undefined;
+  }
+}
