@@ -5,6 +5,7 @@ import type { LaneFacts } from '@cistern/jobs';
 import type { QueueFacts } from '@cistern/telemetry';
 import type { AssembleOptions } from './assemble-options.ts';
 import { openAll } from './closers.ts';
+import { createStoreHealth, type StoreHealth } from './create-store-health.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
 import { type AdminAccess, openAdminAccess } from './open-admin-access.ts';
 import { type Audit, openAudit } from './open-audit.ts';
@@ -17,7 +18,7 @@ import { openReporting } from './open-reporting.ts';
 import { openQueue } from './open-queue.ts';
 import { sharedTriesOf } from './shared-tries-of.ts';
 
-interface AdminAssembly {
+interface AdminAssembly extends StoreHealth {
   /** What the index says the store holds. */
   totals(): Promise<BlobTotals>;
   /** How full the queues are. */
@@ -30,8 +31,7 @@ interface AdminAssembly {
   readonly audit: Audit;
   /** Who may see and do what. */
   readonly access: AdminAccess;
-  /** Reject when the store or the index cannot do its work now. */
-  checkStore(): Promise<void>;
+  /** Rejects when the index cannot do its work now. */
   checkIndex(): Promise<void>;
   close(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export function assembleAdmin(
       prewarm: openPrewarming(config, { index, queue }),
       queues: async () => (await look()).map(queueFacts),
       totals: () => index.blobs.totals(),
-      checkStore: () => store.check(),
+      ...createStoreHealth(config, store),
       checkIndex: () => index.check(),
       close: () => closers.closeAll(),
     };

@@ -8,6 +8,7 @@ import type { AssembleOptions } from './assemble-options.ts';
 import { type Closers, openAll } from './closers.ts';
 import { type Access, openAccess } from './open-access.ts';
 import { type Audit, openAudit } from './open-audit.ts';
+import { createStoreHealth, type StoreHealth } from './create-store-health.ts';
 import { openLimits } from './open-limits.ts';
 import { openCallerAccess } from './open-caller-access.ts';
 import { openPrewarming, type Prewarm } from './open-prewarming.ts';
@@ -22,9 +23,8 @@ import { type Decisions, openDecisions } from './open-decisions.ts';
 import { openUpkeep, type Upkeep } from './open-upkeep.ts';
 import { openWorking, type Working } from './open-working.ts';
 
-interface Assembled {
-  /** Reject when the store or the index cannot do its work now. */
-  checkStore(): Promise<void>;
+interface Assembled extends StoreHealth {
+  /** Rejects when the index cannot do its work now. */
   checkIndex(): Promise<void>;
   /** Lets fills end for up to `graceMs`, then closes everything. */
   close(graceMs: number): Promise<void>;
@@ -74,6 +74,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
     return {
       audit: openAudit(config, 'standalone', shared, options, closers),
       ...describe(config, shared),
+      ...createStoreHealth(config, shared.store, working.disk),
       ...access,
       limits: await openLimits(config, shared, options.log),
       answerPeer,
@@ -105,6 +106,7 @@ export function assembleFrontend(config: Config, options: AssembleOptions): Prom
     const serving = { ...options, fills: undefined, address: '', verifyAccess: callers?.verify };
     return {
       ...describe(config, shared),
+      ...createStoreHealth(config, shared.store),
       ...access,
       audit: openAudit(config, 'frontend', shared, options, closers),
       limits: await openLimits(config, shared, options.log),
@@ -123,10 +125,9 @@ export function assembleWorker(config: Config, options: AssembleOptions): Promis
     const shared = await openShared(config, options, closers);
     const working = await openWorking(config, shared, options, closers);
     openReporting(config, 'worker', { index: shared.index, ...working }, options, closers);
-    const { checkStore, checkIndex } = describe(config, shared);
     return {
-      checkStore,
-      checkIndex,
+      ...createStoreHealth(config, shared.store, working.disk),
+      checkIndex: () => shared.index.check(),
       answerPeer: working.answerPeer,
       start: () => start(working, config, shared, options, closers),
       async close(graceMs) {
@@ -147,12 +148,11 @@ function openPushes({ jobs }: Shared, { log }: AssembleOptions, { opened }: Clos
   return opened(createPushes({ queue: jobs.queue, log, now: Date.now }));
 }
 
-function describe({ upstreams, access }: Config, { index, store, instanceId }: Shared) {
+function describe({ upstreams, access }: Config, { index, instanceId }: Shared) {
   return {
     upstreams: createUpstreamTable(upstreams),
     authorize: createAuthorize(access),
     instanceId,
-    checkStore: () => store.check(),
     checkIndex: () => index.check(),
   };
 }

@@ -39,6 +39,7 @@ test('ends its clients first, then its work, and its peers last', async (t) => {
   const workEnds = Promise.withResolvers<void>();
   const work = {
     checkStore: async () => {},
+    checkRoom: async () => {},
     checkIndex: async () => {},
     async close() {
       events.push('work is told');
@@ -73,6 +74,7 @@ test('is unready while a part of its work is', async (t) => {
   let index: Error | undefined = new Error('it hangs');
   const work = {
     checkStore: async () => {},
+    checkRoom: async () => {},
     async checkIndex() {
       if (index !== undefined) throw index;
     },

@@ -78,6 +78,7 @@ export function buildNode(options: NodeOptions): CacheNode {
   const { address: debugAddress, explicit, prometheus } = config.http.debug;
   const debug = buildHealth({
     checks: checks.byName,
+    degraded: checks.degraded,
     // Nothing should be sent here before it is listened for, either.
     isDraining: () => draining || !listening,
     ...(prometheus.enabled && { metricsRegistry: metrics.registry, metricsPath: prometheus.path }),

@@ -27,18 +27,39 @@ test('all is well', async (t) => {
     assert.equal((await sendRequest(url + path, { method: 'HEAD' })).status, 200, path);
   }
   assert.deepEqual(json((await sendRequest(`${url}/debug/health`)).body), {});
-  assert.deepEqual(json((await sendRequest(`${url}/readyz`)).body), { ready: true, draining: false, failing: {} });
+  assert.deepEqual(json((await sendRequest(`${url}/readyz`)).body), {
+    ready: true,
+    draining: false,
+    failing: {},
+    degraded: {},
+  });
 });
 
 test('a check that fails makes it unready, and is named, but it is alive', async (t) => {
   const url = await startHealth(t, { checks: { store: bad, index: good } });
   const ready = await sendRequest(`${url}/readyz`);
   assert.equal(ready.status, 503);
-  assert.deepEqual(json(ready.body), { ready: false, draining: false, failing: { store: 'connection refused' } });
+  assert.deepEqual(json(ready.body), {
+    ready: false,
+    draining: false,
+    failing: { store: 'connection refused' },
+    degraded: {},
+  });
   const debug = await sendRequest(`${url}/debug/health`);
   assert.equal(debug.status, 503);
   assert.deepEqual(json(debug.body), { store: 'connection refused' });
   assert.equal((await sendRequest(`${url}/healthz`)).status, 200);
+});
+
+test('what works in part only is named, and leaves the process ready', async (t) => {
+  const url = await startHealth(t, {
+    checks: { store: good },
+    degraded: { store: () => Promise.reject(new Error('full: 0 bytes')) },
+  });
+  const { status, body } = await sendRequest(`${url}/readyz`);
+  assert.equal(status, 200);
+  assert.deepEqual(json(body), { ready: true, draining: false, failing: {}, degraded: { store: 'full: 0 bytes' } });
+  assert.equal((await sendRequest(`${url}/debug/health`)).status, 200);
 });
 
 test('a check that hangs has failed', async (t) => {

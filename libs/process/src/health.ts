@@ -9,6 +9,8 @@ export type HealthCheck = () => Promise<void>;
 export interface HealthOptions {
   /** By name, for example `store`. */
   readonly checks: Readonly<Record<string, HealthCheck>>;
+  /** Of parts that do not work fully, while the process is fit to serve. */
+  readonly degraded?: Readonly<Record<string, HealthCheck>>;
   /** True from the moment that no new requests should be sent here. */
   readonly isDraining: () => boolean;
   /** Of prom-client; absent: no metrics are served. */
@@ -20,15 +22,25 @@ export interface HealthOptions {
 
 /** `/healthz`: alive. `/readyz`: fit to serve. `/debug/health`: as registry:2's. Whoever builds it listens and closes. */
 export function buildHealth(options: HealthOptions): FastifyInstance {
-  const { checks, isDraining, metricsRegistry, metricsPath = '/metrics', checkLimitMs = 3000 } = options;
+  const {
+    checks,
+    degraded: lesser = {},
+    isDraining,
+    metricsRegistry,
+    metricsPath = '/metrics',
+    checkLimitMs = 3000,
+  } = options;
   const app = fastify({ ...withoutSchemas, logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
 
   app.get('/healthz', (_request, reply) => reply.send({ alive: true }));
   app.get('/readyz', async (_request, reply) => {
-    const failing = await findFailing(checks, checkLimitMs);
+    const [failing, degraded] = await Promise.all([
+      findFailing(checks, checkLimitMs),
+      findFailing(lesser, checkLimitMs),
+    ]);
     const draining = isDraining();
     const ready = !draining && Object.keys(failing).length === 0;
-    return send(reply, ready, { ready, draining, failing });
+    return send(reply, ready, { ready, draining, failing, degraded });
   });
   app.get('/debug/health', async (_request, reply) => {
     const failing = await findFailing(checks, checkLimitMs);

@@ -11,12 +11,13 @@ export async function buildAdmin(config: Config, { log, metrics, version, audit 
   const work = await assembleAdmin(config, { log, metrics, version, audit });
   const checks = startChecks(config.health, work);
   const parts = checks.byName;
+  const { store } = parts;
   observeCache(metrics.registry, { totals: work.totals, parts });
   observeJobs(metrics.registry, work.queues);
   const { nodes, prewarm, upkeep, decisions, images, access } = work;
   const app = buildAdminServer({
     version,
-    parts,
+    parts: { ...parts, ...(store !== undefined && { store: () => store().then(work.checkRoom) }) },
     nodes,
     prewarm,
     upkeep,

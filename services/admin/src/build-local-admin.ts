@@ -38,8 +38,8 @@ function buildServer(
   { version, log }: NodeContext,
   access: AdminAccess,
 ): HttpApp {
-  const { checkIndex, checkStore, nodes, prewarm, upkeep, decisions, images, audit } = assembly;
-  const parts = { index: checkIndex, store: checkStore };
+  const { checkIndex, checkStore, checkRoom, nodes, prewarm, upkeep, decisions, images, audit } = assembly;
+  const parts = { index: checkIndex, store: () => checkStore().then(checkRoom) };
   return createLateHttpApp(async () => {
     const { buildAdminServer } = await import('./build-admin-server.ts');
     const options = { version, parts, nodes, prewarm, upkeep, decisions, images, registry, audit, access };

@@ -1,0 +1,58 @@
+// A full store is told apart from one that does not work.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import { CacheError } from '@cistern/errors';
+import { createStoreHealth } from './create-store-health.ts';
+
+const storageLimits = {
+  maxBytes: Infinity,
+  highShare: 0.95,
+  lowShare: 0.85,
+  minFree: { share: 0.1, maxBytes: Infinity, shareOfLeft: 0.5 },
+};
+
+function startHealth() {
+  const seen: { freeBytes: number; failure?: string | undefined; full?: string | undefined } = { freeBytes: 500 };
+  const store = {
+    ...createMemoryStore(),
+    space: async () => ({ freeBytes: seen.freeBytes, totalBytes: 1000 }),
+    async check() {
+      if (seen.failure !== undefined)
+        throw new CacheError('store-unavailable', `It says ${seen.failure}.`, { detail: { code: seen.failure } });
+    },
+  };
+  const disk = {
+    get full() {
+      return seen.full;
+    },
+  };
+  return { seen, ...createStoreHealth({ storageLimits }, store, disk) };
+}
+
+test('a store that cannot be written because its disk is full works, and is full until it can be', async () => {
+  const { seen, checkStore, checkRoom } = startHealth();
+  await checkRoom();
+  for (const code of ['ENOSPC', 'EDQUOT']) {
+    seen.failure = code;
+    await checkStore();
+    await assert.rejects(checkRoom(), new RegExp(`^Error: full: It says ${code}`));
+  }
+  seen.failure = undefined;
+  await checkStore();
+  await checkRoom();
+  seen.failure = 'EIO';
+  await assert.rejects(checkStore(), /EIO/);
+});
+
+test('a store is full while fetches are refused, and while nothing is free that a fetch could take', async () => {
+  const { seen, checkStore, checkRoom } = startHealth();
+  seen.full = 'no room for a blob';
+  await assert.rejects(checkRoom(), /^Error: full: no room for a blob/);
+  await checkStore();
+  seen.full = undefined;
+  seen.freeBytes = 9;
+  await assert.rejects(checkRoom(), /^Error: full: 9 of 1000 bytes/);
+  seen.freeBytes = 10;
+  await checkRoom();
+});

@@ -1,0 +1,52 @@
+// Whether the store does its work, and whether it can take more: a full store still serves what it holds.
+import type { BlobStore } from '@cistern/blob-store';
+import type { Config } from '@cistern/config';
+import { isCacheError } from '@cistern/errors';
+import { type DiskRoom, reserveBytes } from '@cistern/pull-through';
+
+export interface StoreHealth {
+  /** Rejects when the store cannot do its work now. That it is full is told by `checkRoom`. */
+  checkStore(): Promise<void>;
+  /** Rejects with `full: …` while no room can be made for what is fetched. */
+  checkRoom(): Promise<void>;
+}
+
+/** `disk`: of this process, if it fetches. */
+export function createStoreHealth(
+  { storageLimits: { minFree } }: Pick<Config, 'storageLimits'>,
+  store: BlobStore,
+  disk?: Pick<DiskRoom, 'full'>,
+): StoreHealth {
+  let unwritable: string | undefined;
+
+  async function spaceLeft(): Promise<string | undefined> {
+    const seen = await store.space?.();
+    if (seen === undefined || minFree === undefined) return undefined;
+    const { freeBytes, totalBytes } = seen;
+    const reserve = reserveBytes(minFree, totalBytes);
+    if (freeBytes >= reserve) return undefined;
+    return `${freeBytes} of ${totalBytes} bytes are free on the file system of storage.filesystem.rootdirectory, and ${reserve} have to be.`;
+  }
+
+  return {
+    async checkStore() {
+      try {
+        await store.check();
+        unwritable = undefined;
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        unwritable = (error as Error).message;
+      }
+    },
+    async checkRoom() {
+      const why = unwritable ?? disk?.full ?? (await spaceLeft());
+      if (why !== undefined) throw new Error(`full: ${why}`);
+    },
+  };
+}
+
+function isFull(error: unknown): boolean {
+  if (!isCacheError(error, 'store-unavailable')) return false;
+  const { code } = Object(error.detail) as { readonly code?: unknown };
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
