@@ -36,7 +36,6 @@ export interface Config {
   readonly limits: LimitsConfig;
   readonly audit: AuditConfig;
   readonly storage: StorageConfig;
-  /** `undefined`: the store may hold any number of bytes. */
   readonly storageLimits: StorageLimitsConfig;
   /** `undefined`: clients get every byte from Cistern. */
   readonly storageRedirect: StorageRedirectConfig | undefined;

@@ -45,12 +45,7 @@ export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
 }
 
 /** A small range far into the blob is fetched by itself, so that its reader does not wait for all before it. */
-export function firstRange({
-  from,
-  toExclusive,
-  expectedSize,
-  maxWholeForRangeBytes,
-}: Pick<FillOptions, 'from' | 'toExclusive' | 'expectedSize' | 'maxWholeForRangeBytes'>) {
+function firstRange({ from, toExclusive, expectedSize, maxWholeForRangeBytes }: FillOptions) {
   if (expectedSize === undefined || toExclusive === undefined) return undefined;
   const far = from > nearBytes;
   const tooLarge = expectedSize > maxWholeForRangeBytes && toExclusive - from < expectedSize / 2;

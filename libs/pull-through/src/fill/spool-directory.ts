@@ -15,8 +15,8 @@ export interface SpoolDirectory {
    */
   open(name: string, size: number, signal: AbortSignal, reserveBytes?: number): Promise<Spool>;
   /**
-   * Waits for room on the disk as `open` does and takes none, so that no upstream is asked for what is refused then. Rejects with
-   * `store-unavailable`.
+   * Rejects as `open` does for a blob that is too large for the spool, or for which the disk has no room. Waits as `open` does for
+   * room on the disk, and takes none. Called before upstream is asked.
    */
   admit(bytes: number, signal: AbortSignal): Promise<void>;
   readonly maxBytes: number;
@@ -65,7 +65,10 @@ export async function openSpoolDirectory(
         throw error;
       }
     },
-    admit: async (bytes, signal) => disk?.admit(bytes, signal),
+    async admit(bytes, signal) {
+      if (bytes > maxBytes) throw tooLarge(bytes, maxBytes);
+      await disk?.admit(bytes, signal);
+    },
     get usedBytes() {
       return reservations.usedBytes;
     },

@@ -11,8 +11,6 @@ import { findStoredBlob } from '../blob/stored-blob.ts';
 import { type Fill, startFill } from '../fill/fill.ts';
 import type { FillTable } from '../fill/fill-table.ts';
 import { continueFill } from '../fill/continue-fill.ts';
-import { firstRange } from '../fill/open-first.ts';
-import { tooLarge } from '../fill/too-large.ts';
 import type { RemoteFills } from '../fill/remote/open-remote-fills.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
@@ -160,10 +158,6 @@ async function prepareFill(
   const { index, fillStore: store = deps.store, spools, log, maxWholeForRangeBytes, remoteFills } = deps;
   const upstream = upstreamOf(deps, source.upstream);
   const expectedSize = (await index.links.get(source, digest))?.size;
-  // Before upstream is asked. A range that is fetched by itself takes only its own room.
-  const isWhole = firstRange({ from, toExclusive, expectedSize, maxWholeForRangeBytes }) === undefined;
-  if (isWhole && expectedSize !== undefined && expectedSize > spools.maxBytes)
-    throw tooLarge(expectedSize, spools.maxBytes);
   const { repository } = source;
   const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
   const onRefused = () => {
