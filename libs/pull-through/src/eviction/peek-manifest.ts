@@ -1,8 +1,8 @@
 // A manifest as it lies here, for looking at what it names: nobody is given it, so nobody's rights are asked for.
-import { type BlobStore, readBytes } from '@cistern/blob-store';
+import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/cache-index';
-import { isCacheError } from '@cistern/errors';
-import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
+import type { Digest } from '@cistern/oci';
+import { readHashed } from '../integrity/read-hashed.ts';
 import type { CachedManifest } from '../manifest/manifest-cache.ts';
 import { maxManifestBytes } from '../manifest/max-manifest-bytes.ts';
 
@@ -13,10 +13,7 @@ export async function peekManifest(
 ): Promise<CachedManifest | undefined> {
   const record = await index.manifests.get(digest);
   if (record === undefined) return undefined;
-  const bytes = await readBytes(store, digest, maxManifestBytes).catch((error: unknown) => {
-    if (isCacheError(error, 'content-mismatch')) return undefined;
-    throw error;
-  });
-  if (bytes === undefined || digestOf(bytes, digestAlgorithm(digest)) !== digest) return undefined;
+  const bytes = await readHashed(store, digest, maxManifestBytes);
+  if (bytes === undefined || bytes === 'damaged') return undefined;
   return { mediaType: record.mediaType, bytes };
 }

@@ -1,7 +1,6 @@
 // What one image is made of, and how much of it is here: for whoever looks into the cache. Nothing is fetched for it.
-import { type BlobStore, type ImageName, readBytes } from '@cistern/blob-store';
+import type { BlobStore, ImageName } from '@cistern/blob-store';
 import type { CacheIndex, RepositoryKey, TagRecord } from '@cistern/cache-index';
-import { isCacheError } from '@cistern/errors';
 import {
   type Child,
   type Digest,
@@ -14,6 +13,7 @@ import {
 } from '@cistern/oci';
 import { peekManifest } from '../eviction/peek-manifest.ts';
 import { forEachBounded } from '../for-each-bounded.ts';
+import { readHashed } from '../integrity/read-hashed.ts';
 import { readLinksObject, readTagObject } from '../small-objects.ts';
 
 export interface DescribeImageDeps {
@@ -164,13 +164,13 @@ async function platformOfConfig({ store }: DescribeImageDeps, { children }: Mani
   const config = children.find(({ role }) => role === 'config');
   if (config === undefined) return undefined;
   try {
-    const bytes = await readBytes(store, config.digest, maxConfigBytes);
-    if (bytes === undefined) return undefined;
+    const bytes = await readHashed(store, config.digest, maxConfigBytes);
+    if (bytes === undefined || bytes === 'damaged') return undefined;
     const { os, architecture, variant } = (JSON.parse(bytes.toString('utf8')) ?? {}) as Partial<Platform>;
     if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
     return platformName({ os, architecture, ...(typeof variant === 'string' && { variant }) });
   } catch (error) {
-    if (error instanceof SyntaxError || isCacheError(error, 'content-mismatch')) return undefined;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

@@ -81,7 +81,8 @@ export function createScrub(deps: ScrubDeps): Scrub {
             signal,
             count(kind) {
               counts[kind] += 1;
-              metrics.scrubObjects.inc({ kind });
+              // `setAside` counts what is damaged, whoever finds it.
+              if (kind !== 'damaged') metrics.scrubObjects.inc({ kind });
             },
             onRead(bytes) {
               counts.bytes += bytes;

@@ -1,16 +1,15 @@
-// Hashes one stored object, no faster than it may, and believes that it is damaged only when it has been read twice: what a
+// Hashes one stored object, and believes that it is damaged only when it has been read twice: what a
 // network or a memory does once is not the disk's fault.
 import type { BlobStore } from '@cistern/blob-store';
 import { isCacheError } from '@cistern/errors';
 import { type Digest, createDigestHash, digestAlgorithm } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
-import type { Bandwidth } from '../create-bandwidth.ts';
 
 export interface HashStoredDeps {
   readonly store: BlobStore;
-  readonly bandwidth: Bandwidth;
   readonly log: Logger;
-  readonly onRead: (bytes: number) => void;
+  /** Awaited after each read; what it rejects with ends the hashing. */
+  readonly onRead?: ((bytes: number) => Promise<void>) | undefined;
 }
 
 /** `size`: bytes that were read. */
@@ -21,16 +20,15 @@ export interface HashedObject {
 
 const readBytes = 1024 * 1024;
 const tries = 2;
-const nobodyWaits = () => false;
 
 /**
  * An object that cannot be read while the store answers is damaged too: disks lose sectors. Rejects with `store-unavailable`
- * when the store does not answer, and with the signal's reason.
+ * when the store does not answer.
  */
-export async function hashStored(deps: HashStoredDeps, digest: Digest, signal: AbortSignal): Promise<HashedObject> {
+export async function hashStored(deps: HashStoredDeps, digest: Digest): Promise<HashedObject> {
   let size = 0;
   for (let tried = 0; tried < tries; tried += 1) {
-    const read = await readOnce(deps, digest, signal);
+    const read = await readOnce(deps, digest);
     if (read === undefined) return { state: 'gone', size: 0 };
     if (read.actual === digest) return { state: 'right', size: read.size };
     size = read.size;
@@ -39,9 +37,8 @@ export async function hashStored(deps: HashStoredDeps, digest: Digest, signal: A
 }
 
 async function readOnce(
-  { store, bandwidth, log, onRead }: HashStoredDeps,
+  { store, log, onRead }: HashStoredDeps,
   digest: Digest,
-  signal: AbortSignal,
 ): Promise<{ readonly actual: string; readonly size: number } | undefined> {
   const hash = createDigestHash(digest);
   let size = 0;
@@ -53,8 +50,7 @@ async function readOnce(
       for (let length = await reader.read(buffer); length > 0; length = await reader.read(buffer)) {
         hash.update(buffer.subarray(0, length));
         size += length;
-        onRead(length);
-        await bandwidth.spend(length, nobodyWaits, signal);
+        await onRead?.(length);
       }
     } finally {
       await reader.close();

@@ -1,11 +1,12 @@
-// What is done about an object that is not what its digest says: it goes into quarantine, the index forgets it, and it is
-// fetched again for a repository that holds it.
+// What the scrub does about an object that is not what its digest says: it is set aside, and fetched again for a repository that
+// holds it.
 import type { BlobRecord, Link } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
 import { type BringBlobsDeps, bringBlobs } from '../prewarm/bring-blobs.ts';
 import { repositoryPath } from '../repository-path.ts';
 import { fetchManifest } from '../work/fetch-manifest.ts';
 import { findHolders } from './find-holders.ts';
+import { setAside } from './set-aside.ts';
 
 export interface Healed {
   readonly healed: boolean;
@@ -23,17 +24,12 @@ const fetchWithinMs = 600_000;
  */
 export async function healDamaged(
   deps: BringBlobsDeps,
-  { digest, storedAtMs }: BlobRecord,
+  record: BlobRecord,
   signal: AbortSignal,
 ): Promise<Healed | undefined> {
-  const { index, store, log, now } = deps;
-  const [record, fill] = [await index.blobs.get(digest, { fresh: true }), await index.fills.read(digest)];
-  const isBeingReplaced = fill !== undefined && ['starting', 'running'].includes(fill.state);
-  if (record?.storedAtMs !== storedAtMs || record.state === 'deleting' || isBeingReplaced) return undefined;
-  if (!(await store.quarantine(digest, now()))) return undefined;
-  log.error({ digest }, 'the store held other bytes under a digest: they are in quarantine');
-  await index.manifests.remove(digest);
-  await index.blobs.remove(digest, storedAtMs);
+  const { index, log } = deps;
+  const { digest } = record;
+  if (!(await setAside(deps, digest, record))) return undefined;
   const holders = await findHolders(index, digest, { limit: holdersToTry, signal });
   let note = 'no repository is known to hold it: it is fetched when somebody asks for it';
   for (const holder of holders) {

@@ -32,6 +32,7 @@ export interface ScrubShardOptions {
 
 /** A fill has put its blob in place and is about to record it; an index that is away makes it wait. */
 const adoptAfterMs = 900_000;
+const nobodyWaits = () => false;
 
 /** Rejects with `store-unavailable`, `index-unavailable` or the signal's reason. */
 export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOptions): Promise<void> {
@@ -57,12 +58,16 @@ export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOption
 }
 
 async function scrubObject(deps: ScrubShardDeps, options: ScrubShardOptions, object: StoredBlob): Promise<void> {
-  const { store, scrubBandwidth: bandwidth, log, now } = deps;
+  const { store, scrubBandwidth, log, now } = deps;
   const { count, onRead, onDamage, signal } = options;
   const { digest } = object;
   const record = await findRecord(deps, object, count);
   if (record === undefined || record.state === 'deleting') return;
-  const { state, size } = await hashStored({ store, bandwidth, log, onRead }, digest, signal);
+  const paced = async (bytes: number) => {
+    onRead(bytes);
+    await scrubBandwidth.spend(bytes, nobodyWaits, signal);
+  };
+  const { state, size } = await hashStored({ store, log, onRead: paced }, digest);
   if (state === 'gone') {
     if (await forgetMissing(deps, digest)) count('forgotten');
     return;

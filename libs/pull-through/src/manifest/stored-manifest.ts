@@ -1,21 +1,16 @@
-// A manifest that is here: in memory, or in the store. One that another cache left is verified when it is first read.
-import { type BlobStore, readBytes } from '@cistern/blob-store';
-import type { CacheIndex, ManifestRecord, RepositoryKey } from '@cistern/cache-index';
-import { isCacheError } from '@cistern/errors';
-import { type Digest, OciSyntaxError, digestAlgorithm, digestOf } from '@cistern/oci';
-import type { Logger } from '@cistern/telemetry';
+// A manifest that is here: in memory, or in the store. What comes from the store is hashed on its way into memory.
+import type { ManifestRecord, RepositoryKey } from '@cistern/cache-index';
+import { type Digest, OciSyntaxError } from '@cistern/oci';
 import { forgetMissing } from '../blob/forget-missing.ts';
+import { readHashed } from '../integrity/read-hashed.ts';
+import { setAside, type SetAsideDeps } from '../integrity/set-aside.ts';
 import { writeLinksObject } from '../small-objects.ts';
 import type { CachedManifest, ManifestCache } from './manifest-cache.ts';
 import { maxManifestBytes } from './max-manifest-bytes.ts';
 import { linksOf, platformOf, recordManifest } from './store-manifest.ts';
 
-export interface StoredManifestDeps {
-  readonly index: CacheIndex;
-  readonly store: BlobStore;
+export interface StoredManifestDeps extends SetAsideDeps {
   readonly manifests: ManifestCache;
-  readonly log: Logger;
-  readonly now: () => number;
 }
 
 /** `undefined`: it has to be fetched. `key` holds `digest`. */
@@ -47,16 +42,12 @@ export async function statStoredManifest(
   return manifest && { mediaType: manifest.mediaType, size: manifest.bytes.length };
 }
 
-async function readVerified({ store, index, log }: StoredManifestDeps, digest: Digest): Promise<Buffer | undefined> {
-  const bytes = await readBytes(store, digest, maxManifestBytes).catch((error: unknown) => {
-    if (isCacheError(error, 'content-mismatch')) return undefined;
-    throw error;
-  });
-  if (bytes !== undefined && digestOf(bytes, digestAlgorithm(digest)) === digest) return bytes;
-  if (bytes !== undefined) {
-    log.error({ digest }, 'the store held other bytes under a digest: they are removed');
-    await store.remove(digest);
-  }
+async function readVerified(deps: StoredManifestDeps, digest: Digest): Promise<Buffer | undefined> {
+  const { store, index } = deps;
+  const record = await index.blobs.get(digest);
+  const bytes = await readHashed(store, digest, maxManifestBytes);
+  if (bytes !== undefined && bytes !== 'damaged') return bytes;
+  if (bytes === 'damaged') await setAside(deps, digest, record);
   await index.manifests.remove(digest);
   await forgetMissing({ index, store }, digest);
   return undefined;

@@ -1,12 +1,11 @@
 // Job fetch-manifest: one manifest by digest into the store, with its links. What another repository brought already is
 // not fetched again: a HEAD tells whether this one holds it too.
-import { isCacheError } from '@cistern/errors';
 import type { RepositoryKey } from '@cistern/cache-index';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
-import { readBytes } from '@cistern/blob-store';
 import type { CallOptions } from '@cistern/upstream';
-import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
+import type { Digest } from '@cistern/oci';
 import { untilDeleted } from '../eviction/until-deleted.ts';
+import { readHashed } from '../integrity/read-hashed.ts';
 import { maxManifestBytes } from '../manifest/max-manifest-bytes.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { backlogKeyOf, storeManifest } from '../manifest/store-manifest.ts';
@@ -52,11 +51,6 @@ export async function readStored(
 ): Promise<Buffer | undefined> {
   const waiting = backlog.waitingValue(backlogKeyOf(digest));
   if (waiting !== undefined) return waiting;
-  try {
-    const bytes = await ifStoreAnswers(log, () => readBytes(store, digest, maxManifestBytes));
-    return bytes !== undefined && digestOf(bytes, digestAlgorithm(digest)) === digest ? bytes : undefined;
-  } catch (error) {
-    if (isCacheError(error, 'content-mismatch')) return undefined;
-    throw error;
-  }
+  const bytes = await ifStoreAnswers(log, () => readHashed(store, digest, maxManifestBytes));
+  return bytes === 'damaged' ? undefined : bytes;
 }

@@ -19,7 +19,7 @@ export function createScrubMetrics(registry: Registry): ScrubMetrics {
     }),
     scrubObjects: new Counter({
       name: 'cistern_scrub_objects_total',
-      help: 'Objects of the store that were hashed, and what was found: `verified` for the first time, `adopted` into the index, `forgotten` by it, `damaged`, `healed`.',
+      help: 'Objects of the store that were hashed, and what was found: `verified` for the first time, `adopted` into the index, `forgotten` by it, `damaged`, `healed`. `damaged` counts what readers find, too.',
       labelNames: ['kind'],
       registers,
     }),
