@@ -8,6 +8,7 @@ import { guardPullThrough } from './access/guard-pull-through.ts';
 import type { VerifyAccess } from './access/verify-access.ts';
 import { createAsk } from './ask.ts';
 import { openBlob } from './blob/open-blob.ts';
+import { createReadChecks } from './blob/read-checks.ts';
 import { recallBlob, type SmallBlobs } from './blob/small-blobs.ts';
 import { createReadMarks } from './eviction/read-marks.ts';
 import { createRefreshParts } from './eviction/refresh-parts.ts';
@@ -80,9 +81,11 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
   const findDenial = createFindDenial(createPlatformsOf(options));
+  const readChecks = createReadChecks({ now });
   const pullTally = createPullTally({ index, refreshParts, now });
   const deps = {
     ...options,
+    readChecks,
     readMarks,
     findDenial,
     refreshParts,

@@ -89,6 +89,8 @@ export interface BlobRequest extends RepositoryKey, Asker, PullPermission {
   readonly digest: Digest;
   /** `stat` reads nothing; `whole` reads from 0 to the end; `ranges` calls `read` with ranges once the size is known. */
   readonly intent: 'stat' | 'whole' | 'ranges';
+  /** A name for who asks, by which a second try is told from a first. Absent: each is a first. */
+  readonly client?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

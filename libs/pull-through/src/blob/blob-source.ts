@@ -28,6 +28,8 @@ export interface BlobSourceOptions {
   readonly following: FollowedFill | undefined;
   /** Whether a reader gets the blob's end only once the whole is verified; a small range is not worth the wait. */
   readonly verified: boolean;
+  /** Whether stored bytes are hashed again although they were right when they were stored. */
+  readonly checked: boolean;
 }
 
 export interface BlobSource extends ByteSource {
@@ -41,16 +43,27 @@ const maxInterruptions = 3;
 
 export function createBlobSource(
   deps: BlobSourceDeps,
-  { digest, size, source, stored, following, verified }: BlobSourceOptions,
+  { digest, size, source, stored, following, verified, checked }: BlobSourceOptions,
 ): BlobSource {
   let inStore = stored;
-  let origin: BlobSource['origin'];
+  let first: { readonly from: number; readonly origin: BlobSource['origin'] } | undefined;
   let storeFailure: unknown;
   let followed = following;
 
+  /** Where the first reader got nothing it goes on elsewhere. */
+  const noteOrigin = (from: number, origin: BlobSource['origin']) => {
+    if (first === undefined || first.from === from) first = { from, origin };
+  };
+
+  /** Rejects as `follow` does. A fill that has ended brought what is damaged now. */
+  const refetch = async () => {
+    const record = await deps.index.fills.read(digest);
+    await deps.follow({ digest, source, from: 0, past: record?.state === 'done' ? record : undefined });
+  };
+
   const openInStore = async (from: number, toExclusive: number, signal: AbortSignal) => {
     try {
-      return await openStored(deps, { digest, size, from, toExclusive, verified, signal });
+      return await openStored(deps, { digest, size, from, toExclusive, verified, checked, signal, refetch });
     } catch (error) {
       if (!isCacheError(error, 'store-unavailable')) throw error;
       storeFailure = error;
@@ -77,7 +90,7 @@ export function createBlobSource(
     for (let tries = 0; tries < maxTries; tries += 1) {
       const reader = inStore ? await openInStore(from, toExclusive, signal) : undefined;
       if (reader !== undefined) {
-        origin ??= 'stored';
+        noteOrigin(from, 'stored');
         return reader;
       }
       const { record, joined } = await followTo(from, toExclusive, past, signal);
@@ -87,7 +100,7 @@ export function createBlobSource(
         record.state === 'done' ? undefined : await openFill(record, { from, toExclusive, verified }, signal);
       inStore = opened === undefined;
       if (opened !== undefined && opened !== 'unreachable') {
-        origin ??= joined ? 'joined' : 'fetched';
+        noteOrigin(from, joined ? 'joined' : 'fetched');
         return opened;
       }
       // The fill has ended since, or its worker is gone: its bytes are in the store, or another one has to bring them.
@@ -115,7 +128,7 @@ export function createBlobSource(
   return {
     size,
     get origin() {
-      return origin;
+      return first?.origin;
     },
     async open(from, toExclusive, signal) {
       const leave = deps.readMarks.hold(digest);

@@ -11,7 +11,7 @@ import { chunkBytes } from '../read/buffer-pool.ts';
 import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
 import { locateStored } from './locate-stored.ts';
-import { proveStored } from './open-stored.ts';
+import { proveStored } from './prove-stored.ts';
 import { rememberSmall, type SmallBlobs } from './small-blobs.ts';
 import { assertNotEmptied, findStoredBlob } from './stored-blob.ts';
 
@@ -43,7 +43,12 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   if (stored !== undefined) {
     if (link === undefined) await confirm(deps, request);
     await deps.index.blobs.touch(digest, deps.now());
-    return opened(deps, request, { source: link ?? request, ...stored, cache: 'HIT' });
+    return opened(deps, request, {
+      source: link ?? request,
+      ...stored,
+      cache: 'HIT',
+      checked: isCheckDue(deps, request, stored),
+    });
   }
   if (request.intent === 'whole') {
     const { record, joined } = await deps.follow({ digest, source: link ?? request, from: 0, signal });
@@ -57,6 +62,11 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   const running = await deps.index.fills.read(digest);
   const joined = running?.state === 'starting' || running?.state === 'running';
   return opened(deps, request, { source: sized, size: sized.size, cache: joined ? 'JOINED' : 'MISS' });
+}
+
+/** Of a client that may not have liked what it got a moment ago. */
+function isCheckDue({ readChecks }: OpenBlobDeps, { intent, client }: BlobRequest, stored: BlobRecord): boolean {
+  return intent === 'whole' && client !== undefined && readChecks.isDue(client, stored);
 }
 
 /**
@@ -86,10 +96,12 @@ interface FoundBlob {
   readonly following?: FollowedFill;
   /** What is in the store has been hashed. */
   readonly verified?: boolean;
+  /** And is hashed again while it is read. */
+  readonly checked?: boolean;
 }
 
 function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, found: FoundBlob): OpenedBlob {
-  const { size, cache, following } = found;
+  const { size, cache, following, checked = false } = found;
   const { upstream, repository } = found.source;
   assertNotEmptied(digest, size);
   const stored = cache === 'HIT';
@@ -105,10 +117,11 @@ function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, fou
         stored,
         following,
         verified,
+        checked,
         source: { upstream, repository },
       });
       // What goes wrong with a fill may concern its repository alone: others do not share a read of it.
-      const key = `${digest} ${stored ? '' : `${upstream}/${repository}`} ${verified ? '' : 'range'}`;
+      const key = `${digest} ${stored ? '' : `${upstream}/${repository}`} ${verified ? '' : 'range'} ${checked ? 'checked' : ''}`;
       const reader = deps.reads.attach(key, source, range.start, range.end + 1);
       await untilReady(reader, signal);
       const asked = cache === 'MISS' && intent === 'whole';
@@ -116,8 +129,8 @@ function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, fou
       const next = isWhole ? rememberSmall(deps.smallBlobs, { digest, size }, reader.next) : reader.next;
       return { cache: asked ? cache : resultOf(source, cache), next, close: reader.close };
     },
-    // What has not been verified yet is verified on its way, and that is here.
-    ...(found.verified === true && locateStored(deps, digest, size)),
+    // What is verified on its way goes this way.
+    ...(found.verified === true && !checked && locateStored(deps, digest, size)),
   };
 }
 

@@ -1,25 +1,20 @@
-// A blob's bytes from the store. What is there may be damaged, or left by another cache and never hashed: no reader gets
-// the end of a blob that has not been verified, and what is wrong is removed, to be fetched again.
-import type { BlobRecord, CacheIndex } from '@cistern/cache-index';
-import type { BlobReader, BlobStore } from '@cistern/blob-store';
+// A blob's bytes from the store. What is there may be damaged, or left by another cache and never hashed. What is read in one
+// piece is hashed each time; of the rest what nobody has hashed yet, and what a client reads again. What is wrong is set aside.
+import type { BlobRecord } from '@cistern/cache-index';
+import type { BlobReader } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
-import type { Logger } from '@cistern/telemetry';
 import { openWitnessedReader } from '../fill/witnessed-reader.ts';
+import { setAside } from '../integrity/set-aside.ts';
+import { chunkBytes } from '../read/buffer-pool.ts';
 import type { SourceReader } from '../read/byte-source.ts';
 import type { PlaceReader } from '../read/lasting-reader.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
+import { noteRight, proveStored, type ProveStoredDeps } from './prove-stored.ts';
 import { findStoredBlob } from './stored-blob.ts';
 import { verifyOnRead } from './verify-on-read.ts';
 
-const readBytes = 1024 * 1024;
-
-export interface OpenStoredDeps {
-  readonly index: CacheIndex;
-  readonly store: BlobStore;
-  readonly log: Logger;
-  readonly now: () => number;
-}
+export type OpenStoredDeps = ProveStoredDeps;
 
 export interface StoredRange {
   readonly digest: Digest;
@@ -29,16 +24,26 @@ export interface StoredRange {
   readonly toExclusive: number;
   /** Whether the reader is to get nothing for right that is not. */
   readonly verified: boolean;
+  /** Whether it is hashed although it was right when it was stored. */
+  readonly checked: boolean;
   readonly signal: AbortSignal;
+  /** Begins a fill for a blob that is set aside after a reader has got bytes of it. */
+  readonly refetch?: (() => Promise<void>) | undefined;
 }
 
-/** `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. */
+/**
+ * `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. A blob that is read whole is
+ * hashed on the way, any other range of it before.
+ */
 export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<PlaceReader | undefined> {
-  const { digest, size, from, toExclusive, verified, signal } = range;
+  const { digest, size, from, toExclusive, verified, checked, signal } = range;
   const found = await findStoredBlob(deps, digest);
   if (found === undefined) return undefined;
-  const hashesOnTheWay = from === 0 && toExclusive === size;
-  const record = found.verified || !verified || hashesOnTheWay ? found : await proveStored(deps, found, signal);
+  const isOnePiece = size <= chunkBytes;
+  const isTrusted = found.verified && !isOnePiece && (!checked || deps.readChecks.isRight(found));
+  const isHashed = !isTrusted && (verified || isOnePiece);
+  const isWhole = from === 0 && toExclusive === size;
+  const record = isHashed && !isWhole ? await proveStored(deps, found, signal) : found;
   if (record === undefined) return undefined;
   const reader = await openSized(deps, range, record);
   if (reader === undefined) {
@@ -47,8 +52,8 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
     return undefined;
   }
   const lasting = interruptible(reader);
-  if (record.verified || !verified) return lasting;
-  return openWitnessedReader(verifying(deps, lasting, { ...record, size }), range, size);
+  if (!isHashed || !isWhole) return lasting;
+  return openWitnessedReader(verifying(deps, lasting, record, range), range, size);
 }
 
 /** A store that fails midway: the rest may be had from a fill. */
@@ -66,35 +71,12 @@ function interruptible(reader: BlobReader): SourceReader {
   };
 }
 
-/**
- * Hashes a blob that another cache left, for who does not read it from its beginning to its end. `undefined`: it is not
- * what its digest says, and is gone.
- */
-export async function proveStored(
-  deps: OpenStoredDeps,
-  record: BlobRecord,
-  signal: AbortSignal | undefined,
-): Promise<BlobRecord | undefined> {
-  const stored = await deps.store.open(record.digest);
-  if (stored === undefined) return undefined;
-  const reader = verifying(deps, stored, { ...record, size: stored.size });
-  try {
-    const buffer = Buffer.allocUnsafe(readBytes);
-    while ((await reader.read(buffer)) > 0) signal?.throwIfAborted();
-    return { ...record, size: stored.size, verified: true };
-  } catch (error) {
-    if (isCacheError(error, 'content-mismatch')) return undefined;
-    throw error;
-  } finally {
-    await reader.close();
-  }
-}
-
 async function openSized(
-  { store, log }: OpenStoredDeps,
+  deps: OpenStoredDeps,
   { digest, size, from, toExclusive }: StoredRange,
   record: BlobRecord,
 ): Promise<BlobReader | undefined> {
+  const { store, log } = deps;
   // Cut short, it does not even have the range.
   const reader = await store.open(digest, { start: from, end: toExclusive - 1 }).catch((error: unknown) => {
     if (isCacheError(error, 'range-unsatisfiable')) return 'too short' as const;
@@ -108,14 +90,19 @@ async function openSized(
   const storedSize = reader === 'too short' ? (await store.stat(digest))?.size : reader.size;
   if (record.verified && record.size === storedSize)
     throw new CacheError('content-mismatch', `${digest} was said to have ${size} bytes and has ${storedSize}.`);
-  log.error({ digest, size, storedSize }, 'the store holds a blob of another size: it is removed');
-  await store.remove(digest);
+  log.warn({ digest, size, storedSize }, 'stored blob has another size');
+  await setAside(deps, digest, record);
   return undefined;
 }
 
-function verifying(deps: OpenStoredDeps, reader: SourceReader, record: BlobRecord): SourceReader {
-  const { index, store, log } = deps;
-  const { digest, size, storedAtMs } = record;
+function verifying(
+  deps: OpenStoredDeps,
+  reader: SourceReader,
+  record: BlobRecord,
+  { digest, size, refetch }: StoredRange,
+): SourceReader {
+  const { index, log, readChecks } = deps;
+  const { storedAtMs } = record;
   let verified = false;
   const verifier = verifyOnRead({
     reader,
@@ -123,22 +110,26 @@ function verifying(deps: OpenStoredDeps, reader: SourceReader, record: BlobRecor
     size,
     async onVerified() {
       verified = true;
-      await index.blobs.markVerified(digest).catch((error: unknown) => {
-        log.warn({ err: error, digest }, 'that a blob is verified could not be recorded');
-      });
+      await noteRight(deps, record);
     },
-    async onMismatch() {
-      // Somebody else may have found it out, and the right bytes may be here since.
-      if ((await index.blobs.get(digest, { fresh: true }))?.verified === true) return;
-      log.error({ digest }, 'the store held other bytes under a digest: they are removed');
-      await store.remove(digest);
-      await forget(deps, record);
+    async onMismatch(hasGiven) {
+      try {
+        if (!(await setAside(deps, digest, record)) || !hasGiven) return;
+        // The client asks again.
+        void refetch?.().catch((error: unknown) => {
+          log.warn({ err: error, digest }, 'failed to fetch a damaged blob again');
+        });
+      } catch (error) {
+        // The reader hears of the mismatch all the same.
+        log.error({ err: error, digest }, 'failed to set a damaged blob aside');
+      }
     },
   });
   return {
     ...verifier,
     async proof() {
-      if (verified) return 'proven';
+      if (verified || readChecks.isRight(record)) return 'proven';
+      if (record.verified) return 'open';
       // Read on by somebody else, if it has not been replaced: then only its witness tells.
       const now = await index.blobs.get(digest, { fresh: true });
       return now?.storedAtMs === storedAtMs && now.verified ? 'proven' : 'open';

@@ -1,6 +1,6 @@
 // An upstream as a value for tests: content in memory, every request recorded, and the body under the test's control.
 import { CacheError } from '@cistern/errors';
-import { type Digest, type RepositoryName, type Tag, digestOf } from '@cistern/oci';
+import { type Digest, type DigestAlgorithm, type RepositoryName, type Tag, digestOf } from '@cistern/oci';
 import type {
   CallerCredentials,
   Upstream,
@@ -45,7 +45,7 @@ export interface ScriptedUpstream extends Upstream {
   readonly script: Script;
   readonly gets: BlobGet[];
   readonly calls: string[];
-  addBlob(repository: string, bytes: Buffer): Digest;
+  addBlob(repository: string, bytes: Buffer, algorithm?: DigestAlgorithm): Digest;
   addManifest(repository: string, tag: string | undefined, bytes: Buffer, mediaType: string): Digest;
   allow(bytes: number): void;
 }
@@ -106,8 +106,8 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
     script,
     gets,
     calls,
-    addBlob(repository, bytes) {
-      const digest = digestOf(bytes);
+    addBlob(repository, bytes, algorithm) {
+      const digest = digestOf(bytes, algorithm);
       blobs.set(`${repository}@${digest}`, bytes);
       return digest;
     },

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { putBytes, readBytes } from '@cistern/blob-store';
-import { type Digest, digestOf } from '@cistern/oci';
+import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { createScrub, type ScrubLimits } from '../integrity/create-scrub.ts';
 import { addImage } from './image-content.ts';
@@ -36,8 +36,8 @@ export async function startScrubbedCache(
     });
   const scrub = openScrub();
 
-  async function pull(digest: Digest): Promise<Buffer> {
-    return collect(await (await cache.openBlob({ ...library, digest, intent: 'whole' })).read());
+  async function pull(digest: Digest, client?: string): Promise<Buffer> {
+    return collect(await (await cache.openBlob({ ...library, digest, intent: 'whole', client })).read());
   }
 
   async function pullImage(tag: string, layers: readonly number[]) {
@@ -70,7 +70,11 @@ export async function startScrubbedCache(
     },
     isRight: async (digest: Digest) => {
       const bytes = await readBytes(store, digest, 10_000_000);
-      return bytes !== undefined && digestOf(bytes) === digest && (await index.blobs.get(digest))?.verified === true;
+      return (
+        bytes !== undefined &&
+        digestOf(bytes, digestAlgorithm(digest)) === digest &&
+        (await index.blobs.get(digest))?.verified === true
+      );
     },
     count: async (kind: string) =>
       (await metrics.scrubObjects.get()).values.find(({ labels }) => labels.kind === kind)?.value,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import type { Authenticator } from '@cistern/auth';
 import { digestOf } from '@cistern/oci';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { sendRequest } from '../testing/send-request.ts';
@@ -32,6 +33,26 @@ test('a blob arrives byte for byte, with its length, digest and entity tag and n
   assert.equal(headers['x-cache'], 'HIT');
   assert.equal(headers['x-cistern-upstream'], 'docker.io');
   assert.equal(pullThrough.openStreams, 0);
+});
+
+test('whoever asks has a name, of user and address, by which a second try is told from a first', async (t) => {
+  const pullThrough = createMemoryPullThrough({ blobs: [bytes] });
+  const authenticator: Authenticator = {
+    challenge: { scheme: 'basic', realm: 'here' },
+    async authenticate({ authorization = '' }) {
+      return { result: 'accepted', method: 'password', identity: { name: authorization, method: 'password' } };
+    },
+  };
+  const { url } = await startFrontend(t, { pullThrough, authenticator, trustedProxies: ['127.0.0.1'] });
+  const names: unknown[] = [];
+  for (const authorization of ['ada', 'bob'])
+    for (const address of ['203.0.113.9', '203.0.113.10', '203.0.113.9']) {
+      const headers = { authorization, 'x-forwarded-for': address };
+      await sendRequest(`${url}/v2/library/nginx/blobs/${digest}`, { headers });
+      names.push(pullThrough.calls.at(-1)?.request['client']);
+    }
+  assert.equal(new Set(names).size, 4);
+  assert.deepEqual([names[0], names[3]], [names[2], names[5]]);
 });
 
 test('HEAD has the headers of GET and opens no stream', async (t) => {

@@ -39,7 +39,8 @@ export function answerBlob(
   const repository = locateUpstream(dependencies, path, request, reply);
   const unmodified = ifNoneMatch(headers['if-none-match'], digest);
   const intent = method === 'HEAD' || unmodified ? 'stat' : hasRange(headers, digest) ? 'ranges' : 'whole';
-  const wish = { ...repository, digest, intent } as const;
+  const { user = '', clientIp } = record.facts;
+  const wish = { ...repository, digest, intent, client: `${user} ${clientIp}` } as const;
   const known = intent === 'whole' ? pullThrough.recallBlob(wish) : undefined;
   if (known === undefined)
     return waitForUpstream(waiting, request, reply, () => openAndSend(dependencies, wish, unmodified, reply));

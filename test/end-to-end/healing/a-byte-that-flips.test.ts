@@ -1,0 +1,105 @@
+// A disk flips one bit of what a running cache has stored. Manifests and small blobs are never sent with it, the end of a large blob
+// not to a client that asks for it again.
+import assert from 'node:assert/strict';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { cacheOf, openCistern, openDirectory, openUpstream, seededBytes } from '../src/open-stage.ts';
+import { errorsOf, sendRequest } from '../src/send-request.ts';
+import { blobFile, filesBelow, wronglyStored } from '../src/store-files.ts';
+import { until } from '../src/until.ts';
+
+const small = seededBytes(400_000, 'small');
+const large = seededBytes(20_000_000, 'large');
+
+async function flip(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    const byte = Buffer.alloc(1);
+    const { size } = await handle.stat();
+    const at = Math.floor(size / 2);
+    await handle.read(byte, 0, 1, at);
+    await handle.write(Buffer.from([byte[0]! ^ 1]), 0, 1, at);
+  } finally {
+    await handle.close();
+  }
+}
+
+function blobUrl(url: string, digest: string): string {
+  return `${url}/v2/library/app/blobs/${digest}`;
+}
+
+function isStored(url: string, digest: string): () => Promise<boolean> {
+  return async () => (await sendRequest(blobUrl(url, digest), { method: 'HEAD' })).headers['x-cache'] === 'HIT';
+}
+
+test('what is stored is found damaged by its readers, and heals', async (t) => {
+  const upstream = await openUpstream(t);
+  const rootDirectory = await openDirectory(t);
+  const image = upstream.addImage('library/app', { tag: 'latest', layers: [small, large] });
+  const [smallDigest = '', largeDigest = ''] = image.layers.map(({ digest }) => digest);
+  const options = { rootDirectory, config: cacheOf(upstream) };
+  const before = await openCistern(t, options);
+  await sendRequest(`${before.url}/v2/library/app/manifests/latest`);
+  for (const digest of [smallDigest, largeDigest]) await sendRequest(blobUrl(before.url, digest));
+  for (const digest of [smallDigest, largeDigest]) await until('it is stored', isStored(before.url, digest));
+  // What the process has in memory is right.
+  await before.stop();
+  const cistern = await openCistern(t, options);
+  const manifestUrl = `${cistern.url}/v2/library/app/manifests/${image.digest}`;
+  const gets = (digest: string) => upstream.count({ digest, method: 'GET' });
+
+  await t.test('a manifest', async () => {
+    await flip(blobFile(rootDirectory, image.digest));
+    const { status, body } = await sendRequest(manifestUrl);
+    assert.ok(status === 200 && body.equals(image.bytes));
+  });
+
+  await t.test('a small blob, whole and in a range', async () => {
+    for (const headers of [{}, { range: 'bytes=1000-' }]) {
+      await flip(blobFile(rootDirectory, smallDigest));
+      const answer = await sendRequest(blobUrl(cistern.url, smallDigest), { headers });
+      assert.ok(answer.complete && answer.body.equals('range' in headers ? small.subarray(1000) : small));
+      assert.equal(answer.headers['x-cache'], 'MISS');
+      await until('it is stored again', isStored(cistern.url, smallDigest));
+    }
+    assert.equal(gets(smallDigest), 3);
+  });
+
+  await t.test('a large blob, by the client that asks twice', async () => {
+    await flip(blobFile(rootDirectory, largeDigest));
+    const url = blobUrl(cistern.url, largeDigest);
+    const damaged = await readFile(blobFile(rootDirectory, largeDigest));
+    for (const localAddress of ['127.0.0.2', '127.0.0.3']) {
+      const first = await sendRequest(url, { localAddress });
+      assert.ok(first.complete && first.body.equals(damaged), 'first reads are not checked');
+    }
+    const second = await sendRequest(url, { localAddress: '127.0.0.2' });
+    assert.equal(second.complete, false);
+    const third = await sendRequest(url, { localAddress: '127.0.0.2' });
+    assert.ok(third.complete && third.body.equals(large));
+    await until('it is stored again', isStored(cistern.url, largeDigest));
+    assert.equal(gets(largeDigest), 2);
+  });
+
+  await t.test('all damaged bytes are kept', async () => {
+    const kept = await filesBelow(join(rootDirectory, 'cistern', 'quarantine'));
+    assert.deepEqual(
+      new Set(kept.map((name) => name.replace(/-\d+$/, ''))),
+      new Set([image.digest, smallDigest, largeDigest]),
+    );
+    assert.deepEqual(await wronglyStored(rootDirectory), []);
+  });
+
+  await t.test('without an upstream a small blob and a manifest are refused', async () => {
+    await cistern.stop();
+    for (const digest of [image.digest, smallDigest]) await flip(blobFile(rootDirectory, digest));
+    const { url } = await openCistern(t, options);
+    await upstream.refuseConnections();
+    for (const path of [`manifests/${image.digest}`, `blobs/${smallDigest}`]) {
+      const answer = await sendRequest(`${url}/v2/library/app/${path}`);
+      assert.equal(answer.status, 503, path);
+      assert.equal(errorsOf(answer)[0]?.code, 'UNAVAILABLE');
+    }
+  });
+});
