@@ -222,3 +222,18 @@ test('a read that is checked does not join one that is not', async (t) => {
   await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
   assert.ok(Buffer.concat([beginning, await collect(other)]).equals(damaged));
 });
+
+test('what readers find does not fill the quarantine beyond its bound', async (t) => {
+  const { fill, flip, pull, blobs, clock, quarantined } = await start(t);
+  const digest = await fill(bytesOf(100_000));
+  for (let at = 0; at < 40; at += 1) {
+    const bytes = bytesOf(10, at + 1);
+    await putBytes(blobs, digestOf(bytes), bytes);
+    await blobs.quarantine(digestOf(bytes), clock.nowMs - at);
+  }
+  await flip(digest);
+  assert.equal(digestOf(await pull(digest)), digest);
+  const kept = await quarantined();
+  assert.equal(kept.length, 32);
+  assert.ok(kept.includes(digest));
+});
