@@ -39,8 +39,7 @@ export function answerBlob(
   const repository = locateUpstream(dependencies, path, request, reply);
   const unmodified = ifNoneMatch(headers['if-none-match'], digest);
   const intent = method === 'HEAD' || unmodified ? 'stat' : hasRange(headers, digest) ? 'ranges' : 'whole';
-  const { user = '', clientIp } = record.facts;
-  const wish = { ...repository, digest, intent, client: `${user} ${clientIp}` } as const;
+  const wish = { ...repository, digest, intent } as const;
   const known = intent === 'whole' ? pullThrough.recallBlob(wish) : undefined;
   if (known === undefined)
     return waitForUpstream(waiting, request, reply, () => openAndSend(dependencies, wish, unmodified, reply));
@@ -56,9 +55,11 @@ async function openAndSend(
 ): Promise<FastifyReply | undefined> {
   const { request } = reply;
   const { headers, method } = request;
+  const { user = '', clientIp } = request.record.facts;
   const { digest } = wish;
   const blob = await dependencies.pullThrough.openBlob({
     ...wish,
+    client: `${user} ${clientIp}`,
     permissionAt: (upstream) => permissionAt(dependencies, { ...wish, upstream }, request),
     signal: clientSignal(reply),
   });
