@@ -13,6 +13,7 @@ import { bytesOf, collect, until } from './testing/test-bytes.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+const everywhere = () => ({});
 const linksOfLibrary = 'cistern/links/docker.io/library/nginx/';
 
 /** Two caches on one store: the first has pulled an image, the second has never heard of it and cannot ask anybody. */
@@ -143,10 +144,10 @@ test('an index that goes away right after it was complete is not taken for compl
   assert.ok((await collect(await blob.read())).equals(bytes));
 });
 
-test('so it is without an upstream’s name, where all may have what it holds', async (t) => {
+test("so is a blob of another upstream's repository, for a caller with permission there", async (t) => {
   const { second, bytes, digest } = await startTwo(t, incomplete);
   const elsewhere = { ...library, upstream: 'quay.io' };
-  const blob = await second.cache.openBlob({ ...elsewhere, digest, intent: 'whole' });
+  const blob = await second.cache.openBlob({ ...elsewhere, digest, intent: 'whole', permissionAt: everywhere });
   assert.ok((await collect(await blob.read())).equals(bytes));
 });
 
