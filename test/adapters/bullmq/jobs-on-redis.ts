@@ -76,7 +76,7 @@ export function tagJob(tag: string): JobPayload<'revalidate-tag'> {
 }
 
 /** Options of an interactive job for `add` and `run`. */
-export function asking(dedupKey: string, timeoutMs = 15_000): JobOptions & { readonly timeoutMs: number } {
+export function asking(dedupKey: string, timeoutMs = 60_000): JobOptions & { readonly timeoutMs: number } {
   return { dedupKey, class: 'interactive', timeoutMs };
 }
 

@@ -46,7 +46,7 @@ describe('schedules', { concurrency: true }, () => {
     await Promise.all(queues.map(async (queue) => queue.schedule('sweep-uploads', sweep, hourly)));
     await until('it has run', () => runs > 0);
     await Promise.all(queues.map(async (queue) => queue.schedule('sweep-uploads', sweep, hourly)));
-    const behind = { dedupKey: 'behind', class: 'background', timeoutMs: 10_000 } as const;
+    const behind = { dedupKey: 'behind', class: 'background', timeoutMs: 60_000 } as const;
     await queues[0]!.run('revalidate-tag', tagJob('behind'), behind);
     assert.equal(runs, 1);
     assert.equal(await redis.command('ZCARD', `${laneIn('at-once:')}delayed`), '1');
@@ -93,7 +93,7 @@ describe('schedules', { concurrency: true }, () => {
     let runs = 0;
     await openWorkers(t, place, { 'sweep-uploads': async () => ((runs += 1), null) });
     await until('it runs again', () => runs > 1);
-    await queue.run('sweep-uploads', sweep, { dedupKey: 'store', class: 'background', timeoutMs: 10_000 });
+    await queue.run('sweep-uploads', sweep, { dedupKey: 'store', class: 'background', timeoutMs: 60_000 });
   });
 
   test('a run of a newer release is left to a newer worker', async (t) => {

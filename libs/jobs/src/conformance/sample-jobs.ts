@@ -34,7 +34,7 @@ export function background(dedupKey: string): JobOptions {
 
 /** For `run`: long enough for any server, and the test fails if it is ever used up. */
 export function waiting(options: JobOptions): JobOptions & { readonly timeoutMs: number } {
-  return { ...options, timeoutMs: 10_000 };
+  return { ...options, timeoutMs: 60_000 };
 }
 
 async function unexpected(): Promise<never> {
