@@ -9,6 +9,7 @@ import { createGate } from '@cistern/fake-upstream';
 import { freeBytesOf, mountSmallDisk } from '../src/mount-small-disk.ts';
 import { cacheOf, openCistern, openUpstream } from '../src/open-stage.ts';
 import { readMetrics } from '../src/read-metrics.ts';
+import { runCistern } from '../src/run-cistern.ts';
 import { beginDownload, errorsOf, sendRequest } from '../src/send-request.ts';
 import { spoolFiles, storedDigests } from '../src/store-files.ts';
 import { until } from '../src/until.ts';
@@ -133,4 +134,14 @@ test('a store of many small images gives way to a disk that others have filled t
   await settled();
   await writeFile(join(disk, 'of somebody else'), Buffer.alloc(await freeBytesOf(disk))).catch(() => {});
   await until('some of the disk is free again', async () => (await freeBytesOf(disk)) >= 5 * mebibyte);
+});
+
+test('a start on a disk that is full to the last byte fails with its cause', async (t) => {
+  const { disk, cistern, addImage, pull } = await openSmallCache(t);
+  await pull('library/app', addImage('library/app', mebibyte));
+  await cistern.stop();
+  await writeFile(join(disk, 'of somebody else'), Buffer.alloc(await freeBytesOf(disk))).catch(() => {});
+  const { code, stderr } = await runCistern(['serve', '--addr', '127.0.0.1:0', '--data', cistern.rootDirectory]);
+  assert.equal(code, 1);
+  assert.match(stderr, /The index cannot be used: the file system of storage\.filesystem\.rootdirectory.* is full/);
 });

@@ -34,6 +34,7 @@ export function openDatabase({ path, now, log }: DatabaseOptions): DatabaseSync 
 function findUnfit(path: string): string | undefined {
   try {
     using database = new DatabaseSync(path, { timeout: lockTimeoutMs });
+    keepOthersOut(database);
     const version = versionOf(database);
     if (version === schemaVersion) return isSound(database) ? undefined : 'damaged';
     return version === 0 && isEmpty(database) ? undefined : `version-${version}`;
@@ -48,9 +49,7 @@ function findUnfit(path: string): string | undefined {
 function openFit(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: lockTimeoutMs });
   try {
-    // EXCLUSIVE keeps a second process out for as long as this one lives: fills and pull counts are in its memory, and
-    // its spool would be taken for one that a dead process left. The system drops the lock with the process.
-    database.exec('PRAGMA locking_mode = EXCLUSIVE;');
+    keepOthersOut(database);
     // NORMAL waits for the disk only at checkpoints: a power cut may lose the last seconds, which the store knows too.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;');
     if (versionOf(database) === 0) database.exec(`BEGIN; ${schema} COMMIT;`);
@@ -64,6 +63,15 @@ function openFit(path: string): DatabaseSync {
     database.close();
     throw error;
   }
+}
+
+/**
+ * For as long as this process lives: fills and pull counts are in its memory, and its spool would be taken for one that a dead
+ * process left. The system drops the lock with the process. SQLite then needs no file for shared memory, which a full disk refuses
+ * with an input/output error.
+ */
+function keepOthersOut(database: DatabaseSync): void {
+  database.exec('PRAGMA locking_mode = EXCLUSIVE;');
 }
 
 function versionOf(database: DatabaseSync): number {
