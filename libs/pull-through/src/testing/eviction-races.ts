@@ -24,14 +24,13 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   const race = (behaviour: string, run: (started: Awaited<ReturnType<typeof startEvictionRace>>) => Promise<void>) =>
     test(`${name}: ${behaviour}`, async (t) => run(await startEvictionRace(t, open)));
 
-  void race('a pull before the deletion begins keeps the blob', async ({ startFull, pass, store, assertExact }) => {
+  void race('a pull before the deletion begins keeps the blob', async (started) => {
+    const { startFull, holdDeletion, pass, store, assertExact } = started;
     const { evictor, pull, gets, digest, bytes } = await startFull();
-    const held = evictor.process.hold('fills.beginDeletion');
-    const evicting = evictor.step();
-    await held.reached;
+    const { evicting, release } = await holdDeletion(evictor, digest, 'fills.beginDeletion');
     assert.ok((await pull(1)).equals(bytes));
     await pass(1_500);
-    held.release();
+    release();
     await evicting;
     assert.ok((await store.stat(digest)) !== undefined);
     assert.equal(gets(), 1);
@@ -41,13 +40,11 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   void race('whoever asks for what is being deleted gets it fetched anew, once, when it is gone', async (started) => {
     for (const step of stepsOfDeletion) {
       const { evictor, pull, gets, digest, bytes } = await started.startFull();
-      const held = evictor.process.hold(step);
-      const evicting = evictor.step();
-      await held.reached;
+      const { evicting, release } = await started.holdDeletion(evictor, digest, step);
       const pulls = [pull(0), pull(1), pull(0)];
       await delay(100);
       assert.equal(gets(), 1, step);
-      held.release();
+      release();
       await evicting;
       for (const body of await Promise.all(pulls)) assert.ok(body.equals(bytes), step);
       assert.equal(gets(), 2, step);
@@ -62,11 +59,9 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
       const other = started.startEvictor();
       await other.step();
       started.shared.skip(graceMs);
-      const held = evictor.process.hold(step);
-      const evicting = evictor.step();
-      await held.reached;
+      const { evicting, release } = await started.holdDeletion(evictor, digest, step);
       await other.step();
-      held.release();
+      release();
       await evicting;
       assert.equal(removals(), 1, step);
       assert.equal(await started.index.blobs.get(digest, { fresh: true }), undefined);
@@ -94,9 +89,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
 
   void race('an evictor that dies before it has removed the blob costs no fetch', async (started) => {
     const { evictor, pull, gets, digest, bytes } = await started.startFull();
-    const held = evictor.process.hold('store.remove');
-    evictor.step().catch(() => {});
-    await held.reached;
+    await started.holdDeletion(evictor, digest, 'store.remove');
     evictor.process.kill();
     const pulling = pull(0);
     await delay(100);
@@ -113,9 +106,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
       async (started) => {
         const { startEvictor, pass, shared, index } = started;
         const { evictor, pull, gets, digest, bytes } = await started.startFull();
-        const held = evictor.process.hold('store.remove done');
-        evictor.step().catch(() => {});
-        await held.reached;
+        await started.holdDeletion(evictor, digest, 'store.remove done');
         evictor.process.kill();
         await pass(deletionLeaseMs);
         if (next === 'fetch') {
@@ -194,21 +185,19 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   });
 
   void race('a manifest that is fetched while it is deleted is stored when it is gone', async (started) => {
-    const { hub, index, store, queue, frontends, startEvictor, markBy, assertExact } = started;
+    const { hub, index, store, queue, frontends, startEvictor, markBy, holdDeletion, assertExact } = started;
     const image = addImage(hub, { repository: library.repository, tag: 'latest', layers: [] });
     const { manifest } = image;
     await frontends[0]!.cache.openManifest({ ...library, reference: { kind: 'tag', tag: image.tag } });
     const evictor = startEvictor();
     await markBy(evictor, manifest);
-    const held = evictor.process.hold('store.remove');
-    const evicting = evictor.step();
-    await held.reached;
+    const { evicting, release } = await holdDeletion(evictor, manifest, 'store.remove');
     assert.equal((await index.blobs.get(manifest, { fresh: true }))?.state, 'deleting');
     // As one that was added a moment ago, when the manifest was not here.
     const options = { dedupKey: manifest, class: 'interactive', timeoutMs: 20_000 } as const;
     const fetching = queue.queue.run('fetch-manifest', { ...library, digest: manifest }, options);
     await delay(100);
-    held.release();
+    release();
     await evicting;
     await fetching;
     assert.ok((await store.stat(manifest)) !== undefined);
@@ -217,7 +206,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   });
 
   void race('a manifest that is read while it is deleted leaves no record of what is gone', async (started) => {
-    const { hub, index, frontends, startEvictor, markBy, assertExact } = started;
+    const { hub, index, frontends, startEvictor, markBy, holdDeletion, assertExact } = started;
     for (const step of ['store.open done', 'blobs.put', 'blobs.put done']) {
       const image = addImage(hub, { repository: library.repository, tag: `at-${step.length}`, layers: [] });
       const openAt = (frontend: number) =>
@@ -225,13 +214,11 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
       await openAt(0);
       const evictor = startEvictor();
       await markBy(evictor, image.manifest);
-      const held = evictor.process.hold('store.remove');
-      const evicting = evictor.step();
-      await held.reached;
+      const { evicting, release } = await holdDeletion(evictor, image.manifest, 'store.remove');
       const reader = frontends[1]!.process.hold(step);
       const reading = openAt(1);
       await reader.reached;
-      held.release();
+      release();
       await evicting;
       reader.release();
       assert.equal((await reading).digest, image.manifest, step);

@@ -82,11 +82,27 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
     shared.skip(graceMs);
   };
 
+  /**
+   * Has the evictor delete a marked blob and holds it at `step`. A pull that becomes known late saves the blob: then it is marked
+   * again. `evicting` may be left alone.
+   */
+  const holdDeletion = async (evictor: ReturnType<typeof startEvictor>, digest: Digest, step: string) => {
+    const { reached, release } = evictor.process.hold(step);
+    for (;;) {
+      const evicting = evictor.step();
+      evicting.catch(() => {});
+      const isHeld = await Promise.race([reached.then(() => true), evicting.then(() => false)]);
+      if (isHeld) return { evicting, release };
+      await markBy(evictor, digest);
+    }
+  };
+
   let seed = 0;
   return {
     ...cluster,
     startEvictor,
     markBy,
+    holdDeletion,
     startRebuild() {
       const process = createSimulatedProcess('rebuild');
       t.after(() => process.end());
