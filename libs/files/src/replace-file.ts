@@ -3,7 +3,10 @@ import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 
-/** Only its owner can read it, who stays the same as far as this process may say so. Rejects as `fs` does, with nothing changed. */
+/**
+ * A new file is readable by its owner alone. One that is replaced keeps its mode and, as far as this process may set it, its owner: in
+ * the image root runs commands beside a server that is another user. Rejects as `fs` does, with nothing changed.
+ */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const before = await stat(path).catch(() => undefined);
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
@@ -12,6 +15,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     try {
       await file.writeFile(text);
       if (before !== undefined && before.uid !== process.getuid?.()) await file.chown(before.uid, before.gid);
+      if (before !== undefined) await file.chmod(before.mode & 0o777);
       await file.sync();
     } finally {
       await file.close();

@@ -8,13 +8,20 @@ interface Recorded extends ProcessUser {
   readonly calls: string[];
 }
 
-function createUser(uid: number, { mayChange = true } = {}): Recorded {
+function createUser(uid: number, { mayChange = true, groups = [0] } = {}): Recorded {
   const calls: string[] = [];
   const record = (call: string) => (value: unknown) => {
     if (!mayChange) throw Object.assign(new Error('setgroups EPERM'), { code: 'EPERM' });
     calls.push(`${call} ${String(value)}`);
   };
-  return { calls, getuid: () => uid, setgroups: record('groups'), setgid: record('gid'), setuid: record('uid') };
+  return {
+    calls,
+    getuid: () => uid,
+    getgroups: () => groups,
+    setgroups: record('groups'),
+    setgid: record('gid'),
+    setuid: record('uid'),
+  };
 }
 
 const become = (user: Recorded, owners: Readonly<Record<string, Owner>>, directory = '/var/lib/registry') => {
@@ -41,6 +48,11 @@ test('a directory that is not there yet is made by the owner of the one above', 
   const calls = become(createUser(0), { '/': root, '/var/lib/cistern': cistern }, '/var/lib/cistern/spool/deep');
   assert.deepEqual(calls, ['groups 10001', 'gid 10001', 'uid 10001']);
   assert.deepEqual(become(createUser(0), { '/': root }, '/srv/data'), []);
+});
+
+test('groups that the container was given stay, and that of root goes', () => {
+  const calls = become(createUser(0, { groups: [0, 2000] }), { '/var/lib/registry': cistern });
+  assert.deepEqual(calls, ['groups 10001,2000', 'gid 10001', 'uid 10001']);
 });
 
 test('a user that is not root stays who he is', () => {

@@ -7,6 +7,7 @@ import { StartError } from '@cistern/process';
 /** The part of `process` that changes who it is. */
 export interface ProcessUser {
   getuid?(): number;
+  getgroups?(): number[];
   setgroups?(groups: readonly number[]): void;
   setgid?(id: number): void;
   setuid?(id: number): void;
@@ -28,7 +29,8 @@ export function becomeOwner(
   const owner = writer ?? findOwner(directory, ownerOf);
   if (owner === undefined || owner.uid === 0) return;
   try {
-    user.setgroups?.([owner.gid]);
+    // Groups that the container was given (`--group-add`) stay: keys may be readable for them alone.
+    user.setgroups?.([owner.gid, ...(user.getgroups?.() ?? []).filter((group) => group !== 0)]);
     user.setgid?.(owner.gid);
     user.setuid?.(owner.uid);
   } catch (error) {

@@ -30,7 +30,7 @@ export const redisSection = openSection(
       'Begins every key and channel: caches that share a Redis have different ones, the nodes of a cache the same.',
     ).prefault('cistern:'),
     commandtimeout: duration(
-      'How long a command may take. Later the request goes on without Redis, or fails. Raise it for a Redis that is far away or busy.',
+      'How long a command may take, from 50ms to 10s. Later the request goes on without Redis, or fails. Raise it for a Redis that is far away; above 2s a Redis that hangs costs workers their leases.',
     ).prefault('500ms'),
     tls: openSection('Speaking TLS with the servers and the Sentinels.', {
       enabled: flag({
@@ -88,14 +88,18 @@ export interface RedisConfig {
 
 /** Less than the pauses of a healthy process. */
 const leastCommandTimeoutMs = 50;
+const mostCommandTimeoutMs = 10_000;
 
 type RedisSection = NonNullable<z.output<typeof redisSection>>;
 
 export function buildRedis(redis: RedisSection, context: SectionContext): RedisConfig {
   if (!/^[^{}\s]+$/.test(redis.keyprefix))
     context.report('redis.keyprefix', 'must be text without braces and spaces, for example cistern:');
-  if (redis.commandtimeout < leastCommandTimeoutMs)
-    context.report('redis.commandtimeout', `must be ${leastCommandTimeoutMs}ms at least`);
+  if (redis.commandtimeout < leastCommandTimeoutMs || redis.commandtimeout > mostCommandTimeoutMs)
+    context.report(
+      'redis.commandtimeout',
+      `must be from ${leastCommandTimeoutMs}ms to ${mostCommandTimeoutMs / 1000}s`,
+    );
   const { keyprefix: keyPrefix, commandtimeout: commandTimeoutMs } = redis;
   return { connection: connectionOf(redis, context), keyPrefix, commandTimeoutMs };
 }

@@ -39,7 +39,7 @@ export interface BullmqQueue {
 const maxLost = 2;
 
 /**
- * Resolves, after four times `commandTimeoutMs` at most, even if Redis is away: then `add` and `run` reject with
+ * Resolves, after two seconds or four times `commandTimeoutMs` at most, even if Redis is away: then `add` and `run` reject with
  * `index-unavailable` until it is there. They do so within twice `commandTimeoutMs` when Redis hangs. A wait that is under way
  * outlasts an outage.
  */
@@ -48,7 +48,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
   const lanes = createJobLanes(keyPrefix);
   const client = openAskingClient(connection, commandTimeoutMs);
   const outages = logOutages(client, log);
-  await untilReady(client, 4 * commandTimeoutMs);
+  await untilReady(client, Math.max(2000, 4 * commandTimeoutMs));
 
   const probe = createProbe(client);
   const outcomes = createOutcomes(probe);
