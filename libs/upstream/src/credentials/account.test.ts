@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
+import { createLogger, createMetrics } from '@cistern/telemetry';
 import type { UpstreamCredentials } from '../open-upstream-options.ts';
 import { sendJson } from '../testing/scripted-server.ts';
 import { startRegistry } from '../testing/start-registry.ts';
+import { createAccount } from './account.ts';
+import { fixedCredentials } from './credential-source.ts';
 
 const nginx = parseRepositoryName('library/nginx');
 const latest = parseReference('latest');
@@ -51,4 +54,76 @@ test('a token server that refuses one repository with 403 says nothing of the cr
   await assert.rejects(upstream.getManifest(nginx, latest), refusedUs);
   await assert.rejects(upstream.getManifest(nginx, latest), refusedUs);
   assert.equal(tokenServer.requests.length, 2);
+});
+
+const at = (name: string, url = 'https://token.example') => ({ url, repository: parseRepositoryName(name) });
+
+/** An account with the password `right`, and two token servers. */
+function openAccount() {
+  const time = { nowMs: 0 };
+  const password = { username: 'me', password: 'right' };
+  const account = createAccount({
+    upstream: { name: 'test', url: new URL('https://registry.example') },
+    source: fixedCredentials('ci', password),
+    metrics: createMetrics({ upstreams: ['test'] }),
+    log: createLogger({ level: 'error', formatter: 'json', destination: { write: () => true } }),
+    clock: () => time.nowMs,
+  });
+  const isShown = async (name: string, url?: string): Promise<boolean> => {
+    try {
+      return (await account.credentials(new AbortController().signal, at(name, url))) !== undefined;
+    } catch (error) {
+      if (!refusedUs(error)) throw error;
+      return false;
+    }
+  };
+  return {
+    time,
+    isShown,
+    accept: (name: string, url?: string) => account.accepted(password, at(name, url)),
+    refuse: (name: string, url?: string) => account.refused(password, at(name, url)),
+  };
+}
+
+test('three repositories that refuse in a row lock one token server for half a minute', async () => {
+  const { time, isShown, refuse } = openAccount();
+  refuse('a');
+  refuse('a');
+  refuse('b');
+  assert.equal(await isShown('d'), true);
+  refuse('c', 'https://other.example');
+  assert.equal(await isShown('d'), true);
+  time.nowMs = 10_000;
+  refuse('c');
+  assert.equal(await isShown('d'), false);
+  assert.equal(await isShown('d', 'https://other.example'), true);
+  time.nowMs = 39_999;
+  assert.equal(await isShown('d'), false);
+  time.nowMs = 40_000;
+  assert.equal(await isShown('d'), true);
+});
+
+test('an acceptance unlocks its token server alone, and not the repositories that refuse', async () => {
+  const { isShown, accept, refuse } = openAccount();
+  for (const name of ['a', 'b', 'c']) refuse(name);
+  accept('d', 'https://other.example');
+  assert.equal(await isShown('d'), false);
+  accept('d');
+  assert.equal(await isShown('d'), true);
+  assert.equal(await isShown('a'), false);
+  refuse('e');
+  refuse('f');
+  assert.equal(await isShown('d'), true, 'earlier refusals no longer count');
+});
+
+test('an account remembers a thousand refusals', async () => {
+  const { isShown, accept, refuse } = openAccount();
+  accept('good');
+  for (let index = 0; index <= 1000; index += 1) {
+    refuse(`bad/${index}`);
+    accept('good');
+  }
+  assert.equal(await isShown('bad/0'), true);
+  assert.equal(await isShown('bad/1'), false);
+  assert.equal(await isShown('bad/1000'), false);
 });

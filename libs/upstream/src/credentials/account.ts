@@ -1,5 +1,6 @@
 // One account at a registry: its credentials, and who accepts them. Refused credentials are not shown again at once
-// (accounts are locked for that), except when they change. A refusal holds for those who refused, and for nobody else.
+// (accounts are locked for that), except when they change. A refusal applies to one repository. Several in a row apply to
+// the whole registry or token server: the credentials themselves are void then, as far as one can tell.
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
@@ -21,6 +22,7 @@ export interface Account {
    * refused them a moment ago.
    */
   credentials(signal: AbortSignal, verifier: Verifier): Promise<UpstreamCredentials | undefined>;
+  /** Only for an answer that shows that `verifier` has checked them. */
   accepted(used: UpstreamCredentials, verifier: Verifier): void;
   refused(used: UpstreamCredentials, verifier: Verifier): void;
 }
@@ -37,17 +39,18 @@ export interface AccountOptions {
 
 /** The same credentials are shown again after this long, in case the registry has changed its mind. */
 const showAgainMs = 30_000;
-/** A registry names its token servers itself, so their number needs a limit. */
-const maxVerifiers = 100;
+/** So many repositories that refuse in a row, with no acceptance between, lock their verifier. */
+const maxRefusalsInARow = 3;
+/** Callers name repositories, so their number needs a limit. */
+const maxRefusals = 1_000;
 
 export function createAccount({ upstream, source, metrics, log, clock }: AccountOptions): Account {
   if (source === undefined)
     return { name: 'anonymous', credentials: async () => undefined, accepted() {}, refused() {} };
   const { name } = source;
   const labels = { upstream: upstream.name, endpoint: upstream.url.host, credential: name };
-  /** By the verifier's URL, and by URL and repository where that verifier has accepted the same credentials before. */
+  /** By the verifier's URL and the repository, and by the URL alone while the verifier is locked. The oldest comes first. */
   const refusals = new Map<string, Refusal>();
-  let proven: { readonly used: UpstreamCredentials; readonly urls: Set<string> } | undefined;
   let bad = false;
 
   const setBad = (now: boolean, why: object = {}): void => {
@@ -85,28 +88,35 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
       );
     },
     accepted(used, verifier) {
-      if (proven === undefined || !isSame(proven.used, used) || proven.urls.size >= maxVerifiers)
-        proven = { used, urls: new Set() };
-      proven.urls.add(verifier.url);
+      dropPast(used);
       refusals.delete(verifier.url);
       refusals.delete(repositoryKey(verifier));
-      dropPast(used);
+      for (const refusal of refusals.values()) if (refusal.url === verifier.url) refusal.isInARow = false;
       setBad(refusals.size > 0);
     },
     refused(used, verifier) {
       dropPast(used);
-      // Who has accepted them before refuses them for this repository, as far as one can tell.
-      const isProven = proven !== undefined && isSame(proven.used, used) && proven.urls.has(verifier.url);
-      refusals.set(isProven ? repositoryKey(verifier) : verifier.url, { used, atMs: clock() });
+      const { url, repository } = verifier;
+      const key = repositoryKey(verifier);
+      const refusal = { used, url, atMs: clock(), isInARow: true };
+      refusals.delete(key);
+      refusals.set(key, refusal);
+      const inARow = [...refusals.values()].filter((one) => one.url === url && one.isInARow);
+      if (inARow.length >= maxRefusalsInARow) refusals.set(url, refusal);
+      for (const oldest of refusals.keys()) if (refusals.size > maxRefusals) refusals.delete(oldest);
       source.forget?.();
-      setBad(true, { repository: verifier.repository });
+      setBad(true, { repository });
     },
   };
 }
 
 interface Refusal {
   readonly used: UpstreamCredentials;
+  /** The verifier's. */
+  readonly url: string;
   readonly atMs: number;
+  /** The verifier has accepted nothing since. */
+  isInARow: boolean;
 }
 
 function repositoryKey({ url, repository }: Verifier): string {

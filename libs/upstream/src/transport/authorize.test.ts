@@ -1,11 +1,12 @@
 // Repositories of one upstream may ask for different proofs, or for none. A failure of one of them does not affect others.
 import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { fixedCredentials } from '../credentials/credential-source.ts';
 import type { OpenUpstreamOptions } from '../open-upstream-options.ts';
-import { openOn, sendJson, startServer } from '../testing/scripted-server.ts';
+import { openOn, sendJson, startServer, until } from '../testing/scripted-server.ts';
 
 const latest = parseReference('latest');
 const credentials = [fixedCredentials('main', { username: 'me', password: 's3cret' })];
@@ -16,6 +17,10 @@ const refusedUs = (error: unknown): boolean => isCacheError(error, 'upstream-ref
 interface Door {
   readonly challenge: string;
   readonly accepts: (authorization: string) => boolean;
+  /** The status of an answer to an accepted request; default: 200. */
+  readonly status?: () => number;
+  /** The answer to an accepted request waits for it. */
+  readonly wait?: Promise<void>;
 }
 
 interface Script {
@@ -32,12 +37,14 @@ async function open(t: TestContext, script: Script, options: Partial<OpenUpstrea
     sendJson(response, status, { token: `token-for-${scope.split(':')[1]}` });
   });
   const doors = script.doors(tokenServer.url);
-  const server = await startServer(t, ({ url = '', headers }, response) => {
+  const answer = async ({ url = '', headers }: IncomingMessage, response: ServerResponse): Promise<void> => {
     const door = doors[/^\/v2\/(.+)\/manifests\//.exec(url)?.[1] ?? ''];
-    if (door === undefined || door.accepts(headers.authorization ?? ''))
-      response.writeHead(200, { 'content-length': 2 }).end('{}');
-    else response.writeHead(401, { 'www-authenticate': door.challenge }).end();
-  });
+    if (door === undefined || door.accepts(headers.authorization ?? '')) {
+      await door?.wait;
+      response.writeHead(door?.status?.() ?? 200, { 'content-length': 2 }).end('{}');
+    } else response.writeHead(401, { 'www-authenticate': door.challenge }).end();
+  };
+  const server = await startServer(t, (request, response) => void answer(request, response));
   const opened = openOn(t, server.url, options);
   const pull = (repository: string) => opened.upstream.getManifest(parseRepositoryName(repository), latest);
   return {
@@ -46,6 +53,8 @@ async function open(t: TestContext, script: Script, options: Partial<OpenUpstrea
     tokenServer,
     pull,
     refuses: (repository: string) => assert.rejects(pull(repository), refusedUs, repository),
+    /** How often the password was shown to the registry itself. */
+    shown: () => server.requests.filter(({ headers }) => headers.authorization === basic).length,
     /** The `Authorization` of each request that a pull makes. */
     async proofsOf(repository: string) {
       const before = server.requests.length;
@@ -61,6 +70,8 @@ const byToken = (realm: string, repository: string): Door => ({
   accepts: (authorization) => authorization === `Bearer token-for-${repository}`,
 });
 const nobody = () => false;
+const refusing: Door = { challenge: 'Basic realm="x"', accepts: nobody };
+const fourRefusing = { a: refusing, b: refusing, c: refusing, d: refusing };
 
 test('a repository that wants Basic without an account does not affect other repositories', async (t) => {
   const { proofsOf, refuses } = await open(t, {
@@ -113,7 +124,7 @@ test('a repository that refuses the account does not affect public repositories'
     t,
     {
       doors: (realm) => ({
-        'other-team': { challenge: 'Basic realm="x"', accepts: nobody },
+        'other-team': refusing,
         'by-token': byToken(realm, 'by-token'),
       }),
     },
@@ -127,7 +138,7 @@ test('a repository that refuses the account does not affect public repositories'
 test('credentials that the registry has accepted are refused for one repository only', async (t) => {
   const { proofsOf, refuses, server } = await open(
     t,
-    { doors: () => ({ 'other-team': { challenge: 'Basic realm="x"', accepts: nobody }, ours: byPassword }) },
+    { doors: () => ({ 'other-team': refusing, ours: byPassword }) },
     { credentials },
   );
   assert.deepEqual(await proofsOf('ours'), [undefined, basic]);
@@ -163,4 +174,121 @@ test('a token server that refuses the account does not keep it from a repository
   assert.deepEqual(await proofsOf('basic'), [undefined, basic]);
   await refuses('bearer');
   assert.deepEqual(await proofsOf('basic'), [basic]);
+});
+
+test('a password that the registry no longer accepts is shown three times in half a minute', async (t) => {
+  const time = { nowMs: Date.now() };
+  const valid = { now: true };
+  const ours: Door = { ...byPassword, accepts: (authorization) => valid.now && authorization === basic };
+  const repositories = Array.from({ length: 20 }, (_, index) => `ours/${index}`);
+  const doors = () => Object.fromEntries(repositories.map((repository) => [repository, ours]));
+  const { pull, refuses, shown } = await open(t, { doors }, { credentials, clock: () => time.nowMs });
+  for (const repository of repositories) await pull(repository);
+  const before = shown();
+  valid.now = false;
+  for (let turns = 0; turns < 2; turns += 1) for (const repository of repositories) await refuses(repository);
+  assert.equal(shown() - before, 3);
+  time.nowMs += 30_000;
+  for (const repository of repositories) await refuses(repository);
+  assert.equal(shown() - before, 6, 'in case the registry has changed its mind');
+  valid.now = true;
+  time.nowMs += 30_000;
+  for (const repository of repositories) await pull(repository);
+});
+
+test('refusals that an acceptance comes between do not add up', async (t) => {
+  const { proofsOf, refuses } = await open(
+    t,
+    { doors: () => ({ ours: byPassword, ...fourRefusing }) },
+    { credentials },
+  );
+  for (const repository of ['a', 'b', 'c', 'd']) {
+    await refuses(repository);
+    assert.equal((await proofsOf('ours')).at(-1), basic);
+  }
+});
+
+test('a repository that refuses never-accepted credentials again and again does not lock another one', async (t) => {
+  const time = { nowMs: Date.now() };
+  const { proofsOf, refuses } = await open(
+    t,
+    { doors: () => ({ bad: refusing, good: byPassword }) },
+    { credentials, clock: () => time.nowMs },
+  );
+  for (let polls = 0; polls < 7; polls += 1) {
+    await refuses('bad');
+    assert.equal((await proofsOf('good')).at(-1), basic);
+    time.nowMs += 10_000;
+  }
+});
+
+for (const [status, counts] of [
+  [403, false],
+  [404, true],
+  [429, false],
+  [503, false],
+] as const)
+  test(`an answer of ${status} ${counts ? 'counts' : 'does not count'} as an acceptance of the password`, async (t) => {
+    const time = { nowMs: Date.now() };
+    const unsure: Door = { ...byPassword, status: () => status };
+    const { pull, refuses, shown } = await open(
+      t,
+      { doors: () => ({ unsure, ...fourRefusing }) },
+      { credentials, clock: () => time.nowMs },
+    );
+    const pullUnsure = async (): Promise<void> => {
+      await assert.rejects(pull('unsure'));
+      // After a 429 no requests are sent for some seconds.
+      time.nowMs += 14_000;
+    };
+    await pullUnsure();
+    await refuses('a');
+    await refuses('b');
+    await pullUnsure();
+    await refuses('c');
+    const before = shown();
+    await refuses('d');
+    assert.equal(shown() - before, counts ? 1 : 0, 'unless three repositories in a row have refused it');
+  });
+
+for (const [status, kind] of [
+  [403, 'denied'],
+  [404, 'manifest-unknown'],
+  [410, 'manifest-unknown'],
+] as const)
+  test(`a ${status} to a request whose proof could not be had is not upstream's word`, async (t) => {
+    const tokenServer = { status: 200 };
+    const hidden: Door = { challenge: '', accepts: () => true, status: () => status };
+    const { pull, proofsOf } = await open(t, {
+      doors: (realm) => ({ good: byToken(realm, 'good'), hidden }),
+      tokenStatus: () => tokenServer.status,
+    });
+    await assert.rejects(
+      pull('hidden'),
+      (error) => isCacheError(error, kind),
+      'nothing is known of a token server yet',
+    );
+    await proofsOf('good');
+    tokenServer.status = 503;
+    for (let calls = 0; calls < 2; calls += 1)
+      await assert.rejects(pull('hidden'), (error) => isCacheError(error, 'upstream-unreachable'));
+    assert.deepEqual(await proofsOf('public/app'), [undefined], 'a public repository needs no proof');
+    tokenServer.status = 200;
+    await assert.rejects(pull('hidden'), (error) => isCacheError(error, kind));
+  });
+
+test('a request that began without a scheme leaves the one that another request was accepted with', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const slow: Door = { challenge: '', accepts: () => true, wait: gate.promise };
+  const { pull, proofsOf, server } = await open(
+    t,
+    { doors: () => ({ 'public/slow': slow, ours: byPassword }) },
+    { credentials },
+  );
+  const pulled = pull('public/slow');
+  await until(() => server.requests.length === 1);
+  assert.deepEqual(await proofsOf('ours'), [undefined, basic]);
+  gate.resolve();
+  await pulled;
+  assert.deepEqual(await proofsOf('ours'), [basic]);
 });

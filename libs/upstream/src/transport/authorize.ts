@@ -33,7 +33,8 @@ export interface AuthorizeOptions {
 
 /**
  * Passes on a 401 only if a token issued for this very request was refused: then the repository is missing or private.
- * Rejects with `upstream-refused-us` if upstream wants credentials that we do not have or has refused those we have.
+ * Rejects with `upstream-refused-us` if upstream wants credentials that we do not have or has refused those we have, and
+ * with the reason if a proof cannot be had and upstream answers 401, 403, 404 or 410 without one.
  */
 export function authorize({ upstream, account, tokens }: AuthorizeOptions): TransportLayer {
   // One upstream is one origin: what others answer, behind a redirect, is passed on as it is.
@@ -68,17 +69,19 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
           ? request
           : { ...request, headers: { ...request.headers, authorization: proof.authorization } },
       );
-    const succeed = (scheme: Scheme | undefined, shown: UpstreamCredentials | undefined): void => {
+    const succeed = (scheme: Scheme, shown: UpstreamCredentials | undefined): void => {
       accepted = scheme;
-      if (shown !== undefined) account.accepted(shown, verifierOf(request));
+      if (shown !== undefined && isAccepted(response, request)) account.accepted(shown, verifierOf(request));
     };
     const hint = accepted;
     const first = hint && (await attempt(prove(hint, request, undefined), request));
     let proof = first?.proof;
     let response = await send(proof);
     if (!isRefused(response, request)) {
-      // A hint that could not be used here and was not needed is dropped.
-      succeed(proof && hint, proof?.credentials);
+      if (first?.error !== undefined && mayNeedProof(response, request)) throw first.error;
+      if (hint !== undefined && proof !== undefined) succeed(hint, proof.credentials);
+      // A hint that could not be used here and was not needed is dropped. Another request may have set a better one.
+      else if (accepted === hint) accepted = undefined;
       return response;
     }
 
@@ -123,6 +126,16 @@ function verifierOf({ url, repository }: TransportRequest): Verifier {
 /** By the upstream itself: what others answer, behind a redirect, is no question to us. */
 function isRefused({ status, url }: TransportResponse, request: TransportRequest): boolean {
   return status === 401 && url.origin === request.url.origin;
+}
+
+/** Shows that the registry has checked what it was shown. A redirect to others shows it, whatever they answer. */
+function isAccepted({ status, url }: TransportResponse, request: TransportRequest): boolean {
+  return url.origin !== request.url.origin || status < 400 || status === 404;
+}
+
+/** A registry may deny, or say that it does not have, what it hides from those who prove nothing. */
+function mayNeedProof({ status, url }: TransportResponse, request: TransportRequest): boolean {
+  return url.origin === request.url.origin && [403, 404, 410].includes(status);
 }
 
 /** Bearer before Basic: with a token our password goes to the token server only. */
