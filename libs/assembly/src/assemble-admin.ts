@@ -50,7 +50,7 @@ export function assembleAdmin(
       access,
       audit: openAudit(config, 'admin', { index }, options, closers),
       nodes: openNodes(config, { index }, { look }),
-      upkeep: openUpkeep(config, { index, store }),
+      upkeep: openUpkeep(config, { index, store }, options.log),
       decisions: openDecisions(config, { index, store }),
       images: openImages(config, { index, store, queue }),
       prewarm: openPrewarming(config, { index, queue }),

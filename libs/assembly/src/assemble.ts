@@ -80,7 +80,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
       answerPeer,
       callerSeal: callers?.callerSeal,
       nodes: openNodes(config, shared, shared.jobs),
-      upkeep: openUpkeep(config, shared),
+      upkeep: openUpkeep(config, shared, options.log),
       decisions: openDecisions(config, shared),
       images: openImages(config, { ...shared, queue: shared.jobs.queue }),
       start: () => start(working, config, shared, options, closers),

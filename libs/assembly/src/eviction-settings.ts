@@ -2,6 +2,7 @@
 import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import { type AgeLimits, createReadLimits, type ReadLimits } from '@cistern/pull-through';
+import type { Logger } from '@cistern/telemetry';
 
 export interface EvictionSettings {
   readonly readLimits: ReadLimits;
@@ -11,11 +12,11 @@ export interface EvictionSettings {
 
 export function evictionSettings(
   { storageLimits, storageRedirect, upstreams }: Pick<Config, 'storageLimits' | 'storageRedirect' | 'upstreams'>,
-  store: BlobStore,
+  deps: { readonly store: BlobStore; readonly log: Logger },
 ): EvictionSettings {
   const limited = upstreams.filter(({ maxAgeMs }) => maxAgeMs !== Infinity);
   return {
-    readLimits: createReadLimits(storageLimits, store),
+    readLimits: createReadLimits(storageLimits, deps),
     ageLimits: new Map(limited.map(({ name, maxAgeMs }) => [name, maxAgeMs])),
     spareMs: storageRedirect?.expiresMs ?? 0,
   };

@@ -4,6 +4,7 @@ import { type BlobStore, readDiskSpace } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/cache-index';
 import type { Config } from '@cistern/config';
 import { createDiskRoom, type DiskRoom, joinDiskRooms, noMinFree, wantRoom } from '@cistern/pull-through';
+import type { Logger } from '@cistern/telemetry';
 
 const storeName = 'The file system of the store (storage.filesystem.rootdirectory)';
 const spoolName = 'The file system of the spool (worker.spool.directory)';
@@ -12,18 +13,26 @@ interface DiskRoomParts {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly spoolDirectory: string;
+  readonly log: Logger;
 }
 
-/** Rejects with the error of the system call where the spool's directory cannot be looked at. */
+/** Logs a warning where `storage.minfree` leaves nothing for the store. Rejects with the error of the system call where the spool's directory cannot be looked at. */
 export async function openDiskRoom(
   { storage, storageLimits }: Pick<Config, 'storage' | 'storageLimits'>,
-  { index, store, spoolDirectory }: DiskRoomParts,
+  { index, store, spoolDirectory, log }: DiskRoomParts,
 ): Promise<DiskRoom> {
   const { space } = store;
   const spoolRoom = () =>
     createDiskRoom({ name: spoolName, space: () => readDiskSpace(spoolDirectory), minFree: noMinFree });
   const { minFree } = storageLimits;
   if (space === undefined || minFree === undefined || storage.kind !== 'filesystem') return spoolRoom();
+  const { totalBytes = Infinity } = (await space().catch(() => undefined)) ?? {};
+  const minFreeBytes = minFree.maxBytes;
+  if (minFree.share === 1 && minFreeBytes >= totalBytes)
+    log.warn(
+      { minFreeBytes, totalBytes },
+      'storage.minfree is at least the size of the file system: the store keeps nothing; lower it',
+    );
   const storeRoom = (copies: number) =>
     createDiskRoom({
       name: storeName,

@@ -1,6 +1,7 @@
 // How the store is looked after, for whoever wants to know: what would be evicted, and what reading it through has found.
 import type { Config } from '@cistern/config';
 import { type EvictionPlan, planEviction, readScrubReport, type ScrubReport } from '@cistern/pull-through';
+import type { Logger } from '@cistern/telemetry';
 import { evictionSettings } from './eviction-settings.ts';
 import type { IndexAndStore } from './open-index-and-store.ts';
 
@@ -11,8 +12,8 @@ export interface Upkeep {
   evictionPlan(options: Parameters<typeof planEviction>[1]): Promise<EvictionPlan>;
 }
 
-export function openUpkeep(config: Config, { index, store }: IndexAndStore): Upkeep {
-  const settings = evictionSettings(config, store);
+export function openUpkeep(config: Config, { index, store }: IndexAndStore, log: Logger): Upkeep {
+  const settings = evictionSettings(config, { store, log });
   return {
     scrubReport: () => readScrubReport(store),
     evictionPlan: (options) => planEviction({ index, store, ...settings, now: Date.now }, options),

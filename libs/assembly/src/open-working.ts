@@ -72,7 +72,7 @@ export async function openWorking(
   const { log, metrics } = options;
   const { cluster, worker } = config;
   const spoolDirectory = await openSpoolPath(config, store, add);
-  const disk = await openDiskRoom(config, { index, store, spoolDirectory });
+  const disk = await openDiskRoom(config, { index, store, spoolDirectory, log });
   const spools = await openSpoolDirectory(spoolDirectory, worker.spool.maxBytes, {
     onUsed: (bytes) => metrics.spoolBytes.set(bytes),
     // Workers that share a directory of blobs share its spool, from which finished files are moved into place.
@@ -129,7 +129,7 @@ export async function openWorking(
   const keeper = startIndexKeeper({ index, store, log, now: Date.now });
   add(() => keeper.close());
   metrics.storeMaxBytes.set(maxBytes === Infinity ? 0 : maxBytes);
-  const evictor = startEvictor({ ...parts, ...evictionSettings(config, store) });
+  const evictor = startEvictor({ ...parts, ...evictionSettings(config, parts) });
   add(() => evictor.close());
   if (config.storageScrub !== undefined) {
     const scrubber = startScrubber({ ...work, limits: config.storageScrub });

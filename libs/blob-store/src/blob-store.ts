@@ -88,8 +88,11 @@ export interface BlobStore {
    */
   sweepUploads?(olderThanMs: number): Promise<number>;
 
-  /** Of the file system that holds the store, now; absent for stores without one of their own. */
-  space?(): Promise<DiskSpace>;
+  /**
+   * Of the file system that holds the store, now; absent for stores without one of their own. `undefined` where the file system
+   * does not report its size.
+   */
+  space?(): Promise<DiskSpace | undefined>;
 
   /**
    * Small named objects: at most 4 MiB, else `RangeError`. Keys are `/`-separated relative paths; `TypeError` for a key

@@ -7,8 +7,12 @@ export interface DiskSpace {
   readonly totalBytes: number;
 }
 
-/** Of the file system that holds `path`. Rejects with the error of the system call. */
-export async function readDiskSpace(path: string): Promise<DiskSpace> {
+/**
+ * Reads the space of the file system that holds `path`. Resolves to `undefined` where the file system reports no blocks, as a
+ * tmpfs without a limit and some FUSE file systems do. Rejects with the error of the system call.
+ */
+export async function readDiskSpace(path: string): Promise<DiskSpace | undefined> {
   const { bsize, bavail, blocks } = await statfs(path);
+  if (blocks === 0) return undefined;
   return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 }

@@ -7,10 +7,10 @@ import { type MinFree, minFreeBytes, mostMinFreeBytes, reserveBytes } from './mi
 
 export interface DiskRoom {
   /**
-   * Resolves once there is room for `bytes`; takes none. Waits while eviction or the end of other fetches makes some, ten
-   * seconds after the last change and thirty in all. Rejects with `store-unavailable` where there is none, or the signal's reason.
+   * For a size that upstream has not confirmed: waits for nothing, takes nothing and has nothing evicted. Rejects with
+   * `store-unavailable` where so much can never fit, or a fetch has waited in vain for no more a moment ago.
    */
-  admit(bytes: number, signal: AbortSignal): Promise<void>;
+  admit(bytes: number): Promise<void>;
   /** For one file, of which so many bytes are on the disk already. */
   open(writtenBytes: () => number): DiskClaim;
   /** Why what could be fetched is refused for want of room; `undefined`: it is not. */
@@ -18,16 +18,19 @@ export interface DiskRoom {
 }
 
 export interface DiskClaim {
-  /** As `DiskRoom.admit`, and takes the room. */
-  take(bytes: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Takes room, and resolves with the function that gives it back. Waits while eviction or the end of other fetches makes some, ten
+   * seconds after the last change and thirty in all. Rejects with `store-unavailable` where there is none, or the signal's reason.
+   */
+  take(bytes: number, signal: AbortSignal): Promise<() => void>;
   close(): void;
 }
 
 export interface DiskRoomOptions {
   /** Names the directory in errors, with its setting. */
   readonly name: string;
-  /** A file system that cannot be asked refuses nothing. */
-  readonly space: () => Promise<DiskSpace>;
+  /** A file system that cannot be asked, or does not report its size, refuses nothing. */
+  readonly space: () => Promise<DiskSpace | undefined>;
   readonly minFree: MinFree;
   /** What eviction could remove at most. Default: nothing. */
   readonly heldBytes?: () => Promise<number>;
@@ -43,6 +46,11 @@ interface Look extends DiskSpace {
   readonly held: number | undefined;
 }
 
+interface Taken {
+  bytes: number;
+  readonly writtenBytes: () => number;
+}
+
 interface DiskClock {
   nowMs(): number;
   delay(ms: number, signal: AbortSignal): Promise<void>;
@@ -53,6 +61,8 @@ const maxWaitMs = 10_000;
 /** Who waits holds a place among the fetches. */
 const mostWaitMs = 30_000;
 const lookEveryMs = 200;
+/** Of what a fetch lacks. Less than that comes and goes on a busy disk. */
+const fairShare = 0.25;
 /** After a wait that was of no use nobody waits for as much, unless something goes after all. */
 const giveUpForMs = 60_000;
 const retryAfterMs = 30_000;
@@ -64,14 +74,16 @@ const realClock: DiskClock = {
 
 export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   const { name, space, minFree, heldBytes, want, copies = 1, clock = realClock } = options;
-  const claims = new Set<{ bytes: number; readonly writtenBytes: () => number }>();
+  const claims = new Set<Taken>();
   const waiting = new Set<{ readonly bytes: number }>();
-  let before: { readonly freeBytes: number; readonly held: number } | undefined;
+  let heldBefore = 0;
+  /** Since something went. */
+  let leastLeft = Infinity;
   let wentAtMs = -Infinity;
   let gaveUp = { bytes: Infinity, atMs: -Infinity };
   let refused: { readonly bytes: number; readonly atMs: number; readonly why: string } | undefined;
 
-  const sumOf = (bytesOf: (claim: { bytes: number; readonly writtenBytes: () => number }) => number) =>
+  const sumOf = (bytesOf: (claim: Taken) => number) =>
     [...claims].reduce((sum, claim) => sum + bytesOf(claim), 0) * copies;
   /** Taken, and not on the disk yet. */
   const pendingBytes = () => sumOf((claim) => Math.max(0, claim.bytes - claim.writtenBytes()));
@@ -81,15 +93,22 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
     const seen = await ifAnswered(space);
     if (seen === undefined || seen.freeBytes - pendingBytes() - bytes >= mostMinFreeBytes(minFree, seen.totalBytes))
       return seen && { ...seen, held: undefined };
-    const held = (await ifAnswered(async () => heldBytes?.())) ?? 0;
-    if (before !== undefined && (held < before.held || seen.freeBytes > before.freeBytes)) wentAtMs = clock.nowMs();
-    before = { freeBytes: seen.freeBytes, held };
+    // An index that does not answer is no sign that something went.
+    const held = (await ifAnswered(async () => heldBytes?.())) ?? heldBefore;
+    const left = seen.freeBytes - pendingBytes();
+    const lacking = minFreeBytes(minFree, seen, held) + bytes - left;
+    leastLeft = Math.min(leastLeft, left);
+    if (held < heldBefore || (lacking > 0 && left - leastLeft >= lacking * fairShare)) {
+      wentAtMs = clock.nowMs();
+      leastLeft = left;
+    }
+    heldBefore = held;
     return { ...seen, held };
   }
 
-  /** `undefined`: there is room. */
+  /** `undefined`: there is room. Where `held` was not asked for, only plenty is enough. */
   function shortageOf(bytes: number, seen: Look) {
-    const { freeBytes, totalBytes, held = 0 } = seen;
+    const { freeBytes, totalBytes, held = Infinity } = seen;
     const most = mostMinFreeBytes(minFree, totalBytes);
     const aim = seen.held === undefined ? most : minFreeBytes(minFree, seen, held);
     const left = freeBytes - pendingBytes() - bytes;
@@ -97,17 +116,21 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
     // Where minfree is out of reach, waiting for it would be of no use.
     if (left >= (left + held >= aim ? aim : reserve)) return undefined;
     const kept = most > 0 ? `, of which storage.minfree keeps ${most}` : '';
+    const why = `${name} has ${freeBytes} of ${totalBytes} bytes free${kept}; ${bytes} more do not fit, and not enough can be evicted.`;
     return {
       isSmall: left >= reserve,
       isForGood: freeBytes + held + sumOf((claim) => claim.writtenBytes()) - bytes < reserve,
-      // What is too large for the whole file system says nothing of how full it is.
-      isFull: bytes + most <= totalBytes,
-      why: `${name} has ${freeBytes} of ${totalBytes} bytes free${kept}; ${bytes} more do not fit, and not enough can be evicted.`,
+      isGivenUp: bytes >= gaveUp.bytes && gaveUp.atMs > wentAtMs && clock.nowMs() - gaveUp.atMs < giveUpForMs,
+      refuse(): never {
+        // What is too large for the whole file system says nothing of how full it is.
+        if (bytes + most <= totalBytes) refused = { bytes, atMs: clock.nowMs(), why };
+        throw new CacheError('store-unavailable', `There is no room for the blob: ${why}`, { retryAfterMs });
+      },
     };
   }
 
-  async function take(wanted: number, signal: AbortSignal, grant: () => void): Promise<void> {
-    const waiter = { bytes: wanted * copies };
+  async function take(claim: Taken, claimed: number, signal: AbortSignal): Promise<() => void> {
+    const waiter = { bytes: claimed * copies };
     const { bytes } = waiter;
     const sinceMs = clock.nowMs();
     try {
@@ -118,23 +141,20 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
         const shortage = seen && shortageOf(bytes, seen);
         if (shortage !== undefined && seen?.held === undefined) continue;
         const nowMs = clock.nowMs();
-        const gaveUpBefore = bytes >= gaveUp.bytes && gaveUp.atMs > wentAtMs && nowMs - gaveUp.atMs < giveUpForMs;
         const hasWaited = nowMs - Math.max(sinceMs, wentAtMs) >= maxWaitMs || nowMs - sinceMs >= mostWaitMs;
-        const isOver = hasWaited || gaveUpBefore;
+        if (hasWaited && shortage?.isGivenUp === false) gaveUp = { bytes, atMs: nowMs };
+        const isOver = hasWaited || shortage?.isGivenUp === true;
         if (shortage === undefined || (shortage.isSmall && isOver)) {
-          if (shortage !== undefined && !gaveUpBefore) gaveUp = { bytes, atMs: nowMs };
           if (bytes >= (refused?.bytes ?? 0)) refused = undefined;
-          return grant();
+          claim.bytes += claimed;
+          claims.add(claim);
+          return () => void (claim.bytes -= claimed);
         }
-        const { why, isFull, isForGood } = shortage;
-        if (isOver || isForGood) {
-          if (!gaveUpBefore && !isForGood) gaveUp = { bytes, atMs: nowMs };
-          if (isFull) refused = { bytes, atMs: nowMs, why };
-          throw new CacheError('store-unavailable', `There is no room for the blob: ${why}`, { retryAfterMs });
-        }
+        if (isOver || shortage.isForGood) shortage.refuse();
         waiting.add(waiter);
         await ifAnswered(async () => want?.(pendingBytes() + [...waiting].reduce((sum, one) => sum + one.bytes, 0)));
-        await clock.delay(lookEveryMs, signal);
+        // The head of the loop rejects with the signal's reason.
+        await ifAnswered(() => clock.delay(lookEveryMs, signal));
       }
     } finally {
       if (waiting.delete(waiter) && waiting.size === 0) await ifAnswered(async () => want?.(0));
@@ -142,16 +162,15 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   }
 
   return {
-    admit: (bytes, signal) => take(bytes, signal, () => {}),
+    async admit(bytes) {
+      const seen = await look(bytes * copies);
+      const shortage = seen && shortageOf(bytes * copies, seen);
+      if (shortage?.isForGood === true || (shortage?.isGivenUp === true && !shortage.isSmall)) shortage.refuse();
+    },
     open(writtenBytes) {
       const claim = { bytes: 0, writtenBytes };
       return {
-        async take(bytes, signal) {
-          await take(bytes, signal, () => {
-            claim.bytes += bytes;
-            claims.add(claim);
-          });
-        },
+        take: (bytes, signal) => take(claim, bytes, signal),
         close: () => void claims.delete(claim),
       };
     },

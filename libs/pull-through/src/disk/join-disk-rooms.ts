@@ -3,14 +3,24 @@ import type { DiskClaim, DiskRoom } from './disk-room.ts';
 
 export function joinDiskRooms(rooms: readonly DiskRoom[]): DiskRoom {
   return {
-    async admit(bytes, signal) {
-      for (const room of rooms) await room.admit(bytes, signal);
+    async admit(bytes) {
+      for (const room of rooms) await room.admit(bytes);
     },
     open(writtenBytes): DiskClaim {
       const claims = rooms.map((room) => room.open(writtenBytes));
       return {
         async take(bytes, signal) {
-          for (const claim of claims) await claim.take(bytes, signal);
+          const releases: (() => void)[] = [];
+          const release = () => {
+            for (const giveBack of releases.splice(0)) giveBack();
+          };
+          try {
+            for (const claim of claims) releases.push(await claim.take(bytes, signal));
+          } catch (error) {
+            release();
+            throw error;
+          }
+          return release;
         },
         close() {
           for (const claim of claims) claim.close();

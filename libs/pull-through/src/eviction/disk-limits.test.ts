@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { parseRepositoryName } from '@cistern/oci';
+import { createLogger } from '@cistern/telemetry';
 import { graceMs, startFullCache } from '../testing/start-full-cache.ts';
 import { createReadLimits } from './eviction-limits.ts';
 import { pinImage } from './pins.ts';
@@ -17,7 +18,12 @@ async function startOnDisk(t: TestContext, maxBytes = Infinity) {
   const held = { bytes: async () => 0 };
   const readLimits = createReadLimits(
     { maxBytes, highShare: 0.95, lowShare: 0.85, minFree: { share: 0.1, maxBytes: Infinity, shareOfLeft: 1 } },
-    { space: async () => ({ totalBytes, freeBytes: Math.max(0, totalBytes - others.bytes - (await held.bytes())) }) },
+    {
+      store: {
+        space: async () => ({ totalBytes, freeBytes: Math.max(0, totalBytes - others.bytes - (await held.bytes())) }),
+      },
+      log: createLogger({ level: 'info', formatter: 'json' }),
+    },
   );
   const started = await startFullCache(t, { highBytes: 0, lowBytes: 0, readLimits });
   const { index, addImage, pull } = started;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
-import type { Digest } from '@cistern/oci';
-import { createDiskRoom } from '../disk/disk-room.ts';
+import { type Digest, digestOf } from '@cistern/oci';
+import { createDiskRoom, type DiskRoomOptions } from '../disk/disk-room.ts';
 import { noMinFree } from '../disk/min-free.ts';
 import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, collect, until } from '../testing/test-bytes.ts';
@@ -11,11 +11,12 @@ import { bytesOf, collect, until } from '../testing/test-bytes.ts';
 const library = repositoryOf('docker.io', 'library/nginx');
 const mebibyte = 1024 * 1024;
 
-async function startOnDisk(t: TestContext, freeBytes: number) {
+async function startOnDisk(t: TestContext, freeBytes: number, options: Partial<DiskRoomOptions> = {}) {
   const disk = createDiskRoom({
     name: 'The disk',
     minFree: noMinFree,
     space: async () => ({ freeBytes: freeBytes - written(), totalBytes: 100 * mebibyte }),
+    ...options,
   });
   const started = await startTestCache({ disk });
   const written = () => [...started.fills.all()].reduce((sum, { presentBytes }) => sum + presentBytes, 0);
@@ -33,6 +34,18 @@ test('upstream is not asked for a blob whose size is known and does not fit', as
   await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length }]);
   for (let tries = 0; tries < 3; tries += 1) await assert.rejects(open(digest), isRefused);
   assert.equal(hub.gets.length, 0);
+});
+
+test('nothing is evicted for a size that only a manifest claims', async (t) => {
+  const wanted: number[] = [];
+  const { index, open } = await startOnDisk(t, 3 * mebibyte, {
+    heldBytes: async () => 50 * mebibyte,
+    want: async (bytes) => void wanted.push(bytes),
+  });
+  const digest = digestOf(Buffer.from('what upstream does not have'));
+  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: 40 * mebibyte }]);
+  await assert.rejects(open(digest), (error) => isCacheError(error, 'blob-unknown'));
+  assert.deepEqual(wanted, []);
 });
 
 test('where only upstream says the size, its body is not read', async (t) => {

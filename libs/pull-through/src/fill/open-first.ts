@@ -28,7 +28,7 @@ export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
   }
   const range = firstRange(options);
   const told = range === undefined ? expectedSize : range.toExclusive - range.from;
-  if (told !== undefined) await options.spools.admit(told, signal);
+  if (told !== undefined) await options.spools.admit(told);
   if (range !== undefined) {
     try {
       const first = await upstream.getBlob(repository, digest, { ...range, signal });

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
+import { createDiskRoom } from '../disk/disk-room.ts';
+import { noMinFree } from '../disk/min-free.ts';
 import { openSpoolDirectory } from './spool-directory.ts';
 
 const never = new AbortController().signal;
@@ -68,6 +70,22 @@ test('room that is granted after the spool was closed comes back at once', async
   await spool.close();
   await first.close();
   await waiting;
+  assert.equal(spools.usedBytes, 0);
+});
+
+test('room in the spool comes back where the disk has none', async (t) => {
+  const path = await mkdtemp(join(tmpdir(), 'cistern-spool-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  const disk = createDiskRoom({
+    name: 'The disk',
+    minFree: noMinFree,
+    space: async () => ({ freeBytes: 20, totalBytes: 1000 }),
+  });
+  const spools = await openSpoolDirectory(path, 100, { disk });
+  const spool = await spools.open('a', 100, never, 10);
+  await assert.rejects(spool.reserve(30, never), /The disk/);
+  assert.equal(spools.usedBytes, 10);
+  await spool.close();
   assert.equal(spools.usedBytes, 0);
 });
 

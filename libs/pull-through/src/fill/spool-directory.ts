@@ -15,10 +15,10 @@ export interface SpoolDirectory {
    */
   open(name: string, size: number, signal: AbortSignal, reserveBytes?: number): Promise<Spool>;
   /**
-   * Rejects as `open` does for a blob that is too large for the spool, or for which the disk has no room. Waits as `open` does for
-   * room on the disk, and takes none. Called before upstream is asked.
+   * Rejects as `open` does for a blob that is too large for the spool, or that the disk cannot hold. Waits for nothing and takes no
+   * room. Called before upstream is asked, with a size that nobody has confirmed.
    */
-  admit(bytes: number, signal: AbortSignal): Promise<void>;
+  admit(bytes: number): Promise<void>;
   readonly maxBytes: number;
   readonly usedBytes: number;
   /** Somebody waits for room. */
@@ -65,9 +65,9 @@ export async function openSpoolDirectory(
         throw error;
       }
     },
-    async admit(bytes, signal) {
+    async admit(bytes) {
       if (bytes > maxBytes) throw tooLarge(bytes, maxBytes);
-      await disk?.admit(bytes, signal);
+      await disk?.admit(bytes);
     },
     get usedBytes() {
       return reservations.usedBytes;
@@ -94,11 +94,13 @@ function openRoom(size: number, { take }: ReturnType<typeof createReservations>,
     const more = Math.min(moreBytes, size - reserved);
     if (more <= 0) return;
     reserved += more;
+    let release: (() => void) | undefined;
     try {
-      const release = await take(more, reserved - more, signal);
-      releases.push(release);
+      release = await take(more, reserved - more, signal);
       await claim?.take(more, signal);
+      releases.push(release);
     } catch (error) {
+      release?.();
       reserved -= more;
       throw error;
     }

@@ -1,0 +1,40 @@
+// The limits of a store whose file system does not say how much room it has.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BlobStore } from '@cistern/blob-store';
+import { createLogger } from '@cistern/telemetry';
+import { createReadLimits } from './eviction-limits.ts';
+
+type Space = NonNullable<BlobStore['space']>;
+
+const fails = async () => Promise.reject(new Error('stale file handle'));
+const byMaxBytes = { mostBytes: 1000, highBytes: 900, lowBytes: 800 };
+
+function startLimits(space: Space) {
+  const seen = { space };
+  const lines: string[] = [];
+  const log = createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => lines.push(line) } });
+  const minFree = { share: 0.1, maxBytes: Infinity, shareOfLeft: 0.5 };
+  const readLimits = createReadLimits(
+    { maxBytes: 1000, highShare: 0.9, lowShare: 0.8, minFree },
+    { store: { space: () => seen.space() }, log },
+  );
+  return { seen, lines, readLimits };
+}
+
+test('a file system that does not say its size leaves maxbytes as the only limit', async () => {
+  const { readLimits, lines } = startLimits(async () => undefined);
+  assert.deepEqual(await readLimits(5000, 100), byMaxBytes);
+  assert.deepEqual(lines, []);
+});
+
+test('while the file system cannot be asked maxbytes is the limit, and the log says so once', async () => {
+  const { seen, readLimits, lines } = startLimits(fails);
+  for (let looks = 0; looks < 3; looks += 1) assert.deepEqual(await readLimits(5000, 100), byMaxBytes);
+  assert.equal(lines.length, 1);
+  seen.space = async () => ({ freeBytes: 100, totalBytes: 1000 });
+  assert.equal((await readLimits(500, 0)).mostBytes, 500);
+  seen.space = fails;
+  await readLimits(500, 0);
+  assert.equal(lines.length, 2);
+});
