@@ -23,7 +23,9 @@ export async function setAside(
   digest: Digest,
   record: BlobRecord | undefined,
 ): Promise<boolean> {
-  const [known, fill] = [await index.blobs.get(digest, { fresh: true }), await index.fills.read(digest)];
+  // In this order: a fill that ends in between has recorded its blob.
+  const fill = await index.fills.read(digest);
+  const known = await index.blobs.get(digest, { fresh: true });
   const isReplaced = known?.storedAtMs !== record?.storedAtMs || known?.verified !== record?.verified;
   const isBeingReplaced = fill !== undefined && ['starting', 'running'].includes(fill.state);
   if (isReplaced || isBeingReplaced || known?.state === 'deleting') return false;
