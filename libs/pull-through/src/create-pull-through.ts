@@ -101,6 +101,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   options.onPurge?.(() => {
     manifests.clear();
     smallBlobs.clear();
+    readChecks.pieces.clear();
     storedLinks.forget();
     forgetLists();
   });

@@ -83,7 +83,7 @@ async function findCredible(
   const isDoubtful = link?.size !== undefined && link.size !== stored.size;
   const isOnePiece = intent !== 'stat' && stored.size <= chunkBytes;
   if (!isDoubtful && !isOnePiece) return stored;
-  const proven = await ifStoreAnswers(deps.log, () => proveStored(deps, stored, signal));
+  const proven = await ifStoreAnswers(deps.log, async () => (await proveStored(deps, stored, signal)).record);
   // What another cache left is read here first, even so.
   return isDoubtful ? proven : proven && stored;
 }

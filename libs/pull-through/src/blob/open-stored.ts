@@ -1,16 +1,17 @@
 // A blob's bytes from the store. What is there may be damaged, or left by another cache and never hashed. What is read in one
-// piece is hashed each time; of the rest what nobody has hashed yet, and what a client reads again. What is wrong is set aside.
+// piece is always hashed; of the rest what nobody has hashed yet, and what a client reads again. What is wrong is set aside.
 import type { BlobRecord } from '@cistern/cache-index';
 import type { BlobReader } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import { openWitnessedReader } from '../fill/witnessed-reader.ts';
-import { setAside } from '../integrity/set-aside.ts';
+import { wrongOnce } from '../integrity/hash-stored.ts';
 import { chunkBytes } from '../read/buffer-pool.ts';
 import type { SourceReader } from '../read/byte-source.ts';
 import type { PlaceReader } from '../read/lasting-reader.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
 import { noteRight, proveStored, type ProveStoredDeps } from './prove-stored.ts';
+import { setAsideOnce } from './set-aside-once.ts';
 import { findStoredBlob } from './stored-blob.ts';
 import { verifyOnRead } from './verify-on-read.ts';
 
@@ -43,7 +44,9 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   const isTrusted = found.verified && !isOnePiece && (!checked || deps.readChecks.isRight(found));
   const isHashed = !isTrusted && (verified || isOnePiece);
   const isWhole = from === 0 && toExclusive === size;
-  const record = isHashed && !isWhole ? await proveStored(deps, found, signal) : found;
+  if (isOnePiece && (!isWhole || deps.readChecks.pieces.get(digest) !== undefined))
+    return openPiece(deps, range, found);
+  const record = isHashed && !isWhole ? (await proveStored(deps, found, signal)).record : found;
   if (record === undefined) return undefined;
   const reader = await openSized(deps, range, record);
   if (reader === undefined) {
@@ -56,8 +59,35 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   return openWitnessedReader(verifying(deps, lasting, record, range), range, size);
 }
 
+/** Of hashed bytes in memory. A slow reader does not keep them there: what is forgotten meanwhile is hashed again. */
+async function openPiece(
+  deps: OpenStoredDeps,
+  { digest, size, from, toExclusive, signal }: StoredRange,
+  found: BlobRecord,
+): Promise<PlaceReader | undefined> {
+  const load = async () => deps.readChecks.pieces.get(digest)?.bytes ?? (await proveStored(deps, found, signal)).bytes;
+  const bytes = await load();
+  if (bytes === undefined) return undefined;
+  if (bytes.length !== size) throw otherSize(digest, size, bytes.length);
+  let position = from;
+  return interruptible({
+    async read(into) {
+      const loaded = await load();
+      if (loaded === undefined) throw new SourceInterrupted('the blob is gone from the store');
+      const length = loaded.copy(into, 0, position, toExclusive);
+      position += length;
+      return length;
+    },
+    close: async () => {},
+  });
+}
+
+function otherSize(digest: Digest, size: number, storedSize: number | undefined): CacheError {
+  return new CacheError('content-mismatch', `${digest} was said to have ${size} bytes and has ${storedSize}.`);
+}
+
 /** A store that fails midway: the rest may be had from a fill. */
-function interruptible(reader: BlobReader): SourceReader {
+function interruptible(reader: SourceReader): SourceReader {
   return {
     async read(into) {
       try {
@@ -88,10 +118,9 @@ async function openSized(
     await reader.close();
   }
   const storedSize = reader === 'too short' ? (await store.stat(digest))?.size : reader.size;
-  if (record.verified && record.size === storedSize)
-    throw new CacheError('content-mismatch', `${digest} was said to have ${size} bytes and has ${storedSize}.`);
+  if (record.verified && record.size === storedSize) throw otherSize(digest, size, storedSize);
   log.warn({ digest, size, storedSize }, 'stored blob has another size');
-  await setAside(deps, digest, record);
+  await setAsideOnce(deps, digest, record);
   return undefined;
 }
 
@@ -114,14 +143,22 @@ function verifying(
     },
     async onMismatch(hasGiven) {
       try {
-        if (!(await setAside(deps, digest, record)) || !hasGiven) return;
+        // It goes on without the client: the next one needs it, too.
+        const { record: right, isSetAside } = await proveStored(deps, record);
+        if (right !== undefined) {
+          log.warn({ digest }, wrongOnce);
+          readChecks.doubt(record);
+        }
+        if (!isSetAside || !hasGiven) return;
         // The client asks again.
         void refetch?.().catch((error: unknown) => {
           log.warn({ err: error, digest }, 'failed to fetch a damaged blob again');
         });
       } catch (error) {
-        // The reader hears of the mismatch all the same.
-        log.error({ err: error, digest }, 'failed to set a damaged blob aside');
+        if (!isCacheError(error, 'content-mismatch'))
+          log.error({ err: error, digest }, 'failed to set a damaged blob aside');
+        // Halfway the reader hears of the mismatch all the same.
+        if (!hasGiven) throw error;
       }
     },
   });

@@ -1,35 +1,44 @@
 // Reads a stored blob whole only to hash it: for who does not read it from its beginning to its end.
 import type { BlobRecord } from '@cistern/cache-index';
 import { hashStored } from '../integrity/hash-stored.ts';
-import { setAside, type SetAsideDeps } from '../integrity/set-aside.ts';
-import { untilAborted } from '../until-aborted.ts';
-import type { ReadChecks } from './read-checks.ts';
+import { chunkBytes } from '../read/buffer-pool.ts';
+import { setAsideOnce, type SetAsideOnceDeps } from './set-aside-once.ts';
 
-export interface ProveStoredDeps extends SetAsideDeps {
-  readonly readChecks: ReadChecks;
+export type ProveStoredDeps = SetAsideOnceDeps;
+
+export interface StoredProof {
+  /** Set if the blob is right. */
+  readonly record?: BlobRecord;
+  /** Set if it is right and has one chunk at most. */
+  readonly bytes?: Buffer | undefined;
+  /** Whether it was not what its digest says. Otherwise, without a record, it is gone. */
+  readonly isSetAside: boolean;
 }
 
-/** `undefined`: the blob is not what its digest says, and is set aside, or is gone. `signal` ends the wait. */
+const neverLeaves = new AbortController().signal;
+
+/**
+ * `signal` ends the wait, and the reading when nobody waits any more. Rejects with `content-mismatch` if the blob is damaged and
+ * was set aside a while ago; see `setAsideOnce`.
+ */
 export async function proveStored(
   deps: ProveStoredDeps,
   record: BlobRecord,
-  signal: AbortSignal | undefined,
-): Promise<BlobRecord | undefined> {
-  const { proving } = deps.readChecks;
-  let proof = proving.get(record.digest);
-  if (proof === undefined) {
-    proof = prove(deps, record).finally(() => proving.delete(record.digest));
-    proving.set(record.digest, proof);
-  }
-  return untilAborted(proof, signal);
+  signal: AbortSignal = neverLeaves,
+): Promise<StoredProof> {
+  return deps.readChecks.proving(record.digest, signal, (ending) => prove(deps, record, ending));
 }
 
-async function prove(deps: ProveStoredDeps, record: BlobRecord): Promise<BlobRecord | undefined> {
-  const { state, size } = await hashStored(deps, record.digest);
-  if (state === 'damaged') await setAside(deps, record.digest, record);
-  if (state !== 'right') return undefined;
+async function prove(deps: ProveStoredDeps, record: BlobRecord, signal: AbortSignal): Promise<StoredProof> {
+  const { store, log, readChecks } = deps;
+  const { digest } = record;
+  const onRead = async () => signal.throwIfAborted();
+  const { state, size, bytes } = await hashStored({ store, log, onRead, keepBytes: chunkBytes }, digest);
+  if (state === 'gone') return { isSetAside: false };
+  if (state === 'damaged') return { isSetAside: await setAsideOnce(deps, digest, record) };
+  if (bytes !== undefined) readChecks.pieces.set(digest, { bytes });
   await noteRight(deps, record);
-  return { ...record, size, verified: true };
+  return { record: { ...record, size, verified: true }, bytes, isSetAside: false };
 }
 
 /** The object of `record` has been hashed and is right. */

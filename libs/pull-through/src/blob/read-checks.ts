@@ -3,7 +3,10 @@
 import { hash } from 'node:crypto';
 import type { BlobRecord } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
+import { createSingleFlight, type SingleFlight } from '@cistern/upstream/single-flight';
 import { LRUCache } from 'lru-cache';
+import { type ContentCache, createContentCache } from '../content-cache.ts';
+import type { StoredProof } from './prove-stored.ts';
 
 /** An object of the store, and not one that has come in its place since. */
 type StoredObject = Pick<BlobRecord, 'digest' | 'storedAtMs'>;
@@ -17,12 +20,24 @@ export interface ReadChecks {
   /** Whether the object was hashed here, and was right, within the last ten minutes. */
   isRight(object: StoredObject): boolean;
   noteRight(object: StoredObject): void;
-  /** Objects that are being read whole to be hashed: whoever needs the same waits for the same. */
-  readonly proving: Map<Digest, Promise<BlobRecord | undefined>>;
+  /** The object was read wrong after it was right: the next reads are checked again. */
+  doubt(object: Pick<StoredObject, 'digest'>): void;
+  /**
+   * Whether readers have set aside another object under this digest within the last ten minutes. A store that gives wrong bytes
+   * of right objects would be emptied otherwise, and cost a fetch at each read.
+   */
+  wasSetAside(digest: Digest, storedAtMs: number | undefined): boolean;
+  noteSetAside(digest: Digest, storedAtMs: number | undefined): void;
+  /** Readers that need the same object hashed wait for the same reading, which ends when the last of them has left. */
+  readonly proving: SingleFlight<StoredProof>;
+  /** Hashed blobs of one chunk at most, for the ranges of them. */
+  readonly pieces: ContentCache<{ readonly bytes: Buffer }>;
 }
 
 const repeatWithinMs = 60_000;
 const rightForMs = 600_000;
+const setAsideOnceInMs = 600_000;
+const piecesBytes = 8 * 1024 * 1024;
 /** Of about 150 bytes each. */
 const maxRemembered = 4096;
 
@@ -30,6 +45,7 @@ export function createReadChecks({ now }: { readonly now: () => number }): ReadC
   const options = { max: maxRemembered, ttlResolution: 0, perf: { now } };
   const reads = new LRUCache<string, true>({ ...options, ttl: repeatWithinMs });
   const right = new LRUCache<Digest, number>({ ...options, ttl: rightForMs });
+  const setAside = new LRUCache<Digest, number>({ ...options, ttl: setAsideOnceInMs });
   const isRight = ({ digest, storedAtMs }: StoredObject) => right.get(digest) === storedAtMs;
   return {
     isDue(client, object) {
@@ -40,6 +56,14 @@ export function createReadChecks({ now }: { readonly now: () => number }): ReadC
     },
     isRight,
     noteRight: ({ digest, storedAtMs }) => void right.set(digest, storedAtMs),
-    proving: new Map(),
+    doubt: ({ digest }) => void right.delete(digest),
+    wasSetAside(digest, storedAtMs) {
+      const earlier = setAside.get(digest);
+      // Two readers may find the same object wrong at the same time.
+      return earlier !== undefined && earlier !== storedAtMs;
+    },
+    noteSetAside: (digest, storedAtMs = -1) => void setAside.set(digest, storedAtMs),
+    proving: createSingleFlight(),
+    pieces: createContentCache(piecesBytes),
   };
 }

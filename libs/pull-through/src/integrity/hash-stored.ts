@@ -10,16 +10,22 @@ export interface HashStoredDeps {
   readonly log: Logger;
   /** Awaited after each read; what it rejects with ends the hashing. */
   readonly onRead?: ((bytes: number) => Promise<void>) | undefined;
+  /** Objects of up to so many bytes are kept in memory. */
+  readonly keepBytes?: number;
 }
 
 /** `size`: bytes that were read. */
 export interface HashedObject {
   readonly state: 'right' | 'damaged' | 'gone';
   readonly size: number;
+  /** Set if it is right and was kept. */
+  readonly bytes?: Buffer | undefined;
 }
 
 const readBytes = 1024 * 1024;
 const tries = 2;
+/** Logged when another reading of the same object was right: its disk is not at fault. */
+export const wrongOnce = 'stored object read wrong once: check memory and the connection to the store';
 
 /**
  * An object that cannot be read while the store answers is damaged too: disks lose sectors. Rejects with `store-unavailable`
@@ -30,25 +36,33 @@ export async function hashStored(deps: HashStoredDeps, digest: Digest): Promise<
   for (let tried = 0; tried < tries; tried += 1) {
     const read = await readOnce(deps, digest);
     if (read === undefined) return { state: 'gone', size: 0 };
-    if (read.actual === digest) return { state: 'right', size: read.size };
+    if (read.actual === digest) {
+      if (tried > 0) deps.log.warn({ digest }, wrongOnce);
+      return { state: 'right', size: read.size, bytes: read.kept };
+    }
     size = read.size;
   }
   return { state: 'damaged', size };
 }
 
 async function readOnce(
-  { store, log, onRead }: HashStoredDeps,
+  { store, log, onRead, keepBytes = 0 }: HashStoredDeps,
   digest: Digest,
-): Promise<{ readonly actual: string; readonly size: number } | undefined> {
+): Promise<{ readonly actual: string; readonly size: number; readonly kept?: Buffer | undefined } | undefined> {
   const hash = createDigestHash(digest);
   let size = 0;
+  let kept: Buffer | undefined;
   try {
     const reader = await store.open(digest);
     if (reader === undefined) return undefined;
     try {
-      const buffer = Buffer.allocUnsafe(readBytes);
-      for (let length = await reader.read(buffer); length > 0; length = await reader.read(buffer)) {
-        hash.update(buffer.subarray(0, length));
+      kept = reader.size <= keepBytes ? Buffer.allocUnsafeSlow(reader.size) : undefined;
+      const buffer = kept ?? Buffer.allocUnsafe(readBytes);
+      while (size < reader.size) {
+        const into = kept?.subarray(size) ?? buffer;
+        const length = await reader.read(into);
+        if (length === 0) break;
+        hash.update(into.subarray(0, length));
         size += length;
         await onRead?.(length);
       }
@@ -63,5 +77,5 @@ async function readOnce(
     log.warn({ err: error, digest }, 'the store answers, and cannot read one of its objects');
     return { actual: 'unreadable', size };
   }
-  return { actual: `${digestAlgorithm(digest)}:${hash.digest('hex')}`, size };
+  return { actual: `${digestAlgorithm(digest)}:${hash.digest('hex')}`, size, kept };
 }

@@ -2,14 +2,15 @@
 import type { ManifestRecord, RepositoryKey } from '@cistern/cache-index';
 import { type Digest, OciSyntaxError } from '@cistern/oci';
 import { forgetMissing } from '../blob/forget-missing.ts';
+import { setAsideOnce, type SetAsideOnceDeps } from '../blob/set-aside-once.ts';
+import { wrongOnce } from '../integrity/hash-stored.ts';
 import { readHashed } from '../integrity/read-hashed.ts';
-import { setAside, type SetAsideDeps } from '../integrity/set-aside.ts';
 import { writeLinksObject } from '../small-objects.ts';
 import type { CachedManifest, ManifestCache } from './manifest-cache.ts';
 import { maxManifestBytes } from './max-manifest-bytes.ts';
 import { linksOf, platformOf, recordManifest } from './store-manifest.ts';
 
-export interface StoredManifestDeps extends SetAsideDeps {
+export interface StoredManifestDeps extends SetAsideOnceDeps {
   readonly manifests: ManifestCache;
 }
 
@@ -43,11 +44,16 @@ export async function statStoredManifest(
 }
 
 async function readVerified(deps: StoredManifestDeps, digest: Digest): Promise<Buffer | undefined> {
-  const { store, index } = deps;
+  const { store, index, log } = deps;
   const record = await index.blobs.get(digest);
-  const bytes = await readHashed(store, digest, maxManifestBytes);
-  if (bytes !== undefined && bytes !== 'damaged') return bytes;
-  if (bytes === 'damaged') await setAside(deps, digest, record);
+  const first = await readHashed(store, digest, maxManifestBytes);
+  // As `hashStored` does it.
+  const bytes = first === 'damaged' ? await readHashed(store, digest, maxManifestBytes) : first;
+  if (bytes === 'damaged') await setAsideOnce(deps, digest, record);
+  else if (bytes !== undefined) {
+    if (first === 'damaged') log.warn({ digest }, wrongOnce);
+    return bytes;
+  }
   await index.manifests.remove(digest);
   await forgetMissing({ index, store }, digest);
   return undefined;
