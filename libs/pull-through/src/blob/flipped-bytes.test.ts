@@ -237,3 +237,17 @@ test('what readers find does not fill the quarantine beyond its bound', async (t
   assert.equal(kept.length, 32);
   assert.ok(kept.includes(digest));
 });
+
+test('a small blob that is damaged again after it was read right is fetched again at once', async (t) => {
+  const { fill, flip, pull, clock, isRight, hub } = await start(t);
+  const bytes = bytesOf(100_000);
+  const digest = await fill(bytes);
+  for (let damages = 1; damages <= 3; damages += 1) {
+    await flip(digest);
+    assert.ok((await pull(digest)).equals(bytes));
+    await until(() => isRight(digest));
+    clock.nowMs += 1;
+    assert.ok((await pull(digest)).equals(bytes), 'from the store');
+    assert.equal(hub.gets.length, 1 + damages);
+  }
+});

@@ -6,12 +6,12 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import { openWitnessedReader } from '../fill/witnessed-reader.ts';
 import { wrongOnce } from '../integrity/hash-stored.ts';
+import { setAside } from '../integrity/set-aside.ts';
 import { chunkBytes } from '../read/buffer-pool.ts';
 import type { SourceReader } from '../read/byte-source.ts';
 import type { PlaceReader } from '../read/lasting-reader.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
 import { noteRight, proveStored, type ProveStoredDeps } from './prove-stored.ts';
-import { setAsideOnce } from './set-aside-once.ts';
 import { findStoredBlob } from './stored-blob.ts';
 import { verifyOnRead } from './verify-on-read.ts';
 
@@ -44,8 +44,9 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   const isTrusted = found.verified && !isOnePiece && (!checked || deps.readChecks.isRight(found));
   const isHashed = !isTrusted && (verified || isOnePiece);
   const isWhole = from === 0 && toExclusive === size;
-  if (isOnePiece && (!isWhole || deps.readChecks.pieces.get(digest) !== undefined))
-    return openPiece(deps, range, found);
+  // After a wrong reading the right one is in memory. Other whole reads look at the object, so that damage is found.
+  const isDoubted = isOnePiece && isWhole && deps.readChecks.takeDoubt(digest);
+  if (isOnePiece && (!isWhole || isDoubted)) return openPiece(deps, range, found);
   const record = isHashed && !isWhole ? (await proveStored(deps, found, signal)).record : found;
   if (record === undefined) return undefined;
   const reader = await openSized(deps, range, record);
@@ -120,7 +121,7 @@ async function openSized(
   const storedSize = reader === 'too short' ? (await store.stat(digest))?.size : reader.size;
   if (record.verified && record.size === storedSize) throw otherSize(digest, size, storedSize);
   log.warn({ digest, size, storedSize }, 'stored blob has another size');
-  await setAsideOnce(deps, digest, record);
+  await setAside(deps, digest, record);
   return undefined;
 }
 

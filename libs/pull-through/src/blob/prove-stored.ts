@@ -1,6 +1,7 @@
 // Reads a stored blob whole only to hash it: for who does not read it from its beginning to its end.
 import type { BlobRecord } from '@cistern/cache-index';
 import { hashStored } from '../integrity/hash-stored.ts';
+import { setAside } from '../integrity/set-aside.ts';
 import { chunkBytes } from '../read/buffer-pool.ts';
 import { setAsideOnce, type SetAsideOnceDeps } from './set-aside-once.ts';
 
@@ -35,7 +36,11 @@ async function prove(deps: ProveStoredDeps, record: BlobRecord, signal: AbortSig
   const onRead = async () => signal.throwIfAborted();
   const { state, size, bytes } = await hashStored({ store, log, onRead, keepBytes: chunkBytes }, digest);
   if (state === 'gone') return { isSetAside: false };
-  if (state === 'damaged') return { isSetAside: await setAsideOnce(deps, digest, record) };
+  if (state === 'damaged') {
+    // A way that flips bits leaves the size as it is.
+    const put = size === record.size ? setAsideOnce : setAside;
+    return { isSetAside: await put(deps, digest, record) };
+  }
   if (bytes !== undefined) readChecks.pieces.set(digest, { bytes });
   await noteRight(deps, record);
   return { record: { ...record, size, verified: true }, bytes, isSetAside: false };

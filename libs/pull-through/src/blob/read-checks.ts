@@ -20,11 +20,13 @@ export interface ReadChecks {
   /** Whether the object was hashed here, and was right, within the last ten minutes. */
   isRight(object: StoredObject): boolean;
   noteRight(object: StoredObject): void;
-  /** The object was read wrong after it was right: the next reads are checked again. */
+  /** The object was read wrong once, and right after that: the next reads are checked again. */
   doubt(object: Pick<StoredObject, 'digest'>): void;
+  /** Whether the digest was doubted since the last call. */
+  takeDoubt(digest: Digest): boolean;
   /**
-   * Whether readers have set aside another object under this digest within the last ten minutes. A store that gives wrong bytes
-   * of right objects would be emptied otherwise, and cost a fetch at each read.
+   * Whether readers have set aside another object under this digest within the last ten minutes, and none was read right since. A
+   * store that gives wrong bytes of right objects would be emptied otherwise, and cost a fetch at each read.
    */
   wasSetAside(digest: Digest, storedAtMs: number | undefined): boolean;
   noteSetAside(digest: Digest, storedAtMs: number | undefined): void;
@@ -46,6 +48,7 @@ export function createReadChecks({ now }: { readonly now: () => number }): ReadC
   const reads = new LRUCache<string, true>({ ...options, ttl: repeatWithinMs });
   const right = new LRUCache<Digest, number>({ ...options, ttl: rightForMs });
   const setAside = new LRUCache<Digest, number>({ ...options, ttl: setAsideOnceInMs });
+  const doubted = new LRUCache<Digest, true>(options);
   const isRight = ({ digest, storedAtMs }: StoredObject) => right.get(digest) === storedAtMs;
   return {
     isDue(client, object) {
@@ -55,8 +58,15 @@ export function createReadChecks({ now }: { readonly now: () => number }): ReadC
       return isRepeated && !isRight(object);
     },
     isRight,
-    noteRight: ({ digest, storedAtMs }) => void right.set(digest, storedAtMs),
-    doubt: ({ digest }) => void right.delete(digest),
+    noteRight({ digest, storedAtMs }) {
+      right.set(digest, storedAtMs);
+      setAside.delete(digest);
+    },
+    doubt({ digest }) {
+      right.delete(digest);
+      doubted.set(digest, true);
+    },
+    takeDoubt: (digest) => doubted.delete(digest),
     wasSetAside(digest, storedAtMs) {
       const earlier = setAside.get(digest);
       // Two readers may find the same object wrong at the same time.

@@ -1,5 +1,5 @@
-// What a reader does about an object that was read wrong twice: it is set aside, but under each digest only once in a while. If the next
-// object is read wrong as well, it is the way from the store that damages bytes, and fetching again does not help.
+// What a reader does about an object that was read wrong twice: it is set aside, but under each digest only once in a while. If the
+// next object is read wrong as well, it is the way from the store that damages bytes, and fetching again does not help.
 import type { BlobRecord } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
@@ -10,7 +10,10 @@ export interface SetAsideOnceDeps extends SetAsideDeps {
   readonly readChecks: ReadChecks;
 }
 
-/** As `setAside`. Rejects with `content-mismatch` if this node has set aside another object of the digest within ten minutes. */
+/**
+ * As `setAside`. Rejects with `content-mismatch` if this node has set aside another object of the digest within ten minutes and
+ * read none right since.
+ */
 export async function setAsideOnce(
   deps: SetAsideOnceDeps,
   digest: Digest,
