@@ -119,3 +119,7 @@ test('any variables of the environment', () => {
     fc.property(fc.dictionary(variable, value, { maxKeys: 4 }), (env) => assertLoadedOrRefused('version: 0.1', env)),
   );
 });
+
+test('a file that has the name of what every object has is one that does not exist', () => {
+  assertLoadedOrRefused(JSON.stringify({ redis: { passwordfile: 'valueOf' } }));
+});

@@ -15,7 +15,9 @@ export function load(text: string | undefined, { env = {}, files = {} }: Given =
     ...(text !== undefined && { path: 'config.yml' }),
     env,
     readFile: (path) => {
-      const content = path === 'config.yml' ? text : files[path];
+      // Any name may come here, `valueOf` too.
+      const named = Object.hasOwn(files, path) ? files[path] : undefined;
+      const content = path === 'config.yml' ? text : named;
       if (content === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
       return content;
     },
