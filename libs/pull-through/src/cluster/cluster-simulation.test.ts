@@ -57,7 +57,7 @@ async function simulate(t: TestContext, seed: number): Promise<void> {
           served += 1;
           return;
         }
-      } while (served < clients / 3);
+      } while (served <= clients / 3);
     }),
   );
   faults.on = false;
