@@ -1,0 +1,41 @@
+// What the network and the shared parts of a simulated cluster are like at the moment. Scenarios change it while a cluster runs.
+import { CacheError } from '@cistern/errors';
+import type { Random } from '../world/random.ts';
+
+export interface Weather {
+  readonly random: Random;
+  /** Up to so long takes a call of a shared part, one way. */
+  callMs: number;
+  /** Chance that a call fails, while its part is away; 0: none is. */
+  indexFails: number;
+  storeFails: number;
+  /** Chance that an announcement is lost. */
+  losesAnnouncements: number;
+  /** Pairs of processes, as `one two` in both orders, that do not reach each other. */
+  readonly cut: Set<string>;
+}
+
+export function createWeather(random: Random): Weather {
+  return { random, callMs: 1, indexFails: 0, storeFails: 0, losesAnnouncements: 0, cut: new Set() };
+}
+
+export function clearWeather(weather: Weather): void {
+  Object.assign(weather, { indexFails: 0, storeFails: 0, losesAnnouncements: 0 });
+  weather.cut.clear();
+}
+
+export type SharedPart = 'index' | 'store' | 'queue';
+
+/** How a call of a part ends. A queue and an index are one server. */
+export function fateOf(weather: Weather, part: SharedPart): 'done' | 'refused' | 'lost' | 'unheard' {
+  const { random } = weather;
+  const chance = part === 'store' ? weather.storeFails : weather.indexFails;
+  if (chance === 0 || !random.chance(chance)) return 'done';
+  return random.pick(['refused', 'lost', 'unheard'] as const);
+}
+
+export function failureOf(part: SharedPart): CacheError {
+  if (part === 'store')
+    return new CacheError('store-unavailable', 'simulated: the store is unavailable', { retryable: true });
+  return new CacheError('index-unavailable', 'simulated: Redis is unavailable', { retryable: true });
+}

@@ -1,0 +1,99 @@
+// A part of the cluster (index, store, queue) as one process uses it over the network: what it asks and what it hears are
+// events, and a process that dies in between hears nothing, whatever its question did.
+import { type Owner, runAs } from '../world/owner.ts';
+import { plan } from '../world/schedule.ts';
+
+export interface RemoteLink {
+  readonly owner: Owner;
+  latencyMs(): number;
+  /**
+   * What becomes of a call: `done`; `refused`: the part is away; `lost`: not done, and `unheard`: done, but the caller only
+   * hears `failure` after `patienceMs`.
+   */
+  fate(step: string): 'done' | 'refused' | 'lost' | 'unheard';
+  failure(step: string): Error;
+  readonly patienceMs: number;
+  /** Whether a call of a function that was handed over is lost. */
+  losesCall(step: string): boolean;
+  /** What ends when the process is killed. */
+  readonly ends: Set<() => void>;
+}
+
+/** Functions that return what is walked through, and that return nothing. */
+const walks: ReadonlySet<string> = new Set(['leastRecent', 'list', 'listObjects']);
+const silent: ReadonlySet<string> = new Set(['countTag', 'countPlatform']);
+
+type Call = (...given: unknown[]) => unknown;
+
+export function asRemote<T extends object>(part: T, link: RemoteLink, path: string): T {
+  return new Proxy(part, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof key !== 'string') return value;
+      const step = `${path}.${key}`;
+      if (typeof value === 'object' && value !== null) return asRemote(value, link, step);
+      if (typeof value !== 'function') return value;
+      const call: Call = (...given) => Reflect.apply(value, target, given);
+      if (silent.has(key)) return (...given: unknown[]) => void ask(link, step, () => call(...given)).catch(() => {});
+      if (walks.has(key)) return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
+      return (...given: unknown[]) => ask(link, step, () => call(...given.map((one) => handedOver(link, step, one))));
+    },
+  });
+}
+
+async function ask(link: RemoteLink, step: string, work: () => unknown): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const { owner } = link;
+  const hear = (delayMs: number, listen: () => void) => plan(delayMs, listen, { owner, label: `${step} heard` });
+  const fail = (delayMs: number) => hear(delayMs, () => reject(link.failure(step)));
+  const arrive = () => {
+    const fate = link.fate(step);
+    if (fate === 'refused') return void fail(link.latencyMs());
+    if (fate === 'lost') return void fail(link.patienceMs);
+    const done = Promise.resolve(runAs(undefined, work));
+    if (fate === 'unheard') {
+      done.catch(() => {});
+      return void fail(link.patienceMs);
+    }
+    done.then(
+      (result) => hear(link.latencyMs(), () => resolve(handedBack(link, step, result))),
+      (error: unknown) => hear(link.latencyMs(), () => reject(error)),
+    );
+  };
+  plan(link.latencyMs(), arrive, { owner: undefined, label: step });
+  return promise;
+}
+
+async function* walk(link: RemoteLink, step: string, begin: () => AsyncIterable<unknown>) {
+  const iterator = (await ask(link, step, async () => begin()[Symbol.asyncIterator]())) as AsyncIterator<unknown>;
+  for (;;) {
+    const next = (await ask(link, `${step}.next`, async () => iterator.next())) as IteratorResult<unknown>;
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
+/** A listener is called in its process's own time, or not at all. */
+function handedOver(link: RemoteLink, step: string, value: unknown): unknown {
+  if (typeof value !== 'function') return value;
+  return (...given: unknown[]) => {
+    if (link.losesCall(step)) return;
+    plan(link.latencyMs(), () => void Reflect.apply(value, undefined, given), { owner: link.owner, label: `${step} called` });
+  };
+}
+
+function handedBack(link: RemoteLink, step: string, value: unknown): unknown {
+  if (typeof value === 'function') return endOnce(link, value as () => void);
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Array.isArray(value)) return value;
+  if (Symbol.asyncIterator in value) return value;
+  return Object.values(value).some((member) => typeof member === 'function') ? asRemote(value, link, step) : value;
+}
+
+/** What `subscribe` returns; a killed process's subscriptions end with it. */
+function endOnce(link: RemoteLink, end: () => void): () => void {
+  const once = () => {
+    if (link.ends.delete(once)) end();
+  };
+  link.ends.add(once);
+  return once;
+}

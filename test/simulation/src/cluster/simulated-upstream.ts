@@ -1,0 +1,128 @@
+// A registry of the simulated cluster, below HTTP: what it answers is an event, and it can break, lie, throttle and refuse.
+import { CacheError } from '@cistern/errors';
+import { type Digest, type RepositoryName, digestOf } from '@cistern/oci';
+import type { Upstream, UpstreamBlobBody } from '@cistern/upstream';
+import type { Owner } from '../world/owner.ts';
+import { plan } from '../world/schedule.ts';
+
+export interface BlobGet {
+  readonly digest: Digest;
+  readonly from: number;
+  readonly toExclusive: number | undefined;
+  readonly owner: Owner;
+  sentBytes: number;
+  isClosed: boolean;
+}
+
+export interface UpstreamFaults {
+  /** Until an answer begins. */
+  answerMs(): number;
+  /** Until the next chunk of a body comes. */
+  chunkMs(): number;
+  /** After so many bytes a body breaks off; `undefined`: it does not. */
+  breakAt(get: BlobGet, size: number): number | undefined;
+  /** The body that is sent; by default the right one. */
+  lie(get: BlobGet, part: Buffer): Buffer | undefined;
+  /** Thrown in place of an answer. */
+  refuse(): CacheError | undefined;
+}
+
+export interface SimulatedUpstream {
+  readonly gets: BlobGet[];
+  addBlob(repository: RepositoryName, bytes: Buffer): Digest;
+  /** As one process speaks with it. */
+  endpoint(owner: Owner): Upstream;
+}
+
+const chunkBytes = 64 * 1024;
+const upstreamName = 'docker.io';
+
+export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstream {
+  const blobs = new Map<string, Buffer>();
+  const gets: BlobGet[] = [];
+
+  return {
+    gets,
+    addBlob(repository, bytes) {
+      const digest = digestOf(bytes);
+      blobs.set(`${repository}@${digest}`, bytes);
+      return digest;
+    },
+    endpoint(owner) {
+      const wait = (delayMs: number, label: string, signal: AbortSignal | undefined) =>
+        new Promise<void>((resolve, reject) => {
+          const onAbort = () => reject(signal!.reason);
+          signal?.throwIfAborted();
+          signal?.addEventListener('abort', onAbort, { once: true });
+          const arrive = () => {
+            signal?.removeEventListener('abort', onAbort);
+            resolve();
+          };
+          plan(delayMs, arrive, { owner, label });
+        });
+      const answer = async (call: string, signal: AbortSignal | undefined) => {
+        await wait(faults.answerMs(), `upstream ${call}`, signal);
+        const refusal = faults.refuse();
+        if (refusal !== undefined) throw refusal;
+      };
+      const find = (repository: RepositoryName, digest: Digest): Buffer => {
+        const bytes = blobs.get(`${repository}@${digest}`);
+        if (bytes === undefined) throw new CacheError('blob-unknown', 'no such blob');
+        return bytes;
+      };
+
+      async function* send(get: BlobGet, bytes: Buffer, breakAt: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+        try {
+          for (let at = 0; at < bytes.length;) {
+            await wait(faults.chunkMs(), 'upstream chunk', signal);
+            const length = Math.min(chunkBytes, bytes.length - at, breakAt - at);
+            if (length <= 0) throw broken();
+            get.sentBytes += length;
+            yield Buffer.from(bytes.subarray(at, at + length));
+            at += length;
+          }
+          if (breakAt <= bytes.length) throw broken();
+        } finally {
+          get.isClosed = true;
+        }
+      }
+
+      const notSimulated = (): Promise<never> =>
+        Promise.reject(new CacheError('unsupported', 'This registry of the simulation has blobs only.'));
+      return {
+        name: upstreamName,
+        headManifest: notSimulated,
+        getManifest: notSimulated,
+        listTags: notSimulated,
+        listReferrers: notSimulated,
+        checkAccess: notSimulated,
+        async headBlob(repository, digest, { signal } = {}) {
+          await answer('headBlob', signal);
+          return find(repository, digest).length;
+        },
+        async getBlob(repository, digest, { from = 0, toExclusive, signal } = {}): Promise<UpstreamBlobBody> {
+          await answer('getBlob', signal);
+          const whole = find(repository, digest);
+          const get: BlobGet = { digest, from, toExclusive, owner, sentBytes: 0, isClosed: false };
+          gets.push(get);
+          const part = whole.subarray(from, toExclusive);
+          const bytes = faults.lie(get, part) ?? part;
+          const ending = new AbortController();
+          signal?.addEventListener('abort', () => ending.abort(signal.reason), { once: true });
+          return {
+            start: from,
+            totalSize: whole.length,
+            body: send(get, bytes, faults.breakAt(get, bytes.length) ?? Infinity, ending.signal),
+            close() {
+              get.isClosed = true;
+              ending.abort(new Error('the body was closed'));
+            },
+          };
+        },
+        async close() {},
+      };
+    },
+  };
+}
+
+const broken = () => new CacheError('upstream-unreachable', 'simulated: the connection broke', { retryable: true });

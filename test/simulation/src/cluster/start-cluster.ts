@@ -1,0 +1,270 @@
+// A cluster of simulated processes that run the product's code: frontends and workers, with one index, store, queue and upstream.
+import { once } from 'node:events';
+import { type Server, createServer } from 'node:http';
+import { type MemoryContents, createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
+import {
+  type FillTable,
+  type PullThrough,
+  type SpoolDirectory,
+  createAnswerFill,
+  createFillAccess,
+  createFillTable,
+  createFreshnessPolicies,
+  createJobHandlers,
+  createStoreBacklog,
+  handOverFills,
+  openRemoteFills,
+  openSpoolDirectory,
+} from '@cistern/pull-through';
+import { createBufferPool, createSharedReads, createUseCases } from '@cistern/pull-through/testing';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { simulatedRoot } from '../world/files/file-system.ts';
+import { network } from '../world/network/network-state.ts';
+import { type Owner, createOwner, runAs } from '../world/owner.ts';
+import { freezeProcess, killProcess, wakeProcess } from '../world/processes.ts';
+import { type Weather, failureOf, fateOf, type SharedPart } from './cluster-weather.ts';
+import { type RemoteLink, asRemote } from './remote-part.ts';
+import { type SharedIndex, openSharedIndex } from './shared-index.ts';
+import { createSimulatedQueue } from './simulated-queue.ts';
+import { type SimulatedUpstream, type UpstreamFaults, createSimulatedUpstream } from './simulated-upstream.ts';
+
+export interface ClusterOptions {
+  readonly frontends: number;
+  readonly workers: number;
+  readonly weather: Weather;
+  readonly upstreamFaults: UpstreamFaults;
+  readonly spoolBytes: number;
+  readonly maxWholeForRangeBytes: number;
+}
+
+export interface SimulatedProcess {
+  readonly name: string;
+  readonly owner: Owner;
+  kill(): Promise<void>;
+  freeze(): void;
+  wake(): void;
+  /** SIGTERM; resolves when it has ended. */
+  terminate(graceMs: number): Promise<void>;
+  /** Another process with the same name and address. */
+  restart(): Promise<void>;
+}
+
+export interface SimulatedWorker extends SimulatedProcess {
+  readonly address: string;
+  readonly fills: FillTable;
+  readonly spools: SpoolDirectory;
+}
+
+export interface SimulatedFrontend extends SimulatedProcess {
+  readonly cache: PullThrough;
+  readonly openWindows: number;
+  readonly usedBufferBytes: number;
+}
+
+export interface SimulatedCluster {
+  readonly workers: readonly SimulatedWorker[];
+  readonly frontends: readonly SimulatedFrontend[];
+  readonly upstream: SimulatedUpstream;
+  readonly stored: MemoryContents;
+  readonly shared: SharedIndex;
+  /** Jobs that wait or run. */
+  readonly jobs: { readonly size: number };
+  close(): Promise<void>;
+}
+
+const clusterSecret = 'the secret of the simulated cluster';
+const firstWorkerPort = 5_100;
+const callPatienceMs = 500;
+const closeMs = 3_000;
+const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
+const metrics = createMetrics();
+const policyOf = createFreshnessPolicies([]);
+
+export async function startCluster(options: ClusterOptions): Promise<SimulatedCluster> {
+  const { weather } = options;
+  const shared = await openSharedIndex();
+  const stored = createMemoryContents();
+  const store = createMemoryStore({ contents: stored });
+  const callMs = () => weather.random.fraction() * weather.callMs;
+  const queue = createSimulatedQueue({ random: weather.random, latencyMs: callMs });
+  const upstream = createSimulatedUpstream(options.upstreamFaults);
+  network.isHeld = (from, to) => weather.cut.has(`${from} ${to}`);
+
+  const linkOf = (owner: Owner, part: SharedPart, ends: Set<() => void>): RemoteLink => ({
+    owner,
+    ends,
+    latencyMs: callMs,
+    patienceMs: callPatienceMs,
+    fate: () => fateOf(weather, part),
+    failure: () => failureOf(part),
+    losesCall: (step) => step.includes('announcements') && weather.random.chance(weather.losesAnnouncements),
+  });
+
+  const partsOf = (owner: Owner, ends: Set<() => void>) => ({
+    index: asRemote(shared.index, linkOf(owner, 'index', ends), 'index'),
+    store: asRemote(store, linkOf(owner, 'store', ends), 'store'),
+    queue: asRemote(queue.queue, linkOf(owner, 'queue', ends), 'queue'),
+  });
+
+  const openWorker = async (owner: Owner, port: number, ends: Set<() => void>) => {
+    const { index, store: ownStore, queue: ownQueue } = partsOf(owner, ends);
+    const address = `http://127.0.0.1:${port}`;
+    const spools = await openSpoolDirectory(`${simulatedRoot}/${owner.name}`, options.spoolBytes);
+    const fills = createFillTable();
+    const backlog = createStoreBacklog({ log });
+    const remoteFills = openRemoteFills({ clusterSecret });
+    const handlers = createJobHandlers({
+      index,
+      store: ownStore,
+      upstreams: new Map([['docker.io', upstream.endpoint(owner)]]),
+      policyOf,
+      adoptAs: undefined,
+      spools,
+      backlog,
+      fills,
+      address,
+      remoteFills,
+      queue: ownQueue,
+      maxWholeForRangeBytes: options.maxWholeForRangeBytes,
+      log,
+      metrics,
+      now: Date.now,
+    });
+    const server = createServer(createAnswerFill({ fills, clusterSecret, onSent() {} }));
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    const jobs = queue.join(owner, handlers);
+    return {
+      fills,
+      spools,
+      async close(graceMs: number) {
+        const closing = jobs.close(graceMs);
+        await handOverFills({ fills, index, queue: ownQueue, log });
+        await closing;
+        await backlog.close();
+        await remoteFills.close();
+        await closeServer(server);
+      },
+    };
+  };
+
+  const openFrontend = async (owner: Owner, ends: Set<() => void>) => {
+    const remoteFills = openRemoteFills({ clusterSecret });
+    const pool = createBufferPool(32 * 1024 * 1024);
+    const reads = createSharedReads({ pool, onCastOut() {} });
+    const cache = createUseCases({
+      ...partsOf(owner, ends),
+      reads,
+      fillAccess: createFillAccess({ fills: undefined, address: '', remote: remoteFills }),
+      policyOf,
+      listPolicyOf: () => ({ ttlMs: 0, staleIfErrorMs: Infinity }),
+      isOffline: () => false,
+      adoptAs: undefined,
+      sharedUpstreams: ['docker.io'],
+      isListed: () => true,
+      log,
+      metrics,
+      now: Date.now,
+    });
+    return { pool, reads, cache, close: async (_graceMs: number) => remoteFills.close() };
+  };
+
+  const workers: SimulatedWorker[] = [];
+  for (let i = 1; i <= options.workers; i += 1) {
+    const port = firstWorkerPort + i;
+    const process = await startProcess(`worker-${i}`, (owner, ends) => openWorker(owner, port, ends));
+    workers.push({
+      ...process.controls,
+      address: `http://127.0.0.1:${port}`,
+      get owner() {
+        return process.owner;
+      },
+      get fills() {
+        return process.current.fills;
+      },
+      get spools() {
+        return process.current.spools;
+      },
+    });
+  }
+  const frontends: SimulatedFrontend[] = [];
+  for (let i = 1; i <= options.frontends; i += 1) {
+    const process = await startProcess(`frontend-${i}`, openFrontend);
+    frontends.push({
+      ...process.controls,
+      get owner() {
+        return process.owner;
+      },
+      get cache() {
+        return process.current.cache;
+      },
+      get openWindows() {
+        return process.current.reads.windows;
+      },
+      get usedBufferBytes() {
+        return process.current.pool.usedBytes;
+      },
+    });
+  }
+
+  return {
+    workers,
+    frontends,
+    upstream,
+    stored,
+    shared,
+    jobs: queue,
+    async close() {
+      for (const process of [...frontends, ...workers]) if (process.owner.state !== 'dead') await process.terminate(closeMs);
+      await shared.close();
+    },
+  };
+}
+
+interface Closable {
+  close(graceMs: number): Promise<void>;
+}
+
+async function startProcess<T extends Closable>(name: string, open: (owner: Owner, ends: Set<() => void>) => Promise<T>) {
+  let owner: Owner;
+  let ends: Set<() => void>;
+  let current: T;
+  const start = async () => {
+    owner = createOwner(name);
+    ends = new Set();
+    current = await runAs(owner, () => open(owner, ends));
+  };
+  const die = () => {
+    killProcess(owner);
+    for (const end of ends) end();
+  };
+  await start();
+  return {
+    get owner() {
+      return owner;
+    },
+    get current() {
+      return current;
+    },
+    controls: {
+      name,
+      async kill() {
+        die();
+      },
+      freeze: () => freezeProcess(owner),
+      wake: () => wakeProcess(owner),
+      async terminate(graceMs: number) {
+        const ended = owner;
+        await runAs(owner, () => current.close(graceMs));
+        if (owner === ended && ended.state !== 'dead') die();
+      },
+      restart: start,
+    },
+  };
+}
+
+async function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
+}

@@ -1,0 +1,158 @@
+// Makes the planned faults happen: at their time, or at an event of the process that they hit.
+import type { Weather } from '../cluster/cluster-weather.ts';
+import type { SimulatedCluster, SimulatedProcess } from '../cluster/start-cluster.ts';
+import { plan, schedule } from '../world/schedule.ts';
+import type { FaultKind, PlannedFault } from './fault-plan.ts';
+
+export interface FaultTargets {
+  readonly cluster: SimulatedCluster;
+  readonly weather: Weather;
+  readonly damage: (degree: number) => void;
+  readonly trace: (text: string) => void;
+  readonly problem: (text: string) => void;
+}
+
+export interface AppliedFaults {
+  /** Processes or data that others had to stand in for. */
+  readonly takeOvers: number;
+  readonly losses: number;
+  /** No more begin. Resolves when those that last are over. */
+  end(): Promise<void>;
+}
+
+type Act = (fault: PlannedFault) => Promise<void>;
+
+export function applyFaults(faults: readonly PlannedFault[], targets: FaultTargets): AppliedFaults {
+  const { cluster, weather, damage, trace, problem } = targets;
+  const busy = new Set<SimulatedProcess>();
+  const running = new Set<Promise<void>>();
+  const counts = { takeOvers: 0, losses: 0 };
+  let isOver = false;
+
+  const workerOf = ({ target }: PlannedFault) => cluster.workers[target % cluster.workers.length]!;
+  const frontendOf = ({ other }: PlannedFault) => cluster.frontends[other % cluster.frontends.length]!;
+
+  /** One thing at a time befalls a process. */
+  const alone = async (process: SimulatedProcess, fault: PlannedFault, act: () => Promise<void>) => {
+    if (busy.has(process)) return;
+    busy.add(process);
+    trace(`${fault.kind}: ${process.name}`);
+    counts.takeOvers += 1;
+    await act();
+    trace(`${fault.kind} is over: ${process.name}`);
+    busy.delete(process);
+  };
+
+  const while_ = async (fault: PlannedFault, begin: () => void, end: () => void) => {
+    trace(fault.kind);
+    begin();
+    await pause(fault.lastsMs);
+    end();
+    trace(`${fault.kind} is over`);
+  };
+
+  const acts: Partial<Record<FaultKind, Act>> = {
+    'kill worker': (fault) =>
+      alone(workerOf(fault), fault, async () => {
+        await workerOf(fault).kill();
+        await pause(fault.lastsMs);
+        await workerOf(fault).restart();
+      }),
+    'kill frontend': (fault) =>
+      alone(frontendOf(fault), fault, async () => {
+        await frontendOf(fault).kill();
+        await pause(fault.lastsMs);
+        await frontendOf(fault).restart();
+      }),
+    'freeze worker': (fault) =>
+      alone(workerOf(fault), fault, async () => {
+        workerOf(fault).freeze();
+        await pause(fault.lastsMs);
+        workerOf(fault).wake();
+      }),
+    'terminate worker': (fault) =>
+      alone(workerOf(fault), fault, async () => {
+        await workerOf(fault).terminate(fault.degree * 1_500);
+        await pause(fault.lastsMs);
+        await workerOf(fault).restart();
+      }),
+    'cut link': (fault) => {
+      const pair = [frontendOf(fault).name, workerOf(fault).name] as const;
+      const ways = [pair.join(' '), pair.toReversed().join(' ')];
+      counts.takeOvers += 1;
+      const cut = () => ways.forEach((way) => weather.cut.add(way));
+      const mend = () => ways.forEach((way) => weather.cut.delete(way));
+      return while_(fault, cut, mend);
+    },
+    'index away': (fault) => {
+      counts.takeOvers += 1;
+      return while_(
+        fault,
+        () => (weather.indexFails = fault.degree > 0.5 ? 1 : fault.degree),
+        () => (weather.indexFails = 0),
+      );
+    },
+    'index lost': async (fault) => {
+      trace(fault.kind);
+      counts.losses += 1;
+      await cluster.shared.loseData();
+    },
+    'store away': (fault) =>
+      while_(
+        fault,
+        () => (weather.storeFails = fault.degree > 0.5 ? 1 : fault.degree),
+        () => (weather.storeFails = 0),
+      ),
+    'damage stored': async (fault) => {
+      trace(fault.kind);
+      counts.takeOvers += 1;
+      damage(fault.degree);
+    },
+    'announcements lost': (fault) =>
+      while_(
+        fault,
+        () => (weather.losesAnnouncements = fault.degree),
+        () => (weather.losesAnnouncements = 0),
+      ),
+  };
+
+  const begin = (fault: PlannedFault) => {
+    const act = acts[fault.kind];
+    if (isOver || act === undefined) return;
+    const done = act(fault).catch((error: unknown) => problem(`${fault.kind}: ${String(error)}`));
+    running.add(done);
+    void done.then(() => running.delete(done));
+  };
+
+  const waiting = new Map<string, { fault: PlannedFault; left: number }[]>();
+  for (const fault of faults) {
+    if ('ms' in fault.at) plan(fault.at.ms, () => begin(fault), { owner: undefined, label: fault.kind, keepsAlive: false });
+    else {
+      const { name } = fault.kind === 'kill frontend' ? frontendOf(fault) : workerOf(fault);
+      waiting.set(name, [...(waiting.get(name) ?? []), { fault, left: fault.at.event }]);
+    }
+  }
+  if (waiting.size > 0)
+    schedule.listeners.onEvent = ({ owner }) => {
+      for (const one of waiting.get(owner?.name ?? '') ?? []) {
+        one.left -= 1;
+        if (one.left === 0) plan(0, () => begin(one.fault), { owner: undefined, label: one.fault.kind });
+      }
+    };
+
+  return {
+    get takeOvers() {
+      return counts.takeOvers;
+    },
+    get losses() {
+      return counts.losses;
+    },
+    async end() {
+      isOver = true;
+      while (running.size > 0) await Promise.all(running);
+    },
+  };
+}
+
+const pause = (delayMs: number) =>
+  new Promise<void>((resolve) => plan(delayMs, resolve, { owner: undefined, label: 'fault lasts' }));

@@ -1,0 +1,219 @@
+// Scenario 1: one blob, several readers of whole blobs and ranges, and whatever can happen to a cluster meanwhile.
+import { CacheError, isCacheError } from '@cistern/errors';
+import { type Digest, digestAlgorithm, digestOf, parseRepositoryName } from '@cistern/oci';
+import { clearWeather, createWeather } from '../cluster/cluster-weather.ts';
+import type { UpstreamFaults } from '../cluster/simulated-upstream.ts';
+import { type SimulatedCluster, startCluster } from '../cluster/start-cluster.ts';
+import { fileSystem } from '../world/files/file-system.ts';
+import { network } from '../world/network/network-state.ts';
+import { runAs } from '../world/owner.ts';
+import { type Random, createRandom } from '../world/random.ts';
+import { schedule } from '../world/schedule.ts';
+import { type AppliedFaults, applyFaults } from './apply-faults.ts';
+import { type FaultKind, type PlannedFault, planFaults } from './fault-plan.ts';
+import { pause } from './pause.ts';
+import { readBlob } from './read-blob.ts';
+import type { Run, Scenario } from './run-world.ts';
+import { sampleBytes } from './sample-bytes.ts';
+import { watchLeases } from './watch-leases.ts';
+
+export const holders = ['library/nginx', 'library/redis'].map((name) => ({
+  upstream: 'docker.io',
+  repository: parseRepositoryName(name),
+}));
+const stranger = { upstream: 'docker.io', repository: parseRepositoryName('someone/else') };
+
+const sizes = [1, 1_000, 65_536, 65_537, 100_000, 200_000, 500_000, 700_000];
+const largeSize = 9_000_000;
+const largeShare = 0.05;
+const chunkBytes = 65_536;
+const settleMs = 20_000;
+const quietMs = 40_000;
+
+export const blobScenario: Scenario = {
+  name: 'blobs',
+  plan: (seed) => planFaults(createRandom(seed * 7919 + 13)),
+  play,
+};
+
+async function play(run: Run): Promise<() => Promise<void>> {
+  const { seed, faults, problem, trace } = run;
+  const random = createRandom(seed * 104_729 + 7);
+  const has = (kind: FaultKind) => faults.some((fault) => fault.kind === kind);
+  const bytes = sampleBytes(random.chance(largeShare) ? largeSize : random.pick(sizes));
+  const digest = digestOf(bytes);
+  network.maxLatencyMs = random.pick([0.2, 1, 20]);
+  fileSystem.maxLatencyMs = random.pick([0.05, 0.5, 20]);
+  const weather = createWeather(createRandom(seed ^ 0x5eed));
+  weather.callMs = random.pick([0.2, 1, 30]);
+  const upstreamFaults = createUpstreamFaults(faults, random);
+  const cluster = await startCluster({
+    frontends: 2,
+    workers: 2 + random(2),
+    weather,
+    upstreamFaults,
+    spoolBytes: has('small spool') ? bytes.length + 200_000 : 1_000_000_000,
+    maxWholeForRangeBytes: random.chance(0.3) ? 150_000 : Infinity,
+  });
+  const { upstream, shared, stored } = cluster;
+  for (const { repository } of holders) upstream.addBlob(repository, bytes);
+  if (random.chance(0.6))
+    for (const key of holders)
+      await shared.index.links.put(key, [{ ...key, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
+  checkCommits(cluster, problem);
+  const leases = watchLeases(cluster, digest, problem);
+  const damage = (degree: number) => damageStored(cluster, digest, degree);
+  const applied = applyFaults(faults, { cluster, weather, damage, trace, problem });
+
+  const readers = Array.from({ length: 2 + random(3) }, async (_, i) => {
+    await pause(random(faults.length === 0 ? 3_000 : 9_000));
+    const frontend = random.pick(cluster.frontends);
+    const isStranger = random.chance(0.08);
+    const leavesAfterMs = has('clients leave') && random.chance(0.5) ? random(random.pick([300, 3_000, 12_000])) : undefined;
+    const range = random.chance(0.3) && bytes.length > 1 ? randomRange(random, bytes.length) : undefined;
+    const slowness = has('clients slow') ? 0.3 : 0.02;
+    const read = () =>
+      readBlob(frontend.cache, { key: isStranger ? stranger : random.pick(holders), digest, bytes, range, leavesAfterMs, slowness, random });
+    const outcome = await endsWith(frontend.owner, runAs(frontend.owner, read));
+    trace(`reader ${i} at ${frontend.name}: ${outcome.result}`);
+    judge(outcome, { isStranger, mayLie: has('upstream lies'), problem, name: `reader ${i}` });
+  });
+  await Promise.all(readers);
+  await applied.end();
+  clearWeather(weather);
+  await pause(settleMs);
+  upstreamFaults.isOver = true;
+  leases.end();
+  await pause(settleMs);
+
+  judgeUpstream(cluster, applied, { faults, size: bytes.length, problem });
+  for (const frontend of cluster.frontends) await servesNow(frontend, digest, bytes, problem);
+  await pause(quietMs);
+  await judgeRest(cluster, digest, problem);
+  return () => cluster.close();
+}
+
+function randomRange(random: Random, size: number): { start: number; end: number } {
+  const start = random(size);
+  return { start, end: Math.min(size - 1, start + random(size)) };
+}
+
+type Outcome = Awaited<ReturnType<typeof readBlob>> | { readonly result: 'gone' };
+
+/** A client of a process that is killed hears nothing more of it. */
+async function endsWith(owner: { readonly state: string }, reading: Promise<Outcome>): Promise<Outcome> {
+  let result: Outcome | undefined;
+  void reading.then((outcome) => (result = outcome));
+  while (result === undefined && owner.state !== 'dead') await pause(50);
+  return result ?? { result: 'gone' };
+}
+
+interface Judging {
+  readonly isStranger: boolean;
+  readonly mayLie: boolean;
+  readonly problem: (text: string) => void;
+  readonly name: string;
+}
+
+function judge(outcome: Outcome, { isStranger, mayLie, problem, name }: Judging): void {
+  if (outcome.result === 'gone' || outcome.result === 'left') return;
+  if (outcome.result === 'error') {
+    if (!isCacheError(outcome.error)) problem(`${name} got no proper error: ${String((outcome.error as Error)?.stack ?? outcome.error)}`);
+    return;
+  }
+  if (isStranger) problem(`${name}, a stranger, was let in`);
+  if (outcome.result === 'wrong size' && !mayLie) problem(`${name} was told a wrong size`);
+  if (outcome.result === 'short') problem(`${name} got a clean end too early`);
+  if (outcome.result === 'wrong' && (!mayLie || outcome.isWhole)) problem(`${name} got wrong bytes and a clean end`);
+}
+
+function checkCommits({ stored }: SimulatedCluster, problem: (text: string) => void): void {
+  const put = stored.blobs.set.bind(stored.blobs);
+  stored.blobs.set = (digest, blob) => {
+    if (digestOf(Buffer.from(blob.bytes), digestAlgorithm(digest)) !== digest) problem('wrong bytes were committed');
+    return put(digest, blob);
+  };
+}
+
+function damageStored({ stored }: SimulatedCluster, digest: Digest, degree: number): void {
+  const blob = stored.blobs.get(digest);
+  if (blob === undefined) return;
+  if (degree < 0.3) stored.blobs.delete(digest);
+  // Past the check at the commit.
+  else Map.prototype.set.call(stored.blobs, digest, { ...blob, bytes: blob.bytes.subarray(0, Math.floor(blob.bytes.length * degree)) });
+}
+
+function createUpstreamFaults(faults: readonly PlannedFault[], random: Random): UpstreamFaults & { isOver: boolean } {
+  const find = (kind: FaultKind) => faults.find((fault) => fault.kind === kind);
+  const stalls = find('upstream stalls');
+  const breaks = find('upstream breaks');
+  const lies = find('upstream lies');
+  const refuses = find('upstream refuses');
+  const state = {
+    isOver: false,
+    answerMs: () => random.fraction() * (stalls === undefined || state.isOver ? 30 : 3_000),
+    chunkMs: () => (random.chance(0.3) ? random.fraction() * (stalls === undefined || state.isOver ? 20 : 1_500) : 0.05),
+    breakAt: (_get: unknown, size: number) =>
+      breaks !== undefined && !state.isOver && random.chance(0.4) ? random(size) : undefined,
+    lie(_get: unknown, part: Buffer) {
+      if (lies === undefined || state.isOver || part.length === 0 || !random.chance(0.4)) return undefined;
+      const lie = Buffer.from(part);
+      const at = random(lie.length);
+      lie[at] = lie[at]! ^ 1;
+      return random.chance(0.5) ? lie : lie.subarray(0, random(lie.length));
+    },
+    refuse() {
+      if (refuses === undefined || state.isOver || schedule.nowMs > refuses.lastsMs || !random.chance(refuses.degree)) return undefined;
+      return random.chance(0.5)
+        ? new CacheError('upstream-rate-limited', 'simulated: too many requests')
+        : new CacheError('upstream-unreachable', 'simulated: no answer', { retryable: true });
+    },
+  };
+  return state;
+}
+
+function judgeUpstream(
+  { upstream }: SimulatedCluster,
+  { takeOvers, losses }: AppliedFaults,
+  { faults, size, problem }: { faults: readonly PlannedFault[]; size: number; problem: (text: string) => void },
+): void {
+  const isHonest = !faults.some(({ kind }) => kind.startsWith('upstream') && kind !== 'upstream stalls');
+  if (!isHonest || faults.some(({ kind }) => kind === 'store away')) return;
+  const sent = upstream.gets.reduce((sum, get) => sum + get.sentBytes, 0);
+  const slack = size > 150_000 ? 2 * size + 5 * chunkBytes : 5 * chunkBytes * Math.sign(takeOvers + losses);
+  if (sent > size * (1 + takeOvers + losses) + slack)
+    problem(`upstream sent ${sent} bytes of a blob of ${size} in ${upstream.gets.length} GETs, with ${takeOvers} take-overs`);
+}
+
+/** All is well now: whoever asks gets it. */
+async function servesNow(
+  { name, owner, cache }: SimulatedCluster['frontends'][number],
+  digest: Digest,
+  bytes: Buffer,
+  problem: (text: string) => void,
+): Promise<void> {
+  const request = { key: holders[0]!, digest, bytes, range: undefined, leavesAfterMs: undefined, slowness: 0, random: createRandom(1) };
+  for (let tries = 3; ; tries -= 1) {
+    const outcome = await runAs(owner, () => readBlob(cache, request));
+    if (outcome.result === 'right') return;
+    const cause = outcome.result === 'error' ? (outcome.error as Error).message : outcome.result;
+    if (tries === 1) return problem(`in the end ${name} does not serve the blob: ${cause}`);
+    await pause(3_000);
+  }
+}
+
+async function judgeRest({ workers, frontends, shared, stored, upstream }: SimulatedCluster, digest: Digest, problem: (text: string) => void) {
+  for (const { name, fills, spools } of workers) {
+    if (fills.size > 0) problem(`${name} still has ${fills.size} fills`);
+    if (spools.usedBytes > 0) problem(`${name} still has ${spools.usedBytes} bytes spooled`);
+  }
+  for (const { name, openWindows, usedBufferBytes } of frontends)
+    if (openWindows > 0 || usedBufferBytes > 0) problem(`${name} still has ${openWindows} windows of ${usedBufferBytes} bytes`);
+  if (shared.subscriptions > 0) problem(`${shared.subscriptions} subscriptions are left`);
+  const record = await shared.index.fills.read(digest);
+  if (record !== undefined && record.state !== 'done' && record.state !== 'failed') problem(`the record is ${record.state}`);
+  for (const [stays, { bytes }] of stored.blobs)
+    if (digestOf(Buffer.from(bytes), digestAlgorithm(stays)) !== stays) problem('what is stored is wrong');
+  if (!stored.blobs.has(digest)) problem('in the end the blob is not stored');
+  for (const get of upstream.gets) if (!get.isClosed && get.owner.state !== 'dead') problem('a body of upstream is still open');
+}

@@ -1,0 +1,77 @@
+// What happens to a cluster during one run, as a list: a run can be repeated with some of it left out.
+import type { Random } from '../world/random.ts';
+
+export type FaultKind =
+  | 'kill worker'
+  | 'freeze worker'
+  | 'terminate worker'
+  | 'kill frontend'
+  | 'cut link'
+  | 'index away'
+  | 'index lost'
+  | 'store away'
+  | 'damage stored'
+  | 'upstream breaks'
+  | 'upstream lies'
+  | 'upstream stalls'
+  | 'upstream refuses'
+  | 'announcements lost'
+  | 'clients leave'
+  | 'clients slow'
+  | 'small spool';
+
+export interface PlannedFault {
+  readonly kind: FaultKind;
+  readonly target: number;
+  readonly other: number;
+  /** When: at a time, or at an event of the target. */
+  readonly at: { readonly ms: number } | { readonly event: number };
+  readonly lastsMs: number;
+  /** From 0 to 1: how bad. */
+  readonly degree: number;
+}
+
+/** How likely a run has faults of a kind, how many at most, and how long they last at most. */
+const kinds: Readonly<Record<FaultKind, { readonly chance: number; readonly most: number; readonly lastsMs: number }>> = {
+  'kill worker': { chance: 0.45, most: 3, lastsMs: 5_000 },
+  'freeze worker': { chance: 0.3, most: 2, lastsMs: 12_000 },
+  'terminate worker': { chance: 0.25, most: 2, lastsMs: 3_000 },
+  'kill frontend': { chance: 0.15, most: 1, lastsMs: 3_000 },
+  'cut link': { chance: 0.3, most: 2, lastsMs: 8_000 },
+  'index away': { chance: 0.25, most: 2, lastsMs: 6_000 },
+  'index lost': { chance: 0.2, most: 1, lastsMs: 0 },
+  'store away': { chance: 0.25, most: 2, lastsMs: 6_000 },
+  'damage stored': { chance: 0.2, most: 1, lastsMs: 0 },
+  'upstream breaks': { chance: 0.25, most: 1, lastsMs: 20_000 },
+  'upstream lies': { chance: 0.2, most: 1, lastsMs: 20_000 },
+  'upstream stalls': { chance: 0.3, most: 1, lastsMs: 20_000 },
+  'upstream refuses': { chance: 0.15, most: 1, lastsMs: 5_000 },
+  'announcements lost': { chance: 0.2, most: 1, lastsMs: 20_000 },
+  'clients leave': { chance: 0.35, most: 1, lastsMs: 0 },
+  'clients slow': { chance: 0.3, most: 1, lastsMs: 0 },
+  'small spool': { chance: 0.2, most: 1, lastsMs: 0 },
+};
+
+const calm = 0.1;
+const beginsWithinMs = 6_000;
+const events = 400;
+
+/** One run in ten has no faults at all. */
+export function planFaults(random: Random): PlannedFault[] {
+  if (random.chance(calm)) return [];
+  return Object.entries(kinds).flatMap(([kind, { chance, most, lastsMs }]) =>
+    Array.from({ length: random.chance(chance) ? 1 + random(most) : 0 }, () => ({
+      kind: kind as FaultKind,
+      target: random(100),
+      other: random(100),
+      at: random.chance(0.5) ? { ms: random(beginsWithinMs) } : { event: 1 + random(events) },
+      lastsMs: 1 + random(lastsMs + 1),
+      degree: random.fraction(),
+    })),
+  );
+}
+
+export function describeFault({ kind, target, other, at, lastsMs, degree }: PlannedFault): string {
+  const when = 'ms' in at ? `at ${at.ms} ms` : `at event ${at.event} of its process`;
+  return `${kind} (${target}, ${other}) ${when} for ${lastsMs} ms, ${degree.toFixed(2)}`;
+}

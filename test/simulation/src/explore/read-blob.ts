@@ -1,0 +1,70 @@
+// A client of a frontend: it reads a blob or a range of it at its own pace, compares each byte, and may leave.
+import type { RepositoryKey } from '@cistern/cache-index';
+import type { Digest } from '@cistern/oci';
+import type { PullThrough } from '@cistern/pull-through';
+import type { Random } from '../world/random.ts';
+
+export interface BlobReading {
+  readonly key: RepositoryKey;
+  readonly digest: Digest;
+  readonly bytes: Buffer;
+  readonly range: { readonly start: number; readonly end: number } | undefined;
+  readonly leavesAfterMs: number | undefined;
+  /** Chance that it pauses after a chunk. */
+  readonly slowness: number;
+  readonly random: Random;
+}
+
+export type BlobOutcome =
+  | { readonly result: 'right' | 'short' | 'wrong size' | 'left' }
+  /** `isWhole`: to the end of the blob, so it had to be verified. */
+  | { readonly result: 'wrong'; readonly isWhole: boolean }
+  | { readonly result: 'error'; readonly error: unknown };
+
+const longestPauseMs = 3_000;
+const verifiedRangeBytes = 4 * 1024 * 1024;
+
+/** Runs as the frontend's own code. */
+export async function readBlob(cache: PullThrough, reading: BlobReading): Promise<BlobOutcome> {
+  const { key, digest, bytes, range, leavesAfterMs } = reading;
+  const leaving = new AbortController();
+  const timer = leavesAfterMs === undefined ? undefined : setTimeout(() => leaving.abort(new Error('the client left')), leavesAfterMs);
+  try {
+    const intent = range === undefined ? 'whole' : 'ranges';
+    const blob = await cache.openBlob({ ...key, digest, intent, signal: leaving.signal });
+    if (blob.size !== bytes.length) return { result: 'wrong size' };
+    return await readAll(blob, reading, leaving.signal);
+  } catch (error) {
+    return leaving.signal.aborted ? { result: 'left' } : { result: 'error', error };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readAll(
+  blob: Awaited<ReturnType<PullThrough['openBlob']>>,
+  { bytes, range, slowness, random }: BlobReading,
+  leaving: AbortSignal,
+): Promise<BlobOutcome> {
+  const from = range?.start ?? 0;
+  const to = range === undefined ? bytes.length : range.end + 1;
+  const stream = await blob.read(range);
+  let at = from;
+  let isWrong = false;
+  try {
+    for (;;) {
+      leaving.throwIfAborted();
+      const chunk = await stream.next();
+      if (chunk === undefined) break;
+      // A socket takes its time, and must find the same bytes when it comes to them.
+      if (random.chance(slowness)) await new Promise((resolve) => setTimeout(resolve, random(longestPauseMs)));
+      if (!bytes.subarray(at, at + chunk.length).equals(chunk)) isWrong = true;
+      at += chunk.length;
+    }
+  } finally {
+    stream.close();
+  }
+  if (at !== to) return { result: 'short' };
+  if (!isWrong) return { result: 'right' };
+  return { result: 'wrong', isWhole: to === bytes.length && (from === 0 || to - from > verifiedRangeBytes) };
+}

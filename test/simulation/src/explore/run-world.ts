@@ -1,0 +1,87 @@
+// One run of a scenario in a world of its own: until it ends, or nothing can happen any more.
+import { drive } from '../world/drive.ts';
+import { fileSystem } from '../world/files/file-system.ts';
+import { resetWorld } from '../world/install.ts';
+import { network } from '../world/network/network-state.ts';
+import { schedule } from '../world/schedule.ts';
+import type { PlannedFault } from './fault-plan.ts';
+
+export interface Run {
+  readonly seed: number;
+  readonly faults: readonly PlannedFault[];
+  readonly problem: (text: string) => void;
+  readonly trace: (text: string) => void;
+}
+
+export interface Scenario {
+  readonly name: string;
+  plan(seed: number): PlannedFault[];
+  /** Resolves when all has been done and looked at, with what closes the cluster. */
+  play(run: Run): Promise<() => Promise<void>>;
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly faults: readonly PlannedFault[];
+  readonly problems: readonly string[];
+  readonly hash: number;
+  readonly events: number;
+  readonly virtualMs: number;
+}
+
+const limits = { maxEvents: 600_000, maxMs: 1_200_000 };
+
+export interface RunOptions {
+  /** Default: those that the seed plans. */
+  readonly faults?: readonly PlannedFault[] | undefined;
+  readonly onTrace?: ((atMs: number, text: string) => void) | undefined;
+}
+
+export async function runWorld(scenario: Scenario, seed: number, { faults, onTrace }: RunOptions = {}): Promise<RunResult> {
+  resetWorld(seed);
+  const planned = faults ?? scenario.plan(seed);
+  const problems: string[] = [];
+  const trace = (text: string) => onTrace?.(schedule.nowMs, text);
+  const problem = (text: string) => {
+    problems.push(text);
+    trace(`PROBLEM ${text}`);
+  };
+  const onUncaught = (error: unknown) => problem(`nobody caught: ${error instanceof Error ? error.stack : String(error)}`);
+  process.on('uncaughtException', onUncaught);
+  process.on('unhandledRejection', onUncaught);
+  try {
+    const play = scenario.play({ seed, faults: planned, problem, trace });
+    const close = await untilEnded(play, problem, 'the run');
+    if (close !== undefined) {
+      await untilEnded(close(), problem, 'closing');
+      for (const { path } of fileSystem.open) problem(`${path} is still open`);
+      for (const socket of network.sockets) problem(`a socket of ${socket.owner?.name} is still open`);
+      for (const [key, { owner }] of network.servers) problem(`${owner?.name} still listens on ${key}`);
+      if (schedule.keptAlive > 0) problem(`${schedule.keptAlive} timers or servers are left`);
+    }
+  } finally {
+    process.off('uncaughtException', onUncaught);
+    process.off('unhandledRejection', onUncaught);
+    schedule.listeners.onEvent = undefined;
+  }
+  return { seed, faults: planned, problems, hash: schedule.hash, events: schedule.ran, virtualMs: schedule.nowMs };
+}
+
+async function untilEnded<T>(work: Promise<T>, problem: (text: string) => void, what: string): Promise<T | undefined> {
+  let hasEnded = false;
+  let result: T | undefined;
+  work.then(
+    (value) => {
+      hasEnded = true;
+      result = value;
+    },
+    (error: unknown) => {
+      hasEnded = true;
+      problem(`${what} failed: ${error instanceof Error ? error.stack : String(error)}`);
+    },
+  );
+  const drove = await drive(() => hasEnded, limits);
+  if (drove === 'idle') problem(`${what} waits for ever: nothing is planned any more (${schedule.nowMs.toFixed(0)} ms)`);
+  if (drove === 'limit') problem(`${what} does not end (${schedule.nowMs.toFixed(0)} ms, ${schedule.ran} events)`);
+  return result;
+}

@@ -1,0 +1,22 @@
+// Dates and `performance.now` that say virtual time.
+import { real } from './real.ts';
+import { schedule } from './schedule.ts';
+
+let epochMs = Date.UTC(2027, 0, 15);
+
+/** Worlds begin at the machine's present: where tests meet its files and certificates. Default: a fixed day. */
+export function beginNow(): void {
+  epochMs = real.Date.now();
+}
+
+export const clock = {
+  now: () => Math.floor(epochMs + schedule.nowMs),
+  performanceNow: () => schedule.nowMs,
+};
+
+/** In place of the global: the same but for the present. */
+export const VirtualDate = new Proxy(real.Date, {
+  construct: (target, given: [], self) => Reflect.construct(target, given.length === 0 ? [clock.now()] : given, self),
+  apply: () => new real.Date(clock.now()).toString(),
+  get: (target, key, self) => (key === 'now' ? clock.now : Reflect.get(target, key, self)),
+});

@@ -1,0 +1,64 @@
+// What makes virtual time pass: for a run that has an end, or beside tests that know nothing of it.
+import { isBusyOutside } from './outside-work.ts';
+import { real } from './real.ts';
+import { schedule, step } from './schedule.ts';
+
+export interface DriveLimits {
+  readonly maxEvents: number;
+  readonly maxMs: number;
+}
+
+/** `idle`: nothing is planned any more, though `done` is not true: what waits, waits for ever. */
+export type Drive = 'done' | 'idle' | 'limit';
+
+/** Runs events until `done`. All promises settle between two events. */
+export function drive(done: () => boolean, { maxEvents, maxMs }: DriveLimits): Promise<Drive> {
+  const { promise, resolve } = Promise.withResolvers<Drive>();
+  const lastMs = schedule.nowMs + maxMs;
+  let left = maxEvents;
+  const turn = () => {
+    if (done()) return resolve('done');
+    if (schedule.nextAtMs === undefined) return resolve('idle');
+    if (left === 0 || schedule.nextAtMs > lastMs) return resolve('limit');
+    left -= 1;
+    step();
+    real.setImmediate(turn);
+    return undefined;
+  };
+  real.setImmediate(turn);
+  return promise;
+}
+
+/**
+ * Lets time pass whenever nothing else is to do, from now on. While real work outside of the world is going on (a file, a child
+ * process), time stands still. The process ends as it would by itself: when nothing keeps it alive.
+ */
+export function driveAlways(): void {
+  const spins = 30;
+  let waited = 0;
+  let next: NodeJS.Immediate | NodeJS.Timeout | undefined;
+  const again = () => {
+    next = waited > spins ? real.setTimeout(turn, 1) : real.setImmediate(turn);
+    if (schedule.keptAlive === 0) next.unref();
+  };
+  const turn = () => {
+    next = undefined;
+    const { nextAtMs } = schedule;
+    if (nextAtMs === undefined) return;
+    if (nextAtMs > schedule.nowMs && isBusyOutside()) waited += 1;
+    else {
+      waited = 0;
+      step();
+    }
+    again();
+  };
+  schedule.listeners.onPlanned = () => {
+    if (next === undefined) again();
+    else if (schedule.keptAlive > 0) next.ref();
+  };
+  process.on('exit', (code) => {
+    if (schedule.keptAlive === 0 || code !== 0) return;
+    process.exitCode = 1;
+    process.stderr.write(`The process ended while ${schedule.keptAlive} timers, sockets or servers were open.\n`);
+  });
+}

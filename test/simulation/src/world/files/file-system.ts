@@ -1,0 +1,60 @@
+// What `node:fs/promises` does for paths below the simulated root: each call is an event of its caller, after some time.
+import type { Owner } from '../owner.ts';
+import { plan } from '../schedule.ts';
+import { createRandom, type Random } from '../random.ts';
+import { clock } from '../clock.ts';
+import { systemError } from '../network/system-error.ts';
+import { createDisk } from './disk.ts';
+
+export const simulatedRoot = '/simulated';
+
+export interface FileSystemState {
+  random: Random;
+  maxLatencyMs: number;
+  /** Bytes that fit below a path that begins so; more is ENOSPC. */
+  capacityBytes: number;
+  /** Called before each operation takes effect; what it throws is the operation's error. */
+  onOperation: ((operation: string, path: string) => void) | undefined;
+  /** Handles that are open now. */
+  readonly open: Set<{ readonly path: string; readonly owner: Owner | undefined }>;
+}
+
+export const disk = createDisk();
+
+export const fileSystem: FileSystemState = {
+  random: createRandom(1),
+  maxLatencyMs: 0.1,
+  capacityBytes: Infinity,
+  onOperation: undefined,
+  open: new Set(),
+};
+
+export function resetFileSystem(seed: number): void {
+  disk.clear();
+  disk.create(simulatedRoot, 'directory', clock.now());
+  disk.syncNames();
+  fileSystem.open.clear();
+  Object.assign(fileSystem, { random: createRandom(seed), capacityBytes: Infinity, onOperation: undefined });
+}
+
+/** Does `work` in the caller's own time; a caller that is gone by then has no effect. */
+export function operate<T>(operation: string, path: string, work: () => T): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  plan(
+    fileSystem.random.fraction() * fileSystem.maxLatencyMs,
+    () => {
+      try {
+        fileSystem.onOperation?.(operation, path);
+        resolve(work());
+      } catch (error) {
+        reject(error);
+      }
+    },
+    { label: `fs ${operation}` },
+  );
+  return promise;
+}
+
+export function fileError(code: string, operation: string, path: string): Error {
+  return Object.assign(systemError(code, operation), { path, message: `${code}: ${operation} '${path}'` });
+}

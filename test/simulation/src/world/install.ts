@@ -1,0 +1,39 @@
+// Puts the world in the place of Node's timers, clocks, randomness and network, for all code that is loaded after it.
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { dividedFiles } from './files/promised-files.ts';
+import { resetFileSystem } from './files/file-system.ts';
+import { VirtualDate, clock } from './clock.ts';
+import { resetNetwork } from './network/network-state.ts';
+import { simulatedConnect, simulatedTlsConnect } from './network/simulated-connect.ts';
+import { installServers } from './network/simulated-server.ts';
+import { mathRandom, randomFunctions, resetRandomness } from './randomness.ts';
+import { resetSchedule } from './schedule.ts';
+import { timeoutSignal, timerFunctions, timerPromises } from './timers.ts';
+
+/** Once per process. */
+export function installWorld(): void {
+  const require = createRequire(import.meta.url);
+  Object.assign(globalThis, timerFunctions, { Date: VirtualDate });
+  Object.assign(require('node:timers') as object, timerFunctions);
+  Object.assign(require('node:timers/promises') as object, timerPromises);
+  Object.assign(require('node:crypto') as object, randomFunctions);
+  Object.assign(Math, { random: mathRandom });
+  Object.defineProperty(performance, 'now', { value: clock.performanceNow, configurable: true, writable: true });
+  Object.defineProperty(AbortSignal, 'timeout', { value: timeoutSignal, configurable: true, writable: true });
+  const files = require('node:fs/promises') as Parameters<typeof dividedFiles>[0];
+  Object.assign(files, dividedFiles(files));
+  const net = require('node:net') as Record<string, unknown>;
+  Object.assign(net, { connect: simulatedConnect, createConnection: simulatedConnect });
+  const tls = require('node:tls') as { connect: Parameters<typeof simulatedTlsConnect>[0] };
+  Object.assign(tls, { connect: simulatedTlsConnect(tls.connect) });
+  installServers();
+  syncBuiltinESMExports();
+}
+
+/** A new world: time 0, nothing planned, nobody listening, random numbers by `seed`. */
+export function resetWorld(seed: number): void {
+  resetSchedule(seed);
+  resetNetwork(seed);
+  resetFileSystem(seed);
+  resetRandomness(seed);
+}

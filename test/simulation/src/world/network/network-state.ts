@@ -1,0 +1,41 @@
+// What the simulated network consists of, and how fast it is.
+import { type Random, createRandom } from '../random.ts';
+import type { SimulatedServer } from './simulated-server.ts';
+import type { SimulatedSocket } from './simulated-socket.ts';
+
+export interface NetworkState {
+  /** By port, or by the path of a Unix socket. */
+  readonly servers: Map<number | string, SimulatedServer>;
+  readonly sockets: Set<SimulatedSocket>;
+  random: Random;
+  nextPort: number;
+  /** Each packet takes up to so long. */
+  maxLatencyMs: number;
+  /** Names that the simulated resolver knows, beside localhost. */
+  readonly hosts: Map<string, string>;
+  /** Whether packets between two processes are held back; asked when one arrives. */
+  isHeld: (from: string | undefined, to: string | undefined) => boolean;
+}
+
+const firstPort = 20_000;
+
+export const network: NetworkState = {
+  servers: new Map(),
+  sockets: new Set(),
+  random: createRandom(1),
+  nextPort: firstPort,
+  maxLatencyMs: 0.2,
+  hosts: new Map(),
+  isHeld: () => false,
+};
+
+export function latencyMs(): number {
+  return network.random.fraction() * network.maxLatencyMs;
+}
+
+export function resetNetwork(seed: number): void {
+  network.servers.clear();
+  network.sockets.clear();
+  network.hosts.clear();
+  Object.assign(network, { random: createRandom(seed), nextPort: firstPort, isHeld: () => false });
+}

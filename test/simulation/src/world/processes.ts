@@ -1,0 +1,25 @@
+// What happens to simulated processes: `kill -9`, SIGSTOP and SIGCONT.
+import { fileSystem } from './files/file-system.ts';
+import { network } from './network/network-state.ts';
+import type { Owner } from './owner.ts';
+import { release } from './schedule.ts';
+
+/** None of its code runs any more; the system closes its sockets, servers and files. Files keep what was written. */
+export function killProcess(owner: Owner): void {
+  owner.state = 'dead';
+  owner.held.length = 0;
+  for (const [key, server] of network.servers) if (server.owner === owner) network.servers.delete(key);
+  for (const socket of network.sockets) if (socket.owner === owner) socket.abandon();
+  for (const entry of fileSystem.open) if (entry.owner === owner) fileSystem.open.delete(entry);
+}
+
+/** What becomes due waits. Packets arrive as far as windows allow. */
+export function freezeProcess(owner: Owner): void {
+  if (owner.state === 'running') owner.state = 'frozen';
+}
+
+export function wakeProcess(owner: Owner): void {
+  if (owner.state !== 'frozen') return;
+  owner.state = 'running';
+  release(owner);
+}

@@ -1,0 +1,29 @@
+// Random values that the seed decides, for `Math.random` and what the product takes from `node:crypto`.
+import { createRandom } from './random.ts';
+
+let random = createRandom(1);
+
+export function resetRandomness(seed: number): void {
+  random = createRandom(seed);
+}
+
+function randomBytes(size: number): Buffer {
+  const bytes = Buffer.allocUnsafe(size);
+  for (let i = 0; i < size; i += 1) bytes[i] = random(256);
+  return bytes;
+}
+
+export const randomFunctions = {
+  randomBytes(size: number, callback?: (error: Error | null, bytes: Buffer) => void): Buffer | undefined {
+    const bytes = randomBytes(size);
+    if (callback === undefined) return bytes;
+    queueMicrotask(() => callback(null, bytes));
+    return undefined;
+  },
+  randomUUID(): string {
+    const hex = randomBytes(16).toString('hex');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
+  },
+};
+
+export const mathRandom = (): number => random.fraction();

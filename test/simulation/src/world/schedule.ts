@@ -1,0 +1,144 @@
+// Virtual time: one heap of events. Between two of them all promises settle, then time jumps to the next.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createEventHeap } from './event-heap.ts';
+import { type Owner, currentOwner } from './owner.ts';
+
+export interface PlannedEvent {
+  atMs: number;
+  order: number;
+  readonly label: string;
+  readonly owner: Owner | undefined;
+  readonly run: () => void;
+  state: 'planned' | 'ran' | 'cancelled';
+  /** Whether the process would wait for it, as for a timer that is not `unref`ed. */
+  keepsAlive: boolean;
+}
+
+export interface PlanOptions {
+  readonly label?: string;
+  /** Default: whose code plans it. */
+  readonly owner?: Owner | undefined;
+  /** Default: true. */
+  readonly keepsAlive?: boolean;
+}
+
+const heap = createEventHeap<PlannedEvent>();
+const state = { nowMs: 0, order: 0, ran: 0, hash: 0, keptAlive: 0 };
+const listeners: {
+  /** Called before each event: for traces, and for faults at a certain event. */
+  onEvent?: ((event: PlannedEvent) => void) | undefined;
+  /** Called when something was planned or keeps the process alive: for a driver that waits. */
+  onPlanned?: (() => void) | undefined;
+} = {};
+
+export const schedule = {
+  listeners,
+  /** Virtual milliseconds since the world began. */
+  get nowMs() {
+    return state.nowMs;
+  },
+  /** Events that ran. */
+  get ran() {
+    return state.ran;
+  },
+  /** Over the order, time and label of all events that ran: equal hashes mean equal runs. */
+  get hash() {
+    return state.hash >>> 0;
+  },
+  /** Events, sockets and servers that a process would wait for. */
+  get keptAlive() {
+    return state.keptAlive;
+  },
+  /** When the next event is due; `undefined`: none is planned. */
+  get nextAtMs() {
+    while (heap.peek()?.state === 'cancelled') heap.pop();
+    return heap.peek()?.atMs;
+  },
+};
+
+/** Runs `work` in `delayMs` (0 and fractions are exact), in the asynchronous context of the caller. */
+export function plan(delayMs: number, work: () => void, options?: PlanOptions): PlannedEvent {
+  return planBound(delayMs, AsyncLocalStorage.bind(work), options);
+}
+
+/** As `plan`, of a function that has its context. */
+export function planBound(delayMs: number, run: () => void, options: PlanOptions = {}): PlannedEvent {
+  const { label = '', keepsAlive = true } = options;
+  const owner = 'owner' in options ? options.owner : currentOwner();
+  const event: PlannedEvent = { atMs: 0, order: 0, label, owner, run, state: 'planned', keepsAlive };
+  if (keepsAlive) state.keptAlive += 1;
+  enqueue(event, delayMs);
+  return event;
+}
+
+export function cancel(event: PlannedEvent): void {
+  if (event.state !== 'planned') return;
+  event.state = 'cancelled';
+  if (event.keepsAlive) state.keptAlive -= 1;
+}
+
+/** As `ref` and `unref` of a timer. */
+export function setKeepsAlive(event: PlannedEvent, keepsAlive: boolean): void {
+  if (event.state === 'planned' && event.keepsAlive !== keepsAlive) state.keptAlive += keepsAlive ? 1 : -1;
+  event.keepsAlive = keepsAlive;
+  listeners.onPlanned?.();
+}
+
+/** Something open (a socket, a server) keeps the process alive until the returned function is called. */
+export function keepAlive(): () => void {
+  let isOpen = true;
+  state.keptAlive += 1;
+  return () => {
+    if (isOpen) state.keptAlive -= 1;
+    isOpen = false;
+  };
+}
+
+/** Moves time to the next event and runs it. Returns false if none is planned. */
+export function step(): boolean {
+  for (;;) {
+    if (schedule.nextAtMs === undefined) return false;
+    const event = heap.pop()!;
+    const { owner } = event;
+    if (owner?.state === 'dead') {
+      cancel(event);
+      continue;
+    }
+    state.nowMs = Math.max(state.nowMs, event.atMs);
+    if (owner?.state === 'frozen') {
+      owner.held.push(event);
+      continue;
+    }
+    run(event);
+    return true;
+  }
+}
+
+/** What became due while its owner was frozen is due now. */
+export function release(owner: Owner): void {
+  for (const event of owner.held.splice(0)) if (event.state === 'planned') enqueue(event, 0);
+}
+
+/** A new world: no event, time 0. */
+export function resetSchedule(seed: number): void {
+  for (let event = heap.pop(); event !== undefined; event = heap.pop()) cancel(event);
+  Object.assign(state, { nowMs: 0, order: 0, ran: 0, hash: seed, keptAlive: 0 });
+}
+
+function enqueue(event: PlannedEvent, delayMs: number): void {
+  event.atMs = state.nowMs + Math.max(0, delayMs);
+  event.order = state.order;
+  state.order += 1;
+  heap.push(event);
+  listeners.onPlanned?.();
+}
+
+function run(event: PlannedEvent): void {
+  event.state = 'ran';
+  if (event.keepsAlive) state.keptAlive -= 1;
+  state.ran += 1;
+  state.hash = Math.imul(state.hash ^ event.order, 16_777_619) ^ Math.imul(Math.floor(event.atMs * 1000), 97);
+  for (let i = 0; i < event.label.length; i += 1) state.hash = Math.imul(state.hash ^ event.label.charCodeAt(i), 16_777_619);
+  listeners.onEvent?.(event);
+  event.run();
+}

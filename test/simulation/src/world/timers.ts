@@ -1,0 +1,157 @@
+// Node's timers on virtual time: globals, `node:timers` and `node:timers/promises`.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type PlannedEvent, cancel, planBound, setKeepsAlive } from './schedule.ts';
+import { real } from './real.ts';
+
+type Callback = (...given: unknown[]) => void;
+
+const longestMs = 2 ** 31 - 1;
+
+/** What `setTimeout` and the like return: a class, for it is one in Node. */
+class Timer {
+  readonly #delayMs: number;
+  readonly #repeats: boolean;
+  readonly #run: () => void;
+  readonly #label: string;
+  #event: PlannedEvent;
+
+  constructor(label: string, delayMs: number, repeats: boolean, callback: Callback, given: readonly unknown[]) {
+    if (typeof callback !== 'function') throw new TypeError('The "callback" argument must be of type function.');
+    this.#label = label;
+    this.#delayMs = delayMs;
+    this.#repeats = repeats;
+    this.#run = AsyncLocalStorage.bind(() => {
+      if (this.#repeats) this.#plan();
+      Reflect.apply(callback, this, given);
+    });
+    this.#event = this.#planned(true);
+  }
+
+  ref(): this {
+    setKeepsAlive(this.#event, true);
+    return this;
+  }
+
+  unref(): this {
+    setKeepsAlive(this.#event, false);
+    return this;
+  }
+
+  hasRef(): boolean {
+    return this.#event.keepsAlive;
+  }
+
+  refresh(): this {
+    this.#plan();
+    return this;
+  }
+
+  close(): this {
+    cancel(this.#event);
+    return this;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.toPrimitive](): number {
+    return this.#event.order;
+  }
+
+  #plan(): void {
+    cancel(this.#event);
+    this.#event = this.#planned(this.#event.keepsAlive);
+  }
+
+  #planned(keepsAlive: boolean): PlannedEvent {
+    return planBound(this.#delayMs, this.#run, { label: this.#label, keepsAlive });
+  }
+}
+
+export type { Timer };
+
+export function setTimer(label: string, delayMs: number, callback: () => void): Timer {
+  return new Timer(label, delayMs, false, callback, []);
+}
+
+const timeout = (callback: Callback, delayMs?: number, ...given: unknown[]) =>
+  new Timer('timeout', nodeDelay(delayMs), false, callback, given);
+const interval = (callback: Callback, delayMs?: number, ...given: unknown[]) =>
+  new Timer('interval', nodeDelay(delayMs), true, callback, given);
+const immediate = (callback: Callback, ...given: unknown[]) => new Timer('immediate', 0, false, callback, given);
+
+/** A timer of before the world is Node's. */
+function clear(timer: unknown): void {
+  if (timer instanceof Timer) timer.close();
+  else real.clearTimeout(timer as NodeJS.Timeout);
+}
+
+/** As Node takes it: a delay below 1 ms or above 2³¹ - 1 is 1 ms. */
+function nodeDelay(delayMs: unknown): number {
+  const given = Math.trunc(Number(delayMs));
+  return given >= 1 && given <= longestMs ? given : 1;
+}
+
+interface WaitOptions {
+  readonly signal?: AbortSignal;
+  readonly ref?: boolean;
+}
+
+function wait<T>(create: (done: () => void) => Timer, value: T, { signal, ref = true }: WaitOptions = {}): Promise<T> {
+  if (signal?.aborted === true) return Promise.reject(abortError(signal));
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const onAbort = () => {
+    timer.close();
+    reject(abortError(signal!));
+  };
+  const timer = create(() => {
+    signal?.removeEventListener('abort', onAbort);
+    resolve(value);
+  });
+  if (!ref) timer.unref();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  return promise;
+}
+
+function abortError(signal: AbortSignal): Error {
+  const error = new Error('The operation was aborted', { cause: signal.reason });
+  return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' });
+}
+
+const timeoutPromise = <T>(delayMs?: number, value?: T, options?: WaitOptions) =>
+  wait((done) => timeout(done, delayMs), value, options);
+const immediatePromise = <T>(value?: T, options?: WaitOptions) => wait((done) => immediate(done), value, options);
+
+async function* intervalPromise<T>(delayMs?: number, value?: T, options?: WaitOptions) {
+  for (;;) {
+    await timeoutPromise(delayMs, undefined, options);
+    yield value;
+  }
+}
+
+export const timerFunctions = {
+  setTimeout: timeout,
+  clearTimeout: clear,
+  setInterval: interval,
+  clearInterval: clear,
+  setImmediate: immediate,
+  clearImmediate: clear,
+};
+
+export const timerPromises = {
+  setTimeout: timeoutPromise,
+  setImmediate: immediatePromise,
+  setInterval: intervalPromise,
+  scheduler: { wait: (delayMs: number, options?: WaitOptions) => timeoutPromise(delayMs, undefined, options) },
+};
+
+/** `AbortSignal.timeout`, which does not keep a process alive. */
+export function timeoutSignal(delayMs: number): AbortSignal {
+  const controller = new AbortController();
+  const timer = timeout(() => {
+    controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'));
+  }, delayMs);
+  timer.unref();
+  return controller.signal;
+}
