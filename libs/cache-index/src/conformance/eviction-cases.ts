@@ -43,6 +43,25 @@ export const evictionCases: CacheIndexCases = {
     );
   },
 
+  async 'what was pulled a moment ago is walked through too, in its new place'({ index: { blobs } }) {
+    for (const [seed, atMs] of Object.entries({ a: 1000, b: 2000, c: 3000 }))
+      await blobs.put(sampleBlobRecord(seed, { lastPulledAtMs: atMs }));
+    await blobs.put(sampleBlobRecord('d', { lastPulledAtMs: 500, state: 'evicting' }));
+    await blobs.touch(sampleDigest('a'), 2500);
+    await blobs.touch(sampleDigest('d'), 4000);
+    const records: BlobRecord[] = [];
+    for await (const record of blobs.leastRecent()) records.push(record);
+    assert.deepEqual(
+      records.map((record) => [record.digest, record.lastPulledAtMs, record.state]),
+      [
+        [sampleDigest('b'), 2000, 'present'],
+        [sampleDigest('a'), 2500, 'present'],
+        [sampleDigest('c'), 3000, 'present'],
+        [sampleDigest('d'), 4000, 'present'],
+      ],
+    );
+  },
+
   async 'a record that is pulled while somebody walks through them is never out of place'({ index: { blobs } }) {
     const seeds = Array.from({ length: 50 }, (_, position) => `${position}`);
     for (const [position, seed] of seeds.entries())

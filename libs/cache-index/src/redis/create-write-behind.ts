@@ -26,6 +26,8 @@ interface PendingTable<V> {
 
 export interface WriteBehind {
   table<V>(table: PendingTable<V>): PendingWrites<V>;
+  /** Writes what waits, as far as Redis takes it. */
+  flush(): Promise<void>;
   /** Writes what is left. */
   close(): Promise<void>;
 }
@@ -40,6 +42,7 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog): WriteBehind
   }
 
   async function flush(): Promise<void> {
+    clearTimeout(timer);
     timer = undefined;
     // What is certain not to arrive is kept.
     if (!calls.isConnected()) return schedule();
@@ -81,8 +84,8 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog): WriteBehind
         },
       };
     },
+    flush,
     async close() {
-      clearTimeout(timer);
       await flush();
       clearTimeout(timer);
     },

@@ -55,6 +55,12 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
     return written;
   }
 
+  async function* leastRecent(): AsyncGenerator<BlobRecord> {
+    // The shards' orders do not know of touches that wait.
+    await writeBehind.flush();
+    yield* walkLeastRecent({ calls, keys }, blobs.get);
+  }
+
   const blobs: BlobIndex = {
     recall: () => undefined,
     async get(digest) {
@@ -81,7 +87,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
       if ((touches.get(digest)?.atMs ?? 0) > lastPulledAtMs) return false;
       return (await calls.run('evict-blob', [keys.blob(digest)], [lastPulledAtMs])) === 1;
     },
-    leastRecent: () => walkLeastRecent({ calls, keys }, blobs.get),
+    leastRecent,
     async ofShard(shard) {
       const { leastRecent } = keys.shardNamed(shard);
       const digests = (await calls.command((client) => client.zrange(leastRecent, '0', '-1'))).map(unpackDigest);

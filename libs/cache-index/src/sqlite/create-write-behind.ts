@@ -1,5 +1,6 @@
 // Pulls and touches come with every hit, so they are gathered in memory and written together, at most a second later.
 import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { IndexLog } from '../index-log.ts';
 
 const flushAfterMs = 1000;
@@ -16,6 +17,8 @@ interface PendingWrites<V> {
 export interface WriteBehind {
   /** `write` runs inside a transaction. */
   table<V>(write: (key: string, value: V) => void): PendingWrites<V>;
+  /** Writes what waits, in turns of the event loop. What cannot be written is logged, and waits on. */
+  flush(): Promise<void>;
   /** Writes everything now; throws what SQLite throws. Nothing may be set after. */
   close(): void;
 }
@@ -25,17 +28,22 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog): WriteB
   let timer: NodeJS.Timeout | undefined;
 
   function schedule(afterMs: number): void {
-    timer ??= setTimeout(flushSome, afterMs).unref();
+    timer ??= setTimeout(() => {
+      if (flushSome()) schedule(0);
+    }, afterMs).unref();
   }
 
-  function flushSome(): void {
+  /** True if there may be more that can be written now. */
+  function flushSome(): boolean {
+    clearTimeout(timer);
     timer = undefined;
     try {
-      if (flush(entriesPerTransaction)) schedule(0);
+      return flush(entriesPerTransaction);
     } catch (error) {
       // Kept, and tried again: these figures are worth waiting for, not failing for.
       log.warn({ err: error }, 'pulls could not be written to the index');
       schedule(flushAfterMs);
+      return false;
     }
   }
 
@@ -64,6 +72,9 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog): WriteB
         },
         delete: (key) => void pending.delete(key),
       };
+    },
+    async flush() {
+      while (flushSome()) await turn();
     },
     close() {
       clearTimeout(timer);

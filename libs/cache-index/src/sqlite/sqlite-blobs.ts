@@ -99,6 +99,8 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
   }
 
   async function* leastRecent(): AsyncGenerator<BlobRecord> {
+    // The pages do not know of touches that wait.
+    await call(() => writeBehind.flush());
     for (let last = { digest: '', last_pulled_at_ms: -1 }; ;) {
       const rows = await call(() => page.all(last.last_pulled_at_ms, last.digest) as unknown as (typeof last)[]);
       for (const { digest, last_pulled_at_ms: lastPulledAtMs } of rows) {
