@@ -6,6 +6,7 @@ import type { JobQueue } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
 import { isSameRepository } from '../held.ts';
 import { fillTopic } from './fill-topic.ts';
+import { isLeftFill } from './left-fill.ts';
 
 export interface FollowDeps {
   readonly index: CacheIndex;
@@ -84,8 +85,9 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
         if (record !== undefined && isNews(record, past)) {
           if (hasBytes(record)) return { record, joined };
           if (record.state === 'failed') {
-            if (isSameRepository(record.source, source)) throw failureOf(record);
-            // What was wrong with another repository or upstream says nothing about this asker's.
+            if (isSameRepository(record.source, source) && !isLeftFill(record)) throw failureOf(record);
+            // What was wrong with another repository or upstream says nothing about this asker's; and a fill that ran a moment
+            // ago, when this asker came, may have been left.
             past = record;
             joined = await askOnce(past);
           }

@@ -11,6 +11,7 @@ import { findStoredBlob } from '../blob/stored-blob.ts';
 import { type Fill, startFill } from '../fill/fill.ts';
 import type { FillTable } from '../fill/fill-table.ts';
 import { continueFill } from '../fill/continue-fill.ts';
+import { leftFill } from '../fill/left-fill.ts';
 import type { RemoteFills } from '../fill/remote/open-remote-fills.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
@@ -33,8 +34,6 @@ const keepFailureMs = 2_000;
  * room in the spool, and no more than this many, for each has a file open.
  */
 const maxAside = 500;
-/** A fill that was left has not failed; whoever comes next starts another. */
-const left = { kind: 'overloaded', message: 'Nobody read this blob any more.' } as const;
 
 export async function fetchBlob(
   deps: FetchBlobDeps,
@@ -77,7 +76,7 @@ export async function fetchBlob(
       deps.fills.add({ fill, source, class: record.class, startedAtMs });
       end = await runFill(deps, fill, source, lease);
     }
-    if (end === 'left') await lease.failed(left, 1);
+    if (end === 'left') await lease.failed(leftFill, 1);
     else if (end !== 'moved') await lease.done(end, context.signal);
     metrics.fills.inc({ ...labels, result: end === 'moved' ? 'moved' : 'done' });
   } catch (error) {
