@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openFsStore } from '@cistern/blob-store/fs';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { loadConfig } from '@cistern/config';
 import { createLogger } from '@cistern/telemetry';
 import { openDiskRoom } from './open-disk-room.ts';
@@ -21,7 +21,7 @@ async function openParts(t: TestContext) {
     await rm(directory, { recursive: true });
   });
   const configWith = (env: Record<string, string>) => loadConfig({ env, defaults: { rootDirectory: directory } });
-  const index = createMemoryIndex({ now: Date.now });
+  const index = createTestIndex({ now: Date.now });
   const lines: string[] = [];
   const log = createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => lines.push(line) } });
   return { directory, store: { ...store, space }, configWith, config: configWith({}), index, log, lines };

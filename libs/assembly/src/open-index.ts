@@ -21,16 +21,13 @@ export async function openIndex(
       metrics.indexCallDuration.observe({ result: isAnswered ? 'answered' : 'failed' }, durationMs / 1000);
     return openRedisIndex({ connection, keyPrefix, commandTimeoutMs, log, onCall });
   }
-  if (storage.kind === 'memory') {
-    const { createMemoryIndex } = await import('@cistern/cache-index/memory');
-    return createMemoryIndex({ now, log });
-  }
   const { openSqliteIndex } = await import('@cistern/cache-index/sqlite');
   return openSqliteIndex({ path: sqlitePath(storage), now, log });
 }
 
 /** Beside the blobs, so that one directory is the whole cache; of a bucket, where nothing else takes it for its own. */
-function sqlitePath(storage: Exclude<Config['storage'], { readonly kind: 'memory' }>): string {
+function sqlitePath(storage: Config['storage']): string {
+  if (storage.kind === 'memory') return ':memory:';
   if (storage.kind === 'filesystem') return join(storage.rootDirectory, 'cistern', 'index.sqlite');
   // What an index says was verified was so in one store.
   const { endpoint, bucket, rootDirectory, indexDirectory } = storage;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import type { CachedToken, TokenCache, TokenKey } from '@cistern/upstream';
 import { shareTokens } from './share-tokens.ts';
 
@@ -20,7 +20,7 @@ function obtain(cache: TokenCache, { refused, signal = never, issue }: Asking, w
 
 function openCluster({ now = Date.now } = {}) {
   const faults = { failing: false };
-  const index = createMemoryIndex({ now, faults });
+  const index = createTestIndex({ now, faults });
   const node = (of = secret): TokenCache => shareTokens({ index, secret: of, now });
   let issued = 0;
   const issue = async (): Promise<CachedToken> => {

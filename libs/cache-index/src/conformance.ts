@@ -1,4 +1,4 @@
-// The contract of an index as tests: every adapter's test file runs this suite, the in-memory one included.
+// The contract of an index as tests: every adapter's test file runs this suite.
 import { test } from 'node:test';
 import { announcementCases } from './conformance/announcement-cases.ts';
 import { auditCases } from './conformance/audit-cases.ts';

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/cache-index';
 import { createCachedIndex } from '@cistern/cache-index/cached';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, parseReference } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
@@ -70,7 +70,7 @@ const now = () => 1_700_000_000_000;
 /** What a frontend has of an index that cannot be reached from its start on. */
 function openUnreachable(t: TestContext): CacheIndex {
   const index = createCachedIndex({
-    index: createMemoryIndex({ now, faults: { failing: true } }),
+    index: createTestIndex({ now, faults: { failing: true } }),
     log: createLogger({ level: 'error', formatter: 'json' }),
     now,
   });

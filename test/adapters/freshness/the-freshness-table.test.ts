@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { CacheIndex } from '@cistern/cache-index';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import { openSqliteIndex } from '@cistern/cache-index/sqlite';
 import { createLogger } from '@cistern/telemetry';
@@ -17,7 +16,6 @@ import { openFreshnessStage } from './open-freshness-stage.ts';
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 
 const indexes: Readonly<Record<string, (t: TestContext) => Promise<CacheIndex>>> = {
-  memory: async () => createMemoryIndex({ now: Date.now }),
   async sqlite(t) {
     const directory = await mkdtemp(join(tmpdir(), 'cistern-freshness-index-'));
     t.after(() => rm(directory, { recursive: true, force: true }));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
 import { shareTokens } from '@cistern/assembly';
 import type { CacheIndex } from '@cistern/cache-index';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { openRedisIndex } from '@cistern/cache-index/redis';
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
@@ -68,11 +68,11 @@ async function pullOften(workers: readonly Upstream[]): Promise<void> {
   await Promise.all(pulls);
 }
 
-for (const kind of ['memory', 'Redis'] as const)
+for (const kind of ['SQLite', 'Redis'] as const)
   test(`workers that share an index in ${kind} make one token request between them`, async (t) => {
     const registry = await startRegistry(t);
-    const memory = createMemoryIndex({ now: Date.now });
-    const openNext = async () => (kind === 'memory' ? memory : openIndex(t, 'one-request:'));
+    const sqlite = createTestIndex({ now: Date.now });
+    const openNext = async () => (kind === 'SQLite' ? sqlite : openIndex(t, 'one-request:'));
     const workers = [1, 2, 3].map(async () => openWorker(t, registry, await openNext()));
     await pullOften(await Promise.all(workers));
     assert.equal(tokenRequests(registry), 1);

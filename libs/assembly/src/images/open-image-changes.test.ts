@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { loadConfig } from '@cistern/config';
 import type { JobQueue } from '@cistern/jobs';
 import { digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
@@ -12,7 +12,7 @@ const digest = digestOf(Buffer.from('a manifest'));
 const nothing = { purged: { tags: 0, manifests: 0, blobs: 0 } };
 
 function open() {
-  const [index, store] = [createMemoryIndex({ now: Date.now }), createMemoryStore()];
+  const [index, store] = [createTestIndex({ now: Date.now }), createMemoryStore()];
   const config = loadConfig({ env: {}, defaults: { rootDirectory: '/nowhere' } });
   return { index, store, changes: openImageChanges(config, { index, store, queue: {} as JobQueue }) };
 }

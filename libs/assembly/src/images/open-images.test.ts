@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { loadConfig } from '@cistern/config';
 import type { JobQueue } from '@cistern/jobs';
 import { digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
@@ -19,7 +19,7 @@ const images = [
 
 /** What was confirmed so many hours ago. */
 async function fill() {
-  const index = createMemoryIndex({ now: Date.now });
+  const index = createTestIndex({ now: Date.now });
   const store = createMemoryStore();
   for (const [upstream, name, tag, hours] of images) {
     const key = { upstream, repository: parseRepositoryName(name) };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import type { JobHandlers } from '@cistern/jobs';
 import { parseDigest, parseRepositoryName } from '@cistern/oci';
@@ -41,7 +41,7 @@ function createTestTracing() {
 
 test('a job is a part of the trace that asked for it, and so is what it asks of index, store and upstream', async (t) => {
   const { tracing, ended } = createTestTracing();
-  const index = traceIndex(createMemoryIndex({ now: Date.now }), tracing);
+  const index = traceIndex(createTestIndex({ now: Date.now }), tracing);
   const store = traceStore(createMemoryStore(), tracing);
   const body = (async function* () {
     yield Buffer.from('bytes');

@@ -4,14 +4,14 @@ import type { CacheIndex } from '../cache-index.ts';
 import { describeCacheIndex } from '../conformance.ts';
 import { nginx, sampleBlobRecord, sampleDigest, sampleLink, sampleTag } from '../conformance/sample-records.ts';
 import { blobName, changesTopic, linkName, tagName } from '../index-changes.ts';
-import { createMemoryIndex } from '../memory/index.ts';
+import { createTestIndex } from '../testing/index.ts';
 import { createCachedIndex } from './create-cached-index.ts';
 
 async function startCached(t: TestContext, maxEntries?: number) {
   const clock = { nowMs: 1_700_000_000_000 };
   const now = () => clock.nowMs;
   const faults = { failing: false };
-  const memory = createMemoryIndex({ now, faults });
+  const memory = createTestIndex({ now, faults });
   const gate: { wait: Promise<void> | undefined; reads: number } = { wait: undefined, reads: 0 };
   const slow: CacheIndex = {
     ...memory,
@@ -43,7 +43,7 @@ async function startCached(t: TestContext, maxEntries?: number) {
 }
 
 describeCacheIndex(
-  'cached memory',
+  'cached',
   async (t) => {
     const { index, clock, faults } = await startCached(t);
     return {

@@ -3,7 +3,7 @@ import type { Announcements } from '../announcements.ts';
 import type { IndexLog } from '../index-log.ts';
 
 export interface AnnouncerOptions {
-  readonly log: IndexLog | undefined;
+  readonly log: IndexLog;
   /** Throws `index-unavailable` when the index cannot answer. */
   readonly checkAvailable: () => void;
 }
@@ -26,7 +26,7 @@ export function createAnnouncer({ log, checkAvailable }: AnnouncerOptions): Anno
         try {
           subscription.listener(message === '' ? undefined : message);
         } catch (error) {
-          log?.error({ err: error, topic }, 'a listener of an announcement threw');
+          log.error({ err: error, topic }, 'a listener of an announcement threw');
         }
       }
     },

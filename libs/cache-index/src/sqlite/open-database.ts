@@ -18,8 +18,12 @@ export interface DatabaseOptions {
   readonly log: IndexLog;
 }
 
+/** SQLite's own name for a database without a file, which ends with its connection. */
+const inMemory = ':memory:';
+
 /** Throws CacheError `index-unavailable` if the file can be neither used nor set aside. The caller closes it. */
 export function openDatabase({ path, now, log }: DatabaseOptions): DatabaseSync {
+  if (path === inMemory) return guard(() => openFit(path));
   attemptOnFiles(path, () => mkdirSync(dirname(path), { recursive: true }));
   const unfit = findUnfit(path);
   if (unfit !== undefined) {
@@ -57,7 +61,8 @@ function openFit(path: string): DatabaseSync {
     addColumns(database);
     // A lock is taken by the first write, not by the PRAGMA.
     database.exec(`PRAGMA user_version = ${schemaVersion};`);
-    attemptOnFiles(path, () => reserveLog(path));
+    if (path === inMemory) database.exec('PRAGMA temp_store = MEMORY;');
+    else attemptOnFiles(path, () => reserveLog(path));
     return database;
   } catch (error) {
     database.close();

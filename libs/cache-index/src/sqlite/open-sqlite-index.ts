@@ -1,5 +1,6 @@
 // The index of a single process, in one SQLite file. What is shared only while the
 // process lives is in memory: fills, leases, values and announcements.
+import type { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { CacheIndex } from '../cache-index.ts';
 import { createAnnouncer } from '../in-process/create-announcer.ts';
@@ -21,7 +22,7 @@ import { createSqlitePopularity } from './sqlite-popularity.ts';
 import { createSqliteTags } from './sqlite-tags.ts';
 
 export interface SqliteIndexOptions {
-  /** The file; made with its directory if it is missing. */
+  /** The file; made with its directory if it is missing. `:memory:` uses no file: the index ends with its process. */
   readonly path: string;
   readonly now: () => number;
   readonly log: IndexLog;
@@ -32,8 +33,14 @@ export interface SqliteIndexOptions {
  * under another name, which is logged, and a new index is begun. The caller closes the index.
  */
 export async function openSqliteIndex(options: SqliteIndexOptions): Promise<CacheIndex> {
-  const { now, log } = options;
-  const database = openDatabase(options);
+  return createSqliteIndex(openDatabase(options), options);
+}
+
+/** Over a database of `openDatabase`, which the index closes. Throws CacheError `index-unavailable` for SQLite's errors. */
+export function createSqliteIndex(
+  database: DatabaseSync,
+  { now, log }: Pick<SqliteIndexOptions, 'now' | 'log'>,
+): CacheIndex {
   const writeBehind = createWriteBehind(database, log);
 
   function checkAvailable(): void {
@@ -63,7 +70,7 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Cach
     ),
     nodes: createNodeTable({ now, checkAvailable }),
     audit: guard(() => createSqliteAudit(connection)),
-    epoch: createSqliteEpoch(connection, checkAvailable),
+    epoch: createSqliteEpoch(connection),
     announcements: createAnnouncer({ log, checkAvailable }),
     check: async () => connection.call(() => void ping.get()),
     async close() {

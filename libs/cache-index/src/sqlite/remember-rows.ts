@@ -13,16 +13,17 @@ export interface RememberedRows<R extends object> {
 const maxRows = 5000;
 
 export function rememberRows<R extends object>(): RememberedRows<R> {
-  const rows = new LRUCache<string, R>({ max: maxRows });
+  /** Made when it is first needed, for it takes its room at once. */
+  let rows: LRUCache<string, R> | undefined;
   return {
     get(key, read) {
-      const known = rows.get(key);
+      const known = rows?.get(key);
       if (known !== undefined) return known;
       const row = read();
-      if (row !== undefined) rows.set(key, row);
+      if (row !== undefined) (rows ??= new LRUCache({ max: maxRows })).set(key, row);
       return row;
     },
-    peek: (key) => rows.get(key),
-    drop: (key) => void rows.delete(key),
+    peek: (key) => rows?.get(key),
+    drop: (key) => void rows?.delete(key),
   };
 }

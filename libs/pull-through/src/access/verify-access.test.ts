@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ValueIndex } from '@cistern/cache-index';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
 import { createMetrics } from '@cistern/telemetry';
@@ -33,7 +33,7 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
       if (caller !== ada) throw new CacheError('unauthenticated', 'not you');
     },
   };
-  const { values } = createMemoryIndex({ now });
+  const { values } = createTestIndex({ now });
   const puts: string[] = [];
   const recorded: ValueIndex = {
     ...values,

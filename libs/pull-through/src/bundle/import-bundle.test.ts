@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import { type TestContext, test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { digestOf, formatLayoutIndex, layoutBlobPath, layoutIndexPath, mediaTypes, parseTag } from '@cistern/oci';
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
 import { rebuildIndex } from '../rebuild/rebuild-index.ts';
@@ -22,7 +22,7 @@ const changed = (atMs: number) => ({ 'dev.cistern.changed': new Date(atMs).toISO
 function openTarget() {
   const clock = { nowMs: Date.UTC(2026, 5, 1) };
   const now = () => clock.nowMs;
-  const [index, store] = [createMemoryIndex({ now }), createMemoryStore()];
+  const [index, store] = [createTestIndex({ now }), createMemoryStore()];
   const isEmpty = async () =>
     (await Array.fromAsync(store.list())).length === 0 &&
     (await Array.fromAsync(store.listObjects('cistern/'))).length === 0 &&
@@ -76,7 +76,7 @@ test('blobs, manifests, links and tags are as a fill leaves them, and the store 
   assert.deepEqual(content.tag, [image.digest, times.old, 1]);
   assert.equal((await target.index.blobs.get(image.digest))?.verified, true);
   const { now, store } = target;
-  const rebuilt = createMemoryIndex({ now });
+  const rebuilt = createTestIndex({ now });
   await rebuildIndex({ index: rebuilt, store, now, log: createLogger({ level: 'error', formatter: 'json' }) });
   assert.deepEqual(await contentOf(rebuilt), content);
 });

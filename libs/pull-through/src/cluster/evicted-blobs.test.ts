@@ -2,14 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
 import { openSqliteIndex } from '@cistern/cache-index/sqlite';
 import { describeEvictionRaces } from '../testing/eviction-races.ts';
-
-describeEvictionRaces('memory', async (_, { now }) => {
-  const index = createMemoryIndex({ now });
-  return { index, ofEvictor: index, close: () => index.close() };
-});
 
 describeEvictionRaces('sqlite', async (_, { now }) => {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-eviction-races-'));

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { digestOf } from '@cistern/oci';
 import { startFullCache } from '../testing/start-full-cache.ts';
 import { until } from '../testing/test-bytes.ts';
 import { createStoreRoom } from './create-store-room.ts';
 
 test('whoever finds no room waits until there is some, and what others have taken a moment ago counts', async () => {
-  const index = createMemoryIndex({ now: Date.now });
+  const index = createTestIndex({ now: Date.now });
   const times = { storedAtMs: 1, lastPulledAtMs: 1 };
   const digest = digestOf(Buffer.from('large'));
   await index.blobs.put({ schema: 1, digest, size: 90, state: 'present', verified: true, ...times });
@@ -41,7 +41,7 @@ function startLooks(bytes: number[]) {
     count += 1;
     return { blobs: 1, bytes: looks.left.length > 1 ? looks.left.shift()! : looks.left[0]! };
   };
-  const { blobs } = createMemoryIndex({ now: Date.now });
+  const { blobs } = createTestIndex({ now: Date.now });
   return { looks, index: { blobs: { ...blobs, totals } }, count: () => count };
 }
 

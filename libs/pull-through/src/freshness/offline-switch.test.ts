@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { until } from '../testing/test-bytes.ts';
@@ -19,7 +19,7 @@ const publish = () => Promise.reject(new CacheError('index-unavailable', 'away')
 
 function startParts(t: TestContext) {
   const store = createMemoryStore();
-  const index = createMemoryIndex({ now: Date.now });
+  const index = createTestIndex({ now: Date.now });
   const metrics = createMetrics({ upstreams: upstreams.map(({ name }) => name) });
   const open = async (over: BlobStore = store) => {
     const opened = await openOfflineSwitch({ store: over, index, upstreams, log, metrics });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { type Digest, digestOf, parseTag } from '@cistern/oci';
 import { repositoryOf } from '../testing/start-test-cache.ts';
 import { selectTags, type SelectTagsOptions } from './select-tags.ts';
@@ -9,7 +9,7 @@ const digest: Digest = digestOf(Buffer.from('a manifest'));
 const names = ['docker.io/library/app', 'docker.io/library/empty', 'docker.io-2/app', 'quay.io/org/app'];
 
 async function fillIndex() {
-  const index = createMemoryIndex({ now: () => 0 });
+  const index = createTestIndex({ now: () => 0 });
   for (const name of names) {
     const slash = name.indexOf('/');
     const key = repositoryOf(name.slice(0, slash), name.slice(slash + 1));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createMemoryIndex, type MemoryIndexFaults } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { createLogger, createRequestFacts, observeRequest } from '@cistern/telemetry';
 import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, collect, until } from '../testing/test-bytes.ts';
@@ -14,9 +14,9 @@ async function startNode(t: TestContext) {
   const cache = await startTestCache();
   t.after(() => cache.close());
   const { fills, metrics, clock } = cache;
-  const faults: MemoryIndexFaults = { failing: false };
+  const faults = { failing: false };
   const now = () => clock.nowMs;
-  const { nodes } = createMemoryIndex({ now, faults });
+  const { nodes } = createTestIndex({ now, faults });
   const node = { id: 'a', name: 'here:5000', role: 'standalone', version: '1', startedAtMs: clock.nowMs } as const;
   const reporting = startReporting({ node, nodes, metrics, fills, log, everyMs: 2, now });
   t.after(() => reporting.close());

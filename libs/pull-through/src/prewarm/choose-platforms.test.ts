@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { repositoryOf } from '../testing/start-test-cache.ts';
 import { createPlatformChoice } from './choose-platforms.ts';
 
@@ -8,7 +8,7 @@ const [nginx, redis] = [repositoryOf('docker.io', 'library/nginx'), repositoryOf
 
 test('platforms are those asked for, those of the repository, those of the fleet, or this machine’s', async () => {
   const clock = { nowMs: 1_700_000_000_000 };
-  const index = createMemoryIndex({ now: () => clock.nowMs });
+  const index = createTestIndex({ now: () => clock.nowMs });
   const choose = createPlatformChoice({ index, now: () => clock.nowMs });
   const chosen = async (...given: Parameters<typeof choose>) => [...(await choose(...given))].sort();
   assert.deepEqual(await chosen(nginx), [`linux/${process.arch === 'x64' ? 'amd64' : process.arch}`]);

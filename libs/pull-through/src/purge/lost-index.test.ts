@@ -1,7 +1,7 @@
 // Purges and an index that has lost data: it does not tell what others refer to, so nothing goes that they may need.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { isCacheError } from '@cistern/errors';
 import { createLogger } from '@cistern/telemetry';
 import { rebuildIndex } from '../rebuild/rebuild-index.ts';
@@ -22,7 +22,7 @@ async function start(t: TestContext, isComplete: () => boolean) {
   return {
     ...started,
     deps: { index: doubtful(), store, adoptAs: undefined, now },
-    emptyIndex: () => doubtful(createMemoryIndex({ now })),
+    emptyIndex: () => doubtful(createTestIndex({ now })),
   };
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { linksObjectKey, putBytes, tagObjectKey } from '@cistern/blob-store';
 import type { CacheIndex, TagKey } from '@cistern/cache-index';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, digestOf, parseReference, parseTag } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
@@ -46,7 +46,7 @@ async function startLost(t: TestContext) {
   }
   await until(async () => (await started.index.blobs.totals()).blobs === digests.size);
   const now = () => clock.nowMs;
-  const lost = createMemoryIndex({ now });
+  const lost = createTestIndex({ now });
   const options = { index: lost, store, log, now };
   return { ...started, lost, options, tags, digests };
 }

@@ -1,13 +1,13 @@
-// The index of a test cluster: in memory, and with what befalls a shared one. It can lose all its data, its announcements
-// can be late or lost, and it can be out of reach.
-import { type MemoryIndexFaults, createMemoryIndex } from '@cistern/cache-index/memory';
+// The index of a test cluster, with what befalls a shared one. It can lose all its data, its announcements can be late or
+// lost, and it can be out of reach.
 import type { CacheIndex } from '@cistern/cache-index';
+import { type AnnouncementFaults, type IndexFaults, createIndexServer, withFaults } from '@cistern/cache-index/testing';
 
 export interface SharedIndex {
   readonly index: CacheIndex;
   readonly now: () => number;
-  readonly faults: MemoryIndexFaults;
-  readonly announcements: { lost: boolean; lateMs: number; readonly subscribed: number };
+  readonly faults: IndexFaults;
+  readonly announcements: AnnouncementFaults;
   /** Time goes on at once: leases and records end. */
   skip(ms: number): void;
   /** Forgets everything, as FLUSHALL does. Claims then wait for the owners of fills in flight. */
@@ -36,59 +36,22 @@ export function createSkippedClock(): SkippedClock {
   };
 }
 
-/** Longer than two heartbeats. */
-const settleMs = 2_500;
-
-/** `over`: another index than one in memory; it has no `faults`, and what is in memory comes after it when it loses its data. */
+/** `over`: another index than one in memory. It cannot lose its data. */
 export function createSharedIndex(over?: ClusterIndex): SharedIndex {
   const { clock } = over ?? { clock: createSkippedClock() };
-  let settledAtMs = 0;
-  let subscribed = 0;
-  const { now } = clock;
-  const faults: MemoryIndexFaults = { failing: false };
-  const first = over?.index ?? createMemoryIndex({ now, faults });
-  let current = first;
-  const spoilt = { lost: false, lateMs: 0 };
-
-  const announcements: CacheIndex['announcements'] = {
-    async publish(...given) {
-      if (spoilt.lost) return;
-      if (spoilt.lateMs === 0) return first.announcements.publish(...given);
-      setTimeout(() => void first.announcements.publish(...given).catch(() => {}), spoilt.lateMs);
-    },
-    async subscribe(...given) {
-      const unsubscribe = await first.announcements.subscribe(...given);
-      subscribed += 1;
-      return () => {
-        subscribed -= 1;
-        unsubscribe();
-      };
-    },
-  };
-
-  const claim: CacheIndex['fills']['claim'] = async (given) => {
-    const unsettledForMs = settledAtMs - Date.now();
-    if (unsettledForMs > 0 && (await current.fills.read(given.digest)) === undefined) return { unsettledForMs };
-    return current.fills.claim(given);
-  };
-
-  const index = new Proxy(first, {
-    get(_, key) {
-      if (key === 'announcements') return announcements;
-      if (key === 'fills') return { ...current.fills, claim };
-      return Reflect.get(current, key);
-    },
-  });
-
+  const { now, skip } = clock;
+  const announcements = { lost: false, lateMs: 0, subscribed: 0 };
+  const faults = { failing: false, announcements };
+  const server = createIndexServer({ now });
   return {
-    index,
+    index: over === undefined ? server.connect(faults) : withFaults(over.index, faults),
     now,
     faults,
-    announcements: Object.defineProperty(spoilt, 'subscribed', { get: () => subscribed }) as never,
-    skip: clock.skip,
+    announcements,
+    skip,
     loseData() {
-      current = createMemoryIndex({ now, faults });
-      settledAtMs = Date.now() + settleMs;
+      if (over !== undefined) throw new Error('only an index in memory can lose its data');
+      server.loseData();
     },
   };
 }

@@ -7,7 +7,7 @@ import type { BlobStore } from '@cistern/blob-store';
 import { openFsStore } from '@cistern/blob-store/fs';
 import { createMemoryStore } from '@cistern/blob-store/memory';
 import type { CacheIndex } from '@cistern/cache-index';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import { type RepositoryName, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -61,7 +61,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
       ? await openFsStore({ root: options.root ?? join(directory, 'store'), log })
       : createMemoryStore(),
   );
-  const index = wrapIndex(createMemoryIndex({ now }));
+  const index = wrapIndex(createTestIndex({ now }));
   const spools = await openSpoolDirectory(
     store.spoolDirectory ?? join(directory, 'spool'),
     options.spoolBytes ?? Infinity,

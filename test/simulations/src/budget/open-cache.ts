@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import {
   createFillAccess,
@@ -32,7 +32,7 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
   const directory = await mkdtemp(join(tmpdir(), 'cistern-simulation-'));
   const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
   const metrics = createMetrics({ upstreams: ['docker.io'] });
-  const index = createMemoryIndex({ now });
+  const index = createTestIndex({ now });
   const store = createMemoryStore();
   const upstream = openUpstream({
     name: 'docker.io',

@@ -1,6 +1,6 @@
 // A cache before which the pulls pass, as far as what it has to have goes: tags by their records, popularity and
 // prewarming. What of it stays is another matter.
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import type { CacheEvents, ServedPull } from './cache-events.ts';
 import type { Catalogue, ObjectId } from './catalogue.ts';
 import { createPrewarmer, type PrewarmSettings } from './prewarmer.ts';
@@ -17,7 +17,7 @@ export interface ServeOptions {
 export async function servePulls({ catalogue, pulls, prewarm }: ServeOptions): Promise<CacheEvents> {
   const { sizes, tags } = catalogue;
   const clock = { nowMs: 0 };
-  const { popularity } = createMemoryIndex({ now: () => clock.nowMs });
+  const { popularity } = createTestIndex({ now: () => clock.nowMs });
   const records = createTagRecords();
   const byName = new Map(tags.map((tag) => [`${tag.repository}:${tag.tag}`, tag]));
   const objects: ObjectId[] = [];

@@ -1,0 +1,71 @@
+// An index that the processes of a test share, as they share a Redis: SQLite in memory, which can lose everything.
+import type { CacheIndex } from '../cache-index.ts';
+import type { IndexLog } from '../index-log.ts';
+import { openDatabase } from '../sqlite/open-database.ts';
+import { createSqliteIndex } from '../sqlite/open-sqlite-index.ts';
+import { createLosses } from './create-losses.ts';
+import { type IndexFaults, withFaults } from './index-faults.ts';
+
+export interface IndexServerOptions {
+  readonly now: () => number;
+  readonly log?: IndexLog | undefined;
+}
+
+export interface IndexServer {
+  /** The index as one more process has it. */
+  connect(faults?: IndexFaults): CacheIndex;
+  /** Forgets everything, as FLUSHALL does; subscriptions stay. Claims then wait for the owners of fills in flight. */
+  loseData(): void;
+}
+
+const silent: IndexLog = { warn() {}, error() {} };
+
+/** The index is empty, complete and settled. Nothing has to be closed. */
+export function createIndexServer({ now, log = silent }: IndexServerOptions): IndexServer {
+  const openEmpty = () => createSqliteIndex(openDatabase({ path: ':memory:', now, log }), { now, log });
+  const first = openEmpty();
+  let current = first;
+  const losses = createLosses(now);
+
+  const claim: CacheIndex['fills']['claim'] = async (given) => {
+    if ((await current.fills.read(given.digest)) === undefined) {
+      const unsettledForMs = losses.unsettledForMs(given.digest);
+      if (unsettledForMs > 0) return { unsettledForMs };
+    }
+    return current.fills.claim(given);
+  };
+
+  /** What was lost does not come to those who were walking through it either. */
+  async function* leastRecent() {
+    const walked = current;
+    for await (const record of walked.blobs.leastRecent()) {
+      if (walked !== current) return;
+      yield record;
+    }
+  }
+
+  const shared = new Proxy(first, {
+    get(_, key: keyof CacheIndex) {
+      if (key === 'announcements') return first.announcements;
+      if (key === 'epoch') return losses.epoch;
+      if (key === 'fills') return { ...current.fills, claim };
+      if (key === 'blobs') return { ...current.blobs, leastRecent };
+      // Others go on using it.
+      if (key === 'close') return async () => {};
+      return current[key];
+    },
+  });
+
+  return {
+    connect: (faults = { failing: false }) => withFaults(shared, faults),
+    loseData() {
+      current = openEmpty();
+      losses.begin();
+    },
+  };
+}
+
+/** The index of one process, which nobody shares. */
+export function createTestIndex({ faults, ...options }: IndexServerOptions & { faults?: IndexFaults }): CacheIndex {
+  return createIndexServer(options).connect(faults);
+}

@@ -1,0 +1,118 @@
+// What can be wrong between a process and its index, for tests: no answers, late ones, and announcements that are lost or late.
+import { CacheError } from '@cistern/errors';
+import type { Announcements } from '../announcements.ts';
+import type { CacheIndex } from '../cache-index.ts';
+
+/** A test changes them at any time. */
+export interface IndexFaults {
+  /** While true every call rejects with `index-unavailable`, as if the server were gone. */
+  failing: boolean;
+  /** How long the answer to a call takes. The call itself has its effect at once. Default 0. */
+  lateMs?: number;
+  readonly announcements?: AnnouncementFaults;
+}
+
+export interface AnnouncementFaults {
+  /** While true this process's messages reach nobody, and it hears none. */
+  lost: boolean;
+  /** How long its messages take. */
+  lateMs: number;
+  /** How many subscriptions there are now. */
+  subscribed: number;
+}
+
+type Method = (...given: unknown[]) => unknown;
+
+/** `index` as a process with `faults` has it. To close it closes `index`. */
+export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
+  let isClosed = false;
+
+  function checkReachable(): void {
+    if (isClosed) throw new CacheError('index-unavailable', 'The index is closed.');
+    if (faults.failing) throw new CacheError('index-unavailable', 'The index was made to fail.', { retryable: true });
+  }
+
+  async function call<T>(ask: () => Promise<T>): Promise<T> {
+    checkReachable();
+    const answer = ask();
+    const { lateMs = 0 } = faults;
+    if (lateMs === 0) return answer;
+    answer.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, lateMs));
+    // A connection that broke meanwhile: the caller cannot know whether its call had an effect.
+    checkReachable();
+    return answer;
+  }
+
+  /** All methods of a part are calls, but for `own`. Looked up when they are called: an index that lost its data has others. */
+  function part<K extends keyof CacheIndex>(name: K, own: Partial<CacheIndex[K]> = {}): CacheIndex[K] {
+    const ask = (method: string, given: unknown[]) =>
+      (Reflect.get(index[name], method) as Method)(...given) as Promise<unknown>;
+    const calls = Object.keys(index[name]).map((method) => [
+      method,
+      async (...given: unknown[]) => call(() => ask(method, given)),
+    ]);
+    return { ...Object.fromEntries(calls), ...own } as CacheIndex[K];
+  }
+
+  async function* leastRecent() {
+    for await (const record of index.blobs.leastRecent()) yield await call(async () => record);
+    checkReachable();
+  }
+
+  return {
+    tags: part('tags', { recall: (key) => index.tags.recall(key) }),
+    manifests: part('manifests'),
+    blobs: part('blobs', { recall: (digest) => index.blobs.recall(digest), leastRecent }),
+    links: part('links', { recall: (key, digest) => index.links.recall(key, digest) }),
+    fills: part('fills'),
+    leases: part('leases'),
+    values: part('values'),
+    popularity: part('popularity', {
+      countTag(...given) {
+        if (!faults.failing && !isClosed) index.popularity.countTag(...given);
+      },
+      countPlatform(...given) {
+        if (!faults.failing && !isClosed) index.popularity.countPlatform(...given);
+      },
+    }),
+    nodes: part('nodes'),
+    audit: part('audit'),
+    epoch: part('epoch'),
+    announcements: part('announcements', announcementsWithFaults(index, call, faults.announcements)),
+    check: () => call(() => index.check()),
+    async close() {
+      isClosed = true;
+      await index.close();
+    },
+  };
+}
+
+function announcementsWithFaults(
+  index: CacheIndex,
+  call: <T>(ask: () => Promise<T>) => Promise<T>,
+  faults: AnnouncementFaults = { lost: false, lateMs: 0, subscribed: 0 },
+): Announcements {
+  return {
+    publish: (...given) =>
+      call(async () => {
+        if (faults.lost) return;
+        if (faults.lateMs === 0) return index.announcements.publish(...given);
+        setTimeout(() => void index.announcements.publish(...given).catch(() => {}), faults.lateMs);
+      }),
+    subscribe: (topic, listener) =>
+      call(async () => {
+        const unsubscribe = await index.announcements.subscribe(topic, (message) => {
+          if (!faults.lost) listener(message);
+        });
+        faults.subscribed += 1;
+        let isEnded = false;
+        return () => {
+          if (isEnded) return;
+          isEnded = true;
+          faults.subscribed -= 1;
+          unsubscribe();
+        };
+      }),
+  };
+}

@@ -1,0 +1,4 @@
+export { createIndexServer, createTestIndex } from './create-index-server.ts';
+export type { IndexServer, IndexServerOptions } from './create-index-server.ts';
+export { withFaults } from './index-faults.ts';
+export type { AnnouncementFaults, IndexFaults } from './index-faults.ts';
