@@ -17,6 +17,7 @@ import { findNode, runNode } from '../services/cli/launch/pinned-node.mjs';
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 
 const shortSuites = [
+  '.ci',
   'libs',
   'services',
   'test/fake-upstream',

@@ -2,7 +2,12 @@
 
 const timers = new Set(['setTimeout', 'setInterval', 'setImmediate', 'scheduler']);
 const timerModules = new Set(['node:timers', 'node:timers/promises', 'timers', 'timers/promises']);
-const hosts = { 'node:perf_hooks': 'performance', perf_hooks: 'performance', 'node:process': 'process', process: 'process' };
+const hosts = {
+  'node:perf_hooks': 'performance',
+  perf_hooks: 'performance',
+  'node:process': 'process',
+  process: 'process',
+};
 
 /** Each use as `{ node, what, does }`, in the order of the source. */
 export function findTimeUses(globalScope) {

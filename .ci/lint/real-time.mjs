@@ -13,7 +13,8 @@ export const realTime = {
       use: '`{{what}}` {{does}} real time. Await a condition instead, or say why on the line before or in the head of the file: // real-time: <reason>',
       form: 'Write a reason in exactly this form: // real-time: <reason>',
       unused: 'Nothing here reads or waits for real time. Remove this line.',
-      misplaced: 'This file runs on virtual time. The line counts only in the head of the file, before the first statement.',
+      misplaced:
+        'This file runs on virtual time. The line counts only in the head of the file, before the first statement.',
     },
   },
   create(context) {

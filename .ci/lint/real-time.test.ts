@@ -2,8 +2,8 @@ import { describe, it } from 'node:test';
 import { RuleTester } from 'oxlint/plugins-dev';
 import { realTime } from './real-time.mjs';
 
-RuleTester.describe = describe;
-RuleTester.it = it;
+RuleTester.describe = (name, body) => void describe(name, body);
+RuleTester.it = (name, body) => void it(name, body);
 
 const real = 'test/adapters/a.test.ts';
 const virtual = 'libs/oci/src/a.test.ts';
@@ -19,7 +19,11 @@ tester.run('real-time', realTime, {
     { name: 'a fixed date', filename: real, code: "new Date('2026-01-01'); new Date(0);" },
     { name: 'a type of a timer', filename: real, code: 'let a: ReturnType<typeof setTimeout>;' },
     { name: 'a name of its own', filename: real, code: 'const delay = later; delay(5); at.setTimeout(5);' },
-    { name: 'the line before the use gives a reason', filename: real, code: `${delay}// real-time: a\nawait delay(5);` },
+    {
+      name: 'the line before the use gives a reason',
+      filename: real,
+      code: `${delay}// real-time: a\nawait delay(5);`,
+    },
     {
       name: 'the line before the loop gives a reason for all of it',
       filename: real,
@@ -71,14 +75,19 @@ tester.run('real-time', realTime, {
         { messageId: 'use', line: 4 },
       ],
     },
-    ...['// real-time:', '// real-time: ', '//real-time: a', '// Real time: a', '/* real-time: a */', '// real-time'].map(
-      (comment) => ({
-        name: `not the form: ${comment}`,
-        filename: virtual,
-        code: `${comment}\na();`,
-        errors: [{ messageId: 'form', line: 1 }],
-      }),
-    ),
+    ...[
+      '// real-time:',
+      '// real-time: ',
+      '//real-time: a',
+      '// Real time: a',
+      '/* real-time: a */',
+      '// real-time',
+    ].map((comment) => ({
+      name: `not the form: ${comment}`,
+      filename: virtual,
+      code: `${comment}\na();`,
+      errors: [{ messageId: 'form', line: 1 }],
+    })),
     {
       name: 'a reason without a use',
       filename: real,

@@ -82,6 +82,7 @@ isFound('a certificate for another name', 'reach', /for another name/, async (t)
 });
 
 isFound('a clock that is wrong', 'clock', /60 minutes behind this machine: set both by NTP/, async (t) =>
+  // real-time: the date of a server whose clock is an hour slow
   behind({ response: (headers) => ({ ...headers, date: new Date(Date.now() - 3_600_000).toUTCString() }) })(t),
 );
 

@@ -35,6 +35,7 @@ test('a thousand that send a byte of a header every second are cut off', async (
   const sockets = await openSockets(cistern.port, 1000);
   const dawdle = (text: string) => sockets.forEach((socket) => socket.writable && socket.write(text));
   dawdle('GET /v2/ HTTP/1.1\r\nHost: a\r\nX-Slow: ');
+  // real-time: a client that sends a byte every second
   const timer = setInterval(() => dawdle('a'), 1000);
   try {
     await isServed();

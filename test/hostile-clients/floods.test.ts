@@ -48,6 +48,7 @@ test('headers without an end, on a hundred connections', async (t) => {
     const line = Buffer.from(`X-More: ${'z'.repeat(8000)}\r\n`);
     for (let count = 0; count < 100 && sockets.some(({ writable }) => writable); count += 1) {
       for (const socket of sockets) if (socket.writable) socket.write(line);
+      // real-time: a client that sends endless headers, at a rate that it can hold
       await delay(5);
     }
     await Promise.all(closed);
@@ -59,6 +60,7 @@ test('a hundred thousand requests at once on ten connections, whose answers nobo
     const sockets = await openSockets(cistern.port, 10);
     const many = Buffer.from(`GET ${blob} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(10_000));
     for (const socket of sockets) socket.pause().write(many);
+    // real-time: responses pile up meanwhile for clients that do not read
     await delay(3000);
     for (const socket of sockets) socket.destroy();
   });

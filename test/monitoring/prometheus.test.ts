@@ -93,6 +93,7 @@ test('every expression has an answer of a cluster at work', { timeout: 180_000 }
       const base = `${cluster.url}/v2/library/app-${number}`;
       await sendRequest(`${base}/manifests/latest`);
       for (const { digest } of [image.config, ...image.layers]) await sendRequest(`${base}/blobs/${digest}`);
+      // real-time: paces the load that the metrics measure
       await delay(50);
     }
   })();

@@ -4,7 +4,8 @@ import { after, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { openBullmqQueue } from '@cistern/jobs/bullmq';
 import { commandTimeoutMs, startRedis } from '@cistern/test-services';
-import { keepLog, openWorkers, placeIn, slots, tagJob, until } from './jobs-on-redis.ts';
+import { until } from '../until.ts';
+import { keepLog, openWorkers, placeIn, slots, tagJob } from './jobs-on-redis.ts';
 
 const redis = await startRedis();
 after(() => redis.close());
@@ -23,12 +24,15 @@ test('a look tells what waits, what is in hand, and since when', async (t) => {
     (await look()).map(({ lane }) => lane),
     ['interactive-blob', 'interactive-short', 'background-blob', 'background-short'],
   );
+  // real-time: compared with times that this process sets; no duration is asserted
   const before = Date.now();
   for (let count = 0; count < slots.interactive + 2; count += 1)
     await queue.add('revalidate-tag', tagJob(`v${count}`), { dedupKey: `${count}`, class: 'interactive' });
   const waiting = await laneOf('interactive-short');
   assert.deepEqual([waiting?.waiting, waiting?.active], [slots.interactive + 2, 0]);
-  assert.ok(Math.abs((waiting?.oldestAddedAtMs ?? 0) - before) < 60_000);
+  const addedAtMs = waiting?.oldestAddedAtMs ?? assert.fail();
+  // real-time: compared with times that this process sets; no duration is asserted
+  assert.ok(before <= addedAtMs && addedAtMs <= Date.now());
 
   const held = Promise.withResolvers<null>();
   await openWorkers(t, place, { 'revalidate-tag': () => held.promise });
@@ -52,6 +56,7 @@ test('a look tells what failed last, and why', async (t) => {
   });
   t.after(close);
   await openWorkers(t, place, { 'revalidate-tag': failed });
+  // real-time: compared with times that this process sets; no duration is asserted
   const before = Date.now();
   for (let count = 0; count < 12; count += 1)
     await queue.add('revalidate-tag', tagJob(`v${count}`), { dedupKey: `${count}`, class: 'interactive' });
@@ -61,6 +66,7 @@ test('a look tells what failed last, and why', async (t) => {
   assert.equal(failures.length, 10);
   for (const { name, reason, atMs } of failures) {
     assert.deepEqual([name, reason], ['revalidate-tag', 'There is no such tag.']);
-    assert.ok(Math.abs(atMs - before) < 60_000);
+    // real-time: compared with times that this process sets; no duration is asserted
+    assert.ok(before <= atMs && atMs <= Date.now());
   }
 });

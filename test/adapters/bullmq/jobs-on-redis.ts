@@ -1,6 +1,5 @@
 // Queues and workers for the tests, closed after each, and sample jobs.
 import type { TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { JobHandlers, JobOptions, JobPayload, JobQueue, JobWorkers } from '@cistern/jobs';
 import { type BullmqQueueOptions, openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import type { RedisConnection } from '@cistern/redis';
@@ -78,16 +77,4 @@ export function tagJob(tag: string): JobPayload<'revalidate-tag'> {
 /** Options of an interactive job for `add` and `run`. */
 export function asking(dedupKey: string, timeoutMs = 60_000): JobOptions & { readonly timeoutMs: number } {
   return { dedupKey, class: 'interactive', timeoutMs };
-}
-
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  withinMs = 60_000,
-): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
-    await delay(5);
-  }
 }

@@ -3,17 +3,8 @@ import { after, describe, test } from 'node:test';
 import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-services';
-import {
-  asking,
-  completeHandlers,
-  keepLog,
-  openQueue,
-  openWorkers,
-  placeIn,
-  slots,
-  tagJob,
-  until,
-} from './jobs-on-redis.ts';
+import { until } from '../until.ts';
+import { asking, completeHandlers, keepLog, openQueue, openWorkers, placeIn, slots, tagJob } from './jobs-on-redis.ts';
 import { startDoomedWorker } from './start-doomed-worker.ts';
 
 const redis = await startRedis();

@@ -3,7 +3,8 @@ import { after, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { commandTimeoutMs, diagnoseTime, type Redis, startRedis } from '@cistern/test-services';
 import { openRelay } from '../redis-index/open-relay.ts';
-import { asking, keepLog, openQueue, openWorkers, placeIn, tagJob, until } from './jobs-on-redis.ts';
+import { until } from '../until.ts';
+import { asking, keepLog, openQueue, openWorkers, placeIn, tagJob } from './jobs-on-redis.ts';
 
 const keyPrefix = 'away:';
 /** For tests in which nobody is to wait for Redis for long. */

@@ -3,7 +3,8 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { diagnoseTime, startRedis } from '@cistern/test-services';
-import { asking, openQueue, openWorkers, placeIn, tagJob, until } from './jobs-on-redis.ts';
+import { until } from '../until.ts';
+import { asking, openQueue, openWorkers, placeIn, tagJob } from './jobs-on-redis.ts';
 import { startDoomedWorker } from './start-doomed-worker.ts';
 
 const redis = await startRedis();
@@ -124,8 +125,10 @@ describe('workers', { concurrency: true }, () => {
       },
     });
     const early = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    // real-time: the job must outlast its lock, which expires by the clock of Redis
     await delay(5000);
     const late = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    // real-time: the second caller must reach Redis before the job ends
     await delay(50);
     gate.resolve(null);
     assert.deepEqual(await Promise.all([early, late]), [null, null]);

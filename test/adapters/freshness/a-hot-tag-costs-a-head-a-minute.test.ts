@@ -25,6 +25,7 @@ import {
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { commandTimeoutMs, startRedis } from '@cistern/test-services';
 import { openUpstream } from '@cistern/upstream';
+import { until } from '../until.ts';
 
 const redis = await startRedis();
 after(() => redis.close());
@@ -41,6 +42,7 @@ const nodes = 3;
 async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidateMs: number) {
   const hub = await startFakeUpstream();
   t.after(() => hub.close());
+  // real-time: where the clock of the test starts; the test moves it
   const clock = { nowMs: Date.now() };
   const asked = { jobs: 0 };
   const now = () => clock.nowMs;
@@ -161,8 +163,9 @@ test('clients of three nodes that want a tag confirmed now, all at once, cost on
       Array.from({ length: 30 }, (_, at) => caches[at % nodes]!.statManifest({ ...request, ...forced })),
     );
     await gate.blocked();
-    while (asked.jobs < nodes) await delay(10);
+    await until('every node has asked for a job', () => asked.jobs >= nodes);
     // Time for the last of those jobs to reach Redis.
+    // real-time: the last of the jobs must reach Redis; no event says when
     await delay(1_000);
     gate.release();
     held.remove();

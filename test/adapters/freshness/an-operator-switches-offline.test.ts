@@ -1,4 +1,5 @@
 // What an operator decides at run time reaches nodes that share nothing but Redis and a store.
+// real-time: setImmediate lets the event loop turn while Redis answers
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';

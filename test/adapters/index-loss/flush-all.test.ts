@@ -29,7 +29,6 @@ const images = 100;
 const layersOfImage = 10;
 const log = createLogger({ level: 'error', formatter: 'json' });
 const library = { upstream: 'docker.io', repository: parseRepositoryName('library/nginx') };
-const now = Date.now;
 
 async function startParts(t: TestContext) {
   const redis = await startRedis();
@@ -72,9 +71,9 @@ async function startParts(t: TestContext) {
       maxWholeForRangeBytes: Infinity,
       log,
       metrics,
-      now,
+      now: Date.now,
     });
-    const keeper = startIndexKeeper({ index, store, log, now });
+    const keeper = startIndexKeeper({ index, store, log, now: Date.now });
     const ending = new AbortController();
     t.after(async () => {
       ending.abort();
@@ -105,7 +104,8 @@ async function fillCache(
       bodies.map(async (bytes) => {
         const digest = digestOf(bytes);
         await putBytes(store, digest, bytes);
-        const storedAtMs = now();
+        // real-time: the age of a record that the product compares with its own clock
+        const storedAtMs = Date.now();
         const times = { storedAtMs, lastPulledAtMs: storedAtMs };
         await index.blobs.put({ schema: 1, digest, size: bytes.length, state: 'present', verified: true, ...times });
         layers.push(digest);

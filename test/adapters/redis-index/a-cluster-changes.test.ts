@@ -115,7 +115,7 @@ test('while one master hangs the others are used, and its replica is when it has
     failures += failed;
     return failed === 0;
   };
-  while (!(await isBack())) await delay(20);
+  await until(isBack);
   assert.ok(failures > 0);
   // Whoever listened on that master is called when it is subscribed elsewhere; then all hear everything again.
   await until(() => [...heard.values()].some((count) => count > 0));
@@ -138,6 +138,7 @@ test('a cluster that was away as a whole is found again', async (t) => {
     ),
   );
   // Until ioredis has given up all nodes and begins anew.
+  // real-time: ioredis gives up all nodes only after its own timeouts
   await delay(2500);
   await cluster.start();
   await until(async () => index.tags.put(tagRecord('1')).then(() => true));

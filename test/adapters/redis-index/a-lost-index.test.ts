@@ -27,6 +27,7 @@ test('after a loss claims wait until owners have put their records back', async 
   const { index: owner, keyPrefix } = await openUnderTest(t, connection(), { settleMs: 1500 });
   const { index: other } = await openUnderTest(t, connection(), { keyPrefix, settleMs: 1500 });
   await owner.epoch.settle();
+  // real-time: claims settle by the clock of Redis
   await delay(1600);
   const fill = await claimed(owner, claim('a', 'me'));
   await redis.flushAll();
@@ -41,6 +42,7 @@ test('after a loss claims wait until owners have put their records back', async 
   // Those of a shard begin to wait when it is settled, or at its first claim.
   await unsettledForMs(other, 'b');
   await owner.epoch.settle();
+  // real-time: claims settle by the clock of Redis
   await delay(1600);
   await claimed(other, claim('b', 'other'));
   await claimed(other, claim('c', 'other'));
@@ -55,6 +57,7 @@ test('settling again does not begin the wait anew', async (t) => {
   const { index } = await openUnderTest(t, connection(), { settleMs: 600_000 });
   await index.epoch.settle();
   const firstMs = await unsettledForMs(index, 'a');
+  // real-time: claims settle by the clock of Redis
   await delay(50);
   await index.epoch.settle();
   assert.ok((await unsettledForMs(index, 'b')) <= firstMs - 40);
@@ -64,6 +67,7 @@ test('after an outage in which leases ran out claims wait too, though nothing wa
   const { index: owner, keyPrefix } = await openUnderTest(t, connection(), { settleMs: 1000 });
   const { index: other } = await openUnderTest(t, connection(), { keyPrefix, settleMs: 1000 });
   await other.epoch.settle();
+  // real-time: claims settle by the clock of Redis
   await delay(1100);
   await other.epoch.settle();
   const fill = await claimed(owner, claim('a', 'me'));
@@ -71,6 +75,7 @@ test('after an outage in which leases ran out claims wait too, though nothing wa
   t.after(() => redis.thaw());
   redis.freeze();
   // Longer than a lease.
+  // real-time: leases expire by the clock of Redis
   await delay(4500);
   redis.thaw();
   await until(async () => (await unsettledForMs(other, 'a')) > 0);

@@ -49,6 +49,7 @@ describeCacheIndex(
   async (t) => {
     t.after(() => redis.start());
     const { index } = await openNode(t);
+    // real-time: records expire by the clock of Redis
     return { index, now: Date.now, advance: async (ms) => delay(ms + 5), fail: () => redis.stop() };
   },
   { remembers: true },
@@ -125,6 +126,7 @@ test('a frozen Redis stops no request', async (t) => {
       assert.equal(await index.blobs.get(digestFor('unknown')), undefined);
       await index.tags.recordPull(tagRecord('1'), 5);
       assert.equal(await index.epoch.isComplete(), false);
+      // real-time: calls spread over the seconds in which a connection is given up
       await delay(5);
     }
   });
@@ -148,6 +150,7 @@ test('while Redis is stopped hits go on, and when it is back all is well without
     assert.notEqual(await index.links.get(nginx, digestFor('a')), undefined);
     assert.equal(await index.tags.get(tagRecord('unseen')), undefined);
     await index.blobs.touch(digestFor('a'), 1);
+    // real-time: calls spread over the time in which ioredis reconnects
     await delay(50);
   }
   assert.equal(logged.length, 1);
@@ -160,6 +163,7 @@ test('while Redis is stopped hits go on, and when it is back all is well without
   await until(async () => {
     await other.tags.put(tagRecord('1', { sequence: Math.ceil(Math.random() * 1e9) }));
     const { sequence } = (await other.tags.get(tagRecord('1'), { fresh: true }))!;
+    // real-time: gives an announcement the time to arrive; the condition repeats
     await delay(100);
     return (await index.tags.get(tagRecord('1')))?.sequence === sequence;
   });

@@ -18,6 +18,7 @@ describeCacheIndex('redis cluster', async (t) => {
   return {
     index,
     now: Date.now,
+    // real-time: records expire by the clock of Redis
     advance: async (ms) => delay(ms + 5),
     fail: async () => cluster.freeze(),
   };

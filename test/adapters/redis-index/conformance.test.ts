@@ -20,6 +20,7 @@ after(async () => {
   await guarded.close();
 });
 
+// real-time: records expire by the clock of Redis
 const ownTime = { now: Date.now, advance: async (ms: number) => delay(ms + 5) };
 
 describeCacheIndex('redis', async (t) => {

@@ -22,6 +22,7 @@ export async function openRelay(t: TestContext, port: number, version?: string):
     const redis = connect(port, '127.0.0.1');
     for (const socket of [client, redis]) sockets.add(socket.once('close', () => sockets.delete(socket)));
     const disguise = new Transform({ transform: (chunk: Buffer, _, done) => done(null, disguised(chunk, version)) });
+    // real-time: delays the bytes of a slow Redis
     disguise.on('data', (chunk: Buffer) => setTimeout(() => client.write(chunk), relay.delayMs));
     client.on('data', (chunk: Buffer) => (bytesAsked += chunk.length));
     pipeline(client, redis, disguise).catch(() => {});

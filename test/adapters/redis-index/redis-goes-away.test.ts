@@ -36,6 +36,7 @@ test('calls to a Redis that hangs fail while it hangs, and it is used again when
   await diagnoseTime(t, 'the first calls', () => Promise.all(Array.from({ length: 50 }, get)));
   await diagnoseTime(t, 'the call after them', get);
   // Its connection is cut after three seconds, and that is told.
+  // real-time: calls go on until ioredis gives up a frozen connection
   while (logged.length === 0) {
     await get();
     await subscribe();
@@ -110,6 +111,7 @@ test('what was not written before Redis went away is written when it is back', a
   await until(isGone);
   await assert.rejects(index.tags.recordPull(tagRecord('1'), 11), unavailable);
   // Longer than it would have waited to write them.
+  // real-time: longer than a pull that is not dropped would wait to be written
   await delay(1500);
   await redis.start();
   await until(async () => (await other.tags.get(tagRecord('1')))?.pulls === 1);

@@ -5,11 +5,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { startFakeUpstream } from '@cistern/fake-upstream';
 import { type Digest, digestOf } from '@cistern/oci';
 import { quarantinePrefix } from '@cistern/blob-store';
 import { startCistern, startS3 } from '@cistern/test-services';
+import { until } from '../until.ts';
 import { openTestBucket, rootDirectory as rootdirectory } from './open-test-bucket.ts';
 import { readBlob } from './read-blob.ts';
 
@@ -40,9 +40,8 @@ test('a small object is fetched again before its client hears of it, a large one
     const answer = await fetch(`${cistern.url}/v2/library/app/blobs/${digest}`);
     return Buffer.from(await answer.arrayBuffer());
   };
-  const untilStored = async (digest: Digest) => {
-    while ((await store.stat(digest)) === undefined) await delay(20);
-  };
+  const untilStored = (digest: Digest) =>
+    until('the blob is stored', async () => (await store.stat(digest)) !== undefined);
   const fill = async (bytes: Buffer) => {
     const { digest } = upstream.addBlob('library/app', bytes);
     assert.ok((await get(digest)).equals(bytes));

@@ -79,6 +79,7 @@ test('the public endpoint need not be one that the cache reaches', async (t) => 
 test('it ends when it was said to', async (t) => {
   const { store } = await openWithBlob(t);
   const url = await store.presign(digest, { expiresMs: 1 });
+  // real-time: the URL expires by the clock of the S3 server, in whole seconds
   await delay(2500);
   const answer = await fetch(url);
   assert.equal(answer.status, 403);

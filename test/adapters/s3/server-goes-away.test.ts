@@ -99,12 +99,15 @@ for (const [how, { stop, start }] of Object.entries(ways)) {
 }
 
 async function onceItAnswers<T>(ask: () => Promise<T>): Promise<T> {
+  // real-time: a limit against hanging
   const startedAtMs = performance.now();
   for (;;) {
     try {
       return await ask();
     } catch (error) {
+      // real-time: a limit against hanging
       if (!isCacheError(error, 'store-unavailable') || performance.now() - startedAtMs > 60_000) throw error;
+      // real-time: polls a real S3 server
       await delay(100);
     }
   }

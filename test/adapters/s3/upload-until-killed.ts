@@ -6,4 +6,5 @@ const [options] = await once(process, 'message');
 const store = await openS3Store({ ...options, pathStyle: true, createBucket: false, log: console, now: Date.now });
 const writer = await store.begin(options.digest);
 await writer.append(Buffer.alloc(9 * 1024 * 1024));
+// real-time: keeps the process alive until it is killed
 setInterval(() => {}, 1000);

@@ -9,6 +9,7 @@ import type { BlobStore, BlobWriter } from '@cistern/blob-store';
 import { isCacheError } from '@cistern/errors';
 import { type Digest, digestOf } from '@cistern/oci';
 import { startS3 } from '@cistern/test-services';
+import { until } from '../until.ts';
 import { openTestBucket, rootDirectory } from './open-test-bucket.ts';
 import { readBlob } from './read-blob.ts';
 
@@ -97,7 +98,7 @@ test('a process killed in the middle of a blob leaves nothing visible, and the s
   const { endpoint, region, accessKey, secretKey } = s3;
   const child = fork(fileURLToPath(import.meta.resolve('./upload-until-killed.ts')));
   child.send({ endpoint, region, accessKey, secretKey, bucket: bucket.name, rootDirectory, digest });
-  while ((await bucket.uploads()).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until('an upload is under way', async () => (await bucket.uploads()).length > 0);
   child.kill('SIGKILL');
   await once(child, 'exit');
 
@@ -107,6 +108,7 @@ test('a process killed in the middle of a blob leaves nothing visible, and the s
   assert.equal(await store.stat(digest), undefined);
   assert.equal(await store.sweepUploads(hourMs), 0, 'too young');
   assert.equal((await bucket.uploads()).length, 2);
+  // real-time: a store whose clock is two hours ahead of the S3 server
   const later = await bucket.open({ now: () => Date.now() + 2 * hourMs });
   const ownUploads = await bucket.uploads();
   assert.equal(await store.sweepUploads(-hourMs), 1, 'all but what is under way here');

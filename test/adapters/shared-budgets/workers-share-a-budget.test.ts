@@ -39,6 +39,7 @@ function openWorker(
   time: { readonly aheadMs: number },
 ): Upstream {
   const metrics = createMetrics({ upstreams: ['docker.io'] });
+  // real-time: budgets in Redis expire by its clock; the test moves that of the worker ahead
   const clock = (): number => Date.now() + time.aheadMs;
   const upstream = openUpstream({
     name: 'docker.io',

@@ -1,4 +1,5 @@
 // `npm run bench`: what is to be measured, by the options, and what becomes of the figures.
+// real-time: a benchmark prints how long it has run
 import { writeFile } from 'node:fs/promises';
 import { ensureDebianPackages } from '@cistern/test-services';
 import type { Measured } from './measure.ts';

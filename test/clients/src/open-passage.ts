@@ -1,5 +1,6 @@
 // A way to a registry on which a test sees when a client has last sent something: clients keep connections, and logs are
 // written when all is over.
+// real-time: records when a client sent bytes
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';

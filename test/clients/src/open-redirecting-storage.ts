@@ -1,4 +1,5 @@
 // A bucket on a real S3 server, to which Cistern sends its clients for blobs.
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ export async function openRedirectingStorage(): Promise<OpenedStorage> {
   const s3 = await startS3();
   const indexdirectory = await mkdtemp(join(tmpdir(), 'cistern-index-'));
   const { endpoint, region, accessKey: accesskey, secretKey: secretkey } = s3;
-  const bucket = { bucket: `clients-${Date.now()}`, createbucket: true, indexdirectory };
+  const bucket = { bucket: `clients-${randomUUID()}`, createbucket: true, indexdirectory };
   return {
     storage: {
       s3: { regionendpoint: endpoint, region, accesskey, secretkey, ...bucket },

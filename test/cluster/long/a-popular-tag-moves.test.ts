@@ -79,6 +79,7 @@ test('at the reserve of the budget nothing is fetched early, and a client that n
   const before = await spared();
   const moved = addImage('spared', 'spared after');
   await until('it is left alone', async () => (await spared()) > before, 120_000);
+  // real-time: a worker that still prewarmed would fetch by then; no event says that it does not
   await delay(2_000);
   assert.equal(upstream.count({ method: 'GET', digest: moved.digest }), 0);
   const cold = addImage('cold', 'cold');

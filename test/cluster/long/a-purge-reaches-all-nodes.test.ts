@@ -1,5 +1,6 @@
 // What an operator has done at the admin node holds on every node at once: a refreshed tag names what upstream says, and what is
 // purged is served by nobody, whatever a frontend remembers, until upstream has given it anew.
+// real-time: prints how long frontends took; nothing asserts it
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { runCistern } from '@cistern/end-to-end/run-cistern';

@@ -1,5 +1,6 @@
 // A whole cluster whose upstream takes every request and answers none: in the middle of a load of clients that pull what is
 // cached, and from the nodes' start to their end.
+// real-time: prints response times under load; nothing asserts them
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';

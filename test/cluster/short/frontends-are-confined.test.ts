@@ -58,6 +58,7 @@ test('nothing can be written there, and the upstream cannot be reached', async (
 
 test('cold and warm pulls under load', async () => {
   const strangers: string[] = [];
+  // real-time: open connections are sampled while the pulls run
   const sampling = setInterval(() => void strangeConnections().then((found) => strangers.push(...found)), 50);
   const images = Array.from({ length: 12 }, (_, number) =>
     upstream.addImage('library/app', {

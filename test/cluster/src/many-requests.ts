@@ -88,6 +88,7 @@ function askAndVanish(port: number, path: string, afterMs: number): Promise<void
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });
     socket.write(`GET ${path} HTTP/1.1\r\nHost: cache.test\r\n\r\n`.repeat(2));
+    // real-time: the client leaves at a random moment
     setTimeout(() => socket.resetAndDestroy(), afterMs);
     socket.on('error', () => {});
     socket.once('close', () => resolve());

@@ -1,4 +1,5 @@
 // Clients that pull the same images over and over while something happens behind them.
+// real-time: clients pause between pulls, and record when each began
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AddedImage } from '@cistern/fake-upstream';
 import { type Pulled, tryPull } from './pull.ts';

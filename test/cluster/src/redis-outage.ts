@@ -1,5 +1,6 @@
 // What must hold while Redis is away, however it is, and after: warm pulls and fills under way go on, what is cold is
 // refused meanwhile, and everything recovers by itself.
+// real-time: an outage lasts for a time, and clients pause between requests
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -47,6 +47,7 @@ export async function startClientLoad({ upstream, cluster }: ClusterRig): Promis
     for (let round = 0; !stopped; round += 1) {
       const isNew = pulled.length < warmImages || (isCold && round % 2 === 0);
       const picked = isNew ? addImage(`${name}-${round}`) : pulled[round % pulled.length]!;
+      // real-time: dates the report of a failure
       const startedAt = new Date().toISOString();
       try {
         const digests = await client.pull(`${image}:${picked.tag}`);

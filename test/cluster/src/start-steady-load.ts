@@ -36,6 +36,7 @@ export async function startSteadyLoad({ upstream, urlOf }: ClusterRig): Promise<
 
   /** The right bytes, or a line among the failures. */
   async function check(path: string, digest: string, range?: string): Promise<void> {
+    // real-time: dates the report of a failure
     const startedAt = new Date().toISOString();
     try {
       const answer = await fetch(urlOf(`${repository}/${path}`), range === undefined ? {} : { headers: { range } });

@@ -1,5 +1,6 @@
 // What must hold while the store is away, however it is, and after: cold pulls are served from fills, warm ones from upstream
 // or refused, nothing wrong or short is served, and everything is committed once the store is back.
+// real-time: an outage lasts for a time, and clients pause between pulls
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Owner } from '@cistern/end-to-end/open-stage';

@@ -1,5 +1,6 @@
 // More is wanted than the store may hold: clients read blobs of all sizes, whole and in part, and leave as they please, while
 // what the store holds is looked at again and again.
+// real-time: the load runs for a time, and the store is sampled at an interval
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Agent, get, type IncomingMessage } from 'node:http';

@@ -1,6 +1,7 @@
 // Jobs log in with the token that their issuer gave them. Frontends reach no issuer: a worker brings the keys.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { assertRefused } from '../src/assert-refused.ts';
 import { audience, openIssuer } from '../src/open-issuer.ts';
 import { readMetrics } from '../src/read-metrics.ts';
@@ -85,6 +86,7 @@ test('what a job may pull goes by its claims', async () => {
 test('tokens of others, for others, of yesterday or of nobody let nobody in', async () => {
   const [{ url }] = stage.frontends;
   const stranger = await openIssuer({ after });
+  // real-time: a token that expired an hour ago
   const past = Math.floor(Date.now() / 1000) - 3600;
   for (const token of [
     await tokenOf({ repository_owner: 'evil', repository: 'evil/app' }),
@@ -107,9 +109,10 @@ test('a new key of the issuer is found', async () => {
   const [{ url }] = stage.frontends;
   // The issuer is asked once in ten seconds at most, whatever tokens come.
   let status = 0;
+  // real-time: a frontend looks for new keys at most every ten seconds
   for (const deadline = Date.now() + 30_000; status !== 200 && Date.now() < deadline;) {
     status = (await sendRequest(url + paths.shared, { headers })).status;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await delay(200);
   }
   assert.equal(status, 200);
   assert.ok(issuer.requests().length <= 8, 'it was asked again and again');

@@ -113,6 +113,7 @@ test("registry 3's limit on the age of content is a warning, and content stays p
   const cistern = await openCistern(t, { config });
   const pull = () => sendRequest(`${cistern.url}/v2/library/app/blobs/${image.config.digest}`);
   assert.equal((await pull()).status, 200);
+  // real-time: content would expire by the clock of a Cistern process
   await delay(1_500);
   assert.equal((await pull()).headers['x-cache'], 'HIT');
   assert.match(cistern.log().join('\n'), /WARN: content does not expire.*proxy\.ttl/);

@@ -55,6 +55,7 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
     // Each image is a manifest and two layers.
     const answers = random.between(imagesPerRound, imagesPerRound * 3 - 1);
     await upstream.waitForRequests({ outcome: 'finished' }, answers, 60_000);
+    // real-time: the process is killed at a random moment
     await delay(random.between(0, 20));
     if (round === 0) await until('one is stored', async () => (await storedDigests(rootDirectory)).length > 0);
     await cistern.kill();

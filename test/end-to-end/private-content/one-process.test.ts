@@ -1,5 +1,6 @@
 // Two users of a private upstream, one of whom may read a repository: the other one gets nothing of it, by any name,
 // though its bytes are cached.
+// real-time: access is remembered for six seconds by the clock of a Cistern process
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';

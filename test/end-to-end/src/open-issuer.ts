@@ -49,6 +49,7 @@ export async function openIssuer(owner: Owner): Promise<Issuer> {
     rotate,
     requests: () => requests,
     async token(claims) {
+      // real-time: tokens are issued at the present time, which Cistern checks
       const now = Math.floor(Date.now() / 1000);
       const usual = { iss: url, aud: audience, sub: 'job', iat: now, exp: now + 300 };
       const header = { alg: 'RS256', kid: key.id };

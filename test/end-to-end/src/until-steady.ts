@@ -1,4 +1,5 @@
 // Waits until nothing changes any more, where no condition tells that all is over.
+// real-time: looks at another process again after an interval
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 

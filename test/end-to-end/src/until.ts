@@ -1,4 +1,5 @@
 // Waits for what must come to pass, and no longer.
+// real-time: polls other processes, and gives up after a limit
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Rejects, saying `what`, when the condition does not hold within `limitMs`. */

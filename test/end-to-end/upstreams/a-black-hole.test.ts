@@ -1,4 +1,5 @@
 // An upstream that takes every request and answers none, in the middle of a load of clients that pull what is cached.
+// real-time: prints response times under load; nothing asserts them
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -28,6 +28,7 @@ async function startTokenApi(t: TestContext) {
   const server = createServer((question, response) => {
     asked.push(question.headers['x-amz-target']?.toString());
     const authorizationToken = Buffer.from(`AWS:${password}`).toString('base64');
+    // real-time: a token that is valid for twelve hours from now
     const expiresAt = Date.now() / 1000 + 12 * 3_600;
     const authorizationData = [{ authorizationToken, expiresAt, proxyEndpoint: `https://${host}` }];
     question.resume().on('end', () => response.end(JSON.stringify({ authorizationData })));

@@ -56,6 +56,7 @@ export function createRateLimit(
   return {
     refuseAbuse() {
       if (abuse === undefined) return undefined;
+      // real-time: a rate limit counts the requests of a period
       const nowMs = Date.now();
       recent = [...recent.filter((atMs) => nowMs - atMs < abuse.windowMs), nowMs];
       return recent.length > abuse.requests

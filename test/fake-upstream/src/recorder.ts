@@ -1,4 +1,5 @@
 // Every request that arrived, so that "200 clients, 1 upstream GET" is an assertion.
+// real-time: records when requests arrive, and gives up waiting for them after a limit
 import type { IncomingHttpHeaders } from 'node:http';
 import { matches, type RequestMatcher } from './request-matcher.ts';
 import type { Target } from './target.ts';

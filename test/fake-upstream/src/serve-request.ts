@@ -28,6 +28,7 @@ export async function serveRequest(
   const closed = Promise.withResolvers<void>();
   response.once('close', () => {
     record.outcome = response.writableFinished ? 'finished' : 'aborted';
+    // real-time: records when the response ended
     record.endedAtMs = Date.now();
     gone.abort(new Error('the client has gone'));
     recorder.changed();

@@ -1,5 +1,6 @@
 // What a cold herd must be like, for a blob of any size: one upstream GET, bytes for everybody while upstream still
 // sends, the right ones, bounded memory; a slow client slows nobody and one that leaves stops nothing.
+// real-time: reports how long the herd took; nothing asserts it
 import assert from 'node:assert/strict';
 import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
 import { startCistern, watchMemory } from '@cistern/test-services';

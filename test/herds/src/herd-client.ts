@@ -1,5 +1,6 @@
 // A herd of clients in a process of its own: many GETs of one blob at once, every byte compared with the source. Speaks
 // IPC: tells each client's first byte, progress and end, and is told when the slow ones may hurry.
+// real-time: reports pauses between bytes, and reads slowly on purpose
 import { type IncomingMessage, get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { seededBody } from '@cistern/fake-upstream';

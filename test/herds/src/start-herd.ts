@@ -1,4 +1,5 @@
 // A herd of clients in a process of its own, so that reading does not compete with the upstream for one event loop.
+// real-time: reports when clients of the herd did something; nothing asserts it
 import { fork } from 'node:child_process';
 import type { HerdEnd, HerdEvent, HerdPlan } from './herd-client.ts';
 

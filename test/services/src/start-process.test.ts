@@ -6,14 +6,10 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, startProcess } from './index.ts';
+import { until } from './until.ts';
 
 const sh = (script: string) => ({ command: '/bin/sh', args: ['-c', script] });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(10);
-}
 
 function lives(pid: number): boolean {
   try {

@@ -1,5 +1,6 @@
 // A real server as a supervised child process: ready when the promise resolves, and gone when the test is, even if the
 // test process is killed.
+// real-time: polls a process until it is ready, and limits how long it takes to start and stop
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';

@@ -10,6 +10,7 @@ export interface MemoryWatch {
 export function watchMemory(pid: number): MemoryWatch {
   const before = residentBytes(pid);
   let most = before;
+  // real-time: memory is sampled at an interval
   const timer = setInterval(() => {
     try {
       most = Math.max(most, residentBytes(pid));

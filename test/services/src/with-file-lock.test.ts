@@ -15,6 +15,7 @@ test('only one holder runs at a time, and a failure lets go of the lock', async 
       withFileLock(path, async () => {
         running += 1;
         assert.equal(running, 1);
+        // real-time: holds the lock for some turns of the event loop
         for (let count = 0; count < 20; count++) await turn();
         running -= 1;
         if (number === 2) throw new Error('failed inside');

@@ -77,6 +77,7 @@ async function workerOf(master: number): Promise<number> {
     const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=,args=', '--ppid', String(master)]);
     const line = stdout.split('\n').find((text) => text.includes('worker process'));
     if (line !== undefined) return Number.parseInt(line, 10);
+    // real-time: polls for the worker process of nginx; a count of attempts limits it
     await delay(50);
   }
   throw new Error('nginx has started no worker');

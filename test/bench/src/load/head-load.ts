@@ -1,4 +1,5 @@
 // HEADs, which wrk cannot send: it waits for the body that their headers tell of. A loop a connection, in a process of its own.
+// real-time: a benchmark measures how long requests take
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';

@@ -1,5 +1,6 @@
 // Some of the clients of `pullAll`, in a process of their own. Told what to pull, it says that it is ready; told to go, it
 // pulls and says how that went.
+// real-time: a benchmark measures how long pulls take
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Pull, pull } from './pull.ts';
 

@@ -1,5 +1,6 @@
 // Clients that take their bytes slowly, each on a connection of its own, in a process of their own. Told a plan, says `reading`
 // when all of them have their first byte; ends with its parent's word, and fails if any was cut off before.
+// real-time: clients read at a fixed rate, and connect one after another
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 

@@ -54,8 +54,10 @@ test('GETs and the bytes of their answers are counted for each path', async (t) 
 test('an answer takes the time that distance and width give it', async (t) => {
   const { link, url } = await stage(t);
   const tookMs = async () => {
+    // real-time: a lower bound, which a slow machine only exceeds
     const beganAtMs = performance.now();
     await (await fetch(url)).arrayBuffer();
+    // real-time: a lower bound, which a slow machine only exceeds
     return performance.now() - beganAtMs;
   };
   link.limit({ latencyMs: 50 });

@@ -1,4 +1,5 @@
 // The way to a server: as far and as narrow as it is told to be, with a count of what goes over it.
+// real-time: a link delays bytes by its latency and its bandwidth
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 

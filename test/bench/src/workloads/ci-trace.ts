@@ -1,5 +1,6 @@
 // A day of a fleet's builds in some seconds: a few images are pulled all the time and many now and then, of a registry that is
 // as far and as narrow as such are. Each contender begins with nothing.
+// real-time: a benchmark measures how long pulls take
 import { setTimeout as delay } from 'node:timers/promises';
 import { cistern, direct, dockerRegistry } from '../contenders/contenders.ts';
 import { percentile } from '../load/pull-all.ts';

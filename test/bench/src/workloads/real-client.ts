@@ -1,4 +1,5 @@
 // An image that nobody has yet, by a client that people use: with its own order of requests, and its own patience.
+// real-time: a benchmark measures how long a pull takes
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

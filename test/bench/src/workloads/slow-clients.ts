@@ -38,6 +38,7 @@ export const slowClients: Workload = {
         try {
           let most = before;
           for (let look = 0; look < looks; look += 1) {
+            // real-time: memory is sampled at an interval
             await Promise.race([delay(lookEveryMs), slow.whole]);
             most = Math.max(most, residentBytes(contender.pids, 'VmRSS'));
           }

@@ -1,4 +1,5 @@
 // From nothing to the first answer, and what a contender that has done nothing yet takes.
+// real-time: a benchmark measures how long a start takes
 import { setTimeout as delay } from 'node:timers/promises';
 import { cistern, dockerRegistry, nginx } from '../contenders/contenders.ts';
 import { residentBytes } from '../load/process-figures.ts';

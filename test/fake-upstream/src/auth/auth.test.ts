@@ -87,6 +87,7 @@ test('Bearer: tokens end by themselves and on demand', () =>
   withImage({ auth: { kind: 'bearer', tokenLifetimeMs: 50, announcedSeconds: 300_000_000_000 } }, async (upstream) => {
     const short = await pullWithToken(upstream, 'team/app');
     assert.equal(short.token.expires_in, 300_000_000_000);
+    // real-time: polls until a token has expired
     while ((await challengeOf(upstream, 'team/app', { authorization: short.authorization })).status === 200)
       await delay(5);
     const stale = await challengeOf(upstream, 'team/app', { authorization: short.authorization });

@@ -1,4 +1,5 @@
 // The token endpoint, as in distribution's "Token Authentication Specification", GET and OAuth2's POST alike.
+// real-time: tokens expire, as those of a real registry do
 import { randomUUID } from 'node:crypto';
 import { type Answer, answer, jsonAnswer } from '../answers/answer.ts';
 import type { BearerOptions } from './auth-options.ts';

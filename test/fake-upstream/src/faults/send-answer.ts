@@ -26,6 +26,7 @@ export async function sendAnswer({
   headersSent,
   sent,
 }: SendAnswer): Promise<void> {
+  // real-time: a fault that delays the response on purpose
   if (fault.delayMs !== undefined) await delay(fault.delayMs, undefined, { signal });
   if (fault.gateHeaders) await fault.gate?.opened(signal);
   if (fault.resetBeforeHeaders) {

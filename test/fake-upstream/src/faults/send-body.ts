@@ -25,6 +25,7 @@ export async function sendBody({ response, chunks, fault, signal, sent }: Sendin
   async function send(chunk: Buffer): Promise<void> {
     for (let at = 0; at < chunk.length && total < limit;) {
       const wanted = Math.min(chunk.length - at, limit - total, slice);
+      // real-time: a fault that slows the body on purpose
       if (bytesPerSecond !== undefined) await delay((wanted / bytesPerSecond) * 1000, undefined, { signal });
       const bytes = gate === undefined ? wanted : await gate.take(wanted, signal);
       await write(response, chunk.subarray(at, at + bytes), signal);

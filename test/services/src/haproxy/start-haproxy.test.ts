@@ -10,8 +10,8 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { startHaproxy } from '../index.ts';
+import { until } from '../until.ts';
 
 async function serve(t: TestContext, listener: RequestListener) {
   const server = createServer({ maxHeaderSize: 64 * 1024 }, listener);
@@ -47,14 +47,6 @@ async function ask(url: string, method = 'GET', headers: Record<string, string> 
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   const body = (await response.toArray()).join('');
   return { status: response.statusCode, headers: response.headers, body };
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!(await condition())) {
-    assert.ok(performance.now() < deadline, `it did not come to pass: ${condition.toString()}`);
-    await delay(50);
-  }
 }
 
 test('it spreads requests, leaves out a frontend that is not ready, and takes it back', async (t) => {
@@ -129,6 +121,7 @@ test('an answer that breaks off after its first byte is not asked for again, and
   const { frontend } = await openFrontend(t, (_, response) => {
     asked += 1;
     response.writeHead(200, { 'content-length': 10 });
+    // real-time: the break comes after the first bytes have passed haproxy
     response.write('half', () => setTimeout(() => response.destroy(), 50));
   });
   const haproxy = await open(t, [frontend]);

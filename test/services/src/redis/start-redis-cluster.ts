@@ -2,7 +2,7 @@
 import { freePort } from '../free-port.ts';
 import { redisConfiguration } from './redis-configuration.ts';
 import { makeRedisDirectory, type RedisProcess, runRedisServer } from './run-redis-server.ts';
-import { until } from './until.ts';
+import { until } from '../until.ts';
 
 export interface RedisClusterOptions {
   /** How long a master must be silent before its replica takes over; default 5 s. */

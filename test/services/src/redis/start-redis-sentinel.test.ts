@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startRedisSentinel } from '../index.ts';
-import { until } from './until.ts';
+import { until } from '../until.ts';
 
 test('the replica becomes the master when the sentinels miss the one that was', async (t) => {
   const setUp = await startRedisSentinel({ sentinels: 3 });

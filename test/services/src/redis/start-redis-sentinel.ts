@@ -2,7 +2,7 @@
 import { freePort } from '../free-port.ts';
 import { redisConfiguration } from './redis-configuration.ts';
 import { makeRedisDirectory, type RedisProcess, runRedisServer } from './run-redis-server.ts';
-import { until } from './until.ts';
+import { until } from '../until.ts';
 
 /** How long the master must be silent before it counts as down: longer than machines stand still. */
 const downAfterMs = 2000;

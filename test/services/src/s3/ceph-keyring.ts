@@ -24,6 +24,7 @@ export function cephKeyring(): string {
 function newKey(): string {
   const header = Buffer.alloc(12);
   header.writeUInt16LE(1, 0);
+  // real-time: a key contains the time of its creation
   header.writeUInt32LE(Math.floor(Date.now() / 1000), 2);
   header.writeUInt16LE(16, 10);
   return Buffer.concat([header, randomBytes(16)]).toString('base64');

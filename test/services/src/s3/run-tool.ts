@@ -12,6 +12,7 @@ export interface Tool {
 /** Rejects, with the end of the output, unless the tool ends with 0 in a minute. */
 export async function runTool(tool: Tool): Promise<void> {
   const running = await startProcess(tool);
+  // real-time: a limit against a tool that waits for ever
   const timer = setTimeout(() => running.sendSignal('SIGKILL'), timeoutMs);
   try {
     const { code, signal } = await running.waitForExit();

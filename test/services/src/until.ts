@@ -1,11 +1,12 @@
-// Waits for what servers agree on among themselves.
+// Waits for a condition of servers that no event announces.
+// real-time: polls real servers, and gives up after a limit
 import { setTimeout as delay } from 'node:timers/promises';
 
 const pollMs = 50;
 const timeoutMs = 60_000;
 
 /** Resolves once `condition` does so to true; a rejection means "not yet". Rejects after a minute. */
-export async function until(condition: () => Promise<boolean>): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   let lastError: unknown;
   while (performance.now() < deadline) {
@@ -16,5 +17,5 @@ export async function until(condition: () => Promise<boolean>): Promise<void> {
     }
     await delay(pollMs);
   }
-  throw new Error(`the servers were not where they should be after ${timeoutMs} ms`, { cause: lastError });
+  throw new Error(`not true after ${timeoutMs} ms: ${condition.toString()}`, { cause: lastError });
 }
