@@ -19,9 +19,10 @@ export interface RemoteLink {
   readonly ends: Set<() => void>;
 }
 
-/** Functions that return what is walked through, and that return nothing. */
+/** Functions that return what is walked through, that return nothing, and that only know what a process remembers. */
 const walks: ReadonlySet<string> = new Set(['leastRecent', 'list', 'listObjects']);
 const silent: ReadonlySet<string> = new Set(['countTag', 'countPlatform']);
+const remembering: ReadonlySet<string> = new Set(['recall']);
 
 type Call = (...given: unknown[]) => unknown;
 
@@ -34,6 +35,7 @@ export function asRemote<T extends object>(part: T, link: RemoteLink, path: stri
       if (typeof value === 'object' && value !== null) return asRemote(value, link, step);
       if (typeof value !== 'function') return value;
       const call: Call = (...given) => Reflect.apply(value, target, given);
+      if (remembering.has(key)) return () => undefined;
       if (silent.has(key)) return (...given: unknown[]) => void ask(link, step, () => call(...given)).catch(() => {});
       if (walks.has(key)) return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
       return (...given: unknown[]) => ask(link, step, () => call(...given.map((one) => handedOver(link, step, one))));
@@ -52,7 +54,8 @@ async function ask(link: RemoteLink, step: string, work: () => unknown): Promise
     if (fate === 'lost') return void fail(link.patienceMs);
     const done = Promise.resolve(runAs(undefined, work));
     if (fate === 'unheard') {
-      done.catch(() => {});
+      // A connection that broke has no subscriptions.
+      done.then((result) => typeof result === 'function' && result(), () => {});
       return void fail(link.patienceMs);
     }
     done.then(

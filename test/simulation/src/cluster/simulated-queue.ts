@@ -44,6 +44,7 @@ export interface SimulatedQueue {
 }
 
 const lockMs = 4_000;
+const pollMs = 500;
 const slots = { blob: 8, short: 32 };
 const retries = 3;
 const retryAfterMs = 1_000;
@@ -62,7 +63,17 @@ export function createSimulatedQueue({ random, latencyMs }: { random: Random; la
     return same.length < slots[groupOf(job.name)];
   };
 
+  let looksAgain = false;
   const look = () => {
+    // Workers that were frozen ask for jobs when they are awake.
+    if (waiting.size > 0 && !looksAgain) {
+      looksAgain = true;
+      const again = () => {
+        looksAgain = false;
+        look();
+      };
+      plan(pollMs, again, { owner: undefined, label: 'jobs wait' });
+    }
     for (const job of waiting) {
       const able = [...workers].filter((one) => one.owner.state === 'running' && !one.closing && hasSlot(one, job));
       if (able.length === 0) continue;

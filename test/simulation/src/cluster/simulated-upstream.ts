@@ -108,15 +108,16 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
           const part = whole.subarray(from, toExclusive);
           const bytes = faults.lie(get, part) ?? part;
           const ending = new AbortController();
-          signal?.addEventListener('abort', () => ending.abort(signal.reason), { once: true });
+          const close = (reason: unknown) => {
+            get.isClosed = true;
+            ending.abort(reason);
+          };
+          signal?.addEventListener('abort', () => close(signal.reason), { once: true });
           return {
             start: from,
             totalSize: whole.length,
             body: send(get, bytes, faults.breakAt(get, bytes.length) ?? Infinity, ending.signal),
-            close() {
-              get.isClosed = true;
-              ending.abort(new Error('the body was closed'));
-            },
+            close: () => close(new Error('the body was closed')),
           };
         },
         async close() {},

@@ -21,10 +21,11 @@ import { createLogger, createMetrics } from '@cistern/telemetry';
 import { simulatedRoot } from '../world/files/file-system.ts';
 import { network } from '../world/network/network-state.ts';
 import { type Owner, createOwner, runAs } from '../world/owner.ts';
-import { freezeProcess, killProcess, wakeProcess } from '../world/processes.ts';
+import { freezeProcess, killProcess, leftOf, wakeProcess } from '../world/processes.ts';
 import { type Weather, failureOf, fateOf, type SharedPart } from './cluster-weather.ts';
+import { pause } from './pause.ts';
 import { type RemoteLink, asRemote } from './remote-part.ts';
-import { type SharedIndex, openSharedIndex } from './shared-index.ts';
+import { type SharedIndex, createSharedIndex } from './shared-index.ts';
 import { createSimulatedQueue } from './simulated-queue.ts';
 import { type SimulatedUpstream, type UpstreamFaults, createSimulatedUpstream } from './simulated-upstream.ts';
 
@@ -45,6 +46,8 @@ export interface SimulatedProcess {
   wake(): void;
   /** SIGTERM; resolves when it has ended. */
   terminate(graceMs: number): Promise<void>;
+  /** SIGTERM; resolves with what keeps it from ending by itself. */
+  end(graceMs: number): Promise<string[]>;
   /** Another process with the same name and address. */
   restart(): Promise<void>;
 }
@@ -69,20 +72,23 @@ export interface SimulatedCluster {
   readonly shared: SharedIndex;
   /** Jobs that wait or run. */
   readonly jobs: { readonly size: number };
-  close(): Promise<void>;
+  /** Ends all processes; resolves with what they left open. */
+  close(): Promise<string[]>;
 }
 
 const clusterSecret = 'the secret of the simulated cluster';
 const firstWorkerPort = 5_100;
 const callPatienceMs = 500;
 const closeMs = 3_000;
+/** What a socket takes to close. */
+const lingerMs = 500;
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 const metrics = createMetrics();
 const policyOf = createFreshnessPolicies([]);
 
 export async function startCluster(options: ClusterOptions): Promise<SimulatedCluster> {
   const { weather } = options;
-  const shared = await openSharedIndex();
+  const shared = createSharedIndex();
   const stored = createMemoryContents();
   const store = createMemoryStore({ contents: stored });
   const callMs = () => weather.random.fraction() * weather.callMs;
@@ -215,8 +221,9 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     shared,
     jobs: queue,
     async close() {
-      for (const process of [...frontends, ...workers]) if (process.owner.state !== 'dead') await process.terminate(closeMs);
-      await shared.close();
+      const left: string[] = [];
+      for (const process of [...frontends, ...workers]) left.push(...(await process.end(closeMs)));
+      return left;
     },
   };
 }
@@ -254,9 +261,16 @@ async function startProcess<T extends Closable>(name: string, open: (owner: Owne
       freeze: () => freezeProcess(owner),
       wake: () => wakeProcess(owner),
       async terminate(graceMs: number) {
-        const ended = owner;
         await runAs(owner, () => current.close(graceMs));
-        if (owner === ended && ended.state !== 'dead') die();
+        die();
+      },
+      async end(graceMs: number) {
+        if (owner.state === 'dead') return [];
+        await runAs(owner, () => current.close(graceMs));
+        await pause(lingerMs);
+        const left = leftOf(owner).map((what) => `${name} leaves ${what}`);
+        die();
+        return left;
       },
       restart: start,
     },

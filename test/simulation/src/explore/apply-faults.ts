@@ -95,7 +95,7 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
     'index lost': async (fault) => {
       trace(fault.kind);
       counts.losses += 1;
-      await cluster.shared.loseData();
+      cluster.shared.loseData();
     },
     'store away': (fault) =>
       while_(

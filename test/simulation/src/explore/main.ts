@@ -1,40 +1,74 @@
-// `npm run sim`: explores random schedules of faults, or plays one again.
+// `npm run sim`: explores random schedules of faults, or runs one of them again.
 import { parseArgs } from 'node:util';
 import { installWorld } from '../world/install.ts';
 import { real } from '../world/real.ts';
 
 installWorld();
-const { blobScenario } = await import('./blob-scenario.ts');
+const { describeRun } = await import('./describe-run.ts');
+const { explore } = await import('./explore.ts');
 const { runWorld } = await import('./run-world.ts');
-const { describeFault } = await import('./fault-plan.ts');
+const { findScenario, scenarioNames } = await import('./scenarios.ts');
+const { shrink } = await import('./shrink.ts');
 
+const usage = `Usage: npm run sim -- [options]
+  --scenario NAME   ${scenarioNames.join(' or ')} (default: ${scenarioNames[0]})
+  --seed N          The first seed, or the only one (default: 1)
+  --count N         Run N seeds from there on
+  --seconds N       Run seeds for N seconds
+  --trace           Show what happened, at which virtual time
+  --shrink          Leave out faults that a failing run does not need
+  --hash            Show a hash over all events of each run
+`;
+
+const write = (text: string) => process.stdout.write(text);
 const { values } = parseArgs({
   options: {
+    scenario: { type: 'string', default: scenarioNames[0] },
     seed: { type: 'string', default: '1' },
-    count: { type: 'string', default: '1' },
+    count: { type: 'string' },
+    seconds: { type: 'string' },
     trace: { type: 'boolean', default: false },
+    shrink: { type: 'boolean', default: false },
     hash: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
-const first = Number(values.seed);
-const count = Number(values.count);
-const onTrace = (atMs: number, text: string) => process.stdout.write(`${atMs.toFixed(2).padStart(12)} ${text}\n`);
-const cpu = process.cpuUsage();
-const began = real.performanceNow();
-let failed = 0;
-let events = 0;
-for (let seed = first; seed < first + count; seed += 1) {
-  const result = await runWorld(blobScenario, seed, values.trace ? { onTrace } : {});
-  events += result.events;
-  if (values.hash) process.stdout.write(`${seed} ${result.hash} ${result.events}\n`);
-  if (result.problems.length === 0) continue;
-  failed += 1;
-  process.stdout.write(`seed ${seed}:\n${result.faults.map((fault) => `  - ${describeFault(fault)}\n`).join('')}`);
-  process.stdout.write(result.problems.slice(0, 4).map((text) => `  ! ${text}\n`).join(''));
+
+async function main(): Promise<number> {
+  const scenario = findScenario(values.scenario ?? '');
+  if (values.help || scenario === undefined) {
+    write(usage);
+    return values.help ? 0 : 2;
+  }
+  const firstSeed = wholeNumber('seed', values.seed);
+  if (values.trace) {
+    const onTrace = (atMs: number, text: string) => write(`${atMs.toFixed(2).padStart(12)} ${text}\n`);
+    const result = await runWorld(scenario, firstSeed, { onTrace });
+    write(result.problems.length === 0 ? 'No problem.\n' : describeRun(scenario.name, result));
+    return result.problems.length === 0 ? 0 : 1;
+  }
+  const untilMs = values.seconds === undefined ? Infinity : real.performanceNow() + wholeNumber('seconds', values.seconds) * 1000;
+  const count = values.count === undefined ? (untilMs === Infinity ? 1 : Infinity) : wholeNumber('count', values.count);
+  const cpu = process.cpuUsage();
+  const { runs, events, failed } = await explore(scenario, {
+    firstSeed,
+    goesOn: (done) => done < count && real.performanceNow() < untilMs,
+    onRun(result) {
+      if (values.hash) write(`${result.seed} ${result.hash} ${result.events}\n`);
+      if (result.problems.length > 0) write(describeRun(scenario.name, result));
+    },
+  });
+  const { user, system } = process.cpuUsage(cpu);
+  const perSecond = runs / ((user + system) / 1e6);
+  write(`${runs} schedules of ${scenario.name} from seed ${firstSeed}, ${failed.length} failed; `);
+  write(`${perSecond.toFixed(1)} per CPU second, ${Math.round(events / runs)} events each\n`);
+  if (values.shrink && failed[0] !== undefined) write(`Shrunk:\n${describeRun(scenario.name, await shrink(scenario, failed[0]))}`);
+  return failed.length === 0 ? 0 : 1;
 }
-const { user, system } = process.cpuUsage(cpu);
-const cpuSeconds = (user + system) / 1e6;
-process.stdout.write(
-  `${count} schedules, ${failed} failed, ${(count / cpuSeconds).toFixed(1)} per CPU second, ${Math.round(events / count)} events each, ${((real.performanceNow() - began) / 1000).toFixed(1)} s\n`,
-);
-process.exitCode = failed === 0 ? 0 : 1;
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^\d+$/.test(text)) throw new Error(`--${name} needs a whole number, not "${text}"`);
+  return Number(text);
+}
+
+process.exitCode = await main();

@@ -1,8 +1,6 @@
 // One run of a scenario in a world of its own: until it ends, or nothing can happen any more.
 import { drive } from '../world/drive.ts';
-import { fileSystem } from '../world/files/file-system.ts';
 import { resetWorld } from '../world/install.ts';
-import { network } from '../world/network/network-state.ts';
 import { schedule } from '../world/schedule.ts';
 import type { PlannedFault } from './fault-plan.ts';
 
@@ -54,10 +52,6 @@ export async function runWorld(scenario: Scenario, seed: number, { faults, onTra
     const close = await untilEnded(play, problem, 'the run');
     if (close !== undefined) {
       await untilEnded(close(), problem, 'closing');
-      for (const { path } of fileSystem.open) problem(`${path} is still open`);
-      for (const socket of network.sockets) problem(`a socket of ${socket.owner?.name} is still open`);
-      for (const [key, { owner }] of network.servers) problem(`${owner?.name} still listens on ${key}`);
-      if (schedule.keptAlive > 0) problem(`${schedule.keptAlive} timers or servers are left`);
     }
   } finally {
     process.off('uncaughtException', onUncaught);

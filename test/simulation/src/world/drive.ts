@@ -31,30 +31,31 @@ export function drive(done: () => boolean, { maxEvents, maxMs }: DriveLimits): P
 
 /**
  * Lets time pass whenever nothing else is to do, from now on. While real work outside of the world is going on (a file, a child
- * process), time stands still. The process ends as it would by itself: when nothing keeps it alive.
+ * process), and while nothing waits but timers that are `unref`ed, time stands still; so the process ends as it would by itself.
  */
 export function driveAlways(): void {
   const spins = 30;
   let waited = 0;
-  let next: NodeJS.Immediate | NodeJS.Timeout | undefined;
+  let isPlanned = false;
   const again = () => {
-    next = waited > spins ? real.setTimeout(turn, 1) : real.setImmediate(turn);
-    if (schedule.keptAlive === 0) next.unref();
+    isPlanned = schedule.keptAlive > 0;
+    if (!isPlanned) return;
+    if (waited > spins) real.setTimeout(turn, 1);
+    else real.setImmediate(turn);
   };
   const turn = () => {
-    next = undefined;
     const { nextAtMs } = schedule;
-    if (nextAtMs === undefined) return;
-    if (nextAtMs > schedule.nowMs && isBusyOutside()) waited += 1;
+    if (nextAtMs !== undefined && nextAtMs > schedule.nowMs && isBusyOutside()) waited += 1;
     else {
       waited = 0;
-      step();
+      // Sockets and servers alone wait for the outside, or for ever.
+      if (!step()) return void (isPlanned = false);
     }
     again();
+    return undefined;
   };
   schedule.listeners.onPlanned = () => {
-    if (next === undefined) again();
-    else if (schedule.keptAlive > 0) next.ref();
+    if (!isPlanned) again();
   };
   process.on('exit', (code) => {
     if (schedule.keptAlive === 0 || code !== 0) return;

@@ -10,7 +10,8 @@ export interface EventHeap<T extends HeapItem> {
   push(item: T): void;
   peek(): T | undefined;
   pop(): T | undefined;
-  clear(): void;
+  /** In no particular order. */
+  items(): readonly T[];
 }
 
 export function createEventHeap<T extends HeapItem>(): EventHeap<T> {
@@ -57,8 +58,6 @@ export function createEventHeap<T extends HeapItem>(): EventHeap<T> {
       if (last !== undefined && items.length > 0) sink(last);
       return first;
     },
-    clear() {
-      items.length = 0;
-    },
+    items: () => items,
   };
 }

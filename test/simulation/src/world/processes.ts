@@ -2,7 +2,7 @@
 import { fileSystem } from './files/file-system.ts';
 import { network } from './network/network-state.ts';
 import type { Owner } from './owner.ts';
-import { release } from './schedule.ts';
+import { plannedBy, release } from './schedule.ts';
 
 /** None of its code runs any more; the system closes its sockets, servers and files. Files keep what was written. */
 export function killProcess(owner: Owner): void {
@@ -11,6 +11,16 @@ export function killProcess(owner: Owner): void {
   for (const [key, server] of network.servers) if (server.owner === owner) network.servers.delete(key);
   for (const socket of network.sockets) if (socket.owner === owner) socket.abandon();
   for (const entry of fileSystem.open) if (entry.owner === owner) fileSystem.open.delete(entry);
+}
+
+/** What of a process is left that should have ended by itself. */
+export function leftOf(owner: Owner): string[] {
+  return [
+    ...plannedBy(owner),
+    ...[...network.sockets].filter((socket) => socket.owner === owner).map(({ remotePort }) => `a socket to ${remotePort}`),
+    ...[...network.servers].filter(([, server]) => server.owner === owner).map(([key]) => `a server on ${key}`),
+    ...[...fileSystem.open].filter((entry) => entry.owner === owner).map(({ path }) => `the open file ${path}`),
+  ];
 }
 
 /** What becomes due waits. Packets arrive as far as windows allow. */

@@ -1,7 +1,7 @@
 // Virtual time: one heap of events. Between two of them all promises settle, then time jumps to the next.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createEventHeap } from './event-heap.ts';
-import { type Owner, currentOwner } from './owner.ts';
+import { type Owner, currentOwner, runAs } from './owner.ts';
 
 export interface PlannedEvent {
   atMs: number;
@@ -56,9 +56,10 @@ export const schedule = {
   },
 };
 
-/** Runs `work` in `delayMs` (0 and fractions are exact), in the asynchronous context of the caller. */
+/** Runs `work` in `delayMs` (0 and fractions are exact), in the asynchronous context of the caller; with `owner`, as that one's. */
 export function plan(delayMs: number, work: () => void, options?: PlanOptions): PlannedEvent {
-  return planBound(delayMs, AsyncLocalStorage.bind(work), options);
+  if (options === undefined || !('owner' in options)) return planBound(delayMs, AsyncLocalStorage.bind(work), options);
+  return planBound(delayMs, runAs(options.owner, () => AsyncLocalStorage.bind(work)), options);
 }
 
 /** As `plan`, of a function that has its context. */
@@ -117,6 +118,12 @@ export function step(): boolean {
 /** What became due while its owner was frozen is due now. */
 export function release(owner: Owner): void {
   for (const event of owner.held.splice(0)) if (event.state === 'planned') enqueue(event, 0);
+}
+
+/** What a process that wants to end would wait for: labels of timers and the like. */
+export function plannedBy(owner: Owner): string[] {
+  const own = [...heap.items(), ...owner.held].filter((event) => event.owner === owner && event.state === 'planned');
+  return own.filter(({ keepsAlive }) => keepsAlive).map(({ label, atMs }) => `${label} (${(atMs - state.nowMs).toFixed(0)} ms)`);
 }
 
 /** A new world: no event, time 0. */

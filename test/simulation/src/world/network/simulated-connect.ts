@@ -3,13 +3,13 @@ import { type LookupFunction, isIP } from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { plan } from '../schedule.ts';
 import { latencyMs, network } from './network-state.ts';
-import { SimulatedSocket, type SocketOptions } from './simulated-socket.ts';
+import { SimulatedSocket, type SocketOptions, heldRetryMs } from './simulated-socket.ts';
 import { systemError } from './system-error.ts';
 
 interface ConnectTarget extends SocketOptions {
   readonly port?: number | string | undefined;
   readonly host?: string | undefined;
-  readonly path?: string | undefined;
+  readonly path?: string | null | undefined;
   readonly lookup?: LookupFunction | undefined;
   readonly timeout?: number | undefined;
 }
@@ -26,7 +26,7 @@ export function simulatedConnect(...given: unknown[]): SimulatedSocket {
   socket.connecting = true;
   if (listener !== undefined) socket.once('connect', listener);
   if (target.timeout !== undefined && target.timeout > 0) socket.setTimeout(target.timeout);
-  if (target.path === undefined) resolveHost(socket, target, (address) => dial(socket, Number(target.port), address));
+  if (typeof target.path !== 'string') resolveHost(socket, target, (address) => dial(socket, Number(target.port), address));
   else dial(socket, target.path, target.path);
   return socket;
 }
@@ -91,5 +91,3 @@ function dial(near: SimulatedSocket, key: number | string, address: string): voi
   };
   plan(latencyMs(), reach, { owner: near.owner, label: 'connect' });
 }
-
-const heldRetryMs = 50;

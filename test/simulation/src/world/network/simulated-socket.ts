@@ -27,6 +27,8 @@ const windowBytes = 256 * 1024;
 const bufferBytes = 64 * 1024;
 /** Between two packets of one connection, so that they keep their order. */
 const gapMs = 0.001;
+/** While the network between two processes is cut. */
+export const heldRetryMs = 50;
 const end = Symbol('end');
 
 type Packet = Buffer | typeof end;
@@ -52,6 +54,8 @@ export class SimulatedSocket extends Duplex {
   readonly #inContext: <T>(work: () => T) => T;
   readonly #letGo: () => void;
   readonly #inbox: Packet[] = [];
+  /** To the peer. */
+  readonly #onWay: Packet[] = [];
   /** On the way to this end, or in its inbox. */
   #unreadBytes = 0;
   #isReading: boolean;
@@ -292,14 +296,18 @@ export class SimulatedSocket extends Duplex {
   }
 
   #send(peer: SimulatedSocket, packet: Packet): void {
-    const arrive = () => {
-      if (network.isHeld(this.owner?.name, peer.owner?.name)) {
-        plan(heldRetryMs, arrive, { owner: peer.owner, label: 'net held' });
-        return;
-      }
-      peer.act(() => peer.#arrived(packet));
-    };
-    plan(this.#nextDelayMs(), arrive, { owner: peer.owner, label: 'net' });
+    this.#onWay.push(packet);
+    plan(this.#nextDelayMs(), () => this.#deliver(peer), { owner: peer.owner, label: 'net' });
+  }
+
+  /** One packet, the first that was sent: none overtakes another, held or not. */
+  #deliver(peer: SimulatedSocket): void {
+    if (network.isHeld(this.owner?.name, peer.owner?.name)) {
+      plan(heldRetryMs, () => this.#deliver(peer), { owner: peer.owner, label: 'net held' });
+      return;
+    }
+    const packet = this.#onWay.shift();
+    if (packet !== undefined) peer.act(() => peer.#arrived(packet));
   }
 
   #arrived(packet: Packet): void {
@@ -324,5 +332,3 @@ export class SimulatedSocket extends Duplex {
     return this.#lastAtMs - nowMs;
   }
 }
-
-const heldRetryMs = 50;

@@ -1,0 +1,16 @@
+// `npm run sim`: a simulated cluster under random schedules of faults; `--help` has the options. Started by whatever Node is
+// at hand, so it imports nothing but `node:`.
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { install } from '../services/cli/launch/install.mjs';
+import { findNode, runNode } from '../services/cli/launch/pinned-node.mjs';
+
+const root = resolve(fileURLToPath(import.meta.url), '../..');
+try {
+  install(root, { dev: true });
+  const main = resolve(root, 'test/simulation/src/explore/main.ts');
+  process.exitCode = await runNode(findNode(root), [main, ...process.argv.slice(2)], { cwd: root, env: process.env });
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

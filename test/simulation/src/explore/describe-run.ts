@@ -1,0 +1,15 @@
+// What a failing run says: what went wrong, what had happened, and how to see it again.
+import { describeFault } from './fault-plan.ts';
+import type { RunResult } from './run-world.ts';
+
+const most = 5;
+
+export function describeRun(scenario: string, { seed, faults, problems, virtualMs, events }: RunResult): string {
+  return [
+    `Seed ${seed} of ${scenario} failed after ${(virtualMs / 1000).toFixed(1)} virtual seconds and ${events} events:`,
+    ...problems.slice(0, most).map((problem) => `  ! ${problem.replaceAll('\n', '\n    ')}`),
+    ...faults.map((fault) => `  - ${describeFault(fault)}`),
+    `Run it again: npm run sim -- --scenario ${scenario} --seed ${seed} --trace (or --shrink)`,
+    '',
+  ].join('\n');
+}

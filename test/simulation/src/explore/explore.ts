@@ -1,0 +1,29 @@
+// Runs many seeds of a scenario, one after another, and tells which of them have problems.
+import { type RunResult, type Scenario, runWorld } from './run-world.ts';
+
+export interface Exploration {
+  readonly runs: number;
+  readonly events: number;
+  readonly failed: readonly RunResult[];
+}
+
+export interface ExploreOptions {
+  readonly firstSeed: number;
+  /** Seeds from the first on: another one while this is true. */
+  readonly goesOn: (runs: number, failed: number) => boolean;
+  readonly onRun?: ((result: RunResult) => void) | undefined;
+}
+
+export async function explore(scenario: Scenario, { firstSeed, goesOn, onRun }: ExploreOptions): Promise<Exploration> {
+  const failed: RunResult[] = [];
+  let runs = 0;
+  let events = 0;
+  for (let seed = firstSeed; goesOn(runs, failed.length); seed += 1) {
+    const result = await runWorld(scenario, seed);
+    runs += 1;
+    events += result.events;
+    if (result.problems.length > 0) failed.push(result);
+    onRun?.(result);
+  }
+  return { runs, events, failed };
+}

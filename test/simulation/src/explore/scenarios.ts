@@ -1,0 +1,11 @@
+// The scenarios that can be explored, by name.
+import { blobScenario } from './blob-scenario.ts';
+import type { Scenario } from './run-world.ts';
+
+const scenarios: readonly Scenario[] = [blobScenario];
+
+export const scenarioNames = scenarios.map(({ name }) => name);
+
+export function findScenario(name: string): Scenario | undefined {
+  return scenarios.find((scenario) => scenario.name === name);
+}

@@ -1,0 +1,19 @@
+// Leaves out of a failing run what it does not need to fail.
+import type { PlannedFault } from './fault-plan.ts';
+import { type RunResult, type Scenario, runWorld } from './run-world.ts';
+
+/** The shortest list of faults found, by leaving out one half, quarter … one fault after another. Runs the scenario often. */
+export async function shrink(scenario: Scenario, failed: RunResult): Promise<RunResult> {
+  let best = failed;
+  for (let size = Math.ceil(best.faults.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2))
+    for (let from = 0; from < best.faults.length;) {
+      const result = await runWorld(scenario, failed.seed, { faults: without(best.faults, from, size) });
+      if (result.problems.length === 0) from += size;
+      else best = result;
+    }
+  return best;
+}
+
+function without(faults: readonly PlannedFault[], from: number, count: number): PlannedFault[] {
+  return [...faults.slice(0, from), ...faults.slice(from + count)];
+}
