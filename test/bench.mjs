@@ -4,8 +4,8 @@
 //   npm run bench -- --full                    all of it: a cluster, S3, large and cold transfers
 //   npm run bench -- --only blob-64m --rounds 5   one workload, more rounds; --help has the names
 //   npm run bench -- --json out.json           every single figure as well
-//   npm run bench -- --full --write            the README's table, its picture and the baseline
-// Fails when a contender answers wrongly, and when a ratio lies below test/bench/baseline.json by more than its noise.
+//   npm run bench -- --full --write            the README's table, its picture and docs/benchmark.md
+// Fails when a contender answers wrongly.
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { install } from '../services/cli/launch/install.mjs';

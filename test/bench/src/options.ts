@@ -19,11 +19,10 @@ export const help = `npm run bench -- [options]: Cistern beside other caches of 
   --rounds <n>    of each workload; default 3, with --full 5 (3 for large transfers)
   --seconds <n>   of each load; default 1, with --full 5
   --json <file>   every single figure
-  --write         the README's table, its picture and the baseline, from this run
+  --write         the README's table, its picture and docs/benchmark.md, from this run
   --help          this, and the names of the workloads
 
-Fails when a contender answers errors or wrong bytes, and when a ratio lies below test/bench/baseline.json by more than its
-noise.
+Fails when a contender answers errors or wrong bytes.
 `;
 
 /** Throws on what it does not know. */

@@ -19,7 +19,7 @@ export interface Contender {
 }
 
 export interface ContenderKind {
-  /** In options, the JSON and the baseline: stays as it is. */
+  /** In options and in the JSON: stays as it is. */
   readonly name: string;
   readonly title: string;
   /** The caller closes it. */

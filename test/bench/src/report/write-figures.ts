@@ -1,14 +1,11 @@
-// Puts the figures of a run where people and later runs find them: the README and its picture, a page, the baseline.
+// Puts the figures of a run where people find them: the README, its picture and a page.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Measured } from '../measure.ts';
-import { baselineOf } from './baseline.ts';
 import { drawChart } from './draw-chart.ts';
-import type { Ratio } from './ratios.ts';
 import { summaryOf, tablesOf } from './tables.ts';
 
 const root = resolve(import.meta.dirname, '../../../..');
-export const baselineFile = join(root, 'test/bench/baseline.json');
 const readmeFile = join(root, 'README.md');
 const chartFile = join(root, 'docs/bench.svg');
 const pageFile = join(root, 'docs/benchmark.md');
@@ -17,10 +14,9 @@ export interface Figures {
   /** On what machine, and how. */
   readonly about: string;
   readonly measured: readonly Measured[];
-  readonly ratios: readonly Ratio[];
 }
 
-export async function writeFigures({ about, measured, ratios }: Figures): Promise<void> {
+export async function writeFigures({ about, measured }: Figures): Promise<void> {
   const readme = await readFile(readmeFile, 'utf8');
   const between = /(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/;
   if (!between.test(readme)) throw new Error(`${readmeFile} has no place for the figures`);
@@ -33,7 +29,6 @@ export async function writeFigures({ about, measured, ratios }: Figures): Promis
     readme.replace(between, (_match, before: string, after: string) => before + summary + after),
   );
   await writeFile(pageFile, pageOf(about, measured));
-  await writeFile(baselineFile, `${JSON.stringify(baselineOf(ratios), null, 2)}\n`);
   await writeFile(chartFile, drawChart(shown));
 }
 

@@ -21,7 +21,7 @@ export interface Run {
 }
 
 export interface Workload {
-  /** In options, the JSON and the baseline: stays as it is. */
+  /** In options and in the JSON: stays as it is. */
   readonly name: string;
   readonly title: string;
   /** The figure that stands for it in the summary. */
