@@ -32,7 +32,7 @@ export async function measure(workload: Workload, options: MeasureOptions): Prom
       say(`${workload.title}, round ${round + 1}/${rounds}: ${kind.name}`);
       const contender = () => contenders.get(kind);
       try {
-        figures.push(await workload.run({ kind, contender, site, round, seconds, isFull }));
+        figures.push(await workload.run({ kind, contender, site, round, isWarm: round > 0, seconds, isFull }));
       } catch (error) {
         results.delete(kind);
         failures.push(`${workload.name}, ${kind.name}: ${error instanceof Error ? error.message : String(error)}`);

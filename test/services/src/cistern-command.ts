@@ -1,11 +1,12 @@
-// The real `cistern` command of this work tree.
+// The real `cistern` command of a checkout.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const repository = fileURLToPath(new URL('../../..', import.meta.url));
-const node = join(repository, 'node_modules', '.bin', 'node');
-// The launcher starts another process unless it runs on the pinned Node; here it does, so the process is Cistern itself.
-const launcher = join(repository, 'services', 'cli', 'launch', 'cistern.mjs');
+const own = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** The command and its first arguments. */
-export const cisternCommand: readonly [string, ...string[]] = [node, launcher];
+/** The command and its first arguments. Default: of the work tree that this file belongs to. */
+export function cisternCommand(checkout: string = own): readonly [string, ...string[]] {
+  const node = join(checkout, 'node_modules', '.bin', 'node');
+  // The launcher starts another process unless it runs on the pinned Node; here it does, so the process is Cistern itself.
+  return [node, join(checkout, 'services', 'cli', 'launch', 'cistern.mjs')];
+}

@@ -22,6 +22,8 @@ export interface CisternOptions {
   /** Of the registry, to come back at the same address; default: a free one. */
   readonly port?: number;
   readonly stopTimeoutMs?: number;
+  /** The directory of another checkout whose program is started; default: this one. */
+  readonly checkout?: string | undefined;
 }
 
 export interface Cistern {
@@ -56,7 +58,7 @@ export async function startCistern(options: CisternOptions = {}): Promise<Cister
     // JSON is YAML.
     typeof config === 'string' ? config : JSON.stringify(layOver(defaults(addresses, rootDirectory), config)),
   );
-  const [command, ...first] = cisternCommand;
+  const [command, ...first] = cisternCommand(options.checkout);
   const server = await startProcess({
     command,
     args: [...first, 'serve', configFile, ...(options.args ?? [])],

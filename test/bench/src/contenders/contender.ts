@@ -7,6 +7,8 @@ export interface Site {
   readonly upstream: Upstream;
   /** One server for all, started when it is first asked for. */
   s3(): Promise<S3>;
+  /** The directory of another checkout whose Cistern is started; default: this one. */
+  readonly checkout?: string;
 }
 
 export interface Contender {

@@ -71,12 +71,13 @@ export const dockerRegistryOnS3: ContenderKind = {
   },
 };
 
-async function startOneCistern({ upstream }: Site, sections: Readonly<Record<string, unknown>> = {}) {
-  const server = await startCistern({ config: { ...sections, upstreams: { 'docker.io': { url: upstream.url } } } });
+async function startOneCistern({ upstream, checkout }: Site, sections: Readonly<Record<string, unknown>> = {}) {
+  const config = { ...sections, upstreams: { 'docker.io': { url: upstream.url } } };
+  const server = await startCistern({ config, checkout });
   return { url: server.url, pids: [server.pid], close: () => server.stop() };
 }
 
-async function startCisternCluster({ upstream, s3 }: Site, env: Readonly<Record<string, string>> = {}) {
+async function startCisternCluster({ upstream, s3, checkout }: Site, env: Readonly<Record<string, string>> = {}) {
   const cluster = await startCluster({
     frontends: 2,
     workers: 1,
@@ -84,6 +85,7 @@ async function startCisternCluster({ upstream, s3 }: Site, env: Readonly<Record<
     s3: await s3(),
     config: { log: { accesslog: { disabled: false } } },
     env,
+    checkout,
   });
   const pids = [...cluster.frontends, ...cluster.workers].map(({ pid }) => pid);
   return { url: cluster.url, pids, balancerPids: [cluster.haproxy.process.pid], close: () => cluster.close() };

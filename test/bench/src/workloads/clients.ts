@@ -16,11 +16,11 @@ export const clients: Workload = {
   mode: 'full',
   contenders: [cistern, dockerRegistry, nginx],
   mostRounds: 3,
-  async run({ contender: get, site, round, seconds }) {
+  async run({ contender: get, site, isWarm, seconds }) {
     const { url: base, pids } = await get();
     const { path, digest, size } = await taggedManifest(site.upstream);
     const url = `${base}/v2/${repository}/${path}`;
-    await warmUp({ pulls: [{ url, digest, size }], clients: 64, round });
+    await warmUp({ pulls: [{ url, digest, size }], clients: 64, isWarm });
     const figures: Figure[] = [];
     for (const connections of counts) {
       const { requests, seconds: took, p99Ms } = await wrk({ url, connections, seconds });

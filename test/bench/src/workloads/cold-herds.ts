@@ -51,12 +51,16 @@ function herdOf({ name, clients, size }: Herd): Workload {
   };
 }
 
-async function pullCold({ contender, site, round }: Run, herd: Herd, bytesPerSecond: number): Promise<Figure[]> {
+async function pullCold(
+  { contender, site, round, isWarm }: Run,
+  herd: Herd,
+  bytesPerSecond: number,
+): Promise<Figure[]> {
   const { name, clients, size } = herd;
   const { url, pids } = await contender();
   const { digest } = await site.upstream.addBlob(repository, { size, seed: `${name} ${round}` });
   const pull = { url: `${url}/v2/${repository}/blobs/${digest}`, digest, size };
-  if (round === 0) await wake(url, site.upstream, name);
+  if (!isWarm) await wake(url, site.upstream, name);
   const before = await site.upstream.counts(digest);
   forgetPeaks(pids);
   const idle = residentBytes(pids, 'VmRSS');

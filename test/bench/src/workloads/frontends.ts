@@ -39,13 +39,13 @@ function frontendsOf({ name, cores, counts }: Fleet): Workload {
   };
 }
 
-async function loadFrontends({ site, round, seconds }: Run, count: number, cores: number): Promise<readonly Figure[]> {
+async function loadFrontends({ site, isWarm, seconds }: Run, count: number, cores: number): Promise<readonly Figure[]> {
   await using ends = new AsyncDisposableStack();
   const started = ends.adopt(await startFrontends(site, count), (cluster) => cluster.close());
   const connections = connectionsEach * started.frontends.length;
   const { digest, size } = await site.upstream.addImage(repository, { tag: 'latest', mediaTypes: 'docker' });
   const path = `/v2/${repository}/manifests/latest`;
-  await warmUp({ pulls: [{ url: started.url + path, digest, size }], clients: connections, round });
+  await warmUp({ pulls: [{ url: started.url + path, digest, size }], clients: connections, isWarm });
   // Each of them has compiled what it needs before it has little to compile with.
   for (const { url } of started.frontends)
     await wrk({ url: url + path, connections: connectionsEach, seconds: warmUpSeconds });
@@ -87,9 +87,9 @@ function kindOf(frontendCount: number): ContenderKind {
   };
 }
 
-async function startFrontends({ upstream, s3 }: Site, frontendCount: number) {
+async function startFrontends({ upstream, s3, checkout }: Site, frontendCount: number) {
   const upstreams = { 'docker.io': upstream.url };
-  const cluster = await startCluster({ frontends: frontendCount, workers: 1, upstreams, s3: await s3() });
+  const cluster = await startCluster({ frontends: frontendCount, workers: 1, upstreams, s3: await s3(), checkout });
   const pids = cluster.frontends.map(({ pid }) => pid);
   return { url: cluster.url, pids, frontends: cluster.frontends, close: () => cluster.close() };
 }

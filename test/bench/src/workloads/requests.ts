@@ -70,13 +70,13 @@ export function requestsOf({ name, title, wanted, send = wrk, contenders = loggi
     headline: 'requests/s',
     mode,
     contenders,
-    async run({ contender: get, site, round, seconds }) {
+    async run({ contender: get, site, isWarm, seconds }) {
       const contender = await get();
       const { path, digest, size } = await wanted(site.upstream);
       const url = `${contender.url}/v2/${repository}/${path}`;
-      await warmUp({ pulls: [{ url, digest, size }], clients: connections, round });
+      await warmUp({ pulls: [{ url, digest, size }], clients: connections, isWarm });
       // A process that has served this before has compiled what it needs.
-      if (round === 0) await send({ url, connections, seconds: 1 });
+      if (!isWarm) await send({ url, connections, seconds: 1 });
       const cpu = watchCpu(contender.pids);
       const { requests: answered, seconds: took, p99Ms } = await send({ url, connections, seconds });
       return [

@@ -33,7 +33,7 @@ export const s3Blobs: readonly Workload[] = [
     name: 's3-redirect',
     title: `${connections} blobs of 64 MiB, redirected to S3 (by a client of ours, which follows)`,
     contenders: [redirectingCluster, cisternOnS3, dockerRegistryOnS3],
-    async run({ contender, site, round, seconds }) {
+    async run({ contender, site, isWarm, seconds }) {
       const { url, pids } = await contender();
       const size = 64 * mebibyte;
       const pulls = [];
@@ -41,7 +41,7 @@ export const s3Blobs: readonly Workload[] = [
         const { digest } = await site.upstream.addBlob(repository, { size, seed: `s3 ${number}` });
         pulls.push({ url: `${url}/v2/${repository}/blobs/${digest}`, digest, size });
       }
-      await warmUp({ pulls, round });
+      await warmUp({ pulls, isWarm });
       const cpu = watchCpu(pids);
       const { bytes, tookMs } = await pullAll({ pulls, isChecked: false, seconds: seconds * 2 });
       return [

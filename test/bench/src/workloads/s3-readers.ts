@@ -44,7 +44,7 @@ export const s3Readers: Workload = {
   },
 };
 
-async function startOneFrontend({ upstream, s3 }: Site) {
+async function startOneFrontend({ upstream, s3, checkout }: Site) {
   const server = await s3();
   const link = await startLink(server.endpoint);
   try {
@@ -55,6 +55,7 @@ async function startOneFrontend({ upstream, s3 }: Site) {
       s3: { ...server, endpoint: link.url },
       // It reads what is stored too, and would be taken for the readers.
       env: { REGISTRY_STORAGE_SCRUB_ENABLED: 'false' },
+      checkout,
     });
     const close = async () => {
       await cluster.close();

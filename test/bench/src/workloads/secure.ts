@@ -14,11 +14,12 @@ const mebibyte = 1024 * 1024;
 const secureCistern: ContenderKind = {
   name: 'cistern-tls',
   title: 'Cistern, one process',
-  async start({ upstream }) {
+  async start({ upstream, checkout }) {
     const directory = await mkdtemp(join(tmpdir(), 'cistern-tls-'));
     const { certFile, keyFile } = await makeCertificateFiles(directory);
     const http = { tls: { certificate: certFile, key: keyFile } };
-    const server = await startCistern({ config: { http, upstreams: { 'docker.io': { url: upstream.url } } } });
+    const config = { http, upstreams: { 'docker.io': { url: upstream.url } } };
+    const server = await startCistern({ config, checkout });
     const close = async () => {
       await server.stop();
       await rm(directory, { recursive: true });

@@ -32,7 +32,7 @@ export const slowClients: Workload = {
       const contender = await kind.start(site);
       try {
         const url = `${contender.url}/v2/${repository}/blobs/${digest}`;
-        await warmUp({ pulls: [{ url, digest, size }], clients: 16, round: 0 });
+        await warmUp({ pulls: [{ url, digest, size }], clients: 16, isWarm: false });
         const before = residentBytes(contender.pids, 'VmRSS');
         const slow = await startSlowClients({ url, clients, bytesPerSecond: 20_000, apartBytes, rampMs });
         try {

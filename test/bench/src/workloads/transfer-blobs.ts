@@ -27,7 +27,7 @@ export async function transferBlobs(run: Run, transfer: Transfer): Promise<reado
     paths.push(`/v2/${repository}/blobs/${digest}`);
     pulls.push({ url: base + paths.at(-1)!, digest, size });
   }
-  await warmUp({ pulls, clients: connections / blobs, round: run.round });
+  await warmUp({ pulls, clients: connections / blobs, isWarm: run.isWarm });
   const [cpu, balancerCpu] = [watchCpu(pids), watchCpu(balancerPids ?? [])];
   // Long enough for some blobs of any size to end.
   const load = { url: base + paths[0]!, connections, seconds: Math.max(run.seconds, Math.ceil(size / 100e6)) };

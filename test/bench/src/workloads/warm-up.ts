@@ -7,13 +7,13 @@ export interface WarmUp {
   readonly pulls: readonly Pull[];
   /** Of each pull. */
   readonly clients?: number;
-  /** From 0: nothing is left to do after the first one. */
-  readonly round: number;
+  /** Nothing is left to do then. */
+  readonly isWarm: boolean;
 }
 
 /** Every digest is looked at. Rejects where any client gets anything else. */
-export async function warmUp({ pulls, clients = 1, round }: WarmUp): Promise<void> {
-  if (round > 0) return;
+export async function warmUp({ pulls, clients = 1, isWarm }: WarmUp): Promise<void> {
+  if (isWarm) return;
   for (const pull of pulls) await pullAll({ pulls: [pull] });
   await pullAll({ pulls: pulls.flatMap((pull) => Array.from({ length: clients }, () => pull)) });
 }

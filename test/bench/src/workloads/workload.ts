@@ -13,8 +13,10 @@ export interface Run {
   /** Running, and shared with other workloads. A workload that needs a fresh one starts it by `kind.start(site)`. */
   contender(): Promise<Contender>;
   readonly site: Site;
-  /** From 0; every contender has every round. In the first one digests are checked under load. */
+  /** From 0; every contender has every round. */
   readonly round: number;
+  /** Whether this contender has run this workload before. If not, digests are checked under load and it is warmed up. */
+  readonly isWarm: boolean;
   /** How long to load a contender. */
   readonly seconds: number;
   readonly isFull: boolean;

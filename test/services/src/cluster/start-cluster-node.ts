@@ -46,6 +46,8 @@ export interface ClusterNodeOptions {
   /** Words before the command, for a process that is to run elsewhere: `['ip', 'netns', 'exec', 'inner']`. */
   readonly prefix: readonly string[];
   readonly stopTimeoutMs: number;
+  /** As `CisternOptions.checkout`. */
+  readonly checkout?: string | undefined;
 }
 
 /** Ready when `/readyz` says so. The caller ends it with `stop` or `kill`. */
@@ -62,7 +64,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
     },
     admin: { REGISTRY_ADMIN_ADDR: address },
   }[kind];
-  const words = [...options.prefix, ...cisternCommand, kind, options.configFile];
+  const words = [...options.prefix, ...cisternCommand(options.checkout), kind, options.configFile];
   const run = () =>
     startProcess({
       command: words[0] ?? '',

@@ -36,6 +36,8 @@ export interface ClusterOptions {
   readonly s3?: S3;
   /** How long `stop` of a node waits before SIGKILL; default a minute. */
   readonly stopTimeoutMs?: number;
+  /** As `CisternOptions.checkout`, of every node. */
+  readonly checkout?: string | undefined;
 }
 
 export interface Cluster {
@@ -56,7 +58,7 @@ export interface Cluster {
 
 /** Ready to pull through when it resolves. Installs what is missing. The caller closes it. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { frontends: frontendCount = 3, workers: workerCount = 2, stopTimeoutMs = 60_000 } = options;
+  const { frontends: frontendCount = 3, workers: workerCount = 2, stopTimeoutMs = 60_000, checkout } = options;
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cluster-'));
   const guard = guardDirectory(directory);
   const stack = new AsyncDisposableStack();
@@ -101,7 +103,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       options.isolateFrontends === true ? await isolate(planned, [redis, portOf(s3), ...workerPlans]) : undefined;
     if (namespace !== undefined) stack.defer(namespace.close);
     const frontendPlans = planned.map((plan) => ({ ...plan, prefix: [...(namespace?.prefix ?? []), ...plan.prefix] }));
-    const common = { configFile, directory, env: options.env ?? {}, stopTimeoutMs };
+    const common = { configFile, directory, env: options.env ?? {}, stopTimeoutMs, checkout };
     const [frontends, workers] = await all([startNodes(frontendPlans, common), startNodes(workerPlans, common)]);
     const haproxy = await startHaproxy({ frontends, namespace: namespace?.name });
     stack.defer(haproxy.close);
