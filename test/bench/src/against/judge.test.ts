@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fewestRounds, judge, type RoundValues } from './judge.ts';
+
+/** Rounds of a figure around 100, the new one's around 100 × `factor`; `noise` is the standard deviation of one value. */
+function roundsOf({ count = 7, factor = 1, noise = 0, seed = 1 }): RoundValues[] {
+  const random = createNormal(seed);
+  const value = (middle: number) => middle * Math.exp(noise * random());
+  return Array.from({ length: count }, () => ({ old: value(100), new: value(100 * factor), again: value(100) }));
+}
+
+/** Normally distributed, by Lehmer's generator and the Box-Muller transform. */
+function createNormal(seed: number): () => number {
+  let state = seed * 7919;
+  const uniform = () => {
+    state = (state * 48_271) % 0x7f_ff_ff_ff;
+    return state / 0x7f_ff_ff_ff;
+  };
+  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
+/** Of many series of rounds, how often each outcome was said. */
+function outcomesOf(options: Parameters<typeof roundsOf>[0]): Record<string, number> {
+  const outcomes: Record<string, number> = {};
+  for (let seed = 1; seed <= 300; seed += 1) {
+    const { outcome } = judge(roundsOf({ ...options, seed }), 'higher');
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  }
+  return outcomes;
+}
+
+test('equal commits show no difference, quiet or noisy', () => {
+  assert.equal(judge(roundsOf({}), 'higher').outcome, 'no difference');
+  for (const noise of [0.03, 0.3]) {
+    const { 'no difference': none = 0 } = outcomesOf({ noise });
+    assert.ok(none >= 298, `${none} of 300 under ${noise}`);
+  }
+});
+
+test('a commit that is 10 % slower is found under 3 % noise', () => {
+  const { slower = 0, 'no difference': none = 0 } = outcomesOf({ factor: 0.9, noise: 0.03 });
+  assert.ok(slower >= 285, `${slower} of 300`);
+  assert.equal(slower + none, 300, 'and never called faster');
+});
+
+test('a commit that is 10 % slower is not accused under 30 % noise', () => {
+  const { slower = 0 } = outcomesOf({ factor: 0.9, noise: 0.3 });
+  assert.ok(slower <= 6, `${slower} of 300`);
+});
+
+test('more rounds find what fewer cannot', () => {
+  const [few, many] = [7, 14].map((count) => outcomesOf({ factor: 0.9, noise: 0.05, count })['slower'] ?? 0);
+  assert.ok(few! < 240 && many! > 285, `${few} and ${many} of 300`);
+});
+
+test('too few rounds are too few however large the difference is', () => {
+  const rounds = roundsOf({ count: fewestRounds, factor: 0.5, noise: 0.01 });
+  assert.equal(judge(rounds, 'higher').outcome, 'slower');
+  assert.equal(judge(rounds.slice(1), 'higher').outcome, 'too few rounds');
+  assert.equal(judge([], 'higher').outcome, 'no ratio');
+});
+
+test('a ratio is below 1 where new is worse, whether a figure should be high or low', () => {
+  const rounds = roundsOf({ factor: 1.25 });
+  assert.deepEqual([judge(rounds, 'higher').outcome, judge(rounds, 'lower').outcome], ['faster', 'slower']);
+  assert.equal(judge(rounds, 'higher').ratio.toFixed(3), '1.250');
+  assert.equal(judge(rounds, 'lower').ratio.toFixed(3), '0.800');
+});
+
+test('the interval narrows around the ratio with more rounds', () => {
+  const width = (count: number) => {
+    const { interval, ratio } = judge(roundsOf({ count, noise: 0.05 }), 'higher');
+    assert.ok(interval[0] < ratio && ratio < interval[1]);
+    return interval[1] - interval[0];
+  };
+  assert.ok(width(40) < width(7));
+});
+
+test('a sure difference of less than 5 % is none', () => {
+  assert.equal(judge(roundsOf({ factor: 0.96 }), 'higher').outcome, 'no difference');
+  assert.equal(judge(roundsOf({ factor: 0.94 }), 'higher').outcome, 'slower');
+});
+
+test('a difference that the old commit has from itself is none', () => {
+  const values = { old: 100, new: 79, again: 80 };
+  const { outcome, noise } = judge(
+    Array.from({ length: 9 }, () => values),
+    'higher',
+  );
+  assert.equal(noise.toFixed(3), '0.800');
+  assert.equal(outcome, 'no difference');
+});
+
+test('one bad round of the new commit accuses it of nothing', () => {
+  const rounds = roundsOf({ noise: 0.02 });
+  rounds[3] = { ...rounds[3]!, new: 20 };
+  assert.equal(judge(rounds, 'higher').outcome, 'no difference');
+});
+
+test('values that are nothing have no ratio', () => {
+  const rounds = roundsOf({});
+  for (const value of [0, -1, Number.NaN])
+    assert.equal(judge([...rounds, { old: 100, new: value, again: 100 }], 'lower').outcome, 'no ratio');
+});
