@@ -25,6 +25,7 @@ export type { S3 } from './s3/start-s3.ts';
 export { startPebble } from './pebble/start-pebble.ts';
 export type { Pebble, PebbleOptions } from './pebble/start-pebble.ts';
 export { freePort } from './free-port.ts';
+export { guardDirectory } from './guard.ts';
 export type { Readiness } from './readiness.ts';
 export { startProcess } from './start-process.ts';
 export type { ProcessExit, ProcessOptions, SupervisedProcess } from './start-process.ts';
