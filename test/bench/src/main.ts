@@ -2,8 +2,9 @@
 // real-time: a benchmark prints how long it has run
 import { writeFile } from 'node:fs/promises';
 import { ensureDebianPackages } from '@cistern/test-services';
+import { compare } from './against/compare.ts';
 import type { Measured } from './measure.ts';
-import { help, parseOptions } from './options.ts';
+import { help, type Options, parseOptions } from './options.ts';
 import { describeMachine } from './report/describe-machine.ts';
 import { ratiosOf } from './report/ratios.ts';
 import { tablesOf } from './report/tables.ts';
@@ -12,22 +13,31 @@ import { runWorkloads } from './run-workloads.ts';
 import { chooseWorkloads } from './workloads/choose-workloads.ts';
 import { workloads } from './workloads/workloads.ts';
 
-const options = parseOptions(process.argv.slice(2));
-if (options.isHelp) {
-  const names = workloads.map(({ name, mode, title }) => `  ${name.padEnd(20)}${mode.padEnd(7)}${title}`);
-  process.stdout.write(`${help}\nWorkloads:\n${names.join('\n')}\n`);
-} else {
-  await ensureDebianPackages(['wrk']);
-  const chosen = chooseWorkloads(workloads, options);
-  const beganAtMs = performance.now();
-  const measured = await runWorkloads(chosen, options, (text) => {
-    process.stderr.write(`${((performance.now() - beganAtMs) / 1000).toFixed(0).padStart(4)} s  ${text}\n`);
-  });
-  await report(measured);
+try {
+  process.exitCode = await main(parseOptions(process.argv.slice(2)));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
 }
 
-async function report(measured: readonly Measured[]): Promise<void> {
-  const ratios = measured.flatMap(ratiosOf);
+/** Resolves with the exit code. */
+async function main(options: Options): Promise<number> {
+  if (options.isHelp) {
+    const names = workloads.map(({ name, mode, title }) => `  ${name.padEnd(20)}${mode.padEnd(7)}${title}`);
+    process.stdout.write(`${help}\nWorkloads:\n${names.join('\n')}\n`);
+    return 0;
+  }
+  const beganAtMs = performance.now();
+  const say = (text: string) => {
+    process.stderr.write(`${((performance.now() - beganAtMs) / 1000).toFixed(0).padStart(4)} s  ${text}\n`);
+  };
+  if (options.against !== undefined) return compare(options.against, options, say);
+  const chosen = chooseWorkloads(workloads, options);
+  await ensureDebianPackages(['wrk']);
+  return report(await runWorkloads(chosen, options, say), options);
+}
+
+async function report(measured: readonly Measured[], options: Options): Promise<number> {
   const machine = describeMachine();
   const about = `${machine}; medians of ${options.rounds} rounds (at most 3 of large transfers), in brackets how much better Cistern is.`;
   process.stdout.write(`${about}\n\n${tablesOf(measured)}\n`);
@@ -39,11 +49,14 @@ async function report(measured: readonly Measured[]): Promise<void> {
       rounds: Object.fromEntries([...rounds].map(([kind, figures]) => [kind.name, figures])),
     }));
     const { rounds, seconds } = options;
+    const ratios = measured.flatMap(ratiosOf);
     const text = JSON.stringify({ machine, rounds, seconds, failures, ratios, measured: all }, null, 2);
     await writeFile(options.json, `${text}\n`);
   }
   if (failures.length > 0) {
     process.stderr.write(`Errors or wrong bytes, of which no figures are published:\n  ${failures.join('\n  ')}\n`);
-    process.exitCode = 1;
-  } else if (options.isWrite) await writeFigures({ about, measured });
+    return 1;
+  }
+  if (options.isWrite) await writeFigures({ about, measured });
+  return 0;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fewestRounds } from './against/judge.ts';
 import { parseOptions } from './options.ts';
 import { chooseWorkloads } from './workloads/choose-workloads.ts';
 import { workloads } from './workloads/workloads.ts';
@@ -11,6 +12,13 @@ test('a full run has more rounds, and each can be set', () => {
   assert.deepEqual([parseOptions([]).rounds, parseOptions(['--full']).rounds], [3, 5]);
   assert.equal(parseOptions(['--full', '--rounds', '2']).rounds, 2);
   assert.throws(() => parseOptions(['--rounds', 'many']), /whole number/);
+});
+
+test('a comparison has rounds enough for a verdict, and publishes nothing', () => {
+  const { against, rounds } = parseOptions(['--against', 'main', '--full']);
+  assert.deepEqual([against, rounds], ['main', fewestRounds]);
+  assert.equal(parseOptions(['--against', 'main', '--rounds', '12']).rounds, 12);
+  assert.throws(() => parseOptions(['--write', '--against', 'main']), /publishes no comparison/);
 });
 
 test('some workloads alone publish nothing', () => {

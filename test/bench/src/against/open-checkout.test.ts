@@ -50,8 +50,8 @@ async function openRepository(t: TestContext) {
 }
 
 test('a checkout has the commit, its own workspaces and the same packages, and nothing is left of it', async (t) => {
-  const { repository, write, commit: commitAll, worktrees } = await openRepository(t);
-  const commit = await commitAll();
+  const { repository, write, commit, worktrees } = await openRepository(t);
+  await commit();
   await write('libs/own/index.mjs', 'changed');
   assert.match(await describeWorkTree(repository), /^[0-9a-f]{4,40} with uncommitted changes$/);
   const { root, close } = await openCheckout({ repository, commit: await resolveCommit(repository, 'HEAD'), say });

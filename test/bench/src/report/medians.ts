@@ -10,7 +10,7 @@ export function mediansOf(rounds: readonly (readonly Figure[])[]): Figure[] {
 }
 
 /** Between the two in the middle where there is none in the middle. */
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
   return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ContenderKind, Site } from '../contenders/contender.ts';
+import type { Run, Workload } from '../workloads/workload.ts';
+import { judgeWorkloads } from './judge-workloads.ts';
+import { measureTurns } from './measure-turns.ts';
+import { verdictLines, verdictTables } from './verdict-tables.ts';
+
+type Value = (side: string, round: number) => number;
+
+/** Workloads on one Cistern and one alien, whose log has each start, turn and end. */
+function stage(values: Readonly<Record<string, Value>>) {
+  const log: string[] = [];
+  const siteOf = (checkout: string) => ({ checkout }) as Site;
+  const kinds = ['cistern', 'nginx'].map((name): ContenderKind => ({
+    name,
+    title: `The ${name}`,
+    async start({ checkout }) {
+      log.push(`+${checkout}`);
+      return { url: '', pids: [], close: async () => void log.push(`-${checkout}`) };
+    },
+  }));
+  const workloads = Object.entries(values).map(([name, value]): Workload => ({
+    name,
+    title: `The ${name}`,
+    headline: 'requests/s',
+    mode: 'quick',
+    contenders: kinds,
+    mostRounds: 1,
+    async run({ contender, site: { checkout = '' }, round, isWarm }: Run) {
+      assert.equal(isWarm, false);
+      await contender();
+      log.push(`${name} ${checkout}`);
+      return [{ name: 'requests/s', value: value(checkout, round), better: 'higher' }];
+    },
+  }));
+  const sites = { old: siteOf('old'), new: siteOf('new'), again: siteOf('again') };
+  const run = (rounds: number) => measureTurns(workloads, { sites, rounds, seconds: 1, isFull: false, say: () => {} });
+  return { log, run };
+}
+
+test('each round has its own processes, shared by its workloads, in turn and of Cistern alone', async () => {
+  const { log, run } = stage({ load: () => 1, blob: () => 1 });
+  await run(0);
+  assert.deepEqual(log, [
+    ...['+old', 'load old', '+new', 'load new', '+again', 'load again'],
+    ...['blob old', 'blob new', 'blob again', '-old', '-new', '-again'],
+  ]);
+});
+
+test('every side has every place in a round equally often', async () => {
+  const { log, run } = stage({ load: () => 1 });
+  await run(5);
+  const turns = log.filter((line) => line.startsWith('load')).map((line) => line.slice(5));
+  for (const side of ['old', 'new', 'again']) {
+    const places = turns.flatMap((turn, position) => (turn === side ? [position % 3] : []));
+    assert.deepEqual(places.toSorted(), [0, 0, 1, 1, 2, 2], side);
+  }
+});
+
+test('a slower side is found, as a table and as a line, and the first round does not count', async () => {
+  const { run } = stage({
+    load: (side, round) => (round === 0 ? 1 : side === 'new' ? 80 : 100) + (round % 3),
+    blob: (_side, round) => 10 + round,
+  });
+  const verdicts = judgeWorkloads(await run(7));
+  assert.deepEqual(
+    verdicts.map(({ outcome }) => outcome),
+    ['slower', 'no difference'],
+  );
+  assert.equal(
+    verdictLines(verdicts),
+    'load, cistern: slower (requests/s 0.80× slower)\nblob, cistern: no difference\n',
+  );
+  assert.match(
+    verdictTables(verdicts),
+    /^\| The load: The cistern \| old \| new \|.*\n.*\n\| requests\/s \| 101 \| 81 \| 0\.80× \(0\.80 to 0\.80\) \| 1\.00× \| slower \|\n/,
+  );
+});
+
+test('who answers wrongly is named and has no verdict, and the other workloads go on', async () => {
+  const { log, run } = stage({
+    load(side, round) {
+      if (side === 'old' && round === 2) throw new Error('sent wrong bytes');
+      return 1;
+    },
+    blob: () => 1,
+  });
+  const compared = await run(7);
+  assert.deepEqual(
+    compared.map(({ failure, rounds }) => [failure, rounds.length]),
+    [
+      ['load, cistern, old: sent wrong bytes', 0],
+      [undefined, 7],
+    ],
+  );
+  assert.deepEqual(
+    judgeWorkloads(compared).map(({ compared: { workload } }) => workload.name),
+    ['blob'],
+  );
+  assert.equal(log.filter((line) => line.startsWith('+')).length, log.filter((line) => line.startsWith('-')).length);
+});

@@ -1,0 +1,105 @@
+// Old and new in turn, round after round. Each round has processes of its own for both, because one process of the same
+// sources can be faster than another for all its life.
+import type { ContenderKind, Site } from '../contenders/contender.ts';
+import { type Contenders, openContenders } from '../contenders/open-contenders.ts';
+import { familyOf } from '../report/tables.ts';
+import type { Figure, Workload } from '../workloads/workload.ts';
+
+export type Side = 'old' | 'new' | 'again';
+
+const titles: Readonly<Record<Side, string>> = { old: 'old', new: 'new', again: 'old again' };
+
+/** Every order once, each after its reverse, so that no side has a better place than another. */
+const orders: readonly (readonly Side[])[] = [
+  ['old', 'new', 'again'],
+  ['again', 'new', 'old'],
+  ['new', 'again', 'old'],
+  ['old', 'again', 'new'],
+  ['again', 'old', 'new'],
+  ['new', 'old', 'again'],
+];
+
+/** The figures of one round, in the order of the workload. */
+export type TurnFigures = Readonly<Record<Side, readonly Figure[]>>;
+
+/** One workload on one kind of contender. */
+export interface Compared {
+  readonly workload: Workload;
+  readonly kind: ContenderKind;
+  readonly rounds: readonly TurnFigures[];
+  /** A sentence if a side answered errors or wrong bytes. It has no figures then. */
+  readonly failure?: string;
+}
+
+export interface TurnOptions {
+  /** `again` is a second server of what `old` is. */
+  readonly sites: Readonly<Record<Side, Site>>;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly isFull: boolean;
+  readonly say: (text: string) => void;
+}
+
+interface Pair {
+  readonly workload: Workload;
+  readonly kind: ContenderKind;
+  readonly rounds: TurnFigures[];
+  failure?: string;
+}
+
+/** The contenders of a workload that are Cistern. Others are the same in every commit. */
+export function ownKinds({ contenders }: Workload): ContenderKind[] {
+  return contenders.filter((kind) => familyOf(kind) === 'cistern');
+}
+
+/** Each workload gets all rounds, and one more before them: it fills caches of compiled sources, and is not counted. */
+export async function measureTurns(workloads: readonly Workload[], options: TurnOptions): Promise<Compared[]> {
+  const pairs = workloads.flatMap((workload) =>
+    ownKinds(workload).map((kind): Pair => ({ workload, kind, rounds: [] })),
+  );
+  for (let round = 0; round <= options.rounds; round += 1) {
+    const open = (side: Side) => openContenders(options.sites[side], (text) => options.say(`${text}, ${titles[side]}`));
+    const contenders = { old: open('old'), new: open('new'), again: open('again') };
+    try {
+      for (const [position, pair] of pairs.entries()) {
+        const kinds = pairs.slice(position).map(({ kind }) => kind);
+        for (const running of Object.values(contenders)) await running.keepOnly(kinds);
+        if (pair.failure === undefined) await takeTurns(pair, contenders, { ...options, round });
+      }
+    } finally {
+      for (const running of Object.values(contenders)) await running.close();
+    }
+  }
+  return pairs;
+}
+
+async function takeTurns(
+  pair: Pair,
+  contenders: Readonly<Record<Side, Contenders>>,
+  { sites, round, rounds, seconds, isFull, say }: TurnOptions & { readonly round: number },
+): Promise<void> {
+  const { workload, kind } = pair;
+  const name = round === 0 ? 'round before the count' : `round ${round}/${rounds}`;
+  const figures: Record<Side, readonly Figure[]> = { old: [], new: [], again: [] };
+  for (const side of orders[round % orders.length] ?? []) {
+    say(`${workload.title}, ${kind.name}, ${name}: ${titles[side]}`);
+    const contender = () => contenders[side].get(kind);
+    try {
+      figures[side] = await workload.run({
+        kind,
+        contender,
+        site: sites[side],
+        round,
+        isWarm: false,
+        seconds,
+        isFull,
+      });
+    } catch (error) {
+      pair.failure = `${workload.name}, ${kind.name}, ${titles[side]}: ${error instanceof Error ? error.message : String(error)}`;
+      pair.rounds.length = 0;
+      say(`  ${pair.failure}`);
+      return;
+    }
+  }
+  if (round > 0) pair.rounds.push(figures);
+}

@@ -1,0 +1,38 @@
+// Verdicts as text that people can read as it is: a table for each workload in Markdown, and a line for each.
+import { format } from '../report/tables.ts';
+import type { FigureVerdict, WorkloadVerdict } from './judge-workloads.ts';
+
+/** All figures of all workloads. */
+export function verdictTables(verdicts: readonly WorkloadVerdict[]): string {
+  return verdicts
+    .map(({ compared: { workload, kind }, figures }) => {
+      const columns = `| ${workload.title}: ${kind.title} | old | new | new to old | A/A | verdict |`;
+      return `${columns}\n| --- | ---: | ---: | ---: | ---: | --- |\n${figures.map(rowOf).join('\n')}\n`;
+    })
+    .join('\n');
+}
+
+/** A line for each workload, with the figures that have changed. */
+export function verdictLines(verdicts: readonly WorkloadVerdict[]): string {
+  return verdicts
+    .map(({ compared: { workload, kind }, outcome, figures }) => {
+      const changed = figures.filter((figure) => figure.outcome === 'slower' || figure.outcome === 'faster');
+      const details = changed.map((figure) => `${figure.figure} ${times(figure.ratio)} ${figure.outcome}`);
+      return `${workload.name}, ${kind.name}: ${outcome}${details.length > 0 ? ` (${details.join(', ')})` : ''}\n`;
+    })
+    .join('');
+}
+
+function rowOf({ figure, old, new: own, ratio, interval, noise, outcome }: FigureVerdict): string {
+  const [low, high] = interval.map(digits);
+  const ratios = outcome === 'no ratio' ? ['–', '–'] : [`${times(ratio)} (${low} to ${high})`, times(noise)];
+  return `| ${[figure, format(old), format(own), ...ratios, outcome].join(' | ')} |`;
+}
+
+function times(ratio: number): string {
+  return `${digits(ratio)}×`;
+}
+
+function digits(ratio: number): string {
+  return Number.isFinite(ratio) ? ratio.toFixed(2) : '–';
+}
