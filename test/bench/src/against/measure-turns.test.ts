@@ -68,10 +68,7 @@ test('a slower side is found, as a table and as a line, and the first round does
     verdicts.map(({ outcome }) => outcome),
     ['slower', 'no difference'],
   );
-  assert.equal(
-    verdictLines(verdicts),
-    'load, cistern: slower (requests/s 0.80× slower)\nblob, cistern: no difference\n',
-  );
+  assert.equal(verdictLines(verdicts), 'load, cistern: slower (requests/s 0.80×)\nblob, cistern: no difference\n');
   assert.match(
     verdictTables(verdicts),
     /^\| The load: The cistern \| old \| new \|.*\n.*\n\| requests\/s \| 101 \| 81 \| 0\.80× \(0\.80 to 0\.80\) \| 1\.00× \| slower \|\n/,

@@ -70,6 +70,15 @@ test('a checkout has the commit, its own workspaces and the same packages, and n
   assert.equal(readFileSync(join(repository, 'libs/own/index.mjs'), 'utf8'), 'changed');
 });
 
+test('packages of a workspace alone leave the dependencies to the launcher', async (t) => {
+  const { repository, write, commit: commitAll } = await openRepository(t);
+  const packages = { 'node_modules/other': {}, 'libs/own/node_modules/third': {} };
+  await write('package-lock.json', JSON.stringify({ packages }, null, 2).replaceAll('{}', '{\n}'));
+  const { root, close } = await openCheckout({ repository, commit: await commitAll(), say });
+  t.after(close);
+  assert.equal(readFileSync(join(root, 'seen'), 'utf8'), 'false');
+});
+
 test('another package-lock.json leaves the dependencies to the launcher', async (t) => {
   const { repository, write, commit: commitAll } = await openRepository(t);
   const commit = await commitAll();

@@ -52,9 +52,8 @@ export async function openCheckout({ repository, commit, say }: CheckoutOptions)
     say(`checking out ${commit} into ${root}`);
     const noHooks = ['-c', 'core.hooksPath=/dev/null'];
     await git(repository, ...noHooks, 'worktree', 'add', '--quiet', '--detach', root, commit);
-    const [own, other] = await Promise.all([repository, root].map(readLock));
-    if (own === other) await linkModules(repository, root);
-    else say('its package-lock.json differs: running "npm ci" there');
+    if (await canLink(repository, root)) await linkModules(repository, root);
+    else say('its dependencies differ: running "npm ci" there');
     await startOnce(root, directory);
     return { root, close };
   } catch (error) {
@@ -75,6 +74,12 @@ async function startOnce(root: string, directory: string): Promise<void> {
   const output = program.outputLines().slice(-40).join('\n');
   await program.stop();
   if (code !== 0) throw new Error(`The commit cannot be started (${signal ?? `exit code ${code}`}):\n${output}`);
+}
+
+/** Whether both lockfiles are the same, and put no package anywhere but into the root's node_modules. */
+async function canLink(repository: string, root: string): Promise<boolean> {
+  const [own, other] = await Promise.all([repository, root].map(readLock));
+  return own === other && !/^\s*"(?!node_modules\/)[^"]*\/node_modules\/[^"]*": \{/m.test(own ?? '');
 }
 
 /** Empty where there is none. */

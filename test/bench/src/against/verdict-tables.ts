@@ -17,7 +17,7 @@ export function verdictLines(verdicts: readonly WorkloadVerdict[]): string {
   return verdicts
     .map(({ compared: { workload, kind }, outcome, figures }) => {
       const changed = figures.filter((figure) => figure.outcome === 'slower' || figure.outcome === 'faster');
-      const details = changed.map((figure) => `${figure.figure} ${times(figure.ratio)} ${figure.outcome}`);
+      const details = changed.map(({ figure, ratio }) => `${figure} ${times(ratio)}`);
       return `${workload.name}, ${kind.name}: ${outcome}${details.length > 0 ? ` (${details.join(', ')})` : ''}\n`;
     })
     .join('');
