@@ -5,7 +5,7 @@ import { type Contenders, openContenders } from '../contenders/open-contenders.t
 import { familyOf } from '../report/tables.ts';
 import type { Figure, Workload } from '../workloads/workload.ts';
 
-export type Side = 'old' | 'new' | 'again';
+type Side = 'old' | 'new' | 'again';
 
 const titles: Readonly<Record<Side, string>> = { old: 'old', new: 'new', again: 'old again' };
 
@@ -20,7 +20,7 @@ const orders: readonly (readonly Side[])[] = [
 ];
 
 /** The figures of one round, in the order of the workload. */
-export type TurnFigures = Readonly<Record<Side, readonly Figure[]>>;
+type TurnFigures = Readonly<Record<Side, readonly Figure[]>>;
 
 /** One workload on one kind of contender. */
 export interface Compared {
