@@ -62,6 +62,17 @@ export const blobCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 2, bytes: 12 });
   },
 
+  async 'a record of no bytes comes and goes as any other'({ index: { blobs, fills } }) {
+    const empty = sampleBlobRecord('a', { size: 0, lastPulledAtMs: 1 });
+    await blobs.put(empty);
+    assert.equal(await blobs.remove(empty.digest), true);
+    await blobs.put(empty);
+    await blobs.markEvicting(empty.digest, 1);
+    assert.equal(await fills.beginDeletion(empty.digest, 'me', 60_000), true);
+    assert.equal(await fills.endDeletion(empty.digest, 'me'), true);
+    assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
+  },
+
   async 'a touch is seen at once and only moves forward'({ index: { blobs } }) {
     const record = sampleBlobRecord('a', { lastPulledAtMs: 1000 });
     await blobs.put(record);

@@ -14,8 +14,9 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- Never "-0", which Redis takes for no integer.
 local function integer(number)
-  return string.format('%.0f', number)
+  return string.format('%.0f', number + 0)
 end
 
 -- The record of a newer release than this one: absent for reading, and not ours to change.
