@@ -103,10 +103,13 @@ export const blobCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
     await blobs.put(record);
     assertSameRecord(await blobs.get(record.digest), record);
-    await blobs.touch(record.digest, 5000);
-    await blobs.remove(record.digest);
-    await blobs.put(record);
-    assertSameRecord(await blobs.get(record.digest), record);
+    for (const add of [blobs.put, blobs.adopt]) {
+      await blobs.touch(record.digest, 5000);
+      await blobs.remove(record.digest);
+      await blobs.touch(record.digest, 5000);
+      await add(record);
+      assertSameRecord(await blobs.get(record.digest), record);
+    }
   },
 
   async 'markVerified sets that flag alone, and nothing without a record'({ index: { blobs } }) {

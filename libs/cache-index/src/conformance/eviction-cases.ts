@@ -128,6 +128,33 @@ export const evictionCases: CacheIndexCases = {
     for await (const record of blobs.leastRecent()) assert.fail(`${record.digest} was deleted`);
   },
 
+  async 'a mark that knows of a pull holds, although the pull waits to be written'(tested) {
+    const { blobs } = tested.index;
+    for (const state of ['present', 'evicting', 'deleting'] as const) {
+      await blobs.remove(digest);
+      await blobs.put(sampleBlobRecord('a', { state, lastPulledAtMs: 1000 }));
+      await blobs.touch(digest, 2000);
+      assert.equal(await blobs.markEvicting(digest, 1999), false);
+      assert.equal(await blobs.markEvicting(digest, 2000), true);
+      const marked = await blobs.get(digest, { fresh: true });
+      assert.equal(marked?.state, state === 'deleting' ? 'deleting' : 'evicting');
+      assert.equal(marked.lastPulledAtMs, 2000);
+      assert.equal(await blobs.markEvicting(digest, 1999), false);
+    }
+  },
+
+  async 'a pull that waits to be written saves the blob too, unless its deletion has begun'(tested) {
+    const { blobs, fills } = tested.index;
+    await evicting(tested);
+    await blobs.touch(digest, 1000);
+    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), false);
+    assert.equal(await stateOf(tested), 'present');
+    await blobs.markEvicting(digest, 1000);
+    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), true);
+    await blobs.touch(digest, 2000);
+    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), true);
+  },
+
   async 'a pull between the mark and the deletion saves the blob'(tested) {
     await evicting(tested);
     await tested.index.blobs.touch(digest, 2000);

@@ -122,10 +122,13 @@ export const tagCases: CacheIndexCases = {
     assert.equal(await tags.get(record), undefined);
     await tags.put(record);
     assertSameRecord(await tags.get(record), record);
-    await tags.recordPull(record, 5000);
-    await tags.remove(record);
-    await tags.put(record);
-    assertSameRecord(await tags.get(record), record);
+    for (const add of [tags.put, tags.adopt]) {
+      await tags.recordPull(record, 5000);
+      await tags.remove(record);
+      await tags.recordPull(record, 5000);
+      await add(record);
+      assertSameRecord(await tags.get(record), record);
+    }
   },
 
   async 'tags are listed in byte order, a page at a time, of one repository only'({ index: { tags } }) {

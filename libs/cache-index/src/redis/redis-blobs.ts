@@ -15,6 +15,8 @@ interface Touch {
 
 export interface RedisBlobs {
   readonly blobs: BlobIndex;
+  /** Whether a touch waits to be written. */
+  isTouched(digest: Digest): boolean;
   /** The keys that a script needs which puts a blob record. */
   keysOf(digest: Digest): string[];
   /** Runs `write` with the arguments of such a script, which touches that wait are part of; it returns 1 if it has put it. */
@@ -42,15 +44,21 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
     return [keys.blob(digest), leastRecent, total];
   }
 
-  async function put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown> {
-    const { digest } = record;
+  /** Has `write` do what a touch that waits is to do, which it has done if it returns 1. */
+  async function withTouch(digest: Digest, write: (touchedAtMs: number | '') => Promise<unknown>): Promise<unknown> {
     const touch = touches.take(digest);
     let written: unknown;
     try {
-      written = await write([touch?.atMs ?? '', ...argumentsOf(record)]);
+      written = await write(touch?.atMs ?? '');
     } finally {
       if (touch !== undefined && written !== 1) touches.add(digest, touch);
     }
+    return written;
+  }
+
+  async function put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown> {
+    const { digest } = record;
+    const written = await withTouch(digest, (touchedAtMs) => write([touchedAtMs, ...argumentsOf(record)]));
     await announceChanges(blobName(digest));
     return written;
   }
@@ -73,7 +81,9 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
       if (written === 0) reportNewer('blob', keys.blob(record.digest));
     },
     async adopt(record) {
-      return (await calls.run('adopt-blob', keysOf(record.digest), argumentsOf(record))) === 1;
+      const { digest } = record;
+      // Touches from before there was a record are of no effect.
+      return (await withTouch(digest, () => calls.run('adopt-blob', keysOf(digest), argumentsOf(record)))) === 1;
     },
     async markVerified(digest) {
       await calls.run('verify-blob', [keys.blob(digest)], []);
@@ -85,7 +95,11 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
     },
     async markEvicting(digest, lastPulledAtMs) {
       if ((touches.get(digest)?.atMs ?? 0) > lastPulledAtMs) return false;
-      return (await calls.run('evict-blob', [keys.blob(digest)], [lastPulledAtMs])) === 1;
+      const scriptKeys = [keys.blob(digest), keys.shardOf(digest).leastRecent];
+      const marked = await withTouch(digest, (touchedAtMs) =>
+        calls.run('evict-blob', scriptKeys, [packDigest(digest), lastPulledAtMs, touchedAtMs]),
+      );
+      return marked === 1;
     },
     leastRecent,
     async ofShard(shard) {
@@ -118,7 +132,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
       return sum;
     },
   };
-  return { blobs, keysOf, put };
+  return { blobs, keysOf, put, isTouched: (digest) => touches.get(digest) !== undefined };
 }
 
 /** As the script's `put_blob` takes them. */

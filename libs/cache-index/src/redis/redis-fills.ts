@@ -66,7 +66,8 @@ export function createRedisFills(
     },
 
     async beginDeletion(digest, owner, leaseMs) {
-      const begun = await calls.run('begin-deletion', [keys.fill(digest), keys.blob(digest)], [owner, leaseMs]);
+      const args = [owner, leaseMs, Number(blobs.isTouched(digest))];
+      const begun = await calls.run('begin-deletion', [keys.fill(digest), keys.blob(digest)], args);
       if (begun === 1) await announceChanges(blobName(digest));
       return begun === 1;
     },

@@ -79,7 +79,15 @@ export function createRedisTags({ calls, keys, writeBehind, announceChanges, rep
     async adopt(record) {
       const { tag, pulls, lastPulledAtMs } = record;
       const args = [tag, 'n', pulls, 'p', lastPulledAtMs, ...fieldsOf(record)];
-      return (await calls.run('adopt-tag', [tagKey(record), keys.tags(record)], args)) === 1;
+      // Pulls from before there was a record are of no effect.
+      const before = pending.take(tagKey(record));
+      let adopted: unknown;
+      try {
+        adopted = await calls.run('adopt-tag', [tagKey(record), keys.tags(record)], args);
+      } finally {
+        if (before !== undefined && adopted !== 1) pending.add(tagKey(record), before);
+      }
+      return adopted === 1;
     },
     async remove(key) {
       pending.take(tagKey(key));

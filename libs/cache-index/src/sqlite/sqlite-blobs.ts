@@ -33,7 +33,7 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
   const remove = database.prepare('DELETE FROM blobs WHERE digest = ?');
   const removeStored = database.prepare('DELETE FROM blobs WHERE digest = ? AND stored_at_ms = ?');
   const evict = database.prepare(
-    "UPDATE blobs SET state = 'evicting', last_pulled_at_ms = ? WHERE digest = ? AND state = 'present'",
+    "UPDATE blobs SET state = CASE state WHEN 'present' THEN 'evicting' ELSE state END, last_pulled_at_ms = ? WHERE digest = ?",
   );
   const page = database.prepare(`
     SELECT digest, last_pulled_at_ms FROM blobs WHERE (last_pulled_at_ms, digest) > (?, ?)
