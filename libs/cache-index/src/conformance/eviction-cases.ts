@@ -155,6 +155,15 @@ export const evictionCases: CacheIndexCases = {
     assert.equal(await fills.beginDeletion(digest, 'me', 60_000), true);
   },
 
+  async 'a deletion is over when a record is put, whatever its state'(tested) {
+    const { blobs, fills } = tested.index;
+    await evicting(tested);
+    await fills.beginDeletion(digest, 'me', 60_000);
+    await blobs.put(sampleBlobRecord('a', { state: 'deleting' }));
+    assert.equal(await fills.endDeletion(digest, 'me'), false);
+    await claimed(fills, sampleClaim('a'));
+  },
+
   async 'a pull between the mark and the deletion saves the blob'(tested) {
     await evicting(tested);
     await tested.index.blobs.touch(digest, 2000);

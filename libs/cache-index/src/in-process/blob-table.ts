@@ -7,4 +7,6 @@ export interface BlobTable {
   /** As `BlobIndex.put`. */
   put(record: BlobRecord): void;
   remove(digest: Digest): boolean;
+  /** `listener` is called, instead of the one before, when a record has been put or removed, by whomever. */
+  onReplaced(listener: (digest: Digest) => void): void;
 }

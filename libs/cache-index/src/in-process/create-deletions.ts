@@ -20,29 +20,24 @@ const lookAgainMs = 100;
 export function createDeletions({ now, blobs }: DeletionsOptions): Deletions {
   const deletions = new Map<Digest, { readonly owner: string; readonly untilMs: number }>();
 
-  /** One whose record is there in another state was undone by a write. */
-  function find(digest: Digest) {
-    if (blobs.get(digest)?.state !== 'deleting') deletions.delete(digest);
-    return deletions.get(digest);
-  }
+  // Of an object that was stored since nobody may delete the record.
+  blobs.onReplaced((digest) => deletions.delete(digest));
 
   return {
     begin(digest, owner, leaseMs) {
       const blob = blobs.get(digest);
       if (blob === undefined || blob.state === 'present') return false;
-      const deletion = find(digest);
+      const deletion = deletions.get(digest);
       if (deletion !== undefined && deletion.owner !== owner && deletion.untilMs > now()) return false;
       blobs.put({ ...blob, state: 'deleting' });
       deletions.set(digest, { owner, untilMs: now() + leaseMs });
       return true;
     },
     end(digest, owner) {
-      if (find(digest)?.owner !== owner) return false;
-      deletions.delete(digest);
-      return blobs.remove(digest);
+      return deletions.get(digest)?.owner === owner && blobs.remove(digest);
     },
     endInMs(digest) {
-      const { untilMs = 0 } = find(digest) ?? {};
+      const { untilMs = 0 } = deletions.get(digest) ?? {};
       return Math.max(0, Math.min(lookAgainMs, untilMs - now()));
     },
   };

@@ -32,9 +32,11 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
   const verify = database.prepare('UPDATE blobs SET verified = 1 WHERE digest = ?');
   const remove = database.prepare('DELETE FROM blobs WHERE digest = ?');
   const removeStored = database.prepare('DELETE FROM blobs WHERE digest = ? AND stored_at_ms = ?');
-  const evict = database.prepare(
-    "UPDATE blobs SET state = CASE state WHEN 'present' THEN 'evicting' ELSE state END, last_pulled_at_ms = ? WHERE digest = ?",
-  );
+  const evict = database.prepare(`
+    UPDATE blobs SET
+      last_pulled_at_ms = ?,
+      state = CASE state WHEN 'present' THEN 'evicting' ELSE state END
+    WHERE digest = ?`);
   const page = database.prepare(`
     SELECT digest, last_pulled_at_ms FROM blobs WHERE (last_pulled_at_ms, digest) > (?, ?)
     ORDER BY last_pulled_at_ms, digest LIMIT ${pageSize}`);
@@ -53,6 +55,7 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
     remembered.drop(digest);
   });
   const remembered = rememberRows<Row>();
+  let onReplaced = (_: Digest): void => {};
 
   function find(digest: Digest): Row | undefined {
     return remembered.get(digest, () => select.get(digest) as Row | undefined);
@@ -86,6 +89,7 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
     upsert.run(digest, size, state, Number(verified), storedAtMs, latestMs);
     remembered.drop(digest);
     touches.delete(digest);
+    onReplaced(digest);
   }
 
   function markEvicting(digest: Digest, lastPulledAtMs: number): boolean {
@@ -115,7 +119,10 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
   function removeBlob(digest: Digest, storedAtMs?: number): boolean {
     const { changes } = storedAtMs === undefined ? remove.run(digest) : removeStored.run(digest, storedAtMs);
     remembered.drop(digest);
-    if (changes > 0) touches.delete(digest);
+    if (changes > 0) {
+      touches.delete(digest);
+      onReplaced(digest);
+    }
     return changes > 0;
   }
 
@@ -154,6 +161,9 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
     get: (digest) => guard(() => get(digest)),
     put: (record) => guard(() => putBlob(record)),
     remove: (digest) => guard(() => removeBlob(digest)),
+    onReplaced(listener) {
+      onReplaced = listener;
+    },
   };
   return { blobs, table };
 }
