@@ -19,6 +19,7 @@ export const auditCases: CacheIndexCases = {
       'action 1',
     ]);
     assert.deepEqual(entriesOf(await audit.list({ limit: 10, kind: 'refusal' })), ['refusal 3']);
+    assert.deepEqual(await audit.list({ limit: 0 }), []);
     const first = await audit.list({ limit: 2 });
     assert.deepEqual(entriesOf(first), ['action 4', 'refusal 3']);
     const second = await audit.list({ limit: 2, before: first.at(-1)?.sequence });

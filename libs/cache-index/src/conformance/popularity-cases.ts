@@ -49,6 +49,7 @@ export const popularityCases: CacheIndexCases = {
         ['docker.io', '1'],
       ],
     );
+    assert.deepEqual(await popularity.tags(0), []);
     const platforms = await popularity.platforms(10);
     assert.partialDeepStrictEqual(platforms, [
       { ...nginx, platform: 'linux/arm/v7' },
