@@ -1,0 +1,60 @@
+// Blobs and manifests. Touches wait in memory for a while; a walk through the blobs writes them.
+import { isDeepStrictEqual } from 'node:util';
+import type { BlobRecord, CacheIndex } from '@cistern/cache-index';
+import { digestHex } from '@cistern/oci';
+import fc from 'fast-check';
+import { operation, type Operations } from './operation.ts';
+import { digest, digests, mediaType, size, time } from './samples.ts';
+
+export const shards = [...new Set(digests.map((one) => digestHex(one).slice(0, 2)))];
+
+export const blobRecord: fc.Arbitrary<BlobRecord> = fc
+  .record({
+    digest,
+    size,
+    state: fc.constantFrom('present' as const, 'evicting' as const, 'deleting' as const),
+    verified: fc.boolean(),
+    storedAtMs: time,
+    lastPulledAtMs: time,
+  })
+  .map((fields) => ({ schema: 1, ...fields }));
+
+export const blobOperations: Operations = {
+  'blobs.get': operation([digest], ({ index }, of) => index.blobs.get(of)),
+  'blobs.put': operation([blobRecord], ({ index }, put) => index.blobs.put(put), 4),
+  'blobs.adopt': operation([blobRecord], ({ index }, adopted) => index.blobs.adopt(adopted)),
+  'blobs.markVerified': operation([digest], ({ index }, of) => index.blobs.markVerified(of)),
+  'blobs.touch': operation([digest, time], ({ index }, of, atMs) => index.blobs.touch(of, atMs), 4),
+  'blobs.markEvicting': operation([digest, time], ({ index }, of, atMs) => index.blobs.markEvicting(of, atMs), 4),
+  'blobs.remove': operation([digest, fc.constantFrom(undefined, 1000, 2000.5)], ({ index }, of, storedAtMs) =>
+    index.blobs.remove(of, storedAtMs),
+  ),
+  'blobs.leastRecent': operation([], ({ index }) => walk(index), 1),
+  'blobs.ofShard': operation([fc.constantFrom(...shards)], ({ index }, shard) => ofShard(index, shard)),
+  'blobs.totals': operation([], ({ index }) => index.blobs.totals(), 1),
+  'blobs.recall': operation([digest], async ({ index }, of) => {
+    const read = await index.blobs.get(of);
+    const recalled = index.blobs.recall(of);
+    return recalled === undefined || isDeepStrictEqual(recalled, read);
+  }),
+  'manifests.get': operation([digest], ({ index }, of) => index.manifests.get(of), 1),
+  'manifests.put': operation(
+    [fc.record({ schema: fc.constant(1 as const), digest, mediaType, size, storedAtMs: time })],
+    ({ index }, put) => index.manifests.put(put),
+  ),
+  'manifests.remove': operation([digest], ({ index }, of) => index.manifests.remove(of), 1),
+};
+
+/** Those of one time come in no particular order. */
+export async function walk({ blobs }: CacheIndex): Promise<unknown> {
+  const records = await Array.fromAsync(blobs.leastRecent());
+  const times = records.map(({ lastPulledAtMs }) => lastPulledAtMs);
+  return { isInOrder: isDeepStrictEqual(times, times.toSorted(ascending)), records: records.toSorted(byDigest) };
+}
+
+export async function ofShard({ blobs }: CacheIndex, shard: string): Promise<BlobRecord[]> {
+  return (await blobs.ofShard(shard)).toSorted(byDigest);
+}
+
+const ascending = (one: number, other: number) => one - other;
+const byDigest = (one: BlobRecord, other: BlobRecord) => (one.digest < other.digest ? -1 : 1);
