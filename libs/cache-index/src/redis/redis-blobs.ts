@@ -63,7 +63,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
     return written;
   }
 
-  async function* leastRecent(): AsyncGenerator<BlobRecord> {
+  async function* walk(): AsyncGenerator<BlobRecord> {
     // The shards' orders do not know of touches that wait.
     await writeBehind.flush();
     yield* walkLeastRecent({ calls, keys }, blobs.get);
@@ -101,7 +101,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
       );
       return marked === 1;
     },
-    leastRecent,
+    leastRecent: walk,
     async ofShard(shard) {
       const { leastRecent } = keys.shardNamed(shard);
       const digests = (await calls.command((client) => client.zrange(leastRecent, '0', '-1'))).map(unpackDigest);

@@ -55,7 +55,7 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
     remembered.drop(digest);
   });
   const remembered = rememberRows<Row>();
-  let onReplaced = (_: Digest): void => {};
+  let onReplaced: ((digest: Digest) => void) | undefined;
 
   function find(digest: Digest): Row | undefined {
     return remembered.get(digest, () => select.get(digest) as Row | undefined);
@@ -89,7 +89,7 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
     upsert.run(digest, size, state, Number(verified), storedAtMs, latestMs);
     remembered.drop(digest);
     touches.delete(digest);
-    onReplaced(digest);
+    onReplaced?.(digest);
   }
 
   function markEvicting(digest: Digest, lastPulledAtMs: number): boolean {
@@ -121,7 +121,7 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
     remembered.drop(digest);
     if (changes > 0) {
       touches.delete(digest);
-      onReplaced(digest);
+      onReplaced?.(digest);
     }
     return changes > 0;
   }
