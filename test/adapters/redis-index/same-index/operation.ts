@@ -43,6 +43,6 @@ export function operation<G extends readonly unknown[]>(
   return {
     given: fc.tuple(...(given as readonly fc.Arbitrary<unknown>[])),
     weight,
-    run: run as unknown as Operation['run'],
+    run,
   };
 }
