@@ -59,7 +59,10 @@ async function ask(link: RemoteLink, step: string, work: () => unknown): Promise
       return void fail(link.patienceMs);
     }
     done.then(
-      (result) => hear(link.latencyMs(), () => resolve(handedBack(link, step, result))),
+      (result) => {
+        if (owner.state === 'dead' && typeof result === 'function') result();
+        else hear(link.latencyMs(), () => resolve(handedBack(link, step, result)));
+      },
       (error: unknown) => hear(link.latencyMs(), () => reject(error)),
     );
   };
