@@ -60,8 +60,10 @@ async function ask(link: RemoteLink, step: string, work: () => unknown): Promise
     }
     done.then(
       (result) => {
-        if (owner.state === 'dead' && typeof result === 'function') result();
-        else hear(link.latencyMs(), () => resolve(handedBack(link, step, result)));
+        if (owner.state === 'dead' && typeof result === 'function') return void result();
+        // Before it is heard: what a process that is killed now has subscribed to ends too.
+        const back = handedBack(link, step, result);
+        return void hear(link.latencyMs(), () => resolve(back));
       },
       (error: unknown) => hear(link.latencyMs(), () => reject(error)),
     );
