@@ -1,6 +1,6 @@
 // Dates and `performance.now` that say virtual time.
 import { real } from './real.ts';
-import { schedule } from './schedule.ts';
+import { readClock } from './schedule.ts';
 
 let epochMs = Date.UTC(2027, 0, 15);
 
@@ -10,8 +10,8 @@ export function beginNow(): void {
 }
 
 export const clock = {
-  now: () => Math.floor(epochMs + schedule.nowMs),
-  performanceNow: () => schedule.nowMs,
+  now: () => Math.floor(epochMs + readClock()),
+  performanceNow: readClock,
 };
 
 /** In place of the global: the same but for the present. */

@@ -6,6 +6,8 @@ import { real } from './real.ts';
 type Callback = (...given: unknown[]) => void;
 
 const longestMs = 2 ** 31 - 1;
+/** A turn of the event loop takes its time: code that waits turn by turn for something comes to it. */
+const turnMs = 0.005;
 
 /** What `setTimeout` and the like return: a class, for it is one in Node. */
 class Timer {
@@ -79,7 +81,7 @@ const timeout = (callback: Callback, delayMs?: number, ...given: unknown[]) =>
   new Timer('timeout', nodeDelay(delayMs), false, callback, given);
 const interval = (callback: Callback, delayMs?: number, ...given: unknown[]) =>
   new Timer('interval', nodeDelay(delayMs), true, callback, given);
-const immediate = (callback: Callback, ...given: unknown[]) => new Timer('immediate', 0, false, callback, given);
+const immediate = (callback: Callback, ...given: unknown[]) => new Timer('immediate', turnMs, false, callback, given);
 
 /** A timer of before the world is Node's. */
 function clear(timer: unknown): void {
