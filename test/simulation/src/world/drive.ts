@@ -58,8 +58,8 @@ export function driveAlways(): void {
     if (!isPlanned) again();
   };
   process.on('exit', (code) => {
-    if (schedule.keptAlive === 0 || code !== 0) return;
+    if (schedule.unfinished === 0 || code !== 0) return;
     process.exitCode = 1;
-    process.stderr.write(`The process ended while ${schedule.keptAlive} timers, sockets or servers were open.\n`);
+    process.stderr.write(`The process ended while ${schedule.unfinished} timers or servers were left.\n`);
   });
 }

@@ -1,5 +1,6 @@
 // Work that Node does outside of the world (files, name look-ups, child processes, the thread pool): virtual time waits for it.
 import { webcrypto } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { createGzip } from 'node:zlib';
 
 let running = 0;
@@ -10,8 +11,13 @@ export function isBusyOutside(): boolean {
 
 type Member = (...given: unknown[]) => unknown;
 
-/** What goes to Node's thread pool without being listed by Node: compression and Web Crypto. */
+/**
+ * What goes on outside of the event loop without being listed by Node all the time: calls of `node:fs/promises` of several steps,
+ * compression and Web Crypto.
+ */
 export function countThreadWork(): void {
+  const files = createRequire(import.meta.url)('node:fs/promises') as object;
+  for (const name of Object.keys(files)) if (name !== 'watch' && name !== 'opendir') replace(files, name, countPromise);
   const base: unknown = [1, 2, 3].reduce((prototype: object) => Object.getPrototypeOf(prototype) as object, createGzip());
   replace(base as object, '_transform', (own) =>
     function transform(this: unknown, ...given: unknown[]) {

@@ -25,7 +25,7 @@ export interface PlanOptions {
 const clockReadMs = 0.001;
 
 const heap = createEventHeap<PlannedEvent>();
-const state = { nowMs: 0, order: 0, ran: 0, hash: 0, keptAlive: 0 };
+const state = { nowMs: 0, order: 0, ran: 0, hash: 0, keptAlive: 0, sockets: 0 };
 const listeners: {
   /** Called before each event: for traces, and for faults at a certain event. */
   onEvent?: ((event: PlannedEvent) => void) | undefined;
@@ -50,6 +50,10 @@ export const schedule = {
   /** Events, sockets and servers that a process would wait for. */
   get keptAlive() {
     return state.keptAlive;
+  },
+  /** Of these what a process that has nothing more to do would have ended. */
+  get unfinished() {
+    return state.keptAlive - state.sockets;
   },
   /** When the next event is due; `undefined`: none is planned. */
   get nextAtMs() {
@@ -93,13 +97,16 @@ export function setKeepsAlive(event: PlannedEvent, keepsAlive: boolean): void {
   listeners.onPlanned?.();
 }
 
-/** Something open (a socket, a server) keeps the process alive until the returned function is called. */
-export function keepAlive(): () => void {
+/** Something open keeps the process alive until the returned function is called. */
+export function keepAlive(kind: 'socket' | 'server'): () => void {
   let isOpen = true;
   state.keptAlive += 1;
+  if (kind === 'socket') state.sockets += 1;
   return () => {
-    if (isOpen) state.keptAlive -= 1;
+    if (!isOpen) return;
     isOpen = false;
+    state.keptAlive -= 1;
+    if (kind === 'socket') state.sockets -= 1;
   };
 }
 
@@ -137,7 +144,7 @@ export function plannedBy(owner: Owner): string[] {
 /** A new world: no event, time 0. */
 export function resetSchedule(seed: number): void {
   for (let event = heap.pop(); event !== undefined; event = heap.pop()) cancel(event);
-  Object.assign(state, { nowMs: 0, order: 0, ran: 0, hash: seed, keptAlive: 0 });
+  Object.assign(state, { nowMs: 0, order: 0, ran: 0, hash: seed, keptAlive: 0, sockets: 0 });
 }
 
 function enqueue(event: PlannedEvent, delayMs: number): void {

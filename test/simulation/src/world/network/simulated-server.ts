@@ -82,7 +82,7 @@ function listen(this: Server, ...given: unknown[]): Server {
     plan(0, () => this.emit('error', error), { label: 'listen' });
     return this;
   }
-  const place = { key, address: target.host ?? '::', open: new Set<SimulatedSocket>(), letGo: keepAlive(), isClosed: false };
+  const place = { key, address: target.host ?? '::', open: new Set<SimulatedSocket>(), letGo: keepAlive('server'), isClosed: false };
   listening.set(this, place);
   network.servers.set(key, {
     server: this,
@@ -111,6 +111,7 @@ function accept(server: Server, place: Listening, socket: SimulatedSocket): void
     if (place.isClosed && place.open.size === 0) server.emit('close');
   });
   server.emit('connection', socket);
+  socket.begin();
 }
 
 function address(this: Server): unknown {

@@ -70,7 +70,8 @@ export class SimulatedSocket extends Duplex {
     super({
       allowHalfOpen,
       autoDestroy: true,
-      emitClose: true,
+      // With whether there was an error, as `net.Socket` does it.
+      emitClose: false,
       readableHighWaterMark: bufferBytes,
       writableHighWaterMark: bufferBytes,
       ...(signal !== undefined && { signal }),
@@ -79,7 +80,7 @@ export class SimulatedSocket extends Duplex {
     this.#onread = onread;
     this.#isReading = onread !== undefined;
     this.#inContext = AsyncLocalStorage.snapshot();
-    this.#letGo = keepAlive();
+    this.#letGo = keepAlive('socket');
     network.sockets.add(this);
   }
 
@@ -114,6 +115,12 @@ export class SimulatedSocket extends Duplex {
   announceConnected(): void {
     this.emit('connect');
     this.emit('ready');
+    this.begin();
+  }
+
+  /** Reads ahead, whether or not somebody wants it yet. */
+  begin(): void {
+    if (this.#onread === undefined) this.read(0);
     this.#take();
   }
 
@@ -218,6 +225,7 @@ export class SimulatedSocket extends Duplex {
         network.sockets.delete(this);
         this.#letGo();
         done(error);
+        process.nextTick(() => this.emit('close', error !== null));
       },
       { label: 'socket closed' },
     );
