@@ -77,8 +77,9 @@ function listen(this: Server, ...given: unknown[]): Server {
   const target = targetOf(given);
   if (callback !== undefined) this.once('listening', callback);
   const key = target.path ?? (Number(target.port ?? 0) || network.nextPort++);
-  if (network.servers.has(key) && target.reusePort !== true) {
-    const error = systemError('EADDRINUSE', 'listen', { address: target.path ?? target.host ?? '::', port: Number(key) || undefined });
+  const code = isLocal(target.host) ? 'EADDRINUSE' : 'EADDRNOTAVAIL';
+  if (code === 'EADDRNOTAVAIL' || (network.servers.has(key) && target.reusePort !== true)) {
+    const error = systemError(code, 'listen', { address: target.path ?? target.host ?? '::', port: Number(key) || undefined });
     plan(0, () => this.emit('error', error), { label: 'listen' });
     return this;
   }
@@ -96,6 +97,10 @@ function listen(this: Server, ...given: unknown[]): Server {
   target.signal?.addEventListener('abort', () => this.close(), { once: true });
   plan(0, () => this.emit('listening'), { label: 'listening' });
   return this;
+}
+
+function isLocal(host: string | undefined): boolean {
+  return host === undefined || /^(?:127\.|0\.0\.0\.0$|::1?$|localhost$)/.test(host);
 }
 
 function targetOf([first, second]: unknown[]): ListenTarget {

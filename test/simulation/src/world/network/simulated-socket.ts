@@ -192,7 +192,8 @@ export class SimulatedSocket extends Duplex {
     const { peer } = this;
     if (peer === undefined || peer.destroyed || peer.isAbandoned) {
       // The kernel takes it, and the peer's answer is a reset.
-      this.#later(() => (peer === undefined ? done(systemError('EPIPE', 'write')) : this.#hearReset('write')));
+      this.#later(() => this.#hearReset('read'));
+      done();
       return;
     }
     this.bytesWritten += chunk.length;
