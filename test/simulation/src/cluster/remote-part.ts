@@ -37,7 +37,8 @@ export function asRemote<T extends object>(part: T, link: RemoteLink, path: stri
       const call: Call = (...given) => Reflect.apply(value, target, given);
       if (remembering.has(key)) return () => undefined;
       if (silent.has(key)) return (...given: unknown[]) => void ask(link, step, () => call(...given)).catch(() => {});
-      if (walks.has(key)) return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
+      if (walks.has(key))
+        return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
       return (...given: unknown[]) => ask(link, step, () => call(...given.map((one) => handedOver(link, step, one))));
     },
   });
@@ -55,7 +56,10 @@ async function ask(link: RemoteLink, step: string, work: () => unknown): Promise
     const done = Promise.resolve(runAs(undefined, work));
     if (fate === 'unheard') {
       // A connection that broke has no subscriptions.
-      done.then((result) => typeof result === 'function' && result(), () => {});
+      done.then(
+        (result) => typeof result === 'function' && result(),
+        () => {},
+      );
       return void fail(link.patienceMs);
     }
     done.then(
@@ -86,7 +90,10 @@ function handedOver(link: RemoteLink, step: string, value: unknown): unknown {
   if (typeof value !== 'function') return value;
   return (...given: unknown[]) => {
     if (link.losesCall(step)) return;
-    plan(link.latencyMs(), () => void Reflect.apply(value, undefined, given), { owner: link.owner, label: `${step} called` });
+    plan(link.latencyMs(), () => void Reflect.apply(value, undefined, given), {
+      owner: link.owner,
+      label: `${step} called`,
+    });
   };
 }
 

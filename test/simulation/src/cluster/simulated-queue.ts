@@ -52,14 +52,22 @@ const abortedMs = 1_000;
 
 const groupOf = (name: JobName) => (name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short');
 
-export function createSimulatedQueue({ random, latencyMs }: { random: Random; latencyMs: () => number }): SimulatedQueue {
+export function createSimulatedQueue({
+  random,
+  latencyMs,
+}: {
+  random: Random;
+  latencyMs: () => number;
+}): SimulatedQueue {
   const jobs = new Map<string, Job>();
   const waiting = new Set<Job>();
   const workers = new Set<Worker>();
   const schedules = new Map<string, { readonly everyMs: number }>();
 
   const hasSlot = ({ running }: Worker, job: Job) => {
-    const same = [...running.keys()].filter((one) => one.class === job.class && groupOf(one.name) === groupOf(job.name));
+    const same = [...running.keys()].filter(
+      (one) => one.class === job.class && groupOf(one.name) === groupOf(job.name),
+    );
     return same.length < slots[groupOf(job.name)];
   };
 
@@ -85,7 +93,10 @@ export function createSimulatedQueue({ random, latencyMs }: { random: Random; la
   const give = (job: Job, worker: Worker) => {
     const turn: Turn = { worker, heardAtMs: schedule.nowMs };
     job.turn = turn;
-    plan(latencyMs(), () => worker.running.set(job, perform(job, turn)), { owner: worker.owner, label: `job ${job.name}` });
+    plan(latencyMs(), () => worker.running.set(job, perform(job, turn)), {
+      owner: worker.owner,
+      label: `job ${job.name}`,
+    });
     watch(job, turn);
   };
 
@@ -94,7 +105,8 @@ export function createSimulatedQueue({ random, latencyMs }: { random: Random; la
     const check = () => {
       if (job.turn !== turn) return;
       if (turn.worker.owner.state === 'running') turn.heardAtMs = schedule.nowMs;
-      if (schedule.nowMs - turn.heardAtMs < lockMs) return void plan(lockMs / 4, check, { owner: undefined, label: 'job lock' });
+      if (schedule.nowMs - turn.heardAtMs < lockMs)
+        return void plan(lockMs / 4, check, { owner: undefined, label: 'job lock' });
       requeue(job, 0);
     };
     runAs(undefined, check);
@@ -120,7 +132,8 @@ export function createSimulatedQueue({ random, latencyMs }: { random: Random; la
       const result = await handle(job.payload, { class: job.class, signal, stepAside });
       report(() => end(job, () => job.settled.resolve(result)));
     } catch (error) {
-      const isRetried = job.class === 'background' && error instanceof CacheError && error.retryable && job.triesLeft > 0;
+      const isRetried =
+        job.class === 'background' && error instanceof CacheError && error.retryable && job.triesLeft > 0;
       report(() => {
         if (signal.aborted) return requeue(job, 0);
         if (!isRetried) return end(job, () => job.settled.reject(error));
@@ -162,10 +175,14 @@ export function createSimulatedQueue({ random, latencyMs }: { random: Random; la
         signal?.throwIfAborted();
         const job = take(name, payload, dedupKey, options.class);
         const over = Promise.withResolvers<never>();
-        plan(timeoutMs, () => over.reject(new CacheError('overloaded', 'No worker took the job in time.', { retryable: true })), {
-          owner: undefined,
-          label: 'job late',
-        });
+        plan(
+          timeoutMs,
+          () => over.reject(new CacheError('overloaded', 'No worker took the job in time.', { retryable: true })),
+          {
+            owner: undefined,
+            label: 'job late',
+          },
+        );
         const onAbort = () => over.reject(signal?.reason);
         signal?.addEventListener('abort', onAbort, { once: true });
         try {

@@ -232,7 +232,10 @@ interface Closable {
   close(graceMs: number): Promise<void>;
 }
 
-async function startProcess<T extends Closable>(name: string, open: (owner: Owner, ends: Set<() => void>) => Promise<T>) {
+async function startProcess<T extends Closable>(
+  name: string,
+  open: (owner: Owner, ends: Set<() => void>) => Promise<T>,
+) {
   let owner: Owner;
   let ends: Set<() => void>;
   let current: T;

@@ -126,7 +126,8 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
 
   const waiting = new Map<string, { fault: PlannedFault; left: number }[]>();
   for (const fault of faults) {
-    if ('ms' in fault.at) plan(fault.at.ms, () => begin(fault), { owner: undefined, label: fault.kind, keepsAlive: false });
+    if ('ms' in fault.at)
+      plan(fault.at.ms, () => begin(fault), { owner: undefined, label: fault.kind, keepsAlive: false });
     else {
       const { name } = fault.kind === 'kill frontend' ? frontendOf(fault) : workerOf(fault);
       waiting.set(name, [...(waiting.get(name) ?? []), { fault, left: fault.at.event }]);

@@ -69,11 +69,20 @@ async function play(run: Run): Promise<() => Promise<void>> {
     await pause(random(faults.length === 0 ? 3_000 : 9_000));
     const frontend = random.pick(cluster.frontends);
     const isStranger = random.chance(0.08);
-    const leavesAfterMs = has('clients leave') && random.chance(0.5) ? random(random.pick([300, 3_000, 12_000])) : undefined;
+    const leavesAfterMs =
+      has('clients leave') && random.chance(0.5) ? random(random.pick([300, 3_000, 12_000])) : undefined;
     const range = random.chance(0.3) && bytes.length > 1 ? randomRange(random, bytes.length) : undefined;
     const slowness = has('clients slow') ? 0.3 : 0.02;
     const read = () =>
-      readBlob(frontend.cache, { key: isStranger ? stranger : random.pick(holders), digest, bytes, range, leavesAfterMs, slowness, random });
+      readBlob(frontend.cache, {
+        key: isStranger ? stranger : random.pick(holders),
+        digest,
+        bytes,
+        range,
+        leavesAfterMs,
+        slowness,
+        random,
+      });
     const outcome = await endsWith(frontend.owner, runAs(frontend.owner, read));
     trace(`reader ${i} at ${frontend.name}: ${outcome.result}`);
     judge(outcome, { isStranger, mayLie: has('upstream lies'), problem, name: `reader ${i}` });
@@ -120,7 +129,8 @@ interface Judging {
 function judge(outcome: Outcome, { isStranger, mayLie, problem, name }: Judging): void {
   if (outcome.result === 'gone' || outcome.result === 'left') return;
   if (outcome.result === 'error') {
-    if (!isCacheError(outcome.error)) problem(`${name} got no proper error: ${String((outcome.error as Error)?.stack ?? outcome.error)}`);
+    if (!isCacheError(outcome.error))
+      problem(`${name} got no proper error: ${String((outcome.error as Error)?.stack ?? outcome.error)}`);
     return;
   }
   if (isStranger) problem(`${name}, a stranger, was let in`);
@@ -141,7 +151,11 @@ function damageStored({ stored }: SimulatedCluster, digest: Digest, degree: numb
   if (blob === undefined) return;
   if (degree < 0.3) stored.blobs.delete(digest);
   // Past the check at the commit.
-  else Map.prototype.set.call(stored.blobs, digest, { ...blob, bytes: blob.bytes.subarray(0, Math.floor(blob.bytes.length * degree)) });
+  else
+    Map.prototype.set.call(stored.blobs, digest, {
+      ...blob,
+      bytes: blob.bytes.subarray(0, Math.floor(blob.bytes.length * degree)),
+    });
 }
 
 function createUpstreamFaults(faults: readonly PlannedFault[], random: Random): UpstreamFaults & { isOver: boolean } {
@@ -153,7 +167,8 @@ function createUpstreamFaults(faults: readonly PlannedFault[], random: Random): 
   const state = {
     isOver: false,
     answerMs: () => random.fraction() * (stalls === undefined || state.isOver ? 30 : 3_000),
-    chunkMs: () => (random.chance(0.3) ? random.fraction() * (stalls === undefined || state.isOver ? 20 : 1_500) : 0.05),
+    chunkMs: () =>
+      random.chance(0.3) ? random.fraction() * (stalls === undefined || state.isOver ? 20 : 1_500) : 0.05,
     breakAt: (_get: unknown, size: number) =>
       breaks !== undefined && !state.isOver && random.chance(0.4) ? random(size) : undefined,
     lie(_get: unknown, part: Buffer) {
@@ -164,7 +179,8 @@ function createUpstreamFaults(faults: readonly PlannedFault[], random: Random): 
       return random.chance(0.5) ? lie : lie.subarray(0, random(lie.length));
     },
     refuse() {
-      if (refuses === undefined || state.isOver || schedule.nowMs > refuses.lastsMs || !random.chance(refuses.degree)) return undefined;
+      if (refuses === undefined || state.isOver || schedule.nowMs > refuses.lastsMs || !random.chance(refuses.degree))
+        return undefined;
       return random.chance(0.5)
         ? new CacheError('upstream-rate-limited', 'simulated: too many requests')
         : new CacheError('upstream-unreachable', 'simulated: no answer', { retryable: true });
@@ -183,7 +199,9 @@ function judgeUpstream(
   const sent = upstream.gets.reduce((sum, get) => sum + get.sentBytes, 0);
   const slack = size > 150_000 ? 2 * size + 5 * chunkBytes : 5 * chunkBytes * Math.sign(takeOvers + losses);
   if (sent > size * (1 + takeOvers + losses) + slack)
-    problem(`upstream sent ${sent} bytes of a blob of ${size} in ${upstream.gets.length} GETs, with ${takeOvers} take-overs`);
+    problem(
+      `upstream sent ${sent} bytes of a blob of ${size} in ${upstream.gets.length} GETs, with ${takeOvers} take-overs`,
+    );
 }
 
 /** All is well now: whoever asks gets it. */
@@ -193,7 +211,15 @@ async function servesNow(
   bytes: Buffer,
   problem: (text: string) => void,
 ): Promise<void> {
-  const request = { key: holders[0]!, digest, bytes, range: undefined, leavesAfterMs: undefined, slowness: 0, random: createRandom(1) };
+  const request = {
+    key: holders[0]!,
+    digest,
+    bytes,
+    range: undefined,
+    leavesAfterMs: undefined,
+    slowness: 0,
+    random: createRandom(1),
+  };
   for (let tries = 3; ; tries -= 1) {
     const outcome = await runAs(owner, () => readBlob(cache, request));
     if (outcome.result === 'right') return;
@@ -203,18 +229,28 @@ async function servesNow(
   }
 }
 
-async function judgeRest({ workers, frontends, shared, stored, upstream }: SimulatedCluster, digest: Digest, problem: (text: string) => void) {
+async function judgeRest(
+  { workers, frontends, shared, stored, upstream }: SimulatedCluster,
+  digest: Digest,
+  problem: (text: string) => void,
+) {
   for (const { name, fills, spools } of workers) {
     if (fills.size > 0) problem(`${name} still has ${fills.size} fills`);
     if (spools.usedBytes > 0) problem(`${name} still has ${spools.usedBytes} bytes spooled`);
   }
   for (const { name, openWindows, usedBufferBytes } of frontends)
-    if (openWindows > 0 || usedBufferBytes > 0) problem(`${name} still has ${openWindows} windows of ${usedBufferBytes} bytes`);
+    if (openWindows > 0 || usedBufferBytes > 0)
+      problem(`${name} still has ${openWindows} windows of ${usedBufferBytes} bytes`);
   if (shared.subscriptions > 0) problem(`${shared.subscriptions} subscriptions are left`);
   const record = await shared.index.fills.read(digest);
-  if (record !== undefined && record.state !== 'done' && record.state !== 'failed') problem(`the record is ${record.state}`);
+  if (record !== undefined && record.state !== 'done' && record.state !== 'failed')
+    problem(`the record is ${record.state}`);
   for (const [stays, { bytes }] of stored.blobs)
     if (digestOf(Buffer.from(bytes), digestAlgorithm(stays)) !== stays) problem('what is stored is wrong');
   if (!stored.blobs.has(digest)) problem('in the end the blob is not stored');
-  for (const get of upstream.gets) if (!get.isClosed && get.owner.state !== 'dead') problem(`a body of upstream is still open: ${get.owner.name}, from ${get.from} to ${get.toExclusive}, ${get.sentBytes} sent`);
+  for (const get of upstream.gets)
+    if (!get.isClosed && get.owner.state !== 'dead')
+      problem(
+        `a body of upstream is still open: ${get.owner.name}, from ${get.from} to ${get.toExclusive}, ${get.sentBytes} sent`,
+      );
 }

@@ -47,7 +47,8 @@ async function main(): Promise<number> {
     write(result.problems.length === 0 ? 'No problem.\n' : describeRun(scenario.name, result));
     return result.problems.length === 0 ? 0 : 1;
   }
-  const untilMs = values.seconds === undefined ? Infinity : real.performanceNow() + wholeNumber('seconds', values.seconds) * 1000;
+  const untilMs =
+    values.seconds === undefined ? Infinity : real.performanceNow() + wholeNumber('seconds', values.seconds) * 1000;
   const count = values.count === undefined ? (untilMs === Infinity ? 1 : Infinity) : wholeNumber('count', values.count);
   const cpu = process.cpuUsage();
   const { runs, events, failed } = await explore(scenario, {
@@ -62,7 +63,8 @@ async function main(): Promise<number> {
   const perSecond = runs / ((user + system) / 1e6);
   write(`${runs} schedules of ${scenario.name} from seed ${firstSeed}, ${failed.length} failed; `);
   write(`${perSecond.toFixed(1)} per CPU second, ${Math.round(events / runs)} events each\n`);
-  if (values.shrink && failed[0] !== undefined) write(`Shrunk:\n${describeRun(scenario.name, await shrink(scenario, failed[0]))}`);
+  if (values.shrink && failed[0] !== undefined)
+    write(`Shrunk:\n${describeRun(scenario.name, await shrink(scenario, failed[0]))}`);
   return failed.length === 0 ? 0 : 1;
 }
 

@@ -28,7 +28,10 @@ const verifiedRangeBytes = 4 * 1024 * 1024;
 export async function readBlob(cache: PullThrough, reading: BlobReading): Promise<BlobOutcome> {
   const { key, digest, range, leavesAfterMs } = reading;
   const leaving = new AbortController();
-  const timer = leavesAfterMs === undefined ? undefined : setTimeout(() => leaving.abort(new Error('the client left')), leavesAfterMs);
+  const timer =
+    leavesAfterMs === undefined
+      ? undefined
+      : setTimeout(() => leaving.abort(new Error('the client left')), leavesAfterMs);
   try {
     const intent = range === undefined ? 'whole' : 'ranges';
     const blob = await cache.openBlob({ ...key, digest, intent, signal: leaving.signal });

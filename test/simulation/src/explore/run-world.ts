@@ -35,7 +35,11 @@ export interface RunOptions {
   readonly onTrace?: ((atMs: number, text: string) => void) | undefined;
 }
 
-export async function runWorld(scenario: Scenario, seed: number, { faults, onTrace }: RunOptions = {}): Promise<RunResult> {
+export async function runWorld(
+  scenario: Scenario,
+  seed: number,
+  { faults, onTrace }: RunOptions = {},
+): Promise<RunResult> {
   resetWorld(seed);
   const planned = faults ?? scenario.plan(seed);
   const problems: string[] = [];
@@ -44,7 +48,8 @@ export async function runWorld(scenario: Scenario, seed: number, { faults, onTra
     problems.push(text);
     trace(`PROBLEM ${text}`);
   };
-  const onUncaught = (error: unknown) => problem(`nobody caught: ${error instanceof Error ? error.stack : String(error)}`);
+  const onUncaught = (error: unknown) =>
+    problem(`nobody caught: ${error instanceof Error ? error.stack : String(error)}`);
   process.on('uncaughtException', onUncaught);
   process.on('unhandledRejection', onUncaught);
   try {
@@ -75,7 +80,8 @@ async function untilEnded<T>(work: Promise<T>, problem: (text: string) => void, 
     },
   );
   const drove = await drive(() => hasEnded, limits);
-  if (drove === 'idle') problem(`${what} waits for ever: nothing is planned any more (${schedule.nowMs.toFixed(0)} ms)`);
+  if (drove === 'idle')
+    problem(`${what} waits for ever: nothing is planned any more (${schedule.nowMs.toFixed(0)} ms)`);
   if (drove === 'limit') problem(`${what} does not end (${schedule.nowMs.toFixed(0)} ms, ${schedule.ran} events)`);
   return result;
 }

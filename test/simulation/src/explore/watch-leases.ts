@@ -7,7 +7,11 @@ const graceMs = 1_800;
 const everyMs = 200;
 
 /** Looks at the bodies that are open, from time to time. */
-export function watchLeases({ shared, upstream, workers }: SimulatedCluster, digest: Digest, problem: (text: string) => void) {
+export function watchLeases(
+  { shared, upstream, workers }: SimulatedCluster,
+  digest: Digest,
+  problem: (text: string) => void,
+) {
   const since = new Map<object, { readonly generation: number; readonly atMs: number; readonly sentBytes: number }>();
   let isOver = false;
   const look = () => {
@@ -17,7 +21,10 @@ export function watchLeases({ shared, upstream, workers }: SimulatedCluster, dig
         for (const get of upstream.gets) {
           const worker = workers.find(({ owner }) => owner === get.owner);
           const isForeign =
-            record !== undefined && record.state !== 'done' && record.state !== 'failed' && record.address !== worker?.address;
+            record !== undefined &&
+            record.state !== 'done' &&
+            record.state !== 'failed' &&
+            record.address !== worker?.address;
           if (get.isClosed || worker === undefined || worker.owner.state !== 'running' || !isForeign) since.delete(get);
           else {
             const before = since.get(get);

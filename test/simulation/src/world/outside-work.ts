@@ -18,17 +18,23 @@ type Member = (...given: unknown[]) => unknown;
 export function countThreadWork(): void {
   const files = createRequire(import.meta.url)('node:fs/promises') as object;
   for (const name of Object.keys(files)) if (name !== 'watch' && name !== 'opendir') replace(files, name, countPromise);
-  const base: unknown = [1, 2, 3].reduce((prototype: object) => Object.getPrototypeOf(prototype) as object, createGzip());
-  replace(base as object, '_transform', (own) =>
-    function transform(this: unknown, ...given: unknown[]) {
-      const done = given.at(-1) as Member;
-      running += 1;
-      const counted = (...results: unknown[]) => {
-        running -= 1;
-        done(...results);
-      };
-      return Reflect.apply(own, this, [...given.slice(0, -1), counted]);
-    },
+  const base: unknown = [1, 2, 3].reduce(
+    (prototype: object) => Object.getPrototypeOf(prototype) as object,
+    createGzip(),
+  );
+  replace(
+    base as object,
+    '_transform',
+    (own) =>
+      function transform(this: unknown, ...given: unknown[]) {
+        const done = given.at(-1) as Member;
+        running += 1;
+        const counted = (...results: unknown[]) => {
+          running -= 1;
+          done(...results);
+        };
+        return Reflect.apply(own, this, [...given.slice(0, -1), counted]);
+      },
   );
   const subtle = Object.getPrototypeOf(webcrypto.subtle) as object;
   for (const name of Object.getOwnPropertyNames(subtle))

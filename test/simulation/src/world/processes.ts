@@ -17,7 +17,9 @@ export function killProcess(owner: Owner): void {
 export function leftOf(owner: Owner): string[] {
   return [
     ...plannedBy(owner),
-    ...[...network.sockets].filter((socket) => socket.owner === owner).map(({ remotePort }) => `a socket to ${remotePort}`),
+    ...[...network.sockets]
+      .filter((socket) => socket.owner === owner)
+      .map(({ remotePort }) => `a socket to ${remotePort}`),
     ...[...network.servers].filter(([, server]) => server.owner === owner).map(([key]) => `a server on ${key}`),
     ...[...fileSystem.open].filter((entry) => entry.owner === owner).map(({ path }) => `the open file ${path}`),
   ];

@@ -65,7 +65,11 @@ export const schedule = {
 /** Runs `work` in `delayMs` (0 and fractions are exact), in the asynchronous context of the caller; with `owner`, as that one's. */
 export function plan(delayMs: number, work: () => void, options?: PlanOptions): PlannedEvent {
   if (options === undefined || !('owner' in options)) return planBound(delayMs, AsyncLocalStorage.bind(work), options);
-  return planBound(delayMs, runAs(options.owner, () => AsyncLocalStorage.bind(work)), options);
+  return planBound(
+    delayMs,
+    runAs(options.owner, () => AsyncLocalStorage.bind(work)),
+    options,
+  );
 }
 
 /** As `plan`, of a function that has its context. */
@@ -138,7 +142,9 @@ export function release(owner: Owner): void {
 /** What a process that wants to end would wait for: labels of timers and the like. */
 export function plannedBy(owner: Owner): string[] {
   const own = [...heap.items(), ...owner.held].filter((event) => event.owner === owner && event.state === 'planned');
-  return own.filter(({ keepsAlive }) => keepsAlive).map(({ label, atMs }) => `${label} (${(atMs - state.nowMs).toFixed(0)} ms)`);
+  return own
+    .filter(({ keepsAlive }) => keepsAlive)
+    .map(({ label, atMs }) => `${label} (${(atMs - state.nowMs).toFixed(0)} ms)`);
 }
 
 /** A new world: no event, time 0. */
@@ -160,7 +166,8 @@ function run(event: PlannedEvent): void {
   if (event.keepsAlive) state.keptAlive -= 1;
   state.ran += 1;
   state.hash = Math.imul(state.hash ^ event.order, 16_777_619) ^ Math.imul(Math.floor(event.atMs * 1000), 97);
-  for (let i = 0; i < event.label.length; i += 1) state.hash = Math.imul(state.hash ^ event.label.charCodeAt(i), 16_777_619);
+  for (let i = 0; i < event.label.length; i += 1)
+    state.hash = Math.imul(state.hash ^ event.label.charCodeAt(i), 16_777_619);
   listeners.onEvent?.(event);
   event.run();
 }

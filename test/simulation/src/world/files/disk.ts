@@ -53,11 +53,20 @@ export function createDisk(): Disk {
     find: (path) => names.get(path),
     list(path, deep = false) {
       const prefix = `${path}/`;
-      return [...names.keys()].filter((name) => name.startsWith(prefix) && (deep || !name.includes('/', prefix.length)));
+      return [...names.keys()].filter(
+        (name) => name.startsWith(prefix) && (deep || !name.includes('/', prefix.length)),
+      );
     },
     create(path, kind, nowMs) {
       ids += 1;
-      const inode: Inode = { id: ids, kind, bytes: noBytes, size: 0, durable: { bytes: noBytes, size: 0 }, modifiedAtMs: nowMs };
+      const inode: Inode = {
+        id: ids,
+        kind,
+        bytes: noBytes,
+        size: 0,
+        durable: { bytes: noBytes, size: 0 },
+        modifiedAtMs: nowMs,
+      };
       change(path, (current) => void current.set(path, inode));
       return inode;
     },

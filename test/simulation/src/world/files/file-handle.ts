@@ -96,5 +96,17 @@ export function statOf(inode: Inode) {
   const isFile = () => kind === 'file';
   const isDirectory = () => kind === 'directory';
   const times = { mtimeMs: modifiedAtMs, ctimeMs: modifiedAtMs, mtime: new Date(modifiedAtMs) };
-  return { size, ...times, ino: id, uid: 0, gid: 0, mode: 0o644, nlink: 1, dev: 1, isFile, isDirectory, isSymbolicLink: () => false };
+  return {
+    size,
+    ...times,
+    ino: id,
+    uid: 0,
+    gid: 0,
+    mode: 0o644,
+    nlink: 1,
+    dev: 1,
+    isFile,
+    isDirectory,
+    isSymbolicLink: () => false,
+  };
 }

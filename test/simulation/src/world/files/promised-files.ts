@@ -61,7 +61,13 @@ function entriesOf(operation: string, path: string) {
   return disk.list(path).map((child) => {
     const { kind } = disk.find(child)!;
     const name = nameOf(child);
-    return { name, parentPath: path, isFile: () => kind === 'file', isDirectory: () => kind === 'directory', isSymbolicLink: () => false };
+    return {
+      name,
+      parentPath: path,
+      isFile: () => kind === 'file',
+      isDirectory: () => kind === 'directory',
+      isSymbolicLink: () => false,
+    };
   });
 }
 

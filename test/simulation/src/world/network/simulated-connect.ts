@@ -26,7 +26,8 @@ export function simulatedConnect(...given: unknown[]): SimulatedSocket {
   socket.connecting = true;
   if (listener !== undefined) socket.once('connect', listener);
   if (target.timeout !== undefined && target.timeout > 0) socket.setTimeout(target.timeout);
-  if (typeof target.path !== 'string') resolveHost(socket, target, (address) => dial(socket, Number(target.port), address));
+  if (typeof target.path !== 'string')
+    resolveHost(socket, target, (address) => dial(socket, Number(target.port), address));
   else dial(socket, target.path, target.path);
   return socket;
 }
@@ -37,7 +38,10 @@ export function simulatedTlsConnect(connect: (options: ConnectionOptions, listen
     const listener = given.find((value) => typeof value === 'function') as (() => void) | undefined;
     const [first] = given;
     const further = given.slice(1).find((value) => typeof value === 'object' && value !== null);
-    const options = { ...(typeof first === 'object' ? first : targetOf(given)), ...(further as object) } as ConnectionOptions;
+    const options = {
+      ...(typeof first === 'object' ? first : targetOf(given)),
+      ...(further as object),
+    } as ConnectionOptions;
     if (options.socket !== undefined) return connect(options, listener);
     const { host, port, path, lookup, timeout } = options as ConnectTarget;
     const socket = simulatedConnect({ host, port, path, lookup, timeout }) as never;
@@ -51,12 +55,18 @@ function targetOf([first, second]: unknown[]): ConnectTarget {
   return { port: Number(first), ...(typeof second === 'string' && { host: second }) };
 }
 
-function resolveHost(socket: SimulatedSocket, { host = 'localhost', lookup }: ConnectTarget, found: (address: string) => void): void {
+function resolveHost(
+  socket: SimulatedSocket,
+  { host = 'localhost', lookup }: ConnectTarget,
+  found: (address: string) => void,
+): void {
   const known = isIP(host) === 0 ? network.hosts.get(host) : host;
   if (known !== undefined) return found(known);
   if (host === 'localhost' && lookup === undefined) return found(loopback);
   if (lookup === undefined) {
-    plan(latencyMs(), () => socket.destroy(systemError('ENOTFOUND', 'getaddrinfo', { address: host })), { label: 'lookup' });
+    plan(latencyMs(), () => socket.destroy(systemError('ENOTFOUND', 'getaddrinfo', { address: host })), {
+      label: 'lookup',
+    });
     return undefined;
   }
   lookup(host, { all: true, family: 0, hints: 0 }, (error, addresses) => {

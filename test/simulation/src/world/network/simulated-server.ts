@@ -69,7 +69,11 @@ export function installServers(): void {
   // `createServer` is only asked for the class.
   const prototype = Object.getPrototypeOf(createServer()) as object;
   for (const [name, member] of Object.entries(serverMembers))
-    Object.defineProperty(prototype, name, { configurable: true, ...('value' in member && { writable: true }), ...member });
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      ...('value' in member && { writable: true }),
+      ...member,
+    });
 }
 
 function listen(this: Server, ...given: unknown[]): Server {
@@ -79,11 +83,20 @@ function listen(this: Server, ...given: unknown[]): Server {
   const key = target.path ?? (Number(target.port ?? 0) || network.nextPort++);
   const code = isLocal(target.host) ? 'EADDRINUSE' : 'EADDRNOTAVAIL';
   if (code === 'EADDRNOTAVAIL' || (network.servers.has(key) && target.reusePort !== true)) {
-    const error = systemError(code, 'listen', { address: target.path ?? target.host ?? '::', port: Number(key) || undefined });
+    const error = systemError(code, 'listen', {
+      address: target.path ?? target.host ?? '::',
+      port: Number(key) || undefined,
+    });
     plan(0, () => this.emit('error', error), { label: 'listen' });
     return this;
   }
-  const place = { key, address: target.host ?? '::', open: new Set<SimulatedSocket>(), letGo: keepAlive('server'), isClosed: false };
+  const place = {
+    key,
+    address: target.host ?? '::',
+    open: new Set<SimulatedSocket>(),
+    letGo: keepAlive('server'),
+    isClosed: false,
+  };
   listening.set(this, place);
   network.servers.set(key, {
     server: this,

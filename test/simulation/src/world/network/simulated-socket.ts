@@ -237,7 +237,8 @@ export class SimulatedSocket extends Duplex {
     const { peer } = this;
     if (peer === undefined || peer.destroyed || peer.isAbandoned) return;
     const isReset = this.#isReset || this.#unreadBytes > 0;
-    if (isReset) plan(latencyMs(), () => peer.act(() => peer.#hearReset('read')), { owner: peer.owner, label: 'net reset' });
+    if (isReset)
+      plan(latencyMs(), () => peer.act(() => peer.#hearReset('read')), { owner: peer.owner, label: 'net reset' });
     else if (!this.writableFinished) this.#send(peer, end);
   }
 

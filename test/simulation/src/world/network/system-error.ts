@@ -8,5 +8,10 @@ export interface SystemErrorParts {
 export function systemError(code: string, syscall: string, { address, port }: SystemErrorParts = {}): Error {
   const place = address === undefined ? '' : ` ${address}${port === undefined ? '' : `:${port}`}`;
   const error = new Error(`${syscall} ${code}${place}`);
-  return Object.assign(error, { code, syscall, ...(address !== undefined && { address }), ...(port !== undefined && { port }) });
+  return Object.assign(error, {
+    code,
+    syscall,
+    ...(address !== undefined && { address }),
+    ...(port !== undefined && { port }),
+  });
 }
