@@ -3,7 +3,8 @@ import { type LookupFunction, isIP } from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { plan } from '../schedule.ts';
 import { latencyMs, network } from './network-state.ts';
-import { SimulatedSocket, type SocketOptions, heldRetryMs } from './simulated-socket.ts';
+import { heldRetryMs } from './connection-end.ts';
+import { SimulatedSocket, type SocketOptions } from './simulated-socket.ts';
 import { systemError } from './system-error.ts';
 
 interface ConnectTarget extends SocketOptions {

@@ -1,10 +1,11 @@
-// One end of a connection: what `net.Socket` is to its users, with a peer in the same process in place of the kernel.
+// One end of a connection as its users have it: what `net.Socket` is, over a kernel of our own.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Duplex } from 'node:stream';
 import { type Owner, currentOwner } from '../owner.ts';
-import { keepAlive, plan, schedule } from '../schedule.ts';
+import { keepAlive, plan } from '../schedule.ts';
 import { type Timer, setTimer } from '../timers.ts';
-import { latencyMs, network } from './network-state.ts';
+import { type ConnectionEnd, createConnectionEnd, endOfStream } from './connection-end.ts';
+import { network } from './network-state.ts';
 import { systemError } from './system-error.ts';
 
 export interface SocketOptions {
@@ -18,20 +19,13 @@ export interface SocketOptions {
     | undefined;
 }
 
-interface Place {
+export interface SocketPlace {
   readonly address: string;
   readonly port: number;
 }
 
-const windowBytes = 256 * 1024;
 const bufferBytes = 64 * 1024;
-/** Between two packets of one connection, so that they keep their order. */
-const gapMs = 0.001;
-/** While the network between two processes is cut. */
-export const heldRetryMs = 50;
-const end = Symbol('end');
 
-type Packet = Buffer | typeof end;
 type Done = (error?: Error | null) => void;
 
 export class SimulatedSocket extends Duplex {
@@ -45,25 +39,17 @@ export class SimulatedSocket extends Duplex {
   remoteFamily: string | undefined;
   localAddress: string | undefined;
   localPort: number | undefined;
-  readonly owner: Owner | undefined;
-  peer: SimulatedSocket | undefined;
-  /** Its process is gone. */
-  isAbandoned = false;
+  readonly owner: Owner | undefined = currentOwner();
+  /** As its owner's code. */
+  readonly act = AsyncLocalStorage.snapshot() as (work: () => void) => void;
+  readonly connectionEnd: ConnectionEnd;
 
   readonly #onread: SocketOptions['onread'];
-  readonly #inContext: <T>(work: () => T) => T;
-  readonly #letGo: () => void;
-  readonly #inbox: Packet[] = [];
-  /** To the peer. */
-  readonly #onWay: Packet[] = [];
-  /** On the way to this end, or in its inbox. */
-  #unreadBytes = 0;
+  readonly #letGo = keepAlive('socket');
+  #isConnected = false;
   #isReading: boolean;
   #isTaking = false;
-  #lastAtMs = 0;
   #isReset = false;
-  /** Of a write that waits for the peer's window. */
-  #blocked: Done | undefined;
   #timer: Timer | undefined;
 
   constructor({ allowHalfOpen = false, onread, signal }: SocketOptions = {}) {
@@ -76,16 +62,17 @@ export class SimulatedSocket extends Duplex {
       writableHighWaterMark: bufferBytes,
       ...(signal !== undefined && { signal }),
     });
-    this.owner = currentOwner();
     this.#onread = onread;
     this.#isReading = onread !== undefined;
-    this.#inContext = AsyncLocalStorage.snapshot();
-    this.#letGo = keepAlive('socket');
+    this.connectionEnd = createConnectionEnd(this.owner, this.act, {
+      onArrived: () => this.#take(),
+      onReset: () => this.destroy(systemError('ECONNRESET', 'read')),
+    });
     network.sockets.add(this);
   }
 
   get pending(): boolean {
-    return this.connecting || this.peer === undefined;
+    return !this.#isConnected;
   }
 
   get readyState(): string {
@@ -96,20 +83,15 @@ export class SimulatedSocket extends Duplex {
   }
 
   /** Both ends are connected from now on; each hears of it in its own time. */
-  join(peer: SimulatedSocket, here: Place, there: Place): void {
-    this.peer = peer;
+  join(peer: SimulatedSocket, here: SocketPlace, there: SocketPlace): void {
+    this.connectionEnd.join(peer.connectionEnd);
     this.connecting = false;
-    const family = (place: Place) => (place.address.includes(':') ? 'IPv6' : 'IPv4');
+    this.#isConnected = true;
     this.localAddress = here.address;
     this.localPort = here.port;
     this.remoteAddress = there.address;
     this.remotePort = there.port;
-    this.remoteFamily = family(there);
-  }
-
-  /** As its owner's code. */
-  act(work: () => void): void {
-    this.#inContext(work);
+    this.remoteFamily = there.address.includes(':') ? 'IPv6' : 'IPv4';
   }
 
   announceConnected(): void {
@@ -118,10 +100,17 @@ export class SimulatedSocket extends Duplex {
     this.begin();
   }
 
-  /** Reads ahead, whether or not somebody wants it yet. */
+  /** Reads ahead, whether or not anybody wants it yet. */
   begin(): void {
     if (this.#onread === undefined) this.read(0);
     this.#take();
+  }
+
+  /** Its process was killed: the system closes this end. */
+  abandon(): void {
+    this.connectionEnd.close(false);
+    network.sockets.delete(this);
+    this.#letGo();
   }
 
   setTimeout(delayMs: number, callback?: () => void): this {
@@ -184,25 +173,14 @@ export class SimulatedSocket extends Duplex {
     if (this.#onread === undefined) this.#readOn();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+  override _write(chunk: Buffer, encoding: BufferEncoding, done: Done): void {
     if (this.connecting) {
-      this.once('connect', () => this._write(chunk, _encoding, done));
-      return;
-    }
-    const { peer } = this;
-    if (peer === undefined || peer.destroyed || peer.isAbandoned) {
-      // The kernel takes it, and the peer's answer is a reset.
-      this.#later(() => this.#hearReset('read'));
-      done();
+      this.once('connect', () => this._write(chunk, encoding, done));
       return;
     }
     this.bytesWritten += chunk.length;
-    peer.#unreadBytes += chunk.length;
     this.#timer?.refresh();
-    this.#send(peer, Buffer.from(chunk));
-    if (peer.#unreadBytes >= windowBytes) this.#blocked = done;
-    // The kernel takes it at once.
-    else done();
+    this.connectionEnd.send(chunk, () => done());
   }
 
   override _final(done: Done): void {
@@ -210,48 +188,20 @@ export class SimulatedSocket extends Duplex {
       this.once('connect', () => this._final(done));
       return;
     }
-    const { peer } = this;
-    if (peer !== undefined && !peer.destroyed) this.#send(peer, end);
+    this.connectionEnd.sendEnd();
     done();
   }
 
   override _destroy(error: Error | null, done: Done): void {
     this.#timer?.close();
-    this.#blocked?.(systemError('ECONNRESET', 'write'));
-    this.#blocked = undefined;
-    this.closeEnd();
-    plan(
-      0,
-      () => {
-        network.sockets.delete(this);
-        this.#letGo();
-        done(error);
-        process.nextTick(() => this.emit('close', error !== null));
-      },
-      { label: 'socket closed' },
-    );
-  }
-
-  /** What the system does when nobody holds this end any more. */
-  closeEnd(): void {
-    const { peer } = this;
-    if (peer === undefined || peer.destroyed || peer.isAbandoned) return;
-    const isReset = this.#isReset || this.#unreadBytes > 0;
-    if (isReset)
-      plan(latencyMs(), () => peer.act(() => peer.#hearReset('read')), { owner: peer.owner, label: 'net reset' });
-    else if (!this.writableFinished) this.#send(peer, end);
-  }
-
-  /** Its process was killed: the system closes this end. */
-  abandon(): void {
-    this.closeEnd();
-    this.isAbandoned = true;
-    network.sockets.delete(this);
-    this.#letGo();
-  }
-
-  #hearReset(syscall: string): void {
-    if (!this.destroyed) this.destroy(systemError('ECONNRESET', syscall));
+    this.connectionEnd.close(this.#isReset);
+    const close = () => {
+      network.sockets.delete(this);
+      this.#letGo();
+      done(error);
+      process.nextTick(() => this.emit('close', error !== null));
+    };
+    plan(0, close, { label: 'socket closed' });
   }
 
   #readOn(): void {
@@ -263,83 +213,28 @@ export class SimulatedSocket extends Duplex {
   #take(): void {
     if (this.#isTaking) return;
     this.#isTaking = true;
-    while (this.#isReading && this.#inbox.length > 0 && !this.destroyed) this.#takeOne();
+    while (this.#isReading && !this.destroyed && this.#takeOne());
     this.#isTaking = false;
   }
 
-  #takeOne(): void {
-    const packet = this.#inbox[0]!;
-    if (packet === end) {
-      this.#inbox.shift();
+  #takeOne(): boolean {
+    const given = this.#onread?.buffer;
+    const buffer = typeof given === 'function' ? given() : given;
+    const packet = this.connectionEnd.take(buffer?.length ?? Infinity);
+    if (packet === undefined) return false;
+    if (packet === endOfStream) {
       this.push(null);
       // Nobody else reads this end.
-      if (this.#onread !== undefined) this.read(0);
-      return;
+      if (buffer !== undefined) this.read(0);
+      return true;
     }
-    if (this.#onread === undefined) {
-      this.#inbox.shift();
-      this.#taken(packet.length);
-      if (!this.push(packet)) this.#isReading = false;
-      return;
-    }
-    const { buffer: given, callback } = this.#onread;
-    const buffer = typeof given === 'function' ? given() : given;
-    const length = Math.min(buffer.length, packet.length);
-    buffer.set(packet.subarray(0, length));
-    if (length === packet.length) this.#inbox.shift();
-    else this.#inbox[0] = packet.subarray(length);
-    this.#taken(length);
-    if (callback(length, buffer) === false) this.#isReading = false;
-  }
-
-  #taken(bytes: number): void {
-    this.bytesRead += bytes;
-    this.#unreadBytes -= bytes;
+    this.bytesRead += packet.length;
     this.#timer?.refresh();
-    if (this.#unreadBytes < windowBytes && this.peer !== undefined) this.peer.#unblock();
-  }
-
-  #unblock(): void {
-    const done = this.#blocked;
-    if (done === undefined) return;
-    this.#blocked = undefined;
-    this.#later(() => done());
-  }
-
-  #send(peer: SimulatedSocket, packet: Packet): void {
-    this.#onWay.push(packet);
-    plan(this.#nextDelayMs(), () => this.#deliver(peer), { owner: peer.owner, label: 'net' });
-  }
-
-  /** One packet, the first that was sent: none overtakes another, held or not. */
-  #deliver(peer: SimulatedSocket): void {
-    if (network.isHeld(this.owner?.name, peer.owner?.name)) {
-      plan(heldRetryMs, () => this.#deliver(peer), { owner: peer.owner, label: 'net held' });
-      return;
+    if (buffer === undefined) this.#isReading = this.push(packet);
+    else {
+      buffer.set(packet);
+      if (this.#onread?.callback(packet.length, buffer) === false) this.#isReading = false;
     }
-    const packet = this.#onWay.shift();
-    if (packet !== undefined) peer.act(() => peer.#arrived(packet));
-  }
-
-  #arrived(packet: Packet): void {
-    if (this.destroyed) {
-      const { peer } = this;
-      if (packet !== end && peer !== undefined)
-        plan(latencyMs(), () => peer.act(() => peer.#hearReset('read')), { owner: peer.owner, label: 'net reset' });
-      return;
-    }
-    this.#inbox.push(packet);
-    this.#take();
-  }
-
-  /** In this end's own time, after what it has sent. */
-  #later(work: () => void): void {
-    plan(this.#nextDelayMs(), () => this.act(work), { owner: this.owner, label: 'net sent' });
-  }
-
-  #nextDelayMs(): number {
-    const { nowMs } = schedule;
-    this.#lastAtMs = Math.max(this.#lastAtMs + gapMs, nowMs + latencyMs());
-    return this.#lastAtMs - nowMs;
+    return true;
   }
 }
