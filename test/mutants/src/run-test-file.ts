@@ -1,0 +1,72 @@
+// Runs one test file of a copied tree, up to its first failure. The command by which tests are run stands here alone.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { ReportedFailure } from './report-failures.ts';
+import type { Outcome } from './verdict.ts';
+
+/** A test that hangs fails by itself after a minute, as a rule. */
+const testTimeoutMs = 150_000;
+const fileTimeoutMs = 300_000;
+const maxMessageLength = 200;
+const reporter = new URL('report-failures.ts', import.meta.url).href;
+
+function commandOf(file: string): readonly string[] {
+  return ['--test', `--test-reporter=${reporter}`, `--test-timeout=${testTimeoutMs}`, file];
+}
+
+/** What says that sources cannot be loaded, rather than that they do the wrong thing. */
+const brokenPattern =
+  /SyntaxError|ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX|ERR_INVALID_TYPESCRIPT_SYNTAX|ERR_MODULE_NOT_FOUND/;
+
+/** `tree`: a copy whose files no other run changes meanwhile. `signal` ends the run, which rejects then. */
+export async function runTestFile(tree: string, file: string, signal: AbortSignal): Promise<Outcome> {
+  signal.throwIfAborted();
+  const environment: NodeJS.ProcessEnv = { ...process.env };
+  environment['NODE_COMPILE_CACHE'] = join(tree, 'node_modules', '.cache', 'cistern');
+  // Set when a test runs this: the tests below are not that test's.
+  delete environment['NODE_TEST_CONTEXT'];
+  // A group of its own, so that what the tests have started ends with it.
+  const child = spawn(process.execPath, commandOf(file), {
+    cwd: tree,
+    env: environment,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const end = () => endGroup(child.pid);
+  signal.addEventListener('abort', end, { once: true });
+  const late = setTimeout(end, fileTimeoutMs);
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      const failure = JSON.parse(line) as ReportedFailure;
+      end();
+      await ended;
+      return outcomeOf(failure);
+    }
+    const code = await ended;
+    signal.throwIfAborted();
+    if (code === 0) return { kind: 'passed' };
+    return { kind: 'failed', test: file, message: `no end within ${fileTimeoutMs / 1000} s` };
+  } finally {
+    clearTimeout(late);
+    signal.removeEventListener('abort', end);
+  }
+}
+
+export function outcomeOf({ test, message, isFile }: ReportedFailure): Outcome {
+  const lines = message.split('\n').filter((line) => line.trim() !== '');
+  const broken = isFile ? lines.find((line) => brokenPattern.test(line)) : undefined;
+  if (broken !== undefined) return { kind: 'broken', message: broken };
+  // `assert` says in the second line what it found.
+  return { kind: 'failed', test, message: lines.slice(0, 2).join(' ').slice(0, maxMessageLength) };
+}
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch {
+    // It has ended by itself.
+  }
+}
