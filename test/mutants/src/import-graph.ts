@@ -46,7 +46,7 @@ function distancesFrom(
   return distances;
 }
 
-export function rankTests(changed: readonly string[], distances: ReadonlyMap<string, number>): readonly string[] {
+function rankTests(changed: readonly string[], distances: ReadonlyMap<string, number>): readonly string[] {
   const own = new Set(changed.map(packageOf));
   const folders = changed.map((file) => posix.dirname(file));
   const steps = (test: string) => Math.min(...folders.map((folder) => posix.relative(folder, test).split('/').length));

@@ -54,7 +54,7 @@ export async function runTestFile(tree: string, file: string, signal: AbortSigna
   }
 }
 
-export function outcomeOf({ test, message, isFile }: ReportedFailure): Outcome {
+function outcomeOf({ test, message, isFile }: ReportedFailure): Outcome {
   const lines = message.split('\n').filter((line) => line.trim() !== '');
   const broken = isFile ? lines.find((line) => brokenPattern.test(line)) : undefined;
   if (broken !== undefined) return { kind: 'broken', message: broken };
