@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nextPause, type Pause } from './pause.ts';
+import { nextPause, type Pause, pauseTtlMs } from './pause.ts';
 
 const at = (nowMs: number, random = 0) => ({ nowMs, random });
 const refused = (askedAtMs: number, retryAfterMs?: number) => ({ askedAtMs, retryAfterMs });
@@ -27,4 +27,11 @@ test('Retry-After is obeyed to the full, also when it comes late', () => {
   const pause = nextPause(undefined, refused(0, 60_000), at(0, 0.5)) ?? assert.fail();
   assert.ok(pause.untilMs >= 60_000 && pause.untilMs <= 75_000);
   assert.equal(nextPause(pause, refused(0, 120_000), at(1000))?.untilMs, 121_000);
+});
+
+test('a pause that is over is remembered until the registry has forgiven', () => {
+  const pause = nextPause(undefined, refused(0), at(0)) ?? assert.fail();
+  const forgottenAtMs = pauseTtlMs(pause, 0);
+  assert.equal(nextPause(pause, refused(forgottenAtMs - 1), at(forgottenAtMs - 1))?.count, 2);
+  assert.equal(nextPause(pause, refused(forgottenAtMs), at(forgottenAtMs))?.count, 1);
 });
