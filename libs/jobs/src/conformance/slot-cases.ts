@@ -61,6 +61,32 @@ export const slotCases: JobCases = {
     assert.equal(ended, jobs + 1);
   },
 
+  async 'the end of a handler that has stepped aside leaves the next job of its key alone'(tested, t) {
+    const { queue } = tested;
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let [begun, ended] = [0, 0];
+    await workWith(tested, t, {
+      async 'fetch-blob'(_payload, { stepAside }) {
+        const gate = gates[begun];
+        begun += 1;
+        if (begun === 1) stepAside?.();
+        await gate?.promise;
+        ended += 1;
+        return null;
+      },
+    });
+    const ask = async () => queue.run('fetch-blob', blobJob('aside'), waiting(interactive('aside')));
+    await ask();
+    const next = ask();
+    await until('the next one runs', () => begun === 2);
+    gates[0]?.resolve();
+    await until('the first one has ended', () => ended === 1);
+    const joining = ask();
+    gates[1]?.resolve();
+    await Promise.all([next, joining]);
+    assert.equal(begun, 2);
+  },
+
   async 'neither class waits for the other'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });
