@@ -4,8 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative, resolve, sep } from 'node:path';
 
 export interface ImportGraph {
-  /** Nearest first; those of the package of `files` before all others, and then no more than `most`. */
-  testsReaching(files: readonly string[], most: number): readonly string[];
+  /**
+   * Those of the same folder first, then those of the package, then all others. Among them a test that imports little is about what
+   * it imports, and comes before one that starts half of the product.
+   */
+  testsReaching(files: readonly string[]): readonly string[];
 }
 
 const importPattern = /(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'|new URL\(\s*'(\.[^']+\.ts)'/g;
@@ -16,13 +19,26 @@ export function readImportGraph(root: string, folders: readonly string[]): Impor
   const files = folders.flatMap((folder) => listFiles(root, folder));
   const sources = files.filter((file) => file.endsWith('.ts'));
   const packages = readPackages(root, files);
-  const importers = new Map<string, Set<string>>();
+  const imported = new Map<string, ReadonlySet<string>>();
   for (const source of sources)
-    for (const imported of importsOf(readFileSync(join(root, source), 'utf8'), source, packages))
-      importers.set(imported, (importers.get(imported) ?? new Set()).add(source));
+    imported.set(source, new Set(importsOf(readFileSync(join(root, source), 'utf8'), source, packages)));
+  const tests = sources
+    .filter((source) => source.endsWith(testEnding))
+    .map((file) => ({ file, reached: reachedFrom(file, imported) }));
   return {
-    testsReaching: (changed, most) =>
-      rankTests(changed, distancesFrom(entriesOf(changed, sources), importers)).slice(0, most),
+    testsReaching(changed) {
+      const entries = entriesOf(changed, sources);
+      const folders = new Set(changed.map((file) => posix.dirname(file)));
+      const own = new Set(changed.map(packageOf));
+      const distanceOf = (file: string) => (folders.has(posix.dirname(file)) ? 0 : own.has(packageOf(file)) ? 1 : 2);
+      return tests
+        .filter(({ reached }) => entries.some((entry) => reached.has(entry)))
+        .map(({ file, reached }) => ({ file, distance: distanceOf(file), size: reached.size }))
+        .sort(
+          (one, other) => one.distance - other.distance || one.size - other.size || (one.file < other.file ? -1 : 1),
+        )
+        .map(({ file }) => file);
+    },
   };
 }
 
@@ -35,30 +51,10 @@ function entriesOf(changed: readonly string[], sources: readonly string[]): read
   });
 }
 
-function distancesFrom(
-  entries: readonly string[],
-  importers: ReadonlyMap<string, ReadonlySet<string>>,
-): ReadonlyMap<string, number> {
-  const distances = new Map(entries.map((entry) => [entry, 0]));
-  for (const [file, distance] of distances)
-    for (const importer of importers.get(file) ?? [])
-      if (!distances.has(importer)) distances.set(importer, distance + 1);
-  return distances;
-}
-
-function rankTests(changed: readonly string[], distances: ReadonlyMap<string, number>): readonly string[] {
-  const own = new Set(changed.map(packageOf));
-  const folders = changed.map((file) => posix.dirname(file));
-  const steps = (test: string) => Math.min(...folders.map((folder) => posix.relative(folder, test).split('/').length));
-  return [...distances]
-    .filter(([file]) => file.endsWith(testEnding))
-    .map(([file, distance]) => ({ file, key: [own.has(packageOf(file)) ? 0 : 1, distance, steps(file)] as const }))
-    .sort((one, other) => compare(one.key, other.key) || (one.file < other.file ? -1 : 1))
-    .map(({ file }) => file);
-}
-
-function compare(one: readonly number[], other: readonly number[]): number {
-  return one.map((value, place) => value - (other[place] ?? 0)).find((difference) => difference !== 0) ?? 0;
+function reachedFrom(file: string, imported: ReadonlyMap<string, ReadonlySet<string>>): ReadonlySet<string> {
+  const reached = new Set([file]);
+  for (const one of reached) for (const other of imported.get(one) ?? []) reached.add(other);
+  return reached;
 }
 
 /** `libs/jobs` of `libs/jobs/src/catalogue.ts`. */
