@@ -76,6 +76,21 @@ test('a Redis that answers too late is asked no more, and is used again when it 
   await until(async () => index.check().then(() => true));
 });
 
+test('pulls that Redis has written, and answers too late, are counted once', async (t) => {
+  const relay = await openRelay(t, redis.port);
+  const { index, keyPrefix, logged } = await openUnderTest(t, { ...connection(), port: relay.port }, soon);
+  const { index: other } = await openUnderTest(t, connection(), { keyPrefix });
+  await index.tags.put(tagRecord('1'));
+  relay.delayMs = 2500;
+  await index.tags.recordPull(tagRecord('1'), 10);
+  await until(() => logged.some(({ message }) => message === 'pulls could not be written to the index'));
+  relay.delayMs = 0;
+  await until(async () => index.check().then(() => true));
+  await index.tags.recordPull(tagRecord('1'), 20);
+  await until(async () => (await other.tags.get(tagRecord('1')))?.lastPulledAtMs === 20);
+  assert.equal((await other.tags.get(tagRecord('1')))?.pulls, 2);
+});
+
 test('a slow Redis is waited for as long as the timeout allows', async (t) => {
   const relay = await openRelay(t, redis.port);
   const { index } = await openUnderTest(t, { ...connection(), port: relay.port });
