@@ -74,14 +74,12 @@ async function hunt(): Promise<number> {
     }
   };
 
-  try {
-    // Tests wait half of their time.
-    const workers = Math.min(waiting.length, availableParallelism() + 1);
-    await Promise.all(Array.from({ length: workers }, (_, number) => work(copy(String(number)))));
-  } finally {
-    results.save();
-    rmSync(directory, { recursive: true, force: true });
-  }
+  // Tests wait half of their time.
+  const workers = Math.min(waiting.length, availableParallelism() + 1);
+  const ended = await Promise.allSettled(Array.from({ length: workers }, (_, number) => work(copy(String(number)))));
+  results.save();
+  rmSync(directory, { recursive: true, force: true });
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
   const verdicts = judged.map(({ verdict }) => verdict);
   const share = killedShare(verdicts);
   process.stdout.write(`\n${describeVerdicts(judged.sort((one, other) => (one.name < other.name ? -1 : 1)))}`);
