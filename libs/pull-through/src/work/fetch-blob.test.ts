@@ -172,7 +172,19 @@ test('whoever comes between a fill’s commit and the record of it reads from th
 });
 
 test('a size that upstream told, and no manifest, is doubted after a failure, before the next request hears of it', async (t) => {
-  const { cache, hub, index } = await startCache(t);
+  const toldAtFailures: unknown[] = [];
+  const { cache, hub, index } = await startCache(t, {
+    wrapIndex: (inner): CacheIndex => ({
+      ...inner,
+      fills: {
+        ...inner.fills,
+        async failed(failed, ...given) {
+          toldAtFailures.push((await inner.links.get(library, failed))?.size);
+          return inner.fills.failed(failed, ...given);
+        },
+      },
+    }),
+  });
   const bytes = bytesOf(300_000);
   const digest = hub.addBlob(library.repository, bytes);
   await cache.openBlob({ ...library, digest, intent: 'stat' });
@@ -187,6 +199,7 @@ test('a size that upstream told, and no manifest, is doubted after a failure, be
   hub.script.bend = () => ({ bytes: bytes.subarray(1) });
   await assert.rejects(read, (error) => isCacheError(error, 'content-mismatch'));
   assert.equal(await told(), undefined);
+  assert.deepEqual(toldAtFailures, [undefined, undefined]);
 });
 
 test('a worker whose signal outlives its fills keeps nothing of them on it', async (t) => {
