@@ -28,9 +28,9 @@ export function readImportGraph(root: string, folders: readonly string[]): Impor
   return {
     testsReaching(changed) {
       const entries = entriesOf(changed, sources);
-      const folders = new Set(changed.map((file) => posix.dirname(file)));
+      const homes = new Set(changed.map((file) => posix.dirname(file)));
       const own = new Set(changed.map(packageOf));
-      const distanceOf = (file: string) => (folders.has(posix.dirname(file)) ? 0 : own.has(packageOf(file)) ? 1 : 2);
+      const distanceOf = (file: string) => (homes.has(posix.dirname(file)) ? 0 : own.has(packageOf(file)) ? 1 : 2);
       return tests
         .filter(({ reached }) => entries.some((entry) => reached.has(entry)))
         .map(({ file, reached }) => ({ file, distance: distanceOf(file), size: reached.size }))
