@@ -104,6 +104,14 @@ test('where nothing goes after all, a fetch takes what minfree has, but not the 
   await assert.rejects(fits(room, 145), isRefused);
 });
 
+test('an index that answers only now and then is no sign that something goes', async () => {
+  let looks = 0;
+  const heldBytes = async () => ((looks += 1) % 2 === 0 ? fails() : 850);
+  const { room, time } = startDisk({ held: 850, heldBytes });
+  await fits(room, 130);
+  assert.equal(time.nowMs, 10_000);
+});
+
 test('after a wait that was of no use nobody waits for a minute, unless something goes', async () => {
   const { room, disk, time } = startDisk({ held: 850 });
   await assert.rejects(fits(room, 200), isRefused);
