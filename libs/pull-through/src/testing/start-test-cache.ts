@@ -10,7 +10,7 @@ import type { CacheIndex } from '@cistern/cache-index';
 import { createTestIndex } from '@cistern/cache-index/testing';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import { type RepositoryName, parseRepositoryName } from '@cistern/oci';
-import { createLogger, createMetrics } from '@cistern/telemetry';
+import { createLogger, createMetrics, type Logger } from '@cistern/telemetry';
 import type { DiskRoom } from '../disk/disk-room.ts';
 import { createUseCases } from '../create-pull-through.ts';
 import { createStoreRoom, storeWithRoom } from '../eviction/create-store-room.ts';
@@ -44,6 +44,8 @@ export interface TestCacheOptions {
   readonly readBufferBytes?: number;
   /** Time goes by itself. */
   readonly realTime?: boolean;
+  /** Default: errors go to standard output. */
+  readonly log?: Logger;
   /** Put between the cache and its parts, to make them fail or wait. */
   readonly wrapStore?: (store: BlobStore) => BlobStore;
   readonly wrapIndex?: (index: CacheIndex) => CacheIndex;
@@ -53,7 +55,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-pull-through-'));
   const clock = { nowMs: 1_700_000_000_000 };
   const now = options.realTime === true ? Date.now : () => clock.nowMs;
-  const log = createLogger({ level: 'error', formatter: 'json' });
+  const { log = createLogger({ level: 'error', formatter: 'json' }) } = options;
   const metrics = createMetrics();
   const { wrapStore = same, wrapIndex = same } = options;
   const store = wrapStore(

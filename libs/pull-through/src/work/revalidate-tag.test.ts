@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { tagObjectKey } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, digestOf, mediaTypes, parseReference, parseTag } from '@cistern/oci';
+import { createLogger } from '@cistern/telemetry';
 import { readTagObject } from '../small-objects.ts';
 import { startTestCluster } from '../testing/start-test-cluster.ts';
 import { repositoryOf, startTestCache, type TestCacheOptions } from '../testing/start-test-cache.ts';
@@ -245,4 +246,18 @@ test('what waits for a store that was away gives way to what another worker has 
   await until(() => written.includes(second));
   await until(async () => (await readTagObject(store, key, 0))?.digest === third);
   assert.equal((await index.tags.get(key))?.digest, third);
+});
+
+test('the log says why a tag could not be revalidated that nobody waits for', async (t) => {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const log = createLogger({ level: 'warn', formatter: 'json', destination });
+  const { hub, revalidate } = await startSlow(t, { log });
+  hub.script.onCall = () => {
+    throw new CacheError('upstream-unreachable', 'the registry is down');
+  };
+  await assert.rejects(revalidate(), (error) => isCacheError(error, 'upstream-unreachable'));
+  const found = lines.filter((line) => line.includes('failed to revalidate tag'));
+  assert.equal(found.length, 1);
+  assert.match(found[0] ?? '', /"tag":"latest".*the registry is down|the registry is down.*"tag":"latest"/);
 });
