@@ -124,3 +124,11 @@ test('what an earlier process left is removed at the start, other files are not'
   await openSpoolDirectory(path, 100);
   assert.deepEqual(await readdir(path), ['other']);
 });
+
+test('a spool whose file cannot be made gives its room back', async (t) => {
+  const { path, spools } = await openDirectory(t, 100);
+  await rm(path, { recursive: true });
+  for (const name of ['a', 'b'])
+    await assert.rejects(spools.open(name, 100, never), (error) => isCacheError(error, 'store-unavailable'));
+  assert.equal(spools.usedBytes, 0);
+});
