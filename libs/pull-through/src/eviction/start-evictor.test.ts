@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { putBytes } from '@cistern/blob-store';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { CacheError } from '@cistern/errors';
+import { digestOf } from '@cistern/oci';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { graceMs } from '../testing/start-full-cache.ts';
+import { until } from '../testing/test-bytes.ts';
+import { startEvictor } from './start-evictor.ts';
+
+test('after a lease that was lost a victim has its whole grace again: another evictor may have marked it', async (t) => {
+  const clock = { nowMs: 1_700_000_000_000 };
+  const now = () => clock.nowMs;
+  const index = createMemoryIndex({ now });
+  const store = createMemoryStore();
+  const bytes = Buffer.from('a blob');
+  const digest = digestOf(bytes);
+  const times = { storedAtMs: 1, lastPulledAtMs: 1 };
+  await putBytes(store, digest, bytes);
+  await index.blobs.put({ schema: 1, digest, size: bytes.length, state: 'present', verified: true, ...times });
+  let steps = 0;
+  let loses = false;
+  const isComplete = async () => {
+    steps += 1;
+    if (!loses) return true;
+    loses = false;
+    throw new CacheError('index-unavailable', 'away');
+  };
+  const evictor = startEvictor({
+    index: { ...index, epoch: { ...index.epoch, isComplete } },
+    store,
+    readLimits: async () => ({ mostBytes: 0, highBytes: 0, lowBytes: 0 }),
+    ageLimits: new Map(),
+    spareMs: 0,
+    log: createLogger({ level: 'error', formatter: 'json' }),
+    metrics: createMetrics(),
+    now,
+  });
+  t.after(() => evictor.close());
+  const step = async () => {
+    const before = steps;
+    // The step before has ended when the next but one begins.
+    await until(() => steps >= before + 2);
+  };
+  await until(async () => (await index.blobs.get(digest))?.state === 'evicting');
+  loses = true;
+  await until(() => !loses);
+  clock.nowMs += graceMs;
+  await step();
+  assert.ok(await store.stat(digest));
+  clock.nowMs += graceMs;
+  await until(async () => (await store.stat(digest)) === undefined);
+});
