@@ -170,7 +170,10 @@ async function startFrozen(t: TestContext, said = ''): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('a worker that says nothing is left for another', { concurrency: true }, async (t) => {
+/** Much longer than a worker may be silent, and shorter than its upstream may take. */
+const hangingMs = 45_000;
+
+test('a worker that says nothing is left for another', { concurrency: true, timeout: hangingMs }, async (t) => {
   const began = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n \r\n';
   const frozen = { 'from the beginning': '', 'while it asks': began };
   await Promise.all(
