@@ -6,7 +6,7 @@ import type { ReportedFailure } from './report-failures.ts';
 import type { Outcome } from './verdict.ts';
 
 /** A test that hangs fails by itself after a minute, as a rule. */
-const testTimeoutMs = 150_000;
+const testTimeoutMs = 100_000;
 const fileTimeoutMs = 300_000;
 const maxMessageLength = 200;
 const reporter = new URL('report-failures.ts', import.meta.url).href;
