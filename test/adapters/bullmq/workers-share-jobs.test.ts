@@ -53,6 +53,17 @@ describe('workers', { concurrency: true }, () => {
     assert.deepEqual(runs.toSorted(), ['added', 'waited']);
   });
 
+  test('a job that was lost with its worker is added again, though nobody waits for it', async (t) => {
+    const place = placeIn(redis, 'lost:');
+    const queue = await openQueue(t, place);
+    const lane = 'lost:{jobs-interactive-short}:interactive-short:';
+    await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
+    // As a worker leaves it that is gone: active, without a lock.
+    await redis.command('LMOVE', `${lane}wait`, `${lane}active`, 'RIGHT', 'LEFT');
+    await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
+    assert.equal(await redis.command('LLEN', `${lane}wait`), '1');
+  });
+
   test('jobs that have not ended after the grace go on in another worker', async (t) => {
     const place = placeIn(redis, 'handed-back:');
     const queue = await openQueue(t, place);
