@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { CacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -13,7 +13,7 @@ import { startEvictor } from './start-evictor.ts';
 test('after a lease that was lost a victim has its whole grace again: another evictor may have marked it', async (t) => {
   const clock = { nowMs: 1_700_000_000_000 };
   const now = () => clock.nowMs;
-  const index = createMemoryIndex({ now });
+  const index = createTestIndex({ now });
   const store = createMemoryStore();
   const bytes = Buffer.from('a blob');
   const digest = digestOf(bytes);

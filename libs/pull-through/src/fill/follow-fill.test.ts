@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { digestOf } from '@cistern/oci';
 import { repositoryOf } from '../testing/start-test-cache.ts';
 import { createFollowFill } from './follow-fill.ts';
@@ -18,7 +18,7 @@ async function settle(): Promise<void> {
 test('requests that wait for one fill ask for it once, and the next one asks again when they have left', async (t) => {
   let asked = 0;
   const queue = { add: async () => void (asked += 1), run: unexpected, schedule: unexpected };
-  const follow = createFollowFill({ index: createMemoryIndex({ now: () => 0 }), queue, now: () => 0 });
+  const follow = createFollowFill({ index: createTestIndex({ now: () => 0 }), queue, now: () => 0 });
   for (const round of [1, 2, 3]) {
     const leaving = new AbortController();
     t.after(() => leaving.abort());

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { CacheError } from '@cistern/errors';
 import { digestOf, mediaTypes } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
@@ -17,7 +17,7 @@ test('a manifest that the store does not take is not in the index before it does
     JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [] }),
   );
   const digest = digestOf(bytes);
-  const index = createMemoryIndex({ now: () => 0 });
+  const index = createTestIndex({ now: () => 0 });
   const store = createMemoryStore();
   const backlog = createStoreBacklog({ log });
   let isAway = true;

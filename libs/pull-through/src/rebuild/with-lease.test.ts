@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { createMemoryIndex } from '@cistern/cache-index/memory';
+import { createTestIndex } from '@cistern/cache-index/testing';
 import { withLease } from './with-lease.ts';
 
 const leaseMs = 3_000;
@@ -9,7 +9,7 @@ const leaseMs = 3_000;
 test('nobody else begins while the work goes on, however long that takes', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const clock = { nowMs: 0 };
-  const index = createMemoryIndex({ now: () => clock.nowMs });
+  const index = createTestIndex({ now: () => clock.nowMs });
   const lease = { index, name: 'work', leaseMs };
   const work = Promise.withResolvers<string>();
   const working = withLease(lease, () => work.promise);
