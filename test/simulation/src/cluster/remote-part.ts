@@ -49,31 +49,40 @@ async function ask(link: RemoteLink, step: string, work: () => unknown): Promise
   const { owner } = link;
   const hear = (delayMs: number, listen: () => void) => plan(delayMs, listen, { owner, label: `${step} heard` });
   const fail = (delayMs: number) => hear(delayMs, () => reject(link.failure(step)));
+  const answer = async () => {
+    try {
+      const result = await runAs(undefined, work);
+      if (owner.state === 'dead') return endSubscription(result);
+      // Before it is heard: what a process that is killed now has subscribed to ends too.
+      const back = handedBack(link, step, result);
+      hear(link.latencyMs(), () => resolve(back));
+    } catch (error) {
+      hear(link.latencyMs(), () => reject(error));
+    }
+    return undefined;
+  };
   const arrive = () => {
     const fate = link.fate(step);
-    if (fate === 'refused') return void fail(link.latencyMs());
-    if (fate === 'lost') return void fail(link.patienceMs);
-    const done = Promise.resolve(runAs(undefined, work));
-    if (fate === 'unheard') {
-      // A connection that broke has no subscriptions.
-      done.then(
-        (result) => typeof result === 'function' && result(),
-        () => {},
-      );
-      return void fail(link.patienceMs);
-    }
-    done.then(
-      (result) => {
-        if (owner.state === 'dead' && typeof result === 'function') return void result();
-        // Before it is heard: what a process that is killed now has subscribed to ends too.
-        const back = handedBack(link, step, result);
-        return void hear(link.latencyMs(), () => resolve(back));
-      },
-      (error: unknown) => hear(link.latencyMs(), () => reject(error)),
-    );
+    if (fate === 'refused') fail(link.latencyMs());
+    else if (fate === 'done') void answer();
+    else fail(link.patienceMs);
+    if (fate === 'unheard') void doUnheard(work);
   };
   plan(link.latencyMs(), arrive, { owner: undefined, label: step });
   return promise;
+}
+
+async function doUnheard(work: () => unknown): Promise<void> {
+  try {
+    endSubscription(await runAs(undefined, work));
+  } catch {
+    // Nobody hears of it.
+  }
+}
+
+/** A connection that broke has no subscriptions. */
+function endSubscription(result: unknown): void {
+  if (typeof result === 'function') (result as () => void)();
 }
 
 async function* walk(link: RemoteLink, step: string, begin: () => AsyncIterable<unknown>) {

@@ -105,9 +105,8 @@ export function createSimulatedQueue({
     const check = () => {
       if (job.turn !== turn) return;
       if (turn.worker.owner.state === 'running') turn.heardAtMs = schedule.nowMs;
-      if (schedule.nowMs - turn.heardAtMs < lockMs)
-        return void plan(lockMs / 4, check, { owner: undefined, label: 'job lock' });
-      requeue(job, 0);
+      if (schedule.nowMs - turn.heardAtMs >= lockMs) requeue(job, 0);
+      else plan(lockMs / 4, check, { owner: undefined, label: 'job lock' });
     };
     runAs(undefined, check);
   };
@@ -128,7 +127,7 @@ export function createSimulatedQueue({
     const report = (settle: () => void) =>
       plan(latencyMs(), () => job.turn === turn && settle(), { owner: undefined, label: `job ${job.name} ended` });
     try {
-      const stepAside = () => void report(() => end(job, () => job.settled.resolve(null as never)));
+      const stepAside = () => void report(() => end(job, () => job.settled.resolve(null)));
       const result = await handle(job.payload, { class: job.class, signal, stepAside });
       report(() => end(job, () => job.settled.resolve(result)));
     } catch (error) {

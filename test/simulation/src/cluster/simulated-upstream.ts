@@ -41,6 +41,12 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
   const blobs = new Map<string, Buffer>();
   const gets: BlobGet[] = [];
 
+  const find = (repository: RepositoryName, digest: Digest): Buffer => {
+    const bytes = blobs.get(`${repository}@${digest}`);
+    if (bytes === undefined) throw new CacheError('blob-unknown', 'no such blob');
+    return bytes;
+  };
+
   return {
     gets,
     addBlob(repository, bytes) {
@@ -65,12 +71,6 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
         const refusal = faults.refuse();
         if (refusal !== undefined) throw refusal;
       };
-      const find = (repository: RepositoryName, digest: Digest): Buffer => {
-        const bytes = blobs.get(`${repository}@${digest}`);
-        if (bytes === undefined) throw new CacheError('blob-unknown', 'no such blob');
-        return bytes;
-      };
-
       async function* send(get: BlobGet, bytes: Buffer, breakAt: number, signal: AbortSignal): AsyncGenerator<Buffer> {
         try {
           for (let at = 0; at < bytes.length;) {
@@ -87,8 +87,6 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
         }
       }
 
-      const notSimulated = (): Promise<never> =>
-        Promise.reject(new CacheError('unsupported', 'This registry of the simulation has blobs only.'));
       return {
         name: upstreamName,
         headManifest: notSimulated,
@@ -125,5 +123,8 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
     },
   };
 }
+
+const notSimulated = (): Promise<never> =>
+  Promise.reject(new CacheError('unsupported', 'This registry of the simulation has blobs only.'));
 
 const broken = () => new CacheError('upstream-unreachable', 'simulated: the connection broke', { retryable: true });

@@ -119,9 +119,16 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
   const begin = (fault: PlannedFault) => {
     const act = acts[fault.kind];
     if (isOver || act === undefined) return;
-    const done = act(fault).catch((error: unknown) => problem(`${fault.kind}: ${String(error)}`));
+    const happen = async () => {
+      try {
+        await act(fault);
+      } catch (error) {
+        problem(`${fault.kind}: ${String(error)}`);
+      }
+      running.delete(done);
+    };
+    const done = happen();
     running.add(done);
-    void done.then(() => running.delete(done));
   };
 
   const waiting = new Map<string, { fault: PlannedFault; left: number }[]>();

@@ -69,16 +69,15 @@ export async function runWorld(
 async function untilEnded<T>(work: Promise<T>, problem: (text: string) => void, what: string): Promise<T | undefined> {
   let hasEnded = false;
   let result: T | undefined;
-  work.then(
-    (value) => {
-      hasEnded = true;
-      result = value;
-    },
-    (error: unknown) => {
-      hasEnded = true;
+  const ending = async () => {
+    try {
+      result = await work;
+    } catch (error) {
       problem(`${what} failed: ${error instanceof Error ? error.stack : String(error)}`);
-    },
-  );
+    }
+    hasEnded = true;
+  };
+  void ending();
   const drove = await drive(() => hasEnded, limits);
   if (drove === 'idle')
     problem(`${what} waits for ever: nothing is planned any more (${schedule.nowMs.toFixed(0)} ms)`);

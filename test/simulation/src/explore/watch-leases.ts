@@ -14,32 +14,29 @@ export function watchLeases(
 ) {
   const since = new Map<object, { readonly generation: number; readonly atMs: number; readonly sentBytes: number }>();
   let isOver = false;
-  const look = () => {
-    if (isOver) return;
-    void shared.index.fills.read(digest).then(
-      (record) => {
-        for (const get of upstream.gets) {
-          const worker = workers.find(({ owner }) => owner === get.owner);
-          const isForeign =
-            record !== undefined &&
-            record.state !== 'done' &&
-            record.state !== 'failed' &&
-            record.address !== worker?.address;
-          if (get.isClosed || worker === undefined || worker.owner.state !== 'running' || !isForeign) since.delete(get);
-          else {
-            const before = since.get(get);
-            if (before?.generation !== record.generation)
-              since.set(get, { generation: record.generation, atMs: schedule.nowMs, sentBytes: get.sentBytes });
-            else if (schedule.nowMs - before.atMs > graceMs && get.sentBytes > before.sentBytes)
-              problem(`${worker.name} fetches on although ${record.address} owns the fill`);
-          }
-        }
-      },
-      () => {},
-    );
-    plan(everyMs, look, { owner: undefined, label: 'lease watch', keepsAlive: false });
+  const look = async () => {
+    const record = await shared.index.fills.read(digest);
+    for (const get of upstream.gets) {
+      const worker = workers.find(({ owner }) => owner === get.owner);
+      const isLive = record !== undefined && record.state !== 'done' && record.state !== 'failed';
+      const isForeign = isLive && record.address !== worker?.address;
+      if (get.isClosed || worker === undefined || worker.owner.state !== 'running' || !isForeign) {
+        since.delete(get);
+        continue;
+      }
+      const before = since.get(get);
+      if (before?.generation !== record.generation)
+        since.set(get, { generation: record.generation, atMs: schedule.nowMs, sentBytes: get.sentBytes });
+      else if (schedule.nowMs - before.atMs > graceMs && get.sentBytes > before.sentBytes)
+        problem(`${worker.name} fetches on although ${record.address} owns the fill`);
+    }
   };
-  look();
+  const lookAgain = () => {
+    if (isOver) return;
+    void look();
+    plan(everyMs, lookAgain, { owner: undefined, label: 'lease watch', keepsAlive: false });
+  };
+  lookAgain();
   return {
     end() {
       isOver = true;

@@ -129,7 +129,7 @@ export function step(): boolean {
       owner.held.push(event);
       continue;
     }
-    run(event);
+    happen(event);
     return true;
   }
 }
@@ -161,7 +161,7 @@ function enqueue(event: PlannedEvent, delayMs: number): void {
   listeners.onPlanned?.();
 }
 
-function run(event: PlannedEvent): void {
+function happen(event: PlannedEvent): void {
   event.state = 'ran';
   if (event.keepsAlive) state.keptAlive -= 1;
   state.ran += 1;

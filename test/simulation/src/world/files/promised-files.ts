@@ -154,11 +154,12 @@ export const simulatedFiles = {
     }),
 };
 
+const isSimulated = (path: unknown) => typeof path === 'string' && `${path}/`.startsWith(`${simulatedRoot}/`);
+
 type Functions = Record<string, (...given: never[]) => unknown>;
 
 /** `machine`: the module's own functions, which go on for all other paths. */
 export function dividedFiles(machine: Functions): Functions {
-  const isSimulated = (path: unknown) => typeof path === 'string' && `${path}/`.startsWith(`${simulatedRoot}/`);
   const divided = Object.entries(simulatedFiles as Functions).map(([name, simulated]) => {
     const own = machine[name]!;
     return [name, (...given: never[]) => (isSimulated(given[0]) ? simulated(...given) : own(...given))] as const;
