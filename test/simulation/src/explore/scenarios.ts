@@ -2,7 +2,7 @@
 import { blobScenario } from './blob-scenario.ts';
 import type { Scenario } from './run-world.ts';
 
-const scenarios: readonly Scenario[] = [blobScenario];
+export const scenarios: readonly Scenario[] = [blobScenario];
 
 export const scenarioNames = scenarios.map(({ name }) => name);
 
