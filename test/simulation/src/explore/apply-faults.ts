@@ -20,6 +20,9 @@ export interface AppliedFaults {
   end(): Promise<void>;
 }
 
+/** How often a worker looks whether the index has lost something. */
+const keeperMs = 1_000;
+
 type Act = (fault: PlannedFault) => Promise<void>;
 
 export function applyFaults(faults: readonly PlannedFault[], targets: FaultTargets): AppliedFaults {
@@ -96,6 +99,9 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
       trace(fault.kind);
       counts.losses += 1;
       cluster.shared.loseData();
+      // As each worker's index keeper does it.
+      await pause(keeperMs);
+      await cluster.shared.index.epoch.settle();
     },
     'store away': (fault) =>
       while_(

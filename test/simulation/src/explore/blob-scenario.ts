@@ -29,6 +29,7 @@ const largeShare = 0.05;
 const chunkBytes = 65_536;
 const settleMs = 20_000;
 const quietMs = 40_000;
+const evictAfterMs = 8_000;
 
 export const blobScenario: Scenario = {
   name: 'blobs',
@@ -97,6 +98,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
 
   judgeUpstream(cluster, applied, { faults, size: bytes.length, problem });
   for (const frontend of cluster.frontends) await servesNow(frontend, digest, bytes, problem);
+  if (bytes.length < largeSize) await comesBack(cluster, digest, bytes, { callMs: weather.callMs, problem });
   await pause(quietMs);
   await judgeRest(cluster, digest, problem);
   return async () => {
@@ -227,6 +229,28 @@ async function servesNow(
     if (tries === 1) return problem(`in the end ${name} does not serve the blob: ${cause}`);
     await pause(3_000);
   }
+}
+
+/** What was evicted is fetched again at once: nothing of the first fetch stands in the way. Virtual time makes this exact. */
+async function comesBack(
+  { stored, shared, frontends }: SimulatedCluster,
+  digest: Digest,
+  bytes: Buffer,
+  { callMs, problem }: { callMs: number; problem: (text: string) => void },
+): Promise<void> {
+  await pause(evictAfterMs);
+  stored.blobs.delete(digest);
+  await shared.index.blobs.remove(digest);
+  await pause(evictAfterMs);
+  const { name, owner, cache } = frontends[0]!;
+  const request = { key: holders[0]!, digest, bytes, range: undefined, leavesAfterMs: undefined, slowness: 0 };
+  const beganMs = schedule.nowMs;
+  const outcome = await runAs(owner, () => readBlob(cache, { ...request, random: createRandom(1) }));
+  const tookMs = schedule.nowMs - beganMs;
+  const mostMs = 1_000 + 60 * (callMs + network.maxLatencyMs + fileSystem.maxLatencyMs);
+  if (outcome.result !== 'right') problem(`${name} does not serve an evicted blob: ${outcome.result}`);
+  else if (tookMs > mostMs)
+    problem(`${name} took ${tookMs.toFixed(0)} ms for an evicted blob, not ${mostMs.toFixed(0)}`);
 }
 
 async function judgeRest(
