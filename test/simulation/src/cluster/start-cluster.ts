@@ -20,13 +20,12 @@ import { createBufferPool, createSharedReads, createUseCases } from '@cistern/pu
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { simulatedRoot } from '../world/files/file-system.ts';
 import { network } from '../world/network/network-state.ts';
-import { type Owner, createOwner, runAs } from '../world/owner.ts';
-import { freezeProcess, killProcess, leftOf, wakeProcess } from '../world/processes.ts';
+import type { Owner } from '../world/owner.ts';
 import { type Weather, failureOf, fateOf, type SharedPart } from './cluster-weather.ts';
-import { pause } from './pause.ts';
 import { type RemoteLink, asRemote } from './remote-part.ts';
 import { type SharedIndex, createSharedIndex } from './shared-index.ts';
 import { createSimulatedQueue } from './simulated-queue.ts';
+import { type ControlledProcess, startProcess } from './start-process.ts';
 import { type SimulatedUpstream, type UpstreamFaults, createSimulatedUpstream } from './simulated-upstream.ts';
 
 export interface ClusterOptions {
@@ -38,27 +37,13 @@ export interface ClusterOptions {
   readonly maxWholeForRangeBytes: number;
 }
 
-export interface SimulatedProcess {
-  readonly name: string;
-  readonly owner: Owner;
-  kill(): Promise<void>;
-  freeze(): void;
-  wake(): void;
-  /** SIGTERM; resolves when it has ended. */
-  terminate(graceMs: number): Promise<void>;
-  /** SIGTERM; resolves with what keeps it from ending by itself. */
-  end(graceMs: number): Promise<string[]>;
-  /** Another process with the same name and address. */
-  restart(): Promise<void>;
-}
-
-export interface SimulatedWorker extends SimulatedProcess {
+export interface SimulatedWorker extends ControlledProcess {
   readonly address: string;
   readonly fills: FillTable;
   readonly spools: SpoolDirectory;
 }
 
-export interface SimulatedFrontend extends SimulatedProcess {
+export interface SimulatedFrontend extends ControlledProcess {
   readonly cache: PullThrough;
   readonly openWindows: number;
   readonly usedBufferBytes: number;
@@ -80,8 +65,6 @@ const clusterSecret = 'the secret of the simulated cluster';
 const firstWorkerPort = 5_100;
 const callPatienceMs = 500;
 const closeMs = 3_000;
-/** What a socket takes to close. */
-const lingerMs = 500;
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 const metrics = createMetrics();
 const policyOf = createFreshnessPolicies([]);
@@ -224,58 +207,6 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       const left: string[] = [];
       for (const process of [...frontends, ...workers]) left.push(...(await process.end(closeMs)));
       return left;
-    },
-  };
-}
-
-interface Closable {
-  close(graceMs: number): Promise<void>;
-}
-
-async function startProcess<T extends Closable>(
-  name: string,
-  open: (owner: Owner, ends: Set<() => void>) => Promise<T>,
-) {
-  let owner: Owner;
-  let ends: Set<() => void>;
-  let current: T;
-  const start = async () => {
-    owner = createOwner(name);
-    ends = new Set();
-    current = await runAs(owner, () => open(owner, ends));
-  };
-  const die = () => {
-    killProcess(owner);
-    for (const end of ends) end();
-  };
-  await start();
-  return {
-    get owner() {
-      return owner;
-    },
-    get current() {
-      return current;
-    },
-    controls: {
-      name,
-      async kill() {
-        die();
-      },
-      freeze: () => freezeProcess(owner),
-      wake: () => wakeProcess(owner),
-      async terminate(graceMs: number) {
-        await runAs(owner, () => current.close(graceMs));
-        die();
-      },
-      async end(graceMs: number) {
-        if (owner.state === 'dead') return [];
-        await runAs(owner, () => current.close(graceMs));
-        await pause(lingerMs);
-        const left = leftOf(owner).map((what) => `${name} leaves ${what}`);
-        die();
-        return left;
-      },
-      restart: start,
     },
   };
 }

@@ -1,6 +1,7 @@
 // Makes the planned faults happen: at their time, or at an event of the process that they hit.
 import type { Weather } from '../cluster/cluster-weather.ts';
-import type { SimulatedCluster, SimulatedProcess } from '../cluster/start-cluster.ts';
+import type { SimulatedCluster } from '../cluster/start-cluster.ts';
+import type { ControlledProcess } from '../cluster/start-process.ts';
 import { plan, schedule } from '../world/schedule.ts';
 import type { FaultKind, PlannedFault } from './fault-plan.ts';
 
@@ -27,7 +28,7 @@ type Act = (fault: PlannedFault) => Promise<void>;
 
 export function applyFaults(faults: readonly PlannedFault[], targets: FaultTargets): AppliedFaults {
   const { cluster, weather, damage, trace, problem } = targets;
-  const busy = new Set<SimulatedProcess>();
+  const busy = new Set<ControlledProcess>();
   const running = new Set<Promise<void>>();
   const counts = { takeOvers: 0, losses: 0 };
   let isOver = false;
@@ -36,7 +37,7 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
   const frontendOf = ({ other }: PlannedFault) => cluster.frontends[other % cluster.frontends.length]!;
 
   /** One thing at a time befalls a process. */
-  const alone = async (process: SimulatedProcess, fault: PlannedFault, act: () => Promise<void>) => {
+  const alone = async (process: ControlledProcess, fault: PlannedFault, act: () => Promise<void>) => {
     if (busy.has(process)) return;
     busy.add(process);
     trace(`${fault.kind}: ${process.name}`);

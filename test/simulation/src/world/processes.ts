@@ -8,7 +8,11 @@ import { plannedBy, release } from './schedule.ts';
 export function killProcess(owner: Owner): void {
   owner.state = 'dead';
   owner.held.length = 0;
-  for (const [key, server] of network.servers) if (server.owner === owner) network.servers.delete(key);
+  for (const [key, server] of network.servers) {
+    if (server.owner !== owner) continue;
+    network.servers.delete(key);
+    server.letGo();
+  }
   for (const socket of network.sockets) if (socket.owner === owner) socket.abandon();
   for (const entry of fileSystem.open) if (entry.owner === owner) fileSystem.open.delete(entry);
 }

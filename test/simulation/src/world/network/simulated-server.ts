@@ -16,6 +16,8 @@ export interface SimulatedServer {
   /** As the code that listened. */
   act<T>(work: () => T): T;
   accept(socket: SimulatedSocket): void;
+  /** Keeps no process alive any more. */
+  letGo(): void;
 }
 
 interface Listening {
@@ -106,6 +108,7 @@ function listen(this: Server, ...given: unknown[]): Server {
     allowHalfOpen: (this as Server & { allowHalfOpen: boolean }).allowHalfOpen,
     act: AsyncLocalStorage.snapshot(),
     accept: (socket) => accept(this, place, socket),
+    letGo: place.letGo,
   });
   target.signal?.addEventListener('abort', () => this.close(), { once: true });
   plan(0, () => this.emit('listening'), { label: 'listening' });

@@ -1,0 +1,62 @@
+// What a simulated S3 server holds. It is durable: the server's processes come and go.
+import { createHash } from 'node:crypto';
+
+export interface StoredObject {
+  readonly bytes: Buffer;
+  /** Without quotes. */
+  readonly etag: string;
+  readonly type: string;
+  readonly modifiedAtMs: number;
+}
+
+export interface StoredPart {
+  readonly bytes: Buffer;
+  readonly etag: string;
+}
+
+export interface Upload {
+  readonly key: string;
+  readonly type: string;
+  readonly begunAtMs: number;
+  readonly parts: Map<number, StoredPart>;
+}
+
+export interface S3Bucket {
+  readonly objects: Map<string, StoredObject>;
+  /** By their ids. */
+  readonly uploads: Map<string, Upload>;
+  /** The document with its rules, as it was put. */
+  lifecycle: Buffer | undefined;
+}
+
+export interface S3Contents {
+  readonly buckets: Map<string, S3Bucket>;
+  nextUpload: number;
+  /** Called when an object of any bucket becomes visible. */
+  onVisible: ((key: string, bytes: Buffer) => void) | undefined;
+}
+
+export function createS3Contents(): S3Contents {
+  return { buckets: new Map(), nextUpload: 1, onVisible: undefined };
+}
+
+export function createBucket(): S3Bucket {
+  return { objects: new Map(), uploads: new Map(), lifecycle: undefined };
+}
+
+/** Makes the object visible, at once and whole. */
+export function putObject(
+  contents: S3Contents,
+  bucket: S3Bucket,
+  key: string,
+  object: Omit<StoredObject, 'modifiedAtMs'>,
+): StoredObject {
+  const stored = { ...object, modifiedAtMs: Date.now() };
+  bucket.objects.set(key, stored);
+  contents.onVisible?.(key, stored.bytes);
+  return stored;
+}
+
+export function md5(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('hex');
+}

@@ -1,0 +1,48 @@
+// An S3 server in the simulated network: a process of its own, that can be killed and frozen, over contents that stay.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type ControlledProcess, startProcess } from '../cluster/start-process.ts';
+import type { Random } from '../world/random.ts';
+import { type S3Contents, createS3Contents } from './s3-contents.ts';
+import { type S3Faults, createS3Faults } from './s3-faults.ts';
+import { serveRequest } from './serve-request.ts';
+
+export interface SimulatedS3 extends ControlledProcess {
+  readonly endpoint: string;
+  readonly contents: S3Contents;
+  /** None at first. */
+  readonly faults: S3Faults;
+}
+
+const port = 9_000;
+/** Node counts these two by the machine's clock. */
+const noMachineTime = { headersTimeout: 0, requestTimeout: 0 };
+
+/** One per world. Any keys and any region will do. `random` decides what the faults hit. */
+export async function startSimulatedS3(random: Random): Promise<SimulatedS3> {
+  const contents = createS3Contents();
+  const faults = createS3Faults();
+  const process = await startProcess('s3', async () => {
+    const server = createServer(noMachineTime, (request, response) => {
+      void serveRequest(request, response, { contents, faults, random });
+    });
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return {
+      async close() {
+        server.closeAllConnections();
+        server.close();
+        await once(server, 'close');
+      },
+    };
+  });
+  return {
+    ...process.controls,
+    get owner() {
+      return process.owner;
+    },
+    endpoint: `http://127.0.0.1:${port}`,
+    contents,
+    faults,
+  };
+}

@@ -1,0 +1,77 @@
+// What the simulated S3 server does for requests about a multipart upload.
+import { findWrongBody } from './object-answers.ts';
+import type { S3Request } from './parse-request.ts';
+import { type S3Answer, type S3ErrorCode, emptyAnswer, errorAnswer, escapeXml, xmlAnswer } from './s3-answer.ts';
+import { type S3Bucket, type S3Contents, type StoredPart, type Upload, md5, putObject } from './s3-contents.ts';
+
+const maxPart = 10_000;
+const minPartBytes = 5 * 1024 * 1024;
+const defaultType = 'binary/octet-stream';
+
+export function beginUpload(contents: S3Contents, bucket: S3Bucket, { key, headers }: S3Request): S3Answer {
+  // Needs escaping wherever it is part of a URL, as those of some servers do.
+  const id = `upload+${contents.nextUpload}/=`;
+  contents.nextUpload += 1;
+  const type = headers['content-type'] ?? defaultType;
+  bucket.uploads.set(id, { key, type, begunAtMs: Date.now(), parts: new Map() });
+  const result = `<Key>${escapeXml(key)}</Key><UploadId>${id}</UploadId>`;
+  return xmlAnswer(`<InitiateMultipartUploadResult>${result}</InitiateMultipartUploadResult>`);
+}
+
+export function writePart(bucket: S3Bucket, request: S3Request, body: Buffer): S3Answer {
+  const upload = findUpload(bucket, request);
+  if (upload === undefined) return errorAnswer('NoSuchUpload');
+  const number = Number(request.query.get('partNumber'));
+  if (!Number.isInteger(number) || number < 1 || number > maxPart) return errorAnswer('InvalidArgument');
+  const wrong = findWrongBody(request, body);
+  if (wrong !== undefined) return errorAnswer(wrong);
+  const part = { bytes: body, etag: md5(body) };
+  upload.parts.set(number, part);
+  return emptyAnswer(200, { etag: `"${part.etag}"` });
+}
+
+export function completeUpload(contents: S3Contents, bucket: S3Bucket, request: S3Request, body: Buffer): S3Answer {
+  const upload = findUpload(bucket, request);
+  if (upload === undefined) return errorAnswer('NoSuchUpload');
+  const parts = chooseParts(upload, body.toString());
+  if (typeof parts === 'string') return errorAnswer(parts);
+  const { key } = request;
+  const hashes = Buffer.concat(parts.map(({ etag }) => Buffer.from(etag, 'hex')));
+  const etag = `${md5(hashes)}-${parts.length}`;
+  const bytes = Buffer.concat(parts.map((part) => part.bytes));
+  bucket.uploads.delete(request.query.get('uploadId')!);
+  putObject(contents, bucket, key, { bytes, etag, type: upload.type });
+  const place = `<Location>/${request.bucket}/${escapeXml(key)}</Location><Key>${escapeXml(key)}</Key>`;
+  return xmlAnswer(
+    `<CompleteMultipartUploadResult>${place}<ETag>&quot;${etag}&quot;</ETag></CompleteMultipartUploadResult>`,
+  );
+}
+
+export function abortUpload(bucket: S3Bucket, request: S3Request): S3Answer {
+  if (findUpload(bucket, request) === undefined) return errorAnswer('NoSuchUpload');
+  bucket.uploads.delete(request.query.get('uploadId')!);
+  return emptyAnswer(204);
+}
+
+function findUpload({ uploads }: S3Bucket, { key, query }: S3Request): Upload | undefined {
+  const upload = uploads.get(query.get('uploadId') ?? '');
+  return upload?.key === key ? upload : undefined;
+}
+
+/** Those that the request names, in its order, which must be theirs. */
+function chooseParts({ parts }: Upload, xml: string): StoredPart[] | S3ErrorCode {
+  const chosen: StoredPart[] = [];
+  let before = 0;
+  for (const [, named = ''] of xml.matchAll(/<Part>(.*?)<\/Part>/gs)) {
+    const number = Number(/<PartNumber>\s*(\d+)\s*</.exec(named)?.[1]);
+    const etag = /<ETag>\s*(?:"|&quot;)?([^"&<\s]*)/.exec(named)?.[1];
+    if (Number.isNaN(number) || etag === undefined) return 'MalformedXML';
+    if (number <= before) return 'InvalidPartOrder';
+    before = number;
+    const part = parts.get(number);
+    if (part?.etag !== etag) return 'InvalidPart';
+    chosen.push(part);
+  }
+  if (chosen.length === 0) return 'MalformedXML';
+  return chosen.slice(0, -1).some(({ bytes }) => bytes.length < minPartBytes) ? 'EntityTooSmall' : chosen;
+}
