@@ -52,7 +52,7 @@ export function listUploads({ uploads }: S3Bucket, query: URLSearchParams): S3An
   const isAfter = (key: string, id: string) => key > afterKey || (key === afterKey && afterId !== '' && id > afterId);
   const found = [...uploads]
     .filter(([id, { key }]) => key.startsWith(prefix) && isAfter(key, id))
-    .sort(([oneId, one], [otherId, other]) => (one.key + oneId < other.key + otherId ? -1 : 1));
+    .sort(([oneId, one], [otherId, other]) => compare(one.key, other.key) || compare(oneId, otherId));
   const page = found.slice(0, limit);
   const items = page.map(
     ([id, { key, begunAtMs }]) =>
@@ -66,6 +66,10 @@ export function listUploads({ uploads }: S3Bucket, query: URLSearchParams): S3An
   return xmlAnswer(
     `<ListMultipartUploadsResult><IsTruncated>${isTruncated}</IsTruncated>${next}${items.join('')}</ListMultipartUploadsResult>`,
   );
+}
+
+function compare(one: string, other: string): number {
+  return Number(one > other) - Number(one < other);
 }
 
 function encodeKey(key: string): string {
