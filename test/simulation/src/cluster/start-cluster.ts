@@ -1,7 +1,6 @@
 // A cluster of simulated processes that run the product's code: frontends and workers, with one index, store, queue and upstream.
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
-import { type MemoryContents, createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
 import {
   type FillTable,
   type PullThrough,
@@ -24,6 +23,7 @@ import type { Owner } from '../world/owner.ts';
 import { type Weather, failureOf, fateOf, type SharedPart } from './cluster-weather.ts';
 import { type RemoteLink, asRemote } from './remote-part.ts';
 import { type SharedIndex, createSharedIndex } from './shared-index.ts';
+import { type SharedStore, createSharedMemory, startSharedS3 } from './shared-store.ts';
 import { createSimulatedQueue } from './simulated-queue.ts';
 import { type ControlledProcess, startProcess } from './start-process.ts';
 import { type SimulatedUpstream, type UpstreamFaults, createSimulatedUpstream } from './simulated-upstream.ts';
@@ -32,6 +32,8 @@ export interface ClusterOptions {
   readonly frontends: number;
   readonly workers: number;
   readonly weather: Weather;
+  /** `s3`: a simulated server that all processes use by the product's adapter; slower to run. */
+  readonly store: 'memory' | 's3';
   readonly upstreamFaults: UpstreamFaults;
   readonly spoolBytes: number;
   readonly maxWholeForRangeBytes: number;
@@ -53,7 +55,7 @@ export interface SimulatedCluster {
   readonly workers: readonly SimulatedWorker[];
   readonly frontends: readonly SimulatedFrontend[];
   readonly upstream: SimulatedUpstream;
-  readonly stored: MemoryContents;
+  readonly store: Pick<SharedStore, 'stored' | 's3'>;
   readonly shared: SharedIndex;
   /** Jobs that wait or run. */
   readonly jobs: { readonly size: number };
@@ -72,11 +74,10 @@ const policyOf = createFreshnessPolicies([]);
 export async function startCluster(options: ClusterOptions): Promise<SimulatedCluster> {
   const { weather } = options;
   const shared = createSharedIndex();
-  const stored = createMemoryContents();
-  const store = createMemoryStore({ contents: stored });
   const callMs = () => weather.random.fraction() * weather.callMs;
   const queue = createSimulatedQueue({ random: weather.random, latencyMs: callMs });
   const upstream = createSimulatedUpstream(options.upstreamFaults);
+  const store = options.store === 's3' ? await startSharedS3(weather.random) : createSharedMemory();
   network.isHeld = (from, to) => weather.cut.has(`${from} ${to}`);
 
   const linkOf = (owner: Owner, part: SharedPart, ends: Set<() => void>): RemoteLink => ({
@@ -91,12 +92,12 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
 
   const partsOf = (owner: Owner, ends: Set<() => void>) => ({
     index: asRemote(shared.index, linkOf(owner, 'index', ends), 'index'),
-    store: asRemote(store, linkOf(owner, 'store', ends), 'store'),
     queue: asRemote(queue.queue, linkOf(owner, 'queue', ends), 'queue'),
   });
 
   const openWorker = async (owner: Owner, port: number, ends: Set<() => void>) => {
-    const { index, store: ownStore, queue: ownQueue } = partsOf(owner, ends);
+    const { index, queue: ownQueue } = partsOf(owner, ends);
+    const opened = await store.open(linkOf(owner, 'store', ends));
     const address = `http://127.0.0.1:${port}`;
     const spools = await openSpoolDirectory(`${simulatedRoot}/${owner.name}`, options.spoolBytes);
     const fills = createFillTable();
@@ -104,7 +105,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     const remoteFills = openRemoteFills({ clusterSecret });
     const handlers = createJobHandlers({
       index,
-      store: ownStore,
+      store: opened.store,
       upstreams: new Map([['docker.io', upstream.endpoint(owner)]]),
       policyOf,
       adoptAs: undefined,
@@ -133,16 +134,19 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
         await backlog.close();
         await remoteFills.close();
         await closeServer(server);
+        await opened.close();
       },
     };
   };
 
   const openFrontend = async (owner: Owner, ends: Set<() => void>) => {
+    const opened = await store.open(linkOf(owner, 'store', ends));
     const remoteFills = openRemoteFills({ clusterSecret });
     const pool = createBufferPool(32 * 1024 * 1024);
     const reads = createSharedReads({ pool, onCastOut() {} });
     const cache = createUseCases({
       ...partsOf(owner, ends),
+      store: opened.store,
       reads,
       fillAccess: createFillAccess({ fills: undefined, address: '', remote: remoteFills }),
       policyOf,
@@ -155,7 +159,15 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       metrics,
       now: Date.now,
     });
-    return { pool, reads, cache, close: async (_graceMs: number) => remoteFills.close() };
+    return {
+      pool,
+      reads,
+      cache,
+      async close(_graceMs: number) {
+        await remoteFills.close();
+        await opened.close();
+      },
+    };
   };
 
   const workers: SimulatedWorker[] = [];
@@ -200,12 +212,13 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     workers,
     frontends,
     upstream,
-    stored,
+    store,
     shared,
     jobs: queue,
     async close() {
       const left: string[] = [];
-      for (const process of [...frontends, ...workers]) left.push(...(await process.end(closeMs)));
+      for (const process of [...frontends, ...workers, ...(store.s3 === undefined ? [] : [store.s3])])
+        left.push(...(await process.end(closeMs)));
       return left;
     },
   };

@@ -4,6 +4,7 @@ import type { SimulatedCluster } from '../cluster/start-cluster.ts';
 import type { ControlledProcess } from '../cluster/start-process.ts';
 import { plan, schedule } from '../world/schedule.ts';
 import type { FaultKind, PlannedFault } from './fault-plan.ts';
+import { harmOf } from './harm-s3.ts';
 
 export interface FaultTargets {
   readonly cluster: SimulatedCluster;
@@ -104,12 +105,22 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
       await pause(keeperMs);
       await cluster.shared.index.epoch.settle();
     },
-    'store away': (fault) =>
-      while_(
-        fault,
-        () => (weather.storeFails = fault.degree > 0.5 ? 1 : fault.degree),
-        () => (weather.storeFails = 0),
-      ),
+    'store away': (fault) => {
+      const { s3 } = cluster.store;
+      if (s3 === undefined)
+        return while_(
+          fault,
+          () => (weather.storeFails = fault.degree > 0.5 ? 1 : fault.degree),
+          () => (weather.storeFails = 0),
+        );
+      const harm = harmOf(fault, s3, cluster, weather);
+      return alone(s3, fault, async () => {
+        trace(`s3: ${harm.name}`);
+        await harm.begin();
+        await pause(fault.lastsMs);
+        await harm.end();
+      });
+    },
     'damage stored': async (fault) => {
       trace(fault.kind);
       counts.takeOvers += 1;

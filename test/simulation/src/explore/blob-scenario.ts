@@ -25,23 +25,32 @@ const stranger = { upstream: 'docker.io', repository: parseRepositoryName('someo
 
 const sizes = [1, 1_000, 65_536, 65_537, 100_000, 200_000, 500_000, 700_000];
 const largeSize = 9_000_000;
-const largeShare = 0.05;
+/** On S3 they go up in parts. */
+const largeShare = { memory: 0.05, s3: 0.2 };
 const chunkBytes = 65_536;
 const settleMs = 20_000;
 const quietMs = 40_000;
 const evictAfterMs = 8_000;
 
-export const blobScenario: Scenario = {
-  name: 'blobs',
-  plan: (seed) => planFaults(createRandom(seed * 7919 + 13)),
-  play,
-};
+/** One run in so many has the product's own S3 store. */
+const s3Every = 6;
 
-async function play(run: Run): Promise<() => Promise<void>> {
+export const blobScenario = createBlobScenario('blobs', (seed) => (seed % s3Every === 0 ? 's3' : 'memory'));
+export const blobsOnS3 = createBlobScenario('blobs-on-s3', () => 's3');
+
+function createBlobScenario(name: string, storeOf: (seed: number) => 'memory' | 's3'): Scenario {
+  return {
+    name,
+    plan: (seed) => planFaults(createRandom(seed * 7919 + 13)),
+    play: (run) => play(run, storeOf(run.seed)),
+  };
+}
+
+async function play(run: Run, store: 'memory' | 's3'): Promise<() => Promise<void>> {
   const { seed, faults, problem, trace } = run;
   const random = createRandom(seed * 104_729 + 7);
   const has = (kind: FaultKind) => faults.some((fault) => fault.kind === kind);
-  const bytes = sampleBytes(random.chance(largeShare) ? largeSize : random.pick(sizes));
+  const bytes = sampleBytes(random.chance(largeShare[store]) ? largeSize : random.pick(sizes));
   const digest = digestOf(bytes);
   network.maxLatencyMs = random.pick([0.2, 1, 20]);
   fileSystem.maxLatencyMs = random.pick([0.05, 0.5, 20]);
@@ -52,6 +61,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
     frontends: 2,
     workers: 2 + random(2),
     weather,
+    store,
     upstreamFaults,
     spoolBytes: has('small spool') ? bytes.length + 200_000 : 1_000_000_000,
     maxWholeForRangeBytes: random.chance(0.3) ? 150_000 : Infinity,
@@ -140,24 +150,20 @@ function judge(outcome: Outcome, { isStranger, mayLie, problem, name }: Judging)
   if (outcome.result === 'wrong' && (!mayLie || outcome.isWhole)) problem(`${name} got wrong bytes and a clean end`);
 }
 
-function checkCommits({ stored }: SimulatedCluster, problem: (text: string) => void): void {
-  const put = stored.blobs.set.bind(stored.blobs);
-  stored.blobs.set = (digest, blob) => {
-    if (digestOf(Buffer.from(blob.bytes), digestAlgorithm(digest)) !== digest) problem('wrong bytes were committed');
-    return put(digest, blob);
-  };
+function checkCommits({ store }: SimulatedCluster, problem: (text: string) => void): void {
+  store.stored.watch((digest, bytes) => {
+    if (!isRight(digest, bytes)) problem('wrong bytes were committed');
+  });
 }
 
-function damageStored({ stored }: SimulatedCluster, digest: Digest, degree: number): void {
-  const blob = stored.blobs.get(digest);
-  if (blob === undefined) return;
-  if (degree < 0.3) stored.blobs.delete(digest);
-  // Past the check at the commit.
-  else
-    Map.prototype.set.call(stored.blobs, digest, {
-      ...blob,
-      bytes: blob.bytes.subarray(0, Math.floor(blob.bytes.length * degree)),
-    });
+function isRight(digest: Digest, bytes: Uint8Array): boolean {
+  return digestOf(Buffer.from(bytes), digestAlgorithm(digest)) === digest;
+}
+
+function damageStored({ store: { stored } }: SimulatedCluster, digest: Digest, degree: number): void {
+  const bytes = stored.get(digest);
+  if (bytes === undefined) return;
+  stored.damage(digest, degree < 0.3 ? undefined : bytes.subarray(0, Math.floor(bytes.length * degree)));
 }
 
 function createUpstreamFaults(faults: readonly PlannedFault[], random: Random): UpstreamFaults & { isOver: boolean } {
@@ -254,7 +260,7 @@ async function comesBack(
 }
 
 async function judgeRest(
-  { workers, frontends, shared, stored, upstream }: SimulatedCluster,
+  { workers, frontends, shared, store: { stored }, upstream }: SimulatedCluster,
   digest: Digest,
   problem: (text: string) => void,
 ) {
@@ -269,9 +275,8 @@ async function judgeRest(
   const record = await shared.index.fills.read(digest);
   if (record !== undefined && record.state !== 'done' && record.state !== 'failed')
     problem(`the record is ${record.state}`);
-  for (const [stays, { bytes }] of stored.blobs)
-    if (digestOf(Buffer.from(bytes), digestAlgorithm(stays)) !== stays) problem('what is stored is wrong');
-  if (!stored.blobs.has(digest)) problem('in the end the blob is not stored');
+  for (const [stays, bytes] of stored.entries()) if (!isRight(stays, bytes)) problem('what is stored is wrong');
+  if (stored.get(digest) === undefined) problem('in the end the blob is not stored');
   for (const get of upstream.gets)
     if (!get.isClosed && get.owner.state !== 'dead')
       problem(

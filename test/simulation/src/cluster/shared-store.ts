@@ -1,0 +1,73 @@
+// The store that all processes of a simulated cluster share: in memory, behind calls that are events, or an S3 server that each
+// process reaches by the product's own adapter.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BlobStore } from '@cistern/blob-store';
+import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
+import { openS3Store } from '@cistern/blob-store/s3';
+import { isCacheError } from '@cistern/errors';
+import { type SimulatedS3, startSimulatedS3 } from '../s3/start-simulated-s3.ts';
+import type { Random } from '../world/random.ts';
+import { type RemoteLink, asRemote } from './remote-part.ts';
+import { type StoredBlobs, memoryBlobs, s3Blobs } from './stored-blobs.ts';
+
+export interface SharedStore {
+  readonly stored: StoredBlobs;
+  /** Where that is the store. */
+  readonly s3: SimulatedS3 | undefined;
+  /** Called in the process that uses it. */
+  open(link: RemoteLink): Promise<OpenedStore>;
+}
+
+export interface OpenedStore {
+  readonly store: BlobStore;
+  close(): Promise<void>;
+}
+
+const bucket = 'cistern';
+const restartMs = 500;
+
+export function createSharedMemory(): SharedStore {
+  const contents = createMemoryContents();
+  const store = createMemoryStore({ contents });
+  return {
+    stored: memoryBlobs(contents),
+    s3: undefined,
+    open: async (link) => ({ store: asRemote(store, link, 'store'), async close() {} }),
+  };
+}
+
+/** `random` decides what the server's faults hit. */
+export async function startSharedS3(random: Random): Promise<SharedStore> {
+  const s3 = await startSimulatedS3(random);
+  return {
+    stored: s3Blobs(s3.contents, bucket),
+    s3,
+    async open() {
+      for (;;) {
+        try {
+          const store = await openBucket(s3.endpoint);
+          return { store, close: async () => store.close() };
+        } catch (error) {
+          // A process that finds no store ends, and is started again.
+          if (!isCacheError(error, 'store-unavailable')) throw error;
+          await delay(restartMs);
+        }
+      }
+    },
+  };
+}
+
+function openBucket(endpoint: string) {
+  return openS3Store({
+    endpoint,
+    region: 'us-east-1',
+    accessKey: 'access',
+    secretKey: 'secret',
+    bucket,
+    rootDirectory: '',
+    pathStyle: true,
+    createBucket: true,
+    log: { warn() {} },
+    now: Date.now,
+  });
+}

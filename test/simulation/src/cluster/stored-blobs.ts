@@ -1,0 +1,72 @@
+// What the store of a simulated cluster holds, as a scenario sees it behind the store's back.
+import type { MemoryContents } from '@cistern/blob-store/memory';
+import { type Digest, digestAlgorithm, digestHex, parseDigest } from '@cistern/oci';
+import { type S3Contents, md5 } from '../s3/s3-contents.ts';
+
+export interface StoredBlobs {
+  get(digest: Digest): Uint8Array | undefined;
+  entries(): (readonly [Digest, Uint8Array])[];
+  /** Replaces a blob's bytes, or removes it; not heard of by those who watch. */
+  damage(digest: Digest, bytes: Uint8Array | undefined): void;
+  /** `onVisible` is called whenever a blob becomes visible. */
+  watch(onVisible: (digest: Digest, bytes: Uint8Array) => void): void;
+  /** Uploads that were neither completed nor dropped. */
+  readonly unfinished: number;
+}
+
+export function memoryBlobs({ blobs }: MemoryContents): StoredBlobs {
+  return {
+    get: (digest) => blobs.get(digest)?.bytes,
+    entries: () => [...blobs].map(([digest, { bytes }]) => [digest, bytes]),
+    damage(digest, bytes) {
+      const blob = blobs.get(digest);
+      if (bytes === undefined || blob === undefined) blobs.delete(digest);
+      else Map.prototype.set.call(blobs, digest, { ...blob, bytes });
+    },
+    watch(onVisible) {
+      const put = blobs.set.bind(blobs);
+      blobs.set = (digest, blob) => {
+        onVisible(digest, blob.bytes);
+        return put(digest, blob);
+      };
+    },
+    unfinished: 0,
+  };
+}
+
+const blobKey = /\/blobs\/(sha256|sha512)\/[0-9a-f]{2}\/([0-9a-f]+)\/data$/;
+
+export function s3Blobs(contents: S3Contents, bucketName: string): StoredBlobs {
+  const bucket = () => contents.buckets.get(bucketName)!;
+  const digestOfKey = (key: string) => {
+    const [, algorithm, hex] = blobKey.exec(key) ?? [];
+    return hex === undefined ? undefined : parseDigest(`${algorithm}:${hex}`);
+  };
+  const keyOf = (digest: Digest) => {
+    const hex = digestHex(digest);
+    return `docker/registry/v2/blobs/${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
+  };
+  return {
+    get: (digest) => bucket().objects.get(keyOf(digest))?.bytes,
+    entries: () =>
+      [...bucket().objects].flatMap(([key, { bytes }]) => {
+        const digest = digestOfKey(key);
+        return digest === undefined ? [] : [[digest, bytes] as const];
+      }),
+    damage(digest, bytes) {
+      const { objects } = bucket();
+      const object = objects.get(keyOf(digest));
+      if (bytes === undefined || object === undefined) objects.delete(keyOf(digest));
+      else objects.set(keyOf(digest), { ...object, bytes: Buffer.from(bytes), etag: md5(bytes) });
+    },
+    watch(onVisible) {
+      contents.onVisible = (key, bytes) => {
+        const digest = digestOfKey(key);
+        if (digest !== undefined) onVisible(digest, bytes);
+      };
+    },
+    get unfinished() {
+      return bucket().uploads.size;
+    },
+  };
+}
