@@ -41,7 +41,7 @@ export const blobsOnS3 = createBlobScenario('blobs-on-s3', () => 's3');
 function createBlobScenario(name: string, storeOf: (seed: number) => 'memory' | 's3'): Scenario {
   return {
     name,
-    plan: (seed) => planFaults(createRandom(seed * 7919 + 13)),
+    plan: (seed) => planFaults(createRandom(seed * 7919 + 13), storeOf(seed) === 's3' ? 'store away' : undefined),
     play: (run) => play(run, storeOf(run.seed)),
   };
 }
@@ -111,6 +111,9 @@ async function play(run: Run, store: 'memory' | 's3'): Promise<() => Promise<voi
   if (bytes.length < largeSize) await comesBack(cluster, digest, bytes, { callMs: weather.callMs, problem });
   await pause(quietMs);
   await judgeRest(cluster, digest, problem);
+  const mayLeaveUploads = ['kill worker', 'terminate worker', 'store away'] as const;
+  if (!mayLeaveUploads.some(has) && cluster.store.stored.unfinished > 0)
+    problem(`${cluster.store.stored.unfinished} uploads are left`);
   return async () => {
     for (const left of await cluster.close()) problem(left);
   };

@@ -54,22 +54,24 @@ const kinds: Readonly<Record<FaultKind, { readonly chance: number; readonly most
   };
 
 const calm = 0.1;
+const mostOften = 4;
 const beginsWithinMs = 6_000;
 const events = 400;
 
-/** One run in ten has no faults at all. */
-export function planFaults(random: Random): PlannedFault[] {
+/** One run in ten has no faults at all. `often`: of this kind there are more. */
+export function planFaults(random: Random, often?: FaultKind): PlannedFault[] {
   if (random.chance(calm)) return [];
-  return Object.entries(kinds).flatMap(([kind, { chance, most, lastsMs }]) =>
-    Array.from({ length: random.chance(chance) ? 1 + random(most) : 0 }, () => ({
+  return Object.entries(kinds).flatMap(([kind, { chance, most, lastsMs }]) => {
+    const count = kind === often ? random(mostOften + 1) : random.chance(chance) ? 1 + random(most) : 0;
+    return Array.from({ length: count }, () => ({
       kind: kind as FaultKind,
       target: random(100),
       other: random(100),
       at: random.chance(0.5) ? { ms: random(beginsWithinMs) } : { event: 1 + random(events) },
       lastsMs: 1 + random(lastsMs + 1),
       degree: random.fraction(),
-    })),
-  );
+    }));
+  });
 }
 
 export function describeFault({ kind, target, other, at, lastsMs, degree }: PlannedFault): string {
