@@ -1,5 +1,5 @@
-// The store that all processes of a simulated cluster share: in memory, behind calls that are events, or an S3 server that each
-// process reaches by the product's own adapter.
+// The store that all processes of a simulated cluster share. It is in memory, behind calls that are events, or it is an S3
+// server that each process reaches by the product's own adapter.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
@@ -18,7 +18,7 @@ export interface SharedStore {
   open(link: RemoteLink): Promise<OpenedStore>;
 }
 
-export interface OpenedStore {
+interface OpenedStore {
   readonly store: BlobStore;
   close(): Promise<void>;
 }

@@ -24,12 +24,12 @@ interface Closable {
 
 interface StartedProcess<T> {
   readonly owner: Owner;
-  /** What `open` has returned. */
+  /** The result of `open`. */
   readonly current: T;
   readonly controls: Omit<ControlledProcess, 'owner'>;
 }
 
-/** What a socket takes to close. */
+/** Sockets need it to close. */
 const lingerMs = 500;
 
 /** `ends`: called when the process is killed. */

@@ -1,4 +1,4 @@
-// What the store of a simulated cluster holds, as a scenario sees it behind the store's back.
+// The blobs in the store of a simulated cluster, as a scenario sees them behind the store's back.
 import type { MemoryContents } from '@cistern/blob-store/memory';
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from '@cistern/oci';
 import { type S3Contents, md5 } from '../s3/s3-contents.ts';
@@ -6,7 +6,7 @@ import { type S3Contents, md5 } from '../s3/s3-contents.ts';
 export interface StoredBlobs {
   get(digest: Digest): Uint8Array | undefined;
   entries(): (readonly [Digest, Uint8Array])[];
-  /** Replaces a blob's bytes, or removes it; not heard of by those who watch. */
+  /** Replaces a blob's bytes, or removes it; `watch` does not report it. */
   damage(digest: Digest, bytes: Uint8Array | undefined): void;
   /** `onVisible` is called whenever a blob becomes visible. */
   watch(onVisible: (digest: Digest, bytes: Uint8Array) => void): void;
@@ -38,14 +38,6 @@ const blobKey = /\/blobs\/(sha256|sha512)\/[0-9a-f]{2}\/([0-9a-f]+)\/data$/;
 
 export function s3Blobs(contents: S3Contents, bucketName: string): StoredBlobs {
   const bucket = () => contents.buckets.get(bucketName)!;
-  const digestOfKey = (key: string) => {
-    const [, algorithm, hex] = blobKey.exec(key) ?? [];
-    return hex === undefined ? undefined : parseDigest(`${algorithm}:${hex}`);
-  };
-  const keyOf = (digest: Digest) => {
-    const hex = digestHex(digest);
-    return `docker/registry/v2/blobs/${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
-  };
   return {
     get: (digest) => bucket().objects.get(keyOf(digest))?.bytes,
     entries: () =>
@@ -69,4 +61,14 @@ export function s3Blobs(contents: S3Contents, bucketName: string): StoredBlobs {
       return bucket().uploads.size;
     },
   };
+}
+
+function keyOf(digest: Digest): string {
+  const hex = digestHex(digest);
+  return `docker/registry/v2/blobs/${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
+}
+
+function digestOfKey(key: string): Digest | undefined {
+  const [, algorithm, hex] = blobKey.exec(key) ?? [];
+  return hex === undefined ? undefined : parseDigest(`${algorithm}:${hex}`);
 }

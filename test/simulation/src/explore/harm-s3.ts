@@ -1,4 +1,4 @@
-// How the S3 server of a cluster can be away: it dies, hangs, is cut off from one process, or treats requests badly.
+// Outages of a cluster's S3 server: it dies, hangs, is cut off from one process, or treats requests badly.
 import type { Weather } from '../cluster/cluster-weather.ts';
 import type { SimulatedCluster } from '../cluster/start-cluster.ts';
 import type { SimulatedS3 } from '../s3/start-simulated-s3.ts';

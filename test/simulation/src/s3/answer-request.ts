@@ -39,7 +39,7 @@ function answerOfUpload(contents: S3Contents, bucket: S3Bucket, request: S3Reque
   return method === 'DELETE' ? abortUpload(bucket, request) : errorAnswer('NotImplemented');
 }
 
-/** Of a signed URL, whose time is over. */
+/** Whether the time of a signed URL is over. */
 function isExpired(query: URLSearchParams): boolean {
   const expires = query.get('X-Amz-Expires');
   const [, ...at] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(query.get('X-Amz-Date') ?? '') ?? [];

@@ -1,4 +1,4 @@
-// What the simulated S3 server does for requests about a bucket.
+// The simulated S3 server's part for requests about a bucket.
 import { type S3Answer, emptyAnswer, errorAnswer, escapeXml, xmlAnswer, xmlDate } from './s3-answer.ts';
 import { type S3Bucket, type S3Contents, createBucket } from './s3-contents.ts';
 

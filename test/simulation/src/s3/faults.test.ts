@@ -1,4 +1,4 @@
-// What the simulated S3 server's faults do to the product's adapter, on virtual time.
+// The faults of the simulated S3 server hit the product's adapter, on virtual time.
 import '../virtual-time.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

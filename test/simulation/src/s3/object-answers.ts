@@ -1,4 +1,4 @@
-// What the simulated S3 server does for requests about an object.
+// The simulated S3 server's part for requests about an object.
 import { createHash } from 'node:crypto';
 import { type S3Request, parseRange } from './parse-request.ts';
 import { type S3Answer, type S3ErrorCode, emptyAnswer, errorAnswer, xmlAnswer, xmlDate } from './s3-answer.ts';
@@ -58,7 +58,7 @@ export function copyObject(contents: S3Contents, bucket: S3Bucket, { key, header
   return xmlAnswer(`<CopyObjectResult>${result}</CopyObjectResult>`);
 }
 
-/** What is not there is removed as gladly. */
+/** Succeeds also when there is no such object, as S3 does. */
 export function removeObject({ objects }: S3Bucket, key: string): S3Answer {
   objects.delete(key);
   return emptyAnswer(204);

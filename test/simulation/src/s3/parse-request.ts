@@ -22,7 +22,7 @@ export interface Interval {
   readonly endExclusive: number;
 }
 
-/** What a `Range` asks of an object. `undefined`: all of it, also if the header makes no sense (RFC 9110, 14.2). */
+/** The bytes that a `Range` header selects. `undefined`: all of them, also if the header makes no sense (RFC 9110, 14.2). */
 export function parseRange(header: string | undefined, size: number): Interval | 'unsatisfiable' | undefined {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header ?? '') ?? [];
   if (first === undefined || last === undefined || first + last === '') return undefined;

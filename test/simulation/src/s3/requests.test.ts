@@ -1,8 +1,8 @@
-// What the simulated S3 server answers where the conformance suite does not look: as AWS documents it for each request.
+// Answers of the simulated S3 server that the conformance suite does not look at. AWS documents them for each request.
 import '../virtual-time.ts';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
@@ -25,18 +25,21 @@ interface Answered {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** Of an error. */
+  /** Only errors have one. */
   readonly code: string | undefined;
+}
+
+async function readAnswer(response: IncomingMessage): Promise<Answered> {
+  const body = await buffer(response);
+  const code = /<Code>(\w+)<\/Code>/.exec(body.toString('latin1'))?.[1];
+  return { status: response.statusCode ?? 0, headers: response.headers, body, code };
 }
 
 function askAt(url: URL, method: string, body: string | Buffer, headers: Record<string, string>): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const length = { 'content-length': String(Buffer.byteLength(body)) };
     const sent = request(url, { method, headers: { ...length, ...headers }, agent: false }, (response) => {
-      buffer(response).then((got) => {
-        const code = /<Code>(\w+)<\/Code>/.exec(got.toString('latin1'))?.[1];
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: got, code });
-      }, reject);
+      resolve(readAnswer(response));
     });
     sent.on('error', reject).end(body);
   });
@@ -133,7 +136,7 @@ test('an upload becomes one object of the parts that are named, in their order a
   assert.equal((await send(3, small)).code, 'NoSuchUpload');
 });
 
-test('long listings come in pages', async (t) => {
+test('a long listing is split into pages', async (t) => {
   const { s3, objects, store } = await openAsked(t);
   const wanted = Array.from({ length: 2_500 }, (_, i) => `cistern/a b&<${i}>`);
   for (const key of wanted) objects.set(key, { bytes: part, etag: 'e', type: 't', modifiedAtMs: 0 });
@@ -156,7 +159,7 @@ test('a signed URL is good until it expires', async (t) => {
   assert.equal((await askAt(url, 'GET', '', {})).code, 'AccessDenied');
 });
 
-test('what the adapter does not use is refused as not implemented', async (t) => {
+test('a request that the adapter never sends is refused as not implemented', async (t) => {
   const { ask } = await openAsked(t);
   for (const [method, path] of [
     ['POST', '?delete'],

@@ -1,4 +1,4 @@
-// What a simulated S3 server holds. It is durable: the server's processes come and go.
+// Contents of a simulated S3 server. They are durable: they outlive the server's processes.
 import { createHash } from 'node:crypto';
 
 export interface StoredObject {

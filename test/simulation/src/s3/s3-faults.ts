@@ -1,4 +1,4 @@
-// What can go wrong with the simulated S3 server: chances that a test or a scenario changes while it runs.
+// Faults of the simulated S3 server: chances that a test or a scenario changes while it runs.
 import type { Random } from '../world/random.ts';
 
 /** Each is the chance, from 0 to 1, that it happens to a request. */
@@ -27,13 +27,13 @@ export interface S3Fate {
   readonly kind: S3FaultKind | 'served';
   /** Where it happens: the share of a body that comes before. */
   readonly share: number;
-  /** Of two ways in which it can happen, which. */
+  /** Chooses one of two ways in which it can happen. */
   readonly isRude: boolean;
 }
 
-export const served: S3Fate = { kind: 'served', share: 0, isRude: false };
+const served: S3Fate = { kind: 'served', share: 0, isRude: false };
 
-/** What happens to the next request. */
+/** Draws the fate of the next request. */
 export function drawFate(faults: S3Faults, random: Random): S3Fate {
   for (const kind of Object.keys(createS3Faults()) as S3FaultKind[])
     if (faults[kind] > 0 && random.chance(faults[kind]))

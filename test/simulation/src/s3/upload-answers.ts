@@ -1,4 +1,4 @@
-// What the simulated S3 server does for requests about a multipart upload.
+// The simulated S3 server's part for requests about a multipart upload.
 import { findWrongBody } from './object-answers.ts';
 import type { S3Request } from './parse-request.ts';
 import { type S3Answer, type S3ErrorCode, emptyAnswer, errorAnswer, escapeXml, xmlAnswer } from './s3-answer.ts';
