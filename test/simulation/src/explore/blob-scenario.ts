@@ -242,13 +242,13 @@ async function servesNow(
 
 /** What was evicted is fetched again at once: nothing of the first fetch stands in the way. Virtual time makes this exact. */
 async function comesBack(
-  { stored, shared, frontends }: SimulatedCluster,
+  { store: { stored }, shared, frontends }: SimulatedCluster,
   digest: Digest,
   bytes: Buffer,
   { callMs, problem }: { callMs: number; problem: (text: string) => void },
 ): Promise<void> {
   await pause(evictAfterMs);
-  stored.blobs.delete(digest);
+  stored.damage(digest, undefined);
   await shared.index.blobs.remove(digest);
   await pause(evictAfterMs);
   const { name, owner, cache } = frontends[0]!;
