@@ -1,3 +1,4 @@
+// real-time: the kernel shares ports between servers
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, createServer, get, type IncomingMessage } from 'node:http';

@@ -1,3 +1,4 @@
+// real-time: acme-tls/1 is negotiated on a socket of the system, not over a stream
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';

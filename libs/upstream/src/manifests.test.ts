@@ -116,7 +116,7 @@ test('an encoded answer is refused, never decoded', async (t) => {
     response.writeHead(200, { 'content-encoding': 'GZIP' }).end('x'),
   );
   const { upstream, metrics } = openOn(t, server.url);
-  for (const call of [upstream.getManifest(repository, latest), upstream.getBlob(repository, digest)])
+  for (const call of [() => upstream.getManifest(repository, latest), () => upstream.getBlob(repository, digest)])
     await assert.rejects(call, failsWith('content-mismatch', /content encoding "gzip"/));
   const { values } = await metrics.upstreamRequests.get();
   assert.equal(values.filter(({ labels, value }) => labels.outcome === 'mismatch' && value === 1).length, 2);

@@ -1,3 +1,4 @@
+// real-time: the launcher starts processes
 // The launcher in projects of its own: copies of the real launcher around a stand-in for the command line.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';

@@ -1,3 +1,4 @@
+// real-time: bcrypt hashes in threads that virtual time cannot wait for
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import bcrypt from 'bcrypt';

@@ -1,3 +1,4 @@
+// real-time: a child process is killed at some moment of its work
 // A kill shows that a blob appears whole or not at all. What a power cut leaves depends on the fsyncs, which no test
 // here can see.
 import assert from 'node:assert/strict';

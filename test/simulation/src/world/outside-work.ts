@@ -1,4 +1,5 @@
 // Work that Node does outside of the world (files, name look-ups, child processes, the thread pool): virtual time waits for it.
+import { ChildProcess } from 'node:child_process';
 import { webcrypto } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { createGzip } from 'node:zlib';
@@ -6,17 +7,21 @@ import { createGzip } from 'node:zlib';
 let running = 0;
 
 export function isBusyOutside(): boolean {
-  return running > 0 || process.getActiveResourcesInfo().some((name) => name.includes('Req') || name === 'ProcessWrap');
+  return running > 0 || process.getActiveResourcesInfo().some((name) => name.includes('Req'));
 }
 
 type Member = (...given: unknown[]) => unknown;
 
+/** Functions of `node:crypto` that work in threads if their last argument is a callback. */
+const threaded = ['generateKey', 'generateKeyPair', 'generatePrime', 'checkPrime', 'hkdf', 'pbkdf2', 'scrypt', 'sign', 'verify'];
+
 /**
  * What goes on outside of the event loop without being listed by Node all the time: calls of `node:fs/promises` of several steps,
- * compression and Web Crypto.
+ * compression, cryptography, and child processes until all that they wrote has been read.
  */
-export function countThreadWork(): void {
-  const files = createRequire(import.meta.url)('node:fs/promises') as object;
+export function countOutsideWork(): void {
+  const require = createRequire(import.meta.url);
+  const files = require('node:fs/promises') as object;
   for (const name of Object.keys(files)) if (name !== 'watch' && name !== 'opendir') replace(files, name, countPromise);
   const base: unknown = [1, 2, 3].reduce(
     (prototype: object) => Object.getPrototypeOf(prototype) as object,
@@ -27,18 +32,41 @@ export function countThreadWork(): void {
     '_transform',
     (own) =>
       function transform(this: unknown, ...given: unknown[]) {
-        const done = given.at(-1) as Member;
-        running += 1;
-        const counted = (...results: unknown[]) => {
-          running -= 1;
-          done(...results);
-        };
-        return Reflect.apply(own, this, [...given.slice(0, -1), counted]);
+        return Reflect.apply(own, this, countCallback(given));
       },
   );
+  for (const name of threaded) replace(require('node:crypto') as object, name, countCallbacks);
+  replace(ChildProcess.prototype, 'spawn', countChild);
   const subtle = Object.getPrototypeOf(webcrypto.subtle) as object;
   for (const name of Object.getOwnPropertyNames(subtle))
     if (name !== 'constructor') replace(subtle, name, countPromise);
+}
+
+/** The last of `given` is called when the work is done. */
+function countCallback(given: readonly unknown[]): unknown[] {
+  const done = given.at(-1) as Member;
+  running += 1;
+  const counted = (...results: unknown[]) => {
+    running -= 1;
+    return done(...results);
+  };
+  return [...given.slice(0, -1), counted];
+}
+
+function countCallbacks(own: Member): Member {
+  function counted(this: unknown, ...given: unknown[]) {
+    return Reflect.apply(own, this, typeof given.at(-1) === 'function' ? countCallback(given) : given);
+  }
+  // `promisify` looks for what Node has noted there.
+  return Object.defineProperties(counted, Object.getOwnPropertyDescriptors(own)) as Member;
+}
+
+function countChild(own: Member): Member {
+  return function spawn(this: ChildProcess, ...given: unknown[]) {
+    running += 1;
+    this.once('close', () => (running -= 1));
+    return Reflect.apply(own, this, given);
+  };
 }
 
 function countPromise(own: Member): Member {
