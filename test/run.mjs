@@ -1,26 +1,25 @@
-// `npm test` and `npm run test:long`: installs what is missing, checks the sources, then runs all tests in one
-// `node --test` of the pinned Node. Started by whatever Node is at hand, so it imports nothing but `node:`.
+// `npm test` and `npm run test:long`: installs what is missing, checks the sources, then runs the tests by
+// `node --test` of the pinned Node: those of units on virtual time, in a simulated network, then the others. Started by whatever Node is at hand, so it imports nothing but `node:`.
 //   npm test                       checks, then the short suites
 //   npm run test:long              checks, then the clients' full matrix, the compose file, the herds, hostile clients,
 //                                  the monitoring, and what a cluster must bear
+//   npm test -- unit               only the tests of units; no checks
 //   npm test -- libs/oci           only the test files below a path (or one file); no checks
 //   … --properties               only property tests, of the short suites
 //   npm test -- --test-name-pattern=range    options go to `node --test`
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join, relative, resolve, sep } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { install } from '../services/cli/launch/install.mjs';
 import { findNode, runNode } from '../services/cli/launch/pinned-node.mjs';
+import { findTestFiles, isVirtual } from './run/find-test-files.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 
+const unit = ['.ci', 'libs', 'services', 'test/fake-upstream', 'test/simulation'];
 const shortSuites = [
-  '.ci',
-  'libs',
-  'services',
-  'test/fake-upstream',
+  ...unit,
   'test/services',
   'test/bench',
   'test/adapters',
@@ -45,7 +44,7 @@ const args = process.argv.slice(2);
 const long = args.includes('--long');
 const propertiesOnly = args.includes('--properties');
 const nodeOptions = args.filter((arg) => arg.startsWith('-') && arg !== '--long' && arg !== '--properties');
-const selection = args.filter((arg) => !arg.startsWith('-'));
+const selection = args.filter((arg) => !arg.startsWith('-')).flatMap((arg) => (arg === 'unit' ? unit : [arg]));
 
 const environment = { ...process.env };
 // Set when this very script is started by a test: the tests below are not that test's.
@@ -70,9 +69,9 @@ async function main() {
     if (check.status !== 0) return check.status ?? 1;
   }
   const suites = long && !propertiesOnly ? longSuites : shortSuites;
-  const found = (selection.length > 0 ? selection : suites).flatMap(testFilesOf);
-  const files = propertiesOnly ? found.filter((file) => file.endsWith('.property.test.ts')) : found;
-  if (files.length === 0) throw new Error(`no test file (*.test.ts) below ${selection.join(', ') || 'any suite'}`);
+  const found = (selection.length > 0 ? selection : suites).flatMap((path) => findTestFiles(root, path));
+  const files = new Set(propertiesOnly ? found.filter((file) => file.endsWith('.property.test.ts')) : found);
+  if (files.size === 0) throw new Error(`no test file (*.test.ts) below ${selection.join(', ') || 'any suite'}`);
   const options = [
     '--test',
     '--test-reporter=spec',
@@ -82,17 +81,17 @@ async function main() {
     `--test-timeout=${(long ? 30 : 5) * 60_000}`,
     ...nodeOptions,
   ];
-  return runNode(node, [...options, ...new Set(files)], { cwd: root, env: environment });
-}
-
-/** The test files at or below a path relative to the root; none if there is no such path. */
-function testFilesOf(path) {
-  const full = resolve(root, path);
-  if (!existsSync(full)) return [];
-  if (full.endsWith('.test.ts')) return [relative(root, full)];
-  return readdirSync(full, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
-    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
-    .filter((file) => !file.split(sep).includes('node_modules'))
-    .sort();
+  const virtual = [...files].filter((file) => isVirtual(root, file));
+  const real = [...files].filter((file) => !virtual.includes(file));
+  const virtualTime = ['--import', './test/simulation/src/virtual-time.ts'];
+  let exitCode = 0;
+  for (const [mode, chosen] of [
+    [virtualTime, virtual],
+    [[], real],
+  ]) {
+    if (chosen.length === 0) continue;
+    const ended = await runNode(node, [...mode, ...options, ...chosen], { cwd: root, env: environment });
+    exitCode ||= ended;
+  }
+  return exitCode;
 }

@@ -137,11 +137,13 @@ test('whoever comes between a fill’s failure and the record of it causes the n
   await assert.rejects(async () => collect(await (await open()).read()), isBreak);
   await until(() => failures === 1);
   hub.script.breakAt = undefined;
+  // The reader has asked for the rest itself if it had what came before the break.
+  const failed = hub.gets.length;
   const again = await open();
   assert.ok((await collect(await again.read())).equals(bytes));
   recording.resolve();
   await until(async () => (await index.fills.read(digest))?.state === 'done');
-  assert.equal(hub.gets.length, 2);
+  assert.equal(hub.gets.length, failed + 1);
 });
 
 test('whoever comes between a fill’s commit and the record of it reads from the store', async (t) => {

@@ -4,7 +4,7 @@ import { dividedFiles } from './files/promised-files.ts';
 import { resetFileSystem } from './files/file-system.ts';
 import { VirtualDate, clock } from './clock.ts';
 import { resetNetwork } from './network/network-state.ts';
-import { simulatedConnect, simulatedTlsConnect } from './network/simulated-connect.ts';
+import { installTlsAddresses, simulatedConnect, simulatedTlsConnect } from './network/simulated-connect.ts';
 import { installServers } from './network/simulated-server.ts';
 import { mathRandom, randomFunctions, resetRandomness } from './randomness.ts';
 import { resetSchedule } from './schedule.ts';
@@ -27,6 +27,7 @@ export function installWorld(): void {
   const tls = require('node:tls') as { connect: Parameters<typeof simulatedTlsConnect>[0] };
   Object.assign(tls, { connect: simulatedTlsConnect(tls.connect) });
   installServers();
+  installTlsAddresses();
   syncBuiltinESMExports();
 }
 

@@ -4,11 +4,13 @@ import { plan, schedule } from '../schedule.ts';
 import { latencyMs, network } from './network-state.ts';
 
 export const endOfStream = Symbol('end of stream');
-export type Packet = Buffer | typeof endOfStream;
+export const resetByPeer = Symbol('reset by peer');
+export type Packet = Buffer | typeof endOfStream | typeof resetByPeer;
 
 /** The socket above it. Called as its owner's code. */
 export interface EndUser {
   onArrived(): void;
+  /** While a write waits: it fails at once. */
   onReset(): void;
 }
 
@@ -17,8 +19,8 @@ export interface ConnectionEnd {
   /** Whether somebody holds it: else the peer's bytes are answered with a reset. */
   readonly isOpen: boolean;
   join(peer: ConnectionEnd): void;
-  /** Takes the bytes at once; `whenRoom` is called when the peer's window has room again. */
-  send(bytes: Buffer, whenRoom: () => void): void;
+  /** Takes the bytes at once; `done` is called when the peer's window has room again. False: the connection was reset. */
+  send(bytes: Buffer, done: () => void): boolean;
   sendEnd(): void;
   /** The first packet that has arrived, up to `maxBytes` of it. */
   take(maxBytes: number): Packet | undefined;
@@ -26,7 +28,8 @@ export interface ConnectionEnd {
   close(reset: boolean): void;
   /** Between the two ends alone. */
   deliver(packet: Packet): void;
-  hearReset(): void;
+  /** Bytes came that nobody takes. */
+  answerWithReset(): void;
   hearRoom(): void;
   reserve(bytes: number): number;
 }
@@ -70,9 +73,6 @@ export function createConnectionEnd(
     plan(nextDelayMs(), arrive, { owner: to.owner, label: 'net' });
   };
 
-  const resetPeer = (to: ConnectionEnd) =>
-    plan(latencyMs(), () => to.hearReset(), { owner: to.owner, label: 'net reset' });
-
   const end: ConnectionEnd = {
     owner,
     get isOpen() {
@@ -81,16 +81,19 @@ export function createConnectionEnd(
     join(other) {
       peer = other;
     },
-    send(bytes, whenRoom) {
+    send(bytes, done) {
+      if (inbox.includes(resetByPeer)) return false;
       if (peer === undefined || !peer.isOpen) {
-        plan(nextDelayMs(), () => end.hearReset(), { owner, label: 'net reset' });
-        whenRoom();
-        return;
+        // The kernel takes it, and a reset comes back behind all that the peer has sent.
+        peer?.answerWithReset();
+        done();
+        return true;
       }
       const unread = peer.reserve(bytes.length);
       dispatch(peer, Buffer.from(bytes));
-      if (unread < windowBytes) whenRoom();
-      else waiting = whenRoom;
+      if (unread < windowBytes) done();
+      else waiting = done;
+      return true;
     },
     sendEnd() {
       if (hasSentEnd || peer === undefined || !peer.isOpen) return;
@@ -99,9 +102,9 @@ export function createConnectionEnd(
     },
     take(maxBytes) {
       const first = inbox[0];
-      if (first === undefined || first === endOfStream || first.length <= maxBytes) inbox.shift();
+      if (typeof first !== 'object' || first.length <= maxBytes) inbox.shift();
       else inbox[0] = first.subarray(maxBytes);
-      if (first === undefined || first === endOfStream) return first;
+      if (typeof first !== 'object') return first;
       const taken = first.subarray(0, maxBytes);
       unreadBytes -= taken.length;
       if (unreadBytes < windowBytes) peer?.hearRoom();
@@ -112,19 +115,24 @@ export function createConnectionEnd(
       isOpen = false;
       waiting = undefined;
       if (peer === undefined || !peer.isOpen) return;
-      if (reset || unreadBytes > 0) resetPeer(peer);
+      if (reset || unreadBytes > 0) dispatch(peer, resetByPeer);
       else end.sendEnd();
     },
     deliver(packet) {
       if (!isOpen) {
-        if (packet !== endOfStream && peer !== undefined) resetPeer(peer);
+        if (typeof packet === 'object') end.answerWithReset();
+        return;
+      }
+      // A reader gets what came before the reset, and hears of it when it reads on. A writer does at once.
+      if (packet === resetByPeer && waiting !== undefined) {
+        act(user.onReset);
         return;
       }
       inbox.push(packet);
       act(user.onArrived);
     },
-    hearReset() {
-      if (isOpen) act(user.onReset);
+    answerWithReset() {
+      if (peer?.isOpen === true) dispatch(peer, resetByPeer);
     },
     hearRoom() {
       const go = waiting;

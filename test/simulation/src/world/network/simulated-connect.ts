@@ -1,5 +1,5 @@
 // `net.connect` and `tls.connect` in the simulated network.
-import { type LookupFunction, isIP } from 'node:net';
+import { type LookupFunction, Socket, isIP } from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { plan } from '../schedule.ts';
 import { latencyMs, network } from './network-state.ts';
@@ -48,6 +48,26 @@ export function simulatedTlsConnect(connect: (options: ConnectionOptions, listen
     const socket = simulatedConnect({ host, port, path, lookup, timeout }) as never;
     return connect({ ...options, socket }, listener);
   };
+}
+
+/** What Node notes at a TLS socket over a stream. */
+interface LayeredSocket {
+  readonly _handle?: { readonly _parentWrap?: { readonly stream?: unknown } };
+}
+
+/** A TLS socket shows the ends of the connection below it. Node asks the system for them, and a stream has no system. */
+export function installTlsAddresses(): void {
+  for (const [name, placeOf] of [
+    ['_getpeername', (socket) => socket.there],
+    ['_getsockname', (socket) => socket.here],
+  ] as const satisfies readonly [string, (socket: SimulatedSocket) => object][]) {
+    const own = Reflect.get(Socket.prototype, name) as () => object;
+    const replacement = function place(this: LayeredSocket) {
+      const below = this._handle?._parentWrap?.stream;
+      return below instanceof SimulatedSocket ? placeOf(below) : own.call(this);
+    };
+    Object.assign(Socket.prototype, { [name]: replacement });
+  }
 }
 
 function targetOf([first, second]: unknown[]): ConnectTarget {

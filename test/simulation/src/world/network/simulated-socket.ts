@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import { type Owner, currentOwner } from '../owner.ts';
 import { keepAlive, plan } from '../schedule.ts';
 import { type Timer, setTimer } from '../timers.ts';
-import { type ConnectionEnd, createConnectionEnd, endOfStream } from './connection-end.ts';
+import { type ConnectionEnd, createConnectionEnd, endOfStream, resetByPeer } from './connection-end.ts';
 import { network } from './network-state.ts';
 import { systemError } from './system-error.ts';
 
@@ -66,7 +66,7 @@ export class SimulatedSocket extends Duplex {
     this.#isReading = onread !== undefined;
     this.connectionEnd = createConnectionEnd(this.owner, this.act, {
       onArrived: () => this.#take(),
-      onReset: () => this.destroy(systemError('ECONNRESET', 'read')),
+      onReset: () => this.destroy(systemError('ECONNRESET', 'write')),
     });
     network.sockets.add(this);
   }
@@ -143,8 +143,16 @@ export class SimulatedSocket extends Duplex {
     return this;
   }
 
-  address(): object {
+  get here() {
     return { address: this.localAddress, port: this.localPort, family: this.remoteFamily };
+  }
+
+  get there() {
+    return { address: this.remoteAddress, port: this.remotePort, family: this.remoteFamily };
+  }
+
+  address(): object {
+    return this.here;
   }
 
   resetAndDestroy(): this {
@@ -180,7 +188,7 @@ export class SimulatedSocket extends Duplex {
     }
     this.bytesWritten += chunk.length;
     this.#timer?.refresh();
-    this.connectionEnd.send(chunk, () => done());
+    if (!this.connectionEnd.send(chunk, () => done())) done(systemError('ECONNRESET', 'write'));
   }
 
   override _final(done: Done): void {
@@ -222,6 +230,10 @@ export class SimulatedSocket extends Duplex {
     const buffer = typeof given === 'function' ? given() : given;
     const packet = this.connectionEnd.take(buffer?.length ?? Infinity);
     if (packet === undefined) return false;
+    if (packet === resetByPeer) {
+      this.destroy(systemError('ECONNRESET', 'read'));
+      return false;
+    }
     if (packet === endOfStream) {
       this.push(null);
       // Nobody else reads this end.

@@ -1,0 +1,26 @@
+// Finds test files, and tells which of them run on virtual time.
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join, relative, resolve, sep } from 'node:path';
+
+const virtualTrees = /^(?:libs|services|test\/simulation)\//;
+const reason = /^\/\/ real-time: \S/m;
+
+/** The test files at or below a path relative to `root`; none if there is no such path. */
+export function findTestFiles(root, path) {
+  const full = resolve(root, path);
+  if (!existsSync(full)) return [];
+  if (full.endsWith('.test.ts')) return [relative(root, full)];
+  return readdirSync(full, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+    .filter((file) => !file.split(sep).includes('node_modules'))
+    .sort();
+}
+
+/** Whether a file runs on virtual time: where that is the rule, and its head gives no reason against it. */
+export function isVirtual(root, file) {
+  if (!virtualTrees.test(file.split(sep).join('/'))) return false;
+  const lines = readFileSync(join(root, file), 'utf8').split('\n');
+  const firstStatement = lines.findIndex((line) => line.trim() !== '' && !line.startsWith('//'));
+  return !reason.test(lines.slice(0, firstStatement).join('\n'));
+}
