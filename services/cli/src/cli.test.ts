@@ -1,3 +1,4 @@
+// real-time: each case is a process, started through the launcher
 // The command line as a person or a supervisor meets it: real processes, started through the launcher.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
