@@ -1,5 +1,6 @@
-// `npm test` and `npm run test:long`: installs what is missing, checks the sources, then runs the tests by
-// `node --test` of the pinned Node: those of units on virtual time, in a simulated network, then the others. Started by whatever Node is at hand, so it imports nothing but `node:`.
+// `npm test` and `npm run test:long`: installs what is missing, checks the sources, then runs the tests by `node --test` of
+// the pinned Node: first those that run on virtual time and in a simulated network, then the others. Started by whatever
+// Node is at hand, so it imports nothing but `node:`.
 //   npm test                       checks, then the short suites
 //   npm run test:long              checks, then the clients' full matrix, the compose file, the herds, hostile clients,
 //                                  the monitoring, and what a cluster must bear

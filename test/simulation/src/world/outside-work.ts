@@ -13,7 +13,17 @@ export function isBusyOutside(): boolean {
 type Member = (...given: unknown[]) => unknown;
 
 /** Functions of `node:crypto` that work in threads if their last argument is a callback. */
-const threaded = ['generateKey', 'generateKeyPair', 'generatePrime', 'checkPrime', 'hkdf', 'pbkdf2', 'scrypt', 'sign', 'verify'];
+const threaded = [
+  'generateKey',
+  'generateKeyPair',
+  'generatePrime',
+  'checkPrime',
+  'hkdf',
+  'pbkdf2',
+  'scrypt',
+  'sign',
+  'verify',
+];
 
 /**
  * What goes on outside of the event loop without being listed by Node all the time: calls of `node:fs/promises` of several steps,
