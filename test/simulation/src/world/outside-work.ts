@@ -26,8 +26,8 @@ const threaded = [
 ];
 
 /**
- * What goes on outside of the event loop without being listed by Node all the time: calls of `node:fs/promises` of several steps,
- * compression, cryptography, and child processes until all that they wrote has been read.
+ * Counts the work that Node does not list all the time: calls of `node:fs/promises` of several steps, compression,
+ * cryptography. A child process counts until all that it wrote has been read.
  */
 export function countOutsideWork(): void {
   const require = createRequire(import.meta.url);
