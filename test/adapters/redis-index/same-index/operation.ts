@@ -23,6 +23,7 @@ export function createSubject(index: CacheIndex, pass: Subject['pass']): Subject
 }
 
 /** Of an index whose time nobody turns. Each lease, record and value of one millisecond has ended then. */
+// real-time: Redis and SQLite keep their own time
 export const passRealTime = async () => delay(5);
 
 interface Operation {

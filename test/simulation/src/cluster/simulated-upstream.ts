@@ -5,7 +5,7 @@ import type { Upstream, UpstreamBlobBody } from '@cistern/upstream';
 import type { Owner } from '../world/owner.ts';
 import { plan } from '../world/schedule.ts';
 
-export interface BlobGet {
+interface BlobGet {
   readonly digest: Digest;
   readonly from: number;
   readonly toExclusive: number | undefined;

@@ -39,13 +39,13 @@ export interface ClusterOptions {
   readonly maxWholeForRangeBytes: number;
 }
 
-export interface SimulatedWorker extends ControlledProcess {
+interface SimulatedWorker extends ControlledProcess {
   readonly address: string;
   readonly fills: FillTable;
   readonly spools: SpoolDirectory;
 }
 
-export interface SimulatedFrontend extends ControlledProcess {
+interface SimulatedFrontend extends ControlledProcess {
   readonly cache: PullThrough;
   readonly openWindows: number;
   readonly usedBufferBytes: number;

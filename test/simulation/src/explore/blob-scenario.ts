@@ -17,7 +17,7 @@ import type { Run, Scenario } from './run-world.ts';
 import { sampleBytes } from './sample-bytes.ts';
 import { watchLeases } from './watch-leases.ts';
 
-export const holders = ['library/nginx', 'library/redis'].map((name) => ({
+const holders = ['library/nginx', 'library/redis'].map((name) => ({
   upstream: 'docker.io',
   repository: parseRepositoryName(name),
 }));

@@ -17,13 +17,15 @@ export function drive(done: () => boolean, { maxEvents, maxMs }: DriveLimits): P
   const lastMs = schedule.nowMs + maxMs;
   let left = maxEvents;
   const turn = () => {
-    if (done()) return resolve('done');
-    if (schedule.nextAtMs === undefined) return resolve('idle');
-    if (left === 0 || schedule.nextAtMs > lastMs) return resolve('limit');
-    left -= 1;
-    step();
-    real.setImmediate(turn);
-    return undefined;
+    const { nextAtMs } = schedule;
+    if (done()) resolve('done');
+    else if (nextAtMs === undefined) resolve('idle');
+    else if (left === 0 || nextAtMs > lastMs) resolve('limit');
+    else {
+      left -= 1;
+      step();
+      real.setImmediate(turn);
+    }
   };
   real.setImmediate(turn);
   return promise;
@@ -52,10 +54,10 @@ export function driveAlways(): void {
     else {
       waited = 0;
       // Sockets and servers alone wait for the outside, or for ever.
-      if (!step()) return void (isPlanned = false);
+      isPlanned = step();
+      if (!isPlanned) return;
     }
     again();
-    return undefined;
   };
   schedule.listeners.onPlanned = () => {
     if (!isPlanned) again();

@@ -68,7 +68,7 @@ function countCallbacks(own: Member): Member {
     return Reflect.apply(own, this, typeof given.at(-1) === 'function' ? countCallback(given) : given);
   }
   // `promisify` looks for what Node has noted there.
-  return Object.defineProperties(counted, Object.getOwnPropertyDescriptors(own)) as Member;
+  return Object.defineProperties<Member>(counted, Object.getOwnPropertyDescriptors(own));
 }
 
 function countChild(own: Member): Member {

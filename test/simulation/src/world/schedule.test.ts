@@ -1,3 +1,4 @@
+// real-time: the world itself is tested, and each test turns its time by hand
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { beforeEach, test } from 'node:test';

@@ -1,3 +1,4 @@
+// real-time: the world itself is tested, and each test turns its time by hand
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { drive } from './drive.ts';

@@ -75,7 +75,7 @@ const encodingOf = (options: BufferEncoding | TextOptions | undefined) =>
   typeof options === 'object' ? options.encoding : options;
 
 /** The functions of `node:fs/promises` that the product uses. */
-export const simulatedFiles = {
+const simulatedFiles = {
   async open(path: string, flags: string = 'r') {
     const inode = await operate('open', path, () => openInode(path, flags));
     return openHandle(path, inode, flags.startsWith('a'));

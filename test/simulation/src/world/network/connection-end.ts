@@ -5,7 +5,7 @@ import { latencyMs, network } from './network-state.ts';
 
 export const endOfStream = Symbol('end of stream');
 export const resetByPeer = Symbol('reset by peer');
-export type Packet = Buffer | typeof endOfStream | typeof resetByPeer;
+type Packet = Buffer | typeof endOfStream | typeof resetByPeer;
 
 /** The socket above it. Called as its owner's code. */
 export interface EndUser {

@@ -39,7 +39,7 @@ interface ListenTarget {
 const listening = new WeakMap<Server, Listening>();
 
 /** `net.Server.prototype` with these members listens in the world. */
-export const serverMembers = {
+const serverMembers = {
   listen: { value: listen },
   address: { value: address },
   close: { value: close },
