@@ -17,7 +17,12 @@ const directory = mkdtempSync(join(tmpdir(), 'cistern-fuzz-'));
 const counts = join(directory, 'counts');
 writeFileSync(counts, '');
 try {
-  const run = [join(root, 'test/run.mjs'), '--long', '--properties', `--import=${join(root, 'test/count-cases.mjs')}`];
+  const run = [
+    join(root, 'test/run.mjs'),
+    '--properties',
+    '--test-timeout=1800000',
+    `--import=${join(root, 'test/count-cases.mjs')}`,
+  ];
   const env = { ...process.env, FUZZ_CASES: cases, FUZZ_COUNTS: counts };
   process.exitCode = spawnSync(process.execPath, [...run, ...suites], { cwd: root, env, stdio: 'inherit' }).status ?? 1;
   const total = readFileSync(counts, 'utf8')

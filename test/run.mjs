@@ -1,51 +1,28 @@
-// `npm test` and `npm run test:long`: installs what is missing, checks the sources, then runs the tests by `node --test` of
-// the pinned Node: first those that run on virtual time and in a simulated network, then the others. Started by whatever
-// Node is at hand, so it imports nothing but `node:`.
-//   npm test                       checks, then the short suites
-//   npm run test:long              checks, then the clients' full matrix, the compose file, the herds, hostile clients,
-//                                  the monitoring, and what a cluster must bear
-//   npm test -- unit               only the tests of units; no checks
-//   npm test -- libs/oci           only the test files below a path (or one file); no checks
-//   … --properties               only property tests, of the short suites
-//   npm test -- --test-name-pattern=range    options go to `node --test`
+// `npm test`: installs what is missing, then runs suites one after the other until one fails. Started by whatever Node is
+// at hand, so it imports nothing but `node:`.
+//   npm test                       checks, unit, simulation, contract, smoke: what each change must pass
+//   npm test -- ci                 what continuous integration runs after that: more seeds, wire, cluster, compose
+//   npm test -- all                everything else: the full matrix of clients, long outages, herds, floods
+//   npm test -- contract wire      suites by name; test/run/suites.mjs lists them
+//   npm test -- libs/oci           the test files below a path, or one file
+//   npm test -- mutants            plants small bugs and says which the tests notice
+//   … --properties                 only property tests
+//   … --test-name-pattern=range    options go to `node --test`
 import { spawnSync } from 'node:child_process';
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { install } from '../services/cli/launch/install.mjs';
 import { findNode, runNode } from '../services/cli/launch/pinned-node.mjs';
-import { findTestFiles, isVirtual } from './run/find-test-files.mjs';
+import { findTestFiles } from './run/find-test-files.mjs';
+import { describeSuites } from './run/describe-suites.mjs';
+import { runSuite } from './run/run-suite.mjs';
+import { suites } from './run/suites.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
-
-const unit = ['.ci', 'libs', 'services', 'test/fake-upstream', 'test/simulation'];
-const shortSuites = [
-  ...unit,
-  'test/services',
-  'test/bench',
-  'test/adapters',
-  'test/end-to-end',
-  'test/clients/smoke',
-  'test/herds/smoke',
-  'test/simulations',
-  'test/cluster/short',
-];
-const longSuites = [
-  'test/clients',
-  'test/compose',
-  'test/console',
-  'test/herds',
-  'test/cluster/long',
-  'test/hostile-clients',
-  'test/monitoring',
-  'test/docs',
-];
-
 const args = process.argv.slice(2);
-const long = args.includes('--long');
 const propertiesOnly = args.includes('--properties');
-const nodeOptions = args.filter((arg) => arg.startsWith('-') && arg !== '--long' && arg !== '--properties');
-const selection = args.filter((arg) => !arg.startsWith('-')).flatMap((arg) => (arg === 'unit' ? unit : [arg]));
+const options = args.filter((arg) => arg.startsWith('-') && arg !== '--properties');
+const selection = args.filter((arg) => !arg.startsWith('-'));
 
 const environment = { ...process.env };
 // Set when this very script is started by a test: the tests below are not that test's.
@@ -64,35 +41,59 @@ try {
 async function main() {
   install(root, { dev: true });
   const node = findNode(root);
-  if (selection.length === 0 && !propertiesOnly) {
-    const check = spawnSync('npm', ['run', '--silent', 'check'], { cwd: root, env: environment, stdio: 'inherit' });
-    if (check.error !== undefined) throw check.error;
-    if (check.status !== 0) return check.status ?? 1;
+  if (selection[0] === 'mutants') return runNode(node, ['test/mutants/src/main.ts', ...options], { cwd: root });
+  const chosen = chooseSuites().map((suite) => ({ ...suite, files: filesOf(suite) }));
+  const done = [];
+  for (const suite of chosen) {
+    const startedMs = performance.now();
+    const result = suite.name === 'checks' ? runChecks() : await runFiles(node, suite);
+    done.push({ ...result, name: suite.name, seconds: (performance.now() - startedMs) / 1000 });
+    if (result.exitCode !== 0) break;
   }
-  const suites = long && !propertiesOnly ? longSuites : shortSuites;
-  const found = (selection.length > 0 ? selection : suites).flatMap((path) => findTestFiles(root, path));
-  const files = new Set(propertiesOnly ? found.filter((file) => file.endsWith('.property.test.ts')) : found);
-  if (files.size === 0) throw new Error(`no test file (*.test.ts) below ${selection.join(', ') || 'any suite'}`);
-  const options = [
-    '--test',
-    '--test-reporter=spec',
-    // The long suites measure and start daemons: one file at a time keeps their figures and deadlines honest. The short
-    // ones wait for servers half of their time.
-    `--test-concurrency=${long ? 1 : availableParallelism() + 1}`,
-    `--test-timeout=${(long ? 30 : 5) * 60_000}`,
-    ...nodeOptions,
-  ];
-  const virtual = [...files].filter((file) => isVirtual(root, file));
-  const real = [...files].filter((file) => !virtual.includes(file));
-  const virtualTime = ['--import', './test/simulation/src/virtual-time.ts'];
-  let exitCode = 0;
-  for (const [mode, chosen] of [
-    [virtualTime, virtual],
-    [[], real],
-  ]) {
-    if (chosen.length === 0) continue;
-    const ended = await runNode(node, [...mode, ...options, ...chosen], { cwd: root, env: environment });
-    exitCode ||= ended;
-  }
-  return exitCode;
+  const notRun = chosen.slice(done.length).map(({ name }) => name);
+  process.stdout.write(describeSuites(done, notRun));
+  return done.at(-1)?.exitCode ?? 0;
+}
+
+function chooseSuites() {
+  if (selection.length === 0) return suites.filter(({ group }) => group === 'default').filter(isAsked);
+  const named = suites.filter(({ name, group }) => selection.includes(name) || selection.includes(group));
+  const names = suites.flatMap(({ name, group }) => [name, group]);
+  const paths = selection.filter((word) => !names.includes(word));
+  if (paths.length === 0) return named;
+  // They run as those of their suite do.
+  const { concurrency, timeoutMs } = suites.find((suite) => paths.some((path) => holds(suite, path))) ?? {};
+  return [...named, { name: paths.join(' '), paths, concurrency, timeoutMs }];
+}
+
+function isAsked({ name }) {
+  return !(propertiesOnly && name === 'checks');
+}
+
+function holds({ paths = [] }, path) {
+  return paths.some((folder) => path === folder || path.startsWith(`${folder}/`));
+}
+
+function filesOf({ name, paths = [], without = [] }) {
+  if (name === 'checks') return [];
+  const leftOut = new Set(without.flatMap((path) => findTestFiles(root, path)));
+  const files = [...new Set(paths.flatMap((path) => findTestFiles(root, path)))]
+    .filter((file) => !leftOut.has(file))
+    .filter((file) => !propertiesOnly || file.endsWith('.property.test.ts'));
+  if (files.length === 0 && !propertiesOnly) throw new Error(`no test file (*.test.ts) below ${paths.join(', ')}`);
+  return files;
+}
+
+function runChecks() {
+  const { status, error } = spawnSync('npm', ['run', '--silent', 'check'], {
+    cwd: root,
+    env: environment,
+    stdio: 'inherit',
+  });
+  if (error !== undefined) throw error;
+  return { exitCode: status ?? 1, tests: 0, passed: 0, skipped: 0, failures: [] };
+}
+
+function runFiles(node, { files, concurrency, timeoutMs, environment: own }) {
+  return runSuite({ root, node, files, options, concurrency, timeoutMs, environment: { ...environment, ...own } });
 }

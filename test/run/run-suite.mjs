@@ -1,0 +1,57 @@
+// Runs test files by `node --test`: first those on virtual time, then the others. Says what failed, and how to run it alone.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runNode } from '../../services/cli/launch/pinned-node.mjs';
+import { isVirtual } from './find-test-files.mjs';
+
+const virtualTime = ['--import', './test/simulation/src/virtual-time.ts'];
+
+/**
+ * Runs `files`, paths relative to `root`, on the Node binary `node`. `options` are for `node --test`. Resolves to what
+ * happened: `exitCode`, numbers of tests, and each failure with the command that runs it alone. Never rejects because of a test.
+ */
+export async function runSuite({ root, node, files, options, concurrency, timeoutMs, environment }) {
+  const directory = mkdtempSync(join(tmpdir(), 'cistern-tests-'));
+  const virtual = files.filter((file) => isVirtual(root, file));
+  const real = files.filter((file) => !virtual.includes(file));
+  const total = { exitCode: 0, tests: 0, passed: 0, skipped: 0, failures: [] };
+  try {
+    for (const [mode, chosen] of [
+      [virtualTime, virtual],
+      [[], real],
+    ]) {
+      if (chosen.length === 0) continue;
+      const results = join(directory, 'results');
+      const args = [
+        ...mode,
+        '--test',
+        '--test-reporter=spec',
+        '--test-reporter-destination=stdout',
+        '--test-reporter=./test/run/report-results.mjs',
+        `--test-reporter-destination=${results}`,
+        // Tests wait for servers half of their time.
+        `--test-concurrency=${concurrency ?? availableParallelism() + 1}`,
+        `--test-timeout=${timeoutMs ?? 5 * 60_000}`,
+        ...options,
+      ];
+      const exitCode = await runNode(node, [...args, ...chosen], { cwd: root, env: environment });
+      total.exitCode ||= exitCode;
+      addResults(total, readFileSync(results, 'utf8'));
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+  return total;
+}
+
+function addResults(total, lines) {
+  for (const line of lines.split('\n').filter((text) => text !== '')) {
+    const { failure, counts } = JSON.parse(line);
+    if (failure !== undefined) total.failures.push(failure);
+    if (counts === undefined) continue;
+    total.tests += counts.tests;
+    total.passed += counts.passed;
+    total.skipped += counts.skipped;
+  }
+}

@@ -1,0 +1,51 @@
+// The suites by name, in the order in which they run: cheap ones first. CONTRIBUTING.md says what each of them holds.
+
+const minute = 60_000;
+
+/**
+ * `group`: the command that runs it besides `npm test -- NAME`: `npm test` (`default`), `npm test -- ci` or
+ * `npm test -- all`. `paths`: files and folders of tests, `without` some of them. `concurrency`: test files at a time.
+ * `timeoutMs`: of one test. `environment`: variables for the tests.
+ */
+export const suites = [
+  { name: 'checks', group: 'default' },
+  {
+    name: 'unit',
+    group: 'default',
+    paths: [
+      '.ci',
+      'libs',
+      'services',
+      'test/bench',
+      'test/fake-upstream',
+      'test/mutants',
+      'test/simulation',
+      'test/simulations',
+    ],
+    without: ['test/simulation/src/explore'],
+  },
+  { name: 'simulation', group: 'default', paths: ['test/simulation/src/explore'] },
+  { name: 'contract', group: 'default', paths: ['test/adapters'] },
+  { name: 'smoke', group: 'default', paths: ['test/clients/smoke'] },
+
+  {
+    name: 'seeds',
+    group: 'ci',
+    paths: ['test/simulation/src/explore/explore.test.ts'],
+    environment: { SIM_SECONDS: '60' },
+  },
+  { name: 'wire', group: 'ci', paths: ['test/services', 'test/end-to-end', 'test/docs'] },
+  // They start many processes each, so one file at a time.
+  { name: 'cluster', group: 'ci', paths: ['test/cluster/short'], concurrency: 1 },
+  { name: 'compose', group: 'ci', paths: ['test/compose'], concurrency: 1, timeoutMs: 30 * minute },
+
+  ...[
+    { name: 'clients', paths: ['test/clients'], without: ['test/clients/smoke'] },
+    { name: 'long', paths: ['test/cluster/long'] },
+    { name: 'big', paths: ['test/cluster/big'] },
+    { name: 'console', paths: ['test/console'] },
+    { name: 'monitoring', paths: ['test/monitoring'] },
+    { name: 'herds', paths: ['test/herds'] },
+    { name: 'hostile-clients', paths: ['test/hostile-clients'] },
+  ].map((suite) => ({ ...suite, group: 'all', concurrency: 1, timeoutMs: 30 * minute })),
+];
