@@ -23,6 +23,6 @@ async function run(name) {
   });
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   process.stdout.write(`${code === 0 ? '✔' : '✖'} ${name} (${seconds} s)\n`);
-  if (code !== 0) process.stdout.write(`${Buffer.concat(output)}Alone: npm run ${name}\n`);
+  if (code !== 0) process.stdout.write(`${Buffer.concat(output).toString()}Alone: npm run ${name}\n`);
   return code === 0;
 }

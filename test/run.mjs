@@ -58,8 +58,8 @@ async function main() {
 function chooseSuites() {
   if (selection.length === 0) return suites.filter(({ group }) => group === 'default').filter(isAsked);
   const named = suites.filter(({ name, group }) => selection.includes(name) || selection.includes(group));
-  const names = suites.flatMap(({ name, group }) => [name, group]);
-  const paths = selection.filter((word) => !names.includes(word));
+  const names = new Set(suites.flatMap(({ name, group }) => [name, group]));
+  const paths = selection.filter((word) => !names.has(word));
   if (paths.length === 0) return named;
   // They run as those of their suite do.
   const { concurrency, timeoutMs } = suites.find((suite) => paths.some((path) => holds(suite, path))) ?? {};

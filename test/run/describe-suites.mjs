@@ -1,4 +1,4 @@
-// What a run of suites ends with: a line for each suite, how to run alone what failed, and the numbers of all tests.
+// The end of a run of suites: a line for each suite, the numbers of all tests, and how to run each failed test alone.
 
 /** `done`: suites as `runSuite` gives them, with `name` and `seconds`; `notRun`: names of those after the first that failed. */
 export function describeSuites(done, notRun) {
@@ -8,7 +8,7 @@ export function describeSuites(done, notRun) {
   );
   if (notRun.length > 0) lines.push(`  not run: ${notRun.join(', ')}`);
   const failures = done.flatMap((suite) => suite.failures);
-  if (failures.length > 0) lines.push('', 'What failed, each alone:', ...new Set(failures.map(commandFor)));
+  if (failures.length > 0) lines.push('', 'Failed tests, each alone:', ...new Set(failures.map(commandFor)));
   const sum = (key) => done.reduce((total, suite) => total + suite[key], 0);
   const [tests, passed, skipped] = ['tests', 'passed', 'skipped'].map(sum);
   if (tests > 0)

@@ -1,4 +1,4 @@
-// The working set is three times what the store may hold. The whole of it is `npm run test:big-store`.
+// The working set is three times what the store may hold. The whole of it is `npm test -- test/cluster/big/a-store-that-is-too-small.test.ts`.
 import { test } from 'node:test';
 import { assertKept } from '../src/thrash-store.ts';
 import { thrashCluster } from '../src/thrash-cluster.ts';
