@@ -1,6 +1,7 @@
 // real-time: the world itself is tested, and each test turns its time by hand
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { promisify } from 'node:util';
 import { drive } from './drive.ts';
 import { resetSchedule, schedule } from './schedule.ts';
 import { timeoutSignal, timerFunctions, timerPromises } from './timers.ts';
@@ -59,6 +60,14 @@ test('code that waits turn by turn comes to what is due', async () => {
   const turn = () => void (isDone || setImmediate(turn));
   turn();
   assert.equal(await run(() => isDone), 'done');
+});
+
+test('promisified timers are those of node:timers/promises', async () => {
+  const heard: unknown[] = [];
+  void promisify(setTimeout)(30, 'value').then((value) => heard.push(value, schedule.nowMs));
+  await run();
+  assert.deepEqual(heard, ['value', 30]);
+  assert.equal(promisify(setImmediate), timerPromises.setImmediate);
 });
 
 test('a wait ends at its time, or with its signal', async () => {

@@ -1,5 +1,6 @@
 // Node's timers on virtual time: globals, `node:timers` and `node:timers/promises`.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { promisify } from 'node:util';
 import { type PlannedEvent, cancel, planBound, setKeepsAlive } from './schedule.ts';
 import { real } from './real.ts';
 
@@ -133,11 +134,11 @@ async function* intervalPromise<T>(delayMs?: number, value?: T, options?: WaitOp
 }
 
 export const timerFunctions = {
-  setTimeout: timeout,
+  setTimeout: Object.assign(timeout, { [promisify.custom]: timeoutPromise }),
   clearTimeout: clear,
   setInterval: interval,
   clearInterval: clear,
-  setImmediate: immediate,
+  setImmediate: Object.assign(immediate, { [promisify.custom]: immediatePromise }),
   clearImmediate: clear,
 };
 
