@@ -41,11 +41,15 @@ A site without upstreams is filled by a file:
   cistern import bundle.tar
 `;
 
-/** The program that `args`, those behind its name, begin: its commands are those that may be meant there. */
+/**
+ * The program that `args`, those behind its name, begin: its commands are those that may be meant there. Parsing throws a
+ * `CommanderError` where Commander would end the process.
+ */
 export async function buildProgram(terminal: Terminal, args: readonly string[]): Promise<Command> {
   const program = new Command('cistern')
     .description('A pull-through cache for container images: pulled once from upstream, then served from here.')
     .version(version)
+    .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),

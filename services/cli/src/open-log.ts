@@ -2,6 +2,7 @@
 import type { Config } from '@cistern/config';
 import { createLogger, type Logger } from '@cistern/telemetry';
 import { destination } from 'pino';
+import type { Terminal } from './terminal.ts';
 import { writeTogether } from './write-together.ts';
 
 export interface OpenedLog {
@@ -11,10 +12,13 @@ export interface OpenedLog {
 }
 
 /** What is written is flushed when the process exits. */
-export function openLog({ level, formatter, fields, accessLogEnabled }: Config['log']): OpenedLog {
+export function openLog(
+  { level, formatter, fields, accessLogEnabled }: Config['log'],
+  { fd }: Pick<Terminal['stdout'], 'fd'>,
+): OpenedLog {
   // Its own listener is the first to hear of the exit: pino's then writes what it has passed on.
   process.once('exit', () => output.flush());
-  const stdout = destination({ fd: 1, sync: false, contentMode: 'buffer' });
+  const stdout = destination({ fd, sync: false, contentMode: 'buffer' });
   // Its types know only strings.
   const output = writeTogether({ write: (bytes) => stdout.write(bytes as unknown as string) });
   stdout.on('write', output.written);

@@ -29,8 +29,8 @@ export interface NodeKind {
 
 /** Resolves when the node listens; it ends with the process. Rejects, with everything closed, if it cannot start. */
 export async function runNode(config: Config, { name, build, greet }: NodeKind, terminal: Terminal): Promise<void> {
-  const { env, stderr } = terminal;
-  const { log, accessLog } = openLog(config.log);
+  const { env, stdout, stderr } = terminal;
+  const { log, accessLog } = openLog(config.log, stdout);
   for (const { path, message } of config.warnings) log.warn({ key: path }, message);
   const upstreams = config.upstreams.map((upstream) => upstream.name);
   const metrics = createMetrics({ upstreams, version, processMetrics: true });

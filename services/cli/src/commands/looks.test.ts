@@ -4,8 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { buildProgram } from '../build-program.ts';
-import type { Terminal } from '../terminal.ts';
+import { type CommandOptions, runCommand } from '../testing/start-command.ts';
 
 const minute = 60_000;
 const overview = {
@@ -58,46 +57,26 @@ async function startAnswers(t: TestContext, answers: Readonly<Record<string, () 
   await once(server, 'listening');
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return async (command: string, { args = [], onWrite = () => {} }: RunOptions = {}) => {
-    const [out, err]: [string[], string[]] = [[], []];
-    const terminal: Terminal = {
-      env: {},
-      stdin: process.stdin,
-      stdout: {
-        write(text: string) {
-          out.push(text);
-          onWrite(text);
-        },
-        isTTY: args.includes('live'),
-        rows: 10,
-      },
-      stderr: { write: (text: string) => err.push(text) },
-    };
-    const given = args.filter((arg) => arg !== 'live');
-    const argv = [command, '--url', url, ...given];
-    await (await buildProgram(terminal, argv)).parseAsync(argv, { from: 'user' });
-    return { stdout: out.join(''), stderr: err.join(''), exitCode: terminal.exitCode ?? 0 };
-  };
+  return (command: string, { args = [], ...options }: RunOptions = {}) =>
+    runCommand([command, '--url', url, ...args], options);
 }
 
-interface RunOptions {
-  /** `live`: it runs on a terminal. */
+interface RunOptions extends CommandOptions {
   readonly args?: readonly string[];
-  readonly onWrite?: (text: string) => void;
 }
 
 test('status tells how the cache is and which nodes run, and by its exit code whether all is well', async (t) => {
   let now: object = overview;
   const run = await startAnswers(t, { '/v1/overview': () => now, '/v1/nodes': () => ({ nodes: nodes() }) });
   const well = await run('status');
-  assert.equal(well.exitCode, 0);
+  assert.equal(well.code, 0);
   assert.match(well.stdout, /^cached {5}12 blobs, 34.0 GB of at most 500 GB$/m);
   assert.match(well.stdout, /^requests {3}100 \(80 % without a fetch\): 60 hit, 10 joined, 5 stale, 5 revalidated$/m);
   assert.match(well.stdout, /^latency {4}1.2 ms, 99 % within 80 ms$/m);
   assert.match(well.stdout, /^worker-1:5002 {2}worker {2}1\.2\.3 {4}5 min {9}0 {5}3 {6}1 {2}150 MB$/m);
   now = { ...overview, healthy: false, parts: { index: 'ok', store: 'no such bucket' }, latencyMs: null };
   const ill = await run('status');
-  assert.equal(ill.exitCode, 2);
+  assert.equal(ill.code, 2);
   assert.match(ill.stdout, /^store {6}no such bucket$/m);
   const { stdout } = await run('status', { args: ['--json'] });
   assert.partialDeepStrictEqual(JSON.parse(stdout), { overview: now, nodes: [{ name: 'worker-1:5002' }] });
@@ -123,14 +102,14 @@ test('inflight is told once, or each second on a terminal until it is interrupte
   });
   let drawn = 0;
   const live = await run('inflight', {
-    args: ['live'],
+    rows: 10,
     onWrite(text) {
       if (!text.includes('library/nginx')) return;
       drawn += 1;
       if (drawn === 2) process.emit('SIGINT');
     },
   });
-  assert.equal(live.exitCode, 0);
+  assert.equal(live.code, 0);
   assert.ok(live.stdout.startsWith('\u001B[?1049h') && live.stdout.endsWith('\u001B[?1049l'));
 });
 
@@ -159,8 +138,8 @@ test('jobs and budget are told as tables, and why where they cannot be', async (
   answers['/v1/budget'] = () => ({ accounts: [] });
   assert.equal((await run('budget')).stdout, 'No upstream has told a limit.\n');
   delete answers['/v1/jobs'];
-  const { exitCode, stderr, stdout } = await run('jobs');
-  assert.deepEqual([exitCode, stdout], [1, '']);
+  const { code, stderr, stdout } = await run('jobs');
+  assert.deepEqual([code, stdout], [1, '']);
   assert.match(stderr, /refuses: Redis is away\.$/m);
 });
 

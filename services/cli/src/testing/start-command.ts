@@ -1,0 +1,78 @@
+// A command of `cistern` in the process of the test, from its arguments to its exit code. The signals of a node are events of
+// that process, so only one node runs at a time.
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { translateRegistryCommand } from '../registry-command.ts';
+import { runProgram } from '../run-program.ts';
+import type { Terminal } from '../terminal.ts';
+import { openOutput } from './open-output.ts';
+import { takeOverProcess } from './take-over-process.ts';
+
+export interface CommandOptions {
+  readonly env?: Terminal['env'];
+  readonly stdin?: string;
+  /** Standard output is a terminal with this many rows. */
+  readonly rows?: number;
+  /** Sees each text that the command writes, without the log of a node. */
+  readonly onWrite?: (text: string) => void;
+}
+
+export interface CommandEnd {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface StartedCommand {
+  /** So far. */
+  output(): Pick<CommandEnd, 'stdout' | 'stderr'>;
+  /** Whether a node listens. The caller ends it by a signal. */
+  readonly isNode: boolean;
+  kill(signal: NodeJS.Signals): void;
+  readonly end: Promise<CommandEnd>;
+}
+
+const nodes = new Set(['serve', 'frontend', 'worker', 'admin']);
+
+/** Resolves when the command has ended, or when its node listens. */
+export async function startCommand(
+  args: readonly string[],
+  { env = {}, stdin = '', rows, onWrite }: CommandOptions = {},
+): Promise<StartedCommand> {
+  const stdout = openOutput();
+  let stderr = '';
+  const terminal: Terminal = {
+    env,
+    stdin: Readable.from([stdin]),
+    stdout: {
+      fd: stdout.fd,
+      write(text) {
+        stdout.write(text);
+        onWrite?.(text);
+      },
+      ...(rows !== undefined && { isTTY: true, rows }),
+    },
+    stderr: { write: (text) => (stderr += text) },
+  };
+  const output = () => ({ stdout: stdout.text(), stderr });
+  const isMeantAsNode = nodes.has(translateRegistryCommand(args)[0] ?? '');
+  const taken = takeOverProcess();
+  await taken.run(() => runProgram(args, terminal));
+  const isNode = isMeantAsNode && terminal.exitCode === undefined;
+  const end = async () => {
+    const code = isNode ? await taken.exit : Number(terminal.exitCode ?? 0);
+    if (isMeantAsNode) taken.release();
+    // Lines of a node's log are written some milliseconds later, together.
+    if (isNode) await delay(50);
+    return { code, ...output() };
+  };
+  return { output, isNode, kill: (signal) => void taken.run(() => process.emit(signal)), end: end() };
+}
+
+/** For commands that end. Ends a node that runs instead, and throws. */
+export async function runCommand(args: readonly string[], options?: CommandOptions): Promise<CommandEnd> {
+  const { isNode, kill, end } = await startCommand(args, options);
+  if (!isNode) return end;
+  kill('SIGTERM');
+  throw new Error(`"cistern ${args.join(' ')}" did not end by itself: ${(await end).stderr}`);
+}
