@@ -1,0 +1,99 @@
+// Commands from their arguments to their output and exit code.
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { runCommand } from './testing/start-command.ts';
+
+async function openDirectory(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-cli-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+test('help shows the commands, examples and how to go on', async () => {
+  const { stdout, code } = await runCommand(['--help']);
+  assert.equal(code, 0);
+  assert.match(stdout, /serve \[options\] \[file\]/);
+  assert.match(stdout, /cistern serve config\.yml/);
+  const version = await runCommand(['--version']);
+  assert.equal(version.code, 0);
+  assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('an unknown command or option is an error of one line', async () => {
+  const command = await runCommand(['serv']);
+  assert.equal(command.code, 1);
+  assert.match(command.stderr, /^error: unknown command 'serv'\n\(Did you mean serve\?\)/);
+  const option = await runCommand(['serve', '--port', '5000']);
+  assert.equal(option.code, 1);
+  assert.match(option.stderr, /^error: unknown option '--port'\n/);
+});
+
+test('check-config says ok, what a registry:2 file amounts to, and what in it has no effect', async (t) => {
+  const file = join(await openDirectory(t), 'config.yml');
+  await writeFile(
+    file,
+    `version: 0.1
+http: { addr: ":5000", secret: x }
+storage: { filesystem: { rootdirectory: /var/lib/registry } }
+proxy: { remoteurl: https://registry-1.docker.io, username: alice, password: hunter2 }
+`,
+  );
+  const { stdout, stderr, code } = await runCommand(['check-config', file]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^ok\n/);
+  assert.match(stdout, /registry +:5000\n/);
+  assert.match(stdout, /data +\/var\/lib\/registry\n/);
+  assert.match(stdout, /docker\.io {2}https:\/\/registry-1\.docker\.io as alice {2}\(default\)/);
+  assert.match(stderr, /^warning: http\.secret: /);
+  assert.doesNotMatch(stdout + stderr, /hunter2/);
+});
+
+const cluster = `redis: { addrs: ["redis-1:6379", "redis-2:6379"], username: cistern, password: hunter2 }
+cluster: { secret: hunter2-hunter2-hunter2 }
+storage:
+  s3: { bucket: cistern, regionendpoint: "http://minio:9000", accesskey: a, secretkey: hunter2 }
+  redirect: { disable: false, endpoint: "https://s3.example.com" }
+worker: { advertise: "http://worker-1:5002" }
+`;
+
+test('check-config shows what makes a cluster, and none of its secrets', async (t) => {
+  const file = join(await openDirectory(t), 'cluster.yml');
+  await writeFile(file, cluster);
+  const { stdout, stderr, code } = await runCommand(['check-config', file]);
+  assert.equal(code, 0, stderr);
+  for (const line of [
+    /^ {2}data +bucket cistern at http:\/\/minio:9000$/m,
+    /^ {2}blobs +clients are sent to https:\/\/s3\.example\.com$/m,
+    /^ {2}index, jobs +Redis Cluster at redis-1:6379, redis-2:6379 as cistern, keys cistern:\*$/m,
+    /^ {2}workers +:5002, reached as http:\/\/worker-1:5002$/m,
+    /^ {2}admin +:5003$/m,
+  ])
+    assert.match(stdout, line);
+  assert.doesNotMatch(stdout + stderr, /hunter2/);
+});
+
+const user = (args: readonly string[], stdin = '') => runCommand(['user', ...args], { stdin });
+
+test('user makes a file of users that only its owner can read, and changes it', async (t) => {
+  const file = join(await openDirectory(t), 'operators');
+  assert.equal((await user(['add', file, 'ada'], 's3cret\n')).code, 0);
+  assert.equal((await user(['add', file, 'bob'], 'other')).code, 0);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  assert.match(await readFile(file, 'utf8'), /^ada:\$2b\$12\$.{53}\nbob:\$2b\$12\$.{53}\n$/);
+  assert.deepEqual(await user(['list', file]), { code: 0, stdout: 'ada\nbob\n', stderr: '' });
+  assert.equal((await user(['remove', file, 'ada'])).code, 0);
+  assert.equal((await user(['list', file])).stdout, 'bob\n');
+  for (const [args, input, message] of [
+    [['add', file, 'eve'], '', /the password is empty/],
+    [['remove', file, 'ada'], '', /has no user "ada"/],
+    [['list', `${file}.gone`], '', /does not exist/],
+  ] as const) {
+    const { code, stderr } = await user(args, input);
+    assert.equal(code, 1);
+    assert.match(stderr, message);
+    assert.match(stderr, /^cistern: [^\n]+\.\n$/);
+  }
+});
