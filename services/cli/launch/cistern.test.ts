@@ -35,8 +35,23 @@ function openProject(t: TestContext, main = 'process.stdout.write(`args ${proces
   });
   const launcher = join(root, 'services/cli/launch/cistern.mjs');
   const run = (args: readonly string[] = [], nodeOptions: readonly string[] = []) =>
-    spawnSync(process.execPath, [...nodeOptions, launcher, ...args], { encoding: 'utf8' });
+    spawnSync(process.execPath, [...nodeOptions, launcher, ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, PATH: `${join(root, 'bin')}:${process.env['PATH']}` },
+    });
   return { root, launcher, write, read, run };
+}
+
+/** A project where all is installed, as npm notes it. Another `npm ci` notes the same and does nothing else: npm takes a second. */
+function openInstalledProject(t: TestContext) {
+  const project = openProject(t);
+  const { packages, ...lock } = project.read('package-lock.json');
+  const { '': _, ...installed } = packages;
+  for (const path of ['noted.json', 'node_modules/.package-lock.json'])
+    project.write(path, { ...lock, packages: installed });
+  project.write('bin/npm', `#!/bin/sh\n[ "$1" = ci ] && cp noted.json node_modules/.package-lock.json\n`);
+  chmodSync(join(project.root, 'bin/npm'), 0o755);
+  return project;
 }
 
 /** Pins a Node that is not this process's, so that the launcher has to start another process. */
@@ -69,8 +84,7 @@ test('counts an installation that the user made', (t) => {
 });
 
 test('installs again when the lockfile asks for something that is not there or has another version', (t) => {
-  const project = openProject(t);
-  project.run();
+  const project = openInstalledProject(t);
   const installed = project.read('node_modules/.package-lock.json');
   const { 'node_modules/cli': _, ...others } = installed.packages;
   project.write('node_modules/.package-lock.json', { ...installed, packages: others });
@@ -83,8 +97,7 @@ test('installs again when the lockfile asks for something that is not there or h
 });
 
 test('needs neither optional packages nor, to start, those for development', (t) => {
-  const project = openProject(t);
-  project.run();
+  const project = openInstalledProject(t);
   const lock = project.read('package-lock.json');
   const more = {
     'node_modules/a': { version: '1.0.0', optional: true },
@@ -146,8 +159,7 @@ for (const [signal, code] of [
     });
 
 test('says what to do when there is no Node that is new enough', (t) => {
-  const project = openProject(t);
-  project.run();
+  const project = openInstalledProject(t);
   const older = `data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'20.1.0'}})`;
   const without = project.run([], ['--import', older]);
   assert.equal(without.status, 1);
