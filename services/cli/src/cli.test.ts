@@ -2,11 +2,14 @@
 // The command line as a person or a supervisor meets it: the launcher, the pinned Node, output, exit codes and signals.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
+const quietly = { REGISTRY_HTTP_DEBUG_ADDR: '""', REGISTRY_ADMIN_ADDR: '""' };
 const launcher = join(import.meta.dirname, '../launch/cistern.mjs');
 
 /** Killed with the test if it still runs. */
@@ -25,16 +28,18 @@ async function start(t: TestContext, args: readonly string[], env: Readonly<Reco
   return { child, exit };
 }
 
-test('a command ends with its output and its exit code', async (t) => {
-  const { exit } = await start(t, ['check-config', '/missing/config.yml']);
-  const { stderr, ...rest } = (await exit) as { readonly stderr: string };
-  assert.deepEqual(rest, { code: 1, signal: null, stdout: '' });
-  assert.match(stderr, /^cistern: [^\n]*\/missing\/config\.yml/);
+test('serve on a port that is taken closes what it has opened, and ends with a sentence and exit code 1', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.after(() => taken.close());
+  const { port } = taken.address() as AddressInfo;
+  const { exit } = await start(t, ['serve', '--addr', `127.0.0.1:${port}`], quietly);
+  const stderr = `cistern: Port ${port} is taken on 127.0.0.1: stop the program that listens on it, or set http.addr to another one.\n`;
+  assert.deepEqual(await exit, { code: 1, signal: null, stdout: '', stderr });
 });
 
 test('a signal ends serve, with the last line of its log', async (t) => {
-  const env = { REGISTRY_HTTP_DEBUG_ADDR: '""', REGISTRY_ADMIN_ADDR: '""' };
-  const { child, exit } = await start(t, ['serve', '--addr', '127.0.0.1:0'], env);
+  const { child, exit } = await start(t, ['serve', '--addr', '127.0.0.1:0'], quietly);
   let log = '';
   child.stdout.on('data', (text: string) => {
     log += text;
