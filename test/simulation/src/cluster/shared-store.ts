@@ -2,6 +2,7 @@
 // server that each process reaches by the product's own adapter.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
+import type { Digest } from '@cistern/oci';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
 import { openS3Store } from '@cistern/blob-store/s3';
 import { isCacheError } from '@cistern/errors';
@@ -9,11 +10,14 @@ import { type SimulatedS3, startSimulatedS3 } from '../s3/start-simulated-s3.ts'
 import type { Random } from '../world/random.ts';
 import { type RemoteLink, asRemote } from './remote-part.ts';
 import { type StoredBlobs, memoryBlobs, s3Blobs } from './stored-blobs.ts';
+import { watchCommits } from './watch-commits.ts';
 
 export interface SharedStore {
   readonly stored: StoredBlobs;
   /** Where that is the store. */
   readonly s3: SimulatedS3 | undefined;
+  /** Called when a process hears that a blob is committed: whether it is there, whole. */
+  onCommitted: ((digest: Digest, isThere: boolean) => void) | undefined;
   /** Called in the process that uses it. */
   open(link: RemoteLink): Promise<OpenedStore>;
 }
@@ -29,17 +33,17 @@ const restartMs = 500;
 export function createSharedMemory(): SharedStore {
   const contents = createMemoryContents();
   const store = createMemoryStore({ contents });
-  return {
+  return watched({
     stored: memoryBlobs(contents),
     s3: undefined,
     open: async (link) => ({ store: asRemote(store, link, 'store'), async close() {} }),
-  };
+  });
 }
 
 /** `random` decides what the server's faults hit. */
 export async function startSharedS3(random: Random): Promise<SharedStore> {
   const s3 = await startSimulatedS3(random);
-  return {
+  return watched({
     stored: s3Blobs(s3.contents, bucket),
     s3,
     async open() {
@@ -54,7 +58,20 @@ export async function startSharedS3(random: Random): Promise<SharedStore> {
         }
       }
     },
+  });
+}
+
+function watched(shared: Omit<SharedStore, 'onCommitted'>): SharedStore {
+  const onCommitted = (digest: Digest, isThere: boolean) => all.onCommitted?.(digest, isThere);
+  const all: SharedStore = {
+    ...shared,
+    onCommitted: undefined,
+    async open(link) {
+      const { store, close } = await shared.open(link);
+      return { store: watchCommits(store, shared.stored, onCommitted), close };
+    },
   };
+  return all;
 }
 
 function openBucket(endpoint: string) {

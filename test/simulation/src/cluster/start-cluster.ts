@@ -55,7 +55,7 @@ export interface SimulatedCluster {
   readonly workers: readonly SimulatedWorker[];
   readonly frontends: readonly SimulatedFrontend[];
   readonly upstream: SimulatedUpstream;
-  readonly store: Pick<SharedStore, 'stored' | 's3'>;
+  readonly store: SharedStore;
   readonly shared: SharedIndex;
   /** Jobs that wait or run. */
   readonly jobs: { readonly size: number };

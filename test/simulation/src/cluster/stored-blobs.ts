@@ -1,10 +1,14 @@
 // The blobs in the store of a simulated cluster, as a scenario sees them behind the store's back.
 import type { MemoryContents } from '@cistern/blob-store/memory';
-import { type Digest, digestAlgorithm, digestHex, parseDigest } from '@cistern/oci';
+import { type Digest, digestAlgorithm, digestHex, digestOf, parseDigest } from '@cistern/oci';
 import { type S3Contents, md5 } from '../s3/s3-contents.ts';
 
 export interface StoredBlobs {
   get(digest: Digest): Uint8Array | undefined;
+  /** Whether it is there, with the bytes that its digest says. */
+  isWhole(digest: Digest): boolean;
+  /** How often it was removed or damaged, by the store or behind its back. */
+  lossesOf(digest: Digest): number;
   entries(): (readonly [Digest, Uint8Array])[];
   /** Replaces a blob's bytes, or removes it; `watch` does not report it. */
   damage(digest: Digest, bytes: Uint8Array | undefined): void;
@@ -15,12 +19,21 @@ export interface StoredBlobs {
 }
 
 export function memoryBlobs({ blobs }: MemoryContents): StoredBlobs {
+  const losses = createLosses();
+  const remove = blobs.delete.bind(blobs);
+  blobs.delete = (digest) => {
+    losses.add(digest);
+    return remove(digest);
+  };
   return {
     get: (digest) => blobs.get(digest)?.bytes,
+    isWhole: (digest) => isRight(digest, blobs.get(digest)?.bytes),
+    lossesOf: losses.of,
     entries: () => [...blobs].map(([digest, { bytes }]) => [digest, bytes]),
     damage(digest, bytes) {
       const blob = blobs.get(digest);
-      if (bytes === undefined || blob === undefined) blobs.delete(digest);
+      losses.add(digest);
+      if (bytes === undefined || blob === undefined) remove(digest);
       else Map.prototype.set.call(blobs, digest, { ...blob, bytes });
     },
     watch(onVisible) {
@@ -38,8 +51,15 @@ const blobKey = /\/blobs\/(sha256|sha512)\/[0-9a-f]{2}\/([0-9a-f]+)\/data$/;
 
 export function s3Blobs(contents: S3Contents, bucketName: string): StoredBlobs {
   const bucket = () => contents.buckets.get(bucketName)!;
+  const losses = createLosses();
+  contents.onRemoved = (key) => {
+    const digest = digestOfKey(key);
+    if (digest !== undefined) losses.add(digest);
+  };
   return {
     get: (digest) => bucket().objects.get(keyOf(digest))?.bytes,
+    isWhole: (digest) => isRight(digest, bucket().objects.get(keyOf(digest))?.bytes),
+    lossesOf: losses.of,
     entries: () =>
       [...bucket().objects].flatMap(([key, { bytes }]) => {
         const digest = digestOfKey(key);
@@ -48,6 +68,7 @@ export function s3Blobs(contents: S3Contents, bucketName: string): StoredBlobs {
     damage(digest, bytes) {
       const { objects } = bucket();
       const object = objects.get(keyOf(digest));
+      losses.add(digest);
       if (bytes === undefined || object === undefined) objects.delete(keyOf(digest));
       else objects.set(keyOf(digest), { ...object, bytes: Buffer.from(bytes), etag: md5(bytes) });
     },
@@ -61,6 +82,23 @@ export function s3Blobs(contents: S3Contents, bucketName: string): StoredBlobs {
       return bucket().uploads.size;
     },
   };
+}
+
+function createLosses() {
+  const counts = new Map<Digest, number>();
+  const of = (digest: Digest) => counts.get(digest) ?? 0;
+  return { of, add: (digest: Digest) => void counts.set(digest, of(digest) + 1) };
+}
+
+/** Buffers that were seen to be right: the bytes in a store do not change. */
+const right = new WeakMap<Uint8Array, Digest>();
+
+export function isRight(digest: Digest, bytes: Uint8Array | undefined): boolean {
+  if (bytes === undefined) return false;
+  if (right.get(bytes) === digest) return true;
+  if (digestOf(bytes, digestAlgorithm(digest)) !== digest) return false;
+  right.set(bytes, digest);
+  return true;
 }
 
 function keyOf(digest: Digest): string {

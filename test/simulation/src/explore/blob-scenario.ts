@@ -1,7 +1,8 @@
 // Scenario 1: one blob, several readers of whole blobs and ranges, and whatever can happen to a cluster meanwhile.
 import { CacheError, isCacheError } from '@cistern/errors';
-import { type Digest, digestAlgorithm, digestOf, parseRepositoryName } from '@cistern/oci';
+import { type Digest, digestOf, parseRepositoryName } from '@cistern/oci';
 import { clearWeather, createWeather } from '../cluster/cluster-weather.ts';
+import { isRight } from '../cluster/stored-blobs.ts';
 import type { UpstreamFaults } from '../cluster/simulated-upstream.ts';
 import { type SimulatedCluster, startCluster } from '../cluster/start-cluster.ts';
 import { fileSystem } from '../world/files/file-system.ts';
@@ -157,10 +158,9 @@ function checkCommits({ store }: SimulatedCluster, problem: (text: string) => vo
   store.stored.watch((digest, bytes) => {
     if (!isRight(digest, bytes)) problem('wrong bytes were committed');
   });
-}
-
-function isRight(digest: Digest, bytes: Uint8Array): boolean {
-  return digestOf(Buffer.from(bytes), digestAlgorithm(digest)) === digest;
+  store.onCommitted = (_digest, isThere) => {
+    if (!isThere) problem('a commit resolved, and the blob is not there');
+  };
 }
 
 function damageStored({ store: { stored } }: SimulatedCluster, digest: Digest, degree: number): void {

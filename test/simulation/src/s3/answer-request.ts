@@ -16,7 +16,7 @@ export function answerRequest(contents: S3Contents, request: S3Request, body: Bu
   if (key === '') return answerOfBucket(bucket, request, body);
   if (query.has('uploads') || query.has('uploadId')) return answerOfUpload(contents, bucket, request, body);
   if (method === 'HEAD' || method === 'GET') return readObject(bucket, request);
-  if (method === 'DELETE') return removeObject(bucket, key);
+  if (method === 'DELETE') return removeObject(contents, bucket, key);
   if (method !== 'PUT') return errorAnswer('NotImplemented');
   if (request.headers['x-amz-copy-source'] !== undefined) return copyObject(contents, bucket, request);
   return writeObject(contents, bucket, request, body);

@@ -59,7 +59,8 @@ export function copyObject(contents: S3Contents, bucket: S3Bucket, { key, header
 }
 
 /** Succeeds also when there is no such object, as S3 does. */
-export function removeObject({ objects }: S3Bucket, key: string): S3Answer {
+export function removeObject(contents: S3Contents, { objects }: S3Bucket, key: string): S3Answer {
   objects.delete(key);
+  contents.onRemoved?.(key);
   return emptyAnswer(204);
 }

@@ -34,10 +34,12 @@ export interface S3Contents {
   nextUpload: number;
   /** Called when an object of any bucket becomes visible. */
   onVisible: ((key: string, bytes: Buffer) => void) | undefined;
+  /** Called when one is removed, there or not. */
+  onRemoved: ((key: string) => void) | undefined;
 }
 
 export function createS3Contents(): S3Contents {
-  return { buckets: new Map(), nextUpload: 1, onVisible: undefined };
+  return { buckets: new Map(), nextUpload: 1, onVisible: undefined, onRemoved: undefined };
 }
 
 export function createBucket(): S3Bucket {
