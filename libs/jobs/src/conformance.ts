@@ -3,12 +3,20 @@ import { test } from 'node:test';
 import type { OpenJobsUnderTest } from './conformance/jobs-under-test.ts';
 import { runningCases } from './conformance/running-cases.ts';
 import { scheduleCases } from './conformance/schedule-cases.ts';
+import { type OpenSharedJobsUnderTest, sharedCases } from './conformance/shared-cases.ts';
 import { slotCases } from './conformance/slot-cases.ts';
 
+export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
 export type { JobsUnderTest, OpenJobsUnderTest } from './conformance/jobs-under-test.ts';
 
 /** Registers one `node:test` test for each case, each with a fresh queue from `open`. */
 export function describeJobs(name: string, open: OpenJobsUnderTest): void {
   for (const [behaviour, check] of Object.entries({ ...runningCases, ...slotCases, ...scheduleCases }))
     void test(`${name}: ${behaviour}`, async (t) => check(await open(t), t));
+}
+
+/** The same for queues that workers of several processes share. */
+export function describeSharedJobs(name: string, open: OpenSharedJobsUnderTest): void {
+  for (const [behaviour, check] of Object.entries(sharedCases))
+    void test(`${name}: ${behaviour}`, async (t) => check(await open(t)));
 }

@@ -1,9 +1,10 @@
 import { after } from 'node:test';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import type { RedisConnection } from '@cistern/redis';
-import { describeJobs } from '@cistern/jobs/conformance';
+import { describeJobs, describeSharedJobs } from '@cistern/jobs/conformance';
 import { commandTimeoutMs, startRedis, startRedisCluster } from '@cistern/test-services';
-import { keepLog, placeIn, slots } from './jobs-on-redis.ts';
+import { keepLog, openQueue, openWorkers, placeIn, slots } from './jobs-on-redis.ts';
+import { startDoomedWorker } from './start-doomed-worker.ts';
 
 const [redis, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
 after(async () => Promise.all([redis.close(), cluster.close()]));
@@ -25,3 +26,18 @@ function describeOn(name: string, connection: RedisConnection): void {
 
 describeOn('bullmq', placeIn(redis, '').connection);
 describeOn('bullmq on a cluster', { kind: 'cluster', nodes: cluster.addresses });
+
+describeSharedJobs('bullmq', async (t) => {
+  opened += 1;
+  const place = placeIn(redis, `conformance-${opened}:`);
+  return {
+    queue: await openQueue(t, place),
+    work: async (handlers) => openWorkers(t, place, handlers),
+    async startDoomed() {
+      const doomed = await startDoomedWorker(t, redis.port, place);
+      const begun = () => doomed.outputLines().filter((line) => line.startsWith('doing')).length;
+      return { begun, kill: async () => void (await doomed.kill()) };
+    },
+    forget: async () => redis.flushAll(),
+  };
+});

@@ -161,25 +161,3 @@ test('more waiting jobs than allowed are refused, and taken again when the queue
     }
   });
 });
-
-test('a background job is tried again if that may help, and not otherwise', async (t) => {
-  const place = placeIn(redis, 'again:');
-  const queue = await openQueue(t, place);
-  const runs: Record<string, number> = {};
-  await openWorkers(t, place, {
-    'revalidate-tag': async ({ tag }) => {
-      runs[tag] = (runs[tag] ?? 0) + 1;
-      if (tag === 'mends' && runs[tag] === 2) return null;
-      const retryAfterMs = tag === 'much-later' ? 3_600_000 : 20;
-      throw new CacheError('upstream-unreachable', 'Not now.', { retryable: tag !== 'final', retryAfterMs });
-    },
-  });
-  const run = async (tag: string) =>
-    queue.run('revalidate-tag', tagJob(tag), { dedupKey: tag, class: 'background', timeoutMs: 60_000 });
-  assert.equal(await run('mends'), null);
-  for (const tag of ['final', 'much-later', 'never'])
-    await assert.rejects(run(tag), (error) => isCacheError(error, 'upstream-unreachable'));
-  assert.deepEqual(runs, { mends: 2, final: 1, 'much-later': 1, never: 3 });
-  await assert.rejects(queue.run('revalidate-tag', tagJob('never'), asking('never')));
-  assert.equal(runs['never'], 4);
-});

@@ -9,7 +9,6 @@ import { asking, keepLog, openQueue, openWorkers, placeIn, tagJob } from './jobs
 const keyPrefix = 'away:';
 /** For tests in which nobody is to wait for Redis for long. */
 const soon = { commandTimeoutMs: commandTimeoutMs.hanging };
-const lane = 'away:{jobs-interactive-short}:interactive-short:';
 
 const started: Redis[] = [];
 // After the queues and workers of all tests, which each test closes by itself.
@@ -104,42 +103,6 @@ test('a wait and a job that runs outlast a restart of Redis', async (t) => {
   await redis.start();
   assert.equal(await result, null);
   assert.equal(runs, 1);
-});
-
-test('when Redis forgets everything, who waits gets an answer and who asks again a job', async (t) => {
-  const redis = await startFresh();
-  const place = placeIn(redis, keyPrefix);
-  const queue = await openQueue(t, place);
-  await queue.add('revalidate-tag', tagJob('added'), asking('added'));
-  const waited = queue.run('revalidate-tag', tagJob('waited'), asking('waited'));
-  await until('both wait', async () => (await redis.command('LLEN', `${lane}wait`)) === '2');
-  await redis.flushAll();
-  const runs: string[] = [];
-  await openWorkers(t, place, { 'revalidate-tag': async ({ tag }) => (runs.push(tag), null) });
-  assert.equal(await waited, null);
-  assert.equal(await queue.run('revalidate-tag', tagJob('added'), asking('added')), null);
-  assert.deepEqual(runs.toSorted(), ['added', 'waited']);
-});
-
-test('when Redis forgets a job that runs, it is done again', async (t) => {
-  const redis = await startFresh();
-  const place = placeIn(redis, keyPrefix);
-  const queue = await openQueue(t, place);
-  const gate = Promise.withResolvers<null>();
-  let runs = 0;
-  await openWorkers(t, place, {
-    'revalidate-tag': async () => {
-      runs += 1;
-      return runs === 1 ? gate.promise : null;
-    },
-  });
-  const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
-  await until('it runs', () => runs === 1);
-  await redis.flushAll();
-  assert.equal(await result, null);
-  gate.resolve(null);
-  assert.equal(runs, 2);
-  assert.equal(await queue.run('revalidate-tag', tagJob('v1'), asking('a')), null);
 });
 
 test('a result whose message nobody heard arrives all the same', async (t) => {

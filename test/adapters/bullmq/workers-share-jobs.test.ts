@@ -2,57 +2,15 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
-import { diagnoseTime, startRedis } from '@cistern/test-services';
+import { startRedis } from '@cistern/test-services';
 import { until } from '../until.ts';
 import { asking, openQueue, openWorkers, placeIn, tagJob } from './jobs-on-redis.ts';
-import { startDoomedWorker } from './start-doomed-worker.ts';
 
 const redis = await startRedis();
 after(async () => redis.close());
 
 // Most of their time the tests wait for a lock to expire.
 describe('workers', { concurrency: true }, () => {
-  test('two workers share the jobs of one queue, and each runs once', async (t) => {
-    const place = placeIn(redis, 'shared:');
-    const tags = Array.from({ length: 40 }, (_, number) => `v${number}`);
-    const [queue, other] = await Promise.all([openQueue(t, place), openQueue(t, place)]);
-    await Promise.all(
-      tags.flatMap((tag) => [queue, other].map(async (each) => each.add('revalidate-tag', tagJob(tag), asking(tag)))),
-    );
-    const runs: string[] = [];
-    const working = new Set<number>();
-    for (const worker of [1, 2])
-      await openWorkers(t, place, {
-        'revalidate-tag': async ({ tag }) => {
-          runs.push(tag);
-          working.add(worker);
-          await until('both have work', () => working.size === 2);
-          return null;
-        },
-      });
-    await until('all were begun', () => runs.length >= tags.length);
-    await queue.run('revalidate-tag', tagJob('last'), asking('last'));
-    assert.deepEqual(runs.toSorted(), [...tags, 'last'].toSorted());
-  });
-
-  test('a job that its worker is killed over is done by another, for who waits and for who asks again', async (t) => {
-    const place = placeIn(redis, 'killed:');
-    const doomed = await startDoomedWorker(t, redis.port, place);
-    const queue = await openQueue(t, place);
-    await queue.add('revalidate-tag', tagJob('added'), asking('added'));
-    const waited = queue.run('revalidate-tag', tagJob('waited'), asking('waited'));
-    await until('it has both jobs', () => doomed.outputLines().filter((line) => line.startsWith('doing')).length === 2);
-    await doomed.kill();
-
-    const runs: string[] = [];
-    await diagnoseTime(t, 'doing both again', async () => {
-      await openWorkers(t, place, { 'revalidate-tag': async ({ tag }) => (runs.push(tag), null) });
-      assert.equal(await waited, null);
-      await queue.run('revalidate-tag', tagJob('added'), asking('added'));
-    });
-    assert.deepEqual(runs.toSorted(), ['added', 'waited']);
-  });
-
   test('a job that was lost with its worker is added again, though nobody waits for it', async (t) => {
     const place = placeIn(redis, 'lost:');
     const queue = await openQueue(t, place);
@@ -62,23 +20,6 @@ describe('workers', { concurrency: true }, () => {
     await redis.command('LMOVE', `${lane}wait`, `${lane}active`, 'RIGHT', 'LEFT');
     await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
     assert.equal(await redis.command('LLEN', `${lane}wait`), '1');
-  });
-
-  test('jobs that have not ended after the grace go on in another worker', async (t) => {
-    const place = placeIn(redis, 'handed-back:');
-    const queue = await openQueue(t, place);
-    let begun = false;
-    const leaving = await openWorkers(t, place, {
-      'revalidate-tag': async (_payload, { signal }) => {
-        begun = true;
-        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-      },
-    });
-    const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
-    await until('it has begun', () => begun);
-    await leaving.close(10);
-    await openWorkers(t, place, { 'revalidate-tag': async () => null });
-    assert.equal(await result, null);
   });
 
   test('a job of a newer release is left to a newer worker', async (t) => {

@@ -41,13 +41,9 @@ async function unexpected(): Promise<never> {
   throw new Error('this test expects no such job');
 }
 
-/** Starts workers whose other handlers fail, and closes them after the test. */
-export async function workWith(
-  tested: JobsUnderTest,
-  t: TestContext,
-  handlers: Partial<JobHandlers>,
-): Promise<JobWorkers> {
-  const workers = await tested.work({
+/** With others that fail. */
+export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
+  return {
     'fetch-blob': unexpected,
     'fetch-manifest': unexpected,
     'stat-blob': unexpected,
@@ -61,7 +57,16 @@ export async function workWith(
     'prewarm-tag': unexpected,
     'prewarm-blobs': unexpected,
     ...handlers,
-  });
+  };
+}
+
+/** Starts workers whose other handlers fail, and closes them after the test. */
+export async function workWith(
+  tested: JobsUnderTest,
+  t: TestContext,
+  handlers: Partial<JobHandlers>,
+): Promise<JobWorkers> {
+  const workers = await tested.work(completeHandlers(handlers));
   t.after(async () => workers.close(0));
   return workers;
 }

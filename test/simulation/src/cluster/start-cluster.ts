@@ -67,6 +67,7 @@ const clusterSecret = 'the secret of the simulated cluster';
 const firstWorkerPort = 5_100;
 const callPatienceMs = 500;
 const closeMs = 3_000;
+const slots = { interactive: 16, background: 4 };
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 const metrics = createMetrics();
 const policyOf = createFreshnessPolicies([]);
@@ -75,7 +76,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
   const { weather } = options;
   const shared = createSharedIndex();
   const callMs = () => weather.random.fraction() * weather.callMs;
-  const queue = createSimulatedQueue({ random: weather.random, latencyMs: callMs });
+  const queue = createSimulatedQueue({ random: weather.random, latencyMs: callMs, slots });
   const upstream = createSimulatedUpstream(options.upstreamFaults);
   const store = options.store === 's3' ? await startSharedS3(weather.random) : createSharedMemory();
   network.isHeld = (from, to) => weather.cut.has(`${from} ${to}`);
@@ -92,7 +93,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
 
   const partsOf = (owner: Owner, ends: Set<() => void>) => ({
     index: asRemote(shared.index, linkOf(owner, 'index', ends), 'index'),
-    queue: asRemote(queue.queue, linkOf(owner, 'queue', ends), 'queue'),
+    queue: asRemote(queue.connect(owner), linkOf(owner, 'queue', ends), 'queue'),
   });
 
   const openWorker = async (owner: Owner, port: number, ends: Set<() => void>) => {

@@ -1,0 +1,160 @@
+// The server of the simulated queue: jobs that wait, who does which, and when a worker's jobs are lost.
+import type { JobClass, JobName } from '@cistern/jobs';
+import type { Owner } from '../../world/owner.ts';
+import type { Random } from '../../world/random.ts';
+import { plan, schedule } from '../../world/schedule.ts';
+import { type JobAsk, type JobOutcome, type QueuedJob, createJob } from './queued-job.ts';
+
+/** One worker's try at one job. */
+export interface Turn {
+  readonly worker: BoardWorker;
+  readonly job: QueuedJob;
+  /** When the worker last renewed its lock. */
+  renewedAtMs: number;
+}
+
+export interface BoardWorker {
+  readonly owner: Owner;
+  /** These take its slots. */
+  readonly turns: Set<Turn>;
+  isClosing: boolean;
+  /** Called in the worker's process. */
+  begin(turn: Turn): void;
+}
+
+export interface JobBoard {
+  /** A job of this key that waits or runs, or a new one. */
+  take(ask: JobAsk): QueuedJob;
+  find(ask: Omit<JobAsk, 'payload'>): QueuedJob | undefined;
+  /** These do nothing if the job is no longer the turn's. */
+  end(turn: Turn, outcome: JobOutcome): void;
+  /** To the head of the queue. */
+  giveBack(turn: Turn): void;
+  retry(turn: Turn, delayMs: number): void;
+  freeSlot(turn: Turn): void;
+  join(worker: BoardWorker): void;
+  leave(worker: BoardWorker): void;
+  /** All jobs are lost, also those that run. */
+  forget(): void;
+  /** Jobs that wait or run. */
+  readonly size: number;
+}
+
+export interface BoardOptions {
+  readonly random: Random;
+  readonly latencyMs: () => number;
+  /** Each worker has so many for blobs, and so many for other jobs. */
+  readonly slots: Readonly<Record<JobClass, number>>;
+}
+
+/** These three as in the BullMQ adapter. */
+const lockMs = 4_000;
+const renewLockMs = 1_000;
+const groupOf = (name: JobName) => (name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short');
+/** Workers that were frozen ask for jobs when they are awake. */
+const pollMs = 500;
+
+const keyOf = (ask: Omit<JobAsk, 'payload'>) => `${ask.class} ${ask.name} ${ask.dedupKey}`;
+
+export function createJobBoard({ random, latencyMs, slots }: BoardOptions): JobBoard {
+  const jobs = new Map<string, QueuedJob>();
+  let waiting: QueuedJob[] = [];
+  const workers = new Set<BoardWorker>();
+  let looksAgain = false;
+
+  const isAble = ({ owner, isClosing, turns }: BoardWorker, job: QueuedJob) => {
+    if (owner.state !== 'running' || isClosing) return false;
+    const isOfLane = ({ job: other }: Turn) => other.class === job.class && groupOf(other.name) === groupOf(job.name);
+    return [...turns].filter(isOfLane).length < slots[job.class];
+  };
+
+  const look = () => {
+    waiting = waiting.filter((job) => {
+      const able = [...workers].filter((worker) => isAble(worker, job));
+      if (able.length > 0) give(job, random.pick(able));
+      return able.length === 0;
+    });
+    if (waiting.length === 0 || looksAgain) return;
+    looksAgain = true;
+    const again = () => {
+      looksAgain = false;
+      look();
+    };
+    plan(pollMs, again, { owner: undefined, label: 'jobs wait', keepsAlive: false });
+  };
+
+  const give = (job: QueuedJob, worker: BoardWorker) => {
+    const turn: Turn = { worker, job, renewedAtMs: schedule.nowMs };
+    job.turn = turn;
+    worker.turns.add(turn);
+    plan(latencyMs(), () => worker.begin(turn), { owner: worker.owner, label: `job ${job.name}` });
+    watch(turn);
+  };
+
+  const find: JobBoard['find'] = (ask) => {
+    const job = jobs.get(keyOf(ask));
+    return job?.isLost === true ? undefined : job;
+  };
+
+  const leaveTurn = ({ job }: Turn, act: () => void, delayMs = 0) => {
+    job.turn = undefined;
+    plan(delayMs, () => (job.isLost ? undefined : (act(), look())), { owner: undefined, label: 'job waits' });
+  };
+
+  return {
+    find,
+    take(ask) {
+      const known = find(ask);
+      if (known !== undefined) return known;
+      const job = createJob(ask);
+      jobs.set(keyOf(ask), job);
+      waiting.push(job);
+      look();
+      return job;
+    },
+    end(turn, outcome) {
+      const { job } = turn;
+      if (job.turn !== turn) return;
+      job.turn = undefined;
+      if (jobs.get(keyOf(job)) === job) jobs.delete(keyOf(job));
+      job.outcome.resolve(outcome);
+    },
+    giveBack(turn) {
+      if (turn.job.turn === turn) leaveTurn(turn, () => waiting.unshift(turn.job));
+    },
+    retry(turn, delayMs) {
+      if (turn.job.turn === turn) leaveTurn(turn, () => waiting.push(turn.job), delayMs);
+    },
+    freeSlot(turn) {
+      if (turn.worker.turns.delete(turn)) plan(latencyMs(), look, { owner: undefined, label: 'slot free' });
+    },
+    join(worker) {
+      workers.add(worker);
+      plan(latencyMs(), look, { owner: undefined, label: 'worker joined' });
+    },
+    leave: (worker) => void workers.delete(worker),
+    forget() {
+      waiting = [];
+      for (const job of jobs.values()) lose(job);
+      jobs.clear();
+    },
+    get size() {
+      return [...jobs.values()].filter(({ isLost }) => !isLost).length;
+    },
+  };
+}
+
+/** A worker renews its lock as long as it runs. */
+function watch(turn: Turn): void {
+  if (turn.job.turn !== turn) return;
+  if (turn.worker.owner.state === 'running') turn.renewedAtMs = schedule.nowMs;
+  if (schedule.nowMs - turn.renewedAtMs >= lockMs) lose(turn.job);
+  else plan(renewLockMs, () => watch(turn), { owner: undefined, label: 'job lock', keepsAlive: false });
+}
+
+/** The job keeps its key until a client asks for it again. */
+function lose(job: QueuedJob): void {
+  job.turn = undefined;
+  job.isLost = true;
+  job.outcome.resolve('lost');
+}

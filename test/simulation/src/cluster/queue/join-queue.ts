@@ -1,0 +1,93 @@
+// A worker's side of the simulated queue: does the jobs that it is given, until it is closed.
+import { CacheError } from '@cistern/errors';
+import type { JobContext, JobHandlers, JobName, JobPayload, JobResult, JobWorkers } from '@cistern/jobs';
+import type { Owner } from '../../world/owner.ts';
+import { plan } from '../../world/schedule.ts';
+import type { BoardWorker, JobBoard, Turn } from './job-board.ts';
+import { failureOf, outcomeOf } from './queued-job.ts';
+
+type AnyHandler = (payload: JobPayload<JobName>, context: JobContext) => Promise<JobResult<JobName>>;
+
+/** As in the BullMQ adapter. */
+const endAfterAbortMs = 1_000;
+const backgroundTries = 3;
+const maxRetryDelayMs = 60_000;
+
+/** Called in the process of `owner`. */
+export function joinQueue(board: JobBoard, owner: Owner, handlers: JobHandlers, latencyMs: () => number): JobWorkers {
+  const handling = new AbortController();
+  const running = new Set<Promise<void>>();
+
+  /** The server hears of a turn once. */
+  const createReport = (turn: Turn) => {
+    let hasReported = false;
+    return (act: () => void) => {
+      if (hasReported) return;
+      hasReported = true;
+      plan(latencyMs(), act, { owner: undefined, label: `job ${turn.job.name} ended` });
+      board.freeSlot(turn);
+    };
+  };
+
+  const perform = async (turn: Turn): Promise<void> => {
+    const { job } = turn;
+    const report = createReport(turn);
+    if (worker.isClosing) return report(() => board.giveBack(turn));
+    const context: JobContext = {
+      class: job.class,
+      traceparent: job.traceparent,
+      signal: handling.signal,
+      stepAside: () => report(() => board.end(turn, outcomeOf(null))),
+    };
+    try {
+      const result = await (handlers[job.name] as AnyHandler)(job.payload, context);
+      report(() => board.end(turn, outcomeOf(result)));
+    } catch (error) {
+      if (handling.signal.aborted) return report(() => board.giveBack(turn));
+      job.failures += 1;
+      const delayMs = retryDelayOf(turn, error);
+      report(() => (delayMs === undefined ? board.end(turn, failureOf(error)) : board.retry(turn, delayMs)));
+    }
+  };
+
+  const worker: BoardWorker = {
+    owner,
+    turns: new Set(),
+    isClosing: false,
+    begin(turn) {
+      const performed = perform(turn).finally(() => running.delete(performed));
+      running.add(performed);
+    },
+  };
+  board.join(worker);
+
+  const end = async (graceMs: number) => {
+    worker.isClosing = true;
+    if (!(await endWithin(running, graceMs))) {
+      handling.abort(new CacheError('overloaded', 'The worker ends.', { retryable: true }));
+      await endWithin(running, endAfterAbortMs);
+      for (const turn of worker.turns) board.giveBack(turn);
+    }
+    board.leave(worker);
+  };
+
+  let closing: Promise<void> | undefined;
+  return { close: (graceMs) => (closing ??= end(graceMs)) };
+}
+
+/** `undefined`: it is not tried again. */
+function retryDelayOf({ job }: Turn, error: unknown): number | undefined {
+  if (job.class !== 'background' || job.failures >= backgroundTries) return undefined;
+  if (!(error instanceof CacheError) || !error.retryable) return undefined;
+  const { retryAfterMs = 1_000 * 2 ** job.failures } = error;
+  return retryAfterMs <= maxRetryDelayMs ? retryAfterMs : undefined;
+}
+
+async function endWithin(running: ReadonlySet<Promise<void>>, delayMs: number): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const timer = setTimeout(() => late.resolve(false), delayMs);
+  const ended = Promise.allSettled(running).then(() => true);
+  const isInTime = await Promise.race([ended, late.promise]);
+  clearTimeout(timer);
+  return isInTime;
+}
