@@ -24,7 +24,7 @@ import { type Weather, failureOf, fateOf, type SharedPart } from './cluster-weat
 import { type RemoteLink, asRemote } from './remote-part.ts';
 import { type SharedIndex, createSharedIndex } from './shared-index.ts';
 import { type SharedStore, createSharedMemory, startSharedS3 } from './shared-store.ts';
-import { createSimulatedQueue } from './simulated-queue.ts';
+import { type SimulatedQueue, createSimulatedQueue } from './simulated-queue.ts';
 import { type ControlledProcess, startProcess } from './start-process.ts';
 import { type SimulatedUpstream, type UpstreamFaults, createSimulatedUpstream } from './simulated-upstream.ts';
 
@@ -57,8 +57,7 @@ export interface SimulatedCluster {
   readonly upstream: SimulatedUpstream;
   readonly store: SharedStore;
   readonly shared: SharedIndex;
-  /** Jobs that wait or run. */
-  readonly jobs: { readonly size: number };
+  readonly jobs: Pick<SimulatedQueue, 'size' | 'loseData'>;
   /** Ends all processes; resolves with what they left open. */
   close(): Promise<string[]>;
 }

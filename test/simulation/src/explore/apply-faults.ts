@@ -100,7 +100,9 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
     'index lost': async (fault) => {
       trace(fault.kind);
       counts.losses += 1;
+      // One server has both.
       cluster.shared.loseData();
+      cluster.jobs.loseData();
       // As each worker's index keeper does it.
       await pause(keeperMs);
       await cluster.shared.index.epoch.settle();
