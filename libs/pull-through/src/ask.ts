@@ -3,7 +3,7 @@
 import type { RepositoryKey } from '@cistern/cache-index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobName, JobPayload, JobQueue, JobResult } from '@cistern/jobs';
-import { LRUCache } from 'lru-cache';
+import { createRecent } from './create-recent.ts';
 import { offlineError } from './freshness/refuse-offline.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -51,12 +51,7 @@ const timeoutMs = 60_000;
 
 export function createAsk({ queue, isOffline, now }: AskDeps): Ask {
   const inFlight = new Map<string, Running>();
-  const refused = new LRUCache<string, CacheError>({
-    max: maxRemembered,
-    ttl: rememberNoMs,
-    ttlResolution: 0,
-    perf: { now },
-  });
+  const refused = createRecent<string, CacheError>({ max: maxRemembered, ttlMs: rememberNoMs, now });
 
   return async function ask<N extends JobName>(name: N, payload: JobPayload<N> & RepositoryKey, options: AskOptions) {
     options.signal?.throwIfAborted();

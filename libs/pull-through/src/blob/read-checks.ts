@@ -4,8 +4,8 @@ import { hash } from 'node:crypto';
 import type { BlobRecord } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
 import { createSingleFlight, type SingleFlight } from '@cistern/upstream/single-flight';
-import { LRUCache } from 'lru-cache';
 import { type ContentCache, createContentCache } from '../content-cache.ts';
+import { createRecent } from '../create-recent.ts';
 import type { StoredProof } from './prove-stored.ts';
 
 /** An object of the store, and not one that has come in its place since. */
@@ -44,11 +44,11 @@ const piecesBytes = 8 * 1024 * 1024;
 const maxRemembered = 4096;
 
 export function createReadChecks({ now }: { readonly now: () => number }): ReadChecks {
-  const options = { max: maxRemembered, ttlResolution: 0, perf: { now } };
-  const reads = new LRUCache<string, true>({ ...options, ttl: repeatWithinMs });
-  const right = new LRUCache<Digest, number>({ ...options, ttl: rightForMs });
-  const setAside = new LRUCache<Digest, number>({ ...options, ttl: setAsideOnceInMs });
-  const doubted = new LRUCache<Digest, true>(options);
+  const options = { max: maxRemembered, now };
+  const reads = createRecent<string, true>({ ...options, ttlMs: repeatWithinMs });
+  const right = createRecent<Digest, number>({ ...options, ttlMs: rightForMs });
+  const setAside = createRecent<Digest, number>({ ...options, ttlMs: setAsideOnceInMs });
+  const doubted = createRecent<Digest, true>(options);
   const isRight = ({ digest, storedAtMs }: StoredObject) => right.get(digest) === storedAtMs;
   return {
     isDue(client, object) {
@@ -72,7 +72,7 @@ export function createReadChecks({ now }: { readonly now: () => number }): ReadC
       // Two readers may find the same object wrong at the same time.
       return earlier !== undefined && earlier !== storedAtMs;
     },
-    noteSetAside: (digest, storedAtMs = -1) => void setAside.set(digest, storedAtMs),
+    noteSetAside: (digest, storedAtMs = -1) => setAside.set(digest, storedAtMs),
     proving: createSingleFlight(),
     pieces: createContentCache(piecesBytes),
   };

@@ -6,7 +6,7 @@ import type { CacheIndex } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
-import { LRUCache } from 'lru-cache';
+import { createRecent } from '../create-recent.ts';
 import type { ManifestCache } from '../manifest/manifest-cache.ts';
 import { partsOf } from './image-parts.ts';
 import { peekManifest } from './peek-manifest.ts';
@@ -27,7 +27,7 @@ const refreshEveryMs = 60_000;
 const maxImages = 10_000;
 
 export function createRefreshParts({ index, store, manifests, log, now }: RefreshPartsOptions): RefreshParts {
-  const lately = new LRUCache<Digest, true>({ max: maxImages, ttl: refreshEveryMs, ttlResolution: 0, perf: { now } });
+  const lately = createRecent<Digest, true>({ max: maxImages, ttlMs: refreshEveryMs, now });
 
   /** What only this process has left, the next one to pull it is to bring back for all. */
   async function dropEvicted(digest: Digest): Promise<void> {

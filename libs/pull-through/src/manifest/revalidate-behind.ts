@@ -3,8 +3,8 @@ import type { TagRecord } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import type { Logger } from '@cistern/telemetry';
-import { LRUCache } from 'lru-cache';
 import { askKey } from '../ask.ts';
+import { createRecent } from '../create-recent.ts';
 import { seenOf } from './resolve-tag.ts';
 
 export type RevalidateBehind = (record: TagRecord) => void;
@@ -22,7 +22,7 @@ export function createRevalidateBehind({
   readonly log: Logger;
   readonly now: () => number;
 }): RevalidateBehind {
-  const added = new LRUCache<string, number>({ max: maxAdded, ttl: addedForMs, ttlResolution: 0, perf: { now } });
+  const added = createRecent<string, number>({ max: maxAdded, ttlMs: addedForMs, now });
 
   return (record) => {
     const { upstream, repository, tag, lastTriedAtMs } = record;
