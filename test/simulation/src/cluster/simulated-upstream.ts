@@ -1,9 +1,10 @@
 // A registry of the simulated cluster, below HTTP: what it answers is an event, and it can break, lie, throttle and refuse.
 import { CacheError } from '@cistern/errors';
-import { type Digest, type RepositoryName, digestOf } from '@cistern/oci';
+import type { Digest, RepositoryName } from '@cistern/oci';
 import type { Upstream, UpstreamBlobBody } from '@cistern/upstream';
 import type { Owner } from '../world/owner.ts';
 import { plan } from '../world/schedule.ts';
+import { digestOnce } from './right-bytes.ts';
 
 interface BlobGet {
   readonly digest: Digest;
@@ -50,7 +51,7 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
   return {
     gets,
     addBlob(repository, bytes) {
-      const digest = digestOf(bytes);
+      const digest = digestOnce(bytes);
       blobs.set(`${repository}@${digest}`, bytes);
       return digest;
     },

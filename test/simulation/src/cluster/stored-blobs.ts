@@ -1,7 +1,8 @@
 // The blobs in the store of a simulated cluster, as a scenario sees them behind the store's back.
 import type { MemoryContents } from '@cistern/blob-store/memory';
-import { type Digest, digestAlgorithm, digestHex, digestOf, parseDigest } from '@cistern/oci';
+import { type Digest, digestAlgorithm, digestHex, parseDigest } from '@cistern/oci';
 import { type S3Contents, md5 } from '../s3/s3-contents.ts';
+import { isRight } from './right-bytes.ts';
 
 export interface StoredBlobs {
   get(digest: Digest): Uint8Array | undefined;
@@ -88,17 +89,6 @@ function createLosses() {
   const counts = new Map<Digest, number>();
   const of = (digest: Digest) => counts.get(digest) ?? 0;
   return { of, add: (digest: Digest) => void counts.set(digest, of(digest) + 1) };
-}
-
-/** Buffers that were seen to be right: the bytes in a store do not change. */
-const right = new WeakMap<Uint8Array, Digest>();
-
-export function isRight(digest: Digest, bytes: Uint8Array | undefined): boolean {
-  if (bytes === undefined) return false;
-  if (right.get(bytes) === digest) return true;
-  if (digestOf(bytes, digestAlgorithm(digest)) !== digest) return false;
-  right.set(bytes, digest);
-  return true;
 }
 
 function keyOf(digest: Digest): string {

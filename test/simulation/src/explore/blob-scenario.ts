@@ -1,8 +1,8 @@
 // Scenario 1: one blob, several readers of whole blobs and ranges, and whatever can happen to a cluster meanwhile.
 import { CacheError, isCacheError } from '@cistern/errors';
-import { type Digest, digestOf, parseRepositoryName } from '@cistern/oci';
+import { type Digest, parseRepositoryName } from '@cistern/oci';
 import { clearWeather, createWeather } from '../cluster/cluster-weather.ts';
-import { isRight } from '../cluster/stored-blobs.ts';
+import { digestOnce, isRight } from '../cluster/right-bytes.ts';
 import type { UpstreamFaults } from '../cluster/simulated-upstream.ts';
 import { type SimulatedCluster, startCluster } from '../cluster/start-cluster.ts';
 import { fileSystem } from '../world/files/file-system.ts';
@@ -52,7 +52,7 @@ async function play(run: Run, store: 'memory' | 's3'): Promise<() => Promise<voi
   const random = createRandom(seed * 104_729 + 7);
   const has = (kind: FaultKind) => faults.some((fault) => fault.kind === kind);
   const bytes = sampleBytes(random.chance(largeShare[store]) ? largeSize : random.pick(sizes));
-  const digest = digestOf(bytes);
+  const digest = digestOnce(bytes);
   network.maxLatencyMs = random.pick([0.2, 1, 20]);
   fileSystem.maxLatencyMs = random.pick([0.05, 0.5, 20]);
   const weather = createWeather(createRandom(seed ^ 0x5eed));

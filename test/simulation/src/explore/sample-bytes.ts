@@ -1,4 +1,5 @@
-// Contents of blobs: made once per size, for hashing them is what a run would spend its time on.
+// Contents of blobs, made once for each size.
+import { rememberBytes } from '../cluster/right-bytes.ts';
 import { createRandom } from '../world/random.ts';
 
 const made = new Map<number, Buffer>();
@@ -10,5 +11,6 @@ export function sampleBytes(size: number): Buffer {
   const random = createRandom(size);
   for (let at = 0; at + 4 <= size; at += 4) bytes.writeUInt32LE(random(2 ** 32), at);
   made.set(size, bytes);
+  rememberBytes(bytes);
   return bytes;
 }
