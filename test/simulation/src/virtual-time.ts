@@ -3,9 +3,19 @@ import { beginNow } from './world/clock.ts';
 import { driveAlways } from './world/drive.ts';
 import { countOutsideWork } from './world/outside-work.ts';
 import { installWorld, resetWorld } from './world/install.ts';
+import { real } from './world/real.ts';
 
 beginNow();
 resetWorld(1);
 countOutsideWork();
 installWorld();
 driveAlways();
+
+// The limits of tests are virtual, too: without this one a test that waits for something outside of the world would wait for ever.
+const longestMs = 5 * 60_000;
+real
+  .setTimeout(() => {
+    process.stderr.write(`${process.argv[1] ?? ''} did not end within ${longestMs / 60_000} minutes of real time.\n`);
+    process.exit(1);
+  }, longestMs)
+  .unref();
