@@ -1,14 +1,13 @@
-// The store that all processes of a simulated cluster share. It is in memory, behind calls that are events, or it is an S3
-// server that each process reaches by the product's own adapter.
-import { setTimeout as delay } from 'node:timers/promises';
+// The store that all processes of a simulated cluster share. It is in memory, behind calls that are events, or an S3 server or
+// a directory, which each process uses by the product's own adapter.
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
 import { openS3Store } from '@cistern/blob-store/s3';
-import { isCacheError } from '@cistern/errors';
 import { type SimulatedS3, startSimulatedS3 } from '../s3/start-simulated-s3.ts';
 import type { Random } from '../world/random.ts';
 import { type RemoteLink, asRemote } from './remote-part.ts';
+import { createDirectory } from './shared-directory.ts';
 import { type StoredBlobs, memoryBlobs, s3Blobs } from './stored-blobs.ts';
 import { watchCommits } from './watch-commits.ts';
 
@@ -28,7 +27,6 @@ interface OpenedStore {
 }
 
 const bucket = 'cistern';
-const restartMs = 500;
 
 export function createSharedMemory(): SharedStore {
   const contents = createMemoryContents();
@@ -46,19 +44,14 @@ export async function startSharedS3(random: Random): Promise<SharedStore> {
   return watched({
     stored: s3Blobs(s3.contents, bucket),
     s3,
-    async open() {
-      for (;;) {
-        try {
-          const store = await openBucket(s3.endpoint);
-          return { store, close: async () => store.close() };
-        } catch (error) {
-          // A process that finds no store ends, and is started again.
-          if (!isCacheError(error, 'store-unavailable')) throw error;
-          await delay(restartMs);
-        }
-      }
-    },
+    open: () => opened(openBucket(s3.endpoint)),
   });
+}
+
+/** `fails` is asked before each operation on a file of the store. */
+export function createSharedFiles(fails: () => boolean): SharedStore {
+  const { stored, open } = createDirectory(fails);
+  return watched({ stored, s3: undefined, open: () => opened(open()) });
 }
 
 function watched(shared: Omit<SharedStore, 'onCommitted'>): SharedStore {
@@ -72,6 +65,11 @@ function watched(shared: Omit<SharedStore, 'onCommitted'>): SharedStore {
     },
   };
   return all;
+}
+
+async function opened(opening: Promise<BlobStore>): Promise<OpenedStore> {
+  const store = await opening;
+  return { store, close: async () => store.close() };
 }
 
 function openBucket(endpoint: string) {

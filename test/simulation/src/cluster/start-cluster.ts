@@ -23,19 +23,23 @@ import type { Owner } from '../world/owner.ts';
 import { type Weather, failureOf, fateOf, type SharedPart } from './cluster-weather.ts';
 import { type RemoteLink, asRemote } from './remote-part.ts';
 import { type SharedIndex, createSharedIndex } from './shared-index.ts';
-import { type SharedStore, createSharedMemory, startSharedS3 } from './shared-store.ts';
+import { type SharedStore, createSharedFiles, createSharedMemory, startSharedS3 } from './shared-store.ts';
 import { type SimulatedQueue, createSimulatedQueue } from './simulated-queue.ts';
 import { type ControlledProcess, startProcess } from './start-process.ts';
 import { type SimulatedUpstream, type UpstreamFaults, createSimulatedUpstream } from './simulated-upstream.ts';
+
+export type StoreKind = 'memory' | 's3' | 'files';
 
 export interface ClusterOptions {
   readonly frontends: number;
   readonly workers: number;
   readonly weather: Weather;
-  /** `s3`: a simulated server that all processes use by the product's adapter; slower to run. */
-  readonly store: 'memory' | 's3';
+  /** `s3` and `files`: by the product's adapters; slower to run. */
+  readonly store: StoreKind;
   readonly upstreamFaults: UpstreamFaults;
   readonly spoolBytes: number;
+  /** Of each frontend, for readers. */
+  readonly bufferBytes: number;
   readonly maxWholeForRangeBytes: number;
 }
 
@@ -77,7 +81,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
   const callMs = () => weather.random.fraction() * weather.callMs;
   const queue = createSimulatedQueue({ random: weather.random, latencyMs: callMs, slots });
   const upstream = createSimulatedUpstream(options.upstreamFaults);
-  const store = options.store === 's3' ? await startSharedS3(weather.random) : createSharedMemory();
+  const store = await openSharedStore(options.store, weather);
   network.isHeld = (from, to) => weather.cut.has(`${from} ${to}`);
 
   const linkOf = (owner: Owner, part: SharedPart, ends: Set<() => void>): RemoteLink => ({
@@ -99,7 +103,9 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     const { index, queue: ownQueue } = partsOf(owner, ends);
     const opened = await store.open(linkOf(owner, 'store', ends));
     const address = `http://127.0.0.1:${port}`;
-    const spools = await openSpoolDirectory(`${simulatedRoot}/${owner.name}`, options.spoolBytes);
+    const { spoolDirectory } = opened.store;
+    const spoolPath = spoolDirectory ?? `${simulatedRoot}/${owner.name}`;
+    const spools = await openSpoolDirectory(spoolPath, options.spoolBytes, { isShared: spoolDirectory !== undefined });
     const fills = createFillTable();
     const backlog = createStoreBacklog({ log });
     const remoteFills = openRemoteFills({ clusterSecret });
@@ -142,7 +148,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
   const openFrontend = async (owner: Owner, ends: Set<() => void>) => {
     const opened = await store.open(linkOf(owner, 'store', ends));
     const remoteFills = openRemoteFills({ clusterSecret });
-    const pool = createBufferPool(32 * 1024 * 1024);
+    const pool = createBufferPool(options.bufferBytes);
     const reads = createSharedReads({ pool, onCastOut() {} });
     const cache = createUseCases({
       ...partsOf(owner, ends),
@@ -222,6 +228,12 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       return left;
     },
   };
+}
+
+async function openSharedStore(kind: StoreKind, weather: Weather): Promise<SharedStore> {
+  if (kind === 's3') return startSharedS3(weather.random);
+  if (kind === 'memory') return createSharedMemory();
+  return createSharedFiles(() => fateOf(weather, 'store') !== 'done');
 }
 
 async function closeServer(server: Server): Promise<void> {

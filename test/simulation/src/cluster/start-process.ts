@@ -1,4 +1,5 @@
 // A simulated process that runs the product's code, and what can befall it.
+import { isCacheError } from '@cistern/errors';
 import { type Owner, createOwner, runAs } from '../world/owner.ts';
 import { freezeProcess, killProcess, leftOf, wakeProcess } from '../world/processes.ts';
 import { pause } from './pause.ts';
@@ -29,6 +30,11 @@ interface StartedProcess<T> {
   readonly controls: Omit<ControlledProcess, 'owner'>;
 }
 
+/** A process that finds no store ends, and is started again. */
+const restartMs = 500;
+const isOfStore = (error: unknown) =>
+  isCacheError(error, 'store-unavailable') || (error instanceof Error && 'code' in error && error.code === 'EIO');
+
 /** Sockets need it to close. */
 const lingerMs = 500;
 
@@ -41,14 +47,20 @@ export async function startProcess<T extends Closable>(
   let ends: Set<() => void>;
   let current: T;
   const start = async () => {
-    const next = { owner: createOwner(name), ends: new Set<() => void>() };
-    current = await runAs(next.owner, () => open(next.owner, next.ends));
-    ({ owner, ends } = next);
+    for (;;) {
+      const next = { owner: createOwner(name), ends: new Set<() => void>() };
+      try {
+        current = await runAs(next.owner, () => open(next.owner, next.ends));
+        ({ owner, ends } = next);
+        return;
+      } catch (error) {
+        if (!isOfStore(error)) throw error;
+        kill(next.owner, next.ends);
+        await pause(restartMs);
+      }
+    }
   };
-  const die = () => {
-    killProcess(owner);
-    for (const end of ends) end();
-  };
+  const die = () => kill(owner, ends);
   await start();
   return {
     get owner() {
@@ -79,4 +91,9 @@ export async function startProcess<T extends Closable>(
       restart: start,
     },
   };
+}
+
+function kill(owner: Owner, ends: ReadonlySet<() => void>): void {
+  killProcess(owner);
+  for (const end of ends) end();
 }

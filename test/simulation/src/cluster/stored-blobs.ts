@@ -13,7 +13,7 @@ export interface StoredBlobs {
   entries(): (readonly [Digest, Uint8Array])[];
   /** Replaces a blob's bytes, or removes it; `watch` does not report it. */
   damage(digest: Digest, bytes: Uint8Array | undefined): void;
-  /** `onVisible` is called whenever a blob becomes visible. */
+  /** `onVisible` is called whenever a blob becomes visible. Files are looked at only when a commit resolves. */
   watch(onVisible: (digest: Digest, bytes: Uint8Array) => void): void;
   /** Uploads that were neither completed nor dropped. */
   readonly unfinished: number;
@@ -85,18 +85,18 @@ export function s3Blobs(contents: S3Contents, bucketName: string): StoredBlobs {
   };
 }
 
-function createLosses() {
+export function createLosses() {
   const counts = new Map<Digest, number>();
   const of = (digest: Digest) => counts.get(digest) ?? 0;
   return { of, add: (digest: Digest) => void counts.set(digest, of(digest) + 1) };
 }
 
-function keyOf(digest: Digest): string {
+export function keyOf(digest: Digest): string {
   const hex = digestHex(digest);
   return `docker/registry/v2/blobs/${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
 }
 
-function digestOfKey(key: string): Digest | undefined {
+export function digestOfKey(key: string): Digest | undefined {
   const [, algorithm, hex] = blobKey.exec(key) ?? [];
   return hex === undefined ? undefined : parseDigest(`${algorithm}:${hex}`);
 }

@@ -9,14 +9,20 @@ export function watchCommits(
   stored: StoredBlobs,
   onCommitted: (digest: Digest, isThere: boolean) => void,
 ): BlobStore {
+  const commit = async (digest: Digest, work: () => Promise<void>) => {
+    const before = stored.lossesOf(digest);
+    await work();
+    onCommitted(digest, stored.lossesOf(digest) > before || stored.isWhole(digest));
+  };
   const watched = (digest: Digest, writer: BlobWriter): BlobWriter => ({
     append: writer.append,
     abort: writer.abort,
-    async commit() {
-      const before = stored.lossesOf(digest);
-      await writer.commit();
-      onCommitted(digest, stored.lossesOf(digest) > before || stored.isWhole(digest));
-    },
+    commit: () => commit(digest, writer.commit),
   });
-  return { ...store, begin: async (digest) => watched(digest, await store.begin(digest)) };
+  const { adoptFile } = store;
+  return {
+    ...store,
+    begin: async (digest) => watched(digest, await store.begin(digest)),
+    ...(adoptFile && { adoptFile: (digest, path) => commit(digest, () => adoptFile(digest, path)) }),
+  };
 }

@@ -4,7 +4,7 @@ import { type Digest, parseRepositoryName } from '@cistern/oci';
 import { clearWeather, createWeather } from '../cluster/cluster-weather.ts';
 import { digestOnce, isRight } from '../cluster/right-bytes.ts';
 import type { UpstreamFaults } from '../cluster/simulated-upstream.ts';
-import { type SimulatedCluster, startCluster } from '../cluster/start-cluster.ts';
+import { type SimulatedCluster, type StoreKind, startCluster } from '../cluster/start-cluster.ts';
 import { fileSystem } from '../world/files/file-system.ts';
 import { network } from '../world/network/network-state.ts';
 import { runAs } from '../world/owner.ts';
@@ -27,27 +27,28 @@ const stranger = { upstream: 'docker.io', repository: parseRepositoryName('someo
 const sizes = [1, 1_000, 65_536, 65_537, 100_000, 200_000, 500_000, 700_000];
 const largeSize = 9_000_000;
 /** On S3 they go up in parts. */
-const largeShare = { memory: 0.05, s3: 0.2 };
+const largeShare = { memory: 0.05, s3: 0.2, files: 0.05 };
 const chunkBytes = 65_536;
 const settleMs = 20_000;
 const quietMs = 40_000;
 const evictAfterMs = 8_000;
 
-/** One run in so many has the product's own S3 store. */
-const s3Every = 6;
+/** Most runs have a store in memory, one in six each of the product's own. */
+const stores: readonly StoreKind[] = ['s3', 'memory', 'memory', 'files', 'memory', 'memory'];
 
-export const blobScenario = createBlobScenario('blobs', (seed) => (seed % s3Every === 0 ? 's3' : 'memory'));
+export const blobScenario = createBlobScenario('blobs', (seed) => stores[seed % stores.length]!);
+export const blobsInFiles = createBlobScenario('blobs-in-files', () => 'files');
 export const blobsOnS3 = createBlobScenario('blobs-on-s3', () => 's3');
 
-function createBlobScenario(name: string, storeOf: (seed: number) => 'memory' | 's3'): Scenario {
+function createBlobScenario(name: string, storeOf: (seed: number) => StoreKind): Scenario {
   return {
     name,
-    plan: (seed) => planFaults(createRandom(seed * 7919 + 13), storeOf(seed) === 's3' ? 'store away' : undefined),
+    plan: (seed) => planFaults(createRandom(seed * 7919 + 13), storeOf(seed) === 'memory' ? undefined : 'store away'),
     play: (run) => play(run, storeOf(run.seed)),
   };
 }
 
-async function play(run: Run, store: 'memory' | 's3'): Promise<() => Promise<void>> {
+async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const { seed, faults, problem, trace } = run;
   const random = createRandom(seed * 104_729 + 7);
   const has = (kind: FaultKind) => faults.some((fault) => fault.kind === kind);
@@ -64,6 +65,7 @@ async function play(run: Run, store: 'memory' | 's3'): Promise<() => Promise<voi
     weather,
     store,
     upstreamFaults,
+    bufferBytes: 32 * 1024 * 1024,
     spoolBytes: has('small spool') ? bytes.length + 200_000 : 1_000_000_000,
     maxWholeForRangeBytes: random.chance(0.3) ? 150_000 : Infinity,
   });

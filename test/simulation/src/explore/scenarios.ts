@@ -1,8 +1,8 @@
 // The scenarios that can be explored, by name.
-import { blobScenario, blobsOnS3 } from './blob-scenario.ts';
+import { blobScenario, blobsInFiles, blobsOnS3 } from './blob-scenario.ts';
 import type { Scenario } from './run-world.ts';
 
-export const scenarios: readonly Scenario[] = [blobScenario, blobsOnS3];
+export const scenarios: readonly Scenario[] = [blobScenario, blobsOnS3, blobsInFiles];
 
 export const scenarioNames = scenarios.map(({ name }) => name);
 
