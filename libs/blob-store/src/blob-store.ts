@@ -71,8 +71,8 @@ export interface BlobStore {
   readonly spoolDirectory?: string;
   /**
    * Moves a complete, verified file of `spoolDirectory` into place, durably and atomically (fsync of file and
-   * directory). If the blob exists already this succeeds too, and the file is gone from the spool. When it rejects the file
-   * is still there, to try again. `TypeError` for a file that lies elsewhere.
+   * directory). If the blob exists already this succeeds too, and the file is gone from the spool. After it has rejected the
+   * same call may be made again. `TypeError` for a file that lies elsewhere.
    */
   adoptFile?(digest: Digest, path: string): Promise<void>;
 

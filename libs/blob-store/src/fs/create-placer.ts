@@ -9,6 +9,8 @@ const maxAttempts = 20;
 export interface Placer {
   /** Moves a file that is on disk already (fsync) to `target`, in place of any other, and puts the move on disk. */
   place(path: string, target: string): Promise<void>;
+  /** The same without the last step: `syncDirectory` of the target's directory is left to the caller. */
+  move(path: string, target: string): Promise<void>;
   /** Makes a directory with its parents and puts them on disk. */
   ensureDirectory(directory: string): Promise<void>;
 }
@@ -38,20 +40,23 @@ export function createPlacer(): Placer {
     await syncDirectory(parent);
   }
 
+  async function move(path: string, target: string): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      await ensureDirectory(dirname(target));
+      try {
+        return await rename(path, target);
+      } catch (error) {
+        if (!hasCode(error, 'ENOENT') || attempt === maxAttempts) throw error;
+      }
+    }
+  }
+
   return {
     ensureDirectory,
+    move,
     async place(path, target) {
-      const directory = dirname(target);
-      for (let attempt = 1; ; attempt += 1) {
-        await ensureDirectory(directory);
-        try {
-          await rename(path, target);
-          break;
-        } catch (error) {
-          if (!hasCode(error, 'ENOENT') || attempt === maxAttempts) throw error;
-        }
-      }
-      await syncDirectory(directory);
+      await move(path, target);
+      await syncDirectory(dirname(target));
     },
   };
 }

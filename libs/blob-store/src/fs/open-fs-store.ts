@@ -8,7 +8,7 @@ import type { BlobStore } from '../blob-store.ts';
 import { blobKey, blobsPrefix, quarantineKey } from '../key-layout.ts';
 import { beginFsWriter } from './begin-fs-writer.ts';
 import { createFsObjects, writeThrough } from './create-fs-objects.ts';
-import { createPlacer } from './create-placer.ts';
+import { createPlacer, syncDirectory } from './create-placer.ts';
 import { readDiskSpace } from '../read-disk-space.ts';
 import { listBlobFiles } from './list-blob-files.ts';
 import { openFsReader } from './open-fs-reader.ts';
@@ -31,6 +31,8 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
   const root = resolve(givenRoot);
   const spoolDirectory = join(root, 'cistern', 'spool');
   const placer = createPlacer();
+  /** Files of the spool that are in place, but perhaps not on disk yet: another try has only that left to do. */
+  const adopted = new Set<string>();
   await attempt('use its directory', async () => {
     await placer.ensureDirectory(spoolDirectory);
     await sweepSpool(spoolDirectory, Date.now());
@@ -87,8 +89,14 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       if (dirname(resolve(path)) !== spoolDirectory)
         throw new TypeError(`${JSON.stringify(path)} does not lie in the spool directory`);
       await attempt('commit a blob', async () => {
-        await syncFile(path);
-        await placer.place(path, pathOf(digest));
+        const target = pathOf(digest);
+        if (!adopted.has(path)) {
+          await syncFile(path);
+          await placer.move(path, target);
+          adopted.add(path);
+        }
+        await syncDirectory(dirname(target));
+        adopted.delete(path);
       });
     },
     async space() {
