@@ -24,6 +24,10 @@ export interface UpstreamFaults {
   breakAt(get: BlobGet, size: number): number | undefined;
   /** The body that is sent; by default the right one. */
   lie(get: BlobGet, part: Buffer): Buffer | undefined;
+  /** The size that an answer names; default: the right one. */
+  sizeOf?(size: number): number | undefined;
+  /** Whether it knows no ranges this time. */
+  refusesRange?(): boolean;
   /** Thrown in place of an answer. */
   refuse(): CacheError | undefined;
 }
@@ -102,6 +106,9 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
         async getBlob(repository, digest, { from = 0, toExclusive, signal } = {}): Promise<UpstreamBlobBody> {
           await answer('getBlob', signal);
           const whole = find(repository, digest);
+          const isPart = from > 0 || (toExclusive ?? whole.length) < whole.length;
+          if (isPart && faults.refusesRange?.() === true)
+            throw new CacheError('unsupported', 'simulated: no ranges today');
           const get: BlobGet = { digest, from, toExclusive, owner, sentBytes: 0, isClosed: false };
           gets.push(get);
           const part = whole.subarray(from, toExclusive);
@@ -114,7 +121,7 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
           signal?.addEventListener('abort', () => close(signal.reason), { once: true });
           return {
             start: from,
-            totalSize: whole.length,
+            totalSize: faults.sizeOf === undefined ? whole.length : faults.sizeOf(whole.length),
             body: send(get, bytes, faults.breakAt(get, bytes.length) ?? Infinity, ending.signal),
             close: () => close(new Error('the body was closed')),
           };

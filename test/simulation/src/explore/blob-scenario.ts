@@ -1,11 +1,10 @@
 // Scenario 1: one blob, several readers of whole blobs and ranges, and whatever can happen to a cluster meanwhile.
-import { CacheError, isCacheError } from '@cistern/errors';
+import { isCacheError } from '@cistern/errors';
 import { type Digest, parseRepositoryName } from '@cistern/oci';
 import { clearWeather, createWeather } from '../cluster/cluster-weather.ts';
 import { digestOnce, isRight } from '../cluster/right-bytes.ts';
-import type { UpstreamFaults } from '../cluster/simulated-upstream.ts';
 import { type SimulatedCluster, type StoreKind, startCluster } from '../cluster/start-cluster.ts';
-import { fileSystem } from '../world/files/file-system.ts';
+import { disk, fileSystem, simulatedRoot } from '../world/files/file-system.ts';
 import { network } from '../world/network/network-state.ts';
 import { runAs } from '../world/owner.ts';
 import { type Random, createRandom } from '../world/random.ts';
@@ -13,9 +12,10 @@ import { schedule } from '../world/schedule.ts';
 import { type AppliedFaults, applyFaults } from './apply-faults.ts';
 import { type FaultKind, type PlannedFault, planFaults } from './fault-plan.ts';
 import { pause } from '../cluster/pause.ts';
-import { readBlob } from './read-blob.ts';
+import { type BlobReading, readBlob } from './read-blob.ts';
 import type { Run, Scenario } from './run-world.ts';
 import { sampleBytes } from './sample-bytes.ts';
+import { createUpstreamFaults } from './upstream-faults.ts';
 import { watchLeases } from './watch-leases.ts';
 
 const holders = ['library/nginx', 'library/redis'].map((name) => ({
@@ -28,6 +28,7 @@ const sizes = [1, 1_000, 65_536, 65_537, 100_000, 200_000, 500_000, 700_000];
 const largeSize = 9_000_000;
 /** On S3 they go up in parts. */
 const largeShare = { memory: 0.05, s3: 0.2, files: 0.05 };
+const bufferSizes = [32 * 1024 * 1024, 32 * 1024 * 1024, 300_000];
 const chunkBytes = 65_536;
 const settleMs = 20_000;
 const quietMs = 40_000;
@@ -65,7 +66,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     weather,
     store,
     upstreamFaults,
-    bufferBytes: 32 * 1024 * 1024,
+    bufferBytes: random.pick(bufferSizes),
     spoolBytes: has('small spool') ? bytes.length + 200_000 : 1_000_000_000,
     maxWholeForRangeBytes: random.chance(0.3) ? 150_000 : Infinity,
   });
@@ -85,21 +86,23 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     const isStranger = random.chance(0.08);
     const leavesAfterMs =
       has('clients leave') && random.chance(0.5) ? random(random.pick([300, 3_000, 12_000])) : undefined;
-    const range = random.chance(0.3) && bytes.length > 1 ? randomRange(random, bytes.length) : undefined;
+    const leavesAfterChunks = has('clients leave') && random.chance(0.2) ? random(4) : undefined;
     const slowness = has('clients slow') ? 0.3 : 0.02;
     const read = () =>
       readBlob(frontend.cache, {
         key: isStranger ? stranger : random.pick(holders),
         digest,
         bytes,
-        range,
+        reads: chooseReads(random, bytes.length),
         leavesAfterMs,
+        leavesAfterChunks,
         slowness,
         random,
       });
     const outcome = await endsWith(frontend.owner, runAs(frontend.owner, read));
     trace(`reader ${i} at ${frontend.name}: ${outcome.result}`);
-    judge(outcome, { isStranger, mayLie: has('upstream lies'), problem, name: `reader ${i}` });
+    const mayLie = has('upstream lies');
+    judge(outcome, { isStranger, mayLie, mayMissay: mayLie || has('damage stored'), problem, name: `reader ${i}` });
   });
   await Promise.all(readers);
   await applied.end();
@@ -114,12 +117,22 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   if (bytes.length < largeSize) await comesBack(cluster, digest, bytes, { callMs: weather.callMs, problem });
   await pause(quietMs);
   await judgeRest(cluster, digest, problem);
+  const isStopped = has('kill worker') || has('terminate worker');
+  const files = disk.list(simulatedRoot, true).filter((path) => path.endsWith('.fill'));
+  if (!(store === 'files' && (isStopped || has('store away'))) && files.length > 0)
+    problem(`files are left: ${files.join(' ')}`);
   const mayLeaveUploads = ['kill worker', 'terminate worker', 'store away'] as const;
   if (!mayLeaveUploads.some(has) && cluster.store.stored.unfinished > 0)
     problem(`${cluster.store.stored.unfinished} uploads are left`);
   return async () => {
     for (const left of await cluster.close()) problem(left);
   };
+}
+
+function chooseReads(random: Random, size: number): BlobReading['reads'] {
+  if (random.chance(0.08)) return [];
+  if (size === 1 || !random.chance(0.35)) return ['whole'];
+  return Array.from({ length: 1 + random(3) }, () => randomRange(random, size));
 }
 
 function randomRange(random: Random, size: number): { start: number; end: number } {
@@ -140,11 +153,13 @@ async function endsWith(owner: { readonly state: string }, reading: Promise<Outc
 interface Judging {
   readonly isStranger: boolean;
   readonly mayLie: boolean;
+  /** A size may be wrong: of an object that was cut short, or as upstream says it. */
+  readonly mayMissay: boolean;
   readonly problem: (text: string) => void;
   readonly name: string;
 }
 
-function judge(outcome: Outcome, { isStranger, mayLie, problem, name }: Judging): void {
+function judge(outcome: Outcome, { isStranger, mayLie, mayMissay, problem, name }: Judging): void {
   if (outcome.result === 'gone' || outcome.result === 'left') return;
   if (outcome.result === 'error') {
     if (!isCacheError(outcome.error))
@@ -152,6 +167,7 @@ function judge(outcome: Outcome, { isStranger, mayLie, problem, name }: Judging)
     return;
   }
   if (isStranger) problem(`${name}, a stranger, was let in`);
+  if (outcome.result === 'wrong size' && !mayMissay) problem(`${name} got a wrong size`);
   if (outcome.result === 'short') problem(`${name} got a clean end too early`);
   if (outcome.result === 'wrong' && (!mayLie || outcome.isWhole)) problem(`${name} got wrong bytes and a clean end`);
 }
@@ -165,41 +181,11 @@ function checkCommits({ store }: SimulatedCluster, problem: (text: string) => vo
   };
 }
 
-function damageStored({ store: { stored } }: SimulatedCluster, digest: Digest, degree: number): void {
+function damageStored({ store: { stored }, shared }: SimulatedCluster, digest: Digest, degree: number): void {
   const bytes = stored.get(digest);
   if (bytes === undefined) return;
+  if (degree < 0.15) void shared.index.blobs.remove(digest);
   stored.damage(digest, degree < 0.3 ? undefined : bytes.subarray(0, Math.floor(bytes.length * degree)));
-}
-
-function createUpstreamFaults(faults: readonly PlannedFault[], random: Random): UpstreamFaults & { isOver: boolean } {
-  const find = (kind: FaultKind) => faults.find((fault) => fault.kind === kind);
-  const stalls = find('upstream stalls');
-  const breaks = find('upstream breaks');
-  const lies = find('upstream lies');
-  const refuses = find('upstream refuses');
-  const state = {
-    isOver: false,
-    answerMs: () => random.fraction() * (stalls === undefined || state.isOver ? 30 : 3_000),
-    chunkMs: () =>
-      random.chance(0.3) ? random.fraction() * (stalls === undefined || state.isOver ? 20 : 1_500) : 0.05,
-    breakAt: (_get: unknown, size: number) =>
-      breaks !== undefined && !state.isOver && random.chance(0.4) ? random(size) : undefined,
-    lie(_get: unknown, part: Buffer) {
-      if (lies === undefined || state.isOver || part.length === 0 || !random.chance(0.4)) return undefined;
-      const lie = Buffer.from(part);
-      const at = random(lie.length);
-      lie[at] = lie[at]! ^ 1;
-      return random.chance(0.5) ? lie : lie.subarray(0, random(lie.length));
-    },
-    refuse() {
-      if (refuses === undefined || state.isOver || schedule.nowMs > refuses.lastsMs || !random.chance(refuses.degree))
-        return undefined;
-      return random.chance(0.5)
-        ? new CacheError('upstream-rate-limited', 'simulated: too many requests')
-        : new CacheError('upstream-unreachable', 'simulated: no answer', { retryable: true });
-    },
-  };
-  return state;
 }
 
 function judgeUpstream(
@@ -228,8 +214,7 @@ async function servesNow(
     key: holders[0]!,
     digest,
     bytes,
-    range: undefined,
-    leavesAfterMs: undefined,
+    reads: ['whole'] as const,
     slowness: 0,
     random: createRandom(1),
   };
@@ -254,7 +239,7 @@ async function comesBack(
   await shared.index.blobs.remove(digest);
   await pause(evictAfterMs);
   const { name, owner, cache } = frontends[0]!;
-  const request = { key: holders[0]!, digest, bytes, range: undefined, leavesAfterMs: undefined, slowness: 0 };
+  const request = { key: holders[0]!, digest, bytes, reads: ['whole'] as const, slowness: 0 };
   const beganMs = schedule.nowMs;
   const outcome = await runAs(owner, () => readBlob(cache, { ...request, random: createRandom(1) }));
   const tookMs = schedule.nowMs - beganMs;

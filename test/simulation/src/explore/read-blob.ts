@@ -1,4 +1,5 @@
 // A client of a frontend: it reads a blob or a range of it at its own pace, compares each byte, and may leave.
+import type { ByteRange } from '@cistern/oci';
 import type { RepositoryKey } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
 import type { PullThrough } from '@cistern/pull-through';
@@ -8,8 +9,11 @@ export interface BlobReading {
   readonly key: RepositoryKey;
   readonly digest: Digest;
   readonly bytes: Buffer;
-  readonly range: { readonly start: number; readonly end: number } | undefined;
-  readonly leavesAfterMs: number | undefined;
+  /** None: it only asks for the size. More than one: ranges. */
+  readonly reads: readonly (ByteRange | 'whole')[];
+  readonly leavesAfterMs?: number | undefined;
+  /** It closes a body after so many chunks. */
+  readonly leavesAfterChunks?: number | undefined;
   /** Chance that it pauses after a chunk. */
   readonly slowness: number;
   readonly random: Random;
@@ -17,6 +21,8 @@ export interface BlobReading {
 
 export type BlobOutcome =
   | { readonly result: 'right' | 'short' | 'left' }
+  /** It asked for the size alone. */
+  | { readonly result: 'wrong size' }
   /** `isWhole`: to the end of the blob, so it had to be verified. */
   | { readonly result: 'wrong'; readonly isWhole: boolean }
   | { readonly result: 'error'; readonly error: unknown };
@@ -26,16 +32,21 @@ const verifiedRangeBytes = 4 * 1024 * 1024;
 
 /** Runs as the frontend's own code. */
 export async function readBlob(cache: PullThrough, reading: BlobReading): Promise<BlobOutcome> {
-  const { key, digest, range, leavesAfterMs } = reading;
+  const { key, digest, reads, leavesAfterMs } = reading;
   const leaving = new AbortController();
   const timer =
     leavesAfterMs === undefined
       ? undefined
       : setTimeout(() => leaving.abort(new Error('the client left')), leavesAfterMs);
   try {
-    const intent = range === undefined ? 'whole' : 'ranges';
+    const intent = reads.length === 0 ? 'stat' : reads[0] === 'whole' ? 'whole' : 'ranges';
     const blob = await cache.openBlob({ ...key, digest, intent, signal: leaving.signal });
-    return await readAll(blob, reading, leaving.signal);
+    if (intent === 'stat') return { result: blob.size === reading.bytes.length ? 'right' : 'wrong size' };
+    let outcome: BlobOutcome = { result: 'right' };
+    for (const range of reads)
+      if (outcome.result === 'right')
+        outcome = await readAll(blob, reading, range === 'whole' ? undefined : range, leaving.signal);
+    return outcome;
   } catch (error) {
     return leaving.signal.aborted ? { result: 'left' } : { result: 'error', error };
   } finally {
@@ -45,7 +56,8 @@ export async function readBlob(cache: PullThrough, reading: BlobReading): Promis
 
 async function readAll(
   blob: Awaited<ReturnType<PullThrough['openBlob']>>,
-  { bytes, range, slowness, random }: BlobReading,
+  { bytes, leavesAfterChunks = Infinity, slowness, random }: BlobReading,
+  range: ByteRange | undefined,
   leaving: AbortSignal,
 ): Promise<BlobOutcome> {
   const from = range?.start ?? 0;
@@ -56,8 +68,9 @@ async function readAll(
   let at = from;
   let isWrong = false;
   try {
-    for (;;) {
+    for (let chunks = 0; ; chunks += 1) {
       leaving.throwIfAborted();
+      if (chunks >= leavesAfterChunks) return { result: 'left' };
       const chunk = await stream.next();
       if (chunk === undefined) break;
       // A socket takes its time, and must find the same bytes when it comes to them.
