@@ -25,8 +25,6 @@ export interface TestClusterOptions {
   readonly frontends?: number;
   readonly workers?: number;
   readonly maxWholeForRangeBytes?: number;
-  readonly spoolBytes?: number;
-  readonly readBufferBytes?: number;
   readonly wrapStore?: (store: BlobStore) => BlobStore;
   /** Default: one in memory. */
   readonly over?: ClusterIndex;
@@ -38,8 +36,8 @@ const none = createFillTable();
 
 /** Nodes are called `frontend-1`, `worker-1` and so on. Everything ends with the test. */
 export async function startTestCluster(t: TestContext, options: TestClusterOptions = {}) {
-  const { frontends = 2, workers = 2, readBufferBytes = 32 * 1024 * 1024 } = options;
-  const { maxWholeForRangeBytes = Infinity, spoolBytes = Infinity, wrapStore = (store) => store } = options;
+  const { frontends = 2, workers = 2 } = options;
+  const { maxWholeForRangeBytes = Infinity, wrapStore = (store) => store } = options;
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cluster-'));
   const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
   const shared = createSharedIndex(options.over);
@@ -81,7 +79,19 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     const address = `http://${name}:5002`;
     const spoolPath = join(directory, name);
     const upstreams = [hub, quay];
-    const parts = { name, address, clusterSecret, store, queue, upstreams, policy, spoolPath, spoolBytes, log, now };
+    const parts = {
+      name,
+      address,
+      clusterSecret,
+      store,
+      queue,
+      upstreams,
+      policy,
+      spoolPath,
+      spoolBytes: Infinity,
+      log,
+      now,
+    };
     const start = () =>
       startTestWorker({ ...parts, index: shared.index, remoteFills: openRemote(name), maxWholeForRangeBytes });
     let current = await start();
@@ -159,7 +169,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
 
   const startFrontend = (name: string) => {
     const process = createSimulatedProcess(name);
-    const pool = createBufferPool(readBufferBytes);
+    const pool = createBufferPool(32 * 1024 * 1024);
     const reads = createSharedReads({ pool, onCastOut() {} });
     const cache = createUseCases({
       reads,

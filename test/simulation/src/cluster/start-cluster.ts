@@ -38,7 +38,7 @@ export interface ClusterOptions {
   readonly store: StoreKind;
   readonly upstreamFaults: UpstreamFaults;
   readonly spoolBytes: number;
-  /** Of each frontend, for readers. */
+  /** Each frontend has so much for its readers. */
   readonly bufferBytes: number;
   readonly maxWholeForRangeBytes: number;
 }

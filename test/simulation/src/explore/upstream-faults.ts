@@ -1,4 +1,4 @@
-// What upstream does wrong in a run, as its faults say.
+// The upstream of a run. It does wrong what the planned faults say.
 import { CacheError } from '@cistern/errors';
 import type { UpstreamFaults } from '../cluster/simulated-upstream.ts';
 import type { Random } from '../world/random.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRandom } from '../../testing/simulated-faults.ts';
+import { createRandom } from '../../testing/create-random.ts';
 import { readAll, startFillServer } from '../../testing/start-fill-server.ts';
 import { until } from '../../testing/test-bytes.ts';
 
