@@ -36,7 +36,8 @@ export async function attemptIfPresent<T>(doing: string, action: () => Promise<T
 }
 
 /** Errors that did not come from a system call are bugs and stay what they are. */
-export function toStoreError(error: unknown, doing: string): unknown {
+export function toStoreError(thrown: unknown, doing: string): unknown {
+  const error = firstOf(thrown);
   if (!(error instanceof Error) || !('syscall' in error)) return error;
   const { code = 'unknown' } = error as NodeJS.ErrnoException;
   const reason = reasons[code] ?? 'its filesystem reports an error';
@@ -47,6 +48,12 @@ export function toStoreError(error: unknown, doing: string): unknown {
   });
 }
 
-export function hasCode(error: unknown, ...codes: string[]): boolean {
+export function hasCode(thrown: unknown, ...codes: string[]): boolean {
+  const error = firstOf(thrown);
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** `await using` wraps the failure if closing the file fails too. */
+function firstOf(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstOf(error.suppressed) : error;
 }

@@ -6,5 +6,11 @@ export interface CorpusEntry {
 }
 
 export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
-  blobs: [],
+  blobs: [
+    {
+      seed: 339,
+      found: 'a file that could be neither written nor closed gave a reader an error that is no CacheError',
+    },
+  ],
+  'blobs-in-files': [{ seed: 993, found: 'a file whose directory could not be synced was never adopted' }],
 };
