@@ -78,7 +78,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     for (const key of holders)
       await shared.index.links.put(key, [{ ...key, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
   checkCommits(cluster, problem);
-  const leases = watchLeases(cluster, digest, problem);
+  const leases = blobs.map((blob) => watchLeases(cluster, digestOnce(blob), problem));
   const damage = (degree: number) => damageStored(cluster, digest, degree);
   const applied = applyFaults(faults, { cluster, weather, damage, trace, problem });
 
@@ -112,7 +112,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   clearWeather(weather);
   await pause(settleMs);
   upstreamFaults.isOver = true;
-  leases.end();
+  for (const lease of leases) lease.end();
   await pause(settleMs);
 
   for (const blob of blobs) judgeUpstream(cluster, applied, { faults, bytes: blob, problem });

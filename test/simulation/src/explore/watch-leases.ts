@@ -16,7 +16,7 @@ export function watchLeases(
   let isOver = false;
   const look = async () => {
     const record = await shared.index.fills.read(digest);
-    for (const get of upstream.gets) {
+    for (const get of upstream.gets.filter((one) => one.digest === digest)) {
       const worker = workers.find(({ owner }) => owner === get.owner);
       const isLive = record !== undefined && record.state !== 'done' && record.state !== 'failed';
       const isForeign = isLive && record.address !== worker?.address;
