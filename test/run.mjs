@@ -56,14 +56,21 @@ async function main() {
 }
 
 function chooseSuites() {
+  for (const path of selectedPaths())
+    if (findTestFiles(root, path).length === 0)
+      throw new Error(`no test file (*.test.ts) below ${path}, and no suite of that name`);
   if (selection.length === 0) return suites.filter(({ group }) => group === 'default').filter(isAsked);
   const named = suites.filter(({ name, group }) => selection.includes(name) || selection.includes(group));
-  const names = new Set(suites.flatMap(({ name, group }) => [name, group]));
-  const paths = selection.filter((word) => !names.has(word));
+  const paths = selectedPaths();
   if (paths.length === 0) return named;
   // They run as those of their suite do.
   const { concurrency, timeoutMs } = suites.find((suite) => paths.some((path) => holds(suite, path))) ?? {};
   return [...named, { name: paths.join(' '), paths, concurrency, timeoutMs }];
+}
+
+function selectedPaths() {
+  const names = new Set(suites.flatMap(({ name, group }) => [name, group]));
+  return selection.filter((word) => !names.has(word));
 }
 
 function isAsked({ name }) {

@@ -1,10 +1,9 @@
 // The rule `cistern/real-time`: tests neither read nor wait for real time unless a line says why. Tests of libs, services
 // and test/simulation run on virtual time, where clocks and sleeps are deterministic; the rule reports nothing there.
 import { relative, sep } from 'node:path';
+import { virtualTrees } from '../../test/run/find-test-files.mjs';
 import { findTimeUses } from './find-time-uses.mjs';
 import { findReasons } from './find-reasons.mjs';
-
-const virtual = /^(?:libs|services|test\/simulation)\//;
 
 export const realTime = {
   meta: {
@@ -19,7 +18,7 @@ export const realTime = {
   },
   create(context) {
     const path = relative(context.cwd, context.filename).split(sep).join('/');
-    return { Program: (program) => check(context, program, virtual.test(path)) };
+    return { Program: (program) => check(context, program, virtualTrees.test(path)) };
   },
 };
 

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 
-const virtualTrees = /^(?:libs|services|test\/simulation)\//;
+/** Trees whose tests run on virtual time, unless the head of a file says why not. */
+export const virtualTrees = /^(?:libs|services|test\/simulation)\//;
 const reason = /^\/\/ real-time: \S/m;
 
 /** The test files at or below a path relative to `root`; none if there is no such path. */
@@ -20,7 +21,7 @@ export function findTestFiles(root, path) {
 /** Whether a file runs on virtual time: where that is the rule, and its head gives no reason against it. */
 export function isVirtual(root, file) {
   if (!virtualTrees.test(file.split(sep).join('/'))) return false;
-  const lines = readFileSync(join(root, file), 'utf8').split('\n');
-  const firstStatement = lines.findIndex((line) => line.trim() !== '' && !line.startsWith('//'));
-  return !reason.test(lines.slice(0, firstStatement).join('\n'));
+  const text = readFileSync(join(root, file), 'utf8');
+  const firstStatement = text.search(/^(?!\/\/|\/\*| \*|\s*$)/m);
+  return !reason.test(text.slice(0, firstStatement));
 }

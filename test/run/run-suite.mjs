@@ -15,7 +15,7 @@ export async function runSuite({ root, node, files, options, concurrency, timeou
   const directory = mkdtempSync(join(tmpdir(), 'cistern-tests-'));
   const virtual = files.filter((file) => isVirtual(root, file));
   const real = files.filter((file) => !virtual.includes(file));
-  const total = { exitCode: 0, tests: 0, passed: 0, skipped: 0, failures: [] };
+  const total = { exitCode: 0, tests: 0, passed: 0, skipped: 0, failures: [], empty: [] };
   try {
     for (const [mode, chosen] of [
       [virtualTime, virtual],
@@ -38,17 +38,32 @@ export async function runSuite({ root, node, files, options, concurrency, timeou
       const exitCode = await runNode(node, [...args, ...chosen], { cwd: root, env: environment });
       total.exitCode ||= exitCode;
       addResults(total, readFileSync(results, 'utf8'));
+      // A signal ended it.
+      if (exitCode > 128) break;
     }
   } finally {
     rmSync(directory, { recursive: true });
   }
-  return total;
+  return withoutEmptyFiles(total, { files, options });
+}
+
+/** A file in which no test ran is a failure, unless the options choose among tests: then one file with a test is enough. */
+function withoutEmptyFiles({ empty, ...total }, { files, options }) {
+  const isChosen = options.some((option) => /^--test-(?:name|skip|only)/.test(option));
+  const faults = isChosen && empty.length < files.length ? [] : empty;
+  total.tests -= empty.length;
+  total.passed -= empty.length;
+  if (faults.length === 0) return total;
+  process.stderr.write(`No test ran in ${faults.join(', ')}.\n`);
+  const failures = faults.map((file) => ({ file, name: undefined }));
+  return { ...total, exitCode: total.exitCode || 1, failures: [...total.failures, ...failures] };
 }
 
 function addResults(total, lines) {
   for (const line of lines.split('\n').filter((text) => text !== '')) {
-    const { failure, counts } = JSON.parse(line);
+    const { failure, empty, counts } = JSON.parse(line);
     if (failure !== undefined) total.failures.push(failure);
+    if (empty !== undefined) total.empty.push(empty);
     if (counts === undefined) continue;
     total.tests += counts.tests;
     total.passed += counts.passed;

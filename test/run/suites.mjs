@@ -19,6 +19,7 @@ export const suites = [
       'test/bench',
       'test/fake-upstream',
       'test/mutants',
+      'test/run',
       'test/simulation',
       'test/simulations',
     ],

@@ -38,6 +38,12 @@ test('serve on a port that is taken closes what it has opened, and ends with a s
   assert.deepEqual(await exit, { code: 1, signal: null, stdout: '', stderr });
 });
 
+test('a command whose output is not read ends without a word', async (t) => {
+  const { child, exit } = await start(t, ['--help']);
+  child.stdout.destroy();
+  assert.deepEqual(await exit, { code: 141, signal: null, stdout: '', stderr: '' });
+});
+
 test('a signal ends serve, with the last line of its log', async (t) => {
   const { child, exit } = await start(t, ['serve', '--addr', '127.0.0.1:0'], quietly);
   let log = '';

@@ -18,7 +18,7 @@ export function listTree(root: string): readonly string[] {
 /** Of all that tests may depend on: neither the documentation nor the mutants themselves. */
 export function fingerprintOf(root: string, files: readonly string[]): string {
   const hash = createHash('sha256');
-  for (const file of files.filter((path) => !path.startsWith('test/mutants') && !path.endsWith('.md')))
+  for (const file of files.filter((path) => !/^test\/mutants\/[^/]*$/.test(path) && !path.endsWith('.md')))
     hash.update(`${file}\0`).update(readFileSync(join(root, file)));
   return hash.digest('hex').slice(0, 16);
 }

@@ -1,7 +1,8 @@
-// Runs one test file of a copied tree, up to its first failure. The command by which tests are run stands here alone.
+// Runs one test file of a copied tree as `npm test` runs it, up to its first failure.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { isVirtual } from '../../run/find-test-files.mjs';
 import type { ReportedFailure } from './report-failures.ts';
 import type { Outcome } from './verdict.ts';
 
@@ -11,8 +12,9 @@ const fileTimeoutMs = 300_000;
 const maxMessageLength = 200;
 const reporter = new URL('report-failures.ts', import.meta.url).href;
 
-function commandOf(file: string): readonly string[] {
-  return ['--test', `--test-reporter=${reporter}`, `--test-timeout=${testTimeoutMs}`, file];
+function commandOf(tree: string, file: string): readonly string[] {
+  const mode = isVirtual(tree, file) ? ['--import', './test/simulation/src/virtual-time.ts'] : [];
+  return [...mode, '--test', `--test-reporter=${reporter}`, `--test-timeout=${testTimeoutMs}`, file];
 }
 
 /** What says that sources cannot be loaded, rather than that they do the wrong thing. */
@@ -27,7 +29,7 @@ export async function runTestFile(tree: string, file: string, signal: AbortSigna
   // Set when a test runs this: the tests below are not that test's.
   delete environment['NODE_TEST_CONTEXT'];
   // A group of its own, so that what the tests have started ends with it.
-  const child = spawn(process.execPath, commandOf(file), {
+  const child = spawn(process.execPath, commandOf(tree, file), {
     cwd: tree,
     env: environment,
     detached: true,

@@ -36,8 +36,10 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog): WriteBehind
   const flushers: (() => Promise<void>[])[] = [];
   const warn = createSeldomWarning(log, 'pulls could not be written to the index');
   let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
 
   function schedule(): void {
+    if (isClosed) return;
     timer ??= setTimeout(() => void flush(), flushAfterMs).unref();
   }
 
@@ -87,6 +89,7 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog): WriteBehind
     flush,
     async close() {
       await flush();
+      isClosed = true;
       clearTimeout(timer);
     },
   };

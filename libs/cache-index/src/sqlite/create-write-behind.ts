@@ -26,8 +26,10 @@ export interface WriteBehind {
 export function createWriteBehind(database: DatabaseSync, log: IndexLog): WriteBehind {
   const flushers: ((limit: number) => number)[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
 
   function schedule(afterMs: number): void {
+    if (isClosed) return;
     timer ??= setTimeout(() => {
       if (flushSome()) schedule(0);
     }, afterMs).unref();
@@ -77,6 +79,7 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog): WriteB
       while (flushSome()) await turn();
     },
     close() {
+      isClosed = true;
       clearTimeout(timer);
       flush(Number.POSITIVE_INFINITY);
     },

@@ -25,6 +25,7 @@ for (const scenario of scenarios) {
     for (const seed of [3, 4, 5]) {
       const [one, other] = [await runWorld(scenario, seed), await runWorld(scenario, seed)];
       assert.ok(one.events > 100);
+      assert.deepEqual(one.problems, []);
       assert.deepEqual([one.hash, one.events], [other.hash, other.events]);
     }
   });

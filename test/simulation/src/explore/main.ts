@@ -69,7 +69,7 @@ async function main(): Promise<number> {
 }
 
 function wholeNumber(name: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw new Error(`--${name} needs a whole number, not "${text}"`);
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} needs a whole number above 0, not "${text}"`);
   return Number(text);
 }
 
