@@ -21,7 +21,7 @@ if unfinished and redis.call('EXISTS', lock) == 1 then return {'pending'} end
 local ended = redis.call('GET', outcome)
 if unfinished and not ended and redis.call('HEXISTS', job, 'defa') == 0
   and not redis.call('LPOS', active, ARGV[1]) then return {'pending'} end
-if unfinished and redis.call('GET', dedup) == ARGV[1] then redis.call('DEL', dedup) end
+if redis.call('GET', dedup) == ARGV[1] then redis.call('DEL', dedup) end
 if ended then return {'ended', ended} end
 return {'lost'}
 `;
