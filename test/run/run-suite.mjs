@@ -1,8 +1,9 @@
 // Runs test files by `node --test`: first those on virtual time, then the others. Says what failed, and how to run it alone.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { runNode } from '../../services/cli/launch/pinned-node.mjs';
+import { batchFiles } from './batch-files.mjs';
 import { isVirtual } from './find-test-files.mjs';
 
 const virtualTime = ['--import', './test/simulation/src/virtual-time.ts'];
@@ -15,10 +16,11 @@ export async function runSuite({ root, node, files, options, concurrency, timeou
   const directory = mkdtempSync(join(tmpdir(), 'cistern-tests-'));
   const virtual = files.filter((file) => isVirtual(root, file));
   const real = files.filter((file) => !virtual.includes(file));
-  const total = { exitCode: 0, tests: 0, passed: 0, skipped: 0, failures: [], empty: [] };
+  const total = { exitCode: 0, tests: 0, passed: 0, skipped: 0, failures: [], empty: [], processes: 0 };
   try {
+    const batches = batchFiles(root, virtual, directory);
     for (const [mode, chosen] of [
-      [virtualTime, virtual],
+      [virtualTime, [...batches.keys()]],
       [[], real],
     ]) {
       if (chosen.length === 0) continue;
@@ -37,20 +39,21 @@ export async function runSuite({ root, node, files, options, concurrency, timeou
       ];
       const exitCode = await runNode(node, [...args, ...chosen], { cwd: root, env: environment });
       total.exitCode ||= exitCode;
-      addResults(total, readFileSync(results, 'utf8'));
+      total.processes += chosen.length;
+      addResults(total, readFileSync(results, 'utf8'), batches);
       // A signal ended it.
       if (exitCode > 128) break;
     }
   } finally {
     rmSync(directory, { recursive: true });
   }
-  return withoutEmptyFiles(total, { files, options });
+  return withoutEmptyFiles(total, options);
 }
 
 /** A file in which no test ran is a failure, unless the options choose among tests: then one file with a test is enough. */
-function withoutEmptyFiles({ empty, ...total }, { files, options }) {
+function withoutEmptyFiles({ empty, processes, ...total }, options) {
   const isChosen = options.some((option) => /^--test-(?:name|skip|only)/.test(option));
-  const faults = isChosen && empty.length < files.length ? [] : empty;
+  const faults = isChosen && empty.length < processes ? [] : empty;
   total.tests -= empty.length;
   total.passed -= empty.length;
   if (faults.length === 0) return total;
@@ -59,10 +62,13 @@ function withoutEmptyFiles({ empty, ...total }, { files, options }) {
   return { ...total, exitCode: total.exitCode || 1, failures: [...total.failures, ...failures] };
 }
 
-function addResults(total, lines) {
+function addResults(total, lines, batches) {
   for (const line of lines.split('\n').filter((text) => text !== '')) {
     const { failure, empty, counts } = JSON.parse(line);
-    if (failure !== undefined) total.failures.push(failure);
+    // A batch as a whole fails when one of its files cannot be loaded, or ends the process.
+    if (failure !== undefined)
+      for (const file of batches.get(resolve(failure.file)) ?? [failure.file])
+        total.failures.push({ ...failure, file });
     if (empty !== undefined) total.empty.push(empty);
     if (counts === undefined) continue;
     total.tests += counts.tests;

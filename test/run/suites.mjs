@@ -1,5 +1,7 @@
 // The suites by name, in the order in which they run: cheap ones first. CONTRIBUTING.md says what each of them holds.
 
+import { availableParallelism } from 'node:os';
+
 const minute = 60_000;
 
 /**
@@ -26,7 +28,8 @@ export const suites = [
     without: ['test/simulation/src/explore'],
   },
   { name: 'simulation', group: 'default', paths: ['test/simulation/src/explore'] },
-  { name: 'contract', group: 'default', paths: ['test/adapters'] },
+  // They wait for servers most of the time.
+  { name: 'contract', group: 'default', paths: ['test/adapters'], concurrency: 4 * availableParallelism() },
   { name: 'smoke', group: 'default', paths: ['test/clients/smoke'] },
 
   {

@@ -1,3 +1,4 @@
+// own-process: its hooks are for its own tests
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+// own-process: it sends signals to its own process
 // The commands that look at the whole cache, against answers that an admin server gives.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
