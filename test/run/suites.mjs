@@ -1,7 +1,5 @@
 // The suites by name, in the order in which they run: cheap ones first. CONTRIBUTING.md says what each of them holds.
 
-import { availableParallelism } from 'node:os';
-
 const minute = 60_000;
 
 /**
@@ -28,8 +26,7 @@ export const suites = [
     without: ['test/simulation/src/explore'],
   },
   { name: 'simulation', group: 'default', paths: ['test/simulation/src/explore'] },
-  // They wait for servers most of the time.
-  { name: 'contract', group: 'default', paths: ['test/adapters'], concurrency: 4 * availableParallelism() },
+  { name: 'contract', group: 'default', paths: ['test/adapters'] },
   { name: 'smoke', group: 'default', paths: ['test/clients/smoke'] },
 
   {
@@ -38,12 +35,7 @@ export const suites = [
     paths: ['test/simulation/src/explore/explore.test.ts'],
     environment: { SIM_SECONDS: '60' },
   },
-  {
-    name: 'wire',
-    group: 'ci',
-    paths: ['test/services', 'test/end-to-end', 'test/docs'],
-    concurrency: 2 * availableParallelism(),
-  },
+  { name: 'wire', group: 'ci', paths: ['test/services', 'test/end-to-end', 'test/docs'] },
   // They start many processes each, so one file at a time.
   { name: 'cluster', group: 'ci', paths: ['test/cluster/scenarios'], concurrency: 1 },
   { name: 'compose', group: 'ci', paths: ['test/compose'], concurrency: 1, timeoutMs: 30 * minute },
