@@ -1,10 +1,12 @@
 // Queues and workers for the tests, closed after each, and sample jobs.
 import type { TestContext } from 'node:test';
-import type { JobHandlers, JobOptions, JobPayload, JobQueue, JobWorkers } from '@cistern/jobs';
+import type { JobHandlers, JobOptions, JobQueue, JobWorkers } from '@cistern/jobs';
 import { type BullmqQueueOptions, openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
+import { completeHandlers } from '@cistern/jobs/conformance';
 import type { RedisConnection } from '@cistern/redis';
-import { parseRepositoryName, parseTag } from '@cistern/oci';
 import { commandTimeoutMs, type Redis } from '@cistern/test-services';
+
+export { completeHandlers, tagJob } from '@cistern/jobs/conformance';
 
 export interface Place {
   readonly connection: RedisConnection;
@@ -46,32 +48,6 @@ export async function openWorkers(
   const workers = await openBullmqWorkers({ ...place, handlers: completeHandlers(handlers), slots, log });
   t.after(async () => workers.close(0));
   return workers;
-}
-
-async function unexpected(): Promise<never> {
-  throw new Error('this test expects no such job');
-}
-
-export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
-  return {
-    'fetch-blob': unexpected,
-    'fetch-manifest': unexpected,
-    'stat-blob': unexpected,
-    'revalidate-tag': unexpected,
-    'fetch-tags': unexpected,
-    'fetch-referrers': unexpected,
-    'find-worker': unexpected,
-    'sweep-uploads': unexpected,
-    'fetch-issuer-keys': unexpected,
-    'plan-prewarm': unexpected,
-    'prewarm-tag': unexpected,
-    'prewarm-blobs': unexpected,
-    ...handlers,
-  };
-}
-
-export function tagJob(tag: string): JobPayload<'revalidate-tag'> {
-  return { upstream: 'docker.io', repository: parseRepositoryName('library/nginx'), tag: parseTag(tag), by: 'head' };
 }
 
 /** Options of an interactive job for `add` and `run`. */

@@ -1,6 +1,7 @@
 export { bcryptHash } from './bcrypt-hash.ts';
 export { makeCertificateFiles } from './certificate-files.ts';
 export { commandTimeoutMs } from './command-timeout-ms.ts';
+export { createUntil } from './create-until.ts';
 export { diagnoseTime } from './diagnose-time.ts';
 export { ensureDebianPackages } from './ensure-debian-packages.ts';
 export { startCistern } from './start-cistern.ts';

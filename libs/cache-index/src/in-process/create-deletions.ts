@@ -20,7 +20,7 @@ const lookAgainMs = 100;
 export function createDeletions({ now, blobs }: DeletionsOptions): Deletions {
   const deletions = new Map<Digest, { readonly owner: string; readonly untilMs: number }>();
 
-  // Of an object that was stored since nobody may delete the record.
+  // A record that was put or removed since then is no longer the deletion's to end.
   blobs.onReplaced((digest) => deletions.delete(digest));
 
   return {

@@ -65,7 +65,7 @@ export function createIndexServer({ now, log = silent }: IndexServerOptions): In
   };
 }
 
-/** The index of one process, which nobody shares. */
+/** The index of a single process. */
 export function createTestIndex({ faults, ...options }: IndexServerOptions & { faults?: IndexFaults }): CacheIndex {
   return createIndexServer(options).connect(faults);
 }

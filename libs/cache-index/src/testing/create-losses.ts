@@ -1,4 +1,4 @@
-// What a Redis that was flushed says of its losses: it is not complete, and each shard settles from when somebody first looks at it.
+// The losses of a Redis that was flushed: the index is not complete, and each shard settles from the first look at it.
 import { type Digest, digestHex } from '@cistern/oci';
 import type { EpochIndex } from '../epoch.ts';
 

@@ -1,4 +1,4 @@
-// How the record of a fill ends that nobody read any more. It has not failed: whoever comes next starts another.
+// How the record of a fill ends that has lost its last reader. It has not failed: the next client starts another.
 import type { FillRecord } from '@cistern/cache-index';
 
 /** Nodes of other releases compare the message, so it never changes. */

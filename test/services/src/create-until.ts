@@ -1,0 +1,17 @@
+// Waits for a condition of servers or other processes that no event announces.
+// real-time: polls what runs outside of this process, and gives up after a limit
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Rejects with `what` when the condition does not hold within `limitMs`, and as the condition does. */
+type Until = (what: string, condition: () => boolean | Promise<boolean>, limitMs?: number) => Promise<void>;
+
+/** Looks every `everyMs`. */
+export function createUntil(everyMs: number): Until {
+  return async (what, condition, limitMs = 60_000) => {
+    const deadline = performance.now() + limitMs;
+    while (!(await condition())) {
+      if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`);
+      await delay(everyMs);
+    }
+  };
+}
