@@ -25,11 +25,9 @@ export function hearEndedJobs(options: EarOptions): { close(): void } {
     ear = openHearingClient(connection, client);
     ear.on('error', onError);
     ear.on('message', (_channel: string, jobId: string) => onJob(jobId));
-    ear.on('ready', onHearing);
     ear.on('end', () => {
       if (!isClosed) timer = setTimeout(open, openAgainMs);
     });
-    // The client renews it after every reconnect of its own.
     ear.subscribe(channel).then(onHearing, onError);
   }
 

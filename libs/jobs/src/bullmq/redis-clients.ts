@@ -41,16 +41,19 @@ export function openPatientClient(connection: RedisConnection): RedisClient {
 }
 
 /**
- * For subscriptions. In a cluster, every node of which hears every message, it is to one node that `known` knows and ends
- * with it: the subscriptions of ioredis' own cluster client spin at full speed while no node is there.
+ * For one subscription, and it ends with its connection: what ioredis subscribes to again after a reconnect is a command
+ * that nobody waits for, whose failure would end the process. In a cluster, every node of which hears every message, it is
+ * to one node that `known` knows: the subscriptions of ioredis' own cluster client spin at full speed while no node is
+ * there.
  */
 export function openHearingClient(connection: RedisConnection, known: RedisClient): RedisClient {
-  if (connection.kind !== 'cluster') return openClient(connection, patient);
+  const role = { ...patient, reconnects: false };
+  if (connection.kind !== 'cluster') return openClient(connection, role);
   const { nodes, ...account } = connection;
   const ready = known instanceof Cluster ? known.nodes().filter(({ status }) => status === 'ready') : [];
   const addresses = ready.length > 0 ? ready.map(({ options }) => options) : nodes;
   const { host = '', port = 0 } = addresses[Math.floor(Math.random() * addresses.length)] ?? {};
-  return openClient({ ...account, kind: 'standalone', host, port }, { ...patient, reconnects: false });
+  return openClient({ ...account, kind: 'standalone', host, port }, role);
 }
 
 interface ClientRole {
