@@ -73,10 +73,15 @@ function openClient(connection: RedisConnection, role: ClientRole): RedisClient 
     ...accountOf(connection),
     connectionName: 'cistern-jobs',
     ...patience,
-    // After a fail-over the old master may still answer, as a replica.
+  };
+  const ofOneServer = {
+    ...options,
+    enableOfflineQueue,
+    retryStrategy: reconnects ? retryDelayMs : null,
+    // After a fail-over the old master may still answer, as a replica. In a cluster the same replica would be asked again,
+    // without end: there the command fails.
     reconnectOnError: (error: Error): 2 | false => (error.message.startsWith('READONLY') ? 2 : false),
   };
-  const ofOneServer = { ...options, enableOfflineQueue, retryStrategy: reconnects ? retryDelayMs : null };
   switch (connection.kind) {
     case 'standalone':
       return new Redis({ ...ofOneServer, host: connection.host, port: connection.port, db: connection.db ?? 0 });
