@@ -26,7 +26,8 @@ export const suites = [
     without: ['test/simulation/src/explore'],
   },
   { name: 'simulation', group: 'default', paths: ['test/simulation/src/explore'] },
-  { name: 'contract', group: 'default', paths: ['test/adapters'] },
+  // They wait for servers most of their time.
+  { name: 'contract', group: 'default', paths: ['test/adapters'], concurrency: 6 },
   { name: 'smoke', group: 'default', paths: ['test/clients/smoke'] },
 
   {
