@@ -121,7 +121,7 @@ test('long hostile headers take linear time', () => {
   const began = process.cpuUsage();
   for (const unit of [',', ' ', '0', '-', '0-', '0-,', ' ,', '\t0-0\t,', '-0,', '0-0,'])
     for (const tail of ['!', '-!', ' -x', ',!'])
-      assert.deepEqual(parseRangeHeader(`bytes=${unit.repeat(200_000)}${tail}`, 10), whole);
+      assert.deepEqual(parseRangeHeader(`bytes=${unit.repeat(50_000)}${tail}`, 10), whole);
   // Well under a second; by the square of its length it would be minutes.
   assert.ok(process.cpuUsage(began).user < 30_000_000);
 });

@@ -11,7 +11,7 @@ import { digestOf } from '@cistern/oci';
 import { collect, readWhole } from '../conformance/sample-blob.ts';
 import { openTemporaryStore } from './fixtures/open-temporary-store.ts';
 
-const rounds = 10;
+const rounds = 5;
 
 const script = fileURLToPath(import.meta.resolve('./fixtures/commit-until-killed.ts'));
 

@@ -1,14 +1,10 @@
 // Bytes to serve, and ways to read and to wait.
+import { createCipheriv, createHash } from 'node:crypto';
 
 /** Deterministic, incompressible bytes. */
 export function bytesOf(length: number, seed = 1): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
-  let state = seed * 2_654_435_761;
-  for (let i = 0; i < length; i += 1) {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    bytes[i] = state >>> 16;
-  }
-  return bytes;
+  const key = createHash('md5').update(String(seed)).digest();
+  return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));
 }
 
 /** Reads a stream to its end. */
@@ -25,7 +21,7 @@ export async function collect(stream: { next(): Promise<Uint8Array | undefined>;
   }
 }
 
-/** Waits until `condition` holds; fails after twenty seconds. */
+/** Waits until `condition` holds; fails after a minute. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 60_000;
   while (!(await condition())) {

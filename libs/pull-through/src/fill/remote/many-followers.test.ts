@@ -9,7 +9,7 @@ import { until } from '../../testing/test-bytes.ts';
 const mebibyte = 1024 * 1024;
 
 test('a slow follower is waited for, on both sides, and gets everything', { timeout: 60_000 }, async (t) => {
-  const { bytes, open, bytesSent, uploaded } = await startFillServer(t, { size: 48 * mebibyte });
+  const { bytes, open, bytesSent, uploaded } = await startFillServer(t, { size: 24 * mebibyte });
   await uploaded;
   const before = process.memoryUsage().arrayBuffers;
   const reader = (await open(0, bytes.length))!;
@@ -17,7 +17,7 @@ test('a slow follower is waited for, on both sides, and gets everything', { time
   const length = await reader.read(buffer);
   await delay(500);
   // The kernel's buffers of both sockets, and ours.
-  assert.ok(bytesSent() < 20 * mebibyte, `${bytesSent()} bytes were sent to who took ${length}`);
+  assert.ok(bytesSent() < 12 * mebibyte, `${bytesSent()} bytes were sent to who took ${length}`);
   t.diagnostic(`${process.memoryUsage().arrayBuffers - before} more bytes of buffers`);
   const rest = await readAll(reader);
   assert.ok(Buffer.concat([buffer.subarray(0, length), rest]).equals(bytes));
@@ -39,7 +39,7 @@ test('a follower that closes is gone from the worker at once, though the fill ha
   assert.equal(fill.readers, 0);
 });
 
-test('a thousand followers that leave at random leave nothing', { timeout: 120_000 }, async (t) => {
+test('hundreds of followers that leave at random leave nothing', { timeout: 120_000 }, async (t) => {
   const { fill, open, bytes, remote, place, sockets, hub, presentEnd } = await startFillServer(t, {
     size: 3 * mebibyte,
     sent: 2 * mebibyte,
@@ -73,7 +73,7 @@ test('a thousand followers that leave at random leave nothing', { timeout: 120_0
       assert.match((error as Error).message, /left|closed|abort|broke|reached/i);
     }
   };
-  for (let round = 0; round < 40; round += 1) {
+  for (let round = 0; round < 16; round += 1) {
     if (round % 4 === 0) setTimeout(() => sockets.forEach((socket) => socket.destroy()), random(8));
     await Promise.all(Array.from({ length: 25 }, follow));
   }
