@@ -41,10 +41,9 @@ export function openPatientClient(connection: RedisConnection): RedisClient {
 }
 
 /**
- * For one subscription, and it ends with its connection: what ioredis subscribes to again after a reconnect is a command
- * that nobody waits for, whose failure would end the process. In a cluster, every node of which hears every message, it is
- * to one node that `known` knows: the subscriptions of ioredis' own cluster client spin at full speed while no node is
- * there.
+ * For one subscription, and it ends with its connection: ioredis' own way of subscribing again ends the process if it
+ * fails. In a cluster, every node of which hears every message, it is to one node that `known` knows: the subscriptions
+ * of ioredis' own cluster client spin at full speed while no node is there.
  */
 export function openHearingClient(connection: RedisConnection, known: RedisClient): RedisClient {
   const role = { ...patient, reconnects: false };

@@ -7,7 +7,7 @@ export interface FakeRequest {
   /** In lower case. */
   readonly command: string;
   readonly socket: Socket;
-  /** Of its connection, from 1. */
+  /** The number of its connection, from 1. */
   readonly connection: number;
 }
 

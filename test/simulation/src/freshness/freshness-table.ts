@@ -151,7 +151,6 @@ async function settled({ index, nowMs }: FreshnessStage, cell: Cell): Promise<vo
   for (let tries = 0; tries < 3_000; tries += 1) {
     const record = await index.tags.get(keyOf(cell));
     if (record === undefined || record.checkedAtMs === nowMs || record.lastFailure !== undefined) return;
-    // real-time: polls the index; a count of attempts limits it
     await delay(10);
   }
   assert.fail(`nothing came of the revalidation of ${nameOf(cell)}`);

@@ -1,9 +1,8 @@
-// Everything that an upstream may do when it is asked for a tag, on real sockets. Each has its own client, so that what
+// Everything that an upstream may do when it is asked for a tag, on sockets. Each has its own client, so that what
 // one suffers is no other's.
 import type { CacheErrorKind } from '@cistern/errors';
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { freePort } from '@cistern/test-services';
 import { openUpstream, type Upstream, fixedCredentials } from '@cistern/upstream';
 
 export interface Behaviour {
@@ -79,7 +78,8 @@ export async function openBehaviours(owner: { after(end: () => Promise<unknown>)
     'our-credentials-refused': () =>
       open(strict.url, { credentials: [fixedCredentials('robot', { username: 'robot', password: 'wrong' })] }),
   };
-  const refused = `http://127.0.0.1:${await freePort()}`;
+  // Nothing listens there.
+  const refused = 'http://127.0.0.1:9';
   const upstreams = new Map<string, Upstream>();
   for (const { name } of behaviours) {
     const status = /^status-(?!200)(\d+)/.exec(name)?.[1];

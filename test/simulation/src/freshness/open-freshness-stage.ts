@@ -33,7 +33,6 @@ export async function openFreshnessStage(owner: { after(end: () => Promise<unkno
   const directory = await mkdtemp(join(tmpdir(), 'cistern-freshness-'));
   const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
   const metrics = createMetrics();
-  // real-time: where the clock of the stage stands still
   const nowMs = Date.now();
   const now = () => nowMs;
   const calls = new Map<string, Calls>();
