@@ -1,7 +1,7 @@
 // What a person sees at the start: where the node is, what it does, and how to point clients at it.
 import type { Config } from '@cistern/config';
 import { columns, describeRedis, describeStorage, describeUpstreams } from './describe-config.ts';
-import type { NodeUrls } from './run-node.ts';
+import type { NodeUrls } from './open-node.ts';
 import { version } from './version.ts';
 
 /** Of a node that clients pull from; `kind`: for example ` frontend`. Several lines, the last one ended. */

@@ -3,12 +3,13 @@ import type { Command } from 'commander';
 import { adminBanner } from '../banner.ts';
 import { CommandError } from '../command-error.ts';
 import { fail } from '../fail.ts';
+import type { NodeKind } from '../open-node.ts';
 import { readConfig } from '../read-config.ts';
 import { requireCluster } from '../require-cluster.ts';
-import { runNode, type NodeKind } from '../run-node.ts';
+import { runNode } from '../run-node.ts';
 import type { Terminal } from '../terminal.ts';
 
-const admin: NodeKind = {
+export const admin: NodeKind = {
   name: 'admin',
   async build(config, context) {
     const { buildAdmin } = await import('@cistern/admin');

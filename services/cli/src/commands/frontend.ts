@@ -2,12 +2,13 @@
 import type { Command } from 'commander';
 import { registryBanner } from '../banner.ts';
 import { fail } from '../fail.ts';
+import type { NodeKind } from '../open-node.ts';
 import { readConfig } from '../read-config.ts';
 import { requireCluster } from '../require-cluster.ts';
-import { runNode, type NodeKind } from '../run-node.ts';
+import { runNode } from '../run-node.ts';
 import type { Terminal } from '../terminal.ts';
 
-const frontend: NodeKind = {
+export const frontend: NodeKind = {
   name: 'frontend',
   async build(config, context) {
     const { buildFrontendNode } = await import('@cistern/frontend');

@@ -2,11 +2,12 @@
 import type { Command } from 'commander';
 import { registryBanner } from '../banner.ts';
 import { fail } from '../fail.ts';
+import type { NodeKind } from '../open-node.ts';
 import { readConfig, type ConfigOptions } from '../read-config.ts';
-import { runNode, type NodeKind } from '../run-node.ts';
+import { runNode } from '../run-node.ts';
 import type { Terminal } from '../terminal.ts';
 
-const standalone: NodeKind = {
+export const standalone: NodeKind = {
   name: 'serve',
   async build(config, context) {
     const { buildStandalone } = await import('@cistern/standalone');

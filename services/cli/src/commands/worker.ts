@@ -2,12 +2,13 @@
 import type { Command } from 'commander';
 import { workerBanner } from '../banner.ts';
 import { fail } from '../fail.ts';
+import type { NodeKind } from '../open-node.ts';
 import { readConfig } from '../read-config.ts';
 import { requireCluster } from '../require-cluster.ts';
-import { runNode, type NodeKind } from '../run-node.ts';
+import { runNode } from '../run-node.ts';
 import type { Terminal } from '../terminal.ts';
 
-const worker: NodeKind = {
+export const worker: NodeKind = {
   name: 'worker',
   async build(config, context) {
     const { buildWorker } = await import('@cistern/worker');

@@ -1,0 +1,40 @@
+// A node in the process of the test, as its command starts it but for signals, standard output and the exit: those stay the
+// test's, so that several nodes run at a time.
+import { createLogger } from '@cistern/telemetry';
+import { admin } from '../commands/admin.ts';
+import { frontend } from '../commands/frontend.ts';
+import { standalone } from '../commands/serve.ts';
+import { worker } from '../commands/worker.ts';
+import { openNode, type NodeUrls } from '../open-node.ts';
+import { readConfig } from '../read-config.ts';
+import type { Terminal } from '../terminal.ts';
+
+const kinds = { admin, frontend, serve: standalone, worker };
+
+export type NodeCommand = keyof typeof kinds;
+
+export interface StartedNode {
+  readonly urls: NodeUrls;
+  /** Lines of its log so far. */
+  log(): string[];
+  /** As a signal: requests in flight may go on for `http.draintimeout`. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Resolves when it listens. The caller stops it. */
+export async function startNode(command: NodeCommand, file: string, env: Terminal['env']): Promise<StartedNode> {
+  const config = readConfig(file, env);
+  const lines: string[] = [];
+  const write = (text: string) => void lines.push(text.trimEnd());
+  const { level, formatter, fields, accessLogEnabled } = config.log;
+  const log = createLogger({ level, formatter, fields, destination: { write } });
+  const accessLog = accessLogEnabled && formatter === 'text' ? write : undefined;
+  const node = await openNode(config, kinds[command], { env, log, accessLog });
+  const urls = await node.listen();
+  let stopping: Promise<void> | undefined;
+  return {
+    urls,
+    log: () => [...lines],
+    stop: () => (stopping ??= node.close(config.http.drainTimeoutMs)),
+  };
+}
