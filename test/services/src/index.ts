@@ -4,6 +4,8 @@ export { commandTimeoutMs } from './command-timeout-ms.ts';
 export { createUntil } from './create-until.ts';
 export { diagnoseTime } from './diagnose-time.ts';
 export { ensureDebianPackages } from './ensure-debian-packages.ts';
+export { prepareCistern } from './prepare-cistern.ts';
+export type { CisternConfiguration, CisternPlace } from './prepare-cistern.ts';
 export { startCistern } from './start-cistern.ts';
 export type { Cistern, CisternOptions } from './start-cistern.ts';
 export { startCluster } from './cluster/start-cluster.ts';

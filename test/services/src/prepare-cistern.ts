@@ -1,0 +1,92 @@
+// Where a `cistern serve` of a test listens and stores, and the file that says so.
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cleanEnvironment } from './clean-environment.ts';
+import { freePort } from './free-port.ts';
+import { layOver } from './lay-over.ts';
+
+export interface CisternConfiguration {
+  /**
+   * The configuration. A map of sections is laid over one that listens on free ports and stores in `rootDirectory`; a
+   * section of `storage` replaces that whole. Text is a file of its own, over which the environment sets the same things.
+   */
+  readonly config?: Readonly<Record<string, unknown>> | string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Default: a temporary directory that is removed in the end. One that is given stays, for the next start. */
+  readonly rootDirectory?: string;
+  /** Of the registry, to come back at the same address; default: a free one. */
+  readonly port?: number;
+}
+
+export interface CisternPlace {
+  /** `http://127.0.0.1:<port>`, or with `https`. */
+  readonly url: string;
+  readonly port: number;
+  /** Of `/metrics`, `/healthz` and `/readyz`, without a path. */
+  readonly metricsUrl: string;
+  readonly rootDirectory: string;
+}
+
+export interface PreparedCistern extends CisternPlace {
+  readonly configFile: string;
+  /** Added to this process's environment; `undefined` removes a variable. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly isSecure: boolean;
+  /** Holds the file and, unless one was given, `rootDirectory`. The caller removes it. */
+  readonly directory: string;
+}
+
+export async function prepareCistern(options: CisternConfiguration): Promise<PreparedCistern> {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-serve-'));
+  const rootDirectory = options.rootDirectory ?? join(directory, 'data');
+  const port = options.port ?? (await freePort());
+  const addresses = { registry: `127.0.0.1:${port}`, debug: `127.0.0.1:${await freePort()}` };
+  const configFile = join(directory, 'config.yml');
+  const { config = {} } = options;
+  const isText = typeof config === 'string';
+  const isSecure = !isText && 'tls' in Object(config['http']);
+  await writeFile(
+    configFile,
+    // JSON is YAML.
+    isText ? config : JSON.stringify(layOver(defaults(addresses, rootDirectory), config)),
+  );
+  return {
+    url: `${isSecure ? 'https' : 'http'}://${addresses.registry}`,
+    port,
+    metricsUrl: `http://${addresses.debug}`,
+    rootDirectory,
+    configFile,
+    env: { ...cleanEnvironment(), ...(isText ? environment(addresses, rootDirectory) : {}), ...options.env },
+    isSecure,
+    directory,
+  };
+}
+
+interface Addresses {
+  readonly registry: string;
+  readonly debug: string;
+}
+
+function defaults(addresses: Addresses, rootdirectory: string): Record<string, unknown> {
+  return {
+    version: '0.1',
+    http: {
+      addr: addresses.registry,
+      draintimeout: '5s',
+      debug: { addr: addresses.debug, prometheus: { enabled: true } },
+    },
+    storage: { filesystem: { rootdirectory } },
+    admin: { addr: '' },
+  };
+}
+
+function environment(addresses: Addresses, rootDirectory: string): Record<string, string> {
+  return {
+    REGISTRY_HTTP_ADDR: addresses.registry,
+    REGISTRY_HTTP_DEBUG_ADDR: addresses.debug,
+    REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED: 'true',
+    REGISTRY_ADMIN_ADDR: '""',
+    REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: rootDirectory,
+  };
+}
