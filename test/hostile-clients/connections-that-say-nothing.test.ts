@@ -4,12 +4,12 @@ import type { Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { watchMemory } from '@cistern/test-services';
 import { openSockets } from './src/open-sockets.ts';
-import { openStage } from '@cistern/end-to-end/open-stage';
+import { openProcessStage } from '@cistern/end-to-end/open-stage';
 import { sendRequest } from '@cistern/end-to-end/send-request';
 import { until } from '@cistern/end-to-end/until';
 
 const mebibyte = 1024 * 1024;
-const { upstream, cistern } = await openStage({ after });
+const { upstream, cistern } = await openProcessStage({ after });
 const image = upstream.addImage('library/app', { tag: 'latest' });
 const blob = `${cistern.url}/v2/library/app/blobs/${image.layers[0]!.digest}`;
 

@@ -5,12 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ociTypes } from '@cistern/fake-upstream';
 import { watchMemory } from '@cistern/test-services';
 import { openSockets } from './src/open-sockets.ts';
-import { openStage } from '@cistern/end-to-end/open-stage';
+import { openProcessStage } from '@cistern/end-to-end/open-stage';
 import { exchange } from '@cistern/end-to-end/send-raw';
 import { sendRequest } from '@cistern/end-to-end/send-request';
 
 const mebibyte = 1024 * 1024;
-const { upstream, cistern } = await openStage({ after });
+const { upstream, cistern } = await openProcessStage({ after });
 const image = upstream.addImage('library/app', { tag: 'latest' });
 const blob = `/v2/library/app/blobs/${image.layers[0]!.digest}`;
 const isServed = async () => assert.equal((await sendRequest(cistern.url + blob)).status, 200);

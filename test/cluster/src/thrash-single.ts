@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSqliteIndex } from '@cistern/cache-index/sqlite';
-import { cacheOf, openCistern, openDirectory, openUpstream, type Owner } from '@cistern/end-to-end/open-stage';
+import { cacheOf, openDirectory, openProcess, openUpstream, type Owner } from '@cistern/end-to-end/open-stage';
 import { until } from '@cistern/end-to-end/until';
 import { assertRecount } from './assert-recount.ts';
 import { readMetric } from './read-metric.ts';
@@ -17,7 +17,7 @@ export async function thrashSingle(
   const upstream = await openUpstream(owner);
   const rootDirectory = await openDirectory(owner);
   const env = { REGISTRY_STORAGE_MAXBYTES: String(plan.maxBytes) };
-  const cistern = await openCistern(owner, { rootDirectory, config: cacheOf(upstream), env });
+  const cistern = await openProcess(owner, { rootDirectory, config: cacheOf(upstream), env });
   const nodes = [{ metricsUrl: cistern.metricsUrl, isRunning: () => true }];
   const blobs = () => storedBlobs(join(rootDirectory, 'docker/registry/v2/blobs'));
   const thrashed = await thrashStore(

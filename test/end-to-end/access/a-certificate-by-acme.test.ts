@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { freePort, startPebble } from '@cistern/test-services';
-import { cacheOf, openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
+import { cacheOf, openCistern, openDirectory, openProcess, openUpstream } from '../src/open-stage.ts';
 import { readMetrics } from '../src/read-metrics.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
@@ -54,7 +54,7 @@ test('a certificate is got by a handshake, by whom the authority knows, kept for
       },
     },
   };
-  const first = await openCistern(t, options);
+  const first = await openProcess(t, options);
   await assert.rejects(certificateAt(port), 'there is none yet');
   await until(
     'it has a certificate',

@@ -52,7 +52,7 @@ test('no log tells of a token or a password', async () => {
   const token = await tokenFrom(other, 'library/app');
   await pull(other, paths[1]!, token);
   await pull(other, `${paths[1]!}?token=${token}`, 'wrong-token');
-  const log = [one, other].flatMap((node) => node.process.outputLines()).join('\n');
+  const log = [one, other].flatMap((node) => node.log()).join('\n');
   assert.match(log, /"user":"ada"/);
   for (const secret of [token, token.split('.')[2]!, password, 'wrong-token']) assert.ok(!log.includes(secret));
 });

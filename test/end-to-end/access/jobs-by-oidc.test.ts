@@ -120,7 +120,7 @@ test('a new key of the issuer is found', async () => {
 
 test('the log says which job it was, metrics count it, and no token is told', async () => {
   const [one, other] = stage.frontends;
-  const log = [one, other].flatMap((node) => node.process.outputLines()).join('\n');
+  const log = [one, other].flatMap((node) => node.log()).join('\n');
   assert.match(log, /"user":"oidc:forge\/repo:acme\/app:ref:refs\/heads\/main"/);
   assert.match(log, /"labels":\{"repository":"acme\/app","run_id":"4711"\}/);
   assert.match(log, /"denied":"the claims of forge\/repo:acme\/app:ref:refs\/heads\/main meet no rule"/);

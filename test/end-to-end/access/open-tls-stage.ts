@@ -2,12 +2,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AddedImage } from '@cistern/fake-upstream';
-import type { Cistern } from '@cistern/test-services';
 import { makeAuthority, type TestAuthority } from '@cistern/tls/testing/make-authority';
 import { cacheOf, openCistern, openDirectory, openUpstream, type Owner } from '../src/open-stage.ts';
+import type { Cache } from '../src/start-cache.ts';
 
 export interface TlsStage {
-  readonly cistern: Cistern;
+  readonly cistern: Cache;
   readonly image: AddedImage;
   readonly authority: TestAuthority;
   /** The configuration, for other commands. */

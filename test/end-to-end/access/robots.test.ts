@@ -42,7 +42,7 @@ test('a robot pulls what it was made for, under any user name, and nothing else'
       const denied = await sendRequest(`${frontend.url}/v2/library/app/manifests/latest`, { headers });
       assertRefused(denied, 403, 'DENIED');
     }
-  const log = stage.frontends.flatMap((node) => node.process.outputLines()).join('\n');
+  const log = stage.frontends.flatMap((node) => node.log()).join('\n');
   assert.match(log, /"user":"robot:ci-main"/);
   assert.match(log, /"denied":"its grants do not have docker\.io\/library\/app"/);
 });
@@ -86,7 +86,7 @@ test('once it is revoked no frontend takes it, nor what it bought; others go on'
 test('the token stands nowhere but in the hands of who made it', async () => {
   const second = await token('create', 'other');
   for (const frontend of stage.frontends) assert.equal(await statusOf(frontend, '/v2/', basic('', second)), 200);
-  const log = stage.frontends.flatMap((node) => node.process.outputLines()).join('\n');
+  const log = stage.frontends.flatMap((node) => node.log()).join('\n');
   const stored = await stage.stored();
   for (const secret of [made, second].map((one) => one.slice(-43)))
     for (const [where, text] of Object.entries({ log, stored })) assert.ok(!text.includes(secret), where);

@@ -1,17 +1,25 @@
 // A cold image for many clients of a cluster, behind a registry that wants tokens.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { startCluster } from '@cistern/test-services';
 import { openUpstream, seededBytes } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
+import { openCluster } from './open-cluster.ts';
 
 const clients = 50;
 const upstream = await openUpstream({ after }, { auth: { kind: 'bearer' } });
-const layers = Array.from({ length: 5 }, (_, number) => seededBytes(1_000_000, `layer ${number}`));
+const layers = Array.from({ length: 5 }, (_, number) => seededBytes(50_000, `layer ${number}`));
 const image = upstream.addImage('library/app', { tag: 'latest', layers });
-const cluster = await startCluster({ frontends: 2, workers: 3, upstreams: { 'docker.io': upstream.url } });
-after(async () => cluster.close());
+const scheduled = await openUpstream({ after });
+const config = {
+  upstreams: {
+    'docker.io': { url: upstream.url, default: true, timeouts: { silence: '10s' } },
+    'quay.io': { url: scheduled.url },
+  },
+  // Looked for by schedule, where no token is wanted.
+  prewarm: { images: [{ image: 'quay.io/org/app', tags: ['none'] }] },
+};
+const cluster = await openCluster({ after }, { workers: 3, config });
 
 test('fifty clients that pull a cold image through three workers at once cost one token', async () => {
   const paths = ['manifests/latest', ...image.layers.map(({ digest }) => `blobs/${digest}`)];
@@ -33,7 +41,7 @@ test('the workers keep one schedule between them', async () => {
 });
 
 async function keysOfSchedule(): Promise<string[]> {
-  const keys = await cluster.redis.command('KEYS', `${cluster.keyPrefix}*:repeat:sweep-uploads*`);
+  const keys = await cluster.redis.command('KEYS', '*:repeat:plan-prewarm*');
   // How the run before ended is kept for some seconds, too.
   return keys.split('\n').filter((key) => !key.endsWith(':outcome'));
 }

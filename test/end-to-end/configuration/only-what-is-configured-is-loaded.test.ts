@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openCistern, openDirectory } from '../src/open-stage.ts';
+import { openDirectory, openProcess } from '../src/open-stage.ts';
 
 const preloaded = import.meta.resolve('../src/list-loaded.ts');
 
 test('a cache without a cluster, users, limits, traces or certificates loads nothing of them', async (t) => {
   const file = join(await openDirectory(t), 'loaded.json');
-  const cistern = await openCistern(t, {
+  const cistern = await openProcess(t, {
     config: { admin: { addr: '127.0.0.1:0' } },
     env: { NODE_OPTIONS: `--import=${preloaded}`, TEST_LOADED_FILE: file },
   });

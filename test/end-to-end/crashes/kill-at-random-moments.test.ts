@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Cistern, startCistern } from '@cistern/test-services';
-import { cacheOf, openDirectory, openUpstream, seededBytes } from '../src/open-stage.ts';
+import { type CisternPlace, startCistern } from '@cistern/test-services';
+import { cacheOf, openCistern, openDirectory, openUpstream, seededBytes } from '../src/open-stage.ts';
 import { createRandom } from '../src/random.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { spoolFiles, storedDigests, wronglyStored } from '../src/store-files.ts';
@@ -26,7 +26,7 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
   });
 
   /** Every part of an image at once, twice. Whatever is answered whole must be right. */
-  async function pull(cistern: Cistern, { tag, image }: (typeof images)[number], mustSucceed: boolean): Promise<void> {
+  async function pull(cistern: CisternPlace, { tag, image }: (typeof images)[number], mustSucceed: boolean): Promise<void> {
     const get = async (path: string, expected: Buffer) => {
       const answer = await sendRequest(`${cistern.url}/v2/library/app/${path}`).catch(() => undefined);
       const whole = answer?.status === 200 && answer.complete;
@@ -68,11 +68,8 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
   assert.ok(committed > 0, 'at least something was committed, or this test shows nothing');
   assert.ok(committed < contents.size + images.length, 'at least something was interrupted');
 
-  const cistern = await startCistern({ rootDirectory, config: cacheOf(upstream) });
-  try {
-    for (const image of images) await pull(cistern, image, true);
-  } finally {
-    await cistern.stop();
-  }
+  const cistern = await openCistern(t, { rootDirectory, config: cacheOf(upstream) });
+  for (const image of images) await pull(cistern, image, true);
+  await cistern.stop();
   assert.deepEqual(await wronglyStored(rootDirectory), []);
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createGate } from '@cistern/fake-upstream';
-import { cacheOf, openCistern, openDirectory, openUpstream, seededBytes } from '../src/open-stage.ts';
+import { cacheOf, openCistern, openDirectory, openProcess, openUpstream, seededBytes } from '../src/open-stage.ts';
 import { beginDownload, sendRequest } from '../src/send-request.ts';
 import { spoolFiles, storedDigests } from '../src/store-files.ts';
 
@@ -15,7 +15,7 @@ const digest = image.layers[0]!.digest;
 const path = `/v2/library/app/blobs/${digest}`;
 
 test('a cache that is killed during a fill', async (t) => {
-  const killed = await openCistern(t, { rootDirectory, config: cacheOf(upstream) });
+  const killed = await openProcess(t, { rootDirectory, config: cacheOf(upstream) });
   await sendRequest(`${killed.url}/v2/library/app/manifests/latest`);
   const gate = createGate();
   const gated = upstream.addFault({ digest, method: 'GET' }, { gate });

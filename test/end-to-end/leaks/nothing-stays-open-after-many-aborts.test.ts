@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdir, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
-import { openStage, seededBytes } from '../src/open-stage.ts';
+import { openProcessStage, seededBytes } from '../src/open-stage.ts';
 import { createRandom, type Random } from '../src/random.ts';
 import { beginDownload, sendRequest } from '../src/send-request.ts';
 import { spoolFiles, wronglyStored } from '../src/store-files.ts';
@@ -14,7 +14,7 @@ import { until } from '../src/until.ts';
 const seed = 300;
 const requests = 300;
 const atOnce = 20;
-const { upstream, cistern } = await openStage({ after });
+const { upstream, cistern } = await openProcessStage({ after });
 
 /** What the process has open, for example `socket` or a path, sorted. */
 async function openFiles(): Promise<string[]> {

@@ -1,7 +1,7 @@
 // Several processes of one machine on one port: the system spreads the connections, and one can go without the other.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cacheOf, openCistern, openUpstream } from '../src/open-stage.ts';
+import { cacheOf, openCistern, openProcess, openUpstream } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 
@@ -9,7 +9,7 @@ test('each gets requests, and when one is told to stop the other one takes over 
   const upstream = await openUpstream(t);
   const config = { ...cacheOf(upstream), http: { reuseport: true } };
   const first = await openCistern(t, { config });
-  const second = await openCistern(t, { config, port: first.port });
+  const second = await openProcess(t, { config, port: first.port });
   const served = [first, second].map(
     (cistern) => () => cistern.log().filter((line) => line.includes('"GET /v2/ HTTP/1.1"')).length,
   );

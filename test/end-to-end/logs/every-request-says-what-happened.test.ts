@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createGate, type FakeUpstream } from '@cistern/fake-upstream';
-import type { Cistern } from '@cistern/test-services';
 import { cacheOf, openCistern, openUpstream, seededBytes } from '../src/open-stage.ts';
 import { type Answer, beginDownload, sendRequest } from '../src/send-request.ts';
+import type { Cache } from '../src/start-cache.ts';
 import { until } from '../src/until.ts';
 
 interface Said {
@@ -13,7 +13,7 @@ interface Said {
 }
 
 /** Requests that between them have every result there is. */
-async function askForEverything(upstream: FakeUpstream, cistern: Cistern): Promise<Said[]> {
+async function askForEverything(upstream: FakeUpstream, cistern: Cache): Promise<Said[]> {
   const said: Said[] = [];
   const ask = async (path: string, expected: string | undefined, method = 'GET') => {
     const answer = await sendRequest(cistern.url + path, { method });

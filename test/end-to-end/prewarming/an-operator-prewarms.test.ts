@@ -1,7 +1,7 @@
 // `cistern prewarm`, to the process that runs on the same data.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cacheOf, openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
+import { cacheOf, openCistern, openDirectory, openProcess, openUpstream } from '../src/open-stage.ts';
 import { runCistern } from '../src/run-cistern.ts';
 import { sendRequest } from '../src/send-request.ts';
 
@@ -48,7 +48,7 @@ test('a socket that a killed process has left is replaced', async (t) => {
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'v1' });
   const rootDirectory = await openDirectory(t);
-  await (await openCistern(t, { config: cacheOf(upstream), rootDirectory })).kill();
+  await (await openProcess(t, { config: cacheOf(upstream), rootDirectory })).kill();
   await openCistern(t, { config: cacheOf(upstream), rootDirectory });
   assert.equal((await runCistern(['prewarm', '--data', rootDirectory, 'app:v1'])).code, 0);
 });

@@ -1,9 +1,10 @@
-// Fake upstreams and the real `cistern serve` in front of them, gone when their owner is.
+// Fake upstreams and caches in front of them, gone when their owner is.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FakeUpstream, type FakeUpstreamOptions, seededBody, startFakeUpstream } from '@cistern/fake-upstream';
 import { type Cistern, type CisternOptions, startCistern } from '@cistern/test-services';
+import { type CacheOptions, type Cache, startCache } from './start-cache.ts';
 
 /** A test's context, or `{ after }` of a whole file. */
 export interface Owner {
@@ -16,13 +17,22 @@ export async function openUpstream(owner: Owner, options?: FakeUpstreamOptions):
   return upstream;
 }
 
-const opened: Cistern[] = [];
+const opened: Pick<Cache, 'rootDirectory' | 'stop'>[] = [];
 
-export async function openCistern(owner: Owner, options: CisternOptions): Promise<Cistern> {
-  const cistern = await startCistern(options);
-  opened.push(cistern);
-  owner.after(() => cistern.stop());
-  return cistern;
+/** `cistern serve` in the process of the test. What is about the process itself, its end above all, needs `openProcess`. */
+export async function openCistern(owner: Owner, options: CacheOptions): Promise<Cache> {
+  return stopWith(owner, await startCache(options));
+}
+
+/** `cistern serve` as a process of its own. */
+export async function openProcess(owner: Owner, options: CisternOptions): Promise<Cistern> {
+  return stopWith(owner, await startCistern(options));
+}
+
+function stopWith<Started extends Pick<Cache, 'rootDirectory' | 'stop'>>(owner: Owner, started: Started): Started {
+  opened.push(started);
+  owner.after(() => started.stop());
+  return started;
 }
 
 export async function openDirectory(owner: Owner): Promise<string> {
@@ -49,12 +59,17 @@ export function cacheOf(
 
 export interface Stage {
   readonly upstream: FakeUpstream;
-  readonly cistern: Cistern;
+  readonly cistern: Cache;
 }
 
 export async function openStage(owner: Owner, options?: FakeUpstreamOptions): Promise<Stage> {
   const upstream = await openUpstream(owner, options);
   return { upstream, cistern: await openCistern(owner, { config: cacheOf(upstream) }) };
+}
+
+export async function openProcessStage(owner: Owner, options?: FakeUpstreamOptions) {
+  const upstream = await openUpstream(owner, options);
+  return { upstream, cistern: await openProcess(owner, { config: cacheOf(upstream) }) };
 }
 
 /** Pseudo-random bytes that do not compress: the same for the same seed. */

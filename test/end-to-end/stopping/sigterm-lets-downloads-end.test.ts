@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { after, test } from 'node:test';
 import { createGate, type FakeUpstream } from '@cistern/fake-upstream';
 import type { Cistern } from '@cistern/test-services';
-import { cacheOf, openCistern, openUpstream, seededBytes } from '../src/open-stage.ts';
+import { cacheOf, openProcess, openUpstream, seededBytes } from '../src/open-stage.ts';
 import { beginDownload, sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 
@@ -35,7 +35,7 @@ function isRefused(port: number): Promise<boolean> {
 const upstream = await openUpstream({ after });
 
 test('a slow download ends whole, new connections are refused, and the exit is clean', async (t) => {
-  const cistern = await openCistern(t, { config: { ...cacheOf(upstream), http: { draintimeout: '20s' } } });
+  const cistern = await openProcess(t, { config: { ...cacheOf(upstream), http: { draintimeout: '20s' } } });
   const { blob, gate, download } = await beginSlowDownload(upstream, cistern, 'slow');
   const idle = await fetch(`${cistern.url}/v2/`);
   assert.equal(await idle.text(), '{}');
@@ -54,7 +54,7 @@ test('a slow download ends whole, new connections are refused, and the exit is c
 });
 
 test('a download that does not end is cut off after the draintimeout', async (t) => {
-  const cistern = await openCistern(t, { config: { ...cacheOf(upstream), http: { draintimeout: '1s' } } });
+  const cistern = await openProcess(t, { config: { ...cacheOf(upstream), http: { draintimeout: '1s' } } });
   const { download } = await beginSlowDownload(upstream, cistern, 'stuck');
   cistern.process.sendSignal('SIGTERM');
   const [answer, exit] = await Promise.all([download.ended, cistern.process.waitForExit()]);
@@ -63,7 +63,7 @@ test('a download that does not end is cut off after the draintimeout', async (t)
 });
 
 test('without anything in flight it ends at once', async (t) => {
-  const cistern = await openCistern(t, { config: { ...cacheOf(upstream), http: { draintimeout: '1h' } } });
+  const cistern = await openProcess(t, { config: { ...cacheOf(upstream), http: { draintimeout: '1h' } } });
   await (await fetch(`${cistern.url}/v2/`)).text();
   assert.deepEqual(await cistern.stop('SIGTERM'), { code: 0, signal: null });
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
 import type { FakeUpstream } from '@cistern/fake-upstream';
-import { type Cistern, startS3 } from '@cistern/test-services';
+import { startS3 } from '@cistern/test-services';
 import { cacheOf, openCistern, openDirectory, openUpstream, seededBytes } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
+import type { Cache } from '../src/start-cache.ts';
 import { until } from '../src/until.ts';
 
 const s3 = await startS3();
@@ -17,7 +18,7 @@ async function open(
   upstream: FakeUpstream,
   name: string,
   redirect: Record<string, unknown> = {},
-): Promise<Cistern> {
+): Promise<Cache> {
   const { endpoint: regionendpoint, region, accessKey: accesskey, secretKey: secretkey } = s3;
   const bucket = { bucket: name, createbucket: true, indexdirectory: await openDirectory(t) };
   const storage = {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { type TestContext, test } from 'node:test';
 import { ensureDebianPackages } from '@cistern/test-services';
-import { openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
+import { openDirectory, openProcess, openUpstream } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
 
 const password = 'a-token-that-lives-for-twelve-hours';
@@ -58,7 +58,8 @@ test("an image of Amazon's registry, with what its helper gives", async (t) => {
   const image = upstream.addImage('team/app', { tag: 'latest' });
   const api = await startTokenApi(t);
   const proxy = await startProxyTo(t, Number(new URL(upstream.url).port));
-  const cistern = await openCistern(t, {
+  // The helper has the environment of the process that starts it.
+  const cistern = await openProcess(t, {
     config: { upstreams: { [host]: { url: `http://${host}`, proxy, credentials: { aws: { helper: 'ecr-login' } } } } },
     env: {
       HOME: await openDirectory(t),

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { startFakeUpstream } from '@cistern/fake-upstream';
 import { freePort } from '@cistern/test-services';
 import { assertRefused } from '../src/assert-refused.ts';
-import { type Owner, openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
+import { type Owner, openCistern, openDirectory, openProcess, openUpstream } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
 
 /** Takes connections and says nothing. */
@@ -50,7 +50,7 @@ async function warmDirectory(owner: Owner) {
 test('it starts, serves what is cached, refuses the rest, and ends, with every upstream unreachable', async (t) => {
   const { rootDirectory, image } = await warmDirectory(t);
   const silent = await openBlackHole(t);
-  const cistern = await openCistern(t, {
+  const cistern = await openProcess(t, {
     rootDirectory,
     config: {
       upstreams: {
