@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { cacheOf, openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
 import { runCistern } from '../src/run-cistern.ts';
 import { sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
 
 async function openCommanded(t: TestContext) {
   const upstream = await openUpstream(t);
@@ -24,7 +25,8 @@ test('an image is found, looked into, refreshed and purged', async (t) => {
   const layers = [{ size: 5_000, seed: 'a layer' }];
   const old = upstream.addImage('library/app', { tag: 'latest', layers });
   await pull('manifests/latest');
-  await pull(`blobs/${old.layers[0]?.digest}`);
+  const blob = `blobs/${old.layers[0]?.digest}`;
+  await until('the layer is stored', async () => (await pull(blob)).headers['x-cache'] === 'HIT');
 
   assert.match(await run('images', 'APP'), /^IMAGE .*\napp:latest +sha256:[0-9a-f]{12} .*\n$/);
   assert.match(await run('inspect', 'app'), /digest +sha256:.*\n(?:.*\n)*.* 1 of 1\n$/);

@@ -46,9 +46,6 @@ test('an operator is told what would be evicted and why, and what the scrub has 
 
   const isRead = async () => (await readMetrics(cistern)).get('cistern_scrub_objects_total{kind="objects"}');
   await until('the store has been read through', async () => ((await isRead()) ?? 0) >= 2, 60_000);
-  await until('that is told', async () => (await run('scrub')).stdout.includes('2 objects (30'));
-  assert.match(
-    (await run('scrub')).stdout,
-    /From 20\d\d-.* to 20\d\d-.*: 2 objects \(30\d kB\), none damaged; 0 verified/,
-  );
+  const told = /From 20\d\d-.* to 20\d\d-.*: 2 objects \(30\d kB\), none damaged; 0 verified/;
+  await until('that is told', async () => told.test((await run('scrub')).stdout));
 });
