@@ -10,10 +10,10 @@ import { readMetrics } from '../src/read-metrics.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 
-const clients = 100;
+const clients = 40;
 /** Between two pulls of a client. */
 const pauseMs = 400;
-const phaseMs = 3_000;
+const phaseMs = 1_000;
 
 interface Pull {
   readonly beganAt: number;
