@@ -15,7 +15,7 @@ const read = (url: string) =>
     }).on('error', reject),
   );
 
-test('nodes of one process have metrics, logs and ends of their own, and leave its signals alone', async (t) => {
+test('nodes of one process have metrics, logs and ends of their own, and take none of its signals', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cli-'));
   t.after(() => rm(directory, { recursive: true }));
   const listeners = process.listenerCount('SIGTERM');

@@ -1,4 +1,5 @@
-// A node without the process around it: nothing here touches signals, the exit or standard output, so several run in one process.
+// A node without the process around it. It takes no signals, does not exit and does not write to standard output, so several
+// nodes can run in one process.
 import type { Config } from '@cistern/config';
 import type { CacheNode, Listening, NodeContext } from '@cistern/process';
 import { createMetrics, openTracing } from '@cistern/telemetry';
@@ -6,25 +7,25 @@ import { openAuditLog } from './open-audit-log.ts';
 import { urlOf } from './url-of.ts';
 import { version } from './version.ts';
 
-/** Where a node listens, as people write it; `undefined`: it does not. */
+/** The addresses of a node as URLs. `undefined` means that it does not listen there. */
 export interface NodeUrls {
   readonly clients: string | undefined;
   readonly peers: string | undefined;
   readonly debug: string | undefined;
-  /** Of the console of a single process. */
+  /** The console of a single process. */
   readonly console: string | undefined;
 }
 
 export interface NodeKind {
-  /** In the log. */
+  /** The log names the node by it. */
   readonly name: string;
   build(config: Config, context: NodeContext): Promise<CacheNode>;
-  /** What a person reads at the start; several lines, the last one ended. */
+  /** Returns the lines that a person reads at the start; the last one is ended. */
   greet(config: Config, urls: NodeUrls): string;
 }
 
 export interface OpenedNode {
-  /** Logs where. Rejects, with everything closed, if the node cannot listen. */
+  /** Logs the addresses. Rejects, with everything closed, if the node cannot listen. */
   listen(): Promise<NodeUrls>;
   /** Gives requests in flight `graceMs` to end, then closes everything but the log. */
   close(graceMs: number): Promise<void>;

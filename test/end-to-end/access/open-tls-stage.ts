@@ -23,13 +23,18 @@ export interface TlsStageOptions {
   readonly tls?: Readonly<Record<string, unknown>>;
   /** PEM, named by `clientcas`. */
   readonly clientAuthority?: string;
+  /** The size of the image's layer. */
+  readonly layerBytes?: number;
 }
 
-/** The upstream has `library/app:latest` with a layer of 32 MB. */
-export async function openTlsStage(owner: Owner, { tls, clientAuthority }: TlsStageOptions = {}): Promise<TlsStage> {
+/** The upstream has `library/app:latest` with one layer. */
+export async function openTlsStage(
+  owner: Owner,
+  { tls, clientAuthority, layerBytes = 500_000 }: TlsStageOptions = {},
+): Promise<TlsStage> {
   const directory = await openDirectory(owner);
   const upstream = await openUpstream(owner);
-  const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 32_000_000, seed: 'a layer' }] });
+  const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: layerBytes, seed: 'a layer' }] });
   const authority = await makeAuthority();
   const file = (name: string) => join(directory, name);
   const replaceCertificate = async (names: readonly string[]) => {

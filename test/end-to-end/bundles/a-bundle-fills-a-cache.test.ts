@@ -38,7 +38,7 @@ async function writeConfig(name: string, urls: { readonly hub: string; readonly 
 
 const exported = await runCistern(['export', ...names, '--output', bundle, '--config', connected]);
 
-test('an archive of what two upstreams have is made', () => {
+test('images of two upstreams are exported into one archive', () => {
   assert.equal(exported.code, 0, exported.stderr);
   assert.match(exported.stderr, /2 images, 11 manifests and blobs \(.*\) are in .*bundle\.tar\.\n$/);
 });

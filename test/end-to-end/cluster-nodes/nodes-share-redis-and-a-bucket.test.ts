@@ -8,7 +8,7 @@ import { startRedis, startS3 } from '@cistern/test-services';
 import { openCistern, openDirectory, openUpstream, seededBytes } from '../src/open-stage.ts';
 import { runCistern } from '../src/run-cistern.ts';
 import { sendRequest } from '../src/send-request.ts';
-import { startNodeProcess } from './start-node.ts';
+import { startNode, startNodeProcess } from './start-node.ts';
 
 const directory = await openDirectory({ after });
 const upstream = await openUpstream({ after });
@@ -50,22 +50,20 @@ test('a frontend serves what a worker fetches, and a second one what is stored',
   const frontend = await startNodeProcess({ after }, 'frontend', configFile);
   assert.equal((await sendRequest(`${frontend.url}/v2/library/app/manifests/latest`)).status, 200);
   assert.ok((await pull(frontend, digest)).equals(layer));
-  const serve = await startNodeProcess({ after }, 'serve', configFile);
+  const serve = await startNode({ after }, 'serve', configFile);
   assert.ok((await pull(serve, digest)).equals(layer));
   assert.equal(upstream.count({ method: 'GET', digest }), 1);
-  for (const node of [worker, frontend, serve]) {
-    assert.equal((await runCistern(['healthcheck', '--url', node.debugUrl])).code, 0);
-    assert.deepEqual(await node.stop(), { code: 0, signal: null });
-  }
+  for (const { debugUrl } of [worker, frontend, serve])
+    assert.equal((await runCistern(['healthcheck', '--url', debugUrl])).code, 0);
+  for (const node of [worker, frontend]) assert.deepEqual(await node.stop(), { code: 0, signal: null });
 });
 
 test('the admin node counts what is cached', async () => {
-  const admin = await startNodeProcess({ after }, 'admin', configFile);
+  const admin = await startNode({ after }, 'admin', configFile);
   assert.deepEqual(JSON.parse((await sendRequest(admin.url)).body.toString()).parts, { index: 'ok', store: 'ok' });
   const metrics = (await sendRequest(`${admin.debugUrl}/metrics`)).body.toString();
   assert.match(metrics, /^cistern_cached_blobs [1-9]\d*$/m);
   assert.match(metrics, /^cistern_part_up\{part="store"\} 1$/m);
-  assert.deepEqual(await admin.stop(), { code: 0, signal: null });
 });
 
 test('a node of its own serves what is in the bucket, with its index on its disk', async (t) => {

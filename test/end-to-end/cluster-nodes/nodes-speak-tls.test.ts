@@ -39,7 +39,8 @@ await writeFile(
     worker: { tls: { certificate: certFile, key: keyFile, ca: caFile } },
     storage: { filesystem: { rootdirectory: join(directory, 'shared') } },
     http: { debug: { prometheus: { enabled: true } } },
-    upstreams: { 'docker.io': { url: upstream.url } },
+    // The gate holds a body for as long as a busy machine needs.
+    upstreams: { 'docker.io': { url: upstream.url, timeouts: { silence: '1h', body: '1h' } } },
   }),
 );
 

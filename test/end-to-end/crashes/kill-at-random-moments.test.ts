@@ -9,7 +9,7 @@ import { sendRequest } from '../src/send-request.ts';
 import { spoolFiles, storedDigests, wronglyStored } from '../src/store-files.ts';
 import { until } from '../src/until.ts';
 
-const rounds = 6;
+const rounds = 3;
 const imagesPerRound = 4;
 const seed = 20_261_124;
 
@@ -26,7 +26,11 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
   });
 
   /** Every part of an image at once, twice. Whatever is answered whole must be right. */
-  async function pull(cistern: CisternPlace, { tag, image }: (typeof images)[number], mustSucceed: boolean): Promise<void> {
+  async function pull(
+    cistern: CisternPlace,
+    { tag, image }: (typeof images)[number],
+    mustSucceed: boolean,
+  ): Promise<void> {
     const get = async (path: string, expected: Buffer) => {
       const answer = await sendRequest(`${cistern.url}/v2/library/app/${path}`).catch(() => undefined);
       const whole = answer?.status === 200 && answer.complete;

@@ -38,8 +38,10 @@ async function warm(): Promise<void> {
 
 test('a cluster of two frontends and two workers', async () => {
   await warm();
-  const cells = await checkTable(stage, urls, ['password', 'our token', "upstream's token", 'nothing']);
-  assert.ok(cells > 500, `${cells} cells`);
+  const shown = ['password', 'our token', "upstream's token", 'nothing'] as const;
+  // A frontend reads names as a single process does, which is held to all of them.
+  const cells = await checkTable(stage, urls, shown, ['root', 'host']);
+  assert.ok(cells > 150, `${cells} cells`);
   await checkSharedUpstream(stage, urls);
 });
 
@@ -59,11 +61,9 @@ test('nothing that a caller has shown is kept or told', async () => {
   const inRedis = await readRedis(cluster.redis);
   assert.match(inRedis, /access\/private\.test\//, 'whom an upstream has let in is remembered');
   const metrics = await Promise.all(nodes.map(async ({ debugUrl }) => sendRequest(`${debugUrl}/metrics`)));
-  const told = [
-    inRedis,
-    ...nodes.flatMap((node) => node.log()),
-    ...metrics.map(({ body }) => body.toString()),
-  ].join('\n');
+  const told = [inRedis, ...nodes.flatMap((node) => node.log()), ...metrics.map(({ body }) => body.toString())].join(
+    '\n',
+  );
   assert.match(told, /cistern_access_checks_total\{upstream="private.test",result="remembered"\} [1-9]/);
   for (const { username, password } of [robot, ada, bob])
     for (const secret of [password, basic({ username, password }).slice('Basic '.length)])

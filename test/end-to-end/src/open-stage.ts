@@ -19,12 +19,12 @@ export async function openUpstream(owner: Owner, options?: FakeUpstreamOptions):
 
 const opened: Pick<Cache, 'rootDirectory' | 'stop'>[] = [];
 
-/** `cistern serve` in the process of the test. What is about the process itself, its end above all, needs `openProcess`. */
+/** Runs `cistern serve` in the process of the test. Tests of signals, memory and open files need `openProcess`. */
 export async function openCistern(owner: Owner, options: CacheOptions): Promise<Cache> {
   return stopWith(owner, await startCache(options));
 }
 
-/** `cistern serve` as a process of its own. */
+/** Runs `cistern serve` as a process of its own. */
 export async function openProcess(owner: Owner, options: CisternOptions): Promise<Cistern> {
   return stopWith(owner, await startCistern(options));
 }

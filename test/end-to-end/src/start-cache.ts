@@ -1,6 +1,5 @@
-// `cistern serve` in the process of the test: the same configuration, sockets and files without the start of a process.
+// Runs `cistern serve` in the process of the test: with the same configuration, sockets and files, but without a new process.
 import { rm } from 'node:fs/promises';
-import { startNode } from '@cistern/cli/testing/start-node';
 import { type CisternConfiguration, type CisternPlace, prepareCistern } from '@cistern/test-services';
 
 export type CacheOptions = CisternConfiguration;
@@ -8,7 +7,7 @@ export type CacheOptions = CisternConfiguration;
 export interface Cache extends CisternPlace {
   /** Lines of its log so far. */
   log(): string[];
-  /** As SIGTERM does. Idempotent. */
+  /** Ends it as SIGTERM does. Idempotent. */
   stop(): Promise<unknown>;
 }
 
@@ -17,6 +16,8 @@ export async function startCache(options: CacheOptions): Promise<Cache> {
   const { directory, configFile, env, isSecure: _, ...place } = await prepareCistern(options);
   const remove = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
   try {
+    // Others import this for upstreams and directories alone.
+    const { startNode } = await import('@cistern/cli/testing/start-node');
     const node = await startNode('serve', configFile, { ...process.env, ...env });
     return {
       ...place,

@@ -51,7 +51,7 @@ async function openSmallCache(t: TestContext) {
 
 test('on a small disk images come one after the other, the oldest go, and a tenth stays free', async (t) => {
   const { disk, cistern, addImage, pull, settled } = await openSmallCache(t);
-  const names = Array.from({ length: 10 }, (_, at) => `library/app-${at}`);
+  const names = Array.from({ length: 7 }, (_, at) => `library/app-${at}`);
   for (const name of names) {
     const image = addImage(name, 12 * mebibyte);
     await pull(name, image);

@@ -15,7 +15,7 @@ export interface CisternConfiguration {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: a temporary directory that is removed in the end. One that is given stays, for the next start. */
   readonly rootDirectory?: string;
-  /** Of the registry, to come back at the same address; default: a free one. */
+  /** The registry's port, for a start at the same address as before. Default: a free one. */
   readonly port?: number;
 }
 
@@ -23,7 +23,7 @@ export interface CisternPlace {
   /** `http://127.0.0.1:<port>`, or with `https`. */
   readonly url: string;
   readonly port: number;
-  /** Of `/metrics`, `/healthz` and `/readyz`, without a path. */
+  /** Where `/metrics`, `/healthz` and `/readyz` are, without a path. */
   readonly metricsUrl: string;
   readonly rootDirectory: string;
 }

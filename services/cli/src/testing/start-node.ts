@@ -1,5 +1,5 @@
-// A node in the process of the test, as its command starts it but for signals, standard output and the exit: those stay the
-// test's, so that several nodes run at a time.
+// A node in the process of the test, as its command starts it. Signals, standard output and the exit stay the test's, so
+// several nodes can run at a time.
 import { createLogger } from '@cistern/telemetry';
 import { admin } from '../commands/admin.ts';
 import { frontend } from '../commands/frontend.ts';
@@ -17,7 +17,7 @@ export interface StartedNode {
   readonly urls: NodeUrls;
   /** Lines of its log so far. */
   log(): string[];
-  /** As a signal: requests in flight may go on for `http.draintimeout`. Idempotent. */
+  /** Ends it as a signal does: requests in flight may go on for `http.draintimeout`. Idempotent. */
   stop(): Promise<void>;
 }
 
