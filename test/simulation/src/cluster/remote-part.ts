@@ -20,7 +20,7 @@ export interface RemoteLink {
 }
 
 /** Functions that return what is walked through, that return nothing, and that only know what a process remembers. */
-const walks: ReadonlySet<string> = new Set(['leastRecent', 'list', 'listObjects']);
+const walks: ReadonlySet<string> = new Set(['index.blobs.leastRecent', 'store.list', 'store.listObjects']);
 const silent: ReadonlySet<string> = new Set(['countTag', 'countPlatform']);
 const remembering: ReadonlySet<string> = new Set(['recall']);
 
@@ -37,7 +37,7 @@ export function asRemote<T extends object>(part: T, link: RemoteLink, path: stri
       const call: Call = (...given) => Reflect.apply(value, target, given);
       if (remembering.has(key)) return () => undefined;
       if (silent.has(key)) return (...given: unknown[]) => void ask(link, step, () => call(...given)).catch(() => {});
-      if (walks.has(key))
+      if (walks.has(step))
         return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
       return (...given: unknown[]) => ask(link, step, () => call(...given.map((one) => handedOver(link, step, one))));
     },

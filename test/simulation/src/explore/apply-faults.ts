@@ -1,14 +1,27 @@
 // Makes the planned faults happen: at their time, or at an event of the process that they hit.
 import type { Weather } from '../cluster/cluster-weather.ts';
-import type { SimulatedCluster } from '../cluster/start-cluster.ts';
+import type { SharedIndex } from '../cluster/shared-index.ts';
+import type { SimulatedQueue } from '../cluster/simulated-queue.ts';
 import type { ControlledProcess } from '../cluster/start-process.ts';
+import type { SimulatedS3 } from '../s3/start-simulated-s3.ts';
 import { plan, schedule } from '../world/schedule.ts';
 import type { FaultKind, PlannedFault } from './fault-plan.ts';
 import { harmOf } from './harm-s3.ts';
 
+/** The parts of a cluster that faults can hit. */
+export interface FaultyCluster {
+  readonly workers: readonly ControlledProcess[];
+  readonly frontends: readonly ControlledProcess[];
+  readonly store: { readonly s3: SimulatedS3 | undefined };
+  readonly shared: SharedIndex;
+  readonly jobs: Pick<SimulatedQueue, 'loseData'>;
+}
+
 export interface FaultTargets {
-  readonly cluster: SimulatedCluster;
+  readonly cluster: FaultyCluster;
   readonly weather: Weather;
+  /** Further faults, that only one scenario has. Each resolves when it is over. */
+  readonly own?: Partial<Record<FaultKind, Act>>;
   readonly damage: (degree: number) => void;
   readonly trace: (text: string) => void;
   readonly problem: (text: string) => void;
@@ -18,17 +31,26 @@ export interface AppliedFaults {
   /** Processes or data that others had to stand in for. */
   readonly takeOvers: number;
   readonly losses: number;
+  /** When each was, in virtual time; those that last have no end yet. */
+  readonly periods: readonly FaultPeriod[];
   /** No more begin. Resolves when those that last are over. */
   end(): Promise<void>;
+}
+
+interface FaultPeriod {
+  readonly kind: FaultKind;
+  readonly fromMs: number;
+  toMs: number;
 }
 
 /** How often a worker looks whether the index has lost something. */
 const keeperMs = 1_000;
 
-type Act = (fault: PlannedFault) => Promise<void>;
+export type Act = (fault: PlannedFault) => Promise<void>;
 
 export function applyFaults(faults: readonly PlannedFault[], targets: FaultTargets): AppliedFaults {
-  const { cluster, weather, damage, trace, problem } = targets;
+  const { cluster, weather, damage, trace, problem, own } = targets;
+  const periods: FaultPeriod[] = [];
   const busy = new Set<ControlledProcess>();
   const running = new Set<Promise<void>>();
   const counts = { takeOvers: 0, losses: 0 };
@@ -80,6 +102,18 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
         await workerOf(fault).terminate(fault.degree * 1_500);
         await pause(fault.lastsMs);
         await workerOf(fault).restart();
+      }),
+    'terminate frontend': (fault) =>
+      alone(frontendOf(fault), fault, async () => {
+        await frontendOf(fault).terminate(fault.degree * 1_500);
+        await pause(fault.lastsMs);
+        await frontendOf(fault).restart();
+      }),
+    'freeze frontend': (fault) =>
+      alone(frontendOf(fault), fault, async () => {
+        frontendOf(fault).freeze();
+        await pause(fault.lastsMs);
+        frontendOf(fault).wake();
       }),
     'cut link': (fault) => {
       const pair = [frontendOf(fault).name, workerOf(fault).name] as const;
@@ -134,14 +168,18 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
         () => (weather.losesAnnouncements = fault.degree),
         () => (weather.losesAnnouncements = 0),
       ),
+    ...own,
   };
 
   const begin = (fault: PlannedFault) => {
     const act = acts[fault.kind];
     if (isOver || act === undefined) return;
+    const period = { kind: fault.kind, fromMs: schedule.nowMs, toMs: Infinity };
+    periods.push(period);
     const happen = async () => {
       try {
         await act(fault);
+        period.toMs = schedule.nowMs;
       } catch (error) {
         problem(`${fault.kind}: ${String(error)}`);
       }
@@ -156,7 +194,7 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
     if ('ms' in fault.at)
       plan(fault.at.ms, () => begin(fault), { owner: undefined, label: fault.kind, keepsAlive: false });
     else {
-      const { name } = fault.kind === 'kill frontend' ? frontendOf(fault) : workerOf(fault);
+      const { name } = fault.kind.endsWith('frontend') ? frontendOf(fault) : workerOf(fault);
       waiting.set(name, [...(waiting.get(name) ?? []), { fault, left: fault.at.event }]);
     }
   }
@@ -175,6 +213,7 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
     get losses() {
       return counts.losses;
     },
+    periods,
     async end() {
       isOver = true;
       while (running.size > 0) await Promise.all(running);

@@ -18,7 +18,12 @@ export type FaultKind =
   | 'announcements lost'
   | 'clients leave'
   | 'clients slow'
-  | 'small spool';
+  | 'small spool'
+  | 'terminate frontend'
+  | 'freeze frontend'
+  | 'cut upstream'
+  | 'upstream away'
+  | 'upstream throttles';
 
 export interface PlannedFault {
   readonly kind: FaultKind;
@@ -32,26 +37,29 @@ export interface PlannedFault {
 }
 
 /** How likely a run has faults of a kind, how many at most, and how long they last at most. */
-const kinds: Readonly<Record<FaultKind, { readonly chance: number; readonly most: number; readonly lastsMs: number }>> =
-  {
-    'kill worker': { chance: 0.45, most: 3, lastsMs: 5_000 },
-    'freeze worker': { chance: 0.3, most: 2, lastsMs: 12_000 },
-    'terminate worker': { chance: 0.25, most: 2, lastsMs: 3_000 },
-    'kill frontend': { chance: 0.15, most: 1, lastsMs: 3_000 },
-    'cut link': { chance: 0.3, most: 2, lastsMs: 8_000 },
-    'index away': { chance: 0.25, most: 2, lastsMs: 6_000 },
-    'index lost': { chance: 0.2, most: 1, lastsMs: 0 },
-    'store away': { chance: 0.25, most: 2, lastsMs: 6_000 },
-    'damage stored': { chance: 0.2, most: 1, lastsMs: 0 },
-    'upstream breaks': { chance: 0.25, most: 1, lastsMs: 20_000 },
-    'upstream lies': { chance: 0.2, most: 1, lastsMs: 20_000 },
-    'upstream stalls': { chance: 0.3, most: 1, lastsMs: 20_000 },
-    'upstream refuses': { chance: 0.15, most: 1, lastsMs: 5_000 },
-    'announcements lost': { chance: 0.2, most: 1, lastsMs: 20_000 },
-    'clients leave': { chance: 0.35, most: 1, lastsMs: 0 },
-    'clients slow': { chance: 0.3, most: 1, lastsMs: 0 },
-    'small spool': { chance: 0.2, most: 1, lastsMs: 0 },
-  };
+export type FaultTable = Readonly<
+  Partial<Record<FaultKind, { readonly chance: number; readonly most: number; readonly lastsMs: number }>>
+>;
+
+const blobFaults: FaultTable = {
+  'kill worker': { chance: 0.45, most: 3, lastsMs: 5_000 },
+  'freeze worker': { chance: 0.3, most: 2, lastsMs: 12_000 },
+  'terminate worker': { chance: 0.25, most: 2, lastsMs: 3_000 },
+  'kill frontend': { chance: 0.15, most: 1, lastsMs: 3_000 },
+  'cut link': { chance: 0.3, most: 2, lastsMs: 8_000 },
+  'index away': { chance: 0.25, most: 2, lastsMs: 6_000 },
+  'index lost': { chance: 0.2, most: 1, lastsMs: 0 },
+  'store away': { chance: 0.25, most: 2, lastsMs: 6_000 },
+  'damage stored': { chance: 0.2, most: 1, lastsMs: 0 },
+  'upstream breaks': { chance: 0.25, most: 1, lastsMs: 20_000 },
+  'upstream lies': { chance: 0.2, most: 1, lastsMs: 20_000 },
+  'upstream stalls': { chance: 0.3, most: 1, lastsMs: 20_000 },
+  'upstream refuses': { chance: 0.15, most: 1, lastsMs: 5_000 },
+  'announcements lost': { chance: 0.2, most: 1, lastsMs: 20_000 },
+  'clients leave': { chance: 0.35, most: 1, lastsMs: 0 },
+  'clients slow': { chance: 0.3, most: 1, lastsMs: 0 },
+  'small spool': { chance: 0.2, most: 1, lastsMs: 0 },
+};
 
 const calm = 0.1;
 const mostOften = 4;
@@ -59,7 +67,7 @@ const beginsWithinMs = 6_000;
 const events = 400;
 
 /** One run in ten has no faults at all. `often`: of this kind there are more. */
-export function planFaults(random: Random, often?: FaultKind): PlannedFault[] {
+export function planFaults(random: Random, often?: FaultKind, kinds: FaultTable = blobFaults): PlannedFault[] {
   if (random.chance(calm)) return [];
   return Object.entries(kinds).flatMap(([kind, { chance, most, lastsMs }]) => {
     const count = kind === often ? random(mostOften + 1) : random.chance(chance) ? 1 + random(most) : 0;

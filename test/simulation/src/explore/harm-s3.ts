@@ -1,6 +1,6 @@
 // Outages of a cluster's S3 server: it dies, hangs, is cut off from one process, or treats requests badly.
 import type { Weather } from '../cluster/cluster-weather.ts';
-import type { SimulatedCluster } from '../cluster/start-cluster.ts';
+import type { FaultyCluster } from './apply-faults.ts';
 import type { SimulatedS3 } from '../s3/start-simulated-s3.ts';
 import type { S3FaultKind } from '../s3/s3-faults.ts';
 import type { PlannedFault } from './fault-plan.ts';
@@ -17,7 +17,7 @@ const requestHarms: readonly S3FaultKind[] = ['refused', 'silent', 'lost', 'unhe
 export function harmOf(
   { target, other, degree }: PlannedFault,
   s3: SimulatedS3,
-  { workers, frontends }: SimulatedCluster,
+  { workers, frontends }: FaultyCluster,
   weather: Weather,
 ): Harm {
   const processes = [...workers, ...frontends];

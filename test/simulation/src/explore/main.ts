@@ -1,9 +1,11 @@
 // `npm run sim`: explores random schedules of faults, or runs one of them again.
 import { parseArgs } from 'node:util';
+import { replaceModules } from '../nodes/replace-modules.ts';
 import { installWorld } from '../world/install.ts';
 import { real } from '../world/real.ts';
 
 installWorld();
+replaceModules();
 const { describeRun } = await import('./describe-run.ts');
 const { explore } = await import('./explore.ts');
 const { runWorld } = await import('./run-world.ts');

@@ -9,6 +9,8 @@ export interface Run {
   readonly faults: readonly PlannedFault[];
   readonly problem: (text: string) => void;
   readonly trace: (text: string) => void;
+  /** Whether the trace is read. */
+  readonly isTraced?: boolean;
 }
 
 export interface Scenario {
@@ -53,7 +55,7 @@ export async function runWorld(
   process.on('uncaughtException', onUncaught);
   process.on('unhandledRejection', onUncaught);
   try {
-    const play = scenario.play({ seed, faults: planned, problem, trace });
+    const play = scenario.play({ seed, faults: planned, problem, trace, isTraced: onTrace !== undefined });
     const close = await untilEnded(play, problem, 'the run');
     if (close !== undefined) {
       await untilEnded(close(), problem, 'closing');

@@ -1,0 +1,44 @@
+// The callers of the private repository. Its upstream decides who may read it, and may change its mind.
+import type { Account } from '@cistern/fake-upstream';
+import { schedule } from '../../world/schedule.ts';
+
+export const cacheAccount = { username: 'cistern', password: 'of-the-cache' };
+
+export interface Callers {
+  readonly accounts: readonly Account[];
+  /** `name:password`; `undefined` means an anonymous caller. */
+  readonly names: readonly (string | undefined)[];
+  /** Grants access to `sometimes`, or revokes it. */
+  change(isAdmitted: boolean): void;
+  /** Whether the upstream would have admitted the caller at any time of these. */
+  mayRead(caller: string | undefined, fromMs: number, toMs: number): boolean;
+  mayBeRefused(caller: string | undefined, fromMs: number, toMs: number): boolean;
+}
+
+/** The upstream always admits `always` and never admits `never`. It admits `sometimes` at first, then as `change` says. */
+export function createCallers(repository: string): Callers {
+  const changing = [repository];
+  const changes = [{ isAdmitted: true, atMs: 0 }];
+  const within = (isAdmitted: boolean, fromMs: number, toMs: number) =>
+    changes.some(
+      (change, i) =>
+        change.isAdmitted === isAdmitted && change.atMs <= toMs && (changes[i + 1]?.atMs ?? Infinity) >= fromMs,
+    );
+  return {
+    accounts: [
+      cacheAccount,
+      { username: 'always', password: 'a', repositories: [repository] },
+      { username: 'never', password: 'n', repositories: [] },
+      { username: 'sometimes', password: 's', repositories: changing },
+    ],
+    names: ['always:a', 'always:a', 'sometimes:s', 'sometimes:s', 'never:n', 'unknown:u', undefined],
+    change(isAdmitted) {
+      changing.splice(0, changing.length, ...(isAdmitted ? [repository] : []));
+      changes.push({ isAdmitted, atMs: schedule.nowMs });
+    },
+    mayRead: (caller, fromMs, toMs) =>
+      caller === 'always:a' || (caller === 'sometimes:s' && within(true, fromMs, toMs)),
+    mayBeRefused: (caller, fromMs, toMs) =>
+      caller !== 'always:a' && (caller !== 'sometimes:s' || within(false, fromMs, toMs)),
+  };
+}

@@ -1,0 +1,32 @@
+// The configuration file of a run's nodes.
+import { cacheAccount } from './callers.ts';
+
+export const ttlMs = 3_000;
+export const rememberAccessMs = 4_000;
+
+export interface ClusterFile {
+  /** URL of the open upstream. */
+  readonly hub: string;
+  /** URL of the upstream that verifies callers; `undefined` means that there is none. */
+  readonly vault: string | undefined;
+  readonly staleWhileRevalidateMs: number;
+  readonly maxBytes: number;
+  readonly isScrubbed: boolean;
+}
+
+export function clusterFile(given: ClusterFile): string {
+  const rule = `{ tags: ['*'], ttl: ${ttlMs}ms, stalewhilerevalidate: ${given.staleWhileRevalidateMs}ms }`;
+  const common = `freshness: [${rule}], timeouts: { headers: 10s, body: 10s }`;
+  const limit = given.maxBytes === Infinity ? '' : `maxbytes: ${given.maxBytes}, `;
+  const { username, password } = cacheAccount;
+  const guarded = `
+  private.example:
+    { url: '${given.vault}', access: verify, rememberaccess: ${rememberAccessMs}ms, username: ${username},
+      password: ${password}, ${common} }
+`;
+  return `
+storage: { ${limit}scrub: { enabled: ${given.isScrubbed}, every: 20s, bandwidth: 100MiB } }
+upstreams:
+  docker.io: { url: '${given.hub}', ${common} }
+${given.vault === undefined ? '' : guarded}`;
+}

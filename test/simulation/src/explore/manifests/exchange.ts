@@ -1,0 +1,63 @@
+// One request of a client: it reads at its own pace, and may leave.
+import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import type { Random } from '../../world/random.ts';
+
+export interface Exchange {
+  readonly port: number;
+  readonly agent: Agent;
+  readonly method: 'GET' | 'HEAD';
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly leavesAfterMs: number | undefined;
+  /** Chance that it pauses after a chunk. */
+  readonly slowness: number;
+  readonly random: Random;
+}
+
+export type Exchanged =
+  | { readonly result: 'answer'; readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
+  /** `late`: there was no end within minutes. */
+  | { readonly result: 'left' | 'late' }
+  | { readonly result: 'broken'; readonly status: number | undefined; readonly reason: string };
+
+/** Longer than any deadline of the product for what a client sees. */
+const latestMs = 200_000;
+const longestPauseMs = 3_000;
+
+export function exchange(options: Exchange): Promise<Exchanged> {
+  const { port, agent, method, path, headers, leavesAfterMs, random } = options;
+  const { promise, resolve } = Promise.withResolvers<Exchanged>();
+  const sent = request({ host: '127.0.0.1', port, method, path, headers, agent });
+  let status: number | undefined;
+  const timers = [setTimeout(() => leave('late'), latestMs)];
+  if (leavesAfterMs !== undefined) timers.push(setTimeout(() => leave('left'), leavesAfterMs));
+  const end = (exchanged: Exchanged) => {
+    for (const timer of timers) clearTimeout(timer);
+    resolve(exchanged);
+  };
+  const leave = (result: 'left' | 'late') => {
+    end({ result });
+    sent.destroy();
+  };
+  const onBroken = (error: Error) => end({ result: 'broken', status, reason: String(error) });
+  sent.on('error', onBroken);
+  sent.on('response', (response) => {
+    status = response.statusCode;
+    readBody(response, options, random).then(
+      (body) => end({ result: 'answer', status: response.statusCode!, headers: response.headers, body }),
+      onBroken,
+    );
+  });
+  sent.end();
+  return promise;
+}
+
+async function readBody(response: IncomingMessage, { slowness }: Exchange, random: Random): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    if (random.chance(slowness)) await new Promise((resolve) => setTimeout(resolve, random(longestPauseMs)));
+  }
+  if (!response.complete) throw new Error('the answer broke off');
+  return Buffer.concat(chunks);
+}

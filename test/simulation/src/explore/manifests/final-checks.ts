@@ -1,0 +1,89 @@
+// When all faults are over and all nodes live: what has to be, and what may not be left.
+import { tagObjectKey } from '@cistern/blob-store';
+import { digestAlgorithm, digestOf, parseDigest, parseRepositoryName, parseTag } from '@cistern/oci';
+import { pause } from '../../cluster/pause.ts';
+import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
+import { disk, simulatedRoot } from '../../world/files/file-system.ts';
+import type { SimulatedRepository } from './image-catalog.ts';
+
+type Problem = (text: string) => void;
+
+/** The store is within its limit, and has nothing that is not what its digest says. */
+export function judgeStore({ store }: SimulatedNodes, maxBytes: number, problem: Problem): void {
+  const entries = store.stored.entries();
+  const bytes = entries.reduce((sum, [, stored]) => sum + stored.length, 0);
+  if (bytes > maxBytes) problem(`the store has ${bytes} bytes in the end, more than ${maxBytes}`);
+  for (const [digest, stored] of entries)
+    if (digestOf(Buffer.from(stored), digestAlgorithm(digest)) !== digest)
+      problem(`the bytes stored as ${digest} are wrong in the end`);
+}
+
+/** The index knows of all that is stored, and of nothing else. */
+export async function judgeIndex({ store, shared }: SimulatedNodes, problem: Problem): Promise<void> {
+  const { index } = shared;
+  if (!(await index.epoch.isComplete())) return problem('the index is not complete in the end');
+  let counted = 0;
+  for (const [digest, stored] of store.stored.entries()) {
+    const record = await index.blobs.get(digest);
+    if (record === undefined) problem(`the index does not know that ${digest} is stored`);
+    else if (record.size !== stored.length) problem(`the index says that ${digest} has ${record.size} bytes`);
+    counted += 1;
+  }
+  const { blobs } = await index.blobs.totals();
+  if (blobs !== counted) problem(`the index counts ${blobs} blobs, and ${counted} are stored`);
+}
+
+/** After an index that was lost: tags and links are there again, as far as the store has their objects. */
+export async function findAgain(
+  nodes: SimulatedNodes,
+  repositories: readonly SimulatedRepository[],
+  problem: Problem,
+): Promise<void> {
+  const { index } = nodes.shared;
+  const tags = async () => {
+    const found: string[] = [];
+    for (const { name, isPrivate, tags: known } of repositories)
+      for (const tag of known.keys()) {
+        const upstream = isPrivate ? 'private.example' : 'docker.io';
+        const key = { upstream, repository: parseRepositoryName(name), tag: parseTag(tag) };
+        // A worker that ends while the store is unavailable leaves no object.
+        if (!nodes.store.hasObject(tagObjectKey(key))) continue;
+        const record = await index.tags.get(key);
+        if (record !== undefined) found.push(`${upstream}/${name}:${tag} ${record.digest}`);
+      }
+    return found;
+  };
+  const before = await tags();
+  nodes.shared.loseData();
+  for (let tries = 0; tries < rebuildTries && !(await index.epoch.isComplete()); tries += 1)
+    await pause(rebuildPauseMs);
+  if (!(await index.epoch.isComplete())) return problem('the index that was lost is not rebuilt');
+  const after = new Set(await tags());
+  for (const tag of before) if (!after.has(tag)) problem(`the rebuilt index does not know ${tag}`);
+}
+
+const rebuildTries = 40;
+const rebuildPauseMs = 500;
+
+export async function judgeRest(
+  nodes: SimulatedNodes,
+  { repositories, subscriptions }: { repositories: readonly SimulatedRepository[]; subscriptions: number },
+  problem: Problem,
+): Promise<void> {
+  const { shared, workers, jobs } = nodes;
+  if (shared.subscriptions !== subscriptions)
+    problem(`there are ${shared.subscriptions} subscriptions, and were ${subscriptions} at the start`);
+  if (jobs.size > 0) problem(`${jobs.size} jobs are left`);
+  for (const path of disk.list(`${simulatedRoot}/spool`, true))
+    if (disk.find(path)?.kind === 'file') problem(`the spool has ${path}`);
+  for (const { name, metrics } of workers) {
+    const [used] = (await metrics.spoolBytes.get()).values;
+    if ((used?.value ?? 0) > 0) problem(`${name} counts ${used!.value} spooled bytes`);
+  }
+  for (const { blobs } of repositories)
+    for (const digest of blobs.keys()) {
+      const record = await shared.index.fills.read(parseDigest(digest));
+      if (record !== undefined && record.state !== 'done' && record.state !== 'failed')
+        problem(`the record of a fill of ${digest} is ${record.state}`);
+    }
+}

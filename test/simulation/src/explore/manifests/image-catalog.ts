@@ -1,0 +1,80 @@
+// The content of a run's upstreams: images that share layers, and tags that move. It remembers everything that ever was there.
+import type { FakeUpstream } from '@cistern/fake-upstream';
+import type { Digest } from '@cistern/oci';
+import type { Random } from '../../world/random.ts';
+import { schedule } from '../../world/schedule.ts';
+import { sampleBytes } from '../sample-bytes.ts';
+
+export interface TagMove {
+  readonly digest: Digest;
+  readonly atMs: number;
+}
+
+export interface SimulatedRepository {
+  /** At its upstream. */
+  readonly name: string;
+  /** In a client's URL. */
+  readonly path: string;
+  readonly upstream: FakeUpstream;
+  readonly isPrivate: boolean;
+  readonly manifests: Map<string, Buffer>;
+  readonly blobs: Map<string, Buffer>;
+  readonly tags: Map<string, TagMove[]>;
+}
+
+const sharedLayers = [1_000, 40_000, 90_000, 150_000, 200_000, 250_000, 600_000];
+const architectures = ['amd64', 'arm64'] as const;
+const indexShare = 0.4;
+
+export function createRepository(
+  upstream: FakeUpstream,
+  { name, path, isPrivate }: Pick<SimulatedRepository, 'name' | 'path' | 'isPrivate'>,
+): SimulatedRepository {
+  return { name, path, upstream, isPrivate, manifests: new Map(), blobs: new Map(), tags: new Map() };
+}
+
+/** Pushes an image that was never there before, and has the tag name it. */
+export function pushImage(repository: SimulatedRepository, tag: string, random: Random): Digest {
+  const { upstream, name } = repository;
+  const serial = `${name}:${tag} ${repository.tags.get(tag)?.length ?? 0}`;
+  const platforms = random.chance(indexShare) ? architectures : architectures.slice(0, 1);
+  const images = platforms.map((architecture) =>
+    upstream.addImage(name, {
+      platform: { os: 'linux', architecture },
+      layers: [...sharedBy(random), Buffer.from(`layer of ${serial} ${architecture}`)],
+      seed: `${serial} ${architecture}`,
+    }),
+  );
+  const { digest } = images.length === 1 ? images[0]! : upstream.addIndex(name, { images });
+  copyContents(repository);
+  setTag(repository, tag, digest);
+  return digest;
+}
+
+function sharedBy(random: Random): readonly Buffer[] {
+  return [...new Set([random.pick(sharedLayers), random.pick(sharedLayers)])].map(sampleBytes);
+}
+
+/** Has the tag name something that another one names or named. */
+export function setTag({ upstream, name, tags }: SimulatedRepository, tag: string, digest: Digest): void {
+  upstream.setTag(name, tag, digest);
+  tags.set(tag, [...(tags.get(tag) ?? []), { digest, atMs: schedule.nowMs }]);
+}
+
+/** The digest that a tag names now. */
+export function currentOf({ tags }: SimulatedRepository, tag: string): Digest {
+  return tags.get(tag)!.at(-1)!.digest;
+}
+
+/** The digests that a tag named at any time from `fromMs` to `toMs`. */
+export function namedBetween(moves: readonly TagMove[], fromMs: number, toMs: number): ReadonlySet<string> {
+  const named = moves.filter(({ atMs }, i) => atMs <= toMs && (moves[i + 1]?.atMs ?? Infinity) >= fromMs);
+  return new Set(named.map(({ digest }) => digest));
+}
+
+function copyContents({ upstream, name, manifests, blobs }: SimulatedRepository): void {
+  const found = upstream.find(name)!;
+  for (const [digest, { bytes }] of found.manifests) manifests.set(digest, bytes);
+  for (const [digest, body] of found.blobs)
+    if (!blobs.has(digest)) blobs.set(digest, Buffer.concat([...body.read(0, body.size)]));
+}

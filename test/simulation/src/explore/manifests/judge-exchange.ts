@@ -1,0 +1,97 @@
+// The rules for each answer to a client, whatever faults have happened.
+import { digestOf } from '@cistern/oci';
+import type { ScenarioFacts } from './scenario-facts.ts';
+import type { Exchanged } from './exchange.ts';
+import { namedBetween, type SimulatedRepository } from './image-catalog.ts';
+
+export interface Asked {
+  readonly repository: SimulatedRepository;
+  readonly kind: 'manifests' | 'blobs';
+  /** A tag or a digest. */
+  readonly reference: string;
+  readonly method: 'GET' | 'HEAD';
+  readonly range: { readonly start: number; readonly end: number } | undefined;
+  readonly caller: string | undefined;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly who: string;
+}
+
+type Answer = Extract<Exchanged, { result: 'answer' }>;
+
+/** Something is busy, throttled or unavailable. */
+const temporary = new Set([429, 502, 503, 504]);
+const refusals = new Set([401, 403, 404]);
+/** Up to here a stored blob is hashed before its first byte is sent. */
+const checkedBytes = 512 * 1024;
+
+export function judgeExchange(facts: ScenarioFacts, asked: Asked, exchanged: Exchanged): void {
+  const { problem } = facts;
+  const what = `${asked.who}: ${asked.method} ${asked.repository.path} ${asked.reference.slice(0, 19)}`;
+  if (exchanged.result === 'answer') {
+    const { status } = exchanged;
+    const judge = status === 200 || status === 206 ? judgeContent : judgeRefusal;
+    judge(facts, asked, exchanged, what);
+  } else if (exchanged.result === 'late') problem(`${what} never ends`);
+  else if (exchanged.result === 'broken' && facts.isCalm)
+    problem(`${what} broke off though nothing was wrong: ${exchanged.reason}`);
+}
+
+function judgeRefusal(facts: ScenarioFacts, asked: Asked, { status, headers, body }: Answer, what: string): void {
+  const { problem } = facts;
+  const isHere = contentOf(asked) !== undefined || asked.repository.tags.has(asked.reference);
+  if (refusals.has(status) && (facts.mayBeRefused(asked) || (status === 404 && !isHere))) return;
+  if (!temporary.has(status)) return problem(`${what} got ${status}: ${body.toString().slice(0, 200)}`);
+  if (facts.isCalm) return problem(`${what} got ${status} though nothing was wrong: ${body.toString().slice(0, 200)}`);
+  if (asked.method === 'GET' && !/^{"errors":\[{"code":"\w+"/.test(body.toString()))
+    problem(`${what} got ${status} without a proper error: ${body.toString().slice(0, 200)}`);
+  if (status === 429 && headers['retry-after'] === undefined) problem(`${what} got 429 without a time`);
+}
+
+function contentOf({ repository, kind, reference }: Asked): Buffer | undefined {
+  return repository[kind].get(reference);
+}
+
+function judgeContent(facts: ScenarioFacts, asked: Asked, answer: Answer, what: string): void {
+  const { problem } = facts;
+  const { headers, body, status } = answer;
+  if (!facts.mayRead(asked)) return problem(`${what} was admitted as ${asked.caller ?? 'anonymous'}`);
+  const digest = String(headers['docker-content-digest']);
+  const isTag = !asked.reference.includes(':');
+  if (isTag) judgeTag(facts, asked, { digest, cache: String(headers['x-cache']) }, what);
+  else if (digest !== asked.reference) problem(`${what} got another digest: ${digest}`);
+  const bytes = asked.repository[asked.kind].get(digest);
+  if (bytes === undefined) return problem(`${what} got content that its upstream does not have: ${digest}`);
+  const wanted = status === 206 ? bytes.subarray(asked.range?.start, (asked.range?.end ?? 0) + 1) : bytes;
+  // A blob that was cut in the store is as long as it is there, and no body of it ends cleanly.
+  if (
+    headers['content-length'] !== String(wanted.length) &&
+    !(facts.mayLieAbout(asked, bytes) && asked.method === 'HEAD')
+  )
+    problem(`${what} is said to have ${headers['content-length']} bytes, not ${wanted.length}`);
+  if (asked.method === 'HEAD') return;
+  if (body.length !== wanted.length) return problem(`${what} got a clean end after ${body.length} of ${wanted.length}`);
+  if (body.equals(wanted)) return facts.onServed(asked, digest);
+  const isChecked = asked.kind === 'manifests' || bytes.length <= checkedBytes;
+  if (isChecked || !facts.mayLieAbout(asked, bytes))
+    problem(`${what} got wrong bytes and a clean end (${status}, ${digestOf(body) === digest})`);
+}
+
+/**
+ * A tag's answer is a digest that upstream had for it at some moment. Unless the answer is called STALE, that moment is within
+ * the time to live. The time to live counts from the record, so faults between upstream's answer and the record add to it.
+ */
+function judgeTag(
+  facts: ScenarioFacts,
+  { repository, reference, startedAtMs, endedAtMs }: Asked,
+  { digest, cache }: { readonly digest: string; readonly cache: string },
+  what: string,
+): void {
+  const moves = repository.tags.get(reference) ?? [];
+  if (!namedBetween(moves, 0, endedAtMs).has(digest))
+    return facts.problem(`${what} names what it never named: ${digest}`);
+  if (cache === 'STALE' && !facts.isCalm) return;
+  const maxAgeMs = facts.ttlMs + (cache === 'STALE' ? facts.staleWhileRevalidateMs : 0) + facts.confirmingMs;
+  if (!namedBetween(moves, startedAtMs - maxAgeMs, endedAtMs).has(digest))
+    facts.problem(`${what} is ${cache} and older than ${maxAgeMs} ms: ${digest}`);
+}

@@ -1,0 +1,291 @@
+// Scenario 2: images of two upstreams, tags that move, purges, a store that may be too small, and private content. Faults of all
+// kinds happen meanwhile. The nodes are the product's own, and clients speak HTTP with them.
+import { startFakeUpstream } from '@cistern/fake-upstream';
+import { digestAlgorithm, digestOf } from '@cistern/oci';
+import { clearWeather, createWeather } from '../../cluster/cluster-weather.ts';
+import { pause } from '../../cluster/pause.ts';
+import { type SimulatedNodes, startNodes } from '../../nodes/start-nodes.ts';
+import { fileSystem } from '../../world/files/file-system.ts';
+import { network } from '../../world/network/network-state.ts';
+import { createOwner, runAs } from '../../world/owner.ts';
+import { type Random, createRandom } from '../../world/random.ts';
+import { applyFaults } from '../apply-faults.ts';
+import { type FaultKind, planFaults } from '../fault-plan.ts';
+import type { Run, Scenario } from '../run-world.ts';
+import { createCallers } from './callers.ts';
+import { clusterFile, rememberAccessMs, ttlMs } from './cluster-file.ts';
+import { findAgain, judgeIndex, judgeRest, judgeStore } from './final-checks.ts';
+import { createRepository, currentOf, pushImage, setTag, type SimulatedRepository } from './image-catalog.ts';
+import type { Asked } from './judge-exchange.ts';
+import { manifestFaults } from './manifest-faults.ts';
+import { type Client, getContent, pullImage } from './pull-image.ts';
+import { createPurges } from './purges.ts';
+import type { ScenarioFacts } from './scenario-facts.ts';
+import { createUpstreamActs } from './upstream-acts.ts';
+
+/** One run in so many has the product's own S3 store. */
+const s3Every = 6;
+const storeOf = (seed: number) => (seed % s3Every === 0 ? 's3' : 'memory');
+
+const rebuiltShare = 0.4;
+/** All that there is at first has some 1.3 MB. */
+const storeSizes = [700_000, 1_000_000];
+const privateName = 'team/secret';
+const tags = ['latest', 'v1'];
+const strangers = ['sometimes:s', 'never:n', 'sometimes:s', undefined];
+/** A refusal is remembered for ten seconds, and the question behind it may take longer. */
+const refusedForMs = 40_000;
+const confirmedWithinMs = 2_000;
+/** A call to an upstream that answers late, or breaks off, is tried for so long. */
+const upstreamTriesMs = 30_000;
+const delaying: readonly FaultKind[] = ['upstream stalls', 'upstream breaks', 'upstream away', 'cut upstream'];
+const actionsWithinMs = 12_000;
+const settleMs = 15_000;
+/** Workers pause for a while after a registry has throttled them. */
+const forgivingMs = 60_000;
+const scrubbedWithinMs = 23_000;
+/** A blob without room waits half a minute at most. The parts of a pulled image are kept for a minute, even above the limit. */
+const roomWithinMs = 100_000;
+const quietMs = 10_000;
+const quickMs = 1_500;
+const gapMs = 6_000;
+
+export const manifestScenario: Scenario = {
+  name: 'manifests',
+  plan: (seed) =>
+    planFaults(createRandom(seed * 7919 + 29), storeOf(seed) === 's3' ? 'store away' : undefined, manifestFaults),
+  play,
+};
+
+async function play(run: Run): Promise<() => Promise<void>> {
+  const { seed, faults, problem, trace } = run;
+  const random = createRandom(seed * 104_729 + 11);
+  const has = (kind: FaultKind) => faults.some((fault) => fault.kind === kind);
+  const lastsMs = (...kinds: readonly FaultKind[]) =>
+    faults.reduce((sum, fault) => sum + (kinds.includes(fault.kind) ? fault.lastsMs : 0), 0);
+  network.maxLatencyMs = random.pick([0.2, 1, 20]);
+  fileSystem.maxLatencyMs = random.pick([0.05, 0.5, 20]);
+  const weather = createWeather(createRandom(seed ^ 0x5eed));
+  weather.callMs = random.pick([0.2, 1, 20]);
+
+  // Nodes with an upstream that verifies callers recall nothing from memory.
+  const isGuarded = random.chance(0.5);
+  const upstreamOwner = createOwner('upstream');
+  const callers = createCallers(privateName);
+  const [hub, vault] = await runAs(upstreamOwner, () =>
+    Promise.all([startFakeUpstream(), startFakeUpstream({ auth: { kind: 'basic', accounts: callers.accounts } })]),
+  );
+  const repositories = [
+    createRepository(hub, { name: 'library/app', path: 'library/app', isPrivate: false }),
+    createRepository(hub, { name: 'library/base', path: 'library/base', isPrivate: false }),
+    ...(isGuarded
+      ? [createRepository(vault, { name: privateName, path: `private.example/${privateName}`, isPrivate: true })]
+      : []),
+  ];
+  for (const repository of repositories) for (const tag of tags) pushImage(repository, tag, random);
+
+  const staleWhileRevalidateMs = random.pick([0, 4_000]);
+  const maxBytes = random.chance(0.4) ? random.pick(storeSizes) : Infinity;
+  const isScrubbed = has('damage stored');
+  const nodes = await startNodes({
+    frontends: 2 + random(2),
+    workers: 1 + random(2),
+    weather,
+    store: storeOf(seed),
+    file: clusterFile({
+      hub: hub.url,
+      vault: isGuarded ? vault.url : undefined,
+      staleWhileRevalidateMs,
+      maxBytes,
+      isScrubbed,
+    }),
+    log: run.isTraced === true ? trace : undefined,
+  });
+  const settings = { store: storeOf(seed), isGuarded, maxBytes, isScrubbed, staleWhileRevalidateMs };
+  trace(`${nodes.frontends.length} frontends, ${nodes.workers.length} workers, ${JSON.stringify(settings)}`);
+  await pause(quickMs);
+  const { subscriptions } = nodes.shared;
+  checkCommits(nodes, problem);
+
+  const allMs = lastsMs(...faults.map(({ kind }) => kind));
+  const slow = delaying.some(has) ? upstreamTriesMs : 0;
+  let isSettled = false;
+  const confirmingMs = confirmedWithinMs + slow + lastsMs('freeze worker', 'store away', 'index away', ...delaying);
+  const purges = createPurges({
+    nodes,
+    repositories,
+    random,
+    spreadsWithinMs: faults.length === 0 ? 1_000 : 8_000 + allMs,
+    fetchingMs: confirmingMs,
+    trace,
+    problem,
+  });
+  const facts: ScenarioFacts = {
+    problem,
+    isCalm: faults.length === 0,
+    ttlMs,
+    staleWhileRevalidateMs,
+    get confirmingMs() {
+      return isSettled ? confirmedWithinMs : confirmingMs;
+    },
+    mayRead: ({ repository, caller, startedAtMs, endedAtMs }: Asked) =>
+      !repository.isPrivate || callers.mayRead(caller, startedAtMs - rememberAccessMs, endedAtMs),
+    mayBeRefused: ({ repository, caller, startedAtMs, endedAtMs }: Asked) =>
+      repository.isPrivate && callers.mayBeRefused(caller, startedAtMs - refusedForMs, endedAtMs),
+    mayLieAbout: () => isScrubbed,
+    onServed(asked, digest) {
+      const objection = purges.objectionTo(asked, digest);
+      if (objection !== undefined)
+        problem(`${asked.who}: ${asked.repository.path} ${asked.reference} ${digest} was served, ${objection}`);
+    },
+  };
+
+  const applied = applyFaults(faults, {
+    cluster: { ...nodes },
+    weather,
+    damage: (degree) => damageStored(nodes, random, degree),
+    own: createUpstreamActs({
+      upstreams: [hub, vault],
+      owner: upstreamOwner,
+      cluster: nodes,
+      weather,
+      random,
+      trace,
+    }),
+    trace,
+    problem,
+  });
+
+  const owner = createOwner('clients');
+  const leaves = has('clients leave');
+  const clientOf = (who: string, port: number, caller: string | undefined): Client => ({
+    who,
+    owner,
+    port,
+    caller,
+    slowness: has('clients slow') ? 0.3 : 0.02,
+    leavesAfterMs: () => (leaves && random.chance(0.2) ? random(random.pick([300, 3_000])) : undefined),
+    random,
+  });
+  const within = () => pause(random(actionsWithinMs));
+
+  const pulls = Array.from({ length: 3 + random(4) }, async (_, i) => {
+    await within();
+    const who = `client ${i}`;
+    const repository = random.pick(repositories);
+    const caller = repository.isPrivate ? random.pick(callers.names) : undefined;
+    let frontend = random.pick(nodes.frontends);
+    for (let turns = 1 + random(3); turns > 0; turns -= 1) {
+      if (random.chance(0.4)) frontend = random.pick(nodes.frontends);
+      const tag = random.pick(tags);
+      const result = await pullImage({ facts, client: clientOf(who, frontend.port, caller), repository }, tag);
+      trace(`${who} at ${frontend.name}: ${repository.name}:${tag} as ${caller}: ${result}`);
+      if (result === 'left') return;
+      await pause(random(4_000));
+      const hidden = random.chance(0.2) ? hiddenFrom(repositories) : undefined;
+      if (hidden !== undefined)
+        await getContent(
+          { facts, client: clientOf(who, frontend.port, caller), repository: repositories[0]! },
+          ...hidden,
+        );
+    }
+  });
+  const moves = Array.from({ length: random(4) }, async () => {
+    await within();
+    const repository = random.pick(repositories);
+    const tag = random.pick(tags);
+    moveTag(repository, tag, random);
+    trace(`${repository.name}:${tag} is moved to ${currentOf(repository, tag)}`);
+  });
+  const changes = Array.from({ length: random(3) }, async (_, i) => {
+    await within();
+    callers.change(i % 2 === 1);
+    trace(`sometimes is ${i % 2 === 1 ? 'admitted' : 'refused'}`);
+  });
+  const purging = Array.from({ length: random.pick([0, 0, 1, 2]) }, async () => {
+    await within();
+    await purges.purge();
+  });
+  await Promise.all([...pulls, ...moves, ...changes, ...purging]);
+  await applied.end();
+  clearWeather(weather);
+  for (const upstream of [hub, vault]) upstream.clearFaults();
+  await pause(has('upstream throttles') ? forgivingMs : settleMs);
+
+  const isRebuilt = random.chance(rebuiltShare);
+  if (isRebuilt) await findAgain(nodes, repositories, problem);
+  isSettled = true;
+  callers.change(false);
+  if (random.chance(0.5)) moveTag(repositories[0]!, tags[0]!, random);
+  await pause(ttlMs + staleWhileRevalidateMs + gapMs);
+  for (const [i, { name, port }] of nodes.frontends.entries())
+    for (const [j, repository] of repositories.entries())
+      await servesNow(facts, clientOf(`at last ${name}`, port, 'always:a'), repository, tags[(i + j) % tags.length]!);
+  const secret = repositories.find((repository) => repository.isPrivate);
+  if (secret !== undefined)
+    for (const [i, { name, port }] of nodes.frontends.entries()) {
+      const client = clientOf(`at last ${name}`, port, strangers[i % strangers.length]);
+      await pullImage({ facts, client, repository: secret }, tags[i % tags.length]!);
+    }
+  await pause(isScrubbed ? scrubbedWithinMs : 0);
+  await pause(maxBytes === Infinity ? quietMs : roomWithinMs);
+  judgeStore(nodes, maxBytes, problem);
+  // Otherwise blobs stored during an outage of the index may be unknown until a scrub or a pull finds them.
+  if (isRebuilt || facts.isCalm) await judgeIndex(nodes, problem);
+  await judgeRest(nodes, { repositories, subscriptions }, problem);
+  return async () => {
+    for (const left of await nodes.close()) problem(left);
+    await runAs(upstreamOwner, () => Promise.all([hub.close(), vault.close()]));
+  };
+}
+
+/** To a new image, or back to what it or another tag named. */
+function moveTag(repository: SimulatedRepository, tag: string, random: Random): void {
+  if (random.chance(0.7)) pushImage(repository, tag, random);
+  else setTag(repository, tag, random.pick(repository.tags.get(random.pick(tags))!).digest);
+}
+
+function checkCommits({ store }: SimulatedNodes, problem: (text: string) => void): void {
+  store.stored.watch((digest, bytes) => {
+    if (digestOf(Buffer.from(bytes), digestAlgorithm(digest)) !== digest) problem('wrong bytes were committed');
+  });
+}
+
+/** One of the objects is gone, cut, or has a wrong byte. */
+function damageStored({ store: { stored } }: SimulatedNodes, random: Random, degree: number): void {
+  const entries = stored.entries();
+  if (entries.length === 0) return;
+  const [digest, bytes] = random.pick(entries);
+  const flipped = Buffer.from(bytes);
+  const at = random(bytes.length);
+  flipped[at] = flipped[at]! ^ 1;
+  if (degree < 0.2) stored.damage(digest, undefined);
+  else stored.damage(digest, degree < 0.4 ? bytes.subarray(0, at) : flipped);
+}
+
+/** Private content, to be asked for by the name of a repository that does not have it. */
+function hiddenFrom([open, ...others]: readonly SimulatedRepository[]): ['manifests' | 'blobs', string] | undefined {
+  const secret = others.find(({ isPrivate }) => isPrivate);
+  const blob = [...(secret?.blobs.keys() ?? [])].find((digest) => !open!.blobs.has(digest));
+  return blob === undefined ? undefined : ['blobs', blob];
+}
+
+/** All is well now: every frontend serves what the tag names at its upstream. */
+async function servesNow(
+  facts: ScenarioFacts,
+  client: Client,
+  repository: SimulatedRepository,
+  tag: string,
+): Promise<void> {
+  const stayed = { ...client, leavesAfterMs: () => undefined };
+  for (let tries = 3; ; tries -= 1) {
+    const named: string[] = [];
+    const result = await pullImage({ facts, client: stayed, repository }, tag, (digest) => named.push(digest));
+    if (result === 'served' && named[0] === currentOf(repository, tag)) return;
+    if (tries === 1)
+      return facts.problem(
+        `${client.who}: ${repository.name}:${tag} is ${result} in the end, ${named[0] ?? 'unnamed'}`,
+      );
+    await pause(3_000);
+  }
+}

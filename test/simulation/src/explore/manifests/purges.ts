@@ -1,0 +1,130 @@
+// Purges by an operator. Purged content may be served again only after upstream was asked for it again.
+import { isCacheError } from '@cistern/errors';
+import type { FakeUpstream } from '@cistern/fake-upstream';
+import { pause } from '../../cluster/pause.ts';
+import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
+import type { Random } from '../../world/random.ts';
+import { schedule } from '../../world/schedule.ts';
+import { currentOf, type SimulatedRepository } from './image-catalog.ts';
+import type { Asked } from './judge-exchange.ts';
+
+interface Purge {
+  /** For `cistern purge`. */
+  readonly request: { readonly image?: string; readonly digest?: string; readonly upstream?: string };
+  readonly beganAtMs: number;
+  doneAtMs: number;
+  /** Answers to these are of what was purged. */
+  covers(asked: Asked, digest: string): boolean;
+}
+
+export interface Purges {
+  /** Purges something, and tries again where it is refused for now. */
+  purge(): Promise<void>;
+  /** Why this should not have been served; `undefined`: it may be. */
+  objectionTo(asked: Asked, digest: string): string | undefined;
+}
+
+export interface PurgesOptions {
+  readonly nodes: SimulatedNodes;
+  readonly repositories: readonly SimulatedRepository[];
+  readonly random: Random;
+  /** Until all nodes have heard of a purge. */
+  readonly spreadsWithinMs: number;
+  /** A fetch that began before a purge ends as it would, within this time. */
+  readonly fetchingMs: number;
+  readonly trace: (text: string) => void;
+  readonly problem: (text: string) => void;
+}
+
+const mostTries = 4;
+const triesAgainMs = 3_000;
+
+export function createPurges(options: PurgesOptions): Purges {
+  const { nodes, repositories, random, spreadsWithinMs, fetchingMs, trace, problem } = options;
+  const purges: Purge[] = [];
+  // The recorder counts by the clock.
+  const epochMs = Date.now() - schedule.nowMs;
+
+  const choose = (): Pick<Purge, 'request' | 'covers'> => {
+    const repository = random.pick(repositories);
+    const tag = random.pick([...repository.tags.keys()]);
+    const name = fullNameOf(repository);
+    const manifest = currentOf(repository, tag);
+    const blob = random.pick([...repository.blobs.keys()]);
+    const choices: readonly Pick<Purge, 'request' | 'covers'>[] = [
+      {
+        request: { image: `${name}:${tag}` },
+        covers: (asked) => asked.repository === repository && asked.reference === tag,
+      },
+      {
+        request: { image: `${name}@${manifest}` },
+        covers: (asked, digest) => asked.repository === repository && digest === manifest,
+      },
+      { request: { digest: manifest }, covers: (_asked, digest) => digest === manifest },
+      { request: { digest: blob }, covers: (_asked, digest) => digest === blob },
+      {
+        request: { upstream: upstreamOf(repository) },
+        covers: (asked) => upstreamOf(asked.repository) === upstreamOf(repository),
+      },
+    ];
+    return random.pick(choices);
+  };
+
+  /** A tag must be asked for after the purge began. A digest may have been on its way by then. */
+  const wasFetched = ({ beganAtMs, request }: Purge, { repository, reference, kind }: Asked, digest: string) => {
+    const upstreams = new Set(kind === 'blobs' ? repositories.map(({ upstream }) => upstream) : [repository.upstream]);
+    const requests = [...upstreams].flatMap((upstream: FakeUpstream) => upstream.requests({ status: 200 }));
+    return requests.some((one) => {
+      if (!reference.includes(':'))
+        return (
+          one.reference === reference &&
+          one.repository === repository.name &&
+          one.startedAtMs - epochMs >= beganAtMs - 1
+        );
+      if ((one.endedAtMs ?? Infinity) - epochMs < beganAtMs - fetchingMs) return false;
+      // Other upstreams have the same bytes: then only the manifest has to be fetched that names them.
+      const mayBeNamed = request.upstream !== undefined && kind === 'blobs' && one.endpoint === 'manifest';
+      return one.digest === digest || (mayBeNamed && one.repository === repository.name);
+    });
+  };
+
+  return {
+    async purge() {
+      const chosen = choose();
+      for (let tries = 0; tries < mostTries; tries += 1) {
+        const purge = { ...chosen, beganAtMs: schedule.nowMs, doneAtMs: Infinity };
+        const text = JSON.stringify(purge.request);
+        try {
+          const result = await nodes.asAdmin((admin) => admin.images.purge(purge.request));
+          trace(`purge ${text}: ${JSON.stringify(result)}`);
+          purge.doneAtMs = schedule.nowMs;
+          purges.push(purge);
+          return;
+        } catch (error) {
+          trace(`purge ${text} failed: ${String(error)}`);
+          if (!isCacheError(error)) problem(`purge ${text} failed: ${(error as Error).stack}`);
+        }
+        await pause(triesAgainMs);
+      }
+    },
+    objectionTo(asked, digest) {
+      const purge = purges.find(
+        (one) =>
+          asked.startedAtMs > one.doneAtMs + spreadsWithinMs &&
+          one.covers(asked, digest) &&
+          !wasFetched(one, asked, digest),
+      );
+      return (
+        purge && `purged as ${JSON.stringify(purge.request)} at ${purge.doneAtMs.toFixed(0)} ms and not fetched since`
+      );
+    },
+  };
+}
+
+function upstreamOf({ isPrivate }: SimulatedRepository): string {
+  return isPrivate ? 'private.example' : 'docker.io';
+}
+
+function fullNameOf(repository: SimulatedRepository): string {
+  return `${upstreamOf(repository)}/${repository.name}`;
+}

@@ -1,0 +1,24 @@
+// The doubles that simulated nodes use instead of Redis, BullMQ and the S3 client. `startNodes` sets them once per world.
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/cache-index';
+import type { JobHandlers, JobQueue, JobWorkers } from '@cistern/jobs';
+
+/** Each is opened for the process that runs at the moment. */
+export interface AdapterDoubles {
+  openIndex(): Promise<CacheIndex>;
+  openQueue(): { readonly queue: JobQueue; close(): Promise<void> };
+  openWorkers(handlers: JobHandlers): JobWorkers;
+  /** `undefined`: the product's own adapter opens it. */
+  openStore(): BlobStore | undefined;
+}
+
+let current: AdapterDoubles | undefined;
+
+export function setAdapterDoubles(doubles: AdapterDoubles): void {
+  current = doubles;
+}
+
+export function adapterDoubles(): AdapterDoubles {
+  if (current === undefined) throw new Error('No simulated nodes have been started in this world.');
+  return current;
+}

@@ -1,0 +1,41 @@
+// Loses announcements as Redis does: a connection breaks. After the reconnect each listener hears that it may have missed some.
+import type { Announcements } from '@cistern/cache-index';
+import type { Owner } from '../world/owner.ts';
+import { plan } from '../world/schedule.ts';
+
+export interface Gaps {
+  /** One was lost. Returns true. */
+  note(): true;
+  /** As the process has them. */
+  watch(announcements: Announcements): Announcements;
+}
+
+const reconnectMs = 2_000;
+
+export function createGaps(owner: Owner): Gaps {
+  const listeners = new Set<() => void>();
+  let isBroken = false;
+  const reconnect = () => {
+    isBroken = false;
+    for (const listener of listeners) listener();
+  };
+  return {
+    note() {
+      if (!isBroken) plan(reconnectMs, reconnect, { owner, label: 'subscriber reconnects', keepsAlive: false });
+      isBroken = true;
+      return true;
+    },
+    watch: (announcements) => ({
+      publish: (...given) => announcements.publish(...given),
+      async subscribe(topic, listener) {
+        const end = await announcements.subscribe(topic, listener);
+        const missed = () => listener(undefined);
+        listeners.add(missed);
+        return () => {
+          listeners.delete(missed);
+          end();
+        };
+      },
+    }),
+  };
+}

@@ -1,0 +1,8 @@
+// Replaces undici's coarse clock, one for all connections of a process: here several processes would share it.
+type Callback = (given: unknown) => void;
+
+const set = (callback: Callback, delayMs: number, given: unknown) => setTimeout(callback, delayMs, given);
+const clear = (timer: NodeJS.Timeout) => clearTimeout(timer);
+const now = () => performance.now();
+
+export { clear as clearFastTimeout, clear as clearTimeout, now, set as setFastTimeout, set as setTimeout };

@@ -1,0 +1,45 @@
+// Configurations of the simulated nodes: one file for all, and an environment for each, as in a real cluster.
+import { type Config, loadConfig } from '@cistern/config';
+import { simulatedRoot } from '../world/files/file-system.ts';
+
+export interface NodeSettings {
+  /** YAML beside what all nodes need: the upstreams, limits of the store and the like. */
+  readonly file: string;
+  readonly endpoint: string;
+}
+
+const loaded = new Map<string, Config>();
+
+/** `port`: of the registry for a frontend, of the fills for a worker. */
+export function nodeConfig(
+  role: 'frontend' | 'worker' | 'admin',
+  port: number,
+  { file, endpoint }: NodeSettings,
+): Config {
+  const key = `${role} ${port} ${endpoint}\n${file}`;
+  const known = loaded.get(key);
+  if (known !== undefined) return known;
+  const address = { frontend: 'REGISTRY_HTTP_ADDR', worker: 'REGISTRY_WORKER_ADDR', admin: 'REGISTRY_ADMIN_ADDR' }[
+    role
+  ];
+  const config = loadConfig({
+    path: 'cluster.yml',
+    readFile: () => `version: 0.1\nhttp: { debug: { addr: '' } }\n${file}`,
+    env: {
+      [address]: `127.0.0.1:${port}`,
+      REGISTRY_REDIS_ADDR: 'redis:6379',
+      REGISTRY_CLUSTER_SECRET: 'the secret of the simulated cluster',
+      REGISTRY_HEALTH_STORAGEDRIVER_ENABLED: 'false',
+      REGISTRY_STORAGE_S3_BUCKET: 'cistern',
+      REGISTRY_STORAGE_S3_REGIONENDPOINT: endpoint,
+      REGISTRY_STORAGE_S3_ACCESSKEY: 'access',
+      REGISTRY_STORAGE_S3_SECRETKEY: 'secret',
+      REGISTRY_STORAGE_S3_CREATEBUCKET: 'true',
+      REGISTRY_WORKER_ADVERTISE: `http://127.0.0.1:${port}`,
+      REGISTRY_WORKER_SPOOL_DIRECTORY: `${simulatedRoot}/spool`,
+    },
+    defaults: { rootDirectory: simulatedRoot },
+  });
+  loaded.set(key, config);
+  return config;
+}

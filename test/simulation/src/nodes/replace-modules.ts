@@ -1,0 +1,31 @@
+// Replaces modules by doubles: those that need a server, that share one clock between processes, or that are slow to start.
+import { registerHooks } from 'node:module';
+
+const inAssembly: Readonly<Record<string, string>> = {
+  '@cistern/cache-index/redis': 'redis-index.ts',
+  '@cistern/jobs/bullmq': 'bullmq.ts',
+  '@cistern/blob-store/s3': 's3-store.ts',
+};
+const residentBytes = 100_000_000;
+const coarseClock = /\/undici\/lib\/util\/timers\.js$/;
+
+/** Before anything of the product is loaded. */
+export function replaceModules(): void {
+  // Nodes report it each second, and the real call is slow.
+  Object.assign(process.memoryUsage, { rss: () => residentBytes });
+  registerHooks({
+    resolve(specifier, context, next) {
+      const isProduct = /\/(?:libs|services)\//.test(context.parentURL ?? '');
+      if (specifier === 'lru-cache' && isProduct) return { url: urlOf('lru-cache.ts'), shortCircuit: true };
+      const double = inAssembly[specifier];
+      if (double !== undefined && context.parentURL?.includes('/libs/assembly/') === true)
+        return { url: urlOf(double), shortCircuit: true };
+      const resolved = next(specifier, context);
+      return coarseClock.test(resolved.url) ? { ...resolved, url: urlOf('undici-timers.ts') } : resolved;
+    },
+  });
+}
+
+function urlOf(double: string): string {
+  return new URL(`doubles/${double}`, import.meta.url).href;
+}

@@ -1,0 +1,43 @@
+// The store that all nodes share: in memory behind calls that are events, or a simulated S3 server.
+import type { BlobStore } from '@cistern/blob-store';
+import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
+import { type StoredBlobs, memoryBlobs, s3Blobs } from '../cluster/stored-blobs.ts';
+import { type SimulatedS3, startSimulatedS3 } from '../s3/start-simulated-s3.ts';
+import type { Random } from '../world/random.ts';
+
+export interface NodeStore {
+  readonly stored: StoredBlobs;
+  /** The store before the network; `undefined` means that the store is in S3. */
+  readonly memory: BlobStore | undefined;
+  readonly s3: SimulatedS3 | undefined;
+  readonly endpoint: string;
+  /** Whether the store has one of the cache's own small objects. */
+  hasObject(key: string): boolean;
+  close(): Promise<string[]>;
+}
+
+const bucket = 'cistern';
+const closeMs = 3_000;
+
+export async function startNodeStore(kind: 'memory' | 's3', random: Random): Promise<NodeStore> {
+  if (kind === 'memory') {
+    const contents = createMemoryContents();
+    return {
+      stored: memoryBlobs(contents),
+      memory: createMemoryStore({ contents }),
+      s3: undefined,
+      endpoint: 'http://127.0.0.1:9000',
+      hasObject: (key) => contents.objects.has(key),
+      close: async () => [],
+    };
+  }
+  const s3 = await startSimulatedS3(random);
+  return {
+    stored: s3Blobs(s3.contents, bucket),
+    memory: undefined,
+    s3,
+    endpoint: s3.endpoint,
+    hasObject: (key) => s3.contents.buckets.get(bucket)!.objects.has(key),
+    close: () => s3.end(closeMs),
+  };
+}

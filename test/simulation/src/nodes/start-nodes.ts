@@ -1,0 +1,194 @@
+// A cluster of simulated processes that run the product's own nodes, put together by its composition root. Frontends speak HTTP
+// with clients, workers speak HTTP with upstreams.
+import { assembleAdmin } from '@cistern/assembly';
+import { isCacheError } from '@cistern/errors';
+import { buildFrontendNode } from '@cistern/frontend';
+import type { CacheNode } from '@cistern/process';
+import { createLogger, createMetrics, type Metrics } from '@cistern/telemetry';
+import { buildWorker } from '@cistern/worker';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Weather, failureOf, fateOf, type SharedPart } from '../cluster/cluster-weather.ts';
+import { type RemoteLink, asRemote } from '../cluster/remote-part.ts';
+import { type SharedIndex, createSharedIndex } from '../cluster/shared-index.ts';
+import { type SimulatedQueue, createSimulatedQueue } from '../cluster/simulated-queue.ts';
+import { type ControlledProcess, startProcess } from '../cluster/start-process.ts';
+import { network } from '../world/network/network-state.ts';
+import { type Owner, currentOwner, runAs } from '../world/owner.ts';
+import { setAdapterDoubles } from './adapter-doubles.ts';
+import { createGaps } from './create-gaps.ts';
+import './doubles/bullmq.ts';
+import './doubles/redis-index.ts';
+import './doubles/s3-store.ts';
+import { nodeConfig } from './node-config.ts';
+import { type NodeStore, startNodeStore } from './start-node-store.ts';
+
+export interface NodesOptions {
+  readonly frontends: number;
+  readonly workers: number;
+  readonly weather: Weather;
+  readonly store: 'memory' | 's3';
+  /** See `NodeSettings`. */
+  readonly file: string;
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+interface SimulatedNode extends ControlledProcess {
+  readonly port: number;
+  readonly metrics: Metrics;
+}
+
+type Admin = Awaited<ReturnType<typeof assembleAdmin>>;
+
+export interface SimulatedNodes {
+  readonly frontends: readonly SimulatedNode[];
+  readonly workers: readonly SimulatedNode[];
+  readonly store: NodeStore;
+  readonly shared: SharedIndex;
+  readonly jobs: Pick<SimulatedQueue, 'size' | 'loseData'>;
+  /** Opens the admin node's parts, in a process of its own, for as long as `work` takes. */
+  asAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T>;
+  /** Ends all processes; resolves with what they left open. */
+  close(): Promise<string[]>;
+}
+
+const ports = { frontend: 5_000, worker: 5_100, admin: 5_200 };
+const callPatienceMs = 500;
+const closeMs = 3_000;
+const restartMs = 500;
+
+/** Jobs of each class that a worker does at a time. */
+const slots = { interactive: 16, background: 4 };
+
+const builders = { frontend: buildFrontendNode, worker: buildWorker };
+
+export async function startNodes(options: NodesOptions): Promise<SimulatedNodes> {
+  const { weather, log: write = () => {} } = options;
+  const shared = createSharedIndex();
+  const callMs = () => weather.random.fraction() * weather.callMs;
+  const queue = createSimulatedQueue({ random: weather.random, latencyMs: callMs, slots });
+  const store = await startNodeStore(options.store, weather.random);
+  const endsOf = new WeakMap<Owner, Set<() => void>>();
+  network.isHeld = (from, to) => weather.cut.has(`${from} ${to}`);
+
+  const link = (part: SharedPart, own?: Set<() => void>): RemoteLink => {
+    const owner = currentOwner()!;
+    return {
+      owner,
+      ends: own ?? endsOf.get(owner)!,
+      latencyMs: callMs,
+      patienceMs: callPatienceMs,
+      fate: () => fateOf(weather, part),
+      failure: () => failureOf(part),
+      losesCall: () => false,
+    };
+  };
+  setAdapterDoubles({
+    async openIndex() {
+      const ends = new Set<() => void>();
+      endsOf.get(currentOwner()!)!.add(() => endAll(ends));
+      const gaps = createGaps(currentOwner()!);
+      const losesCall = (step: string) =>
+        step.includes('announcements') && weather.random.chance(weather.losesAnnouncements) && gaps.note();
+      const index = asRemote(shared.index, { ...link('index', ends), losesCall }, 'index');
+      await index.check();
+      return { ...index, announcements: gaps.watch(index.announcements), close: async () => endAll(ends) };
+    },
+    openQueue: () => ({ queue: asRemote(queue.connect(currentOwner()), link('queue'), 'queue'), async close() {} }),
+    openWorkers: (handlers) => queue.join(currentOwner()!, handlers),
+    openStore: () => store.memory && { ...asRemote(store.memory, link('store'), 'store'), async close() {} },
+  });
+
+  const logOf = (name: string) =>
+    createLogger({
+      // Whether or not anybody reads it: each line reads the clock, which takes its time.
+      level: 'info',
+      formatter: 'json',
+      destination: { write: (line) => write(`${name} ${line.trimEnd()}`) },
+    });
+  const settings = { file: options.file, endpoint: store.endpoint };
+
+  const start = async (role: 'frontend' | 'worker', number: number): Promise<SimulatedNode> => {
+    const port = ports[role] + number;
+    const name = `${role}-${number}`;
+    const metrics = metricsOf(name);
+    const context = { log: logOf(name), metrics, env: {}, version: '0.0.0' };
+    const config = nodeConfig(role, port, settings);
+    const process = await startProcess(name, async (owner, ends) => {
+      endsOf.set(owner, ends);
+      metrics.registry.resetMetrics();
+      return openNode(() => builders[role](config, context));
+    });
+    return {
+      ...process.controls,
+      port,
+      metrics,
+      get owner() {
+        return process.owner;
+      },
+    };
+  };
+
+  const workers: SimulatedNode[] = [];
+  for (let i = 1; i <= options.workers; i += 1) workers.push(await start('worker', i));
+  const frontends: SimulatedNode[] = [];
+  for (let i = 1; i <= options.frontends; i += 1) frontends.push(await start('frontend', i));
+  return {
+    frontends,
+    workers,
+    store,
+    shared,
+    jobs: queue,
+    async asAdmin(work) {
+      const metrics = metricsOf('admin');
+      const config = nodeConfig('admin', ports.admin, settings);
+      const context = { log: logOf('admin'), metrics, version: '0.0.0' };
+      const process = await startProcess('admin', async (owner, ends) => {
+        endsOf.set(owner, ends);
+        metrics.registry.resetMetrics();
+        return retried(() => assembleAdmin(config, context));
+      });
+      try {
+        return await runAs(process.owner, () => work(process.current));
+      } finally {
+        await process.controls.end(closeMs);
+      }
+    },
+    async close() {
+      const left: string[] = [];
+      for (const process of [...frontends, ...workers]) left.push(...(await process.end(closeMs)));
+      left.push(...(await store.close()));
+      return left;
+    },
+  };
+}
+
+async function openNode(build: () => Promise<CacheNode>): Promise<CacheNode> {
+  const node = await retried(build);
+  await node.listen();
+  return node;
+}
+
+/** A process that finds no index or store ends, and is started again. */
+async function retried<T>(open: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!isCacheError(error, 'store-unavailable', 'index-unavailable')) throw error;
+      await delay(restartMs);
+    }
+  }
+}
+
+function endAll(ends: Set<() => void>): void {
+  for (const end of ends) end();
+}
+
+/** Making them takes longer than most runs. */
+const metricsByName = new Map<string, Metrics>();
+
+function metricsOf(name: string): Metrics {
+  const known = metricsByName.get(name) ?? createMetrics({ upstreams: ['docker.io', 'private.example'] });
+  metricsByName.set(name, known);
+  return known;
+}
