@@ -1,7 +1,6 @@
 // Node's timers on virtual time: globals, `node:timers` and `node:timers/promises`.
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { promisify } from 'node:util';
-import { type PlannedEvent, cancel, planBound, setKeepsAlive } from './schedule.ts';
+import { type PlannedEvent, cancel, inContext, planBound, setKeepsAlive } from './schedule.ts';
 import { real } from './real.ts';
 
 type Callback = (...given: unknown[]) => void;
@@ -23,7 +22,7 @@ class Timer {
     this.#label = label;
     this.#delayMs = delayMs;
     this.#repeats = repeats;
-    this.#run = AsyncLocalStorage.bind(() => {
+    this.#run = inContext(() => {
       if (this.#repeats) this.#plan();
       Reflect.apply(callback, this, given);
     });

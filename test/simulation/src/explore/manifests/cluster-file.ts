@@ -3,6 +3,7 @@ import { cacheAccount } from './callers.ts';
 
 export const ttlMs = 3_000;
 export const rememberAccessMs = 4_000;
+export const scrubEveryMs = 30_000;
 
 export interface ClusterFile {
   /** URL of the open upstream. */
@@ -25,7 +26,7 @@ export function clusterFile(given: ClusterFile): string {
       password: ${password}, ${common} }
 `;
   return `
-storage: { ${limit}scrub: { enabled: ${given.isScrubbed}, every: 20s, bandwidth: 100MiB } }
+storage: { ${limit}scrub: { enabled: ${given.isScrubbed}, every: ${scrubEveryMs}ms, bandwidth: 100MiB } }
 upstreams:
   docker.io: { url: '${given.hub}', ${common} }
 ${given.vault === undefined ? '' : guarded}`;

@@ -8,12 +8,15 @@ import type { SimulatedRepository } from './image-catalog.ts';
 
 type Problem = (text: string) => void;
 
+export function storedBytes({ store }: Pick<SimulatedNodes, 'store'>): number {
+  return store.stored.entries().reduce((sum, [, stored]) => sum + stored.length, 0);
+}
+
 /** The store is within its limit, and has nothing that is not what its digest says. */
-export function judgeStore({ store }: SimulatedNodes, maxBytes: number, problem: Problem): void {
-  const entries = store.stored.entries();
-  const bytes = entries.reduce((sum, [, stored]) => sum + stored.length, 0);
+export function judgeStore({ store }: Pick<SimulatedNodes, 'store'>, maxBytes: number, problem: Problem): void {
+  const bytes = storedBytes({ store });
   if (bytes > maxBytes) problem(`the store has ${bytes} bytes in the end, more than ${maxBytes}`);
-  for (const [digest, stored] of entries)
+  for (const [digest, stored] of store.stored.entries())
     if (digestOf(Buffer.from(stored), digestAlgorithm(digest)) !== digest)
       problem(`the bytes stored as ${digest} are wrong in the end`);
 }

@@ -13,7 +13,7 @@ export const manifestFaults: FaultTable = {
   'index away': { chance: 0.25, most: 2, lastsMs: 6_000 },
   'index lost': { chance: 0.2, most: 1, lastsMs: 0 },
   'store away': { chance: 0.25, most: 2, lastsMs: 6_000 },
-  'damage stored': { chance: 0.25, most: 2, lastsMs: 0 },
+  'damage stored': { chance: 0.15, most: 2, lastsMs: 0 },
   'upstream breaks': { chance: 0.25, most: 2, lastsMs: 10_000 },
   'upstream lies': { chance: 0.25, most: 2, lastsMs: 10_000 },
   'upstream stalls': { chance: 0.2, most: 2, lastsMs: 10_000 },

@@ -13,8 +13,8 @@ import { applyFaults } from '../apply-faults.ts';
 import { type FaultKind, planFaults } from '../fault-plan.ts';
 import type { Run, Scenario } from '../run-world.ts';
 import { createCallers } from './callers.ts';
-import { clusterFile, rememberAccessMs, ttlMs } from './cluster-file.ts';
-import { findAgain, judgeIndex, judgeRest, judgeStore } from './final-checks.ts';
+import { clusterFile, rememberAccessMs, scrubEveryMs, ttlMs } from './cluster-file.ts';
+import { findAgain, judgeIndex, judgeRest, judgeStore, storedBytes } from './final-checks.ts';
 import { createRepository, currentOf, pushImage, setTag, type SimulatedRepository } from './image-catalog.ts';
 import type { Asked } from './judge-exchange.ts';
 import { manifestFaults } from './manifest-faults.ts';
@@ -23,8 +23,8 @@ import { createPurges } from './purges.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 import { createUpstreamActs } from './upstream-acts.ts';
 
-/** One run in so many has the product's own S3 store. */
-const s3Every = 6;
+/** One run in so many has the product's own S3 store, which takes as long as ten others. */
+const s3Every = 40;
 const storeOf = (seed: number) => (seed % s3Every === 0 ? 's3' : 'memory');
 
 const rebuiltShare = 0.4;
@@ -43,9 +43,11 @@ const actionsWithinMs = 12_000;
 const settleMs = 15_000;
 /** Workers pause for a while after a registry has throttled them. */
 const forgivingMs = 60_000;
-const scrubbedWithinMs = 23_000;
+/** A pass reads the store in a moment. */
+const scrubbedWithinMs = scrubEveryMs + 3_000;
 /** A blob without room waits half a minute at most. The parts of a pulled image are kept for a minute, even above the limit. */
 const roomWithinMs = 100_000;
+const roomLookMs = 5_000;
 const quietMs = 10_000;
 const quickMs = 1_500;
 const gapMs = 6_000;
@@ -85,10 +87,10 @@ async function play(run: Run): Promise<() => Promise<void>> {
   for (const repository of repositories) for (const tag of tags) pushImage(repository, tag, random);
 
   const staleWhileRevalidateMs = random.pick([0, 4_000]);
-  const maxBytes = random.chance(0.4) ? random.pick(storeSizes) : Infinity;
+  const maxBytes = random.chance(0.3) ? random.pick(storeSizes) : Infinity;
   const isScrubbed = has('damage stored');
   const nodes = await startNodes({
-    frontends: 2 + random(2),
+    frontends: 2 + (random.chance(0.2) ? 1 : 0),
     workers: 1 + random(2),
     weather,
     store: storeOf(seed),
@@ -169,13 +171,13 @@ async function play(run: Run): Promise<() => Promise<void>> {
   });
   const within = () => pause(random(actionsWithinMs));
 
-  const pulls = Array.from({ length: 3 + random(4) }, async (_, i) => {
+  const pulls = Array.from({ length: 2 + random(3) }, async (_, i) => {
     await within();
     const who = `client ${i}`;
     const repository = random.pick(repositories);
     const caller = repository.isPrivate ? random.pick(callers.names) : undefined;
     let frontend = random.pick(nodes.frontends);
-    for (let turns = 1 + random(3); turns > 0; turns -= 1) {
+    for (let turns = 1 + random(2); turns > 0; turns -= 1) {
       if (random.chance(0.4)) frontend = random.pick(nodes.frontends);
       const tag = random.pick(tags);
       const result = await pullImage({ facts, client: clientOf(who, frontend.port, caller), repository }, tag);
@@ -218,17 +220,20 @@ async function play(run: Run): Promise<() => Promise<void>> {
   callers.change(false);
   if (random.chance(0.5)) moveTag(repositories[0]!, tags[0]!, random);
   await pause(ttlMs + staleWhileRevalidateMs + gapMs);
-  for (const [i, { name, port }] of nodes.frontends.entries())
-    for (const [j, repository] of repositories.entries())
-      await servesNow(facts, clientOf(`at last ${name}`, port, 'always:a'), repository, tags[(i + j) % tags.length]!);
+  for (const [i, { name, port }] of nodes.frontends.entries()) {
+    const repository = repositories[(seed + i) % repositories.length]!;
+    await servesNow(facts, clientOf(`at last ${name}`, port, 'always:a'), repository, random.pick(tags));
+  }
   const secret = repositories.find((repository) => repository.isPrivate);
-  if (secret !== undefined)
-    for (const [i, { name, port }] of nodes.frontends.entries()) {
-      const client = clientOf(`at last ${name}`, port, strangers[i % strangers.length]);
-      await pullImage({ facts, client, repository: secret }, tags[i % tags.length]!);
-    }
+  if (secret !== undefined) {
+    const { name, port } = random.pick(nodes.frontends);
+    const client = clientOf(`at last ${name}`, port, random.pick(strangers));
+    await pullImage({ facts, client, repository: secret }, random.pick(tags));
+  }
   await pause(isScrubbed ? scrubbedWithinMs : 0);
-  await pause(maxBytes === Infinity ? quietMs : roomWithinMs);
+  await pause(quietMs);
+  const isBusy = () => nodes.jobs.size > 0 || storedBytes(nodes) > maxBytes;
+  for (let waitedMs = 0; waitedMs < roomWithinMs && isBusy(); waitedMs += roomLookMs) await pause(roomLookMs);
   judgeStore(nodes, maxBytes, problem);
   // Otherwise blobs stored during an outage of the index may be unknown until a scrub or a pull finds them.
   if (isRebuilt || facts.isCalm) await judgeIndex(nodes, problem);
