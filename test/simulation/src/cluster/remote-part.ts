@@ -27,21 +27,33 @@ const remembering: ReadonlySet<string> = new Set(['recall']);
 type Call = (...given: unknown[]) => unknown;
 
 export function asRemote<T extends object>(part: T, link: RemoteLink, path: string): T {
+  const known = new Map<string, unknown>();
   return new Proxy(part, {
     get(target, key) {
       const value: unknown = Reflect.get(target, key);
-      if (typeof key !== 'string') return value;
-      const step = `${path}.${key}`;
-      if (typeof value === 'object' && value !== null) return asRemote(value, link, step);
-      if (typeof value !== 'function') return value;
-      const call: Call = (...given) => Reflect.apply(value, target, given);
-      if (remembering.has(key)) return () => undefined;
-      if (silent.has(key)) return (...given: unknown[]) => void ask(link, step, () => call(...given)).catch(() => {});
-      if (walks.has(step))
-        return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
-      return (...given: unknown[]) => ask(link, step, () => call(...given.map((one) => handedOver(link, step, one))));
+      if (typeof key !== 'string' || (typeof value !== 'object' && typeof value !== 'function') || value === null)
+        return value;
+      const remote = known.get(key) ?? remoteMember(target, link, { step: `${path}.${key}`, key, value });
+      known.set(key, remote);
+      return remote;
     },
   });
+}
+
+interface Member {
+  readonly step: string;
+  readonly key: string;
+  readonly value: object;
+}
+
+function remoteMember(target: object, link: RemoteLink, { step, key, value }: Member): unknown {
+  if (typeof value !== 'function') return asRemote(value, link, step);
+  const call: Call = (...given) => Reflect.apply(value, target, given);
+  if (remembering.has(key)) return () => undefined;
+  if (silent.has(key)) return (...given: unknown[]) => void ask(link, step, () => call(...given)).catch(() => {});
+  if (walks.has(step))
+    return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
+  return (...given: unknown[]) => ask(link, step, () => call(...given.map((one) => handedOver(link, step, one))));
 }
 
 async function ask(link: RemoteLink, step: string, work: () => unknown): Promise<unknown> {

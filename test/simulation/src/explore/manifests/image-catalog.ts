@@ -1,9 +1,8 @@
 // The content of a run's upstreams: images that share layers, and tags that move. It remembers everything that ever was there.
-import type { FakeUpstream } from '@cistern/fake-upstream';
+import type { Body, FakeUpstream, SeededBytes } from '@cistern/fake-upstream';
 import type { Digest } from '@cistern/oci';
 import type { Random } from '../../world/random.ts';
 import { schedule } from '../../world/schedule.ts';
-import { sampleBytes } from '../sample-bytes.ts';
 
 export interface TagMove {
   readonly digest: Digest;
@@ -51,8 +50,9 @@ export function pushImage(repository: SimulatedRepository, tag: string, random: 
   return digest;
 }
 
-function sharedBy(random: Random): readonly Buffer[] {
-  return [...new Set([random.pick(sharedLayers), random.pick(sharedLayers)])].map(sampleBytes);
+function sharedBy(random: Random): readonly SeededBytes[] {
+  const sizes = new Set([random.pick(sharedLayers), random.pick(sharedLayers)]);
+  return [...sizes].map((size) => ({ size, seed: size }));
 }
 
 /** Has the tag name something that another one names or named. */
@@ -76,5 +76,14 @@ function copyContents({ upstream, name, manifests, blobs }: SimulatedRepository)
   const found = upstream.find(name)!;
   for (const [digest, { bytes }] of found.manifests) manifests.set(digest, bytes);
   for (const [digest, body] of found.blobs)
-    if (!blobs.has(digest)) blobs.set(digest, Buffer.concat([...body.read(0, body.size)]));
+    if (!blobs.has(digest)) blobs.set(digest, bytesOf(digest, body));
+}
+
+/** Of layers that images of all runs share. */
+const madeBefore = new Map<string, Buffer>();
+
+function bytesOf(digest: string, body: Body): Buffer {
+  const bytes = madeBefore.get(digest) ?? Buffer.concat([...body.read(0, body.size)]);
+  if (body.identity !== undefined) madeBefore.set(digest, bytes);
+  return bytes;
 }

@@ -40,7 +40,7 @@ const confirmedWithinMs = 2_000;
 const upstreamTriesMs = 30_000;
 const delaying: readonly FaultKind[] = ['upstream stalls', 'upstream breaks', 'upstream away', 'cut upstream'];
 const actionsWithinMs = 12_000;
-const settleMs = 15_000;
+const settleMs = 10_000;
 /** Workers pause for a while after a registry has throttled them. */
 const forgivingMs = 60_000;
 /** A pass reads the store in a moment. */
@@ -48,7 +48,7 @@ const scrubbedWithinMs = scrubEveryMs + 3_000;
 /** A blob without room waits half a minute at most. The parts of a pulled image are kept for a minute, even above the limit. */
 const roomWithinMs = 100_000;
 const roomLookMs = 5_000;
-const quietMs = 10_000;
+const quietMs = 5_000;
 const quickMs = 1_500;
 const gapMs = 6_000;
 

@@ -1,7 +1,7 @@
 // Replaces `lru-cache`: the same with fewer places. A run needs few, and to make room for 100,000 takes longer than a run.
 import { LRUCache as OwnCache } from 'lru-cache';
 
-const most = 1_000;
+const most = 200;
 
 export class LRUCache<K extends object, V extends object, C> extends OwnCache<K, V, C> {
   constructor(options: OwnCache.Options<K, V, C>) {
