@@ -51,8 +51,7 @@ function remoteMember(target: object, link: RemoteLink, { step, key, value }: Me
   const call: Call = (...given) => Reflect.apply(value, target, given);
   if (remembering.has(key)) return () => undefined;
   if (silent.has(key)) return (...given: unknown[]) => void ask(link, step, () => call(...given)).catch(() => {});
-  if (walks.has(step))
-    return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
+  if (walks.has(step)) return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
   return (...given: unknown[]) => ask(link, step, () => call(...given.map((one) => handedOver(link, step, one))));
 }
 

@@ -61,6 +61,12 @@ export function setTag({ upstream, name, tags }: SimulatedRepository, tag: strin
   tags.set(tag, [...(tags.get(tag) ?? []), { digest, atMs: schedule.nowMs }]);
 }
 
+/** To a new image, or back to what it or another tag named. */
+export function moveTag(repository: SimulatedRepository, tag: string, random: Random): void {
+  if (random.chance(0.7)) pushImage(repository, tag, random);
+  else setTag(repository, tag, random.pick(repository.tags.get(random.pick([...repository.tags.keys()]))!).digest);
+}
+
 /** The digest that a tag names now. */
 export function currentOf({ tags }: SimulatedRepository, tag: string): Digest {
   return tags.get(tag)!.at(-1)!.digest;
@@ -75,8 +81,7 @@ export function namedBetween(moves: readonly TagMove[], fromMs: number, toMs: nu
 function copyContents({ upstream, name, manifests, blobs }: SimulatedRepository): void {
   const found = upstream.find(name)!;
   for (const [digest, { bytes }] of found.manifests) manifests.set(digest, bytes);
-  for (const [digest, body] of found.blobs)
-    if (!blobs.has(digest)) blobs.set(digest, bytesOf(digest, body));
+  for (const [digest, body] of found.blobs) if (!blobs.has(digest)) blobs.set(digest, bytesOf(digest, body));
 }
 
 /** Of layers that images of all runs share. */

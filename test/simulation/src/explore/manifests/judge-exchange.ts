@@ -58,6 +58,7 @@ function judgeContent(facts: ScenarioFacts, asked: Asked, answer: Answer, what: 
   if (!facts.mayRead(asked)) return problem(`${what} was admitted as ${asked.caller ?? 'anonymous'}`);
   const digest = String(headers['docker-content-digest']);
   const isTag = !asked.reference.includes(':');
+  if (isTag) facts.onNamed(asked);
   if (isTag) judgeTag(facts, asked, { digest, cache: String(headers['x-cache']) }, what);
   else if (digest !== asked.reference) problem(`${what} got another digest: ${digest}`);
   const bytes = asked.repository[asked.kind].get(digest);

@@ -1,26 +1,29 @@
 // Scenario 2: images of two upstreams, tags that move, purges, a store that may be too small, and private content. Faults of all
 // kinds happen meanwhile. The nodes are the product's own, and clients speak HTTP with them.
 import { startFakeUpstream } from '@cistern/fake-upstream';
-import { digestAlgorithm, digestOf } from '@cistern/oci';
 import { clearWeather, createWeather } from '../../cluster/cluster-weather.ts';
 import { pause } from '../../cluster/pause.ts';
-import { type SimulatedNodes, startNodes } from '../../nodes/start-nodes.ts';
+import { startNodes } from '../../nodes/start-nodes.ts';
 import { fileSystem } from '../../world/files/file-system.ts';
 import { network } from '../../world/network/network-state.ts';
 import { createOwner, runAs } from '../../world/owner.ts';
-import { type Random, createRandom } from '../../world/random.ts';
+import { createRandom } from '../../world/random.ts';
 import { applyFaults } from '../apply-faults.ts';
 import { type FaultKind, planFaults } from '../fault-plan.ts';
 import type { Run, Scenario } from '../run-world.ts';
 import { createCallers } from './callers.ts';
 import { clusterFile, rememberAccessMs, scrubEveryMs, ttlMs } from './cluster-file.ts';
 import { findAgain, judgeIndex, judgeRest, judgeStore, storedBytes } from './final-checks.ts';
-import { createRepository, currentOf, pushImage, setTag, type SimulatedRepository } from './image-catalog.ts';
+import { createRepository, currentOf, moveTag, pushImage, type SimulatedRepository } from './image-catalog.ts';
 import type { Asked } from './judge-exchange.ts';
 import { manifestFaults } from './manifest-faults.ts';
 import { type Client, getContent, pullImage } from './pull-image.ts';
+import { createPullCounts } from './pull-counts.ts';
 import { createPurges } from './purges.ts';
+import { purgeWhileFetched } from './purge-while-fetched.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
+import { servesNow } from './serves-now.ts';
+import { checkCommits, damageStored } from './stored-contents.ts';
 import { createUpstreamActs } from './upstream-acts.ts';
 
 /** One run in so many has the product's own S3 store, which takes as long as ten others. */
@@ -36,6 +39,8 @@ const strangers = ['sometimes:s', 'never:n', 'sometimes:s', undefined];
 /** A refusal is remembered for ten seconds, and the question behind it may take longer. */
 const refusedForMs = 40_000;
 const confirmedWithinMs = 2_000;
+/** All nodes have heard of a purge by then. */
+const calmSpreadMs = 1_000;
 /** A call to an upstream that answers late, or breaks off, is tried for so long. */
 const upstreamTriesMs = 30_000;
 const delaying: readonly FaultKind[] = ['upstream stalls', 'upstream breaks', 'upstream away', 'cut upstream'];
@@ -117,11 +122,12 @@ async function play(run: Run): Promise<() => Promise<void>> {
     nodes,
     repositories,
     random,
-    spreadsWithinMs: faults.length === 0 ? 1_000 : 8_000 + allMs,
+    spreadsWithinMs: faults.length === 0 ? calmSpreadMs : 8_000 + allMs,
     fetchingMs: confirmingMs,
     trace,
     problem,
   });
+  const pullCounts = createPullCounts();
   const facts: ScenarioFacts = {
     problem,
     isCalm: faults.length === 0,
@@ -135,6 +141,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
     mayBeRefused: ({ repository, caller, startedAtMs, endedAtMs }: Asked) =>
       repository.isPrivate && callers.mayBeRefused(caller, startedAtMs - refusedForMs, endedAtMs),
     mayLieAbout: () => isScrubbed,
+    onNamed: pullCounts.add,
     onServed(asked, digest) {
       const objection = purges.objectionTo(asked, digest);
       if (objection !== undefined)
@@ -149,6 +156,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
     own: createUpstreamActs({
       upstreams: [hub, vault],
       owner: upstreamOwner,
+      repositories,
       cluster: nodes,
       weather,
       random,
@@ -171,6 +179,12 @@ async function play(run: Run): Promise<() => Promise<void>> {
   });
   const within = () => pause(random(actionsWithinMs));
 
+  const purgeOnTheWay = async () => {
+    const repository = random.pick(repositories);
+    const puller = () => clientOf('beside a purge', random.pick(nodes.frontends).port, 'always:a');
+    const spreadMs = facts.isCalm ? calmSpreadMs : 0;
+    await purgeWhileFetched({ facts, purges, repository, tag: random.pick(tags), puller, spreadMs, random });
+  };
   const pulls = Array.from({ length: 2 + random(3) }, async (_, i) => {
     await within();
     const who = `client ${i}`;
@@ -208,12 +222,14 @@ async function play(run: Run): Promise<() => Promise<void>> {
     await within();
     await purges.purge();
   });
+  if (random.chance(facts.isCalm ? 0.5 : 0.15)) purging.push(within().then(purgeOnTheWay));
   await Promise.all([...pulls, ...moves, ...changes, ...purging]);
   await applied.end();
   clearWeather(weather);
   for (const upstream of [hub, vault]) upstream.clearFaults();
   await pause(has('upstream throttles') ? forgivingMs : settleMs);
 
+  if (facts.isCalm && purges.count === 0) await pullCounts.judge(nodes, repositories, problem);
   const isRebuilt = random.chance(rebuiltShare);
   if (isRebuilt) await findAgain(nodes, repositories, problem);
   isSettled = true;
@@ -244,53 +260,9 @@ async function play(run: Run): Promise<() => Promise<void>> {
   };
 }
 
-/** To a new image, or back to what it or another tag named. */
-function moveTag(repository: SimulatedRepository, tag: string, random: Random): void {
-  if (random.chance(0.7)) pushImage(repository, tag, random);
-  else setTag(repository, tag, random.pick(repository.tags.get(random.pick(tags))!).digest);
-}
-
-function checkCommits({ store }: SimulatedNodes, problem: (text: string) => void): void {
-  store.stored.watch((digest, bytes) => {
-    if (digestOf(Buffer.from(bytes), digestAlgorithm(digest)) !== digest) problem('wrong bytes were committed');
-  });
-}
-
-/** One of the objects is gone, cut, or has a wrong byte. */
-function damageStored({ store: { stored } }: SimulatedNodes, random: Random, degree: number): void {
-  const entries = stored.entries();
-  if (entries.length === 0) return;
-  const [digest, bytes] = random.pick(entries);
-  const flipped = Buffer.from(bytes);
-  const at = random(bytes.length);
-  flipped[at] = flipped[at]! ^ 1;
-  if (degree < 0.2) stored.damage(digest, undefined);
-  else stored.damage(digest, degree < 0.4 ? bytes.subarray(0, at) : flipped);
-}
-
 /** Private content, to be asked for by the name of a repository that does not have it. */
 function hiddenFrom([open, ...others]: readonly SimulatedRepository[]): ['manifests' | 'blobs', string] | undefined {
   const secret = others.find(({ isPrivate }) => isPrivate);
   const blob = [...(secret?.blobs.keys() ?? [])].find((digest) => !open!.blobs.has(digest));
   return blob === undefined ? undefined : ['blobs', blob];
-}
-
-/** All is well now: every frontend serves what the tag names at its upstream. */
-async function servesNow(
-  facts: ScenarioFacts,
-  client: Client,
-  repository: SimulatedRepository,
-  tag: string,
-): Promise<void> {
-  const stayed = { ...client, leavesAfterMs: () => undefined };
-  for (let tries = 3; ; tries -= 1) {
-    const named: string[] = [];
-    const result = await pullImage({ facts, client: stayed, repository }, tag, (digest) => named.push(digest));
-    if (result === 'served' && named[0] === currentOf(repository, tag)) return;
-    if (tries === 1)
-      return facts.problem(
-        `${client.who}: ${repository.name}:${tag} is ${result} in the end, ${named[0] ?? 'unnamed'}`,
-      );
-    await pause(3_000);
-  }
 }

@@ -8,6 +8,8 @@ import { schedule } from '../../world/schedule.ts';
 import { currentOf, type SimulatedRepository } from './image-catalog.ts';
 import type { Asked } from './judge-exchange.ts';
 
+type Purged = Pick<Purge, 'request' | 'covers'>;
+
 interface Purge {
   /** For `cistern purge`. */
   readonly request: { readonly image?: string; readonly digest?: string; readonly upstream?: string };
@@ -18,8 +20,12 @@ interface Purge {
 }
 
 export interface Purges {
+  /** How many have succeeded. */
+  readonly count: number;
   /** Purges something, and tries again where it is refused for now. */
-  purge(): Promise<void>;
+  purge(what?: Purged): Promise<void>;
+  ofTag(repository: SimulatedRepository, tag: string): Purged;
+  ofUpstream(repository: SimulatedRepository): Purged;
   /** Why this should not have been served; `undefined`: it may be. */
   objectionTo(asked: Asked, digest: string): string | undefined;
 }
@@ -45,27 +51,29 @@ export function createPurges(options: PurgesOptions): Purges {
   // The recorder counts by the clock.
   const epochMs = Date.now() - schedule.nowMs;
 
-  const choose = (): Pick<Purge, 'request' | 'covers'> => {
+  const ofTag = (repository: SimulatedRepository, tag: string): Purged => ({
+    request: { image: `${fullNameOf(repository)}:${tag}` },
+    covers: (asked) => asked.repository === repository && asked.reference === tag,
+  });
+  const ofUpstream = (repository: SimulatedRepository): Purged => ({
+    request: { upstream: upstreamOf(repository) },
+    covers: (asked) => upstreamOf(asked.repository) === upstreamOf(repository),
+  });
+  const choose = (): Purged => {
     const repository = random.pick(repositories);
     const tag = random.pick([...repository.tags.keys()]);
     const name = fullNameOf(repository);
     const manifest = currentOf(repository, tag);
     const blob = random.pick([...repository.blobs.keys()]);
-    const choices: readonly Pick<Purge, 'request' | 'covers'>[] = [
-      {
-        request: { image: `${name}:${tag}` },
-        covers: (asked) => asked.repository === repository && asked.reference === tag,
-      },
+    const choices: readonly Purged[] = [
+      ofTag(repository, tag),
       {
         request: { image: `${name}@${manifest}` },
         covers: (asked, digest) => asked.repository === repository && digest === manifest,
       },
       { request: { digest: manifest }, covers: (_asked, digest) => digest === manifest },
       { request: { digest: blob }, covers: (_asked, digest) => digest === blob },
-      {
-        request: { upstream: upstreamOf(repository) },
-        covers: (asked) => upstreamOf(asked.repository) === upstreamOf(repository),
-      },
+      ofUpstream(repository),
     ];
     return random.pick(choices);
   };
@@ -89,8 +97,13 @@ export function createPurges(options: PurgesOptions): Purges {
   };
 
   return {
-    async purge() {
-      const chosen = choose();
+    get count() {
+      return purges.length;
+    },
+    ofTag,
+    ofUpstream,
+    async purge(what) {
+      const chosen = what ?? choose();
       for (let tries = 0; tries < mostTries; tries += 1) {
         const purge = { ...chosen, beganAtMs: schedule.nowMs, doneAtMs: Infinity };
         const text = JSON.stringify(purge.request);

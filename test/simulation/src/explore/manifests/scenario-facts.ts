@@ -15,6 +15,8 @@ export interface ScenarioFacts {
   mayBeRefused(asked: Asked): boolean;
   /** Whether the blob may be damaged in the store, so that its bytes are wrong unless they are hashed before they are sent. */
   mayLieAbout(asked: Asked, bytes: Buffer): boolean;
+  /** A tag was resolved for a client. */
+  onNamed(asked: Asked): void;
   /** Content was served, whole or in part. */
   onServed(asked: Asked, digest: string): void;
 }

@@ -6,12 +6,14 @@ import { type Owner, runAs } from '../../world/owner.ts';
 import type { Random } from '../../world/random.ts';
 import type { Act, FaultyCluster } from '../apply-faults.ts';
 import type { FaultKind, PlannedFault } from '../fault-plan.ts';
+import type { SimulatedRepository } from './image-catalog.ts';
 
 type Fault = Parameters<FakeUpstream['addFault']>[1];
 type Matcher = Parameters<FakeUpstream['addFault']>[0];
 
 export interface UpstreamActsOptions {
   readonly upstreams: readonly FakeUpstream[];
+  readonly repositories: readonly SimulatedRepository[];
   /** The process that both upstreams run in. */
   readonly owner: Owner;
   readonly cluster: FaultyCluster;
@@ -24,7 +26,7 @@ const mostRequests = 4;
 const longestDelayMs = 15_000;
 
 export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record<FaultKind, Act>> {
-  const { upstreams, owner, cluster, weather, random, trace } = options;
+  const { upstreams, repositories, owner, cluster, weather, random, trace } = options;
   const upstreamOf = ({ other }: PlannedFault) => upstreams[other % upstreams.length]!;
 
   /** Some of the requests get one of these faults, while it lasts. */
@@ -38,6 +40,21 @@ export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record
     trace(`${planned.kind} is over after ${added.hits()} requests`);
   };
 
+  /** Another manifest in place of the one with the digest that was asked for. */
+  const lieAboutManifest = spoil({ method: 'GET', path: /\/manifests\/sha256:/ }, () => {
+    const body = random.pick(repositories.flatMap(({ manifests }) => [...manifests.values()])).toString();
+    return { status: 200, body, headers: { 'content-type': mediaTypeOf(body) } };
+  });
+  const lie = spoil({ method: 'GET' }, () =>
+    random.pick<Fault>([
+      { flipByteAt: random(30) },
+      { flipByteAt: random(200) },
+      { size: random(400) },
+      { contentLength: random(400) },
+      { headers: { 'docker-content-digest': `sha256:${'0'.repeat(64)}` } },
+    ]),
+  );
+
   return {
     'upstream breaks': spoil({ method: 'GET' }, () =>
       random.pick<Fault>([
@@ -47,15 +64,7 @@ export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record
         { resetAfterBytes: random(100_000) },
       ]),
     ),
-    'upstream lies': spoil({ method: 'GET' }, () =>
-      random.pick<Fault>([
-        { flipByteAt: random(30) },
-        { flipByteAt: random(200) },
-        { size: random(400) },
-        { contentLength: random(400) },
-        { headers: { 'docker-content-digest': `sha256:${'0'.repeat(64)}` } },
-      ]),
-    ),
+    'upstream lies': (fault) => (fault.degree < 0.4 ? lieAboutManifest : lie)(fault),
     'upstream stalls': spoil({}, ({ lastsMs }) =>
       random.pick<Fault>([
         { delayMs: random(Math.min(longestDelayMs, lastsMs)) },
@@ -89,4 +98,8 @@ export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record
       trace(`${kind} is over: ${name}`);
     },
   };
+}
+
+function mediaTypeOf(manifest: string): string {
+  return (JSON.parse(manifest) as { readonly mediaType: string }).mediaType;
 }

@@ -1,0 +1,40 @@
+// Counts the pulls of tags that clients saw succeed, for comparison with what the index counts.
+import { parseRepositoryName, parseTag } from '@cistern/oci';
+import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
+import type { SimulatedRepository } from './image-catalog.ts';
+import type { Asked } from './judge-exchange.ts';
+
+export interface PullCounts {
+  add(asked: Asked): void;
+  /** Each pull counts once. For runs in which nothing fails and nothing is purged. */
+  judge(
+    nodes: SimulatedNodes,
+    repositories: readonly SimulatedRepository[],
+    problem: (text: string) => void,
+  ): Promise<void>;
+}
+
+export function createPullCounts(): PullCounts {
+  const counts = new Map<string, number>();
+  const nameOf = ({ path }: SimulatedRepository, tag: string) => `${path}:${tag}`;
+  return {
+    add({ repository, reference }) {
+      const name = nameOf(repository, reference);
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    },
+    async judge({ shared }, repositories, problem) {
+      for (const repository of repositories)
+        for (const tag of repository.tags.keys()) {
+          const record = await shared.index.tags.get({
+            upstream: repository.isPrivate ? 'private.example' : 'docker.io',
+            repository: parseRepositoryName(repository.name),
+            tag: parseTag(tag),
+          });
+          const counted = record?.pulls ?? 0;
+          const seen = counts.get(nameOf(repository, tag)) ?? 0;
+          if (counted !== seen)
+            problem(`${nameOf(repository, tag)} was pulled ${seen} times, and the index counts ${counted}`);
+        }
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// A purge while upstream's answer is on its way: what it says was said before the purge, and may not be kept.
+import { pause } from '../../cluster/pause.ts';
+import type { Random } from '../../world/random.ts';
+import type { SimulatedRepository } from './image-catalog.ts';
+import { type Client, pullImage } from './pull-image.ts';
+import type { Purges } from './purges.ts';
+import type { ScenarioFacts } from './scenario-facts.ts';
+
+export interface PurgeWhileFetched {
+  readonly facts: ScenarioFacts;
+  readonly purges: Purges;
+  readonly repository: SimulatedRepository;
+  readonly tag: string;
+  /** Another client for each pull. */
+  readonly puller: () => Client;
+  /** Until all nodes have heard of the purge. */
+  readonly spreadMs: number;
+  readonly random: Random;
+}
+
+const leastDelayMs = 400;
+const delayMs = 800;
+
+export async function purgeWhileFetched(given: PurgeWhileFetched): Promise<void> {
+  const { facts, purges, repository, tag, puller, spreadMs, random } = given;
+  const { upstream, name } = repository;
+  const late = upstream.addFault(
+    { endpoint: 'manifest', repository: name, reference: tag, times: 1 },
+    { delayMs: leastDelayMs + random(delayMs) },
+  );
+  const pulled = pullImage({ facts, client: puller(), repository }, tag);
+  await pause(random(leastDelayMs));
+  await purges.purge(random.chance(0.5) ? purges.ofTag(repository, tag) : purges.ofUpstream(repository));
+  await pulled;
+  late.remove();
+  await pause(spreadMs);
+  await pullImage({ facts, client: puller(), repository }, tag);
+}

@@ -1,0 +1,25 @@
+// The last pulls of a run, when all is well again.
+import { pause } from '../../cluster/pause.ts';
+import { currentOf, type SimulatedRepository } from './image-catalog.ts';
+import { type Client, pullImage } from './pull-image.ts';
+import type { ScenarioFacts } from './scenario-facts.ts';
+
+/** The frontend serves what the tag names at its upstream. */
+export async function servesNow(
+  facts: ScenarioFacts,
+  client: Client,
+  repository: SimulatedRepository,
+  tag: string,
+): Promise<void> {
+  const stayed = { ...client, leavesAfterMs: () => undefined };
+  for (let tries = 3; ; tries -= 1) {
+    const named: string[] = [];
+    const result = await pullImage({ facts, client: stayed, repository }, tag, (digest) => named.push(digest));
+    if (result === 'served' && named[0] === currentOf(repository, tag)) return;
+    if (tries === 1)
+      return facts.problem(
+        `${client.who}: ${repository.name}:${tag} is ${result} in the end, ${named[0] ?? 'unnamed'}`,
+      );
+    await pause(3_000);
+  }
+}

@@ -1,0 +1,22 @@
+// The store's contents as a run watches and damages them, behind the nodes' back.
+import { digestAlgorithm, digestOf } from '@cistern/oci';
+import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
+import type { Random } from '../../world/random.ts';
+
+export function checkCommits({ store }: SimulatedNodes, problem: (text: string) => void): void {
+  store.stored.watch((digest, bytes) => {
+    if (digestOf(Buffer.from(bytes), digestAlgorithm(digest)) !== digest) problem('wrong bytes were committed');
+  });
+}
+
+/** One of the objects is gone, cut, or has a wrong byte. */
+export function damageStored({ store: { stored } }: SimulatedNodes, random: Random, degree: number): void {
+  const entries = stored.entries();
+  if (entries.length === 0) return;
+  const [digest, bytes] = random.pick(entries);
+  const flipped = Buffer.from(bytes);
+  const at = random(bytes.length);
+  flipped[at] = flipped[at]! ^ 1;
+  if (degree < 0.2) stored.damage(digest, undefined);
+  else stored.damage(digest, degree < 0.4 ? bytes.subarray(0, at) : flipped);
+}
