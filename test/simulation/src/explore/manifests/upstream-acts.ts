@@ -24,6 +24,7 @@ export interface UpstreamActsOptions {
 
 const mostRequests = 4;
 const longestDelayMs = 15_000;
+const waitsMs = 8_000;
 
 export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record<FaultKind, Act>> {
   const { upstreams, repositories, owner, cluster, weather, random, trace } = options;
@@ -40,11 +41,17 @@ export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record
     trace(`${planned.kind} is over after ${added.hits()} requests`);
   };
 
-  /** Another manifest in place of the one with the digest that was asked for. */
-  const lieAboutManifest = spoil({ method: 'GET', path: /\/manifests\/sha256:/ }, () => {
+  /** Another manifest in place of the one with the digest that was asked for. Few are asked for, so it waits for them. */
+  const lieAboutManifest = async ({ kind, lastsMs }: PlannedFault) => {
     const body = random.pick(repositories.flatMap(({ manifests }) => [...manifests.values()])).toString();
-    return { status: 200, body, headers: { 'content-type': mediaTypeOf(body) } };
-  });
+    const fault = { status: 200, body, headers: { 'content-type': mediaTypeOf(body) } };
+    const matcher = { method: 'GET', path: /\/manifests\/sha256:/, times: 1 + random(mostRequests) };
+    trace(`${kind}: another manifest`);
+    const added = upstreams.map((upstream) => upstream.addFault(matcher, fault));
+    await pause(lastsMs + waitsMs);
+    for (const one of added) one.remove();
+    trace(`${kind} is over after ${added.reduce((sum, one) => sum + one.hits(), 0)} requests`);
+  };
   const lie = spoil({ method: 'GET' }, () =>
     random.pick<Fault>([
       { flipByteAt: random(30) },
