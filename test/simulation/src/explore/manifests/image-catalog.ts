@@ -56,7 +56,7 @@ function sharedBy(random: Random): readonly SeededBytes[] {
 }
 
 /** Has the tag name something that another one names or named. */
-export function setTag({ upstream, name, tags }: SimulatedRepository, tag: string, digest: Digest): void {
+function setTag({ upstream, name, tags }: SimulatedRepository, tag: string, digest: Digest): void {
   upstream.setTag(name, tag, digest);
   tags.set(tag, [...(tags.get(tag) ?? []), { digest, atMs: schedule.nowMs }]);
 }
@@ -84,7 +84,7 @@ function copyContents({ upstream, name, manifests, blobs }: SimulatedRepository)
   for (const [digest, body] of found.blobs) if (!blobs.has(digest)) blobs.set(digest, bytesOf(digest, body));
 }
 
-/** Of layers that images of all runs share. */
+/** The layers that images of all runs share, by their digests. */
 const madeBefore = new Map<string, Buffer>();
 
 function bytesOf(digest: string, body: Body): Buffer {

@@ -16,7 +16,6 @@ export interface PullCounts {
 
 export function createPullCounts(): PullCounts {
   const counts = new Map<string, number>();
-  const nameOf = ({ path }: SimulatedRepository, tag: string) => `${path}:${tag}`;
   return {
     add({ repository, reference }) {
       const name = nameOf(repository, reference);
@@ -37,4 +36,8 @@ export function createPullCounts(): PullCounts {
         }
     },
   };
+}
+
+function nameOf({ path }: SimulatedRepository, tag: string): string {
+  return `${path}:${tag}`;
 }

@@ -3,7 +3,7 @@ import { pause } from '../../cluster/pause.ts';
 import type { Random } from '../../world/random.ts';
 import type { SimulatedRepository } from './image-catalog.ts';
 import { type Client, pullImage } from './pull-image.ts';
-import type { Purges } from './purges.ts';
+import { allOf, type Purges, tagOf } from './purges.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 
 export interface PurgeWhileFetched {
@@ -30,7 +30,7 @@ export async function purgeWhileFetched(given: PurgeWhileFetched): Promise<void>
   );
   const pulled = pullImage({ facts, client: puller(), repository }, tag);
   await pause(random(leastDelayMs));
-  await purges.purge(random.chance(0.5) ? purges.ofTag(repository, tag) : purges.ofUpstream(repository));
+  await purges.purge(random.chance(0.5) ? tagOf(repository, tag) : allOf(repository));
   await pulled;
   late.remove();
   await pause(spreadMs);

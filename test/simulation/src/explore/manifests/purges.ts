@@ -24,8 +24,6 @@ export interface Purges {
   readonly count: number;
   /** Purges something, and tries again where it is refused for now. */
   purge(what?: Purged): Promise<void>;
-  ofTag(repository: SimulatedRepository, tag: string): Purged;
-  ofUpstream(repository: SimulatedRepository): Purged;
   /** Why this should not have been served; `undefined`: it may be. */
   objectionTo(asked: Asked, digest: string): string | undefined;
 }
@@ -51,14 +49,6 @@ export function createPurges(options: PurgesOptions): Purges {
   // The recorder counts by the clock.
   const epochMs = Date.now() - schedule.nowMs;
 
-  const ofTag = (repository: SimulatedRepository, tag: string): Purged => ({
-    request: { image: `${fullNameOf(repository)}:${tag}` },
-    covers: (asked) => asked.repository === repository && asked.reference === tag,
-  });
-  const ofUpstream = (repository: SimulatedRepository): Purged => ({
-    request: { upstream: upstreamOf(repository) },
-    covers: (asked) => upstreamOf(asked.repository) === upstreamOf(repository),
-  });
   const choose = (): Purged => {
     const repository = random.pick(repositories);
     const tag = random.pick([...repository.tags.keys()]);
@@ -66,14 +56,14 @@ export function createPurges(options: PurgesOptions): Purges {
     const manifest = currentOf(repository, tag);
     const blob = random.pick([...repository.blobs.keys()]);
     const choices: readonly Purged[] = [
-      ofTag(repository, tag),
+      tagOf(repository, tag),
       {
         request: { image: `${name}@${manifest}` },
         covers: (asked, digest) => asked.repository === repository && digest === manifest,
       },
       { request: { digest: manifest }, covers: (_asked, digest) => digest === manifest },
       { request: { digest: blob }, covers: (_asked, digest) => digest === blob },
-      ofUpstream(repository),
+      allOf(repository),
     ];
     return random.pick(choices);
   };
@@ -100,8 +90,6 @@ export function createPurges(options: PurgesOptions): Purges {
     get count() {
       return purges.length;
     },
-    ofTag,
-    ofUpstream,
     async purge(what) {
       const chosen = what ?? choose();
       for (let tries = 0; tries < mostTries; tries += 1) {
@@ -131,6 +119,21 @@ export function createPurges(options: PurgesOptions): Purges {
         purge && `purged as ${JSON.stringify(purge.request)} at ${purge.doneAtMs.toFixed(0)} ms and not fetched since`
       );
     },
+  };
+}
+
+export function tagOf(repository: SimulatedRepository, tag: string): Purged {
+  return {
+    request: { image: `${fullNameOf(repository)}:${tag}` },
+    covers: (asked) => asked.repository === repository && asked.reference === tag,
+  };
+}
+
+/** All of its upstream. */
+export function allOf(repository: SimulatedRepository): Purged {
+  return {
+    request: { upstream: upstreamOf(repository) },
+    covers: (asked) => upstreamOf(asked.repository) === upstreamOf(repository),
   };
 }
 

@@ -41,7 +41,7 @@ export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record
     trace(`${planned.kind} is over after ${added.hits()} requests`);
   };
 
-  /** Another manifest in place of the one with the digest that was asked for. Few are asked for, so it waits for them. */
+  /** The upstream answers with another manifest than the one of the digest. Such requests are few, so the fault waits for them. */
   const lieAboutManifest = async ({ kind, lastsMs }: PlannedFault) => {
     const body = random.pick(repositories.flatMap(({ manifests }) => [...manifests.values()])).toString();
     const fault = { status: 200, body, headers: { 'content-type': mediaTypeOf(body) } };
