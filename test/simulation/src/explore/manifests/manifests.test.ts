@@ -18,7 +18,7 @@ const events = {
   'room is made': /"the store was full: what nobody had pulled for longest is gone"/,
   'the index is rebuilt': /"the index was rebuilt from the store"/,
 };
-const seeds = [46, 47, 51, 52, 54, 55];
+const seeds = [46, 50, 55];
 const repeated = 46;
 
 test('a seed decides all that happens, no invariant breaks, and the runs reach what they are about', async () => {
