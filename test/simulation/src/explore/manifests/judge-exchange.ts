@@ -73,6 +73,7 @@ function judgeContent(facts: ScenarioFacts, asked: Asked, answer: Answer, what: 
   if (asked.method === 'HEAD') return;
   if (body.length !== wanted.length) return problem(`${what} got a clean end after ${body.length} of ${wanted.length}`);
   if (body.equals(wanted)) return facts.onServed(asked, digest);
+  if (facts.isLiedTo && wanted.length < bytes.length) return;
   const isChecked = asked.kind === 'manifests' || bytes.length <= checkedBytes;
   if (isChecked || !facts.mayLieAbout(asked, bytes))
     problem(`${what} got wrong bytes and a clean end (${status}, ${digestOf(body) === digest})`);

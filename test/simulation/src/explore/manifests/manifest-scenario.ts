@@ -141,6 +141,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
     mayBeRefused: ({ repository, caller, startedAtMs, endedAtMs }: Asked) =>
       repository.isPrivate && callers.mayBeRefused(caller, startedAtMs - refusedForMs, endedAtMs),
     mayLieAbout: () => isScrubbed,
+    isLiedTo: has('upstream lies'),
     onNamed: pullCounts.add,
     onServed(asked, digest) {
       const objection = purges.objectionTo(asked, digest);

@@ -15,6 +15,8 @@ export interface ScenarioFacts {
   mayBeRefused(asked: Asked): boolean;
   /** Whether the blob may be damaged in the store, so that its bytes are wrong unless they are hashed before they are sent. */
   mayLieAbout(asked: Asked, bytes: Buffer): boolean;
+  /** Upstream lies about blobs in this run. A part of a blob is served as it comes, so its bytes may be wrong. */
+  readonly isLiedTo: boolean;
   /** A tag was resolved for a client. */
   onNamed(asked: Asked): void;
   /** Content was served, whole or in part. */
