@@ -130,7 +130,7 @@ test('a disk that others fill under a fetch breaks it off, and the log names the
 
 test('a store of many small images gives way to a disk that others have filled to the last byte', async (t) => {
   const { disk, addImage, pull, settled } = await openSmallCache(t);
-  for (let at = 0; at < 150; at += 1) await pull(`library/app-${at}`, addImage(`library/app-${at}`, 80_000));
+  for (let at = 0; at < 75; at += 1) await pull(`library/app-${at}`, addImage(`library/app-${at}`, 160_000));
   await settled();
   await writeFile(join(disk, 'of somebody else'), Buffer.alloc(await freeBytesOf(disk))).catch(() => {});
   await until('some of the disk is free again', async () => (await freeBytesOf(disk)) >= 5 * mebibyte);

@@ -7,7 +7,7 @@ const reasons: Readonly<Record<number, string>> = {
   8: 'its file is read-only',
   10: 'its disk reports an input/output error',
   11: 'its file is damaged, and a new one is begun at the next start',
-  13: 'the file system of storage.filesystem.rootdirectory, or of storage.s3.indexdirectory, is full',
+  13: 'the file system of storage.filesystem.rootdirectory, or of storage.s3.indexdirectory, is full; free some of it',
   14: 'its file cannot be opened',
   26: 'its file is no SQLite database',
 };
@@ -37,6 +37,11 @@ function toIndexError(error: unknown): unknown {
 export function isDamage(error: unknown): boolean {
   const code = sqliteCode(error);
   return code === 11 || code === 26;
+}
+
+/** The disk has no room, or the database may have no more pages. */
+export function isFull(error: unknown): boolean {
+  return sqliteCode(error) === 13;
 }
 
 function sqliteCode(error: unknown): number | undefined {

@@ -19,7 +19,7 @@ export interface DatabaseOptions {
 }
 
 /** SQLite's own name for a database without a file, which ends with its connection. */
-const inMemory = ':memory:';
+export const inMemory = ':memory:';
 
 /** Throws CacheError `index-unavailable` if the file can be neither used nor set aside. The caller closes it. */
 export function openDatabase({ path, now, log }: DatabaseOptions): DatabaseSync {
@@ -101,12 +101,13 @@ function setAside(path: string, aside: string): void {
   }
 }
 
-function attemptOnFiles(path: string, action: () => void): void {
+/** Runs `action`; an error of the file system becomes CacheError `index-unavailable`. */
+export function attemptOnFiles<T>(path: string, action: () => T): T {
   try {
-    action();
+    return action();
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    const message = `The index cannot be used: its file ${path} cannot be made or moved (${code}).`;
+    const message = `The index cannot be used: its file ${path} cannot be opened, made or moved (${code}).`;
     throw new CacheError('index-unavailable', message, { detail: { code }, cause: error });
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -225,6 +225,32 @@ test('the log of what is written has four mebibytes from the start, for a disk t
     assert.ok((await stat(`${tested.path}-wal`)).size > 2 ** 22);
     await index.close();
   }
+});
+
+test('a start does not make the file longer than it is', async (t) => {
+  const tested = await inTemporaryDirectory(t);
+  const sizes = new Set<number>();
+  for (let start = 0; start < 3; start += 1) {
+    await (await tested.open()).close();
+    sizes.add((await stat(tested.path)).size);
+  }
+  assert.equal(sizes.size, 1);
+});
+
+test('a kill while the file is made longer leaves it sound', async (t) => {
+  const tested = await inTemporaryDirectory(t);
+  const before = await tested.open();
+  await fill(before);
+  await before.close();
+  await appendFile(tested.path, Buffer.alloc(100_000));
+  for (let start = 0; start < 2; start += 1) {
+    const after = await tested.open();
+    await assertFilled(after);
+    for (let number = 0; number < 10_000; number += 1) await after.tags.put(sampleTag(`v${number}`));
+    await after.close();
+  }
+  await assertFilled(await tested.open());
+  assert.deepEqual(tested.logged, []);
 });
 
 test('a file that cannot be made is index-unavailable', async (t) => {

@@ -11,7 +11,8 @@ import { createValueTable } from '../in-process/create-value-table.ts';
 import type { IndexLog } from '../index-log.ts';
 import { createWriteBehind } from './create-write-behind.ts';
 import { guard } from './index-error.ts';
-import { openDatabase } from './open-database.ts';
+import { type FreePages, keepFreePages } from './keep-free-pages.ts';
+import { inMemory, openDatabase } from './open-database.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 import { createSqliteAudit } from './sqlite-audit.ts';
 import { createSqliteBlobs } from './sqlite-blobs.ts';
@@ -33,13 +34,25 @@ export interface SqliteIndexOptions {
  * under another name, which is logged, and a new index is begun. The caller closes the index.
  */
 export async function openSqliteIndex(options: SqliteIndexOptions): Promise<CacheIndex> {
-  return createSqliteIndex(openDatabase(options), options);
+  const database = openDatabase(options);
+  if (options.path === inMemory) return createSqliteIndex(database, options);
+  try {
+    return createSqliteIndex(
+      database,
+      options,
+      guard(() => keepFreePages(database, options.path, options.log)),
+    );
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
-/** Over a database of `openDatabase`, which the index closes. Throws CacheError `index-unavailable` for SQLite's errors. */
+/** Over a database of `openDatabase`, which the index closes, and then its `pages`. Throws CacheError `index-unavailable` for SQLite's errors. */
 export function createSqliteIndex(
   database: DatabaseSync,
   { now, log }: Pick<SqliteIndexOptions, 'now' | 'log'>,
+  pages?: FreePages,
 ): CacheIndex {
   const writeBehind = createWriteBehind(database, log);
 
@@ -47,12 +60,14 @@ export function createSqliteIndex(
     if (!database.isOpen) throw new CacheError('index-unavailable', 'The index is closed.');
   }
 
+  const run = <T>(action: () => T): T => guard(() => (pages === undefined ? action() : pages.run(action)));
   const connection: SqliteConnection = {
     database,
     writeBehind,
+    run,
     async call(action) {
       checkAvailable();
-      return guard(action);
+      return run(action);
     },
   };
   const { blobs, table } = createSqliteBlobs(connection);
@@ -76,9 +91,10 @@ export function createSqliteIndex(
     async close() {
       if (!database.isOpen) return;
       try {
-        guard(() => writeBehind.close());
+        run(() => writeBehind.close());
       } finally {
         database.close();
+        pages?.close();
       }
     },
   };

@@ -82,6 +82,7 @@ export const additions = `
     entry TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS audit_kinds ON audit (kind, sequence);
+  CREATE TABLE IF NOT EXISTS spare (bytes BLOB NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS blobs_least_recent ON blobs (last_pulled_at_ms, digest);
 `;
 

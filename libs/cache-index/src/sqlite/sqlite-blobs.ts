@@ -2,7 +2,6 @@
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
 import type { BlobTable } from '../in-process/blob-table.ts';
-import { guard } from './index-error.ts';
 import { rememberRows } from './remember-rows.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
@@ -21,7 +20,7 @@ export interface SqliteBlobs {
 
 const pageSize = 100;
 
-export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnection): SqliteBlobs {
+export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteConnection): SqliteBlobs {
   const select = database.prepare(
     'SELECT size, state, verified, stored_at_ms, last_pulled_at_ms FROM blobs WHERE digest = ?',
   );
@@ -158,9 +157,9 @@ export function createSqliteBlobs({ database, writeBehind, call }: SqliteConnect
       }),
   };
   const table: BlobTable = {
-    get: (digest) => guard(() => get(digest)),
-    put: (record) => guard(() => putBlob(record)),
-    remove: (digest) => guard(() => removeBlob(digest)),
+    get: (digest) => run(() => get(digest)),
+    put: (record) => run(() => putBlob(record)),
+    remove: (digest) => run(() => removeBlob(digest)),
     onReplaced(listener) {
       onReplaced = listener;
     },

@@ -1,0 +1,103 @@
+// Keeps free pages inside the index's file, so that the file need not grow while the disk is full. SQLite cannot write its log back
+// into a file that cannot grow. The log then outgrows its reserve, and eviction cannot write what it has to write first.
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import type { IndexLog } from '../index-log.ts';
+import { inTransaction } from './create-write-behind.ts';
+import { isFull } from './index-error.ts';
+import { attemptOnFiles } from './open-database.ts';
+
+/** More than evictions take before they give pages back. */
+const leastPages = 256;
+const addedPages = 512;
+/** No transaction takes more: one that still fails has another reason. */
+const mostPages = 8192;
+const lookEveryMs = 1000;
+const zeros = Buffer.alloc(64 * 1024);
+
+export interface FreePages {
+  /** Runs `action`, at most one transaction. It runs again after a lack of pages, if the disk has room for more. */
+  run<T>(action: () => T): T;
+  /** Only once the database is closed: it would lose its lock. */
+  close(): void;
+}
+
+/**
+ * Looks each second. The database never has more pages than its file has room for. A write that needs more fails alone: the writes
+ * after it do not. Throws CacheError `index-unavailable` if the file cannot be opened, and SQLite's errors.
+ */
+export function keepFreePages(database: DatabaseSync, path: string, log: IndexLog): FreePages {
+  const reader = (name: string) => {
+    const statement = database.prepare(`PRAGMA ${name}`);
+    return () => Number(statement.get()?.[name]);
+  };
+  const [countFree, countAll, pageSize] = [reader('freelist_count'), reader('page_count'), reader('page_size')()];
+  const occupy = database.prepare('INSERT INTO spare VALUES (zeroblob(?))');
+  const release = database.prepare('DELETE FROM spare');
+  const file = attemptOnFiles(path, () => openSync(path, 'r+'));
+  let hasRoom = true;
+
+  /** False: the disk has no room for so many. */
+  function keep(least: number): boolean {
+    if (!database.isOpen) return false;
+    try {
+      if (!hasRoom || countFree() < least) add();
+      hasRoom = true;
+    } catch (error) {
+      if (hasRoom) log.warn({ err: error, path }, 'index file cannot grow; free some disk space');
+      hasRoom = false;
+    }
+    return hasRoom;
+  }
+
+  function add(): void {
+    const pages = countAll() + addedPages;
+    try {
+      extend(pages * pageSize);
+      limit(pages);
+      inTransaction(database, () => {
+        // Takes the free pages and almost all that are added. Four bytes of each hold the number of the next one.
+        occupy.run((countFree() + addedPages - 1) * (pageSize - 4));
+        release.run();
+      });
+    } finally {
+      // A checkpoint cuts the file after the last page.
+      limit(countAll());
+    }
+  }
+
+  /** Comes before the commit, and survives a power cut as it does. SQLite ignores bytes after its last page. */
+  function extend(end: number): void {
+    const { size } = fstatSync(file);
+    try {
+      for (let at = size; at < end;) at += writeSync(file, zeros, 0, Math.min(zeros.length, end - at), at);
+      fsyncSync(file);
+    } catch (error) {
+      ftruncateSync(file, size);
+      throw error;
+    }
+  }
+
+  function limit(pages: number): void {
+    database.exec(`PRAGMA max_page_count = ${pages}`);
+  }
+
+  limit(countAll());
+  keep(leastPages);
+  const timer = setInterval(() => keep(leastPages), lookEveryMs).unref();
+  return {
+    run(action) {
+      for (;;)
+        try {
+          return action();
+        } catch (error) {
+          const free = countFree();
+          if (!isFull(error) || !hasRoom || free >= mostPages || !keep(free + 1)) throw error;
+        }
+    },
+    close() {
+      clearInterval(timer);
+      closeSync(file);
+    },
+  };
+}
