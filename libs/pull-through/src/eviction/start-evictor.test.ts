@@ -53,3 +53,40 @@ test('after a lease that was lost a victim has its whole grace again: another ev
   clock.nowMs += graceMs;
   await until(async () => (await store.stat(digest)) === undefined);
 });
+
+test('an evictor that cannot go on says why once, tries again, and says so again when it fails after that', async (t) => {
+  const index = createTestIndex({ now: () => 1 });
+  let steps = 0;
+  const full = new CacheError('index-unavailable', 'Its disk is full; free some of it.');
+  let failure: CacheError | undefined = full;
+  const isComplete = async () => {
+    steps += 1;
+    if (failure !== undefined) throw failure;
+    return false;
+  };
+  const lines: string[] = [];
+  const evictor = startEvictor({
+    index: { ...index, epoch: { ...index.epoch, isComplete } },
+    store: createMemoryStore(),
+    readLimits: async () => ({ mostBytes: 0, highBytes: 0, lowBytes: 0 }),
+    ageLimits: new Map(),
+    spareMs: 0,
+    log: createLogger({ level: 'warn', formatter: 'json', destination: { write: (line) => void lines.push(line) } }),
+    metrics: createMetrics(),
+    now: () => 1,
+  });
+  t.after(() => evictor.close());
+  const step = async () => {
+    const before = steps;
+    await until(() => steps > before);
+  };
+  for (let tries = 0; tries < 3; tries += 1) await step();
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]!, /eviction failed, will retry/);
+  assert.match(lines[0]!, /Its disk is full; free some of it\./);
+  failure = undefined;
+  for (let tries = 0; tries < 2; tries += 1) await step();
+  failure = full;
+  for (let tries = 0; tries < 3; tries += 1) await step();
+  assert.equal(lines.length, 2);
+});

@@ -1,6 +1,5 @@
 // Keeps the store within its limits, always. Every worker has one; of all of them one evicts.
 import { setTimeout as delay } from 'node:timers/promises';
-import { isCacheError } from '@cistern/errors';
 import { withLease } from '../rebuild/with-lease.ts';
 import { type AgingDeps, createAging } from './create-aging.ts';
 import { createDeleter } from './create-deleter.ts';
@@ -23,6 +22,8 @@ export function startEvictor(given: Omit<EvictionDeps & AgingDeps, 'deleter'>): 
   const deps = { ...given, deleter: createDeleter(given) };
   const closing = new AbortController();
   const { signal } = closing;
+  /** Why the last step failed. */
+  let failure: string | undefined;
 
   async function evict(held: AbortSignal): Promise<void> {
     // Not those of a lease before: what they had marked somebody else may have marked since, a moment ago.
@@ -31,6 +32,7 @@ export function startEvictor(given: Omit<EvictionDeps & AgingDeps, 'deleter'>): 
       for (;;) {
         const isHurried = await eviction.step(held);
         await aging.step(held);
+        failure = undefined;
         await delay(isHurried ? hurriedStepMs : stepEveryMs, undefined, { signal: held });
       }
     } finally {
@@ -39,14 +41,19 @@ export function startEvictor(given: Omit<EvictionDeps & AgingDeps, 'deleter'>): 
     }
   }
 
+  function warn(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (message !== failure) log.warn({ err: error, retryMs }, 'eviction failed, will retry');
+    failure = message;
+  }
+
   async function run(): Promise<void> {
     while (!signal.aborted) {
       try {
         await withLease({ index, name: 'eviction', leaseMs, signal }, evict);
+        failure = undefined;
       } catch (error) {
-        // An index says itself when it cannot be reached.
-        if (!signal.aborted && !isCacheError(error, 'index-unavailable'))
-          log.warn({ err: error }, 'the store cannot be kept within its limits for now');
+        if (!signal.aborted) warn(error);
       }
       await delay(retryMs, undefined, { signal }).catch(() => {});
     }
