@@ -27,7 +27,7 @@ export const suites = [
   },
   { name: 'simulation', group: 'default', paths: ['test/simulation/src/explore'] },
   // They wait for servers most of their time.
-  { name: 'contract', group: 'default', paths: ['test/adapters'], concurrency: 6 },
+  { name: 'contract', group: 'default', paths: ['test/adapters'], concurrency: 8 },
   { name: 'smoke', group: 'default', paths: ['test/clients/smoke'] },
 
   {

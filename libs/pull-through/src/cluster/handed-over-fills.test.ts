@@ -75,7 +75,7 @@ test('with nobody to take it over, a fill waits for the next worker', async (t) 
 });
 
 test('a worker hands over to the next one, and that to a third', async (t) => {
-  const started = await startHalfway(t, { workers: 3 });
+  const started = await startHalfway(t, { workers: 3, size: 24 * 1024 * 1024 });
   const { hub, workers, read, bytes, size } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
   await started.halfway();

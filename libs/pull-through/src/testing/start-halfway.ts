@@ -11,7 +11,7 @@ export const library = repositoryOf('docker.io', 'library/nginx');
 
 /** Upstream goes on by `hub.allow`; a manifest names the blob. `read` opens it at a frontend, by its place in the list. */
 export async function startHalfway(t: TestContext, options: TestClusterOptions & { readonly size?: number } = {}) {
-  const { size = 24 * 1024 * 1024 } = options;
+  const { size = 16 * 1024 * 1024 } = options;
   const cluster = await startTestCluster(t, options);
   const { hub, index, frontends } = cluster;
   const bytes = bytesOf(size);
