@@ -2,3 +2,6 @@
 import { createUntil } from '@cistern/test-services';
 
 export const until = createUntil(5);
+
+/** For a condition that a process such as redis-cli is started to ask for. */
+export const untilSeldom = createUntil(250);

@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test';
 import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-services';
-import { until } from '../until.ts';
+import { until, untilSeldom } from '../until.ts';
 import { asking, completeHandlers, keepLog, openQueue, openWorkers, placeIn, slots, tagJob } from './jobs-on-redis.ts';
 import { startDoomedWorker } from './start-doomed-worker.ts';
 
@@ -113,10 +113,10 @@ describe('of many jobs and lost ones', { concurrency: true }, () => {
       await queues[0].schedule('sweep-uploads', { olderThanMs: 1 }, often);
     };
     await round('first', 100);
-    await until('it is worked off', async () => (await lookAt('room:')).waiting === 0);
+    await untilSeldom('it is worked off', async () => (await lookAt('room:')).waiting === 0);
     const before = await lookAt('room:');
     for (let number = 0; number < 20; number += 1) await round(`round-${number}`, 100);
-    await until('it is worked off', async () => (await lookAt('room:')).waiting === 0);
+    await untilSeldom('it is worked off', async () => (await lookAt('room:')).waiting === 0);
     const kept = await lookAt('room:');
     // Of two queues; a run of the schedule may be under way.
     const [most, few] = [2 * 100, 5];
@@ -133,7 +133,7 @@ describe('of many jobs and lost ones', { concurrency: true }, () => {
     await doomed.kill();
     // Nobody asks for it again: BullMQ alone finds it.
     await openWorkers(t, place, {});
-    await until('it has failed', async () => (await lookAt('lost:')).failed === 1, 60_000);
+    await untilSeldom('it has failed', async () => (await lookAt('lost:')).failed === 1, 60_000);
     const { others } = await lookAt('lost:');
     const ofJobs = others.filter((key) => !/:(?:id|meta|events|stalled-check|marker|failed)$/.test(key));
     assert.deepEqual(ofJobs, []);
