@@ -87,6 +87,12 @@ test('serves the built-in table on the default ports when nothing is configured'
   });
 });
 
+test('the path of the metrics is a path', () => {
+  assert.deepEqual(problemsOf('http: {debug: {addr: ":5001", prometheus: {enabled: true, path: metrics}}}'), [
+    { path: 'http.debug.prometheus.path', message: 'must be a path such as /metrics' },
+  ]);
+});
+
 test('names every mistake with its path and what is allowed', () => {
   const wrong = 'log: {level: loud}\nhttp: {adr: ":5000"}\nupstreams: {quay.io: {ttl: 60, passwordfile: /gone}}';
   assert.deepEqual(problemsOf(wrong), [
