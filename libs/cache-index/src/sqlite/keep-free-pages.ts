@@ -91,8 +91,9 @@ export function keepFreePages(database: DatabaseSync, path: string, log: IndexLo
         try {
           return action();
         } catch (error) {
+          if (!isFull(error) || !hasRoom) throw error;
           const free = countFree();
-          if (!isFull(error) || !hasRoom || free >= mostPages || !keep(free + 1)) throw error;
+          if (free >= mostPages || !keep(free + 1)) throw error;
         }
     },
     close() {
