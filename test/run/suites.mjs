@@ -1,6 +1,9 @@
 // The suites by name, in the order in which they run: cheap ones first. CONTRIBUTING.md says what each of them holds.
 
+import { availableParallelism } from 'node:os';
+
 const minute = 60_000;
+const processors = availableParallelism();
 
 /**
  * `group`: the command that runs it besides `npm test -- NAME`: `npm test` (`default`), `npm test -- ci` or
@@ -27,7 +30,7 @@ export const suites = [
   },
   { name: 'simulation', group: 'default', paths: ['test/simulation/src/explore'] },
   // They wait for servers most of their time.
-  { name: 'contract', group: 'default', paths: ['test/adapters'], concurrency: 8 },
+  { name: 'contract', group: 'default', paths: ['test/adapters'], concurrency: 4 * processors },
   { name: 'smoke', group: 'default', paths: ['test/clients/smoke'] },
 
   {
@@ -36,7 +39,7 @@ export const suites = [
     paths: ['test/simulation/src/explore/explore.test.ts'],
     environment: { SIM_SECONDS: '60' },
   },
-  { name: 'wire', group: 'ci', paths: ['test/services', 'test/end-to-end', 'test/docs'], concurrency: 4 },
+  { name: 'wire', group: 'ci', paths: ['test/services', 'test/end-to-end', 'test/docs'], concurrency: 2 * processors },
   // They start many processes each, so one file at a time.
   { name: 'cluster', group: 'ci', paths: ['test/cluster/scenarios'], concurrency: 1 },
   { name: 'compose', group: 'ci', paths: ['test/compose'], concurrency: 1, timeoutMs: 30 * minute },
