@@ -20,8 +20,9 @@ import { createLogger, createMetrics } from '@cistern/telemetry';
 import { simulatedRoot } from '../world/files/file-system.ts';
 import { network } from '../world/network/network-state.ts';
 import type { Owner } from '../world/owner.ts';
-import { type Weather, failureOf, fateOf, type SharedPart } from './cluster-weather.ts';
-import { type RemoteLink, asRemote } from './remote-part.ts';
+import { fateOf, type Weather } from './cluster-weather.ts';
+import { createLinks } from './create-links.ts';
+import { asRemote } from './remote-part.ts';
 import { type SharedIndex, createSharedIndex } from './shared-index.ts';
 import { type SharedStore, createSharedFiles, createSharedMemory, startSharedS3 } from './shared-store.ts';
 import { type SimulatedQueue, createSimulatedQueue } from './simulated-queue.ts';
@@ -68,7 +69,6 @@ export interface SimulatedCluster {
 
 const clusterSecret = 'the secret of the simulated cluster';
 const firstWorkerPort = 5_100;
-const callPatienceMs = 500;
 const closeMs = 3_000;
 const slots = { interactive: 16, background: 4 };
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
@@ -78,30 +78,20 @@ const policyOf = createFreshnessPolicies([]);
 export async function startCluster(options: ClusterOptions): Promise<SimulatedCluster> {
   const { weather } = options;
   const shared = createSharedIndex();
-  const callMs = () => weather.random.fraction() * weather.callMs;
-  const queue = createSimulatedQueue({ random: weather.random, latencyMs: callMs, slots });
+  const links = createLinks(weather);
+  const queue = createSimulatedQueue({ random: weather.random, latencyMs: links.callMs, slots });
   const upstream = createSimulatedUpstream(options.upstreamFaults);
   const store = await openSharedStore(options.store, weather);
   network.isHeld = (from, to) => weather.cut.has(`${from} ${to}`);
 
-  const linkOf = (owner: Owner, part: SharedPart, ends: Set<() => void>): RemoteLink => ({
-    owner,
-    ends,
-    latencyMs: callMs,
-    patienceMs: callPatienceMs,
-    fate: () => fateOf(weather, part),
-    failure: () => failureOf(part),
-    losesCall: (step) => step.includes('announcements') && weather.random.chance(weather.losesAnnouncements),
-  });
-
   const partsOf = (owner: Owner, ends: Set<() => void>) => ({
-    index: asRemote(shared.index, linkOf(owner, 'index', ends), 'index'),
-    queue: asRemote(queue.connect(owner), linkOf(owner, 'queue', ends), 'queue'),
+    index: asRemote(shared.index, links.of(owner, 'index', ends), 'index'),
+    queue: asRemote(queue.connect(owner), links.of(owner, 'queue', ends), 'queue'),
   });
 
   const openWorker = async (owner: Owner, port: number, ends: Set<() => void>) => {
     const { index, queue: ownQueue } = partsOf(owner, ends);
-    const opened = await store.open(linkOf(owner, 'store', ends));
+    const opened = await store.open(links.of(owner, 'store', ends));
     const address = `http://127.0.0.1:${port}`;
     const { spoolDirectory } = opened.store;
     const spoolPath = spoolDirectory ?? `${simulatedRoot}/${owner.name}`;
@@ -146,7 +136,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
   };
 
   const openFrontend = async (owner: Owner, ends: Set<() => void>) => {
-    const opened = await store.open(linkOf(owner, 'store', ends));
+    const opened = await store.open(links.of(owner, 'store', ends));
     const remoteFills = openRemoteFills({ clusterSecret });
     const pool = createBufferPool(options.bufferBytes);
     const reads = createSharedReads({ pool, onCastOut() {} });

@@ -31,16 +31,8 @@ export interface AppliedFaults {
   /** Processes or data that others had to stand in for. */
   readonly takeOvers: number;
   readonly losses: number;
-  /** When each was, in virtual time; those that last have no end yet. */
-  readonly periods: readonly FaultPeriod[];
   /** No more begin. Resolves when those that last are over. */
   end(): Promise<void>;
-}
-
-interface FaultPeriod {
-  readonly kind: FaultKind;
-  readonly fromMs: number;
-  toMs: number;
 }
 
 /** How often a worker looks whether the index has lost something. */
@@ -50,7 +42,6 @@ export type Act = (fault: PlannedFault) => Promise<void>;
 
 export function applyFaults(faults: readonly PlannedFault[], targets: FaultTargets): AppliedFaults {
   const { cluster, weather, damage, trace, problem, own } = targets;
-  const periods: FaultPeriod[] = [];
   const busy = new Set<ControlledProcess>();
   const running = new Set<Promise<void>>();
   const counts = { takeOvers: 0, losses: 0 };
@@ -174,12 +165,9 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
   const begin = (fault: PlannedFault) => {
     const act = acts[fault.kind];
     if (isOver || act === undefined) return;
-    const period = { kind: fault.kind, fromMs: schedule.nowMs, toMs: Infinity };
-    periods.push(period);
     const happen = async () => {
       try {
         await act(fault);
-        period.toMs = schedule.nowMs;
       } catch (error) {
         problem(`${fault.kind}: ${String(error)}`);
       }
@@ -213,7 +201,6 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
     get losses() {
       return counts.losses;
     },
-    periods,
     async end() {
       isOver = true;
       while (running.size > 0) await Promise.all(running);

@@ -7,8 +7,9 @@ import type { CacheNode } from '@cistern/process';
 import { createLogger, createMetrics, type Metrics } from '@cistern/telemetry';
 import { buildWorker } from '@cistern/worker';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Weather, failureOf, fateOf, type SharedPart } from '../cluster/cluster-weather.ts';
-import { type RemoteLink, asRemote } from '../cluster/remote-part.ts';
+import type { SharedPart, Weather } from '../cluster/cluster-weather.ts';
+import { createLinks } from '../cluster/create-links.ts';
+import { asRemote } from '../cluster/remote-part.ts';
 import { type SharedIndex, createSharedIndex } from '../cluster/shared-index.ts';
 import { type SimulatedQueue, createSimulatedQueue } from '../cluster/simulated-queue.ts';
 import { type ControlledProcess, startProcess } from '../cluster/start-process.ts';
@@ -52,7 +53,6 @@ export interface SimulatedNodes {
 }
 
 const ports = { frontend: 5_000, worker: 5_100, admin: 5_200 };
-const callPatienceMs = 500;
 const closeMs = 3_000;
 const restartMs = 500;
 
@@ -64,32 +64,21 @@ const builders = { frontend: buildFrontendNode, worker: buildWorker };
 export async function startNodes(options: NodesOptions): Promise<SimulatedNodes> {
   const { weather, log: write = () => {} } = options;
   const shared = createSharedIndex();
-  const callMs = () => weather.random.fraction() * weather.callMs;
-  const queue = createSimulatedQueue({ random: weather.random, latencyMs: callMs, slots });
+  const links = createLinks(weather);
+  const queue = createSimulatedQueue({ random: weather.random, latencyMs: links.callMs, slots });
   const store = await startNodeStore(options.store, weather.random);
   const endsOf = new WeakMap<Owner, Set<() => void>>();
   network.isHeld = (from, to) => weather.cut.has(`${from} ${to}`);
 
-  const link = (part: SharedPart, own?: Set<() => void>): RemoteLink => {
-    const owner = currentOwner()!;
-    return {
-      owner,
-      ends: own ?? endsOf.get(owner)!,
-      latencyMs: callMs,
-      patienceMs: callPatienceMs,
-      fate: () => fateOf(weather, part),
-      failure: () => failureOf(part),
-      losesCall: () => false,
-    };
-  };
+  const link = (part: SharedPart, ends = endsOf.get(currentOwner()!)!) => links.of(currentOwner()!, part, ends);
   setAdapterDoubles({
     async openIndex() {
       const ends = new Set<() => void>();
       endsOf.get(currentOwner()!)!.add(() => endAll(ends));
       const gaps = createGaps(currentOwner()!);
-      const losesCall = (step: string) =>
-        step.includes('announcements') && weather.random.chance(weather.losesAnnouncements) && gaps.note();
-      const index = asRemote(shared.index, { ...link('index', ends), losesCall }, 'index');
+      const way = link('index', ends);
+      const losesCall = (step: string) => way.losesCall(step) && gaps.note();
+      const index = asRemote(shared.index, { ...way, losesCall }, 'index');
       await index.check();
       return { ...index, announcements: gaps.watch(index.announcements), close: async () => endAll(ends) };
     },

@@ -1,10 +1,10 @@
 // When all faults are over and all nodes live: what has to be, and what may not be left.
 import { tagObjectKey } from '@cistern/blob-store';
-import { digestAlgorithm, digestOf, parseDigest, parseRepositoryName, parseTag } from '@cistern/oci';
+import { digestAlgorithm, digestOf, parseDigest } from '@cistern/oci';
 import { pause } from '../../cluster/pause.ts';
 import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
 import { disk, simulatedRoot } from '../../world/files/file-system.ts';
-import type { SimulatedRepository } from './image-catalog.ts';
+import { type SimulatedRepository, tagKeyOf } from './image-catalog.ts';
 
 type Problem = (text: string) => void;
 
@@ -58,14 +58,13 @@ export async function findAgain(
   const { index } = nodes.shared;
   const tags = async () => {
     const found: string[] = [];
-    for (const { name, isPrivate, tags: known } of repositories)
-      for (const tag of known.keys()) {
-        const upstream = isPrivate ? 'private.example' : 'docker.io';
-        const key = { upstream, repository: parseRepositoryName(name), tag: parseTag(tag) };
+    for (const repository of repositories)
+      for (const tag of repository.tags.keys()) {
+        const key = tagKeyOf(repository, tag);
         // A worker that ends while the store is unavailable leaves no object.
         if (!nodes.store.hasObject(tagObjectKey(key))) continue;
         const record = await index.tags.get(key);
-        if (record !== undefined) found.push(`${upstream}/${name}:${tag} ${record.digest}`);
+        if (record !== undefined) found.push(`${key.upstream}/${repository.name}:${tag} ${record.digest}`);
       }
     return found;
   };

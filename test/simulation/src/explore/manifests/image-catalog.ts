@@ -1,6 +1,7 @@
 // The content of a run's upstreams: images that share layers, and tags that move. It remembers everything that ever was there.
 import type { Body, FakeUpstream, SeededBytes } from '@cistern/fake-upstream';
-import type { Digest } from '@cistern/oci';
+import type { TagKey } from '@cistern/cache-index';
+import { type Digest, parseRepositoryName, parseTag } from '@cistern/oci';
 import type { Random } from '../../world/random.ts';
 import { schedule } from '../../world/schedule.ts';
 
@@ -65,6 +66,16 @@ function setTag({ upstream, name, tags }: SimulatedRepository, tag: string, dige
 export function moveTag(repository: SimulatedRepository, tag: string, random: Random): void {
   if (random.chance(0.7)) pushImage(repository, tag, random);
   else setTag(repository, tag, random.pick(repository.tags.get(random.pick([...repository.tags.keys()]))!).digest);
+}
+
+/** The name of its upstream in the configuration of the nodes. */
+export function upstreamOf({ isPrivate }: SimulatedRepository): string {
+  return isPrivate ? 'private.example' : 'docker.io';
+}
+
+/** The key of a tag's record. */
+export function tagKeyOf(repository: SimulatedRepository, tag: string): TagKey {
+  return { upstream: upstreamOf(repository), repository: parseRepositoryName(repository.name), tag: parseTag(tag) };
 }
 
 /** The digest that a tag names now. */

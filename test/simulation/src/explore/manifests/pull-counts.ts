@@ -1,7 +1,6 @@
 // Counts the pulls of tags that clients saw succeed, for comparison with what the index counts.
-import { parseRepositoryName, parseTag } from '@cistern/oci';
 import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
-import type { SimulatedRepository } from './image-catalog.ts';
+import { type SimulatedRepository, tagKeyOf } from './image-catalog.ts';
 import type { Asked } from './judge-exchange.ts';
 
 export interface PullCounts {
@@ -24,11 +23,7 @@ export function createPullCounts(): PullCounts {
     async judge({ shared }, repositories, problem) {
       for (const repository of repositories)
         for (const tag of repository.tags.keys()) {
-          const record = await shared.index.tags.get({
-            upstream: repository.isPrivate ? 'private.example' : 'docker.io',
-            repository: parseRepositoryName(repository.name),
-            tag: parseTag(tag),
-          });
+          const record = await shared.index.tags.get(tagKeyOf(repository, tag));
           const counted = record?.pulls ?? 0;
           const seen = counts.get(nameOf(repository, tag)) ?? 0;
           if (counted !== seen)

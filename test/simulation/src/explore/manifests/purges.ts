@@ -5,7 +5,7 @@ import { pause } from '../../cluster/pause.ts';
 import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
 import type { Random } from '../../world/random.ts';
 import { schedule } from '../../world/schedule.ts';
-import { currentOf, type SimulatedRepository } from './image-catalog.ts';
+import { currentOf, type SimulatedRepository, upstreamOf } from './image-catalog.ts';
 import type { Asked } from './judge-exchange.ts';
 
 type Purged = Pick<Purge, 'request' | 'covers'>;
@@ -135,10 +135,6 @@ export function allOf(repository: SimulatedRepository): Purged {
     request: { upstream: upstreamOf(repository) },
     covers: (asked) => upstreamOf(asked.repository) === upstreamOf(repository),
   };
-}
-
-function upstreamOf({ isPrivate }: SimulatedRepository): string {
-  return isPrivate ? 'private.example' : 'docker.io';
 }
 
 function fullNameOf(repository: SimulatedRepository): string {

@@ -1,0 +1,29 @@
+// The ways from processes to what they share, in the weather of the moment.
+import type { Owner } from '../world/owner.ts';
+import { failureOf, fateOf, type SharedPart, type Weather } from './cluster-weather.ts';
+import type { RemoteLink } from './remote-part.ts';
+
+export interface Links {
+  /** How long a call takes, one way. */
+  callMs(): number;
+  /** `ends`: the subscriptions of the process. */
+  of(owner: Owner, part: SharedPart, ends: Set<() => void>): RemoteLink;
+}
+
+const patienceMs = 500;
+
+export function createLinks(weather: Weather): Links {
+  const callMs = () => weather.random.fraction() * weather.callMs;
+  return {
+    callMs,
+    of: (owner, part, ends) => ({
+      owner,
+      ends,
+      latencyMs: callMs,
+      patienceMs,
+      fate: () => fateOf(weather, part),
+      failure: () => failureOf(part),
+      losesCall: (step) => step.includes('announcements') && weather.random.chance(weather.losesAnnouncements),
+    }),
+  };
+}
