@@ -123,7 +123,7 @@ test('paths of requests, and names in them of which none leads out of a director
   );
 });
 
-test('a long name that is nearly right is refused as fast as any', () => {
+test('a long name that is nearly right is refused no slower than others', () => {
   const component = fc.constantFrom('a', 'a-', 'a--', 'a.', 'a_', 'a__', '/', 'aaaaaaaa');
   fc.assert(
     fc.property(fc.array(component, { minLength: 2000, maxLength: 4000, size: 'max' }), (pieces) => {

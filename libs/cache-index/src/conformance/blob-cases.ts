@@ -62,7 +62,7 @@ export const blobCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 2, bytes: 12 });
   },
 
-  async 'a record of no bytes comes and goes as any other'({ index: { blobs, fills } }) {
+  async 'a record of no bytes comes and goes like all others'({ index: { blobs, fills } }) {
     const empty = sampleBlobRecord('a', { size: 0, lastPulledAtMs: 1 });
     await blobs.put(empty);
     assert.equal(await blobs.remove(empty.digest), true);

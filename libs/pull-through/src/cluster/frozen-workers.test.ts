@@ -15,7 +15,7 @@ test('a worker that wakes to find its fill taken over hands its readers over and
   const reading = [0, 1, 0].map((frontend) => read(frontend).then(collect));
   await started.halfway();
   await workers[0]!.freeze();
-  shared.skip(leaseMs);
+  shared.advance(leaseMs);
   await until(async () => (await index.fills.read(digest))?.address === workers[1]!.address);
   await workers[0]!.wake();
   // Its readers are still with it: they were not silent for long enough.
@@ -44,13 +44,13 @@ test('a worker that wakes when all is over does not begin again', async (t) => {
   const reading = read(0).then(collect);
   await started.halfway();
   await workers[0]!.freeze();
-  shared.skip(leaseMs);
+  shared.advance(leaseMs);
   hub.allow(3 * size);
   assert.ok((await reading).equals(bytes));
   await until(async () => (await index.blobs.get(digest))?.verified === true);
   const { storedAtMs } = (await index.blobs.get(digest))!;
   const { modifiedAtMs } = stored.blobs.get(digest)!;
-  shared.skip(leaseMs);
+  shared.advance(leaseMs);
   await workers[0]!.wake();
   await started.nothingLeft();
   assert.ok(hub.gets[0]!.sent < size, 'what is in the store was fetched on');
@@ -73,7 +73,7 @@ test('two owners that both come to the end leave one record, and the right bytes
     const reading = read();
     await held.reached;
     await workers[0]!.freeze();
-    shared.skip(leaseMs);
+    shared.advance(leaseMs);
     const again = frontends[1]!.cache.openBlob({ ...library, digest, intent: 'whole' });
     assert.ok((await collect(await (await again).read())).equals(bytes), step);
     await until(async () => (await index.blobs.get(digest)) !== undefined);

@@ -123,7 +123,7 @@ test('a worker that ends while it asks whether a repository holds a blob tells n
   await held.reached;
   await pull(1);
   await until(async () => (await index.blobs.get(digest)) !== undefined);
-  shared.skip(4_000);
+  shared.advance(4_000);
   hub.script.onCall = (call) => (call === 'head-blob' ? never() : undefined);
   held.release();
   await until(() => hub.calls.includes('head-blob'));

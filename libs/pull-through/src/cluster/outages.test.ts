@@ -87,7 +87,7 @@ test('a warm pull while the store is down is fetched from upstream, and no fetch
   await openManifest(0, latest);
   assert.ok((await pullBlob(0)).equals(layer));
   await until(() => workers.every(({ fills }) => fills.size === 0));
-  shared.skip(4_000);
+  shared.advance(4_000);
   stored.failing = true;
   assert.ok((await pullBlob(0)).equals(layer));
   assert.ok((await pullBlob(1)).equals(layer));
@@ -123,7 +123,7 @@ test('a store that fails in the middle of a read: the rest comes by a fill', asy
     await openManifest(0, latest);
     await pullBlob(1);
     await until(() => workers.every(({ fills }) => fills.size === 0));
-    shared.skip(4_000);
+    shared.advance(4_000);
     if (!verified) await index.blobs.remove(blob);
     readsBeforeFailure = 3;
     assert.ok((await pullBlob(0)).equals(layer), verified ? 'verified' : 'never hashed');

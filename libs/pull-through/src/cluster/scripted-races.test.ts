@@ -59,7 +59,7 @@ test('a blob that is committed between a miss and its job is not fetched again',
   await held.reached;
   assert.ok((await pull(1)).bytes.equals(bytes));
   await until(async () => (await index.blobs.get(digest)) !== undefined);
-  shared.skip(leaseMs);
+  shared.advance(leaseMs);
   held.release();
   assert.ok((await late).bytes.equals(bytes));
   assert.equal(hub.gets.length, 1);
@@ -123,7 +123,7 @@ test('a job of an old asker does not take over what one of a new asker has just 
   queue.route = () => undefined;
   await workers[0]!.kill();
   await until(() => queue.added.length === 2);
-  shared.skip(leaseMs);
+  shared.advance(leaseMs);
   const asked = frontends[1]!.process.hold('queue.add done');
   const late = pull(1);
   await asked.reached;

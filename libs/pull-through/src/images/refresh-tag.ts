@@ -15,7 +15,7 @@ const timeoutMs = 60_000;
 
 /**
  * Where the tag has moved, its manifest is here before the tag names it; what else it names is fetched when it is pulled. It is
- * spent from upstream's budget as any revalidation, and refused where that is at its reserve. Rejects as `JobQueue.run`.
+ * spent from upstream's budget like a revalidation, and refused where that is at its reserve. Rejects as `JobQueue.run`.
  */
 export async function refreshTag(
   { index, queue }: { readonly index: Pick<CacheIndex, 'tags'>; readonly queue: JobQueue },

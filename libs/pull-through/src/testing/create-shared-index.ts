@@ -9,7 +9,7 @@ export interface SharedIndex {
   readonly faults: IndexFaults;
   readonly announcements: AnnouncementFaults;
   /** Time goes on at once: leases and records end. */
-  skip(ms: number): void;
+  advance(ms: number): void;
   /** Forgets everything, as FLUSHALL does. Claims then wait for the owners of fills in flight. */
   loseData(): void;
 }
@@ -17,7 +17,7 @@ export interface SharedIndex {
 export interface SkippedClock {
   readonly now: () => number;
   /** Time goes on at once. */
-  skip(ms: number): void;
+  advance(ms: number): void;
 }
 
 export interface ClusterIndex {
@@ -30,7 +30,7 @@ export function createSkippedClock(): SkippedClock {
   let skippedMs = 0;
   return {
     now: () => Date.now() + skippedMs,
-    skip(ms) {
+    advance(ms) {
       skippedMs += ms;
     },
   };
@@ -39,7 +39,7 @@ export function createSkippedClock(): SkippedClock {
 /** `over`: another index than one in memory. It cannot lose its data. */
 export function createSharedIndex(over?: ClusterIndex): SharedIndex {
   const { clock } = over ?? { clock: createSkippedClock() };
-  const { now, skip } = clock;
+  const { now, advance } = clock;
   const announcements = { lost: false, lateMs: 0, subscribed: 0 };
   const faults = { failing: false, announcements };
   const server = createIndexServer({ now });
@@ -48,7 +48,7 @@ export function createSharedIndex(over?: ClusterIndex): SharedIndex {
     now,
     faults,
     announcements,
-    skip,
+    advance,
     loseData() {
       if (over !== undefined) throw new Error('only an index in memory can lose its data');
       server.loseData();

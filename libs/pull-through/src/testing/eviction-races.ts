@@ -58,7 +58,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
       const { evictor, removals, digest } = await started.startFull();
       const other = started.startEvictor();
       await other.step();
-      started.shared.skip(graceMs);
+      started.shared.advance(graceMs);
       const { evicting, release } = await started.holdDeletion(evictor, digest, step);
       await other.step();
       release();
@@ -116,7 +116,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
         } else {
           const another = startEvictor();
           await another.step();
-          shared.skip(graceMs);
+          shared.advance(graceMs);
           await another.step();
           assert.equal(await index.blobs.get(digest, { fresh: true }), undefined);
         }

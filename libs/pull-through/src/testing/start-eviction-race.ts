@@ -75,11 +75,11 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
   /** That it was pulled is known to everybody a second later; an evictor looks for victims again after a while. */
   const markBy = async (evictor: ReturnType<typeof startEvictor>, digest: Digest) => {
     await until(async () => {
-      shared.skip(30_000);
+      shared.advance(30_000);
       await evictor.step();
       return (await ofEvictor.blobs.get(digest, { fresh: true }))?.state === 'evicting';
     });
-    shared.skip(graceMs);
+    shared.advance(graceMs);
   };
 
   /**
@@ -111,7 +111,7 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
     },
     /** The index's own time goes on too. */
     async pass(ms: number) {
-      shared.skip(ms);
+      shared.advance(ms);
       if (hasOwnClock) await delay(ms + 5);
     },
     /**

@@ -4,7 +4,7 @@ import type { RequestFacts } from '../request-facts.ts';
 /** `refused`: nobody was let in; `denied`: who was let in may not have that; `limited`: had too much, or guessed too often. */
 export type RequestEvent = 'limited' | 'denied' | 'refused' | 'token-given';
 
-/** `undefined`: a pull as any other. A first 401 without credentials is how every client begins. */
+/** `undefined`: a pull like all others. A first 401 without credentials is how every client begins. */
 export function eventOf({ operation, status, denied, errorKind }: RequestFacts): RequestEvent | undefined {
   if (errorKind === 'client-rate-limited') return 'limited';
   if (status === 403) return 'denied';
