@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FakeUpstream, type FakeUpstreamOptions, seededBody, startFakeUpstream } from '@cistern/fake-upstream';
-import { type Cistern, type CisternOptions, startCistern } from '@cistern/test-services';
-import { type CacheOptions, type Cache, startCache } from './start-cache.ts';
+import { type Cistern, type CisternConfiguration, type CisternOptions, startCistern } from '@cistern/test-services';
+import { type Cache, startCache } from './start-cache.ts';
 
 /** A test's context, or `{ after }` of a whole file. */
 export interface Owner {
@@ -20,7 +20,7 @@ export async function openUpstream(owner: Owner, options?: FakeUpstreamOptions):
 const opened: Pick<Cache, 'rootDirectory' | 'stop'>[] = [];
 
 /** Runs `cistern serve` in the process of the test. Tests of signals, memory and open files need `openProcess`. */
-export async function openCistern(owner: Owner, options: CacheOptions): Promise<Cache> {
+export async function openCistern(owner: Owner, options: CisternConfiguration): Promise<Cache> {
   return stopWith(owner, await startCache(options));
 }
 

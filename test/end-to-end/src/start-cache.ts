@@ -2,8 +2,6 @@
 import { rm } from 'node:fs/promises';
 import { type CisternConfiguration, type CisternPlace, prepareCistern } from '@cistern/test-services';
 
-export type CacheOptions = CisternConfiguration;
-
 export interface Cache extends CisternPlace {
   /** Lines of its log so far. */
   log(): string[];
@@ -12,7 +10,7 @@ export interface Cache extends CisternPlace {
 }
 
 /** Ready when it listens. The caller stops it. */
-export async function startCache(options: CacheOptions): Promise<Cache> {
+export async function startCache(options: CisternConfiguration): Promise<Cache> {
   const { directory, configFile, env, isSecure: _, ...place } = await prepareCistern(options);
   const remove = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
   try {
