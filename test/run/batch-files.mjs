@@ -1,15 +1,15 @@
-// Puts test files together that run in one process, so that the sources of their package are loaded once for ten files.
+// Puts test files together that run in one process, so that the sources of their package are loaded once for twenty files.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const filesPerBatch = 10;
+const filesPerBatch = 20;
 const together = /^(?:libs|services)\//;
 const ownProcess = /^\/\/ own-process: \S/m;
 const hookOfFile = /^(?:beforeEach|afterEach)\(/m;
 
 /**
- * Returns a map from the files for `node --test` to the test files that each of them runs: up to ten, or one that runs alone.
+ * Returns a map from the files for `node --test` to the test files that each of them runs: up to twenty, or one that runs alone.
  * Throws for a file whose hooks would be those of the others. The modules that it writes to `directory` are the caller's.
  */
 export function batchFiles(root, files, directory) {

@@ -4,6 +4,7 @@ import { announcementCases } from './conformance/announcement-cases.ts';
 import { auditCases } from './conformance/audit-cases.ts';
 import { availabilityCases } from './conformance/availability-cases.ts';
 import { blobCases } from './conformance/blob-cases.ts';
+import { changeCases } from './conformance/change-cases.ts';
 import { degradedCases } from './conformance/degraded-cases.ts';
 import { epochCases } from './conformance/epoch-cases.ts';
 import { evictionCases } from './conformance/eviction-cases.ts';
@@ -21,6 +22,8 @@ export type { CacheIndexUnderTest, OpenCacheIndexUnderTest } from './conformance
 export interface CacheIndexKind {
   /** An index that remembers answers from memory when it cannot be reached; every other rejects. */
   readonly remembers?: boolean;
+  /** Processes share it. */
+  readonly isShared?: boolean;
 }
 
 /** Registers one `node:test` test for each case, each with a fresh index from `open`. */
@@ -37,6 +40,7 @@ export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest, 
     ...nodeCases,
     ...auditCases,
     ...announcementCases,
+    ...(kind.isShared === true && changeCases),
     ...(kind.remembers === true ? degradedCases : availabilityCases),
   };
   for (const [behaviour, check] of Object.entries(cases))

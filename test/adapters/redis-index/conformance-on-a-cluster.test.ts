@@ -12,14 +12,18 @@ before(async () => {
 });
 after(() => cluster.close());
 
-describeCacheIndex('redis cluster', async (t) => {
-  t.after(() => cluster.thaw());
-  const { index } = await openUnderTest(t, { kind: 'cluster', nodes: cluster.addresses.slice(0, 2) });
-  return {
-    index,
-    now: Date.now,
-    // real-time: records expire by the clock of Redis
-    advance: async (ms) => delay(ms + 5),
-    fail: async () => cluster.freeze(),
-  };
-});
+describeCacheIndex(
+  'redis cluster',
+  async (t) => {
+    t.after(() => cluster.thaw());
+    const { index } = await openUnderTest(t, { kind: 'cluster', nodes: cluster.addresses.slice(0, 2) });
+    return {
+      index,
+      now: Date.now,
+      // real-time: records expire by the clock of Redis
+      advance: async (ms) => delay(ms + 5),
+      fail: async () => cluster.freeze(),
+    };
+  },
+  { isShared: true },
+);

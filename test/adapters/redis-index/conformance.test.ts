@@ -23,11 +23,15 @@ after(async () => {
 // real-time: records expire by the clock of Redis
 const ownTime = { now: Date.now, advance: async (ms: number) => delay(ms + 5) };
 
-describeCacheIndex('redis', async (t) => {
-  t.after(() => plain.start());
-  const { index } = await openUnderTest(t, { kind: 'standalone', host: plain.host, port: plain.port });
-  return { index, ...ownTime, fail: () => plain.stop() };
-});
+describeCacheIndex(
+  'redis',
+  async (t) => {
+    t.after(() => plain.start());
+    const { index } = await openUnderTest(t, { kind: 'standalone', host: plain.host, port: plain.port });
+    return { index, ...ownTime, fail: () => plain.stop() };
+  },
+  { isShared: true },
+);
 
 describeCacheIndex('redis with an account of few rights and TLS', async (t) => {
   t.after(() => guarded.thaw());

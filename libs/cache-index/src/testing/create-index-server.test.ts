@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
-import { describeCacheIndex } from '../conformance.ts';
+import { type CacheIndexUnderTest, describeCacheIndex } from '../conformance.ts';
 import { claimed, sampleBlobRecord, sampleClaim, sampleDigest, sampleTag } from '../conformance/sample-records.ts';
 import { createIndexServer, createTestIndex } from './create-index-server.ts';
 
@@ -13,7 +13,9 @@ function startServer() {
   return { clock, ...createIndexServer({ now: () => clock.nowMs }) };
 }
 
-describeCacheIndex('sqlite in memory', async () => {
+describeCacheIndex('sqlite in memory', openEmpty, { isShared: true });
+
+async function openEmpty(): Promise<CacheIndexUnderTest> {
   let nowMs = 1_700_000_000_000;
   const faults = { failing: false };
   return {
@@ -26,7 +28,7 @@ describeCacheIndex('sqlite in memory', async () => {
       faults.failing = true;
     },
   };
-});
+}
 
 test('processes share what they write, and one that is cut off or closed takes no other with it', async () => {
   const { connect } = startServer();

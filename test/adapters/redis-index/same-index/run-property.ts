@@ -1,4 +1,4 @@
-// Runs a property about calls to indexes for as long as is fit: a hundred sequences by default, and as many as ten minutes allow
+// Runs a property about calls to indexes for as long as is fit: fifty sequences by default, and as many as ten minutes allow
 // where `npm run fuzz` asks for more. FUZZ_SEED and FUZZ_PATH run one sequence again.
 import { relative } from 'node:path';
 import { inspect } from 'node:util';
@@ -12,13 +12,14 @@ export interface PropertyRun {
   readonly share?: number;
 }
 
+const usualRuns = 50;
 const longestMs = 600_000;
 
 /** Rejects with the shortest sequence that was found, a call a line, and with the command that runs it alone. */
 export async function runProperty({ file, property, share = 1 }: PropertyRun): Promise<void> {
   const { FUZZ_SEED: seed, FUZZ_PATH: path } = process.env;
   const again = seed !== undefined && path !== undefined && { seed: Number(seed), path, endOnFailure: true };
-  const { numRuns = 100, reporter } = fc.readConfigureGlobal();
+  const { numRuns = usualRuns, reporter } = fc.readConfigureGlobal();
   const details = await fc.check<[readonly Call[]]>(property, {
     numRuns: Math.ceil(share * numRuns),
     plugins: [fc.interruptAfterTimeLimit(longestMs)],

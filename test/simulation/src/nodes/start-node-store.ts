@@ -11,8 +11,8 @@ export interface NodeStore {
   readonly memory: BlobStore | undefined;
   readonly s3: SimulatedS3 | undefined;
   readonly endpoint: string;
-  /** Whether the store has one of the cache's own small objects. */
-  hasObject(key: string): boolean;
+  /** One of the cache's own small objects. */
+  objectAt(key: string): Uint8Array | undefined;
   close(): Promise<string[]>;
 }
 
@@ -27,7 +27,7 @@ export async function startNodeStore(kind: 'memory' | 's3', random: Random): Pro
       memory: createMemoryStore({ contents }),
       s3: undefined,
       endpoint: 'http://127.0.0.1:9000',
-      hasObject: (key) => contents.objects.has(key),
+      objectAt: (key) => contents.objects.get(key),
       close: async () => [],
     };
   }
@@ -37,7 +37,7 @@ export async function startNodeStore(kind: 'memory' | 's3', random: Random): Pro
     memory: undefined,
     s3,
     endpoint: s3.endpoint,
-    hasObject: (key) => s3.contents.buckets.get(bucket)!.objects.has(key),
+    objectAt: (key) => s3.contents.buckets.get(bucket)!.objects.get(key)?.bytes,
     close: () => s3.end(closeMs),
   };
 }

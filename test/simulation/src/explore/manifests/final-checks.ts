@@ -61,10 +61,11 @@ export async function findAgain(
     for (const repository of repositories)
       for (const tag of repository.tags.keys()) {
         const key = tagKeyOf(repository, tag);
-        // A worker that ends while the store is unavailable leaves no object.
-        if (!nodes.store.hasObject(tagObjectKey(key))) continue;
         const record = await index.tags.get(key);
-        if (record !== undefined) found.push(`${key.upstream}/${repository.name}:${tag} ${record.digest}`);
+        // A worker that ends while the store is unavailable leaves no object, or an older one.
+        const object = nodes.store.objectAt(tagObjectKey(key));
+        if (record !== undefined && object !== undefined && Buffer.from(object).includes(record.digest))
+          found.push(`${key.upstream}/${repository.name}:${tag} ${record.digest}`);
       }
     return found;
   };

@@ -19,6 +19,8 @@ export interface SimulatedRepository {
   readonly isPrivate: boolean;
   readonly manifests: Map<string, Buffer>;
   readonly blobs: Map<string, Buffer>;
+  /** When each of them came. */
+  readonly cameAtMs: Map<string, number>;
   readonly tags: Map<string, TagMove[]>;
 }
 
@@ -30,7 +32,7 @@ export function createRepository(
   upstream: FakeUpstream,
   { name, path, isPrivate }: Pick<SimulatedRepository, 'name' | 'path' | 'isPrivate'>,
 ): SimulatedRepository {
-  return { name, path, upstream, isPrivate, manifests: new Map(), blobs: new Map(), tags: new Map() };
+  return { name, path, upstream, isPrivate, manifests: new Map(), blobs: new Map(), cameAtMs: new Map(), tags: new Map() };
 }
 
 /** Pushes an image that was never there before, and has the tag name it. */
@@ -89,10 +91,12 @@ export function namedBetween(moves: readonly TagMove[], fromMs: number, toMs: nu
   return new Set(named.map(({ digest }) => digest));
 }
 
-function copyContents({ upstream, name, manifests, blobs }: SimulatedRepository): void {
+function copyContents({ upstream, name, manifests, blobs, cameAtMs }: SimulatedRepository): void {
   const found = upstream.find(name)!;
   for (const [digest, { bytes }] of found.manifests) manifests.set(digest, bytes);
   for (const [digest, body] of found.blobs) if (!blobs.has(digest)) blobs.set(digest, bytesOf(digest, body));
+  for (const digest of [...manifests.keys(), ...blobs.keys()])
+    if (!cameAtMs.has(digest)) cameAtMs.set(digest, schedule.nowMs);
 }
 
 /** The layers that images of all runs share, by their digests. */

@@ -22,6 +22,8 @@ type Answer = Extract<Exchanged, { result: 'answer' }>;
 /** Something is busy, throttled or unavailable. */
 const temporary = new Set([429, 502, 503, 504]);
 const refusals = new Set([401, 403, 404]);
+/** That upstream does not have a digest is remembered for so long after it said so. */
+const rememberUnknownMs = 2_000;
 /** Up to here a stored blob is hashed before its first byte is sent. */
 const checkedBytes = 512 * 1024;
 
@@ -39,17 +41,16 @@ export function judgeExchange(facts: ScenarioFacts, asked: Asked, exchanged: Exc
 
 function judgeRefusal(facts: ScenarioFacts, asked: Asked, { status, headers, body }: Answer, what: string): void {
   const { problem } = facts;
-  const isHere = contentOf(asked) !== undefined || asked.repository.tags.has(asked.reference);
+  const { repository, reference, startedAtMs } = asked;
+  const isHere =
+    repository.tags.has(reference) ||
+    (repository.cameAtMs.get(reference) ?? Infinity) < startedAtMs - rememberUnknownMs - facts.confirmingMs;
   if (refusals.has(status) && (facts.mayBeRefused(asked) || (status === 404 && !isHere))) return;
   if (!temporary.has(status)) return problem(`${what} got ${status}: ${body.toString().slice(0, 200)}`);
   if (facts.isCalm) return problem(`${what} got ${status} though nothing was wrong: ${body.toString().slice(0, 200)}`);
   if (asked.method === 'GET' && !/^{"errors":\[{"code":"\w+"/.test(body.toString()))
     problem(`${what} got ${status} without a proper error: ${body.toString().slice(0, 200)}`);
   if (status === 429 && headers['retry-after'] === undefined) problem(`${what} got 429 without a time`);
-}
-
-function contentOf({ repository, kind, reference }: Asked): Buffer | undefined {
-  return repository[kind].get(reference);
 }
 
 function judgeContent(facts: ScenarioFacts, asked: Asked, answer: Answer, what: string): void {

@@ -1,0 +1,54 @@
+// An index that processes share says which records have changed, for those that remember them.
+import assert from 'node:assert/strict';
+import { blobName, changesTopic, linkName, manifestName, tagName } from '../index-changes.ts';
+import type { CacheIndexCases } from './index-under-test.ts';
+import { claimed, sampleBlobRecord, sampleClaim, sampleLink, sampleManifest, sampleTag } from './sample-records.ts';
+
+const lastWord = 'that was all';
+
+export const changeCases: CacheIndexCases = {
+  async 'whoever listens hears the names of the records that change, and of no others'({ index }) {
+    const { tags, manifests, blobs, links, fills, announcements } = index;
+    const heard: (string | undefined)[] = [];
+    const all = Promise.withResolvers<void>();
+    await announcements.subscribe(changesTopic, (message) => {
+      if (message === lastWord) all.resolve();
+      else heard.push(message);
+    });
+
+    const tag = sampleTag('1.27');
+    await tags.put(tag);
+    assert.equal(await tags.replace(undefined, tag), false);
+    assert.equal(await tags.replace(tag, { ...tag, sequence: 2 }), true);
+    assert.equal(await tags.adopt(tag), false);
+    for (const was of [true, false]) assert.equal(await tags.remove(tag), was);
+    const tagChanges = Array.from({ length: 3 }, () => tagName(tag));
+
+    const manifest = sampleManifest('a');
+    await manifests.put(manifest);
+    for (const was of [true, false]) assert.equal(await manifests.remove(manifest.digest), was);
+
+    const link = sampleLink(tag, 'b');
+    const larger = { ...link, size: 7 };
+    for (const added of [link, link, larger]) await links.put(tag, [added]);
+    for (const was of [true, false]) assert.equal(await links.remove(tag, link.digest), was);
+    const linkChanges = Array.from({ length: 2 }, () => linkName(tag, link.digest));
+
+    const blob = sampleBlobRecord('c');
+    const { digest } = blob;
+    await blobs.put(blob);
+    await blobs.markVerified(digest);
+    assert.equal(await blobs.adopt(blob), false);
+    for (const was of [true, false]) assert.equal(await blobs.remove(digest), was);
+    const { owner } = await claimed(fills, sampleClaim('c'));
+    assert.equal(await fills.done(digest, owner, blob), true);
+    assert.equal(await blobs.markEvicting(digest, blob.lastPulledAtMs), true);
+    assert.equal(await fills.beginDeletion(digest, 'evictor', 60_000), true);
+    assert.equal(await fills.endDeletion(digest, 'evictor'), true);
+    const blobChanges = Array.from({ length: 6 }, () => blobName(digest));
+
+    await announcements.publish(changesTopic, lastWord);
+    await all.promise;
+    assert.deepEqual(heard, [...tagChanges, manifestName(manifest.digest), ...linkChanges, ...blobChanges]);
+  },
+};

@@ -1,0 +1,69 @@
+// An index that says which of its records have changed, as that in Redis does, so that processes which remember them forget them.
+import type { CacheIndex } from '../cache-index.ts';
+import { blobName, changesTopic, linkName, manifestName, tagName } from '../index-changes.ts';
+import type { Link } from '../links.ts';
+
+/** `announcements`: where it says it, after each write and before the writer goes on. */
+export function announceChanges(index: CacheIndex, { publish }: CacheIndex['announcements']): CacheIndex {
+  const { tags, manifests, blobs, links, fills } = index;
+  const announce = async (names: readonly string[]) => {
+    if (names.length > 0) await publish(changesTopic, names.join('\n'));
+  };
+  const announceIf = async (isChanged: boolean, name: string) => {
+    if (isChanged) await announce([name]);
+    return isChanged;
+  };
+
+  return {
+    ...index,
+    tags: {
+      ...tags,
+      async put(record) {
+        await tags.put(record);
+        await announce([tagName(record)]);
+      },
+      replace: async (before, record) => announceIf(await tags.replace(before, record), tagName(record)),
+      remove: async (key) => announceIf(await tags.remove(key), tagName(key)),
+    },
+    manifests: {
+      ...manifests,
+      remove: async (digest) => announceIf(await manifests.remove(digest), manifestName(digest)),
+    },
+    blobs: {
+      ...blobs,
+      async put(record) {
+        await blobs.put(record);
+        await announce([blobName(record.digest)]);
+      },
+      async markVerified(digest) {
+        await blobs.markVerified(digest);
+        await announce([blobName(digest)]);
+      },
+      remove: async (...given) => announceIf(await blobs.remove(...given), blobName(given[0])),
+    },
+    links: {
+      ...links,
+      async put(key, added) {
+        const before = await Promise.all(added.map(({ digest }) => links.get(key, digest)));
+        await links.put(key, added);
+        const changed = added.filter((link, i) => before[i] !== undefined && !saysTheSame(before[i], link));
+        await announce(changed.map(({ digest }) => linkName(key, digest)));
+      },
+      remove: async (key, digest) => announceIf(await links.remove(key, digest), linkName(key, digest)),
+    },
+    fills: {
+      ...fills,
+      async done(digest, owner, blob) {
+        const isDone = await fills.done(digest, owner, blob);
+        await announce([blobName(digest)]);
+        return isDone;
+      },
+      beginDeletion: async (...given) => announceIf(await fills.beginDeletion(...given), blobName(given[0])),
+      endDeletion: async (...given) => announceIf(await fills.endDeletion(...given), blobName(given[0])),
+    },
+  };
+}
+
+function saysTheSame(one: Link, other: Link): boolean {
+  return (['kind', 'size', 'mediaType', 'platform'] as const).every((field) => one[field] === other[field]);
+}
