@@ -249,9 +249,9 @@ async function play(run: Run): Promise<() => Promise<void>> {
   }
   await pause(isScrubbed ? scrubbedWithinMs : 0);
   await pause(quietMs);
-  const isBusy = () => nodes.jobs.size > 0 || storedBytes(nodes) > maxBytes;
-  for (let waitedMs = 0; waitedMs < roomWithinMs && isBusy(); waitedMs += roomLookMs) await pause(roomLookMs);
-  judgeStore(nodes, maxBytes, problem);
+  const isBusy = async () => nodes.jobs.size > 0 || (await storedBytes(nodes)) > maxBytes;
+  for (let waitedMs = 0; waitedMs < roomWithinMs && (await isBusy()); waitedMs += roomLookMs) await pause(roomLookMs);
+  await judgeStore(nodes, maxBytes, problem);
   // Otherwise blobs stored during an outage of the index may be unknown until a scrub or a pull finds them.
   if (isRebuilt || facts.isCalm) await judgeIndex(nodes, problem);
   await judgeRest(nodes, { repositories, subscriptions }, problem);
