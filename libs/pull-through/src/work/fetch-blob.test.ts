@@ -195,11 +195,13 @@ test('a size that upstream told, and no manifest, is doubted after a failure, be
   assert.equal(await told(), bytes.length);
   hub.script.breakAt = () => 100_000;
   await assert.rejects(read, isBreak);
+  await until(() => toldAtFailures.length === 1);
   assert.equal(await told(), undefined);
   await cache.openBlob({ ...library, digest, intent: 'stat' });
   hub.script.breakAt = undefined;
   hub.script.bend = () => ({ bytes: bytes.subarray(1) });
   await assert.rejects(read, (error) => isCacheError(error, 'content-mismatch'));
+  await until(() => toldAtFailures.length === 2);
   assert.equal(await told(), undefined);
   assert.deepEqual(toldAtFailures, [undefined, undefined]);
 });
