@@ -27,6 +27,8 @@ import { until } from '../redis-index/until.ts';
 
 const images = 100;
 const layersOfImage = 10;
+/** Claims wait so long for the owner's heartbeat, which comes each second, and later on a machine that is busy. */
+const settleMs = 10_000;
 const log = createLogger({ level: 'error', formatter: 'json' });
 const library = { upstream: 'docker.io', repository: parseRepositoryName('library/nginx') };
 
@@ -44,7 +46,8 @@ async function startParts(t: TestContext) {
   /** A worker with its own way to Redis. */
   async function startWorker() {
     const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
-    const index = await openRedisIndex({ connection, keyPrefix, commandTimeoutMs: commandTimeoutMs.patient, log });
+    const timeouts = { settleMs, commandTimeoutMs: commandTimeoutMs.patient };
+    const index = await openRedisIndex({ connection, keyPrefix, ...timeouts, log });
     const metrics = createMetrics();
     const upstream = openUpstream({
       name: library.upstream,
