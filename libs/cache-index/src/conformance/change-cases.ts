@@ -7,7 +7,7 @@ import { claimed, sampleBlobRecord, sampleClaim, sampleLink, sampleManifest, sam
 const lastWord = 'that was all';
 
 export const changeCases: CacheIndexCases = {
-  async 'whoever listens hears the names of the records that change, and of no others'({ index }) {
+  async 'a listener hears the names of the records that change, and of no others'({ index }) {
     const { tags, manifests, blobs, links, fills, announcements } = index;
     const heard: (string | undefined)[] = [];
     const all = Promise.withResolvers<void>();

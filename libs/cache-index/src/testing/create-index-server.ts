@@ -1,5 +1,5 @@
-// An index that the processes of a test share, as they share a Redis: SQLite in memory, which can lose everything and says
-// what has changed.
+// An index that the processes of a test share, as they share a Redis: SQLite in memory. It can lose everything, and it says what
+// has changed.
 import type { CacheIndex } from '../cache-index.ts';
 import type { IndexLog } from '../index-log.ts';
 import { openDatabase } from '../sqlite/open-database.ts';

@@ -9,7 +9,7 @@ import { type SimulatedRepository, tagKeyOf } from './image-catalog.ts';
 type Problem = (text: string) => void;
 
 /**
- * The store without what the index does not know: what a worker stored that ended while the index was away. A scrub adopts that
+ * The store without what the index does not know: what a worker stored that ended while the index was unavailable. A scrub adopts that
  * after a quarter of an hour.
  */
 async function knownEntries({ store, shared }: SimulatedNodes) {

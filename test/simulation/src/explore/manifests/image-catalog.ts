@@ -32,7 +32,16 @@ export function createRepository(
   upstream: FakeUpstream,
   { name, path, isPrivate }: Pick<SimulatedRepository, 'name' | 'path' | 'isPrivate'>,
 ): SimulatedRepository {
-  return { name, path, upstream, isPrivate, manifests: new Map(), blobs: new Map(), cameAtMs: new Map(), tags: new Map() };
+  return {
+    name,
+    path,
+    upstream,
+    isPrivate,
+    manifests: new Map(),
+    blobs: new Map(),
+    cameAtMs: new Map(),
+    tags: new Map(),
+  };
 }
 
 /** Pushes an image that was never there before, and has the tag name it. */
