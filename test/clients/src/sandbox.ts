@@ -98,7 +98,7 @@ export async function openSandbox(
   };
 
   async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-    const { timeoutMs = 120_000, cwd = directory } = options;
+    const { timeoutMs = 300_000, cwd = directory } = options;
     try {
       const { stdout } = await promisify(execFile)('nsenter', [...enter(cwd), command, ...args], {
         env: { ...env, ...options.env },
