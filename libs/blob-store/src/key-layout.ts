@@ -26,21 +26,24 @@ export function blobKey(digest: Digest): string {
   return `${blobsPrefix}${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
 }
 
-/** Under them lie all tag objects, and all links objects. */
+/** Under them lie all tag objects, all links objects, and all held objects. */
 export const tagObjectsPrefix = 'cistern/tags/';
 export const linksObjectsPrefix = 'cistern/links/';
+export const heldObjectsPrefix = 'cistern/held/';
 const listObjectsPrefix = 'cistern/lists/';
 
 /** All that is kept of an upstream lies under these. */
 export function prefixesOf(upstream: string): {
   readonly tags: string;
   readonly links: string;
+  readonly held: string;
   readonly lists: string;
 } {
   const name = upstreamComponent(upstream);
   return {
     tags: `${tagObjectsPrefix}${name}/`,
     links: `${linksObjectsPrefix}${name}/`,
+    held: `${heldObjectsPrefix}${name}/`,
     lists: `${listObjectsPrefix}${name}/`,
   };
 }
@@ -62,6 +65,11 @@ export function linksObjectKey(upstream: string, repository: RepositoryName, dig
 /** The links objects of a repository lie under it, and those of repositories below this one. */
 export function linksObjectsOf(upstream: string, repository: RepositoryName): string {
   return `${linksObjectsPrefix}${upstreamComponent(upstream)}/${repository}/`;
+}
+
+/** The object that says that the repository's own upstream has confirmed that it holds a blob. */
+export function heldObjectKey(upstream: string, repository: RepositoryName, digest: Digest): string {
+  return `${heldObjectsPrefix}${upstreamComponent(upstream)}/${repository}/${digest}.json`;
 }
 
 /** A page of a list. There are so many slots for a repository, whatever clients ask for. */
@@ -186,7 +194,20 @@ export function parseTagObjectKey(
 export function parseLinksObjectKey(
   key: string,
 ): { readonly upstream: string; readonly repository: RepositoryName; readonly digest: Digest } | undefined {
-  const [, upstream, repository, digest] = /^cistern\/links\/([^/]+)\/(.+)\/([^/]+)\.json$/.exec(key) ?? [];
+  return parseDigestKey(linksObjectsPrefix, key);
+}
+
+/** The reverse of `heldObjectKey`; `undefined` for a key that is no held object's. */
+export function parseHeldObjectKey(key: string): ReturnType<typeof parseDigestKey> {
+  return parseDigestKey(heldObjectsPrefix, key);
+}
+
+function parseDigestKey(
+  prefix: string,
+  key: string,
+): { readonly upstream: string; readonly repository: RepositoryName; readonly digest: Digest } | undefined {
+  if (!key.startsWith(prefix)) return undefined;
+  const [, upstream, repository, digest] = /^([^/]+)\/(.+)\/([^/]+)\.json$/.exec(key.slice(prefix.length)) ?? [];
   if (upstream === undefined || repository === undefined || digest === undefined || !isDigest(digest)) return undefined;
   return ifValid(() => ({ upstream, repository: parseRepositoryName(repository), digest }));
 }

@@ -15,13 +15,18 @@ export interface Link extends RepositoryKey {
   readonly mediaType?: string | undefined;
   /** Of a manifest that an index lists: `os/architecture` or `os/architecture/variant`. */
   readonly platform?: string | undefined;
+  /**
+   * The repository's own upstream, or an operator, has said that it holds the digest. A manifest only claims it of what it names:
+   * who may push one can name the digests of others.
+   */
+  readonly confirmed?: boolean | undefined;
 }
 
 export interface LinkIndex {
   get(key: RepositoryKey, digest: Digest, options?: ReadOptions): Promise<Link | undefined>;
   /** What `get` would bring, if this process knows it without asking anybody. `undefined`: `get` it. Throws nothing. */
   recall(key: RepositoryKey, digest: Digest): Link | undefined;
-  /** Adds or replaces in one step; a link of another repository than `key` throws (one hash slot in a cluster). */
+  /** Adds or replaces in one step; a confirmed link stays confirmed while its kind stays the same. A link of another repository than `key` throws (one hash slot in a cluster). */
   put(key: RepositoryKey, links: readonly Link[]): Promise<void>;
   remove(key: RepositoryKey, digest: Digest): Promise<boolean>;
   /** Which of `upstreams` hold the digest in a repository of this very name, in the order of `upstreams`. */

@@ -1,9 +1,9 @@
-// Who holds what: bytes are shared by digest, access is not. A repository holds a digest if a manifest of it names the
-// digest, if another cache's files say so, or if upstream confirmed it.
+// Who holds what: bytes are shared by digest, access is not. A repository holds a digest if its own upstream, an operator or
+// another cache's files have said so. That a manifest names it is only a claim, which has to be confirmed.
 import { type BlobStore, registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
-import { readLinksObject } from './small-objects.ts';
+import { hasHeldObject, readLinksObject } from './small-objects.ts';
 import type { StoredLinks } from './stored-links.ts';
 
 export interface HeldDeps {
@@ -19,8 +19,8 @@ export function isSameRepository(a: RepositoryKey, b: RepositoryKey): boolean {
 }
 
 /**
- * The link of `digest` in the repository: known, or found in the store and then known. What is linked as a blob is not
- * held as a manifest: upstream would not serve it as one, nor has it checked that what such bytes name is held too.
+ * The link of `digest` in the repository: known, or found in the store and then known. That of a manifest is confirmed; that of a
+ * blob may be a claim. What is linked as a blob is not held as a manifest: upstream would not serve it as one.
  */
 export async function findLink(
   deps: HeldDeps,
@@ -29,7 +29,7 @@ export async function findLink(
   kind: Link['kind'],
 ): Promise<Link | undefined> {
   const known = await deps.index.links.get(key, digest);
-  if (known !== undefined && (known.kind === 'manifest' || kind === 'blob')) return known;
+  if (known !== undefined && (kind === 'blob' || (known.kind === 'manifest' && known.confirmed === true))) return known;
   const stored = kind === 'blob' ? await deps.storedLinks.find(key, digest) : undefined;
   if (stored !== undefined) return stored;
   const find = async () =>
@@ -44,8 +44,36 @@ export async function findLink(
   return undefined;
 }
 
+/** `link`, if index or store know that the repository's own upstream has confirmed it. */
+export async function ifConfirmed(
+  { index, store, adoptAs }: Pick<HeldDeps, 'index' | 'store' | 'adoptAs'>,
+  link: Link,
+): Promise<Link | undefined> {
+  if (link.confirmed === true) return link;
+  const { digest } = link;
+  const isHeld =
+    (await hasHeldObject(store, link, digest)) || (await adopt({ store, adoptAs }, link, digest, 'blob')) !== undefined;
+  if (!isHeld) return undefined;
+  await confirmLink({ index }, link, digest);
+  return { ...link, confirmed: true };
+}
+
+/** Upstream has said that the repository holds the blob. `size`: as upstream has it; where a manifest says it, that stays. */
+export async function confirmLink(
+  { index }: { readonly index: Pick<CacheIndex, 'links'> },
+  { upstream, repository }: RepositoryKey,
+  digest: Digest,
+  size?: number,
+): Promise<void> {
+  const key = { upstream, repository };
+  const known = await index.links.get(key, digest, { fresh: true });
+  if (known?.confirmed === true && (known.size !== undefined || size === undefined)) return;
+  const claim = known?.kind === 'blob' ? known : undefined;
+  await index.links.put(key, [{ ...key, ...claim, digest, kind: 'blob', size: claim?.size ?? size, confirmed: true }]);
+}
+
 async function adopt(
-  { store, adoptAs }: HeldDeps,
+  { store, adoptAs }: Pick<HeldDeps, 'store' | 'adoptAs'>,
   key: RepositoryKey,
   digest: Digest,
   kind: Link['kind'],
@@ -53,5 +81,5 @@ async function adopt(
   if (key.upstream !== adoptAs) return undefined;
   const linkKey = kind === 'manifest' ? registryRevisionLinkKey : registryLayerLinkKey;
   if ((await store.readObject(linkKey(key.repository, digest))) === undefined) return undefined;
-  return [{ upstream: key.upstream, repository: key.repository, digest, kind }];
+  return [{ upstream: key.upstream, repository: key.repository, digest, kind, confirmed: true }];
 }

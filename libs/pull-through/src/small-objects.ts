@@ -1,6 +1,13 @@
-// The small JSON objects that make the store alone enough to rebuild the index: one per tag, one per manifest of a
-// repository. They are written when they change, before the index is.
-import { type BlobStore, linksObjectKey, linksObjectsOf, parseLinksObjectKey, tagObjectKey } from '@cistern/blob-store';
+// The small JSON objects that make the store alone enough to rebuild the index. There is one per tag, one per manifest of a
+// repository, and one per blob that the repository's upstream has confirmed. They are written when they change, before the index is.
+import {
+  type BlobStore,
+  heldObjectKey,
+  linksObjectKey,
+  linksObjectsOf,
+  parseLinksObjectKey,
+  tagObjectKey,
+} from '@cistern/blob-store';
 import type { Link, RepositoryKey, TagKey, TagRecord } from '@cistern/cache-index';
 import { type Digest, isDigest } from '@cistern/oci';
 
@@ -90,11 +97,21 @@ export async function readLinksObject(
   const { upstream, repository } = key;
   const { size, mediaType, platform } = value;
   return [
-    { upstream, repository, digest, kind: 'manifest', size, mediaType, platform },
+    // It was brought from the repository's own upstream.
+    { upstream, repository, digest, kind: 'manifest', size, mediaType, platform, confirmed: true },
     ...value.children
       .filter((child) => isDigest(child.digest))
       .map((child) => ({ upstream, repository, ...child, platform: child.platform })),
   ];
+}
+
+export async function writeHeldObject(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<void> {
+  await write(store, heldObjectKey(key.upstream, key.repository, digest), { schema: 1 });
+}
+
+/** Whether the repository's upstream has once confirmed that it holds the blob. */
+export async function hasHeldObject(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<boolean> {
+  return (await read(store, heldObjectKey(key.upstream, key.repository, digest))) !== undefined;
 }
 
 /** Manifests of the repository itself, `most` at most; in no order. */

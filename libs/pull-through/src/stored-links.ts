@@ -97,7 +97,7 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
         const object = await readLinksObject(store, key, digest);
         if (object === undefined) return;
         manifests.add(digest);
-        for (const link of object) links.set(link.digest, link);
+        for (const link of object) if (links.get(link.digest)?.confirmed !== true) links.set(link.digest, link);
         await index.links.put(key, object);
       });
       const read = manifests.size - (before?.manifests.size ?? 0);

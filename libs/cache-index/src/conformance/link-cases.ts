@@ -24,6 +24,24 @@ export const linkCases: CacheIndexCases = {
     assertSameRecord(await links.get(nginx, full.digest), sampleLink(nginx, 'full'));
   },
 
+  async 'a confirmed link stays confirmed while its kind stays the same'({ index: { links } }) {
+    const claim = sampleLink(nginx, 'a', { size: 7, mediaType: 'layer' });
+    const confirmed = async () => (await links.get(nginx, claim.digest))?.confirmed === true;
+    await links.put(nginx, [claim]);
+    assert.equal(await confirmed(), false);
+    await links.put(nginx, [{ ...claim, confirmed: true }]);
+    assert.equal(await confirmed(), true);
+    await links.put(nginx, [{ ...claim, size: undefined }]);
+    assertSameRecord(await links.get(nginx, claim.digest), { ...claim, size: undefined, confirmed: true });
+    await links.put(nginx, [{ ...claim, kind: 'manifest' }]);
+    assert.equal(await confirmed(), false);
+    await links.put(nginx, [claim, { ...claim, confirmed: true }]);
+    assert.equal(await confirmed(), true);
+    await links.remove(nginx, claim.digest);
+    await links.put(nginx, [{ ...claim, confirmed: true }, claim]);
+    assert.equal(await confirmed(), false);
+  },
+
   async 'putting no links, or the same ones again, is fine'({ index: { links } }) {
     await links.put(nginx, []);
     assert.deepEqual(await links.repositories({ limit: 10 }), []);

@@ -58,10 +58,13 @@ export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: 
   };
 }
 
-/** Of the schema's number and an array: kind, size, media type, platform, cut off after the last that is known. */
-function toText({ kind, size, mediaType, platform }: Link): string {
+/**
+ * The schema's number, a plus sign if the link is confirmed, and an array. It has kind, size, media type and platform, and is cut
+ * off after the last that is known. Older releases read past the sign.
+ */
+function toText({ kind, size, mediaType, platform, confirmed }: Link): string {
   const fields = [kind.slice(0, 1), size, mediaType === undefined ? undefined : packMediaType(mediaType), platform];
-  return `${schema}${JSON.stringify(fields.slice(0, fields.findLastIndex((field) => field !== undefined) + 1))}`;
+  return `${schema}${confirmed === true ? '+' : ''}${JSON.stringify(fields.slice(0, fields.findLastIndex((field) => field !== undefined) + 1))}`;
 }
 
 function fromText(key: RepositoryKey, digest: Digest, text: string): Link | undefined {
@@ -81,5 +84,6 @@ function fromText(key: RepositoryKey, digest: Digest, text: string): Link | unde
     size: size ?? undefined,
     mediaType: typeof mediaType === 'string' ? unpackMediaType(mediaType) : undefined,
     platform: platform ?? undefined,
+    confirmed: text[json - 1] === '+' ? true : undefined,
   };
 }

@@ -89,5 +89,9 @@ export const additions = `
 /** Columns that came later too: SQLite has no `IF NOT EXISTS` for them. */
 export function addColumns(database: DatabaseSync): void {
   const columns = database.prepare('PRAGMA table_info(links)').all();
-  if (!columns.some(({ name }) => name === 'platform')) database.exec('ALTER TABLE links ADD COLUMN platform TEXT');
+  const add = (column: string, type: string) => {
+    if (!columns.some(({ name }) => name === column)) database.exec(`ALTER TABLE links ADD COLUMN ${column} ${type}`);
+  };
+  add('platform', 'TEXT');
+  add('confirmed', 'INTEGER');
 }

@@ -11,11 +11,19 @@ interface Row {
   readonly size: number | null;
   readonly media_type: string | null;
   readonly platform: string | null;
+  readonly confirmed: number | null;
 }
 
 export function createSqliteLinks({ database, call }: SqliteConnection): LinkIndex {
-  const select = database.prepare('SELECT kind, size, media_type, platform FROM links WHERE path = ? AND digest = ?');
-  const upsert = database.prepare('INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?)');
+  const select = database.prepare(
+    'SELECT kind, size, media_type, platform, confirmed FROM links WHERE path = ? AND digest = ?',
+  );
+  const upsert = database.prepare(
+    `INSERT INTO links (path, digest, kind, size, media_type, platform, confirmed) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (path, digest) DO UPDATE SET kind = excluded.kind, size = excluded.size, media_type = excluded.media_type,
+       platform = excluded.platform,
+       confirmed = CASE WHEN kind = excluded.kind THEN coalesce(excluded.confirmed, confirmed) ELSE excluded.confirmed END`,
+  );
   const remove = database.prepare('DELETE FROM links WHERE path = ? AND digest = ?');
   const digests = database.prepare('SELECT digest FROM links WHERE path = ?');
   // One seek for each repository, however many links it has; DISTINCT would read them all.
@@ -34,8 +42,11 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
   function put(key: RepositoryKey, links: readonly Link[]): void {
     const path = repositoryPath(key);
     inTransaction(database, () => {
-      for (const { digest, kind, size, mediaType, platform } of links) {
-        upsert.run(path, digest, kind, size ?? null, mediaType ?? null, platform ?? null);
+      // The last of several links of one digest holds.
+      const last = new Map(links.map((link) => [link.digest, link]));
+      for (const { digest, kind, size, mediaType, platform, confirmed } of last.values()) {
+        const known = confirmed === true ? 1 : null;
+        upsert.run(path, digest, kind, size ?? null, mediaType ?? null, platform ?? null, known);
         remembered.drop(rowKey(path, digest));
       }
     });
@@ -81,6 +92,7 @@ function toLink({ upstream, repository }: RepositoryKey, digest: Digest, row: Ro
     size: row.size ?? undefined,
     mediaType: row.media_type ?? undefined,
     platform: row.platform ?? undefined,
+    confirmed: row.confirmed === 1 ? true : undefined,
   };
 }
 

@@ -46,7 +46,7 @@ export function announceChanges(index: CacheIndex, { publish }: CacheIndex['anno
       async put(key, added) {
         const before = await Promise.all(added.map(({ digest }) => links.get(key, digest)));
         await links.put(key, added);
-        const changed = added.filter((link, i) => before[i] !== undefined && !saysTheSame(before[i], link));
+        const changed = added.filter((link, i) => before[i] !== undefined && isNews(before[i], link));
         await announce(changed.map(({ digest }) => linkName(key, digest)));
       },
       remove: async (key, digest) => announceIf(await links.remove(key, digest), linkName(key, digest)),
@@ -64,6 +64,10 @@ export function announceChanges(index: CacheIndex, { publish }: CacheIndex['anno
   };
 }
 
-function saysTheSame(one: Link, other: Link): boolean {
-  return (['kind', 'size', 'mediaType', 'platform'] as const).every((field) => one[field] === other[field]);
+function isNews(before: Link, link: Link): boolean {
+  const isConfirmedNow = link.confirmed === true && before.confirmed !== true;
+  return (
+    isConfirmedNow ||
+    (['kind', 'size', 'mediaType', 'platform'] as const).some((field) => before[field] !== link[field])
+  );
 }

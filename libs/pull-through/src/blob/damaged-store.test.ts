@@ -67,7 +67,7 @@ test('a verified blob is not removed because a repository tells another size of 
   const { cache, hub, index, store } = await startCache(t);
   const bytes = bytesOf(300_000);
   const digest = hub.addBlob(library.repository, bytes);
-  await index.links.put(other, [{ ...other, digest, kind: 'blob', size: 1000, mediaType: 'layer' }]);
+  await index.links.put(other, [{ ...other, digest, kind: 'blob', size: 1000, mediaType: 'layer', confirmed: true }]);
   const lied = await cache.openBlob({ ...other, digest, intent: 'ranges' });
   await collect(await (await cache.openBlob({ ...library, digest, intent: 'whole' })).read());
   await until(async () => (await index.blobs.get(digest)) !== undefined);

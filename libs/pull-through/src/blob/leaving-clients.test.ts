@@ -18,7 +18,7 @@ test('a client that leaves while upstream has not answered yet is let go at once
   const { cache, hub, index, pool, reads } = await startCache(t);
   const bytes = bytesOf(300_000);
   const digest = hub.addBlob(library.repository, bytes);
-  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
+  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length, confirmed: true }]);
   const answer = Promise.withResolvers<void>();
   hub.script.onCall = () => answer.promise;
   for (const intent of ['whole', 'ranges'] as const) {

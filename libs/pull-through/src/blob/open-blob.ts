@@ -1,9 +1,10 @@
 // One blob for one client: who may have it, whether it is here, and a stream that all its readers share.
 import type { BlobRecord, Link, RepositoryKey } from '@cistern/cache-index';
+import { isCacheError } from '@cistern/errors';
 import type { ByteRange } from '@cistern/oci';
 import type { Ask } from '../ask.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
-import { type HeldDeps, findLink, isSameRepository } from '../held.ts';
+import { type HeldDeps, findLink, ifConfirmed, isSameRepository } from '../held.ts';
 import type { FollowedFill } from '../fill/follow-fill.ts';
 import type { FindDenial } from '../platforms/admit-platforms.ts';
 import type { BlobRequest, BlobStream, CacheResult, OpenedBlob, PullPermission } from '../pull-through.ts';
@@ -41,7 +42,7 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   ]);
   const stored = await findCredible(deps, request, link, found);
   if (stored !== undefined) {
-    if (link === undefined) await confirm(deps, request);
+    await confirm(deps, request, link);
     await deps.index.blobs.touch(digest, deps.now());
     return opened(deps, request, {
       source: link ?? request,
@@ -53,11 +54,11 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   if (request.intent === 'whole') {
     const { record, joined } = await deps.follow({ digest, source: link ?? request, from: 0, signal });
     // Upstream's answer to a fill for this repository says that it holds the blob; its answer to any other does not.
-    if (link === undefined && !isSameRepository(record.source, request)) await confirm(deps, request);
+    if (!isSameRepository(record.source, link ?? request)) await confirm(deps, request, link);
     const cache = joined ? 'JOINED' : 'MISS';
     return opened(deps, request, { source: link ?? request, size: record.size, cache, following: { record, joined } });
   }
-  const sized = link?.size === undefined ? await confirm(deps, request) : link;
+  const sized = await sizeOf(deps, request, link);
   if (sized.size === undefined) return openBlob(deps, { ...request, intent: 'whole' });
   const running = await deps.index.fills.read(digest);
   const joined = running?.state === 'starting' || running?.state === 'running';
@@ -174,13 +175,33 @@ async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Lin
   const holder = indexed ?? (await ifStoreAnswers(log, () => storedLinks.findAmong(others, repository, digest)));
   const rule = holder && permissions.get(holder.upstream)?.platformRule;
   const isDenied = rule !== undefined && (await deps.findDenial(holder!, digest, rule)) !== undefined;
-  return isDenied ? undefined : holder;
+  if (holder === undefined || isDenied) return undefined;
+  try {
+    return await confirm(deps, request, holder);
+  } catch (error) {
+    // Then the named upstream alone counts.
+    if (isCacheError(error, 'blob-unknown', 'name-unknown', 'denied', 'upstream-refused-us')) return undefined;
+    throw error;
+  }
 }
 
-/** Asks upstream, by HEAD, whether the repository holds the blob. */
-async function confirm(deps: OpenBlobDeps, request: BlobRequest): Promise<Link> {
-  const { upstream, repository, digest, signal } = request;
+/** The link, once the upstream of its repository has said that it holds the blob: a manifest's word opens nothing. */
+async function confirm(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
+  const known = link && (await ifStoreAnswers(deps.log, () => ifConfirmed(deps, link)));
+  return known ?? askUpstream(deps, request, link);
+}
+
+/** For a blob that is not stored. A later read may get the bytes of another repository's fill; a size gives none away. */
+async function sizeOf(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
+  if (link?.size === undefined) return askUpstream(deps, request, link);
+  return request.intent === 'stat' ? link : confirm(deps, request, link);
+}
+
+/** By HEAD. */
+async function askUpstream(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
+  const { digest, signal } = request;
+  const { upstream, repository } = link ?? request;
   await deps.ask('stat-blob', { upstream, repository, digest }, { subject: digest, signal });
-  const link = await deps.index.links.get(request, digest, { fresh: true });
-  return link ?? { upstream, repository, digest, kind: 'blob' };
+  const confirmed = await deps.index.links.get({ upstream, repository }, digest, { fresh: true });
+  return confirmed ?? { upstream, repository, digest, kind: 'blob' };
 }

@@ -41,9 +41,9 @@ test('what upstream says against one repository does not end another one’s rea
   const { cache, hub, index } = await startCache(t);
   const bytes = bytesOf(900_000);
   const digest = hub.addBlob(library.repository, bytes);
-  // A manifest of the stranger names the blob too, but upstream does not give it out there any more.
+  // The stranger's upstream has once confirmed the blob too, but does not give it out there any more.
   for (const key of [stranger, library])
-    await index.links.put(key, [{ ...key, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
+    await index.links.put(key, [{ ...key, digest, kind: 'blob', size: bytes.length, confirmed: true }]);
   const range = { start: 0, end: 99 };
   const blobs = await Promise.all(
     [stranger, library].map((key) => cache.openBlob({ ...key, digest, intent: 'ranges' })),

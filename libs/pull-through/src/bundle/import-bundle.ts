@@ -7,7 +7,7 @@ import type { ResolvedImage } from '@cistern/upstream';
 import { untilDeleted } from '../eviction/until-deleted.ts';
 import { forEachBounded } from '../for-each-bounded.ts';
 import { linksOf, recordManifest } from '../manifest/store-manifest.ts';
-import { readTagObject, writeLinksObject, writeTagObject } from '../small-objects.ts';
+import { readTagObject, writeHeldObject, writeLinksObject, writeTagObject } from '../small-objects.ts';
 import { type BundleFile, openBundleFile } from './open-bundle-file.ts';
 import {
   type ImportPlan,
@@ -132,11 +132,16 @@ async function importManifest({ path, file, index, store, now }: Step, manifest:
   const { digest, mediaType, platform } = manifest;
   const key = { upstream: manifest.upstream, repository: manifest.repository };
   const bytes = await readManifest(path, file, digest);
-  const links = linksOf(key, digest, bytes, { contentType: mediaType, platform });
+  // An operator's word is proof.
+  const links = linksOf(key, digest, bytes, { contentType: mediaType, platform }).map((link) => ({
+    ...link,
+    confirmed: true,
+  }));
   await untilDeleted({ index }, digest);
   await putBytes(store, digest, bytes);
   await recordManifest({ index, now }, digest, mediaType, bytes.length);
   await writeLinksObject(store, key, links);
+  for (const link of links) if (link.kind === 'blob') await writeHeldObject(store, key, link.digest);
   await index.links.put(key, links);
 }
 

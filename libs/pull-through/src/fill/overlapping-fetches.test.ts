@@ -15,7 +15,9 @@ test('what has been hashed is what is stored, whoever else brings the same bytes
   const { cache, hub, index, store, spools } = started;
   const bytes = bytesOf(24 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
-  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
+  await index.links.put(library, [
+    { ...library, digest, kind: 'blob', size: bytes.length, mediaType: 'layer', confirmed: true },
+  ]);
   const wholeAnswered = Promise.withResolvers<void>();
   const wholePassed = Promise.withResolvers<void>();
   hub.script.onCall = async () => {

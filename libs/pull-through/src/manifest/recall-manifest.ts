@@ -44,7 +44,7 @@ function recallHeld(
   tag?: TagRecord,
 ): RecalledManifest | undefined {
   const link = index.links.recall(request, digest);
-  if (link?.kind !== 'manifest') return undefined;
+  if (link?.kind !== 'manifest' || link.confirmed !== true) return undefined;
   const manifest = manifests.get(digest);
   if (manifest === undefined) return undefined;
   pullTally.pulled(digest, tag);

@@ -102,7 +102,10 @@ export async function platformOf(
   return (await index.links.get(key, digest))?.platform;
 }
 
-/** The manifest itself, then what it names. Foreign layers are not ours to promise. */
+/**
+ * The manifest itself, which the repository's upstream or an operator has brought, then what it names, which it only claims.
+ * Foreign layers are not ours to promise.
+ */
 export function linksOf(
   key: RepositoryKey,
   digest: Digest,
@@ -123,7 +126,16 @@ export function linksOf(
       platform: child.platform && platformName(child.platform),
     }));
   return [
-    { upstream, repository, digest, kind: 'manifest', size: bytes.length, mediaType: manifest.mediaType, platform },
+    {
+      upstream,
+      repository,
+      digest,
+      kind: 'manifest',
+      size: bytes.length,
+      mediaType: manifest.mediaType,
+      platform,
+      confirmed: true,
+    },
     ...children,
   ];
 }

@@ -1,5 +1,11 @@
 // Purges all that is kept of one upstream: tags, links and lists, and the bytes that no other upstream holds.
-import { parseLinksObjectKey, parseTagObjectKey, prefixesOf, registryRepositoriesPrefix } from '@cistern/blob-store';
+import {
+  parseHeldObjectKey,
+  parseLinksObjectKey,
+  parseTagObjectKey,
+  prefixesOf,
+  registryRepositoriesPrefix,
+} from '@cistern/blob-store';
 import type { RepositoryKey } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
 import { forEachBounded } from '../for-each-bounded.ts';
@@ -34,12 +40,16 @@ export async function purgeUpstream(step: PurgeStep, upstream: string): Promise<
   if (upstream === step.adoptAs) await removeObjects(step, registryRepositoriesPrefix);
   await removeObjects(step, prefixes.lists);
   const digests = new Set<Digest>();
-  await forEachBounded(store.listObjects(prefixes.links), bounded, async (objectKey) => {
-    const key = parseLinksObjectKey(objectKey);
-    if (key === undefined) return;
-    digests.add(key.digest);
-    await removeLink(step, key, key.digest);
-  });
+  for (const [prefix, parse] of [
+    [prefixes.links, parseLinksObjectKey],
+    [prefixes.held, parseHeldObjectKey],
+  ] as const)
+    await forEachBounded(store.listObjects(prefix), bounded, async (objectKey) => {
+      const key = parse(objectKey);
+      if (key === undefined) return;
+      digests.add(key.digest);
+      await removeLink(step, key, key.digest);
+    });
   await forEachBounded(repositoriesOf(step, upstream), bounded, async (key) => {
     for (const digest of await index.links.digests(key)) {
       digests.add(digest);

@@ -1,6 +1,7 @@
 // Names go from the store first, which is the truth: what is in it comes back into the index.
 import {
   type BlobStore,
+  heldObjectKey,
   linksObjectKey,
   registryLayerLinkKey,
   registryRevisionLinkKey,
@@ -36,6 +37,7 @@ export async function removeLink(
   digest: Digest,
 ): Promise<void> {
   await store.removeObject(linksObjectKey(key.upstream, key.repository, digest));
+  await store.removeObject(heldObjectKey(key.upstream, key.repository, digest));
   if (key.upstream === adoptAs) {
     await store.removeObject(registryRevisionLinkKey(key.repository, digest));
     await store.removeObject(registryLayerLinkKey(key.repository, digest));

@@ -13,10 +13,11 @@ import type { FillTable } from '../fill/fill-table.ts';
 import { continueFill } from '../fill/continue-fill.ts';
 import { leftFill } from '../fill/left-fill.ts';
 import type { RemoteFills } from '../fill/remote/open-remote-fills.ts';
+import { confirmLink, ifConfirmed } from '../held.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { SourceInterrupted } from '../read/source-interrupted.ts';
 import { type FillLease, holdLease, leaseMs } from './hold-lease.ts';
-import { statBlob } from './stat-blob.ts';
+import { recordHeld, statBlob } from './stat-blob.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 export interface FetchBlobDeps extends WorkDeps {
@@ -63,7 +64,7 @@ export async function fetchBlob(
   const lease = holdLease(deps, record, {
     onLost: () => fill?.handOver(),
     onRecreated: async () => {
-      if (fill?.size !== undefined) await recordHeld(deps, source, digest, fill.size);
+      if (fill?.size !== undefined) await recordLink(deps, source, digest, fill.size);
     },
   });
   const startedAtMs = deps.now();
@@ -142,9 +143,11 @@ async function findStored(
   return { ...stored, state: 'present' };
 }
 
-/** What others have fetched says nothing about this repository: where no link does, upstream is asked. */
+/** What others have fetched says nothing about this repository, nor does a manifest: upstream is asked, once. */
 async function assertHeld(deps: WorkDeps, source: RepositoryKey, digest: Digest, signal: AbortSignal): Promise<void> {
-  if ((await deps.index.links.get(source, digest)) === undefined) await statBlob(deps, { ...source, digest }, signal);
+  const link = await deps.index.links.get(source, digest);
+  const confirmed = link && (await ifStoreAnswers(deps.log, () => ifConfirmed(deps, link)));
+  if (confirmed === undefined) await statBlob(deps, { ...source, digest }, signal);
 }
 
 async function prepareFill(
@@ -173,16 +176,17 @@ async function prepareFill(
   return startFill({ ...parts, upstream: continued, takenOverSize, maxWholeForRangeBytes });
 }
 
-/** Upstream has answered for this repository: that is what a link says. */
-async function recordHeld(
+/** Upstream has answered for this repository: it holds the blob. */
+async function recordLink(
   { index, log }: WorkDeps,
   source: RepositoryKey,
   digest: Digest,
   size: number,
 ): Promise<void> {
   try {
-    if ((await index.links.get(source, digest)) === undefined)
-      await index.links.put(source, [{ ...source, digest, kind: 'blob', size }]);
+    // A size that was forgotten may be what was wrong.
+    const isNew = (await index.links.get(source, digest)) === undefined;
+    await confirmLink({ index }, source, digest, isNew ? size : undefined);
   } catch (error) {
     log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be recorded');
   }
@@ -196,9 +200,10 @@ async function runFill(
 ): Promise<BlobRecord | 'left' | 'moved'> {
   const { digest } = fill;
   const size = await fill.running;
-  await Promise.all([lease.running(size), recordHeld(deps, source, digest, size)]);
+  await Promise.all([lease.running(size), recordLink(deps, source, digest, size)]);
   const end = await fill.ended;
   if (end !== 'committed') return end;
+  await recordHeld(deps, source, digest);
   deps.metrics.fillBytes.inc(size);
   const storedAtMs = deps.now();
   return { schema: 1, digest, size, state: 'present', verified: true, storedAtMs, lastPulledAtMs: storedAtMs };

@@ -41,7 +41,7 @@ export async function fetchManifest(
 async function isKept({ index, backlog }: WorkDeps, key: RepositoryKey, digest: Digest): Promise<boolean> {
   if (backlog.waitingValue(backlogKeyOf(digest)) !== undefined) return false;
   const [link, record] = await Promise.all([index.links.get(key, digest), index.manifests.get(digest)]);
-  return link?.kind === 'manifest' && record !== undefined;
+  return link?.kind === 'manifest' && link.confirmed === true && record !== undefined;
 }
 
 /** As far as this worker knows it, the bytes of what the store does not take yet among them. What is too large for a manifest, or is not what its digest says, does not count: upstream is asked then. */

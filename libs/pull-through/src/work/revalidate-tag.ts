@@ -101,7 +101,7 @@ async function bringMoved(
   if (before === undefined || before.digest === digest) return null;
   const link = await deps.index.links.get(key, digest);
   const isStored = async () => (await ifStoreAnswers(deps.log, () => deps.store.stat(digest))) !== undefined;
-  if (link?.kind === 'manifest' && (await isStored())) return null;
+  if (link?.kind === 'manifest' && link.confirmed === true && (await isStored())) return null;
   const { upstream, repository } = key;
   return fetchManifest(deps, { upstream, repository, digest }, options);
 }

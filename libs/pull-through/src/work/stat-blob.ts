@@ -1,14 +1,29 @@
-// Job stat-blob: asks upstream whether a repository holds a blob, and links it if so.
+// Job stat-blob: asks upstream whether a repository holds a blob, and records it if so.
+import type { RepositoryKey } from '@cistern/cache-index';
 import type { JobPayload } from '@cistern/jobs';
+import type { Digest } from '@cistern/oci';
+import { confirmLink } from '../held.ts';
+import { repositoryPath } from '../repository-path.ts';
+import { writeHeldObject } from '../small-objects.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 export async function statBlob(
-  deps: Pick<WorkDeps, 'upstreams' | 'index'>,
+  deps: Pick<WorkDeps, 'upstreams' | 'index' | 'store' | 'backlog'>,
   { upstream, repository, digest }: JobPayload<'stat-blob'>,
   signal: AbortSignal,
 ): Promise<null> {
   const size = await upstreamOf(deps, upstream).headBlob(repository, digest, { signal });
   const key = { upstream, repository };
-  await deps.index.links.put(key, [{ ...key, digest, kind: 'blob', size }]);
+  await recordHeld(deps, key, digest);
+  await confirmLink(deps, key, digest, size);
   return null;
+}
+
+/** In the store, which an index that has lost its data is rebuilt from. */
+export async function recordHeld(
+  { store, backlog }: Pick<WorkDeps, 'store' | 'backlog'>,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<void> {
+  await backlog.write(`held ${repositoryPath(key)} ${digest}`, () => writeHeldObject(store, key, digest));
 }

@@ -12,6 +12,7 @@ const fields = fc.record({
   size: optional(size),
   mediaType: optional(mediaType),
   platform: optional(fc.constantFrom('linux/amd64', '')),
+  confirmed: optional(fc.boolean()),
 });
 const links = fc.tuple(repositoryKey, fc.array(fields, { maxLength: 3 }));
 const after = fc.constantFrom(undefined, '', 'docker.io/library/app', 'quay.io', '\u00fc');

@@ -1,10 +1,15 @@
--- KEYS: links. ARGV: digest and link for each. A link begins with its schema's number. Returns how many were written: not
--- those in whose place is a link of a newer release; then the digests whose links were others before.
+-- KEYS: links. ARGV: digest and link for each. A link begins with its schema's number, and a plus sign if it is confirmed, which
+-- it stays while its kind is the same. Returns how many were written: not those in whose place is a link of a newer release; then
+-- the digests whose links were others before.
 local answer = {0}
 for position = 1, #ARGV, 2 do
   local digest, link = ARGV[position], ARGV[position + 1]
   local old = redis.call('HGET', KEYS[1], digest)
   if not old or tonumber(string.match(old, '^%d+')) <= schema then
+    local version, kind = string.match(link, '^(%d+)%["(%a)')
+    if old and kind and kind == string.match(old, '^%d+%+%["(%a)') then
+      link = version .. '+' .. string.sub(link, #version + 1)
+    end
     redis.call('HSET', KEYS[1], digest, link)
     answer[1] = answer[1] + 1
     if old and old ~= link then answer[#answer + 1] = digest end
