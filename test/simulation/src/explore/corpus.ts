@@ -12,5 +12,8 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
       found: 'a file that could be neither written nor closed gave a reader an error that is no CacheError',
     },
   ],
+  'blobs-on-s3': [
+    { seed: 1_796_055_904_036, found: 'the simulated S3 went on with a slow answer to a client that was gone' },
+  ],
   'blobs-in-files': [{ seed: 993, found: 'a file whose directory could not be synced was never adopted' }],
 };

@@ -71,6 +71,7 @@ async function sendAnswer(
   response.flushHeaders();
   for (let at = 0; at < end; at += pieceBytes) {
     if (at > 0 && fate.kind === 'slow') await pause(fate.share * slowMs);
+    if (response.destroyed) return;
     // Resolves when the connection has taken it, and never if it has broken.
     await new Promise<void>((resolve) => {
       response.write(body.subarray(at, Math.min(end, at + pieceBytes)), () => resolve());
