@@ -73,10 +73,16 @@ test('hundreds of followers that leave at random leave nothing', { timeout: 120_
       assert.match((error as Error).message, /left|closed|abort|broke|reached/i);
     }
   };
+  const breaking: Promise<void>[] = [];
+  const breakAll = async (afterMs: number) => {
+    await delay(afterMs);
+    for (const socket of sockets) socket.destroy();
+  };
   for (let round = 0; round < 16; round += 1) {
-    if (round % 4 === 0) setTimeout(() => sockets.forEach((socket) => socket.destroy()), random(8));
+    if (round % 4 === 0) breaking.push(breakAll(random(8)));
     await Promise.all(Array.from({ length: 25 }, follow));
   }
+  await Promise.all(breaking);
   // At most the cache's own, which it keeps for a while for others.
   await until(() => fill.readers <= 1);
   // Idle connections are kept for the next.
