@@ -78,7 +78,11 @@ export async function fetchBlob(
       end = await runFill(deps, fill, source, lease);
     }
     if (end === 'left') await lease.failed(leftFill, 1);
-    else if (end !== 'moved') await lease.done(end, context.signal);
+    else if (end !== 'moved') {
+      await lease.done(end, context.signal);
+      // No client waits for it. Without it upstream is asked once more after a loss of the index.
+      if (fill !== undefined) await noteHeld(deps, source, digest);
+    }
     metrics.fills.inc({ ...labels, result: end === 'moved' ? 'moved' : 'done' });
   } catch (error) {
     if (context.signal.aborted && deps.remoteFills !== undefined && fill?.size === undefined) {
@@ -176,6 +180,14 @@ async function prepareFill(
   return startFill({ ...parts, upstream: continued, takenOverSize, maxWholeForRangeBytes });
 }
 
+async function noteHeld(deps: WorkDeps, source: RepositoryKey, digest: Digest): Promise<void> {
+  try {
+    await recordHeld(deps, source, digest);
+  } catch (error) {
+    deps.log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be stored');
+  }
+}
+
 /** Upstream has answered for this repository: it holds the blob. */
 async function recordLink(
   { index, log }: WorkDeps,
@@ -203,7 +215,6 @@ async function runFill(
   await Promise.all([lease.running(size), recordLink(deps, source, digest, size)]);
   const end = await fill.ended;
   if (end !== 'committed') return end;
-  await recordHeld(deps, source, digest);
   deps.metrics.fillBytes.inc(size);
   const storedAtMs = deps.now();
   return { schema: 1, digest, size, state: 'present', verified: true, storedAtMs, lastPulledAtMs: storedAtMs };
