@@ -29,7 +29,7 @@ export async function findLink(
   kind: Link['kind'],
 ): Promise<Link | undefined> {
   const known = await deps.index.links.get(key, digest);
-  if (known !== undefined && (kind === 'blob' || (known.kind === 'manifest' && known.confirmed === true))) return known;
+  if (known !== undefined && (kind === 'blob' || isHeldManifest(known))) return known;
   const stored = kind === 'blob' ? await deps.storedLinks.find(key, digest) : undefined;
   if (stored !== undefined) return stored;
   const find = async () =>
@@ -42,6 +42,11 @@ export async function findLink(
   // It was purged meanwhile.
   await deps.index.links.remove(key, digest);
   return undefined;
+}
+
+/** Whether the repository may serve it as a manifest. */
+export function isHeldManifest(link: Link | undefined): link is Link {
+  return link?.kind === 'manifest' && link.confirmed === true;
 }
 
 /** `link`, if index or store know that the repository's own upstream has confirmed it. */
@@ -58,15 +63,23 @@ export async function ifConfirmed(
   return { ...link, confirmed: true };
 }
 
-/** Upstream has said that the repository holds the blob. `size`: as upstream has it; where a manifest says it, that stays. */
+export interface ToldSize {
+  /** As upstream has it; absent: it did not say. A manifest's word on the size stays. */
+  readonly size: number | undefined;
+  /** Whether it may take the place of a size that was forgotten: that one may have been wrong. */
+  readonly mayRestore: boolean;
+}
+
+/** Upstream has said that the repository holds the blob. */
 export async function confirmLink(
-  { index }: { readonly index: Pick<CacheIndex, 'links'> },
+  { index }: Pick<HeldDeps, 'index'>,
   { upstream, repository }: RepositoryKey,
   digest: Digest,
-  size?: number,
+  told?: ToldSize,
 ): Promise<void> {
   const key = { upstream, repository };
   const known = await index.links.get(key, digest, { fresh: true });
+  const size = known === undefined || told?.mayRestore === true ? told?.size : undefined;
   if (known?.confirmed === true && (known.size !== undefined || size === undefined)) return;
   const claim = known?.kind === 'blob' ? known : undefined;
   await index.links.put(key, [{ ...key, ...claim, digest, kind: 'blob', size: claim?.size ?? size, confirmed: true }]);

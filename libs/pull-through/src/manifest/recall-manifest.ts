@@ -1,6 +1,7 @@
 // A manifest that this process can answer for alone: tag, link and bytes are in memory and hold. That is most of what a fleet asks
 // for, and without a promise on the way it costs a third.
 import { ageOf, freshnessOf } from '../freshness/freshness.ts';
+import { isHeldManifest } from '../held.ts';
 import type { ManifestRequest, RecalledManifest } from '../pull-through.ts';
 import type { TagRecord } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
@@ -44,7 +45,7 @@ function recallHeld(
   tag?: TagRecord,
 ): RecalledManifest | undefined {
   const link = index.links.recall(request, digest);
-  if (link?.kind !== 'manifest' || link.confirmed !== true) return undefined;
+  if (!isHeldManifest(link)) return undefined;
   const manifest = manifests.get(digest);
   if (manifest === undefined) return undefined;
   pullTally.pulled(digest, tag);

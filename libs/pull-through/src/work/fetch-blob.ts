@@ -196,9 +196,7 @@ async function recordLink(
   size: number,
 ): Promise<void> {
   try {
-    // A size that was forgotten may be what was wrong.
-    const isNew = (await index.links.get(source, digest)) === undefined;
-    await confirmLink({ index }, source, digest, isNew ? size : undefined);
+    await confirmLink({ index }, source, digest, { size, mayRestore: false });
   } catch (error) {
     log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be recorded');
   }

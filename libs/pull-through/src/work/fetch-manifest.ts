@@ -7,6 +7,7 @@ import type { Digest } from '@cistern/oci';
 import { untilDeleted } from '../eviction/until-deleted.ts';
 import { readHashed } from '../integrity/read-hashed.ts';
 import { maxManifestBytes } from '../manifest/max-manifest-bytes.ts';
+import { isHeldManifest } from '../held.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { backlogKeyOf, storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
@@ -41,7 +42,7 @@ export async function fetchManifest(
 async function isKept({ index, backlog }: WorkDeps, key: RepositoryKey, digest: Digest): Promise<boolean> {
   if (backlog.waitingValue(backlogKeyOf(digest)) !== undefined) return false;
   const [link, record] = await Promise.all([index.links.get(key, digest), index.manifests.get(digest)]);
-  return link?.kind === 'manifest' && link.confirmed === true && record !== undefined;
+  return isHeldManifest(link) && record !== undefined;
 }
 
 /** As far as this worker knows it, the bytes of what the store does not take yet among them. What is too large for a manifest, or is not what its digest says, does not count: upstream is asked then. */

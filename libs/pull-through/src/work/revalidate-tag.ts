@@ -6,6 +6,7 @@ import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
 import { failedLately, failureKindOf, isForgottenFor } from '../freshness/last-failure.ts';
+import { isHeldManifest } from '../held.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
@@ -101,7 +102,7 @@ async function bringMoved(
   if (before === undefined || before.digest === digest) return null;
   const link = await deps.index.links.get(key, digest);
   const isStored = async () => (await ifStoreAnswers(deps.log, () => deps.store.stat(digest))) !== undefined;
-  if (link?.kind === 'manifest' && link.confirmed === true && (await isStored())) return null;
+  if (isHeldManifest(link) && (await isStored())) return null;
   const { upstream, repository } = key;
   return fetchManifest(deps, { upstream, repository, digest }, options);
 }

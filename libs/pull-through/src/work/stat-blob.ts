@@ -15,7 +15,7 @@ export async function statBlob(
   const size = await upstreamOf(deps, upstream).headBlob(repository, digest, { signal });
   const key = { upstream, repository };
   await recordHeld(deps, key, digest);
-  await confirmLink(deps, key, digest, size);
+  await confirmLink(deps, key, digest, { size, mayRestore: true });
   return null;
 }
 
