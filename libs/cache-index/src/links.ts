@@ -26,7 +26,10 @@ export interface LinkIndex {
   get(key: RepositoryKey, digest: Digest, options?: ReadOptions): Promise<Link | undefined>;
   /** What `get` would bring, if this process knows it without asking anybody. `undefined`: `get` it. Throws nothing. */
   recall(key: RepositoryKey, digest: Digest): Link | undefined;
-  /** Adds or replaces in one step; a confirmed link stays confirmed while its kind stays the same. A link of another repository than `key` throws (one hash slot in a cluster). */
+  /**
+   * Adds or replaces in one step; a confirmed link stays confirmed while its kind stays the same. A link of another repository than
+   * `key` throws (one hash slot in a cluster).
+   */
   put(key: RepositoryKey, links: readonly Link[]): Promise<void>;
   remove(key: RepositoryKey, digest: Digest): Promise<boolean>;
   /** Which of `upstreams` hold the digest in a repository of this very name, in the order of `upstreams`. */

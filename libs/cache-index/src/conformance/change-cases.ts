@@ -1,19 +1,16 @@
 // An index that processes share says which records have changed, for those that remember them.
 import assert from 'node:assert/strict';
 import { blobName, changesTopic, linkName, manifestName, tagName } from '../index-changes.ts';
+import { changesHeard, lastWord } from './changes-heard.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 import { claimed, sampleBlobRecord, sampleClaim, sampleLink, sampleManifest, sampleTag } from './sample-records.ts';
-
-const lastWord = 'that was all';
 
 export const changeCases: CacheIndexCases = {
   async 'a listener hears the names of the records that change, and of no others'({ index }) {
     const { tags, manifests, blobs, links, fills, announcements } = index;
     const heard: (string | undefined)[] = [];
-    const all = Promise.withResolvers<void>();
     await announcements.subscribe(changesTopic, (message) => {
-      if (message === lastWord) all.resolve();
-      else heard.push(message);
+      if (message !== lastWord) heard.push(message);
     });
 
     const tag = sampleTag('1.27');
@@ -47,8 +44,7 @@ export const changeCases: CacheIndexCases = {
     assert.equal(await fills.endDeletion(digest, 'evictor'), true);
     const blobChanges = Array.from({ length: 6 }, () => blobName(digest));
 
-    await announcements.publish(changesTopic, lastWord);
-    await all.promise;
+    await changesHeard(announcements);
     assert.deepEqual(heard, [...tagChanges, manifestName(manifest.digest), ...linkChanges, ...blobChanges]);
   },
 };

@@ -2,8 +2,8 @@
 import type { Announcements } from '../announcements.ts';
 import { changesTopic } from '../index-changes.ts';
 
-/** Names no record. */
-const lastWord = 'all heard';
+/** It names no record. Other listeners hear it too. */
+export const lastWord = 'all heard';
 
 /**
  * Resolves when everybody who has listened in this process through `announcements` knows of the changes that were written

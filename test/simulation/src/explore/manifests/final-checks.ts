@@ -9,8 +9,8 @@ import { type SimulatedRepository, tagKeyOf } from './image-catalog.ts';
 type Problem = (text: string) => void;
 
 /**
- * The store without what the index does not know: what a worker stored that ended while the index was unavailable. A scrub adopts that
- * after a quarter of an hour.
+ * The store without what the index does not know: what a worker stored that ended while the index was unavailable. A scrub
+ * adopts that after a quarter of an hour.
  */
 async function knownEntries({ store, shared }: SimulatedNodes) {
   const entries = store.stored.entries();
@@ -19,14 +19,19 @@ async function knownEntries({ store, shared }: SimulatedNodes) {
 }
 
 export async function storedBytes(nodes: SimulatedNodes): Promise<number> {
-  return (await knownEntries(nodes)).reduce((sum, [, stored]) => sum + stored.length, 0);
+  return bytesOf(await knownEntries(nodes));
+}
+
+function bytesOf(entries: Awaited<ReturnType<typeof knownEntries>>): number {
+  return entries.reduce((sum, [, stored]) => sum + stored.length, 0);
 }
 
 /** The store is within its limit, and has nothing that is not what its digest says. */
 export async function judgeStore(nodes: SimulatedNodes, maxBytes: number, problem: Problem): Promise<void> {
-  const bytes = await storedBytes(nodes);
+  const entries = await knownEntries(nodes);
+  const bytes = bytesOf(entries);
   if (bytes > maxBytes) problem(`the store has ${bytes} bytes in the end, more than ${maxBytes}`);
-  for (const [digest, stored] of await knownEntries(nodes))
+  for (const [digest, stored] of entries)
     if (digestOf(Buffer.from(stored), digestAlgorithm(digest)) !== digest)
       problem(`the bytes stored as ${digest} are wrong in the end`);
 }
