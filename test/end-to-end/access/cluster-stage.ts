@@ -1,5 +1,5 @@
 // Two frontends of one cluster, with users; what is in their Redis and their store can be read.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FakeUpstream } from '@cistern/fake-upstream';
 import { bcryptHash } from '@cistern/test-services';
@@ -7,6 +7,7 @@ import { type Cluster, openCluster } from '../cluster-nodes/open-cluster.ts';
 import type { StartedNode } from '../cluster-nodes/start-node.ts';
 import { type Owner, openDirectory, openUpstream } from '../src/open-stage.ts';
 import { readRedis } from '../src/read-redis.ts';
+import { filesBelow } from '../src/store-files.ts';
 
 export interface ClusterStage extends Omit<Cluster, 'frontends'> {
   readonly frontends: readonly [StartedNode, StartedNode];
@@ -39,10 +40,17 @@ export async function openClusterStage(
   };
 }
 
+/** A file of a write that ends meanwhile is gone before it can be read. */
 async function readAll(directory: string): Promise<string> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return (await Promise.all(files.map((file) => readFile(file, 'latin1')))).join('\n');
+  const read = async (file: string) => {
+    try {
+      return await readFile(join(directory, file), 'latin1');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+      throw error;
+    }
+  };
+  return (await Promise.all((await filesBelow(directory)).map(read))).join('\n');
 }
 
 export const basic = (user: string, password: string) => ({
