@@ -1,3 +1,5 @@
+export { AuthorizedRepository } from './access/authorized-repository.ts';
+export type { PullDecision, PullQuestion } from './access/authorized-repository.ts';
 export { createCheckAccess } from './access/check-access.ts';
 export type { AccessQuestion, CheckAccess } from './access/check-access.ts';
 export { createAnswerAccess } from './access/remote/answer-access.ts';
@@ -78,8 +80,6 @@ export type {
   OpenedManifest,
   RecalledBlob,
   RecalledManifest,
-  PlatformRule,
-  PullPermission,
   PullThrough,
   ReferrersRequest,
   TagsRequest,

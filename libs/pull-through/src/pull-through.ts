@@ -1,11 +1,8 @@
 // What a frontend asks of the cache. Every method rejects with a CacheError whose kind says what a client should hear.
-import type { RepositoryKey } from '@cistern/cache-index';
 import type { ByteRange, Digest, Reference } from '@cistern/oci';
 import type { ReferrersPage, TagsPage } from '@cistern/jobs';
 import type { StaleReason } from '@cistern/telemetry';
-import type { CallerCredentials } from '@cistern/upstream';
-import type { CacheError } from '@cistern/errors';
-import type { Platforms } from './platforms/platforms-of.ts';
+import type { AuthorizedRepository } from './access/authorized-repository.ts';
 
 /** What happened, as the `X-Cache` header and the log say it. */
 export type CacheResult = 'HIT' | 'STALE' | 'REVALIDATED' | 'JOINED' | 'MISS';
@@ -27,20 +24,14 @@ export interface FreshnessFacts {
   readonly ageMs?: number | undefined;
 }
 
-/** Who asks. */
-export interface Asker {
-  /** For upstreams that verify their callers; default: anybody. */
-  readonly caller?: CallerCredentials | undefined;
+/** What somebody asks of a repository that they may pull. */
+interface PullRequest {
+  readonly target: AuthorizedRepository;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Why who asks may have nothing that is of these platforms alone; `undefined`: may have it. */
-export type PlatformRule = (platforms: Platforms) => CacheError | undefined;
-
-export interface ManifestRequest extends RepositoryKey, FreshnessWish, Asker {
-  /** Absent: whatever platform it is of. */
-  readonly platformRule?: PlatformRule | undefined;
+export interface ManifestRequest extends PullRequest, FreshnessWish {
   readonly reference: Reference;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ManifestFacts extends FreshnessFacts {
@@ -60,38 +51,24 @@ export interface OpenedManifest extends ManifestFacts {
   readonly bytes: Buffer;
 }
 
-export interface TagsRequest extends RepositoryKey, FreshnessWish, Asker {
+export interface TagsRequest extends PullRequest, FreshnessWish {
   readonly n?: number;
   readonly last?: string;
-  readonly signal?: AbortSignal | undefined;
 }
 
-export interface ReferrersRequest extends RepositoryKey, FreshnessWish, Asker {
+export interface ReferrersRequest extends PullRequest, FreshnessWish {
   readonly digest: Digest;
   readonly artifactType?: string;
   /** As the page before this one gave it. */
   readonly nextQuery?: string;
-  readonly signal?: AbortSignal | undefined;
 }
 
-/** A caller's permission to pull one repository. */
-export interface PullPermission {
-  /** Unset means all platforms. */
-  readonly platformRule?: PlatformRule | undefined;
-}
-
-export interface BlobRequest extends RepositoryKey, Asker, PullPermission {
-  /**
-   * The caller's permission to pull the repository of this name at another upstream, or `undefined` if it has none. Unset means
-   * that it has none anywhere: the named upstream alone counts.
-   */
-  readonly permissionAt?: ((upstream: string) => PullPermission | undefined) | undefined;
+export interface BlobRequest extends PullRequest {
   readonly digest: Digest;
   /** `stat` reads nothing; `whole` reads from 0 to the end; `ranges` calls `read` with ranges once the size is known. */
   readonly intent: 'stat' | 'whole' | 'ranges';
   /** A name for who asks, by which a second try is told from a first. Absent: each is a first. */
   readonly client?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RecalledBlob {

@@ -20,8 +20,8 @@ import {
   createPullThrough,
   createStoreBacklog,
   openSpoolDirectory,
-  type PullThrough,
 } from '@cistern/pull-through';
+import { asCaller, type TestPullThrough } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { commandTimeoutMs, startRedis } from '@cistern/test-services';
 import { openUpstream } from '@cistern/upstream';
@@ -59,7 +59,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
   } as const;
   const policyOf = createFreshnessPolicies([{ name: 'docker.io', freshness: [rule] }]);
 
-  async function startNode(name: string): Promise<PullThrough> {
+  async function startNode(name: string): Promise<TestPullThrough> {
     const index = await openRedisIndex({ connection, keyPrefix, commandTimeoutMs: commandTimeoutMs.patient, log });
     const cached = createCachedIndex({ index, log, now });
     const queue = await openBullmqQueue({
@@ -91,7 +91,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
       asked.jobs += 1;
       return queue.queue.run(...job);
     };
-    return createPullThrough({
+    const cache = createPullThrough({
       ...parts,
       index: cached,
       queue: { ...queue.queue, run },
@@ -101,6 +101,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
       sharedUpstreams: ['docker.io'],
       isListed: () => true,
     });
+    return asCaller(cache);
   }
 
   const caches = await Promise.all(Array.from({ length: nodes }, (_, at) => startNode(`node-${at}`)));

@@ -1,11 +1,14 @@
 // The use cases for clients: nothing of an upstream that verifies its callers is looked for before the caller may read it,
 // and what the caller has shown goes no further.
-import type { RepositoryKey } from '@cistern/cache-index';
 import type { AccessSubject } from '@cistern/upstream';
-import type { Asker, PullThrough } from '../pull-through.ts';
+import type { PullThrough } from '../pull-through.ts';
+import type { AuthorizedRepository } from './authorized-repository.ts';
 import type { VerifyAccess } from './verify-access.ts';
 
-type AskerRequest = RepositoryKey & Asker & { readonly signal?: AbortSignal | undefined };
+interface PullRequest {
+  readonly target: AuthorizedRepository;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** `isListed`: whether the names of an upstream's repositories may be told to everybody. */
 export function guardPullThrough(
@@ -13,11 +16,11 @@ export function guardPullThrough(
   verify: VerifyAccess,
   isListed: (upstream: string) => boolean,
 ): PullThrough {
-  async function admit<R extends AskerRequest>(request: R, subject: AccessSubject): Promise<Omit<R, 'caller'>> {
-    const { caller, ...admitted } = request;
-    const { upstream, repository, signal } = request;
+  async function admit<R extends PullRequest>(request: R, subject: AccessSubject): Promise<R> {
+    const { target, signal } = request;
+    const { upstream, repository, caller } = target;
     await verify({ upstream, repository, subject, caller, signal });
-    return admitted;
+    return { ...request, target: target.withoutCaller() };
   }
 
   return {

@@ -7,7 +7,8 @@ import { ifStoreAnswers } from '../if-store-answers.ts';
 import { type HeldDeps, findLink, ifConfirmed, isSameRepository } from '../held.ts';
 import type { FollowedFill } from '../fill/follow-fill.ts';
 import type { FindDenial } from '../platforms/admit-platforms.ts';
-import type { BlobRequest, BlobStream, CacheResult, OpenedBlob, PullPermission } from '../pull-through.ts';
+import type { AuthorizedRepository } from '../access/authorized-repository.ts';
+import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../pull-through.ts';
 import { chunkBytes } from '../read/buffer-pool.ts';
 import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
@@ -34,7 +35,7 @@ export interface OpenBlobDeps extends BlobSourceDeps, HeldDeps {
 const smallRangeBytes = 4 * 1024 * 1024;
 
 export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promise<OpenedBlob> {
-  const { digest, signal } = request;
+  const { target, digest, signal } = request;
   // At once: a cold blob waits for the store twice otherwise.
   const [link, found] = await Promise.all([
     findHolder(deps, request),
@@ -45,18 +46,18 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
     await confirm(deps, request, link);
     await deps.index.blobs.touch(digest, deps.now());
     return opened(deps, request, {
-      source: link ?? request,
+      source: link ?? target,
       ...stored,
       cache: 'HIT',
       checked: isCheckDue(deps, request, stored),
     });
   }
   if (request.intent === 'whole') {
-    const { record, joined } = await deps.follow({ digest, source: link ?? request, from: 0, signal });
+    const { record, joined } = await deps.follow({ digest, source: link ?? target, from: 0, signal });
     // Upstream's answer to a fill for this repository says that it holds the blob; its answer to any other does not.
-    if (!isSameRepository(record.source, link ?? request)) await confirm(deps, request, link);
+    if (!isSameRepository(record.source, link ?? target)) await confirm(deps, request, link);
     const cache = joined ? 'JOINED' : 'MISS';
-    return opened(deps, request, { source: link ?? request, size: record.size, cache, following: { record, joined } });
+    return opened(deps, request, { source: link ?? target, size: record.size, cache, following: { record, joined } });
   }
   const sized = await sizeOf(deps, request, link);
   if (sized.size === undefined) return openBlob(deps, { ...request, intent: 'whole' });
@@ -161,19 +162,20 @@ function resultOf({ origin }: BlobSource, before: CacheResult): CacheResult {
  */
 async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Link | undefined> {
   const { index, storedLinks, log } = deps;
-  const { repository, digest, permissionAt } = request;
-  const own = await ifStoreAnswers(log, () => findLink(deps, request, digest, 'blob'));
-  if (own !== undefined || permissionAt === undefined) return own;
-  const permissions = new Map<string, PullPermission>();
+  const { target, digest } = request;
+  const { repository } = target;
+  const own = await ifStoreAnswers(log, () => findLink(deps, target, digest, 'blob'));
+  if (own !== undefined) return own;
+  const permitted = new Map<string, AuthorizedRepository>();
   for (const upstream of deps.sharedUpstreams) {
-    const permission = upstream === request.upstream ? undefined : permissionAt(upstream);
-    if (permission !== undefined) permissions.set(upstream, permission);
+    const other = upstream === target.upstream ? undefined : target.at(upstream);
+    if (other !== undefined) permitted.set(upstream, other);
   }
-  if (permissions.size === 0) return undefined;
-  const others = [...permissions.keys()];
+  if (permitted.size === 0) return undefined;
+  const others = [...permitted.keys()];
   const [indexed] = await index.links.holders(others, repository, digest);
   const holder = indexed ?? (await ifStoreAnswers(log, () => storedLinks.findAmong(others, repository, digest)));
-  const rule = holder && permissions.get(holder.upstream)?.platformRule;
+  const rule = holder && permitted.get(holder.upstream)?.platformRule;
   const isDenied = rule !== undefined && (await deps.findDenial(holder!, digest, rule)) !== undefined;
   if (holder === undefined || isDenied) return undefined;
   try {
@@ -199,8 +201,8 @@ async function sizeOf(deps: OpenBlobDeps, request: BlobRequest, link: Link | und
 
 /** By HEAD. */
 async function askUpstream(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
-  const { digest, signal } = request;
-  const { upstream, repository } = link ?? request;
+  const { target, digest, signal } = request;
+  const { upstream, repository } = link ?? target;
   await deps.ask('stat-blob', { upstream, repository, digest }, { subject: digest, signal });
   const confirmed = await deps.index.links.get({ upstream, repository }, digest, { fresh: true });
   return confirmed ?? { upstream, repository, digest, kind: 'blob' };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, digestOf, parseReference } from '@cistern/oci';
-import type { PlatformRule } from '../pull-through.ts';
+import type { PlatformRule } from '../access/authorized-repository.ts';
 import { addSampleImage } from '../testing/sample-image.ts';
 import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, collect, until } from '../testing/test-bytes.ts';

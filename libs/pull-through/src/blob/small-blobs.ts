@@ -33,7 +33,7 @@ export function recallBlob(deps: OpenBlobDeps, request: BlobRequest): RecalledBl
   const { index, smallBlobs, presignForMs, now } = deps;
   const { digest } = request;
   const bytes = presignForMs === undefined ? smallBlobs.get(digest)?.bytes : undefined;
-  if (bytes === undefined || index.links.recall(request, digest)?.confirmed !== true) return undefined;
+  if (bytes === undefined || index.links.recall(request.target, digest)?.confirmed !== true) return undefined;
   const record = index.blobs.recall(digest);
   if (record?.state !== 'present' || !record.verified) return undefined;
   index.blobs.touch(digest, now()).catch(() => {});

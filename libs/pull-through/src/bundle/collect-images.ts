@@ -3,6 +3,7 @@ import type { RepositoryKey } from '@cistern/cache-index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, type Manifest, parseManifest, platformName } from '@cistern/oci';
 import type { ResolvedImage } from '@cistern/upstream';
+import { AuthorizedRepository } from '../access/authorized-repository.ts';
 import type { OpenedManifest, PullThrough } from '../pull-through.ts';
 
 export interface CollectOptions {
@@ -43,6 +44,9 @@ export async function collectImages(
   const manifests = new Map<Digest, Part>();
   const blobs = new Map<Digest, Part>();
 
+  const open = async (key: ResolvedImage) =>
+    cache.openManifest({ target: AuthorizedRepository.ofOperator(key), reference: key.reference, signal });
+
   async function collect(key: ResolvedImage, opened: OpenedManifest, depth: number): Promise<Manifest> {
     const { digest, size, bytes, mediaType } = opened;
     const source = { upstream: key.upstream, repository: key.repository };
@@ -75,7 +79,7 @@ export async function collectImages(
 
   async function openIfThere(key: ResolvedImage): Promise<OpenedManifest | undefined> {
     try {
-      return await cache.openManifest({ ...key, signal });
+      return await open(key);
     } catch (error) {
       if (!isCacheError(error, 'manifest-unknown') || key.reference.kind !== 'digest') throw error;
       onAbsent(key.reference.digest);
@@ -85,7 +89,7 @@ export async function collectImages(
 
   const tops: CollectedImages['tops'][number][] = [];
   for (const image of images) {
-    const manifest = await cache.openManifest({ ...image, signal });
+    const manifest = await open(image);
     tops.push({ image, manifest, parsed: await collect(image, manifest, 0) });
   }
   return { tops, manifests, blobs };

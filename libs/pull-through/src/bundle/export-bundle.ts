@@ -2,6 +2,7 @@
 // that other tools read. What is not here is pulled. The same content of the same cache is the same archive.
 import type { Writable } from 'node:stream';
 import type { CacheIndex } from '@cistern/cache-index';
+import { AuthorizedRepository } from '../access/authorized-repository.ts';
 import { CacheError } from '@cistern/errors';
 import {
   createDigestHash,
@@ -74,7 +75,8 @@ export async function exportBundle(options: ExportOptions): Promise<ExportProgre
       const { bytes } = await openByDigest(options, source, digest);
       await addPart(tar, { digest, size: bytes.length, source }, [bytes], advance);
     }
-    const open = ({ digest, source }: Part) => options.cache.openBlob({ ...source, digest, intent: 'whole', signal });
+    const open = ({ digest, source }: Part) =>
+      options.cache.openBlob({ target: AuthorizedRepository.ofOperator(source), digest, intent: 'whole', signal });
     let at = 0;
     for await (const opened of startAhead(blobs, blobsAhead, open)) {
       await addPart(tar, blobs[at]!, readBlob(opened), advance);
@@ -118,10 +120,11 @@ async function loadable(options: ExportOptions, { tops, manifests }: CollectedIm
 
 async function openByDigest(
   { cache, signal }: ExportOptions,
-  { upstream, repository }: Part['source'],
+  source: Part['source'],
   digest: Part['digest'],
 ): Promise<OpenedManifest> {
-  return cache.openManifest({ upstream, repository, reference: { kind: 'digest', digest }, signal });
+  const target = AuthorizedRepository.ofOperator(source);
+  return cache.openManifest({ target, reference: { kind: 'digest', digest }, signal });
 }
 
 async function* readBlob(opened: OpenedBlob): AsyncGenerator<Uint8Array> {

@@ -98,11 +98,13 @@ export function createLists(deps: ListsDeps): Lists {
 
   return {
     forget: () => remembered.clear(),
-    async listTags({ upstream, repository, n, last, ...wish }) {
+    async listTags({ target, n, last, ...wish }) {
+      const { upstream, repository } = target;
       const query = { upstream, repository, ...(n !== undefined && { n }), ...(last !== undefined && { last }) };
       return (await list('fetch-tags', 'tags', query, wish)) as TagsPage & FreshnessFacts;
     },
-    async listReferrers({ upstream, repository, digest, artifactType, nextQuery, ...wish }) {
+    async listReferrers({ target, digest, artifactType, nextQuery, ...wish }) {
+      const { upstream, repository } = target;
       const query = {
         upstream,
         repository,

@@ -32,12 +32,13 @@ interface HeldManifest {
 }
 
 export async function openManifest(deps: OpenManifestDeps, request: ManifestRequest): Promise<OpenedManifest> {
+  const { target } = request;
   const { digest, told: _, ...resolved } = await resolve(deps, request, 'manifest');
   const { manifest, platform, ...facts } = await bytesOf(deps, request, digest, resolved);
   await recordPull(deps, request, digest);
   // Clients choose of an index by platform, and then ask for that manifest by its digest.
   if (platform !== undefined && request.reference.kind === 'digest')
-    deps.index.popularity.countPlatform(request, platform);
+    deps.index.popularity.countPlatform({ upstream: target.upstream, repository: target.repository }, platform);
   const { mediaType, bytes } = manifest;
   return { ...facts, digest, mediaType, bytes, size: bytes.length };
 }
@@ -45,7 +46,7 @@ export async function openManifest(deps: OpenManifestDeps, request: ManifestRequ
 export async function statManifest(deps: OpenManifestDeps, request: ManifestRequest): Promise<ManifestFacts> {
   const { digest, told, ...resolved } = await resolve(deps, request, 'digest');
   await recordPull(deps, request, digest);
-  const known = told ?? (await statHeld(deps, request, digest));
+  const known = told ?? (await statHeld(deps, request.target, digest));
   if (known !== undefined) return { ...resolved, digest, mediaType: known.mediaType, size: known.size };
   const { manifest, ...facts } = await bytesOf(deps, request, digest, resolved);
   return { ...facts, digest, mediaType: manifest.mediaType, size: manifest.bytes.length };
@@ -56,7 +57,8 @@ async function resolve(
   request: ManifestRequest,
   want: 'digest' | 'manifest',
 ): Promise<Resolved> {
-  const { reference, upstream, repository, forceRevalidation: force, maxAgeMs, signal } = request;
+  const { target, reference, forceRevalidation: force, maxAgeMs, signal } = request;
+  const { upstream, repository } = target;
   if (reference.kind === 'digest') return { digest: reference.digest, cache: 'HIT' };
   const key = { upstream, repository, tag: reference.tag };
   const { record, ...facts } = await resolveTag(deps, key, { want, force, maxAgeMs, signal });
@@ -72,15 +74,16 @@ async function bytesOf(
   digest: Digest,
   resolved: FreshnessFacts,
 ): Promise<FreshnessFacts & HeldManifest> {
-  const here = await readHeld(deps, request, digest);
+  const { target, forceRevalidation: force, signal } = request;
+  const { upstream, repository } = target;
+  const here = await readHeld(deps, target, digest);
   if (here !== undefined) return { ...resolved, ...here };
-  const { upstream, repository, forceRevalidation: force, signal } = request;
   const asked = { subject: digest, force, signal };
   // It may be purged or evicted before it is read.
   for (let tries = 0; tries < maxTries; tries += 1) {
     const { joined, result } = await deps.ask('fetch-manifest', { upstream, repository, digest }, asked);
     takeUnsaved(deps.manifests, result);
-    const held = await readHeld(deps, request, digest);
+    const held = await readHeld(deps, target, digest);
     if (held === undefined) continue;
     const cache: CacheResult = joined ? 'JOINED' : 'MISS';
     // What is stale of a tag is the tag: that its manifest had to be fetched again makes it no fresher.
@@ -114,7 +117,8 @@ async function readHeld(deps: OpenManifestDeps, key: RepositoryKey, digest: Dige
 /** docker and containerd name the tag in a HEAD only and then pull by digest, so a HEAD of a tag counts as a pull too. */
 async function recordPull(deps: OpenManifestDeps, request: ManifestRequest, digest: Digest): Promise<void> {
   const { index, now, refreshParts } = deps;
-  const { reference, upstream, repository } = request;
+  const { target, reference } = request;
+  const { upstream, repository } = target;
   await index.blobs.touch(digest, now());
   refreshParts(digest);
   if (reference.kind !== 'tag') return;

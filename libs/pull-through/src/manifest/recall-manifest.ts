@@ -24,7 +24,8 @@ export function recallManifest(
   const { reference } = request;
   if (reference.kind === 'digest') return recallHeld(deps, request, want, reference.digest);
   if (request.forceRevalidation === true) return undefined;
-  const { upstream, repository, maxAgeMs } = request;
+  const { target, maxAgeMs } = request;
+  const { upstream, repository } = target;
   const record = deps.index.tags.recall({ upstream, repository, tag: reference.tag });
   if (record === undefined) return undefined;
   const nowMs = deps.now();
@@ -44,7 +45,7 @@ function recallHeld(
   digest: Digest,
   tag?: TagRecord,
 ): RecalledManifest | undefined {
-  const link = index.links.recall(request, digest);
+  const link = index.links.recall(request.target, digest);
   if (!isHeldManifest(link)) return undefined;
   const manifest = manifests.get(digest);
   if (manifest === undefined) return undefined;

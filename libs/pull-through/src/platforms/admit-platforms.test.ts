@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, mediaTypes, parseReference } from '@cistern/oci';
-import type { PlatformRule } from '../pull-through.ts';
+import type { PlatformRule } from '../access/authorized-repository.ts';
 import { addSampleImage } from '../testing/sample-image.ts';
 import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, collect } from '../testing/test-bytes.ts';

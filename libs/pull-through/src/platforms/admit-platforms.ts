@@ -2,7 +2,8 @@
 import type { RepositoryKey } from '@cistern/cache-index';
 import type { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
-import type { ManifestRequest, PlatformRule, PullThrough } from '../pull-through.ts';
+import type { PlatformRule } from '../access/authorized-repository.ts';
+import type { ManifestRequest, PullThrough } from '../pull-through.ts';
 import type { PlatformsOf } from './platforms-of.ts';
 
 /** The rule's denial of a digest that is only of platforms the rule denies; `undefined` if the caller may have it. */
@@ -26,11 +27,12 @@ export function guardPlatforms(cache: PullThrough, findDenial: FindDenial): Pull
   /** Which manifest a tag names is known afterwards. */
   function ofManifest<R extends { readonly digest: Digest }>(open: (request: ManifestRequest) => Promise<R>) {
     return async (request: ManifestRequest): Promise<R> => {
-      const { platformRule: rule, reference } = request;
+      const { target, reference } = request;
+      const { platformRule: rule } = target;
       if (rule === undefined) return open(request);
-      if (reference.kind === 'digest') await admit(request, reference.digest, rule);
+      if (reference.kind === 'digest') await admit(target, reference.digest, rule);
       const opened = await open(request);
-      if (reference.kind === 'tag') await admit(request, opened.digest, rule);
+      if (reference.kind === 'tag') await admit(target, opened.digest, rule);
       return opened;
     };
   }
@@ -38,13 +40,13 @@ export function guardPlatforms(cache: PullThrough, findDenial: FindDenial): Pull
   return {
     ...cache,
     recallManifest: (request, want) =>
-      request.platformRule === undefined ? cache.recallManifest(request, want) : undefined,
-    recallBlob: (request) => (request.platformRule === undefined ? cache.recallBlob(request) : undefined),
+      request.target.platformRule === undefined ? cache.recallManifest(request, want) : undefined,
+    recallBlob: (request) => (request.target.platformRule === undefined ? cache.recallBlob(request) : undefined),
     statManifest: ofManifest(cache.statManifest),
     openManifest: ofManifest(cache.openManifest),
     async openBlob(request) {
-      const { platformRule: rule, digest } = request;
-      if (rule !== undefined) await admit(request, digest, rule);
+      const { target, digest } = request;
+      if (target.platformRule !== undefined) await admit(target, digest, target.platformRule);
       return cache.openBlob(request);
     },
   };

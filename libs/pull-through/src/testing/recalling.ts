@@ -2,9 +2,10 @@
 // one of that too. Pulls are counted with the turn of the event loop.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PullThrough } from '../pull-through.ts';
+import { asCaller, type TestPullThrough } from './as-caller.ts';
 
-export function recalling(cache: PullThrough): PullThrough {
-  return {
+export function recalling(cache: PullThrough): TestPullThrough {
+  return asCaller({
     ...cache,
     async statManifest(request) {
       const known = cache.recallManifest(request, 'facts');
@@ -19,5 +20,5 @@ export function recalling(cache: PullThrough): PullThrough {
       await turn();
       return { ...known, bytes: known.bytes };
     },
-  };
+  });
 }

@@ -8,6 +8,7 @@ import type { BlobStore } from '@cistern/blob-store';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { createUseCases } from '../create-pull-through.ts';
+import { asCaller } from './as-caller.ts';
 import { createFillTable } from '../fill/fill-table.ts';
 import { createFillAccess } from '../fill/fill-access.ts';
 import { type FillPlace, type RemoteFills, openRemoteFills } from '../fill/remote/open-remote-fills.ts';
@@ -171,22 +172,24 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     const process = createSimulatedProcess(name);
     const pool = createBufferPool(32 * 1024 * 1024);
     const reads = createSharedReads({ pool, onCastOut() {} });
-    const cache = createUseCases({
-      reads,
-      index: throughProcess(shared.index, process),
-      store: throughProcess(store, process, 'store'),
-      queue: throughProcess(queue.queue, process, 'queue'),
-      fillAccess: createFillAccess({ fills: undefined, address: '', remote: openRemote(name) }),
-      policyOf: () => policy,
-      listPolicyOf: () => policy,
-      isOffline: () => false,
-      adoptAs: 'docker.io',
-      sharedUpstreams: ['docker.io', 'quay.io'],
-      isListed: () => true,
-      log,
-      metrics: createMetrics(),
-      now,
-    });
+    const cache = asCaller(
+      createUseCases({
+        reads,
+        index: throughProcess(shared.index, process),
+        store: throughProcess(store, process, 'store'),
+        queue: throughProcess(queue.queue, process, 'queue'),
+        fillAccess: createFillAccess({ fills: undefined, address: '', remote: openRemote(name) }),
+        policyOf: () => policy,
+        listPolicyOf: () => policy,
+        isOffline: () => false,
+        adoptAs: 'docker.io',
+        sharedUpstreams: ['docker.io', 'quay.io'],
+        isListed: () => true,
+        log,
+        metrics: createMetrics(),
+        now,
+      }),
+    );
     return { name, cache, reads, pool, process };
   };
 

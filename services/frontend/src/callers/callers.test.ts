@@ -61,7 +61,7 @@ async function start(t: TestContext) {
     instead: {
       listTags: refusing,
       openManifest(request) {
-        callers.push(request.caller);
+        callers.push(request.target.caller);
         return plain.openManifest(request);
       },
     },
@@ -78,7 +78,7 @@ test('who has shown nothing is asked to, at the door and wherever an upstream wa
   for (const [path, name] of [
     ['/v2/a/b/tags/list?ns=docker.io', 'a/b'],
     ['/v2/ghcr.io/a/b/tags/list', 'ghcr.io/a/b'],
-    ['/ghcr.io/v2/a/b/tags/list', 'a/b'],
+    ['/ghcr.io/v2/a/b/tags/list', 'ghcr.io/a/b'],
   ]) {
     const answer = await sendRequest(url + path);
     assert.equal(answer.status, 401);

@@ -25,7 +25,7 @@ export function authenticate(
   dependencies: AuthenticateDependencies,
   request: FastifyRequest,
   reply: FastifyReply,
-  scope?: string,
+  scope?: () => string | undefined,
 ): Promise<Identity> | undefined {
   const { challenge, everybody } = dependencies.authenticator;
   if (everybody !== undefined) {
@@ -34,7 +34,7 @@ export function authenticate(
   }
   return identify(dependencies, request, request.headers.authorization, (error) => {
     if (challenge !== undefined)
-      reply.header('www-authenticate', formatChallenge(challenge, request, { scope, error }));
+      reply.header('www-authenticate', formatChallenge(challenge, request, { scope: scope?.(), error }));
   });
 }
 

@@ -114,8 +114,9 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
   };
   const recorded = (Object.keys(base) as (keyof typeof base)[]).map((method) => {
     const call = used[method] as (request: unknown) => unknown;
-    const record = (request: Record<string, unknown>) => {
-      calls.push({ method, request });
+    const record = (request: Partial<ManifestRequest> & Record<string, unknown>) => {
+      const { upstream, repository } = request.target ?? {};
+      calls.push({ method, request: { ...request, upstream, repository } });
       return call(request);
     };
     return [method, record];

@@ -1,5 +1,5 @@
 // `/token`, where users exchange what they have for an access token.
-import type { AccessTokens, Authorize, Identity } from '@cistern/auth';
+import type { AccessTokens, Authenticator, Authorize, Identity } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
@@ -32,13 +32,18 @@ async function giveToken(
   const challenge = () => void reply.header('www-authenticate', formatBasicChallenge(dependencies.realm));
   const identity = await identify(dependencies, request, authorization, challenge);
   refuseAccessToken(identity, challenge);
-  const { authorize, upstreams } = dependencies;
-  const names = narrowScopes(authorize, { identity, clientIp: request.ip }, upstreams, request.host, scopes);
+  const { authorize, upstreams, authenticator } = dependencies;
+  const names = narrowScopes(authorize, { identity, clientIp: request.ip }, upstreams, hostOf(authenticator, request), scopes);
   const { token, expiresInSeconds, issuedAt } = await dependencies.accessTokens.issue(identity, names);
   reply.header('cache-control', 'no-store');
   // Docker reads `token`, OAuth 2 clients `access_token`.
   const answer = { token, access_token: token, expires_in: expiresInSeconds, issued_at: issuedAt.toISOString() };
   return sendJson(reply, Buffer.from(JSON.stringify({ ...answer, token_type: 'Bearer', scope: scopeOf(names) })));
+}
+
+/** The host that images are pulled from too; `undefined`: tokens are given out at a URL of their own. */
+function hostOf({ challenge }: Authenticator, { host }: FastifyRequest): string | undefined {
+  return challenge?.scheme === 'bearer' && 'url' in challenge.realm ? undefined : host;
 }
 
 /** Or it would never end. */

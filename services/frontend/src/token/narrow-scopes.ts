@@ -4,24 +4,22 @@ import { OciSyntaxError } from '@cistern/oci';
 import type { UpstreamTable } from '@cistern/upstream';
 
 /**
- * Of what a client asks for the repositories that it might pull, under the names that it uses. Which upstream a name is of
- * may only be known from the pull itself (`?ns=`), so a name passes if it may be pulled of one of them; each pull is decided
- * by itself.
+ * Of what a client asks for the repositories that it may pull. With `host` they are named in full, as the host that was asked reads
+ * the names: the token is for these, whatever host it is shown to. Without it, as tokens are given out elsewhere than images are,
+ * they stay as the client names them, and the host of each pull says what they mean.
  */
 export function narrowScopes(
   authorize: Authorize,
   asker: Asker,
   upstreams: UpstreamTable,
-  host: string,
+  host: string | undefined,
   scopes: readonly string[],
 ): readonly string[] {
-  const readings = [{ host }, ...upstreams.names.map((ns) => ({ ns }))];
-  return parseScopes(scopes).filter((name) =>
-    readings.some((reading) => {
-      const wish = resolve(upstreams, { ...reading, name });
-      return wish !== undefined && authorize(asker, wish).isAllowed;
-    }),
-  );
+  return parseScopes(scopes).flatMap((name) => {
+    if (host === undefined) return [name];
+    const wish = resolve(upstreams, { host, name });
+    return wish !== undefined && authorize(asker, wish).isAllowed ? [`${wish.upstream}/${wish.repository}`] : [];
+  });
 }
 
 function resolve(upstreams: UpstreamTable, name: Parameters<UpstreamTable['resolve']>[0]): Wish | undefined {

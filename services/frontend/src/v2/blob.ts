@@ -2,23 +2,19 @@
 // HEAD opens nothing.
 import { randomBytes } from 'node:crypto';
 import { type ByteRange, type Digest, formatContentRange, multipartByteranges } from '@cistern/oci';
-import type { BlobRequest, BlobStream, OpenedBlob } from '@cistern/pull-through';
+import type { AuthorizedRepository, BlobRequest, BlobStream, OpenedBlob } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { clientSignal } from './client-signal.ts';
 import { type AnswerHeaders, tellCacheResult, validatorHeaders } from './headers.ts';
 import { ifNoneMatch } from './if-none-match.ts';
-import { locateUpstream } from './locate-upstream.ts';
 import { openMultipartStream } from './multipart-stream.ts';
 import { hasRange, requestedRanges } from './requested-ranges.ts';
-import { permissionAt } from './require-access.ts';
 import { sendAtOnce } from './send-at-once.ts';
 import { sendBlob } from './send-blob.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 import { waitForUpstream } from './wait-for-upstream.ts';
 
 interface BlobPath {
-  readonly name: string;
-  readonly prefix?: string;
   readonly digest: Digest;
 }
 
@@ -28,18 +24,17 @@ const contentType = 'application/octet-stream';
 /** At once, where this process knows the answer. */
 export function answerBlob(
   dependencies: V2Dependencies,
-  path: BlobPath,
+  target: AuthorizedRepository,
+  { digest }: BlobPath,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply | Promise<FastifyReply | undefined> {
   const { headers, method, record } = request;
-  const { digest } = path;
   const { pullThrough, waiting } = dependencies;
   record.facts.reference = digest;
-  const repository = locateUpstream(dependencies, path, request, reply);
   const unmodified = ifNoneMatch(headers['if-none-match'], digest);
   const intent = method === 'HEAD' || unmodified ? 'stat' : hasRange(headers, digest) ? 'ranges' : 'whole';
-  const wish = { ...repository, digest, intent } as const;
+  const wish = { target, digest, intent } as const;
   const known = intent === 'whole' ? pullThrough.recallBlob(wish) : undefined;
   if (known === undefined)
     return waitForUpstream(waiting, request, reply, () => openAndSend(dependencies, wish, unmodified, reply));
@@ -60,7 +55,6 @@ async function openAndSend(
   const blob = await dependencies.pullThrough.openBlob({
     ...wish,
     client: `${user} ${clientIp}`,
-    permissionAt: (upstream) => permissionAt(dependencies, { ...wish, upstream }, request),
     signal: clientSignal(reply),
   });
   tellCacheResult(reply, blob.cache);

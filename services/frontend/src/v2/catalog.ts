@@ -3,7 +3,7 @@
 import { splitFirstComponent } from '@cistern/oci';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nextLink, requestedPage } from './pagination.ts';
-import { insufficientScope } from './require-access.ts';
+import { insufficientScope } from './authorize-pull.ts';
 import { sendJson } from './send-json.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 

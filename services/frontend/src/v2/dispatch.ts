@@ -8,6 +8,7 @@ import { authenticate } from '../hooks/authenticate.ts';
 import { limitClient } from '../hooks/limit-client.ts';
 import { pullScope } from '../hooks/format-challenge.ts';
 import { enterOperation } from '../hooks/request-facts.ts';
+import { authorizePull, type NamedPath, scopeNameOf } from './authorize-pull.ts';
 import { answerBlob } from './blob.ts';
 import { answerCatalog, catalogScope } from './catalog.ts';
 import { answerManifest } from './manifest.ts';
@@ -27,7 +28,7 @@ type Answer = FastifyReply | Promise<FastifyReply | undefined>;
 export function dispatch(dependencies: V2Dependencies, request: FastifyRequest, reply: FastifyReply): Answer {
   const path = readPath(request.url);
   enterOperation(dependencies.metrics, request.record, operationOf(path));
-  const scope = path instanceof OciSyntaxError ? undefined : scopeOf(path);
+  const scope = () => (path instanceof OciSyntaxError ? undefined : scopeOf(dependencies, path, request));
   const waiting = authenticate(dependencies, request, reply, scope);
   if (waiting === undefined && dependencies.isUnlimited(request.ip)) return answer(dependencies, path, request, reply);
   return answerLater(dependencies, path, request, reply, waiting);
@@ -52,18 +53,23 @@ function answer(
   reply: FastifyReply,
 ): Answer {
   if (path instanceof OciSyntaxError) throw path;
+  const authorized = (named: NamedPath) => authorizePull(dependencies, named, request, reply);
   const patiently = <T>(act: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, act);
   switch (path.endpoint) {
     case 'ping':
       return answerPing(dependencies, request, reply);
     case 'manifest':
-      return answerManifest(dependencies, path, request, reply);
+      return answerManifest(dependencies, authorized(path), path, request, reply);
     case 'blob':
-      return answerBlob(dependencies, path, request, reply);
-    case 'tags-list':
-      return patiently(() => answerTagsList(dependencies, path, request, reply));
-    case 'referrers':
-      return patiently(() => answerReferrers(dependencies, path, request, reply));
+      return answerBlob(dependencies, authorized(path), path, request, reply);
+    case 'tags-list': {
+      const target = authorized(path);
+      return patiently(() => answerTagsList(dependencies, target, path, request, reply));
+    }
+    case 'referrers': {
+      const target = authorized(path);
+      return patiently(() => answerReferrers(dependencies, target, path, request, reply));
+    }
     case 'catalog':
       return answerCatalog(dependencies, request, reply);
     case 'upload':
@@ -75,9 +81,9 @@ function answer(
   }
 }
 
-function scopeOf(path: V2Path): string | undefined {
+function scopeOf({ upstreams }: V2Dependencies, path: V2Path, request: FastifyRequest): string | undefined {
   if (path.endpoint === 'catalog') return catalogScope;
-  return 'name' in path ? pullScope(path.name) : undefined;
+  return 'name' in path ? pullScope(scopeNameOf(upstreams, path, request)) : undefined;
 }
 
 const operations: Readonly<Record<V2Path['endpoint'], RequestOperation>> = {

@@ -1,39 +1,31 @@
 // GET and HEAD /v2/<name>/manifests/<reference>: the exact bytes that upstream sent, as in the OCI distribution
 // specification, "Pulling manifests". Sent as a Buffer: Fastify adds a charset to the media type of a string.
 import { type ByteRange, formatContentRange, type Reference } from '@cistern/oci';
-import type { RecalledManifest } from '@cistern/pull-through';
+import type { AuthorizedRepository, RecalledManifest } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { freshnessWish } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
 import { tellFreshness, validatorHeaders } from './headers.ts';
 import { ifNoneMatch } from './if-none-match.ts';
-import { locateUpstream } from './locate-upstream.ts';
 import { requestedRanges } from './requested-ranges.ts';
 import { sendAtOnce } from './send-at-once.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 import { waitForUpstream } from './wait-for-upstream.ts';
 
 interface ManifestPath {
-  readonly name: string;
-  readonly prefix?: string;
   readonly reference: Reference;
 }
 
 /** At once, where this process knows the answer. */
 export function answerManifest(
   dependencies: V2Dependencies,
-  path: ManifestPath,
+  target: AuthorizedRepository,
+  { reference }: ManifestPath,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply | Promise<FastifyReply> {
-  const { record } = request;
-  const { reference } = path;
-  record.facts.reference = reference.kind === 'tag' ? reference.tag : reference.digest;
-  const asked = {
-    ...locateUpstream(dependencies, path, request, reply),
-    reference,
-    ...freshnessWish(dependencies, request),
-  };
+  request.record.facts.reference = reference.kind === 'tag' ? reference.tag : reference.digest;
+  const asked = { target, reference, ...freshnessWish(dependencies, request) };
   const { pullThrough, waiting } = dependencies;
   const known = pullThrough.recallManifest(asked, request.method === 'HEAD' ? 'facts' : 'bytes');
   if (known !== undefined) return sendManifest(known, request, reply);

@@ -1,33 +1,31 @@
 // GET /v2/<name>/referrers/<digest>: upstream's own list (OCI distribution specification, "Listing Referrers"). Its 404
 // goes through, for clients then look for the tag `sha256-<hex>`.
 import { type Digest, mediaTypes } from '@cistern/oci';
+import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { freshnessWish } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
 import { tellFreshness } from './headers.ts';
-import { locateUpstream } from './locate-upstream.ts';
 import { nextLink } from './pagination.ts';
 import { queryValue } from './query-value.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 interface ReferrersPath {
-  readonly name: string;
-  readonly prefix?: string;
   readonly digest: Digest;
 }
 
 export async function answerReferrers(
   dependencies: V2Dependencies,
-  path: ReferrersPath,
+  target: AuthorizedRepository,
+  { digest }: ReferrersPath,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { digest } = path;
   request.record.facts.reference = digest;
   const artifactType = queryValue(request, 'artifactType');
   const thisQuery = pageQuery(request.url.split('?', 2)[1] ?? '');
   const page = await dependencies.pullThrough.listReferrers({
-    ...locateUpstream(dependencies, path, request, reply),
+    target,
     ...freshnessWish(dependencies, request),
     digest,
     ...(artifactType !== undefined && { artifactType }),

@@ -1,29 +1,28 @@
 // GET /v2/<name>/tags/list: upstream's list, which alone knows them all, or what it was a moment ago.
+import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { freshnessWish } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
 import { tellFreshness } from './headers.ts';
-import { locateUpstream } from './locate-upstream.ts';
 import { nextLink, requestedPage } from './pagination.ts';
 import { sendJson } from './send-json.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 interface TagsPath {
   readonly name: string;
-  readonly prefix?: string;
 }
 
 export async function answerTagsList(
   dependencies: V2Dependencies,
-  path: TagsPath,
+  target: AuthorizedRepository,
+  { name }: TagsPath,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { n, last } = requestedPage(request);
-  const repository = locateUpstream(dependencies, path, request, reply);
-  if (n === 0) return sendTags(reply, path.name, []);
+  if (n === 0) return sendTags(reply, name, []);
   const { tags, next, ...freshness } = await dependencies.pullThrough.listTags({
-    ...repository,
+    target,
     ...freshnessWish(dependencies, request),
     ...(n !== undefined && { n }),
     ...(last !== undefined && { last }),
@@ -35,7 +34,7 @@ export async function answerTagsList(
     const query = new URLSearchParams({ ...(nextN !== undefined && { n: String(nextN) }), last: next.last });
     reply.header('link', nextLink(request, query));
   }
-  return sendTags(reply, path.name, tags);
+  return sendTags(reply, name, tags);
 }
 
 /** `name` is the one the client used: it compares. */

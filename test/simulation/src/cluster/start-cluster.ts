@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import {
   type FillTable,
-  type PullThrough,
   type SpoolDirectory,
   createAnswerFill,
   createFillAccess,
@@ -15,7 +14,13 @@ import {
   openRemoteFills,
   openSpoolDirectory,
 } from '@cistern/pull-through';
-import { createBufferPool, createSharedReads, createUseCases } from '@cistern/pull-through/testing';
+import {
+  asCaller,
+  createBufferPool,
+  createSharedReads,
+  createUseCases,
+  type TestPullThrough,
+} from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { simulatedRoot } from '../world/files/file-system.ts';
 import { network } from '../world/network/network-state.ts';
@@ -51,7 +56,7 @@ interface SimulatedWorker extends ControlledProcess {
 }
 
 interface SimulatedFrontend extends ControlledProcess {
-  readonly cache: PullThrough;
+  readonly cache: TestPullThrough;
   readonly openWindows: number;
   readonly usedBufferBytes: number;
 }
@@ -158,7 +163,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     return {
       pool,
       reads,
-      cache,
+      cache: asCaller(cache),
       async close(_graceMs: number) {
         await remoteFills.close();
         await opened.close();

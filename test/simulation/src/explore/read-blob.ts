@@ -3,6 +3,7 @@ import type { ByteRange } from '@cistern/oci';
 import type { RepositoryKey } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
 import type { PullThrough } from '@cistern/pull-through';
+import type { TestPullThrough } from '@cistern/pull-through/testing';
 import type { Random } from '../world/random.ts';
 
 export interface BlobReading {
@@ -31,7 +32,7 @@ const longestPauseMs = 3_000;
 const verifiedRangeBytes = 4 * 1024 * 1024;
 
 /** Runs as the frontend's own code. */
-export async function readBlob(cache: PullThrough, reading: BlobReading): Promise<BlobOutcome> {
+export async function readBlob(cache: TestPullThrough, reading: BlobReading): Promise<BlobOutcome> {
   const { key, digest, reads, leavesAfterMs } = reading;
   const leaving = new AbortController();
   const timer =

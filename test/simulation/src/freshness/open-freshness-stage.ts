@@ -15,6 +15,7 @@ import {
   createStoreBacklog,
   openSpoolDirectory,
 } from '@cistern/pull-through';
+import { asCaller } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 import { openBehaviours } from './behaviours.ts';
@@ -96,7 +97,7 @@ export async function openFreshnessStage(owner: { after(end: () => Promise<unkno
     await backlog.close();
     await rm(directory, { recursive: true, force: true });
   });
-  return { ...behaving, cache, index, store, nowMs, callsOf, seeding, offline };
+  return { ...behaving, cache: asCaller(cache), index, store, nowMs, callsOf, seeding, offline };
 }
 
 export type FreshnessStage = Awaited<ReturnType<typeof openFreshnessStage>>;

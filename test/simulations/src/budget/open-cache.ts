@@ -12,8 +12,8 @@ import {
   createPullThrough,
   createStoreBacklog,
   openSpoolDirectory,
-  type PullThrough,
 } from '@cistern/pull-through';
+import { asCaller, type TestPullThrough } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { createBudgetLedger, openUpstream } from '@cistern/upstream';
 
@@ -24,7 +24,7 @@ export interface CacheOptions {
 }
 
 export interface OpenedCache {
-  readonly cache: PullThrough;
+  readonly cache: TestPullThrough;
   close(): Promise<void>;
 }
 
@@ -74,7 +74,7 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
     isListed: () => true,
   });
   return {
-    cache,
+    cache: asCaller(cache),
     async close() {
       await workers.close(0);
       await backlog.close();

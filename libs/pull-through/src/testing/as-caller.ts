@@ -1,0 +1,64 @@
+// The use cases as tests call them: who asks and what they may pull stands in the request, and is decided as for any client.
+import type { Authorize } from '@cistern/auth';
+import type { RepositoryKey } from '@cistern/cache-index';
+import type { CallerCredentials } from '@cistern/upstream';
+import { AuthorizedRepository, type PlatformRule } from '../access/authorized-repository.ts';
+import type { BlobRequest, ManifestRequest, PullThrough, ReferrersRequest, TagsRequest } from '../pull-through.ts';
+
+interface Permission {
+  /** Absent: all platforms. */
+  readonly platformRule?: PlatformRule | undefined;
+}
+
+/** A repository that may be pulled. */
+export interface TestCaller extends RepositoryKey, Permission {
+  /** For upstreams that verify their callers. */
+  readonly caller?: CallerCredentials | undefined;
+  /** Whether the repository of this name may be pulled at another upstream; absent: nowhere. */
+  readonly permissionAt?: ((upstream: string) => Permission | undefined) | undefined;
+}
+
+type Asked<R extends { readonly target: AuthorizedRepository }> = R | (Omit<R, 'target'> & TestCaller);
+
+export interface TestPullThrough extends PullThrough {
+  recallManifest(request: Asked<ManifestRequest>, want: 'facts' | 'bytes'): ReturnType<PullThrough['recallManifest']>;
+  statManifest(request: Asked<ManifestRequest>): ReturnType<PullThrough['statManifest']>;
+  openManifest(request: Asked<ManifestRequest>): ReturnType<PullThrough['openManifest']>;
+  recallBlob(request: Asked<BlobRequest>): ReturnType<PullThrough['recallBlob']>;
+  openBlob(request: Asked<BlobRequest>): ReturnType<PullThrough['openBlob']>;
+  listTags(request: Asked<TagsRequest>): ReturnType<PullThrough['listTags']>;
+  listReferrers(request: Asked<ReferrersRequest>): ReturnType<PullThrough['listReferrers']>;
+}
+
+export function asCaller(cache: PullThrough): TestPullThrough {
+  return {
+    recallManifest: (request, want) => cache.recallManifest(authorized(request), want),
+    statManifest: (request) => cache.statManifest(authorized(request)),
+    openManifest: (request) => cache.openManifest(authorized(request)),
+    recallBlob: (request) => cache.recallBlob(authorized(request)),
+    openBlob: (request) => cache.openBlob(authorized(request)),
+    listTags: (request) => cache.listTags(authorized(request)),
+    listReferrers: (request) => cache.listReferrers(authorized(request)),
+    listRepositories: (page) => cache.listRepositories(page),
+  };
+}
+
+export function targetOf({ platformRule, permissionAt, ...question }: TestCaller): AuthorizedRepository {
+  const authorize: Authorize = (_asker, { upstream, platform }) => {
+    const permission = upstream === question.upstream ? { platformRule } : permissionAt?.(upstream);
+    if (permission === undefined) return { isAllowed: false, why: 'it may not be pulled there' };
+    const isDenied = platform !== undefined && permission.platformRule?.([platform]) !== undefined;
+    if (isDenied) return { isAllowed: false, why: 'its platform is denied' };
+    return { isAllowed: true, dependsOnPlatform: permission.platformRule !== undefined };
+  };
+  const asker = { identity: { name: 'test', method: 'anonymous' }, clientIp: '127.0.0.1' } as const;
+  const decision = AuthorizedRepository.decide(authorize, { ...question, asker });
+  if (decision.result !== 'allowed') throw new Error(`a test's own repository is ${decision.result}`);
+  return decision.target;
+}
+
+function authorized<R extends { readonly target: AuthorizedRepository }>(request: Asked<R>): R {
+  if ('target' in request) return request;
+  const { upstream, repository, caller, platformRule, permissionAt, ...rest } = request;
+  return { ...rest, target: targetOf({ upstream, repository, caller, platformRule, permissionAt }) } as unknown as R;
+}

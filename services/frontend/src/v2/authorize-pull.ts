@@ -1,0 +1,126 @@
+// Which repository of which upstream a request is about, and whether who asks may pull it: decided once, before any handler runs.
+import type { Challenge } from '@cistern/auth';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { OciSyntaxError, type Reference } from '@cistern/oci';
+import { AuthorizedRepository } from '@cistern/pull-through';
+import type { ResolvedName, UpstreamTable } from '@cistern/upstream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callerChallenge } from '../callers/add-caller-tokens.ts';
+import { callerOf } from '../callers/caller-of.ts';
+import { formatChallenge, pullScope } from '../hooks/format-challenge.ts';
+import { queryValue } from './query-value.ts';
+import type { V2Dependencies } from './v2-dependencies.ts';
+
+export interface NamedPath {
+  readonly name: string;
+  readonly prefix?: string;
+  readonly reference?: Reference;
+}
+
+/**
+ * Throws what the table of upstreams throws for a name that it cannot place, `loop-detected`, `denied`, and `unauthenticated` for
+ * a token that is for other repositories: then the client can get another one.
+ */
+export function authorizePull(
+  dependencies: V2Dependencies,
+  path: NamedPath,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): AuthorizedRepository {
+  const { authorize, authenticator, upstreams, instanceId, callerTokens } = dependencies;
+  refuseLoop(request.headers['x-cistern-hop'], instanceId);
+  const { upstream, repository, mode } = placeOf(upstreams, path, request);
+  const { record } = request;
+  record.mode = mode;
+  record.facts.upstream = upstream;
+  record.facts.repository = repository;
+  const { identity } = record;
+  if (identity === undefined) throw new Error('the request has not been authenticated');
+  const decision = AuthorizedRepository.decide(authorize, {
+    upstream,
+    repository,
+    tag: path.reference?.kind === 'tag' ? path.reference.tag : undefined,
+    asker: { identity, clientIp: request.ip },
+    isInScope:
+      identity.scopes &&
+      ((key) => identity.scopes!.some((scope) => isScopeOf(upstreams, scope, request.host, key))),
+    caller: callerTokens && callerOf(request.headers.authorization, callerTokens),
+    onDenied: (why) => (record.facts.denied = why),
+  });
+  if (decision.result === 'denied') {
+    record.facts.denied = decision.why;
+    throw decision.error;
+  }
+  const scope = pullScope(scopeNameOf(upstreams, path, request));
+  if (decision.result === 'out-of-scope') throw insufficientScope(authenticator.challenge, scope, request, reply);
+  reply.header('x-cistern-upstream', upstream);
+  const { target } = decision;
+  if (target.caller !== undefined) {
+    const challenge = formatChallenge(callerChallenge, request, { scope });
+    record.verified = { challenge, hasShown: target.caller.kind !== 'anonymous' };
+  }
+  return target;
+}
+
+/**
+ * The name that an access token for a pull has to have: the client's own, or, where a header, prefix or `?ns=` of the pull says
+ * which upstream it is of, that of the repository there.
+ */
+export function scopeNameOf(upstreams: UpstreamTable, path: NamedPath, request: FastifyRequest): string {
+  const place = ifPlaced(() => placeOf(upstreams, path, request));
+  if (place === undefined || isScopeOf(upstreams, path.name, request.host, place)) return path.name;
+  return `${place.upstream}/${place.repository}`;
+}
+
+/**
+ * Whether a scope is for a repository. A name without an upstream is of the default one, or of the one that this host stands for;
+ * never of one that the pull names by other means.
+ */
+function isScopeOf(
+  upstreams: UpstreamTable,
+  scope: string,
+  host: string,
+  { upstream, repository }: Pick<ResolvedName, 'upstream' | 'repository'>,
+): boolean {
+  if (scope === `${upstream}/${repository}`) return true;
+  const place = ifPlaced(() => upstreams.resolve({ host, name: scope }));
+  return place?.upstream === upstream && place.repository === repository;
+}
+
+function placeOf(upstreams: UpstreamTable, { name, prefix }: NamedPath, request: FastifyRequest): ResolvedName {
+  return upstreams.resolve({ ns: queryValue(request, 'ns'), host: request.host, pathPrefix: prefix, name });
+}
+
+function ifPlaced<T>(place: () => T): T | undefined {
+  try {
+    return place();
+  } catch (error) {
+    if (error instanceof OciSyntaxError || isCacheError(error, 'name-unknown', 'name-invalid')) return undefined;
+    throw error;
+  }
+}
+
+function refuseLoop(hops: string | string[] | undefined, instanceId: string): void {
+  if (hops === undefined) return;
+  const isOurs = String(hops)
+    .split(',')
+    .some((hop) => hop.trim() === instanceId);
+  if (isOurs)
+    throw new CacheError(
+      'loop-detected',
+      'This cache is asked by itself: the address of one of its upstreams leads back to it.',
+    );
+}
+
+/** For a token that is good, and for something else. The challenge is among the headers of the reply then. */
+export function insufficientScope(
+  challenge: Challenge | undefined,
+  scope: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): CacheError {
+  request.record.facts.denied = `the access token is not for ${scope}`;
+  if (challenge !== undefined)
+    reply.header('www-authenticate', formatChallenge(challenge, request, { scope, error: 'insufficient_scope' }));
+  return new CacheError('unauthenticated', 'This access token is for something else.');
+}
