@@ -6,8 +6,8 @@ import type { RequestMetrics } from '@cistern/telemetry';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { addTokenPath, tokenPath } from '../token/add-token-path.ts';
 import { sendJson } from '../v2/send-json.ts';
-import { callerOf } from './caller-of.ts';
-import { type CallerTokens, tokenLifetimeSeconds } from './caller-tokens.ts';
+import { shownBy } from './caller-of.ts';
+import type { CallerTokens } from './caller-tokens.ts';
 
 /**
  * docker, podman and crane show nothing that `/v2/` has not asked for, and docker gives up where a password is asked of
@@ -20,12 +20,12 @@ export function addCallerTokens(app: FastifyInstance, tokens: CallerTokens, metr
 }
 
 function giveToken(tokens: CallerTokens, authorization: string | undefined, reply: FastifyReply): FastifyReply {
-  const caller = callerOf(authorization, tokens);
-  if (caller.kind === 'token')
+  const shown = shownBy(authorization, tokens);
+  if (shown.caller.kind === 'token')
     throw new CacheError('denied', 'A token is asked for with a user name and a password, or with nothing.');
-  const token = tokens.issue(caller);
+  const { token, expiresInSeconds } = tokens.issue(shown);
   const issued_at = new Date().toISOString();
-  const answer = { token, access_token: token, expires_in: tokenLifetimeSeconds, issued_at };
+  const answer = { token, access_token: token, expires_in: expiresInSeconds, issued_at };
   reply.header('cache-control', 'no-store');
   return sendJson(reply, Buffer.from(JSON.stringify(answer)));
 }

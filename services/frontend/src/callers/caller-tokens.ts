@@ -8,10 +8,16 @@ export interface TokenSeal {
   open(name: string, sealed: string): string | undefined;
 }
 
+export interface ShownCaller {
+  readonly caller: CallerCredentials;
+  /** With a token of ours: when it ends, in milliseconds since the epoch. A token bought with it ends then, too. */
+  readonly untilMs?: number | undefined;
+}
+
 export interface CallerTokens {
-  issue(caller: CallerCredentials): string;
+  issue(shown: ShownCaller): { readonly token: string; readonly expiresInSeconds: number };
   /** `undefined`: not issued here, or too long ago. */
-  open(token: string): CallerCredentials | undefined;
+  open(token: string): ShownCaller | undefined;
   /** Whether it was issued by a cache like this, whenever. */
   isOurs(token: string): boolean;
 }
@@ -24,7 +30,7 @@ interface TokenContent {
 }
 
 /** Clients do not use a token of less than a minute to the end. */
-export const tokenLifetimeSeconds = 300;
+const lifetimeMs = 300_000;
 const prefix = 'cistern.';
 const sealName = 'caller token';
 
@@ -36,15 +42,18 @@ export function createCallerTokens({
   readonly now: () => number;
 }): CallerTokens {
   return {
-    issue(caller) {
-      const content: TokenContent = { schema: 1, caller, untilMs: now() + tokenLifetimeSeconds * 1000 };
-      return prefix + seal.close(sealName, JSON.stringify(content));
+    issue({ caller, untilMs = now() + lifetimeMs }) {
+      const content: TokenContent = { schema: 1, caller, untilMs };
+      return {
+        token: prefix + seal.close(sealName, JSON.stringify(content)),
+        expiresInSeconds: Math.max(1, Math.floor((untilMs - now()) / 1000)),
+      };
     },
     open(token) {
       const text = token.startsWith(prefix) ? seal.open(sealName, token.slice(prefix.length)) : undefined;
       if (text === undefined) return undefined;
       const { caller, untilMs } = JSON.parse(text) as TokenContent;
-      return untilMs > now() ? caller : undefined;
+      return untilMs > now() ? { caller, untilMs } : undefined;
     },
     isOurs: (token) => token.startsWith(prefix),
   };

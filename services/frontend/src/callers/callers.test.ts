@@ -7,8 +7,8 @@ import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
 import { until } from '../testing/until.ts';
-import { callerOf } from './caller-of.ts';
-import { createCallerTokens, type TokenSeal } from './caller-tokens.ts';
+import { callerOf, shownBy } from './caller-of.ts';
+import { type CallerTokens, createCallerTokens, type TokenSeal } from './caller-tokens.ts';
 
 /** As the real one, it opens what it has closed, under the same name, and nothing else. */
 function createTestSeal(): TokenSeal {
@@ -25,6 +25,7 @@ function createTestSeal(): TokenSeal {
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'pass:word' };
+const issue = (tokens: CallerTokens) => tokens.issue({ caller: ada }).token;
 const manifest = Buffer.from('{"schemaVersion":2}');
 
 test('a header is a password, a token, or nothing that an upstream could know', () => {
@@ -34,7 +35,7 @@ test('a header is a password, a token, or nothing that an upstream could know', 
   assert.deepEqual(of('bearer abc.def-_~+/='), { kind: 'token', token: 'abc.def-_~+/=' });
   // An identity token, as a form has it.
   assert.deepEqual(of(basic(':identity')), { kind: 'password', username: '<token>', password: 'identity' });
-  assert.deepEqual(of(`Bearer ${tokens.issue(ada)}`), ada);
+  assert.deepEqual(of(`Bearer ${issue(tokens)}`), ada);
   for (const nothing of [undefined, '', basic(':'), basic('no colon'), 'Basic %', 'Bearer', 'Bearer a b', 'Digest x=y'])
     assert.deepEqual(of(nothing), { kind: 'anonymous' }, String(nothing));
 });
@@ -42,12 +43,42 @@ test('a header is a password, a token, or nothing that an upstream could know', 
 test('a token of ours is good for five minutes, and one that we cannot open goes to no upstream', () => {
   const clock = { nowMs: 1_000 };
   const tokens = createCallerTokens({ seal: createTestSeal(), now: () => clock.nowMs });
-  const token = tokens.issue(ada);
+  const token = issue(tokens);
   clock.nowMs += 299_999;
   assert.deepEqual(callerOf(`Bearer ${token}`, tokens), ada);
   clock.nowMs += 1;
   for (const void_ of [token, `${token}x`, 'cistern.forged'])
     assert.deepEqual(callerOf(`Bearer ${void_}`, tokens), { kind: 'anonymous' });
+});
+
+test('a token bought with a token ends when the first one does', () => {
+  const clock = { nowMs: 1_000 };
+  const tokens = createCallerTokens({ seal: createTestSeal(), now: () => clock.nowMs });
+  const renew = (token: string) => tokens.issue(shownBy(`Bearer ${token}`, tokens));
+  let bought = tokens.issue({ caller: ada });
+  assert.equal(bought.expiresInSeconds, 300);
+  for (const left of [200, 100, 1]) {
+    clock.nowMs = 1_000 + (300 - left) * 1000;
+    bought = renew(bought.token);
+    assert.equal(bought.expiresInSeconds, left);
+    assert.deepEqual(callerOf(`Bearer ${bought.token}`, tokens), ada);
+  }
+  clock.nowMs += 1_000;
+  assert.deepEqual(callerOf(`Bearer ${bought.token}`, tokens), { kind: 'anonymous' });
+  assert.deepEqual(shownBy(`Bearer ${renew(bought.token).token}`, tokens).caller, { kind: 'anonymous' });
+});
+
+test('the token endpoint gives a token only the rest of the time of the one it was bought with', async (t) => {
+  const clock = { nowMs: 1_000 };
+  const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
+  const { url } = await startFrontend(t, { pullThrough, callerSeal: createTestSeal(), now: () => clock.nowMs });
+  const buy = async (authorization: string) => {
+    const { body } = await sendRequest(`${url}/token`, { headers: { authorization } });
+    return JSON.parse(body.toString()) as { token: string; expires_in: number };
+  };
+  const first = await buy(basic('ada:pass:word'));
+  clock.nowMs += 240_000;
+  assert.equal((await buy(`Bearer ${first.token}`)).expires_in, 60);
 });
 
 async function refusing(): Promise<never> {
