@@ -58,7 +58,7 @@ test('a redirect to another port drops the credentials, and coming back does not
       response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
     else redirect(response, `${storage.url}/blob`);
   });
-  const { upstream } = openOn(t, server.url, { credentials });
+  const { upstream } = openOn(t, server.url, { credentials, allowPrivate: true });
   assert.equal(await readAll(await upstream.getBlob(repository, digest)), 'blob');
   assert.deepEqual(authorizations(storage.requests), [undefined]);
   assert.equal(server.requests.at(-1)?.path, '/again');
@@ -134,6 +134,17 @@ for (const target of [
     assert.equal(server.requests.length, 1);
   });
 
+test('a redirect to another port of the upstream’s private host is refused before anything is dialled', async (t) => {
+  const other = await startServer(t, (_request, response) => sendBlob(response));
+  const server = await startServer(t, (_request, response) => redirect(response, `${other.url}/x`));
+  await assert.rejects(openOn(t, server.url).upstream.getBlob(repository, digest), (error) => {
+    assert.ok(isCacheError(error, 'upstream-refused-us'), String(error));
+    assert.match(error.message, /no public address; set allowprivate/);
+    return true;
+  });
+  assert.equal(other.requests.length, 0);
+});
+
 test('a redirect to a name is judged by the addresses it resolves to, at the moment of connecting', async (t) => {
   const storage = await startServer(t, (_request, response) => sendBlob(response));
   const server = await startServer(t, (_request, response) =>
@@ -181,7 +192,7 @@ test('storage that refuses is unreachable, not a question of rights, and is neve
       response.writeHead(status, { 'www-authenticate': `Basic realm="x"` }).end('<Error/>');
     });
     const server = await startServer(t, (_request, response) => redirect(response, `${storage.url}/x?Signature=abc`));
-    const { upstream, logLines } = openOn(t, server.url, { credentials });
+    const { upstream, logLines } = openOn(t, server.url, { credentials, allowPrivate: true });
     await assert.rejects(upstream.getBlob(repository, digest), (error) => {
       assert.ok(isCacheError(error, 'upstream-unreachable'), String(error));
       return error.retryable && !error.message.includes('abc');

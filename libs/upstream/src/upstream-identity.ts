@@ -12,7 +12,10 @@ export function nameUpstream({ name, url }: UpstreamIdentity, host: string = url
   return `Upstream "${name}" (${host})`;
 }
 
-/** The host alone decides whether an address was named by the operator; ports of that host are the host's own. */
-export function isOwnHost({ url }: UpstreamIdentity, other: URL): boolean {
-  return other.hostname === url.hostname;
+/**
+ * Whether a request goes to a place that the operator named. A token server may have another port of the upstream's host,
+ * as credentials go there. A redirect may not: on a private host other ports are other services.
+ */
+export function isOwnPlace({ url }: UpstreamIdentity, other: URL, isRedirected = false): boolean {
+  return isRedirected ? other.origin === url.origin : other.hostname === url.hostname;
 }

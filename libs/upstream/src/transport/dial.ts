@@ -12,10 +12,10 @@ export interface DialOptions {
 }
 
 export function createDial({ upstream, dialer, headersTimeoutMs, bodyIdleTimeoutMs }: DialOptions): Transport {
-  return async ({ method, url, headers, body, signal }) => {
+  return async ({ method, url, isRedirected, headers, body, signal }) => {
     try {
       signal.throwIfAborted();
-      const response = await dialer.dispatcherFor(url).request({
+      const response = await dialer.dispatcherFor(url, isRedirected).request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method,

@@ -6,7 +6,7 @@ import { getCACertificates } from 'node:tls';
 import { CacheError } from '@cistern/errors';
 import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { ProxyTarget, UpstreamTls } from '../open-upstream-options.ts';
-import { isOwnHost, nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import { isOwnPlace, nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { isPublicAddress } from './egress-policy.ts';
 
 export interface DialerOptions {
@@ -24,10 +24,11 @@ export interface DialerOptions {
 
 export interface Dialer {
   /**
-   * Throws `upstream-refused-us` for an address that the egress policy forbids, here or when the name is resolved. Over
-   * a proxy only literal addresses are judged: it is the proxy that resolves names.
+   * `isRedirected`: the upstream chose the URL by a redirect. Throws `upstream-refused-us` for an address that the egress
+   * policy forbids, here or when the name is resolved. Over a proxy only literal addresses are judged: it is the proxy that
+   * resolves names.
    */
-  dispatcherFor(url: URL): Dispatcher;
+  dispatcherFor(url: URL, isRedirected?: boolean): Dispatcher;
   /** Breaks off whatever is still open. */
   close(): Promise<void>;
 }
@@ -37,11 +38,11 @@ export function createDialer(options: DialerOptions): Dialer {
   const dispatchers = new Map<string, Dispatcher>();
   let closed = false;
   return {
-    dispatcherFor(url) {
+    dispatcherFor(url, isRedirected) {
       if (closed)
         throw new CacheError('upstream-unreachable', `${nameUpstream(upstream, url.host)} is no longer in use here.`);
       // The operator named the upstream's host, so it may be private; it alone is shown the client certificate.
-      const own = isOwnHost(upstream, url);
+      const own = isOwnPlace(upstream, url, isRedirected);
       const trusted = own || allowPrivate;
       const proxy = proxyFor(url);
       if (!trusted) refuseLiteral(upstream, url, proxy !== undefined);

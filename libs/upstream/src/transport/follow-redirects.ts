@@ -46,9 +46,9 @@ function redirected(
       `${nameUpstream(upstream)} redirected to ${withoutQuery(url)}, which is not followed from ${from.protocol}//${from.host}.`,
       { detail: { upstream: upstream.name, location: withoutQuery(url) } },
     );
-  if (url.origin === from.origin) return { ...request, url };
+  if (url.origin === from.origin) return { ...request, url, isRedirected: true };
   const { authorization: _, ...others } = request.headers;
-  return { ...request, url, headers: others };
+  return { ...request, url, isRedirected: true, headers: others };
 }
 
 function withoutQuery({ origin, protocol, host, pathname, search }: URL): string {

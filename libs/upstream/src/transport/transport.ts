@@ -9,6 +9,8 @@ export interface TransportRequest {
   /** Never changed by any layer, redirects included. */
   readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
+  /** The URL comes from a redirect. */
+  readonly isRedirected?: boolean;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /** The request ends when this fires, with the signal's reason, and so does the body of its response. */
