@@ -6,7 +6,7 @@ test('reads addresses as Go does', () => {
   assert.deepEqual(parseTcpAddress(':5000'), { kind: 'tcp', host: undefined, port: 5000 });
   assert.deepEqual(parseTcpAddress('localhost:0'), { kind: 'tcp', host: 'localhost', port: 0 });
   assert.deepEqual(parseTcpAddress('[::1]:5000'), { kind: 'tcp', host: '::1', port: 5000 });
-  for (const text of ['5000', '', 'a:b', '::1:5000', ':65536', '[x]:1', 'http://a:1'])
+  for (const text of ['5000', '', 'a:b', '::1:5000', ':65536', '[x]:1', 'http://a:1', 'user@a:1', 'a/b:1', 'a b:1'])
     assert.throws(() => parseTcpAddress(text), /is no address/, text);
 });
 

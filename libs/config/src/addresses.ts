@@ -18,7 +18,7 @@ export type ListenAddress = TcpAddress | UnixAddress;
 
 /** `:5000`, `localhost:5000`, `[::1]:5000`. Throws an Error whose message completes a path. */
 export function parseTcpAddress(text: string): TcpAddress {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([^\]]+)\]|([^:[\]@/\s]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   const literal = match?.[1];
   if (match === null || port > 65_535 || (literal !== undefined && isIP(literal.split('%')[0] ?? '') !== 6))

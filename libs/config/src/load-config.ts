@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { checkCluster } from './check-cluster.ts';
 import { applyEnvironment, nameVariables, type Environment } from './environment.ts';
+import { hideUserInfo } from './hide-user-info.ts';
 import { ConfigError, joinPath, type Findings, type Problem } from './problems.ts';
 import { isRawMap, readYaml, type RawMap, type RawValue } from './read-yaml.ts';
 import { keyTree, rootShape } from './root-shape.ts';
@@ -137,12 +138,13 @@ export function loadConfig(options: LoadConfigOptions): Config {
     { hasRedis: 'redis' in screened, hasCluster: 'cluster' in screened, storesInMemory, workerPort },
     context,
   );
+  const hide = hideUserInfo(raw);
   if (findings.problems.length > 0) {
-    const problems = findings.problems.map((problem) => nameVariables(problem, written));
+    const problems = findings.problems.map((problem) => nameVariables(hide(problem), written));
     throw new ConfigError(source, problems);
   }
   // Every section that could not be built has reported why.
-  return deepFreeze({ ...(config as Omit<Config, 'warnings'>), warnings: findings.warnings });
+  return deepFreeze({ ...(config as Omit<Config, 'warnings'>), warnings: findings.warnings.map(hide) });
 }
 
 function isFilesystem({ s3, inmemory }: z.output<typeof rootShape.storage>): boolean {
