@@ -167,6 +167,6 @@ async function openSpoolPath({ cluster, worker }: Config, store: BlobStore, add:
   if (directory === undefined) return openTemporarySpool({ add });
   // Workers of one machine may read the same file, but not listen on the same port.
   const own = cluster === undefined ? directory : join(directory, `worker-${worker.address.port}`);
-  await mkdir(own, { recursive: true });
+  await mkdir(own, { recursive: true, mode: 0o700 });
   return own;
 }

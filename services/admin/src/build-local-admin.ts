@@ -14,8 +14,23 @@ export async function buildLocalAdmin(
   const path = adminSocketPath(config);
   if (path === undefined) return undefined;
   await rm(path, { force: true });
-  const app = buildServer(config, assembly, context, 'everything');
+  const app = forItsUser(buildServer(config, assembly, context, 'everything'));
   return { app, address: { kind: 'unix', path }, key: 'storage.filesystem.rootdirectory', isOptional: true };
+}
+
+/** A socket has its mode from the umask in the moment it is made, so there is none in which others could connect. */
+function forItsUser(app: HttpApp): HttpApp {
+  return {
+    ...app,
+    listen(options) {
+      const before = process.umask(0o177);
+      try {
+        return app.listen(options);
+      } finally {
+        process.umask(before);
+      }
+    },
+  };
 }
 
 /** `undefined`: none is wanted. A node of a cluster has `cistern admin` for it. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobWriter } from '../blob-store.ts';
-import type { Placer } from './create-placer.ts';
+import { fileMode, type Placer } from './create-placer.ts';
 import { attempt } from './store-error.ts';
 
 export interface FsWriterOptions {
@@ -15,7 +15,7 @@ export interface FsWriterOptions {
 
 export async function beginFsWriter({ spoolDirectory, target, placer }: FsWriterOptions): Promise<BlobWriter> {
   const path = join(spoolDirectory, randomUUID());
-  const file = await attempt('begin a blob', async () => open(path, 'wx'));
+  const file = await attempt('begin a blob', async () => open(path, 'wx', fileMode));
   let ended = false;
 
   async function drop(): Promise<void> {

@@ -4,7 +4,7 @@ import { open, opendir, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BlobStore } from '../blob-store.ts';
 import { checkObjectSize, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
-import { type Placer, syncDirectory } from './create-placer.ts';
+import { fileMode, type Placer, syncDirectory } from './create-placer.ts';
 import { attempt, attemptIfPresent, hasCode, toStoreError } from './store-error.ts';
 
 type ObjectMethods = Pick<BlobStore, 'readObject' | 'writeObject' | 'removeObject' | 'listObjects'>;
@@ -80,7 +80,7 @@ export function createFsObjects({ root, spoolDirectory, placer }: FsObjectsOptio
 
 /** Creates a file and puts its bytes on disk. */
 export async function writeThrough(path: string, bytes: Uint8Array): Promise<void> {
-  await using file = await open(path, 'wx');
+  await using file = await open(path, 'wx', fileMode);
   await file.writeFile(bytes);
   await file.sync();
 }

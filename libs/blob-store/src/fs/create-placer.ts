@@ -1,8 +1,12 @@
-// Puts finished files in their place so that they are there whole or not at all, after a crash or a power cut too.
+// Puts finished files in their place so that they are there whole or not at all, after a crash or a power cut too. Files
+// and directories are made for the user of the process alone; existing ones keep their modes.
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { hasCode } from './store-error.ts';
 
+/** Images may be private: other users of the machine may not read them. */
+export const fileMode = 0o600;
+const directoryMode = 0o700;
 /** A concurrent `remove` may take the new directory away again; it cannot win this often. */
 const maxAttempts = 20;
 
@@ -30,12 +34,12 @@ export function createPlacer(): Placer {
   async function makeDirectory(directory: string): Promise<void> {
     const parent = dirname(directory);
     try {
-      await mkdir(directory);
+      await mkdir(directory, directoryMode);
     } catch (error) {
       if (hasCode(error, 'EEXIST')) return;
       if (!hasCode(error, 'ENOENT') || parent === directory) throw error;
       await ensureDirectory(parent);
-      await mkdir(directory, { recursive: true });
+      await mkdir(directory, { recursive: true, mode: directoryMode });
     }
     await syncDirectory(parent);
   }

@@ -1,6 +1,6 @@
 // Opens the index's file. One that is damaged or of another version is set aside, never deleted and never fatal: the
 // index can be rebuilt from the store.
-import { mkdirSync, renameSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
@@ -24,7 +24,7 @@ export const inMemory = ':memory:';
 /** Throws CacheError `index-unavailable` if the file can be neither used nor set aside. The caller closes it. */
 export function openDatabase({ path, now, log }: DatabaseOptions): DatabaseSync {
   if (path === inMemory) return guard(() => openFit(path));
-  attemptOnFiles(path, () => mkdirSync(dirname(path), { recursive: true }));
+  attemptOnFiles(path, () => mkdirSync(dirname(path), { recursive: true, mode: 0o700 }));
   const unfit = findUnfit(path);
   if (unfit !== undefined) {
     const aside = `${path}.${unfit}-${new Date(now()).toISOString().replaceAll(/[^0-9]/g, '')}`;
@@ -34,10 +34,21 @@ export function openDatabase({ path, now, log }: DatabaseOptions): DatabaseSync 
   return guard(() => openFit(path));
 }
 
+/** SQLite makes files that all may read; those beside the first get its mode. */
+function connect(path: string): DatabaseSync {
+  if (path !== inMemory)
+    try {
+      closeSync(openSync(path, 'wx', 0o600));
+    } catch {
+      // It is there, or SQLite says what is wrong.
+    }
+  return new DatabaseSync(path, { timeout: lockTimeoutMs });
+}
+
 /** Why the file at `path` must not be used; `undefined` for one that is fit, empty or missing. */
 function findUnfit(path: string): string | undefined {
   try {
-    using database = new DatabaseSync(path, { timeout: lockTimeoutMs });
+    using database = connect(path);
     keepOthersOut(database);
     const version = versionOf(database);
     if (version === schemaVersion) return isSound(database) ? undefined : 'damaged';
@@ -51,7 +62,7 @@ function findUnfit(path: string): string | undefined {
 }
 
 function openFit(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: lockTimeoutMs });
+  const database = connect(path);
   try {
     keepOthersOut(database);
     // NORMAL waits for the disk only at checkpoints: a power cut may lose the last seconds, which the store knows too.

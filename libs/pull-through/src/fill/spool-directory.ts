@@ -42,7 +42,7 @@ export async function openSpoolDirectory(
   maxBytes: number,
   { onUsed = () => {}, isShared = false, disk }: SpoolDirectoryOptions = {},
 ): Promise<SpoolDirectory> {
-  await mkdir(path, { recursive: true });
+  await mkdir(path, { recursive: true, mode: 0o700 });
   if (!isShared)
     for (const name of await readdir(path)) if (name.endsWith(suffix)) await rm(join(path, name), { force: true });
   const reservations = createReservations(maxBytes, onUsed);
