@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ByteRange, parseRangeHeader } from './byte-range.ts';
+import { type ByteRange, groupNearRanges, parseRangeHeader } from './byte-range.ts';
 
 const whole = { kind: 'whole' };
 const unsatisfiable = { kind: 'unsatisfiable' };
@@ -26,7 +26,6 @@ test('ranges are answered in the order asked for', () => {
     ['bytes=0-1,5-6', 100, ranges([0, 1], [5, 6])],
     ['bytes=50-59, 0-9 ,\t-1', 100, ranges([50, 59], [0, 9], [99, 99])],
     ['bytes=,0-1,, ,5-6,', 100, ranges([0, 1], [5, 6])],
-    ['bytes=0-5,3-8', 100, ranges([0, 5], [3, 8])],
   ];
   for (const [header, size, expected] of cases) assert.deepEqual(parseRangeHeader(header, size), expected, header);
 });
@@ -96,9 +95,12 @@ test('an empty blob is always sent whole', () => {
     assert.deepEqual(parseRangeHeader(header, 0), whole, header);
 });
 
-test('ranges that add up to more than the blob are refused', () => {
+test('ranges that overlap mean the whole blob', () => {
   assert.deepEqual(parseRangeHeader('bytes=0-49,50-99', 100), ranges([0, 49], [50, 99]));
+  assert.deepEqual(parseRangeHeader('bytes=50-99,0-49', 100), ranges([50, 99], [0, 49]));
   assert.deepEqual(parseRangeHeader('bytes=0-50,50-99', 100), whole);
+  assert.deepEqual(parseRangeHeader('bytes=0-5,3-8', 100), whole);
+  assert.deepEqual(parseRangeHeader('bytes=7-8,0-1,-93', 100), whole);
   assert.deepEqual(parseRangeHeader('bytes=0-,0-', 100), whole);
 });
 
@@ -110,11 +112,37 @@ test('many ranges are answered only if one pass over the blob serves them', () =
   };
   assert.equal(answered(ascending(1024)), 1024);
   assert.equal(answered(ascending(1025)), 'whole');
-  assert.equal(answered(ascending(32).reverse()), 32);
-  assert.equal(answered(ascending(33).reverse()), 'whole');
-  assert.equal(answered([...ascending(32), '0-0']), 'whole', 'a step back');
-  assert.equal(answered([...ascending(32), '310-320']), 'whole', 'an overlap');
+  assert.equal(answered(ascending(16).reverse()), 16);
+  assert.equal(answered(ascending(17).reverse()), 'whole');
+  assert.equal(answered([...ascending(16), '5-5']), 'whole', 'a step back');
+  assert.equal(answered([...ascending(16), '150-160']), 'whole', 'an overlap');
   assert.equal(answered(Array.from({ length: 1025 }, () => `${size}-`)), 'whole', 'unsatisfiable ones count too');
+});
+
+function spreadRanges(count: number, length: number, gap: number): string {
+  const specs = Array.from({ length: count }, (_, at) => `${at * (length + gap)}-${at * (length + gap) + length - 1}`);
+  return parseRangeHeader(`bytes=${specs.join(',')}`, 1024 ** 3).kind;
+}
+
+test('ranges that need many reads are answered only if the reads bring something', () => {
+  const kib = 1024;
+  assert.equal(spreadRanges(1024, 1, 32 * kib), 'ranges', 'near each other');
+  assert.equal(spreadRanges(1024, 1, 32 * kib + 1), 'whole');
+  assert.equal(spreadRanges(128, 1, kib ** 2), 'ranges');
+  assert.equal(spreadRanges(129, 1, kib ** 2), 'whole');
+  assert.equal(spreadRanges(1000, 64 * kib, 500 * kib), 'ranges');
+  assert.equal(spreadRanges(1000, 64 * kib - 1, 500 * kib), 'whole');
+});
+
+test('ranges that begin shortly after one another are a group', () => {
+  const near = 32 * 1024;
+  const a: ByteRange = { start: 0, end: 9 };
+  const b: ByteRange = { start: 10, end: 19 };
+  const c: ByteRange = { start: 20 + near, end: 99_999 };
+  const d: ByteRange = { start: 100_001 + near, end: 200_000 };
+  assert.deepEqual(groupNearRanges([a, b, c, d]), [[a, b, c], [d]]);
+  assert.deepEqual(groupNearRanges([b, a]), [[b], [a]]);
+  assert.deepEqual(groupNearRanges([]), []);
 });
 
 test('long hostile headers take linear time', () => {

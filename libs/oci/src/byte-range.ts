@@ -16,7 +16,13 @@ const unsatisfiable: RangeAnswer = { kind: 'unsatisfiable' };
 
 // What podman sends at most for a zstd:chunked layer: in ascending order and apart, so one pass over the blob serves it.
 const maxAscendingRanges = 1024;
-const maxOtherRanges = 32;
+const maxOtherRanges = 16;
+
+/** One read over a gap of this size costs a store less than a second read. */
+const nearBytes = 32 * 1024;
+/** podman may want a few bytes at a hundred places of a layer; more reads have to bring something. */
+const freeReads = 128;
+const bytesOfARead = 64 * 1024;
 
 const rangeSpec = /^[ \t]*(\d*)-(\d*)[ \t]*$/;
 
@@ -25,14 +31,13 @@ const rangeSpec = /^[ \t]*(\d*)-(\d*)[ \t]*$/;
  *
  * A server may ignore any `Range` (RFC 9110, 14.2). `whole` does so for a header that is malformed or of another unit, for
  * an empty blob (some clients always ask for `bytes=0-`, and no 206 can hold nothing), and against the abuse of 17.15: for
- * ranges that add up to more than the blob, which only overlaps can; for more than 32 ranges that are not ascending and
- * apart; and for more than 1024 that are.
+ * ranges that overlap; for more than 16 that do not ascend; for more than 1024; and where more than 128 reads would be needed
+ * that bring less than 64 KiB each.
  */
 export function parseRangeHeader(header: string | undefined, size: number): RangeAnswer {
   if (header === undefined || size === 0 || header.slice(0, 6).toLowerCase() !== 'bytes=') return whole;
   const ranges: ByteRange[] = [];
   let count = 0;
-  let total = 0;
   let ascending = true;
   let previousEnd = -1;
   for (const spec of header.slice(6).split(',')) {
@@ -41,13 +46,37 @@ export function parseRangeHeader(header: string | undefined, size: number): Rang
     if (range === 'malformed') return whole;
     count += 1;
     if (range === 'unsatisfiable') continue;
-    total += range.end - range.start + 1;
     ascending &&= range.start > previousEnd;
     previousEnd = range.end;
     ranges.push(range);
   }
-  if (count === 0 || count > (ascending ? maxAscendingRanges : maxOtherRanges) || total > size) return whole;
-  return ranges.length === 0 ? unsatisfiable : { kind: 'ranges', ranges };
+  if (count === 0 || count > (ascending ? maxAscendingRanges : maxOtherRanges)) return whole;
+  if (ranges.length === 0) return unsatisfiable;
+  return (!ascending && overlap(ranges)) || isTooCostly(ranges) ? whole : { kind: 'ranges', ranges };
+}
+
+/** Neighbours in `ranges` of which each begins shortly after the one before: to be read at once. */
+export function groupNearRanges(ranges: readonly ByteRange[]): readonly (readonly ByteRange[])[] {
+  const groups: ByteRange[][] = [];
+  let previousEnd = Infinity;
+  for (const range of ranges) {
+    const gap = range.start - previousEnd - 1;
+    if (gap >= 0 && gap <= nearBytes) groups.at(-1)?.push(range);
+    else groups.push([range]);
+    previousEnd = range.end;
+  }
+  return groups;
+}
+
+function overlap(ranges: readonly ByteRange[]): boolean {
+  const sorted = [...ranges].sort((a, b) => a.start - b.start);
+  return sorted.some(({ start }, index) => start <= (sorted[index - 1]?.end ?? -1));
+}
+
+function isTooCostly(ranges: readonly ByteRange[]): boolean {
+  if (ranges.length <= freeReads) return false;
+  const bytes = ranges.reduce((sum, { start, end }) => sum + end - start + 1, 0);
+  return groupNearRanges(ranges).length > Math.max(freeReads, bytes / bytesOfARead);
 }
 
 function parseRangeSpec(spec: string, size: number): ByteRange | 'empty' | 'malformed' | 'unsatisfiable' {

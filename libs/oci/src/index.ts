@@ -1,4 +1,4 @@
-export { parseRangeHeader } from './byte-range.ts';
+export { groupNearRanges, parseRangeHeader } from './byte-range.ts';
 export type { ByteRange, RangeAnswer } from './byte-range.ts';
 export { formatContentRange, parseContentRange } from './content-range.ts';
 export type { ContentRange } from './content-range.ts';

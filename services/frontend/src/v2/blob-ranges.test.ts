@@ -11,6 +11,19 @@ const digest = digestOf(bytes);
 const size = bytes.length;
 const path = `/v2/library/nginx/blobs/${digest}`;
 
+function multipartOf(contentType: string | undefined, pairs: readonly (readonly [number, number])[]): Buffer {
+  const boundary = /^multipart\/byteranges; boundary=([a-z0-9]+)$/.exec(contentType ?? '')?.[1];
+  assert.ok(boundary);
+  const parts = pairs.flatMap(([start, end], index) => [
+    Buffer.from(
+      `${index === 0 ? '' : '\r\n'}--${boundary}\r\nContent-Type: application/octet-stream\r\n` +
+        `Content-Range: bytes ${start}-${end}/${size}\r\n\r\n`,
+    ),
+    bytes.subarray(start, end + 1),
+  ]);
+  return Buffer.concat([...parts, Buffer.from(`\r\n--${boundary}--\r\n`)]);
+}
+
 test('one range is a 206 with exactly its bytes', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [bytes] });
   const { url } = await startFrontend(t, { pullThrough });
@@ -44,24 +57,35 @@ test('several ranges are one multipart answer of the promised length', async (t)
   const { status, headers, body, complete } = await sendRequest(url + path, {
     headers: { range: 'bytes=0-4999,100000-100000,-7' },
   });
-  const boundary = /^multipart\/byteranges; boundary=([a-z0-9]+)$/.exec(headers['content-type'] ?? '')?.[1];
   assert.equal(status, 206);
-  assert.ok(boundary);
   assert.ok(complete);
   assert.equal(headers['content-range'], undefined);
   assert.equal(headers['content-length'], String(body.length));
-  const part = (start: number, end: number, first = false) =>
-    Buffer.concat([
-      Buffer.from(
-        `${first ? '' : '\r\n'}--${boundary}\r\nContent-Type: application/octet-stream\r\n` +
-          `Content-Range: bytes ${start}-${end}/${size}\r\n\r\n`,
-      ),
-      bytes.subarray(start, end + 1),
-    ]);
-  const expected = [part(0, 4999, true), part(100_000, 100_000), part(size - 7, size - 1)];
-  assert.ok(body.equals(Buffer.concat([...expected, Buffer.from(`\r\n--${boundary}--\r\n`)])));
+  const expected = multipartOf(headers['content-type'], [
+    [0, 4999],
+    [100_000, 100_000],
+    [size - 7, size - 1],
+  ]);
+  assert.ok(body.equals(expected));
   assert.equal(pullThrough.reads, 3);
   assert.equal(pullThrough.openStreams, 0);
+});
+
+test('near ranges are one read, whatever the sizes of its chunks', async (t) => {
+  const pairs = Array.from({ length: 1000 }, (_, index): [number, number] => {
+    const start = index * 120 + (index < 500 ? 0 : 100_000);
+    return [start, start + 9];
+  });
+  const range = `bytes=${pairs.map((pair) => pair.join('-')).join(',')}`;
+  for (const chunkBytes of [1, 7, 1000, 64 * 1024]) {
+    const pullThrough = createMemoryPullThrough({ blobs: [bytes], chunkBytes });
+    const { url } = await startFrontend(t, { pullThrough });
+    const { status, headers, body, complete } = await sendRequest(url + path, { headers: { range } });
+    assert.deepEqual([status, complete], [206, true]);
+    assert.ok(body.equals(multipartOf(headers['content-type'], pairs)), String(chunkBytes));
+    assert.equal(pullThrough.reads, 2);
+    assert.equal(pullThrough.openStreams, 0);
+  }
 });
 
 test('a range that lies outside is a 416 that tells the size', async (t) => {

@@ -1,30 +1,39 @@
 // Several ranges of one blob as one stream of bytes, framed as multipart/byteranges.
-import type { MultipartByteranges } from '@cistern/oci';
+import { groupNearRanges, type MultipartByteranges } from '@cistern/oci';
 import type { BlobStream, OpenedBlob } from '@cistern/pull-through';
 
-/** The ranges are opened one after another, so that a thousand of them hold one reader. Whoever calls it closes it. */
-export async function openMultipartStream(blob: OpenedBlob, frame: MultipartByteranges): Promise<BlobStream> {
-  const [first, ...others] = frame.parts;
+const nothing = new Uint8Array(0);
+
+/**
+ * Near ranges are one read, whose bytes between them are dropped. Reads are opened one after another, so that any number
+ * holds one reader. Whoever calls it closes it.
+ */
+export async function openMultipartStream(blob: OpenedBlob, { parts, end }: MultipartByteranges): Promise<BlobStream> {
+  const groups = groupNearRanges(parts.map(({ range }) => range)).map((ranges) => [...ranges]);
+  const headers = parts.map(({ header }) => header).values();
+  const [first] = groups;
   if (first === undefined) throw new Error('a multipart answer has at least one part');
-  let current = await blob.read(first.range);
-  const { cache } = current;
-  const waiting = others.values();
-  let pending: Uint8Array | undefined = first.header;
+  let current = await openRead(blob, first);
+  const { cache } = current.stream;
+  let pending: Uint8Array | undefined = headers.next().value;
+  let range = first.shift();
   let closed = false;
-  let atEnd = false;
 
   /** The next part's header, or what stands after the last. */
   const advance = async (): Promise<Uint8Array> => {
-    current.close();
-    const part = waiting.next().value;
-    if (part === undefined) {
-      atEnd = true;
-      return frame.end;
+    if (groups[0]?.length === 0) {
+      await current.finish();
+      groups.shift();
+      const [group] = groups;
+      if (group === undefined) {
+        range = undefined;
+        return end;
+      }
+      current = await openRead(blob, group);
+      if (closed) current.stream.close();
     }
-    const opened = await blob.read(part.range);
-    if (closed) opened.close();
-    current = opened;
-    return part.header;
+    range = groups[0]?.shift();
+    return headers.next().value ?? nothing;
   };
 
   return {
@@ -35,12 +44,40 @@ export async function openMultipartStream(blob: OpenedBlob, frame: MultipartByte
         pending = undefined;
         return header;
       }
-      if (atEnd) return undefined;
-      return (await current.next()) ?? advance();
+      return range && ((await current.take(range.start, range.end + 1)) ?? advance());
     },
     close() {
       closed = true;
-      current.close();
+      current.stream.close();
+    },
+  };
+}
+
+/** One read from the start of the first range to the end of the last. */
+async function openRead(blob: OpenedBlob, ranges: readonly { readonly start: number; readonly end: number }[]) {
+  const start = ranges[0]?.start ?? 0;
+  const stream = await blob.read({ start, end: ranges.at(-1)?.end ?? start });
+  let at = start;
+  let rest: Uint8Array = nothing;
+  return {
+    stream,
+    /** The next bytes from `from` on, or `undefined` when all before `endExclusive` were taken. */
+    async take(from: number, endExclusive: number): Promise<Uint8Array | undefined> {
+      while (at < endExclusive) {
+        const chunk = rest.length > 0 ? rest : await stream.next();
+        if (chunk === undefined) return undefined;
+        const skipped = Math.min(Math.max(from - at, 0), chunk.length);
+        const bytes = chunk.subarray(skipped, skipped + Math.max(endExclusive - at - skipped, 0));
+        rest = chunk.subarray(skipped + bytes.length);
+        at += skipped + bytes.length;
+        if (bytes.length > 0) return bytes;
+      }
+      return undefined;
+    },
+    /** The end of the stream says that what it gave was right. */
+    async finish(): Promise<void> {
+      if (rest.length === 0) await stream.next();
+      stream.close();
     },
   };
 }
