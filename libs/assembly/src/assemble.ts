@@ -1,4 +1,5 @@
 // The composition root: chooses every adapter by the configuration and puts a process together.
+import { randomBytes } from 'node:crypto';
 import { type Authorize, createAuthorize } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import { type ClientLimits } from '@cistern/limits';
@@ -22,6 +23,7 @@ import { openReporting } from './open-reporting.ts';
 import { type Decisions, openDecisions } from './open-decisions.ts';
 import { openUpkeep, type Upkeep } from './open-upkeep.ts';
 import { openWorking, type Working } from './open-working.ts';
+import { createSeal } from './seal.ts';
 
 interface Assembled extends StoreHealth {
   /** Rejects when the index cannot do its work now. */
@@ -40,6 +42,8 @@ export interface FrontendAssembly extends Assembled, Access, OpenedTls {
   readonly audit: Audit;
   /** Seals what clients show upstreams that verify them; `undefined`: none does. */
   readonly callerSeal: Seal | undefined;
+  /** Seals the pages of lists that clients are sent to. */
+  readonly pageSeal: Seal;
   /** What upstreams say that was pushed to them. */
   readonly pushes: Pushes;
   /** Tells this cache's own requests when they come back to it. */
@@ -148,8 +152,11 @@ function openPushes({ jobs }: Shared, { log }: AssembleOptions, { opened }: Clos
   return opened(createPushes({ queue: jobs.queue, log, now: Date.now }));
 }
 
-function describe({ upstreams, access }: Config, { index, instanceId }: Shared) {
+function describe({ upstreams, access, cluster }: Config, { index, instanceId }: Shared) {
+  // In a cluster another frontend gets the next page; a single process has none to share it with.
+  const secret = cluster?.secret.reveal() ?? randomBytes(32).toString('base64url');
   return {
+    pageSeal: createSeal(secret, 'list pages'),
     upstreams: createUpstreamTable(upstreams),
     authorize: createAuthorize(access),
     instanceId,

@@ -41,6 +41,8 @@ export interface FrontendOptions {
   readonly tokenServer?: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
   /** Seals what clients show upstreams that verify them; absent: no upstream does. */
   readonly callerSeal?: TokenSeal | undefined;
+  /** Seals the pages of lists that clients are sent to. */
+  readonly pageSeal: TokenSeal;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Gets every line of the access log, without a line break; absent: there is none. */

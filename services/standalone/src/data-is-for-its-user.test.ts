@@ -26,7 +26,7 @@ async function openUpstream(t: TestContext): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('what a process makes is for its user alone, whatever the umask', async (t) => {
+test('a process makes its data for its user alone, whatever the umask', async (t) => {
   const umask = process.umask(0);
   t.after(() => process.umask(umask));
   const directory = await mkdtemp(join(tmpdir(), 'cistern-standalone-'));
@@ -38,7 +38,7 @@ test('what a process makes is for its user alone, whatever the umask', async (t)
     REGISTRY_ADMIN_ADDR: '127.0.0.1:0',
     REGISTRY_PROXY_REMOTEURL: await openUpstream(t),
   };
-  const log = createLogger({ level: 'fatal', formatter: 'json', destination: { write: () => {} } });
+  const log = createLogger({ level: 'error', formatter: 'json', destination: { write: () => {} } });
   const config = loadConfig({ env, defaults: { rootDirectory } });
   const standalone = await buildStandalone(config, { log, metrics: createMetrics(), env: {}, version: '0.0.0' });
   t.after(() => standalone.close(0));

@@ -4,24 +4,12 @@ import { type TestContext, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import type { CallerCredentials } from '@cistern/upstream';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
+import { createTestSeal } from '../testing/create-test-seal.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
 import { until } from '../testing/until.ts';
 import { callerOf, shownBy } from './caller-of.ts';
-import { type CallerTokens, createCallerTokens, type TokenSeal } from './caller-tokens.ts';
-
-/** As the real one, it opens what it has closed, under the same name, and nothing else. */
-function createTestSeal(): TokenSeal {
-  const sealed = new Map<string, string>();
-  return {
-    close(name, text) {
-      const key = `sealed-${sealed.size}`;
-      sealed.set(`${name} ${key}`, text);
-      return key;
-    },
-    open: (name, key) => sealed.get(`${name} ${key}`),
-  };
-}
+import { type CallerTokens, createCallerTokens } from './caller-tokens.ts';
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'pass:word' };

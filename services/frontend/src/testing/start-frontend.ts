@@ -7,6 +7,7 @@ import { createLogger, createMetrics, type Metrics } from '@cistern/telemetry';
 import { createUpstreamTable } from '@cistern/upstream';
 import type { FastifyInstance } from 'fastify';
 import { buildFrontend, type FrontendOptions } from '../build-frontend.ts';
+import { createTestSeal } from './create-test-seal.ts';
 import { createMemoryPullThrough } from './memory-pull-through.ts';
 
 export interface RunningFrontend {
@@ -51,6 +52,7 @@ export async function startFrontend(t: TestContext, options: Partial<FrontendOpt
     trustedProxies: [],
     now: Date.now,
     instanceId: 'this-cluster',
+    pageSeal: createTestSeal(),
     ...options,
   });
   await app.listen({ host: '127.0.0.1', port: 0 });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import type { PullThrough } from '@cistern/pull-through';
+import { createTestSeal } from '../testing/create-test-seal.ts';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { type Answer, errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
@@ -53,19 +54,55 @@ test('following the links asks for page after page, at the path and ns of the fi
   }
   assert.deepEqual(followed, [
     '?artifactType=x&ns=ghcr.io',
-    '?last=p1&n=2&artifactType=x&ns=ghcr.io',
-    '?last=p2&n=2&artifactType=x&ns=ghcr.io',
+    '?page=sealed-0&artifactType=x&ns=ghcr.io',
+    '?page=sealed-1&artifactType=x&ns=ghcr.io',
   ]);
+  assert.deepEqual(
+    pullThrough.calls.map(({ request }) => request['nextQuery']),
+    [undefined, 'last=p1&n=2', 'last=p2&n=2'],
+  );
+});
+
+test('a query that upstream has not linked to is dropped but for n', async (t) => {
+  const pullThrough = withReferrers(async () => ({ bytesBase64: index.toString('base64'), cache: 'MISS' }));
+  const { url } = await startFrontend(t, { pullThrough });
+  const list = `${url}/v2/nginx/referrers/${digest}`;
+  for (const query of ['last=p1&nextToken=x&account=me', 'n=5&last=p1', 'ns=ghcr.io&artifactType=x&a=b'])
+    assert.equal((await sendRequest(`${list}?${query}`)).status, 200);
+  assert.equal((await sendRequest(`${list}?n=1e9`)).status, 400);
+  assert.deepEqual(
+    pullThrough.calls.map(({ request }) => request['nextQuery']),
+    [undefined, 'n=5', undefined],
+  );
+});
+
+test('a page is of the list that linked to it, and one that was made up is refused', async (t) => {
+  const pageSeal = createTestSeal();
+  const pullThrough = withReferrers(async ({ nextQuery }) => ({
+    bytesBase64: index.toString('base64'),
+    ...(nextQuery === undefined && { nextQuery: 'last=p1' }),
+    cache: 'MISS',
+  }));
+  const { url } = await startFrontend(t, { pullThrough, pageSeal });
+  const { headers } = await sendRequest(`${url}/v2/nginx/referrers/${digest}`);
+  const page = /[?&]page=([^&>]+)/.exec(String(headers.link))?.[1];
+  assert.equal((await sendRequest(`${url}/v2/nginx/referrers/${digest}?page=${page}`)).status, 200);
+  const other = digestOf(Buffer.from('other'));
+  for (const path of [`nginx/referrers/${other}?page=${page}`, `redis/referrers/${digest}?page=${page}`]) {
+    const answer = await sendRequest(`${url}/v2/${path}`);
+    assert.deepEqual([answer.status, errorsOf(answer)[0]?.code], [400, 'PAGINATION_NUMBER_INVALID']);
+  }
+  assert.equal((await sendRequest(`${url}/v2/nginx/referrers/${digest}?page=made-up`)).status, 400);
 });
 
 test('a page that names itself as the next ends the list', async (t) => {
   const pullThrough = withReferrers(async () => ({
     bytesBase64: index.toString('base64'),
-    nextQuery: 'last=p1',
+    nextQuery: 'n=1',
     cache: 'MISS',
   }));
   const { url } = await startFrontend(t, { pullThrough });
-  const answer = await sendRequest(`${url}/v2/nginx/referrers/${digest}?last=p1`);
+  const answer = await sendRequest(`${url}/v2/nginx/referrers/${digest}?n=1`);
   assert.equal(answer.headers.link, undefined);
 });
 

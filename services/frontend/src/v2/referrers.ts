@@ -1,14 +1,17 @@
 // GET /v2/<name>/referrers/<digest>: upstream's own list (OCI distribution specification, "Listing Referrers"). Its 404
 // goes through, for clients then look for the tag `sha256-<hex>`.
-import { type Digest, mediaTypes } from '@cistern/oci';
+import { type Digest, mediaTypes, OciSyntaxError } from '@cistern/oci';
 import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { TokenSeal } from '../callers/caller-tokens.ts';
 import { freshnessWish } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
 import { tellFreshness } from './headers.ts';
-import { nextLink } from './pagination.ts';
+import { nextLink, requestedPage } from './pagination.ts';
 import { queryValue } from './query-value.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
+
+const pageParameter = 'page';
 
 interface ReferrersPath {
   readonly digest: Digest;
@@ -21,9 +24,11 @@ export async function answerReferrers(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
+  const { pageSeal } = dependencies;
   request.record.facts.reference = digest;
   const artifactType = queryValue(request, 'artifactType');
-  const thisQuery = pageQuery(request.url.split('?', 2)[1] ?? '');
+  const listName = JSON.stringify([target.upstream, target.repository, digest, artifactType]);
+  const thisQuery = requestedQuery(pageSeal, listName, request);
   const page = await dependencies.pullThrough.listReferrers({
     target,
     ...freshnessWish(dependencies, request),
@@ -36,7 +41,7 @@ export async function answerReferrers(
   const next = page.nextQuery === undefined ? undefined : pageQuery(page.nextQuery);
   // An upstream that names this very page as its next would have clients run in a circle.
   if (next !== undefined && next !== thisQuery) {
-    const query = new URLSearchParams(next);
+    const query = new URLSearchParams({ [pageParameter]: pageSeal.close(listName, next) });
     if (artifactType !== undefined) query.set('artifactType', artifactType);
     reply.header('link', nextLink(request, query));
   }
@@ -45,10 +50,28 @@ export async function answerReferrers(
   return reply.headers({ 'content-type': mediaTypes.ociIndex, 'content-length': String(body.length) }).send(body);
 }
 
-/** What of a query says which page it is: all but our own parameters. `undefined`: the first. */
+/**
+ * The query that upstream gets: one that it has linked to, sealed for this list, or the client's `n`. Registries name their pages
+ * as they like and may understand more, so a client cannot choose. `undefined`: the first page.
+ */
+function requestedQuery(pageSeal: TokenSeal, listName: string, request: FastifyRequest): string | undefined {
+  const sealed = queryValue(request, pageParameter);
+  if (sealed === undefined) {
+    const { n } = requestedPage(request);
+    return n === undefined ? undefined : `n=${n}`;
+  }
+  const query = pageSeal.open(listName, sealed);
+  if (query === undefined)
+    throw new OciSyntaxError(
+      'PAGINATION_NUMBER_INVALID',
+      `the query parameter "${pageParameter}" names no page of this list that was given out here: begin with the first page again`,
+    );
+  return query;
+}
+
+/** What of a query says which page it is: all but the filter, which clients name themselves. `undefined`: the first. */
 function pageQuery(query: string): string | undefined {
   const parameters = new URLSearchParams(query);
-  parameters.delete('ns');
   parameters.delete('artifactType');
   parameters.sort();
   return parameters.size === 0 ? undefined : parameters.toString();

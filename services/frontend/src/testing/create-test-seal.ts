@@ -1,0 +1,14 @@
+import type { TokenSeal } from '../callers/caller-tokens.ts';
+
+/** As the real one, it opens what it has closed, under the same name, and nothing else. */
+export function createTestSeal(): TokenSeal {
+  const sealed = new Map<string, string>();
+  return {
+    close(name, text) {
+      const key = `sealed-${sealed.size}`;
+      sealed.set(`${name} ${key}`, text);
+      return key;
+    },
+    open: (name, key) => sealed.get(`${name} ${key}`),
+  };
+}
