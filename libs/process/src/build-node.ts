@@ -3,6 +3,7 @@ import type { Config, ListenAddress } from '@cistern/config';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { drain } from './drain.ts';
 import { buildHealth } from './health.ts';
+import { isLoopbackName } from './is-loopback-name.ts';
 import { isTaken, listen, type BoundAddress, type HttpApp } from './listen.ts';
 import { startChecks, type Checkable, type NodeChecks } from './start-checks.ts';
 
@@ -81,6 +82,7 @@ export function buildNode(options: NodeOptions): CacheNode {
     degraded: checks.degraded,
     // Nothing should be sent here before it is listened for, either.
     isDraining: () => draining || !listening,
+    isLoopbackOnly: debugAddress?.host !== undefined && isLoopbackName(debugAddress.host),
     ...(prometheus.enabled && { metricsRegistry: metrics.registry, metricsPath: prometheus.path }),
   });
 

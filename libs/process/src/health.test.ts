@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { createMetrics } from '@cistern/telemetry';
@@ -33,6 +34,26 @@ test('all is well', async (t) => {
     failing: {},
     degraded: {},
   });
+});
+
+function statusFor(url: string, host: string | undefined): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const headers = host === undefined ? {} : { host };
+    get(`${url}/metrics`, { headers, setHost: false, agent: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    }).on('error', reject);
+  });
+}
+
+test('for this machine alone, it answers to names of this machine alone', async (t) => {
+  const metricsRegistry = createMetrics().registry;
+  const url = await startHealth(t, { metricsRegistry, isLoopbackOnly: true });
+  for (const host of ['localhost:5001', '127.0.0.1:5001', '[::1]:5001', 'cache.localhost'])
+    assert.equal(await statusFor(url, host), 200, host);
+  for (const host of ['evil.example:5001', 'localhost.evil.example', '127.0.0.1.evil.example', '192.0.2.1'])
+    assert.equal(await statusFor(url, host), 421, host);
+  assert.equal(await statusFor(await startHealth(t, { metricsRegistry }), 'cistern-worker-0:5001'), 200);
 });
 
 test('a check that fails makes it unready, and is named, but it is alive', async (t) => {

@@ -1,5 +1,6 @@
 // The second listener: whether this process lives and is fit to serve, and its metrics. Never on the registry's own port.
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
+import { isLoopbackName } from './is-loopback-name.ts';
 import { within } from './within.ts';
 import { withoutSchemas } from './without-schemas.ts';
 
@@ -16,6 +17,8 @@ export interface HealthOptions {
   /** Of prom-client; absent: no metrics are served. */
   readonly metricsRegistry?: { readonly contentType: string; metrics(): Promise<string> } | undefined;
   readonly metricsPath?: string | undefined;
+  /** It listens for this machine alone, so that it answers to names of this machine alone. */
+  readonly isLoopbackOnly?: boolean;
   /** A check that takes longer has failed. */
   readonly checkLimitMs?: number;
 }
@@ -28,9 +31,17 @@ export function buildHealth(options: HealthOptions): FastifyInstance {
     isDraining,
     metricsRegistry,
     metricsPath = '/metrics',
+    isLoopbackOnly = false,
     checkLimitMs = 3000,
   } = options;
   const app = fastify({ ...withoutSchemas, logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
+
+  if (isLoopbackOnly)
+    app.addHook('onRequest', async ({ hostname }, reply) => {
+      // Checks in HTTP/1.0 name no host; browsers always do.
+      if (hostname === '' || isLoopbackName(hostname)) return undefined;
+      return reply.code(421).send({ message: 'Ask by a name of this machine, for example localhost.' });
+    });
 
   app.get('/healthz', (_request, reply) => reply.send({ alive: true }));
   app.get('/readyz', async (_request, reply) => {

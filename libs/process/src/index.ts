@@ -4,6 +4,7 @@ export type { BoundAddress, HttpApp } from './listen.ts';
 export { createHttpApp } from './create-http-app.ts';
 export { createHttpServer } from './create-http-server.ts';
 export { createLateHttpApp } from './create-late-http-app.ts';
+export { isLoopbackName } from './is-loopback-name.ts';
 export type { NodeContext } from './node-context.ts';
 export { prepareDirectories } from './prepare-directories.ts';
 export { withoutSchemas } from './without-schemas.ts';

@@ -1,6 +1,6 @@
 // What pages of other sites could have a browser do here: change something in an operator's name, or, where nobody shows a
 // password, read by a name of theirs that they let point to this machine. Programs that are no browsers are not concerned.
-import { isIP } from 'node:net';
+import { isLoopbackName } from '@cistern/process';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isReading } from './require-operator.ts';
 
@@ -22,16 +22,6 @@ export function guardBrowsers(app: FastifyInstance, { isLoopbackOnly }: BrowserG
         .send({ message: 'What changes something has to be JSON: content-type: application/json.' });
     return undefined;
   });
-}
-
-function isLoopbackName(hostname: string): boolean {
-  const name = hostname.toLowerCase().replace(/^\[|\]$/g, '');
-  return (
-    name === 'localhost' ||
-    name.endsWith('.localhost') ||
-    name === '::1' ||
-    (isIP(name) === 4 && name.startsWith('127.'))
-  );
 }
 
 /** By the browser's own word where it gives it, which no page can forge; by the origin else. */
