@@ -56,12 +56,25 @@ export function createFacts(cache: CacheAddress, served: readonly ServedUpstream
 /** Those that may stand in the name of an image, behind the cache's own: a name with a port may not. */
 export const namedByPath = (upstreams: readonly string[]) => upstreams.filter((name) => !name.includes(':'));
 
-/** Throws `TypeError` for what is no address of a cache. */
+/** A name, an IPv4 or an IPv6 address, with a port or not: less than a URL may have. */
+const plainHost = /^(?:[\w.-]+|\[[\da-f:]+\])(?::\d+)?$/;
+/** Nothing that a shell, TOML, YAML or a list of volumes could take for something else, and no option of a command. */
+const plainPath = /^(?!-)[\p{L}\p{N}_./@%+=-]+$/u;
+
+/**
+ * Throws `TypeError` for a URL or path that is none, or that a file or command could read otherwise. People paste these files,
+ * and a stranger may have made the link that wrote them.
+ */
 export function parseCacheAddress(url: string, authority: string | undefined): CacheAddress {
   if (!URL.canParse(url)) throw new TypeError(`${JSON.stringify(url)} is no URL such as https://cache.example`);
   const { protocol, host, pathname, search } = new URL(url);
   if (!/^https?:$/.test(protocol) || pathname !== '/' || search !== '')
     throw new TypeError(`${JSON.stringify(url)} has to be http:// or https:// with a host, and nothing behind it`);
+  if (!plainHost.test(host)) throw new TypeError(`${JSON.stringify(host)} is no host such as cache.example:5000`);
+  if (authority !== undefined && !plainPath.test(authority))
+    throw new TypeError(
+      `${JSON.stringify(authority)} is no path such as /etc/ssl/cache.crt, of letters, digits and ._/@%+=- alone`,
+    );
   const isPlain = protocol === 'http:';
   return { url: `${protocol}//${host}`, host, isPlain, authority: isPlain ? undefined : authority };
 }

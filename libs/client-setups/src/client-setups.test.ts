@@ -34,6 +34,33 @@ for (const [client, words] of Object.entries(plainWords))
     assert.match(textOf(client, own), /\/etc\/ssl\/our\.crt/);
   });
 
+test('hosts and paths that a file or a command could read otherwise are refused', () => {
+  const url = 'https://cache.example';
+  for (const path of [
+    '/etc/ssl/our.crt; reboot',
+    '/etc/ssl/$(reboot).crt',
+    '/etc/ssl/`reboot`.crt',
+    "/etc/ssl/a'b",
+    '/etc/ssl/a"b',
+    '/etc/ssl/a\nb',
+    '/etc/ssl/a b',
+    '/a:/b',
+    '/a*',
+    '~/a',
+    '#a',
+    String.raw`a\b`,
+    '-t',
+    '',
+  ])
+    assert.throws(() => parseCacheAddress(url, path), /is no path such as/, path);
+  for (const path of ['/etc/ssl/our.crt', 'ca.crt', '../ca@2.crt', '/home/jürgen/a_b+c-d=e%f.pem'])
+    assert.equal(parseCacheAddress(url, path).authority, path);
+  for (const host of ['a;reboot', 'a$(reboot)', 'a`b`', "a'b", 'a"b', 'a&b', '$a', 'a(b', 'a{b,c}', 'a*'])
+    assert.throws(() => parseCacheAddress(`https://${host}`, undefined), TypeError, host);
+  for (const host of ['cache_1.example:5000', '[2001:db8::1]:8443', '192.0.2.1'])
+    assert.equal(parseCacheAddress(`https://${host}`, undefined).host, host);
+});
+
 test('every client has a set-up, and each step says what it is for', () => {
   assert.deepEqual(Object.keys(clientSetups).toSorted(), Object.keys(plainWords).toSorted());
   for (const setup of Object.values(clientSetups))
