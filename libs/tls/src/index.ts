@@ -8,5 +8,6 @@ export { startIssuer } from './acme/start-issuer.ts';
 export type { Issuer } from './acme/start-issuer.ts';
 export { filesText, identityFiles } from './identity-files.ts';
 export { CertificateError } from './key-pair.ts';
+export { modernCiphers } from './modern-ciphers.ts';
 export { openServerTls } from './open-server-tls.ts';
 export type { ServerTls } from './open-server-tls.ts';

@@ -179,6 +179,16 @@ test('where certificates are optional, one that nobody vouches for is refused al
   await assert.rejects(ask(port, { cert: foreign.certificate, key: foreign.key }));
 });
 
+test('without a list there is no suite without forward secrecy and authenticated encryption', async (t) => {
+  const { port } = await start(t);
+  for (const ciphers of ['AES256-SHA', 'AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-SHA', 'DHE-RSA-AES256-GCM-SHA384'])
+    await assert.rejects(ask(port, { maxVersion: 'TLSv1.2', ciphers: `${ciphers}:@SECLEVEL=0` }), ciphers);
+  for (const ciphers of ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-CHACHA20-POLY1305'])
+    assert.equal((await shake(t, port, { maxVersion: 'TLSv1.2', ciphers })).getCipher().name, ciphers);
+  for (const ciphers of ['TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_256_GCM_SHA384'])
+    assert.equal((await shake(t, port, { minVersion: 'TLSv1.3', ciphers })).getCipher().name, ciphers);
+});
+
 test('versions and cipher suites are as they were asked for, and HTTP/1.1 is all there is', async (t) => {
   const { port } = await start(t, { minimumVersion: 'TLSv1.3' });
   await assert.rejects(ask(port, { maxVersion: 'TLSv1.2' }));

@@ -5,13 +5,14 @@ import type { Logger, TlsMetrics } from '@cistern/telemetry';
 import { createAlpnChallenges } from './alpn-challenges.ts';
 import { watchHandshakes } from './watch-handshakes.ts';
 import type { Identity } from './identity.ts';
+import { modernCiphers } from './modern-ciphers.ts';
 import { CertificateError, checkAuthorities, describeKeyPair } from './key-pair.ts';
 
 export interface ServerTlsOptions {
   /** Asked every few seconds. Its first rejection is that of `openServerTls`, a later one changes nothing. */
   readonly load: () => Promise<Identity>;
   readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
-  /** In OpenSSL's notation; `undefined`: what Node.js allows. */
+  /** In OpenSSL's notation; `undefined`: `modernCiphers`. */
   readonly ciphers: string | undefined;
   /** Where there are client authorities: whether a client without a certificate is let in. */
   readonly clientsMayHaveNone: boolean;
@@ -33,10 +34,11 @@ export interface ServerTls {
 
 /** Rejects with `CertificateError`, or as `load` does, if there is nothing to begin with. The caller closes it. */
 export async function openServerTls(options: ServerTlsOptions): Promise<ServerTls> {
-  const { load, minimumVersion, ciphers, clientsMayHaveNone, log, metrics, reloadEveryMs = 5000 } = options;
+  const { load, minimumVersion, ciphers = modernCiphers, clientsMayHaveNone, log, metrics } = options;
+  const { reloadEveryMs = 5000 } = options;
   const servers: Server[] = [];
   const challenges = createAlpnChallenges();
-  const base = { minVersion: minimumVersion, ...(ciphers !== undefined && { ciphers, honorCipherOrder: true }) };
+  const base = { minVersion: minimumVersion, ciphers, honorCipherOrder: true };
 
   function take(identity: Identity): SecureContextOptions {
     const context = contextOf(base, identity);

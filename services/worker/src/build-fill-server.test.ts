@@ -4,6 +4,7 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import type { SecureContextOptions } from 'node:tls';
 import { loadConfig } from '@cistern/config';
 import { buildFillServer } from './build-fill-server.ts';
 import { testCertificate } from '@cistern/tls/testing/test-certificate';
@@ -23,7 +24,7 @@ async function listen(t: TestContext, tls: string): Promise<number> {
   return (app.server.address() as AddressInfo).port;
 }
 
-async function read(port: number, client: { readonly cert?: string; readonly key?: string } = {}): Promise<string> {
+async function read(port: number, client: SecureContextOptions = {}): Promise<string> {
   const agent = new Agent({ keepAlive: false, ca: cert, ...client });
   const sent = request({ host: '127.0.0.1', port, agent, servername: 'cache.test' }).end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
@@ -43,4 +44,12 @@ test('with authorities only who shows a certificate of theirs is heard', async (
   const port = await listen(t, '{certificate: /cert, key: /key, ca: /cert}');
   await assert.rejects(read(port), /certificate required|ECONNRESET|socket hang up/i);
   assert.equal(await read(port, { cert, key }), 'a fill');
+});
+
+test('other nodes get no suite without forward secrecy and authenticated encryption', async (t) => {
+  const port = await listen(t, '{certificate: /cert, key: /key}');
+  for (const ciphers of ['AES256-SHA:ECDHE-RSA-AES256-SHA:ECDHE-ECDSA-AES256-SHA', 'AES256-GCM-SHA384'])
+    await assert.rejects(read(port, { maxVersion: 'TLSv1.2', ciphers: `${ciphers}:@SECLEVEL=0` }), ciphers);
+  assert.equal(await read(port, { maxVersion: 'TLSv1.2' }), 'a fill');
+  assert.equal(await read(port), 'a fill');
 });

@@ -3,6 +3,7 @@ import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Config } from '@cistern/config';
 import { createHttpApp, createHttpServer, type Listener } from '@cistern/process';
+import { modernCiphers } from '@cistern/tls';
 
 /** Of connections; streams have a limit of their own. */
 const silenceTimeoutMs = 120_000;
@@ -29,5 +30,6 @@ export function buildFillServer(
 function createTlsServer(tls: NonNullable<Config['worker']['tls']>, answer: RequestListener): Server {
   const { certificate, key, ca } = tls;
   const authority = ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true };
-  return createHttpsServer({ ...limits, cert: certificate, key: key.reveal(), ...authority }, answer);
+  const options = { ...limits, ciphers: modernCiphers, honorCipherOrder: true, cert: certificate, key: key.reveal() };
+  return createHttpsServer({ ...options, ...authority }, answer);
 }

@@ -23,7 +23,7 @@ export const tlsSection = openSection(
     ciphersuites: listOf(
       {
         text: 'Allowed cipher suites, the best first. Those of TLS 1.3 are always allowed, unless some of them are named.',
-        default: 'those that Node.js allows',
+        default: 'all of TLS 1.3; of TLS 1.2 those with ECDHE and with AES-GCM or ChaCha20-Poly1305',
       },
       choice('A name.', cipherSuites),
     ).prefault([]),
@@ -41,7 +41,7 @@ export interface TlsConfig {
   /** A client without a certificate is let in. */
   readonly clientsMayHaveNone: boolean;
   readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
-  /** In OpenSSL's notation; `undefined`: what Node.js allows. */
+  /** In OpenSSL's notation; `undefined`: the default. */
   readonly ciphers: string | undefined;
 }
 

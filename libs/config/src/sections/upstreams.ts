@@ -75,7 +75,9 @@ const upstreamEntry = openSection('One upstream registry.', {
   ca: filePath("PEM file of further authorities to trust, beside the system's.").optional(),
   clientcertificate: filePath('PEM file of a client certificate; needs `clientkey`.').optional(),
   clientkey: filePath('PEM file of its private key.').optional(),
-  allowprivate: flag('Follows redirects and token servers to private addresses, redirects to another port of a private upstream included.').prefault('false'),
+  allowprivate: flag(
+    'Follows redirects and token servers to private addresses, redirects to another port of a private upstream included.',
+  ).prefault('false'),
   ...freshnessKeys,
   maxage: durationOrForever(
     'What nobody has pulled for so long is removed, for example `720h`. What another upstream keeps for longer stays, and so do pinned images.',
