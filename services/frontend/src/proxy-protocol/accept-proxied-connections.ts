@@ -1,5 +1,6 @@
 // Behind a load balancer that passes connections on, every client has the balancer's address. With the PROXY protocol each
 // connection begins with a header that tells the client's own; from then on the connection looks as if it came from there.
+import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Logger } from '@cistern/telemetry';
@@ -21,7 +22,10 @@ export interface ProxiedConnectionsOptions {
 export function acceptProxiedConnections(server: Server, options: ProxiedConnectionsOptions): void {
   const { log, headerLimitMs = 5000 } = options;
   const isTrusted = createAddressList(options.trustedProxies);
-  const clientsBehindTls = server instanceof TlsServer ? passThroughTls(server) : undefined;
+  /** Those of whom the header names no client. */
+  const nameless = new WeakSet<Socket>();
+  const clientsBehindTls =
+    server instanceof TlsServer ? passThroughTls(server, (socket) => nameless.add(socket)) : undefined;
   // Whatever the server does with a connection waits until the header is off.
   const accept = server.listeners('connection') as ((socket: Socket) => void)[];
   server.removeAllListeners('connection');
@@ -29,13 +33,20 @@ export function acceptProxiedConnections(server: Server, options: ProxiedConnect
     for (const listener of accept) listener.call(server, socket);
   };
 
+  server.prependListener('request', ({ socket, headers }: IncomingMessage) => {
+    if (!nameless.has(socket)) return;
+    // The balancer passed an unknown client's bytes on: these headers are that client's own word.
+    for (const name of ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']) delete headers[name];
+  });
+
   server.on('connection', (socket: Socket) => {
     const { remoteAddress } = socket;
     if (remoteAddress !== undefined && !isTrusted(remoteAddress)) return handOver(socket);
     readHeader(socket, headerLimitMs, {
       onHeader(client) {
         if (client !== undefined && clientsBehindTls === undefined) disguise(socket, client);
-        if (client !== undefined) clientsBehindTls?.add(socket, client);
+        clientsBehindTls?.add(socket, client);
+        if (client === undefined) nameless.add(socket);
         handOver(socket);
       },
       onInvalid(reason) {
@@ -96,14 +107,16 @@ function disguise(socket: Socket, { address, port, family }: ProxiedClient): voi
 }
 
 /** A TLS socket is another object than the connection below it; both show the same ends. */
-function passThroughTls(server: TlsServer): { add(socket: Socket, client: ProxiedClient): void } {
-  const clients = new Map<string, ProxiedClient>();
+function passThroughTls(server: TlsServer, onNameless: (socket: TLSSocket) => void) {
+  const clients = new Map<string, ProxiedClient | undefined>();
   server.prependListener('secureConnection', (socket: TLSSocket) => {
-    const client = clients.get(endsOf(socket));
+    const ends = endsOf(socket);
+    const client = clients.get(ends);
     if (client !== undefined) disguise(socket, client);
+    else if (clients.has(ends)) onNameless(socket);
   });
   return {
-    add(socket, client) {
+    add(socket: Socket, client: ProxiedClient | undefined): void {
       const ends = endsOf(socket);
       clients.set(ends, client);
       socket.once('close', () => clients.delete(ends));

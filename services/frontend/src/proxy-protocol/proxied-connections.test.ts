@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -19,14 +19,17 @@ const localBlock = Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex');
 const get = requestText('/v2/');
 
 /** An HTTP server that answers with what it takes for the client's ends. */
-async function startEcho(t: TestContext, options: Partial<ProxiedConnectionsOptions> = {}, tls = false) {
+async function startEcho(
+  t: TestContext,
+  options: Partial<ProxiedConnectionsOptions> = {},
+  tls = false,
+  echo = ({ socket }: IncomingMessage) => `${socket.remoteAddress} ${socket.remotePort} ${socket.remoteFamily}`,
+) {
   const logged: Record<string, unknown>[] = [];
   const write = (text: string) => void logged.push(JSON.parse(text) as Record<string, unknown>);
   const log = createLogger({ level: 'info', formatter: 'json', destination: { write } });
   const server: Server = tls ? createHttpsServer(testCertificate) : createHttpServer();
-  server.on('request', ({ socket }, response) => {
-    response.end(`<${socket.remoteAddress} ${socket.remotePort} ${socket.remoteFamily}>`);
-  });
+  server.on('request', (request, response) => void response.end(`<${echo(request)}>`));
   acceptProxiedConnections(server, { trustedProxies: ['127.0.0.0/8'], log, ...options });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -209,4 +212,34 @@ test('without the setting a header is a bad request', async (t) => {
   socket.write(`${line}${get}`);
   await closed;
   assert.match(received().toString(), /^HTTP\/1\.1 400 /);
+});
+
+for (const tls of [false, true])
+  test(`no X-Forwarded-For is believed behind a header that names no client, ${tls ? 'with' : 'without'} TLS`, async (t) => {
+    const { port } = await startEcho(t, {}, tls, ({ headers }) => String(headers['x-forwarded-for']));
+    const forwarded = requestText('/v2/', ['X-Forwarded-For: 198.51.100.1', 'X-Forwarded-Host: ghcr.test']);
+    for (const [header, expected] of [
+      [Buffer.from(line), '<198.51.100.1>'],
+      [Buffer.from('PROXY UNKNOWN\r\n'), '<undefined>'],
+      [localBlock, '<undefined>'],
+    ] as const) {
+      const plain = connect({ port, host: '127.0.0.1' });
+      t.after(() => plain.destroy());
+      plain.write(header);
+      const socket = tls ? connectTls({ socket: plain, servername: 'cache.test', ca: testCertificate.cert }) : plain;
+      // More than one request of a connection.
+      for (let request = 0; request < 2; request++) {
+        socket.write(forwarded);
+        const [answer] = (await once(socket, 'data')) as [Buffer];
+        assert.ok(answer.toString().includes(expected), answer.toString());
+      }
+    }
+  });
+
+test('the frontend takes the balancer for the client where a header names none', async (t) => {
+  const { port, log } = await startFrontend(t, { proxyProtocol: true, trustedProxies: ['127.0.0.1'] });
+  const { socket } = await open(t, port);
+  socket.write(`PROXY UNKNOWN\r\n${requestText('/v2/', ['X-Forwarded-For: 198.51.100.1'])}`);
+  await until(() => log.length === 1);
+  assert.equal(log[0]?.['clientIp'], '127.0.0.1');
 });
