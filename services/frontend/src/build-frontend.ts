@@ -13,6 +13,7 @@ import { createCallerTokens, type TokenSeal } from './callers/caller-tokens.ts';
 import { createRequestRecords } from './hooks/request-facts.ts';
 import { createRequestIds } from './hooks/request-id.ts';
 import { limitConnections } from './hooks/limit-connections.ts';
+import { refuseTwoHosts } from './hooks/refuse-two-hosts.ts';
 import { takeTurns } from './hooks/take-turns.ts';
 import { traceRequest } from './hooks/trace-request.ts';
 import { acceptProxiedConnections } from './proxy-protocol/accept-proxied-connections.ts';
@@ -113,6 +114,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     begin(request, reply);
     // Before a body would be parsed, whose size could turn the answer into another.
     if (request.is404) refuseUnknownPath();
+    refuseTwoHosts(request);
     done();
   });
   const { tracing } = options;
