@@ -1,5 +1,7 @@
 // `npm run lock`: puts packages of other platforms back into package-lock.json. A registry mirror that carries only some
-// platforms makes npm leave the rest out, and then `npm ci` refuses the lockfile, here and everywhere else.
+// platforms makes npm leave the rest out, and then `npm ci` refuses the lockfile, here and everywhere else. Shipped
+// packages of every platform get their hash.
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,8 +21,20 @@ for (const [path, parent] of Object.entries(lock.packages)) {
   }
 }
 
+for (const [path, entry] of Object.entries(lock.packages))
+  if (path.includes('node_modules/') && !entry.link && !entry.dev && entry.integrity === undefined)
+    lock.packages[path] = withHash(path.slice(path.lastIndexOf('node_modules/') + 13), entry);
+
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1)));
 writeFileSync(file, `${JSON.stringify(lock, undefined, 2)}\n`);
+
+function withHash(name, { version, ...others }) {
+  const { stdout } = spawnSync('npm', ['view', `${name}@${version}`, 'dist.integrity'], { encoding: 'utf8' });
+  const integrity = stdout.trim();
+  if (!/^sha512-[\w+/]{86}==$/.test(integrity)) throw new Error(`the registry gives no hash of ${name} ${version}`);
+  process.stdout.write(`hash of ${name} ${version} added\n`);
+  return { version, integrity, ...others };
+}
 
 // Names end in <system>-<processor>, some with the C library or calling convention behind: linux-arm64-musl.
 function platformEntry(name, version, parent) {

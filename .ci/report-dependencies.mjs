@@ -1,4 +1,5 @@
-// `npm run check:dependencies`: what is depended on, under which licences, and whether any of it has known weaknesses.
+// `npm run check:dependencies`: what is depended on, under which licences, whether shipped packages
+// are pinned by a hash, and whether any has known weaknesses.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -45,6 +46,10 @@ const problems = dependencies.flatMap((dependency) => {
     `${dependency.name} ${dependency.version} has the licence ${licence ?? '(none)'}; allowed are ${allowed.join(', ')}`,
   ];
 });
+// `npm ci` takes whatever the registry gives for an entry without a hash.
+for (const { name, version, dev, integrity } of dependencies)
+  if (!dev && integrity === undefined)
+    problems.push(`${name} ${version} has no hash in package-lock.json, and is run: npm run lock adds it`);
 problems.push(...knownWeaknesses());
 for (const problem of problems) process.stderr.write(`✖ ${problem}\n`);
 process.exitCode = problems.length > 0 ? 1 : 0;
