@@ -2,6 +2,7 @@
 // The launcher in projects of its own: copies of the real launcher around a stand-in for the command line.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -157,6 +158,36 @@ for (const [signal, code] of [
       const ended = await new Promise((resolve) => child.once('exit', (...how) => resolve(how)));
       assert.deepEqual(ended, signal === 'SIGKILL' && !asChild ? [null, 'SIGKILL'] : [code, null]);
     });
+
+test('a launcher that is killed takes the pinned Node with it, in an orderly way', async (t) => {
+  const project = openProject(
+    t,
+    `import { writeFileSync } from 'node:fs';
+    process.on('SIGTERM', () => { writeFileSync(process.argv[2], 'closed'); process.exit(); });
+    process.stdout.write(String(process.pid)); setInterval(() => {}, 1000);`,
+  );
+  pinOtherNode(project);
+  const note = join(project.root, 'note');
+  const launcher = spawn(process.execPath, [...withoutExecve, project.launcher, note], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(launcher.stdout, 'end');
+  const [pid] = (await once(launcher.stdout, 'data')) as [Buffer];
+  t.after(() => existsSync(note) || process.kill(Number(pid), 'SIGKILL'));
+  assert.ok(!existsSync(note));
+  launcher.stdout.resume();
+  launcher.kill('SIGKILL');
+  // The pinned Node has the same standard output, which ends when both are gone.
+  await ended;
+  assert.equal(readFileSync(note, 'utf8'), 'closed');
+});
+
+test('a command that is done does not wait for its launcher', (t) => {
+  const project = openProject(t, 'process.stdout.write(String(process.connected));');
+  pinOtherNode(project);
+  const { status, stdout, stderr } = project.run([], withoutExecve);
+  assert.deepEqual([status, stdout, stderr], [0, 'true', '']);
+});
 
 test('says what to do when there is no Node that is new enough', (t) => {
   const project = openInstalledProject(t);

@@ -37,10 +37,14 @@ export function findNode(root) {
   );
 }
 
-/** Runs `node` with `args` on this terminal until it ends, passing signals on; returns the exit code for this process. */
-export function runNode(node, args, { env = process.env, cwd } = {}) {
+/**
+ * Runs `node` with `args` on this terminal until it ends, passing signals on; returns the exit code for this process.
+ * `channel`: the child has one to this process, whose end says that this process is gone.
+ */
+export function runNode(node, args, { env = process.env, cwd, channel = false } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(node, args, { env, cwd, stdio: 'inherit' });
+    const stdio = ['inherit', 'inherit', 'inherit', ...(channel ? ['ipc'] : [])];
+    const child = spawn(node, args, { env, cwd, stdio });
     // Ctrl-C reaches the child from the terminal as well: it takes two signals at once for one.
     const passOn = (signal) => child.kill(signal);
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -59,10 +63,13 @@ export function runNode(node, args, { env = process.env, cwd } = {}) {
 
 /**
  * This process becomes `node` with `args`, under the same process id, where Node can do that (22.15 and later, not on
- * Windows); else it runs it as a child and returns its exit code.
+ * Windows); else it runs it as a child, which ends with this process, and returns its exit code.
  */
 export function becomeNode(node, args, env) {
-  if (process.execve === undefined || process.platform === 'win32') return runNode(node, args, { env });
+  if (process.execve === undefined || process.platform === 'win32') {
+    const { href } = new URL('end-with-launcher.mjs', import.meta.url);
+    return runNode(node, ['--import', href, ...args], { env, channel: true });
+  }
   return process.execve(node, [node, ...args], env);
 }
 
