@@ -6,6 +6,6 @@ cd "$(dirname "$0")/.."
 mkdir -p secrets
 # Nobody else on this machine comes in here. The files themselves must be readable for the users of containers.
 chmod 700 secrets
-for name in cluster-secret redis-password s3-secret-key grafana-password; do
+for name in cluster-secret redis-password s3-secret-key s3-root-password grafana-password; do
   [ -s "secrets/$name" ] || head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \n' >"secrets/$name"
 done

@@ -91,6 +91,16 @@ test('every part runs, is healthy and is kept from what it does not need', async
   }
 });
 
+test('the S3 server alone has the password of its root account', async () => {
+  const { services } = JSON.parse(await project.compose(['config', '--format', 'json'])) as {
+    services: Record<string, { secrets?: readonly { readonly source: string }[] }>;
+  };
+  const having = Object.keys(services).filter((name) =>
+    services[name]?.secrets?.some(({ source }) => source === 's3-root-password'),
+  );
+  assert.deepEqual(having, ['s3']);
+});
+
 test('a docker client pulls through the balancer: once from upstream, then from the cache', async () => {
   const reference = 'localhost:5000/docker.io/library/app:1';
   for (let pull = 0; pull < 3; pull++) {

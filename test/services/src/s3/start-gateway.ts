@@ -28,9 +28,15 @@ export async function startGateway(options: GatewayOptions): Promise<S3> {
   const start = async () => {
     gateway ??= await runGateway(cluster, options);
   };
+  let accounts = 0;
+  const addAccount: S3['addAccount'] = async (keys) => {
+    const name = `s3-${(accounts += 1)}`;
+    const given = [`--access-key=${keys.accessKey}`, `--secret-key=${keys.secretKey}`, '--max-buckets=0'];
+    await cluster.tool('radosgw-admin', 'user', 'create', `--uid=${name}`, `--display-name=${name}`, ...given);
+    return `arn:aws:iam:::user/${name}`;
+  };
   try {
-    const keys = [`--access-key=${accessKey}`, `--secret-key=${secretKey}`];
-    await cluster.tool('radosgw-admin', 'user', 'create', '--uid=s3', '--display-name=s3', '--max-buckets=0', ...keys);
+    await addAccount({ accessKey, secretKey });
     await start();
     return {
       endpoint: `http://127.0.0.1:${port}`,
@@ -40,6 +46,7 @@ export async function startGateway(options: GatewayOptions): Promise<S3> {
       controllable: true,
       stop,
       start,
+      addAccount,
       freeze: () => gateway?.sendSignal('SIGSTOP'),
       thaw: () => gateway?.sendSignal('SIGCONT'),
       close,

@@ -15,6 +15,8 @@ export interface S3 {
   stop(): Promise<void>;
   /** Starts the gateway again, on the same port. Idempotent. */
   start(): Promise<void>;
+  /** Another account, which may do nothing yet; where `controllable`. Resolves with its name in policies (`Principal`). */
+  addAccount(keys: { readonly accessKey: string; readonly secretKey: string }): Promise<string>;
   /** SIGSTOP: connections are accepted (the system does that), and nothing is answered. */
   freeze(): void;
   thaw(): void;
@@ -46,6 +48,7 @@ function existingServer(endpoint: string): S3 {
     controllable: false,
     stop: async () => refuse(),
     start: async () => refuse(),
+    addAccount: async () => refuse(),
     freeze: refuse,
     thaw: refuse,
     close: async () => {},
@@ -53,5 +56,5 @@ function existingServer(endpoint: string): S3 {
 }
 
 function refuse(): never {
-  throw new Error('The server that S3_ENDPOINT names cannot be stopped by a test.');
+  throw new Error('The server that S3_ENDPOINT names can neither be stopped nor changed by a test.');
 }

@@ -1,0 +1,19 @@
+#!/bin/sh
+# The S3 server of docker-compose.yml. Nodes get an account that reaches their bucket alone; the root account stays in here.
+set -eu
+export MC_HOST_local="http://$MINIO_ROOT_USER:$(cat "$MINIO_ROOT_PASSWORD_FILE")@127.0.0.1:9000"
+
+make_account() {
+  mc --quiet mb --ignore-existing local/cistern &&
+    printf '%s\n%s\n' cistern "$(cat /run/secrets/s3-secret-key)" | mc --quiet admin user add local &&
+    mc --quiet admin policy create local cistern /etc/s3/policy.json &&
+    mc --quiet admin policy attach local cistern --user cistern
+}
+
+# At every start, as the secret and the policy may be new. Until it is done the container is not healthy.
+{
+  until make_account; do sleep 1; done
+  touch /tmp/account-made
+} &
+unset MC_HOST_local
+exec docker-entrypoint.sh server /data
