@@ -1,29 +1,24 @@
 // Opens one registry of an upstream: its stack of transports, and the calls of the port on top of it.
 import { createAccessCalls } from './access/access-calls.ts';
-import type { CallerCredentials } from './access/caller-credentials.ts';
-import { createCallerTransport } from './access/caller-transport.ts';
+import { openCallers } from './access/open-callers.ts';
 import { createBlobCalls } from './blob-calls.ts';
 import type { EndpointBudget } from './budget/budget-ledger.ts';
 import { startCall } from './call.ts';
 import { type Account, createAccount } from './credentials/account.ts';
 import type { CredentialSource } from './credentials/credential-source.ts';
 import { createBreaker } from './health/breaker.ts';
-import { createRetryBudget } from './health/retry-budget.ts';
 import { watchSilence } from './health/silence.ts';
 import { createListCalls } from './list-calls.ts';
 import { createManifestCalls } from './manifest-calls.ts';
 import type { OpenUpstreamOptions, UpstreamTimeouts } from './open-upstream-options.ts';
 import { createMemoryTokenCache } from './token-cache.ts';
+import { attemptLayers, type MeasureOptions, readAndObserve } from './transport/attempt-layers.ts';
 import { authorize } from './transport/authorize.ts';
 import { chooseAccount } from './transport/choose-account.ts';
 import { compose } from './transport/compose.ts';
 import { createDial } from './transport/dial.ts';
 import { createDialer, type Dialer } from './transport/dialer.ts';
 import { followRedirects } from './transport/follow-redirects.ts';
-import { observe } from './transport/observe.ts';
-import { readWholeBody } from './transport/read-whole-body.ts';
-import { refuseEncoded } from './transport/refuse-encoded.ts';
-import { retryRequests } from './transport/retry.ts';
 import { sendHeaders } from './transport/send-headers.ts';
 import { createTokenSource } from './transport/token-source.ts';
 import type { Transport, TransportLayer, TransportResponse } from './transport/transport.ts';
@@ -46,6 +41,8 @@ const pingDeadlineMs = 10_000;
 const maxPingBytes = 64 * 1024;
 /** Signs of life have connections of their own: all others may be taken by bodies that nobody can write anywhere. */
 const maxPingConnections = 2;
+/** Questions in callers' names have their own, too: an upstream may leave these without an answer, and fills go on. */
+const maxCallerConnections = 32;
 
 export interface OpenEndpointOptions extends Omit<
   OpenUpstreamOptions,
@@ -62,7 +59,10 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
   const timeouts: UpstreamTimeouts = { ...defaultTimeouts, ...options.timeouts };
   const dialer = openDialer(options, upstream, timeouts);
   const pinger = openDialer({ ...options, maxConnections: maxPingConnections }, upstream, timeouts);
-  const pingDial = compose([sendHeaders(options)], createDial({ upstream, dialer: pinger, ...timeouts }));
+  const callerDialer = openDialer({ ...options, maxConnections: maxCallerConnections }, upstream, timeouts);
+  const dialWith = (one: Dialer): Transport =>
+    compose([sendHeaders(options)], createDial({ upstream, dialer: one, ...timeouts }));
+  const pingDial = dialWith(pinger);
   const askForLife = (deadlineMs: number) => ping({ ...options, upstream, dial: pingDial, countBytes }, deadlineMs);
   const silence = watchSilence({ upstream, silenceMs: timeouts.silenceMs, ping: askForLife });
   const listen: TransportLayer = (next) => async (request) => {
@@ -70,11 +70,12 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
     silence.heard();
     return response;
   };
+  const addBytes = (bytes: number): void => metrics.upstreamReceivedBytes.inc({ upstream: name }, bytes);
   const countBytes = (bytes: number): void => {
-    metrics.upstreamReceivedBytes.inc({ upstream: name }, bytes);
+    addBytes(bytes);
     silence.heard();
   };
-  const dial = compose([sendHeaders(options), listen], createDial({ upstream, dialer, ...timeouts }));
+  const dial = compose([listen], dialWith(dialer));
   const breaker = createBreaker({
     upstream,
     metrics,
@@ -83,20 +84,30 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
     isSilent: silence.isSilent,
     ping: () => askForLife(pingDeadlineMs),
   });
-  const stacks = stackTransports({ ...options, upstream, dial, countBytes });
-  const watched = (stack: Transport): Transport => compose([breaker.layer, silence.layer], stack);
-  const transport = watched(stacks.own);
+  const callers = openCallers({
+    ...options,
+    ...timeouts,
+    upstream,
+    clock,
+    dial: dialWith(callerDialer),
+    countBytes: addBytes,
+    guard: breaker.guard,
+    ping: askForLife,
+  });
+  const stack = stackTransports({ ...options, upstream, dial, countBytes });
+  const transport = compose([breaker.layer, silence.layer], stack);
   const context = { upstream, transport, metrics, countBytes, clock, deadlineMs: timeouts.deadlineMs };
   return {
     name,
     ...createManifestCalls(context),
     ...createBlobCalls(context),
     ...createListCalls(context),
-    ...createAccessCalls({ ...context, transportOf: (caller) => watched(stacks.ofCaller(caller)) }),
+    ...createAccessCalls({ ...context, transportOf: callers.transportOf }),
     async close() {
       breaker.close();
       silence.close();
-      await Promise.all([dialer.close(), pinger.close()]);
+      callers.close();
+      await Promise.all([dialer, pinger, callerDialer].map((one) => one.close()));
     },
   };
 }
@@ -107,19 +118,10 @@ interface StackOptions extends OpenEndpointOptions {
   readonly countBytes: (bytes: number) => void;
 }
 
-interface Stacks {
-  readonly own: Transport;
-  ofCaller(caller: CallerCredentials): Transport;
-}
-
-function stackTransports({ upstream, dial, ...options }: StackOptions): Stacks {
+function stackTransports({ upstream, dial, ...options }: StackOptions): Transport {
   const { metrics, log, credentials, budget, clock = Date.now } = options;
   const cache = options.tokens ?? createMemoryTokenCache();
-  const retries = retryRequests({
-    budget: createRetryBudget(),
-    onRetry: (result) => metrics.upstreamRetries.inc({ upstream: upstream.name, result }),
-  });
-  const attempts = [retries, ...readAndObserve({ upstream, ...options }), refuseEncoded(upstream)];
+  const attempts = attemptLayers({ upstream, ...options });
   const tokenTransport = compose(attempts, dial);
   const transport = compose([...attempts, followRedirects(upstream)], dial);
   const stackOf = (account: Account): Transport => {
@@ -128,25 +130,16 @@ function stackTransports({ upstream, dial, ...options }: StackOptions): Stacks {
   };
   const sources = credentials.length === 0 ? [undefined] : credentials;
   const accounts = sources.map((source) => createAccount({ upstream, source, metrics, log, clock }));
-  return {
-    own: chooseAccount({
-      accounts: new Map(accounts.map((account) => [account.name, stackOf(account)])),
-      budget,
-      clock,
-    }),
-    ofCaller: (caller) => createCallerTransport({ upstream, transport, tokenTransport, budget, clock }, caller),
-  };
-}
-
-type Counted = Pick<StackOptions, 'upstream' | 'metrics' | 'log' | 'countBytes'>;
-
-function readAndObserve({ upstream, metrics, log, countBytes }: Counted): readonly TransportLayer[] {
-  return [readWholeBody({ upstream, countBytes }), observe({ upstream, metrics, log })];
+  return chooseAccount({
+    accounts: new Map(accounts.map((account) => [account.name, stackOf(account)])),
+    budget,
+    clock,
+  });
 }
 
 /** As anybody: to be asked for credentials is a sign of life, too. */
 async function ping(
-  { upstream, dial, ...counted }: Counted & Pick<StackOptions, 'dial'>,
+  { upstream, dial, ...counted }: MeasureOptions & Pick<StackOptions, 'dial'>,
   deadlineMs: number,
 ): Promise<TransportResponse> {
   const lifetime = startCall({ upstream }, undefined, 'a sign of life');

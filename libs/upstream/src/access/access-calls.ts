@@ -9,7 +9,7 @@ import { nameUpstream } from '../upstream-identity.ts';
 import type { CallerCredentials } from './caller-credentials.ts';
 
 export interface AccessCallContext extends CallContext {
-  transportOf(caller: CallerCredentials): Transport;
+  transportOf(caller: CallerCredentials, repository: RepositoryName): Transport;
 }
 
 export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'checkAccess'> {
@@ -20,7 +20,10 @@ export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'c
       const lifetime = startCall(context, signal, repository);
       lifetime.setDeadline(deadlineMs);
       try {
-        const response = await transportOf(caller)({
+        const response = await transportOf(
+          caller,
+          repository,
+        )({
           operation: 'check-access',
           repository,
           signal: lifetime.signal,

@@ -1,11 +1,9 @@
 // Requests in the name of a caller, as one's own go but for the account: nothing of what is shown or issued is kept, and
 // what the upstream says of the caller is no news about us.
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { EndpointBudget } from '../budget/budget-ledger.ts';
 import type { Account } from '../credentials/account.ts';
 import { createMemoryTokenCache } from '../token-cache.ts';
 import { authorize } from '../transport/authorize.ts';
-import { chooseAccount } from '../transport/choose-account.ts';
 import { compose } from '../transport/compose.ts';
 import { createTokenSource } from '../transport/token-source.ts';
 import type { Transport, TransportLayer } from '../transport/transport.ts';
@@ -18,15 +16,14 @@ export interface CallerTransportOptions {
   readonly transport: Transport;
   /** The way to token servers. */
   readonly tokenTransport: Transport;
-  readonly budget: EndpointBudget;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
 }
 
 /** Besides what a transport rejects with: `unauthenticated` where the caller's credentials, or lack of them, are refused. */
 export function createCallerTransport(options: CallerTransportOptions, caller: CallerCredentials): Transport {
-  const { upstream, transport, tokenTransport, budget, clock } = options;
-  if (caller.kind === 'token') return underPause(options, compose([showToken(caller.token)], transport));
+  const { upstream, transport, tokenTransport, clock } = options;
+  if (caller.kind === 'token') return compose([showToken(caller.token)], transport);
   const account = callerAccount(caller);
   const cache = createMemoryTokenCache();
   const tokens = createTokenSource({
@@ -38,13 +35,13 @@ export function createCallerTransport(options: CallerTransportOptions, caller: C
     operation: 'check-access',
   });
   const send = compose([authorize({ upstream, account, tokens })], transport);
-  return underPause({ budget, clock }, async (request) => {
+  return async (request) => {
     try {
       return await send(request);
     } catch (error) {
       throw account.isRefused() ? refused(upstream) : toRefusal(error, caller, upstream);
     }
-  });
+  };
 }
 
 interface CallerAccount extends Account {
@@ -66,12 +63,6 @@ function callerAccount(caller: Exclude<CallerCredentials, { readonly kind: 'toke
 
 function showToken(token: string): TransportLayer {
   return (next) => (request) => next({ ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } });
-}
-
-/** While an upstream is left alone it is for callers, too. What is left to pull is theirs, and not in our ledger. */
-function underPause({ budget, clock }: Pick<CallerTransportOptions, 'budget' | 'clock'>, send: Transport): Transport {
-  const ledger: EndpointBudget = { ...budget, told: async () => {}, exhausted: async () => {} };
-  return chooseAccount({ accounts: new Map([['caller', send]]), budget: ledger, clock });
 }
 
 function toRefusal(error: unknown, caller: CallerCredentials, upstream: UpstreamIdentity): unknown {

@@ -27,6 +27,8 @@ export interface BreakerPauses {
 export interface Breaker {
   /** Rejects at once with `upstream-unreachable` while the registry is left alone. */
   readonly layer: TransportLayer;
+  /** Rejects as `layer` while the breaker is open. Calls that pass are not counted: they neither open nor close it. */
+  readonly guard: TransportLayer;
   close(): void;
 }
 
@@ -101,6 +103,11 @@ export function createBreaker(options: BreakerOptions): Breaker {
       } finally {
         if (isTrial) isTried = false;
       }
+    },
+    guard: (next) => async (request) => {
+      // Not while it is half-open: then nothing but an own call closes it, and there may be none.
+      if (stage === 'open') throw leftAlone(upstream);
+      return next(request);
     },
     close() {
       closed = true;

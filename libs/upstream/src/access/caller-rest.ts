@@ -1,0 +1,72 @@
+// How long an upstream is not asked again for one caller about one repository: a pause after a 429, a breaker after failures
+// in a row. Other callers are not affected.
+import { CacheError, isCacheError } from '@cistern/errors';
+import { nextPause, type Pause } from '../budget/pause.ts';
+import { parseRetryAfterMs } from '../transport/rate-limit.ts';
+import { isServerFailure } from '../transport/server-failure.ts';
+import type { Transport, TransportLayer, TransportResponse } from '../transport/transport.ts';
+import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+
+export interface CallerRestOptions {
+  readonly upstream: UpstreamIdentity;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** As the breaker of the upstream's own calls: each with its retries, without a success between them. */
+const maxFailures = 5;
+const restMs = 5_000;
+
+/**
+ * Rejects with `upstream-rate-limited` during a pause and with `upstream-unreachable` while the breaker is open. After that
+ * the next question is asked: another failure opens the breaker again.
+ */
+export function createCallerRest({ upstream, clock }: CallerRestOptions): TransportLayer {
+  let pause: Pause | undefined;
+  let failures = 0;
+  let openUntilMs = 0;
+
+  function refuseWhileResting(): void {
+    const pauseMs = (pause?.untilMs ?? 0) - clock();
+    if (pauseMs > 0) throw refusal('upstream-rate-limited', 'answers you too many requests', pauseMs);
+    const openMs = openUntilMs - clock();
+    if (openMs > 0) throw refusal('upstream-unreachable', 'has failed to answer you again and again', openMs);
+  }
+
+  function refusal(kind: 'upstream-rate-limited' | 'upstream-unreachable', why: string, forMs: number): CacheError {
+    const message = `${nameUpstream(upstream)} ${why}. It is asked for you again in ${Math.ceil(forMs / 1000)} s.`;
+    return new CacheError(kind, message, {
+      detail: { upstream: upstream.name },
+      retryable: true,
+      retryAfterMs: forMs,
+    });
+  }
+
+  function note(outcome: 'answered' | 'failed'): void {
+    failures = outcome === 'failed' ? failures + 1 : 0;
+    if (failures >= maxFailures) openUntilMs = clock() + restMs;
+  }
+
+  function throttled(askedAtMs: number, retryAfterMs: number | undefined): void {
+    pause = nextPause(pause, { askedAtMs, retryAfterMs }, { nowMs: clock(), random: Math.random() }) ?? pause;
+  }
+
+  async function ask(next: Transport, request: Parameters<Transport>[0]): Promise<TransportResponse> {
+    refuseWhileResting();
+    const askedAtMs = clock();
+    try {
+      const response = await next(request);
+      const isOwn = response.url.origin === request.url.origin;
+      note(isOwn && isServerFailure(response.status) ? 'failed' : 'answered');
+      if (isOwn && response.status === 429) throttled(askedAtMs, parseRetryAfterMs(response.headers, clock()));
+      return response;
+    } catch (error) {
+      if (isCacheError(error, 'upstream-unreachable', 'upstream-timeout')) note('failed');
+      // A token server's.
+      if (isCacheError(error, 'upstream-rate-limited')) throttled(askedAtMs, error.retryAfterMs);
+      throw error;
+    }
+  }
+
+  return (next) => (request) => ask(next, request);
+}

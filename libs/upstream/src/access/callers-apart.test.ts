@@ -1,0 +1,232 @@
+// An answer of a registry to one caller affects neither our own calls nor other callers.
+import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCacheError } from '@cistern/errors';
+import { parseReference, parseRepositoryName } from '@cistern/oci';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { createBudgetLedger } from '../budget/create-budget-ledger.ts';
+import { fixedCredentials } from '../credentials/credential-source.ts';
+import type { OpenUpstreamOptions } from '../open-upstream-options.ts';
+import { type Answer, openOn, sendJson, startServer, until } from '../testing/scripted-server.ts';
+import { startRegistry } from '../testing/start-registry.ts';
+import type { CallerCredentials } from './caller-credentials.ts';
+import { openCallers } from './open-callers.ts';
+
+const repository = parseRepositoryName('team/secret');
+const other = parseRepositoryName('team/other');
+const latest = parseReference('latest');
+const tag = { kind: 'manifest', reference: latest } as const;
+const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'password-of-ada' };
+const stranger: CallerCredentials = { kind: 'password', username: 'ada', password: 'a guess' };
+const robot = { username: 'robot', password: 'password-of-robot' };
+
+const basic = ({ username, password }: { readonly username: string; readonly password: string }) =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+
+const createMeasures = () => ({
+  metrics: createMetrics({ upstreams: ['test'] }),
+  log: createLogger({ level: 'error', formatter: 'json', destination: { write() {} } }),
+  countBytes() {},
+});
+
+const challenge: Answer = (_request, response) =>
+  response.writeHead(401, { 'www-authenticate': 'Basic realm="here"' }).end();
+const yes: Answer = (_request, response) =>
+  response.writeHead(200, { 'content-length': 2, 'content-type': 'application/json' }).end('{}');
+
+const throttled: Answer = (_request, response) => response.writeHead(429, { 'retry-after': '60' }).end();
+const broken: Answer = (request) => request.socket.destroy();
+
+async function outcome(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return 'yes';
+  } catch (error) {
+    return isCacheError(error) ? error.kind : String(error);
+  }
+}
+
+/** Wants Basic of everybody, and has answers of their own for the stranger and for our account. */
+async function start(
+  t: TestContext,
+  { toStranger = yes, toUs = yes }: { readonly toStranger?: Answer; readonly toUs?: Answer },
+  options: Partial<OpenUpstreamOptions> = {},
+) {
+  const answers = new Map([
+    [basic(stranger), toStranger],
+    [basic(robot), toUs],
+  ]);
+  const server = await startServer(t, (request, response) => {
+    const { authorization } = request.headers;
+    // The breaker's own probe.
+    const isPing = request.url === '/v2/';
+    const answer = authorization === undefined || isPing ? challenge : (answers.get(authorization) ?? yes);
+    return answer(request, response);
+  });
+  const credentials = [fixedCredentials('own', robot)];
+  const opened = openOn(t, server.url, { credentials, ...options });
+  const { upstream, metrics } = opened;
+  return {
+    ...opened,
+    server,
+    check: (caller: CallerCredentials, of = repository) => outcome(upstream.checkAccess(of, tag, caller)),
+    pull: () => outcome(upstream.getManifest(repository, latest)),
+    breaker: async () => (await metrics.upstreamEndpointState.get()).values[0]?.value,
+  };
+}
+
+test('a 429 to one caller pauses that caller and repository, for as long as it says', async (t) => {
+  const { check, pull, server } = await start(t, { toStranger: throttled });
+  assert.equal(await check(stranger), 'upstream-rate-limited');
+  assert.deepEqual(
+    [await check(ada), await pull(), await check({ kind: 'anonymous' })],
+    ['yes', 'yes', 'unauthenticated'],
+  );
+  const asked = server.requests.length;
+  assert.equal(await check(stranger), 'upstream-rate-limited');
+  assert.equal(server.requests.length, asked, 'not asked during the pause');
+  assert.equal(await check(stranger, other), 'upstream-rate-limited');
+  assert.ok(server.requests.length > asked, 'another repository has a pause of its own');
+  await delay(80_000);
+  const before = server.requests.length;
+  await check(stranger);
+  assert.ok(server.requests.length > before, 'asked again after the pause');
+});
+
+test("a token server's 429 to one caller pauses no other caller", async (t) => {
+  const tokens = await startServer(t, ({ headers }, response) =>
+    headers.authorization === basic(stranger)
+      ? response.writeHead(429, { 'retry-after': '60' }).end()
+      : sendJson(response, 200, { token: 'given' }),
+  );
+  const server = await startServer(t, (request, response) =>
+    request.headers.authorization === 'Bearer given'
+      ? yes(request, response)
+      : response.writeHead(401, { 'www-authenticate': `Bearer realm="${tokens.url}/token",service="x"` }).end(),
+  );
+  const { upstream } = openOn(t, server.url, { credentials: [fixedCredentials('own', robot)] });
+  for (let count = 0; count < 2; count += 1)
+    await assert.rejects(upstream.checkAccess(repository, tag, stranger), (error) =>
+      isCacheError(error, 'upstream-rate-limited'),
+    );
+  assert.equal(tokens.requests.length, 1);
+  await upstream.checkAccess(repository, tag, ada);
+  await upstream.getManifest(repository, latest);
+});
+
+const failing: Readonly<Record<string, Answer>> = {
+  'a 500': (_request, response) => response.writeHead(500, { 'retry-after': '1' }).end(),
+  'a connection that breaks': broken,
+};
+for (const [what, answer] of Object.entries(failing))
+  test(`${what} to one caller, however often, opens a breaker of that caller alone`, async (t) => {
+    const { check, pull, breaker, server } = await start(t, { toStranger: answer });
+    for (let count = 0; count < 5; count += 1) assert.equal(await check(stranger), 'upstream-unreachable');
+    const asked = server.requests.length;
+    assert.equal(await check(stranger), 'upstream-unreachable');
+    assert.equal(server.requests.length, asked, 'not asked for that caller');
+    assert.deepEqual([await breaker(), await pull(), await check(ada)], [0, 'yes', 'yes']);
+    await delay(5_001);
+    const before = server.requests.length;
+    await check(stranger);
+    assert.ok(server.requests.length > before, 'asked again after some seconds');
+  });
+
+test('failures of callers use up no retries of our own calls', async (t) => {
+  let breaks = true;
+  const { check, pull } = await start(t, {
+    toStranger: broken,
+    toUs(request, response) {
+      if (!breaks) return yes(request, response);
+      breaks = false;
+      return broken(request, response);
+    },
+  });
+  for (let count = 0; count < 30; count += 1) await check(stranger, parseRepositoryName(`team/r${count}`));
+  assert.equal(await pull(), 'yes');
+  assert.equal(breaks, false);
+});
+
+test('while our own account is paused, our address asks nothing for callers either', async (t) => {
+  const { check, pull, server } = await start(t, { toUs: throttled });
+  assert.equal(await pull(), 'upstream-rate-limited');
+  const asked = server.requests.length;
+  assert.equal(await check(ada), 'upstream-rate-limited');
+  assert.equal(server.requests.length, asked);
+});
+
+test('while the breaker of our own calls is open, nothing is asked for callers, and they neither open nor close it', async (t) => {
+  const { check, pull, breaker, server } = await start(
+    t,
+    { toUs: failing['a 500']! },
+    { breakerPauses: { firstMs: 60_000, longestMs: 60_000 } },
+  );
+  for (let count = 0; count < 5; count += 1) await pull();
+  assert.equal(await breaker(), 2);
+  const asked = server.requests.length;
+  assert.equal(await check(ada), 'upstream-unreachable');
+  assert.equal(server.requests.length, asked);
+  // The probe succeeds, and the breaker waits for a call of our own.
+  await until(async () => (await breaker()) === 1);
+  assert.equal(await check(ada), 'yes');
+  assert.equal(await breaker(), 1);
+});
+
+test('the scheme that a caller is asked for is no hint for our own calls', async (t) => {
+  const { upstream, server } = await startRegistry(t, {}, { credentials: [fixedCredentials('own', robot)] });
+  await upstream.checkAccess(repository, tag, ada);
+  const before = server.requests.length;
+  await upstream.headManifest(repository, latest);
+  // Nothing was known: the first request shows nothing.
+  assert.deepEqual(
+    server.requests.slice(before).map(({ headers }) => headers.authorization !== undefined),
+    [false, true],
+  );
+});
+
+test('questions without an answer take no connection from other calls', async (t) => {
+  const { check, pull, server } = await start(t, { toStranger: () => {} }, { maxConnections: 4 });
+  const waiting = Array.from({ length: 100 }, (_, count) => check(stranger, parseRepositoryName(`team/r${count}`)));
+  await until(() => server.openConnections() >= 32);
+  for (let count = 0; count < 4; count += 1) assert.equal(await pull(), 'yes');
+  // For callers, for our own calls, and for probes.
+  assert.ok(server.peakConnections() <= 32 + 4 + 2, `${server.peakConnections()} connections`);
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set(['upstream-timeout']));
+});
+
+test('the last ten thousand callers are remembered', async () => {
+  const statuses = [429];
+  const callers = openCallers({
+    ...createMeasures(),
+    upstream: { name: 'test', url: new URL('http://registry.test') },
+    silenceMs: 2_000,
+    ping: async () => {},
+    budget: createBudgetLedger({ ...createMeasures(), clock: Date.now }).open({
+      upstream: 'test',
+      endpoint: 'registry.test',
+      reserve: undefined,
+    }),
+    guard: (next) => next,
+    clock: Date.now,
+    dial: async ({ url }) => ({ status: statuses.shift() ?? 200, headers: {}, url, body: Readable.from([]) }),
+  });
+  const ask = async () => {
+    const request = { operation: 'check-access', method: 'HEAD', headers: {}, maxBodyBytes: undefined } as const;
+    const { signal } = new AbortController();
+    return callers
+      .transportOf(
+        stranger,
+        repository,
+      )({ ...request, url: new URL('http://registry.test/v2/'), signal })
+      .then(
+        ({ status }) => status,
+        (error: unknown) => isCacheError(error) && error.kind,
+      );
+  };
+  assert.deepEqual([await ask(), await ask()], [429, 'upstream-rate-limited']);
+  for (let count = 0; count < 10_000; count += 1) callers.transportOf({ kind: 'token', token: `${count}` }, repository);
+  assert.equal(await ask(), 200);
+  callers.close();
+});
