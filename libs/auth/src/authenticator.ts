@@ -6,6 +6,8 @@ export interface Shown {
   /** The value of the `Authorization` header. */
   readonly authorization: string | undefined;
   readonly clientIp: string;
+  /** Called before a check that costs much, and not for what is remembered. If it rejects, so does `authenticate`. */
+  readonly beforeCheck?: (() => Promise<void>) | undefined;
 }
 
 export interface Accepted {

@@ -1,11 +1,12 @@
 // The ways to come in that the configuration has, as one.
-import type { Authentication, Authenticator, Challenge } from './authenticator.ts';
+import type { Authentication, Authenticator, Challenge, Shown } from './authenticator.ts';
 import { parseBasic } from './parse-basic.ts';
 
 export interface PasswordAttempt {
   readonly user: string;
   readonly password: string;
   readonly clientIp: string;
+  readonly beforeCheck?: Shown['beforeCheck'];
 }
 
 /** `undefined`: that is no password of this kind, the next may know it. Rejects with a CacheError if it cannot be found out. */
@@ -34,13 +35,15 @@ const bearer = /^bearer +([\w.~+/=-]+)$/i;
 export function createAuthenticator({ challenge, passwords, tokens }: AuthenticatorParts): Authenticator {
   return {
     challenge,
-    async authenticate({ authorization, clientIp }) {
+    async authenticate({ authorization, clientIp, beforeCheck }) {
       if (authorization === undefined || authorization === basicOfNobody)
         return { result: 'refused', method: 'anonymous', message: 'This cache wants to know who asks: log in to it.' };
       const token = bearer.exec(authorization)?.[1];
       const basic = token === undefined ? parseBasic(authorization) : undefined;
       const found =
-        token !== undefined ? await first(tokens, token) : basic && (await first(passwords, { ...basic, clientIp }));
+        token !== undefined
+          ? await first(tokens, token)
+          : basic && (await first(passwords, { ...basic, clientIp, beforeCheck }));
       if (found !== undefined) return found;
       if (basic !== undefined) return { result: 'refused', method: 'password', ...wrongPassword };
       return {

@@ -2,7 +2,7 @@
 import type { Logger } from '@cistern/telemetry';
 import { type PasswordMethod, wrongPassword } from '../create-authenticator.ts';
 import { openParsedFile } from '../open-parsed-file.ts';
-import type { SharedTries } from './create-lock-out.ts';
+import type { SharedTries } from './create-tries.ts';
 import { parseHtpasswd } from './parse-htpasswd.ts';
 
 export interface HtpasswdOptions {

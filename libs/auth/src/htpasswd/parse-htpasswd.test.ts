@@ -35,6 +35,16 @@ test('a line that is none is an error that does not show it', () => {
   assert.throws(() => parseHtpasswd(':x'), /line 1/);
 });
 
+test('a hash of cost 14 is taken, and one of a higher cost is an error that does not show it', () => {
+  assert.equal(parseHtpasswd(`ada:$2y$14$${tail}\n`).hashes.size, 1);
+  for (const cost of [15, 31])
+    assert.throws(
+      () => parseHtpasswd(`# people\nada:$2y$${cost}$${tail}\n`),
+      (error: Error) =>
+        error.message.startsWith(`line 2 has a bcrypt hash of cost ${cost},`) && !error.message.includes(tail),
+    );
+});
+
 test('the hash of nobody is as expensive as the most expensive, and bcrypt goes all the way with it', async () => {
   const { hashOfNobody } = parseHtpasswd(`ada:$2y$04$${tail}\nbob:$2y$06$${tail}\n`);
   assert.equal(bcrypt.getRounds(hashOfNobody), 6);

@@ -12,7 +12,10 @@ export interface HtpasswdUsers {
 
 const bcryptHash = /^\$2[aby](\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53})$/;
 
-/** Throws an Error that names the line which is none. */
+/** Takes a second or so; each more doubles that, and a check that takes minutes holds one of two threads. */
+const maxCost = 14;
+
+/** Throws an Error that names the line which is none, or whose hash is too costly to check. */
 export function parseHtpasswd(text: string): HtpasswdUsers {
   const hashes = new Map<string, string>();
   const otherHashes: number[] = [];
@@ -24,6 +27,10 @@ export function parseHtpasswd(text: string): HtpasswdUsers {
     const user = entry.slice(0, colon);
     const hash = bcryptHash.exec(entry.slice(colon + 1))?.[1];
     // The letters tell old implementations apart, which had bugs; what they hash is the same.
+    if (Number(hash?.slice(1, 3)) > maxCost)
+      throw new Error(
+        `line ${at + 1} has a bcrypt hash of cost ${hash?.slice(1, 3)}, ${maxCost} is the highest: put a hash of cost 12 there (htpasswd -nB -C 12 <user>)`,
+      );
     if (hash !== undefined) hashes.set(user, `$2b${hash}`);
     else {
       hashes.delete(user);

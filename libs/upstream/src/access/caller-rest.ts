@@ -1,5 +1,5 @@
-// How long an upstream is not asked again for one caller about one repository: a pause after a 429, a breaker after failures
-// in a row. Other callers are not affected.
+// Decides how long an upstream is not asked again for one caller about one repository. There is a pause after a 429 and a
+// breaker after failures in a row. Other callers are not affected.
 import { CacheError, isCacheError } from '@cistern/errors';
 import { nextPause, type Pause } from '../budget/pause.ts';
 import { parseRetryAfterMs } from '../transport/rate-limit.ts';

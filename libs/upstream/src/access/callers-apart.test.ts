@@ -19,7 +19,7 @@ const other = parseRepositoryName('team/other');
 const latest = parseReference('latest');
 const tag = { kind: 'manifest', reference: latest } as const;
 const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'password-of-ada' };
-const stranger: CallerCredentials = { kind: 'password', username: 'ada', password: 'a guess' };
+const stranger = { kind: 'password', username: 'ada', password: 'a guess' } as const;
 const robot = { username: 'robot', password: 'password-of-robot' };
 
 const basic = ({ username, password }: { readonly username: string; readonly password: string }) =>
