@@ -42,6 +42,16 @@ test('guesses at two nodes count together, and both lock their guesser out', asy
   assert.equal(await resultOf(one, 's3cret', '192.0.2.2'), 'accepted');
 });
 
+test('guesses for many users count together by their network', async (t) => {
+  const nodes = [await openNode(t, 'network:'), await openNode(t, 'network:')];
+  const results: (string | undefined)[] = [];
+  for (let guess = 0; guess < 102; guess += 1) {
+    const found = await nodes[guess % 2]?.({ user: `u${guess}`, password: 'x', clientIp: '192.0.2.1' });
+    results.push(found?.result);
+  }
+  assert.deepEqual(results.slice(98), ['refused', 'refused', 'locked-out', 'locked-out']);
+});
+
 test('right passwords are no guesses, at whichever node', async (t) => {
   for (let count = 0; count < 15; count += 1)
     assert.equal(await resultOf(await openNode(t, 'right:'), 's3cret'), 'accepted');
@@ -60,5 +70,6 @@ test('while Redis does not answer a lock-out that a node knows stays, and each l
   for (const node of [one, other]) assert.equal(await resultOf(node, 's3cret'), 'locked-out');
   assert.equal(await resultOf(other, 's3cret', '192.0.2.9'), 'accepted');
   for (let guess = 0; guess < 10; guess += 1) assert.equal(await resultOf(other, `${guess}`, '192.0.2.9'), 'refused');
-  assert.equal(await resultOf(other, 's3cret', '192.0.2.9'), 'locked-out');
+  assert.equal(await resultOf(other, 'eleven', '192.0.2.9'), 'locked-out');
+  assert.equal(await resultOf(other, 's3cret', '192.0.2.9'), 'accepted');
 });
