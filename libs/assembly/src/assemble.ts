@@ -72,7 +72,7 @@ export function assemble(config: Config, options: AssembleOptions): Promise<Stan
     const access = await openAccess(config, shared, options.log, closers);
     const working = await openWorking(config, shared, options, closers);
     const { fills, address, answerPeer, checkAccess } = working;
-    const callers = openCallerAccess(config, shared, { ...options, check: checkAccess }, closers);
+    const callers = await openCallerAccess(config, shared, { ...options, check: checkAccess }, closers);
     const verifyAccess = callers?.verify;
     openReporting(config, 'standalone', { index: shared.index, ...working }, options, closers);
     return {
@@ -105,7 +105,7 @@ export function assembleFrontend(config: Config, options: AssembleOptions): Prom
   return openAll(async (closers) => {
     const shared = await openShared(config, options, closers);
     const access = await openAccess(config, shared, options.log, closers);
-    const callers = openCallerAccess(config, shared, options, closers);
+    const callers = await openCallerAccess(config, shared, options, closers);
     openReporting(config, 'frontend', shared, options, closers);
     const serving = { ...options, fills: undefined, address: '', verifyAccess: callers?.verify };
     return {

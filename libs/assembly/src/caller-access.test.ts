@@ -20,6 +20,7 @@ const question: AccessQuestion = {
   repository: parseRepositoryName('team/secret'),
   subject: { kind: 'manifest', reference: parseReference('latest') },
   caller,
+  network: '192.0.2.1',
 };
 
 async function listen(t: TestContext, answer: RequestListener): Promise<string> {
@@ -37,7 +38,11 @@ async function textOf(request: IncomingMessage): Promise<string> {
 }
 
 async function startWorker(t: TestContext, check: (asked: AccessQuestion) => Promise<void>, of = secret) {
-  const answer = createAnswerAccess({ check, seal: questionSeal(of), clusterSecret: of, log });
+  const prove = async (asked: AccessQuestion) => {
+    await check(asked);
+    return { isProven: true };
+  };
+  const answer = createAnswerAccess({ check: prove, seal: questionSeal(of), clusterSecret: of, log });
   return listen(t, answer);
 }
 
@@ -75,7 +80,7 @@ test('a worker asks what a frontend would, and its answer comes as it was given'
     if (error !== undefined) throw error;
   });
   const { check, found } = openFrontend(t, [worker]);
-  await check(question);
+  assert.deepEqual(await check(question), { isProven: true });
   const { nonce: _, ...first } = asked[0] as AccessQuestion & { nonce: string };
   assert.deepEqual(first, question);
   await assert.rejects(check(question), (error) => {

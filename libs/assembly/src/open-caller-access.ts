@@ -1,18 +1,28 @@
 // Who may read of upstreams that verify their callers.
 import { randomBytes } from 'node:crypto';
+import type { SharedTries } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import {
+  type CallerTries,
   type CheckAccess,
   createVerifyAccess,
   openRemoteAccess,
   type Seal,
   type VerifyAccess,
 } from '@cistern/pull-through';
+import type { Logger } from '@cistern/telemetry';
 import type { AssembleOptions } from './assemble-options.ts';
 import type { Closers } from './closers.ts';
 import { peerTlsOf } from './peer-tls-of.ts';
 import type { Shared } from './open-shared.ts';
 import { createSeal } from './seal.ts';
+import { sharedTriesOf } from './shared-tries-of.ts';
+
+/**
+ * Questions of one network in ten minutes, for callers that the upstream has not accepted. A fleet behind one address asks once
+ * in `rememberaccess` for each repository.
+ */
+const maxQuestions = 3000;
 
 export interface CallerAccess {
   readonly verify: VerifyAccess;
@@ -21,12 +31,13 @@ export interface CallerAccess {
 }
 
 /** `undefined` where everybody may read what is here. `check`: of this process, if it is a worker. */
-export function openCallerAccess(
-  { upstreams, cluster, worker }: Config,
+export async function openCallerAccess(
+  config: Config,
   { index, jobs }: Shared,
-  { metrics, check }: AssembleOptions & { readonly check?: CheckAccess | undefined },
+  { log, metrics, check }: AssembleOptions & { readonly check?: CheckAccess | undefined },
   { opened }: Closers,
-): CallerAccess | undefined {
+): Promise<CallerAccess | undefined> {
+  const { upstreams, cluster, worker } = config;
   const rememberMs = new Map(upstreams.map(({ name, rememberAccessMs }) => [name, rememberAccessMs]));
   if ([...rememberMs.values()].every((one) => one === undefined)) return undefined;
   // Of a single process nobody else has to read anything.
@@ -46,12 +57,22 @@ export function openCallerAccess(
     verify: createVerifyAccess({
       rememberMsOf: (upstream) => rememberMs.get(upstream),
       check: check ?? remote(),
+      tries: await openCallerTries(sharedTriesOf(config, index, 'caller'), log),
       values: index.values,
       seal: createSeal(secret, 'access'),
       secret,
       metrics,
       now: Date.now,
     }),
+  };
+}
+
+/** `shared`: where nodes count together; `undefined`: this node counts for itself. */
+export async function openCallerTries(shared: SharedTries | undefined, log: Logger): Promise<CallerTries> {
+  const { createLockOut, createTries } = await import('@cistern/auth/lock-out');
+  return {
+    guesses: createLockOut({ shared, log }),
+    questions: createTries({ name: 'questions', max: maxQuestions, shared, log }),
   };
 }
 

@@ -4,15 +4,15 @@ import type { Config } from '@cistern/config';
 import type { IndexAndStore } from './open-index-and-store.ts';
 import { redisOf } from './redis-of.ts';
 
-/** `undefined`: this node counts for itself. An operator is not a client of the same name: each `kind` is counted apart. */
+/** `undefined`: this node counts for itself. An operator is not a client of the same name, and a caller of an upstream neither: each `kind` is counted apart. */
 export function sharedTriesOf(
   config: Pick<Config, 'cluster' | 'redis'>,
   index: IndexAndStore['index'],
-  kind: 'client' | 'operator',
+  kind: 'client' | 'operator' | 'caller',
 ): SharedTries | undefined {
   const redis = redisOf(config, index);
   const secret = config.cluster?.secret.reveal();
   if (redis === undefined || secret === undefined) return undefined;
   const { keyPrefix } = redis;
-  return { ...redis, keyPrefix: kind === 'client' ? keyPrefix : `${keyPrefix}operator-`, secret };
+  return { ...redis, keyPrefix: kind === 'client' ? keyPrefix : `${keyPrefix}${kind}-`, secret };
 }

@@ -6,6 +6,7 @@ export { createAnswerAccess } from './access/remote/answer-access.ts';
 export { openRemoteAccess } from './access/remote/open-remote-access.ts';
 export type { RemoteAccess } from './access/remote/open-remote-access.ts';
 export type { Seal } from './access/seal.ts';
+export type { CallerTries } from './access/guess-limits.ts';
 export { createVerifyAccess } from './access/verify-access.ts';
 export type { VerifyAccess } from './access/verify-access.ts';
 export { exportBundle } from './bundle/export-bundle.ts';

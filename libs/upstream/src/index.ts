@@ -26,6 +26,7 @@ export type { ResolvedImage } from './resolve-image.ts';
 export { createUpstreamTable } from './upstream-table.ts';
 export type { RequestName, ResolvedName, UpstreamTable, UpstreamTableEntry } from './upstream-table.ts';
 export type {
+  AccessGrant,
   AccessSubject,
   BlobRequestOptions,
   CallOptions,

@@ -107,8 +107,13 @@ export interface Upstream {
     subject: AccessSubject,
     caller: CallerCredentials,
     options?: CallOptions,
-  ): Promise<void>;
+  ): Promise<AccessGrant>;
   close(): Promise<void>;
+}
+
+export interface AccessGrant {
+  /** The upstream has checked the caller's credentials. `false`: there were none, or it did not look at them. */
+  readonly isProven: boolean;
 }
 
 /** What a caller asks for of a repository. */

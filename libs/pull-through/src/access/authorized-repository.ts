@@ -18,6 +18,8 @@ export interface PullQuestion extends RepositoryKey {
   readonly isInScope?: ((key: RepositoryKey) => boolean) | undefined;
   /** What was shown for upstreams that verify their callers; absent: none does. */
   readonly caller?: CallerCredentials | undefined;
+  /** The client's network, by which questions in callers' names are bounded. */
+  readonly network?: string | undefined;
   /** Is called with a clause for the log when a platform is denied later, and with `undefined` when it is looked at again. */
   readonly onDenied?: ((why: string | undefined) => void) | undefined;
 }
@@ -37,17 +39,20 @@ export class AuthorizedRepository implements RepositoryKey {
   readonly platformRule: PlatformRule | undefined;
   /** Absent: no upstream asks for it, or the one that does has been asked. */
   readonly caller: CallerCredentials | undefined;
+  /** Where the caller is; absent: nobody asks on anybody's behalf. */
+  readonly network: string | undefined;
   /** The repository of the same name at another upstream; `undefined`: it may not be pulled there. */
   readonly at: (upstream: string) => AuthorizedRepository | undefined;
 
   private constructor(
-    { upstream, repository, caller }: Pick<PullQuestion, 'upstream' | 'repository' | 'caller'>,
+    { upstream, repository, caller, network }: Pick<PullQuestion, 'upstream' | 'repository' | 'caller' | 'network'>,
     platformRule: PlatformRule | undefined,
     at: (upstream: string) => AuthorizedRepository | undefined,
   ) {
     this.upstream = upstream;
     this.repository = repository;
     this.caller = caller;
+    this.network = network;
     this.platformRule = platformRule;
     this.at = at;
   }
@@ -77,7 +82,7 @@ export class AuthorizedRepository implements RepositoryKey {
 
   /** The upstream that verifies its callers has let this one in; what was shown to it goes no further. */
   withoutCaller(): AuthorizedRepository {
-    return new AuthorizedRepository({ ...this, caller: undefined }, this.platformRule, this.at);
+    return new AuthorizedRepository({ upstream: this.upstream, repository: this.repository }, this.platformRule, this.at);
   }
 }
 

@@ -18,8 +18,8 @@ export function guardPullThrough(
 ): PullThrough {
   async function admit<R extends PullRequest>(request: R, subject: AccessSubject): Promise<R> {
     const { target, signal } = request;
-    const { upstream, repository, caller } = target;
-    await verify({ upstream, repository, subject, caller, signal });
+    const { upstream, repository, caller, network } = target;
+    await verify({ upstream, repository, subject, caller, network, signal });
     return { ...request, target: target.withoutCaller() };
   }
 

@@ -20,6 +20,9 @@ const minutesMs = 300_000;
 const isDown = (error: unknown) => isCacheError(error, 'upstream-unreachable');
 const isRefused = (error: unknown) => isCacheError(error, 'unauthenticated');
 
+/** Limits are tested where they are counted. */
+const begin = async () => ({ remainingMs: 0, async takeBack() {} });
+
 async function away(): Promise<never> {
   throw new CacheError('index-unavailable', 'away');
 }
@@ -48,7 +51,9 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
       async check(question) {
         asked.push(question);
         await upstream.answer(question);
+        return { isProven: question.caller.kind !== 'anonymous' };
       },
+      tries: { guesses: { remainingMs: async () => 0, begin }, questions: { begin } },
       values: recorded,
       seal: createTestSeal('secret'),
       secret: 'secret of the cluster',
@@ -112,7 +117,12 @@ test('what somebody has written into the index lets nobody in', async () => {
   clock.nowMs += minutesMs;
   const forged = JSON.stringify({ schema: 1, untilMs: clock.nowMs + minutesMs });
   const asked: unknown[] = [];
-  const refusing = { check: async (question: unknown) => void asked.push(question) };
+  const refusing = {
+    async check(question: unknown) {
+      asked.push(question);
+      return { isProven: false };
+    },
+  };
   for (const value of [forged, `${'0'.repeat(64)}${forged}`, createTestSeal('secret').close('elsewhere', forged)]) {
     await values.put(name, value, minutesMs);
     await startNode(refusing)(ada);

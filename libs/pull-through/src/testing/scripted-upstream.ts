@@ -176,6 +176,7 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
       if (subject.kind === 'manifest') manifestOf(repository, subject.reference);
       if (subject.kind === 'blob' && !blobs.has(`${repository}@${subject.digest}`))
         throw new CacheError('blob-unknown', 'no such blob');
+      return { isProven: caller.kind !== 'anonymous' };
     },
     async close() {
       for (const wake of wakeGate.splice(0)) wake();

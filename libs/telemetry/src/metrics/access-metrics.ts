@@ -10,7 +10,7 @@ export interface AccessMetrics {
 export function createAccessMetrics(registry: Registry, upstreams: readonly string[]): AccessMetrics {
   const accessChecks = new Counter({
     name: 'cistern_access_checks_total',
-    help: 'Requests for upstreams that verify their callers, by what came of it: allowed or refused by the upstream, remembered, or failed because it could not be asked.',
+    help: 'Requests for upstreams that verify their callers, by what came of it: allowed or refused by the upstream, remembered, limited because there were too many, or failed because it could not be asked.',
     labelNames: ['upstream', 'result'],
     registers: [registry],
   });

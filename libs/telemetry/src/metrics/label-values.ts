@@ -41,7 +41,7 @@ export const troubledOutcomes: ReadonlySet<UpstreamOutcome> = new Set([
   'mismatch',
 ]);
 
-export const accessResults = ['allowed', 'remembered', 'refused', 'failed'] as const;
+export const accessResults = ['allowed', 'remembered', 'refused', 'limited', 'failed'] as const;
 export const retryResults = ['tried', 'refused'] as const;
 export const alternateResults = ['answered', 'failed'] as const;
 export const budgetRefusals = ['reserve', 'exhausted', 'paused'] as const;

@@ -3,27 +3,29 @@ import { CacheError } from '@cistern/errors';
 import { manifestAcceptHeader, type RepositoryName } from '@cistern/oci';
 import { type CallContext, endpoint, startCall } from '../call.ts';
 import { toResponseError } from '../response-error.ts';
-import { dropBody, type Transport, type TransportRequest } from '../transport/transport.ts';
+import { dropBody, type TransportRequest } from '../transport/transport.ts';
 import type { AccessSubject, Upstream } from '../upstream.ts';
 import { nameUpstream } from '../upstream-identity.ts';
 import type { CallerCredentials } from './caller-credentials.ts';
+import type { CallerTransport } from './caller-transport.ts';
 
 export interface AccessCallContext extends CallContext {
-  transportOf(caller: CallerCredentials, repository: RepositoryName): Transport;
+  transportOf(caller: CallerCredentials, repository: RepositoryName): CallerTransport;
 }
+
+/** Others wait for the connection, and the frontend for the answer. */
+const maxCheckMs = 30_000;
 
 export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'checkAccess'> {
   const { upstream, deadlineMs, clock, transportOf } = context;
   return {
     async checkAccess(repository, subject, caller, { signal } = {}) {
+      const { send, isProven } = transportOf(caller, repository);
       const { unknown, ...question } = questionOf(context, repository, subject);
       const lifetime = startCall(context, signal, repository);
-      lifetime.setDeadline(deadlineMs);
+      lifetime.setDeadline(Math.min(deadlineMs, maxCheckMs));
       try {
-        const response = await transportOf(
-          caller,
-          repository,
-        )({
+        const response = await send({
           operation: 'check-access',
           repository,
           signal: lifetime.signal,
@@ -33,7 +35,7 @@ export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'c
         dropBody(response.body);
         const { status } = response;
         // 416: of an empty blob.
-        if (status === 200 || status === 206 || status === 416) return;
+        if (status === 200 || status === 206 || status === 416) return { isProven: isProven() };
         if (status === 401)
           throw new CacheError('unauthenticated', `${nameUpstream(upstream)} gives you no access to ${repository}.`);
         throw toResponseError(response, { upstream, subject: repository, unknown, nowMs: clock() });

@@ -30,7 +30,7 @@ const byPassword: Answer = (request, response) =>
     response,
   );
 
-const fails = (call: Promise<void>, kind: CacheErrorKind) =>
+const fails = (call: Promise<unknown>, kind: CacheErrorKind) =>
   assert.rejects(call, (error) => {
     assert.ok(isCacheError(error, kind), String(error));
     assert.doesNotMatch(`${error.message} ${JSON.stringify(error.detail)}`, /password/);
@@ -71,12 +71,13 @@ for (const [status, kind] of [
   test(`a ${status} is ${kind ?? 'a yes'}`, async (t) => {
     const { upstream } = await open(t, answers(status));
     const asked = upstream.checkAccess(repository, tag, ada);
-    await (kind === undefined ? asked : fails(asked, kind));
+    if (kind === undefined) assert.deepEqual(await asked, { isProven: false });
+    else await fails(asked, kind);
   });
 
 test('a password is shown where it is asked for, and our own never in its place', async (t) => {
   const { upstream, server, metrics } = await open(t, byPassword);
-  await upstream.checkAccess(repository, tag, ada);
+  assert.deepEqual(await upstream.checkAccess(repository, tag, ada), { isProven: true });
   await fails(upstream.checkAccess(repository, tag, nobody), 'unauthenticated');
   await fails(upstream.checkAccess(repository, tag, { ...ada, password: 'wrong password' }), 'unauthenticated');
   const shown = server.requests.map(({ headers }) => headers.authorization);
@@ -95,7 +96,10 @@ test('a password is shown where it is asked for, and our own never in its place'
 test('tokens are asked for in the name of each caller anew, and none is kept', async (t) => {
   const { upstream, server, tokenServer } = await startRegistry(t, {}, own);
   await upstream.headManifest(repository, parseReference('latest'));
-  for (const caller of [ada, nobody, ada]) await upstream.checkAccess(repository, tag, caller);
+  for (const caller of [ada, nobody, ada]) {
+    const { isProven } = await upstream.checkAccess(repository, tag, caller);
+    assert.equal(isProven, caller === ada);
+  }
   assert.deepEqual(
     tokenServer.requests.slice(1).map(({ headers }) => headers.authorization),
     [basic, undefined, basic],

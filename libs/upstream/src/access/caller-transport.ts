@@ -10,6 +10,12 @@ import type { Transport, TransportLayer } from '../transport/transport.ts';
 import type { UpstreamIdentity } from '../upstream-identity.ts';
 import type { CallerCredentials } from './caller-credentials.ts';
 
+export interface CallerTransport {
+  readonly send: Transport;
+  /** Whether the upstream or its token server has accepted the caller's credentials. */
+  isProven(): boolean;
+}
+
 export interface CallerTransportOptions {
   readonly upstream: UpstreamIdentity;
   /** Below authorization. */
@@ -21,9 +27,9 @@ export interface CallerTransportOptions {
 }
 
 /** Besides what a transport rejects with: `unauthenticated` where the caller's credentials, or lack of them, are refused. */
-export function createCallerTransport(options: CallerTransportOptions, caller: CallerCredentials): Transport {
+export function createCallerTransport(options: CallerTransportOptions, caller: CallerCredentials): CallerTransport {
   const { upstream, transport, tokenTransport, clock } = options;
-  if (caller.kind === 'token') return compose([showToken(caller.token)], transport);
+  if (caller.kind === 'token') return { send: compose([showToken(caller.token)], transport), isProven: () => true };
   const account = callerAccount(caller);
   const cache = createMemoryTokenCache();
   const tokens = createTokenSource({
@@ -34,30 +40,38 @@ export function createCallerTransport(options: CallerTransportOptions, caller: C
     clock,
     operation: 'check-access',
   });
-  const send = compose([authorize({ upstream, account, tokens })], transport);
-  return async (request) => {
-    try {
-      return await send(request);
-    } catch (error) {
-      throw account.isRefused() ? refused(upstream) : toRefusal(error, caller, upstream);
-    }
+  const authorized = compose([authorize({ upstream, account, tokens })], transport);
+  return {
+    isProven: account.isAccepted,
+    async send(request) {
+      try {
+        return await authorized(request);
+      } catch (error) {
+        throw account.isRefused() ? refused(upstream) : toRefusal(error, caller, upstream);
+      }
+    },
   };
 }
 
 interface CallerAccount extends Account {
   isRefused(): boolean;
+  isAccepted(): boolean;
 }
 
 function callerAccount(caller: Exclude<CallerCredentials, { readonly kind: 'token' }>): CallerAccount {
   let isRefused = false;
+  let isAccepted = false;
   return {
     name: 'caller',
     credentials: async () => (caller.kind === 'password' ? caller : undefined),
-    accepted() {},
+    accepted() {
+      isAccepted = true;
+    },
     refused() {
       isRefused = true;
     },
     isRefused: () => isRefused,
+    isAccepted: () => isAccepted,
   };
 }
 

@@ -216,10 +216,8 @@ test('the last ten thousand callers are remembered', async () => {
     const request = { operation: 'check-access', method: 'HEAD', headers: {}, maxBodyBytes: undefined } as const;
     const { signal } = new AbortController();
     return callers
-      .transportOf(
-        stranger,
-        repository,
-      )({ ...request, url: new URL('http://registry.test/v2/'), signal })
+      .transportOf(stranger, repository)
+      .send({ ...request, url: new URL('http://registry.test/v2/'), signal })
       .then(
         ({ status }) => status,
         (error: unknown) => isCacheError(error) && error.kind,

@@ -10,7 +10,7 @@ import { followRedirects } from '../transport/follow-redirects.ts';
 import type { Transport, TransportLayer } from '../transport/transport.ts';
 import type { CallerCredentials } from './caller-credentials.ts';
 import { createCallerRest } from './caller-rest.ts';
-import { createCallerTransport } from './caller-transport.ts';
+import { type CallerTransport, createCallerTransport } from './caller-transport.ts';
 
 export interface CallersOptions extends MeasureOptions, Pick<SilenceOptions, 'silenceMs' | 'ping'> {
   /** Over connections that no other request takes. */
@@ -24,7 +24,7 @@ export interface CallersOptions extends MeasureOptions, Pick<SilenceOptions, 'si
 }
 
 export interface Callers {
-  transportOf(caller: CallerCredentials, repository: RepositoryName): Transport;
+  transportOf(caller: CallerCredentials, repository: RepositoryName): CallerTransport;
   close(): void;
 }
 
@@ -77,8 +77,8 @@ export function openCallers(options: CallersOptions): Callers {
       const { rest, attempts } = laneOf(caller, repository);
       const tokenTransport = compose(attempts, dial);
       const transport = compose([...attempts, followRedirects(upstream)], dial);
-      const asked = createCallerTransport({ upstream, transport, tokenTransport, clock }, caller);
-      return compose([admit, guard, rest, silence.layer], asked);
+      const { send, isProven } = createCallerTransport({ upstream, transport, tokenTransport, clock }, caller);
+      return { send: compose([admit, guard, rest, silence.layer], send), isProven };
     },
     close: () => silence.close(),
   };

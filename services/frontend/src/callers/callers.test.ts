@@ -73,7 +73,8 @@ async function refusing(): Promise<never> {
   throw new CacheError('unauthenticated', 'The upstream does not know you.');
 }
 
-async function start(t: TestContext) {
+async function start(t: TestContext, trustedProxies: readonly string[] = []) {
+  const networks: (string | undefined)[] = [];
   const callers: (CallerCredentials | undefined)[] = [];
   const plain = createMemoryPullThrough({ manifests: [manifest] });
   const pullThrough = createMemoryPullThrough({
@@ -81,11 +82,16 @@ async function start(t: TestContext) {
       listTags: refusing,
       openManifest(request) {
         callers.push(request.target.caller);
+        networks.push(request.target.network);
         return plain.openManifest(request);
       },
     },
   });
-  return { callers, ...(await startFrontend(t, { pullThrough, callerSeal: createTestSeal() })) };
+  return {
+    callers,
+    networks,
+    ...(await startFrontend(t, { pullThrough, callerSeal: createTestSeal(), trustedProxies })),
+  };
 }
 
 test('who has shown nothing is asked to, at the door and wherever an upstream wants it', async (t) => {
@@ -147,6 +153,13 @@ test('a token is given to everybody, by GET and by a form, and brings what was s
     { kind: 'password', username: '<token>', password: 'identity' },
   ]);
   assert.equal((await get({ authorization: 'Bearer of-an-upstream' })).status, 403);
+});
+
+test('a question comes with the network of its client', async (t) => {
+  const { url, networks } = await start(t, ['127.0.0.0/8']);
+  for (const address of ['192.0.2.7', '2001:db8::9', '2001:db8::a'])
+    await sendRequest(`${url}/v2/a/manifests/x`, { headers: { 'x-forwarded-for': address } });
+  assert.deepEqual(networks, ['192.0.2.7', '2001:db8:0:0::/64', '2001:db8:0:0::/64']);
 });
 
 test('where no upstream asks there is no such place, and nothing that is shown is looked at', async (t) => {

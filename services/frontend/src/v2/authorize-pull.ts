@@ -1,5 +1,5 @@
 // Which repository of which upstream a request is about, and whether who asks may pull it: decided once, before any handler runs.
-import type { Challenge } from '@cistern/auth';
+import { type Challenge, networkOf } from '@cistern/auth';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { OciSyntaxError, type Reference } from '@cistern/oci';
 import { AuthorizedRepository } from '@cistern/pull-through';
@@ -44,7 +44,10 @@ export function authorizePull(
     isInScope:
       identity.scopes &&
       ((key) => identity.scopes!.some((scope) => isScopeOf(upstreams, scope, request.host, key))),
-    caller: callerTokens && callerOf(request.headers.authorization, callerTokens),
+    ...(callerTokens !== undefined && {
+      caller: callerOf(request.headers.authorization, callerTokens),
+      network: networkOf(request.ip),
+    }),
     onDenied: (why) => (record.facts.denied = why),
   });
   if (decision.result === 'denied') {

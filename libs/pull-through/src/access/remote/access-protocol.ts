@@ -2,6 +2,7 @@
 // secret, for the way between nodes need not be encrypted: the question holds what the caller has shown, and a forged
 // answer would let in anybody.
 import { CacheError, type CacheErrorKind, cacheErrorKinds } from '@cistern/errors';
+import type { AccessGrant } from '@cistern/upstream';
 import type { AccessQuestion } from '../check-access.ts';
 
 /** `POST`, with a sealed `AskedQuestion`; 200 at once, heartbeats while the upstream is asked, and a sealed `AccessAnswer`. */
@@ -22,6 +23,8 @@ export function answerName(nonce: string): string {
 /** Without an error the caller may read. */
 export interface AccessAnswer {
   readonly mayRead: boolean;
+  /** As `AccessGrant.isProven`; a worker of an older version does not say. */
+  readonly isProven?: boolean | undefined;
   readonly error?: {
     readonly kind: string;
     readonly message: string;
@@ -41,8 +44,8 @@ export function toAnswer(thrown: unknown): AccessAnswer {
 }
 
 /** Throws what the worker's question was refused with, and for an answer that says nothing else. */
-export function readAnswer({ mayRead, error }: Partial<AccessAnswer>): void {
-  if (mayRead === true && error === undefined) return;
+export function readAnswer({ mayRead, isProven = false, error }: Partial<AccessAnswer>): AccessGrant {
+  if (mayRead === true && error === undefined) return { isProven };
   const kind = cacheErrorKinds.find((one) => one === error?.kind) ?? ('overloaded' satisfies CacheErrorKind);
   const { message = 'The worker gave no answer.', detail, retryable = true, retryAfterMs } = error ?? {};
   throw new CacheError(kind, message, { detail, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });

@@ -1,5 +1,6 @@
 // A worker's side of the protocol: asks the upstream in the caller's name, and forgets.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isCacheError } from '@cistern/errors';
 import type { Logger } from '@cistern/telemetry';
 import { heartbeatMs } from '../../fill/remote/fill-frames.ts';
 import { fillAuthorization } from '../../fill/remote/fill-token.ts';
@@ -31,11 +32,10 @@ export function createAnswerAccess({ check, seal, clusterSecret, log }: AnswerAc
 
   async function decide(question: AskedQuestion): Promise<AccessAnswer> {
     try {
-      await check(question);
-      return { mayRead: true };
+      return { mayRead: true, ...(await check(question)) };
     } catch (error) {
       const refusal = toAnswer(error);
-      if (refusal.error?.kind === 'overloaded')
+      if (!isCacheError(error))
         log.error(
           { err: error, upstream: question.upstream },
           'an upstream could not be asked in the name of a caller',
