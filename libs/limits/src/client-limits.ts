@@ -7,6 +7,8 @@ export type Admission =
 export interface ClientLimits {
   /** Counts a request of the client, and says whether it is within the limits. Never rejects. */
   admit(client: string): Promise<Admission>;
+  /** The request that was counted last was another client's. */
+  takeBack(client: string): void;
   /** Counts what the client was sent. */
   note(client: string, bytes: number): void;
 }
@@ -14,4 +16,4 @@ export interface ClientLimits {
 export const admitted: Admission = Object.freeze({ isAdmitted: true });
 
 /** Of whom there are no limits. */
-export const unlimited: ClientLimits = { admit: async () => admitted, note() {} };
+export const unlimited: ClientLimits = { admit: async () => admitted, takeBack() {}, note() {} };

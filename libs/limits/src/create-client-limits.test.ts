@@ -16,6 +16,15 @@ test('a client has so many requests a minute, and others have their own', async 
   assert.ok((await limits.admit('bob')).isAdmitted);
 });
 
+test('a request that is taken back was none', async () => {
+  const limits = limitsOf({ requestsPerMinute: 2 });
+  for (let count = 0; count < 5; count += 1) {
+    assert.ok((await limits.admit('ada')).isAdmitted);
+    limits.takeBack('ada');
+  }
+  for (const isAdmitted of [true, true, false]) assert.equal((await limits.admit('ada')).isAdmitted, isAdmitted);
+});
+
 test('a client that has been sent its bytes is refused for the rest of the day', async () => {
   const limits = limitsOf({ bytesPerDay: 1000 });
   limits.note('ada', 999);

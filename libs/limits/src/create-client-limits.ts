@@ -59,6 +59,9 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
       const [byRequests, byBytes] = await Promise.all([countRequest(client), lookAtBytes(client)]);
       return byRequests.isAdmitted ? byBytes : byRequests;
     },
+    takeBack(client) {
+      if (requests !== undefined) void ask(() => requests.reward(client, 1));
+    },
     note(client, count) {
       if (bytes !== undefined && count > 0) void ask(() => bytes.penalty(client, count));
     },

@@ -104,8 +104,8 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   if (tls !== undefined) tls.serve(app.server as unknown as TlsServer);
   const { maxConnections, unlimitedNetworks = [], metrics } = options;
   if (maxConnections !== undefined) {
-    const isUnlimited = createAddressList([...trustedProxies, ...unlimitedNetworks]);
-    limitConnections(app.server, { max: maxConnections, isUnlimited, metrics });
+    const isExempt = createAddressList([...trustedProxies, ...unlimitedNetworks]);
+    limitConnections(app.server, { max: maxConnections, isUnlimited: isExempt, metrics });
   }
   if (proxyProtocol) acceptProxiedConnections(app.server, { trustedProxies, log });
   app.decorateRequest('record');
@@ -125,10 +125,10 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   // registry:2 is alive at the root too, and load balancers ask for it there.
   app.route({ method: ['GET', 'HEAD'], url: '/', handler: (_request, reply) => reply.send() });
   const callerTokens = options.callerSeal && createCallerTokens({ seal: options.callerSeal, now: options.now });
-  if (callerTokens !== undefined) addCallerTokens(app, callerTokens, options.metrics);
+  const isUnlimited = options.limits === unlimited ? () => true : createAddressList(unlimitedNetworks);
+  if (callerTokens !== undefined) addCallerTokens(app, callerTokens, { ...options, isUnlimited });
   const readsHere = createAddressList(options.redirectExcept ?? []);
   const mayRevalidate = options.revalidateFrom === undefined ? () => true : createAddressList(options.revalidateFrom);
-  const isUnlimited = options.limits === unlimited ? () => true : createAddressList(unlimitedNetworks);
   addV2Routes(app, {
     ...options,
     clientStallMs,
@@ -138,7 +138,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     callerTokens,
     waiting: { patienceMs },
   });
-  if (options.tokenServer !== undefined) addTokenRoutes(app, { ...options, ...options.tokenServer });
+  if (options.tokenServer !== undefined) addTokenRoutes(app, { ...options, ...options.tokenServer, isUnlimited });
   if (options.webhooks !== undefined) addWebhookRoutes(app, { ...options.webhooks, metrics: options.metrics });
   return app;
 }

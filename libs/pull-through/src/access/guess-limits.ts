@@ -1,5 +1,5 @@
-// Bounds guesses before the upstream is asked: wrong passwords by client network and account, and by network all questions for
-// callers that it has not accepted. A caller that it has accepted from a network goes on there.
+// Bounds guesses before the upstream is asked. Wrong passwords are counted by client network and account, and all questions for
+// callers that it has not accepted by network. A caller that it has accepted from a network goes on there.
 import { createHmac } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { AccessMetrics } from '@cistern/telemetry';

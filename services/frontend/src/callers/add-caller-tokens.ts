@@ -4,6 +4,7 @@ import { CacheError } from '@cistern/errors';
 import type { Challenge } from '@cistern/auth';
 import type { RequestMetrics } from '@cistern/telemetry';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { type LimitDependencies, limitClient } from '../hooks/limit-client.ts';
 import { addTokenPath, tokenPath } from '../token/add-token-path.ts';
 import { sendJson } from '../v2/send-json.ts';
 import { shownBy } from './caller-of.ts';
@@ -15,8 +16,15 @@ import type { CallerTokens } from './caller-tokens.ts';
  */
 export const callerChallenge: Challenge = { scheme: 'bearer', service: 'cistern', realm: { path: tokenPath } };
 
-export function addCallerTokens(app: FastifyInstance, tokens: CallerTokens, metrics: RequestMetrics): void {
-  addTokenPath(app, metrics, async ({ authorization }, _request, reply) => giveToken(tokens, authorization, reply));
+export function addCallerTokens(
+  app: FastifyInstance,
+  tokens: CallerTokens,
+  dependencies: LimitDependencies & { readonly metrics: RequestMetrics },
+): void {
+  addTokenPath(app, dependencies.metrics, async ({ authorization }, request, reply) => {
+    await limitClient(dependencies, request, reply);
+    return giveToken(tokens, authorization, reply);
+  });
 }
 
 function giveToken(tokens: CallerTokens, authorization: string | undefined, reply: FastifyReply): FastifyReply {

@@ -11,10 +11,11 @@ import { CacheError } from '@cistern/errors';
 import type { AuthenticationMetrics } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { formatChallenge } from './format-challenge.ts';
+import { countAddress, type LimitDependencies } from './limit-client.ts';
 
-export interface AuthenticateDependencies {
+export interface AuthenticateDependencies extends LimitDependencies {
   readonly authenticator: Authenticator;
-  readonly metrics: AuthenticationMetrics;
+  readonly metrics: AuthenticationMetrics & LimitDependencies['metrics'];
 }
 
 /**
@@ -38,7 +39,10 @@ export function authenticate(
   });
 }
 
-/** As `authenticate`, with what was shown by other means; `challenge` makes the header of a refusal. */
+/**
+ * As `authenticate`, with what was shown by other means; `challenge` makes the header of a refusal. A request that is refused
+ * counts for its address, and so does a password before its check: beyond the limit none is checked.
+ */
 export async function identify(
   dependencies: AuthenticateDependencies,
   request: FastifyRequest,
@@ -46,17 +50,23 @@ export async function identify(
   challenge: (error: 'invalid_token' | undefined) => void,
 ): Promise<Identity> {
   const { authenticator, metrics } = dependencies;
+  const address = countAddress(dependencies, request);
   let found: Authentication;
   try {
-    found = await authenticator.authenticate({ authorization, clientIp: request.ip });
+    found = await authenticator.authenticate({ authorization, clientIp: request.ip, beforeCheck: address.count });
   } catch (error) {
     metrics.authentications.inc({ method: 'other', result: 'failed' });
+    await address.count();
     throw error;
   }
-  if (found.result === 'accepted') return admit(dependencies, request, found);
+  if (found.result === 'accepted') {
+    address.takeBack();
+    return admit(dependencies, request, found);
+  }
   const { facts } = request.record;
   const { method, result } = found;
   metrics.authentications.inc({ method, result });
+  await address.count();
   if (found.result === 'locked-out') {
     facts.denied = 'too many wrong passwords';
     throw lockedOut(found);
@@ -80,6 +90,7 @@ function admit(
 }
 
 function lockedOut({ retryAfterMs }: Extract<Authentication, { readonly result: 'locked-out' }>): CacheError {
-  const message = 'Too many wrong passwords for this user from this address; wait some minutes.';
+  const minutes = Math.ceil(retryAfterMs / 60_000);
+  const message = `Too many wrong passwords from your network; passwords that are new to this cache are checked again in ${minutes} min.`;
   return new CacheError('client-rate-limited', message, { retryAfterMs });
 }

@@ -1,4 +1,5 @@
-// Holds clients to their share: by user where users log in, else by address (of IPv6 by network).
+// Holds clients to their share: by user where users log in, else by address (of IPv6 by network). A request that is refused has
+// no user, and counts for its address.
 import { networkOf } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { ClientLimits } from '@cistern/limits';
@@ -7,7 +8,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface LimitDependencies {
   readonly limits: ClientLimits;
+  /** Clients with these addresses are held to none. */
+  readonly isUnlimited: (clientIp: string) => boolean;
   readonly metrics: LimitMetrics;
+}
+
+export interface AddressCount {
+  /** Throws `client-rate-limited`. Counts once, however often it is called. */
+  count(): Promise<void>;
+  /** The request turned out to be a user's. */
+  takeBack(): void;
 }
 
 const words = {
@@ -17,17 +27,46 @@ const words = {
 
 /** After the request's identity is known. Throws `client-rate-limited`. */
 export async function limitClient(
-  { limits, metrics }: LimitDependencies,
-  { ip, record }: FastifyRequest,
+  dependencies: LimitDependencies,
+  request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const { facts } = record;
-  const client = facts.user === undefined ? `address ${networkOf(ip)}` : `user ${facts.user}`;
+  if (dependencies.isUnlimited(request.ip)) return;
+  const { facts } = request.record;
+  const client = facts.user === undefined ? addressOf(request) : `user ${facts.user}`;
+  await admit(dependencies, request, client);
+  reply.raw.once('close', () => dependencies.limits.note(client, facts.bytesSent));
+}
+
+/** For a request whose identity is not known yet. */
+export function countAddress(dependencies: LimitDependencies, request: FastifyRequest): AddressCount {
+  const client = addressOf(request);
+  const { limits, isUnlimited } = dependencies;
+  let isCounted = false;
+  return {
+    async count() {
+      if (isCounted || isUnlimited(request.ip)) return;
+      isCounted = true;
+      await admit(dependencies, request, client);
+    },
+    takeBack() {
+      if (isCounted) limits.takeBack(client);
+    },
+  };
+}
+
+function addressOf({ ip }: FastifyRequest): string {
+  return `address ${networkOf(ip)}`;
+}
+
+async function admit(
+  { limits, metrics }: LimitDependencies,
+  { record: { facts } }: FastifyRequest,
+  client: string,
+): Promise<void> {
   const admission = await limits.admit(client);
-  if (!admission.isAdmitted) {
-    metrics.limited.inc({ limit: admission.limit });
-    facts.denied = `more ${admission.limit} than one client may`;
-    throw new CacheError('client-rate-limited', words[admission.limit], { retryAfterMs: admission.retryAfterMs });
-  }
-  reply.raw.once('close', () => limits.note(client, facts.bytesSent));
+  if (admission.isAdmitted) return;
+  metrics.limited.inc({ limit: admission.limit });
+  facts.denied = `more ${admission.limit} than one client may`;
+  throw new CacheError('client-rate-limited', words[admission.limit], { retryAfterMs: admission.retryAfterMs });
 }

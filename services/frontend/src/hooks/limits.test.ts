@@ -1,6 +1,8 @@
 // What one client may take, as clients meet it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createAuthenticator, createAuthorize, createMemoryTokenKeys } from '@cistern/auth';
+import { createAccessTokens } from '@cistern/auth/tokens';
 import { createClientLimits } from '@cistern/limits/create-client-limits';
 import { digestOf } from '@cistern/oci';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
@@ -26,6 +28,87 @@ test('the request beyond the limit is told when to come back', async (t) => {
   assert.ok(Number(refused.headers['retry-after']) >= 1);
   assert.deepEqual((await metrics.limited.get()).values.find(({ labels }) => labels.limit === 'requests')?.value, 1);
   assert.ok(lines.some(({ denied }) => denied === 'more requests than one client may'));
+});
+
+/** The password of all users is `right`. Each check costs as much as bcrypt, and none a password that has been right before. */
+function createSlowAuthenticator() {
+  let checks = 0;
+  const known = new Set<string>();
+  const authenticator = createAuthenticator({
+    challenge: { scheme: 'basic', realm: 'r' },
+    passwords: [
+      async ({ user, password, beforeCheck }) => {
+        if (!known.has(user)) {
+          await beforeCheck?.();
+          checks += 1;
+        }
+        if (password !== 'right') return undefined;
+        known.add(user);
+        return { result: 'accepted', method: 'password', identity: { name: user, method: 'password' } };
+      },
+    ],
+    tokens: [],
+  });
+  return { authenticator, checks: () => checks };
+}
+
+const login = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
+
+test('refused requests count for their address, and beyond the limit no password is checked', async (t) => {
+  const { authenticator, checks } = createSlowAuthenticator();
+  const { url } = await startFrontend(t, { authenticator, limits: limitsOf({ requestsPerMinute: 4 }) });
+  const statusOf = async (headers: Record<string, string>, method = 'GET') =>
+    (await sendRequest(`${url}/v2/`, { headers, method })).status;
+  assert.equal(await statusOf(login('ada:right')), 200);
+  assert.deepEqual([await statusOf({}), await statusOf({}, 'PUT')], [401, 401]);
+  assert.deepEqual([await statusOf(login('bob:1')), await statusOf(login('bob:2'))], [401, 401]);
+  assert.equal(checks(), 3);
+  // As everything that a mirror has no answer to.
+  for (let count = 0; count < 3; count += 1) assert.equal(await statusOf(login('bob:right')), 503);
+  assert.equal(checks(), 3);
+  assert.equal(await statusOf(login('ada:right')), 200, 'a user that is known has a count of its own');
+});
+
+test('guesses that come all at once get no more checks than the limit', async (t) => {
+  const { authenticator, checks } = createSlowAuthenticator();
+  const { url } = await startFrontend(t, { authenticator, limits: limitsOf({ requestsPerMinute: 5 }) });
+  const guesses = Array.from({ length: 30 }, (_, at) => sendRequest(`${url}/v2/`, { headers: login(`u${at}:x`) }));
+  const statuses = (await Promise.all(guesses)).map(({ status }) => status);
+  assert.deepEqual([checks(), statuses.filter((status) => status === 401).length], [5, 5]);
+});
+
+test('denied requests and writes count for the user', async (t) => {
+  const { authenticator } = createSlowAuthenticator();
+  const authorize = createAuthorize({ rules: [], fallback: 'deny' });
+  const { url } = await startFrontend(t, { authenticator, authorize, limits: limitsOf({ requestsPerMinute: 2 }) });
+  const headers = login('ada:right');
+  assert.equal((await sendRequest(`${url}/v2/a/manifests/x`, { headers })).status, 403);
+  assert.equal((await sendRequest(`${url}/v2/a/manifests/x`, { headers, method: 'PUT' })).status, 405);
+  assert.equal((await sendRequest(`${url}/v2/a/manifests/x`, { headers })).status, 503);
+});
+
+test('requests for tokens count, whether one is given or not', async (t) => {
+  const { authenticator } = createSlowAuthenticator();
+  const accessTokens = createAccessTokens({
+    keys: createMemoryTokenKeys(),
+    service: 'the cache',
+    lifetimeMs: 300_000,
+    now: Date.now,
+  });
+  const { url } = await startFrontend(t, {
+    authenticator,
+    tokenServer: { accessTokens, realm: 'people' },
+    limits: limitsOf({ requestsPerMinute: 2 }),
+  });
+  const statusOf = async (pair: string) => (await sendRequest(`${url}/token`, { headers: login(pair) })).status;
+  for (const status of [200, 200, 503]) assert.equal(await statusOf('ada:right'), status);
+  for (const status of [401, 401, 503]) assert.equal(await statusOf('bob:wrong'), status);
+});
+
+test('requests for tokens count where upstreams verify their callers, too', async (t) => {
+  const callerSeal = { close: () => 'sealed', open: () => undefined };
+  const { url } = await startFrontend(t, { callerSeal, limits: limitsOf({ requestsPerMinute: 2 }) });
+  for (const status of [200, 200, 503]) assert.equal((await sendRequest(`${url}/token`)).status, status);
 });
 
 test('bytes count once they are sent', async (t) => {

@@ -6,6 +6,7 @@ import type { UpstreamTable } from '@cistern/upstream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthenticateDependencies, identify } from '../hooks/authenticate.ts';
 import { formatBasicChallenge } from '../hooks/format-challenge.ts';
+import { limitClient } from '../hooks/limit-client.ts';
 import { sendJson } from '../v2/send-json.ts';
 import { addTokenPath, type AskedToken } from './add-token-path.ts';
 import { narrowScopes } from './narrow-scopes.ts';
@@ -31,6 +32,7 @@ async function giveToken(
 ): Promise<FastifyReply> {
   const challenge = () => void reply.header('www-authenticate', formatBasicChallenge(dependencies.realm));
   const identity = await identify(dependencies, request, authorization, challenge);
+  await limitClient(dependencies, request, reply);
   refuseAccessToken(identity, challenge);
   const { authorize, upstreams, authenticator } = dependencies;
   const names = narrowScopes(authorize, { identity, clientIp: request.ip }, upstreams, hostOf(authenticator, request), scopes);

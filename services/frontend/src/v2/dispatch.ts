@@ -42,7 +42,7 @@ async function answerLater(
   authenticated: Promise<unknown> | undefined,
 ): Promise<FastifyReply | undefined> {
   await authenticated;
-  if (!dependencies.isUnlimited(request.ip)) await limitClient(dependencies, request, reply);
+  await limitClient(dependencies, request, reply);
   return answer(dependencies, path, request, reply);
 }
 

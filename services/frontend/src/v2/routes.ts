@@ -1,6 +1,7 @@
 // The routes of the pull API: `/v2/…` and, for clients that can only put a mirror's name before it, `/<prefix>/v2/…`.
 import type { FastifyInstance } from 'fastify';
 import { authenticate } from '../hooks/authenticate.ts';
+import { limitClient } from '../hooks/limit-client.ts';
 import { enterOperation } from '../hooks/request-facts.ts';
 import { dispatch } from './dispatch.ts';
 import { refuseWrite } from './unsupported.ts';
@@ -19,6 +20,7 @@ export function addV2Routes(app: FastifyInstance, dependencies: V2Dependencies):
       onRequest: async (request, reply) => {
         enterOperation(dependencies.metrics, request.record, 'write');
         await authenticate(dependencies, request, reply);
+        await limitClient(dependencies, request, reply);
         refuseWrite();
       },
       handler: refuseWrite,
