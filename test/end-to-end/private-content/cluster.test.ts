@@ -57,6 +57,25 @@ test('a token of one frontend is good at the other, and whom one has let in the 
   assert.equal(stage.upstream.count(), before);
 });
 
+test('guesses at both frontends count together, and a caller that the upstream has accepted goes on', async () => {
+  const guess = (at: number) => {
+    const shaped = shapes['prefix before']!('team/secret', 'manifests/latest');
+    return ask(urls[at % 2]!, shaped, { method: 'GET' }, basic({ username: ada.username, password: `guess-${at}` }));
+  };
+  const before = stage.upstream.count({ endpoint: 'token' });
+  const answers = [];
+  for (let at = 0; at < 14; at += 1) answers.push(await guess(at));
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [...Array.from({ length: 10 }, () => 401), 429, 429, 429, 429],
+  );
+  assert.equal(stage.upstream.count({ endpoint: 'token' }) - before, 10);
+  const last = answers.at(-1)!;
+  assert.equal(last.headers['retry-after'], '60');
+  assert.match(last.body.toString(), /Too many wrong passwords .* from your network.* in 10 min/);
+  for (const url of urls) assert.equal((await get(url, ada)).status, 200);
+});
+
 test('nothing that a caller has shown is kept or told', async () => {
   const inRedis = await readRedis(cluster.redis);
   assert.match(inRedis, /access\/private\.test\//, 'whom an upstream has let in is remembered');
