@@ -10,10 +10,13 @@ import type { UpstreamConfig } from './upstreams.ts';
 export const authSection = section(
   { text: 'Who may pull.', default: 'everybody, whatever they show' },
   {
-    htpasswd: openSection('Users with passwords, which the file holds hashed by bcrypt (`htpasswd -B`).', {
-      realm: text('What clients show to people who are asked for a password.'),
-      path: filePath('The file. It is read again when it changes.'),
-    }).optional(),
+    htpasswd: openSection(
+      'Users with passwords, which the file holds hashed by bcrypt (`htpasswd -B`), of a cost of 14 at most.',
+      {
+        realm: text('What clients show to people who are asked for a password.'),
+        path: filePath('The file. It is read again when it changes.'),
+      },
+    ).optional(),
     token: tokenSection,
     robots: flag('Lets robots in, with a token of `cistern token create` for a password.').prefault('false'),
     oidc: oidcSection,

@@ -5,7 +5,7 @@ import { listOf, network, section, size, wholeNumber } from '../values.ts';
 const many = { min: 1, max: 1_000_000_000 };
 
 export const limitsSection = section(
-  'What one client may take of the cache: a user where users log in, else an address, of IPv6 a network (`/64`). Nodes count together in Redis; while that does not answer nobody is held to a limit.',
+  'What one client may take of the cache: a user where users log in, else an address, of IPv6 a network (`/64`). A refused request counts for its address, as does one for `/token` that gets no token. Nodes count together in Redis; while that does not answer, no client is held to a limit.',
   {
     requestsperminute: wholeNumber({ text: 'Requests in a minute.', default: 'any number' }, many).optional(),
     bytesperday: size({ text: 'What a client may be sent in a day.', default: 'any amount' }).optional(),

@@ -86,9 +86,10 @@ const upstreamEntry = openSection('One upstream registry.', {
     text: 'Never asks this upstream for anything: what is cached is served, however old, and the rest refused.',
     default: 'the value of `offline`',
   }).optional(),
-  maxconnections: wholeNumber('Connections at the same time to each of its hosts.', { min: 1, max: 10_000 }).prefault(
-    '64',
-  ),
+  maxconnections: wholeNumber(
+    'Connections at the same time to each of its hosts. Questions for callers (`access: verify`) have 32 more.',
+    { min: 1, max: 10_000 },
+  ).prefault('64'),
   timeouts: section('How long to wait for the upstream.', {
     connect: duration('For a connection.').prefault('10s'),
     headers: duration("For the answer's headers.").prefault('30s'),
