@@ -3,7 +3,8 @@
 import { createBriefAsker } from '@cistern/redis';
 import type { Logger } from '@cistern/telemetry';
 import type { Cluster, Redis } from 'ioredis';
-import { RateLimiterMemory, RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
+import { LRUCache } from 'lru-cache';
+import { RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
 
 export interface SharedTries {
   /** Not closed here. */
@@ -39,10 +40,12 @@ export interface Try {
 }
 
 const windowSeconds = 600;
+/** Clients make up keys, so a process forgets the oldest. */
+const maxKeys = 100_000;
 
 export function createTries({ name, max, shared, log }: TriesOptions): Tries {
+  const own = createOwnCounts();
   const limit = { points: max, duration: windowSeconds };
-  const own = new RateLimiterMemory(limit);
   const everywhere =
     shared && new RateLimiterRedis({ ...limit, storeClient: shared.client, keyPrefix: `${shared.keyPrefix}${name}` });
   const onFailure = (error: unknown) =>
@@ -52,27 +55,61 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
   /** A lock-out that others have made holds here too, whatever becomes of Redis. */
   async function countEverywhere(key: string): Promise<RateLimiterRes | undefined> {
     const found = everywhere && (await ask?.(() => everywhere.penalty(key, 1)));
-    if (found && found.consumedPoints > max) await own.block(key, Math.ceil(found.msBeforeNext / 1000));
+    if (found && found.consumedPoints > max) own.set(key, found.consumedPoints, found.msBeforeNext);
     return found;
   }
 
   return {
     async remainingMs(key) {
-      const found = await own.get(key);
-      return found === null || found.consumedPoints < max ? 0 : Math.max(found.msBeforeNext, 1);
+      const found = own.get(key);
+      return found.count < max ? 0 : found.leftMs;
     },
     async begin(key) {
-      const here = await own.penalty(key, 1);
-      const there = here.consumedPoints > max ? undefined : await countEverywhere(key);
-      const beyond = [here, there].find((found) => found && found.consumedPoints > max);
+      const here = own.add(key, 1);
+      if (here.count > max) return { remainingMs: here.leftMs, takeBack: async () => void own.add(key, -1) };
+      const there = await countEverywhere(key);
+      const isBeyond = there !== undefined && there.consumedPoints > max;
       return {
-        remainingMs: beyond === undefined ? 0 : Math.max(beyond.msBeforeNext, 1),
+        remainingMs: isBeyond ? Math.max(there.msBeforeNext, 1) : 0,
         async takeBack() {
-          await own.reward(key, 1);
+          own.add(key, -1);
           // A try that was not counted there must not give a guess more.
           if (there !== undefined) await ask?.(async () => everywhere?.reward(key, 1));
         },
       };
+    },
+  };
+}
+
+interface Count {
+  readonly count: number;
+  /** Milliseconds of the window that are left. */
+  readonly leftMs: number;
+}
+
+function createOwnCounts() {
+  const counts = new LRUCache<string, { readonly count: number; readonly endsAtMs: number }>({ max: maxKeys });
+
+  function get(key: string): Count {
+    const found = counts.get(key);
+    const leftMs = (found?.endsAtMs ?? 0) - performance.now();
+    return found !== undefined && leftMs > 0
+      ? { count: found.count, leftMs }
+      : { count: 0, leftMs: windowSeconds * 1000 };
+  }
+
+  function set(key: string, count: number, leftMs: number): void {
+    counts.set(key, { count, endsAtMs: performance.now() + leftMs });
+  }
+
+  return {
+    get,
+    set,
+    add(key: string, tries: number): Count {
+      const { count, leftMs } = get(key);
+      const sum = Math.max(0, count + tries);
+      set(key, sum, leftMs);
+      return { count: sum, leftMs };
     },
   };
 }
