@@ -57,11 +57,12 @@ test('a token of one frontend is good at the other, and whom one has let in the 
   assert.equal(stage.upstream.count(), before);
 });
 
+function guess(at: number) {
+  const shaped = shapes['prefix before']!('team/secret', 'manifests/latest');
+  return ask(urls[at % 2]!, shaped, { method: 'GET' }, basic({ username: ada.username, password: `guess-${at}` }));
+}
+
 test('guesses at both frontends count together, and a caller that the upstream has accepted goes on', async () => {
-  const guess = (at: number) => {
-    const shaped = shapes['prefix before']!('team/secret', 'manifests/latest');
-    return ask(urls[at % 2]!, shaped, { method: 'GET' }, basic({ username: ada.username, password: `guess-${at}` }));
-  };
   const before = stage.upstream.count({ endpoint: 'token' });
   const answers = [];
   for (let at = 0; at < 14; at += 1) answers.push(await guess(at));

@@ -16,7 +16,7 @@ export interface AccessQuestion extends RepositoryKey {
 export type CheckAccess = (question: AccessQuestion) => Promise<AccessGrant>;
 
 /** Runs tasks of client networks in turn. */
-export interface Turns {
+interface Turns {
   run<T>(network: string, task: () => Promise<T>): Promise<T>;
 }
 

@@ -38,7 +38,7 @@ export interface GuessLimitsDeps extends CallerTries {
   readonly now: () => number;
 }
 
-export interface Guesser {
+interface Guesser {
   readonly upstream: string;
   readonly caller: CallerCredentials;
   /** The client's. */
