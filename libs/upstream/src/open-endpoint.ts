@@ -41,7 +41,7 @@ const pingDeadlineMs = 10_000;
 const maxPingBytes = 64 * 1024;
 /** Signs of life have connections of their own: all others may be taken by bodies that nobody can write anywhere. */
 const maxPingConnections = 2;
-/** Questions in callers' names have their own, too: an upstream may leave these without an answer, and fills go on. */
+/** Questions in callers' names have their own, too: fills go on while an upstream leaves these without an answer. */
 const maxCallerConnections = 32;
 
 export interface OpenEndpointOptions extends Omit<
@@ -59,7 +59,9 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
   const timeouts: UpstreamTimeouts = { ...defaultTimeouts, ...options.timeouts };
   const dialer = openDialer(options, upstream, timeouts);
   const pinger = openDialer({ ...options, maxConnections: maxPingConnections }, upstream, timeouts);
-  const callerDialer = openDialer({ ...options, maxConnections: maxCallerConnections }, upstream, timeouts);
+  const { maxConnections = defaultMaxConnections } = options;
+  const forCallers = Math.min(maxCallerConnections, maxConnections);
+  const callerDialer = openDialer({ ...options, maxConnections: forCallers }, upstream, timeouts);
   const dialWith = (one: Dialer): Transport =>
     compose([sendHeaders(options)], createDial({ upstream, dialer: one, ...timeouts }));
   const pingDial = dialWith(pinger);

