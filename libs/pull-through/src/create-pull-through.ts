@@ -22,6 +22,7 @@ import { openManifest, statManifest } from './manifest/open-manifest.ts';
 import { createPullTally } from './manifest/pull-tally.ts';
 import { recallManifest } from './manifest/recall-manifest.ts';
 import { createRevalidateBehind } from './manifest/revalidate-behind.ts';
+import { createTakeUnsaved } from './manifest/take-unsaved.ts';
 import type { PullThrough } from './pull-through.ts';
 import { createBufferPool } from './read/buffer-pool.ts';
 import { type SharedReads, createSharedReads } from './read/shared-reads.ts';
@@ -77,6 +78,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const storedLinks = createStoredLinks(options);
   const follow = createFollowFill({ index, queue, now });
   const manifests = createContentCache<CachedManifest>(manifestCacheBytes);
+  const takeUnsaved = createTakeUnsaved({ manifests, log });
   const revalidateBehind = createRevalidateBehind({ queue, log, now });
   const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
@@ -94,6 +96,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
     ask,
     follow,
     manifests,
+    takeUnsaved,
     storedLinks,
     revalidateBehind,
   };

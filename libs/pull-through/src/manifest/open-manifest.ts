@@ -7,7 +7,7 @@ import { type HeldDeps, findLink } from '../held.ts';
 import { ageOf } from '../freshness/freshness.ts';
 import type { CacheResult, FreshnessFacts, ManifestFacts, ManifestRequest, OpenedManifest } from '../pull-through.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
-import { type CachedManifest, takeUnsaved } from './manifest-cache.ts';
+import type { CachedManifest } from './manifest-cache.ts';
 import { type ResolveTagDeps, resolveTag } from './resolve-tag.ts';
 import { type StoredManifestDeps, readStoredManifest, statStoredManifest } from './stored-manifest.ts';
 
@@ -82,7 +82,7 @@ async function bytesOf(
   // It may be purged or evicted before it is read.
   for (let tries = 0; tries < maxTries; tries += 1) {
     const { joined, result } = await deps.ask('fetch-manifest', { upstream, repository, digest }, asked);
-    takeUnsaved(deps.manifests, result);
+    deps.takeUnsaved('fetch-manifest', { upstream, repository }, result);
     const held = await readHeld(deps, target, digest);
     if (held === undefined) continue;
     const cache: CacheResult = joined ? 'JOINED' : 'MISS';

@@ -13,15 +13,15 @@ import { offlineError } from '../freshness/refuse-offline.ts';
 import type { FreshnessFacts } from '../pull-through.ts';
 import { readTagObject } from '../small-objects.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
-import { type ManifestCache, takeUnsaved } from './manifest-cache.ts';
 import type { RevalidateBehind } from './revalidate-behind.ts';
+import type { TakeUnsaved } from './take-unsaved.ts';
 
 export interface ResolveTagDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly ask: Ask;
   readonly revalidateBehind: RevalidateBehind;
-  readonly manifests: ManifestCache;
+  readonly takeUnsaved: TakeUnsaved;
   readonly policyOf: PolicyOf;
   readonly isOffline: (upstream: string) => boolean;
   readonly adoptAs: string | undefined;
@@ -97,7 +97,7 @@ async function revalidate(
   options: ResolveTagOptions,
   tries = 1,
 ): Promise<ResolvedTag> {
-  const { index, ask, manifests } = deps;
+  const { index, ask, takeUnsaved } = deps;
   const { want, force, signal } = options;
   const { upstream, repository, tag } = key;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
@@ -105,7 +105,7 @@ async function revalidate(
   const payload = { upstream, repository, tag, by, ...(force !== true && seenOf(known)) } as const;
   const patience = known !== undefined && force !== true ? { patienceMs } : {};
   const asked = await ask('revalidate-tag', payload, { subject: tag, force, signal, ...patience });
-  takeUnsaved(manifests, asked.result);
+  takeUnsaved('revalidate-tag', key, asked.result);
   const record = await index.tags.get(key, { fresh: true });
   // Purged in between.
   if (record === undefined && tries < maxTries) return revalidate(deps, key, undefined, options, tries + 1);

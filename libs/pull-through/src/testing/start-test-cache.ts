@@ -8,6 +8,7 @@ import { openFsStore } from '@cistern/blob-store/fs';
 import { createMemoryStore } from '@cistern/blob-store/memory';
 import type { CacheIndex } from '@cistern/cache-index';
 import { createTestIndex } from '@cistern/cache-index/testing';
+import type { JobQueue } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import { type RepositoryName, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics, type Logger } from '@cistern/telemetry';
@@ -49,6 +50,7 @@ export interface TestCacheOptions {
   /** Put between the cache and its parts, to make them fail or wait. */
   readonly wrapStore?: (store: BlobStore) => BlobStore;
   readonly wrapIndex?: (index: CacheIndex) => CacheIndex;
+  readonly wrapQueue?: (queue: JobQueue) => JobQueue;
 }
 
 export async function startTestCache(options: TestCacheOptions = {}) {
@@ -57,7 +59,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   const now = options.realTime === true ? Date.now : () => clock.nowMs;
   const { log = createLogger({ level: 'error', formatter: 'json' }) } = options;
   const metrics = createMetrics();
-  const { wrapStore = same, wrapIndex = same } = options;
+  const { wrapStore = same, wrapIndex = same, wrapQueue = same } = options;
   const store = wrapStore(
     options.store === 'fs'
       ? await openFsStore({ root: options.root ?? join(directory, 'store'), log })
@@ -107,7 +109,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
         reads,
         index,
         store,
-        queue: jobs.queue,
+        queue: wrapQueue(jobs.queue),
         fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
         policyOf,
         listPolicyOf: () => policy,
