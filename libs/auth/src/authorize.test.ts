@@ -79,6 +79,32 @@ test('users and networks: all that a rule names has to fit', () => {
   assert.ok(!may('ada', 'unknown'));
 });
 
+test('a star in a rule that denies passes slashes and leading dots, in a rule that allows it does not', () => {
+  const names = ['ada', '.ada', 'oidc:forge/repo:acme/app:ref:refs/heads/main', 'a/b', '\nada'];
+  const mayAll = (policy: Policy) => names.filter((user) => mayUnder(policy, 'a.io/b/c', { user }));
+  assert.deepEqual(mayAll({ rules: [rule('deny', ['**'], { users: ['*'] })], fallback: 'allow' }), []);
+  assert.deepEqual(mayAll({ rules: [rule('allow', ['**'], { users: ['*'] })], fallback: 'deny' }), ['ada', '\nada']);
+  const forge = [rule('deny', ['**'], { users: ['oidc:forge/*'] })];
+  assert.deepEqual(mayAll({ rules: forge, fallback: 'allow' }), ['ada', '.ada', 'a/b', '\nada']);
+  for (const [pattern, image] of [
+    ['a.io/*', 'a.io/b/c'],
+    ['a.io/b*', 'a.io/b/c'],
+    ['*/c', 'a.io/b/c'],
+    ['a.io/*:v*', 'a.io/b/c:v1'],
+    ['{a,b}.io/?/*', 'a.io/b/c'],
+  ] as const) {
+    assert.ok(!mayUnder({ rules: [rule('deny', [pattern])], fallback: 'allow' }, image), pattern);
+    const allowed = mayUnder({ rules: [rule('allow', [pattern])], fallback: 'deny' }, image);
+    assert.equal(allowed, pattern === '{a,b}.io/?/*', pattern);
+  }
+  assert.ok(mayUnder({ rules: [rule('deny', ['a.io/secret*'])], fallback: 'allow' }, 'a.io/b/secret'));
+});
+
+test('a user whose name leads to another name is not taken for that one', () => {
+  const policy: Policy = { rules: [rule('allow', ['**'], { users: ['ada'] })], fallback: 'deny' };
+  for (const user of ['x/../ada', 'ada/', './ada']) assert.ok(!mayUnder(policy, 'a.io/b', { user }), user);
+});
+
 test('a robot or a job is not taken for the user whose name it has', () => {
   const authorize = createAuthorize({ rules: [rule('allow', ['**'], { users: ['ada'] })], fallback: 'deny' });
   const wish = { upstream: 'a.io', repository: 'b' };

@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { type Identity, userName } from './identity.ts';
 import { createAddressList } from './policy/address-list.ts';
+import { fitsPattern } from './policy/fits-pattern.ts';
 import { type ImagePattern, parseImagePattern } from './policy/image-pattern.ts';
 
 /** Who asks. */
@@ -32,12 +33,12 @@ export type Decision =
 /** Without looking at what there is: a denial says nothing of it. */
 export type Authorize = (asker: Asker, wish: Wish) => Decision;
 
-/** Fits if all that it names fits. */
+/** Fits if all that it names fits, by patterns as `fitsPattern` takes them. */
 export interface PolicyRule {
   readonly action: 'allow' | 'deny';
   /** As `parseImagePattern` takes them. */
   readonly images: readonly string[];
-  /** Globs of names as `userName` has them; absent: everybody. */
+  /** Patterns of names as `userName` has them; absent: everybody. */
   readonly users?: readonly string[] | undefined;
   /** Addresses and networks; absent: from everywhere. */
   readonly networks?: readonly string[] | undefined;
@@ -89,10 +90,10 @@ function createCheck(rule: PolicyRule, index: number): Check {
   const images = rule.images.map(parseImagePattern);
   const isFromThere = networks === undefined ? () => true : createAddressList(networks);
   const fitsTag = ({ tag: pattern }: ImagePattern, tag: string | undefined) =>
-    pattern === undefined || (tag === undefined ? action === 'allow' : posix.matchesGlob(tag, pattern));
+    pattern === undefined || (tag === undefined ? action === 'allow' : fitsPattern(action, tag, pattern));
   const check = (user: string, clientIp: string, name: string, tag: string | undefined) =>
-    images.some((image) => posix.matchesGlob(name, image.name) && fitsTag(image, tag)) &&
-    (users === undefined || matchesAny(users, user)) &&
+    images.some((image) => fitsPattern(action, name, image.name) && fitsTag(image, tag)) &&
+    (users === undefined || users.some((pattern) => fitsPattern(action, user, pattern))) &&
     isFromThere(clientIp);
   return Object.assign(check, { rule, number: index + 1 });
 }
@@ -101,7 +102,9 @@ function fitsPlatform({ action, platforms }: PolicyRule, platform: string | unde
   if (platforms === undefined) return true;
   if (platform === undefined) return action === 'allow';
   const [os, architecture] = platform.split('/');
-  return matchesAny(platforms, platform) || matchesAny(platforms, `${os}/${architecture}`);
+  return [platform, `${os}/${architecture}`].some((name) =>
+    platforms.some((pattern) => fitsPattern(action, name, pattern)),
+  );
 }
 
 function matchesAny(patterns: readonly string[], value: string): boolean {

@@ -1,0 +1,45 @@
+// Names and patterns drawn at random: a pattern never allows more than it denies.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { fitsPattern } from './fits-pattern.ts';
+
+const names = fc.string({ unit: fc.constantFrom('a', 'b', '/', ':', '.', '-', '\n'), minLength: 1, maxLength: 12 });
+const patterns = fc.string({ unit: fc.constantFrom('a', 'b', '/', ':', '.', '*', '?', '{a,b}'), maxLength: 10 });
+
+test('a pattern denies every name that it allows', () => {
+  fc.assert(
+    fc.property(names, patterns, (name, pattern) => {
+      if (fitsPattern('allow', name, pattern)) assert.ok(fitsPattern('deny', name, pattern));
+    }),
+  );
+});
+
+test('a denied star is any text, wherever it stands', () => {
+  fc.assert(
+    fc.property(names, fc.nat(12), fc.nat(12), (name, from, length) => {
+      const replaced = name.slice(from, from + length);
+      // A shell's star stands for something.
+      if (replaced === '' || replaced === name) return assert.ok(fitsPattern('deny', name, '*'));
+      assert.ok(fitsPattern('deny', name, `${name.slice(0, from)}*${name.slice(from + length)}`));
+    }),
+  );
+});
+
+test('a name that is a path to another one is not taken for it', () => {
+  for (const name of ['x/../ada', './ada', 'ada/', '/ada', 'ada/.', 'x//ada', '..', ''])
+    for (const pattern of ['ada', '*', 'x/ada', '**', '*/ada'])
+      assert.equal(fitsPattern('allow', name, pattern), false, `${name} ${pattern}`);
+  assert.ok(fitsPattern('allow', 'x/../ada', 'x/../ada'));
+  assert.ok(fitsPattern('allow', 'x/.ada/..b', 'x/.ada/..b'));
+});
+
+test('an allowed star never passes a slash', () => {
+  fc.assert(
+    fc.property(names, names, (name, other) => {
+      const component = name.replaceAll('/', '');
+      assert.equal(fitsPattern('allow', `${component}a/${other}`, '*'), false);
+      assert.equal(fitsPattern('allow', `a/${component}a/b`, 'a/*'), false);
+    }),
+  );
+});
