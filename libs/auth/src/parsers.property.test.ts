@@ -83,12 +83,27 @@ test("a robot's token is its own, and nothing that is nearly one is", () => {
   );
 });
 
+const claimTexts = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*', '?', '\n'), maxLength: 12 });
+
 test('a wildcard agrees with a regular expression', () => {
-  const texts = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*', '?'), maxLength: 12 });
+  const parts: Readonly<Record<string, string>> = { '?': '[^/]', '*': '[^/]*', '/': '\\/' };
   fc.assert(
-    fc.property(texts, texts, (text, pattern) => {
-      const source = pattern.replaceAll('/', '\\/').replaceAll('?', '.').replaceAll('*', '.*');
+    fc.property(claimTexts, claimTexts, (text, pattern) => {
+      const source = pattern.replaceAll(/\*+|[?/]/g, (part) => parts[part] ?? '[^]*');
       assert.equal(matchesWildcard(text, pattern), new RegExp(`^${source}$`).test(text));
+    }),
+  );
+});
+
+test('a pattern with single stars fits only texts with as many slashes, and fits all that it spells out', () => {
+  const slashes = (text: string) => text.split('/').length;
+  const single = claimTexts.map((pattern) => pattern.replaceAll(/\*+/g, '*'));
+  fc.assert(
+    fc.property(claimTexts, single, (text, pattern) => {
+      if (matchesWildcard(text, pattern)) assert.equal(slashes(text), slashes(pattern));
+      const spelledOut = pattern.replaceAll('*', 'ab').replaceAll('?', 'b');
+      assert.ok(matchesWildcard(spelledOut, pattern));
+      assert.ok(matchesWildcard(`${spelledOut}/${text}`, `${pattern}/**`));
     }),
   );
 });

@@ -51,6 +51,15 @@ proxy: { remoteurl: https://registry-1.docker.io, username: alice, password: hun
   assert.doesNotMatch(stdout + stderr, /hunter2/);
 });
 
+test('check-config warns of a claim that fits the names of others', async (t) => {
+  const file = join(await openDirectory(t), 'jobs.yml');
+  const rules = '[{ when: { namespace_path: "acme*" }, pull: ["**"] }]';
+  await writeFile(file, `auth: { oidc: { gitlab: { issuer: "https://a.test", audience: b, rules: ${rules} } } }\n`);
+  const { stderr, code } = await runCommand(['check-config', file]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^warning: auth\.oidc\.gitlab\.rules\[0\]\.when\.namespace_path: .*Write "acme\/\*"/m);
+});
+
 const cluster = `redis: { addrs: ["redis-1:6379", "redis-2:6379"], username: cistern, password: hunter2 }
 cluster: { secret: hunter2-hunter2-hunter2 }
 storage:

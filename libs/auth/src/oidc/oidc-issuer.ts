@@ -12,7 +12,7 @@ export interface OidcIssuer {
 }
 
 export interface OidcRule {
-  /** Every claim has to match one of its patterns, of which `*` is any text and `?` a character. Never empty. */
+  /** Every claim has to match one of its patterns, as `matchesWildcard` takes them. Never empty. */
   readonly when: Readonly<Record<string, readonly string[]>>;
   /** Globs of `<upstream>/<repository>`. */
   readonly grants: readonly string[];

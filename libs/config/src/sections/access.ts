@@ -5,12 +5,12 @@ import { choice, listOf, network, openSection, platformPattern, section, text } 
 const rule = openSection('A rule. It fits if all that it names fits.', {
   action: choice('What becomes of a pull that it fits.', ['allow', 'deny']),
   images: listOf(
-    'Patterns of `<upstream>/<repository>` or `<upstream>/<repository>:<tag>`, as a shell has them: `*` passes no slash, `**` does.',
+    'Patterns of `<upstream>/<repository>` or `<upstream>/<repository>:<tag>`, as a shell has them: `*` passes no slash, `**` does. In a rule that denies, `*` passes slashes too.',
     text('For example `docker.io/library/*` or `**:latest`.'),
   ).prefault(['**']),
   users: listOf(
     {
-      text: 'Patterns of names as they stand in the log: users by their own, others as `robot:<name>` and `oidc:<issuer>/<sub>`.',
+      text: 'Patterns of names as they stand in the log: users by their own, others as `robot:<name>` and `oidc:<issuer>/<sub>`. `*` passes slashes only in a rule that denies.',
       default: 'everybody',
     },
     text('For example `ada` or `robot:ci-*`; who shows nothing is called `anonymous`.'),

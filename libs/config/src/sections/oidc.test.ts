@@ -40,6 +40,8 @@ test('what would let others in is refused', () => {
     [{ rules: [] }, `${at}.rules`],
     [{ rules: [{ when: {}, pull: '**' }] }, `${at}.rules[0].when`],
     [{ rules: [{ when: { sub: '*' }, pull: '**' }] }, `${at}.rules[0].when`],
+    [{ rules: [{ when: { repository: '*/*' }, pull: '**' }] }, `${at}.rules[0].when`],
+    [{ rules: [{ when: { repository_owner: ['acme', '**'] }, pull: '**' }] }, `${at}.rules[0].when`],
     [{ rules: [{ when: { sub: 'a', ref: [] }, pull: '**' }] }, `${at}.rules[0].when.ref`],
     [{ rules: [{ when: { sub: 'a' }, pull: [] }] }, `${at}.rules[0].pull`],
     [{ rules: [{ when: { sub: 'a' }, pull: '!docker.io/**' }] }, `${at}.rules[0].pull`],
@@ -52,4 +54,15 @@ test('what would let others in is refused', () => {
     'auth.oidc.b.issuer',
   ]);
   assert.deepEqual(problemPaths(`auth: {oidc: {"A b": ${JSON.stringify(github)}}}`), ['auth.oidc.A b']);
+});
+
+test('a star behind a name is warned about, with the pattern that was meant', () => {
+  const warningsOf = (when: object) => load(write({ rules: [{ when, pull: '**' }] })).warnings;
+  const path = 'auth.oidc.github.rules[0].when';
+  const [warning, ...others] = warningsOf({ ref: 'refs/heads/*', namespace_path: ['acme', 'acme*'] });
+  assert.deepEqual([warning?.path, others], [`${path}.namespace_path`, []]);
+  assert.match(warning?.message ?? '', /^"acme\*" also fits "acme-evil".* Write "acme\/\*"/);
+  assert.match(warningsOf({ sub: 'repo:acme**' })[0]?.message ?? '', /Write "repo:acme\/\*"/);
+  for (const pattern of ['acme/*', 'acme/**', 'repo:acme/*:ref:refs/heads/main', 'refs/tags/v-*', 'a?', '*-acme'])
+    assert.deepEqual(warningsOf({ sub: pattern, repository_owner: 'acme' }), [], pattern);
 });

@@ -6,7 +6,7 @@ import { readNamedFile, type SectionContext } from './context.ts';
 
 const rule = openSection('One rule.', {
   when: mapOf(
-    'What claims of the token have to be: each one of its patterns, of which `*` is any text and `?` a character.',
+    'What claims of the token have to be: each one of its patterns. `*` is any text without a slash, `**` any text, `?` a character.',
     listOf('Patterns of one claim.', text('A pattern.')),
   ),
   pull: listOf(
@@ -45,6 +45,9 @@ export interface OidcIssuerConfig {
 }
 
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+/** Or nearly everything: of most claims all texts have as many parts. */
+const fitsEverything = /^[*?/:]+$/;
+const prefixPattern = /^(.*?\w)\*+/s;
 const grantPattern = /^[\w.:*?{},[\]-]+(?:\/[\w.:*?{},[\]-]+)*$/;
 
 export function buildOidc(issuers: z.output<typeof oidcSection>, context: SectionContext): readonly OidcIssuerConfig[] {
@@ -89,14 +92,15 @@ function checkRule(
   path: string,
   context: SectionContext,
 ): void {
-  const patterns = Object.values(when).flat();
-  if (patterns.every((pattern) => /^\*+$/.test(pattern)))
+  if (Object.values(when).every((patterns) => patterns.some((pattern) => fitsEverything.test(pattern))))
     context.report(
       `${path}.when`,
       'must ask for something: an issuer such as GitHub gives tokens to everybody. For example { repository_owner: your-organisation }',
     );
-  for (const [claim, values] of Object.entries(when))
-    if (values.length === 0) context.report(`${path}.when.${claim}`, 'must have a pattern');
+  for (const [claim, patterns] of Object.entries(when)) {
+    if (patterns.length === 0) context.report(`${path}.when.${claim}`, 'must have a pattern');
+    for (const pattern of patterns) warnOfPrefix(pattern, `${path}.when.${claim}`, context);
+  }
   if (pull.length === 0) context.report(`${path}.pull`, 'must have a pattern: "**" is everything');
   for (const pattern of pull)
     if (!grantPattern.test(pattern))
@@ -104,4 +108,14 @@ function checkRule(
         `${path}.pull`,
         `"${pattern}" is no pattern of upstream and repository such as docker.io/library/* or ghcr.io/**`,
       );
+}
+
+/** Anybody may call an organisation `acme-evil`. */
+function warnOfPrefix(pattern: string, path: string, context: SectionContext): void {
+  const prefix = prefixPattern.exec(pattern)?.[1];
+  if (prefix === undefined) return;
+  context.warn(
+    path,
+    `"${pattern}" also fits "${prefix}-evil", which others may own. Write "${prefix}/*" for names in ${prefix}, "${prefix}/**" for all names below it`,
+  );
 }

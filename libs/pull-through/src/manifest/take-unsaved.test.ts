@@ -90,7 +90,7 @@ test('a request whose job answers with wrong bytes fails where the store has non
     wrapStore: (store) => ({
       ...store,
       async begin(...given) {
-        if (isAway) throw new CacheError('store-unavailable', 'The store is away.');
+        if (isAway) throw new CacheError('store-unavailable', 'The store is down.');
         return store.begin(...given);
       },
     }),
