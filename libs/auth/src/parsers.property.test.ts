@@ -96,11 +96,10 @@ test('a wildcard agrees with a regular expression', () => {
 });
 
 test('a pattern with single stars fits only texts with as many slashes, and fits all that it spells out', () => {
-  const slashes = (text: string) => text.split('/').length;
   const single = claimTexts.map((pattern) => pattern.replaceAll(/\*+/g, '*'));
   fc.assert(
     fc.property(claimTexts, single, (text, pattern) => {
-      if (matchesWildcard(text, pattern)) assert.equal(slashes(text), slashes(pattern));
+      if (matchesWildcard(text, pattern)) assert.equal(text.split('/').length, pattern.split('/').length);
       const spelledOut = pattern.replaceAll('*', 'ab').replaceAll('?', 'b');
       assert.ok(matchesWildcard(spelledOut, pattern));
       assert.ok(matchesWildcard(`${spelledOut}/${text}`, `${pattern}/**`));

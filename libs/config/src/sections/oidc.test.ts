@@ -56,8 +56,9 @@ test('what would let others in is refused', () => {
   assert.deepEqual(problemPaths(`auth: {oidc: {"A b": ${JSON.stringify(github)}}}`), ['auth.oidc.A b']);
 });
 
+const warningsOf = (when: object) => load(write({ rules: [{ when, pull: '**' }] })).warnings;
+
 test('a star behind a name is warned about, with the pattern that was meant', () => {
-  const warningsOf = (when: object) => load(write({ rules: [{ when, pull: '**' }] })).warnings;
   const path = 'auth.oidc.github.rules[0].when';
   const [warning, ...others] = warningsOf({ ref: 'refs/heads/*', namespace_path: ['acme', 'acme*'] });
   assert.deepEqual([warning?.path, others], [`${path}.namespace_path`, []]);
