@@ -17,7 +17,8 @@ export {
   parseLayoutIndex,
 } from './image-layout.ts';
 export type { LayoutEntry } from './image-layout.ts';
-export { parseManifest } from './manifest.ts';
+export { maxManifestChildren, parseManifest, parseStoredManifest } from './manifest.ts';
+export { hasTooManyValues } from './manifest-json.ts';
 export type { Manifest } from './manifest.ts';
 export type { Child } from './manifest-child.ts';
 export { isIndexMediaType, isManifestMediaType, manifestAcceptHeader, mediaTypeOf, mediaTypes } from './media-types.ts';

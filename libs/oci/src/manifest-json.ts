@@ -6,6 +6,8 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 // The largest that registries take, and far deeper than any manifest; Go's clients give up on deep JSON too.
 const maxBytes = 4 * 1024 * 1024;
 const maxDepth = 100;
+// 2,000 children of 25 values each. Reading more takes so long that nothing else is served meanwhile.
+const maxValues = 50_000;
 
 export function invalidManifest(what: string): OciSyntaxError {
   return new OciSyntaxError('MANIFEST_INVALID', `invalid manifest: ${what}`);
@@ -18,7 +20,9 @@ export function isJsonObject(value: unknown): value is JsonObject {
 /** Throws `OciSyntaxError` MANIFEST_INVALID. */
 export function parseManifestJson(bytes: Uint8Array): JsonObject {
   if (bytes.length > maxBytes) throw invalidManifest(`it has ${bytes.length} bytes, more than ${maxBytes}`);
-  if (isDeeperThan(bytes, maxDepth)) throw invalidManifest(`its JSON is nested deeper than ${maxDepth} levels`);
+  const { depth, values } = measureJson(bytes);
+  if (depth > maxDepth) throw invalidManifest(`its JSON is nested deeper than ${maxDepth} levels`);
+  if (values > maxValues) throw invalidManifest(`its JSON has more than ${maxValues} values`);
   let body: unknown;
   try {
     body = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
@@ -29,11 +33,19 @@ export function parseManifestJson(bytes: Uint8Array): JsonObject {
   return body;
 }
 
-/** Counts brackets outside strings before anything is built of them. In UTF-8 no byte of a longer character is ASCII. */
-function isDeeperThan(bytes: Uint8Array, limit: number): boolean {
-  let depth = 0;
+/** Whether `parseManifestJson` refuses `bytes` for this reason. */
+export function hasTooManyValues(bytes: Uint8Array): boolean {
+  return bytes.length > maxValues && measureJson(bytes).values > maxValues;
+}
+
+/**
+ * Counts brackets and commas outside strings before anything is built of them, up to the limits. In UTF-8 no byte of a longer
+ * character is ASCII.
+ */
+function measureJson(bytes: Uint8Array): { readonly depth: number; readonly values: number } {
+  let [depth, deepest, values] = [0, 0, 0];
   let inString = false;
-  for (let at = 0; at < bytes.length; at += 1) {
+  for (let at = 0; at < bytes.length && deepest <= maxDepth && values <= maxValues; at += 1) {
     const byte = bytes[at];
     if (inString) {
       if (byte === 0x5c) at += 1;
@@ -41,8 +53,10 @@ function isDeeperThan(bytes: Uint8Array, limit: number): boolean {
     } else if (byte === 0x22) inString = true;
     else if (byte === 0x7b || byte === 0x5b) {
       depth += 1;
-      if (depth > limit) return true;
+      values += 1;
+      if (depth > deepest) deepest = depth;
     } else if (byte === 0x7d || byte === 0x5d) depth -= 1;
+    else if (byte === 0x2c) values += 1;
   }
-  return false;
+  return { depth: deepest, values };
 }

@@ -15,25 +15,47 @@ export interface Manifest {
   readonly artifactType?: string;
 }
 
-// What servers say that do not know what they serve.
+/** Far more than any image has. Each one costs links, room in the index, and time. */
+export const maxManifestChildren = 2_000;
+
+// Servers that do not know what they serve say one of these.
 const genericMediaTypes = new Set(['application/json', 'application/octet-stream', 'text/plain']);
 
 /**
  * `contentType` is what the upstream calls the bytes. A media type that is not known here makes kind `other`, without
- * children. Throws `OciSyntaxError` MANIFEST_INVALID that says what is wrong; more than 4 MiB is wrong too.
+ * children. Throws `OciSyntaxError` MANIFEST_INVALID that says what is wrong; more than 4 MiB, or than
+ * `maxManifestChildren`, is wrong too.
  */
 export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest {
+  const { isCut, ...manifest } = read(bytes, contentType);
+  if (isCut) throw invalidManifest(`it has more than ${maxManifestChildren} layers or manifests`);
+  return manifest;
+}
+
+/** As `parseManifest`, for bytes that were stored before there was a limit: children beyond it are left out. */
+export function parseStoredManifest(bytes: Uint8Array, contentType?: string): Manifest {
+  const { isCut: _, ...manifest } = read(bytes, contentType);
+  return manifest;
+}
+
+interface Children {
+  readonly children: readonly Child[];
+  /** There are more. */
+  readonly isCut: boolean;
+}
+
+function read(bytes: Uint8Array, contentType: string | undefined): Manifest & Children {
   const body = parseManifestJson(bytes);
   const mediaType = manifestMediaType(body, contentType);
   const kind = kindOf(mediaType);
-  if (kind === 'schema1') return { kind, mediaType, children: distinct(listOf(body, 'fsLayers', parseFsLayer)) };
-  if (kind === 'other' && mediaType !== mediaTypes.ociArtifact) return { kind, mediaType, children: [] };
+  if (kind === 'schema1') return { kind, mediaType, ...distinct(listOf(body, 'fsLayers', parseFsLayer)) };
+  if (kind === 'other' && mediaType !== mediaTypes.ociArtifact) return { kind, mediaType, children: [], isCut: false };
   const subject = body['subject'] ?? undefined;
   const artifactType = stringOf(body, 'artifactType');
   return {
     kind,
     mediaType,
-    children: distinct(childrenOf(body, kind)),
+    ...distinct(childrenOf(body, kind)),
     ...(subject === undefined ? {} : { subject: parseDescriptor(subject, 'subject') }),
     ...(artifactType === undefined ? {} : { artifactType }),
   };
@@ -70,28 +92,34 @@ function kindOf(mediaType: string): Manifest['kind'] {
   return 'other';
 }
 
-function childrenOf(body: JsonObject, kind: 'index' | 'image' | 'other'): Child[] {
+function childrenOf(body: JsonObject, kind: 'index' | 'image' | 'other'): Iterable<Child> {
   if (kind === 'index') return listOf(body, 'manifests', (entry, where) => parseChild(entry, 'manifest', where));
-  if (kind === 'image')
-    return [
-      parseChild(body['config'], 'config', 'config'),
-      ...listOf(body, 'layers', (layer, where) => parseChild(layer, 'layer', where)),
-    ];
+  if (kind === 'image') return partsOf(body);
   return listOf({ blobs: null, ...body }, 'blobs', (blob, where) => parseChild(blob, 'blob', where));
 }
 
-function listOf(body: JsonObject, name: string, parse: (value: unknown, where: string) => Child): Child[] {
-  const list = body[name];
-  // Go writes an empty list that was never made as null.
-  if (list === null) return [];
-  if (!Array.isArray(list)) throw invalidManifest(`${name} is not an array`);
-  return list.map((value: unknown, index) => parse(value, `${name}[${index}]`));
+function* partsOf(body: JsonObject): Iterable<Child> {
+  yield parseChild(body['config'], 'config', 'config');
+  yield* listOf(body, 'layers', (layer, where) => parseChild(layer, 'layer', where));
 }
 
-function distinct(children: readonly Child[]): Child[] {
+function* listOf(body: JsonObject, name: string, parse: (value: unknown, where: string) => Child): Iterable<Child> {
+  const list = body[name];
+  // Go writes an empty list that was never made as null.
+  if (list === null) return;
+  if (!Array.isArray(list)) throw invalidManifest(`${name} is not an array`);
+  for (const [index, value] of list.entries()) yield parse(value, `${name}[${index}]`);
+}
+
+/** What is left out is not looked at. */
+function distinct(children: Iterable<Child>): Children {
   const seen = new Map<string, Child>();
-  for (const child of children) if (!seen.has(child.digest)) seen.set(child.digest, child);
-  return [...seen.values()];
+  for (const child of children) {
+    if (seen.has(child.digest)) continue;
+    if (seen.size === maxManifestChildren) return { children: [...seen.values()], isCut: true };
+    seen.set(child.digest, child);
+  }
+  return { children: [...seen.values()], isCut: false };
 }
 
 /** An empty string is what Go writes for none. */

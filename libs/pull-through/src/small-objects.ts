@@ -9,7 +9,7 @@ import {
   tagObjectKey,
 } from '@cistern/blob-store';
 import type { Link, RepositoryKey, TagKey, TagRecord } from '@cistern/cache-index';
-import { type Digest, isDigest } from '@cistern/oci';
+import { type Digest, isDigest, maxManifestChildren } from '@cistern/oci';
 
 interface TagObject {
   readonly schema: 1;
@@ -86,11 +86,15 @@ export async function writeLinksObject(store: BlobStore, key: RepositoryKey, lin
   } satisfies LinksObject);
 }
 
-/** The links that a manifest's object stands for, itself first. `undefined`: no such object. */
+/**
+ * The links that a manifest's object stands for, itself first. `undefined`: no such object. Objects from before there was a limit
+ * may have more than `mostChildren`: the rest is left out.
+ */
 export async function readLinksObject(
   store: BlobStore,
   key: RepositoryKey,
   digest: Digest,
+  mostChildren: number = maxManifestChildren,
 ): Promise<readonly Link[] | undefined> {
   const value = await read<LinksObject>(store, linksObjectKey(key.upstream, key.repository, digest));
   if (value === undefined) return undefined;
@@ -100,6 +104,7 @@ export async function readLinksObject(
     // It was brought from the repository's own upstream.
     { upstream, repository, digest, kind: 'manifest', size, mediaType, platform, confirmed: true },
     ...value.children
+      .slice(0, mostChildren)
       .filter((child) => isDigest(child.digest))
       .map((child) => ({ upstream, repository, ...child, platform: child.platform })),
   ];

@@ -2,7 +2,7 @@
 // image is named before all of it is there. Interrupted, it goes on when it is run again.
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/cache-index';
-import { createDigestHash, type Digest, digestHex, layoutBlobPath } from '@cistern/oci';
+import { createDigestHash, type Digest, digestHex, layoutBlobPath, parseManifest } from '@cistern/oci';
 import type { ResolvedImage } from '@cistern/upstream';
 import { untilDeleted } from '../eviction/until-deleted.ts';
 import { forEachBounded } from '../for-each-bounded.ts';
@@ -132,8 +132,9 @@ async function importManifest({ path, file, index, store, now }: Step, manifest:
   const { digest, mediaType, platform } = manifest;
   const key = { upstream: manifest.upstream, repository: manifest.repository };
   const bytes = await readManifest(path, file, digest);
+  const parsed = parseManifest(bytes, mediaType);
   // An operator's word is proof.
-  const links = linksOf(key, digest, bytes, { contentType: mediaType, platform }).map((link) => ({
+  const links = linksOf(key, digest, { manifest: parsed, size: bytes.length, platform }).map((link) => ({
     ...link,
     confirmed: true,
   }));

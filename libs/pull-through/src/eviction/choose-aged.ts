@@ -56,7 +56,7 @@ async function findLimits(
   const [ofImagesHere, ofOthers] = [new Map<Digest, number>(), new Map<Digest, number>()];
   await forEachBounded(store.listObjects(linksObjectsPrefix), { atOnce: readsAtOnce, signal }, async (objectKey) => {
     const key = parseLinksObjectKey(objectKey);
-    const links = key && (await readLinksObject(store, key, key.digest));
+    const links = key && (await readLinksObject(store, key, key.digest, Infinity));
     const named = links?.filter(({ digest }) => candidates.has(digest)) ?? [];
     if (key === undefined || named.length === 0) return;
     const isHere = (await index.blobs.get(key.digest)) !== undefined;

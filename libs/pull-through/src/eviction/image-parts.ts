@@ -1,12 +1,19 @@
 // What an image is made of: its manifest, and whatever that names, as far down as the manifests are here.
-import { type Digest, OciSyntaxError, parseManifest } from '@cistern/oci';
+import { type Digest, OciSyntaxError, parseStoredManifest } from '@cistern/oci';
 import type { CachedManifest } from '../manifest/manifest-cache.ts';
 
 /** `undefined`: it is not here. */
 type ReadManifest = (digest: Digest) => Promise<CachedManifest | undefined>;
 
-/** The digests under `digest`, without itself. An index that names itself, through others, comes to an end all the same. */
-export async function partsOf(digest: Digest, readManifest: ReadManifest): Promise<ReadonlySet<Digest>> {
+/**
+ * The digests under `digest`, without itself, up to `most`. An index that names itself, through others, comes to an end all the
+ * same.
+ */
+export async function partsOf(
+  digest: Digest,
+  readManifest: ReadManifest,
+  most = Infinity,
+): Promise<ReadonlySet<Digest>> {
   const parts = new Set<Digest>();
   const manifests = [digest];
   for (let next = manifests.pop(); next !== undefined; next = manifests.pop()) {
@@ -14,6 +21,7 @@ export async function partsOf(digest: Digest, readManifest: ReadManifest): Promi
     if (manifest === undefined) continue;
     for (const child of childrenOf(manifest)) {
       if (parts.has(child.digest) || child.digest === digest) continue;
+      if (parts.size >= most) return parts;
       parts.add(child.digest);
       if (child.role === 'manifest') manifests.push(child.digest);
     }
@@ -23,7 +31,7 @@ export async function partsOf(digest: Digest, readManifest: ReadManifest): Promi
 
 function childrenOf({ mediaType, bytes }: CachedManifest) {
   try {
-    return parseManifest(bytes, mediaType).children;
+    return parseStoredManifest(bytes, mediaType).children;
   } catch (error) {
     if (error instanceof OciSyntaxError) return [];
     throw error;

@@ -4,10 +4,10 @@
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/cache-index';
 import { isCacheError } from '@cistern/errors';
-import type { Digest } from '@cistern/oci';
+import { type Digest, maxManifestChildren } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import { createRecent } from '../create-recent.ts';
-import type { ManifestCache } from '../manifest/manifest-cache.ts';
+import type { CachedManifest, ManifestCache } from '../manifest/manifest-cache.ts';
 import { partsOf } from './image-parts.ts';
 import { peekManifest } from './peek-manifest.ts';
 
@@ -25,6 +25,8 @@ export interface RefreshPartsOptions {
 /** Parts are refreshed once in this time, and for this time ahead. */
 const refreshEveryMs = 60_000;
 const maxImages = 10_000;
+/** An index of indexes may have more: the rest lives by its own pulls. */
+const maxParts = 5 * maxManifestChildren;
 
 export function createRefreshParts({ index, store, manifests, log, now }: RefreshPartsOptions): RefreshParts {
   const lately = createRecent<Digest, true>({ max: maxImages, ttlMs: refreshEveryMs, now });
@@ -35,9 +37,13 @@ export function createRefreshParts({ index, store, manifests, log, now }: Refres
     if ((await index.epoch.isComplete()) && (await store.stat(digest)) === undefined) manifests.drop(digest);
   }
 
+  async function read(part: Digest): Promise<CachedManifest | undefined> {
+    return manifests.get(part) ?? peekManifest({ index, store }, part);
+  }
+
   async function refresh(digest: Digest): Promise<void> {
     await dropEvicted(digest);
-    const parts = await partsOf(digest, async (part) => manifests.get(part) ?? peekManifest({ index, store }, part));
+    const parts = await partsOf(digest, read, maxParts);
     const untilMs = now() + refreshEveryMs;
     for (const part of parts) await index.blobs.touch(part, untilMs);
   }

@@ -6,7 +6,7 @@ import {
   type Digest,
   type Manifest,
   OciSyntaxError,
-  parseManifest,
+  parseStoredManifest,
   type Platform,
   platformName,
   type Tag,
@@ -97,7 +97,7 @@ async function readManifest(deps: DescribeImageDeps, digest: Digest): Promise<Si
   const peeked = await peekManifest(deps, digest);
   if (peeked === undefined) return undefined;
   try {
-    return { ...parseManifest(peeked.bytes, peeked.mediaType), size: peeked.bytes.length };
+    return { ...parseStoredManifest(peeked.bytes, peeked.mediaType), size: peeked.bytes.length };
   } catch (error) {
     if (error instanceof OciSyntaxError) return undefined;
     throw error;

@@ -2,7 +2,7 @@
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex, Link, ManifestRecord, RepositoryKey } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
-import { type Digest, OciSyntaxError, parseManifest, platformName } from '@cistern/oci';
+import { type Digest, type Manifest, OciSyntaxError, parseManifest, platformName } from '@cistern/oci';
 import type { UnsavedManifest } from '@cistern/jobs';
 import { untilDeleted } from '../eviction/until-deleted.ts';
 import { repositoryPath } from '../repository-path.ts';
@@ -63,7 +63,7 @@ function readLinks(
   platform: string | undefined,
 ): Link[] {
   try {
-    return linksOf(key, digest, bytes, { contentType: mediaType, platform });
+    return linksOf(key, digest, { manifest: parseManifest(bytes, mediaType), size: bytes.length, platform });
   } catch (error) {
     if (!(error instanceof OciSyntaxError)) throw error;
     const message = `Upstream ${key.upstream} sent no valid manifest as ${digest}: ${error.message}.`;
@@ -94,7 +94,7 @@ export async function recordManifest(
 }
 
 /** As an index that lists the manifest said it; the manifest itself does not say it. */
-export async function platformOf(
+async function platformOf(
   { index }: Pick<StoreManifestDeps, 'index'>,
   key: RepositoryKey,
   digest: Digest,
@@ -109,11 +109,13 @@ export async function platformOf(
 export function linksOf(
   key: RepositoryKey,
   digest: Digest,
-  bytes: Buffer,
-  { contentType, platform }: { readonly contentType?: string | undefined; readonly platform: string | undefined },
+  {
+    manifest,
+    size,
+    platform,
+  }: { readonly manifest: Manifest; readonly size: number; readonly platform: string | undefined },
 ): Link[] {
   const { upstream, repository } = key;
-  const manifest = parseManifest(bytes, contentType);
   const children = manifest.children
     .filter((child) => child.foreign !== true)
     .map((child): Link => ({
@@ -131,7 +133,7 @@ export function linksOf(
       repository,
       digest,
       kind: 'manifest',
-      size: bytes.length,
+      size,
       mediaType: manifest.mediaType,
       platform,
       confirmed: true,

@@ -1,6 +1,6 @@
 // A manifest that is here: in memory, or in the store. What comes from the store is hashed on its way into memory.
 import type { ManifestRecord, RepositoryKey } from '@cistern/cache-index';
-import { type Digest, OciSyntaxError } from '@cistern/oci';
+import { type Digest, hasTooManyValues, type Manifest, OciSyntaxError, parseStoredManifest } from '@cistern/oci';
 import { forgetMissing } from '../blob/forget-missing.ts';
 import { setAsideOnce, type SetAsideOnceDeps } from '../blob/set-aside-once.ts';
 import { wrongOnce } from '../integrity/hash-stored.ts';
@@ -8,7 +8,7 @@ import { readHashed } from '../integrity/read-hashed.ts';
 import { writeLinksObject } from '../small-objects.ts';
 import type { CachedManifest, ManifestCache } from './manifest-cache.ts';
 import { maxManifestBytes } from './max-manifest-bytes.ts';
-import { linksOf, platformOf, recordManifest } from './store-manifest.ts';
+import { linksOf, recordManifest } from './store-manifest.ts';
 
 export interface StoredManifestDeps extends SetAsideOnceDeps {
   readonly manifests: ManifestCache;
@@ -66,7 +66,9 @@ async function adopt(
   bytes: Buffer,
 ): Promise<ManifestRecord | undefined> {
   try {
-    const links = linksOf(key, digest, bytes, { platform: await platformOf(deps, key, digest) });
+    const link = await deps.index.links.get(key, digest);
+    const manifest = readManifest(bytes, link?.mediaType);
+    const links = linksOf(key, digest, { manifest, size: bytes.length, platform: link?.platform });
     await writeLinksObject(deps.store, key, links);
     await deps.index.links.put(key, links);
     const record = await recordManifest(deps, digest, links[0]!.mediaType!, bytes.length);
@@ -77,4 +79,11 @@ async function adopt(
     if (error instanceof OciSyntaxError) return undefined;
     throw error;
   }
+}
+
+/** A manifest from before there was a limit is served by what its link says of it, without a look at its parts. */
+function readManifest(bytes: Buffer, linkedMediaType: string | undefined): Manifest {
+  if (linkedMediaType !== undefined && linkedMediaType !== '' && hasTooManyValues(bytes))
+    return { kind: 'other', mediaType: linkedMediaType, children: [] };
+  return parseStoredManifest(bytes);
 }

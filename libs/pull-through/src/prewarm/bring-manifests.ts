@@ -2,7 +2,14 @@
 // them too. What is here already costs no pull.
 import type { RepositoryKey } from '@cistern/cache-index';
 import { CacheError, isCacheError } from '@cistern/errors';
-import { type Child, type Digest, isIndexMediaType, type Manifest, parseManifest, platformName } from '@cistern/oci';
+import {
+  type Child,
+  type Digest,
+  isIndexMediaType,
+  type Manifest,
+  parseStoredManifest,
+  platformName,
+} from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
 import { fetchManifest, readStored } from '../work/fetch-manifest.ts';
 import type { WorkDeps } from '../work/work-deps.ts';
@@ -66,5 +73,5 @@ async function bringManifest(
     throw new CacheError('store-unavailable', `Manifest ${digest} was stored and cannot be read back.`, {
       retryable: true,
     });
-  return parseManifest(bytes, link?.mediaType);
+  return parseStoredManifest(bytes, link?.mediaType);
 }

@@ -75,7 +75,7 @@ async function partsIn({ store }: PurgeStep, key: RepositoryKey, root: Digest): 
   const parts = new Set([root]);
   const manifests = [root];
   for (let next = manifests.pop(); next !== undefined; next = manifests.pop())
-    for (const { digest, kind } of (await readLinksObject(store, key, next)) ?? []) {
+    for (const { digest, kind } of (await readLinksObject(store, key, next, Infinity)) ?? []) {
       if (kind === 'manifest' && !parts.has(digest)) manifests.push(digest);
       parts.add(digest);
     }
@@ -98,12 +98,12 @@ async function liveIn(
   };
   await forEachBounded(others(), { atOnce, signal }, async (digest) => {
     if ((await index.blobs.get(digest)) === undefined) return;
-    for (const link of (await readLinksObject(store, key, digest)) ?? []) live.add(link.digest);
+    for (const link of (await readLinksObject(store, key, digest, Infinity)) ?? []) live.add(link.digest);
   });
   // What is both of the image and alive keeps what is under it.
   const manifests = [...live].filter((digest) => parts.has(digest));
   for (let next = manifests.pop(); next !== undefined; next = manifests.pop())
-    for (const { digest, kind } of (await readLinksObject(store, key, next)) ?? []) {
+    for (const { digest, kind } of (await readLinksObject(store, key, next, Infinity)) ?? []) {
       if (kind === 'manifest' && !live.has(digest)) manifests.push(digest);
       live.add(digest);
     }

@@ -11,6 +11,7 @@ import { isHeldManifest } from '../held.ts';
 import { ifStoreAnswers } from '../if-store-answers.ts';
 import { backlogKeyOf, storeManifest } from '../manifest/store-manifest.ts';
 import { verifyManifest } from '../manifest/verify-manifest.ts';
+import { checkRefused, storeOrRefuse } from './refused-manifests.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 export async function fetchManifest(
@@ -21,22 +22,20 @@ export async function fetchManifest(
   const upstream = upstreamOf(deps, name);
   const key = { upstream: name, repository };
   const reference = { kind: 'digest', digest } as const;
+  const keep = async (manifest: { readonly bytes: Buffer; readonly mediaType: string }) =>
+    (await storeOrRefuse(deps, key, [reference], () => storeManifest(deps, key, digest, manifest))).unsaved;
+  await checkRefused(deps, key, reference);
   await untilDeleted(deps, digest);
   const stored = await readStored(deps, digest);
   if (stored !== undefined) {
     // Brought by another job since this one was asked for.
     if (await isKept(deps, key, digest)) return null;
     const { mediaType } = await upstream.headManifest(repository, reference, options);
-    return (await storeManifest(deps, key, digest, { bytes: stored, mediaType })).unsaved;
+    return keep({ bytes: stored, mediaType });
   }
   const manifest = await upstream.getManifest(repository, reference, options);
-  try {
-    verifyManifest(name, digest, manifest.bytes);
-  } catch (error) {
-    deps.metrics.contentMismatches.inc({ upstream: name });
-    throw error;
-  }
-  return (await storeManifest(deps, key, digest, manifest)).unsaved;
+  verifyManifest(deps, name, digest, manifest.bytes);
+  return keep(manifest);
 }
 
 async function isKept({ index, backlog }: WorkDeps, key: RepositoryKey, digest: Digest): Promise<boolean> {

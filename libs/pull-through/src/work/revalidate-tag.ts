@@ -1,7 +1,6 @@
 // Job revalidate-tag: brings one tag's record up to date, by a HEAD, which costs no pull, or by a GET that brings the
 // manifest too. A try that fails is recorded, so that neither every request nor every node tries again.
 import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/cache-index';
-import { isCacheError } from '@cistern/errors';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
@@ -15,6 +14,7 @@ import { readPurgeMarks } from '../purge/purge-marks.ts';
 import { removeStoredTag, removeTag } from '../purge/remove-names.ts';
 import { writeTagObject } from '../small-objects.ts';
 import { fetchManifest } from './fetch-manifest.ts';
+import { checkRefused, storeOrRefuse } from './refused-manifests.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 interface Confirmed {
@@ -109,10 +109,13 @@ async function bringMoved(
 
 async function fetchByTag(deps: WorkDeps, key: TagKey, options: CallOptions): Promise<Confirmed> {
   const upstream = upstreamOf(deps, key.upstream);
-  const manifest = await upstream.getManifest(key.repository, { kind: 'tag', tag: key.tag }, options);
+  const reference = { kind: 'tag', tag: key.tag } as const;
+  await checkRefused(deps, key, reference);
+  const manifest = await upstream.getManifest(key.repository, reference, options);
   const digest = (isSchema1(manifest.mediaType) ? undefined : manifest.digest) ?? digestOf(manifest.bytes);
-  verifyManifest(key.upstream, digest, manifest.bytes);
-  return { digest, ...(await storeManifest(deps, key, digest, manifest)) };
+  verifyManifest(deps, key.upstream, digest, manifest.bytes);
+  const store = () => storeManifest(deps, key, digest, manifest);
+  return { digest, ...(await storeOrRefuse(deps, key, [reference, { kind: 'digest', digest }], store)) };
 }
 
 /** Its announced digest leaves the signatures out, so it is not that of the bytes: they go by their own. */
@@ -186,8 +189,7 @@ async function isLeft(deps: WorkDeps, record: TagRecord, marks: string): Promise
 
 /** What others have confirmed since upstream was asked is not touched by what it said then. */
 async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, { before, marks }: Known): Promise<void> {
-  const { index, now, metrics, policyOf } = deps;
-  if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream: key.upstream });
+  const { index, now, policyOf } = deps;
   if (before === undefined) return;
   if (isForgottenFor(error, policyOf(key.upstream, key.tag))) {
     if (isSameConfirmation(await index.tags.get(key, { fresh: true }), before)) await forget(deps, key);
