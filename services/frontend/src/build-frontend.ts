@@ -1,4 +1,5 @@
 // The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
+import type { Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import { type AccessTokens, type Authenticator, type Authorize, createAddressList } from '@cistern/auth';
 import { type ClientLimits, unlimited } from '@cistern/limits';
@@ -103,11 +104,20 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   });
   if (tls !== undefined) tls.serve(app.server as unknown as TlsServer);
   const { maxConnections, unlimitedNetworks = [], metrics } = options;
+  /** Whose address a PROXY header has given. */
+  const named = new WeakSet<Socket>();
   if (maxConnections !== undefined) {
-    const isExempt = createAddressList([...trustedProxies, ...unlimitedNetworks]);
-    limitConnections(app.server, { max: maxConnections, isUnlimited: isExempt, metrics });
+    const isExcepted = createAddressList(unlimitedNetworks);
+    const isProxy = createAddressList(trustedProxies);
+    // A client may have an address in the networks of proxies. A proxy on a Unix socket has none.
+    const isUnlimited = (socket: Socket) => {
+      const { remoteAddress } = socket;
+      return remoteAddress === undefined || isExcepted(remoteAddress) || (!named.has(socket) && isProxy(remoteAddress));
+    };
+    limitConnections(app.server, { max: maxConnections, isUnlimited, metrics });
   }
-  if (proxyProtocol) acceptProxiedConnections(app.server, { trustedProxies, log });
+  if (proxyProtocol)
+    acceptProxiedConnections(app.server, { trustedProxies, log, onNamed: (socket) => named.add(socket) });
   app.decorateRequest('record');
   app.addHook('onRequest', takeTurns);
   app.addHook('onRequest', (request, reply, done) => {

@@ -11,7 +11,7 @@ export const limitsSection = section(
     bytesperday: size({ text: 'What a client may be sent in a day.', default: 'any amount' }).optional(),
     connections: wholeNumber(
       {
-        text: 'Connections of one address (of IPv6: one `/64`) to one process at a time. Proxies in `http.trustedproxies` may have any number.',
+        text: 'Connections of one address (of IPv6: one `/64`) to one process at a time. Proxies in `http.trustedproxies` may have any number. A client that a PROXY header names counts, whatever its address.',
         default: 'any number',
       },
       many,

@@ -1,28 +1,30 @@
 // How many connections one client address (of IPv6: one network) may have at a time: each costs some kilobytes and a descriptor.
 import type { Server, Socket } from 'node:net';
-import { Server as TlsServer } from 'node:tls';
 import { networkOf } from '@cistern/auth';
 import type { LimitMetrics } from '@cistern/telemetry';
+import { holdConnections } from './hold-connections.ts';
 
 export interface ConnectionLimit {
   /** Of one address. */
   readonly max: number;
-  /** Addresses that may have any number: proxies above all, which speak for many. */
-  readonly isUnlimited: (address: string) => boolean;
+  /** Connections that do not count: those of proxies above all, which speak for many. */
+  readonly isUnlimited: (socket: Socket) => boolean;
   readonly metrics: LimitMetrics;
 }
 
-/** To be called on an HTTP or HTTPS server before it listens, and before PROXY headers are taken off its connections. */
+/**
+ * To be called on an HTTP or HTTPS server before it listens. Where PROXY headers are taken off its connections, that is arranged
+ * afterwards, so that this counts clients. With HTTPS a connection counts before its handshake, which its client may never finish.
+ */
 export function limitConnections(server: Server, { max, isUnlimited, metrics }: ConnectionLimit): void {
   const open = new Map<string, number>();
-  // Behind TLS, a client's own address is known only once the handshake is over.
-  server.prependListener(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? '';
-    if (isUnlimited(address)) return;
-    const client = networkOf(address);
+  holdConnections(server, (socket, accept) => {
+    if (isUnlimited(socket)) return accept();
+    const client = networkOf(socket.remoteAddress ?? '');
     const count = (open.get(client) ?? 0) + 1;
     if (count > max) {
       metrics.limited.inc({ limit: 'connections' });
+      socket.on('error', () => {});
       socket.destroy();
       return;
     }
@@ -32,5 +34,6 @@ export function limitConnections(server: Server, { max, isUnlimited, metrics }: 
       if (left === 0) open.delete(client);
       else open.set(client, left);
     });
+    accept();
   });
 }

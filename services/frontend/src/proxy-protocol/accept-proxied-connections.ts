@@ -5,6 +5,7 @@ import type { Server, Socket } from 'node:net';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Logger } from '@cistern/telemetry';
 import { createAddressList } from '@cistern/auth';
+import { holdConnections } from '../hooks/hold-connections.ts';
 import { parseProxyHeader, type ProxiedClient } from './parse-proxy-header.ts';
 
 export interface ProxiedConnectionsOptions {
@@ -16,22 +17,22 @@ export interface ProxiedConnectionsOptions {
   readonly log: Logger;
   /** A header that takes longer is none. The specification wants at least 3 s, for a packet that is sent again. */
   readonly headerLimitMs?: number;
+  /** That many connections may wait for their header. One more closes the one that waits longest: headers are sent at once. */
+  readonly maxWaiting?: number;
+  /** Gets each connection whose header names its client. */
+  readonly onNamed?: (socket: Socket) => void;
 }
 
 /** To be called on an HTTP or HTTPS server before it listens. With HTTPS the header comes before the handshake. */
 export function acceptProxiedConnections(server: Server, options: ProxiedConnectionsOptions): void {
-  const { log, headerLimitMs = 5000 } = options;
+  const { log, headerLimitMs = 5000, maxWaiting = 1024, onNamed } = options;
   const isTrusted = createAddressList(options.trustedProxies);
   /** Those of whom the header names no client. */
   const nameless = new WeakSet<Socket>();
   const clientsBehindTls =
     server instanceof TlsServer ? passThroughTls(server, (socket) => nameless.add(socket)) : undefined;
-  // Whatever the server does with a connection waits until the header is off.
-  const accept = server.listeners('connection') as ((socket: Socket) => void)[];
-  server.removeAllListeners('connection');
-  const handOver = (socket: Socket) => {
-    for (const listener of accept) listener.call(server, socket);
-  };
+  /** The one that waits longest is the first. */
+  const waiting = new Map<Socket, (reason: string) => void>();
 
   server.prependListener('request', ({ socket, headers }: IncomingMessage) => {
     if (!nameless.has(socket)) return;
@@ -39,35 +40,49 @@ export function acceptProxiedConnections(server: Server, options: ProxiedConnect
     for (const name of ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']) delete headers[name];
   });
 
-  server.on('connection', (socket: Socket) => {
+  holdConnections(server, (socket, accept) => {
     const { remoteAddress } = socket;
-    if (remoteAddress !== undefined && !isTrusted(remoteAddress)) return handOver(socket);
-    readHeader(socket, headerLimitMs, {
+    if (remoteAddress !== undefined && !isTrusted(remoteAddress)) return accept();
+    const refuse = readHeader(socket, headerLimitMs, {
+      onSettled: () => waiting.delete(socket),
       onHeader(client) {
-        if (client !== undefined && clientsBehindTls === undefined) disguise(socket, client);
         clientsBehindTls?.add(socket, client);
         if (client === undefined) nameless.add(socket);
-        handOver(socket);
+        else {
+          disguise(socket, client);
+          onNamed?.(socket);
+        }
+        accept();
       },
       onInvalid(reason) {
         log.warn({ remoteAddress, reason }, 'closed a connection without a PROXY header');
       },
     });
+    waiting.set(socket, refuse);
+    const [longest] = waiting.values();
+    if (waiting.size > maxWaiting) longest?.(`${maxWaiting} others came before it`);
   });
 }
 
 interface HeaderEvents {
+  /** Before each of the others, and when the connection ends before its first byte. */
+  onSettled(): void;
   onHeader(client: ProxiedClient | undefined): void;
   /** The socket is destroyed. */
   onInvalid(reason: string): void;
 }
 
-/** Takes the header off and puts back what came behind it. A connection that ends before its first byte is no event. */
-function readHeader(socket: Socket, limitMs: number, { onHeader, onInvalid }: HeaderEvents): void {
+/** Takes the header off and puts back what came behind it. Returns a function that gives up before there is one. */
+function readHeader(
+  socket: Socket,
+  limitMs: number,
+  { onSettled, onHeader, onInvalid }: HeaderEvents,
+): (reason: string) => void {
   let received: Buffer = Buffer.alloc(0);
   const settle = () => {
     clearTimeout(timer);
     socket.off('readable', onReadable).off('end', onEnd).off('error', onEnd).off('close', onEnd);
+    onSettled();
   };
   const refuse = (reason: string) => {
     settle();
@@ -95,6 +110,7 @@ function readHeader(socket: Socket, limitMs: number, { onHeader, onInvalid }: He
     onHeader(parsed.client);
   };
   socket.on('readable', onReadable).on('end', onEnd).on('error', onEnd).on('close', onEnd);
+  return refuse;
 }
 
 /** From now on the socket tells the client's address for its own. */

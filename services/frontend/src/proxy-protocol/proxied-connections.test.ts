@@ -171,6 +171,23 @@ test('a check of the port that sends nothing is no event; one that breaks off wi
   assert.equal(await connections(), 0);
 });
 
+test('the connection that waits longest for its header is closed when too many wait', async (t) => {
+  const { port, logged } = await startEcho(t, { maxWaiting: 3 });
+  const waiting = [];
+  for (let count = 0; count < 5; count += 1) waiting.push(await open(t, port));
+  await Promise.all(waiting.slice(0, 2).map(({ closed }) => closed));
+  await until(() => logged.length === 2);
+  assert.match(String(logged[0]?.['reason']), /3 others came before it/);
+  const [, , third] = waiting;
+  third?.socket.write(`${line}${get}`);
+  await until(() => third?.answers().length === 1);
+  // One that has sent its header waits no more.
+  const another = await open(t, port);
+  another.socket.write(`${line}${get}`);
+  await until(() => another.answers().length === 1);
+  assert.equal(logged.length, 2);
+});
+
 test('over TLS the header comes before the handshake', async (t) => {
   const { port } = await startEcho(t, {}, true);
   const encrypt = async (socket: Socket) => {
