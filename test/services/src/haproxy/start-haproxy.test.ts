@@ -8,9 +8,10 @@ import {
   type RequestListener,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { startHaproxy } from '../index.ts';
+import type { HaproxyOptions } from './start-haproxy.ts';
 import { until } from '../until.ts';
 
 async function serve(t: TestContext, listener: RequestListener) {
@@ -35,8 +36,12 @@ async function openFrontend(t: TestContext, listener: RequestListener) {
   return { ready, server, health: health.server, frontend: { port, debugPort: health.port } };
 }
 
-async function open(t: TestContext, frontends: readonly { port: number; debugPort: number }[]) {
-  const haproxy = await startHaproxy({ frontends, proxyProtocol: 'none' });
+async function open(
+  t: TestContext,
+  frontends: readonly { port: number; debugPort: number }[],
+  ofOneSource?: HaproxyOptions['ofOneSource'],
+) {
+  const haproxy = await startHaproxy({ frontends, proxyProtocol: 'none', ...(ofOneSource && { ofOneSource }) });
   t.after(haproxy.close);
   return haproxy;
 }
@@ -145,6 +150,46 @@ test('a header of a thousand ranges passes, and what a client says of proxies do
     Object.keys(passed).filter((name) => name.startsWith('x-forwarded')),
     [],
   );
+});
+
+/** A connection of its own, that stays. `undefined`: it was closed unanswered. */
+function stay(t: TestContext, url: string, localAddress: string): Promise<Socket | undefined> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), localAddress });
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write('GET /v2/ HTTP/1.1\r\nHost: cistern\r\n\r\n');
+  const { promise, resolve } = Promise.withResolvers<Socket | undefined>();
+  socket.once('data', () => resolve(socket));
+  socket.once('close', () => resolve(undefined));
+  return promise;
+}
+
+test('one address has so many connections at a time and no more, whatever others have', async (t) => {
+  const { frontend } = await openFrontend(t, (_, response) => response.end('here'));
+  const { url } = await open(t, [frontend], { connections: 5 });
+  const greedy: (Socket | undefined)[] = [];
+  for (let count = 0; count < 8; count += 1) greedy.push(await stay(t, url, '127.0.0.7'));
+  assert.deepEqual(
+    greedy.map((socket) => socket !== undefined),
+    [true, true, true, true, true, false, false, false],
+  );
+  assert.ok(await stay(t, url, '127.0.0.8'));
+  greedy[0]?.destroy();
+  await until(async () => (await stay(t, url, '127.0.0.7')) !== undefined);
+});
+
+test('one address begins so many connections in ten seconds and no more, whatever others do', async (t) => {
+  const { frontend } = await openFrontend(t, (_, response) => response.end('here'));
+  const { url } = await open(t, [frontend], { rate: 5 });
+  const answered: boolean[] = [];
+  while (answered.at(-1) !== false && answered.length < 1000) {
+    const socket = await stay(t, url, '127.0.0.7');
+    answered.push(socket !== undefined);
+    socket?.destroy();
+  }
+  assert.ok(answered.length > 5 && answered.at(-1) === false, `${answered.length} were answered`);
+  assert.ok(await stay(t, url, '127.0.0.8'));
 });
 
 test('it has a page and metrics', async (t) => {

@@ -13,6 +13,8 @@ export interface HaproxyOptions {
   readonly proxyProtocol?: 1 | 2 | 'none';
   /** The network namespace in which the frontends are, by its name in /run/netns; default: in that of everybody. */
   readonly namespace?: string | undefined;
+  /** How many connections one address may have, and begin in ten seconds. Default: any number, for all clients of a test share one. */
+  readonly ofOneSource?: { readonly connections?: number; readonly rate?: number };
 }
 
 export interface Haproxy {
@@ -32,7 +34,9 @@ export interface Haproxy {
 }
 
 /** Installs the package if it is missing. It takes frontends for ready until it has found otherwise. The caller closes it. */
-export async function startHaproxy({ frontends, proxyProtocol = 2, namespace }: HaproxyOptions): Promise<Haproxy> {
+export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
+  const { frontends, proxyProtocol = 2, namespace, ofOneSource = {} } = options;
+  const { connections = 1_000_000, rate = 1_000_000 } = ofOneSource;
   await ensureDebianPackages(['haproxy']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-haproxy-'));
   const file = join(directory, 'haproxy.cfg');
@@ -43,8 +47,12 @@ export async function startHaproxy({ frontends, proxyProtocol = 2, namespace }: 
   const server = await startProcess({
     command: 'haproxy',
     args: ['-db', '-f', file],
-    // A test machine may allow few file descriptors.
-    env: { HAPROXY_MAXCONN: '4000' },
+    env: {
+      // A test machine may allow few file descriptors.
+      HAPROXY_MAXCONN: '4000',
+      HAPROXY_SOURCE_CONNECTIONS: `${connections}`,
+      HAPROXY_SOURCE_RATE: `${rate}`,
+    },
     ready: { port: statisticsPort },
     // Lets what is under way end; SIGTERM does not.
     stopSignal: 'SIGUSR1',
