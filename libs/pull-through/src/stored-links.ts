@@ -8,6 +8,7 @@ import type { Digest, RepositoryName } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import { LRUCache } from 'lru-cache';
 import { forEachBounded } from './for-each-bounded.ts';
+import { putLinks } from './manifest/put-links.ts';
 import { listLinksObjects, readLinksObject } from './small-objects.ts';
 
 export interface StoredLinksDeps {
@@ -98,7 +99,7 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
         if (object === undefined) return;
         manifests.add(digest);
         for (const link of object) if (links.get(link.digest)?.confirmed !== true) links.set(link.digest, link);
-        await index.links.put(key, object);
+        await putLinks(index, key, object);
       });
       const read = manifests.size - (before?.manifests.size ?? 0);
       if (read > 0) log.info({ ...key, manifests: read }, 'the links of a repository were read from the store');

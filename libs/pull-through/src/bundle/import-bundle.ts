@@ -6,6 +6,7 @@ import { createDigestHash, type Digest, digestHex, layoutBlobPath, parseManifest
 import type { ResolvedImage } from '@cistern/upstream';
 import { untilDeleted } from '../eviction/until-deleted.ts';
 import { forEachBounded } from '../for-each-bounded.ts';
+import { putLinks } from '../manifest/put-links.ts';
 import { linksOf, recordManifest } from '../manifest/store-manifest.ts';
 import { readTagObject, writeHeldObject, writeLinksObject, writeTagObject } from '../small-objects.ts';
 import { type BundleFile, openBundleFile } from './open-bundle-file.ts';
@@ -143,7 +144,7 @@ async function importManifest({ path, file, index, store, now }: Step, manifest:
   await recordManifest({ index, now }, digest, mediaType, bytes.length);
   await writeLinksObject(store, key, links);
   for (const link of links) if (link.kind === 'blob') await writeHeldObject(store, key, link.digest);
-  await index.links.put(key, links);
+  await putLinks(index, key, links);
 }
 
 async function importTag(step: Step, { name, image, top, changedAtMs }: PlannedImage): Promise<ImportedImage> {

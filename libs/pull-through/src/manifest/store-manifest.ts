@@ -7,6 +7,7 @@ import type { UnsavedManifest } from '@cistern/jobs';
 import { untilDeleted } from '../eviction/until-deleted.ts';
 import { repositoryPath } from '../repository-path.ts';
 import { writeLinksObject } from '../small-objects.ts';
+import { putLinks } from './put-links.ts';
 import type { StoreBacklog } from '../work/store-backlog.ts';
 
 export interface StoreManifestDeps {
@@ -45,7 +46,7 @@ export async function storeManifest(
     bytes,
   );
   await backlog.write(`links ${repositoryPath(key)} ${digest}`, () => writeLinksObject(store, key, links));
-  await index.links.put(key, links);
+  await putLinks(index, key, links);
   const unsaved = saved === 'waiting' ? { digest, mediaType, bytesBase64: bytes.toString('base64') } : null;
   return { mediaType, size: bytes.length, unsaved };
 }

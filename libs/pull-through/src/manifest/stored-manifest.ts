@@ -8,6 +8,7 @@ import { readHashed } from '../integrity/read-hashed.ts';
 import { writeLinksObject } from '../small-objects.ts';
 import type { CachedManifest, ManifestCache } from './manifest-cache.ts';
 import { maxManifestBytes } from './max-manifest-bytes.ts';
+import { putLinks } from './put-links.ts';
 import { linksOf, recordManifest } from './store-manifest.ts';
 
 export interface StoredManifestDeps extends SetAsideOnceDeps {
@@ -70,7 +71,7 @@ async function adopt(
     const manifest = readManifest(bytes, link?.mediaType);
     const links = linksOf(key, digest, { manifest, size: bytes.length, platform: link?.platform });
     await writeLinksObject(deps.store, key, links);
-    await deps.index.links.put(key, links);
+    await putLinks(deps.index, key, links);
     const record = await recordManifest(deps, digest, links[0]!.mediaType!, bytes.length);
     // It may have been evicted since it was read.
     await forgetMissing(deps, digest);

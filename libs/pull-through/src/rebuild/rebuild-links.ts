@@ -2,6 +2,7 @@
 import { heldObjectsPrefix, linksObjectsPrefix, parseHeldObjectKey, parseLinksObjectKey } from '@cistern/blob-store';
 import { forEachBounded } from '../for-each-bounded.ts';
 import { confirmLink } from '../held.ts';
+import { putLinks } from '../manifest/put-links.ts';
 import { readLinksObject } from '../small-objects.ts';
 import type { RebuildStep } from './rebuild-index.ts';
 
@@ -15,7 +16,7 @@ export async function rebuildLinks(step: RebuildStep): Promise<void> {
     const manifest = links?.[0];
     if (key === undefined || manifest === undefined) return;
     progress.manifests += 1;
-    await index.links.put(key, links!);
+    await putLinks(index, key, links!);
     const { digest, mediaType, size } = manifest;
     if (!mediaType || size === undefined) return;
     if ((await index.blobs.get(digest)) === undefined || (await index.manifests.get(digest)) !== undefined) return;
