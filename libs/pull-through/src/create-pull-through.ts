@@ -17,6 +17,7 @@ import { createFollowFill } from './fill/follow-fill.ts';
 import type { PolicyOf } from './freshness/create-freshness-policies.ts';
 import { createLists, type ListPolicy } from './lists/create-lists.ts';
 import { createContentCache } from './content-cache.ts';
+import { createRecent } from './create-recent.ts';
 import type { CachedManifest } from './manifest/manifest-cache.ts';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
 import { createPullTally } from './manifest/pull-tally.ts';
@@ -60,6 +61,8 @@ export interface PullThroughDeps {
 
 const mebibyte = 1024 * 1024;
 const smallBlobsBytes = 16 * mebibyte;
+const maxNoManifests = 10_000;
+const noManifestMs = 600_000;
 
 export function createPullThrough(options: PullThroughDeps): PullThrough {
   const { metrics, readBufferBytes = 24 * mebibyte } = options;
@@ -79,6 +82,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const follow = createFollowFill({ index, queue, now });
   const manifests = createContentCache<CachedManifest>(manifestCacheBytes);
   const takeUnsaved = createTakeUnsaved({ manifests, log });
+  const noManifests = createRecent<string, true>({ max: maxNoManifests, ttlMs: noManifestMs, now });
   const revalidateBehind = createRevalidateBehind({ queue, log, now });
   const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
@@ -97,6 +101,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
     follow,
     manifests,
     takeUnsaved,
+    noManifests,
     storedLinks,
     revalidateBehind,
   };

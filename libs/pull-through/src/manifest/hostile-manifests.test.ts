@@ -7,6 +7,7 @@ import { type Digest, digestOf, maxManifestChildren, mediaTypes, parseReference 
 import { partsOf } from '../eviction/image-parts.ts';
 import { readLinksObject, writeLinksObject } from '../small-objects.ts';
 import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { collect } from '../testing/test-bytes.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const latest = { ...library, reference: parseReference('latest') };
@@ -103,6 +104,37 @@ for (const [what, count] of [
     assert.deepEqual([served.mediaType, served.bytes.equals(bytes)], [mediaType, true]);
     assert.equal((await index.links.digests(library)).length, maxManifestChildren + 1);
   });
+
+const isNone = (error: unknown) => isCacheError(error, 'content-mismatch');
+
+test('a blob that an index lists as a manifest, and is none, is not read for each request', async (t) => {
+  let reads = 0;
+  const blob = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, layers: 'none' }));
+  const listed = { mediaType, digest: digestOf(blob), size: blob.length };
+  const started = await startTestCache({
+    wrapStore: (store) => ({
+      ...store,
+      open(digest, ...given) {
+        if (digest === listed.digest) reads += 1;
+        return store.open(digest, ...given);
+      },
+    }),
+  });
+  t.after(() => started.close());
+  const { cache, hub } = started;
+  hub.addBlob(library.repository, blob);
+  hub.addManifest(library.repository, undefined, blob, mediaType);
+  const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [listed] };
+  hub.addManifest(library.repository, 'latest', Buffer.from(JSON.stringify(index)), mediaTypes.ociIndex);
+  await cache.openManifest(latest);
+  await collect(await (await cache.openBlob({ ...library, digest: listed.digest, intent: 'whole' })).read());
+  const ask = () => cache.openManifest({ ...library, reference: parseReference(listed.digest) });
+  await assert.rejects(ask, isNone);
+  const readsOfFirst = reads;
+  assert.ok(readsOfFirst > 0);
+  for (let request = 0; request < 5; request += 1) await assert.rejects(ask, isNone);
+  assert.equal(reads, readsOfFirst);
+});
 
 const readIndex = async () => ({
   mediaType: mediaTypes.ociIndex,

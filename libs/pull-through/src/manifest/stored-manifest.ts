@@ -5,6 +5,8 @@ import { forgetMissing } from '../blob/forget-missing.ts';
 import { setAsideOnce, type SetAsideOnceDeps } from '../blob/set-aside-once.ts';
 import { wrongOnce } from '../integrity/hash-stored.ts';
 import { readHashed } from '../integrity/read-hashed.ts';
+import type { Recent } from '../create-recent.ts';
+import { repositoryPath } from '../repository-path.ts';
 import { writeLinksObject } from '../small-objects.ts';
 import type { CachedManifest, ManifestCache } from './manifest-cache.ts';
 import { maxManifestBytes } from './max-manifest-bytes.ts';
@@ -13,6 +15,8 @@ import { linksOf, recordManifest } from './store-manifest.ts';
 
 export interface StoredManifestDeps extends SetAsideOnceDeps {
   readonly manifests: ManifestCache;
+  /** Stored bytes that are no manifest, by repository and digest: they are not read for each request. */
+  readonly noManifests: Recent<string, true>;
 }
 
 /** `undefined`: it has to be fetched. `key` holds `digest`. */
@@ -23,10 +27,16 @@ export async function readStoredManifest(
 ): Promise<CachedManifest | undefined> {
   const cached = deps.manifests.get(digest);
   if (cached !== undefined) return cached;
+  const known = await deps.index.manifests.get(digest);
+  const name = `${repositoryPath(key)} ${digest}`;
+  if (known === undefined && deps.noManifests.has(name)) return undefined;
   const bytes = await readVerified(deps, digest);
   if (bytes === undefined) return undefined;
-  const record = (await deps.index.manifests.get(digest)) ?? (await adopt(deps, key, digest, bytes));
-  if (record === undefined) return undefined;
+  const record = known ?? (await adopt(deps, key, digest, bytes));
+  if (record === undefined) {
+    deps.noManifests.set(name, true);
+    return undefined;
+  }
   const manifest = { mediaType: record.mediaType, bytes };
   deps.manifests.set(digest, manifest);
   return manifest;
