@@ -16,6 +16,8 @@ export interface StoredLinksDeps {
   readonly store: BlobStore;
   readonly log: Logger;
   readonly now: () => number;
+  /** A look through a repository ends after so many links. Default: 200,000, about 60 MB. */
+  readonly maxLinks?: number;
 }
 
 export interface StoredLinks {
@@ -46,7 +48,7 @@ const pauseMs = 250;
 /** About 300 bytes each. */
 const maxRemembered = 100_000;
 
-export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): StoredLinks {
+export function createStoredLinks({ index, store, log, now, maxLinks = 200_000 }: StoredLinksDeps): StoredLinks {
   /** By path of the repository, as all of these. */
   const looked = new LRUCache<string, FoundLinks>({
     maxSize: maxRemembered,
@@ -94,7 +96,7 @@ export function createStoredLinks({ index, store, log, now }: StoredLinksDeps): 
     const listing = listLinksObjects(store, key, maxObjects);
     try {
       await forEachBounded(listing, { atOnce: readsAtOnce }, async (digest) => {
-        if (manifests.has(digest)) return;
+        if (manifests.has(digest) || links.size >= maxLinks) return;
         const object = await readLinksObject(store, key, digest);
         if (object === undefined) return;
         manifests.add(digest);

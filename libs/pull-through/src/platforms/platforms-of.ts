@@ -15,6 +15,8 @@ export interface PlatformsOfDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly now: () => number;
+  /** A look through a repository ends after so many links. Default: 200,000, about 60 MB. */
+  readonly maxLinks?: number;
 }
 
 export interface PlatformsOf {
@@ -40,7 +42,7 @@ const recentMs = 10_000;
 const maxRemembered = 100_000;
 
 /** Both reject with `store-unavailable` while the store does not answer. */
-export function createPlatformsOf({ index, store, now }: PlatformsOfDeps): PlatformsOf {
+export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: PlatformsOfDeps): PlatformsOf {
   const looks = new Map<string, Look>();
   const looked = new LRUCache<string, Found>({
     maxSize: maxRemembered,
@@ -52,11 +54,15 @@ export function createPlatformsOf({ index, store, now }: PlatformsOfDeps): Platf
 
   async function read(key: RepositoryKey): Promise<Found> {
     const objects: (readonly Link[])[] = [];
+    let links = 0;
     await forEachBounded(listLinksObjects(store, key, maxObjects), { atOnce: readsAtOnce }, async (digest) => {
-      const links = await readLinksObject(store, key, digest);
-      if (links !== undefined) objects.push(links);
+      if (links >= maxLinks) return;
+      const object = await readLinksObject(store, key, digest);
+      if (object === undefined) return;
+      links += object.length;
+      objects.push(object);
     });
-    const found = gather(objects, objects.length >= maxObjects);
+    const found = gather(objects, objects.length >= maxObjects || links >= maxLinks);
     looked.set(repositoryPath(key), found);
     return found;
   }

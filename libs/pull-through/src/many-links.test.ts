@@ -1,0 +1,64 @@
+// A repository with very many links, as a hostile one may have: looking through them has an end.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import type { CacheIndex, Link } from '@cistern/cache-index';
+import { createTestIndex } from '@cistern/cache-index/testing';
+import { digestOf } from '@cistern/oci';
+import { createLogger } from '@cistern/telemetry';
+import { createPlatformsOf } from './platforms/platforms-of.ts';
+import { writeLinksObject } from './small-objects.ts';
+import { createStoredLinks } from './stored-links.ts';
+import { repositoryOf } from './testing/start-test-cache.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const log = createLogger({ level: 'error', formatter: 'json' });
+const now = () => 0;
+const digest = (name: string) => digestOf(Buffer.from(name));
+
+/** 200 manifests for windows, of ten layers each: 2,200 links. */
+async function openStore() {
+  const store = createMemoryStore();
+  const platform = 'windows/amd64';
+  for (let at = 0; at < 200; at += 1) {
+    const layers = Array.from({ length: 10 }, (_, layer): Link => {
+      return { ...library, digest: digest(`${at} ${layer}`), kind: 'blob' };
+    });
+    await writeLinksObject(store, library, [
+      { ...library, digest: digest(`${at}`), kind: 'manifest', platform },
+      ...layers,
+    ]);
+  }
+  let reads = 0;
+  const readObject: typeof store.readObject = (key) => {
+    reads += 1;
+    return store.readObject(key);
+  };
+  return { store: { ...store, readObject }, reads: () => reads };
+}
+
+test('links objects are read up to a number of links, and blobs are then let pass', async () => {
+  const index = createTestIndex({ now });
+  for (const [maxLinks, fewest, most, isCut] of [
+    [110, 10, 30, true],
+    [10_000, 200, 200, false],
+  ] as const) {
+    const { store, reads } = await openStore();
+    const platforms = createPlatformsOf({ index, store, now, maxLinks });
+    const found = await Promise.all(
+      Array.from({ length: 200 }, (_, at) => platforms.recently(library, digest(`${at} 0`))),
+    );
+    assert.ok(reads() >= fewest && reads() <= 2 * most, `${reads()} reads`);
+    assert.equal(found.filter((ofBlob) => ofBlob.includes(undefined)).length, isCut ? 200 : 0);
+  }
+});
+
+test('links that an index lacks are taken from the store up to a number', async () => {
+  const index: CacheIndex = createTestIndex({ now });
+  const incomplete: CacheIndex = { ...index, epoch: { ...index.epoch, isComplete: async () => false } };
+  const { store, reads } = await openStore();
+  const links = createStoredLinks({ index: incomplete, store, log, now, maxLinks: 110 });
+  assert.equal(await links.find(library, digest('nowhere')), undefined);
+  assert.ok(reads() >= 10 && reads() <= 30, `${reads()} reads`);
+  assert.ok((await index.links.digests(library)).length <= 30 * 11);
+});
