@@ -3,6 +3,7 @@
 import { type BlobStore, registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/cache-index';
 import type { Digest } from '@cistern/oci';
+import { putLinks } from './manifest/put-links.ts';
 import { hasHeldObject, readLinksObject } from './small-objects.ts';
 import type { StoredLinks } from './stored-links.ts';
 
@@ -37,7 +38,7 @@ export async function findLink(
     (await adopt(deps, key, digest, kind));
   const found = await find();
   if (found === undefined) return undefined;
-  await deps.index.links.put(key, found);
+  await putLinks(deps.index, key, found);
   if ((await find()) !== undefined) return found[0];
   // It was purged meanwhile.
   await deps.index.links.remove(key, digest);
