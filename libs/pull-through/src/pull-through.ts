@@ -24,7 +24,7 @@ export interface FreshnessFacts {
   readonly ageMs?: number | undefined;
 }
 
-/** What somebody asks of a repository that they may pull. */
+/** A question about a repository that the caller may pull. */
 interface PullRequest {
   readonly target: AuthorizedRepository;
   readonly signal?: AbortSignal | undefined;

@@ -6,21 +6,21 @@ import type { RepositoryName } from '@cistern/oci';
 import type { CallerCredentials } from '@cistern/upstream';
 import type { Platforms } from '../platforms/platforms-of.ts';
 
-/** Why who asks may have nothing that is of these platforms alone; `undefined`: may have it. */
+/** Why the caller may not have content that is of these platforms alone; `undefined` means that it may. */
 export type PlatformRule = (platforms: Platforms) => CacheError | undefined;
 
-/** Who wants to pull, and what. */
+/** A caller and the repository that it wants to pull. */
 export interface PullQuestion extends RepositoryKey {
   readonly asker: Asker;
-  /** Absent for what is asked for by digest, and for lists. */
+  /** `undefined` for a request by digest, and for lists. */
   readonly tag?: string | undefined;
-  /** Whether the access token that was shown is for a repository; absent: it is not narrowed, or none was shown. */
+  /** Whether the access token is for a repository; `undefined` means that no token narrows the request. */
   readonly isInScope?: ((key: RepositoryKey) => boolean) | undefined;
-  /** What was shown for upstreams that verify their callers; absent: none does. */
+  /** Credentials for upstreams that verify their callers; `undefined` means that there is no such upstream. */
   readonly caller?: CallerCredentials | undefined;
   /** The client's network, by which questions in callers' names are bounded. */
   readonly network?: string | undefined;
-  /** Is called with a clause for the log when a platform is denied later, and with `undefined` when it is looked at again. */
+  /** Is called with a clause for the log when a platform is denied later, and with `undefined` before each check. */
   readonly onDenied?: ((why: string | undefined) => void) | undefined;
 }
 
@@ -31,17 +31,17 @@ export type PullDecision =
   /** It may be pulled with another access token. */
   | { readonly result: 'out-of-scope' };
 
-/** A repository of an upstream that somebody may pull. */
+/** A repository of an upstream that the caller may pull. */
 export class AuthorizedRepository implements RepositoryKey {
   readonly upstream: string;
   readonly repository: RepositoryName;
-  /** Absent: all platforms. */
+  /** `undefined` means that all platforms may be pulled. */
   readonly platformRule: PlatformRule | undefined;
-  /** Absent: no upstream asks for it, or the one that does has been asked. */
+  /** `undefined` means that no upstream asks for credentials, or that it has accepted them. */
   readonly caller: CallerCredentials | undefined;
-  /** Where the caller is; absent: nobody asks on anybody's behalf. */
+  /** The client's network; `undefined` means that no question is asked for a caller. */
   readonly network: string | undefined;
-  /** The repository of the same name at another upstream; `undefined`: it may not be pulled there. */
+  /** The repository of the same name at another upstream; `undefined` means that the caller may not pull it there. */
   readonly at: (upstream: string) => AuthorizedRepository | undefined;
 
   private constructor(
@@ -57,7 +57,7 @@ export class AuthorizedRepository implements RepositoryKey {
     this.at = at;
   }
 
-  /** The one decision of who may pull what, for the named upstream and for each other whose content is to be used. */
+  /** The one decision on a pull, for the named upstream and for each other upstream whose content is to be used. */
   static decide(authorize: Authorize, question: PullQuestion): PullDecision {
     const { asker, upstream, repository, tag } = question;
     const wish = { upstream, repository, tag };
@@ -80,9 +80,13 @@ export class AuthorizedRepository implements RepositoryKey {
     return new AuthorizedRepository({ upstream, repository }, undefined, at);
   }
 
-  /** The upstream that verifies its callers has let this one in; what was shown to it goes no further. */
+  /** For use once the upstream has accepted the caller: the credentials go no further. */
   withoutCaller(): AuthorizedRepository {
-    return new AuthorizedRepository({ upstream: this.upstream, repository: this.repository }, this.platformRule, this.at);
+    return new AuthorizedRepository(
+      { upstream: this.upstream, repository: this.repository },
+      this.platformRule,
+      this.at,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-// The use cases as tests call them: who asks and what they may pull stands in the request, and is decided as for any client.
+// The use cases as tests call them: the request names the caller and its rights, and is decided as for any client.
 import type { Authorize } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/cache-index';
 import type { CallerCredentials } from '@cistern/upstream';
@@ -6,7 +6,7 @@ import { AuthorizedRepository, type PlatformRule } from '../access/authorized-re
 import type { BlobRequest, ManifestRequest, PullThrough, ReferrersRequest, TagsRequest } from '../pull-through.ts';
 
 interface Permission {
-  /** Absent: all platforms. */
+  /** `undefined` means that all platforms may be pulled. */
   readonly platformRule?: PlatformRule | undefined;
 }
 
@@ -14,7 +14,7 @@ interface Permission {
 export interface TestCaller extends RepositoryKey, Permission {
   /** For upstreams that verify their callers. */
   readonly caller?: CallerCredentials | undefined;
-  /** Whether the repository of this name may be pulled at another upstream; absent: nowhere. */
+  /** Whether the repository of this name may be pulled at another upstream; `undefined` means at none. */
   readonly permissionAt?: ((upstream: string) => Permission | undefined) | undefined;
 }
 

@@ -35,7 +35,13 @@ async function giveToken(
   await limitClient(dependencies, request, reply);
   refuseAccessToken(identity, challenge);
   const { authorize, upstreams, authenticator } = dependencies;
-  const names = narrowScopes(authorize, { identity, clientIp: request.ip }, upstreams, hostOf(authenticator, request), scopes);
+  const names = narrowScopes(
+    authorize,
+    { identity, clientIp: request.ip },
+    upstreams,
+    hostOf(authenticator, request),
+    scopes,
+  );
   const { token, expiresInSeconds, issuedAt } = await dependencies.accessTokens.issue(identity, names);
   reply.header('cache-control', 'no-store');
   // Docker reads `token`, OAuth 2 clients `access_token`.

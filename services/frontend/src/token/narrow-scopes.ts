@@ -4,9 +4,9 @@ import { OciSyntaxError } from '@cistern/oci';
 import type { UpstreamTable } from '@cistern/upstream';
 
 /**
- * Of what a client asks for the repositories that it may pull. With `host` they are named in full, as the host that was asked reads
- * the names: the token is for these, whatever host it is shown to. Without it, as tokens are given out elsewhere than images are,
- * they stay as the client names them, and the host of each pull says what they mean.
+ * The repositories among the scopes that the client may pull. With `host` they are named in full, as that host reads the names: the
+ * token is for these at every host. Without `host` (tokens are given out at another address than images) the names stay as they
+ * are, and the host of each pull decides their upstream.
  */
 export function narrowScopes(
   authorize: Authorize,

@@ -64,7 +64,7 @@ async function permittedFor(t: TestContext, options: Partial<FrontendOptions>, p
   const { url } = await startFrontend(t, { pullThrough, ...options });
   const { status } = await sendRequest(`${url}${path}/blobs/${digestOf(blob)}`);
   assert.equal(status, 200);
-  const { target } = pullThrough.calls.at(-1)?.request as unknown as BlobRequest;
+  const { target } = pullThrough.calls.at(-1)!.request as unknown as BlobRequest;
   return ['ghcr.io', 'gcr.io'].filter((upstream) => target.at(upstream) !== undefined);
 }
 

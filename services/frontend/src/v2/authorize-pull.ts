@@ -1,4 +1,4 @@
-// Which repository of which upstream a request is about, and whether who asks may pull it: decided once, before any handler runs.
+// The repository and upstream that a request names, and whether the caller may pull it: decided once, before any handler runs.
 import { type Challenge, networkOf } from '@cistern/auth';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { OciSyntaxError, type Reference } from '@cistern/oci';
@@ -18,8 +18,8 @@ export interface NamedPath {
 }
 
 /**
- * Throws what the table of upstreams throws for a name that it cannot place, `loop-detected`, `denied`, and `unauthenticated` for
- * a token that is for other repositories: then the client can get another one.
+ * Throws `name-unknown` or `name-invalid` for a name that no upstream has, `loop-detected`, and `denied`. A token for other
+ * repositories is `unauthenticated`, with a challenge: the client can get another one.
  */
 export function authorizePull(
   dependencies: V2Dependencies,
@@ -42,8 +42,7 @@ export function authorizePull(
     tag: path.reference?.kind === 'tag' ? path.reference.tag : undefined,
     asker: { identity, clientIp: request.ip },
     isInScope:
-      identity.scopes &&
-      ((key) => identity.scopes!.some((scope) => isScopeOf(upstreams, scope, request.host, key))),
+      identity.scopes && ((key) => identity.scopes!.some((scope) => isScopeOf(upstreams, scope, request.host, key))),
     ...(callerTokens !== undefined && {
       caller: callerOf(request.headers.authorization, callerTokens),
       network: networkOf(request.ip),
@@ -66,8 +65,8 @@ export function authorizePull(
 }
 
 /**
- * The name that an access token for a pull has to have: the client's own, or, where a header, prefix or `?ns=` of the pull says
- * which upstream it is of, that of the repository there.
+ * The name that an access token for a pull must have. It is the client's own name for the repository. Where a prefix or `?ns=`
+ * names the upstream, it is the full name.
  */
 export function scopeNameOf(upstreams: UpstreamTable, path: NamedPath, request: FastifyRequest): string {
   const place = ifPlaced(() => placeOf(upstreams, path, request));
@@ -76,8 +75,8 @@ export function scopeNameOf(upstreams: UpstreamTable, path: NamedPath, request: 
 }
 
 /**
- * Whether a scope is for a repository. A name without an upstream is of the default one, or of the one that this host stands for;
- * never of one that the pull names by other means.
+ * Whether a scope is for a repository. A name without an upstream belongs to the default upstream, or to that of this host. It
+ * never belongs to one that the pull names by other means.
  */
 function isScopeOf(
   upstreams: UpstreamTable,
