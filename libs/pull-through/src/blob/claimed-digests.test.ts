@@ -129,3 +129,17 @@ test('while upstream cannot be reached a claim opens nothing, and confirmed blob
   assert.ok((await read(secret)).equals(layer));
   assert.equal((await index.links.get(claim, digest))?.confirmed, true);
 });
+
+for (const holds of [true, false])
+  test(`while another upstream cannot confirm its claim, the named upstream decides: ${holds}`, async (t) => {
+    const { cache, hub, quay, index } = await startCache(t);
+    const claim = repositoryOf('quay.io', forger.repository);
+    await index.links.put(claim, [{ ...claim, digest: layerDigest, kind: 'blob', size: layer.length }]);
+    quay.script.onCall = away;
+    if (holds) hub.addBlob(forger.repository, layer);
+    for (const intent of intents) {
+      const open = async () => cache.openBlob({ ...forger, digest: layerDigest, intent, permissionAt: () => ({}) });
+      if (holds) assert.ok((await collect(await (await open()).read())).equals(layer), intent);
+      else await assert.rejects(open, isAway, intent);
+    }
+  });

@@ -178,13 +178,19 @@ async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Lin
   const rule = holder && permitted.get(holder.upstream)?.platformRule;
   const isDenied = rule !== undefined && (await deps.findDenial(holder!, digest, rule)) !== undefined;
   if (holder === undefined || isDenied) return undefined;
-  try {
-    return await confirm(deps, request, holder);
-  } catch (error) {
+  return confirm(deps, request, holder).catch(async (error: unknown) => {
     // Then the named upstream alone counts.
-    if (isCacheError(error, 'blob-unknown', 'name-unknown', 'denied', 'upstream-refused-us')) return undefined;
-    throw error;
-  }
+    if (isNo(error)) return undefined;
+    return askUpstream(deps, request, undefined).catch((answer: unknown) => {
+      // The other one may still have it, once it can be asked.
+      throw isNo(answer) ? error : answer;
+    });
+  });
+}
+
+/** An upstream says that it does not have the blob, or not for this cache. */
+function isNo(error: unknown): boolean {
+  return isCacheError(error, 'blob-unknown', 'name-unknown', 'denied', 'upstream-refused-us');
 }
 
 /** The link, once the upstream of its repository has said that it holds the blob: a manifest's word opens nothing. */
