@@ -10,7 +10,7 @@ export interface Identity {
   readonly grants?: readonly string[] | undefined;
   /** Of an access token: the repositories, named as the client names them, that it was asked for. Absent: not narrowed. */
   readonly scopes?: readonly string[] | undefined;
-  /** Whether the catalog is for it. Default: yes, as far as it may pull. */
+  /** Whether it may read the catalog, as far as it may pull. Default: yes. An access token must have been asked for that. */
   readonly mayList?: boolean | undefined;
   /** What else is told of it in the log, for attribution. */
   readonly labels?: Readonly<Record<string, string>> | undefined;

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthenticateDependencies, identify } from '../hooks/authenticate.ts';
 import { formatBasicChallenge } from '../hooks/format-challenge.ts';
 import { limitClient } from '../hooks/limit-client.ts';
+import { catalogScope } from '../v2/catalog.ts';
 import { sendJson } from '../v2/send-json.ts';
 import { addTokenPath, type AskedToken } from './add-token-path.ts';
 import { narrowScopes } from './narrow-scopes.ts';
@@ -42,11 +43,15 @@ async function giveToken(
     hostOf(authenticator, request),
     scopes,
   );
-  const { token, expiresInSeconds, issuedAt } = await dependencies.accessTokens.issue(identity, names);
+  const mayList = scopes.some((scope) => scope.split(' ').includes(catalogScope));
+  const { token, expiresInSeconds, issuedAt } = await dependencies.accessTokens.issue({ ...identity, mayList }, names);
   reply.header('cache-control', 'no-store');
   // Docker reads `token`, OAuth 2 clients `access_token`.
   const answer = { token, access_token: token, expires_in: expiresInSeconds, issued_at: issuedAt.toISOString() };
-  return sendJson(reply, Buffer.from(JSON.stringify({ ...answer, token_type: 'Bearer', scope: scopeOf(names) })));
+  return sendJson(
+    reply,
+    Buffer.from(JSON.stringify({ ...answer, token_type: 'Bearer', scope: scopeOf(names, mayList) })),
+  );
 }
 
 /** The host that images are pulled from too; `undefined`: tokens are given out at a URL of their own. */
@@ -61,6 +66,6 @@ function refuseAccessToken({ scopes }: Identity, challenge: () => void): void {
   throw new CacheError('unauthenticated', 'An access token cannot be exchanged for another one.');
 }
 
-function scopeOf(names: readonly string[]): string {
-  return names.map((name) => `repository:${name}:pull`).join(' ');
+function scopeOf(names: readonly string[], mayList: boolean): string {
+  return [...names.map((name) => `repository:${name}:pull`), ...(mayList ? [catalogScope] : [])].join(' ');
 }

@@ -98,6 +98,16 @@ test('a token is for what it was asked for, and another one can be had', async (
   assert.equal((await pull(url, '/v2/redis/manifests/x', wider)).status, 200);
 });
 
+test('a token lists the catalog only if it was bought for that', async (t) => {
+  const { url } = await start(t);
+  const narrow = await tokenFor(url, 'ada:right', 'repository:nginx:pull');
+  const answer = await pull(url, '/v2/_catalog', narrow);
+  assert.equal(answer.status, 401);
+  assert.match(String(answer.headers['www-authenticate']), /scope="registry:catalog:\*",error="insufficient_scope"$/);
+  const wider = await tokenFor(url, 'ada:right', 'repository:nginx:pull registry:catalog:*');
+  assert.equal((await pull(url, '/v2/_catalog', wider)).status, 200);
+});
+
 test('what somebody may not pull is in no token, and denied by any name, with or without one', async (t) => {
   const { url, log } = await start(t);
   const asked = ['team/app', 'ghcr.io/team/app', 'docker.io/team/app', 'nginx', 'ghcr.io/other/app'];
