@@ -39,7 +39,12 @@ export const suites = [
     paths: ['test/simulation/src/explore/explore.test.ts'],
     environment: { SIM_SECONDS: '60' },
   },
-  { name: 'wire', group: 'ci', paths: ['test/services', 'test/end-to-end', 'test/docs'], concurrency: 2 * processors },
+  {
+    name: 'wire',
+    group: 'ci',
+    paths: ['test/services', 'test/end-to-end', 'test/rights', 'test/docs'],
+    concurrency: 2 * processors,
+  },
   // They start many processes each, so one file at a time.
   { name: 'cluster', group: 'ci', paths: ['test/cluster/scenarios'], concurrency: 1 },
   { name: 'compose', group: 'ci', paths: ['test/compose'], concurrency: 1, timeoutMs: 30 * minute },

@@ -24,7 +24,7 @@ export function nodeConfig(
   ];
   const config = loadConfig({
     path: 'cluster.yml',
-    readFile: () => `version: 0.1\nhttp: { debug: { addr: '' } }\n${file}`,
+    readFile: () => `version: 0.1\nhttp: { debug: { addr: '' }, trustedproxies: [127.0.0.0/8] }\n${file}`,
     env: {
       [address]: `127.0.0.1:${port}`,
       REGISTRY_REDIS_ADDR: 'redis:6379',
