@@ -43,6 +43,7 @@ function blobOf(way: Way): keyof PartContent['blobs'] {
 /** Says how the answer differs from the expected one; `undefined` means that it is right. */
 export function judgeContent(answer: Answer, part: PartContent, way: Way, expected: string): string | undefined {
   if (String(answer.status) !== expected) return `${answer.status} ${answer.body.toString('latin1').slice(0, 300)}`;
+  if (!answer.complete) return 'an answer that breaks off';
   if (isRefusal(expected)) return findLeak(answer, part);
   const bytes = way === 'tag' || way === 'digest' ? part.manifest.bytes : part.blobs[blobOf(way)].bytes;
   const { body, headers } = answer;
