@@ -26,11 +26,11 @@ async function start() {
   const { values } = createTestIndex({ now });
   const asked: AccessQuestion[] = [];
   const metrics = createMetrics({ upstreams: ['private.test'] });
-  /** All may read `public/…`, unchecked. The password opens all but `forbidden/…`. */
+  /** All may read `public/…`, unchecked. Passwords that begin with `right` open all but `forbidden/…`. */
   const upstream = {
     async answer({ repository, caller }: AccessQuestion): Promise<{ isProven: boolean }> {
       if (repository.startsWith('public/')) return { isProven: false };
-      if (caller.kind !== 'password' || caller.password !== 'right') throw new CacheError('unauthenticated', 'no');
+      if (caller.kind !== 'password' || !caller.password.startsWith('right')) throw new CacheError('unauthenticated', 'no');
       if (repository.startsWith('forbidden/')) throw new CacheError('denied', 'no');
       return { isProven: true };
     },
@@ -82,6 +82,20 @@ test('ten of three hundred guesses at one account reach the upstream, in turn or
   const atOnce = await start();
   await Promise.all(Array.from({ length: 300 }, (_, at) => atOnce.ask(login('ada', `guess ${at}`))));
   assert.equal(atOnce.asked.length, 10);
+});
+
+test('guesses that are asked twice at once, of two repositories, are bounded as others', async () => {
+  const { ask, asked } = await start();
+  await Promise.all(
+    Array.from({ length: 300 }, (_, at) => ['team/one', 'team/two'].map((name) => ask(login('ada', `guess ${at}`), here, name))).flat(),
+  );
+  assert.equal(new Set(asked.map(({ caller }) => JSON.stringify(caller))).size, 10);
+});
+
+test('an account may have many right passwords, as tokens of jobs are, that come at once', async () => {
+  const { ask } = await start();
+  const results = await Promise.all(Array.from({ length: 60 }, (_, at) => ask(login('ci', `right ${at}`))));
+  assert.deepEqual(new Set(results), new Set(['allowed']));
 });
 
 test('a hundred guesses of one network at made-up accounts reach the upstream', async () => {

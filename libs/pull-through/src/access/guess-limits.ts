@@ -13,19 +13,26 @@ interface Try {
   takeBack(): Promise<void>;
 }
 
-interface Tried {
-  /** Unset while it is being counted. */
-  guess: Try | undefined;
-  isRefused: boolean;
+/** Credentials that the upstream has not accepted from this network. */
+interface Guess {
+  /** All questions with these credentials are this one try. */
+  readonly counted: Promise<Try>;
+  /** Gives the turn to other credentials. */
+  readonly leave: () => void;
+  /** Questions that have no verdict yet. */
+  open: number;
+  verdict: 'allowed' | 'refused' | undefined;
 }
 
-/** Counts that all frontends share. */
+/** Counts that all frontends share, and turns at this one. */
 export interface CallerTries {
   readonly guesses: {
     remainingMs(network: string, account: string | undefined): Promise<number>;
     begin(network: string, account: string | undefined): Promise<Try>;
   };
   readonly questions: { begin(network: string): Promise<Try> };
+  /** A guess counts until it has a verdict. Few at a time, so that right ones do not use up the tries of each other. */
+  readonly turns: { run<T>(line: string, task: () => Promise<T>): Promise<T> };
 }
 
 export interface GuessLimitsDeps extends CallerTries {
@@ -49,12 +56,13 @@ interface Guesser {
 export type Verdict = 'allowed' | 'unproven' | 'refused' | 'failed';
 
 export interface GuessLimits {
-  /** Throws `client-rate-limited` if the caller may not be judged now, from memory neither. */
-  refuseLockedOut(guesser: Guesser): Promise<void>;
-  /** To be called before the upstream is asked. Throws `client-rate-limited`. */
+  /**
+   * Throws `client-rate-limited` if the caller may not be judged now, from memory neither. `isAccepted`: the upstream has accepted
+   * it, as this node or another one remembers.
+   */
+  refuseLockedOut(guesser: Guesser, isAccepted: boolean): Promise<void>;
+  /** To be called before the upstream is asked. Throws `client-rate-limited`, and `overloaded` if too many wait for their turn. */
   begin(guesser: Guesser): Promise<{ end(verdict: Verdict): Promise<void> }>;
-  /** The upstream has accepted the caller, as this node or another one remembers. */
-  noteAccepted(guesser: Guesser): void;
 }
 
 const maxRemembered = 100_000;
@@ -63,11 +71,11 @@ const rememberAcceptedMs = 24 * 60 * 60 * 1000;
 const rememberTriesMs = 590_000;
 
 export function createGuessLimits(deps: GuessLimitsDeps): GuessLimits {
-  const { guesses, questions, secret, accepted, metrics, now } = deps;
+  const { guesses, questions, turns, secret, accepted, metrics, now } = deps;
   const memory = { max: maxRemembered, ttlResolution: 0, perf: { now } };
   const known = new LRUCache<string, true>({ ...memory, ttl: rememberAcceptedMs });
   /** The same wrong password again is no further guess. */
-  const tried = new LRUCache<string, Tried>({ ...memory, ttl: rememberTriesMs });
+  const tried = new LRUCache<string, Guess>({ ...memory, ttl: rememberTriesMs });
 
   function nameOf({ upstream, caller, network }: Guesser): string {
     const text = JSON.stringify(['accepted v1', upstream, network, ...shownBy(caller)]);
@@ -84,67 +92,84 @@ export function createGuessLimits(deps: GuessLimitsDeps): GuessLimits {
   const lockedOut = (upstream: string, forMs: number) =>
     limited(upstream, 'Too many wrong passwords or tokens have come', forMs);
 
-  /** Whether this question's credentials are counted by it, and not by an earlier one. */
-  async function beginGuess(guesser: Guesser, name: string): Promise<boolean> {
-    if (guesser.caller.kind === 'anonymous' || tried.has(name)) return false;
-    const entry: Tried = { guess: undefined, isRefused: false };
-    // At once: more questions with the same credentials at the same time are no more guesses.
-    tried.set(name, entry);
-    entry.guess = await guesses.begin(guesser.network, accountOf(guesser));
-    const { remainingMs } = entry.guess;
-    if (remainingMs === 0) return true;
-    tried.delete(name);
+  function count(guesser: Guesser): Guess {
+    const { upstream, network } = guesser;
+    const left = Promise.withResolvers<void>();
+    const counted = new Promise<Try>((resolve, reject) => {
+      const inTurn = async () => {
+        const counting = await guesses.begin(network, accountOf(guesser));
+        resolve(counting);
+        if (counting.remainingMs === 0) await left.promise;
+      };
+      turns.run(`${upstream} ${network}`, inTurn).catch(reject);
+    });
+    return { counted, leave: left.resolve, open: 0, verdict: undefined };
+  }
+
+  /** More questions with the same credentials at the same time wait until these are counted, too. */
+  async function beginGuess(guesser: Guesser, name: string): Promise<Guess> {
+    const guess = tried.get(name) ?? count(guesser);
+    if (!tried.has(name)) tried.set(name, guess);
+    guess.open += 1;
+    const { remainingMs } = await guess.counted.catch((error: unknown) => {
+      forget(name, guess);
+      throw error;
+    });
+    if (remainingMs === 0) return guess;
+    forget(name, guess);
     throw lockedOut(guesser.upstream, remainingMs);
   }
 
-  async function endGuess(guesser: Guesser, name: string, isOwn: boolean, verdict: Verdict): Promise<void> {
-    const entry = tried.get(name);
-    if (verdict === 'refused' && guesser.caller.kind !== 'anonymous') {
-      // The question that counted them may have failed since.
-      const guess = entry?.guess ?? (await guesses.begin(guesser.network, accountOf(guesser)));
-      tried.set(name, { guess, isRefused: true });
-    }
-    const isUnjudged = verdict === 'unproven' || verdict === 'failed';
-    if (verdict !== 'allowed' && !(isUnjudged && isOwn && entry?.isRefused === false)) return;
-    tried.delete(name);
-    await entry?.guess?.takeBack();
-    if (verdict === 'allowed') noteAccepted(guesser, name);
+  async function endGuess(name: string, guess: Guess, verdict: Verdict): Promise<void> {
+    guess.open -= 1;
+    if (verdict === 'allowed') guess.verdict = verdict;
+    else if (verdict === 'refused') guess.verdict ??= verdict;
+    const isLast = guess.open === 0;
+    if (isLast || guess.verdict !== undefined) guess.leave();
+    if (verdict === 'allowed') noteAccepted(name);
+    if (!isLast || guess.verdict === 'refused') return;
+    forget(name, guess);
+    await (await guess.counted).takeBack();
   }
 
-  function noteAccepted({ caller }: Guesser, name: string): void {
-    if (caller.kind === 'anonymous' || known.has(name)) return;
+  function forget(name: string, guess: Guess): void {
+    if (tried.get(name) === guess) tried.delete(name);
+  }
+
+  function noteAccepted(name: string): void {
+    if (known.has(name)) return;
     known.set(name, true);
     accepted.note(name);
   }
 
   return {
-    async refuseLockedOut(guesser) {
+    async refuseLockedOut(guesser, isAccepted) {
       const { upstream, caller, network } = guesser;
       if (caller.kind === 'anonymous') return;
       const name = nameOf(guesser);
       if (known.has(name)) return;
       const remainingMs = await guesses.remainingMs(network, accountOf(guesser));
-      if (remainingMs === 0) return;
-      if (!(await accepted.has(name))) throw lockedOut(upstream, remainingMs);
-      known.set(name, true);
+      if (remainingMs > 0) {
+        if (!(await accepted.has(name))) throw lockedOut(upstream, remainingMs);
+        known.set(name, true);
+      } else if (isAccepted) noteAccepted(name);
     },
     async begin(guesser) {
-      const { upstream, network } = guesser;
+      const { upstream, caller, network } = guesser;
       const name = nameOf(guesser);
       if (known.has(name)) return { async end() {} };
       const question = await questions.begin(network);
       if (question.remainingMs > 0)
         throw limited(upstream, 'Too many questions without a login have come', question.remainingMs);
-      const isOwn = await beginGuess(guesser, name);
+      const guess = caller.kind === 'anonymous' ? undefined : await beginGuess(guesser, name);
       return {
         async end(verdict) {
-          await endGuess(guesser, name, isOwn, verdict);
+          if (guess !== undefined) await endGuess(name, guess, verdict);
           // A yes to anybody costs the upstream as much as a no.
           if (verdict === 'failed' || verdict === 'allowed') await question.takeBack();
         },
       };
     },
-    noteAccepted: (guesser) => noteAccepted(guesser, nameOf(guesser)),
   };
 }
 

@@ -53,7 +53,11 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
         await upstream.answer(question);
         return { isProven: question.caller.kind !== 'anonymous' };
       },
-      tries: { guesses: { remainingMs: async () => 0, begin }, questions: { begin } },
+      tries: {
+        guesses: { remainingMs: async () => 0, begin },
+        questions: { begin },
+        turns: { run: async (_line, task) => task() },
+      },
       values: recorded,
       seal: createTestSeal('secret'),
       secret: 'secret of the cluster',

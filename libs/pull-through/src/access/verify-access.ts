@@ -118,12 +118,15 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
     const known = asking.get(key);
     if (known !== undefined) return void (await known);
     const counted = await limits.begin(question);
+    let verdict: Verdict = 'failed';
     try {
       const { isProven } = await askOnce(key, name, question, rememberMs);
-      await counted.end(isProven ? 'allowed' : 'unproven');
+      verdict = isProven ? 'allowed' : 'unproven';
     } catch (error) {
-      await counted.end(verdictOf(error));
+      verdict = verdictOf(error);
       throw error;
+    } finally {
+      await counted.end(verdict);
     }
   }
 
@@ -136,11 +139,8 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
     const name = subject.kind === 'tags' ? nameOf(secret, 'tags', { upstream, repository }, caller) : content;
     const grant = (await recall(content)) ?? (name === content ? undefined : await recall(name));
     // A grant that did not depend on the credentials says nothing to a guesser.
-    if (grant?.isProven !== false) await limits.refuseLockedOut(question);
-    if (grant !== undefined) {
-      if (grant.isProven) limits.noteAccepted(question);
-      return metrics.accessChecks.inc({ upstream, result: 'remembered' });
-    }
+    if (grant?.isProven !== false) await limits.refuseLockedOut(question, grant !== undefined);
+    if (grant !== undefined) return metrics.accessChecks.inc({ upstream, result: 'remembered' });
     await untilAborted(askWithinLimits(name, question, rememberMs), signal);
   };
 }
