@@ -4,7 +4,9 @@ import { posix } from 'node:path';
 
 /** In `allow`, `*` stops at a slash and does not stand for a leading dot. In `deny`, it is any text. */
 export function fitsPattern(action: 'allow' | 'deny', value: string, pattern: string): boolean {
-  if (action === 'allow') return value === pattern || (!isIndirect.test(value) && posix.matchesGlob(value, pattern));
+  // Names with brackets, such as `dependabot[bot]`, are patterns of other names.
+  if (value === pattern) return true;
+  if (action === 'allow') return !isIndirect.test(value) && posix.matchesGlob(value, pattern);
   return posix.matchesGlob(value, pattern) || posix.matchesGlob(asOneName(value), asOneName(pattern));
 }
 
