@@ -112,7 +112,7 @@ export interface Upstream {
 }
 
 export interface AccessGrant {
-  /** The upstream has checked the caller's credentials. `false`: there were none, or it did not look at them. */
+  /** The upstream has checked the caller's credentials. `false`: there were none, or it may not have looked at them. */
   readonly isProven: boolean;
 }
 

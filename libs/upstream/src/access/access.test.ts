@@ -114,7 +114,8 @@ test("a caller's own token is shown as it is", async (t) => {
   const { upstream, server } = await open(t, (request, response) =>
     answers(request.headers.authorization === 'Bearer abc' ? 200 : 401)(request, response),
   );
-  await upstream.checkAccess(repository, tag, { kind: 'token', token: 'abc' });
+  const grant = await upstream.checkAccess(repository, tag, { kind: 'token', token: 'abc' });
+  assert.deepEqual(grant, { isProven: false }, 'a registry may ignore what it does not know');
   await fails(upstream.checkAccess(repository, tag, { kind: 'token', token: 'xyz' }), 'unauthenticated');
   assert.equal(server.requests.length, 2);
 });

@@ -12,7 +12,7 @@ import type { CallerCredentials } from './caller-credentials.ts';
 
 export interface CallerTransport {
   readonly send: Transport;
-  /** Whether the upstream or its token server has accepted the caller's credentials. */
+  /** Whether the upstream or its token server is known to have accepted the caller's credentials. */
   isProven(): boolean;
 }
 
@@ -29,7 +29,8 @@ export interface CallerTransportOptions {
 /** Besides what a transport rejects with: `unauthenticated` where the caller's credentials, or lack of them, are refused. */
 export function createCallerTransport(options: CallerTransportOptions, caller: CallerCredentials): CallerTransport {
   const { upstream, transport, tokenTransport, clock } = options;
-  if (caller.kind === 'token') return { send: compose([showToken(caller.token)], transport), isProven: () => true };
+  // Some registries take a token that they do not know for none.
+  if (caller.kind === 'token') return { send: compose([showToken(caller.token)], transport), isProven: () => false };
   const account = callerAccount(caller);
   const cache = createMemoryTokenCache();
   const tokens = createTokenSource({
