@@ -34,8 +34,6 @@ export interface ResolvedName {
 }
 
 export interface UpstreamTable {
-  /** Of all entries, in their order. */
-  readonly names: readonly string[];
   /** Of the upstream with this name or alias. Throws `name-unknown`. */
   nameOf(name: string): string;
   /**
@@ -70,7 +68,6 @@ export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): Ups
   }
 
   return {
-    names: entries.map(({ name }) => name),
     nameOf: (name) => lookUp('The name', name),
     resolve({ ns, host, pathPrefix, name }) {
       const isIgnored = takesAnyNamespace && ns !== undefined && !byName.has(ns.toLowerCase());
