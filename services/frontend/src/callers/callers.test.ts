@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
+import type { ManifestRequest } from '@cistern/pull-through';
 import type { CallerCredentials } from '@cistern/upstream';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { createTestSeal } from '../testing/create-test-seal.ts';
@@ -168,5 +169,6 @@ test('where no upstream asks there is no such place, and nothing that is shown i
   assert.equal((await sendRequest(`${url}/token`)).status, 404);
   assert.equal((await sendRequest(`${url}/v2/`)).status, 200);
   await sendRequest(`${url}/v2/a/manifests/x`, { headers: { authorization: basic('ada:x') } });
-  assert.equal(pullThrough.calls[0]?.request['caller'], undefined);
+  const { target } = pullThrough.calls[0]!.request as unknown as ManifestRequest;
+  assert.deepEqual([target.repository, target.caller, target.network], ['a', undefined, undefined]);
 });

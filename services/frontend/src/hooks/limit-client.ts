@@ -40,17 +40,16 @@ export async function limitClient(
 
 /** For a request whose identity is not known yet. */
 export function countAddress(dependencies: LimitDependencies, request: FastifyRequest): AddressCount {
-  const client = addressOf(request);
   const { limits, isUnlimited } = dependencies;
   let isCounted = false;
   return {
     async count() {
       if (isCounted || isUnlimited(request.ip)) return;
       isCounted = true;
-      await admit(dependencies, request, client);
+      await admit(dependencies, request, addressOf(request));
     },
     takeBack() {
-      if (isCounted) limits.takeBack(client);
+      if (isCounted) limits.takeBack(addressOf(request));
     },
   };
 }

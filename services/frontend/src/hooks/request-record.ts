@@ -11,7 +11,7 @@ export interface RequestRecord {
   /** Set once it has been found out; nothing of the pull API is answered before. */
   identity?: Identity;
   /** Of a request whose caller an upstream may verify: what an `unauthenticated` answer asks for, and whether anything was shown. */
-  verified?: { readonly challenge: string; readonly hasShown: boolean };
+  verified?: { readonly challenge: () => string; readonly hasShown: boolean };
   /** Whether the request counts as in flight for its operation. */
   entered: boolean;
   /** Aborted when the client leaves; made when it is first asked for. */

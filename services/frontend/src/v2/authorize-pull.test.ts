@@ -4,7 +4,9 @@ import { type TestContext, test } from 'node:test';
 import { acceptEverybody, createAuthorize, type PolicyRule } from '@cistern/auth';
 import { digestOf } from '@cistern/oci';
 import type { BlobRequest, PullThrough } from '@cistern/pull-through';
+import { createUpstreamTable, type UpstreamTable } from '@cistern/upstream';
 import type { FrontendOptions } from '../build-frontend.ts';
+import { createTestSeal } from '../testing/create-test-seal.ts';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
@@ -89,6 +91,26 @@ test('an access token that names an upstream is good for no other one', async (t
   assert.deepEqual(await permitted('/v2/team/app', 'team/app'), []);
 });
 
+test('the name of a pull is resolved once', async (t) => {
+  const table = createUpstreamTable([{ name: 'docker.io', isDefault: true }]);
+  let resolved = 0;
+  const upstreams: UpstreamTable = {
+    ...table,
+    resolve(name) {
+      resolved += 1;
+      return table.resolve(name);
+    },
+  };
+  const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
+  const callerSeal = createTestSeal();
+  for (const options of [{}, { callerSeal }]) {
+    const { url } = await startFrontend(t, { pullThrough, upstreams, ...options });
+    const { status } = await sendRequest(`${url}/v2/library/app/manifests/${digestOf(manifest)}`);
+    assert.deepEqual([status, resolved], [200, 1]);
+    resolved = 0;
+  }
+});
+
 test('the catalog names nothing that is denied', async (t) => {
   const rules: PolicyRule[] = [{ action: 'deny', images: ['docker.io/library/*'] }];
   const { url } = await startFrontend(t, { authorize: createAuthorize({ rules, fallback: 'allow' }) });
@@ -127,5 +149,6 @@ test('rules about platforms are asked once it is known of which something is', a
     ['rule 1 denies docker.io/library/app of windows/amd64'],
   );
   await sendRequest(`${url}/v2/ghcr.io/team/app/manifests/windows`);
-  assert.equal(pullThrough.calls.at(-1)?.request['platformRule'], undefined);
+  const { target } = pullThrough.calls.at(-1)!.request as unknown as BlobRequest;
+  assert.deepEqual([target.upstream, target.platformRule], ['ghcr.io', undefined]);
 });

@@ -53,12 +53,13 @@ export function authorizePull(
     record.facts.denied = decision.why;
     throw decision.error;
   }
-  const scope = pullScope(scopeNameOf(upstreams, path, request));
-  if (decision.result === 'out-of-scope') throw insufficientScope(authenticator.challenge, scope, request, reply);
+  // Names are resolved again for it, so not for a request that needs no challenge.
+  const scope = () => pullScope(scopeNameOf(upstreams, path, request));
+  if (decision.result === 'out-of-scope') throw insufficientScope(authenticator.challenge, scope(), request, reply);
   reply.header('x-cistern-upstream', upstream);
   const { target } = decision;
   if (target.caller !== undefined) {
-    const challenge = formatChallenge(callerChallenge, request, { scope });
+    const challenge = () => formatChallenge(callerChallenge, request, { scope: scope() });
     record.verified = { challenge, hasShown: target.caller.kind !== 'anonymous' };
   }
   return target;

@@ -22,7 +22,7 @@ function tellRefusal(
   { facts }: RequestRecord,
   reply: FastifyReply,
 ): void {
-  if (kind === 'unauthenticated') reply.header('www-authenticate', challenge);
+  if (kind === 'unauthenticated') reply.header('www-authenticate', challenge());
   if (kind === 'client-rate-limited') facts.denied ??= 'too many questions from its network to the upstream';
   if (kind === 'denied' || (kind === 'unauthenticated' && hasShown))
     facts.denied ??= 'the upstream does not let the caller read it';

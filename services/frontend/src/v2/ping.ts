@@ -15,7 +15,7 @@ export function answerPing(
   reply: FastifyReply,
 ): FastifyReply {
   if (callerTokens !== undefined && request.headers.authorization === undefined) {
-    request.record.verified = { challenge: formatChallenge(callerChallenge, request), hasShown: false };
+    request.record.verified = { challenge: () => formatChallenge(callerChallenge, request), hasShown: false };
     throw new CacheError('unauthenticated', 'Ask for a token first; it may be had as anybody.');
   }
   return sendJson(reply, body);
