@@ -1,8 +1,7 @@
 // Who may read of upstreams that verify their callers.
 import { randomBytes } from 'node:crypto';
-import { createFairQueue, type SharedTries } from '@cistern/auth';
+import type { SharedTries } from '@cistern/auth';
 import type { Config } from '@cistern/config';
-import { CacheError } from '@cistern/errors';
 import {
   type CallerTries,
   type CheckAccess,
@@ -24,9 +23,6 @@ import { sharedTriesOf } from './shared-tries-of.ts';
  * in `rememberaccess` for each repository.
  */
 const maxQuestions = 3000;
-
-/** New credentials of one network at one upstream. Three frontends together stay below the ten tries of an account. */
-const guessTurns = { atOnce: Infinity, atOncePerNetwork: 3, maxWaiting: 10_000, maxWaitingPerNetwork: 100 };
 
 export interface CallerAccess {
   readonly verify: VerifyAccess;
@@ -77,13 +73,7 @@ export async function openCallerTries(shared: SharedTries | undefined, log: Logg
   return {
     guesses: createLockOut({ shared, log }),
     questions: createTries({ name: 'questions', max: maxQuestions, shared, log }),
-    turns: createFairQueue({ ...guessTurns, refusal: tooManyWait }),
   };
-}
-
-function tooManyWait(): CacheError {
-  const message = 'Too many new passwords or tokens of your network wait to be checked; try again in a moment.';
-  return new CacheError('overloaded', message, { retryable: true });
 }
 
 /** Between a frontend and a worker. */

@@ -47,7 +47,8 @@ export interface OidcIssuerConfig {
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 /** Or nearly everything: of most claims all texts have as many parts. */
 const fitsEverything = /^[*?/:]+$/;
-const prefixPattern = /^(.*?\w)\*+/s;
+/** Behind a slash a star is among the names of one owner. */
+const prefixPattern = /^([^/]*?\w)\*+/;
 const grantPattern = /^[\w.:*?{},[\]-]+(?:\/[\w.:*?{},[\]-]+)*$/;
 
 export function buildOidc(issuers: z.output<typeof oidcSection>, context: SectionContext): readonly OidcIssuerConfig[] {

@@ -53,11 +53,7 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
         await upstream.answer(question);
         return { isProven: question.caller.kind !== 'anonymous' };
       },
-      tries: {
-        guesses: { remainingMs: async () => 0, begin },
-        questions: { begin },
-        turns: { run: async (_line, task) => task() },
-      },
+      tries: { guesses: { remainingMs: async () => 0, begin }, questions: { begin } },
       values: recorded,
       seal: createTestSeal('secret'),
       secret: 'secret of the cluster',
