@@ -35,7 +35,6 @@ import { createIssuerKeysFetcher, sealIssuerKeys } from './issuer-keys.ts';
 import type { Shared } from './open-shared.ts';
 import { openDiskRoom } from './open-disk-room.ts';
 import { evictionSettings } from './eviction-settings.ts';
-import { createQuestionTurns } from './create-question-turns.ts';
 import { questionSeal } from './open-caller-access.ts';
 import { openTemporarySpool } from './open-temporary-spool.ts';
 import { openUpstreams } from './open-upstreams.ts';
@@ -95,7 +94,7 @@ export async function openWorking(
   const { maxBytes } = config.storageLimits;
   const room = createStoreRoom({ index, maxBytes });
   const asked = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));
-  const checkAccess = createCheckAccess({ upstreams: asked, createTurns: createQuestionTurns, now: Date.now });
+  const checkAccess = createCheckAccess({ upstreams: asked, now: Date.now });
   const work = {
     ...parts,
     fillStore: storeWithRoom(store, room),

@@ -4,9 +4,8 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { parseReference, parseRepositoryName, type RepositoryName } from '@cistern/oci';
-import { createCheckAccess } from '@cistern/pull-through';
 import type { Upstream } from '@cistern/upstream';
-import { createQuestionTurns } from './create-question-turns.ts';
+import { createCheckAccess } from './check-access.ts';
 
 const subject = { kind: 'manifest', reference: parseReference('latest') } as const;
 
@@ -25,7 +24,7 @@ function start(answerMs = 10) {
     return [name, { name, checkAccess } as Upstream];
   };
   const upstreams = new Map([upstreamOf('slow.test'), upstreamOf('quick.test')]);
-  const check = createCheckAccess({ upstreams, createTurns: createQuestionTurns, now: Date.now });
+  const check = createCheckAccess({ upstreams, now: Date.now });
   const ask = async (network: string, at: number | string, upstream = 'slow.test') => {
     const repository = parseRepositoryName(`team/app-${at}`);
     try {

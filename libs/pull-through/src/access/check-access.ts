@@ -1,5 +1,6 @@
 // Asks an upstream whether a caller may read. Only workers talk to upstreams. A slow upstream keeps only its own questions
 // waiting, and a client network that asks much only its own.
+import { createFairQueue, type FairQueue } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
 import type { AccessGrant, AccessSubject, CallerCredentials } from '@cistern/upstream';
@@ -15,24 +16,19 @@ export interface AccessQuestion extends RepositoryKey {
 /** Resolves if the caller may; rejects as `Upstream.checkAccess`, and with `overloaded` where there is nobody to ask. */
 export type CheckAccess = (question: AccessQuestion) => Promise<AccessGrant>;
 
-/** Runs tasks of client networks in turn. */
-interface Turns {
-  run<T>(network: string, task: () => Promise<T>): Promise<T>;
-}
-
 export interface CheckAccessDeps extends Pick<WorkDeps, 'upstreams'> {
-  /** For one upstream. */
-  readonly createTurns: (refusal: () => Error) => Turns;
   /** Milliseconds. */
   readonly now: () => number;
 }
 
+/** Of one upstream. At once: as many as its connections for them. The others wait, and those of one network in one line. */
+const queueLimits = { atOnce: 32, atOncePerNetwork: 4, maxWaiting: 1000, maxWaitingPerNetwork: 100 };
 /** With the upstream's own time for an answer this is less than a frontend waits for a worker. */
 const maxWaitMs = 20_000;
 
 export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
-  const { createTurns, now } = deps;
-  const turnsOf = new Map<string, Turns>();
+  const { now } = deps;
+  const queues = new Map<string, FairQueue>();
   /** Questions that are at their upstreams. */
   const running = new Map<string, Promise<AccessGrant>>();
 
@@ -53,10 +49,10 @@ export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
       new CacheError('overloaded', `Too many questions wait for upstream "${upstream}"; try again in a moment.`, {
         retryable: true,
       });
-    const turns = turnsOf.get(upstream) ?? createTurns(refusal);
-    turnsOf.set(upstream, turns);
+    const queue = queues.get(upstream) ?? createFairQueue({ ...queueLimits, refusal });
+    queues.set(upstream, queue);
     const askedAtMs = now();
-    return turns.run(network, async () => {
+    return queue.run(network, async () => {
       if (now() - askedAtMs > maxWaitMs) throw refusal();
       return askOnce(question);
     });

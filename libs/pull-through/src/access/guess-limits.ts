@@ -1,6 +1,7 @@
 // Bounds guesses before the upstream is asked. Wrong passwords are counted by client network and account, and all questions for
 // callers that it has not accepted by network. A caller that it has accepted from a network goes on there.
 import { createHmac } from 'node:crypto';
+import { createFairQueue } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { AccessMetrics } from '@cistern/telemetry';
 import type { CallerCredentials } from '@cistern/upstream';
@@ -24,15 +25,13 @@ interface Guess {
   verdict: 'allowed' | 'refused' | undefined;
 }
 
-/** Counts that all frontends share, and turns at this one. */
+/** Counts that all frontends share. */
 export interface CallerTries {
   readonly guesses: {
     remainingMs(network: string, account: string | undefined): Promise<number>;
     begin(network: string, account: string | undefined): Promise<Try>;
   };
   readonly questions: { begin(network: string): Promise<Try> };
-  /** A guess counts until it has a verdict. Few at a time, so that right ones do not use up the tries of each other. */
-  readonly turns: { run<T>(line: string, task: () => Promise<T>): Promise<T> };
 }
 
 export interface GuessLimitsDeps extends CallerTries {
@@ -65,13 +64,19 @@ export interface GuessLimits {
   begin(guesser: Guesser): Promise<{ end(verdict: Verdict): Promise<void> }>;
 }
 
+/**
+ * New credentials of one network at one upstream. They count until they have a verdict, and right ones may not use up the tries of
+ * each other: three frontends together stay below the ten of an account.
+ */
+const queueLimits = { atOnce: Infinity, atOncePerNetwork: 3, maxWaiting: 10_000, maxWaitingPerNetwork: 100 };
 const maxRemembered = 100_000;
 const rememberAcceptedMs = 24 * 60 * 60 * 1000;
 /** A little less than the window in which tries are counted: a try that is over cannot be taken back. */
 const rememberTriesMs = 590_000;
 
 export function createGuessLimits(deps: GuessLimitsDeps): GuessLimits {
-  const { guesses, questions, turns, secret, accepted, metrics, now } = deps;
+  const { guesses, questions, secret, accepted, metrics, now } = deps;
+  const queue = createFairQueue({ ...queueLimits, refusal: tooManyWait });
   const memory = { max: maxRemembered, ttlResolution: 0, perf: { now } };
   const known = new LRUCache<string, true>({ ...memory, ttl: rememberAcceptedMs });
   /** The same wrong password again is no further guess. */
@@ -101,7 +106,7 @@ export function createGuessLimits(deps: GuessLimitsDeps): GuessLimits {
         resolve(counting);
         if (counting.remainingMs === 0) await left.promise;
       };
-      turns.run(`${upstream} ${network}`, inTurn).catch(reject);
+      queue.run(`${upstream} ${network}`, inTurn).catch(reject);
     });
     return { counted, leave: left.resolve, open: 0, verdict: undefined };
   }
@@ -176,4 +181,9 @@ export function createGuessLimits(deps: GuessLimitsDeps): GuessLimits {
 /** Tokens have no names that a client could choose. */
 function accountOf({ upstream, caller }: Guesser): string | undefined {
   return caller.kind === 'password' ? `${upstream} ${caller.username}` : undefined;
+}
+
+function tooManyWait(): CacheError {
+  const message = 'Too many new passwords or tokens of your network wait to be checked; try again in a moment.';
+  return new CacheError('overloaded', message, { retryable: true });
 }
