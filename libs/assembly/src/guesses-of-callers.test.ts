@@ -30,7 +30,8 @@ async function start() {
   const upstream = {
     async answer({ repository, caller }: AccessQuestion): Promise<{ isProven: boolean }> {
       if (repository.startsWith('public/')) return { isProven: false };
-      if (caller.kind !== 'password' || !caller.password.startsWith('right')) throw new CacheError('unauthenticated', 'no');
+      if (caller.kind !== 'password' || !caller.password.startsWith('right'))
+        throw new CacheError('unauthenticated', 'no');
       if (repository.startsWith('forbidden/')) throw new CacheError('denied', 'no');
       return { isProven: true };
     },
@@ -87,7 +88,9 @@ test('ten of three hundred guesses at one account reach the upstream, in turn or
 test('guesses that are asked twice at once, of two repositories, are bounded as others', async () => {
   const { ask, asked } = await start();
   await Promise.all(
-    Array.from({ length: 300 }, (_, at) => ['team/one', 'team/two'].map((name) => ask(login('ada', `guess ${at}`), here, name))).flat(),
+    Array.from({ length: 300 }, (_, at) =>
+      ['team/one', 'team/two'].map((name) => ask(login('ada', `guess ${at}`), here, name)),
+    ).flat(),
   );
   assert.equal(new Set(asked.map(({ caller }) => JSON.stringify(caller))).size, 10);
 });

@@ -5,7 +5,10 @@ import fc from 'fast-check';
 import { fitsPattern } from './fits-pattern.ts';
 
 const names = fc.string({ unit: fc.constantFrom('a', 'b', '/', ':', '.', '-', '\n'), minLength: 1, maxLength: 12 });
-const patterns = fc.string({ unit: fc.constantFrom('a', 'b', '/', ':', '.', '*', '?', '{a,b}', '[', ']'), maxLength: 10 });
+const patterns = fc.string({
+  unit: fc.constantFrom('a', 'b', '/', ':', '.', '*', '?', '{a,b}', '[', ']'),
+  maxLength: 10,
+});
 
 test('a pattern denies every name that it allows, and itself', () => {
   fc.assert(

@@ -64,6 +64,14 @@ test('a star behind a name is warned about, with the pattern that was meant', ()
   assert.deepEqual([warning?.path, others], [`${path}.namespace_path`, []]);
   assert.match(warning?.message ?? '', /^"acme\*" also fits "acme-evil".* Write "acme\/\*"/);
   assert.match(warningsOf({ sub: 'repo:acme**' })[0]?.message ?? '', /Write "repo:acme\/\*"/);
-  for (const pattern of ['acme/*', 'acme/**', 'repo:acme/*:ref:refs/heads/main', 'refs/tags/v*', 'acme/app*', 'a?', '*-acme'])
+  for (const pattern of [
+    'acme/*',
+    'acme/**',
+    'repo:acme/*:ref:refs/heads/main',
+    'refs/tags/v*',
+    'acme/app*',
+    'a?',
+    '*-acme',
+  ])
     assert.deepEqual(warningsOf({ sub: pattern, repository_owner: 'acme' }), [], pattern);
 });

@@ -21,7 +21,7 @@ export interface CheckAccessDeps extends Pick<WorkDeps, 'upstreams'> {
   readonly now: () => number;
 }
 
-/** Of one upstream. At once: as many as its connections for them. The others wait, and those of one network in one line. */
+/** Each upstream has as many at once as it has connections for them. The others wait, and those of one network in one line. */
 const queueLimits = { atOnce: 32, atOncePerNetwork: 4, maxWaiting: 1000, maxWaitingPerNetwork: 100 };
 /** With the upstream's own time for an answer this is less than a frontend waits for a worker. */
 const maxWaitMs = 20_000;

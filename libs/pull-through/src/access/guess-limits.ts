@@ -65,7 +65,7 @@ export interface GuessLimits {
 }
 
 /**
- * New credentials of one network at one upstream. They count until they have a verdict, and right ones may not use up the tries of
+ * New credentials of one network at one upstream. They count until they have a verdict. Right ones may not use up the tries of
  * each other: three frontends together stay below the ten of an account.
  */
 const queueLimits = { atOnce: Infinity, atOncePerNetwork: 3, maxWaiting: 10_000, maxWaitingPerNetwork: 100 };
