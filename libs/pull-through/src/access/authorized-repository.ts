@@ -33,6 +33,8 @@ export type PullDecision =
 
 /** A repository of an upstream that the caller may pull. */
 export class AuthorizedRepository implements RepositoryKey {
+  /** For the compiler: an object of the same shape is none. */
+  declare protected readonly __brand: 'AuthorizedRepository';
   readonly upstream: string;
   readonly repository: RepositoryName;
   /** `undefined` means that all platforms may be pulled. */
