@@ -170,5 +170,5 @@ test('where no upstream asks there is no such place, and nothing that is shown i
   assert.equal((await sendRequest(`${url}/v2/`)).status, 200);
   await sendRequest(`${url}/v2/a/manifests/x`, { headers: { authorization: basic('ada:x') } });
   const { target } = pullThrough.calls[0]!.request as unknown as ManifestRequest;
-  assert.deepEqual([target.repository, target.caller, target.network], ['a', undefined, undefined]);
+  assert.deepEqual([target.repository, target.caller, target.network], ['library/a', undefined, undefined]);
 });
