@@ -76,7 +76,7 @@ const upstreamEntry = openSection('One upstream registry.', {
   clientcertificate: filePath('PEM file of a client certificate; needs `clientkey`.').optional(),
   clientkey: filePath('PEM file of its private key.').optional(),
   allowprivate: flag(
-    'Follows redirects and token servers to private addresses, redirects to another port of a private upstream included.',
+    'Follows redirects and token servers to private addresses, redirects to another port of a private upstream included, from http to https as well.',
   ).prefault('false'),
   ...freshnessKeys,
   maxage: durationOrForever(

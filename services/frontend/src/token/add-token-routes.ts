@@ -43,7 +43,8 @@ async function giveToken(
     hostOf(authenticator, request),
     scopes,
   );
-  const mayList = scopes.some((scope) => scope.split(' ').includes(catalogScope));
+  const asksForCatalog = scopes.some((scope) => scope.split(' ').includes(catalogScope));
+  const mayList = asksForCatalog && identity.mayList !== false;
   const { token, expiresInSeconds, issuedAt } = await dependencies.accessTokens.issue({ ...identity, mayList }, names);
   reply.header('cache-control', 'no-store');
   // Docker reads `token`, OAuth 2 clients `access_token`.
