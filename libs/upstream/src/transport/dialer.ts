@@ -8,6 +8,7 @@ import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici
 import type { ProxyTarget, UpstreamTls } from '../open-upstream-options.ts';
 import { isOwnPlace, nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { isPublicAddress } from './egress-policy.ts';
+import { forbiddenAddress, publicOnly } from './public-only.ts';
 
 export interface DialerOptions {
   readonly upstream: UpstreamIdentity;
@@ -100,29 +101,8 @@ function tlsOptions({ ca, certificate, key }: UpstreamTls, own: boolean) {
   };
 }
 
-/** Answers with public addresses only, so that what was judged is what gets connected to, whatever DNS says next. */
-function publicOnly(lookup: LookupFunction, upstream: UpstreamIdentity): LookupFunction {
-  return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error !== null || typeof addresses === 'string') return callback(error, addresses);
-      const [first, ...others] = addresses.filter(({ address }) => isPublicAddress(address));
-      if (first === undefined) return callback(forbiddenAddress(upstream, hostname), []);
-      return options.all === true ? callback(null, [first, ...others]) : callback(null, first.address, first.family);
-    });
-  };
-}
-
 function refuseLiteral(upstream: UpstreamIdentity, { hostname }: URL, proxied: boolean): void {
   const host = hostname.replaceAll(/^\[|\]$/g, '');
   const local = proxied && /(?:^|\.)localhost\.?$/.test(host);
   if (local || (isIP(host) !== 0 && !isPublicAddress(host))) throw forbiddenAddress(upstream, host);
-}
-
-// The address itself stays out of the message: clients see it.
-function forbiddenAddress(upstream: UpstreamIdentity, host: string): CacheError {
-  return new CacheError(
-    'upstream-refused-us',
-    `${nameUpstream(upstream)} points to "${host}", which has no public address; set allowprivate for this upstream to permit that.`,
-    { detail: { upstream: upstream.name, host } },
-  );
 }
