@@ -51,8 +51,25 @@ test('for this machine alone, it answers to names of this machine alone', async 
   const url = await startHealth(t, { metricsRegistry, isLoopbackOnly: true });
   for (const host of ['localhost:5001', '127.0.0.1:5001', '[::1]:5001', 'cache.localhost'])
     assert.equal(await statusFor(url, host), 200, host);
-  for (const host of ['evil.example:5001', 'localhost.evil.example', '127.0.0.1.evil.example', '192.0.2.1'])
-    assert.equal(await statusFor(url, host), 421, host);
+  const others = [
+    'evil.example:5001',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '127.0.0.1.nip.io',
+    'xlocalhost',
+  ];
+  others.push(
+    '192.0.2.1',
+    '0.0.0.0',
+    '127.1',
+    '2130706433',
+    '0x7f000001',
+    '127.0.0.1.',
+    'localhost.',
+    '[::]',
+    '[::ffff:7f00:1]',
+  );
+  for (const host of others) assert.equal(await statusFor(url, host), 421, host);
   assert.equal(await statusFor(await startHealth(t, { metricsRegistry }), 'cistern-worker-0:5001'), 200);
 });
 
