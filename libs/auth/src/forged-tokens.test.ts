@@ -1,5 +1,4 @@
-// The known ways to forge a JSON Web Token, tried on each kind of token that is accepted here: our own, those of an external token
-// server and those of jobs. Each token but the right one is refused.
+// The known ways to forge a JSON Web Token. They are tried on tokens of our own, of an external token server and of jobs.
 import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, sign as signBytes, type KeyObject } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -53,18 +52,24 @@ async function tokensOfServer(): Promise<Kind> {
   const jwks = join(directory, 'jwks.json');
   await writeFile(jwks, JSON.stringify({ keys: [jwk] }));
   const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
-  const algorithms = ['RS256', 'ES256'];
   const verify = await openExternalTokens({
-    ...{ issuer: url, service: audience, rootCertBundle: undefined, jwks, algorithms, log, now },
+    issuer: url,
+    service: audience,
+    rootCertBundle: undefined,
+    jwks,
+    algorithms: ['RS256', 'ES256'],
+    log,
+    now,
   });
   return { verify, header: { alg: 'RS256', typ: 'JWT', kid: 'key' }, claims, sign: signRsa(rsa.privateKey) };
 }
 
+const keySet = async () => ({ keys: [{ ...jwk, kty: 'RSA' }] });
+
 function tokensOfJobs(): Kind {
   const rules = [{ when: { sub: ['ada', 'root'] }, grants: ['**'] }];
   const issuers = [{ name: 'ci', url, audiences: [audience], rules, labels: [] }];
-  const get = async () => ({ keys: [{ ...jwk, kty: 'RSA' }] });
-  const verify = createOidcMethod({ issuers, keys: { get, getAgain: get }, now });
+  const verify = createOidcMethod({ issuers, keys: { get: keySet, getAgain: keySet }, now });
   return { verify, header: { alg: 'RS256', typ: 'JWT', kid: 'key' }, claims, sign: signRsa(rsa.privateKey) };
 }
 
@@ -72,7 +77,7 @@ const encode = (bytes: string | Buffer) => Buffer.from(bytes).toString('base64ur
 const textOf = (value: string | Json) => (typeof value === 'string' ? value : JSON.stringify(value));
 
 /** With these texts, signed as they stand. */
-function join3(header: string | Json, payload: string | Json, sign: (text: string) => Buffer | string): string {
+function join3(header: string | Json, payload: string | Json, sign: (text: string) => Buffer): string {
   const signed = `${encode(textOf(header))}.${encode(textOf(payload))}`;
   return `${signed}.${encode(sign(signed))}`;
 }
@@ -87,7 +92,7 @@ const withClaims =
   (kind) =>
     join3(kind.header, { ...kind.claims, ...changed }, kind.sign);
 const withSignature =
-  (sign: (right: Buffer) => Buffer | string): Forgery =>
+  (sign: (right: Buffer) => Buffer): Forgery =>
   (kind) =>
     join3(kind.header, kind.claims, (text) => sign(kind.sign(text)));
 const right: Forgery = (kind) => join3(kind.header, kind.claims, kind.sign);
@@ -95,8 +100,8 @@ const hmac =
   (secret: string | Buffer, hash = 'sha256') =>
   (text: string) =>
     createHmac(hash, secret).update(text).digest();
-const unsigned = () => '';
-const pem = (type: 'spki' | 'pkcs1') => rsa.publicKey.export({ type, format: 'pem' }) as string;
+const unsigned = () => Buffer.alloc(0);
+const pem = (type: 'spki' | 'pkcs1') => rsa.publicKey.export({ type, format: 'pem' });
 const der = rsa.publicKey.export({ type: 'spki', format: 'der' });
 const signStranger = signRsa(stranger.privateKey);
 const strangersJwk = stranger.publicKey.export({ format: 'jwk' });

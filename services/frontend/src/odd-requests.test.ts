@@ -1,5 +1,5 @@
-// Nearly 800 requests that no client sends: names that climb, encode, escape or never end, bytes that are no request, and every
-// method that Node.js knows. Each has its exact answer, and no use case hears of any.
+// Nearly 800 requests that no client sends. Names climb, encode, escape or never end; bytes are no request; methods are odd.
+// Each request has its exact answer, and no use case hears of any.
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { after, test, type TestContext } from 'node:test';

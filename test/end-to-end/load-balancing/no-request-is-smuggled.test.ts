@@ -1,5 +1,5 @@
-// Requests that haproxy and a frontend may read in two ways, through the shipped configuration: what one takes for a body the other
-// one never takes for a request.
+// Requests that two servers may read in two ways, through the shipped configuration of haproxy. Neither haproxy nor a frontend
+// takes the body of one for a request.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { hiddenName, smugglingForms } from '@cistern/frontend/testing/smuggling-forms';
@@ -16,6 +16,7 @@ const cistern = await openCistern({ after }, { config: { ...cacheOf(upstream), h
 const debugPort = Number(new URL(cistern.metricsUrl).port);
 const haproxy = await startHaproxy({ frontends: [{ port: cistern.port, debugPort }] });
 after(haproxy.close);
+const heard = () => cistern.log().filter((line) => line.includes(hiddenName));
 
 for (const { what, text, balanced } of smugglingForms)
   test(`request smuggling through haproxy: ${what}`, async () => {
@@ -25,7 +26,6 @@ for (const { what, text, balanced } of smugglingForms)
   });
 
 test('no frontend and no upstream has heard of a hidden request, and one that is not hidden is heard', async () => {
-  const heard = () => cistern.log().filter((line) => line.includes(hiddenName));
   assert.deepEqual(heard(), []);
   assert.equal(upstream.count(), 0);
   assert.equal((await sendRequest(`${haproxy.url}/v2/${hiddenName}/tags/list`)).status, 200);

@@ -4,7 +4,7 @@ import { CacheError } from '@cistern/errors';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { isPublicAddress } from './egress-policy.ts';
 
-/** Answers with public addresses only, so that what was judged is what gets connected to, whatever DNS says next. */
+/** Answers with public addresses only, so that connections go to the judged addresses, whatever DNS says next. */
 export function publicOnly(lookup: LookupFunction, upstream: UpstreamIdentity): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {

@@ -1,5 +1,5 @@
-// Ways to write a request so that two servers disagree about where it ends, with the answers that a frontend gives, and those
-// that a client gets through the shipped haproxy.
+// Requests that two servers may read in two ways, so that they disagree about the end. Each has the answers of a frontend, and
+// the answers that a client gets through the shipped haproxy.
 
 export interface SmugglingForm {
   readonly what: string;
