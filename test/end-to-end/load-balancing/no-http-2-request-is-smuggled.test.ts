@@ -18,7 +18,12 @@ const frameTypes = { data: 0, headers: 1, reset: 3, settings: 4, goaway: 7 } as 
 const endOfStream = 1;
 const endOfHeaders = 4;
 
-function frame(type: keyof typeof frameTypes, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
+function frame(
+  type: keyof typeof frameTypes,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
   head.writeUInt8(frameTypes[type], 3);
@@ -29,8 +34,11 @@ function frame(type: keyof typeof frameTypes, flags: number, stream: number, pay
 
 /** Literal fields without an index (RFC 7541, 6.2.2). */
 function pack(fields: readonly (readonly [string, string])[]): Buffer {
-  const text = (value: string) => Buffer.concat([lengthOf(value.length), Buffer.from(value, 'latin1')]);
-  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
+  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), packText(name), packText(value)]));
+}
+
+function packText(value: string): Buffer {
+  return Buffer.concat([lengthOf(value.length), Buffer.from(value, 'latin1')]);
 }
 
 function lengthOf(length: number): Buffer {
