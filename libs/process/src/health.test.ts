@@ -36,17 +36,24 @@ test('all is well', async (t) => {
   });
 });
 
-function statusFor(url: string, host: string | undefined): Promise<number | undefined> {
+interface Health {
+  readonly status: number | undefined;
+  readonly body: string;
+}
+
+function askAs(host: string, url: string): Promise<Health> {
   return new Promise((resolve, reject) => {
-    const headers = host === undefined ? {} : { host };
-    get(`${url}/metrics`, { headers, setHost: false, agent: false }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode);
+    get(url, { headers: { host }, agent: false }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('end', () => resolve({ status: answer.statusCode, body: Buffer.concat(chunks).toString() }));
     }).on('error', reject);
   });
 }
 
-test('for this machine alone, it answers to names of this machine alone', async (t) => {
+const statusFor = async (url: string, host: string) => (await askAs(host, `${url}/metrics`)).status;
+
+test('for this machine alone, it gives metrics to names of this machine alone', async (t) => {
   const metricsRegistry = createMetrics().registry;
   const url = await startHealth(t, { metricsRegistry, isLoopbackOnly: true });
   for (const host of ['localhost:5001', '127.0.0.1:5001', '[::1]:5001', 'cache.localhost'])
@@ -71,6 +78,14 @@ test('for this machine alone, it answers to names of this machine alone', async 
   );
   for (const host of others) assert.equal(await statusFor(url, host), 421, host);
   assert.equal(await statusFor(await startHealth(t, { metricsRegistry }), 'cistern-worker-0:5001'), 200);
+});
+
+test('a balancer checks a listener of this machine alone under any name, and gets no reasons', async (t) => {
+  const url = await startHealth(t, { checks: { store: bad, index: good }, isLoopbackOnly: true });
+  assert.deepEqual(await askAs('cistern', `${url}/healthz`), { status: 200, body: '{"alive":true}' });
+  assert.deepEqual(await askAs('cistern', `${url}/readyz`), { status: 503, body: '{"ready":false}' });
+  assert.deepEqual(await askAs('cistern', `${url}/debug/health`), { status: 503, body: '{}' });
+  assert.match((await askAs('localhost', `${url}/readyz`)).body, /connection refused/);
 });
 
 test('a check that fails makes it unready, and is named, but it is alive', async (t) => {

@@ -1,5 +1,5 @@
 // The second listener: whether this process lives and is fit to serve, and its metrics. Never on the registry's own port.
-import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isLoopbackName } from './is-loopback-name.ts';
 import { within } from './within.ts';
 import { withoutSchemas } from './without-schemas.ts';
@@ -17,7 +17,7 @@ export interface HealthOptions {
   /** Of prom-client; absent: no metrics are served. */
   readonly metricsRegistry?: { readonly contentType: string; metrics(): Promise<string> } | undefined;
   readonly metricsPath?: string | undefined;
-  /** It listens for this machine alone, so that it answers to names of this machine alone. */
+  /** It listens for this machine alone: a request by another machine's name gets no metrics and no reasons. */
   readonly isLoopbackOnly?: boolean;
   /** A check that takes longer has failed. */
   readonly checkLimitMs?: number;
@@ -36,31 +36,29 @@ export function buildHealth(options: HealthOptions): FastifyInstance {
   } = options;
   const app = fastify({ ...withoutSchemas, logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
 
-  if (isLoopbackOnly)
-    app.addHook('onRequest', async ({ hostname }, reply) => {
-      // Checks in HTTP/1.0 name no host; browsers always do.
-      if (hostname === '' || isLoopbackName(hostname)) return undefined;
-      return reply.code(421).send({ message: 'Ask by a name of this machine, for example localhost.' });
-    });
+  // A page in a browser may have its own name point to this machine. Balancers check under any name, in HTTP/1.0 under none.
+  const isForeign = ({ hostname }: FastifyRequest) => isLoopbackOnly && hostname !== '' && !isLoopbackName(hostname);
 
   app.get('/healthz', (_request, reply) => reply.send({ alive: true }));
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', async (request, reply) => {
     const [failing, degraded] = await Promise.all([
       findFailing(checks, checkLimitMs),
       findFailing(lesser, checkLimitMs),
     ]);
     const draining = isDraining();
     const ready = !draining && Object.keys(failing).length === 0;
-    return send(reply, ready, { ready, draining, failing, degraded });
+    return send(reply, ready, isForeign(request) ? { ready } : { ready, draining, failing, degraded });
   });
-  app.get('/debug/health', async (_request, reply) => {
+  app.get('/debug/health', async (request, reply) => {
     const failing = await findFailing(checks, checkLimitMs);
-    return send(reply, Object.keys(failing).length === 0, failing);
+    return send(reply, Object.keys(failing).length === 0, isForeign(request) ? {} : failing);
   });
   if (metricsRegistry !== undefined)
-    app.get(metricsPath, async (_request, reply) =>
-      reply.type(metricsRegistry.contentType).send(await metricsRegistry.metrics()),
-    );
+    app.get(metricsPath, async (request, reply) => {
+      if (isForeign(request))
+        return reply.code(421).send({ message: 'Ask by a name of this machine, for example localhost.' });
+      return reply.type(metricsRegistry.contentType).send(await metricsRegistry.metrics());
+    });
   return app;
 }
 

@@ -38,7 +38,7 @@ export const httpSection = section('Serving clients.', {
   tls: tlsSection,
   debug: section('Metrics (`/metrics`) and health (`/healthz`, `/readyz`), on a listener of their own.', {
     addr: text({
-      text: 'Where it listens; `""` for nowhere. A default address that is taken is no error. On an address of this machine alone it answers to no name but `localhost` and such addresses.',
+      text: 'Where it listens; `""` for nowhere. A default address that is taken is no error. On an address of this machine alone it gives metrics under no name but `localhost` and such addresses.',
       default: '`127.0.0.1:5001`, for this machine alone; with `redis`, for the nodes of a cluster, `:5001`',
     }).optional(),
     prometheus: section('Metrics for Prometheus.', {
