@@ -1,5 +1,5 @@
 // Authorisation as a value: a use case cannot be asked for content without one, and only this class makes them.
-import type { Asker, Authorize, Decision, Wish } from '@cistern/auth';
+import type { Asker, Authorize, Decision } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/cache-index';
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
@@ -20,8 +20,8 @@ export interface PullQuestion extends RepositoryKey {
   readonly caller?: CallerCredentials | undefined;
   /** The client's network, by which questions in callers' names are bounded. */
   readonly network?: string | undefined;
-  /** Is called with a clause for the log when a platform is denied later, and with `undefined` before each check. */
-  readonly onDenied?: ((why: string | undefined) => void) | undefined;
+  /** Gets a clause for the log when a platform is denied later. */
+  readonly facts?: { denied?: string | undefined } | undefined;
 }
 
 export type PullDecision =
@@ -33,73 +33,79 @@ export type PullDecision =
 
 /** A repository of an upstream that the caller may pull. */
 export class AuthorizedRepository implements RepositoryKey {
-  /** For the compiler: an object of the same shape is none. */
-  declare protected readonly __brand: 'AuthorizedRepository';
   readonly upstream: string;
   readonly repository: RepositoryName;
   /** `undefined` means that all platforms may be pulled. */
   readonly platformRule: PlatformRule | undefined;
-  /** `undefined` means that no upstream asks for credentials, or that it has accepted them. */
-  readonly caller: CallerCredentials | undefined;
-  /** The client's network; `undefined` means that no question is asked for a caller. */
-  readonly network: string | undefined;
-  /** The repository of the same name at another upstream; `undefined` means that the caller may not pull it there. */
-  readonly at: (upstream: string) => AuthorizedRepository | undefined;
+  readonly #authorize: Authorize | undefined;
+  readonly #question: PullQuestion | undefined;
 
+  /** For operators there is no question. */
   private constructor(
-    { upstream, repository, caller, network }: Pick<PullQuestion, 'upstream' | 'repository' | 'caller' | 'network'>,
-    platformRule: PlatformRule | undefined,
-    at: (upstream: string) => AuthorizedRepository | undefined,
+    { upstream, repository }: RepositoryKey,
+    platformRule?: PlatformRule,
+    authorize?: Authorize,
+    question?: PullQuestion,
   ) {
     this.upstream = upstream;
     this.repository = repository;
-    this.caller = caller;
-    this.network = network;
     this.platformRule = platformRule;
-    this.at = at;
+    this.#authorize = authorize;
+    this.#question = question;
   }
 
   /** The one decision on a pull, for the named upstream and for each other upstream whose content is to be used. */
   static decide(authorize: Authorize, question: PullQuestion): PullDecision {
-    const { asker, upstream, repository, tag } = question;
-    const wish = { upstream, repository, tag };
-    const decision = authorize(asker, wish);
+    const decision = authorize(question.asker, question);
     if (!decision.isAllowed) return { result: 'denied', why: decision.why, error: denialOf(decision) };
     if (question.isInScope?.(question) === false) return { result: 'out-of-scope' };
-    const rule = decision.dependsOnPlatform ? platformRuleOf(authorize, wish, question) : undefined;
-    const at = (other: string) => {
-      // A denial there is not the answer: the named upstream decides then.
-      const elsewhere = { ...question, upstream: other, tag: undefined, onDenied: undefined };
-      const there = AuthorizedRepository.decide(authorize, elsewhere);
-      return there.result === 'allowed' ? there.target : undefined;
-    };
-    return { result: 'allowed', target: new AuthorizedRepository(question, rule, at) };
+    const rule = decision.dependsOnPlatform ? platformRuleOf(authorize, question) : undefined;
+    return { result: 'allowed', target: new AuthorizedRepository(question, rule, authorize, question) };
   }
 
   /** For operators, who may pull everything that the cache may. */
-  static ofOperator({ upstream, repository }: RepositoryKey): AuthorizedRepository {
-    const at = (other: string) => AuthorizedRepository.ofOperator({ upstream: other, repository });
-    return new AuthorizedRepository({ upstream, repository }, undefined, at);
+  static ofOperator(key: RepositoryKey): AuthorizedRepository {
+    return new AuthorizedRepository(key);
+  }
+
+  /** `undefined` means that no upstream asks for credentials, or that it has accepted them. */
+  get caller(): CallerCredentials | undefined {
+    return this.#question?.caller;
+  }
+
+  /** The client's network; `undefined` means that no question is asked for a caller. */
+  get network(): string | undefined {
+    return this.#question?.network;
+  }
+
+  /** The repository of the same name at another upstream; `undefined` means that the caller may not pull it there. */
+  at(upstream: string): AuthorizedRepository | undefined {
+    const question = this.#question;
+    if (question === undefined) return AuthorizedRepository.ofOperator({ upstream, repository: this.repository });
+    // A denial there is not the answer: the named upstream decides then.
+    const elsewhere = { ...question, upstream, tag: undefined, facts: undefined };
+    const there = AuthorizedRepository.decide(this.#authorize!, elsewhere);
+    return there.result === 'allowed' ? there.target : undefined;
   }
 
   /** For use once the upstream has accepted the caller: the credentials go no further. */
   withoutCaller(): AuthorizedRepository {
-    return new AuthorizedRepository(
-      { upstream: this.upstream, repository: this.repository },
-      this.platformRule,
-      this.at,
-    );
+    const question = this.#question && { ...this.#question, caller: undefined, network: undefined };
+    return new AuthorizedRepository(this, this.platformRule, this.#authorize, question);
   }
 }
 
 /** Denies what is of denied platforms alone. */
-function platformRuleOf(authorize: Authorize, wish: Wish, { asker, onDenied }: PullQuestion): PlatformRule {
+function platformRuleOf(
+  authorize: Authorize,
+  { upstream, repository, tag, asker, facts = {} }: PullQuestion,
+): PlatformRule {
   return (platforms) => {
-    onDenied?.(undefined);
-    const decisions = platforms.map((platform) => authorize(asker, { ...wish, platform }));
+    facts.denied = undefined;
+    const decisions = platforms.map((platform) => authorize(asker, { upstream, repository, tag, platform }));
     const denied = decisions.find(({ isAllowed }) => !isAllowed);
     if (denied?.isAllowed !== false || decisions.some(({ isAllowed }) => isAllowed)) return undefined;
-    onDenied?.(denied.why);
+    facts.denied = denied.why;
     return denialOf(denied);
   };
 }

@@ -43,11 +43,9 @@ export function authorizePull(
     asker: { identity, clientIp: request.ip },
     isInScope:
       identity.scopes && ((key) => identity.scopes!.some((scope) => isScopeOf(upstreams, scope, request.host, key))),
-    ...(callerTokens !== undefined && {
-      caller: callerOf(request.headers.authorization, callerTokens),
-      network: networkOf(request.ip),
-    }),
-    onDenied: (why) => (record.facts.denied = why),
+    caller: callerTokens && callerOf(request.headers.authorization, callerTokens),
+    network: callerTokens && networkOf(request.ip),
+    facts: record.facts,
   });
   if (decision.result === 'denied') {
     record.facts.denied = decision.why;

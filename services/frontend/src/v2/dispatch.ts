@@ -8,7 +8,7 @@ import { authenticate } from '../hooks/authenticate.ts';
 import { limitClient } from '../hooks/limit-client.ts';
 import { pullScope } from '../hooks/format-challenge.ts';
 import { enterOperation } from '../hooks/request-facts.ts';
-import { authorizePull, type NamedPath, scopeNameOf } from './authorize-pull.ts';
+import { authorizePull, scopeNameOf } from './authorize-pull.ts';
 import { answerBlob } from './blob.ts';
 import { answerCatalog, catalogScope } from './catalog.ts';
 import { answerManifest } from './manifest.ts';
@@ -53,22 +53,24 @@ function answer(
   reply: FastifyReply,
 ): Answer {
   if (path instanceof OciSyntaxError) throw path;
-  const authorized = (named: NamedPath) => authorizePull(dependencies, named, request, reply);
-  const patiently = <T>(act: () => Promise<T>) => waitForUpstream(dependencies.waiting, request, reply, act);
   switch (path.endpoint) {
     case 'ping':
       return answerPing(dependencies, request, reply);
     case 'manifest':
-      return answerManifest(dependencies, authorized(path), path, request, reply);
+      return answerManifest(dependencies, authorizePull(dependencies, path, request, reply), path, request, reply);
     case 'blob':
-      return answerBlob(dependencies, authorized(path), path, request, reply);
+      return answerBlob(dependencies, authorizePull(dependencies, path, request, reply), path, request, reply);
     case 'tags-list': {
-      const target = authorized(path);
-      return patiently(() => answerTagsList(dependencies, target, path, request, reply));
+      const target = authorizePull(dependencies, path, request, reply);
+      return waitForUpstream(dependencies.waiting, request, reply, () =>
+        answerTagsList(dependencies, target, path, request, reply),
+      );
     }
     case 'referrers': {
-      const target = authorized(path);
-      return patiently(() => answerReferrers(dependencies, target, path, request, reply));
+      const target = authorizePull(dependencies, path, request, reply);
+      return waitForUpstream(dependencies.waiting, request, reply, () =>
+        answerReferrers(dependencies, target, path, request, reply),
+      );
     }
     case 'catalog':
       return answerCatalog(dependencies, request, reply);
