@@ -1,5 +1,5 @@
 // Replaces modules by doubles: those that need a server, that share one clock between processes, or that are slow to start.
-import { registerHooks } from 'node:module';
+import { createRequire, registerHooks } from 'node:module';
 
 const inAssembly: Readonly<Record<string, string>> = {
   '@cistern/cache-index/redis': 'redis-index.ts',
@@ -13,6 +13,9 @@ const coarseClock = /\/undici\/lib\/util\/timers\.js$/;
 export function replaceModules(): void {
   // Nodes report it each second, and the real call is slow.
   Object.assign(process.memoryUsage, { rss: () => residentBytes });
+  // Its threads know nothing of virtual time.
+  const bcrypt = createRequire(import.meta.url)('bcrypt') as { compareSync(password: string, hash: string): boolean };
+  Object.assign(bcrypt, { compare: async (password: string, hash: string) => bcrypt.compareSync(password, hash) });
   registerHooks({
     resolve(specifier, context, next) {
       const isProduct = /\/(?:libs|services)\//.test(context.parentURL ?? '');

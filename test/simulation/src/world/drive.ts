@@ -1,5 +1,5 @@
 // What makes virtual time pass: for a run that has an end, or beside tests that know nothing of it.
-import { isBusyOutside } from './outside-work.ts';
+import { isBusyOutside, isCounting } from './outside-work.ts';
 import { real } from './real.ts';
 import { schedule, step } from './schedule.ts';
 
@@ -11,14 +11,15 @@ export interface DriveLimits {
 /** `idle`: nothing is planned any more, though `done` is not true: what waits, waits for ever. */
 export type Drive = 'done' | 'idle' | 'limit';
 
-/** Runs events until `done`. All promises settle between two events. */
+/** Runs events until `done`. All promises settle between two events, and work in threads ends. */
 export function drive(done: () => boolean, { maxEvents, maxMs }: DriveLimits): Promise<Drive> {
   const { promise, resolve } = Promise.withResolvers<Drive>();
   const lastMs = schedule.nowMs + maxMs;
   let left = maxEvents;
   const turn = () => {
     const { nextAtMs } = schedule;
-    if (done()) resolve('done');
+    if (isCounting()) real.setImmediate(turn);
+    else if (done()) resolve('done');
     else if (nextAtMs === undefined) resolve('idle');
     else if (left === 0 || nextAtMs > lastMs) resolve('limit');
     else {

@@ -3,6 +3,7 @@ import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { dividedFiles } from './files/promised-files.ts';
 import { resetFileSystem } from './files/file-system.ts';
 import { VirtualDate, clock } from './clock.ts';
+import { countCryptography } from './outside-work.ts';
 import { resetNetwork } from './network/network-state.ts';
 import { installTlsAddresses, simulatedConnect, simulatedTlsConnect } from './network/simulated-connect.ts';
 import { installServers } from './network/simulated-server.ts';
@@ -26,6 +27,7 @@ export function installWorld(): void {
   Object.assign(net, { connect: simulatedConnect, createConnection: simulatedConnect });
   const tls = require('node:tls') as { connect: Parameters<typeof simulatedTlsConnect>[0] };
   Object.assign(tls, { connect: simulatedTlsConnect(tls.connect) });
+  countCryptography();
   installServers();
   installTlsAddresses();
   syncBuiltinESMExports();

@@ -6,6 +6,11 @@ import { createGzip } from 'node:zlib';
 
 let running = 0;
 
+/** Less than `isBusyOutside` knows, and quick: only what is counted here. */
+export function isCounting(): boolean {
+  return running > 0;
+}
+
 export function isBusyOutside(): boolean {
   return running > 0 || process.getActiveResourcesInfo().some((name) => name.includes('Req'));
 }
@@ -47,6 +52,10 @@ export function countOutsideWork(): void {
   );
   for (const name of threaded) replace(require('node:crypto') as object, name, countCallbacks);
   replace(ChildProcess.prototype, 'spawn', countChild);
+}
+
+/** The functions of `crypto.subtle`, which the tokens of users are verified with. */
+export function countCryptography(): void {
   const subtle = Object.getPrototypeOf(webcrypto.subtle) as object;
   for (const name of Object.getOwnPropertyNames(subtle))
     if (name !== 'constructor') replace(subtle, name, countPromise);
