@@ -177,7 +177,8 @@ function endAll(ends: Set<() => void>): void {
 const metricsByName = new Map<string, Metrics>();
 
 function metricsOf(name: string): Metrics {
-  const known = metricsByName.get(name) ?? createMetrics({ upstreams: ['docker.io', 'private.example'] });
+  const known =
+    metricsByName.get(name) ?? createMetrics({ upstreams: ['docker.io', 'second.example', 'private.example'] });
   metricsByName.set(name, known);
   return known;
 }

@@ -1,6 +1,6 @@
 // The callers of the private repository. Its upstream decides who may read it, and may change its mind.
 import type { Account } from '@cistern/fake-upstream';
-import { schedule } from '../../world/schedule.ts';
+import { createTimeline } from './timeline.ts';
 
 export const cacheAccount = { username: 'cistern', password: 'of-the-cache' };
 
@@ -18,12 +18,7 @@ export interface Callers {
 /** The upstream always admits `always` and never admits `never`. It admits `sometimes` at first, then as `change` says. */
 export function createCallers(repository: string): Callers {
   const changing = [repository];
-  const changes = [{ isAdmitted: true, atMs: 0 }];
-  const within = (isAdmitted: boolean, fromMs: number, toMs: number) =>
-    changes.some(
-      (change, i) =>
-        change.isAdmitted === isAdmitted && change.atMs <= toMs && (changes[i + 1]?.atMs ?? Infinity) >= fromMs,
-    );
+  const { change, within } = createTimeline();
   return {
     accounts: [
       cacheAccount,
@@ -34,7 +29,7 @@ export function createCallers(repository: string): Callers {
     names: ['always:a', 'always:a', 'sometimes:s', 'sometimes:s', 'never:n', 'unknown:u', undefined],
     change(isAdmitted) {
       changing.splice(0, changing.length, ...(isAdmitted ? [repository] : []));
-      changes.push({ isAdmitted, atMs: schedule.nowMs });
+      change(isAdmitted);
     },
     mayRead: (caller, fromMs, toMs) =>
       caller === 'always:a' || (caller === 'sometimes:s' && within(true, fromMs, toMs)),

@@ -1,4 +1,5 @@
 // The configuration file of a run's nodes.
+import { otherHost } from './address-of.ts';
 import { cacheAccount } from './callers.ts';
 
 export const ttlMs = 3_000;
@@ -6,13 +7,16 @@ export const rememberAccessMs = 4_000;
 export const scrubEveryMs = 30_000;
 
 export interface ClusterFile {
-  /** URL of the open upstream. */
+  /** URLs of the open upstreams. */
   readonly hub: string;
+  readonly second: string;
   /** URL of the upstream that verifies callers; `undefined` means that there is none. */
   readonly vault: string | undefined;
   readonly staleWhileRevalidateMs: number;
   readonly maxBytes: number;
   readonly isScrubbed: boolean;
+  /** The sections about users and their rights. */
+  readonly logins: string;
 }
 
 export function clusterFile(given: ClusterFile): string {
@@ -29,5 +33,7 @@ export function clusterFile(given: ClusterFile): string {
 storage: { ${limit}scrub: { enabled: ${given.isScrubbed}, every: ${scrubEveryMs}ms, bandwidth: 100MiB } }
 upstreams:
   docker.io: { url: '${given.hub}', ${common} }
-${given.vault === undefined ? '' : guarded}`;
+  second.example: { url: '${given.second}', hosts: [${otherHost}], ${common} }
+${given.vault === undefined ? '' : guarded}
+${given.logins}`;
 }

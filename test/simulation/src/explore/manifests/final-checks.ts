@@ -80,7 +80,7 @@ export async function findAgain(
         // A worker that ends while the store is unavailable leaves no object, or an older one.
         const object = nodes.store.objectAt(tagObjectKey(key));
         if (record !== undefined && object !== undefined && Buffer.from(object).includes(record.digest))
-          found.push(`${key.upstream}/${repository.name}:${tag} ${record.digest}`);
+          found.push(`${repository.fullName}:${tag} ${record.digest}`);
       }
     return found;
   };

@@ -1,7 +1,7 @@
 // The content of a run's upstreams: images that share layers, and tags that move. It remembers everything that ever was there.
 import type { Body, FakeUpstream, SeededBytes } from '@cistern/fake-upstream';
 import type { TagKey } from '@cistern/cache-index';
-import { type Digest, parseRepositoryName, parseTag } from '@cistern/oci';
+import { type Digest, parseRepositoryName, parseTag, splitFirstComponent } from '@cistern/oci';
 import type { Random } from '../../world/random.ts';
 import { schedule } from '../../world/schedule.ts';
 
@@ -13,8 +13,10 @@ export interface TagMove {
 export interface SimulatedRepository {
   /** At its upstream. */
   readonly name: string;
-  /** In a client's URL. */
-  readonly path: string;
+  /** The name of its upstream in the configuration of the nodes. */
+  readonly host: string;
+  /** With the name of its upstream. */
+  readonly fullName: string;
   readonly upstream: FakeUpstream;
   readonly isPrivate: boolean;
   readonly manifests: Map<string, Buffer>;
@@ -28,15 +30,14 @@ const sharedLayers = [1_000, 40_000, 90_000, 150_000, 200_000, 250_000, 600_000]
 const architectures = ['amd64', 'arm64'] as const;
 const indexShare = 0.4;
 
-export function createRepository(
-  upstream: FakeUpstream,
-  { name, path, isPrivate }: Pick<SimulatedRepository, 'name' | 'path' | 'isPrivate'>,
-): SimulatedRepository {
+export function createRepository(upstream: FakeUpstream, fullName: string): SimulatedRepository {
+  const { first: host, rest: name = '' } = splitFirstComponent(fullName);
   return {
     name,
-    path,
+    host,
+    fullName,
     upstream,
-    isPrivate,
+    isPrivate: host === 'private.example',
     manifests: new Map(),
     blobs: new Map(),
     cameAtMs: new Map(),
@@ -68,7 +69,7 @@ function sharedBy(random: Random): readonly SeededBytes[] {
 }
 
 /** Has the tag name something that another one names or named. */
-function setTag({ upstream, name, tags }: SimulatedRepository, tag: string, digest: Digest): void {
+export function setTag({ upstream, name, tags }: SimulatedRepository, tag: string, digest: Digest): void {
   upstream.setTag(name, tag, digest);
   tags.set(tag, [...(tags.get(tag) ?? []), { digest, atMs: schedule.nowMs }]);
 }
@@ -79,14 +80,9 @@ export function moveTag(repository: SimulatedRepository, tag: string, random: Ra
   else setTag(repository, tag, random.pick(repository.tags.get(random.pick([...repository.tags.keys()]))!).digest);
 }
 
-/** The name of its upstream in the configuration of the nodes. */
-export function upstreamOf({ isPrivate }: SimulatedRepository): string {
-  return isPrivate ? 'private.example' : 'docker.io';
-}
-
 /** The key of a tag's record. */
-export function tagKeyOf(repository: SimulatedRepository, tag: string): TagKey {
-  return { upstream: upstreamOf(repository), repository: parseRepositoryName(repository.name), tag: parseTag(tag) };
+export function tagKeyOf({ host, name }: SimulatedRepository, tag: string): TagKey {
+  return { upstream: host, repository: parseRepositoryName(name), tag: parseTag(tag) };
 }
 
 /** The digest that a tag names now. */
@@ -100,7 +96,7 @@ export function namedBetween(moves: readonly TagMove[], fromMs: number, toMs: nu
   return new Set(named.map(({ digest }) => digest));
 }
 
-function copyContents({ upstream, name, manifests, blobs, cameAtMs }: SimulatedRepository): void {
+export function copyContents({ upstream, name, manifests, blobs, cameAtMs }: SimulatedRepository): void {
   const found = upstream.find(name)!;
   for (const [digest, { bytes }] of found.manifests) manifests.set(digest, bytes);
   for (const [digest, body] of found.blobs) if (!blobs.has(digest)) blobs.set(digest, bytesOf(digest, body));

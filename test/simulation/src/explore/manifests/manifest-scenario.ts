@@ -1,30 +1,36 @@
-// Scenario 2: images of two upstreams, tags that move, purges, a store that may be too small, and private content. Faults of all
-// kinds happen meanwhile. The nodes are the product's own, and clients speak HTTP with them.
-import { startFakeUpstream } from '@cistern/fake-upstream';
+// Scenario 2: images of several upstreams, tags that move, purges, a store that may be too small, and callers with different rights.
+// Faults of all kinds happen meanwhile. The nodes are the product's own, and clients speak HTTP with them.
 import { clearWeather, createWeather } from '../../cluster/cluster-weather.ts';
 import { pause } from '../../cluster/pause.ts';
 import { startNodes } from '../../nodes/start-nodes.ts';
 import { fileSystem } from '../../world/files/file-system.ts';
 import { network } from '../../world/network/network-state.ts';
-import { createOwner, runAs } from '../../world/owner.ts';
+import { createOwner } from '../../world/owner.ts';
 import { createRandom } from '../../world/random.ts';
 import { applyFaults } from '../apply-faults.ts';
 import { type FaultKind, planFaults } from '../fault-plan.ts';
 import type { Run, Scenario } from '../run-world.ts';
 import { createCallers } from './callers.ts';
-import { clusterFile, rememberAccessMs, scrubEveryMs, ttlMs } from './cluster-file.ts';
+import { clusterFile, scrubEveryMs, ttlMs } from './cluster-file.ts';
 import { findAgain, judgeIndex, judgeRest, judgeStore, storedBytes } from './final-checks.ts';
-import { createRepository, currentOf, moveTag, pushImage, type SimulatedRepository } from './image-catalog.ts';
-import type { Asked } from './judge-exchange.ts';
+import { currentOf, moveTag } from './image-catalog.ts';
+import type { Caller } from './judge-exchange.ts';
+import { createLogins } from './logins.ts';
 import { manifestFaults } from './manifest-faults.ts';
-import { type Client, getContent, pullImage } from './pull-image.ts';
+import { type Client, pullImage } from './pull-image.ts';
 import { createPullCounts } from './pull-counts.ts';
 import { createPurges } from './purges.ts';
 import { purgeWhileFetched } from './purge-while-fetched.ts';
+import { pushHandMade } from './push-hand-made.ts';
+import { readList } from './read-lists.ts';
+import { users } from './rights.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 import { servesNow } from './serves-now.ts';
+import { startUpstreams } from './start-upstreams.ts';
+import { steal } from './steal.ts';
 import { checkCommits, damageStored } from './stored-contents.ts';
 import { createUpstreamActs } from './upstream-acts.ts';
+import { whoMayRead } from './who-may-read.ts';
 
 /** One run in so many has the product's own S3 store, which takes as long as ten others. */
 const s3Every = 40;
@@ -33,11 +39,9 @@ const storeOf = (seed: number) => (seed % s3Every === 0 ? 's3' : 'memory');
 const rebuiltShare = 0.4;
 /** All that there is at first has some 1.3 MB. */
 const storeSizes = [700_000, 1_000_000];
-const privateName = 'team/secret';
 const tags = ['latest', 'v1'];
+const operator: Caller = { user: 'ada', account: 'always:a' };
 const strangers = ['sometimes:s', 'never:n', 'sometimes:s', undefined];
-/** A refusal is remembered for ten seconds, and the question behind it may take longer. */
-const refusedForMs = 40_000;
 const confirmedWithinMs = 2_000;
 /** All nodes have heard of a purge by then. */
 const calmSpreadMs = 1_000;
@@ -75,21 +79,15 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const weather = createWeather(createRandom(seed ^ 0x5eed));
   weather.callMs = random.pick([0.2, 1, 20]);
 
-  // Nodes with an upstream that verifies callers recall nothing from memory.
-  const isGuarded = random.chance(0.5);
-  const upstreamOwner = createOwner('upstream');
-  const callers = createCallers(privateName);
-  const [hub, vault] = await runAs(upstreamOwner, () =>
-    Promise.all([startFakeUpstream(), startFakeUpstream({ auth: { kind: 'basic', accounts: callers.accounts } })]),
-  );
-  const repositories = [
-    createRepository(hub, { name: 'library/app', path: 'library/app', isPrivate: false }),
-    createRepository(hub, { name: 'library/base', path: 'library/base', isPrivate: false }),
-    ...(isGuarded
-      ? [createRepository(vault, { name: privateName, path: `private.example/${privateName}`, isPrivate: true })]
-      : []),
-  ];
-  for (const repository of repositories) for (const tag of tags) pushImage(repository, tag, random);
+  const loginKind = random.pick(['networks', 'networks', 'passwords', 'tokens'] as const);
+  const logins = createLogins(loginKind, random);
+  await logins.prepare();
+  // Nodes with an upstream that verifies callers recall nothing from memory, and know users by their network alone.
+  const isGuarded = loginKind === 'networks' && random.chance(0.8);
+  const callers = createCallers('team/secret');
+  const upstreams = await startUpstreams({ callers, isGuarded, tags, random });
+  const { hub, second, vault, honest, hostile } = upstreams;
+  const repositories = [...honest, ...hostile];
 
   const staleWhileRevalidateMs = random.pick([0, 4_000]);
   const maxBytes = random.chance(0.3) ? random.pick(storeSizes) : Infinity;
@@ -101,15 +99,18 @@ async function play(run: Run): Promise<() => Promise<void>> {
     store: storeOf(seed),
     file: clusterFile({
       hub: hub.url,
+      second: second.url,
       vault: isGuarded ? vault.url : undefined,
       staleWhileRevalidateMs,
       maxBytes,
       isScrubbed,
+      logins: logins.file,
     }),
     log: run.isTraced === true ? trace : undefined,
   });
-  const settings = { store: storeOf(seed), isGuarded, maxBytes, isScrubbed, staleWhileRevalidateMs };
+  const settings = { store: storeOf(seed), loginKind, maxBytes, isScrubbed, staleWhileRevalidateMs };
   trace(`${nodes.frontends.length} frontends, ${nodes.workers.length} workers, ${JSON.stringify(settings)}`);
+  trace(repositories.map(({ fullName }) => fullName).join(' '));
   await pause(quickMs);
   const { subscriptions } = nodes.shared;
   checkCommits(nodes, problem);
@@ -136,17 +137,15 @@ async function play(run: Run): Promise<() => Promise<void>> {
     get confirmingMs() {
       return isSettled ? confirmedWithinMs : confirmingMs;
     },
-    mayRead: ({ repository, caller, startedAtMs, endedAtMs }: Asked) =>
-      !repository.isPrivate || callers.mayRead(caller, startedAtMs - rememberAccessMs, endedAtMs),
-    mayBeRefused: ({ repository, caller, startedAtMs, endedAtMs }: Asked) =>
-      repository.isPrivate && callers.mayBeRefused(caller, startedAtMs - refusedForMs, endedAtMs),
+    repositories,
+    ...whoMayRead(logins, callers),
     mayLieAbout: () => isScrubbed,
     isLiedTo: has('upstream lies'),
     onNamed: pullCounts.add,
     onServed(asked, digest) {
       const objection = purges.objectionTo(asked, digest);
       if (objection !== undefined)
-        problem(`${asked.who}: ${asked.repository.path} ${asked.reference} ${digest} was served, ${objection}`);
+        problem(`${asked.who}: ${asked.repository.fullName} ${asked.reference} ${digest} was served, ${objection}`);
     },
   };
 
@@ -155,8 +154,8 @@ async function play(run: Run): Promise<() => Promise<void>> {
     weather,
     damage: (degree) => damageStored(nodes, random, degree),
     own: createUpstreamActs({
-      upstreams: [hub, vault],
-      owner: upstreamOwner,
+      upstreams: [...new Set(repositories.map(({ upstream }) => upstream))],
+      owner: upstreams.owner,
       repositories,
       cluster: nodes,
       weather,
@@ -169,20 +168,30 @@ async function play(run: Run): Promise<() => Promise<void>> {
 
   const owner = createOwner('clients');
   const leaves = has('clients leave');
-  const clientOf = (who: string, port: number, caller: string | undefined): Client => ({
+  const clientOf = (who: string, port: number, caller: Caller): Client => ({
     who,
     owner,
     port,
     caller,
+    headersOf: (scope) => ({
+      ...logins.headersOf(caller.user, scope),
+      ...(caller.account !== undefined &&
+        isGuarded && { authorization: `Basic ${Buffer.from(caller.account).toString('base64')}` }),
+    }),
     slowness: has('clients slow') ? 0.3 : 0.02,
     leavesAfterMs: () => (leaves && random.chance(0.2) ? random(random.pick([300, 3_000])) : undefined),
     random,
+  });
+  /** `isVerified`: shows an account of the upstream that verifies its callers. */
+  const anyCaller = (isVerified: boolean): Caller => ({
+    user: random.chance(0.4) ? 'ada' : random.pick(users),
+    account: isVerified ? random.pick(callers.names) : undefined,
   });
   const within = () => pause(random(actionsWithinMs));
 
   const purgeOnTheWay = async () => {
     const repository = random.pick(repositories);
-    const puller = () => clientOf('beside a purge', random.pick(nodes.frontends).port, 'always:a');
+    const puller = () => clientOf('beside a purge', random.pick(nodes.frontends).port, operator);
     const spreadMs = facts.isCalm ? calmSpreadMs : 0;
     await purgeWhileFetched({ facts, purges, repository, tag: random.pick(tags), puller, spreadMs, random });
   };
@@ -190,44 +199,56 @@ async function play(run: Run): Promise<() => Promise<void>> {
     await within();
     const who = `client ${i}`;
     const repository = random.pick(repositories);
-    const caller = repository.isPrivate ? random.pick(callers.names) : undefined;
+    const caller = anyCaller(repository.isPrivate);
     let frontend = random.pick(nodes.frontends);
     for (let turns = 1 + random(2); turns > 0; turns -= 1) {
       if (random.chance(0.4)) frontend = random.pick(nodes.frontends);
       const tag = random.pick(tags);
       const result = await pullImage({ facts, client: clientOf(who, frontend.port, caller), repository }, tag);
-      trace(`${who} at ${frontend.name}: ${repository.name}:${tag} as ${caller}: ${result}`);
+      trace(`${who} at ${frontend.name}: ${repository.fullName}:${tag} as ${caller.user} ${caller.account}: ${result}`);
       if (result === 'left') return;
       await pause(random(4_000));
-      const hidden = random.chance(0.2) ? hiddenFrom(repositories) : undefined;
-      if (hidden !== undefined)
-        await getContent(
-          { facts, client: clientOf(who, frontend.port, caller), repository: repositories[0]! },
-          ...hidden,
+      if (random.chance(0.2))
+        await readList(
+          facts,
+          clientOf(who, frontend.port, caller),
+          random.pick(['tags', 'referrers', 'catalog']),
+          repository,
         );
     }
+  });
+  const thefts = Array.from({ length: random(3) }, async (_, i) => {
+    await within();
+    const port = () => random.pick(nodes.frontends).port;
+    const thief = clientOf(`thief ${i}`, port(), anyCaller(isGuarded));
+    await steal({ facts, thief, puller: clientOf(`beside thief ${i}`, port(), operator), tags, random, trace });
   });
   const moves = Array.from({ length: random(4) }, async () => {
     await within();
     const repository = random.pick(repositories);
     const tag = random.pick(tags);
-    moveTag(repository, tag, random);
-    trace(`${repository.name}:${tag} is moved to ${currentOf(repository, tag)}`);
+    if (hostile.includes(repository) && random.chance(0.5)) pushHandMade(repository, honest, tag, random);
+    else moveTag(repository, tag, random);
+    trace(`${repository.fullName}:${tag} is moved to ${currentOf(repository, tag)}`);
   });
-  const changes = Array.from({ length: random(3) }, async (_, i) => {
-    await within();
-    callers.change(i % 2 === 1);
-    trace(`sometimes is ${i % 2 === 1 ? 'admitted' : 'refused'}`);
-  });
+  const changeRights = async () => {
+    for (let i = random(3); i > 0; i -= 1) {
+      await pause(random(actionsWithinMs / 2));
+      const isAdmitted = i % 2 === 0;
+      callers.change(isAdmitted);
+      await logins.change(isAdmitted);
+      trace(`sometimes and ben are ${isAdmitted ? 'admitted' : 'refused'}`);
+    }
+  };
   const purging = Array.from({ length: random.pick([0, 0, 1, 2]) }, async () => {
     await within();
     await purges.purge();
   });
   if (random.chance(facts.isCalm ? 0.5 : 0.15)) purging.push(within().then(purgeOnTheWay));
-  await Promise.all([...pulls, ...moves, ...changes, ...purging]);
+  await Promise.all([...pulls, ...thefts, ...moves, changeRights(), ...purging]);
   await applied.end();
   clearWeather(weather);
-  for (const upstream of [hub, vault]) upstream.clearFaults();
+  for (const upstream of upstreams.all) upstream.clearFaults();
   await pause(has('upstream throttles') ? forgivingMs : settleMs);
 
   if (facts.isCalm && purges.count === 0) await pullCounts.judge(nodes, repositories, problem);
@@ -238,15 +259,15 @@ async function play(run: Run): Promise<() => Promise<void>> {
   if (random.chance(0.5)) moveTag(repositories[0]!, tags[0]!, random);
   await pause(ttlMs + staleWhileRevalidateMs + gapMs);
   for (const [i, { name, port }] of nodes.frontends.entries()) {
-    const repository = repositories[(seed + i) % repositories.length]!;
-    await servesNow(facts, clientOf(`at last ${name}`, port, 'always:a'), repository, random.pick(tags));
+    const repository = honest[(seed + i) % honest.length]!;
+    await servesNow(facts, clientOf(`at last ${name}`, port, operator), repository, random.pick(tags));
   }
-  const secret = repositories.find((repository) => repository.isPrivate);
-  if (secret !== undefined) {
-    const { name, port } = random.pick(nodes.frontends);
-    const client = clientOf(`at last ${name}`, port, random.pick(strangers));
-    await pullImage({ facts, client, repository: secret }, random.pick(tags));
-  }
+  await logins.change(false);
+  const { name, port } = random.pick(nodes.frontends);
+  const stranger = { user: random.pick(['ben', 'eve'] as const), account: random.pick(strangers) };
+  const client = clientOf(`at last ${name}`, port, stranger);
+  await pullImage({ facts, client, repository: random.pick(repositories) }, random.pick(tags));
+  await steal({ facts, thief: client, puller: clientOf('beside the last', port, operator), tags, random, trace });
   await pause(isScrubbed ? scrubbedWithinMs : 0);
   await pause(quietMs);
   const isBusy = async () => nodes.jobs.size > 0 || (await storedBytes(nodes)) > maxBytes;
@@ -257,13 +278,6 @@ async function play(run: Run): Promise<() => Promise<void>> {
   await judgeRest(nodes, { repositories, subscriptions }, problem);
   return async () => {
     for (const left of await nodes.close()) problem(left);
-    await runAs(upstreamOwner, () => Promise.all([hub.close(), vault.close()]));
+    await upstreams.close();
   };
-}
-
-/** Private content, to be asked for by the name of a repository that does not have it. */
-function hiddenFrom([open, ...others]: readonly SimulatedRepository[]): ['manifests' | 'blobs', string] | undefined {
-  const secret = others.find(({ isPrivate }) => isPrivate);
-  const blob = [...(secret?.blobs.keys() ?? [])].find((digest) => !open!.blobs.has(digest));
-  return blob === undefined ? undefined : ['blobs', blob];
 }

@@ -12,7 +12,11 @@ const { manifestScenario } = await import('./manifest-scenario.ts');
 /** Each of them happens in some of the runs. */
 const events = {
   'an image is pulled': / served$/,
-  'a caller is turned away': /as (?:never:n|unknown:u|undefined): not served$/,
+  'an upstream turns a caller away': /private\.example\S+ as ada (?:never:n|unknown:u|undefined): not served$/,
+  'a rule denies a pull': /"denied":"rule \d denies/,
+  'a token is for another repository': /"denied":"the access token is not for/,
+  'rights are taken away': /sometimes and ben are refused$/,
+  'content of another repository is asked for': /^thief \d asks /,
   'a tag moves': /is moved to sha256:/,
   'an image is purged': /"purged":{"tags":[1-9]/,
   'room is made': /"the store was full: what nobody had pulled for longest is gone"/,

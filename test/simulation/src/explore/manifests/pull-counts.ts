@@ -33,6 +33,6 @@ export function createPullCounts(): PullCounts {
   };
 }
 
-function nameOf({ path }: SimulatedRepository, tag: string): string {
-  return `${path}:${tag}`;
+function nameOf({ fullName }: SimulatedRepository, tag: string): string {
+  return `${fullName}:${tag}`;
 }

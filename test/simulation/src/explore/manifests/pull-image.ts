@@ -3,17 +3,19 @@ import { Agent } from 'node:http';
 import { runAs, type Owner } from '../../world/owner.ts';
 import type { Random } from '../../world/random.ts';
 import { schedule } from '../../world/schedule.ts';
+import { addressOf } from './address-of.ts';
 import { type Exchanged, exchange } from './exchange.ts';
 import type { SimulatedRepository } from './image-catalog.ts';
-import { type Asked, judgeExchange } from './judge-exchange.ts';
+import { type Asked, type Caller, judgeExchange } from './judge-exchange.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 
 export interface Client {
   readonly who: string;
   readonly owner: Owner;
   readonly port: number;
-  /** User name and password. */
-  readonly caller: string | undefined;
+  readonly caller: Caller;
+  /** What it shows, with a token for the repository of this name. */
+  headersOf(scope: string): Readonly<Record<string, string>>;
   readonly slowness: number;
   /** Drawn for each request. */
   leavesAfterMs(): number | undefined;
@@ -39,11 +41,15 @@ interface Pull {
   readonly agent: Agent;
 }
 
-interface Wanted {
+export interface Wanted {
   readonly kind: Asked['kind'];
   readonly reference: string;
   readonly method?: Asked['method'];
   readonly mayBeRange?: boolean;
+  /** Bytes, if the repository does not have it. */
+  readonly size?: number;
+  /** Whom the token is for. Default: the repository. */
+  readonly scope?: SimulatedRepository;
 }
 
 const headShare = 0.4;
@@ -60,8 +66,8 @@ export async function pullImage(
 }
 
 /** One request alone, judged. */
-export async function getContent(pull: Omit<Pull, 'agent'>, kind: Asked['kind'], reference: string): Promise<void> {
-  await connected(pull, (opened) => ask(opened, { kind, reference }));
+export async function getContent(pull: Omit<Pull, 'agent'>, wanted: Wanted): Promise<void> {
+  await connected(pull, (opened) => ask(opened, wanted));
 }
 
 async function connected<T>(pull: Omit<Pull, 'agent'>, work: (opened: Pull) => Promise<T>): Promise<T> {
@@ -104,32 +110,36 @@ async function pullOver(pull: Pull, reference: string, onDigest: (digest: string
 }
 
 /** One request, judged. */
-async function ask(
-  { facts, client, repository, agent }: Pull,
-  { kind, reference, method = 'GET', mayBeRange = false }: Wanted,
-): Promise<Exchanged> {
+async function ask({ facts, client, repository, agent }: Pull, wanted: Wanted): Promise<Exchanged> {
   const { who, owner, port, caller, slowness, random } = client;
-  const size = repository[kind].get(reference)?.length ?? 0;
+  const { kind, reference, method = 'GET', mayBeRange = false, scope = repository } = wanted;
+  const size = wanted.size ?? repository[kind].get(reference)?.length ?? 0;
   const range = mayBeRange && size > 1 && random.chance(rangeShare) ? rangeOf(random, size) : undefined;
+  const address = addressOf(repository, `${kind}/${reference}`, random);
   const startedAtMs = schedule.nowMs;
   const exchanged = await runAs(owner, () =>
     exchange({
       port,
       agent,
       method,
-      path: `/v2/${repository.path}/${kind}/${reference}`,
+      path: address.path,
       headers: {
         accept,
+        ...address.headers,
         ...(range !== undefined && { range: `bytes=${range.start}-${range.end}` }),
-        ...(caller !== undefined && { authorization: `Basic ${Buffer.from(caller).toString('base64')}` }),
+        ...client.headersOf(address.scopeOf(scope)),
       },
       leavesAfterMs: client.leavesAfterMs(),
       slowness,
       random,
     }),
   );
-  const asked = { repository, kind, reference, method, range, caller, startedAtMs, endedAtMs: schedule.nowMs, who };
-  judgeExchange(facts, asked, exchanged);
+  const endedAtMs = schedule.nowMs;
+  judgeExchange(
+    facts,
+    { repository, kind, reference, method, range, caller, scope, startedAtMs, endedAtMs, who },
+    exchanged,
+  );
   return exchanged;
 }
 

@@ -5,7 +5,7 @@ import { pause } from '../../cluster/pause.ts';
 import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
 import type { Random } from '../../world/random.ts';
 import { schedule } from '../../world/schedule.ts';
-import { currentOf, type SimulatedRepository, upstreamOf } from './image-catalog.ts';
+import { currentOf, type SimulatedRepository } from './image-catalog.ts';
 import type { Asked } from './judge-exchange.ts';
 
 type Purged = Pick<Purge, 'request' | 'covers'>;
@@ -52,7 +52,7 @@ export function createPurges(options: PurgesOptions): Purges {
   const choose = (): Purged => {
     const repository = random.pick(repositories);
     const tag = random.pick([...repository.tags.keys()]);
-    const name = fullNameOf(repository);
+    const name = repository.fullName;
     const manifest = currentOf(repository, tag);
     const blob = random.pick([...repository.blobs.keys()]);
     const choices: readonly Purged[] = [
@@ -86,6 +86,11 @@ export function createPurges(options: PurgesOptions): Purges {
     });
   };
 
+  /** Another upstream's repository of the same name holds the blob, so this one serves it. */
+  const isElsewhere = ({ repository, kind }: Asked, digest: string) =>
+    kind === 'blobs' &&
+    repositories.some((one) => one !== repository && one.name === repository.name && one.blobs.has(digest));
+
   return {
     get count() {
       return purges.length;
@@ -113,6 +118,7 @@ export function createPurges(options: PurgesOptions): Purges {
         (one) =>
           asked.startedAtMs > one.doneAtMs + spreadsWithinMs &&
           one.covers(asked, digest) &&
+          !(one.request.upstream !== undefined && isElsewhere(asked, digest)) &&
           !wasFetched(one, asked, digest),
       );
       return (
@@ -124,7 +130,7 @@ export function createPurges(options: PurgesOptions): Purges {
 
 export function tagOf(repository: SimulatedRepository, tag: string): Purged {
   return {
-    request: { image: `${fullNameOf(repository)}:${tag}` },
+    request: { image: `${repository.fullName}:${tag}` },
     covers: (asked) => asked.repository === repository && asked.reference === tag,
   };
 }
@@ -132,11 +138,7 @@ export function tagOf(repository: SimulatedRepository, tag: string): Purged {
 /** All of its upstream. */
 export function allOf(repository: SimulatedRepository): Purged {
   return {
-    request: { upstream: upstreamOf(repository) },
-    covers: (asked) => upstreamOf(asked.repository) === upstreamOf(repository),
+    request: { upstream: repository.host },
+    covers: (asked) => asked.repository.host === repository.host,
   };
-}
-
-function fullNameOf(repository: SimulatedRepository): string {
-  return `${upstreamOf(repository)}/${repository.name}`;
 }

@@ -1,5 +1,6 @@
 // The facts of a run that decide which answers are right.
-import type { Asked } from './judge-exchange.ts';
+import type { SimulatedRepository } from './image-catalog.ts';
+import type { Asked, AskedRight } from './judge-exchange.ts';
 
 export interface ScenarioFacts {
   readonly problem: (text: string) => void;
@@ -9,8 +10,9 @@ export interface ScenarioFacts {
   readonly staleWhileRevalidateMs: number;
   /** How long may pass from upstream's word for a tag until it is recorded. */
   readonly confirmingMs: number;
-  /** Whether the caller may get the content that it asked for. */
-  mayRead(asked: Asked): boolean;
+  readonly repositories: readonly SimulatedRepository[];
+  /** Whether the caller may get what the repository has under this reference. */
+  mayRead(asked: AskedRight): boolean;
   /** Whether the caller may be refused what is there. */
   mayBeRefused(asked: Asked): boolean;
   /** Whether the blob may be damaged in the store, so that its bytes are wrong unless they are hashed before they are sent. */

@@ -52,13 +52,14 @@ export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record
     for (const one of added) one.remove();
     trace(`${kind} is over after ${added.reduce((sum, one) => sum + one.hits(), 0)} requests`);
   };
+  const anyDigest = () => random.pick([...random.pick(repositories).manifests.keys()]);
   const lie = spoil({ method: 'GET' }, () =>
     random.pick<Fault>([
       { flipByteAt: random(30) },
       { flipByteAt: random(200) },
       { size: random(400) },
       { contentLength: random(400) },
-      { headers: { 'docker-content-digest': `sha256:${'0'.repeat(64)}` } },
+      { headers: { 'docker-content-digest': random.pick([`sha256:${'0'.repeat(64)}`, anyDigest()]) } },
     ]),
   );
 

@@ -1,0 +1,28 @@
+// The ways in which clients name a repository of the cache.
+import type { Random } from '../../world/random.ts';
+import type { SimulatedRepository } from './image-catalog.ts';
+
+export interface Address {
+  /** Of a request for `what` in the repository, with the query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The repository of a token, as this client names it. */
+  scopeOf(repository: SimulatedRepository): string;
+}
+
+export const otherHost = 'second.cache';
+const defaultUpstream = 'docker.io';
+const bareShare = 0.6;
+
+export function addressOf({ host, name, fullName }: SimulatedRepository, what: string, random: Random): Address {
+  const bare = `/v2/${name}/${what}`;
+  const isDefault = host === defaultUpstream;
+  const scopeOf = (one: SimulatedRepository) =>
+    one.host === defaultUpstream && random.chance(bareShare) ? one.name : one.fullName;
+  if (isDefault && random.chance(bareShare)) return { path: bare, headers: {}, scopeOf };
+  // A bare name means the upstream of the host that is asked.
+  if (host === 'second.example' && random.chance(0.25))
+    return { path: bare, headers: { host: otherHost }, scopeOf: (one) => one.fullName };
+  const path = random.pick([`/v2/${fullName}/${what}`, `/${host}${bare}`, `${bare}?ns=${host}`]);
+  return { path, headers: {}, scopeOf };
+}

@@ -1,0 +1,44 @@
+// Who may pull what, written down twice: as the rules of the cache's configuration, and as the names that its answers are held to.
+
+export const users = ['ada', 'ben', 'eve', 'mallory'] as const;
+
+export type User = (typeof users)[number];
+
+export const names = {
+  app: 'docker.io/library/app',
+  base: 'docker.io/library/base',
+  evil: 'docker.io/evil/app',
+  /** The name of another upstream's repository, with other rights. */
+  otherApp: 'second.example/library/app',
+  secret: 'private.example/team/secret',
+} as const;
+
+const pulls: Readonly<Record<User, readonly string[]>> = {
+  ada: Object.values(names),
+  ben: [names.app, names.base, names.secret],
+  eve: [names.base, names.evil, names.otherApp],
+  mallory: [],
+};
+
+/** What is denied by tag is open to those who know the digest. */
+const deniedTag = { user: 'ben', name: names.base, tag: 'v1' };
+
+/** `name`: upstream and repository. `tag`: if it is asked for by one. */
+export function mayPull(user: User, name: string, tag?: string): boolean {
+  const isDenied = user === deniedTag.user && name === deniedTag.name && tag === deniedTag.tag;
+  return pulls[user].includes(name) && !isDenied;
+}
+
+/** The same for the cache. `of`: the part of a rule that names a user. */
+export function accessRules(of: (user: User) => string): string {
+  return `
+access:
+  default: deny
+  rules:
+    - { action: allow, images: ['**'], ${of('ada')} }
+    - { action: deny, images: ['second.*', '*/base:v*'], ${of('ben')}, reason: not for ben }
+    - { action: allow, images: ['*/library/*', 'private.example/**'], ${of('ben')} }
+    - { action: deny, images: ['docker.io/library/app'], ${of('eve')} }
+    - { action: allow, images: ['docker.io/library/*', '*/library/app', 'docker.io/evil/*'], ${of('eve')} }
+`;
+}
