@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { createGzip } from 'node:zlib';
 
 let running = 0;
+let turn: Promise<unknown> = Promise.resolve();
 
 /** Less than `isBusyOutside` knows, and quick: only what is counted here. */
 export function isCounting(): boolean {
@@ -54,11 +55,11 @@ export function countOutsideWork(): void {
   replace(ChildProcess.prototype, 'spawn', countChild);
 }
 
-/** The functions of `crypto.subtle`, which the tokens of users are verified with. */
+/** The functions of `crypto.subtle`, which the tokens of users are verified with. They work in turn, so that they end in one order. */
 export function countCryptography(): void {
   const subtle = Object.getPrototypeOf(webcrypto.subtle) as object;
   for (const name of Object.getOwnPropertyNames(subtle))
-    if (name !== 'constructor') replace(subtle, name, countPromise);
+    if (name !== 'constructor') replace(subtle, name, (own) => countPromise(inTurn(own)));
 }
 
 /** The last of `given` is called when the work is done. */
@@ -96,6 +97,14 @@ function countPromise(own: Member): Member {
     } finally {
       running -= 1;
     }
+  };
+}
+
+function inTurn(own: Member): Member {
+  return function waiting(this: unknown, ...given: unknown[]) {
+    const result = turn.then(() => Reflect.apply(own, this, given) as Promise<unknown>);
+    turn = result.catch(() => {});
+    return result;
   };
 }
 

@@ -43,9 +43,11 @@ export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record
 
   /** The upstream answers with another manifest than the one of the digest. Such requests are few, so the fault waits for them. */
   const lieAboutManifest = async ({ kind, lastsMs }: PlannedFault) => {
-    const body = random.pick(repositories.flatMap(({ manifests }) => [...manifests.values()])).toString();
+    const [digest, bytes] = random.pick(repositories.flatMap(({ manifests }) => [...manifests]));
+    const body = bytes.toString();
     const fault = { status: 200, body, headers: { 'content-type': mediaTypeOf(body) } };
-    const matcher = { method: 'GET', path: /\/manifests\/sha256:/, times: 1 + random(mostRequests) };
+    const other = new RegExp(`/manifests/(?!${digest})sha256:`);
+    const matcher = { method: 'GET', path: other, times: 1 + random(mostRequests) };
     trace(`${kind}: another manifest`);
     const added = upstreams.map((upstream) => upstream.addFault(matcher, fault));
     await pause(lastsMs + waitsMs);
