@@ -1,5 +1,6 @@
 // The rules for each answer to a client, whatever faults have happened.
 import { digestOf } from '@cistern/oci';
+import { claimsOf } from './claims-of.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 import type { Exchanged } from './exchange.ts';
 import { namedBetween, type SimulatedRepository } from './image-catalog.ts';
@@ -125,20 +126,5 @@ function bytesFor({ repositories, mayRead }: ScenarioFacts, asked: Asked, digest
 
 /** A size that one of the repository's own manifests claims gives nothing away. */
 function isClaimed({ repository, reference, kind }: Asked, size: number): boolean {
-  if (kind === 'manifests') return false;
-  const claims = [...repository.manifests.values()].flatMap((manifest) => {
-    const { config, layers = [] } = JSON.parse(manifest.toString()) as Manifest;
-    return [...(config === undefined ? [] : [config]), ...layers];
-  });
-  return claims.some((claim) => claim.digest === reference && claim.size === size);
-}
-
-interface Manifest {
-  readonly config?: Claim;
-  readonly layers?: readonly Claim[];
-}
-
-interface Claim {
-  readonly digest: string;
-  readonly size: number;
+  return kind === 'blobs' && claimsOf(repository).some((claim) => claim.digest === reference && claim.size === size);
 }

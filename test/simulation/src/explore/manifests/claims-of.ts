@@ -1,0 +1,20 @@
+// What a repository's manifests name as blobs, whether its upstream has it or not.
+import type { SimulatedRepository } from './image-catalog.ts';
+
+export interface Claim {
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+interface Manifest {
+  readonly config?: Claim;
+  readonly layers?: readonly Claim[];
+}
+
+export function claimsOf({ manifests }: SimulatedRepository): Claim[] {
+  return [...manifests.values()].flatMap((bytes) => {
+    const { config, layers = [] } = JSON.parse(bytes.toString()) as Manifest;
+    return config === undefined ? layers : [config, ...layers];
+  });
+}
