@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { createGzip } from 'node:zlib';
 
 let running = 0;
+let isCryptographyCounted = false;
 let turn: Promise<unknown> = Promise.resolve();
 
 /** Less than `isBusyOutside` knows, and quick: only what is counted here. */
@@ -57,6 +58,9 @@ export function countOutsideWork(): void {
 
 /** The functions of `crypto.subtle`, which the tokens of users are verified with. They work in turn, so that they end in one order. */
 export function countCryptography(): void {
+  // Two turns, one within the other, would wait for each other.
+  if (isCryptographyCounted) return;
+  isCryptographyCounted = true;
   const subtle = Object.getPrototypeOf(webcrypto.subtle) as object;
   for (const name of Object.getOwnPropertyNames(subtle))
     if (name !== 'constructor') replace(subtle, name, (own) => countPromise(inTurn(own)));
