@@ -247,6 +247,8 @@ async function play(run: Run): Promise<() => Promise<void>> {
   if (random.chance(facts.isCalm ? 0.5 : 0.15)) purging.push(within().then(purgeOnTheWay));
   await Promise.all([...pulls, ...thefts, ...moves, changeRights(), ...purging]);
   await applied.end();
+  callers.change(true);
+  await logins.change(true);
   clearWeather(weather);
   for (const upstream of upstreams.all) upstream.clearFaults();
   await pause(has('upstream throttles') ? forgivingMs : settleMs);
@@ -255,6 +257,10 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const isRebuilt = random.chance(rebuiltShare);
   if (isRebuilt) await findAgain(nodes, repositories, problem);
   isSettled = true;
+  const { name: lastName, port: lastPort } = random.pick(nodes.frontends);
+  const revoked = clientOf(`revoked at ${lastName}`, lastPort, { user: 'ben', account: 'sometimes:s' });
+  const itsOwn = honest.find(({ isPrivate }) => isPrivate) ?? honest[0]!;
+  await pullImage({ facts, client: revoked, repository: itsOwn }, tags[0]!);
   callers.change(false);
   if (random.chance(0.5)) moveTag(repositories[0]!, tags[0]!, random);
   await pause(ttlMs + staleWhileRevalidateMs + gapMs);
@@ -263,11 +269,10 @@ async function play(run: Run): Promise<() => Promise<void>> {
     await servesNow(facts, clientOf(`at last ${name}`, port, operator), repository, random.pick(tags));
   }
   await logins.change(false);
-  const { name, port } = random.pick(nodes.frontends);
+  await pullImage({ facts, client: revoked, repository: itsOwn }, tags[0]!);
   const stranger = { user: random.pick(['ben', 'eve'] as const), account: random.pick(strangers) };
-  const client = clientOf(`at last ${name}`, port, stranger);
-  await pullImage({ facts, client, repository: random.pick(repositories) }, random.pick(tags));
-  await steal({ facts, thief: client, puller: clientOf('beside the last', port, operator), tags, random, trace });
+  const thief = clientOf('the last thief', lastPort, stranger);
+  await steal({ facts, thief, puller: clientOf('beside the last', lastPort, operator), tags, random, trace });
   await pause(isScrubbed ? scrubbedWithinMs : 0);
   await pause(quietMs);
   const isBusy = async () => nodes.jobs.size > 0 || (await storedBytes(nodes)) > maxBytes;
