@@ -199,10 +199,9 @@ async function confirm(deps: OpenBlobDeps, request: BlobRequest, link: Link | un
   return known ?? askUpstream(deps, request, link);
 }
 
-/** For a blob that is not stored. A later read may get the bytes of another repository's fill; a size gives none away. */
+/** For a blob that is not stored. A later read may get the bytes of another repository's fill. */
 async function sizeOf(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
-  if (link?.size === undefined) return askUpstream(deps, request, link);
-  return request.intent === 'stat' ? link : confirm(deps, request, link);
+  return link?.size === undefined ? askUpstream(deps, request, link) : confirm(deps, request, link);
 }
 
 /** By HEAD. */

@@ -1,5 +1,6 @@
 // Replaces modules by doubles: those that need a server, that share one clock between processes, or that are slow to start.
-import { createRequire, registerHooks } from 'node:module';
+import { registerHooks } from 'node:module';
+import bcrypt from 'bcrypt';
 
 const inAssembly: Readonly<Record<string, string>> = {
   '@cistern/cache-index/redis': 'redis-index.ts',
@@ -14,7 +15,6 @@ export function replaceModules(): void {
   // Nodes report it each second, and the real call is slow.
   Object.assign(process.memoryUsage, { rss: () => residentBytes });
   // Its threads know nothing of virtual time.
-  const bcrypt = createRequire(import.meta.url)('bcrypt') as { compareSync(password: string, hash: string): boolean };
   Object.assign(bcrypt, { compare: async (password: string, hash: string) => bcrypt.compareSync(password, hash) });
   registerHooks({
     resolve(specifier, context, next) {

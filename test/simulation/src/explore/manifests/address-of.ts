@@ -3,7 +3,7 @@ import type { Random } from '../../world/random.ts';
 import type { SimulatedRepository } from './image-catalog.ts';
 
 export interface Address {
-  /** Of a request for `what` in the repository, with the query. */
+  /** The URL's path and query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   /** The repository of a token, as this client names it. */

@@ -1,4 +1,4 @@
-// What a repository's manifests name as blobs, whether its upstream has it or not.
+// The blobs that a repository's manifests name, whether its upstream has them or not.
 import type { SimulatedRepository } from './image-catalog.ts';
 
 export interface Claim {

@@ -1,4 +1,4 @@
-// How the cache knows its users, one of three ways in a run: by their network, by a password, or by a token of a server elsewhere.
+// How the cache knows its users. A run has one of three ways: a network, a password, or a token of another server.
 import { createPrivateKey, sign } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { simulatedRoot } from '../../world/files/file-system.ts';

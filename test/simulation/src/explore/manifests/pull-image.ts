@@ -14,7 +14,7 @@ export interface Client {
   readonly owner: Owner;
   readonly port: number;
   readonly caller: Caller;
-  /** What it shows, with a token for the repository of this name. */
+  /** Its credentials. A token is for the repository of this name. */
   headersOf(scope: string): Readonly<Record<string, string>>;
   readonly slowness: number;
   /** Drawn for each request. */

@@ -1,4 +1,4 @@
-// Who may pull what, written down twice: as the rules of the cache's configuration, and as the names that its answers are held to.
+// The rights of the users, written down twice: as rules of the cache's configuration, and as names that judge its answers.
 
 export const users = ['ada', 'ben', 'eve', 'mallory'] as const;
 
@@ -20,7 +20,7 @@ const pulls: Readonly<Record<User, readonly string[]>> = {
   mallory: [],
 };
 
-/** What is denied by tag is open to those who know the digest. */
+/** A rule about a tag hides nothing from a client that knows the digest. */
 const deniedTag = { user: 'ben', name: names.base, tag: 'v1' };
 
 /** `name`: upstream and repository. `tag`: if it is asked for by one. */

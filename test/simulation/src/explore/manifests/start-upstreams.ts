@@ -1,5 +1,5 @@
-// The upstreams of a run with what they have at first: two that are open, one of which an attacker has a repository at, and one
-// that verifies its callers.
+// The upstreams of a run, and their first images. Two are open, and an attacker has a repository at one of them. The third verifies
+// its callers.
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { createOwner, type Owner, runAs } from '../../world/owner.ts';
 import type { Random } from '../../world/random.ts';
