@@ -3,26 +3,37 @@ import type { BlobStore, BlobWriter } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import type { StoredBlobs } from './stored-blobs.ts';
 
-/** `onCommitted` hears of each commit that resolved whether the blob was there. One that was lost since it began counts as there. */
+/**
+ * `onCommitted` hears of each commit that resolved whether the blob was there. A blob that was lost since the first try counts as
+ * there. A second try need not look at a file that the first one put into its place.
+ */
 export function watchCommits(
   store: BlobStore,
   stored: StoredBlobs,
   onCommitted: (digest: Digest, isThere: boolean) => void,
 ): BlobStore {
-  const commit = async (digest: Digest, work: () => Promise<void>) => {
-    const before = stored.lossesOf(digest);
+  const commit = async (digest: Digest, before: number, work: () => Promise<void>) => {
     await work();
     onCommitted(digest, stored.lossesOf(digest) > before || stored.isWhole(digest));
   };
+  /** Losses at the first try, by path. */
+  const adopting = new Map<string, number>();
   const watched = (digest: Digest, writer: BlobWriter): BlobWriter => ({
     append: writer.append,
     abort: writer.abort,
-    commit: () => commit(digest, writer.commit),
+    commit: () => commit(digest, stored.lossesOf(digest), writer.commit),
   });
   const { adoptFile } = store;
   return {
     ...store,
     begin: async (digest) => watched(digest, await store.begin(digest)),
-    ...(adoptFile && { adoptFile: (digest, path) => commit(digest, () => adoptFile(digest, path)) }),
+    ...(adoptFile && {
+      async adoptFile(digest, path) {
+        const before = adopting.get(path) ?? stored.lossesOf(digest);
+        adopting.set(path, before);
+        await commit(digest, before, () => adoptFile(digest, path));
+        adopting.delete(path);
+      },
+    }),
   };
 }

@@ -15,5 +15,11 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
   'blobs-on-s3': [
     { seed: 1_796_055_904_036, found: 'the simulated S3 went on with a slow answer to a client that was gone' },
   ],
-  'blobs-in-files': [{ seed: 993, found: 'a file whose directory could not be synced was never adopted' }],
+  'blobs-in-files': [
+    { seed: 993, found: 'a file whose directory could not be synced was never adopted' },
+    {
+      seed: 1_796_066_093_039,
+      found: 'a file that was damaged between two tries of its commit counted as a failed commit',
+    },
+  ],
 };
