@@ -1,3 +1,4 @@
+// real-time: each run installs a world of its own
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { replaceModules } from '../../nodes/replace-modules.ts';
