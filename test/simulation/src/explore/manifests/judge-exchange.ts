@@ -1,5 +1,6 @@
 // The rules for each answer to a client, whatever faults have happened.
 import { digestOf } from '@cistern/oci';
+import { claimsOf } from './claims-of.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 import type { Exchanged } from './exchange.ts';
 import { namedBetween, type SimulatedRepository } from './image-catalog.ts';
@@ -36,6 +37,8 @@ type Answer = Extract<Exchanged, { result: 'answer' }>;
 /** Something is busy, throttled or unavailable. */
 const temporary = new Set([429, 502, 503, 504]);
 const refusals = new Set([401, 403, 404]);
+/** For a blob of another size than a manifest says: a range beyond that size, or the whole. */
+const misstating = new Set([416, 502]);
 /** That upstream does not have a digest is remembered for so long after it said so. */
 const rememberUnknownMs = 2_000;
 /** Up to here a stored blob is hashed before its first byte is sent. */
@@ -60,6 +63,7 @@ function judgeRefusal(facts: ScenarioFacts, asked: Asked, { status, headers, bod
     repository.tags.has(reference) ||
     (repository.cameAtMs.get(reference) ?? Infinity) < startedAtMs - rememberUnknownMs - facts.confirmingMs;
   if (refusals.has(status) && (facts.mayBeRefused(asked) || (status === 404 && !isHere))) return;
+  if (misstating.has(status) && isMisstated(asked)) return;
   if (!temporary.has(status)) return problem(`${what} got ${status}: ${body.toString().slice(0, 200)}`);
   if (facts.isCalm) return problem(`${what} got ${status} though nothing was wrong: ${body.toString().slice(0, 200)}`);
   if (asked.method === 'GET' && !/^{"errors":\[{"code":"\w+"/.test(body.toString()))
@@ -82,7 +86,7 @@ function judgeContent(facts: ScenarioFacts, asked: Asked, answer: Answer, what: 
   // A blob that was cut in the store is as long as it is there, and no body of it ends cleanly.
   if (
     headers['content-length'] !== String(wanted.length) &&
-    !(facts.mayLieAbout(asked, bytes) && asked.method === 'HEAD')
+    !(asked.method === 'HEAD' && (facts.mayLieAbout(asked, bytes) || isMisstated(asked)))
   )
     problem(`${what} is said to have ${headers['content-length']} bytes, not ${wanted.length}`);
   if (asked.method === 'HEAD') return;
@@ -92,6 +96,12 @@ function judgeContent(facts: ScenarioFacts, asked: Asked, answer: Answer, what: 
   const isChecked = asked.kind === 'manifests' || bytes.length <= checkedBytes;
   if (isChecked || !facts.mayLieAbout(asked, bytes))
     problem(`${what} got wrong bytes and a clean end (${status}, ${digestOf(body) === digest})`);
+}
+
+/** Whether a manifest of the repository, which an attacker wrote, has a wrong size for a blob that is there. */
+function isMisstated({ repository, reference }: Asked): boolean {
+  const size = repository.blobs.get(reference)?.length;
+  return claimsOf(repository).some((claim) => claim.digest === reference && claim.size !== size);
 }
 
 /**
