@@ -1,5 +1,4 @@
 // The one place that decides who may pull what.
-import { posix } from 'node:path';
 import { type Identity, userName } from './identity.ts';
 import { createAddressList } from './policy/address-list.ts';
 import { fitsPattern } from './policy/fits-pattern.ts';
@@ -65,7 +64,7 @@ export function createAuthorize({ rules, fallback }: Policy): Authorize {
   return ({ identity, clientIp }, wish) => {
     const { grants } = identity;
     const name = `${wish.upstream}/${wish.repository}`;
-    if (grants !== undefined && !matchesAny(grants, name))
+    if (grants !== undefined && !fitsAny('allow', name, grants))
       return { isAllowed: false, why: `its grants do not have ${name}` };
     const fitting = checks.filter((check) => check(userName(identity), clientIp, name, wish.tag));
     const fits = fitting.find(({ rule }) => fitsPlatform(rule, wish.platform));
@@ -93,7 +92,7 @@ function createCheck(rule: PolicyRule, index: number): Check {
     pattern === undefined || (tag === undefined ? action === 'allow' : fitsPattern(action, tag, pattern));
   const check = (user: string, clientIp: string, name: string, tag: string | undefined) =>
     images.some((image) => fitsPattern(action, name, image.name) && fitsTag(image, tag)) &&
-    (users === undefined || users.some((pattern) => fitsPattern(action, user, pattern))) &&
+    (users === undefined || fitsAny(action, user, users)) &&
     isFromThere(clientIp);
   return Object.assign(check, { rule, number: index + 1 });
 }
@@ -102,11 +101,9 @@ function fitsPlatform({ action, platforms }: PolicyRule, platform: string | unde
   if (platforms === undefined) return true;
   if (platform === undefined) return action === 'allow';
   const [os, architecture] = platform.split('/');
-  return [platform, `${os}/${architecture}`].some((name) =>
-    platforms.some((pattern) => fitsPattern(action, name, pattern)),
-  );
+  return [platform, `${os}/${architecture}`].some((name) => fitsAny(action, name, platforms));
 }
 
-function matchesAny(patterns: readonly string[], value: string): boolean {
-  return patterns.some((pattern) => posix.matchesGlob(value, pattern));
+function fitsAny(action: PolicyRule['action'], value: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => fitsPattern(action, value, pattern));
 }

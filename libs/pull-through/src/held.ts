@@ -64,8 +64,8 @@ export async function ifConfirmed(
   return { ...link, confirmed: true };
 }
 
-export interface ToldSize {
-  /** As upstream has it; absent: it did not say. A manifest's word on the size stays. */
+export interface UpstreamSize {
+  /** `undefined` means that upstream did not say. A size that a manifest claims stays. */
   readonly size: number | undefined;
   /** Whether it may take the place of a size that was forgotten: that one may have been wrong. */
   readonly mayRestore: boolean;
@@ -76,11 +76,11 @@ export async function confirmLink(
   { index }: Pick<HeldDeps, 'index'>,
   { upstream, repository }: RepositoryKey,
   digest: Digest,
-  told?: ToldSize,
+  fromUpstream?: UpstreamSize,
 ): Promise<void> {
   const key = { upstream, repository };
   const known = await index.links.get(key, digest, { fresh: true });
-  const size = known === undefined || told?.mayRestore === true ? told?.size : undefined;
+  const size = known === undefined || fromUpstream?.mayRestore === true ? fromUpstream?.size : undefined;
   if (known?.confirmed === true && (known.size !== undefined || size === undefined)) return;
   const claim = known?.kind === 'blob' ? known : undefined;
   await index.links.put(key, [{ ...key, ...claim, digest, kind: 'blob', size: claim?.size ?? size, confirmed: true }]);

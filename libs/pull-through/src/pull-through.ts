@@ -25,7 +25,7 @@ export interface FreshnessFacts {
 }
 
 /** A question about a repository that the caller may pull. */
-interface PullRequest {
+export interface PullRequest {
   readonly target: AuthorizedRepository;
   readonly signal?: AbortSignal | undefined;
 }

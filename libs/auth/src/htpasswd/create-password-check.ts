@@ -27,7 +27,7 @@ const queueLimits = {
 const maxRemembered = 10_000;
 
 /**
- * An unknown user costs as much as a known one. The same wrong password again is no guess: a job that retries locks nobody
+ * An unknown user costs as much as a known one. The same wrong password again is no guess, so a job that retries locks no user
  * out. A password that was right from a network is never locked out there, and costs no bcrypt. From any other network the
  * lock-out comes first, or a guesser could find it in memory. Rejects with `overloaded` when too many wait.
  */

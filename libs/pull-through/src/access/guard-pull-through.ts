@@ -1,14 +1,8 @@
 // The use cases for clients: nothing of an upstream that verifies its callers is looked for before the caller may read it,
 // and what the caller has shown goes no further.
 import type { AccessSubject } from '@cistern/upstream';
-import type { PullThrough } from '../pull-through.ts';
-import type { AuthorizedRepository } from './authorized-repository.ts';
+import type { PullRequest, PullThrough } from '../pull-through.ts';
 import type { VerifyAccess } from './verify-access.ts';
-
-interface PullRequest {
-  readonly target: AuthorizedRepository;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** `isListed`: whether the names of an upstream's repositories may be told to everybody. */
 export function guardPullThrough(

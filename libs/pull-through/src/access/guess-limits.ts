@@ -1,18 +1,12 @@
 // Bounds guesses before the upstream is asked. Wrong passwords are counted by client network and account, and all questions for
 // callers that it has not accepted by network. A caller that it has accepted from a network goes on there.
-import { createHmac } from 'node:crypto';
 import { createFairQueue } from '@cistern/auth';
+import type { LockOut, Tries, Try } from '@cistern/auth/lock-out';
 import { CacheError } from '@cistern/errors';
 import type { AccessMetrics } from '@cistern/telemetry';
 import type { CallerCredentials } from '@cistern/upstream';
 import { LRUCache } from 'lru-cache';
-import { shownBy } from './shown-by.ts';
-
-interface Try {
-  /** Milliseconds until there are tries again; 0: this is one. */
-  readonly remainingMs: number;
-  takeBack(): Promise<void>;
-}
+import { callerKey } from './caller-key.ts';
 
 /** Credentials that the upstream has not accepted from this network. */
 interface Guess {
@@ -27,11 +21,9 @@ interface Guess {
 
 /** Counts that all frontends share. */
 export interface CallerTries {
-  readonly guesses: {
-    remainingMs(network: string, account: string | undefined): Promise<number>;
-    begin(network: string, account: string | undefined): Promise<Try>;
-  };
-  readonly questions: { begin(network: string): Promise<Try> };
+  readonly guesses: LockOut;
+  /** By client network. */
+  readonly questions: Pick<Tries, 'begin'>;
 }
 
 export interface GuessLimitsDeps extends CallerTries {
@@ -70,7 +62,7 @@ export interface GuessLimits {
  */
 const queueLimits = { atOnce: Infinity, atOncePerNetwork: 3, maxWaiting: 10_000, maxWaitingPerNetwork: 100 };
 const maxRemembered = 100_000;
-const rememberAcceptedMs = 24 * 60 * 60 * 1000;
+export const rememberAcceptedMs = 24 * 60 * 60 * 1000;
 /** A little less than the window in which tries are counted: a try that is over cannot be taken back. */
 const rememberTriesMs = 590_000;
 
@@ -82,10 +74,8 @@ export function createGuessLimits(deps: GuessLimitsDeps): GuessLimits {
   /** The same wrong password again is no further guess. */
   const tried = new LRUCache<string, Guess>({ ...memory, ttl: rememberTriesMs });
 
-  function nameOf({ upstream, caller, network }: Guesser): string {
-    const text = JSON.stringify(['accepted v1', upstream, network, ...shownBy(caller)]);
-    return `access/${encodeURIComponent(upstream)}/${createHmac('sha256', secret).update(text).digest('base64url')}`;
-  }
+  const nameOf = ({ upstream, caller, network }: Guesser) =>
+    callerKey(secret, upstream, ['accepted v1', upstream, network], caller);
 
   function limited(upstream: string, what: string, forMs: number): CacheError {
     metrics.accessChecks.inc({ upstream, result: 'limited' });

@@ -1,6 +1,5 @@
 // Who may read of an upstream whose content is not everybody's: whom that upstream lets read, which is asked once in some
 // minutes for each caller and repository. What callers show is not kept; by what it was remembered nobody can tell it.
-import { createHmac } from 'node:crypto';
 import type { RepositoryKey, ValueIndex } from '@cistern/cache-index';
 import { type CacheError, isCacheError } from '@cistern/errors';
 import type { AccessMetrics } from '@cistern/telemetry';
@@ -8,9 +7,15 @@ import type { AccessGrant, CallerCredentials } from '@cistern/upstream';
 import { LRUCache } from 'lru-cache';
 import { untilAborted } from '../until-aborted.ts';
 import type { AccessQuestion, CheckAccess } from './check-access.ts';
-import { type CallerTries, createGuessLimits, type GuessLimitsDeps, type Verdict } from './guess-limits.ts';
+import { callerKey } from './caller-key.ts';
+import {
+  type CallerTries,
+  createGuessLimits,
+  type GuessLimitsDeps,
+  rememberAcceptedMs,
+  type Verdict,
+} from './guess-limits.ts';
 import type { Seal } from './seal.ts';
-import { shownBy } from './shown-by.ts';
 
 export interface VerifyAccessDeps {
   /** How long a yes holds, in milliseconds; `undefined`: everybody may read all of the upstream. */
@@ -52,7 +57,6 @@ interface SharedGrant {
 }
 
 const maxRemembered = 100_000;
-const rememberAcceptedMs = 24 * 60 * 60 * 1000;
 /** Of a no: so long that a client's next requests need not ask, so short that new rights are found at once. */
 const rememberNoMs = 2_000;
 /** Accounts are locked for wrong passwords that are shown again and again. */
@@ -150,16 +154,13 @@ function verdictOf(error: unknown): Verdict {
   return isNo ? 'refused' : 'failed';
 }
 
-/** Nobody who reads the index can try passwords on it without the secret. */
 function nameOf(
   secret: string,
   what: 'content' | 'tags',
   { upstream, repository }: RepositoryKey,
   caller: CallerCredentials,
 ): string {
-  const text = JSON.stringify(['access v1', what, upstream, repository, ...shownBy(caller)]);
-  const identity = createHmac('sha256', secret).update(text);
-  return `access/${encodeURIComponent(upstream)}/${identity.digest('base64url')}`;
+  return callerKey(secret, upstream, ['access v1', what, upstream, repository], caller);
 }
 
 /** Sealed: whoever can write to the index cannot let anybody in. */

@@ -1,7 +1,6 @@
-import { type Asker, type Authorize, parseScopes, type Wish } from '@cistern/auth';
-import { isCacheError } from '@cistern/errors';
-import { OciSyntaxError } from '@cistern/oci';
+import { type Asker, type Authorize, parseScopes } from '@cistern/auth';
 import type { UpstreamTable } from '@cistern/upstream';
+import { resolveIfKnown } from './resolve-if-known.ts';
 
 /**
  * The repositories among the scopes that the client may pull. With `host` they are named in full, as that host reads the names: the
@@ -17,16 +16,7 @@ export function narrowScopes(
 ): readonly string[] {
   return parseScopes(scopes).flatMap((name) => {
     if (host === undefined) return [name];
-    const wish = resolve(upstreams, { host, name });
-    return wish !== undefined && authorize(asker, wish).isAllowed ? [`${wish.upstream}/${wish.repository}`] : [];
+    const place = resolveIfKnown(upstreams, { host, name });
+    return place !== undefined && authorize(asker, place).isAllowed ? [`${place.upstream}/${place.repository}`] : [];
   });
-}
-
-function resolve(upstreams: UpstreamTable, name: Parameters<UpstreamTable['resolve']>[0]): Wish | undefined {
-  try {
-    return upstreams.resolve(name);
-  } catch (error) {
-    if (error instanceof OciSyntaxError || isCacheError(error, 'name-unknown', 'name-invalid')) return undefined;
-    throw error;
-  }
 }

@@ -1,13 +1,14 @@
 // The repository and upstream that a request names, and whether the caller may pull it: decided once, before any handler runs.
 import { type Challenge, networkOf } from '@cistern/auth';
-import { CacheError, isCacheError } from '@cistern/errors';
-import { OciSyntaxError, type Reference } from '@cistern/oci';
+import { CacheError } from '@cistern/errors';
+import type { Reference } from '@cistern/oci';
 import { AuthorizedRepository } from '@cistern/pull-through';
 import type { ResolvedName, UpstreamTable } from '@cistern/upstream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerChallenge } from '../callers/add-caller-tokens.ts';
 import { callerOf } from '../callers/caller-of.ts';
 import { formatChallenge, pullScope } from '../hooks/format-challenge.ts';
+import { resolveIfKnown } from '../token/resolve-if-known.ts';
 import { queryValue } from './query-value.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
@@ -29,7 +30,7 @@ export function authorizePull(
 ): AuthorizedRepository {
   const { authorize, authenticator, upstreams, instanceId, callerTokens } = dependencies;
   refuseLoop(request.headers['x-cistern-hop'], instanceId);
-  const { upstream, repository, mode } = placeOf(upstreams, path, request);
+  const { upstream, repository, mode } = upstreams.resolve(requestName(path, request));
   const { record } = request;
   record.mode = mode;
   record.facts.upstream = upstream;
@@ -68,7 +69,7 @@ export function authorizePull(
  * names the upstream, it is the full name.
  */
 export function scopeNameOf(upstreams: UpstreamTable, path: NamedPath, request: FastifyRequest): string {
-  const place = ifPlaced(() => placeOf(upstreams, path, request));
+  const place = resolveIfKnown(upstreams, requestName(path, request));
   if (place === undefined || isScopeOf(upstreams, path.name, request.host, place)) return path.name;
   return `${place.upstream}/${place.repository}`;
 }
@@ -84,21 +85,12 @@ function isScopeOf(
   { upstream, repository }: Pick<ResolvedName, 'upstream' | 'repository'>,
 ): boolean {
   if (scope === `${upstream}/${repository}`) return true;
-  const place = ifPlaced(() => upstreams.resolve({ host, name: scope }));
+  const place = resolveIfKnown(upstreams, { host, name: scope });
   return place?.upstream === upstream && place.repository === repository;
 }
 
-function placeOf(upstreams: UpstreamTable, { name, prefix }: NamedPath, request: FastifyRequest): ResolvedName {
-  return upstreams.resolve({ ns: queryValue(request, 'ns'), host: request.host, pathPrefix: prefix, name });
-}
-
-function ifPlaced<T>(place: () => T): T | undefined {
-  try {
-    return place();
-  } catch (error) {
-    if (error instanceof OciSyntaxError || isCacheError(error, 'name-unknown', 'name-invalid')) return undefined;
-    throw error;
-  }
+function requestName({ name, prefix }: NamedPath, request: FastifyRequest): Parameters<UpstreamTable['resolve']>[0] {
+  return { ns: queryValue(request, 'ns'), host: request.host, pathPrefix: prefix, name };
 }
 
 function refuseLoop(hops: string | string[] | undefined, instanceId: string): void {

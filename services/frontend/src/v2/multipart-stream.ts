@@ -6,7 +6,7 @@ const nothing = new Uint8Array(0);
 
 /**
  * Near ranges are one read, whose bytes between them are dropped. Reads are opened one after another, so that any number
- * holds one reader. Whoever calls it closes it.
+ * holds one reader. The caller closes it.
  */
 export async function openMultipartStream(blob: OpenedBlob, { parts, end }: MultipartByteranges): Promise<BlobStream> {
   const groups = groupNearRanges(parts.map(({ range }) => range)).map((ranges) => [...ranges]);
