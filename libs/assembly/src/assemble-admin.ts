@@ -3,7 +3,7 @@ import type { BlobTotals } from '@cistern/cache-index';
 import type { Config } from '@cistern/config';
 import type { LaneFacts } from '@cistern/jobs';
 import type { QueueFacts } from '@cistern/telemetry';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import { openAll } from './closers.ts';
 import { createStoreHealth, type StoreHealth } from './create-store-health.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
@@ -39,7 +39,7 @@ interface AdminAssembly extends StoreHealth {
 /** Rejects, with everything closed again, when a part cannot be opened; with ConfigError for a file of operators that is none. */
 export function assembleAdmin(
   config: Config,
-  options: Pick<AssembleOptions, 'log' | 'metrics' | 'version' | 'audit'>,
+  options: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'audit'>,
 ): Promise<AdminAssembly> {
   return openAll(async (closers) => {
     const { index, store } = await openIndexAndStore(config, options, closers);

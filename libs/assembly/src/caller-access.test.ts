@@ -10,7 +10,7 @@ import type { JobQueue } from '@cistern/jobs';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { type AccessQuestion, createAnswerAccess, openRemoteAccess } from '@cistern/pull-through';
 import { createLogger } from '@cistern/telemetry';
-import { questionSeal } from './open-caller-access.ts';
+import { questionSeal } from './question-seal.ts';
 
 const secret = 'the secret of this cluster';
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });

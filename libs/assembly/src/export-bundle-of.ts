@@ -3,14 +3,14 @@
 import type { Config } from '@cistern/config';
 import { exportBundle, type ExportOptions, type ExportProgress } from '@cistern/pull-through';
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import { openAll } from './closers.ts';
 import { openServing } from './open-serving.ts';
 import { openShared } from './open-shared.ts';
-import { openWorking } from './open-working.ts';
+import { wireWorker } from './wire-worker.ts';
 
 export interface ExportBundleOptions
-  extends AssembleOptions, Pick<ExportOptions, 'platforms' | 'output' | 'signal' | 'onAbsent' | 'onProgress'> {
+  extends NodeContext, Pick<ExportOptions, 'platforms' | 'output' | 'signal' | 'onAbsent' | 'onProgress'> {
   /** As people write them. */
   readonly images: readonly string[];
 }
@@ -21,12 +21,12 @@ export async function exportBundleOf(config: Config, options: ExportBundleOption
   const images = options.images.map((name) => resolveImage(table, name));
   const { parts, close } = await openAll(async (closers) => {
     const shared = await openShared(config, options, closers);
-    const working = config.redis === undefined ? await openWorking(config, shared, options, closers) : undefined;
-    const { fills, address = '' } = working ?? {};
+    const worker = config.redis === undefined ? await wireWorker(config, shared, options, closers) : undefined;
+    const { fills, address = '' } = worker ?? {};
     const cache = openServing(config, shared, { ...options, fills, address }, closers);
-    await working?.start();
+    await worker?.start();
     const closeAll = async () => {
-      await working?.close(0);
+      await worker?.close(0);
       await closers.closeAll();
     };
     return { parts: { cache, index: shared.index }, close: closeAll };

@@ -2,10 +2,10 @@
 import type { Config } from '@cistern/config';
 import { importBundle, type ImportOptions, type ImportResult } from '@cistern/pull-through';
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import { withIndexAndStore } from './with-index-and-store.ts';
 
-export type ImportBundleOptions = Pick<AssembleOptions, 'log' | 'metrics'> &
+export type ImportBundleOptions = Pick<NodeContext, 'log' | 'metrics'> &
   Pick<ImportOptions, 'path' | 'overwrite' | 'signal' | 'onProgress'>;
 
 /** Opens index and store and closes them. Rejects as `importBundle`. */

@@ -6,7 +6,7 @@ import type { Config } from '@cistern/config';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { type Documents, openDocuments, proxyFor } from '@cistern/upstream';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import { type ObjectStore, sealObjects } from './seal-objects.ts';
 
 type Issuer = Config['auth']['oidc'][number];
@@ -123,7 +123,7 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
   };
 }
 
-export interface FetchIssuerKeysOptions extends Pick<AssembleOptions, 'env' | 'version'> {
+export interface FetchIssuerKeysOptions extends Pick<NodeContext, 'env' | 'version'> {
   readonly issuers: readonly Issuer[];
   readonly store: Pick<BlobStore, 'readObject' | 'writeObject'>;
   readonly instanceId: string;

@@ -4,7 +4,7 @@ import type { AuditKind } from '@cistern/cache-index';
 import type { Config } from '@cistern/config';
 import type { NodeRole } from '@cistern/pull-through';
 import { type AuditLog, createRecentAudit, parseRecentEntry, type RecentEntry } from '@cistern/telemetry';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import type { Closers } from './closers.ts';
 import { nodeName } from './node-name.ts';
 import type { IndexAndStore } from './open-index-and-store.ts';
@@ -32,7 +32,7 @@ export function openAudit(
   config: Pick<Config, 'http' | 'worker' | 'admin'>,
   role: NodeRole,
   { index }: Pick<IndexAndStore, 'index'>,
-  { audit: log, metrics }: Pick<AssembleOptions, 'audit' | 'metrics'>,
+  { audit: log, metrics }: Pick<NodeContext, 'audit' | 'metrics'>,
   { opened }: Closers,
 ): Audit {
   const node = nodeName(config, role);

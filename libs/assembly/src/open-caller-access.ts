@@ -11,10 +11,11 @@ import {
   type VerifyAccess,
 } from '@cistern/pull-through';
 import type { Logger } from '@cistern/telemetry';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import type { Closers } from './closers.ts';
 import { peerTlsOf } from './peer-tls-of.ts';
 import type { Shared } from './open-shared.ts';
+import { questionSeal } from './question-seal.ts';
 import { createSeal } from './seal.ts';
 import { sharedTriesOf } from './shared-tries-of.ts';
 
@@ -34,7 +35,7 @@ export interface CallerAccess {
 export async function openCallerAccess(
   config: Config,
   { index, jobs }: Shared,
-  { log, metrics, check }: AssembleOptions & { readonly check?: CheckAccess | undefined },
+  { log, metrics, check }: NodeContext & { readonly check?: CheckAccess | undefined },
   { opened }: Closers,
 ): Promise<CallerAccess | undefined> {
   const { upstreams, cluster, worker } = config;
@@ -74,9 +75,4 @@ export async function openCallerTries(shared: SharedTries | undefined, log: Logg
     guesses: createLockOut({ shared, log }),
     questions: createTries({ name: 'questions', max: maxQuestions, shared, log }),
   };
-}
-
-/** Between a frontend and a worker. */
-export function questionSeal(clusterSecret: string): Seal {
-  return createSeal(clusterSecret, 'access questions');
 }

@@ -3,7 +3,7 @@ import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/cache-index';
 import type { RedisIndex } from '@cistern/cache-index/redis';
 import type { Config } from '@cistern/config';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import type { Closers } from './closers.ts';
 import { countStoreErrors } from './count-store-errors.ts';
 import { openIndex } from './open-index.ts';
@@ -18,7 +18,7 @@ export interface IndexAndStore {
 /** Rejects with `index-unavailable` or `store-unavailable`. */
 export async function openIndexAndStore(
   config: Config,
-  { log, metrics, tracing }: Pick<AssembleOptions, 'log' | 'metrics' | 'tracing'>,
+  { log, metrics, tracing }: Pick<NodeContext, 'log' | 'metrics' | 'tracing'>,
   { opened }: Closers,
 ): Promise<IndexAndStore> {
   const index = opened(await openIndex(config, { now: Date.now, log, metrics }));

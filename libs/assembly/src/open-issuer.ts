@@ -3,7 +3,7 @@ import type { Config } from '@cistern/config';
 import { withLease } from '@cistern/pull-through';
 import { dnsProver, frontendProver, type Issuer, startIssuer } from '@cistern/tls';
 import { acmeRecords } from './acme-records.ts';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import type { IndexAndStore } from './open-index-and-store.ts';
 
 /** Longer than frontends take to look at the board by themselves (see `openServerTls`), or to listen when all start together. */
@@ -13,7 +13,7 @@ const settleMs = 7000;
 export function openIssuer(
   config: Config,
   { index, store }: IndexAndStore,
-  { log, metrics }: Pick<AssembleOptions, 'log' | 'metrics'>,
+  { log, metrics }: Pick<NodeContext, 'log' | 'metrics'>,
 ): Issuer | undefined {
   const { certificates } = config.http.tls ?? {};
   if (certificates?.kind !== 'acme') return undefined;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import { type FillTable, type NodeRole, startReporting } from '@cistern/pull-through';
 import type { BudgetLedger } from '@cistern/upstream';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import type { Closers } from './closers.ts';
 import { nodeName } from './node-name.ts';
 import type { IndexAndStore } from './open-index-and-store.ts';
@@ -17,7 +17,7 @@ export function openReporting(
   config: Pick<Config, 'http' | 'worker' | 'admin'>,
   role: NodeRole,
   { index, fills, ledger }: ReportingParts,
-  { log, metrics, version }: Pick<AssembleOptions, 'log' | 'metrics' | 'version'>,
+  { log, metrics, version }: Pick<NodeContext, 'log' | 'metrics' | 'version'>,
   { opened }: Closers,
 ): void {
   const node = { id: randomUUID(), name: nodeName(config, role), role, version, startedAtMs: Date.now() };

@@ -9,11 +9,11 @@ import {
   createPullThrough,
   followPurges,
 } from '@cistern/pull-through';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import type { Closers } from './closers.ts';
 import type { Shared } from './open-shared.ts';
 
-export interface ServingOptions extends AssembleOptions {
+export interface ServingOptions extends NodeContext {
   /** Of this process, if it is a worker too; with its address. */
   readonly fills: FillTable | undefined;
   readonly address: string;

@@ -13,7 +13,7 @@ import {
   openRemoteFills,
 } from '@cistern/pull-through';
 import { adoptedUpstream } from './adopted-upstream.ts';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import type { Closers } from './closers.ts';
 import { openIndexAndStore } from './open-index-and-store.ts';
 import { type OpenedQueue, openQueue } from './open-queue.ts';
@@ -33,7 +33,7 @@ export interface Shared {
   readonly adoptAs: string | undefined;
 }
 
-export async function openShared(config: Config, options: AssembleOptions, closers: Closers): Promise<Shared> {
+export async function openShared(config: Config, options: NodeContext, closers: Closers): Promise<Shared> {
   const { log, metrics, tracing } = options;
   const { opened } = closers;
   const { index, store } = await openIndexAndStore(config, options, closers);

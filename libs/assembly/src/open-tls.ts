@@ -10,7 +10,7 @@ import {
   sharedIdentity,
 } from '@cistern/tls';
 import { acmeRecords } from './acme-records.ts';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import type { Closers } from './closers.ts';
 import type { IndexAndStore } from './open-index-and-store.ts';
 
@@ -21,7 +21,7 @@ export interface OpenedTls {
   readonly answerChallenge: ((token: string) => Promise<string | undefined>) | undefined;
 }
 
-type Options = Pick<AssembleOptions, 'log' | 'metrics'>;
+type Options = Pick<NodeContext, 'log' | 'metrics'>;
 
 /** Rejects with `CertificateError`, whose message is a sentence that names the configuration's key. */
 export async function openTls(

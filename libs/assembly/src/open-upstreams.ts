@@ -11,10 +11,10 @@ import {
   passwordFile,
   proxyFor,
 } from '@cistern/upstream';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import { traceUpstream } from './tracing/trace-upstream.ts';
 
-export interface OpenUpstreamsOptions extends AssembleOptions {
+export interface OpenUpstreamsOptions extends NodeContext {
   readonly instanceId: string;
   readonly tokens: TokenCache | undefined;
   readonly ledger: BudgetLedger;

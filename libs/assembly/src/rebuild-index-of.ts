@@ -1,11 +1,10 @@
 // The index of a configuration, made anew from its store by a process of its own.
 import type { Config } from '@cistern/config';
 import { type RebuildOptions, type RebuildResult, rebuildIndex } from '@cistern/pull-through';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import { withIndexAndStore } from './with-index-and-store.ts';
 
-export type RebuildIndexOptions = Pick<AssembleOptions, 'log' | 'metrics'> &
-  Pick<RebuildOptions, 'signal' | 'onProgress'>;
+export type RebuildIndexOptions = Pick<NodeContext, 'log' | 'metrics'> & Pick<RebuildOptions, 'signal' | 'onProgress'>;
 
 /** Opens index and store and closes them. `undefined`: another process is at it. Rejects as `rebuildIndex`. */
 export function rebuildIndexOf(config: Config, options: RebuildIndexOptions): Promise<RebuildResult | undefined> {

@@ -3,8 +3,6 @@ import { createRobotToken, type RobotRecord } from '@cistern/auth';
 import { type BlobStore, parseRobotKey, robotKey, robotsPrefix } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
-import type { Logger } from '@cistern/telemetry';
-import { openStore } from './open-store.ts';
 import { type ObjectStore, sealObjects } from './seal-objects.ts';
 
 interface RobotObject extends RobotRecord {
@@ -70,18 +68,4 @@ export function openRobotTokens(store: ObjectStore): RobotTokens {
 /** Robot tokens as all nodes of a configuration have them. */
 export function sealRobots(store: ObjectStore, { cluster }: Pick<Config, 'cluster'>): ObjectStore {
   return sealObjects(store, cluster?.secret.reveal(), 'robots');
-}
-
-/** With the store of a configuration, beside whatever runs on it. Rejects with `store-unavailable`. */
-export async function withRobotTokens<T>(
-  config: Config,
-  log: Logger,
-  action: (tokens: RobotTokens) => Promise<T>,
-): Promise<T> {
-  const store = await openStore(config, log);
-  try {
-    return await action(openRobotTokens(sealRobots(store, config)));
-  } finally {
-    await store.close();
-  }
 }

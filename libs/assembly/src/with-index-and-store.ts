@@ -1,13 +1,13 @@
 // For processes that look after index and store, and neither serve nor fetch.
 import type { Config } from '@cistern/config';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import { openAll } from './closers.ts';
 import { type IndexAndStore, openIndexAndStore } from './open-index-and-store.ts';
 
 /** Resolves as `action` does, which has both open until then. Rejects with `index-unavailable` or `store-unavailable` too. */
 export async function withIndexAndStore<T>(
   config: Config,
-  options: Pick<AssembleOptions, 'log' | 'metrics'>,
+  options: Pick<NodeContext, 'log' | 'metrics'>,
   action: (opened: IndexAndStore) => Promise<T>,
 ): Promise<T> {
   const { opened, close } = await openAll(async (closers) => ({

@@ -11,4 +11,5 @@ export type { NodeCounts, NodeIndex, NodesSeen, NodeWord } from './nodes.ts';
 export type { PopularityIndex, PopularPlatform, PopularTag } from './popularity.ts';
 export { isSameConfirmation } from './is-same-confirmation.ts';
 export type { Page, TagIndex, TagKey, TagRecord } from './tags.ts';
+export { isSameRepository } from './repository-path.ts';
 export type { ValueIndex } from './values.ts';

@@ -13,6 +13,10 @@ export function repositoryKeyOf(path: string): RepositoryKey {
   return { upstream: path.slice(0, slash), repository: path.slice(slash + 1) as RepositoryName };
 }
 
+export function isSameRepository(a: RepositoryKey, b: RepositoryKey): boolean {
+  return a.upstream === b.upstream && a.repository === b.repository;
+}
+
 /** Throws `TypeError` if a link is not of the repository it is put under. */
 export function checkLinksOf(key: RepositoryKey, links: readonly Link[]): void {
   const stray = links.find((link) => repositoryPath(link) !== repositoryPath(key));

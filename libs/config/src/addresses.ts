@@ -1,20 +1,8 @@
 // Addresses of listeners, upstream URLs and networks of proxies, checked when the file is read.
 import { isIP } from 'node:net';
+import type { TcpAddress } from '@cistern/process';
 
-export interface TcpAddress {
-  readonly kind: 'tcp';
-  /** `undefined`: all interfaces, IPv6 and IPv4. */
-  readonly host: string | undefined;
-  /** 0: any free port. */
-  readonly port: number;
-}
-
-export interface UnixAddress {
-  readonly kind: 'unix';
-  readonly path: string;
-}
-
-export type ListenAddress = TcpAddress | UnixAddress;
+export type { ListenAddress, TcpAddress, UnixAddress } from '@cistern/process';
 
 /** `:5000`, `localhost:5000`, `[::1]:5000`. Throws an Error whose message completes a path. */
 export function parseTcpAddress(text: string): TcpAddress {

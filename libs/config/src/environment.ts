@@ -1,5 +1,6 @@
 // `REGISTRY_HTTP_ADDR=:6000` sets `http.addr`: registry:2's rule, for every key of ours too. Names match without regard
 // to case, values are YAML, variables apply in the order of their names.
+import type { Environment } from '@cistern/process';
 import type { KeyNode } from './key-tree.ts';
 import { joinPath, type Problem } from './problems.ts';
 import { readValue } from './read-value.ts';
@@ -9,7 +10,7 @@ const prefix = 'REGISTRY_';
 /** Read before the file, to find it; and what Kubernetes and Docker set for a service or container named "registry". */
 const foreign = /^REGISTRY_(?:CONFIGURATION_PATH$|(?:SERVICE|PORT)(?:_|$))/;
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment } from '@cistern/process';
 
 /**
  * Writes the variables into `raw` and returns which wrote which path. One that names no key is only warned about, for

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import { loadConfig } from '@cistern/config';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { buildNode, type NodeOptions } from './build-node.ts';
 import { createHttpApp } from './create-http-app.ts';
 import type { BoundAddress } from './listen.ts';
 import { until } from './testing/until.ts';
 
-const config = loadConfig({ env: { REGISTRY_HTTP_DEBUG_ADDR: '127.0.0.1:0' }, defaults: { rootDirectory: '/' } });
+const config: NodeOptions['config'] = {
+  http: {
+    debug: {
+      address: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+      explicit: true,
+      prometheus: { enabled: true, path: '/metrics' },
+    },
+  },
+  health: { storageDriver: { enabled: true, intervalMs: 10_000, threshold: 3 } },
+};
 
 /** Keeps its requests until they are answered by hand. */
 function holdingListener(key: string) {

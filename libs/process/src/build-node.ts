@@ -1,11 +1,10 @@
 // What every process of Cistern is around its own work: listeners, health and metrics beside them, and an end in order.
-import type { Config, ListenAddress } from '@cistern/config';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { drain } from './drain.ts';
 import { buildHealth } from './health.ts';
 import { isLoopbackName } from './is-loopback-name.ts';
-import { isTaken, listen, type BoundAddress, type HttpApp } from './listen.ts';
-import { startChecks, type Checkable, type NodeChecks } from './start-checks.ts';
+import { isTaken, listen, type BoundAddress, type HttpApp, type ListenAddress, type TcpAddress } from './listen.ts';
+import { startChecks, type Checkable, type HealthSettings, type NodeChecks } from './start-checks.ts';
 
 export interface Listener {
   readonly app: HttpApp;
@@ -18,8 +17,20 @@ export interface Listener {
   readonly isOptional?: boolean;
 }
 
+/** `http.debug` of the configuration. */
+interface DebugSettings {
+  readonly address: TcpAddress | undefined;
+  /** Somebody has chosen the address; one that is taken is an error then. */
+  readonly explicit: boolean;
+  readonly prometheus: { readonly enabled: boolean; readonly path: string };
+}
+
 export interface NodeOptions {
-  readonly config: Pick<Config, 'http' | 'health'>;
+  /** Of the configuration. */
+  readonly config: {
+    readonly http: { readonly debug: DebugSettings };
+    readonly health: HealthSettings;
+  };
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Where clients ask. Its requests end before `work` does. */

@@ -1,11 +1,11 @@
 export { buildNode } from './build-node.ts';
 export type { CacheNode, Listener, Listening, NodeOptions } from './build-node.ts';
-export type { BoundAddress, HttpApp } from './listen.ts';
+export type { BoundAddress, HttpApp, ListenAddress, TcpAddress, UnixAddress } from './listen.ts';
 export { createHttpApp } from './create-http-app.ts';
 export { createHttpServer } from './create-http-server.ts';
 export { createLateHttpApp } from './create-late-http-app.ts';
 export { isLoopbackName } from './is-loopback-name.ts';
-export type { NodeContext } from './node-context.ts';
+export type { Environment, NodeContext } from './node-context.ts';
 export { prepareDirectories } from './prepare-directories.ts';
 export { withoutSchemas } from './without-schemas.ts';
 export { within } from './within.ts';

@@ -2,8 +2,22 @@
 import type { Server } from 'node:http';
 import type { Server as NetServer } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
-import type { ListenAddress } from '@cistern/config';
 import { StartError } from './start-error.ts';
+
+export interface TcpAddress {
+  readonly kind: 'tcp';
+  /** `undefined`: all interfaces, IPv6 and IPv4. */
+  readonly host: string | undefined;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+export interface UnixAddress {
+  readonly kind: 'unix';
+  readonly path: string;
+}
+
+export type ListenAddress = TcpAddress | UnixAddress;
 
 /** What is needed of a Fastify instance. */
 export interface HttpApp {

@@ -1,5 +1,6 @@
-import type { Environment } from '@cistern/config';
 import type { AuditLog, Logger, Metrics, Tracing } from '@cistern/telemetry';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a node of any kind gets from whoever starts it. */
 export interface NodeContext {

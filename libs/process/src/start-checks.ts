@@ -1,7 +1,11 @@
 // What a node's health is made of.
-import type { Config } from '@cistern/config';
 import type { HealthCheck } from './health.ts';
 import { startPeriodicCheck } from './periodic-check.ts';
+
+/** `health` of the configuration. */
+export interface HealthSettings {
+  readonly storageDriver: { readonly enabled: boolean; readonly intervalMs: number; readonly threshold: number };
+}
 
 export interface Checkable {
   /** Reject when the store or the index cannot do its work now. */
@@ -21,7 +25,7 @@ export interface NodeChecks {
 
 /** The store is looked at now and then, as the configuration says; the index is asked each time. */
 export function startChecks(
-  { storageDriver }: Config['health'],
+  { storageDriver }: HealthSettings,
   { checkStore, checkRoom, checkIndex }: Checkable,
 ): NodeChecks {
   const { enabled, intervalMs, threshold } = storageDriver;

@@ -7,16 +7,14 @@ import { putLinks } from './manifest/put-links.ts';
 import { hasHeldObject, readLinksObject } from './small-objects.ts';
 import type { StoredLinks } from './stored-links.ts';
 
+export { isSameRepository } from '@cistern/cache-index';
+
 export interface HeldDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   /** The upstream that a registry:2 cache's files in this store came from. */
   readonly adoptAs: string | undefined;
   readonly storedLinks: StoredLinks;
-}
-
-export function isSameRepository(a: RepositoryKey, b: RepositoryKey): boolean {
-  return a.upstream === b.upstream && a.repository === b.repository;
 }
 
 /**

@@ -94,7 +94,10 @@ export type { RebuildOptions, RebuildProgress, RebuildResult } from './rebuild/r
 export { withLease } from './rebuild/with-lease.ts';
 export { startIndexKeeper } from './rebuild/start-index-keeper.ts';
 export type { IndexKeeper, IndexKeeperOptions } from './rebuild/start-index-keeper.ts';
-export { createJobHandlers } from './work/create-job-handlers.ts';
+export { createPullHandlers } from './work/create-pull-handlers.ts';
+export type { PullHandlerDeps } from './work/create-pull-handlers.ts';
+export { createPrewarmHandlers } from './prewarm/create-prewarm-handlers.ts';
+export type { PrewarmDeps } from './prewarm/create-prewarm-handlers.ts';
 export { startSchedules } from './work/start-schedules.ts';
 export { createStoreBacklog } from './work/store-backlog.ts';
 export type { WorkDeps } from './work/work-deps.ts';

@@ -5,47 +5,15 @@ import type { BudgetLedger } from './budget/budget-ledger.ts';
 import type { CredentialSource } from './credentials/credential-source.ts';
 import type { BreakerPauses } from './health/breaker.ts';
 import type { TokenCache } from './token-cache.ts';
+import type { ProxyTarget, UpstreamTimeouts, UpstreamTls } from './upstream-settings.ts';
 
-/** `<token>` as the user name: the password is an identity token. */
-export interface UpstreamCredentials {
-  readonly username: string;
-  readonly password: string;
-}
+export type { ProxyTarget, UpstreamCredentials, UpstreamTimeouts, UpstreamTls } from './upstream-settings.ts';
 
 interface AlternateRegistry {
   /** As the upstream's own. */
   readonly url: string;
   /** Default: none. */
   readonly credentials?: readonly CredentialSource[] | undefined;
-}
-
-export interface ProxyTarget {
-  /** `http://` or `https://`, with user info where the proxy wants it. */
-  readonly url: string;
-}
-
-/** PEM throughout. */
-export interface UpstreamTls {
-  /** Trusted besides the usual authorities, for storage and token servers too. */
-  readonly ca?: string | readonly string[] | undefined;
-  /** Shown to the upstream's own host only; with `key`. */
-  readonly certificate?: string | undefined;
-  readonly key?: string | undefined;
-}
-
-export interface UpstreamTimeouts {
-  readonly connectTimeoutMs: number;
-  /** From the end of a request to the headers of its answer. */
-  readonly headersTimeoutMs: number;
-  /** Between two pieces of a body, while somebody reads it. */
-  readonly bodyIdleTimeoutMs: number;
-  /**
-   * For a whole call with its retries, redirects and tokens; for blobs until the body begins or goes on, because how long
-   * a body may take depends on its size.
-   */
-  readonly deadlineMs: number;
-  /** While calls wait: how long nothing at all may come from the registry, and no sign of life either, until it is left alone. */
-  readonly silenceMs: number;
 }
 
 export interface OpenUpstreamOptions {

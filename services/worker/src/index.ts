@@ -1,2 +1,3 @@
+export { createJobHandlers } from '@cistern/assembly';
 export { buildFillServer } from './build-fill-server.ts';
 export { buildWorker } from './build-worker.ts';

@@ -16,11 +16,11 @@ import {
   createFillAccess,
   createFillTable,
   createFreshnessPolicies,
-  createJobHandlers,
   createPullThrough,
   createStoreBacklog,
   openSpoolDirectory,
 } from '@cistern/pull-through';
+import { createJobHandlers } from '@cistern/worker';
 import { asCaller, type TestPullThrough } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { commandTimeoutMs, startRedis } from '@cistern/test-services';

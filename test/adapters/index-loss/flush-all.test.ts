@@ -15,11 +15,11 @@ import { type Digest, digestOf, parseRepositoryName, parseTag } from '@cistern/o
 import {
   createFillTable,
   createFreshnessPolicies,
-  createJobHandlers,
   createStoreBacklog,
   openSpoolDirectory,
   startIndexKeeper,
 } from '@cistern/pull-through';
+import { createJobHandlers } from '@cistern/worker';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { commandTimeoutMs, startRedis } from '@cistern/test-services';
 import { openUpstream } from '@cistern/upstream';

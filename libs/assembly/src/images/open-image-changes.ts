@@ -1,4 +1,6 @@
 // What operators have done to what is cached, for all nodes at once: purge it, or ask upstream for it now.
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/cache-index';
 import type { Config } from '@cistern/config';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
@@ -6,7 +8,6 @@ import { type Digest, parseDigest } from '@cistern/oci';
 import { purge, type Purged, type PurgeWish, refreshTag } from '@cistern/pull-through';
 import { createUpstreamTable, fullNameOf, resolveImage } from '@cistern/upstream';
 import { adoptedUpstream } from '../adopted-upstream.ts';
-import type { IndexAndStore } from '../open-index-and-store.ts';
 
 /** One of them. */
 export interface PurgeRequest {
@@ -29,7 +30,9 @@ export interface ImageChanges {
   }>;
 }
 
-export interface ImageChangesDeps extends IndexAndStore {
+export interface ImageChangesDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
   readonly queue: JobQueue;
 }
 

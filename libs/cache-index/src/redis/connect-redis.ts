@@ -3,11 +3,10 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
 import { Cluster, Redis } from 'ioredis';
-import type { IndexLog } from '../index-log.ts';
 import { clusterOptions, reconnectAfterMs, redisOptions } from './client-options.ts';
 import { reasonOf } from './index-error.ts';
 import type { RedisConnection } from '@cistern/redis';
-import { createSeldomWarning } from './seldom-warning.ts';
+import { createSeldomWarning, type RedisLog } from './seldom-warning.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -23,7 +22,7 @@ type Scripts = Readonly<Record<string, { readonly lua: string }>>;
 /** Resolves when Redis answers; rejects with `index-unavailable`, which says why it does not. The caller disconnects it. */
 export async function connectRedis(
   connection: RedisConnection,
-  options: { readonly commandTimeoutMs: number; readonly scripts: Scripts; readonly log: IndexLog },
+  options: { readonly commandTimeoutMs: number; readonly scripts: Scripts; readonly log: RedisLog },
 ): Promise<RedisClient> {
   const { commandTimeoutMs, scripts, log } = options;
   const client = createClient(connection, commandTimeoutMs, scripts);

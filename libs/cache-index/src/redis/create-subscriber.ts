@@ -3,7 +3,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { reconnectAfterMs } from './client-options.ts';
 import type { SubscriberConnectors } from './connect-subscriber.ts';
-import { channelShard } from './keys.ts';
 import { openSubscription, type Subscription } from './open-subscription.ts';
 
 export interface SubscriberOptions {
@@ -119,4 +118,9 @@ export function createSubscriber({ sharded, connectors, onMessage }: SubscriberO
       await Promise.all([...connections.values()].map((connection) => connection.close()));
     },
   };
+}
+
+/** The hash tag of a channel. */
+function channelShard(channel: string): string {
+  return /\{[^}]*\}/.exec(channel)?.[0] ?? channel;
 }

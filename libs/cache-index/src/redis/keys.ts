@@ -92,11 +92,6 @@ export function createKeys(prefix: string): Keys {
   };
 }
 
-/** The hash tag of a channel. */
-export function channelShard(channel: string): string {
-  return /\{[^}]*\}/.exec(channel)?.[0] ?? channel;
-}
-
 function firstByte(digest: Digest): string {
   const hexAt = digest.indexOf(':') + 1;
   return digest.slice(hexAt, hexAt + 2);

@@ -4,10 +4,14 @@ import { crc32 } from 'node:zlib';
 import { isCacheError } from '@cistern/errors';
 import type { SourceReader } from '../read/byte-source.ts';
 import type { PlaceReader } from '../read/lasting-reader.ts';
-import type { FillRange } from './fill.ts';
+
+interface ByteRange {
+  readonly from: number;
+  readonly toExclusive: number;
+}
 
 /** `size`: of the whole blob. For verified ranges: nobody waits for a proof of others. */
-export function openWitnessedReader(inner: SourceReader, { from, toExclusive }: FillRange, size: number): PlaceReader {
+export function openWitnessedReader(inner: SourceReader, { from, toExclusive }: ByteRange, size: number): PlaceReader {
   let endExclusive = from;
   let checksum = 0;
   let isWrong = false;

@@ -3,9 +3,10 @@ import { type TestContext, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { parseReference, parseTag } from '@cistern/oci';
 import { addSampleImage } from '../testing/sample-image.ts';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '../testing/start-test-cache.ts';
 import { until } from '../testing/test-bytes.ts';
 import type { PrewarmImage } from './prewarm-plan.ts';
+import { startPrewarmingCache } from './testing/start-prewarming-cache.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const everyMs = 15_000;
@@ -15,7 +16,7 @@ async function startPlanning(
   { top = 0, images = [] }: { top?: number; images?: readonly PrewarmImage[] },
 ) {
   const prewarm = { top, images, bytesPerSecond: Infinity };
-  const started = await startTestCache({ prewarm });
+  const started = await startPrewarmingCache({ prewarm });
   t.after(() => started.close());
   const { cache, queue, index, hub, metrics } = started;
   const asked = async () => {

@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseReference } from '@cistern/oci';
 import { addSampleImage } from '../testing/sample-image.ts';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '../testing/start-test-cache.ts';
 import { until } from '../testing/test-bytes.ts';
 import { prewarmImage } from './prewarm-image.ts';
 import type { PrewarmProgress } from './prewarm-progress.ts';
+import { startPrewarmingCache } from './testing/start-prewarming-cache.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const { signal } = new AbortController();
 
 test('whoever wishes an image hears how far it is, and what has come of it', async (t) => {
-  const started = await startTestCache();
+  const started = await startPrewarmingCache();
   t.after(() => started.close());
   const { hub } = started;
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1, platforms: ['linux/amd64', 'linux/arm64'] });
@@ -35,7 +36,7 @@ test('whoever wishes an image hears how far it is, and what has come of it', asy
 });
 
 test('what is not there is a failure, in words', async (t) => {
-  const started = await startTestCache();
+  const started = await startPrewarmingCache();
   t.after(() => started.close());
   const wish = { ...library, reference: parseReference('nothing'), platforms: [] };
   const { failure } = await prewarmImage(started, wish, { signal, onProgress() {} });

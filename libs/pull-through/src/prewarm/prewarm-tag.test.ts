@@ -3,16 +3,17 @@ import { type TestContext, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { parseReference, parseTag } from '@cistern/oci';
 import { addSampleImage, type SampleImage } from '../testing/sample-image.ts';
-import { repositoryOf, startTestCache, type TestCacheOptions } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '../testing/start-test-cache.ts';
 import { collect, until } from '../testing/test-bytes.ts';
 import { prewarmTagKey } from './prewarm-tag.ts';
+import { startPrewarmingCache, type PrewarmingCacheOptions } from './testing/start-prewarming-cache.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const latest = { ...library, tag: parseTag('latest') };
 const timeoutMs = 60_000;
 
-async function startCache(t: TestContext, options: TestCacheOptions = {}) {
-  const started = await startTestCache(options);
+async function startCache(t: TestContext, options: PrewarmingCacheOptions = {}) {
+  const started = await startPrewarmingCache(options);
   t.after(() => started.close());
   const { cache, queue, index } = started;
 

@@ -8,9 +8,8 @@ import { openFsStore } from '@cistern/blob-store/fs';
 import { createMemoryStore } from '@cistern/blob-store/memory';
 import type { CacheIndex } from '@cistern/cache-index';
 import { createTestIndex } from '@cistern/cache-index/testing';
-import type { JobQueue } from '@cistern/jobs';
+import type { JobHandlers, JobQueue } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
-import { type RepositoryName, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics, type Logger } from '@cistern/telemetry';
 import type { DiskRoom } from '../disk/disk-room.ts';
 import { createUseCases } from '../create-pull-through.ts';
@@ -18,15 +17,22 @@ import { createStoreRoom, storeWithRoom } from '../eviction/create-store-room.ts
 import { createFillAccess } from '../fill/fill-access.ts';
 import { createFillTable } from '../fill/fill-table.ts';
 import { openSpoolDirectory } from '../fill/spool-directory.ts';
-import type { PrewarmPlan } from '../prewarm/prewarm-plan.ts';
 import { createBufferPool } from '../read/buffer-pool.ts';
 import { createSharedReads } from '../read/shared-reads.ts';
-import { createJobHandlers } from '../work/create-job-handlers.ts';
+import { createPullHandlers, type PullHandlerDeps } from '../work/create-pull-handlers.ts';
 import { createStoreBacklog } from '../work/store-backlog.ts';
 import { createTestPolicy } from './test-policy.ts';
 import { refuseOffline } from '../freshness/refuse-offline.ts';
 import { createScriptedUpstream } from './scripted-upstream.ts';
 import { recalling } from './recalling.ts';
+import { type PrewarmJob, refusePrewarms } from './refuse-prewarms.ts';
+
+export { repositoryOf } from '@cistern/cache-index/testing';
+
+export interface TestHandlerDeps extends PullHandlerDeps {
+  readonly queue: JobQueue;
+  readonly isOffline: (upstream: string) => boolean;
+}
 
 export interface TestCacheOptions {
   readonly store?: 'memory' | 'fs';
@@ -38,7 +44,8 @@ export interface TestCacheOptions {
   /** Of the disk that gets what is spooled. */
   readonly disk?: DiskRoom;
   readonly presignForMs?: number;
-  readonly prewarm?: PrewarmPlan;
+  /** Of jobs that are not a pull's. Default: they are refused. */
+  readonly handlers?: (deps: TestHandlerDeps) => Pick<JobHandlers, PrewarmJob>;
   /** An existing root for the fs store, which the test removes. */
   readonly root?: string;
   /** Bytes for read buffers. */
@@ -80,27 +87,26 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   const fills = createFillTable();
   const backlog = createStoreBacklog({ log });
   const jobs = createInlineJobs({ slots: { interactive: 32, background: 8 }, maxWaiting: 10_000, log });
-  const workers = jobs.work(
-    createJobHandlers({
-      index,
-      store,
-      upstreams: new Map([hub, quay].map((upstream) => [upstream.name, refuseOffline(upstream, isOffline)])),
-      policyOf,
-      adoptAs: options.adoptAs,
-      spools,
-      backlog,
-      fills,
-      queue: jobs.queue,
-      isOffline,
-      prewarm: options.prewarm,
-      address: '',
-      fillStore: storeWithRoom(store, createStoreRoom({ index, maxBytes: options.maxBytes ?? Infinity })),
-      maxWholeForRangeBytes: options.maxWholeForRangeBytes ?? Infinity,
-      log,
-      metrics,
-      now,
-    }),
-  );
+  const deps = {
+    index,
+    store,
+    upstreams: new Map([hub, quay].map((upstream) => [upstream.name, refuseOffline(upstream, isOffline)])),
+    policyOf,
+    adoptAs: options.adoptAs,
+    spools,
+    backlog,
+    fills,
+    queue: jobs.queue,
+    isOffline,
+    address: '',
+    fillStore: storeWithRoom(store, createStoreRoom({ index, maxBytes: options.maxBytes ?? Infinity })),
+    maxWholeForRangeBytes: options.maxWholeForRangeBytes ?? Infinity,
+    log,
+    metrics,
+    now,
+  };
+  const { handlers = refusePrewarms } = options;
+  const workers = jobs.work({ ...createPullHandlers(deps), ...handlers(deps) });
   const pool = createBufferPool(options.readBufferBytes ?? 32 * 1024 * 1024);
   const reads = createSharedReads({ pool, onCastOut: () => metrics.readersCastOut.inc() });
   const startFrontend = () =>
@@ -157,8 +163,4 @@ export async function startTestCache(options: TestCacheOptions = {}) {
 
 function same<T>(value: T): T {
   return value;
-}
-
-export function repositoryOf(upstream: string, name: string): { upstream: string; repository: RepositoryName } {
-  return { upstream, repository: parseRepositoryName(name) };
 }

@@ -14,7 +14,8 @@ import { createAnswerFill } from '../fill/remote/answer-fill.ts';
 import type { RemoteFills } from '../fill/remote/open-remote-fills.ts';
 import { openSpoolDirectory } from '../fill/spool-directory.ts';
 import { createStoreBacklog } from '../work/store-backlog.ts';
-import { createJobHandlers } from '../work/create-job-handlers.ts';
+import { createPullHandlers } from '../work/create-pull-handlers.ts';
+import { refusePrewarms } from './refuse-prewarms.ts';
 import type { TestQueue } from './create-test-queue.ts';
 import { createSimulatedProcess, throughProcess } from './simulated-process.ts';
 
@@ -45,7 +46,7 @@ export async function startTestWorker(parts: TestWorkerParts) {
   const metrics = createMetrics();
   const backlog = createStoreBacklog({ log });
   const sent = { bytes: 0 };
-  const handlers = createJobHandlers({
+  const pulls = createPullHandlers({
     index,
     store,
     upstreams: new Map(parts.upstreams.map((upstream) => [upstream.name, upstreamThrough(upstream, process)])),
@@ -56,7 +57,6 @@ export async function startTestWorker(parts: TestWorkerParts) {
     fills,
     address,
     remoteFills: parts.remoteFills,
-    queue: queue.queue,
     maxWholeForRangeBytes,
     log,
     metrics,
@@ -65,7 +65,7 @@ export async function startTestWorker(parts: TestWorkerParts) {
   const server = createServer(createAnswerFill({ fills, clusterSecret, onSent: (bytes) => (sent.bytes += bytes) }));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const jobs = queue.join(process, handlers);
+  const jobs = queue.join(process, { ...pulls, ...refusePrewarms() });
 
   return {
     process,

@@ -8,7 +8,7 @@ import { type Digest, digestOf } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, collect, until } from '../testing/test-bytes.ts';
-import { createJobHandlers } from './create-job-handlers.ts';
+import { createPullHandlers } from './create-pull-handlers.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 
@@ -211,7 +211,7 @@ test('a worker whose signal outlives its fills keeps nothing of them on it', asy
   const { hub, index, store } = started;
   const log = createLogger({ level: 'error', formatter: 'json' });
   const upstreams = new Map([[hub.name, hub]]);
-  const handlers = createJobHandlers({
+  const handlers = createPullHandlers({
     ...started,
     upstreams,
     address: '',
@@ -261,6 +261,6 @@ test('a fetch that waits for the index ends with its worker', async (t) => {
   const options = { ...started, upstreams, address: '', maxWholeForRangeBytes: Infinity, log, now: Date.now };
   const job = { ...library, digest: digestOf(Buffer.from('wanted')), replaces: 0, from: 0 };
   const signal = AbortSignal.abort();
-  const fetching = createJobHandlers(options)['fetch-blob'](job, { class: 'interactive', signal });
+  const fetching = createPullHandlers(options)['fetch-blob'](job, { class: 'interactive', signal });
   await assert.rejects(fetching, { name: 'AbortError' });
 });

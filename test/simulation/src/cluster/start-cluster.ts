@@ -8,12 +8,12 @@ import {
   createFillAccess,
   createFillTable,
   createFreshnessPolicies,
-  createJobHandlers,
   createStoreBacklog,
   handOverFills,
   openRemoteFills,
   openSpoolDirectory,
 } from '@cistern/pull-through';
+import { createJobHandlers } from '@cistern/worker';
 import {
   asCaller,
   createBufferPool,

@@ -10,11 +10,11 @@ import {
   createFillAccess,
   createFillTable,
   createFreshnessPolicies,
-  createJobHandlers,
   createPullThrough,
   createStoreBacklog,
   openSpoolDirectory,
 } from '@cistern/pull-through';
+import { createJobHandlers } from '@cistern/worker';
 import { asCaller } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';

@@ -8,11 +8,11 @@ import { createInlineJobs } from '@cistern/jobs/inline';
 import {
   createFillAccess,
   createFillTable,
-  createJobHandlers,
   createPullThrough,
   createStoreBacklog,
   openSpoolDirectory,
 } from '@cistern/pull-through';
+import { createJobHandlers } from '@cistern/worker';
 import { asCaller, type TestPullThrough } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { createBudgetLedger, openUpstream } from '@cistern/upstream';

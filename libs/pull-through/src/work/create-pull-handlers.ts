@@ -1,20 +1,21 @@
-// All job handlers, as a worker runs them.
+// The job handlers of a pull, as a worker runs them.
 import { CacheError } from '@cistern/errors';
 import type { JobHandlers } from '@cistern/jobs';
-import { createPrewarmHandlers, type PrewarmDeps } from '../prewarm/create-prewarm-handlers.ts';
-import { fetchBlob } from './fetch-blob.ts';
+import { fetchBlob, type FetchBlobDeps } from './fetch-blob.ts';
 import { fetchReferrers, fetchTags } from './fetch-lists.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { revalidateTag } from './revalidate-tag.ts';
 import { statBlob } from './stat-blob.ts';
 import { sweepUploads } from './sweep-uploads.ts';
 
-export interface JobHandlerDeps extends PrewarmDeps {
+export interface PullHandlerDeps extends FetchBlobDeps {
   /** Default: there are no issuers. */
   readonly fetchIssuerKeys?: (issuer: string, signal: AbortSignal) => Promise<void>;
 }
 
-export function createJobHandlers(deps: JobHandlerDeps): JobHandlers {
+type PullJob = Exclude<keyof JobHandlers, 'plan-prewarm' | 'prewarm-tag' | 'prewarm-blobs'>;
+
+export function createPullHandlers(deps: PullHandlerDeps): Pick<JobHandlers, PullJob> {
   const { fetchIssuerKeys = refuseIssuer } = deps;
   return {
     'fetch-blob': (payload, context) => fetchBlob(deps, payload, context),
@@ -27,7 +28,6 @@ export function createJobHandlers(deps: JobHandlerDeps): JobHandlers {
     'find-worker': async () => ({ address: deps.address }),
     'sweep-uploads': (payload) => sweepUploads(deps, payload),
     'fetch-issuer-keys': ({ issuer }, { signal }) => fetchIssuerKeys(issuer, signal).then(() => null),
-    ...createPrewarmHandlers(deps),
   };
 }
 

@@ -14,7 +14,6 @@ import {
   createAnswerPeer,
   createCheckAccess,
   createFillTable,
-  createJobHandlers,
   createStoreBacklog,
   createStoreRoom,
   handOverFills,
@@ -28,20 +27,25 @@ import {
 } from '@cistern/pull-through';
 import { type BudgetLedger, createBudgetLedger } from '@cistern/upstream';
 import { advertisedAddress } from './advertised-address.ts';
-import type { AssembleOptions } from './assemble-options.ts';
+import type { NodeContext } from '@cistern/process';
 import { measureJobHandlers } from './measure-job-handlers.ts';
-import type { Closers } from './closers.ts';
+import { type Closers, openAll } from './closers.ts';
 import { createIssuerKeysFetcher, sealIssuerKeys } from './issuer-keys.ts';
-import type { Shared } from './open-shared.ts';
+import { openShared, type Shared } from './open-shared.ts';
 import { openDiskRoom } from './open-disk-room.ts';
 import { evictionSettings } from './eviction-settings.ts';
-import { questionSeal } from './open-caller-access.ts';
+import { openIssuer } from './open-issuer.ts';
+import { openReporting } from './open-reporting.ts';
+import { createJobHandlers } from './create-job-handlers.ts';
+import { type Assembled } from './assembled.ts';
+import { questionSeal } from './question-seal.ts';
+import { createStoreHealth } from './create-store-health.ts';
 import { openTemporarySpool } from './open-temporary-spool.ts';
 import { openUpstreams } from './open-upstreams.ts';
 import { shareTokens } from './share-tokens.ts';
 import { tracePeer } from './tracing/trace-peer.ts';
 
-export interface Working {
+export interface WiredWorker {
   /** Begins to take jobs: once followers can read what they bring. */
   start(): Promise<void>;
   readonly fills: FillTable;
@@ -63,12 +67,13 @@ export interface Working {
 const handOverMs = 15_000;
 const handOverShare = 0.6;
 
-export async function openWorking(
+export async function wireWorker(
   config: Config,
-  { index, store, jobs, remoteFills, instanceId, policyOf, offline, adoptAs }: Shared,
-  options: AssembleOptions,
+  shared: Shared,
+  options: NodeContext,
   { add }: Closers,
-): Promise<Working> {
+): Promise<WiredWorker> {
+  const { index, store, jobs, remoteFills, instanceId, policyOf, offline, adoptAs } = shared;
   const { log, metrics } = options;
   const { cluster, worker } = config;
   const spoolDirectory = await openSpoolPath(config, store, add);
@@ -158,6 +163,45 @@ export async function openWorking(
       clearTimeout(handingOver);
     },
   };
+}
+
+export interface WorkerAssembly extends Assembled {
+  /** Begins to take jobs: once its own server listens. */
+  start(): Promise<void>;
+  /** What the worker's own server answers; absent where there are no other nodes. */
+  readonly answerPeer: AnswerPeer | undefined;
+}
+
+/** A worker alone. Rejects, with everything closed again, when a part cannot be opened. */
+export function assembleWorker(config: Config, context: NodeContext): Promise<WorkerAssembly> {
+  return openAll(async (closers) => {
+    const shared = await openShared(config, context, closers);
+    const worker = await wireWorker(config, shared, context, closers);
+    openReporting(config, 'worker', { index: shared.index, ...worker }, context, closers);
+    return {
+      ...createStoreHealth(config, shared.store, worker.disk),
+      checkIndex: () => shared.index.check(),
+      answerPeer: worker.answerPeer,
+      start: () => startWorker(worker, config, shared, context, closers),
+      async close(graceMs) {
+        await worker.close(graceMs);
+        await closers.closeAll();
+      },
+    };
+  });
+}
+
+/** Begins to take jobs, and to get the certificate that the configuration wants from an ACME authority. */
+export async function startWorker(
+  worker: WiredWorker,
+  config: Config,
+  shared: Shared,
+  context: NodeContext,
+  { opened }: Closers,
+): Promise<void> {
+  await worker.start();
+  const issuer = openIssuer(config, shared, context);
+  if (issuer !== undefined) opened(issuer);
 }
 
 /** Where fills keep their bytes; the directory is there. */

@@ -1,0 +1,14 @@
+// All job handlers, as a worker runs them.
+import type { JobHandlers } from '@cistern/jobs';
+import {
+  createPrewarmHandlers,
+  createPullHandlers,
+  type PrewarmDeps,
+  type PullHandlerDeps,
+} from '@cistern/pull-through';
+
+export type JobHandlerDeps = PullHandlerDeps & PrewarmDeps;
+
+export function createJobHandlers(deps: JobHandlerDeps): JobHandlers {
+  return { ...createPullHandlers(deps), ...createPrewarmHandlers(deps) };
+}
