@@ -4,7 +4,7 @@ import { acmeRecordKey } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import { type AcmeBoard, type AcmeState, directoryState } from '@cistern/tls';
 import { indexDirectory } from './index-directory.ts';
-import type { IndexAndStore } from './open-index-and-store.ts';
+import type { OpenedIndexAndStore } from './open-index-and-store.ts';
 import { createSeal, type Seal } from './seal.ts';
 
 export interface AcmeRecords {
@@ -18,7 +18,7 @@ export interface AcmeRecords {
  */
 export function acmeRecords(
   config: Pick<Config, 'cluster' | 'storage'>,
-  { index, store }: IndexAndStore,
+  { index, store }: OpenedIndexAndStore,
   directory: string | undefined,
 ): AcmeRecords {
   const { cluster, storage } = config;
@@ -33,7 +33,7 @@ export function acmeRecords(
 /** Of a single node, where a name's answers are all there is to see. */
 const openly: Seal = { close: (_name, text) => text, open: (_name, text) => text };
 
-function storedState(store: IndexAndStore['store'], seal: Seal): AcmeState {
+function storedState(store: OpenedIndexAndStore['store'], seal: Seal): AcmeState {
   return {
     async read(name) {
       const bytes = await store.readObject(acmeRecordKey(name));
@@ -43,7 +43,7 @@ function storedState(store: IndexAndStore['store'], seal: Seal): AcmeState {
   };
 }
 
-function sharedBoard({ values }: IndexAndStore['index'], seal: Seal): AcmeBoard {
+function sharedBoard({ values }: OpenedIndexAndStore['index'], seal: Seal): AcmeBoard {
   return {
     async read(name) {
       const sealed = await values.get(nameOf(name));

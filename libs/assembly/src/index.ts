@@ -1,3 +1,4 @@
+export type { StoreHealth } from './create-store-health.ts';
 export { assembleAdmin } from './assemble-admin.ts';
 export { assemble } from './assemble.ts';
 export type { StandaloneAssembly } from './assemble.ts';

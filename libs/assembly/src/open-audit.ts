@@ -7,7 +7,7 @@ import { type AuditLog, createRecentAudit, parseRecentEntry, type RecentEntry } 
 import type { NodeContext } from '@cistern/process';
 import type { Closers } from './closers.ts';
 import { nodeName } from './node-name.ts';
-import type { IndexAndStore } from './open-index-and-store.ts';
+import type { IndexAndStore } from '@cistern/pull-through';
 
 export interface AuditSearch {
   readonly limit: number;

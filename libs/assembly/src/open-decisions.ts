@@ -10,7 +10,7 @@ import {
   unpinImage,
 } from '@cistern/pull-through';
 import { createUpstreamTable, resolveImage, type ResolvedImage } from '@cistern/upstream';
-import type { IndexAndStore } from './open-index-and-store.ts';
+import type { IndexAndStore } from '@cistern/pull-through';
 
 export interface UpstreamState {
   readonly name: string;

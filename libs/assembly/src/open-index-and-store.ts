@@ -10,7 +10,7 @@ import { openIndex } from './open-index.ts';
 import { openStore } from './open-store.ts';
 import { traceIndex, traceStore } from './tracing/trace-index-and-store.ts';
 
-export interface IndexAndStore {
+export interface OpenedIndexAndStore {
   readonly index: CacheIndex | RedisIndex;
   readonly store: BlobStore;
 }
@@ -20,7 +20,7 @@ export async function openIndexAndStore(
   config: Config,
   { log, metrics, tracing }: Pick<NodeContext, 'log' | 'metrics' | 'tracing'>,
   { opened }: Closers,
-): Promise<IndexAndStore> {
+): Promise<OpenedIndexAndStore> {
   const index = opened(await openIndex(config, { now: Date.now, log, metrics }));
   const store = opened(countStoreErrors(await openStore(config, log), metrics));
   if (tracing === undefined) return { index, store };

@@ -4,7 +4,7 @@ import { withLease } from '@cistern/pull-through';
 import { dnsProver, frontendProver, type Issuer, startIssuer } from '@cistern/tls';
 import { acmeRecords } from './acme-records.ts';
 import type { NodeContext } from '@cistern/process';
-import type { IndexAndStore } from './open-index-and-store.ts';
+import type { OpenedIndexAndStore } from './open-index-and-store.ts';
 
 /** Longer than frontends take to look at the board by themselves (see `openServerTls`), or to listen when all start together. */
 const settleMs = 7000;
@@ -12,7 +12,7 @@ const settleMs = 7000;
 /** Begins at once; `undefined`: there is nothing to get. The caller closes it. */
 export function openIssuer(
   config: Config,
-  { index, store }: IndexAndStore,
+  { index, store }: OpenedIndexAndStore,
   { log, metrics }: Pick<NodeContext, 'log' | 'metrics'>,
 ): Issuer | undefined {
   const { certificates } = config.http.tls ?? {};

@@ -3,8 +3,7 @@ import type { Config } from '@cistern/config';
 import { type NodesView, viewNodes } from '@cistern/pull-through';
 import type { BlobTotals } from '@cistern/cache-index';
 import type { LaneFacts } from '@cistern/jobs';
-import type { IndexAndStore } from './open-index-and-store.ts';
-import type { OpenedQueue } from './open-queue.ts';
+import type { IndexAndStore } from '@cistern/pull-through';
 
 export interface Nodes {
   /** At most half a second old, so that many may ask. Rejects with `index-unavailable`. */
@@ -24,7 +23,7 @@ const totalsForMs = 5_000;
 export function openNodes(
   { storageLimits }: Pick<Config, 'storageLimits'>,
   { index }: Pick<IndexAndStore, 'index'>,
-  { look }: Pick<OpenedQueue, 'look'>,
+  { look }: { readonly look: () => Promise<readonly LaneFacts[]> },
 ): Nodes {
   return {
     view: keepFor(viewForMs, async () => viewNodes(await index.nodes.look())),

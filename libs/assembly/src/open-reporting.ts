@@ -6,7 +6,7 @@ import type { BudgetLedger } from '@cistern/upstream';
 import type { NodeContext } from '@cistern/process';
 import type { Closers } from './closers.ts';
 import { nodeName } from './node-name.ts';
-import type { IndexAndStore } from './open-index-and-store.ts';
+import type { IndexAndStore } from '@cistern/pull-through';
 
 interface ReportingParts extends Pick<IndexAndStore, 'index'> {
   readonly fills?: FillTable;

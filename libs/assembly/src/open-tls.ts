@@ -12,7 +12,7 @@ import {
 import { acmeRecords } from './acme-records.ts';
 import type { NodeContext } from '@cistern/process';
 import type { Closers } from './closers.ts';
-import type { IndexAndStore } from './open-index-and-store.ts';
+import type { OpenedIndexAndStore } from './open-index-and-store.ts';
 
 export interface OpenedTls {
   /** `undefined`: plain HTTP. */
@@ -26,7 +26,7 @@ type Options = Pick<NodeContext, 'log' | 'metrics'>;
 /** Rejects with `CertificateError`, whose message is a sentence that names the configuration's key. */
 export async function openTls(
   config: Pick<Config, 'http' | 'cluster' | 'storage'>,
-  { index, store }: IndexAndStore,
+  { index, store }: OpenedIndexAndStore,
   options: Options,
   { opened }: Closers,
 ): Promise<OpenedTls> {

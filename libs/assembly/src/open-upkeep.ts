@@ -3,7 +3,7 @@ import type { Config } from '@cistern/config';
 import { type EvictionPlan, planEviction, readScrubReport, type ScrubReport } from '@cistern/pull-through';
 import type { Logger } from '@cistern/telemetry';
 import { evictionSettings } from './eviction-settings.ts';
-import type { IndexAndStore } from './open-index-and-store.ts';
+import type { IndexAndStore } from '@cistern/pull-through';
 
 export interface Upkeep {
   /** `undefined`: the store has not been read through yet. Rejects with `store-unavailable`. */

@@ -2,13 +2,13 @@
 import type { Config } from '@cistern/config';
 import type { NodeContext } from '@cistern/process';
 import { openAll } from './closers.ts';
-import { type IndexAndStore, openIndexAndStore } from './open-index-and-store.ts';
+import { type OpenedIndexAndStore, openIndexAndStore } from './open-index-and-store.ts';
 
 /** Resolves as `action` does, which has both open until then. Rejects with `index-unavailable` or `store-unavailable` too. */
 export async function withIndexAndStore<T>(
   config: Config,
   options: Pick<NodeContext, 'log' | 'metrics'>,
-  action: (opened: IndexAndStore) => Promise<T>,
+  action: (opened: OpenedIndexAndStore) => Promise<T>,
 ): Promise<T> {
   const { opened, close } = await openAll(async (closers) => ({
     opened: await openIndexAndStore(config, options, closers),

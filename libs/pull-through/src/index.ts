@@ -20,6 +20,7 @@ export type { DiskRoom } from './disk/disk-room.ts';
 export { joinDiskRooms } from './disk/join-disk-rooms.ts';
 export { noMinFree, reserveBytes } from './disk/min-free.ts';
 export type { AgeLimits } from './eviction/choose-aged.ts';
+export type { IndexAndStore } from './index-and-store.ts';
 export { createStoreRoom, storeWithRoom } from './eviction/create-store-room.ts';
 export { createReadLimits } from './eviction/eviction-limits.ts';
 export type { ReadLimits } from './eviction/eviction-limits.ts';

@@ -1,20 +1,41 @@
 // The admin server of a single process: on a socket beside its data, for its own user on this machine, and for operators'
 // browsers.
 import { rm } from 'node:fs/promises';
-import { type AdminAccess, adminSocketPath, type StandaloneAssembly } from '@cistern/assembly';
+import {
+  type AdminAccess,
+  adminSocketPath,
+  type Audit,
+  type Decisions,
+  type Images,
+  type Nodes,
+  type Prewarm,
+  type StoreHealth,
+  type Upkeep,
+} from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { createLateHttpApp, type HttpApp, type Listener, type NodeContext } from '@cistern/process';
+
+/** Of the process whose server it is. */
+export interface LocalParts extends StoreHealth {
+  checkIndex(): Promise<void>;
+  readonly nodes: Nodes;
+  readonly prewarm: Prewarm;
+  readonly upkeep: Upkeep;
+  readonly decisions: Decisions;
+  readonly images: Images;
+  readonly audit: Audit;
+}
 
 /** `undefined`: there is no place for one. What a process before left there is removed, for its directory is now ours alone. */
 export async function buildLocalAdmin(
   config: Config,
-  assembly: StandaloneAssembly,
+  parts: LocalParts,
   context: NodeContext,
 ): Promise<Listener | undefined> {
   const path = adminSocketPath(config);
   if (path === undefined) return undefined;
   await rm(path, { force: true });
-  const app = forItsUser(buildServer(config, assembly, context, 'everything'));
+  const app = forItsUser(buildServer(config, parts, context, 'everything'));
   return { app, address: { kind: 'unix', path }, key: 'storage.filesystem.rootdirectory', isOptional: true };
 }
 
@@ -36,24 +57,19 @@ function forItsUser(app: HttpApp): HttpApp {
 /** `undefined`: none is wanted. A node of a cluster has `cistern admin` for it. */
 export function buildConsole(
   config: Config,
-  assembly: StandaloneAssembly,
+  parts: LocalParts,
   context: NodeContext,
   access: AdminAccess,
 ): Listener | undefined {
   const { address, explicit } = config.admin;
   if (address === undefined) return undefined;
-  const app = buildServer(config, assembly, context, access);
+  const app = buildServer(config, parts, context, access);
   return { app, address, key: 'admin.addr', isOptional: !explicit };
 }
 
 /** Most caches are left alone by their operators for most of the time. */
-function buildServer(
-  registry: Config,
-  assembly: StandaloneAssembly,
-  { version, log }: NodeContext,
-  access: AdminAccess,
-): HttpApp {
-  const { checkIndex, checkStore, checkRoom, nodes, prewarm, upkeep, decisions, images, audit } = assembly;
+function buildServer(registry: Config, local: LocalParts, { version, log }: NodeContext, access: AdminAccess): HttpApp {
+  const { checkIndex, checkStore, checkRoom, nodes, prewarm, upkeep, decisions, images, audit } = local;
   const parts = { index: checkIndex, store: () => checkStore().then(checkRoom) };
   return createLateHttpApp(async () => {
     const { buildAdminServer } = await import('./build-admin-server.ts');

@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthenticateDependencies, identify } from '../hooks/authenticate.ts';
 import { formatBasicChallenge } from '../hooks/format-challenge.ts';
 import { limitClient } from '../hooks/limit-client.ts';
-import { catalogScope } from '../v2/catalog.ts';
+import { catalogScope } from './catalog-scope.ts';
 import { sendJson } from '../v2/send-json.ts';
 import { addTokenPath, type AskedToken } from './add-token-path.ts';
 import { narrowScopes } from './narrow-scopes.ts';

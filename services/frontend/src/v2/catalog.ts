@@ -4,11 +4,10 @@ import { splitFirstComponent } from '@cistern/oci';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nextLink, requestedPage } from './pagination.ts';
 import { insufficientScope } from './authorize-pull.ts';
+import { catalogScope } from '../token/catalog-scope.ts';
 import { sendJson } from './send-json.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
-/** As registry:2 has it. */
-export const catalogScope = 'registry:catalog:*';
 const defaultEntries = 100;
 const maxEntries = 1000;
 

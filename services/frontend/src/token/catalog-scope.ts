@@ -1,0 +1,2 @@
+/** As registry:2 has it. */
+export const catalogScope = 'registry:catalog:*';
