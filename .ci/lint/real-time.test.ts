@@ -56,7 +56,7 @@ tester.run('real-time', realTime, {
     ].map((code) => ({ name: code, filename: real, code, errors: [{ messageId: 'use' }] })),
     {
       name: 'a helper below test',
-      filename: 'test/services/src/until.ts',
+      filename: 'test/servers/src/until.ts',
       code: 'Date.now();',
       errors: [{ messageId: 'use', line: 1 }],
     },

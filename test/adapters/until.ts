@@ -1,5 +1,5 @@
 // Waits for a condition of servers that no event announces.
-import { createUntil } from '@cistern/test-services';
+import { createUntil } from '@cistern/test-servers';
 
 export const until = createUntil(5);
 

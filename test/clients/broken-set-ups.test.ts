@@ -5,11 +5,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import { dirname, join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { cacheOf, openCistern, openDirectory, openUpstream } from '@cistern/end-to-end/open-stage';
-import { runCistern } from '@cistern/end-to-end/run-cistern';
-import { sendRequest } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
-import { bcryptHash, freePort, makeCertificateFiles, startS3 } from '@cistern/test-services';
+import { cacheOf, openCistern, openDirectory, openUpstream } from '@cistern/single-node/open-stage';
+import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
+import { sendRequest } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
+import { bcryptHash, freePort, makeCertificateFiles, startS3 } from '@cistern/test-servers';
 import { type Alteration, openAlteringProxy } from './src/open-altering-proxy.ts';
 
 const owner = { after };

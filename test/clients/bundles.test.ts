@@ -1,7 +1,7 @@
 // What `cistern export` writes is not for Cistern alone: engines load images from it, under their names.
 import { strict as assert } from 'node:assert';
 import { after, before, test } from 'node:test';
-import { ensureDebianPackages } from '@cistern/test-services';
+import { ensureDebianPackages } from '@cistern/test-servers';
 import type { Engine } from './src/clients/client.ts';
 import { openContainerd } from './src/clients/containerd.ts';
 import { openPodman } from './src/clients/containers-storage.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { runCistern } from '@cistern/end-to-end/run-cistern';
+import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
 import { openRig } from './src/open-rig.ts';
 import { openSandbox } from './src/sandbox.ts';
 import { testTag } from './src/test-images.ts';

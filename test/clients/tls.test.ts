@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { startFakeUpstream } from '@cistern/fake-upstream';
-import { ensureDebianPackages, makeCertificateFiles, startCistern } from '@cistern/test-services';
+import { ensureDebianPackages, makeCertificateFiles, startCistern } from '@cistern/test-servers';
 import { hostsToml, openContainerd } from './src/clients/containerd.ts';
 import { openSandbox } from './src/sandbox.ts';
 

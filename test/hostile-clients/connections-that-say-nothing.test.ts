@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { after, test } from 'node:test';
-import { watchMemory } from '@cistern/test-services';
+import { watchMemory } from '@cistern/test-servers';
 import { openSockets } from './src/open-sockets.ts';
-import { openProcessStage } from '@cistern/end-to-end/open-stage';
-import { sendRequest } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
+import { openProcessStage } from '@cistern/single-node/open-stage';
+import { sendRequest } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
 
 const mebibyte = 1024 * 1024;
 const { upstream, cistern } = await openProcessStage({ after });

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ociTypes } from '@cistern/fake-upstream';
-import { watchMemory } from '@cistern/test-services';
+import { watchMemory } from '@cistern/test-servers';
 import { openSockets } from './src/open-sockets.ts';
-import { openProcessStage } from '@cistern/end-to-end/open-stage';
-import { exchange } from '@cistern/end-to-end/send-raw';
-import { sendRequest } from '@cistern/end-to-end/send-request';
+import { openProcessStage } from '@cistern/single-node/open-stage';
+import { exchange } from '@cistern/single-node/send-raw';
+import { sendRequest } from '@cistern/single-node/send-request';
 
 const mebibyte = 1024 * 1024;
 const { upstream, cistern } = await openProcessStage({ after });

@@ -7,16 +7,16 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { openUpstream } from '@cistern/end-to-end/open-stage';
-import { sendRequest } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
+import { openUpstream } from '@cistern/single-node/open-stage';
+import { sendRequest } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
 import {
   ensureDebianPackages,
   makeCertificateFiles,
   startAdminNode,
   startCistern,
   startCluster,
-} from '@cistern/test-services';
+} from '@cistern/test-servers';
 import { infra } from './src/infra.ts';
 import { panelExpressions, readDashboards, readRules, selectorsOf, testedAlerts } from './src/read-expressions.ts';
 import { startPrometheus } from './src/start-prometheus.ts';

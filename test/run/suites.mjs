@@ -42,18 +42,18 @@ export const suites = [
   {
     name: 'wire',
     group: 'ci',
-    paths: ['test/services', 'test/end-to-end', 'test/rights', 'test/docs'],
+    paths: ['test/servers', 'test/single-node', 'test/rights', 'test/product/docs'],
     concurrency: 2 * processors,
   },
   // They start many processes each, so one file at a time.
   { name: 'cluster', group: 'ci', paths: ['test/cluster/scenarios'], concurrency: 1 },
-  { name: 'compose', group: 'ci', paths: ['test/compose'], concurrency: 1, timeoutMs: 30 * minute },
+  { name: 'compose', group: 'ci', paths: ['test/product/compose'], concurrency: 1, timeoutMs: 30 * minute },
 
   ...[
     { name: 'clients', paths: ['test/clients'], without: ['test/clients/smoke'] },
     { name: 'long', paths: ['test/cluster/long'] },
     { name: 'big', paths: ['test/cluster/big'] },
-    { name: 'console', paths: ['test/console'] },
+    { name: 'console', paths: ['test/product/console'] },
     { name: 'monitoring', paths: ['test/monitoring'] },
     { name: 'herds', paths: ['test/herds'] },
     { name: 'hostile-clients', paths: ['test/hostile-clients'] },

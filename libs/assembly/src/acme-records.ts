@@ -1,11 +1,10 @@
 // Where what ACME needs is kept, and how nodes tell one another of it.
 import { join } from 'node:path';
 import { acmeRecordKey } from '@cistern/blob-store';
-import type { Config } from '@cistern/config';
+import { type Config, indexDirectory } from '@cistern/config';
 import { type AcmeBoard, type AcmeState, directoryState } from '@cistern/tls';
-import { indexDirectory } from './index-directory.ts';
 import type { OpenedIndexAndStore } from './open-index-and-store.ts';
-import { createSeal, type Seal } from './seal.ts';
+import { createSeal, type Seal } from '@cistern/runtime';
 
 export interface AcmeRecords {
   readonly state: AcmeState;

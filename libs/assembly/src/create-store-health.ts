@@ -2,7 +2,7 @@
 import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import { isCacheError } from '@cistern/errors';
-import { type DiskRoom, reserveBytes } from '@cistern/pull-through';
+import { type DiskRoom, reserveBytes } from '@cistern/fills';
 
 export interface StoreHealth {
   /** Rejects when the store cannot do its work now. That it is full is told by `checkRoom`. */

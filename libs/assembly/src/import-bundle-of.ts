@@ -1,8 +1,8 @@
 // A bundle into the cache of a configuration, beside whatever runs on it; a cache of one process has to be stopped.
 import type { Config } from '@cistern/config';
-import { importBundle, type ImportOptions, type ImportResult } from '@cistern/pull-through';
+import { importBundle, type ImportOptions, type ImportResult } from '@cistern/bundles';
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
-import type { NodeContext } from '@cistern/process';
+import type { NodeContext } from '@cistern/runtime/process';
 import { withIndexAndStore } from './with-index-and-store.ts';
 
 export type ImportBundleOptions = Pick<NodeContext, 'log' | 'metrics'> &

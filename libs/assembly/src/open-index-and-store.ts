@@ -1,11 +1,10 @@
 // Index and store of a configuration. The index first: it holds the lock that keeps a second process out of the same directory.
-import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/cache-index';
-import type { RedisIndex } from '@cistern/cache-index/redis';
+import { type BlobStore, countStoreErrors } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/index';
+import type { RedisIndex } from '@cistern/index/redis';
 import type { Config } from '@cistern/config';
-import type { NodeContext } from '@cistern/process';
-import type { Closers } from './closers.ts';
-import { countStoreErrors } from './count-store-errors.ts';
+import type { NodeContext } from '@cistern/runtime/process';
+import type { Closers } from '@cistern/runtime';
 import { openIndex } from './open-index.ts';
 import { openStore } from './open-store.ts';
 import { traceIndex, traceStore } from './tracing/trace-index-and-store.ts';

@@ -2,8 +2,8 @@
 // loaded.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { CacheIndex } from '@cistern/cache-index';
-import type { RedisIndex } from '@cistern/cache-index/redis';
+import type { CacheIndex } from '@cistern/index';
+import type { RedisIndex } from '@cistern/index/redis';
 import type { Config } from '@cistern/config';
 import type { IndexMetrics, Logger } from '@cistern/telemetry';
 import { redisConnectionOf } from './redis-connection-of.ts';
@@ -14,14 +14,14 @@ export async function openIndex(
   { now, log, metrics }: { readonly now: () => number; readonly log: Logger; readonly metrics: IndexMetrics },
 ): Promise<CacheIndex | RedisIndex> {
   if (redis !== undefined) {
-    const { openRedisIndex } = await import('@cistern/cache-index/redis');
+    const { openRedisIndex } = await import('@cistern/index/redis');
     const { keyPrefix, commandTimeoutMs } = redis;
     const connection = redisConnectionOf(redis.connection);
     const onCall = (durationMs: number, isAnswered: boolean) =>
       metrics.indexCallDuration.observe({ result: isAnswered ? 'answered' : 'failed' }, durationMs / 1000);
     return openRedisIndex({ connection, keyPrefix, commandTimeoutMs, log, onCall });
   }
-  const { openSqliteIndex } = await import('@cistern/cache-index/sqlite');
+  const { openSqliteIndex } = await import('@cistern/index/sqlite');
   return openSqliteIndex({ path: sqlitePath(storage), now, log });
 }
 

@@ -1,20 +1,14 @@
 // What the nodes of a cache share, or one node has for itself: index, store and queue, and the way to each other's fills.
 import { randomUUID, createHash } from 'node:crypto';
 import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/cache-index';
-import type { RedisIndex } from '@cistern/cache-index/redis';
+import type { CacheIndex } from '@cistern/index';
+import type { RedisIndex } from '@cistern/index/redis';
 import type { Config } from '@cistern/config';
-import {
-  type OfflineSwitch,
-  type PolicyOf,
-  type RemoteFills,
-  createFreshnessPolicies,
-  openOfflineSwitch,
-  openRemoteFills,
-} from '@cistern/pull-through';
-import { adoptedUpstream } from './adopted-upstream.ts';
-import type { NodeContext } from '@cistern/process';
-import type { Closers } from './closers.ts';
+import { type OfflineSwitch, type PolicyOf, createFreshnessPolicies, openOfflineSwitch } from '@cistern/pull-through';
+import { type RemoteFills, openRemoteFills } from '@cistern/fills';
+import { adoptedUpstream } from '@cistern/upstream';
+import type { NodeContext } from '@cistern/runtime/process';
+import type { Closers } from '@cistern/runtime';
 import { openIndexAndStore } from './open-index-and-store.ts';
 import { type OpenedQueue, openQueue } from './open-queue.ts';
 import { peerTlsOf } from './peer-tls-of.ts';

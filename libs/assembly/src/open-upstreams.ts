@@ -11,7 +11,7 @@ import {
   passwordFile,
   proxyFor,
 } from '@cistern/upstream';
-import type { NodeContext } from '@cistern/process';
+import type { NodeContext } from '@cistern/runtime/process';
 import { traceUpstream } from './tracing/trace-upstream.ts';
 
 export interface OpenUpstreamsOptions extends NodeContext {

@@ -1,7 +1,7 @@
 // The index of a configuration, made anew from its store by a process of its own.
 import type { Config } from '@cistern/config';
-import { type RebuildOptions, type RebuildResult, rebuildIndex } from '@cistern/pull-through';
-import type { NodeContext } from '@cistern/process';
+import { type RebuildOptions, type RebuildResult, rebuildIndex } from '@cistern/maintenance';
+import type { NodeContext } from '@cistern/runtime/process';
 import { withIndexAndStore } from './with-index-and-store.ts';
 
 export type RebuildIndexOptions = Pick<NodeContext, 'log' | 'metrics'> & Pick<RebuildOptions, 'signal' | 'onProgress'>;

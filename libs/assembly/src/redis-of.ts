@@ -1,6 +1,6 @@
 // The index's Redis, for what nodes count together beside it.
 import type { Config } from '@cistern/config';
-import type { RedisIndex } from '@cistern/cache-index/redis';
+import type { RedisIndex } from '@cistern/index/redis';
 import type { Shared } from './open-shared.ts';
 
 interface IndexRedis {

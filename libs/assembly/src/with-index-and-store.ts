@@ -1,7 +1,7 @@
 // For processes that look after index and store, and neither serve nor fetch.
 import type { Config } from '@cistern/config';
-import type { NodeContext } from '@cistern/process';
-import { openAll } from './closers.ts';
+import type { NodeContext } from '@cistern/runtime/process';
+import { openAll } from '@cistern/runtime';
 import { type OpenedIndexAndStore, openIndexAndStore } from './open-index-and-store.ts';
 
 /** Resolves as `action` does, which has both open until then. Rejects with `index-unavailable` or `store-unavailable` too. */

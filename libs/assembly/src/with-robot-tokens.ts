@@ -1,7 +1,7 @@
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
 import { openStore } from './open-store.ts';
-import { openRobotTokens, type RobotTokens, sealRobots } from './robot-tokens.ts';
+import { openRobotTokens, type RobotTokens, sealRobots } from '@cistern/auth';
 
 /** With the store of a configuration, beside whatever runs on it. Rejects with `store-unavailable`. */
 export async function withRobotTokens<T>(

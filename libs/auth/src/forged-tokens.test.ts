@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createLogger } from '@cistern/telemetry';
-import type { TokenMethod } from './create-authenticator.ts';
+import type { TokenMethod } from './authentication/create-authenticator.ts';
 import { openExternalTokens } from './external/open-external-tokens.ts';
 import { createOidcMethod } from './oidc/create-oidc-method.ts';
 import { createAccessTokens } from './tokens/create-access-tokens.ts';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseHtpasswd } from './htpasswd/parse-htpasswd.ts';
 import { matchesWildcard } from './oidc/matches-wildcard.ts';
-import { parseBasic } from './parse-basic.ts';
+import { parseBasic } from './authentication/parse-basic.ts';
 import { createRobotToken, isSecretOf, parseRobotToken } from './robots/robot-token.ts';
 import { parseScopes } from './tokens/parse-scopes.ts';
 

@@ -1,7 +1,6 @@
 export type { BlobReader, BlobStat, BlobStore, BlobWriter, StoredBlob } from './blob-store.ts';
 export {
   acmeRecordKey,
-  type ImageName,
   issuerKeysKey,
   heldObjectKey,
   heldObjectsPrefix,
@@ -36,7 +35,11 @@ export {
   tokenKeyKey,
   tokenKeysPrefix,
 } from './key-layout.ts';
+export type { ImageName } from './key-layout.ts';
 export { putBytes } from './put-bytes.ts';
 export { readBytes } from './read-bytes.ts';
 export { readDiskSpace } from './read-disk-space.ts';
 export type { DiskSpace } from './read-disk-space.ts';
+export { countStoreErrors } from './count-store-errors.ts';
+export { sealObjects } from './seal-objects.ts';
+export type { ObjectStore } from './seal-objects.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
-import { createMemoryContents, createMemoryStore } from './memory/index.ts';
+import { createMemoryContents } from './memory/memory-contents.ts';
+import { createMemoryStore } from './memory/create-memory-store.ts';
 import { putBytes } from './put-bytes.ts';
 import { readBytes } from './read-bytes.ts';
 

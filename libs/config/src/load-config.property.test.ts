@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { KeyNode } from './key-tree.ts';
-import { ConfigError } from './problems.ts';
+import type { KeyNode } from './source/key-tree.ts';
+import { ConfigError } from './values/problems.ts';
 import { keyTree } from './root-shape.ts';
 import { load } from './testing.ts';
 

@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { checkCluster } from './check-cluster.ts';
-import { applyEnvironment, nameVariables, type Environment } from './environment.ts';
-import { hideUserInfo } from './hide-user-info.ts';
-import { ConfigError, joinPath, type Findings, type Problem } from './problems.ts';
-import { isRawMap, readYaml, type RawMap, type RawValue } from './read-yaml.ts';
+import { applyEnvironment, nameVariables } from './source/environment.ts';
+import type { Environment } from '@cistern/runtime/process';
+import { hideUserInfo } from './source/hide-user-info.ts';
+import { ConfigError, joinPath, type Findings, type Problem } from './values/problems.ts';
+import { isRawMap, readYaml, type RawMap, type RawValue } from './source/read-yaml.ts';
 import { keyTree, rootShape } from './root-shape.ts';
-import { screenKeys } from './screen-keys.ts';
+import { screenKeys } from './source/screen-keys.ts';
 import { buildAdmin, type AdminConfig } from './sections/admin.ts';
 import { buildAudit, type AuditConfig } from './sections/audit.ts';
 import { buildAuth, checkNoVerified, type AuthConfig } from './sections/auth.ts';

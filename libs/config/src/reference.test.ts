@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { describeConfig } from './reference.ts';
-import { unsupportedKeys } from './unsupported-keys.ts';
+import { unsupportedKeys } from './source/unsupported-keys.ts';
 
 test('docs/configuration.md is what the schema says', () => {
   const page = readFileSync(join(import.meta.dirname, '../../../docs/configuration.md'), 'utf8');

@@ -1,9 +1,9 @@
 // The reference page of the configuration, made from the schema, so that it cannot say anything else than the code.
-import type { KeyNode, UnsupportedNode } from './key-tree.ts';
+import type { KeyNode, UnsupportedNode } from './source/key-tree.ts';
 import { keyTree } from './root-shape.ts';
 import { builtInUpstreams, dockerHub } from './sections/built-in-upstreams.ts';
 import { defaultFreshness } from './sections/freshness.ts';
-import { unsupportedKeys, type UnsupportedKey } from './unsupported-keys.ts';
+import { unsupportedKeys, type UnsupportedKey } from './source/unsupported-keys.ts';
 
 /** Markdown; ends with a line break. */
 export function describeConfig(): string {

@@ -1,12 +1,12 @@
 // Every key of registry:2's configuration reference, versions 2.8 and 3.0, is honoured, warned about or refused.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { KeyNode } from './key-tree.ts';
-import type { Problem } from './problems.ts';
-import { isRawMap, readYaml, type RawValue } from './read-yaml.ts';
+import type { KeyNode } from './source/key-tree.ts';
+import type { Problem } from './values/problems.ts';
+import { isRawMap, readYaml, type RawValue } from './source/read-yaml.ts';
 import { keyTree } from './root-shape.ts';
 import { makeKeyPair, problemsOf } from './testing.ts';
-import { unsupportedKeys } from './unsupported-keys.ts';
+import { unsupportedKeys } from './source/unsupported-keys.ts';
 
 const reference = `
 version: 0.1

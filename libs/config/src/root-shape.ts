@@ -1,5 +1,5 @@
 // All sections of the file, and the one tree of known keys made of them.
-import { buildKeyTree } from './key-tree.ts';
+import { buildKeyTree } from './source/key-tree.ts';
 import { adminSection } from './sections/admin.ts';
 import { auditSection } from './sections/audit.ts';
 import { authSection } from './sections/auth.ts';
@@ -16,8 +16,8 @@ import { storageSection } from './sections/storage.ts';
 import { upstreamsSection } from './sections/upstreams.ts';
 import { webhooksSection } from './sections/webhooks.ts';
 import { workerSection } from './sections/worker.ts';
-import { unsupportedKeys } from './unsupported-keys.ts';
-import { choice, flag } from './values.ts';
+import { unsupportedKeys } from './source/unsupported-keys.ts';
+import { choice, flag } from './values/values.ts';
 
 export const rootShape = {
   version: choice("The version of the file's format, as in registry:2.", ['0.1']).prefault('0.1'),

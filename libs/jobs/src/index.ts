@@ -25,3 +25,5 @@ export type {
   LaneFacts,
   ScheduleOptions,
 } from './job-queue.ts';
+export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
+export { measureJobHandlers } from './measure-job-handlers.ts';

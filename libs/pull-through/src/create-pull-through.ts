@@ -1,35 +1,35 @@
 // The frontend's side of the cache, put together: use cases over the ports, with what this process shares between
 // requests.
 import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/cache-index';
+import type { CacheIndex } from '@cistern/index';
 import type { JobQueue } from '@cistern/jobs';
 import type { Logger, Metrics } from '@cistern/telemetry';
-import { guardPullThrough } from './access/guard-pull-through.ts';
-import type { VerifyAccess } from './access/verify-access.ts';
-import { createAsk } from './ask.ts';
+import { guardPullThrough } from './guards/guard-pull-through.ts';
+import type { VerifyAccess } from './verification/verify-access.ts';
+import { createAsk } from './requests/ask.ts';
 import { openBlob } from './blob/open-blob.ts';
-import { createReadChecks } from './blob/read-checks.ts';
+import {
+  createReadChecks,
+  createReadMarks,
+  createRefreshParts,
+  createContentCache,
+  type CachedManifest,
+  createStoredLinks,
+} from '@cistern/content';
 import { recallBlob, type SmallBlobs } from './blob/small-blobs.ts';
-import { createReadMarks } from './eviction/read-marks.ts';
-import { createRefreshParts } from './eviction/refresh-parts.ts';
-import type { FillAccess } from './fill/fill-access.ts';
-import { createFollowFill } from './fill/follow-fill.ts';
+import { type FillAccess, createFollowFill } from '@cistern/fills';
 import type { PolicyOf } from './freshness/create-freshness-policies.ts';
 import { createLists, type ListPolicy } from './lists/create-lists.ts';
-import { createContentCache } from './content-cache.ts';
-import { createRecent } from './create-recent.ts';
-import type { CachedManifest } from './manifest/manifest-cache.ts';
+import { createRecent } from '@cistern/runtime';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
 import { createPullTally } from './manifest/pull-tally.ts';
 import { recallManifest } from './manifest/recall-manifest.ts';
 import { createRevalidateBehind } from './manifest/revalidate-behind.ts';
 import { createTakeUnsaved } from './manifest/take-unsaved.ts';
-import type { PullThrough } from './pull-through.ts';
-import { createBufferPool } from './read/buffer-pool.ts';
-import { type SharedReads, createSharedReads } from './read/shared-reads.ts';
-import { createFindDenial, guardPlatforms } from './platforms/admit-platforms.ts';
+import type { PullThrough } from './requests/pull-through.ts';
+import { createBufferPool, type SharedReads, createSharedReads } from '@cistern/streams';
+import { createFindDenial, guardPlatforms } from './guards/admit-platforms.ts';
 import { createPlatformsOf } from './platforms/platforms-of.ts';
-import { createStoredLinks } from './stored-links.ts';
 
 export interface PullThroughDeps {
   readonly index: CacheIndex;

@@ -2,14 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import type { CacheIndex, Link } from '@cistern/cache-index';
-import { createTestIndex } from '@cistern/cache-index/testing';
+import type { CacheIndex, Link } from '@cistern/index';
+import { createTestIndex, repositoryOf } from '@cistern/index/testing';
 import { digestOf } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { createPlatformsOf } from './platforms/platforms-of.ts';
-import { writeLinksObject } from './small-objects.ts';
-import { createStoredLinks } from './stored-links.ts';
-import { repositoryOf } from './testing/start-test-cache.ts';
+import { writeLinksObject, createStoredLinks } from '@cistern/content';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const log = createLogger({ level: 'error', formatter: 'json' });

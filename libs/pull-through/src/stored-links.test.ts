@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/cache-index';
-import { createCachedIndex } from '@cistern/cache-index/cached';
-import { createTestIndex } from '@cistern/cache-index/testing';
+import type { CacheIndex } from '@cistern/index';
+import { createCachedIndex } from '@cistern/index/cached';
+import { createTestIndex, repositoryOf } from '@cistern/index/testing';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, parseReference } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
-import { repositoryOf, startTestCache } from './testing/start-test-cache.ts';
-import { bytesOf, collect, until } from './testing/test-bytes.ts';
+import { startTestCache } from './testing/start-test-cache.ts';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const mediaType = 'application/vnd.oci.image.manifest.v1+json';

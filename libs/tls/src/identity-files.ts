@@ -1,5 +1,5 @@
 // Certificate, key and authorities as files, which whoever renews them replaces while the server runs.
-import { fileText } from '@cistern/files';
+import { fileText } from '@cistern/runtime';
 import type { Identity } from './identity.ts';
 
 export interface IdentityFiles {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseNextLink } from './link-header.ts';
+import { parseNextLink } from './calls/link-header.ts';
 import { parseChallenges } from './transport/challenge.ts';
 import { parseRateLimit, parseRetryAfterMs } from './transport/rate-limit.ts';
 

@@ -1,4 +1,4 @@
-export type { CallerCredentials } from './access/caller-credentials.ts';
+export type { CallerCredentials } from './caller-credentials.ts';
 export type { BudgetLedger, KnownBudget, SharedValues } from './budget/budget-ledger.ts';
 export { createBudgetLedger } from './budget/create-budget-ledger.ts';
 export { credentialHelper } from './credentials/credential-helper.ts';
@@ -6,17 +6,12 @@ export { fixedCredentials } from './credentials/credential-source.ts';
 export type { CredentialSource } from './credentials/credential-source.ts';
 export { dockerConfig } from './credentials/docker-config.ts';
 export { passwordFile } from './credentials/password-file.ts';
-export { openDocuments } from './open-documents.ts';
-export type { Documents } from './open-documents.ts';
-export type {
-  OpenUpstreamOptions,
-  ProxyTarget,
-  UpstreamCredentials,
-  UpstreamTimeouts,
-  UpstreamTls,
-} from './open-upstream-options.ts';
-export { openUpstream } from './open-upstream.ts';
-export { proxyFor } from './proxy-for.ts';
+export { openDocuments } from './open/open-documents.ts';
+export type { Documents } from './open/open-documents.ts';
+export type { OpenUpstreamOptions } from './open/open-upstream-options.ts';
+export type { ProxyTarget, UpstreamCredentials, UpstreamTimeouts, UpstreamTls } from './upstream-settings.ts';
+export { openUpstream } from './open/open-upstream.ts';
+export { proxyFor } from './open/proxy-for.ts';
 export { createMemoryTokenCache } from './token-cache.ts';
 export type { CachedToken, ObtainedToken, TokenCache, TokenKey, TokenWish } from './token-cache.ts';
 export { familiarNameOf } from './familiar-name-of.ts';
@@ -39,3 +34,4 @@ export type {
   UpstreamReferrersPage,
   UpstreamTagsPage,
 } from './upstream.ts';
+export { adoptedUpstream } from './adopted-upstream.ts';

@@ -1,5 +1,5 @@
 // How long a call may go on: until its caller's signal fires, its owner ends it, or a deadline that can be moved passes.
-import { setAwakeTimeout } from '@cistern/awake';
+import { setAwakeTimeout } from '@cistern/runtime';
 
 export interface Lifetime {
   readonly signal: AbortSignal;

@@ -4,7 +4,7 @@
 // `upstream-timeout`, `content-mismatch` (an answer that contradicts itself), `loop-detected`; or with the reason of
 // `signal`. All calls end by `signal` or their own deadlines.
 import type { Digest, Reference, RepositoryName } from '@cistern/oci';
-import type { CallerCredentials } from './access/caller-credentials.ts';
+import type { CallerCredentials } from './caller-credentials.ts';
 
 /** What upstream's own headers say of the budget; absent where it sends none. */
 export interface RateLimit {

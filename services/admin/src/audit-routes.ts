@@ -1,5 +1,5 @@
 // What operators asked for and who was turned away, of late, on all nodes: `GET /v1/audit`, page by page.
-import type { Audit, AuditSearch } from '@cistern/assembly';
+import type { Audit, AuditSearch } from '@cistern/operations';
 import type { FastifyInstance } from 'fastify';
 import { answer } from './answer.ts';
 import { describeRoute } from './describe-route.ts';

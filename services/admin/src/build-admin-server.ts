@@ -1,5 +1,6 @@
 // The admin server: which version runs, how the parts of the cache are, what may be asked of it, and a console for operators.
-import type { AdminAccess, Audit, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
+import type { AdminAccess } from './wiring/open-admin-access.ts';
+import type { Audit, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/operations';
 import type { Config } from '@cistern/config';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { addDescriptionRoute, collectDescription } from './add-description.ts';

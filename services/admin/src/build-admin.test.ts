@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { loadConfig } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import type { Prewarm, Upkeep } from '@cistern/assembly';
+import type { Prewarm, Upkeep } from '@cistern/operations';
 import { buildAdmin } from './build-admin.ts';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
 import { accessOfTest } from './testing/access-of-test.ts';

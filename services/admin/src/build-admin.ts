@@ -1,7 +1,8 @@
 // The admin node: what the cache as a whole holds and how it is, apart from the nodes that serve.
-import { assembleAdmin } from '@cistern/assembly';
+import { assembleAdmin } from './wiring/assemble-admin.ts';
 import type { Config } from '@cistern/config';
-import { buildNode, prepareDirectories, startChecks, type CacheNode, type NodeContext } from '@cistern/process';
+import { buildNode, startChecks, type CacheNode, type NodeContext } from '@cistern/runtime/process';
+import { prepareDirectories } from '@cistern/assembly';
 import { observeCache, observeJobs } from '@cistern/telemetry';
 import { buildAdminServer } from './build-admin-server.ts';
 

@@ -1,19 +1,12 @@
 // The admin server of a single process: on a socket beside its data, for its own user on this machine, and for operators'
 // browsers.
 import { rm } from 'node:fs/promises';
-import {
-  type AdminAccess,
-  adminSocketPath,
-  type Audit,
-  type Decisions,
-  type Images,
-  type Nodes,
-  type Prewarm,
-  type StoreHealth,
-  type Upkeep,
-} from '@cistern/assembly';
+import type { AdminAccess } from './wiring/open-admin-access.ts';
+import { adminSocketPath } from '@cistern/operations/admin-access';
+import type { Audit, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/operations';
+import type { StoreHealth } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
-import { createLateHttpApp, type HttpApp, type Listener, type NodeContext } from '@cistern/process';
+import { createLateHttpApp, type HttpApp, type Listener, type NodeContext } from '@cistern/runtime/process';
 
 /** Of the process whose server it is. */
 export interface LocalParts extends StoreHealth {

@@ -1,5 +1,5 @@
 // How the parts of the cache are, each asked now.
-import { within } from '@cistern/process';
+import { within } from '@cistern/runtime';
 
 /** By name; each rejects with the reason if that part cannot do its work now. */
 export type PartChecks = Readonly<Record<string, () => Promise<void>>>;

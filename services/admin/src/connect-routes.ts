@@ -1,5 +1,5 @@
 // `GET /v1/client-setups?url=&ca=`: the files with which clients pull through this cache, as `cistern client-config` prints them.
-import { describeClientSetups, parseCacheAddress } from '@cistern/client-setups';
+import { describeClientSetups, parseCacheAddress } from '@cistern/client-config';
 import type { Config } from '@cistern/config';
 import type { FastifyInstance } from 'fastify';
 import { describeRoute } from './describe-route.ts';

@@ -1,7 +1,7 @@
 // What operators decide: `GET /v1/pins` and `POST /v1/pins` with `{ image, pinned }`; `GET /v1/upstreams` and `POST /v1/offline` with
 // `{ upstream?, offline }`, where null means as configured; `GET /v1/stale`, a line of JSON for each tag.
 import { Readable } from 'node:stream';
-import type { Decisions, Nodes } from '@cistern/assembly';
+import type { Decisions, Nodes } from '@cistern/operations';
 import type { FastifyInstance } from 'fastify';
 import { answer, messageOf } from './answer.ts';
 import { describeUpstreams } from './describe-nodes.ts';

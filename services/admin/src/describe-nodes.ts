@@ -1,5 +1,5 @@
 // What the nodes of the cache say, as operators are told it. Times are milliseconds since 1970.
-import { type Decisions, latencyQuantileMs, type Nodes } from '@cistern/assembly';
+import { type Decisions, latencyQuantileMs, type Nodes } from '@cistern/operations';
 import { redactText } from '@cistern/telemetry';
 import { checkParts, type PartChecks } from './check-parts.ts';
 

@@ -1,6 +1,6 @@
 // What pages of other sites could have a browser do here: change something in an operator's name, or, where nobody shows a
 // password, read by a name of theirs that they let point to this machine. Programs that are no browsers are not concerned.
-import { isLoopbackName } from '@cistern/process';
+import { isLoopbackName } from '@cistern/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isReading } from './require-operator.ts';
 

@@ -1,6 +1,6 @@
 // What becomes of what is cached, on all nodes at once: `POST /v1/purge` with one of `{ image, digest, upstream }`, and
 // `POST /v1/refresh` with `{ image }`.
-import type { ImageChanges, PurgeRequest } from '@cistern/assembly';
+import type { ImageChanges, PurgeRequest } from '@cistern/operations';
 import type { FastifyInstance } from 'fastify';
 import { answer } from './answer.ts';
 import { describeRoute } from './describe-route.ts';

@@ -1,5 +1,5 @@
 // What is cached: `GET /v1/images`, searched and page by page; `GET /v1/images/details?image=`; `GET /v1/top`, what is pulled most.
-import type { Images, ImageSearch } from '@cistern/assembly';
+import type { Images, ImageSearch } from '@cistern/operations';
 import type { FastifyInstance } from 'fastify';
 import { answer } from './answer.ts';
 import { describeRoute } from './describe-route.ts';

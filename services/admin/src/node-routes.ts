@@ -1,6 +1,6 @@
 // How the whole cache is: `GET /v1/overview`, `GET /v1/nodes`, `GET /v1/fills`, and `GET /v1/events`, which tells these three again and
 // again; `GET /v1/jobs`, what waits and what failed; `GET /v1/budget`, what upstreams still let us pull.
-import type { Nodes } from '@cistern/assembly';
+import type { Nodes } from '@cistern/operations';
 import type { FastifyInstance } from 'fastify';
 import { answer } from './answer.ts';
 import type { EventFeed } from './create-event-feed.ts';

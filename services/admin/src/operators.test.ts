@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Decisions, Upkeep } from '@cistern/assembly';
+import type { Decisions, Upkeep } from '@cistern/operations';
 import type { InjectOptions } from 'fastify';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
 import { accessOfTest, basic } from './testing/access-of-test.ts';

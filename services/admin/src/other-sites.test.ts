@@ -2,7 +2,7 @@
 // this machine (DNS rebinding). Every route of the admin server and the console refuses both.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { AdminAccess } from '@cistern/assembly';
+import type { AdminAccess } from './wiring/open-admin-access.ts';
 import { buildAdminServer } from './build-admin-server.ts';
 import { accessOfTest, basic } from './testing/access-of-test.ts';
 import { optionsOfTest } from './testing/options-of-test.ts';

@@ -1,7 +1,7 @@
 // `POST /v1/prewarm` with `{ image, platforms? }`: fetches an image early and says how far it is, a line of JSON for each step:
 // `{ progress }` now and then, at the end `{ result }`, or `{ error }` for what could not be asked for at all.
 import { PassThrough } from 'node:stream';
-import type { Prewarm } from '@cistern/assembly';
+import type { Prewarm } from '@cistern/operations';
 import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError, parsePlatformName } from '@cistern/oci';
 import type { FastifyInstance } from 'fastify';

@@ -1,5 +1,5 @@
 // Who asks, found out before anything is answered: an operator, a command of the cluster, or whoever can connect.
-import type { AdminAccess } from '@cistern/assembly';
+import type { AdminAccess } from './wiring/open-admin-access.ts';
 import type { Authenticator } from '@cistern/auth';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 

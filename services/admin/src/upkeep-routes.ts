@@ -1,7 +1,7 @@
 // `GET /v1/scrub`: what reading the store through has found, `{ report }`. `POST /v1/eviction/plan` with `{ downToBytes? }`: what
 // would go now and why, a line of JSON each: `{ plan }`, then `{ victim }`s, at the end `{ result }`, or `{ error }`.
 import { Readable } from 'node:stream';
-import type { Upkeep } from '@cistern/assembly';
+import type { Upkeep } from '@cistern/operations';
 import { isCacheError } from '@cistern/errors';
 import type { FastifyInstance } from 'fastify';
 import { describeRoute } from './describe-route.ts';

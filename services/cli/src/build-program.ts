@@ -5,8 +5,8 @@ import { addAdmin } from './commands/admin.ts';
 import { addFrontend } from './commands/frontend.ts';
 import { addServe } from './commands/serve.ts';
 import { addWorker } from './commands/worker.ts';
-import type { Terminal } from './terminal.ts';
-import { version } from './version.ts';
+import type { Terminal } from './terminal/terminal.ts';
+import { version } from './node/version.ts';
 
 const examples = `
 Examples:

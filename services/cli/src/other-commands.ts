@@ -21,7 +21,7 @@ import { addScrub } from './commands/scrub.ts';
 import { addStatus } from './commands/status.ts';
 import { addToken } from './commands/token.ts';
 import { addUser } from './commands/user.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 export function addOtherCommands(program: Command, terminal: Terminal): void {
   addCheckConfig(program, terminal);

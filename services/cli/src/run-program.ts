@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { buildProgram } from './build-program.ts';
 import { translateRegistryCommand } from './registry-command.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 /**
  * Resolves when a command has ended, or when a node listens. Sets the terminal's exit code and never ends the process

@@ -1,7 +1,7 @@
 // The listener on which an ACME authority asks whether names lead here (`http-01`, RFC 8555, section 8.3), and nothing else.
-import type { FrontendAssembly } from '@cistern/assembly';
+import type { FrontendAssembly } from './wiring/wire-frontend.ts';
 import type { Config } from '@cistern/config';
-import { type Listener, withoutSchemas } from '@cistern/process';
+import { type Listener, withoutSchemas } from '@cistern/runtime/process';
 import { fastify } from 'fastify';
 
 /** `undefined`: nobody asks here. */

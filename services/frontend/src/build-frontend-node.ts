@@ -1,7 +1,8 @@
 // The frontend node: it serves clients from the store and from the fills of workers, and talks to no upstream.
-import { assembleFrontend } from '@cistern/assembly';
+import { assembleFrontend } from './wiring/wire-frontend.ts';
 import type { Config } from '@cistern/config';
-import { buildNode, prepareDirectories, type CacheNode, type NodeContext } from '@cistern/process';
+import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
+import { prepareDirectories } from '@cistern/assembly';
 import { buildChallenges } from './build-challenges.ts';
 import { buildRegistry } from './build-registry.ts';
 

@@ -1,8 +1,14 @@
 // The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
 import type { Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
-import { type AccessTokens, type Authenticator, type Authorize, createAddressList } from '@cistern/auth';
-import { type ClientLimits, unlimited } from '@cistern/limits';
+import {
+  type AccessTokens,
+  type Authenticator,
+  type Authorize,
+  createAddressList,
+  type ClientLimits,
+  unlimited,
+} from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
 import type { AuditLog, Logger, Metrics, Tracing } from '@cistern/telemetry';
 import type { ServerTls } from '@cistern/tls';
@@ -18,9 +24,9 @@ import { refuseTwoHosts } from './hooks/refuse-two-hosts.ts';
 import { takeTurns } from './hooks/take-turns.ts';
 import { traceRequest } from './hooks/trace-request.ts';
 import { acceptProxiedConnections } from './proxy-protocol/accept-proxied-connections.ts';
-import { serverOptions } from './server-options.ts';
+import { serverOptions } from './http/server-options.ts';
 import { refuseUnknownPath } from './v2/dispatch.ts';
-import { replyWithError } from './v2/error-reply.ts';
+import { replyWithError } from './http/error-reply.ts';
 import { commonHeaders } from './v2/headers.ts';
 import { addTokenRoutes } from './token/add-token-routes.ts';
 import { addWebhookRoutes, type WebhookDependencies } from './webhooks/add-webhook-routes.ts';

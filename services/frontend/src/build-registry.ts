@@ -1,7 +1,7 @@
 // The registry's listener, as the configuration wants it.
-import type { FrontendAssembly } from '@cistern/assembly';
+import type { FrontendAssembly } from './wiring/wire-frontend.ts';
 import type { Config } from '@cistern/config';
-import type { Listener, NodeContext } from '@cistern/process';
+import type { Listener, NodeContext } from '@cistern/runtime/process';
 import { buildFrontend } from './build-frontend.ts';
 
 export function buildRegistry(

@@ -2,7 +2,7 @@
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Config } from '@cistern/config';
-import { createHttpApp, createHttpServer, type Listener } from '@cistern/process';
+import { createHttpApp, createHttpServer, type Listener } from '@cistern/runtime/process';
 import { modernCiphers } from '@cistern/tls';
 
 /** Of connections; streams have a limit of their own. */

@@ -1,7 +1,8 @@
 // The worker node: it alone talks to upstreams. It does the jobs that frontends ask for, and lets them follow its fills.
-import { assembleWorker } from '@cistern/assembly';
+import { assembleWorker } from './wiring/wire-worker.ts';
 import type { Config } from '@cistern/config';
-import { buildNode, prepareDirectories, type CacheNode, type NodeContext } from '@cistern/process';
+import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
+import { prepareDirectories } from '@cistern/assembly';
 import { buildFillServer } from './build-fill-server.ts';
 
 /** Begins to work; rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */

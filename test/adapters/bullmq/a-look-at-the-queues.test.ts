@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { openBullmqQueue } from '@cistern/jobs/bullmq';
-import { commandTimeoutMs, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-servers';
 import { until } from '../until.ts';
-import { keepLog, openWorkers, placeIn, slots, tagJob } from './jobs-on-redis.ts';
+import { keepLog, openWorkers, placeIn, slots } from './jobs-on-redis.ts';
+import { tagJob } from '@cistern/jobs';
 
 const redis = await startRedis();
 after(() => redis.close());

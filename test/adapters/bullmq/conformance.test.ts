@@ -2,7 +2,7 @@ import { after } from 'node:test';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import type { RedisConnection } from '@cistern/redis';
 import { describeJobs, describeSharedJobs } from '@cistern/jobs/conformance';
-import { commandTimeoutMs, startRedis, startRedisCluster } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis, startRedisCluster } from '@cistern/test-servers';
 import { keepLog, openQueue, openWorkers, placeIn, slots } from './jobs-on-redis.ts';
 import { startDoomedWorker } from './start-doomed-worker.ts';
 

@@ -4,9 +4,7 @@ import type { JobHandlers, JobOptions, JobQueue, JobWorkers } from '@cistern/job
 import { type BullmqQueueOptions, openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { completeHandlers } from '@cistern/jobs/conformance';
 import type { RedisConnection } from '@cistern/redis';
-import { commandTimeoutMs, type Redis } from '@cistern/test-services';
-
-export { completeHandlers, tagJob } from '@cistern/jobs/conformance';
+import { commandTimeoutMs, type Redis } from '@cistern/test-servers';
 
 export interface Place {
   readonly connection: RedisConnection;

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
-import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-servers';
 import { until, untilSeldom } from '../until.ts';
-import { asking, completeHandlers, keepLog, openQueue, openWorkers, placeIn, slots, tagJob } from './jobs-on-redis.ts';
+import { asking, keepLog, openQueue, openWorkers, placeIn, slots } from './jobs-on-redis.ts';
+import { completeHandlers, tagJob } from '@cistern/jobs';
 import { startDoomedWorker } from './start-doomed-worker.ts';
 
 const redis = await startRedis();

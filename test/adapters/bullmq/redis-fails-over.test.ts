@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
-import type { JobQueue } from '@cistern/jobs';
-import { diagnoseTime, startRedisCluster, startRedisSentinel } from '@cistern/test-services';
+import { type JobQueue, tagJob } from '@cistern/jobs';
+import { diagnoseTime, startRedisCluster, startRedisSentinel } from '@cistern/test-servers';
 import { until } from '../until.ts';
-import { asking, openQueue, openWorkers, tagJob } from './jobs-on-redis.ts';
+import { asking, openQueue, openWorkers } from './jobs-on-redis.ts';
 
 const closers: (() => Promise<void>)[] = [];
 // After the queues and workers of all tests, which each test closes by itself.

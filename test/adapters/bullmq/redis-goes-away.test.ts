@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
-import { commandTimeoutMs, diagnoseTime, type Redis, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, diagnoseTime, type Redis, startRedis } from '@cistern/test-servers';
 import { openRelay } from '../redis-index/open-relay.ts';
 import { until } from '../until.ts';
-import { asking, keepLog, openQueue, openWorkers, placeIn, tagJob } from './jobs-on-redis.ts';
+import { asking, keepLog, openQueue, openWorkers, placeIn } from './jobs-on-redis.ts';
+import { tagJob } from '@cistern/jobs';
 
 const keyPrefix = 'away:';
 /** For tests in which nobody is to wait for Redis for long. */

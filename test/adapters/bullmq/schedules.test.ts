@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
-import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-servers';
 import { until } from '../until.ts';
-import { asking, keepLog, openQueue, openWorkers, placeIn, tagJob } from './jobs-on-redis.ts';
+import { asking, keepLog, openQueue, openWorkers, placeIn } from './jobs-on-redis.ts';
+import { tagJob } from '@cistern/jobs';
 import { startDoomedWorker } from './start-doomed-worker.ts';
 
 const redis = await startRedis();

@@ -1,7 +1,7 @@
 // A worker as a process of its own, which a test kills while it has a job.
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type SupervisedProcess, startProcess } from '@cistern/test-services';
+import { type SupervisedProcess, startProcess } from '@cistern/test-servers';
 import type { Place } from './jobs-on-redis.ts';
 
 /** Says `doing …` of each job, and ends none. Killed at the end of the test at the latest. */

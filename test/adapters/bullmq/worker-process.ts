@@ -1,6 +1,7 @@
 // A worker in a process of its own, which a test may kill: its jobs never end.
 import { openBullmqWorkers } from '@cistern/jobs/bullmq';
-import { completeHandlers, slots } from './jobs-on-redis.ts';
+import { completeHandlers } from '@cistern/jobs';
+import { slots } from './jobs-on-redis.ts';
 
 const [port, keyPrefix] = process.argv.slice(2);
 const log = { info: () => {}, warn: console.error, error: console.error };

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
-import { startRedis } from '@cistern/test-services';
+import { startRedis } from '@cistern/test-servers';
 import { until } from '../until.ts';
-import { asking, openQueue, openWorkers, placeIn, tagJob } from './jobs-on-redis.ts';
+import { asking, openQueue, openWorkers, placeIn } from './jobs-on-redis.ts';
+import { tagJob } from '@cistern/jobs';
 
 const redis = await startRedis();
 after(async () => redis.close());

@@ -1,10 +1,10 @@
 // Limits of clients that nodes count together, in a Redis of one server and in a cluster.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { openRedisIndex } from '@cistern/cache-index/redis';
-import { createClientLimits } from '@cistern/limits/create-client-limits';
+import { openRedisIndex } from '@cistern/index/redis';
+import { createClientLimits } from '@cistern/auth/limits';
 import type { RedisConnection } from '@cistern/redis';
-import { commandTimeoutMs, diagnoseTime, startRedis, startRedisCluster } from '@cistern/test-services';
+import { commandTimeoutMs, diagnoseTime, startRedis, startRedisCluster } from '@cistern/test-servers';
 
 const log = { warn() {}, error() {} };
 const redis = await startRedis();

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { openHtpasswd, type PasswordMethod } from '@cistern/auth';
-import { openRedisIndex } from '@cistern/cache-index/redis';
+import { openRedisIndex } from '@cistern/index/redis';
 import { createLogger } from '@cistern/telemetry';
-import { commandTimeoutMs, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-servers';
 
 const log = createLogger({ level: 'error', formatter: 'json' });
 const redis = await startRedis();

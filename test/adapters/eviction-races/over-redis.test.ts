@@ -1,9 +1,9 @@
 // Races of eviction over a real Redis, where the evictor is another process with a connection of its own.
 import { randomUUID } from 'node:crypto';
 import { after, before } from 'node:test';
-import { openRedisIndex } from '@cistern/cache-index/redis';
-import { describeEvictionRaces } from '@cistern/pull-through/eviction-races';
-import { commandTimeoutMs, startRedis, type Redis } from '@cistern/test-services';
+import { openRedisIndex } from '@cistern/index/redis';
+import { describeEvictionRaces } from '@cistern/maintenance/eviction-races';
+import { commandTimeoutMs, startRedis, type Redis } from '@cistern/test-servers';
 
 let redis: Redis;
 

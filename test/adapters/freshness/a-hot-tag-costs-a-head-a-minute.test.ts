@@ -6,24 +6,19 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createCachedIndex } from '@cistern/cache-index/cached';
-import { openRedisIndex } from '@cistern/cache-index/redis';
+import { createCachedIndex } from '@cistern/index/cached';
+import { openRedisIndex } from '@cistern/index/redis';
 import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import type { JobQueue } from '@cistern/jobs';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
-import {
-  createFillAccess,
-  createFillTable,
-  createFreshnessPolicies,
-  createPullThrough,
-  createStoreBacklog,
-  openSpoolDirectory,
-} from '@cistern/pull-through';
+import { createFillAccess, createFillTable, openSpoolDirectory } from '@cistern/fills';
+import { createFreshnessPolicies, createPullThrough } from '@cistern/pull-through';
+import { createStoreBacklog } from '@cistern/content';
 import { createJobHandlers } from '@cistern/worker';
 import { asCaller, type TestPullThrough } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { commandTimeoutMs, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-servers';
 import { openUpstream } from '@cistern/upstream';
 import { until } from '../until.ts';
 

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { openRedisIndex } from '@cistern/cache-index/redis';
+import { openRedisIndex } from '@cistern/index/redis';
 import { decideOffline, openOfflineSwitch } from '@cistern/pull-through';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { commandTimeoutMs, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-servers';
 
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 const upstreams = ['docker.io', 'quay.io'].map((name) => ({ name, isOffline: false }));

@@ -7,21 +7,18 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import { openFsStore } from '@cistern/blob-store/fs';
-import type { CacheIndex, TagKey } from '@cistern/cache-index';
-import { openRedisIndex } from '@cistern/cache-index/redis';
+import type { CacheIndex, TagKey } from '@cistern/index';
+import { openRedisIndex } from '@cistern/index/redis';
 import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import { type Digest, digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
-import {
-  createFillTable,
-  createFreshnessPolicies,
-  createStoreBacklog,
-  openSpoolDirectory,
-  startIndexKeeper,
-} from '@cistern/pull-through';
+import { createFillTable, openSpoolDirectory } from '@cistern/fills';
+import { createFreshnessPolicies } from '@cistern/pull-through';
+import { createStoreBacklog } from '@cistern/content';
+import { startIndexKeeper } from '@cistern/maintenance';
 import { createJobHandlers } from '@cistern/worker';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { commandTimeoutMs, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-servers';
 import { openUpstream } from '@cistern/upstream';
 import { until } from '../redis-index/until.ts';
 

@@ -4,10 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { assembleAdmin } from '@cistern/assembly';
+import { assembleAdmin } from '@cistern/admin';
 import { loadConfig } from '@cistern/config';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { startRedis } from '@cistern/test-services';
+import { startRedis } from '@cistern/test-servers';
 
 const log = createLogger({ level: 'error', formatter: 'json' });
 const redis = await startRedis();

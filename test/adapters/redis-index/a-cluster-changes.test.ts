@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CacheIndex, TagRecord } from '@cistern/cache-index';
-import { commandTimeoutMs, startRedisCluster, type RedisCluster, type RedisProcess } from '@cistern/test-services';
+import type { CacheIndex, TagRecord } from '@cistern/index';
+import { commandTimeoutMs, startRedisCluster, type RedisCluster, type RedisProcess } from '@cistern/test-servers';
 import { openUnderTest, type IndexUnderTest } from './open-under-test.ts';
 import { blobRecord, claim, digestFor, link, nginx, repositoryKey, tagRecord } from './samples.ts';
 import { until } from './until.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CacheIndex } from '@cistern/cache-index';
-import { startRedis, startRedisCluster, type Redis } from '@cistern/test-services';
+import type { CacheIndex } from '@cistern/index';
+import { startRedis, startRedisCluster, type Redis } from '@cistern/test-servers';
 import { openUnderTest } from './open-under-test.ts';
 import { claim, claimed, digestFor } from './samples.ts';
 import { until } from './until.ts';

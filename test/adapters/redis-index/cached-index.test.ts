@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CacheIndex } from '@cistern/cache-index';
-import { createCachedIndex } from '@cistern/cache-index/cached';
-import { changesHeard, describeCacheIndex } from '@cistern/cache-index/conformance';
-import { commandTimeoutMs, diagnoseTime, startRedis, startRedisCluster, type Redis } from '@cistern/test-services';
+import type { CacheIndex } from '@cistern/index';
+import { createCachedIndex } from '@cistern/index/cached';
+import { changesHeard, describeCacheIndex } from '@cistern/index/conformance';
+import { commandTimeoutMs, diagnoseTime, startRedis, startRedisCluster, type Redis } from '@cistern/test-servers';
 import { openUnderTest } from './open-under-test.ts';
 import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
 import { until } from './until.ts';

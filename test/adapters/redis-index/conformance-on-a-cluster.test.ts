@@ -1,8 +1,8 @@
 // The port's contract on a Redis Cluster of three masters and their replicas.
 import { after, before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeCacheIndex } from '@cistern/cache-index/conformance';
-import { startRedisCluster, type RedisCluster } from '@cistern/test-services';
+import { describeCacheIndex } from '@cistern/index/conformance';
+import { startRedisCluster, type RedisCluster } from '@cistern/test-servers';
 import { openUnderTest } from './open-under-test.ts';
 
 let cluster: RedisCluster;

@@ -1,8 +1,8 @@
 // The port's contract on a standalone Redis, and on one with an account of few rights, TLS and another database.
 import { after, before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeCacheIndex } from '@cistern/cache-index/conformance';
-import { startRedis, type Redis } from '@cistern/test-services';
+import { describeCacheIndex } from '@cistern/index/conformance';
+import { startRedis, type Redis } from '@cistern/test-servers';
 import { openUnderTest } from './open-under-test.ts';
 
 let plain: Redis;

@@ -1,7 +1,7 @@
 // Two releases run side by side: what a newer one has written is absent for this one, and stays.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startRedis, type Redis } from '@cistern/test-services';
+import { startRedis, type Redis } from '@cistern/test-servers';
 import { openUnderTest } from './open-under-test.ts';
 import { packed } from './packed.ts';
 import { blobRecord, claim, claimed, digestFor, link, nginx, tagRecord } from './samples.ts';

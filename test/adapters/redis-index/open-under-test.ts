@@ -1,10 +1,10 @@
 // An index on a real Redis for one test, with a prefix of its own.
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
-import type { CacheIndex } from '@cistern/cache-index';
-import { openRedisIndex } from '@cistern/cache-index/redis';
+import type { CacheIndex } from '@cistern/index';
+import { openRedisIndex } from '@cistern/index/redis';
 import type { RedisConnection } from '@cistern/redis';
-import { commandTimeoutMs } from '@cistern/test-services';
+import { commandTimeoutMs } from '@cistern/test-servers';
 
 export interface IndexUnderTest {
   readonly index: CacheIndex;

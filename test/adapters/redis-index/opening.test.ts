@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openRedisIndex } from '@cistern/cache-index/redis';
+import { openRedisIndex } from '@cistern/index/redis';
 import type { RedisConnection } from '@cistern/redis';
-import { commandTimeoutMs, freePort, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, freePort, startRedis } from '@cistern/test-servers';
 import { openRelay } from './open-relay.ts';
 import { openUnderTest } from './open-under-test.ts';
 import { tagRecord } from './samples.ts';

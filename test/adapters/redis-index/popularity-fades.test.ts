@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startRedis, type Redis } from '@cistern/test-services';
+import { startRedis, type Redis } from '@cistern/test-servers';
 import { openUnderTest } from './open-under-test.ts';
 import { nginx, tagRecord } from './samples.ts';
 import { until } from './until.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { commandTimeoutMs, diagnoseTime, startRedis, type Redis } from '@cistern/test-services';
+import { commandTimeoutMs, diagnoseTime, startRedis, type Redis } from '@cistern/test-servers';
 import { openRelay } from './open-relay.ts';
 import { openUnderTest } from './open-under-test.ts';
 import { blobRecord, claim, claimed, digestFor, tagRecord } from './samples.ts';

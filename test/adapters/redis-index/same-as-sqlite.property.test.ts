@@ -2,10 +2,10 @@
 // A failure prints the shortest sequence that was found, and the command that runs it alone.
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
-import { openRedisIndex, type RedisIndex } from '@cistern/cache-index/redis';
-import { openSqliteIndex } from '@cistern/cache-index/sqlite';
+import { openRedisIndex, type RedisIndex } from '@cistern/index/redis';
+import { openSqliteIndex } from '@cistern/index/sqlite';
 import type { RedisConnection } from '@cistern/redis';
-import { commandTimeoutMs, startRedis, startRedisCluster, type Redis, type RedisCluster } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis, startRedisCluster, type Redis, type RedisCluster } from '@cistern/test-servers';
 import fc from 'fast-check';
 import { type Call, calls, compare } from './same-index/compare.ts';
 import { createSubject, passRealTime } from './same-index/operation.ts';

@@ -1,14 +1,6 @@
 // Records to write.
 import assert from 'node:assert/strict';
-import type {
-  BlobRecord,
-  CacheIndex,
-  FillClaim,
-  FillRecord,
-  Link,
-  RepositoryKey,
-  TagRecord,
-} from '@cistern/cache-index';
+import type { BlobRecord, CacheIndex, FillClaim, FillRecord, Link, RepositoryKey, TagRecord } from '@cistern/index';
 import { digestOf, parseRepositoryName, parseTag, type Digest } from '@cistern/oci';
 
 export function repositoryKey(repository: string): RepositoryKey {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startRedisSentinel } from '@cistern/test-services';
+import { startRedisSentinel } from '@cistern/test-servers';
 import { openUnderTest } from './open-under-test.ts';
 import { claim, digestFor, tagRecord } from './samples.ts';
 import { until } from './until.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
-import type { CacheIndex } from '@cistern/cache-index';
-import { startRedis, type Redis } from '@cistern/test-services';
+import type { CacheIndex } from '@cistern/index';
+import { startRedis, type Redis } from '@cistern/test-servers';
 import { openUnderTest } from './open-under-test.ts';
 import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
 import { packed } from './packed.ts';

@@ -1,7 +1,7 @@
 import { after } from 'node:test';
 import { buffer } from 'node:stream/consumers';
 import { describeBlobStore } from '@cistern/blob-store/conformance';
-import { startS3 } from '@cistern/test-services';
+import { startS3 } from '@cistern/test-servers';
 import { openTestBucket } from './open-test-bucket.ts';
 
 const s3 = await startS3();

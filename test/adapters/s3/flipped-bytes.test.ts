@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { startFakeUpstream } from '@cistern/fake-upstream';
 import { type Digest, digestOf } from '@cistern/oci';
 import { quarantinePrefix } from '@cistern/blob-store';
-import { startCistern, startS3 } from '@cistern/test-services';
+import { startCistern, startS3 } from '@cistern/test-servers';
 import { until } from '../until.ts';
 import { openTestBucket, rootDirectory as rootdirectory } from './open-test-bucket.ts';
 import { readBlob } from './read-blob.ts';

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
 import { digestOf } from '@cistern/oci';
-import { startS3 } from '@cistern/test-services';
+import { startS3 } from '@cistern/test-servers';
 import { until } from '../until.ts';
 import { openTestBucket } from './open-test-bucket.ts';
 import { readBlob } from './read-blob.ts';

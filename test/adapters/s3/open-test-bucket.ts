@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { openS3Store, type S3Store, type S3StoreOptions } from '@cistern/blob-store/s3';
 import { type Digest, digestAlgorithm, digestHex } from '@cistern/oci';
-import type { S3 } from '@cistern/test-services';
+import type { S3 } from '@cistern/test-servers';
 import { Client } from 'minio';
 
 export interface TestBucket {

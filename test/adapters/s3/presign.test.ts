@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { putBytes } from '@cistern/blob-store';
 import type { S3StoreOptions } from '@cistern/blob-store/s3';
 import { digestOf } from '@cistern/oci';
-import { startS3 } from '@cistern/test-services';
+import { startS3 } from '@cistern/test-servers';
 import { openTestBucket } from './open-test-bucket.ts';
 
 const s3 = await startS3();

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import { isCacheError } from '@cistern/errors';
 import { type Digest, digestOf } from '@cistern/oci';
-import { diagnoseTime, startS3 } from '@cistern/test-services';
+import { diagnoseTime, startS3 } from '@cistern/test-servers';
 import { openTestBucket } from './open-test-bucket.ts';
 import { readBlob } from './read-blob.ts';
 

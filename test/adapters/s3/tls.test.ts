@@ -12,7 +12,7 @@ import { createServer, getCACertificates, setDefaultCACertificates } from 'node:
 import { putBytes } from '@cistern/blob-store';
 import { isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
-import { makeCertificateFiles, startS3 } from '@cistern/test-services';
+import { makeCertificateFiles, startS3 } from '@cistern/test-servers';
 import { openTestBucket } from './open-test-bucket.ts';
 import { readBlob } from './read-blob.ts';
 

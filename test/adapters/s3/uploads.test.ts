@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { BlobStore, BlobWriter } from '@cistern/blob-store';
 import { isCacheError } from '@cistern/errors';
 import { type Digest, digestOf } from '@cistern/oci';
-import { startS3 } from '@cistern/test-services';
+import { startS3 } from '@cistern/test-servers';
 import { until } from '../until.ts';
 import { openTestBucket, rootDirectory } from './open-test-bucket.ts';
 import { readBlob } from './read-blob.ts';

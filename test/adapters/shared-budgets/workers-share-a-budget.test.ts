@@ -1,13 +1,13 @@
 // What an upstream lets all workers pull is known to all of them, through a real Redis.
 import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
-import type { CacheIndex } from '@cistern/cache-index';
-import { openRedisIndex } from '@cistern/cache-index/redis';
+import type { CacheIndex } from '@cistern/index';
+import { openRedisIndex } from '@cistern/index/redis';
 import { isCacheError } from '@cistern/errors';
 import { type FakeUpstream, type FakeUpstreamOptions, startFakeUpstream } from '@cistern/fake-upstream';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { commandTimeoutMs, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, startRedis } from '@cistern/test-servers';
 import { createBudgetLedger, openUpstream, type Upstream } from '@cistern/upstream';
 
 const redis = await startRedis();

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
-import { shareTokens } from '@cistern/assembly';
-import type { CacheIndex } from '@cistern/cache-index';
-import { createTestIndex } from '@cistern/cache-index/testing';
-import { openRedisIndex } from '@cistern/cache-index/redis';
+import { shareTokens } from '@cistern/pull-through';
+import type { CacheIndex } from '@cistern/index';
+import { createTestIndex } from '@cistern/index/testing';
+import { openRedisIndex } from '@cistern/index/redis';
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-services';
+import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-servers';
 import { fixedCredentials, openUpstream, type Upstream } from '@cistern/upstream';
 
 const redis = await startRedis();

@@ -1,7 +1,7 @@
 // `npm run bench`: what is to be measured, by the options, and what becomes of the figures.
 // real-time: a benchmark prints how long it has run
 import { writeFile } from 'node:fs/promises';
-import { ensureDebianPackages } from '@cistern/test-services';
+import { ensureDebianPackages } from '@cistern/test-servers';
 import { compare } from './against/compare.ts';
 import type { Measured } from './measure.ts';
 import { help, type Options, parseOptions } from './options.ts';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { digestOf } from '@cistern/oci';
-import { ensureDebianPackages } from '@cistern/test-services';
+import { ensureDebianPackages } from '@cistern/test-servers';
 import { exportTestImages } from '../src/export-test-images.ts';
 import { openSandbox } from '../src/sandbox.ts';
 import { testTag, upstreamNames } from '../src/test-images.ts';

@@ -3,8 +3,8 @@
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { until } from '@cistern/end-to-end/until';
-import { startDockerRegistry } from '@cistern/test-services';
+import { until } from '@cistern/single-node/until';
+import { startDockerRegistry } from '@cistern/test-servers';
 import type { Client } from './clients/client.ts';
 import { type Passage, openPassage } from './open-passage.ts';
 import { type Outage, type Rig, openRig } from './open-rig.ts';

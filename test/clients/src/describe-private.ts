@@ -3,7 +3,7 @@
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { startDockerRegistry } from '@cistern/test-services';
+import { startDockerRegistry } from '@cistern/test-servers';
 import type { Client } from './clients/client.ts';
 import { type Rig, openRig } from './open-rig.ts';
 import { ensureTestImages, testTag } from './test-images.ts';

@@ -3,8 +3,8 @@ import { strict as assert } from 'node:assert';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCistern } from '@cistern/end-to-end/run-cistern';
-import { startDockerRegistry } from '@cistern/test-services';
+import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
+import { startDockerRegistry } from '@cistern/test-servers';
 import { ensureTestImages, upstreamNames } from './test-images.ts';
 
 export interface TestBundle {

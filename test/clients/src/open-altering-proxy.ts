@@ -9,7 +9,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import type { Owner } from '@cistern/end-to-end/open-stage';
+import type { Owner } from '@cistern/single-node/open-stage';
 
 export interface Alteration {
   readonly url?: (url: string) => string;

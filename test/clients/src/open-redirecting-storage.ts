@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startS3 } from '@cistern/test-services';
+import { startS3 } from '@cistern/test-servers';
 import type { OpenedStorage } from './open-rig.ts';
 
 /** The clients reach the server by another name than Cistern does. */

@@ -1,9 +1,9 @@
 // A Cistern with an empty store in front of two upstreams, and what both sides were asked.
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { untilSteady } from '@cistern/end-to-end/until-steady';
+import { untilSteady } from '@cistern/single-node/until-steady';
 import { manifestAcceptHeader } from '@cistern/oci';
-import { type DockerRegistry, ensureDebianPackages, startCistern, startDockerRegistry } from '@cistern/test-services';
+import { type DockerRegistry, ensureDebianPackages, startCistern, startDockerRegistry } from '@cistern/test-servers';
 import { type LoggedRequest, cisternRequests, dockerRegistryRequests } from './request-log.ts';
 import { type UpstreamName, ensureTestImages, testTag } from './test-images.ts';
 

@@ -1,7 +1,7 @@
 // The test that every client passes with every image: a cold pull, then a warm one that costs the upstream nothing.
 import { strict as assert } from 'node:assert';
-import { sendRequest } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
+import { sendRequest } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
 import type { Client } from './clients/client.ts';
 import type { Rig } from './open-rig.ts';
 import { type LoggedRequest, contentGets } from './request-log.ts';

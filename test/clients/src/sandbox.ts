@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, readdir, rmdir, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { type SupervisedProcess, startProcess } from '@cistern/test-services';
+import { type SupervisedProcess, startProcess } from '@cistern/test-servers';
 
 export interface RunOptions {
   /** Default 2 minutes. */

@@ -3,7 +3,7 @@
 import { access, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureDebianPackages, startDockerRegistry } from '@cistern/test-services';
+import { ensureDebianPackages, startDockerRegistry } from '@cistern/test-servers';
 import { bulkImage, inOneLayer, shellImage } from './image-recipes.ts';
 import { type ImageRecipe, writeOciLayout } from './oci-layout.ts';
 import { type Sandbox, openSandbox } from './sandbox.ts';

@@ -1,8 +1,8 @@
 // 10 GiB on a disk are read through at the rate that is configured, for a machine that has the room and does little else.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cacheOf, openCistern, openDirectory, openUpstream } from '@cistern/end-to-end/open-stage';
-import { until } from '@cistern/end-to-end/until';
+import { cacheOf, openCistern, openDirectory, openUpstream } from '@cistern/single-node/open-stage';
+import { until } from '@cistern/single-node/until';
 import { readMetric } from '../src/read-metric.ts';
 
 const mebibyte = 1024 * 1024;

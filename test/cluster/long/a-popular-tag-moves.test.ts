@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGate } from '@cistern/fake-upstream';
-import { until } from '@cistern/end-to-end/until';
+import { until } from '@cistern/single-node/until';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { pullImage } from '../src/pull.ts';
 import { readMetric } from '../src/read-metric.ts';

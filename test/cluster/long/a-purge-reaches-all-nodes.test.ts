@@ -3,10 +3,10 @@
 // real-time: prints how long frontends took; nothing asserts it
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { runCistern } from '@cistern/end-to-end/run-cistern';
-import { sendRequest } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
-import { startAdminNode } from '@cistern/test-services';
+import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
+import { sendRequest } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
+import { startAdminNode } from '@cistern/test-servers';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { pullImage } from '../src/pull.ts';
 

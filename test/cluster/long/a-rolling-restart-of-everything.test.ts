@@ -2,8 +2,8 @@
 // client of ours checks every byte: no pull fails. Then Redis, by way of Sentinel: no pull of what is cached fails.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { until } from '@cistern/end-to-end/until';
-import { startAdminNode, startRedisSentinel } from '@cistern/test-services';
+import { until } from '@cistern/single-node/until';
+import { startAdminNode, startRedisSentinel } from '@cistern/test-servers';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { pullForEver } from '../src/pull-for-ever.ts';
 import { pullImage } from '../src/pull.ts';

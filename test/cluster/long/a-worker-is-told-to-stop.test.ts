@@ -2,7 +2,7 @@
 // notices more than a pause, and upstream is asked for nothing twice.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { sendRequest } from '@cistern/end-to-end/send-request';
+import { sendRequest } from '@cistern/single-node/send-request';
 import { digestOf } from '@cistern/oci';
 import { assertAllRight } from '../src/assert-all-right.ts';
 import { loggedAt } from '../src/logged-at.ts';

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { runCistern } from '@cistern/end-to-end/run-cistern';
-import { startCluster } from '@cistern/test-services';
+import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
+import { startCluster } from '@cistern/test-servers';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { pullImage } from '../src/pull.ts';
 

@@ -2,8 +2,8 @@
 // and served on when the authority is gone.
 import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
-import { until } from '@cistern/end-to-end/until';
-import { startRedis, startS3 } from '@cistern/test-services';
+import { until } from '@cistern/single-node/until';
+import { startRedis, startS3 } from '@cistern/test-servers';
 import { viewBucket } from '../src/view-bucket.ts';
 import { type AcmeRig, type AcmeRigOptions, openAcmeRig } from '../src/acme-rig.ts';
 

@@ -1,7 +1,7 @@
 // A byte of an object in the bucket is another than it was: one worker of all reads the store through, finds it and heals it.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { until } from '@cistern/end-to-end/until';
+import { until } from '@cistern/single-node/until';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { pullImage } from '../src/pull.ts';
 import { readMetric } from '../src/read-metric.ts';

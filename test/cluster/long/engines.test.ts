@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import { hostsToml, openContainerd } from '@cistern/test-clients/containerd';
 import { openDocker } from '@cistern/test-clients/docker';
-import { ensureDebianPackages } from '@cistern/test-services';
+import { ensureDebianPackages } from '@cistern/test-servers';
 import { openTwoRegistries, pullsTwice, testTag } from '../src/open-two-registries.ts';
 
 for (const store of ['graph-driver', 'containerd'] as const)

@@ -2,7 +2,7 @@
 // nobody else notices; told to stop, nobody does.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { until } from '@cistern/end-to-end/until';
+import { until } from '@cistern/single-node/until';
 import { type HerdPlan, startHerd } from '@cistern/herds';
 import { assertAllRight } from '../src/assert-all-right.ts';
 import { openClusterRig } from '../src/open-cluster-rig.ts';

@@ -2,7 +2,7 @@
 // all layers side by side. Upstream wants a token for everything.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { sendRequest } from '@cistern/end-to-end/send-request';
+import { sendRequest } from '@cistern/single-node/send-request';
 import { digestOf } from '@cistern/oci';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 

@@ -1,6 +1,6 @@
 import { test } from 'node:test';
-import { until } from '@cistern/end-to-end/until';
-import { startRedisCluster, startRedisSentinel } from '@cistern/test-services';
+import { until } from '@cistern/single-node/until';
+import { startRedisCluster, startRedisSentinel } from '@cistern/test-servers';
 import { surviveFailOver } from '../src/fail-over.ts';
 
 const tookOverWithinMs = 60_000;

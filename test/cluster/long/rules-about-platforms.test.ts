@@ -2,8 +2,8 @@
 // blobs that only they name; the index itself as upstream sent it.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { sendRequest } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
+import { sendRequest } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
 import { digestOf } from '@cistern/oci';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 

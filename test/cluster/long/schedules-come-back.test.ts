@@ -1,7 +1,7 @@
 // After FLUSHALL a cluster schedules its own work again, with no restart and no command.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { until } from '@cistern/end-to-end/until';
+import { until } from '@cistern/single-node/until';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { readSchedules } from '../src/read-schedules.ts';
 

@@ -1,9 +1,9 @@
 // Two caches on one Redis and one S3 server, set apart by key prefix and bucket; and several frontends on one port.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { sendRequest } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
-import { freePort, startCluster } from '@cistern/test-services';
+import { sendRequest } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
+import { freePort, startCluster } from '@cistern/test-servers';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { pullImage } from '../src/pull.ts';
 import { readMetric } from '../src/read-metric.ts';

@@ -1,7 +1,7 @@
 // A real client by way of haproxy: by the name of the cache, and by mirrors in its registries.conf.
 import { after, test } from 'node:test';
 import { openSkopeo } from '@cistern/test-clients/skopeo';
-import { ensureDebianPackages } from '@cistern/test-services';
+import { ensureDebianPackages } from '@cistern/test-servers';
 import { openTwoRegistries, pullsTwice, testTag } from '../src/open-two-registries.ts';
 
 await ensureDebianPackages(['skopeo']);

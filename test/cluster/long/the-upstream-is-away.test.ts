@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { sendRequest } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
+import { sendRequest } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
 import { createGate } from '@cistern/fake-upstream';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { pullForEver } from '../src/pull-for-ever.ts';

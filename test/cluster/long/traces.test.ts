@@ -1,8 +1,8 @@
 // A cold pull through a cluster is one trace, from the frontend through the job to the upstream, and names no secret.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { until } from '@cistern/end-to-end/until';
-import { sendRequest } from '@cistern/end-to-end/send-request';
+import { until } from '@cistern/single-node/until';
+import { sendRequest } from '@cistern/single-node/send-request';
 import { type CollectedSpan, startCollector } from '@cistern/telemetry/testing/start-collector';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 

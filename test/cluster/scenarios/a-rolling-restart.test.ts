@@ -1,7 +1,7 @@
 // Every node is restarted, one after the other, while clients pull warm and cold images by tag and by digest.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { until } from '@cistern/end-to-end/until';
+import { until } from '@cistern/single-node/until';
 import { loggedAt } from '../src/logged-at.ts';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { startSteadyLoad } from '../src/start-steady-load.ts';

@@ -1,7 +1,7 @@
 // A client's whole pull of a cold image, then of the same image warm, by way of haproxy.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { sendRequest } from '@cistern/end-to-end/send-request';
+import { sendRequest } from '@cistern/single-node/send-request';
 import { digestOf } from '@cistern/oci';
 import { loggedAt } from '../src/logged-at.ts';
 import { openClusterRig } from '../src/open-cluster-rig.ts';

@@ -2,8 +2,8 @@
 // themselves.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { beginDownload } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
+import { beginDownload } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
 import { createGate } from '@cistern/fake-upstream';
 import { type Digest, digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
 import { openClusterRig } from '../src/open-cluster-rig.ts';

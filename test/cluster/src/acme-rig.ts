@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:tls';
-import type { Owner } from '@cistern/end-to-end/open-stage';
-import { sendRequest } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
+import type { Owner } from '@cistern/single-node/open-stage';
+import { sendRequest } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
 import { startFakeUpstream } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
 import {
@@ -15,7 +15,7 @@ import {
   type S3,
   startCluster,
   startPebble,
-} from '@cistern/test-services';
+} from '@cistern/test-servers';
 import { openTurnstile } from './open-turnstile.ts';
 
 export interface AcmeRigOptions {

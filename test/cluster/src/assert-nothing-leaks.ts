@@ -1,7 +1,7 @@
 // The whole of it: requests by the thousand, and what the cluster holds before and after.
 import assert from 'node:assert/strict';
-import type { Owner } from '@cistern/end-to-end/open-stage';
-import { until } from '@cistern/end-to-end/until';
+import type { Owner } from '@cistern/single-node/open-stage';
+import { until } from '@cistern/single-node/until';
 import { heldBy, type Held, residentBytes } from './held-by-cluster.ts';
 import { prepareRequests } from './many-requests.ts';
 import { openClusterRig } from './open-cluster-rig.ts';

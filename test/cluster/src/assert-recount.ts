@@ -1,6 +1,6 @@
 // What an index says that the store holds, beside what it does hold.
 import assert from 'node:assert/strict';
-import type { BlobRecord, CacheIndex } from '@cistern/cache-index';
+import type { BlobRecord, CacheIndex } from '@cistern/index';
 
 /** `blobs`: bytes by digest. Rejects where there is an object without a record, a record without an object, or a wrong sum. */
 export async function assertRecount(

@@ -2,7 +2,7 @@
 // of them twice between worker and frontends, bounded memory; a slow client slows nobody. Figures are reported, not asserted.
 import assert from 'node:assert/strict';
 import { type HerdPlan, startHerd } from '@cistern/herds';
-import { watchMemory } from '@cistern/test-services';
+import { watchMemory } from '@cistern/test-servers';
 import { assertAllRight } from './assert-all-right.ts';
 import { type ClusterRig, openClusterRig } from './open-cluster-rig.ts';
 import { readMetric } from './read-metric.ts';

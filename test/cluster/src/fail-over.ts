@@ -1,9 +1,9 @@
 // What must hold when the Redis that a cluster is connected to dies and another takes over: clients of fills under way and
 // warm pulls notice nothing, and cold pulls work again soon.
 import assert from 'node:assert/strict';
-import type { Owner } from '@cistern/end-to-end/open-stage';
-import { beginDownload } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
+import type { Owner } from '@cistern/single-node/open-stage';
+import { beginDownload } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
 import { createGate } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
 import { openClusterRig } from './open-cluster-rig.ts';

@@ -1,7 +1,7 @@
 // Whatever a cluster holds that it is to give back when nobody asks for anything.
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Cluster, ClusterNode } from '@cistern/test-services';
+import type { Cluster, ClusterNode } from '@cistern/test-servers';
 import { readMetric } from './read-metric.ts';
 import { viewBucket } from './view-bucket.ts';
 

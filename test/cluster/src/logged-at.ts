@@ -1,5 +1,5 @@
 // What a node has logged at some level: `error` is for a person to look at, so that most tests want none of it.
-import type { ClusterNode } from '@cistern/test-services';
+import type { ClusterNode } from '@cistern/test-servers';
 
 /** The lines of a level, each behind the name of its node. What is no line of the log, such as a crash, counts as `error`. */
 export function loggedAt(

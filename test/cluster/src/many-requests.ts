@@ -1,9 +1,9 @@
 // Requests of every kind to every frontend, most of them left at some random point, some of bodies that break.
 import { connect } from 'node:net';
-import { createRandom, type Random } from '@cistern/end-to-end/random';
-import { beginDownload } from '@cistern/end-to-end/send-request';
+import { createRandom, type Random } from '@cistern/single-node/random';
+import { beginDownload } from '@cistern/single-node/send-request';
 import type { FakeUpstream } from '@cistern/fake-upstream';
-import type { Cluster } from '@cistern/test-services';
+import type { Cluster } from '@cistern/test-servers';
 
 const atOnce = 20;
 const repository = 'library/app';

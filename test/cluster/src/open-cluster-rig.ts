@@ -1,9 +1,9 @@
 // What every test here stands on: a registry that is scripted and counts, and a real cluster before it.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Owner } from '@cistern/end-to-end/open-stage';
+import type { Owner } from '@cistern/single-node/open-stage';
 import { type FakeUpstream, type FakeUpstreamOptions, startFakeUpstream } from '@cistern/fake-upstream';
-import { type Cluster, type ClusterNode, type ClusterOptions, startCluster } from '@cistern/test-services';
+import { type Cluster, type ClusterNode, type ClusterOptions, startCluster } from '@cistern/test-servers';
 
 export interface ClusterRigOptions {
   readonly upstream?: FakeUpstreamOptions;

@@ -1,8 +1,8 @@
 // The index of a cluster as its nodes see it, without what they remember of it.
-import type { Owner } from '@cistern/end-to-end/open-stage';
-import type { CacheIndex } from '@cistern/cache-index';
-import { openRedisIndex } from '@cistern/cache-index/redis';
-import { type Cluster, commandTimeoutMs } from '@cistern/test-services';
+import type { Owner } from '@cistern/single-node/open-stage';
+import type { CacheIndex } from '@cistern/index';
+import { openRedisIndex } from '@cistern/index/redis';
+import { type Cluster, commandTimeoutMs } from '@cistern/test-servers';
 
 /** Closed with its owner. */
 export async function openIndex(

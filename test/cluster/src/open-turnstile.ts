@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import type { Owner } from '@cistern/end-to-end/open-stage';
+import type { Owner } from '@cistern/single-node/open-stage';
 
 export interface Turnstile {
   readonly port: number;

@@ -1,8 +1,8 @@
 // A cluster before two registries, as clients know them by name, each with an image of the same name for two platforms.
 import { strict as assert } from 'node:assert';
-import type { Owner } from '@cistern/end-to-end/open-stage';
+import type { Owner } from '@cistern/single-node/open-stage';
 import { type AddedManifest, type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
-import { startCluster } from '@cistern/test-services';
+import { startCluster } from '@cistern/test-servers';
 
 export interface Registry {
   readonly name: 'docker.io' | 'quay.io';

@@ -1,7 +1,7 @@
 // Pulls as clients do them, and what must hold for every answer, whatever has failed: the right bytes, or a refusal.
 // real-time: reports how long the slowest request took; nothing asserts it
 import assert from 'node:assert/strict';
-import { type Answer, type RequestOptions, sendRequest } from '@cistern/end-to-end/send-request';
+import { type Answer, type RequestOptions, sendRequest } from '@cistern/single-node/send-request';
 import type { AddedImage } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
 

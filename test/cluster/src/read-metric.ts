@@ -1,5 +1,5 @@
 // What a node counts, as its `/metrics` tells it.
-import type { ClusterNode } from '@cistern/test-services';
+import type { ClusterNode } from '@cistern/test-servers';
 
 /** The sum over the nodes that run, and over all series whose labels are as given. Zero where there is none. */
 export async function readMetric(

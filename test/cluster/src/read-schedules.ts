@@ -1,5 +1,5 @@
 // What the queues are to do again and again, as BullMQ keeps it.
-import type { Redis } from '@cistern/test-services';
+import type { Redis } from '@cistern/test-servers';
 
 /** The ids of the schedules whose next run is there, behind the names of their queues, sorted. */
 export async function readSchedules({

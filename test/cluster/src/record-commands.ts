@@ -1,7 +1,7 @@
 // Everything that a Redis is told, as its own MONITOR prints it: also what is overwritten or expires before anybody looks.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Redis } from '@cistern/test-services';
+import type { Redis } from '@cistern/test-servers';
 
 export interface CommandRecord {
   /** So far. Redis itself leaves out what logs a client in. */

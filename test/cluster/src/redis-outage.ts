@@ -4,12 +4,12 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Owner } from '@cistern/end-to-end/open-stage';
-import { beginDownload, sendRequest } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
+import type { Owner } from '@cistern/single-node/open-stage';
+import { beginDownload, sendRequest } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
 import { createGate } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
-import { commandTimeoutMs, type Redis } from '@cistern/test-services';
+import { commandTimeoutMs, type Redis } from '@cistern/test-servers';
 import { openClusterRig } from './open-cluster-rig.ts';
 import { openIndex } from './open-index.ts';
 import { pullForEver } from './pull-for-ever.ts';

@@ -1,10 +1,10 @@
 // skopeo, podman and containerd, which pull through haproxy over and over, each image by the name of the cache or with the
 // cache as its only host: where the cache fails a pull fails.
-import { until } from '@cistern/end-to-end/until';
+import { until } from '@cistern/single-node/until';
 import { hostsToml, openContainerd } from '@cistern/test-clients/containerd';
 import { openPodman } from '@cistern/test-clients/containers-storage';
 import { openSkopeo } from '@cistern/test-clients/skopeo';
-import { ensureDebianPackages } from '@cistern/test-services';
+import { ensureDebianPackages } from '@cistern/test-servers';
 import type { ClusterRig } from './open-cluster-rig.ts';
 
 export interface ClientLoad {

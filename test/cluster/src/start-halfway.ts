@@ -1,9 +1,9 @@
 // The moment that most failures here are about: upstream has sent exactly half of a cold blob, a herd has read that, and
 // waits.
-import { until } from '@cistern/end-to-end/until';
+import { until } from '@cistern/single-node/until';
 import { createGate, type Gate } from '@cistern/fake-upstream';
 import { type Herd, type HerdPlan, startHerd } from '@cistern/herds';
-import type { ClusterNode } from '@cistern/test-services';
+import type { ClusterNode } from '@cistern/test-servers';
 import type { ClusterRig } from './open-cluster-rig.ts';
 import { readMetric } from './read-metric.ts';
 

@@ -1,6 +1,6 @@
 // Clients that pull all the time, through haproxy: images that are stored and images that nobody has asked for yet, by tag
 // and by digest, whole blobs and ranges of them. Every byte is checked, every failure kept.
-import { createRandom } from '@cistern/end-to-end/random';
+import { createRandom } from '@cistern/single-node/random';
 import type { AddedImage } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
 import type { ClusterRig } from './open-cluster-rig.ts';

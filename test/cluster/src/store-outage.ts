@@ -3,12 +3,12 @@
 // real-time: an outage lasts for a time, and clients pause between pulls
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Owner } from '@cistern/end-to-end/open-stage';
-import { beginDownload } from '@cistern/end-to-end/send-request';
-import { until } from '@cistern/end-to-end/until';
+import type { Owner } from '@cistern/single-node/open-stage';
+import { beginDownload } from '@cistern/single-node/send-request';
+import { until } from '@cistern/single-node/until';
 import { type AddedImage, createGate } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
-import type { S3 } from '@cistern/test-services';
+import type { S3 } from '@cistern/test-servers';
 import { type ClusterRig, openClusterRig } from './open-cluster-rig.ts';
 import { openIndex } from './open-index.ts';
 import { pullForEver } from './pull-for-ever.ts';

@@ -1,7 +1,7 @@
 // A whole cluster whose bucket is to hold less than is wanted.
 import assert from 'node:assert/strict';
-import type { Owner } from '@cistern/end-to-end/open-stage';
-import { until } from '@cistern/end-to-end/until';
+import type { Owner } from '@cistern/single-node/open-stage';
+import { until } from '@cistern/single-node/until';
 import { assertRecount } from './assert-recount.ts';
 import { openClusterRig } from './open-cluster-rig.ts';
 import { openIndex } from './open-index.ts';

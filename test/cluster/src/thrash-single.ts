@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openSqliteIndex } from '@cistern/cache-index/sqlite';
-import { cacheOf, openDirectory, openProcess, openUpstream, type Owner } from '@cistern/end-to-end/open-stage';
-import { until } from '@cistern/end-to-end/until';
+import { openSqliteIndex } from '@cistern/index/sqlite';
+import { cacheOf, openDirectory, openProcess, openUpstream, type Owner } from '@cistern/single-node/open-stage';
+import { until } from '@cistern/single-node/until';
 import { assertRecount } from './assert-recount.ts';
 import { readMetric } from './read-metric.ts';
 import { marginShare, type Thrashed, type ThrashPlan, thrashStore } from './thrash-store.ts';

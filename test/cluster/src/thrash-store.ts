@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRandom, type Random } from '@cistern/end-to-end/random';
+import { createRandom, type Random } from '@cistern/single-node/random';
 import { type FakeUpstream, seededBody } from '@cistern/fake-upstream';
 
 export interface ThrashPlan {

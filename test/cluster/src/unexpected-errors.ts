@@ -1,5 +1,5 @@
 // What nodes have logged for a person to look at, besides requests that were refused with 503: those a test asks for itself.
-import type { ClusterNode } from '@cistern/test-services';
+import type { ClusterNode } from '@cistern/test-servers';
 import { loggedAt } from './logged-at.ts';
 
 interface LogLine {

@@ -1,5 +1,5 @@
 // A cluster's bucket behind the back of its nodes.
-import type { Cluster } from '@cistern/test-services';
+import type { Cluster } from '@cistern/test-servers';
 import { buffer } from 'node:stream/consumers';
 import { Client } from 'minio';
 

@@ -1,6 +1,6 @@
 // `kill -9` of the worker whose fill a herd follows, at exactly half: clients notice a pause and nothing else.
 import assert from 'node:assert/strict';
-import { until } from '@cistern/end-to-end/until';
+import { until } from '@cistern/single-node/until';
 import { type ClientPlan, type HerdPlan, startHerd } from '@cistern/herds';
 import { assertAllRight } from './assert-all-right.ts';
 import { longestPause } from './longest-pause.ts';

@@ -3,7 +3,7 @@
 // real-time: reports how long the herd took; nothing asserts it
 import assert from 'node:assert/strict';
 import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
-import { startCistern, watchMemory } from '@cistern/test-services';
+import { startCistern, watchMemory } from '@cistern/test-servers';
 import { startHerd } from './start-herd.ts';
 
 const mebibyte = 1024 * 1024;

@@ -1,2 +1,3 @@
 export type { ClientPlan, HerdEnd, HerdPlan } from './herd-client.ts';
-export { type Herd, startHerd } from './start-herd.ts';
+export type { Herd } from './start-herd.ts';
+export { startHerd } from './start-herd.ts';

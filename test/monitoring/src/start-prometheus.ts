@@ -2,7 +2,7 @@
 import { cp, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureDebianPackages, freePort, startProcess } from '@cistern/test-services';
+import { ensureDebianPackages, freePort, startProcess } from '@cistern/test-servers';
 import { infra } from './infra.ts';
 
 /** A value of an instant vector. */

@@ -1,5 +1,5 @@
 // One question of the table of rights, and what is wrong with its answer.
-import { type Answer, sendRequest } from '@cistern/end-to-end/send-request';
+import { type Answer, sendRequest } from '@cistern/single-node/send-request';
 import type { Credentials, PartContent } from './open-rights-world.ts';
 import type { listWays, ways } from './rights-table.ts';
 

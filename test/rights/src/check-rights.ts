@@ -1,6 +1,6 @@
 // Asks a cache for the cells of the table of rights. Cells that must be refused are asked while nothing is cached, and again when
 // everything is.
-import { type Answer, beginDownload, sendRequest } from '@cistern/end-to-end/send-request';
+import { type Answer, beginDownload, sendRequest } from '@cistern/single-node/send-request';
 import { createGate } from '@cistern/fake-upstream';
 import { askContent, askPart, findLeak, isRefusal, judgeContent, type ListWay, type Way } from './ask-cell.ts';
 import type { Credentials, PartContent, RightsSite, RightsWorld } from './open-rights-world.ts';

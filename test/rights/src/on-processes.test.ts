@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { openDirectory, openProcess } from '@cistern/end-to-end/open-stage';
-import { runCistern } from '@cistern/end-to-end/run-cistern';
-import { type Cluster, startCluster } from '@cistern/test-services';
+import { openDirectory, openProcess } from '@cistern/single-node/open-stage';
+import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
+import { type Cluster, startCluster } from '@cistern/test-servers';
 import { type CheckOptions, checkRights } from './check-rights.ts';
 import { openRightsWorld } from './open-rights-world.ts';
 

@@ -1,11 +1,11 @@
 // The world of the table of rights: two upstreams with content, the caches' configurations, and the credentials of all callers.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { audience, type Issuer, openIssuer } from '@cistern/end-to-end/open-issuer';
-import { type Owner, openDirectory, openUpstream, seededBytes } from '@cistern/end-to-end/open-stage';
-import { sendRequest } from '@cistern/end-to-end/send-request';
+import { audience, type Issuer, openIssuer } from '@cistern/single-node/open-issuer';
+import { type Owner, openDirectory, openUpstream, seededBytes } from '@cistern/single-node/open-stage';
+import { sendRequest } from '@cistern/single-node/send-request';
 import type { FakeUpstream } from '@cistern/fake-upstream';
-import { bcryptHash } from '@cistern/test-services';
+import { bcryptHash } from '@cistern/test-servers';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { CacheName, Part } from './rights-table.ts';
 

@@ -1,5 +1,5 @@
 // What simulations draw from a seed: the same seed, the same day.
-import type { Random } from '@cistern/end-to-end/random';
+import type { Random } from '@cistern/single-node/random';
 
 /** From 0 up to 1. */
 export function fraction(random: Random): number {

@@ -1,7 +1,7 @@
 // Questions to index and store, as parts of traces.
 import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/cache-index';
-import type { RedisIndex } from '@cistern/cache-index/redis';
+import type { CacheIndex } from '@cistern/index';
+import type { RedisIndex } from '@cistern/index/redis';
 import type { SpanAttributes, Tracing } from '@cistern/telemetry';
 import { traceCalls } from './trace-calls.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createTestIndex } from '@cistern/cache-index/testing';
+import { createTestIndex } from '@cistern/index/testing';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import type { JobHandlers } from '@cistern/jobs';
 import { parseDigest, parseRepositoryName } from '@cistern/oci';

@@ -3,9 +3,9 @@
 import type { KeyObject } from 'node:crypto';
 import { type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose';
 import type { Logger } from '@cistern/telemetry';
-import type { Authentication } from '../authenticator.ts';
-import type { TokenMethod } from '../create-authenticator.ts';
-import { openParsedFile } from '../open-parsed-file.ts';
+import type { Authentication } from '../authentication/authenticator.ts';
+import type { TokenMethod } from '../authentication/create-authenticator.ts';
+import { openParsedFile } from '../authentication/open-parsed-file.ts';
 import { keysOf, parseBundle, parseKeySet } from './trusted-keys.ts';
 import { verifyChain } from './verify-chain.ts';
 

@@ -4,11 +4,11 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import bcrypt from 'bcrypt';
 import { LRUCache } from 'lru-cache';
-import type { PasswordAttempt } from '../create-authenticator.ts';
-import { createFairQueue } from '../create-fair-queue.ts';
-import type { ParsedFile } from '../open-parsed-file.ts';
+import type { PasswordAttempt } from '../authentication/create-authenticator.ts';
+import { createFairQueue } from '../limits/create-fair-queue.ts';
+import type { ParsedFile } from '../authentication/open-parsed-file.ts';
 import { networkOf } from '../policy/network-of.ts';
-import type { LockOut } from './create-lock-out.ts';
+import type { LockOut } from '../limits/create-lock-out.ts';
 import type { HtpasswdUsers } from './parse-htpasswd.ts';
 
 export type PasswordVerdict =

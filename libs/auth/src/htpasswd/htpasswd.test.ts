@@ -7,8 +7,8 @@ import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { createLogger } from '@cistern/telemetry';
 import bcrypt from 'bcrypt';
-import type { Authenticator } from '../authenticator.ts';
-import { createAuthenticator } from '../create-authenticator.ts';
+import type { Authenticator } from '../authentication/authenticator.ts';
+import { createAuthenticator } from '../authentication/create-authenticator.ts';
 import { openHtpasswd } from './open-htpasswd.ts';
 
 const hash = (password: string, cost = 4) => bcrypt.hash(password, cost);

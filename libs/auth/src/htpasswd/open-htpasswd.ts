@@ -1,8 +1,8 @@
 // registry:2's `auth.htpasswd`: users with passwords in a file.
 import type { Logger } from '@cistern/telemetry';
-import { type PasswordMethod, wrongPassword } from '../create-authenticator.ts';
-import { openParsedFile } from '../open-parsed-file.ts';
-import type { SharedTries } from './create-tries.ts';
+import { type PasswordMethod, wrongPassword } from '../authentication/create-authenticator.ts';
+import { openParsedFile } from '../authentication/open-parsed-file.ts';
+import type { SharedTries } from '../limits/create-tries.ts';
 import { parseHtpasswd } from './parse-htpasswd.ts';
 
 export interface HtpasswdOptions {
@@ -17,7 +17,7 @@ export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions):
   // Not before there are passwords: a cache without any does without the libraries behind these.
   const [{ createPasswordCheck }, { createLockOut }] = await Promise.all([
     import('./create-password-check.ts'),
-    import('./create-lock-out.ts'),
+    import('../limits/create-lock-out.ts'),
   ]);
   const file = await openParsedFile({
     path,

@@ -2,8 +2,8 @@
 // shows one that was made for this cache gets what the claims in it are worth.
 import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { isCacheError } from '@cistern/errors';
-import type { Authentication } from '../authenticator.ts';
-import type { TokenMethod } from '../create-authenticator.ts';
+import type { Authentication } from '../authentication/authenticator.ts';
+import type { TokenMethod } from '../authentication/create-authenticator.ts';
 import { grantsOf, labelsOf } from './apply-rules.ts';
 import type { OidcIssuer } from './oidc-issuer.ts';
 

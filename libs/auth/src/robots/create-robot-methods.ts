@@ -1,6 +1,6 @@
 // How robots come in: with their token for a password, under any user name, or with an access token that was given for it.
-import type { Authentication } from '../authenticator.ts';
-import type { PasswordMethod, TokenMethod } from '../create-authenticator.ts';
+import type { Authentication } from '../authentication/authenticator.ts';
+import type { PasswordMethod, TokenMethod } from '../authentication/create-authenticator.ts';
 import { isExpired, isSecretOf, parseRobotToken, type RobotRecord } from './robot-token.ts';
 
 /** The port to what is kept of robot tokens. */

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { Authentication } from '../authenticator.ts';
-import type { TokenMethod } from '../create-authenticator.ts';
+import type { Authentication } from '../authentication/authenticator.ts';
+import type { TokenMethod } from '../authentication/create-authenticator.ts';
 
 const rememberedMs = 30_000;
 const maxRemembered = 10_000;

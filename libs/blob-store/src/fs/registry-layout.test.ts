@@ -1,11 +1,12 @@
-// A directory as registry:2 leaves it, laid out by hand; test/end-to-end holds the same against the real one.
+// A directory as registry:2 leaves it, laid out by hand; test/single-node holds the same against the real one.
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { digestHex, digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
 import { collect, readWhole } from '../conformance/sample-blob.ts';
-import { putBytes, registryRevisionLinkKey, registryTagLinkKey } from '../index.ts';
+import { putBytes } from '../put-bytes.ts';
+import { registryRevisionLinkKey, registryTagLinkKey } from '../key-layout.ts';
 import { openTemporaryStore } from './fixtures/open-temporary-store.ts';
 
 const repository = parseRepositoryName('library/nginx');

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type Socket, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type Socket, createServer, type AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import type { BodyConnection } from '@cistern/http-bodies';
+import type { BodyConnection } from '@cistern/streams';
 import { createBodyPool } from './body-pool.ts';
 
 /** A server that answers three bytes, or nothing, and a pool of one connection. */

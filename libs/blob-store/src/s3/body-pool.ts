@@ -1,5 +1,5 @@
 // The connections on which bodies are read: kept while they are of use, and never more than a limit.
-import { type BodyConnection, type BodyConnectionOptions, openBodyConnection } from '@cistern/http-bodies';
+import { type BodyConnection, type BodyConnectionOptions, openBodyConnection } from '@cistern/streams';
 import { closedError, noFreeConnection } from './s3-transport-error.ts';
 
 export interface BodyPoolOptions extends Pick<BodyConnectionOptions, 'secure' | 'timeoutMs' | 'onSilent'> {

@@ -10,7 +10,7 @@ import {
   validateHeaderValue,
 } from 'node:http';
 import { Duplex } from 'node:stream';
-import { type BodyConnection, BodyError, type Diversion, type ResponseHead } from '@cistern/http-bodies';
+import { type BodyConnection, BodyError, type Diversion, type ResponseHead } from '@cistern/streams';
 import { createBodyPool } from './body-pool.ts';
 import type { S3Transport, S3TransportOptions } from './create-s3-transport.ts';
 import { S3TransportError, mishandledStatuses } from './s3-transport-error.ts';

@@ -1,6 +1,6 @@
 // Reads one blob, or one range of it, from the socket into the caller's buffers: what nobody asks for stays with the
 // server. A body that breaks off is taken up where it ended.
-import { endedEarly } from '@cistern/http-bodies';
+import { endedEarly } from '@cistern/streams';
 import { type ByteRange, type Digest, parseContentRange } from '@cistern/oci';
 import type { BlobReader } from '../blob-store.ts';
 import { checkRange } from '../check-range.ts';

@@ -1,6 +1,6 @@
 // Small answers as a whole, never past a clean but early end.
 import type { IncomingMessage } from 'node:http';
-import { endedEarly } from '@cistern/http-bodies';
+import { endedEarly } from '@cistern/streams';
 
 /** The whole body, for answers that are known to be small. */
 export async function readWholeBody(body: IncomingMessage): Promise<Buffer> {

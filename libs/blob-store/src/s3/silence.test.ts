@@ -7,7 +7,7 @@ import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
-import { openS3Store } from './index.ts';
+import { openS3Store } from './open-s3-store.ts';
 
 const digest = digestOf(Buffer.from('a blob'));
 const isAway = (error: unknown) => isCacheError(error, 'store-unavailable');

@@ -1,6 +1,6 @@
 // Which images may be pulled through this cache, by whom and from where.
 import type { z } from 'zod';
-import { choice, listOf, network, openSection, platformPattern, section, text } from '../values.ts';
+import { choice, listOf, network, openSection, platformPattern, section, text } from '../values/values.ts';
 
 const rule = openSection('A rule. It fits if all that it names fits.', {
   action: choice('What becomes of a pull that it fits.', ['allow', 'deny']),

@@ -1,9 +1,9 @@
 // Certificates by ACME: registry:2's `letsencrypt`, and what it lacks.
 import { isIP } from 'node:net';
 import type { z } from 'zod';
-import type { TcpAddress } from '../addresses.ts';
-import type { Secret } from '../secrets.ts';
-import { choice, duration, filePath, listOf, program, secret, section, text } from '../values.ts';
+import type { TcpAddress } from '@cistern/runtime/process';
+import type { Secret } from '../values/secrets.ts';
+import { choice, duration, filePath, listOf, program, secret, section, text } from '../values/values.ts';
 import { chooseSecret, readTcpAddress, type SectionContext } from './context.ts';
 
 const letsEncrypt = 'https://acme-v02.api.letsencrypt.org/directory';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { TcpAddress } from '../addresses.ts';
-import { filePath, openSection, section, text } from '../values.ts';
+import type { TcpAddress } from '@cistern/runtime/process';
+import { filePath, openSection, section, text } from '../values/values.ts';
 import { readTcpAddress, type SectionContext } from './context.ts';
 
 export const adminSection = section(

@@ -1,6 +1,6 @@
 // What is written down for those who ask later.
 import type { z } from 'zod';
-import { filePath, section } from '../values.ts';
+import { filePath, section } from '../values/values.ts';
 
 export const auditSection = section(
   'Who was turned away and why, who was given a token, what operators asked for, and each minute what each client has had: a line of JSON each.',

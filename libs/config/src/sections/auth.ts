@@ -1,7 +1,7 @@
 // Who may pull at all.
 import type { z } from 'zod';
-import { isHeader } from '../header-syntax.ts';
-import { duration, filePath, flag, openSection, section, serverUrl, text } from '../values.ts';
+import { isHeader } from '../values/header-syntax.ts';
+import { duration, filePath, flag, openSection, section, serverUrl, text } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
 import { buildOidc, type OidcIssuerConfig, oidcSection } from './oidc.ts';
 import { buildToken, type ExternalTokensConfig, tokenSection } from './token.ts';

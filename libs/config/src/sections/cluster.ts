@@ -1,7 +1,7 @@
 // What the nodes of a cluster know and nobody else.
 import type { z } from 'zod';
-import type { Secret } from '../secrets.ts';
-import { filePath, openSection, secret } from '../values.ts';
+import type { Secret } from '../values/secrets.ts';
+import { filePath, openSection, secret } from '../values/values.ts';
 import { chooseSecret, type SectionContext } from './context.ts';
 
 export const clusterSection = openSection(

@@ -1,7 +1,7 @@
 // What a section needs beside its own values to be built.
-import { parseTcpAddress, type TcpAddress } from '../addresses.ts';
-import type { Environment } from '../environment.ts';
-import { createSecret, type Secret } from '../secrets.ts';
+import { parseTcpAddress } from '../values/addresses.ts';
+import type { TcpAddress, Environment } from '@cistern/runtime/process';
+import { createSecret, type Secret } from '../values/secrets.ts';
 
 export interface SectionContext {
   /** Reports a problem that no single value has by itself. */

@@ -1,6 +1,6 @@
 // How long what upstreams say may be believed: by pattern of the tag, and of lists.
 import type { z } from 'zod';
-import { choice, duration, durationOrForever, listOf, openSection, section, text } from '../values.ts';
+import { choice, duration, durationOrForever, listOf, openSection, section, text } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
 
 const staleIfError = (what: string) =>

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { duration, flag, section, wholeNumber } from '../values.ts';
+import { duration, flag, section, wholeNumber } from '../values/values.ts';
 
 export const healthSection = section('Periodic checks, shown by `/readyz`.', {
   storagedriver: section('Writing to and reading from the store.', {

@@ -1,8 +1,8 @@
 // The listeners: the registry itself, and metrics and health beside it.
 import type { z } from 'zod';
-import type { ListenAddress, TcpAddress } from '../addresses.ts';
-import { isHeader } from '../header-syntax.ts';
-import { choice, duration, flag, listOf, mapOf, network, section, text } from '../values.ts';
+import type { ListenAddress, TcpAddress } from '@cistern/runtime/process';
+import { isHeader } from '../values/header-syntax.ts';
+import { choice, duration, flag, listOf, mapOf, network, section, text } from '../values/values.ts';
 import { readTcpAddress, type SectionContext } from './context.ts';
 import { buildTls, type TlsConfig, tlsSection } from './tls.ts';
 

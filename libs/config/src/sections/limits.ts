@@ -1,6 +1,6 @@
 // What one client may take.
 import type { z } from 'zod';
-import { listOf, network, section, size, wholeNumber } from '../values.ts';
+import { listOf, network, section, size, wholeNumber } from '../values/values.ts';
 
 const many = { min: 1, max: 1_000_000_000 };
 

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { choice, flag, mapOf, section, text } from '../values.ts';
+import { choice, flag, mapOf, section, text } from '../values/values.ts';
 
 const levels = ['error', 'warn', 'info', 'debug'] as const;
 const formatters = ['text', 'json', 'logstash'] as const;

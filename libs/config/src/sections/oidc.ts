@@ -1,7 +1,7 @@
 // CI jobs, which show tokens of their issuer in place of passwords.
 import { isIP } from 'node:net';
 import type { z } from 'zod';
-import { filePath, listOf, mapOf, openSection, text } from '../values.ts';
+import { filePath, listOf, mapOf, openSection, text } from '../values/values.ts';
 import { readNamedFile, type SectionContext } from './context.ts';
 
 const rule = openSection('One rule.', {

@@ -1,8 +1,8 @@
 // What is fetched before anybody asks for it.
 import { OciSyntaxError, parsePlatformName, parseRepositoryName, type RepositoryName } from '@cistern/oci';
 import type { z } from 'zod';
-import { loadCronParser } from '../load-when-needed.ts';
-import { duration, flag, listOf, openSection, size, text, wholeNumber } from '../values.ts';
+import { loadCronParser } from '../values/load-when-needed.ts';
+import { duration, flag, listOf, openSection, size, text, wholeNumber } from '../values/values.ts';
 import { dockerHub } from './built-in-upstreams.ts';
 import type { SectionContext } from './context.ts';
 import type { UpstreamConfig } from './upstreams.ts';

@@ -1,6 +1,6 @@
 // registry:2's single upstream.
 import type { z } from 'zod';
-import { duration, openSection, program, registryUrl, secret, section, text } from '../values.ts';
+import { duration, openSection, program, registryUrl, secret, section, text } from '../values/values.ts';
 import { builtInUpstreams, dockerHub, upstreamNameOf } from './built-in-upstreams.ts';
 import type { CredentialConfig } from './upstream-credentials.ts';
 import { defaultUpstreamEntry, type UpstreamEntry } from './upstreams.ts';

@@ -1,9 +1,9 @@
 // Redis, where the nodes of a cluster share their index and their jobs. registry:2's keys mean what they mean there
 // (go-redis' UniversalOptions): a master's name means Sentinel, several addresses mean Redis Cluster.
 import type { z } from 'zod';
-import { parseServerAddress } from '../addresses.ts';
-import type { Secret } from '../secrets.ts';
-import { duration, filePath, flag, listOf, openSection, secret, text, wholeNumber } from '../values.ts';
+import { parseServerAddress } from '../values/addresses.ts';
+import type { Secret } from '../values/secrets.ts';
+import { duration, filePath, flag, listOf, openSection, secret, text, wholeNumber } from '../values/values.ts';
 import { chooseSecret, readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 
 export const redisSection = openSection(

@@ -1,8 +1,8 @@
 // A bucket of S3, MinIO or another server that speaks its protocol, under registry:2's keys.
 import type { z } from 'zod';
-import { parseServerUrl } from '../addresses.ts';
-import { createSecret, type Secret } from '../secrets.ts';
-import { filePath, flag, openSection, secret, text } from '../values.ts';
+import { parseServerUrl } from '../values/addresses.ts';
+import { createSecret, type Secret } from '../values/secrets.ts';
+import { filePath, flag, openSection, secret, text } from '../values/values.ts';
 import { chooseSecret, type SectionContext } from './context.ts';
 
 export const s3Section = openSection(

@@ -1,6 +1,6 @@
 // How much the store may hold: a number of bytes, and what it leaves free of its file system.
 import type { z } from 'zod';
-import { section, size, sizeOrPercentage, wholeNumber } from '../values.ts';
+import { section, size, sizeOrPercentage, wholeNumber } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
 
 export const maxBytesKey = size({

@@ -1,6 +1,6 @@
 // Sending clients to the store for blobs, in place of the bytes.
 import type { z } from 'zod';
-import { duration, flag, listOf, network, section, serverUrl } from '../values.ts';
+import { duration, flag, listOf, network, section, serverUrl } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
 
 export const storageRedirectSection = section('Sending clients to the store for blobs, in place of the bytes.', {

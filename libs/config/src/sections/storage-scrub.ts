@@ -1,6 +1,6 @@
 // Reading the store through, to find what disks and other hands have changed.
 import type { z } from 'zod';
-import { duration, flag, section, size } from '../values.ts';
+import { duration, flag, section, size } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
 
 export const storageScrubSection = section(

@@ -1,6 +1,6 @@
 // Where blobs and manifests are kept.
 import type { z } from 'zod';
-import { filePath, openSection, section, text, wholeNumber } from '../values.ts';
+import { filePath, openSection, section, text, wholeNumber } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
 import { buildS3, s3Section, type S3Config } from './s3.ts';
 import { maxBytesKey, minFreeKey, watermarksSection } from './storage-limits.ts';

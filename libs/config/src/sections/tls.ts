@@ -1,7 +1,7 @@
 // Serving TLS, with registry:2's keys and registry 3's.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
-import { choice, filePath, listOf, openSection } from '../values.ts';
+import { choice, filePath, listOf, openSection } from '../values/values.ts';
 import { type AcmeConfig, buildAcme, letsEncryptSection } from './acme.ts';
 import { cipherSuites, ciphersOf } from './cipher-suites.ts';
 import { readKeyPair, readNamedFile, type SectionContext } from './context.ts';

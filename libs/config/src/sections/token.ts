@@ -1,6 +1,6 @@
 // registry:2's `auth.token`: an external token server.
 import type { z } from 'zod';
-import { filePath, flag, listOf, openSection, text } from '../values.ts';
+import { filePath, flag, listOf, openSection, text } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
 
 export const tokenSection = openSection(

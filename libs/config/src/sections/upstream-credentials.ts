@@ -1,7 +1,7 @@
 // The accounts that an upstream is pulled from with: a user name and a password, docker's own file, or a helper program.
 import type { z } from 'zod';
-import type { Secret } from '../secrets.ts';
-import { filePath, helperName, openSection, registryUrl, secret, text } from '../values.ts';
+import type { Secret } from '../values/secrets.ts';
+import { filePath, helperName, openSection, registryUrl, secret, text } from '../values/values.ts';
 import { chooseSecret, readNamedFile, type SectionContext } from './context.ts';
 
 export const credentialEntry = openSection('One account.', {

@@ -1,6 +1,6 @@
 // One entry of the table of upstreams: which registry it is and how to talk to it.
 import type { z } from 'zod';
-import type { Secret } from '../secrets.ts';
+import type { Secret } from '../values/secrets.ts';
 import {
   choice,
   duration,
@@ -16,7 +16,7 @@ import {
   section,
   text,
   wholeNumber,
-} from '../values.ts';
+} from '../values/values.ts';
 import { builtInUpstreams } from './built-in-upstreams.ts';
 import { readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 import { buildFreshness, freshnessKeys, type FreshnessRule, type ListsConfig } from './freshness.ts';

@@ -1,7 +1,7 @@
 // Where upstreams say that something was pushed to them.
 import type { z } from 'zod';
-import type { Secret } from '../secrets.ts';
-import { choice, filePath, mapOf, openSection, secret, text } from '../values.ts';
+import type { Secret } from '../values/secrets.ts';
+import { choice, filePath, mapOf, openSection, secret, text } from '../values/values.ts';
 import { dockerHub } from './built-in-upstreams.ts';
 import { chooseSecret, type SectionContext } from './context.ts';
 import type { UpstreamConfig } from './upstreams.ts';

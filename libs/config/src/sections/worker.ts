@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import type { TcpAddress } from '../addresses.ts';
-import type { Secret } from '../secrets.ts';
-import { filePath, openSection, section, serverUrl, size, text, wholeNumber } from '../values.ts';
+import type { TcpAddress } from '@cistern/runtime/process';
+import type { Secret } from '../values/secrets.ts';
+import { filePath, openSection, section, serverUrl, size, text, wholeNumber } from '../values/values.ts';
 import { readKeyPair, readNamedFile, readTcpAddress, type SectionContext } from './context.ts';
 
 export const workerSection = section('Fetching from upstreams.', {

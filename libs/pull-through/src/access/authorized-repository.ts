@@ -1,6 +1,6 @@
 // Authorisation as a value: a use case cannot be asked for content without one, and only this class makes them.
 import type { Asker, Authorize, Decision } from '@cistern/auth';
-import type { RepositoryKey } from '@cistern/cache-index';
+import type { RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { CallerCredentials } from '@cistern/upstream';

@@ -1,15 +1,11 @@
 // A blob as bytes from an offset, wherever they are now: in the store, or in a fill. A reader that is half through when a
 // blob is gone from the store, the store fails, or a fill's worker dies, goes on where it was from what there is then.
-import type { FillRecord, RepositoryKey } from '@cistern/cache-index';
+import type { FillRecord, RepositoryKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
-import type { ReadMarks } from '../eviction/read-marks.ts';
-import type { FillAccess } from '../fill/fill-access.ts';
-import type { FollowFill, FollowedFill } from '../fill/follow-fill.ts';
-import type { ByteSource } from '../read/byte-source.ts';
-import { type PlaceReader, openLastingReader } from '../read/lasting-reader.ts';
-import { SourceInterrupted } from '../read/source-interrupted.ts';
-import { type OpenStoredDeps, openStored } from './open-stored.ts';
+import { type ReadMarks, type OpenStoredDeps, openStored } from '@cistern/content';
+import type { FillAccess, FollowFill, FollowedFill } from '@cistern/fills';
+import { type ByteSource, type PlaceReader, openLastingReader, SourceInterrupted } from '@cistern/streams';
 import { proveWitness } from './prove-witness.ts';
 
 export interface BlobSourceDeps extends OpenStoredDeps {

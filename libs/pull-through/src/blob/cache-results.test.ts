@@ -1,9 +1,10 @@
 // What `X-Cache` says is what happened.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { CacheResult } from '../pull-through.ts';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import type { CacheResult } from '../requests/pull-through.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 

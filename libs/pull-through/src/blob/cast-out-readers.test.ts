@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const bytes = bytesOf(12 * 1024 * 1024);

@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, digestOf, mediaTypes, parseReference } from '@cistern/oci';
-import { addSampleImage } from '../testing/sample-image.ts';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { addSampleImage } from '@cistern/upstream/testing';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
 
 const secret = repositoryOf('quay.io', 'team/secret');
 const forger = repositoryOf('docker.io', 'someone/app');

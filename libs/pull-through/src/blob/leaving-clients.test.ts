@@ -1,8 +1,9 @@
 // Clients leave at every moment; nothing may wait for them, and nothing may be kept for them.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const left = new Error('the client has left');

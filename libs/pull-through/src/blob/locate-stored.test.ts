@@ -3,8 +3,9 @@ import { type TestContext, test } from 'node:test';
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
-import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const bytes = bytesOf(200_000);

@@ -2,7 +2,7 @@
 import type { BlobStore } from '@cistern/blob-store';
 import { isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
-import type { OpenedBlob } from '../pull-through.ts';
+import type { OpenedBlob } from '../requests/pull-through.ts';
 
 export interface LocateStoredDeps {
   readonly store: BlobStore;

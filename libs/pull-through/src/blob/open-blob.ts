@@ -1,21 +1,25 @@
 // One blob for one client: who may have it, whether it is here, and a stream that all its readers share.
-import type { BlobRecord, Link, RepositoryKey } from '@cistern/cache-index';
+import { type BlobRecord, type Link, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import type { ByteRange } from '@cistern/oci';
-import type { Ask } from '../ask.ts';
-import { ifStoreAnswers } from '../if-store-answers.ts';
-import { type HeldDeps, findLink, ifConfirmed, isSameRepository } from '../held.ts';
-import type { FollowedFill } from '../fill/follow-fill.ts';
-import type { FindDenial } from '../platforms/admit-platforms.ts';
+import type { Ask } from '../requests/ask.ts';
+import {
+  ifStoreAnswers,
+  type HeldDeps,
+  findLink,
+  ifConfirmed,
+  proveStored,
+  assertNotEmptied,
+  findStoredBlob,
+} from '@cistern/content';
+import type { FollowedFill } from '@cistern/fills';
+import type { FindDenial } from '../guards/admit-platforms.ts';
 import type { AuthorizedRepository } from '../access/authorized-repository.ts';
-import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../pull-through.ts';
-import { chunkBytes } from '../read/buffer-pool.ts';
-import type { SharedReader, SharedReads } from '../read/shared-reads.ts';
+import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../requests/pull-through.ts';
+import { chunkBytes, type SharedReader, type SharedReads } from '@cistern/streams';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
 import { locateStored } from './locate-stored.ts';
-import { proveStored } from './prove-stored.ts';
 import { rememberSmall, type SmallBlobs } from './small-blobs.ts';
-import { assertNotEmptied, findStoredBlob } from './stored-blob.ts';
 
 export interface OpenBlobDeps extends BlobSourceDeps, HeldDeps {
   readonly ask: Ask;

@@ -1,9 +1,8 @@
 // Whether bytes that a reader passed on, before their worker was lost, are those of the blob that has been verified since.
-import { checksumOf } from '../read/checksum-of.ts';
-import type { Witness } from '../read/byte-source.ts';
+import { checksumOf, type Witness } from '@cistern/streams';
 import type { Digest } from '@cistern/oci';
-import type { FillAccess } from '../fill/fill-access.ts';
-import { type OpenStoredDeps, type StoredRange, openStored } from './open-stored.ts';
+import type { FillAccess } from '@cistern/fills';
+import { type OpenStoredDeps, type StoredRange, openStored } from '@cistern/content';
 
 export interface ProveWitnessDeps extends OpenStoredDeps {
   readonly fillAccess: FillAccess;

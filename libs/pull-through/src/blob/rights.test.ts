@@ -4,9 +4,10 @@ import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, digestOf, parseReference } from '@cistern/oci';
 import type { PlatformRule } from '../access/authorized-repository.ts';
-import { addSampleImage } from '../testing/sample-image.ts';
-import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { addSampleImage } from '@cistern/upstream/testing';
+import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const stranger = repositoryOf('docker.io', 'someone/private');

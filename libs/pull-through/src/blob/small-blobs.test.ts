@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { type Digest, digestOf } from '@cistern/oci';
-import { createContentCache } from '../content-cache.ts';
-import { addSampleImage } from '../testing/sample-image.ts';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect } from '../testing/test-bytes.ts';
+import { createContentCache } from '@cistern/content';
+import { addSampleImage } from '@cistern/upstream/testing';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, collect } from '@cistern/oci/testing';
 import { rememberSmall, type SmallBlobs } from './small-blobs.ts';
 
 const denied = new CacheError('denied', 'Denied.');

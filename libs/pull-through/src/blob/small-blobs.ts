@@ -1,7 +1,7 @@
 // Small blobs in memory: the configuration of an image is pulled with every image, and is a few kilobytes.
 import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
-import type { ContentCache } from '../content-cache.ts';
-import type { BlobRequest, BlobStream, RecalledBlob } from '../pull-through.ts';
+import type { ContentCache } from '@cistern/content';
+import type { BlobRequest, BlobStream, RecalledBlob } from '../requests/pull-through.ts';
 import type { OpenBlobDeps } from './open-blob.ts';
 
 export type SmallBlobs = ContentCache<{ readonly bytes: Buffer }>;

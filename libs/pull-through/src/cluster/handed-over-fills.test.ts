@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { library, startHalfway } from '../testing/start-halfway.ts';
-import { repositoryOf } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
 import { startTestCluster } from '../testing/start-test-cluster.ts';
-import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
 
 const graceMs = 10_000;
 

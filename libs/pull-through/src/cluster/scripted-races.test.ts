@@ -4,9 +4,9 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { library, startHalfway } from '../testing/start-halfway.ts';
-import { repositoryOf } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
 import { startTestCluster } from '../testing/start-test-cluster.ts';
-import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
 
 const other = repositoryOf('docker.io', 'someone/else');
 const leaseMs = 4_000;

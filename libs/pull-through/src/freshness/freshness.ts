@@ -1,6 +1,6 @@
 // What a tag's record is worth now. A digest is immutable and never asked for again; a tag is confirmed by upstream once in
 // a while, and what upstream was last heard to say is worth something when it cannot be asked.
-import type { TagRecord } from '@cistern/cache-index';
+import type { TagRecord } from '@cistern/index';
 import { isRefusal } from './last-failure.ts';
 
 export interface FreshnessPolicy {

@@ -6,7 +6,7 @@ import {
   offlineDecisionsPrefix,
   parseOfflineDecisionKey,
 } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/cache-index';
+import type { CacheIndex } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 
 /** Wakes all nodes after a decision. */

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createTestIndex } from '@cistern/cache-index/testing';
+import { createTestIndex } from '@cistern/index/testing';
 import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { until } from '../testing/test-bytes.ts';
+import { until } from '@cistern/oci/testing';
 import { decideOffline, readOfflineDecisions } from './offline-decisions.ts';
 import { openOfflineSwitch } from './open-offline-switch.ts';
 

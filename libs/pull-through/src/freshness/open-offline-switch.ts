@@ -2,7 +2,7 @@
 // for the single upstream holds before the one for all.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/cache-index';
+import type { CacheIndex } from '@cistern/index';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { type OfflineDecisions, offlineTopic, readOfflineDecisions } from './offline-decisions.ts';
 

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { digestOf, parseReference, parseTag } from '@cistern/oci';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, until } from '../testing/test-bytes.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache } from '../testing/start-test-cache.ts';
+import { bytesOf, until } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const ociImage = 'application/vnd.oci.image.manifest.v1+json';

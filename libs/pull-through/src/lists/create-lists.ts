@@ -3,11 +3,11 @@ import type { BlobStore } from '@cistern/blob-store';
 import type { JobName, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
 import { LRUCache } from 'lru-cache';
-import type { Ask } from '../ask.ts';
+import type { Ask } from '../requests/ask.ts';
 import { type FreshnessPolicy, mayServeOnError } from '../freshness/freshness.ts';
 import { failureKindOf, isRefusal } from '../freshness/last-failure.ts';
-import { ifStoreAnswers } from '../if-store-answers.ts';
-import type { CacheResult, FreshnessFacts, FreshnessWish, PullThrough } from '../pull-through.ts';
+import { ifStoreAnswers } from '@cistern/content';
+import type { CacheResult, FreshnessFacts, FreshnessWish, PullThrough } from '../requests/pull-through.ts';
 import { type ListPage, readKeptList } from './kept-list.ts';
 import { type ListName, type ListQuery, placeOf } from './list-query.ts';
 

@@ -1,7 +1,7 @@
 // Which page of which list: a request, without what is about its freshness, under one spelling.
 import { createHash } from 'node:crypto';
 import { listObjectKey } from '@cistern/blob-store';
-import type { RepositoryKey } from '@cistern/cache-index';
+import type { RepositoryKey } from '@cistern/index';
 import type { JobPayload } from '@cistern/jobs';
 
 export type ListName = 'tags' | 'referrers';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache } from '../testing/start-test-cache.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const subject = digestOf(Buffer.from('subject'));

@@ -3,8 +3,9 @@ import { type TestContext, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { digestOf, parseReference } from '@cistern/oci';
-import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf } from '../testing/test-bytes.ts';
+import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { bytesOf } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const ociImage = 'application/vnd.oci.image.manifest.v1+json';

@@ -1,15 +1,26 @@
 // One manifest for one client, by tag or by digest: the same facts for HEAD and GET, and exact bytes for GET.
-import type { RepositoryKey } from '@cistern/cache-index';
+import type { RepositoryKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { CacheError } from '@cistern/errors';
-import type { RefreshParts } from '../eviction/refresh-parts.ts';
-import { type HeldDeps, findLink } from '../held.ts';
+import {
+  type RefreshParts,
+  type HeldDeps,
+  findLink,
+  ifStoreAnswers,
+  type CachedManifest,
+  type StoredManifestDeps,
+  readStoredManifest,
+  statStoredManifest,
+} from '@cistern/content';
 import { ageOf } from '../freshness/freshness.ts';
-import type { CacheResult, FreshnessFacts, ManifestFacts, ManifestRequest, OpenedManifest } from '../pull-through.ts';
-import { ifStoreAnswers } from '../if-store-answers.ts';
-import type { CachedManifest } from './manifest-cache.ts';
+import type {
+  CacheResult,
+  FreshnessFacts,
+  ManifestFacts,
+  ManifestRequest,
+  OpenedManifest,
+} from '../requests/pull-through.ts';
 import { type ResolveTagDeps, resolveTag } from './resolve-tag.ts';
-import { type StoredManifestDeps, readStoredManifest, statStoredManifest } from './stored-manifest.ts';
 
 export type OpenManifestDeps = ResolveTagDeps &
   StoredManifestDeps &

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf, mediaTypes, parseReference } from '@cistern/oci';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache } from '../testing/start-test-cache.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 

@@ -1,8 +1,8 @@
 // Pulls that were answered from memory, told to the index together: those of one turn of the event loop. A hot tag has dozens in
 // one, and each would cost the index's promises and names again.
-import type { CacheIndex, Link, TagRecord } from '@cistern/cache-index';
+import type { CacheIndex, Link, TagRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
-import type { RefreshParts } from '../eviction/refresh-parts.ts';
+import type { RefreshParts } from '@cistern/content';
 
 export interface PullTally {
   /** `tag`: as it was recalled, if it was pulled by one. */

@@ -1,9 +1,9 @@
 // A manifest that this process can answer for alone: tag, link and bytes are in memory and hold. That is most of what a fleet asks
 // for, and without a promise on the way it costs a third.
 import { ageOf, freshnessOf } from '../freshness/freshness.ts';
-import { isHeldManifest } from '../held.ts';
-import type { ManifestRequest, RecalledManifest } from '../pull-through.ts';
-import type { TagRecord } from '@cistern/cache-index';
+import { isHeldManifest } from '@cistern/content';
+import type { ManifestRequest, RecalledManifest } from '../requests/pull-through.ts';
+import type { TagRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import type { OpenManifestDeps } from './open-manifest.ts';
 import type { PullTally } from './pull-tally.ts';

@@ -1,18 +1,17 @@
 // Which digest a tag names: from its record while that is fresh, confirmed by a worker when it is not, and from the
 // record again when upstream cannot say.
 import { type BlobStore, registryTagLinkKey, tagObjectKey } from '@cistern/blob-store';
-import type { CacheIndex, TagKey, TagRecord } from '@cistern/cache-index';
+import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import { isDigest } from '@cistern/oci';
 import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
-import type { Ask } from '../ask.ts';
+import type { Ask } from '../requests/ask.ts';
 import type { PolicyOf } from '../freshness/create-freshness-policies.ts';
 import { ageOf, freshnessOf, mayServeOnError } from '../freshness/freshness.ts';
 import { failedLately, failureKindOf, isForgottenFor, isRefusal } from '../freshness/last-failure.ts';
 import { offlineError } from '../freshness/refuse-offline.ts';
-import type { FreshnessFacts } from '../pull-through.ts';
-import { readTagObject } from '../small-objects.ts';
-import { ifStoreAnswers } from '../if-store-answers.ts';
+import type { FreshnessFacts } from '../requests/pull-through.ts';
+import { readTagObject, ifStoreAnswers } from '@cistern/content';
 import type { RevalidateBehind } from './revalidate-behind.ts';
 import type { TakeUnsaved } from './take-unsaved.ts';
 

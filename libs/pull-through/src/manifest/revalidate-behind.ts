@@ -1,10 +1,10 @@
 // Revalidation behind an answer that was stale: one background job for the whole cluster, however many clients ask.
-import type { TagRecord } from '@cistern/cache-index';
+import type { TagRecord } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import type { Logger } from '@cistern/telemetry';
-import { askKey } from '../ask.ts';
-import { createRecent } from '../create-recent.ts';
+import { askKey } from '../requests/ask.ts';
+import { createRecent } from '@cistern/runtime';
 import { seenOf } from './resolve-tag.ts';
 
 export type RevalidateBehind = (record: TagRecord) => void;

@@ -5,10 +5,10 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes, parseReference } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
-import { createContentCache } from '../content-cache.ts';
-import { repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { addSampleImage } from '../testing/sample-image.ts';
-import type { CachedManifest } from './manifest-cache.ts';
+import { createContentCache, type CachedManifest } from '@cistern/content';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache } from '../testing/start-test-cache.ts';
+import { addSampleImage } from '@cistern/upstream/testing';
 import { createTakeUnsaved } from './take-unsaved.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');

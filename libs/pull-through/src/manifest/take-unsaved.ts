@@ -1,10 +1,10 @@
 // A manifest that the store did not take comes with the answer to the job that fetched it. Answers pass through Redis, so the bytes
 // are hashed like those of the store.
-import type { RepositoryKey } from '@cistern/cache-index';
+import type { RepositoryKey } from '@cistern/index';
 import type { JobName, UnsavedManifest } from '@cistern/jobs';
 import { digestAlgorithm, digestOf, isDigest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
-import type { ManifestCache } from './manifest-cache.ts';
+import type { ManifestCache } from '@cistern/content';
 
 /** Bytes with another digest than `unsaved` names are left out and logged: the caller goes on as after an answer without any. */
 export type TakeUnsaved = (job: JobName, key: RepositoryKey, unsaved: UnsavedManifest | null) => void;

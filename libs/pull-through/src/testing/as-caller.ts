@@ -1,9 +1,15 @@
 // The use cases as tests call them: the request names the caller and its rights, and is decided as for any client.
 import type { Authorize } from '@cistern/auth';
-import type { RepositoryKey } from '@cistern/cache-index';
+import type { RepositoryKey } from '@cistern/index';
 import type { CallerCredentials } from '@cistern/upstream';
 import { AuthorizedRepository, type PlatformRule } from '../access/authorized-repository.ts';
-import type { BlobRequest, ManifestRequest, PullThrough, ReferrersRequest, TagsRequest } from '../pull-through.ts';
+import type {
+  BlobRequest,
+  ManifestRequest,
+  PullThrough,
+  ReferrersRequest,
+  TagsRequest,
+} from '../requests/pull-through.ts';
 
 interface Permission {
   /** `undefined` means that all platforms may be pulled. */

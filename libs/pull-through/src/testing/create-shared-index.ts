@@ -1,7 +1,7 @@
 // The index of a test cluster, with what befalls a shared one. It can lose all its data, its announcements can be late or
 // lost, and it can be out of reach.
-import type { CacheIndex } from '@cistern/cache-index';
-import { type AnnouncementFaults, type IndexFaults, createIndexServer, withFaults } from '@cistern/cache-index/testing';
+import type { CacheIndex } from '@cistern/index';
+import { type AnnouncementFaults, type IndexFaults, createIndexServer, withFaults } from '@cistern/index/testing';
 
 export interface SharedIndex {
   readonly index: CacheIndex;

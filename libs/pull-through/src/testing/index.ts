@@ -2,5 +2,11 @@
 export { asCaller, targetOf } from './as-caller.ts';
 export type { TestCaller, TestPullThrough } from './as-caller.ts';
 export { createUseCases } from '../create-pull-through.ts';
-export { createBufferPool } from '../read/buffer-pool.ts';
-export { createSharedReads } from '../read/shared-reads.ts';
+
+export { createSkippedClock } from './create-shared-index.ts';
+export type { SkippedClock } from './create-shared-index.ts';
+export { createSimulatedProcess, throughProcess } from './simulated-process.ts';
+export { library } from './start-halfway.ts';
+export { startTestCache } from './start-test-cache.ts';
+export type { TestCacheOptions } from './start-test-cache.ts';
+export { startTestCluster } from './start-test-cluster.ts';

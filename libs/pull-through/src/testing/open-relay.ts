@@ -1,7 +1,6 @@
 // The network between two nodes of a test cluster: a relay of TCP that can be cut, and that can hold bytes back, as a
 // machine that does not answer does.
-import { type Socket, connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type Socket, connect, createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 
 export interface Relay {

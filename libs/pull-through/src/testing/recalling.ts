@@ -1,7 +1,7 @@
 // The use cases as a frontend calls them: what the process knows of manifests is asked first, so that every test of them is
 // one of that too. Pulls are counted with the turn of the event loop.
 import { setImmediate as turn } from 'node:timers/promises';
-import type { PullThrough } from '../pull-through.ts';
+import type { PullThrough } from '../requests/pull-through.ts';
 import { asCaller, type TestPullThrough } from './as-caller.ts';
 
 export function recalling(cache: PullThrough): TestPullThrough {

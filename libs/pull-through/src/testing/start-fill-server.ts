@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { createAnswerFill } from '../fill/remote/answer-fill.ts';
-import { openRemoteFills } from '../fill/remote/open-remote-fills.ts';
-import { repositoryOf, startTestCache } from './start-test-cache.ts';
-import { bytesOf } from './test-bytes.ts';
+import { createAnswerFill, openRemoteFills } from '@cistern/fills';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache } from './start-test-cache.ts';
+import { bytesOf } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 export const clusterSecret = 'the secret of the test cluster';

@@ -1,8 +1,8 @@
 // A test cluster in the middle of a fill: upstream has sent half of a blob to `worker-1`.
 import type { TestContext } from 'node:test';
-import { repositoryOf } from './start-test-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
 import { type TestClusterOptions, startTestCluster } from './start-test-cluster.ts';
-import { bytesOf, until } from './test-bytes.ts';
+import { bytesOf, until } from '@cistern/oci/testing';
 
 /** How much a reader has when it is said to have some. */
 const someBytes = 1024 * 1024;

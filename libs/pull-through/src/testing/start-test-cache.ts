@@ -6,30 +6,30 @@ import { join } from 'node:path';
 import type { BlobStore } from '@cistern/blob-store';
 import { openFsStore } from '@cistern/blob-store/fs';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import type { CacheIndex } from '@cistern/cache-index';
-import { createTestIndex } from '@cistern/cache-index/testing';
+import type { CacheIndex } from '@cistern/index';
+import { createTestIndex } from '@cistern/index/testing';
 import type { JobHandlers, JobQueue } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import { createLogger, createMetrics, type Logger } from '@cistern/telemetry';
-import type { DiskRoom } from '../disk/disk-room.ts';
+import {
+  type DiskRoom,
+  createStoreRoom,
+  storeWithRoom,
+  createFillAccess,
+  createFillTable,
+  openSpoolDirectory,
+} from '@cistern/fills';
 import { createUseCases } from '../create-pull-through.ts';
-import { createStoreRoom, storeWithRoom } from '../eviction/create-store-room.ts';
-import { createFillAccess } from '../fill/fill-access.ts';
-import { createFillTable } from '../fill/fill-table.ts';
-import { openSpoolDirectory } from '../fill/spool-directory.ts';
-import { createBufferPool } from '../read/buffer-pool.ts';
-import { createSharedReads } from '../read/shared-reads.ts';
+import { createBufferPool, createSharedReads } from '@cistern/streams';
 import { createPullHandlers, type PullHandlerDeps } from '../work/create-pull-handlers.ts';
-import { createStoreBacklog } from '../work/store-backlog.ts';
+import { createStoreBacklog } from '@cistern/content';
 import { createTestPolicy } from './test-policy.ts';
 import { refuseOffline } from '../freshness/refuse-offline.ts';
-import { createScriptedUpstream } from './scripted-upstream.ts';
+import { createScriptedUpstream } from '@cistern/upstream/testing';
 import { recalling } from './recalling.ts';
 import { type PrewarmJob, refusePrewarms } from './refuse-prewarms.ts';
 
-export { repositoryOf } from '@cistern/cache-index/testing';
-
-export interface TestHandlerDeps extends PullHandlerDeps {
+interface TestHandlerDeps extends PullHandlerDeps {
   readonly queue: JobQueue;
   readonly isOffline: (upstream: string) => boolean;
 }

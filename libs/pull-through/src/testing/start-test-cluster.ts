@@ -9,15 +9,12 @@ import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/mem
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { createUseCases } from '../create-pull-through.ts';
 import { asCaller } from './as-caller.ts';
-import { createFillTable } from '../fill/fill-table.ts';
-import { createFillAccess } from '../fill/fill-access.ts';
-import { type FillPlace, type RemoteFills, openRemoteFills } from '../fill/remote/open-remote-fills.ts';
-import { createBufferPool } from '../read/buffer-pool.ts';
-import { createSharedReads } from '../read/shared-reads.ts';
+import { createFillTable, createFillAccess, type FillPlace, type RemoteFills, openRemoteFills } from '@cistern/fills';
+import { createBufferPool, createSharedReads } from '@cistern/streams';
 import { type ClusterIndex, createSharedIndex } from './create-shared-index.ts';
 import { createTestQueue } from './create-test-queue.ts';
 import { type Relay, openRelay } from './open-relay.ts';
-import { createScriptedUpstream } from './scripted-upstream.ts';
+import { createScriptedUpstream } from '@cistern/upstream/testing';
 import { createSimulatedProcess, throughProcess } from './simulated-process.ts';
 import { createTestPolicy } from './test-policy.ts';
 import { startTestWorker } from './start-test-worker.ts';

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { type TestContext, test } from 'node:test';
-import type { CacheIndex } from '@cistern/cache-index';
+import type { CacheIndex } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, digestOf } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
-import { type TestCacheOptions, repositoryOf, startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '../testing/test-bytes.ts';
+import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
 import { createPullHandlers } from './create-pull-handlers.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');

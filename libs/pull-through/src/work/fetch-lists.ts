@@ -4,7 +4,7 @@ import type { FetchedList, JobPayload, ReferrersPage, TagsPage } from '@cistern/
 import { isDeepStrictEqual } from 'node:util';
 import { failedLately, failureKindOf, isRefusal } from '../freshness/last-failure.ts';
 import { retryAfterFailureMs } from '../freshness/freshness.ts';
-import { ifStoreAnswers } from '../if-store-answers.ts';
+import { ifStoreAnswers } from '@cistern/content';
 import { keepList, type ListPage, readKeptList } from '../lists/kept-list.ts';
 import { type ListPlace, placeOf } from '../lists/list-query.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';

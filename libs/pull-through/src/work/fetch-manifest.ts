@@ -1,16 +1,19 @@
 // Job fetch-manifest: one manifest by digest into the store, with its links. What another repository brought already is
 // not fetched again: a HEAD tells whether this one holds it too.
-import type { RepositoryKey } from '@cistern/cache-index';
+import type { RepositoryKey } from '@cistern/index';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import type { CallOptions } from '@cistern/upstream';
 import type { Digest } from '@cistern/oci';
-import { untilDeleted } from '../eviction/until-deleted.ts';
-import { readHashed } from '../integrity/read-hashed.ts';
-import { maxManifestBytes } from '../manifest/max-manifest-bytes.ts';
-import { isHeldManifest } from '../held.ts';
-import { ifStoreAnswers } from '../if-store-answers.ts';
-import { backlogKeyOf, storeManifest } from '../manifest/store-manifest.ts';
-import { verifyManifest } from '../manifest/verify-manifest.ts';
+import {
+  untilDeleted,
+  readHashed,
+  maxManifestBytes,
+  isHeldManifest,
+  ifStoreAnswers,
+  backlogKeyOf,
+  storeManifest,
+  verifyManifest,
+} from '@cistern/content';
 import { checkRefused, storeOrRefuse } from './refused-manifests.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 

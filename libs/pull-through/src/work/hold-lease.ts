@@ -1,9 +1,9 @@
 // A worker's hold on a fill's record: heartbeats, and what is written into the record while and when the fill runs. An
 // index that cannot be reached does not stop a fill: it is still the one that everybody reads.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BlobRecord, FillRecord } from '@cistern/cache-index';
+import type { BlobRecord, FillRecord } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
-import { fillTopic } from '../fill/fill-topic.ts';
+import { fillTopic } from '@cistern/fills';
 import type { WorkDeps } from './work-deps.ts';
 
 export interface FillLease {

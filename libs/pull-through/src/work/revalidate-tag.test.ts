@@ -6,10 +6,11 @@ import { tagObjectKey } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, digestOf, mediaTypes, parseReference, parseTag } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
-import { readTagObject } from '../small-objects.ts';
+import { readTagObject } from '@cistern/content';
 import { startTestCluster } from '../testing/start-test-cluster.ts';
-import { repositoryOf, startTestCache, type TestCacheOptions } from '../testing/start-test-cache.ts';
-import { until } from '../testing/test-bytes.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { startTestCache, type TestCacheOptions } from '../testing/start-test-cache.ts';
+import { until } from '@cistern/oci/testing';
 
 const repository = repositoryOf('docker.io', 'library/app');
 const key = { ...repository, tag: parseTag('latest') };

@@ -1,18 +1,21 @@
 // Job revalidate-tag: brings one tag's record up to date, by a HEAD, which costs no pull, or by a GET that brings the
 // manifest too. A try that fails is recorded, so that neither every request nor every node tries again.
-import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/cache-index';
+import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
 import { failedLately, failureKindOf, isForgottenFor } from '../freshness/last-failure.ts';
-import { isHeldManifest } from '../held.ts';
-import { ifStoreAnswers } from '../if-store-answers.ts';
-import { storeManifest } from '../manifest/store-manifest.ts';
-import { verifyManifest } from '../manifest/verify-manifest.ts';
-import { repositoryPath } from '../repository-path.ts';
-import { readPurgeMarks } from '../purge/purge-marks.ts';
-import { removeStoredTag, removeTag } from '../purge/remove-names.ts';
-import { writeTagObject } from '../small-objects.ts';
+import {
+  isHeldManifest,
+  ifStoreAnswers,
+  storeManifest,
+  verifyManifest,
+  repositoryPath,
+  readPurgeMarks,
+  removeStoredTag,
+  removeTag,
+  writeTagObject,
+} from '@cistern/content';
 import { fetchManifest } from './fetch-manifest.ts';
 import { checkRefused, storeOrRefuse } from './refused-manifests.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';

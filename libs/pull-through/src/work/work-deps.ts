@@ -1,12 +1,12 @@
 // What every job handler may use. Handlers are the only code that talks to upstreams.
 import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/cache-index';
+import type { CacheIndex } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 import type { PolicyOf } from '../freshness/create-freshness-policies.ts';
-import type { SpoolDirectory } from '../fill/spool-directory.ts';
-import type { StoreBacklog } from './store-backlog.ts';
+import type { SpoolDirectory } from '@cistern/fills';
+import type { StoreBacklog } from '@cistern/content';
 
 export interface WorkDeps {
   readonly index: CacheIndex;

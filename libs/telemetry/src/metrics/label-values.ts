@@ -1,6 +1,5 @@
 // Values of labels whose set is known: every label set starts at zero, so that the first event is seen as an increase.
-import { cacheResults, requestOperations } from '../request-facts.ts';
-import type { RequestCacheResult, RequestOperation } from '../request-facts.ts';
+import { cacheResults, requestOperations, type RequestCacheResult, type RequestOperation } from '../request-facts.ts';
 
 /** `NONE`: the cache had no part in the answer. */
 export type ResultLabel = RequestCacheResult | 'NONE';

@@ -8,8 +8,8 @@ import {
   ROOT_CONTEXT,
   SpanKind,
   trace,
+  SpanStatusCode,
 } from '@opentelemetry/api';
-import { SpanStatusCode } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { parseTraceParent } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';

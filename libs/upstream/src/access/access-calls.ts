@@ -1,12 +1,12 @@
 // Whether a caller may read something, asked of the registry in the caller's own name and as cheaply as it allows.
 import { CacheError } from '@cistern/errors';
 import { manifestAcceptHeader, type RepositoryName } from '@cistern/oci';
-import { type CallContext, endpoint, startCall } from '../call.ts';
-import { toResponseError } from '../response-error.ts';
+import { type CallContext, endpoint, startCall } from '../calls/call.ts';
+import { toResponseError } from '../calls/response-error.ts';
 import { dropBody, type TransportRequest } from '../transport/transport.ts';
 import type { AccessSubject, Upstream } from '../upstream.ts';
 import { nameUpstream } from '../upstream-identity.ts';
-import type { CallerCredentials } from './caller-credentials.ts';
+import type { CallerCredentials } from '../caller-credentials.ts';
 import type { CallerTransport } from './caller-transport.ts';
 
 export interface AccessCallContext extends CallContext {

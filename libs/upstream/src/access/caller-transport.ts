@@ -8,7 +8,7 @@ import { compose } from '../transport/compose.ts';
 import { createTokenSource } from '../transport/token-source.ts';
 import type { Transport, TransportLayer } from '../transport/transport.ts';
 import type { UpstreamIdentity } from '../upstream-identity.ts';
-import type { CallerCredentials } from './caller-credentials.ts';
+import type { CallerCredentials } from '../caller-credentials.ts';
 
 export interface CallerTransport {
   readonly send: Transport;

@@ -8,10 +8,10 @@ import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { createBudgetLedger } from '../budget/create-budget-ledger.ts';
 import { fixedCredentials } from '../credentials/credential-source.ts';
-import type { OpenUpstreamOptions } from '../open-upstream-options.ts';
+import type { OpenUpstreamOptions } from '../open/open-upstream-options.ts';
 import { type Answer, openOn, sendJson, startServer, until } from '../testing/scripted-server.ts';
 import { startRegistry } from '../testing/start-registry.ts';
-import type { CallerCredentials } from './caller-credentials.ts';
+import type { CallerCredentials } from '../caller-credentials.ts';
 import { openCallers } from './open-callers.ts';
 
 const repository = parseRepositoryName('team/secret');

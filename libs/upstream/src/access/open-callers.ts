@@ -8,7 +8,7 @@ import { attemptLayers, type MeasureOptions } from '../transport/attempt-layers.
 import { compose } from '../transport/compose.ts';
 import { followRedirects } from '../transport/follow-redirects.ts';
 import type { Transport, TransportLayer } from '../transport/transport.ts';
-import type { CallerCredentials } from './caller-credentials.ts';
+import type { CallerCredentials } from '../caller-credentials.ts';
 import { createCallerRest } from './caller-rest.ts';
 import { type CallerTransport, createCallerTransport } from './caller-transport.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import type { UpstreamCredentials } from '../upstream-settings.ts';
 import { sendJson } from '../testing/scripted-server.ts';
 import { startRegistry } from '../testing/start-registry.ts';
 import { createAccount } from './account.ts';

@@ -4,7 +4,7 @@
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
-import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import type { UpstreamCredentials } from '../upstream-settings.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import type { CredentialSource } from './credential-source.ts';
 

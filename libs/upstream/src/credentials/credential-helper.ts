@@ -1,6 +1,6 @@
 // Credentials of a helper, kept for some minutes: what it gives expires at a time that only it knows.
-import type { UpstreamCredentials } from '../open-upstream-options.ts';
-import { createSingleFlight } from '../transport/single-flight.ts';
+import type { UpstreamCredentials } from '../upstream-settings.ts';
+import { createSingleFlight } from '@cistern/runtime';
 import { type CredentialSource, unreadable } from './credential-source.ts';
 import { dockerServers } from './docker-servers.ts';
 import { runHelper } from './run-helper.ts';

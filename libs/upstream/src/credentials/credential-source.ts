@@ -1,6 +1,6 @@
 // Where an account's user name and password come from. They may change while the process runs.
 import { CacheError } from '@cistern/errors';
-import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import type { UpstreamCredentials } from '../upstream-settings.ts';
 
 export interface CredentialSource {
   /** Of the configuration: in metrics and logs. */

@@ -1,6 +1,6 @@
 // Credentials as `docker login` leaves them: in docker's config.json, or with the helpers that it names.
-import { fileText } from '@cistern/files';
-import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import { fileText } from '@cistern/runtime';
+import type { UpstreamCredentials } from '../upstream-settings.ts';
 import { type CredentialSource, unreadable } from './credential-source.ts';
 import { type KeptAnswers, keepAnswers } from './credential-helper.ts';
 import { dockerServers } from './docker-servers.ts';

@@ -1,4 +1,4 @@
-import { fileText } from '@cistern/files';
+import { fileText } from '@cistern/runtime';
 import { type CredentialSource, unreadable } from './credential-source.ts';
 
 export interface PasswordFileOptions {

@@ -1,7 +1,7 @@
 // The protocol of docker's credential helpers: `docker-credential-<name> get`, the server on standard input, JSON on
 // standard output. Amazon's, Google's and others' registries are logged in to that way.
 import { execFile } from 'node:child_process';
-import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import type { UpstreamCredentials } from '../upstream-settings.ts';
 import { unreadable } from './credential-source.ts';
 
 const timeoutMs = 15_000;

@@ -1,6 +1,6 @@
 // The layers of each HTTP request to an upstream, for our own calls and for callers: retries, short bodies, metrics.
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
-import { createRetryBudget } from '../health/retry-budget.ts';
+import { createRetryBudget } from './retry-budget.ts';
 import type { UpstreamIdentity } from '../upstream-identity.ts';
 import { observe } from './observe.ts';
 import { readWholeBody } from './read-whole-body.ts';

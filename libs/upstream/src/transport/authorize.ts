@@ -3,7 +3,7 @@
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Account, Verifier } from '../credentials/account.ts';
 import { isIdentityToken } from '../credentials/identity-token.ts';
-import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import type { UpstreamCredentials } from '../upstream-settings.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization } from './token-request.ts';

@@ -5,7 +5,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { getCACertificates } from 'node:tls';
 import { CacheError } from '@cistern/errors';
 import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
-import type { ProxyTarget, UpstreamTls } from '../open-upstream-options.ts';
+import type { ProxyTarget, UpstreamTls } from '../upstream-settings.ts';
 import { isOwnPlace, nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { isPublicAddress } from './egress-policy.ts';
 import { forbiddenAddress, publicOnly } from './public-only.ts';

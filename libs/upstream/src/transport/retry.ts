@@ -2,7 +2,7 @@
 // are not retried, because they have used up the patience already, and neither is 429: that would make it worse.
 import { isCacheError } from '@cistern/errors';
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
-import type { RetryBudget } from '../health/retry-budget.ts';
+import type { RetryBudget } from './retry-budget.ts';
 import { isServerFailure } from './server-failure.ts';
 import { headerValue, type Transport, type TransportLayer, type TransportResponse } from './transport.ts';
 import { untilAborted } from './until-aborted.ts';

@@ -1,7 +1,7 @@
 // How a token server is asked: by GET, with a password or as anybody, or with an identity token by OAuth 2, both as the
 // distribution project specifies them ("Token Authentication Specification", "Oauth2 Token Authentication").
 import { isIdentityToken } from '../credentials/identity-token.ts';
-import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import type { UpstreamCredentials } from '../upstream-settings.ts';
 import type { TransportRequest } from './transport.ts';
 
 export interface WantedToken {

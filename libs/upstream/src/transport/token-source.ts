@@ -3,12 +3,12 @@ import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { Account, Verifier } from '../credentials/account.ts';
 import { isIdentityToken } from '../credentials/identity-token.ts';
-import type { UpstreamCredentials } from '../open-upstream-options.ts';
+import type { UpstreamCredentials } from '../upstream-settings.ts';
 import type { CachedToken, ObtainedToken, TokenCache } from '../token-cache.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 import { toTokenError } from './token-error.ts';
 import { toTokenRequest } from './token-request.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createSingleFlight } from '@cistern/runtime';
 import { checkRealm } from './token-realm.ts';
 import type { Transport } from './transport.ts';
 

@@ -1,5 +1,5 @@
 // An admin server of a cache that holds nothing: a test gives the parts that it asks for.
-import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/assembly';
+import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/operations';
 import { loadConfig } from '@cistern/config';
 import type { AdminServerOptions } from '../build-admin-server.ts';
 

@@ -1,13 +1,13 @@
 // `cistern admin`: what a cluster's cache holds and how it is.
 import type { Command } from 'commander';
-import { adminBanner } from '../banner.ts';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import type { NodeKind } from '../open-node.ts';
-import { readConfig } from '../read-config.ts';
-import { requireCluster } from '../require-cluster.ts';
-import { runNode } from '../run-node.ts';
-import type { Terminal } from '../terminal.ts';
+import { adminBanner } from '../node/banner.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import type { NodeKind } from '../node/open-node.ts';
+import { readConfig } from '../node/read-config.ts';
+import { requireCluster } from '../node/require-cluster.ts';
+import { runNode } from '../node/run-node.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export const admin: NodeKind = {
   name: 'admin',

@@ -1,11 +1,11 @@
 // `cistern audit`: what operators asked for and who was turned away, of late.
-import type { AuditPage } from '@cistern/assembly';
+import type { AuditPage } from '@cistern/operations';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin-options.ts';
-import { fail } from '../fail.ts';
-import { formatTable } from '../format-table.ts';
-import { formatTime } from '../format-time.ts';
-import type { Terminal } from '../terminal.ts';
+import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
+import { fail } from '../terminal/fail.ts';
+import { formatTable } from '../terminal/format-table.ts';
+import { formatTime } from '../terminal/format-time.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface AuditOptions extends AdminOptions {
   readonly limit: string;

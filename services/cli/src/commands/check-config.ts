@@ -1,9 +1,9 @@
 // `cistern check-config`: what a configuration means, or everything that is wrong with it.
 import type { Command } from 'commander';
-import { describeConfig } from '../describe-config.ts';
-import { fail } from '../fail.ts';
-import { readConfig } from '../read-config.ts';
-import type { Terminal } from '../terminal.ts';
+import { describeConfig } from '../node/describe-config.ts';
+import { fail } from '../terminal/fail.ts';
+import { readConfig } from '../node/read-config.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export function addCheckConfig(program: Command, terminal: Terminal): void {
   program

@@ -1,12 +1,12 @@
 // `cistern client-config`: the files with which a client pulls through this cache.
 import { hostname } from 'node:os';
-import { clientSetups, describeClientSetups, parseCacheAddress } from '@cistern/client-setups';
+import { clientSetups, describeClientSetups, parseCacheAddress } from '@cistern/client-config';
 import type { Config } from '@cistern/config';
 import { Argument, type Command } from 'commander';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import { readConfig } from '../read-config.ts';
-import type { Terminal } from '../terminal.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import { readConfig } from '../node/read-config.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface ClientConfigOptions {
   readonly config?: string;

@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { splitFirstComponent } from '@cistern/oci';
 import { type Command, Option } from 'commander';
-import { parseCacheAddress } from '@cistern/client-setups';
-import { CommandError } from '../command-error.ts';
+import { parseCacheAddress } from '@cistern/client-config';
+import { CommandError } from '../terminal/command-error.ts';
 import { createAsk } from '../doctor/ask.ts';
 import { clientFiles, examineFiles } from '../doctor/client-files.ts';
 import { type Finding, examine } from '../doctor/examine.ts';
-import { fail } from '../fail.ts';
-import type { Terminal } from '../terminal.ts';
+import { fail } from '../terminal/fail.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface DoctorOptions {
   readonly image: string;

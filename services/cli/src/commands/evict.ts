@@ -1,12 +1,12 @@
 // `cistern evict --dry-run`: what would be removed from the store, and why. The cache that runs evicts by itself.
 import { parseSize } from '@cistern/config';
 import type { Command } from 'commander';
-import { addAdminOptions, type AdminOptions, adminOf } from '../admin-options.ts';
-import { askLines } from '../ask-lines.ts';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import { formatBytes } from '../format-bytes.ts';
-import type { Terminal } from '../terminal.ts';
+import { addAdminOptions, type AdminOptions, adminOf } from '../admin/admin-options.ts';
+import { askLines } from '../terminal/ask-lines.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import { formatBytes } from '../terminal/format-bytes.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface EvictOptions extends AdminOptions {
   readonly dryRun?: true;

@@ -2,21 +2,21 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
-import type { ExportProgress } from '@cistern/assembly';
+import type { ExportProgress } from '@cistern/bundles';
 import { parsePlatformName } from '@cistern/oci';
-import { prepareDirectories } from '@cistern/process';
+import { prepareDirectories } from '@cistern/assembly';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
-import { abortOnSignal } from '../abort-on-signal.ts';
-import { CommandError } from '../command-error.ts';
-import { describeTransfer } from '../describe-transfer.ts';
-import { fail } from '../fail.ts';
-import { formatBytes } from '../format-bytes.ts';
-import { readConfig } from '../read-config.ts';
-import { requireCluster } from '../require-cluster.ts';
-import { showProgress } from '../show-progress.ts';
-import type { Terminal } from '../terminal.ts';
-import { version } from '../version.ts';
+import { abortOnSignal } from '../terminal/abort-on-signal.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { describeTransfer } from '../terminal/describe-transfer.ts';
+import { fail } from '../terminal/fail.ts';
+import { formatBytes } from '../terminal/format-bytes.ts';
+import { readConfig } from '../node/read-config.ts';
+import { requireCluster } from '../node/require-cluster.ts';
+import { showProgress } from '../terminal/show-progress.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { version } from '../node/version.ts';
 
 interface ExportFlags {
   readonly output: string;
@@ -47,7 +47,7 @@ async function runExport(images: readonly string[], flags: ExportFlags, terminal
   if (config.redis !== undefined) requireCluster(config, 'export', { secret: true });
   const platforms = flags.platform?.map(parsePlatform);
   await prepareDirectories(config);
-  const { exportBundleOf } = await import('@cistern/assembly');
+  const { exportBundleOf } = await import('../standalone/export-bundle-of.ts');
   const { formatter, fields } = config.log;
   const log = createLogger({ level: 'error', formatter, fields, destination: stderr });
   const progress = showProgress(terminal, Date.now);

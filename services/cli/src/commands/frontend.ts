@@ -1,12 +1,12 @@
 // `cistern frontend`: the node of a cluster that clients pull from.
 import type { Command } from 'commander';
-import { registryBanner } from '../banner.ts';
-import { fail } from '../fail.ts';
-import type { NodeKind } from '../open-node.ts';
-import { readConfig } from '../read-config.ts';
-import { requireCluster } from '../require-cluster.ts';
-import { runNode } from '../run-node.ts';
-import type { Terminal } from '../terminal.ts';
+import { registryBanner } from '../node/banner.ts';
+import { fail } from '../terminal/fail.ts';
+import type { NodeKind } from '../node/open-node.ts';
+import { readConfig } from '../node/read-config.ts';
+import { requireCluster } from '../node/require-cluster.ts';
+import { runNode } from '../node/run-node.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export const frontend: NodeKind = {
   name: 'frontend',

@@ -2,11 +2,11 @@
 import { request } from 'node:http';
 import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import { readConfig } from '../read-config.ts';
-import type { Terminal } from '../terminal.ts';
-import { urlOf } from '../url-of.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import { readConfig } from '../node/read-config.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { urlOf } from '../node/url-of.ts';
 
 const limitMs = 3000;
 

@@ -1,12 +1,12 @@
 // `cistern images`, `inspect` and `top`: what the cache holds, what it is made of, and what is pulled most.
-import type { ImageDetails, ListedImage, ListedImages, PopularImage } from '@cistern/assembly';
+import type { ImageDetails, ListedImage, ListedImages, PopularImage } from '@cistern/operations';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type AdminOptions, addAdminOptions, openAdmin } from '../admin-options.ts';
-import { fail } from '../fail.ts';
-import { formatBytes } from '../format-bytes.ts';
-import { formatTable } from '../format-table.ts';
-import { formatTime } from '../format-time.ts';
-import type { Terminal } from '../terminal.ts';
+import { type AdminOptions, addAdminOptions, openAdmin } from '../admin/admin-options.ts';
+import { fail } from '../terminal/fail.ts';
+import { formatBytes } from '../terminal/format-bytes.ts';
+import { formatTable } from '../terminal/format-table.ts';
+import { formatTime } from '../terminal/format-time.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface ShowOptions extends AdminOptions {
   readonly json?: true;

@@ -1,16 +1,16 @@
 // `cistern import`: a cache filled from a file, without any upstream.
-import type { ImportedImage, ImportProgress } from '@cistern/assembly';
-import { prepareDirectories } from '@cistern/process';
+import type { ImportedImage, ImportProgress } from '@cistern/bundles';
+import { prepareDirectories } from '@cistern/assembly';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
-import { abortOnSignal } from '../abort-on-signal.ts';
-import { CommandError } from '../command-error.ts';
-import { describeTransfer } from '../describe-transfer.ts';
-import { fail } from '../fail.ts';
-import { formatBytes } from '../format-bytes.ts';
-import { readConfig } from '../read-config.ts';
-import { showProgress } from '../show-progress.ts';
-import type { Terminal } from '../terminal.ts';
+import { abortOnSignal } from '../terminal/abort-on-signal.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { describeTransfer } from '../terminal/describe-transfer.ts';
+import { fail } from '../terminal/fail.ts';
+import { formatBytes } from '../terminal/format-bytes.ts';
+import { readConfig } from '../node/read-config.ts';
+import { showProgress } from '../terminal/show-progress.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface ImportFlags {
   readonly config?: string;

@@ -1,14 +1,14 @@
 // `cistern index rebuild`: the index anew from the store, which is the truth.
-import type { RebuildProgress, RebuildResult } from '@cistern/assembly';
-import { prepareDirectories } from '@cistern/process';
+import type { RebuildProgress, RebuildResult } from '@cistern/maintenance';
+import { prepareDirectories } from '@cistern/assembly';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
-import { abortOnSignal } from '../abort-on-signal.ts';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import { readConfig, type ConfigOptions } from '../read-config.ts';
-import { showProgress } from '../show-progress.ts';
-import type { Terminal } from '../terminal.ts';
+import { abortOnSignal } from '../terminal/abort-on-signal.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import { readConfig, type ConfigOptions } from '../node/read-config.ts';
+import { showProgress } from '../terminal/show-progress.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export function addIndex(program: Command, terminal: Terminal): void {
   const index = program.command('index').description('Look after the index of what is cached');

@@ -3,11 +3,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FillList } from '@cistern/admin';
 import type { Command } from 'commander';
-import { abortOnSignal } from '../abort-on-signal.ts';
-import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin-options.ts';
-import { fail } from '../fail.ts';
-import { describeFills } from '../describe-fills.ts';
-import type { Terminal } from '../terminal.ts';
+import { abortOnSignal } from '../terminal/abort-on-signal.ts';
+import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
+import { fail } from '../terminal/fail.ts';
+import { describeFills } from '../terminal/describe-fills.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface InflightOptions extends AdminOptions {
   readonly once?: true;

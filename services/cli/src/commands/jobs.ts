@@ -1,12 +1,12 @@
 // `cistern jobs`: how full the queues are, and what failed last.
 import type { JobList } from '@cistern/admin';
 import type { Command } from 'commander';
-import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin-options.ts';
-import { fail } from '../fail.ts';
-import { formatDuration } from '../format-duration.ts';
-import { formatTable } from '../format-table.ts';
-import { formatTime } from '../format-time.ts';
-import type { Terminal } from '../terminal.ts';
+import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
+import { fail } from '../terminal/fail.ts';
+import { formatDuration } from '../terminal/format-duration.ts';
+import { formatTable } from '../terminal/format-table.ts';
+import { formatTime } from '../terminal/format-time.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 const exitCodes = `
 Exit codes: 0 it was told; 1 the cache could not be asked, and why.`;

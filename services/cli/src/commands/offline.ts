@@ -1,11 +1,11 @@
 // `cistern offline` and `cistern stale`: which upstreams are asked, and what was served without their word.
-import type { StaleTag, UpstreamState } from '@cistern/assembly';
+import type { StaleTag, UpstreamState } from '@cistern/operations';
 import { Argument, type Command } from 'commander';
-import { type AdminOptions, addAdminOptions, linesOfAdmin, openAdmin } from '../admin-options.ts';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import { formatTime } from '../format-time.ts';
-import type { Terminal } from '../terminal.ts';
+import { type AdminOptions, addAdminOptions, linesOfAdmin, openAdmin } from '../admin/admin-options.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import { formatTime } from '../terminal/format-time.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 type Wish = 'show' | 'on' | 'off' | 'reset';
 

@@ -1,8 +1,8 @@
 // `cistern pin`, `unpin` and `pins`: images that no pressure and no age removes.
 import type { Command } from 'commander';
-import { type AdminOptions, addAdminOptions, openAdmin } from '../admin-options.ts';
-import { fail } from '../fail.ts';
-import type { Terminal } from '../terminal.ts';
+import { type AdminOptions, addAdminOptions, openAdmin } from '../admin/admin-options.ts';
+import { fail } from '../terminal/fail.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export function addPin(program: Command, terminal: Terminal): void {
   const orFail = (done: Promise<void>) => done.catch((error: unknown) => fail(terminal, error));

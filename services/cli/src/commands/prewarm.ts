@@ -1,12 +1,12 @@
 // `cistern prewarm`: images into the cache before anybody asks for them.
 import type { Command } from 'commander';
-import { addAdminOptions, type AdminOptions, adminOf } from '../admin-options.ts';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import { formatBytes } from '../format-bytes.ts';
-import { type AdminTarget, askLines } from '../ask-lines.ts';
-import { type ProgressLine, showProgress } from '../show-progress.ts';
-import type { Terminal } from '../terminal.ts';
+import { addAdminOptions, type AdminOptions, adminOf } from '../admin/admin-options.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import { formatBytes } from '../terminal/format-bytes.ts';
+import { type AdminTarget, askLines } from '../terminal/ask-lines.ts';
+import { type ProgressLine, showProgress } from '../terminal/show-progress.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface PrewarmOptions extends AdminOptions {
   readonly platform?: readonly string[];

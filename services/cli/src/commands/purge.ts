@@ -1,9 +1,9 @@
 // `cistern purge` and `refresh`: what is cached goes, or is asked for anew, on all nodes at once.
 import type { Command } from 'commander';
-import { type AdminOptions, addAdminOptions, openAdmin } from '../admin-options.ts';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import type { Terminal } from '../terminal.ts';
+import { type AdminOptions, addAdminOptions, openAdmin } from '../admin/admin-options.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface ChangeOptions extends AdminOptions {
   readonly json?: true;

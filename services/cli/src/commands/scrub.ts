@@ -1,13 +1,13 @@
 // `cistern scrub`: what reading the store through has found, and how far it is.
-import type { ScrubPass, ScrubReport } from '@cistern/assembly';
+import type { ScrubPass, ScrubReport } from '@cistern/maintenance';
 import type { Command } from 'commander';
-import { addAdminOptions, type AdminOptions, adminOf } from '../admin-options.ts';
-import { askLines } from '../ask-lines.ts';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import { formatBytes } from '../format-bytes.ts';
-import { formatTime } from '../format-time.ts';
-import type { Terminal } from '../terminal.ts';
+import { addAdminOptions, type AdminOptions, adminOf } from '../admin/admin-options.ts';
+import { askLines } from '../terminal/ask-lines.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import { formatBytes } from '../terminal/format-bytes.ts';
+import { formatTime } from '../terminal/format-time.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export function addScrub(program: Command, terminal: Terminal): void {
   addAdminOptions(program.command('scrub'))

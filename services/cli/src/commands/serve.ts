@@ -1,16 +1,16 @@
 // `cistern serve`: the cache in one process, until it is told to stop.
 import type { Command } from 'commander';
-import { registryBanner } from '../banner.ts';
-import { fail } from '../fail.ts';
-import type { NodeKind } from '../open-node.ts';
-import { readConfig, type ConfigOptions } from '../read-config.ts';
-import { runNode } from '../run-node.ts';
-import type { Terminal } from '../terminal.ts';
+import { registryBanner } from '../node/banner.ts';
+import { fail } from '../terminal/fail.ts';
+import type { NodeKind } from '../node/open-node.ts';
+import { readConfig, type ConfigOptions } from '../node/read-config.ts';
+import { runNode } from '../node/run-node.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export const standalone: NodeKind = {
   name: 'serve',
   async build(config, context) {
-    const { buildStandalone } = await import('@cistern/standalone');
+    const { buildStandalone } = await import('../standalone/build-standalone.ts');
     return buildStandalone(config, context);
   },
   greet: (config, urls) => registryBanner(config, urls),

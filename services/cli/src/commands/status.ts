@@ -1,13 +1,13 @@
 // `cistern status`: how the cache as a whole is, and which nodes run.
 import type { NodeList, Overview } from '@cistern/admin';
 import type { Command } from 'commander';
-import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin-options.ts';
-import { fail } from '../fail.ts';
-import { formatBytes } from '../format-bytes.ts';
-import { formatDuration } from '../format-duration.ts';
-import { formatTable } from '../format-table.ts';
-import { formatTime } from '../format-time.ts';
-import type { Terminal } from '../terminal.ts';
+import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
+import { fail } from '../terminal/fail.ts';
+import { formatBytes } from '../terminal/format-bytes.ts';
+import { formatDuration } from '../terminal/format-duration.ts';
+import { formatTable } from '../terminal/format-table.ts';
+import { formatTime } from '../terminal/format-time.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 const unhealthyExitCode = 2;
 const exitCodes = `

@@ -3,12 +3,12 @@ import { withRobotTokens } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { createLogger } from '@cistern/telemetry';
 import type { Command } from 'commander';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import { noteInAudit } from '../note-in-audit.ts';
-import { parseLifetime } from '../parse-lifetime.ts';
-import { type ConfigOptions, readConfig } from '../read-config.ts';
-import type { Terminal } from '../terminal.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import { noteInAudit } from '../node/note-in-audit.ts';
+import { parseLifetime } from '../terminal/parse-lifetime.ts';
+import { type ConfigOptions, readConfig } from '../node/read-config.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface TokenOptions extends Pick<ConfigOptions, 'data'> {
   readonly config?: string;

@@ -2,12 +2,12 @@
 // looks at the file with every request.
 import { readFile } from 'node:fs/promises';
 import { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from '@cistern/auth';
-import { replaceFile } from '@cistern/files';
+import { replaceFile } from '@cistern/runtime';
 import type { Command } from 'commander';
-import { CommandError } from '../command-error.ts';
-import { fail } from '../fail.ts';
-import { readPassword } from '../read-password.ts';
-import type { Terminal } from '../terminal.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import { fail } from '../terminal/fail.ts';
+import { readPassword } from '../terminal/read-password.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export function addUser(program: Command, terminal: Terminal): void {
   const user = program

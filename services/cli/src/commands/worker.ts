@@ -1,12 +1,12 @@
 // `cistern worker`: the node of a cluster that fetches from upstreams.
 import type { Command } from 'commander';
-import { workerBanner } from '../banner.ts';
-import { fail } from '../fail.ts';
-import type { NodeKind } from '../open-node.ts';
-import { readConfig } from '../read-config.ts';
-import { requireCluster } from '../require-cluster.ts';
-import { runNode } from '../run-node.ts';
-import type { Terminal } from '../terminal.ts';
+import { workerBanner } from '../node/banner.ts';
+import { fail } from '../terminal/fail.ts';
+import type { NodeKind } from '../node/open-node.ts';
+import { readConfig } from '../node/read-config.ts';
+import { requireCluster } from '../node/require-cluster.ts';
+import { runNode } from '../node/run-node.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export const worker: NodeKind = {
   name: 'worker',

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
-import type { CacheAddress } from '@cistern/client-setups';
+import type { CacheAddress } from '@cistern/client-config';
 
 interface ClientFacts {
   readonly cache: CacheAddress;

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { translateRegistryCommand } from '../registry-command.ts';
 import { runProgram } from '../run-program.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 import { openOutput } from './open-output.ts';
 import { takeOverProcess } from './take-over-process.ts';
 

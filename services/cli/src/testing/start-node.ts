@@ -5,9 +5,9 @@ import { admin } from '../commands/admin.ts';
 import { frontend } from '../commands/frontend.ts';
 import { standalone } from '../commands/serve.ts';
 import { worker } from '../commands/worker.ts';
-import { openNode, type NodeUrls } from '../open-node.ts';
-import { readConfig } from '../read-config.ts';
-import type { Terminal } from '../terminal.ts';
+import { openNode, type NodeUrls } from '../node/open-node.ts';
+import { readConfig } from '../node/read-config.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 const kinds = { admin, frontend, serve: standalone, worker };
 

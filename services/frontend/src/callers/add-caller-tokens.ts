@@ -6,7 +6,7 @@ import type { RequestMetrics } from '@cistern/telemetry';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type LimitDependencies, limitClient } from '../hooks/limit-client.ts';
 import { addTokenPath, tokenPath } from '../token/add-token-path.ts';
-import { sendJson } from '../v2/send-json.ts';
+import { sendJson } from '../http/send-json.ts';
 import { shownBy } from './caller-of.ts';
 import type { CallerTokens } from './caller-tokens.ts';
 

@@ -1,8 +1,7 @@
 // Holds clients to their share: by user where users log in, else by address (of IPv6 by network). A request that is refused has
 // no user, and counts for its address.
-import { networkOf } from '@cistern/auth';
+import { networkOf, type ClientLimits } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
-import type { ClientLimits } from '@cistern/limits';
 import type { LimitMetrics } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAuthenticator, createAuthorize, createMemoryTokenKeys } from '@cistern/auth';
 import { createAccessTokens } from '@cistern/auth/tokens';
-import { createClientLimits } from '@cistern/limits/create-client-limits';
+import { createClientLimits } from '@cistern/auth/limits';
 import { digestOf } from '@cistern/oci';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { openRawConnection, requestText } from '../testing/raw-connection.ts';

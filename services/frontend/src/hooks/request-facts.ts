@@ -6,8 +6,12 @@ import {
   formatAccessLogLine,
   observeRequest,
   requestEnded,
+  type AuditLog,
+  type Logger,
+  type RequestFacts,
+  type RequestMetrics,
+  type RequestOperation,
 } from '@cistern/telemetry';
-import type { AuditLog, Logger, RequestFacts, RequestMetrics, RequestOperation } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestRecord } from './request-record.ts';
 

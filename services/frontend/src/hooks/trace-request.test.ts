@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf } from '@cistern/oci';
-import { openTracing } from '@cistern/telemetry';
+import { openTracing, createLogger } from '@cistern/telemetry';
 import { startCollector } from '@cistern/telemetry/testing/start-collector';
-import { createLogger } from '@cistern/telemetry';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';

@@ -1,8 +1,7 @@
 // A frontend on a free port of this machine, with what it logs and measures in memory.
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
-import { acceptEverybody, createAuthorize } from '@cistern/auth';
-import { unlimited } from '@cistern/limits';
+import { acceptEverybody, createAuthorize, unlimited } from '@cistern/auth';
 import { createLogger, createMetrics, type Metrics } from '@cistern/telemetry';
 import { createUpstreamTable } from '@cistern/upstream';
 import type { FastifyInstance } from 'fastify';

@@ -3,7 +3,7 @@
 import type { RequestMetrics } from '@cistern/telemetry';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { enterOperation } from '../hooks/request-facts.ts';
-import { takeBody } from '../v2/take-body.ts';
+import { takeBody } from '../http/take-body.ts';
 
 export const tokenPath = '/token';
 

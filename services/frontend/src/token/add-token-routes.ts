@@ -8,7 +8,7 @@ import { type AuthenticateDependencies, identify } from '../hooks/authenticate.t
 import { formatBasicChallenge } from '../hooks/format-challenge.ts';
 import { limitClient } from '../hooks/limit-client.ts';
 import { catalogScope } from './catalog-scope.ts';
-import { sendJson } from '../v2/send-json.ts';
+import { sendJson } from '../http/send-json.ts';
 import { addTokenPath, type AskedToken } from './add-token-path.ts';
 import { narrowScopes } from './narrow-scopes.ts';
 

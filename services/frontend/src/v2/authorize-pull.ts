@@ -9,7 +9,7 @@ import { callerChallenge } from '../callers/add-caller-tokens.ts';
 import { callerOf } from '../callers/caller-of.ts';
 import { formatChallenge, pullScope } from '../hooks/format-challenge.ts';
 import { resolveIfKnown } from '../token/resolve-if-known.ts';
-import { queryValue } from './query-value.ts';
+import { queryValue } from '../http/query-value.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 export interface NamedPath {

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nextLink, requestedPage } from './pagination.ts';
 import { insufficientScope } from './authorize-pull.ts';
 import { catalogScope } from '../token/catalog-scope.ts';
-import { sendJson } from './send-json.ts';
+import { sendJson } from '../http/send-json.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 const defaultEntries = 100;

@@ -3,7 +3,7 @@ import { CacheError } from '@cistern/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerChallenge } from '../callers/add-caller-tokens.ts';
 import { formatChallenge } from '../hooks/format-challenge.ts';
-import { sendJson } from './send-json.ts';
+import { sendJson } from '../http/send-json.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 const body = Buffer.from('{}');

@@ -8,7 +8,7 @@ import { freshnessWish } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
 import { tellFreshness } from './headers.ts';
 import { nextLink, requestedPage } from './pagination.ts';
-import { queryValue } from './query-value.ts';
+import { queryValue } from '../http/query-value.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 const pageParameter = 'page';

@@ -5,7 +5,7 @@ import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import type { BlobStream } from '@cistern/pull-through';
 import type { FastifyReply } from 'fastify';
 import { markFirstByte } from '../hooks/request-facts.ts';
-import { silenceTimeoutMs } from '../server-options.ts';
+import { silenceTimeoutMs } from '../http/server-options.ts';
 
 export interface BlobBody {
   readonly stream: BlobStream;

@@ -5,7 +5,7 @@ import { freshnessWish } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
 import { tellFreshness } from './headers.ts';
 import { nextLink, requestedPage } from './pagination.ts';
-import { sendJson } from './send-json.ts';
+import { sendJson } from '../http/send-json.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 interface TagsPath {

@@ -1,6 +1,5 @@
 // What the handlers of the pull API work with.
-import type { Authenticator, Authorize } from '@cistern/auth';
-import type { ClientLimits } from '@cistern/limits';
+import type { Authenticator, Authorize, ClientLimits } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
 import type { AuthenticationMetrics, LimitMetrics, RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';

@@ -2,12 +2,12 @@
 import type { WebhookConfig, WebhookProvider } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { OciSyntaxError, parseRepositoryName, parseTag } from '@cistern/oci';
-import type { Pushes } from '@cistern/pull-through';
+import type { Pushes } from '@cistern/prewarm';
 import type { Metrics } from '@cistern/telemetry';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { enterOperation } from '../hooks/request-facts.ts';
-import { queryValue } from '../v2/query-value.ts';
-import { takeBody } from '../v2/take-body.ts';
+import { queryValue } from '../http/query-value.ts';
+import { takeBody } from '../http/take-body.ts';
 import { isGenuine } from './is-genuine.ts';
 import type { PushedImage, ReadPushed } from './pushed-image.ts';
 import { readDistribution } from './read-distribution.ts';

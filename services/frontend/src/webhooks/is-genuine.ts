@@ -1,7 +1,7 @@
 // Whether who sent a webhook knows its secret. All comparisons take the same time whatever is sent.
 import { createHmac } from 'node:crypto';
 import type { WebhookProvider } from '@cistern/config';
-import { isSameSecret } from '@cistern/pull-through';
+import { isSameSecret } from '@cistern/runtime';
 
 export interface Proof {
   readonly provider: WebhookProvider;

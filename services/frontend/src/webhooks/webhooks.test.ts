@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { loadConfig } from '@cistern/config';
-import type { TagKey } from '@cistern/cache-index';
+import type { TagKey } from '@cistern/index';
 import { startFrontend } from '../testing/start-frontend.ts';
 import * as payloads from './fixtures/payloads.ts';
 

@@ -1,6 +1,6 @@
 // Blobs and manifests. Touches wait in memory for a while; a walk through the blobs writes them.
 import { isDeepStrictEqual } from 'node:util';
-import type { BlobRecord, CacheIndex } from '@cistern/cache-index';
+import type { BlobRecord, CacheIndex } from '@cistern/index';
 import { digestHex } from '@cistern/oci';
 import fc from 'fast-check';
 import { operation, type Operations } from './operation.ts';

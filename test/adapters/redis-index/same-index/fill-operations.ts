@@ -1,5 +1,5 @@
 // Fills, and the deletions that they exclude. Owners say of a fill what they know of it: what their last claim gave them.
-import type { CacheIndex, FillRecord } from '@cistern/cache-index';
+import type { CacheIndex, FillRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import fc from 'fast-check';
 import { blobRecord } from './blob-operations.ts';

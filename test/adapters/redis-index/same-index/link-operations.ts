@@ -1,6 +1,6 @@
 // Links, and the repositories that hold any.
 import { isDeepStrictEqual } from 'node:util';
-import type { Link } from '@cistern/cache-index';
+import type { Link } from '@cistern/index';
 import fc from 'fast-check';
 import { operation, type Operations } from './operation.ts';
 import { digest, limit, mediaType, repository, repositoryKey, size, upstream } from './samples.ts';

@@ -1,7 +1,7 @@
 // One call of an index as plain data, and what a sequence of them has to remember: no two indexes give the same generations,
 // times or names of epochs.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CacheIndex, FillRecord } from '@cistern/cache-index';
+import type { CacheIndex, FillRecord } from '@cistern/index';
 import fc from 'fast-check';
 
 /** An index while a sequence is applied to it. */

@@ -1,5 +1,5 @@
 // What processes share beside records: leases, values, popularity, what nodes say, what operators did, the epoch, announcements.
-import type { CacheIndex } from '@cistern/cache-index';
+import type { CacheIndex } from '@cistern/index';
 import fc from 'fast-check';
 import { walk } from './blob-operations.ts';
 import { operation, type Operations, type Subject } from './operation.ts';

@@ -1,5 +1,5 @@
 // Few names and few values, so that the calls of a sequence meet.
-import type { RepositoryKey } from '@cistern/cache-index';
+import type { RepositoryKey } from '@cistern/index';
 import { digestOf, mediaTypes, parseRepositoryName, type Digest } from '@cistern/oci';
 import fc from 'fast-check';
 

@@ -1,6 +1,6 @@
 // Tags, whose pulls wait in memory for a while.
 import { isDeepStrictEqual } from 'node:util';
-import type { TagKey, TagRecord } from '@cistern/cache-index';
+import type { TagKey, TagRecord } from '@cistern/index';
 import { parseTag } from '@cistern/oci';
 import fc from 'fast-check';
 import { operation, type Operations } from './operation.ts';

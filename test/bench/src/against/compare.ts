@@ -1,7 +1,7 @@
 // `npm run bench -- --against <commit>`: the work tree beside another commit, on this machine and in one run.
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { ensureDebianPackages } from '@cistern/test-services';
+import { ensureDebianPackages } from '@cistern/test-servers';
 import { openSite } from '../contenders/open-site.ts';
 import type { Options } from '../options.ts';
 import { describeMachine } from '../report/describe-machine.ts';

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readlink, realpath, rm, symlink, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { ensureDebianPackages } from '@cistern/test-services';
+import { ensureDebianPackages } from '@cistern/test-servers';
 import { git } from './git.ts';
 import { openCheckout } from './open-checkout.ts';
 import { describeWorkTree, resolveCommit } from './resolve-commit.ts';

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, realpath } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { guardDirectory, startProcess } from '@cistern/test-services';
+import { guardDirectory, startProcess } from '@cistern/test-servers';
 import { git } from './git.ts';
 import { linkModules } from './link-modules.ts';
 import { launcher } from './resolve-commit.ts';

@@ -1,5 +1,5 @@
 // Who is measured: a cache of the upstream of the run, started as a user would start it.
-import type { S3 } from '@cistern/test-services';
+import type { S3 } from '@cistern/test-servers';
 import type { Upstream } from '../upstream/start-upstream.ts';
 
 /** What all contenders of a run share. */

@@ -1,5 +1,5 @@
 // The contenders that several workloads have. A workload may have some of its own besides.
-import { startCistern, startCluster, startDockerRegistry } from '@cistern/test-services';
+import { startCistern, startCluster, startDockerRegistry } from '@cistern/test-servers';
 import type { ContenderKind, Site } from './contender.ts';
 import { startNginx } from './start-nginx.ts';
 import { makeBucket } from './make-bucket.ts';

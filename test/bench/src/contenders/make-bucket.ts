@@ -1,6 +1,6 @@
 // A bucket for one process, of docker-registry or of Cistern, which reads registry:2's parameters.
 import { randomUUID } from 'node:crypto';
-import type { S3 } from '@cistern/test-services';
+import type { S3 } from '@cistern/test-servers';
 import { Client } from 'minio';
 
 /** Resolves with the parameters of docker-registry's S3 driver for it. */

@@ -1,5 +1,5 @@
 // What all contenders of a run share.
-import { type S3, startS3 } from '@cistern/test-services';
+import { type S3, startS3 } from '@cistern/test-servers';
 import { startUpstream } from '../upstream/start-upstream.ts';
 import type { Site } from './contender.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { ensureDebianPackages, freePort, makeCertificateFiles, startProcess } from '@cistern/test-services';
+import { ensureDebianPackages, freePort, makeCertificateFiles, startProcess } from '@cistern/test-servers';
 import type { Contender } from './contender.ts';
 
 export interface NginxOptions {

@@ -1,7 +1,7 @@
 // How much longer it takes to find an entry among many than among few. Both indexes are asked in turn, so that what else the
 // machine does meets both alike, and for entries that their process has not seen before.
 // real-time: a benchmark measures how long look-ups take
-import type { CacheIndex } from '@cistern/cache-index';
+import type { CacheIndex } from '@cistern/index';
 import { type EntryKind, lookUp } from './grow-index.ts';
 
 export interface Sized {

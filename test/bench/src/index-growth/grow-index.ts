@@ -1,5 +1,5 @@
 // Fills an index by the calls with which it is rebuilt from a store, and looks entries up again.
-import type { CacheIndex } from '@cistern/cache-index';
+import type { CacheIndex } from '@cistern/index';
 import { blobOf, entriesPerRepository, linkOf, manifestOf, repositoryOf, tagOf } from './sample-entries.ts';
 
 export type EntryKind = 'blobs' | 'tags';

@@ -3,10 +3,10 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { CacheIndex } from '@cistern/cache-index';
-import { openRedisIndex } from '@cistern/cache-index/redis';
-import { openSqliteIndex } from '@cistern/cache-index/sqlite';
-import { commandTimeoutMs, type Redis, startRedis } from '@cistern/test-services';
+import type { CacheIndex } from '@cistern/index';
+import { openRedisIndex } from '@cistern/index/redis';
+import { openSqliteIndex } from '@cistern/index/sqlite';
+import { commandTimeoutMs, type Redis, startRedis } from '@cistern/test-servers';
 import type { Contender, ContenderKind, Site } from '../contenders/contender.ts';
 
 export interface IndexKind extends ContenderKind {

@@ -1,6 +1,6 @@
 // Entries as a fleet's caches hold them, by number: images of services, built again and again, of layers with names of their own.
 import { createHash } from 'node:crypto';
-import type { BlobRecord, Link, ManifestRecord, RepositoryKey, TagRecord } from '@cistern/cache-index';
+import type { BlobRecord, Link, ManifestRecord, RepositoryKey, TagRecord } from '@cistern/index';
 import { type Digest, mediaTypes, parseRepositoryName, parseTag } from '@cistern/oci';
 
 /** So many that Redis keeps neither links nor tags of a repository in its form for small tables. */

@@ -1,6 +1,6 @@
 // The registry that all contenders cache: Debian's docker-registry, behind a link that can be narrowed and counts.
 import { addImage, createContent, type ImageOptions, type SeededBytes, seededBody } from '@cistern/fake-upstream';
-import { startDockerRegistry } from '@cistern/test-services';
+import { startDockerRegistry } from '@cistern/test-servers';
 import { pushBlob, pushManifest } from './push.ts';
 import { type StartedLink, startLink } from './start-link.ts';
 

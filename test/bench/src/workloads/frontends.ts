@@ -1,6 +1,6 @@
 // How work grows with frontends that are each held to a part of a core, so that all of them fit on one machine: asked one by
 // one, which is what they do by themselves, and through haproxy, which has what they and the load leave of the machine.
-import { startCluster } from '@cistern/test-services';
+import { startCluster } from '@cistern/test-servers';
 import type { ContenderKind, Site } from '../contenders/contender.ts';
 import { limitCpu } from '../load/limit-cpu.ts';
 import { watchCpu } from '../load/process-figures.ts';

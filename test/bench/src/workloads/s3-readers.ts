@@ -1,5 +1,5 @@
 // Many clients that begin to read one stored blob within a moment, through one frontend: how often it is read from S3.
-import { startCluster } from '@cistern/test-services';
+import { startCluster } from '@cistern/test-servers';
 import type { ContenderKind, Site } from '../contenders/contender.ts';
 import { percentile, pullAll } from '../load/pull-all.ts';
 import { startLink } from '../upstream/start-link.ts';

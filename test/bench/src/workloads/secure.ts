@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeCertificateFiles, startCistern } from '@cistern/test-services';
+import { makeCertificateFiles, startCistern } from '@cistern/test-servers';
 import type { ContenderKind } from '../contenders/contender.ts';
 import { startNginx } from '../contenders/start-nginx.ts';
 import { requestsOf, taggedManifest } from './requests.ts';

@@ -1,6 +1,6 @@
 // The index that all simulated nodes share, and what of it nobody may leave behind.
-import type { CacheIndex } from '@cistern/cache-index';
-import { createIndexServer } from '@cistern/cache-index/testing';
+import type { CacheIndex } from '@cistern/index';
+import { createIndexServer } from '@cistern/index/testing';
 
 export interface SharedIndex {
   readonly index: CacheIndex;

@@ -7,20 +7,15 @@ import {
   createAnswerFill,
   createFillAccess,
   createFillTable,
-  createFreshnessPolicies,
-  createStoreBacklog,
   handOverFills,
   openRemoteFills,
   openSpoolDirectory,
-} from '@cistern/pull-through';
+} from '@cistern/fills';
+import { createFreshnessPolicies } from '@cistern/pull-through';
+import { createStoreBacklog } from '@cistern/content';
 import { createJobHandlers } from '@cistern/worker';
-import {
-  asCaller,
-  createBufferPool,
-  createSharedReads,
-  createUseCases,
-  type TestPullThrough,
-} from '@cistern/pull-through/testing';
+import { asCaller, createUseCases, type TestPullThrough } from '@cistern/pull-through/testing';
+import { createBufferPool, createSharedReads } from '@cistern/streams';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { simulatedRoot } from '../world/files/file-system.ts';
 import { network } from '../world/network/network-state.ts';

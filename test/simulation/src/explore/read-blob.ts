@@ -1,7 +1,6 @@
 // A client of a frontend: it reads a blob or a range of it at its own pace, compares each byte, and may leave.
-import type { ByteRange } from '@cistern/oci';
-import type { RepositoryKey } from '@cistern/cache-index';
-import type { Digest } from '@cistern/oci';
+import type { ByteRange, Digest } from '@cistern/oci';
+import type { RepositoryKey } from '@cistern/index';
 import type { PullThrough } from '@cistern/pull-through';
 import type { TestPullThrough } from '@cistern/pull-through/testing';
 import type { Random } from '../world/random.ts';

@@ -4,16 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import type { CacheIndex } from '@cistern/cache-index';
+import type { CacheIndex } from '@cistern/index';
 import { createInlineJobs } from '@cistern/jobs/inline';
-import {
-  createFillAccess,
-  createFillTable,
-  createFreshnessPolicies,
-  createPullThrough,
-  createStoreBacklog,
-  openSpoolDirectory,
-} from '@cistern/pull-through';
+import { createFillAccess, createFillTable, openSpoolDirectory } from '@cistern/fills';
+import { createFreshnessPolicies, createPullThrough } from '@cistern/pull-through';
+import { createStoreBacklog } from '@cistern/content';
 import { createJobHandlers } from '@cistern/worker';
 import { asCaller } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';

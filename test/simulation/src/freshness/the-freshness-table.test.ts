@@ -2,7 +2,7 @@
 // answered, what it costs upstream, and what is known afterwards.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openSqliteIndex } from '@cistern/cache-index/sqlite';
+import { openSqliteIndex } from '@cistern/index/sqlite';
 import { createLogger } from '@cistern/telemetry';
 import { type Cell, allCells, checkCell, prepareCell } from './freshness-table.ts';
 import { openFreshnessStage } from './open-freshness-stage.ts';

@@ -1,6 +1,6 @@
 // The doubles that simulated nodes use instead of Redis, BullMQ and the S3 client. `startNodes` sets them once per world.
 import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/cache-index';
+import type { CacheIndex } from '@cistern/index';
 import type { JobHandlers, JobQueue, JobWorkers } from '@cistern/jobs';
 
 /** Each is opened for the process that runs at the moment. */

@@ -1,5 +1,5 @@
 // Loses announcements as Redis does: a connection breaks. After the reconnect each listener hears that it may have missed some.
-import type { Announcements } from '@cistern/cache-index';
+import type { Announcements } from '@cistern/index';
 import type { Owner } from '../world/owner.ts';
 import { plan } from '../world/schedule.ts';
 

@@ -3,7 +3,7 @@ import { registerHooks } from 'node:module';
 import bcrypt from 'bcrypt';
 
 const inAssembly: Readonly<Record<string, string>> = {
-  '@cistern/cache-index/redis': 'redis-index.ts',
+  '@cistern/index/redis': 'redis-index.ts',
   '@cistern/jobs/bullmq': 'bullmq.ts',
   '@cistern/blob-store/s3': 's3-store.ts',
 };

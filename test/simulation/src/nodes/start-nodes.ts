@@ -1,9 +1,9 @@
 // A cluster of simulated processes that run the product's own nodes, put together by its composition root. Frontends speak HTTP
 // with clients, workers speak HTTP with upstreams.
-import { assembleAdmin } from '@cistern/assembly';
+import { assembleAdmin } from '@cistern/admin';
 import { isCacheError } from '@cistern/errors';
 import { buildFrontendNode } from '@cistern/frontend';
-import type { CacheNode } from '@cistern/process';
+import type { CacheNode } from '@cistern/runtime/process';
 import { createLogger, createMetrics, type Metrics } from '@cistern/telemetry';
 import { buildWorker } from '@cistern/worker';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -3,15 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createTestIndex } from '@cistern/cache-index/testing';
+import { createTestIndex } from '@cistern/index/testing';
 import { createInlineJobs } from '@cistern/jobs/inline';
-import {
-  createFillAccess,
-  createFillTable,
-  createPullThrough,
-  createStoreBacklog,
-  openSpoolDirectory,
-} from '@cistern/pull-through';
+import { createFillAccess, createFillTable, openSpoolDirectory } from '@cistern/fills';
+import { createPullThrough } from '@cistern/pull-through';
+import { createStoreBacklog } from '@cistern/content';
 import { createJobHandlers } from '@cistern/worker';
 import { asCaller, type TestPullThrough } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';

@@ -1,6 +1,6 @@
 // A day of a CI fleet behind one cache before Docker Hub's limit on anonymous pulls, on a clock of its own. Everything but
 // Docker Hub and time is real.
-import { createRandom } from '@cistern/end-to-end/random';
+import { createRandom } from '@cistern/single-node/random';
 import { isCacheError } from '@cistern/errors';
 import { createZipf, fraction, happens, shuffled } from '../chance.ts';
 import { createImages, type Image } from './ci-traffic.ts';

@@ -1,7 +1,7 @@
 // The images of the replay: repositories with tags that move, on base images that move too, of layers that are shared
 // where images share them. Sizes and numbers of layers are about those of Docker Hub's images (Zhao et al., "Large-scale
 // analysis of the Docker Hub dataset", CLUSTER 2019): half of all layers below 4 MB, nine of ten below 63 MB.
-import type { Random } from '@cistern/end-to-end/random';
+import type { Random } from '@cistern/single-node/random';
 import { parseRepositoryName, parseTag, type RepositoryName, type Tag } from '@cistern/oci';
 import { createZipf, fraction, happens, indexAbove, logNormal } from '../chance.ts';
 

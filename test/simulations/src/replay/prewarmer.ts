@@ -1,6 +1,6 @@
 // Prewarming as workers do it: again and again the most popular tags are confirmed, and of one that has moved the images for
 // the platforms that are pulled are fetched, one after another, no faster than the limit.
-import type { PopularityIndex } from '@cistern/cache-index';
+import type { PopularityIndex } from '@cistern/index';
 import type { CatalogueTag, ObjectId } from './catalogue.ts';
 import type { TagRecords } from './tag-records.ts';
 

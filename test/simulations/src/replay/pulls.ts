@@ -1,6 +1,6 @@
 // Who pulls what and when: a fleet that is busy by day and on weekdays, few tags often and many seldom (Zipf), and tags
 // that become popular and are forgotten.
-import type { Random } from '@cistern/end-to-end/random';
+import type { Random } from '@cistern/single-node/random';
 import { createZipf, fraction, indexAbove, shuffled } from '../chance.ts';
 import type { CatalogueTag } from './catalogue.ts';
 

@@ -1,6 +1,6 @@
 // A cache before which the pulls pass, as far as what it has to have goes: tags by their records, popularity and
 // prewarming. What of it stays is another matter.
-import { createTestIndex } from '@cistern/cache-index/testing';
+import { createTestIndex } from '@cistern/index/testing';
 import type { CacheEvents, ServedPull } from './cache-events.ts';
 import type { Catalogue, ObjectId } from './catalogue.ts';
 import { createPrewarmer, type PrewarmSettings } from './prewarmer.ts';

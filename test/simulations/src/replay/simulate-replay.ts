@@ -1,6 +1,6 @@
 // Two weeks of pulls before one cache: with and without prewarming, full and fuller, by several policies of eviction, and how
 // far each is from what is possible at all.
-import { createRandom } from '@cistern/end-to-end/random';
+import { createRandom } from '@cistern/single-node/random';
 import type { CacheEvents } from './cache-events.ts';
 import { createCatalogue } from './catalogue.ts';
 import { createPfooBound } from './pfoo-bound.ts';

@@ -1,6 +1,6 @@
 // The content of a run's upstreams: images that share layers, and tags that move. It remembers everything that ever was there.
 import type { Body, FakeUpstream, SeededBytes } from '@cistern/fake-upstream';
-import type { TagKey } from '@cistern/cache-index';
+import type { TagKey } from '@cistern/index';
 import { type Digest, parseRepositoryName, parseTag, splitFirstComponent } from '@cistern/oci';
 import type { Random } from '../../world/random.ts';
 import { schedule } from '../../world/schedule.ts';

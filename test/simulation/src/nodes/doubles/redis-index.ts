@@ -1,4 +1,4 @@
-// Replaces `@cistern/cache-index/redis`.
+// Replaces `@cistern/index/redis`.
 import { adapterDoubles } from '../adapter-doubles.ts';
 
 export const openRedisIndex = () => adapterDoubles().openIndex();

@@ -1,0 +1,37 @@
+// A directory of the data, before anything is opened in it: here a wrong one can still be told in the user's words.
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { StartError } from '@cistern/runtime/process';
+
+/**
+ * Makes it if it is not there, for its user alone. Rejects with `StartError` if this process could not write in it. `key`: of the directory in
+ * the configuration.
+ */
+export async function prepareDirectory(path: string, key: string): Promise<void> {
+  try {
+    await makeDirectory(path, privateMode);
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new StartError(
+      `The data directory ${path} cannot be used (${code ?? message}): make it a directory that this user can write in, or set ${key} to another one.`,
+      { cause: error },
+    );
+  }
+}
+
+const privateMode = 0o700;
+
+// Not `recursive`, which never ends where a filesystem answers ENOENT to the making of a directory, as /proc does.
+async function makeDirectory(path: string, mode?: number): Promise<void> {
+  try {
+    await mkdir(path, mode);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && dirname(path) !== path) {
+      await makeDirectory(dirname(path));
+      await mkdir(path, mode);
+    } else if (code !== 'EEXIST') throw error;
+    else if (!(await stat(path)).isDirectory()) throw new Error('it is a file', { cause: error });
+  }
+}

@@ -1,0 +1,93 @@
+// Bounds costly work for clients, in all and per client network. Networks take turns, so a network that asks for much delays
+// itself and no other.
+import { networkOf } from '../policy/network-of.ts';
+
+export interface FairQueueOptions {
+  /** Tasks that run at the same time, in all and of one network. */
+  readonly atOnce: number;
+  readonly atOncePerNetwork: number;
+  /** Tasks that wait for their turn. */
+  readonly maxWaiting: number;
+  readonly maxWaitingPerNetwork: number;
+  /** The error for a task that gets no place. */
+  readonly refusal: () => Error;
+}
+
+export interface FairQueue {
+  /** Runs the task when it is its network's turn. Rejects as the task, or with the refusal. */
+  run<T>(clientIp: string, task: () => Promise<T>): Promise<T>;
+}
+
+interface Waiting {
+  begin(): void;
+  refuse(): void;
+}
+
+interface Line {
+  readonly waiting: Waiting[];
+  running: number;
+}
+
+export function createFairQueue(options: FairQueueOptions): FairQueue {
+  const { atOnce, atOncePerNetwork, maxWaiting, maxWaitingPerNetwork, refusal } = options;
+  /** In the order of their turns. */
+  const lines = new Map<string, Line>();
+  let running = 0;
+  let waiting = 0;
+
+  /** When all places are taken, the longest line gives up its last one to a shorter line. */
+  function hasPlace({ waiting: { length } }: Line): boolean {
+    if (length >= maxWaitingPerNetwork) return false;
+    if (waiting < maxWaiting) return true;
+    const longest = [...lines.values()].reduce((one, other) =>
+      other.waiting.length > one.waiting.length ? other : one,
+    );
+    if (longest.waiting.length <= length + 1) return false;
+    waiting -= 1;
+    longest.waiting.pop()?.refuse();
+    return true;
+  }
+
+  function beginNext(): void {
+    for (const [network, line] of lines) {
+      if (running >= atOnce) return;
+      if (line.running >= atOncePerNetwork) continue;
+      const next = line.waiting.shift();
+      if (next === undefined) continue;
+      waiting -= 1;
+      running += 1;
+      line.running += 1;
+      // Its next turn comes after those of all others. The iteration visits it again at the end.
+      lines.delete(network);
+      lines.set(network, line);
+      next.begin();
+    }
+  }
+
+  function end(network: string, line: Line): void {
+    running -= 1;
+    line.running -= 1;
+    if (line.running === 0 && line.waiting.length === 0) lines.delete(network);
+    beginNext();
+  }
+
+  return {
+    run: (clientIp, task) =>
+      new Promise((resolve, reject) => {
+        const network = networkOf(clientIp);
+        const line = lines.get(network) ?? { waiting: [], running: 0 };
+        const mayBegin = running < atOnce && line.running < atOncePerNetwork && line.waiting.length === 0;
+        if (!mayBegin && !hasPlace(line)) return reject(refusal());
+        lines.set(network, line);
+        waiting += 1;
+        line.waiting.push({
+          begin: () =>
+            void task()
+              .then(resolve, reject)
+              .finally(() => end(network, line)),
+          refuse: () => reject(refusal()),
+        });
+        beginNext();
+      }),
+  };
+}

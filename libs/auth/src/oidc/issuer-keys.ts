@@ -1,0 +1,166 @@
+// Keys of issuers on their way from workers, who alone reach out, to frontends, who verify by them: an object in the store for
+// each issuer. What asks for it is a job that names the issuer, and nothing of what it answers is believed.
+import type { IssuerKeys } from './create-oidc-method.ts';
+import { readIssuerKeys } from './read-issuer-keys.ts';
+import { type BlobStore, issuerKeysKey, type ObjectStore, sealObjects } from '@cistern/blob-store';
+import type { Config } from '@cistern/config';
+import { CacheError, isCacheError } from '@cistern/errors';
+import type { JobQueue } from '@cistern/jobs';
+import { type Documents, openDocuments, proxyFor } from '@cistern/upstream';
+import type { NodeContext } from '@cistern/runtime/process';
+
+type Issuer = Config['auth']['oidc'][number];
+
+interface KeysObject {
+  readonly schema: 1;
+  /** Whose they are: of an issuer that was configured differently once they are not. */
+  readonly issuer: string;
+  readonly fetchedAtMs: number;
+  readonly keys: Awaited<ReturnType<typeof readIssuerKeys>>;
+}
+
+/** From then on they are asked for again, behind the answer. */
+const freshForMs = 10 * 60_000;
+/** So long without the issuer's word. */
+const usableForMs = 24 * 3_600_000;
+/** Tokens of keys that are not there are as many as somebody sends. */
+const askAgainMs = 10_000;
+const jobTimeoutMs = 15_000;
+
+async function readObject(
+  store: Pick<BlobStore, 'readObject'>,
+  { name, url }: Issuer,
+): Promise<KeysObject | undefined> {
+  const bytes = await store.readObject(issuerKeysKey(name));
+  if (bytes === undefined) return undefined;
+  try {
+    const object = JSON.parse(Buffer.from(bytes).toString('utf8')) as KeysObject;
+    return object.schema === 1 && object.issuer === url && Array.isArray(object.keys) ? object : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keys of issuers as all nodes of a configuration have them. */
+export function sealIssuerKeys(store: ObjectStore, { cluster }: Pick<Config, 'cluster'>): ObjectStore {
+  return sealObjects(store, cluster?.secret.reveal(), 'issuer keys');
+}
+
+export interface IssuerKeysOptions {
+  readonly issuers: readonly Issuer[];
+  readonly store: Pick<BlobStore, 'readObject'>;
+  readonly queue: Pick<JobQueue, 'run' | 'add'>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Of a frontend. */
+export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptions): IssuerKeys {
+  const known = new Map<string, KeysObject>();
+  const askedAtMs = new Map<string, number>();
+
+  const isUsable = (object: KeysObject | undefined): object is KeysObject =>
+    object !== undefined && object.fetchedAtMs > now() - usableForMs;
+
+  /** What is known, or what another frontend had fetched since. */
+  async function look(issuer: Issuer): Promise<KeysObject | undefined> {
+    const found = await readObject(store, issuer);
+    if (found !== undefined) known.set(issuer.name, found);
+    return found ?? known.get(issuer.name);
+  }
+
+  /** As `look`; while the store is away what is known is used for as long as it may be. */
+  async function lookOrRecall(issuer: Issuer): Promise<KeysObject | undefined> {
+    try {
+      return await look(issuer);
+    } catch (error) {
+      const object = known.get(issuer.name);
+      if (!isUsable(object) || !isCacheError(error, 'store-unavailable')) throw error;
+      return object;
+    }
+  }
+
+  const mayAsk = ({ name }: Issuer) => now() - (askedAtMs.get(name) ?? -Infinity) >= askAgainMs;
+
+  async function fetchNow(issuer: Issuer): Promise<KeysObject | undefined> {
+    const { name } = issuer;
+    askedAtMs.set(name, now());
+    const options = { dedupKey: name, class: 'interactive', timeoutMs: jobTimeoutMs } as const;
+    await queue.run('fetch-issuer-keys', { issuer: name }, options);
+    return look(issuer);
+  }
+
+  function fetchBehind(issuer: Issuer): void {
+    const { name } = issuer;
+    if (!mayAsk(issuer)) return;
+    askedAtMs.set(name, now());
+    // The next one who comes in asks again.
+    queue.add('fetch-issuer-keys', { issuer: name }, { dedupKey: name, class: 'background' }).catch(() => {});
+  }
+
+  function issuerOf(name: string): Issuer {
+    const issuer = issuers.find((one) => one.name === name);
+    if (issuer === undefined) throw new TypeError(`no issuer is called ${name}`);
+    return issuer;
+  }
+
+  return {
+    async get(name) {
+      const issuer = issuerOf(name);
+      let object = known.get(name);
+      if (object === undefined || object.fetchedAtMs <= now() - freshForMs) object = await lookOrRecall(issuer);
+      if (!isUsable(object)) object = await fetchNow(issuer);
+      else if (object.fetchedAtMs <= now() - freshForMs) fetchBehind(issuer);
+      if (!isUsable(object))
+        throw new CacheError('upstream-unreachable', 'The keys of the issuer of this token cannot be had at present.');
+      return { keys: [...object.keys] };
+    },
+    async getAgain(name) {
+      const issuer = issuerOf(name);
+      const object = mayAsk(issuer) ? await fetchNow(issuer) : await look(issuer);
+      return { keys: isUsable(object) ? [...object.keys] : [] };
+    },
+  };
+}
+
+export interface FetchIssuerKeysOptions extends Pick<NodeContext, 'env' | 'version'> {
+  readonly issuers: readonly Issuer[];
+  readonly store: Pick<BlobStore, 'readObject' | 'writeObject'>;
+  readonly instanceId: string;
+  readonly now: () => number;
+}
+
+/** Of a worker: brings an issuer's keys, unless somebody did a moment ago. Rejects with a CacheError. */
+export function createIssuerKeysFetcher({ issuers, store, env, now, ...own }: FetchIssuerKeysOptions): {
+  fetch(name: string, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+} {
+  const proxy = (url: URL) => proxyFor(url, env);
+  const opened = new Map<string, { readonly issuer: Issuer; readonly documents: Documents }>();
+  for (const issuer of issuers) {
+    const { name, url, ca } = issuer;
+    const documents = openDocuments({ ...own, name: `issuer ${name}`, url, tls: { ca }, proxy });
+    opened.set(name, { issuer, documents });
+  }
+  return {
+    async fetch(name, signal) {
+      const found = opened.get(name);
+      if (found === undefined) throw new CacheError('name-unknown', `No issuer is called "${name}" here.`);
+      const { issuer, documents } = found;
+      const before = await readObject(store, issuer);
+      if (before !== undefined && now() - before.fetchedAtMs < askAgainMs) return;
+      try {
+        const keys = await readIssuerKeys(issuer.url, (url) => documents.read(url, signal));
+        const object: KeysObject = { schema: 1, issuer: issuer.url, fetchedAtMs: now(), keys };
+        await store.writeObject(issuerKeysKey(name), Buffer.from(`${JSON.stringify(object)}\n`));
+      } catch (error) {
+        if (error instanceof CacheError) throw error;
+        const message = `The keys of issuer "${name}" are not to be had: ${(error as Error).message}.`;
+        throw new CacheError('upstream-unreachable', message, { cause: error });
+      }
+    },
+    async close() {
+      await Promise.all([...opened.values()].map(({ documents }) => documents.close()));
+    },
+  };
+}

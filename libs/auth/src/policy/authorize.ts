@@ -1,0 +1,109 @@
+// The one place that decides who may pull what.
+import { type Identity, userName } from '../authentication/identity.ts';
+import { createAddressList } from './address-list.ts';
+import { fitsPattern } from './fits-pattern.ts';
+import { type ImagePattern, parseImagePattern } from './image-pattern.ts';
+
+/** Who asks. */
+export interface Asker {
+  readonly identity: Identity;
+  readonly clientIp: string;
+}
+
+export interface Wish {
+  readonly upstream: string;
+  /** Within the upstream. */
+  readonly repository: string;
+  /** Absent for what is asked for by digest, and for what is of no tag, such as lists. */
+  readonly tag?: string | undefined;
+  /** `os/architecture` or `os/architecture/variant`; absent for what is of none, or of one that is not known. */
+  readonly platform?: string | undefined;
+}
+
+/** `why`: a clause for the log. A client hears only that it may not, and `reason`, which an operator has written for it. */
+export type Decision =
+  | {
+      readonly isAllowed: true;
+      /** Of some platform it may be denied. */
+      readonly dependsOnPlatform: boolean;
+    }
+  | { readonly isAllowed: false; readonly why: string; readonly reason?: string | undefined };
+
+/** Without looking at what there is: a denial says nothing of it. */
+export type Authorize = (asker: Asker, wish: Wish) => Decision;
+
+/** Fits if all that it names fits, by patterns as `fitsPattern` takes them. */
+export interface PolicyRule {
+  readonly action: 'allow' | 'deny';
+  /** As `parseImagePattern` takes them. */
+  readonly images: readonly string[];
+  /** Patterns of names as `userName` has them; absent: everybody. */
+  readonly users?: readonly string[] | undefined;
+  /** Addresses and networks; absent: from everywhere. */
+  readonly networks?: readonly string[] | undefined;
+  /** Globs of `os/architecture`, of all its variants, or of `os/architecture/variant`; absent: all, and what is of none. */
+  readonly platforms?: readonly string[] | undefined;
+  /** For who is denied. */
+  readonly reason?: string | undefined;
+}
+
+export interface Policy {
+  /** The first that fits decides. */
+  readonly rules: readonly PolicyRule[];
+  /** Where none does. */
+  readonly fallback: 'allow' | 'deny';
+}
+
+/**
+ * An identity's grants are asked before its rules. A rule about tags says nothing of digests: what is asked for by digest may
+ * be of any tag, so a rule that allows some tag allows it, and one that denies a tag does not deny it. The same with platforms,
+ * for what is of none that is known.
+ */
+export function createAuthorize({ rules, fallback }: Policy): Authorize {
+  const checks = rules.map(createCheck);
+  return ({ identity, clientIp }, wish) => {
+    const { grants } = identity;
+    const name = `${wish.upstream}/${wish.repository}`;
+    if (grants !== undefined && !fitsAny('allow', name, grants))
+      return { isAllowed: false, why: `its grants do not have ${name}` };
+    const fitting = checks.filter((check) => check(userName(identity), clientIp, name, wish.tag));
+    const fits = fitting.find(({ rule }) => fitsPlatform(rule, wish.platform));
+    if ((fits?.rule.action ?? fallback) === 'allow')
+      return { isAllowed: true, dependsOnPlatform: fitting[0]?.rule.platforms !== undefined };
+    const what = wish.platform === undefined ? name : `${name} of ${wish.platform}`;
+    if (fits === undefined) return { isAllowed: false, why: `no rule allows ${what}` };
+    const { rule, number } = fits;
+    return { isAllowed: false, why: `rule ${number} denies ${what}`, reason: rule.reason };
+  };
+}
+
+interface Check {
+  (user: string, clientIp: string, name: string, tag: string | undefined): boolean;
+  readonly rule: PolicyRule;
+  /** From 1. */
+  readonly number: number;
+}
+
+function createCheck(rule: PolicyRule, index: number): Check {
+  const { action, users, networks } = rule;
+  const images = rule.images.map(parseImagePattern);
+  const isFromThere = networks === undefined ? () => true : createAddressList(networks);
+  const fitsTag = ({ tag: pattern }: ImagePattern, tag: string | undefined) =>
+    pattern === undefined || (tag === undefined ? action === 'allow' : fitsPattern(action, tag, pattern));
+  const check = (user: string, clientIp: string, name: string, tag: string | undefined) =>
+    images.some((image) => fitsPattern(action, name, image.name) && fitsTag(image, tag)) &&
+    (users === undefined || fitsAny(action, user, users)) &&
+    isFromThere(clientIp);
+  return Object.assign(check, { rule, number: index + 1 });
+}
+
+function fitsPlatform({ action, platforms }: PolicyRule, platform: string | undefined): boolean {
+  if (platforms === undefined) return true;
+  if (platform === undefined) return action === 'allow';
+  const [os, architecture] = platform.split('/');
+  return [platform, `${os}/${architecture}`].some((name) => fitsAny(action, name, platforms));
+}
+
+function fitsAny(action: PolicyRule['action'], value: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => fitsPattern(action, value, pattern));
+}

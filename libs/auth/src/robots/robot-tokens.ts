@@ -1,0 +1,77 @@
+// Robot tokens as they are kept: an object each in the store, which is written once and removed to revoke it.
+import { createRobotToken, type RobotRecord } from './robot-token.ts';
+import {
+  type BlobStore,
+  parseRobotKey,
+  robotKey,
+  robotsPrefix,
+  type ObjectStore,
+  sealObjects,
+} from '@cistern/blob-store';
+import type { Config } from '@cistern/config';
+import { CacheError } from '@cistern/errors';
+
+interface RobotObject extends RobotRecord {
+  readonly schema: 1;
+}
+
+/** `undefined`: revoked, or written by a newer release. Rejects with `store-unavailable`. */
+export async function readRobot(store: Pick<BlobStore, 'readObject'>, id: string): Promise<RobotRecord | undefined> {
+  const bytes = await store.readObject(robotKey(id));
+  if (bytes === undefined) return undefined;
+  try {
+    const { schema, ...record } = JSON.parse(Buffer.from(bytes).toString('utf8')) as RobotObject;
+    return schema === 1 && record.id === id && typeof record.hash === 'string' ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function* listRobotIds(store: Pick<BlobStore, 'listObjects'>): AsyncGenerator<string> {
+  for await (const key of store.listObjects(robotsPrefix)) {
+    const id = parseRobotKey(key);
+    if (id !== undefined) yield id;
+  }
+}
+
+export interface RobotTokens {
+  /** By name. */
+  list(): Promise<readonly RobotRecord[]>;
+  /** Rejects with `denied` for a name that is taken. The token is nowhere to be had again. */
+  create(robot: Omit<RobotRecord, 'id' | 'hash'>): Promise<{ readonly token: string; readonly record: RobotRecord }>;
+  /** By name or id; `undefined`: there is none. */
+  revoke(nameOrId: string): Promise<RobotRecord | undefined>;
+}
+
+export function openRobotTokens(store: ObjectStore): RobotTokens {
+  async function list(): Promise<readonly RobotRecord[]> {
+    const found: RobotRecord[] = [];
+    for await (const id of listRobotIds(store)) {
+      const record = await readRobot(store, id);
+      if (record !== undefined) found.push(record);
+    }
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  return {
+    list,
+    async create(robot) {
+      if ((await list()).some(({ name }) => name === robot.name))
+        throw new CacheError('denied', `There is a token of the name ${robot.name} already: revoke that first.`);
+      const created = createRobotToken(robot);
+      const object: RobotObject = { schema: 1, ...created.record };
+      await store.writeObject(robotKey(object.id), Buffer.from(`${JSON.stringify(object)}\n`));
+      return created;
+    },
+    async revoke(nameOrId) {
+      const record = (await list()).find(({ id, name }) => id === nameOrId || name === nameOrId);
+      if (record !== undefined) await store.removeObject(robotKey(record.id));
+      return record;
+    },
+  };
+}
+
+/** Robot tokens as all nodes of a configuration have them. */
+export function sealRobots(store: ObjectStore, { cluster }: Pick<Config, 'cluster'>): ObjectStore {
+  return sealObjects(store, cluster?.secret.reveal(), 'robots');
+}

@@ -1,1 +1,0 @@
-export { setAwakeTimeout } from './set-awake-timeout.ts';

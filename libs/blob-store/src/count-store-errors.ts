@@ -1,0 +1,62 @@
+// A store whose failures are counted, whoever meets them: a disk that fails now and then must show before users tell.
+import type { BlobReader, BlobStore, BlobWriter } from './blob-store.ts';
+import { isCacheError } from '@cistern/errors';
+import type { StoreMetrics } from '@cistern/telemetry';
+
+/** `store` itself in all else. Only `store-unavailable` counts: what a caller did wrong is no failure of the store. */
+export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics): BlobStore {
+  const count = (operation: string, error: unknown) => {
+    if (isCacheError(error, 'store-unavailable')) storeErrors.inc({ operation });
+  };
+
+  const counted =
+    <A extends unknown[], R>(operation: string, action: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      try {
+        return await action(...args);
+      } catch (error) {
+        count(operation, error);
+        throw error;
+      }
+    };
+
+  const countedList = <A extends unknown[], T>(operation: string, action: (...args: A) => AsyncIterable<T>) =>
+    async function* list(...args: A): AsyncGenerator<T> {
+      try {
+        yield* action(...args);
+      } catch (error) {
+        count(operation, error);
+        throw error;
+      }
+    };
+
+  const countedReader = (reader: BlobReader): BlobReader => ({ ...reader, read: counted('read', reader.read) });
+  const countedWriter = (writer: BlobWriter): BlobWriter => ({
+    ...writer,
+    append: counted('append', writer.append),
+    commit: counted('commit', writer.commit),
+  });
+
+  const open = counted('open', store.open);
+  const begin = counted('begin', store.begin);
+  return {
+    ...store,
+    async open(digest, range) {
+      const reader = await open(digest, range);
+      return reader && countedReader(reader);
+    },
+    begin: async (digest) => countedWriter(await begin(digest)),
+    stat: counted('stat', store.stat),
+    remove: counted('remove', store.remove),
+    quarantine: counted('quarantine', store.quarantine),
+    list: countedList('list', store.list),
+    ...(store.adoptFile !== undefined && { adoptFile: counted('adoptFile', store.adoptFile) }),
+    ...(store.presign !== undefined && { presign: counted('presign', store.presign) }),
+    ...(store.sweepUploads !== undefined && { sweepUploads: counted('sweepUploads', store.sweepUploads) }),
+    readObject: counted('readObject', store.readObject),
+    writeObject: counted('writeObject', store.writeObject),
+    removeObject: counted('removeObject', store.removeObject),
+    listObjects: countedList('listObjects', store.listObjects),
+    check: counted('check', store.check),
+  };
+}

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createMemoryStore } from './memory/create-memory-store.ts';
+import { sealObjects } from './seal-objects.ts';
+
+const key = 'cistern/state/robots/0a.json';
+const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString('utf8');
+
+test('what a node writes every node reads, and nobody else reads or writes', async () => {
+  const store = createMemoryStore();
+  const open = (secret: string, purpose = 'robots') => sealObjects(store, secret, purpose);
+  const [one, other] = [open('a secret of the nodes'), open('a secret of the nodes')];
+  // Long enough that random base64 does not contain a part of it by chance.
+  const plain = '{"name":"continuous-integration ☃"}';
+  await one.writeObject(key, Buffer.from(plain));
+  assert.equal(text(await other.readObject(key)), plain);
+  const sealed = text(await store.readObject(key)) ?? '';
+  for (const secret of ['continuous-integration', Buffer.from(plain).toString('base64'), plain])
+    assert.ok(sealed !== '' && !sealed.includes(secret), sealed);
+  assert.equal(await open('another secret of nodes').readObject(key), undefined);
+  assert.equal(await open('a secret of the nodes', 'token keys').readObject(key), undefined);
+  await store.writeObject('cistern/state/robots/0b.json', (await store.readObject(key)) ?? Buffer.alloc(0));
+  assert.equal(await one.readObject('cistern/state/robots/0b.json'), undefined, 'nor under another name');
+  await store.writeObject(key, Buffer.from('{"name":"made up"}'));
+  assert.equal(await one.readObject(key), undefined);
+  assert.equal(await other.removeObject(key), true);
+  assert.equal(await one.readObject(key), undefined);
+});
+
+test('one node has its objects as they are', async () => {
+  const store = createMemoryStore();
+  await sealObjects(store, undefined, 'robots').writeObject(key, Buffer.from('x'));
+  assert.equal(text(await store.readObject(key)), 'x');
+});

@@ -1,0 +1,26 @@
+// Objects of the store that only nodes of the cluster can read, and only they can have written: whoever has the bucket alone
+// learns nothing of them and makes none up.
+import type { BlobStore } from './blob-store.ts';
+import { createSeal } from '@cistern/runtime';
+
+export type ObjectStore = Pick<BlobStore, 'listObjects' | 'readObject' | 'removeObject' | 'writeObject'>;
+
+/**
+ * `store` with contents sealed with the cluster's secret, for one purpose and under their own keys; what does not open is not
+ * there. Without a secret (`undefined`, one node) contents are as they are. Contents are UTF-8.
+ */
+export function sealObjects(store: ObjectStore, secret: string | undefined, purpose: string): ObjectStore {
+  if (secret === undefined) return store;
+  const seal = createSeal(secret, purpose);
+  return {
+    listObjects: (prefix) => store.listObjects(prefix),
+    removeObject: (key) => store.removeObject(key),
+    async readObject(key) {
+      const bytes = await store.readObject(key);
+      const text = bytes === undefined ? undefined : seal.open(key, Buffer.from(bytes).toString('utf8'));
+      return text === undefined ? undefined : Buffer.from(text);
+    },
+    writeObject: (key, bytes) =>
+      store.writeObject(key, Buffer.from(seal.close(key, Buffer.from(bytes).toString('utf8')))),
+  };
+}

@@ -1,0 +1,104 @@
+// What goes into a bundle: of each image its manifests, for the platforms that are wanted, and every blob once.
+import type { RepositoryKey } from '@cistern/index';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { type Digest, type Manifest, parseManifest, platformName } from '@cistern/oci';
+import type { ResolvedImage } from '@cistern/upstream';
+import { AuthorizedRepository, type OpenedManifest, type PullThrough } from '@cistern/pull-through';
+
+export interface CollectOptions {
+  readonly cache: Pick<PullThrough, 'openManifest'>;
+  /** As `platformName` writes them; `undefined`: all. */
+  readonly platforms: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** A manifest that an index lists and upstream does not have. */
+  readonly onAbsent: (digest: Digest) => void;
+}
+
+/** `source` holds it; so may others. */
+export interface Part {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly source: RepositoryKey;
+}
+
+export interface CollectedImages {
+  /** In the order of the images asked for. */
+  readonly tops: readonly {
+    readonly image: ResolvedImage;
+    readonly manifest: OpenedManifest;
+    readonly parsed: Manifest;
+  }[];
+  readonly manifests: ReadonlyMap<Digest, Part>;
+  readonly blobs: ReadonlyMap<Digest, Part>;
+}
+
+/** An index may list indexes; nobody's lists more. */
+const maxDepth = 4;
+
+/** Pulls manifests that are not here. Rejects as `openManifest`, and where nothing is for a platform that is wanted. */
+export async function collectImages(
+  { cache, platforms, signal, onAbsent }: CollectOptions,
+  images: readonly ResolvedImage[],
+): Promise<CollectedImages> {
+  const manifests = new Map<Digest, Part>();
+  const blobs = new Map<Digest, Part>();
+
+  const open = async (key: ResolvedImage) =>
+    cache.openManifest({ target: AuthorizedRepository.ofOperator(key), reference: key.reference, signal });
+
+  async function collect(key: ResolvedImage, opened: OpenedManifest, depth: number): Promise<Manifest> {
+    const { digest, size, bytes, mediaType } = opened;
+    const source = { upstream: key.upstream, repository: key.repository };
+    const parsed = parseManifest(bytes, mediaType);
+    if (parsed.kind === 'schema1') throw unsupported(key, 'is in the format of before 2016, which no bundle can hold');
+    if (parsed.kind === 'other') throw unsupported(key, `is a ${parsed.mediaType}: nothing tells what belongs to it`);
+    if (depth > maxDepth) throw unsupported(key, 'is an index of indexes of indexes, and so on');
+    manifests.set(digest, { digest, size, source });
+    if (parsed.kind === 'index') await collectChildren(key, parsed, depth);
+    else
+      for (const child of parsed.children)
+        if (child.foreign !== true) blobs.set(child.digest, { digest: child.digest, size: child.size!, source });
+    return parsed;
+  }
+
+  async function collectChildren(key: ResolvedImage, { children }: Manifest, depth: number): Promise<void> {
+    let found = 0;
+    for (const { digest, platform } of children) {
+      const name = platform && platformName(platform);
+      if (platforms !== undefined && !platforms.some((wanted) => isFor(name, wanted))) continue;
+      const opened = await openIfThere({ ...key, reference: { kind: 'digest', digest } });
+      if (opened === undefined) continue;
+      await collect(key, opened, depth + 1);
+      found += 1;
+    }
+    if (found > 0 || children.length === 0) return;
+    const names = children.map(({ platform }) => platform && platformName(platform)).filter(Boolean);
+    throw unsupported(key, `has nothing for ${platforms?.join(', ') ?? 'any platform'}: it lists ${names.join(', ')}`);
+  }
+
+  async function openIfThere(key: ResolvedImage): Promise<OpenedManifest | undefined> {
+    try {
+      return await open(key);
+    } catch (error) {
+      if (!isCacheError(error, 'manifest-unknown') || key.reference.kind !== 'digest') throw error;
+      onAbsent(key.reference.digest);
+      return undefined;
+    }
+  }
+
+  const tops: CollectedImages['tops'][number][] = [];
+  for (const image of images) {
+    const manifest = await open(image);
+    tops.push({ image, manifest, parsed: await collect(image, manifest, 0) });
+  }
+  return { tops, manifests, blobs };
+}
+
+/** `linux/arm64` is for every variant of it. */
+function isFor(name: string | undefined, wanted: string): boolean {
+  return name === wanted || name?.startsWith(`${wanted}/`) === true;
+}
+
+function unsupported({ upstream, repository }: RepositoryKey, what: string): CacheError {
+  return new CacheError('unsupported', `An image of ${upstream}/${repository} ${what}.`);
+}

@@ -1,0 +1,157 @@
+// Writes images, with everything that belongs to them, into one archive: an OCI image layout that fills a cache elsewhere, and
+// that other tools read. What is not here is pulled. The same content of the same cache is the same archive.
+import type { Writable } from 'node:stream';
+import type { CacheIndex } from '@cistern/index';
+import { AuthorizedRepository, type OpenedBlob, type OpenedManifest, type PullThrough } from '@cistern/pull-through';
+import { CacheError } from '@cistern/errors';
+import {
+  createDigestHash,
+  digestHex,
+  formatLayoutIndex,
+  layoutBlobPath,
+  layoutIndexPath,
+  layoutMarker,
+  type LayoutEntry,
+} from '@cistern/oci';
+import { fullNameOf, type ResolvedImage } from '@cistern/upstream';
+import { annotationsOf } from './bundle-names.ts';
+import { type CollectedImages, type CollectOptions, collectImages, type Part } from './collect-images.ts';
+import { dockerManifestPath, formatDockerManifest, type LoadableImage } from './docker-manifest.ts';
+import { startAhead } from './start-ahead.ts';
+import { createTarWriter, type TarWriter } from './tar-writer.ts';
+
+export interface ExportOptions extends Omit<CollectOptions, 'cache'> {
+  readonly cache: Pick<PullThrough, 'openManifest' | 'openBlob'>;
+  readonly index: Pick<CacheIndex, 'tags'>;
+  readonly images: readonly ResolvedImage[];
+  /** Ended with the archive, or destroyed. */
+  readonly output: Writable;
+  /** Called with every chunk. */
+  readonly onProgress?: ((progress: ExportProgress) => void) | undefined;
+}
+
+export interface ExportProgress {
+  readonly images: number;
+  /** Manifests and blobs. */
+  readonly parts: number;
+  readonly partsDone: number;
+  readonly bytes: number;
+  readonly bytesDone: number;
+}
+
+/** Those that are not here are fetched while others are written. */
+const blobsAhead = 4;
+
+/** Rejects as `openManifest` and `openBlob` do, with `content-mismatch` for bytes that are not their digest's, or as the output. */
+export async function exportBundle(options: ExportOptions): Promise<ExportProgress> {
+  const { output, signal, onProgress } = options;
+  const images = [...new Map(options.images.map((image) => [fullNameOf(image), image])).values()].sort((one, other) =>
+    fullNameOf(one) < fullNameOf(other) ? -1 : 1,
+  );
+  const collected = await collectImages(options, images);
+  const manifests = inOrder(collected.manifests);
+  const blobs = inOrder(collected.blobs);
+  const parts = [...manifests, ...blobs];
+  const progress = {
+    images: images.length,
+    parts: parts.length,
+    partsDone: 0,
+    bytes: parts.reduce((sum, { size }) => sum + size, 0),
+    bytesDone: 0,
+  };
+  const advance = (bytes: number, ended: number): void => {
+    progress.bytesDone += bytes;
+    progress.partsDone += ended;
+    onProgress?.({ ...progress });
+  };
+  const tar = createTarWriter(output, signal);
+  const addText = (name: string, text: string) => tar.add(name, Buffer.byteLength(text), [Buffer.from(text)]);
+  try {
+    await addText(layoutMarker.path, layoutMarker.content);
+    await addText(layoutIndexPath, formatLayoutIndex(await describeImages(options, collected)));
+    await addText(dockerManifestPath, formatDockerManifest(await loadable(options, collected)));
+    for (const { source, digest } of manifests) {
+      const { bytes } = await openByDigest(options, source, digest);
+      await addPart(tar, { digest, size: bytes.length, source }, [bytes], advance);
+    }
+    const open = ({ digest, source }: Part) =>
+      options.cache.openBlob({ target: AuthorizedRepository.ofOperator(source), digest, intent: 'whole', signal });
+    let at = 0;
+    for await (const opened of startAhead(blobs, blobsAhead, open)) {
+      await addPart(tar, blobs[at]!, readBlob(opened), advance);
+      at += 1;
+    }
+    await tar.end();
+  } catch (error) {
+    await tar.abort(error);
+    throw error;
+  }
+  return { ...progress };
+}
+
+/** By digest, whatever order the images were named in. */
+function inOrder(parts: CollectedImages['manifests']): readonly Part[] {
+  return [...parts.values()].sort((one, other) => (one.digest < other.digest ? -1 : 1));
+}
+
+async function describeImages({ index }: ExportOptions, { tops }: CollectedImages): Promise<readonly LayoutEntry[]> {
+  return Promise.all(
+    tops.map(async ({ image, manifest: { mediaType, digest, size } }) => {
+      const { reference } = image;
+      const record = reference.kind === 'tag' ? await index.tags.get({ ...image, tag: reference.tag }) : undefined;
+      const changedAtMs = record?.digest === digest ? record.changedAtMs : undefined;
+      return { mediaType, digest, size, annotations: annotationsOf(fullNameOf(image), changedAtMs) };
+    }),
+  );
+}
+
+async function loadable(options: ExportOptions, { tops, manifests }: CollectedImages): Promise<LoadableImage[]> {
+  const images: LoadableImage[] = [];
+  for (const { image, manifest, parsed } of tops) {
+    if (image.reference.kind !== 'tag') continue;
+    const here = parsed.children.filter(({ role, digest }) => role === 'manifest' && manifests.has(digest));
+    const child = here.find(({ platform }) => platform?.os === 'linux' && platform.architecture === 'amd64') ?? here[0];
+    const chosen = child === undefined ? manifest : await openByDigest(options, image, child.digest);
+    images.push({ name: fullNameOf(image), manifest: chosen });
+  }
+  return images;
+}
+
+async function openByDigest(
+  { cache, signal }: ExportOptions,
+  source: Part['source'],
+  digest: Part['digest'],
+): Promise<OpenedManifest> {
+  const target = AuthorizedRepository.ofOperator(source);
+  return cache.openManifest({ target, reference: { kind: 'digest', digest }, signal });
+}
+
+async function* readBlob(opened: OpenedBlob): AsyncGenerator<Uint8Array> {
+  const stream = await opened.read();
+  try {
+    for (let chunk = await stream.next(); chunk !== undefined; chunk = await stream.next()) yield chunk;
+  } finally {
+    stream.close();
+  }
+}
+
+async function addPart(
+  tar: TarWriter,
+  { digest, size }: Part,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  advance: (bytes: number, ended: number) => void,
+): Promise<void> {
+  async function* verified(): AsyncGenerator<Uint8Array> {
+    const hash = createDigestHash(digest);
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      // The archive takes it later, when the cache has used the buffer for what comes next.
+      yield Buffer.from(chunk);
+      advance(chunk.length, 0);
+    }
+    if (hash.digest('hex') !== digestHex(digest))
+      throw new CacheError('content-mismatch', `What is cached as ${digest} is something else: nothing was exported.`);
+  }
+  await tar.add(layoutBlobPath(digest), size, verified());
+  advance(0, 1);
+}

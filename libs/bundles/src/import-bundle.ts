@@ -1,0 +1,185 @@
+// Fills the cache from a bundle, as if upstream had sent what is in it: every byte is verified on its way into the store, and no
+// image is named before all of it is there. Interrupted, it goes on when it is run again.
+import { type BlobStore, putBytes } from '@cistern/blob-store';
+import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
+import { createDigestHash, type Digest, digestHex, layoutBlobPath, parseManifest } from '@cistern/oci';
+import type { ResolvedImage } from '@cistern/upstream';
+import {
+  untilDeleted,
+  putLinks,
+  linksOf,
+  recordManifest,
+  readTagObject,
+  writeHeldObject,
+  writeLinksObject,
+  writeTagObject,
+} from '@cistern/content';
+import { forEachBounded } from '@cistern/runtime';
+import { type BundleFile, openBundleFile } from './open-bundle-file.ts';
+import {
+  type ImportPlan,
+  type PlannedImage,
+  type PlannedManifest,
+  mismatch,
+  planImport,
+  readManifest,
+} from './plan-import.ts';
+
+export interface ImportOptions {
+  readonly path: string;
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  /** Throws for a name that is none of this cache's. */
+  readonly resolve: (name: string) => ResolvedImage;
+  /** Takes the bundle's word where the cache knows a tag by something newer, or nobody knows which is. */
+  readonly overwrite: boolean;
+  readonly now: () => number;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with every chunk. */
+  readonly onProgress?: ((progress: ImportProgress) => void) | undefined;
+}
+
+export interface ImportProgress {
+  readonly blobs: number;
+  readonly blobsDone: number;
+  /** Were here already. */
+  readonly blobsKept: number;
+  readonly bytes: number;
+  readonly bytesDone: number;
+}
+
+export interface ImportedImage {
+  readonly name: string;
+  readonly digest: Digest;
+  /** `kept`: the tag stays at `before`, which is newer, or may be. */
+  readonly result: 'added' | 'moved' | 'unchanged' | 'kept';
+  readonly before?: Pick<TagRecord, 'digest' | 'changedAtMs'> | undefined;
+}
+
+export interface ImportResult extends ImportProgress {
+  readonly images: readonly ImportedImage[];
+}
+
+type Step = ImportOptions & { readonly file: BundleFile };
+
+const blobsAtOnce = 4;
+
+/**
+ * Rejects with `content-mismatch` for a bundle that is damaged or lacks something, `store-unavailable`, `index-unavailable`, or
+ * the signal's reason. Then no tag has been written, and of blobs only whole ones.
+ */
+export async function importBundle(options: ImportOptions): Promise<ImportResult> {
+  const file = await openBundleFile(options.path, options.signal);
+  try {
+    const plan = await planImport({ ...options, file });
+    const step = { ...options, file };
+    const progress = await importBlobs(step, plan);
+    for (const manifest of plan.manifests) await importManifest(step, manifest);
+    const images: ImportedImage[] = [];
+    for (const image of plan.images) images.push(await importTag(step, image));
+    return { ...progress, images };
+  } finally {
+    await file.close();
+  }
+}
+
+async function importBlobs(step: Step, { blobs }: ImportPlan): Promise<ImportProgress> {
+  const { signal, onProgress } = step;
+  const bytes = blobs.values().reduce((sum, size) => sum + size, 0);
+  const progress = { blobs: blobs.size, blobsDone: 0, blobsKept: 0, bytes, bytesDone: 0 };
+  const advance = (more: number): void => {
+    progress.bytesDone += more;
+    onProgress?.({ ...progress });
+  };
+  await forEachBounded(blobs, { atOnce: blobsAtOnce, signal }, async ([digest, size]) => {
+    if (await isKept(step, digest, size)) {
+      progress.blobsKept += 1;
+      advance(size);
+    } else await importBlob(step, digest, size, advance);
+    progress.blobsDone += 1;
+  });
+  return progress;
+}
+
+/** What the index says was verified, and the store has whole. It is as wanted now as if it had just come. */
+async function isKept({ index, store, now }: Step, digest: Digest, size: number): Promise<boolean> {
+  await index.blobs.touch(digest, now());
+  const record = await index.blobs.get(digest);
+  if (record?.verified !== true || record.state === 'deleting') return false;
+  return (await store.stat(digest))?.size === size;
+}
+
+async function importBlob(
+  { path, file, index, store, now, signal }: Step,
+  digest: Digest,
+  size: number,
+  advance: (bytes: number) => void,
+): Promise<void> {
+  await untilDeleted({ index }, digest);
+  const writer = await store.begin(digest);
+  try {
+    const hash = createDigestHash(digest);
+    for await (const chunk of file.read(layoutBlobPath(digest))) {
+      signal?.throwIfAborted();
+      hash.update(chunk);
+      await writer.append(chunk);
+      advance(chunk.length);
+    }
+    if (hash.digest('hex') !== digestHex(digest)) throw mismatch(path, digest);
+    await writer.commit();
+  } finally {
+    await writer.abort();
+  }
+  const nowMs = now();
+  const record = { schema: 1, digest, size, state: 'present', verified: true } as const;
+  await index.blobs.put({ ...record, storedAtMs: nowMs, lastPulledAtMs: nowMs });
+}
+
+async function importManifest({ path, file, index, store, now }: Step, manifest: PlannedManifest): Promise<void> {
+  const { digest, mediaType, platform } = manifest;
+  const key = { upstream: manifest.upstream, repository: manifest.repository };
+  const bytes = await readManifest(path, file, digest);
+  const parsed = parseManifest(bytes, mediaType);
+  // An operator's word is proof.
+  const links = linksOf(key, digest, { manifest: parsed, size: bytes.length, platform }).map((link) => ({
+    ...link,
+    confirmed: true,
+  }));
+  await untilDeleted({ index }, digest);
+  await putBytes(store, digest, bytes);
+  await recordManifest({ index, now }, digest, mediaType, bytes.length);
+  await writeLinksObject(store, key, links);
+  for (const link of links) if (link.kind === 'blob') await writeHeldObject(store, key, link.digest);
+  await putLinks(index, key, links);
+}
+
+async function importTag(step: Step, { name, image, top, changedAtMs }: PlannedImage): Promise<ImportedImage> {
+  const { index, store, now } = step;
+  const { digest, mediaType, size } = top;
+  const { upstream, repository, reference } = image;
+  if (reference.kind === 'digest') return { name, digest, result: 'added' };
+  const key: TagKey = { upstream, repository, tag: reference.tag };
+  const before = (await index.tags.get(key)) ?? (await readTagObject(store, key, now()));
+  if (before?.digest === digest) return { name, digest, result: 'unchanged' };
+  const isNewer = before === undefined || (changedAtMs !== undefined && changedAtMs > before.changedAtMs);
+  if (!isNewer && !step.overwrite) return { name, digest, result: 'kept', before };
+  const record: TagRecord = {
+    schema: 1,
+    ...key,
+    digest,
+    mediaType,
+    size,
+    sequence: (before?.sequence ?? 0) + 1,
+    firstSeenAtMs: before?.firstSeenAtMs ?? now(),
+    changedAtMs: changedAtMs ?? now(),
+    // Upstream may have said so again since, but that is the last that is known.
+    checkedAtMs: changedAtMs ?? 0,
+    lastPulledAtMs: before?.lastPulledAtMs ?? 0,
+    pulls: before?.pulls ?? 0,
+    lastTriedAtMs: 0,
+    origin: changedAtMs === undefined ? 'adopted' : 'upstream',
+  };
+  await writeTagObject(store, record);
+  await index.tags.put(record);
+  return { name, digest, result: before === undefined ? 'added' : 'moved', before };
+}

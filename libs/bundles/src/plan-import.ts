@@ -1,0 +1,162 @@
+// What a bundle would bring, before anything of it is written: its images by name, their manifests, and the blobs that those
+// name. One that lacks something, or claims what it does not hold, is refused as a whole.
+import type { RepositoryKey } from '@cistern/index';
+import type { CacheError } from '@cistern/errors';
+import {
+  type Child,
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestOf,
+  isLayoutMarker,
+  layoutBlobPath,
+  type LayoutEntry,
+  layoutIndexPath,
+  layoutMarker,
+  OciSyntaxError,
+  parseLayoutIndex,
+  parseManifest,
+  platformName,
+} from '@cistern/oci';
+import type { ResolvedImage } from '@cistern/upstream';
+import { maxManifestBytes } from '@cistern/content';
+import { changedAtMsOf, nameOf } from './bundle-names.ts';
+import { type BundleFile, damaged } from './open-bundle-file.ts';
+
+export interface PlannedImage {
+  readonly name: string;
+  readonly image: ResolvedImage;
+  readonly top: Descriptor;
+  /** Of the tag, at the cache that exported it; `undefined`: nobody knows. */
+  readonly changedAtMs: number | undefined;
+}
+
+export interface PlannedManifest extends RepositoryKey {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** As the index says it that lists the manifest. */
+  readonly platform: string | undefined;
+}
+
+export interface ImportPlan {
+  readonly images: readonly PlannedImage[];
+  /** Those that an index lists before the index. */
+  readonly manifests: readonly PlannedManifest[];
+  /** Bytes, by digest. */
+  readonly blobs: ReadonlyMap<Digest, number>;
+}
+
+export interface PlanOptions {
+  readonly path: string;
+  readonly file: BundleFile;
+  /** Throws for a name that is none of this cache's. */
+  readonly resolve: (name: string) => ResolvedImage;
+}
+
+const maxIndexBytes = 16 * 1024 * 1024;
+/** An index may list indexes; nobody's lists more. */
+const maxDepth = 4;
+
+/** Rejects with `content-mismatch`, or as `resolve`, for a bundle that cannot be imported. */
+export async function planImport({ path, file, resolve }: PlanOptions): Promise<ImportPlan> {
+  const manifests = new Map<string, PlannedManifest>();
+  const blobs = new Map<Digest, number>();
+
+  async function visit(key: RepositoryKey, descriptor: Descriptor, name: string, depth = 0): Promise<void> {
+    const { digest, mediaType, platform } = descriptor;
+    const { upstream, repository } = key;
+    const id = `${upstream}/${repository} ${digest}`;
+    if (manifests.has(id)) return;
+    if (depth > maxDepth) throw damaged(path, `has indexes of indexes of indexes, and so on, in ${name}`);
+    const bytes = await readManifest(path, file, digest);
+    const parsed = parseOrRefuse(path, digest, () => parseManifest(bytes, mediaType));
+    if (parsed.kind === 'schema1' || parsed.kind === 'other')
+      throw damaged(path, `has a manifest of ${name} that is a ${parsed.mediaType}: nothing tells what belongs to it`);
+    if (parsed.kind === 'index') await visitListed(key, parsed.children, name, depth);
+    else for (const child of parsed.children) addBlob(child, name);
+    manifests.set(id, {
+      upstream,
+      repository,
+      digest,
+      mediaType: parsed.mediaType,
+      platform: platform && platformName(platform),
+    });
+  }
+
+  /** A bundle may have an index with the images for some platforms only. */
+  async function visitListed(key: RepositoryKey, children: readonly Child[], name: string, depth: number) {
+    const here = children.filter(({ digest }) => file.sizeOf(layoutBlobPath(digest)) !== undefined);
+    if (children.length > 0 && here.length === 0) throw damaged(path, `has none of the images that ${name} lists`);
+    for (const child of here) {
+      checkSize(child.digest, child.size, name);
+      await visit(key, { ...child, size: child.size ?? 0 }, name, depth + 1);
+    }
+  }
+
+  function addBlob({ digest, size, foreign }: Child, name: string): void {
+    if (foreign === true) return;
+    checkSize(digest, size, name);
+    blobs.set(digest, size!);
+  }
+
+  function checkSize(digest: Digest, wanted: number | undefined, name: string): void {
+    const size = file.sizeOf(layoutBlobPath(digest));
+    if (size === undefined) throw damaged(path, `lacks ${digest}, which ${name} needs`);
+    if (size !== wanted) throw damaged(path, `has ${size} bytes of ${digest}, and ${name} needs ${wanted}`);
+  }
+
+  const images: PlannedImage[] = [];
+  for (const entry of await readEntries(path, file)) {
+    const planned = planImage(path, entry, resolve);
+    checkSize(entry.digest, entry.size, planned.name);
+    await visit(planned.image, entry, planned.name);
+    images.push(planned);
+  }
+  return { images, manifests: [...manifests.values()], blobs };
+}
+
+/** Verified. Rejects with `content-mismatch`. */
+export async function readManifest(path: string, file: BundleFile, digest: Digest): Promise<Buffer> {
+  const bytes = await file.readWhole(layoutBlobPath(digest), maxManifestBytes);
+  if (digestOf(bytes, digestAlgorithm(digest)) !== digest) throw mismatch(path, digest);
+  return bytes;
+}
+
+export function mismatch(path: string, digest: Digest): CacheError {
+  return damaged(path, `is damaged: the bytes under the name ${digest} are others`);
+}
+
+async function readEntries(path: string, file: BundleFile): Promise<readonly LayoutEntry[]> {
+  if (file.sizeOf(layoutMarker.path) === undefined)
+    throw damaged(path, `is no OCI image layout: it has no ${layoutMarker.path}`);
+  const marker = await file.readWhole(layoutMarker.path, maxManifestBytes);
+  const bytes = await file.readWhole(layoutIndexPath, maxIndexBytes);
+  const entries = parseOrRefuse(path, layoutIndexPath, () => {
+    if (!isLayoutMarker(marker)) throw damaged(path, 'is an image layout of another version than 1');
+    return parseLayoutIndex(bytes);
+  });
+  if (entries.length === 0) throw damaged(path, 'holds no image');
+  return entries;
+}
+
+function planImage(path: string, entry: LayoutEntry, resolve: PlanOptions['resolve']): PlannedImage {
+  const name = nameOf(entry);
+  if (name === undefined)
+    throw damaged(
+      path,
+      `does not say which image ${entry.digest} is: an annotation org.opencontainers.image.ref.name with the full name has to, as in "skopeo copy … oci-archive:<file>:docker.io/library/nginx:1.27"`,
+    );
+  const image = resolve(name);
+  if (image.reference.kind === 'digest' && image.reference.digest !== entry.digest)
+    throw damaged(path, `calls ${entry.digest} by the name ${name}`);
+  return { name, image, top: entry, changedAtMs: changedAtMsOf(entry) };
+}
+
+function parseOrRefuse<T>(path: string, what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof OciSyntaxError)) throw error;
+    throw damaged(path, `has something unreadable as ${what}: ${error.message}`, error);
+  }
+}

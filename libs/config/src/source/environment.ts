@@ -1,0 +1,97 @@
+// `REGISTRY_HTTP_ADDR=:6000` sets `http.addr`: registry:2's rule, for every key of ours too. Names match without regard
+// to case, values are YAML, variables apply in the order of their names.
+import type { Environment } from '@cistern/runtime/process';
+import type { KeyNode } from './key-tree.ts';
+import { joinPath, type Problem } from '../values/problems.ts';
+import { readValue } from './read-value.ts';
+import { isRawMap, type RawMap, type RawValue } from './read-yaml.ts';
+
+const prefix = 'REGISTRY_';
+/** Read before the file, to find it; and what Kubernetes and Docker set for a service or container named "registry". */
+const foreign = /^REGISTRY_(?:CONFIGURATION_PATH$|(?:SERVICE|PORT)(?:_|$))/;
+
+export type { Environment } from '@cistern/runtime/process';
+
+/**
+ * Writes the variables into `raw` and returns which wrote which path. One that names no key is only warned about, for
+ * others may share the prefix.
+ */
+export function applyEnvironment(
+  raw: RawMap,
+  env: Environment,
+  tree: KeyNode,
+  warnings: Problem[],
+): ReadonlyMap<string, string> {
+  const written = new Map<string, string>();
+  for (const [name, value] of Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!name.startsWith(prefix) || foreign.test(name) || value === undefined) continue;
+    const path = set(raw, tree, name.slice(prefix.length).split('_'), readValue(value));
+    if (path === undefined)
+      warnings.push({ path: name, message: 'this environment variable names no key and is ignored' });
+    else written.set(joinPath(path), name);
+  }
+  return written;
+}
+
+/** Names the variables that wrote the path of a problem, or a part of it. */
+export function nameVariables(problem: Problem, written: ReadonlyMap<string, string>): Problem {
+  const names = [...written].flatMap(([path, name]) =>
+    path === problem.path || isBelow(path, problem.path) || isBelow(problem.path, path) ? [name] : [],
+  );
+  return names.length === 0 ? problem : { ...problem, message: `${problem.message} (set by ${names.join(', ')})` };
+}
+
+function isBelow(path: string, above: string): boolean {
+  return above !== '' && (path.startsWith(`${above}.`) || path.startsWith(`${above}[`));
+}
+
+type Path = readonly (string | number)[];
+
+/** The path that was set, or `undefined`: there is no such key. */
+function set(target: RawMap, node: KeyNode, segments: readonly string[], value: RawValue): Path | undefined {
+  const found = findKey(target, node, segments);
+  if (found === undefined) return undefined;
+  const { key, child, rest } = found;
+  if (rest.length === 0) {
+    target[key] = value;
+    return [key];
+  }
+  if (child.kind === 'value') return undefined;
+  if (child.kind === 'list') return setItem(target, key, rest, value);
+  const existing = target[key];
+  const below = isRawMap(existing) ? existing : typeof existing === 'string' ? { [existing]: null } : {};
+  const path = set(below, child, rest, value);
+  if (path === undefined) return undefined;
+  target[key] = below;
+  return [key, ...path];
+}
+
+function setItem(target: RawMap, key: string, rest: readonly string[], value: RawValue): Path | undefined {
+  const existing = target[key] ?? [];
+  const list = Array.isArray(existing) ? existing : [existing];
+  const at = Number(rest[0]);
+  if (rest.length !== 1 || !Number.isInteger(at) || at < 0 || at > list.length) return undefined;
+  target[key] = list.toSpliced(at, 1, value);
+  return [key, at];
+}
+
+/** The longest run of segments that names a key; keys of a map that are not there yet are one segment, in lower case. */
+function findKey(target: RawMap, node: KeyNode, segments: readonly string[]) {
+  const known = new Set([...Object.keys(target), ...(node.kind === 'section' ? node.children.keys() : [])]);
+  for (let length = segments.length; length > 0; length--) {
+    const wanted = segments.slice(0, length).join('_').toLowerCase();
+    const key = [...known].find((name) => name.toLowerCase() === wanted);
+    const child = key === undefined ? undefined : childOf(node, key);
+    if (key !== undefined && child !== undefined) return { key, child, rest: segments.slice(length) };
+  }
+  const [first, ...rest] = segments;
+  const child = first === undefined || first === '' ? undefined : childOf(node, first.toLowerCase());
+  if (first === undefined || child === undefined || node.kind === 'section') return undefined;
+  return { key: first.toLowerCase(), child, rest };
+}
+
+function childOf(node: KeyNode, key: string): KeyNode | undefined {
+  if (node.kind === 'section') return node.children.get(key);
+  if (node.kind === 'map') return node.item;
+  return node.kind === 'unsupported' ? node : undefined;
+}

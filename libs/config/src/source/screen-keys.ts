@@ -1,0 +1,69 @@
+// Looks at the keys only: unknown ones are problems, unsupported ones are warned about or refused, and what is left has
+// a schema. A key without a value is as good as absent, but a section without keys is there.
+import { didYouMean } from '../values/did-you-mean.ts';
+import type { KeyNode, SectionNode, UnsupportedNode } from './key-tree.ts';
+import { joinPath, type Findings } from '../values/problems.ts';
+import { isRawMap, type RawMap, type RawValue } from './read-yaml.ts';
+
+type Path = readonly PropertyKey[];
+
+/** A copy of `raw` that holds honoured keys alone. */
+export function screenKeys(raw: RawMap, node: KeyNode, findings: Findings, path: Path = []): RawMap {
+  const kept: RawMap = {};
+  for (const [key, value] of Object.entries(raw)) {
+    const child = childOf(node, key);
+    const childPath = [...path, key];
+    if (child === undefined) reportUnknown(key, node, findings, childPath);
+    else if (child.kind === 'unsupported') reportUnsupported(child, value, findings, childPath);
+    else {
+      const screened = screenValue(value, child, findings, childPath);
+      if (screened !== undefined) kept[key] = screened;
+    }
+  }
+  return kept;
+}
+
+function childOf(node: KeyNode, key: string): KeyNode | undefined {
+  if (node.kind === 'section') return node.children.get(key);
+  return node.kind === 'map' ? node.item : undefined;
+}
+
+function screenValue(value: RawValue, node: KeyNode, findings: Findings, path: Path): RawValue | undefined {
+  const container = node.kind === 'section' || node.kind === 'map';
+  if (value === null) return container ? {} : undefined;
+  if (node.kind === 'list' && node.item !== undefined && Array.isArray(value))
+    return screenItems(value, node.item, findings, path);
+  return container && isRawMap(value) ? screenKeys(value, node, findings, path) : value;
+}
+
+/** An item that is no section stays, for its schema to refuse. */
+function screenItems(items: readonly RawValue[], node: SectionNode, findings: Findings, path: Path): RawValue {
+  return items.map((item, at) => screenValue(item, node, findings, [...path, at]) ?? null);
+}
+
+function isHonoured(node: KeyNode): boolean {
+  if (node.kind !== 'section') return node.kind !== 'unsupported';
+  return node.children.size === 0 || [...node.children.values()].some(isHonoured);
+}
+
+function reportUnknown(key: string, node: KeyNode, { problems }: Findings, path: Path): void {
+  const known = node.kind === 'section' ? [...node.children] : [];
+  const honoured = known.filter(([, child]) => isHonoured(child)).map(([name]) => name);
+  const suggestion = didYouMean(
+    key,
+    known.map(([name]) => name),
+  );
+  const message = `is not a known key; ${
+    suggestion === undefined ? `allowed here: ${honoured.sort().join(', ')}` : `did you mean ${suggestion}?`
+  }`;
+  problems.push({ path: joinPath(path), message });
+}
+
+function reportUnsupported({ row, below }: UnsupportedNode, value: RawValue, findings: Findings, path: Path): void {
+  const finding = { path: joinPath(path), message: row.reason };
+  (row.standing === 'warned' ? findings.warnings : findings.problems).push(finding);
+  if (row.shape === undefined || below === undefined) return;
+  const result = row.shape.safeParse(screenValue(value, below, findings, path));
+  for (const issue of result.error?.issues ?? [])
+    findings.problems.push({ path: joinPath([...path, ...issue.path]), message: issue.message });
+}

@@ -1,0 +1,95 @@
+// Who holds what: bytes are shared by digest, access is not. A repository holds a digest if its own upstream, an operator or
+// another cache's files have said so. That a manifest names it is only a claim, which has to be confirmed.
+import { type BlobStore, registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
+import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
+import type { Digest } from '@cistern/oci';
+import { putLinks } from './put-links.ts';
+import { hasHeldObject, readLinksObject } from '../objects/small-objects.ts';
+import type { StoredLinks } from './stored-links.ts';
+
+export interface HeldDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  /** The upstream that a registry:2 cache's files in this store came from. */
+  readonly adoptAs: string | undefined;
+  readonly storedLinks: StoredLinks;
+}
+
+/**
+ * The link of `digest` in the repository: known, or found in the store and then known. That of a manifest is confirmed; that of a
+ * blob may be a claim. What is linked as a blob is not held as a manifest: upstream would not serve it as one.
+ */
+export async function findLink(
+  deps: HeldDeps,
+  key: RepositoryKey,
+  digest: Digest,
+  kind: Link['kind'],
+): Promise<Link | undefined> {
+  const known = await deps.index.links.get(key, digest);
+  if (known !== undefined && (kind === 'blob' || isHeldManifest(known))) return known;
+  const stored = kind === 'blob' ? await deps.storedLinks.find(key, digest) : undefined;
+  if (stored !== undefined) return stored;
+  const find = async () =>
+    (kind === 'manifest' ? await readLinksObject(deps.store, key, digest) : undefined) ??
+    (await adopt(deps, key, digest, kind));
+  const found = await find();
+  if (found === undefined) return undefined;
+  await putLinks(deps.index, key, found);
+  if ((await find()) !== undefined) return found[0];
+  // It was purged meanwhile.
+  await deps.index.links.remove(key, digest);
+  return undefined;
+}
+
+/** Whether the repository may serve it as a manifest. */
+export function isHeldManifest(link: Link | undefined): link is Link {
+  return link?.kind === 'manifest' && link.confirmed === true;
+}
+
+/** `link`, if index or store know that the repository's own upstream has confirmed it. */
+export async function ifConfirmed(
+  { index, store, adoptAs }: Pick<HeldDeps, 'index' | 'store' | 'adoptAs'>,
+  link: Link,
+): Promise<Link | undefined> {
+  if (link.confirmed === true) return link;
+  const { digest } = link;
+  const isHeld =
+    (await hasHeldObject(store, link, digest)) || (await adopt({ store, adoptAs }, link, digest, 'blob')) !== undefined;
+  if (!isHeld) return undefined;
+  await confirmLink({ index }, link, digest);
+  return { ...link, confirmed: true };
+}
+
+export interface UpstreamSize {
+  /** `undefined` means that upstream did not say. A size that a manifest claims stays. */
+  readonly size: number | undefined;
+  /** Whether it may take the place of a size that was forgotten: that one may have been wrong. */
+  readonly mayRestore: boolean;
+}
+
+/** Upstream has said that the repository holds the blob. */
+export async function confirmLink(
+  { index }: Pick<HeldDeps, 'index'>,
+  { upstream, repository }: RepositoryKey,
+  digest: Digest,
+  fromUpstream?: UpstreamSize,
+): Promise<void> {
+  const key = { upstream, repository };
+  const known = await index.links.get(key, digest, { fresh: true });
+  const size = known === undefined || fromUpstream?.mayRestore === true ? fromUpstream?.size : undefined;
+  if (known?.confirmed === true && (known.size !== undefined || size === undefined)) return;
+  const claim = known?.kind === 'blob' ? known : undefined;
+  await index.links.put(key, [{ ...key, ...claim, digest, kind: 'blob', size: claim?.size ?? size, confirmed: true }]);
+}
+
+async function adopt(
+  { store, adoptAs }: Pick<HeldDeps, 'store' | 'adoptAs'>,
+  key: RepositoryKey,
+  digest: Digest,
+  kind: Link['kind'],
+): Promise<Link[] | undefined> {
+  if (key.upstream !== adoptAs) return undefined;
+  const linkKey = kind === 'manifest' ? registryRevisionLinkKey : registryLayerLinkKey;
+  if ((await store.readObject(linkKey(key.repository, digest))) === undefined) return undefined;
+  return [{ upstream: key.upstream, repository: key.repository, digest, kind, confirmed: true }];
+}

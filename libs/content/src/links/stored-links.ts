@@ -1,0 +1,171 @@
+// Links that only the store knows. A blob's link stands in the links objects of the manifests that name it: while the
+// index is not complete, or cannot be reached, they are looked through, so that what is here is served.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
+import { isCacheError } from '@cistern/errors';
+import type { Digest, RepositoryName } from '@cistern/oci';
+import type { Logger } from '@cistern/telemetry';
+import { LRUCache } from 'lru-cache';
+import { forEachBounded } from '@cistern/runtime';
+import { putLinks } from './put-links.ts';
+import { listLinksObjects, readLinksObject } from '../objects/small-objects.ts';
+
+export interface StoredLinksDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** A look through a repository ends after so many links. Default: 200,000, about 60 MB. */
+  readonly maxLinks?: number;
+}
+
+export interface StoredLinks {
+  /** For a digest that the index does not know. `undefined` where the index is complete: then it is not held. */
+  find(key: RepositoryKey, digest: Digest): Promise<Link | undefined>;
+  /** The same for a repository of this name under the first of `upstreams` that holds the digest. */
+  findAmong(upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link | undefined>;
+  /** What was found before is looked for again. */
+  forget(): void;
+}
+
+interface FoundLinks {
+  readonly links: ReadonlyMap<Digest, Link>;
+  /** Whose links objects were read. */
+  readonly manifests: ReadonlySet<Digest>;
+}
+
+/** Links objects of one repository: of a larger one not all are looked through. */
+const maxObjects = 5_000;
+const readsAtOnce = 16;
+/**
+ * For so long a look tells what it found. That it told the index is not enough: what an index was told while it could not
+ * be reached is gone when it is reached again. What it did not find may have been stored since: that is listed anew.
+ */
+const rememberForMs = 10_000;
+/** Between two looks through one repository: whoever asks meanwhile waits for the second. */
+const pauseMs = 250;
+/** About 300 bytes each. */
+const maxRemembered = 100_000;
+
+export function createStoredLinks({ index, store, log, now, maxLinks = 200_000 }: StoredLinksDeps): StoredLinks {
+  /** By path of the repository, as all of these. */
+  const looked = new LRUCache<string, FoundLinks>({
+    maxSize: maxRemembered,
+    sizeCalculation: ({ links }) => Math.max(1, Math.min(links.size, maxRemembered)),
+    ttl: rememberForMs,
+    // What was read first decides.
+    noUpdateTTL: true,
+    ttlResolution: 0,
+    perf: { now },
+  });
+  const looking = new Map<string, Promise<FoundLinks>>();
+  const pausing = new Map<string, Promise<void>>();
+  const waiting = new Map<string, Promise<FoundLinks>>();
+  let purges = 0;
+
+  async function isComplete(): Promise<boolean> {
+    try {
+      return await index.epoch.isComplete();
+    } catch (error) {
+      if (isCacheError(error, 'index-unavailable')) return false;
+      throw error;
+    }
+  }
+
+  /** What the index holds, and what the store does if the index may have lost it. */
+  async function findFirst(
+    inIndex: () => Promise<Link | undefined>,
+    inStore: () => Promise<Link | undefined>,
+  ): Promise<Link | undefined> {
+    // It may have become complete since the caller asked it.
+    if (await isComplete()) {
+      const link = await inIndex();
+      // A loss, or an outage, that came before the answer says nothing of what is held.
+      if (link !== undefined || (await isComplete())) return link;
+    }
+    return inStore();
+  }
+
+  async function look(key: RepositoryKey, path: string): Promise<FoundLinks> {
+    const purgesBefore = purges;
+    const before = looked.get(path);
+    const links = new Map(before?.links);
+    const manifests = new Set(before?.manifests);
+    const found = { links, manifests };
+    const listing = listLinksObjects(store, key, maxObjects);
+    try {
+      await forEachBounded(listing, { atOnce: readsAtOnce }, async (digest) => {
+        if (manifests.has(digest) || links.size >= maxLinks) return;
+        const object = await readLinksObject(store, key, digest);
+        if (object === undefined) return;
+        manifests.add(digest);
+        for (const link of object) if (links.get(link.digest)?.confirmed !== true) links.set(link.digest, link);
+        await putLinks(index, key, object);
+      });
+      const read = manifests.size - (before?.manifests.size ?? 0);
+      if (read > 0) log.info({ ...key, manifests: read }, 'the links of a repository were read from the store');
+      return found;
+    } finally {
+      // What was read before the store failed is right, too.
+      if (purges === purgesBefore) looked.set(path, found);
+    }
+  }
+
+  /** What a look finds that begins after this call. */
+  function lookAgain(key: RepositoryKey, path: string): Promise<FoundLinks> {
+    const begin = async () => {
+      try {
+        await pausing.get(path);
+      } finally {
+        waiting.delete(path);
+      }
+      const found = look(key, path).finally(() => {
+        if (looking.get(path) === found) looking.delete(path);
+      });
+      looking.set(path, found);
+      // Whoever waits behind a look that fails has failed with it.
+      const pause = found.then(() => delay(pauseMs, undefined, { ref: false })).finally(() => pausing.delete(path));
+      pausing.set(path, pause);
+      pause.catch(() => {});
+      return found;
+    };
+    const promise = waiting.get(path) ?? begin();
+    waiting.set(path, promise);
+    return promise;
+  }
+
+  async function findStored({ upstream, repository }: RepositoryKey, digest: Digest): Promise<Link | undefined> {
+    const path = `${upstream}/${repository}`;
+    const known = () => looked.get(path)?.links.get(digest);
+    try {
+      const link = known() ?? (await looking.get(path))?.links.get(digest);
+      return link ?? (await lookAgain({ upstream, repository }, path)).links.get(digest);
+    } catch (error) {
+      const link = known();
+      if (link === undefined) throw error;
+      return link;
+    }
+  }
+
+  return {
+    forget() {
+      purges += 1;
+      looked.clear();
+      looking.clear();
+    },
+    find: (key, digest) =>
+      findFirst(
+        () => index.links.get(key, digest, { fresh: true }),
+        () => findStored(key, digest),
+      ),
+    findAmong: (upstreams, repository, digest) =>
+      findFirst(
+        async () => (await index.links.holders(upstreams, repository, digest))[0],
+        async () => {
+          const found = await Promise.all(upstreams.map((upstream) => findStored({ upstream, repository }, digest)));
+          return found.find((link) => link !== undefined);
+        },
+      ),
+  };
+}

@@ -1,0 +1,144 @@
+// Keeps one verified manifest: bytes and links into the store first, which is the truth, then the index.
+import { type BlobStore, putBytes } from '@cistern/blob-store';
+import type { CacheIndex, Link, ManifestRecord, RepositoryKey } from '@cistern/index';
+import { CacheError } from '@cistern/errors';
+import { type Digest, type Manifest, OciSyntaxError, parseManifest, platformName } from '@cistern/oci';
+import type { UnsavedManifest } from '@cistern/jobs';
+import { untilDeleted } from '../blob/until-deleted.ts';
+import { repositoryPath } from '../objects/repository-path.ts';
+import { writeLinksObject } from '../objects/small-objects.ts';
+import { putLinks } from '../links/put-links.ts';
+import type { StoreBacklog } from '../objects/store-backlog.ts';
+
+export interface StoreManifestDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly backlog: StoreBacklog;
+  readonly now: () => number;
+}
+
+export interface KeptManifest {
+  readonly mediaType: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Set while the store does not take it. */
+  readonly unsaved: UnsavedManifest | null;
+}
+
+/** `bytes` have been verified against `digest`. Rejects with `content-mismatch` for what is no manifest; it is not kept. */
+export async function storeManifest(
+  deps: StoreManifestDeps,
+  key: RepositoryKey,
+  digest: Digest,
+  manifest: { readonly bytes: Buffer; readonly mediaType: string },
+): Promise<KeptManifest> {
+  const { store, index, backlog } = deps;
+  const { bytes } = manifest;
+  const links = readLinks(key, digest, manifest, await platformOf(deps, key, digest));
+  const mediaType = links[0]!.mediaType!;
+  const saved = await backlog.write(
+    backlogKeyOf(digest),
+    async () => {
+      await untilDeleted(deps, digest);
+      await putBytes(store, digest, bytes);
+      await recordManifest(deps, digest, mediaType, bytes.length);
+    },
+    bytes,
+  );
+  await backlog.write(`links ${repositoryPath(key)} ${digest}`, () => writeLinksObject(store, key, links));
+  await putLinks(index, key, links);
+  const unsaved = saved === 'waiting' ? { digest, mediaType, bytesBase64: bytes.toString('base64') } : null;
+  return { mediaType, size: bytes.length, unsaved };
+}
+
+/** Under which a manifest waits for the store. */
+export function backlogKeyOf(digest: Digest): string {
+  return `manifest ${digest}`;
+}
+
+/** That upstream serves something else than a manifest is no mistake of the client's. */
+function readLinks(
+  key: RepositoryKey,
+  digest: Digest,
+  { bytes, mediaType }: { readonly bytes: Buffer; readonly mediaType: string },
+  platform: string | undefined,
+): Link[] {
+  try {
+    return linksOf(key, digest, { manifest: parseManifest(bytes, mediaType), size: bytes.length, platform });
+  } catch (error) {
+    if (!(error instanceof OciSyntaxError)) throw error;
+    const message = `Upstream ${key.upstream} sent no valid manifest as ${digest}: ${error.message}.`;
+    throw new CacheError('content-mismatch', message, { cause: error });
+  }
+}
+
+/** Records a manifest that is in the store. */
+export async function recordManifest(
+  { index, now }: Pick<StoreManifestDeps, 'index' | 'now'>,
+  digest: Digest,
+  mediaType: string,
+  size: number,
+): Promise<ManifestRecord> {
+  const storedAtMs = now();
+  const record: ManifestRecord = { schema: 1, digest, mediaType, size, storedAtMs };
+  await index.blobs.put({
+    schema: 1,
+    digest,
+    size,
+    state: 'present',
+    verified: true,
+    storedAtMs,
+    lastPulledAtMs: storedAtMs,
+  });
+  await index.manifests.put(record);
+  return record;
+}
+
+/** As an index that lists the manifest said it; the manifest itself does not say it. */
+async function platformOf(
+  { index }: Pick<StoreManifestDeps, 'index'>,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<string | undefined> {
+  return (await index.links.get(key, digest))?.platform;
+}
+
+/**
+ * The manifest itself, which the repository's upstream or an operator has brought, then what it names, which it only claims.
+ * Foreign layers are not ours to promise.
+ */
+export function linksOf(
+  key: RepositoryKey,
+  digest: Digest,
+  {
+    manifest,
+    size,
+    platform,
+  }: { readonly manifest: Manifest; readonly size: number; readonly platform: string | undefined },
+): Link[] {
+  const { upstream, repository } = key;
+  const children = manifest.children
+    .filter((child) => child.foreign !== true)
+    .map((child): Link => ({
+      upstream,
+      repository,
+      digest: child.digest,
+      kind: child.role === 'manifest' ? 'manifest' : 'blob',
+      size: child.size,
+      mediaType: child.mediaType,
+      platform: child.platform && platformName(child.platform),
+    }));
+  return [
+    {
+      upstream,
+      repository,
+      digest,
+      kind: 'manifest',
+      size,
+      mediaType: manifest.mediaType,
+      platform,
+      confirmed: true,
+    },
+    ...children,
+  ];
+}

@@ -1,0 +1,151 @@
+// The small JSON objects that make the store alone enough to rebuild the index. There is one per tag, one per manifest of a
+// repository, and one per blob that the repository's upstream has confirmed. They are written when they change, before the index is.
+import {
+  type BlobStore,
+  heldObjectKey,
+  linksObjectKey,
+  linksObjectsOf,
+  parseLinksObjectKey,
+  tagObjectKey,
+} from '@cistern/blob-store';
+import type { Link, RepositoryKey, TagKey, TagRecord } from '@cistern/index';
+import { type Digest, isDigest, maxManifestChildren } from '@cistern/oci';
+
+interface TagObject {
+  readonly schema: 1;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly sequence: number;
+  readonly changedAtMs: number;
+}
+
+interface LinksObject {
+  readonly schema: 1;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly platform?: string | undefined;
+  /** The manifest's children, in its own order. */
+  readonly children: readonly Pick<Link, 'digest' | 'kind' | 'size' | 'mediaType' | 'platform'>[];
+}
+
+export async function writeTagObject(store: BlobStore, record: TagRecord): Promise<void> {
+  const { digest, mediaType, size, sequence, changedAtMs } = record;
+  await write(store, tagObjectKey(record), {
+    schema: 1,
+    digest,
+    mediaType,
+    size,
+    sequence,
+    changedAtMs,
+  } satisfies TagObject);
+}
+
+/** True if there was one. */
+export async function removeTagObject(store: BlobStore, key: TagKey): Promise<boolean> {
+  return store.removeObject(tagObjectKey(key));
+}
+
+/** The record that the tag object stands for: never confirmed since, so it is stale. `undefined`: no such object. */
+export async function readTagObject(store: BlobStore, key: TagKey, nowMs: number): Promise<TagRecord | undefined> {
+  const value = await read<TagObject>(store, tagObjectKey(key));
+  if (value === undefined || !isDigest(value.digest)) return undefined;
+  return {
+    ...key,
+    schema: 1,
+    digest: value.digest,
+    mediaType: value.mediaType,
+    size: value.size,
+    sequence: value.sequence,
+    firstSeenAtMs: nowMs,
+    changedAtMs: value.changedAtMs,
+    checkedAtMs: 0,
+    lastPulledAtMs: 0,
+    pulls: 0,
+    lastTriedAtMs: 0,
+    origin: 'upstream',
+  };
+}
+
+/** `links[0]` is the manifest itself, the rest are its children. */
+export async function writeLinksObject(store: BlobStore, key: RepositoryKey, links: readonly Link[]): Promise<void> {
+  const [manifest, ...children] = links;
+  if (manifest === undefined) return;
+  await write(store, linksObjectKey(key.upstream, key.repository, manifest.digest), {
+    schema: 1,
+    mediaType: manifest.mediaType ?? '',
+    size: manifest.size ?? 0,
+    platform: manifest.platform,
+    children: children.map(({ digest, kind, size, mediaType, platform }) => ({
+      digest,
+      kind,
+      size,
+      mediaType,
+      platform,
+    })),
+  } satisfies LinksObject);
+}
+
+/**
+ * The links that a manifest's object stands for, itself first. `undefined`: no such object. Objects from before there was a limit
+ * may have more than `mostChildren`: the rest is left out.
+ */
+export async function readLinksObject(
+  store: BlobStore,
+  key: RepositoryKey,
+  digest: Digest,
+  mostChildren: number = maxManifestChildren,
+): Promise<readonly Link[] | undefined> {
+  const value = await read<LinksObject>(store, linksObjectKey(key.upstream, key.repository, digest));
+  if (value === undefined) return undefined;
+  const { upstream, repository } = key;
+  const { size, mediaType, platform } = value;
+  return [
+    // It was brought from the repository's own upstream.
+    { upstream, repository, digest, kind: 'manifest', size, mediaType, platform, confirmed: true },
+    ...value.children
+      .slice(0, mostChildren)
+      .filter((child) => isDigest(child.digest))
+      .map((child) => ({ upstream, repository, ...child, platform: child.platform })),
+  ];
+}
+
+export async function writeHeldObject(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<void> {
+  await write(store, heldObjectKey(key.upstream, key.repository, digest), { schema: 1 });
+}
+
+/** Whether the repository's upstream has once confirmed that it holds the blob. */
+export async function hasHeldObject(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<boolean> {
+  return (await read(store, heldObjectKey(key.upstream, key.repository, digest))) !== undefined;
+}
+
+/** Manifests of the repository itself, `most` at most; in no order. */
+export async function* listLinksObjects(
+  store: BlobStore,
+  { upstream, repository }: RepositoryKey,
+  most: number,
+): AsyncGenerator<Digest> {
+  let objects = 0;
+  for await (const key of store.listObjects(linksObjectsOf(upstream, repository))) {
+    const parsed = parseLinksObjectKey(key);
+    if (parsed?.repository === repository) yield parsed.digest;
+    objects += 1;
+    if (objects >= most) return;
+  }
+}
+
+async function write(store: BlobStore, key: string, value: unknown): Promise<void> {
+  await store.writeObject(key, Buffer.from(`${JSON.stringify(value)}\n`));
+}
+
+/** An object of another schema, or one that is no JSON, counts as absent: what it said can be asked for again. */
+async function read<T extends { readonly schema: 1 }>(store: BlobStore, key: string): Promise<T | undefined> {
+  const bytes = await store.readObject(key);
+  if (bytes === undefined) return undefined;
+  try {
+    const value = JSON.parse(Buffer.from(bytes).toString('utf8')) as T;
+    return value.schema === 1 ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,157 @@
+// A frontend's way to a fill: subscribe, read the record, ask for the job, read again. The record is the truth;
+// announcements only wake. It waits for `running`, never for `done`.
+import { type CacheIndex, type FillRecord, type RepositoryKey, isSameRepository } from '@cistern/index';
+import { CacheError } from '@cistern/errors';
+import type { JobQueue } from '@cistern/jobs';
+import type { Digest } from '@cistern/oci';
+import { fillTopic } from '../fill/fill-topic.ts';
+import { isLeftFill } from '../fill/left-fill.ts';
+
+export interface FollowDeps {
+  readonly index: CacheIndex;
+  readonly queue: JobQueue;
+  readonly now: () => number;
+}
+
+interface FollowRequest {
+  readonly digest: Digest;
+  /** Where to fetch from, should nobody be fetching. */
+  readonly source: RepositoryKey;
+  /** What the asker waits for, so that a small range need not wait for all before it. */
+  readonly from: number;
+  readonly toExclusive?: number | undefined;
+  /** A fill that the asker knows to be of no use any more, whatever its record says. */
+  readonly past?: FillRecord | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** `running`: read from it. `done`: it has been committed; read from the store. */
+export interface FollowedFill {
+  readonly record: FillRecord & { readonly state: 'running' | 'done'; readonly size: number };
+  /** True if others had asked before. */
+  readonly joined: boolean;
+}
+
+/** Rejects with the fill's failure, where it concerns this asker, with `upstream-timeout`, or with `signal`'s reason. */
+export type FollowFill = (request: FollowRequest) => Promise<FollowedFill>;
+
+const rereadMs = 500;
+/** A job lost with its worker is asked for again after this long without a live record. */
+const askAgainMs = 2_000;
+/** Upstream's own deadlines end a fetch sooner; this bounds the queue. containerd gives up after five minutes. */
+const deadlineMs = 240_000;
+
+/** Requests of this process that want the same fill ask for it once. */
+export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill {
+  const asking = new Set<string>();
+
+  /** A fill that is past is replaced, whatever its generation. */
+  const ask = ({ digest, source, from, toExclusive }: FollowRequest, past: FillRecord | undefined) => {
+    const { upstream, repository } = source;
+    const range = { from, ...(toExclusive !== undefined && { toExclusive }) };
+    return queue.add(
+      'fetch-blob',
+      { upstream, repository, digest, replaces: past?.generation ?? 0, ...range },
+      { dedupKey: askKey(digest, past), class: 'interactive' },
+    );
+  };
+
+  return async function followFill(request) {
+    const { digest, source, signal } = request;
+    const mine = new Set<string>();
+    /** True if another request has asked already. */
+    const askOnce = async (past: FillRecord | undefined) => {
+      const key = askKey(digest, past);
+      if (asking.has(key)) return true;
+      asking.add(key);
+      mine.add(key);
+      await ask(request, past);
+      return false;
+    };
+    let { past } = request;
+    const waker = createWaker(signal);
+    const unsubscribe = await index.announcements.subscribe(fillTopic(digest), waker.wake);
+    try {
+      let record = await index.fills.read(digest);
+      // How an earlier fill failed says nothing about the next.
+      if (record?.state === 'failed') past = record;
+      let joined = (record !== undefined && record.fillId !== past?.fillId) || (await askOnce(past));
+      const startedAtMs = now();
+      let askedAtMs = startedAtMs;
+      for (;;) {
+        signal?.throwIfAborted();
+        record = await index.fills.read(digest);
+        if (record !== undefined && isNews(record, past)) {
+          if (hasBytes(record)) return { record, joined };
+          if (record.state === 'failed') {
+            if (isSameRepository(record.source, source) && !isLeftFill(record)) throw failureOf(record);
+            // What was wrong with another repository or upstream says nothing about this asker's; and a fill that ran a moment
+            // ago, when this asker came, may have been left.
+            past = record;
+            joined = await askOnce(past);
+          }
+        } else if (now() - askedAtMs > askAgainMs) {
+          askedAtMs = now();
+          await ask(request, past);
+        }
+        if (now() - startedAtMs > deadlineMs)
+          throw new CacheError('upstream-timeout', 'The blob did not begin to arrive in time.', { retryable: true });
+        await waker.wait(rereadMs);
+      }
+    } finally {
+      for (const key of mine) asking.delete(key);
+      unsubscribe();
+      waker.close();
+    }
+  };
+}
+
+function askKey(digest: Digest, past: FillRecord | undefined): string {
+  return `${digest}.${past?.generation ?? 0}`;
+}
+
+/** A fill that an asker could not read from may come to its end all the same. */
+function isNews(record: FillRecord, past: FillRecord | undefined): boolean {
+  if (record.fillId !== past?.fillId) return true;
+  return record.state === 'done' && past.state !== 'done';
+}
+
+function hasBytes(record: FillRecord): record is FollowedFill['record'] {
+  return (record.state === 'running' || record.state === 'done') && record.size !== undefined;
+}
+
+function failureOf({ failure, source }: FillRecord): CacheError {
+  if (failure === undefined) return new CacheError('upstream-unreachable', `A fetch from ${source.upstream} failed.`);
+  const { kind, message, retryAfterMs } = failure;
+  const retryable = kind !== 'too-large';
+  return new CacheError(kind, message, { retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+}
+
+/** Remembers a wake-up that comes while nobody waits. Woken by `signal` too. */
+function createWaker(signal: AbortSignal | undefined) {
+  let woken = false;
+  let resolve: (() => void) | undefined;
+  const wake = () => {
+    woken = true;
+    resolve?.();
+  };
+  signal?.addEventListener('abort', wake);
+  return {
+    wake,
+    async wait(ms: number) {
+      if (!woken) {
+        let timer: NodeJS.Timeout | undefined;
+        await new Promise<void>((done) => {
+          resolve = done;
+          timer = setTimeout(done, ms);
+        });
+        clearTimeout(timer);
+        resolve = undefined;
+      }
+      woken = false;
+    },
+    close() {
+      signal?.removeEventListener('abort', wake);
+    },
+  };
+}

@@ -1,0 +1,133 @@
+// The reading side of the frames: a body is read into the reader's buffer as it comes, and what is no data is squeezed out
+// of it there.
+import { CacheError, cacheErrorKinds, type CacheErrorKind } from '@cistern/errors';
+import { SourceInterrupted } from '@cistern/streams';
+import { type FailureFrame, frameTypes, headerBytes, maxFailureBytes } from './fill-frames.ts';
+import type { PeerAnswer } from './peer-connections.ts';
+
+export interface FrameReader {
+  /**
+   * As `SourceReader.read`: 0 after the end frame. Rejects with the fill's own failure, or with `SourceInterrupted` when the
+   * connection broke, was silent, or the worker says that somebody else goes on.
+   */
+  read(into: Uint8Array): Promise<number>;
+  readonly ended: boolean;
+  close(): void;
+}
+
+export function createFrameReader(body: PeerAnswer['body']): FrameReader {
+  const header = Buffer.alloc(headerBytes);
+  let headerFilled = 0;
+  /** Of the frame that is open. */
+  let type: number = frameTypes.data;
+  let left = 0;
+  /** Of a frame that is not data. */
+  let payload = Buffer.alloc(0);
+  let ended = false;
+  let failure: Error | undefined;
+
+  const openFrame = () => {
+    headerFilled = 0;
+    type = header.readUInt8(0);
+    left = header.readUInt32BE(1);
+    if (type === frameTypes.data) return;
+    if (left > maxFailureBytes) throw new SourceInterrupted('the worker sent something else than frames');
+    payload = Buffer.alloc(left);
+    if (left === 0) closeControl();
+  };
+
+  const closeControl = () => {
+    if (type === frameTypes.heartbeat) return;
+    if (type === frameTypes.end) ended = true;
+    else if (type === frameTypes.moved) throw new SourceInterrupted('somebody else goes on with the fill');
+    else if (type === frameTypes.failed) throw parseFailure(payload);
+    else throw new SourceInterrupted(`the worker sent a frame of unknown type ${type}`);
+  };
+
+  const takeHeader = (bytes: Uint8Array) => {
+    const part = bytes.subarray(0, headerBytes - headerFilled);
+    header.set(part, headerFilled);
+    headerFilled += part.length;
+    if (headerFilled === headerBytes) openFrame();
+    return part.length;
+  };
+
+  const takeControl = (bytes: Uint8Array) => {
+    const part = bytes.subarray(0, left);
+    payload.set(part, payload.length - left);
+    left -= part.length;
+    if (left === 0) closeControl();
+    return part.length;
+  };
+
+  /** Moves the data among `bytes` to their start, and returns how much it is. A failure behind it is left in `failure`. */
+  const squeeze = (bytes: Uint8Array): number => {
+    let filled = 0;
+    try {
+      for (let at = 0; at < bytes.length && !ended;) {
+        if (left === 0) at += takeHeader(bytes.subarray(at));
+        else if (type !== frameTypes.data) at += takeControl(bytes.subarray(at));
+        else {
+          const length = Math.min(left, bytes.length - at);
+          if (at > filled) bytes.copyWithin(filled, at, at + length);
+          filled += length;
+          left -= length;
+          at += length;
+        }
+      }
+    } catch (error) {
+      failure ??= error as Error;
+    }
+    return filled;
+  };
+
+  const readMore = async (into: Uint8Array) => {
+    try {
+      const length = await body.read(into);
+      if (failure !== undefined) throw failure;
+      if (length === 0) throw new SourceInterrupted('the worker ended the connection before the end');
+      return length;
+    } catch (error) {
+      failure ??= error instanceof SourceInterrupted ? error : broken(error);
+      throw failure;
+    }
+  };
+
+  return {
+    get ended() {
+      return ended;
+    },
+    async read(into) {
+      for (;;) {
+        if (failure !== undefined) throw failure;
+        if (ended) return 0;
+        const length = await readMore(into);
+        const filled = squeeze(into.subarray(0, length));
+        // What came before a failure is good.
+        if (filled > 0) return filled;
+      }
+    },
+    close() {
+      failure ??= new SourceInterrupted('the reader was closed');
+      body.destroy(failure);
+    },
+  };
+}
+
+function broken(cause: unknown): SourceInterrupted {
+  return new SourceInterrupted('the connection to the worker broke', { cause });
+}
+
+function parseFailure(payload: Buffer): Error {
+  try {
+    const { kind, message, retryable, retryAfterMs } = JSON.parse(payload.toString('utf8')) as FailureFrame;
+    if (!isKind(kind)) return new CacheError('store-unavailable', message, { retryable: true });
+    return new CacheError(kind, message, { retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+  } catch {
+    return new SourceInterrupted('the worker sent a failure that cannot be read');
+  }
+}
+
+function isKind(kind: string): kind is CacheErrorKind {
+  return (cacheErrorKinds as readonly string[]).includes(kind);
+}

@@ -1,0 +1,16 @@
+export type { Announcements } from './announcements.ts';
+export type { AuditIndex, AuditKind, AuditWord } from './audit.ts';
+export type { BlobIndex, BlobRecord, BlobTotals } from './blobs.ts';
+export type { CacheIndex } from './cache-index.ts';
+export type { EpochIndex } from './epoch.ts';
+export type { FillClaim, FillClass, FillIndex, FillRecord, Unsettled } from './fills.ts';
+export type { LeaseIndex } from './leases.ts';
+export type { Link, LinkIndex, RepositoryKey } from './links.ts';
+export type { ManifestIndex, ManifestRecord } from './manifests.ts';
+export type { NodeCounts, NodeIndex, NodesSeen, NodeWord } from './nodes.ts';
+export type { PopularityIndex, PopularPlatform, PopularTag } from './popularity.ts';
+export { isSameConfirmation } from './is-same-confirmation.ts';
+export type { Page, TagIndex, TagKey, TagRecord } from './tags.ts';
+export { isSameRepository } from './repository-path.ts';
+export type { ValueIndex } from './values.ts';
+export { withLease } from './with-lease.ts';

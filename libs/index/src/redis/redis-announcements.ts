@@ -1,0 +1,84 @@
+// Announcements by Redis' publish and subscribe. Listeners share one subscription for each topic.
+import type { Announcements } from '../announcements.ts';
+import { createAnnouncer } from '../in-process/create-announcer.ts';
+import type { IndexLog } from '../index-log.ts';
+import { createSubscriber, type SubscriberOptions } from '@cistern/redis/client';
+import type { Keys } from './keys.ts';
+import type { RedisCalls } from './redis-calls.ts';
+
+export interface RedisAnnouncementsOptions extends Pick<SubscriberOptions, 'sharded' | 'connectors'> {
+  readonly calls: RedisCalls;
+  readonly keys: Keys;
+  readonly log: IndexLog;
+}
+
+export interface RedisAnnouncements {
+  readonly announcements: Announcements;
+  close(): Promise<void>;
+}
+
+export function createRedisAnnouncements(options: RedisAnnouncementsOptions): RedisAnnouncements {
+  const { sharded, connectors, calls, keys, log } = options;
+  const listeners = createAnnouncer({ log, checkAvailable: () => {} });
+  const subscriber = createSubscriber({
+    sharded,
+    connectors,
+    onMessage: (channel, message) => void listeners.publish(channel, message),
+  });
+  const subscriptions = new Map<string, { holders: number; readonly standing: Promise<void> }>();
+
+  async function hold(channel: string): Promise<void> {
+    const subscription = subscriptions.get(channel) ?? {
+      holders: 0,
+      standing: calls.command(async () => subscriber.add(channel)),
+    };
+    subscriptions.set(channel, subscription);
+    subscription.holders += 1;
+    try {
+      await subscription.standing;
+    } catch (error) {
+      // It may stand yet, too late for those who waited.
+      if (subscriptions.get(channel) === subscription) forget(channel);
+      throw error;
+    }
+  }
+
+  function release(channel: string): void {
+    const subscription = subscriptions.get(channel);
+    if (subscription === undefined) return;
+    subscription.holders -= 1;
+    if (subscription.holders === 0) forget(channel);
+  }
+
+  function forget(channel: string): void {
+    subscriptions.delete(channel);
+    subscriber.remove(channel);
+  }
+
+  const announcements: Announcements = {
+    async publish(topic, message = '') {
+      const channel = keys.channel(topic);
+      await calls.command((client) => (sharded ? client.spublish(channel, message) : client.publish(channel, message)));
+    },
+    async subscribe(topic, listener) {
+      calls.checkAnswering();
+      const channel = keys.channel(topic);
+      // First, so that no message falls between the server's word and the listener.
+      const end = await listeners.subscribe(channel, listener);
+      try {
+        await hold(channel);
+      } catch (error) {
+        end();
+        throw error;
+      }
+      let isEnded = false;
+      return () => {
+        if (isEnded) return;
+        isEnded = true;
+        end();
+        release(channel);
+      };
+    },
+  };
+  return { announcements, close: async () => subscriber.close() };
+}

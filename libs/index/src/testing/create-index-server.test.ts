@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import type { CacheIndexUnderTest } from '../conformance/index-under-test.ts';
+import { describeCacheIndex } from '../conformance.ts';
+import { claimed, sampleBlobRecord, sampleClaim, sampleDigest, sampleTag } from '../conformance/sample-records.ts';
+import { createIndexServer, createTestIndex } from './create-index-server.ts';
+
+const isUnavailable = (error: unknown) => isCacheError(error, 'index-unavailable');
+const turn = () => new Promise(setImmediate);
+
+function startServer() {
+  const clock = { nowMs: 1_700_000_000_000 };
+  return { clock, ...createIndexServer({ now: () => clock.nowMs }) };
+}
+
+describeCacheIndex('sqlite in memory', openEmpty, { isShared: true });
+
+async function openEmpty(): Promise<CacheIndexUnderTest> {
+  let nowMs = 1_700_000_000_000;
+  const faults = { failing: false };
+  return {
+    index: createTestIndex({ now: () => nowMs, faults }),
+    now: () => nowMs,
+    advance: async (ms) => {
+      nowMs += ms;
+    },
+    fail: async () => {
+      faults.failing = true;
+    },
+  };
+}
+
+test('processes share what they write, and one that is cut off or closed takes no other with it', async () => {
+  const { connect } = startServer();
+  const faults = { failing: false };
+  const [one, two] = [connect(faults), connect()];
+  await one.tags.put(sampleTag('1'));
+  assert.equal((await two.tags.get(sampleTag('1')))?.sequence, 1);
+  const fill = await claimed(one.fills, sampleClaim('a'));
+  assert.equal(await two.fills.claim(sampleClaim('a', { owner: 'two' })), undefined);
+  faults.failing = true;
+  await assert.rejects(one.fills.heartbeat(fill, 1000), isUnavailable);
+  assert.equal((await two.fills.read(fill.digest))?.owner, fill.owner);
+  faults.failing = false;
+  assert.equal(await one.fills.heartbeat(fill, 1000), 'kept');
+  await one.close();
+  await one.close();
+  await assert.rejects(one.check(), isUnavailable);
+  await two.check();
+});
+
+test('an answer that is late comes after its effect, and not at all when the connection breaks', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { connect } = startServer();
+  const faults = { failing: false, lateMs: 100 };
+  const [slow, other] = [connect(faults), connect()];
+  let answers = 0;
+  const put = slow.blobs.put(sampleBlobRecord('a')).then(() => (answers += 1));
+  await turn();
+  assert.notEqual(await other.blobs.get(sampleDigest('a')), undefined);
+  t.mock.timers.tick(99);
+  await turn();
+  assert.equal(answers, 0);
+  t.mock.timers.tick(1);
+  await put;
+  const removal = assert.rejects(slow.blobs.remove(sampleDigest('a')), isUnavailable);
+  await turn();
+  faults.failing = true;
+  t.mock.timers.tick(100);
+  await removal;
+  assert.equal(await other.blobs.get(sampleDigest('a')), undefined);
+});
+
+test('an index that has lost its data is empty and incomplete, and lets claims through once it has settled', async () => {
+  const { connect, loseData, clock } = startServer();
+  const [one, two] = [connect(), connect()];
+  const heard: unknown[] = [];
+  await two.announcements.subscribe('topic', (message) => heard.push(message));
+  assert.equal(await one.epoch.isComplete(), true);
+  for (const seed of ['a', 'b']) await one.blobs.put(sampleBlobRecord(seed));
+  const fill = await claimed(one.fills, sampleClaim('a'));
+  const before = await two.epoch.current();
+  const walk = one.blobs.leastRecent()[Symbol.asyncIterator]();
+  assert.notEqual((await walk.next()).value, undefined);
+
+  loseData();
+  assert.equal((await walk.next()).done, true);
+  assert.deepEqual(await two.blobs.totals(), { blobs: 0, bytes: 0 });
+  assert.equal(await two.epoch.isComplete(), false);
+  assert.equal(await two.epoch.markComplete(before), false);
+  assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 2500 });
+  assert.equal(await one.fills.heartbeat(fill, 60_000), 'recreated');
+  assert.equal(await two.fills.claim(sampleClaim('a', { owner: 'two' })), undefined);
+  clock.nowMs += 1000;
+  // Of another shard, which somebody looks at now for the first time.
+  assert.deepEqual(await two.fills.claim(sampleClaim('b')), { unsettledForMs: 2500 });
+  clock.nowMs += 1000;
+  await one.epoch.settle();
+  assert.deepEqual(await two.fills.claim(sampleClaim('b')), { unsettledForMs: 1500 });
+  assert.deepEqual(await two.fills.claim(sampleClaim('c')), { unsettledForMs: 2500 });
+  clock.nowMs += 2500;
+  await claimed(two.fills, sampleClaim('b'));
+  await claimed(two.fills, sampleClaim('c'));
+
+  assert.equal(await two.epoch.markComplete(await two.epoch.current()), true);
+  assert.equal(await one.epoch.isComplete(), true);
+  await one.announcements.publish('topic', 'after it');
+  await turn();
+  assert.deepEqual(heard, ['after it']);
+});
+
+test('announcements can be lost or late at one process, and subscriptions are counted', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { connect } = startServer();
+  const announcements = { lost: false, lateMs: 0, subscribed: 0 };
+  const [spoilt, sound] = [connect({ failing: false, announcements }), connect()];
+  const heard: string[] = [];
+  const end = await spoilt.announcements.subscribe('topic', (message) => heard.push(`spoilt ${message}`));
+  await sound.announcements.subscribe('topic', (message) => heard.push(`sound ${message}`));
+  assert.equal(announcements.subscribed, 1);
+  announcements.lost = true;
+  await spoilt.announcements.publish('topic', '1');
+  await sound.announcements.publish('topic', '2');
+  await turn();
+  assert.deepEqual(heard.splice(0), ['sound 2']);
+  announcements.lost = false;
+  announcements.lateMs = 50;
+  await spoilt.announcements.publish('topic', '3');
+  await sound.announcements.publish('topic', '4');
+  await turn();
+  assert.deepEqual(heard.splice(0), ['spoilt 4', 'sound 4']);
+  t.mock.timers.tick(50);
+  await turn();
+  assert.deepEqual(heard, ['spoilt 3', 'sound 3']);
+  end();
+  end();
+  assert.equal(announcements.subscribed, 0);
+});

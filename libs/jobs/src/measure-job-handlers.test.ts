@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JobContext, JobHandlers } from './job-queue.ts';
+import { createMetrics } from '@cistern/telemetry';
+import { measureJobHandlers } from './measure-job-handlers.ts';
+
+test('a handler does what it did, and its time and end are told', async () => {
+  const metrics = createMetrics();
+  const failure = new Error('the store is away');
+  const handlers = measureJobHandlers(
+    {
+      'stat-blob': async () => null,
+      async 'sweep-uploads'() {
+        throw failure;
+      },
+    } as unknown as JobHandlers,
+    metrics,
+  );
+  const context: JobContext = { class: 'background', signal: new AbortController().signal };
+  assert.equal(await handlers['stat-blob']({} as never, context), null);
+  await assert.rejects(handlers['sweep-uploads']({ olderThanMs: 1 }, context), failure);
+  const { values } = await metrics.jobDuration.get();
+  const countOf = (job: string, result: string) =>
+    values.find(
+      ({ metricName, labels }) => metricName?.endsWith('_count') && labels.job === job && labels.result === result,
+    )?.value;
+  assert.deepEqual([countOf('stat-blob', 'done'), countOf('sweep-uploads', 'failed')], [1, 1]);
+  assert.ok((await metrics.jobsRunning.get()).values.every(({ value }) => value === 0));
+});

@@ -1,0 +1,180 @@
+// What goes because of its age, and what would go, told before.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { putBytes } from '@cistern/blob-store';
+import { digestOf, parseRepositoryName } from '@cistern/oci';
+import { addImage } from '@cistern/upstream/testing';
+import { repositoryOf } from '@cistern/index/testing';
+import { graceMs, startFullCache } from '../testing/start-full-cache.ts';
+import { collect } from '@cistern/oci/testing';
+import { pinImage } from '@cistern/content';
+
+const hourMs = 3_600_000;
+const noLimits = { highBytes: Infinity, lowBytes: Infinity };
+const { signal } = new AbortController();
+const all = [true, true, true];
+const none = [false, false, false];
+
+async function startAging(t: Parameters<typeof startFullCache>[0]) {
+  const started = await startFullCache(t, noLimits);
+  const { openAging, clock } = started;
+  return {
+    ...started,
+    /** As an evictor does it that has just begun. */
+    async age(limits: Readonly<Record<string, number>>) {
+      const aging = openAging(limits);
+      await aging.step(signal);
+      clock.nowMs += graceMs;
+      await aging.step(signal);
+    },
+  };
+}
+
+test('what nobody has pulled for longer than its upstream allows is gone, and what is pulled stays', async (t) => {
+  const { addImage: add, pull, check, here, clock, age, recount, metrics } = await startAging(t);
+  const [old, wanted] = [add('image/old', 'latest', [1]), add('image/wanted', 'latest', [2])];
+  await pull(old);
+  await pull(wanted);
+  clock.nowMs += 10 * hourMs;
+  // By its manifest alone, as clients do that have its layers.
+  await check(wanted);
+  await age({});
+  await age({ 'quay.io': hourMs });
+  await age({ 'docker.io': 11 * hourMs });
+  assert.deepEqual(await here(old.digests), all);
+  await age({ 'docker.io': 9 * hourMs });
+  assert.deepEqual(await here(old.digests), none);
+  assert.deepEqual(await here(wanted.digests), all);
+  const { counted, totals } = await recount();
+  assert.deepEqual(totals, counted);
+  assert.match(await metrics.registry.metrics(), /cistern_evictions_total\{reason="age"\} 3/);
+});
+
+test('a layer that another upstream may keep for longer stays and is served, until no image there needs it', async (t) => {
+  const started = await startAging(t);
+  const { addImage: add, pull, here, clock, age, quay, cache, hub } = started;
+  const mine = add('image/mine', 'latest', [1, 9]);
+  const theirs = addImage(quay, { repository: 'image/theirs', tag: 'latest', layers: [9] });
+  await pull(mine);
+  const key = repositoryOf('quay.io', theirs.repository);
+  await cache.openManifest({ ...key, reference: { kind: 'tag', tag: theirs.tag } });
+  const read = async (digest: (typeof theirs.blobs)[number]) =>
+    collect(await (await cache.openBlob({ ...key, digest, intent: 'whole' })).read());
+  for (const digest of theirs.blobs) await read(digest);
+  clock.nowMs += 10 * hourMs;
+  const shared = theirs.blobs[1]!;
+  await age({ 'docker.io': hourMs });
+  assert.deepEqual(await here(mine.digests), [false, false, false, true]);
+  await age({ 'docker.io': hourMs, 'quay.io': 20 * hourMs });
+  assert.deepEqual(await here(theirs.digests), all);
+  const gets = [...hub.gets, ...quay.gets].length;
+  assert.ok((await read(shared)).length > 0);
+  assert.equal([...hub.gets, ...quay.gets].length, gets);
+  clock.nowMs += 21 * hourMs;
+  await age({ 'docker.io': hourMs, 'quay.io': 20 * hourMs });
+  assert.deepEqual(await here(theirs.digests), none);
+});
+
+test('an image that is gone keeps no layer for its upstream', async (t) => {
+  const { addImage: add, pull, here, clock, age, quay, cache, store, index } = await startAging(t);
+  const mine = add('image/mine', 'latest', [9]);
+  const theirs = addImage(quay, { repository: 'image/theirs', tag: 'latest', layers: [9] });
+  await pull(mine);
+  await cache.openManifest({
+    ...repositoryOf('quay.io', theirs.repository),
+    reference: { kind: 'tag', tag: theirs.tag },
+  });
+  await store.remove(theirs.manifest);
+  await index.blobs.remove(theirs.manifest);
+  clock.nowMs += 10 * hourMs;
+  await age({ 'docker.io': hourMs });
+  assert.deepEqual(await here(mine.digests), none);
+});
+
+test('what is pinned, or pulled within its grace, is never too old; nor is what no manifest names', async (t) => {
+  const { addImage: add, pull, pullBlob, here, clock, openAging, store, index } = await startAging(t);
+  const [pinned, late] = [add('image/pinned', 'latest', [1]), add('image/late', 'latest', [2])];
+  await pull(pinned);
+  await pull(late);
+  await index.links.remove(repositoryOf('docker.io', late.repository), late.blobs[1]!);
+  const reference = { kind: 'tag', tag: pinned.tag } as const;
+  await pinImage(store, { upstream: 'docker.io', repository: parseRepositoryName(pinned.repository), reference });
+  clock.nowMs += 10 * hourMs;
+  const aging = openAging({ 'docker.io': hourMs });
+  await aging.step(signal);
+  await pullBlob(late.repository, late.blobs[1]!);
+  clock.nowMs += graceMs;
+  await aging.step(signal);
+  assert.deepEqual(await here(pinned.digests), all);
+  assert.deepEqual(await here(late.digests), [false, false, true]);
+  const bytes = Buffer.from('nobody names it');
+
+  const digest = digestOf(bytes);
+  await putBytes(store, digest, bytes);
+  await index.blobs.put({
+    schema: 1,
+    digest,
+    size: 15,
+    state: 'present',
+    verified: true,
+    storedAtMs: 1,
+    lastPulledAtMs: 1,
+  });
+  clock.nowMs += 10 * hourMs;
+  await aging.step(signal);
+  clock.nowMs += graceMs;
+  await aging.step(signal);
+  assert.deepEqual(await here([digest]), [true]);
+});
+
+test('a plan names what would go, in its order and with its reason, and changes nothing', async (t) => {
+  const started = await startFullCache(t, { highBytes: 250_000, lowBytes: 150_000 });
+  const { addImage: add, pull, here, clock, plan, evict, recount, store } = started;
+  const images = [1, 2, 3].map((seed) => add(`image/${seed}`, 'latest', [seed]));
+  for (const image of images) {
+    await pull(image);
+    clock.nowMs += hourMs;
+  }
+  const planned = async (...given: Parameters<typeof plan>) => {
+    const { victims, ...rest } = await plan(...given);
+    const named = [];
+    for await (const { digest, reason, kind } of victims) named.push([digest, reason, kind]);
+    return { ...rest, named };
+  };
+  const [first, second] = images;
+  const { totals } = await recount();
+  const asSpace = (image: typeof first) =>
+    image!.digests.map((digest) => [digest, 'space', digest === image!.manifest ? 'manifest' : 'blob']);
+  const full = await planned({});
+  assert.deepEqual([full.bytes, full.downToBytes, full.pinned], [totals.bytes, 150_000, 0]);
+  assertInOrder(full.named, [asSpace(first), asSpace(second)]);
+  const aged = await planned({ 'docker.io': 2.5 * hourMs }, 150_000);
+  assert.deepEqual(
+    aged.named.map(([, reason]) => reason),
+    ['age', 'age', 'age', 'space', 'space', 'space'],
+  );
+  assert.deepEqual((await planned({}, 0)).named.length, 9);
+  assert.deepEqual((await planned({}, 1e9)).named, []);
+  for (const image of images) assert.deepEqual(await here(image.digests), all);
+  const reference = { kind: 'tag', tag: first!.tag } as const;
+  await pinImage(store, { upstream: 'docker.io', repository: parseRepositoryName(first!.repository), reference });
+  assertInOrder((await planned({})).named, [asSpace(second), asSpace(images[2])]);
+  assert.equal((await planned({ 'docker.io': hourMs / 2 }, 1e9)).named.length, 6);
+  // And it comes true.
+  await evict();
+  assert.deepEqual(await here(first!.digests), all);
+  assert.deepEqual(await here([...second!.digests, ...images[2]!.digests]), [...none, ...none]);
+});
+
+/** Image after image; the blobs of one, which were pulled at the same moment, in any order. */
+function assertInOrder(
+  named: readonly (readonly string[])[],
+  images: readonly (readonly (readonly string[])[])[],
+): void {
+  let at = 0;
+  for (const image of images) {
+    const found = named.slice(at, (at += image.length)).map(String);
+    assert.deepEqual(found.toSorted(), image.map(String).toSorted());
+  }
+  assert.equal(named.length, at);
+}

@@ -1,0 +1,32 @@
+// Deletions that come to an end: one that an index or a store has interrupted is gone on with, so that what is counted is what
+// is there.
+import { randomUUID } from 'node:crypto';
+import type { Digest } from '@cistern/oci';
+import { forgetMissing, deleteBlob, type DeleteBlobDeps } from '@cistern/content';
+
+export interface Deleter {
+  /** As `deleteBlob`. */
+  remove(digest: Digest): Promise<boolean>;
+  /** Ends what was interrupted. Rejects as `deleteBlob`; the next call goes on. */
+  finish(): Promise<void>;
+}
+
+export function createDeleter(deps: DeleteBlobDeps): Deleter {
+  /** Always the same, so that what was interrupted is still ours. */
+  const owner = randomUUID();
+  const interrupted = new Set<Digest>();
+  return {
+    async remove(digest) {
+      interrupted.add(digest);
+      const isDeleted = await deleteBlob(deps, digest, owner);
+      interrupted.delete(digest);
+      return isDeleted;
+    },
+    async finish() {
+      for (const digest of interrupted) {
+        if (!(await deleteBlob(deps, digest, owner))) await forgetMissing(deps, digest);
+        interrupted.delete(digest);
+      }
+    },
+  };
+}

@@ -1,0 +1,53 @@
+// Everything that pinned images are made of, as far as it is here.
+import type { BlobStore, ImageName } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/index';
+import type { Digest } from '@cistern/oci';
+import {
+  createContentCache,
+  type CachedManifest,
+  readTagObject,
+  partsOf,
+  peekManifest,
+  listPins,
+} from '@cistern/content';
+
+export interface PinnedDigestsDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly now: () => number;
+}
+
+/** Of `pins`; default: of all, read anew with every call. Each manifest is read once. */
+export type ReadPinnedDigests = (pins?: readonly ImageName[]) => Promise<ReadonlySet<Digest>>;
+
+const manifestBytes = 16 * 1024 * 1024;
+
+/** The returned function rejects with `store-unavailable` or `index-unavailable`. */
+export function createPinnedDigests({ index, store, now }: PinnedDigestsDeps): ReadPinnedDigests {
+  const manifests = createContentCache<CachedManifest>(manifestBytes);
+
+  async function readManifest(digest: Digest) {
+    const known = manifests.get(digest);
+    if (known !== undefined) return known;
+    const manifest = await peekManifest({ index, store }, digest);
+    if (manifest !== undefined) manifests.set(digest, manifest);
+    return manifest;
+  }
+
+  async function digestNamedBy({ upstream, repository, reference }: ImageName): Promise<Digest | undefined> {
+    if (reference.kind === 'digest') return reference.digest;
+    const key = { upstream, repository, tag: reference.tag };
+    return ((await index.tags.get(key)) ?? (await readTagObject(store, key, now())))?.digest;
+  }
+
+  return async (pins) => {
+    const pinned = new Set<Digest>();
+    for (const pin of pins ?? (await listPins(store))) {
+      const digest = await digestNamedBy(pin);
+      if (digest === undefined) continue;
+      pinned.add(digest);
+      for (const part of await partsOf(digest, readManifest)) pinned.add(part);
+    }
+    return pinned;
+  };
+}

@@ -1,0 +1,105 @@
+// What goes to keep some of the disk free, and to make room for who waits.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { parseRepositoryName } from '@cistern/oci';
+import { createLogger } from '@cistern/telemetry';
+import { graceMs, startFullCache } from '../testing/start-full-cache.ts';
+import { createReadLimits } from './eviction-limits.ts';
+import { pinImage } from '@cistern/content';
+import { wantRoom } from './wanted-room.ts';
+
+const all = [true, true, true];
+const none = [false, false, false];
+const totalBytes = 1_000_000;
+
+/** A disk of a megabyte, of which a tenth is to be free, and images of a hundred thousand bytes. */
+async function startOnDisk(t: TestContext, maxBytes = Infinity) {
+  const others = { bytes: 0 };
+  const held = { bytes: async () => 0 };
+  const readLimits = createReadLimits(
+    { maxBytes, highShare: 0.95, lowShare: 0.85, minFree: { share: 0.1, maxBytes: Infinity, shareOfLeft: 1 } },
+    {
+      store: {
+        space: async () => ({ totalBytes, freeBytes: Math.max(0, totalBytes - others.bytes - (await held.bytes())) }),
+      },
+      log: createLogger({ level: 'info', formatter: 'json' }),
+    },
+  );
+  const started = await startFullCache(t, { highBytes: 0, lowBytes: 0, readLimits });
+  const { index, addImage, pull } = started;
+  held.bytes = async () => (await index.blobs.totals()).bytes;
+  const images = Array.from({ length: 7 }, (_, at) => addImage(`image/${at}`, 'latest', [at]));
+  for (const image of images) await pull(image);
+  return { ...started, images, others, freeBytes: async () => totalBytes - others.bytes - (await held.bytes()) };
+}
+
+test('what others write to the disk makes the oldest go, and leaves nothing but what is pinned in the end', async (t) => {
+  const { images, others, evict, here, store, freeBytes, metrics, clock } = await startOnDisk(t);
+  const [pinned, oldest, , newest] = images;
+  await pinImage(store, {
+    upstream: 'docker.io',
+    repository: parseRepositoryName(pinned!.repository),
+    reference: { kind: 'tag', tag: pinned!.tag },
+  });
+  await evict();
+  assert.deepEqual(await here(oldest!.digests), all);
+  others.bytes = 300_000;
+  await evict();
+  assert.ok((await freeBytes()) >= 100_000);
+  assert.deepEqual(await here(oldest!.digests), none);
+  assert.deepEqual(await here(images.at(-1)!.digests), all);
+  const text = await metrics.registry.metrics();
+  assert.match(text, /^cistern_store_min_free_bytes 100000$/m);
+  assert.match(text, /^cistern_store_free_bytes \d+$/m);
+  // Only so much is free at a time as has gone.
+  others.bytes = 850_000;
+  for (let round = 0; round < 20; round += 1) {
+    clock.nowMs += 60_000;
+    await evict();
+  }
+  assert.deepEqual(await here(pinned!.digests), all);
+  for (const { digests } of [newest!, images.at(-1)!]) assert.deepEqual(await here(digests), none);
+});
+
+test('room is made for who waits, at once, and no longer when nobody does', async (t) => {
+  const { index, evict, step, clock, freeBytes, images, here } = await startOnDisk(t);
+  await wantRoom(index, 400_000);
+  // What is wanted has run out when the grace is over: it is said again while somebody waits.
+  await evict();
+  assert.deepEqual(await here(images[0]!.digests), all);
+  for (let round = 0; round < 2; round += 1) {
+    await wantRoom(index, 400_000);
+    await step();
+    clock.nowMs += graceMs;
+  }
+  assert.ok((await freeBytes()) >= 500_000);
+  await wantRoom(index, 0);
+  const before = await freeBytes();
+  await evict();
+  assert.equal(await freeBytes(), before);
+});
+
+test('for who waits in vain nothing goes', async (t) => {
+  const { index, step, images, here, store, clock } = await startOnDisk(t);
+  for (const { repository, tag } of images.slice(1))
+    await pinImage(store, {
+      upstream: 'docker.io',
+      repository: parseRepositoryName(repository),
+      reference: { kind: 'tag', tag },
+    });
+  for (let round = 0; round < 3; round += 1) {
+    await wantRoom(index, 800_000);
+    assert.equal(await step(), true);
+    clock.nowMs += graceMs;
+  }
+  assert.deepEqual(await here(images[0]!.digests), all);
+});
+
+test('the lower of maxbytes and what the disk leaves is the limit, for a plan too', async (t) => {
+  const { plan, others, evict, index } = await startOnDisk(t, 600_000);
+  assert.equal((await plan({})).downToBytes, 510_000);
+  await evict();
+  assert.ok((await index.blobs.totals()).bytes <= 510_000);
+  others.bytes = 400_000;
+  assert.equal((await plan({})).downToBytes, 425_000);
+});

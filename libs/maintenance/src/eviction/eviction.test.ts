@@ -1,0 +1,258 @@
+// What goes when the store is full, and what stays.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseRepositoryName } from '@cistern/oci';
+import { graceMs, startFullCache } from '../testing/start-full-cache.ts';
+import { until } from '@cistern/oci/testing';
+import { listPins, pinImage, unpinImage } from '@cistern/content';
+
+const all = [true, true, true];
+const none = [false, false, false];
+
+test('nothing goes until the store holds more than the high watermark, then what was pulled longest ago, down to the low one', async (t) => {
+  const { addImage, pull, evict, here, recount, metrics } = await startFullCache(t, {
+    highBytes: 350_000,
+    lowBytes: 250_000,
+  });
+  const images = [1, 2, 3, 4].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  for (const image of images.slice(0, 3)) await pull(image);
+  await evict();
+  for (const { digests } of images.slice(0, 3)) assert.deepEqual(await here(digests), all);
+  await pull(images[3]!);
+  await evict();
+  for (const { digests } of images.slice(0, 2)) assert.deepEqual(await here(digests), none);
+  for (const { digests } of images.slice(2)) assert.deepEqual(await here(digests), all);
+  const { counted, totals, strangers } = await recount();
+  assert.deepEqual(totals, counted);
+  assert.deepEqual(strangers, []);
+  const text = await metrics.registry.metrics();
+  assert.match(text, /cistern_evictions_total\{reason="space"\} 6/);
+  assert.match(
+    text,
+    new RegExp(`cistern_evicted_bytes_total\\{reason="space"\\} ${images[0]!.size + images[1]!.size}`),
+  );
+});
+
+test('what was evicted is fetched again when somebody wants it, though a manifest may be in memory still', async (t) => {
+  const { addImage, pull, check, evict, here, hub, clock } = await startFullCache(t, {
+    highBytes: 150_000,
+    lowBytes: 110_000,
+  });
+  const [one, two] = [1, 2].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  await pull(one!);
+  await pull(two!);
+  await evict();
+  assert.deepEqual(await here(one!.digests), none);
+  await pull(one!);
+  assert.deepEqual(await here(one!.digests), [false, true, true]);
+  clock.nowMs += 60_000;
+  await check(one!);
+  await pull(one!);
+  assert.deepEqual(await here(one!.digests), all);
+  assert.equal(hub.gets.filter(({ digest }) => digest === one!.blobs[1]).length, 2);
+});
+
+test('a victim that is pulled within its grace stays, and another one goes in its place', async (t) => {
+  const { addImage, pull, pullBlob, step, evict, here, clock } = await startFullCache(t, {
+    highBytes: 150_000,
+    lowBytes: 110_000,
+  });
+  const [one, two] = [1, 2].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  await pull(one!);
+  await pull(two!);
+  await step();
+  assert.deepEqual(await here(one!.digests), all);
+  await pullBlob(one!.repository, one!.blobs[1]!);
+  clock.nowMs += graceMs;
+  await step();
+  assert.deepEqual(await here(one!.digests), [false, false, true]);
+  clock.nowMs += 60_000;
+  await evict();
+  assert.deepEqual(await here([one!.blobs[1]!, two!.blobs[1]!]), [true, false]);
+});
+
+test('what somebody is reading, however slowly, does not go', async (t) => {
+  const { addImage, pull, step, here, cache, clock, index } = await startFullCache(t, {
+    highBytes: 9_000_000,
+    lowBytes: 8_000_000,
+  });
+  const [one, two] = [1, 2].map((seed) => addImage(`image/${seed}`, 'latest', [seed], 8_000_000));
+  await pull(one!);
+  const digest = one!.blobs[1]!;
+  const blob = await cache.openBlob({
+    upstream: 'docker.io',
+    repository: parseRepositoryName(one!.repository),
+    digest,
+    intent: 'whole',
+  });
+  const reading = await blob.read();
+  let length = (await reading.next())!.length;
+  await pull(two!);
+  await step();
+  // Marked, it is seen to be in use.
+  await until(async () => (await index.blobs.get(digest))?.state === 'present');
+  clock.nowMs += graceMs;
+  await step();
+  assert.deepEqual(await here([digest]), [true]);
+  for (let chunk = await reading.next(); chunk !== undefined; chunk = await reading.next()) length += chunk.length;
+  assert.equal(length, 8_000_000);
+  reading.close();
+});
+
+test('a manifest goes before its blobs, also where clients have asked for nothing else for long', async (t) => {
+  const { addImage, pull, check, step, here, clock, store } = await startFullCache(t, {
+    highBytes: 350_000,
+    lowBytes: 50_000,
+  });
+  const images = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  for (const image of images) await pull(image);
+  // Of the first only the manifest is asked for: it is the last to go, and whole until then.
+  clock.nowMs += 120_000;
+  await check(images[0]!);
+  clock.nowMs += 120_000;
+  const remove = store.remove.bind(store);
+  const removed: string[] = [];
+  Object.assign(store, {
+    remove: (digest: (typeof images)[0]['manifest']) => {
+      removed.push(digest);
+      return remove(digest);
+    },
+  });
+  await pull(addImage('image/4', 'latest', [4]));
+  await step();
+  clock.nowMs += graceMs;
+  await step();
+  assert.deepEqual(await here(images[1]!.digests), none);
+  assert.deepEqual(await here(images[0]!.digests), none);
+  for (const { manifest, blobs } of images)
+    for (const blob of blobs) assert.ok(removed.indexOf(manifest) < removed.indexOf(blob));
+  assert.ok(removed.indexOf(images[0]!.blobs[1]!) > removed.indexOf(images[2]!.blobs[1]!));
+});
+
+test('a layer that two repositories share stays while one of them is wanted, and that one goes on serving', async (t) => {
+  const { addImage, pull, check, evict, here, clock, hub, cache, pullBlob } = await startFullCache(t, {
+    highBytes: 350_000,
+    lowBytes: 320_000,
+  });
+  const [forgotten, wanted, last] = [
+    addImage('image/forgotten', 'latest', [9, 1]),
+    addImage('image/wanted', 'latest', [9, 2]),
+    addImage('image/last', 'latest', [3]),
+  ];
+  await pull(wanted);
+  await pull(forgotten);
+  clock.nowMs += 120_000;
+  await check(wanted);
+  await pull(last);
+  await evict();
+  assert.deepEqual(await here([forgotten.manifest, forgotten.blobs[2]!]), [false, false]);
+  assert.deepEqual(await here(wanted.digests), [...all, true]);
+  const gets = hub.gets.length;
+  const key = { upstream: 'docker.io', repository: parseRepositoryName(wanted.repository) };
+  await cache.openManifest({ ...key, reference: { kind: 'digest', digest: wanted.manifest } });
+  for (const blob of wanted.blobs) assert.ok((await pullBlob(wanted.repository, blob)).length > 0);
+  assert.equal(hub.gets.length, gets);
+});
+
+test('a pinned image survives any pressure, until nobody pins it any more', async (t) => {
+  const { addImage, pull, evict, here, store, lines, clock } = await startFullCache(t, {
+    highBytes: 50_000,
+    lowBytes: 10_000,
+  });
+  const [byTag, byDigest, other] = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  const name = (image: typeof byTag) => ({ upstream: 'docker.io', repository: parseRepositoryName(image!.repository) });
+  const pins = [
+    { ...name(byTag), reference: { kind: 'tag', tag: byTag!.tag } },
+    { ...name(byDigest), reference: { kind: 'digest', digest: byDigest!.manifest } },
+    { ...name(other), reference: { kind: 'digest', digest: byTag!.blobs[0]! } },
+  ] as const;
+  for (const pin of pins) await pinImage(store, pin);
+  assert.equal((await listPins(store)).length, 3);
+  for (const image of [byTag, byDigest, other]) await pull(image!);
+  for (let round = 0; round < 3; round += 1) {
+    clock.nowMs += 60_000;
+    await evict();
+  }
+  assert.deepEqual(await here(byTag!.digests), all);
+  assert.deepEqual(await here(byDigest!.digests), all);
+  assert.deepEqual(await here(other!.digests), none);
+  assert.ok(lines.some((line) => line.includes('nothing in it may go')));
+  for (const pin of pins) assert.equal(await unpinImage(store, pin), true);
+  assert.equal(await unpinImage(store, pins[0]), false);
+  clock.nowMs += 60_000;
+  await evict();
+  assert.deepEqual(await here([...byTag!.digests, ...byDigest!.digests]), [...none, ...none]);
+});
+
+test('what is pinned within its grace stays', async (t) => {
+  const { addImage, pull, step, here, store, clock } = await startFullCache(t, { highBytes: 50_000, lowBytes: 10_000 });
+  const image = addImage('image/1', 'latest', [1]);
+  await pull(image);
+  await step();
+  await pinImage(store, {
+    upstream: 'docker.io',
+    repository: parseRepositoryName(image.repository),
+    reference: { kind: 'tag', tag: image.tag },
+  });
+  clock.nowMs += graceMs;
+  await step();
+  assert.deepEqual(await here(image.digests), all);
+});
+
+test('what clients may be reading from the store itself stays for as long as they may', async (t) => {
+  const { addImage, pull, evict, here, clock } = await startFullCache(t, {
+    highBytes: 50_000,
+    lowBytes: 10_000,
+    spareMs: 1_200_000,
+  });
+  const image = addImage('image/1', 'latest', [1]);
+  await pull(image);
+  await evict();
+  assert.deepEqual(await here(image.digests), all);
+  clock.nowMs += 1_200_000;
+  await evict();
+  assert.deepEqual(await here(image.digests), none);
+});
+
+test('nothing goes while it is not known what there is', async (t) => {
+  let isComplete = false;
+  const { addImage, pull, evict, here } = await startFullCache(t, {
+    highBytes: 50_000,
+    lowBytes: 10_000,
+    wrapIndex: (index) => ({ ...index, epoch: { ...index.epoch, isComplete: async () => isComplete } }),
+  });
+  const image = addImage('image/1', 'latest', [1]);
+  await pull(image);
+  await evict();
+  assert.deepEqual(await here(image.digests), all);
+  isComplete = true;
+  await evict();
+  assert.deepEqual(await here(image.digests), none);
+});
+
+test('two evictors at once do the work of one', async (t) => {
+  const removed: string[] = [];
+  const { addImage, pull, openEviction, here, recount, clock } = await startFullCache(t, {
+    highBytes: 250_000,
+    lowBytes: 150_000,
+    wrapStore: (store) => ({
+      ...store,
+      remove(digest) {
+        removed.push(digest);
+        return store.remove(digest);
+      },
+    }),
+  });
+  const images = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  for (const image of images) await pull(image);
+  const { signal } = new AbortController();
+  const evictors = [openEviction(), openEviction()];
+  await Promise.all(evictors.map((eviction) => eviction.step(signal)));
+  clock.nowMs += graceMs;
+  await Promise.all(evictors.map((eviction) => eviction.step(signal)));
+  assert.equal(new Set(removed).size, removed.length);
+  assert.deepEqual(await here(images[2]!.digests), all);
+  const { counted, totals } = await recount();
+  assert.deepEqual(totals, counted);
+  assert.deepEqual(removed.toSorted(), [...images[0]!.digests, ...images[1]!.digests].toSorted());
+});

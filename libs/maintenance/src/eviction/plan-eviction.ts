@@ -1,0 +1,83 @@
+// What would go now, and why, if the store were to be brought down to so many bytes: for whoever wants to know before.
+import type { BlobRecord, CacheIndex } from '@cistern/index';
+import type { BlobStore } from '@cistern/blob-store';
+import type { Digest } from '@cistern/oci';
+import type { EvictionReason } from '@cistern/telemetry';
+import { type AgeLimits, chooseAged } from './choose-aged.ts';
+import { chooseVictims } from './choose-victims.ts';
+import { createPinnedDigests } from './create-pinned-digests.ts';
+import type { ReadLimits } from './eviction-limits.ts';
+
+export interface PlanEvictionDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly readLimits: ReadLimits;
+  readonly ageLimits: AgeLimits;
+  readonly spareMs: number;
+  readonly now: () => number;
+}
+
+interface PlannedVictim {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly kind: 'manifest' | 'blob';
+  readonly lastPulledAtMs: number;
+  readonly reason: EvictionReason;
+}
+
+export interface EvictionPlan {
+  /** Of all that the store holds. */
+  readonly bytes: number;
+  /** To which it would be brought down; `undefined`: there is no need. */
+  readonly downToBytes: number | undefined;
+  /** Of what is never evicted. */
+  readonly pinned: number;
+  /** In the order in which they would go. Read once. */
+  readonly victims: AsyncIterable<PlannedVictim>;
+}
+
+/**
+ * Nothing is changed by it. `downToBytes`: as if the store had to be brought down to so many; default: as its watermarks want it.
+ * Rejects with `store-unavailable`, `index-unavailable` or the signal's reason, and so does walking through the victims.
+ */
+export async function planEviction(
+  deps: PlanEvictionDeps,
+  { downToBytes: wanted, signal }: { readonly downToBytes?: number | undefined; readonly signal: AbortSignal },
+): Promise<EvictionPlan> {
+  const { index, readLimits } = deps;
+  const pinned = await createPinnedDigests(deps)();
+  const { bytes } = await index.blobs.totals();
+  const limits = await readLimits(bytes, 0);
+  const downToBytes = wanted ?? (bytes > limits.highBytes ? limits.lowBytes : undefined);
+  return { bytes, downToBytes, pinned: pinned.size, victims: victimsOf(deps, { bytes, downToBytes, pinned, signal }) };
+}
+
+async function* victimsOf(
+  deps: PlanEvictionDeps,
+  given: {
+    readonly bytes: number;
+    readonly downToBytes: number | undefined;
+    readonly pinned: ReadonlySet<Digest>;
+    readonly signal: AbortSignal;
+  },
+): AsyncGenerator<PlannedVictim> {
+  const { index, ageLimits } = deps;
+  const { downToBytes = Infinity, pinned, signal } = given;
+  let left = given.bytes;
+  const describe = async ({ digest, size, lastPulledAtMs }: BlobRecord, reason: EvictionReason) => {
+    const kind = (await index.manifests.get(digest)) === undefined ? 'blob' : 'manifest';
+    left -= size;
+    return { digest, size, kind, lastPulledAtMs, reason } as const;
+  };
+  const aged = ageLimits.size === 0 ? [] : await chooseAged(deps, pinned, signal);
+  for (const record of aged) yield describe(record, 'age');
+  const gone = new Set(aged.map(({ digest }) => digest));
+  if (left <= downToBytes) return;
+  for await (const record of chooseVictims(deps, () => pinned)) {
+    signal.throwIfAborted();
+    if (gone.has(record.digest)) continue;
+    yield describe(record, 'space');
+    if (left <= downToBytes) return;
+  }
+}

@@ -1,0 +1,15 @@
+export { evictionSettings } from './eviction/eviction-settings.ts';
+export { planEviction } from './eviction/plan-eviction.ts';
+export type { EvictionPlan } from './eviction/plan-eviction.ts';
+export { startEvictor } from './eviction/start-evictor.ts';
+export { wantRoom } from './eviction/wanted-room.ts';
+export { readScrubReport } from './integrity/scrub-report.ts';
+export type { ScrubPass, ScrubReport } from './integrity/scrub-report.ts';
+export { startScrubber } from './integrity/start-scrubber.ts';
+export { followPurges } from './purge/follow-purges.ts';
+export type { Purged } from './purge/purge-deps.ts';
+export { purge } from './purge/purge.ts';
+export type { PurgeWish } from './purge/purge.ts';
+export { rebuildIndex } from './rebuild/rebuild-index.ts';
+export type { RebuildOptions, RebuildProgress, RebuildResult } from './rebuild/rebuild-index.ts';
+export { startIndexKeeper } from './rebuild/start-index-keeper.ts';

@@ -1,0 +1,130 @@
+// The scrub of the store: reads all of it, part by part, at a bounded rate, and goes on after an interruption where it was.
+import type { Digest } from '@cistern/oci';
+import type { Metrics } from '@cistern/telemetry';
+import { createBandwidth } from '@cistern/runtime';
+import type { BringBlobsDeps } from '@cistern/prewarm';
+import { cleanQuarantine } from '@cistern/content';
+import {
+  type Damage,
+  noCounts,
+  readScrubReport,
+  type ScrubCounts,
+  type ScrubPass,
+  type ScrubReport,
+  writeScrubReport,
+} from './scrub-report.ts';
+import { scrubShard } from './scrub-shard.ts';
+
+export interface ScrubLimits {
+  /** Bytes of the store that are read in a second. */
+  readonly bytesPerSecond: number;
+  /** A pass begins so long after the one before began, or when that has ended. */
+  readonly everyMs: number;
+}
+
+export interface ScrubDeps extends BringBlobsDeps {
+  readonly limits: ScrubLimits;
+  readonly metrics: BringBlobsDeps['metrics'] & Pick<Metrics, 'scrubBytes' | 'scrubObjects' | 'scrubProgress'>;
+}
+
+export interface Scrub {
+  /**
+   * Goes on with the pass that is due, to its end; `undefined` if none is. Rejects with `store-unavailable`,
+   * `index-unavailable` or the signal's reason; the next call goes on where this one was.
+   */
+  run(signal: AbortSignal): Promise<ScrubPass | undefined>;
+}
+
+const shards = 256;
+const maxDamages = 50;
+/** What is read twice after a crash is what was read since. */
+const writeEveryMs = 10_000;
+
+export function createScrub(deps: ScrubDeps): Scrub {
+  const { index, store, limits, log, metrics, now } = deps;
+  const scrubBandwidth = createBandwidth(limits.bytesPerSecond);
+
+  async function findDue(): Promise<ScrubReport | undefined> {
+    const known = await readScrubReport(store);
+    if (known !== undefined && known.pass.endedAtMs === undefined) return known;
+    if (known !== undefined && now() - known.pass.startedAtMs < limits.everyMs) return undefined;
+    const pass = { startedAtMs: now(), shard: 0, counts: noCounts };
+    return { damages: [], ...known, schema: 1, pass };
+  }
+
+  async function runPass(due: ScrubReport, signal: AbortSignal): Promise<ScrubReport> {
+    const counts: { -readonly [K in keyof ScrubCounts]: number } = { ...due.pass.counts };
+    let damages: readonly Damage[] = due.damages;
+    let writtenAtMs = now();
+    const reportAt = (shard: number, after?: Digest): ScrubReport => {
+      const pass = {
+        startedAtMs: due.pass.startedAtMs,
+        shard,
+        ...(after !== undefined && { after }),
+        counts: { ...counts },
+      };
+      return { ...due, pass, damages };
+    };
+    let reached = reportAt(due.pass.shard, due.pass.after);
+    const write = async () => {
+      writtenAtMs = now();
+      await writeScrubReport(store, reached);
+    };
+    try {
+      for (let { shard, after } = due.pass; shard < shards; shard += 1, after = undefined) {
+        metrics.scrubProgress.set(shard / shards);
+        await scrubShard(
+          { ...deps, scrubBandwidth },
+          {
+            shard: shard.toString(16).padStart(2, '0'),
+            after,
+            signal,
+            count(kind) {
+              counts[kind] += 1;
+              // `setAside` counts what is damaged, whoever finds it.
+              if (kind !== 'damaged') metrics.scrubObjects.inc({ kind });
+            },
+            onRead(bytes) {
+              counts.bytes += bytes;
+              metrics.scrubBytes.inc(bytes);
+            },
+            onDamage(damage) {
+              damages = [...damages, damage].slice(-maxDamages);
+            },
+            async onSeen(digest) {
+              reached = reportAt(shard, digest);
+              if (now() - writtenAtMs >= writeEveryMs) await write();
+            },
+          },
+        );
+        reached = reportAt(shard + 1);
+      }
+    } catch (error) {
+      // As far as it has come; the store may be what is away.
+      await write().catch(() => {});
+      throw error;
+    }
+    const pass = { ...reached.pass, endedAtMs: now() };
+    return { ...reached, pass, lastEnded: pass };
+  }
+
+  return {
+    async run(signal) {
+      if (!(await index.epoch.isComplete())) return undefined;
+      const due = await findDue();
+      if (due === undefined) return undefined;
+      try {
+        const ended = await runPass(due, signal);
+        await writeScrubReport(store, ended);
+        const inQuarantine = await cleanQuarantine(store, now());
+        const { startedAtMs, counts } = ended.pass;
+        const fields = { ...counts, inQuarantine, seconds: Math.round((now() - startedAtMs) / 1000) };
+        if (counts.damaged > 0) log.warn(fields, 'the store was read through: some of it was damaged');
+        else log.info(fields, 'the store was read through');
+        return ended.pass;
+      } finally {
+        metrics.scrubProgress.set(Number.NaN);
+      }
+    },
+  };
+}

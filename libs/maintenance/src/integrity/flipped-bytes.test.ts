@@ -1,0 +1,254 @@
+// A byte of what is stored flips. Nobody gets a manifest or small blob with it; a large blob is found out by who asks again.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type BlobStore, putBytes, quarantinePrefix } from '@cistern/blob-store';
+import { CacheError } from '@cistern/errors';
+import { type Digest, digestOf } from '@cistern/oci';
+import { startScrubbedCache } from '../testing/start-scrubbed-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import type { TestCacheOptions } from '@cistern/pull-through/testing';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const away = new CacheError('upstream-unreachable', 'The upstream is away.');
+const minuteMs = 60_000;
+const large = bytesOf(3_000_000);
+
+async function start(t: TestContext, options: TestCacheOptions = {}) {
+  const started = await startScrubbedCache(t, options);
+  const { hub, pull, isRight, store, clock, metrics } = started;
+  /** Stored, as a pull leaves it. */
+  async function fill(bytes: Buffer, algorithm: 'sha256' | 'sha512' = 'sha256'): Promise<Digest> {
+    const digest = hub.addBlob(library.repository, bytes, algorithm);
+    await pull(digest);
+    await until(() => isRight(digest));
+    // What is stored in its place is stored later.
+    clock.nowMs += 1;
+    return digest;
+  }
+  const quarantined = async () => {
+    const keys: string[] = [];
+    for await (const key of store.listObjects(quarantinePrefix)) keys.push(key.slice(quarantinePrefix.length));
+    return keys.map((key) => key.replace(/-\d+$/, ''));
+  };
+  const damagesCounted = async () =>
+    (await metrics.scrubObjects.get()).values.find(({ labels }) => labels.kind === 'damaged')?.value;
+  return { ...started, fill, blobs: store, quarantined, damagesCounted };
+}
+
+for (const store of ['memory', 'fs'] as const)
+  test(`a manifest is fetched again before its client hears of it (${store})`, async (t) => {
+    const { pullImage, restartFrontend, flip, isRight, quarantined, damagesCounted, hub } = await start(t, { store });
+    const { manifest } = await pullImage('latest', [1]);
+    const request = { ...library, reference: { kind: 'digest', digest: manifest } } as const;
+    await flip(manifest);
+    assert.equal(digestOf((await restartFrontend().openManifest(request)).bytes), manifest);
+    assert.ok(await isRight(manifest));
+    assert.deepEqual(await quarantined(), [manifest]);
+    assert.equal(await damagesCounted(), 1);
+    await flip(manifest);
+    hub.script.down = away;
+    await assert.rejects(restartFrontend().openManifest(request), { kind: 'upstream-unreachable' });
+  });
+
+for (const store of ['memory', 'fs'] as const)
+  for (const algorithm of ['sha256', 'sha512'] as const)
+    test(`a small blob is fetched again before its client hears of it (${store}, ${algorithm})`, async (t) => {
+      const started = await start(t, { store });
+      const { restartFrontend, flip, isRight, quarantined, damagesCounted, hub } = started;
+      for (const size of [5000, 500_000]) {
+        const bytes = bytesOf(size, size);
+        const digest = await started.fill(bytes, algorithm);
+        for (const range of [undefined, { start: 10, end: size - 1 }]) {
+          const [damages, gets] = [await damagesCounted(), hub.gets.length];
+          await flip(digest);
+          const intent = range === undefined ? 'whole' : 'ranges';
+          const stream = await (await restartFrontend().openBlob({ ...library, digest, intent })).read(range);
+          assert.ok((await collect(stream)).equals(bytes.subarray(range?.start ?? 0)));
+          assert.equal(stream.cache, 'MISS');
+          await until(() => isRight(digest));
+          assert.deepEqual([await damagesCounted(), hub.gets.length], [damages! + 1, gets + 1]);
+          assert.ok((await quarantined()).includes(digest));
+          started.clock.nowMs += 1;
+        }
+        hub.script.down = away;
+        await flip(digest);
+        const blob = await restartFrontend().openBlob({ ...library, digest, intent: 'whole' });
+        await assert.rejects(blob.read(), { kind: 'upstream-unreachable' });
+        hub.script.down = undefined;
+      }
+    });
+
+test('a small blob that is sent in pieces, for want of memory, has no clean end', async (t) => {
+  const { fill, flip, pull, isRight } = await start(t, { readBufferBytes: 64 * 1024 });
+  const digest = await fill(bytesOf(300_000));
+  await flip(digest);
+  await assert.rejects(pull(digest), { kind: 'content-mismatch' });
+  await until(() => isRight(digest));
+  assert.equal(digestOf(await pull(digest)), digest);
+});
+
+for (const store of ['memory', 'fs'] as const)
+  for (const algorithm of ['sha256', 'sha512'] as const)
+    test(`the second whole read of a large blob by a client has no clean end, the third is right (${store}, ${algorithm})`, async (t) => {
+      const started = await start(t, { store });
+      const { flip, pull, quarantined, damagesCounted, hub, isRight } = started;
+      const digest = await started.fill(large, algorithm);
+      const damaged = await flip(digest);
+      assert.ok((await pull(digest, 'a')).equals(damaged), 'the first read is not checked');
+      await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
+      assert.deepEqual([await quarantined(), await damagesCounted()], [[digest], 1]);
+      assert.ok((await pull(digest, 'a')).equals(large));
+      await until(() => isRight(digest));
+      assert.equal(hub.gets.length, 2);
+    });
+
+test('a damaged blob is fetched again although its client does not come back', async (t) => {
+  const { fill, flip, pull, isRight, hub } = await start(t);
+  const digest = await fill(large);
+  await flip(digest);
+  await pull(digest, 'a');
+  await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
+  await until(() => isRight(digest));
+  assert.equal(hub.gets.length, 2);
+});
+
+test('reads of many clients, and of one that comes back after a minute, are not checked', async (t) => {
+  const { fill, flip, pull, cache, clock, quarantined } = await start(t);
+  const digest = await fill(large);
+  const damaged = await flip(digest);
+  for (const client of ['a', 'b', 'c', undefined, undefined]) assert.ok((await pull(digest, client)).equals(damaged));
+  const part = await cache.openBlob({ ...library, digest, intent: 'ranges', client: 'b' });
+  await collect(await part.read({ start: 0, end: 2_000_000 }));
+  clock.nowMs += minuteMs + 1;
+  assert.ok((await pull(digest, 'a')).equals(damaged));
+  assert.deepEqual(await quarantined(), []);
+  clock.nowMs += minuteMs - 1;
+  await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
+});
+
+test('what has been checked is not checked again for ten minutes', async (t) => {
+  const { fill, flip, pull, clock } = await start(t);
+  const digest = await fill(large);
+  for (let times = 0; times < 2; times += 1) assert.ok((await pull(digest, 'a')).equals(large));
+  const damaged = await flip(digest);
+  assert.ok((await pull(digest, 'a')).equals(damaged));
+  clock.nowMs += 10 * minuteMs + 1;
+  assert.ok((await pull(digest, 'a')).equals(damaged), 'a first read again');
+  await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
+});
+
+test('wrong bytes that were sent before the store failed are not taken for right because the rest is', async (t) => {
+  const failing = { at: Infinity };
+  const started = await start(t, {
+    wrapStore: (inner): BlobStore => ({
+      ...inner,
+      async open(digest, range) {
+        const reader = await inner.open(digest, range);
+        if (reader === undefined) return undefined;
+        const failAt = failing.at;
+        failing.at = Infinity;
+        let given = 0;
+        return {
+          ...reader,
+          async read(into) {
+            if (given > failAt) throw new CacheError('store-unavailable', 'EIO');
+            const length = await reader.read(into);
+            given += length;
+            return length;
+          },
+        };
+      },
+    }),
+  });
+  const { flip, pull, isRight } = started;
+  const digest = await started.fill(large);
+  await flip(digest);
+  await pull(digest, 'a');
+  failing.at = 2_000_000;
+  await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
+  await until(() => isRight(digest));
+  assert.ok((await pull(digest, 'a')).equals(large));
+});
+
+test('a client that asks again is not sent to the bucket until the blob has been checked', async (t) => {
+  const { fill, cache, pull } = await start(t, {
+    presignForMs: 1000,
+    wrapStore: (inner): BlobStore => ({ ...inner, presign: async () => 'https://bucket.example/blob' }),
+  });
+  const digest = await fill(large);
+  const locate = async () => {
+    const blob = await cache.openBlob({ ...library, digest, intent: 'whole', client: 'a' });
+    return blob.locate?.();
+  };
+  assert.deepEqual([await locate(), await locate()], ['https://bucket.example/blob', undefined]);
+  await pull(digest, 'a');
+  assert.equal(await locate(), 'https://bucket.example/blob');
+});
+
+test('those who wait for a blob to be hashed wait for the same reading of it', async (t) => {
+  const bytes = bytesOf(6_000_000);
+  let opens = 0;
+  const reading = Promise.withResolvers<void>();
+  const { hub, index, blobs, cache } = await start(t, {
+    wrapStore: (inner): BlobStore => ({
+      ...inner,
+      async open(digest, range) {
+        if (range !== undefined) return inner.open(digest, range);
+        opens += 1;
+        await reading.promise;
+        return inner.open(digest);
+      },
+    }),
+  });
+  const digest = hub.addBlob(library.repository, bytes);
+  await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length }]);
+  await putBytes(blobs, digest, bytes);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'ranges' });
+  const reads = [1, 2, 3].map(async (from) => collect(await blob.read({ start: from, end: bytes.length - 1 })));
+  await until(() => opens > 0);
+  reading.resolve();
+  for (const [at, read] of reads.entries()) assert.ok((await read).equals(bytes.subarray(at + 1)));
+  assert.equal(opens, 1);
+  assert.equal(hub.gets.length, 0);
+});
+
+test('a read that is checked does not join one that is not', async (t) => {
+  const { fill, flip, pull, cache } = await start(t);
+  const digest = await fill(large);
+  const damaged = await flip(digest);
+  await pull(digest, 'a');
+  const other = await (await cache.openBlob({ ...library, digest, intent: 'whole', client: 'b' })).read();
+  const beginning = Buffer.from((await other.next())!);
+  await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
+  assert.ok(Buffer.concat([beginning, await collect(other)]).equals(damaged));
+});
+
+test('what readers find does not fill the quarantine beyond its bound', async (t) => {
+  const { fill, flip, pull, blobs, clock, quarantined } = await start(t);
+  const digest = await fill(bytesOf(100_000));
+  for (let at = 0; at < 40; at += 1) {
+    const bytes = bytesOf(10, at + 1);
+    await putBytes(blobs, digestOf(bytes), bytes);
+    await blobs.quarantine(digestOf(bytes), clock.nowMs - at);
+  }
+  await flip(digest);
+  assert.equal(digestOf(await pull(digest)), digest);
+  const kept = await quarantined();
+  assert.equal(kept.length, 32);
+  assert.ok(kept.includes(digest));
+});
+
+test('a small blob that is damaged again after it was read right is fetched again at once', async (t) => {
+  const { fill, flip, pull, clock, isRight, hub } = await start(t);
+  const bytes = bytesOf(100_000);
+  const digest = await fill(bytes);
+  for (let damages = 1; damages <= 3; damages += 1) {
+    await flip(digest);
+    assert.ok((await pull(digest)).equals(bytes));
+    await until(() => isRight(digest));
+    clock.nowMs += 1;
+    assert.ok((await pull(digest)).equals(bytes), 'from the store');
+    assert.equal(hub.gets.length, 1 + damages);
+  }
+});

@@ -1,0 +1,106 @@
+// One part of 256 of the store beside the same part of the index: what one has and the other has not is put right, and every
+// object is hashed. Nothing is removed because the index does not know it: what it has lost is taken up again.
+import type { StoredBlob } from '@cistern/blob-store';
+import type { BlobRecord } from '@cistern/index';
+import type { Digest } from '@cistern/oci';
+import { forgetMissing, adoptBlob, adoptedRecord, deleteBlob, hashStored } from '@cistern/content';
+import type { Bandwidth } from '@cistern/runtime';
+import type { BringBlobsDeps } from '@cistern/prewarm';
+import { healDamaged } from './heal-damaged.ts';
+import type { Damage, ScrubCounts } from './scrub-report.ts';
+
+export interface ScrubShardDeps extends BringBlobsDeps {
+  /** Of what the scrub reads. */
+  readonly scrubBandwidth: Bandwidth;
+}
+
+export interface ScrubShardOptions {
+  /** Two hexadecimal digits. */
+  readonly shard: string;
+  /** Objects up to this one have been seen to. */
+  readonly after: Digest | undefined;
+  readonly count: (kind: Exclude<keyof ScrubCounts, 'bytes'>) => void;
+  readonly onRead: (bytes: number) => void;
+  readonly onDamage: (damage: Damage) => void;
+  /** Awaited after each object. */
+  readonly onSeen: (digest: Digest) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** A fill has put its blob in place and is about to record it; an index that is away makes it wait. */
+const adoptAfterMs = 900_000;
+const nobodyWaits = () => false;
+
+/** Rejects with `store-unavailable`, `index-unavailable` or the signal's reason. */
+export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOptions): Promise<void> {
+  const { index, store } = deps;
+  const { shard, after, count, onSeen, signal } = options;
+  // What comes into the store meanwhile is in the second of the two lists, if in any.
+  const records = await index.blobs.ofShard(shard);
+  const objects: StoredBlob[] = [];
+  for await (const object of store.list(shard)) objects.push(object);
+  const present = new Set(objects.map(({ digest }) => digest));
+  for (const { digest, state } of records) {
+    signal.throwIfAborted();
+    // A deletion whose worker has died is gone on with, or ends with what it has removed.
+    if (state === 'deleting') await deleteBlob(deps, digest);
+    else if (!present.has(digest) && (await forgetMissing(deps, digest))) count('forgotten');
+  }
+  for (const object of objects.sort((one, other) => (one.digest < other.digest ? -1 : 1))) {
+    if (after !== undefined && object.digest <= after) continue;
+    signal.throwIfAborted();
+    await scrubObject(deps, options, object);
+    await onSeen(object.digest);
+  }
+}
+
+async function scrubObject(deps: ScrubShardDeps, options: ScrubShardOptions, object: StoredBlob): Promise<void> {
+  const { store, scrubBandwidth, log, now } = deps;
+  const { count, onRead, onDamage, signal } = options;
+  const { digest } = object;
+  const record = await findRecord(deps, object, count);
+  if (record === undefined || record.state === 'deleting') return;
+  const paced = async (bytes: number) => {
+    onRead(bytes);
+    await scrubBandwidth.spend(bytes, nobodyWaits, signal);
+  };
+  const { state, size } = await hashStored({ store, log, onRead: paced }, digest);
+  if (state === 'gone') {
+    if (await forgetMissing(deps, digest)) count('forgotten');
+    return;
+  }
+  count('objects');
+  if (state === 'right') {
+    await recordRight(deps, record, size);
+    if (!record.verified) count('verified');
+    return;
+  }
+  const healed = await healDamaged(deps, record, signal);
+  if (healed === undefined) return;
+  count('damaged');
+  if (healed.healed) count('healed');
+  onDamage({ digest, size, foundAtMs: now(), ...healed });
+}
+
+/** `undefined`: it is new, or gone. */
+async function findRecord(
+  deps: ScrubShardDeps,
+  object: StoredBlob,
+  count: ScrubShardOptions['count'],
+): Promise<BlobRecord | undefined> {
+  const { index, now } = deps;
+  const known = await index.blobs.get(object.digest, { fresh: true });
+  if (known !== undefined || object.modifiedAtMs > now() - adoptAfterMs) return known;
+  const adopted = adoptedRecord(object, now());
+  if (!(await adoptBlob(deps, adopted))) return undefined;
+  count('adopted');
+  return adopted;
+}
+
+/** Of what was adopted the index may know another size than it has: what is counted is what is there. */
+async function recordRight({ index }: ScrubShardDeps, record: BlobRecord, size: number): Promise<void> {
+  if (record.verified && record.size === size) return;
+  if (record.size === size) return index.blobs.markVerified(record.digest);
+  const now = await index.blobs.get(record.digest, { fresh: true });
+  if (now?.storedAtMs === record.storedAtMs) await index.blobs.put({ ...now, size, verified: true });
+}

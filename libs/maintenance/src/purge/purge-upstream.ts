@@ -1,0 +1,76 @@
+// Purges all that is kept of one upstream: tags, links and lists, and the bytes that no other upstream holds.
+import {
+  parseHeldObjectKey,
+  parseLinksObjectKey,
+  parseTagObjectKey,
+  prefixesOf,
+  registryRepositoriesPrefix,
+} from '@cistern/blob-store';
+import type { RepositoryKey } from '@cistern/index';
+import type { Digest } from '@cistern/oci';
+import { forEachBounded } from '@cistern/runtime';
+import { repositoryPath, markUpstreamPurged, removeLink, removeTag } from '@cistern/content';
+import { keepOthers } from './keep-others.ts';
+import type { PurgeResult, PurgeStep } from './purge-deps.ts';
+import { tagsOf } from './purge-image.ts';
+import { removeBytes } from './remove-bytes.ts';
+
+const pageSize = 500;
+const atOnce = 16;
+
+/** Rejects with `store-unavailable` or `index-unavailable`; run again, it goes on. */
+export async function purgeUpstream(step: PurgeStep, upstream: string): Promise<PurgeResult> {
+  const pinnedBy = step.pins.filter((pin) => pin.upstream === upstream);
+  if (pinnedBy.length > 0) return { pinnedBy };
+  const { index, store, signal } = step;
+  const bounded = { atOnce, signal };
+  const prefixes = prefixesOf(upstream);
+  await markUpstreamPurged(index, upstream);
+  let tags = 0;
+  // Tags first: without them nobody finds the rest.
+  await forEachBounded(store.listObjects(prefixes.tags), bounded, async (objectKey) => {
+    const key = parseTagObjectKey(objectKey);
+    if (key !== undefined && (await removeTag(step, key))) tags += 1;
+  });
+  await forEachBounded(repositoriesOf(step, upstream), bounded, async (key) => {
+    for (const { tag } of await tagsOf(step, key)) if (await removeTag(step, { ...key, tag })) tags += 1;
+  });
+  if (upstream === step.adoptAs) await removeObjects(step, registryRepositoriesPrefix);
+  await removeObjects(step, prefixes.lists);
+  const digests = new Set<Digest>();
+  for (const [prefix, parse] of [
+    [prefixes.links, parseLinksObjectKey],
+    [prefixes.held, parseHeldObjectKey],
+  ] as const)
+    await forEachBounded(store.listObjects(prefix), bounded, async (objectKey) => {
+      const key = parse(objectKey);
+      if (key === undefined) return;
+      digests.add(key.digest);
+      await removeLink(step, key, key.digest);
+    });
+  await forEachBounded(repositoriesOf(step, upstream), bounded, async (key) => {
+    for (const digest of await index.links.digests(key)) {
+      digests.add(digest);
+      await index.links.remove(key, digest);
+    }
+  });
+  await keepOthers(step, digests, (other) => other.upstream !== upstream);
+  return { purged: { tags, ...(await removeBytes(step, digests)) } };
+}
+
+async function removeObjects({ store, signal }: PurgeStep, prefix: string): Promise<void> {
+  await forEachBounded(store.listObjects(prefix), { atOnce, signal }, async (objectKey) => {
+    await store.removeObject(objectKey);
+  });
+}
+
+async function* repositoriesOf({ index }: PurgeStep, upstream: string): AsyncGenerator<RepositoryKey> {
+  for (let after = `${upstream}/`; ;) {
+    const page = await index.links.repositories({ after, limit: pageSize });
+    const own = page.filter((key) => key.upstream === upstream);
+    yield* own;
+    const last = own.at(-1);
+    if (last === undefined || own.length < pageSize) return;
+    after = repositoryPath(last);
+  }
+}

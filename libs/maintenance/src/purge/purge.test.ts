@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { CacheError } from '@cistern/errors';
+import { mediaTypes, parseReference } from '@cistern/oci';
+import { createLogger } from '@cistern/telemetry';
+import { pinImage } from '@cistern/content';
+import { rebuildIndex } from '../rebuild/rebuild-index.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import type { TestCacheOptions } from '@cistern/pull-through/testing';
+import { addImage, type TestImage } from '@cistern/upstream/testing';
+import { nameOf, startPurgedCache } from '../testing/start-purged-cache.ts';
+import { collect, until } from '@cistern/oci/testing';
+import { purge, type PurgeWish } from './purge.ts';
+
+const log = createLogger({ level: 'error', formatter: 'json' });
+
+async function start(t: TestContext, options: TestCacheOptions = {}) {
+  const started = await startPurgedCache(t, options);
+  const { index, store, clock } = started;
+  const now = () => clock.nowMs;
+  return {
+    ...started,
+    purge: (wish: PurgeWish) => purge({ ...started, now }, wish),
+    rebuild: () => rebuildIndex({ index, store, log, now }),
+  };
+}
+
+test('an image that is purged is gone, a rebuild does not bring it back, and the next pull fetches it anew', async (t) => {
+  const { purge: purgeIt, pull, hub, index, stored, rebuild } = await start(t);
+  const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1, 2] });
+  await pull(image);
+  assert.deepEqual(await purgeIt({ image: nameOf(image) }), { purged: { tags: 1, manifests: 1, blobs: 3 } });
+  assert.deepEqual(await stored(image.digests), [false, false, false, false]);
+  await rebuild();
+  const key = repositoryOf('docker.io', image.repository);
+  assert.equal(await index.tags.get({ ...key, tag: image.tag }), undefined);
+  assert.deepEqual(await index.links.digests(key), []);
+  assert.deepEqual(await index.blobs.totals(), { blobs: 0, bytes: 0 });
+  const before = hub.calls.length;
+  await pull(image);
+  assert.deepEqual(hub.calls.slice(before), ['get-manifest', 'get-blob', 'get-blob', 'get-blob']);
+  assert.deepEqual(await stored(image.digests), [true, true, true, true]);
+});
+
+test('what other images refer to stays, of the same repository and of others', async (t) => {
+  const { purge: purgeIt, pullShared, stored } = await start(t);
+  const { image, sibling, foreign } = await pullShared();
+  assert.deepEqual(await purgeIt({ image: nameOf(image) }), { purged: { tags: 1, manifests: 1, blobs: 2 } });
+  assert.deepEqual(await stored(image.digests), [false, false, true, true, false]);
+  assert.deepEqual(await purgeIt({ upstream: 'quay.io' }), { purged: { tags: 1, manifests: 1, blobs: 2 } });
+  assert.deepEqual(await stored(foreign.digests), [false, false, false]);
+  assert.deepEqual(await stored(sibling.digests), [true, true, true]);
+});
+
+test('of two tags that name one image the other one keeps it', async (t) => {
+  const { purge: purgeIt, pull, hub, stored, store } = await start(t);
+  const image = addImage(hub, { repository: 'library/app', tag: 'one', layers: [1] });
+  await pull(image);
+  const { bytes, mediaType } = await hub.getManifest(nameOf(image).repository, parseReference('one'));
+  hub.addManifest('library/app', 'two', bytes, mediaType);
+  const other = { ...image, tag: 'two' } as TestImage;
+  await pull(other);
+  assert.deepEqual(await purgeIt({ image: nameOf(image) }), { purged: { tags: 1, manifests: 0, blobs: 0 } });
+  assert.deepEqual(await stored(image.digests), [true, true, true]);
+  const byDigest = { ...nameOf(other), reference: { kind: 'digest', digest: image.manifest } } as const;
+  assert.deepEqual(await purgeIt({ image: byDigest }), { purged: { tags: 1, manifests: 1, blobs: 2 } });
+  for await (const left of store.listObjects('cistern/')) assert.fail(`${left} is left`);
+});
+
+test('an image of many platforms goes with all of them', async (t) => {
+  const { purge: purgeIt, cache, pull, hub, stored } = await start(t);
+  const parts = ['amd64', 'arm64'].map((tag, at) => addImage(hub, { repository: 'library/app', tag, layers: [at] }));
+  const manifests = await Promise.all(
+    parts.map(async ({ manifest, tag }) => {
+      const { bytes, mediaType } = await hub.getManifest(
+        repositoryOf('', 'library/app').repository,
+        parseReference(tag),
+      );
+      return { mediaType, digest: manifest, size: bytes.length, platform: { os: 'linux', architecture: tag } };
+    }),
+  );
+  const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+  const digest = hub.addManifest('library/app', 'latest', index, mediaTypes.ociIndex);
+  const latest = { ...repositoryOf('docker.io', 'library/app'), reference: parseReference('latest') };
+  await cache.openManifest(latest);
+  for (const part of parts) await pull(part);
+  // Its own tag keeps one of them.
+  const [amd64, arm64] = [parts[0] ?? assert.fail(), parts[1] ?? assert.fail()];
+  await purgeIt({ image: nameOf(arm64) });
+  assert.deepEqual(await stored(arm64.digests), [true, true, true], 'the index lists it');
+  assert.deepEqual(await purgeIt({ image: latest }), { purged: { tags: 1, manifests: 2, blobs: 2 } });
+  assert.deepEqual(await stored([digest, ...arm64.digests]), [false, false, false, false]);
+  assert.deepEqual(await stored(amd64.digests), [true, true, true]);
+});
+
+test('a digest is purged wherever it is held, with the tags that name it, and what it names stays', async (t) => {
+  const { purge: purgeIt, pull, hub, quay, index, stored } = await start(t);
+  const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
+  const same = addImage(quay, { repository: 'library/app', tag: 'latest', layers: [1] });
+  assert.equal(image.manifest, same.manifest);
+  await pull(image);
+  await pull(same, 'quay.io');
+  assert.deepEqual(await purgeIt({ digest: image.manifest }), { purged: { tags: 2, manifests: 1, blobs: 0 } });
+  assert.deepEqual(await stored(image.digests), [false, true, true]);
+  for (const upstream of ['docker.io', 'quay.io'])
+    assert.equal(await index.links.get(repositoryOf(upstream, 'library/app'), image.manifest), undefined);
+  const [, layer] = image.blobs;
+  assert.deepEqual(await purgeIt({ digest: layer ?? assert.fail() }), { purged: { tags: 0, manifests: 0, blobs: 1 } });
+  await pull(image);
+  assert.deepEqual(await stored(image.digests), [true, true, true]);
+});
+
+test('what is pinned stays, and it is told by what', async (t) => {
+  const { purge: purgeIt, pull, hub, store, stored } = await start(t);
+  const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
+  const other = addImage(hub, { repository: 'library/other', tag: 'latest', layers: [1] });
+  await pull(image);
+  await pull(other);
+  await pinImage(store, nameOf(image));
+  const refused = { pinnedBy: [nameOf(image)] };
+  assert.deepEqual(await purgeIt({ image: nameOf(image) }), refused);
+  const byDigest = { ...nameOf(image), reference: { kind: 'digest', digest: image.manifest } } as const;
+  assert.deepEqual(await purgeIt({ digest: image.blobs[1] ?? assert.fail() }), refused);
+  assert.deepEqual(await purgeIt({ upstream: 'docker.io' }), refused);
+  assert.deepEqual(await stored(image.digests), [true, true, true]);
+  await pinImage(store, byDigest);
+  assert.deepEqual(await purgeIt({ image: byDigest }), { pinnedBy: [byDigest] });
+  assert.deepEqual(await purgeIt({ image: nameOf(other) }), { purged: { tags: 1, manifests: 1, blobs: 1 } });
+});
+
+test('all of an upstream goes, what a registry:2 cache left too, and nothing of others', async (t) => {
+  const { purge: purgeIt, pull, hub, quay, index, store, stored, cache } = await start(t);
+  const images = ['one', 'two'].map((name, at) => addImage(hub, { repository: `org/${name}`, tag: 'a', layers: [at] }));
+  const foreign = addImage(quay, { repository: 'org/app', tag: 'a', layers: [7] });
+  for (const image of images) await pull(image);
+  await pull(foreign, 'quay.io');
+  await cache.listTags(repositoryOf('docker.io', 'org/one'));
+  const link = 'docker/registry/v2/repositories/org/old/_manifests/tags/a/current/link';
+  await store.writeObject(link, Buffer.from(images[0]?.manifest ?? ''));
+  assert.deepEqual(await purgeIt({ upstream: 'docker.io' }), { purged: { tags: 2, manifests: 2, blobs: 4 } });
+  for (const { digests } of images) assert.ok((await stored(digests)).every((isStored) => !isStored));
+  assert.equal(await store.readObject(link), undefined);
+  assert.deepEqual(await index.links.repositories({ limit: 10 }), [repositoryOf('quay.io', 'org/app')]);
+  for await (const key of store.listObjects('cistern/')) assert.match(key, /quay\.io/);
+  assert.ok((await stored(foreign.digests)).every(Boolean));
+});
+
+test('who is reading what is purged gets it whole', async (t) => {
+  const { purge: purgeIt, pull, hub, cache, stored } = await start(t, { store: 'fs', realTime: true });
+  const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1], layerBytes: 4_000_000 });
+  await pull(image);
+  const layer = image.blobs[1] ?? assert.fail();
+  const key = repositoryOf('docker.io', 'library/app');
+  const stream = await (await cache.openBlob({ ...key, digest: layer, intent: 'whole' })).read();
+  const first = Buffer.from((await stream.next()) ?? []);
+  await purgeIt({ image: nameOf(image) });
+  assert.deepEqual(await stored([layer]), [false]);
+  const rest = await collect(stream);
+  assert.equal(first.length + rest.length, 4_000_000);
+});
+
+test('a question that was under way when a tag was purged does not bring back what upstream said before', async (t) => {
+  const { purge: purgeIt, pull, hub, index, cache, rebuild } = await start(t);
+  const old = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
+  const key = repositoryOf('docker.io', 'library/app');
+  const answered = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  // Upstream has answered, and the worker hears of it only after the purge.
+  const whole = hub.getManifest;
+  hub.getManifest = async (...given) => {
+    const manifest = await whole(...given);
+    asked.push(manifest.digest ?? '');
+    if (asked.length === 1) await answered.promise;
+    return manifest;
+  };
+  const pulling = cache.openManifest({ ...key, reference: parseReference('latest') });
+  await until(() => asked.length === 1);
+  const moved = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [2] });
+  await purgeIt({ image: nameOf(old) });
+  answered.resolve();
+  assert.equal((await pulling).digest, moved.manifest);
+  assert.deepEqual(asked, [old.manifest, moved.manifest]);
+  assert.equal((await index.tags.get({ ...key, tag: old.tag }))?.digest, moved.manifest);
+  await index.tags.remove({ ...key, tag: old.tag });
+  await rebuild();
+  assert.equal((await index.tags.get({ ...key, tag: old.tag }))?.digest, moved.manifest);
+  assert.equal(await pull(moved), moved.manifest);
+});
+
+test('a question that fails after a purge does not bring the tag back either', async (t) => {
+  const { purge: purgeIt, pull, hub, index, cache, clock } = await start(t);
+  const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
+  await pull(image);
+  clock.nowMs += 3 * 3_600_000;
+  const [isAsked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  hub.script.onCall = async () => {
+    isAsked.resolve();
+    await answered.promise;
+    throw new CacheError('upstream-unreachable', 'down');
+  };
+  const key = repositoryOf('docker.io', 'library/app');
+  const pulling = cache.statManifest({ ...key, reference: parseReference('latest') }).catch(() => {});
+  await isAsked.promise;
+  await purgeIt({ image: nameOf(image) });
+  answered.resolve();
+  await pulling;
+  assert.equal(await index.tags.get({ ...key, tag: image.tag }), undefined);
+});
+
+test('while the index is being rebuilt nothing is purged', async (t) => {
+  const { purge: purgeIt, pull, hub, index, stored } = await start(t);
+  const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
+  await pull(image);
+  await index.leases.acquire('rebuild', 'somebody', 60_000);
+  const purging = purgeIt({ image: nameOf(image) });
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  assert.deepEqual(await stored(image.digests), [true, true, true]);
+  await index.leases.release('rebuild', 'somebody');
+  assert.deepEqual(await purging, { purged: { tags: 1, manifests: 1, blobs: 2 } });
+});

@@ -1,0 +1,63 @@
+// What operators have removed from the cache, for all of its nodes at once: an image, a digest or all of an upstream. The next
+// pull fetches it anew.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ImageName } from '@cistern/blob-store';
+import { CacheError } from '@cistern/errors';
+import type { Digest } from '@cistern/oci';
+import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
+import { listPins } from '@cistern/content';
+import { rebuildLease } from '../rebuild/rebuild-index.ts';
+import { withLease } from '@cistern/index';
+import { announcePurge } from './follow-purges.ts';
+import type { PurgeDeps, PurgeResult, PurgeStep } from './purge-deps.ts';
+import { purgeDigest } from './purge-digest.ts';
+import { purgeImage } from './purge-image.ts';
+import { purgeUpstream } from './purge-upstream.ts';
+
+export type PurgeWish = { readonly image: ImageName } | { readonly digest: Digest } | { readonly upstream: string };
+
+/** For another purge; a rebuild may take longer. */
+const patienceMs = 10_000;
+const tryAgainMs = 100;
+
+/**
+ * What a rebuild of the index has read of the store must not come back into it, so neither goes on while the other does; and an
+ * index that has lost data does not know what others refer to. Rejects with `overloaded` where a rebuild that is under way or
+ * due, or another purge, does not end soon. Else rejects with `store-unavailable` or
+ * `index-unavailable`: what is gone by then stays gone, and the rest goes when it is asked for again.
+ */
+export async function purge(deps: PurgeDeps, wish: PurgeWish): Promise<PurgeResult> {
+  const { index } = deps;
+  const since = performance.now();
+  for (;;) {
+    const result = await withLease({ index, name: rebuildLease }, async (signal) =>
+      (await index.epoch.isComplete()) ? purgeNow(deps, wish, signal) : undefined,
+    );
+    if (result !== undefined) return result;
+    if (performance.now() - since > patienceMs)
+      throw new CacheError(
+        'overloaded',
+        'The index is being rebuilt from the store, or something else is being purged. Try again later.',
+        { retryable: true },
+      );
+    await delay(tryAgainMs);
+  }
+}
+
+async function purgeNow(deps: PurgeDeps, wish: PurgeWish, signal: AbortSignal): Promise<PurgeResult> {
+  const pins = await listPins(deps.store);
+  const step: PurgeStep = { ...deps, pins, readPinned: createPinnedDigests(deps), signal };
+  try {
+    if ('upstream' in wish) return await purgeUpstream(step, wish.upstream);
+    if ('image' in wish) return await purgeImage(step, wish.image);
+    return (await purgeDigest(step, wish.digest)) ?? { pinnedBy: await pinsWith(step, wish.digest) };
+  } finally {
+    await announcePurge(deps.index);
+  }
+}
+
+async function pinsWith(step: PurgeStep, digest: Digest): Promise<readonly ImageName[]> {
+  const found: ImageName[] = [];
+  for (const pin of step.pins) if ((await step.readPinned([pin])).has(digest)) found.push(pin);
+  return found;
+}

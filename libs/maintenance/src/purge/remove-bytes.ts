@@ -1,0 +1,50 @@
+// Bytes that go at once, without the grace that a victim of an eviction has. Who is reading them goes on: from what is open
+// already, else from a fetch at the same place.
+import { setTimeout as delay } from 'node:timers/promises';
+import { CacheError } from '@cistern/errors';
+import type { Digest } from '@cistern/oci';
+import { findStoredBlob, deleteBlob } from '@cistern/content';
+import { forEachBounded } from '@cistern/runtime';
+import type { Purged, PurgeStep } from './purge-deps.ts';
+
+const atOnce = 16;
+/** Whoever reads it says so each second, and it is no victim then for a moment. */
+const maxTries = 60;
+const tryAgainMs = 50;
+
+/**
+ * Manifests first, so that none is here without its blobs. Rejects with `store-unavailable` or `index-unavailable`, and with
+ * `overloaded` if the index has lost data: what it has told of others until now may have been less than there is.
+ */
+export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): Promise<Omit<Purged, 'tags'>> {
+  const [manifests, blobs]: [Digest[], Digest[]] = [[], []];
+  const { index, signal } = step;
+  await forEachBounded(digests, { atOnce, signal }, async (digest) => {
+    ((await index.manifests.get(digest)) === undefined ? blobs : manifests).push(digest);
+  });
+  if (!(await index.epoch.isComplete()))
+    throw new CacheError(
+      'overloaded',
+      'The index has lost data and is being rebuilt from the store, so nobody knows what else refers to this. Try again later.',
+      { retryable: true },
+    );
+  const removed = { manifests: 0, blobs: 0 };
+  for (const [kind, ofKind] of Object.entries({ manifests, blobs }) as ['manifests' | 'blobs', Digest[]][])
+    await forEachBounded(ofKind, { atOnce, signal }, async (digest) => {
+      if (await remove(step, digest)) removed[kind] += 1;
+    });
+  return removed;
+}
+
+/** False: it is not here, or it is being brought anew. */
+async function remove(step: PurgeStep, digest: Digest): Promise<boolean> {
+  const { index, store } = step;
+  for (let tries = 0; tries < maxTries; tries += 1) {
+    const found = await findStoredBlob(step, digest);
+    if (found === undefined && (await index.blobs.get(digest, { fresh: true })) === undefined) return false;
+    const mayGo = found === undefined || (await index.blobs.markEvicting(digest, found.lastPulledAtMs));
+    if (mayGo && (await deleteBlob({ index, store }, digest))) return true;
+    await delay(tryAgainMs, undefined, { signal: step.signal });
+  }
+  return false;
+}

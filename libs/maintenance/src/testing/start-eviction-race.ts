@@ -1,0 +1,154 @@
+// A test cluster with one blob in its store that is about to be evicted, for races about it.
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CacheIndex } from '@cistern/index';
+import type { Digest } from '@cistern/oci';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { createDeleter } from '../eviction/create-deleter.ts';
+import { createEviction } from '../eviction/create-eviction.ts';
+import { rebuildIndex } from '../rebuild/rebuild-index.ts';
+import {
+  type SkippedClock,
+  createSkippedClock,
+  createSimulatedProcess,
+  throughProcess,
+  library,
+  startTestCluster,
+} from '@cistern/pull-through/testing';
+import { graceMs, recount } from './start-full-cache.ts';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
+
+interface RacingIndex {
+  readonly index: CacheIndex;
+  /** As another process sees it: the same object, or one with a connection of its own. */
+  readonly ofEvictor: CacheIndex;
+  /** The index has a clock of its own, which nobody can turn. */
+  readonly hasOwnClock?: boolean;
+  close(): Promise<void>;
+}
+
+/** Opens an empty index. */
+export type OpenRacingIndex = (t: TestContext, clock: SkippedClock) => Promise<RacingIndex>;
+
+const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
+const { signal } = new AbortController();
+
+export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
+  const clock = createSkippedClock();
+  const { index, ofEvictor, hasOwnClock = false, close } = await open(t, clock);
+  await index.epoch.markComplete(await index.epoch.current());
+  const cluster = await startTestCluster(t, { over: { index, clock } });
+  t.after(close);
+  const { hub, store, shared, frontends, workers, stored } = cluster;
+  const removed: Digest[] = [];
+
+  const pull = async (frontend: number, digest: Digest) => {
+    const blob = await frontends[frontend]!.cache.openBlob({ ...library, digest, intent: 'whole' });
+    return collect(await blob.read());
+  };
+
+  const startEvictor = () => {
+    const process = createSimulatedProcess('evictor');
+    t.after(() => process.end());
+    const parts = {
+      index: throughProcess(ofEvictor, process),
+      store: throughProcess(
+        {
+          ...store,
+          async remove(digest: Digest) {
+            removed.push(digest);
+            return store.remove(digest);
+          },
+        },
+        process,
+        'store',
+      ),
+    };
+    const eviction = createEviction({
+      ...parts,
+      deleter: createDeleter(parts),
+      readLimits: async () => ({ mostBytes: 0, highBytes: 0, lowBytes: 0 }),
+      spareMs: 0,
+      log,
+      metrics: createMetrics(),
+      now: shared.now,
+    });
+    return { process, step: () => eviction.step(signal) };
+  };
+
+  /** That it was pulled is known to everybody a second later; an evictor looks for victims again after a while. */
+  const markBy = async (evictor: ReturnType<typeof startEvictor>, digest: Digest) => {
+    await until(async () => {
+      shared.advance(30_000);
+      await evictor.step();
+      return (await ofEvictor.blobs.get(digest, { fresh: true }))?.state === 'evicting';
+    });
+    shared.advance(graceMs);
+  };
+
+  /**
+   * Has the evictor delete a marked blob and holds it at `step`. A pull that becomes known late saves the blob: then it is marked
+   * again. `evicting` may be left alone.
+   */
+  const holdDeletion = async (evictor: ReturnType<typeof startEvictor>, digest: Digest, step: string) => {
+    const { reached, release } = evictor.process.hold(step);
+    for (;;) {
+      const evicting = evictor.step();
+      evicting.catch(() => {});
+      const isHeld = await Promise.race([reached.then(() => true), evicting.then(() => false)]);
+      if (isHeld) return { evicting, release };
+      await markBy(evictor, digest);
+    }
+  };
+
+  let seed = 0;
+  return {
+    ...cluster,
+    startEvictor,
+    markBy,
+    holdDeletion,
+    startRebuild() {
+      const process = createSimulatedProcess('rebuild');
+      t.after(() => process.end());
+      const throughIt = { index: throughProcess(index, process), store: throughProcess(store, process, 'store') };
+      return { process, rebuild: () => rebuildIndex({ ...throughIt, log, now: shared.now }) };
+    },
+    /** The index's own time goes on too. */
+    async pass(ms: number) {
+      shared.advance(ms);
+      if (hasOwnClock) await delay(ms + 5);
+    },
+    /**
+     * A blob that is stored, read by nobody, and marked by an evictor long enough ago to be deleted with its next step. There
+     * is no other.
+     */
+    async startFull() {
+      seed += 1;
+      for (const stale of stored.blobs.keys()) await index.blobs.remove(stale);
+      stored.blobs.clear();
+      const bytes = bytesOf(600_000, seed);
+      const digest = hub.addBlob(library.repository, bytes);
+      await pull(0, digest);
+      await until(async () => (await index.blobs.get(digest)) !== undefined);
+      await until(() => workers.every(({ fills }) => fills.size === 0));
+      const evictor = startEvictor();
+      await markBy(evictor, digest);
+      return {
+        bytes,
+        digest,
+        evictor,
+        pull: (frontend: number) => pull(frontend, digest),
+        gets: () => hub.gets.filter((get) => get.digest === digest).length,
+        removals: () => removed.filter((other) => other === digest).length,
+      };
+    },
+    /** The index says what is there, and nothing else; once what is under way has ended. */
+    async assertExact() {
+      await until(() => workers.every(({ fills }) => fills.size === 0));
+      await until(async () => {
+        const { counted, totals, strangers } = await recount(index, store);
+        return strangers.length === 0 && totals.blobs === counted.blobs && totals.bytes === counted.bytes;
+      });
+    },
+  };
+}

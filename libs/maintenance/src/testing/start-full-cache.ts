@@ -1,0 +1,132 @@
+// A cache in one process whose store is limited, with images to pull, and an evictor that the test steps.
+import type { TestContext } from 'node:test';
+import type { CacheIndex } from '@cistern/index';
+import type { BlobStore } from '@cistern/blob-store';
+import type { Digest } from '@cistern/oci';
+import { createLogger } from '@cistern/telemetry';
+import { createAging } from '../eviction/create-aging.ts';
+import { createDeleter } from '../eviction/create-deleter.ts';
+import { createEviction } from '../eviction/create-eviction.ts';
+import type { ReadLimits } from '../eviction/eviction-limits.ts';
+import { planEviction } from '../eviction/plan-eviction.ts';
+import { type TestImage, addImage } from '@cistern/upstream/testing';
+import { type TestCacheOptions, startTestCache } from '@cistern/pull-through/testing';
+import { repositoryOf } from '@cistern/index/testing';
+import { collect } from '@cistern/oci/testing';
+
+export interface FullCacheOptions extends TestCacheOptions {
+  readonly highBytes: number;
+  readonly lowBytes: number;
+  /** In place of the two. */
+  readonly readLimits?: ReadLimits;
+  readonly spareMs?: number;
+}
+
+export const graceMs = 5_000;
+
+export async function startFullCache(
+  t: TestContext,
+  { highBytes, lowBytes, spareMs = 0, ...options }: FullCacheOptions,
+) {
+  const started = await startTestCache(options);
+  t.after(() => started.close());
+  const { cache, hub, clock, index, store, metrics } = started;
+  const lines: string[] = [];
+  const log = createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => lines.push(line) } });
+  const readLimits = options.readLimits ?? (async () => ({ mostBytes: highBytes, highBytes, lowBytes }));
+  const openEviction = () =>
+    createEviction({
+      index,
+      store,
+      deleter: createDeleter({ index, store }),
+      metrics,
+      log,
+      spareMs,
+      readLimits,
+      now: () => clock.nowMs,
+    });
+  const eviction = openEviction();
+  const now = () => clock.nowMs;
+  const openAging = (limits: Readonly<Record<string, number>>) =>
+    createAging({
+      index,
+      store,
+      deleter: createDeleter({ index, store }),
+      metrics,
+      log,
+      spareMs,
+      ageLimits: new Map(Object.entries(limits)),
+      now,
+    });
+  const { signal } = new AbortController();
+
+  const pullBlob = async (repository: string, digest: Digest) => {
+    const blob = await cache.openBlob({ ...repositoryOf('docker.io', repository), digest, intent: 'whole' });
+    return collect(await blob.read());
+  };
+
+  return {
+    ...started,
+    lines,
+    openEviction,
+    openAging,
+    plan: (limits: Readonly<Record<string, number>>, downToBytes?: number) =>
+      planEviction(
+        { index, store, spareMs, readLimits, ageLimits: new Map(Object.entries(limits)), now },
+        { downToBytes, signal },
+      ),
+    addImage: (repository: string, tag: string, layers: readonly number[], layerBytes?: number) =>
+      addImage(hub, { repository, tag, layers, ...(layerBytes !== undefined && { layerBytes }) }),
+    pullBlob,
+    /** As a client without any layer does it; a second passes with each request. */
+    async pull({ repository, tag, blobs }: TestImage) {
+      const key = repositoryOf('docker.io', repository);
+      clock.nowMs += 1000;
+      await cache.openManifest({ ...key, reference: { kind: 'tag', tag } });
+      for (const digest of blobs) {
+        clock.nowMs += 1000;
+        await pullBlob(repository, digest);
+      }
+      await settled(started);
+    },
+    /** As a client does it that has all layers. */
+    async check({ repository, tag }: TestImage) {
+      clock.nowMs += 1000;
+      await cache.statManifest({ ...repositoryOf('docker.io', repository), reference: { kind: 'tag', tag } });
+      // What is refreshed is so behind the answer.
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    },
+    step: () => eviction.step(signal),
+    /** Marks, lets the grace pass, and deletes. */
+    async evict() {
+      await eviction.step(signal);
+      clock.nowMs += graceMs;
+      await eviction.step(signal);
+    },
+    here: (digests: readonly Digest[]) => here(store, digests),
+    recount: () => recount(index, store),
+  };
+}
+
+/** No fill is on its way: what was read has been recorded too. */
+async function settled({ fills }: Awaited<ReturnType<typeof startTestCache>>): Promise<void> {
+  while (fills.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise(setImmediate);
+}
+
+async function here(store: BlobStore, digests: readonly Digest[]): Promise<boolean[]> {
+  return Promise.all(digests.map(async (digest) => (await store.stat(digest)) !== undefined));
+}
+
+/** What the index says the store holds, and what it does hold. */
+export async function recount(index: CacheIndex, store: BlobStore) {
+  const counted = { blobs: 0, bytes: 0 };
+  const strangers: Digest[] = [];
+  for await (const { digest, size } of store.list()) {
+    counted.blobs += 1;
+    counted.bytes += size;
+    const record = await index.blobs.get(digest, { fresh: true });
+    if (record?.size !== size) strangers.push(digest);
+  }
+  return { counted, totals: await index.blobs.totals(), strangers };
+}

@@ -1,0 +1,1 @@
+export { bytesOf, collect, until } from './test-bytes.ts';

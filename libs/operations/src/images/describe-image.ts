@@ -1,0 +1,174 @@
+// What one image is made of, and how much of it is here: for whoever looks into the cache. Nothing is fetched for it.
+import type { BlobStore, ImageName } from '@cistern/blob-store';
+import type { CacheIndex, RepositoryKey, TagRecord } from '@cistern/index';
+import {
+  type Child,
+  type Digest,
+  type Manifest,
+  OciSyntaxError,
+  parseStoredManifest,
+  type Platform,
+  platformName,
+  type Tag,
+} from '@cistern/oci';
+import { peekManifest, readHashed, readLinksObject, readTagObject } from '@cistern/content';
+import { forEachBounded } from '@cistern/runtime';
+
+export interface DescribeImageDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly now: () => number;
+}
+
+export interface ImageDescription {
+  /** Of an image by tag. */
+  readonly record: TagRecord | undefined;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Tags of the repository that name the same; of a large one not all are looked at. */
+  readonly tags: readonly Tag[];
+  /** Of an index the manifests it lists, up to 100; else the manifest itself. Empty while the manifest is not here. */
+  readonly platforms: readonly PlatformDescription[];
+  /** 0: not known. */
+  readonly lastPulledAtMs: number;
+}
+
+interface PlatformDescription {
+  /** `undefined`: nothing here says it. */
+  readonly platform: string | undefined;
+  readonly digest: Digest;
+  /** Of the manifest and all that it names, as far as that is known. */
+  readonly bytes: number;
+  readonly cachedBytes: number;
+  /** Without its configuration. Empty while the manifest is not here. */
+  readonly layers: readonly LayerDescription[];
+}
+
+interface LayerDescription {
+  readonly digest: Digest;
+  readonly bytes: number;
+  readonly mediaType: string;
+  readonly cached: boolean;
+}
+
+const maxPlatforms = 100;
+const maxTags = 2_000;
+const atOnce = 16;
+const maxConfigBytes = 1024 * 1024;
+
+/** `undefined`: it is not here. Rejects with `index-unavailable` or `store-unavailable`. */
+export async function describeImage(
+  deps: DescribeImageDeps,
+  { upstream, repository, reference }: ImageName,
+): Promise<ImageDescription | undefined> {
+  const { index, store, now } = deps;
+  const key = { upstream, repository };
+  const record =
+    reference.kind === 'tag'
+      ? ((await index.tags.get({ ...key, tag: reference.tag })) ??
+        (await readTagObject(store, { ...key, tag: reference.tag }, now())))
+      : undefined;
+  const digest = reference.kind === 'tag' ? record?.digest : reference.digest;
+  if (digest === undefined || (record === undefined && !(await isHeld(deps, key, digest)))) return undefined;
+  const manifest = await readManifest(deps, digest);
+  return {
+    record,
+    digest,
+    mediaType: manifest?.mediaType ?? record?.mediaType ?? '',
+    tags: await tagsNaming(index, key, digest),
+    platforms: manifest === undefined ? [] : await platformsOf(deps, key, digest, manifest),
+    lastPulledAtMs: record?.lastPulledAtMs ?? (await index.blobs.get(digest))?.lastPulledAtMs ?? 0,
+  };
+}
+
+async function isHeld({ index, store }: DescribeImageDeps, key: RepositoryKey, digest: Digest): Promise<boolean> {
+  const link = await index.links.get(key, digest);
+  return link?.kind === 'manifest' || (await readLinksObject(store, key, digest)) !== undefined;
+}
+
+interface SizedManifest extends Manifest {
+  /** Its own bytes. */
+  readonly size: number;
+}
+
+async function readManifest(deps: DescribeImageDeps, digest: Digest): Promise<SizedManifest | undefined> {
+  const peeked = await peekManifest(deps, digest);
+  if (peeked === undefined) return undefined;
+  try {
+    return { ...parseStoredManifest(peeked.bytes, peeked.mediaType), size: peeked.bytes.length };
+  } catch (error) {
+    if (error instanceof OciSyntaxError) return undefined;
+    throw error;
+  }
+}
+
+async function tagsNaming({ tags }: CacheIndex, key: RepositoryKey, digest: Digest): Promise<Tag[]> {
+  const records = await tags.list(key.upstream, key.repository, { limit: maxTags });
+  return records.filter((record) => record.digest === digest).map(({ tag }) => tag);
+}
+
+async function platformsOf(
+  deps: DescribeImageDeps,
+  key: RepositoryKey,
+  digest: Digest,
+  manifest: SizedManifest,
+): Promise<PlatformDescription[]> {
+  if (manifest.kind !== 'index') {
+    const platform = (await deps.index.links.get(key, digest))?.platform ?? (await platformOfConfig(deps, manifest));
+    return [await describePlatform(deps, { platform, digest }, manifest)];
+  }
+  const platforms: PlatformDescription[] = [];
+  const listed = manifest.children.slice(0, maxPlatforms);
+  await forEachBounded(listed.entries(), { atOnce }, async ([at, child]) => {
+    const platform = child.platform && platformName(child.platform);
+    const own = (await readManifest(deps, child.digest)) ?? { size: child.size ?? 0, children: [], isMissing: true };
+    platforms[at] = await describePlatform(deps, { platform, digest: child.digest }, own);
+  });
+  return platforms;
+}
+
+async function describePlatform(
+  { index }: DescribeImageDeps,
+  { platform, digest }: Pick<PlatformDescription, 'platform' | 'digest'>,
+  { size, children, isMissing = false }: Pick<SizedManifest, 'size' | 'children'> & { readonly isMissing?: boolean },
+): Promise<PlatformDescription> {
+  const here = new Set<Digest>();
+  await forEachBounded(children, { atOnce }, async (child) => {
+    const record = await index.blobs.get(child.digest);
+    if (record !== undefined && record.state !== 'deleting') here.add(child.digest);
+  });
+  return {
+    platform,
+    digest,
+    bytes: size + bytesOf(children),
+    cachedBytes: (isMissing ? 0 : size) + bytesOf(children.filter((child) => here.has(child.digest))),
+    layers: children
+      .filter(({ role }) => role !== 'config')
+      .map((child) => ({
+        digest: child.digest,
+        bytes: child.size ?? 0,
+        mediaType: child.mediaType,
+        cached: here.has(child.digest),
+      })),
+  };
+}
+
+function bytesOf(children: readonly Child[]): number {
+  return children.reduce((sum, child) => sum + (child.size ?? 0), 0);
+}
+
+/** Of an image that no index lists: its configuration says it, if that is here. */
+async function platformOfConfig({ store }: DescribeImageDeps, { children }: Manifest): Promise<string | undefined> {
+  const config = children.find(({ role }) => role === 'config');
+  if (config === undefined) return undefined;
+  try {
+    const bytes = await readHashed(store, config.digest, maxConfigBytes);
+    if (bytes === undefined || bytes === 'damaged') return undefined;
+    const { os, architecture, variant } = (JSON.parse(bytes.toString('utf8')) ?? {}) as Partial<Platform>;
+    if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
+    return platformName({ os, architecture, ...(typeof variant === 'string' && { variant }) });
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,86 @@
+// What operators have done to what is cached, for all nodes at once: purge it, or ask upstream for it now.
+import type { BlobStore } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/index';
+import type { Config } from '@cistern/config';
+import { CacheError, isCacheError } from '@cistern/errors';
+import type { JobQueue } from '@cistern/jobs';
+import { type Digest, parseDigest } from '@cistern/oci';
+import { purge, type Purged, type PurgeWish } from '@cistern/maintenance';
+import { refreshTag } from './refresh-tag.ts';
+import { createUpstreamTable, fullNameOf, resolveImage, adoptedUpstream } from '@cistern/upstream';
+
+/** One of them. */
+export interface PurgeRequest {
+  readonly image?: string | undefined;
+  readonly digest?: string | undefined;
+  readonly upstream?: string | undefined;
+}
+
+export interface ImageChanges {
+  /**
+   * `refused`: why nothing was purged, since somebody has pinned it. Rejects with `name-unknown`, `name-invalid` or an
+   * OciSyntaxError for what names nothing that could be here, else as `purge`.
+   */
+  purge(request: PurgeRequest): Promise<{ readonly purged: Purged } | { readonly refused: string }>;
+  /** `image`: in full. Rejects likewise, with `name-invalid` for a digest, else as `refreshTag`. */
+  refresh(image: string): Promise<{
+    readonly image: string;
+    readonly before: Digest | null;
+    readonly after: Digest | null;
+  }>;
+}
+
+export interface ImageChangesDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly queue: JobQueue;
+}
+
+const namesTold = 5;
+
+export function openImageChanges(
+  { upstreams }: Pick<Config, 'upstreams'>,
+  { index, store, queue }: ImageChangesDeps,
+): ImageChanges {
+  const table = createUpstreamTable(upstreams);
+  const adoptAs = adoptedUpstream(upstreams);
+
+  /** One that is no longer configured may have left something behind. */
+  async function upstreamCalled(name: string): Promise<string> {
+    try {
+      return table.nameOf(name);
+    } catch (error) {
+      if (!isCacheError(error, 'name-unknown')) throw error;
+      const [first] = await index.links.repositories({ after: `${name}/`, limit: 1 });
+      if (first?.upstream === name) return name;
+      throw error;
+    }
+  }
+
+  async function wishOf({ image, digest, upstream }: PurgeRequest): Promise<PurgeWish> {
+    if ([image, digest, upstream].filter((one) => one !== undefined).length !== 1)
+      throw new CacheError('name-invalid', 'Name one thing to be purged: an image, a digest or an upstream.');
+    if (image !== undefined) return { image: resolveImage(table, image) };
+    if (digest !== undefined) return { digest: parseDigest(digest) };
+    return { upstream: await upstreamCalled(upstream ?? '') };
+  }
+
+  return {
+    async purge(request) {
+      const wish = await wishOf(request);
+      const result = await purge({ index, store, adoptAs, now: Date.now }, wish);
+      if ('purged' in result) return { purged: result.purged };
+      const pins = result.pinnedBy.map(fullNameOf).sort();
+      const which = `${pins.slice(0, namesTold).join(', ')}${pins.length > namesTold ? ' and others' : ''}`;
+      return { refused: `Nothing was purged: ${which} ${pins.length > 1 ? 'are' : 'is'} pinned. Unpin first.` };
+    },
+    async refresh(text) {
+      const image = resolveImage(table, text);
+      const { upstream, repository, reference } = image;
+      if (reference.kind === 'digest')
+        throw new CacheError('name-invalid', 'A digest never changes, so there is nothing to refresh: name a tag.');
+      const { before, after } = await refreshTag({ index, queue }, { upstream, repository, tag: reference.tag });
+      return { image: fullNameOf(image), before: before ?? null, after: after ?? null };
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createMemoryStore } from '@cistern/blob-store/memory';
+import { createTestIndex } from '@cistern/index/testing';
+import { loadConfig } from '@cistern/config';
+import type { JobQueue } from '@cistern/jobs';
+import { digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
+import { pinImage } from '@cistern/content';
+import { openImages } from './open-images.ts';
+
+const digest = digestOf(Buffer.from('a manifest'));
+const hour = 3_600_000;
+const images = [
+  ['docker.io', 'library/nginx', '1.27.0', 0],
+  ['docker.io', 'library/nginx', 'latest', 0.02],
+  ['docker.io', 'org/app', 'latest', 5],
+  ['quay.io', 'org/app', 'latest', 0],
+] as const;
+
+/** What was confirmed so many hours ago. */
+async function fill() {
+  const index = createTestIndex({ now: Date.now });
+  const store = createMemoryStore();
+  for (const [upstream, name, tag, hours] of images) {
+    const key = { upstream, repository: parseRepositoryName(name) };
+    await index.links.put(key, [{ ...key, digest, kind: 'manifest' }]);
+    const checkedAtMs = Date.now() - hours * hour;
+    await index.tags.put({
+      ...key,
+      schema: 1,
+      tag: parseTag(tag),
+      digest,
+      mediaType: 'application/json',
+      size: 1,
+      sequence: 1,
+      firstSeenAtMs: 1,
+      changedAtMs: 2,
+      checkedAtMs,
+      lastPulledAtMs: hours === 5 ? 0 : 3,
+      pulls: 0,
+      lastTriedAtMs: checkedAtMs,
+      origin: 'upstream',
+    });
+  }
+  const config = loadConfig({ env: {}, defaults: { rootDirectory: '/nowhere' } });
+  return { index, store, images: openImages(config, { index, store, queue: {} as JobQueue }) };
+}
+
+test('images are listed by the names that docker has for them, with how fresh they are', async () => {
+  const { store, images: opened } = await fill();
+  await pinImage(store, {
+    upstream: 'docker.io',
+    repository: parseRepositoryName('org/app'),
+    reference: { kind: 'digest', digest },
+  });
+  const { images: listed, cursor } = await opened.list({ limit: 100 });
+  assert.equal(cursor, null);
+  assert.deepEqual(
+    listed.map(({ name, fresh, pinned, lastPulledAt, fetchedAt }) => [name, fresh, pinned, lastPulledAt, fetchedAt]),
+    [
+      ['nginx:1.27.0', 'fresh', false, 3, 2],
+      ['nginx:latest', 'stale', false, 3, 2],
+      ['org/app:latest', 'expired', true, null, 2],
+      ['quay.io/org/app:latest', 'fresh', false, 3, 2],
+    ],
+  );
+});
+
+test('images are searched, page by page', async () => {
+  const { images: opened } = await fill();
+  const found: string[] = [];
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page = await opened.list({ search: 'ORG/', limit: 1, ...(cursor !== undefined && { cursor }) });
+    found.push(...page.images.map(({ name }) => name));
+    cursor = page.cursor;
+  }
+  assert.deepEqual(found, ['org/app:latest', 'quay.io/org/app:latest']);
+  const { images: quay } = await opened.list({ search: 'org/', upstream: 'quay.io', limit: 10 });
+  assert.equal(quay.length, 1);
+  for (const cursor of ['', 'nonsense', Buffer.from('["a","B C",null]').toString('base64url')])
+    await assert.rejects(opened.list({ limit: 1, cursor }), { kind: 'name-invalid' });
+});
+
+test('what is here is described by its name in full, and what is not is not known', async () => {
+  const { images: opened } = await fill();
+  const details = await opened.details('nginx:1.27.0');
+  assert.partialDeepStrictEqual(details, {
+    image: 'docker.io/library/nginx:1.27.0',
+    tags: ['1.27.0', 'latest'],
+    platforms: [],
+    freshness: { fresh: 'fresh', firstSeenAt: 1, lastFailure: null, staleIfErrorMs: null },
+  });
+  assert.equal((await opened.details(`nginx@${digest}`)).freshness, null);
+  await assert.rejects(opened.details('nginx:2'), { kind: 'manifest-unknown' });
+  await assert.rejects(opened.details('registry.test/nginx'), { kind: 'name-unknown' });
+});
+
+test('the most pulled images are told with the platforms that are pulled of them', async () => {
+  const { index, images: opened } = await fill();
+  const [nginx, app] = images.map(([upstream, name, tag]) => ({
+    upstream,
+    repository: parseRepositoryName(name),
+    tag: parseTag(tag),
+  }));
+  if (nginx === undefined || app === undefined) assert.fail();
+  for (const key of [nginx, app, nginx]) index.popularity.countTag(key);
+  index.popularity.countPlatform(nginx, 'linux/arm64');
+  const top = await opened.top(10);
+  assert.deepEqual(
+    top.map(({ name, score, platforms }) => [name, Math.round(score), platforms.map(({ platform }) => platform)]),
+    [
+      ['nginx:1.27.0', 2, ['linux/arm64']],
+      ['nginx:latest', 1, ['linux/arm64']],
+    ],
+  );
+});

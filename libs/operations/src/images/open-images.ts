@@ -1,0 +1,152 @@
+// What the cache holds, for operators: searched, described, what is pulled most, and what they have done to it.
+import type { TagRecord } from '@cistern/index';
+import type { Config } from '@cistern/config';
+import { CacheError } from '@cistern/errors';
+import { createFreshnessPolicies, freshnessOf, type PolicyOf } from '@cistern/pull-through';
+import { describeImage } from './describe-image.ts';
+import { listPins } from '@cistern/content';
+import { selectTags } from './select-tags.ts';
+import { createUpstreamTable, familiarNameOf, fullNameOf, type ResolvedImage, resolveImage } from '@cistern/upstream';
+import { formatCursor, parseCursor } from './image-cursor.ts';
+import type { ImageDetails, ImageFreshness, ListedImages, PopularImage } from './listed-image.ts';
+import { type ImageChanges, type ImageChangesDeps, openImageChanges } from './open-image-changes.ts';
+
+export interface ImageSearch {
+  /** Part of the full name; small and capital letters are one. */
+  readonly search?: string | undefined;
+  readonly upstream?: string | undefined;
+  readonly limit: number;
+  /** Of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+/** What only looks rejects with `index-unavailable` or `store-unavailable`, and asks no upstream. */
+export interface Images extends ImageChanges {
+  /** Rejects with `name-invalid` for a cursor that is none. */
+  list(search: ImageSearch): Promise<ListedImages>;
+  /**
+   * Rejects with `manifest-unknown` for what is not here; with `name-unknown`, `name-invalid` or an OciSyntaxError for what
+   * names no image of these upstreams.
+   */
+  details(image: string): Promise<ImageDetails>;
+  top(limit: number): Promise<readonly PopularImage[]>;
+}
+
+/** What one page of a list may cost the index. */
+const maxLooked = 5_000;
+const maxPlatforms = 10_000;
+
+export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChangesDeps): Images {
+  const { upstreams } = config;
+  const { index, store } = opened;
+  const table = createUpstreamTable(upstreams);
+  const policyOf = createFreshnessPolicies(upstreams);
+
+  async function readPinned(): Promise<(image: ResolvedImage) => boolean> {
+    const pinned = new Set((await listPins(store)).map(fullNameOf));
+    return (image) => pinned.has(fullNameOf(image));
+  }
+
+  return {
+    ...openImageChanges(config, opened),
+    async list({ search = '', upstream, limit, cursor }) {
+      const wanted = search.toLowerCase();
+      const select = (record: TagRecord) => fullNameOf(imageOf(record)).toLowerCase().includes(wanted);
+      const after = cursor === undefined ? undefined : parseCursor(cursor);
+      const { tags, next } = await selectTags(index, { select, upstream, after, limit, maxLooked });
+      const isPinned = await readPinned();
+      const images = tags.map((record) => {
+        const { repository, tag, digest, changedAtMs, checkedAtMs, lastPulledAtMs } = record;
+        const image = imageOf(record);
+        return {
+          upstream: record.upstream,
+          repository,
+          tag,
+          name: familiarNameOf(table, image),
+          digest,
+          fetchedAt: changedAtMs,
+          confirmedAt: timeOf(checkedAtMs),
+          fresh: freshnessNow(record, policyOf),
+          lastPulledAt: timeOf(lastPulledAtMs),
+          pinned: isPinned(image) || isPinned({ ...image, reference: { kind: 'digest', digest } }),
+        };
+      });
+      return { images, cursor: next === undefined ? null : formatCursor(next) };
+    },
+    async details(text) {
+      const image = resolveImage(table, text);
+      const { upstream, repository, reference } = image;
+      const found = await describeImage({ index, store, now: Date.now }, image);
+      if (found === undefined) throw new CacheError('manifest-unknown', `${fullNameOf(image)} is not in this cache.`);
+      const { record, digest, mediaType, tags, platforms, lastPulledAtMs } = found;
+      const isPinned = await readPinned();
+      return {
+        image: fullNameOf(image),
+        upstream,
+        repository,
+        tag: reference.kind === 'tag' ? reference.tag : null,
+        digest,
+        mediaType,
+        tags,
+        platforms: platforms.map(({ platform = null, ...rest }) => ({ platform, ...rest })),
+        lastPulledAt: timeOf(lastPulledAtMs),
+        freshness: record === undefined ? null : freshnessFacts(record, policyOf),
+        pinned: isPinned(image) || isPinned({ ...image, reference: { kind: 'digest', digest } }),
+      };
+    },
+    async top(limit) {
+      const { popularity } = index;
+      const [tags, platforms] = await Promise.all([popularity.tags(limit), popularity.platforms(maxPlatforms)]);
+      return tags.map(({ upstream, repository, tag, pulls }) => ({
+        upstream,
+        repository,
+        tag,
+        name: familiarNameOf(table, { upstream, repository, reference: { kind: 'tag', tag } }),
+        score: pulls,
+        platforms: platforms
+          .filter((one) => one.upstream === upstream && one.repository === repository)
+          .map((one) => ({ platform: one.platform, score: one.pulls })),
+      }));
+    },
+  };
+}
+
+function imageOf({ upstream, repository, tag }: TagRecord): ResolvedImage {
+  return { upstream, repository, reference: { kind: 'tag', tag } };
+}
+
+/** That the last try failed makes it no older. */
+function freshnessNow(record: TagRecord, policyOf: PolicyOf): ImageFreshness {
+  const { upstream, tag, origin, checkedAtMs, lastTriedAtMs } = record;
+  const policy = policyOf(upstream, tag);
+  const freshness = freshnessOf({ origin, checkedAtMs, lastTriedAtMs }, policy, { nowMs: Date.now() });
+  if (freshness === 'fresh') return 'fresh';
+  return freshness === 'revalidate-behind' ? 'stale' : 'expired';
+}
+
+function freshnessFacts(record: TagRecord, policyOf: PolicyOf): ImageDetails['freshness'] {
+  const { firstSeenAtMs, changedAtMs, checkedAtMs, lastTriedAtMs, lastFailure = null, pulls } = record;
+  const { ttlMs, staleWhileRevalidateMs, staleIfErrorMs } = policyOf(record.upstream, record.tag);
+  return {
+    fresh: freshnessNow(record, policyOf),
+    firstSeenAt: firstSeenAtMs,
+    fetchedAt: changedAtMs,
+    confirmedAt: timeOf(checkedAtMs),
+    lastTriedAt: timeOf(lastTriedAtMs),
+    lastFailure,
+    pulls,
+    ttlMs: unlessEndless(ttlMs),
+    staleWhileRevalidateMs: unlessEndless(staleWhileRevalidateMs),
+    staleIfErrorMs: unlessEndless(staleIfErrorMs),
+  };
+}
+
+/** Records have 0 for what has never happened. */
+function timeOf(ms: number): number | null {
+  return ms === 0 ? null : ms;
+}
+
+/** JSON has no infinity. */
+function unlessEndless(ms: number): number | null {
+  return ms === Infinity ? null : ms;
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createTestIndex, repositoryOf } from '@cistern/index/testing';
+import { type Digest, digestOf, parseTag } from '@cistern/oci';
+import { selectTags, type SelectTagsOptions } from './select-tags.ts';
+
+const digest: Digest = digestOf(Buffer.from('a manifest'));
+const names = ['docker.io/library/app', 'docker.io/library/empty', 'docker.io-2/app', 'quay.io/org/app'];
+
+async function fillIndex() {
+  const index = createTestIndex({ now: () => 0 });
+  for (const name of names) {
+    const slash = name.indexOf('/');
+    const key = repositoryOf(name.slice(0, slash), name.slice(slash + 1));
+    await index.links.put(key, [{ ...key, digest, kind: 'manifest' }]);
+    if (name.endsWith('empty')) continue;
+    for (const tag of ['1', '2', '3'])
+      await index.tags.put({
+        ...key,
+        schema: 1,
+        tag: parseTag(tag),
+        digest,
+        mediaType: '',
+        size: 1,
+        sequence: 1,
+        firstSeenAtMs: 0,
+        changedAtMs: 0,
+        checkedAtMs: 0,
+        lastPulledAtMs: 0,
+        pulls: 0,
+        lastTriedAtMs: 0,
+        origin: 'upstream',
+      });
+  }
+  return index;
+}
+
+async function allPages(options: Omit<SelectTagsOptions, 'after'>): Promise<string[][]> {
+  const index = await fillIndex();
+  const pages: string[][] = [];
+  for (let after: SelectTagsOptions['after']; ;) {
+    const page = await selectTags(index, { ...options, after });
+    pages.push(page.tags.map(({ upstream, repository, tag }) => `${upstream}/${repository}:${tag}`));
+    if (page.next === undefined) return pages;
+    assert.ok(pages.length < 100, 'the pages never end');
+    after = page.next;
+  }
+}
+
+const tagsOf = (name: string) => ['1', '2', '3'].map((tag) => `${name}:${tag}`);
+const everything = ['docker.io-2/app', 'docker.io/library/app', 'quay.io/org/app'].flatMap(tagsOf);
+
+test('tags come in order, however they are cut into pages, and no page looks at more than it may', async () => {
+  assert.deepEqual(await allPages({ select: () => true, limit: 100 }), [everything]);
+  for (const maxLooked of [1, 2, 3, 5]) {
+    const pages = await allPages({ select: () => true, limit: 100, maxLooked });
+    assert.deepEqual(pages.flat(), everything, `${maxLooked} at a time`);
+    assert.ok(pages.every((page) => page.length <= maxLooked));
+  }
+  const pages = await allPages({ select: () => true, limit: 4 });
+  assert.deepEqual(pages.flat(), everything);
+  assert.deepEqual(pages[0], everything.slice(0, 4));
+});
+
+test('only what is wanted, of the upstream that is wanted', async () => {
+  assert.deepEqual(
+    (await allPages({ select: ({ tag }) => tag === '2', limit: 2 })).flat(),
+    everything.filter((name) => name.endsWith('2')),
+  );
+  assert.deepEqual(
+    (await allPages({ select: () => true, upstream: 'docker.io', limit: 2 })).flat(),
+    tagsOf('docker.io/library/app'),
+  );
+  assert.deepEqual(await allPages({ select: () => true, upstream: 'ghcr.io', limit: 2 }), [[]]);
+});

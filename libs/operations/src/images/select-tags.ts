@@ -1,0 +1,87 @@
+// Tag records one after another, a few at a time: what is asked of all of them is answered in pages, and no page looks at more
+// than so many, however large the index is.
+import type { CacheIndex, RepositoryKey, TagRecord } from '@cistern/index';
+import type { Tag } from '@cistern/oci';
+import { repositoryPath } from '@cistern/content';
+
+type Index = Pick<CacheIndex, 'links' | 'tags'>;
+
+/** A repository to go on in, after this tag; without one from its first. */
+export interface TagPosition extends RepositoryKey {
+  readonly tag?: Tag | undefined;
+}
+
+export interface SelectTagsOptions {
+  readonly select: (record: TagRecord) => boolean;
+  /** Default: of all. */
+  readonly upstream?: string | undefined;
+  readonly after?: TagPosition | undefined;
+  readonly limit: number;
+  /** Records, and repositories; default 10,000. */
+  readonly maxLooked?: number | undefined;
+}
+
+export interface SelectedTags {
+  readonly tags: readonly TagRecord[];
+  /** Where to go on; absent: that was all. */
+  readonly next?: TagPosition;
+}
+
+/** Records of one page of the index. */
+const pageSize = 100;
+
+/**
+ * In the order of upstream, repository and tag. Ends with the page after `limit` of them or after `maxLooked` that were looked
+ * at, so it may be short, or empty, and have a `next`. Rejects with `index-unavailable`.
+ */
+export async function selectTags(
+  index: Index,
+  { select, upstream, after, limit, maxLooked = 10_000 }: SelectTagsOptions,
+): Promise<SelectedTags> {
+  const tags: TagRecord[] = [];
+  let looked = 0;
+  for await (const { position, record } of stepsFrom(index, upstream, after)) {
+    looked += 1;
+    if (record !== undefined && select(record)) tags.push(record);
+    if (tags.length >= limit || looked >= maxLooked) return { tags, next: position };
+  }
+  return { tags };
+}
+
+interface Step {
+  readonly position: TagPosition;
+  /** Absent: a repository begins. */
+  readonly record?: TagRecord;
+}
+
+async function* stepsFrom(
+  index: Index,
+  upstream: string | undefined,
+  after: TagPosition | undefined,
+): AsyncGenerator<Step> {
+  if (after !== undefined) yield* tagsOf(index, after, after.tag);
+  const prefix = upstream === undefined ? undefined : `${upstream}/`;
+  for (let last = after === undefined ? prefix : repositoryPath(after); ;) {
+    const page = await index.links.repositories({ after: last, limit: pageSize });
+    for (const key of page) {
+      if (upstream !== undefined && key.upstream !== upstream) return;
+      yield { position: key };
+      yield* tagsOf(index, key, undefined);
+    }
+    const end = page.at(-1);
+    if (end === undefined || page.length < pageSize) return;
+    last = repositoryPath(end);
+  }
+}
+
+async function* tagsOf(index: Index, key: RepositoryKey, after: Tag | undefined): AsyncGenerator<Step> {
+  for (let last = after; ;) {
+    const page = await index.tags.list(key.upstream, key.repository, { after: last, limit: pageSize });
+    for (const record of page) {
+      const { upstream, repository, tag } = record;
+      yield { position: { upstream, repository, tag }, record };
+    }
+    if (page.length < pageSize) return;
+    last = page.at(-1)?.tag;
+  }
+}

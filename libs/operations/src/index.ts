@@ -1,0 +1,17 @@
+export type { ImageDetails, ListedImage, ListedImages, PopularImage } from './images/listed-image.ts';
+export type { ImageChanges, PurgeRequest } from './images/open-image-changes.ts';
+export { openImages } from './images/open-images.ts';
+export type { ImageSearch, Images } from './images/open-images.ts';
+export { latencyQuantileMs } from './nodes/measure-latency.ts';
+export { openNodes } from './nodes/open-nodes.ts';
+export type { Nodes } from './nodes/open-nodes.ts';
+export { openReporting } from './nodes/open-reporting.ts';
+export { viewNodes } from './nodes/view-nodes.ts';
+export { openAudit } from './operators/open-audit.ts';
+export type { Audit, AuditPage, AuditSearch } from './operators/open-audit.ts';
+export { openDecisions } from './operators/open-decisions.ts';
+export type { Decisions, StaleTag, UpstreamState } from './operators/open-decisions.ts';
+export { openPrewarming } from './operators/open-prewarming.ts';
+export type { Prewarm } from './operators/open-prewarming.ts';
+export { openUpkeep } from './operators/open-upkeep.ts';
+export type { Upkeep } from './operators/open-upkeep.ts';

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { createTestIndex, repositoryOf } from '@cistern/index/testing';
+import { createLogger, createRequestFacts, observeRequest } from '@cistern/telemetry';
+import { startTestCache } from '@cistern/pull-through/testing';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { startReporting } from './start-reporting.ts';
+import { viewNodes } from './view-nodes.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const log = createLogger({ level: 'error', formatter: 'json' });
+
+async function startNode(t: TestContext) {
+  const cache = await startTestCache();
+  t.after(() => cache.close());
+  const { fills, metrics, clock } = cache;
+  const faults = { failing: false };
+  const now = () => clock.nowMs;
+  const { nodes } = createTestIndex({ now, faults });
+  const node = { id: 'a', name: 'here:5000', role: 'standalone', version: '1', startedAtMs: clock.nowMs } as const;
+  const reporting = startReporting({ node, nodes, metrics, fills, log, everyMs: 2, now });
+  t.after(() => reporting.close());
+  const view = async () => viewNodes(await nodes.look());
+  const untilSeen = (matches: (seen: Awaited<ReturnType<typeof view>>) => boolean) =>
+    until(async () => matches(await view()));
+  return { ...cache, faults, reporting, view, untilSeen };
+}
+
+test('a fill is told from its begin to its end, with what is here and how fast it comes', async (t) => {
+  const { cache, hub, clock, untilSeen, view } = await startNode(t);
+  const bytes = bytesOf(1_000_000);
+  const digest = hub.addBlob('library/nginx', bytes);
+  hub.script.gated = true;
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  const read = blob.read().then(collect);
+  clock.nowMs += 1_000;
+  hub.allow(400_000);
+  await untilSeen(({ fills }) => fills[0]?.bytes === 400_000);
+  assert.partialDeepStrictEqual((await view()).fills, [
+    { ...library, digest, node: 'here:5000', class: 'interactive', size: 1_000_000, startedAtMs: clock.nowMs - 1_000 },
+  ]);
+  clock.nowMs += 1_000;
+  hub.allow(200_000);
+  await untilSeen(({ fills }) => fills[0]?.bytes === 600_000);
+  clock.nowMs += 1_000;
+  await untilSeen(({ fills: [fill] }) => fill !== undefined && fill.bytesPerSecond > 0);
+  hub.allow(400_000);
+  assert.ok((await read).equals(bytes));
+  await untilSeen(({ fills, fillsInFlight }) => fills.length === 0 && fillsInFlight === 0);
+});
+
+test('a node that has nothing to do says so every few seconds, and goes when it ends', async (t) => {
+  const { clock, reporting, untilSeen, view } = await startNode(t);
+  await untilSeen(({ nodes }) => nodes.length === 1);
+  const { nodes } = await view();
+  assert.partialDeepStrictEqual(nodes, [{ name: 'here:5000', role: 'standalone', inFlight: 0, jobs: 0, fills: [] }]);
+  clock.nowMs += 3_000;
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal((await view()).nodes[0]?.seenAtMs, nodes[0]?.seenAtMs);
+  clock.nowMs += 1_000;
+  await untilSeen(({ nodes: [node] }) => node?.seenAtMs === clock.nowMs);
+  await reporting.close();
+  assert.deepEqual((await view()).nodes, []);
+});
+
+test('what was counted while the index was away is told afterwards, and the last of it at the end', async (t) => {
+  const { metrics, faults, reporting, untilSeen, view } = await startNode(t);
+  const ended = () => observeRequest(metrics, createRequestFacts({ operation: 'blob', status: 200, cache: 'HIT' }));
+  ended();
+  await untilSeen(({ counts }) => counts.hits === 1);
+  faults.failing = true;
+  ended();
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  faults.failing = false;
+  await untilSeen(({ counts }) => counts.hits === 2);
+  ended();
+  await reporting.close();
+  assert.partialDeepStrictEqual((await view()).counts, { requests: 3, hits: 3 });
+});

@@ -1,0 +1,60 @@
+// What operators ask for and who is turned away: written to this process's audit log, if there is one, and to the list that all
+// nodes share, which is there always.
+import type { AuditKind } from '@cistern/index';
+import type { Config } from '@cistern/config';
+import type { NodeRole } from '../nodes/node-report.ts';
+import { type AuditLog, createRecentAudit, parseRecentEntry, type RecentEntry } from '@cistern/telemetry';
+import type { NodeContext } from '@cistern/runtime/process';
+import type { Closers } from '@cistern/runtime';
+import { nodeName } from '../nodes/node-name.ts';
+import type { IndexAndStore } from '@cistern/content';
+
+export interface AuditSearch {
+  readonly limit: number;
+  /** Of the page before this one. */
+  readonly before?: number | undefined;
+  readonly kind?: AuditKind | undefined;
+}
+
+export interface AuditPage {
+  /** The newest first. */
+  readonly entries: readonly (RecentEntry & { readonly kind: AuditKind })[];
+  /** Of the next page; `null`: that was all. */
+  readonly before: number | null;
+}
+
+export interface Audit extends Pick<AuditLog, 'request' | 'asked'> {
+  /** What all nodes have noted of late. Rejects with `index-unavailable`. */
+  list(search: AuditSearch): Promise<AuditPage>;
+}
+
+export function openAudit(
+  config: Pick<Config, 'http' | 'worker' | 'admin'>,
+  role: NodeRole,
+  { index }: Pick<IndexAndStore, 'index'>,
+  { audit: log, metrics }: Pick<NodeContext, 'audit' | 'metrics'>,
+  { opened }: Closers,
+): Audit {
+  const node = nodeName(config, role);
+  const keep = async (kind: AuditKind, entries: readonly string[]) => index.audit.add(kind, entries);
+  const recent = opened(createRecentAudit({ node, keep, metrics, now: Date.now }));
+  return {
+    request(facts) {
+      log?.request(facts);
+      recent.request(facts);
+    },
+    asked(wish) {
+      log?.asked(wish);
+      recent.asked(wish);
+    },
+    async list(search) {
+      const words = await index.audit.list(search);
+      const last = words.length < search.limit ? undefined : words.at(-1);
+      const entries = words.flatMap(({ kind, entry }) => {
+        const parsed = parseRecentEntry(entry);
+        return parsed === undefined ? [] : [{ kind, ...parsed }];
+      });
+      return { entries, before: last?.sequence ?? null };
+    },
+  };
+}

@@ -1,0 +1,109 @@
+// Blobs into the store before anybody asks for them, by fills like any other: whoever asks meanwhile follows. They take no
+// more than half of the spool and wait for it outside its line, in which clients stand.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RepositoryKey } from '@cistern/index';
+import { CacheError } from '@cistern/errors';
+import type { Digest } from '@cistern/oci';
+import type { SpoolDirectory } from '@cistern/fills';
+import { findStoredBlob } from '@cistern/content';
+import { forEachBounded, type Bandwidth } from '@cistern/runtime';
+import { type FetchBlobDeps, fetchBlob } from '@cistern/pull-through';
+import { paceUpstream } from './pace-upstream.ts';
+
+export interface WantedBlob {
+  readonly digest: Digest;
+  /** `undefined`: nobody says. */
+  readonly size: number | undefined;
+}
+
+export interface BringBlobsDeps extends FetchBlobDeps {
+  /** Absent: as fast as they come. */
+  readonly bandwidth?: Bandwidth | undefined;
+}
+
+export interface BringBlobsOptions {
+  readonly signal: AbortSignal;
+  /** A blob is here that was not. */
+  readonly onStored: (blob: WantedBlob) => void;
+}
+
+const atOnce = 2;
+const lookAgainMs = 500;
+const spoolShare = 0.5;
+
+/** Rejects with the first failure of any, when none is under way any more. */
+export async function bringBlobs(
+  deps: BringBlobsDeps,
+  key: RepositoryKey,
+  blobs: readonly WantedBlob[],
+  { signal, onStored }: BringBlobsOptions,
+): Promise<void> {
+  const { bandwidth, fills } = deps;
+  const upstreams =
+    bandwidth === undefined
+      ? deps.upstreams
+      : new Map([...deps.upstreams].map(([name, one]) => [name, paceUpstream(one, { bandwidth, fills, signal })]));
+  const own = { ...deps, upstreams, spools: withoutWaiting(deps.spools) };
+  await forEachBounded(inTurn(blobs), { atOnce, signal }, async (blob) => {
+    await bringBlob(own, key, blob, signal);
+    onStored(blob);
+  });
+}
+
+async function bringBlob(
+  deps: BringBlobsDeps,
+  { upstream, repository }: RepositoryKey,
+  { digest, size = 0 }: WantedBlob,
+  signal: AbortSignal,
+): Promise<void> {
+  const { spools, index } = deps;
+  if (!mayEverTake(spools, size))
+    throw new CacheError(
+      'overloaded',
+      `${digest} has ${size} bytes, which is more than half of worker.spool.maxbytes.`,
+    );
+  for (;;) {
+    signal.throwIfAborted();
+    if (hasRoom(spools, size)) {
+      const job = { upstream, repository, digest, replaces: 0, from: 0 };
+      // Does nothing where somebody else is at it.
+      await fetchBlob(deps, job, { class: 'background', signal });
+      if ((await findStoredBlob(deps, digest)) !== undefined) return;
+      const record = await index.fills.read(digest);
+      const failure = record?.state === 'failed' ? record.failure : undefined;
+      if (failure !== undefined && failure.kind !== 'overloaded')
+        throw new CacheError(failure.kind, failure.message, { retryable: failure.kind !== 'too-large' });
+    }
+    await delay(lookAgainMs, undefined, { signal });
+  }
+}
+
+/** Rejects at once where there is no room. */
+function withoutWaiting(spools: SpoolDirectory): SpoolDirectory {
+  return {
+    ...spools,
+    get usedBytes() {
+      return spools.usedBytes;
+    },
+    get isWaitedFor() {
+      return spools.isWaitedFor;
+    },
+    async open(name, size, signal, reserveBytes = size) {
+      if (!hasRoom(spools, reserveBytes))
+        throw new CacheError('overloaded', 'The spool has no room for what nobody waits for.', { retryable: true });
+      return spools.open(name, size, signal, reserveBytes);
+    },
+  };
+}
+
+function hasRoom(spools: SpoolDirectory, bytes: number): boolean {
+  return !spools.isWaitedFor && spools.usedBytes + bytes <= spools.maxBytes * spoolShare;
+}
+
+function mayEverTake(spools: SpoolDirectory, bytes: number): boolean {
+  return bytes <= spools.maxBytes * spoolShare;
+}
+
+async function* inTurn<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { CacheError } from '@cistern/errors';
+import { parseReference, parseTag } from '@cistern/oci';
+import { addSampleImage } from '@cistern/upstream/testing';
+import { repositoryOf } from '@cistern/index/testing';
+import { until } from '@cistern/oci/testing';
+import type { PrewarmImage } from './prewarm-plan.ts';
+import { startPrewarmingCache } from './testing/start-prewarming-cache.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const everyMs = 15_000;
+
+async function startPlanning(
+  t: TestContext,
+  { top = 0, images = [] }: { top?: number; images?: readonly PrewarmImage[] },
+) {
+  const prewarm = { top, images, bytesPerSecond: Infinity };
+  const started = await startPrewarmingCache({ prewarm });
+  t.after(() => started.close());
+  const { cache, queue, index, hub, metrics } = started;
+  const asked = async () => {
+    const { values } = await metrics.prewarmedTags.get();
+    return values.reduce((sum, { value }) => sum + value, 0);
+  };
+  return {
+    ...started,
+    asked,
+    /** Runs one plan, and resolves when all it has added, which is `tags` tags, has been done. */
+    async plan(tags: number) {
+      const before = await asked();
+      const options = { dedupKey: 'all', class: 'background', timeoutMs: 60_000 } as const;
+      await queue.run('plan-prewarm', { everyMs }, options);
+      await until(async () => (await asked()) === before + tags);
+    },
+    async pull(tag: string, times: number) {
+      for (let pull = 0; pull < times; pull += 1)
+        await cache.statManifest({ ...library, reference: parseReference(tag) });
+    },
+    record: (tag: string) => index.tags.get({ ...library, tag: parseTag(tag) }),
+    heads: () => hub.calls.filter((call) => call === 'head-manifest').length,
+  };
+}
+
+test('the most popular tags are confirmed before they go stale, and no others', async (t) => {
+  const { hub, clock, plan, pull, record, cache } = await startPlanning(t, { top: 2 });
+  for (const [at, tag] of ['a', 'b', 'c'].entries()) addSampleImage(hub, 'library/nginx', tag, { seed: at + 1 });
+  await pull('a', 9);
+  await pull('b', 3);
+  await pull('c', 5);
+  clock.nowMs += 25_000;
+  await plan(0);
+  clock.nowMs += 20_000;
+  await plan(2);
+  const checked = await Promise.all(['a', 'b', 'c'].map(async (tag) => clock.nowMs - (await record(tag))!.checkedAtMs));
+  assert.deepEqual(checked, [0, 45_000, 0]);
+  // Nobody who pulls often ever waits for upstream.
+  for (let minute = 0; minute < 5; minute += 1) {
+    clock.nowMs += 45_000;
+    await plan(2);
+    assert.equal((await cache.statManifest({ ...library, reference: parseReference('a') })).cache, 'HIT');
+  }
+});
+
+test('a tag that is pulled no more is let go stale', async (t) => {
+  const { hub, clock, plan, pull } = await startPlanning(t, { top: 10 });
+  addSampleImage(hub, 'library/nginx', 'a', { seed: 1 });
+  await pull('a', 3);
+  clock.nowMs += 3 * 86_400_000;
+  await plan(0);
+});
+
+test('after a failure a tag is left alone for a while, and nothing is asked of an upstream that is offline', async (t) => {
+  const { hub, clock, plan, pull, offline } = await startPlanning(t, { top: 10 });
+  addSampleImage(hub, 'library/nginx', 'a', { seed: 1 });
+  await pull('a', 50);
+  hub.script.down = new CacheError('upstream-unreachable', 'gone');
+  clock.nowMs += 60_000;
+  await plan(1);
+  clock.nowMs += 60_000;
+  await plan(0);
+  hub.script.down = undefined;
+  clock.nowMs += 300_000;
+  offline.add('docker.io');
+  await plan(0);
+  offline.clear();
+  await plan(1);
+});
+
+test('the images of the list are brought when they are due: by name without a list of tags, by pattern with one', async (t) => {
+  const image = { ...library, platforms: ['linux/arm64'], when: { everyMs: 3_600_000 } };
+  const images = [
+    { ...image, tags: ['stable'] },
+    { ...image, tags: ['1.*', 'nothing-*'], when: { cron: '0 5 * * *' } },
+  ];
+  const { hub, index, clock, plan, heads } = await startPlanning(t, { images });
+  clock.nowMs = Date.UTC(2026, 0, 1, 12);
+  hub.script.tags = { tags: ['1.26', '1.27', '2.0', 'stable'] };
+  const added = ['stable', '1.26', '1.27'].map((tag, at) =>
+    addSampleImage(hub, 'library/nginx', tag, { seed: 10 * at, platforms: ['linux/amd64', 'linux/arm64'] }),
+  );
+  const brought = async (platform: string) =>
+    (
+      await Promise.all(added.flatMap(({ parts }) => parts[platform]!.blobs).map((digest) => index.blobs.get(digest)))
+    ).filter((record) => record?.verified === true).length;
+  await plan(3);
+  await until(async () => (await brought('linux/arm64')) === 6);
+  assert.equal(await brought('linux/amd64'), 0);
+  assert.equal(hub.calls.filter((call) => call === 'list-tags').length, 1);
+  await plan(0);
+  clock.nowMs += 3_600_000;
+  await plan(1);
+  clock.nowMs = Date.UTC(2026, 0, 2, 4, 59);
+  await plan(1);
+  clock.nowMs = Date.UTC(2026, 0, 2, 5, 1);
+  await plan(2);
+  assert.equal(heads(), 7);
+  await plan(0);
+});
+
+test('a list that cannot be read is tried again with the next plan', async (t) => {
+  const images = [{ ...library, tags: ['*'], platforms: [], when: { everyMs: 3_600_000 } }];
+  const { hub, plan } = await startPlanning(t, { images });
+  hub.script.tags = { tags: ['a'] };
+  addSampleImage(hub, 'library/nginx', 'a', { seed: 1 });
+  hub.script.down = new CacheError('upstream-unreachable', 'gone');
+  await plan(0);
+  hub.script.down = undefined;
+  await plan(1);
+});

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseReference } from '@cistern/oci';
+import { addSampleImage } from '@cistern/upstream/testing';
+import { repositoryOf } from '@cistern/index/testing';
+import { until } from '@cistern/oci/testing';
+import { prewarmImage } from './prewarm-image.ts';
+import type { PrewarmProgress } from './prewarm-progress.ts';
+import { startPrewarmingCache } from './testing/start-prewarming-cache.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const { signal } = new AbortController();
+
+test('whoever wishes an image hears how far it is, and what has come of it', async (t) => {
+  const started = await startPrewarmingCache();
+  t.after(() => started.close());
+  const { hub } = started;
+  const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1, platforms: ['linux/amd64', 'linux/arm64'] });
+  hub.script.gated = true;
+  const heard: PrewarmProgress[] = [];
+  const wish = { ...library, reference: parseReference('latest'), platforms: ['linux/arm64'] };
+  const brought = prewarmImage(started, wish, { signal, onProgress: (progress) => void heard.push(progress) });
+  hub.allow(102_000);
+  await until(() => heard.some(({ bytesHere }) => bytesHere === 102_000));
+  hub.allow(1_000_000);
+  const whole = { blobs: 2, bytes: 302_000 };
+  assert.deepEqual(await brought, { digest: image.digest, ...whole, fetchedBlobs: 2, fetchedBytes: 302_000 });
+  assert.deepEqual(heard[0], { ...whole, blobsHere: 0, bytesHere: 0 });
+  const again = { ...library, reference: parseReference(image.digest), platforms: ['linux/arm64'] };
+  assert.deepEqual(await prewarmImage(started, again, { signal, onProgress() {} }), {
+    digest: image.digest,
+    ...whole,
+    fetchedBlobs: 0,
+    fetchedBytes: 0,
+  });
+});
+
+test('what is not there is a failure, in words', async (t) => {
+  const started = await startPrewarmingCache();
+  t.after(() => started.close());
+  const wish = { ...library, reference: parseReference('nothing'), platforms: [] };
+  const { failure } = await prewarmImage(started, wish, { signal, onProgress() {} });
+  assert.deepEqual(failure, { kind: 'manifest-unknown', message: 'no such manifest' });
+});

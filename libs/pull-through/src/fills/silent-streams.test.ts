@@ -1,0 +1,62 @@
+// A stalled upstream is told from a dead worker: the one is followed on, the other is left.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SourceInterrupted } from '@cistern/streams';
+import { openRelay } from '../testing/open-relay.ts';
+import { readAll, readInto, startFillServer } from '../testing/start-fill-server.ts';
+import { until } from '@cistern/oci/testing';
+import { silenceMs } from '@cistern/fills';
+
+const signal = new AbortController().signal;
+const range = { from: 0, toExclusive: 900_000, verified: true };
+
+async function startRelayed(t: Parameters<typeof startFillServer>[0], sent: number) {
+  const started = await startFillServer(t, { size: 900_000, sent });
+  const relay = await openRelay(() => Number(new URL(started.address).port));
+  t.after(() => relay.close());
+  return { ...started, relay, over: { address: relay.url, fillId: started.fillId } };
+}
+
+test('heartbeats keep a reader while upstream stalls', { concurrency: true }, async (t) => {
+  const { remote, over, hub, bytes } = await startRelayed(t, 300_000);
+  const reading = readAll((await remote.open(over, range, signal))!);
+  await delay(silenceMs + 1_500);
+  hub.allow(bytes.length);
+  assert.ok((await reading).equals(bytes));
+});
+
+test('a worker that says nothing at all is left, with what it has said', { concurrency: true }, async (t) => {
+  const { remote, over, relay, bytes } = await startRelayed(t, 300_000);
+  const chunks: Buffer[] = [];
+  const reading = readInto((await remote.open(over, range, signal))!, chunks);
+  await until(() => Buffer.concat(chunks).length === 300_000);
+  relay.hold();
+  await assert.rejects(reading, SourceInterrupted);
+  assert.ok(Buffer.concat(chunks).equals(bytes.subarray(0, 300_000)));
+  await assert.rejects(remote.open(over, range, signal), SourceInterrupted);
+});
+
+test('a reader may take its time, and still tells silence after it', { concurrency: true }, async (t) => {
+  const { remote, over, relay, bytes } = await startRelayed(t, 850_000);
+  const reader = (await remote.open(over, range, signal))!;
+  const begun = await reader.read(Buffer.alloc(1_000));
+  assert.ok(begun > 0);
+  await delay(silenceMs + 1_500);
+  const chunks: Buffer[] = [];
+  const reading = readInto(reader, chunks);
+  await until(() => Buffer.concat(chunks).length === 850_000 - begun);
+  assert.ok(Buffer.concat(chunks).equals(bytes.subarray(begun, 850_000)));
+  relay.hold();
+  await assert.rejects(reading, SourceInterrupted);
+});
+
+test('a connection that breaks interrupts at once', { concurrency: true }, async (t) => {
+  const { remote, over, relay, bytes } = await startRelayed(t, 300_000);
+  const chunks: Buffer[] = [];
+  const reading = readInto((await remote.open(over, range, signal))!, chunks);
+  await until(() => Buffer.concat(chunks).length === 300_000);
+  relay.cut();
+  await assert.rejects(reading, SourceInterrupted);
+  assert.ok(Buffer.concat(chunks).equals(bytes.subarray(0, 300_000)));
+});

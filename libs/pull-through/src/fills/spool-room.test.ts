@@ -1,0 +1,109 @@
+// Room in the spool: what a fill takes, what it waits for, and what it is refused.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import type { Digest } from '@cistern/oci';
+import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const mebibyte = 1024 * 1024;
+
+async function startCache(t: TestContext, options: TestCacheOptions = {}) {
+  const started = await startTestCache(options);
+  t.after(() => started.close());
+  const pull = async (digest: Digest) => {
+    const blob = await started.cache.openBlob({ ...library, digest, intent: 'whole' });
+    return collect(await blob.read());
+  };
+  return { ...started, pull };
+}
+
+const isTooLarge = (error: unknown) =>
+  isCacheError(error, 'too-large') &&
+  /worker\.spool\.maxbytes/.test(error.message) &&
+  !error.retryable &&
+  error.retryAfterMs === undefined;
+
+test('a blob larger than the spool is refused with the setting that limits it', async (t) => {
+  const { hub, pull, spools } = await startCache(t, { spoolBytes: mebibyte });
+  const digest = hub.addBlob(library.repository, bytesOf(2 * mebibyte));
+  await assert.rejects(() => pull(digest), isTooLarge);
+  await until(() => hub.gets[0]!.closed);
+  assert.equal(spools.usedBytes, 0);
+});
+
+test('upstream is not asked for a blob that is known to be larger than the spool', async (t) => {
+  const { cache, hub, index, pull } = await startCache(t, { spoolBytes: mebibyte });
+  const size = 2 * mebibyte;
+  const digest = hub.addBlob(library.repository, bytesOf(size));
+  // Upstream has told the size, and no manifest.
+  await cache.openBlob({ ...library, digest, intent: 'stat' });
+  for (let tries = 0; tries < 2; tries += 1) {
+    await assert.rejects(() => pull(digest), isTooLarge);
+    await until(async () => (await index.fills.read(digest))?.state !== 'starting');
+    assert.equal((await index.links.get(library, digest))?.size, size);
+  }
+  assert.equal(hub.gets.length, 0);
+});
+
+test('a fill waits for room in the spool until another one has ended', async (t) => {
+  const { hub, pull, spools } = await startCache(t, { spoolBytes: 3 * mebibyte });
+  const [first, second] = [bytesOf(2 * mebibyte, 1), bytesOf(2 * mebibyte, 2)];
+  const digests = [hub.addBlob(library.repository, first), hub.addBlob(library.repository, second)] as const;
+  hub.script.gated = true;
+  const pulls = [pull(digests[0]), pull(digests[1])] as const;
+  await until(() => hub.gets.length === 2);
+  assert.equal(spools.usedBytes, 2 * mebibyte);
+  hub.allow(4 * mebibyte);
+  assert.ok((await pulls[0]).equals(first));
+  assert.ok((await pulls[1]).equals(second));
+  await until(() => spools.usedBytes === 0);
+});
+
+test('ranges of a blob that is larger than the spool are served; the whole is refused with the setting', async (t) => {
+  const { cache, hub, spools } = await startCache(t, { maxWholeForRangeBytes: mebibyte, spoolBytes: 2 * mebibyte });
+  const bytes = bytesOf(10 * mebibyte);
+  const digest = hub.addBlob(library.repository, bytes);
+  const blob = await cache.openBlob({ ...library, digest, intent: 'ranges' });
+  for (const start of [0, 5 * mebibyte, bytes.length - 100])
+    assert.ok((await collect(await blob.read({ start, end: start + 99 }))).equals(bytes.subarray(start, start + 100)));
+  assert.equal(spools.usedBytes, 300);
+  await assert.rejects(async () => collect(await blob.read()), /worker\.spool\.maxbytes/);
+  await until(() => spools.usedBytes === 0);
+});
+
+test('a length that nobody tells is learned in a spool of any size', async (t) => {
+  const { cache, hub, spools } = await startCache(t, { spoolBytes: 2 * mebibyte });
+  const bytes = bytesOf(mebibyte);
+  const digest = hub.addBlob(library.repository, bytes);
+  hub.script.headSaysNothing = true;
+  hub.script.bend = (_, whole) => ({ bytes: whole, totalSize: undefined });
+  const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+  await until(() => spools.usedBytes === 0);
+  const large = hub.addBlob(library.repository, bytesOf(3 * mebibyte));
+  await assert.rejects(
+    () => cache.openBlob({ ...library, digest: large, intent: 'whole' }),
+    (error) => isCacheError(error, 'content-mismatch'),
+  );
+  await until(() => spools.usedBytes === 0);
+});
+
+test('a blob without a length takes no more room than it needs while it comes', async (t) => {
+  const { cache, hub, spools } = await startCache(t, { spoolBytes: 20 * mebibyte });
+  const [untold, told] = [bytesOf(mebibyte, 1), bytesOf(2 * mebibyte, 2)];
+  const [first, second] = [hub.addBlob(library.repository, untold), hub.addBlob(library.repository, told)];
+  const passed = Promise.withResolvers<void>();
+  hub.script.headSaysNothing = true;
+  hub.script.bend = ({ digest }) => (digest === first ? { bytes: untold, totalSize: undefined } : undefined);
+  hub.script.onChunk = ({ digest }, position) => (digest === first && position > 0 ? passed.promise : undefined);
+  const held = cache.openBlob({ ...library, digest: first, intent: 'whole' });
+  await until(() => hub.gets[0]?.sent !== 0 && hub.gets.length === 1);
+  const blob = await cache.openBlob({ ...library, digest: second, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(told));
+  passed.resolve();
+  assert.ok((await collect(await (await held).read())).equals(untold));
+  await until(() => spools.usedBytes === 0);
+});

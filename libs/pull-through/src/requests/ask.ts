@@ -1,0 +1,101 @@
+// Asking workers: requests of this process for the same thing share one job and its answer, and a "no" about existence or
+// rights is remembered for two seconds, for the same upstream and repository only.
+import type { RepositoryKey } from '@cistern/index';
+import { CacheError, isCacheError } from '@cistern/errors';
+import type { JobName, JobPayload, JobQueue, JobResult } from '@cistern/jobs';
+import { createRecent, untilAborted } from '@cistern/runtime';
+import { offlineError } from '../freshness/refuse-offline.ts';
+
+interface Asked<T> {
+  readonly result: T;
+  /** True if another request had asked already. */
+  readonly joined: boolean;
+}
+
+interface AskOptions {
+  /** What is asked for, within the repository. */
+  readonly subject: string;
+  /** Ask upstream even if it said no a moment ago. */
+  readonly force?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Wait no longer than this since the first of us asked, and reject with `upstream-timeout` then. The job goes on. */
+  readonly patienceMs?: number | undefined;
+}
+
+interface Running {
+  readonly job: Promise<unknown>;
+  /** On the monotonic clock. */
+  readonly sinceMs: number;
+}
+
+export interface AskDeps {
+  readonly queue: JobQueue;
+  readonly isOffline: (upstream: string) => boolean;
+  readonly now: () => number;
+}
+
+/** Rejects at once with `upstream-unreachable` while the upstream is offline: all that is asked for here is from there. */
+export interface Ask {
+  <N extends JobName>(
+    name: N,
+    payload: JobPayload<N> & RepositoryKey,
+    options: AskOptions,
+  ): Promise<Asked<JobResult<N>>>;
+}
+
+const rememberNoMs = 2_000;
+const maxRemembered = 10_000;
+/** Upstream's own deadlines end a job sooner; this bounds the queue. containerd gives up after five minutes. */
+const timeoutMs = 60_000;
+
+export function createAsk({ queue, isOffline, now }: AskDeps): Ask {
+  const inFlight = new Map<string, Running>();
+  const refused = createRecent<string, CacheError>({ max: maxRemembered, ttlMs: rememberNoMs, now });
+
+  return async function ask<N extends JobName>(name: N, payload: JobPayload<N> & RepositoryKey, options: AskOptions) {
+    options.signal?.throwIfAborted();
+    if (isOffline(payload.upstream)) throw offlineError(payload.upstream);
+    const key = askKey(name, payload, options.subject);
+    const no = options.force === true ? undefined : refused.get(key);
+    if (no !== undefined) throw no;
+    const known = inFlight.get(key);
+    const running = known ?? start(key, queue.run(name, payload, { dedupKey: key, class: 'interactive', timeoutMs }));
+    const result = (await untilAborted(patient(running, options.patienceMs), options.signal)) as JobResult<N>;
+    return { result, joined: known !== undefined };
+  };
+
+  function start(key: string, asked: Promise<unknown>): Running {
+    const job = asked
+      .then(
+        (result) => {
+          refused.delete(key);
+          return result;
+        },
+        (error: unknown) => {
+          if (isCacheError(error, 'manifest-unknown', 'blob-unknown', 'name-unknown', 'denied'))
+            refused.set(key, error);
+          throw error;
+        },
+      )
+      .finally(() => inFlight.delete(key));
+    const running = { job, sinceMs: performance.now() };
+    inFlight.set(key, running);
+    return running;
+  }
+}
+
+function patient({ job, sinceMs }: Running, patienceMs: number | undefined): Promise<unknown> {
+  if (patienceMs === undefined) return job;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onLate = () =>
+    reject(
+      new CacheError('upstream-timeout', 'The upstream takes long to answer. Try again later.', { retryable: true }),
+    );
+  const timer = setTimeout(onLate, Math.max(0, patienceMs - (performance.now() - sinceMs)));
+  return Promise.race([job, promise]).finally(() => clearTimeout(timer));
+}
+
+/** Under which a job is one with others. */
+export function askKey(name: JobName, { upstream, repository }: RepositoryKey, subject: string): string {
+  return `${name} ${upstream}/${repository} ${subject}`;
+}

@@ -1,0 +1,75 @@
+// A worker's side of the protocol: asks the upstream in the caller's name, and forgets.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isCacheError } from '@cistern/errors';
+import type { Logger } from '@cistern/telemetry';
+import { heartbeatMs, fillAuthorization } from '@cistern/fills';
+import { isSameSecret } from '@cistern/runtime';
+import type { CheckAccess } from '../check-access.ts';
+import type { Seal } from '../seal.ts';
+import {
+  type AccessAnswer,
+  type AskedQuestion,
+  answerName,
+  heartbeat,
+  questionName,
+  toAnswer,
+} from './access-protocol.ts';
+
+export interface AnswerAccessOptions {
+  readonly check: CheckAccess;
+  readonly seal: Seal;
+  readonly clusterSecret: string;
+  readonly log: Logger;
+}
+
+/** Credentials are a few KiB at most. */
+const maxQuestionBytes = 64 * 1024;
+
+/** For the worker's HTTP server; answers every request. */
+export function createAnswerAccess({ check, seal, clusterSecret, log }: AnswerAccessOptions) {
+  const expected = fillAuthorization(clusterSecret);
+
+  async function decide(question: AskedQuestion): Promise<AccessAnswer> {
+    try {
+      return { mayRead: true, ...(await check(question)) };
+    } catch (error) {
+      const refusal = toAnswer(error);
+      if (!isCacheError(error))
+        log.error(
+          { err: error, upstream: question.upstream },
+          'an upstream could not be asked in the name of a caller',
+        );
+      return refusal;
+    }
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const refuse = (status: number) => void response.writeHead(status).end();
+    if (!isSameSecret(request.headers.authorization, expected)) return refuse(401);
+    if (request.method !== 'POST') return refuse(405);
+    const sealed = await readBody(request);
+    const text = sealed === undefined ? undefined : seal.open(questionName, sealed);
+    if (text === undefined) return refuse(400);
+    const question = JSON.parse(text) as AskedQuestion;
+    response.writeHead(200, { 'content-type': 'text/plain' }).flushHeaders();
+    const beating = setInterval(() => response.write(heartbeat), heartbeatMs);
+    const decided = await decide(question).finally(() => clearInterval(beating));
+    response.end(seal.close(answerName(question.nonce), JSON.stringify(decided)));
+  }
+
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    answer(request, response).catch(() => response.destroy());
+  };
+}
+
+/** `undefined`: too long. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxQuestionBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

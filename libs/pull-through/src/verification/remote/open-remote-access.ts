@@ -1,0 +1,96 @@
+// A frontend's way to have an upstream asked in a caller's name: over a connection to a worker, never by a job, since a
+// job lies in Redis. Any worker will do; a job finds one that works.
+import { randomBytes } from 'node:crypto';
+import { CacheError } from '@cistern/errors';
+import type { JobQueue } from '@cistern/jobs';
+import { silenceMs, fillAuthorization, type PeerTls } from '@cistern/fills';
+import type { AccessQuestion, CheckAccess } from '../check-access.ts';
+import type { Seal } from '../seal.ts';
+import {
+  type AccessAnswer,
+  accessPath,
+  answerName,
+  type AskedQuestion,
+  questionName,
+  readAnswer,
+} from './access-protocol.ts';
+import { openPeerAgent } from './peer-agent.ts';
+
+export interface RemoteAccessOptions {
+  readonly queue: JobQueue;
+  readonly seal: Seal;
+  readonly clusterSecret: string;
+  readonly tls: PeerTls | undefined;
+  /** Milliseconds, on any clock. */
+  readonly now: () => number;
+}
+
+export interface RemoteAccess {
+  readonly check: CheckAccess;
+  close(): Promise<void>;
+}
+
+/** So that all workers get their share. */
+const keepWorkerMs = 30_000;
+const findWorkerMs = 10_000;
+/** The worker's own deadlines for the upstream end sooner. */
+const answerMs = 65_000;
+
+export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: RemoteAccessOptions): RemoteAccess {
+  const authorization = fillAuthorization(clusterSecret);
+  const agent = openPeerAgent(tls);
+  let worker: { readonly address: Promise<string>; readonly untilMs: number } | undefined;
+
+  function findWorker(): Promise<string> {
+    if (worker !== undefined && now() < worker.untilMs) return worker.address;
+    const options = { dedupKey: 'find-worker', class: 'interactive', timeoutMs: findWorkerMs } as const;
+    const found = queue.run('find-worker', { purpose: 'access' }, options).then(({ address }) => address);
+    const current = { address: found, untilMs: now() + keepWorkerMs };
+    worker = current;
+    found.catch(() => forget(current.address));
+    return found;
+  }
+
+  function forget(address: Promise<string>): void {
+    if (worker?.address === address) worker = undefined;
+  }
+
+  /** `undefined`: that worker cannot be asked. */
+  async function ask(address: string, question: AccessQuestion): Promise<Partial<AccessAnswer> | undefined> {
+    const nonce = randomBytes(16).toString('base64url');
+    const body = seal.close(questionName, JSON.stringify({ ...question, nonce } satisfies AskedQuestion));
+    try {
+      const response = await agent.request({
+        origin: address,
+        path: accessPath,
+        method: 'POST',
+        headers: { authorization, 'content-type': 'text/plain' },
+        body,
+        headersTimeout: silenceMs,
+        bodyTimeout: silenceMs,
+        signal: AbortSignal.timeout(answerMs),
+      });
+      const sealed = (await response.body.text()).trim();
+      const text = response.statusCode === 200 ? seal.open(answerName(nonce), sealed) : undefined;
+      return text === undefined ? undefined : (JSON.parse(text) as AccessAnswer);
+    } catch {
+      return undefined;
+    }
+  }
+
+  return {
+    async check(question) {
+      // The second is one that has just done a job.
+      for (let tries = 0; tries < 2; tries += 1) {
+        const finding = findWorker();
+        const answer = await ask(await finding, question);
+        if (answer !== undefined) return readAnswer(answer);
+        forget(finding);
+      }
+      throw new CacheError('overloaded', 'No worker can be asked whether you may read this. Try again later.', {
+        retryable: true,
+      });
+    },
+    close: () => agent.destroy(),
+  };
+}

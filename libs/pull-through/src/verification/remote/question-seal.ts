@@ -1,0 +1,7 @@
+import type { Seal } from '../seal.ts';
+import { createSeal } from '@cistern/runtime';
+
+/** Between a frontend and a worker. */
+export function questionSeal(clusterSecret: string): Seal {
+  return createSeal(clusterSecret, 'access questions');
+}

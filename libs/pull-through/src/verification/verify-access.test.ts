@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ValueIndex } from '@cistern/index';
+import { createTestIndex } from '@cistern/index/testing';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
+import { createMetrics } from '@cistern/telemetry';
+import type { CallerCredentials } from '@cistern/upstream';
+import { createTestSeal } from '../testing/test-seal.ts';
+import type { AccessQuestion } from './check-access.ts';
+import { type AccessRequest, createVerifyAccess, type VerifyAccessDeps } from './verify-access.ts';
+
+const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'password-of-ada' };
+const bob: CallerCredentials = { kind: 'password', username: 'bob', password: 'password-of-bob' };
+const repository = parseRepositoryName('team/secret');
+const latest = { kind: 'manifest', reference: parseReference('latest') } as const;
+const layer = { kind: 'blob', digest: digestOf(Buffer.from('layer')) } as const;
+const minutesMs = 300_000;
+const isDown = (error: unknown) => isCacheError(error, 'upstream-unreachable');
+const isRefused = (error: unknown) => isCacheError(error, 'unauthenticated');
+
+/** Limits are tested where they are counted. */
+const begin = async () => ({ remainingMs: 0, async takeBack() {} });
+
+async function away(): Promise<never> {
+  throw new CacheError('index-unavailable', 'away');
+}
+
+function start(over: Partial<VerifyAccessDeps> = {}) {
+  const clock = { nowMs: 1_700_000_000_000 };
+  const now = () => clock.nowMs;
+  const asked: AccessQuestion[] = [];
+  const upstream = {
+    async answer({ caller }: AccessQuestion): Promise<void> {
+      if (caller !== ada) throw new CacheError('unauthenticated', 'not you');
+    },
+  };
+  const { values } = createTestIndex({ now });
+  const puts: string[] = [];
+  const recorded: ValueIndex = {
+    ...values,
+    async put(name, value, ttlMs) {
+      puts.push(name, value);
+      await values.put(name, value, ttlMs);
+    },
+  };
+  const startNode = (more: Partial<VerifyAccessDeps> = {}) => {
+    const verify = createVerifyAccess({
+      rememberMsOf: (name) => (name === 'private.test' ? minutesMs : undefined),
+      async check(question) {
+        asked.push(question);
+        await upstream.answer(question);
+        return { isProven: question.caller.kind !== 'anonymous' };
+      },
+      tries: { guesses: { remainingMs: async () => 0, begin }, questions: { begin } },
+      values: recorded,
+      seal: createTestSeal('secret'),
+      secret: 'secret of the cluster',
+      metrics: createMetrics(),
+      now,
+      ...over,
+      ...more,
+    });
+    return (caller: CallerCredentials | undefined, more_: Partial<AccessRequest> = {}) =>
+      verify({ upstream: 'private.test', repository, subject: latest, caller, ...more_ });
+  };
+  return { clock, asked, upstream, puts, values: recorded, startNode, verify: startNode() };
+}
+
+test('a yes holds for all of the repository, for its time, and for that caller alone', async () => {
+  const { verify, asked, clock } = start();
+  await verify(ada);
+  clock.nowMs += minutesMs - 1;
+  for (const subject of [latest, layer, { kind: 'tags' } as const]) await verify(ada, { subject });
+  assert.equal(asked.length, 1);
+  for (const caller of [bob, { ...ada, password: 'other' }, { kind: 'anonymous' } as const, undefined])
+    await assert.rejects(verify(caller), isRefused);
+  await verify(ada, { repository: parseRepositoryName('team/other') });
+  assert.equal(asked.length, 5);
+  clock.nowMs += 1;
+  await verify(ada);
+  assert.equal(asked.length, 6);
+});
+
+test('who may see which tags there are has not been let in to the content', async () => {
+  const { verify, asked } = start();
+  await verify(ada, { subject: { kind: 'tags' } });
+  await verify(ada, { subject: { kind: 'tags' } });
+  assert.equal(asked.length, 1);
+  await verify(ada, { subject: layer });
+  assert.equal(asked.length, 2);
+});
+
+test('of an upstream that everybody may read nothing is asked', async () => {
+  const { verify, asked } = start();
+  await verify(undefined, { upstream: 'public.test' });
+  assert.equal(asked.length, 0);
+});
+
+test('nodes know of each other whom an upstream has let in, and nobody can tell by it who that is', async () => {
+  const { verify, startNode, asked, puts } = start();
+  await verify(ada);
+  await startNode()(ada);
+  assert.equal(asked.length, 1);
+  await assert.rejects(startNode()(bob), isRefused);
+  assert.doesNotMatch(puts.join('\n'), /ada|password/);
+  // By another secret it is another name.
+  await startNode({ secret: 'of another cluster' })(ada);
+  assert.equal(asked.length, 3);
+});
+
+test('what somebody has written into the index lets nobody in', async () => {
+  const { startNode, values, puts, verify, clock } = start();
+  await verify(ada);
+  const [name = ''] = puts;
+  clock.nowMs += minutesMs;
+  const forged = JSON.stringify({ schema: 1, untilMs: clock.nowMs + minutesMs });
+  const asked: unknown[] = [];
+  const refusing = {
+    async check(question: unknown) {
+      asked.push(question);
+      return { isProven: false };
+    },
+  };
+  for (const value of [forged, `${'0'.repeat(64)}${forged}`, createTestSeal('secret').close('elsewhere', forged)]) {
+    await values.put(name, value, minutesMs);
+    await startNode(refusing)(ada);
+  }
+  assert.equal(asked.length, 3);
+});
+
+test('while an upstream cannot be asked, those it has let in go on until their time is over, and nobody else', async () => {
+  const { verify, upstream, clock } = start();
+  await verify(ada);
+  upstream.answer = async () => {
+    throw new CacheError('upstream-unreachable', 'down', { retryable: true });
+  };
+  clock.nowMs += minutesMs - 1;
+  await verify(ada);
+  await assert.rejects(verify(bob), isDown);
+  clock.nowMs += 1;
+  await assert.rejects(verify(ada), isDown);
+});
+
+test('a yes that another node has had since holds where the own one is over', async () => {
+  const { verify, startNode, upstream, asked, clock } = start();
+  const other = startNode();
+  await verify(ada);
+  await other(ada);
+  clock.nowMs += minutesMs;
+  await other(ada);
+  upstream.answer = async () => {
+    throw new CacheError('upstream-unreachable', 'down', { retryable: true });
+  };
+  await verify(ada);
+  assert.equal(asked.length, 2);
+  clock.nowMs += minutesMs;
+  await assert.rejects(verify(ada), isDown);
+});
+
+test('an index that is away lets nobody in, and keeps nobody out whom the upstream lets in', async () => {
+  const { verify, asked } = start({ values: { get: away, put: away, remove: away } });
+  await verify(ada);
+  await verify(ada);
+  await assert.rejects(verify(bob), isRefused);
+  assert.equal(asked.length, 2);
+});
+
+test('a no holds for two seconds, a wrong password for ten', async () => {
+  const { verify, asked, upstream, clock } = start();
+  await assert.rejects(verify(undefined), isRefused);
+  await assert.rejects(verify(undefined), isRefused);
+  await assert.rejects(verify(bob), isRefused);
+  assert.equal(asked.length, 2);
+  clock.nowMs += 2_001;
+  await assert.rejects(verify(undefined), isRefused);
+  await assert.rejects(verify(bob), isRefused);
+  assert.equal(asked.length, 3);
+  clock.nowMs += 8_000;
+  upstream.answer = async () => {};
+  await verify(bob);
+  assert.equal(asked.length, 4);
+});
+
+test('those who ask at the same time share an answer, and one that leaves ends it for nobody', async () => {
+  const { verify, asked, upstream } = start();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  upstream.answer = () => promise;
+  const leaving = new AbortController();
+  const first = verify(ada, { signal: leaving.signal });
+  const others = [verify(ada), verify(ada)];
+  await delay(1);
+  leaving.abort(new Error('left'));
+  await assert.rejects(first, /left/);
+  resolve();
+  await Promise.all(others);
+  assert.equal(asked.length, 1);
+});

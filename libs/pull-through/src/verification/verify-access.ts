@@ -1,0 +1,194 @@
+// Who may read of an upstream whose content is not everybody's: whom that upstream lets read, which is asked once in some
+// minutes for each caller and repository. What callers show is not kept; by what it was remembered nobody can tell it.
+import type { RepositoryKey, ValueIndex } from '@cistern/index';
+import { type CacheError, isCacheError } from '@cistern/errors';
+import type { AccessMetrics } from '@cistern/telemetry';
+import type { AccessGrant, CallerCredentials } from '@cistern/upstream';
+import { LRUCache } from 'lru-cache';
+import { untilAborted } from '@cistern/runtime';
+import type { AccessQuestion, CheckAccess } from './check-access.ts';
+import { callerKey } from '../access/caller-key.ts';
+import {
+  type CallerTries,
+  createGuessLimits,
+  type GuessLimitsDeps,
+  rememberAcceptedMs,
+  type Verdict,
+} from './guess-limits.ts';
+import type { Seal } from './seal.ts';
+
+export interface VerifyAccessDeps {
+  /** How long a yes holds, in milliseconds; `undefined`: everybody may read all of the upstream. */
+  readonly rememberMsOf: (upstream: string) => number | undefined;
+  readonly check: CheckAccess;
+  readonly tries: CallerTries;
+  /** For what all nodes remember. */
+  readonly values: ValueIndex;
+  readonly seal: Seal;
+  /** The same on all nodes; 16 bytes or more. */
+  readonly secret: string;
+  readonly metrics: AccessMetrics;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export interface AccessRequest extends Omit<AccessQuestion, 'caller' | 'network'> {
+  /** Default: anybody. */
+  readonly caller?: CallerCredentials | undefined;
+  /** The client's; default: one for all clients without one. */
+  readonly network?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Resolves if the caller may read. Whatever it rejects with is a no: nobody is let in because nobody could be asked. */
+export type VerifyAccess = (request: AccessRequest) => Promise<void>;
+
+interface Granted extends AccessGrant {
+  /** Milliseconds since the epoch. */
+  readonly untilMs: number;
+}
+
+/** As the index has it. */
+interface SharedGrant {
+  readonly schema: 1;
+  readonly untilMs: number;
+  /** A node of an older version does not say. */
+  readonly isProven?: boolean;
+}
+
+const maxRemembered = 100_000;
+/** Of a no: so long that a client's next requests need not ask, so short that new rights are found at once. */
+const rememberNoMs = 2_000;
+/** Accounts are locked for wrong passwords that are shown again and again. */
+const rememberWrongMs = 10_000;
+
+export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
+  const { rememberMsOf, check, tries, secret, metrics, now } = deps;
+  const granted = new LRUCache<string, Granted>({ max: maxRemembered });
+  const refused = new LRUCache<string, CacheError>({ max: maxRemembered, ttlResolution: 0, perf: { now } });
+  const asking = new Map<string, Promise<AccessGrant>>();
+  const limits = createGuessLimits({ ...tries, secret, accepted: shareAccepted(deps), metrics, now });
+
+  async function recall(name: string): Promise<AccessGrant | undefined> {
+    const own = granted.get(name);
+    if (own !== undefined && own.untilMs > now()) return own;
+    // Another node may have asked since.
+    const shared = await readShared(deps, name);
+    if (shared === undefined || shared.untilMs <= now()) return undefined;
+    granted.set(name, shared);
+    return shared;
+  }
+
+  async function ask(name: string, question: AccessQuestion, rememberMs: number): Promise<AccessGrant> {
+    const askedAtMs = now();
+    const { isProven } = await check(question);
+    const grant = { isProven, untilMs: askedAtMs + rememberMs };
+    granted.set(name, grant);
+    await shareGrant(deps, name, grant);
+    return grant;
+  }
+
+  /** Those who ask for the same at the same time share the answer, a no as well. */
+  function askOnce(key: string, name: string, question: AccessQuestion, rememberMs: number): Promise<AccessGrant> {
+    const known = asking.get(key);
+    if (known !== undefined) return known;
+    const { upstream, caller } = question;
+    const running = ask(name, question, rememberMs)
+      .then(
+        (grant) => {
+          metrics.accessChecks.inc({ upstream, result: 'allowed' });
+          return grant;
+        },
+        (error: unknown) => {
+          const isNo = verdictOf(error) === 'refused';
+          metrics.accessChecks.inc({ upstream, result: isNo ? 'refused' : 'failed' });
+          const isWrong = isCacheError(error, 'unauthenticated') && caller.kind === 'password';
+          if (isNo) refused.set(key, error as CacheError, { ttl: isWrong ? rememberWrongMs : rememberNoMs });
+          throw error;
+        },
+      )
+      .finally(() => asking.delete(key));
+    asking.set(key, running);
+    return running;
+  }
+
+  async function askWithinLimits(name: string, question: AccessQuestion, rememberMs: number): Promise<void> {
+    const { subject, caller, network } = question;
+    // An anonymous question waits in the line of its network: clients of other networks do not wait with it.
+    const of = caller.kind === 'anonymous' ? network : '';
+    const key = `${name} ${JSON.stringify(subject)} ${of}`;
+    const no = refused.get(key);
+    if (no !== undefined) throw no;
+    const known = asking.get(key);
+    if (known !== undefined) return void (await known);
+    const counted = await limits.begin(question);
+    let verdict: Verdict = 'failed';
+    try {
+      const { isProven } = await askOnce(key, name, question, rememberMs);
+      verdict = isProven ? 'allowed' : 'unproven';
+    } catch (error) {
+      verdict = verdictOf(error);
+      throw error;
+    } finally {
+      await counted.end(verdict);
+    }
+  }
+
+  return async ({ upstream, repository, subject, caller = { kind: 'anonymous' }, network = '', signal }) => {
+    const rememberMs = rememberMsOf(upstream);
+    if (rememberMs === undefined) return;
+    const question = { upstream, repository, subject, caller, network };
+    const content = nameOf(secret, 'content', { upstream, repository }, caller);
+    // Who may see which tags there are may not always read them.
+    const name = subject.kind === 'tags' ? nameOf(secret, 'tags', { upstream, repository }, caller) : content;
+    const grant = (await recall(content)) ?? (name === content ? undefined : await recall(name));
+    // A grant that did not depend on the credentials says nothing to a guesser.
+    if (grant?.isProven !== false) await limits.refuseLockedOut(question, grant !== undefined);
+    if (grant !== undefined) return metrics.accessChecks.inc({ upstream, result: 'remembered' });
+    await untilAborted(askWithinLimits(name, question, rememberMs), signal);
+  };
+}
+
+function verdictOf(error: unknown): Verdict {
+  const isNo = isCacheError(error, 'unauthenticated', 'denied', 'manifest-unknown', 'blob-unknown', 'name-unknown');
+  return isNo ? 'refused' : 'failed';
+}
+
+function nameOf(
+  secret: string,
+  what: 'content' | 'tags',
+  { upstream, repository }: RepositoryKey,
+  caller: CallerCredentials,
+): string {
+  return callerKey(secret, upstream, ['access v1', what, upstream, repository], caller);
+}
+
+/** Sealed: whoever can write to the index cannot let anybody in. */
+async function readShared({ values, seal }: VerifyAccessDeps, name: string): Promise<Granted | undefined> {
+  const sealed = await values.get(name).catch(unlessAway);
+  const text = sealed === undefined ? undefined : seal.open(name, sealed);
+  if (text === undefined) return undefined;
+  const { untilMs, isProven = false } = JSON.parse(text) as SharedGrant;
+  return { untilMs, isProven };
+}
+
+async function shareGrant({ values, seal, now }: VerifyAccessDeps, name: string, grant: Granted): Promise<void> {
+  const shared: SharedGrant = { schema: 1, ...grant };
+  await values
+    .put(name, seal.close(name, JSON.stringify(shared)), Math.max(1, grant.untilMs - now()))
+    .catch(unlessAway);
+}
+
+function shareAccepted(deps: VerifyAccessDeps): GuessLimitsDeps['accepted'] {
+  const { now } = deps;
+  return {
+    has: async (name) => ((await readShared(deps, name))?.untilMs ?? 0) > now(),
+    // The caller does not wait for it.
+    note: (name) =>
+      void shareGrant(deps, name, { isProven: true, untilMs: now() + rememberAcceptedMs }).catch(() => {}),
+  };
+}
+
+function unlessAway(error: unknown): undefined {
+  if (!isCacheError(error, 'index-unavailable')) throw error;
+}

@@ -1,0 +1,85 @@
+// The connection, or in a cluster the connections, that the index asks on.
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CacheError } from '@cistern/errors';
+import { Cluster, Redis } from 'ioredis';
+import { clusterOptions, reconnectAfterMs, redisOptions } from './client-options.ts';
+import { reasonOf } from './index-error.ts';
+import type { RedisConnection } from '../redis-connection.ts';
+import { createSeldomWarning, type RedisLog } from './seldom-warning.ts';
+
+export type RedisClient = Redis | Cluster;
+
+/** A server that starts together with this process may need so long. */
+const openTimeoutMs = 5000;
+/** How often a cluster is asked which node has which slots; commands that are sent to the wrong node tell it sooner. */
+const refreshSlotsEveryMs = 5000;
+/** Errors that no patience cures. */
+const hopeless = /^(?:WRONGPASS|NOAUTH|NOPERM)|cluster support disabled/;
+
+type Scripts = Readonly<Record<string, { readonly lua: string }>>;
+
+/** Resolves when Redis answers; rejects with `index-unavailable`, which says why it does not. The caller disconnects it. */
+export async function connectRedis(
+  connection: RedisConnection,
+  options: { readonly commandTimeoutMs: number; readonly scripts: Scripts; readonly log: RedisLog },
+): Promise<RedisClient> {
+  const { commandTimeoutMs, scripts, log } = options;
+  const client = createClient(connection, commandTimeoutMs, scripts);
+  const warn = createSeldomWarning(log, 'the connection to Redis has failed');
+  client.on('error', warn).on('node error', warn);
+  try {
+    await untilReady(client);
+  } catch (error) {
+    await disconnectRedis(client);
+    const message = `The index in Redis cannot be opened: ${reasonOf(error)}.`;
+    throw new CacheError('index-unavailable', message, { retryable: true, cause: error });
+  }
+  if (client instanceof Cluster) keepSlotsFresh(client);
+  return client;
+}
+
+/** Resolves when its connections are closed. */
+export async function disconnectRedis(client: RedisClient): Promise<void> {
+  const { status } = client;
+  if (status === 'end') return;
+  const waiting = new AbortController();
+  const ended = Promise.race([once(client, 'end', waiting), delay(1000, undefined, waiting)]);
+  client.disconnect();
+  // While it waits to reconnect there is nothing to close, and no event says so.
+  if (status !== 'reconnecting') await ended.catch(() => {});
+  ended.catch(() => {});
+  waiting.abort();
+}
+
+function createClient(connection: RedisConnection, commandTimeoutMs: number, scripts: Scripts): RedisClient {
+  if (connection.kind === 'cluster')
+    return new Cluster([...connection.nodes], { ...clusterOptions(connection, commandTimeoutMs), scripts });
+  const options = redisOptions(connection, commandTimeoutMs);
+  return new Redis({ ...options, scripts, enableOfflineQueue: false, retryStrategy: reconnectAfterMs });
+}
+
+async function untilReady(client: RedisClient): Promise<void> {
+  let lastError: unknown = new Error(`no answer within ${openTimeoutMs} ms`);
+  const ready = Promise.withResolvers<void>();
+  const timer = setTimeout(() => ready.reject(lastError), openTimeoutMs);
+  function onError(error: Error): void {
+    // Of a cluster none of whose nodes would do: why the last one would not.
+    const ofNode = 'lastNodeError' in error && error.lastNodeError instanceof Error ? error.lastNodeError : undefined;
+    lastError = ofNode === undefined || ofNode.message === 'Connection is closed.' ? error : ofNode;
+    if (hopeless.test((lastError as Error).message)) ready.reject(lastError);
+  }
+  client.on('error', onError).once('ready', ready.resolve);
+  try {
+    await ready.promise;
+  } finally {
+    clearTimeout(timer);
+    client.off('error', onError).off('ready', ready.resolve);
+  }
+}
+
+// ioredis' own option for this starts its timer anew when it is disconnected at the wrong moment.
+function keepSlotsFresh(cluster: Cluster): void {
+  const timer = setInterval(() => cluster.refreshSlotsCache(), refreshSlotsEveryMs).unref();
+  cluster.once('end', () => clearInterval(timer));
+}

@@ -1,0 +1,18 @@
+export { openAll } from './closers.ts';
+export type { Closers } from './closers.ts';
+export { createBandwidth } from './create-bandwidth.ts';
+export type { Bandwidth } from './create-bandwidth.ts';
+export { createRecent } from './create-recent.ts';
+export type { Recent } from './create-recent.ts';
+export { fileText } from './file-text.ts';
+export { forEachBounded } from './for-each-bounded.ts';
+export { isLoopbackName } from './is-loopback-name.ts';
+export { isSameSecret } from './is-same-secret.ts';
+export { replaceFile } from './replace-file.ts';
+export { createSeal } from './seal.ts';
+export type { Seal } from './seal.ts';
+export { setAwakeTimeout } from './set-awake-timeout.ts';
+export { createSingleFlight } from './single-flight.ts';
+export type { SingleFlight } from './single-flight.ts';
+export { untilAborted } from './until-aborted.ts';
+export { within } from './within.ts';

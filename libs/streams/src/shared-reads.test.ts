@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CacheError } from '@cistern/errors';
+import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { chunkBytes, createBufferPool } from './buffer-pool.ts';
+import type { ByteSource } from './byte-source.ts';
+import { createSharedReads } from './shared-reads.ts';
+
+interface Hooks {
+  readonly failAt?: number;
+  /** Awaited before a stream is open, and before every read of it. */
+  readonly onOpen?: (signal: AbortSignal) => Promise<void>;
+  readonly onRead?: (at: number) => Promise<void>;
+}
+
+function startReads(bytes: Buffer, options: Hooks = {}) {
+  const pool = createBufferPool(64 * 1024 * 1024);
+  const opened: { from: number; toExclusive: number; read: number; closed: boolean }[] = [];
+  let castOut = 0;
+  const source: ByteSource = {
+    size: bytes.length,
+    async open(from, toExclusive, signal) {
+      await options.onOpen?.(signal);
+      const stream = { from, toExclusive, read: 0, closed: false };
+      opened.push(stream);
+      return {
+        async read(into) {
+          await new Promise(setImmediate);
+          const at = from + stream.read;
+          await options.onRead?.(at);
+          if (stream.closed) throw new Error('the stream was closed');
+          if (options.failAt !== undefined && at >= options.failAt) throw new Error('the disk is gone');
+          const length = Math.min(into.length, toExclusive - at);
+          bytes.copy(into, 0, at, at + length);
+          stream.read += length;
+          return length;
+        },
+        async close() {
+          stream.closed = true;
+        },
+      };
+    },
+  };
+  const reads = createSharedReads({ pool, onCastOut: () => (castOut += 1), patienceMs: 20 });
+  const attach = (from = 0, toExclusive = bytes.length) => reads.attach('key', source, from, toExclusive);
+  return { pool, opened, reads, attach, castOut: () => castOut };
+}
+
+function assertNothingLeft({ pool, reads, opened }: ReturnType<typeof startReads>) {
+  assert.equal(reads.windows, 0);
+  assert.equal(pool.usedBytes, 0);
+  assert.ok(opened.every((stream) => stream.closed));
+}
+
+test('fifty readers share one stream and every one gets all bytes', async () => {
+  const bytes = bytesOf(5 * 1024 * 1024 + 17);
+  const started = startReads(bytes);
+  const bodies = await Promise.all(Array.from({ length: 50 }, () => collect(started.attach())));
+  for (const body of bodies) assert.ok(body.equals(bytes));
+  assert.equal(started.opened.length, 1);
+  assert.equal(started.opened[0]?.read, bytes.length);
+  assertNothingLeft(started);
+});
+
+test('a reader that stops taking bytes is cast out, and goes on later with bytes of its own', async () => {
+  const bytes = bytesOf(12 * 1024 * 1024);
+  const started = startReads(bytes);
+  const slow = started.attach();
+  const first = Buffer.from((await slow.next())!);
+  const others = await Promise.all(Array.from({ length: 10 }, () => collect(started.attach())));
+  for (const body of others) assert.ok(body.equals(bytes));
+  assert.ok(started.castOut() >= 1);
+  const rest = await collect(slow);
+  assert.ok(Buffer.concat([first, rest]).equals(bytes));
+  assertNothingLeft(started);
+});
+
+test('who was cast out asks only for what lies between, and then shares again', async () => {
+  const bytes = bytesOf(64 * chunkBytes);
+  const started = startReads(bytes);
+  const slow = started.attach();
+  const got = [Buffer.from((await slow.next())!)];
+  const fast = [started.attach(), started.attach()];
+  for (let chunk = 0; chunk < 44; chunk += 1) await Promise.all(fast.map((reader) => reader.next()));
+  assert.equal(started.castOut(), 1);
+  for (let at = 1; at < 44; at += 1) got.push(Buffer.from((await slow.next())!));
+  const rest = await Promise.all([slow, ...fast].map((reader) => collect(reader)));
+  assert.ok(Buffer.concat([...got, rest[0]!]).equals(bytes));
+  const [first, second] = started.opened;
+  assert.deepEqual([first?.from, first?.toExclusive], [0, bytes.length]);
+  assert.equal(second?.from, chunkBytes);
+  assert.ok(second.toExclusive < bytes.length);
+  const twice = started.opened.reduce((sum, { read }) => sum + read, 0) - bytes.length;
+  assert.ok(twice < 44 * chunkBytes, `${twice} bytes were read twice`);
+  assertNothingLeft(started);
+});
+
+test('who comes a moment later shares what the others have passed already', async () => {
+  const bytes = bytesOf(20 * chunkBytes);
+  const started = startReads(bytes);
+  const early = [started.attach(), started.attach()];
+  for (let chunk = 0; chunk < 3; chunk += 1) await Promise.all(early.map((reader) => reader.next()));
+  const late = await collect(started.attach());
+  for (const reader of early) reader.close();
+  assert.ok(late.equals(bytes));
+  assert.equal(started.opened.length, 1);
+  assertNothingLeft(started);
+});
+
+test('a chunk that a cast-out reader still writes out is not overwritten', async () => {
+  const bytes = bytesOf(8 * 1024 * 1024);
+  const started = startReads(bytes);
+  const slow = started.attach();
+  const held = (await slow.next())!;
+  await collect(started.attach());
+  await collect(started.attach());
+  assert.ok(Buffer.from(held).equals(bytes.subarray(0, held.length)));
+  slow.close();
+  assertNothingLeft(started);
+});
+
+test('a lone range reader makes nobody read beyond its range', async () => {
+  const bytes = bytesOf(4 * 1024 * 1024);
+  const started = startReads(bytes);
+  const body = await collect(started.attach(1000, 1002));
+  assert.ok(body.equals(bytes.subarray(1000, 1002)));
+  assert.deepEqual(
+    started.opened.map(({ from, toExclusive, read }) => ({ from, toExclusive, read })),
+    [{ from: 1000, toExclusive: 1002, read: 2 }],
+  );
+  assertNothingLeft(started);
+});
+
+test('a lone reader that takes nothing makes nobody read more than two chunks', async () => {
+  const started = startReads(bytesOf(16 * chunkBytes));
+  const reader = started.attach();
+  await reader.next();
+  await until(() => (started.opened[0]?.read ?? 0) >= 2 * chunkBytes);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.ok(started.opened[0]!.read <= 3 * chunkBytes);
+  reader.close();
+  await until(() => started.opened[0]!.closed);
+  assertNothingLeft(started);
+});
+
+test('readers at random places, speeds and lengths get exactly their bytes', async () => {
+  const bytes = bytesOf(6 * 1024 * 1024 + 5);
+  const started = startReads(bytes);
+  let state = 3;
+  const random = (below: number) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state >>> 8) % below;
+  };
+  const readOne = async () => {
+    const from = random(bytes.length);
+    const to = from + 1 + random(bytes.length - from);
+    const reader = started.attach(from, to);
+    const leaveAfter = random(4) === 0 ? random(6) : Infinity;
+    const pauses = random(3);
+    let position = from;
+    for (let chunks = 0; chunks < leaveAfter; chunks += 1) {
+      const chunk = await reader.next();
+      if (chunk === undefined) {
+        assert.equal(position, to);
+        return;
+      }
+      if (pauses > 0) await new Promise((resolve) => setTimeout(resolve, pauses * random(25)));
+      assert.ok(Buffer.from(chunk).equals(bytes.subarray(position, position + chunk.length)));
+      position += chunk.length;
+    }
+    reader.close();
+  };
+  await Promise.all(Array.from({ length: 80 }, readOne));
+  await until(() => started.reads.windows === 0 && started.pool.usedBytes === 0);
+  assertNothingLeft(started);
+});
+
+test('a source that fails fails its readers after the bytes that came, and the next reader tries again', async () => {
+  const bytes = bytesOf(3 * chunkBytes);
+  const started = startReads(bytes, { failAt: chunkBytes });
+  const reader = started.attach();
+  assert.equal((await reader.next())?.length, chunkBytes);
+  await assert.rejects(() => reader.next(), /the disk is gone/);
+  reader.close();
+  await assert.rejects(() => collect(started.attach()), /the disk is gone/);
+  assert.equal(started.opened.length, 2);
+  assertNothingLeft(started);
+});
+
+test('a store that is away for a moment breaks off nobody who is halfway through, and who has got nothing is told', async () => {
+  const bytes = bytesOf(3 * chunkBytes);
+  const away = new CacheError('store-unavailable', 'The store is silent.');
+  let failures = 0;
+  const started = startReads(bytes, {
+    async onRead(at) {
+      if (failures < 2 && at >= chunkBytes * failures) {
+        failures += 1;
+        throw away;
+      }
+    },
+  });
+  await assert.rejects(collect(started.attach()), away);
+  const readers = [started.attach(), started.attach()];
+  for (const body of await Promise.all(readers.map(collect))) assert.ok(body.equals(bytes));
+  assert.equal(failures, 2);
+  assertNothingLeft(started);
+});
+
+test('a lone reader that takes its time is given a second’s worth at a time, and nothing is read ahead for it', async () => {
+  const started = startReads(bytesOf(8 * chunkBytes));
+  const reader = started.attach();
+  const lengths: number[] = [];
+  for (let piece = 0; piece < 6; piece += 1) {
+    if (piece === 2) await delay(1100);
+    lengths.push((await reader.next())?.length ?? 0);
+  }
+  assert.equal(lengths[0], chunkBytes);
+  assert.ok(lengths.at(-1)! <= chunkBytes / 4, `still pieces of ${lengths.at(-1)} bytes`);
+  assert.ok(started.pool.usedBytes <= chunkBytes / 2, `${started.pool.usedBytes} bytes are held`);
+  reader.close();
+  assertNothingLeft(started);
+});
+
+test('the fuller the pool the smaller its buffers, beyond its budget too, and who is slow gets small ones', () => {
+  const pool = createBufferPool(4 * chunkBytes);
+  for (const [most, bytes] of [
+    [Number.POSITIVE_INFINITY, 512],
+    [600_000, 512],
+    [500_000, 128],
+    [20_000, 16],
+    [0, 16],
+  ] as const) {
+    const buffer = pool.take(most);
+    assert.equal(buffer.length, bytes * 1024);
+    pool.give(buffer);
+  }
+  const taken = Array.from({ length: 100 }, () => pool.take());
+  assert.deepEqual(
+    [...Map.groupBy(taken, ({ length }) => length)].map(([bytes, { length }]) => [bytes / 1024, length]),
+    [
+      [512, 2],
+      [128, 4],
+      [16, 32],
+      [4, 62],
+    ],
+  );
+  for (const buffer of taken) pool.give(buffer);
+  assert.equal(pool.usedBytes, 0);
+});
+
+test('when the last reader leaves, a source that is still opening is told, and what it opens is closed', async () => {
+  const opening = Promise.withResolvers<void>();
+  const signals: AbortSignal[] = [];
+  const started = startReads(bytesOf(1000), {
+    async onOpen(signal) {
+      signals.push(signal);
+      await opening.promise;
+    },
+  });
+  const [first, second] = [started.attach(), started.attach()];
+  const ready = [first.ready(), second.ready()];
+  await until(() => signals.length === 1);
+  first.close();
+  await assert.rejects(ready[0]!, /closed/);
+  assert.equal(signals[0]!.aborted, false);
+  second.close();
+  await assert.rejects(ready[1]!, /closed/);
+  assert.equal(signals[0]!.aborted, true);
+  assert.equal(started.reads.windows, 0);
+  opening.resolve();
+  await until(() => started.opened.length === 1 && started.opened[0]!.closed);
+  assertNothingLeft(started);
+});
+
+test('when the last reader leaves during a read, the stream is closed at once and the buffer comes back after it', async () => {
+  const reading = Promise.withResolvers<void>();
+  const bytes = bytesOf(1000);
+  const started = startReads(bytes, { onRead: () => reading.promise });
+  const reader = started.attach();
+  const next = reader.next();
+  await until(() => started.pool.usedBytes > 0);
+  reader.close();
+  await assert.rejects(next, /closed/);
+  assert.equal(started.reads.windows, 0);
+  assert.equal(started.opened[0]!.closed, true);
+  assert.ok(started.pool.usedBytes > 0, 'the read may still write to it');
+  const late = collect(started.attach());
+  reading.resolve();
+  assert.ok((await late).equals(bytes));
+  assertNothingLeft(started);
+});

@@ -1,0 +1,127 @@
+// An upstream with stand-ins: what its own registry cannot say at the moment, another one may.
+import { isCacheError } from '@cistern/errors';
+import type { UpstreamMetrics } from '@cistern/telemetry';
+import { startLifetime } from '../lifetime.ts';
+import type { CallOptions, Upstream } from '../upstream.ts';
+
+export interface AlternatesOptions {
+  readonly metrics: UpstreamMetrics;
+  /** How long a HEAD waits for the registry itself before an alternate is asked beside it. */
+  readonly hedgeAfterMs: number;
+}
+
+/**
+ * The registry itself first, then its alternates in their order. They are asked when it fails, not when it refuses: a no
+ * of its own is final, a no of an alternate says nothing, and without any answer its failure is what is told. A HEAD that
+ * waits too long is sent to an alternate as well, and the first answer ends the other.
+ */
+export function withAlternates(
+  main: Upstream,
+  alternates: readonly Upstream[],
+  { metrics, hedgeAfterMs }: AlternatesOptions,
+): Upstream {
+  const [next] = alternates;
+  if (next === undefined) return main;
+
+  async function standIn<T>(call: Call<T>, options: CallOptions, failure?: unknown): Promise<T> {
+    let first = failure;
+    for (const alternate of alternates) {
+      try {
+        const answer = await call(alternate, options);
+        metrics.upstreamAlternateCalls.inc({ upstream: main.name, result: 'answered' });
+        return answer;
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        first ??= error;
+      }
+    }
+    metrics.upstreamAlternateCalls.inc({ upstream: main.name, result: 'failed' });
+    throw first;
+  }
+
+  async function inOrder<T>(call: Call<T>, options: CallOptions = {}): Promise<T> {
+    try {
+      return await call(main, options);
+    } catch (error) {
+      if (options.signal?.aborted === true || !mayStandIn(error, options)) throw error;
+      return standIn(call, options, error);
+    }
+  }
+
+  async function hedged<T>(call: Call<T>, options: CallOptions = {}): Promise<T> {
+    const ending = startLifetime(options.signal, () => new Error('A call has deadlines of its own.'));
+    const shared = { ...options, signal: ending.signal };
+    try {
+      return await firstAnswer({
+        main: () => call(main, shared),
+        others: () => standIn(call, shared),
+        mayStandIn: (error) => mayStandIn(error, shared),
+        hedgeAfterMs,
+      });
+    } finally {
+      ending.abort(new DOMException('Another registry has answered.', 'AbortError'));
+      ending.release();
+    }
+  }
+
+  return {
+    name: main.name,
+    headManifest: (repository, reference, options) =>
+      hedged((one, given) => one.headManifest(repository, reference, given), options),
+    headBlob: (repository, digest, options) => hedged((one, given) => one.headBlob(repository, digest, given), options),
+    getManifest: (repository, reference, options) =>
+      inOrder((one, given) => one.getManifest(repository, reference, given), options),
+    getBlob: (repository, digest, options) =>
+      inOrder((one, given) => one.getBlob(repository, digest, { ...options, ...given }), options),
+    listTags: (repository, page, options) => inOrder((one, given) => one.listTags(repository, page, given), options),
+    listReferrers: (repository, digest, query, options) =>
+      inOrder((one, given) => one.listReferrers(repository, digest, query, given), options),
+    checkAccess: (...given) => main.checkAccess(...given),
+    async close() {
+      await Promise.all([main, ...alternates].map((one) => one.close()));
+    },
+  };
+}
+
+type Call<T> = (upstream: Upstream, options: CallOptions) => Promise<T>;
+
+/**
+ * What upstream's limits keep back is brought by an alternate only where nothing is here: what is here may be newer than
+ * what an alternate has.
+ */
+function mayStandIn(error: unknown, { signal, purpose = 'cold' }: CallOptions): boolean {
+  if (signal?.aborted === true) return false;
+  if (isCacheError(error, 'upstream-unreachable', 'upstream-timeout', 'upstream-refused-us')) return true;
+  return purpose === 'cold' && isCacheError(error, 'upstream-rate-limited');
+}
+
+interface Race<T> {
+  readonly main: () => Promise<T>;
+  readonly others: () => Promise<T>;
+  readonly mayStandIn: (error: unknown) => boolean;
+  readonly hedgeAfterMs: number;
+}
+
+function firstAnswer<T>({ main, others, mayStandIn: allows, hedgeAfterMs }: Race<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let failure: { readonly error: unknown } | undefined;
+    let asking: Promise<T> | undefined;
+    let othersHaveFailed = false;
+    const askOthers = (): void => {
+      if (asking !== undefined) return;
+      asking = others();
+      asking.then(resolve, () => {
+        othersHaveFailed = true;
+        if (failure !== undefined) reject(failure.error);
+      });
+    };
+    const timer = setTimeout(askOthers, hedgeAfterMs);
+    main()
+      .finally(() => clearTimeout(timer))
+      .then(resolve, (error: unknown) => {
+        failure = { error };
+        if (!allows(error) || othersHaveFailed) reject(error);
+        else askOthers();
+      });
+  });
+}

@@ -1,0 +1,67 @@
+// Small JSON documents that are not a registry's, such as an issuer's keys: by the same way out, under the same rules.
+import { CacheError } from '@cistern/errors';
+import type { OpenUpstreamOptions } from './open-upstream-options.ts';
+import { startCall } from '../calls/call.ts';
+import { compose } from '../transport/compose.ts';
+import { createDial } from '../transport/dial.ts';
+import { createDialer } from '../transport/dialer.ts';
+import { followRedirects } from '../transport/follow-redirects.ts';
+import { readWholeBody } from '../transport/read-whole-body.ts';
+import { refuseEncoded } from '../transport/refuse-encoded.ts';
+import { sendHeaders } from '../transport/send-headers.ts';
+import { untilAborted } from '../transport/until-aborted.ts';
+import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+
+export type OpenDocumentsOptions = Pick<OpenUpstreamOptions, 'name' | 'url' | 'tls' | 'instanceId' | 'version'> & {
+  readonly proxy: Extract<OpenUpstreamOptions['proxy'], (url: URL) => unknown>;
+};
+
+export interface Documents {
+  /** Asks for what lies at `url`, once. Rejects with a CacheError. */
+  read(url: URL, signal: AbortSignal): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+const maxBytes = 256 * 1024;
+const deadlineMs = 10_000;
+const timeouts = { connectTimeoutMs: 5000, headersTimeoutMs: 8000, bodyIdleTimeoutMs: 8000 };
+
+/** `url`: whose documents they are; its host may be private, others that it sends us to may not. The caller closes it. */
+export function openDocuments({ name, url, tls = {}, proxy, ...headers }: OpenDocumentsOptions): Documents {
+  const upstream: UpstreamIdentity = { name, url: new URL(url) };
+  const limits = { keepAliveTimeoutMs: 1000, maxConnections: 2 };
+  const dialer = createDialer({ upstream, allowPrivate: false, proxyFor: proxy, tls, ...timeouts, ...limits });
+  const transport = compose(
+    [
+      readWholeBody({ upstream, countBytes: () => {} }),
+      refuseEncoded(upstream),
+      followRedirects(upstream),
+      sendHeaders(headers),
+    ],
+    createDial({ upstream, dialer, ...timeouts }),
+  );
+  return {
+    async read(from, signal) {
+      const lifetime = startCall({ upstream }, signal, 'a document');
+      lifetime.setDeadline(deadlineMs);
+      const asked = { operation: 'token', method: 'GET', url: from, headers: { accept: 'application/json' } } as const;
+      try {
+        const request = { ...asked, signal: lifetime.signal, maxBodyBytes: maxBytes };
+        const { status, bytes } = await untilAborted(transport(request), lifetime.signal);
+        if (status !== 200) throw new Error(`the status was ${status}`);
+        return JSON.parse(String(bytes)) as unknown;
+      } catch (error) {
+        if (error instanceof CacheError) throw error;
+        signal.throwIfAborted();
+        throw new CacheError(
+          'upstream-unreachable',
+          `${nameUpstream(upstream, from.host)} gave no document at ${from.pathname}: ${(error as Error).message}.`,
+          { cause: error },
+        );
+      } finally {
+        lifetime.release();
+      }
+    },
+    close: () => dialer.close(),
+  };
+}

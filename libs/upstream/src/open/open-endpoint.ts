@@ -1,0 +1,190 @@
+// Opens one registry of an upstream: its stack of transports, and the calls of the port on top of it.
+import { createAccessCalls } from '../access/access-calls.ts';
+import { openCallers } from '../access/open-callers.ts';
+import { createBlobCalls } from '../calls/blob-calls.ts';
+import type { EndpointBudget } from '../budget/budget-ledger.ts';
+import { startCall } from '../calls/call.ts';
+import { type Account, createAccount } from '../credentials/account.ts';
+import type { CredentialSource } from '../credentials/credential-source.ts';
+import { createBreaker } from '../health/breaker.ts';
+import { watchSilence } from '../health/silence.ts';
+import { createListCalls } from '../calls/list-calls.ts';
+import { createManifestCalls } from '../calls/manifest-calls.ts';
+import type { OpenUpstreamOptions } from './open-upstream-options.ts';
+import type { UpstreamTimeouts } from '../upstream-settings.ts';
+import { createMemoryTokenCache } from '../token-cache.ts';
+import { attemptLayers, type MeasureOptions, readAndObserve } from '../transport/attempt-layers.ts';
+import { authorize } from '../transport/authorize.ts';
+import { chooseAccount } from '../transport/choose-account.ts';
+import { compose } from '../transport/compose.ts';
+import { createDial } from '../transport/dial.ts';
+import { createDialer, type Dialer } from '../transport/dialer.ts';
+import { followRedirects } from '../transport/follow-redirects.ts';
+import { sendHeaders } from '../transport/send-headers.ts';
+import { createTokenSource } from '../transport/token-source.ts';
+import type { Transport, TransportLayer, TransportResponse } from '../transport/transport.ts';
+import { untilAborted } from '../transport/until-aborted.ts';
+import type { Upstream } from '../upstream.ts';
+import type { UpstreamIdentity } from '../upstream-identity.ts';
+
+const defaultTimeouts: UpstreamTimeouts = {
+  connectTimeoutMs: 5_000,
+  headersTimeoutMs: 30_000,
+  bodyIdleTimeoutMs: 30_000,
+  deadlineMs: 60_000,
+  silenceMs: 2_000,
+};
+const defaultMaxConnections = 64;
+const defaultKeepAliveTimeoutMs = 15_000;
+
+/** How long a registry that failed may take for a sign of life. */
+const pingDeadlineMs = 10_000;
+const maxPingBytes = 64 * 1024;
+/** Signs of life have connections of their own: all others may be taken by bodies that nobody can write anywhere. */
+const maxPingConnections = 2;
+/** Questions in callers' names have their own, too: fills go on while an upstream leaves these without an answer. */
+const maxCallerConnections = 32;
+
+export interface OpenEndpointOptions extends Omit<
+  OpenUpstreamOptions,
+  'alternates' | 'ledger' | 'reserve' | 'credentials'
+> {
+  readonly credentials: readonly CredentialSource[];
+  readonly budget: EndpointBudget;
+}
+
+/** As `openUpstream`, for one registry. */
+export function openEndpoint(options: OpenEndpointOptions): Upstream {
+  const { name, metrics, log, clock = Date.now } = options;
+  const upstream: UpstreamIdentity = { name, url: parseUpstreamUrl(options.url) };
+  const timeouts: UpstreamTimeouts = { ...defaultTimeouts, ...options.timeouts };
+  const dialer = openDialer(options, upstream, timeouts);
+  const pinger = openDialer({ ...options, maxConnections: maxPingConnections }, upstream, timeouts);
+  const { maxConnections = defaultMaxConnections } = options;
+  const forCallers = Math.min(maxCallerConnections, maxConnections);
+  const callerDialer = openDialer({ ...options, maxConnections: forCallers }, upstream, timeouts);
+  const dialWith = (one: Dialer): Transport =>
+    compose([sendHeaders(options)], createDial({ upstream, dialer: one, ...timeouts }));
+  const pingDial = dialWith(pinger);
+  const askForLife = (deadlineMs: number) => ping({ ...options, upstream, dial: pingDial, countBytes }, deadlineMs);
+  const silence = watchSilence({ upstream, silenceMs: timeouts.silenceMs, ping: askForLife });
+  const listen: TransportLayer = (next) => async (request) => {
+    const response = await next(request);
+    silence.heard();
+    return response;
+  };
+  const addBytes = (bytes: number): void => metrics.upstreamReceivedBytes.inc({ upstream: name }, bytes);
+  const countBytes = (bytes: number): void => {
+    addBytes(bytes);
+    silence.heard();
+  };
+  const dial = compose([listen], dialWith(dialer));
+  const breaker = createBreaker({
+    upstream,
+    metrics,
+    log,
+    pauses: options.breakerPauses,
+    isSilent: silence.isSilent,
+    ping: () => askForLife(pingDeadlineMs),
+  });
+  const callers = openCallers({
+    ...options,
+    ...timeouts,
+    upstream,
+    clock,
+    dial: dialWith(callerDialer),
+    countBytes: addBytes,
+    guard: breaker.guard,
+    ping: askForLife,
+  });
+  const stack = stackTransports({ ...options, upstream, dial, countBytes });
+  const transport = compose([breaker.layer, silence.layer], stack);
+  const context = { upstream, transport, metrics, countBytes, clock, deadlineMs: timeouts.deadlineMs };
+  return {
+    name,
+    ...createManifestCalls(context),
+    ...createBlobCalls(context),
+    ...createListCalls(context),
+    ...createAccessCalls({ ...context, transportOf: callers.transportOf }),
+    async close() {
+      breaker.close();
+      silence.close();
+      callers.close();
+      await Promise.all([dialer, pinger, callerDialer].map((one) => one.close()));
+    },
+  };
+}
+
+interface StackOptions extends OpenEndpointOptions {
+  readonly upstream: UpstreamIdentity;
+  readonly dial: Transport;
+  readonly countBytes: (bytes: number) => void;
+}
+
+function stackTransports({ upstream, dial, ...options }: StackOptions): Transport {
+  const { metrics, log, credentials, budget, clock = Date.now } = options;
+  const cache = options.tokens ?? createMemoryTokenCache();
+  const attempts = attemptLayers({ upstream, ...options });
+  const tokenTransport = compose(attempts, dial);
+  const transport = compose([...attempts, followRedirects(upstream)], dial);
+  const stackOf = (account: Account): Transport => {
+    const tokens = createTokenSource({ upstream, account, cache, transport: tokenTransport, clock });
+    return compose([authorize({ upstream, account, tokens })], transport);
+  };
+  const sources = credentials.length === 0 ? [undefined] : credentials;
+  const accounts = sources.map((source) => createAccount({ upstream, source, metrics, log, clock }));
+  return chooseAccount({
+    accounts: new Map(accounts.map((account) => [account.name, stackOf(account)])),
+    budget,
+    clock,
+  });
+}
+
+/** As anybody: to be asked for credentials is a sign of life, too. */
+async function ping(
+  { upstream, dial, ...counted }: MeasureOptions & Pick<StackOptions, 'dial'>,
+  deadlineMs: number,
+): Promise<TransportResponse> {
+  const lifetime = startCall({ upstream }, undefined, 'a sign of life');
+  lifetime.setDeadline(deadlineMs);
+  const { signal } = lifetime;
+  const asked = compose(
+    readAndObserve({ upstream, ...counted }),
+    dial,
+  )({
+    operation: 'ping',
+    method: 'GET',
+    url: new URL(`${upstream.url.pathname}/v2/`.replace(/^\/+/, '/'), upstream.url),
+    headers: {},
+    signal,
+    maxBodyBytes: maxPingBytes,
+  });
+  try {
+    // A connection that does not come about ends by its own time alone.
+    return await untilAborted(asked, signal);
+  } finally {
+    lifetime.release();
+  }
+}
+
+function openDialer(options: OpenEndpointOptions, upstream: UpstreamIdentity, timeouts: UpstreamTimeouts): Dialer {
+  const { proxy } = options;
+  return createDialer({
+    upstream,
+    allowPrivate: options.allowPrivate ?? false,
+    proxyFor: typeof proxy === 'function' ? proxy : () => proxy,
+    tls: options.tls ?? {},
+    connectTimeoutMs: timeouts.connectTimeoutMs,
+    keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? defaultKeepAliveTimeoutMs,
+    maxConnections: options.maxConnections ?? defaultMaxConnections,
+    lookup: options.lookup,
+  });
+}
+
+/** User info is dropped: credentials have options of their own, and a URL gets into messages. */
+function parseUpstreamUrl(text: string): URL {
+  const { protocol, origin, pathname } = new URL(text);
+  if (protocol !== 'https:' && protocol !== 'http:')
+    throw new TypeError(`The URL of an upstream begins with https:// or http://, not with ${protocol}//.`);
+  return new URL(pathname.replace(/\/+$/, ''), origin);
+}

@@ -1,0 +1,52 @@
+// Who may see and do what on an admin server that listens for more than its own user.
+import { isIP } from 'node:net';
+import {
+  type Authenticator,
+  createAuthenticator,
+  openHtpasswd,
+  type SharedTries,
+  type TokenMethod,
+} from '@cistern/auth';
+import type { Config } from '@cistern/config';
+import { isSameSecret } from '@cistern/runtime';
+import type { Logger } from '@cistern/telemetry';
+import { adminAuthorization } from '@cistern/operations/admin-access';
+import { openForConfig } from '@cistern/assembly';
+
+/** Who shows what, or what everybody who can connect may do where there is nothing that one could show. */
+export type AdminAccess = Authenticator | 'everything' | 'look' | 'nothing';
+
+/**
+ * Operators show passwords, commands of the cluster a token made of its secret. Without either, who is on this machine may
+ * look where it listens for this machine alone. `sharedTries`: where wrong passwords are counted with other nodes. Rejects with ConfigError for a file of operators that is none.
+ */
+export async function openAdminAccess(
+  config: Pick<Config, 'admin' | 'cluster'>,
+  sharedTries: SharedTries | undefined,
+  log: Logger,
+): Promise<AdminAccess> {
+  const { address, htpasswd } = config.admin;
+  const authorization = adminAuthorization(config);
+  if (htpasswd === undefined && authorization === undefined)
+    return address?.host !== undefined && isLoopback(address.host) ? 'look' : 'nothing';
+  const passwords =
+    htpasswd &&
+    (await openForConfig('admin.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, sharedTries, log })));
+  return createAuthenticator({
+    challenge: { scheme: 'basic', realm: 'Cistern' },
+    passwords: passwords === undefined ? [] : [passwords],
+    tokens: authorization === undefined ? [] : [tokenOfCluster(authorization)],
+  });
+}
+
+function tokenOfCluster(authorization: string): TokenMethod {
+  const method = 'token';
+  return async (token) =>
+    isSameSecret(`Bearer ${token}`, authorization)
+      ? { result: 'accepted', method, identity: { name: 'cluster', method } }
+      : undefined;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

@@ -1,0 +1,145 @@
+// What a configuration amounts to, in the few lines that a person wants to see.
+import { isIPv6 } from 'node:net';
+import type { Config, RedisConfig } from '@cistern/config';
+import type { ListenAddress } from '@cistern/runtime/process';
+
+/** `docker.io (default), quay.io`. */
+export function describeUpstreams(upstreams: Config['upstreams']): string {
+  return upstreams.map(({ name, isDefault }) => (isDefault ? `${name} (default)` : name)).join(', ');
+}
+
+export function describeStorage(storage: Config['storage']): string {
+  switch (storage.kind) {
+    case 'memory':
+      return 'in memory, gone at the end';
+    case 'filesystem':
+      return storage.rootDirectory;
+    case 's3':
+      return `bucket ${storage.bucket} at ${storage.endpoint}${storage.rootDirectory && `, below ${storage.rootDirectory}`}`;
+    default:
+      return storage satisfies never;
+  }
+}
+
+/** `, at most 536870912000 bytes`. */
+function describeLimits({ storageLimits: { maxBytes } }: Config): string {
+  return maxBytes === Infinity ? '' : `, at most ${maxBytes} bytes`;
+}
+
+/** `Redis at redis:6379 as cistern, with TLS, keys cistern:*`. */
+export function describeRedis({ connection, keyPrefix }: RedisConfig): string {
+  const account = `${connection.username === undefined ? '' : ` as ${connection.username}`}${connection.tls ? ', with TLS' : ''}`;
+  return `${describeServers(connection)}${account}, keys ${keyPrefix}*`;
+}
+
+function list(addresses: readonly { readonly host: string; readonly port: number }[]): string {
+  return addresses.map((address) => describeAddress({ kind: 'tcp', ...address })).join(', ');
+}
+
+function describeServers(connection: RedisConfig['connection']): string {
+  switch (connection.kind) {
+    case 'standalone':
+      return `Redis at ${list([connection])}${connection.db === 0 ? '' : `, database ${connection.db}`}`;
+    case 'sentinel':
+      return `Redis ${connection.name}, named by the Sentinels at ${list(connection.sentinels)}`;
+    case 'cluster':
+      return `Redis Cluster at ${list(connection.nodes)}`;
+    default:
+      return connection satisfies never;
+  }
+}
+
+/** `:5000`, `[::1]:5000`, or the path of a socket. */
+function describeAddress(address: ListenAddress): string {
+  if (address.kind === 'unix') return address.path;
+  const { host = '', port } = address;
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
+
+function describeAuth({ htpasswd, externalTokens, robots, oidc, tokenServer }: Config['auth']): string {
+  if (externalTokens !== undefined) return `who has a token of ${externalTokens.issuer}`;
+  const who = [
+    ...(htpasswd === undefined ? [] : [`users of ${htpasswd.path}`]),
+    ...(robots ? ['robots'] : []),
+    ...oidc.map(({ url }) => `jobs of ${url}`),
+  ];
+  if (who.length === 0) return 'everybody';
+  return `${who.join(', ')}${tokenServer === undefined ? '' : '; by access tokens'}`;
+}
+
+type Row = readonly [label: string, value: string];
+
+/** Lines of `<label>  <value>`, indented. */
+export function describeConfig(config: Config): string {
+  const { http, storage, redis, upstreams } = config;
+  const { address, explicit } = http.debug;
+  return columns([
+    [
+      'registry',
+      `${describeAddress(http.address)}${describeTls(http.tls)}${http.proxyProtocol ? ', with the PROXY protocol' : ''}`,
+    ],
+    ...certificateRows(config),
+    ['may pull', `${describeAuth(config.auth)}${describeAccess(config.access)}`],
+    [
+      'metrics, health',
+      address === undefined ? 'off' : `${describeAddress(address)}${explicit ? '' : ' (if it is free)'}`,
+    ],
+    ['data', `${describeStorage(storage)}${describeLimits(config)}`],
+    ...redirectRows(config),
+    ...(redis === undefined ? [] : [['index, jobs', describeRedis(redis)] as const]),
+    ...clusterRows(config),
+    [redis === undefined ? 'console' : 'admin', describeAdmin(config.admin)],
+    ...upstreams.map(
+      ({ name, url, credentials, isDefault }, at) =>
+        [
+          at === 0 ? 'upstreams' : '',
+          `${name}  ${url}${credentials.length === 0 ? '' : ` as ${credentials.map(({ name: account }) => account).join(', ')}`}${isDefault ? '  (default)' : ''}`,
+        ] as const,
+    ),
+  ]);
+}
+
+function describeAccess({ rules, fallback }: Config['access']): string {
+  if (rules.length === 0) return fallback === 'allow' ? '' : ', but nothing is allowed';
+  return `, by ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}, else ${fallback === 'allow' ? 'all' : 'nothing'}`;
+}
+
+function describeAdmin({ address, htpasswd }: Config['admin']): string {
+  if (address === undefined) return 'off';
+  return `${describeAddress(address)}${htpasswd === undefined ? '' : `, for operators of ${htpasswd.path}`}`;
+}
+
+function describeTls(tls: Config['http']['tls']): string {
+  if (tls === undefined) return '';
+  return tls.clientAuthorities.length === 0 ? ', with TLS' : ', with mutual TLS';
+}
+
+function certificateRows({ http: { tls } }: Config): readonly Row[] {
+  if (tls === undefined) return [];
+  const { certificates } = tls;
+  if (certificates.kind === 'files') return [['certificate', certificates.certificate]];
+  const { hosts, challenge, directoryUrl } = certificates;
+  return [['certificate', `for ${hosts.join(', ')}, by ${challenge.kind} from ${new URL(directoryUrl).host}`]];
+}
+
+function redirectRows({ storage, storageRedirect }: Config): readonly Row[] {
+  if (storageRedirect === undefined || storage.kind !== 's3') return [];
+  const { endpoint = storage.endpoint, exceptNetworks } = storageRedirect;
+  const except = exceptNetworks.length === 0 ? '' : `, except from ${exceptNetworks.join(', ')}`;
+  return [['blobs', `clients are sent to ${endpoint}${except}`]];
+}
+
+function clusterRows({ cluster, worker }: Config): readonly Row[] {
+  if (cluster === undefined) return [];
+  const { address, advertise, tls } = worker;
+  const security = tls === undefined ? '' : tls.ca === undefined ? ', with TLS' : ', with mutual TLS';
+  return [
+    ['workers', `${describeAddress(address)}${advertise === undefined ? '' : `, reached as ${advertise}`}${security}`],
+  ];
+}
+
+/** Two columns, the second one aligned. */
+export function columns(rows: readonly Row[]): string {
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}\n`).join('');
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { startNode } from '../testing/start-node.ts';
+
+const read = (url: string) =>
+  new Promise<string>((resolve, reject) =>
+    get(url, { agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve(text));
+    }).on('error', reject),
+  );
+
+test('nodes of one process have metrics, logs and ends of their own, and take none of its signals', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-cli-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const listeners = process.listenerCount('SIGTERM');
+  const start = async (name: string) => {
+    const file = join(directory, `${name}.yml`);
+    const http = { addr: '127.0.0.1:0', debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } };
+    const storage = { filesystem: { rootdirectory: join(directory, name) } };
+    await writeFile(file, JSON.stringify({ http, storage, admin: { addr: '' }, log: { level: 'debug' } }));
+    const node = await startNode('serve', file, {});
+    t.after(() => node.stop());
+    return node;
+  };
+  const [one, other] = [await start('one'), await start('other')];
+  assert.equal(process.listenerCount('SIGTERM'), listeners);
+  await read(`${one.urls.clients}/v2/`);
+  const asked = async ({ urls }: typeof one) =>
+    /^cistern_requests_total\{operation="ping".*\} (\d+)$/m.exec(await read(`${urls.debug}/metrics`))?.[1];
+  assert.deepEqual([await asked(one), await asked(other)], ['1', '0']);
+  const said = (node: typeof one) => node.log().some((line) => line.includes('GET /v2/'));
+  assert.deepEqual([said(one), said(other)], [true, false]);
+  await Promise.all([one.stop(), one.stop()]);
+  await assert.rejects(read(`${one.urls.clients}/v2/`), { code: 'ECONNREFUSED' });
+  assert.equal(one.log().filter((line) => line.includes('closed')).length, 1);
+  assert.equal(await read(`${other.urls.clients}/v2/`), '{}');
+});

@@ -1,0 +1,74 @@
+// A node without the process around it. It takes no signals, does not exit and does not write to standard output, so several
+// nodes can run in one process.
+import type { Config } from '@cistern/config';
+import type { CacheNode, Listening, NodeContext } from '@cistern/runtime/process';
+import { createMetrics, openTracing } from '@cistern/telemetry';
+import { openAuditLog } from './open-audit-log.ts';
+import { urlOf } from './url-of.ts';
+import { version } from './version.ts';
+
+/** The addresses of a node as URLs. `undefined` means that it does not listen there. */
+export interface NodeUrls {
+  readonly clients: string | undefined;
+  readonly peers: string | undefined;
+  readonly debug: string | undefined;
+  /** The console of a single process. */
+  readonly console: string | undefined;
+}
+
+export interface NodeKind {
+  /** The log names the node by it. */
+  readonly name: string;
+  build(config: Config, context: NodeContext): Promise<CacheNode>;
+  /** Returns the lines that a person reads at the start; the last one is ended. */
+  greet(config: Config, urls: NodeUrls): string;
+}
+
+export interface OpenedNode {
+  /** Logs the addresses. Rejects, with everything closed, if the node cannot listen. */
+  listen(): Promise<NodeUrls>;
+  /** Gives requests in flight `graceMs` to end, then closes everything but the log. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Rejects if the node cannot be built. The caller ends it with `close`. */
+export async function openNode(
+  config: Config,
+  { name, build }: Pick<NodeKind, 'name' | 'build'>,
+  { env, log, accessLog }: Pick<NodeContext, 'env' | 'log' | 'accessLog'>,
+): Promise<OpenedNode> {
+  for (const { path, message } of config.warnings) log.warn({ key: path }, message);
+  const upstreams = config.upstreams.map((upstream) => upstream.name);
+  const metrics = createMetrics({ upstreams, version, processMetrics: true });
+  const audit = config.audit.path === undefined ? undefined : await openAuditLog(config.audit.path, log);
+  const tracing = await openTracing({ env, node: name, version, log });
+  const node = await build(config, { log, metrics, tracing, env, accessLog, audit, version });
+  return {
+    async listen() {
+      try {
+        const urls = urlsOf(await node.listen());
+        const { clients, peers, debug } = urls;
+        log.info({ version, node: name, url: clients, fillsUrl: peers, debugUrl: debug, upstreams }, 'listening');
+        return urls;
+      } catch (error) {
+        await node.close(0);
+        throw error;
+      }
+    },
+    async close(graceMs) {
+      await node.close(graceMs);
+      await tracing?.close();
+      audit?.close();
+      log.info('closed');
+    },
+  };
+}
+
+function urlsOf({ clients, peers, debug, console: operators }: Listening): NodeUrls {
+  return {
+    clients: clients && urlOf(clients),
+    peers: peers && urlOf(peers),
+    debug: debug && urlOf(debug),
+    console: operators && `${urlOf(operators)}/console/`,
+  };
+}

@@ -1,0 +1,44 @@
+// The configuration of a command: file, environment and the few options that stand for keys.
+import { loadConfig, type Config } from '@cistern/config';
+import type { Environment } from '@cistern/runtime/process';
+import { becomeOwner } from './become-owner.ts';
+import { defaultRootDirectory } from './default-root-directory.ts';
+import { findImageDefaults } from './image-defaults.ts';
+
+export interface ConfigOptions {
+  /** `http.addr`. */
+  readonly addr?: string | undefined;
+  /** `storage.filesystem.rootdirectory`. */
+  readonly data?: string | undefined;
+}
+
+/**
+ * Options win over the environment, and that over the file. In the image this process goes on as the owner of the data that
+ * the configuration names. Throws `ConfigError` with every problem.
+ */
+export function readConfig(path: string | undefined, env: Environment, options: ConfigOptions = {}): Config {
+  const { addr, data } = options;
+  // The image's Dockerfile sets it.
+  const isImage = env['CISTERN_DEFAULTS'] === 'image';
+  const { configPath, rootDirectory } = isImage
+    ? findImageDefaults()
+    : { configPath: undefined, rootDirectory: defaultRootDirectory(env) };
+  const config = loadConfig({
+    path: path ?? (env['REGISTRY_CONFIGURATION_PATH'] || configPath),
+    env: {
+      ...env,
+      // Quoted, because values are YAML.
+      ...(addr !== undefined && { REGISTRY_HTTP_ADDR: JSON.stringify(addr) }),
+      ...(data !== undefined && { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: JSON.stringify(data) }),
+    },
+    defaults: { rootDirectory },
+  });
+  if (isImage) becomeOwner(dataDirectoryOf(config) ?? rootDirectory);
+  return config;
+}
+
+/** What is written on this machine; `undefined`: nothing that the configuration names. */
+function dataDirectoryOf({ storage, worker }: Config): string | undefined {
+  if (storage.kind === 'filesystem') return storage.rootDirectory;
+  return worker.spool.directory ?? (storage.kind === 's3' ? storage.indexDirectory : undefined);
+}

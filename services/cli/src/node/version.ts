@@ -1,0 +1,4 @@
+// Cistern's version: the package's own, so that there is one place to change it.
+import packageJson from '../../package.json' with { type: 'json' };
+
+export const { version } = packageJson;

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { createServer, Agent, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { loadConfig } from '@cistern/config';
+import { type Environment, StartError, type BoundAddress } from '@cistern/runtime/process';
+import { createLogger, createMetrics } from '@cistern/telemetry';
+import { buildStandalone } from './build-standalone.ts';
+
+const mediaType = 'application/vnd.oci.image.index.v1+json';
+const manifest = Buffer.from(`{"schemaVersion":2,"mediaType":"${mediaType}","manifests":[]}`);
+
+async function openDirectory(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-standalone-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** An upstream with one manifest under every name, given out when `release` is called. */
+async function openUpstream(t: TestContext) {
+  const asked = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const answer = async (req: IncomingMessage, res: ServerResponse) => {
+    asked.resolve();
+    await released.promise;
+    res.writeHead(200, { 'content-type': mediaType, 'content-length': manifest.length });
+    res.end(req.method === 'HEAD' ? undefined : manifest);
+  };
+  const server = createServer((req, res) => void answer(req, res));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    released.resolve();
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, asked: asked.promise, release: released.resolve };
+}
+
+async function build(t: TestContext, env: Environment = {}, accessLog?: (line: string) => void) {
+  const rootDirectory = join(await openDirectory(t), 'made', 'by', 'us');
+  const lines: string[] = [];
+  const log = createLogger({
+    level: 'info',
+    formatter: 'json',
+    destination: { write: (line) => void lines.push(line) },
+  });
+  const settings = {
+    REGISTRY_HTTP_ADDR: '127.0.0.1:0',
+    REGISTRY_HTTP_DEBUG_ADDR: '127.0.0.1:0',
+    REGISTRY_ADMIN_ADDR: '127.0.0.1:0',
+    ...env,
+  };
+  const config = loadConfig({ env: settings, defaults: { rootDirectory } });
+  const standalone = await buildStandalone(config, {
+    log,
+    metrics: createMetrics(),
+    env: {},
+    version: '0.0.0',
+    accessLog,
+  });
+  t.after(() => standalone.close(0));
+  return { standalone, lines, rootDirectory };
+}
+
+const agent = new Agent({ keepAlive: true });
+
+function get(
+  address: BoundAddress | undefined,
+  path: string,
+  connections: Agent | false = agent,
+): Promise<{ readonly status: number; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    const target =
+      address?.kind === 'unix' ? { socketPath: address.path } : { host: address?.host, port: address?.port };
+    const sent = request({ ...target, path, agent: connections }, (res: IncomingMessage) => {
+      const chunks: Buffer[] = [];
+      res.on('data', (chunk: Buffer) => chunks.push(chunk));
+      res.on('end', () => resolve({ status: res.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
+      res.on('error', reject);
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+test('serves the registry, its health and its metrics, on a directory that it makes', async (t) => {
+  const { standalone, rootDirectory } = await build(t, { REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED: 'true' });
+  const { clients: registry, debug } = await standalone.listen();
+  assert.deepEqual(await get(registry, '/v2/'), { status: 200, body: '{}' });
+  assert.equal((await get(debug, '/healthz')).status, 200);
+  assert.equal((await get(debug, '/readyz')).status, 200);
+  assert.match((await get(debug, '/metrics')).body, /^cistern_/m);
+  assert.ok((await stat(rootDirectory)).isDirectory());
+});
+
+test('has a console for this machine alone, and none where none is wanted', async (t) => {
+  const { standalone } = await build(t);
+  const { console: operators } = await standalone.listen();
+  const page = await get(operators, '/console/');
+  assert.equal(page.status, 200);
+  assert.match(page.body, /<title>Cistern<\/title>/);
+  assert.equal((await get(operators, '/v1/upstreams')).status, 200);
+  const without = await build(t, { REGISTRY_ADMIN_ADDR: '""' });
+  assert.equal((await without.standalone.listen()).console, undefined);
+});
+
+test('who was turned away is in the list of what happened', async (t) => {
+  const { standalone } = await build(t);
+  const { console: operators } = await standalone.listen();
+  assert.ok(operators?.kind === 'tcp');
+  const url = `http://127.0.0.1:${operators.port}`;
+  const headers = { 'content-type': 'application/json' };
+  const refused = await fetch(`${url}/v1/pins`, { method: 'POST', body: '{"image":"a","pinned":true}', headers });
+  assert.equal(refused.status, 403);
+  let entries: readonly object[] = [];
+  for (let look = 0; look < 600 && entries.length === 0; look += 1) {
+    ({ entries } = JSON.parse((await get(operators, '/v1/audit')).body) as { readonly entries: readonly object[] });
+    await delay(50);
+  }
+  assert.partialDeepStrictEqual(entries, [{ kind: 'refusal', event: 'denied', what: 'POST /v1/pins', status: 403 }]);
+});
+
+test('listens on a socket', async (t) => {
+  const path = join(await openDirectory(t), 'registry.sock');
+  const { standalone } = await build(t, { REGISTRY_HTTP_NET: 'unix', REGISTRY_HTTP_ADDR: path });
+  const { clients: registry } = await standalone.listen();
+  assert.deepEqual(registry, { kind: 'unix', path });
+  assert.equal((await get(registry, '/v2/')).status, 200);
+});
+
+test('lets a request in flight end, unready and closed to others meanwhile, idle connections or not', async (t) => {
+  const upstream = await openUpstream(t);
+  const { standalone } = await build(t, { REGISTRY_PROXY_REMOTEURL: upstream.url });
+  const { clients: registry, debug } = await standalone.listen();
+  await get(registry, '/v2/');
+  const pull = get(registry, '/v2/library/x/manifests/latest');
+  await upstream.asked;
+  const closed = standalone.close(30_000);
+  assert.equal((await get(debug, '/readyz')).status, 503);
+  await assert.rejects(() => get(registry, '/v2/', false), /ECONNREFUSED/);
+  upstream.release();
+  assert.deepEqual(await pull, { status: 200, body: manifest.toString() });
+  await closed;
+  await assert.rejects(() => get(debug, '/healthz', false), /ECONNREFUSED/);
+});
+
+test('cuts off a request that does not end in time, and says so', async (t) => {
+  const upstream = await openUpstream(t);
+  const { standalone, lines } = await build(t, { REGISTRY_PROXY_REMOTEURL: upstream.url });
+  const { clients: registry } = await standalone.listen();
+  const pull = get(registry, '/v2/library/x/manifests/latest');
+  await upstream.asked;
+  await Promise.all([assert.rejects(pull, /hang up|ECONNRESET/), standalone.close(150)]);
+  assert.match(lines.join(''), /"requests":1,"msg":"cut off requests/);
+});
+
+test('does without metrics and health when their default port is taken, but not when the port was asked for', async (t) => {
+  const taken = createTcpServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  t.after(() => taken.close());
+  const { port } = taken.address() as AddressInfo;
+  const asked = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: `127.0.0.1:${port}` });
+  await assert.rejects(asked.standalone.listen(), {
+    name: 'StartError',
+    message: `Port ${port} is taken on 127.0.0.1: stop the program that listens on it, or set http.debug.addr to another one.`,
+  });
+
+  // Whether or not somebody on this machine has the default port, one of these two finds it taken.
+  const first = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: undefined });
+  const second = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: undefined });
+  await first.standalone.listen();
+  const { clients: registry, debug } = await second.standalone.listen();
+  assert.equal(debug, undefined);
+  assert.match(second.lines.join(''), /going on without/);
+  assert.equal((await get(registry, '/v2/')).status, 200);
+});
+
+test('names the registry address that cannot be had, and what to change', async (t) => {
+  const taken = createTcpServer();
+  await new Promise<void>((resolve) => taken.listen(0, resolve));
+  t.after(() => taken.close());
+  const { port } = taken.address() as AddressInfo;
+  const everywhere = await build(t, { REGISTRY_HTTP_ADDR: `:${port}` });
+  await assert.rejects(everywhere.standalone.listen(), {
+    message: `Port ${port} is taken: stop the program that listens on it, or set http.addr to another one.`,
+  });
+  const elsewhere = await build(t, { REGISTRY_HTTP_ADDR: '192.0.2.1:5000' });
+  await assert.rejects(elsewhere.standalone.listen(), /This machine has no address 192\.0\.2\.1: set http\.addr/);
+});
+
+test('refuses a data directory that cannot be one, before anything is opened', async (t) => {
+  const file = join(await openDirectory(t), 'file');
+  await writeFile(file, '');
+  for (const path of [file, join(file, 'below'), '/proc/nowhere'])
+    await assert.rejects(
+      build(t, { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: path }),
+      (error) => error instanceof StartError && error.message.startsWith(`The data directory ${path} cannot be used (`),
+    );
+});
+
+test('writes an access log beside the log', async (t) => {
+  const accessLines: string[] = [];
+  const { standalone, lines } = await build(t, {}, (line) => void accessLines.push(line));
+  await get((await standalone.listen()).clients, '/v2/');
+  await standalone.close(1000);
+  assert.match(accessLines.join(''), /"GET \/v2\/ HTTP\/1\.1" 200 2/);
+  assert.match(lines.join(''), /"msg":"request ended"/);
+});

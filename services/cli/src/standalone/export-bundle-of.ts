@@ -1,0 +1,39 @@
+// A bundle from the cache of a configuration: a process of its own that pulls as clients do, and, where there are no other
+// nodes, fetches as well.
+import type { Config } from '@cistern/config';
+import { exportBundle, type ExportOptions, type ExportProgress } from '@cistern/bundles';
+import { createUpstreamTable, resolveImage } from '@cistern/upstream';
+import type { NodeContext } from '@cistern/runtime/process';
+import { openAll } from '@cistern/runtime';
+import { openServing } from '@cistern/frontend';
+import { openShared } from '@cistern/assembly';
+import { wireWorker } from '@cistern/worker';
+
+export interface ExportBundleOptions
+  extends NodeContext, Pick<ExportOptions, 'platforms' | 'output' | 'signal' | 'onAbsent' | 'onProgress'> {
+  /** As people write them. */
+  readonly images: readonly string[];
+}
+
+/** Opens the cache and closes it. Rejects as `exportBundle`, and with `name-unknown` for an image of no upstream. */
+export async function exportBundleOf(config: Config, options: ExportBundleOptions): Promise<ExportProgress> {
+  const table = createUpstreamTable(config.upstreams);
+  const images = options.images.map((name) => resolveImage(table, name));
+  const { parts, close } = await openAll(async (closers) => {
+    const shared = await openShared(config, options, closers);
+    const worker = config.redis === undefined ? await wireWorker(config, shared, options, closers) : undefined;
+    const { fills, address = '' } = worker ?? {};
+    const cache = openServing(config, shared, { ...options, fills, address }, closers);
+    await worker?.start();
+    const closeAll = async () => {
+      await worker?.close(0);
+      await closers.closeAll();
+    };
+    return { parts: { cache, index: shared.index }, close: closeAll };
+  });
+  try {
+    return await exportBundle({ ...options, ...parts, images });
+  } finally {
+    await close();
+  }
+}

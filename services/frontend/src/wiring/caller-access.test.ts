@@ -1,0 +1,204 @@
+// The way of what a caller has shown, from a frontend to a worker: who else hears it, and what they could do with that.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CacheError, isCacheError } from '@cistern/errors';
+import type { JobQueue } from '@cistern/jobs';
+import { parseReference, parseRepositoryName } from '@cistern/oci';
+import { type AccessQuestion, createAnswerAccess, openRemoteAccess, questionSeal } from '@cistern/pull-through';
+import { createLogger } from '@cistern/telemetry';
+
+const secret = 'the secret of this cluster';
+const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
+const caller = { kind: 'password', username: 'ada', password: 'password-of-ada' } as const;
+const question: AccessQuestion = {
+  upstream: 'private.test',
+  repository: parseRepositoryName('team/secret'),
+  subject: { kind: 'manifest', reference: parseReference('latest') },
+  caller,
+  network: '192.0.2.1',
+};
+
+async function listen(t: TestContext, answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  return Buffer.concat(await request.toArray()).toString();
+}
+
+async function startWorker(t: TestContext, check: (asked: AccessQuestion) => Promise<void>, of = secret) {
+  const prove = async (asked: AccessQuestion) => {
+    await check(asked);
+    return { isProven: true };
+  };
+  const answer = createAnswerAccess({ check: prove, seal: questionSeal(of), clusterSecret: of, log });
+  return listen(t, answer);
+}
+
+function openFrontend(t: TestContext, addresses: string[]) {
+  const found: string[] = [];
+  const run = async (...job: unknown[]) => {
+    found.push(JSON.stringify(job));
+    const address = addresses.shift();
+    if (address === undefined) throw new CacheError('overloaded', 'No worker takes jobs.');
+    return { address };
+  };
+  const remote = openRemoteAccess({
+    queue: { run } as unknown as JobQueue,
+    seal: questionSeal(secret),
+    clusterSecret: secret,
+    tls: undefined,
+    now: Date.now,
+  });
+  t.after(() => remote.close());
+  return { check: remote.check, found };
+}
+
+const isOverloaded = (error: unknown) => isCacheError(error, 'overloaded');
+
+test('a worker asks what a frontend would, and its answer comes as it was given', async (t) => {
+  const asked: AccessQuestion[] = [];
+  const answers = [
+    undefined,
+    new CacheError('denied', 'Not you.', { detail: { status: 403 } }),
+    new Error('a secret path'),
+  ];
+  const worker = await startWorker(t, async (one) => {
+    asked.push(one);
+    const error = answers.shift();
+    if (error !== undefined) throw error;
+  });
+  const { check, found } = openFrontend(t, [worker]);
+  assert.deepEqual(await check(question), { isProven: true });
+  const { nonce: _, ...first } = asked[0] as AccessQuestion & { nonce: string };
+  assert.deepEqual(first, question);
+  await assert.rejects(check(question), (error) => {
+    assert.ok(isCacheError(error, 'denied'));
+    assert.deepEqual([error.message, error.detail], ['Not you.', { status: 403 }]);
+    return true;
+  });
+  await assert.rejects(check(question), (error) => isOverloaded(error) && !/secret path/.test(String(error)));
+  // One job found the worker for all of them, and told nothing.
+  assert.equal(found.length, 1);
+  assert.doesNotMatch(found.join(), /ada|secret/);
+});
+
+test('on the wire nothing of it can be read, and no two questions are alike', async (t) => {
+  const worker = await startWorker(t, async () => {});
+  const heard: string[] = [];
+  const tap = await listen(t, (request, response) => {
+    const relay = async () => {
+      const body = await textOf(request);
+      heard.push(`${request.url}\n${JSON.stringify(request.headers)}\n${body}`);
+      const { authorization = '' } = request.headers;
+      const answer = await fetch(worker + request.url, { method: 'POST', headers: { authorization }, body });
+      const text = await answer.text();
+      heard.push(text);
+      response.writeHead(answer.status).end(text);
+    };
+    void relay();
+  });
+  const { check } = openFrontend(t, [tap]);
+  await check(question);
+  await check(question);
+  const told = heard.join('\n');
+  for (const text of [
+    'ada',
+    'password',
+    'team/secret',
+    Buffer.from('ada:password-of-ada').toString('base64'),
+    'mayRead',
+  ])
+    assert.ok(!told.includes(text), text);
+  assert.equal(new Set(heard).size, heard.length);
+});
+
+test('an answer that was given to another question, or by somebody else, lets nobody in', async (t) => {
+  const worker = await startWorker(t, async () => {});
+  let kept: string | undefined;
+  const replaying = await listen(t, (request, response) => {
+    const replay = async () => {
+      const body = await textOf(request);
+      const { authorization = '' } = request.headers;
+      kept ??= await (await fetch(worker + request.url, { method: 'POST', headers: { authorization }, body })).text();
+      response.end(kept);
+    };
+    void replay();
+  });
+  const { check } = openFrontend(t, [replaying, replaying]);
+  await check(question);
+  await assert.rejects(check(question), isOverloaded);
+
+  const inClear = await listen(t, (_request, response) => response.end(JSON.stringify({ mayRead: true })));
+  await assert.rejects(openFrontend(t, [inClear, inClear]).check(question), isOverloaded);
+});
+
+test('a worker answers no node of another cluster, and nobody who knows none', async (t) => {
+  const asked: unknown[] = [];
+  const foreign = await startWorker(t, async (one) => void asked.push(one), 'the secret of another one');
+  await assert.rejects(openFrontend(t, [foreign, foreign]).check(question), isOverloaded);
+  const worker = await startWorker(t, async (one) => void asked.push(one));
+  const post = (headers: Record<string, string>, body = 'x') =>
+    fetch(`${worker}/v1/access`, { method: 'POST', headers, body });
+  assert.equal((await post({})).status, 401);
+  assert.equal((await post({ authorization: 'Bearer x' })).status, 401);
+  assert.deepEqual(asked, []);
+});
+
+test('a worker that is gone costs one more question for a worker; where there is none, nobody is let in', async (t) => {
+  const gone = 'http://127.0.0.1:1';
+  const worker = await startWorker(t, async () => {});
+  const { check, found } = openFrontend(t, [gone, worker]);
+  await check(question);
+  await check(question);
+  assert.equal(found.length, 2);
+  await assert.rejects(openFrontend(t, [gone, gone]).check(question), isOverloaded);
+  await assert.rejects(openFrontend(t, []).check(question), isOverloaded);
+});
+
+/** Takes connections and says `said`, as the kernel goes on to do for a process that is frozen. */
+async function startFrozen(t: TestContext, said = ''): Promise<string> {
+  const server = createTcpServer((socket) => void socket.on('error', () => {}).write(said)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Much longer than a worker may be silent, and shorter than its upstream may take. */
+const hangingMs = 45_000;
+
+test('a worker that says nothing is left for another', { concurrency: true, timeout: hangingMs }, async (t) => {
+  const began = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n \r\n';
+  const frozen = { 'from the beginning': '', 'while it asks': began };
+  await Promise.all(
+    Object.entries(frozen).map(([when, said]) =>
+      t.test(when, async (t_) => {
+        const worker = await startWorker(t_, async () => {});
+        const { check, found } = openFrontend(t_, [await startFrozen(t_, said), worker]);
+        await check(question);
+        assert.equal(found.length, 2);
+      }),
+    ),
+  );
+});
+
+test('a worker is waited for while its upstream takes long', { concurrency: true }, async (t) => {
+  const worker = await startWorker(t, async () => {
+    // Longer than a worker may be silent.
+    await delay(7_000);
+    throw new CacheError('denied', 'Not you.');
+  });
+  const { check, found } = openFrontend(t, [worker]);
+  await assert.rejects(check(question), (error) => isCacheError(error, 'denied') && error.message === 'Not you.');
+  assert.equal(found.length, 1);
+});

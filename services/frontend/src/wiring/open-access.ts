@@ -1,0 +1,29 @@
+// Who may pull, as the configuration says.
+import { type AccessTokens, acceptEverybody, type Authenticator } from '@cistern/auth';
+import type { Config } from '@cistern/config';
+import type { Logger } from '@cistern/telemetry';
+import type { Closers } from '@cistern/runtime';
+import type { Shared } from '@cistern/assembly';
+
+export interface Access {
+  readonly authenticator: Authenticator;
+  /** Absent: clients show passwords with every request. */
+  readonly tokenServer: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
+}
+
+export type AccessConfig = Pick<Config, 'auth' | 'cluster' | 'redis'>;
+export type AccessParts = Pick<Shared, 'index' | 'store' | 'jobs'>;
+
+/** Rejects with ConfigError for a file that only the nodes that serve clients need to have. */
+export async function openAccess(
+  config: AccessConfig,
+  parts: AccessParts,
+  log: Logger,
+  closers: Closers,
+): Promise<Access> {
+  const { htpasswd, externalTokens, robots, oidc } = config.auth;
+  if (htpasswd === undefined && externalTokens === undefined && !robots && oidc.length === 0)
+    return { authenticator: acceptEverybody(), tokenServer: undefined };
+  const { openProvenAccess } = await import('./open-proven-access.ts');
+  return openProvenAccess(config, parts, log, closers);
+}

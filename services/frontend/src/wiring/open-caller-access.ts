@@ -1,0 +1,75 @@
+// Who may read of upstreams that verify their callers.
+import { randomBytes } from 'node:crypto';
+import type { SharedTries } from '@cistern/auth';
+import type { Config } from '@cistern/config';
+import {
+  type CallerTries,
+  type CheckAccess,
+  createVerifyAccess,
+  openRemoteAccess,
+  type Seal,
+  type VerifyAccess,
+  questionSeal,
+} from '@cistern/pull-through';
+import type { Logger } from '@cistern/telemetry';
+import type { NodeContext } from '@cistern/runtime/process';
+import { type Closers, createSeal } from '@cistern/runtime';
+import { peerTlsOf, type Shared, sharedTriesOf } from '@cistern/assembly';
+
+/**
+ * Questions of one network in ten minutes, for callers that the upstream has not accepted. A fleet behind one address asks once
+ * in `rememberaccess` for each repository.
+ */
+const maxQuestions = 3000;
+
+export interface CallerAccess {
+  readonly verify: VerifyAccess;
+  /** For what clients show. */
+  readonly callerSeal: Seal;
+}
+
+/** `undefined` where everybody may read what is here. `check`: of this process, if it is a worker. */
+export async function openCallerAccess(
+  config: Config,
+  { index, jobs }: Shared,
+  { log, metrics, check }: NodeContext & { readonly check?: CheckAccess | undefined },
+  { opened }: Closers,
+): Promise<CallerAccess | undefined> {
+  const { upstreams, cluster, worker } = config;
+  const rememberMs = new Map(upstreams.map(({ name, rememberAccessMs }) => [name, rememberAccessMs]));
+  if ([...rememberMs.values()].every((one) => one === undefined)) return undefined;
+  // Of a single process nobody else has to read anything.
+  const secret = cluster?.secret.reveal() ?? randomBytes(32).toString('base64url');
+  const remote = () =>
+    opened(
+      openRemoteAccess({
+        queue: jobs.queue,
+        seal: questionSeal(secret),
+        clusterSecret: secret,
+        tls: peerTlsOf(worker),
+        now: Date.now,
+      }),
+    ).check;
+  return {
+    callerSeal: createSeal(secret, 'caller tokens'),
+    verify: createVerifyAccess({
+      rememberMsOf: (upstream) => rememberMs.get(upstream),
+      check: check ?? remote(),
+      tries: await openCallerTries(sharedTriesOf(config, index, 'caller'), log),
+      values: index.values,
+      seal: createSeal(secret, 'access'),
+      secret,
+      metrics,
+      now: Date.now,
+    }),
+  };
+}
+
+/** `shared`: where nodes count together; `undefined`: this node counts for itself. */
+export async function openCallerTries(shared: SharedTries | undefined, log: Logger): Promise<CallerTries> {
+  const { createLockOut, createTries } = await import('@cistern/auth/lock-out');
+  return {
+    guesses: createLockOut({ shared, log }),
+    questions: createTries({ name: 'questions', max: maxQuestions, shared, log }),
+  };
+}

@@ -1,0 +1,88 @@
+// Who may pull where clients have to show something, as the configuration says.
+import {
+  type Authenticator,
+  createAuthenticator,
+  createMemoryTokenKeys,
+  createRobotMethod,
+  openHtpasswd,
+  type PasswordMethod,
+  watchRobots,
+  createIssuerKeys,
+  sealIssuerKeys,
+  sealRobots,
+  createStoreTokenKeys,
+  watchRobotTokens,
+} from '@cistern/auth';
+import { createAccessTokens, createOidcMethod, openExternalTokens, rememberTokens } from '@cistern/auth/tokens';
+import { type BlobStore, sealObjects } from '@cistern/blob-store';
+import type { Config } from '@cistern/config';
+import type { Logger } from '@cistern/telemetry';
+import type { Closers } from '@cistern/runtime';
+import type { Access, AccessConfig, AccessParts } from './open-access.ts';
+import { openForConfig, sharedTriesOf } from '@cistern/assembly';
+
+/** As `openAccess`. */
+export async function openProvenAccess(
+  config: AccessConfig,
+  { index, store, jobs }: AccessParts,
+  log: Logger,
+  { opened }: Closers,
+): Promise<Access> {
+  const { htpasswd, externalTokens, robots: hasRobots, oidc: issuers, realm } = config.auth;
+  if (externalTokens !== undefined)
+    return { authenticator: await openExternal(externalTokens, log), tokenServer: undefined };
+  const now = Date.now;
+  const robots = hasRobots ? opened(await watchRobotTokens({ store: sealRobots(store, config), log, now })) : undefined;
+  const keys = createIssuerKeys({ issuers, store: sealIssuerKeys(store, config), queue: jobs.queue, now });
+  const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now }), now)];
+  const sharedTries = sharedTriesOf(config, index, 'client');
+  const passwords: PasswordMethod[] = [
+    ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
+    ...jobTokens.map(
+      (method): PasswordMethod =>
+        ({ password }) =>
+          method(password),
+    ),
+    ...(htpasswd === undefined
+      ? []
+      : [await openForConfig('auth.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, sharedTries, log }))]),
+  ];
+  const tokenServer = openTokenServer(config, store);
+  if (tokenServer === undefined) {
+    const challenge = { scheme: 'basic', realm } as const;
+    return { authenticator: createAuthenticator({ challenge, passwords, tokens: jobTokens }), tokenServer };
+  }
+  const { accessTokens, challenge } = tokenServer;
+  const remembered = rememberTokens(accessTokens.verify, now);
+  const verify = robots === undefined ? remembered : watchRobots(remembered, { robots, now });
+  const authenticator = createAuthenticator({ challenge, passwords, tokens: [...jobTokens, verify] });
+  return { authenticator, tokenServer: { accessTokens, realm } };
+}
+
+function openTokenServer({ auth, cluster }: Pick<Config, 'auth' | 'cluster'>, store: BlobStore) {
+  if (auth.tokenServer === undefined) return undefined;
+  const { service, url, lifetimeMs } = auth.tokenServer;
+  const now = Date.now;
+  const secret = cluster?.secret.reveal();
+  const keys =
+    secret === undefined
+      ? createMemoryTokenKeys()
+      : createStoreTokenKeys({ store: sealObjects(store, secret, 'token keys'), now });
+  const accessTokens = createAccessTokens({ keys, service, lifetimeMs, now });
+  const challenge = { scheme: 'bearer', service, realm: url === undefined ? { path: '/token' } : { url } } as const;
+  return { accessTokens, challenge };
+}
+
+async function openExternal(
+  { realm, service, ...tokens }: NonNullable<Config['auth']['externalTokens']>,
+  log: Logger,
+): Promise<Authenticator> {
+  const verify = await openForConfig('auth.token', () =>
+    openExternalTokens({ ...tokens, service, log, now: Date.now }),
+  );
+  return createAuthenticator({
+    challenge: { scheme: 'bearer', service, realm },
+    passwords: [],
+    tokens: [rememberTokens(verify, Date.now)],
+  });
+}

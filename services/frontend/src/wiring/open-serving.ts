@@ -1,0 +1,48 @@
+// The part that answers clients.
+import { createCachedIndex } from '@cistern/index/cached';
+import type { Config } from '@cistern/config';
+import { type FillTable, createFillAccess } from '@cistern/fills';
+import { type PullThrough, type VerifyAccess, createPullThrough } from '@cistern/pull-through';
+import { followPurges } from '@cistern/maintenance';
+import type { NodeContext } from '@cistern/runtime/process';
+import type { Closers } from '@cistern/runtime';
+import type { Shared } from '@cistern/assembly';
+
+export interface ServingOptions extends NodeContext {
+  /** Of this process, if it is a worker too; with its address. */
+  readonly fills: FillTable | undefined;
+  readonly address: string;
+  /** Absent: who asks is trusted with everything. */
+  readonly verifyAccess?: VerifyAccess | undefined;
+}
+
+export function openServing(
+  config: Config,
+  { index: shared, store, jobs, remoteFills, policyOf, offline, adoptAs }: Shared,
+  { log, metrics, fills, address, verifyAccess }: ServingOptions,
+  { opened }: Closers,
+): PullThrough {
+  const now = Date.now;
+  // Every request looks into the index several times, and is to be answered when Redis is not there.
+  const index = config.redis === undefined ? shared : opened(createCachedIndex({ index: shared, log, now }));
+  const unverified = config.upstreams.filter((one) => one.rememberAccessMs === undefined).map(({ name }) => name);
+  const lists = new Map(config.upstreams.map((upstream) => [upstream.name, upstream.lists]));
+  return createPullThrough({
+    index,
+    store,
+    log,
+    metrics,
+    now,
+    queue: jobs.queue,
+    fillAccess: createFillAccess({ fills, address, remote: remoteFills }),
+    policyOf,
+    onPurge: opened(followPurges(shared)).onPurge,
+    listPolicyOf: (upstream) => lists.get(upstream) ?? { ttlMs: 0, staleIfErrorMs: Infinity },
+    isOffline: offline.isOffline,
+    adoptAs,
+    presignForMs: config.storageRedirect?.expiresMs,
+    sharedUpstreams: unverified,
+    isListed: (upstream) => unverified.includes(upstream),
+    verifyAccess,
+  });
+}

@@ -1,0 +1,66 @@
+// What clients are served with.
+import type { Config, TlsConfig } from '@cistern/config';
+import {
+  answerChallenge,
+  CertificateError,
+  filesText,
+  identityFiles,
+  openServerTls,
+  type ServerTls,
+  sharedIdentity,
+} from '@cistern/tls';
+import { acmeRecords, type OpenedIndexAndStore } from '@cistern/assembly';
+import type { NodeContext } from '@cistern/runtime/process';
+import type { Closers } from '@cistern/runtime';
+
+export interface OpenedTls {
+  /** `undefined`: plain HTTP. */
+  readonly tls: ServerTls | undefined;
+  /** What an ACME authority gets that asks for a token by `http-01`; `undefined`: it does not ask here. */
+  readonly answerChallenge: ((token: string) => Promise<string | undefined>) | undefined;
+}
+
+type Options = Pick<NodeContext, 'log' | 'metrics'>;
+
+/** Rejects with `CertificateError`, whose message is a sentence that names the configuration's key. */
+export async function openTls(
+  config: Pick<Config, 'http' | 'cluster' | 'storage'>,
+  { index, store }: OpenedIndexAndStore,
+  options: Options,
+  { opened }: Closers,
+): Promise<OpenedTls> {
+  const { tls } = config.http;
+  if (tls === undefined) return { tls: undefined, answerChallenge: undefined };
+  const { certificates, clientAuthorities } = tls;
+  if (certificates.kind === 'files') {
+    const load = identityFiles({ ...certificates, clientAuthorities });
+    return { tls: opened(await openServer(tls, load, options)), answerChallenge: undefined };
+  }
+  const { challenge, directory } = certificates;
+  const { state, board } = acmeRecords(config, { index, store }, directory);
+  const load = sharedIdentity({
+    state,
+    board,
+    provesByAlpn: challenge.kind === 'tls-alpn-01',
+    readAuthorities: filesText(clientAuthorities),
+    log: options.log,
+    now: Date.now,
+  });
+  return {
+    tls: opened(await openServer(tls, load, options)),
+    answerChallenge: challenge.kind === 'http-01' ? (token) => answerChallenge(board, token) : undefined,
+  };
+}
+
+async function openServer(
+  { minimumVersion, ciphers, clientsMayHaveNone }: TlsConfig,
+  load: Parameters<typeof openServerTls>[0]['load'],
+  { log, metrics }: Options,
+): Promise<ServerTls> {
+  try {
+    return await openServerTls({ load, minimumVersion, ciphers, clientsMayHaveNone, log, metrics });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new CertificateError(`TLS cannot be served with what http.tls names: ${message}.`, { cause: error });
+  }
+}

@@ -1,0 +1,90 @@
+// The parts of a frontend: what clients may, what they are answered with, and what upstreams tell it.
+import { randomBytes } from 'node:crypto';
+import { type Authorize, createAuthorize, type ClientLimits } from '@cistern/auth';
+import type { Config } from '@cistern/config';
+import type { NodeContext } from '@cistern/runtime/process';
+import type { CheckAccess, PullThrough, Seal } from '@cistern/pull-through';
+import { createPushes, type Pushes } from '@cistern/prewarm';
+import type { FillTable } from '@cistern/fills';
+import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
+import { type Assembled, createStoreHealth, type Shared, openShared } from '@cistern/assembly';
+import { type Closers, openAll, createSeal } from '@cistern/runtime';
+import { type Access, openAccess } from './open-access.ts';
+import { type Audit, openAudit, openReporting } from '@cistern/operations';
+import { openCallerAccess } from './open-caller-access.ts';
+import { openLimits } from './open-limits.ts';
+import { openServing } from './open-serving.ts';
+import { type OpenedTls, openTls } from './open-tls.ts';
+
+export interface FrontendParts extends Access, OpenedTls {
+  readonly pullThrough: PullThrough;
+  readonly upstreams: UpstreamTable;
+  /** Who may pull what. */
+  readonly authorize: Authorize;
+  /** And how much. */
+  readonly limits: ClientLimits;
+  readonly audit: Audit;
+  /** Seals what clients show upstreams that verify them; `undefined`: none does. */
+  readonly callerSeal: Seal | undefined;
+  /** Seals the pages of lists that clients are sent to. */
+  readonly pageSeal: Seal;
+  /** What upstreams say that was pushed to them. */
+  readonly pushes: Pushes;
+  /** Tells this cache's own requests when they come back to it. */
+  readonly instanceId: string;
+}
+
+export type FrontendAssembly = FrontendParts & Assembled;
+
+/** Of a process that is a worker too. */
+export interface OwnWorker {
+  readonly fills: FillTable;
+  readonly address: string;
+  readonly checkAccess: CheckAccess;
+}
+
+export async function wireFrontend(
+  config: Config,
+  shared: Shared,
+  context: NodeContext & { readonly worker?: OwnWorker },
+  closers: Closers,
+): Promise<FrontendParts> {
+  const { log, worker } = context;
+  const { instanceId, jobs } = shared;
+  const access = await openAccess(config, shared, log, closers);
+  const callers = await openCallerAccess(config, shared, { ...context, check: worker?.checkAccess }, closers);
+  const serving = { fills: worker?.fills, address: worker?.address ?? '', verifyAccess: callers?.verify };
+  // In a cluster another frontend gets the next page; a single process has none to share it with.
+  const secret = config.cluster?.secret.reveal() ?? randomBytes(32).toString('base64url');
+  return {
+    ...access,
+    audit: openAudit(config, worker === undefined ? 'frontend' : 'standalone', shared, context, closers),
+    limits: await openLimits(config, shared, log),
+    callerSeal: callers?.callerSeal,
+    pageSeal: createSeal(secret, 'list pages'),
+    pullThrough: openServing(config, shared, { ...context, ...serving }, closers),
+    pushes: closers.opened(createPushes({ queue: jobs.queue, log, now: Date.now })),
+    upstreams: createUpstreamTable(config.upstreams),
+    authorize: createAuthorize(config.access),
+    instanceId,
+    ...(await openTls(config, shared, context, closers)),
+  };
+}
+
+/**
+ * A frontend alone: it opens no connection to an upstream and writes nothing to a disk. Rejects, with everything closed again,
+ * when a part cannot be opened.
+ */
+export function assembleFrontend(config: Config, context: NodeContext): Promise<FrontendAssembly> {
+  return openAll(async (closers) => {
+    const shared = await openShared(config, context, closers);
+    const parts = await wireFrontend(config, shared, context, closers);
+    openReporting(config, 'frontend', shared, context, closers);
+    return {
+      ...parts,
+      ...createStoreHealth(config, shared.store),
+      checkIndex: () => shared.index.check(),
+      close: () => closers.closeAll(),
+    };
+  });
+}

@@ -1,0 +1,217 @@
+// The part that works: it alone talks to upstreams, and others follow its fills.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BlobStore } from '@cistern/blob-store';
+import type { Config } from '@cistern/config';
+import { type JobWorkers, measureJobHandlers } from '@cistern/jobs';
+import {
+  type AnswerPeer,
+  type CheckAccess,
+  createAnswerAccess,
+  createAnswerPeer,
+  createCheckAccess,
+  refuseOffline,
+  startSchedules,
+  questionSeal,
+  shareTokens,
+} from '@cistern/pull-through';
+import {
+  type DiskRoom,
+  type FillTable,
+  createAnswerFill,
+  createFillTable,
+  createStoreRoom,
+  handOverFills,
+  openSpoolDirectory,
+  storeWithRoom,
+  openTemporarySpool,
+} from '@cistern/fills';
+import { createStoreBacklog } from '@cistern/content';
+import { startEvictor, startIndexKeeper, startScrubber, evictionSettings } from '@cistern/maintenance';
+import { type BudgetLedger, createBudgetLedger } from '@cistern/upstream';
+import { advertisedAddress } from './advertised-address.ts';
+import type { NodeContext } from '@cistern/runtime/process';
+import { type Closers, openAll } from '@cistern/runtime';
+import { createIssuerKeysFetcher, sealIssuerKeys } from '@cistern/auth';
+import {
+  openShared,
+  type Shared,
+  type Assembled,
+  createStoreHealth,
+  openUpstreams,
+  tracePeer,
+} from '@cistern/assembly';
+import { openDiskRoom } from './open-disk-room.ts';
+import { openIssuer } from './open-issuer.ts';
+import { openReporting } from '@cistern/operations';
+import { createJobHandlers } from './create-job-handlers.ts';
+
+export interface WiredWorker {
+  /** Begins to take jobs: once followers can read what they bring. */
+  start(): Promise<void>;
+  readonly fills: FillTable;
+  /** Of the disks that get what is fetched. */
+  readonly disk: DiskRoom;
+  /** What upstreams still let this cache pull. */
+  readonly ledger: BudgetLedger;
+  /** Of the fill server, as the records of fills have it; empty without one. */
+  readonly address: string;
+  /** What the worker's own server answers; absent where there are no other nodes. */
+  readonly answerPeer: AnswerPeer | undefined;
+  /** Asks upstreams in the names of callers. */
+  readonly checkAccess: CheckAccess;
+  /** Takes no more jobs, lets fills end, and asks others to go on with those that do not end in time. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** What handing over may take of the grace. */
+const handOverMs = 15_000;
+const handOverShare = 0.6;
+
+export async function wireWorker(
+  config: Config,
+  shared: Shared,
+  options: NodeContext,
+  { add }: Closers,
+): Promise<WiredWorker> {
+  const { index, store, jobs, remoteFills, instanceId, policyOf, offline, adoptAs } = shared;
+  const { log, metrics } = options;
+  const { cluster, worker } = config;
+  const spoolDirectory = await openSpoolPath(config, store, add);
+  const disk = await openDiskRoom(config, { index, store, spoolDirectory, log });
+  const spools = await openSpoolDirectory(spoolDirectory, worker.spool.maxBytes, {
+    onUsed: (bytes) => metrics.spoolBytes.set(bytes),
+    // Workers that share a directory of blobs share its spool, from which finished files are moved into place.
+    isShared: store.spoolDirectory !== undefined && config.redis !== undefined,
+    disk,
+  });
+  const tokens = cluster && shareTokens({ index, secret: cluster.secret.reveal(), now: Date.now });
+  const ledger = createBudgetLedger({ values: index.values, metrics, log, clock: Date.now });
+  const upstreams = openUpstreams(config.upstreams, { ...options, instanceId, tokens, ledger });
+  add(async () => {
+    await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
+  });
+  const fills = createFillTable();
+  const address = cluster === undefined ? '' : advertisedAddress(config.worker);
+  const { maxWholeForRangeBytes } = worker;
+  const backlog = createStoreBacklog({ log });
+  add(() => backlog.close());
+  const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
+  const { maxBytes } = config.storageLimits;
+  const room = createStoreRoom({ index, maxBytes });
+  const asked = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));
+  const checkAccess = createCheckAccess({ upstreams: asked, now: Date.now });
+  const work = {
+    ...parts,
+    fillStore: storeWithRoom(store, room),
+    upstreams: asked,
+    policyOf,
+    adoptAs,
+    queue: jobs.queue,
+    isOffline: offline.isOffline,
+    prewarm: config.prewarm,
+    spools,
+    address,
+    remoteFills,
+    maxWholeForRangeBytes,
+  };
+  const issuerKeys = createIssuerKeysFetcher({
+    issuers: config.auth.oidc,
+    store: sealIssuerKeys(store, config),
+    instanceId,
+    ...options,
+    now: Date.now,
+  });
+  add(() => issuerKeys.close());
+  const handlers = measureJobHandlers(createJobHandlers({ ...work, fetchIssuerKeys: issuerKeys.fetch }), metrics);
+  const answerPeer = (clusterSecret: string): AnswerPeer => {
+    const answer = createAnswerPeer({
+      answerFill: createAnswerFill({ fills, clusterSecret, onSent: (bytes) => metrics.fillBytesSent.inc(bytes) }),
+      answerAccess: createAnswerAccess({ check: checkAccess, seal: questionSeal(clusterSecret), clusterSecret, log }),
+    });
+    return options.tracing === undefined ? answer : tracePeer(answer, options.tracing);
+  };
+  let workers: JobWorkers | undefined;
+  const keeper = startIndexKeeper({ index, store, log, now: Date.now });
+  add(() => keeper.close());
+  metrics.storeMaxBytes.set(maxBytes === Infinity ? 0 : maxBytes);
+  const evictor = startEvictor({ ...parts, ...evictionSettings(config, parts) });
+  add(() => evictor.close());
+  if (config.storageScrub !== undefined) {
+    const scrubber = startScrubber({ ...work, limits: config.storageScrub });
+    add(() => scrubber.close());
+  }
+  const { top, images } = config.prewarm;
+  const prewarms = top > 0 || images.length > 0;
+  const schedules = startSchedules({ queue: jobs.queue, store, log, prewarms });
+  add(async () => schedules.close());
+  return {
+    fills,
+    disk,
+    ledger,
+    address,
+    async start() {
+      workers = await jobs.work(handlers);
+    },
+    checkAccess,
+    answerPeer: cluster && answerPeer(cluster.secret.reveal()),
+    async close(graceMs) {
+      const closing = workers?.close(graceMs);
+      const finishMs = graceMs - Math.min(handOverMs, graceMs * handOverShare);
+      const handingOver =
+        remoteFills && setTimeout(() => void handOverFills({ ...parts, queue: jobs.queue }), finishMs);
+      await closing;
+      clearTimeout(handingOver);
+    },
+  };
+}
+
+export interface WorkerAssembly extends Assembled {
+  /** Begins to take jobs: once its own server listens. */
+  start(): Promise<void>;
+  /** What the worker's own server answers; absent where there are no other nodes. */
+  readonly answerPeer: AnswerPeer | undefined;
+}
+
+/** A worker alone. Rejects, with everything closed again, when a part cannot be opened. */
+export function assembleWorker(config: Config, context: NodeContext): Promise<WorkerAssembly> {
+  return openAll(async (closers) => {
+    const shared = await openShared(config, context, closers);
+    const worker = await wireWorker(config, shared, context, closers);
+    openReporting(config, 'worker', { index: shared.index, ...worker }, context, closers);
+    return {
+      ...createStoreHealth(config, shared.store, worker.disk),
+      checkIndex: () => shared.index.check(),
+      answerPeer: worker.answerPeer,
+      start: () => startWorker(worker, config, shared, context, closers),
+      async close(graceMs) {
+        await worker.close(graceMs);
+        await closers.closeAll();
+      },
+    };
+  });
+}
+
+/** Begins to take jobs, and to get the certificate that the configuration wants from an ACME authority. */
+export async function startWorker(
+  worker: WiredWorker,
+  config: Config,
+  shared: Shared,
+  context: NodeContext,
+  { opened }: Closers,
+): Promise<void> {
+  await worker.start();
+  const issuer = openIssuer(config, shared, context);
+  if (issuer !== undefined) opened(issuer);
+}
+
+/** Where fills keep their bytes; the directory is there. */
+async function openSpoolPath({ cluster, worker }: Config, store: BlobStore, add: Closers['add']): Promise<string> {
+  if (store.spoolDirectory !== undefined) return store.spoolDirectory;
+  const { directory } = worker.spool;
+  if (directory === undefined) return openTemporarySpool({ add });
+  // Workers of one machine may read the same file, but not listen on the same port.
+  const own = cluster === undefined ? directory : join(directory, `worker-${worker.address.port}`);
+  await mkdir(own, { recursive: true, mode: 0o700 });
+  return own;
+}

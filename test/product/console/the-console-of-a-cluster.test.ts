@@ -1,0 +1,185 @@
+// The console in a real browser, over a cluster that real clients pull from.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, test } from 'node:test';
+import { until } from '@cistern/single-node/until';
+import { sendRequest } from '@cistern/single-node/send-request';
+import { ensureDebianPackages } from '@cistern/test-servers';
+import { findBarriers } from '../src/console/find-barriers.ts';
+import { openBrowser, openConsole } from '../src/console/open-browser.ts';
+import { openLoadedCluster, operator } from '../src/console/open-loaded-cluster.ts';
+
+await ensureDebianPackages(['chromium', 'skopeo', 'fonts-dejavu-core']);
+const { upstream, cacheUrl, adminUrl, auditFile, stopAdmin, startAdmin } = await openLoadedCluster({ after });
+const browser = await openBrowser();
+after(() => browser.close());
+
+const pages = ['', 'in-flight', 'images', 'images/app%3A1', 'upstreams', 'jobs', 'nodes', 'audit', 'connect'];
+const httpCredentials = operator;
+
+async function askAdmin<T>(path: string): Promise<T> {
+  const authorization = `Basic ${Buffer.from(`${operator.username}:${operator.password}`).toString('base64')}`;
+  return (await fetch(`${adminUrl}${path}`, { headers: { authorization } })).json() as Promise<T>;
+}
+
+test('without a password nobody sees the page', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const answer = await page.goto(`${adminUrl}/console/`).catch(() => undefined);
+  assert.notEqual(answer?.status(), 200);
+  await context.close();
+});
+
+test('numbers and progress move while clients pull', async () => {
+  const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
+  // What docker.io’s fake said with the first pull.
+  await page.getByRole('meter', { name: /^Pulls left: docker\.io/ }).waitFor();
+  const requests = page.locator('.tile').filter({ hasText: 'Served from here' }).locator('.note');
+  const before = await requests.innerText();
+  await until('requests are counted', async () => (await requests.innerText()) !== before);
+
+  upstream.addFault({ repository: 'library/slow', endpoint: 'blob' }, { bytesPerSecond: 1_000_000 });
+  const { layers } = upstream.addImage('library/slow', { tag: '1', layers: [{ size: 30_000_000, seed: 'slow' }] });
+  const pull = sendRequest(`${cacheUrl}/v2/docker.io/library/slow/blobs/${layers[0]?.digest}`);
+  await page.getByRole('link', { name: /^In flight/ }).click();
+  const bar = page.getByRole('progressbar', { name: 'Fetching from docker.io/library/slow' });
+  await bar.waitFor();
+  const value = async () => Number(await bar.getAttribute('value'));
+  const first = await value();
+  await until('the bar moves', async () => (await value()) > first);
+  await until('and further', async () => (await value()) > first + 2_000_000);
+  await pull;
+  await bar.waitFor({ state: 'detached' });
+  assert.deepEqual(offences, []);
+});
+
+test('actions act, for all nodes, and are written down under the operator’s name', async () => {
+  const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
+  const told = (text: string | RegExp) => page.getByRole('status').getByText(text).waitFor();
+  await page.getByRole('link', { name: 'Images' }).click();
+  await page.getByLabel('Search').fill('other');
+  await until('only what was searched for is there', async () => (await page.locator('tbody tr').count()) === 1);
+  await page.getByRole('link', { name: 'other:1' }).click();
+
+  await button('Pin').click();
+  await button('Unpin').waitFor();
+  assert.deepEqual(await askAdmin('/v1/pins'), { pins: ['docker.io/library/other:1'] });
+  await button('Unpin').click();
+  await button('Pin').waitFor();
+  assert.deepEqual(await askAdmin('/v1/pins'), { pins: [] });
+
+  const { digest } = upstream.addImage('library/other', { tag: '1', layers: [{ size: 1000, seed: 'newer' }] });
+  await button('Refresh').click();
+  await told(`${digest.slice(0, 19)} now, for all nodes`);
+  await page.getByText(digest).waitFor();
+
+  await button('Prewarm').click();
+  await told(/other:1 (?:was here already|is here)/);
+
+  await page.getByRole('link', { name: 'Upstreams' }).click();
+  await button('Go offline: docker.io').click();
+  await button('Go offline').click();
+  await button('Go online: docker.io').waitFor();
+  const isOffline = async () =>
+    (await askAdmin<{ readonly upstreams: readonly { readonly isOffline: boolean }[] }>('/v1/upstreams')).upstreams[0]
+      ?.isOffline;
+  assert.equal(await isOffline(), true);
+
+  await page.goto(`${adminUrl}/console/#/images/other%3A1`);
+  await button('Purge').click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Purge' }).click();
+  await told(/^Purged other:1/);
+  assert.equal((await sendRequest(`${cacheUrl}/v2/docker.io/library/other/manifests/1`)).status, 503);
+
+  await page.goto(`${adminUrl}/console/#/upstreams`);
+  await button('Go online: docker.io').click();
+  await button('Go online').click();
+  await button('Go offline: docker.io').waitFor();
+  assert.equal(await isOffline(), false);
+
+  const noted = (await readFile(auditFile, 'utf8')).split('\n').filter((line) => line.includes('"by":"ada"'));
+  for (const path of ['pins', 'refresh', 'prewarm', 'offline', 'purge'])
+    assert.ok(
+      noted.some((line) => line.includes(`POST /v1/${path}`)),
+      path,
+    );
+
+  await fetch(`${adminUrl}/v1/pins`, { headers: { authorization: 'Basic d3Jvbmc6d3Jvbmc=' } });
+  await page.getByRole('link', { name: 'Audit' }).click();
+  const row = (text: string) => page.getByRole('row').filter({ hasText: text });
+  await row('POST /v1/purge').filter({ hasText: 'ada' }).filter({ hasText: 'done' }).waitFor();
+  await row('GET /v1/pins').filter({ hasText: 'refused' }).waitFor();
+  await page.getByLabel('Show').selectOption('What operators did');
+  await row('GET /v1/pins').waitFor({ state: 'detached' });
+  await row('POST /v1/purge').waitFor();
+  await page.getByLabel('Show').selectOption('Who was turned away');
+  await row('POST /v1/purge').waitFor({ state: 'detached' });
+  await row('GET /v1/pins').waitFor();
+  assert.deepEqual(offences, []);
+});
+
+for (const colorScheme of ['light', 'dark'] as const)
+  test(`no page has a barrier, and all fit on a phone: ${colorScheme}`, async () => {
+    const { page, offences } = await openConsole(browser, adminUrl, {
+      httpCredentials,
+      colorScheme,
+      reducedMotion: 'reduce',
+    });
+    for (const path of pages) {
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await page.goto(`${adminUrl}/console/#/${path}`);
+      await until('all is there', async () => (await page.locator('.loading').count()) === 0);
+      assert.equal(await page.locator('.empty.failed').count(), 0, path);
+      assert.deepEqual(await findBarriers(page), [], path);
+      await page.setViewportSize({ width: 360, height: 740 });
+      assert.deepEqual(await findBarriers(page), [], `${path} on a phone`);
+      const beyond = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+      assert.equal(beyond, 0, `${path} is wider than a phone`);
+    }
+    assert.deepEqual(offences, []);
+  });
+
+test('the keyboard is enough', async () => {
+  const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
+  const focused = () => page.locator(':focus');
+  const tabTo = async (name: string) => {
+    for (let count = 0; count < 60; count += 1) {
+      await page.keyboard.press('Tab');
+      // Between the last element and the first the browser itself has the focus, and then the body counts as active.
+      const label = await page.evaluate<string>(
+        "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText ?? ''",
+      );
+      if (label.trim() === name) return;
+    }
+    assert.fail(`no way to ${name}`);
+  };
+  await page.keyboard.press('Tab');
+  assert.equal(await focused().innerText(), 'To the content');
+  await tabTo('Images');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Images' }).waitFor();
+  await page.getByRole('link', { name: 'app:1', exact: true }).first().waitFor();
+  await tabTo('app:1');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'app:1' }).waitFor();
+  await page.getByRole('button', { name: 'Purge' }).waitFor();
+  await tabTo('Purge');
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  assert.equal(await focused().innerText(), 'Cancel');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  assert.equal(await focused().innerText(), 'Purge');
+  assert.equal((await sendRequest(`${cacheUrl}/v2/docker.io/library/app/manifests/1`)).status, 200);
+  assert.deepEqual(offences, []);
+});
+
+test('a server that goes away is told, and is found again', async () => {
+  const { page } = await openConsole(browser, adminUrl, { httpCredentials });
+  await stopAdmin();
+  await page.getByText('Connection lost, trying again').waitFor();
+  assert.notEqual(await page.locator('.tile').count(), 0, 'what was seen last stays');
+  await startAdmin();
+  await page.getByText('Live', { exact: true }).waitFor();
+});

@@ -1,0 +1,36 @@
+// Links between pages lead somewhere, and to headings that are there.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { pages } from '../src/docs/pages.ts';
+import { root } from '../src/docs/read-page.ts';
+
+const byPath = new Map(pages.map((page) => [page.path, page]));
+
+for (const page of pages)
+  test(page.path, () => {
+    const dead = page.links.filter((link) => !/^[a-z]+:/.test(link) && !leadsSomewhere(page.path, link));
+    assert.deepEqual(dead, []);
+  });
+
+function leadsSomewhere(from: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#');
+  const target = path === '' ? from : normalize(join(dirname(from), path));
+  if (!existsSync(join(root, target))) return false;
+  return anchor === undefined || (byPath.get(target)?.anchors.has(anchor) ?? false);
+}
+
+test('every page can be reached from the README', () => {
+  const seen = new Set<string>();
+  const visit = (path: string) => {
+    const page = byPath.get(path);
+    if (page === undefined || seen.has(path)) return;
+    seen.add(path);
+    for (const link of page.links) visit(normalize(join(dirname(path), link.split('#')[0]!)));
+  };
+  visit('README.md');
+  // Records of decisions are reached by their directory, changes by their file.
+  const lost = pages.map(({ path }) => path).filter((path) => !seen.has(path) && !/CHANGELOG|decisions\/\d/.test(path));
+  assert.deepEqual(lost, []);
+});

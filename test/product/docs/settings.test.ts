@@ -1,0 +1,59 @@
+// Every setting that a page names, in its text or in an example, is one that the schema has.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeConfig } from '@cistern/config';
+import { parseAllDocuments } from 'yaml';
+import { pages } from '../src/docs/pages.ts';
+
+/** The paths of the reference page, which is made of the schema: `upstreams.<name>.ttl`, `access.rules[].action`. */
+const known = new Set(
+  [...describeConfig().matchAll(/^\| `([^`]+)` \|/gm)].map(([, path]) => path!.replaceAll('\\', '')),
+);
+const sections = new Set([...known].map((path) => path.split('.')[0]!));
+/** Of what stands under names of the user's. */
+const maps = new Set(
+  [...known].flatMap((path) => [...path.matchAll(/\.<name>/g)].map(({ index }) => path.slice(0, index))),
+);
+
+const isSection = (path: string) => [...known].some((one) => one.startsWith(`${path}.`) || one.startsWith(`${path}[`));
+const isKnown = (path: string) => known.has(path) || isSection(path);
+
+function keysOf(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return value.flatMap((item) => (isSection(path) ? keysOf(item, `${path}[]`) : []));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => {
+    // An ellipsis stands for what has been shown before.
+    if (key === '…') return [];
+    const below = path === '' ? key : maps.has(path) ? `${path}.<name>` : `${path}.${key}`;
+    // What is known and has nothing below takes any value: headers, fields of the log.
+    return [below, ...(known.has(below) && !isSection(below) ? [] : keysOf(item, below))];
+  });
+}
+
+for (const { path, blocks, prose } of pages.filter((page) => !page.path.includes('decisions/'))) {
+  const examples = blocks.filter(({ language }) => language === 'yaml');
+  const named = [...prose.matchAll(/`([a-z0-9]+(?:\.(?:<name>|[a-z0-9]+))+)`/g)].map(([, name]) => name!);
+  const settings = named.filter(
+    (name) => sections.has(name.split('.')[0]!) && !/\.(md|ts|ya?ml|json|io|com)$/.test(name),
+  );
+  if (path === 'docs/configuration.md' || examples.length + settings.length === 0) continue;
+
+  test(path, () => {
+    assert.deepEqual(
+      settings.filter((name) => !isKnown(name) && !isKnown(name.replace(/^upstreams\./, 'upstreams.<name>.'))),
+      [],
+    );
+    for (const { line, text } of examples)
+      for (const document of parseAllDocuments(text)) {
+        assert.deepEqual(document.errors, [], `line ${line}`);
+        const keys = keysOf(document.toJS({ maxAliasCount: 100 }));
+        // Files of others, such as a CI's, begin with words that are no section of ours.
+        if (keys.length === 0 || !sections.has(keys[0]!)) continue;
+        assert.deepEqual(
+          keys.filter((key) => !isKnown(key)),
+          [],
+          `line ${line}`,
+        );
+      }
+  });
+}

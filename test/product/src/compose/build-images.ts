@@ -1,0 +1,71 @@
+// Every image that the compose file needs, made here from Debian's packages and npm's: none can be had from a registry of
+// images. They bear the names that the compose file has for them.
+import { execFile } from 'node:child_process';
+import { access, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Engine } from './open-engine.ts';
+
+const run = promisify(execFile);
+const repository = fileURLToPath(new URL('../../../..', import.meta.url));
+const ofServers = join(repository, 'test', 'product', 'compose', 'images');
+const timeoutMs = 10 * 60_000;
+
+/** `names`: of the images by service; `registry` is registry:2's. */
+export async function buildImages(engine: Engine, names: Readonly<Record<string, string>>): Promise<void> {
+  await engine.docker(['import', '--change', 'CMD ["bash"]', await ensureDebianBase(), 'debian:trixie-slim']);
+  const build = (tag: string | undefined, args: readonly string[]) =>
+    // The daemon's network, as a build behind a registry of a machine's own has to have.
+    engine.docker(['buildx', 'build', '--network', 'host', '--tag', tag ?? '', ...args], { timeoutMs });
+  const builds = [
+    build(names['frontend'], [...(await npmSettings()), '--file', 'infra/docker/Dockerfile', '.'].map(inRepository)),
+    ...['haproxy', 'redis', 'prometheus', 's3', 'registry'].map((service) => {
+      const contexts = [`node=${dirname(process.execPath)}`, `services=${join(repository, 'test', 'servers', 'src')}`];
+      const given = contexts.flatMap((context) => ['--build-context', context]);
+      return build(names[service], ['--target', service, ...given, ofServers]);
+    }),
+  ];
+  await Promise.allSettled(builds);
+  await Promise.all(builds);
+}
+
+function inRepository(arg: string): string {
+  return arg === '.' || arg.startsWith('infra/') ? join(repository, arg) : arg;
+}
+
+/** Where npm on this machine gets packages from, and whom it trusts; neither is in the image. */
+async function npmSettings(): Promise<string[]> {
+  const registry = await npmSetting('registry');
+  const configured = await npmSetting('cafile');
+  const ca = configured === 'null' ? process.env['NODE_EXTRA_CA_CERTS'] : configured;
+  return ['--build-arg', `NPM_REGISTRY=${registry}`, ...(ca === undefined ? [] : ['--secret', `id=ca,src=${ca}`])];
+}
+
+async function npmSetting(name: string): Promise<string> {
+  return (await run('npm', ['config', 'get', name], { cwd: repository })).stdout.trim();
+}
+
+/** An archive of Debian's smallest system, as the public slim image is one. Kept from run to run. */
+async function ensureDebianBase(): Promise<string> {
+  const archive = join(tmpdir(), 'cistern-debian-base-1.tar');
+  const isThere = await access(archive).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return archive;
+  const making = `${archive}.${process.pid}`;
+  const dpkg = ['force-unsafe-io', ...['doc', 'locale', 'man'].map((part) => `path-exclude=/usr/share/${part}/*`)];
+  const apt = ['Acquire::Languages "none"', 'Dir::Cache::pkgcache ""', 'Dir::Cache::srcpkgcache ""'];
+  const settings = [...dpkg.map((option) => `--dpkgopt=${option}`), ...apt.map((option) => `--aptopt=${option}`)];
+  try {
+    await run('mmdebstrap', ['--variant=minbase', '--format=tar', ...settings, 'trixie', making], {
+      timeout: timeoutMs,
+    });
+    await rename(making, archive);
+  } finally {
+    await rm(making, { force: true });
+  }
+  return archive;
+}

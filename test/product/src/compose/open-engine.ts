@@ -1,0 +1,35 @@
+// A docker engine with compose, on a network of its own: whatever containers, bridges and packet filters it makes, they end
+// with it, and no port of this machine is taken.
+import { ensureDebianPackages } from '@cistern/test-servers';
+import { openSandbox, type RunOptions } from '@cistern/test-clients/sandbox';
+
+export interface Engine {
+  /** Removed by `close`; the same path inside and outside. */
+  readonly directory: string;
+  /** Runs docker and returns its stdout. Rejects with its stderr. */
+  docker(args: readonly string[], options?: RunOptions): Promise<string>;
+  /** Any other command, on the network of the engine. */
+  run(command: string, args: readonly string[], options?: RunOptions): Promise<string>;
+  close(): Promise<void>;
+}
+
+const packages = ['docker.io', 'docker-cli', 'docker-buildx', 'docker-compose', 'iptables', 'iproute2', 'slirp4netns'];
+
+/** `mirror`: where it pulls Docker Hub's images from. Installs what is missing. As root; the caller closes it. */
+export async function openEngine({ mirror }: { readonly mirror: string }): Promise<Engine> {
+  await ensureDebianPackages([...packages, 'mmdebstrap', 'curl']);
+  const sandbox = await openSandbox({}, { network: 'own' });
+  try {
+    const args = ['--cgroup-parent', sandbox.cgroupParent, '--registry-mirror', mirror];
+    await sandbox.startDaemon('dockerd', args, ['docker', 'version']);
+  } catch (error) {
+    await sandbox.close();
+    throw error;
+  }
+  return {
+    directory: sandbox.directory,
+    docker: (args, options) => sandbox.run('docker', args, options),
+    run: sandbox.run,
+    close: sandbox.close,
+  };
+}

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import {
+  Agent,
+  createServer,
+  request,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { startHaproxy, type HaproxyOptions } from './start-haproxy.ts';
+import { until } from '../until.ts';
+
+async function serve(t: TestContext, listener: RequestListener) {
+  const server = createServer({ maxHeaderSize: 64 * 1024 }, listener);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+/** A frontend that answers as told, ready until `ready.value` is false. */
+async function openFrontend(t: TestContext, listener: RequestListener) {
+  const ready = { value: true };
+  const health = await serve(t, ({ url }, response) => {
+    response.statusCode = url === '/healthz' || ready.value ? 200 : 503;
+    response.end();
+  });
+  const { server, port } = await serve(t, listener);
+  return { ready, server, health: health.server, frontend: { port, debugPort: health.port } };
+}
+
+async function open(
+  t: TestContext,
+  frontends: readonly { port: number; debugPort: number }[],
+  ofOneSource?: HaproxyOptions['ofOneSource'],
+) {
+  const haproxy = await startHaproxy({ frontends, proxyProtocol: 'none', ...(ofOneSource && { ofOneSource }) });
+  t.after(haproxy.close);
+  return haproxy;
+}
+
+async function ask(url: string, method = 'GET', headers: Record<string, string> = {}) {
+  const sent = request(`${url}/v2/`, { method, headers, agent: new Agent() });
+  sent.end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const body = (await response.toArray()).join('');
+  return { status: response.statusCode, headers: response.headers, body };
+}
+
+test('it spreads requests, leaves out a frontend that is not ready, and takes it back', async (t) => {
+  const opened = [1, 2].map((name) => openFrontend(t, (_, response) => response.end(`${name}`)));
+  const [first, second] = await Promise.all(opened);
+  assert.ok(first && second);
+  const haproxy = await open(t, [first.frontend, second.frontend]);
+  const names = async () =>
+    new Set(await Promise.all(Array.from({ length: 20 }, async () => (await ask(haproxy.url)).body)));
+  assert.deepEqual([...(await names())].sort(), ['1', '2']);
+  second.ready.value = false;
+  await until(async () => (await haproxy.frontendStates())[1] === 'DOWN');
+  assert.deepEqual([...(await names())], ['1']);
+  second.ready.value = true;
+  await until(async () => (await haproxy.frontendStates())[1]?.startsWith('UP') === true);
+  await until(async () => (await names()).size === 2);
+});
+
+test('a frontend that is marked down keeps what it is sending', async (t) => {
+  const answer = Promise.withResolvers<ServerResponse>();
+  const { frontend, ready } = await openFrontend(t, (_, response) => {
+    response.writeHead(200, { 'content-length': 6 });
+    response.write('one');
+    answer.resolve(response);
+  });
+  const haproxy = await open(t, [frontend]);
+  const sent = request(`${haproxy.url}/v2/`, { agent: new Agent() });
+  sent.end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const [begun] = (await once(response, 'data')) as [Buffer];
+  ready.value = false;
+  await until(async () => (await haproxy.frontendStates())[0] === 'DOWN');
+  (await answer.promise).end('two');
+  assert.equal([begun, ...(await response.toArray())].join(''), 'onetwo');
+});
+
+test('with no frontend ready, one that lives still answers; with none alive haproxy does, as a registry would', async (t) => {
+  const { frontend, ready, server, health } = await openFrontend(t, (_, response) => response.end('alive'));
+  const haproxy = await open(t, [frontend]);
+  ready.value = false;
+  await until(async () => (await haproxy.frontendStates())[0] === 'DOWN');
+  assert.equal((await ask(haproxy.url)).body, 'alive');
+  server.closeAllConnections();
+  server.close();
+  health.closeAllConnections();
+  health.close();
+  await until(async () => (await fetch(`${haproxy.statisticsUrl}/health`)).status === 503);
+  const { status, headers, body } = await ask(haproxy.url);
+  assert.equal(status, 503);
+  assert.equal(headers['content-type'], 'application/json');
+  assert.equal(headers['retry-after'], '2');
+  assert.equal((JSON.parse(body) as { errors: { code: string }[] }).errors[0]?.code, 'UNAVAILABLE');
+});
+
+test('what a frontend breaks off before the first byte is asked of another one, unless it changes something', async (t) => {
+  let asked = 0;
+  const broken = await openFrontend(t, ({ socket }) => {
+    asked += 1;
+    socket.destroy();
+  });
+  const whole = await openFrontend(t, (_, response) => response.end('whole'));
+  const haproxy = await open(t, [broken.frontend, whole.frontend]);
+  for (let attempt = 0; attempt < 10; attempt++) assert.equal((await ask(haproxy.url)).body, 'whole');
+  assert.ok(asked > 0);
+  const statuses = new Set<number | undefined>();
+  for (let attempt = 0; attempt < 10; attempt++) statuses.add((await ask(haproxy.url, 'POST')).status);
+  assert.deepEqual(statuses, new Set([200, 502]));
+});
+
+test('an answer that breaks off after its first byte is not asked for again, and breaks off for the client', async (t) => {
+  let asked = 0;
+  const { frontend } = await openFrontend(t, (_, response) => {
+    asked += 1;
+    response.writeHead(200, { 'content-length': 10 });
+    // real-time: the break comes after the first bytes have passed haproxy
+    response.write('half', () => setTimeout(() => response.destroy(), 50));
+  });
+  const haproxy = await open(t, [frontend]);
+  await assert.rejects(ask(haproxy.url), { code: 'ECONNRESET' });
+  assert.equal(asked, 1);
+});
+
+test('a header of a thousand ranges passes, and what a client says of proxies does not', async (t) => {
+  const { frontend } = await openFrontend(t, ({ headers }, response) => response.end(JSON.stringify(headers)));
+  const haproxy = await open(t, [frontend]);
+  const range = `bytes=${Array.from({ length: 1024 }, (_, index) => `${index * 1_000_000_000}-${index * 1_000_000_000 + 9}`).join()}`;
+  assert.ok(range.length > 22 * 1024);
+  const { body } = await ask(haproxy.url, 'GET', {
+    range,
+    'x-forwarded-for': '1.2.3.4',
+    'x-forwarded-host': 'ghcr.io',
+  });
+  const passed = JSON.parse(body) as Record<string, string>;
+  assert.equal(passed['range'], range);
+  assert.deepEqual(
+    Object.keys(passed).filter((name) => name.startsWith('x-forwarded')),
+    [],
+  );
+});
+
+/** A connection of its own, that stays. `undefined`: it was closed unanswered. */
+function stay(t: TestContext, url: string, localAddress: string): Promise<Socket | undefined> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), localAddress });
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write('GET /v2/ HTTP/1.1\r\nHost: cistern\r\n\r\n');
+  const { promise, resolve } = Promise.withResolvers<Socket | undefined>();
+  socket.once('data', () => resolve(socket));
+  socket.once('close', () => resolve(undefined));
+  return promise;
+}
+
+test('one address has so many connections at a time and no more, whatever others have', async (t) => {
+  const { frontend } = await openFrontend(t, (_, response) => response.end('here'));
+  const { url } = await open(t, [frontend], { connections: 5 });
+  const greedy: (Socket | undefined)[] = [];
+  for (let count = 0; count < 8; count += 1) greedy.push(await stay(t, url, '127.0.0.7'));
+  assert.deepEqual(
+    greedy.map((socket) => socket !== undefined),
+    [true, true, true, true, true, false, false, false],
+  );
+  assert.ok(await stay(t, url, '127.0.0.8'));
+  greedy[0]?.destroy();
+  await until(async () => (await stay(t, url, '127.0.0.7')) !== undefined);
+});
+
+test('one address begins so many connections in ten seconds and no more, whatever others do', async (t) => {
+  const { frontend } = await openFrontend(t, (_, response) => response.end('here'));
+  const { url } = await open(t, [frontend], { rate: 5 });
+  const answered: boolean[] = [];
+  while (answered.at(-1) !== false && answered.length < 1000) {
+    const socket = await stay(t, url, '127.0.0.7');
+    answered.push(socket !== undefined);
+    socket?.destroy();
+  }
+  assert.ok(answered.length > 5 && answered.at(-1) === false, `${answered.length} were answered`);
+  assert.ok(await stay(t, url, '127.0.0.8'));
+});
+
+test('it has a page and metrics', async (t) => {
+  const { frontend } = await openFrontend(t, (_, response) => response.end());
+  const haproxy = await open(t, [frontend]);
+  assert.match(await (await fetch(`${haproxy.statisticsUrl}/metrics`)).text(), /haproxy_server_status/);
+  assert.match(await (await fetch(haproxy.statisticsUrl)).text(), /Statistics Report/);
+});

@@ -1,0 +1,14 @@
+// An S3 server on port 9000 until it is told to stop: the main process of a container (test/product/compose/images).
+import { readFile } from 'node:fs/promises';
+import { startGateway } from './start-gateway.ts';
+
+const { S3_ACCESS_KEY: accessKey = '', S3_SECRET_KEY_FILE: secretKeyFile = '' } = process.env;
+const secretKey = (await readFile(secretKeyFile, 'utf8')).trim();
+const s3 = await startGateway({ host: '0.0.0.0', port: 9000, accessKey, secretKey });
+// Neither child processes nor signals keep a process alive.
+// real-time: keeps the process alive until SIGTERM
+const alive = setInterval(() => {}, 60_000);
+process.once('SIGTERM', () => {
+  clearInterval(alive);
+  void s3.close();
+});

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type S3, startS3 } from './start-s3.ts';
+
+let s3: S3;
+before(async () => {
+  s3 = await startS3();
+});
+after(async () => s3.close());
+
+const ownServer = { skip: process.env['S3_ENDPOINT'] !== undefined && 'the server of S3_ENDPOINT cannot be stopped' };
+
+const ask = (timeoutMs: number) => fetch(s3.endpoint, { signal: AbortSignal.timeout(timeoutMs) });
+
+test('the gateway speaks S3', async () => {
+  const answer = await ask(30_000);
+  assert.match(await answer.text(), /<ListAllMyBucketsResult|<Error>/);
+});
+
+test('a stopped gateway refuses, and comes back at the same address', ownServer, async () => {
+  await s3.stop();
+  await s3.stop();
+  await assert.rejects(ask(30_000), (error: Error) => /ECONNREFUSED/.test((error.cause as Error).message));
+  await s3.start();
+  await s3.start();
+  assert.equal((await ask(30_000)).status, 200);
+});
+
+test('a frozen gateway answers when it is thawed, and can be closed without', ownServer, async () => {
+  s3.freeze();
+  // The signal reaches a thread that has a request in hand a moment later.
+  await assert.rejects(
+    async () => {
+      for (;;) await ask(200);
+    },
+    { name: 'TimeoutError' },
+  );
+  const answer = ask(30_000);
+  s3.thaw();
+  assert.equal((await answer).status, 200);
+  s3.freeze();
+  await s3.close();
+  await s3.close();
+  await assert.rejects(ask(30_000), TypeError);
+});

@@ -1,0 +1,75 @@
+// One node of a cluster, as one starts it by hand: in the process of the test, or as a process of its own.
+import { startNode as startInProcess } from '@cistern/cli/testing/start-node';
+import { freePort, type ProcessExit, startProcess } from '@cistern/test-servers';
+import type { Owner } from '../src/open-stage.ts';
+import { launcher } from '../src/run-cistern.ts';
+import { sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
+
+export interface StartedNode {
+  /** Of what it is there for: the registry, the fill server, the admin server; `http://127.0.0.1:<port>`. */
+  readonly url: string;
+  /** Of `/metrics`, `/healthz` and `/readyz`, without a path. */
+  readonly debugUrl: string;
+  /** Lines of its log so far. */
+  log(): string[];
+  /** Idempotent. */
+  stop(): Promise<unknown>;
+}
+
+export interface NodeProcess extends StartedNode {
+  stop(): Promise<ProcessExit>;
+  /** `kill -9`. */
+  kill(): Promise<ProcessExit>;
+}
+
+type NodeCommand = 'serve' | 'frontend' | 'worker' | 'admin';
+
+const addressKeys = {
+  serve: 'REGISTRY_HTTP_ADDR',
+  frontend: 'REGISTRY_HTTP_ADDR',
+  worker: 'REGISTRY_WORKER_ADDR',
+  admin: 'REGISTRY_ADMIN_ADDR',
+} as const;
+
+async function placeOf(command: NodeCommand) {
+  const [address, debugAddress] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  return {
+    env: {
+      REGISTRY_WORKER_ADDR: `127.0.0.1:${await freePort()}`,
+      [addressKeys[command]]: address,
+      REGISTRY_HTTP_DEBUG_ADDR: debugAddress,
+    },
+    url: `http://${address}`,
+    debugUrl: `http://${debugAddress}`,
+  };
+}
+
+/** Ready when it says so; stopped with its owner. */
+export async function startNode(owner: Owner, command: NodeCommand, configFile: string): Promise<StartedNode> {
+  const { env, url, debugUrl } = await placeOf(command);
+  const { log, stop } = await startInProcess(command, configFile, { ...process.env, ...env });
+  owner.after(stop);
+  await until(`the ${command} is ready`, async () => (await sendRequest(`${debugUrl}/readyz`)).status === 200);
+  return { url, debugUrl, log, stop };
+}
+
+/** Ready when it says so; stopped with its owner. */
+export async function startNodeProcess(owner: Owner, command: NodeCommand, configFile: string): Promise<NodeProcess> {
+  const { env, url, debugUrl } = await placeOf(command);
+  const node = await startProcess({
+    command: process.execPath,
+    args: [launcher, command, configFile],
+    name: command,
+    env,
+    ready: { http: `${debugUrl}/readyz` },
+  });
+  owner.after(() => node.stop());
+  return {
+    url,
+    debugUrl,
+    log: () => node.outputLines(),
+    stop: () => node.stop(),
+    kill: () => node.kill(),
+  };
+}

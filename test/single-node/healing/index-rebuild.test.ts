@@ -1,0 +1,61 @@
+// `cistern index rebuild`: whatever the index has lost is found again in the store, and upstream is asked for nothing.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { freePort, startRedis } from '@cistern/test-servers';
+import { cacheOf, openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
+import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
+import { sendRequest } from '../src/send-request.ts';
+
+const upstream = await openUpstream({ after });
+const image = upstream.addImage('library/app', { tag: 'latest' });
+const blobs = [image.config, ...image.layers];
+
+async function pull(url: string): Promise<void> {
+  assert.equal((await sendRequest(`${url}/v2/library/app/manifests/latest`)).status, 200);
+  for (const { digest } of blobs)
+    assert.equal((await sendRequest(`${url}/v2/library/app/blobs/${digest}`)).status, 200);
+}
+
+const found = /^The index is complete: (\d+) blobs \((\d+) added\), 1 manifests, 1 tags \((\d+) added\)\.\n$/;
+
+test('of one node, which has to be stopped', async (t) => {
+  const rootDirectory = await openDirectory(t);
+  const first = await openCistern(t, { config: cacheOf(upstream), rootDirectory });
+  await pull(first.url);
+  const refused = await runCistern(['index', 'rebuild', '--data', rootDirectory]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /^cistern: [^\n]*\n$/);
+  await first.stop();
+  await rm(join(rootDirectory, 'cistern', 'index.sqlite'));
+
+  const run = await runCistern(['index', 'rebuild', '--data', rootDirectory]);
+  assert.deepEqual([run.code, run.stderr], [0, '']);
+  assert.deepEqual(found.exec(run.stdout)?.slice(1), ['3', '3', '1']);
+  const again = await runCistern(['index', 'rebuild', '--data', rootDirectory]);
+  assert.deepEqual(found.exec(again.stdout)?.slice(1), ['3', '0', '0']);
+});
+
+test('of a cluster, while it runs', async (t) => {
+  const redis = await startRedis();
+  t.after(() => redis.close());
+  const directory = await openDirectory(t);
+  const rootDirectory = join(directory, 'shared');
+  const shared = {
+    redis: { addr: `127.0.0.1:${redis.port}`, commandtimeout: '10s' },
+    cluster: { secret: randomUUID() },
+  };
+  const cistern = await openCistern(t, {
+    config: { ...cacheOf(upstream), ...shared },
+    env: { REGISTRY_WORKER_ADDR: `127.0.0.1:${await freePort()}` },
+    rootDirectory,
+  });
+  await pull(cistern.url);
+  const file = join(directory, 'cluster.yml');
+  await writeFile(file, JSON.stringify({ ...shared, storage: { filesystem: { rootdirectory: rootDirectory } } }));
+  const run = await runCistern(['index', 'rebuild', file]);
+  assert.deepEqual([run.code, run.stderr], [0, '']);
+  assert.match(run.stdout, found);
+});

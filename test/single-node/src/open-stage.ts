@@ -1,0 +1,78 @@
+// Fake upstreams and caches in front of them, gone when their owner is.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type FakeUpstream, type FakeUpstreamOptions, seededBody, startFakeUpstream } from '@cistern/fake-upstream';
+import { type Cistern, type CisternConfiguration, type CisternOptions, startCistern } from '@cistern/test-servers';
+import { type Cache, startCache } from './start-cache.ts';
+
+/** A test's context, or `{ after }` of a whole file. */
+export interface Owner {
+  after(end: () => Promise<unknown>): unknown;
+}
+
+export async function openUpstream(owner: Owner, options?: FakeUpstreamOptions): Promise<FakeUpstream> {
+  const upstream = await startFakeUpstream(options);
+  owner.after(() => upstream.close());
+  return upstream;
+}
+
+const opened: Pick<Cache, 'rootDirectory' | 'stop'>[] = [];
+
+/** Runs `cistern serve` in the process of the test. Tests of signals, memory and open files need `openProcess`. */
+export async function openCistern(owner: Owner, options: CisternConfiguration): Promise<Cache> {
+  return stopWith(owner, await startCache(options));
+}
+
+/** Runs `cistern serve` as a process of its own. */
+export async function openProcess(owner: Owner, options: CisternOptions): Promise<Cistern> {
+  return stopWith(owner, await startCistern(options));
+}
+
+function stopWith<Started extends Pick<Cache, 'rootDirectory' | 'stop'>>(owner: Owner, started: Started): Started {
+  opened.push(started);
+  owner.after(() => started.stop());
+  return started;
+}
+
+export async function openDirectory(owner: Owner): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'cistern-end-to-end-'));
+  owner.after(async () => {
+    // Hooks run in the order of their making, and a cache that still commits would make its directory again.
+    const inside = opened.filter(({ rootDirectory }) => rootDirectory.startsWith(directory));
+    await Promise.all(inside.map((cistern) => cistern.stop()));
+    await rm(directory, { recursive: true, maxRetries: 5 });
+  });
+  return directory;
+}
+
+/**
+ * The configuration of a cache whose default upstream, docker.io, is a fake one. Tags are confirmed on every pull. It runs in the
+ * process of the test, which may be busy for longer than a cache bears silence by default.
+ */
+export function cacheOf(
+  { url }: Pick<FakeUpstream, 'url'>,
+  upstream: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return { upstreams: { 'docker.io': { url, ttl: '0s', timeouts: { silence: '10s' }, ...upstream } } };
+}
+
+export interface Stage {
+  readonly upstream: FakeUpstream;
+  readonly cistern: Cache;
+}
+
+export async function openStage(owner: Owner, options?: FakeUpstreamOptions): Promise<Stage> {
+  const upstream = await openUpstream(owner, options);
+  return { upstream, cistern: await openCistern(owner, { config: cacheOf(upstream) }) };
+}
+
+export async function openProcessStage(owner: Owner, options?: FakeUpstreamOptions) {
+  const upstream = await openUpstream(owner, options);
+  return { upstream, cistern: await openProcess(owner, { config: cacheOf(upstream) }) };
+}
+
+/** Pseudo-random bytes that do not compress: the same for the same seed. */
+export function seededBytes(size: number, seed: number | string): Buffer {
+  return Buffer.concat([...seededBody({ size, seed }).read(0, size)]);
+}

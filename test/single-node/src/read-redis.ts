@@ -1,0 +1,21 @@
+// Everything that is in a Redis, for tests of what must not be there.
+import type { Redis } from '@cistern/test-servers';
+
+/** One command, because each is a process of its own. */
+const script = `
+local reads = {
+  string = {'GET'}, hash = {'HGETALL'}, list = {'LRANGE', 0, -1}, set = {'SMEMBERS'}, zset = {'ZRANGE', 0, -1},
+  stream = {'XRANGE', '-', '+'},
+}
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local command, first, last = unpack(reads[redis.call('TYPE', key).ok])
+  local value = first and redis.call(command, key, first, last) or redis.call(command, key)
+  table.insert(found, {key, value})
+end
+return found`;
+
+/** Keys and values as one text. */
+export async function readRedis(redis: Redis): Promise<string> {
+  return redis.command('EVAL', script, '0');
+}

@@ -1,0 +1,51 @@
+// `cistern evict --dry-run` and `cistern scrub`, to the process that runs on the same data.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cacheOf, openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
+import { readMetrics } from '../src/read-metrics.ts';
+import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
+import { sendRequest } from '../src/send-request.ts';
+import { storedDigests } from '../src/store-files.ts';
+import { until } from '../src/until.ts';
+
+test('an operator is told what would be evicted and why, and what the scrub has found', async (t) => {
+  const upstream = await openUpstream(t);
+  const rootDirectory = await openDirectory(t);
+  const env = { REGISTRY_STORAGE_SCRUB_EVERY: '20s', REGISTRY_STORAGE_SCRUB_BANDWIDTH: '100MB' };
+  const cistern = await openCistern(t, { rootDirectory, config: cacheOf(upstream, { ttl: '10m' }), env });
+  const run = (...args: readonly string[]) => runCistern([...args, '--data', rootDirectory]);
+  assert.match((await run('scrub')).stdout, /^The store has not been read through yet\.\n$/);
+  const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 300_000, seed: 1 }] });
+  const [layer] = image.layers;
+  for (const path of ['manifests/latest', `blobs/${layer!.digest}`])
+    await sendRequest(`${cistern.url}/v2/library/app/${path}`);
+  await until('both are stored', async () => (await storedDigests(rootDirectory)).length === 2);
+
+  const needless = await run('evict', '--dry-run');
+  assert.equal(needless.stderr, '');
+  assert.match(
+    needless.stdout,
+    /^The store holds 30\d kB: no room has to be made\. 0 digests are pinned\.\nNothing would go\.\n$/,
+  );
+  let emptied = needless;
+  // A pull of this very second may be on its way to the index.
+  await until('all is told', async () => {
+    emptied = await run('evict', '--dry-run', '--down-to', '0');
+    return emptied.stdout.includes('2 would go');
+  });
+  const expected = [
+    'The store holds 30\\d kB: to be brought down to 0 bytes. 0 digests are pinned.',
+    `${image.digest}  manifest  \\d+ bytes  pulled 0 hours ago: pulled longest ago`,
+    `${layer!.digest}  blob  30\\d kB  pulled 0 hours ago: pulled longest ago`,
+    '2 would go, 30\\d kB in all.',
+  ];
+  assert.match(emptied.stdout, new RegExp(`^${expected.join('\\n')}\\n$`));
+  assert.equal((await storedDigests(rootDirectory)).length, 2);
+  assert.match((await run('evict')).stderr, /only --dry-run is for you/);
+  assert.match((await run('evict', '--dry-run', '--down-to', 'much')).stderr, /^cistern: --down-to: .*much/);
+
+  const isRead = async () => (await readMetrics(cistern)).get('cistern_scrub_objects_total{kind="objects"}');
+  await until('the store has been read through', async () => ((await isRead()) ?? 0) >= 2, 60_000);
+  const told = /From 20\d\d-.* to 20\d\d-.*: 2 objects \(30\d kB\), none damaged; 0 verified/;
+  await until('that is told', async () => told.test((await run('scrub')).stdout));
+});
