@@ -1,7 +1,7 @@
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 
-/** Of one cache. */
+/** The index and the store of one cache. */
 export interface IndexAndStore {
   readonly index: CacheIndex;
   readonly store: BlobStore;

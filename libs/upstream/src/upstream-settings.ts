@@ -24,13 +24,13 @@ export interface UpstreamTimeouts {
   readonly connectTimeoutMs: number;
   /** From the end of a request to the headers of its answer. */
   readonly headersTimeoutMs: number;
-  /** Between two pieces of a body, while somebody reads it. */
+  /** Between two chunks of a body, while a reader waits for one. */
   readonly bodyIdleTimeoutMs: number;
   /**
-   * For a whole call with its retries, redirects and tokens; for blobs until the body begins or goes on, because how long
-   * a body may take depends on its size.
+   * For a whole call with its retries, redirects and tokens. For blobs until the body begins or goes on: the time that
+   * a body takes depends on its size.
    */
   readonly deadlineMs: number;
-  /** While calls wait: how long nothing at all may come from the registry, and no sign of life either, until it is left alone. */
+  /** While calls wait: the silence of the registry, heartbeats included, after which its circuit breaker opens. */
   readonly silenceMs: number;
 }

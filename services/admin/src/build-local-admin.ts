@@ -8,7 +8,7 @@ import type { StoreHealth } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { createLateHttpApp, type HttpApp, type Listener, type NodeContext } from '@cistern/runtime/process';
 
-/** Of the process whose server it is. */
+/** The parts of the process to which the server belongs. */
 export interface LocalParts extends StoreHealth {
   checkIndex(): Promise<void>;
   readonly nodes: Nodes;

@@ -44,7 +44,7 @@ export interface TestCacheOptions {
   /** Of the disk that gets what is spooled. */
   readonly disk?: DiskRoom;
   readonly presignForMs?: number;
-  /** Of jobs that are not a pull's. Default: they are refused. */
+  /** Handlers of the jobs that prewarm. Default: they refuse. */
   readonly handlers?: (deps: TestHandlerDeps) => Pick<JobHandlers, PrewarmJob>;
   /** An existing root for the fs store, which the test removes. */
   readonly root?: string;

@@ -20,13 +20,13 @@ export interface Listener {
 /** `http.debug` of the configuration. */
 interface DebugSettings {
   readonly address: TcpAddress | undefined;
-  /** Somebody has chosen the address; one that is taken is an error then. */
+  /** The configuration names the address; an address in use is an error then. */
   readonly explicit: boolean;
   readonly prometheus: { readonly enabled: boolean; readonly path: string };
 }
 
 export interface NodeOptions {
-  /** Of the configuration. */
+  /** Two sections of the configuration. */
   readonly config: {
     readonly http: { readonly debug: DebugSettings };
     readonly health: HealthSettings;

@@ -1,4 +1,4 @@
-// The parts of a frontend: what clients may, what they are answered with, and what upstreams tell it.
+// The parts of a frontend: clients' rights and limits, the use cases of a pull, and webhooks of upstreams.
 import { randomBytes } from 'node:crypto';
 import { type Authorize, createAuthorize, type ClientLimits } from '@cistern/auth';
 import type { Config } from '@cistern/config';
@@ -19,24 +19,24 @@ import { type OpenedTls, openTls } from './open-tls.ts';
 export interface FrontendParts extends Access, OpenedTls {
   readonly pullThrough: PullThrough;
   readonly upstreams: UpstreamTable;
-  /** Who may pull what. */
+  /** The rules of who may pull what. */
   readonly authorize: Authorize;
-  /** And how much. */
+  /** The limits of each client. */
   readonly limits: ClientLimits;
   readonly audit: Audit;
-  /** Seals what clients show upstreams that verify them; `undefined`: none does. */
+  /** Seals credentials for upstreams that verify callers; `undefined`: no upstream does. */
   readonly callerSeal: Seal | undefined;
   /** Seals the pages of lists that clients are sent to. */
   readonly pageSeal: Seal;
-  /** What upstreams say that was pushed to them. */
+  /** Images that upstreams announce by webhooks. */
   readonly pushes: Pushes;
-  /** Tells this cache's own requests when they come back to it. */
+  /** Marks this cache's own requests, so that a loop is found. */
   readonly instanceId: string;
 }
 
 export type FrontendAssembly = FrontendParts & Assembled;
 
-/** Of a process that is a worker too. */
+/** The worker in the same process. */
 export interface OwnWorker {
   readonly fills: FillTable;
   readonly address: string;

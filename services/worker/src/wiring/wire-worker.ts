@@ -47,16 +47,16 @@ import { openReporting } from '@cistern/operations';
 import { createJobHandlers } from './create-job-handlers.ts';
 
 export interface WiredWorker {
-  /** Begins to take jobs: once followers can read what they bring. */
+  /** Begins to take jobs. The fill server has to listen before. */
   start(): Promise<void>;
   readonly fills: FillTable;
-  /** Of the disks that get what is fetched. */
+  /** Room on the disks of the spool and the store. */
   readonly disk: DiskRoom;
-  /** What upstreams still let this cache pull. */
+  /** Pulls that are left at each upstream. */
   readonly ledger: BudgetLedger;
-  /** Of the fill server, as the records of fills have it; empty without one. */
+  /** The fill server's address, as the records of fills have it; empty without one. */
   readonly address: string;
-  /** What the worker's own server answers; absent where there are no other nodes. */
+  /** Answers requests of other nodes; unset where there are none. */
   readonly answerPeer: AnswerPeer | undefined;
   /** Asks upstreams in the names of callers. */
   readonly checkAccess: CheckAccess;
@@ -64,7 +64,7 @@ export interface WiredWorker {
   close(graceMs: number): Promise<void>;
 }
 
-/** What handing over may take of the grace. */
+/** The part of the grace that is kept for handing over. */
 const handOverMs = 15_000;
 const handOverShare = 0.6;
 
@@ -167,9 +167,9 @@ export async function wireWorker(
 }
 
 export interface WorkerAssembly extends Assembled {
-  /** Begins to take jobs: once its own server listens. */
+  /** Begins to take jobs. The fill server has to listen before. */
   start(): Promise<void>;
-  /** What the worker's own server answers; absent where there are no other nodes. */
+  /** Answers requests of other nodes; unset where there are none. */
   readonly answerPeer: AnswerPeer | undefined;
 }
 
