@@ -1,4 +1,4 @@
-// `npm run check:dependencies`: what is depended on, under which licences, whether shipped packages
+// `npm run check -- dependencies`: what is depended on, under which licences, whether shipped packages
 // are pinned by a hash, and whether any has known weaknesses.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

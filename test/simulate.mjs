@@ -1,9 +1,9 @@
-// `npm run simulate:<name>`: one of the simulations of test/simulations, which print tables and draw pictures. Started by
+// `npm run simulate -- <name>`: one of the simulations of test/simulations, which print tables and draw pictures. Started by
 // whatever Node is at hand, so it imports nothing but `node:`.
-//   npm run simulate:budget    a day of a CI fleet before Docker Hub's limit on pulls, on a clock of its own
-//   npm run simulate:budget -- --seed 2 --hours 24 --images 150 --pulls 50 --limit 100 --ttl 60 --out budget.svg
-//   npm run simulate:replay    two weeks of pulls: what prewarming saves, and what is best evicted
-//   npm run simulate:replay -- --seed 2 --tags 5000 --pulls 200000 --days 14 --top 500 --out replay.svg
+//   npm run simulate -- budget    a day of a CI fleet before Docker Hub's limit on pulls, on a clock of its own
+//   npm run simulate -- budget --seed 2 --hours 24 --images 150 --pulls 50 --limit 100 --ttl 60 --out budget.svg
+//   npm run simulate -- replay    two weeks of pulls: what prewarming saves, and what is best evicted
+//   npm run simulate -- replay --seed 2 --tags 5000 --pulls 200000 --days 14 --top 500 --out replay.svg
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { install } from '../services/cli/launch/install.mjs';

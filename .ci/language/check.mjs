@@ -1,4 +1,4 @@
-// `npm run check:language`: the English of comments, strings and Markdown against the rules, as a ratchet. The baseline
+// `npm run check -- language`: the English of comments, strings and Markdown against the rules, as a ratchet. The baseline
 // holds how many faults each file may have. `-- --lower` writes the lower counts, `-- <path>` lists all of a
 // file or folder, and `-- --totals` counts those of the project by rule.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ function check(counts) {
   for (const { path, rule, found, allowed } of above)
     process.stderr.write(`✖ ${path}: ${rule} ${found} times, the baseline allows ${allowed}\n`);
   if ((isFirst || isLower) && option === '--lower') writeFileSync(baselineFile, formatBaseline(lowered));
-  else if (isLower) process.stderr.write('✖ the baseline can be lowered: npm run check:language -- --lower\n');
+  else if (isLower) process.stderr.write('✖ the baseline can be lowered: npm run check -- language --lower\n');
   process.exitCode = above.length > 0 || (isLower && option !== '--lower') ? 1 : 0;
 }
 
