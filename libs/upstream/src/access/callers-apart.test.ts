@@ -161,7 +161,8 @@ test('while the breaker of our own calls is open, nothing is asked for callers, 
   const { check, pull, breaker, server } = await start(
     t,
     { toUs: failing['a 500']! },
-    { breakerPauses: { firstMs: 60_000, longestMs: 60_000 } },
+    // Shorter than `until` waits.
+    { breakerPauses: { firstMs: 20_000, longestMs: 20_000 } },
   );
   for (let count = 0; count < 5; count += 1) await pull();
   assert.equal(await breaker(), 2);
