@@ -1,7 +1,7 @@
 export { acceptEverybody } from './authentication/accept-everybody.ts';
 export type { Accepted, Authentication, Authenticator, Challenge, Shown } from './authentication/authenticator.ts';
 export { createAuthorize } from './policy/authorize.ts';
-export type { Asker, Authorize, Decision, Policy, PolicyRule, Wish } from './policy/authorize.ts';
+export type { Asker, Authorize, Decision, Policy, PolicyRule, PullAttempt } from './policy/authorize.ts';
 export { createAuthenticator } from './authentication/create-authenticator.ts';
 export type { PasswordMethod, TokenMethod } from './authentication/create-authenticator.ts';
 export { createFairQueue } from './limits/create-fair-queue.ts';

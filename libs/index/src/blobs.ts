@@ -22,7 +22,7 @@ export interface BlobTotals {
 export interface BlobIndex {
   get(digest: Digest, options?: ReadOptions): Promise<BlobRecord | undefined>;
   /** What `get` would bring, if this process knows it without asking anybody. `undefined`: `get` it. Throws nothing. */
-  recall(digest: Digest): BlobRecord | undefined;
+  fromMemory(digest: Digest): BlobRecord | undefined;
   /** Adds or replaces, but never takes `lastPulledAtMs` back. */
   put(record: BlobRecord): Promise<void>;
   /** Adds where there is none; false if there is one, which stays as it is. */

@@ -1,6 +1,6 @@
 // The index: tags, manifests, blobs, links and fills in flight. It can be rebuilt from the store. Every method rejects
 // with CacheError `index-unavailable` when the index cannot answer; "not found" is a value.
-import type { Announcements } from './announcements.ts';
+import type { PubSub } from './pubsub.ts';
 import type { AuditIndex } from './audit.ts';
 import type { BlobIndex } from './blobs.ts';
 import type { EpochIndex } from './epoch.ts';
@@ -25,7 +25,7 @@ export interface CacheIndex {
   readonly nodes: NodeIndex;
   readonly audit: AuditIndex;
   readonly epoch: EpochIndex;
-  readonly announcements: Announcements;
+  readonly announcements: PubSub;
   /** Rejects with `index-unavailable` if the index cannot answer now; used by health checks. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 // The contract of an index as tests: every adapter's test file runs this suite.
 import { test } from 'node:test';
-import { announcementCases } from './conformance/announcement-cases.ts';
+import { pubsubCases } from './conformance/pubsub-cases.ts';
 import { auditCases } from './conformance/audit-cases.ts';
 import { availabilityCases } from './conformance/availability-cases.ts';
 import { blobCases } from './conformance/blob-cases.ts';
@@ -39,7 +39,7 @@ export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest, 
     ...popularityCases,
     ...nodeCases,
     ...auditCases,
-    ...announcementCases,
+    ...pubsubCases,
     ...(kind.isShared === true && changeCases),
     ...(kind.remembers === true ? degradedCases : availabilityCases),
   };

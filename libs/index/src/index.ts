@@ -1,4 +1,4 @@
-export type { Announcements } from './announcements.ts';
+export type { PubSub } from './pubsub.ts';
 export type { AuditIndex, AuditKind, AuditWord } from './audit.ts';
 export type { BlobIndex, BlobRecord, BlobTotals } from './blobs.ts';
 export type { CacheIndex } from './cache-index.ts';

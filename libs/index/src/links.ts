@@ -25,7 +25,7 @@ export interface Link extends RepositoryKey {
 export interface LinkIndex {
   get(key: RepositoryKey, digest: Digest, options?: ReadOptions): Promise<Link | undefined>;
   /** What `get` would bring, if this process knows it without asking anybody. `undefined`: `get` it. Throws nothing. */
-  recall(key: RepositoryKey, digest: Digest): Link | undefined;
+  fromMemory(key: RepositoryKey, digest: Digest): Link | undefined;
   /**
    * Adds or replaces in one step; a confirmed link stays confirmed while its kind stays the same. A link of another repository than
    * `key` throws (one hash slot in a cluster).

@@ -44,7 +44,7 @@ export interface TagIndex {
    * What `get` would bring, if this process knows it without asking anybody; its pulls may be older. `undefined`: `get` it.
    * Throws nothing.
    */
-  recall(key: TagKey): TagRecord | undefined;
+  fromMemory(key: TagKey): TagRecord | undefined;
   /**
    * Adds or replaces, but never takes `pulls` and `lastPulledAtMs` back: pulls go on while a revalidation that read the
    * record before waits for upstream.

@@ -9,7 +9,7 @@ export { startScrubber } from './integrity/start-scrubber.ts';
 export { followPurges } from './purge/follow-purges.ts';
 export type { Purged } from './purge/purge-deps.ts';
 export { purge } from './purge/purge.ts';
-export type { PurgeWish } from './purge/purge.ts';
+export type { PurgeTarget } from './purge/purge.ts';
 export { rebuildIndex } from './rebuild/rebuild-index.ts';
 export type { RebuildOptions, RebuildProgress, RebuildResult } from './rebuild/rebuild-index.ts';
 export { startIndexKeeper } from './rebuild/start-index-keeper.ts';

@@ -1,5 +1,5 @@
-export { bringBlobs } from './bring-blobs.ts';
-export type { BringBlobsDeps } from './bring-blobs.ts';
+export { fetchBlobs } from './fetch-blobs.ts';
+export type { FetchBlobsDeps } from './fetch-blobs.ts';
 export { createPrewarmHandlers } from './create-prewarm-handlers.ts';
 export type { PrewarmDeps } from './create-prewarm-handlers.ts';
 export { createPushes } from './create-pushes.ts';

@@ -5,12 +5,12 @@ import type { Digest, Manifest } from '@cistern/oci';
 import { findStoredBlob } from '@cistern/content';
 import { failureKindOf } from '@cistern/pull-through';
 import type { ChoosePlatforms } from './choose-platforms.ts';
-import { type BringBlobsDeps, bringBlobs, type WantedBlob } from './bring-blobs.ts';
-import { bringManifests } from './bring-manifests.ts';
+import { type FetchBlobsDeps, fetchBlobs, type WantedBlob } from './fetch-blobs.ts';
+import { fetchManifests } from './fetch-manifests.ts';
 import { markPrewarmed } from './prewarmed-marks.ts';
 import { type PrewarmProgress, prewarmTopic } from './prewarm-progress.ts';
 
-export interface PrewarmBlobsDeps extends BringBlobsDeps {
+export interface PrewarmBlobsDeps extends FetchBlobsDeps {
   readonly choosePlatforms: ChoosePlatforms;
 }
 
@@ -28,12 +28,12 @@ export async function prewarmBlobs(
   let fetched: Omit<PrewarmedBlobs, 'failure'> = { blobs: 0, bytes: 0, fetchedBlobs: 0, fetchedBytes: 0 };
   try {
     const platforms = await deps.choosePlatforms(key, job.platforms);
-    const images = await bringManifests(deps, key, digest, platforms, { signal, purpose: 'prewarm' });
+    const images = await fetchManifests(deps, key, digest, platforms, { signal, purpose: 'prewarm' });
     const { wanted, missing } = await findMissing(deps, images);
     fetched = { ...fetched, blobs: wanted.length, bytes: sizeOf(wanted) };
     const telling = tellProgress(deps, job, { wanted, missing });
     try {
-      await bringBlobs(deps, key, missing, {
+      await fetchBlobs(deps, key, missing, {
         signal,
         onStored(blob) {
           telling.stored(blob);
@@ -60,7 +60,7 @@ export async function prewarmBlobs(
   }
 }
 
-async function findMissing(deps: BringBlobsDeps, images: readonly Manifest[]) {
+async function findMissing(deps: FetchBlobsDeps, images: readonly Manifest[]) {
   const wanted = new Map<Digest, WantedBlob>();
   for (const { children } of images)
     for (const { role, foreign, digest, size } of children)
@@ -76,7 +76,7 @@ function sizeOf(blobs: readonly WantedBlob[]): number {
 
 /** Twice a second, as long as something is missing. */
 function tellProgress(
-  { index, fills, log }: BringBlobsDeps,
+  { index, fills, log }: FetchBlobsDeps,
   job: JobPayload<'prewarm-blobs'>,
   { wanted, missing }: { readonly wanted: readonly WantedBlob[]; readonly missing: readonly WantedBlob[] },
 ) {

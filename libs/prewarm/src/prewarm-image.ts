@@ -39,7 +39,7 @@ export async function prewarmImage(
   options: PrewarmImageOptions,
 ): Promise<PrewarmedImage> {
   const key = { upstream, repository };
-  if (reference.kind === 'digest') return bringBlobsOf(deps, { ...key, digest: reference.digest, platforms }, options);
+  if (reference.kind === 'digest') return fetchBlobsOf(deps, { ...key, digest: reference.digest, platforms }, options);
   const job = { ...key, tag: reference.tag, platforms };
   const { digest, failure, ...tag } = await deps.queue.run('prewarm-tag', job, {
     dedupKey: prewarmTagKey(job),
@@ -48,11 +48,11 @@ export async function prewarmImage(
     signal: options.signal,
   });
   if (digest !== undefined)
-    return bringBlobsOf(deps, { ...key, digest, platforms: tag.platforms ?? platforms }, options);
+    return fetchBlobsOf(deps, { ...key, digest, platforms: tag.platforms ?? platforms }, options);
   return { ...nothing, failure: failure ?? { kind: 'manifest-unknown', message: 'Upstream no longer has this tag.' } };
 }
 
-async function bringBlobsOf(
+async function fetchBlobsOf(
   { queue, index }: PrewarmImageDeps,
   job: RepositoryKey & { readonly digest: Digest; readonly platforms: readonly string[] },
   { signal, onProgress }: PrewarmImageOptions,

@@ -4,7 +4,7 @@ import type { JobPayload, JobQueue, JobResult } from '@cistern/jobs';
 import { isCacheError } from '@cistern/errors';
 import { failureKindOf, revalidateTag, type WorkDeps } from '@cistern/pull-through';
 import { repositoryPath } from '@cistern/content';
-import { bringManifests } from './bring-manifests.ts';
+import { fetchManifests } from './fetch-manifests.ts';
 import type { ChoosePlatforms } from './choose-platforms.ts';
 import { isPrewarmed } from './prewarmed-marks.ts';
 
@@ -29,7 +29,7 @@ export async function prewarmTag(
       purpose: 'prewarm',
       async bring(digest, options) {
         if (!(await isPrewarmed(deps, { ...key, digest, platforms })))
-          await bringManifests(deps, key, digest, new Set(platforms), options);
+          await fetchManifests(deps, key, digest, new Set(platforms), options);
       },
     });
     const digest = (await index.tags.get(key))?.digest;

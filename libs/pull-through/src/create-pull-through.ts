@@ -6,7 +6,7 @@ import type { JobQueue } from '@cistern/jobs';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { guardPullThrough } from './guards/guard-pull-through.ts';
 import type { VerifyAccess } from './verification/verify-access.ts';
-import { createAsk } from './requests/ask.ts';
+import { createRequestFromWorker } from './requests/request-from-worker.ts';
 import { openBlob } from './blob/open-blob.ts';
 import {
   createReadChecks,
@@ -16,14 +16,14 @@ import {
   type CachedManifest,
   createStoredLinks,
 } from '@cistern/content';
-import { recallBlob, type SmallBlobs } from './blob/small-blobs.ts';
+import { blobFromMemory, type SmallBlobs } from './blob/small-blobs.ts';
 import { type FillAccess, createFollowFill } from '@cistern/fills';
 import type { PolicyOf } from './freshness/create-freshness-policies.ts';
 import { createLists, type ListPolicy } from './lists/create-lists.ts';
 import { createRecent } from '@cistern/runtime';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
 import { createPullTally } from './manifest/pull-tally.ts';
-import { recallManifest } from './manifest/recall-manifest.ts';
+import { manifestFromMemory } from './manifest/manifest-from-memory.ts';
 import { createRevalidateBehind } from './manifest/revalidate-behind.ts';
 import { createTakeUnsaved } from './manifest/take-unsaved.ts';
 import type { PullThrough } from './requests/pull-through.ts';
@@ -77,7 +77,7 @@ export function createPullThrough(options: PullThroughDeps): PullThrough {
 export function createUseCases(options: PullThroughDeps & { readonly reads: SharedReads }): PullThrough {
   const { index, queue, log, now, isOffline, manifestCacheBytes = 64 * mebibyte } = options;
   const smallBlobs: SmallBlobs = createContentCache(smallBlobsBytes);
-  const ask = createAsk({ queue, isOffline, now });
+  const ask = createRequestFromWorker({ queue, isOffline, now });
   const storedLinks = createStoredLinks(options);
   const follow = createFollowFill({ index, queue, now });
   const manifests = createContentCache<CachedManifest>(manifestCacheBytes);
@@ -114,10 +114,10 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
     forgetLists();
   });
   const useCases: PullThrough = {
-    recallManifest: (request, want) => recallManifest(deps, request, want),
+    manifestFromMemory: (request, want) => manifestFromMemory(deps, request, want),
     statManifest: (request) => statManifest(deps, request),
     openManifest: (request) => openManifest(deps, request),
-    recallBlob: (request) => recallBlob(deps, request),
+    blobFromMemory: (request) => blobFromMemory(deps, request),
     openBlob: (request) => openBlob(deps, request),
     ...lists,
     async listRepositories(page) {

@@ -31,13 +31,13 @@ export type {
   BlobStream,
   CacheResult,
   FreshnessFacts,
-  FreshnessWish,
+  FreshnessOptions,
   ManifestFacts,
   ManifestRequest,
   OpenedBlob,
   OpenedManifest,
-  RecalledBlob,
-  RecalledManifest,
+  BlobFromMemory,
+  ManifestFromMemory,
   PullThrough,
   ReferrersRequest,
   TagsRequest,
@@ -51,7 +51,7 @@ export { startSchedules } from './work/start-schedules.ts';
 export type { WorkDeps } from './work/work-deps.ts';
 export type { FreshnessPolicy } from './freshness/freshness.ts';
 export { failureKindOf } from './freshness/last-failure.ts';
-export { askKey } from './requests/ask.ts';
+export { workerRequestKey } from './requests/request-from-worker.ts';
 export { questionSeal } from './verification/remote/question-seal.ts';
 export { fetchBlob } from './work/fetch-blob.ts';
 export type { FetchBlobDeps } from './work/fetch-blob.ts';

@@ -4,10 +4,10 @@
  * What is known of bytes that were given before they could be verified. `lost`: they are wrong, or nobody will ever know.
  * Needed `not lost`, it is a look; needed `proven`, it may read.
  */
-export type Proof = (needed: 'not lost' | 'proven') => Promise<'proven' | 'open' | 'lost'>;
+export type Verification = (needed: 'not lost' | 'proven') => Promise<'proven' | 'open' | 'lost'>;
 
 /** Bytes that were given unverified, and what tells them again: see `checksumOf`. */
-export interface Witness {
+export interface DeliveredBytes {
   readonly from: number;
   readonly endExclusive: number;
   readonly checksum: number;
@@ -23,7 +23,7 @@ export interface SourceReader {
   /** Idempotent; a pending `read` rejects. */
   close(): Promise<void>;
   /** Absent: the bytes are right, or are such that nobody waits for a proof. May be asked after `close`. */
-  readonly proof?: Proof | undefined;
+  readonly verification?: Verification | undefined;
 }
 
 export interface ByteSource {

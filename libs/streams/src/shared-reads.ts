@@ -2,7 +2,7 @@
 // reader attaches to the window that covers its position, or opens one there; cast out of it, it does the same again.
 import type { BufferPool } from './buffer-pool.ts';
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { ByteSource, Proof } from './byte-source.ts';
+import type { ByteSource, Verification } from './byte-source.ts';
 import { type Chunk, type Member, type Window, openWindow } from './window.ts';
 
 export interface SharedReader {
@@ -108,7 +108,7 @@ interface ReaderOptions {
 }
 
 function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): SharedReader {
-  const proofs = new Set<Proof>();
+  const proofs = new Set<Verification>();
   let held: Chunk | undefined;
   let window: Window | undefined;
   let closed = false;
@@ -144,8 +144,8 @@ function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): S
 
   /** What a stream gave may turn out wrong after the reader has left it for another one. */
   const checkProofs = async (needed: 'proven' | 'not lost') => {
-    for (const proof of proofs) {
-      const state = await proof(needed);
+    for (const verification of proofs) {
+      const state = await verification(needed);
       if (state === 'lost' || (state === 'open' && needed === 'proven'))
         throw new CacheError('content-mismatch', 'What was sent before could not be verified.', { retryable: true });
     }
@@ -160,7 +160,7 @@ function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): S
     if (member.position === from || !isCacheError(error, 'index-unavailable', 'store-unavailable')) return false;
     waitingSinceMs ??= performance.now();
     if (performance.now() - waitingSinceMs > halfwayPatienceMs) return false;
-    for (const proof of proofs) if ((await proof('not lost')) === 'lost') return false;
+    for (const verification of proofs) if ((await verification('not lost')) === 'lost') return false;
     return true;
   };
 
@@ -212,7 +212,7 @@ function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): S
       held = await arrival();
       waitingSinceMs = undefined;
       held.holders += 1;
-      if (held.proof !== undefined) proofs.add(held.proof);
+      if (held.verification !== undefined) proofs.add(held.verification);
       if (toExclusive === size && held.offset + held.length >= size) await checkProofs('proven');
       const start = member.position - held.offset;
       const bytes = held.buffer.subarray(start, Math.min(held.length, toExclusive - held.offset));

@@ -1,14 +1,14 @@
 // A window: one stream from a source, shared by every reader near its position behind a bounded run of chunks. It is
 // paced by its readers. One that holds the others up for longer than `patienceMs` is cast out and goes on by itself.
 import type { BufferPool } from './buffer-pool.ts';
-import type { ByteSource, Proof, SourceReader } from './byte-source.ts';
+import type { ByteSource, Verification, SourceReader } from './byte-source.ts';
 
 /** A chunk in use. `holders` counts the window and every reader that writes it out; at 0 its buffer is reused. */
 export interface Chunk {
   readonly buffer: Buffer;
   readonly offset: number;
   readonly length: number;
-  readonly proof: Proof | undefined;
+  readonly verification: Verification | undefined;
   holders: number;
 }
 
@@ -200,7 +200,7 @@ export function openWindow(options: WindowOptions): Window {
     try {
       const length = await stream.reader.read(buffer.subarray(0, Math.min(buffer.length, stream.endExclusive - head)));
       if (length === 0) throw new Error('the source ended before its own size');
-      return { buffer, offset: head, length, proof: stream.reader.proof, holders: 1 };
+      return { buffer, offset: head, length, verification: stream.reader.verification, holders: 1 };
     } catch (error) {
       pool.give(buffer);
       throw error;

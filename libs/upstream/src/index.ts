@@ -13,7 +13,7 @@ export type { ProxyTarget, UpstreamCredentials, UpstreamTimeouts, UpstreamTls } 
 export { openUpstream } from './open/open-upstream.ts';
 export { proxyFor } from './open/proxy-for.ts';
 export { createMemoryTokenCache } from './token-cache.ts';
-export type { CachedToken, ObtainedToken, TokenCache, TokenKey, TokenWish } from './token-cache.ts';
+export type { CachedToken, ObtainedToken, TokenCache, TokenKey, SharedTokenRequest } from './token-cache.ts';
 export { familiarNameOf } from './familiar-name-of.ts';
 export { fullNameOf } from './full-name-of.ts';
 export { resolveImage } from './resolve-image.ts';

@@ -18,7 +18,7 @@ export interface CachedToken {
   readonly usableUntilMs: number;
 }
 
-export interface TokenWish {
+export interface SharedTokenRequest {
   /** Whether a token that is kept will do: neither too old nor the one that upstream has just refused. */
   isUsable(kept: CachedToken): boolean;
   /** Asks the token server. */
@@ -38,7 +38,7 @@ export interface TokenCache {
    * one issues and the others wait for its token, for some seconds at most. A cache that is out of reach keeps nothing:
    * rejects as `issue` does, or with the signal's reason, and for nothing else.
    */
-  obtain(key: TokenKey, wish: TokenWish): Promise<ObtainedToken>;
+  obtain(key: TokenKey, request: SharedTokenRequest): Promise<ObtainedToken>;
 }
 
 const maxEntries = 2_000;

@@ -20,7 +20,7 @@ test('a look tells what waits, what is in hand, and since when', async (t) => {
     log: keepLog(),
   });
   t.after(close);
-  const laneOf = async (name: string) => (await look()).find(({ lane }) => lane === name);
+  const queueNameOf = async (name: string) => (await look()).find(({ lane }) => lane === name);
   assert.deepEqual(
     (await look()).map(({ lane }) => lane),
     ['interactive-blob', 'interactive-short', 'background-blob', 'background-short'],
@@ -29,7 +29,7 @@ test('a look tells what waits, what is in hand, and since when', async (t) => {
   const before = Date.now();
   for (let count = 0; count < slots.interactive + 2; count += 1)
     await queue.add('revalidate-tag', tagJob(`v${count}`), { dedupKey: `${count}`, class: 'interactive' });
-  const waiting = await laneOf('interactive-short');
+  const waiting = await queueNameOf('interactive-short');
   assert.deepEqual([waiting?.waiting, waiting?.active], [slots.interactive + 2, 0]);
   const addedAtMs = waiting?.oldestAddedAtMs ?? assert.fail();
   // real-time: compared with times that this process sets; no duration is asserted
@@ -37,11 +37,11 @@ test('a look tells what waits, what is in hand, and since when', async (t) => {
 
   const held = Promise.withResolvers<null>();
   await openWorkers(t, place, { 'revalidate-tag': () => held.promise });
-  const isInHand = async () => (await laneOf('interactive-short'))?.active === slots.interactive;
+  const isInHand = async () => (await queueNameOf('interactive-short'))?.active === slots.interactive;
   await until('every slot has a job', isInHand);
-  assert.equal((await laneOf('interactive-short'))?.waiting, 2);
+  assert.equal((await queueNameOf('interactive-short'))?.waiting, 2);
   held.resolve(null);
-  const isIdle = async () => (await laneOf('interactive-short'))?.oldestAddedAtMs === undefined;
+  const isIdle = async () => (await queueNameOf('interactive-short'))?.oldestAddedAtMs === undefined;
   await until('nothing waits any more', isIdle);
 });
 

@@ -14,7 +14,7 @@ after(async () => redis.close());
 const sweep = { olderThanMs: 1000 };
 const hourly = { everyMs: 3_600_000, dedupKey: 'store' };
 const often = { everyMs: 100, dedupKey: 'store' };
-const laneIn = (prefix: string) => `${prefix}{jobs-background-short}:background-short:`;
+const queueIn = (prefix: string) => `${prefix}{jobs-background-short}:background-short:`;
 
 describe('schedules', { concurrency: true }, () => {
   test('what several processes schedule runs once in each interval, whoever does it', async (t) => {
@@ -55,7 +55,7 @@ describe('schedules', { concurrency: true }, () => {
     const behind = { dedupKey: 'behind', class: 'background', timeoutMs: 60_000 } as const;
     await queues[0]!.run('revalidate-tag', tagJob('behind'), behind);
     assert.equal(runs, 1);
-    assert.equal(await redis.command('ZCARD', `${laneIn('at-once:')}delayed`), '1');
+    assert.equal(await redis.command('ZCARD', `${queueIn('at-once:')}delayed`), '1');
   });
 
   test('a run that waits keeps its place in the queue when it is scheduled again', async (t) => {
@@ -64,7 +64,7 @@ describe('schedules', { concurrency: true }, () => {
     await queue.schedule('sweep-uploads', sweep, hourly);
     await queue.add('revalidate-tag', tagJob('later'), { dedupKey: 'later', class: 'background' });
     await queue.schedule('sweep-uploads', sweep, hourly);
-    const waiting = (await redis.command('LRANGE', `${laneIn('waits:')}wait`, '0', '-1')).split('\n');
+    const waiting = (await redis.command('LRANGE', `${queueIn('waits:')}wait`, '0', '-1')).split('\n');
     assert.equal(waiting.length, 2);
     // Workers take from the end.
     assert.match(waiting[1]!, /^repeat:/);
@@ -78,7 +78,7 @@ describe('schedules', { concurrency: true }, () => {
     await queue.schedule('sweep-uploads', sweep, often);
     await until('it has run', () => runs > 0);
     // As if its worker had been killed before it put the next run down.
-    const lane = laneIn('mended:');
+    const lane = queueIn('mended:');
     await until('a run was taken away', async () => {
       const [id = ''] = (await redis.command('ZRANGE', `${lane}delayed`, '0', '0')).split('\n');
       if (id === '' || (await redis.command('ZREM', `${lane}delayed`, id)) !== '1') return false;
@@ -106,7 +106,7 @@ describe('schedules', { concurrency: true }, () => {
     const place = placeIn(redis, 'newer:');
     const queue = await openQueue(t, place);
     await queue.schedule('sweep-uploads', sweep, hourly);
-    const lane = laneIn('newer:');
+    const lane = queueIn('newer:');
     const id = await redis.command('LINDEX', `${lane}wait`, '0');
     const data = await redis.command('HGET', lane + id, 'data');
     await redis.command('HSET', lane + id, 'data', data.replace('"v":1', '"v":2'));
@@ -124,7 +124,7 @@ test('a key that a forgotten job holds keeps neither a schedule nor a client fro
   const place = placeIn(redis, 'held:');
   const queue = await openQueue(t, place);
   // A run that begins while Redis loses its data takes its key after all else is gone.
-  const key = `${laneIn('held:')}de:sweep-uploads store`;
+  const key = `${queueIn('held:')}de:sweep-uploads store`;
   const holdKey = async () => redis.command('SET', key, 'repeat:forgotten:1');
   await holdKey();
   let runs = 0;

@@ -70,7 +70,7 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
   }
 
   /** As `look`; while the store is away what is known is used for as long as it may be. */
-  async function lookOrRecall(issuer: Issuer): Promise<KeysObject | undefined> {
+  async function lookOrFromMemory(issuer: Issuer): Promise<KeysObject | undefined> {
     try {
       return await look(issuer);
     } catch (error) {
@@ -108,7 +108,7 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     async get(name) {
       const issuer = issuerOf(name);
       let object = known.get(name);
-      if (object === undefined || object.fetchedAtMs <= now() - freshForMs) object = await lookOrRecall(issuer);
+      if (object === undefined || object.fetchedAtMs <= now() - freshForMs) object = await lookOrFromMemory(issuer);
       if (!isUsable(object)) object = await fetchNow(issuer);
       else if (object.fetchedAtMs <= now() - freshForMs) fetchBehind(issuer);
       if (!isUsable(object))

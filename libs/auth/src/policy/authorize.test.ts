@@ -6,7 +6,7 @@ import { anonymous, type Identity } from '../authentication/identity.ts';
 const everything: Policy = { rules: [], fallback: 'allow' };
 
 /** `docker.io/library/nginx:1.27`; without a tag by digest. */
-function wishOf(image: string) {
+function attemptOf(image: string) {
   const [, upstream = '', repository = '', tag] = /^([^/]+)\/([^:]+)(?::(.+))?$/.exec(image) ?? [];
   return { upstream, repository, tag };
 }
@@ -14,7 +14,7 @@ function wishOf(image: string) {
 const mayBy = (grants: readonly string[] | undefined, image: string) =>
   createAuthorize(everything)(
     { identity: { name: 'x', method: 'password', grants }, clientIp: '192.0.2.1' },
-    wishOf(image),
+    attemptOf(image),
   ).isAllowed;
 
 test('without grants everything is allowed, with none nothing', () => {
@@ -46,7 +46,7 @@ const rule = (action: PolicyRule['action'], images: readonly string[], rest: Par
 
 function mayUnder(policy: Policy, image: string, { user = 'ada', clientIp = '10.1.2.3' } = {}) {
   const identity: Identity = { name: user, method: 'password' };
-  return createAuthorize(policy)({ identity, clientIp }, wishOf(image)).isAllowed;
+  return createAuthorize(policy)({ identity, clientIp }, attemptOf(image)).isAllowed;
 }
 
 test('the first rule that fits decides, and where none does the default', () => {
@@ -107,8 +107,8 @@ test('a user whose name leads to another name is not taken for that one', () => 
 
 test('a robot or a job is not taken for the user whose name it has', () => {
   const authorize = createAuthorize({ rules: [rule('allow', ['**'], { users: ['ada'] })], fallback: 'deny' });
-  const wish = { upstream: 'a.io', repository: 'b' };
-  const may = (identity: Identity) => authorize({ identity, clientIp: '192.0.2.1' }, wish).isAllowed;
+  const attempt = { upstream: 'a.io', repository: 'b' };
+  const may = (identity: Identity) => authorize({ identity, clientIp: '192.0.2.1' }, attempt).isAllowed;
   assert.ok(may({ name: 'ada', method: 'password' }));
   assert.ok(may({ name: 'ada', method: 'token' }));
   assert.ok(!may({ name: 'ada', method: 'robot' }));
@@ -123,7 +123,7 @@ test('a robot or a job is not taken for the user whose name it has', () => {
     { name: '', method: 'token' },
     anonymous,
   ] as const)
-    assert.ok(others({ identity, clientIp: '192.0.2.1' }, wish).isAllowed, identity.name);
+    assert.ok(others({ identity, clientIp: '192.0.2.1' }, attempt).isAllowed, identity.name);
 });
 
 test('a rule about tags decides on tags; what is asked for by digest may be of any', () => {
@@ -161,17 +161,17 @@ test('a rule about platforms decides where one is known, and says whether it may
 });
 
 test('a denial says why, and what an operator has written for who is denied', () => {
-  const wish = { upstream: 'a.io', repository: 'b' };
+  const attempt = { upstream: 'a.io', repository: 'b' };
   const asker = { identity: anonymous, clientIp: '192.0.2.1' };
   assert.deepEqual(
-    createAuthorize({ rules: [rule('deny', ['a.io/**'], { reason: 'use c.io' })], fallback: 'allow' })(asker, wish),
+    createAuthorize({ rules: [rule('deny', ['a.io/**'], { reason: 'use c.io' })], fallback: 'allow' })(asker, attempt),
     { isAllowed: false, why: 'rule 1 denies a.io/b', reason: 'use c.io' },
   );
-  assert.deepEqual(createAuthorize({ rules: [], fallback: 'deny' })(asker, wish), {
+  assert.deepEqual(createAuthorize({ rules: [], fallback: 'deny' })(asker, attempt), {
     isAllowed: false,
     why: 'no rule allows a.io/b',
   });
-  assert.deepEqual(createAuthorize(everything)({ ...asker, identity: { ...anonymous, grants: [] } }, wish), {
+  assert.deepEqual(createAuthorize(everything)({ ...asker, identity: { ...anonymous, grants: [] } }, attempt), {
     isAllowed: false,
     why: 'its grants do not have a.io/b',
   });

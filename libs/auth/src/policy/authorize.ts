@@ -10,7 +10,7 @@ export interface Asker {
   readonly clientIp: string;
 }
 
-export interface Wish {
+export interface PullAttempt {
   readonly upstream: string;
   /** Within the upstream. */
   readonly repository: string;
@@ -30,7 +30,7 @@ export type Decision =
   | { readonly isAllowed: false; readonly why: string; readonly reason?: string | undefined };
 
 /** Without looking at what there is: a denial says nothing of it. */
-export type Authorize = (asker: Asker, wish: Wish) => Decision;
+export type Authorize = (asker: Asker, attempt: PullAttempt) => Decision;
 
 /** Fits if all that it names fits, by patterns as `fitsPattern` takes them. */
 export interface PolicyRule {
@@ -61,16 +61,16 @@ export interface Policy {
  */
 export function createAuthorize({ rules, fallback }: Policy): Authorize {
   const checks = rules.map(createCheck);
-  return ({ identity, clientIp }, wish) => {
+  return ({ identity, clientIp }, attempt) => {
     const { grants } = identity;
-    const name = `${wish.upstream}/${wish.repository}`;
+    const name = `${attempt.upstream}/${attempt.repository}`;
     if (grants !== undefined && !fitsAny('allow', name, grants))
       return { isAllowed: false, why: `its grants do not have ${name}` };
-    const fitting = checks.filter((check) => check(userName(identity), clientIp, name, wish.tag));
-    const fits = fitting.find(({ rule }) => fitsPlatform(rule, wish.platform));
+    const fitting = checks.filter((check) => check(userName(identity), clientIp, name, attempt.tag));
+    const fits = fitting.find(({ rule }) => fitsPlatform(rule, attempt.platform));
     if ((fits?.rule.action ?? fallback) === 'allow')
       return { isAllowed: true, dependsOnPlatform: fitting[0]?.rule.platforms !== undefined };
-    const what = wish.platform === undefined ? name : `${name} of ${wish.platform}`;
+    const what = attempt.platform === undefined ? name : `${name} of ${attempt.platform}`;
     if (fits === undefined) return { isAllowed: false, why: `no rule allows ${what}` };
     const { rule, number } = fits;
     return { isAllowed: false, why: `rule ${number} denies ${what}`, reason: rule.reason };

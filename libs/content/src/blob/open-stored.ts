@@ -5,7 +5,7 @@ import type { BlobReader } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import {
-  openWitnessedReader,
+  openChecksummedReader,
   chunkBytes,
   type SourceReader,
   type PlaceReader,
@@ -59,7 +59,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   }
   const lasting = interruptible(reader);
   if (!isHashed || !isWhole) return lasting;
-  return openWitnessedReader(verifying(deps, lasting, record, range), range, size);
+  return openChecksummedReader(verifying(deps, lasting, record, range), range, size);
 }
 
 /** Of hashed bytes in memory. A slow reader does not keep them there: what is forgotten meanwhile is hashed again. */
@@ -167,7 +167,7 @@ function verifying(
   });
   return {
     ...verifier,
-    async proof() {
+    async verification() {
       if (verified || readChecks.isRight(record)) return 'proven';
       if (record.verified) return 'open';
       // Read on by somebody else, if it has not been replaced: then only its witness tells.

@@ -50,6 +50,6 @@ export function openFillReader({
       closing.abort();
       onClose();
     },
-    proof: verified ? async () => (body.verified ? 'proven' : body.failed ? 'lost' : 'open') : undefined,
+    verification: verified ? async () => (body.verified ? 'proven' : body.failed ? 'lost' : 'open') : undefined,
   };
 }

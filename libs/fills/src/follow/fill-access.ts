@@ -1,6 +1,6 @@
 // The way to the bytes of a fill, wherever it runs: here, or on another worker.
 import type { FillRecord } from '@cistern/index';
-import { type SourceReader, type PlaceReader, openWitnessedReader } from '@cistern/streams';
+import { type SourceReader, type PlaceReader, openChecksummedReader } from '@cistern/streams';
 import type { FillRange } from '../fill/fill.ts';
 import type { FillTable } from '../fill/fill-table.ts';
 import type { RemoteFills } from '../remote/open-remote-fills.ts';
@@ -39,7 +39,7 @@ export function createFillAccess({ fills, address, remote }: FillAccessOptions):
     async open(record, range, signal) {
       const reader = await open(record, range, signal);
       if (reader === undefined || remote === undefined || !range.verified) return reader;
-      return openWitnessedReader(reader, range, record.size);
+      return openChecksummedReader(reader, range, record.size);
     },
     async checksum(record, from, toExclusive) {
       if (isHere(record)) return fills?.get(record.fillId)?.checksum(from, toExclusive);

@@ -52,7 +52,7 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
     return queue.add(
       'fetch-blob',
       { upstream, repository, digest, replaces: past?.generation ?? 0, ...range },
-      { dedupKey: askKey(digest, past), class: 'interactive' },
+      { dedupKey: workerRequestKey(digest, past), class: 'interactive' },
     );
   };
 
@@ -61,7 +61,7 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
     const mine = new Set<string>();
     /** True if another request has asked already. */
     const askOnce = async (past: FillRecord | undefined) => {
-      const key = askKey(digest, past);
+      const key = workerRequestKey(digest, past);
       if (asking.has(key)) return true;
       asking.add(key);
       mine.add(key);
@@ -106,7 +106,7 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
   };
 }
 
-function askKey(digest: Digest, past: FillRecord | undefined): string {
+function workerRequestKey(digest: Digest, past: FillRecord | undefined): string {
   return `${digest}.${past?.generation ?? 0}`;
 }
 

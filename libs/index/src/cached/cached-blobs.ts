@@ -17,7 +17,7 @@ export function createCachedBlobs(inner: BlobIndex, parts: CachedParts<BlobRecor
 
   return {
     get: (digest, options) => readCached(parts, blobName(digest), () => inner.get(digest), options),
-    recall: (digest) => entries.recall(blobName(digest)),
+    fromMemory: (digest) => entries.fromMemory(blobName(digest)),
     put: (record) =>
       writeCached(
         parts,

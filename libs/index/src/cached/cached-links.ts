@@ -13,7 +13,7 @@ export function createCachedLinks(inner: LinkIndex, parts: CachedParts<Link>): L
 
   return {
     get,
-    recall: (key, digest) => parts.entries.recall(linkName(key, digest)),
+    fromMemory: (key, digest) => parts.entries.fromMemory(linkName(key, digest)),
     async put(key, links) {
       checkLinksOf(key, links);
       await writeCached(

@@ -18,7 +18,7 @@ export function createCachedTags(inner: TagIndex, parts: CachedParts<TagRecord>)
 
   return {
     get: (key, options) => readCached(parts, tagName(key), () => inner.get(key), options),
-    recall: (key) => entries.recall(tagName(key)),
+    fromMemory: (key) => entries.fromMemory(tagName(key)),
     put: (record) =>
       writeCached(
         parts,

@@ -13,7 +13,7 @@ export interface Entries<T extends object> {
   /** What was read a moment ago, else what `load` brings; "not there" is not remembered. Callers share a load in flight. */
   get(name: string, load: () => Promise<T | undefined>): Promise<T | undefined>;
   /** What was read a moment ago. */
-  recall(name: string): T | undefined;
+  fromMemory(name: string): T | undefined;
   /** As `get`, past what is remembered. */
   load(name: string, load: () => Promise<T | undefined>): Promise<T | undefined>;
   /** What is remembered, however old. */
@@ -69,14 +69,14 @@ export function createEntries<T extends object>({ maxEntries, now, isListening }
     loading.delete(name);
   }
 
-  function recall(name: string): T | undefined {
+  function fromMemory(name: string): T | undefined {
     const entry = entries.get(name);
     return entry !== undefined && isFresh(entry) ? entry.value : undefined;
   }
 
   return {
-    get: async (name, read) => recall(name) ?? loading.get(name) ?? load(name, read),
-    recall,
+    get: async (name, read) => fromMemory(name) ?? loading.get(name) ?? load(name, read),
+    fromMemory,
     load,
     peek: (name) => entries.get(name)?.value,
     take(name) {

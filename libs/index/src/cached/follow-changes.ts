@@ -1,10 +1,10 @@
 // Keeps listening for changes of the index, from whenever it can.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Announcements } from '../announcements.ts';
+import type { PubSub } from '../pubsub.ts';
 import { changesTopic } from '../index-changes.ts';
 
 export interface FollowChangesOptions {
-  readonly announcements: Announcements;
+  readonly announcements: PubSub;
   readonly onChange: (name: string) => void;
   /** Listening has begun, or changes may have been missed. */
   readonly onGap: () => void;

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { digestHex } from '@cistern/oci';
 import type { CacheIndexCases } from './index-under-test.ts';
-import { assertRecalled, assertSameRecord, sampleBlobRecord, sampleDigest, sampleManifest } from './sample-records.ts';
+import {
+  assertFromMemory,
+  assertSameRecord,
+  sampleBlobRecord,
+  sampleDigest,
+  sampleManifest,
+} from './sample-records.ts';
 
 export const blobCases: CacheIndexCases = {
   async 'a blob record is absent, then as it was put, then gone'({ index: { blobs } }) {
@@ -149,19 +155,19 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(sampleDigest('m')), sampleBlobRecord('m'));
   },
 
-  async 'what is recalled is what would be read'({ index: { blobs } }) {
+  async 'what is remembered is what would be read'({ index: { blobs } }) {
     const record = sampleBlobRecord('a', { state: 'present', lastPulledAtMs: 1 });
-    const recalled = () => blobs.recall(record.digest);
-    assert.equal(recalled(), undefined);
+    const remembered = () => blobs.fromMemory(record.digest);
+    assert.equal(remembered(), undefined);
     await blobs.put(record);
     await blobs.get(record.digest);
-    assertRecalled(recalled(), record);
+    assertFromMemory(remembered(), record);
     await blobs.touch(record.digest, 2000);
-    assertRecalled(recalled(), { ...record, lastPulledAtMs: 2000 });
+    assertFromMemory(remembered(), { ...record, lastPulledAtMs: 2000 });
     assert.equal(await blobs.markEvicting(record.digest, 2000), true);
     await blobs.get(record.digest);
-    if (recalled() !== undefined) assert.equal(recalled()?.state, 'evicting');
+    if (remembered() !== undefined) assert.equal(remembered()?.state, 'evicting');
     await blobs.remove(record.digest);
-    assert.equal(recalled(), undefined);
+    assert.equal(remembered(), undefined);
   },
 };

@@ -1,5 +1,5 @@
 // For tests that look at what an index remembers: whatever was announced before has been heard.
-import type { Announcements } from '../announcements.ts';
+import type { PubSub } from '../pubsub.ts';
 import { changesTopic } from '../index-changes.ts';
 
 /** It names no record. Other listeners hear it too. */
@@ -9,7 +9,7 @@ export const lastWord = 'all heard';
  * Resolves when everybody who has listened in this process through `announcements` knows of the changes that were written
  * before: a record that is read from now on stays remembered. A writer's own word may reach it later than its next read.
  */
-export async function changesHeard(announcements: Announcements): Promise<void> {
+export async function changesHeard(announcements: PubSub): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const unsubscribe = await announcements.subscribe(changesTopic, (message) => {
     if (message === lastWord) resolve();

@@ -1,7 +1,14 @@
 // Links: who holds what, and which repositories there are.
 import assert from 'node:assert/strict';
 import type { CacheIndexCases } from './index-under-test.ts';
-import { assertRecalled, assertSameRecord, nginx, repositoryKey, sampleDigest, sampleLink } from './sample-records.ts';
+import {
+  assertFromMemory,
+  assertSameRecord,
+  nginx,
+  repositoryKey,
+  sampleDigest,
+  sampleLink,
+} from './sample-records.ts';
 
 export const linkCases: CacheIndexCases = {
   async 'a link is absent, then as it was put, then gone'({ index: { links } }) {
@@ -140,19 +147,19 @@ export const linkCases: CacheIndexCases = {
     assert.deepEqual(await links.repositories({ limit: 9 }), []);
   },
 
-  async 'what is recalled is what would be read'({ index: { links } }) {
+  async 'what is remembered is what would be read'({ index: { links } }) {
     const link = sampleLink(nginx, 'a');
-    const recalled = () => links.recall(nginx, link.digest);
-    assert.equal(recalled(), undefined);
+    const remembered = () => links.fromMemory(nginx, link.digest);
+    assert.equal(remembered(), undefined);
     await links.put(nginx, [link]);
     await links.get(nginx, link.digest);
-    assertRecalled(recalled(), link);
-    assert.equal(links.recall(repositoryKey('quay.io', 'library/nginx'), link.digest), undefined);
+    assertFromMemory(remembered(), link);
+    assert.equal(links.fromMemory(repositoryKey('quay.io', 'library/nginx'), link.digest), undefined);
     const changed = { ...link, kind: 'manifest', mediaType: 'application/json' } as const;
     await links.put(nginx, [changed]);
     await links.get(nginx, link.digest);
-    assertRecalled(recalled(), changed);
+    assertFromMemory(remembered(), changed);
     await links.remove(nginx, link.digest);
-    assert.equal(recalled(), undefined);
+    assert.equal(remembered(), undefined);
   },
 };

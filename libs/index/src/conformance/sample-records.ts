@@ -92,7 +92,7 @@ export function assertSameRecord(actual: unknown, expected: unknown): void {
 }
 
 /** What an index does not remember has to be read; what it does remember is what would be. */
-export function assertRecalled(actual: unknown, expected: unknown): void {
+export function assertFromMemory(actual: unknown, expected: unknown): void {
   if (actual !== undefined) assertSameRecord(actual, expected);
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { parseTag } from '@cistern/oci';
 import type { CacheIndexCases } from './index-under-test.ts';
-import { assertRecalled, assertSameRecord, nginx, repositoryKey, sampleDigest, sampleTag } from './sample-records.ts';
+import { assertFromMemory, assertSameRecord, nginx, repositoryKey, sampleDigest, sampleTag } from './sample-records.ts';
 
 export const tagCases: CacheIndexCases = {
   async 'a tag is absent, then as it was put, then as it was put again'({ index: { tags } }) {
@@ -154,20 +154,20 @@ export const tagCases: CacheIndexCases = {
     assertSameRecord(await tags.list(nginx.upstream, nginx.repository, { after: 'aa', limit: 9 }), [sampleTag('b')]);
   },
 
-  async 'what is recalled is what would be read'({ index: { tags } }) {
+  async 'what is remembered is what would be read'({ index: { tags } }) {
     const record = sampleTag('1', { lastPulledAtMs: 0, pulls: 0 });
-    const recalled = () => tags.recall(record);
-    assert.equal(recalled(), undefined);
+    const remembered = () => tags.fromMemory(record);
+    assert.equal(remembered(), undefined);
     await tags.put(record);
     await tags.get(record);
-    assertRecalled(recalled(), record);
+    assertFromMemory(remembered(), record);
     await tags.recordPull(record, 7, 3);
     assert.equal((await tags.get(record))?.pulls, 3);
     const changed = sampleTag('1', { sequence: 2, digest: sampleDigest('other'), lastPulledAtMs: 9, pulls: 9 });
     await tags.put(changed);
     await tags.get(record);
-    assertRecalled(recalled(), changed);
+    assertFromMemory(remembered(), changed);
     await tags.remove(record);
-    assert.equal(recalled(), undefined);
+    assert.equal(remembered(), undefined);
   },
 };

@@ -1,13 +1,13 @@
 // The index of a cluster: in one Redis, in what Sentinel watches, or in a Redis Cluster.
 import type { CacheIndex } from '../cache-index.ts';
 import type { IndexLog } from '../index-log.ts';
-import { createAnnounceChanges } from './announce-changes.ts';
+import { createPublishChanges } from './publish-changes.ts';
 import { checkServer } from './check-server.ts';
 import { connectRedis, disconnectRedis, type RedisClient, subscriberConnectors } from '@cistern/redis/client';
 import { createWriteBehind } from './create-write-behind.ts';
 import { createKeys } from './keys.ts';
 import { loadScripts } from './load-scripts.ts';
-import { createRedisAnnouncements } from './redis-announcements.ts';
+import { createRedisPubSub } from './redis-pubsub.ts';
 import { createRedisAudit } from './redis-audit.ts';
 import { createRedisBlobs } from './redis-blobs.ts';
 import { createRedisCalls, type OnRedisCall } from './redis-calls.ts';
@@ -61,7 +61,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   });
   const calls = createRedisCalls({ client, commandTimeoutMs, onCall });
   const writeBehind = createWriteBehind(calls, log);
-  const { announcements, close: closeAnnouncements } = createRedisAnnouncements({
+  const { announcements, close: closePubSub } = createRedisPubSub({
     calls,
     keys,
     log,
@@ -72,7 +72,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     calls,
     keys,
     writeBehind,
-    announceChanges: createAnnounceChanges(announcements, log),
+    publishChanges: createPublishChanges(announcements, log),
     reportNewer: createNewerLog(log),
   };
   const blobs = createRedisBlobs(parts);
@@ -81,7 +81,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   async function close(): Promise<void> {
     await writeBehind.close();
     calls.close();
-    await Promise.all([closeAnnouncements(), disconnectRedis(client)]);
+    await Promise.all([closePubSub(), disconnectRedis(client)]);
   }
   let closing: Promise<void> | undefined;
 

@@ -25,7 +25,7 @@ export interface RedisBlobs {
 
 const recordsAtOnce = 64;
 
-export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, reportNewer }: RedisParts): RedisBlobs {
+export function createRedisBlobs({ calls, keys, writeBehind, publishChanges, reportNewer }: RedisParts): RedisBlobs {
   /** Of records that may not exist: only then is one of no effect. */
   const touches = writeBehind.table<Touch>({
     merge: (one, other) => (one.atMs >= other.atMs ? one : other),
@@ -59,7 +59,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
   async function put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown> {
     const { digest } = record;
     const written = await withTouch(digest, (touchedAtMs) => write([touchedAtMs, ...argumentsOf(record)]));
-    await announceChanges(blobName(digest));
+    await publishChanges(blobName(digest));
     return written;
   }
 
@@ -70,7 +70,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
   }
 
   const blobs: BlobIndex = {
-    recall: () => undefined,
+    fromMemory: () => undefined,
     async get(digest) {
       const touch = touches.get(digest);
       const hash = await calls.command((client) => client.hgetall(keys.blob(digest)));
@@ -87,7 +87,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
     },
     async markVerified(digest) {
       await calls.run('verify-blob', [keys.blob(digest)], []);
-      await announceChanges(blobName(digest));
+      await publishChanges(blobName(digest));
     },
     async touch(digest, atMs) {
       calls.checkAnswering();
@@ -116,7 +116,7 @@ export function createRedisBlobs({ calls, keys, writeBehind, announceChanges, re
     async remove(digest, storedAtMs) {
       if (storedAtMs === undefined) touches.take(digest);
       const removed = await calls.run('remove-blob', keysOf(digest), [packDigest(digest), storedAtMs ?? '']);
-      if (removed === 1) await announceChanges(blobName(digest));
+      if (removed === 1) await publishChanges(blobName(digest));
       return removed === 1;
     },
     async totals() {

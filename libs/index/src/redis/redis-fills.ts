@@ -16,7 +16,7 @@ export interface RedisFillsOptions {
 }
 
 export function createRedisFills(
-  { calls, keys, announceChanges, reportNewer }: RedisParts,
+  { calls, keys, publishChanges, reportNewer }: RedisParts,
   { blobs, settleMs, watch }: RedisFillsOptions,
 ): FillIndex {
   return {
@@ -68,13 +68,13 @@ export function createRedisFills(
     async beginDeletion(digest, owner, leaseMs) {
       const args = [owner, leaseMs, Number(blobs.isTouched(digest))];
       const begun = await calls.run('begin-deletion', [keys.fill(digest), keys.blob(digest)], args);
-      if (begun === 1) await announceChanges(blobName(digest));
+      if (begun === 1) await publishChanges(blobName(digest));
       return begun === 1;
     },
 
     async endDeletion(digest, owner) {
       const removed = await calls.run('end-deletion', blobs.keysOf(digest), [packDigest(digest), owner]);
-      if (removed === 1) await announceChanges(blobName(digest));
+      if (removed === 1) await publishChanges(blobName(digest));
       return removed === 1;
     },
   };

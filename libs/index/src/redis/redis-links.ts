@@ -9,7 +9,7 @@ import { packMediaType, unpackMediaType } from './packed-media-type.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { schema } from './stored-schema.ts';
 
-export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: RedisParts): LinkIndex {
+export function createRedisLinks({ calls, keys, publishChanges, reportNewer }: RedisParts): LinkIndex {
   async function get(key: RepositoryKey, digest: Digest): Promise<Link | undefined> {
     const text = await calls.command((client) => client.hget(keys.links(key), packDigest(digest)));
     return text === null ? undefined : fromText(key, digest, text);
@@ -23,7 +23,7 @@ export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: 
 
   return {
     get,
-    recall: () => undefined,
+    fromMemory: () => undefined,
     async put(key, links) {
       checkLinksOf(key, links);
       if (links.length === 0) return;
@@ -32,7 +32,7 @@ export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: 
       const answer = await calls.run('put-links', [keys.links(key)], [...texts].flat());
       const [written, ...replaced] = answer as [number, ...string[]];
       if (written !== texts.size) reportNewer('link', keys.links(key));
-      await announceChanges(...replaced.map((packed) => linkName(key, unpackDigest(packed))));
+      await publishChanges(...replaced.map((packed) => linkName(key, unpackDigest(packed))));
       // Always, and after: whoever takes the repository from its listing looks again whether it is empty.
       await calls.command((client) => client.zadd(keys.listingOf(key), 0, repositoryPath(key)));
     },
@@ -43,7 +43,7 @@ export function createRedisLinks({ calls, keys, announceChanges, reportNewer }: 
         if ((await calls.command((client) => client.exists(keys.links(key)))) === 1)
           await calls.command((client) => client.zadd(keys.listingOf(key), 0, repositoryPath(key)));
       }
-      if (left !== 0) await announceChanges(linkName(key, digest));
+      if (left !== 0) await publishChanges(linkName(key, digest));
       return left !== 0;
     },
     async holders(upstreams, repository, digest) {

@@ -5,7 +5,7 @@ import { packMediaType, unpackMediaType } from './packed-media-type.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, schema, schemaField } from './stored-schema.ts';
 
-export function createRedisManifests({ calls, keys, announceChanges, reportNewer }: RedisParts): ManifestIndex {
+export function createRedisManifests({ calls, keys, publishChanges, reportNewer }: RedisParts): ManifestIndex {
   return {
     async get(digest) {
       const hash = await calls.command((client) => client.hgetall(keys.manifest(digest)));
@@ -25,7 +25,7 @@ export function createRedisManifests({ calls, keys, announceChanges, reportNewer
     },
     async remove(digest) {
       const removed = await calls.run('remove-record', [keys.manifest(digest)], []);
-      if (removed === 1) await announceChanges(manifestName(digest));
+      if (removed === 1) await publishChanges(manifestName(digest));
       return removed === 1;
     },
   };

@@ -15,7 +15,7 @@ interface Pulls {
   readonly lastAtMs: number;
 }
 
-export function createRedisTags({ calls, keys, writeBehind, announceChanges, reportNewer }: RedisParts): TagIndex {
+export function createRedisTags({ calls, keys, writeBehind, publishChanges, reportNewer }: RedisParts): TagIndex {
   const tagKey = (key: TagKey) => keys.tag(key, key.tag);
   /** Of records that may not exist: only then is one of no effect. */
   const pending = writeBehind.table<Pulls>({
@@ -52,7 +52,7 @@ export function createRedisTags({ calls, keys, writeBehind, announceChanges, rep
       return false;
     }
     if (written === 0) reportNewer('tag', tagKey(record));
-    await announceChanges(tagName(record));
+    await publishChanges(tagName(record));
     return true;
   }
 
@@ -73,7 +73,7 @@ export function createRedisTags({ calls, keys, writeBehind, announceChanges, rep
 
   return {
     get,
-    recall: () => undefined,
+    fromMemory: () => undefined,
     put: async (record) => void (await put(record, ['*', ''])),
     replace: async (before, record) => put(record, [before?.sequence ?? '', before?.checkedAtMs ?? '']),
     async adopt(record) {
@@ -92,7 +92,7 @@ export function createRedisTags({ calls, keys, writeBehind, announceChanges, rep
     async remove(key) {
       pending.take(tagKey(key));
       const removed = await calls.run('remove-tag', [tagKey(key), keys.tags(key)], [key.tag]);
-      if (removed === 1) await announceChanges(tagName(key));
+      if (removed === 1) await publishChanges(tagName(key));
       return removed === 1;
     },
     async recordPull({ upstream, repository, tag }, atMs, pulls = 1) {

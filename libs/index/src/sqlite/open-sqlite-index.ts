@@ -3,7 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { CacheIndex } from '../cache-index.ts';
-import { createAnnouncer } from '../in-process/create-announcer.ts';
+import { createPubSub } from '../in-process/create-pubsub.ts';
 import { createFillTable } from '../in-process/create-fill-table.ts';
 import { createLeaseTable } from '../in-process/create-lease-table.ts';
 import { createNodeTable } from '../in-process/create-node-table.ts';
@@ -86,7 +86,7 @@ export function createSqliteIndex(
     nodes: createNodeTable({ now, checkAvailable }),
     audit: guard(() => createSqliteAudit(connection)),
     epoch: createSqliteEpoch(connection),
-    announcements: createAnnouncer({ log, checkAvailable }),
+    announcements: createPubSub({ log, checkAvailable }),
     check: async () => connection.call(() => void ping.get()),
     async close() {
       if (!database.isOpen) return;

@@ -65,7 +65,7 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
     return row && toRecord(digest, row);
   }
 
-  function recall(digest: Digest): BlobRecord | undefined {
+  function fromMemory(digest: Digest): BlobRecord | undefined {
     const row = remembered.peek(digest);
     return row !== undefined && database.isOpen ? toRecord(digest, row) : undefined;
   }
@@ -127,7 +127,7 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
 
   const blobs: BlobIndex = {
     get: (digest) => call(() => get(digest)),
-    recall,
+    fromMemory,
     put: (record) => call(() => putBlob(record)),
     adopt: (record) =>
       call(() => {

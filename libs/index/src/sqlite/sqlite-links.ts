@@ -65,7 +65,7 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
 
   return {
     get: (key, digest) => call(() => get(key, digest)),
-    recall: (key, digest) => (database.isOpen ? remembered.peek(rowKey(repositoryPath(key), digest)) : undefined),
+    fromMemory: (key, digest) => (database.isOpen ? remembered.peek(rowKey(repositoryPath(key), digest)) : undefined),
     async put(key, links) {
       checkLinksOf(key, links);
       return call(() => put(key, links));

@@ -102,7 +102,7 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
 
   return {
     get: (key) => call(() => get(repositoryPath(key), key.tag)),
-    recall: (key) => (database.isOpen ? remembered.peek(pendingKey(repositoryPath(key), key.tag)) : undefined),
+    fromMemory: (key) => (database.isOpen ? remembered.peek(pendingKey(repositoryPath(key), key.tag)) : undefined),
     put: (record) => call(() => put(record)),
     replace: (before, record) =>
       call(() => {

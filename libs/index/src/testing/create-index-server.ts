@@ -4,7 +4,7 @@ import type { CacheIndex } from '../cache-index.ts';
 import type { IndexLog } from '../index-log.ts';
 import { openDatabase } from '../sqlite/open-database.ts';
 import { createSqliteIndex } from '../sqlite/open-sqlite-index.ts';
-import { announceChanges } from './announce-changes.ts';
+import { publishChanges } from './publish-changes.ts';
 import { createLosses } from './create-losses.ts';
 import { type IndexFaults, withFaults } from './index-faults.ts';
 
@@ -26,7 +26,7 @@ const silent: IndexLog = { warn() {}, error() {} };
 export function createIndexServer({ now, log = silent }: IndexServerOptions): IndexServer {
   const openEmpty = () => createSqliteIndex(openDatabase({ path: ':memory:', now, log }), { now, log });
   const first = openEmpty();
-  let current = announceChanges(first, first.announcements);
+  let current = publishChanges(first, first.announcements);
   const losses = createLosses(now);
 
   const claim: CacheIndex['fills']['claim'] = async (given) => {
@@ -61,7 +61,7 @@ export function createIndexServer({ now, log = silent }: IndexServerOptions): In
   return {
     connect: (faults = { failing: false }) => withFaults(shared, faults),
     loseData() {
-      current = announceChanges(openEmpty(), first.announcements);
+      current = publishChanges(openEmpty(), first.announcements);
       losses.begin();
     },
   };

@@ -1,6 +1,6 @@
 // What can be wrong between a process and its index, for tests: no answers, late ones, and announcements that are lost or late.
 import { CacheError } from '@cistern/errors';
-import type { Announcements } from '../announcements.ts';
+import type { PubSub } from '../pubsub.ts';
 import type { CacheIndex } from '../cache-index.ts';
 
 /** A test changes them at any time. */
@@ -9,10 +9,10 @@ export interface IndexFaults {
   failing: boolean;
   /** How long the answer to a call takes. The call itself has its effect at once. Default 0. */
   lateMs?: number;
-  readonly announcements?: AnnouncementFaults;
+  readonly announcements?: PubSubFaults;
 }
 
-export interface AnnouncementFaults {
+export interface PubSubFaults {
   /** While true this process's messages reach nobody, and it hears none. */
   lost: boolean;
   /** How long its messages take. */
@@ -61,10 +61,10 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
   }
 
   return {
-    tags: part('tags', { recall: (key) => index.tags.recall(key) }),
+    tags: part('tags', { fromMemory: (key) => index.tags.fromMemory(key) }),
     manifests: part('manifests'),
-    blobs: part('blobs', { recall: (digest) => index.blobs.recall(digest), leastRecent }),
-    links: part('links', { recall: (key, digest) => index.links.recall(key, digest) }),
+    blobs: part('blobs', { fromMemory: (digest) => index.blobs.fromMemory(digest), leastRecent }),
+    links: part('links', { fromMemory: (key, digest) => index.links.fromMemory(key, digest) }),
     fills: part('fills'),
     leases: part('leases'),
     values: part('values'),
@@ -79,7 +79,7 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
     nodes: part('nodes'),
     audit: part('audit'),
     epoch: part('epoch'),
-    announcements: part('announcements', announcementsWithFaults(index, call, faults.announcements)),
+    announcements: part('announcements', pubsubWithFaults(index, call, faults.announcements)),
     check: () => call(() => index.check()),
     async close() {
       isClosed = true;
@@ -88,11 +88,11 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
   };
 }
 
-function announcementsWithFaults(
+function pubsubWithFaults(
   index: CacheIndex,
   call: <T>(ask: () => Promise<T>) => Promise<T>,
-  faults: AnnouncementFaults = { lost: false, lateMs: 0, subscribed: 0 },
-): Announcements {
+  faults: PubSubFaults = { lost: false, lateMs: 0, subscribed: 0 },
+): PubSub {
   return {
     publish: (...given) =>
       call(async () => {

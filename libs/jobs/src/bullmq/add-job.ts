@@ -5,16 +5,16 @@ import type { JobOptions } from '../job-queue.ts';
 import { answersWithin } from '@cistern/redis';
 import { type BacklogGuard, createBacklogGuard } from './backlog-guard.ts';
 import { sealPayload } from './job-envelope.ts';
-import { deduplicationId, type JobLane, type JobLanes } from './job-lane.ts';
-import { attemptsIn, type LaneQueues } from './open-lane-queues.ts';
+import { deduplicationId, type JobQueueName, type JobQueueNames } from './job-queue-name.ts';
+import { attemptsIn, type OpenedQueues } from './open-queues.ts';
 import type { JobProbe, ProbedJob } from './probe-job.ts';
 import { queueError } from './queue-error.ts';
 import type { RedisClient } from './redis-clients.ts';
 
 export interface AddJobDeps {
   readonly client: RedisClient;
-  readonly lanes: JobLanes;
-  readonly queues: LaneQueues;
+  readonly lanes: JobQueueNames;
+  readonly queues: OpenedQueues;
   readonly probe: (job: ProbedJob) => Promise<JobProbe>;
   readonly maxWaiting: number;
   /** For Redis to add a job or look at one. */
@@ -26,10 +26,10 @@ export type AddJob = (name: JobName, payload: JobPayload<JobName>, options: JobO
 
 export function createJobAdder(deps: AddJobDeps): AddJob {
   const { client, lanes, queues, probe, maxWaiting, commandTimeoutMs } = deps;
-  const guards = new Map<JobLane, BacklogGuard>();
+  const guards = new Map<JobQueueName, BacklogGuard>();
   for (const lane of lanes.all) guards.set(lane, createBacklogGuard({ client, lane, maxWaiting }));
 
-  async function addOnce(lane: JobLane, name: JobName, payload: JobPayload<JobName>, options: JobOptions) {
+  async function addOnce(lane: JobQueueName, name: JobName, payload: JobPayload<JobName>, options: JobOptions) {
     const { dedupKey, traceparent } = options;
     const job: ProbedJob = { lane, id: randomUUID(), deduplicationId: deduplicationId(name, dedupKey) };
     const taken = await queues.of(lane).add(name, sealPayload(payload, traceparent), {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createOutcomes } from './await-outcomes.ts';
-import { createJobLanes } from './job-lane.ts';
+import { createQueueNames } from './job-queue-name.ts';
 import type { JobProbe, ProbedJob } from './probe-job.ts';
 
-const lane = createJobLanes('').of('revalidate-tag', 'interactive');
+const lane = createQueueNames('').of('revalidate-tag', 'interactive');
 const never = new AbortController().signal;
 
 function jobOf(id: string): ProbedJob {

@@ -1,7 +1,7 @@
 // Keeps a queue that nobody works off from growing for ever, without a question to Redis before every job.
 import { CacheError } from '@cistern/errors';
 import type { JobName } from '../catalogue.ts';
-import type { JobLane } from './job-lane.ts';
+import type { JobQueueName } from './job-queue-name.ts';
 import type { RedisClient } from './redis-clients.ts';
 
 const countEveryMs = 500;
@@ -13,7 +13,7 @@ export interface BacklogGuard {
 
 export function createBacklogGuard(options: {
   readonly client: RedisClient;
-  readonly lane: JobLane;
+  readonly lane: JobQueueName;
   readonly maxWaiting: number;
 }): BacklogGuard {
   const { client, lane, maxWaiting } = options;

@@ -1,7 +1,7 @@
 // A run of a schedule comes into its queue without its deduplication key, which another job may hold: it takes the key when
 // it begins, and from then on it is a job like others.
 import type { Job } from 'bullmq';
-import type { JobLane } from './job-lane.ts';
+import type { JobQueueName } from './job-queue-name.ts';
 import type { JobProbe, ProbedJob } from './probe-job.ts';
 import type { RedisClient } from './redis-clients.ts';
 
@@ -11,7 +11,7 @@ export interface ClaimRunDeps {
 }
 
 /** False: a job of the same key waits or runs, and this run is left out. BullMQ gives the key back at the end of the job. */
-export async function claimRun({ client, probe }: ClaimRunDeps, lane: JobLane, job: Job): Promise<boolean> {
+export async function claimRun({ client, probe }: ClaimRunDeps, lane: JobQueueName, job: Job): Promise<boolean> {
   const { id = '', deduplicationId } = job;
   if (job.repeatJobKey === undefined || deduplicationId === undefined) return true;
   const key = lane.key(`de:${deduplicationId}`);

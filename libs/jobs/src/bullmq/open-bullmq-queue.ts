@@ -5,11 +5,11 @@ import type { JobQueue, LaneFacts } from '../job-queue.ts';
 import { createJobAdder } from './add-job.ts';
 import { createOutcomes } from './await-outcomes.ts';
 import { hearEndedJobs } from './hear-ended-jobs.ts';
-import { createJobLanes } from './job-lane.ts';
+import { createQueueNames } from './job-queue-name.ts';
 import { readOutcome } from './job-outcome.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
-import { lookAtLanes } from './look-at-lanes.ts';
-import { openLaneQueues } from './open-lane-queues.ts';
+import { inspectQueues } from './inspect-queues.ts';
+import { openQueues } from './open-queues.ts';
 import { createProbe } from './probe-job.ts';
 import { openAskingClient, untilReady } from './redis-clients.ts';
 import type { RedisConnection } from '@cistern/redis';
@@ -45,14 +45,14 @@ const maxLost = 2;
  */
 export async function openBullmqQueue(options: BullmqQueueOptions): Promise<BullmqQueue> {
   const { connection, keyPrefix, maxWaiting, commandTimeoutMs, log } = options;
-  const lanes = createJobLanes(keyPrefix);
+  const lanes = createQueueNames(keyPrefix);
   const client = openAskingClient(connection, commandTimeoutMs);
   const outages = logOutages(client, log);
   await untilReady(client, Math.max(2000, 4 * commandTimeoutMs));
 
   const probe = createProbe(client);
   const outcomes = createOutcomes(probe);
-  const queues = openLaneQueues(client, lanes, outages.note);
+  const queues = openQueues(client, lanes, outages.note);
   const addJob = createJobAdder({ client, lanes, queues, probe, maxWaiting, commandTimeoutMs });
   const scheduleJob = createJobScheduler({ client, lanes, queues, commandTimeoutMs });
   const closing = new AbortController();
@@ -103,7 +103,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
   let closed: Promise<void> | undefined;
   return {
     queue,
-    look: async () => lookAtLanes(lanes, queues),
+    look: async () => inspectQueues(lanes, queues),
     close() {
       closed ??= (async () => {
         closing.abort(new CacheError('overloaded', 'The cache is shutting down; ask again.', { retryable: true }));

@@ -3,7 +3,7 @@ import { CacheError } from '@cistern/errors';
 import { Worker } from 'bullmq';
 import type { JobClass, JobHandlers, JobWorkers } from '../job-queue.ts';
 import { endsWithin } from './ends-within.ts';
-import { createJobLanes } from './job-lane.ts';
+import { createQueueNames } from './job-queue-name.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
 import { performJob, retryDelayMs, type Stopping } from './perform-job.ts';
 import { createProbe } from './probe-job.ts';
@@ -41,7 +41,7 @@ function stopRenewing(worker: Worker): void {
  */
 export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<JobWorkers> {
   const { connection, keyPrefix, handlers, slots, log } = options;
-  const lanes = createJobLanes(keyPrefix);
+  const lanes = createQueueNames(keyPrefix);
   const { client, close: closeClients } = openWorkingClient(connection);
   const outages = logOutages(client, log);
   const probe = createProbe(client);

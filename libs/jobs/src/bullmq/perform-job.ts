@@ -5,7 +5,7 @@ import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import type { JobContext, JobHandlers } from '../job-queue.ts';
 import { claimRun, type ClaimRunDeps } from './claim-run.ts';
 import { traceparentOf, unsealPayload } from './job-envelope.ts';
-import type { JobLane } from './job-lane.ts';
+import type { JobQueueName } from './job-queue-name.ts';
 import { encodeError, encodeResult, outcomeTtlMs } from './job-outcome.ts';
 import type { BullmqLog } from './log-outages.ts';
 import { outcomeKey } from './probe-job.ts';
@@ -35,7 +35,7 @@ const strangerDelayMs = 1000;
 const maxStrangerDelays = 30;
 const maxRetryDelayMs = 60_000;
 
-export async function performJob(deps: PerformDeps, lane: JobLane, job: Job, token: string): Promise<null> {
+export async function performJob(deps: PerformDeps, lane: JobQueueName, job: Job, token: string): Promise<null> {
   const { handlers, stopping, log } = deps;
   if (stopping.taking.aborted) return handBack(job, token);
   const payload = unsealPayload(job.data);
@@ -82,7 +82,7 @@ async function handBack(job: Job, token: string): Promise<never> {
 }
 
 /** A job of another release: left for a worker of that release, but not for ever. */
-async function refuse(deps: PerformDeps, lane: JobLane, job: Job, token: string): Promise<never> {
+async function refuse(deps: PerformDeps, lane: JobQueueName, job: Job, token: string): Promise<never> {
   if (job.attemptsStarted <= maxStrangerDelays) {
     await job.moveToDelayed(Date.now() + strangerDelayMs, token);
     throw new DelayedError();
@@ -92,7 +92,7 @@ async function refuse(deps: PerformDeps, lane: JobLane, job: Job, token: string)
   throw new UnrecoverableError(message);
 }
 
-async function tell({ client }: PerformDeps, lane: JobLane, job: Job, outcome: string): Promise<void> {
+async function tell({ client }: PerformDeps, lane: JobQueueName, job: Job, outcome: string): Promise<void> {
   await client.set(outcomeKey(lane, job.id!), outcome, 'PX', outcomeTtlMs);
 }
 

@@ -1,6 +1,6 @@
 // What has become of a job, in one atomic look at BullMQ's keys. It is also how a job that was lost with its worker gives
 // its deduplication key back: BullMQ's own recovery needs a free worker and tens of seconds for that.
-import type { JobLane } from './job-lane.ts';
+import type { JobQueueName } from './job-queue-name.ts';
 import type { RedisClient } from './redis-clients.ts';
 
 export type JobProbe =
@@ -27,7 +27,7 @@ return {'lost'}
 `;
 
 export interface ProbedJob {
-  readonly lane: JobLane;
+  readonly lane: JobQueueName;
   readonly id: string;
   readonly deduplicationId: string;
 }
@@ -52,6 +52,6 @@ export function createProbe(client: RedisClient): (job: ProbedJob) => Promise<Jo
   };
 }
 
-export function outcomeKey(lane: JobLane, jobId: string): string {
+export function outcomeKey(lane: JobQueueName, jobId: string): string {
   return lane.key(`${jobId}:outcome`);
 }

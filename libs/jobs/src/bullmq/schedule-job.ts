@@ -6,15 +6,15 @@ import type { JobName, JobPayload } from '../catalogue.ts';
 import { checkInterval } from '../check-interval.ts';
 import type { ScheduleOptions } from '../job-queue.ts';
 import { sealPayload } from './job-envelope.ts';
-import { deduplicationId, type JobLane, type JobLanes } from './job-lane.ts';
-import { attemptsIn, type LaneQueues } from './open-lane-queues.ts';
+import { deduplicationId, type JobQueueName, type JobQueueNames } from './job-queue-name.ts';
+import { attemptsIn, type OpenedQueues } from './open-queues.ts';
 import { queueError } from './queue-error.ts';
 import type { RedisClient } from './redis-clients.ts';
 
 export interface ScheduleJobDeps {
   readonly client: RedisClient;
-  readonly lanes: JobLanes;
-  readonly queues: LaneQueues;
+  readonly lanes: JobQueueNames;
+  readonly queues: OpenedQueues;
   readonly commandTimeoutMs: number;
 }
 
@@ -23,7 +23,7 @@ export type ScheduleJob = (name: JobName, payload: JobPayload<JobName>, options:
 
 export function createJobScheduler({ client, lanes, queues, commandTimeoutMs }: ScheduleJobDeps): ScheduleJob {
   /** Whether the next run is there. It is not if a worker was killed between taking a run and putting the next down. */
-  async function isThere(lane: JobLane, id: string, next: number | undefined): Promise<boolean> {
+  async function isThere(lane: JobQueueName, id: string, next: number | undefined): Promise<boolean> {
     const [addedAt = null, finishedOn = null] = await client.hmget(
       lane.key(`repeat:${id}:${next}`),
       'timestamp',

@@ -2,11 +2,11 @@
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import type { JobClass, JobContext, JobHandlers, JobOptions, JobQueue, JobWorkers, LaneFacts } from '../job-queue.ts';
-import { closeLanes } from './close-lanes.ts';
-import { createLanes, type Lane } from './create-lanes.ts';
+import { closeQueues } from './close-queues.ts';
+import { createQueues, type Queue } from './create-queues.ts';
 import { createSchedules } from './create-schedules.ts';
 import { type InlineJob, settleJob } from './inline-job.ts';
-import { lookAtLanes, noteFailure } from './look-at-lanes.ts';
+import { inspectQueues, noteFailure } from './inspect-queues.ts';
 import { waitForJob } from './wait-for-job.ts';
 
 /** The part of a logger that workers need: fields first, then a constant message. */
@@ -37,7 +37,7 @@ export interface InlineJobs {
 type AnyHandler = (payload: JobPayload<JobName>, context: JobContext) => Promise<JobResult<JobName>>;
 
 export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions): InlineJobs {
-  const lanes = createLanes(slots);
+  const lanes = createQueues(slots);
   /** Jobs that wait or run. */
   const jobs = new Map<string, InlineJob>();
   const schedules = createSchedules();
@@ -89,27 +89,27 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     if (closing !== undefined) throw overloaded('The cache is shutting down and takes no new work.');
   }
 
-  function checkRoom(lane: Lane, name: JobName): void {
+  function checkRoom(lane: Queue, name: JobName): void {
     const startsAtOnce = handlers !== undefined && hasSlot(lane);
     if (!startsAtOnce && lane.waiting.size >= maxWaiting)
       throw overloaded(`The cache is busy: ${lane.waiting.size} jobs wait before this "${name}". Try again later.`);
   }
 
-  function enqueue(lane: Lane, job: InlineJob): void {
+  function enqueue(lane: Queue, job: InlineJob): void {
     lane.waiting.add(job);
     startWaiting(lane);
   }
 
-  function startWaiting(lane: Lane): void {
+  function startWaiting(lane: Queue): void {
     if (handlers === undefined || closing !== undefined) return;
     for (const job of lane.waiting) {
       if (!hasSlot(lane)) return;
       lane.waiting.delete(job);
-      lane.running.set(job, performInLane(handlers, job, lane));
+      lane.running.set(job, performInQueue(handlers, job, lane));
     }
   }
 
-  async function performInLane(by: JobHandlers, job: InlineJob, lane: Lane): Promise<void> {
+  async function performInQueue(by: JobHandlers, job: InlineJob, lane: Queue): Promise<void> {
     // Never inside the asker's own call.
     await Promise.resolve();
     await perform(by, job, lane);
@@ -118,7 +118,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     startWaiting(lane);
   }
 
-  function stepAside(job: InlineJob, lane: Lane): void {
+  function stepAside(job: InlineJob, lane: Queue): void {
     lane.aside.add(job);
     endJob(job);
     settleJob(job, (waiter) => waiter.resolve(null));
@@ -130,7 +130,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     if (jobs.get(job.key) === job) jobs.delete(job.key);
   }
 
-  async function perform(by: JobHandlers, job: InlineJob, lane: Lane): Promise<void> {
+  async function perform(by: JobHandlers, job: InlineJob, lane: Queue): Promise<void> {
     // Which payload belongs to which handler is known to the compiler only where the job is added.
     const handle = by[job.name] as AnyHandler;
     try {
@@ -164,7 +164,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
 
   return {
     queue,
-    look: () => lookAtLanes(lanes.all),
+    look: () => inspectQueues(lanes.all),
     work(given) {
       if (handlers !== undefined) throw new Error('these inline jobs have workers already');
       handlers = given;
@@ -172,7 +172,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
       return {
         close(graceMs) {
           schedules.clear();
-          closing ??= closeLanes(lanes.all, graceMs);
+          closing ??= closeQueues(lanes.all, graceMs);
           return closing;
         },
       };
@@ -180,7 +180,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   };
 }
 
-function hasSlot({ running, aside, slots }: Lane): boolean {
+function hasSlot({ running, aside, slots }: Queue): boolean {
   return running.size - aside.size < slots;
 }
 

@@ -2,7 +2,7 @@
 import type { Digest } from '@cistern/oci';
 import type { Metrics } from '@cistern/telemetry';
 import { createBandwidth } from '@cistern/runtime';
-import type { BringBlobsDeps } from '@cistern/prewarm';
+import type { FetchBlobsDeps } from '@cistern/prewarm';
 import { cleanQuarantine } from '@cistern/content';
 import {
   type Damage,
@@ -22,9 +22,9 @@ export interface ScrubLimits {
   readonly everyMs: number;
 }
 
-export interface ScrubDeps extends BringBlobsDeps {
+export interface ScrubDeps extends FetchBlobsDeps {
   readonly limits: ScrubLimits;
-  readonly metrics: BringBlobsDeps['metrics'] & Pick<Metrics, 'scrubBytes' | 'scrubObjects' | 'scrubProgress'>;
+  readonly metrics: FetchBlobsDeps['metrics'] & Pick<Metrics, 'scrubBytes' | 'scrubObjects' | 'scrubProgress'>;
 }
 
 export interface Scrub {

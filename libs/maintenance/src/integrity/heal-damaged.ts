@@ -2,7 +2,7 @@
 // holds it.
 import type { BlobRecord, Link } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
-import { type BringBlobsDeps, bringBlobs } from '@cistern/prewarm';
+import { type FetchBlobsDeps, fetchBlobs } from '@cistern/prewarm';
 import { repositoryPath, setAside } from '@cistern/content';
 import { fetchManifest } from '@cistern/pull-through';
 import { findHolders } from './find-holders.ts';
@@ -22,7 +22,7 @@ const fetchWithinMs = 600_000;
  * signal's reason.
  */
 export async function healDamaged(
-  deps: BringBlobsDeps,
+  deps: FetchBlobsDeps,
   record: BlobRecord,
   signal: AbortSignal,
 ): Promise<Healed | undefined> {
@@ -46,11 +46,11 @@ export async function healDamaged(
 }
 
 async function fetchFor(
-  deps: BringBlobsDeps,
+  deps: FetchBlobsDeps,
   { kind, digest, size, ...key }: Link,
   signal: AbortSignal,
 ): Promise<void> {
   const { upstream, repository } = key;
-  if (kind === 'blob') return bringBlobs(deps, key, [{ digest, size }], { signal, onStored: () => {} });
+  if (kind === 'blob') return fetchBlobs(deps, key, [{ digest, size }], { signal, onStored: () => {} });
   await fetchManifest(deps, { upstream, repository, digest }, { signal, purpose: 'prewarm' });
 }

@@ -5,11 +5,11 @@ import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { forgetMissing, adoptBlob, adoptedRecord, deleteBlob, hashStored } from '@cistern/content';
 import type { Bandwidth } from '@cistern/runtime';
-import type { BringBlobsDeps } from '@cistern/prewarm';
+import type { FetchBlobsDeps } from '@cistern/prewarm';
 import { healDamaged } from './heal-damaged.ts';
 import type { Damage, ScrubCounts } from './scrub-report.ts';
 
-export interface ScrubShardDeps extends BringBlobsDeps {
+export interface ScrubShardDeps extends FetchBlobsDeps {
   /** Of what the scrub reads. */
   readonly scrubBandwidth: Bandwidth;
 }

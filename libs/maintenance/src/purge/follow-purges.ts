@@ -15,7 +15,7 @@ const purgesTopic = 'purges';
 const resubscribeMs = 1_000;
 
 /** Never rejects: what was purged is not found by its name any more, whoever remembers its bytes. */
-export async function announcePurge({ announcements }: Announced): Promise<void> {
+export async function publishPurge({ announcements }: Announced): Promise<void> {
   await announcements.publish(purgesTopic, 'purged').catch(() => {});
 }
 

@@ -53,7 +53,7 @@ test('one that is not rebuilt soon has the purge refused', async (t) => {
 });
 
 test('one that loses what it knew during the purge does not let bytes go', async (t) => {
-  for (const wishOf of [
+  for (const targetOf of [
     (image: TestImage) => ({ image: nameOf(image) }),
     (image: TestImage) => ({ digest: image.manifest }),
     () => ({ upstream: 'docker.io' }),
@@ -62,7 +62,7 @@ test('one that loses what it knew during the purge does not let bytes go', async
     const { pull, hub, deps, stored } = await start(t, () => answers.shift() ?? false);
     const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
     await pull(image);
-    await assert.rejects(purge(deps, wishOf(image)), isRefused);
+    await assert.rejects(purge(deps, targetOf(image)), isRefused);
     assert.deepEqual(await stored(image.digests), [true, true, true]);
   }
 });

@@ -10,7 +10,7 @@ import type { TestCacheOptions } from '@cistern/pull-through/testing';
 import { addImage, type TestImage } from '@cistern/upstream/testing';
 import { nameOf, startPurgedCache } from '../testing/start-purged-cache.ts';
 import { collect, until } from '@cistern/oci/testing';
-import { purge, type PurgeWish } from './purge.ts';
+import { purge, type PurgeTarget } from './purge.ts';
 
 const log = createLogger({ level: 'error', formatter: 'json' });
 
@@ -20,7 +20,7 @@ async function start(t: TestContext, options: TestCacheOptions = {}) {
   const now = () => clock.nowMs;
   return {
     ...started,
-    purge: (wish: PurgeWish) => purge({ ...started, now }, wish),
+    purge: (target: PurgeTarget) => purge({ ...started, now }, target),
     rebuild: () => rebuildIndex({ index, store, log, now }),
   };
 }

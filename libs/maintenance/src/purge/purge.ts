@@ -8,13 +8,13 @@ import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
 import { listPins } from '@cistern/content';
 import { rebuildLease } from '../rebuild/rebuild-index.ts';
 import { withLease } from '@cistern/index';
-import { announcePurge } from './follow-purges.ts';
+import { publishPurge } from './follow-purges.ts';
 import type { PurgeDeps, PurgeResult, PurgeStep } from './purge-deps.ts';
 import { purgeDigest } from './purge-digest.ts';
 import { purgeImage } from './purge-image.ts';
 import { purgeUpstream } from './purge-upstream.ts';
 
-export type PurgeWish = { readonly image: ImageName } | { readonly digest: Digest } | { readonly upstream: string };
+export type PurgeTarget = { readonly image: ImageName } | { readonly digest: Digest } | { readonly upstream: string };
 
 /** For another purge; a rebuild may take longer. */
 const patienceMs = 10_000;
@@ -26,12 +26,12 @@ const tryAgainMs = 100;
  * due, or another purge, does not end soon. Else rejects with `store-unavailable` or
  * `index-unavailable`: what is gone by then stays gone, and the rest goes when it is asked for again.
  */
-export async function purge(deps: PurgeDeps, wish: PurgeWish): Promise<PurgeResult> {
+export async function purge(deps: PurgeDeps, target: PurgeTarget): Promise<PurgeResult> {
   const { index } = deps;
   const since = performance.now();
   for (;;) {
     const result = await withLease({ index, name: rebuildLease }, async (signal) =>
-      (await index.epoch.isComplete()) ? purgeNow(deps, wish, signal) : undefined,
+      (await index.epoch.isComplete()) ? purgeNow(deps, target, signal) : undefined,
     );
     if (result !== undefined) return result;
     if (performance.now() - since > patienceMs)
@@ -44,15 +44,15 @@ export async function purge(deps: PurgeDeps, wish: PurgeWish): Promise<PurgeResu
   }
 }
 
-async function purgeNow(deps: PurgeDeps, wish: PurgeWish, signal: AbortSignal): Promise<PurgeResult> {
+async function purgeNow(deps: PurgeDeps, target: PurgeTarget, signal: AbortSignal): Promise<PurgeResult> {
   const pins = await listPins(deps.store);
   const step: PurgeStep = { ...deps, pins, readPinned: createPinnedDigests(deps), signal };
   try {
-    if ('upstream' in wish) return await purgeUpstream(step, wish.upstream);
-    if ('image' in wish) return await purgeImage(step, wish.image);
-    return (await purgeDigest(step, wish.digest)) ?? { pinnedBy: await pinsWith(step, wish.digest) };
+    if ('upstream' in target) return await purgeUpstream(step, target.upstream);
+    if ('image' in target) return await purgeImage(step, target.image);
+    return (await purgeDigest(step, target.digest)) ?? { pinnedBy: await pinsWith(step, target.digest) };
   } finally {
-    await announcePurge(deps.index);
+    await publishPurge(deps.index);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Config } from '@cistern/config';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { type Digest, parseDigest } from '@cistern/oci';
-import { purge, type Purged, type PurgeWish } from '@cistern/maintenance';
+import { purge, type Purged, type PurgeTarget } from '@cistern/maintenance';
 import { refreshTag } from './refresh-tag.ts';
 import { createUpstreamTable, fullNameOf, resolveImage, adoptedUpstream } from '@cistern/upstream';
 
@@ -57,7 +57,7 @@ export function openImageChanges(
     }
   }
 
-  async function wishOf({ image, digest, upstream }: PurgeRequest): Promise<PurgeWish> {
+  async function targetOf({ image, digest, upstream }: PurgeRequest): Promise<PurgeTarget> {
     if ([image, digest, upstream].filter((one) => one !== undefined).length !== 1)
       throw new CacheError('name-invalid', 'Name one thing to be purged: an image, a digest or an upstream.');
     if (image !== undefined) return { image: resolveImage(table, image) };
@@ -67,8 +67,8 @@ export function openImageChanges(
 
   return {
     async purge(request) {
-      const wish = await wishOf(request);
-      const result = await purge({ index, store, adoptAs, now: Date.now }, wish);
+      const target = await targetOf(request);
+      const result = await purge({ index, store, adoptAs, now: Date.now }, target);
       if ('purged' in result) return { purged: result.purged };
       const pins = result.pinnedBy.map(fullNameOf).sort();
       const which = `${pins.slice(0, namesTold).join(', ')}${pins.length > namesTold ? ' and others' : ''}`;

@@ -2,7 +2,7 @@
 import type { CacheIndex, TagKey } from '@cistern/index';
 import type { JobQueue } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
-import { askKey } from '@cistern/pull-through';
+import { workerRequestKey } from '@cistern/pull-through';
 
 export interface RefreshedTag {
   /** What the tag named here until now; `undefined`: nobody here had asked for it. */
@@ -24,7 +24,7 @@ export async function refreshTag(
   const { upstream, repository, tag } = key;
   const before = (await index.tags.get(key))?.digest;
   // Not one with the jobs of clients, who may be content with what was confirmed a moment ago.
-  const dedupKey = `now ${askKey('revalidate-tag', key, tag)}`;
+  const dedupKey = `now ${workerRequestKey('revalidate-tag', key, tag)}`;
   const job = { upstream, repository, tag, by: before === undefined ? 'get' : 'head' } as const;
   await queue.run('revalidate-tag', job, { dedupKey, class: 'interactive', timeoutMs });
   return { before, after: (await index.tags.get(key))?.digest };

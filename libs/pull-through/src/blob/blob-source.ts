@@ -5,8 +5,8 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import { type ReadMarks, type OpenStoredDeps, openStored } from '@cistern/content';
 import type { FillAccess, FollowFill, FollowedFill } from '@cistern/fills';
-import { type ByteSource, type PlaceReader, openLastingReader, SourceInterrupted } from '@cistern/streams';
-import { proveWitness } from './prove-witness.ts';
+import { type ByteSource, type PlaceReader, openFailoverReader, SourceInterrupted } from '@cistern/streams';
+import { verifyDelivered } from './verify-delivered.ts';
 
 export interface BlobSourceDeps extends OpenStoredDeps {
   readonly fillAccess: FillAccess;
@@ -129,10 +129,10 @@ export function createBlobSource(
     async open(from, toExclusive, signal) {
       const leave = deps.readMarks.hold(digest);
       try {
-        const reader = await openLastingReader({
+        const reader = await openFailoverReader({
           from,
           openAt: (position, interruptions, ending) => openAt(position, toExclusive, interruptions, ending),
-          prove: (witness) => proveWitness(deps, { digest, size }, witness),
+          prove: (delivered) => verifyDelivered(deps, { digest, size }, delivered),
           signal,
         });
         return {

@@ -57,7 +57,7 @@ test('a manifest that names the blob of another upstream does not open it', asyn
   await stored();
   await forge(layerDigest);
   for (const intent of intents) await assert.rejects(open(forger, intent), isUnknown, intent);
-  assert.equal(restartFrontend().recallBlob({ ...forger, digest: layerDigest, intent: 'whole' }), undefined);
+  assert.equal(restartFrontend().blobFromMemory({ ...forger, digest: layerDigest, intent: 'whole' }), undefined);
   assert.equal((await index.links.get(forger, layerDigest))?.confirmed, undefined);
   assert.deepEqual(hub.gets, []);
 });
@@ -80,10 +80,10 @@ test('nor if it is a small blob in memory', async (t) => {
   const digest = quay.addBlob(secret.repository, small);
   for (let reads = 0; reads < 2; reads += 1) await read(secret, digest);
   await until(async () => (await index.blobs.get(digest))?.verified === true);
-  assert.notEqual(cache.recallBlob({ ...secret, digest, intent: 'whole' }), undefined);
+  assert.notEqual(cache.blobFromMemory({ ...secret, digest, intent: 'whole' }), undefined);
   await forge(digest);
   await index.links.get(forger, digest);
-  assert.equal(cache.recallBlob({ ...forger, digest, intent: 'whole' }), undefined);
+  assert.equal(cache.blobFromMemory({ ...forger, digest, intent: 'whole' }), undefined);
   await assert.rejects(read(forger, digest), isUnknown);
 });
 
@@ -95,7 +95,7 @@ test('an index that lists the manifest of another upstream does not open it', as
   const asked = { ...forger, reference: parseReference(digest) };
   await assert.rejects(() => cache.openManifest(asked), isNoManifest);
   await assert.rejects(() => cache.statManifest(asked), isNoManifest);
-  assert.equal(cache.recallManifest(asked, 'bytes'), undefined);
+  assert.equal(cache.manifestFromMemory(asked, 'bytes'), undefined);
   assert.deepEqual(hub.gets, []);
 });
 

@@ -2,10 +2,10 @@
 import { type BlobRecord, type Link, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import type { ByteRange } from '@cistern/oci';
-import type { Ask } from '../requests/ask.ts';
+import type { RequestFromWorker } from '../requests/request-from-worker.ts';
 import {
   ifStoreAnswers,
-  type HeldDeps,
+  type RepositoryLinksDeps,
   findLink,
   ifConfirmed,
   proveStored,
@@ -21,8 +21,8 @@ import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-s
 import { locateStored } from './locate-stored.ts';
 import { rememberSmall, type SmallBlobs } from './small-blobs.ts';
 
-export interface OpenBlobDeps extends BlobSourceDeps, HeldDeps {
-  readonly ask: Ask;
+export interface OpenBlobDeps extends BlobSourceDeps, RepositoryLinksDeps {
+  readonly ask: RequestFromWorker;
   readonly reads: SharedReads;
   readonly smallBlobs: SmallBlobs;
   /**

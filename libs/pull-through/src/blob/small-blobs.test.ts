@@ -18,43 +18,47 @@ async function start(t: TestContext) {
   const { cache, hub } = started;
   const pull = async (digest: Digest, repository = library) =>
     collect(await (await cache.openBlob({ ...repository, digest, intent: 'whole' })).read());
-  const recall = (digest: Digest, repository = library) => cache.recallBlob({ ...repository, digest, intent: 'whole' });
+  const fromMemory = (digest: Digest, repository = library) =>
+    cache.blobFromMemory({ ...repository, digest, intent: 'whole' });
   const add = (length: number) => {
     const bytes = bytesOf(length, length);
     return { bytes, digest: hub.addBlob(library.repository, bytes) };
   };
-  return { ...started, pull, recall, add };
+  return { ...started, pull, fromMemory, add };
 }
 
 test('a small blob is remembered once it has been read, for who holds it and while it is there', async (t) => {
-  const { add, pull, recall, index, clock } = await start(t);
+  const { add, pull, fromMemory, index, clock } = await start(t);
   const { bytes, digest } = add(5000);
-  assert.equal(recall(digest), undefined);
+  assert.equal(fromMemory(digest), undefined);
   await pull(digest);
   await pull(digest);
-  assert.deepEqual(recall(digest), { digest, size: 5000, cache: 'HIT', bytes });
+  assert.deepEqual(fromMemory(digest), { digest, size: 5000, cache: 'HIT', bytes });
   clock.nowMs += 7000;
-  recall(digest);
+  fromMemory(digest);
   assert.equal((await index.blobs.get(digest))?.lastPulledAtMs, clock.nowMs);
-  assert.equal(recall(digest, repositoryOf('docker.io', 'library/other')), undefined);
+  assert.equal(fromMemory(digest, repositoryOf('docker.io', 'library/other')), undefined);
   await index.blobs.markEvicting(digest, clock.nowMs);
-  assert.equal(recall(digest), undefined);
+  assert.equal(fromMemory(digest), undefined);
   await index.blobs.remove(digest);
-  assert.equal(recall(digest), undefined);
+  assert.equal(fromMemory(digest), undefined);
 });
 
 test('a large one is not, nor one of a rule about platforms', async (t) => {
-  const { add, pull, recall, cache, hub } = await start(t);
+  const { add, pull, fromMemory, cache, hub } = await start(t);
   const { digest } = add(70_000);
   await pull(digest);
   await pull(digest);
-  assert.equal(recall(digest), undefined);
+  assert.equal(fromMemory(digest), undefined);
   const { parts } = addSampleImage(hub, library.repository, '1', { seed: 1 });
   const [blob] = Object.values(parts)[0]?.blobs ?? assert.fail();
   await pull(blob!);
   await pull(blob!);
-  assert.notEqual(recall(blob!), undefined);
-  assert.equal(cache.recallBlob({ ...library, digest: blob!, intent: 'whole', platformRule: () => denied }), undefined);
+  assert.notEqual(fromMemory(blob!), undefined);
+  assert.equal(
+    cache.blobFromMemory({ ...library, digest: blob!, intent: 'whole', platformRule: () => denied }),
+    undefined,
+  );
 });
 
 /** What is remembered of a blob of 1,000 bytes that comes in these pieces. */

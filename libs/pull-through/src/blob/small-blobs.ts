@@ -1,7 +1,7 @@
 // Small blobs in memory: the configuration of an image is pulled with every image, and is a few kilobytes.
 import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
 import type { ContentCache } from '@cistern/content';
-import type { BlobRequest, BlobStream, RecalledBlob } from '../requests/pull-through.ts';
+import type { BlobRequest, BlobStream, BlobFromMemory } from '../requests/pull-through.ts';
 import type { OpenBlobDeps } from './open-blob.ts';
 
 export type SmallBlobs = ContentCache<{ readonly bytes: Buffer }>;
@@ -28,13 +28,13 @@ export function rememberSmall(
   };
 }
 
-/** As `recallManifest`, of a blob. A client that may go to the store for it is not answered from here. */
-export function recallBlob(deps: OpenBlobDeps, request: BlobRequest): RecalledBlob | undefined {
+/** As `manifestFromMemory`, of a blob. A client that may go to the store for it is not answered from here. */
+export function blobFromMemory(deps: OpenBlobDeps, request: BlobRequest): BlobFromMemory | undefined {
   const { index, smallBlobs, presignForMs, now } = deps;
   const { digest } = request;
   const bytes = presignForMs === undefined ? smallBlobs.get(digest)?.bytes : undefined;
-  if (bytes === undefined || index.links.recall(request.target, digest)?.confirmed !== true) return undefined;
-  const record = index.blobs.recall(digest);
+  if (bytes === undefined || index.links.fromMemory(request.target, digest)?.confirmed !== true) return undefined;
+  const record = index.blobs.fromMemory(digest);
   if (record?.state !== 'present' || !record.verified) return undefined;
   index.blobs.touch(digest, now()).catch(() => {});
   return { digest, size: bytes.length, cache: 'HIT', bytes };

@@ -7,7 +7,7 @@ import { createFillAccess, createFillTable } from '@cistern/fills';
 
 const { signal } = new AbortController();
 
-test('the same bytes, whether a fill runs here or elsewhere, and a witness of them', async (t) => {
+test('the same bytes, whether a fill runs here or elsewhere, and a delivered of them', async (t) => {
   const { fills, index, digest, bytes, address, remote, bytesSent, uploaded } = await startFillServer(t, {
     size: 300_000,
   });
@@ -26,7 +26,7 @@ test('the same bytes, whether a fill runs here or elsewhere, and a witness of th
   for (const { access, sent } of nodes) {
     const reader = (await access.open(record, range, signal))!;
     assert.ok((await readAll(reader)).equals(expected));
-    assert.deepEqual(reader.witness, { from: 100, endExclusive: 250_000, checksum: crc32(expected) });
+    assert.deepEqual(reader.delivered, { from: 100, endExclusive: 250_000, checksum: crc32(expected) });
     await reader.close();
     assert.equal(bytesSent(), sent);
     assert.equal(await access.checksum(record, 100, 250_000), crc32(expected));
@@ -47,13 +47,13 @@ test('a fill that is over is asked for nowhere else, here or there', async (t) =
   }
 });
 
-test('alone, a node needs no witness: what it gave is verified before its end', async (t) => {
+test('alone, a node needs no delivered: what it gave is verified before its end', async (t) => {
   const { fills, index, digest, bytes } = await startFillServer(t, { size: 300_000 });
   const record = { ...(await index.fills.read(digest))!, size: bytes.length };
   const access = createFillAccess({ fills, address: '', remote: undefined });
   const reader = (await access.open(record, { from: 0, toExclusive: bytes.length, verified: true }, signal))!;
-  assert.equal(reader.witness, undefined);
+  assert.equal(reader.delivered, undefined);
   assert.ok((await readAll(reader)).equals(bytes));
-  assert.equal(await reader.proof?.('proven'), 'proven');
+  assert.equal(await reader.verification?.('proven'), 'proven');
   await reader.close();
 });

@@ -39,9 +39,10 @@ export function guardPlatforms(cache: PullThrough, findDenial: FindDenial): Pull
 
   return {
     ...cache,
-    recallManifest: (request, want) =>
-      request.target.platformRule === undefined ? cache.recallManifest(request, want) : undefined,
-    recallBlob: (request) => (request.target.platformRule === undefined ? cache.recallBlob(request) : undefined),
+    manifestFromMemory: (request, want) =>
+      request.target.platformRule === undefined ? cache.manifestFromMemory(request, want) : undefined,
+    blobFromMemory: (request) =>
+      request.target.platformRule === undefined ? cache.blobFromMemory(request) : undefined,
     statManifest: ofManifest(cache.statManifest),
     openManifest: ofManifest(cache.openManifest),
     async openBlob(request) {

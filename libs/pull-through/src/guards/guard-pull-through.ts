@@ -19,8 +19,8 @@ export function guardPullThrough(
 
   return {
     // Whether this caller may have it is not remembered here.
-    recallManifest: () => undefined,
-    recallBlob: () => undefined,
+    manifestFromMemory: () => undefined,
+    blobFromMemory: () => undefined,
     async statManifest(request) {
       return cache.statManifest(await admit(request, { kind: 'manifest', reference: request.reference }));
     },

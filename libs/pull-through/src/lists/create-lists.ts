@@ -3,18 +3,18 @@ import type { BlobStore } from '@cistern/blob-store';
 import type { JobName, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
 import { LRUCache } from 'lru-cache';
-import type { Ask } from '../requests/ask.ts';
+import type { RequestFromWorker } from '../requests/request-from-worker.ts';
 import { type FreshnessPolicy, mayServeOnError } from '../freshness/freshness.ts';
 import { failureKindOf, isRefusal } from '../freshness/last-failure.ts';
 import { ifStoreAnswers } from '@cistern/content';
-import type { CacheResult, FreshnessFacts, FreshnessWish, PullThrough } from '../requests/pull-through.ts';
+import type { CacheResult, FreshnessFacts, FreshnessOptions, PullThrough } from '../requests/pull-through.ts';
 import { type ListPage, readKeptList } from './kept-list.ts';
 import { type ListName, type ListQuery, placeOf } from './list-query.ts';
 
 export type ListPolicy = Pick<FreshnessPolicy, 'ttlMs' | 'staleIfErrorMs'>;
 
 export interface ListsDeps {
-  readonly ask: Ask;
+  readonly ask: RequestFromWorker;
   readonly store: BlobStore;
   readonly listPolicyOf: (upstream: string) => ListPolicy;
   readonly isOffline: (upstream: string) => boolean;
@@ -53,7 +53,7 @@ export function createLists(deps: ListsDeps): Lists {
       forceRevalidation: force = false,
       maxAgeMs = Infinity,
       signal,
-    }: FreshnessWish & { signal?: AbortSignal | undefined },
+    }: FreshnessOptions & { signal?: AbortSignal | undefined },
   ): Promise<ListPage & FreshnessFacts> {
     const { upstream } = query;
     const place = placeOf(listName, query);

@@ -4,7 +4,7 @@ import type { Digest } from '@cistern/oci';
 import { CacheError } from '@cistern/errors';
 import {
   type RefreshParts,
-  type HeldDeps,
+  type RepositoryLinksDeps,
   findLink,
   ifStoreAnswers,
   type CachedManifest,
@@ -24,7 +24,7 @@ import { type ResolveTagDeps, resolveTag } from './resolve-tag.ts';
 
 export type OpenManifestDeps = ResolveTagDeps &
   StoredManifestDeps &
-  HeldDeps & {
+  RepositoryLinksDeps & {
     readonly refreshParts: RefreshParts;
   };
 

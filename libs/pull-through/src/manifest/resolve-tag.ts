@@ -5,7 +5,7 @@ import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import { isDigest } from '@cistern/oci';
 import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
-import type { Ask } from '../requests/ask.ts';
+import type { RequestFromWorker } from '../requests/request-from-worker.ts';
 import type { PolicyOf } from '../freshness/create-freshness-policies.ts';
 import { ageOf, freshnessOf, mayServeOnError } from '../freshness/freshness.ts';
 import { failedLately, failureKindOf, isForgottenFor, isRefusal } from '../freshness/last-failure.ts';
@@ -18,7 +18,7 @@ import type { TakeUnsaved } from './take-unsaved.ts';
 export interface ResolveTagDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
-  readonly ask: Ask;
+  readonly ask: RequestFromWorker;
   readonly revalidateBehind: RevalidateBehind;
   readonly takeUnsaved: TakeUnsaved;
   readonly policyOf: PolicyOf;

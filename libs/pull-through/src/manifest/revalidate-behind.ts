@@ -3,7 +3,7 @@ import type { TagRecord } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import type { Logger } from '@cistern/telemetry';
-import { askKey } from '../requests/ask.ts';
+import { workerRequestKey } from '../requests/request-from-worker.ts';
 import { createRecent } from '@cistern/runtime';
 import { seenOf } from './resolve-tag.ts';
 
@@ -26,7 +26,7 @@ export function createRevalidateBehind({
 
   return (record) => {
     const { upstream, repository, tag, lastTriedAtMs } = record;
-    const dedupKey = askKey('revalidate-tag', record, tag);
+    const dedupKey = workerRequestKey('revalidate-tag', record, tag);
     if (added.get(dedupKey) === lastTriedAtMs) return;
     added.set(dedupKey, lastTriedAtMs);
     const payload = { upstream, repository, tag, by: 'head', ...seenOf(record) } as const;

@@ -8,7 +8,7 @@ import type { AuthorizedRepository } from '../access/authorized-repository.ts';
 export type CacheResult = 'HIT' | 'STALE' | 'REVALIDATED' | 'JOINED' | 'MISS';
 
 /** What a client's `Cache-Control` asks for, where it may. */
-export interface FreshnessWish {
+export interface FreshnessOptions {
   /** `no-cache`: ask upstream now. */
   readonly forceRevalidation?: boolean | undefined;
   /** `max-age`: nothing older, unless upstream cannot be asked. */
@@ -30,7 +30,7 @@ export interface PullRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ManifestRequest extends PullRequest, FreshnessWish {
+export interface ManifestRequest extends PullRequest, FreshnessOptions {
   readonly reference: Reference;
 }
 
@@ -41,7 +41,7 @@ export interface ManifestFacts extends FreshnessFacts {
   readonly size: number;
 }
 
-export interface RecalledManifest extends ManifestFacts {
+export interface ManifestFromMemory extends ManifestFacts {
   /** As of an opened one; may be absent where only facts were asked for. */
   readonly bytes?: Buffer | undefined;
 }
@@ -51,12 +51,12 @@ export interface OpenedManifest extends ManifestFacts {
   readonly bytes: Buffer;
 }
 
-export interface TagsRequest extends PullRequest, FreshnessWish {
+export interface TagsRequest extends PullRequest, FreshnessOptions {
   readonly n?: number;
   readonly last?: string;
 }
 
-export interface ReferrersRequest extends PullRequest, FreshnessWish {
+export interface ReferrersRequest extends PullRequest, FreshnessOptions {
   readonly digest: Digest;
   readonly artifactType?: string;
   /** As the page before this one gave it. */
@@ -71,7 +71,7 @@ export interface BlobRequest extends PullRequest {
   readonly client?: string | undefined;
 }
 
-export interface RecalledBlob {
+export interface BlobFromMemory {
   readonly digest: Digest;
   readonly size: number;
   readonly cache: CacheResult;
@@ -114,12 +114,12 @@ export interface PullThrough {
    * What the two below would bring, at once, if this process can tell it from memory alone; `undefined`: call them. `bytes` are
    * there if they were asked for. Throws nothing.
    */
-  recallManifest(request: ManifestRequest, want: 'facts' | 'bytes'): RecalledManifest | undefined;
+  manifestFromMemory(request: ManifestRequest, want: 'facts' | 'bytes'): ManifestFromMemory | undefined;
   /** For HEAD: never reads or fetches the manifest's bytes where a HEAD upstream is enough. */
   statManifest(request: ManifestRequest): Promise<ManifestFacts>;
   openManifest(request: ManifestRequest): Promise<OpenedManifest>;
   /** A whole blob at once, if this process can tell it from memory alone; `undefined`: open it. Throws nothing. */
-  recallBlob(request: BlobRequest): RecalledBlob | undefined;
+  blobFromMemory(request: BlobRequest): BlobFromMemory | undefined;
   openBlob(request: BlobRequest): Promise<OpenedBlob>;
   listTags(request: TagsRequest): Promise<TagsPage & FreshnessFacts>;
   listReferrers(request: ReferrersRequest): Promise<ReferrersPage & FreshnessFacts>;

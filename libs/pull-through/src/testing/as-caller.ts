@@ -27,10 +27,13 @@ export interface TestCaller extends RepositoryKey, Permission {
 type Asked<R extends { readonly target: AuthorizedRepository }> = R | (Omit<R, 'target'> & TestCaller);
 
 export interface TestPullThrough extends PullThrough {
-  recallManifest(request: Asked<ManifestRequest>, want: 'facts' | 'bytes'): ReturnType<PullThrough['recallManifest']>;
+  manifestFromMemory(
+    request: Asked<ManifestRequest>,
+    want: 'facts' | 'bytes',
+  ): ReturnType<PullThrough['manifestFromMemory']>;
   statManifest(request: Asked<ManifestRequest>): ReturnType<PullThrough['statManifest']>;
   openManifest(request: Asked<ManifestRequest>): ReturnType<PullThrough['openManifest']>;
-  recallBlob(request: Asked<BlobRequest>): ReturnType<PullThrough['recallBlob']>;
+  blobFromMemory(request: Asked<BlobRequest>): ReturnType<PullThrough['blobFromMemory']>;
   openBlob(request: Asked<BlobRequest>): ReturnType<PullThrough['openBlob']>;
   listTags(request: Asked<TagsRequest>): ReturnType<PullThrough['listTags']>;
   listReferrers(request: Asked<ReferrersRequest>): ReturnType<PullThrough['listReferrers']>;
@@ -38,10 +41,10 @@ export interface TestPullThrough extends PullThrough {
 
 export function asCaller(cache: PullThrough): TestPullThrough {
   return {
-    recallManifest: (request, want) => cache.recallManifest(authorized(request), want),
+    manifestFromMemory: (request, want) => cache.manifestFromMemory(authorized(request), want),
     statManifest: (request) => cache.statManifest(authorized(request)),
     openManifest: (request) => cache.openManifest(authorized(request)),
-    recallBlob: (request) => cache.recallBlob(authorized(request)),
+    blobFromMemory: (request) => cache.blobFromMemory(authorized(request)),
     openBlob: (request) => cache.openBlob(authorized(request)),
     listTags: (request) => cache.listTags(authorized(request)),
     listReferrers: (request) => cache.listReferrers(authorized(request)),

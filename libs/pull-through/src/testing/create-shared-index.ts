@@ -1,13 +1,13 @@
 // The index of a test cluster, with what befalls a shared one. It can lose all its data, its announcements can be late or
 // lost, and it can be out of reach.
 import type { CacheIndex } from '@cistern/index';
-import { type AnnouncementFaults, type IndexFaults, createIndexServer, withFaults } from '@cistern/index/testing';
+import { type PubSubFaults, type IndexFaults, createIndexServer, withFaults } from '@cistern/index/testing';
 
 export interface SharedIndex {
   readonly index: CacheIndex;
   readonly now: () => number;
   readonly faults: IndexFaults;
-  readonly announcements: AnnouncementFaults;
+  readonly announcements: PubSubFaults;
   /** Time goes on at once: leases and records end. */
   advance(ms: number): void;
   /** Forgets everything, as FLUSHALL does. Claims then wait for the owners of fills in flight. */

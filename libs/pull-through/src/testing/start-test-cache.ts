@@ -26,7 +26,7 @@ import { createStoreBacklog } from '@cistern/content';
 import { createTestPolicy } from './test-policy.ts';
 import { refuseOffline } from '../freshness/refuse-offline.ts';
 import { createScriptedUpstream } from '@cistern/upstream/testing';
-import { recalling } from './recalling.ts';
+import { servingFromMemory } from './serving-from-memory.ts';
 import { type PrewarmJob, refusePrewarms } from './refuse-prewarms.ts';
 
 interface TestHandlerDeps extends PullHandlerDeps {
@@ -110,7 +110,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   const pool = createBufferPool(options.readBufferBytes ?? 32 * 1024 * 1024);
   const reads = createSharedReads({ pool, onCastOut: () => metrics.readersCastOut.inc() });
   const startFrontend = () =>
-    recalling(
+    servingFromMemory(
       createUseCases({
         reads,
         index,

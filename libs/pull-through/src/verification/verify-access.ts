@@ -69,7 +69,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
   const asking = new Map<string, Promise<AccessGrant>>();
   const limits = createGuessLimits({ ...tries, secret, accepted: shareAccepted(deps), metrics, now });
 
-  async function recall(name: string): Promise<AccessGrant | undefined> {
+  async function fromMemory(name: string): Promise<AccessGrant | undefined> {
     const own = granted.get(name);
     if (own !== undefined && own.untilMs > now()) return own;
     // Another node may have asked since.
@@ -141,7 +141,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
     const content = nameOf(secret, 'content', { upstream, repository }, caller);
     // Who may see which tags there are may not always read them.
     const name = subject.kind === 'tags' ? nameOf(secret, 'tags', { upstream, repository }, caller) : content;
-    const grant = (await recall(content)) ?? (name === content ? undefined : await recall(name));
+    const grant = (await fromMemory(content)) ?? (name === content ? undefined : await fromMemory(name));
     // A grant that did not depend on the credentials says nothing to a guesser.
     if (grant?.isProven !== false) await limits.refuseLockedOut(question, grant !== undefined);
     if (grant !== undefined) return metrics.accessChecks.inc({ upstream, result: 'remembered' });

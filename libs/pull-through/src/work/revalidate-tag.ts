@@ -63,7 +63,7 @@ export async function revalidateTag(
   const options: CallOptions = { signal, purpose: purpose ?? (before === undefined ? 'cold' : 'revalidate') };
   try {
     const head = by === 'head' ? await confirmByHead(deps, key, options) : undefined;
-    const moved = head === undefined ? null : await bringMoved(deps, key, head.digest, options);
+    const moved = head === undefined ? null : await fetchMoved(deps, key, head.digest, options);
     const confirmed = head ?? (await fetchByTag(deps, key, options));
     await bring?.(confirmed.digest, options);
     if (await recordConfirmed(deps, key, confirmed, known)) return moved ?? confirmed.unsaved ?? null;
@@ -95,7 +95,7 @@ async function confirmByHead(deps: WorkDeps, key: TagKey, options: CallOptions):
  * The manifest that a tag has moved to is here before the tag's record names it: until then what the tag named before is
  * the better answer. Docker Hub counts a GET, and may refuse it where it let the HEAD pass.
  */
-async function bringMoved(
+async function fetchMoved(
   deps: WorkDeps,
   key: TagKey,
   digest: Digest,

@@ -8,7 +8,7 @@ import {
   type ObtainedToken,
   type TokenCache,
   type TokenKey,
-  type TokenWish,
+  type SharedTokenRequest,
   createMemoryTokenCache,
 } from '@cistern/upstream';
 import { createSeal } from '@cistern/runtime';
@@ -33,7 +33,7 @@ export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCa
   const seal = createSeal(secret, 'upstream tokens');
   const own = createMemoryTokenCache();
 
-  async function find(name: string, { isUsable }: TokenWish): Promise<CachedToken | undefined> {
+  async function find(name: string, { isUsable }: SharedTokenRequest): Promise<CachedToken | undefined> {
     const sealed = await values.get(name);
     const text = sealed === undefined ? undefined : seal.open(name, sealed);
     const found = text === undefined ? undefined : (JSON.parse(text) as CachedToken);
@@ -41,49 +41,53 @@ export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCa
   }
 
   /** A usable token of somebody else's, or `undefined` if it is on us to ask for one. Rejects with the signal's reason. */
-  async function findOrTakeLease(name: string, owner: string, wish: TokenWish): Promise<CachedToken | undefined> {
+  async function findOrTakeLease(
+    name: string,
+    owner: string,
+    request: SharedTokenRequest,
+  ): Promise<CachedToken | undefined> {
     const begunAtMs = performance.now();
     const hasWaited = (ms: number): boolean => performance.now() - begunAtMs >= ms;
     for (;;) {
       try {
-        const found = await find(name, wish);
+        const found = await find(name, request);
         if (found !== undefined) return found;
         // It may have come, and the lease have been given back, since the look before.
-        if (await leases.acquire(name, owner, leaseMs)) return await find(name, wish);
+        if (await leases.acquire(name, owner, leaseMs)) return await find(name, request);
         if (hasWaited(leaseMs)) return undefined;
       } catch {
         if (hasWaited(outOfReachMs)) return undefined;
       }
-      await delay(lookEveryMs, undefined, { signal: wish.signal }).catch(() => wish.signal.throwIfAborted());
+      await delay(lookEveryMs, undefined, { signal: request.signal }).catch(() => request.signal.throwIfAborted());
     }
   }
 
-  async function issue(name: string, wish: TokenWish): Promise<CachedToken> {
-    const issued = await wish.issue();
+  async function issue(name: string, request: SharedTokenRequest): Promise<CachedToken> {
+    const issued = await request.issue();
     const ttlMs = issued.usableUntilMs - now();
     if (ttlMs > 0) await values.put(name, seal.close(name, JSON.stringify(issued)), ttlMs).catch(() => {});
     return issued;
   }
 
-  async function obtainShared(key: TokenKey, wish: TokenWish): Promise<ObtainedToken> {
+  async function obtainShared(key: TokenKey, request: SharedTokenRequest): Promise<ObtainedToken> {
     const name = nameOf(key);
     // Not the process's: of its own calls, too, one asks at a time.
     const owner = randomUUID();
     try {
-      const found = await findOrTakeLease(name, owner, wish);
-      return found === undefined ? { ...(await issue(name, wish)), issued: true } : { ...found, issued: false };
+      const found = await findOrTakeLease(name, owner, request);
+      return found === undefined ? { ...(await issue(name, request)), issued: true } : { ...found, issued: false };
     } finally {
       void leases.release(name, owner).catch(() => {});
     }
   }
 
   return {
-    async obtain(key, wish) {
+    async obtain(key, request) {
       let isIssued = false;
       const obtained = await own.obtain(key, {
-        ...wish,
+        ...request,
         async issue() {
-          const { issued, ...token } = await obtainShared(key, wish);
+          const { issued, ...token } = await obtainShared(key, request);
           isIssued = issued;
           return token;
         },

@@ -7,7 +7,7 @@ import type { Prover } from './prover.ts';
 
 export type ChallengeKind = 'http-01' | 'tls-alpn-01' | 'dns-01';
 
-export interface CertificateWish {
+export interface CertificateRequest {
   readonly directoryUrl: string;
   readonly email: string | undefined;
   /** Whose the account is to the authority (RFC 8555, 7.3.4); `hmacKey` is base64url. `undefined`: it does not want to know. */
@@ -17,7 +17,7 @@ export interface CertificateWish {
   readonly challenge: ChallengeKind;
 }
 
-export interface OrderOptions extends CertificateWish {
+export interface OrderOptions extends CertificateRequest {
   /** PEM. An account is made of it if the authority knows none. */
   readonly accountKey: string;
   readonly prover: Prover;

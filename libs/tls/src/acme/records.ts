@@ -31,7 +31,7 @@ export interface CertificateRecord extends KeyPair {
 export interface AttemptRecord {
   readonly schema: 1;
   /** What was wished for: another wish begins anew. */
-  readonly wish: string;
+  readonly request: string;
   /** In a row. */
   readonly failures: number;
   readonly nextAtMs: number;

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { makeAuthority } from '../testing/make-authority.ts';
 import type { NoticeName } from './board.ts';
-import type { CertificateWish, OrderOptions } from './order-certificate.ts';
+import type { CertificateRequest, OrderOptions } from './order-certificate.ts';
 import { frontendProver } from './prover.ts';
 import type { AcmeState } from './records.ts';
 import { renewalTime } from './renewal-time.ts';
@@ -14,7 +14,7 @@ const authority = await makeAuthority();
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
-const wish: CertificateWish = {
+const request: CertificateRequest = {
   directoryUrl: 'https://authority.test/directory',
   email: undefined,
   externalAccount: undefined,
@@ -47,7 +47,7 @@ function start(t: TestContext, world: World, options: Partial<IssuerOptions> = {
   let sleptMs = 0;
   let limitMs = 0;
   const issuer = startIssuer({
-    wish,
+    request,
     state: world.state,
     board: world.board,
     prover: frontendProver({ board: world.board, settleMs: 0 }),
@@ -141,13 +141,13 @@ test('a certificate that is due as soon as it comes, by a clock that is wrong, i
   assert.ok(lines.some((line) => line.includes('is the clock')));
 });
 
-test('another wish does not wait for what failed', async (t) => {
+test('another request does not wait for what failed', async (t) => {
   const world = createWorld();
   const first = start(t, world, { order: fail });
   await first.pass(30 * minuteMs);
   await first.close();
   const startedAtMs = world.now;
-  const second = start(t, world, { wish: { ...wish, hosts: ['cache.test', 'www.cache.test'] } });
+  const second = start(t, world, { request: { ...request, hosts: ['cache.test', 'www.cache.test'] } });
   await second.pass(minuteMs);
   assert.deepEqual(second.orderedAtMs, [startedAtMs]);
 });
@@ -163,7 +163,7 @@ test('processes of an old and a new configuration do not outdo each other', asyn
     // What there is has all that is wished for.
     [['a.test'], 60, 0],
   ] as const) {
-    const issuer = start(t, world, { wish: { ...wish, hosts } });
+    const issuer = start(t, world, { request: { ...request, hosts } });
     await issuer.pass(minutes * minuteMs);
     await issuer.close();
     assert.equal(issuer.orderedAtMs.length, orders, hosts.join());
@@ -219,9 +219,9 @@ test('closing gives up an order that hangs', async (t) => {
 test('an account belongs to whom the authority knows: another name makes another one, another key another try', async (t) => {
   const world = createWorld();
   const accounts: string[] = [];
-  const keysOf = async (externalAccount: CertificateWish['externalAccount'], order = issue) => {
+  const keysOf = async (externalAccount: CertificateRequest['externalAccount'], order = issue) => {
     const issuer = start(t, world, {
-      wish: { ...wish, externalAccount },
+      request: { ...request, externalAccount },
       order: async (asked) => {
         accounts.push(asked.accountKey);
         return order(asked);

@@ -5,13 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger, TlsMetrics } from '@cistern/telemetry';
 import { describeKeyPair, type KeyPair } from '../key-pair.ts';
 import type { AcmeBoard } from './board.ts';
-import { type CertificateWish, createAccountKey, orderCertificate } from './order-certificate.ts';
+import { type CertificateRequest, createAccountKey, orderCertificate } from './order-certificate.ts';
 import type { Prover } from './prover.ts';
 import { type AcmeState, type AttemptRecord, type CertificateRecord, readRecord, writeRecord } from './records.ts';
 import { renewalTime } from './renewal-time.ts';
 
 export interface IssuerOptions {
-  readonly wish: CertificateWish;
+  readonly request: CertificateRequest;
   readonly state: AcmeState;
   readonly board: AcmeBoard;
   readonly prover: Prover;
@@ -48,9 +48,20 @@ const noticeMs = 5 * 60_000;
 
 /** Begins at once. The caller closes it. */
 export function startIssuer(options: IssuerOptions): Issuer {
-  const { wish, state, board, prover, withLease, log, metrics, now, order = orderCertificate, sleep = pause } = options;
-  const { hosts, directoryUrl, challenge, externalAccount } = wish;
-  const wishId = idOf(wish);
+  const {
+    request,
+    state,
+    board,
+    prover,
+    withLease,
+    log,
+    metrics,
+    now,
+    order = orderCertificate,
+    sleep = pause,
+  } = options;
+  const { hosts, directoryUrl, challenge, externalAccount } = request;
+  const requestId = idOf(request);
   const closing = new AbortController();
   /** Also of an attempt that could not be recorded. */
   let notBeforeMs = 0;
@@ -58,10 +69,10 @@ export function startIssuer(options: IssuerOptions): Issuer {
   async function dueAt(): Promise<{ readonly dueAtMs: number; readonly failures: number }> {
     const certificate = await readRecord(state, 'certificate');
     const attempt = await readRecord(state, 'attempt');
-    const failed = attempt?.wish === wishId ? attempt : undefined;
+    const failed = attempt?.request === requestId ? attempt : undefined;
     return {
       dueAtMs: Math.max(
-        certificate === undefined ? 0 : replaceAt(certificate, wish),
+        certificate === undefined ? 0 : replaceAt(certificate, request),
         failed?.nextAtMs ?? 0,
         notBeforeMs,
       ),
@@ -105,7 +116,7 @@ export function startIssuer(options: IssuerOptions): Issuer {
     log.info({ hosts, challenge, directoryUrl }, 'ordering a certificate');
     try {
       const limited = AbortSignal.any([signal, AbortSignal.timeout(orderLimitMs)]);
-      await keep(await order({ ...wish, accountKey: await accountKey(), prover, signal: limited }));
+      await keep(await order({ ...request, accountKey: await accountKey(), prover, signal: limited }));
       if (failures > 0) await record({ failures: 0, nextAtMs: 0 });
     } catch (error) {
       if (closing.signal.aborted) return;
@@ -118,7 +129,7 @@ export function startIssuer(options: IssuerOptions): Issuer {
   }
 
   async function record(attempt: Pick<AttemptRecord, 'failures' | 'nextAtMs'>): Promise<void> {
-    await writeRecord(state, 'attempt', { schema: 1, wish: wishId, ...attempt }).catch((error: unknown) =>
+    await writeRecord(state, 'attempt', { schema: 1, request: requestId, ...attempt }).catch((error: unknown) =>
       log.warn({ err: error }, 'cannot record how getting a certificate went'),
     );
   }
@@ -162,7 +173,7 @@ export function startIssuer(options: IssuerOptions): Issuer {
 }
 
 /** What was wished for with another key is another wish: somebody has mended it. */
-function idOf({ directoryUrl, challenge, hosts, externalAccount }: CertificateWish): string {
+function idOf({ directoryUrl, challenge, hosts, externalAccount }: CertificateRequest): string {
   const { kid, hmacKey = '' } = externalAccount ?? {};
   const account = kid === undefined ? [] : [kid, createHash('sha256').update(hmacKey).digest('base64url')];
   return JSON.stringify([directoryUrl, challenge, hosts, ...account]);
@@ -174,7 +185,10 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** One that has more names than are wished for will do until it is due. */
-function replaceAt({ hosts, directoryUrl, certificate, issuedAtMs }: CertificateRecord, wish: CertificateWish): number {
-  const fits = directoryUrl === wish.directoryUrl && wish.hosts.every((host) => hosts.includes(host));
+function replaceAt(
+  { hosts, directoryUrl, certificate, issuedAtMs }: CertificateRecord,
+  request: CertificateRequest,
+): number {
+  const fits = directoryUrl === request.directoryUrl && request.hosts.every((host) => hosts.includes(host));
   return fits ? renewalTime(certificate) : issuedAtMs + minAgeMs;
 }

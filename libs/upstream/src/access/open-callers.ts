@@ -31,14 +31,14 @@ export interface Callers {
 /** Callers and repositories; of those, the last to be asked about. */
 const maxRemembered = 10_000;
 
-interface Lane {
+interface Queue {
   readonly rest: TransportLayer;
   readonly attempts: readonly TransportLayer[];
 }
 
 export function openCallers(options: CallersOptions): Callers {
   const { upstream, budget, guard, clock, silenceMs, ping } = options;
-  const lanes = new Map<string, Lane>();
+  const lanes = new Map<string, Queue>();
   // A ping is asked in no caller's name, so its silence is about the upstream.
   const silence = watchSilence({ upstream, silenceMs, ping });
   const listen: TransportLayer = (next) => async (request) => {
@@ -52,7 +52,7 @@ export function openCallers(options: CallersOptions): Callers {
     silence.heard();
   };
 
-  function laneOf(caller: CallerCredentials, repository: RepositoryName): Lane {
+  function queueNameOf(caller: CallerCredentials, repository: RepositoryName): Queue {
     const key = createHash('sha256')
       .update(JSON.stringify([repository, caller]))
       .digest('base64');
@@ -74,7 +74,7 @@ export function openCallers(options: CallersOptions): Callers {
 
   return {
     transportOf(caller, repository) {
-      const { rest, attempts } = laneOf(caller, repository);
+      const { rest, attempts } = queueNameOf(caller, repository);
       const tokenTransport = compose(attempts, dial);
       const transport = compose([...attempts, followRedirects(upstream)], dial);
       const { send, isProven } = createCallerTransport({ upstream, transport, tokenTransport, clock }, caller);

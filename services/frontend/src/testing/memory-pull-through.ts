@@ -73,7 +73,7 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
     };
   };
 
-  const base: Omit<PullThrough, 'recallManifest' | 'recallBlob'> = {
+  const base: Omit<PullThrough, 'manifestFromMemory' | 'blobFromMemory'> = {
     async statManifest(request) {
       const { bytes: _, ...facts } = manifest(request);
       return facts satisfies ManifestFacts;
@@ -105,9 +105,9 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
     },
   };
   const used = { ...base, ...instead };
-  const recall: Pick<PullThrough, 'recallManifest' | 'recallBlob'> = {
-    recallManifest: (request) => (remembers ? manifest(request) : undefined),
-    recallBlob({ digest }) {
+  const recall: Pick<PullThrough, 'manifestFromMemory' | 'blobFromMemory'> = {
+    manifestFromMemory: (request) => (remembers ? manifest(request) : undefined),
+    blobFromMemory({ digest }) {
       const bytes = remembers ? byDigest.get(digest) : undefined;
       return bytes && { digest, size: bytes.length, cache: 'HIT', bytes };
     },

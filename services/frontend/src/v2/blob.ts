@@ -35,7 +35,7 @@ export function answerBlob(
   const unmodified = ifNoneMatch(headers['if-none-match'], digest);
   const intent = method === 'HEAD' || unmodified ? 'stat' : hasRange(headers, digest) ? 'ranges' : 'whole';
   const wish = { target, digest, intent } as const;
-  const known = intent === 'whole' ? pullThrough.recallBlob(wish) : undefined;
+  const known = intent === 'whole' ? pullThrough.blobFromMemory(wish) : undefined;
   if (known === undefined)
     return waitForUpstream(waiting, request, reply, () => openAndSend(dependencies, wish, unmodified, reply));
   tellCacheResult(reply, known.cache);

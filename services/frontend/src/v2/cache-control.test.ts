@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freshnessWish } from './cache-control.ts';
+import { freshnessOptions } from './cache-control.ts';
 
 const everybody = { mayRevalidate: () => true };
-const wish = (value: string) => freshnessWish(everybody, { headers: { 'cache-control': value }, ip: '192.0.2.1' });
+const wish = (value: string) => freshnessOptions(everybody, { headers: { 'cache-control': value }, ip: '192.0.2.1' });
 
 test('no-cache and max-age are understood among others', () => {
   assert.deepEqual(wish('no-cache'), { forceRevalidation: true });
@@ -15,5 +15,5 @@ test('no-cache and max-age are understood among others', () => {
 test('anything else asks for nothing', () => {
   for (const value of ['', 'x-no-cache', 'max-age=-1', 'max-age=soon', 's-max-age=5', 'max-age'])
     assert.deepEqual(wish(value), { forceRevalidation: false });
-  assert.deepEqual(freshnessWish(everybody, { headers: {}, ip: '192.0.2.1' }), { forceRevalidation: false });
+  assert.deepEqual(freshnessOptions(everybody, { headers: {}, ip: '192.0.2.1' }), { forceRevalidation: false });
 });

@@ -1,16 +1,16 @@
 // What a client's `Cache-Control` asks of a cache (RFC 9111, 5.2.1). No container client sends it; people and scripts do.
-import type { FreshnessWish } from '@cistern/pull-through';
+import type { FreshnessOptions } from '@cistern/pull-through';
 import type { FastifyRequest } from 'fastify';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
-const noWish: FreshnessWish = Object.freeze({ forceRevalidation: false });
+const noOptions: FreshnessOptions = Object.freeze({ forceRevalidation: false });
 
 /** Directives that say nothing here, and `max-age` without a whole number, are ignored; all are from who may not ask for it. */
-export function freshnessWish(
+export function freshnessOptions(
   { mayRevalidate }: Pick<V2Dependencies, 'mayRevalidate'>,
   { headers, ip }: Pick<FastifyRequest, 'headers' | 'ip'>,
-): FreshnessWish {
-  if (headers['cache-control'] === undefined || !mayRevalidate(ip)) return noWish;
+): FreshnessOptions {
+  if (headers['cache-control'] === undefined || !mayRevalidate(ip)) return noOptions;
   const directives = headers['cache-control']
     .toLowerCase()
     .split(',')

@@ -1,9 +1,9 @@
 // GET and HEAD /v2/<name>/manifests/<reference>: the exact bytes that upstream sent, as in the OCI distribution
 // specification, "Pulling manifests". Sent as a Buffer: Fastify adds a charset to the media type of a string.
 import { type ByteRange, formatContentRange, type Reference } from '@cistern/oci';
-import type { AuthorizedRepository, RecalledManifest } from '@cistern/pull-through';
+import type { AuthorizedRepository, ManifestFromMemory } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { freshnessWish } from './cache-control.ts';
+import { freshnessOptions } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
 import { tellFreshness, validatorHeaders } from './headers.ts';
 import { ifNoneMatch } from './if-none-match.ts';
@@ -25,18 +25,18 @@ export function answerManifest(
   reply: FastifyReply,
 ): FastifyReply | Promise<FastifyReply> {
   request.record.facts.reference = reference.kind === 'tag' ? reference.tag : reference.digest;
-  const asked = { target, reference, ...freshnessWish(dependencies, request) };
+  const asked = { target, reference, ...freshnessOptions(dependencies, request) };
   const { pullThrough, waiting } = dependencies;
-  const known = pullThrough.recallManifest(asked, request.method === 'HEAD' ? 'facts' : 'bytes');
+  const known = pullThrough.manifestFromMemory(asked, request.method === 'HEAD' ? 'facts' : 'bytes');
   if (known !== undefined) return sendManifest(known, request, reply);
   const patient = { ...asked, signal: clientSignal(reply) };
-  const open = (): Promise<RecalledManifest> =>
+  const open = (): Promise<ManifestFromMemory> =>
     request.method === 'HEAD' ? pullThrough.statManifest(patient) : pullThrough.openManifest(patient);
   return waitForUpstream(waiting, request, reply, open).then((manifest) => sendManifest(manifest, request, reply));
 }
 
 function sendManifest(
-  manifest: RecalledManifest,
+  manifest: ManifestFromMemory,
   { method, headers }: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {

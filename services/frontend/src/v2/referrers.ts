@@ -4,7 +4,7 @@ import { type Digest, mediaTypes, OciSyntaxError } from '@cistern/oci';
 import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TokenSeal } from '../callers/caller-tokens.ts';
-import { freshnessWish } from './cache-control.ts';
+import { freshnessOptions } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
 import { tellFreshness } from './headers.ts';
 import { nextLink, requestedPage } from './pagination.ts';
@@ -31,7 +31,7 @@ export async function answerReferrers(
   const thisQuery = requestedQuery(pageSeal, listName, request);
   const page = await dependencies.pullThrough.listReferrers({
     target,
-    ...freshnessWish(dependencies, request),
+    ...freshnessOptions(dependencies, request),
     digest,
     ...(artifactType !== undefined && { artifactType }),
     ...(thisQuery !== undefined && { nextQuery: thisQuery }),

@@ -1,7 +1,7 @@
 // GET /v2/<name>/tags/list: upstream's list, which alone knows them all, or what it was a moment ago.
 import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { freshnessWish } from './cache-control.ts';
+import { freshnessOptions } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
 import { tellFreshness } from './headers.ts';
 import { nextLink, requestedPage } from './pagination.ts';
@@ -23,7 +23,7 @@ export async function answerTagsList(
   if (n === 0) return sendTags(reply, name, []);
   const { tags, next, ...freshness } = await dependencies.pullThrough.listTags({
     target,
-    ...freshnessWish(dependencies, request),
+    ...freshnessOptions(dependencies, request),
     ...(n !== undefined && { n }),
     ...(last !== undefined && { last }),
     signal: clientSignal(reply),

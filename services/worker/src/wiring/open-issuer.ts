@@ -24,7 +24,7 @@ export function openIssuer(
       : frontendProver({ board, settleMs });
   const externalAccount = bound && { kid: bound.kid, hmacKey: bound.hmacKey.reveal() };
   return startIssuer({
-    wish: { hosts, email, externalAccount, directoryUrl, challenge: challenge.kind },
+    request: { hosts, email, externalAccount, directoryUrl, challenge: challenge.kind },
     state,
     board,
     prover,

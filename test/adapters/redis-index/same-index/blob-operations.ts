@@ -32,10 +32,10 @@ export const blobOperations: Operations = {
   'blobs.leastRecent': operation([], ({ index }) => walk(index), 1),
   'blobs.ofShard': operation([fc.constantFrom(...shards)], ({ index }, shard) => ofShard(index, shard)),
   'blobs.totals': operation([], ({ index }) => index.blobs.totals(), 1),
-  'blobs.recall': operation([digest], async ({ index }, of) => {
+  'blobs.fromMemory': operation([digest], async ({ index }, of) => {
     const read = await index.blobs.get(of);
-    const recalled = index.blobs.recall(of);
-    return recalled === undefined || isDeepStrictEqual(recalled, read);
+    const remembered = index.blobs.fromMemory(of);
+    return remembered === undefined || isDeepStrictEqual(remembered, read);
   }),
   'manifests.get': operation([digest], ({ index }, of) => index.manifests.get(of), 1),
   'manifests.put': operation(

@@ -32,10 +32,10 @@ export const linkOperations: Operations = {
   ),
   'links.digests': operation([repositoryKey], async ({ index }, key) => (await index.links.digests(key)).toSorted()),
   'links.repositories': operation([fc.record({ after, limit })], ({ index }, page) => index.links.repositories(page)),
-  'links.recall': operation([repositoryKey, digest], async ({ index }, ...given) => {
+  'links.fromMemory': operation([repositoryKey, digest], async ({ index }, ...given) => {
     const read = await index.links.get(...given);
-    const recalled = index.links.recall(...given);
-    return recalled === undefined || isDeepStrictEqual(recalled, read);
+    const remembered = index.links.fromMemory(...given);
+    return remembered === undefined || isDeepStrictEqual(remembered, read);
   }),
 };
 

@@ -55,10 +55,10 @@ export const tagOperations: Operations = {
     index.tags.list(...given),
   ),
   /** What is remembered, if anything is, is what would be read; its pulls may be older. */
-  'tags.recall': operation([key], async ({ index }, of) => {
+  'tags.fromMemory': operation([key], async ({ index }, of) => {
     const read = await index.tags.get(of);
-    const recalled = index.tags.recall(of);
-    if (recalled === undefined) return true;
-    return isDeepStrictEqual({ ...recalled, pulls: read?.pulls, lastPulledAtMs: read?.lastPulledAtMs }, read);
+    const remembered = index.tags.fromMemory(of);
+    if (remembered === undefined) return true;
+    return isDeepStrictEqual({ ...remembered, pulls: read?.pulls, lastPulledAtMs: read?.lastPulledAtMs }, read);
   }),
 };

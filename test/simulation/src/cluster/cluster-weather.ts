@@ -10,17 +10,17 @@ export interface Weather {
   indexFails: number;
   storeFails: number;
   /** Chance that an announcement is lost. */
-  losesAnnouncements: number;
+  losesMessages: number;
   /** Pairs of processes, as `one two` in both orders, that do not reach each other. */
   readonly cut: Set<string>;
 }
 
 export function createWeather(random: Random): Weather {
-  return { random, callMs: 1, indexFails: 0, storeFails: 0, losesAnnouncements: 0, cut: new Set() };
+  return { random, callMs: 1, indexFails: 0, storeFails: 0, losesMessages: 0, cut: new Set() };
 }
 
 export function clearWeather(weather: Weather): void {
-  Object.assign(weather, { indexFails: 0, storeFails: 0, losesAnnouncements: 0 });
+  Object.assign(weather, { indexFails: 0, storeFails: 0, losesMessages: 0 });
   weather.cut.clear();
 }
 

@@ -22,7 +22,7 @@ export interface RemoteLink {
 /** Functions that return what is walked through, that return nothing, and that only know what a process remembers. */
 const walks: ReadonlySet<string> = new Set(['index.blobs.leastRecent', 'store.list', 'store.listObjects']);
 const silent: ReadonlySet<string> = new Set(['countTag', 'countPlatform']);
-const remembering: ReadonlySet<string> = new Set(['recall']);
+const remembering: ReadonlySet<string> = new Set(['fromMemory']);
 
 type Call = (...given: unknown[]) => unknown;
 

@@ -156,8 +156,8 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
     'announcements lost': (fault) =>
       while_(
         fault,
-        () => (weather.losesAnnouncements = fault.degree),
-        () => (weather.losesAnnouncements = 0),
+        () => (weather.losesMessages = fault.degree),
+        () => (weather.losesMessages = 0),
       ),
     ...own,
   };

@@ -1,5 +1,5 @@
 // Loses announcements as Redis does: a connection breaks. After the reconnect each listener hears that it may have missed some.
-import type { Announcements } from '@cistern/index';
+import type { PubSub } from '@cistern/index';
 import type { Owner } from '../world/owner.ts';
 import { plan } from '../world/schedule.ts';
 
@@ -7,7 +7,7 @@ export interface Gaps {
   /** One was lost. Returns true. */
   note(): true;
   /** As the process has them. */
-  watch(announcements: Announcements): Announcements;
+  watch(announcements: PubSub): PubSub;
 }
 
 const reconnectMs = 2_000;

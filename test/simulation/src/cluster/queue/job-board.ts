@@ -64,8 +64,8 @@ export function createJobBoard({ random, latencyMs, slots }: BoardOptions): JobB
 
   const isAble = ({ owner, isClosing, turns }: BoardWorker, job: QueuedJob) => {
     if (owner.state !== 'running' || isClosing) return false;
-    const isOfLane = ({ job: other }: Turn) => other.class === job.class && groupOf(other.name) === groupOf(job.name);
-    return [...turns].filter(isOfLane).length < slots[job.class];
+    const isOfQueue = ({ job: other }: Turn) => other.class === job.class && groupOf(other.name) === groupOf(job.name);
+    return [...turns].filter(isOfQueue).length < slots[job.class];
   };
 
   const look = () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { parseDigest } from '@cistern/oci';
-import { createAsk } from './ask.ts';
+import { createRequestFromWorker } from './request-from-worker.ts';
 import { repositoryOf } from '@cistern/index/testing';
 
 const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
@@ -22,7 +22,11 @@ function startQueue() {
   } as unknown as JobQueue;
   const clock = { nowMs: 1_700_000_000_000 };
   const offline = new Set<string>();
-  const ask = createAsk({ queue, isOffline: (upstream) => offline.has(upstream), now: () => clock.nowMs });
+  const ask = createRequestFromWorker({
+    queue,
+    isOffline: (upstream) => offline.has(upstream),
+    now: () => clock.nowMs,
+  });
   return { ask, jobs, clock, offline };
 }
 

@@ -5,7 +5,7 @@ import { type JobGroup, jobGroup } from '../job-group.ts';
 import type { FailedJob, JobClass } from '../job-queue.ts';
 import type { InlineJob } from './inline-job.ts';
 
-export interface Lane {
+export interface Queue {
   /** As in a shared queue: `interactive-blob`, for example. */
   readonly name: string;
   readonly slots: number;
@@ -19,23 +19,23 @@ export interface Lane {
   readonly failures: FailedJob[];
 }
 
-export interface Lanes {
-  readonly all: readonly Lane[];
-  of(name: JobName, jobClass: JobClass): Lane;
+export interface Queues {
+  readonly all: readonly Queue[];
+  of(name: JobName, jobClass: JobClass): Queue;
 }
 
-export function createLanes(slots: Readonly<Record<JobClass, number>>): Lanes {
-  const createPair = (group: JobGroup): Record<JobClass, Lane> => ({
-    interactive: createLane(`interactive-${group}`, slots.interactive),
-    background: createLane(`background-${group}`, slots.background),
+export function createQueues(slots: Readonly<Record<JobClass, number>>): Queues {
+  const createPair = (group: JobGroup): Record<JobClass, Queue> => ({
+    interactive: createOneQueue(`interactive-${group}`, slots.interactive),
+    background: createOneQueue(`background-${group}`, slots.background),
   });
-  const lanes: Record<JobGroup, Record<JobClass, Lane>> = { blob: createPair('blob'), short: createPair('short') };
+  const lanes: Record<JobGroup, Record<JobClass, Queue>> = { blob: createPair('blob'), short: createPair('short') };
   return {
     all: Object.values(lanes).flatMap((pair) => Object.values(pair)),
     of: (name, jobClass) => lanes[jobGroup(name)][jobClass],
   };
 }
 
-function createLane(name: string, slots: number): Lane {
+function createOneQueue(name: string, slots: number): Queue {
   return { name, slots, failures: [], waiting: new Set(), running: new Map(), aside: new Set() };
 }

@@ -1,15 +1,15 @@
 // A reader that outlives the places its bytes come from: when one is interrupted, it goes on at the next from where it was.
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { Proof, SourceReader, Witness } from './byte-source.ts';
+import type { Verification, SourceReader, DeliveredBytes } from './byte-source.ts';
 import { SourceInterrupted } from './source-interrupted.ts';
 
 /** A place that bytes come from. */
 export interface PlaceReader extends SourceReader {
   /** Of what it has given unverified; see `prove`. */
-  readonly witness?: Witness | undefined;
+  readonly delivered?: DeliveredBytes | undefined;
 }
 
-export interface LastingReaderOptions {
+export interface FailoverReaderOptions {
   readonly from: number;
   /**
    * Opens the place to go on at. `interruptions`: how many in a row have given nothing. Rejects when there is no such place;
@@ -17,7 +17,7 @@ export interface LastingReaderOptions {
    */
   readonly openAt: (position: number, interruptions: number, signal: AbortSignal) => Promise<PlaceReader>;
   /** Whether bytes that were given are the same as those that have been verified since. */
-  readonly prove: (witness: Witness) => Promise<boolean>;
+  readonly prove: (delivered: DeliveredBytes) => Promise<boolean>;
   /** Ends the wait for the first place. */
   readonly signal: AbortSignal;
 }
@@ -29,7 +29,7 @@ const patienceMs = 30_000;
 const patientPauseMs = 1_000;
 
 /** Resolves when the first place has been opened. */
-export async function openLastingReader(options: LastingReaderOptions): Promise<SourceReader> {
+export async function openFailoverReader(options: FailoverReaderOptions): Promise<SourceReader> {
   const { from, openAt, prove, signal } = options;
   const closing = new AbortController();
   const onAbort = () => closing.abort(signal.reason);
@@ -53,7 +53,7 @@ export async function openLastingReader(options: LastingReaderOptions): Promise<
 
   const leavePlace = async (left: PlaceReader, error: SourceInterrupted) => {
     interruptions += 1;
-    if (left.witness === undefined || left.witness.endExclusive > left.witness.from) earlier.push(left);
+    if (left.delivered === undefined || left.delivered.endExclusive > left.delivered.from) earlier.push(left);
     place = undefined;
     await left.close().catch(() => {});
     if (interruptions >= maxInterruptions)
@@ -80,9 +80,9 @@ export async function openLastingReader(options: LastingReaderOptions): Promise<
 
   /** Many clients share this reader, and each of them wants the proof, which may mean to read all of it again. */
   const proofs = new Map<string, Promise<boolean>>();
-  const proveOnce = async (witness: Witness) => {
-    const key = `${witness.from} ${witness.endExclusive} ${witness.checksum}`;
-    const proving = proofs.get(key) ?? prove(witness);
+  const proveOnce = async (delivered: DeliveredBytes) => {
+    const key = `${delivered.from} ${delivered.endExclusive} ${delivered.checksum}`;
+    const proving = proofs.get(key) ?? prove(delivered);
     proofs.set(key, proving);
     let isProven = false;
     try {
@@ -94,13 +94,13 @@ export async function openLastingReader(options: LastingReaderOptions): Promise<
     return isProven;
   };
 
-  const proof: Proof = async (needed) => {
+  const verification: Verification = async (needed) => {
     let state: 'proven' | 'open' = 'proven';
     for (const given of place === undefined ? earlier : [...earlier, place]) {
-      let known = (await given.proof?.(needed)) ?? 'proven';
-      const { witness } = given;
-      if (known === 'open' && needed === 'proven' && witness !== undefined)
-        known = (await proveOnce(witness)) ? 'proven' : 'lost';
+      let known = (await given.verification?.(needed)) ?? 'proven';
+      const { delivered } = given;
+      if (known === 'open' && needed === 'proven' && delivered !== undefined)
+        known = (await proveOnce(delivered)) ? 'proven' : 'lost';
       if (known === 'lost') return 'lost';
       if (known === 'open') state = 'open';
     }
@@ -134,7 +134,7 @@ export async function openLastingReader(options: LastingReaderOptions): Promise<
       })();
       return closed;
     },
-    proof,
+    verification,
   };
 }
 

@@ -1,14 +1,14 @@
 // Tells other processes which records have changed, after the write and before the writer goes on. One that cannot be told
 // forgets what it remembers within seconds, so a write does not fail for it.
-import type { Announcements } from '../announcements.ts';
+import type { PubSub } from '../pubsub.ts';
 import { changesTopic } from '../index-changes.ts';
 import type { IndexLog } from '../index-log.ts';
 import { createSeldomWarning } from '@cistern/redis/client';
 
 /** Never rejects. Says nothing where nothing is named. */
-export type AnnounceChanges = (...names: readonly string[]) => Promise<void>;
+export type PublishChanges = (...names: readonly string[]) => Promise<void>;
 
-export function createAnnounceChanges(announcements: Announcements, log: IndexLog): AnnounceChanges {
+export function createPublishChanges(announcements: PubSub, log: IndexLog): PublishChanges {
   const warn = createSeldomWarning(log, 'a change of the index could not be announced');
   return async (...names) => {
     if (names.length > 0) await announcements.publish(changesTopic, names.join('\n')).catch(warn);

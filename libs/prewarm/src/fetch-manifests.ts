@@ -14,18 +14,18 @@ import type { CallOptions } from '@cistern/upstream';
 import { fetchManifest, readStored, type WorkDeps } from '@cistern/pull-through';
 
 /** Resolves with the images, without the index. Rejects as `fetchManifest`; of what an index lists, only for want of budget or an answer. */
-export async function bringManifests(
+export async function fetchManifests(
   deps: WorkDeps,
   key: RepositoryKey,
   digest: Digest,
   platforms: ReadonlySet<string>,
   options: CallOptions,
 ): Promise<Manifest[]> {
-  const manifest = await bringManifest(deps, key, digest, options);
+  const manifest = await fetchOneManifest(deps, key, digest, options);
   if (!isIndexMediaType(manifest.mediaType)) return [manifest];
   const images: Manifest[] = [];
   for (const child of chooseChildren(manifest, platforms)) {
-    const image = await bringListed(deps, key, child, options);
+    const image = await fetchListed(deps, key, child, options);
     if (image !== undefined) images.push(image);
   }
   return images;
@@ -42,14 +42,14 @@ function chooseChildren({ children }: Manifest, platforms: ReadonlySet<string>):
 }
 
 /** An upstream need not have all that its index lists. */
-async function bringListed(
+async function fetchListed(
   deps: WorkDeps,
   key: RepositoryKey,
   { digest }: Child,
   options: CallOptions,
 ): Promise<Manifest | undefined> {
   try {
-    return await bringManifest(deps, key, digest, options);
+    return await fetchOneManifest(deps, key, digest, options);
   } catch (error) {
     if (!isCacheError(error, 'manifest-unknown', 'denied', 'content-mismatch')) throw error;
     deps.log.warn({ err: error, digest, ...key }, 'an image that an index lists cannot be fetched early');
@@ -57,7 +57,7 @@ async function bringListed(
   }
 }
 
-async function bringManifest(
+async function fetchOneManifest(
   deps: WorkDeps,
   { upstream, repository }: RepositoryKey,
   digest: Digest,

@@ -12,10 +12,10 @@ interface Asked<T> {
   readonly joined: boolean;
 }
 
-interface AskOptions {
+interface WorkerRequestOptions {
   /** What is asked for, within the repository. */
   readonly subject: string;
-  /** Ask upstream even if it said no a moment ago. */
+  /** RequestFromWorker upstream even if it said no a moment ago. */
   readonly force?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Wait no longer than this since the first of us asked, and reject with `upstream-timeout` then. The job goes on. */
@@ -28,18 +28,18 @@ interface Running {
   readonly sinceMs: number;
 }
 
-export interface AskDeps {
+export interface RequestFromWorkerDeps {
   readonly queue: JobQueue;
   readonly isOffline: (upstream: string) => boolean;
   readonly now: () => number;
 }
 
 /** Rejects at once with `upstream-unreachable` while the upstream is offline: all that is asked for here is from there. */
-export interface Ask {
+export interface RequestFromWorker {
   <N extends JobName>(
     name: N,
     payload: JobPayload<N> & RepositoryKey,
-    options: AskOptions,
+    options: WorkerRequestOptions,
   ): Promise<Asked<JobResult<N>>>;
 }
 
@@ -48,14 +48,18 @@ const maxRemembered = 10_000;
 /** Upstream's own deadlines end a job sooner; this bounds the queue. containerd gives up after five minutes. */
 const timeoutMs = 60_000;
 
-export function createAsk({ queue, isOffline, now }: AskDeps): Ask {
+export function createRequestFromWorker({ queue, isOffline, now }: RequestFromWorkerDeps): RequestFromWorker {
   const inFlight = new Map<string, Running>();
   const refused = createRecent<string, CacheError>({ max: maxRemembered, ttlMs: rememberNoMs, now });
 
-  return async function ask<N extends JobName>(name: N, payload: JobPayload<N> & RepositoryKey, options: AskOptions) {
+  return async function ask<N extends JobName>(
+    name: N,
+    payload: JobPayload<N> & RepositoryKey,
+    options: WorkerRequestOptions,
+  ) {
     options.signal?.throwIfAborted();
     if (isOffline(payload.upstream)) throw offlineError(payload.upstream);
-    const key = askKey(name, payload, options.subject);
+    const key = workerRequestKey(name, payload, options.subject);
     const no = options.force === true ? undefined : refused.get(key);
     if (no !== undefined) throw no;
     const known = inFlight.get(key);
@@ -96,6 +100,6 @@ function patient({ job, sinceMs }: Running, patienceMs: number | undefined): Pro
 }
 
 /** Under which a job is one with others. */
-export function askKey(name: JobName, { upstream, repository }: RepositoryKey, subject: string): string {
+export function workerRequestKey(name: JobName, { upstream, repository }: RepositoryKey, subject: string): string {
   return `${name} ${upstream}/${repository} ${subject}`;
 }

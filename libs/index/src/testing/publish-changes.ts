@@ -4,12 +4,12 @@ import { blobName, changesTopic, linkName, manifestName, tagName } from '../inde
 import type { Link } from '../links.ts';
 
 /** `announcements`: where it says it, after each write and before the writer goes on. */
-export function announceChanges(index: CacheIndex, { publish }: CacheIndex['announcements']): CacheIndex {
+export function publishChanges(index: CacheIndex, { publish }: CacheIndex['announcements']): CacheIndex {
   const { tags, manifests, blobs, links, fills } = index;
   const announce = async (names: readonly string[]) => {
     if (names.length > 0) await publish(changesTopic, names.join('\n'));
   };
-  const announceIf = async (isChanged: boolean, name: string) => {
+  const publishIf = async (isChanged: boolean, name: string) => {
     if (isChanged) await announce([name]);
     return isChanged;
   };
@@ -22,12 +22,12 @@ export function announceChanges(index: CacheIndex, { publish }: CacheIndex['anno
         await tags.put(record);
         await announce([tagName(record)]);
       },
-      replace: async (before, record) => announceIf(await tags.replace(before, record), tagName(record)),
-      remove: async (key) => announceIf(await tags.remove(key), tagName(key)),
+      replace: async (before, record) => publishIf(await tags.replace(before, record), tagName(record)),
+      remove: async (key) => publishIf(await tags.remove(key), tagName(key)),
     },
     manifests: {
       ...manifests,
-      remove: async (digest) => announceIf(await manifests.remove(digest), manifestName(digest)),
+      remove: async (digest) => publishIf(await manifests.remove(digest), manifestName(digest)),
     },
     blobs: {
       ...blobs,
@@ -39,7 +39,7 @@ export function announceChanges(index: CacheIndex, { publish }: CacheIndex['anno
         await blobs.markVerified(digest);
         await announce([blobName(digest)]);
       },
-      remove: async (...given) => announceIf(await blobs.remove(...given), blobName(given[0])),
+      remove: async (...given) => publishIf(await blobs.remove(...given), blobName(given[0])),
     },
     links: {
       ...links,
@@ -49,7 +49,7 @@ export function announceChanges(index: CacheIndex, { publish }: CacheIndex['anno
         const changed = added.filter((link, i) => before[i] !== undefined && isNews(before[i], link));
         await announce(changed.map(({ digest }) => linkName(key, digest)));
       },
-      remove: async (key, digest) => announceIf(await links.remove(key, digest), linkName(key, digest)),
+      remove: async (key, digest) => publishIf(await links.remove(key, digest), linkName(key, digest)),
     },
     fills: {
       ...fills,
@@ -58,8 +58,8 @@ export function announceChanges(index: CacheIndex, { publish }: CacheIndex['anno
         await announce([blobName(digest)]);
         return isDone;
       },
-      beginDeletion: async (...given) => announceIf(await fills.beginDeletion(...given), blobName(given[0])),
-      endDeletion: async (...given) => announceIf(await fills.endDeletion(...given), blobName(given[0])),
+      beginDeletion: async (...given) => publishIf(await fills.beginDeletion(...given), blobName(given[0])),
+      endDeletion: async (...given) => publishIf(await fills.endDeletion(...given), blobName(given[0])),
     },
   };
 }

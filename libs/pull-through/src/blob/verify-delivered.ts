@@ -1,10 +1,10 @@
 // Whether bytes that a reader passed on, before their worker was lost, are those of the blob that has been verified since.
-import { checksumOf, type Witness } from '@cistern/streams';
+import { checksumOf, type DeliveredBytes } from '@cistern/streams';
 import type { Digest } from '@cistern/oci';
 import type { FillAccess } from '@cistern/fills';
 import { type OpenStoredDeps, type StoredRange, openStored } from '@cistern/content';
 
-export interface ProveWitnessDeps extends OpenStoredDeps {
+export interface VerifyDeliveredDeps extends OpenStoredDeps {
   readonly fillAccess: FillAccess;
 }
 
@@ -14,10 +14,10 @@ const pauseMs = 200;
 const maxReadMs = 60_000;
 
 /** False too where nobody can tell. `size`: of the whole blob. */
-export async function proveWitness(
-  deps: ProveWitnessDeps,
+export async function verifyDelivered(
+  deps: VerifyDeliveredDeps,
   { digest, size }: { readonly digest: Digest; readonly size: number },
-  { from, endExclusive, checksum }: Witness,
+  { from, endExclusive, checksum }: DeliveredBytes,
 ): Promise<boolean> {
   if (from === endExclusive) return true;
   for (let look = 0; look < maxLooks; look += 1) {
@@ -34,7 +34,7 @@ export async function proveWitness(
 }
 
 async function checksumStored(
-  deps: ProveWitnessDeps,
+  deps: VerifyDeliveredDeps,
   range: Pick<StoredRange, 'digest' | 'size' | 'from' | 'toExclusive'>,
 ): Promise<number | undefined> {
   const stored = await openStored(deps, {

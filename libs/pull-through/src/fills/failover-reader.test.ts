@@ -4,15 +4,21 @@ import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { readAll } from '../testing/start-fill-server.ts';
 import { bytesOf } from '@cistern/oci/testing';
-import { type Proof, type Witness, type PlaceReader, openLastingReader, SourceInterrupted } from '@cistern/streams';
+import {
+  type Verification,
+  type DeliveredBytes,
+  type PlaceReader,
+  openFailoverReader,
+  SourceInterrupted,
+} from '@cistern/streams';
 
 const bytes = bytesOf(1_000);
 const { signal } = new AbortController();
 const never = () => assert.fail('nothing is to be proven');
 
 interface PlaceOptions {
-  readonly proof?: Proof;
-  readonly witness?: Witness;
+  readonly verification?: Verification;
+  readonly delivered?: DeliveredBytes;
 }
 
 /** Gives `length` bytes from `position`, ten at a time, and is interrupted then. */
@@ -39,7 +45,7 @@ function placeAt(position: number, length: number, options: PlaceOptions = {}) {
 test('it goes on at each next place from where it was, and closes every one', async () => {
   const places: ReturnType<typeof placeAt>[] = [];
   const opened: [number, number][] = [];
-  const reader = await openLastingReader({
+  const reader = await openFailoverReader({
     from: 100,
     signal,
     prove: never,
@@ -64,7 +70,7 @@ test('it goes on at each next place from where it was, and closes every one', as
 
 test('places that give nothing are tried a few times, with longer and longer pauses, and no more', async () => {
   const interruptions: number[] = [];
-  const reader = await openLastingReader({
+  const reader = await openFailoverReader({
     from: 0,
     signal,
     prove: never,
@@ -79,7 +85,7 @@ test('places that give nothing are tried a few times, with longer and longer pau
 });
 
 test('what is no interruption ends it at once', async () => {
-  const reader = await openLastingReader({
+  const reader = await openFailoverReader({
     from: 0,
     signal,
     prove: never,
@@ -95,7 +101,7 @@ test('closed while a place is being opened, it closes that too', async () => {
   const opening = Promise.withResolvers<PlaceReader>();
   const second = placeAt(10, 10);
   let given: AbortSignal | undefined;
-  const reader = await openLastingReader({
+  const reader = await openFailoverReader({
     from: 0,
     signal,
     prove: never,
@@ -118,7 +124,7 @@ test('closed while a place is being opened, it closes that too', async () => {
 
 test('closed in a pause between two tries, it tries no more', async () => {
   let opened = 0;
-  const reader = await openLastingReader({
+  const reader = await openFailoverReader({
     from: 0,
     signal,
     prove: never,
@@ -137,7 +143,7 @@ test('closed in a pause between two tries, it tries no more', async () => {
 
 test('who leaves before the first place is open, opens none', async () => {
   const leaving = new AbortController();
-  const opening = openLastingReader({
+  const opening = openFailoverReader({
     from: 0,
     signal: leaving.signal,
     prove: never,
@@ -146,15 +152,15 @@ test('who leaves before the first place is open, opens none', async () => {
   });
   leaving.abort(new Error('left'));
   await assert.rejects(opening, /left/);
-  await assert.rejects(openLastingReader({ from: 0, signal: leaving.signal, prove: never, openAt: never }), /left/);
+  await assert.rejects(openFailoverReader({ from: 0, signal: leaving.signal, prove: never, openAt: never }), /left/);
 });
 
-test('it is proven if every place is, by itself or by its witness, and lost if one is', async () => {
-  const witness = { from: 0, endExclusive: 400, checksum: 7 };
+test('it is proven if every place is, by itself or by its delivered, and lost if one is', async () => {
+  const delivered = { from: 0, endExclusive: 400, checksum: 7 };
   const proofOf = async (states: ('proven' | 'open' | 'lost')[], isSame = true) => {
-    const proven: Witness[] = [];
+    const proven: DeliveredBytes[] = [];
     const left = [...states];
-    const reader = await openLastingReader({
+    const reader = await openFailoverReader({
       from: 0,
       signal,
       async prove(given) {
@@ -164,13 +170,13 @@ test('it is proven if every place is, by itself or by its witness, and lost if o
       async openAt(position) {
         const state = left.shift()!;
         return placeAt(position, 400, {
-          proof: async () => state,
-          ...(state === 'open' && { witness: { ...witness, from: position, endExclusive: position + 400 } }),
+          verification: async () => state,
+          ...(state === 'open' && { delivered: { ...delivered, from: position, endExclusive: position + 400 } }),
         });
       },
     });
     await readAll(reader);
-    const answers = [await reader.proof!('not lost'), await reader.proof!('proven')];
+    const answers = [await reader.verification!('not lost'), await reader.verification!('proven')];
     await reader.close();
     return [...answers, proven.length];
   };
@@ -181,27 +187,29 @@ test('it is proven if every place is, by itself or by its witness, and lost if o
   assert.deepEqual(await proofOf(['proven', 'lost', 'proven']), ['lost', 'lost', 0]);
 });
 
-test('what gave nothing needs no proof', async () => {
+test('what gave nothing needs no verification', async () => {
   let opened = 0;
-  const witness = { from: 0, endExclusive: 0, checksum: 0 };
-  const reader = await openLastingReader({
+  const delivered = { from: 0, endExclusive: 0, checksum: 0 };
+  const reader = await openFailoverReader({
     from: 0,
     signal,
     prove: never,
     async openAt(position) {
       opened += 1;
-      return opened === 1 ? placeAt(0, 0, { witness, proof: async () => 'lost' }) : placeAt(position, bytes.length);
+      return opened === 1
+        ? placeAt(0, 0, { delivered, verification: async () => 'lost' })
+        : placeAt(position, bytes.length);
     },
   });
   await readAll(reader);
-  assert.equal(await reader.proof!('proven'), 'proven');
+  assert.equal(await reader.verification!('proven'), 'proven');
   await reader.close();
 });
 
 test('an index or a store that is away for a moment breaks off nobody who is halfway through', async () => {
   const away = new CacheError('store-unavailable', 'The store is silent.');
   const failures = [away, new CacheError('index-unavailable', 'The index is away.')];
-  const reader = await openLastingReader({
+  const reader = await openFailoverReader({
     from: 0,
     signal,
     prove: never,
@@ -215,12 +223,12 @@ test('an index or a store that is away for a moment breaks off nobody who is hal
   assert.equal(failures.length, 0);
   await reader.close();
   const openAt = async () => Promise.reject(away);
-  await assert.rejects(openLastingReader({ from: 0, signal, prove: never, openAt }), away);
+  await assert.rejects(openFailoverReader({ from: 0, signal, prove: never, openAt }), away);
 });
 
-test('what many readers want a proof of is proven once', async () => {
+test('what many readers want a verification of is proven once', async () => {
   let proofs = 0;
-  const reader = await openLastingReader({
+  const reader = await openFailoverReader({
     from: 0,
     signal,
     async prove() {
@@ -231,13 +239,15 @@ test('what many readers want a proof of is proven once', async () => {
       placeAt(
         position,
         500,
-        position === 0 ? { proof: async () => 'open', witness: { from: 0, endExclusive: 500, checksum: 1 } } : {},
+        position === 0
+          ? { verification: async () => 'open', delivered: { from: 0, endExclusive: 500, checksum: 1 } }
+          : {},
       ),
   });
   await readAll(reader);
-  const states = await Promise.all(Array.from({ length: 30 }, async () => reader.proof?.('proven')));
+  const states = await Promise.all(Array.from({ length: 30 }, async () => reader.verification?.('proven')));
   assert.deepEqual(new Set(states), new Set(['proven']));
-  assert.equal(await reader.proof?.('proven'), 'proven');
+  assert.equal(await reader.verification?.('proven'), 'proven');
   assert.equal(proofs, 1);
   await reader.close();
 });

@@ -1,14 +1,14 @@
-// Announcements inside a single process.
-import type { Announcements } from '../announcements.ts';
+// PubSub inside a single process.
+import type { PubSub } from '../pubsub.ts';
 import type { IndexLog } from '../index-log.ts';
 
-export interface AnnouncerOptions {
+export interface PubSubOptions {
   readonly log: IndexLog;
   /** Throws `index-unavailable` when the index cannot answer. */
   readonly checkAvailable: () => void;
 }
 
-export function createAnnouncer({ log, checkAvailable }: AnnouncerOptions): Announcements {
+export function createPubSub({ log, checkAvailable }: PubSubOptions): PubSub {
   /** A subscription is an object of its own, so that one listener may subscribe twice. */
   const topics = new Map<string, Set<{ readonly listener: (message: string | undefined) => void }>>();
 

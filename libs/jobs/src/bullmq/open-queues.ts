@@ -1,18 +1,18 @@
 // BullMQ's asking ends of the four queues, all on one client.
 import { Queue } from 'bullmq';
-import type { JobLane, JobLanes } from './job-lane.ts';
+import type { JobQueueName, JobQueueNames } from './job-queue-name.ts';
 import type { RedisClient } from './redis-clients.ts';
 
-export interface LaneQueues {
-  of(lane: JobLane): Queue;
+export interface OpenedQueues {
+  of(lane: JobQueueName): Queue;
   close(): Promise<void>;
 }
 
 /** Failed jobs stay for a while, to see what went wrong; there is nothing to see in the others. */
 const keepFailed = { age: 3600, count: 100 };
 
-export function openLaneQueues(client: RedisClient, lanes: JobLanes, onError: (error: unknown) => void): LaneQueues {
-  const queues = new Map<JobLane, Queue>();
+export function openQueues(client: RedisClient, lanes: JobQueueNames, onError: (error: unknown) => void): OpenedQueues {
+  const queues = new Map<JobQueueName, Queue>();
   for (const lane of lanes.all) {
     const queue = new Queue(lane.name, {
       connection: client,
@@ -35,6 +35,6 @@ export function openLaneQueues(client: RedisClient, lanes: JobLanes, onError: (e
 }
 
 /** An asker of an interactive job tries again by itself, and knows better when. */
-export function attemptsIn(lane: JobLane): { attempts: number; backoff: { type: 'custom' } } | undefined {
+export function attemptsIn(lane: JobQueueName): { attempts: number; backoff: { type: 'custom' } } | undefined {
   return lane.class === 'background' ? { attempts: 3, backoff: { type: 'custom' } } : undefined;
 }

@@ -1,13 +1,13 @@
 // How full the queues are, for whoever watches the cluster.
 import type { LaneFacts } from '../job-queue.ts';
-import type { JobLanes } from './job-lane.ts';
-import type { LaneQueues } from './open-lane-queues.ts';
+import type { JobQueueNames } from './job-queue-name.ts';
+import type { OpenedQueues } from './open-queues.ts';
 import { queueError } from './queue-error.ts';
 
 const failuresTold = 10;
 
 /** Rejects with `index-unavailable`. */
-export async function lookAtLanes(lanes: JobLanes, queues: LaneQueues): Promise<readonly LaneFacts[]> {
+export async function inspectQueues(lanes: JobQueueNames, queues: OpenedQueues): Promise<readonly LaneFacts[]> {
   try {
     return await Promise.all(
       lanes.all.map(async (lane) => {

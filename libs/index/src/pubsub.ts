@@ -1,6 +1,6 @@
-// Announcements wake those who wait for a record to change. They may be lost or doubled: nothing depends on them.
+// PubSub wake those who wait for a record to change. They may be lost or doubled: nothing depends on them.
 
-export interface Announcements {
+export interface PubSub {
   /** `message` is short, at most a few hundred bytes; an empty one is none. */
   publish(topic: string, message?: string): Promise<void>;
   /**

@@ -1,11 +1,11 @@
 // How full the queue of a single process is, and what has failed in it.
 import type { LaneFacts } from '../job-queue.ts';
-import type { Lane } from './create-lanes.ts';
+import type { Queue } from './create-queues.ts';
 import type { InlineJob } from './inline-job.ts';
 
 const failuresKept = 10;
 
-export function lookAtLanes(lanes: readonly Lane[]): readonly LaneFacts[] {
+export function inspectQueues(lanes: readonly Queue[]): readonly LaneFacts[] {
   return lanes.map(({ name, waiting, running, failures }) => {
     const addedAtMs = [...waiting].map((job) => job.addedAtMs);
     return {
@@ -20,7 +20,7 @@ export function lookAtLanes(lanes: readonly Lane[]): readonly LaneFacts[] {
   });
 }
 
-export function noteFailure({ failures }: Lane, { name }: InlineJob, error: unknown, atMs: number): void {
+export function noteFailure({ failures }: Queue, { name }: InlineJob, error: unknown, atMs: number): void {
   failures.unshift({ name, reason: error instanceof Error ? error.message : String(error), atMs });
   failures.splice(failuresKept);
 }

@@ -1,13 +1,13 @@
 // The end of the inline workers: what waits is refused, what runs may end, and what does not end in time is aborted.
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
-import type { Lane } from './create-lanes.ts';
+import type { Queue } from './create-queues.ts';
 import { settleJob } from './inline-job.ts';
 
 const endAfterAbortMs = 1000;
 
 /** Resolves as `JobWorkers.close` says. The caller lets nothing new into the lanes. */
-export async function closeLanes(lanes: readonly Lane[], graceMs: number): Promise<void> {
+export async function closeQueues(lanes: readonly Queue[], graceMs: number): Promise<void> {
   const stopped = new CacheError('overloaded', 'The cache is shutting down; ask again.', { retryable: true });
   for (const lane of lanes) {
     for (const job of lane.waiting) settleJob(job, (waiter) => waiter.reject(stopped));
@@ -21,7 +21,7 @@ export async function closeLanes(lanes: readonly Lane[], graceMs: number): Promi
   for (const job of late) settleJob(job, (waiter) => waiter.reject(stopped));
 }
 
-async function endWithin(lanes: readonly Lane[], ms: number): Promise<boolean> {
+async function endWithin(lanes: readonly Queue[], ms: number): Promise<boolean> {
   const running = lanes.flatMap((lane) => [...lane.running.values()]);
   const timer = new AbortController();
   try {

@@ -16,12 +16,12 @@ export interface WantedBlob {
   readonly size: number | undefined;
 }
 
-export interface BringBlobsDeps extends FetchBlobDeps {
+export interface FetchBlobsDeps extends FetchBlobDeps {
   /** Absent: as fast as they come. */
   readonly bandwidth?: Bandwidth | undefined;
 }
 
-export interface BringBlobsOptions {
+export interface FetchBlobsOptions {
   readonly signal: AbortSignal;
   /** A blob is here that was not. */
   readonly onStored: (blob: WantedBlob) => void;
@@ -32,11 +32,11 @@ const lookAgainMs = 500;
 const spoolShare = 0.5;
 
 /** Rejects with the first failure of any, when none is under way any more. */
-export async function bringBlobs(
-  deps: BringBlobsDeps,
+export async function fetchBlobs(
+  deps: FetchBlobsDeps,
   key: RepositoryKey,
   blobs: readonly WantedBlob[],
-  { signal, onStored }: BringBlobsOptions,
+  { signal, onStored }: FetchBlobsOptions,
 ): Promise<void> {
   const { bandwidth, fills } = deps;
   const upstreams =
@@ -45,13 +45,13 @@ export async function bringBlobs(
       : new Map([...deps.upstreams].map(([name, one]) => [name, paceUpstream(one, { bandwidth, fills, signal })]));
   const own = { ...deps, upstreams, spools: withoutWaiting(deps.spools) };
   await forEachBounded(inTurn(blobs), { atOnce, signal }, async (blob) => {
-    await bringBlob(own, key, blob, signal);
+    await fetchOneBlob(own, key, blob, signal);
     onStored(blob);
   });
 }
 
-async function bringBlob(
-  deps: BringBlobsDeps,
+async function fetchOneBlob(
+  deps: FetchBlobsDeps,
   { upstream, repository }: RepositoryKey,
   { digest, size = 0 }: WantedBlob,
   signal: AbortSignal,

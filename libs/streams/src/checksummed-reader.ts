@@ -3,7 +3,7 @@
 import { crc32 } from 'node:zlib';
 import { isCacheError } from '@cistern/errors';
 import type { SourceReader } from './byte-source.ts';
-import type { PlaceReader } from './lasting-reader.ts';
+import type { PlaceReader } from './failover-reader.ts';
 
 interface ByteRange {
   readonly from: number;
@@ -11,7 +11,11 @@ interface ByteRange {
 }
 
 /** `size`: of the whole blob. For verified ranges: nobody waits for a proof of others. */
-export function openWitnessedReader(inner: SourceReader, { from, toExclusive }: ByteRange, size: number): PlaceReader {
+export function openChecksummedReader(
+  inner: SourceReader,
+  { from, toExclusive }: ByteRange,
+  size: number,
+): PlaceReader {
   let endExclusive = from;
   let checksum = 0;
   let isWrong = false;
@@ -28,14 +32,14 @@ export function openWitnessedReader(inner: SourceReader, { from, toExclusive }: 
       }
     },
     close: () => inner.close(),
-    get witness() {
+    get delivered() {
       return { from, endExclusive, checksum };
     },
-    async proof(needed) {
+    async verification(needed) {
       if (isWrong) return 'lost';
       // A fill gives its last byte only once it has verified the whole.
       if (toExclusive === size && endExclusive === size) return 'proven';
-      return (await inner.proof?.(needed)) ?? 'open';
+      return (await inner.verification?.(needed)) ?? 'open';
     },
   };
 }

@@ -2,13 +2,13 @@
 // for, and without a promise on the way it costs a third.
 import { ageOf, freshnessOf } from '../freshness/freshness.ts';
 import { isHeldManifest } from '@cistern/content';
-import type { ManifestRequest, RecalledManifest } from '../requests/pull-through.ts';
+import type { ManifestRequest, ManifestFromMemory } from '../requests/pull-through.ts';
 import type { TagRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import type { OpenManifestDeps } from './open-manifest.ts';
 import type { PullTally } from './pull-tally.ts';
 
-export interface RecallManifestDeps extends OpenManifestDeps {
+export interface ManifestFromMemoryDeps extends OpenManifestDeps {
   readonly pullTally: PullTally;
 }
 
@@ -16,36 +16,36 @@ export interface RecallManifestDeps extends OpenManifestDeps {
  * What `openManifest` would bring. `undefined`: somebody has to be asked. For `facts` no bytes are needed where the tag's record
  * says what they are like. Throws nothing.
  */
-export function recallManifest(
-  deps: RecallManifestDeps,
+export function manifestFromMemory(
+  deps: ManifestFromMemoryDeps,
   request: ManifestRequest,
   want: 'facts' | 'bytes',
-): RecalledManifest | undefined {
+): ManifestFromMemory | undefined {
   const { reference } = request;
-  if (reference.kind === 'digest') return recallHeld(deps, request, want, reference.digest);
+  if (reference.kind === 'digest') return heldFromMemory(deps, request, want, reference.digest);
   if (request.forceRevalidation === true) return undefined;
   const { target, maxAgeMs } = request;
   const { upstream, repository } = target;
-  const record = deps.index.tags.recall({ upstream, repository, tag: reference.tag });
+  const record = deps.index.tags.fromMemory({ upstream, repository, tag: reference.tag });
   if (record === undefined) return undefined;
   const nowMs = deps.now();
   if (freshnessOf(record, deps.policyOf(upstream, reference.tag), { nowMs, maxAgeMs }) !== 'fresh') return undefined;
   const { digest, mediaType, size } = record;
   // An adopted tag does not say what its manifest is like.
-  if (want === 'bytes' || mediaType === '') return recallHeld(deps, request, want, digest, record);
+  if (want === 'bytes' || mediaType === '') return heldFromMemory(deps, request, want, digest, record);
   deps.pullTally.pulled(digest, record);
   return { digest, ageMs: ageOf(record, nowMs), cache: 'HIT', mediaType, size };
 }
 
 /** `tag`: which names it, if it was asked for by one. */
-function recallHeld(
-  { index, manifests, pullTally, now }: RecallManifestDeps,
+function heldFromMemory(
+  { index, manifests, pullTally, now }: ManifestFromMemoryDeps,
   request: ManifestRequest,
   want: 'facts' | 'bytes',
   digest: Digest,
   tag?: TagRecord,
-): RecalledManifest | undefined {
-  const link = index.links.recall(request.target, digest);
+): ManifestFromMemory | undefined {
+  const link = index.links.fromMemory(request.target, digest);
   if (!isHeldManifest(link)) return undefined;
   const manifest = manifests.get(digest);
   if (manifest === undefined) return undefined;

@@ -4,7 +4,7 @@ import type { JobName } from '../catalogue.ts';
 import { jobGroup } from '../job-group.ts';
 import type { JobClass } from '../job-queue.ts';
 
-export interface JobLane {
+export interface JobQueueName {
   /** BullMQ's name of the queue. */
   readonly name: string;
   readonly class: JobClass;
@@ -14,16 +14,16 @@ export interface JobLane {
   key(suffix: string): string;
 }
 
-export interface JobLanes {
-  readonly all: readonly JobLane[];
-  of(name: JobName, jobClass: JobClass): JobLane;
+export interface JobQueueNames {
+  readonly all: readonly JobQueueName[];
+  of(name: JobName, jobClass: JobClass): JobQueueName;
   /** Where workers say which job has ended: the message is its id. */
   readonly channel: string;
 }
 
 /** `keyPrefix` sets this cache's keys apart from others in the same Redis. */
-export function createJobLanes(keyPrefix: string): JobLanes {
-  const lanes = new Map<string, JobLane>();
+export function createQueueNames(keyPrefix: string): JobQueueNames {
+  const lanes = new Map<string, JobQueueName>();
   for (const jobClass of ['interactive', 'background'] as const)
     for (const group of ['blob', 'short'] as const) {
       const name = `${jobClass}-${group}`;

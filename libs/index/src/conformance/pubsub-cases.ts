@@ -1,10 +1,10 @@
-// Announcements: everybody who listens hears them, or hears that some may have been missed.
+// PubSub: everybody who listens hears them, or hears that some may have been missed.
 import assert from 'node:assert/strict';
-import type { Announcements } from '../announcements.ts';
+import type { PubSub } from '../pubsub.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 
 /** Publishes and waits for a listener of its own, which subscribed last: by then the others were called. */
-async function publishAndSettle(announcements: Announcements, topic: string): Promise<void> {
+async function publishAndSettle(announcements: PubSub, topic: string): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const unsubscribe = await announcements.subscribe(topic, () => resolve());
   await announcements.publish(topic);
@@ -12,7 +12,7 @@ async function publishAndSettle(announcements: Announcements, topic: string): Pr
   unsubscribe();
 }
 
-export const announcementCases: CacheIndexCases = {
+export const pubsubCases: CacheIndexCases = {
   async 'every listener of a topic hears its messages, and no other topic’s'({ index: { announcements } }) {
     const heard: string[] = [];
     await announcements.subscribe('fill:a', () => heard.push('one'));

@@ -7,7 +7,7 @@ import { putLinks } from './put-links.ts';
 import { hasHeldObject, readLinksObject } from '../objects/small-objects.ts';
 import type { StoredLinks } from './stored-links.ts';
 
-export interface HeldDeps {
+export interface RepositoryLinksDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   /** The upstream that a registry:2 cache's files in this store came from. */
@@ -20,7 +20,7 @@ export interface HeldDeps {
  * blob may be a claim. What is linked as a blob is not held as a manifest: upstream would not serve it as one.
  */
 export async function findLink(
-  deps: HeldDeps,
+  deps: RepositoryLinksDeps,
   key: RepositoryKey,
   digest: Digest,
   kind: Link['kind'],
@@ -48,7 +48,7 @@ export function isHeldManifest(link: Link | undefined): link is Link {
 
 /** `link`, if index or store know that the repository's own upstream has confirmed it. */
 export async function ifConfirmed(
-  { index, store, adoptAs }: Pick<HeldDeps, 'index' | 'store' | 'adoptAs'>,
+  { index, store, adoptAs }: Pick<RepositoryLinksDeps, 'index' | 'store' | 'adoptAs'>,
   link: Link,
 ): Promise<Link | undefined> {
   if (link.confirmed === true) return link;
@@ -69,7 +69,7 @@ export interface UpstreamSize {
 
 /** Upstream has said that the repository holds the blob. */
 export async function confirmLink(
-  { index }: Pick<HeldDeps, 'index'>,
+  { index }: Pick<RepositoryLinksDeps, 'index'>,
   { upstream, repository }: RepositoryKey,
   digest: Digest,
   fromUpstream?: UpstreamSize,
@@ -83,7 +83,7 @@ export async function confirmLink(
 }
 
 async function adopt(
-  { store, adoptAs }: Pick<HeldDeps, 'store' | 'adoptAs'>,
+  { store, adoptAs }: Pick<RepositoryLinksDeps, 'store' | 'adoptAs'>,
   key: RepositoryKey,
   digest: Digest,
   kind: Link['kind'],

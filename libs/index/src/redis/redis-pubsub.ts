@@ -1,25 +1,25 @@
-// Announcements by Redis' publish and subscribe. Listeners share one subscription for each topic.
-import type { Announcements } from '../announcements.ts';
-import { createAnnouncer } from '../in-process/create-announcer.ts';
+// PubSub by Redis' publish and subscribe. Listeners share one subscription for each topic.
+import type { PubSub } from '../pubsub.ts';
+import { createPubSub } from '../in-process/create-pubsub.ts';
 import type { IndexLog } from '../index-log.ts';
 import { createSubscriber, type SubscriberOptions } from '@cistern/redis/client';
 import type { Keys } from './keys.ts';
 import type { RedisCalls } from './redis-calls.ts';
 
-export interface RedisAnnouncementsOptions extends Pick<SubscriberOptions, 'sharded' | 'connectors'> {
+export interface RedisPubSubOptions extends Pick<SubscriberOptions, 'sharded' | 'connectors'> {
   readonly calls: RedisCalls;
   readonly keys: Keys;
   readonly log: IndexLog;
 }
 
-export interface RedisAnnouncements {
-  readonly announcements: Announcements;
+export interface RedisPubSub {
+  readonly announcements: PubSub;
   close(): Promise<void>;
 }
 
-export function createRedisAnnouncements(options: RedisAnnouncementsOptions): RedisAnnouncements {
+export function createRedisPubSub(options: RedisPubSubOptions): RedisPubSub {
   const { sharded, connectors, calls, keys, log } = options;
-  const listeners = createAnnouncer({ log, checkAvailable: () => {} });
+  const listeners = createPubSub({ log, checkAvailable: () => {} });
   const subscriber = createSubscriber({
     sharded,
     connectors,
@@ -55,7 +55,7 @@ export function createRedisAnnouncements(options: RedisAnnouncementsOptions): Re
     subscriber.remove(channel);
   }
 
-  const announcements: Announcements = {
+  const announcements: PubSub = {
     async publish(topic, message = '') {
       const channel = keys.channel(topic);
       await calls.command((client) => (sharded ? client.spublish(channel, message) : client.publish(channel, message)));
