@@ -15,28 +15,28 @@ const { scenarios } = await import('./scenarios.ts');
 
 // eslint-disable-next-line node/no-process-env
 const seconds = Number(process.env.SIM_SECONDS ?? 20);
-/** Fixed seeds of the other one run in `manifests.test.ts`. */
-const explored = scenarios.filter(({ name }) => name !== 'manifests');
 
-for (const scenario of explored) {
+for (const scenario of scenarios) {
   for (const { seed, found } of corpus[scenario.name] ?? [])
     test(`${scenario.name}, seed ${seed}: ${found}`, async () => {
       const result = await runWorld(scenario, seed);
       assert.ok(result.problems.length === 0, describeRun(scenario.name, result));
     });
 
-  test(`${scenario.name}: a seed runs the same way each time`, async () => {
-    for (const seed of [3, 4, 5]) {
-      const [one, other] = [await runWorld(scenario, seed), await runWorld(scenario, seed)];
-      assert.ok(one.events > 100);
-      assert.deepEqual(one.problems, []);
-      assert.deepEqual([one.hash, one.events], [other.hash, other.events]);
-    }
-  });
+  // Chosen seeds of the other one run in `manifests.test.ts`.
+  if (scenario.name !== 'manifests')
+    test(`${scenario.name}: a seed runs the same way each time`, async () => {
+      for (const seed of [3, 4, 5]) {
+        const [one, other] = [await runWorld(scenario, seed), await runWorld(scenario, seed)];
+        assert.ok(one.events > 100);
+        assert.deepEqual(one.problems, []);
+        assert.deepEqual([one.hash, one.events], [other.hash, other.events]);
+      }
+    });
 
   test(`${scenario.name}: fresh seeds find nothing`, { timeout: 600_000 }, async (t) => {
     const firstSeed = Math.floor(real.Date.now() / 1000) * 1000;
-    const untilMs = real.performanceNow() + (seconds * 1000) / explored.length;
+    const untilMs = real.performanceNow() + (seconds * 1000) / scenarios.length;
     const goesOn = (_runs: number, failed: number) => failed === 0 && real.performanceNow() < untilMs;
     const { runs, failed } = await explore(scenario, { firstSeed, goesOn });
     t.diagnostic(`${runs} schedules from seed ${firstSeed} on`);
