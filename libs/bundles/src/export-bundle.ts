@@ -17,7 +17,6 @@ import { fullNameOf, type ResolvedImage } from '@cistern/upstream';
 import { annotationsOf } from './bundle-names.ts';
 import { type CollectedImages, type CollectOptions, collectImages, type Part } from './collect-images.ts';
 import { dockerManifestPath, formatDockerManifest, type LoadableImage } from './docker-manifest.ts';
-import { startAhead } from './start-ahead.ts';
 import { createTarWriter, type TarWriter } from './tar-writer.ts';
 
 export interface ExportOptions extends Omit<CollectOptions, 'cache'> {
@@ -42,7 +41,10 @@ export interface ExportProgress {
 /** Those that are not here are fetched while others are written. */
 const blobsAhead = 4;
 
-/** Rejects as `openManifest` and `openBlob` do, with `content-mismatch` for bytes that are not their digest's, or as the output. */
+/**
+ * Rejects as `openManifest` and `openBlob` do, with `content-mismatch` for bytes that are not their digest's, or as
+ * the output.
+ */
 export async function exportBundle(options: ExportOptions): Promise<ExportProgress> {
   const { output, signal, onProgress } = options;
   const images = [...new Map(options.images.map((image) => [fullNameOf(image), image])).values()].sort((one, other) =>
@@ -154,4 +156,23 @@ async function addPart(
   }
   await tar.add(layoutBlobPath(digest), size, verified());
   advance(0, 1);
+}
+
+/** Yields what `start` makes of each item, in their order, with up to `ahead` more started. */
+async function* startAhead<T, R>(
+  items: readonly T[],
+  ahead: number,
+  start: (item: T) => Promise<R>,
+): AsyncGenerator<R> {
+  const started: Promise<R>[] = [];
+  let next = 0;
+  for (let at = 0; at < items.length; at += 1) {
+    for (; next < items.length && next <= at + ahead; next += 1) {
+      const result = start(items[next]!);
+      // The failure of an item whose turn never comes has no listener.
+      result.catch(() => {});
+      started.push(result);
+    }
+    yield await started.shift()!;
+  }
 }

@@ -1,7 +1,6 @@
 // From file and environment to one frozen configuration, or to one error that names everything that is wrong.
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
-import { checkCluster } from './check-cluster.ts';
 import { applyEnvironment, nameVariables } from './source/environment.ts';
 import type { Environment } from '@cistern/runtime/process';
 import { hideUserInfo } from './source/hide-user-info.ts';
@@ -29,6 +28,14 @@ import { buildUpstreamTable } from './sections/upstream-table.ts';
 import type { UpstreamConfig } from './sections/upstreams.ts';
 import { buildWebhooks, type WebhookConfig } from './sections/webhooks.ts';
 import { buildWorker, type WorkerConfig } from './sections/worker.ts';
+
+/** The sections that are present. Other checks report what is wrong inside them. */
+interface ClusterSections {
+  readonly hasRedis: boolean;
+  readonly hasCluster: boolean;
+  readonly storesInMemory: boolean;
+  readonly workerPort: number | undefined;
+}
 
 export interface Config {
   readonly log: LogConfig;
@@ -213,4 +220,23 @@ function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value))
     for (const item of Object.values(Object.freeze(value))) deepFreeze(item);
   return value;
+}
+
+/** Rules between the sections that make a cluster of nodes. */
+function checkCluster(sections: ClusterSections, context: SectionContext): void {
+  const { hasRedis, hasCluster, storesInMemory, workerPort } = sections;
+  if (hasRedis && storesInMemory)
+    context.report(
+      'redis',
+      'needs a store that the nodes share: use storage.s3, or storage.filesystem on one machine or a shared directory, not storage.inmemory',
+    );
+  if (hasRedis && !hasCluster)
+    context.warn(
+      'redis',
+      'only one node may use it: several need cluster.secretfile too, to follow the fetches of each other',
+    );
+  if (hasCluster && !hasRedis)
+    context.report('cluster', 'needs redis, where the nodes share their index and their jobs: add redis.addrs');
+  if (hasCluster && workerPort === 0)
+    context.report('worker.addr', 'must name the port, because other nodes have to find it, for example :5002');
 }

@@ -5,7 +5,6 @@ import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError, parseTag, type Tag } from '@cistern/oci';
 import { repositoryPath } from '@cistern/content';
 import { upstreamOf } from '@cistern/pull-through';
-import { isDue } from './is-due.ts';
 import type { PrewarmImage } from './prewarm-plan.ts';
 import { addPrewarmTag, type PrewarmTagDeps } from './prewarm-tag.ts';
 
@@ -85,4 +84,13 @@ async function readLast(index: Pick<CacheIndex, 'values'>, image: PrewarmImage):
 /** Another entry for the same repository, or another schedule, has runs of its own. */
 function lastRunOf({ tags, platforms, when, ...key }: PrewarmImage): string {
   return `prewarm-image ${JSON.stringify([repositoryPath(key), tags, platforms, when])}`;
+}
+
+/** `lastAtMs`: of the last run; without one it is due at once. */
+async function isDue(when: PrewarmImage['when'], lastAtMs: number | undefined, nowMs: number): Promise<boolean> {
+  if (lastAtMs === undefined) return true;
+  if ('everyMs' in when) return nowMs - lastAtMs >= when.everyMs;
+  const { CronExpressionParser } = await import('cron-parser');
+  const expression = CronExpressionParser.parse(when.cron, { currentDate: new Date(lastAtMs), tz: 'UTC' });
+  return expression.next().getTime() <= nowMs;
 }

@@ -1,12 +1,16 @@
 // The TLS of a server that outlives its certificates: a new one is served from the next handshake on, and one that is
 // broken is not served at all. Connections stay as they are.
-import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls';
+import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
 import type { Logger, TlsMetrics } from '@cistern/telemetry';
 import { createAlpnChallenges } from './alpn-challenges.ts';
-import { watchHandshakes } from './watch-handshakes.ts';
 import type { Identity } from './identity.ts';
 import { modernCiphers } from './modern-ciphers.ts';
 import { CertificateError, checkAuthorities, describeKeyPair } from './key-pair.ts';
+
+interface WatchHandshakesOptions {
+  readonly log: Logger;
+  readonly metrics: TlsMetrics;
+}
 
 export interface ServerTlsOptions {
   /** Asked every few seconds. Its first rejection is that of `openServerTls`, a later one changes nothing. */
@@ -138,4 +142,24 @@ function isSame(one: Identity, other: Identity): boolean {
 /** All that tells what clients are served with. */
 function servedText({ pair, clientAuthorities }: Identity): string {
   return JSON.stringify([pair, clientAuthorities]);
+}
+
+/** Also closes connections whose client shows an untrusted certificate, where a certificate is optional. */
+function watchHandshakes(server: Server, { log, metrics }: WatchHandshakesOptions): void {
+  const refuse = (socket: TLSSocket, reason: string) => {
+    metrics.handshakeFailures.inc({ reason: 'client-certificate' });
+    log.info({ remoteAddress: socket.remoteAddress, reason }, 'refused a client by its certificate');
+  };
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    if (socket.authorized || socket.getPeerX509Certificate() === undefined) return;
+    refuse(socket, String(socket.authorizationError));
+    socket.destroy();
+  });
+  server.prependListener('tlsClientError', ({ code = '' }: NodeJS.ErrnoException, socket: TLSSocket) => {
+    // Node.js verifies when the handshake is over, and then closes the connection as if the client had; its address is gone
+    // by then. To verify here instead would let clients in that resume a session which was begun without a certificate.
+    const reason = (socket.authorizationError as unknown as string | null) ?? code;
+    if (reason !== code || code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') refuse(socket, reason);
+    else metrics.handshakeFailures.inc({ reason: code === 'ECONNRESET' ? 'abandoned' : 'protocol' });
+  });
 }

@@ -1,7 +1,9 @@
 // Whom tokens of an external token server are believed from: the authorities of a PEM bundle, the keys of a set.
-import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createPublicKey, type KeyObject, X509Certificate, createHash } from 'node:crypto';
 import type { JWK } from 'jose';
-import { libtrustId, thumbprint } from './key-ids.ts';
+
+const libtrustBytes = 30;
+const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /** Throws an Error for text without a certificate. */
 export function parseBundle(text: string): readonly X509Certificate[] {
@@ -36,4 +38,28 @@ export function keysOf(certificates: readonly X509Certificate[]): ReadonlyMap<st
       [thumbprint(publicKey), publicKey] as const,
     ]),
   );
+}
+
+/** As registry 2.x and its token servers do (libtrust): `ABCD:EFGH:…` of the key's DER. */
+function libtrustId(key: KeyObject): string {
+  const der = key.export({ type: 'spki', format: 'der' });
+  const bytes = createHash('sha256').update(der).digest().subarray(0, libtrustBytes);
+  return (base32(bytes).match(/.{4}/g) ?? []).join(':');
+}
+
+/** The thumbprint of RFC 7638, as registry 3.x uses it. */
+function thumbprint(key: KeyObject): string {
+  const jwk = key.export({ format: 'jwk' });
+  const required = ['crv', 'e', 'kty', 'n', 'x', 'y'].filter((member) => jwk[member as keyof typeof jwk] !== undefined);
+  const canonical = JSON.stringify(
+    Object.fromEntries(required.map((member) => [member, jwk[member as keyof typeof jwk]])),
+  );
+  return createHash('sha256').update(canonical).digest('base64url');
+}
+
+/** RFC 4648, of a multiple of five bytes. */
+function base32(bytes: Buffer): string {
+  let bits = '';
+  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
+  return (bits.match(/.{5}/g) ?? []).map((five) => base32Alphabet[Number.parseInt(five, 2)]).join('');
 }

@@ -2,7 +2,13 @@
 import { type Identity, userName } from '../authentication/identity.ts';
 import { createAddressList } from './address-list.ts';
 import { fitsPattern } from './fits-pattern.ts';
-import { type ImagePattern, parseImagePattern } from './image-pattern.ts';
+
+interface ImagePattern {
+  /** Of `<upstream>/<repository>`; `*` passes no slash. */
+  readonly name: string;
+  /** `undefined`: of any tag, and of what has none. */
+  readonly tag: string | undefined;
+}
 
 /** Who asks. */
 export interface Asker {
@@ -20,7 +26,10 @@ export interface PullAttempt {
   readonly platform?: string | undefined;
 }
 
-/** `why`: a clause for the log. A client hears only that it may not, and `reason`, which an operator has written for it. */
+/**
+ * `why`: a clause for the log. A client hears only that it may not, and `reason`, which an operator has written for
+ * it.
+ */
 export type Decision =
   | {
       readonly isAllowed: true;
@@ -41,7 +50,10 @@ export interface PolicyRule {
   readonly users?: readonly string[] | undefined;
   /** Addresses and networks; absent: from everywhere. */
   readonly networks?: readonly string[] | undefined;
-  /** Globs of `os/architecture`, of all its variants, or of `os/architecture/variant`; absent: all, and what is of none. */
+  /**
+   * Globs of `os/architecture`, of all its variants, or of `os/architecture/variant`; absent: all, and what is of
+   * none.
+   */
   readonly platforms?: readonly string[] | undefined;
   /** For who is denied. */
   readonly reason?: string | undefined;
@@ -106,4 +118,11 @@ function fitsPlatform({ action, platforms }: PolicyRule, platform: string | unde
 
 function fitsAny(action: PolicyRule['action'], value: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => fitsPattern(action, value, pattern));
+}
+
+/** `docker.io/library/*:v*`: globs of an image's name and, behind the last colon of the last component, of its tag. */
+function parseImagePattern(pattern: string): ImagePattern {
+  const colon = pattern.indexOf(':', pattern.lastIndexOf('/') + 1);
+  if (colon === -1) return { name: pattern, tag: undefined };
+  return { name: pattern.slice(0, colon), tag: pattern.slice(colon + 1) };
 }

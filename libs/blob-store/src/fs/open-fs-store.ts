@@ -1,7 +1,7 @@
 // A blob store on a local filesystem, laid out as distribution (registry:2) does, so that its directory is ours. Several
 // processes may share one root.
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { open, readFile, rm, rmdir, stat, unlink, opendir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Digest } from '@cistern/oci';
 import type { BlobStore } from '../blob-store.ts';
@@ -12,8 +12,12 @@ import { createPlacer, syncDirectory } from './create-placer.ts';
 import { readDiskSpace } from '../read-disk-space.ts';
 import { listBlobFiles } from './list-blob-files.ts';
 import { openFsReader } from './open-fs-reader.ts';
-import { attempt, attemptIfPresent } from './store-error.ts';
-import { abandonedAfterMs, sweepSpool } from './sweep-spool.ts';
+import { attempt, attemptIfPresent, hasCode } from './store-error.ts';
+
+/**
+ * A fill writes often, and its timeouts end it long before this. A file without a write for an hour has lost its writer.
+ */
+const abandonedAfterMs = 3_600_000;
 
 /** The part of a logger that the store needs: fields first, then a constant message. */
 export interface StoreLog {
@@ -122,4 +126,18 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
 async function syncFile(path: string): Promise<void> {
   await using file = await open(path, 'r+');
   await file.sync();
+}
+
+/** Rejects with the filesystem's own errors. */
+async function sweepSpool(spoolDirectory: string, nowMs: number): Promise<void> {
+  for await (const entry of await opendir(spoolDirectory)) {
+    if (!entry.isFile()) continue;
+    const path = join(spoolDirectory, entry.name);
+    try {
+      if (nowMs - (await stat(path)).mtimeMs > abandonedAfterMs) await rm(path, { force: true });
+    } catch (error) {
+      // Finished or dropped meanwhile.
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
+  }
 }

@@ -13,9 +13,12 @@ import { listS3Blobs } from './list-s3-objects.ts';
 import { openS3Reader } from './open-s3-reader.ts';
 import { prepareBucket, type PrepareBucketOptions } from './prepare-bucket.ts';
 import { readWholeBody } from './read-body.ts';
-import { quarantineS3Blob } from './quarantine-s3-blob.ts';
-import { createS3Bucket, type S3Access } from './s3-bucket.ts';
+import { createS3Bucket, type S3Access, type S3Bucket } from './s3-bucket.ts';
 import { sweepUploads } from './sweep-uploads.ts';
+import { CopyDestinationOptions, CopySourceOptions } from 'minio';
+
+/** S3 copies no more by one request. */
+const maxCopyBytes = 5 * 1024 ** 3;
 
 export interface S3StoreOptions extends Omit<S3Access, 'timeoutMs' | 'promptMs'>, PrepareBucketOptions {
   /** How long the server may be silent before an upload or a listing fails; default 15 s. */
@@ -117,4 +120,21 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
       bucket.close();
     },
   };
+}
+
+/** False: there is no such object. One that is too large to be copied is removed. */
+async function quarantineS3Blob(bucket: S3Bucket, name: string, target: string): Promise<boolean> {
+  const { name: bucketName, client, prompt } = bucket;
+  const doing = 'move a damaged blob away';
+  const found = await bucket.attemptIfPresent(doing, async () => prompt.statObject(bucketName, name));
+  if (found === undefined) return false;
+  if (found.size <= maxCopyBytes)
+    await bucket.attempt(doing, async () =>
+      client.copyObject(
+        new CopySourceOptions({ Bucket: bucketName, Object: name }),
+        new CopyDestinationOptions({ Bucket: bucketName, Object: target }),
+      ),
+    );
+  await bucket.attempt(doing, async () => prompt.removeObject(bucketName, name));
+  return true;
 }

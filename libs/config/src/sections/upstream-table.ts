@@ -2,7 +2,6 @@
 import type { z } from 'zod';
 import { builtInUpstreams, dockerHub, upstreamNameOf } from './built-in-upstreams.ts';
 import type { SectionContext } from './context.ts';
-import { addDotlessAliases } from './dotless-aliases.ts';
 import { proxyEntry, type proxySection } from './proxy.ts';
 import type { CredentialConfig } from './upstream-credentials.ts';
 import { buildUpstream, defaultUpstreamEntry, type UpstreamConfig, type upstreamsSection } from './upstreams.ts';
@@ -86,4 +85,20 @@ function checkUnique(rows: readonly Row[], table: readonly UpstreamConfig[], con
       }
     }
   }
+}
+
+/**
+ * Gives each upstream its name with "-" for "." and ":", such as `ghcr-io`, unless another one is called so. Docker Hub's
+ * namespaces have no "-"; those of another default upstream may, and such an alias would hide them: there it gives none.
+ */
+function addDotlessAliases(table: readonly UpstreamConfig[]): readonly UpstreamConfig[] {
+  const fallback = table.find(({ isDefault }) => isDefault);
+  if (fallback !== undefined && fallback.name !== dockerHub) return table;
+  const taken = new Set(table.flatMap(({ name, aliases }) => [name, ...aliases]));
+  const dotless = table.map(({ name }) => name.replaceAll(/[.:]/g, '-'));
+  const isFree = (alias: string) => !taken.has(alias) && dotless.indexOf(alias) === dotless.lastIndexOf(alias);
+  return table.map((upstream, at) => {
+    const added = dotless.slice(at, at + 1).filter(isFree);
+    return { ...upstream, aliases: [...upstream.aliases, ...added] };
+  });
 }

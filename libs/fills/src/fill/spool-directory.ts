@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { CacheError } from '@cistern/errors';
 import type { DiskClaim, DiskRoom } from '../room/disk-room.ts';
 import { type Spool, openSpool } from './spool.ts';
-import { tooLarge } from './too-large.ts';
 
 export interface SpoolDirectory {
   /**
@@ -167,4 +166,10 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
 function noRoom(size: number, because: string): CacheError {
   const message = `The spool has no room for ${size} bytes of a blob: ${because} (worker.spool.maxbytes).`;
   return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 5_000 });
+}
+
+/** The error for a blob that the spool can never hold. A kind of its own: another try cannot succeed. */
+function tooLarge(bytes: number, maxBytes: number): CacheError {
+  const message = `The spool cannot hold ${bytes} bytes of a blob, only ${maxBytes}. Raise worker.spool.maxbytes.`;
+  return new CacheError('too-large', message);
 }

@@ -14,16 +14,16 @@ import { createRedisCalls, type OnRedisCall } from './redis-calls.ts';
 import type { RedisConnection } from '@cistern/redis';
 import { createRedisEpoch } from './redis-epoch.ts';
 import { createRedisFills } from './redis-fills.ts';
-import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLinks } from './redis-links.ts';
 import { createRedisManifests } from './redis-manifests.ts';
 import { createRedisNodes } from './redis-nodes.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { createRedisPopularity } from './redis-popularity.ts';
 import { createRedisTags } from './redis-tags.ts';
-import { createRedisValues } from './redis-values.ts';
 import { createNewerLog } from './stored-schema.ts';
 import { watchShards } from './watch-shards.ts';
+import type { LeaseIndex } from '../leases.ts';
+import type { ValueIndex } from '../values.ts';
 
 export interface RedisIndexOptions {
   readonly connection: RedisConnection;
@@ -101,5 +101,33 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     announcements,
     check: async () => calls.command(async (target) => void (await target.ping())),
     close: async () => (closing ??= close()),
+  };
+}
+
+/** Leases: keys that Redis lets expire. */
+function createRedisLeases({ calls, keys }: RedisParts): LeaseIndex {
+  return {
+    async acquire(name, owner, ms) {
+      return (await calls.run('acquire-lease', [keys.lease(name)], [owner, Math.ceil(ms)])) === 1;
+    },
+    async release(name, owner) {
+      await calls.run('release-lease', [keys.lease(name)], [owner]);
+    },
+  };
+}
+
+/** Shared values: keys that Redis lets expire. */
+function createRedisValues({ calls, keys }: RedisParts): ValueIndex {
+  return {
+    async get(name) {
+      return (await calls.command((client) => client.get(keys.value(name)))) ?? undefined;
+    },
+    async put(name, value, ttlMs) {
+      const ms = Math.max(1, Math.ceil(ttlMs));
+      await calls.command((client) => client.set(keys.value(name), value, 'PX', ms));
+    },
+    async remove(name) {
+      await calls.command((client) => client.del(keys.value(name)));
+    },
   };
 }

@@ -1,7 +1,6 @@
 // Links: one hash for each repository. Which repositories there are stands in other slots, so it follows the hash.
 import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
-import { compareBytes } from '../compare-bytes.ts';
 import { linkName } from '../index-changes.ts';
 import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../repository-path.ts';
 import { packDigest, unpackDigest } from './packed-digest.ts';
@@ -86,4 +85,12 @@ function fromText(key: RepositoryKey, digest: Digest, text: string): Link | unde
     platform: platform ?? undefined,
     confirmed: text[json - 1] === '+' ? true : undefined,
   };
+}
+
+/**
+ * The one order in which the index lists names: by their UTF-8 bytes, as SQLite's BINARY collation and Redis have it.
+ * JavaScript's own string order differs from it above U+FFFF.
+ */
+function compareBytes(one: string, two: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(two));
 }

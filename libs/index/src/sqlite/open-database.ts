@@ -1,13 +1,15 @@
 // Opens the index's file. One that is damaged or of another version is set aside, never deleted and never fatal: the
 // index can be rebuilt from the store.
-import { closeSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync, fstatSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { IndexLog } from '../index-log.ts';
 import { guard, isDamage } from './index-error.ts';
-import { reserveLog } from './reserve-log.ts';
 import { addColumns, additions, schema, schemaVersion } from './schema.ts';
+
+/** SQLite begins the log again after a thousand pages. */
+const bytes = 4_400_000;
 
 /** Only a second process on the same file ever holds a lock; the one before may be on its last page. */
 const lockTimeoutMs = 250;
@@ -120,5 +122,22 @@ export function attemptOnFiles<T>(path: string, action: () => T): T {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
     const message = `The index cannot be used: its file ${path} cannot be opened, made or moved (${code}).`;
     throw new CacheError('index-unavailable', message, { detail: { code }, cause: error });
+  }
+}
+
+/**
+ * Extends the log of the database at `path` with zeros, as far as the disk has room. SQLite overwrites the zeros, and reads none of
+ * them: for it the log ends where a frame has another checksum.
+ */
+function reserveLog(path: string): void {
+  // The locks of a process are on the database, so that closing another descriptor of the log drops none.
+  const file = openSync(`${path}-wal`, 'r+');
+  try {
+    const { size } = fstatSync(file);
+    if (size < bytes) writeSync(file, Buffer.alloc(bytes - size), 0, bytes - size, size);
+  } catch (error) {
+    if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  } finally {
+    closeSync(file);
   }
 }

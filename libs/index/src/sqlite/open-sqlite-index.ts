@@ -5,9 +5,7 @@ import { CacheError } from '@cistern/errors';
 import type { CacheIndex } from '../cache-index.ts';
 import { createPubSub } from '../in-process/create-pubsub.ts';
 import { createFillTable } from '../in-process/create-fill-table.ts';
-import { createLeaseTable } from '../in-process/create-lease-table.ts';
 import { createNodeTable } from '../in-process/create-node-table.ts';
-import { createValueTable } from '../in-process/create-value-table.ts';
 import type { IndexLog } from '../index-log.ts';
 import { createWriteBehind } from './create-write-behind.ts';
 import { guard } from './index-error.ts';
@@ -16,11 +14,17 @@ import { inMemory, openDatabase } from './open-database.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 import { createSqliteAudit } from './sqlite-audit.ts';
 import { createSqliteBlobs } from './sqlite-blobs.ts';
-import { createSqliteEpoch } from './sqlite-epoch.ts';
 import { createSqliteLinks } from './sqlite-links.ts';
 import { createSqliteManifests } from './sqlite-manifests.ts';
 import { createSqlitePopularity } from './sqlite-popularity.ts';
 import { createSqliteTags } from './sqlite-tags.ts';
+import type { LeaseIndex } from '../leases.ts';
+import type { InProcessOptions } from '../in-process/in-process-options.ts';
+import { LRUCache } from 'lru-cache';
+import type { ValueIndex } from '../values.ts';
+import type { EpochIndex } from '../epoch.ts';
+
+const maxValues = 10_000;
 
 export interface SqliteIndexOptions {
   /** The file; made with its directory if it is missing. `:memory:` uses no file: the index ends with its process. */
@@ -48,7 +52,10 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Cach
   }
 }
 
-/** Over a database of `openDatabase`, which the index closes, and then its `pages`. Throws CacheError `index-unavailable` for SQLite's errors. */
+/**
+ * Over a database of `openDatabase`, which the index closes, and then its `pages`. Throws CacheError `index-
+ * unavailable` for SQLite's errors.
+ */
 export function createSqliteIndex(
   database: DatabaseSync,
   { now, log }: Pick<SqliteIndexOptions, 'now' | 'log'>,
@@ -97,5 +104,69 @@ export function createSqliteIndex(
         pages?.close();
       }
     },
+  };
+}
+
+/** Leases of a single process. */
+function createLeaseTable({ now, checkAvailable }: InProcessOptions): LeaseIndex {
+  const leases = new Map<string, { readonly owner: string; readonly expiresAtMs: number }>();
+
+  function forgetExpired(): void {
+    for (const [name, { expiresAtMs }] of leases) if (expiresAtMs <= now()) leases.delete(name);
+  }
+
+  return {
+    async acquire(name, owner, ms) {
+      checkAvailable();
+      forgetExpired();
+      const holder = leases.get(name)?.owner ?? owner;
+      if (holder !== owner) return false;
+      leases.set(name, { owner, expiresAtMs: now() + ms });
+      return true;
+    },
+    async release(name, owner) {
+      checkAvailable();
+      if (leases.get(name)?.owner === owner) leases.delete(name);
+    },
+  };
+}
+
+/** Shared values of a single process: they end with it. */
+function createValueTable({ now, checkAvailable }: InProcessOptions): ValueIndex {
+  /** Made when it is first needed, for it takes its room at once. */
+  let values: LRUCache<string, string> | undefined;
+  return {
+    async get(name) {
+      checkAvailable();
+      return values?.get(name);
+    },
+    async put(name, value, ttlMs) {
+      checkAvailable();
+      values ??= new LRUCache({ max: maxValues, ttl: 1, ttlResolution: 0, perf: { now } });
+      values.set(name, value, { ttl: Math.max(1, Math.ceil(ttlMs)) });
+    },
+    async remove(name) {
+      checkAvailable();
+      values?.delete(name);
+    },
+  };
+}
+
+/**
+ * The epoch of an index that loses nothing without its process: no fill outlives it, so claims need not wait. Whether
+ * it is whole is said in its own file, so that a new one, or one that takes a damaged one's place, is not.
+ */
+function createSqliteEpoch({ database, call }: SqliteConnection): EpochIndex {
+  const select = database.prepare('SELECT complete FROM rebuilt');
+  const insert = database.prepare('INSERT OR REPLACE INTO rebuilt VALUES (1)');
+  return {
+    settle: () => call(() => {}),
+    isComplete: () => call(() => select.get() !== undefined),
+    current: () => call(() => '1'),
+    markComplete: () =>
+      call(() => {
+        insert.run();
+        return true;
+      }),
   };
 }

@@ -14,13 +14,23 @@ import { createProbe } from './probe-job.ts';
 import { openAskingClient, untilReady } from './redis-clients.ts';
 import type { RedisConnection } from '@cistern/redis';
 import { createJobScheduler } from './schedule-job.ts';
-import { withDeadline } from './with-deadline.ts';
+
+interface Deadline {
+  readonly timeoutMs: number;
+  /** Any of them ends the wait, with its own reason. */
+  readonly signals: readonly AbortSignal[];
+  /** The error of a wait whose time is up. */
+  readonly tooLate: () => Error;
+}
 
 export interface BullmqQueueOptions {
   readonly connection: RedisConnection;
   /** Before every key and channel; the same for queue and workers. */
   readonly keyPrefix: string;
-  /** How many jobs of one class may wait, blobs and others apart; more are refused as `overloaded`. Counted twice a second. */
+  /**
+   * How many jobs of one class may wait, blobs and others apart; more are refused as `overloaded`. Counted twice a
+   * second.
+   */
   readonly maxWaiting: number;
   /** How long Redis may take to add a job or to look at one. */
   readonly commandTimeoutMs: number;
@@ -114,4 +124,22 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
       return closed;
     },
   };
+}
+
+/** Leaves neither timer nor listener behind. The signal aborts `body`, which may take its time then. */
+async function withDeadline<T>(deadline: Deadline, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { timeoutMs, signals, tooLate } = deadline;
+  for (const signal of signals) signal.throwIfAborted();
+  const end = new AbortController();
+  const ended = Promise.withResolvers<never>();
+  const onAbort = ({ target }: Event): void => end.abort((target as AbortSignal).reason);
+  const timer = setTimeout(() => end.abort(tooLate()), timeoutMs);
+  end.signal.addEventListener('abort', () => ended.reject(end.signal.reason));
+  for (const signal of signals) signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([ended.promise, body(end.signal)]);
+  } finally {
+    clearTimeout(timer);
+    for (const signal of signals) signal.removeEventListener('abort', onAbort);
+  }
 }

@@ -3,12 +3,17 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import type { JobContext, JobHandlers } from '../job-queue.ts';
-import { claimRun, type ClaimRunDeps } from './claim-run.ts';
 import { traceparentOf, unsealPayload } from './job-envelope.ts';
 import type { JobQueueName } from './job-queue-name.ts';
 import { encodeError, encodeResult, outcomeTtlMs } from './job-outcome.ts';
 import type { BullmqLog } from './log-outages.ts';
-import { outcomeKey } from './probe-job.ts';
+import { outcomeKey, type JobProbe, type ProbedJob } from './probe-job.ts';
+import type { RedisClient } from './redis-clients.ts';
+
+interface ClaimRunDeps {
+  readonly client: RedisClient;
+  readonly probe: (job: ProbedJob) => Promise<JobProbe>;
+}
 
 export interface PerformDeps extends ClaimRunDeps {
   readonly handlers: JobHandlers;
@@ -111,4 +116,22 @@ function keep<T>(running: Set<Promise<unknown>>, body: () => Promise<T>): Promis
   const kept = body().finally(() => running.delete(kept));
   running.add(kept);
   return kept;
+}
+
+/**
+ * False: a job of the same key waits or runs, and this run is left out. BullMQ gives the key back at the end of the
+ * job.
+ */
+async function claimRun({ client, probe }: ClaimRunDeps, lane: JobQueueName, job: Job): Promise<boolean> {
+  const { id = '', deduplicationId } = job;
+  if (job.repeatJobKey === undefined || deduplicationId === undefined) return true;
+  const key = lane.key(`de:${deduplicationId}`);
+  for (let tries = 0; tries < 2; tries += 1) {
+    if ((await client.set(key, id, 'NX')) === 'OK') return true;
+    const holder = await client.get(key);
+    if (holder === id) return true;
+    // Which also frees the key of a job that was lost with its worker.
+    if (holder !== null && (await probe({ lane, id: holder, deduplicationId })).state === 'pending') return false;
+  }
+  return false;
 }

@@ -5,9 +5,8 @@ import type { JobClass, JobContext, JobHandlers, JobOptions, JobQueue, JobWorker
 import { closeQueues } from './close-queues.ts';
 import { createQueues, type Queue } from './create-queues.ts';
 import { createSchedules } from './create-schedules.ts';
-import { type InlineJob, settleJob } from './inline-job.ts';
+import { type InlineJob, settleJob, type Waiter } from './inline-job.ts';
 import { inspectQueues, noteFailure } from './inspect-queues.ts';
-import { waitForJob } from './wait-for-job.ts';
 
 /** The part of a logger that workers need: fields first, then a constant message. */
 export interface JobLog {
@@ -186,4 +185,29 @@ function hasSlot({ running, aside, slots }: Queue): boolean {
 
 function overloaded(message: string): CacheError {
   return new CacheError('overloaded', message, { retryable: true });
+}
+
+/** The caller knows that `job` is of the name `N`. */
+async function waitForJob<N extends JobName>(
+  job: InlineJob,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+): Promise<JobResult<N>> {
+  const { promise, resolve, reject } = Promise.withResolvers<JobResult<N>>();
+  const waiter: Waiter = { resolve, reject };
+  function onAbort(): void {
+    reject(signal?.reason);
+  }
+  const timer = setTimeout(() => {
+    const message = `The cache is busy: a "${job.name}" job did not end within ${timeoutMs} ms. Try again.`;
+    reject(new CacheError('overloaded', message, { retryable: true }));
+  }, timeoutMs);
+  signal?.addEventListener('abort', onAbort);
+  job.waiters.add(waiter);
+  try {
+    return await promise;
+  } finally {
+    job.waiters.delete(waiter);
+    signal?.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
+  }
 }

@@ -6,11 +6,18 @@ import type { Digest } from '@cistern/oci';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { forEachBounded } from '@cistern/runtime';
 import { chooseVictims } from './choose-victims.ts';
-import { createArrivals } from './create-arrivals.ts';
 import { createPinnedDigests } from './create-pinned-digests.ts';
 import type { Deleter } from './create-deleter.ts';
 import type { ReadLimits } from './eviction-limits.ts';
 import { readWantedRoom } from './wanted-room.ts';
+
+interface Arrivals {
+  /** The store holds so many bytes now. */
+  note(bytes: number): void;
+  noteRemoved(bytes: number): void;
+  /** Bytes, within the last `withinMs`. */
+  lately(): number;
+}
 
 export interface EvictionDeps {
   readonly index: CacheIndex;
@@ -180,6 +187,28 @@ export function createEviction(deps: EvictionDeps): Eviction {
       }
       if (wanted > 0) return true;
       return toMark > 0 && arrivals.lately() > (highBytes - lowBytes) * hurryShare;
+    },
+  };
+}
+
+/** How much has come into the store lately, from what it holds and what was removed from it. */
+function createArrivals(withinMs: number, now: () => number): Arrivals {
+  const noted: { readonly atMs: number; readonly bytes: number }[] = [];
+  let before: number | undefined;
+  let removed = 0;
+  return {
+    note(bytes) {
+      const arrived = Math.max(0, bytes - (before ?? bytes) + removed);
+      before = bytes;
+      removed = 0;
+      noted.push({ atMs: now(), bytes: arrived });
+    },
+    noteRemoved(bytes) {
+      removed += bytes;
+    },
+    lately() {
+      while (noted[0] !== undefined && now() - noted[0].atMs > withinMs) noted.shift();
+      return noted.reduce((sum, { bytes }) => sum + bytes, 0);
     },
   };
 }

@@ -5,14 +5,15 @@ import type { ImageName } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
-import { listPins } from '@cistern/content';
+import { listPins, removeLink } from '@cistern/content';
 import { rebuildLease } from '../rebuild/rebuild-index.ts';
 import { withLease } from '@cistern/index';
 import { publishPurge } from './follow-purges.ts';
 import type { PurgeDeps, PurgeResult, PurgeStep } from './purge-deps.ts';
-import { purgeDigest } from './purge-digest.ts';
-import { purgeImage } from './purge-image.ts';
+import { purgeImage, purgeTags, tagsOf } from './purge-image.ts';
 import { purgeUpstream } from './purge-upstream.ts';
+import { findHolders } from '../integrity/find-holders.ts';
+import { removeBytes } from './remove-bytes.ts';
 
 export type PurgeTarget = { readonly image: ImageName } | { readonly digest: Digest } | { readonly upstream: string };
 
@@ -60,4 +61,27 @@ async function pinsWith(step: PurgeStep, digest: Digest): Promise<readonly Image
   const found: ImageName[] = [];
   for (const pin of step.pins) if ((await step.readPinned([pin])).has(digest)) found.push(pin);
   return found;
+}
+
+/**
+ * Content that the digest names stays. `undefined`: a pin covers it. Rejects with `store-unavailable` or
+ * `index-unavailable`.
+ */
+async function purgeDigest(step: PurgeStep, digest: Digest): Promise<PurgeResult | undefined> {
+  if ((await step.readPinned()).has(digest)) return undefined;
+  let tags = 0;
+  for (const { upstream, repository } of await findHolders(step.index, digest, {
+    limit: Infinity,
+    signal: step.signal,
+  })) {
+    const key = { upstream, repository };
+    const named = (await tagsOf(step, key)).filter((record) => record.digest === digest);
+    tags += await purgeTags(
+      step,
+      key,
+      named.map(({ tag }) => tag),
+    );
+    await removeLink(step, key, digest);
+  }
+  return { purged: { tags, ...(await removeBytes(step, [digest])) } };
 }

@@ -5,11 +5,11 @@ import { CacheError } from '@cistern/errors';
 import { createFreshnessPolicies, freshnessOf, type PolicyOf } from '@cistern/pull-through';
 import { describeImage } from './describe-image.ts';
 import { listPins } from '@cistern/content';
-import { selectTags } from './select-tags.ts';
+import { selectTags, type TagPosition } from './select-tags.ts';
 import { createUpstreamTable, familiarNameOf, fullNameOf, type ResolvedImage, resolveImage } from '@cistern/upstream';
-import { formatCursor, parseCursor } from './image-cursor.ts';
 import type { ImageDetails, ImageFreshness, ListedImages, PopularImage } from './listed-image.ts';
 import { type ImageChanges, type ImageChangesDeps, openImageChanges } from './open-image-changes.ts';
+import { OciSyntaxError, parseRepositoryName, parseTag } from '@cistern/oci';
 
 export interface ImageSearch {
   /** Part of the full name; small and capital letters are one. */
@@ -149,4 +149,28 @@ function timeOf(ms: number): number | null {
 /** JSON has no infinity. */
 function unlessEndless(ms: number): number | null {
   return ms === Infinity ? null : ms;
+}
+
+/**
+ * Where a list of images goes on, as text that a client hands back. It holds names only, so a made-up one
+ * does no harm.
+ */
+function formatCursor({ upstream, repository, tag }: TagPosition): string {
+  return Buffer.from(JSON.stringify([upstream, repository, tag ?? null])).toString('base64url');
+}
+
+/** Throws `name-invalid` for what is none. */
+function parseCursor(text: string): TagPosition {
+  try {
+    const [upstream, repository, tag] = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as unknown[];
+    if (typeof upstream === 'string' && typeof repository === 'string' && (tag === null || typeof tag === 'string'))
+      return {
+        upstream,
+        repository: parseRepositoryName(repository),
+        ...(tag !== null && { tag: parseTag(tag) }),
+      };
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof OciSyntaxError)) throw error;
+  }
+  throw new CacheError('name-invalid', 'The cursor is none that this cache has given.');
 }

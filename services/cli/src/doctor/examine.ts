@@ -2,9 +2,11 @@
 import { digestOf, manifestAcceptHeader, parseManifest } from '@cistern/oci';
 import type { Answer, Ask, AskOptions } from './ask.ts';
 import { explainFailure } from './explain-failure.ts';
-import { judgeClock } from './judge-clock.ts';
 import { wellBehaved } from './judge-answer.ts';
 import { type Account, logIn } from './log-in.ts';
+
+/** The date of RFC 9110 has whole seconds; tokens bear a minute. */
+const toleranceMs = 60_000;
 
 export interface Finding {
   readonly what: string;
@@ -137,4 +139,16 @@ export async function examine(patient: Patient, tell: (finding: Finding) => void
       return [answer, `${answer.headers['content-range'] ?? ''}, ${answer.headers['x-cache'] ?? ''}`];
     });
   }
+}
+
+/** Throws an error that says how far they are apart. `date`: as in an answer. */
+function judgeClock(date: string | undefined, nowMs = Date.now()): string {
+  const thereMs = Date.parse(date ?? '');
+  if (Number.isNaN(thereMs)) return 'the cache sends no date';
+  const apartMs = Math.abs(nowMs - thereMs);
+  if (apartMs <= toleranceMs) return 'as here';
+  const apart = `${Math.round(apartMs / 60_000)} minutes ${thereMs > nowMs ? 'ahead of' : 'behind'} this machine`;
+  throw new Error(
+    `the cache is ${apart}: set both by NTP, else tokens and certificates seem to be over or not to begin`,
+  );
 }

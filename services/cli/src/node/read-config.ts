@@ -2,8 +2,9 @@
 import { loadConfig, type Config } from '@cistern/config';
 import type { Environment } from '@cistern/runtime/process';
 import { becomeOwner } from './become-owner.ts';
-import { defaultRootDirectory } from './default-root-directory.ts';
 import { findImageDefaults } from './image-defaults.ts';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 
 export interface ConfigOptions {
   /** `http.addr`. */
@@ -41,4 +42,11 @@ export function readConfig(path: string | undefined, env: Environment, options: 
 function dataDirectoryOf({ storage, worker }: Config): string | undefined {
   if (storage.kind === 'filesystem') return storage.rootDirectory;
   return worker.spool.directory ?? (storage.kind === 's3' ? storage.indexDirectory : undefined);
+}
+
+/** The XDG base directory specification's data directory for Cistern. */
+function defaultRootDirectory(env: Readonly<Record<string, string | undefined>>): string {
+  const dataHome = env['XDG_DATA_HOME'];
+  if (dataHome !== undefined && isAbsolute(dataHome)) return join(dataHome, 'cistern');
+  return join(homedir(), '.local', 'share', 'cistern');
 }

@@ -1,5 +1,12 @@
 // `/token`, where users exchange what they have for an access token.
-import type { AccessTokens, Authenticator, Authorize, Identity } from '@cistern/auth';
+import {
+  type AccessTokens,
+  type Authenticator,
+  type Authorize,
+  type Identity,
+  type Asker,
+  parseScopes,
+} from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
@@ -10,7 +17,7 @@ import { limitClient } from '../hooks/limit-client.ts';
 import { catalogScope } from './catalog-scope.ts';
 import { sendJson } from '../http/send-json.ts';
 import { addTokenPath, type AskedToken } from './add-token-path.ts';
-import { narrowScopes } from './narrow-scopes.ts';
+import { resolveIfKnown } from './resolve-if-known.ts';
 
 export interface TokenDependencies extends AuthenticateDependencies {
   readonly accessTokens: AccessTokens;
@@ -69,4 +76,23 @@ function refuseAccessToken({ scopes }: Identity, challenge: () => void): void {
 
 function scopeOf(names: readonly string[], mayList: boolean): string {
   return [...names.map((name) => `repository:${name}:pull`), ...(mayList ? [catalogScope] : [])].join(' ');
+}
+
+/**
+ * The repositories among the scopes that the client may pull. With `host` they are named in full, as that host reads the names: the
+ * token is for these at every host. Without `host` (tokens are given out at another address than images) the names stay as they
+ * are, and the host of each pull decides their upstream.
+ */
+function narrowScopes(
+  authorize: Authorize,
+  asker: Asker,
+  upstreams: UpstreamTable,
+  host: string | undefined,
+  scopes: readonly string[],
+): readonly string[] {
+  return parseScopes(scopes).flatMap((name) => {
+    if (host === undefined) return [name];
+    const place = resolveIfKnown(upstreams, { host, name });
+    return place !== undefined && authorize(asker, place).isAllowed ? [`${place.upstream}/${place.repository}`] : [];
+  });
 }

@@ -6,19 +6,22 @@ import type { RequestOperation } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { authenticate } from '../hooks/authenticate.ts';
 import { limitClient } from '../hooks/limit-client.ts';
-import { pullScope } from '../hooks/format-challenge.ts';
+import { pullScope, formatChallenge } from '../hooks/format-challenge.ts';
 import { enterOperation } from '../hooks/request-facts.ts';
 import { authorizePull, scopeNameOf } from './authorize-pull.ts';
 import { answerBlob } from './blob.ts';
 import { catalogScope } from '../token/catalog-scope.ts';
 import { answerCatalog } from './catalog.ts';
 import { answerManifest } from './manifest.ts';
-import { answerPing } from './ping.ts';
 import { answerReferrers } from './referrers.ts';
 import { answerTagsList } from './tags-list.ts';
 import { refuseWrite } from './unsupported.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 import { waitForUpstream } from './wait-for-upstream.ts';
+import { callerChallenge } from '../callers/add-caller-tokens.ts';
+import { sendJson } from '../http/send-json.ts';
+
+const body = Buffer.from('{}');
 
 type Answer = FastifyReply | Promise<FastifyReply | undefined>;
 
@@ -123,4 +126,20 @@ function pathOf(url: string): string {
   const end = url.indexOf('?');
   const path = end === -1 ? url : url.slice(0, end);
   return path.startsWith('/') ? path : path.replace(/^[^:/]+:\/\/[^/]*/, '');
+}
+
+/**
+ * Which upstream the client means it does not say here: where one of them verifies callers, all are asked to show
+ * something.
+ */
+function answerPing(
+  { callerTokens }: Pick<V2Dependencies, 'callerTokens'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (callerTokens !== undefined && request.headers.authorization === undefined) {
+    request.record.verified = { challenge: () => formatChallenge(callerChallenge, request), hasShown: false };
+    throw new CacheError('unauthenticated', 'Ask for a token first; it may be had as anybody.');
+  }
+  return sendJson(reply, body);
 }

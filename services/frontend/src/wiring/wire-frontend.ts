@@ -1,20 +1,20 @@
 // The parts of a frontend: clients' rights and limits, the use cases of a pull, and webhooks of upstreams.
 import { randomBytes } from 'node:crypto';
-import { type Authorize, createAuthorize, type ClientLimits } from '@cistern/auth';
+import { type Authorize, createAuthorize, type ClientLimits, unlimited } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import type { NodeContext } from '@cistern/runtime/process';
 import type { CheckAccess, PullThrough, Seal } from '@cistern/pull-through';
 import { createPushes, type Pushes } from '@cistern/prewarm';
 import type { FillTable } from '@cistern/fills';
 import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
-import { type Assembled, createStoreHealth, type Shared, openShared } from '@cistern/assembly';
+import { type Assembled, createStoreHealth, type Shared, openShared, redisOf } from '@cistern/assembly';
 import { type Closers, openAll, createSeal } from '@cistern/runtime';
 import { type Access, openAccess } from './open-access.ts';
 import { type Audit, openAudit, openReporting } from '@cistern/operations';
 import { openCallerAccess } from './open-caller-access.ts';
-import { openLimits } from './open-limits.ts';
 import { openServing } from './open-serving.ts';
 import { type OpenedTls, openTls } from './open-tls.ts';
+import type { Logger } from '@cistern/telemetry';
 
 export interface FrontendParts extends Access, OpenedTls {
   readonly pullThrough: PullThrough;
@@ -87,4 +87,16 @@ export function assembleFrontend(config: Config, context: NodeContext): Promise<
       close: () => closers.closeAll(),
     };
   });
+}
+
+/** What one client may take, counted by all nodes together where they share a Redis. */
+async function openLimits(
+  config: Pick<Config, 'limits' | 'redis'>,
+  { index }: Pick<Shared, 'index'>,
+  log: Logger,
+): Promise<ClientLimits> {
+  const { requestsPerMinute, bytesPerDay } = config.limits;
+  if (requestsPerMinute === undefined && bytesPerDay === undefined) return unlimited;
+  const { createClientLimits } = await import('@cistern/auth/limits');
+  return createClientLimits({ requestsPerMinute, bytesPerDay, shared: redisOf(config, index), log });
 }

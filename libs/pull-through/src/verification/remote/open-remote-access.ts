@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
-import { silenceMs, fillAuthorization, type PeerTls } from '@cistern/fills';
+import { silenceMs, fillAuthorization, type PeerTls, connectMs } from '@cistern/fills';
 import type { AccessQuestion, CheckAccess } from '../check-access.ts';
 import type { Seal } from '../seal.ts';
 import {
@@ -14,7 +14,7 @@ import {
   questionName,
   readAnswer,
 } from './access-protocol.ts';
-import { openPeerAgent } from './peer-agent.ts';
+import { Agent, buildConnector } from 'undici';
 
 export interface RemoteAccessOptions {
   readonly queue: JobQueue;
@@ -93,4 +93,19 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
     },
     close: () => agent.destroy(),
   };
+}
+
+/** Pooled for each worker. The caller closes it. */
+function openPeerAgent(tls: PeerTls | undefined): Agent {
+  return new Agent({
+    connect: buildConnector({
+      timeout: connectMs,
+      keepAlive: true,
+      keepAliveInitialDelay: 5_000,
+      ...(tls?.ca !== undefined && { ca: tls.ca }),
+      ...(tls?.certificate !== undefined && { cert: tls.certificate }),
+      ...(tls?.key !== undefined && { key: tls.key }),
+    }),
+    pipelining: 1,
+  });
 }
