@@ -3,7 +3,7 @@
 import type { ByteRange, Digest } from '@cistern/oci';
 import type { DiskSpace } from './read-disk-space.ts';
 
-export interface BlobStat {
+interface BlobStat {
   /** Bytes. */
   readonly size: number;
 }

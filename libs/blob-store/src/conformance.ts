@@ -6,8 +6,6 @@ import { objectCases } from './conformance/object-cases.ts';
 import { readingCases } from './conformance/reading-cases.ts';
 import { writingCases } from './conformance/writing-cases.ts';
 
-export type { BlobStoreUnderTest, OpenBlobStoreUnderTest } from './conformance/blob-store-under-test.ts';
-
 /** Registers one `node:test` test for each case, each with a fresh store from `open`. */
 export function describeBlobStore(name: string, open: OpenBlobStoreUnderTest): void {
   const cases = { ...writingCases, ...readingCases, ...keepingCases, ...objectCases };

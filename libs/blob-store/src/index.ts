@@ -1,4 +1,4 @@
-export type { BlobReader, BlobStat, BlobStore, BlobWriter, StoredBlob } from './blob-store.ts';
+export type { BlobReader, BlobStore, BlobWriter, StoredBlob } from './blob-store.ts';
 export {
   acmeRecordKey,
   issuerKeysKey,

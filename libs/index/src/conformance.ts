@@ -17,7 +17,6 @@ import { popularityCases } from './conformance/popularity-cases.ts';
 import { tagCases } from './conformance/tag-cases.ts';
 
 export { changesHeard } from './conformance/changes-heard.ts';
-export type { CacheIndexUnderTest, OpenCacheIndexUnderTest } from './conformance/index-under-test.ts';
 
 export interface CacheIndexKind {
   /** An index that remembers answers from memory when it cannot be reached; every other rejects. */

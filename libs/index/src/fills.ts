@@ -47,7 +47,7 @@ export interface FillClaim {
  * The index lost its data a moment ago, and owners of fills in flight put their records back first; or the blob is being
  * deleted. Claim again after it.
  */
-export interface Unsettled {
+interface Unsettled {
   readonly unsettledForMs: number;
 }
 

@@ -32,7 +32,7 @@ export interface TagRecord extends TagKey {
   readonly origin: 'upstream' | 'adopted';
 }
 
-export interface Page {
+interface Page {
   /** Only names after this one, in byte order. */
   readonly after?: string | undefined;
   readonly limit: number;

@@ -2,12 +2,12 @@
 // never part of a job.
 import type { Digest, RepositoryName, Tag } from '@cistern/oci';
 
-export interface RepositoryJob {
+interface RepositoryJob {
   readonly upstream: string;
   readonly repository: RepositoryName;
 }
 
-export interface JobCatalogue {
+interface JobCatalogue {
   /** Fetches a whole blob. Ends when the fill has ended; askers read the fill's record, not this result. */
   'fetch-blob': { payload: RepositoryJob & FetchBlobJob; result: null };
   /** Fetches, verifies and stores a manifest by digest, with its links. */
@@ -53,7 +53,7 @@ export interface JobCatalogue {
   };
 }
 
-export interface FetchBlobJob {
+interface FetchBlobJob {
   readonly digest: Digest;
   /** Take over a fill of this generation or older; 0: start one only where none lives. */
   readonly replaces: number;
@@ -79,12 +79,12 @@ interface PrewarmTagJob {
   readonly checkedAtMs?: number;
 }
 
-export interface JobFailure {
+interface JobFailure {
   readonly kind: string;
   readonly message: string;
 }
 
-export interface PrewarmedTag {
+interface PrewarmedTag {
   /** What the tag names; absent where it is gone, or after a failure. */
   readonly digest?: Digest;
   /** For which the image was chosen. */

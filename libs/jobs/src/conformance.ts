@@ -7,7 +7,6 @@ import { type OpenSharedJobsUnderTest, sharedCases } from './conformance/shared-
 import { slotCases } from './conformance/slot-cases.ts';
 
 export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
-export type { JobsUnderTest, OpenJobsUnderTest } from './conformance/jobs-under-test.ts';
 
 /** Registers one `node:test` test for each case, each with a fresh queue from `open`. */
 export function describeJobs(name: string, open: OpenJobsUnderTest): void {

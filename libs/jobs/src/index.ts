@@ -1,20 +1,14 @@
 export type {
-  FetchBlobJob,
   FetchedList,
-  JobCatalogue,
-  JobFailure,
   JobName,
   JobPayload,
   JobResult,
   PrewarmedBlobs,
-  PrewarmedTag,
   ReferrersPage,
-  RepositoryJob,
   TagsPage,
   UnsavedManifest,
 } from './catalogue.ts';
 export type {
-  FailedJob,
   JobClass,
   JobContext,
   JobHandler,
@@ -23,7 +17,6 @@ export type {
   JobQueue,
   JobWorkers,
   LaneFacts,
-  ScheduleOptions,
 } from './job-queue.ts';
 export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
 export { measureJobHandlers } from './measure-job-handlers.ts';

@@ -1,6 +1,6 @@
 // Error codes of the OCI distribution specification, section "Error Codes", and the two that distribution adds.
 
-export const ociErrorCodes = [
+const ociErrorCodes = [
   'BLOB_UNKNOWN',
   'DENIED',
   'DIGEST_INVALID',

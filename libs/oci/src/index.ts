@@ -1,11 +1,9 @@
 export { groupNearRanges, parseRangeHeader } from './byte-range.ts';
-export type { ByteRange, RangeAnswer } from './byte-range.ts';
+export type { ByteRange } from './byte-range.ts';
 export { formatContentRange, parseContentRange } from './content-range.ts';
-export type { ContentRange } from './content-range.ts';
 export type { Descriptor, Platform } from './descriptor.ts';
 export { createDigestHash, digestAlgorithm, digestHex, digestOf, isDigest, parseDigest } from './digest.ts';
 export type { Digest, DigestAlgorithm } from './digest.ts';
-export { ociErrorCodes } from './error-codes.ts';
 export type { OciErrorCode } from './error-codes.ts';
 export {
   formatLayoutIndex,
@@ -13,7 +11,6 @@ export {
   layoutBlobPath,
   layoutIndexPath,
   layoutMarker,
-  parseLayoutBlobPath,
   parseLayoutIndex,
 } from './image-layout.ts';
 export type { LayoutEntry } from './image-layout.ts';
@@ -21,7 +18,7 @@ export { maxManifestChildren, parseManifest, parseStoredManifest } from './manif
 export { hasTooManyValues } from './manifest-json.ts';
 export type { Manifest } from './manifest.ts';
 export type { Child } from './manifest-child.ts';
-export { isIndexMediaType, isManifestMediaType, manifestAcceptHeader, mediaTypeOf, mediaTypes } from './media-types.ts';
+export { isIndexMediaType, manifestAcceptHeader, mediaTypeOf, mediaTypes } from './media-types.ts';
 export { multipartByteranges } from './multipart-byteranges.ts';
 export type { MultipartByteranges } from './multipart-byteranges.ts';
 export { parsePlatformName, platformName } from './platform-name.ts';

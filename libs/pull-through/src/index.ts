@@ -1,17 +1,14 @@
 export { AuthorizedRepository } from './access/authorized-repository.ts';
-export type { PullDecision, PullQuestion } from './access/authorized-repository.ts';
 export { createCheckAccess } from './verification/check-access.ts';
 export type { AccessQuestion, CheckAccess } from './verification/check-access.ts';
 export { createAnswerAccess } from './verification/remote/answer-access.ts';
 export { openRemoteAccess } from './verification/remote/open-remote-access.ts';
-export type { RemoteAccess } from './verification/remote/open-remote-access.ts';
 export type { Seal } from './verification/seal.ts';
 export type { CallerTries } from './verification/guess-limits.ts';
 export { createVerifyAccess } from './verification/verify-access.ts';
 export type { VerifyAccess } from './verification/verify-access.ts';
 
 export { createPullThrough } from './create-pull-through.ts';
-export type { PullThroughDeps } from './create-pull-through.ts';
 
 export { createAnswerPeer } from './answer-peer.ts';
 export type { AnswerPeer } from './answer-peer.ts';
@@ -21,7 +18,6 @@ export { freshnessOf } from './freshness/freshness.ts';
 export type { PolicyOf } from './freshness/create-freshness-policies.ts';
 
 export { decideOffline, readOfflineDecisions } from './freshness/offline-decisions.ts';
-export type { OfflineDecision, OfflineDecisions } from './freshness/offline-decisions.ts';
 export { openOfflineSwitch } from './freshness/open-offline-switch.ts';
 export type { OfflineSwitch } from './freshness/open-offline-switch.ts';
 export { refuseOffline } from './freshness/refuse-offline.ts';
@@ -29,18 +25,14 @@ export { refuseOffline } from './freshness/refuse-offline.ts';
 export type {
   BlobRequest,
   BlobStream,
-  CacheResult,
   FreshnessFacts,
   FreshnessOptions,
   ManifestFacts,
   ManifestRequest,
   OpenedBlob,
   OpenedManifest,
-  BlobFromMemory,
   ManifestFromMemory,
   PullThrough,
-  ReferrersRequest,
-  TagsRequest,
 } from './requests/pull-through.ts';
 
 export { createPullHandlers } from './work/create-pull-handlers.ts';

@@ -2,13 +2,4 @@
 export { answersWithin } from './answers-within.ts';
 export { createBriefAsker } from './create-brief-asker.ts';
 export type { AskBriefly } from './create-brief-asker.ts';
-export { parseRedisUrl } from './redis-connection.ts';
-export type {
-  ClusterRedis,
-  RedisAccount,
-  RedisAddress,
-  RedisConnection,
-  RedisUrl,
-  SentinelRedis,
-  StandaloneRedis,
-} from './redis-connection.ts';
+export type { RedisConnection, SentinelRedis } from './redis-connection.ts';

@@ -1,6 +1,5 @@
 export type { AcmeBoard } from './acme/board.ts';
 export { directoryState } from './acme/directory-state.ts';
-export type { CertificateRequest, ChallengeKind } from './acme/order-certificate.ts';
 export { dnsProver, frontendProver } from './acme/prover.ts';
 export type { AcmeState } from './acme/records.ts';
 export { answerChallenge, sharedIdentity } from './acme/shared-identity.ts';

@@ -1,5 +1,5 @@
 export type { CallerCredentials } from './caller-credentials.ts';
-export type { BudgetLedger, KnownBudget, SharedValues } from './budget/budget-ledger.ts';
+export type { BudgetLedger, KnownBudget } from './budget/budget-ledger.ts';
 export { createBudgetLedger } from './budget/create-budget-ledger.ts';
 export { credentialHelper } from './credentials/credential-helper.ts';
 export { fixedCredentials } from './credentials/credential-source.ts';
@@ -8,8 +8,6 @@ export { dockerConfig } from './credentials/docker-config.ts';
 export { passwordFile } from './credentials/password-file.ts';
 export { openDocuments } from './open/open-documents.ts';
 export type { Documents } from './open/open-documents.ts';
-export type { OpenUpstreamOptions } from './open/open-upstream-options.ts';
-export type { ProxyTarget, UpstreamCredentials, UpstreamTimeouts, UpstreamTls } from './upstream-settings.ts';
 export { openUpstream } from './open/open-upstream.ts';
 export { proxyFor } from './open/proxy-for.ts';
 export { createMemoryTokenCache } from './token-cache.ts';
@@ -19,19 +17,13 @@ export { fullNameOf } from './full-name-of.ts';
 export { resolveImage } from './resolve-image.ts';
 export type { ResolvedImage } from './resolve-image.ts';
 export { createUpstreamTable } from './upstream-table.ts';
-export type { RequestName, ResolvedName, UpstreamTable, UpstreamTableEntry } from './upstream-table.ts';
+export type { ResolvedName, UpstreamTable } from './upstream-table.ts';
 export type {
   AccessGrant,
   AccessSubject,
   BlobRequestOptions,
   CallOptions,
-  CallPurpose,
-  RateLimit,
   Upstream,
   UpstreamBlobBody,
-  UpstreamManifest,
-  UpstreamManifestHead,
-  UpstreamReferrersPage,
-  UpstreamTagsPage,
 } from './upstream.ts';
 export { adoptedUpstream } from './adopted-upstream.ts';

@@ -23,7 +23,7 @@ export interface UpstreamManifestHead {
   readonly rateLimit?: RateLimit;
 }
 
-export interface UpstreamManifest {
+interface UpstreamManifest {
   /** Exactly as sent, at most 4 MiB. Not yet verified against anything. */
   readonly bytes: Buffer;
   readonly digest: Digest | undefined;

@@ -5,7 +5,7 @@ import { matches, type RequestMatcher } from './request-matcher.ts';
 import type { Target } from './target.ts';
 
 /** Live: `status`, `bytesSent`, `outcome` and `endedAtMs` change while the request is being answered. */
-export interface RecordedRequest extends Target {
+interface RecordedRequest extends Target {
   /** Without `authorization`, of which only this is kept: was there one, and its scheme in lower case. */
   readonly headers: IncomingHttpHeaders;
   readonly authorized: boolean;
@@ -22,7 +22,7 @@ export interface RecordedRequest extends Target {
   endedAtMs?: number;
 }
 
-export interface RequestFilter extends RequestMatcher {
+interface RequestFilter extends RequestMatcher {
   readonly status?: number;
   readonly outcome?: RecordedRequest['outcome'];
   readonly authorized?: boolean;

@@ -2,7 +2,7 @@
 import { startNode as startInProcess } from '@cistern/cli/testing/start-node';
 import { freePort, type ProcessExit, startProcess } from '@cistern/test-servers';
 import type { Owner } from '../src/open-stage.ts';
-import { launcher } from '../src/run-cistern.ts';
+import { launcher } from '../src/launcher.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 

@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, startProcess } from '@cistern/test-servers';
 import { openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
-import { launcher } from '../src/run-cistern.ts';
+import { launcher } from '../src/launcher.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { storedDigests } from '../src/store-files.ts';
 

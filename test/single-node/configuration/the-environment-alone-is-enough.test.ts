@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { freePort, startProcess } from '@cistern/test-servers';
 import { openDirectory, openUpstream } from '../src/open-stage.ts';
-import { launcher } from '../src/run-cistern.ts';
+import { launcher } from '../src/launcher.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { storedDigests } from '../src/store-files.ts';
 

@@ -17,7 +17,7 @@ export interface ClientLimitsOptions {
   readonly log: Pick<Logger, 'warn'>;
 }
 
-export interface SharedCounts {
+interface SharedCounts {
   readonly client: Redis | Cluster;
   readonly keyPrefix: string;
   readonly commandTimeoutMs: number;

@@ -16,7 +16,7 @@ export interface Asker {
   readonly clientIp: string;
 }
 
-export interface PullAttempt {
+interface PullAttempt {
   readonly upstream: string;
   /** Within the upstream. */
   readonly repository: string;

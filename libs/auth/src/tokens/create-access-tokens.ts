@@ -16,7 +16,7 @@ export interface AccessTokensOptions {
   readonly now: () => number;
 }
 
-export interface AccessToken {
+interface AccessToken {
   readonly token: string;
   readonly expiresInSeconds: number;
   readonly issuedAt: Date;

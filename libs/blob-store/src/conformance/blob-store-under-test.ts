@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import type { Digest } from '@cistern/oci';
 import type { BlobStore } from '../blob-store.ts';
 
-export interface BlobStoreUnderTest {
+interface BlobStoreUnderTest {
   /** Empty at first. */
   readonly store: BlobStore;
   /** Another store over the same data, as the next start or a second node opens it. */

@@ -20,7 +20,7 @@ import { attempt, attemptIfPresent, hasCode } from './store-error.ts';
 const abandonedAfterMs = 3_600_000;
 
 /** The part of a logger that the store needs: fields first, then a constant message. */
-export interface StoreLog {
+interface StoreLog {
   warn(fields: object, message: string): void;
 }
 

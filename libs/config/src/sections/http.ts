@@ -51,7 +51,7 @@ export const httpSection = section('Serving clients.', {
   }),
 });
 
-export interface DebugConfig {
+interface DebugConfig {
   /** `undefined`: no such listener. */
   readonly address: TcpAddress | undefined;
   /** Whether the user named the address; if not, that it is taken must not stop the server. */

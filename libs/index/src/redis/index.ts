@@ -1,2 +1,2 @@
 export { openRedisIndex } from './open-redis-index.ts';
-export type { RedisIndex, RedisIndexOptions } from './open-redis-index.ts';
+export type { RedisIndex } from './open-redis-index.ts';

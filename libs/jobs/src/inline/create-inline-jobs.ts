@@ -9,7 +9,7 @@ import { type InlineJob, settleJob, type Waiter } from './inline-job.ts';
 import { inspectQueues, noteFailure } from './inspect-queues.ts';
 
 /** The part of a logger that workers need: fields first, then a constant message. */
-export interface JobLog {
+interface JobLog {
   error(fields: object, message: string): void;
 }
 

@@ -1,2 +1,1 @@
 export { createInlineJobs } from './create-inline-jobs.ts';
-export type { InlineJobs, InlineJobsOptions, JobLog } from './create-inline-jobs.ts';

@@ -17,7 +17,7 @@ interface Permission {
 }
 
 /** A repository that may be pulled. */
-export interface TestCaller extends RepositoryKey, Permission {
+interface TestCaller extends RepositoryKey, Permission {
   /** For upstreams that verify their callers. */
   readonly caller?: CallerCredentials | undefined;
   /** Whether the repository of this name may be pulled at another upstream; `undefined` means at none. */
@@ -52,7 +52,7 @@ export function asCaller(cache: PullThrough): TestPullThrough {
   };
 }
 
-export function targetOf({ platformRule, permissionAt, ...question }: TestCaller): AuthorizedRepository {
+function targetOf({ platformRule, permissionAt, ...question }: TestCaller): AuthorizedRepository {
   const authorize: Authorize = (_asker, { upstream, platform }) => {
     const permission = upstream === question.upstream ? { platformRule } : permissionAt?.(upstream);
     if (permission === undefined) return { isAllowed: false, why: 'it may not be pulled there' };

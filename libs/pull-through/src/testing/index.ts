@@ -1,6 +1,6 @@
 // What tests of other packages look into: the use cases over reads that they can count.
-export { asCaller, targetOf } from './as-caller.ts';
-export type { TestCaller, TestPullThrough } from './as-caller.ts';
+export { asCaller } from './as-caller.ts';
+export type { TestPullThrough } from './as-caller.ts';
 export { createUseCases } from '../create-pull-through.ts';
 
 export { createSkippedClock } from './create-shared-index.ts';

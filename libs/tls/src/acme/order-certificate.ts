@@ -5,7 +5,7 @@ import type { KeyPair } from '../key-pair.ts';
 import type { Proof } from './board.ts';
 import type { Prover } from './prover.ts';
 
-export type ChallengeKind = 'http-01' | 'tls-alpn-01' | 'dns-01';
+type ChallengeKind = 'http-01' | 'tls-alpn-01' | 'dns-01';
 
 export interface CertificateRequest {
   readonly directoryUrl: string;

@@ -14,7 +14,7 @@ export interface Repository {
   readonly blobs: Map<Digest, Body>;
 }
 
-export interface AddedBlob {
+interface AddedBlob {
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
@@ -26,7 +26,7 @@ export interface AddedManifest extends AddedBlob {
   readonly bytes: Buffer;
 }
 
-export interface ManifestOptions {
+interface ManifestOptions {
   readonly mediaType: string;
   readonly tag?: string;
   /** Default sha256. */

@@ -3,14 +3,14 @@ import { matches, type RequestMatcher } from '../request-matcher.ts';
 import type { Target } from '../target.ts';
 import type { Fault } from './fault.ts';
 
-export interface FaultMatcher extends RequestMatcher {
+interface FaultMatcher extends RequestMatcher {
   /** From the nth matching request on, counted from 1; default 1. */
   readonly nth?: number;
   /** For so many requests; default: all. */
   readonly times?: number;
 }
 
-export interface AddedFault {
+interface AddedFault {
   /** How many requests got it. */
   hits(): number;
   remove(): void;

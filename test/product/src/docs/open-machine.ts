@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
-import { launcher } from '@cistern/single-node/run-cistern';
+import { launcher } from '@cistern/single-node/launcher';
 import { hostAddress, openSandbox, type Sandbox } from '@cistern/test-clients/sandbox';
 import { ensureDebianPackages } from '@cistern/test-servers';
 import { root } from './read-page.ts';
