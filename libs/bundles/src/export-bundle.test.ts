@@ -7,7 +7,7 @@ import type { ResolvedImage } from '@cistern/upstream';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '@cistern/pull-through/testing';
 import { imageOf, type TestImage, fileOf } from './testing/test-bundle.ts';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import { exportBundle, type ExportOptions } from './export-bundle.ts';
 import { openBundleFile } from './open-bundle-file.ts';
 

@@ -34,7 +34,6 @@ export { markTagPurged, markUpstreamPurged, readPurgeMarks } from './objects/pur
 export { createReadMarks } from './objects/read-marks.ts';
 export type { ReadMarks } from './objects/read-marks.ts';
 export { removeLink, removeStoredTag, removeTag } from './objects/remove-names.ts';
-export { repositoryPath } from './objects/repository-path.ts';
 export {
   listLinksObjects,
   readLinksObject,

@@ -9,6 +9,6 @@ export type { NodeIndex, NodesSeen } from './nodes.ts';
 export type { PopularityIndex, PopularPlatform } from './popularity.ts';
 export { isSameConfirmation } from './is-same-confirmation.ts';
 export type { TagKey, TagRecord } from './tags.ts';
-export { isSameRepository } from './repository-path.ts';
+export { isSameRepository, repositoryPath } from './repository-path.ts';
 export type { ValueIndex } from './values.ts';
 export { withLease } from './with-lease.ts';

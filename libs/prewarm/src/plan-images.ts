@@ -1,9 +1,8 @@
 // The list of images in the configuration: those that are due, each of their tags as a job.
 import { posix } from 'node:path';
-import type { CacheIndex } from '@cistern/index';
+import { type CacheIndex, repositoryPath } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError, parseTag, type Tag } from '@cistern/oci';
-import { repositoryPath } from '@cistern/content';
 import { upstreamOf } from '@cistern/pull-through';
 import type { PrewarmImage } from './prewarm-plan.ts';
 import { addPrewarmTag, type PrewarmTagDeps } from './prewarm-tag.ts';

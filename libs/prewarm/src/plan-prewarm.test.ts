@@ -4,7 +4,7 @@ import { CacheError } from '@cistern/errors';
 import { parseReference, parseTag } from '@cistern/oci';
 import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import type { PrewarmImage } from './prewarm-plan.ts';
 import { startPrewarmingCache } from './testing/start-prewarming-cache.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseReference } from '@cistern/oci';
 import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import { prewarmImage } from './prewarm-image.ts';
 import type { PrewarmProgress } from './prewarm-progress.ts';
 import { startPrewarmingCache } from './testing/start-prewarming-cache.ts';

@@ -1,7 +1,6 @@
 // How far the fetching of an image is, told to whoever wants to watch. What is told may be lost.
-import type { RepositoryKey } from '@cistern/index';
+import { type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
-import { repositoryPath } from '@cistern/content';
 
 export interface PrewarmProgress {
   /** Layers and configurations of the image, and how many of them are here. */

@@ -4,7 +4,8 @@ import { CacheError } from '@cistern/errors';
 import { parseReference, parseTag } from '@cistern/oci';
 import { addSampleImage, type SampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
-import { collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { collect } from '@cistern/oci/testing';
 import { prewarmTagKey } from './prewarm-tag.ts';
 import { startPrewarmingCache, type PrewarmingCacheOptions } from './testing/start-prewarming-cache.ts';
 

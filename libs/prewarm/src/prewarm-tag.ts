@@ -3,7 +3,7 @@
 import type { JobPayload, JobQueue, JobResult } from '@cistern/jobs';
 import { isCacheError } from '@cistern/errors';
 import { failureKindOf, revalidateTag, type WorkDeps } from '@cistern/pull-through';
-import { repositoryPath } from '@cistern/content';
+import { repositoryPath } from '@cistern/index';
 import { fetchManifests } from './fetch-manifests.ts';
 import type { ChoosePlatforms } from './choose-platforms.ts';
 import { isPrewarmed } from './prewarmed-marks.ts';

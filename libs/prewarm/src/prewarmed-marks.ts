@@ -1,8 +1,7 @@
 // Which images have been fetched early, for which platforms, so that nobody looks for each of their layers every minute. A
 // mark that is lost costs that look, and one that is wrong, because something has been removed since, a cold pull.
-import type { CacheIndex, RepositoryKey } from '@cistern/index';
+import { type CacheIndex, type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
-import { repositoryPath } from '@cistern/content';
 
 interface Marked extends RepositoryKey {
   readonly digest: Digest;

@@ -9,7 +9,8 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, parseReference } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { startTestCache } from './testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const mediaType = 'application/vnd.oci.image.manifest.v1+json';

@@ -3,7 +3,8 @@ import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
-import { openOn, startServer, until } from './testing/scripted-server.ts';
+import { until } from '@cistern/runtime/testing';
+import { openOn, startServer } from './testing/scripted-server.ts';
 
 const repository = parseRepositoryName('a/b');
 const latest = parseReference('latest');

@@ -10,7 +10,8 @@ import { after, test, type TestContext } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { isCacheError } from '@cistern/errors';
 import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
-import { listen, openOn, type ScriptedServer, startServer, until } from './testing/scripted-server.ts';
+import { until } from '@cistern/runtime/testing';
+import { listen, openOn, type ScriptedServer, startServer } from './testing/scripted-server.ts';
 
 const repository = parseRepositoryName('a/b');
 const latest = parseReference('latest');

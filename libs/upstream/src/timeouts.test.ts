@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
-import { openOn, startServer, until } from './testing/scripted-server.ts';
+import { until } from '@cistern/runtime/testing';
+import { openOn, startServer } from './testing/scripted-server.ts';
 
 const repository = parseRepositoryName('a/b');
 const latest = parseReference('latest');

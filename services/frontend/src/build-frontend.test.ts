@@ -12,7 +12,7 @@ import { createMemoryPullThrough } from './testing/memory-pull-through.ts';
 import { openRawConnection, requestText } from './testing/raw-connection.ts';
 import { startFrontend } from './testing/start-frontend.ts';
 import { testCertificate } from '@cistern/tls/testing/test-certificate';
-import { until } from './testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 test('with a certificate it serves HTTPS, blobs too', async (t) => {
   const blob = randomBytes(2_000_000);

@@ -1,11 +1,10 @@
 // Keeps one verified manifest: bytes and links into the store first, which is the truth, then the index.
 import { type BlobStore, putBytes } from '@cistern/blob-store';
-import type { CacheIndex, Link, ManifestRecord, RepositoryKey } from '@cistern/index';
+import { type CacheIndex, type Link, type ManifestRecord, type RepositoryKey, repositoryPath } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import { type Digest, type Manifest, OciSyntaxError, parseManifest, platformName } from '@cistern/oci';
 import type { UnsavedManifest } from '@cistern/jobs';
 import { untilDeleted } from '../blob/until-deleted.ts';
-import { repositoryPath } from '../objects/repository-path.ts';
 import { writeLinksObject } from '../objects/small-objects.ts';
 import { putLinks } from '../links/put-links.ts';
 import type { StoreBacklog } from '../objects/store-backlog.ts';

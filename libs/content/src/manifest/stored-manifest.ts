@@ -1,12 +1,11 @@
 // A manifest that is here: in memory, or in the store. What comes from the store is hashed on its way into memory.
-import type { ManifestRecord, RepositoryKey } from '@cistern/index';
+import { type ManifestRecord, type RepositoryKey, repositoryPath } from '@cistern/index';
 import { type Digest, hasTooManyValues, type Manifest, OciSyntaxError, parseStoredManifest } from '@cistern/oci';
 import { forgetMissing } from '../blob/forget-missing.ts';
 import { setAsideOnce, type SetAsideOnceDeps } from '../blob/set-aside-once.ts';
 import { wrongOnce } from '../blob/hash-stored.ts';
 import { readHashed } from '../blob/read-hashed.ts';
 import type { Recent } from '@cistern/runtime';
-import { repositoryPath } from '../objects/repository-path.ts';
 import { writeLinksObject } from '../objects/small-objects.ts';
 import type { CachedManifest, ManifestCache } from './manifest-cache.ts';
 import { maxManifestBytes } from './max-manifest-bytes.ts';

@@ -1,8 +1,7 @@
 // What was purged of late. A worker that asked upstream before a purge, and would write after it, finds out by the marks, and
 // asks again: so nothing comes back that upstream may have replaced meanwhile.
 import { randomUUID } from 'node:crypto';
-import type { CacheIndex, TagKey } from '@cistern/index';
-import { repositoryPath } from './repository-path.ts';
+import { type CacheIndex, type TagKey, repositoryPath } from '@cistern/index';
 
 type Values = Pick<CacheIndex, 'values'>;
 

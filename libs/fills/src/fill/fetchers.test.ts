@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { UpstreamBlobBody } from '@cistern/upstream';
-import { bytesOf, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf } from '@cistern/oci/testing';
 import { createFetchers } from './fetchers.ts';
 import { createIntervals } from './intervals.ts';
 

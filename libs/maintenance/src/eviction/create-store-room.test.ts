@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createTestIndex } from '@cistern/index/testing';
 import { digestOf } from '@cistern/oci';
 import { startFullCache } from '../testing/start-full-cache.ts';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import { createStoreRoom } from '@cistern/fills';
 
 test('whoever finds no room waits until there is some, and what others have taken a moment ago counts', async () => {

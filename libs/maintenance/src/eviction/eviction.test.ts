@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRepositoryName } from '@cistern/oci';
 import { graceMs, startFullCache } from '../testing/start-full-cache.ts';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import { listPins, pinImage, unpinImage } from '@cistern/content';
 
 const all = [true, true, true];

@@ -7,7 +7,7 @@ import { CacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { graceMs } from '../testing/start-full-cache.ts';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import { startEvictor } from './start-evictor.ts';
 
 test('after a lease that was lost a victim has its whole grace again: another evictor may have marked it', async (t) => {

@@ -1,8 +1,7 @@
 // Which repositories hold a digest: asked only for what is damaged, since every repository has to be looked at.
-import type { CacheIndex, Link } from '@cistern/index';
+import { type CacheIndex, type Link, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
-import { repositoryPath } from '@cistern/content';
 
 const pageSize = 500;
 const atOnce = 16;

@@ -7,7 +7,8 @@ import { type Digest, digestOf } from '@cistern/oci';
 import { startScrubbedCache } from '../testing/start-scrubbed-cache.ts';
 import { repositoryOf } from '@cistern/index/testing';
 import type { TestCacheOptions } from '@cistern/pull-through/testing';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const away = new CacheError('upstream-unreachable', 'The upstream is away.');

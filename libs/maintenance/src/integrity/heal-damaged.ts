@@ -1,9 +1,9 @@
 // What the scrub does about an object that is not what its digest says: it is set aside, and fetched again for a repository that
 // holds it.
-import type { BlobRecord, Link } from '@cistern/index';
+import { type BlobRecord, type Link, repositoryPath } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import { type FetchBlobsDeps, fetchBlobs } from '@cistern/prewarm';
-import { repositoryPath, setAside } from '@cistern/content';
+import { setAside } from '@cistern/content';
 import { fetchManifest } from '@cistern/pull-through';
 import { findHolders } from './find-holders.ts';
 

@@ -6,7 +6,8 @@ import { type BlobStore, putBytes, quarantinePrefix } from '@cistern/blob-store'
 import type { Digest } from '@cistern/oci';
 import { startScrubbedCache } from '../testing/start-scrubbed-cache.ts';
 import { repositoryOf } from '@cistern/index/testing';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const minuteMs = 60_000;

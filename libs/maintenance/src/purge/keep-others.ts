@@ -1,8 +1,7 @@
 // Of digests that are to go, those that another repository holds. Every repository is looked through, a few at a time.
-import type { RepositoryKey } from '@cistern/index';
+import { type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
-import { repositoryPath } from '@cistern/content';
 import type { PurgeStep } from './purge-deps.ts';
 
 const pageSize = 500;

@@ -7,7 +7,7 @@ import { createLogger } from '@cistern/telemetry';
 import { rebuildIndex } from '../rebuild/rebuild-index.ts';
 import { addImage, type TestImage } from '@cistern/upstream/testing';
 import { nameOf, startPurgedCache } from '../testing/start-purged-cache.ts';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import { purge } from './purge.ts';
 
 const log = createLogger({ level: 'error', formatter: 'json' });

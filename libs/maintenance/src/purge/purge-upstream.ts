@@ -6,10 +6,10 @@ import {
   prefixesOf,
   registryRepositoriesPrefix,
 } from '@cistern/blob-store';
-import type { RepositoryKey } from '@cistern/index';
+import { type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
-import { repositoryPath, markUpstreamPurged, removeLink, removeTag } from '@cistern/content';
+import { markUpstreamPurged, removeLink, removeTag } from '@cistern/content';
 import { keepOthers } from './keep-others.ts';
 import type { PurgeResult, PurgeStep } from './purge-deps.ts';
 import { tagsOf } from './purge-image.ts';

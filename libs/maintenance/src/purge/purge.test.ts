@@ -9,7 +9,8 @@ import { repositoryOf } from '@cistern/index/testing';
 import type { TestCacheOptions } from '@cistern/pull-through/testing';
 import { addImage, type TestImage } from '@cistern/upstream/testing';
 import { nameOf, startPurgedCache } from '../testing/start-purged-cache.ts';
-import { collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { collect } from '@cistern/oci/testing';
 import { purge, type PurgeTarget } from './purge.ts';
 
 const log = createLogger({ level: 'error', formatter: 'json' });

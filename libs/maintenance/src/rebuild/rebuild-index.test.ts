@@ -7,7 +7,8 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, digestOf, parseReference, parseTag } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { startTestCache } from '@cistern/pull-through/testing';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 import { type RebuildProgress, rebuildIndex } from './rebuild-index.ts';
 import { startIndexKeeper } from './start-index-keeper.ts';
 

@@ -7,7 +7,8 @@ import { addImage } from '@cistern/upstream/testing';
 import { type OpenRacingIndex, startEvictionRace } from './start-eviction-race.ts';
 import { graceMs } from './start-full-cache.ts';
 import { library } from '@cistern/pull-through/testing';
-import { collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { collect } from '@cistern/oci/testing';
 
 export type { OpenRacingIndex } from './start-eviction-race.ts';
 

@@ -16,7 +16,8 @@ import {
   startTestCluster,
 } from '@cistern/pull-through/testing';
 import { graceMs, recount } from './start-full-cache.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 interface RacingIndex {
   readonly index: CacheIndex;

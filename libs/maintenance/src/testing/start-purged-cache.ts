@@ -4,7 +4,8 @@ import { type Digest, parseReference } from '@cistern/oci';
 import { addImage, type TestImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache, type TestCacheOptions } from '@cistern/pull-through/testing';
-import { collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { collect } from '@cistern/oci/testing';
 
 /** Ends with the test. */
 export async function startPurgedCache(t: TestContext, options: TestCacheOptions = {}) {

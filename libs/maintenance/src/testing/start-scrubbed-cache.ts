@@ -8,7 +8,8 @@ import { createScrub, type ScrubLimits } from '../integrity/create-scrub.ts';
 import { addImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache, type TestCacheOptions } from '@cistern/pull-through/testing';
-import { collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 /** Between two passes. */

@@ -1,1 +1,1 @@
-export { bytesOf, collect, until } from './test-bytes.ts';
+export { bytesOf, collect } from './test-bytes.ts';

@@ -1,4 +1,4 @@
-// Bytes to serve, and ways to read and to wait.
+// Bytes to serve, and a way to read them.
 import { createCipheriv, createHash } from 'node:crypto';
 
 /** Deterministic, incompressible bytes. */
@@ -18,14 +18,5 @@ export async function collect(stream: { next(): Promise<Uint8Array | undefined>;
     }
   } finally {
     stream.close();
-  }
-}
-
-/** Waits until `condition` holds; fails after a minute. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true in a minute');
-    await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

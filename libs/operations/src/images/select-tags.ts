@@ -1,8 +1,7 @@
 // Tag records one after another, a few at a time: what is asked of all of them is answered in pages, and no page looks at more
 // than so many, however large the index is.
-import type { CacheIndex, RepositoryKey, TagRecord } from '@cistern/index';
+import { type CacheIndex, type RepositoryKey, type TagRecord, repositoryPath } from '@cistern/index';
 import type { Tag } from '@cistern/oci';
-import { repositoryPath } from '@cistern/content';
 
 type Index = Pick<CacheIndex, 'links' | 'tags'>;
 

@@ -3,7 +3,8 @@ import { type TestContext, test } from 'node:test';
 import { createTestIndex, repositoryOf } from '@cistern/index/testing';
 import { createLogger, createRequestFacts, observeRequest } from '@cistern/telemetry';
 import { startTestCache } from '@cistern/pull-through/testing';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 import { startReporting } from './start-reporting.ts';
 import { viewNodes } from './view-nodes.ts';
 

@@ -4,7 +4,8 @@ import { type TestContext, test } from 'node:test';
 import type { CacheResult } from '../requests/pull-through.ts';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 

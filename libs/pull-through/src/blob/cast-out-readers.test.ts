@@ -5,7 +5,8 @@ import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const bytes = bytesOf(12 * 1024 * 1024);

@@ -7,7 +7,8 @@ import { type Digest, digestOf, mediaTypes, parseReference } from '@cistern/oci'
 import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const secret = repositoryOf('quay.io', 'team/secret');
 const forger = repositoryOf('docker.io', 'someone/app');

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const left = new Error('the client has left');

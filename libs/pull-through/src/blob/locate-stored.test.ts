@@ -5,7 +5,8 @@ import { CacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
 import { repositoryOf } from '@cistern/index/testing';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const bytes = bytesOf(200_000);

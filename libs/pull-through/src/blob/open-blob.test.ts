@@ -3,7 +3,8 @@ import { type TestContext, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
 import { repositoryOf } from '@cistern/index/testing';
 

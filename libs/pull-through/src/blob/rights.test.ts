@@ -7,7 +7,8 @@ import type { PlatformRule } from '../access/authorized-repository.ts';
 import { addSampleImage } from '@cistern/upstream/testing';
 import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
 import { repositoryOf } from '@cistern/index/testing';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const stranger = repositoryOf('docker.io', 'someone/private');

@@ -5,7 +5,8 @@ import type { CacheIndex } from '@cistern/index';
 import { createLogger } from '@cistern/telemetry';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 import { setAside } from '@cistern/content';
 
 const library = repositoryOf('docker.io', 'library/nginx');

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startHalfway } from '../testing/start-halfway.ts';
-import { collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { collect } from '@cistern/oci/testing';
 
 test('a frontend that is cut off from a worker gets the rest by another one, and upstream is asked for little more', async (t) => {
   const started = await startHalfway(t);

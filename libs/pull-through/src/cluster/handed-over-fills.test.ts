@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { library, startHalfway } from '../testing/start-halfway.ts';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCluster } from '../testing/start-test-cluster.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const graceMs = 10_000;
 

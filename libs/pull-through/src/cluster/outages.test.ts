@@ -6,7 +6,8 @@ import { linksObjectKey, tagObjectKey } from '@cistern/blob-store';
 import { type Reference, parseReference } from '@cistern/oci';
 import { library, startHalfway } from '../testing/start-halfway.ts';
 import { type TestClusterOptions, startTestCluster } from '../testing/start-test-cluster.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const ociImage = 'application/vnd.oci.image.manifest.v1+json';
 const latest = parseReference('latest');

@@ -6,7 +6,8 @@ import { isCacheError } from '@cistern/errors';
 import { library, startHalfway } from '../testing/start-halfway.ts';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCluster } from '../testing/start-test-cluster.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const other = repositoryOf('docker.io', 'someone/else');
 const leaseMs = 4_000;

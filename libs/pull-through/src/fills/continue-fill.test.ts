@@ -5,7 +5,7 @@ import type { UpstreamBlobBody } from '@cistern/upstream';
 import { createLogger } from '@cistern/telemetry';
 import { startFillServer } from '../testing/start-fill-server.ts';
 import { repositoryOf } from '@cistern/index/testing';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import { continueFill } from '@cistern/fills';
 
 const { repository } = repositoryOf('docker.io', 'library/nginx');

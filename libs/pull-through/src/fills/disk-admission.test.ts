@@ -6,7 +6,8 @@ import { type Digest, digestOf } from '@cistern/oci';
 import { createDiskRoom, type DiskRoomOptions, noMinFree } from '@cistern/fills';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const mebibyte = 1024 * 1024;

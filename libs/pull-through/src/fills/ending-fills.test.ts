@@ -8,7 +8,8 @@ import type { BlobStore } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
 import { repositoryOf } from '@cistern/index/testing';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const mebibyte = 1024 * 1024;

@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { SourceInterrupted } from '@cistern/streams';
 import { clusterSecret, readAll, readInto, startFillServer } from '../testing/start-fill-server.ts';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import { fillAuthorization, openRemoteFills } from '@cistern/fills';
 
 const signal = new AbortController().signal;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
 import { repositoryOf } from '@cistern/index/testing';
 

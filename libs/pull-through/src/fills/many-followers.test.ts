@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRandom } from '../testing/create-random.ts';
 import { readAll, startFillServer } from '../testing/start-fill-server.ts';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 
 const mebibyte = 1024 * 1024;
 

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SourceInterrupted } from '@cistern/streams';
 import { openRelay } from '../testing/open-relay.ts';
 import { readAll, readInto, startFillServer } from '../testing/start-fill-server.ts';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import { silenceMs } from '@cistern/fills';
 
 const signal = new AbortController().signal;

@@ -5,7 +5,7 @@ import { createMemoryStore } from '@cistern/blob-store/memory';
 import { createTestIndex } from '@cistern/index/testing';
 import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 import { decideOffline, readOfflineDecisions } from './offline-decisions.ts';
 import { openOfflineSwitch } from './open-offline-switch.ts';
 

@@ -6,7 +6,8 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import { digestOf, parseReference, parseTag } from '@cistern/oci';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '../testing/start-test-cache.ts';
-import { bytesOf, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 const ociImage = 'application/vnd.oci.image.manifest.v1+json';

@@ -1,11 +1,11 @@
 // Of which platforms something is. Only indexes say it, of the manifests that they list, and a layer may be of several: so the
 // links objects of the repository are read together. Asked only for rules about platforms.
 import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
+import { type CacheIndex, type Link, type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { LRUCache } from 'lru-cache';
 import { forEachBounded } from '@cistern/runtime';
-import { repositoryPath, listLinksObjects, readLinksObject } from '@cistern/content';
+import { listLinksObjects, readLinksObject } from '@cistern/content';
 
 /** As `platformName` has them, never empty; `undefined`: one that nothing here names, or none. */
 export type Platforms = readonly (string | undefined)[];

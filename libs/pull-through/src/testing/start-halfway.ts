@@ -2,7 +2,8 @@
 import type { TestContext } from 'node:test';
 import { repositoryOf } from '@cistern/index/testing';
 import { type TestClusterOptions, startTestCluster } from './start-test-cluster.ts';
-import { bytesOf, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf } from '@cistern/oci/testing';
 
 /** How much a reader has when it is said to have some. */
 const someBytes = 1024 * 1024;

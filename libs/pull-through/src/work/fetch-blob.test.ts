@@ -8,7 +8,8 @@ import { type Digest, digestOf } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
 import { repositoryOf } from '@cistern/index/testing';
-import { bytesOf, collect, until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
 import { createPullHandlers } from './create-pull-handlers.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');

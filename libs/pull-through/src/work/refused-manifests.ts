@@ -1,9 +1,8 @@
 // Manifests that the cache refuses are remembered for all nodes. Otherwise, each request for one costs a GET of up to 4 MiB, and the
 // time to read it.
-import type { CacheIndex, RepositoryKey } from '@cistern/index';
+import { type CacheIndex, type RepositoryKey, repositoryPath } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Reference } from '@cistern/oci';
-import { repositoryPath } from '@cistern/content';
 
 /** By digest it stays as it is. By tag, upstream may have mended it. */
 const rememberMs = { digest: 120_000, tag: 30_000 };

@@ -10,7 +10,7 @@ import { readTagObject } from '@cistern/content';
 import { startTestCluster } from '../testing/start-test-cluster.ts';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache, type TestCacheOptions } from '../testing/start-test-cache.ts';
-import { until } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 
 const repository = repositoryOf('docker.io', 'library/app');
 const key = { ...repository, tag: parseTag('latest') };

@@ -1,6 +1,6 @@
 // Job revalidate-tag: brings one tag's record up to date, by a HEAD, which costs no pull, or by a GET that brings the
 // manifest too. A try that fails is recorded, so that neither every request nor every node tries again.
-import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index';
+import { isSameConfirmation, type TagKey, type TagRecord, repositoryPath } from '@cistern/index';
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
@@ -10,7 +10,6 @@ import {
   ifStoreAnswers,
   storeManifest,
   verifyManifest,
-  repositoryPath,
   readPurgeMarks,
   removeStoredTag,
   removeTag,

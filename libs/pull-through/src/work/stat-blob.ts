@@ -1,8 +1,8 @@
 // Job stat-blob: asks upstream whether a repository holds a blob, and records it if so.
-import type { RepositoryKey } from '@cistern/index';
+import { type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { JobPayload } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
-import { confirmLink, repositoryPath, writeHeldObject } from '@cistern/content';
+import { confirmLink, writeHeldObject } from '@cistern/content';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 export async function statBlob(

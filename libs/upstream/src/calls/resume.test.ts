@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { digestOf, parseRepositoryName } from '@cistern/oci';
-import { openOn, startServer, until } from '../testing/scripted-server.ts';
+import { until } from '@cistern/runtime/testing';
+import { openOn, startServer } from '../testing/scripted-server.ts';
 import type { UpstreamBlobBody } from '../upstream.ts';
 
 const repository = parseRepositoryName('a/b');

@@ -4,7 +4,8 @@ import { isCacheError } from '@cistern/errors';
 import { digestOf, mediaTypes, parseReference, parseRepositoryName } from '@cistern/oci';
 import { fixedCredentials } from '../credentials/credential-source.ts';
 import type { OpenUpstreamOptions } from './open-upstream-options.ts';
-import { type Answer, openOn, startServer, until } from '../testing/scripted-server.ts';
+import { until } from '@cistern/runtime/testing';
+import { type Answer, openOn, startServer } from '../testing/scripted-server.ts';
 
 const repository = parseRepositoryName('a/b');
 const latest = parseReference('latest');

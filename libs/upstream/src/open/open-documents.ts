@@ -9,7 +9,7 @@ import { followRedirects } from '../transport/follow-redirects.ts';
 import { readWholeBody } from '../transport/read-whole-body.ts';
 import { refuseEncoded } from '../transport/refuse-encoded.ts';
 import { sendHeaders } from '../transport/send-headers.ts';
-import { untilAborted } from '../transport/until-aborted.ts';
+import { untilAborted } from '@cistern/runtime';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 
 export type OpenDocumentsOptions = Pick<OpenUpstreamOptions, 'name' | 'url' | 'tls' | 'instanceId' | 'version'> & {

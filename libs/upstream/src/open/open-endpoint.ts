@@ -23,7 +23,7 @@ import { followRedirects } from '../transport/follow-redirects.ts';
 import { sendHeaders } from '../transport/send-headers.ts';
 import { createTokenSource } from '../transport/token-source.ts';
 import type { Transport, TransportLayer, TransportResponse } from '../transport/transport.ts';
-import { untilAborted } from '../transport/until-aborted.ts';
+import { untilAborted } from '@cistern/runtime';
 import type { Upstream } from '../upstream.ts';
 import type { UpstreamIdentity } from '../upstream-identity.ts';
 

@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { TlsOptions } from 'node:tls';
-import { setTimeout as pause } from 'node:timers/promises';
+
 import { createLogger, createMetrics, type Metrics } from '@cistern/telemetry';
 import type { OpenUpstreamOptions } from '../open/open-upstream-options.ts';
 import { openUpstream } from '../open/open-upstream.ts';
@@ -91,13 +91,6 @@ export function openOn(t: TestContext, url: string, options: Partial<OpenUpstrea
   const upstream = openUpstream({ name: 'test', url, instanceId: 'hop-1', version: '1.2.3', metrics, log, ...options });
   t.after(() => upstream.close());
   return { upstream, metrics, logLines };
-}
-
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await condition()); tries += 1) {
-    if (tries > 6000) throw new Error(`Not within a minute: ${condition.toString()}`);
-    await pause(10);
-  }
 }
 
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {

@@ -6,7 +6,8 @@ import { isCacheError } from '@cistern/errors';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { fixedCredentials } from '../credentials/credential-source.ts';
 import type { OpenUpstreamOptions } from '../open/open-upstream-options.ts';
-import { openOn, sendJson, startServer, until } from '../testing/scripted-server.ts';
+import { until } from '@cistern/runtime/testing';
+import { openOn, sendJson, startServer } from '../testing/scripted-server.ts';
 
 const latest = parseReference('latest');
 const credentials = [fixedCredentials('main', { username: 'me', password: 's3cret' })];

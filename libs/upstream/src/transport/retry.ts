@@ -5,7 +5,7 @@ import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import type { RetryBudget } from './retry-budget.ts';
 import { isServerFailure } from './server-failure.ts';
 import { headerValue, type Transport, type TransportLayer, type TransportResponse } from './transport.ts';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from '@cistern/runtime';
 
 const maxRetries = 2;
 const backoff = { initialDelay: 100, maxDelay: 1000 };

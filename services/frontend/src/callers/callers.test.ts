@@ -8,7 +8,7 @@ import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { createTestSeal } from '../testing/create-test-seal.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 import { callerOf, shownBy } from './caller-of.ts';
 import { type CallerTokens, createCallerTokens } from './caller-tokens.ts';
 

@@ -7,7 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import { testCertificate } from '@cistern/tls/testing/test-certificate';
 import { openRawConnection, requestText } from '../testing/raw-connection.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 const line = (address: string) => `PROXY TCP4 ${address} 192.0.2.1 54321 443\r\n`;
 const ownLine = 'PROXY UNKNOWN\r\n';

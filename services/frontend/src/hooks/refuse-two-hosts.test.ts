@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openRawConnection, requestText } from '../testing/raw-connection.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 test('a request with two Host headers is refused, whatever they say', async (t) => {
   const { port } = await startFrontend(t);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 test("a caller's own id is kept where it is fit for a log, otherwise there is a fresh one", async (t) => {
   const { url, log } = await startFrontend(t);

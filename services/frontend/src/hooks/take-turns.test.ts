@@ -6,7 +6,7 @@ import { digestOf } from '@cistern/oci';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { openRawConnection, requestText } from '../testing/raw-connection.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 const blob = Buffer.alloc(32_000_000, 7);
 const path = `/v2/library/app/blobs/${digestOf(blob)}`;

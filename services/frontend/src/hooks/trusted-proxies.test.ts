@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 const headers = { 'x-forwarded-for': '203.0.113.9, 10.1.2.3', 'x-forwarded-host': 'ghcr.test' };
 

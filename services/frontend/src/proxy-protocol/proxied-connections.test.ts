@@ -11,7 +11,7 @@ import { openRawConnection, requestText } from '../testing/raw-connection.ts';
 import { sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
 import { testCertificate } from '@cistern/tls/testing/test-certificate';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 import { acceptProxiedConnections, type ProxiedConnectionsOptions } from './accept-proxied-connections.ts';
 
 const line = 'PROXY TCP4 203.0.113.9 192.0.2.1 54321 443\r\n';

@@ -5,7 +5,7 @@ import { createAccessTokens } from '@cistern/auth/tokens';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { type Answer, errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 const users: Readonly<Record<string, Identity>> = {
   'ada:right': { name: 'ada', method: 'password' },

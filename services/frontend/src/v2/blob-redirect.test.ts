@@ -5,7 +5,7 @@ import { digestOf } from '@cistern/oci';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 const bytes = randomBytes(300_000);
 const digest = digestOf(bytes);

@@ -5,7 +5,7 @@ import type { BlobStream, OpenedBlob } from '@cistern/pull-through';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { openRawConnection, requestText } from '../testing/raw-connection.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 const bytes = Buffer.alloc(16 * 1024 * 1024, 'x');
 const digest = digestOf(bytes);

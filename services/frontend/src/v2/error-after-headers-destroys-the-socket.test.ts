@@ -6,7 +6,7 @@ import { createMemoryPullThrough, type MemoryPullThrough } from '../testing/memo
 import { openRawConnection, requestText } from '../testing/raw-connection.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 const digest = digestOf(Buffer.from('any'));
 const path = `/v2/library/nginx/blobs/${digest}`;

@@ -5,7 +5,7 @@ import { digestOf } from '@cistern/oci';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 function wishesFor(digest: string): readonly Readonly<Record<string, string>>[] {
   const ranges = [{ range: 'bytes=10-19' }, { range: 'bytes=200000-' }];

@@ -6,7 +6,7 @@ import { digestOf } from '@cistern/oci';
 import { createLendingStream, createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { openRawConnection, requestText } from '../testing/raw-connection.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 const bytes = randomBytes(24 * 1024 * 1024);
 const digest = digestOf(bytes);

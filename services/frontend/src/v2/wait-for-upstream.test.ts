@@ -5,7 +5,7 @@ import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { openRawConnection, requestText } from '../testing/raw-connection.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
-import { until } from '../testing/until.ts';
+import { until } from '@cistern/runtime/testing';
 
 const throttled = (retryAfterMs?: number) =>
   new CacheError('upstream-rate-limited', 'too many', {
