@@ -25,7 +25,7 @@ export interface CacheIndex {
   readonly nodes: NodeIndex;
   readonly audit: AuditIndex;
   readonly epoch: EpochIndex;
-  readonly announcements: PubSub;
+  readonly pubsub: PubSub;
   /** Rejects with `index-unavailable` if the index cannot answer now; used by health checks. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -92,7 +92,7 @@ function tellProgress(
   }
 
   function tell(): void {
-    index.announcements
+    index.pubsub
       .publish(topic, JSON.stringify(progress()))
       .catch((error: unknown) => log.debug({ err: error }, 'how far a prewarming is could not be told'));
   }

@@ -7,7 +7,7 @@ import { parsePrewarmProgress, type PrewarmProgress, prewarmTopic } from './prew
 
 export interface PrewarmImageDeps {
   readonly queue: JobQueue;
-  readonly index: Pick<CacheIndex, 'announcements'>;
+  readonly index: Pick<CacheIndex, 'pubsub'>;
 }
 
 export interface PrewarmImageRequest extends RepositoryKey {
@@ -57,7 +57,7 @@ async function fetchBlobsOf(
   job: RepositoryKey & { readonly digest: Digest; readonly platforms: readonly string[] },
   { signal, onProgress }: PrewarmImageOptions,
 ): Promise<PrewarmedImage> {
-  const unsubscribe = await index.announcements.subscribe(prewarmTopic(job, job.digest), (message) => {
+  const unsubscribe = await index.pubsub.subscribe(prewarmTopic(job, job.digest), (message) => {
     const progress = parsePrewarmProgress(message);
     if (progress !== undefined) onProgress(progress);
   });

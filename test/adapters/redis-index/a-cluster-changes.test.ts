@@ -22,8 +22,7 @@ const topics = Array.from({ length: 30 }, (_, number) => `fill:${number}`);
 
 async function listenToAll(index: CacheIndex): Promise<Map<string, number>> {
   const heard = new Map(topics.map((topic) => [topic, 0]));
-  for (const topic of topics)
-    await index.announcements.subscribe(topic, () => heard.set(topic, (heard.get(topic) ?? 0) + 1));
+  for (const topic of topics) await index.pubsub.subscribe(topic, () => heard.set(topic, (heard.get(topic) ?? 0) + 1));
   return heard;
 }
 
@@ -42,7 +41,7 @@ test('a node of a cluster is not taken for a Redis that stands alone', async (t)
 
 test('all keys have the prefix, and those that scripts use together are in one slot', async (t) => {
   const { index, keyPrefix } = await open(t);
-  const { tags, manifests, links, fills, leases, values, announcements } = index;
+  const { tags, manifests, links, fills, leases, values, pubsub } = index;
   await leases.acquire('rebuild', 'me', 60_000);
   await values.put('rebuild', 'a', 60_000);
   for (const seed of ['a', 'b', 'c', 'd']) {
@@ -53,7 +52,7 @@ test('all keys have the prefix, and those that scripts use together are in one s
     await fills.claim(claim(seed, 'me'));
     await fills.done(digest, 'me', blobRecord(seed));
   }
-  await announcements.subscribe('topic', () => {});
+  await pubsub.subscribe('topic', () => {});
   const keys = await commandAll('KEYS', '*');
   assert.equal(keys.length, 4 * 4 + 4 + 1 + 4 * 3 + 1 - 3 + 2);
   const slots = new Map<string, Set<string>>();
@@ -89,7 +88,7 @@ test('a channel whose slot has moved to another node is subscribed there, and it
   await until(() => heard.get(topic) !== 0);
   assert.equal(await has(target), true);
   heard.set(topic, 0);
-  await index.announcements.publish(topic);
+  await index.pubsub.publish(topic);
   await until(() => heard.get(topic) === 1);
 });
 
@@ -121,7 +120,7 @@ test('while one master hangs the others are used, and its replica is when it has
   await until(() => [...heard.values()].some((count) => count > 0));
   heard.clear();
   await until(async () => {
-    for (const topic of topics) await index.announcements.publish(topic);
+    for (const topic of topics) await index.pubsub.publish(topic);
     return topics.every((topic) => heard.has(topic));
   });
 });

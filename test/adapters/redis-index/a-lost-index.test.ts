@@ -144,11 +144,11 @@ test('a listener hears undefined after a reconnect, for it may have missed messa
   const { index } = await openUnderTest(t, connection());
   const heard: (string | undefined)[] = [];
   const reconnected = Promise.withResolvers<void>();
-  await index.announcements.subscribe('topic', (message) => {
+  await index.pubsub.subscribe('topic', (message) => {
     heard.push(message);
     if (message === undefined) reconnected.resolve();
   });
-  await index.announcements.publish('topic', `blob ${digestFor('a')}`);
+  await index.pubsub.publish('topic', `blob ${digestFor('a')}`);
   await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
   await reconnected.promise;
   assert.deepEqual(heard, [`blob ${digestFor('a')}`, undefined]);

@@ -30,9 +30,9 @@ for (const { version, kind, empty } of [
     const { port } = await openRelay(t, redis.port, version);
     const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port });
     const heard = { a: 0, b: 0 };
-    await index.announcements.subscribe('a', () => (heard.a += 1));
-    await index.announcements.subscribe('a', () => (heard.a += 1));
-    await index.announcements.subscribe('b', () => (heard.b += 1));
+    await index.pubsub.subscribe('a', () => (heard.a += 1));
+    await index.pubsub.subscribe('a', () => (heard.a += 1));
+    await index.pubsub.subscribe('b', () => (heard.b += 1));
     assert.equal((await channels(kind)).length, 2);
     assert.deepEqual(await channels(empty), ['']);
     for (const round of [1, 2]) {
@@ -40,7 +40,7 @@ for (const { version, kind, empty } of [
       await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
       await until(() => heard.a === 2 * round && heard.b === round);
     }
-    await index.announcements.publish('a');
+    await index.pubsub.publish('a');
     await until(() => heard.a === 6);
     assert.equal(heard.b, 2);
   });
@@ -50,14 +50,12 @@ for (const { version, kind, empty } of [
     const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port });
     const topics = Array.from({ length: 100 }, (_, number) => `fill:${number}`);
     for (let round = 0; round < 3; round++) {
-      const ends = await Promise.all(
-        [...topics, ...topics].map((topic) => index.announcements.subscribe(topic, () => {})),
-      );
+      const ends = await Promise.all([...topics, ...topics].map((topic) => index.pubsub.subscribe(topic, () => {})));
       assert.equal((await channels(kind)).length, topics.length);
       for (const end of ends) end();
     }
     await until(async () => (await channels(kind)).join() === '');
-    await index.announcements.subscribe('fill:1', () => {});
+    await index.pubsub.subscribe('fill:1', () => {});
     await index.close();
     assert.deepEqual([...(await clients('normal')), ...(await clients('pubsub'))], []);
   });
@@ -70,9 +68,9 @@ test('a subscription that stands too late is ended, as nobody waits for it any m
     { kind: 'standalone', host: '127.0.0.1', port: relay.port },
     { timeoutMs: commandTimeoutMs.hanging },
   );
-  await index.announcements.subscribe('a', () => {});
+  await index.pubsub.subscribe('a', () => {});
   relay.delayMs = 2 * commandTimeoutMs.hanging;
-  const late = ['b', 'c'].map((topic) => index.announcements.subscribe(topic, () => {}));
+  const late = ['b', 'c'].map((topic) => index.pubsub.subscribe(topic, () => {}));
   for (const { status } of await Promise.allSettled(late)) assert.equal(status, 'rejected');
   await until(async () => /^[^,]*:a$/.test((await channels('SHARDCHANNELS')).join()));
 });
@@ -80,9 +78,9 @@ test('a subscription that stands too late is ended, as nobody waits for it any m
 test('a subscription that ends while it is being restored does not come back', async (t) => {
   const { index } = await openUnderTest(t, { kind: 'url', url: redis.url });
   let heard = 0;
-  const end = await index.announcements.subscribe('a', () => (heard += 1));
+  const end = await index.pubsub.subscribe('a', () => (heard += 1));
   const stays = Promise.withResolvers<void>();
-  await index.announcements.subscribe('b', () => stays.resolve());
+  await index.pubsub.subscribe('b', () => stays.resolve());
   t.after(() => redis.start());
   await redis.kill();
   end();

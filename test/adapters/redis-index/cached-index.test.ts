@@ -112,7 +112,7 @@ for (const [what, change] of Object.entries(changes))
 test('a frozen Redis stops no request', async (t) => {
   const { index, logged } = await openNode(t, { timeoutMs: commandTimeoutMs.hanging });
   await index.tags.put(tagRecord('1'));
-  await changesHeard(index.announcements);
+  await changesHeard(index.pubsub);
   await untilRemembered(() => index.tags.get(tagRecord('1')));
   t.after(() => redis.thaw());
   redis.freeze();
@@ -141,7 +141,7 @@ test('while Redis is stopped hits go on, and when it is back all is well without
   t.after(() => redis.start());
   await index.tags.put(tagRecord('1'));
   await index.links.put(nginx, [link('a')]);
-  await changesHeard(index.announcements);
+  await changesHeard(index.pubsub);
   await untilRemembered(() => index.tags.get(tagRecord('1')));
   await index.links.get(nginx, digestFor('a'));
   await redis.stop();

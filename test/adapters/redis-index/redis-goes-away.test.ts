@@ -23,13 +23,13 @@ const soon = { timeoutMs: commandTimeoutMs.hanging };
 test('calls to a Redis that hangs fail while it hangs, and it is used again when it answers', async (t) => {
   const { index, logged } = await openUnderTest(t, connection(), soon);
   await index.tags.put(tagRecord('1'));
-  await index.announcements.subscribe('topic', () => {});
+  await index.pubsub.subscribe('topic', () => {});
   t.after(() => redis.thaw());
   redis.freeze();
   const get = () => assert.rejects(index.tags.get(tagRecord('1')), unavailable);
   const subscribe = () =>
     assert.rejects(
-      index.announcements.subscribe('other', () => {}),
+      index.pubsub.subscribe('other', () => {}),
       unavailable,
     );
   // Many at once, as behind a busy frontend.
@@ -53,13 +53,13 @@ test('a subscription to a Redis that hangs fails while it hangs, and so does the
   redis.freeze();
   const subscribe = () =>
     assert.rejects(
-      index.announcements.subscribe('topic', () => {}),
+      index.pubsub.subscribe('topic', () => {}),
       unavailable,
     );
   await diagnoseTime(t, 'the first', subscribe);
   await diagnoseTime(t, 'the next', subscribe);
   redis.thaw();
-  await until(async () => index.announcements.subscribe('topic', () => {}).then(() => true));
+  await until(async () => index.pubsub.subscribe('topic', () => {}).then(() => true));
 });
 
 test('a Redis that answers too late is asked no more, and is used again when it is fast', async (t) => {
@@ -103,7 +103,7 @@ test('an index is closed though its Redis hangs', async (t) => {
   const { index } = await openUnderTest(t, connection(), soon);
   await index.tags.put(tagRecord('1'));
   await index.tags.recordPull(tagRecord('1'), 1);
-  await index.announcements.subscribe('topic', () => {});
+  await index.pubsub.subscribe('topic', () => {});
   t.after(() => redis.thaw());
   redis.freeze();
   await diagnoseTime(t, 'closing', () => index.close());

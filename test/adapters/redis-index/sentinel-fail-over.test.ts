@@ -12,7 +12,7 @@ test('after a fail-over the index asks the new master, and listeners are called'
   const { index } = await openUnderTest(t, { kind: 'sentinel', sentinels, name });
   await index.tags.put(tagRecord('1'));
   const heard = Promise.withResolvers<void>();
-  await index.announcements.subscribe('topic', () => heard.resolve());
+  await index.pubsub.subscribe('topic', () => heard.resolve());
   // Asynchronous replication: what a master took with it is lost.
   await until(async () => (await replica.command('DBSIZE')) === (await master.command('DBSIZE')));
 
@@ -25,7 +25,7 @@ test('after a fail-over the index asks the new master, and listeners are called'
   await heard.promise;
   assert.equal((await index.fills.read(digestFor('a')))?.owner, 'me');
   const published = Promise.withResolvers<void>();
-  await index.announcements.subscribe('other', () => published.resolve());
-  await index.announcements.publish('other');
+  await index.pubsub.subscribe('other', () => published.resolve());
+  await index.pubsub.publish('other');
   await published.promise;
 });

@@ -41,8 +41,8 @@ test('of two nodes that claim a fill at once exactly one gets it, 200 times', as
 test('what one node announces the others hear', async (t) => {
   const [one, two] = await openTwo(t);
   const heard = Promise.withResolvers<void>();
-  await two.announcements.subscribe('fill:a', () => heard.resolve());
-  await one.announcements.publish('fill:a');
+  await two.pubsub.subscribe('fill:a', () => heard.resolve());
+  await one.pubsub.publish('fill:a');
   await heard.promise;
 });
 

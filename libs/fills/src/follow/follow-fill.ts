@@ -70,7 +70,7 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
     };
     let { past } = request;
     const waker = createWaker(signal);
-    const unsubscribe = await index.announcements.subscribe(fillTopic(digest), waker.wake);
+    const unsubscribe = await index.pubsub.subscribe(fillTopic(digest), waker.wake);
     try {
       let record = await index.fills.read(digest);
       // How an earlier fill failed says nothing about the next.

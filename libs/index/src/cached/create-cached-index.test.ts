@@ -11,8 +11,8 @@ async function startCached(t: TestContext, maxEntries?: number) {
   const clock = { nowMs: 1_700_000_000_000 };
   const now = () => clock.nowMs;
   // Changes are heard where a test announces them.
-  const announcements = { lost: true, lateMs: 0, subscribed: 0 };
-  const faults = { failing: false, announcements };
+  const pubsub = { lost: true, lateMs: 0, subscribed: 0 };
+  const faults = { failing: false, pubsub };
   const memory = createTestIndex({ now, faults });
   const gate: { wait: Promise<void> | undefined; reads: number } = { wait: undefined, reads: 0 };
   const slow: CacheIndex = {
@@ -38,10 +38,10 @@ async function startCached(t: TestContext, maxEntries?: number) {
   // It listens now.
   await new Promise(setImmediate);
   const announce = async (...names: string[]) => {
-    announcements.lost = false;
-    await memory.announcements.publish(changesTopic, names.join('\n'));
+    pubsub.lost = false;
+    await memory.pubsub.publish(changesTopic, names.join('\n'));
     await new Promise(setImmediate);
-    announcements.lost = true;
+    pubsub.lost = true;
   };
   return { index, memory, clock, faults, gate, logged, announce };
 }
@@ -50,7 +50,7 @@ describeCacheIndex(
   'cached',
   async (t) => {
     const { index, clock, faults } = await startCached(t);
-    faults.announcements.lost = false;
+    faults.pubsub.lost = false;
     return {
       index,
       now: () => clock.nowMs,

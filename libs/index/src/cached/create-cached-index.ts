@@ -42,7 +42,7 @@ export function createCachedIndex({ index, log, now, maxEntries = 20_000 }: Cach
   }
 
   const changes = followChanges({
-    announcements: index.announcements,
+    pubsub: index.pubsub,
     onChange(name) {
       for (const entries of all) entries.drop(name);
     },

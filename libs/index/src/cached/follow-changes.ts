@@ -4,7 +4,7 @@ import type { PubSub } from '../pubsub.ts';
 import { changesTopic } from '../index-changes.ts';
 
 export interface FollowChangesOptions {
-  readonly announcements: PubSub;
+  readonly pubsub: PubSub;
   readonly onChange: (name: string) => void;
   /** Listening has begun, or changes may have been missed. */
   readonly onGap: () => void;
@@ -17,7 +17,7 @@ export interface FollowedChanges {
 
 const retryAfterMs = 1000;
 
-export function followChanges({ announcements, onChange, onGap }: FollowChangesOptions): FollowedChanges {
+export function followChanges({ pubsub, onChange, onGap }: FollowChangesOptions): FollowedChanges {
   const closing = new AbortController();
   let end: (() => void) | undefined;
 
@@ -29,7 +29,7 @@ export function followChanges({ announcements, onChange, onGap }: FollowChangesO
   async function listen(): Promise<void> {
     while (end === undefined) {
       try {
-        const unsubscribe = await announcements.subscribe(changesTopic, hear);
+        const unsubscribe = await pubsub.subscribe(changesTopic, hear);
         if (closing.signal.aborted) return unsubscribe();
         end = unsubscribe;
         onGap();

@@ -20,8 +20,7 @@ export const availabilityCases: CacheIndexCases = {
     await index.tags.put(record);
     await fail();
     const digest = sampleDigest('a');
-    const { tags, manifests, blobs, links, fills, leases, values, popularity, nodes, audit, epoch, announcements } =
-      index;
+    const { tags, manifests, blobs, links, fills, leases, values, popularity, nodes, audit, epoch, pubsub } = index;
     const attempts: Record<string, () => Promise<unknown>> = {
       'tags.get': async () => tags.get(record),
       'tags.put': async () => tags.put(record),
@@ -71,8 +70,8 @@ export const availabilityCases: CacheIndexCases = {
       'epoch.isComplete': async () => epoch.isComplete(),
       'epoch.current': async () => epoch.current(),
       'epoch.markComplete': async () => epoch.markComplete(''),
-      'announcements.publish': async () => announcements.publish('topic'),
-      'announcements.subscribe': async () => announcements.subscribe('topic', () => {}),
+      'pubsub.publish': async () => pubsub.publish('topic'),
+      'pubsub.subscribe': async () => pubsub.subscribe('topic', () => {}),
       check: async () => index.check(),
     };
     const fails = async (method: string) =>

@@ -7,9 +7,9 @@ import { claimed, sampleBlobRecord, sampleClaim, sampleLink, sampleManifest, sam
 
 export const changeCases: CacheIndexCases = {
   async 'a listener hears the names of the records that change, and of no others'({ index }) {
-    const { tags, manifests, blobs, links, fills, announcements } = index;
+    const { tags, manifests, blobs, links, fills, pubsub } = index;
     const heard: (string | undefined)[] = [];
-    await announcements.subscribe(changesTopic, (message) => {
+    await pubsub.subscribe(changesTopic, (message) => {
       if (message !== lastWord) heard.push(message);
     });
 
@@ -44,7 +44,7 @@ export const changeCases: CacheIndexCases = {
     assert.equal(await fills.endDeletion(digest, 'evictor'), true);
     const blobChanges = Array.from({ length: 6 }, () => blobName(digest));
 
-    await changesHeard(announcements);
+    await changesHeard(pubsub);
     assert.deepEqual(heard, [...tagChanges, manifestName(manifest.digest), ...linkChanges, ...blobChanges]);
   },
 };

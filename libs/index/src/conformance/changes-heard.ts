@@ -9,12 +9,12 @@ export const lastWord = 'all heard';
  * Resolves when everybody who has listened in this process through `announcements` knows of the changes that were written
  * before: a record that is read from now on stays remembered. A writer's own word may reach it later than its next read.
  */
-export async function changesHeard(announcements: PubSub): Promise<void> {
+export async function changesHeard(pubsub: PubSub): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const unsubscribe = await announcements.subscribe(changesTopic, (message) => {
+  const unsubscribe = await pubsub.subscribe(changesTopic, (message) => {
     if (message === lastWord) resolve();
   });
-  await announcements.publish(changesTopic, lastWord);
+  await pubsub.publish(changesTopic, lastWord);
   await promise;
   unsubscribe();
 }

@@ -19,12 +19,12 @@ const digest = sampleDigest('a');
 
 export const degradedCases: CacheIndexCases = {
   async 'what was read is remembered while the index cannot be reached, and nothing else is there'(tested) {
-    const { tags, manifests, blobs, links, epoch, announcements } = tested.index;
+    const { tags, manifests, blobs, links, epoch, pubsub } = tested.index;
     await tags.put(sampleTag('1', { pulls: 2 }));
     await manifests.put(sampleManifest('a'));
     await blobs.put(sampleBlobRecord('a'));
     await links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(nginx, 'never read')]);
-    await changesHeard(announcements);
+    await changesHeard(pubsub);
     await Promise.all([tags.get(sampleTag('1')), manifests.get(digest), blobs.get(digest), links.get(nginx, digest)]);
     await tested.fail();
     await tested.advance(50);
@@ -44,9 +44,9 @@ export const degradedCases: CacheIndexCases = {
   },
 
   async 'what is written while the index cannot be reached is remembered'(tested) {
-    const { tags, manifests, blobs, links, announcements } = tested.index;
+    const { tags, manifests, blobs, links, pubsub } = tested.index;
     await tags.put(sampleTag('1', { pulls: 2, lastPulledAtMs: 9 }));
-    await changesHeard(announcements);
+    await changesHeard(pubsub);
     await tags.get(sampleTag('1'));
     await tested.fail();
     // A pull that is recorded before anybody has noticed is lost with the index.
@@ -87,7 +87,7 @@ export const degradedCases: CacheIndexCases = {
   },
 
   async 'what needs the index says index-unavailable'({ index, fail }) {
-    const { tags, blobs, links, fills, leases, values, nodes, epoch, announcements } = index;
+    const { tags, blobs, links, fills, leases, values, nodes, epoch, pubsub } = index;
     const claim = await claimed(fills, sampleClaim('a'));
     await fail();
     const attempts: Record<string, () => Promise<unknown>> = {
@@ -111,8 +111,8 @@ export const degradedCases: CacheIndexCases = {
       'nodes.look': async () => nodes.look(),
       'epoch.settle': async () => epoch.settle(),
       'epoch.markComplete': async () => epoch.markComplete(''),
-      'announcements.publish': async () => announcements.publish('topic'),
-      'announcements.subscribe': async () => announcements.subscribe('topic', () => {}),
+      'pubsub.publish': async () => pubsub.publish('topic'),
+      'pubsub.subscribe': async () => pubsub.subscribe('topic', () => {}),
       check: async () => index.check(),
     };
     for (const [method, attempt] of Object.entries(attempts))

@@ -61,7 +61,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   });
   const calls = createRedisCalls({ client, commandTimeoutMs, onCall });
   const writeBehind = createWriteBehind(calls, log);
-  const { announcements, close: closePubSub } = createRedisPubSub({
+  const { pubsub, close: closePubSub } = createRedisPubSub({
     calls,
     keys,
     log,
@@ -72,7 +72,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     calls,
     keys,
     writeBehind,
-    publishChanges: createPublishChanges(announcements, log),
+    publishChanges: createPublishChanges(pubsub, log),
     reportNewer: createNewerLog(log),
   };
   const blobs = createRedisBlobs(parts);
@@ -98,7 +98,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     nodes: createRedisNodes(parts),
     audit: createRedisAudit(parts),
     epoch: createRedisEpoch(parts, watch),
-    announcements,
+    pubsub,
     check: async () => calls.command(async (target) => void (await target.ping())),
     close: async () => (closing ??= close()),
   };

@@ -8,9 +8,9 @@ import { createSeldomWarning } from '@cistern/redis/client';
 /** Never rejects. Says nothing where nothing is named. */
 export type PublishChanges = (...names: readonly string[]) => Promise<void>;
 
-export function createPublishChanges(announcements: PubSub, log: IndexLog): PublishChanges {
+export function createPublishChanges(pubsub: PubSub, log: IndexLog): PublishChanges {
   const warn = createSeldomWarning(log, 'a change of the index could not be announced');
   return async (...names) => {
-    if (names.length > 0) await announcements.publish(changesTopic, names.join('\n')).catch(warn);
+    if (names.length > 0) await pubsub.publish(changesTopic, names.join('\n')).catch(warn);
   };
 }

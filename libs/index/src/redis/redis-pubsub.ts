@@ -13,7 +13,7 @@ export interface RedisPubSubOptions extends Pick<SubscriberOptions, 'sharded' | 
 }
 
 export interface RedisPubSub {
-  readonly announcements: PubSub;
+  readonly pubsub: PubSub;
   close(): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export function createRedisPubSub(options: RedisPubSubOptions): RedisPubSub {
     subscriber.remove(channel);
   }
 
-  const announcements: PubSub = {
+  const pubsub: PubSub = {
     async publish(topic, message = '') {
       const channel = keys.channel(topic);
       await calls.command((client) => (sharded ? client.spublish(channel, message) : client.publish(channel, message)));
@@ -80,5 +80,5 @@ export function createRedisPubSub(options: RedisPubSubOptions): RedisPubSub {
       };
     },
   };
-  return { announcements, close: async () => subscriber.close() };
+  return { pubsub, close: async () => subscriber.close() };
 }

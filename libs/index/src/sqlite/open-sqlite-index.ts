@@ -93,7 +93,7 @@ export function createSqliteIndex(
     nodes: createNodeTable({ now, checkAvailable }),
     audit: guard(() => createSqliteAudit(connection)),
     epoch: createSqliteEpoch(connection),
-    announcements: createPubSub({ log, checkAvailable }),
+    pubsub: createPubSub({ log, checkAvailable }),
     check: async () => connection.call(() => void ping.get()),
     async close() {
       if (!database.isOpen) return;

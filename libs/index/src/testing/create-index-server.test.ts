@@ -76,7 +76,7 @@ test('an index that has lost its data is empty and incomplete, and lets claims t
   const { connect, loseData, clock } = startServer();
   const [one, two] = [connect(), connect()];
   const heard: unknown[] = [];
-  await two.announcements.subscribe('topic', (message) => heard.push(message));
+  await two.pubsub.subscribe('topic', (message) => heard.push(message));
   assert.equal(await one.epoch.isComplete(), true);
   for (const seed of ['a', 'b']) await one.blobs.put(sampleBlobRecord(seed));
   const fill = await claimed(one.fills, sampleClaim('a'));
@@ -105,7 +105,7 @@ test('an index that has lost its data is empty and incomplete, and lets claims t
 
   assert.equal(await two.epoch.markComplete(await two.epoch.current()), true);
   assert.equal(await one.epoch.isComplete(), true);
-  await one.announcements.publish('topic', 'after it');
+  await one.pubsub.publish('topic', 'after it');
   await turn();
   assert.deepEqual(heard, ['after it']);
 });
@@ -113,21 +113,21 @@ test('an index that has lost its data is empty and incomplete, and lets claims t
 test('announcements can be lost or late at one process, and subscriptions are counted', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { connect } = startServer();
-  const announcements = { lost: false, lateMs: 0, subscribed: 0 };
-  const [spoilt, sound] = [connect({ failing: false, announcements }), connect()];
+  const pubsub = { lost: false, lateMs: 0, subscribed: 0 };
+  const [spoilt, sound] = [connect({ failing: false, pubsub }), connect()];
   const heard: string[] = [];
-  const end = await spoilt.announcements.subscribe('topic', (message) => heard.push(`spoilt ${message}`));
-  await sound.announcements.subscribe('topic', (message) => heard.push(`sound ${message}`));
-  assert.equal(announcements.subscribed, 1);
-  announcements.lost = true;
-  await spoilt.announcements.publish('topic', '1');
-  await sound.announcements.publish('topic', '2');
+  const end = await spoilt.pubsub.subscribe('topic', (message) => heard.push(`spoilt ${message}`));
+  await sound.pubsub.subscribe('topic', (message) => heard.push(`sound ${message}`));
+  assert.equal(pubsub.subscribed, 1);
+  pubsub.lost = true;
+  await spoilt.pubsub.publish('topic', '1');
+  await sound.pubsub.publish('topic', '2');
   await turn();
   assert.deepEqual(heard.splice(0), ['sound 2']);
-  announcements.lost = false;
-  announcements.lateMs = 50;
-  await spoilt.announcements.publish('topic', '3');
-  await sound.announcements.publish('topic', '4');
+  pubsub.lost = false;
+  pubsub.lateMs = 50;
+  await spoilt.pubsub.publish('topic', '3');
+  await sound.pubsub.publish('topic', '4');
   await turn();
   assert.deepEqual(heard.splice(0), ['spoilt 4', 'sound 4']);
   t.mock.timers.tick(50);
@@ -135,5 +135,5 @@ test('announcements can be lost or late at one process, and subscriptions are co
   assert.deepEqual(heard, ['spoilt 3', 'sound 3']);
   end();
   end();
-  assert.equal(announcements.subscribed, 0);
+  assert.equal(pubsub.subscribed, 0);
 });

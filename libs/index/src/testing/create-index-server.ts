@@ -26,7 +26,7 @@ const silent: IndexLog = { warn() {}, error() {} };
 export function createIndexServer({ now, log = silent }: IndexServerOptions): IndexServer {
   const openEmpty = () => createSqliteIndex(openDatabase({ path: ':memory:', now, log }), { now, log });
   const first = openEmpty();
-  let current = publishChanges(first, first.announcements);
+  let current = publishChanges(first, first.pubsub);
   const losses = createLosses(now);
 
   const claim: CacheIndex['fills']['claim'] = async (given) => {
@@ -48,7 +48,7 @@ export function createIndexServer({ now, log = silent }: IndexServerOptions): In
 
   const shared = new Proxy(first, {
     get(_, key: keyof CacheIndex) {
-      if (key === 'announcements') return first.announcements;
+      if (key === 'pubsub') return first.pubsub;
       if (key === 'epoch') return losses.epoch;
       if (key === 'fills') return { ...current.fills, claim };
       if (key === 'blobs') return { ...current.blobs, leastRecent };
@@ -61,7 +61,7 @@ export function createIndexServer({ now, log = silent }: IndexServerOptions): In
   return {
     connect: (faults = { failing: false }) => withFaults(shared, faults),
     loseData() {
-      current = publishChanges(openEmpty(), first.announcements);
+      current = publishChanges(openEmpty(), first.pubsub);
       losses.begin();
     },
   };

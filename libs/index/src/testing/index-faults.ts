@@ -9,7 +9,7 @@ export interface IndexFaults {
   failing: boolean;
   /** How long the answer to a call takes. The call itself has its effect at once. Default 0. */
   lateMs?: number;
-  readonly announcements?: PubSubFaults;
+  readonly pubsub?: PubSubFaults;
 }
 
 export interface PubSubFaults {
@@ -79,7 +79,7 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
     nodes: part('nodes'),
     audit: part('audit'),
     epoch: part('epoch'),
-    announcements: part('announcements', pubsubWithFaults(index, call, faults.announcements)),
+    pubsub: part('pubsub', pubsubWithFaults(index, call, faults.pubsub)),
     check: () => call(() => index.check()),
     async close() {
       isClosed = true;
@@ -97,12 +97,12 @@ function pubsubWithFaults(
     publish: (...given) =>
       call(async () => {
         if (faults.lost) return;
-        if (faults.lateMs === 0) return index.announcements.publish(...given);
-        setTimeout(() => void index.announcements.publish(...given).catch(() => {}), faults.lateMs);
+        if (faults.lateMs === 0) return index.pubsub.publish(...given);
+        setTimeout(() => void index.pubsub.publish(...given).catch(() => {}), faults.lateMs);
       }),
     subscribe: (topic, listener) =>
       call(async () => {
-        const unsubscribe = await index.announcements.subscribe(topic, (message) => {
+        const unsubscribe = await index.pubsub.subscribe(topic, (message) => {
           if (!faults.lost) listener(message);
         });
         faults.subscribed += 1;

@@ -4,7 +4,7 @@ import { blobName, changesTopic, linkName, manifestName, tagName } from '../inde
 import type { Link } from '../links.ts';
 
 /** `announcements`: where it says it, after each write and before the writer goes on. */
-export function publishChanges(index: CacheIndex, { publish }: CacheIndex['announcements']): CacheIndex {
+export function publishChanges(index: CacheIndex, { publish }: CacheIndex['pubsub']): CacheIndex {
   const { tags, manifests, blobs, links, fills } = index;
   const announce = async (names: readonly string[]) => {
     if (names.length > 0) await publish(changesTopic, names.join('\n'));

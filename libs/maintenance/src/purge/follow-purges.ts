@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex } from '@cistern/index';
 
-type Announced = Pick<CacheIndex, 'announcements'>;
+type Announced = Pick<CacheIndex, 'pubsub'>;
 
 export interface FollowedPurges {
   /** Calls `forget` after each purge, and whenever one may have been missed. */
@@ -15,19 +15,19 @@ const purgesTopic = 'purges';
 const resubscribeMs = 1_000;
 
 /** Never rejects: what was purged is not found by its name any more, whoever remembers its bytes. */
-export async function publishPurge({ announcements }: Announced): Promise<void> {
-  await announcements.publish(purgesTopic, 'purged').catch(() => {});
+export async function publishPurge({ pubsub }: Announced): Promise<void> {
+  await pubsub.publish(purgesTopic, 'purged').catch(() => {});
 }
 
 /** The caller closes it. */
-export function followPurges({ announcements }: Announced): FollowedPurges {
+export function followPurges({ pubsub }: Announced): FollowedPurges {
   const closing = new AbortController();
   const forgets: (() => void)[] = [];
 
   async function listen(): Promise<void> {
     for (;;) {
       try {
-        const unsubscribe = await announcements.subscribe(purgesTopic, () => {
+        const unsubscribe = await pubsub.subscribe(purgesTopic, () => {
           for (const forget of forgets) forget();
         });
         if (closing.signal.aborted) return unsubscribe();

@@ -25,7 +25,7 @@ async function startCold(t: TestContext) {
 }
 
 test('an announcement before the subscription is not missed', async (t) => {
-  for (const step of ['announcements.subscribe', 'announcements.subscribe done', 'fills.read done', 'queue.add']) {
+  for (const step of ['pubsub.subscribe', 'pubsub.subscribe done', 'fills.read done', 'queue.add']) {
     const { hub, frontends, index, digest, bytes, pull } = await startCold(t);
     hub.script.gated = true;
     hub.allow(100_000);
@@ -45,7 +45,7 @@ test('an announcement before the subscription is not missed', async (t) => {
 test('nothing depends on announcements: they may be lost, or come late', async (t) => {
   for (const spoilt of [{ lost: true }, { lateMs: 300 }]) {
     const { hub, shared, bytes, pull, workers } = await startCold(t);
-    Object.assign(shared.announcements, spoilt);
+    Object.assign(shared.pubsub, spoilt);
     const pulled = await Promise.all([pull(0), pull(1), pull(0)]);
     for (const body of pulled) assert.ok(body.bytes.equals(bytes));
     assert.equal(hub.gets.length, 1);

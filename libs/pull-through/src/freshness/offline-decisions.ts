@@ -60,7 +60,7 @@ export interface OfflineDecision {
  * them, within ten seconds. Rejects with `store-unavailable` if it cannot be kept: then it may hold in part.
  */
 export async function decideOffline(
-  { store, index }: { readonly store: BlobStore; readonly index: Pick<CacheIndex, 'announcements'> },
+  { store, index }: { readonly store: BlobStore; readonly index: Pick<CacheIndex, 'pubsub'> },
   { upstream, offline }: OfflineDecision,
 ): Promise<void> {
   if (upstream === undefined)
@@ -70,7 +70,7 @@ export async function decideOffline(
   if (offline === undefined) await store.removeObject(key);
   else await store.writeObject(key, Buffer.from(`${JSON.stringify({ schema: 1, offline } satisfies OfflineObject)}\n`));
   try {
-    await index.announcements.publish(offlineTopic);
+    await index.pubsub.publish(offlineTopic);
   } catch (error) {
     if (!isCacheError(error, 'index-unavailable')) throw error;
   }

@@ -59,7 +59,7 @@ test('a decision outlives the nodes and the index', async (t) => {
 
 test('a decision is made while the index is away', async (t) => {
   const { store, open } = startParts(t);
-  const index = { announcements: { publish, subscribe: async () => () => {} } };
+  const index = { pubsub: { publish, subscribe: async () => () => {} } };
   await decideOffline({ store, index }, { upstream: 'docker.io', offline: true });
   assert.equal((await open()).isOffline('docker.io'), true);
 });
@@ -80,7 +80,7 @@ test('without the store the configuration holds, and what was decided last stays
   await decideOffline({ store, index }, { offline: true });
   await until(() => node.isOffline('docker.io'));
   faults.isAway = true;
-  await index.announcements.publish('offline');
+  await index.pubsub.publish('offline');
   assert.equal(node.isOffline('docker.io'), true);
 });
 

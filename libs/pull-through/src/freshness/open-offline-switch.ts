@@ -8,7 +8,7 @@ import { type OfflineDecisions, offlineTopic, readOfflineDecisions } from './off
 
 export interface OfflineSwitchOptions {
   readonly store: BlobStore;
-  readonly index: Pick<CacheIndex, 'announcements'>;
+  readonly index: Pick<CacheIndex, 'pubsub'>;
   readonly upstreams: readonly { readonly name: string; readonly isOffline: boolean }[];
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'upstreamOffline'>;
@@ -74,7 +74,7 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions): Promise<
   async function listen(): Promise<void> {
     for (;;) {
       try {
-        const unsubscribe = await index.announcements.subscribe(offlineTopic, look);
+        const unsubscribe = await index.pubsub.subscribe(offlineTopic, look);
         if (closing.signal.aborted) return unsubscribe();
         closing.signal.addEventListener('abort', unsubscribe, { once: true });
         return look();

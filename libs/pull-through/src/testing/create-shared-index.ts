@@ -7,7 +7,7 @@ export interface SharedIndex {
   readonly index: CacheIndex;
   readonly now: () => number;
   readonly faults: IndexFaults;
-  readonly announcements: PubSubFaults;
+  readonly pubsub: PubSubFaults;
   /** Time goes on at once: leases and records end. */
   advance(ms: number): void;
   /** Forgets everything, as FLUSHALL does. Claims then wait for the owners of fills in flight. */
@@ -40,14 +40,14 @@ export function createSkippedClock(): SkippedClock {
 export function createSharedIndex(over?: ClusterIndex): SharedIndex {
   const { clock } = over ?? { clock: createSkippedClock() };
   const { now, advance } = clock;
-  const announcements = { lost: false, lateMs: 0, subscribed: 0 };
-  const faults = { failing: false, announcements };
+  const pubsub = { lost: false, lateMs: 0, subscribed: 0 };
+  const faults = { failing: false, pubsub };
   const server = createIndexServer({ now });
   return {
     index: over === undefined ? server.connect(faults) : withFaults(over.index, faults),
     now,
     faults,
-    announcements,
+    pubsub,
     advance,
     loseData() {
       if (over !== undefined) throw new Error('only an index in memory can lose its data');

@@ -56,7 +56,7 @@ export async function startHalfway(t: TestContext, options: TestClusterOptions &
     async nothingLeft() {
       await until(() => cluster.workers.every(({ fills, spools }) => fills.size === 0 && spools.usedBytes === 0));
       await until(() => cluster.frontends.every(({ reads, pool }) => reads.windows === 0 && pool.usedBytes === 0));
-      await until(() => cluster.shared.announcements.subscribed === 0);
+      await until(() => cluster.shared.pubsub.subscribed === 0);
     },
   };
 }

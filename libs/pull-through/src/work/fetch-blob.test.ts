@@ -56,7 +56,7 @@ test('a fill goes on when nothing can be announced or linked', async (t) => {
   const { cache, hub, store } = await startCache(t, {
     wrapIndex: (inner) => ({
       ...inner,
-      announcements: { ...inner.announcements, publish: down },
+      pubsub: { ...inner.pubsub, publish: down },
       links: { ...inner.links, put: down },
     }),
   });

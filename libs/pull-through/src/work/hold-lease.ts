@@ -45,7 +45,7 @@ export function holdLease(
   let hasEnded = false;
 
   const announce = () =>
-    index.announcements
+    index.pubsub
       .publish(fillTopic(digest))
       .catch((error: unknown) => log.warn({ err: error, digest }, 'a change of a fill could not be announced'));
 

@@ -82,15 +82,12 @@ export const processOperations: Operations = {
     1,
   ),
 
-  'announcements.subscribe': operation([topic], subscribe),
-  'announcements.publish': operation(
-    [topic, fc.constantFrom('a\nb', '', undefined)],
-    async ({ index }, to, message) => {
-      await index.announcements.publish(to, message);
-      await allHeard(index, to);
-    },
-  ),
-  'announcements.end': operation([fc.nat(2)], async ({ subscriptions }, place) => {
+  'pubsub.subscribe': operation([topic], subscribe),
+  'pubsub.publish': operation([topic, fc.constantFrom('a\nb', '', undefined)], async ({ index }, to, message) => {
+    await index.pubsub.publish(to, message);
+    await allHeard(index, to);
+  }),
+  'pubsub.end': operation([fc.nat(2)], async ({ subscriptions }, place) => {
     subscriptions[place]?.end();
     return subscriptions[place]?.heard;
   }),
@@ -113,15 +110,15 @@ export async function look({ nodes }: CacheIndex): Promise<unknown> {
 
 async function subscribe({ index, subscriptions }: Subject, to: string): Promise<void> {
   const heard: (string | undefined)[] = [];
-  const end = await index.announcements.subscribe(to, (message) => heard.push(message));
+  const end = await index.pubsub.subscribe(to, (message) => heard.push(message));
   subscriptions.push({ heard, end });
 }
 
 /** Resolves when those who listen have heard what was published before. */
-async function allHeard({ announcements }: CacheIndex, to: string): Promise<void> {
+async function allHeard({ pubsub }: CacheIndex, to: string): Promise<void> {
   const heard = Promise.withResolvers<void>();
-  const end = await announcements.subscribe(to, (message) => message === lastWord && heard.resolve());
-  await announcements.publish(to, lastWord);
+  const end = await pubsub.subscribe(to, (message) => message === lastWord && heard.resolve());
+  await pubsub.publish(to, lastWord);
   await heard.promise;
   end();
 }

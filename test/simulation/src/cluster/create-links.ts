@@ -23,7 +23,7 @@ export function createLinks(weather: Weather): Links {
       patienceMs,
       fate: () => fateOf(weather, part),
       failure: () => failureOf(part),
-      losesCall: (step) => step.includes('announcements') && weather.random.chance(weather.losesMessages),
+      losesCall: (step) => step.includes('pubsub') && weather.random.chance(weather.losesMessages),
     }),
   };
 }

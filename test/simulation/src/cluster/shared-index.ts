@@ -11,12 +11,12 @@ export interface SharedIndex {
 
 export function createSharedIndex(): SharedIndex {
   const server = createIndexServer({ now: Date.now });
-  const announcements = { lost: false, lateMs: 0, subscribed: 0 };
+  const pubsub = { lost: false, lateMs: 0, subscribed: 0 };
   return {
-    index: server.connect({ failing: false, announcements }),
+    index: server.connect({ failing: false, pubsub }),
     loseData: server.loseData,
     get subscriptions() {
-      return announcements.subscribed;
+      return pubsub.subscribed;
     },
   };
 }

@@ -7,7 +7,7 @@ export interface Gaps {
   /** One was lost. Returns true. */
   note(): true;
   /** As the process has them. */
-  watch(announcements: PubSub): PubSub;
+  watch(pubsub: PubSub): PubSub;
 }
 
 const reconnectMs = 2_000;
@@ -25,10 +25,10 @@ export function createGaps(owner: Owner): Gaps {
       isBroken = true;
       return true;
     },
-    watch: (announcements) => ({
-      publish: (...given) => announcements.publish(...given),
+    watch: (pubsub) => ({
+      publish: (...given) => pubsub.publish(...given),
       async subscribe(topic, listener) {
-        const end = await announcements.subscribe(topic, listener);
+        const end = await pubsub.subscribe(topic, listener);
         const missed = () => listener(undefined);
         listeners.add(missed);
         return () => {

@@ -80,7 +80,7 @@ export async function startNodes(options: NodesOptions): Promise<SimulatedNodes>
       const losesCall = (step: string) => way.losesCall(step) && gaps.note();
       const index = asRemote(shared.index, { ...way, losesCall }, 'index');
       await index.check();
-      return { ...index, announcements: gaps.watch(index.announcements), close: async () => endAll(ends) };
+      return { ...index, pubsub: gaps.watch(index.pubsub), close: async () => endAll(ends) };
     },
     openQueue: () => ({ queue: asRemote(queue.connect(currentOwner()), link('queue'), 'queue'), async close() {} }),
     openWorkers: (handlers) => queue.join(currentOwner()!, handlers),
