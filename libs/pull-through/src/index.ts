@@ -3,7 +3,6 @@ export { createCheckAccess } from './verification/check-access.ts';
 export type { AccessQuestion, CheckAccess } from './verification/check-access.ts';
 export { createAnswerAccess } from './verification/remote/answer-access.ts';
 export { openRemoteAccess } from './verification/remote/open-remote-access.ts';
-export type { Seal } from './verification/seal.ts';
 export type { CallerTries } from './verification/guess-limits.ts';
 export { createVerifyAccess } from './verification/verify-access.ts';
 export type { VerifyAccess } from './verification/verify-access.ts';

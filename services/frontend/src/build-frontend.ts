@@ -1,4 +1,5 @@
 // The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
+import type { Seal } from '@cistern/runtime';
 import type { Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import {
@@ -16,7 +17,7 @@ import type { UpstreamTable } from '@cistern/upstream';
 import { OciSyntaxError } from '@cistern/oci';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { addCallerTokens } from './callers/add-caller-tokens.ts';
-import { createCallerTokens, type TokenSeal } from './callers/caller-tokens.ts';
+import { createCallerTokens } from './callers/caller-tokens.ts';
 import { createRequestRecords } from './hooks/request-facts.ts';
 import { createRequestIds } from './hooks/request-id.ts';
 import { limitConnections } from './hooks/limit-connections.ts';
@@ -48,9 +49,9 @@ export interface FrontendOptions {
   /** Gives out access tokens at `/token`; absent: there is no such place. */
   readonly tokenServer?: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
   /** Seals what clients show upstreams that verify them; absent: no upstream does. */
-  readonly callerSeal?: TokenSeal | undefined;
+  readonly callerSeal?: Seal | undefined;
   /** Seals the pages of lists that clients are sent to. */
-  readonly pageSeal: TokenSeal;
+  readonly pageSeal: Seal;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Gets every line of the access log, without a line break; absent: there is none. */

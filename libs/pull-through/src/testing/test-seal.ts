@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { Seal } from '../verification/seal.ts';
+import type { Seal } from '@cistern/runtime';
 
 /** Holds what its text says, under one name and one secret; readable, unlike the real one. */
 export function createTestSeal(secret: string): Seal {

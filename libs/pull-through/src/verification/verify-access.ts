@@ -5,7 +5,7 @@ import { type CacheError, isCacheError } from '@cistern/errors';
 import type { AccessMetrics } from '@cistern/telemetry';
 import type { AccessGrant, CallerCredentials } from '@cistern/upstream';
 import { LRUCache } from 'lru-cache';
-import { untilAborted } from '@cistern/runtime';
+import { untilAborted, type Seal } from '@cistern/runtime';
 import type { AccessQuestion, CheckAccess } from './check-access.ts';
 import { callerKey } from '../access/caller-key.ts';
 import {
@@ -15,7 +15,6 @@ import {
   rememberAcceptedMs,
   type Verdict,
 } from './guess-limits.ts';
-import type { Seal } from './seal.ts';
 
 export interface VerifyAccessDeps {
   /** How long a yes holds, in milliseconds; `undefined`: everybody may read all of the upstream. */

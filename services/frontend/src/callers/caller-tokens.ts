@@ -1,12 +1,7 @@
 // What a client gets from our token endpoint where upstreams verify their callers: what it has shown there, sealed, for
 // some minutes. So every frontend can show it to an upstream, and none has to keep it.
+import type { Seal } from '@cistern/runtime';
 import type { CallerCredentials } from '@cistern/upstream';
-
-/** Text that only this cluster can read, under the name that it was sealed under. */
-export interface TokenSeal {
-  close(name: string, text: string): string;
-  open(name: string, sealed: string): string | undefined;
-}
 
 export interface ShownCaller {
   readonly caller: CallerCredentials;
@@ -34,13 +29,7 @@ const lifetimeMs = 300_000;
 const prefix = 'cistern.';
 const sealName = 'caller token';
 
-export function createCallerTokens({
-  seal,
-  now,
-}: {
-  readonly seal: TokenSeal;
-  readonly now: () => number;
-}): CallerTokens {
+export function createCallerTokens({ seal, now }: { readonly seal: Seal; readonly now: () => number }): CallerTokens {
   return {
     issue({ caller, untilMs = now() + lifetimeMs }) {
       const content: TokenContent = { schema: 1, caller, untilMs };

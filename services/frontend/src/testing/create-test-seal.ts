@@ -1,7 +1,7 @@
-import type { TokenSeal } from '../callers/caller-tokens.ts';
+import type { Seal } from '@cistern/runtime';
 
 /** As the real one, it opens what it has closed, under the same name, and nothing else. */
-export function createTestSeal(): TokenSeal {
+export function createTestSeal(): Seal {
   const sealed = new Map<string, string>();
   return {
     close(name, text) {

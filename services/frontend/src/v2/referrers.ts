@@ -3,7 +3,7 @@
 import { type Digest, mediaTypes, OciSyntaxError } from '@cistern/oci';
 import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { TokenSeal } from '../callers/caller-tokens.ts';
+import type { Seal } from '@cistern/runtime';
 import { freshnessOptions } from './cache-control.ts';
 import { clientSignal } from './client-signal.ts';
 import { tellFreshness } from './headers.ts';
@@ -54,7 +54,7 @@ export async function answerReferrers(
  * The query that upstream gets: one that it has linked to, sealed for this list, or the client's `n`. Registries name their pages
  * as they like and may understand more, so a client cannot choose. `undefined`: the first page.
  */
-function requestedQuery(pageSeal: TokenSeal, listName: string, request: FastifyRequest): string | undefined {
+function requestedQuery(pageSeal: Seal, listName: string, request: FastifyRequest): string | undefined {
   const sealed = queryValue(request, pageParameter);
   if (sealed === undefined) {
     const { n } = requestedPage(request);

@@ -1,9 +1,10 @@
 // What the handlers of the pull API work with.
+import type { Seal } from '@cistern/runtime';
 import type { Authenticator, Authorize, ClientLimits } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
 import type { AuthenticationMetrics, LimitMetrics, RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
-import type { CallerTokens, TokenSeal } from '../callers/caller-tokens.ts';
+import type { CallerTokens } from '../callers/caller-tokens.ts';
 import type { WaitOptions } from './wait-for-upstream.ts';
 
 export interface V2Dependencies {
@@ -20,7 +21,7 @@ export interface V2Dependencies {
   readonly metrics: RequestMetrics & AuthenticationMetrics & LimitMetrics;
   /** Of clients whom upstreams verify; absent: none does. */
   readonly callerTokens?: CallerTokens | undefined;
-  readonly pageSeal: TokenSeal;
+  readonly pageSeal: Seal;
   /** Ours, the same in every process of the cluster: found in a request's `X-Cistern-Hop`, the request went in a circle. */
   readonly instanceId: string;
   /** A client that takes no byte of a blob for this long is cut off. */

@@ -7,13 +7,12 @@ import {
   type CheckAccess,
   createVerifyAccess,
   openRemoteAccess,
-  type Seal,
   type VerifyAccess,
   questionSeal,
 } from '@cistern/pull-through';
 import type { Logger } from '@cistern/telemetry';
 import type { NodeContext } from '@cistern/runtime/process';
-import { type Closers, createSeal } from '@cistern/runtime';
+import { type Closers, createSeal, type Seal } from '@cistern/runtime';
 import { peerTlsOf, type Shared, sharedTriesOf } from '@cistern/assembly';
 
 /**

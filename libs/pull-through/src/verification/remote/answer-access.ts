@@ -3,9 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isCacheError } from '@cistern/errors';
 import type { Logger } from '@cistern/telemetry';
 import { heartbeatMs, fillAuthorization } from '@cistern/fills';
-import { isSameSecret } from '@cistern/runtime';
+import { isSameSecret, type Seal } from '@cistern/runtime';
 import type { CheckAccess } from '../check-access.ts';
-import type { Seal } from '../seal.ts';
 import {
   type AccessAnswer,
   type AskedQuestion,

@@ -5,7 +5,7 @@ import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { silenceMs, fillAuthorization, type PeerTls, connectMs } from '@cistern/fills';
 import type { AccessQuestion, CheckAccess } from '../check-access.ts';
-import type { Seal } from '../seal.ts';
+import type { Seal } from '@cistern/runtime';
 import {
   type AccessAnswer,
   accessPath,

@@ -1,5 +1,4 @@
-import type { Seal } from '../seal.ts';
-import { createSeal } from '@cistern/runtime';
+import { type Seal, createSeal } from '@cistern/runtime';
 
 /** Between a frontend and a worker. */
 export function questionSeal(clusterSecret: string): Seal {
