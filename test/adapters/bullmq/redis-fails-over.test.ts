@@ -27,7 +27,7 @@ test('queue and workers follow Sentinel to another master', async (t) => {
   const place = { connection: { kind: 'sentinel', name, sentinels }, keyPrefix: 'jobs:' } as const;
   const queue = await openQueue(t, place);
   await openWorkers(t, place, { 'revalidate-tag': async () => null });
-  assert.ok(await works(queue));
+  await until('it works', async () => works(queue));
   await redis.master.kill();
   await until('the replica is the master', async () => (await redis.masterPort()) === redis.replica.port);
   await until('it works again', async () => works(queue));
