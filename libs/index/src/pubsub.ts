@@ -1,4 +1,5 @@
-// PubSub wake those who wait for a record to change. They may be lost or doubled: nothing depends on them.
+// Publish and subscribe: messages wake callers that wait for a record to change. A message may be lost or doubled: nothing depends
+// on one.
 
 export interface PubSub {
   /** `message` is short, at most a few hundred bytes; an empty one is none. */

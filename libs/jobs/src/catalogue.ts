@@ -15,7 +15,7 @@ interface JobCatalogue {
   /** Asks upstream whether the repository holds the blob and records the link. */
   'stat-blob': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
   /**
-   * FetchesManifests the tag record up to date. `head`: by HEAD alone, which costs no pull. `get`: by one GET that brings the
+   * Brings the tag record up to date. `head`: by HEAD alone, which costs no pull. `get`: by one GET that brings the
    * manifest too, for a tag that nobody here has seen.
    */
   'revalidate-tag': {
@@ -40,13 +40,13 @@ interface JobCatalogue {
   'find-worker': { payload: { readonly purpose: 'access' }; result: { readonly address: string } };
   /** Ends the uploads to the store that nobody will complete. */
   'sweep-uploads': { payload: { readonly olderThanMs: number }; result: null };
-  /** FetchesManifests the public keys of an issuer of the configuration into the store, unless somebody did a moment ago. */
+  /** Fetches the public keys of a configured issuer into the store, unless another worker did a moment ago. */
   'fetch-issuer-keys': { payload: { readonly issuer: string }; result: null };
   /** Adds what is to be fetched early now. `everyMs`: when the next plan comes. */
   'plan-prewarm': { payload: { readonly everyMs: number }; result: null };
   /** Confirms a tag, or brings what it names now: the manifests, and the rest in a job of its own. */
   'prewarm-tag': { payload: RepositoryJob & PrewarmTagJob; result: PrewarmedTag };
-  /** FetchesManifests all blobs of an image. It tells how far it is by announcements. */
+  /** Fetches all blobs of an image, and publishes its progress. */
   'prewarm-blobs': {
     payload: RepositoryJob & { readonly digest: Digest; readonly platforms: readonly string[] };
     result: PrewarmedBlobs;

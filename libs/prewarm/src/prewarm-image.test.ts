@@ -18,8 +18,8 @@ test('whoever wishes an image hears how far it is, and what has come of it', asy
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1, platforms: ['linux/amd64', 'linux/arm64'] });
   hub.script.gated = true;
   const heard: PrewarmProgress[] = [];
-  const wish = { ...library, reference: parseReference('latest'), platforms: ['linux/arm64'] };
-  const brought = prewarmImage(started, wish, { signal, onProgress: (progress) => void heard.push(progress) });
+  const request = { ...library, reference: parseReference('latest'), platforms: ['linux/arm64'] };
+  const brought = prewarmImage(started, request, { signal, onProgress: (progress) => void heard.push(progress) });
   hub.allow(102_000);
   await until(() => heard.some(({ bytesHere }) => bytesHere === 102_000));
   hub.allow(1_000_000);
@@ -38,7 +38,7 @@ test('whoever wishes an image hears how far it is, and what has come of it', asy
 test('what is not there is a failure, in words', async (t) => {
   const started = await startPrewarmingCache();
   t.after(() => started.close());
-  const wish = { ...library, reference: parseReference('nothing'), platforms: [] };
-  const { failure } = await prewarmImage(started, wish, { signal, onProgress() {} });
+  const request = { ...library, reference: parseReference('nothing'), platforms: [] };
+  const { failure } = await prewarmImage(started, request, { signal, onProgress() {} });
   assert.deepEqual(failure, { kind: 'manifest-unknown', message: 'no such manifest' });
 });

@@ -22,7 +22,7 @@ export interface SourceReader {
   read(into: Uint8Array): Promise<number>;
   /** Idempotent; a pending `read` rejects. */
   close(): Promise<void>;
-  /** Absent: the bytes are right, or are such that nobody waits for a proof. May be asked after `close`. */
+  /** Unset means that the bytes are right, or that no reader waits for a verification. It may be called after `close`. */
   readonly verification?: Verification | undefined;
 }
 

@@ -78,7 +78,7 @@ export async function openFailoverReader(options: FailoverReaderOptions): Promis
     }
   };
 
-  /** Many clients share this reader, and each of them wants the proof, which may mean to read all of it again. */
+  /** Many clients share this reader, and each of them wants the verification, which may read all of it again. */
   const proofs = new Map<string, Promise<boolean>>();
   const proveOnce = async (delivered: DeliveredBytes) => {
     const key = `${delivered.from} ${delivered.endExclusive} ${delivered.checksum}`;

@@ -88,13 +88,13 @@ function look({ tags, links: linkIndex, manifests, blobs }: CacheIndex): Promise
 
 /** `readers`: what is remembered elsewhere. */
 async function assertPurges(index: CacheIndex, readers: readonly CacheIndex[]): Promise<void> {
-  for (const wish of [
+  for (const target of [
     { image: { ...key, reference: { kind: 'tag', tag: tag.tag } } },
     { upstream: 'docker.io' },
   ] as const) {
     const store = await fill(index);
     for (const reader of readers) assert.ok((await look(reader)).every((found) => found !== undefined));
-    const result = await purge({ index, store, adoptAs: undefined, now: Date.now }, wish);
+    const result = await purge({ index, store, adoptAs: undefined, now: Date.now }, target);
     assert.deepEqual(result, { purged: { tags: 1, manifests: 1, blobs: 1 } });
     for (const reader of readers)
       await until('it is forgotten', async () => (await look(reader)).every((found) => found === undefined));
@@ -143,8 +143,8 @@ test('in Redis that has lost everything, only once it has been rebuilt', async (
     json({ mediaType, size: manifest.length, children: [{ digest: layerDigest, kind: 'blob' }] }),
   );
   await redis.command('FLUSHALL');
-  const wish = { image: { ...key, reference: { kind: 'tag', tag: tag.tag } } } as const;
-  const purging = purge({ index, store, adoptAs: undefined, now: Date.now }, wish);
+  const target = { image: { ...key, reference: { kind: 'tag', tag: tag.tag } } } as const;
+  const purging = purge({ index, store, adoptAs: undefined, now: Date.now }, target);
   // real-time: a purge that does not wait for the index would be over by then
   await delay(300);
   assert.notEqual(await store.readObject(tagObjectKey(tag)), undefined);

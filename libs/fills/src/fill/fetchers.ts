@@ -7,7 +7,7 @@ import { type Stretch, fetchInto } from './fetch-into.ts';
 import { type Interval, createIntervals } from './intervals.ts';
 
 export interface Fetchers {
-  /** FetchesManifests everything that is missing; `opened` is a body of the whole, for when nothing has been brought yet. */
+  /** Fetches all missing bytes; `opened` is a body of the whole, for when none has come yet. */
   fetchAll(opened?: UpstreamBlobBody): Promise<void>;
   /** Copies a body that was opened for `[opened.start, toExclusive)`, beside whatever else runs. */
   fetchAhead(opened: UpstreamBlobBody, toExclusive: number): void;

@@ -1,4 +1,4 @@
-// FetchesManifests a fill's bytes into a store that has no filesystem of its own: part by part while the body arrives, visible only
+// Brings a fill's bytes into a store that has no filesystem of its own: part by part while the body arrives, visible only
 // after verification.
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';

@@ -1,4 +1,4 @@
-// PubSub: everybody who listens hears them, or hears that some may have been missed.
+// Publish and subscribe: each listener hears each message, or hears that some may have been missed.
 import assert from 'node:assert/strict';
 import type { PubSub } from '../pubsub.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
@@ -20,7 +20,7 @@ export const pubsubCases: CacheIndexCases = {
     await pubsub.subscribe('fill:b', () => heard.push('other'));
     await publishAndSettle(pubsub, 'fill:a');
     assert.deepEqual(heard.sort(), ['one', 'two']);
-    await pubsub.publish('nobody listens');
+    await pubsub.publish('a topic without listeners');
   },
 
   async 'a listener hears the message, and nothing where there is none'({ index: { pubsub } }) {

@@ -1,4 +1,4 @@
-// PubSub inside a single process.
+// Publish and subscribe inside a single process.
 import type { PubSub } from '../pubsub.ts';
 import type { IndexLog } from '../index-log.ts';
 

@@ -1,4 +1,4 @@
-// PubSub by Redis' publish and subscribe. Listeners share one subscription for each topic.
+// Redis' own publish and subscribe. Listeners share one subscription for each topic.
 import type { PubSub } from '../pubsub.ts';
 import { createPubSub } from '../in-process/create-pubsub.ts';
 import type { IndexLog } from '../index-log.ts';

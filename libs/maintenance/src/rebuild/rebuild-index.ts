@@ -50,7 +50,7 @@ export interface RebuildResult extends RebuildProgress {
   readonly isComplete: boolean;
 }
 
-/** Whoever has it alone may rebuild. */
+/** Only the holder of this lease may rebuild. */
 export const rebuildLease = 'rebuild';
 
 const progressEveryMs = 1000;
@@ -67,7 +67,7 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
     try {
       const epoch = await index.epoch.current();
       const deps = { ...options, progress, signal };
-      // A manifest's record says that it is in the store, which its blob's record tells.
+      // A manifest's record says that it is in the store, so its blob's record comes first.
       await rebuildBlobs(deps);
       progress.step = 'links';
       await rebuildLinks(deps);

@@ -155,7 +155,7 @@ test('who leaves before the first place is open, opens none', async () => {
   await assert.rejects(openFailoverReader({ from: 0, signal: leaving.signal, prove: never, openAt: never }), /left/);
 });
 
-test('it is proven if every place is, by itself or by its delivered, and lost if one is', async () => {
+test('it is proven if every place is, by itself or by its checksum, and lost if one is', async () => {
   const delivered = { from: 0, endExclusive: 400, checksum: 7 };
   const proofOf = async (states: ('proven' | 'open' | 'lost')[], isSame = true) => {
     const proven: DeliveredBytes[] = [];
@@ -187,7 +187,7 @@ test('it is proven if every place is, by itself or by its delivered, and lost if
   assert.deepEqual(await proofOf(['proven', 'lost', 'proven']), ['lost', 'lost', 0]);
 });
 
-test('what gave nothing needs no verification', async () => {
+test('a place that gave nothing needs no verification', async () => {
   let opened = 0;
   const delivered = { from: 0, endExclusive: 0, checksum: 0 };
   const reader = await openFailoverReader({
@@ -226,7 +226,7 @@ test('an index or a store that is away for a moment breaks off nobody who is hal
   await assert.rejects(openFailoverReader({ from: 0, signal, prove: never, openAt }), away);
 });
 
-test('what many readers want a verification of is proven once', async () => {
+test('bytes that many readers want verified are verified once', async () => {
   let proofs = 0;
   const reader = await openFailoverReader({
     from: 0,

@@ -7,7 +7,7 @@ import { createFillAccess, createFillTable } from '@cistern/fills';
 
 const { signal } = new AbortController();
 
-test('the same bytes, whether a fill runs here or elsewhere, and a delivered of them', async (t) => {
+test('the same bytes, whether a fill runs here or elsewhere, and a checksum of them', async (t) => {
   const { fills, index, digest, bytes, address, remote, bytesSent, uploaded } = await startFillServer(t, {
     size: 300_000,
   });
@@ -47,7 +47,7 @@ test('a fill that is over is asked for nowhere else, here or there', async (t) =
   }
 });
 
-test('alone, a node needs no delivered: what it gave is verified before its end', async (t) => {
+test('alone, a node needs no checksum: its bytes are verified before their end', async (t) => {
   const { fills, index, digest, bytes } = await startFillServer(t, { size: 300_000 });
   const record = { ...(await index.fills.read(digest))!, size: bytes.length };
   const access = createFillAccess({ fills, address: '', remote: undefined });

@@ -98,12 +98,12 @@ export function createLists(deps: ListsDeps): Lists {
 
   return {
     forget: () => remembered.clear(),
-    async listTags({ target, n, last, ...wish }) {
+    async listTags({ target, n, last, ...freshness }) {
       const { upstream, repository } = target;
       const query = { upstream, repository, ...(n !== undefined && { n }), ...(last !== undefined && { last }) };
-      return (await list('fetch-tags', 'tags', query, wish)) as TagsPage & FreshnessFacts;
+      return (await list('fetch-tags', 'tags', query, freshness)) as TagsPage & FreshnessFacts;
     },
-    async listReferrers({ target, digest, artifactType, nextQuery, ...wish }) {
+    async listReferrers({ target, digest, artifactType, nextQuery, ...freshness }) {
       const { upstream, repository } = target;
       const query = {
         upstream,
@@ -112,7 +112,7 @@ export function createLists(deps: ListsDeps): Lists {
         ...(artifactType !== undefined && { artifactType }),
         ...(nextQuery !== undefined && { nextQuery }),
       };
-      return (await list('fetch-referrers', 'referrers', query, wish)) as ReferrersPage & FreshnessFacts;
+      return (await list('fetch-referrers', 'referrers', query, freshness)) as ReferrersPage & FreshnessFacts;
     },
   };
 }

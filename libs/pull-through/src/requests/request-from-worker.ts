@@ -15,7 +15,7 @@ interface Asked<T> {
 interface WorkerRequestOptions {
   /** What is asked for, within the repository. */
   readonly subject: string;
-  /** RequestFromWorker upstream even if it said no a moment ago. */
+  /** Ask upstream even if it said no a moment ago. */
   readonly force?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Wait no longer than this since the first of us asked, and reject with `upstream-timeout` then. The job goes on. */

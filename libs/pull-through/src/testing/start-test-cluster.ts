@@ -140,7 +140,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
         current.process.wake();
         queue.look();
       },
-      /** SIGTERM: as `openWorking` ends. */
+      /** SIGTERM: as a wired worker ends. */
       async terminate(graceMs: number) {
         const closing = current.closeJobs(graceMs);
         await current.handOver();

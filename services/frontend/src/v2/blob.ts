@@ -34,26 +34,26 @@ export function answerBlob(
   record.facts.reference = digest;
   const unmodified = ifNoneMatch(headers['if-none-match'], digest);
   const intent = method === 'HEAD' || unmodified ? 'stat' : hasRange(headers, digest) ? 'ranges' : 'whole';
-  const wish = { target, digest, intent } as const;
-  const known = intent === 'whole' ? pullThrough.blobFromMemory(wish) : undefined;
+  const wanted = { target, digest, intent } as const;
+  const known = intent === 'whole' ? pullThrough.blobFromMemory(wanted) : undefined;
   if (known === undefined)
-    return waitForUpstream(waiting, request, reply, () => openAndSend(dependencies, wish, unmodified, reply));
+    return waitForUpstream(waiting, request, reply, () => openAndSend(dependencies, wanted, unmodified, reply));
   tellCacheResult(reply, known.cache);
   return sendAtOnce(reply.headers(validatorHeaders(digest)).headers(wholeHeaders(known.size)), known.bytes);
 }
 
 async function openAndSend(
   dependencies: V2Dependencies,
-  wish: BlobRequest,
+  wanted: BlobRequest,
   unmodified: boolean,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
   const { request } = reply;
   const { headers, method } = request;
   const { user = '', clientIp } = request.record.facts;
-  const { digest } = wish;
+  const { digest } = wanted;
   const blob = await dependencies.pullThrough.openBlob({
-    ...wish,
+    ...wanted,
     client: `${user} ${clientIp}`,
     signal: clientSignal(reply),
   });
