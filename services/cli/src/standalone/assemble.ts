@@ -2,7 +2,7 @@
 import type { Config } from '@cistern/config';
 import type { NodeContext } from '@cistern/runtime/process';
 import { openAll } from '@cistern/runtime';
-import { createStoreHealth, openShared } from '@cistern/assembly';
+import { openShared } from '@cistern/assembly';
 import {
   type Images,
   openImages,
@@ -17,7 +17,7 @@ import {
   type Upkeep,
 } from '@cistern/operations';
 import { type FrontendAssembly, wireFrontend } from '@cistern/frontend';
-import { startWorker, wireWorker, type WorkerAssembly } from '@cistern/worker';
+import { wireWorker, type WorkerAssembly, workerAssembly } from '@cistern/worker';
 
 export interface StandaloneAssembly extends FrontendAssembly, WorkerAssembly {
   readonly nodes: Nodes;
@@ -36,19 +36,12 @@ export function assemble(config: Config, context: NodeContext): Promise<Standalo
     openReporting(config, 'standalone', { index, ...worker }, context, closers);
     return {
       ...(await wireFrontend(config, shared, { ...context, worker }, closers)),
-      ...createStoreHealth(config, store, worker.disk),
-      checkIndex: () => index.check(),
-      answerPeer: worker.answerPeer,
-      start: () => startWorker(worker, config, shared, context, closers),
+      ...workerAssembly(worker, config, shared, context, closers),
       nodes: openNodes(config, shared, jobs),
       upkeep: openUpkeep(config, shared, context.log),
       decisions: openDecisions(config, shared),
       images: openImages(config, { index, store, queue: jobs.queue }),
       prewarm: openPrewarming(config, { index, queue: jobs.queue }),
-      async close(graceMs) {
-        await worker.close(graceMs);
-        await closers.closeAll();
-      },
     };
   });
 }

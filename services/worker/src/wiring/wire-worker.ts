@@ -167,7 +167,7 @@ export async function wireWorker(
 }
 
 export interface WorkerAssembly extends Assembled {
-  /** Begins to take jobs. The fill server has to listen before. */
+  /** Begins to take jobs, and to get the certificate that an ACME authority is to issue. The fill server has to listen before. */
   start(): Promise<void>;
   /** Answers requests of other nodes; unset where there are none. */
   readonly answerPeer: AnswerPeer | undefined;
@@ -179,30 +179,32 @@ export function assembleWorker(config: Config, context: NodeContext): Promise<Wo
     const shared = await openShared(config, context, closers);
     const worker = await wireWorker(config, shared, context, closers);
     openReporting(config, 'worker', { index: shared.index, ...worker }, context, closers);
-    return {
-      ...createStoreHealth(config, shared.store, worker.disk),
-      checkIndex: () => shared.index.check(),
-      answerPeer: worker.answerPeer,
-      start: () => startWorker(worker, config, shared, context, closers),
-      async close(graceMs) {
-        await worker.close(graceMs);
-        await closers.closeAll();
-      },
-    };
+    return workerAssembly(worker, config, shared, context, closers);
   });
 }
 
-/** Begins to take jobs, and to get the certificate that the configuration wants from an ACME authority. */
-export async function startWorker(
+/** Health, start and end of a process that has this worker, alone or beside a frontend. `close` closes all of `closers`. */
+export function workerAssembly(
   worker: WiredWorker,
   config: Config,
   shared: Shared,
   context: NodeContext,
-  { opened }: Closers,
-): Promise<void> {
-  await worker.start();
-  const issuer = openIssuer(config, shared, context);
-  if (issuer !== undefined) opened(issuer);
+  closers: Closers,
+): WorkerAssembly {
+  return {
+    ...createStoreHealth(config, shared.store, worker.disk),
+    checkIndex: () => shared.index.check(),
+    answerPeer: worker.answerPeer,
+    async start() {
+      await worker.start();
+      const issuer = openIssuer(config, shared, context);
+      if (issuer !== undefined) closers.opened(issuer);
+    },
+    async close(graceMs) {
+      await worker.close(graceMs);
+      await closers.closeAll();
+    },
+  };
 }
 
 /** Where fills keep their bytes; the directory is there. */
