@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import test, { type TestContext } from 'node:test';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import { until } from '@cistern/runtime/testing';
 import { digestOf } from '@cistern/oci';
 import { rejectsAsUnavailable, sampleBlob } from '../conformance/sample-blob.ts';
 import { startScriptedServer } from './fixtures/scripted-server.ts';
@@ -17,10 +18,6 @@ async function open(t: TestContext, partBudgetBytes: number) {
   const store = await server.open({ partBudgetBytes, log: { warn() {} } });
   const begin = async () => store.begin(digestOf(randomBytes(10)));
   return { script, server, store, begin };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(5);
 }
 
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
