@@ -4,7 +4,7 @@ import { findCycles } from './find-cycles.mjs';
 
 const edge = (from: string, to: string) => ({ from, to });
 
-test('a chain, a diamond and an import of the own folder are no cycles', () => {
+test('a chain and a diamond are no cycles', () => {
   assert.deepEqual(findCycles([edge('a', 'b'), edge('b', 'c')]), []);
   assert.deepEqual(findCycles([edge('a', 'b'), edge('a', 'c'), edge('b', 'd'), edge('c', 'd')]), []);
 });
