@@ -3,23 +3,23 @@ import type { AdminAccess } from './wiring/open-admin-access.ts';
 import type { Audit, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/operations';
 import type { Config } from '@cistern/config';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { addDescriptionRoute, collectDescription } from './add-description.ts';
-import { addAuditRoutes } from './audit-routes.ts';
-import { checkParts, type PartChecks } from './check-parts.ts';
-import { addConnectRoutes } from './connect-routes.ts';
+import { addAuditRoutes } from './api/audit-routes.ts';
+import { checkParts, type PartChecks } from './api/check-parts.ts';
+import { addConnectRoutes } from './api/connect-routes.ts';
+import { createEventFeed } from './api/create-event-feed.ts';
+import { addDecisionRoutes } from './api/decision-routes.ts';
+import { describeFills, describeNodes, describeOverview } from './api/describe-nodes.ts';
+import { addImageChangeRoutes } from './api/image-change-routes.ts';
+import { addImageRoutes } from './api/image-routes.ts';
+import { addNodeRoutes } from './api/node-routes.ts';
+import { state } from './api/nodes.ts';
+import { addPrewarmRoute } from './api/prewarm-route.ts';
+import { addUpkeepRoutes } from './api/upkeep-routes.ts';
 import { serveConsole } from './console/serve-console.ts';
-import { createEventFeed } from './create-event-feed.ts';
-import { addDecisionRoutes } from './decision-routes.ts';
-import { describeFills, describeNodes, describeOverview } from './describe-nodes.ts';
-import { describeRoute } from './describe-route.ts';
 import { guardBrowsers } from './guard-browsers.ts';
-import { addImageChangeRoutes } from './image-change-routes.ts';
-import { addImageRoutes } from './image-routes.ts';
-import { flag, object, text } from './json-schema.ts';
-import { addNodeRoutes } from './node-routes.ts';
-import { addPrewarmRoute } from './prewarm-route.ts';
+import { addDescriptionRoute, collectDescription } from './http/collect-description.ts';
+import { describeRoute } from './http/describe-route.ts';
 import { isReading, requireOperator } from './require-operator.ts';
-import { addUpkeepRoutes } from './upkeep-routes.ts';
 
 export interface AdminServerOptions {
   readonly version: string;
@@ -36,14 +36,11 @@ export interface AdminServerOptions {
 }
 
 const bodyLimit = 64 * 1024;
-const stateSchema = describeRoute('state', {
+const stateSchema = describeRoute({
+  tag: 'state',
   summary: 'Which version runs, and how the parts of the cache are',
   description: 'For everybody.',
-  answer: object({
-    version: text(),
-    healthy: flag(),
-    parts: { type: 'object', additionalProperties: text('ok, or why not.') },
-  }),
+  answer: state,
 });
 
 /**

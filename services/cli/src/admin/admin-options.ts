@@ -31,14 +31,19 @@ export function adminOf({ config, data, url }: AdminOptions, { env }: Terminal):
 }
 
 /** Each line of an answer as it comes. Throws `CommandError` where nobody answers, or refuses. */
-export function linesOfAdmin(options: AdminOptions, terminal: Terminal, path: string, body?: object): AsyncGenerator {
+export function linesOfAdmin<Line>(
+  options: AdminOptions,
+  terminal: Terminal,
+  path: string,
+  body?: object,
+): AsyncGenerator<Line> {
   return askLines(adminOf(options, terminal), path, body);
 }
 
 /** Asks for one answer; `body`: what is posted. Rejects as `linesOfAdmin`. */
 export function openAdmin(options: AdminOptions, terminal: Terminal) {
-  return async <T>(path: string, body?: object): Promise<T> => {
-    for await (const line of linesOfAdmin(options, terminal, path, body)) return line as T;
+  return async <Answer>(path: string, body?: object): Promise<Answer> => {
+    for await (const line of linesOfAdmin<Answer>(options, terminal, path, body)) return line;
     throw new CommandError('The answer was empty.');
   };
 }

@@ -1,5 +1,5 @@
 // `cistern audit`: what operators asked for and who was turned away, of late.
-import type { AuditPage } from '@cistern/operations';
+import type { AuditPage } from '@cistern/admin';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
 import { fail } from '../terminal/fail.ts';

@@ -1,4 +1,5 @@
 // `cistern evict --dry-run`: what would be removed from the store, and why. The cache that runs evicts by itself.
+import type { EvictionLine } from '@cistern/admin';
 import { parseSize } from '@cistern/config';
 import type { Command } from 'commander';
 import { addAdminOptions, type AdminOptions, adminOf } from '../admin/admin-options.ts';
@@ -13,21 +14,8 @@ interface EvictOptions extends AdminOptions {
   readonly downTo?: string;
 }
 
-/** What the admin node says, a line each. */
-interface Said {
-  readonly plan?: { readonly bytes: number; readonly downToBytes?: number; readonly pinned: number };
-  readonly victim?: Victim;
-  readonly result?: { readonly victims: number; readonly bytes: number };
-  readonly error?: { readonly message: string };
-}
-
-interface Victim {
-  readonly digest: string;
-  readonly size: number;
-  readonly kind: string;
-  readonly lastPulledAtMs: number;
-  readonly reason: 'space' | 'age';
-}
+type Plan = NonNullable<EvictionLine['plan']>;
+type Victim = NonNullable<EvictionLine['victim']>;
 
 export function addEvict(program: Command, terminal: Terminal): void {
   addAdminOptions(program.command('evict'))
@@ -45,8 +33,8 @@ async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
   const downToBytes = options.downTo === undefined ? undefined : parseDownTo(options.downTo);
   const target = adminOf(options, terminal);
   const { stdout } = terminal;
-  for await (const line of askLines(target, '/v1/eviction/plan', { downToBytes })) {
-    const { plan, victim, result, error } = line as Said;
+  const lines = askLines<EvictionLine>(target, '/v1/eviction/plan', { downToBytes });
+  for await (const { plan, victim, result, error } of lines) {
     if (error !== undefined) throw new CommandError(error.message);
     if (plan !== undefined) stdout.write(`${describePlan(plan)}\n`);
     if (victim !== undefined) stdout.write(`${describeVictim(victim, Date.now())}\n`);
@@ -66,7 +54,7 @@ function parseDownTo(text: string): number {
   }
 }
 
-function describePlan({ bytes, downToBytes, pinned }: NonNullable<Said['plan']>): string {
+function describePlan({ bytes, downToBytes, pinned }: Plan): string {
   const need =
     downToBytes === undefined ? 'no room has to be made' : `to be brought down to ${formatBytes(downToBytes)}`;
   return `The store holds ${formatBytes(bytes)}: ${need}. ${pinned} digests are pinned.`;

@@ -1,5 +1,5 @@
 // `cistern images`, `inspect` and `top`: what the cache holds, what it is made of, and what is pulled most.
-import type { ImageDetails, ListedImage, ListedImages, PopularImage } from '@cistern/operations';
+import type { CachedImage, ImageDetails, ImagePage, TopImages } from '@cistern/admin';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type AdminOptions, addAdminOptions, openAdmin } from '../admin/admin-options.ts';
 import { fail } from '../terminal/fail.ts';
@@ -48,14 +48,14 @@ export function addImages(program: Command, terminal: Terminal): void {
 async function list(search: string | undefined, options: SearchOptions, terminal: Terminal): Promise<void> {
   const { upstream, limit } = options;
   const ask = openAdmin(options, terminal);
-  const images: ListedImage[] = [];
+  const images: CachedImage[] = [];
   let cursor: string | null = '';
   do {
     const query = new URLSearchParams({ limit: String(Math.min(limit - images.length, pageSize)) });
     if (search !== undefined) query.set('search', search);
     if (upstream !== undefined) query.set('upstream', upstream);
     if (cursor !== '') query.set('cursor', cursor);
-    const page: ListedImages = await ask<ListedImages>(`/v1/images?${query.toString()}`);
+    const page: ImagePage = await ask(`/v1/images?${query.toString()}`);
     images.push(...page.images);
     ({ cursor } = page);
   } while (cursor !== null && images.length < limit);
@@ -113,7 +113,7 @@ function describe({
 
 async function top(options: LimitedOptions, terminal: Terminal): Promise<void> {
   const path = `/v1/top?limit=${Math.min(options.limit, pageSize)}`;
-  const answer = await openAdmin(options, terminal)<{ readonly images: readonly PopularImage[] }>(path);
+  const answer = await openAdmin(options, terminal)<TopImages>(path);
   if (options.json === true) return print(terminal, answer);
   const rows = answer.images.map(({ name, score, platforms }) => [
     name,

@@ -1,5 +1,5 @@
 // `cistern offline` and `cistern stale`: which upstreams are asked, and what was served without their word.
-import type { StaleTag, UpstreamState } from '@cistern/operations';
+import type { StaleLine, UpstreamList } from '@cistern/admin';
 import { Argument, type Command } from 'commander';
 import { type AdminOptions, addAdminOptions, linesOfAdmin, openAdmin } from '../admin/admin-options.ts';
 import { CommandError } from '../terminal/command-error.ts';
@@ -36,19 +36,14 @@ async function decide(
   const ask = openAdmin(options, terminal);
   const offline = { on: true, off: false, reset: null };
   const { upstreams } = await (wish === 'show'
-    ? ask<{ readonly upstreams: readonly UpstreamState[] }>('/v1/upstreams')
-    : ask<{ readonly upstreams: readonly UpstreamState[] }>('/v1/offline', { upstream, offline: offline[wish] }));
+    ? ask<UpstreamList>('/v1/upstreams')
+    : ask<UpstreamList>('/v1/offline', { upstream, offline: offline[wish] }));
   for (const { name, isOffline, by } of upstreams)
     terminal.stdout.write(`${isOffline ? 'offline' : 'online '}  ${name}${by === 'decision' ? '  (decided)' : ''}\n`);
 }
 
 async function listStale(options: AdminOptions, terminal: Terminal): Promise<void> {
-  for await (const line of linesOfAdmin(options, terminal, '/v1/stale')) {
-    const { tag, error, result } = line as {
-      readonly tag?: StaleTag;
-      readonly error?: { readonly message: string };
-      readonly result?: object;
-    };
+  for await (const { tag, error, result } of linesOfAdmin<StaleLine>(options, terminal, '/v1/stale')) {
     if (error !== undefined) throw new CommandError(error.message);
     if (result !== undefined) return;
     if (tag !== undefined)

@@ -1,4 +1,5 @@
 // `cistern pin`, `unpin` and `pins`: images that no pressure and no age removes.
+import type { PinAnswer, PinList } from '@cistern/admin';
 import type { Command } from 'commander';
 import { type AdminOptions, addAdminOptions, openAdmin } from '../admin/admin-options.ts';
 import { fail } from '../terminal/fail.ts';
@@ -22,7 +23,7 @@ export function addPin(program: Command, terminal: Terminal): void {
 async function pin(images: readonly string[], options: AdminOptions, terminal: Terminal): Promise<void> {
   const ask = openAdmin(options, terminal);
   for (const image of images) {
-    const pinned = await ask<{ readonly image: string }>('/v1/pins', { image, pinned: true });
+    const pinned = await ask<PinAnswer>('/v1/pins', { image, pinned: true });
     terminal.stdout.write(`${pinned.image} stays.\n`);
   }
 }
@@ -30,15 +31,12 @@ async function pin(images: readonly string[], options: AdminOptions, terminal: T
 async function unpin(images: readonly string[], options: AdminOptions, terminal: Terminal): Promise<void> {
   const ask = openAdmin(options, terminal);
   for (const image of images) {
-    const { image: name, wasPinned } = await ask<{ readonly image: string; readonly wasPinned: boolean }>('/v1/pins', {
-      image,
-      pinned: false,
-    });
-    terminal.stdout.write(wasPinned ? `${name} may go.\n` : `${name} was not pinned.\n`);
+    const { image: name, wasPinned } = await ask<PinAnswer>('/v1/pins', { image, pinned: false });
+    terminal.stdout.write(wasPinned === true ? `${name} may go.\n` : `${name} was not pinned.\n`);
   }
 }
 
 async function list(options: AdminOptions, terminal: Terminal): Promise<void> {
-  const { pins } = await openAdmin(options, terminal)<{ readonly pins: readonly string[] }>('/v1/pins');
+  const { pins } = await openAdmin(options, terminal)<PinList>('/v1/pins');
   terminal.stdout.write(pins.map((image) => `${image}\n`).join(''));
 }

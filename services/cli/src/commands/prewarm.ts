@@ -1,4 +1,5 @@
 // `cistern prewarm`: images into the cache before anybody asks for them.
+import type { PrewarmLine } from '@cistern/admin';
 import type { Command } from 'commander';
 import { addAdminOptions, type AdminOptions, adminOf } from '../admin/admin-options.ts';
 import { CommandError } from '../terminal/command-error.ts';
@@ -12,28 +13,8 @@ interface PrewarmOptions extends AdminOptions {
   readonly platform?: readonly string[];
 }
 
-/** What the admin node says, a line each. */
-interface Said {
-  readonly progress?: Progress;
-  readonly result?: Result;
-  readonly error?: { readonly message: string };
-}
-
-interface Progress {
-  readonly blobs: number;
-  readonly blobsHere: number;
-  readonly bytes: number;
-  readonly bytesHere: number;
-}
-
-interface Result {
-  readonly digest?: string;
-  readonly blobs: number;
-  readonly bytes: number;
-  readonly fetchedBlobs: number;
-  readonly fetchedBytes: number;
-  readonly failure?: { readonly message: string };
-}
+type Progress = NonNullable<PrewarmLine['progress']>;
+type Result = NonNullable<PrewarmLine['result']>;
 
 export function addPrewarm(program: Command, terminal: Terminal): void {
   addAdminOptions(program.command('prewarm'))
@@ -77,8 +58,7 @@ async function bring(
 ): Promise<string> {
   const speed = createSpeed();
   progress.show(`${image}: asking`);
-  for await (const line of askLines(target, '/v1/prewarm', { image, platforms })) {
-    const said = line as Said;
+  for await (const said of askLines<PrewarmLine>(target, '/v1/prewarm', { image, platforms })) {
     if (said.progress !== undefined) progress.show(`${image}: ${describeProgress(said.progress, speed)}`);
     const why = said.error ?? said.result?.failure;
     if (why !== undefined) throw new CommandError(why.message);

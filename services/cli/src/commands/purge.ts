@@ -1,4 +1,5 @@
 // `cistern purge` and `refresh`: what is cached goes, or is asked for anew, on all nodes at once.
+import type { PurgeAnswer, RefreshAnswer } from '@cistern/admin';
 import type { Command } from 'commander';
 import { type AdminOptions, addAdminOptions, openAdmin } from '../admin/admin-options.ts';
 import { CommandError } from '../terminal/command-error.ts';
@@ -12,16 +13,6 @@ interface ChangeOptions extends AdminOptions {
 interface PurgeOptions extends ChangeOptions {
   readonly digest?: string;
   readonly upstream?: string;
-}
-
-interface Purged {
-  readonly purged: { readonly tags: number; readonly manifests: number; readonly blobs: number };
-}
-
-interface Refreshed {
-  readonly image: string;
-  readonly before: string | null;
-  readonly after: string | null;
 }
 
 const json: [string, string] = ['--json', 'as the admin API says it, a line for each'];
@@ -54,12 +45,12 @@ async function purge(images: readonly string[], options: PurgeOptions, terminal:
   if (wishes.length === 0) throw new CommandError('Name an image, or say --digest or --upstream.');
   const ask = openAdmin(options, terminal);
   for (const { name, wish } of wishes) {
-    const answer = await ask<Purged>('/v1/purge', wish);
+    const answer = await ask<PurgeAnswer>('/v1/purge', wish);
     terminal.stdout.write(`${options.json === true ? JSON.stringify(answer) : describe(name, answer)}\n`);
   }
 }
 
-function describe(name: string, { purged: { tags, manifests, blobs } }: Purged): string {
+function describe(name: string, { purged: { tags, manifests, blobs } }: PurgeAnswer): string {
   if (tags + manifests + blobs === 0) return `${name}: nothing of it was here.`;
   return `${name}: ${counted(tags, 'tag')}, ${counted(manifests, 'manifest')} and ${counted(blobs, 'blob')} are gone.`;
 }
@@ -71,12 +62,12 @@ function counted(count: number, noun: string): string {
 async function refresh(images: readonly string[], options: ChangeOptions, terminal: Terminal): Promise<void> {
   const ask = openAdmin(options, terminal);
   for (const image of images) {
-    const answer = await ask<Refreshed>('/v1/refresh', { image });
+    const answer = await ask<RefreshAnswer>('/v1/refresh', { image });
     terminal.stdout.write(`${options.json === true ? JSON.stringify(answer) : describeRefreshed(answer)}\n`);
   }
 }
 
-function describeRefreshed({ image, before, after }: Refreshed): string {
+function describeRefreshed({ image, before, after }: RefreshAnswer): string {
   if (before === after) return `${image} still names ${after ?? 'nothing'}.`;
   return before === null ? `${image} names ${after}.` : `${image} named ${before} and names ${after ?? 'nothing'} now.`;
 }

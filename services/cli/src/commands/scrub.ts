@@ -1,9 +1,7 @@
 // `cistern scrub`: what reading the store through has found, and how far it is.
-import type { ScrubPass, ScrubReport } from '@cistern/maintenance';
+import type { ScrubAnswer, ScrubPass, ScrubReport } from '@cistern/admin';
 import type { Command } from 'commander';
-import { addAdminOptions, type AdminOptions, adminOf } from '../admin/admin-options.ts';
-import { askLines } from '../terminal/ask-lines.ts';
-import { CommandError } from '../terminal/command-error.ts';
+import { addAdminOptions, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
 import { fail } from '../terminal/fail.ts';
 import { formatBytes } from '../terminal/format-bytes.ts';
 import { formatTime } from '../terminal/format-time.ts';
@@ -16,13 +14,8 @@ export function addScrub(program: Command, terminal: Terminal): void {
 }
 
 async function tellScrub(options: AdminOptions, terminal: Terminal): Promise<void> {
-  const target = adminOf(options, terminal);
-  for await (const line of askLines(target, '/v1/scrub')) {
-    const { report } = line as { readonly report: ScrubReport | null };
-    terminal.stdout.write(report === null ? 'The store has not been read through yet.\n' : describeReport(report));
-    return;
-  }
-  throw new CommandError(`${target.name} has told nothing.`);
+  const { report } = await openAdmin(options, terminal)<ScrubAnswer>('/v1/scrub');
+  terminal.stdout.write(report === null ? 'The store has not been read through yet.\n' : describeReport(report));
 }
 
 function describeReport({ pass, lastEnded, damages }: ScrubReport): string {

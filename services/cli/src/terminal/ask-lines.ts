@@ -11,12 +11,12 @@ export interface AdminTarget {
 }
 
 /** Each line as it comes; `body`: what is posted, if anything. Throws `CommandError` where nobody answers, or refuses. */
-export async function* askLines(target: AdminTarget, path: string, body?: object): AsyncGenerator {
+export async function* askLines<Line>(target: AdminTarget, path: string, body?: object): AsyncGenerator<Line> {
   const answer = await ask(target, path, body);
   if (answer.statusCode !== 200) throw new CommandError(await refusalOf(target, answer));
   // A stream that breaks ends the iteration; whoever reads it misses the last line then.
   answer.on('error', () => {});
-  for await (const line of createInterface({ input: answer })) yield JSON.parse(line) as unknown;
+  for await (const line of createInterface({ input: answer })) yield JSON.parse(line) as Line;
 }
 
 function ask(

@@ -35,9 +35,10 @@ export async function post(path, wish) {
 
 /**
  * For what takes a while and is told in lines of JSON: each as it comes.
+ * @template Line
  * @param {string} path
  * @param {object} wish
- * @returns {AsyncGenerator<any>} throws an ApiError
+ * @returns {AsyncGenerator<Line>} throws an ApiError
  */
 export async function* postForLines(path, wish) {
   const { body } = await ask(path, request(wish));

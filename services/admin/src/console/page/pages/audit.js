@@ -6,8 +6,7 @@ import { openResource } from '../open-resource.js';
 import { sayFailed } from '../parts/messages.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
 
-/** @import { AuditEntry } from '../api-types.d.ts' */
-/** @typedef {{ readonly entries: readonly AuditEntry[], readonly before: number | null }} AuditPage */
+/** @import { AuditEntry, AuditPage } from '../api-types.d.ts' */
 
 const pageSize = 50;
 

@@ -5,7 +5,7 @@ import { formatBytes, formatShare, shortDigest } from '../format.js';
 import { confirm } from '../parts/confirm.js';
 import { say, sayFailed } from '../parts/messages.js';
 
-/** @import { ImageDetails } from '../api-types.d.ts' */
+/** @import { ImageDetails, PrewarmLine, PurgeAnswer, RefreshAnswer } from '../api-types.d.ts' */
 
 /**
  * @param {string} image
@@ -32,7 +32,7 @@ export function imageActions(image, { lookAgain, update }) {
   }
 
   async function refresh() {
-    /** @type {{ before: string | null, after: string | null }} */
+    /** @type {RefreshAnswer} */
     const { before, after } = await post('/v1/refresh', { image });
     if (after === null) say(`Upstream has no ${image} any more.`);
     else say(before === after ? `${image} is as it was.` : `${image} is ${shortDigest(after)} now, for all nodes.`);
@@ -42,7 +42,9 @@ export function imageActions(image, { lookAgain, update }) {
   async function prewarm() {
     const tell = say(`Fetching ${image} …`, 'busy');
     try {
-      for await (const { progress, result, error } of postForLines('/v1/prewarm', { image })) {
+      /** @type {AsyncGenerator<PrewarmLine>} */
+      const lines = postForLines('/v1/prewarm', { image });
+      for await (const { progress, result, error } of lines) {
         if (error !== undefined) tell(error.message, 'failed');
         if (progress !== undefined)
           tell(
@@ -77,7 +79,7 @@ export function imageActions(image, { lookAgain, update }) {
       isDangerous: true,
     });
     if (!isSure) return;
-    /** @type {{ purged: { tags: number, manifests: number, blobs: number } }} */
+    /** @type {PurgeAnswer} */
     const { purged } = await post('/v1/purge', { image });
     say(
       `Purged ${image}: ${counted(purged.tags, 'tag')}, ${counted(purged.manifests, 'manifest')} and ${counted(purged.blobs, 'blob')}.`,

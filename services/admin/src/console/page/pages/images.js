@@ -7,9 +7,8 @@ import { emptyState, whenLoaded } from '../parts/states.js';
 import { openResource } from '../open-resource.js';
 import { openImage } from './image.js';
 
-/** @import { CachedImage, Upstream } from '../api-types.d.ts' */
+/** @import { CachedImage, ImagePage, UpstreamList } from '../api-types.d.ts' */
 /** @import { OpenPage, PageContext, PageKind } from '../page.d.ts' */
-/** @typedef {{ readonly images: readonly CachedImage[], readonly cursor: string | null }} ImagePage */
 
 const typingMs = 250;
 const pageSize = 50;
@@ -34,7 +33,7 @@ function openList({ update }) {
   let further = [];
   /** @type {string | null | undefined} of the page after the last; `undefined`: as the first one says */
   let cursor;
-  /** @type {import('../open-resource.js').Resource<{ readonly upstreams: readonly Upstream[] }>} */
+  /** @type {import('../open-resource.js').Resource<UpstreamList>} */
   const upstreams = openResource('/v1/upstreams', { update });
 
   function query(/** @type {Record<string, string>} */ more = {}) {

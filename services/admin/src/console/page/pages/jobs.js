@@ -4,14 +4,14 @@ import { formatAgo, formatCount, formatDuration, formatTime } from '../format.js
 import { openResource } from '../open-resource.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
 
-/** @import { JobFailure, Queue } from '../api-types.d.ts' */
+/** @import { JobFailure, JobList, Queue } from '../api-types.d.ts' */
 
 /** @type {import('../page.d.ts').PageKind} */
 export const jobsPage = {
   path: 'jobs',
   title: 'Jobs',
   open({ update }) {
-    /** @type {import('../open-resource.js').Resource<{ readonly queues: readonly Queue[], readonly failures: readonly JobFailure[] }>} */
+    /** @type {import('../open-resource.js').Resource<JobList>} */
     const jobs = openResource('/v1/jobs', { update, everyMs: 2000 });
     return {
       view: () =>

@@ -4,14 +4,14 @@ import { formatAgo, formatBytes, formatDuration } from '../format.js';
 import { openResource } from '../open-resource.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
 
-/** @import { CacheNode } from '../api-types.d.ts' */
+/** @import { CacheNode, NodeList } from '../api-types.d.ts' */
 
 /** @type {import('../page.d.ts').PageKind} */
 export const nodesPage = {
   path: 'nodes',
   title: 'Nodes',
   open({ live, update }) {
-    /** @type {import('../open-resource.js').Resource<{ readonly nodes: readonly CacheNode[] }>} */
+    /** @type {import('../open-resource.js').Resource<NodeList>} */
     const nodes = openResource('/v1/nodes', { update });
     return {
       view: () =>

@@ -8,7 +8,7 @@ import { meter } from '../parts/meter.js';
 import { sparkline } from '../parts/sparkline.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
 
-/** @import { Account, Overview, PopularImage } from '../api-types.d.ts' */
+/** @import { BudgetList, Overview, TopImages } from '../api-types.d.ts' */
 /** @import { Live } from '../page.d.ts' */
 /** @import { Resource } from '../open-resource.js' */
 
@@ -21,9 +21,9 @@ export const overviewPage = {
   open({ live, update }) {
     /** @type {Resource<Overview>} */
     const overview = openResource('/v1/overview', { update });
-    /** @type {Resource<{ readonly accounts: readonly Account[] }>} */
+    /** @type {Resource<BudgetList>} */
     const budget = openResource('/v1/budget', { update, everyMs: 5000 });
-    /** @type {Resource<{ readonly images: readonly PopularImage[] }>} */
+    /** @type {Resource<TopImages>} */
     const top = openResource('/v1/top?limit=6', { update, everyMs: 15_000 });
     return {
       view: () =>
@@ -138,7 +138,7 @@ function inFlight({ fills }) {
   </section>`;
 }
 
-/** @param {{ readonly accounts: readonly Account[] }} budget */
+/** @param {BudgetList} budget */
 function budgets({ accounts }) {
   if (accounts.length === 0)
     return emptyState('No upstream has told of a limit.', 'Docker Hub does with the first pull.');
@@ -147,7 +147,7 @@ function budgets({ accounts }) {
   </ul>`;
 }
 
-/** @param {{ readonly images: readonly PopularImage[] }} top */
+/** @param {TopImages} top */
 function popular({ images }) {
   if (images.length === 0) return emptyState('Nothing was pulled yet.', html`<a href="#/connect">Connect a client</a>`);
   const most = Math.max(...images.map(({ score }) => score));

@@ -8,7 +8,7 @@ import { confirm } from '../parts/confirm.js';
 import { say, sayFailed } from '../parts/messages.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
 
-/** @import { Account, Upstream } from '../api-types.d.ts' */
+/** @import { Account, BudgetList, Upstream, UpstreamList } from '../api-types.d.ts' */
 /** @import { Resource } from '../open-resource.js' */
 
 /** @type {import('../page.d.ts').PageKind} */
@@ -16,9 +16,9 @@ export const upstreamsPage = {
   path: 'upstreams',
   title: 'Upstreams',
   open({ update }) {
-    /** @type {Resource<{ readonly upstreams: readonly Upstream[] }>} */
+    /** @type {Resource<UpstreamList>} */
     const upstreams = openResource('/v1/upstreams', { update, everyMs: 3000 });
-    /** @type {Resource<{ readonly accounts: readonly Account[] }>} */
+    /** @type {Resource<BudgetList>} */
     const budget = openResource('/v1/budget', { update, everyMs: 5000 });
 
     async function decide(/** @type {Upstream} */ { name, isOffline }) {

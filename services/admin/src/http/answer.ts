@@ -1,11 +1,21 @@
-// How the routes of operators answer: JSON that nobody keeps, and errors in words.
+// The answers to operators: JSON that no cache keeps, and errors in words.
 import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError } from '@cistern/oci';
 import type { FastifyReply } from 'fastify';
 
+/** Refuses a request with a status of its own. The message is a whole sentence. */
+export class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /**
- * Sends what `act` resolves with, or `{ message }`: 400 for a name that is none, 404 for an image that is not there, 503 for the
- * rest, with the reason where a person can act on it; what is our own mistake is not told.
+ * Sends what `act` resolves with, or `{ message }`: 400 for an invalid name, 404 for an image that does not exist, and 503 for all
+ * else. The message hides the reason of a fault of our own.
  */
 export async function answer(reply: FastifyReply, act: () => Promise<object>): Promise<FastifyReply> {
   void reply.header('cache-control', 'no-store');
@@ -17,11 +27,12 @@ export async function answer(reply: FastifyReply, act: () => Promise<object>): P
 }
 
 function statusOf(error: unknown): number {
+  if (error instanceof Refusal) return error.status;
   if (error instanceof OciSyntaxError || isCacheError(error, 'name-unknown', 'name-invalid')) return 400;
   return isCacheError(error, 'manifest-unknown') ? 404 : 503;
 }
 
 export function messageOf(error: unknown): string {
-  if (isCacheError(error)) return error.message;
+  if (error instanceof Refusal || isCacheError(error)) return error.message;
   return error instanceof OciSyntaxError ? `${error.message}.` : 'It could not be done; the log says why.';
 }

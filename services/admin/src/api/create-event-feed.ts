@@ -1,7 +1,8 @@
-// Server-sent events: while somebody listens everything is looked at once a second, once for all who do. Who does not take what
-// is sent misses some of it, and is left after a while.
+// Server-sent events: while a client listens, the feed reads all sources once a second, once for all clients. A slow client
+// misses some events, and is disconnected after a while.
 import { PassThrough, type Readable } from 'node:stream';
-import { messageOf } from './answer.ts';
+import { messageOf } from '../http/answer.ts';
+import type { Unavailable } from './nodes.ts';
 
 export interface EventFeed {
   /** The events from now on; `undefined`: too many listen already. Its reader ends it by closing it. */
@@ -74,11 +75,12 @@ export function createEventFeed({ sources, everyMs = 1_000, maxListeners = 64 }:
   };
 }
 
-/** Of what cannot be looked at now, why. */
+/** An event `unavailable` replaces the event of a source that fails. */
 async function eventOf(name: string, look: () => Promise<object>): Promise<string> {
   try {
     return `event: ${name}\ndata: ${JSON.stringify(await look())}\n\n`;
   } catch (error) {
-    return `event: unavailable\ndata: ${JSON.stringify({ event: name, message: messageOf(error) })}\n\n`;
+    const unavailable: Unavailable = { event: name, message: messageOf(error) };
+    return `event: unavailable\ndata: ${JSON.stringify(unavailable)}\n\n`;
   }
 }

@@ -1,18 +1,13 @@
 // How the parts of the cache are, each asked now.
 import { within } from '@cistern/runtime';
+import type { State } from './nodes.ts';
 
 /** By name; each rejects with the reason if that part cannot do its work now. */
 export type PartChecks = Readonly<Record<string, () => Promise<void>>>;
 
-export interface PartStates {
-  readonly healthy: boolean;
-  /** `ok`, or why not. */
-  readonly parts: Readonly<Record<string, string>>;
-}
-
 const checkLimitMs = 3000;
 
-export async function checkParts(checks: PartChecks): Promise<PartStates> {
+export async function checkParts(checks: PartChecks): Promise<Pick<State, 'healthy' | 'parts'>> {
   const states = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
   );

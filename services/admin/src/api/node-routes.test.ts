@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type Decisions, type Nodes, viewNodes } from '@cistern/operations';
 import { CacheError } from '@cistern/errors';
-import { buildAdminServer } from './build-admin-server.ts';
-import { optionsOfTest } from './testing/options-of-test.ts';
+import { buildAdminServer } from '../build-admin-server.ts';
+import { optionsOfTest } from '../testing/options-of-test.ts';
 
 const report = {
   schema: 1,

@@ -1,11 +1,11 @@
-// The description of the admin API, made of the schemas of its routes. It is loaded and made when somebody asks for it: few do.
+// The description of the admin API, made of the schemas of its routes. It is loaded at the first request for it: few ask.
 import swagger from '@fastify/swagger';
 import { fastify, type RouteOptions } from 'fastify';
 
 /** An OpenAPI 3 document. */
 export async function buildDescription(routes: readonly RouteOptions[], version: string): Promise<object> {
   const app = fastify({ exposeHeadRoutes: false });
-  // Nothing is ever asked of this one.
+  // It never gets a request.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => () => '');
   await app.register(swagger, {
@@ -13,8 +13,7 @@ export async function buildDescription(routes: readonly RouteOptions[], version:
       openapi: '3.0.3',
       info: {
         title: 'Cistern',
-        description:
-          'What operators see of a cache, and may ask of it. Times are milliseconds since 1970, sizes are bytes.',
+        description: 'The API for operators of a cache. Times are milliseconds since 1970, sizes are bytes.',
         version,
       },
       components: {

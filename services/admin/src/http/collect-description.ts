@@ -1,14 +1,15 @@
-// `GET /v1/openapi.json`: what may be asked of the admin server, as an OpenAPI 3 document made of the schemas of its routes.
+// `GET /v1/openapi.json`: the routes of the admin server, as an OpenAPI 3 document made of their schemas.
 import type { FastifyInstance, RouteOptions } from 'fastify';
+import { z } from 'zod';
 import { describeRoute } from './describe-route.ts';
 
 export type DescribeApi = () => Promise<object>;
 
-const schema = describeRoute('state', { summary: 'This description', answer: { type: 'object' } });
+const schema = describeRoute({ tag: 'state', summary: 'This description', answer: z.looseObject({}) });
 
-/** Of all routes that are added to `app`, or to a plugin of it, after this. */
+/** It describes all routes that are added to `app`, or to a plugin of it, after this. */
 export function collectDescription(app: FastifyInstance, version: string): DescribeApi {
-  // Schemas tell what answers look like; they take nothing out of them.
+  // Schemas describe answers; they take nothing out of them.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => void routes.push(route));
@@ -19,7 +20,7 @@ export function collectDescription(app: FastifyInstance, version: string): Descr
   };
 }
 
-/** Within the plugin of those who may do more than look. */
+/** Within the plugin that authenticates operators. */
 export function addDescriptionRoute(app: FastifyInstance, describe: DescribeApi): void {
   app.get('/v1/openapi.json', { schema }, async (_request, reply) =>
     reply.header('cache-control', 'no-store').send(await describe()),

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { Audit, AuditSearch } from '@cistern/operations';
 import { CacheError } from '@cistern/errors';
-import { buildAdminServer } from './build-admin-server.ts';
-import { accessOfTest } from './testing/access-of-test.ts';
-import { optionsOfTest } from './testing/options-of-test.ts';
+import { buildAdminServer } from '../build-admin-server.ts';
+import { accessOfTest } from '../testing/access-of-test.ts';
+import { optionsOfTest } from '../testing/options-of-test.ts';
 
 const denial = {
   kind: 'refusal',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildAdminServer } from './build-admin-server.ts';
-import { optionsOfTest } from './testing/options-of-test.ts';
+import { buildAdminServer } from '../build-admin-server.ts';
+import { optionsOfTest } from '../testing/options-of-test.ts';
 
 interface Described {
   readonly openapi: string;

@@ -1,12 +1,16 @@
-// What the nodes of the cache say, as operators are told it. Times are milliseconds since 1970.
+// The reports of the nodes, as the API answers them. Times are milliseconds since 1970.
 import { type Decisions, latencyQuantileMs, type Nodes } from '@cistern/operations';
 import { redactText } from '@cistern/telemetry';
+import type { BudgetList } from './budget.ts';
 import { checkParts, type PartChecks } from './check-parts.ts';
+import type { UpstreamList } from './decisions.ts';
+import type { JobList } from './jobs.ts';
+import type { FillList, NodeList, Overview } from './nodes.ts';
 
 const maxFailures = 20;
 
-/** How the cache as a whole is, and what it has done since its index began to count. Rejects with `index-unavailable`. */
-export async function describeOverview(nodes: Nodes, version: string, checks: PartChecks) {
+/** The state of the whole cache, and its counters since its index began to count. Rejects with `index-unavailable`. */
+export async function describeOverview(nodes: Nodes, version: string, checks: PartChecks): Promise<Overview> {
   const [states, totals, { counts, countedSinceMs, latencies, fillsInFlight }] = await Promise.all([
     checkParts(checks),
     nodes.totals(),
@@ -30,7 +34,7 @@ export async function describeOverview(nodes: Nodes, version: string, checks: Pa
 }
 
 /** Rejects with `index-unavailable`. */
-export async function describeNodes(nodes: Nodes) {
+export async function describeNodes(nodes: Nodes): Promise<NodeList> {
   const seen = (await nodes.view()).nodes;
   return {
     nodes: seen.map(({ id, name, role, version, startedAtMs, seenAtMs, inFlight, jobs, fillsInFlight, rssBytes }) => ({
@@ -49,7 +53,7 @@ export async function describeNodes(nodes: Nodes) {
 }
 
 /** The oldest first. Rejects with `index-unavailable`. */
-export async function describeFills(nodes: Nodes) {
+export async function describeFills(nodes: Nodes): Promise<FillList> {
   const { fills, fillsInFlight } = await nodes.view();
   return {
     fills: fills.map(({ digest, upstream, repository, class: fillClass, node, size, startedAtMs, ...fill }) => ({
@@ -69,8 +73,11 @@ export async function describeFills(nodes: Nodes) {
   };
 }
 
-/** What is asked of them, and how they do, as far as workers tell. Rejects as `Decisions.upstreams`. */
-export async function describeUpstreams(decisions: Pick<Decisions, 'upstreams'>, nodes: Pick<Nodes, 'view'>) {
+/** Rejects as `Decisions.upstreams`. Without the reports of workers their facts are null. */
+export async function describeUpstreams(
+  decisions: Pick<Decisions, 'upstreams'>,
+  nodes: Pick<Nodes, 'view'>,
+): Promise<UpstreamList> {
   const [states, seen] = await Promise.all([
     decisions.upstreams(),
     nodes.view().then(
@@ -87,7 +94,7 @@ export async function describeUpstreams(decisions: Pick<Decisions, 'upstreams'>,
 }
 
 /** Rejects with `index-unavailable`. */
-export async function describeBudget(nodes: Pick<Nodes, 'view'>) {
+export async function describeBudget(nodes: Pick<Nodes, 'view'>): Promise<BudgetList> {
   const { budget } = await nodes.view();
   return {
     accounts: budget.map(({ upstream, endpoint, toldAtMs, windowMs, ...account }) => ({
@@ -107,7 +114,7 @@ export async function describeBudget(nodes: Pick<Nodes, 'view'>) {
 }
 
 /** Rejects with `index-unavailable`. */
-export async function describeJobs(nodes: Pick<Nodes, 'queues'>) {
+export async function describeJobs(nodes: Pick<Nodes, 'queues'>): Promise<JobList> {
   const lanes = await nodes.queues();
   const failures = lanes.flatMap(({ lane, failures: failed }) =>
     failed.map(({ name, reason, atMs }) => ({ queue: lane, name, reason: redactText(reason), at: atMs })),
@@ -128,9 +135,3 @@ export async function describeJobs(nodes: Pick<Nodes, 'queues'>) {
 function roundMs(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
-
-export type Overview = Awaited<ReturnType<typeof describeOverview>>;
-export type NodeList = Awaited<ReturnType<typeof describeNodes>>;
-export type FillList = Awaited<ReturnType<typeof describeFills>>;
-export type JobList = Awaited<ReturnType<typeof describeJobs>>;
-export type BudgetList = Awaited<ReturnType<typeof describeBudget>>;

@@ -1,0 +1,23 @@
+// `GET /v1/audit`: actions of operators and refused requests on all nodes, page by page.
+import type { Audit } from '@cistern/operations';
+import type { FastifyInstance } from 'fastify';
+import { addRoute } from '../http/add-route.ts';
+import { auditPage, auditQuery } from './audit.ts';
+
+export function addAuditRoutes(app: FastifyInstance, audit: Pick<Audit, 'list'>): void {
+  addRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/v1/audit',
+      tag: 'nodes',
+      summary: 'Actions of operators and refused requests, the newest first',
+      description:
+        'The newest 2,000 of each kind, of all nodes, within a second. A node reports at most five refusals a second. ' +
+        'The audit log of each process (audit.path) has all of them.',
+      query: auditQuery,
+      answer: auditPage,
+    },
+    ({ query }) => audit.list(query),
+  );
+}

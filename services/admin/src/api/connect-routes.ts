@@ -1,0 +1,39 @@
+// `GET /v1/client-setups?url=&ca=`: the files with which clients pull through this cache, as `cistern client-config` prints them.
+import { type CacheAddress, describeClientSetups, parseCacheAddress } from '@cistern/client-config';
+import type { Config } from '@cistern/config';
+import type { FastifyInstance } from 'fastify';
+import { addRoute } from '../http/add-route.ts';
+import { Refusal } from '../http/answer.ts';
+import { clientSetups, setupQuery } from './connect.ts';
+
+export function addConnectRoutes(app: FastifyInstance, { http, upstreams }: Pick<Config, 'http' | 'upstreams'>): void {
+  const scheme = http.tls === undefined ? 'http' : 'https';
+  const port = http.address.kind === 'tcp' ? `:${http.address.port}` : '';
+  addRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/v1/client-setups',
+      tag: 'clients',
+      summary: 'The files with which each client pulls through this cache',
+      query: setupQuery,
+      answer: clientSetups,
+    },
+    async ({ request, query: { url = `${scheme}://${request.hostname}${port}`, ca } }) => {
+      const cache = parseAddress(url, ca);
+      const clients = describeClientSetups(cache, upstreams).map(({ name, steps }) => ({
+        name,
+        steps: steps.map(({ path = null, content, note }) => ({ path, content, note })),
+      }));
+      return { url: cache.url, clients };
+    },
+  );
+}
+
+function parseAddress(url: string, authority: string | undefined): CacheAddress {
+  try {
+    return parseCacheAddress(url, authority);
+  } catch (error) {
+    throw new Refusal(400, `${(error as Error).message}.`);
+  }
+}

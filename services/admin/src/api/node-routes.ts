@@ -1,0 +1,84 @@
+// The state of the whole cache: `GET /v1/overview`, `GET /v1/nodes`, `GET /v1/fills`, and `GET /v1/events`, which repeats these three.
+// `GET /v1/jobs` has the queues and failures, `GET /v1/budget` the pulls that upstreams still allow.
+import type { Nodes } from '@cistern/operations';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { addRoute } from '../http/add-route.ts';
+import { describeRoute } from '../http/describe-route.ts';
+import { budgetList } from './budget.ts';
+import type { EventFeed } from './create-event-feed.ts';
+import { describeBudget, describeJobs } from './describe-nodes.ts';
+import { jobList } from './jobs.ts';
+import { type FillList, fillList, type NodeList, nodeList, type Overview, overview } from './nodes.ts';
+
+export interface NodeViews {
+  overview(): Promise<Overview>;
+  nodes(): Promise<NodeList>;
+  fills(): Promise<FillList>;
+}
+
+const tag = 'nodes';
+const eventsSchema = describeRoute({
+  tag,
+  summary: 'Overview, nodes and fills again each second',
+  description:
+    'Server-sent events named `overview`, `nodes` and `fills`, with the answers of these routes. An event `unavailable` with ' +
+    '`{ event, message }` says why another is missing.',
+  contentType: 'text/event-stream',
+  answer: z.string(),
+});
+
+export function addNodeRoutes(app: FastifyInstance, nodes: Nodes, views: NodeViews, feed: EventFeed): void {
+  addRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/v1/overview',
+      tag,
+      summary: 'The state of the whole cache, and its counters',
+      answer: overview,
+    },
+    () => views.overview(),
+  );
+  addRoute(
+    app,
+    { method: 'GET', url: '/v1/nodes', tag, summary: 'The processes of the cache that run now', answer: nodeList },
+    () => views.nodes(),
+  );
+  addRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/v1/fills',
+      tag,
+      summary: 'Blobs that are being fetched from upstreams, and how far they are',
+      answer: fillList,
+    },
+    () => views.fills(),
+  );
+  addRoute(
+    app,
+    { method: 'GET', url: '/v1/jobs', tag, summary: 'How full the queues are, and the last failures', answer: jobList },
+    () => describeJobs(nodes),
+  );
+  addRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/v1/budget',
+      tag,
+      summary: 'Pulls that upstreams still allow, account by account',
+      answer: budgetList,
+    },
+    () => describeBudget(nodes),
+  );
+  // HEAD would read a stream that has no end.
+  app.get('/v1/events', { schema: eventsSchema, exposeHeadRoute: false }, (_request, reply) => {
+    void reply.header('cache-control', 'no-store');
+    const stream = feed.listen();
+    if (stream === undefined)
+      return reply.code(503).send({ message: 'Too many listen already. Close another page, or ask again and again.' });
+    // Proxies are not to gather it.
+    return reply.header('content-type', 'text/event-stream').header('x-accel-buffering', 'no').send(stream);
+  });
+}

@@ -1,0 +1,44 @@
+// `POST /v1/prewarm` with `{ image, platforms? }`: fetches an image early and reports how far it is, a line of JSON for each step.
+import { PassThrough } from 'node:stream';
+import type { Prewarm } from '@cistern/operations';
+import { parsePlatformName } from '@cistern/oci';
+import type { FastifyInstance } from 'fastify';
+import { addLinesRoute } from '../http/add-route.ts';
+import { Refusal } from '../http/answer.ts';
+import { type PrewarmLine, prewarmLine, prewarmRequest } from './prewarm.ts';
+
+export function addPrewarmRoute(app: FastifyInstance, prewarm: Prewarm): void {
+  addLinesRoute(
+    app,
+    {
+      method: 'POST',
+      url: '/v1/prewarm',
+      tag: 'images',
+      summary: 'Fetches an image before a client asks for it',
+      description:
+        'Lines of JSON: `progress` now and then, at the end `result`, or `error`. The fetch goes on when the caller disconnects.',
+      body: prewarmRequest,
+      answer: prewarmLine,
+    },
+    ({ body: { image, platforms = [] } }, signal) => prewarmLines(prewarm, image, platforms.map(parsePlatform), signal),
+  );
+}
+
+function parsePlatform(name: string): string {
+  const platform = parsePlatformName(name);
+  if (platform === undefined) throw new Refusal(400, `"${name}" is no platform: write for example linux/amd64.`);
+  return platform;
+}
+
+async function* prewarmLines(prewarm: Prewarm, image: string, platforms: readonly string[], signal: AbortSignal) {
+  const lines = new PassThrough({ objectMode: true });
+  const done = prewarm(image, {
+    platforms,
+    signal,
+    onProgress: (progress) => void lines.write({ progress }),
+  }).finally(() => lines.end());
+  // A client that disconnects leaves the loop before the end.
+  done.catch(() => {});
+  yield* lines as AsyncIterable<PrewarmLine>;
+  yield { result: await done };
+}

@@ -1,0 +1,40 @@
+// `GET /v1/scrub`: the last report of the scrub. `POST /v1/eviction/plan` with `{ downToBytes? }`: the blobs that an eviction would
+// remove now and why, a line of JSON each.
+import type { Upkeep } from '@cistern/operations';
+import type { FastifyInstance } from 'fastify';
+import { addLinesRoute, addRoute } from '../http/add-route.ts';
+import { evictionLine, evictionRequest, scrubAnswer } from './upkeep.ts';
+
+export function addUpkeepRoutes(app: FastifyInstance, { scrubReport, evictionPlan }: Upkeep): void {
+  const tag = 'upkeep';
+  addRoute(
+    app,
+    { method: 'GET', url: '/v1/scrub', tag, summary: 'The last report of the scrub', answer: scrubAnswer },
+    async () => ({ report: (await scrubReport()) ?? null }),
+  );
+  addLinesRoute(
+    app,
+    {
+      method: 'POST',
+      url: '/v1/eviction/plan',
+      tag,
+      summary: 'Blobs that an eviction would remove now, and why; nothing is removed',
+      description: 'Lines of JSON: `plan`, then `victim` again and again, at the end `result`, or `error`.',
+      body: evictionRequest,
+      answer: evictionLine,
+    },
+    ({ body }, signal) => planLines(evictionPlan, body.downToBytes, signal),
+  );
+}
+
+async function* planLines(evictionPlan: Upkeep['evictionPlan'], downToBytes: number | undefined, signal: AbortSignal) {
+  const { victims, ...plan } = await evictionPlan({ downToBytes, signal });
+  yield { plan };
+  let [victimCount, bytes] = [0, 0];
+  for await (const victim of victims) {
+    victimCount += 1;
+    bytes += victim.size;
+    yield { victim };
+  }
+  yield { result: { victims: victimCount, bytes } };
+}
