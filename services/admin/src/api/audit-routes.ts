@@ -5,19 +5,15 @@ import { addRoute } from '../http/add-route.ts';
 import { auditPage, auditQuery } from './audit.ts';
 
 export function addAuditRoutes(app: FastifyInstance, audit: Pick<Audit, 'list'>): void {
-  addRoute(
-    app,
-    {
-      method: 'GET',
-      url: '/v1/audit',
-      tag: 'nodes',
-      summary: 'Actions of operators and refused requests, the newest first',
-      description:
-        'The newest 2,000 of each kind, of all nodes, within a second. A node reports at most five refusals a second. ' +
-        'The audit log of each process (audit.path) has all of them.',
-      query: auditQuery,
-      answer: auditPage,
-    },
-    ({ query }) => audit.list(query),
-  );
+  addRoute(app, {
+    path: 'GET /v1/audit',
+    tag: 'nodes',
+    summary: 'Actions of operators and refused requests, the newest first',
+    description:
+      'The newest 2,000 of each kind, of all nodes, within a second. A node reports at most five refusals a second. ' +
+      'The audit log of each process (audit.path) has all of them.',
+    query: auditQuery,
+    answer: auditPage,
+    act: ({ query }) => audit.list(query),
+  });
 }

@@ -9,17 +9,13 @@ import { clientSetups, setupQuery } from './connect.ts';
 export function addConnectRoutes(app: FastifyInstance, { http, upstreams }: Pick<Config, 'http' | 'upstreams'>): void {
   const scheme = http.tls === undefined ? 'http' : 'https';
   const port = http.address.kind === 'tcp' ? `:${http.address.port}` : '';
-  addRoute(
-    app,
-    {
-      method: 'GET',
-      url: '/v1/client-setups',
-      tag: 'clients',
-      summary: 'The files with which each client pulls through this cache',
-      query: setupQuery,
-      answer: clientSetups,
-    },
-    async ({ request, query: { url = `${scheme}://${request.hostname}${port}`, ca } }) => {
+  addRoute(app, {
+    path: 'GET /v1/client-setups',
+    tag: 'clients',
+    summary: 'The files with which each client pulls through this cache',
+    query: setupQuery,
+    answer: clientSetups,
+    act: async ({ request, query: { url = `${scheme}://${request.hostname}${port}`, ca } }) => {
       const cache = parseAddress(url, ca);
       const clients = describeClientSetups(cache, upstreams).map(({ name, steps }) => ({
         name,
@@ -27,7 +23,7 @@ export function addConnectRoutes(app: FastifyInstance, { http, upstreams }: Pick
       }));
       return { url: cache.url, clients };
     },
-  );
+  });
 }
 
 function parseAddress(url: string, authority: string | undefined): CacheAddress {

@@ -8,40 +8,32 @@ import { purgeAnswer, purgeRequest, refreshAnswer, refreshRequest } from './imag
 
 export function addImageChangeRoutes(app: FastifyInstance, changes: ImageChanges): void {
   const tag = 'images';
-  addRoute(
-    app,
-    {
-      method: 'POST',
-      url: '/v1/purge',
-      tag,
-      summary: 'Removes an image, a digest or all of an upstream, on all nodes; the next pull fetches it again',
-      description:
-        'Name one of the three. Purging an image removes its tag and the content that no other image refers to. ' +
-        'Running reads get the whole content.',
-      body: purgeRequest,
-      answer: purgeAnswer,
-      refusals: {
-        409: 'It is pinned: nothing was purged.',
-        503: 'It cannot be done now, as while the index is being rebuilt; the message says why. Try again later.',
-      },
+  addRoute(app, {
+    path: 'POST /v1/purge',
+    tag,
+    summary: 'Removes an image, a digest or all of an upstream, on all nodes; the next pull fetches it again',
+    description:
+      'Name one of the three. Purging an image removes its tag and the content that no other image refers to. ' +
+      'Running reads get the whole content.',
+    body: purgeRequest,
+    answer: purgeAnswer,
+    refusals: {
+      409: 'It is pinned: nothing was purged.',
+      503: 'It cannot be done now, as while the index is being rebuilt; the message says why. Try again later.',
     },
-    async ({ body }) => {
+    act: async ({ body }) => {
       const result = await changes.purge(body);
       if ('refused' in result) throw new Refusal(409, result.refused);
       return result;
     },
-  );
-  addRoute(
-    app,
-    {
-      method: 'POST',
-      url: '/v1/refresh',
-      tag,
-      summary: 'Asks upstream now what a tag names, and updates all nodes',
-      body: refreshRequest,
-      answer: refreshAnswer,
-      refusals: { 404: 'Upstream does not have it.' },
-    },
-    ({ body }) => changes.refresh(body.image),
-  );
+  });
+  addRoute(app, {
+    path: 'POST /v1/refresh',
+    tag,
+    summary: 'Asks upstream now what a tag names, and updates all nodes',
+    body: refreshRequest,
+    answer: refreshAnswer,
+    refusals: { 404: 'Upstream does not have it.' },
+    act: ({ body }) => changes.refresh(body.image),
+  });
 }

@@ -6,34 +6,29 @@ import { detailsQuery, imageDetails, imagePage, imageQuery, topImages, topQuery 
 
 export function addImageRoutes(app: FastifyInstance, images: Images): void {
   const tag = 'images';
-  addRoute(
-    app,
-    {
-      method: 'GET',
-      url: '/v1/images',
-      tag,
-      summary: 'Tags that are cached, in the order of upstream, repository and tag',
-      query: imageQuery,
-      answer: imagePage,
-    },
-    ({ query }) => images.list(query),
-  );
-  addRoute(
-    app,
-    {
-      method: 'GET',
-      url: '/v1/images/details',
-      tag,
-      summary: 'The content of an image, how much of it is cached, and how fresh its tag is',
-      query: detailsQuery,
-      answer: imageDetails,
-      refusals: { 404: 'It is not in the cache.' },
-    },
-    ({ query }) => images.details(query.image),
-  );
-  addRoute(
-    app,
-    { method: 'GET', url: '/v1/top', tag, summary: 'The most pulled images', query: topQuery, answer: topImages },
-    async ({ query }) => ({ images: await images.top(query.limit) }),
-  );
+  addRoute(app, {
+    path: 'GET /v1/images',
+    tag,
+    summary: 'Tags that are cached, in the order of upstream, repository and tag',
+    query: imageQuery,
+    answer: imagePage,
+    act: ({ query }) => images.list(query),
+  });
+  addRoute(app, {
+    path: 'GET /v1/images/details',
+    tag,
+    summary: 'The content of an image, how much of it is cached, and how fresh its tag is',
+    query: detailsQuery,
+    answer: imageDetails,
+    refusals: { 404: 'It is not in the cache.' },
+    act: ({ query }) => images.details(query.image),
+  });
+  addRoute(app, {
+    path: 'GET /v1/top',
+    tag,
+    summary: 'The most pulled images',
+    query: topQuery,
+    answer: topImages,
+    act: async ({ query }) => ({ images: await images.top(query.limit) }),
+  });
 }

@@ -29,49 +29,41 @@ const eventsSchema = describeRoute({
 });
 
 export function addNodeRoutes(app: FastifyInstance, nodes: Nodes, views: NodeViews, feed: EventFeed): void {
-  addRoute(
-    app,
-    {
-      method: 'GET',
-      url: '/v1/overview',
-      tag,
-      summary: 'The state of the whole cache, and its counters',
-      answer: overview,
-    },
-    () => views.overview(),
-  );
-  addRoute(
-    app,
-    { method: 'GET', url: '/v1/nodes', tag, summary: 'The processes of the cache that run now', answer: nodeList },
-    () => views.nodes(),
-  );
-  addRoute(
-    app,
-    {
-      method: 'GET',
-      url: '/v1/fills',
-      tag,
-      summary: 'Blobs that are being fetched from upstreams, and how far they are',
-      answer: fillList,
-    },
-    () => views.fills(),
-  );
-  addRoute(
-    app,
-    { method: 'GET', url: '/v1/jobs', tag, summary: 'How full the queues are, and the last failures', answer: jobList },
-    () => describeJobs(nodes),
-  );
-  addRoute(
-    app,
-    {
-      method: 'GET',
-      url: '/v1/budget',
-      tag,
-      summary: 'Pulls that upstreams still allow, account by account',
-      answer: budgetList,
-    },
-    () => describeBudget(nodes),
-  );
+  addRoute(app, {
+    path: 'GET /v1/overview',
+    tag,
+    summary: 'The state of the whole cache, and its counters',
+    answer: overview,
+    act: () => views.overview(),
+  });
+  addRoute(app, {
+    path: 'GET /v1/nodes',
+    tag,
+    summary: 'The processes of the cache that run now',
+    answer: nodeList,
+    act: () => views.nodes(),
+  });
+  addRoute(app, {
+    path: 'GET /v1/fills',
+    tag,
+    summary: 'Blobs that are being fetched from upstreams, and how far they are',
+    answer: fillList,
+    act: () => views.fills(),
+  });
+  addRoute(app, {
+    path: 'GET /v1/jobs',
+    tag,
+    summary: 'How full the queues are, and the last failures',
+    answer: jobList,
+    act: () => describeJobs(nodes),
+  });
+  addRoute(app, {
+    path: 'GET /v1/budget',
+    tag,
+    summary: 'Pulls that upstreams still allow, account by account',
+    answer: budgetList,
+    act: () => describeBudget(nodes),
+  });
   // HEAD would read a stream that has no end.
   app.get('/v1/events', { schema: eventsSchema, exposeHeadRoute: false }, (_request, reply) => {
     void reply.header('cache-control', 'no-store');

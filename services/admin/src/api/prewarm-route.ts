@@ -8,20 +8,17 @@ import { Refusal } from '../http/answer.ts';
 import { type PrewarmLine, prewarmLine, prewarmRequest } from './prewarm.ts';
 
 export function addPrewarmRoute(app: FastifyInstance, prewarm: Prewarm): void {
-  addLinesRoute(
-    app,
-    {
-      method: 'POST',
-      url: '/v1/prewarm',
-      tag: 'images',
-      summary: 'Fetches an image before a client asks for it',
-      description:
-        'Lines of JSON: `progress` now and then, at the end `result`, or `error`. The fetch goes on when the caller disconnects.',
-      body: prewarmRequest,
-      answer: prewarmLine,
-    },
-    ({ body: { image, platforms = [] } }, signal) => prewarmLines(prewarm, image, platforms.map(parsePlatform), signal),
-  );
+  addLinesRoute(app, {
+    path: 'POST /v1/prewarm',
+    tag: 'images',
+    summary: 'Fetches an image before a client asks for it',
+    description:
+      'Lines of JSON: `progress` now and then, at the end `result`, or `error`. The fetch goes on when the caller disconnects.',
+    body: prewarmRequest,
+    answer: prewarmLine,
+    act: ({ body: { image, platforms = [] } }, signal) =>
+      prewarmLines(prewarm, image, platforms.map(parsePlatform), signal),
+  });
 }
 
 function parsePlatform(name: string): string {

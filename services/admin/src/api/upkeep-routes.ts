@@ -7,24 +7,22 @@ import { evictionLine, evictionRequest, scrubAnswer } from './upkeep.ts';
 
 export function addUpkeepRoutes(app: FastifyInstance, { scrubReport, evictionPlan }: Upkeep): void {
   const tag = 'upkeep';
-  addRoute(
-    app,
-    { method: 'GET', url: '/v1/scrub', tag, summary: 'The last report of the scrub', answer: scrubAnswer },
-    async () => ({ report: (await scrubReport()) ?? null }),
-  );
-  addLinesRoute(
-    app,
-    {
-      method: 'POST',
-      url: '/v1/eviction/plan',
-      tag,
-      summary: 'Blobs that an eviction would remove now, and why; nothing is removed',
-      description: 'Lines of JSON: `plan`, then `victim` again and again, at the end `result`, or `error`.',
-      body: evictionRequest,
-      answer: evictionLine,
-    },
-    ({ body }, signal) => planLines(evictionPlan, body.downToBytes, signal),
-  );
+  addRoute(app, {
+    path: 'GET /v1/scrub',
+    tag,
+    summary: 'The last report of the scrub',
+    answer: scrubAnswer,
+    act: async () => ({ report: (await scrubReport()) ?? null }),
+  });
+  addLinesRoute(app, {
+    path: 'POST /v1/eviction/plan',
+    tag,
+    summary: 'Blobs that an eviction would remove now, and why; nothing is removed',
+    description: 'Lines of JSON: `plan`, then `victim` again and again, at the end `result`, or `error`.',
+    body: evictionRequest,
+    answer: evictionLine,
+    act: ({ body }, signal) => planLines(evictionPlan, body.downToBytes, signal),
+  });
 }
 
 async function* planLines(evictionPlan: Upkeep['evictionPlan'], downToBytes: number | undefined, signal: AbortSignal) {

@@ -5,13 +5,13 @@ import { fastify } from 'fastify';
 import { z } from 'zod';
 import { addLinesRoute, addRoute } from './add-route.ts';
 
-const described = { method: 'GET', tag: 'test', summary: 'A route' } as const;
+const described = { tag: 'test', summary: 'A route' };
 
 test('the schema of a query gives its numbers, its defaults, and refusals that name the field', async (t) => {
   const app = fastify();
   t.after(() => app.close());
   const query = z.object({ limit: z.int().min(1).max(5).default(3), name: z.string().max(2).optional() });
-  addRoute(app, { ...described, url: '/page', query, answer: query }, async (asked) => ({ ...asked.query }));
+  addRoute(app, { ...described, path: 'GET /page', query, answer: query, act: async (asked) => asked.query });
   const get = async (path: string) => {
     const { statusCode, body } = await app.inject(path);
     return { statusCode, body: JSON.parse(body) as { readonly message?: string } };
@@ -33,12 +33,12 @@ test('a route of lines stops its work when the client disconnects', async (t) =>
   const app = fastify({ forceCloseConnections: true });
   t.after(() => app.close());
   const stopped = Promise.withResolvers<unknown>();
-  const answer = z.object({ step: z.int() });
-  addLinesRoute(app, { ...described, url: '/lines', answer }, async function* (_asked, signal) {
+  async function* act(_asked: unknown, signal: AbortSignal) {
     yield { step: 1 };
     await once(signal, 'abort');
     stopped.resolve(signal.reason);
-  });
+  }
+  addLinesRoute(app, { ...described, path: 'GET /lines', answer: z.object({ step: z.int() }), act });
   const address = await app.listen({ host: '127.0.0.1', port: 0 });
   const client = new AbortController();
   const { headers, body } = await fetch(`${address}/lines`, { signal: client.signal });

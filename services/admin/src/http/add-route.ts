@@ -5,11 +5,6 @@ import type { z } from 'zod';
 import { answer, messageOf } from './answer.ts';
 import { describeRoute, type RouteDescription } from './describe-route.ts';
 
-interface Route<Answer, Query, Body> extends RouteDescription<Answer, Query, Body> {
-  readonly method: 'GET' | 'POST';
-  readonly url: string;
-}
-
 interface Asked<Query, Body> {
   readonly query: z.output<Query>;
   readonly body: z.output<Body>;
@@ -19,44 +14,41 @@ interface Asked<Query, Body> {
 type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
 type Given<Schema> = DeepReadonly<z.input<Schema>>;
 
-/** `act` resolves with the answer, or rejects as `answer` expects it. */
-export function addRoute<
-  Answer extends z.ZodType,
-  Query extends z.ZodType = z.ZodNever,
-  Body extends z.ZodType = z.ZodNever,
->(
+interface Route<Answer, Query, Body> extends RouteDescription<Answer, Query, Body> {
+  readonly path: Path;
+  /** Resolves with the answer, or rejects as `answer` expects it. */
+  readonly act: (asked: Asked<Query, Body>) => Promise<Given<Answer> & object>;
+}
+
+interface LinesRoute<Line, Query, Body> extends RouteDescription<Line, Query, Body> {
+  readonly path: Path;
+  /** Returns the lines, or throws as `answer` expects it. `signal` aborts when the client disconnects. */
+  readonly act: (asked: Asked<Query, Body>, signal: AbortSignal) => AsyncIterable<Given<Line>>;
+}
+
+type Path = `${'GET' | 'POST'} /${string}`;
+type None = z.ZodNever;
+
+export function addRoute<Answer extends z.ZodType, Query extends z.ZodType = None, Body extends z.ZodType = None>(
   app: FastifyInstance,
-  route: Route<Answer, Query, Body>,
-  act: (asked: Asked<Query, Body>) => Promise<Given<Answer> & object>,
+  { path, act, ...description }: Route<Answer, Query, Body>,
 ): void {
-  const { method, url } = route;
   app.route({
-    method,
-    url,
-    schema: describeRoute(route),
+    ...parsePath(path),
+    schema: describeRoute(description),
     handler: (request, reply) => answer(reply, async () => act(read(request))),
   });
 }
 
-/**
- * For answers that take a while: `act` returns the lines, each sent as JSON when it comes, or throws as `answer` expects it. An
- * error between the lines ends them with `{ error }`. `signal` aborts when the client disconnects.
- */
-export function addLinesRoute<
-  Line extends z.ZodType,
-  Query extends z.ZodType = z.ZodNever,
-  Body extends z.ZodType = z.ZodNever,
->(
+/** For answers that take a while: each line is sent as JSON when it comes. An error ends them with a line `{ error }`. */
+export function addLinesRoute<Line extends z.ZodType, Query extends z.ZodType = None, Body extends z.ZodType = None>(
   app: FastifyInstance,
-  route: Route<Line, Query, Body>,
-  act: (asked: Asked<Query, Body>, signal: AbortSignal) => AsyncIterable<Given<Line>>,
+  { path, act, ...description }: LinesRoute<Line, Query, Body>,
 ): void {
-  const { method, url } = route;
   const contentType = 'application/x-ndjson';
   app.route({
-    method,
-    url,
-    schema: describeRoute({ ...route, contentType }),
+    ...parsePath(path),
+    schema: describeRoute({ ...description, contentType }),
     handler: (request, reply) =>
       answer(reply, async () => {
         const ending = new AbortController();
@@ -66,6 +58,11 @@ export function addLinesRoute<
         return Readable.from(encodeLines(lines));
       }),
   });
+}
+
+function parsePath(path: Path): { readonly method: string; readonly url: string } {
+  const [method = '', url = ''] = path.split(' ');
+  return { method, url };
 }
 
 /** Fastify has validated the request by the same schemas. */

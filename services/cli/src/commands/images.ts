@@ -8,11 +8,7 @@ import { formatTable } from '../terminal/format-table.ts';
 import { formatTime } from '../terminal/format-time.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface ShowOptions extends AdminOptions {
-  readonly json?: true;
-}
-
-interface LimitedOptions extends ShowOptions {
+interface LimitedOptions extends AdminOptions {
   readonly limit: number;
 }
 
@@ -37,7 +33,7 @@ export function addImages(program: Command, terminal: Terminal): void {
     .argument('<image>', 'for example nginx:1.27 or quay.io/org/app@sha256:…')
     .option(...json)
     .description('Tell what an image is made of, how much of it is here, and how fresh it is')
-    .action((image: string, options: ShowOptions) => orFail(inspect(image, options, terminal)));
+    .action((image: string, options: AdminOptions) => orFail(inspect(image, options, terminal)));
   addAdminOptions(program.command('top'))
     .option('--limit <count>', 'tell at most so many', parseLimit, 20)
     .option(...json)
@@ -72,7 +68,7 @@ async function list(search: string | undefined, options: SearchOptions, terminal
   if (cursor !== null) terminal.stderr.write(`There may be more than these ${images.length}: see --limit.\n`);
 }
 
-async function inspect(image: string, options: ShowOptions, terminal: Terminal): Promise<void> {
+async function inspect(image: string, options: AdminOptions, terminal: Terminal): Promise<void> {
   const query = new URLSearchParams({ image });
   const details = await openAdmin(options, terminal)<ImageDetails>(`/v1/images/details?${query.toString()}`);
   if (options.json === true) return print(terminal, details);

@@ -6,11 +6,7 @@ import { CommandError } from '../terminal/command-error.ts';
 import { fail } from '../terminal/fail.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface ChangeOptions extends AdminOptions {
-  readonly json?: true;
-}
-
-interface PurgeOptions extends ChangeOptions {
+interface PurgeOptions extends AdminOptions {
   readonly digest?: string;
   readonly upstream?: string;
 }
@@ -32,7 +28,7 @@ export function addPurge(program: Command, terminal: Terminal): void {
     .argument('<image...>', 'by tag, for example nginx:latest')
     .option(...json)
     .description('Ask upstream now what a tag names, and have all nodes know it')
-    .action((images: string[], options: ChangeOptions) => orFail(refresh(images, options, terminal)));
+    .action((images: string[], options: AdminOptions) => orFail(refresh(images, options, terminal)));
 }
 
 async function purge(images: readonly string[], options: PurgeOptions, terminal: Terminal): Promise<void> {
@@ -59,7 +55,7 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-async function refresh(images: readonly string[], options: ChangeOptions, terminal: Terminal): Promise<void> {
+async function refresh(images: readonly string[], options: AdminOptions, terminal: Terminal): Promise<void> {
   const ask = openAdmin(options, terminal);
   for (const image of images) {
     const answer = await ask<RefreshAnswer>('/v1/refresh', { image });
