@@ -9,8 +9,10 @@ const schema = describeRoute({ tag: 'state', summary: 'This description', answer
 
 /** It describes all routes that are added to `app`, or to a plugin of it, after this. */
 export function collectDescription(app: FastifyInstance, version: string): DescribeApi {
-  // Schemas describe answers; they take nothing out of them.
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  // Schemas describe answers; they take nothing out of them. A request that does not match its schema is an error here.
+  app.setSerializerCompiler(
+    () => (data: unknown) => JSON.stringify(data instanceof Error ? { message: data.message } : data),
+  );
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => void routes.push(route));
   let described: Promise<object> | undefined;
