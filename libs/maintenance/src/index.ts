@@ -4,7 +4,7 @@ export type { EvictionPlan } from './eviction/plan-eviction.ts';
 export { startEvictor } from './eviction/start-evictor.ts';
 export { wantRoom } from './eviction/wanted-room.ts';
 export { readScrubReport } from './integrity/scrub-report.ts';
-export type { ScrubPass, ScrubReport } from './integrity/scrub-report.ts';
+export type { ScrubReport } from './integrity/scrub-report.ts';
 export { startScrubber } from './integrity/start-scrubber.ts';
 export { followPurges } from './purge/follow-purges.ts';
 export type { Purged } from './purge/purge-deps.ts';

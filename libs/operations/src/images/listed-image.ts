@@ -4,7 +4,7 @@ import type { Digest, RepositoryName, Tag } from '@cistern/oci';
 /** `stale`: served, and confirmed behind the answer; `expired`: upstream is asked first. */
 export type ImageFreshness = 'fresh' | 'stale' | 'expired';
 
-export interface ListedImage {
+interface ListedImage {
   readonly upstream: string;
   readonly repository: RepositoryName;
   readonly tag: Tag;

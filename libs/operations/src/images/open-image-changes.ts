@@ -10,7 +10,7 @@ import { refreshTag } from './refresh-tag.ts';
 import { createUpstreamTable, fullNameOf, resolveImage, adoptedUpstream } from '@cistern/upstream';
 
 /** One of them. */
-export interface PurgeRequest {
+interface PurgeRequest {
   readonly image?: string | undefined;
   readonly digest?: string | undefined;
   readonly upstream?: string | undefined;

@@ -11,7 +11,7 @@ import type { ImageDetails, ImageFreshness, ListedImages, PopularImage } from '.
 import { type ImageChanges, type ImageChangesDeps, openImageChanges } from './open-image-changes.ts';
 import { OciSyntaxError, parseRepositoryName, parseTag } from '@cistern/oci';
 
-export interface ImageSearch {
+interface ImageSearch {
   /** Part of the full name; small and capital letters are one. */
   readonly search?: string | undefined;
   readonly upstream?: string | undefined;

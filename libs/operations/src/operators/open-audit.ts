@@ -16,7 +16,7 @@ export interface AuditSearch {
   readonly kind?: AuditKind | undefined;
 }
 
-export interface AuditPage {
+interface AuditPage {
   /** The newest first. */
   readonly entries: readonly (RecentEntry & { readonly kind: AuditKind })[];
   /** Of the next page; `null`: that was all. */

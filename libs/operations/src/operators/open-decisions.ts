@@ -5,14 +5,14 @@ import { listPins, pinImage, unpinImage, type IndexAndStore } from '@cistern/con
 import { listStale } from '../images/list-stale.ts';
 import { createUpstreamTable, resolveImage, type ResolvedImage } from '@cistern/upstream';
 
-export interface UpstreamState {
+interface UpstreamState {
   readonly name: string;
   readonly isOffline: boolean;
   /** By whom it is so. */
   readonly by: 'configuration' | 'decision';
 }
 
-export interface StaleTag {
+interface StaleTag {
   readonly image: string;
   /** When upstream last confirmed it, and when it was last pulled, in milliseconds since 1970. */
   readonly checkedAtMs: number;
