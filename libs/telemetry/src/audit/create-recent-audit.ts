@@ -1,6 +1,6 @@
 // Gathers what happened for a list that all nodes share, and writes it there behind their backs: no request waits for it, and a
-// flood of refusals costs a few entries a second.
-import type { AuditMetrics } from '../metrics/audit-metrics.ts';
+// flood of refusals costs a few entries a second (decision 0041).
+import type { AuditMetrics } from '../metrics/cache-metrics.ts';
 import type { AuditLog } from './create-audit-log.ts';
 import { eventOf } from './audit-event.ts';
 import { entryOfRequest, entryOfWish, formatRecentEntry, type RecentEntry } from './recent-entry.ts';

@@ -1,43 +1,14 @@
 // All metrics of one process on a registry of its own, never the global one: two servers in one process do not meet.
-import { collectDefaultMetrics, Registry, type Gauge } from 'prom-client';
-import { createAuthenticationMetrics, type AuthenticationMetrics } from './authentication-metrics.ts';
-import { type AccessMetrics, createAccessMetrics } from './access-metrics.ts';
-import { type AuditMetrics, createAuditMetrics } from './audit-metrics.ts';
-import { createBuildInfo } from './build-info.ts';
-import { createEvictionMetrics, type EvictionMetrics } from './eviction-metrics.ts';
-import { createFillMetrics, type FillMetrics } from './fill-metrics.ts';
-import { createFreshnessMetrics, type FreshnessMetrics } from './freshness-metrics.ts';
-import { createIndexMetrics, type IndexMetrics } from './index-metrics.ts';
-import { createJobMetrics, type JobMetrics } from './job-metrics.ts';
-import { createLimitMetrics, type LimitMetrics } from './limit-metrics.ts';
-import { createPrewarmMetrics, type PrewarmMetrics } from './prewarm-metrics.ts';
-import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts';
-import { createScrubMetrics, type ScrubMetrics } from './scrub-metrics.ts';
-import { createStoreMetrics, type StoreMetrics } from './store-metrics.ts';
-import { createTlsMetrics, type TlsMetrics } from './tls-metrics.ts';
-import { createWebhookMetrics, type WebhookMetrics } from './webhook-metrics.ts';
-import { createUpstreamMetrics, type UpstreamMetrics } from './upstream-metrics.ts';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { cacheMetrics } from './cache-metrics.ts';
+import { clientMetrics } from './client-metrics.ts';
+import { defineMetrics, type MetricsOf } from './define-metrics.ts';
+import { upstreamMetrics } from './upstream-metrics.ts';
 
-export interface Metrics
-  extends
-    RequestMetrics,
-    AuthenticationMetrics,
-    LimitMetrics,
-    IndexMetrics,
-    JobMetrics,
-    UpstreamMetrics,
-    FreshnessMetrics,
-    FillMetrics,
-    StoreMetrics,
-    PrewarmMetrics,
-    EvictionMetrics,
-    ScrubMetrics,
-    WebhookMetrics,
-    TlsMetrics,
-    AccessMetrics,
-    AuditMetrics {
+const table = { ...clientMetrics, ...upstreamMetrics, ...cacheMetrics };
+
+export interface Metrics extends MetricsOf<typeof table> {
   readonly registry: Registry;
-  readonly buildInfo: Gauge<'version' | 'node'>;
 }
 
 export interface MetricsOptions {
@@ -55,24 +26,7 @@ export function createMetrics({
 }: MetricsOptions = {}): Metrics {
   const registry = new Registry();
   if (processMetrics) collectDefaultMetrics({ register: registry });
-  return {
-    registry,
-    ...createRequestMetrics(registry),
-    ...createAuthenticationMetrics(registry),
-    ...createLimitMetrics(registry),
-    ...createIndexMetrics(registry),
-    ...createJobMetrics(registry),
-    ...createUpstreamMetrics(registry, upstreams),
-    ...createFreshnessMetrics(registry, upstreams),
-    ...createFillMetrics(registry),
-    ...createStoreMetrics(registry),
-    ...createPrewarmMetrics(registry, upstreams),
-    ...createEvictionMetrics(registry),
-    ...createScrubMetrics(registry),
-    ...createWebhookMetrics(registry),
-    ...createTlsMetrics(registry),
-    ...createAccessMetrics(registry, upstreams),
-    ...createAuditMetrics(registry),
-    buildInfo: createBuildInfo(registry, version),
-  };
+  const metrics = defineMetrics(table, { registry, upstreams });
+  metrics.buildInfo.set({ version, node: process.versions.node }, 1);
+  return { registry, ...metrics };
 }

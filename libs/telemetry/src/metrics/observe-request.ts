@@ -1,7 +1,6 @@
 // The one step from a request's facts to the metrics, taken when the request has ended.
 import type { RequestFacts } from '../request-facts.ts';
-import type { StatusLabel } from './label-values.ts';
-import type { RequestMetrics } from './request-metrics.ts';
+import type { RequestMetrics, StatusLabel } from './client-metrics.ts';
 
 /** Counts a request that has ended. Leaves `requestsInFlight` to whoever saw it begin. */
 export function observeRequest(metrics: RequestMetrics, facts: RequestFacts): void {

@@ -1,8 +1,7 @@
 // What a process has done so far and does now, read from its metrics: so nothing is counted twice, and both tell the same.
-import { cachedOperations, troubledOutcomes } from './label-values.ts';
-import type { JobMetrics } from './job-metrics.ts';
-import type { RequestMetrics } from './request-metrics.ts';
-import type { UpstreamMetrics } from './upstream-metrics.ts';
+import type { JobMetrics } from './cache-metrics.ts';
+import { cachedOperations, type RequestMetrics } from './client-metrics.ts';
+import { troubledOutcomes, type UpstreamMetrics } from './upstream-metrics.ts';
 
 export interface ActivityCounts {
   /** Of clients, for manifests, blobs and lists; what follows is part of them. */

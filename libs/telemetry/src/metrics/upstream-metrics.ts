@@ -1,93 +1,174 @@
-// What we asked of upstream registries and what they answered.
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { type BudgetMetrics, createBudgetMetrics } from './budget-metrics.ts';
-import { alternateResults, retryResults, upstreamOperations, upstreamOutcomes } from './label-values.ts';
+// Metrics of what we ask of upstream registries, what they let us pull, and what is answered without them.
+import { counter, gauge, histogram, type MetricsOf } from './define-metrics.ts';
 
+const upstreamOperations = [
+  'head-manifest',
+  'get-manifest',
+  'head-blob',
+  'get-blob',
+  'list-tags',
+  'list-referrers',
+  'check-access',
+  'token',
+  'ping',
+] as const;
+export type UpstreamOperation = (typeof upstreamOperations)[number];
+
+const upstreamOutcomes = [
+  'ok',
+  'not-found',
+  'denied',
+  'rate-limited',
+  'refused-us',
+  'unreachable',
+  'timeout',
+  'mismatch',
+  'aborted',
+] as const;
+export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
+/** Those that say something about the registry, or about us. */
+export const troubledOutcomes: ReadonlySet<UpstreamOutcome> = new Set([
+  'rate-limited',
+  'refused-us',
+  'unreachable',
+  'timeout',
+  'mismatch',
+]);
+
+/**
+ * `revalidating`: a worker asks behind the answer. `failing`: upstream could not be asked. `gone`: upstream no longer has
+ * it, or no longer gives it to us. `offline`: we do not ask.
+ */
+const staleReasons = ['revalidating', 'failing', 'gone', 'offline'] as const;
+export type StaleReason = (typeof staleReasons)[number];
+
+const ofUpstream = { upstream: 'upstreams' } as const;
 /** `endpoint`: a host and port of the configuration. */
-type EndpointLabel = 'upstream' | 'endpoint';
+const ofEndpoint = { ...ofUpstream, endpoint: 'any' } as const;
+/** `credential`: a name of the configuration, or `anonymous`. There is no series until an upstream has set a limit. */
+const ofAccount = { ...ofEndpoint, credential: 'any' } as const;
 
-export interface UpstreamMetrics {
-  readonly upstreamRequests: Counter<'upstream' | 'operation' | 'outcome'>;
-  /** Seconds until the response's headers. */
-  readonly upstreamRequestDuration: Histogram<'upstream' | 'operation'>;
-  readonly upstreamReceivedBytes: Counter<'upstream'>;
-  readonly upstreamResumes: Counter<'upstream'>;
-  readonly upstreamRetries: Counter<'upstream' | 'result'>;
-  /** 0: closed, all is well; 1: half-open, being probed; 2: open, nothing is asked of it. */
-  readonly upstreamEndpointState: Gauge<EndpointLabel>;
-  readonly upstreamEndpointTransitions: Counter<EndpointLabel | 'to'>;
-  readonly upstreamAlternateCalls: Counter<'upstream' | 'result'>;
-  readonly upstreamBudget: BudgetMetrics;
-  readonly contentMismatches: Counter<'upstream'>;
-}
+const budgetTable = {
+  limit: gauge(
+    'cistern_upstream_rate_limit',
+    'Pulls per window that the upstream registry grants a credential, as it last said.',
+    ofAccount,
+  ),
+  remaining: gauge(
+    'cistern_upstream_rate_limit_remaining',
+    'Pulls left in the window, as the upstream registry last said.',
+    ofAccount,
+  ),
+  reserve: gauge(
+    'cistern_upstream_rate_limit_reserve',
+    'Pulls that are kept for images of which nothing is cached.',
+    ofAccount,
+  ),
+  /** Seconds since the epoch. */
+  windowEnd: gauge(
+    'cistern_upstream_rate_limit_window_end_timestamp_seconds',
+    'When the window has ended at the latest in which the upstream registry last said what is left.',
+    ofAccount,
+  ),
+  /** `reason`: kept for cold misses, nothing left, or the whole upstream is paused. */
+  refusals: counter(
+    'cistern_upstream_budget_refusals_total',
+    'Calls to upstream registries that were not made, to keep within their limits.',
+    { ...ofUpstream, reason: ['reserve', 'exhausted', 'paused'] },
+  ),
+  pauses: counter(
+    'cistern_upstream_pauses_total',
+    'Times that an upstream registry was left alone because it answered too many requests.',
+    ofUpstream,
+  ),
+  /** 1 or 0. */
+  credentialsRefused: gauge(
+    'cistern_upstream_credentials_refused',
+    'Whether the upstream registry refuses a configured credential, or it cannot be read.',
+    ofAccount,
+  ),
+};
+export type BudgetMetrics = MetricsOf<typeof budgetTable>;
 
-export function createUpstreamMetrics(registry: Registry, upstreams: readonly string[]): UpstreamMetrics {
-  const registers = [registry];
-  const metrics: UpstreamMetrics = {
-    upstreamRequests: new Counter({
-      name: 'cistern_upstream_requests_total',
-      help: 'Requests to upstream registries and their token servers.',
-      labelNames: ['upstream', 'operation', 'outcome'],
-      registers,
-    }),
-    upstreamRequestDuration: new Histogram({
-      name: 'cistern_upstream_request_duration_seconds',
-      help: 'Time from a request to an upstream registry to the headers of its answer.',
-      labelNames: ['upstream', 'operation'],
-      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-      registers,
-    }),
-    upstreamReceivedBytes: new Counter({
-      name: 'cistern_upstream_received_bytes_total',
-      help: 'Bytes of bodies received from upstream registries.',
-      labelNames: ['upstream'],
-      registers,
-    }),
-    upstreamResumes: new Counter({
-      name: 'cistern_upstream_resumes_total',
-      help: 'Bodies of upstream registries that broke off and were resumed with a range request.',
-      labelNames: ['upstream'],
-      registers,
-    }),
-    upstreamRetries: new Counter({
-      name: 'cistern_upstream_retries_total',
-      help: 'Failed requests that were tried again, or were not because too many had failed.',
-      labelNames: ['upstream', 'result'],
-      registers,
-    }),
-    upstreamEndpointState: new Gauge({
-      name: 'cistern_upstream_endpoint_state',
-      help: 'Health of a registry as this process sees it: 0 well, 1 being probed, 2 failing and left alone.',
-      labelNames: ['upstream', 'endpoint'],
-      registers,
-    }),
-    upstreamEndpointTransitions: new Counter({
-      name: 'cistern_upstream_endpoint_transitions_total',
-      help: 'Changes of the health of a registry.',
-      labelNames: ['upstream', 'endpoint', 'to'],
-      registers,
-    }),
-    upstreamAlternateCalls: new Counter({
-      name: 'cistern_upstream_alternate_calls_total',
-      help: 'Calls that went on to the alternates of an upstream, and whether one of them had an answer.',
-      labelNames: ['upstream', 'result'],
-      registers,
-    }),
-    upstreamBudget: createBudgetMetrics(registry, upstreams),
-    contentMismatches: new Counter({
-      name: 'cistern_content_mismatches_total',
-      help: 'Bodies whose bytes did not match their digest or size; none of them was stored.',
-      labelNames: ['upstream'],
-      registers,
-    }),
-  };
-  for (const upstream of upstreams) {
-    for (const operation of upstreamOperations)
-      for (const outcome of upstreamOutcomes) metrics.upstreamRequests.inc({ upstream, operation, outcome }, 0);
-    for (const result of retryResults) metrics.upstreamRetries.inc({ upstream, result }, 0);
-    for (const result of alternateResults) metrics.upstreamAlternateCalls.inc({ upstream, result }, 0);
-    for (const counter of [metrics.upstreamReceivedBytes, metrics.upstreamResumes, metrics.contentMismatches])
-      counter.inc({ upstream }, 0);
-  }
-  return metrics;
-}
+const upstreamTable = {
+  upstreamRequests: counter(
+    'cistern_upstream_requests_total',
+    'Requests to upstream registries and their token servers.',
+    { ...ofUpstream, operation: upstreamOperations, outcome: upstreamOutcomes },
+  ),
+  upstreamRequestDuration: histogram(
+    'cistern_upstream_request_duration_seconds',
+    'Time from a request to an upstream registry to the headers of its answer.',
+    { ...ofUpstream, operation: upstreamOperations },
+    { buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], starts: [] },
+  ),
+  upstreamReceivedBytes: counter(
+    'cistern_upstream_received_bytes_total',
+    'Bytes of bodies received from upstream registries.',
+    ofUpstream,
+  ),
+  upstreamResumes: counter(
+    'cistern_upstream_resumes_total',
+    'Bodies of upstream registries that broke off and were resumed with a range request.',
+    ofUpstream,
+  ),
+  upstreamRetries: counter(
+    'cistern_upstream_retries_total',
+    'Failed requests that were tried again, or were not because too many had failed.',
+    { ...ofUpstream, result: ['tried', 'refused'] },
+  ),
+  /** 0: closed; 1: half-open, being probed; 2: open, nothing is asked of it. */
+  upstreamEndpointState: gauge(
+    'cistern_upstream_endpoint_state',
+    'Health of a registry as this process sees it: 0 well, 1 being probed, 2 failing and left alone.',
+    ofEndpoint,
+  ),
+  upstreamEndpointTransitions: counter(
+    'cistern_upstream_endpoint_transitions_total',
+    'Changes of the health of a registry.',
+    { ...ofEndpoint, to: 'any' },
+  ),
+  upstreamAlternateCalls: counter(
+    'cistern_upstream_alternate_calls_total',
+    'Calls that went on to the alternates of an upstream, and whether one of them had an answer.',
+    { ...ofUpstream, result: ['answered', 'failed'] },
+  ),
+  contentMismatches: counter(
+    'cistern_content_mismatches_total',
+    'Bodies whose bytes did not match their digest or size; none of them was stored.',
+    ofUpstream,
+  ),
+  upstreamBudget: budgetTable,
+};
+export type UpstreamMetrics = MetricsOf<typeof upstreamTable>;
+
+export const upstreamMetrics = {
+  ...upstreamTable,
+  staleAnswers: counter(
+    'cistern_stale_answers_total',
+    'Tags and lists that were served stale, by the reason why upstream was not asked or could not confirm them.',
+    { ...ofUpstream, reason: staleReasons },
+  ),
+  /** 1 or 0. */
+  upstreamOffline: gauge(
+    'cistern_upstream_offline',
+    '1 while this process asks the upstream for nothing because somebody has decided so.',
+    ofUpstream,
+  ),
+  prewarmedTags: counter(
+    'cistern_prewarm_tags_total',
+    'Tags that were asked for before anybody found them stale, by what came of it.',
+    // `spared`: not asked, so that the last pulls are left to clients.
+    { ...ofUpstream, result: ['unchanged', 'moved', 'spared', 'failed'] },
+  ),
+  prewarmedImages: counter(
+    'cistern_prewarm_images_total',
+    'Images whose layers were looked for, and fetched where they were missing, before anybody asked for them.',
+    { ...ofUpstream, result: ['done', 'failed'] },
+  ),
+  prewarmedBytes: counter(
+    'cistern_prewarm_bytes_total',
+    'Bytes of layers and configurations that were fetched before anybody asked for them.',
+    ofUpstream,
+  ),
+};

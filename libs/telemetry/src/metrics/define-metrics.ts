@@ -1,0 +1,92 @@
+// The words of the metric tables. One entry of a table says everything about a metric: its registration, its type, the series
+// that start at zero and its row in docs/metrics.md follow from it.
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** The known values of a label, or the names of the configured upstreams. `any`: no value is known before it occurs. */
+type LabelValues = readonly string[] | 'upstreams' | 'any';
+type Labels<L extends string> = Readonly<Record<L, LabelValues>>;
+type Series<L extends string> = Record<L, string>;
+
+/** Without it a metric starts with all combinations of the known values of its labels. */
+interface StartingSeries<L extends string> {
+  readonly starts: readonly Series<L>[];
+}
+
+interface MetricContext {
+  readonly registry: Registry;
+  readonly upstreams: readonly string[];
+}
+
+type Define<M> = (context: MetricContext) => M;
+
+export interface MetricTable {
+  readonly [property: string]: Define<Counter | Gauge | Histogram> | MetricTable;
+}
+
+/** The metrics of a table, each with the names of its labels. */
+export type MetricsOf<T extends MetricTable> = {
+  readonly [P in keyof T]: T[P] extends Define<infer M> ? M : T[P] extends MetricTable ? MetricsOf<T[P]> : never;
+};
+
+export function counter<L extends string = never>(
+  name: string,
+  help: string,
+  labels?: Labels<L>,
+  { starts }: Partial<StartingSeries<L>> = {},
+): Define<Counter<L>> {
+  return ({ registry, upstreams }) => {
+    const metric = new Counter({ name, help, labelNames: namesOf(labels), registers: [registry] });
+    for (const series of starts ?? combine(labels, upstreams)) metric.inc(series, 0);
+    return metric;
+  };
+}
+
+export function gauge<L extends string = never>(
+  name: string,
+  help: string,
+  labels?: Labels<L>,
+  { value = 0 }: { readonly value?: number } = {},
+): Define<Gauge<L>> {
+  return ({ registry, upstreams }) => {
+    const metric = new Gauge({ name, help, labelNames: namesOf(labels), registers: [registry] });
+    for (const series of combine(labels, upstreams)) metric.set(series, value);
+    return metric;
+  };
+}
+
+export function histogram<L extends string = never>(
+  name: string,
+  help: string,
+  labels: Labels<L>,
+  { buckets, starts }: { readonly buckets: number[] } & Partial<StartingSeries<L>>,
+): Define<Histogram<L>> {
+  return ({ registry, upstreams }) => {
+    const metric = new Histogram({ name, help, labelNames: namesOf(labels), buckets, registers: [registry] });
+    for (const series of starts ?? combine(labels, upstreams)) metric.zero(series);
+    return metric;
+  };
+}
+
+/** Registers the metrics of a table. */
+export function defineMetrics<T extends MetricTable>(table: T, context: MetricContext): MetricsOf<T> {
+  const defined = Object.entries(table).map(([property, entry]) => [
+    property,
+    typeof entry === 'function' ? entry(context) : defineMetrics(entry, context),
+  ]);
+  return Object.fromEntries(defined) as MetricsOf<T>;
+}
+
+function namesOf<L extends string>(labels: Labels<L> | undefined): L[] {
+  return Object.keys(labels ?? {}) as L[];
+}
+
+/** One empty series without labels, none if a label may have any value. */
+function combine<L extends string>(labels: Labels<L> | undefined, upstreams: readonly string[]): Series<L>[] {
+  let combined: Partial<Series<L>>[] = [{}];
+  for (const name of namesOf(labels)) {
+    const given = labels![name];
+    const values = given === 'any' ? [] : given === 'upstreams' ? upstreams : given;
+    combined = combined.flatMap((series) => values.map((value) => ({ ...series, [name]: value })));
+  }
+  return combined as Series<L>[];
+}
