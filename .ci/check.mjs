@@ -13,6 +13,7 @@ const checks = {
   boundaries: 'TURBO_TELEMETRY_DISABLED=1 turbo boundaries',
   cycles: 'node .ci/cycles/check.mjs',
   dead: 'knip',
+  docs: 'node .ci/docs/docs.mjs --check',
   dependencies: 'node .ci/report-dependencies.mjs',
 };
 

@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { describeConfig } from './reference.ts';
 import { unsupportedKeys } from './source/unsupported-keys.ts';
-
-test('docs/configuration.md is what the schema says', () => {
-  const page = readFileSync(join(import.meta.dirname, '../../../docs/configuration.md'), 'utf8');
-  assert.equal(page, describeConfig(), 'write describeConfig() to docs/configuration.md');
-});
 
 test('the page names honoured keys with their defaults, and every unsupported one', () => {
   const page = describeConfig();

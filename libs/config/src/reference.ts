@@ -12,7 +12,7 @@ export function describeConfig(): string {
 
 const introduction = `# Configuration
 
-*This page is generated from the schema: change the schema, not the page.*
+*This page is generated from the schema: change the schema, then run \`npm run docs\`.*
 
 The configuration is one YAML file, a superset of registry:2's: a file for registry:2 as a pull-through cache and its
 \`REGISTRY_…\` variables work unchanged. Without a file everything has its default. Every error is printed together with

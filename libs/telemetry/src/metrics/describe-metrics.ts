@@ -5,7 +5,7 @@ import { observeJobs } from './observe-jobs.ts';
 
 const introduction = `# Metrics
 
-*This page is generated from the code: change the code, not the page.*
+*This page is generated from the code: change the code, then run \`npm run docs\`.*
 
 Every process serves its metrics for Prometheus on \`http.debug.addr\` (port 5001, \`/metrics\`; a single process on this machine
 alone, unless told otherwise), with those of Node.js beside its own. Times

@@ -1,0 +1,13 @@
+// `npm run docs` writes the pages that follow from the code; `npm run check -- docs` compares them. Started by whatever Node is
+// at hand, so it imports nothing but `node:`.
+import { fileURLToPath } from 'node:url';
+import { findNode, runNode } from '../../services/cli/launch/pinned-node.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+try {
+  const main = fileURLToPath(new URL('main.mjs', import.meta.url));
+  process.exitCode = await runNode(findNode(root), [main, ...process.argv.slice(2)], { cwd: root });
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
