@@ -1,6 +1,6 @@
 // `npm run lock`: puts packages of other platforms back into package-lock.json. A registry mirror that carries only some
 // platforms makes npm leave the rest out, and then `npm ci` refuses the lockfile, here and everywhere else. Shipped
-// packages of every platform get their hash.
+// packages of every platform get their hash (decision 0009).
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';

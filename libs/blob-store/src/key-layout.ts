@@ -1,5 +1,5 @@
 // Every key of the store, built in this one place: blobs and links where distribution (registry:2) puts them, so that
-// its caches are ours, and the small objects of our own.
+// its caches are ours, and the small objects of our own (decision 0007).
 import {
   type Digest,
   digestAlgorithm,

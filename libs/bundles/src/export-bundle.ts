@@ -1,5 +1,5 @@
 // Writes images, with everything that belongs to them, into one archive: an OCI image layout that fills a cache elsewhere, and
-// that other tools read. What is not here is pulled. The same content of the same cache is the same archive.
+// that other tools read. What is not here is pulled. The same content of the same cache is the same archive (decision 0025).
 import type { Writable } from 'node:stream';
 import type { CacheIndex } from '@cistern/index';
 import { AuthorizedRepository, type OpenedBlob, type OpenedManifest, type PullThrough } from '@cistern/pull-through';

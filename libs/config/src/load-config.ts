@@ -1,4 +1,4 @@
-// From file and environment to one frozen configuration, or to one error that names everything that is wrong.
+// From file and environment to one frozen configuration, or to one error that names everything that is wrong (decision 0003).
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { applyEnvironment, nameVariables } from './source/environment.ts';

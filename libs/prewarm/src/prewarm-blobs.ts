@@ -1,4 +1,4 @@
-// Job prewarm-blobs: everything that an image consists of into the store.
+// Job prewarm-blobs: everything that an image consists of into the store (decision 0023).
 import type { JobPayload, JobResult, PrewarmedBlobs } from '@cistern/jobs';
 import { isCacheError } from '@cistern/errors';
 import type { Digest, Manifest } from '@cistern/oci';

@@ -1,5 +1,5 @@
 // Secrets on their way through Redis and the store: readable only for processes that have the cluster's secret, and only
-// under the name they were put there by.
+// under the name they were put there by (decision 0013).
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
 export interface Seal {

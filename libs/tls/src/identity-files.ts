@@ -1,4 +1,4 @@
-// Certificate, key and authorities as files, which whoever renews them replaces while the server runs.
+// Certificate, key and authorities as files, which whoever renews them replaces while the server runs (decision 0027).
 import { fileText } from '@cistern/runtime';
 import type { Identity } from './identity.ts';
 

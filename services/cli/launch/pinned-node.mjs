@@ -1,5 +1,5 @@
 // Finds and runs the Node that Cistern is made for. It comes as a platform package from npm, pinned in the root's
-// package.json, so that a machine with an older Node needs no set-up. Imports nothing but `node:`.
+// package.json, so that a machine with an older Node needs no set-up. Imports nothing but `node:` (decision 0001).
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { constants } from 'node:os';

@@ -1,5 +1,5 @@
 // Checks a user's password. bcrypt is slow on purpose, so its verdicts are remembered and its work is bounded: passwords that
-// were right cost a keyed hash, and guesses neither all processors nor the threads that read files.
+// were right cost a keyed hash, and guesses neither all processors nor the threads that read files (decision 0028).
 import { createHmac, randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import bcrypt from 'bcrypt';

@@ -1,5 +1,5 @@
 // Bounds guessing: by client network and account, and by network for all accounts together. Never by account alone: then a
-// stranger could lock its owner out.
+// stranger could lock its owner out (decision 0051).
 import { createHmac, randomBytes } from 'node:crypto';
 import { networkOf } from '../policy/network-of.ts';
 import { createTries, type Try, type TriesOptions } from './create-tries.ts';

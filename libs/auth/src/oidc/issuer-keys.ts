@@ -1,5 +1,5 @@
 // Keys of issuers on their way from workers, who alone reach out, to frontends, who verify by them: an object in the store for
-// each issuer. What asks for it is a job that names the issuer, and nothing of what it answers is believed.
+// each issuer. What asks for it is a job that names the issuer, and nothing of what it answers is believed (decision 0030).
 import type { IssuerKeys } from './create-oidc-method.ts';
 import { readIssuerKeys } from './read-issuer-keys.ts';
 import { type BlobStore, issuerKeysKey, type ObjectStore, sealObjects } from '@cistern/blob-store';

@@ -1,5 +1,5 @@
 // One multipart upload under an id of its own. The client's own uploads would resume whatever upload of the same key they
-// find, another node's included.
+// find, another node's included (decision 0011).
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 

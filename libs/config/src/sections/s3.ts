@@ -1,4 +1,4 @@
-// A bucket of S3, MinIO or another server that speaks its protocol, under registry:2's keys.
+// A bucket of S3, MinIO or another server that speaks its protocol, under registry:2's keys (decision 0016).
 import type { z } from 'zod';
 import { parseServerUrl } from '../values/addresses.ts';
 import { createSecret, type Secret } from '../values/secrets.ts';

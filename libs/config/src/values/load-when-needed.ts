@@ -1,4 +1,5 @@
-// Libraries that most configurations have no use for: what is needed of them is needed at once, so they are not imported.
+// Libraries that most configurations have no use for: what is needed of them is needed at once, so they are not imported
+// (decision 0044).
 import { createRequire } from 'node:module';
 import type * as CronParser from 'cron-parser';
 import type * as Yaml from 'yaml';

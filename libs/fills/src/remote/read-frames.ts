@@ -1,5 +1,5 @@
 // The reading side of the frames: a body is read into the reader's buffer as it comes, and what is no data is squeezed out
-// of it there.
+// of it there (decision 0047).
 import { CacheError, cacheErrorKinds, type CacheErrorKind } from '@cistern/errors';
 import { SourceInterrupted } from '@cistern/streams';
 import { type FailureFrame, frameTypes, headerBytes, maxFailureBytes } from './fill-frames.ts';

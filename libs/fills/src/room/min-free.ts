@@ -1,4 +1,4 @@
-// How much of a file system stays free: what eviction aims at, and the little below which nothing is fetched.
+// How much of a file system stays free: what eviction aims at, and the little below which nothing is fetched (decision 0049).
 import type { DiskSpace } from '@cistern/blob-store';
 
 /** The least of the three. */

@@ -1,4 +1,4 @@
-// Digests as they stand in Redis: there are several of each blob, and hexadecimal takes half as much again.
+// Digests as they stand in Redis: there are several of each blob, and hexadecimal takes half as much again (decision 0042).
 import type { Digest } from '@cistern/oci';
 
 const algorithms = { 43: 'sha256', 86: 'sha512' } as const;

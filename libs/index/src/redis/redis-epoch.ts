@@ -1,5 +1,5 @@
 // What Redis has lost is found out by keys that are lost with it. Each shard has its own: it can be that of a cluster's
-// node alone, which was lost and replaced by an empty one.
+// node alone, which was lost and replaced by an empty one (decision 0015).
 import type { EpochIndex } from '../epoch.ts';
 import { askShards } from './ask-shards.ts';
 import type { RedisParts } from './redis-parts.ts';

@@ -1,5 +1,5 @@
 // The index of a single process, in one SQLite file. What is shared only while the
-// process lives is in memory: fills, leases, values and announcements.
+// process lives is in memory: fills, leases, values and announcements (decision 0004).
 import type { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { CacheIndex } from '../cache-index.ts';

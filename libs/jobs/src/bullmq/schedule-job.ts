@@ -1,5 +1,5 @@
 // Jobs that are done again and again, by BullMQ's job schedulers: Redis holds the schedule, whichever worker takes a run puts
-// the next one down.
+// the next one down (decision 0020).
 import { isDeepStrictEqual } from 'node:util';
 import { answersWithin } from '@cistern/redis';
 import type { JobName, JobPayload } from '../catalogue.ts';

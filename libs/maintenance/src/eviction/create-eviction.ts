@@ -1,5 +1,5 @@
 // Keeps the store within its limits, a step at a time. A victim is marked before it has to go, and whoever pulls or reads it
-// meanwhile saves it; then it is deleted, its bytes counted until it is gone.
+// meanwhile saves it; then it is deleted, its bytes counted until it is gone (decision 0032).
 import type { BlobStore } from '@cistern/blob-store';
 import type { BlobRecord, CacheIndex } from '@cistern/index';
 import type { Digest } from '@cistern/oci';

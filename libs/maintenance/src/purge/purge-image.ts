@@ -1,4 +1,4 @@
-// Purges one image of one repository: its tag, and what no other image refers to.
+// Purges one image of one repository: its tag, and what no other image refers to (decision 0040).
 import { type ImageName, linksObjectsOf, parseLinksObjectKey } from '@cistern/blob-store';
 import { type RepositoryKey, type TagRecord, isSameRepository } from '@cistern/index';
 import type { Digest, Tag } from '@cistern/oci';

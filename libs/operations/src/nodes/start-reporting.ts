@@ -1,5 +1,5 @@
 // A node says how it is: each second while it does something, else every few seconds. Whoever watches asks the index, never the
-// node; and a node whose index is away goes on without it.
+// node; and a node whose index is away goes on without it (decision 0039).
 import type { NodeIndex } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import { type ActivityCounts, type Logger, type Metrics, readActivity, readLatencies } from '@cistern/telemetry';

@@ -1,4 +1,5 @@
-// The use cases for clients that may have some platforms and others not: manifests and blobs are theirs by what names them.
+// The use cases for clients that may have some platforms and others not: manifests and blobs are theirs by what names them
+// (decision 0035).
 import type { RepositoryKey } from '@cistern/index';
 import type { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';

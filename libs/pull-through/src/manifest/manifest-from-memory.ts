@@ -1,5 +1,5 @@
 // A manifest that this process can answer for alone: tag, link and bytes are in memory and hold. That is most of what a fleet asks
-// for, and without a promise on the way it costs a third.
+// for, and without a promise on the way it costs a third (decision 0045).
 import { ageOf, freshnessOf } from '../freshness/freshness.ts';
 import { isHeldManifest } from '@cistern/content';
 import type { ManifestRequest, ManifestFromMemory } from '../requests/pull-through.ts';

@@ -1,5 +1,6 @@
 // Who may read of an upstream whose content is not everybody's: whom that upstream lets read, which is asked once in some
-// minutes for each caller and repository. What callers show is not kept; by what it was remembered nobody can tell it.
+// minutes for each caller and repository. What callers show is not kept; by what it was remembered nobody can tell it
+// (decision 0034).
 import type { RepositoryKey, ValueIndex } from '@cistern/index';
 import { type CacheError, isCacheError } from '@cistern/errors';
 import type { AccessMetrics } from '@cistern/telemetry';

@@ -1,5 +1,5 @@
 // Keeps channels subscribed, whatever happens to the connections: one connection, or one for each node of a cluster, where
-// MOVED tells which node has which channels.
+// MOVED tells which node has which channels (decision 0010).
 import { setTimeout as delay } from 'node:timers/promises';
 import { reconnectAfterMs } from './client-options.ts';
 import type { SubscriberConnectors } from './connect-subscriber.ts';

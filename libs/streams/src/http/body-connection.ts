@@ -1,5 +1,6 @@
 // One connection that is asked for bodies, one after the other, and reads them from the socket right into the reader's own
-// buffers: no stream, and neither a buffer nor a copy for each piece, which is where Node's HTTP client spends its time.
+// buffers: no stream, and neither a buffer nor a copy for each piece, which is where Node's HTTP client spends its time
+// (decision 0043).
 import { connect as connectPlain, isIP } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
 import { createEarlyBytes } from './early-bytes.ts';

@@ -1,4 +1,4 @@
-// Whether traces are wanted, by OpenTelemetry's own environment variables: nothing of it is loaded before that.
+// Whether traces are wanted, by OpenTelemetry's own environment variables: nothing of it is loaded before that (decision 0038).
 import type { Logger } from '../logger.ts';
 import type { Tracing } from './tracing.ts';
 

@@ -1,5 +1,5 @@
 // What upstreams let us pull, so that it is spent on what is worth it: a revalidation that would use up the last pulls is
-// not made (what is here is served stale), and of several credentials the one with the most left is used.
+// not made (what is here is served stale), and of several credentials the one with the most left is used (decision 0018).
 import type { CallPurpose, RateLimit } from '../upstream.ts';
 
 /** Small values that the workers of a cluster share, as the index has them. A failure costs accuracy, nothing else. */

@@ -1,4 +1,4 @@
-// Where an account's user name and password come from. They may change while the process runs.
+// Where an account's user name and password come from. They may change while the process runs (decision 0019).
 import { CacheError } from '@cistern/errors';
 import type { UpstreamCredentials } from '../upstream-settings.ts';
 

@@ -1,4 +1,5 @@
-// What a login leaves at some registries, Azure's among them, in place of a password: good for tokens, and for nothing else.
+// What a login leaves at some registries, Azure's among them, in place of a password: good for tokens, and for nothing else
+// (decision 0024).
 import type { UpstreamCredentials } from '../upstream-settings.ts';
 
 /** As docker and its credential helpers write it. */

@@ -1,6 +1,6 @@
 // Leaves a registry alone that fails again and again, so that nobody waits for it and it can recover. It is then asked for
 // a sign of life from time to time, by nobody's request; when it gives one, a single call tries it, and if that succeeds
-// all others follow. Many a registry's front answers while what is behind it does not.
+// all others follow. Many a registry's front answers while what is behind it does not (decision 0017).
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
 import { CircuitState, circuitBreaker, ConsecutiveBreaker, handleWhen, type IBreaker } from 'cockatiel';

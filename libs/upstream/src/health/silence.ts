@@ -1,5 +1,6 @@
 // Finds out soon that a registry says nothing any more. An answer may take its time; but while calls wait and not a byte has
-// come from it, it is asked for a sign of life, and without that all who wait are sent away: most of them can go elsewhere.
+// come from it, it is asked for a sign of life, and without that all who wait are sent away: most of them can go elsewhere
+// (decision 0021).
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { TransportLayer } from '../transport/transport.ts';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';

@@ -1,5 +1,6 @@
 // Tries again what failed for the moment. Every request here only asks, so that is always allowed; timeouts
-// are not retried, because they have used up the patience already, and neither is 429: that would make it worse.
+// are not retried, because they have used up the patience already, and neither is 429: that would make it worse
+// (decision 0005).
 import { isCacheError } from '@cistern/errors';
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import type { RetryBudget } from './retry-budget.ts';

@@ -1,5 +1,5 @@
 // Where tokens may be asked for. A registry names the realm itself; without a rule it could have our credentials sent
-// anywhere.
+// anywhere (decision 0006).
 import { CacheError } from '@cistern/errors';
 import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
 

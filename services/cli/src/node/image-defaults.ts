@@ -1,5 +1,5 @@
 // Where the configuration and the data are in the image: where registry:2 has them, if they are there, so that its volumes and
-// files mean the same.
+// files mean the same (decision 0048).
 import { existsSync, readFileSync } from 'node:fs';
 
 export interface ImageFiles {

@@ -1,5 +1,5 @@
 // The PROXY protocol's header, versions 1 and 2, as haproxy's proxy-protocol.txt has them: pure, and given whatever has
-// arrived so far.
+// arrived so far (decision 0012).
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 
 /** Whom a proxy speaks for. */

@@ -1,5 +1,6 @@
 // A client that names an upstream by a prefix knows no other place, and a 429 costs it more than a wait (podman sleeps for
-// half a minute). So where an upstream has asked to be left alone for some seconds, its request waits for them here.
+// half a minute). So where an upstream has asked to be left alone for some seconds, its request waits for them here
+// (decision 0026).
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
