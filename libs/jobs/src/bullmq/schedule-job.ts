@@ -1,5 +1,5 @@
-// Jobs that are done again and again, by BullMQ's job schedulers: Redis holds the schedule, whichever worker takes a run puts
-// the next one down (decision 0020).
+// Jobs that are done again and again, by BullMQ's job schedulers (decision 0020). Redis holds the schedule, and the worker that
+// takes a run adds the next one.
 import { isDeepStrictEqual } from 'node:util';
 import { answersWithin } from '@cistern/redis';
 import type { JobName, JobPayload } from '../catalogue.ts';

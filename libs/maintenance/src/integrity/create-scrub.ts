@@ -1,4 +1,4 @@
-// The scrub of the store: reads all of it, part by part, at a bounded rate, and goes on after an interruption where it was
+// The scrub reads all of the store, part by part, at a bounded rate. After an interruption it goes on where it was
 // (decision 0033).
 import type { Digest } from '@cistern/oci';
 import type { Metrics } from '@cistern/telemetry';

@@ -17,7 +17,7 @@ const requestSeries = requestOperations.flatMap((operation) =>
 );
 const requestLabels = { operation: requestOperations, result: resultLabels };
 
-/** What a client shows. `anonymous`: nothing; `oidc`: a CI job's token; `token`: an access token; `other`: what cannot be read. */
+/** The kind of credentials. `anonymous`: none; `oidc`: a CI job's token; `token`: an access token; `other`: what cannot be read. */
 const authenticationMethods = ['anonymous', 'password', 'robot', 'oidc', 'token', 'other'] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
 

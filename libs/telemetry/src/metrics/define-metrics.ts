@@ -1,5 +1,5 @@
-// The words of the metric tables. One entry of a table says everything about a metric: its registration, its type, the series
-// that start at zero and its row in docs/metrics.md follow from it.
+// The words of the metric tables. One entry of a table says everything about a metric. Its registration, its type, the series
+// that start at zero and its row in docs/metrics.md follow.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** The known values of a label, or the names of the configured upstreams. `any`: no value is known before it occurs. */
@@ -84,7 +84,7 @@ function namesOf<L extends string>(labels: Labels<L> | undefined): L[] {
 function combine<L extends string>(labels: Labels<L> | undefined, upstreams: readonly string[]): Series<L>[] {
   let combined: Partial<Series<L>>[] = [{}];
   for (const name of namesOf(labels)) {
-    const given = labels![name];
+    const given: LabelValues = labels![name];
     const values = given === 'any' ? [] : given === 'upstreams' ? upstreams : given;
     combined = combined.flatMap((series) => values.map((value) => ({ ...series, [name]: value })));
   }
