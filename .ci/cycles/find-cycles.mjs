@@ -10,9 +10,9 @@ export function findCycles(edges) {
   const isMutual = (a, b) => reached.get(a)?.has(b) === true && reached.get(b)?.has(a) === true;
   const cycles = [];
   const seen = new Set();
-  for (const start of [...targets.keys()].toSorted()) {
+  for (const start of [...targets.keys()].toSorted(byName)) {
     if (seen.has(start) || !isMutual(start, start)) continue;
-    const members = [...targets.keys()].filter((other) => isMutual(start, other)).toSorted();
+    const members = [...targets.keys()].filter((other) => isMutual(start, other)).toSorted(byName);
     for (const member of members) seen.add(member);
     cycles.push({ members, edges: edges.filter(({ from, to }) => members.includes(from) && members.includes(to)) });
   }
@@ -29,4 +29,8 @@ function reachableFrom(start, targets) {
         next.push(target);
       }
   return reached;
+}
+
+function byName(a, b) {
+  return a < b ? -1 : 1;
 }
