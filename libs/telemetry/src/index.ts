@@ -1,14 +1,13 @@
 export { formatAccessLogLine } from './access-log.ts';
-export type { AccessLogFacts } from './access-log.ts';
 export { createAuditLog } from './audit/create-audit-log.ts';
 export type { AuditLog } from './audit/create-audit-log.ts';
 export { createRecentAudit } from './audit/create-recent-audit.ts';
 export { parseRecentEntry } from './audit/recent-entry.ts';
 export type { RecentEntry } from './audit/recent-entry.ts';
 export { createLogger } from './logger.ts';
-export type { Logger, LoggerOptions, LogLevel } from './logger.ts';
+export type { Logger } from './logger.ts';
 export { createMetrics } from './metrics/create-metrics.ts';
-export type { Metrics, MetricsOptions } from './metrics/create-metrics.ts';
+export type { Metrics } from './metrics/create-metrics.ts';
 export type { EvictionReason, IndexMetrics, JobMetrics, StoreMetrics } from './metrics/cache-metrics.ts';
 export type {
   AccessMetrics,
@@ -16,8 +15,6 @@ export type {
   AuthenticationMetrics,
   LimitMetrics,
   RequestMetrics,
-  ResultLabel,
-  StatusLabel,
   TlsMetrics,
 } from './metrics/client-metrics.ts';
 export type {
@@ -32,7 +29,7 @@ export type { QueueFacts } from './metrics/observe-jobs.ts';
 export { observeCache } from './metrics/observe-cache.ts';
 export { observeRequest } from './metrics/observe-request.ts';
 export { readActivity, readLatencies } from './metrics/read-activity.ts';
-export type { Activity, ActivityCounts, UpstreamActivity } from './metrics/read-activity.ts';
+export type { ActivityCounts, UpstreamActivity } from './metrics/read-activity.ts';
 export { redactText, redactUrl } from './redact.ts';
 export { openTracing } from './tracing/open-tracing.ts';
 export { inSpan } from './tracing/tracing.ts';

@@ -3,7 +3,7 @@ import { cacheResults, requestOperations, type RequestCacheResult, type RequestO
 import { counter, gauge, histogram, type MetricsOf } from './define-metrics.ts';
 
 /** `NONE`: the cache had no part in the answer. */
-export type ResultLabel = RequestCacheResult | 'NONE';
+type ResultLabel = RequestCacheResult | 'NONE';
 const resultLabels = ['NONE', ...cacheResults] as const satisfies readonly ResultLabel[];
 const statusLabels = ['2xx', '3xx', '4xx', '5xx', 'aborted'] as const;
 export type StatusLabel = (typeof statusLabels)[number];
