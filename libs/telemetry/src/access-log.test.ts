@@ -1,7 +1,7 @@
 // Expected lines were printed by docker-registry 2.8.3 for the same requests, except for the hidden query values.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatAccessLogLine, type AccessLogFacts } from './access-log.ts';
+import { formatAccessLogLine, type AccessLogFacts } from './request-log.ts';
 
 const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { prettyFactory } from 'pino-pretty';
-import { createFormatForPeople } from './format-for-people.ts';
+import { createFormatForPeople } from './line-writer.ts';
 import { createLogger } from './logger.ts';
 
 const { formatLine: format } = createFormatForPeople();

@@ -1,9 +1,7 @@
-export { formatAccessLogLine } from './access-log.ts';
 export { createAuditLog } from './audit/create-audit-log.ts';
 export type { AuditLog } from './audit/create-audit-log.ts';
-export { createRecentAudit } from './audit/create-recent-audit.ts';
-export { parseRecentEntry } from './audit/recent-entry.ts';
-export type { RecentEntry } from './audit/recent-entry.ts';
+export { createRecentAudit, parseRecentEntry } from './audit/create-recent-audit.ts';
+export type { RecentEntry } from './audit/create-recent-audit.ts';
 export { createLogger } from './logger.ts';
 export type { Logger } from './logger.ts';
 export { createMetrics } from './metrics/create-metrics.ts';
@@ -14,7 +12,9 @@ export type {
   AuthenticationMethod,
   AuthenticationMetrics,
   LimitMetrics,
+  RequestCacheResult,
   RequestMetrics,
+  RequestOperation,
   TlsMetrics,
 } from './metrics/client-metrics.ts';
 export type {
@@ -24,16 +24,13 @@ export type {
   UpstreamOperation,
   UpstreamOutcome,
 } from './metrics/upstream-metrics.ts';
-export { observeJobs } from './metrics/observe-jobs.ts';
-export type { QueueFacts } from './metrics/observe-jobs.ts';
-export { observeCache } from './metrics/observe-cache.ts';
-export { observeRequest } from './metrics/observe-request.ts';
+export { observeCache, observeJobs } from './metrics/observe-cache.ts';
+export type { QueueFacts } from './metrics/observe-cache.ts';
 export { readActivity, readLatencies } from './metrics/read-activity.ts';
 export type { ActivityCounts, UpstreamActivity } from './metrics/read-activity.ts';
 export { redactText, redactUrl } from './redact.ts';
-export { openTracing } from './tracing/open-tracing.ts';
-export { inSpan } from './tracing/tracing.ts';
+export { inSpan, openTracing } from './tracing/tracing.ts';
 export type { Span, SpanAttributes, SpanOptions, Tracing } from './tracing/tracing.ts';
-export { createRequestLog, requestEnded } from './request-log.ts';
-export { createRequestFacts } from './request-facts.ts';
-export type { RequestCacheResult, RequestFacts, RequestOperation } from './request-facts.ts';
+export { createRequestLog, formatAccessLogLine, requestEnded } from './request-log.ts';
+export { auditRequest, createRequestFacts, observeRequest } from './request-facts.ts';
+export type { RequestAudit, RequestFacts } from './request-facts.ts';

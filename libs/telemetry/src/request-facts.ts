@@ -1,23 +1,6 @@
-// What is known of one client request. Handlers annotate it on the way; one place logs and measures it at the end.
+// What is known of one client request. Handlers annotate it on the way; one place logs, measures and audits it at the end.
 import type { CacheErrorKind } from '@cistern/errors';
-
-export const requestOperations = [
-  'ping',
-  'manifest',
-  'blob',
-  'tags',
-  'referrers',
-  'catalog',
-  'write',
-  'webhook',
-  'token',
-  'other',
-] as const;
-export type RequestOperation = (typeof requestOperations)[number];
-
-/** What happened in the cache, as the `X-Cache` header says it. */
-export const cacheResults = ['HIT', 'STALE', 'REVALIDATED', 'JOINED', 'MISS'] as const;
-export type RequestCacheResult = (typeof cacheResults)[number];
+import type { RequestCacheResult, RequestMetrics, RequestOperation, StatusLabel } from './metrics/client-metrics.ts';
 
 export interface RequestFacts {
   operation: RequestOperation;
@@ -75,4 +58,46 @@ export function createRequestFacts(known: Partial<RequestFacts> = {}): RequestFa
     aborted: false,
     ...known,
   };
+}
+
+/** Counts a request that has ended. Leaves `requestsInFlight` to the caller, which saw it begin. */
+export function observeRequest(metrics: RequestMetrics, facts: RequestFacts): void {
+  const labels = { operation: facts.operation, result: facts.cache ?? 'NONE' } as const;
+  metrics.requests.inc({ ...labels, status: statusLabel(facts) });
+  metrics.responseBytes.inc(labels, facts.bytesSent);
+  if (facts.durationMs !== undefined) metrics.requestDuration.observe(labels, facts.durationMs / 1000);
+  if (facts.timeToFirstByteMs !== undefined) metrics.timeToFirstByte.observe(labels, facts.timeToFirstByteMs / 1000);
+}
+
+function statusLabel({ aborted, status }: RequestFacts): StatusLabel {
+  if (aborted) return 'aborted';
+  if (status < 300) return '2xx';
+  if (status < 400) return '3xx';
+  return status < 500 ? '4xx' : '5xx';
+}
+
+/** Where requests that have ended are audited. */
+export interface RequestAudit {
+  /** Adds a request to what its client has had; absent: that is not kept. */
+  readonly count?: ((facts: RequestFacts) => void) | undefined;
+  /** A request that was no pull like all others. */
+  request(event: RequestEvent, facts: RequestFacts): void;
+}
+
+/** `refused`: not authenticated; `denied`: authenticated, and may not have that; `limited`: had too much, or guessed too often. */
+export type RequestEvent = 'limited' | 'denied' | 'refused' | 'token-given';
+
+/** Audits a request that has ended. A pull like all others is only counted. */
+export function auditRequest(audit: RequestAudit, facts: RequestFacts): void {
+  audit.count?.(facts);
+  const event = eventOf(facts);
+  if (event !== undefined) audit.request(event, facts);
+}
+
+/** `undefined`: a pull like all others. A first 401 without credentials is how every client begins. */
+function eventOf({ operation, status, denied, errorKind }: RequestFacts): RequestEvent | undefined {
+  if (errorKind === 'client-rate-limited') return 'limited';
+  if (status === 403) return 'denied';
+  if (status === 401) return denied === undefined ? undefined : 'refused';
+  return operation === 'token' && status === 200 ? 'token-given' : undefined;
 }

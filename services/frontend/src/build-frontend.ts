@@ -11,7 +11,7 @@ import {
   unlimited,
 } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
-import type { AuditLog, Logger, Metrics, Tracing } from '@cistern/telemetry';
+import type { Logger, Metrics, RequestAudit, Tracing } from '@cistern/telemetry';
 import type { ServerTls } from '@cistern/tls';
 import type { UpstreamTable } from '@cistern/upstream';
 import { OciSyntaxError } from '@cistern/oci';
@@ -56,8 +56,8 @@ export interface FrontendOptions {
   readonly metrics: Metrics;
   /** Gets every line of the access log, without a line break; absent: there is none. */
   readonly accessLog?: ((line: string) => void) | undefined;
-  /** Told of every request that has ended. */
-  readonly audit?: Pick<AuditLog, 'request'> | undefined;
+  /** Gets every request that has ended. */
+  readonly audit?: RequestAudit | undefined;
   /** Absent: nobody wants traces. */
   readonly tracing?: Tracing | undefined;
   /** Added to every answer (registry:2's `http.headers`). */

@@ -3,7 +3,13 @@
 import type { AuditKind } from '@cistern/index';
 import type { Config } from '@cistern/config';
 import type { NodeRole } from '../nodes/node-report.ts';
-import { type AuditLog, createRecentAudit, parseRecentEntry, type RecentEntry } from '@cistern/telemetry';
+import {
+  type AuditLog,
+  createRecentAudit,
+  parseRecentEntry,
+  type RecentEntry,
+  type RequestAudit,
+} from '@cistern/telemetry';
 import type { NodeContext } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
 import { nodeName } from '../nodes/node-name.ts';
@@ -23,7 +29,7 @@ interface AuditPage {
   readonly before: number | null;
 }
 
-export interface Audit extends Pick<AuditLog, 'request' | 'asked'> {
+export interface Audit extends RequestAudit, Pick<AuditLog, 'asked'> {
   /** What all nodes have noted of late. Rejects with `index-unavailable`. */
   list(search: AuditSearch): Promise<AuditPage>;
 }
@@ -39,9 +45,10 @@ export function openAudit(
   const keep = async (kind: AuditKind, entries: readonly string[]) => index.audit.add(kind, entries);
   const recent = opened(createRecentAudit({ node, keep, metrics, now: Date.now }));
   return {
-    request(facts) {
-      log?.request(facts);
-      recent.request(facts);
+    count: log?.count,
+    request(event, facts) {
+      log?.request(event, facts);
+      recent.request(event, facts);
     },
     asked(wish) {
       log?.asked(wish);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRequestFacts, type RequestFacts } from '../request-facts.ts';
+import { auditRequest, createRequestFacts, type RequestFacts } from '../request-facts.ts';
 import { createAuditLog } from './create-audit-log.ts';
 
 function openLog() {
@@ -14,13 +14,14 @@ const pull = (facts: Partial<RequestFacts>) =>
 
 test('who is turned away is told, with the reason and without secrets', () => {
   const { lines, log } = openLog();
-  log.request(pull({ status: 403, user: 'ada', repository: 'library/a', denied: 'rule 1 denies it' }));
-  log.request(
+  auditRequest(log, pull({ status: 403, user: 'ada', repository: 'library/a', denied: 'rule 1 denies it' }));
+  auditRequest(
+    log,
     pull({ status: 401, upstream: undefined, denied: 'the password is wrong', url: '/v2/?token=abc123abc123' }),
   );
-  log.request(pull({ status: 401, upstream: undefined }));
-  log.request(pull({ status: 503, errorKind: 'client-rate-limited', user: 'bob' }));
-  log.request(pull({ operation: 'token', upstream: undefined, user: 'ci', labels: { project: 'a/b' } }));
+  auditRequest(log, pull({ status: 401, upstream: undefined }));
+  auditRequest(log, pull({ status: 503, errorKind: 'client-rate-limited', user: 'bob' }));
+  auditRequest(log, pull({ operation: 'token', upstream: undefined, user: 'ci', labels: { project: 'a/b' } }));
   assert.deepEqual(
     lines.map(({ event, user, why }) => [event, user, why]),
     [
@@ -38,11 +39,11 @@ test('who is turned away is told, with the reason and without secrets', () => {
 
 test('what clients have had is added up, by user or address and upstream', () => {
   const { lines, log } = openLog();
-  log.request(pull({ user: 'ada', bytesSent: 100, cache: 'MISS' }));
-  log.request(pull({ user: 'ada', bytesSent: 50, cache: 'HIT', clientIp: '192.0.2.2' }));
-  log.request(pull({ user: 'ada', bytesSent: 7, upstream: 'quay.io' }));
-  log.request(pull({ bytesSent: 1 }));
-  log.request(pull({ user: 'ada', status: 404, bytesSent: 1000 }));
+  auditRequest(log, pull({ user: 'ada', bytesSent: 100, cache: 'MISS' }));
+  auditRequest(log, pull({ user: 'ada', bytesSent: 50, cache: 'HIT', clientIp: '192.0.2.2' }));
+  auditRequest(log, pull({ user: 'ada', bytesSent: 7, upstream: 'quay.io' }));
+  auditRequest(log, pull({ bytesSent: 1 }));
+  auditRequest(log, pull({ user: 'ada', status: 404, bytesSent: 1000 }));
   assert.deepEqual(lines, []);
   log.close();
   const told = lines.map(({ event, user, address, upstream, requests, bytes, misses }) => [
@@ -62,7 +63,7 @@ test('what clients have had is added up, by user or address and upstream', () =>
 
 test('more clients than can be remembered are told early, and none is lost', () => {
   const { lines, log } = openLog();
-  for (let count = 0; count < 10_001; count += 1) log.request(pull({ user: `user-${count}` }));
+  for (let count = 0; count < 10_001; count += 1) auditRequest(log, pull({ user: `user-${count}` }));
   assert.equal(lines.length, 10_000);
   log.close();
   assert.equal(lines.length, 10_001);

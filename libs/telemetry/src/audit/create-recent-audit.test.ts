@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMetrics } from '../metrics/create-metrics.ts';
-import { createRequestFacts, type RequestFacts } from '../request-facts.ts';
-import { createRecentAudit } from './create-recent-audit.ts';
-import { parseRecentEntry } from './recent-entry.ts';
+import { auditRequest, createRequestFacts, type RequestFacts } from '../request-facts.ts';
+import { createRecentAudit, parseRecentEntry } from './create-recent-audit.ts';
 
 function open({ isAway = false } = {}) {
   const kept: { readonly kind: string; readonly text: string }[] = [];
@@ -31,11 +30,14 @@ const pull = (facts: Partial<RequestFacts>) =>
 
 test('who was turned away and what operators asked for is kept, pulls are not, and nothing secret', async () => {
   const { audit, kept, entries } = open();
-  audit.request(pull({ url: '/v2/a/manifests/1' }));
-  audit.request(pull({ operation: 'token', url: '/token' }));
-  audit.request(pull({ status: 401 }));
-  audit.request(pull({ status: 403, user: 'ada', url: '/v2/a/manifests/1?token=hush', denied: 'rule 1 denies a' }));
-  audit.request(pull({ status: 503, errorKind: 'client-rate-limited', url: '/v2/' }));
+  auditRequest(audit, pull({ url: '/v2/a/manifests/1' }));
+  auditRequest(audit, pull({ operation: 'token', url: '/token' }));
+  auditRequest(audit, pull({ status: 401 }));
+  auditRequest(
+    audit,
+    pull({ status: 403, user: 'ada', url: '/v2/a/manifests/1?token=hush', denied: 'rule 1 denies a' }),
+  );
+  auditRequest(audit, pull({ status: 503, errorKind: 'client-rate-limited', url: '/v2/' }));
   audit.asked({ by: 'bob', address: '::1', what: 'POST /v1/purge?signature=hush', wish: { image: 'a' }, status: 200 });
   audit.asked({ by: '192.0.2.9', what: 'GET /v1/nodes', status: 429 });
   await audit.close();
@@ -75,7 +77,7 @@ test('an entry has an end, whatever somebody asks for', async () => {
   const { audit, kept, entries } = open();
   const long = '\u{1F433}'.repeat(50_000);
   audit.asked({ by: long, address: long, what: long, wish: { long }, status: 400 });
-  audit.request(pull({ status: 403, user: long, url: `/v2/${long}`, denied: long, clientIp: long }));
+  auditRequest(audit, pull({ status: 403, user: long, url: `/v2/${long}`, denied: long, clientIp: long }));
   await audit.close();
   assert.equal(kept.length, 2);
   for (const { text } of kept) assert.ok(Buffer.byteLength(text) < 8192, String(Buffer.byteLength(text)));
@@ -84,10 +86,10 @@ test('an entry has an end, whatever somebody asks for', async () => {
 
 test('of a flood of refusals some are kept, the rest is counted, and what operators do is kept all the same', async () => {
   const { audit, kept, dropped, clock } = open();
-  for (let count = 0; count < 1000; count += 1) audit.request(pull({ status: 403 }));
+  for (let count = 0; count < 1000; count += 1) auditRequest(audit, pull({ status: 403 }));
   audit.asked({ by: 'ada', what: 'POST /v1/pins', status: 200 });
   clock.ms += 2000;
-  for (let count = 0; count < 1000; count += 1) audit.request(pull({ status: 403 }));
+  for (let count = 0; count < 1000; count += 1) auditRequest(audit, pull({ status: 403 }));
   await audit.close();
   assert.equal(kept.filter(({ kind }) => kind === 'refusal').length, 60);
   assert.equal(kept.filter(({ kind }) => kind === 'action').length, 1);

@@ -1,9 +1,25 @@
 // Gathers what happened for a list that all nodes share, and writes it there behind their backs: no request waits for it, and a
-// flood of refusals costs a few entries a second (decision 0041).
+// flood of refusals costs a few entries a second (decision 0041). An entry is small, and without what might be secret.
 import type { AuditMetrics } from '../metrics/cache-metrics.ts';
-import type { AuditLog } from './create-audit-log.ts';
-import { eventOf } from './audit-event.ts';
-import { entryOfRequest, entryOfWish, formatRecentEntry, type RecentEntry } from './recent-entry.ts';
+import type { AuditLog, OperatorWish } from './create-audit-log.ts';
+import type { RequestEvent, RequestFacts } from '../request-facts.ts';
+
+export interface RecentEntry {
+  /** The node's time, in milliseconds since 1970. */
+  readonly at: number;
+  readonly event: 'asked' | Exclude<RequestEvent, 'token-given'>;
+  /** The node that was asked: a machine and where it listens. */
+  readonly node: string;
+  /** The authenticated user; `null`: no name is known. */
+  readonly user: string | null;
+  readonly address: string | null;
+  /** `POST /v1/purge`, `GET /v2/library/app/manifests/1`. */
+  readonly what: string;
+  /** The details of an action in JSON, or the reason of a refusal, if it is known. */
+  readonly about: string | null;
+  /** The status of the answer by HTTP. */
+  readonly status: number | null;
+}
 
 export interface RecentAuditOptions {
   /** The name of this node. */
@@ -15,13 +31,13 @@ export interface RecentAuditOptions {
   readonly now: () => number;
 }
 
-export interface RecentAudit extends Omit<AuditLog, 'close'> {
+export interface RecentAudit extends Pick<AuditLog, 'request' | 'asked'> {
   /** Writes what is left. Never rejects. */
   close(): Promise<void>;
 }
 
 const flushAfterMs = 500;
-/** Of a node: so many refusals at once, and so many a second then. */
+/** A node adds so many refusals at once, and so many a second then. */
 const [refusalsAtOnce, refusalsPerSecond] = [50, 5];
 /** That wait to be written, of each kind. */
 const maxPending = 100;
@@ -34,7 +50,7 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
   let timer: NodeJS.Timeout | undefined;
   let writing = Promise.resolve();
 
-  function mayTellRefusal(): boolean {
+  function mayAddRefusal(): boolean {
     const elapsedMs = Math.max(0, now() - countedAtMs);
     countedAtMs = now();
     refusalsLeft = Math.min(refusalsAtOnce, refusalsLeft + (elapsedMs * refusalsPerSecond) / 1000);
@@ -44,9 +60,9 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
   }
 
   function add(kind: 'action' | 'refusal', makeEntry: () => RecentEntry): void {
-    if (kind === 'refusal' && !mayTellRefusal()) return metrics.auditEntriesDropped.inc({ reason: 'rate' });
+    if (kind === 'refusal' && !mayAddRefusal()) return metrics.auditEntriesDropped.inc({ reason: 'rate' });
     if (pending[kind].length >= maxPending) return metrics.auditEntriesDropped.inc({ reason: 'index' });
-    pending[kind].push(formatRecentEntry(makeEntry()));
+    pending[kind].push(JSON.stringify({ schema: 1, ...makeEntry() }));
     schedule();
   }
 
@@ -72,10 +88,8 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
   }
 
   return {
-    request(facts) {
-      const event = eventOf(facts);
-      if (event === undefined || event === 'token-given') return;
-      add('refusal', () => entryOfRequest(now(), node, event, facts));
+    request(event, facts) {
+      if (event !== 'token-given') add('refusal', () => entryOfRequest(now(), node, event, facts));
     },
     asked(wish) {
       const entry = entryOfWish(now(), node, wish);
@@ -88,4 +102,68 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
       await write();
     },
   };
+}
+
+/** The admin server's statuses. */
+const refusals = new Map<number | undefined, RecentEntry['event']>([
+  [401, 'refused'],
+  [403, 'denied'],
+  [429, 'limited'],
+]);
+
+const [maxName, maxWhat, maxAbout] = [120, 300, 1000];
+
+/** The entry of an operator, or of a caller who was none. */
+function entryOfWish(at: number, node: string, { by, address, what, wish, status }: OperatorWish): RecentEntry {
+  return {
+    at,
+    event: refusals.get(status) ?? 'asked',
+    node: cut(node, maxName),
+    user: by === address ? null : cut(by, maxName),
+    address: orNull(address, maxName),
+    what: cut(withoutQuery(what), maxWhat),
+    about: wish === undefined || wish === null ? null : cut(JSON.stringify(wish), maxAbout),
+    status: status ?? null,
+  };
+}
+
+function entryOfRequest(
+  at: number,
+  node: string,
+  event: Exclude<RequestEvent, 'token-given'>,
+  { user, clientIp, method, url, denied, status }: RequestFacts,
+): RecentEntry {
+  return {
+    at,
+    event,
+    node: cut(node, maxName),
+    user: orNull(user, maxName),
+    address: orNull(clientIp, maxName),
+    what: cut(`${method} ${withoutQuery(url)}`, maxWhat),
+    about: orNull(denied, maxAbout),
+    status: status === 0 ? null : status,
+  };
+}
+
+/** `undefined`: another release has written it in another form. */
+export function parseRecentEntry(text: string): RecentEntry | undefined {
+  try {
+    const { schema, ...entry } = JSON.parse(text) as RecentEntry & { readonly schema: number };
+    return schema === 1 ? entry : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Queries have signatures and tokens. */
+function withoutQuery(url: string): string {
+  return url.replace(/\?.*$/s, '');
+}
+
+function orNull(text: string | undefined, max: number): string | null {
+  return text === undefined || text === '' ? null : cut(text, max);
+}
+
+function cut(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max - 1).toWellFormed()}…`;
 }

@@ -1,6 +1,23 @@
 // Metrics of what clients ask for, and of who they are.
-import { cacheResults, requestOperations, type RequestCacheResult, type RequestOperation } from '../request-facts.ts';
 import { counter, gauge, histogram, type MetricsOf } from './define-metrics.ts';
+
+const requestOperations = [
+  'ping',
+  'manifest',
+  'blob',
+  'tags',
+  'referrers',
+  'catalog',
+  'write',
+  'webhook',
+  'token',
+  'other',
+] as const;
+export type RequestOperation = (typeof requestOperations)[number];
+
+/** What happened in the cache, as the `X-Cache` header says it. */
+const cacheResults = ['HIT', 'STALE', 'REVALIDATED', 'JOINED', 'MISS'] as const;
+export type RequestCacheResult = (typeof cacheResults)[number];
 
 /** `NONE`: the cache had no part in the answer. */
 type ResultLabel = RequestCacheResult | 'NONE';

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { register } from 'prom-client';
-import { createRequestFacts } from '../request-facts.ts';
+import { createRequestFacts, observeRequest } from '../request-facts.ts';
 import { createMetrics } from './create-metrics.ts';
-import { observeRequest } from './observe-request.ts';
 
 test('keeps every process to a registry of its own', async () => {
   const [one, two] = [createMetrics(), createMetrics()];

@@ -1,7 +1,6 @@
 // The reference page of the metrics, made from the code, so that it cannot say anything else.
 import { createMetrics } from './create-metrics.ts';
-import { observeCache } from './observe-cache.ts';
-import { observeJobs } from './observe-jobs.ts';
+import { observeCache, observeJobs } from './observe-cache.ts';
 
 const introduction = `# Metrics
 

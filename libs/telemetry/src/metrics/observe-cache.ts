@@ -1,7 +1,6 @@
-// What the cache as a whole holds, and whether its parts can be used: asked of them whenever the metrics are read. One
-// process of a cluster tells it, for it would be the same from each.
+// Gauges of the whole cache, read whenever the metrics are: what it holds, whether its parts can be used, and what waits in its queues.
+// One process of a cluster has them, for they would be the same from each.
 import { Gauge, type Registry } from 'prom-client';
-import { answerWithin } from './answer-within.ts';
 
 interface CacheTotals {
   readonly blobs: number;
@@ -50,4 +49,59 @@ export function observeCache(registry: Registry, { totals, parts }: CacheObserve
       for (const [at, part] of names.entries()) up.set({ part }, isUp[at] === true ? 1 : 0);
     },
   });
+}
+
+export interface QueueFacts {
+  /** `interactive-blob`, for example. */
+  readonly queue: string;
+  readonly waiting: number;
+  readonly active: number;
+  /** Failed within the last hour. */
+  readonly failed: number;
+  /** How long the oldest that waits has waited, in seconds; 0: none waits. */
+  readonly oldestWaitingSeconds: number;
+}
+
+/** Gauges without a value are those that could not be asked. */
+export function observeJobs(registry: Registry, ask: () => Promise<readonly QueueFacts[]>): void {
+  const registers = [registry];
+  const oldest = new Gauge({
+    name: 'cistern_queue_oldest_waiting_seconds',
+    help: 'How long the job that waits longest in a queue has waited.',
+    labelNames: ['queue'],
+    registers,
+  });
+  const jobs = new Gauge({
+    name: 'cistern_queue_jobs',
+    help: 'Jobs in a queue, by state; failed ones are kept for an hour.',
+    labelNames: ['queue', 'state'],
+    registers,
+    async collect() {
+      const found = await answerWithin(ask());
+      jobs.reset();
+      oldest.reset();
+      for (const { queue, waiting, active, failed, oldestWaitingSeconds } of found ?? []) {
+        for (const [state, count] of Object.entries({ waiting, active, failed })) jobs.set({ queue, state }, count);
+        oldest.set({ queue }, oldestWaitingSeconds);
+      }
+    },
+  });
+}
+
+const limitMs = 3000;
+
+/**
+ * `undefined` for a rejection, and for an answer that takes longer than three seconds. A call that hangs must not hide all other
+ * metrics.
+ */
+async function answerWithin<T>(asked: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), limitMs);
+  try {
+    return await Promise.race([asked, late.promise]);
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
 }

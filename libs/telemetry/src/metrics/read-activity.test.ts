@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRequestFacts, type RequestFacts } from '../request-facts.ts';
+import { createRequestFacts, type RequestFacts, observeRequest } from '../request-facts.ts';
 import { createMetrics } from './create-metrics.ts';
-import { observeRequest } from './observe-request.ts';
 import { readActivity, readLatencies } from './read-activity.ts';
 
 test('what a process has done is read from its metrics: of clients what the cache answered, of upstreams what was asked', async () => {

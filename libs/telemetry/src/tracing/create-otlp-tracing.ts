@@ -14,12 +14,18 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { parseTraceParent } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
-import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import {
+  BatchSpanProcessor,
+  TracerProvider,
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  ParentBasedSampler,
+  type Sampler,
+  TraceIdRatioBasedSampler,
+} from '@opentelemetry/sdk-trace';
 import { isCacheError } from '@cistern/errors';
 import type { Logger } from '../logger.ts';
-import { chooseSampler } from './choose-sampler.ts';
-import type { TracingOptions } from './open-tracing.ts';
-import type { Span, SpanAttributes, SpanOptions, Tracing } from './tracing.ts';
+import type { TracingOptions, Span, SpanAttributes, SpanOptions, Tracing } from './tracing.ts';
 
 const kinds: Readonly<Record<SpanOptions['kind'], SpanKind>> = {
   server: SpanKind.SERVER,
@@ -34,7 +40,7 @@ const maxTextLength = 256;
 
 export function createOtlpTracing(options: TracingOptions & { readonly url: string }): Tracing {
   const { env, node, version, url, log } = options;
-  tellTroubles(log);
+  reportTroubles(log);
   const resource = defaultResource()
     .merge(resourceFromAttributes({ 'service.name': 'cistern', 'service.version': version, 'cistern.node': node }))
     .merge(detectResources({ detectors: [envDetector] }));
@@ -86,7 +92,7 @@ export function createOtlpTracing(options: TracingOptions & { readonly url: stri
   };
 }
 
-/** What is no `traceparent` begins a trace of its own. */
+/** Text that is no `traceparent` begins a trace of its own. */
 function contextOf(traceparent: string): Context {
   const parent = parseTraceParent(traceparent);
   if (parent === null || !isSpanContextValid(parent)) return ROOT_CONTEXT;
@@ -96,15 +102,36 @@ function contextOf(traceparent: string): Context {
 function silent() {}
 
 /** The SDK says what troubles it to a logger of the whole process; of a collector that is away it says it with each batch. */
-function tellTroubles(log: Logger): void {
+function reportTroubles(log: Logger): void {
   let quietUntilMs = 0;
-  const tell = (problem: string) => {
+  const report = (problem: string) => {
     if (performance.now() < quietUntilMs) return;
     quietUntilMs = performance.now() + quietMs;
     log.warn({ problem }, 'traces cannot be sent as they should');
   };
   diag.setLogger(
-    { error: tell, warn: tell, info: silent, debug: silent, verbose: silent },
+    { error: report, warn: report, info: silent, debug: silent, verbose: silent },
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   );
+}
+
+/**
+ * Which traces are kept, by `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`, as the specification has them. An unknown
+ * sampler is the specification's default: all, and of other nodes' traces those that they keep.
+ */
+function chooseSampler({
+  OTEL_TRACES_SAMPLER: name = 'parentbased_always_on',
+  OTEL_TRACES_SAMPLER_ARG: argument,
+}: Readonly<Record<string, string | undefined>>): Sampler {
+  const [, parentBased, kind] = /^(parentbased_)?(always_on|always_off|traceidratio)$/.exec(name) ?? ['', 'yes', ''];
+  const root = rootSampler(kind, argument);
+  return parentBased === undefined ? root : new ParentBasedSampler({ root });
+}
+
+function rootSampler(kind: string | undefined, argument: string | undefined): Sampler {
+  if (kind === 'always_off') return new AlwaysOffSampler();
+  const ratio = argument === undefined || argument.trim() === '' ? NaN : Number(argument);
+  return kind === 'traceidratio' && ratio >= 0 && ratio <= 1
+    ? new TraceIdRatioBasedSampler(ratio)
+    : new AlwaysOnSampler();
 }

@@ -5,8 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
 import { createLogger } from '../logger.ts';
 import { startCollector } from '../testing/start-collector.ts';
-import { openTracing } from './open-tracing.ts';
-import { inSpan, type Tracing } from './tracing.ts';
+import { openTracing, inSpan, type Tracing } from './tracing.ts';
 
 const imported: string[] = [];
 registerHooks({

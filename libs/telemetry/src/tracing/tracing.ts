@@ -1,5 +1,33 @@
-// Traces: what one request has caused, on whichever nodes. Where nobody wants them there is no `Tracing`, and nothing of it is
-// called or loaded.
+// Traces: what one request has caused, on whichever nodes. OpenTelemetry's own environment variables say whether they are wanted. Where
+// they are not there is no `Tracing`, and nothing of it is called or loaded (decision 0038).
+import type { Logger } from '../logger.ts';
+
+export interface TracingOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Which kind of node this is: `frontend`. */
+  readonly node: string;
+  readonly version: string;
+  readonly log: Logger;
+}
+
+/** `undefined`: they are not. The caller closes it, last. */
+export async function openTracing(options: TracingOptions): Promise<Tracing | undefined> {
+  const { env } = options;
+  const url = tracesUrl(env);
+  const isOff = env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none';
+  if (url === undefined || isOff) return undefined;
+  const { createOtlpTracing } = await import('./create-otlp-tracing.ts');
+  return createOtlpTracing({ ...options, url });
+}
+
+/** As the specification of the OTLP exporter has it: the path is added to the address for all signals. */
+function tracesUrl({
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces,
+  OTEL_EXPORTER_OTLP_ENDPOINT: all,
+}: TracingOptions['env']): string | undefined {
+  if (traces) return traces;
+  return all ? `${all.replace(/\/$/, '')}/v1/traces` : undefined;
+}
 
 /** Bounded in size, and never a secret: no header, no query, no credential. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | undefined>>;

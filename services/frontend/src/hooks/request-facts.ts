@@ -1,13 +1,14 @@
 // One record per request, and the one place where it becomes a log line, an access log line and metrics: at the end of
 // the answer, however it ended. Fastify's own `onResponse` does not come when a client leaves midway; `close` does.
 import {
+  auditRequest,
   createRequestFacts,
   createRequestLog,
   formatAccessLogLine,
   observeRequest,
   requestEnded,
-  type AuditLog,
   type Logger,
+  type RequestAudit,
   type RequestFacts,
   type RequestMetrics,
   type RequestOperation,
@@ -20,7 +21,7 @@ export interface RequestFactsOptions {
   readonly metrics: RequestMetrics;
   /** Gets every line of the access log, without a line break. */
   readonly accessLog?: ((line: string) => void) | undefined;
-  readonly audit?: Pick<AuditLog, 'request'> | undefined;
+  readonly audit?: RequestAudit | undefined;
   /** Wall clock, in milliseconds. */
   readonly now: () => number;
 }
@@ -86,7 +87,7 @@ function createReport({ log, metrics, accessLog, audit }: RequestFactsOptions): 
     if (record.entered) metrics.requestsInFlight.dec({ operation: facts.operation });
     observeRequest(metrics, facts);
     accessLog?.(formatAccessLogLine(facts));
-    audit?.request(facts);
+    if (audit !== undefined) auditRequest(audit, facts);
     const level = levelOf(record);
     if (level === 'info') logRequest(facts);
     else log[level]({ ...facts, err: record.failure }, requestEnded);
