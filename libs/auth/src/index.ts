@@ -17,7 +17,6 @@ export { createRobotToken } from './robots/robot-token.ts';
 export { createAddressList } from './policy/address-list.ts';
 export { networkOf } from './policy/network-of.ts';
 export type { AccessTokens } from './tokens/create-access-tokens.ts';
-export { parseScopes } from './tokens/parse-scopes.ts';
 export { createMemoryTokenKeys } from './tokens/token-keys.ts';
 export { unlimited } from './limits/client-limits.ts';
 export type { ClientLimits } from './limits/client-limits.ts';

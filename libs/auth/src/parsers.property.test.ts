@@ -6,7 +6,6 @@ import { parseHtpasswd } from './htpasswd/parse-htpasswd.ts';
 import { matchesWildcard } from './oidc/matches-wildcard.ts';
 import { parseBasic } from './authentication/parse-basic.ts';
 import { createRobotToken, isSecretOf, parseRobotToken } from './robots/robot-token.ts';
-import { parseScopes } from './tokens/parse-scopes.ts';
 
 function nearly(...words: readonly string[]): fc.Arbitrary<string> {
   const piece = fc.oneof(
@@ -48,20 +47,6 @@ test('a users file is users, or an error that names a line and nothing of it', (
       } catch (error) {
         assert.match((error as Error).message, /^line \d+ is not a user name and a hash with a colon between them$/);
       }
-    }),
-  );
-});
-
-test('scopes are names that would be asked for again', () => {
-  const anything = nearly('repository', ':', 'a/b', 'pull', 'push', ',', ' ', '*', '(', ')');
-  const scope = fc.oneof(
-    anything,
-    anything.map((name) => `repository:${name}:pull`),
-  );
-  fc.assert(
-    fc.property(fc.array(scope), (scopes) => {
-      const names = parseScopes(scopes);
-      assert.deepEqual(parseScopes(names.map((name) => `repository:${name}:pull`)), names);
     }),
   );
 });

@@ -3,8 +3,7 @@ import { assembleFrontend } from './wiring/wire-frontend.ts';
 import type { Config } from '@cistern/config';
 import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
 import { prepareDirectories } from '@cistern/assembly';
-import { buildChallenges } from './build-challenges.ts';
-import { buildRegistry } from './build-registry.ts';
+import { buildChallenges, buildRegistry } from './build-listeners.ts';
 
 /** Rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */
 export async function buildFrontendNode(config: Config, context: NodeContext): Promise<CacheNode> {

@@ -2,46 +2,27 @@
 import type { Seal } from '@cistern/runtime';
 import type { Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
-import {
-  type AccessTokens,
-  type Authenticator,
-  type Authorize,
-  createAddressList,
-  type ClientLimits,
-  unlimited,
-} from '@cistern/auth';
-import type { PullThrough } from '@cistern/pull-through';
-import type { Logger, Metrics, RequestAudit, Tracing } from '@cistern/telemetry';
+import { type AccessTokens, createAddressList, unlimited } from '@cistern/auth';
+import type { Metrics, Tracing } from '@cistern/telemetry';
 import type { ServerTls } from '@cistern/tls';
-import type { UpstreamTable } from '@cistern/upstream';
 import { OciSyntaxError } from '@cistern/oci';
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { addCallerTokens } from './callers/add-caller-tokens.ts';
-import { createCallerTokens } from './callers/caller-tokens.ts';
-import { createRequestRecords } from './hooks/request-facts.ts';
-import { createRequestIds } from './hooks/request-id.ts';
+import { fastify, type FastifyInstance } from 'fastify';
+import { addCallerTokens, createCallerTokens } from './callers/caller-tokens.ts';
+import { addRequestHooks, createRequestIds, createRequestStart, refuseUnknownPath } from './hooks/add-request-hooks.ts';
+import type { RequestFactsOptions } from './hooks/request-facts.ts';
 import { limitConnections } from './hooks/limit-connections.ts';
-import { refuseTwoHosts } from './hooks/refuse-two-hosts.ts';
-import { takeTurns } from './hooks/take-turns.ts';
-import { traceRequest } from './hooks/trace-request.ts';
 import { acceptProxiedConnections } from './proxy-protocol/accept-proxied-connections.ts';
 import { serverOptions } from './http/server-options.ts';
-import { refuseUnknownPath } from './v2/dispatch.ts';
+import { addV2Routes } from './v2/dispatch.ts';
+import type { V2Dependencies } from './v2/v2-dependencies.ts';
 import { replyWithError } from './http/error-reply.ts';
-import { commonHeaders } from './v2/headers.ts';
+import { commonHeaders } from './http/answer.ts';
 import { addTokenRoutes } from './token/add-token-routes.ts';
 import { addWebhookRoutes, type WebhookDependencies } from './webhooks/add-webhook-routes.ts';
-import { addV2Routes } from './v2/routes.ts';
 
-export interface FrontendOptions {
-  readonly pullThrough: PullThrough;
-  readonly upstreams: UpstreamTable;
-  /** Who may ask for anything of the pull API. */
-  readonly authenticator: Authenticator;
-  /** And for what. */
-  readonly authorize: Authorize;
-  /** And how much. */
-  readonly limits: ClientLimits;
+type SharedOptions = 'pullThrough' | 'upstreams' | 'authenticator' | 'authorize' | 'limits' | 'pageSeal' | 'instanceId';
+
+export interface FrontendOptions extends Pick<V2Dependencies, SharedOptions>, RequestFactsOptions {
   /** How many connections one address may have, trusted proxies apart; absent: any number. */
   readonly maxConnections?: number | undefined;
   /** Clients of these networks (addresses and CIDRs) are held to none of these limits. */
@@ -50,14 +31,7 @@ export interface FrontendOptions {
   readonly tokenServer?: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
   /** Seals what clients show upstreams that verify them; absent: no upstream does. */
   readonly callerSeal?: Seal | undefined;
-  /** Seals the pages of lists that clients are sent to. */
-  readonly pageSeal: Seal;
-  readonly log: Logger;
   readonly metrics: Metrics;
-  /** Gets every line of the access log, without a line break; absent: there is none. */
-  readonly accessLog?: ((line: string) => void) | undefined;
-  /** Gets every request that has ended. */
-  readonly audit?: RequestAudit | undefined;
   /** Absent: nobody wants traces. */
   readonly tracing?: Tracing | undefined;
   /** Added to every answer (registry:2's `http.headers`). */
@@ -66,10 +40,6 @@ export interface FrontendOptions {
   readonly trustedProxies: readonly string[];
   /** Connections from `trustedProxies` begin with a PROXY protocol header that tells the client's address. */
   readonly proxyProtocol?: boolean | undefined;
-  /** Wall clock, in milliseconds. */
-  readonly now: () => number;
-  /** The same in every process of the cluster; a request that carries it has gone in a circle. */
-  readonly instanceId: string;
   /** Serves HTTPS with this; absent: HTTP. */
   readonly tls?: ServerTls | undefined;
   /**
@@ -92,12 +62,7 @@ export interface FrontendOptions {
 
 export function buildFrontend(options: FrontendOptions): FastifyInstance {
   const { tls, log, trustedProxies, proxyProtocol = false, clientStallMs = 120_000, patienceMs = 10_000 } = options;
-  const headersOfAll = commonHeaders(options.headers);
-  const makeRecord = createRequestRecords(options);
-  const begin = (request: FastifyRequest, reply: FastifyReply) => {
-    makeRecord(request, reply);
-    reply.headers(headersOfAll).header('x-request-id', request.id);
-  };
+  const startRequest = createRequestStart(options, commonHeaders(options.headers));
   const app = fastify({
     ...serverOptions,
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
@@ -105,7 +70,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     ...(tls !== undefined && { https: { ...serverOptions.http, ...tls.options } }),
     // A URL that cannot be decoded: the router gives up before any hook.
     frameworkErrors(_error, request, reply) {
-      begin(request, reply);
+      startRequest(request, reply);
       replyWithError(new OciSyntaxError('NAME_INVALID', 'the path of the URL cannot be decoded'), request, reply);
     },
   });
@@ -125,18 +90,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   }
   if (proxyProtocol)
     acceptProxiedConnections(app.server, { trustedProxies, log, onNamed: (socket) => named.add(socket) });
-  app.decorateRequest('record');
-  app.addHook('onRequest', takeTurns);
-  app.addHook('onRequest', (request, reply, done) => {
-    begin(request, reply);
-    // Before a body would be parsed, whose size could turn the answer into another.
-    if (request.is404) refuseUnknownPath();
-    refuseTwoHosts(request);
-    done();
-  });
-  const { tracing } = options;
-  if (tracing !== undefined)
-    app.addHook('onRequest', (request, reply, done) => traceRequest(tracing, request, reply, done));
+  addRequestHooks(app, startRequest, options.tracing);
   app.setErrorHandler(replyWithError);
   app.setNotFoundHandler(refuseUnknownPath);
   // registry:2 is alive at the root too, and load balancers ask for it there.

@@ -1,7 +1,43 @@
-// What a client gets from our token endpoint where upstreams verify their callers: what it has shown there, sealed, for
-// some minutes. So every frontend can show it to an upstream, and none has to keep it.
+// What a client gets from our token endpoint where upstreams verify their callers: what it has shown there, sealed, for some minutes.
+// So every frontend can show it to an upstream, and none has to keep it. `/token` gives one to any client: what it is worth, the
+// upstream that it is used for decides.
+import { CacheError } from '@cistern/errors';
+import { type Challenge, parseBasic } from '@cistern/auth';
+import type { RequestMetrics } from '@cistern/telemetry';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Seal } from '@cistern/runtime';
 import type { CallerCredentials } from '@cistern/upstream';
+import { type LimitDependencies, limitClient } from '../hooks/limit-client.ts';
+import { addTokenPath, tokenPath } from '../token/add-token-path.ts';
+import { sendJson } from '../http/answer.ts';
+
+/**
+ * docker, podman and crane show nothing that `/v2/` has not asked for, and docker gives up where a password is asked of
+ * somebody who has not logged in; a token it asks for as anybody.
+ */
+export const callerChallenge: Challenge = { scheme: 'bearer', service: 'cistern', realm: { path: tokenPath } };
+
+export function addCallerTokens(
+  app: FastifyInstance,
+  tokens: CallerTokens,
+  dependencies: LimitDependencies & { readonly metrics: RequestMetrics },
+): void {
+  addTokenPath(app, dependencies.metrics, async ({ authorization }, request, reply) => {
+    await limitClient(dependencies, request, reply);
+    return giveToken(tokens, authorization, reply);
+  });
+}
+
+function giveToken(tokens: CallerTokens, authorization: string | undefined, reply: FastifyReply): FastifyReply {
+  const shown = shownBy(authorization, tokens);
+  if (shown.caller.kind === 'token')
+    throw new CacheError('denied', 'A token is asked for with a user name and a password, or with nothing.');
+  const { token, expiresInSeconds } = tokens.issue(shown);
+  const issued_at = new Date().toISOString();
+  const answer = { token, access_token: token, expires_in: expiresInSeconds, issued_at };
+  reply.header('cache-control', 'no-store');
+  return sendJson(reply, Buffer.from(JSON.stringify(answer)));
+}
 
 export interface ShownCaller {
   readonly caller: CallerCredentials;
@@ -46,4 +82,28 @@ export function createCallerTokens({ seal, now }: { readonly seal: Seal; readonl
     },
     isOurs: (token) => token.startsWith(prefix),
   };
+}
+
+const anonymous: CallerCredentials = { kind: 'anonymous' };
+const bearer = /^bearer +([\w.~+/=-]+)$/i;
+
+/** What is no credential that an upstream could know is none. */
+export function callerOf(authorization: string | undefined, tokens: CallerTokens): CallerCredentials {
+  return shownBy(authorization, tokens).caller;
+}
+
+/** As `callerOf`, with the end of the token that was shown, if it is one of ours. */
+export function shownBy(authorization: string | undefined, tokens: CallerTokens): ShownCaller {
+  const token = bearer.exec(authorization ?? '')?.[1];
+  if (token === undefined) return { caller: readBasic(authorization) };
+  return tokens.isOurs(token) ? (tokens.open(token) ?? { caller: anonymous }) : { caller: { kind: 'token', token } };
+}
+
+function readBasic(authorization: string | undefined): CallerCredentials {
+  if (authorization === undefined) return anonymous;
+  const basic = parseBasic(authorization);
+  // podman's, of somebody who has not logged in.
+  if (basic === undefined || (basic.user === '' && basic.password === '')) return anonymous;
+  // A password of nobody is an identity token, as registries give it at a login.
+  return { kind: 'password', username: basic.user || '<token>', password: basic.password };
 }

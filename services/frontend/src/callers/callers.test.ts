@@ -9,8 +9,7 @@ import { createTestSeal } from '../testing/create-test-seal.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
 import { until } from '@cistern/runtime/testing';
-import { callerOf, shownBy } from './caller-of.ts';
-import { type CallerTokens, createCallerTokens } from './caller-tokens.ts';
+import { callerOf, shownBy, type CallerTokens, createCallerTokens } from './caller-tokens.ts';
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'pass:word' };

@@ -1,4 +1,4 @@
-// Who a request comes from, found out before anything of it is answered.
+// Who a request comes from, found out before anything of it is answered; and the challenge for a request that does not say it.
 import {
   type Accepted,
   type Authentication,
@@ -6,11 +6,11 @@ import {
   type Identity,
   type Shown,
   userName,
+  type Challenge,
 } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { AuthenticationMetrics } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { formatChallenge } from './format-challenge.ts';
 import { countAddress, type LimitDependencies } from './limit-client.ts';
 
 export interface AuthenticateDependencies extends LimitDependencies {
@@ -93,4 +93,34 @@ function lockedOut({ retryAfterMs }: Extract<Authentication, { readonly result: 
   const minutes = Math.ceil(retryAfterMs / 60_000);
   const message = `Too many wrong passwords from your network; passwords that are new to this cache are checked again in ${minutes} min.`;
   return new CacheError('client-rate-limited', message, { retryAfterMs });
+}
+
+interface ChallengeScope {
+  /** What a token would have to be for. */
+  readonly scope?: string | undefined;
+  /** Of RFC 6750, 3.1. */
+  readonly error?: 'invalid_token' | 'insufficient_scope' | undefined;
+}
+
+/** `WWW-Authenticate`, for the host that the client has asked: distribution's token specification, "How to authenticate", or RFC 7617. */
+export function formatChallenge(challenge: Challenge, request: FastifyRequest, wanted: ChallengeScope = {}): string {
+  if (challenge.scheme === 'basic') return formatBasicChallenge(challenge.realm);
+  const { service, realm } = challenge;
+  const { scope, error } = wanted;
+  const parameters = {
+    realm: 'url' in realm ? realm.url : `${request.protocol}://${request.host}${realm.path}`,
+    service,
+    ...(scope !== undefined && { scope }),
+    ...(error !== undefined && { error }),
+  };
+  const pairs = Object.entries(parameters).map(([key, value]) => `${key}=${quote(value)}`);
+  return `Bearer ${pairs.join(',')}`;
+}
+
+export function formatBasicChallenge(realm: string): string {
+  return `Basic realm=${quote(realm)}`;
+}
+
+function quote(value: string): string {
+  return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -2,7 +2,6 @@
 import type { Server, Socket } from 'node:net';
 import { networkOf } from '@cistern/auth';
 import type { LimitMetrics } from '@cistern/telemetry';
-import { holdConnections } from './hold-connections.ts';
 
 export interface ConnectionLimit {
   /** Of one address. */
@@ -36,4 +35,15 @@ export function limitConnections(server: Server, { max, isUnlimited, metrics }: 
     });
     accept();
   });
+}
+
+/** The server gets a connection when `accept` is called. To be called before the server listens; the last one called comes first. */
+export function holdConnections(server: Server, hold: (socket: Socket, accept: () => void) => void): void {
+  const listeners = server.listeners('connection') as ((socket: Socket) => void)[];
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) =>
+    hold(socket, () => {
+      for (const listener of listeners) listener.call(server, socket);
+    }),
+  );
 }

@@ -1,5 +1,5 @@
-// One record per request, and the one place where it becomes a log line, an access log line and metrics: at the end of
-// the answer, however it ended. Fastify's own `onResponse` does not come when a client leaves midway; `close` does.
+// One record per request, which handlers annotate, and the one place where it becomes a log line, an access log line and metrics: at
+// the end of the answer, however it ended. Fastify's own `onResponse` does not come when a client leaves midway; `close` does.
 import {
   auditRequest,
   createRequestFacts,
@@ -14,7 +14,7 @@ import {
   type RequestOperation,
 } from '@cistern/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { RequestRecord } from './request-record.ts';
+import type { Identity } from '@cistern/auth';
 
 export interface RequestFactsOptions {
   readonly log: Logger;
@@ -24,6 +24,31 @@ export interface RequestFactsOptions {
   readonly audit?: RequestAudit | undefined;
   /** Wall clock, in milliseconds. */
   readonly now: () => number;
+}
+
+export interface RequestRecord {
+  readonly facts: RequestFacts;
+  /** On the monotonic clock, in milliseconds. */
+  readonly startedAt: number;
+  /** `prefix`: the URL's path names an upstream. `mirror`: anything else, so the client has an origin to fall back to. */
+  mode: 'mirror' | 'prefix';
+  /** Set once it has been found out; nothing of the pull API is answered before. */
+  identity?: Identity;
+  /** Of a request whose caller an upstream may verify: what an `unauthenticated` answer asks for, and whether anything was shown. */
+  verified?: { readonly challenge: () => string; readonly hasShown: boolean };
+  /** Whether the request counts as in flight for its operation. */
+  entered: boolean;
+  /** Aborted when the client leaves; made when it is first asked for. */
+  clientSignal?: AbortSignal;
+  /** What ended the request, for the log. */
+  failure?: unknown;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the first hook, before anything else sees the request. */
+    record: RequestRecord;
+  }
 }
 
 /** The returned function makes the record of a request and sees to its end. */
@@ -54,7 +79,7 @@ export function createRequestRecords(
   };
 }
 
-/** Tells what the request asks for; from here to its end it is in flight. */
+/** Records what the request asks for; from here to its end it is in flight. */
 export function enterOperation(metrics: RequestMetrics, record: RequestRecord, operation: RequestOperation): void {
   record.facts.operation = operation;
   record.entered = true;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError, type CacheErrorKind, cacheErrorKinds, type CacheErrorOptions } from '@cistern/errors';
 import { OciSyntaxError } from '@cistern/oci';
-import { describeError } from './describe-error.ts';
+import { describeError } from './error-reply.ts';
 
 const rows = (mode: 'mirror' | 'prefix') =>
   cacheErrorKinds.map((kind) => {

@@ -1,7 +1,10 @@
-// The one place that answers errors. What the client hears is in the table; what happened is in the log.
+// The one place that answers errors, in the shape of the OCI distribution specification, "Error Codes". What the client hears is in the
+// table; what happened is in the log.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { RequestRecord } from '../hooks/request-record.ts';
-import { describeError, type ErrorAnswer } from './describe-error.ts';
+import { type CacheErrorKind, isCacheError } from '@cistern/errors';
+import { type OciErrorCode, OciSyntaxError } from '@cistern/oci';
+import type { RequestRecord } from '../hooks/request-facts.ts';
+import { sendJson } from './answer.ts';
 
 /** Fastify's error handler. Nothing of the answer has been sent yet; the client may have left. */
 export function replyWithError(error: unknown, { record }: FastifyRequest, reply: FastifyReply): void {
@@ -10,13 +13,12 @@ export function replyWithError(error: unknown, { record }: FastifyRequest, reply
   record.facts.errorKind = kind;
   if (reply.raw.destroyed) return;
   for (const name of ['etag', 'docker-content-digest', 'accept-ranges', 'age', 'warning']) reply.removeHeader(name);
-  if (record.verified !== undefined) tellRefusal(record.verified, kind, record, reply);
-  reply.code(status).headers(headers);
-  reply.headers({ 'content-type': 'application/json', 'content-length': String(body.length) }).send(body);
+  if (record.verified !== undefined) explainRefusal(record.verified, kind, record, reply);
+  sendJson(reply.code(status).headers(headers), body);
 }
 
-/** That a client which has shown nothing is asked to is no denial. */
-function tellRefusal(
+/** A challenge to a client that has shown nothing is no denial. */
+function explainRefusal(
   { challenge, hasShown }: NonNullable<RequestRecord['verified']>,
   kind: ErrorAnswer['kind'],
   { facts }: RequestRecord,
@@ -27,3 +29,94 @@ function tellRefusal(
   if (kind === 'denied' || (kind === 'unauthenticated' && hasShown))
     facts.denied ??= 'the upstream does not let the caller read it';
 }
+
+interface ErrorAnswer {
+  readonly status: number;
+  readonly kind: CacheErrorKind | 'internal';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** An upstream may ask for hours. That binds us; a client had better look again, for it may be over sooner. */
+const maxRetryAfterMs = 60_000;
+
+const syntaxErrorKinds: Readonly<Partial<Record<OciErrorCode, CacheErrorKind>>> = {
+  NAME_INVALID: 'name-invalid',
+  DIGEST_INVALID: 'digest-invalid',
+};
+
+/**
+ * A mirror's client (`mode`) never sees 429: containerd would repeat the request at once and podman would sleep for half
+ * a minute, where 503 sends both on to the origin. An error without a kind tells the client nothing of itself.
+ */
+export function describeError(error: unknown, mode: 'mirror' | 'prefix'): ErrorAnswer {
+  if (error instanceof OciSyntaxError)
+    return answer(400, syntaxErrorKinds[error.code] ?? 'reference-invalid', {}, error.code, error.message);
+  if (!isCacheError(error))
+    return answer(500, 'internal', {}, 'UNKNOWN', 'An internal error occurred; the log of the cache has the details.');
+  const row = errorTable[error.kind];
+  const [status, code] =
+    row.status === 429 && mode === 'mirror' ? ([503, 'UNAVAILABLE'] as const) : [row.status, row.code];
+  const headers: Record<string, string> = {};
+  const retryAfterMs = error.retryAfterMs ?? row.retryAfterMs;
+  if (retryAfterMs !== undefined && (status === 429 || status === 503))
+    headers['retry-after'] = String(Math.ceil(Math.min(Math.max(retryAfterMs, 1000), maxRetryAfterMs) / 1000));
+  if (status === 405) headers['allow'] = 'GET, HEAD';
+  const size = status === 416 ? sizeOf(error.detail) : undefined;
+  if (size !== undefined) headers['content-range'] = `bytes */${size}`;
+  return answer(status, error.kind, headers, code, error.message, error.detail);
+}
+
+function answer(
+  status: number,
+  kind: ErrorAnswer['kind'],
+  headers: Readonly<Record<string, string>>,
+  code: OciErrorCode,
+  message: string,
+  detail?: unknown,
+): ErrorAnswer {
+  const body = Buffer.from(JSON.stringify({ errors: [{ code, message, detail }] }));
+  return { status, kind, headers, body };
+}
+
+function sizeOf(detail: unknown): number | undefined {
+  const size = typeof detail === 'object' && detail !== null && 'size' in detail ? detail.size : undefined;
+  return typeof size === 'number' ? size : undefined;
+}
+
+interface ErrorRow {
+  readonly code: OciErrorCode;
+  readonly status: number;
+  /** `Retry-After` where the error itself does not know, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * The one table from what went wrong to what a client hears. The codes are those of the OCI distribution specification, "Error
+ * Codes", and of distribution; the statuses are chosen by what clients do next (docs/wire.md).
+ */
+const errorTable: Readonly<Record<CacheErrorKind, ErrorRow>> = {
+  'name-invalid': { code: 'NAME_INVALID', status: 400 },
+  'digest-invalid': { code: 'DIGEST_INVALID', status: 400 },
+  'reference-invalid': { code: 'TAG_INVALID', status: 400 },
+  'manifest-unknown': { code: 'MANIFEST_UNKNOWN', status: 404 },
+  'blob-unknown': { code: 'BLOB_UNKNOWN', status: 404 },
+  'name-unknown': { code: 'NAME_UNKNOWN', status: 404 },
+  unauthenticated: { code: 'UNAUTHORIZED', status: 401 },
+  denied: { code: 'DENIED', status: 403 },
+  unsupported: { code: 'UNSUPPORTED', status: 405 },
+  'range-unsatisfiable': { code: 'RANGE_INVALID', status: 416 },
+  'client-rate-limited': { code: 'TOOMANYREQUESTS', status: 429, retryAfterMs: 1000 },
+  'upstream-rate-limited': { code: 'TOOMANYREQUESTS', status: 429, retryAfterMs: 5000 },
+  'upstream-refused-us': { code: 'UNAVAILABLE', status: 502 },
+  'upstream-unreachable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 5000 },
+  'upstream-timeout': { code: 'UNAVAILABLE', status: 504 },
+  'content-mismatch': { code: 'UNAVAILABLE', status: 502 },
+  // The status by which a cache further out in the circle, which is this one, knows what it is: it asks no second time.
+  'loop-detected': { code: 'UNAVAILABLE', status: 508 },
+  'store-unavailable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
+  'index-unavailable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
+  overloaded: { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
+  // A mirror's client goes on to the origin. Another try here cannot succeed, so there is no `Retry-After`.
+  'too-large': { code: 'UNAVAILABLE', status: 503 },
+};

@@ -1,8 +1,9 @@
 // The limits of the HTTP server towards clients, and why each is what it is. How many connections there may be is the
 // load balancer's to say.
-import type { FastifyHttpOptions } from 'fastify';
 import type { Server } from 'node:http';
+import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import { withoutSchemas } from '@cistern/runtime/process';
+import { replyWithError } from './error-reply.ts';
 
 /** Neither side has said anything for so long: containerd has given up by then, and every fill has its own deadlines. */
 export const silenceTimeoutMs = 300_000;
@@ -31,3 +32,15 @@ export const serverOptions = {
   return503OnClosing: false,
   logger: false,
 } as const satisfies FastifyHttpOptions<Server>;
+
+/** For the few routes that read a body, all of this scope. It is bytes or text whatever its type, and the answer to a too large one says so. */
+export function takeBody(app: FastifyInstance, bodyLimit: number): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error: Error & { readonly statusCode?: number }, request, reply) => {
+    if (error.statusCode !== 413) return replyWithError(error, request, reply);
+    return reply
+      .code(413)
+      .send({ errors: [{ code: 'SIZE_INVALID', message: 'The body of the request is too large.' }] });
+  });
+}

@@ -5,7 +5,7 @@ import type { Server, Socket } from 'node:net';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Logger } from '@cistern/telemetry';
 import { createAddressList } from '@cistern/auth';
-import { holdConnections } from '../hooks/hold-connections.ts';
+import { holdConnections } from '../hooks/limit-connections.ts';
 import { parseProxyHeader, type ProxiedClient } from './parse-proxy-header.ts';
 
 export interface ProxiedConnectionsOptions {

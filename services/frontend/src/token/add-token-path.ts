@@ -3,17 +3,17 @@
 import type { RequestMetrics } from '@cistern/telemetry';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { enterOperation } from '../hooks/request-facts.ts';
-import { takeBody } from '../http/take-body.ts';
+import { takeBody } from '../http/server-options.ts';
 
 export const tokenPath = '/token';
 
-export interface AskedToken {
+export interface TokenRequest {
   /** What was shown, in a form too, as the header would have it; a refresh token as a password of nobody. */
   readonly authorization: string | undefined;
   readonly scopes: readonly string[];
 }
 
-export type GiveToken = (asked: AskedToken, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+export type GiveToken = (wanted: TokenRequest, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
 /** A CI job's token has some kilobytes. */
 const bodyLimit = 64 * 1024;

@@ -1,23 +1,14 @@
 // `/token`, where users exchange what they have for an access token.
-import {
-  type AccessTokens,
-  type Authenticator,
-  type Authorize,
-  type Identity,
-  type Asker,
-  parseScopes,
-} from '@cistern/auth';
+import { type AccessTokens, type Authenticator, type Authorize, type Identity, type Asker } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type AuthenticateDependencies, identify } from '../hooks/authenticate.ts';
-import { formatBasicChallenge } from '../hooks/format-challenge.ts';
+import { type AuthenticateDependencies, identify, formatBasicChallenge } from '../hooks/authenticate.ts';
 import { limitClient } from '../hooks/limit-client.ts';
-import { catalogScope } from './catalog-scope.ts';
-import { sendJson } from '../http/send-json.ts';
-import { addTokenPath, type AskedToken } from './add-token-path.ts';
-import { resolveIfKnown } from './resolve-if-known.ts';
+import { catalogScope, parseScopes, pullScope, resolveIfKnown } from './scopes.ts';
+import { sendJson } from '../http/answer.ts';
+import { addTokenPath, type TokenRequest } from './add-token-path.ts';
 
 export interface TokenDependencies extends AuthenticateDependencies {
   readonly accessTokens: AccessTokens;
@@ -29,12 +20,12 @@ export interface TokenDependencies extends AuthenticateDependencies {
 }
 
 export function addTokenRoutes(app: FastifyInstance, dependencies: TokenDependencies): void {
-  addTokenPath(app, dependencies.metrics, (asked, request, reply) => giveToken(dependencies, asked, request, reply));
+  addTokenPath(app, dependencies.metrics, (wanted, request, reply) => giveToken(dependencies, wanted, request, reply));
 }
 
 async function giveToken(
   dependencies: TokenDependencies,
-  { authorization, scopes }: AskedToken,
+  { authorization, scopes }: TokenRequest,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -75,7 +66,7 @@ function refuseAccessToken({ scopes }: Identity, challenge: () => void): void {
 }
 
 function scopeOf(names: readonly string[], mayList: boolean): string {
-  return [...names.map((name) => `repository:${name}:pull`), ...(mayList ? [catalogScope] : [])].join(' ');
+  return [...names.map(pullScope), ...(mayList ? [catalogScope] : [])].join(' ');
 }
 
 /**

@@ -5,11 +5,10 @@ import type { Reference } from '@cistern/oci';
 import { AuthorizedRepository } from '@cistern/pull-through';
 import type { ResolvedName, UpstreamTable } from '@cistern/upstream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerChallenge } from '../callers/add-caller-tokens.ts';
-import { callerOf } from '../callers/caller-of.ts';
-import { formatChallenge, pullScope } from '../hooks/format-challenge.ts';
-import { resolveIfKnown } from '../token/resolve-if-known.ts';
-import { queryValue } from '../http/query-value.ts';
+import { callerChallenge, callerOf } from '../callers/caller-tokens.ts';
+import { formatChallenge } from '../hooks/authenticate.ts';
+import { pullScope, resolveIfKnown } from '../token/scopes.ts';
+import { queryValue } from '../http/request-fields.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 export interface NamedPath {

@@ -4,15 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { type ByteRange, type Digest, formatContentRange, multipartByteranges } from '@cistern/oci';
 import type { AuthorizedRepository, BlobRequest, BlobStream, OpenedBlob } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { clientSignal } from './client-signal.ts';
-import { type AnswerHeaders, tellCacheResult, validatorHeaders } from './headers.ts';
-import { ifNoneMatch } from './if-none-match.ts';
+import { clientSignal, waitForUpstream } from './wait-for-upstream.ts';
+import { type AnswerHeaders, setCacheResult, validatorHeaders, sendAtOnce } from '../http/answer.ts';
+import { ifNoneMatch, hasRange, requestedRanges } from '../http/request-fields.ts';
 import { openMultipartStream } from './multipart-stream.ts';
-import { hasRange, requestedRanges } from './requested-ranges.ts';
-import { sendAtOnce } from './send-at-once.ts';
 import { sendBlob } from './send-blob.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
-import { waitForUpstream } from './wait-for-upstream.ts';
 
 interface BlobPath {
   readonly digest: Digest;
@@ -38,7 +35,7 @@ export function answerBlob(
   const known = intent === 'whole' ? pullThrough.blobFromMemory(wanted) : undefined;
   if (known === undefined)
     return waitForUpstream(waiting, request, reply, () => openAndSend(dependencies, wanted, unmodified, reply));
-  tellCacheResult(reply, known.cache);
+  setCacheResult(reply, known.cache);
   return sendAtOnce(reply.headers(validatorHeaders(digest)).headers(wholeHeaders(known.size)), known.bytes);
 }
 
@@ -57,7 +54,7 @@ async function openAndSend(
     client: `${user} ${clientIp}`,
     signal: clientSignal(reply),
   });
-  tellCacheResult(reply, blob.cache);
+  setCacheResult(reply, blob.cache);
   reply.headers(validatorHeaders(digest));
   if (unmodified) return reply.code(304).send();
   if (method === 'HEAD') return reply.headers(wholeHeaders(blob.size)).send();
@@ -66,7 +63,7 @@ async function openAndSend(
   if (location !== undefined) return sendToStore(dependencies, reply, location);
   reply.headers(wholeHeaders(blob.size));
   const { stream, length } = await openBody(blob, ranges, reply);
-  tellCacheResult(reply, stream.cache);
+  setCacheResult(reply, stream.cache);
   await sendBlob(reply, { stream, length, stallMs: dependencies.clientStallMs });
   return undefined;
 }

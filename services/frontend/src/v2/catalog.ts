@@ -4,8 +4,8 @@ import { splitFirstComponent } from '@cistern/oci';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nextLink, requestedPage } from './pagination.ts';
 import { insufficientScope } from './authorize-pull.ts';
-import { catalogScope } from '../token/catalog-scope.ts';
-import { sendJson } from '../http/send-json.ts';
+import { catalogScope } from '../token/scopes.ts';
+import { sendJson } from '../http/answer.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 const defaultEntries = 100;

@@ -1,27 +1,47 @@
-// From a URL to the handler of its endpoint. A router's parameter cannot hold the slashes of a repository name, so Fastify
-// only finds `/v2` and our own parser does the rest, once.
+// The routes of the pull API: `/v2/…` and, for clients that can only put a mirror's name before it, `/<prefix>/v2/…`. A router's parameter cannot hold the slashes of a repository name, so Fastify only finds `/v2` and our
+// own parser does the rest, once.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CacheError } from '@cistern/errors';
 import { OciSyntaxError, parseV2Path, type V2Path } from '@cistern/oci';
 import type { RequestOperation } from '@cistern/telemetry';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { authenticate } from '../hooks/authenticate.ts';
+import { refuseUnknownPath } from '../hooks/add-request-hooks.ts';
+import { authenticate, formatChallenge } from '../hooks/authenticate.ts';
 import { limitClient } from '../hooks/limit-client.ts';
-import { pullScope, formatChallenge } from '../hooks/format-challenge.ts';
 import { enterOperation } from '../hooks/request-facts.ts';
+import type { V2Dependencies } from './v2-dependencies.ts';
 import { authorizePull, scopeNameOf } from './authorize-pull.ts';
 import { answerBlob } from './blob.ts';
-import { catalogScope } from '../token/catalog-scope.ts';
+import { catalogScope, pullScope } from '../token/scopes.ts';
 import { answerCatalog } from './catalog.ts';
 import { answerManifest } from './manifest.ts';
 import { answerReferrers } from './referrers.ts';
 import { answerTagsList } from './tags-list.ts';
-import { refuseWrite } from './unsupported.ts';
-import type { V2Dependencies } from './v2-dependencies.ts';
 import { waitForUpstream } from './wait-for-upstream.ts';
-import { callerChallenge } from '../callers/add-caller-tokens.ts';
-import { sendJson } from '../http/send-json.ts';
+import { callerChallenge } from '../callers/caller-tokens.ts';
+import { sendJson } from '../http/answer.ts';
 
-const body = Buffer.from('{}');
+const paths = ['/v2', '/v2/*', '/:prefix/v2', '/:prefix/v2/*'];
+
+export function addV2Routes(app: FastifyInstance, dependencies: V2Dependencies): void {
+  const writes = app.supportedMethods.filter((method) => method !== 'GET' && method !== 'HEAD');
+  for (const url of paths) {
+    app.route({ method: ['GET', 'HEAD'], url, handler: (request, reply) => dispatch(dependencies, request, reply) });
+    app.route({
+      method: writes,
+      url,
+      // Before a body would be parsed, whose type or size could turn the answer into another.
+      onRequest: async (request, reply) => {
+        enterOperation(dependencies.metrics, request.record, 'write');
+        await authenticate(dependencies, request, reply);
+        await limitClient(dependencies, request, reply);
+        refuseWrite();
+      },
+      handler: refuseWrite,
+    });
+  }
+}
+
+const pingBody = Buffer.from('{}');
 
 type Answer = FastifyReply | Promise<FastifyReply | undefined>;
 
@@ -29,7 +49,7 @@ type Answer = FastifyReply | Promise<FastifyReply | undefined>;
  * Answers a GET or HEAD of the pull API; throws or rejects with what `replyWithError` knows to answer. There is no promise
  * where nobody has to be waited for: those on the way cost as much as all the rest of a warm manifest.
  */
-export function dispatch(dependencies: V2Dependencies, request: FastifyRequest, reply: FastifyReply): Answer {
+function dispatch(dependencies: V2Dependencies, request: FastifyRequest, reply: FastifyReply): Answer {
   const path = readPath(request.url);
   enterOperation(dependencies.metrics, request.record, operationOf(path));
   const scope = () => (path instanceof OciSyntaxError ? undefined : scopeOf(dependencies, path, request));
@@ -107,7 +127,7 @@ function operationOf(path: V2Path | OciSyntaxError): RequestOperation {
   return path instanceof OciSyntaxError ? 'other' : operations[path.endpoint];
 }
 
-/** Who may not ask at all is not told either what is wrong with the question: an error waits as a value. */
+/** A parse error waits as a value until the caller is authenticated: others learn nothing from it. */
 function readPath(url: string): V2Path | OciSyntaxError {
   try {
     return parseV2Path(pathOf(url));
@@ -115,10 +135,6 @@ function readPath(url: string): V2Path | OciSyntaxError {
     if (error instanceof OciSyntaxError) return error;
     throw error;
   }
-}
-
-export function refuseUnknownPath(): never {
-  throw new CacheError('name-unknown', 'Nothing is served at this path: the API of this registry begins at /v2/.');
 }
 
 /** A proxy may send the absolute form (RFC 9112, 3.2.2). */
@@ -141,5 +157,13 @@ function answerPing(
     request.record.verified = { challenge: () => formatChallenge(callerChallenge, request), hasShown: false };
     throw new CacheError('unauthenticated', 'Ask for a token first; it may be had as anybody.');
   }
-  return sendJson(reply, body);
+  return sendJson(reply, pingBody);
+}
+
+/** Everything that would write: pushes, deletes, mounts. Answered before the body is looked at, for none would be used. */
+function refuseWrite(): never {
+  throw new CacheError(
+    'unsupported',
+    'This is a read-only cache: push to, and delete from, the registry that the image comes from.',
+  );
 }

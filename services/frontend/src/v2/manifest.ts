@@ -3,14 +3,10 @@
 import { type ByteRange, formatContentRange, type Reference } from '@cistern/oci';
 import type { AuthorizedRepository, ManifestFromMemory } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { freshnessOptions } from './cache-control.ts';
-import { clientSignal } from './client-signal.ts';
-import { tellFreshness, validatorHeaders } from './headers.ts';
-import { ifNoneMatch } from './if-none-match.ts';
-import { requestedRanges } from './requested-ranges.ts';
-import { sendAtOnce } from './send-at-once.ts';
+import { freshnessOptions, ifNoneMatch, requestedRanges } from '../http/request-fields.ts';
+import { clientSignal, waitForUpstream } from './wait-for-upstream.ts';
+import { setFreshness, validatorHeaders, sendAtOnce } from '../http/answer.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
-import { waitForUpstream } from './wait-for-upstream.ts';
 
 interface ManifestPath {
   readonly reference: Reference;
@@ -41,7 +37,7 @@ function sendManifest(
   reply: FastifyReply,
 ): FastifyReply {
   const { bytes } = manifest;
-  tellFreshness(reply, manifest);
+  setFreshness(reply, manifest);
   reply.headers(validatorHeaders(manifest.digest));
   if (ifNoneMatch(headers['if-none-match'], manifest.digest)) return reply.code(304).send();
   reply.headers({ 'content-type': manifest.mediaType, 'content-length': String(manifest.size) });

@@ -1,7 +1,7 @@
 // Paging through lists, as in the OCI distribution specification, "Listing Tags": `n`, `last` and the `Link` to the rest.
 import { OciSyntaxError } from '@cistern/oci';
 import type { FastifyRequest } from 'fastify';
-import { queryValue } from '../http/query-value.ts';
+import { queryValue } from '../http/request-fields.ts';
 
 export interface Page {
   /** How many the client wants at most; `undefined`: it does not say. */

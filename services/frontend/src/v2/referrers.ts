@@ -4,11 +4,10 @@ import { type Digest, mediaTypes, OciSyntaxError } from '@cistern/oci';
 import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Seal } from '@cistern/runtime';
-import { freshnessOptions } from './cache-control.ts';
-import { clientSignal } from './client-signal.ts';
-import { tellFreshness } from './headers.ts';
+import { freshnessOptions, queryValue } from '../http/request-fields.ts';
+import { clientSignal } from './wait-for-upstream.ts';
+import { setFreshness } from '../http/answer.ts';
 import { nextLink, requestedPage } from './pagination.ts';
-import { queryValue } from '../http/query-value.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 const pageParameter = 'page';
@@ -37,7 +36,7 @@ export async function answerReferrers(
     ...(thisQuery !== undefined && { nextQuery: thisQuery }),
     signal: clientSignal(reply),
   });
-  tellFreshness(reply, page);
+  setFreshness(reply, page);
   const next = page.nextQuery === undefined ? undefined : pageQuery(page.nextQuery);
   // An upstream that names this very page as its next would have clients run in a circle.
   if (next !== undefined && next !== thisQuery) {

@@ -1,11 +1,10 @@
 // GET /v2/<name>/tags/list: upstream's list, which alone knows them all, or what it was a moment ago.
 import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { freshnessOptions } from './cache-control.ts';
-import { clientSignal } from './client-signal.ts';
-import { tellFreshness } from './headers.ts';
+import { freshnessOptions } from '../http/request-fields.ts';
+import { clientSignal } from './wait-for-upstream.ts';
+import { setFreshness, sendJson } from '../http/answer.ts';
 import { nextLink, requestedPage } from './pagination.ts';
-import { sendJson } from '../http/send-json.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 interface TagsPath {
@@ -28,7 +27,7 @@ export async function answerTagsList(
     ...(last !== undefined && { last }),
     signal: clientSignal(reply),
   });
-  tellFreshness(reply, freshness);
+  setFreshness(reply, freshness);
   if (next !== undefined) {
     const nextN = n ?? next.n;
     const query = new URLSearchParams({ ...(nextN !== undefined && { n: String(nextN) }), last: next.last });

@@ -4,7 +4,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { clientSignal } from './client-signal.ts';
 
 export interface WaitOptions {
   /** All in all; what is asked to wait longer is refused at once. 0: nobody waits. */
@@ -39,4 +38,15 @@ export async function waitForUpstream<T>(
       });
     }
   }
+}
+
+/** Ends what is done for a client: aborted when the connection ends before the answer does. One for a request, however often it is asked for. */
+export function clientSignal({ raw, request: { record } }: FastifyReply): AbortSignal {
+  if (record.clientSignal !== undefined) return record.clientSignal;
+  const controller = new AbortController();
+  record.clientSignal = controller.signal;
+  raw.once('close', () => {
+    if (!raw.writableFinished) controller.abort();
+  });
+  return controller.signal;
 }

@@ -1,32 +1,22 @@
-// `POST /webhooks/<name>`: an upstream tells that something was pushed. It is answered before anything is done about it.
+// `POST /webhooks/<name>`: an upstream reports a push. It is answered before anything is done about it.
+import { createHmac } from 'node:crypto';
 import type { WebhookConfig, WebhookProvider } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { OciSyntaxError, parseRepositoryName, parseTag } from '@cistern/oci';
 import type { Pushes } from '@cistern/prewarm';
 import type { Metrics } from '@cistern/telemetry';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { isSameSecret } from '@cistern/runtime';
 import { enterOperation } from '../hooks/request-facts.ts';
-import { queryValue } from '../http/query-value.ts';
-import { takeBody } from '../http/take-body.ts';
-import { isGenuine } from './is-genuine.ts';
-import type { PushedImage, ReadPushed } from './pushed-image.ts';
-import { readDistribution } from './read-distribution.ts';
-import { readDockerHub } from './read-docker-hub.ts';
-import { readGeneric } from './read-generic.ts';
-import { readGithub } from './read-github.ts';
+import { queryValue } from '../http/request-fields.ts';
+import { takeBody } from '../http/server-options.ts';
+import { type PushedImage, type ReadPushed, readPushed } from './read-pushed.ts';
 
 export interface WebhookDependencies {
   readonly webhooks: readonly WebhookConfig[];
   readonly pushes: Pushes;
   readonly metrics: Metrics;
 }
-
-const readers: Readonly<Record<WebhookProvider, ReadPushed>> = {
-  'docker-hub': readDockerHub,
-  github: readGithub,
-  distribution: readDistribution,
-  generic: readGeneric,
-};
 
 /** GitHub's are some 20 KiB, with a long manifest a few hundred. */
 const bodyLimit = 1024 * 1024;
@@ -46,7 +36,7 @@ export function addWebhookRoutes(app: FastifyInstance, { webhooks, pushes, metri
           count('refused');
           throw new CacheError('denied', 'The secret or signature of this webhook is wrong.');
         }
-        const images = parseBody(body, readers[provider]);
+        const images = parseBody(body, readPushed[provider]);
         if (images === undefined) {
           count('malformed');
           throw new CacheError('name-invalid', `The body is not what ${provider} sends as JSON.`);
@@ -92,4 +82,25 @@ function keyOf(upstream: string, { repository, tag }: PushedImage) {
     if (error instanceof OciSyntaxError) return undefined;
     throw error;
   }
+}
+
+interface Proof {
+  readonly provider: WebhookProvider;
+  /** Exactly as it was sent: that is what is signed. */
+  readonly body: Buffer;
+  /** `X-Hub-Signature-256`. */
+  readonly signature: string | undefined;
+  readonly authorization: string | undefined;
+  /** Of the query. */
+  readonly token: string | undefined;
+}
+
+/**
+ * Whether who sent a webhook knows its secret. All comparisons take the same time whatever is sent. GitHub signs, and who signs needs not send the secret; the others send it, by a header or in the
+ * URL.
+ */
+export function isGenuine({ provider, body, signature, authorization, token }: Proof, secret: string): boolean {
+  if (provider === 'github' || signature !== undefined)
+    return isSameSecret(signature, `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`);
+  return isSameSecret(authorization, `Bearer ${secret}`) || isSameSecret(token, secret);
 }

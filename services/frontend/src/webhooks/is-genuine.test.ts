@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isGenuine } from './is-genuine.ts';
+import { isGenuine } from './add-webhook-routes.ts';
 
 test('a signature is GitHub’s own', () => {
   // The example of https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries

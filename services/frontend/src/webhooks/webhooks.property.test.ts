@@ -3,13 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import * as payloads from './fixtures/payloads.ts';
-import { isGenuine } from './is-genuine.ts';
-import { readDistribution } from './read-distribution.ts';
-import { readDockerHub } from './read-docker-hub.ts';
-import { readGeneric } from './read-generic.ts';
-import { readGithub } from './read-github.ts';
+import { isGenuine } from './add-webhook-routes.ts';
+import { readPushed } from './read-pushed.ts';
 
-const readers = { readDistribution, readDockerHub, readGeneric, readGithub };
 const whole = Object.values(payloads) as readonly unknown[];
 
 /** A payload with some of its values replaced. */
@@ -20,7 +16,7 @@ const spoiled = fc
     return JSON.parse(JSON.stringify(payload, spoil) ?? 'null') as unknown;
   });
 
-for (const [name, read] of Object.entries(readers))
+for (const [name, read] of Object.entries(readPushed))
   test(`${name} gives texts, or nothing`, () => {
     fc.assert(
       fc.property(fc.oneof({ weight: 3, arbitrary: spoiled }, { weight: 1, arbitrary: fc.jsonValue() }), (body) => {

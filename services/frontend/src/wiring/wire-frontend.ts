@@ -1,12 +1,12 @@
 // The parts of a frontend: clients' rights and limits, the use cases of a pull, and webhooks of upstreams.
 import { randomBytes } from 'node:crypto';
-import { type Authorize, createAuthorize, type ClientLimits, unlimited } from '@cistern/auth';
+import { createAuthorize, type ClientLimits, unlimited } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import type { NodeContext } from '@cistern/runtime/process';
-import type { CheckAccess, PullThrough } from '@cistern/pull-through';
+import type { CheckAccess } from '@cistern/pull-through';
 import { createPushes, type Pushes } from '@cistern/prewarm';
 import type { FillTable } from '@cistern/fills';
-import { type UpstreamTable, createUpstreamTable } from '@cistern/upstream';
+import { createUpstreamTable } from '@cistern/upstream';
 import { type Assembled, createStoreHealth, type Shared, openShared, redisOf } from '@cistern/assembly';
 import { type Closers, openAll, createSeal, type Seal } from '@cistern/runtime';
 import { type Access, openAccess } from './open-access.ts';
@@ -15,23 +15,16 @@ import { openCallerAccess } from './open-caller-access.ts';
 import { openServing } from './open-serving.ts';
 import { type OpenedTls, openTls } from './open-tls.ts';
 import type { Logger } from '@cistern/telemetry';
+import type { V2Dependencies } from '../v2/v2-dependencies.ts';
 
-export interface FrontendParts extends Access, OpenedTls {
-  readonly pullThrough: PullThrough;
-  readonly upstreams: UpstreamTable;
-  /** The rules of who may pull what. */
-  readonly authorize: Authorize;
-  /** The limits of each client. */
-  readonly limits: ClientLimits;
+type Served = Pick<V2Dependencies, 'pullThrough' | 'upstreams' | 'authorize' | 'limits' | 'pageSeal' | 'instanceId'>;
+
+export interface FrontendParts extends Access, OpenedTls, Served {
   readonly audit: Audit;
   /** Seals credentials for upstreams that verify callers; `undefined`: no upstream does. */
   readonly callerSeal: Seal | undefined;
-  /** Seals the pages of lists that clients are sent to. */
-  readonly pageSeal: Seal;
   /** Images that upstreams announce by webhooks. */
   readonly pushes: Pushes;
-  /** Marks this cache's own requests, so that a loop is found. */
-  readonly instanceId: string;
 }
 
 export type FrontendAssembly = FrontendParts & Assembled;

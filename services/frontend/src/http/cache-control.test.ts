@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freshnessOptions } from './cache-control.ts';
+import { freshnessOptions } from './request-fields.ts';
 
 const everybody = { mayRevalidate: () => true };
 const optionsOf = (value: string) =>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseScopes } from './parse-scopes.ts';
+import fc from 'fast-check';
+import { parseScopes } from './scopes.ts';
 
 test('what is asked for is repositories to pull from', () => {
   for (const [scopes, names] of [
@@ -26,4 +27,22 @@ test('everything else is passed over', () => {
   ])
     assert.deepEqual(parseScopes([scope]), [], scope);
   assert.equal(parseScopes(Array.from({ length: 50 }, (_, at) => `repository:a${at}:pull`)).length, 20);
+});
+
+test('scopes are names that would be asked for again', () => {
+  const piece = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom('repository', ':', 'a/b', 'pull', 'push', ',', ' ', '*', '(', ')') },
+    fc.string({ unit: 'binary', maxLength: 4 }),
+  );
+  const anything = fc.array(piece, { maxLength: 24 }).map((pieces) => pieces.join(''));
+  const scope = fc.oneof(
+    anything,
+    anything.map((name) => `repository:${name}:pull`),
+  );
+  fc.assert(
+    fc.property(fc.array(scope), (scopes) => {
+      const names = parseScopes(scopes);
+      assert.deepEqual(parseScopes(names.map((name) => `repository:${name}:pull`)), names);
+    }),
+  );
 });

@@ -1,0 +1,53 @@
+// The listeners of a frontend, as the configuration wants them: the registry's, and that of an ACME authority's challenges.
+import type { Config } from '@cistern/config';
+import { type Listener, type NodeContext, withoutSchemas } from '@cistern/runtime/process';
+import { fastify } from 'fastify';
+import type { FrontendAssembly } from './wiring/wire-frontend.ts';
+import { buildFrontend } from './build-frontend.ts';
+
+export function buildRegistry(
+  { http, limits, storageRedirect, webhooks }: Pick<Config, 'http' | 'limits' | 'storageRedirect' | 'webhooks'>,
+  { pushes, ...assembly }: FrontendAssembly,
+  context: NodeContext,
+): Listener {
+  const app = buildFrontend({
+    ...context,
+    ...assembly,
+    maxConnections: limits.connections,
+    unlimitedNetworks: limits.exceptNetworks,
+    headers: http.headers,
+    trustedProxies: http.trustedProxies,
+    proxyProtocol: http.proxyProtocol,
+    redirectExcept: storageRedirect?.exceptNetworks,
+    revalidateFrom: http.revalidateFrom,
+    webhooks: { webhooks, pushes },
+    now: Date.now,
+  });
+  return { app, address: http.address, key: 'http.addr', reusePort: http.reusePort };
+}
+
+/**
+ * The listener on which an ACME authority asks whether names lead here (`http-01`, RFC 8555, section 8.3), and nothing else.
+ * `undefined`: no authority asks here.
+ */
+export function buildChallenges(
+  { http: { tls, reusePort } }: Pick<Config, 'http'>,
+  { answerChallenge }: Pick<FrontendAssembly, 'answerChallenge'>,
+): Listener | undefined {
+  const { certificates } = tls ?? {};
+  if (answerChallenge === undefined || certificates?.kind !== 'acme' || certificates.challenge.kind !== 'http-01')
+    return undefined;
+  const app = fastify({
+    ...withoutSchemas,
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: 10_000,
+    bodyLimit: 1,
+  });
+  app.get<{ Params: { token: string } }>('/.well-known/acme-challenge/:token', async ({ params }, reply) => {
+    const answer = await answerChallenge(params.token);
+    if (answer === undefined) return reply.code(404).type('text/plain').send('There is no such challenge.\n');
+    return reply.type('application/octet-stream').header('cache-control', 'no-store').send(answer);
+  });
+  return { app, address: certificates.challenge.address, key: 'http.tls.letsencrypt.httpaddr', reusePort };
+}

@@ -1,2 +1,0 @@
-/** As registry:2 has it. */
-export const catalogScope = 'registry:catalog:*';
