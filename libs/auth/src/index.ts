@@ -1,27 +1,27 @@
-export { acceptEverybody } from './authentication/accept-everybody.ts';
-export type { Accepted, Authentication, Authenticator, Challenge, Shown } from './authentication/authenticator.ts';
-export { createAuthorize } from './policy/authorize.ts';
-export type { Asker, Authorize, Decision, PolicyRule } from './policy/authorize.ts';
-export { createAuthenticator } from './authentication/create-authenticator.ts';
+export { acceptEverybody, userName } from './authentication/authenticator.ts';
+export type {
+  Accepted,
+  Authentication,
+  Authenticator,
+  Challenge,
+  Identity,
+  Shown,
+} from './authentication/authenticator.ts';
+export { createAuthenticator, parseBasic } from './authentication/create-authenticator.ts';
 export type { PasswordMethod, TokenMethod } from './authentication/create-authenticator.ts';
-export { createFairQueue } from './limits/create-fair-queue.ts';
-export type { FairQueue } from './limits/create-fair-queue.ts';
-export type { SharedTries } from './limits/create-tries.ts';
-export { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from './htpasswd/edit-htpasswd.ts';
+export { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from './htpasswd/htpasswd-file.ts';
 export { openHtpasswd } from './htpasswd/open-htpasswd.ts';
-export { userName } from './authentication/identity.ts';
-export type { Identity } from './authentication/identity.ts';
-export { parseBasic } from './authentication/parse-basic.ts';
-export { createRobotMethod, watchRobots } from './robots/create-robot-methods.ts';
-export { createRobotToken } from './robots/robot-token.ts';
-export { createAddressList } from './policy/address-list.ts';
-export { networkOf } from './policy/network-of.ts';
-export type { AccessTokens } from './tokens/create-access-tokens.ts';
-export { createMemoryTokenKeys } from './tokens/token-keys.ts';
 export { unlimited } from './limits/client-limits.ts';
 export type { ClientLimits } from './limits/client-limits.ts';
+export { createFairQueue } from './limits/create-fair-queue.ts';
+export type { FairQueue } from './limits/create-fair-queue.ts';
+export type { SharedTries } from './limits/create-lock-out.ts';
 export { createIssuerKeys, createIssuerKeysFetcher, sealIssuerKeys } from './oidc/issuer-keys.ts';
-export { openRobotTokens, sealRobots } from './robots/robot-tokens.ts';
+export { createAuthorize } from './policy/authorize.ts';
+export type { Asker, Authorize, Decision, PolicyRule } from './policy/authorize.ts';
+export { createAddressList, networkOf } from './policy/networks.ts';
+export { createRobotToken, openRobotTokens, sealRobots } from './robots/robot-tokens.ts';
 export type { RobotTokens } from './robots/robot-tokens.ts';
-export { watchRobotTokens } from './robots/watch-robots.ts';
-export { createStoreTokenKeys } from './tokens/store-token-keys.ts';
+export { createRobotMethod, watchRobotTokens, watchRobots } from './robots/watch-robots.ts';
+export type { AccessTokens } from './tokens/create-access-tokens.ts';
+export { createMemoryTokenKeys, createStoreTokenKeys } from './tokens/token-keys.ts';

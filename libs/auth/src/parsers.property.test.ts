@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseHtpasswd } from './htpasswd/parse-htpasswd.ts';
-import { matchesWildcard } from './oidc/matches-wildcard.ts';
-import { parseBasic } from './authentication/parse-basic.ts';
-import { createRobotToken, isSecretOf, parseRobotToken } from './robots/robot-token.ts';
+import { parseHtpasswd } from './htpasswd/htpasswd-file.ts';
+import { matchesWildcard } from './oidc/oidc-rules.ts';
+import { parseBasic } from './authentication/create-authenticator.ts';
+import { createRobotToken, isSecretOf, parseRobotToken } from './robots/robot-tokens.ts';
 
 function nearly(...words: readonly string[]): fc.Arbitrary<string> {
   const piece = fc.oneof(

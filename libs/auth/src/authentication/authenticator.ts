@@ -1,6 +1,5 @@
 // The port: from what a request shows to who it comes from. It knows no HTTP beyond the one header.
 import type { AuthenticationMethod } from '@cistern/telemetry';
-import type { Identity } from './identity.ts';
 
 export interface Shown {
   /** The value of the `Authorization` header. */
@@ -46,4 +45,44 @@ export interface Authenticator {
   readonly everybody?: Accepted | undefined;
   /** `undefined`: nobody is ever refused. */
   readonly challenge: Challenge | undefined;
+}
+
+/** Who a request comes from, as far as this cache is concerned. */
+export interface Identity {
+  /** For the log and for people. Unique among those of the same method. */
+  readonly name: string;
+  /** How it was found out; for an access token, when that was given out. */
+  readonly method: AuthenticationMethod;
+  /** Globs of `<upstream>/<repository>` that may be pulled, by which `*` passes no slash; absent: all. */
+  readonly grants?: readonly string[] | undefined;
+  /** Of an access token: the repositories, named as the client names them, that it was asked for. Absent: not narrowed. */
+  readonly scopes?: readonly string[] | undefined;
+  /** Whether it may read the catalog, as far as it may pull. Default: yes. An access token must have been asked for that. */
+  readonly mayList?: boolean | undefined;
+  /** What else the log has of it, for attribution. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Of a robot token, which may be revoked. */
+  readonly robotId?: string | undefined;
+}
+
+/** Whoever shows nothing, where nothing has to be shown. */
+export const anonymous: Identity = Object.freeze({ name: 'anonymous', method: 'anonymous' });
+
+/**
+ * One name for an identity of any method, as logs and rules have it: users by their own (`ada`), others so that nobody takes
+ * them for one (`robot:ci`, `oidc:github/repo:acme/app`), and `anonymous` for whoever has none.
+ */
+export function userName({ method, name }: Identity): string {
+  if (method === 'password' || method === 'token') return name === '' ? anonymous.name : name;
+  return method === 'anonymous' ? anonymous.name : `${method}:${name}`;
+}
+
+const accepted = Object.freeze({ result: 'accepted', method: 'anonymous', identity: anonymous } as const);
+
+/**
+ * Does not even look: docker shows a mirror the user's credentials for Docker Hub, which are none of ours, and goes round
+ * a mirror that refuses them.
+ */
+export function acceptEverybody(): Authenticator {
+  return { challenge: undefined, everybody: accepted, authenticate: async () => accepted };
 }

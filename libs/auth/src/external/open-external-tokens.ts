@@ -6,8 +6,7 @@ import type { Logger } from '@cistern/telemetry';
 import type { Authentication } from '../authentication/authenticator.ts';
 import type { TokenMethod } from '../authentication/create-authenticator.ts';
 import { openParsedFile } from '../authentication/open-parsed-file.ts';
-import { keysOf, parseBundle, parseKeySet } from './trusted-keys.ts';
-import { verifyChain } from './verify-chain.ts';
+import { keysOf, parseBundle, parseKeySet, verifyChain } from './trusted-keys.ts';
 
 export interface ExternalTokensOptions {
   /** Exactly as it stands in `iss`. */

@@ -7,9 +7,9 @@ import { LRUCache } from 'lru-cache';
 import type { PasswordAttempt } from '../authentication/create-authenticator.ts';
 import { createFairQueue } from '../limits/create-fair-queue.ts';
 import type { ParsedFile } from '../authentication/open-parsed-file.ts';
-import { networkOf } from '../policy/network-of.ts';
+import { networkOf } from '../policy/networks.ts';
 import type { LockOut } from '../limits/create-lock-out.ts';
-import type { HtpasswdUsers } from './parse-htpasswd.ts';
+import type { HtpasswdUsers } from './htpasswd-file.ts';
 
 export type PasswordVerdict =
   | { readonly verdict: 'right' | 'wrong' }

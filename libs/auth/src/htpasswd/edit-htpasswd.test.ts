@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import bcrypt from 'bcrypt';
-import { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from './edit-htpasswd.ts';
+import { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from './htpasswd-file.ts';
 
 const ada = { user: 'ada', password: 's3cret' };
 

@@ -2,8 +2,8 @@
 import type { Logger } from '@cistern/telemetry';
 import { type PasswordMethod, wrongPassword } from '../authentication/create-authenticator.ts';
 import { openParsedFile } from '../authentication/open-parsed-file.ts';
-import type { SharedTries } from '../limits/create-tries.ts';
-import { parseHtpasswd } from './parse-htpasswd.ts';
+import type { SharedTries } from '../limits/create-lock-out.ts';
+import { parseHtpasswd } from './htpasswd-file.ts';
 
 export interface HtpasswdOptions {
   readonly path: string;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import bcrypt from 'bcrypt';
-import { parseHtpasswd } from './parse-htpasswd.ts';
+import { parseHtpasswd } from './htpasswd-file.ts';
 
 const tail = 'abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234';
 

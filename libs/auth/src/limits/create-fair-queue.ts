@@ -1,6 +1,6 @@
 // Bounds costly work for clients, in all and per client network. Networks take turns, so a network that asks for much delays
 // itself and no other.
-import { networkOf } from '../policy/network-of.ts';
+import { networkOf } from '../policy/networks.ts';
 
 export interface FairQueueOptions {
   /** Tasks that run at the same time, in all and of one network. */

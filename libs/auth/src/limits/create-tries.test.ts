@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createTries } from './create-tries.ts';
+import { createTries } from './create-lock-out.ts';
 
 const start = (max: number) => createTries({ name: 'x', max, shared: undefined, log: { warn() {} } });
 

@@ -4,8 +4,7 @@ import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPaylo
 import { isCacheError } from '@cistern/errors';
 import type { Authentication } from '../authentication/authenticator.ts';
 import type { TokenMethod } from '../authentication/create-authenticator.ts';
-import { grantsOf, labelsOf } from './apply-rules.ts';
-import type { OidcIssuer } from './oidc-issuer.ts';
+import { grantsOf, labelsOf, type OidcIssuer } from './oidc-rules.ts';
 
 /** The port to issuers' keys, which others fetch. Rejects with a CacheError where there are none that are fresh enough. */
 export interface IssuerKeys {

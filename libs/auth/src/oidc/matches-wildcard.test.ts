@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { matchesWildcard } from './matches-wildcard.ts';
+import { matchesWildcard } from './oidc-rules.ts';
 
 test('a star stops at a slash, two do not, a question mark is a character, everything else itself', () => {
   for (const [text, pattern, expected] of [

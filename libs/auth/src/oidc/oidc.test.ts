@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { base64url, exportJWK, generateKeyPair, type JSONWebKeySet, type JWTPayload, SignJWT } from 'jose';
 import { createOidcMethod, type IssuerKeys } from './create-oidc-method.ts';
-import type { OidcIssuer } from './oidc-issuer.ts';
+import type { OidcIssuer } from './oidc-rules.ts';
 
 const nowSeconds = 1_700_000_000;
 const issuer: OidcIssuer = {

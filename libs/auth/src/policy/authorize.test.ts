@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAuthorize, type Policy, type PolicyRule } from './authorize.ts';
-import { anonymous, type Identity } from '../authentication/identity.ts';
+import { anonymous, type Identity } from '../authentication/authenticator.ts';
 
 const everything: Policy = { rules: [], fallback: 'allow' };
 

@@ -1,7 +1,7 @@
 // The one place that decides who may pull what.
-import { type Identity, userName } from '../authentication/identity.ts';
-import { createAddressList } from './address-list.ts';
-import { fitsPattern } from './fits-pattern.ts';
+import { posix } from 'node:path';
+import { type Identity, userName } from '../authentication/authenticator.ts';
+import { createAddressList } from './networks.ts';
 
 interface ImagePattern {
   /** Of `<upstream>/<repository>`; `*` passes no slash. */
@@ -125,4 +125,23 @@ function parseImagePattern(pattern: string): ImagePattern {
   const colon = pattern.indexOf(':', pattern.lastIndexOf('/') + 1);
   if (colon === -1) return { name: pattern, tag: undefined };
   return { name: pattern.slice(0, colon), tag: pattern.slice(colon + 1) };
+}
+
+/**
+ * Patterns of rules, as a shell has them. They fail closed: a rule that allows takes them narrowly, a rule that denies takes them
+ * widely. In `allow`, `*` stops at a slash and does not stand for a leading dot. In `deny`, it is any text.
+ */
+export function fitsPattern(action: 'allow' | 'deny', value: string, pattern: string): boolean {
+  // Names with brackets, such as `dependabot[bot]`, are patterns of other names.
+  if (value === pattern) return true;
+  if (action === 'allow') return !isIndirect.test(value) && posix.matchesGlob(value, pattern);
+  return posix.matchesGlob(value, pattern) || posix.matchesGlob(asOneName(value), asOneName(pattern));
+}
+
+/** Globs are about paths, of which `x/../ada`, `./ada`, `ada/` and `ada` are one. As names they are four. */
+const isIndirect = /(?:^|\/)\.{0,2}(?:\/|$)/;
+
+/** Without slashes, and with a letter before a leading dot, a shell's star passes over everything. */
+function asOneName(text: string): string {
+  return `x${text.replaceAll('/', '\u{1}')}`;
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { fitsPattern } from './fits-pattern.ts';
+import { fitsPattern } from './authorize.ts';
 
 const names = fc.string({ unit: fc.constantFrom('a', 'b', '/', ':', '.', '-', '\n'), minLength: 1, maxLength: 12 });
 const patterns = fc.string({

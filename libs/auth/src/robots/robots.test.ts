@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { createAccessTokens } from '../tokens/create-access-tokens.ts';
 import { createMemoryTokenKeys } from '../tokens/token-keys.ts';
-import { createRobotMethod, type Robots, watchRobots } from './create-robot-methods.ts';
-import { createRobotToken, parseRobotToken, type RobotRecord } from './robot-token.ts';
+import { createRobotMethod, type Robots, watchRobots } from './watch-robots.ts';
+import { createRobotToken, parseRobotToken, type RobotRecord } from './robot-tokens.ts';
 
 function createStage() {
   const records = new Map<string, RobotRecord>();

@@ -1,21 +1,64 @@
-// The robot tokens that there are, as a frontend knows them: looked for every few seconds, so that one that was revoked is
-// refused by all of them within those.
+// How robots authenticate: with their token for a password, under any user name, or with an access token that was given for it. A
+// frontend looks for robot tokens every few seconds, so that all frontends refuse a revoked one within those.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RobotRecord } from './robot-token.ts';
-import type { Robots } from './create-robot-methods.ts';
 import type { BlobStore } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
 import type { Logger } from '@cistern/telemetry';
-import { listRobotIds, readRobot } from './robot-tokens.ts';
+import type { Authentication } from '../authentication/authenticator.ts';
+import type { PasswordMethod, TokenMethod } from '../authentication/create-authenticator.ts';
+import { isExpired, isSecretOf, parseRobotToken, type RobotRecord, listRobotIds, readRobot } from './robot-tokens.ts';
 
-export interface WatchRobotsOptions {
+/** The port to what is kept of robot tokens. */
+export interface Robots {
+  /**
+   * `undefined`: there is none, or it was revoked. What is known may be some seconds old, and minutes where the store is
+   * away; rejects with a CacheError where it is older.
+   */
+  find(id: string): Promise<RobotRecord | undefined>;
+}
+
+export interface RobotMethodOptions {
+  readonly robots: Robots;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export function createRobotMethod({ robots, now }: RobotMethodOptions): PasswordMethod {
+  return async ({ password }) => {
+    const shown = parseRobotToken(password);
+    if (shown === undefined) return undefined;
+    const record = await robots.find(shown.id);
+    if (record === undefined || !isSecretOf(record, shown.secret)) return refused('it is unknown or was revoked');
+    if (isExpired(record, now())) return refused(`that of ${record.name} has expired`);
+    const { name, grants, id } = record;
+    return { result: 'accepted', method: 'robot', identity: { name, method: 'robot', grants, robotId: id } };
+  };
+}
+
+/** Of `verify` takes back what it says of access tokens whose robot is not there any more. */
+export function watchRobots(verify: TokenMethod, { robots, now }: RobotMethodOptions): TokenMethod {
+  return async (token) => {
+    const found = await verify(token);
+    const robotId = found?.result === 'accepted' ? found.identity.robotId : undefined;
+    if (robotId === undefined) return found;
+    const record = await robots.find(robotId);
+    return record !== undefined && !isExpired(record, now()) ? found : refused('it was revoked or has expired');
+  };
+}
+
+function refused(why: string): Authentication {
+  const message = 'The robot token is not valid, or not any more.';
+  return { result: 'refused', method: 'robot', message, why: `robot token: ${why}` };
+}
+
+interface WatchRobotsOptions {
   readonly store: Pick<BlobStore, 'listObjects' | 'readObject'>;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-export interface WatchedRobots extends Robots {
+interface WatchedRobots extends Robots {
   close(): Promise<void>;
 }
 
@@ -33,7 +76,7 @@ export async function watchRobotTokens({ store, log, now }: WatchRobotsOptions):
   let looking: Promise<void> | undefined;
   let coming: Promise<void> | undefined;
   const closing = new AbortController();
-  let isTold = false;
+  let hasWarned = false;
   let timer: NodeJS.Timeout | undefined;
 
   async function look(): Promise<void> {
@@ -48,10 +91,11 @@ export async function watchRobotTokens({ store, log, now }: WatchRobotsOptions):
       }
       known = found;
       seenAtMs = begunAtMs;
-      isTold = false;
+      hasWarned = false;
     } catch (error) {
-      if (!isTold) log.warn({ err: error }, 'robot tokens cannot be read: those that are known are good for minutes');
-      isTold = true;
+      if (!hasWarned)
+        log.warn({ err: error }, 'robot tokens cannot be read: those that are known are good for minutes');
+      hasWarned = true;
     }
     if (!closing.signal.aborted) timer = setTimeout(() => void lookOnce(), lookEveryMs);
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { base64url, SignJWT } from 'jose';
-import type { Identity } from '../authentication/identity.ts';
+import type { Identity } from '../authentication/authenticator.ts';
 import { createAccessTokens } from './create-access-tokens.ts';
 import { createMemoryTokenKeys, type TokenKeys } from './token-keys.ts';
 

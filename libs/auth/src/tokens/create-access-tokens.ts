@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { isCacheError } from '@cistern/errors';
 import { jwtVerify, SignJWT } from 'jose';
 import type { TokenMethod } from '../authentication/create-authenticator.ts';
-import type { Identity } from '../authentication/identity.ts';
+import type { Identity } from '../authentication/authenticator.ts';
 import type { TokenKeys } from './token-keys.ts';
 
 export interface AccessTokensOptions {

@@ -1,7 +1,8 @@
-// The port to the keys by which access tokens are signed: the same for all processes that give tokens out and take them.
+// The keys that sign access tokens: of this process alone, or in the store for all frontends.
 import { randomBytes, randomUUID } from 'node:crypto';
+import { parseTokenKeyKey, tokenKeyKey, tokenKeysPrefix, type ObjectStore } from '@cistern/blob-store';
 
-export interface TokenKey {
+interface TokenKey {
   readonly id: string;
   /** 32 random bytes, for HMAC with SHA-256. */
   readonly secret: Uint8Array;
@@ -15,12 +16,93 @@ export interface TokenKeys {
   find(id: string): Promise<TokenKey | undefined>;
 }
 
-export function createTokenKey(): TokenKey {
+function createTokenKey(): TokenKey {
   return { id: randomUUID(), secret: randomBytes(32) };
 }
 
-/** Of a single process. Tokens do not outlive it: clients ask for new ones. */
+/** For a single process. Tokens do not outlive it: clients ask for new ones. */
 export function createMemoryTokenKeys(): TokenKeys {
   const key = createTokenKey();
   return { current: async () => key, find: async (id) => (id === key.id ? key : undefined) };
+}
+
+interface StoreTokenKeysOptions {
+  /** Sealed. */
+  readonly store: ObjectStore;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+interface KnownKey extends TokenKey {
+  readonly createdAtMs: number;
+}
+
+/** One that is older signs nothing any more. */
+const signsForMs = 24 * 3_600_000;
+/** One that is older is removed, with all tokens that it signed long expired. */
+const livesForMs = 2 * signsForMs;
+/** Tokens with keys that nobody has made are as many as somebody sends. */
+const lookAgainMs = 1000;
+
+/**
+ * For all frontends. The one that needs a new key makes it; two at the same time are two keys, which hurts nothing.
+ */
+export function createStoreTokenKeys({ store, now }: StoreTokenKeysOptions): TokenKeys {
+  let known = new Map<string, KnownKey>();
+  /** Objects of keys that sign and verify nothing any more. */
+  let old: string[] = [];
+  let lookedAtMs = -Infinity;
+  let looking: Promise<void> | undefined;
+  let making: Promise<TokenKey> | undefined;
+
+  async function look(): Promise<void> {
+    const found = new Map<string, KnownKey>();
+    old = [];
+    for await (const name of store.listObjects(tokenKeysPrefix)) {
+      const id = parseTokenKeyKey(name);
+      const key = id === undefined ? undefined : (known.get(id) ?? (await read(name, id)));
+      if (key === undefined) continue;
+      if (key.createdAtMs > now() - livesForMs) found.set(key.id, key);
+      else old.push(name);
+    }
+    known = found;
+    lookedAtMs = now();
+  }
+
+  const lookOnce = () => (looking ??= look().finally(() => (looking = undefined)));
+
+  async function read(name: string, id: string): Promise<KnownKey | undefined> {
+    const bytes = await store.readObject(name);
+    if (bytes === undefined) return undefined;
+    const { createdAtMs, secret: encoded } = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
+      readonly createdAtMs: number;
+      readonly secret: string;
+    };
+    return { id, createdAtMs, secret: Buffer.from(encoded, 'base64url') };
+  }
+
+  function newest(): KnownKey | undefined {
+    const [first] = [...known.values()].sort((a, b) => b.createdAtMs - a.createdAtMs);
+    return first !== undefined && first.createdAtMs > now() - signsForMs ? first : undefined;
+  }
+
+  async function make(): Promise<TokenKey> {
+    await lookOnce();
+    const found = newest();
+    if (found !== undefined) return found;
+    const key = { ...createTokenKey(), createdAtMs: now() };
+    const secret = Buffer.from(key.secret).toString('base64url');
+    await store.writeObject(tokenKeyKey(key.id), Buffer.from(JSON.stringify({ createdAtMs: key.createdAtMs, secret })));
+    for (const name of old) await store.removeObject(name);
+    known.set(key.id, key);
+    return key;
+  }
+
+  return {
+    current: async () => newest() ?? (await (making ??= make().finally(() => (making = undefined)))),
+    async find(id) {
+      if (!known.has(id) && now() - lookedAtMs >= lookAgainMs) await lookOnce();
+      return known.get(id);
+    },
+  };
 }

@@ -1,5 +1,5 @@
-// The routes of the pull API: `/v2/…` and, for clients that can only put a mirror's name before it, `/<prefix>/v2/…`. A router's parameter cannot hold the slashes of a repository name, so Fastify only finds `/v2` and our
-// own parser does the rest, once.
+// The routes of the pull API: `/v2/…` and, for clients that can only put a mirror's name before it, `/<prefix>/v2/…`. A router's
+// parameter cannot hold the slashes of a repository name, so Fastify only finds `/v2` and our own parser does the rest, once.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CacheError } from '@cistern/errors';
 import { OciSyntaxError, parseV2Path, type V2Path } from '@cistern/oci';

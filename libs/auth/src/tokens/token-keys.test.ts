@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
 import { sealObjects } from '@cistern/blob-store';
-import { createStoreTokenKeys } from './store-token-keys.ts';
+import { createStoreTokenKeys } from './token-keys.ts';
 
 const secret = 'a secret of sixteen bytes';
 const hour = 3_600_000;

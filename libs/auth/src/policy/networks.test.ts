@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAddressList } from './address-list.ts';
+import { createAddressList, networkOf } from './networks.ts';
 
 test('addresses and networks of both families are found, an IPv4 one in the clothes of IPv6 too', () => {
   const holds = createAddressList(['127.0.0.0/8', '192.0.2.7', '::1/128', 'fd00::/8']);
@@ -12,4 +12,18 @@ test('addresses and networks of both families are found, an IPv4 one in the clot
 
 test('an empty list holds nothing', () => {
   assert.equal(createAddressList([])('127.0.0.1'), false);
+});
+
+test('an IPv6 address is in the network of its first half, an IPv4 address is its own', () => {
+  for (const [address, network] of [
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['2001:db8:0:1:2:3:4:5', '2001:db8:0:1::/64'],
+    ['2001:0db8::1:0:0:0:9', '2001:db8:0:1::/64'],
+    ['2001:db8:0:2::1', '2001:db8:0:2::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['unknown', 'unknown'],
+  ] as const)
+    assert.equal(networkOf(address), network);
 });

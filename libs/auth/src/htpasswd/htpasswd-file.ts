@@ -1,0 +1,102 @@
+// The text of an htpasswd file, as registry:2 reads it: a user a line, bcrypt alone. An edit keeps comments, and the order of lines.
+import { randomBytes } from 'node:crypto';
+
+export interface HtpasswdUsers {
+  /** By user name; of several lines for one the last. `$2b$…`, whatever the file calls it. */
+  readonly hashes: ReadonlyMap<string, string>;
+  /** What no password matches, as expensive as the most expensive of the others. */
+  readonly hashOfNobody: string;
+  /** Numbers of lines whose users can never come in, for their passwords are not hashed by bcrypt. */
+  readonly otherHashes: readonly number[];
+}
+
+const bcryptHash = /^\$2[aby](\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53})$/;
+
+/** Takes a second or so; each more doubles that, and a check that takes minutes holds one of two threads. */
+const maxCost = 14;
+
+/** Throws an Error that names the line which is none, or whose hash is too costly to check. */
+export function parseHtpasswd(text: string): HtpasswdUsers {
+  const hashes = new Map<string, string>();
+  const otherHashes: number[] = [];
+  for (const [at, line] of text.split(/\r?\n/).entries()) {
+    const entry = line.trim();
+    if (entry === '' || entry.startsWith('#')) continue;
+    const colon = entry.indexOf(':');
+    if (colon < 1) throw new Error(`line ${at + 1} is not a user name and a hash with a colon between them`);
+    const user = entry.slice(0, colon);
+    const hash = bcryptHash.exec(entry.slice(colon + 1))?.[1];
+    // The letters tell old implementations apart, which had bugs; what they hash is the same.
+    if (Number(hash?.slice(1, 3)) > maxCost)
+      throw new Error(
+        `line ${at + 1} has a bcrypt hash of cost ${hash?.slice(1, 3)}, ${maxCost} is the highest: put a hash of cost 12 there (htpasswd -nB -C 12 <user>)`,
+      );
+    if (hash !== undefined) hashes.set(user, `$2b${hash}`);
+    else {
+      hashes.delete(user);
+      otherHashes.push(at + 1);
+    }
+  }
+  return { hashes, otherHashes, hashOfNobody: hashOfNobody([...hashes.values()]) };
+}
+
+function hashOfNobody(hashes: readonly string[]): string {
+  const cost = Math.max(4, ...hashes.map((hash) => Number(hash.slice(4, 6))));
+  const random = randomBytes(64)
+    .toString('base64')
+    .replace(/[^A-Za-z0-9]/g, '.');
+  return `$2b$${String(cost).padStart(2, '0')}$${random.slice(0, 53)}`;
+}
+
+/** About a quarter of a second of a processor for each guess. */
+const cost = 12;
+/** bcrypt looks at no more. */
+const maxPasswordBytes = 72;
+
+/** Adds the user, or replaces the password. Throws an Error, a clause, for a name or a password that cannot be, and as `parseHtpasswd`. */
+export async function setHtpasswdUser(
+  text: string,
+  { user, password }: { readonly user: string; readonly password: string },
+): Promise<string> {
+  parseHtpasswd(text);
+  if (!/^[^:#\s\p{Cc}][^:\p{Cc}]*$/u.test(user) || user.trim() !== user)
+    throw new Error('a name has no colon, no "#" at its beginning and no spaces around it');
+  if (password === '') throw new Error('the password is empty');
+  if (Buffer.byteLength(password) > maxPasswordBytes)
+    throw new Error(`a password has ${maxPasswordBytes} bytes at most: bcrypt looks at no more`);
+  const { default: bcrypt } = await import('bcrypt');
+  const entry = `${user}:${await bcrypt.hash(password, cost)}`;
+  const lines = linesOf(text);
+  const first = lines.findIndex((line) => userOf(line) === user);
+  const at = first === -1 ? lines.length : first;
+  const others = (some: readonly string[]) => some.filter((line) => userOf(line) !== user);
+  return join([...others(lines.slice(0, at)), entry, ...others(lines.slice(at))]);
+}
+
+/** `undefined`: there is no such user. Throws as `parseHtpasswd`. */
+export function removeHtpasswdUser(text: string, user: string): string | undefined {
+  parseHtpasswd(text);
+  const lines = linesOf(text);
+  const left = lines.filter((line) => userOf(line) !== user);
+  return left.length === lines.length ? undefined : join(left);
+}
+
+/** Names of those who can come in, sorted. Throws as `parseHtpasswd`. */
+export function listHtpasswdUsers(text: string): readonly string[] {
+  return [...parseHtpasswd(text).hashes.keys()].toSorted();
+}
+
+function linesOf(text: string): string[] {
+  const lines = text.split(/\r?\n/);
+  if (lines.at(-1) === '') lines.pop();
+  return lines;
+}
+
+function join(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function userOf(line: string): string | undefined {
+  const entry = line.trim();
+  return entry.startsWith('#') ? undefined : entry.slice(0, entry.indexOf(':'));
+}
