@@ -1,7 +1,6 @@
 export { createAuditLog } from './audit/create-audit-log.ts';
 export type { AuditLog } from './audit/create-audit-log.ts';
 export { createRecentAudit, parseRecentEntry } from './audit/create-recent-audit.ts';
-export type { RecentEntry } from './audit/create-recent-audit.ts';
 export { createLogger } from './logger.ts';
 export type { Logger } from './logger.ts';
 export { createMetrics } from './metrics/create-metrics.ts';

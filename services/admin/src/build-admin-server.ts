@@ -1,18 +1,24 @@
 // The admin server: which version runs, how the parts of the cache are, what may be asked of it, and a console for operators.
 import type { AdminAccess } from './wiring/open-admin-access.ts';
-import type { Audit, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/operations';
+import type { Audit, Operations } from '@cistern/operations';
+import { type Overview, state, type State } from '@cistern/operations/api';
+import { within } from '@cistern/runtime';
+import type { Logger } from '@cistern/telemetry';
 import type { Config } from '@cistern/config';
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import {
+  fastify,
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { addAuditRoutes } from './api/audit-routes.ts';
-import { checkParts, type PartChecks } from './api/check-parts.ts';
 import { addConnectRoutes } from './api/connect-routes.ts';
 import { createEventFeed } from './api/create-event-feed.ts';
 import { addDecisionRoutes } from './api/decision-routes.ts';
-import { describeFills, describeNodes, describeOverview } from './api/describe-nodes.ts';
-import { addImageChangeRoutes } from './api/image-change-routes.ts';
 import { addImageRoutes } from './api/image-routes.ts';
 import { addNodeRoutes } from './api/node-routes.ts';
-import { state } from './api/nodes.ts';
 import { addPrewarmRoute } from './api/prewarm-route.ts';
 import { addUpkeepRoutes } from './api/upkeep-routes.ts';
 import { serveConsole } from './console/serve-console.ts';
@@ -21,20 +27,20 @@ import { addDescriptionRoute, collectDescription } from './http/collect-descript
 import { describeRoute } from './http/describe-route.ts';
 import { isReading, requireOperator } from './require-operator.ts';
 
-export interface AdminServerOptions {
+/** By name; each rejects with the reason if that part cannot do its work now. */
+type PartChecks = Readonly<Record<string, () => Promise<void>>>;
+
+export interface AdminServerOptions extends Operations {
   readonly version: string;
   readonly parts: PartChecks;
-  readonly nodes: Nodes;
-  readonly prewarm: Prewarm;
-  readonly upkeep: Upkeep;
-  readonly decisions: Decisions;
-  readonly images: Images;
   /** Where clients pull, and from what. */
   readonly registry: Pick<Config, 'http' | 'upstreams'>;
   readonly audit: Pick<Audit, 'asked' | 'list'>;
   readonly access: AdminAccess;
+  readonly log: Logger;
 }
 
+const checkLimitMs = 3000;
 const bodyLimit = 64 * 1024;
 const stateSchema = describeRoute({
   tag: 'state',
@@ -48,16 +54,23 @@ const stateSchema = describeRoute({
  * console below `/console/`. Whoever builds it listens and closes.
  */
 export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
-  const { version, parts, nodes, prewarm, upkeep, decisions, images, registry, access, audit } = options;
-  const app = fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: 'idle', bodyLimit });
+  const { version, parts, nodes, prewarm, upkeep, decisions, images, registry, access, audit, log } = options;
+  const app = fastify({
+    // Faults of our own. Requests are not logged: what changes something is audited.
+    loggerInstance: log.child({}, { level: 'error' }) as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    exposeHeadRoutes: true,
+    forceCloseConnections: 'idle',
+    bodyLimit,
+  });
   guardBrowsers(app, { isLoopbackOnly: access === 'look' });
   const describe = collectDescription(app, version);
-  const views = {
-    overview: () => describeOverview(nodes, version, parts),
-    nodes: () => describeNodes(nodes),
-    fills: () => describeFills(nodes),
-  };
-  const feed = createEventFeed({ sources: views });
+  async function readOverview(): Promise<Overview> {
+    const [states, overview] = await Promise.all([checkParts(parts), nodes.overview()]);
+    return { version, ...states, ...overview };
+  }
+  const sources = { overview: readOverview, nodes: () => nodes.nodes(), fills: () => nodes.fills() };
+  const feed = createEventFeed({ sources, log: app.log });
   app.addHook('preClose', (done) => {
     feed.close();
     done();
@@ -71,12 +84,11 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   void app.register(async (protectedApp) => {
     requireOperator(protectedApp, access);
     protectedApp.addHook('onResponse', async (request, reply) => noteAsked(audit, request, reply));
-    addNodeRoutes(protectedApp, nodes, views, feed);
+    addNodeRoutes(protectedApp, nodes, readOverview, feed);
     addPrewarmRoute(protectedApp, prewarm);
     addUpkeepRoutes(protectedApp, upkeep);
     addDecisionRoutes(protectedApp, decisions, nodes);
     addImageRoutes(protectedApp, images);
-    addImageChangeRoutes(protectedApp, images);
     addAuditRoutes(protectedApp, audit);
     addConnectRoutes(protectedApp, registry);
     addDescriptionRoute(protectedApp, describe);
@@ -96,4 +108,21 @@ function noteAsked(audit: Pick<Audit, 'asked'>, request: FastifyRequest, { statu
   const address = ip === '' ? undefined : ip;
   const by = operator === '' ? (address ?? 'a user of this machine') : operator;
   audit.asked({ by, address, what: `${method} ${url}`, wish, status });
+}
+
+/** How the parts of the cache are, each asked now. */
+async function checkParts(checks: PartChecks): Promise<Pick<State, 'healthy' | 'parts'>> {
+  const states = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
+  );
+  return { healthy: states.every(([, word]) => word === 'ok'), parts: Object.fromEntries(states) };
+}
+
+async function stateOf(check: () => Promise<void>): Promise<string> {
+  try {
+    await within(check(), checkLimitMs);
+    return 'ok';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }

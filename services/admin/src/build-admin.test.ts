@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { loadConfig } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import type { Prewarm, Upkeep } from '@cistern/operations';
+import type { Nodes, Prewarm, Upkeep } from '@cistern/operations';
 import { buildAdmin } from './build-admin.ts';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
 import { accessOfTest } from './testing/access-of-test.ts';
@@ -46,7 +46,7 @@ test('says which version runs and how the cache is, and counts what is cached', 
 });
 
 const nothing: Upkeep = {
-  scrubReport: async () => undefined,
+  scrubReport: async () => ({ report: null }),
   async evictionPlan() {
     throw new CacheError('index-unavailable', 'Redis is away.');
   },
@@ -132,4 +132,30 @@ test('how the store is looked after is told to those who may know', async (t) =>
   ]);
   assert.deepEqual(asked, [10]);
   assert.deepEqual(await ask(nothing, 'POST', '/v1/eviction/plan'), [200, { error: { message: 'Redis is away.' } }]);
+});
+
+const fail = () => Promise.reject(new TypeError('a secret place'));
+
+test('a fault of our own is in the log, and not in the answer', async (t) => {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const app = buildAdminServer({
+    ...optionsOfTest,
+    prewarm: fail,
+    nodes: { fills: fail } as Partial<Nodes> as Nodes,
+    log: createLogger({ level: 'info', formatter: 'json', destination }),
+  });
+  t.after(() => app.close());
+  const message = 'It could not be done; the log says why.';
+  assert.deepEqual((await app.inject('/v1/fills')).json(), { message });
+  const { body } = await app.inject({ method: 'POST', url: '/v1/prewarm', payload: { image: 'a' } });
+  assert.deepEqual(JSON.parse(body), { error: { message } });
+  const logged = lines.map((line) => JSON.parse(line) as { readonly level: string; readonly err: { message: string } });
+  assert.deepEqual(
+    logged.map(({ level, err }) => [level, err.message]),
+    [
+      ['error', 'a secret place'],
+      ['error', 'a secret place'],
+    ],
+  );
 });

@@ -15,18 +15,12 @@ export async function buildAdmin(config: Config, { log, metrics, version, audit 
   const { store } = parts;
   observeCache(metrics.registry, { totals: work.totals, parts });
   observeJobs(metrics.registry, work.queues);
-  const { nodes, prewarm, upkeep, decisions, images, access } = work;
   const app = buildAdminServer({
+    ...work,
     version,
     parts: { ...parts, ...(store !== undefined && { store: () => store().then(work.checkRoom) }) },
-    nodes,
-    prewarm,
-    upkeep,
-    decisions,
-    images,
     registry: config,
-    audit: work.audit,
-    access,
+    log,
   });
   const { address } = config.admin;
   const clients = address && { app, address, key: 'admin.addr' };

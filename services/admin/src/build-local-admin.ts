@@ -3,19 +3,14 @@
 import { rm } from 'node:fs/promises';
 import type { AdminAccess } from './wiring/open-admin-access.ts';
 import { adminSocketPath } from '@cistern/operations/admin-access';
-import type { Audit, Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/operations';
+import type { Audit, Operations } from '@cistern/operations';
 import type { StoreHealth } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { createLateHttpApp, type HttpApp, type Listener, type NodeContext } from '@cistern/runtime/process';
 
 /** The parts of the process to which the server belongs. */
-export interface LocalParts extends StoreHealth {
+export interface LocalParts extends StoreHealth, Operations {
   checkIndex(): Promise<void>;
-  readonly nodes: Nodes;
-  readonly prewarm: Prewarm;
-  readonly upkeep: Upkeep;
-  readonly decisions: Decisions;
-  readonly images: Images;
   readonly audit: Audit;
 }
 
@@ -60,14 +55,12 @@ export function buildConsole(
   return { app, address, key: 'admin.addr', isOptional: !explicit };
 }
 
-/** Most caches are left alone by their operators for most of the time. */
+/** Most caches have no operator connected for most of the time. */
 function buildServer(registry: Config, local: LocalParts, { version, log }: NodeContext, access: AdminAccess): HttpApp {
-  const { checkIndex, checkStore, checkRoom, nodes, prewarm, upkeep, decisions, images, audit } = local;
-  const parts = { index: checkIndex, store: () => checkStore().then(checkRoom) };
+  const parts = { index: local.checkIndex, store: () => local.checkStore().then(local.checkRoom) };
   return createLateHttpApp(async () => {
     const { buildAdminServer } = await import('./build-admin-server.ts');
-    const options = { version, parts, nodes, prewarm, upkeep, decisions, images, registry, audit, access };
-    const app = buildAdminServer(options);
+    const app = buildAdminServer({ ...local, version, parts, registry, access, log });
     await app.ready();
     return app;
   }, log);

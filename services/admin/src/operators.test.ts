@@ -7,10 +7,10 @@ import { accessOfTest, basic } from './testing/access-of-test.ts';
 import { optionsOfTest } from './testing/options-of-test.ts';
 
 const decisions = {
-  pins: async () => ['docker.io/library/a:1'],
-  pin: async (image: string) => image,
+  pins: async () => ({ pins: ['docker.io/library/a:1'] }),
+  pin: async (image: string) => ({ image }),
 } as Partial<Decisions> as Decisions;
-const upkeep = { scrubReport: async () => undefined } as Partial<Upkeep> as Upkeep;
+const upkeep = { scrubReport: async () => ({ report: null }) } as Partial<Upkeep> as Upkeep;
 
 function build(
   t: TestContext,

@@ -65,8 +65,8 @@ test('the platform of a single image is in its configuration', async (t) => {
     await cache.openManifest({ ...key, reference });
     const platform = async () =>
       (await describeImage({ ...started, now: Date.now }, { ...key, reference }))?.platforms[0]?.platform;
-    assert.equal(await platform(), undefined, 'before it is here');
+    assert.equal(await platform(), null, 'before it is here');
     await collect(await (await cache.openBlob({ ...key, digest: config.digest, intent: 'whole' })).read());
-    assert.equal(await platform(), at === 0 ? 'linux/arm/v6' : undefined);
+    assert.equal(await platform(), at === 0 ? 'linux/arm/v6' : null);
   }
 });

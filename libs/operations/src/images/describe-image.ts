@@ -13,6 +13,7 @@ import {
 } from '@cistern/oci';
 import { peekManifest, readHashed, readLinksObject, readTagObject } from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';
+import type { ImageDetails, Platform as ImagePlatform } from '../api/images.ts';
 
 export interface DescribeImageDeps {
   readonly index: CacheIndex;
@@ -28,27 +29,9 @@ export interface ImageDescription {
   /** Tags of the repository that name the same; of a large one not all are looked at. */
   readonly tags: readonly Tag[];
   /** Of an index the manifests it lists, up to 100; else the manifest itself. Empty while the manifest is not here. */
-  readonly platforms: readonly PlatformDescription[];
+  readonly platforms: ImageDetails['platforms'];
   /** 0: not known. */
   readonly lastPulledAtMs: number;
-}
-
-interface PlatformDescription {
-  /** `undefined`: nothing here says it. */
-  readonly platform: string | undefined;
-  readonly digest: Digest;
-  /** Of the manifest and all that it names, as far as that is known. */
-  readonly bytes: number;
-  readonly cachedBytes: number;
-  /** Without its configuration. Empty while the manifest is not here. */
-  readonly layers: readonly LayerDescription[];
-}
-
-interface LayerDescription {
-  readonly digest: Digest;
-  readonly bytes: number;
-  readonly mediaType: string;
-  readonly cached: boolean;
 }
 
 const maxPlatforms = 100;
@@ -112,15 +95,15 @@ async function platformsOf(
   key: RepositoryKey,
   digest: Digest,
   manifest: SizedManifest,
-): Promise<PlatformDescription[]> {
+): Promise<ImagePlatform[]> {
   if (manifest.kind !== 'index') {
     const platform = (await deps.index.links.get(key, digest))?.platform ?? (await platformOfConfig(deps, manifest));
     return [await describePlatform(deps, { platform, digest }, manifest)];
   }
-  const platforms: PlatformDescription[] = [];
+  const platforms: ImagePlatform[] = [];
   const listed = manifest.children.slice(0, maxPlatforms);
   await forEachBounded(listed.entries(), { atOnce }, async ([at, child]) => {
-    const platform = child.platform && platformName(child.platform);
+    const platform = (child.platform && platformName(child.platform)) ?? null;
     const own = (await readManifest(deps, child.digest)) ?? { size: child.size ?? 0, children: [], isMissing: true };
     platforms[at] = await describePlatform(deps, { platform, digest: child.digest }, own);
   });
@@ -129,9 +112,9 @@ async function platformsOf(
 
 async function describePlatform(
   { index }: DescribeImageDeps,
-  { platform, digest }: Pick<PlatformDescription, 'platform' | 'digest'>,
+  { platform, digest }: Pick<ImagePlatform, 'platform' | 'digest'>,
   { size, children, isMissing = false }: Pick<SizedManifest, 'size' | 'children'> & { readonly isMissing?: boolean },
-): Promise<PlatformDescription> {
+): Promise<ImagePlatform> {
   const here = new Set<Digest>();
   await forEachBounded(children, { atOnce }, async (child) => {
     const record = await index.blobs.get(child.digest);
@@ -158,17 +141,17 @@ function bytesOf(children: readonly Child[]): number {
 }
 
 /** Of an image that no index lists: its configuration says it, if that is here. */
-async function platformOfConfig({ store }: DescribeImageDeps, { children }: Manifest): Promise<string | undefined> {
+async function platformOfConfig({ store }: DescribeImageDeps, { children }: Manifest): Promise<string | null> {
   const config = children.find(({ role }) => role === 'config');
-  if (config === undefined) return undefined;
+  if (config === undefined) return null;
   try {
     const bytes = await readHashed(store, config.digest, maxConfigBytes);
-    if (bytes === undefined || bytes === 'damaged') return undefined;
+    if (bytes === undefined || bytes === 'damaged') return null;
     const { os, architecture, variant } = (JSON.parse(bytes.toString('utf8')) ?? {}) as Partial<Platform>;
-    if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
-    return platformName({ os, architecture, ...(typeof variant === 'string' && { variant }) });
+    if (typeof os !== 'string' || typeof architecture !== 'string') return null;
+    return platformName({ os, architecture, ...(typeof variant === 'string' && { variant }) }) ?? null;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError) return null;
     throw error;
   }
 }

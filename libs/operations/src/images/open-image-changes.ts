@@ -1,13 +1,14 @@
 // What operators have done to what is cached, for all nodes at once: purge it, or ask upstream for it now.
 import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/index';
+import type { CacheIndex, TagKey } from '@cistern/index';
 import type { Config } from '@cistern/config';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
-import { type Digest, parseDigest } from '@cistern/oci';
-import { purge, type Purged, type PurgeTarget } from '@cistern/maintenance';
-import { refreshTag } from './refresh-tag.ts';
+import { parseDigest } from '@cistern/oci';
+import { purge, type PurgeTarget } from '@cistern/maintenance';
 import { createUpstreamTable, fullNameOf, resolveImage, adoptedUpstream } from '@cistern/upstream';
+import { workerRequestKey } from '@cistern/pull-through';
+import type { PurgeAnswer, RefreshAnswer } from '../api/images.ts';
 
 /** One of them. */
 interface PurgeRequest {
@@ -21,13 +22,9 @@ export interface ImageChanges {
    * `refused`: why nothing was purged, since somebody has pinned it. Rejects with `name-unknown`, `name-invalid` or an
    * OciSyntaxError for what names nothing that could be here, else as `purge`.
    */
-  purge(request: PurgeRequest): Promise<{ readonly purged: Purged } | { readonly refused: string }>;
+  purge(request: PurgeRequest): Promise<PurgeAnswer | { readonly refused: string }>;
   /** `image`: in full. Rejects likewise, with `name-invalid` for a digest, else as `refreshTag`. */
-  refresh(image: string): Promise<{
-    readonly image: string;
-    readonly before: Digest | null;
-    readonly after: Digest | null;
-  }>;
+  refresh(image: string): Promise<RefreshAnswer>;
 }
 
 export interface ImageChangesDeps {
@@ -36,12 +33,10 @@ export interface ImageChangesDeps {
   readonly queue: JobQueue;
 }
 
-const namesTold = 5;
+const maxNamed = 5;
 
-export function openImageChanges(
-  { upstreams }: Pick<Config, 'upstreams'>,
-  { index, store, queue }: ImageChangesDeps,
-): ImageChanges {
+export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps: ImageChangesDeps): ImageChanges {
+  const { index, store } = deps;
   const table = createUpstreamTable(upstreams);
   const adoptAs = adoptedUpstream(upstreams);
 
@@ -71,7 +66,7 @@ export function openImageChanges(
       const result = await purge({ index, store, adoptAs, now: Date.now }, target);
       if ('purged' in result) return { purged: result.purged };
       const pins = result.pinnedBy.map(fullNameOf).sort();
-      const which = `${pins.slice(0, namesTold).join(', ')}${pins.length > namesTold ? ' and others' : ''}`;
+      const which = `${pins.slice(0, maxNamed).join(', ')}${pins.length > maxNamed ? ' and others' : ''}`;
       return { refused: `Nothing was purged: ${which} ${pins.length > 1 ? 'are' : 'is'} pinned. Unpin first.` };
     },
     async refresh(text) {
@@ -79,8 +74,25 @@ export function openImageChanges(
       const { upstream, repository, reference } = image;
       if (reference.kind === 'digest')
         throw new CacheError('name-invalid', 'A digest never changes, so there is nothing to refresh: name a tag.');
-      const { before, after } = await refreshTag({ index, queue }, { upstream, repository, tag: reference.tag });
-      return { image: fullNameOf(image), before: before ?? null, after: after ?? null };
+      return { image: fullNameOf(image), ...(await refreshTag(deps, { upstream, repository, tag: reference.tag })) };
     },
   };
+}
+
+/** Upstream's own deadlines end it sooner. */
+const timeoutMs = 60_000;
+
+/**
+ * Asks upstream what a tag names, now: by a worker, for all nodes. Where the tag has moved, its manifest is here before the tag names
+ * it; what else it names is fetched when it is pulled. It is spent from upstream's budget like a revalidation, and refused where that
+ * is at its reserve. Rejects as `JobQueue.run`.
+ */
+async function refreshTag({ index, queue }: ImageChangesDeps, key: TagKey): Promise<Omit<RefreshAnswer, 'image'>> {
+  const { upstream, repository, tag } = key;
+  const before = (await index.tags.get(key))?.digest ?? null;
+  // Not one with the jobs of clients, who may be content with what was confirmed a moment ago.
+  const dedupKey = `now ${workerRequestKey('revalidate-tag', key, tag)}`;
+  const job = { upstream, repository, tag, by: before === null ? 'get' : 'head' } as const;
+  await queue.run('revalidate-tag', job, { dedupKey, class: 'interactive', timeoutMs });
+  return { before, after: (await index.tags.get(key))?.digest ?? null };
 }

@@ -105,7 +105,7 @@ test('the most pulled images are told with the platforms that are pulled of them
   if (nginx === undefined || app === undefined) assert.fail();
   for (const key of [nginx, app, nginx]) index.popularity.countTag(key);
   index.popularity.countPlatform(nginx, 'linux/arm64');
-  const top = await opened.top(10);
+  const { images: top } = await opened.top(10);
   assert.deepEqual(
     top.map(({ name, score, platforms }) => [name, Math.round(score), platforms.map(({ platform }) => platform)]),
     [

@@ -7,7 +7,7 @@ import { describeImage } from './describe-image.ts';
 import { listPins } from '@cistern/content';
 import { selectTags, type TagPosition } from './select-tags.ts';
 import { createUpstreamTable, familiarNameOf, fullNameOf, type ResolvedImage, resolveImage } from '@cistern/upstream';
-import type { ImageDetails, ImageFreshness, ListedImages, PopularImage } from './listed-image.ts';
+import type { CachedImage, ImageDetails, ImagePage, TopImages } from '../api/images.ts';
 import { type ImageChanges, type ImageChangesDeps, openImageChanges } from './open-image-changes.ts';
 import { OciSyntaxError, parseRepositoryName, parseTag } from '@cistern/oci';
 
@@ -23,13 +23,13 @@ interface ImageSearch {
 /** What only looks rejects with `index-unavailable` or `store-unavailable`, and asks no upstream. */
 export interface Images extends ImageChanges {
   /** Rejects with `name-invalid` for a cursor that is none. */
-  list(search: ImageSearch): Promise<ListedImages>;
+  list(search: ImageSearch): Promise<ImagePage>;
   /**
    * Rejects with `manifest-unknown` for what is not here; with `name-unknown`, `name-invalid` or an OciSyntaxError for what
    * names no image of these upstreams.
    */
   details(image: string): Promise<ImageDetails>;
-  top(limit: number): Promise<readonly PopularImage[]>;
+  top(limit: number): Promise<TopImages>;
 }
 
 /** What one page of a list may cost the index. */
@@ -88,7 +88,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
         digest,
         mediaType,
         tags,
-        platforms: platforms.map(({ platform = null, ...rest }) => ({ platform, ...rest })),
+        platforms,
         lastPulledAt: timeOf(lastPulledAtMs),
         freshness: record === undefined ? null : freshnessFacts(record, policyOf),
         pinned: isPinned(image) || isPinned({ ...image, reference: { kind: 'digest', digest } }),
@@ -97,7 +97,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
     async top(limit) {
       const { popularity } = index;
       const [tags, platforms] = await Promise.all([popularity.tags(limit), popularity.platforms(maxPlatforms)]);
-      return tags.map(({ upstream, repository, tag, pulls }) => ({
+      const images = tags.map(({ upstream, repository, tag, pulls }) => ({
         upstream,
         repository,
         tag,
@@ -107,6 +107,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
           .filter((one) => one.upstream === upstream && one.repository === repository)
           .map((one) => ({ platform: one.platform, score: one.pulls })),
       }));
+      return { images };
     },
   };
 }
@@ -116,7 +117,7 @@ function imageOf({ upstream, repository, tag }: TagRecord): ResolvedImage {
 }
 
 /** That the last try failed makes it no older. */
-function freshnessNow(record: TagRecord, policyOf: PolicyOf): ImageFreshness {
+function freshnessNow(record: TagRecord, policyOf: PolicyOf): CachedImage['fresh'] {
   const { upstream, tag, origin, checkedAtMs, lastTriedAtMs } = record;
   const policy = policyOf(upstream, tag);
   const freshness = freshnessOf({ origin, checkedAtMs, lastTriedAtMs }, policy, { nowMs: Date.now() });

@@ -1,7 +1,9 @@
-// What a node says of itself to whoever watches the cache: small, without secrets, and readable by another release.
+// What a node reports of itself: small, without secrets, and readable by another release.
+import { hostname } from 'node:os';
 import type { FillClass } from '@cistern/index';
-import type { UpstreamActivity } from '@cistern/telemetry';
+import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
 import type { KnownBudget } from '@cistern/upstream';
+import type { Config } from '@cistern/config';
 
 export type NodeRole = 'frontend' | 'worker' | 'admin' | 'standalone';
 
@@ -45,6 +47,19 @@ export interface NodeReport extends NodeIdentity {
   readonly latencies: Readonly<Record<string, number>>;
 }
 
+export const noCounts: ActivityCounts = {
+  requests: 0,
+  hits: 0,
+  joined: 0,
+  stale: 0,
+  revalidated: 0,
+  misses: 0,
+  errors: 0,
+  bytesServed: 0,
+  bytesFetched: 0,
+  upstreamCalls: 0,
+};
+
 /** `undefined` for what only another release can read. */
 export function parseReport(text: string): NodeReport | undefined {
   try {
@@ -53,4 +68,12 @@ export function parseReport(text: string): NodeReport | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** `cache-1:5000`: the machine and where it listens there. */
+export function nodeName({ http, worker, admin }: Pick<Config, 'http' | 'worker' | 'admin'>, role: NodeRole): string {
+  const addresses = { frontend: http.address, standalone: http.address, worker: worker.address, admin: admin.address };
+  const address = addresses[role];
+  if (address === undefined) return hostname();
+  return address.kind === 'unix' ? `${hostname()}:${address.path}` : `${hostname()}:${address.port}`;
 }

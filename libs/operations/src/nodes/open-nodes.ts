@@ -1,48 +1,95 @@
-// How the whole cache is, for whoever watches: what its nodes say, what waits in the queues, and what the index counts.
+// How the whole cache is, for operators: the reports of its nodes, the jobs in its queues, and the counts of its index.
 import type { Config } from '@cistern/config';
-import { type NodesView, viewNodes } from './view-nodes.ts';
-import type { BlobTotals } from '@cistern/index';
 import type { LaneFacts } from '@cistern/jobs';
+import { redactText, type UpstreamActivity } from '@cistern/telemetry';
 import type { IndexAndStore } from '@cistern/content';
+import type { BudgetList, CacheOverview, FillList, JobList, NodeList } from '../api/nodes.ts';
+import { latencyQuantileMs } from './measure-latency.ts';
+import { viewNodes } from './view-nodes.ts';
 
+/** At most half a second old, and the size of the store five, so that many may ask. All reject with `index-unavailable`. */
 export interface Nodes {
-  /** At most half a second old, so that many may ask. Rejects with `index-unavailable`. */
-  view(): Promise<NodesView>;
-  /** What the store holds, as the index has it; at most five seconds old. Rejects with `index-unavailable`. */
-  totals(): Promise<BlobTotals>;
-  /** Of the store, in bytes; `undefined`: as much as there is room for. */
-  readonly maxBytes: number | undefined;
-  /** How full the queues are, and what failed in them; as old as a view. Rejects with `index-unavailable`. */
-  queues(): Promise<readonly LaneFacts[]>;
+  overview(): Promise<CacheOverview>;
+  nodes(): Promise<NodeList>;
+  fills(): Promise<FillList>;
+  budget(): Promise<BudgetList>;
+  jobs(): Promise<JobList>;
+  /** By name. */
+  upstreams(): Promise<ReadonlyMap<string, UpstreamActivity>>;
 }
 
 const viewForMs = 500;
 /** It takes a question for each of 256 shards. */
 const totalsForMs = 5_000;
+const maxFailures = 20;
 
+/** `look`: how full the queues are, and what failed in them. */
 export function openNodes(
-  { storageLimits }: Pick<Config, 'storageLimits'>,
+  { storageLimits: { maxBytes } }: Pick<Config, 'storageLimits'>,
   { index }: Pick<IndexAndStore, 'index'>,
   { look }: { readonly look: () => Promise<readonly LaneFacts[]> },
 ): Nodes {
+  const view = keepFor(viewForMs, async () => viewNodes(await index.nodes.look()));
+  const totals = keepFor(totalsForMs, () => index.blobs.totals());
+  const lanes = keepFor(viewForMs, look);
   return {
-    view: keepFor(viewForMs, async () => viewNodes(await index.nodes.look())),
-    totals: keepFor(totalsForMs, () => index.blobs.totals()),
-    maxBytes: storageLimits.maxBytes === Infinity ? undefined : storageLimits.maxBytes,
-    queues: keepFor(viewForMs, look),
+    async overview() {
+      const [stored, { counts, countedSinceMs, latencies, fillsInFlight }] = await Promise.all([totals(), view()]);
+      const { requests: total, hits, joined, stale, revalidated, misses, errors } = counts;
+      const [p50, p99] = [latencyQuantileMs(latencies, 0.5), latencyQuantileMs(latencies, 0.99)];
+      return {
+        // Manifests are blobs here, and are not counted apart.
+        cache: { ...stored, maxBytes: maxBytes === Infinity ? null : maxBytes, manifests: null },
+        fills: fillsInFlight,
+        since: countedSinceMs ?? Date.now(),
+        requests: { total, hits, joined, stale, revalidated, misses, errors },
+        bytes: { served: counts.bytesServed, fetched: counts.bytesFetched },
+        upstreamCalls: { total: counts.upstreamCalls, saved: hits + joined + stale },
+        latencyMs: p50 === undefined || p99 === undefined ? null : { p50: roundMs(p50), p99: roundMs(p99) },
+      };
+    },
+    nodes: async () => ({ nodes: (await view()).nodes }),
+    async fills() {
+      const { fills, fillsInFlight: total } = await view();
+      return { fills, total };
+    },
+    budget: async () => ({ accounts: (await view()).budget }),
+    jobs: async () => describeJobs(await lanes()),
+    upstreams: async () => (await view()).upstreams,
   };
 }
 
-/** Whoever asks meanwhile gets the same answer; a failure is told to those who wait for it, and to nobody else. */
-function keepFor<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
+function describeJobs(lanes: readonly LaneFacts[]): JobList {
+  const failures = lanes.flatMap(({ lane, failures: failed }) =>
+    failed.map(({ name, reason, atMs }) => ({ queue: lane, name, reason: redactText(reason), at: atMs })),
+  );
+  return {
+    queues: lanes.map(({ lane, waiting, active, delayed, failed, oldestAddedAtMs }) => ({
+      name: lane,
+      waiting,
+      active,
+      delayed,
+      failed,
+      oldestWaitingMs: oldestAddedAtMs === undefined ? null : Math.max(0, Date.now() - oldestAddedAtMs),
+    })),
+    failures: failures.toSorted((one, other) => other.at - one.at).slice(0, maxFailures),
+  };
+}
+
+function roundMs(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
+
+/** Callers share an answer for a while; a failure reaches those that wait for it, and no others. */
+function keepFor<T>(ms: number, fetch: () => Promise<T>): () => Promise<T> {
   let kept: { readonly answer: Promise<T>; readonly untilMs: number } | undefined;
   return () => {
     if (kept !== undefined && performance.now() < kept.untilMs) return kept.answer;
-    const asked = { answer: ask(), untilMs: performance.now() + ms };
-    kept = asked;
-    asked.answer.catch(() => {
-      if (kept === asked) kept = undefined;
+    const fetched = { answer: fetch(), untilMs: performance.now() + ms };
+    kept = fetched;
+    fetched.answer.catch(() => {
+      if (kept === fetched) kept = undefined;
     });
-    return asked.answer;
+    return fetched.answer;
   };
 }

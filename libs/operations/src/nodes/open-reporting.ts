@@ -1,14 +1,18 @@
-// A node tells all others, and whoever watches, who it is and how it is.
+// A node reports how it is: each second while it does something, else every few seconds. An operator's page asks the index, never the
+// node; and a node whose index is away goes on without it (decision 0039).
 import { randomUUID } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import type { FillTable } from '@cistern/fills';
-import type { NodeRole } from './node-report.ts';
-import { startReporting } from './start-reporting.ts';
-import type { BudgetLedger } from '@cistern/upstream';
+import type { BudgetLedger, KnownBudget } from '@cistern/upstream';
 import type { NodeContext } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
-import { nodeName } from './node-name.ts';
 import type { IndexAndStore } from '@cistern/content';
+import type { NodeIndex } from '@cistern/index';
+import { isCacheError } from '@cistern/errors';
+import { type ActivityCounts, type Logger, type Metrics, readActivity, readLatencies } from '@cistern/telemetry';
+import { type NodeRole, type NodeIdentity, type NodeReport, noCounts, nodeName } from './node-report.ts';
+import { createFillMeter } from './measure-fills.ts';
+import { createLatencyWindow } from './measure-latency.ts';
 
 interface ReportingParts extends Pick<IndexAndStore, 'index'> {
   readonly fills?: FillTable;
@@ -24,4 +28,96 @@ export function openReporting(
 ): void {
   const node = { id: randomUUID(), name: nodeName(config, role), role, version, startedAtMs: Date.now() };
   opened(startReporting({ node, nodes: index.nodes, metrics, fills, budget: ledger?.known, log, now: Date.now }));
+}
+
+interface ReportingOptions {
+  readonly node: NodeIdentity;
+  readonly nodes: NodeIndex;
+  readonly metrics: Metrics;
+  /** Of a node that works. */
+  readonly fills?: FillTable | undefined;
+  readonly budget?: (() => readonly KnownBudget[]) | undefined;
+  readonly log: Logger;
+  /** How often it looks whether there is something to say; default: a second. */
+  readonly everyMs?: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+interface Reporting {
+  /** Reports that the node ends. Never rejects. */
+  close(): Promise<void>;
+}
+
+const lookEveryMs = 1_000;
+const quietEveryMs = 4_000;
+/** Of a node that was killed nothing is known so long after its last word. */
+const reportTtlMs = 12_000;
+
+/** The first report is sent at once. */
+export function startReporting(options: ReportingOptions): Reporting {
+  const { node, nodes, metrics, fills, budget = () => [], log, everyMs = lookEveryMs, now } = options;
+  const measureFills = fills && createFillMeter(fills, now);
+  const latencyWindow = createLatencyWindow(now);
+  /** The counts of this node that the index has. */
+  let reported = noCounts;
+  let reportedAtMs = -Infinity;
+  let reportedFills = 0;
+  let isClosed = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function look(): Promise<void> {
+    const { counts, ...activity } = await readActivity(metrics);
+    const increase = increaseOf(reported, counts);
+    const fillsInFlight = fills?.size ?? 0;
+    const isBusy = Object.keys(increase).length > 0 || fillsInFlight > 0 || reportedFills > 0;
+    if (!isBusy && now() - reportedAtMs < quietEveryMs) return;
+    const report: NodeReport = {
+      schema: 1,
+      ...node,
+      ...activity,
+      rssBytes: process.memoryUsage.rss(),
+      fills: measureFills?.() ?? [],
+      fillsInFlight,
+      budget: budget(),
+      latencies: latencyWindow(await readLatencies(metrics)),
+    };
+    await nodes.report(node.id, JSON.stringify(report), { ttlMs: reportTtlMs, counts: increase });
+    reported = counts;
+    reportedAtMs = now();
+    reportedFills = fillsInFlight;
+  }
+
+  async function lookAgainAndAgain(): Promise<void> {
+    await look().catch(warn);
+    if (isClosed) return;
+    timer = setTimeout(() => {
+      looking = lookAgainAndAgain();
+    }, everyMs).unref();
+  }
+
+  /** An index says itself when it cannot be reached. */
+  function warn(error: unknown): void {
+    if (!isCacheError(error, 'index-unavailable')) log.warn({ err: error }, 'a node could not say how it is');
+  }
+
+  let looking = lookAgainAndAgain();
+  return {
+    async close() {
+      isClosed = true;
+      clearTimeout(timer);
+      await looking;
+      await readActivity(metrics)
+        .then(({ counts }) => nodes.leave(node.id, increaseOf(reported, counts)))
+        .catch(warn);
+    },
+  };
+}
+
+/** Only of what has grown. */
+function increaseOf(before: ActivityCounts, now: ActivityCounts): Partial<Record<keyof ActivityCounts, number>> {
+  const names = Object.keys(now) as (keyof ActivityCounts)[];
+  return Object.fromEntries(
+    names.filter((name) => now[name] > before[name]).map((name) => [name, now[name] - before[name]]),
+  );
 }

@@ -67,7 +67,7 @@ test('what nodes say is put together; what another release says is left out', ()
     countedSinceMs: 5,
   });
   assert.deepEqual(
-    view.nodes.map(({ name, seenAtMs }) => [name, seenAtMs]),
+    view.nodes.map(({ name, seenAt }) => [name, seenAt]),
     [
       ['f', 7],
       ['w1', 7],
@@ -90,10 +90,10 @@ test('what nodes say is put together; what another release says is left out', ()
     ],
   );
   assert.deepEqual(
-    view.budget.map(({ source, remaining, backedOffUntilMs }) => [source, remaining, backedOffUntilMs]),
+    view.budget.map(({ source, remaining, backedOffUntil }) => [source, remaining, backedOffUntil]),
     [
       ['192.0.2.1', 5, 99],
-      ['192.0.2.2', 1, undefined],
+      ['192.0.2.2', 1, null],
     ],
   );
   assert.deepEqual(view.latencies, { '1': 3, '5': 1 });

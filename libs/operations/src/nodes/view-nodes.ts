@@ -1,28 +1,20 @@
-// The whole cache, out of what its nodes say.
+// The whole cache, out of what its nodes report, as the API answers it.
 import type { NodesSeen } from '@cistern/index';
 import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
 import type { KnownBudget } from '@cistern/upstream';
-import { type FillReport, type NodeReport, parseReport } from './node-report.ts';
-
-interface SeenNode extends NodeReport {
-  readonly seenAtMs: number;
-}
-
-interface SeenFill extends FillReport {
-  /** The name of the node that fetches. */
-  readonly node: string;
-}
+import type { Account, CacheNode, Fill } from '../api/nodes.ts';
+import { type FillReport, noCounts, type NodeReport, parseReport } from './node-report.ts';
 
 export interface NodesView {
   /** By role and name. */
-  readonly nodes: readonly SeenNode[];
+  readonly nodes: readonly CacheNode[];
   /** The oldest first, at most some hundreds; of how many in all. */
-  readonly fills: readonly SeenFill[];
+  readonly fills: readonly Fill[];
   readonly fillsInFlight: number;
-  /** As the workers have seen them since they began: the worst that any of them says. */
+  /** As the workers have seen them since they began: the worst that any of them reports. */
   readonly upstreams: ReadonlyMap<string, UpstreamActivity>;
-  /** What was told last of each account. */
-  readonly budget: readonly KnownBudget[];
+  /** The last report of each account. */
+  readonly budget: readonly Account[];
   readonly latencies: Readonly<Record<string, number>>;
   readonly counts: ActivityCounts;
   readonly countedSinceMs: number | undefined;
@@ -33,23 +25,52 @@ const healths = ['well', 'probed', 'failing'] as const;
 
 export function viewNodes({ nodes: words, counts, countedSinceMs }: NodesSeen): NodesView {
   const nodes = words
-    .flatMap(({ report, seenAtMs }): SeenNode[] => {
+    .flatMap(({ report, seenAtMs }) => {
       const parsed = parseReport(report);
       return parsed === undefined ? [] : [{ ...parsed, seenAtMs }];
     })
     .toSorted(
       (one, other) => compare(one.role, other.role) || compare(one.name, other.name) || compare(one.id, other.id),
     );
-  const fills = nodes.flatMap((node) => node.fills.map((fill) => ({ ...fill, node: node.name })));
+  const fills = nodes.flatMap((node) => node.fills.map((fill) => describeFill(node.name, fill)));
   return {
-    nodes,
-    fills: fills.toSorted((one, other) => one.startedAtMs - other.startedAtMs).slice(0, maxFills),
+    nodes: nodes.map(({ id, name, role, version, startedAtMs, seenAtMs, inFlight, jobs, fillsInFlight, rssBytes }) => ({
+      id,
+      name,
+      role,
+      version,
+      startedAt: startedAtMs,
+      seenAt: seenAtMs,
+      inFlight,
+      jobs,
+      fills: fillsInFlight,
+      rssBytes,
+    })),
+    fills: fills.toSorted((one, other) => one.startedAt - other.startedAt).slice(0, maxFills),
     fillsInFlight: nodes.reduce((sum, { fillsInFlight }) => sum + fillsInFlight, 0),
     upstreams: mergeUpstreams(nodes),
     budget: mergeBudgets(nodes),
     latencies: mergeLatencies(nodes),
-    counts: countsOf(counts),
+    counts: { ...noCounts, ...counts },
     countedSinceMs,
+  };
+}
+
+function describeFill(node: string, { class: fillClass, startedAtMs: startedAt, ...fill }: FillReport): Fill {
+  const { digest, upstream, repository, bytes, size = null, readers, bytesPerSecond } = fill;
+  const kind = 'blob';
+  return {
+    digest,
+    upstream,
+    repository,
+    kind,
+    class: fillClass,
+    node,
+    bytes,
+    size,
+    readers,
+    startedAt,
+    bytesPerSecond,
   };
 }
 
@@ -68,7 +89,7 @@ function mergeUpstreams(nodes: readonly NodeReport[]): Map<string, UpstreamActiv
   return merged;
 }
 
-function mergeBudgets(nodes: readonly NodeReport[]): KnownBudget[] {
+function mergeBudgets(nodes: readonly NodeReport[]): Account[] {
   const merged = new Map<string, KnownBudget>();
   for (const one of nodes.flatMap(({ budget }) => budget)) {
     const key = JSON.stringify([one.upstream, one.endpoint, one.account, one.source]);
@@ -77,9 +98,21 @@ function mergeBudgets(nodes: readonly NodeReport[]): KnownBudget[] {
     const untilMs = Math.max(one.backedOffUntilMs ?? 0, known?.backedOffUntilMs ?? 0);
     merged.set(key, { ...later, backedOffUntilMs: untilMs > 0 ? untilMs : undefined });
   }
-  return [...merged.values()].toSorted(
-    (one, other) => compare(one.upstream, other.upstream) || compare(one.account ?? '', other.account ?? ''),
-  );
+  return [...merged.values()]
+    .toSorted((one, other) => compare(one.upstream, other.upstream) || compare(one.account ?? '', other.account ?? ''))
+    .map(({ upstream, endpoint, toldAtMs, windowMs, ...known }) => ({
+      upstream,
+      endpoint,
+      account: known.account ?? null,
+      source: known.source ?? null,
+      limit: known.limit ?? null,
+      remaining: known.remaining ?? null,
+      reserve: known.reserve ?? null,
+      windowSeconds: windowMs === undefined ? null : Math.round(windowMs / 1000),
+      toldAt: toldAtMs,
+      resetsAt: windowMs === undefined ? null : toldAtMs + windowMs,
+      backedOffUntil: known.backedOffUntilMs ?? null,
+    }));
 }
 
 function mergeLatencies(nodes: readonly NodeReport[]): Record<string, number> {
@@ -87,22 +120,6 @@ function mergeLatencies(nodes: readonly NodeReport[]): Record<string, number> {
   for (const { latencies } of nodes)
     for (const [le, count] of Object.entries(latencies)) merged[le] = (merged[le] ?? 0) + count;
   return merged;
-}
-
-function countsOf(counts: NodesSeen['counts']): ActivityCounts {
-  const of = (name: keyof ActivityCounts) => counts[name] ?? 0;
-  return {
-    requests: of('requests'),
-    hits: of('hits'),
-    joined: of('joined'),
-    stale: of('stale'),
-    revalidated: of('revalidated'),
-    misses: of('misses'),
-    errors: of('errors'),
-    bytesServed: of('bytesServed'),
-    bytesFetched: of('bytesFetched'),
-    upstreamCalls: of('upstreamCalls'),
-  };
 }
 
 function compare(one: string, other: string): number {

@@ -2,31 +2,18 @@
 // nodes share, which is there always.
 import type { AuditKind } from '@cistern/index';
 import type { Config } from '@cistern/config';
-import type { NodeRole } from '../nodes/node-report.ts';
-import {
-  type AuditLog,
-  createRecentAudit,
-  parseRecentEntry,
-  type RecentEntry,
-  type RequestAudit,
-} from '@cistern/telemetry';
+import { type NodeRole, nodeName } from '../nodes/node-report.ts';
+import { type AuditLog, createRecentAudit, parseRecentEntry, type RequestAudit } from '@cistern/telemetry';
 import type { NodeContext } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
-import { nodeName } from '../nodes/node-name.ts';
 import type { IndexAndStore } from '@cistern/content';
+import type { AuditPage } from '../api/audit.ts';
 
-export interface AuditSearch {
+interface AuditSearch {
   readonly limit: number;
   /** Of the page before this one. */
   readonly before?: number | undefined;
   readonly kind?: AuditKind | undefined;
-}
-
-interface AuditPage {
-  /** The newest first. */
-  readonly entries: readonly (RecentEntry & { readonly kind: AuditKind })[];
-  /** Of the next page; `null`: that was all. */
-  readonly before: number | null;
 }
 
 export interface Audit extends RequestAudit, Pick<AuditLog, 'asked'> {

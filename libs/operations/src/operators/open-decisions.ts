@@ -1,42 +1,27 @@
 // What operators decide while the cache runs, for all of its nodes: which images stay, and which upstreams are not asked.
 import type { Config } from '@cistern/config';
-import { createFreshnessPolicies, decideOffline, readOfflineDecisions } from '@cistern/pull-through';
+import { createFreshnessPolicies, decideOffline, readOfflineDecisions, type PolicyOf } from '@cistern/pull-through';
 import { listPins, pinImage, unpinImage, type IndexAndStore } from '@cistern/content';
-import { listStale } from '../images/list-stale.ts';
 import { createUpstreamTable, resolveImage, type ResolvedImage } from '@cistern/upstream';
-
-interface UpstreamState {
-  readonly name: string;
-  readonly isOffline: boolean;
-  /** By whom it is so. */
-  readonly by: 'configuration' | 'decision';
-}
-
-interface StaleTag {
-  readonly image: string;
-  /** When upstream last confirmed it, and when it was last pulled, in milliseconds since 1970. */
-  readonly checkedAtMs: number;
-  readonly lastPulledAtMs: number;
-}
+import type { CacheIndex, TagRecord } from '@cistern/index';
+import type { PinAnswer, PinList, StaleLine, Upstream } from '../api/decisions.ts';
+import { type SelectedTags, selectTags, type TagPosition } from '../images/select-tags.ts';
 
 export interface Decisions {
-  /** Images that are never evicted, as people write them, sorted. */
-  pins(): Promise<readonly string[]>;
-  /**
-   * Returns the image's whole name. Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError for what names no image
-   * of these upstreams.
-   */
-  pin(image: string): Promise<string>;
-  /** `wasPinned`: false if there was nothing to undo. Rejects as `pin`. */
-  unpin(image: string): Promise<{ readonly image: string; readonly wasPinned: boolean }>;
-  upstreams(): Promise<readonly UpstreamState[]>;
+  /** Images that are never evicted. */
+  pins(): Promise<PinList>;
+  /** Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError for what names no image of these upstreams. */
+  pin(image: string): Promise<PinAnswer>;
+  /** Rejects as `pin`. */
+  unpin(image: string): Promise<PinAnswer>;
+  upstreams(): Promise<readonly Pick<Upstream, 'name' | 'isOffline' | 'by'>[]>;
   /** Absent `upstream`: all. `offline` undefined: as the configuration says. Rejects with `name-unknown`. */
   decideOffline(decision: {
     readonly upstream?: string | undefined;
     readonly offline: boolean | undefined;
   }): Promise<void>;
   /** Tags that were pulled after their time and not confirmed since. */
-  staleTags(): AsyncIterable<StaleTag>;
+  staleTags(): AsyncIterable<NonNullable<StaleLine['tag']>>;
 }
 
 const stalePage = 100;
@@ -46,11 +31,11 @@ export function openDecisions({ upstreams }: Pick<Config, 'upstreams'>, { index,
   const table = createUpstreamTable(upstreams);
   const policyOf = createFreshnessPolicies(upstreams);
   return {
-    pins: async () => (await listPins(store)).map(nameOf).toSorted(),
+    pins: async () => ({ pins: (await listPins(store)).map(nameOf).toSorted() }),
     async pin(image) {
       const resolved = resolveImage(table, image);
       await pinImage(store, resolved);
-      return nameOf(resolved);
+      return { image: nameOf(resolved) };
     },
     async unpin(image) {
       const resolved = resolveImage(table, image);
@@ -82,4 +67,22 @@ export function openDecisions({ upstreams }: Pick<Config, 'upstreams'>, { index,
 function nameOf({ upstream, repository, reference }: ResolvedImage): string {
   const end = reference.kind === 'tag' ? `:${reference.tag}` : `@${reference.digest}`;
   return `${upstream}/${repository}${end}`;
+}
+
+/** A pull is recorded after the answer, and so a moment after the confirmation that it waited for. */
+const slackMs = 10_000;
+
+/**
+ * Tags that were pulled after their time and not confirmed since: what an operator wants to see during an outage, or before going
+ * online again. The records have it, so it is of all nodes. As `selectTags`.
+ */
+export async function listStale(
+  { index, policyOf }: { readonly index: Pick<CacheIndex, 'links' | 'tags'>; readonly policyOf: PolicyOf },
+  page: { readonly after?: TagPosition; readonly limit: number; readonly maxLooked?: number },
+): Promise<SelectedTags> {
+  return selectTags(index, { ...page, select: (record) => wasServedStale(record, policyOf) });
+}
+
+function wasServedStale({ upstream, tag, checkedAtMs, lastPulledAtMs }: TagRecord, policyOf: PolicyOf): boolean {
+  return lastPulledAtMs - checkedAtMs >= Math.max(policyOf(upstream, tag).ttlMs, slackMs);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import type { Audit, AuditSearch } from '@cistern/operations';
+import type { Audit } from '@cistern/operations';
 import { CacheError } from '@cistern/errors';
 import { buildAdminServer } from '../build-admin-server.ts';
 import { accessOfTest } from '../testing/access-of-test.ts';
@@ -28,7 +28,7 @@ function build(t: TestContext, list: Audit['list']) {
 }
 
 test('operators read page by page what happened, all of it or one kind', async (t) => {
-  const searches: AuditSearch[] = [];
+  const searches: Parameters<Audit['list']>[0][] = [];
   const ask = build(t, async (search) => {
     searches.push(search);
     return { entries: [{ ...denial, user: null }, denial], before: 7 };

@@ -1,8 +1,15 @@
 // `GET /v1/audit`: actions of operators and refused requests on all nodes, page by page.
 import type { Audit } from '@cistern/operations';
+import { auditKind, auditPage, count } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import { addRoute } from '../http/add-route.ts';
-import { auditPage, auditQuery } from './audit.ts';
+
+const auditQuery = z.object({
+  limit: z.int().min(1).max(500).default(100),
+  before: count.describe('As the page before gave it.').optional(),
+  kind: auditKind.optional(),
+});
 
 export function addAuditRoutes(app: FastifyInstance, audit: Pick<Audit, 'list'>): void {
   addRoute(app, {

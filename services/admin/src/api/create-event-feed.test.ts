@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
 import { createEventFeed } from './create-event-feed.ts';
 
+const log = { error: () => assert.fail('no fault is hidden') };
+
 /** The events of a stream until there are so many. */
 async function take(stream: Readable, count: number): Promise<string[]> {
   let text = '';
@@ -19,7 +21,7 @@ async function take(stream: Readable, count: number): Promise<string[]> {
 
 test('all who listen get the same, looked at once; nobody looks when nobody listens', async (t) => {
   let looks = 0;
-  const feed = createEventFeed({ sources: { fills: async () => ({ look: (looks += 1) }) }, everyMs: 5 });
+  const feed = createEventFeed({ log, sources: { fills: async () => ({ look: (looks += 1) }) }, everyMs: 5 });
   t.after(() => feed.close());
   await delay(20);
   assert.equal(looks, 0);
@@ -37,7 +39,7 @@ test('all who listen get the same, looked at once; nobody looks when nobody list
 
 test('what cannot be looked at is told with the reason, and the rest goes on', async (t) => {
   const away = new CacheError('index-unavailable', 'Redis is away.');
-  const feed = createEventFeed({ sources: { nodes: () => Promise.reject(away), fills: async () => ({}) } });
+  const feed = createEventFeed({ log, sources: { nodes: () => Promise.reject(away), fills: async () => ({}) } });
   t.after(() => feed.close());
   assert.deepEqual(await take(feed.listen() ?? assert.fail(), 2), [
     'event: unavailable\ndata: {"event":"nodes","message":"Redis is away."}',
@@ -47,6 +49,7 @@ test('what cannot be looked at is told with the reason, and the rest goes on', a
 
 test('no more may listen than are allowed, who takes nothing is left, and the end of the feed is the end of all', async () => {
   const feed = createEventFeed({
+    log,
     sources: { fills: async () => ({ a: 'x'.repeat(300_000) }) },
     everyMs: 1,
     maxListeners: 2,

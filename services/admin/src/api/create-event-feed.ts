@@ -1,8 +1,8 @@
 // Server-sent events: while a client listens, the feed reads all sources once a second, once for all clients. A slow client
 // misses some events, and is disconnected after a while.
 import { PassThrough, type Readable } from 'node:stream';
-import { messageOf } from '../http/answer.ts';
-import type { Unavailable } from './nodes.ts';
+import type { Unavailable } from '@cistern/operations/api';
+import { explain, type FaultLog } from '../http/answer.ts';
 
 export interface EventFeed {
   /** The events from now on; `undefined`: too many listen already. Its reader ends it by closing it. */
@@ -14,6 +14,7 @@ export interface EventFeed {
 export interface EventFeedOptions {
   /** By the name of the event. */
   readonly sources: Readonly<Record<string, () => Promise<object>>>;
+  readonly log: FaultLog;
   readonly everyMs?: number;
   readonly maxListeners?: number;
 }
@@ -28,13 +29,13 @@ const mostMissed = 30;
 /** A browser comes back so soon after the end of a server. */
 const retryMs = 2_000;
 
-export function createEventFeed({ sources, everyMs = 1_000, maxListeners = 64 }: EventFeedOptions): EventFeed {
+export function createEventFeed({ sources, log, everyMs = 1_000, maxListeners = 64 }: EventFeedOptions): EventFeed {
   const listeners = new Set<Listener>();
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 
-  async function tell(): Promise<void> {
-    const events = await Promise.all(Object.entries(sources).map(async ([name, look]) => eventOf(name, look)));
+  async function sendAll(): Promise<void> {
+    const events = await Promise.all(Object.entries(sources).map(async ([name, look]) => eventOf(name, look, log)));
     const text = events.join('');
     for (const listener of listeners) send(listener, text);
     schedule();
@@ -52,7 +53,7 @@ export function createEventFeed({ sources, everyMs = 1_000, maxListeners = 64 }:
   }
 
   function schedule(): void {
-    timer = listeners.size === 0 || isClosed ? undefined : setTimeout(() => void tell(), everyMs);
+    timer = listeners.size === 0 || isClosed ? undefined : setTimeout(() => void sendAll(), everyMs);
   }
 
   return {
@@ -64,7 +65,7 @@ export function createEventFeed({ sources, everyMs = 1_000, maxListeners = 64 }:
       stream.on('error', () => {});
       stream.on('close', () => listeners.delete(listener));
       stream.write(`retry: ${retryMs}\n\n`);
-      if (timer === undefined) timer = setTimeout(() => void tell(), 0);
+      if (timer === undefined) timer = setTimeout(() => void sendAll(), 0);
       return stream;
     },
     close() {
@@ -76,11 +77,11 @@ export function createEventFeed({ sources, everyMs = 1_000, maxListeners = 64 }:
 }
 
 /** An event `unavailable` replaces the event of a source that fails. */
-async function eventOf(name: string, look: () => Promise<object>): Promise<string> {
+async function eventOf(name: string, look: () => Promise<object>, log: FaultLog): Promise<string> {
   try {
     return `event: ${name}\ndata: ${JSON.stringify(await look())}\n\n`;
   } catch (error) {
-    const unavailable: Unavailable = { event: name, message: messageOf(error) };
+    const unavailable: Unavailable = { event: name, message: explain(error, log) };
     return `event: unavailable\ndata: ${JSON.stringify(unavailable)}\n\n`;
   }
 }

@@ -1,10 +1,15 @@
 // The decisions of operators: `GET` and `POST /v1/pins`; `GET /v1/upstreams` and `POST /v1/offline`, where null means as
 // configured; `GET /v1/stale`, a line of JSON for each tag.
 import type { Decisions, Nodes } from '@cistern/operations';
+import { imageName, pinAnswer, pinList, staleLine, type UpstreamList, upstreamList } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import { addLinesRoute, addRoute } from '../http/add-route.ts';
-import { offlineRequest, pinAnswer, pinList, pinRequest, staleLine, upstreamList } from './decisions.ts';
-import { describeUpstreams } from './describe-nodes.ts';
+
+const offlineRequest = z.object({
+  upstream: z.string().min(1).max(255).describe('Default: all.').optional(),
+  offline: z.boolean().describe('Null: as configured.').nullable(),
+});
 
 export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions, nodes: Nodes): void {
   const tag = 'decisions';
@@ -13,17 +18,16 @@ export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions, no
     tag,
     summary: 'Images that are never evicted',
     answer: pinList,
-    act: async () => ({ pins: await decisions.pins() }),
+    act: () => decisions.pins(),
   });
   addRoute(app, {
     path: 'POST /v1/pins',
     tag,
     summary: 'Pins or unpins an image',
     description: 'Pinning fetches nothing.',
-    body: pinRequest,
+    body: z.object({ image: imageName, pinned: z.boolean() }),
     answer: pinAnswer,
-    act: async ({ body: { image, pinned } }) =>
-      pinned ? { image: await decisions.pin(image) } : decisions.unpin(image),
+    act: ({ body: { image, pinned } }) => (pinned ? decisions.pin(image) : decisions.unpin(image)),
   });
   addRoute(app, {
     path: 'GET /v1/upstreams',
@@ -51,6 +55,16 @@ export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions, no
     answer: staleLine,
     act: () => staleLines(decisions),
   });
+}
+
+/** Without the reports of workers, as without an index, their facts are null. */
+async function describeUpstreams(decisions: Decisions, nodes: Nodes): Promise<UpstreamList> {
+  const [states, reported] = await Promise.all([decisions.upstreams(), nodes.upstreams().catch(() => undefined)]);
+  const upstreams = states.map((state) => {
+    const { health = null, calls = null, errors = null } = reported?.get(state.name) ?? {};
+    return { ...state, health, calls, errors };
+  });
+  return { upstreams };
 }
 
 async function* staleLines(decisions: Decisions) {

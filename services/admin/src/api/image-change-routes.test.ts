@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { fastify } from 'fastify';
-import { addImageChangeRoutes } from './image-change-routes.ts';
+import type { Images } from '@cistern/operations';
+import { addImageRoutes } from './image-routes.ts';
 
 const purged = { tags: 1, manifests: 1, blobs: 2 };
 
@@ -10,7 +11,7 @@ test('what is purged is counted, what is pinned is refused, and what upstream do
   const asked: object[] = [];
   const app = fastify({ exposeHeadRoutes: false });
   t.after(() => app.close());
-  addImageChangeRoutes(app, {
+  const images: Partial<Images> = {
     async purge(request: object) {
       asked.push(request);
       return 'digest' in request ? { refused: 'a:1 is pinned. Unpin first.' } : { purged };
@@ -20,7 +21,8 @@ test('what is purged is counted, what is pinned is refused, and what upstream do
       if (image === 'down') throw new CacheError('upstream-unreachable', 'Upstream is down.');
       return { image, before: null, after: null };
     },
-  });
+  };
+  addImageRoutes(app, images as Images);
   const post = async (url: string, payload: object) => {
     const { statusCode, body } = await app.inject({ method: 'POST', url, payload });
     return [statusCode, JSON.parse(body) as unknown];

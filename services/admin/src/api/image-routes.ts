@@ -1,8 +1,28 @@
-// The cached images: `GET /v1/images`, searched and page by page; `GET /v1/images/details?image=`; `GET /v1/top`, the most pulled.
+// The cached images: `GET /v1/images`, searched and page by page; `GET /v1/images/details?image=`; `GET /v1/top`, the most pulled. And
+// changes of them, on all nodes at once: `POST /v1/purge` with one of `{ image, digest, upstream }`, and `POST /v1/refresh`.
 import type { Images } from '@cistern/operations';
+import { imageDetails, imageName, imagePage, purgeAnswer, refreshAnswer, topImages } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import { addRoute } from '../http/add-route.ts';
-import { detailsQuery, imageDetails, imagePage, imageQuery, topImages, topQuery } from './images.ts';
+import { Refusal } from '../http/answer.ts';
+
+const imageQuery = z.object({
+  search: z.string().max(512).describe('Part of the full name, such as nginx or library/nginx:1.').optional(),
+  upstream: z.string().max(255).describe('Only what is from this upstream.').optional(),
+  limit: z.int().min(1).max(1000).default(100),
+  cursor: z.string().max(2048).describe('As the page before gave it.').optional(),
+});
+
+const purgeRequest = z.object({
+  image: imageName.optional(),
+  digest: z
+    .string()
+    .max(256)
+    .describe('A manifest or a blob, wherever it is held; with the tags that name it.')
+    .optional(),
+  upstream: z.string().min(1).max(255).describe('All that is from it.').optional(),
+});
 
 export function addImageRoutes(app: FastifyInstance, images: Images): void {
   const tag = 'images';
@@ -18,7 +38,7 @@ export function addImageRoutes(app: FastifyInstance, images: Images): void {
     path: 'GET /v1/images/details',
     tag,
     summary: 'The content of an image, how much of it is cached, and how fresh its tag is',
-    query: detailsQuery,
+    query: z.object({ image: imageName }),
     answer: imageDetails,
     refusals: { 404: 'It is not in the cache.' },
     act: ({ query }) => images.details(query.image),
@@ -27,8 +47,36 @@ export function addImageRoutes(app: FastifyInstance, images: Images): void {
     path: 'GET /v1/top',
     tag,
     summary: 'The most pulled images',
-    query: topQuery,
+    query: z.object({ limit: z.int().min(1).max(1000).default(20) }),
     answer: topImages,
-    act: async ({ query }) => ({ images: await images.top(query.limit) }),
+    act: ({ query }) => images.top(query.limit),
+  });
+  addRoute(app, {
+    path: 'POST /v1/purge',
+    tag,
+    summary: 'Removes an image, a digest or all of an upstream, on all nodes; the next pull fetches it again',
+    description:
+      'Name one of the three. Purging an image removes its tag and the content that no other image refers to. ' +
+      'Running reads get the whole content.',
+    body: purgeRequest,
+    answer: purgeAnswer,
+    refusals: {
+      409: 'It is pinned: nothing was purged.',
+      503: 'It cannot be done now, as while the index is being rebuilt; the message says why. Try again later.',
+    },
+    act: async ({ body }) => {
+      const result = await images.purge(body);
+      if ('refused' in result) throw new Refusal(409, result.refused);
+      return result;
+    },
+  });
+  addRoute(app, {
+    path: 'POST /v1/refresh',
+    tag,
+    summary: 'Asks upstream now what a tag names, and updates all nodes',
+    body: z.object({ image: imageName }),
+    answer: refreshAnswer,
+    refusals: { 404: 'Upstream does not have it.' },
+    act: ({ body }) => images.refresh(body.image),
   });
 }

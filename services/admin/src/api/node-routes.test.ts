@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { type Decisions, type Nodes, viewNodes } from '@cistern/operations';
+import type { Config } from '@cistern/config';
+import type { CacheIndex } from '@cistern/index';
+import { type Decisions, type Nodes, openNodes } from '@cistern/operations';
 import { CacheError } from '@cistern/errors';
 import { buildAdminServer } from '../build-admin-server.ts';
 import { optionsOfTest } from '../testing/options-of-test.ts';
@@ -46,37 +48,39 @@ const report = {
   latencies: { '0.1': 0, '1': 10 },
 };
 
-const seen: Nodes = {
-  async view() {
-    const counts = {
-      requests: 9,
-      hits: 4,
-      joined: 2,
-      stale: 1,
-      misses: 2,
-      bytesServed: 70,
-      bytesFetched: 7,
-      upstreamCalls: 3,
-    };
-    const nodes = [{ id: 'id-1', seenAtMs: 4_000, report: JSON.stringify(report) }];
-    return viewNodes({ nodes, counts, countedSinceMs: 500 });
-  },
-  totals: async () => ({ blobs: 3, bytes: 30 }),
-  maxBytes: undefined,
-  async queues() {
-    const lane = { waiting: 1, active: 2, delayed: 3, failed: 4, failures: [], oldestAddedAtMs: undefined };
-    const failures = ['no answer', 'GET https://x/y?token=abc123abc123'].map((reason, at) => ({
-      name: 'fetch-blob',
-      reason,
-      atMs: at,
-    }));
-    return [
-      { ...lane, lane: 'interactive-blob', failures, oldestAddedAtMs: Date.now() - 60_000 },
-      { ...lane, lane: 'background-blob' },
-    ];
-  },
+const counted = {
+  requests: 9,
+  hits: 4,
+  joined: 2,
+  stale: 1,
+  misses: 2,
+  bytesServed: 70,
+  bytesFetched: 7,
+  upstreamCalls: 3,
 };
 
+/** Of an index that answers with `answer`, or not at all. */
+function openNodesOfTest(answer: <T>(value: T) => Promise<T>): Nodes {
+  const nodes = [{ id: 'id-1', seenAtMs: 4_000, report: JSON.stringify(report) }];
+  const index = {
+    nodes: { look: () => answer({ nodes, counts: counted, countedSinceMs: 500 }) },
+    blobs: { totals: () => answer({ blobs: 3, bytes: 30 }) },
+  } as unknown as CacheIndex;
+  const lane = { waiting: 1, active: 2, delayed: 3, failed: 4, failures: [], oldestAddedAtMs: undefined };
+  const failures = ['no answer', 'GET https://x/y?token=abc123abc123'].map((reason, at) => ({
+    name: 'fetch-blob',
+    reason,
+    atMs: at,
+  }));
+  const lanes = [
+    { ...lane, lane: 'interactive-blob', failures, oldestAddedAtMs: Date.now() - 60_000 },
+    { ...lane, lane: 'background-blob' },
+  ];
+  const { storageLimits } = optionsOfTest.registry as Config;
+  return openNodes({ storageLimits }, { index }, { look: () => answer(lanes) });
+}
+
+const seen = openNodesOfTest(async (value) => value);
 const states = ['docker.io', 'ghcr.io'].map((name) => ({ name, isOffline: false, by: 'configuration' as const }));
 const away = () => Promise.reject(new CacheError('index-unavailable', 'Redis is away.'));
 
@@ -165,7 +169,7 @@ test('how upstreams do, what they still let us pull, and what waits and fails, w
 });
 
 test('an index that is away is told as that, and not as a cache in which nothing happens', async (t) => {
-  const app = build(t, { view: away, totals: away, queues: away, maxBytes: undefined });
+  const app = build(t, openNodesOfTest(away));
   for (const url of ['/v1/overview', '/v1/nodes', '/v1/fills', '/v1/jobs', '/v1/budget']) {
     const { statusCode, body } = await app.inject({ url });
     assert.deepEqual([statusCode, body], [503, '{"message":"Redis is away."}'], url);

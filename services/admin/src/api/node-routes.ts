@@ -1,21 +1,12 @@
 // The state of the whole cache: `GET /v1/overview`, `GET /v1/nodes`, `GET /v1/fills`, and `GET /v1/events`, which repeats these three.
 // `GET /v1/jobs` has the queues and failures, `GET /v1/budget` the pulls that upstreams still allow.
 import type { Nodes } from '@cistern/operations';
+import { budgetList, fillList, jobList, nodeList, type Overview, overview } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { addRoute } from '../http/add-route.ts';
 import { describeRoute } from '../http/describe-route.ts';
-import { budgetList } from './budget.ts';
 import type { EventFeed } from './create-event-feed.ts';
-import { describeBudget, describeJobs } from './describe-nodes.ts';
-import { jobList } from './jobs.ts';
-import { type FillList, fillList, type NodeList, nodeList, type Overview, overview } from './nodes.ts';
-
-export interface NodeViews {
-  overview(): Promise<Overview>;
-  nodes(): Promise<NodeList>;
-  fills(): Promise<FillList>;
-}
 
 const tag = 'nodes';
 const eventsSchema = describeRoute({
@@ -28,41 +19,47 @@ const eventsSchema = describeRoute({
   answer: z.string(),
 });
 
-export function addNodeRoutes(app: FastifyInstance, nodes: Nodes, views: NodeViews, feed: EventFeed): void {
+/** The overview, nodes and fills that `feed` repeats. */
+export function addNodeRoutes(
+  app: FastifyInstance,
+  nodes: Nodes,
+  readOverview: () => Promise<Overview>,
+  feed: EventFeed,
+): void {
   addRoute(app, {
     path: 'GET /v1/overview',
     tag,
     summary: 'The state of the whole cache, and its counters',
     answer: overview,
-    act: () => views.overview(),
+    act: readOverview,
   });
   addRoute(app, {
     path: 'GET /v1/nodes',
     tag,
     summary: 'The processes of the cache that run now',
     answer: nodeList,
-    act: () => views.nodes(),
+    act: () => nodes.nodes(),
   });
   addRoute(app, {
     path: 'GET /v1/fills',
     tag,
     summary: 'Blobs that are being fetched from upstreams, and how far they are',
     answer: fillList,
-    act: () => views.fills(),
+    act: () => nodes.fills(),
   });
   addRoute(app, {
     path: 'GET /v1/jobs',
     tag,
     summary: 'How full the queues are, and the last failures',
     answer: jobList,
-    act: () => describeJobs(nodes),
+    act: () => nodes.jobs(),
   });
   addRoute(app, {
     path: 'GET /v1/budget',
     tag,
     summary: 'Pulls that upstreams still allow, account by account',
     answer: budgetList,
-    act: () => describeBudget(nodes),
+    act: () => nodes.budget(),
   });
   // HEAD would read a stream that has no end.
   app.get('/v1/events', { schema: eventsSchema, exposeHeadRoute: false }, (_request, reply) => {

@@ -1,11 +1,21 @@
 // `POST /v1/prewarm` with `{ image, platforms? }`: fetches an image early and reports how far it is, a line of JSON for each step.
 import { PassThrough } from 'node:stream';
 import type { Prewarm } from '@cistern/operations';
+import { imageName, type PrewarmLine, prewarmLine } from '@cistern/operations/api';
 import { parsePlatformName } from '@cistern/oci';
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import { addLinesRoute } from '../http/add-route.ts';
 import { Refusal } from '../http/answer.ts';
-import { type PrewarmLine, prewarmLine, prewarmRequest } from './prewarm.ts';
+
+const prewarmRequest = z.object({
+  image: imageName.describe('For example nginx:1.27.'),
+  platforms: z
+    .array(z.string().max(64).describe('os/architecture.'))
+    .max(32)
+    .describe('Default: those that are pulled.')
+    .optional(),
+});
 
 export function addPrewarmRoute(app: FastifyInstance, prewarm: Prewarm): void {
   addLinesRoute(app, {

@@ -1,9 +1,14 @@
 // `GET /v1/scrub`: the last report of the scrub. `POST /v1/eviction/plan` with `{ downToBytes? }`: the blobs that an eviction would
 // remove now and why, a line of JSON each.
 import type { Upkeep } from '@cistern/operations';
+import { bytes, evictionLine, scrubAnswer } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import { addLinesRoute, addRoute } from '../http/add-route.ts';
-import { evictionLine, evictionRequest, scrubAnswer } from './upkeep.ts';
+
+const evictionRequest = z.object({
+  downToBytes: bytes.describe('Plan as if the store had to shrink to this size.').optional(),
+});
 
 export function addUpkeepRoutes(app: FastifyInstance, { scrubReport, evictionPlan }: Upkeep): void {
   const tag = 'upkeep';
@@ -12,7 +17,7 @@ export function addUpkeepRoutes(app: FastifyInstance, { scrubReport, evictionPla
     tag,
     summary: 'The last report of the scrub',
     answer: scrubAnswer,
-    act: async () => ({ report: (await scrubReport()) ?? null }),
+    act: () => scrubReport(),
   });
   addLinesRoute(app, {
     path: 'POST /v1/eviction/plan',
@@ -28,11 +33,11 @@ export function addUpkeepRoutes(app: FastifyInstance, { scrubReport, evictionPla
 async function* planLines(evictionPlan: Upkeep['evictionPlan'], downToBytes: number | undefined, signal: AbortSignal) {
   const { victims, ...plan } = await evictionPlan({ downToBytes, signal });
   yield { plan };
-  let [victimCount, bytes] = [0, 0];
+  const result = { victims: 0, bytes: 0 };
   for await (const victim of victims) {
-    victimCount += 1;
-    bytes += victim.size;
+    result.victims += 1;
+    result.bytes += victim.size;
     yield { victim };
   }
-  yield { result: { victims: victimCount, bytes } };
+  yield { result };
 }

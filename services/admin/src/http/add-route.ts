@@ -1,29 +1,27 @@
 // Adds a route whose zod schemas are the one source of its types, of the validation of requests, and of its description.
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Described } from '@cistern/operations/api';
 import type { z } from 'zod';
-import { answer, messageOf } from './answer.ts';
+import { answer, explain, type FaultLog } from './answer.ts';
 import { describeRoute, type RouteDescription } from './describe-route.ts';
 
-interface Asked<Query, Body> {
+interface Input<Query, Body> {
   readonly query: z.output<Query>;
   readonly body: z.output<Body>;
   readonly request: FastifyRequest;
 }
 
-type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
-type Given<Schema> = DeepReadonly<z.input<Schema>>;
-
-interface Route<Answer, Query, Body> extends RouteDescription<Answer, Query, Body> {
+interface Route<Answer extends z.ZodType, Query, Body> extends RouteDescription<Answer, Query, Body> {
   readonly path: Path;
   /** Resolves with the answer, or rejects as `answer` expects it. */
-  readonly act: (asked: Asked<Query, Body>) => Promise<Given<Answer> & object>;
+  readonly act: (input: Input<Query, Body>) => Promise<Described<Answer> & object>;
 }
 
-interface LinesRoute<Line, Query, Body> extends RouteDescription<Line, Query, Body> {
+interface LinesRoute<Line extends z.ZodType, Query, Body> extends RouteDescription<Line, Query, Body> {
   readonly path: Path;
   /** Returns the lines, or throws as `answer` expects it. `signal` aborts when the client disconnects. */
-  readonly act: (asked: Asked<Query, Body>, signal: AbortSignal) => AsyncIterable<Given<Line>>;
+  readonly act: (input: Input<Query, Body>, signal: AbortSignal) => AsyncIterable<Described<Line>>;
 }
 
 type Path = `${'GET' | 'POST'} /${string}`;
@@ -55,7 +53,7 @@ export function addLinesRoute<Line extends z.ZodType, Query extends z.ZodType = 
         reply.raw.on('close', () => ending.abort(new Error('the client closed the connection')));
         const lines = act(read(request), ending.signal);
         void reply.header('content-type', contentType);
-        return Readable.from(encodeLines(lines));
+        return Readable.from(encodeLines(lines, reply.log));
       }),
   });
 }
@@ -66,14 +64,14 @@ function parsePath(path: Path): { readonly method: string; readonly url: string 
 }
 
 /** Fastify has validated the request by the same schemas. */
-function read<Query, Body>(request: FastifyRequest): Asked<Query, Body> {
+function read<Query, Body>(request: FastifyRequest): Input<Query, Body> {
   return { query: request.query as z.output<Query>, body: request.body as z.output<Body>, request };
 }
 
-async function* encodeLines(lines: AsyncIterable<unknown>): AsyncGenerator<string> {
+async function* encodeLines(lines: AsyncIterable<unknown>, log: FaultLog): AsyncGenerator<string> {
   try {
     for await (const line of lines) yield `${JSON.stringify(line)}\n`;
   } catch (error) {
-    yield `${JSON.stringify({ error: { message: messageOf(error) } })}\n`;
+    yield `${JSON.stringify({ error: { message: explain(error, log) } })}\n`;
   }
 }

@@ -1,7 +1,9 @@
 // The answers to operators: JSON that no cache keeps, and errors in words.
 import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError } from '@cistern/oci';
-import type { FastifyReply } from 'fastify';
+import type { FastifyBaseLogger, FastifyReply } from 'fastify';
+
+export type FaultLog = Pick<FastifyBaseLogger, 'error'>;
 
 /** Refuses a request with a status of its own. The message is a whole sentence. */
 export class Refusal extends Error {
@@ -22,7 +24,7 @@ export async function answer(reply: FastifyReply, act: () => Promise<object>): P
   try {
     return await reply.send(await act());
   } catch (error) {
-    return reply.code(statusOf(error)).send({ message: messageOf(error) });
+    return reply.code(statusOf(error)).send({ message: explain(error, reply.log) });
   }
 }
 
@@ -32,7 +34,10 @@ function statusOf(error: unknown): number {
   return isCacheError(error, 'manifest-unknown') ? 404 : 503;
 }
 
-export function messageOf(error: unknown): string {
+/** The message for an operator. A hidden reason is logged. */
+export function explain(error: unknown, log: FaultLog): string {
   if (error instanceof Refusal || isCacheError(error)) return error.message;
-  return error instanceof OciSyntaxError ? `${error.message}.` : 'It could not be done; the log says why.';
+  if (error instanceof OciSyntaxError) return `${error.message}.`;
+  log.error({ err: error }, 'operator request failed');
+  return 'It could not be done; the log says why.';
 }

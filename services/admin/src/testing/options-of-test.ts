@@ -1,6 +1,7 @@
 // An admin server of a cache that holds nothing: a test gives the parts that it asks for.
 import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/operations';
 import { loadConfig } from '@cistern/config';
+import { createLogger } from '@cistern/telemetry';
 import type { AdminServerOptions } from '../build-admin-server.ts';
 
 export const optionsOfTest: AdminServerOptions = {
@@ -14,4 +15,5 @@ export const optionsOfTest: AdminServerOptions = {
   registry: loadConfig({ env: {}, defaults: { rootDirectory: '/' } }),
   audit: { asked() {}, list: async () => ({ entries: [], before: null }) },
   access: 'everything',
+  log: createLogger({ level: 'error', formatter: 'json' }),
 };

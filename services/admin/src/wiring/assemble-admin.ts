@@ -7,32 +7,13 @@ import type { NodeContext } from '@cistern/runtime/process';
 import { openAll } from '@cistern/runtime';
 import { createStoreHealth, type StoreHealth, openIndexAndStore, openQueue, sharedTriesOf } from '@cistern/assembly';
 import { type AdminAccess, openAdminAccess } from './open-admin-access.ts';
-import {
-  type Audit,
-  openAudit,
-  openPrewarming,
-  type Prewarm,
-  type Images,
-  openImages,
-  type Nodes,
-  openNodes,
-  type Decisions,
-  openDecisions,
-  openUpkeep,
-  type Upkeep,
-  openReporting,
-} from '@cistern/operations';
+import { type Audit, openAudit, openOperations, openReporting, type Operations } from '@cistern/operations';
 
-interface AdminAssembly extends StoreHealth {
+interface AdminAssembly extends StoreHealth, Operations {
   /** What the index says the store holds. */
   totals(): Promise<BlobTotals>;
   /** How full the queues are. */
   queues(): Promise<readonly QueueFacts[]>;
-  readonly nodes: Nodes;
-  readonly prewarm: Prewarm;
-  readonly upkeep: Upkeep;
-  readonly decisions: Decisions;
-  readonly images: Images;
   readonly audit: Audit;
   /** Who may see and do what. */
   readonly access: AdminAccess;
@@ -54,11 +35,7 @@ export function assembleAdmin(
     return {
       access,
       audit: openAudit(config, 'admin', { index }, options, closers),
-      nodes: openNodes(config, { index }, { look }),
-      upkeep: openUpkeep(config, { index, store }, options.log),
-      decisions: openDecisions(config, { index, store }),
-      images: openImages(config, { index, store, queue }),
-      prewarm: openPrewarming(config, { index, queue }),
+      ...openOperations(config, { index, store }, { queue, look }, options.log),
       queues: async () => (await look()).map(queueFacts),
       totals: () => index.blobs.totals(),
       ...createStoreHealth(config, store),

@@ -1,6 +1,6 @@
-// The shapes of `GET /v1/scrub` and `POST /v1/eviction/plan`.
+// The answers about the scrub, and about what an eviction would remove.
 import { z } from 'zod';
-import { bytes, count, failure, time } from './values.ts';
+import { bytes, count, type Described, failure, time } from './values.ts';
 
 const scrubPass = z.object({
   startedAtMs: time('When it started'),
@@ -39,10 +39,6 @@ export const scrubAnswer = z.object({
   report: scrubReport.describe('Null: the store has not been read through yet.').nullable(),
 });
 
-export const evictionRequest = z.object({
-  downToBytes: bytes.describe('Plan as if the store had to shrink to this size.').optional(),
-});
-
 export const evictionLine = z.object({
   plan: z.object({ bytes, downToBytes: bytes.optional(), pinned: count.describe('Digests.') }).optional(),
   victim: z
@@ -58,7 +54,7 @@ export const evictionLine = z.object({
   error: failure.optional(),
 });
 
-export type ScrubAnswer = z.infer<typeof scrubAnswer>;
-export type ScrubReport = z.infer<typeof scrubReport>;
-export type ScrubPass = z.infer<typeof scrubPass>;
-export type EvictionLine = z.infer<typeof evictionLine>;
+export type ScrubAnswer = Described<typeof scrubAnswer>;
+export type ScrubReport = Described<typeof scrubReport>;
+export type ScrubPass = Described<typeof scrubPass>;
+export type EvictionLine = Described<typeof evictionLine>;

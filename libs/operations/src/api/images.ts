@@ -1,6 +1,6 @@
-// The shapes of the routes that list cached images, and describe one.
+// The answers about images: lists of them, one in detail, and what operators have done to them.
 import { z } from 'zod';
-import { bytes, count, imageName, time } from './values.ts';
+import { bytes, count, type Described, failure, time } from './values.ts';
 
 const upstream = z.string().describe("The upstream's name.");
 const repository = z.string().describe('Within the upstream.');
@@ -14,13 +14,6 @@ const pinned = z.boolean().describe('Whether it is never evicted.');
 const fetchedAt = time('When the tag began to name this digest here');
 const confirmedAt = time('When upstream last confirmed it').nullable();
 const tag = z.string();
-
-export const imageQuery = z.object({
-  search: z.string().max(512).describe('Part of the full name, such as nginx or library/nginx:1.').optional(),
-  upstream: z.string().max(255).describe('Only what is from this upstream.').optional(),
-  limit: z.int().min(1).max(1000).default(100),
-  cursor: z.string().max(2048).describe('As the page before gave it.').optional(),
-});
 
 const cachedImage = z.object({
   upstream,
@@ -42,8 +35,6 @@ export const imagePage = z.object({
     .describe('For the next page; null: that was all. A page may be short, or empty, and have one.')
     .nullable(),
 });
-
-export const detailsQuery = z.object({ image: imageName });
 
 const platform = z.object({
   platform: z.string().describe('os/architecture or os/architecture/variant.').nullable(),
@@ -88,8 +79,6 @@ export const imageDetails = z.object({
   pinned,
 });
 
-export const topQuery = z.object({ limit: z.int().min(1).max(1000).default(20) });
-
 const score = z.number().describe('Recent pulls: each counts half after a day.');
 
 const popularImage = z.object({
@@ -103,8 +92,40 @@ const popularImage = z.object({
 
 export const topImages = z.object({ images: z.array(popularImage).describe('The most pulled first.') });
 
-export type CachedImage = z.infer<typeof cachedImage>;
-export type ImagePage = z.infer<typeof imagePage>;
-export type Platform = z.infer<typeof platform>;
-export type ImageDetails = z.infer<typeof imageDetails>;
-export type TopImages = z.infer<typeof topImages>;
+export const purgeAnswer = z.object({
+  purged: z.object({
+    tags: count,
+    manifests: count.describe('Manifests whose bytes are gone; those that others refer to stay.'),
+    blobs: count.describe('Likewise.'),
+  }),
+});
+
+export const refreshAnswer = z.object({
+  image: z.string().describe('The name in full.'),
+  before: z.string().describe('The digest that the tag named here until now.').nullable(),
+  after: z.string().describe('The digest that it names.').nullable(),
+});
+
+export const prewarmLine = z.object({
+  progress: z.object({ blobs: count, blobsHere: count, bytes, bytesHere: bytes }).optional(),
+  result: z
+    .object({
+      digest: z.string().optional(),
+      blobs: count,
+      bytes,
+      fetchedBlobs: count,
+      fetchedBytes: bytes,
+      failure: z.object({ kind: z.string(), message: z.string() }).optional(),
+    })
+    .optional(),
+  error: failure.optional(),
+});
+
+export type CachedImage = Described<typeof cachedImage>;
+export type ImagePage = Described<typeof imagePage>;
+export type Platform = Described<typeof platform>;
+export type ImageDetails = Described<typeof imageDetails>;
+export type TopImages = Described<typeof topImages>;
+export type PurgeAnswer = Described<typeof purgeAnswer>;
+export type RefreshAnswer = Described<typeof refreshAnswer>;
+export type PrewarmLine = Described<typeof prewarmLine>;

@@ -1,6 +1,6 @@
-// The shapes of the running cache: its state and overview, its nodes, and the fills in flight.
+// The answers about the running cache: its state and overview, its nodes, fills in flight, pulls that upstreams allow, and queues.
 import { z } from 'zod';
-import { bytes, count, time } from './values.ts';
+import { bytes, count, type Described, time } from './values.ts';
 
 const parts = z.record(z.string(), z.string().describe('ok, or why not.'));
 
@@ -74,13 +74,61 @@ export const fillList = z.object({
   total: count.describe('All that are in flight.'),
 });
 
+const account = z.object({
+  upstream: z.string(),
+  endpoint: z.string().describe('Host and port of the registry.'),
+  account: z.string().describe('A name of the configuration, or anonymous; null: all of them.').nullable(),
+  source: z.string().describe('Whose budget it is, as the upstream says: an address, or an account.').nullable(),
+  limit: count.describe('Pulls in a window.').nullable(),
+  remaining: count.describe('Pulls that were left when the upstream last reported them.').nullable(),
+  reserve: count.describe('Pulls that are kept for content that is not cached.').nullable(),
+  windowSeconds: count.nullable(),
+  toldAt: time('When the upstream said so'),
+  resetsAt: time('When the window has ended at the latest').nullable(),
+  backedOffUntil: time('Until when the cache sends the upstream no requests').nullable(),
+});
+
+export const budgetList = z.object({
+  accounts: z
+    .array(account)
+    .describe('Upstreams that reported a limit, or get no requests for now, as the running workers know it.'),
+});
+
+const queue = z.object({
+  name: z.string().describe('interactive: clients wait for them; blob: fetches of blobs, short: all others.'),
+  waiting: count,
+  active: count,
+  delayed: count.describe('Jobs that run, or run again, at a certain time.'),
+  failed: count.describe('Within the last hour, at most a hundred.'),
+  oldestWaitingMs: z.number().describe('How long the oldest waiting job has waited; null: none waits.').nullable(),
+});
+
+const jobFailure = z.object({
+  queue: z.string(),
+  name: z.string().describe('The name of the job.'),
+  reason: z.string(),
+  at: time('When it failed'),
+});
+
+export const jobList = z.object({
+  queues: z.array(queue),
+  failures: z.array(jobFailure).describe('The latest first, at most 20.'),
+});
+
 /** The data of an event `unavailable`, which replaces the event that it names. */
 const unavailable = z.object({ event: z.string(), message: z.string() });
 
-export type State = z.infer<typeof state>;
-export type Overview = z.infer<typeof overview>;
-export type CacheNode = z.infer<typeof cacheNode>;
-export type NodeList = z.infer<typeof nodeList>;
-export type Fill = z.infer<typeof fill>;
-export type FillList = z.infer<typeof fillList>;
-export type Unavailable = z.infer<typeof unavailable>;
+export type State = Described<typeof state>;
+export type Overview = Described<typeof overview>;
+/** The part that nodes and index know. */
+export type CacheOverview = Omit<Overview, keyof State>;
+export type CacheNode = Described<typeof cacheNode>;
+export type NodeList = Described<typeof nodeList>;
+export type Fill = Described<typeof fill>;
+export type FillList = Described<typeof fillList>;
+export type Unavailable = Described<typeof unavailable>;
+export type Account = Described<typeof account>;
+export type BudgetList = Described<typeof budgetList>;
+export type Queue = Described<typeof queue>;
+export type JobFailure = Described<typeof jobFailure>;
+export type JobList = Described<typeof jobList>;

@@ -1,19 +1,13 @@
-// The shapes of `GET /v1/audit`.
+// The answers about actions of operators, and about refused requests.
 import { z } from 'zod';
-import { count, time } from './values.ts';
+import { count, type Described, time } from './values.ts';
 
-const kind = z
+export const auditKind = z
   .enum(['action', 'refusal'])
   .describe('action: a request of an operator; refusal: a request that was refused.');
 
-export const auditQuery = z.object({
-  limit: z.int().min(1).max(500).default(100),
-  before: count.describe('As the page before gave it.').optional(),
-  kind: kind.optional(),
-});
-
 const auditEntry = z.object({
-  kind,
+  kind: auditKind,
   at: time('When it ended'),
   event: z.enum(['asked', 'denied', 'refused', 'limited']).describe('limited: beyond a limit, or locked out.'),
   node: z.string().describe('The name of the node that was asked.'),
@@ -29,5 +23,5 @@ export const auditPage = z.object({
   before: count.describe('For the next page; null: that was all.').nullable(),
 });
 
-export type AuditEntry = z.infer<typeof auditEntry>;
-export type AuditPage = z.infer<typeof auditPage>;
+export type AuditEntry = Described<typeof auditEntry>;
+export type AuditPage = Described<typeof auditPage>;

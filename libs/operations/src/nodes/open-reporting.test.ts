@@ -5,7 +5,7 @@ import { createLogger, createRequestFacts, observeRequest } from '@cistern/telem
 import { startTestCache } from '@cistern/pull-through/testing';
 import { until } from '@cistern/runtime/testing';
 import { bytesOf, collect } from '@cistern/oci/testing';
-import { startReporting } from './start-reporting.ts';
+import { startReporting } from './open-reporting.ts';
 import { viewNodes } from './view-nodes.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
@@ -38,7 +38,7 @@ test('a fill is told from its begin to its end, with what is here and how fast i
   hub.allow(400_000);
   await untilSeen(({ fills }) => fills[0]?.bytes === 400_000);
   assert.partialDeepStrictEqual((await view()).fills, [
-    { ...library, digest, node: 'here:5000', class: 'interactive', size: 1_000_000, startedAtMs: clock.nowMs - 1_000 },
+    { ...library, digest, node: 'here:5000', class: 'interactive', size: 1_000_000, startedAt: clock.nowMs - 1_000 },
   ]);
   clock.nowMs += 1_000;
   hub.allow(200_000);
@@ -54,12 +54,12 @@ test('a node that has nothing to do says so every few seconds, and goes when it 
   const { clock, reporting, untilSeen, view } = await startNode(t);
   await untilSeen(({ nodes }) => nodes.length === 1);
   const { nodes } = await view();
-  assert.partialDeepStrictEqual(nodes, [{ name: 'here:5000', role: 'standalone', inFlight: 0, jobs: 0, fills: [] }]);
+  assert.partialDeepStrictEqual(nodes, [{ name: 'here:5000', role: 'standalone', inFlight: 0, jobs: 0, fills: 0 }]);
   clock.nowMs += 3_000;
   await new Promise((resolve) => setTimeout(resolve, 30));
-  assert.equal((await view()).nodes[0]?.seenAtMs, nodes[0]?.seenAtMs);
+  assert.equal((await view()).nodes[0]?.seenAt, nodes[0]?.seenAt);
   clock.nowMs += 1_000;
-  await untilSeen(({ nodes: [node] }) => node?.seenAtMs === clock.nowMs);
+  await untilSeen(({ nodes: [node] }) => node?.seenAt === clock.nowMs);
   await reporting.close();
   assert.deepEqual((await view()).nodes, []);
 });

@@ -1,9 +1,8 @@
-// The shapes of pins, of upstreams that are online or offline, and of `GET /v1/stale`.
+// The answers about pins, upstreams that are online or offline, and tags that were served stale.
 import { z } from 'zod';
-import { count, failure, imageName, time } from './values.ts';
+import { count, type Described, failure, time } from './values.ts';
 
 export const pinList = z.object({ pins: z.array(z.string()).describe('In full, sorted.') });
-export const pinRequest = z.object({ image: imageName, pinned: z.boolean() });
 export const pinAnswer = z.object({
   image: z.string().describe('The name in full.'),
   wasPinned: z.boolean().describe('Only after unpinning: false if there was nothing to undo.').optional(),
@@ -24,11 +23,6 @@ const upstream = z.object({
 });
 
 export const upstreamList = z.object({ upstreams: z.array(upstream) });
-export const offlineRequest = z.object({
-  upstream: z.string().min(1).max(255).describe('Default: all.').optional(),
-  offline: z.boolean().describe('Null: as configured.').nullable(),
-});
-
 export const staleLine = z.object({
   tag: z
     .object({
@@ -41,8 +35,8 @@ export const staleLine = z.object({
   error: failure.optional(),
 });
 
-export type PinList = z.infer<typeof pinList>;
-export type PinAnswer = z.infer<typeof pinAnswer>;
-export type Upstream = z.infer<typeof upstream>;
-export type UpstreamList = z.infer<typeof upstreamList>;
-export type StaleLine = z.infer<typeof staleLine>;
+export type PinList = Described<typeof pinList>;
+export type PinAnswer = Described<typeof pinAnswer>;
+export type Upstream = Described<typeof upstream>;
+export type UpstreamList = Described<typeof upstreamList>;
+export type StaleLine = Described<typeof staleLine>;

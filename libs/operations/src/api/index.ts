@@ -1,0 +1,7 @@
+// The schemas of all answers of the admin API, and their types. Apart from the rest, for most processes load none of them.
+export * from './audit.ts';
+export * from './decisions.ts';
+export * from './images.ts';
+export * from './nodes.ts';
+export * from './upkeep.ts';
+export * from './values.ts';

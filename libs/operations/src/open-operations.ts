@@ -1,0 +1,59 @@
+// All that operators can see and do, wherever they ask for it.
+import type { Config } from '@cistern/config';
+import type { IndexAndStore } from '@cistern/content';
+import type { JobQueue, LaneFacts } from '@cistern/jobs';
+import { type EvictionPlan, evictionSettings, planEviction, readScrubReport } from '@cistern/maintenance';
+import { type PrewarmedImage, prewarmImage, type PrewarmImageOptions } from '@cistern/prewarm';
+import type { Logger } from '@cistern/telemetry';
+import { createUpstreamTable, resolveImage } from '@cistern/upstream';
+import type { ScrubAnswer } from './api/upkeep.ts';
+import { type Images, openImages } from './images/open-images.ts';
+import { type Nodes, openNodes } from './nodes/open-nodes.ts';
+import { type Decisions, openDecisions } from './operators/open-decisions.ts';
+
+/**
+ * Prewarms an image, named as people write it. Rejects with `name-unknown` or `name-invalid`, or an OciSyntaxError, for what names no
+ * image of these upstreams, and as the queue does.
+ */
+export type Prewarm = (
+  image: string,
+  options: PrewarmImageOptions & { readonly platforms: readonly string[] },
+) => Promise<PrewarmedImage>;
+
+/** How the store is looked after. */
+export interface Upkeep {
+  /** `null`: the store has not been read through yet. Rejects with `store-unavailable`. */
+  scrubReport(): Promise<ScrubAnswer>;
+  /** As `planEviction`. */
+  evictionPlan(options: Parameters<typeof planEviction>[1]): Promise<EvictionPlan>;
+}
+
+export interface Operations {
+  readonly nodes: Nodes;
+  readonly prewarm: Prewarm;
+  readonly upkeep: Upkeep;
+  readonly decisions: Decisions;
+  readonly images: Images;
+}
+
+/** `look`: how full the queues are, and what failed in them. */
+export function openOperations(
+  config: Config,
+  { index, store }: IndexAndStore,
+  { queue, look }: { readonly queue: JobQueue; readonly look: () => Promise<readonly LaneFacts[]> },
+  log: Logger,
+): Operations {
+  const table = createUpstreamTable(config.upstreams);
+  const settings = evictionSettings(config, { store, log });
+  return {
+    nodes: openNodes(config, { index }, { look }),
+    prewarm: async (image, { platforms, ...options }) =>
+      prewarmImage({ index, queue }, { ...resolveImage(table, image), platforms }, options),
+    upkeep: {
+      scrubReport: async () => ({ report: (await readScrubReport(store)) ?? null }),
+      evictionPlan: (options) => planEviction({ index, store, ...settings, now: Date.now }, options),
+    },
+    decisions: openDecisions(config, { index, store }),
+    images: openImages(config, { index, store, queue }),
+  };
+}
