@@ -20,7 +20,7 @@ interface PinoParts {
 export function createRequestLog(log: Logger): (facts: RequestFacts) => void {
   const { [pino.symbols.streamSym]: writer, [pino.symbols.chindingsSym]: bindings } = log as unknown as PinoParts;
   const clock = createIsoClock();
-  const plainUserAgent = createMemory(plain);
+  const plainUserAgent = createPlainMemory();
   return (facts) => {
     if (!log.isLevelEnabled('info')) return;
     const { referer, user, labels, denied } = facts;
@@ -73,12 +73,13 @@ function plain(text: string): string | undefined {
 /** Programs are few; what calls itself something else each time is not remembered. */
 const maxRemembered = 100;
 
-function createMemory<R>(find: (text: string) => R): (text: string) => R {
-  const known = new Map<string, R>();
+/** As `plain`, remembered. */
+function createPlainMemory(): typeof plain {
+  const known = new Map<string, string | undefined>();
   return (text) => {
     const remembered = known.get(text);
-    if (remembered !== undefined || known.has(text)) return remembered!;
-    const found = find(text);
+    if (remembered !== undefined || known.has(text)) return remembered;
+    const found = plain(text);
     if (known.size < maxRemembered) known.set(text, found);
     return found;
   };

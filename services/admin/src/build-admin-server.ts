@@ -13,19 +13,17 @@ import {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { addAuditRoutes } from './api/audit-routes.ts';
+import { addAuditRoutes, addNodeRoutes } from './api/node-routes.ts';
 import { addConnectRoutes } from './api/connect-routes.ts';
 import { createEventFeed } from './api/create-event-feed.ts';
 import { addDecisionRoutes } from './api/decision-routes.ts';
 import { addImageRoutes } from './api/image-routes.ts';
-import { addNodeRoutes } from './api/node-routes.ts';
 import { addPrewarmRoute } from './api/prewarm-route.ts';
 import { addUpkeepRoutes } from './api/upkeep-routes.ts';
 import { serveConsole } from './console/serve-console.ts';
-import { guardBrowsers } from './guard-browsers.ts';
+import { guardBrowsers, isReading, requireOperator } from './require-operator.ts';
 import { addDescriptionRoute, collectDescription } from './http/collect-description.ts';
-import { describeRoute } from './http/describe-route.ts';
-import { isReading, requireOperator } from './require-operator.ts';
+import { describeRoute } from './http/add-route.ts';
 
 /** By name; each rejects with the reason if that part cannot do its work now. */
 type PartChecks = Readonly<Record<string, () => Promise<void>>>;

@@ -1,9 +1,11 @@
-// The frontend node: it serves clients from the store and from the fills of workers, and talks to no upstream.
-import { assembleFrontend } from './wiring/wire-frontend.ts';
+// The frontend node: it serves clients from the store and from the fills of workers, and talks to no upstream. Its listeners are the
+// registry's, and that of an ACME authority's challenges.
 import type { Config } from '@cistern/config';
-import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
+import { buildNode, type CacheNode, type NodeContext, type Listener, withoutSchemas } from '@cistern/runtime/process';
 import { prepareDirectories } from '@cistern/assembly';
-import { buildChallenges, buildRegistry } from './build-listeners.ts';
+import { fastify } from 'fastify';
+import { assembleFrontend, type FrontendAssembly } from './wiring/wire-frontend.ts';
+import { buildFrontend } from './build-frontend.ts';
 
 /** Rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */
 export async function buildFrontendNode(config: Config, context: NodeContext): Promise<CacheNode> {
@@ -12,4 +14,51 @@ export async function buildFrontendNode(config: Config, context: NodeContext): P
   const work = await assembleFrontend(config, context);
   const clients = buildRegistry(config, work, context);
   return buildNode({ config, log, metrics, work, clients, challenges: buildChallenges(config, work) });
+}
+
+export function buildRegistry(
+  { http, limits, storageRedirect, webhooks }: Pick<Config, 'http' | 'limits' | 'storageRedirect' | 'webhooks'>,
+  { pushes, ...assembly }: FrontendAssembly,
+  context: NodeContext,
+): Listener {
+  const app = buildFrontend({
+    ...context,
+    ...assembly,
+    maxConnections: limits.connections,
+    unlimitedNetworks: limits.exceptNetworks,
+    headers: http.headers,
+    trustedProxies: http.trustedProxies,
+    proxyProtocol: http.proxyProtocol,
+    redirectExcept: storageRedirect?.exceptNetworks,
+    revalidateFrom: http.revalidateFrom,
+    webhooks: { webhooks, pushes },
+    now: Date.now,
+  });
+  return { app, address: http.address, key: 'http.addr', reusePort: http.reusePort };
+}
+
+/**
+ * The listener on which an ACME authority asks whether names lead here (`http-01`, RFC 8555, section 8.3), and nothing else.
+ * `undefined`: no authority asks here.
+ */
+export function buildChallenges(
+  { http: { tls, reusePort } }: Pick<Config, 'http'>,
+  { answerChallenge }: Pick<FrontendAssembly, 'answerChallenge'>,
+): Listener | undefined {
+  const { certificates } = tls ?? {};
+  if (answerChallenge === undefined || certificates?.kind !== 'acme' || certificates.challenge.kind !== 'http-01')
+    return undefined;
+  const app = fastify({
+    ...withoutSchemas,
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: 10_000,
+    bodyLimit: 1,
+  });
+  app.get<{ Params: { token: string } }>('/.well-known/acme-challenge/:token', async ({ params }, reply) => {
+    const answer = await answerChallenge(params.token);
+    if (answer === undefined) return reply.code(404).type('text/plain').send('There is no such challenge.\n');
+    return reply.type('application/octet-stream').header('cache-control', 'no-store').send(answer);
+  });
+  return { app, address: certificates.challenge.address, key: 'http.tls.letsencrypt.httpaddr', reusePort };
 }

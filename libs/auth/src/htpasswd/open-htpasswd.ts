@@ -1,6 +1,6 @@
 // registry:2's `auth.htpasswd`: users with passwords in a file.
 import type { Logger } from '@cistern/telemetry';
-import { type PasswordMethod, wrongPassword } from '../authentication/create-authenticator.ts';
+import type { PasswordMethod } from '../authentication/create-authenticator.ts';
 import { openParsedFile } from '../authentication/open-parsed-file.ts';
 import type { SharedTries } from '../limits/create-lock-out.ts';
 import { parseHtpasswd } from './htpasswd-file.ts';
@@ -15,8 +15,8 @@ export interface HtpasswdOptions {
 /** Says of every password whether it is right. Rejects with an Error, whose message is a clause, for a file that is none. */
 export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions): Promise<PasswordMethod> {
   // Not before there are passwords: a cache without any does without the libraries behind these.
-  const [{ createPasswordCheck }, { createLockOut }] = await Promise.all([
-    import('./create-password-check.ts'),
+  const [{ createPasswordMethod }, { createLockOut }] = await Promise.all([
+    import('./create-password-method.ts'),
     import('../limits/create-lock-out.ts'),
   ]);
   const file = await openParsedFile({
@@ -30,19 +30,5 @@ export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions):
     },
     advice: `htpasswd -Bc ${path} <user> makes one`,
   });
-  const check = createPasswordCheck(file, createLockOut({ shared: sharedTries, log }));
-  const method = 'password';
-  return async (attempt) => {
-    const found = await check(attempt);
-    switch (found.verdict) {
-      case 'right':
-        return { result: 'accepted', method, identity: { name: attempt.user, method } };
-      case 'wrong':
-        return { result: 'refused', method, ...wrongPassword };
-      case 'locked-out':
-        return { result: 'locked-out', method, retryAfterMs: found.retryAfterMs };
-      default:
-        return found satisfies never;
-    }
-  };
+  return createPasswordMethod(file, createLockOut({ shared: sharedTries, log }));
 }

@@ -39,18 +39,18 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
   const requests = counterOf('requests', requestsPerMinute, minuteSeconds);
   const bytes = counterOf('bytes', bytesPerDay, daySeconds);
   const onFailure = (error: unknown) => log.warn({ err: error }, 'clients cannot be counted: nobody is held to limits');
-  const ask: AskBriefly =
+  const query: AskBriefly =
     shared === undefined
       ? async (question) => question()
       : createBriefAsker({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
 
   async function countRequest(client: string): Promise<Admission> {
-    const beyond = requests && (await ask(() => requests.consume(client).then(() => undefined, beyondLimit)));
+    const beyond = requests && (await query(() => requests.consume(client).then(() => undefined, beyondLimit)));
     return beyond === undefined ? admitted : refused('requests', beyond);
   }
 
   async function lookAtBytes(client: string): Promise<Admission> {
-    const counted = bytes && (await ask(() => bytes.get(client)));
+    const counted = bytes && (await query(() => bytes.get(client)));
     return counted && counted.consumedPoints >= bytes.points ? refused('bytes', counted) : admitted;
   }
 
@@ -60,10 +60,10 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
       return byRequests.isAdmitted ? byBytes : byRequests;
     },
     takeBack(client) {
-      if (requests !== undefined) void ask(() => requests.reward(client, 1));
+      if (requests !== undefined) void query(() => requests.reward(client, 1));
     },
     note(client, count) {
-      if (bytes !== undefined && count > 0) void ask(() => bytes.penalty(client, count));
+      if (bytes !== undefined && count > 0) void query(() => bytes.penalty(client, count));
     },
   };
 }

@@ -99,11 +99,11 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
     shared && new RateLimiterRedis({ ...limit, storeClient: shared.client, keyPrefix: `${shared.keyPrefix}${name}` });
   const onFailure = (error: unknown) =>
     log.warn({ err: error }, 'wrong passwords cannot be counted with other nodes: each counts for itself');
-  const ask = shared && createBriefAsker({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
+  const query = shared && createBriefAsker({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
 
   /** A lock-out that others have made holds here too, whatever becomes of Redis. */
   async function countEverywhere(key: string): Promise<RateLimiterRes | undefined> {
-    const found = everywhere && (await ask?.(() => everywhere.penalty(key, 1)));
+    const found = everywhere && (await query?.(() => everywhere.penalty(key, 1)));
     if (found && found.consumedPoints > max) own.set(key, found.consumedPoints, found.msBeforeNext);
     return found;
   }
@@ -123,7 +123,7 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
         async takeBack() {
           own.add(key, -1);
           // A try that was not counted there must not give a guess more.
-          if (there !== undefined) await ask?.(async () => everywhere?.reward(key, 1));
+          if (there !== undefined) await query?.(async () => everywhere?.reward(key, 1));
         },
       };
     },

@@ -24,7 +24,7 @@ const freshForMs = 10 * 60_000;
 /** So long without the issuer's word. */
 const usableForMs = 24 * 3_600_000;
 /** Tokens of keys that are not there are as many as somebody sends. */
-const askAgainMs = 10_000;
+const fetchAgainMs = 10_000;
 const jobTimeoutMs = 15_000;
 
 async function readObject(
@@ -57,7 +57,7 @@ export interface IssuerKeysOptions {
 /** Of a frontend. */
 export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptions): IssuerKeys {
   const known = new Map<string, KeysObject>();
-  const askedAtMs = new Map<string, number>();
+  const requestedAtMs = new Map<string, number>();
 
   const isUsable = (object: KeysObject | undefined): object is KeysObject =>
     object !== undefined && object.fetchedAtMs > now() - usableForMs;
@@ -80,11 +80,11 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     }
   }
 
-  const mayAsk = ({ name }: Issuer) => now() - (askedAtMs.get(name) ?? -Infinity) >= askAgainMs;
+  const mayFetch = ({ name }: Issuer) => now() - (requestedAtMs.get(name) ?? -Infinity) >= fetchAgainMs;
 
   async function fetchNow(issuer: Issuer): Promise<KeysObject | undefined> {
     const { name } = issuer;
-    askedAtMs.set(name, now());
+    requestedAtMs.set(name, now());
     const options = { dedupKey: name, class: 'interactive', timeoutMs: jobTimeoutMs } as const;
     await queue.run('fetch-issuer-keys', { issuer: name }, options);
     return look(issuer);
@@ -92,8 +92,8 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
 
   function fetchBehind(issuer: Issuer): void {
     const { name } = issuer;
-    if (!mayAsk(issuer)) return;
-    askedAtMs.set(name, now());
+    if (!mayFetch(issuer)) return;
+    requestedAtMs.set(name, now());
     // The next one who comes in asks again.
     queue.add('fetch-issuer-keys', { issuer: name }, { dedupKey: name, class: 'background' }).catch(() => {});
   }
@@ -117,7 +117,7 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     },
     async getAgain(name) {
       const issuer = issuerOf(name);
-      const object = mayAsk(issuer) ? await fetchNow(issuer) : await look(issuer);
+      const object = mayFetch(issuer) ? await fetchNow(issuer) : await look(issuer);
       return { keys: isUsable(object) ? [...object.keys] : [] };
     },
   };
@@ -148,7 +148,7 @@ export function createIssuerKeysFetcher({ issuers, store, env, now, ...own }: Fe
       if (found === undefined) throw new CacheError('name-unknown', `No issuer is called "${name}" here.`);
       const { issuer, documents } = found;
       const before = await readObject(store, issuer);
-      if (before !== undefined && now() - before.fetchedAtMs < askAgainMs) return;
+      if (before !== undefined && now() - before.fetchedAtMs < fetchAgainMs) return;
       try {
         const keys = await readIssuerKeys(issuer.url, (url) => documents.read(url, signal));
         const object: KeysObject = { schema: 1, issuer: issuer.url, fetchedAtMs: now(), keys };

@@ -51,15 +51,9 @@ function refused(why: string): Authentication {
   return { result: 'refused', method: 'robot', message, why: `robot token: ${why}` };
 }
 
-interface WatchRobotsOptions {
+interface WatchRobotsOptions extends Pick<RobotMethodOptions, 'now'> {
   readonly store: Pick<BlobStore, 'listObjects' | 'readObject'>;
   readonly log: Logger;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-}
-
-interface WatchedRobots extends Robots {
-  close(): Promise<void>;
 }
 
 const lookEveryMs = 5000;
@@ -69,7 +63,11 @@ const lookAgainMs = 1000;
 const trustedForMs = 5 * 60_000;
 
 /** Resolves when it has looked, or could not. The caller closes it. */
-export async function watchRobotTokens({ store, log, now }: WatchRobotsOptions): Promise<WatchedRobots> {
+export async function watchRobotTokens({
+  store,
+  log,
+  now,
+}: WatchRobotsOptions): Promise<Robots & { close(): Promise<void> }> {
   let known = new Map<string, RobotRecord>();
   let begunAtMs = -Infinity;
   let seenAtMs = -Infinity;

@@ -1,6 +1,5 @@
 // The schemas of all answers of the admin API, and their types. Apart from the rest, for most processes load none of them.
-export * from './audit.ts';
-export * from './decisions.ts';
+export * from './operators.ts';
 export * from './images.ts';
 export * from './nodes.ts';
 export * from './upkeep.ts';

@@ -21,15 +21,11 @@ export interface DescribeImageDeps {
   readonly now: () => number;
 }
 
-export interface ImageDescription {
+/** Of an index 100 platforms at most, and of a large repository not all tags. */
+interface ImageDescription extends Pick<ImageDetails, 'mediaType' | 'tags' | 'platforms'> {
   /** Of an image by tag. */
   readonly record: TagRecord | undefined;
   readonly digest: Digest;
-  readonly mediaType: string;
-  /** Tags of the repository that name the same; of a large one not all are looked at. */
-  readonly tags: readonly Tag[];
-  /** Of an index the manifests it lists, up to 100; else the manifest itself. Empty while the manifest is not here. */
-  readonly platforms: ImageDetails['platforms'];
   /** 0: not known. */
   readonly lastPulledAtMs: number;
 }

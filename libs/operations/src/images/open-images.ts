@@ -9,7 +9,7 @@ import { selectTags, type TagPosition } from './select-tags.ts';
 import { createUpstreamTable, familiarNameOf, fullNameOf, type ResolvedImage, resolveImage } from '@cistern/upstream';
 import type { CachedImage, ImageDetails, ImagePage, TopImages } from '../api/images.ts';
 import { type ImageChanges, type ImageChangesDeps, openImageChanges } from './open-image-changes.ts';
-import { OciSyntaxError, parseRepositoryName, parseTag } from '@cistern/oci';
+import { type Digest, OciSyntaxError, parseRepositoryName, parseTag } from '@cistern/oci';
 
 interface ImageSearch {
   /** Part of the full name; small and capital letters are one. */
@@ -42,9 +42,11 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
   const table = createUpstreamTable(upstreams);
   const policyOf = createFreshnessPolicies(upstreams);
 
-  async function readPinned(): Promise<(image: ResolvedImage) => boolean> {
+  /** Pinned by its own name, or by its digest. */
+  async function readPinned(): Promise<(image: ResolvedImage, digest: Digest) => boolean> {
     const pinned = new Set((await listPins(store)).map(fullNameOf));
-    return (image) => pinned.has(fullNameOf(image));
+    return (image, digest) =>
+      [image, { ...image, reference: { kind: 'digest', digest } } as const].some((one) => pinned.has(fullNameOf(one)));
   }
 
   return {
@@ -68,7 +70,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
           confirmedAt: timeOf(checkedAtMs),
           fresh: freshnessNow(record, policyOf),
           lastPulledAt: timeOf(lastPulledAtMs),
-          pinned: isPinned(image) || isPinned({ ...image, reference: { kind: 'digest', digest } }),
+          pinned: isPinned(image, digest),
         };
       });
       return { images, cursor: next === undefined ? null : formatCursor(next) };
@@ -78,20 +80,17 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
       const { upstream, repository, reference } = image;
       const found = await describeImage({ index, store, now: Date.now }, image);
       if (found === undefined) throw new CacheError('manifest-unknown', `${fullNameOf(image)} is not in this cache.`);
-      const { record, digest, mediaType, tags, platforms, lastPulledAtMs } = found;
+      const { record, lastPulledAtMs, ...content } = found;
       const isPinned = await readPinned();
       return {
         image: fullNameOf(image),
         upstream,
         repository,
         tag: reference.kind === 'tag' ? reference.tag : null,
-        digest,
-        mediaType,
-        tags,
-        platforms,
+        ...content,
         lastPulledAt: timeOf(lastPulledAtMs),
         freshness: record === undefined ? null : freshnessFacts(record, policyOf),
-        pinned: isPinned(image) || isPinned({ ...image, reference: { kind: 'digest', digest } }),
+        pinned: isPinned(image, content.digest),
       };
     },
     async top(limit) {

@@ -1,24 +1,17 @@
 // What operators ask for and who is turned away: written to this process's audit log, if there is one, and to the list that all
 // nodes share, which is there always.
-import type { AuditKind } from '@cistern/index';
+import type { AuditKind, CacheIndex } from '@cistern/index';
 import type { Config } from '@cistern/config';
 import { type NodeRole, nodeName } from '../nodes/node-report.ts';
 import { type AuditLog, createRecentAudit, parseRecentEntry, type RequestAudit } from '@cistern/telemetry';
 import type { NodeContext } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
 import type { IndexAndStore } from '@cistern/content';
-import type { AuditPage } from '../api/audit.ts';
-
-interface AuditSearch {
-  readonly limit: number;
-  /** Of the page before this one. */
-  readonly before?: number | undefined;
-  readonly kind?: AuditKind | undefined;
-}
+import type { AuditPage } from '../api/operators.ts';
 
 export interface Audit extends RequestAudit, Pick<AuditLog, 'asked'> {
-  /** What all nodes have noted of late. Rejects with `index-unavailable`. */
-  list(search: AuditSearch): Promise<AuditPage>;
+  /** The latest entries of all nodes. Rejects with `index-unavailable`. */
+  list(search: Parameters<CacheIndex['audit']['list']>[0]): Promise<AuditPage>;
 }
 
 export function openAudit(

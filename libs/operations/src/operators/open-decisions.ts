@@ -4,7 +4,7 @@ import { createFreshnessPolicies, decideOffline, readOfflineDecisions, type Poli
 import { listPins, pinImage, unpinImage, type IndexAndStore } from '@cistern/content';
 import { createUpstreamTable, resolveImage, type ResolvedImage } from '@cistern/upstream';
 import type { CacheIndex, TagRecord } from '@cistern/index';
-import type { PinAnswer, PinList, StaleLine, Upstream } from '../api/decisions.ts';
+import type { PinAnswer, PinList, StaleLine, Upstream } from '../api/operators.ts';
 import { type SelectedTags, selectTags, type TagPosition } from '../images/select-tags.ts';
 
 export interface Decisions {

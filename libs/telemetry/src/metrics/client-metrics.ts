@@ -1,5 +1,5 @@
 // Metrics of what clients ask for, and of who they are.
-import { counter, gauge, histogram, type MetricsOf } from './define-metrics.ts';
+import { counter, gauge, histogram, type LabelValue, type MetricsOf } from './define-metrics.ts';
 
 const requestOperations = [
   'ping',
@@ -26,7 +26,12 @@ const statusLabels = ['2xx', '3xx', '4xx', '5xx', 'aborted'] as const;
 export type StatusLabel = (typeof statusLabels)[number];
 
 /** For which the cache answers. */
-export const cachedOperations: ReadonlySet<RequestOperation> = new Set(['manifest', 'blob', 'tags', 'referrers']);
+export const cachedOperations: ReadonlySet<LabelValue> = new Set<RequestOperation>([
+  'manifest',
+  'blob',
+  'tags',
+  'referrers',
+]);
 
 /** Operations and the results they can have: the cache answers for some only. */
 const requestSeries = requestOperations.flatMap((operation) =>

@@ -7,6 +7,9 @@ type LabelValues = readonly string[] | 'upstreams' | 'any';
 type Labels<L extends string> = Readonly<Record<L, LabelValues>>;
 type Series<L extends string> = Record<L, string>;
 
+/** Of a label, as it is read. */
+export type LabelValue = string | number | undefined;
+
 /** Without it a metric starts with all combinations of the known values of its labels. */
 interface StartingSeries<L extends string> {
   readonly starts: readonly Series<L>[];

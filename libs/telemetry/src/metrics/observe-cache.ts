@@ -17,9 +17,9 @@ export interface CacheObserved {
 /** Gauges without a value are those that could not be asked. */
 export function observeCache(registry: Registry, { totals, parts }: CacheObserved): void {
   const registers = [registry];
-  let asking: Promise<CacheTotals | undefined> | undefined;
+  let reading: Promise<CacheTotals | undefined> | undefined;
   // Both gauges are read at the same moment, and share an answer.
-  const ask = () => (asking ??= answerWithin(totals()).finally(() => (asking = undefined)));
+  const readTotals = () => (reading ??= answerWithin(totals()).finally(() => (reading = undefined)));
 
   const gaugeOf = (name: string, help: string, read: (found: CacheTotals) => number): Gauge =>
     new Gauge({
@@ -27,7 +27,7 @@ export function observeCache(registry: Registry, { totals, parts }: CacheObserve
       help,
       registers,
       async collect() {
-        const found = await ask();
+        const found = await readTotals();
         this.remove();
         if (found !== undefined) this.set(read(found));
       },
@@ -63,7 +63,7 @@ export interface QueueFacts {
 }
 
 /** Gauges without a value are those that could not be asked. */
-export function observeJobs(registry: Registry, ask: () => Promise<readonly QueueFacts[]>): void {
+export function observeJobs(registry: Registry, readQueues: () => Promise<readonly QueueFacts[]>): void {
   const registers = [registry];
   const oldest = new Gauge({
     name: 'cistern_queue_oldest_waiting_seconds',
@@ -77,7 +77,7 @@ export function observeJobs(registry: Registry, ask: () => Promise<readonly Queu
     labelNames: ['queue', 'state'],
     registers,
     async collect() {
-      const found = await answerWithin(ask());
+      const found = await answerWithin(readQueues());
       jobs.reset();
       oldest.reset();
       for (const { queue, waiting, active, failed, oldestWaitingSeconds } of found ?? []) {
@@ -94,11 +94,11 @@ const limitMs = 3000;
  * `undefined` for a rejection, and for an answer that takes longer than three seconds. A call that hangs must not hide all other
  * metrics.
  */
-async function answerWithin<T>(asked: Promise<T>): Promise<T | undefined> {
+async function answerWithin<T>(answer: Promise<T>): Promise<T | undefined> {
   const late = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => late.resolve(undefined), limitMs);
   try {
-    return await Promise.race([asked, late.promise]);
+    return await Promise.race([answer, late.promise]);
   } catch {
     return undefined;
   } finally {

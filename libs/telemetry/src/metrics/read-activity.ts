@@ -1,5 +1,6 @@
 // What a process has done so far and does now, read from its metrics: so nothing is counted twice, and both tell the same.
 import type { JobMetrics } from './cache-metrics.ts';
+import type { LabelValue } from './define-metrics.ts';
 import { cachedOperations, type RequestMetrics } from './client-metrics.ts';
 import { troubledOutcomes, type UpstreamMetrics } from './upstream-metrics.ts';
 
@@ -42,7 +43,6 @@ export interface Activity {
 type ActivityMetrics = RequestMetrics & UpstreamMetrics & JobMetrics;
 
 const healths = ['well', 'probed', 'failing'] as const;
-type LabelValue = string | number | undefined;
 const uncountedOperations: ReadonlySet<LabelValue> = new Set(['token', 'ping']);
 
 export async function readActivity(metrics: ActivityMetrics): Promise<Activity> {
@@ -58,7 +58,7 @@ export async function readActivity(metrics: ActivityMetrics): Promise<Activity> 
 
 async function readCounts(metrics: ActivityMetrics): Promise<Omit<ActivityCounts, 'upstreamCalls'>> {
   const { values } = await metrics.requests.get();
-  const cached = values.filter(({ labels }) => isCached(labels.operation));
+  const cached = values.filter(({ labels }) => cachedOperations.has(labels.operation));
   const count = (matches: (labels: (typeof cached)[number]['labels']) => boolean) =>
     cached.reduce((sum, { labels, value }) => sum + (matches(labels) ? value : 0), 0);
   return {
@@ -86,7 +86,7 @@ async function readUpstreams(metrics: ActivityMetrics): Promise<UpstreamActivity
     const upstream = of(labels.upstream);
     if (uncountedOperations.has(labels.operation)) continue;
     upstream.calls += value;
-    if (isTrouble(labels.outcome)) upstream.errors += value;
+    if (troubledOutcomes.has(labels.outcome)) upstream.errors += value;
   }
   for (const { labels, value } of states.values) of(labels.upstream).worst = Math.max(of(labels.upstream).worst, value);
   return [...found].map(([name, { calls, errors, worst }]) => ({
@@ -104,7 +104,7 @@ export async function readLatencies({
   const { values } = await timeToFirstByte.get();
   const within = new Map<string, number>();
   for (const { labels, value, metricName } of values) {
-    if (metricName?.endsWith('_bucket') !== true || !isCached(labels.operation)) continue;
+    if (metricName?.endsWith('_bucket') !== true || !cachedOperations.has(labels.operation)) continue;
     const { le } = labels as { readonly le?: string | number };
     within.set(String(le), (within.get(String(le)) ?? 0) + value);
   }
@@ -121,12 +121,4 @@ export async function readLatencies({
 async function sumOf(metric: { get(): Promise<{ readonly values: readonly { readonly value: number }[] }> }) {
   const { values } = await metric.get();
   return values.reduce((sum, { value }) => sum + value, 0);
-}
-
-function isCached(operation: LabelValue): boolean {
-  return (cachedOperations as ReadonlySet<LabelValue>).has(operation);
-}
-
-function isTrouble(outcome: LabelValue): boolean {
-  return (troubledOutcomes as ReadonlySet<LabelValue>).has(outcome);
 }

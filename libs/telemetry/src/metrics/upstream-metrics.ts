@@ -1,5 +1,5 @@
 // Metrics of what we ask of upstream registries, what they let us pull, and what is answered without them.
-import { counter, gauge, histogram, type MetricsOf } from './define-metrics.ts';
+import { counter, gauge, histogram, type LabelValue, type MetricsOf } from './define-metrics.ts';
 
 const upstreamOperations = [
   'head-manifest',
@@ -27,7 +27,7 @@ const upstreamOutcomes = [
 ] as const;
 export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
 /** Those that say something about the registry, or about us. */
-export const troubledOutcomes: ReadonlySet<UpstreamOutcome> = new Set([
+export const troubledOutcomes: ReadonlySet<LabelValue> = new Set<UpstreamOutcome>([
   'rate-limited',
   'refused-us',
   'unreachable',

@@ -1,11 +1,21 @@
 // The state of the whole cache: `GET /v1/overview`, `GET /v1/nodes`, `GET /v1/fills`, and `GET /v1/events`, which repeats these three.
-// `GET /v1/jobs` has the queues and failures, `GET /v1/budget` the pulls that upstreams still allow.
-import type { Nodes } from '@cistern/operations';
-import { budgetList, fillList, jobList, nodeList, type Overview, overview } from '@cistern/operations/api';
+// `GET /v1/jobs` has the queues and failures, `GET /v1/budget` the pulls that upstreams still allow, and `GET /v1/audit` the actions of
+// operators and refused requests on all nodes, page by page.
+import type { Nodes, Audit } from '@cistern/operations';
+import {
+  budgetList,
+  fillList,
+  jobList,
+  nodeList,
+  type Overview,
+  overview,
+  auditKind,
+  auditPage,
+  count,
+} from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { addRoute } from '../http/add-route.ts';
-import { describeRoute } from '../http/describe-route.ts';
+import { addRoute, describeRoute } from '../http/add-route.ts';
 import type { EventFeed } from './create-event-feed.ts';
 
 const tag = 'nodes';
@@ -69,5 +79,25 @@ export function addNodeRoutes(
       return reply.code(503).send({ message: 'Too many listen already. Close another page, or ask again and again.' });
     // Proxies are not to gather it.
     return reply.header('content-type', 'text/event-stream').header('x-accel-buffering', 'no').send(stream);
+  });
+}
+
+const auditQuery = z.object({
+  limit: z.int().min(1).max(500).default(100),
+  before: count.describe('As the page before gave it.').optional(),
+  kind: auditKind.optional(),
+});
+
+export function addAuditRoutes(app: FastifyInstance, audit: Pick<Audit, 'list'>): void {
+  addRoute(app, {
+    path: 'GET /v1/audit',
+    tag: 'nodes',
+    summary: 'Actions of operators and refused requests, the newest first',
+    description:
+      'The newest 2,000 of each kind, of all nodes, within a second. A node reports at most five refusals a second. ' +
+      'The audit log of each process (audit.path) has all of them.',
+    query: auditQuery,
+    answer: auditPage,
+    act: ({ query }) => audit.list(query),
   });
 }

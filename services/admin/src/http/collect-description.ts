@@ -1,7 +1,7 @@
 // `GET /v1/openapi.json`: the routes of the admin server, as an OpenAPI 3 document made of their schemas.
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { z } from 'zod';
-import { describeRoute } from './describe-route.ts';
+import { describeRoute } from './add-route.ts';
 
 export type DescribeApi = () => Promise<object>;
 

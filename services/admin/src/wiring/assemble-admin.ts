@@ -5,28 +5,12 @@ import type { LaneFacts } from '@cistern/jobs';
 import type { QueueFacts } from '@cistern/telemetry';
 import type { NodeContext } from '@cistern/runtime/process';
 import { openAll } from '@cistern/runtime';
-import { createStoreHealth, type StoreHealth, openIndexAndStore, openQueue, sharedTriesOf } from '@cistern/assembly';
-import { type AdminAccess, openAdminAccess } from './open-admin-access.ts';
-import { type Audit, openAudit, openOperations, openReporting, type Operations } from '@cistern/operations';
-
-interface AdminAssembly extends StoreHealth, Operations {
-  /** What the index says the store holds. */
-  totals(): Promise<BlobTotals>;
-  /** How full the queues are. */
-  queues(): Promise<readonly QueueFacts[]>;
-  readonly audit: Audit;
-  /** Who may see and do what. */
-  readonly access: AdminAccess;
-  /** Rejects when the index cannot do its work now. */
-  checkIndex(): Promise<void>;
-  close(): Promise<void>;
-}
+import { createStoreHealth, openIndexAndStore, openQueue, sharedTriesOf } from '@cistern/assembly';
+import { openAdminAccess } from './open-admin-access.ts';
+import { openAudit, openOperations, openReporting } from '@cistern/operations';
 
 /** Rejects, with everything closed again, when a part cannot be opened; with ConfigError for a file of operators that is none. */
-export function assembleAdmin(
-  config: Config,
-  options: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'audit'>,
-): Promise<AdminAssembly> {
+export function assembleAdmin(config: Config, options: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'audit'>) {
   return openAll(async (closers) => {
     const { index, store } = await openIndexAndStore(config, options, closers);
     const { queue, look } = closers.opened(await openQueue(config, options));
@@ -37,7 +21,7 @@ export function assembleAdmin(
       audit: openAudit(config, 'admin', { index }, options, closers),
       ...openOperations(config, { index, store }, { queue, look }, options.log),
       queues: async () => (await look()).map(queueFacts),
-      totals: () => index.blobs.totals(),
+      totals: (): Promise<BlobTotals> => index.blobs.totals(),
       ...createStoreHealth(config, store),
       checkIndex: () => index.check(),
       close: () => closers.closeAll(),

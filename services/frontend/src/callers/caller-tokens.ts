@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Seal } from '@cistern/runtime';
 import type { CallerCredentials } from '@cistern/upstream';
 import { type LimitDependencies, limitClient } from '../hooks/limit-client.ts';
-import { addTokenPath, tokenPath } from '../token/add-token-path.ts';
+import { addTokenPath, tokenPath } from '../token/add-token-routes.ts';
 import { sendJson } from '../http/answer.ts';
 
 /**
@@ -29,7 +29,7 @@ export function addCallerTokens(
 }
 
 function giveToken(tokens: CallerTokens, authorization: string | undefined, reply: FastifyReply): FastifyReply {
-  const shown = shownBy(authorization, tokens);
+  const shown = tokens.read(authorization);
   if (shown.caller.kind === 'token')
     throw new CacheError('denied', 'A token is asked for with a user name and a password, or with nothing.');
   const { token, expiresInSeconds } = tokens.issue(shown);
@@ -39,7 +39,7 @@ function giveToken(tokens: CallerTokens, authorization: string | undefined, repl
   return sendJson(reply, Buffer.from(JSON.stringify(answer)));
 }
 
-export interface ShownCaller {
+interface ShownCaller {
   readonly caller: CallerCredentials;
   /** With a token of ours: when it ends, in milliseconds since the epoch. A token bought with it ends then, too. */
   readonly untilMs?: number | undefined;
@@ -47,10 +47,11 @@ export interface ShownCaller {
 
 export interface CallerTokens {
   issue(shown: ShownCaller): { readonly token: string; readonly expiresInSeconds: number };
-  /** `undefined`: not issued here, or too long ago. */
-  open(token: string): ShownCaller | undefined;
-  /** Whether it was issued by a cache like this, whenever. */
-  isOurs(token: string): boolean;
+  /**
+   * The caller of an `Authorization` header, for upstreams that verify their callers: it is not judged here. A header that is no
+   * credential for an upstream is anonymous. So is a token of a cache like this that is not valid here, or has expired.
+   */
+  read(authorization: string | undefined): ShownCaller;
 }
 
 interface TokenContent {
@@ -74,30 +75,20 @@ export function createCallerTokens({ seal, now }: { readonly seal: Seal; readonl
         expiresInSeconds: Math.max(1, Math.floor((untilMs - now()) / 1000)),
       };
     },
-    open(token) {
-      const text = token.startsWith(prefix) ? seal.open(sealName, token.slice(prefix.length)) : undefined;
-      if (text === undefined) return undefined;
-      const { caller, untilMs } = JSON.parse(text) as TokenContent;
-      return untilMs > now() ? { caller, untilMs } : undefined;
+    read(authorization) {
+      const token = bearer.exec(authorization ?? '')?.[1];
+      if (token === undefined) return { caller: readBasic(authorization) };
+      if (!token.startsWith(prefix)) return { caller: { kind: 'token', token } };
+      const text = seal.open(sealName, token.slice(prefix.length));
+      const content = text === undefined ? undefined : (JSON.parse(text) as TokenContent);
+      if (content === undefined || content.untilMs <= now()) return { caller: anonymous };
+      return { caller: content.caller, untilMs: content.untilMs };
     },
-    isOurs: (token) => token.startsWith(prefix),
   };
 }
 
 const anonymous: CallerCredentials = { kind: 'anonymous' };
 const bearer = /^bearer +([\w.~+/=-]+)$/i;
-
-/** What is no credential that an upstream could know is none. */
-export function callerOf(authorization: string | undefined, tokens: CallerTokens): CallerCredentials {
-  return shownBy(authorization, tokens).caller;
-}
-
-/** As `callerOf`, with the end of the token that was shown, if it is one of ours. */
-export function shownBy(authorization: string | undefined, tokens: CallerTokens): ShownCaller {
-  const token = bearer.exec(authorization ?? '')?.[1];
-  if (token === undefined) return { caller: readBasic(authorization) };
-  return tokens.isOurs(token) ? (tokens.open(token) ?? { caller: anonymous }) : { caller: { kind: 'token', token } };
-}
 
 function readBasic(authorization: string | undefined): CallerCredentials {
   if (authorization === undefined) return anonymous;

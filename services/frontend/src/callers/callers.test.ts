@@ -9,7 +9,7 @@ import { createTestSeal } from '../testing/create-test-seal.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
 import { until } from '@cistern/runtime/testing';
-import { callerOf, shownBy, type CallerTokens, createCallerTokens } from './caller-tokens.ts';
+import { type CallerTokens, createCallerTokens } from './caller-tokens.ts';
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'pass:word' };
@@ -18,7 +18,7 @@ const manifest = Buffer.from('{"schemaVersion":2}');
 
 test('a header is a password, a token, or nothing that an upstream could know', () => {
   const tokens = createCallerTokens({ seal: createTestSeal(), now: Date.now });
-  const of = (authorization: string | undefined) => callerOf(authorization, tokens);
+  const of = (authorization: string | undefined) => tokens.read(authorization).caller;
   assert.deepEqual(of(basic('ada:pass:word')), ada);
   assert.deepEqual(of('bearer abc.def-_~+/='), { kind: 'token', token: 'abc.def-_~+/=' });
   // An identity token, as a form has it.
@@ -33,27 +33,27 @@ test('a token of ours is good for five minutes, and one that we cannot open goes
   const tokens = createCallerTokens({ seal: createTestSeal(), now: () => clock.nowMs });
   const token = issue(tokens);
   clock.nowMs += 299_999;
-  assert.deepEqual(callerOf(`Bearer ${token}`, tokens), ada);
+  assert.deepEqual(tokens.read(`Bearer ${token}`).caller, ada);
   clock.nowMs += 1;
   for (const void_ of [token, `${token}x`, 'cistern.forged'])
-    assert.deepEqual(callerOf(`Bearer ${void_}`, tokens), { kind: 'anonymous' });
+    assert.deepEqual(tokens.read(`Bearer ${void_}`).caller, { kind: 'anonymous' });
 });
 
 test('a token bought with a token ends when the first one does', () => {
   const clock = { nowMs: 1_000 };
   const tokens = createCallerTokens({ seal: createTestSeal(), now: () => clock.nowMs });
-  const renew = (token: string) => tokens.issue(shownBy(`Bearer ${token}`, tokens));
+  const renew = (token: string) => tokens.issue(tokens.read(`Bearer ${token}`));
   let bought = tokens.issue({ caller: ada });
   assert.equal(bought.expiresInSeconds, 300);
   for (const left of [200, 100, 1]) {
     clock.nowMs = 1_000 + (300 - left) * 1000;
     bought = renew(bought.token);
     assert.equal(bought.expiresInSeconds, left);
-    assert.deepEqual(callerOf(`Bearer ${bought.token}`, tokens), ada);
+    assert.deepEqual(tokens.read(`Bearer ${bought.token}`).caller, ada);
   }
   clock.nowMs += 1_000;
-  assert.deepEqual(callerOf(`Bearer ${bought.token}`, tokens), { kind: 'anonymous' });
-  assert.deepEqual(shownBy(`Bearer ${renew(bought.token).token}`, tokens).caller, { kind: 'anonymous' });
+  assert.deepEqual(tokens.read(`Bearer ${bought.token}`).caller, { kind: 'anonymous' });
+  assert.deepEqual(tokens.read(`Bearer ${renew(bought.token).token}`).caller, { kind: 'anonymous' });
 });
 
 test('the token endpoint gives a token only the rest of the time of the one it was bought with', async (t) => {

@@ -12,13 +12,6 @@ export interface LimitDependencies {
   readonly metrics: LimitMetrics;
 }
 
-export interface AddressCount {
-  /** Throws `client-rate-limited`. Counts once, however often it is called. */
-  count(): Promise<void>;
-  /** The request turned out to be a user's. */
-  takeBack(): void;
-}
-
 const words = {
   requests: 'You have sent more requests than a client may in a minute.',
   bytes: 'You have been sent as much as a client may in a day.',
@@ -38,16 +31,18 @@ export async function limitClient(
 }
 
 /** For a request whose identity is not known yet. */
-export function countAddress(dependencies: LimitDependencies, request: FastifyRequest): AddressCount {
+export function countAddress(dependencies: LimitDependencies, request: FastifyRequest) {
   const { limits, isUnlimited } = dependencies;
   let isCounted = false;
   return {
-    async count() {
+    /** Throws `client-rate-limited`. Counts once, however often it is called. */
+    async count(): Promise<void> {
       if (isCounted || isUnlimited(request.ip)) return;
       isCounted = true;
       await admit(dependencies, request, addressOf(request));
     },
-    takeBack() {
+    /** The request turned out to be a user's. */
+    takeBack(): void {
       if (isCounted) limits.takeBack(addressOf(request));
     },
   };

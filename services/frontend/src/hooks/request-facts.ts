@@ -52,11 +52,21 @@ declare module 'fastify' {
 }
 
 /** The returned function makes the record of a request and sees to its end. */
-export function createRequestRecords(
-  options: RequestFactsOptions,
-): (request: FastifyRequest, reply: FastifyReply) => void {
-  const reportRecord = createReport(options);
-  return (request, reply) => {
+export function createRequestRecords({ log, metrics, accessLog, audit, now }: RequestFactsOptions) {
+  const logRequest = createRequestLog(log);
+
+  function report(record: RequestRecord): void {
+    const { facts } = record;
+    if (record.entered) metrics.requestsInFlight.dec({ operation: facts.operation });
+    observeRequest(metrics, facts);
+    accessLog?.(formatAccessLogLine(facts));
+    if (audit !== undefined) auditRequest(audit, facts);
+    const level = levelOf(record);
+    if (level === 'info') logRequest(facts);
+    else log[level]({ ...facts, err: record.failure }, requestEnded);
+  }
+
+  return (request: FastifyRequest, reply: FastifyReply): void => {
     const startedAt = performance.now();
     const { headers } = request;
     const facts = createRequestFacts({
@@ -67,14 +77,14 @@ export function createRequestRecords(
       clientIp: request.ip,
       referer: headers.referer,
       userAgent: headers['user-agent'],
-      startedAtMs: options.now(),
+      startedAtMs: now(),
     });
     const record: RequestRecord = { facts, startedAt, mode: 'mirror', entered: false };
     request.record = record;
     reply.raw.on('close', () => {
       facts.durationMs = millisecondsSince(startedAt);
       completeFacts(record, reply);
-      reportRecord(record);
+      report(record);
     });
   };
 }
@@ -103,20 +113,6 @@ function completeFacts({ facts }: RequestRecord, reply: FastifyReply): void {
   if (raw.writableFinished) facts.timeToFirstByteMs ??= facts.durationMs;
   if (raw.writableFinished && facts.bytesSent === 0 && facts.method !== 'HEAD' && facts.status !== 304)
     facts.bytesSent = Number(reply.getHeader('content-length') ?? 0);
-}
-
-function createReport({ log, metrics, accessLog, audit }: RequestFactsOptions): (record: RequestRecord) => void {
-  const logRequest = createRequestLog(log);
-  return (record) => {
-    const { facts } = record;
-    if (record.entered) metrics.requestsInFlight.dec({ operation: facts.operation });
-    observeRequest(metrics, facts);
-    accessLog?.(formatAccessLogLine(facts));
-    if (audit !== undefined) auditRequest(audit, facts);
-    const level = levelOf(record);
-    if (level === 'info') logRequest(facts);
-    else log[level]({ ...facts, err: record.failure }, requestEnded);
-  };
 }
 
 const forPeople: ReadonlySet<RequestFacts['errorKind']> = new Set([

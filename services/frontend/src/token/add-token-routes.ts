@@ -1,5 +1,5 @@
 // `/token`, where users exchange what they have for an access token.
-import { type AccessTokens, type Authenticator, type Authorize, type Identity, type Asker } from '@cistern/auth';
+import type { AccessTokens, Authenticator, Authorize, Identity, Asker } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
@@ -8,7 +8,8 @@ import { type AuthenticateDependencies, identify, formatBasicChallenge } from '.
 import { limitClient } from '../hooks/limit-client.ts';
 import { catalogScope, parseScopes, pullScope, resolveIfKnown } from './scopes.ts';
 import { sendJson } from '../http/answer.ts';
-import { addTokenPath, type TokenRequest } from './add-token-path.ts';
+import { enterOperation } from '../hooks/request-facts.ts';
+import { takeBody } from '../http/server-options.ts';
 
 export interface TokenDependencies extends AuthenticateDependencies {
   readonly accessTokens: AccessTokens;
@@ -41,8 +42,8 @@ async function giveToken(
     hostOf(authenticator, request),
     scopes,
   );
-  const asksForCatalog = scopes.some((scope) => scope.split(' ').includes(catalogScope));
-  const mayList = asksForCatalog && identity.mayList !== false;
+  const wantsCatalog = scopes.some((scope) => scope.split(' ').includes(catalogScope));
+  const mayList = wantsCatalog && identity.mayList !== false;
   const { token, expiresInSeconds, issuedAt } = await dependencies.accessTokens.issue({ ...identity, mayList }, names);
   reply.header('cache-control', 'no-store');
   // Docker reads `token`, OAuth 2 clients `access_token`.
@@ -86,4 +87,49 @@ function narrowScopes(
     const place = resolveIfKnown(upstreams, { host, name });
     return place !== undefined && authorize(asker, place).isAllowed ? [`${place.upstream}/${place.repository}`] : [];
   });
+}
+
+/**
+ * The place where clients ask for tokens. They do by GET as in distribution's token specification ("Token Authentication Specification"),
+ * and by POST as in its "OAuth2 Token Authentication", which containerd uses.
+ */
+export const tokenPath = '/token';
+
+interface TokenRequest {
+  /** What was shown, in a form too, as the header would have it; a refresh token as a password of nobody. */
+  readonly authorization: string | undefined;
+  readonly scopes: readonly string[];
+}
+
+type GiveToken = (wanted: TokenRequest, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+
+/** A CI job's token has some kilobytes. */
+const bodyLimit = 64 * 1024;
+
+export function addTokenPath(app: FastifyInstance, metrics: RequestMetrics, give: GiveToken): void {
+  void app.register(async (routes) => {
+    takeBody(routes, bodyLimit);
+    routes.addHook('onRequest', (request, _reply, done) => {
+      enterOperation(metrics, request.record, 'token');
+      done();
+    });
+    routes.get(tokenPath, (request, reply) => {
+      const query = new URLSearchParams(request.url.split('?', 2)[1] ?? '');
+      return give({ authorization: request.headers.authorization, scopes: query.getAll('scope') }, request, reply);
+    });
+    routes.post(tokenPath, { bodyLimit }, (request, reply) => {
+      const form = new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
+      const authorization = shownIn(form) ?? request.headers.authorization;
+      return give({ authorization, scopes: form.getAll('scope') }, request, reply);
+    });
+  });
+}
+
+/** What a form shows, as a header would: `password`, or what a client took for a refresh token. `undefined`: nothing. */
+function shownIn(form: URLSearchParams): string | undefined {
+  const isRefresh = form.get('grant_type') === 'refresh_token';
+  const password = form.get(isRefresh ? 'refresh_token' : 'password');
+  if (password === null) return undefined;
+  const user = isRefresh ? '' : (form.get('username') ?? '');
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 }

@@ -5,7 +5,7 @@ import type { Reference } from '@cistern/oci';
 import { AuthorizedRepository } from '@cistern/pull-through';
 import type { ResolvedName, UpstreamTable } from '@cistern/upstream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerChallenge, callerOf } from '../callers/caller-tokens.ts';
+import { callerChallenge } from '../callers/caller-tokens.ts';
 import { formatChallenge } from '../hooks/authenticate.ts';
 import { pullScope, resolveIfKnown } from '../token/scopes.ts';
 import { queryValue } from '../http/request-fields.ts';
@@ -43,7 +43,7 @@ export function authorizePull(
     asker: { identity, clientIp: request.ip },
     isInScope:
       identity.scopes && ((key) => identity.scopes!.some((scope) => isScopeOf(upstreams, scope, request.host, key))),
-    caller: callerTokens && callerOf(request.headers.authorization, callerTokens),
+    caller: callerTokens?.read(request.headers.authorization).caller,
     network: callerTokens && networkOf(request.ip),
     facts: record.facts,
   });

@@ -11,10 +11,6 @@ import { openMultipartStream } from './multipart-stream.ts';
 import { sendBlob } from './send-blob.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
-interface BlobPath {
-  readonly digest: Digest;
-}
-
 // Constant: what the bytes are is the manifest's to say, and a cache that asked by digest alone does not know.
 const contentType = 'application/octet-stream';
 
@@ -22,7 +18,7 @@ const contentType = 'application/octet-stream';
 export function answerBlob(
   dependencies: V2Dependencies,
   target: AuthorizedRepository,
-  { digest }: BlobPath,
+  { digest }: { readonly digest: Digest },
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply | Promise<FastifyReply | undefined> {

@@ -8,24 +8,20 @@ import { clientSignal, waitForUpstream } from './wait-for-upstream.ts';
 import { setFreshness, validatorHeaders, sendAtOnce } from '../http/answer.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
-interface ManifestPath {
-  readonly reference: Reference;
-}
-
 /** At once, where this process knows the answer. */
 export function answerManifest(
   dependencies: V2Dependencies,
   target: AuthorizedRepository,
-  { reference }: ManifestPath,
+  { reference }: { readonly reference: Reference },
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply | Promise<FastifyReply> {
   request.record.facts.reference = reference.kind === 'tag' ? reference.tag : reference.digest;
-  const asked = { target, reference, ...freshnessOptions(dependencies, request) };
+  const wanted = { target, reference, ...freshnessOptions(dependencies, request) };
   const { pullThrough, waiting } = dependencies;
-  const known = pullThrough.manifestFromMemory(asked, request.method === 'HEAD' ? 'facts' : 'bytes');
+  const known = pullThrough.manifestFromMemory(wanted, request.method === 'HEAD' ? 'facts' : 'bytes');
   if (known !== undefined) return sendManifest(known, request, reply);
-  const patient = { ...asked, signal: clientSignal(reply) };
+  const patient = { ...wanted, signal: clientSignal(reply) };
   const open = (): Promise<ManifestFromMemory> =>
     request.method === 'HEAD' ? pullThrough.statManifest(patient) : pullThrough.openManifest(patient);
   return waitForUpstream(waiting, request, reply, open).then((manifest) => sendManifest(manifest, request, reply));

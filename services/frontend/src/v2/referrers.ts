@@ -12,14 +12,10 @@ import type { V2Dependencies } from './v2-dependencies.ts';
 
 const pageParameter = 'page';
 
-interface ReferrersPath {
-  readonly digest: Digest;
-}
-
 export async function answerReferrers(
   dependencies: V2Dependencies,
   target: AuthorizedRepository,
-  { digest }: ReferrersPath,
+  { digest }: { readonly digest: Digest },
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {

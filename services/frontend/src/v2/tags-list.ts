@@ -7,14 +7,10 @@ import { setFreshness, sendJson } from '../http/answer.ts';
 import { nextLink, requestedPage } from './pagination.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
-interface TagsPath {
-  readonly name: string;
-}
-
 export async function answerTagsList(
   dependencies: V2Dependencies,
   target: AuthorizedRepository,
-  { name }: TagsPath,
+  { name }: { readonly name: string },
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {

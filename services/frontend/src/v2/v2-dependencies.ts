@@ -1,24 +1,19 @@
 // What the handlers of the pull API work with.
 import type { Seal } from '@cistern/runtime';
-import type { Authenticator, Authorize, ClientLimits } from '@cistern/auth';
+import type { Authorize } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
-import type { AuthenticationMetrics, LimitMetrics, RequestMetrics } from '@cistern/telemetry';
+import type { RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
 import type { CallerTokens } from '../callers/caller-tokens.ts';
+import type { AuthenticateDependencies } from '../hooks/authenticate.ts';
 import type { WaitOptions } from './wait-for-upstream.ts';
 
-export interface V2Dependencies {
+export interface V2Dependencies extends AuthenticateDependencies {
   readonly pullThrough: PullThrough;
   readonly upstreams: UpstreamTable;
-  /** Who may ask for anything here. */
-  readonly authenticator: Authenticator;
-  /** And for what. */
+  /** What a client may pull. */
   readonly authorize: Authorize;
-  /** And how much. */
-  readonly limits: ClientLimits;
-  /** Clients with these addresses are held to none. */
-  readonly isUnlimited: (clientIp: string) => boolean;
-  readonly metrics: RequestMetrics & AuthenticationMetrics & LimitMetrics;
+  readonly metrics: RequestMetrics & AuthenticateDependencies['metrics'];
   /** Of clients whom upstreams verify; absent: none does. */
   readonly callerTokens?: CallerTokens | undefined;
   readonly pageSeal: Seal;
