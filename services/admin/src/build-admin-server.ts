@@ -33,7 +33,7 @@ export interface AdminServerOptions extends Operations {
   readonly parts: PartChecks;
   /** Where clients pull, and from what. */
   readonly registry: Pick<Config, 'http' | 'upstreams'>;
-  readonly audit: Pick<Audit, 'asked' | 'list'>;
+  readonly audit: Pick<Audit, 'action' | 'list'>;
   readonly access: AdminAccess;
   readonly log: Logger;
 }
@@ -81,7 +81,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   });
   void app.register(async (protectedApp) => {
     requireOperator(protectedApp, access);
-    protectedApp.addHook('onResponse', async (request, reply) => noteAsked(audit, request, reply));
+    protectedApp.addHook('onResponse', async (request, reply) => auditAction(audit, request, reply));
     addNodeRoutes(protectedApp, nodes, readOverview, feed);
     addPrewarmRoute(protectedApp, prewarm);
     addUpkeepRoutes(protectedApp, upkeep);
@@ -100,12 +100,12 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
 }
 
 /** What changes something, and whoever was turned away with what he showed. The console looks every second. */
-function noteAsked(audit: Pick<Audit, 'asked'>, request: FastifyRequest, { statusCode: status }: FastifyReply) {
+function auditAction(audit: Pick<Audit, 'action'>, request: FastifyRequest, { statusCode: status }: FastifyReply) {
   const { method, url, ip, body: wish, operator, headers } = request;
   if (isReading(request) && (headers.authorization === undefined || ![401, 403, 429].includes(status))) return;
   const address = ip === '' ? undefined : ip;
   const by = operator === '' ? (address ?? 'a user of this machine') : operator;
-  audit.asked({ by, address, what: `${method} ${url}`, wish, status });
+  audit.action({ by, address, what: `${method} ${url}`, wish, status });
 }
 
 /** How the parts of the cache are, each asked now. */

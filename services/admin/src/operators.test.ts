@@ -31,7 +31,7 @@ test('an operator reads and acts, and is named in the audit log; a look is not n
   const noted: object[] = [];
   const ask = build(t, {
     access: accessOfTest,
-    audit: { ...optionsOfTest.audit, asked: (wish) => void noted.push(wish) },
+    audit: { ...optionsOfTest.audit, action: (action) => void noted.push(action) },
   });
   assert.equal((await ask('/v1/pins', { headers: ada })).status, 200);
   assert.equal((await ask('/v1/pins', { ...pin, headers: ada })).status, 200);
@@ -47,7 +47,7 @@ test('nobody else sees anything, the page included, and a browser is asked for a
   const noted: { readonly status?: number }[] = [];
   const ask = build(t, {
     access: accessOfTest,
-    audit: { ...optionsOfTest.audit, asked: (wish) => void noted.push(wish) },
+    audit: { ...optionsOfTest.audit, action: (action) => void noted.push(action) },
   });
   for (const authorization of [undefined, basic('ada', 'wrong'), basic('eve', 's3cret'), 'Bearer wrong'])
     for (const url of ['/v1/pins', '/console/', '/console/main.js']) {

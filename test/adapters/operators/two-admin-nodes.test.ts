@@ -54,8 +54,8 @@ test('guesses of an operator’s password count together, and not against a clie
 test('what an operator did at one node the other tells, and a node that ends has told it', async (t) => {
   const [one, other] = [await openNode(t, 'deeds:'), await openNode(t, 'deeds:')];
   const deed = { by: 'ada', address: '192.0.2.1', what: 'POST /v1/purge', wish: { image: 'nginx' }, status: 200 };
-  one.audit.asked(deed);
-  one.audit.asked({ ...deed, by: '192.0.2.1', status: 401, wish: undefined });
+  one.audit.action(deed);
+  one.audit.action({ ...deed, by: '192.0.2.1', status: 401, wish: undefined });
   await one.close();
   const { entries, before } = await other.audit.list({ limit: 10 });
   assert.equal(before, null);

@@ -9,7 +9,7 @@ import type { Closers } from '@cistern/runtime';
 import type { IndexAndStore } from '@cistern/content';
 import type { AuditPage } from '../api/operators.ts';
 
-export interface Audit extends RequestAudit, Pick<AuditLog, 'asked'> {
+export interface Audit extends RequestAudit, Pick<AuditLog, 'action'> {
   /** The latest entries of all nodes. Rejects with `index-unavailable`. */
   list(search: Parameters<CacheIndex['audit']['list']>[0]): Promise<AuditPage>;
 }
@@ -30,9 +30,9 @@ export function openAudit(
       log?.request(event, facts);
       recent.request(event, facts);
     },
-    asked(wish) {
-      log?.asked(wish);
-      recent.asked(wish);
+    action(action) {
+      log?.action(action);
+      recent.action(action);
     },
     async list(search) {
       const words = await index.audit.list(search);

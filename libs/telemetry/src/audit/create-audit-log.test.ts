@@ -71,7 +71,7 @@ test('more clients than can be remembered are told early, and none is lost', () 
 
 test('what operators ask for is told', () => {
   const { lines, log } = openLog();
-  log.asked({ by: 'operator', what: 'POST /v1/prewarm', wish: { image: 'a' }, status: 200 });
+  log.action({ by: 'operator', what: 'POST /v1/prewarm', wish: { image: 'a' }, status: 200 });
   const time = '1970-01-01T00:00:00.000Z';
   assert.deepEqual(lines, [
     { time, event: 'asked', by: 'operator', what: 'POST /v1/prewarm', wish: { image: 'a' }, status: 200 },

@@ -6,12 +6,12 @@ import type { RequestAudit, RequestFacts } from '../request-facts.ts';
 export interface AuditLog extends RequestAudit {
   count(facts: RequestFacts): void;
   /** Something that an operator has asked for. */
-  asked(wish: OperatorWish): void;
+  action(action: OperatorAction): void;
   /** Writes what has been counted since the last minute. */
   close(): void;
 }
 
-export interface OperatorWish {
+export interface OperatorAction {
   /** A name where there is one, an address else. */
   readonly by: string;
   readonly address?: string | undefined;
@@ -56,7 +56,7 @@ export function createAuditLog({ write, now }: AuditLogOptions): AuditLog {
         url: redactUrl(url),
       });
     },
-    asked: (wish) => writeEvent('asked', wish),
+    action: (action) => writeEvent('asked', action),
     close() {
       clearInterval(timer);
       usage.flush();

@@ -38,8 +38,8 @@ test('who was turned away and what operators asked for is kept, pulls are not, a
     pull({ status: 403, user: 'ada', url: '/v2/a/manifests/1?token=hush', denied: 'rule 1 denies a' }),
   );
   auditRequest(audit, pull({ status: 503, errorKind: 'client-rate-limited', url: '/v2/' }));
-  audit.asked({ by: 'bob', address: '::1', what: 'POST /v1/purge?signature=hush', wish: { image: 'a' }, status: 200 });
-  audit.asked({ by: '192.0.2.9', what: 'GET /v1/nodes', status: 429 });
+  audit.action({ by: 'bob', address: '::1', what: 'POST /v1/purge?signature=hush', wish: { image: 'a' }, status: 200 });
+  audit.action({ by: '192.0.2.9', what: 'GET /v1/nodes', status: 429 });
   await audit.close();
   const node = 'cache-1:5000';
   assert.deepEqual(
@@ -76,7 +76,7 @@ test('who was turned away and what operators asked for is kept, pulls are not, a
 test('an entry has an end, whatever somebody asks for', async () => {
   const { audit, kept, entries } = open();
   const long = '\u{1F433}'.repeat(50_000);
-  audit.asked({ by: long, address: long, what: long, wish: { long }, status: 400 });
+  audit.action({ by: long, address: long, what: long, wish: { long }, status: 400 });
   auditRequest(audit, pull({ status: 403, user: long, url: `/v2/${long}`, denied: long, clientIp: long }));
   await audit.close();
   assert.equal(kept.length, 2);
@@ -87,7 +87,7 @@ test('an entry has an end, whatever somebody asks for', async () => {
 test('of a flood of refusals some are kept, the rest is counted, and what operators do is kept all the same', async () => {
   const { audit, kept, dropped, clock } = open();
   for (let count = 0; count < 1000; count += 1) auditRequest(audit, pull({ status: 403 }));
-  audit.asked({ by: 'ada', what: 'POST /v1/pins', status: 200 });
+  audit.action({ by: 'ada', what: 'POST /v1/pins', status: 200 });
   clock.ms += 2000;
   for (let count = 0; count < 1000; count += 1) auditRequest(audit, pull({ status: 403 }));
   await audit.close();
@@ -98,7 +98,7 @@ test('of a flood of refusals some are kept, the rest is counted, and what operat
 
 test('an index that is away costs nobody anything but entries, which are counted', async () => {
   const { audit, dropped } = open({ isAway: true });
-  for (let count = 0; count < 150; count += 1) audit.asked({ by: 'ada', what: 'POST /v1/pins', status: 200 });
+  for (let count = 0; count < 150; count += 1) audit.action({ by: 'ada', what: 'POST /v1/pins', status: 200 });
   await audit.close();
   assert.deepEqual(await dropped(), { rate: 0, index: 150 });
 });

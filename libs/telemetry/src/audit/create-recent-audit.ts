@@ -1,7 +1,7 @@
 // Gathers what happened for a list that all nodes share, and writes it there behind their backs: no request waits for it, and a
 // flood of refusals costs a few entries a second (decision 0041). An entry is small, and without what might be secret.
 import type { AuditMetrics } from '../metrics/cache-metrics.ts';
-import type { AuditLog, OperatorWish } from './create-audit-log.ts';
+import type { AuditLog, OperatorAction } from './create-audit-log.ts';
 import type { RequestEvent, RequestFacts } from '../request-facts.ts';
 
 export interface RecentEntry {
@@ -31,7 +31,7 @@ export interface RecentAuditOptions {
   readonly now: () => number;
 }
 
-export interface RecentAudit extends Pick<AuditLog, 'request' | 'asked'> {
+export interface RecentAudit extends Pick<AuditLog, 'request' | 'action'> {
   /** Writes what is left. Never rejects. */
   close(): Promise<void>;
 }
@@ -91,8 +91,8 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
     request(event, facts) {
       if (event !== 'token-given') add('refusal', () => entryOfRequest(now(), node, event, facts));
     },
-    asked(wish) {
-      const entry = entryOfWish(now(), node, wish);
+    action(action) {
+      const entry = entryOfAction(now(), node, action);
       add(entry.event === 'asked' ? 'action' : 'refusal', () => entry);
     },
     async close() {
@@ -114,7 +114,7 @@ const refusals = new Map<number | undefined, RecentEntry['event']>([
 const [maxName, maxWhat, maxAbout] = [120, 300, 1000];
 
 /** The entry of an operator, or of a caller who was none. */
-function entryOfWish(at: number, node: string, { by, address, what, wish, status }: OperatorWish): RecentEntry {
+function entryOfAction(at: number, node: string, { by, address, what, wish, status }: OperatorAction): RecentEntry {
   return {
     at,
     event: refusals.get(status) ?? 'asked',

@@ -19,7 +19,7 @@ const denial = {
 } as const;
 
 function build(t: TestContext, list: Audit['list']) {
-  const app = buildAdminServer({ ...optionsOfTest, audit: { asked() {}, list }, access: accessOfTest });
+  const app = buildAdminServer({ ...optionsOfTest, audit: { action() {}, list }, access: accessOfTest });
   t.after(() => app.close());
   return async (url: string, authorization = 'Bearer right') => {
     const { statusCode: status, body } = await app.inject({ url, headers: { authorization } });

@@ -43,12 +43,12 @@ export async function serveConsole(app: FastifyInstance): Promise<void> {
   app.get<{ Params: { readonly '*': string } }>(
     '/console/*',
     { schema },
-    ({ params: { '*': path }, headers: asked }, reply) => {
+    ({ params: { '*': path }, headers: sent }, reply) => {
       const file = files.get(path === '' ? 'index.html' : path);
       if (file === undefined) return reply.code(404).send({ message: 'The console has no such file.' });
       const { mediaType, etag, content } = file;
       void reply.headers({ ...headers, etag });
-      return asked['if-none-match'] === etag ? reply.code(304).send() : reply.type(mediaType).send(content);
+      return sent['if-none-match'] === etag ? reply.code(304).send() : reply.type(mediaType).send(content);
     },
   );
 }

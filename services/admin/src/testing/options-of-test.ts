@@ -13,7 +13,7 @@ export const optionsOfTest: AdminServerOptions = {
   decisions: {} as Decisions,
   images: {} as Images,
   registry: loadConfig({ env: {}, defaults: { rootDirectory: '/' } }),
-  audit: { asked() {}, list: async () => ({ entries: [], before: null }) },
+  audit: { action() {}, list: async () => ({ entries: [], before: null }) },
   access: 'everything',
   log: createLogger({ level: 'error', formatter: 'json' }),
 };

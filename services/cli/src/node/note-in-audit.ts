@@ -11,6 +11,6 @@ export async function noteInAudit(
 ): Promise<void> {
   if (path === undefined) return;
   const audit = await openAuditLog(path, log);
-  audit.asked({ by: userInfo().username, what, wish });
+  audit.action({ by: userInfo().username, what, wish });
   audit.close();
 }
