@@ -1,7 +1,7 @@
 // Names and patterns drawn at random: a pattern never allows more than it denies.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import fc from 'fast-check';
+import { test } from 'node:test';
 import { fitsPattern } from './authorize.ts';
 
 const names = fc.string({ unit: fc.constantFrom('a', 'b', '/', ':', '.', '-', '\n'), minLength: 1, maxLength: 12 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import fc from 'fast-check';
+import { test } from 'node:test';
 import { parseScopes } from './scopes.ts';
 
 test('what is asked for is repositories to pull from', () => {

@@ -4,7 +4,7 @@ import { CacheError } from '@cistern/errors';
 import { parseReference } from '@cistern/oci';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '@cistern/pull-through/testing';
-import { listStale } from '../operators/open-decisions.ts';
+import { listStale } from './open-decisions.ts';
 
 const mediaType = 'application/vnd.oci.image.index.v1+json';
 
