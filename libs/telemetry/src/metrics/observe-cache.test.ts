@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
-import { observeCache } from './observe-cache.ts';
+import { observeCache, observeJobs } from './observe-cache.ts';
 
 const fails = () => Promise.reject(new Error('connection refused'));
 
@@ -27,4 +27,19 @@ test('has no figures where nobody could be asked, and all other metrics', async 
   const text = await registry.metrics();
   assert.doesNotMatch(text, /^cistern_cached/m);
   assert.match(text, /^cistern_part_up\{part="index"\} 0$/m);
+});
+
+test('shows the jobs of a queue, and how long the oldest has waited, from the same reading', async () => {
+  const registry = new Registry();
+  let readings = 0;
+  observeJobs(registry, async () => {
+    readings += 1;
+    return [{ queue: 'background', waiting: 2, active: 1, failed: 0, oldestWaitingSeconds: readings }];
+  });
+  for (const seconds of [1, 2]) {
+    const text = await registry.metrics();
+    assert.match(text, /^cistern_queue_jobs\{queue="background",state="waiting"\} 2$/m);
+    assert.match(text, new RegExp(`^cistern_queue_oldest_waiting_seconds\\{queue="background"\\} ${seconds}$`, 'm'));
+    assert.equal(readings, seconds);
+  }
 });

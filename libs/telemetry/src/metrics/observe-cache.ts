@@ -17,10 +17,7 @@ export interface CacheObserved {
 /** Gauges without a value are those that could not be asked. */
 export function observeCache(registry: Registry, { totals, parts }: CacheObserved): void {
   const registers = [registry];
-  let reading: Promise<CacheTotals | undefined> | undefined;
-  // Both gauges are read at the same moment, and share an answer.
-  const readTotals = () => (reading ??= answerWithin(totals()).finally(() => (reading = undefined)));
-
+  const readTotals = shareAnswer(totals);
   const gaugeOf = (name: string, help: string, read: (found: CacheTotals) => number): Gauge =>
     new Gauge({
       name,
@@ -65,11 +62,17 @@ export interface QueueFacts {
 /** Gauges without a value are those that could not be asked. */
 export function observeJobs(registry: Registry, readQueues: () => Promise<readonly QueueFacts[]>): void {
   const registers = [registry];
+  const readFacts = shareAnswer(readQueues);
   const oldest = new Gauge({
     name: 'cistern_queue_oldest_waiting_seconds',
     help: 'How long the job that waits longest in a queue has waited.',
     labelNames: ['queue'],
     registers,
+    async collect() {
+      const found = await readFacts();
+      oldest.reset();
+      for (const { queue, oldestWaitingSeconds } of found ?? []) oldest.set({ queue }, oldestWaitingSeconds);
+    },
   });
   const jobs = new Gauge({
     name: 'cistern_queue_jobs',
@@ -77,15 +80,18 @@ export function observeJobs(registry: Registry, readQueues: () => Promise<readon
     labelNames: ['queue', 'state'],
     registers,
     async collect() {
-      const found = await answerWithin(readQueues());
+      const found = await readFacts();
       jobs.reset();
-      oldest.reset();
-      for (const { queue, waiting, active, failed, oldestWaitingSeconds } of found ?? []) {
+      for (const { queue, waiting, active, failed } of found ?? [])
         for (const [state, count] of Object.entries({ waiting, active, failed })) jobs.set({ queue, state }, count);
-        oldest.set({ queue }, oldestWaitingSeconds);
-      }
     },
   });
+}
+
+/** Gauges that are read at the same moment share an answer. */
+function shareAnswer<T>(read: () => Promise<T>): () => Promise<T | undefined> {
+  let reading: Promise<T | undefined> | undefined;
+  return () => (reading ??= answerWithin(read()).finally(() => (reading = undefined)));
 }
 
 const limitMs = 3000;
