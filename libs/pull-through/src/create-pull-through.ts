@@ -10,12 +10,12 @@ import { createRequestFromWorker } from './requests/request-from-worker.ts';
 import { openBlob } from './blob/open-blob.ts';
 import {
   createReadChecks,
-  createReadMarks,
   createRefreshParts,
   createContentCache,
   type CachedManifest,
   createStoredLinks,
 } from '@cistern/content';
+import { createReadMarks } from './blob/read-marks.ts';
 import { blobFromMemory, type SmallBlobs } from './blob/small-blobs.ts';
 import { type FillAccess, createFollowFill } from '@cistern/fills';
 import type { PolicyOf } from './freshness/create-freshness-policies.ts';

@@ -1,9 +1,12 @@
-// Hashes one stored object, and believes that it is damaged only when it has been read twice: what a
-// network or a memory does once is not the disk's fault.
-import type { BlobStore } from '@cistern/blob-store';
+// Hashes stored objects, and believes that one is damaged only when it has been read twice: what a network or a memory does
+// once is not the disk's fault.
+import { type BlobStore, readBytes } from '@cistern/blob-store';
+import type { BlobRecord } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
-import { type Digest, createDigestHash, digestAlgorithm } from '@cistern/oci';
+import { type Digest, createDigestHash, digestAlgorithm, digestOf } from '@cistern/oci';
+import { chunkBytes } from '@cistern/streams';
 import type { Logger } from '@cistern/telemetry';
+import { setAside, setAsideOnce, type SetAsideOnceDeps } from './set-aside.ts';
 
 export interface HashStoredDeps {
   readonly store: BlobStore;
@@ -22,8 +25,18 @@ export interface HashedObject {
   readonly bytes?: Buffer | undefined;
 }
 
-const readBytes = 1024 * 1024;
-const tries = 2;
+export interface StoredProof {
+  /** Set if the blob is right. */
+  readonly record?: BlobRecord;
+  /** Set if it is right and has one chunk at most. */
+  readonly bytes?: Buffer | undefined;
+  /** Whether it was not what its digest says. Otherwise, without a record, it is gone. */
+  readonly isSetAside: boolean;
+}
+
+const neverLeaves = new AbortController().signal;
+const bufferBytes = 1024 * 1024;
+const gone: HashedObject = { state: 'gone', size: 0 };
 /** Logged when another reading of the same object was right: its disk is not at fault. */
 export const wrongOnce = 'stored object read wrong once: check memory and the connection to the store';
 
@@ -32,32 +45,32 @@ export const wrongOnce = 'stored object read wrong once: check memory and the co
  * when the store does not answer.
  */
 export async function hashStored(deps: HashStoredDeps, digest: Digest): Promise<HashedObject> {
-  let size = 0;
-  for (let tried = 0; tried < tries; tried += 1) {
-    const read = await readOnce(deps, digest);
-    if (read === undefined) return { state: 'gone', size: 0 };
-    if (read.actual === digest) {
-      if (tried > 0) deps.log.warn({ digest }, wrongOnce);
-      return { state: 'right', size: read.size, bytes: read.kept };
-    }
-    size = read.size;
-  }
-  return { state: 'damaged', size };
+  return confirmDamage(deps.log, digest, () => hashOnce(deps, digest));
 }
 
-async function readOnce(
-  { store, log, onRead, keepBytes = 0 }: HashStoredDeps,
+/** What `read` finds. It is called again where the object was damaged, and the second reading holds. */
+export async function confirmDamage(
+  log: Logger,
   digest: Digest,
-): Promise<{ readonly actual: string; readonly size: number; readonly kept?: Buffer | undefined } | undefined> {
+  read: () => Promise<HashedObject>,
+): Promise<HashedObject> {
+  const first = await read();
+  if (first.state !== 'damaged') return first;
+  const second = await read();
+  if (second.state === 'right') log.warn({ digest }, wrongOnce);
+  return second;
+}
+
+async function hashOnce({ store, log, onRead, keepBytes = 0 }: HashStoredDeps, digest: Digest): Promise<HashedObject> {
   const hash = createDigestHash(digest);
   let size = 0;
   let kept: Buffer | undefined;
   try {
     const reader = await store.open(digest);
-    if (reader === undefined) return undefined;
+    if (reader === undefined) return gone;
     try {
       kept = reader.size <= keepBytes ? Buffer.allocUnsafeSlow(reader.size) : undefined;
-      const buffer = kept ?? Buffer.allocUnsafe(readBytes);
+      const buffer = kept ?? Buffer.allocUnsafe(bufferBytes);
       while (size < reader.size) {
         const into = kept?.subarray(size) ?? buffer;
         const length = await reader.read(into);
@@ -72,10 +85,67 @@ async function readOnce(
   } catch (error) {
     if (!isCacheError(error, 'store-unavailable')) throw error;
     // Evicted while it was read.
-    if ((await store.stat(digest)) === undefined) return undefined;
+    if ((await store.stat(digest)) === undefined) return gone;
     await store.check();
     log.warn({ err: error, digest }, 'the store answers, and cannot read one of its objects');
-    return { actual: 'unreadable', size };
+    return { state: 'damaged', size };
   }
-  return { actual: `${digestAlgorithm(digest)}:${hash.digest('hex')}`, size, kept };
+  const isRight = `${digestAlgorithm(digest)}:${hash.digest('hex')}` === digest;
+  return isRight ? { state: 'right', size, bytes: kept } : { state: 'damaged', size };
+}
+
+/**
+ * A stored object whole in memory, read once and hashed: nothing that is kept in memory or parsed can be damaged. One of more
+ * than `maxBytes` counts as gone. Rejects with `store-unavailable`.
+ */
+export async function readHashed(store: BlobStore, digest: Digest, maxBytes: number): Promise<HashedObject> {
+  try {
+    const bytes = await readBytes(store, digest, maxBytes);
+    if (bytes === undefined) return gone;
+    const size = bytes.length;
+    return digestOf(bytes, digestAlgorithm(digest)) === digest
+      ? { state: 'right', size, bytes }
+      : { state: 'damaged', size };
+  } catch (error) {
+    if (isCacheError(error, 'content-mismatch')) return gone;
+    throw error;
+  }
+}
+
+/**
+ * Reads a stored blob whole only to hash it: for a reader that does not read it from its beginning to its end. `signal` ends the
+ * wait, and the last signal of those that wait ends the reading. Rejects with `content-mismatch` if the blob is damaged and
+ * was set aside a while ago; see `setAsideOnce`.
+ */
+export async function proveStored(
+  deps: SetAsideOnceDeps,
+  record: BlobRecord,
+  signal: AbortSignal = neverLeaves,
+): Promise<StoredProof> {
+  return deps.readChecks.proving(record.digest, signal, (ending) => prove(deps, record, ending));
+}
+
+async function prove(deps: SetAsideOnceDeps, record: BlobRecord, signal: AbortSignal): Promise<StoredProof> {
+  const { store, log, readChecks } = deps;
+  const { digest } = record;
+  const onRead = async () => signal.throwIfAborted();
+  const { state, size, bytes } = await hashStored({ store, log, onRead, keepBytes: chunkBytes }, digest);
+  if (state === 'gone') return { isSetAside: false };
+  if (state === 'damaged') {
+    // A way that flips bits leaves the size as it is.
+    const put = size === record.size ? setAsideOnce : setAside;
+    return { isSetAside: await put(deps, digest, record) };
+  }
+  if (bytes !== undefined) readChecks.pieces.set(digest, { bytes });
+  await noteRight(deps, record);
+  return { record: { ...record, size, verified: true }, bytes, isSetAside: false };
+}
+
+/** The object of `record` has been hashed and is right. */
+export async function noteRight({ index, readChecks, log }: SetAsideOnceDeps, record: BlobRecord): Promise<void> {
+  readChecks.noteRight(record);
+  if (record.verified) return;
+  await index.blobs.markVerified(record.digest).catch((error: unknown) => {
+    log.warn({ err: error, digest: record.digest }, 'that a blob is verified could not be recorded');
+  });
 }

@@ -11,13 +11,12 @@ import {
   type PlaceReader,
   SourceInterrupted,
 } from '@cistern/streams';
-import { wrongOnce } from './hash-stored.ts';
-import { setAside } from './set-aside.ts';
-import { noteRight, proveStored, type ProveStoredDeps } from './prove-stored.ts';
+import { noteRight, proveStored, wrongOnce } from './hash-stored.ts';
+import { setAside, type SetAsideOnceDeps } from './set-aside.ts';
 import { findStoredBlob } from './stored-blob.ts';
 import { verifyOnRead } from './verify-on-read.ts';
 
-export type OpenStoredDeps = ProveStoredDeps;
+export type OpenStoredDeps = SetAsideOnceDeps;
 
 export interface StoredRange {
   readonly digest: Digest;

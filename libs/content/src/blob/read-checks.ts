@@ -5,7 +5,7 @@ import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { createSingleFlight, type SingleFlight, createRecent } from '@cistern/runtime';
 import { type ContentCache, createContentCache } from '../objects/content-cache.ts';
-import type { StoredProof } from './prove-stored.ts';
+import type { StoredProof } from './hash-stored.ts';
 
 /** An object of the store, and not one that has come in its place since. */
 type StoredObject = Pick<BlobRecord, 'digest' | 'storedAtMs'>;

@@ -1,18 +1,25 @@
 // Takes an object that is not what its digest says out of everybody's way: it goes into quarantine, and the index forgets it.
 // Readers and the scrub do this alike; the next fill brings the right bytes.
-import type { BlobStore } from '@cistern/blob-store';
-import type { BlobRecord, CacheIndex } from '@cistern/index';
+import { type BlobStore, quarantinedAtMs, quarantinePrefix } from '@cistern/blob-store';
+import type { BlobRecord } from '@cistern/index';
+import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import type { Logger, Metrics } from '@cistern/telemetry';
-import { cleanQuarantine } from './clean-quarantine.ts';
+import type { ReadChecks } from './read-checks.ts';
+import type { IndexAndStore } from './stored-blob.ts';
 
-export interface SetAsideDeps {
-  readonly index: CacheIndex;
-  readonly store: BlobStore;
+export interface SetAsideDeps extends IndexAndStore {
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'scrubObjects'>;
   readonly now: () => number;
 }
+
+export interface SetAsideOnceDeps extends SetAsideDeps {
+  readonly readChecks: ReadChecks;
+}
+
+const keepQuarantinedMs = 7 * 86_400_000;
+const maxQuarantined = 32;
 
 /**
  * `record`: as it was before the object was read; `undefined` if there was none. False: the object has been replaced since, or
@@ -38,4 +45,45 @@ export async function setAside(
     log.warn({ err: error }, 'failed to clean the quarantine');
   });
   return true;
+}
+
+/**
+ * As `setAside`, for a reader that read an object wrong twice: under each digest only once in a while. If the next object is read
+ * wrong as well, it is the way from the store that damages bytes, and fetching again does not help. Rejects with `content-mismatch` if this node has set aside another object of the digest within ten minutes and
+ * read none right since.
+ */
+export async function setAsideOnce(
+  deps: SetAsideOnceDeps,
+  digest: Digest,
+  record: BlobRecord | undefined,
+): Promise<boolean> {
+  const { readChecks, log } = deps;
+  if (readChecks.wasSetAside(digest, record?.storedAtMs)) {
+    log.error({ digest }, 'stored object read wrong again after a fetch');
+    // Not `store-unavailable`, for which upstream is asked instead.
+    throw new CacheError(
+      'content-mismatch',
+      `The store gave wrong bytes under ${digest} again after a fetch. Check its disk, memory and connection; the blob is fetched again after ten minutes at the earliest.`,
+      { retryable: true },
+    );
+  }
+  if (!(await setAside(deps, digest, record))) return false;
+  readChecks.noteSetAside(digest, record?.storedAtMs);
+  return true;
+}
+
+/**
+ * Damaged objects are kept for a while, and not too many, so that an operator can look into them. This removes what is old, and the
+ * oldest of what is too many; returns how many are left. Rejects with `store-unavailable`.
+ */
+export async function cleanQuarantine(store: BlobStore, nowMs: number): Promise<number> {
+  const kept: { readonly key: string; readonly atMs: number }[] = [];
+  for await (const key of store.listObjects(quarantinePrefix)) {
+    const atMs = quarantinedAtMs(key);
+    if (atMs !== undefined) kept.push({ key, atMs });
+  }
+  kept.sort((one, other) => other.atMs - one.atMs);
+  const stays = kept.filter(({ atMs }, position) => position < maxQuarantined && nowMs - atMs < keepQuarantinedMs);
+  for (const { key } of kept.slice(stays.length)) await store.removeObject(key);
+  return stays.length;
 }

@@ -5,9 +5,13 @@ import type { BlobRecord, CacheIndex } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
 
-export interface StoredBlobDeps {
+/** The index and the store of one cache. */
+export interface IndexAndStore {
   readonly index: CacheIndex;
   readonly store: BlobStore;
+}
+
+export interface StoredBlobDeps extends IndexAndStore {
   readonly now: () => number;
 }
 
@@ -36,10 +40,7 @@ function unlessDeleting(record: BlobRecord): BlobRecord | undefined {
 }
 
 /** Records what was seen in the store, where there is no record: false if there is one, or the blob went meanwhile. */
-export async function adoptBlob(
-  { index, store }: Pick<StoredBlobDeps, 'index' | 'store'>,
-  record: BlobRecord,
-): Promise<boolean> {
+export async function adoptBlob({ index, store }: IndexAndStore, record: BlobRecord): Promise<boolean> {
   if (!(await index.blobs.adopt(record))) return false;
   if ((await store.stat(record.digest)) !== undefined) return true;
   await index.blobs.remove(record.digest, record.storedAtMs);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Link } from '@cistern/index';
 import { createTestIndex, repositoryOf } from '@cistern/index/testing';
 import { digestOf } from '@cistern/oci';
-import { putLinks } from './put-links.ts';
+import { putLinks } from './repository-links.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 

@@ -1,15 +1,17 @@
 // Who holds what: bytes are shared by digest, access is not. A repository holds a digest if its own upstream, an operator or
 // another cache's files have said so. That a manifest names it is only a claim, which has to be confirmed.
-import { type BlobStore, registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
+import { setImmediate as turn } from 'node:timers/promises';
+import { registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
-import { putLinks } from './put-links.ts';
+import type { IndexAndStore } from '../blob/stored-blob.ts';
 import { hasHeldObject, readLinksObject } from '../objects/small-objects.ts';
 import type { StoredLinks } from './stored-links.ts';
 
-export interface RepositoryLinksDeps {
-  readonly index: CacheIndex;
-  readonly store: BlobStore;
+/** A write of a millisecond or two. Nearly all manifests have fewer. */
+const linksPerWrite = 250;
+
+export interface RepositoryLinksDeps extends IndexAndStore {
   /** The upstream that a registry:2 cache's files in this store came from. */
   readonly adoptAs: string | undefined;
   readonly storedLinks: StoredLinks;
@@ -60,19 +62,16 @@ export async function ifConfirmed(
   return { ...link, confirmed: true };
 }
 
-export interface UpstreamSize {
-  /** `undefined` means that upstream did not say. A size that a manifest claims stays. */
-  readonly size: number | undefined;
-  /** Whether it may take the place of a size that was forgotten: that one may have been wrong. */
-  readonly mayRestore: boolean;
-}
-
-/** Upstream has said that the repository holds the blob. */
+/**
+ * Upstream has said that the repository holds the blob. `size`: `undefined` means that upstream did not say; a size that a
+ * manifest claims stays. `mayRestore`: whether it may take the place of a size that was forgotten, for that one may have been
+ * wrong.
+ */
 export async function confirmLink(
   { index }: Pick<RepositoryLinksDeps, 'index'>,
   { upstream, repository }: RepositoryKey,
   digest: Digest,
-  fromUpstream?: UpstreamSize,
+  fromUpstream?: { readonly size: number | undefined; readonly mayRestore: boolean },
 ): Promise<void> {
   const key = { upstream, repository };
   const known = await index.links.get(key, digest, { fresh: true });
@@ -92,4 +91,22 @@ async function adopt(
   const linkKey = kind === 'manifest' ? registryRevisionLinkKey : registryLayerLinkKey;
   if ((await store.readObject(linkKey(key.repository, digest))) === undefined) return undefined;
   return [{ upstream: key.upstream, repository: key.repository, digest, kind, confirmed: true }];
+}
+
+/**
+ * Writes the links of a manifest into the index. That of the manifest itself is the first of `links` and is written last: while it
+ * is not there, all of them are written again. A write of many links stops the event loop, where the index is SQLite or Redis. So
+ * those of a large manifest are written in portions.
+ */
+export async function putLinks(
+  { links: index }: Pick<CacheIndex, 'links'>,
+  key: RepositoryKey,
+  links: readonly Link[],
+): Promise<void> {
+  if (links.length <= linksPerWrite) return index.put(key, links);
+  for (let at = 1; at < links.length; at += linksPerWrite) {
+    await index.put(key, links.slice(at, at + linksPerWrite));
+    await turn();
+  }
+  await index.put(key, links.slice(0, 1));
 }

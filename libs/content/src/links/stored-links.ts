@@ -1,19 +1,17 @@
 // Links that only the store knows. A blob's link stands in the links objects of the manifests that name it: while the
 // index is not complete, or cannot be reached, they are looked through, so that what is here is served.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import { LRUCache } from 'lru-cache';
 import { forEachBounded } from '@cistern/runtime';
-import { putLinks } from './put-links.ts';
+import type { IndexAndStore } from '../blob/stored-blob.ts';
 import { listLinksObjects, readLinksObject } from '../objects/small-objects.ts';
+import { putLinks } from './repository-links.ts';
 
-export interface StoredLinksDeps {
-  readonly index: CacheIndex;
-  readonly store: BlobStore;
+export interface StoredLinksDeps extends IndexAndStore {
   readonly log: Logger;
   readonly now: () => number;
   /** A look through a repository ends after so many links. Default: 200,000, about 60 MB. */
@@ -30,9 +28,9 @@ export interface StoredLinks {
 }
 
 interface FoundLinks {
-  readonly links: ReadonlyMap<Digest, Link>;
+  readonly links: Map<Digest, Link>;
   /** Whose links objects were read. */
-  readonly manifests: ReadonlySet<Digest>;
+  readonly manifests: Set<Digest>;
 }
 
 /** Links objects of one repository: of a larger one not all are looked through. */
@@ -48,7 +46,55 @@ const pauseMs = 250;
 /** About 300 bytes each. */
 const maxRemembered = 100_000;
 
-export function createStoredLinks({ index, store, log, now, maxLinks = 200_000 }: StoredLinksDeps): StoredLinks {
+export function createStoredLinks(deps: StoredLinksDeps): StoredLinks {
+  const { index } = deps;
+  const looks = createLooks(deps);
+  return {
+    forget: looks.forget,
+    find: (key, digest) =>
+      findFirst(
+        index,
+        () => index.links.get(key, digest, { fresh: true }),
+        () => looks.find(key, digest),
+      ),
+    findAmong: (upstreams, repository, digest) =>
+      findFirst(
+        index,
+        async () => (await index.links.holders(upstreams, repository, digest))[0],
+        async () => {
+          const found = await Promise.all(upstreams.map((upstream) => looks.find({ upstream, repository }, digest)));
+          return found.find((link) => link !== undefined);
+        },
+      ),
+  };
+}
+
+/** What the index holds, and what the store does if the index may have lost it. */
+async function findFirst(
+  index: CacheIndex,
+  inIndex: () => Promise<Link | undefined>,
+  inStore: () => Promise<Link | undefined>,
+): Promise<Link | undefined> {
+  // It may have become complete since the caller asked it.
+  if (await isComplete(index)) {
+    const link = await inIndex();
+    // A loss, or an outage, that came before the answer says nothing of what is held.
+    if (link !== undefined || (await isComplete(index))) return link;
+  }
+  return inStore();
+}
+
+async function isComplete({ epoch }: CacheIndex): Promise<boolean> {
+  try {
+    return await epoch.isComplete();
+  } catch (error) {
+    if (isCacheError(error, 'index-unavailable')) return false;
+    throw error;
+  }
+}
+
+/** Looks through repositories in the store: what one finds is remembered, and requests of a moment share one. */
+function createLooks(deps: StoredLinksDeps) {
   /** By path of the repository, as all of these. */
   const looked = new LRUCache<string, FoundLinks>({
     maxSize: maxRemembered,
@@ -57,54 +103,19 @@ export function createStoredLinks({ index, store, log, now, maxLinks = 200_000 }
     // What was read first decides.
     noUpdateTTL: true,
     ttlResolution: 0,
-    perf: { now },
+    perf: { now: deps.now },
   });
   const looking = new Map<string, Promise<FoundLinks>>();
   const pausing = new Map<string, Promise<void>>();
   const waiting = new Map<string, Promise<FoundLinks>>();
   let purges = 0;
 
-  async function isComplete(): Promise<boolean> {
-    try {
-      return await index.epoch.isComplete();
-    } catch (error) {
-      if (isCacheError(error, 'index-unavailable')) return false;
-      throw error;
-    }
-  }
-
-  /** What the index holds, and what the store does if the index may have lost it. */
-  async function findFirst(
-    inIndex: () => Promise<Link | undefined>,
-    inStore: () => Promise<Link | undefined>,
-  ): Promise<Link | undefined> {
-    // It may have become complete since the caller asked it.
-    if (await isComplete()) {
-      const link = await inIndex();
-      // A loss, or an outage, that came before the answer says nothing of what is held.
-      if (link !== undefined || (await isComplete())) return link;
-    }
-    return inStore();
-  }
-
   async function look(key: RepositoryKey, path: string): Promise<FoundLinks> {
     const purgesBefore = purges;
     const before = looked.get(path);
-    const links = new Map(before?.links);
-    const manifests = new Set(before?.manifests);
-    const found = { links, manifests };
-    const listing = listLinksObjects(store, key, maxObjects);
+    const found = { links: new Map(before?.links), manifests: new Set(before?.manifests) };
     try {
-      await forEachBounded(listing, { atOnce: readsAtOnce }, async (digest) => {
-        if (manifests.has(digest) || links.size >= maxLinks) return;
-        const object = await readLinksObject(store, key, digest);
-        if (object === undefined) return;
-        manifests.add(digest);
-        for (const link of object) if (links.get(link.digest)?.confirmed !== true) links.set(link.digest, link);
-        await putLinks(index, key, object);
-      });
-      const read = manifests.size - (before?.manifests.size ?? 0);
-      if (read > 0) log.info({ ...key, manifests: read }, 'the links of a repository were read from the store');
+      await readInto(deps, found, key);
       return found;
     } finally {
       // What was read before the store failed is right, too.
@@ -135,7 +146,7 @@ export function createStoredLinks({ index, store, log, now, maxLinks = 200_000 }
     return promise;
   }
 
-  async function findStored({ upstream, repository }: RepositoryKey, digest: Digest): Promise<Link | undefined> {
+  async function find({ upstream, repository }: RepositoryKey, digest: Digest): Promise<Link | undefined> {
     const path = `${upstream}/${repository}`;
     const known = () => looked.get(path)?.links.get(digest);
     try {
@@ -154,18 +165,25 @@ export function createStoredLinks({ index, store, log, now, maxLinks = 200_000 }
       looked.clear();
       looking.clear();
     },
-    find: (key, digest) =>
-      findFirst(
-        () => index.links.get(key, digest, { fresh: true }),
-        () => findStored(key, digest),
-      ),
-    findAmong: (upstreams, repository, digest) =>
-      findFirst(
-        async () => (await index.links.holders(upstreams, repository, digest))[0],
-        async () => {
-          const found = await Promise.all(upstreams.map((upstream) => findStored({ upstream, repository }, digest)));
-          return found.find((link) => link !== undefined);
-        },
-      ),
+    find,
   };
+}
+
+/** Adds what the repository's links objects say to `found`, and to the index, but for those that were read before. */
+async function readInto(
+  { index, store, log, maxLinks = 200_000 }: StoredLinksDeps,
+  { links, manifests }: FoundLinks,
+  key: RepositoryKey,
+): Promise<void> {
+  const known = manifests.size;
+  await forEachBounded(listLinksObjects(store, key, maxObjects), { atOnce: readsAtOnce }, async (digest) => {
+    if (manifests.has(digest) || links.size >= maxLinks) return;
+    const object = await readLinksObject(store, key, digest);
+    if (object === undefined) return;
+    manifests.add(digest);
+    for (const link of object) if (links.get(link.digest)?.confirmed !== true) links.set(link.digest, link);
+    await putLinks(index, key, object);
+  });
+  const read = manifests.size - known;
+  if (read > 0) log.info({ ...key, manifests: read }, 'the links of a repository were read from the store');
 }

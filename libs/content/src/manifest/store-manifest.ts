@@ -1,39 +1,45 @@
-// Keeps one verified manifest: bytes and links into the store first, which is the truth, then the index.
-import { type BlobStore, putBytes } from '@cistern/blob-store';
-import { type CacheIndex, type Link, type ManifestRecord, type RepositoryKey, repositoryPath } from '@cistern/index';
+// Verifies a manifest that an upstream sends, and keeps it: bytes and links into the store first, which is the truth, then the
+// index.
+import { putBytes } from '@cistern/blob-store';
+import { type Link, type ManifestRecord, type RepositoryKey, repositoryPath } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
-import { type Digest, type Manifest, OciSyntaxError, parseManifest, platformName } from '@cistern/oci';
+import {
+  type Digest,
+  digestAlgorithm,
+  digestOf,
+  type Manifest,
+  OciSyntaxError,
+  parseManifest,
+  platformName,
+} from '@cistern/oci';
 import type { UnsavedManifest } from '@cistern/jobs';
-import { untilDeleted } from '../blob/until-deleted.ts';
+import type { Metrics } from '@cistern/telemetry';
+import { untilDeleted } from '../blob/delete-blob.ts';
+import type { IndexAndStore } from '../blob/stored-blob.ts';
+import { putLinks } from '../links/repository-links.ts';
 import { writeLinksObject } from '../objects/small-objects.ts';
-import { putLinks } from '../links/put-links.ts';
 import type { StoreBacklog } from '../objects/store-backlog.ts';
 
-export interface StoreManifestDeps {
-  readonly index: CacheIndex;
-  readonly store: BlobStore;
+export interface StoreManifestDeps extends IndexAndStore {
   readonly backlog: StoreBacklog;
   readonly now: () => number;
 }
 
-export interface KeptManifest {
-  readonly mediaType: string;
-  /** Bytes. */
-  readonly size: number;
-  /** Set while the store does not take it. */
-  readonly unsaved: UnsavedManifest | null;
-}
-
-/** `bytes` have been verified against `digest`. Rejects with `content-mismatch` for what is no manifest; it is not kept. */
+/**
+ * `bytes` have been verified against `digest`. Resolves to its size in bytes, and to the manifest itself in `unsaved` while the
+ * store does not take it. Rejects with `content-mismatch` for what is no manifest; it is not kept.
+ */
 export async function storeManifest(
   deps: StoreManifestDeps,
   key: RepositoryKey,
   digest: Digest,
   manifest: { readonly bytes: Buffer; readonly mediaType: string },
-): Promise<KeptManifest> {
+): Promise<{ readonly mediaType: string; readonly size: number; readonly unsaved: UnsavedManifest | null }> {
   const { store, index, backlog } = deps;
   const { bytes } = manifest;
-  const links = readLinks(key, digest, manifest, await platformOf(deps, key, digest));
+  // As an index that lists the manifest said it; the manifest itself does not say it.
+  const platform = (await index.links.get(key, digest))?.platform;
+  const links = readLinks(key, digest, manifest, platform);
   const mediaType = links[0]!.mediaType!;
   const saved = await backlog.write(
     backlogKeyOf(digest),
@@ -93,15 +99,6 @@ export async function recordManifest(
   return record;
 }
 
-/** As an index that lists the manifest said it; the manifest itself does not say it. */
-async function platformOf(
-  { index }: Pick<StoreManifestDeps, 'index'>,
-  key: RepositoryKey,
-  digest: Digest,
-): Promise<string | undefined> {
-  return (await index.links.get(key, digest))?.platform;
-}
-
 /**
  * The manifest itself, which the repository's upstream or an operator has brought, then what it names, which it only claims.
  * Foreign layers are not ours to promise.
@@ -127,17 +124,20 @@ export function linksOf(
       mediaType: child.mediaType,
       platform: child.platform && platformName(child.platform),
     }));
-  return [
-    {
-      upstream,
-      repository,
-      digest,
-      kind: 'manifest',
-      size,
-      mediaType: manifest.mediaType,
-      platform,
-      confirmed: true,
-    },
-    ...children,
-  ];
+  const { mediaType } = manifest;
+  return [{ upstream, repository, digest, kind: 'manifest', size, mediaType, platform, confirmed: true }, ...children];
+}
+
+/** Throws `content-mismatch`, and counts it, unless `bytes` have `digest`, under its own algorithm. */
+export function verifyManifest(
+  { metrics }: { readonly metrics: Pick<Metrics, 'contentMismatches'> },
+  upstream: string,
+  digest: Digest,
+  bytes: Buffer,
+): void {
+  const actual = digestOf(bytes, digestAlgorithm(digest));
+  if (actual === digest) return;
+  metrics.contentMismatches.inc({ upstream });
+  const message = `Upstream ${upstream} sent a manifest with digest ${actual} for ${digest}.`;
+  throw new CacheError('content-mismatch', message, { retryable: true });
 }

@@ -1,16 +1,17 @@
 // A manifest that is here: in memory, or in the store. What comes from the store is hashed on its way into memory.
 import { type ManifestRecord, type RepositoryKey, repositoryPath } from '@cistern/index';
 import { type Digest, hasTooManyValues, type Manifest, OciSyntaxError, parseStoredManifest } from '@cistern/oci';
-import { forgetMissing } from '../blob/forget-missing.ts';
-import { setAsideOnce, type SetAsideOnceDeps } from '../blob/set-aside-once.ts';
-import { wrongOnce } from '../blob/hash-stored.ts';
-import { readHashed } from '../blob/read-hashed.ts';
+import { forgetMissing } from '../blob/delete-blob.ts';
+import { setAsideOnce, type SetAsideOnceDeps } from '../blob/set-aside.ts';
+import { confirmDamage, readHashed } from '../blob/hash-stored.ts';
 import type { Recent } from '@cistern/runtime';
 import { writeLinksObject } from '../objects/small-objects.ts';
-import type { CachedManifest, ManifestCache } from './manifest-cache.ts';
-import { maxManifestBytes } from './max-manifest-bytes.ts';
-import { putLinks } from '../links/put-links.ts';
+import type { CachedManifest, ManifestCache } from '../objects/content-cache.ts';
+import { putLinks } from '../links/repository-links.ts';
 import { linksOf, recordManifest } from './store-manifest.ts';
+
+/** As the distribution specification says that a registry should accept, and as upstreams do accept. */
+export const maxManifestBytes = 4 * 1024 * 1024;
 
 export interface StoredManifestDeps extends SetAsideOnceDeps {
   readonly manifests: ManifestCache;
@@ -56,14 +57,9 @@ export async function statStoredManifest(
 async function readVerified(deps: StoredManifestDeps, digest: Digest): Promise<Buffer | undefined> {
   const { store, index, log } = deps;
   const record = await index.blobs.get(digest);
-  const first = await readHashed(store, digest, maxManifestBytes);
-  // As `hashStored` does it.
-  const bytes = first === 'damaged' ? await readHashed(store, digest, maxManifestBytes) : first;
-  if (bytes === 'damaged') await setAsideOnce(deps, digest, record);
-  else if (bytes !== undefined) {
-    if (first === 'damaged') log.warn({ digest }, wrongOnce);
-    return bytes;
-  }
+  const { state, bytes } = await confirmDamage(log, digest, () => readHashed(store, digest, maxManifestBytes));
+  if (bytes !== undefined) return bytes;
+  if (state === 'damaged') await setAsideOnce(deps, digest, record);
   await index.manifests.remove(digest);
   await forgetMissing({ index, store }, digest);
   return undefined;

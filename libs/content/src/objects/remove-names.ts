@@ -1,4 +1,6 @@
-// Names go from the store first, which is the truth: what is in it comes back into the index.
+// Removes names, from the store first: it is the truth, and its objects come back into the index. A purge marks the names that it
+// removes.
+import { randomUUID } from 'node:crypto';
 import {
   type BlobStore,
   heldObjectKey,
@@ -6,10 +8,10 @@ import {
   registryLayerLinkKey,
   registryRevisionLinkKey,
   registryTagLinkKey,
+  tagObjectKey,
 } from '@cistern/blob-store';
-import type { CacheIndex, RepositoryKey, TagKey } from '@cistern/index';
+import { type CacheIndex, type RepositoryKey, type TagKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
-import { removeTagObject } from './small-objects.ts';
 
 interface NamesDeps {
   readonly index: Pick<CacheIndex, 'tags' | 'links'>;
@@ -17,9 +19,14 @@ interface NamesDeps {
   readonly adoptAs: string | undefined;
 }
 
+type Values = Pick<CacheIndex, 'values'>;
+
+/** No request to an upstream, with all that it brings, takes as long. */
+const keepMarksMs = 3_600_000;
+
 /** What the store knows of a tag; true if it knew one. */
 export async function removeStoredTag({ store, adoptAs }: Omit<NamesDeps, 'index'>, key: TagKey): Promise<boolean> {
-  const was = await removeTagObject(store, key);
+  const was = await store.removeObject(tagObjectKey(key));
   if (key.upstream !== adoptAs) return was;
   return (await store.removeObject(registryTagLinkKey(key.repository, key.tag))) || was;
 }
@@ -43,4 +50,30 @@ export async function removeLink(
     await store.removeObject(registryLayerLinkKey(key.repository, digest));
   }
   await index.links.remove(key, digest);
+}
+
+/**
+ * To be called before the first removal of a purge. A worker that asked upstream before the purge, and would write after it, finds
+ * the mark and asks again. So nothing comes back that upstream may have replaced meanwhile.
+ */
+export async function markTagPurged({ values }: Values, key: TagKey): Promise<void> {
+  await values.put(nameOfTag(key), randomUUID(), keepMarksMs);
+}
+
+export async function markUpstreamPurged({ values }: Values, upstream: string): Promise<void> {
+  await values.put(nameOfUpstream(upstream), randomUUID(), keepMarksMs);
+}
+
+/** Another text than before: the tag was purged in between. */
+export async function readPurgeMarks({ values }: Values, key: TagKey): Promise<string> {
+  const marks = await Promise.all([values.get(nameOfTag(key)), values.get(nameOfUpstream(key.upstream))]);
+  return marks.join(' ');
+}
+
+function nameOfTag(key: TagKey): string {
+  return `purged/tag/${repositoryPath(key)}:${key.tag}`;
+}
+
+function nameOfUpstream(upstream: string): string {
+  return `purged/upstream/${upstream}`;
 }

@@ -31,19 +31,8 @@ interface LinksObject {
 
 export async function writeTagObject(store: BlobStore, record: TagRecord): Promise<void> {
   const { digest, mediaType, size, sequence, changedAtMs } = record;
-  await write(store, tagObjectKey(record), {
-    schema: 1,
-    digest,
-    mediaType,
-    size,
-    sequence,
-    changedAtMs,
-  } satisfies TagObject);
-}
-
-/** True if there was one. */
-export async function removeTagObject(store: BlobStore, key: TagKey): Promise<boolean> {
-  return store.removeObject(tagObjectKey(key));
+  const object: TagObject = { schema: 1, digest, mediaType, size, sequence, changedAtMs };
+  await write(store, tagObjectKey(record), object);
 }
 
 /** The record that the tag object stands for: never confirmed since, so it is stale. `undefined`: no such object. */

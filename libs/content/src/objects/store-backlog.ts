@@ -96,3 +96,17 @@ export function createStoreBacklog({ log }: { readonly log: Logger }): StoreBack
     },
   };
 }
+
+/**
+ * What `look` finds; `undefined`, as if the store had nothing, while it is unavailable: that is no reason to refuse what an
+ * upstream can give.
+ */
+export async function ifStoreAnswers<T>(log: Logger, look: () => Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!isCacheError(error, 'store-unavailable')) throw error;
+    log.warn({ err: error }, 'the store cannot be asked: upstream is');
+    return undefined;
+  }
+}

@@ -2,7 +2,7 @@
 // is there.
 import { randomUUID } from 'node:crypto';
 import type { Digest } from '@cistern/oci';
-import { forgetMissing, deleteBlob, type DeleteBlobDeps } from '@cistern/content';
+import { deleteBlob, forgetMissing, type IndexAndStore } from '@cistern/content';
 
 export interface Deleter {
   /** As `deleteBlob`. */
@@ -11,7 +11,7 @@ export interface Deleter {
   finish(): Promise<void>;
 }
 
-export function createDeleter(deps: DeleteBlobDeps): Deleter {
+export function createDeleter(deps: IndexAndStore): Deleter {
   /** Always the same, so that what was interrupted is still ours. */
   const owner = randomUUID();
   const interrupted = new Set<Digest>();

@@ -141,8 +141,8 @@ async function platformOfConfig({ store }: DescribeImageDeps, { children }: Mani
   const config = children.find(({ role }) => role === 'config');
   if (config === undefined) return null;
   try {
-    const bytes = await readHashed(store, config.digest, maxConfigBytes);
-    if (bytes === undefined || bytes === 'damaged') return null;
+    const { bytes } = await readHashed(store, config.digest, maxConfigBytes);
+    if (bytes === undefined) return null;
     const { os, architecture, variant } = (JSON.parse(bytes.toString('utf8')) ?? {}) as Partial<Platform>;
     if (typeof os !== 'string' || typeof architecture !== 'string') return null;
     return platformName({ os, architecture, ...(typeof variant === 'string' && { variant }) }) ?? null;

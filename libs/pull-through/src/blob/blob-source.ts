@@ -3,7 +3,8 @@
 import type { FillRecord, RepositoryKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
-import { type ReadMarks, type OpenStoredDeps, openStored } from '@cistern/content';
+import { type OpenStoredDeps, openStored } from '@cistern/content';
+import type { ReadMarks } from './read-marks.ts';
 import type { FillAccess, FollowFill, FollowedFill } from '@cistern/fills';
 import { type ByteSource, type PlaceReader, openFailoverReader, SourceInterrupted } from '@cistern/streams';
 import { verifyDelivered } from './verify-delivered.ts';

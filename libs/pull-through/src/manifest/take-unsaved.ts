@@ -20,7 +20,7 @@ export function createTakeUnsaved(deps: { readonly manifests: ManifestCache; rea
     const { digest, mediaType, bytesBase64 } = unsaved;
     const bytes = Buffer.from(bytesBase64, 'base64');
     const actual = digestOf(bytes, isDigest(digest) ? digestAlgorithm(digest) : 'sha256');
-    if (actual === digest) return manifests.set(digest, { mediaType, bytes });
-    log.error({ job, upstream, repository, digest, actual }, 'job answered with a manifest of another digest');
+    if (actual === digest) manifests.set(digest, { mediaType, bytes });
+    else log.error({ job, upstream, repository, digest, actual }, 'job answered with a manifest of another digest');
   };
 }

@@ -54,6 +54,5 @@ export async function readStored(
 ): Promise<Buffer | undefined> {
   const waiting = backlog.waitingValue(backlogKeyOf(digest));
   if (waiting !== undefined) return waiting;
-  const bytes = await ifStoreAnswers(log, () => readHashed(store, digest, maxManifestBytes));
-  return bytes === 'damaged' ? undefined : bytes;
+  return (await ifStoreAnswers(log, () => readHashed(store, digest, maxManifestBytes)))?.bytes;
 }
