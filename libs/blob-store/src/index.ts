@@ -36,8 +36,7 @@ export {
   tokenKeysPrefix,
 } from './key-layout.ts';
 export type { ImageName } from './key-layout.ts';
-export { putBytes } from './put-bytes.ts';
-export { readBytes } from './read-bytes.ts';
+export { putBytes, readBytes } from './put-bytes.ts';
 export { readDiskSpace } from './read-disk-space.ts';
 export type { DiskSpace } from './read-disk-space.ts';
 export { countStoreErrors } from './count-store-errors.ts';

@@ -1,28 +1,17 @@
 // A blob store on a local filesystem, laid out as distribution (registry:2) does, so that its directory is ours. Several
 // processes may share one root.
-import { randomUUID } from 'node:crypto';
-import { open, readFile, rm, rmdir, stat, unlink, opendir } from 'node:fs/promises';
+import { type FileHandle, open, opendir, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { Digest } from '@cistern/oci';
-import type { BlobStore } from '../blob-store.ts';
+import { CacheError } from '@cistern/errors';
+import type { ByteRange, Digest } from '@cistern/oci';
+import type { BlobReader, BlobStore } from '../blob-store.ts';
+import { checkRange, type Interval } from '../check-range.ts';
 import { blobKey, blobsPrefix, quarantineKey } from '../key-layout.ts';
-import { beginFsWriter } from './begin-fs-writer.ts';
-import { createFsObjects, writeThrough } from './create-fs-objects.ts';
-import { createPlacer, syncDirectory } from './create-placer.ts';
+import { checkObjectSize, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
 import { readDiskSpace } from '../read-disk-space.ts';
 import { listBlobFiles } from './list-blob-files.ts';
-import { openFsReader } from './open-fs-reader.ts';
-import { attempt, attemptIfPresent, hasCode } from './store-error.ts';
-
-/**
- * A fill writes often, and its timeouts end it long before this. A file without a write for an hour has lost its writer.
- */
-const abandonedAfterMs = 3_600_000;
-
-/** The part of a logger that the store needs: fields first, then a constant message. */
-interface StoreLog {
-  warn(fields: object, message: string): void;
-}
+import { openSpool, type StoreLog, syncDirectory } from './open-spool.ts';
+import { attempt, attemptIfPresent, hasCode, toStoreError } from './store-error.ts';
 
 export interface FsStoreOptions {
   /** registry:2's `rootdirectory`, for example `/var/lib/registry`; made if it is missing. */
@@ -34,36 +23,42 @@ export interface FsStoreOptions {
 export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Promise<BlobStore> {
   const root = resolve(givenRoot);
   const spoolDirectory = join(root, 'cistern', 'spool');
-  const placer = createPlacer();
-  /** Files of the spool that are in place, but perhaps not on disk yet: another try has only that left to do. */
-  const adopted = new Set<string>();
-  await attempt('use its directory', async () => {
-    await placer.ensureDirectory(spoolDirectory);
-    await sweepSpool(spoolDirectory, Date.now());
-  });
-  const sweeping = setInterval(() => {
-    sweepSpool(spoolDirectory, Date.now()).catch((error: unknown) =>
-      log.warn({ err: error }, 'the spool directory could not be swept'),
-    );
-  }, abandonedAfterMs).unref();
+  const spool = await attempt('use its directory', () => openSpool(spoolDirectory, log));
 
   function pathOf(digest: Digest): string {
     return join(root, blobKey(digest));
   }
 
+  function objectPathOf(key: string): string {
+    const path = join(root, ...parseObjectKey(key));
+    if (path === spoolDirectory || path.startsWith(`${spoolDirectory}/`))
+      throw new TypeError(`${JSON.stringify(key)} is not a valid object key: unfinished files lie there`);
+    return path;
+  }
+
+  async function* walk(directory: string, prefix: string): AsyncGenerator<string> {
+    if (directory === spoolDirectory) return;
+    try {
+      for await (const entry of await opendir(directory)) {
+        if (entry.isDirectory()) yield* walk(join(directory, entry.name), `${prefix}${entry.name}/`);
+        else if (entry.isFile()) yield `${prefix}${entry.name}`;
+      }
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw toStoreError(error, 'list its objects');
+    }
+  }
+
   return {
     spoolDirectory,
-    ...createFsObjects({ root, spoolDirectory, placer }),
-
     async stat(digest) {
       const found = await attemptIfPresent('look for a blob', async () => stat(pathOf(digest)));
       return found && { size: found.size };
     },
     async open(digest, range) {
-      return attemptIfPresent('open a blob', async () => openFsReader(pathOf(digest), digest, range));
+      return attemptIfPresent('open a blob', async () => openReader(pathOf(digest), digest, range));
     },
     async begin(digest) {
-      return beginFsWriter({ spoolDirectory, target: pathOf(digest), placer });
+      return spool.begin(pathOf(digest));
     },
     async remove(digest) {
       const path = pathOf(digest);
@@ -78,66 +73,109 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
     async quarantine(digest, atMs) {
       const path = pathOf(digest);
       const moved = await attemptIfPresent('move a damaged blob away', async () => {
-        // `place` makes up for directories that go meanwhile; whether the file is there it does not tell.
+        // `place` makes up for directories that go meanwhile; whether the file is there it does not report.
         await stat(path);
-        await placer.place(path, join(root, quarantineKey(digest, atMs)));
+        await spool.place(path, join(root, quarantineKey(digest, atMs)));
         return true;
       });
       if (moved) await rmdir(dirname(path)).catch(() => undefined);
       return moved ?? false;
     },
-    list(shard) {
-      return listBlobFiles(join(root, blobsPrefix), shard);
-    },
+    list: (shard) => listBlobFiles(join(root, blobsPrefix), shard),
     async adoptFile(digest, path) {
       if (dirname(resolve(path)) !== spoolDirectory)
         throw new TypeError(`${JSON.stringify(path)} does not lie in the spool directory`);
-      await attempt('commit a blob', async () => {
-        const target = pathOf(digest);
-        if (!adopted.has(path)) {
-          await syncFile(path);
-          await placer.move(path, target);
-          adopted.add(path);
-        }
-        await syncDirectory(dirname(target));
-        adopted.delete(path);
+      await attempt('commit a blob', () => spool.adopt(path, pathOf(digest)));
+    },
+
+    async readObject(key) {
+      const path = objectPathOf(key);
+      return attemptIfPresent('read an object', async () => {
+        await using file = await open(path, 'r');
+        checkObjectSize(key, (await file.stat()).size);
+        return await file.readFile();
       });
     },
-    async space() {
-      return attempt('look at its free space', async () => readDiskSpace(root));
+    async writeObject(key, bytes) {
+      const target = objectPathOf(key);
+      checkObjectSize(key, bytes.byteLength);
+      await attempt('write an object', () => spool.write(target, bytes));
     },
-    async check() {
-      const path = join(spoolDirectory, randomUUID());
-      await attempt('be written and read', async () => {
-        try {
-          await writeThrough(path, Buffer.alloc(4096));
-          await readFile(path);
-        } finally {
-          await rm(path, { force: true });
-        }
+    async removeObject(key) {
+      const path = objectPathOf(key);
+      const removed = await attemptIfPresent('remove an object', async () => {
+        await unlink(path);
+        // A revoked token or a forgotten tag must not come back after a power cut.
+        await syncDirectory(dirname(path));
+        return true;
       });
+      return removed ?? false;
     },
+    async *listObjects(prefix) {
+      yield* walk(join(root, ...parseObjectPrefix(prefix)), prefix);
+    },
+
+    space: () => attempt('look at its free space', () => readDiskSpace(root)),
+    check: () => attempt('be written and read', spool.check),
     async close() {
-      clearInterval(sweeping);
+      spool.close();
     },
   };
 }
 
-async function syncFile(path: string): Promise<void> {
-  await using file = await open(path, 'r+');
-  await file.sync();
+/**
+ * Reads one blob file. It holds the file open, so the blob may be removed or replaced meanwhile. Rejects with the filesystem's own
+ * errors, ENOENT among them, and with `range-unsatisfiable`.
+ */
+async function openReader(path: string, digest: Digest, range: ByteRange | undefined): Promise<BlobReader> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    return createReader(file, { digest, size, ...checkRange(digest, size, range) });
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
-/** Rejects with the filesystem's own errors. */
-async function sweepSpool(spoolDirectory: string, nowMs: number): Promise<void> {
-  for await (const entry of await opendir(spoolDirectory)) {
-    if (!entry.isFile()) continue;
-    const path = join(spoolDirectory, entry.name);
-    try {
-      if (nowMs - (await stat(path)).mtimeMs > abandonedAfterMs) await rm(path, { force: true });
-    } catch (error) {
-      // Finished or dropped meanwhile.
-      if (!hasCode(error, 'ENOENT')) throw error;
-    }
+/**
+ * On a FileHandle, because its close waits for a pending read; plain `fs.read` on a descriptor was measured and is no faster in
+ * Node 26.
+ */
+function createReader(
+  file: FileHandle,
+  { digest, size, start, endExclusive }: Interval & { readonly digest: Digest; readonly size: number },
+): BlobReader {
+  let position = start;
+  let closed: Promise<void> | undefined;
+
+  return {
+    size,
+    start,
+    endExclusive,
+    async read(into) {
+      if (into.byteLength === 0) throw new RangeError('the buffer to read into is empty');
+      checkOpen();
+      const length = Math.min(into.byteLength, endExclusive - position);
+      if (length === 0) return 0;
+      const { bytesRead } = await attempt('read a blob', async () => file.read(into, 0, length, position));
+      checkOpen();
+      if (bytesRead === 0) throw cutShort();
+      position += bytesRead;
+      return bytesRead;
+    },
+    close() {
+      closed ??= attempt('close a blob', async () => file.close());
+      return closed;
+    },
+  };
+
+  function checkOpen(): void {
+    if (closed !== undefined) throw new Error('the blob reader is closed');
+  }
+
+  function cutShort(): CacheError {
+    const message = `The store cannot read ${digest}: its file ends at ${position} of ${size} bytes.`;
+    return new CacheError('store-unavailable', message, { detail: { digest, size, position } });
   }
 }

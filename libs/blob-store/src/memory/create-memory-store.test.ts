@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describeBlobStore } from '../conformance.ts';
-import { createMemoryContents } from './memory-contents.ts';
-import { createMemoryStore } from './create-memory-store.ts';
+import { createMemoryContents, createMemoryStore } from './create-memory-store.ts';
 
 describeBlobStore('memory', async () => {
   const contents = createMemoryContents();

@@ -5,7 +5,14 @@ import type { BlobReader, BlobStore, BlobWriter } from '../blob-store.ts';
 import { checkRange, type Interval } from '../check-range.ts';
 import { quarantineKey } from '../key-layout.ts';
 import { checkObjectSize, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
-import { createMemoryContents, type MemoryContents } from './memory-contents.ts';
+
+/** The contents of a memory store, apart from the store itself: tests look inside, damage them, share them between two stores. */
+export interface MemoryContents {
+  readonly blobs: Map<Digest, { readonly bytes: Uint8Array; readonly modifiedAtMs: number }>;
+  readonly objects: Map<string, Uint8Array>;
+  /** While true every call and every read rejects with `store-unavailable`, as if the disk or server were gone. */
+  failing: boolean;
+}
 
 export interface MemoryStoreOptions {
   readonly contents?: MemoryContents;
@@ -124,4 +131,8 @@ function createWriter(contents: MemoryContents, digest: Digest, now: () => numbe
       chunks = undefined;
     },
   };
+}
+
+export function createMemoryContents(): MemoryContents {
+  return { blobs: new Map(), objects: new Map(), failing: false };
 }

@@ -1,3 +1,2 @@
-export { createMemoryContents } from './memory-contents.ts';
-export type { MemoryContents } from './memory-contents.ts';
-export { createMemoryStore } from './create-memory-store.ts';
+export { createMemoryContents, createMemoryStore } from './create-memory-store.ts';
+export type { MemoryContents } from './create-memory-store.ts';

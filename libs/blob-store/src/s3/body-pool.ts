@@ -1,6 +1,6 @@
 // The connections on which bodies are read: kept while they are of use, and never more than a limit.
 import { type BodyConnection, type BodyConnectionOptions, openBodyConnection } from '@cistern/streams';
-import { closedError, noFreeConnection } from './s3-transport-error.ts';
+import { closedError, noFreeConnection } from './create-s3-transport.ts';
 
 export interface BodyPoolOptions extends Pick<BodyConnectionOptions, 'secure' | 'timeoutMs' | 'onSilent'> {
   readonly maxConnections: number;

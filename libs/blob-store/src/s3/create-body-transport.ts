@@ -12,8 +12,12 @@ import {
 import { Duplex } from 'node:stream';
 import { type BodyConnection, BodyError, type Diversion, type ResponseHead } from '@cistern/streams';
 import { createBodyPool } from './body-pool.ts';
-import type { S3Transport, S3TransportOptions } from './create-s3-transport.ts';
-import { S3TransportError, mishandledStatuses } from './s3-transport-error.ts';
+import {
+  type S3Transport,
+  type S3TransportOptions,
+  S3TransportError,
+  mishandledStatuses,
+} from './create-s3-transport.ts';
 
 /** What the client passes on for an `IncomingMessage`. Read to its end, or destroyed. */
 export interface BodyResponse {
@@ -37,12 +41,12 @@ export function createBodyTransport({ secure, timeoutMs, maxConnections, silence
     const text = formatGet(options);
     const sent = new EventEmitter();
     const onError = (error: Error) => void sent.emit('error', error);
-    const ask = (connection: BodyConnection) =>
+    const send = (connection: BodyConnection) =>
       connection.ask(text, {
         onHead: (head, soFar) => takeAnswer({ connection, head, soFar, onResponse, onError }),
         onError,
       });
-    const end = () => pool.take({ host: host ?? 'localhost', port: Number(port) }, ask, onError);
+    const end = () => pool.take({ host: host ?? 'localhost', port: Number(port) }, send, onError);
     return Object.assign(sent, { end }) as unknown as ClientRequest;
   }
 

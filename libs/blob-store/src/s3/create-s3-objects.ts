@@ -1,10 +1,16 @@
-// Small named objects in the bucket.
+// Small named objects in the bucket, and listings of it.
 import type { IncomingMessage } from 'node:http';
-import type { BlobStore } from '../blob-store.ts';
+import { isDigest } from '@cistern/oci';
+import { endedEarly } from '@cistern/streams';
+import type { BlobStore, StoredBlob } from '../blob-store.ts';
+import { blobsPrefix } from '../key-layout.ts';
 import { checkObjectSize, maxObjectBytes, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
-import { listS3Objects } from './list-s3-objects.ts';
-import { contentLength, readWholeBody } from './read-body.ts';
 import type { S3Bucket } from './s3-bucket.ts';
+
+const pageSize = 1000;
+
+const algorithms = ['sha256', 'sha512'];
+const blobPath = /^(sha256|sha512)\/([0-9a-f]{2})\/(\2[0-9a-f]+)\/data$/;
 
 type ObjectMethods = Pick<BlobStore, 'readObject' | 'writeObject' | 'removeObject' | 'listObjects'>;
 
@@ -53,4 +59,47 @@ export async function removeIfPresent(bucket: S3Bucket, name: string, doing: str
   if (found === undefined) return false;
   await bucket.attempt(doing, async () => bucket.prompt.removeObject(bucket.name, name));
   return true;
+}
+
+/** Everything in the bucket below a prefix, page by page: a cache may hold millions of blobs. `key`: in the store's layout. */
+async function* listS3Objects(bucket: S3Bucket, prefix: string, doing: string) {
+  const { client, name: bucketName, locate, relativeKey } = bucket;
+  for (let token: string | undefined = ''; token !== undefined;) {
+    const from: string = token;
+    const page = await bucket.attempt(doing, async () =>
+      client.listObjectsV2Query(bucketName, locate(prefix), from, '', pageSize, ''),
+    );
+    for (const { name, size, lastModified } of page.objects) {
+      // Consoles make "directories", objects whose names end with a slash.
+      if (name === undefined || lastModified === undefined || name.endsWith('/')) continue;
+      yield { key: relativeKey(name), size, modifiedAtMs: lastModified.getTime() };
+    }
+    token = page.isTruncated ? page.nextContinuationToken : undefined;
+    if (token === '') throw bucket.failure(doing, new Error('a listing says that there is more, but not where'));
+  }
+}
+
+/** `shard`: the first two digits of their digests. */
+export async function* listS3Blobs(bucket: S3Bucket, shard?: string): AsyncGenerator<StoredBlob> {
+  const prefixes = shard === undefined ? [''] : algorithms.map((algorithm) => `${algorithm}/${shard}/`);
+  for (const prefix of prefixes) {
+    for await (const { key, size, modifiedAtMs } of listS3Objects(bucket, blobsPrefix + prefix, 'list its blobs')) {
+      const [, algorithm, , hex] = blobPath.exec(key.slice(blobsPrefix.length)) ?? [];
+      const digest = `${algorithm}:${hex}`;
+      if (isDigest(digest)) yield { digest, size, modifiedAtMs };
+    }
+  }
+}
+
+/** The whole body, never past a clean but early end; for answers that are known to be small. */
+export async function readWholeBody(body: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
+  if (bytes.byteLength !== contentLength(body)) throw endedEarly();
+  return bytes;
+}
+
+export function contentLength(body: Pick<IncomingMessage, 'headers'>): number {
+  return Number(body.headers['content-length']);
 }

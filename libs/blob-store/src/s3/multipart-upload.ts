@@ -1,5 +1,6 @@
 // One multipart upload under an id of its own. The client's own uploads would resume whatever upload of the same key they
-// find, another node's included (decision 0011).
+// find, another node's included (decision 0011). Uploads that stay behind are dropped later.
+import { blobsPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 
@@ -13,6 +14,9 @@ export interface MultipartUpload {
 }
 
 const doing = 'write a blob';
+const retryEveryMs = 5000;
+/** An outage may leave more uploads behind: the rest is the sweeper's too. */
+const maxWaiting = 10_000;
 
 /** `uploads` holds the ids of unfinished uploads of this process. */
 export async function beginMultipartUpload(
@@ -50,7 +54,7 @@ export async function beginMultipartUpload(
 }
 
 /** Fine if the upload is gone. */
-export async function abortUpload({ client, name: bucketName, attempt }: S3Bucket, name: string, id: string) {
+async function abortUpload({ client, name: bucketName, attempt }: S3Bucket, name: string, id: string) {
   try {
     // As `uploadPart`, it does not encode the id.
     await attempt('drop an unfinished blob', async () =>
@@ -59,4 +63,70 @@ export async function abortUpload({ client, name: bucketName, attempt }: S3Bucke
   } catch (error) {
     if (codeOf(error) !== 'NoSuchUpload') throw error;
   }
+}
+
+/**
+ * Ends abandoned uploads: those of dead processes, and those that could not be dropped when it was time. They were begun before
+ * `beforeMs`, and their ids are not in `except`, the uploads of this process. Returns how many uploads were ended.
+ */
+export async function sweepUploads(
+  bucket: S3Bucket,
+  { beforeMs, except }: { readonly beforeMs: number; readonly except: ReadonlySet<string> },
+): Promise<number> {
+  const { attempt, client, name, locate } = bucket;
+  let swept = 0;
+  for (let marker: string | undefined = ''; marker !== undefined;) {
+    const after: string = marker;
+    const page = await attempt('look for unfinished uploads', async () =>
+      client.listIncompleteUploadsQuery(name, locate(blobsPrefix), after, '', ''),
+    );
+    for (const { key, uploadId, initiated } of page.uploads) {
+      const isOld = initiated.getTime() < beforeMs;
+      if (!isOld || except.has(uploadId)) continue;
+      await abortUpload(bucket, key, uploadId);
+      swept += 1;
+    }
+    // By key alone: the client loses the other marker, and of one key's uploads the first thousand will do.
+    marker = page.isTruncated && page.nextKeyMarker !== after ? page.nextKeyMarker : undefined;
+  }
+  return swept;
+}
+
+/**
+ * Uploads that could not be dropped when it was time, because the server was unavailable: they are dropped when it is back. Those
+ * that are left at the end of the process are the sweeper's.
+ */
+export function createLaterDrops() {
+  const waiting = new Set<() => Promise<void>>();
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  function schedule(): void {
+    if (isClosed || waiting.size === 0) return;
+    timer ??= setTimeout(() => void dropAll().finally(schedule), retryEveryMs).unref();
+  }
+
+  /** Until one fails. */
+  async function dropAll(): Promise<void> {
+    timer = undefined;
+    for (const drop of waiting) {
+      try {
+        await drop();
+      } catch {
+        return;
+      }
+      waiting.delete(drop);
+    }
+  }
+
+  return {
+    add(drop: () => Promise<void>): void {
+      if (waiting.size < maxWaiting) waiting.add(drop);
+      schedule();
+    },
+    close(): void {
+      isClosed = true;
+      clearTimeout(timer);
+    },
+  };
 }

@@ -5,7 +5,7 @@ import { type ByteRange, type Digest, parseContentRange } from '@cistern/oci';
 import type { BlobReader } from '../blob-store.ts';
 import { checkRange } from '../check-range.ts';
 import type { BodyResponse } from './create-body-transport.ts';
-import { contentLength } from './read-body.ts';
+import { contentLength } from './create-s3-objects.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 
@@ -129,9 +129,9 @@ async function getBody({ bodies, name: bucketName }: S3Bucket, name: string, ran
 }
 
 /** Of the whole object, from the answer to a range; NaN if that is not what was asked for. */
-function sizeBehind(response: BodyResponse, asked: ByteRange): number {
+function sizeBehind(response: BodyResponse, requested: ByteRange): number {
   const { range, size = Number.NaN } = parseContentRange(response.headers['content-range']) ?? {};
-  if (range?.start !== asked.start || contentLength(response) !== range.end - range.start + 1) return Number.NaN;
+  if (range?.start !== requested.start || contentLength(response) !== range.end - range.start + 1) return Number.NaN;
   return size;
 }
 

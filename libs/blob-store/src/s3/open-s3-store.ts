@@ -7,14 +7,11 @@ import type { BlobStore } from '../blob-store.ts';
 import { blobKey, quarantineKey } from '../key-layout.ts';
 import { beginS3Writer } from './begin-s3-writer.ts';
 import { createPartBudget } from './create-part-budget.ts';
-import { createS3Objects, removeIfPresent } from './create-s3-objects.ts';
-import { createLaterDrops } from './create-later-drops.ts';
-import { listS3Blobs } from './list-s3-objects.ts';
+import { createS3Objects, removeIfPresent, listS3Blobs, readWholeBody } from './create-s3-objects.ts';
+import { createLaterDrops, sweepUploads } from './multipart-upload.ts';
 import { openS3Reader } from './open-s3-reader.ts';
 import { prepareBucket, type PrepareBucketOptions } from './prepare-bucket.ts';
-import { readWholeBody } from './read-body.ts';
 import { createS3Bucket, type S3Access, type S3Bucket } from './s3-bucket.ts';
-import { sweepUploads } from './sweep-uploads.ts';
 import { CopyDestinationOptions, CopySourceOptions } from 'minio';
 
 /** S3 copies no more by one request. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { partSize } from './part-size.ts';
+import { partSize } from './begin-s3-writer.ts';
 
 const mebibyte = 1024 * 1024;
 

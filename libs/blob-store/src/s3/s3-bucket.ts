@@ -29,7 +29,6 @@ export interface S3Access {
 
 export interface S3Bucket {
   readonly name: string;
-  readonly promptMs: number;
   /** For uploads of blobs and for listings: a server may take its time over them. */
   readonly client: Client;
   /** For small requests that somebody waits for. */
@@ -110,7 +109,6 @@ export function createS3Bucket(access: S3Access): S3Bucket {
 
   return {
     name,
-    promptMs,
     client: requests.client,
     prompt: prompt.client,
     bodies: bodies.client,

@@ -73,7 +73,7 @@ const reasons: Readonly<Record<string, Reason>> = {
 export function toStoreError(error: unknown, doing: string, place: S3Place): CacheError {
   if (error instanceof CacheError) return error;
   const code = codeOf(error) ?? 'unknown';
-  const reason = reasons[code]?.(place) ?? `something is wrong at ${place.endpoint}${said(error)}`;
+  const reason = reasons[code]?.(place) ?? `something is wrong at ${place.endpoint}${messageOf(error)}`;
   return new CacheError('store-unavailable', `The store cannot ${doing}: ${reason} (${code}).`, {
     detail: { code },
     retryable: true,
@@ -96,7 +96,7 @@ export function isPassing(error: unknown): boolean {
   return /^(?:ECONNRESET|EPIPE|InternalError|SlowDown|HTTP 5\d\d|HTTP 429)$/.test(code);
 }
 
-function said(error: unknown): string {
+function messageOf(error: unknown): string {
   const { message, Message } = error as { readonly message?: unknown; readonly Message?: unknown };
   const text = [message, Message].find((value) => typeof value === 'string' && value !== '');
   return text === undefined ? '' : `: ${text as string}`;

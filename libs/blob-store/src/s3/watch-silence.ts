@@ -17,19 +17,19 @@ export interface WatchSilenceOptions {
   readonly onChange: (isSilent: boolean) => void;
 }
 
-const askEveryMs = 1000;
+const probeEveryMs = 1000;
 const answerWithinMs = 1000;
 
 export function watchSilence({ endpoint, onChange }: WatchSilenceOptions): Silence {
   const protocol = endpoint.startsWith('https:') ? https : http;
   let silent = false;
-  let asking: http.ClientRequest | undefined;
+  let probing: http.ClientRequest | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 
-  function ask(): void {
+  function probe(): void {
     const sent = protocol.request(endpoint, { method: 'HEAD', agent: false });
-    asking = sent;
+    probing = sent;
     const deadline = setTimeout(() => end(true), answerWithinMs);
     // Whatever it says, a refused connection included: then requests fail soon by themselves.
     sent.once('response', () => end(false));
@@ -38,11 +38,11 @@ export function watchSilence({ endpoint, onChange }: WatchSilenceOptions): Silen
 
     function end(isSilent: boolean): void {
       clearTimeout(deadline);
-      if (asking !== sent) return;
-      asking = undefined;
+      if (probing !== sent) return;
+      probing = undefined;
       sent.destroy();
       if (isClosed) return;
-      if (isSilent) timer = setTimeout(ask, askEveryMs).unref();
+      if (isSilent) timer = setTimeout(probe, probeEveryMs).unref();
       if (silent === isSilent) return;
       silent = isSilent;
       onChange(isSilent);
@@ -51,13 +51,13 @@ export function watchSilence({ endpoint, onChange }: WatchSilenceOptions): Silen
 
   return {
     suspect() {
-      if (!silent && asking === undefined && !isClosed) ask();
+      if (!silent && probing === undefined && !isClosed) probe();
     },
     isSilent: () => silent,
     close() {
       isClosed = true;
       clearTimeout(timer);
-      asking?.destroy();
+      probing?.destroy();
     },
   };
 }

@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
-import { createMemoryContents } from './memory/memory-contents.ts';
-import { createMemoryStore } from './memory/create-memory-store.ts';
-import { putBytes } from './put-bytes.ts';
-import { readBytes } from './read-bytes.ts';
+import { createMemoryContents, createMemoryStore } from './memory/create-memory-store.ts';
+import { putBytes, readBytes } from './put-bytes.ts';
 
 test('what putBytes stores readBytes reads, up to its bound', async () => {
   const store = createMemoryStore();
