@@ -1,35 +1,35 @@
 // The frontend's side of the cache, put together: use cases over the ports, with what this process shares between
 // requests.
 import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/index';
-import type { JobQueue } from '@cistern/jobs';
-import type { Logger, Metrics } from '@cistern/telemetry';
-import { guardPullThrough } from './guards/guard-pull-through.ts';
-import type { VerifyAccess } from './verification/verify-access.ts';
-import { createRequestFromWorker } from './requests/request-from-worker.ts';
-import { openBlob } from './blob/open-blob.ts';
 import {
+  type CachedManifest,
+  createContentCache,
   createReadChecks,
   createRefreshParts,
-  createContentCache,
-  type CachedManifest,
   createStoredLinks,
 } from '@cistern/content';
-import { createReadMarks } from './blob/read-marks.ts';
-import { blobFromMemory, type SmallBlobs } from './blob/small-blobs.ts';
-import { type FillAccess, createFollowFill } from '@cistern/fills';
-import type { PolicyOf } from './freshness/create-freshness-policies.ts';
-import { createLists, type ListPolicy } from './lists/create-lists.ts';
+import { createFollowFill, type FillAccess } from '@cistern/fills';
+import type { CacheIndex, RepositoryKey } from '@cistern/index';
+import type { JobQueue } from '@cistern/jobs';
+import type { Digest } from '@cistern/oci';
 import { createRecent } from '@cistern/runtime';
+import { createBufferPool, createSharedReads, type SharedReads } from '@cistern/streams';
+import type { Logger, Metrics } from '@cistern/telemetry';
+import type { AccessSubject } from '@cistern/upstream';
+import type { PlatformRule } from './access/authorized-repository.ts';
+import { createReadMarks } from './blob/blob-source.ts';
+import { openBlob } from './blob/open-blob.ts';
+import { blobFromMemory, type SmallBlobs } from './blob/small-blobs.ts';
+import type { PolicyOf } from './freshness/freshness.ts';
+import { createLists, type ListPolicy } from './lists/create-lists.ts';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
-import { createPullTally } from './manifest/pull-tally.ts';
-import { manifestFromMemory } from './manifest/manifest-from-memory.ts';
-import { createRevalidateBehind } from './manifest/revalidate-behind.ts';
+import { createPullTally, manifestFromMemory } from './manifest/manifest-from-memory.ts';
+import { createRevalidateBehind } from './manifest/resolve-tag.ts';
 import { createTakeUnsaved } from './manifest/take-unsaved.ts';
-import type { PullThrough } from './requests/pull-through.ts';
-import { createBufferPool, type SharedReads, createSharedReads } from '@cistern/streams';
-import { createFindDenial, guardPlatforms } from './guards/admit-platforms.ts';
-import { createPlatformsOf } from './platforms/platforms-of.ts';
+import { createFindDenial, createPlatformsOf, type FindDenial } from './access/platforms-of.ts';
+import type { ManifestRequest, PullRequest, PullThrough } from './requests/pull-through.ts';
+import { createRequestFromWorker } from './requests/request-from-worker.ts';
+import type { VerifyAccess } from './verification/verify-access.ts';
 
 export interface PullThroughDeps {
   readonly index: CacheIndex;
@@ -38,7 +38,7 @@ export interface PullThroughDeps {
   readonly fillAccess: FillAccess;
   readonly policyOf: PolicyOf;
   readonly listPolicyOf: (upstream: string) => ListPolicy;
-  /** Asked of upstreams is nothing while they are. */
+  /** Upstreams get no requests while they are. */
   readonly isOffline: (upstream: string) => boolean;
   /** The upstream that a registry:2 cache's files in the store came from. */
   readonly adoptAs: string | undefined;
@@ -77,7 +77,7 @@ export function createPullThrough(options: PullThroughDeps): PullThrough {
 export function createUseCases(options: PullThroughDeps & { readonly reads: SharedReads }): PullThrough {
   const { index, queue, log, now, isOffline, manifestCacheBytes = 64 * mebibyte } = options;
   const smallBlobs: SmallBlobs = createContentCache(smallBlobsBytes);
-  const ask = createRequestFromWorker({ queue, isOffline, now });
+  const requestFromWorker = createRequestFromWorker({ queue, isOffline, now });
   const storedLinks = createStoredLinks(options);
   const follow = createFollowFill({ index, queue, now });
   const manifests = createContentCache<CachedManifest>(manifestCacheBytes);
@@ -97,7 +97,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
     refreshParts,
     pullTally,
     smallBlobs,
-    ask,
+    requestFromWorker,
     follow,
     manifests,
     takeUnsaved,
@@ -128,4 +128,93 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const cache = guardPlatforms(useCases, findDenial);
   const { verifyAccess, isListed } = options;
   return verifyAccess === undefined ? cache : guardPullThrough(cache, verifyAccess, isListed);
+}
+
+/**
+ * The use cases for clients that may have some platforms and others not: an index that names a manifest or a blob decides
+ * (decision 0035). A request without a rule costs nothing.
+ */
+function guardPlatforms(cache: PullThrough, findDenial: FindDenial): PullThrough {
+  async function admit(key: RepositoryKey, digest: Digest, rule: PlatformRule): Promise<void> {
+    const denial = await findDenial(key, digest, rule);
+    if (denial !== undefined) throw denial;
+  }
+
+  /** Which manifest a tag names is known afterwards. */
+  function ofManifest<R extends { readonly digest: Digest }>(open: (request: ManifestRequest) => Promise<R>) {
+    return async (request: ManifestRequest): Promise<R> => {
+      const { target, reference } = request;
+      const { platformRule: rule } = target;
+      if (rule === undefined) return open(request);
+      if (reference.kind === 'digest') await admit(target, reference.digest, rule);
+      const opened = await open(request);
+      if (reference.kind === 'tag') await admit(target, opened.digest, rule);
+      return opened;
+    };
+  }
+
+  return {
+    ...cache,
+    manifestFromMemory: (request, want) =>
+      request.target.platformRule === undefined ? cache.manifestFromMemory(request, want) : undefined,
+    blobFromMemory: (request) =>
+      request.target.platformRule === undefined ? cache.blobFromMemory(request) : undefined,
+    statManifest: ofManifest(cache.statManifest),
+    openManifest: ofManifest(cache.openManifest),
+    async openBlob(request) {
+      const { target, digest } = request;
+      if (target.platformRule !== undefined) await admit(target, digest, target.platformRule);
+      return cache.openBlob(request);
+    },
+  };
+}
+
+/**
+ * The use cases for clients. The cache looks for content of an upstream that verifies its callers only once the caller may read
+ * it; the credentials go no further. `isListed`: whether every client may see the names of an upstream's repositories.
+ */
+function guardPullThrough(
+  cache: PullThrough,
+  verify: VerifyAccess,
+  isListed: (upstream: string) => boolean,
+): PullThrough {
+  function admitted<R extends PullRequest, T>(
+    use: (request: R) => Promise<T>,
+    subjectOf: (request: R) => AccessSubject,
+  ) {
+    return async (request: R): Promise<T> => {
+      const { target, signal } = request;
+      const { upstream, repository, caller, network } = target;
+      await verify({ upstream, repository, subject: subjectOf(request), caller, network, signal });
+      return use({ ...request, target: target.withoutCaller() });
+    };
+  }
+
+  return {
+    // Whether this caller may have it is not remembered here.
+    manifestFromMemory: () => undefined,
+    blobFromMemory: () => undefined,
+    statManifest: admitted(cache.statManifest, manifestOf),
+    openManifest: admitted(cache.openManifest, manifestOf),
+    openBlob: admitted(cache.openBlob, ({ digest }) => ({ kind: 'blob', digest })),
+    listTags: admitted(cache.listTags, () => ({ kind: 'tags' })),
+    listReferrers: admitted(cache.listReferrers, ({ digest }) => ({
+      kind: 'manifest',
+      reference: { kind: 'digest', digest },
+    })),
+    async listRepositories({ after, limit }) {
+      const listed: string[] = [];
+      for (let last = after; listed.length < limit;) {
+        const page = await cache.listRepositories({ limit, ...(last !== undefined && { after: last }) });
+        listed.push(...page.filter((path) => isListed(path.slice(0, path.indexOf('/')))));
+        if (page.length < limit) break;
+        last = page.at(-1);
+      }
+      return listed.slice(0, limit);
+    },
+  };
+}
+
+function manifestOf({ reference }: ManifestRequest): AccessSubject {
+  return { kind: 'manifest', reference };
 }

@@ -6,7 +6,7 @@ import type { CacheIndex, Link } from '@cistern/index';
 import { createTestIndex, repositoryOf } from '@cistern/index/testing';
 import { digestOf } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
-import { createPlatformsOf } from './platforms/platforms-of.ts';
+import { createPlatformsOf } from './access/platforms-of.ts';
 import { writeLinksObject, createStoredLinks } from '@cistern/content';
 
 const library = repositoryOf('docker.io', 'library/nginx');

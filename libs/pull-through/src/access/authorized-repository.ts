@@ -4,7 +4,7 @@ import type { RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { CallerCredentials } from '@cistern/upstream';
-import type { Platforms } from '../platforms/platforms-of.ts';
+import type { Platforms } from './platforms-of.ts';
 
 /** Why the caller may not have content that is of these platforms alone; `undefined` means that it may. */
 export type PlatformRule = (platforms: Platforms) => CacheError | undefined;

@@ -1,18 +1,23 @@
 // A blob as bytes from an offset, wherever they are now: in the store, or in a fill. A reader that is half through when a
 // blob is gone from the store, the store fails, or a fill's worker dies, goes on where it was from what there is then.
-import type { FillRecord, RepositoryKey } from '@cistern/index';
+import { openStored, type OpenStoredDeps, type StoredRange } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
+import type { FillAccess, FollowedFill, FollowFill } from '@cistern/fills';
+import type { CacheIndex, FillRecord, RepositoryKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
-import { type OpenStoredDeps, openStored } from '@cistern/content';
-import type { ReadMarks } from './read-marks.ts';
-import type { FillAccess, FollowFill, FollowedFill } from '@cistern/fills';
-import { type ByteSource, type PlaceReader, openFailoverReader, SourceInterrupted } from '@cistern/streams';
-import { verifyDelivered } from './verify-delivered.ts';
+import {
+  type ByteSource,
+  type PlaceReader,
+  openFailoverReader,
+  SourceInterrupted,
+  checksumOf,
+  type DeliveredBytes,
+} from '@cistern/streams';
 
 export interface BlobSourceDeps extends OpenStoredDeps {
   readonly fillAccess: FillAccess;
   readonly follow: FollowFill;
-  readonly readMarks: ReadMarks;
+  readonly readMarks: ReturnType<typeof createReadMarks>;
 }
 
 export interface BlobSourceOptions {
@@ -37,11 +42,50 @@ export interface BlobSource extends ByteSource {
 const maxTries = 4;
 /** A fill that has interrupted its reader this often without giving a byte is of no use to it. */
 const maxInterruptions = 3;
+/** A fill ends, and its bytes go to the store, while one looks for them. */
+const maxLooks = 3;
+const pauseMs = 200;
+const maxReadMs = 60_000;
+/** A few times within the grace that a victim has. */
+const markEveryMs = 1_000;
 
-export function createBlobSource(
+export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOptions): BlobSource {
+  const { digest, size } = options;
+  const places = createPlaces(deps, options);
+  return {
+    size,
+    get origin() {
+      return places.origin;
+    },
+    async open(from, toExclusive, signal) {
+      const leave = deps.readMarks.hold(digest);
+      try {
+        const reader = await openFailoverReader({
+          from,
+          openAt: (position, interruptions, ending) => places.openAt(position, toExclusive, interruptions, ending),
+          prove: (delivered) => verifyDelivered(deps, { digest, size }, delivered),
+          signal,
+        });
+        return {
+          ...reader,
+          close() {
+            leave();
+            return reader.close();
+          },
+        };
+      } catch (error) {
+        leave();
+        throw error;
+      }
+    },
+  };
+}
+
+/** The store, or the fill that is followed: which of them has the bytes changes while they are read. */
+function createPlaces(
   deps: BlobSourceDeps,
   { digest, size, source, stored, following, verified, checked }: BlobSourceOptions,
-): BlobSource {
+) {
   let inStore = stored;
   let first: { readonly from: number; readonly origin: BlobSource['origin'] } | undefined;
   let storeFailure: unknown;
@@ -79,74 +123,127 @@ export function createBlobSource(
     return followed;
   };
 
-  const openAt = async (from: number, toExclusive: number, interruptions: number, signal: AbortSignal) => {
-    let past = interruptions >= maxInterruptions ? followed?.record : undefined;
-    storeFailure = undefined;
-    // Where it was interrupted somebody else may have gone on.
-    if (interruptions > 0) followed = undefined;
-    for (let tries = 0; tries < maxTries; tries += 1) {
-      const reader = inStore ? await openInStore(from, toExclusive, signal) : undefined;
-      if (reader !== undefined) {
-        noteOrigin(from, 'stored');
-        return reader;
-      }
-      const { record, joined } = await followTo(from, toExclusive, past, signal);
-      // Its bytes are where nobody gets them now.
-      if (record.state === 'done' && storeFailure !== undefined) throw storeFailure;
-      const opened =
-        record.state === 'done' ? undefined : await openFill(record, { from, toExclusive, verified }, signal);
-      inStore = opened === undefined;
-      if (opened !== undefined && opened !== 'unreachable') {
-        noteOrigin(from, joined ? 'joined' : 'fetched');
-        return opened;
-      }
-      // The fill has ended since, or its worker is gone: its bytes are in the store, or another one has to bring them.
-      past = record;
-    }
-    throw new CacheError('store-unavailable', `${digest} is neither in the store nor to be fetched.`, {
-      retryable: true,
-    });
-  };
-
-  const openFill = async (
-    record: Parameters<FillAccess['open']>[0],
-    range: Parameters<FillAccess['open']>[1],
-    signal: AbortSignal,
-  ): Promise<PlaceReader | 'unreachable' | undefined> => {
-    try {
-      return await deps.fillAccess.open(record, range, signal);
-    } catch (error) {
-      if (!(error instanceof SourceInterrupted)) throw error;
-      deps.log.warn({ err: error, digest, address: record.address }, 'a fill is asked of another worker');
-      return 'unreachable';
-    }
-  };
-
   return {
-    size,
     get origin() {
       return first?.origin;
     },
-    async open(from, toExclusive, signal) {
-      const leave = deps.readMarks.hold(digest);
-      try {
-        const reader = await openFailoverReader({
-          from,
-          openAt: (position, interruptions, ending) => openAt(position, toExclusive, interruptions, ending),
-          prove: (delivered) => verifyDelivered(deps, { digest, size }, delivered),
-          signal,
-        });
-        return {
-          ...reader,
-          close() {
-            leave();
-            return reader.close();
-          },
-        };
-      } catch (error) {
-        leave();
-        throw error;
+    async openAt(from: number, toExclusive: number, interruptions: number, signal: AbortSignal): Promise<PlaceReader> {
+      let past = interruptions >= maxInterruptions ? followed?.record : undefined;
+      storeFailure = undefined;
+      // Where it was interrupted somebody else may have gone on.
+      if (interruptions > 0) followed = undefined;
+      for (let tries = 0; tries < maxTries; tries += 1) {
+        const reader = inStore ? await openInStore(from, toExclusive, signal) : undefined;
+        if (reader !== undefined) {
+          noteOrigin(from, 'stored');
+          return reader;
+        }
+        const { record, joined } = await followTo(from, toExclusive, past, signal);
+        // Its bytes are where nobody gets them now.
+        if (record.state === 'done' && storeFailure !== undefined) throw storeFailure;
+        const range = { from, toExclusive, verified };
+        const opened = record.state === 'done' ? undefined : await openFill(deps, record, range, signal);
+        inStore = opened === undefined;
+        if (opened !== undefined && opened !== 'unreachable') {
+          noteOrigin(from, joined ? 'joined' : 'fetched');
+          return opened;
+        }
+        // The fill has ended since, or its worker is gone: its bytes are in the store, or another one has to bring them.
+        past = record;
       }
+      throw new CacheError('store-unavailable', `${digest} is neither in the store nor to be fetched.`, {
+        retryable: true,
+      });
+    },
+  };
+}
+
+async function openFill(
+  { fillAccess, log }: BlobSourceDeps,
+  record: Parameters<FillAccess['open']>[0],
+  range: Parameters<FillAccess['open']>[1],
+  signal: AbortSignal,
+): Promise<PlaceReader | 'unreachable' | undefined> {
+  try {
+    return await fillAccess.open(record, range, signal);
+  } catch (error) {
+    if (!(error instanceof SourceInterrupted)) throw error;
+    log.warn({ err: error, digest: record.digest, address: record.address }, 'a fill is asked of another worker');
+    return 'unreachable';
+  }
+}
+
+/**
+ * Whether bytes that a reader passed on, before their worker was lost, are those of the blob that has been verified since. False
+ * too where no node knows. `size`: of the whole blob.
+ */
+async function verifyDelivered(
+  deps: BlobSourceDeps,
+  { digest, size }: { readonly digest: Digest; readonly size: number },
+  { from, endExclusive, checksum }: DeliveredBytes,
+): Promise<boolean> {
+  if (from === endExclusive) return true;
+  for (let look = 0; look < maxLooks; look += 1) {
+    const record = await deps.index.fills.read(digest).catch(() => undefined);
+    const there = record?.state === 'running' ? await deps.fillAccess.checksum(record, from, endExclusive) : undefined;
+    if (there !== undefined) return there === checksum;
+    const inStore = await checksumStored(deps, { digest, size, from, toExclusive: endExclusive }).catch(
+      () => undefined,
+    );
+    if (inStore !== undefined) return inStore === checksum;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+  return false;
+}
+
+async function checksumStored(
+  deps: BlobSourceDeps,
+  range: Pick<StoredRange, 'digest' | 'size' | 'from' | 'toExclusive'>,
+): Promise<number | undefined> {
+  const stored = await openStored(deps, {
+    ...range,
+    verified: true,
+    checked: false,
+    signal: AbortSignal.timeout(maxReadMs),
+  });
+  return stored && checksumOf(stored);
+}
+
+/** Touches blobs again and again while they are read, so that none is evicted under its readers, however slow they are. */
+export function createReadMarks({
+  index,
+  now,
+}: {
+  readonly index: Pick<CacheIndex, 'blobs'>;
+  readonly now: () => number;
+}) {
+  const readers = new Map<Digest, number>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function mark(): void {
+    // An index that is unavailable evicts nothing meanwhile.
+    for (const digest of readers.keys()) index.blobs.touch(digest, now()).catch(() => {});
+  }
+
+  function leave(digest: Digest): void {
+    const left = (readers.get(digest) ?? 1) - 1;
+    if (left > 0) readers.set(digest, left);
+    else readers.delete(digest);
+    if (readers.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  }
+
+  return {
+    /** Until the returned function is called; it may be called again. */
+    hold(digest: Digest): () => void {
+      readers.set(digest, (readers.get(digest) ?? 0) + 1);
+      timer ??= setInterval(mark, markEveryMs);
+      let held = true;
+      return () => {
+        if (held) leave(digest);
+        held = false;
+      };
     },
   };
 }

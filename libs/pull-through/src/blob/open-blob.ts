@@ -1,7 +1,7 @@
 // One blob for one client: who may have it, whether it is here, and a stream that all its readers share.
 import { type BlobRecord, type Link, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
-import type { ByteRange } from '@cistern/oci';
+import type { ByteRange, Digest } from '@cistern/oci';
 import type { RequestFromWorker } from '../requests/request-from-worker.ts';
 import {
   ifStoreAnswers,
@@ -13,16 +13,15 @@ import {
   findStoredBlob,
 } from '@cistern/content';
 import type { FollowedFill } from '@cistern/fills';
-import type { FindDenial } from '../guards/admit-platforms.ts';
+import type { FindDenial } from '../access/platforms-of.ts';
 import type { AuthorizedRepository } from '../access/authorized-repository.ts';
 import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../requests/pull-through.ts';
 import { chunkBytes, type SharedReader, type SharedReads } from '@cistern/streams';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
-import { locateStored } from './locate-stored.ts';
 import { rememberSmall, type SmallBlobs } from './small-blobs.ts';
 
 export interface OpenBlobDeps extends BlobSourceDeps, RepositoryLinksDeps {
-  readonly ask: RequestFromWorker;
+  readonly requestFromWorker: RequestFromWorker;
   readonly reads: SharedReads;
   readonly smallBlobs: SmallBlobs;
   /**
@@ -39,7 +38,7 @@ export interface OpenBlobDeps extends BlobSourceDeps, RepositoryLinksDeps {
 const smallRangeBytes = 4 * 1024 * 1024;
 
 export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promise<OpenedBlob> {
-  const { target, digest, signal } = request;
+  const { target, digest, intent, client, signal } = request;
   // At once: a cold blob waits for the store twice otherwise.
   const [link, found] = await Promise.all([
     findHolder(deps, request),
@@ -53,26 +52,24 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
       source: link ?? target,
       ...stored,
       cache: 'HIT',
-      checked: isCheckDue(deps, request, stored),
+      // The client may not have liked what it got a moment ago.
+      checked: intent === 'whole' && client !== undefined && deps.readChecks.isDue(client, stored),
     });
   }
-  if (request.intent === 'whole') {
+  if (intent === 'whole') {
     const { record, joined } = await deps.follow({ digest, source: link ?? target, from: 0, signal });
     // Upstream's answer to a fill for this repository says that it holds the blob; its answer to any other does not.
     if (!isSameRepository(record.source, link ?? target)) await confirm(deps, request, link);
     const cache = joined ? 'JOINED' : 'MISS';
     return opened(deps, request, { source: link ?? target, size: record.size, cache, following: { record, joined } });
   }
-  const sized = await sizeOf(deps, request, link);
+  // The blob is not stored. A later read may get the bytes of another repository's fill.
+  const hasSize = link?.size !== undefined;
+  const sized = await (hasSize ? confirm(deps, request, link) : statUpstream(deps, request, link));
   if (sized.size === undefined) return openBlob(deps, { ...request, intent: 'whole' });
   const running = await deps.index.fills.read(digest);
   const joined = running?.state === 'starting' || running?.state === 'running';
   return opened(deps, request, { source: sized, size: sized.size, cache: joined ? 'JOINED' : 'MISS' });
-}
-
-/** Of a client that may not have liked what it got a moment ago. */
-function isCheckDue({ readChecks }: OpenBlobDeps, { intent, client }: BlobRequest, stored: BlobRecord): boolean {
-  return intent === 'whole' && client !== undefined && readChecks.isDue(client, stored);
 }
 
 /**
@@ -130,10 +127,10 @@ function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, fou
       const key = `${digest} ${stored ? '' : `${upstream}/${repository}`} ${verified ? '' : 'range'} ${checked ? 'checked' : ''}`;
       const reader = deps.reads.attach(key, source, range.start, range.end + 1);
       await untilReady(reader, signal);
-      const asked = cache === 'MISS' && intent === 'whole';
+      const isFetched = cache === 'MISS' && intent === 'whole';
       const isWhole = range.start === 0 && range.end + 1 === size;
       const next = isWhole ? rememberSmall(deps.smallBlobs, { digest, size }, reader.next) : reader.next;
-      return { cache: asked ? cache : resultOf(source, cache), next, close: reader.close };
+      return { cache: isFetched ? cache : resultOf(source, cache), next, close: reader.close };
     },
     // What is verified on its way goes this way.
     ...(found.verified === true && !checked && locateStored(deps, digest, size)),
@@ -185,7 +182,7 @@ async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Lin
   return confirm(deps, request, holder).catch(async (error: unknown) => {
     // Then the named upstream alone counts.
     if (isNo(error)) return undefined;
-    return askUpstream(deps, request, undefined).catch((answer: unknown) => {
+    return statUpstream(deps, request, undefined).catch((answer: unknown) => {
       // The other one may still have it, once it can be asked.
       throw isNo(answer) ? error : answer;
     });
@@ -200,19 +197,34 @@ function isNo(error: unknown): boolean {
 /** The link, once the upstream of its repository has said that it holds the blob: a manifest's word opens nothing. */
 async function confirm(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
   const known = link && (await ifStoreAnswers(deps.log, () => ifConfirmed(deps, link)));
-  return known ?? askUpstream(deps, request, link);
-}
-
-/** For a blob that is not stored. A later read may get the bytes of another repository's fill. */
-async function sizeOf(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
-  return link?.size === undefined ? askUpstream(deps, request, link) : confirm(deps, request, link);
+  return known ?? statUpstream(deps, request, link);
 }
 
 /** By HEAD. */
-async function askUpstream(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
+async function statUpstream(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
   const { target, digest, signal } = request;
   const { upstream, repository } = link ?? target;
-  await deps.ask('stat-blob', { upstream, repository, digest }, { subject: digest, signal });
+  await deps.requestFromWorker('stat-blob', { upstream, repository, digest }, { subject: digest, signal });
   const confirmed = await deps.index.links.get({ upstream, repository }, digest, { fresh: true });
   return confirmed ?? { upstream, repository, digest, kind: 'blob' };
+}
+
+/**
+ * The place where a client may read a stored blob by itself. No node can mend that read on the way, so the store is asked first.
+ * `size`: of the verified blob.
+ */
+function locateStored({ store, presignForMs }: OpenBlobDeps, digest: Digest, size: number): Pick<OpenedBlob, 'locate'> {
+  if (presignForMs === undefined || store.presign === undefined) return {};
+  const presign = store.presign;
+  return {
+    async locate() {
+      try {
+        if ((await store.stat(digest))?.size !== size) return undefined;
+        return await presign(digest, { expiresMs: presignForMs });
+      } catch (error) {
+        if (isCacheError(error, 'store-unavailable')) return undefined;
+        throw error;
+      }
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createFreshnessPolicies } from './create-freshness-policies.ts';
+import { createFreshnessPolicies } from './freshness.ts';
 
 const rule = (tags: readonly string[], ttlMs: number) =>
   ({ tags, ttlMs, staleWhileRevalidateMs: 0, staleIfErrorMs: Infinity, onNotFound: 'keep' }) as const;

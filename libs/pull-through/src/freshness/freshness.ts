@@ -1,7 +1,9 @@
-// What a tag's record is worth now. A digest is immutable and never asked for again; a tag is confirmed by upstream once in
-// a while, and what upstream was last heard to say is worth something when it cannot be asked.
+// Freshness of a tag's record. A digest is immutable and never requested again; upstream confirms a tag once in a while, and its
+// last answer is worth something while it is unavailable.
+import { posix } from 'node:path';
+import { CacheError, type CacheErrorKind, cacheErrorKinds, isCacheError } from '@cistern/errors';
 import type { TagRecord } from '@cistern/index';
-import { isRefusal } from './last-failure.ts';
+import { LRUCache } from 'lru-cache';
 
 export interface FreshnessPolicy {
   /** How long a confirmed tag is served without asking upstream; 0: always ask; Infinity: never. */
@@ -16,11 +18,30 @@ export interface FreshnessPolicy {
   readonly onDenied?: 'forget' | undefined;
 }
 
+interface FreshnessRule extends FreshnessPolicy {
+  /** Globs as a shell has them. A tag holds no slash, so `*` is any of it. */
+  readonly tags: readonly string[];
+}
+
+export type PolicyOf = (upstream: string, tag: string) => FreshnessPolicy;
+
 /** `failed-lately`: what the last try brought holds a moment longer. */
 export type Freshness = 'fresh' | 'revalidate-behind' | 'failed-lately' | 'expired';
 
 /** After a try that failed the next one is so far away, on all nodes together. */
 export const retryAfterFailureMs = 10_000;
+
+/** Tags have been matched already when they are popular; a match costs microseconds. */
+const maxMatched = 2000;
+
+const alwaysAsk: FreshnessPolicy = {
+  ttlMs: 0,
+  staleWhileRevalidateMs: 0,
+  staleIfErrorMs: Infinity,
+  onNotFound: 'keep',
+};
+
+const refusals: ReadonlySet<string> = new Set<CacheErrorKind>(['manifest-unknown', 'name-unknown', 'denied']);
 
 /** `maxAgeMs`: of the client, who takes nothing older unless it cannot be had. */
 export function freshnessOf(
@@ -52,4 +73,59 @@ export function mayServeOnError(
   { ttlMs, staleIfErrorMs }: Omit<FreshnessPolicy, 'staleWhileRevalidateMs' | 'onNotFound'>,
 ): boolean {
   return ageMs < ttlMs + staleIfErrorMs;
+}
+
+/** Upstream has been asked and says that it is not there, or not for us. Anything else says nothing about the tag. */
+export function isRefusal(kind: string): boolean {
+  return refusals.has(kind);
+}
+
+/** Whether a tag or a list is forgotten after this refusal. */
+export function isForgottenFor(error: unknown, { onNotFound, onDenied }: FreshnessPolicy): boolean {
+  if (!isCacheError(error) || !isRefusal(error.kind)) return false;
+  // Docker Hub answers 401 for private repositories.
+  const isDenied = error.kind === 'denied' || (error.detail as { status?: number } | undefined)?.status === 401;
+  return (isDenied ? (onDenied ?? onNotFound) : onNotFound) === 'forget';
+}
+
+export function failureKindOf(error: unknown): string {
+  return isCacheError(error) ? error.kind : 'unknown';
+}
+
+/** The error of the try that failed a moment ago, without another try. */
+export function failedLately(upstream: string, kind: string): CacheError {
+  const known = cacheErrorKinds.find((one) => one === kind) ?? 'upstream-unreachable';
+  const message = isRefusal(kind)
+    ? `${upstream} said a moment ago that it does not have this, or that it is not for us.`
+    : `${upstream} could not be asked a moment ago. Try again in some seconds.`;
+  return new CacheError(known, message, { detail: { upstream } });
+}
+
+/** The policy of a tag is the first rule of its upstream whose patterns match. */
+export function createFreshnessPolicies(
+  upstreams: readonly {
+    readonly name: string;
+    readonly freshness: readonly FreshnessRule[];
+    /** Tags that it no longer gives to us are forgotten, whatever the rules say. */
+    readonly forgetsDenied?: boolean | undefined;
+  }[],
+): PolicyOf {
+  const rules = new Map(
+    upstreams.map(({ name, freshness, forgetsDenied = false }) => [
+      name,
+      forgetsDenied ? freshness.map((rule) => ({ ...rule, onDenied: 'forget' as const })) : freshness,
+    ]),
+  );
+  const find = (upstream: string, tag: string): FreshnessPolicy =>
+    rules.get(upstream)?.find(({ tags }) => tags.some((pattern) => posix.matchesGlob(tag, pattern))) ?? alwaysAsk;
+  const matched = new LRUCache<string, FreshnessPolicy>({ max: maxMatched });
+  return (upstream, tag) => {
+    // An upstream's name holds no slash.
+    const key = `${upstream}/${tag}`;
+    const known = matched.get(key);
+    if (known !== undefined) return known;
+    const policy = find(upstream, tag);
+    matched.set(key, policy);
+    return policy;
+  };
 }

@@ -6,8 +6,7 @@ import { createTestIndex } from '@cistern/index/testing';
 import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { until } from '@cistern/runtime/testing';
-import { decideOffline, readOfflineDecisions } from './offline-decisions.ts';
-import { openOfflineSwitch } from './open-offline-switch.ts';
+import { decideOffline, readOfflineDecisions, openOfflineSwitch } from './open-offline-switch.ts';
 
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 const upstreams = [

@@ -1,10 +1,31 @@
-// Whether an upstream may be asked: what the operators decided last, else what the configuration says. Of decisions the one
-// for the single upstream holds before the one for all.
+// Whether an upstream gets requests: the last decision of the operators holds, else the configuration. A decision for a single
+// upstream holds before the one for all. The store keeps an object for each, so that it outlives index and nodes, and no two
+// decisions write the same object.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BlobStore } from '@cistern/blob-store';
+import {
+  type BlobStore,
+  offlineDecisionKey,
+  offlineDecisionsPrefix,
+  parseOfflineDecisionKey,
+} from '@cistern/blob-store';
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { CacheIndex } from '@cistern/index';
 import type { Logger, Metrics } from '@cistern/telemetry';
-import { type OfflineDecisions, offlineTopic, readOfflineDecisions } from './offline-decisions.ts';
+import type { Upstream } from '@cistern/upstream';
+
+/** Wakes all nodes after a decision. */
+const offlineTopic = 'offline';
+
+interface OfflineDecisions {
+  /** For all upstreams; `undefined`: none. */
+  readonly all: boolean | undefined;
+  readonly upstreams: ReadonlyMap<string, boolean>;
+}
+
+interface OfflineObject {
+  readonly schema: 1;
+  readonly offline: boolean;
+}
 
 export interface OfflineSwitchOptions {
   readonly store: BlobStore;
@@ -29,7 +50,7 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions): Promise<
   const configured = new Map(upstreams.map((upstream) => [upstream.name, upstream.isOffline]));
   const closing = new AbortController();
   let decided: OfflineDecisions = { all: undefined, upstreams: new Map() };
-  const told = new Map<string, boolean>();
+  const reported = new Map<string, boolean>();
   let looking: Promise<void> | undefined;
   let lookAgain = false;
   let timer: NodeJS.Timeout | undefined;
@@ -38,15 +59,15 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions): Promise<
     return decided.upstreams.get(upstream) ?? decided.all ?? configured.get(upstream) ?? false;
   }
 
-  function tell(): void {
+  function report(): void {
     for (const { name } of upstreams) {
       const offline = isOffline(name);
-      if (offline !== (told.get(name) ?? false))
+      if (offline !== (reported.get(name) ?? false))
         log.warn(
           { upstream: name },
           offline ? 'an upstream is offline: it is asked for nothing' : 'an upstream is online again',
         );
-      told.set(name, offline);
+      reported.set(name, offline);
       metrics.upstreamOffline.set({ upstream: name }, offline ? 1 : 0);
     }
   }
@@ -61,7 +82,7 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions): Promise<
     } catch (error) {
       log.warn({ err: error }, 'what was decided about asking upstreams cannot be read: it stays as it was');
     }
-    tell();
+    report();
     if (!closing.signal.aborted) timer = setTimeout(look, lookEveryMs);
   }
 
@@ -94,5 +115,81 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions): Promise<
       await looking;
       clearTimeout(timer);
     },
+  };
+}
+
+/** Rejects with `store-unavailable`. */
+export async function readOfflineDecisions(store: BlobStore): Promise<OfflineDecisions> {
+  const upstreams = new Map<string, boolean>();
+  let all: boolean | undefined;
+  for await (const key of store.listObjects(offlineDecisionsPrefix)) {
+    const parsed = parseOfflineDecisionKey(key);
+    const offline = parsed && (await readDecision(store, key));
+    if (parsed === undefined || offline === undefined) continue;
+    if (parsed.upstream === undefined) all = offline;
+    else upstreams.set(parsed.upstream, offline);
+  }
+  return { all, upstreams };
+}
+
+async function readDecision(store: BlobStore, key: string): Promise<boolean | undefined> {
+  const bytes = await store.readObject(key);
+  if (bytes === undefined) return undefined;
+  try {
+    const { schema, offline } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Partial<OfflineObject>;
+    return schema === 1 && typeof offline === 'boolean' ? offline : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Switches one upstream off or on for all nodes; without `upstream`, all of them, and the decisions for single ones are forgotten.
+ * `offline`: `undefined` means as the configuration says. Nodes act on it at once or, where the announcement does not reach
+ * them, within ten seconds. Rejects with `store-unavailable` if it cannot be kept: then it may hold in part.
+ */
+export async function decideOffline(
+  { store, index }: { readonly store: BlobStore; readonly index: Pick<CacheIndex, 'pubsub'> },
+  { upstream, offline }: { readonly upstream?: string | undefined; readonly offline: boolean | undefined },
+): Promise<void> {
+  if (upstream === undefined)
+    for (const name of (await readOfflineDecisions(store)).upstreams.keys())
+      await store.removeObject(offlineDecisionKey(name));
+  const key = offlineDecisionKey(upstream);
+  if (offline === undefined) await store.removeObject(key);
+  else await store.writeObject(key, Buffer.from(`${JSON.stringify({ schema: 1, offline } satisfies OfflineObject)}\n`));
+  try {
+    await index.pubsub.publish(offlineTopic);
+  } catch (error) {
+    if (!isCacheError(error, 'index-unavailable')) throw error;
+  }
+}
+
+export function offlineError(upstream: string): CacheError {
+  return new CacheError(
+    'upstream-unreachable',
+    `${upstream} is switched offline here: only what is cached already is served.`,
+    { detail: { upstream, offline: true } },
+  );
+}
+
+/** An upstream that may be switched off: while it is, it gets no requests. Transfers that are under way come to their end. */
+export function refuseOffline(upstream: Upstream, isOffline: (upstream: string) => boolean): Upstream {
+  const { name } = upstream;
+  const unlessOffline = <M extends Exclude<keyof Upstream, 'name' | 'close'>>(method: M) =>
+    (async (...given: unknown[]) => {
+      if (isOffline(name)) throw offlineError(name);
+      return Reflect.apply(upstream[method], upstream, given) as unknown;
+    }) as Upstream[M];
+  return {
+    name,
+    headManifest: unlessOffline('headManifest'),
+    getManifest: unlessOffline('getManifest'),
+    headBlob: unlessOffline('headBlob'),
+    getBlob: unlessOffline('getBlob'),
+    listTags: unlessOffline('listTags'),
+    listReferrers: unlessOffline('listReferrers'),
+    checkAccess: unlessOffline('checkAccess'),
+    close: () => upstream.close(),
   };
 }

@@ -4,17 +4,15 @@ import type { JobName, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs
 import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
 import { LRUCache } from 'lru-cache';
 import type { RequestFromWorker } from '../requests/request-from-worker.ts';
-import { type FreshnessPolicy, mayServeOnError } from '../freshness/freshness.ts';
-import { failureKindOf, isRefusal } from '../freshness/last-failure.ts';
+import { type FreshnessPolicy, mayServeOnError, failureKindOf, isRefusal } from '../freshness/freshness.ts';
 import { ifStoreAnswers } from '@cistern/content';
 import type { CacheResult, FreshnessFacts, FreshnessOptions, PullThrough } from '../requests/pull-through.ts';
-import { type ListPage, readKeptList } from './kept-list.ts';
-import { type ListName, type ListQuery, placeOf } from './list-query.ts';
+import { type ListPage, readKeptList, type ListName, type ListQuery, placeOf } from './kept-list.ts';
 
 export type ListPolicy = Pick<FreshnessPolicy, 'ttlMs' | 'staleIfErrorMs'>;
 
 export interface ListsDeps {
-  readonly ask: RequestFromWorker;
+  readonly requestFromWorker: RequestFromWorker;
   readonly store: BlobStore;
   readonly listPolicyOf: (upstream: string) => ListPolicy;
   readonly isOffline: (upstream: string) => boolean;
@@ -39,7 +37,7 @@ export type Lists = Pick<PullThrough, 'listTags' | 'listReferrers'> & {
 };
 
 export function createLists(deps: ListsDeps): Lists {
-  const { ask, store, listPolicyOf, isOffline, log, metrics, now } = deps;
+  const { requestFromWorker, store, listPolicyOf, isOffline, log, metrics, now } = deps;
   const remembered = new LRUCache<string, Known>({
     maxSize: maxRememberedBytes,
     sizeCalculation: ({ page }) => JSON.stringify(page).length + 512,
@@ -70,7 +68,7 @@ export function createLists(deps: ListsDeps): Lists {
       // Who wants it anew does not take what others were satisfied with.
       const subject = `${force ? 'anew ' : ''}${place.name}`;
       const patience = known !== undefined && !force ? { patienceMs } : {};
-      const { result, joined } = await ask(name, payload, { subject, force, signal, ...patience });
+      const { result, joined } = await requestFromWorker(name, payload, { subject, force, signal, ...patience });
       const { checkedAtMs = now(), wasKept = false, ...page } = result;
       const fetched = { page, checkedAtMs };
       remembered.set(place.name, fetched);

@@ -1,7 +1,21 @@
 // A page of a list as the store keeps it, for all nodes and for when upstream cannot be asked.
-import type { BlobStore } from '@cistern/blob-store';
-import type { ReferrersPage, TagsPage } from '@cistern/jobs';
-import type { ListPlace } from './list-query.ts';
+import { createHash } from 'node:crypto';
+import { type BlobStore, listObjectKey } from '@cistern/blob-store';
+import type { RepositoryKey } from '@cistern/index';
+import type { JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
+
+export type ListName = 'tags' | 'referrers';
+export type ListQuery = Omit<JobPayload<'fetch-tags'>, 'maxAgeMs'> | Omit<JobPayload<'fetch-referrers'>, 'maxAgeMs'>;
+
+export interface ListPlace {
+  /** The same on all nodes, for the same page. */
+  readonly name: string;
+  /** The object in the store, which other pages of the repository may use too. */
+  readonly objectKey: string;
+}
+
+/** Clients choose what they ask for, so a repository has so many objects and no more. */
+const slots: Readonly<Record<ListName, number>> = { tags: 64, referrers: 256 };
 
 export type ListPage = TagsPage | ReferrersPage;
 
@@ -36,4 +50,24 @@ export async function keepList(
 ): Promise<void> {
   const bytes = Buffer.from(`${JSON.stringify({ schema: 1, name, page, keptAtMs } satisfies KeptList)}\n`);
   if (bytes.length <= maxBytes) await store.writeObject(objectKey, bytes);
+}
+
+/** The place of one page: requests for it have one spelling, whatever they want of its freshness. */
+export function placeOf(list: ListName, query: ListQuery): ListPlace {
+  const { upstream, repository }: RepositoryKey = query;
+  const {
+    n = null,
+    last = null,
+    digest = null,
+    artifactType = null,
+    nextQuery = null,
+  } = query as Partial<Record<'n' | 'last' | 'digest' | 'artifactType' | 'nextQuery', unknown>>;
+  const page = createHash('sha256')
+    .update(JSON.stringify([n, last, digest, artifactType, nextQuery]))
+    .digest();
+  const slot = page.readUInt32BE(0) % slots[list];
+  return {
+    name: `list/${list}/${upstream}/${repository}/${page.toString('hex')}`,
+    objectKey: listObjectKey({ upstream, repository, list, slot }),
+  };
 }

@@ -1,15 +1,14 @@
 // A manifest that this process can answer for alone: tag, link and bytes are in memory and hold. That is most of what a fleet asks
 // for, and without a promise on the way it costs a third (decision 0045).
-import { ageOf, freshnessOf } from '../freshness/freshness.ts';
 import { isHeldManifest } from '@cistern/content';
-import type { ManifestRequest, ManifestFromMemory } from '../requests/pull-through.ts';
-import type { TagRecord } from '@cistern/index';
+import type { Link, TagRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
+import { ageOf, freshnessOf } from '../freshness/freshness.ts';
+import type { ManifestFromMemory, ManifestRequest } from '../requests/pull-through.ts';
 import type { OpenManifestDeps } from './open-manifest.ts';
-import type { PullTally } from './pull-tally.ts';
 
 export interface ManifestFromMemoryDeps extends OpenManifestDeps {
-  readonly pullTally: PullTally;
+  readonly pullTally: ReturnType<typeof createPullTally>;
 }
 
 /**
@@ -53,4 +52,50 @@ function heldFromMemory(
   if (want === 'bytes' && tag === undefined && link.platform !== undefined) pullTally.pulledPlatform(link);
   const { mediaType, bytes } = manifest;
   return { digest, ageMs: tag && ageOf(tag, now()), cache: 'HIT', mediaType, size: bytes.length, bytes };
+}
+
+/**
+ * Pulls that were answered from memory. The index gets those of one turn of the event loop together. A hot tag has dozens in one,
+ * and each would cost the index's promises and names again.
+ */
+export function createPullTally({
+  index,
+  refreshParts,
+  now,
+}: Pick<ManifestFromMemoryDeps, 'index' | 'refreshParts' | 'now'>) {
+  const { blobs, tags, popularity } = index;
+  let digests = new Set<Digest>();
+  let tagPulls = new Map<TagRecord, number>();
+  let platformPulls = new Map<Link, number>();
+  let turn: NodeJS.Immediate | undefined;
+
+  function flush(): void {
+    const [touched, pulledTags, pulledPlatforms] = [digests, tagPulls, platformPulls];
+    [digests, tagPulls, platformPulls, turn] = [new Set(), new Map(), new Map(), undefined];
+    const atMs = now();
+    for (const digest of touched) {
+      // An index that is unavailable is made up for when it answers again.
+      blobs.touch(digest, atMs).catch(() => {});
+      refreshParts(digest);
+    }
+    for (const [tag, pulls] of pulledTags) {
+      tags.recordPull(tag, atMs, pulls).catch(() => {});
+      popularity.countTag(tag, pulls);
+    }
+    for (const [link, pulls] of pulledPlatforms) popularity.countPlatform(link, link.platform ?? '', pulls);
+  }
+
+  return {
+    /** `tag`: as it was recalled, if it was pulled by one. */
+    pulled(digest: Digest, tag: TagRecord | undefined): void {
+      digests.add(digest);
+      if (tag !== undefined) tagPulls.set(tag, (tagPulls.get(tag) ?? 0) + 1);
+      turn ??= setImmediate(flush);
+    },
+    /** For a manifest that an index lists, pulled by its digest. */
+    pulledPlatform(link: Link): void {
+      platformPulls.set(link, (platformPulls.get(link) ?? 0) + 1);
+      turn ??= setImmediate(flush);
+    },
+  };
 }

@@ -31,7 +31,7 @@ export type OpenManifestDeps = ResolveTagDeps &
 interface Resolved extends FreshnessFacts {
   readonly digest: Digest;
   /** Of a tag: what upstream said of its manifest, if it said it. */
-  readonly told?: Pick<ManifestFacts, 'mediaType' | 'size'> | undefined;
+  readonly stated?: Pick<ManifestFacts, 'mediaType' | 'size'> | undefined;
 }
 
 const maxTries = 3;
@@ -44,7 +44,7 @@ interface HeldManifest {
 
 export async function openManifest(deps: OpenManifestDeps, request: ManifestRequest): Promise<OpenedManifest> {
   const { target } = request;
-  const { digest, told: _, ...resolved } = await resolve(deps, request, 'manifest');
+  const { digest, stated: _, ...resolved } = await resolve(deps, request, 'manifest');
   const { manifest, platform, ...facts } = await bytesOf(deps, request, digest, resolved);
   await recordPull(deps, request, digest);
   // Clients choose of an index by platform, and then ask for that manifest by its digest.
@@ -55,9 +55,9 @@ export async function openManifest(deps: OpenManifestDeps, request: ManifestRequ
 }
 
 export async function statManifest(deps: OpenManifestDeps, request: ManifestRequest): Promise<ManifestFacts> {
-  const { digest, told, ...resolved } = await resolve(deps, request, 'digest');
+  const { digest, stated, ...resolved } = await resolve(deps, request, 'digest');
   await recordPull(deps, request, digest);
-  const known = told ?? (await statHeld(deps, request.target, digest));
+  const known = stated ?? (await statHeld(deps, request.target, digest));
   if (known !== undefined) return { ...resolved, digest, mediaType: known.mediaType, size: known.size };
   const { manifest, ...facts } = await bytesOf(deps, request, digest, resolved);
   return { ...facts, digest, mediaType: manifest.mediaType, size: manifest.bytes.length };
@@ -75,8 +75,8 @@ async function resolve(
   const { record, ...facts } = await resolveTag(deps, key, { want, force, maxAgeMs, signal });
   const { digest, mediaType, size } = record;
   // An adopted tag names a manifest that is here; what it is like is read from it.
-  const told = mediaType === '' ? undefined : { mediaType, size };
-  return { ...facts, digest, ageMs: ageOf(record, deps.now()), told };
+  const stated = mediaType === '' ? undefined : { mediaType, size };
+  return { ...facts, digest, ageMs: ageOf(record, deps.now()), stated };
 }
 
 async function bytesOf(
@@ -89,10 +89,14 @@ async function bytesOf(
   const { upstream, repository } = target;
   const here = await readHeld(deps, target, digest);
   if (here !== undefined) return { ...resolved, ...here };
-  const asked = { subject: digest, force, signal };
+  const options = { subject: digest, force, signal };
   // It may be purged or evicted before it is read.
   for (let tries = 0; tries < maxTries; tries += 1) {
-    const { joined, result } = await deps.ask('fetch-manifest', { upstream, repository, digest }, asked);
+    const { joined, result } = await deps.requestFromWorker(
+      'fetch-manifest',
+      { upstream, repository, digest },
+      options,
+    );
     deps.takeUnsaved('fetch-manifest', { upstream, repository }, result);
     const held = await readHeld(deps, target, digest);
     if (held === undefined) continue;

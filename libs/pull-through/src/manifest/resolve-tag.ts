@@ -2,24 +2,32 @@
 // record again when upstream cannot say.
 import { type BlobStore, registryTagLinkKey, tagObjectKey } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
-import { CacheError } from '@cistern/errors';
+import { ifStoreAnswers, readTagObject } from '@cistern/content';
+import { CacheError, isCacheError } from '@cistern/errors';
+import type { JobQueue } from '@cistern/jobs';
 import { isDigest } from '@cistern/oci';
+import { createRecent } from '@cistern/runtime';
 import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
-import type { RequestFromWorker } from '../requests/request-from-worker.ts';
-import type { PolicyOf } from '../freshness/create-freshness-policies.ts';
-import { ageOf, freshnessOf, mayServeOnError } from '../freshness/freshness.ts';
-import { failedLately, failureKindOf, isForgottenFor, isRefusal } from '../freshness/last-failure.ts';
-import { offlineError } from '../freshness/refuse-offline.ts';
+import {
+  ageOf,
+  failedLately,
+  failureKindOf,
+  freshnessOf,
+  isForgottenFor,
+  isRefusal,
+  mayServeOnError,
+  type PolicyOf,
+} from '../freshness/freshness.ts';
+import { offlineError } from '../freshness/open-offline-switch.ts';
 import type { FreshnessFacts } from '../requests/pull-through.ts';
-import { readTagObject, ifStoreAnswers } from '@cistern/content';
-import type { RevalidateBehind } from './revalidate-behind.ts';
+import { type RequestFromWorker, workerRequestKey } from '../requests/request-from-worker.ts';
 import type { TakeUnsaved } from './take-unsaved.ts';
 
 export interface ResolveTagDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
-  readonly ask: RequestFromWorker;
-  readonly revalidateBehind: RevalidateBehind;
+  readonly requestFromWorker: RequestFromWorker;
+  readonly revalidateBehind: ReturnType<typeof createRevalidateBehind>;
   readonly takeUnsaved: TakeUnsaved;
   readonly policyOf: PolicyOf;
   readonly isOffline: (upstream: string) => boolean;
@@ -44,6 +52,9 @@ export interface ResolvedTag extends Pick<FreshnessFacts, 'cache' | 'staleBecaus
 /** Who can be served stale waits no longer for an upstream that says nothing. */
 const patienceMs = 5_000;
 const maxTries = 3;
+/** A job that this process has added is not added again within this time; one that was lost is added again then. */
+const addedForMs = 5_000;
+const maxAdded = 10_000;
 
 export async function resolveTag(deps: ResolveTagDeps, key: TagKey, options: ResolveTagOptions): Promise<ResolvedTag> {
   const { index, log, now } = deps;
@@ -96,26 +107,26 @@ async function revalidate(
   options: ResolveTagOptions,
   tries = 1,
 ): Promise<ResolvedTag> {
-  const { index, ask, takeUnsaved } = deps;
+  const { index, requestFromWorker, takeUnsaved } = deps;
   const { want, force, signal } = options;
   const { upstream, repository, tag } = key;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
   // One job whatever it asks by: a GET beside a HEAD for the same tag would bring the manifest a second time.
   const payload = { upstream, repository, tag, by, ...(force !== true && seenOf(known)) } as const;
   const patience = known !== undefined && force !== true ? { patienceMs } : {};
-  const asked = await ask('revalidate-tag', payload, { subject: tag, force, signal, ...patience });
-  takeUnsaved('revalidate-tag', key, asked.result);
+  const confirmed = await requestFromWorker('revalidate-tag', payload, { subject: tag, force, signal, ...patience });
+  takeUnsaved('revalidate-tag', key, confirmed.result);
   const record = await index.tags.get(key, { fresh: true });
   // Purged in between.
   if (record === undefined && tries < maxTries) return revalidate(deps, key, undefined, options, tries + 1);
   if (record === undefined)
     throw new CacheError('index-unavailable', 'The tag record just written is gone.', { retryable: true });
   if (record.digest === known?.digest) return { record, cache: 'REVALIDATED' };
-  return { record, cache: asked.joined ? 'JOINED' : 'MISS' };
+  return { record, cache: confirmed.joined ? 'JOINED' : 'MISS' };
 }
 
 /** Whoever confirms it, or fails to, in the meantime, for another asker, spares this one's request. */
-export function seenOf(known: TagRecord | undefined): { checkedAtMs: number; triedAtMs: number } {
+function seenOf(known: TagRecord | undefined): { checkedAtMs: number; triedAtMs: number } {
   return { checkedAtMs: known?.checkedAtMs ?? 0, triedAtMs: known?.lastTriedAtMs ?? 0 };
 }
 
@@ -156,5 +167,31 @@ async function adoptTag(store: BlobStore, key: TagKey, nowMs: number): Promise<T
     pulls: 0,
     lastTriedAtMs: 0,
     origin: 'adopted',
+  };
+}
+
+/** Revalidation behind an answer that was stale: one background job for the whole cluster, however many clients ask. */
+export function createRevalidateBehind({
+  queue,
+  log,
+  now,
+}: {
+  readonly queue: JobQueue;
+  readonly log: Logger;
+  readonly now: () => number;
+}): (record: TagRecord) => void {
+  const added = createRecent<string, number>({ max: maxAdded, ttlMs: addedForMs, now });
+
+  return (record) => {
+    const { upstream, repository, tag, lastTriedAtMs } = record;
+    const dedupKey = workerRequestKey('revalidate-tag', record, tag);
+    if (added.get(dedupKey) === lastTriedAtMs) return;
+    added.set(dedupKey, lastTriedAtMs);
+    const payload = { upstream, repository, tag, by: 'head', ...seenOf(record) } as const;
+    queue.add('revalidate-tag', payload, { dedupKey, class: 'background' }).catch((error: unknown) => {
+      added.delete(dedupKey);
+      if (!isCacheError(error, 'index-unavailable', 'overloaded'))
+        log.error({ err: error, upstream, repository, tag }, 'a tag cannot be revalidated behind the answer');
+    });
   };
 }

@@ -4,13 +4,7 @@ import type { RepositoryKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobName, JobPayload, JobQueue, JobResult } from '@cistern/jobs';
 import { createRecent, untilAborted } from '@cistern/runtime';
-import { offlineError } from '../freshness/refuse-offline.ts';
-
-interface Asked<T> {
-  readonly result: T;
-  /** True if another request had asked already. */
-  readonly joined: boolean;
-}
+import { offlineError } from '../freshness/open-offline-switch.ts';
 
 interface WorkerRequestOptions {
   /** What is asked for, within the repository. */
@@ -40,7 +34,8 @@ export interface RequestFromWorker {
     name: N,
     payload: JobPayload<N> & RepositoryKey,
     options: WorkerRequestOptions,
-  ): Promise<Asked<JobResult<N>>>;
+    /** `joined`: another request had begun the job already. */
+  ): Promise<{ readonly result: JobResult<N>; readonly joined: boolean }>;
 }
 
 const rememberNoMs = 2_000;
@@ -52,7 +47,7 @@ export function createRequestFromWorker({ queue, isOffline, now }: RequestFromWo
   const inFlight = new Map<string, Running>();
   const refused = createRecent<string, CacheError>({ max: maxRemembered, ttlMs: rememberNoMs, now });
 
-  return async function ask<N extends JobName>(
+  return async function requestFromWorker<N extends JobName>(
     name: N,
     payload: JobPayload<N> & RepositoryKey,
     options: WorkerRequestOptions,
@@ -68,8 +63,8 @@ export function createRequestFromWorker({ queue, isOffline, now }: RequestFromWo
     return { result, joined: known !== undefined };
   };
 
-  function start(key: string, asked: Promise<unknown>): Running {
-    const job = asked
+  function start(key: string, run: Promise<unknown>): Running {
+    const job = run
       .then(
         (result) => {
           refused.delete(key);

@@ -24,7 +24,7 @@ import { createBufferPool, createSharedReads } from '@cistern/streams';
 import { createPullHandlers, type PullHandlerDeps } from '../work/create-pull-handlers.ts';
 import { createStoreBacklog } from '@cistern/content';
 import { createTestPolicy } from './test-policy.ts';
-import { refuseOffline } from '../freshness/refuse-offline.ts';
+import { refuseOffline } from '../freshness/open-offline-switch.ts';
 import { createScriptedUpstream } from '@cistern/upstream/testing';
 import { servingFromMemory } from './serving-from-memory.ts';
 import { type PrewarmJob, refusePrewarms } from './refuse-prewarms.ts';

@@ -3,6 +3,7 @@
 import { createFairQueue, type FairQueue } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
+import { createSingleFlight } from '@cistern/runtime';
 import type { AccessGrant, AccessSubject, CallerCredentials } from '@cistern/upstream';
 import { upstreamOf, type WorkDeps } from '../work/work-deps.ts';
 
@@ -25,22 +26,17 @@ export interface CheckAccessDeps extends Pick<WorkDeps, 'upstreams'> {
 const queueLimits = { atOnce: 32, atOncePerNetwork: 4, maxWaiting: 1000, maxWaitingPerNetwork: 100 };
 /** With the upstream's own time for an answer this is less than a frontend waits for a worker. */
 const maxWaitMs = 20_000;
+const neverAborted = new AbortController().signal;
 
 export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
   const { now } = deps;
   const queues = new Map<string, FairQueue>();
   /** Questions that are at their upstreams. */
-  const running = new Map<string, Promise<AccessGrant>>();
+  const running = createSingleFlight<AccessGrant>();
 
-  function askOnce({ upstream, repository, subject, caller }: AccessQuestion): Promise<AccessGrant> {
+  function checkOnce({ upstream, repository, subject, caller }: AccessQuestion): Promise<AccessGrant> {
     const key = JSON.stringify([upstream, repository, subject, caller]);
-    const known = running.get(key);
-    if (known !== undefined) return known;
-    const asking = upstreamOf(deps, upstream)
-      .checkAccess(repository, subject, caller)
-      .finally(() => running.delete(key));
-    running.set(key, asking);
-    return asking;
+    return running(key, neverAborted, () => upstreamOf(deps, upstream).checkAccess(repository, subject, caller));
   }
 
   return async (question) => {
@@ -51,10 +47,10 @@ export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
       });
     const queue = queues.get(upstream) ?? createFairQueue({ ...queueLimits, refusal });
     queues.set(upstream, queue);
-    const askedAtMs = now();
+    const sinceMs = now();
     return queue.run(network, async () => {
-      if (now() - askedAtMs > maxWaitMs) throw refusal();
-      return askOnce(question);
+      if (now() - sinceMs > maxWaitMs) throw refusal();
+      return checkOnce(question);
     });
   };
 }

@@ -8,8 +8,8 @@ import type { AccessGrant, CallerCredentials } from '@cistern/upstream';
 import { LRUCache } from 'lru-cache';
 import { untilAborted, type Seal } from '@cistern/runtime';
 import type { AccessQuestion, CheckAccess } from './check-access.ts';
-import { callerKey } from '../access/caller-key.ts';
 import {
+  callerKey,
   type CallerTries,
   createGuessLimits,
   type GuessLimitsDeps,
@@ -66,7 +66,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
   const { rememberMsOf, check, tries, secret, metrics, now } = deps;
   const granted = new LRUCache<string, Granted>({ max: maxRemembered });
   const refused = new LRUCache<string, CacheError>({ max: maxRemembered, ttlResolution: 0, perf: { now } });
-  const asking = new Map<string, Promise<AccessGrant>>();
+  const inFlight = new Map<string, Promise<AccessGrant>>();
   const limits = createGuessLimits({ ...tries, secret, accepted: shareAccepted(deps), metrics, now });
 
   async function fromMemory(name: string): Promise<AccessGrant | undefined> {
@@ -79,21 +79,21 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
     return shared;
   }
 
-  async function ask(name: string, question: AccessQuestion, rememberMs: number): Promise<AccessGrant> {
-    const askedAtMs = now();
+  async function checkAndShare(name: string, question: AccessQuestion, rememberMs: number): Promise<AccessGrant> {
+    const sinceMs = now();
     const { isProven } = await check(question);
-    const grant = { isProven, untilMs: askedAtMs + rememberMs };
+    const grant = { isProven, untilMs: sinceMs + rememberMs };
     granted.set(name, grant);
     await shareGrant(deps, name, grant);
     return grant;
   }
 
   /** Those who ask for the same at the same time share the answer, a no as well. */
-  function askOnce(key: string, name: string, question: AccessQuestion, rememberMs: number): Promise<AccessGrant> {
-    const known = asking.get(key);
+  function checkOnce(key: string, name: string, question: AccessQuestion, rememberMs: number): Promise<AccessGrant> {
+    const known = inFlight.get(key);
     if (known !== undefined) return known;
     const { upstream, caller } = question;
-    const running = ask(name, question, rememberMs)
+    const running = checkAndShare(name, question, rememberMs)
       .then(
         (grant) => {
           metrics.accessChecks.inc({ upstream, result: 'allowed' });
@@ -107,24 +107,24 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
           throw error;
         },
       )
-      .finally(() => asking.delete(key));
-    asking.set(key, running);
+      .finally(() => inFlight.delete(key));
+    inFlight.set(key, running);
     return running;
   }
 
-  async function askWithinLimits(name: string, question: AccessQuestion, rememberMs: number): Promise<void> {
+  async function checkWithinLimits(name: string, question: AccessQuestion, rememberMs: number): Promise<void> {
     const { subject, caller, network } = question;
     // An anonymous question waits in the line of its network: clients of other networks do not wait with it.
     const of = caller.kind === 'anonymous' ? network : '';
     const key = `${name} ${JSON.stringify(subject)} ${of}`;
     const no = refused.get(key);
     if (no !== undefined) throw no;
-    const known = asking.get(key);
+    const known = inFlight.get(key);
     if (known !== undefined) return void (await known);
     const counted = await limits.begin(question);
     let verdict: Verdict = 'failed';
     try {
-      const { isProven } = await askOnce(key, name, question, rememberMs);
+      const { isProven } = await checkOnce(key, name, question, rememberMs);
       verdict = isProven ? 'allowed' : 'unproven';
     } catch (error) {
       verdict = verdictOf(error);
@@ -145,7 +145,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
     // A grant that did not depend on the credentials says nothing to a guesser.
     if (grant?.isProven !== false) await limits.refuseLockedOut(question, grant !== undefined);
     if (grant !== undefined) return metrics.accessChecks.inc({ upstream, result: 'remembered' });
-    await untilAborted(askWithinLimits(name, question, rememberMs), signal);
+    await untilAborted(checkWithinLimits(name, question, rememberMs), signal);
   };
 }
 

@@ -6,7 +6,7 @@ import { fetchReferrers, fetchTags } from './fetch-lists.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { revalidateTag } from './revalidate-tag.ts';
 import { statBlob } from './stat-blob.ts';
-import { sweepUploads } from './sweep-uploads.ts';
+import { sweepUploads } from './start-schedules.ts';
 
 export interface PullHandlerDeps extends FetchBlobDeps {
   /** Default: there are no issuers. */

@@ -94,7 +94,7 @@ export async function fetchBlob(
     log.warn({ err: error, digest, ...source }, 'a fill failed');
     if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream });
     // Before anybody hears of the failure, for they may ask again at once. A want of room says nothing against the size.
-    if (!isCacheError(error, 'too-large', 'store-unavailable')) await forgetToldSize(deps, source, digest);
+    if (!isCacheError(error, 'too-large', 'store-unavailable')) await forgetSize(deps, source, digest);
     await lease.failed(failureOf(error), keepFailureMs);
   } finally {
     lease.release();
@@ -163,8 +163,8 @@ async function prepareFill(
   const onRefused = () => {
     if (deps.fills.size <= maxAside) stepAside?.();
   };
-  const told = { expectedSize, from, toExclusive, onRefused, log, signal };
-  const parts = { fillId, digest, repository, store, spools, ...told, ...moving };
+  const options = { expectedSize, from, toExclusive, onRefused, log, signal };
+  const parts = { fillId, digest, repository, store, spools, ...options, ...moving };
   const takenOverSize = predecessor?.size;
   if (predecessor === undefined || takenOverSize === undefined || remoteFills === undefined)
     return startFill({ ...parts, upstream, maxWholeForRangeBytes });
@@ -213,7 +213,7 @@ async function runFill(
 }
 
 /** What upstream once told, and no manifest says, may be what was wrong: the next fetch must not be held to it. */
-async function forgetToldSize({ index, log }: WorkDeps, source: RepositoryKey, digest: Digest): Promise<void> {
+async function forgetSize({ index, log }: WorkDeps, source: RepositoryKey, digest: Digest): Promise<void> {
   try {
     const link = await index.links.get(source, digest);
     if (link === undefined || link.mediaType !== undefined) return;

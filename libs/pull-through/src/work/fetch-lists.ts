@@ -2,11 +2,9 @@
 // does for the others, and so does its failure.
 import type { FetchedList, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 import { isDeepStrictEqual } from 'node:util';
-import { failedLately, failureKindOf, isRefusal } from '../freshness/last-failure.ts';
-import { retryAfterFailureMs } from '../freshness/freshness.ts';
+import { failedLately, failureKindOf, isRefusal, retryAfterFailureMs } from '../freshness/freshness.ts';
 import { ifStoreAnswers } from '@cistern/content';
-import { keepList, type ListPage, readKeptList } from '../lists/kept-list.ts';
-import { type ListPlace, placeOf } from '../lists/list-query.ts';
+import { keepList, type ListPage, readKeptList, type ListPlace, placeOf } from '../lists/kept-list.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 type ListDeps = Pick<WorkDeps, 'upstreams' | 'index' | 'store' | 'backlog' | 'log' | 'now'>;
@@ -55,7 +53,7 @@ interface ListJob {
 async function fetchList<Page extends ListPage>(
   deps: ListDeps,
   job: ListJob,
-  ask: () => Promise<Page>,
+  fetchPage: () => Promise<Page>,
 ): Promise<FetchedList<Page>> {
   const { now, store, log } = deps;
   const { upstream, place, maxAgeMs, signal } = job;
@@ -71,7 +69,7 @@ async function fetchList<Page extends ListPage>(
   }
   let page: Page;
   try {
-    page = await ask();
+    page = await fetchPage();
   } catch (error) {
     if (!signal.aborted) await recordFailure(deps, place, state, error);
     throw error;

@@ -4,7 +4,7 @@ import { isSameConfirmation, type TagKey, type TagRecord, repositoryPath } from 
 import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
-import { failedLately, failureKindOf, isForgottenFor } from '../freshness/last-failure.ts';
+import { failedLately, failureKindOf, isForgottenFor } from '../freshness/freshness.ts';
 import {
   isHeldManifest,
   ifStoreAnswers,
@@ -15,8 +15,7 @@ import {
   removeTag,
   writeTagObject,
 } from '@cistern/content';
-import { fetchManifest } from './fetch-manifest.ts';
-import { checkRefused, storeOrRefuse } from './refused-manifests.ts';
+import { fetchManifest, checkRefused, storeOrRefuse } from './fetch-manifest.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 interface Confirmed {

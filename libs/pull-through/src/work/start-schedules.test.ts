@@ -4,8 +4,7 @@ import { createMemoryStore } from '@cistern/blob-store/memory';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { createLogger } from '@cistern/telemetry';
-import { startSchedules } from './start-schedules.ts';
-import { sweepUploads } from './sweep-uploads.ts';
+import { startSchedules, sweepUploads } from './start-schedules.ts';
 
 function keepLog() {
   const lines: string[] = [];

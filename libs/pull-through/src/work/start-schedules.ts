@@ -1,8 +1,9 @@
 // What workers do again and again without being asked.
 import type { BlobStore } from '@cistern/blob-store';
 import { isCacheError } from '@cistern/errors';
-import type { JobQueue } from '@cistern/jobs';
+import type { JobPayload, JobQueue } from '@cistern/jobs';
 import type { Logger } from '@cistern/telemetry';
+import type { WorkDeps } from './work-deps.ts';
 
 export interface SchedulesDeps {
   readonly queue: JobQueue;
@@ -37,4 +38,14 @@ export function startSchedules({ queue, store, log, prewarms = false }: Schedule
   renew();
   const timer = setInterval(renew, renewEveryMs);
   return { close: () => clearInterval(timer) };
+}
+
+/** Job sweep-uploads: ends the uploads that dead workers left unfinished in the store. */
+export async function sweepUploads(
+  { store, log }: Pick<WorkDeps, 'store' | 'log'>,
+  { olderThanMs }: JobPayload<'sweep-uploads'>,
+): Promise<null> {
+  const uploads = (await store.sweepUploads?.(olderThanMs)) ?? 0;
+  if (uploads > 0) log.info({ uploads }, 'uploads that nobody would complete were ended');
+  return null;
 }

@@ -4,7 +4,7 @@ import type { CacheIndex } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
-import type { PolicyOf } from '../freshness/create-freshness-policies.ts';
+import type { PolicyOf } from '../freshness/freshness.ts';
 import type { SpoolDirectory } from '@cistern/fills';
 import type { StoreBacklog } from '@cistern/content';
 

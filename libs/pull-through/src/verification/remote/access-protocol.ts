@@ -2,16 +2,17 @@
 // secret, for the way between nodes need not be encrypted: the question holds what the caller has shown, and a forged
 // answer would let in anybody.
 import { CacheError, type CacheErrorKind, cacheErrorKinds } from '@cistern/errors';
+import { createSeal, type Seal } from '@cistern/runtime';
 import type { AccessGrant } from '@cistern/upstream';
 import type { AccessQuestion } from '../check-access.ts';
 
-/** `POST`, with a sealed `AskedQuestion`; 200 at once, heartbeats while the upstream is asked, and a sealed `AccessAnswer`. */
+/** `POST`, with a sealed `SealedQuestion`; 200 at once, heartbeats while the upstream is asked, and a sealed `AccessAnswer`. */
 export const accessPath = '/v1/access';
 /** Silence then means that the worker is gone, as in the fill protocol. White space, so that it is none of what is sealed. */
 export const heartbeat = ' ';
 export const questionName = 'access question';
 
-export interface AskedQuestion extends AccessQuestion {
+export interface SealedQuestion extends AccessQuestion {
   /** Random: an answer holds for no other question. */
   readonly nonce: string;
 }
@@ -49,4 +50,9 @@ export function readAnswer({ mayRead, isProven = false, error }: Partial<AccessA
   const kind = cacheErrorKinds.find((one) => one === error?.kind) ?? ('overloaded' satisfies CacheErrorKind);
   const { message = 'The worker gave no answer.', detail, retryable = true, retryAfterMs } = error ?? {};
   throw new CacheError(kind, message, { detail, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+}
+
+/** Between a frontend and a worker. */
+export function questionSeal(clusterSecret: string): Seal {
+  return createSeal(clusterSecret, 'access questions');
 }

@@ -1,18 +1,22 @@
 // A worker's side of the protocol: asks the upstream in the caller's name, and forgets.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isCacheError } from '@cistern/errors';
-import type { Logger } from '@cistern/telemetry';
-import { heartbeatMs, fillAuthorization } from '@cistern/fills';
+import { type AnswerFill, fillAuthorization, heartbeatMs } from '@cistern/fills';
 import { isSameSecret, type Seal } from '@cistern/runtime';
+import type { Logger } from '@cistern/telemetry';
 import type { CheckAccess } from '../check-access.ts';
 import {
   type AccessAnswer,
-  type AskedQuestion,
+  accessPath,
   answerName,
   heartbeat,
   questionName,
+  type SealedQuestion,
   toAnswer,
 } from './access-protocol.ts';
+
+/** Answers every request, and ends with the connection. */
+export type AnswerPeer = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface AnswerAccessOptions {
   readonly check: CheckAccess;
@@ -25,20 +29,19 @@ export interface AnswerAccessOptions {
 const maxQuestionBytes = 64 * 1024;
 
 /** For the worker's HTTP server; answers every request. */
-export function createAnswerAccess({ check, seal, clusterSecret, log }: AnswerAccessOptions) {
+export function createAnswerAccess({ check, seal, clusterSecret, log }: AnswerAccessOptions): AnswerPeer {
   const expected = fillAuthorization(clusterSecret);
 
-  async function decide(question: AskedQuestion): Promise<AccessAnswer> {
+  async function decide(question: SealedQuestion): Promise<AccessAnswer> {
     try {
       return { mayRead: true, ...(await check(question)) };
     } catch (error) {
-      const refusal = toAnswer(error);
       if (!isCacheError(error))
         log.error(
           { err: error, upstream: question.upstream },
           'an upstream could not be asked in the name of a caller',
         );
-      return refusal;
+      return toAnswer(error);
     }
   }
 
@@ -49,14 +52,14 @@ export function createAnswerAccess({ check, seal, clusterSecret, log }: AnswerAc
     const sealed = await readBody(request);
     const text = sealed === undefined ? undefined : seal.open(questionName, sealed);
     if (text === undefined) return refuse(400);
-    const question = JSON.parse(text) as AskedQuestion;
+    const question = JSON.parse(text) as SealedQuestion;
     response.writeHead(200, { 'content-type': 'text/plain' }).flushHeaders();
     const beating = setInterval(() => response.write(heartbeat), heartbeatMs);
     const decided = await decide(question).finally(() => clearInterval(beating));
     response.end(seal.close(answerName(question.nonce), JSON.stringify(decided)));
   }
 
-  return (request: IncomingMessage, response: ServerResponse): void => {
+  return (request, response) => {
     answer(request, response).catch(() => response.destroy());
   };
 }
@@ -71,4 +74,13 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** All that a worker's own server answers to other nodes of the cluster. Each of both checks the caller. */
+export function createAnswerPeer(answers: {
+  readonly answerFill: AnswerFill;
+  readonly answerAccess: AnswerPeer;
+}): AnswerPeer {
+  return (request, response) =>
+    request.url === accessPath ? answers.answerAccess(request, response) : answers.answerFill(request, response);
 }

@@ -10,7 +10,7 @@ import {
   type AccessAnswer,
   accessPath,
   answerName,
-  type AskedQuestion,
+  type SealedQuestion,
   questionName,
   readAnswer,
 } from './access-protocol.ts';
@@ -56,9 +56,9 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
   }
 
   /** `undefined`: that worker cannot be asked. */
-  async function ask(address: string, question: AccessQuestion): Promise<Partial<AccessAnswer> | undefined> {
+  async function request(address: string, question: AccessQuestion): Promise<Partial<AccessAnswer> | undefined> {
     const nonce = randomBytes(16).toString('base64url');
-    const body = seal.close(questionName, JSON.stringify({ ...question, nonce } satisfies AskedQuestion));
+    const body = seal.close(questionName, JSON.stringify({ ...question, nonce } satisfies SealedQuestion));
     try {
       const response = await agent.request({
         origin: address,
@@ -83,7 +83,7 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
       // The second is one that has just done a job.
       for (let tries = 0; tries < 2; tries += 1) {
         const finding = findWorker();
-        const answer = await ask(await finding, question);
+        const answer = await request(await finding, question);
         if (answer !== undefined) return readAnswer(answer);
         forget(finding);
       }

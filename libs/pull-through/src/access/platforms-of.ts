@@ -4,7 +4,9 @@ import type { BlobStore } from '@cistern/blob-store';
 import { type CacheIndex, type Link, type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { LRUCache } from 'lru-cache';
+import type { CacheError } from '@cistern/errors';
 import { forEachBounded } from '@cistern/runtime';
+import type { PlatformRule } from './authorized-repository.ts';
 import { listLinksObjects, readLinksObject } from '@cistern/content';
 
 /** As `platformName` has them, never empty; `undefined`: one that nothing here names, or none. */
@@ -24,6 +26,9 @@ export interface PlatformsOf {
   /** As of now. */
   now(key: RepositoryKey, digest: Digest): Promise<Platforms>;
 }
+
+/** The rule's denial of a digest that is only of platforms the rule denies; `undefined` if the caller may have it. */
+export type FindDenial = (key: RepositoryKey, digest: Digest, rule: PlatformRule) => Promise<CacheError | undefined>;
 
 type Found = ReadonlyMap<Digest, ReadonlySet<string | undefined>>;
 
@@ -120,4 +125,12 @@ function gather(objects: readonly (readonly Link[])[], isCut: boolean): Found {
   }
   if (isCut) for (const platforms of found.values()) platforms.add(undefined);
   return found;
+}
+
+export function createFindDenial(platformsOf: PlatformsOf): FindDenial {
+  return async (key, digest, rule) => {
+    if (rule(await platformsOf.recently(key, digest)) === undefined) return undefined;
+    // An index stored since the last look may name it for another platform.
+    return rule(await platformsOf.now(key, digest));
+  };
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, mediaTypes, parseReference } from '@cistern/oci';
-import type { PlatformRule } from '../access/authorized-repository.ts';
+import type { PlatformRule } from './authorized-repository.ts';
 import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '../testing/start-test-cache.ts';
