@@ -14,9 +14,8 @@ import {
   type LayoutEntry,
 } from '@cistern/oci';
 import { fullNameOf, type ResolvedImage } from '@cistern/upstream';
-import { annotationsOf } from './bundle-names.ts';
+import { annotationsOf, dockerManifestPath, formatDockerManifest, type LoadableImage } from './bundle-names.ts';
 import { type CollectedImages, type CollectOptions, collectImages, type Part } from './collect-images.ts';
-import { dockerManifestPath, formatDockerManifest, type LoadableImage } from './docker-manifest.ts';
 import { createTarWriter, type TarWriter } from './tar-writer.ts';
 
 export interface ExportOptions extends Omit<CollectOptions, 'cache'> {

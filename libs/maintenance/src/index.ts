@@ -1,12 +1,10 @@
-export { evictionSettings } from './eviction/eviction-settings.ts';
+export { evictionSettings, wantRoom } from './eviction/eviction-limits.ts';
 export { planEviction } from './eviction/plan-eviction.ts';
 export type { EvictionPlan } from './eviction/plan-eviction.ts';
 export { startEvictor } from './eviction/start-evictor.ts';
-export { wantRoom } from './eviction/wanted-room.ts';
 export { readScrubReport } from './integrity/scrub-report.ts';
-export { startScrubber } from './integrity/start-scrubber.ts';
-export { followPurges } from './purge/follow-purges.ts';
-export { purge } from './purge/purge.ts';
+export { startScrubber } from './integrity/create-scrub.ts';
+export { followPurges, purge } from './purge/purge.ts';
 export type { PurgeTarget } from './purge/purge.ts';
 export { rebuildIndex } from './rebuild/rebuild-index.ts';
 export type { RebuildOptions, RebuildProgress, RebuildResult } from './rebuild/rebuild-index.ts';

@@ -3,8 +3,7 @@ import type { JobHandlers, JobQueue } from '@cistern/jobs';
 import type { FetchBlobDeps } from '@cistern/pull-through';
 import { createPlatformChoice } from './choose-platforms.ts';
 import { createBandwidth } from '@cistern/runtime';
-import { planPrewarm } from './plan-prewarm.ts';
-import type { PrewarmPlan } from './prewarm-plan.ts';
+import { planPrewarm, type PrewarmPlan } from './plan-prewarm.ts';
 import { prewarmBlobs } from './prewarm-blobs.ts';
 import { prewarmTag } from './prewarm-tag.ts';
 

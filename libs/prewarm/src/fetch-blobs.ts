@@ -1,14 +1,14 @@
 // Blobs into the store before anybody asks for them, by fills like any other: whoever asks meanwhile follows. They take no
 // more than half of the spool and wait for it outside its line, in which clients stand.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RepositoryKey } from '@cistern/index';
-import { CacheError } from '@cistern/errors';
-import type { Digest } from '@cistern/oci';
-import type { SpoolDirectory } from '@cistern/fills';
 import { findStoredBlob } from '@cistern/content';
-import { forEachBounded, type Bandwidth } from '@cistern/runtime';
-import { type FetchBlobDeps, fetchBlob } from '@cistern/pull-through';
-import { paceUpstream } from './pace-upstream.ts';
+import { CacheError } from '@cistern/errors';
+import type { FillTable, SpoolDirectory } from '@cistern/fills';
+import type { RepositoryKey } from '@cistern/index';
+import type { Digest } from '@cistern/oci';
+import { fetchBlob, type FetchBlobDeps } from '@cistern/pull-through';
+import { type Bandwidth, forEachBounded } from '@cistern/runtime';
+import type { Upstream } from '@cistern/upstream';
 
 export interface WantedBlob {
   readonly digest: Digest;
@@ -44,7 +44,7 @@ export async function fetchBlobs(
       ? deps.upstreams
       : new Map([...deps.upstreams].map(([name, one]) => [name, paceUpstream(one, { bandwidth, fills, signal })]));
   const own = { ...deps, upstreams, spools: withoutWaiting(deps.spools) };
-  await forEachBounded(inTurn(blobs), { atOnce, signal }, async (blob) => {
+  await forEachBounded(blobs, { atOnce, signal }, async (blob) => {
     await fetchOneBlob(own, key, blob, signal);
     onStored(blob);
   });
@@ -57,7 +57,7 @@ async function fetchOneBlob(
   signal: AbortSignal,
 ): Promise<void> {
   const { spools, index } = deps;
-  if (!mayEverTake(spools, size))
+  if (size > spools.maxBytes * spoolShare)
     throw new CacheError(
       'overloaded',
       `${digest} has ${size} bytes, which is more than half of worker.spool.maxbytes.`,
@@ -100,10 +100,45 @@ function hasRoom(spools: SpoolDirectory, bytes: number): boolean {
   return !spools.isWaitedFor && spools.usedBytes + bytes <= spools.maxBytes * spoolShare;
 }
 
-function mayEverTake(spools: SpoolDirectory, bytes: number): boolean {
-  return bytes <= spools.maxBytes * spoolShare;
+/** An upstream whose blobs come at the pace of `bandwidth` until a client waits for them, and then as fast as they can. */
+export function paceUpstream(
+  upstream: Upstream,
+  {
+    bandwidth,
+    fills,
+    signal,
+  }: { readonly bandwidth: Bandwidth; readonly fills: FillTable; readonly signal: AbortSignal },
+): Upstream {
+  const isWaitedFor = (digest: Digest) => {
+    for (const fill of fills.all()) if (fill.digest === digest && fill.readers > 0) return true;
+    return false;
+  };
+  return {
+    ...upstream,
+    async getBlob(repository, digest, options) {
+      const opened = await upstream.getBlob(repository, digest, options);
+      const ending = new AbortController();
+      const signals = [ending.signal, signal, ...(options?.signal === undefined ? [] : [options.signal])];
+      const body = paced(opened.body, (bytes) =>
+        bandwidth.spend(bytes, () => isWaitedFor(digest), AbortSignal.any(signals)),
+      );
+      return {
+        ...opened,
+        body,
+        close() {
+          ending.abort(new Error('the body was closed'));
+          opened.close();
+        },
+      };
+    },
+  };
 }
 
-async function* inTurn<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
+async function* paced(body: AsyncIterable<Buffer>, spend: (bytes: number) => Promise<void>): AsyncGenerator<Buffer> {
+  for await (const chunk of body) {
+    // When its reader asks for the next one, it may have freed this one.
+    const { length } = chunk;
+    yield chunk;
+    await spend(length);
+  }
 }

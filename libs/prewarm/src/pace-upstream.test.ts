@@ -4,7 +4,7 @@ import type { RepositoryName } from '@cistern/oci';
 import { createFillTable } from '@cistern/fills';
 import { createScriptedUpstream } from '@cistern/upstream/testing';
 import { bytesOf } from '@cistern/oci/testing';
-import { paceUpstream } from './pace-upstream.ts';
+import { paceUpstream } from './fetch-blobs.ts';
 
 test('what a reader has freed by the time it asks for more is counted like anything else', async () => {
   const repository = 'library/nginx' as RepositoryName;

@@ -5,7 +5,7 @@ import { parseReference, parseTag } from '@cistern/oci';
 import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { until } from '@cistern/runtime/testing';
-import type { PrewarmImage } from './prewarm-plan.ts';
+import type { PrewarmImage } from './plan-prewarm.ts';
 import { startPrewarmingCache } from './testing/start-prewarming-cache.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');

@@ -1,20 +1,29 @@
 // Job prewarm-blobs: everything that an image consists of into the store (decision 0023).
-import type { JobPayload, JobResult, PrewarmedBlobs } from '@cistern/jobs';
-import { isCacheError } from '@cistern/errors';
-import type { Digest, Manifest } from '@cistern/oci';
 import { findStoredBlob } from '@cistern/content';
+import { isCacheError } from '@cistern/errors';
+import { type CacheIndex, type RepositoryKey, repositoryPath } from '@cistern/index';
+import type { JobPayload, JobResult, PrewarmedBlobs } from '@cistern/jobs';
+import type { Digest, Manifest } from '@cistern/oci';
 import { failureKindOf } from '@cistern/pull-through';
 import type { ChoosePlatforms } from './choose-platforms.ts';
-import { type FetchBlobsDeps, fetchBlobs, type WantedBlob } from './fetch-blobs.ts';
+import { fetchBlobs, type FetchBlobsDeps, type WantedBlob } from './fetch-blobs.ts';
 import { fetchManifests } from './fetch-manifests.ts';
-import { markPrewarmed } from './prewarmed-marks.ts';
-import { type PrewarmProgress, prewarmTopic } from './prewarm-progress.ts';
+
+/** Published for followers; a message may be lost. */
+export interface PrewarmProgress {
+  /** Layers and configurations of the image, and how many of them are here. */
+  readonly blobs: number;
+  readonly blobsHere: number;
+  readonly bytes: number;
+  readonly bytesHere: number;
+}
 
 export interface PrewarmBlobsDeps extends FetchBlobsDeps {
   readonly choosePlatforms: ChoosePlatforms;
 }
 
-const tellEveryMs = 500;
+const reportEveryMs = 500;
+const keepMarksMs = 24 * 3_600_000;
 
 /** A failure is part of the result: what is scheduled comes again by itself. Rejects only when `signal` is aborted. */
 export async function prewarmBlobs(
@@ -31,21 +40,21 @@ export async function prewarmBlobs(
     const images = await fetchManifests(deps, key, digest, platforms, { signal, purpose: 'prewarm' });
     const { wanted, missing } = await findMissing(deps, images);
     fetched = { ...fetched, blobs: wanted.length, bytes: sizeOf(wanted) };
-    const telling = tellProgress(deps, job, { wanted, missing });
+    const reporting = reportProgress(deps, job, { wanted, missing });
     try {
       await fetchBlobs(deps, key, missing, {
         signal,
         onStored(blob) {
-          telling.stored(blob);
+          reporting.stored(blob);
           metrics.prewarmedBytes.inc({ upstream }, blob.size ?? 0);
           const { fetchedBlobs, fetchedBytes } = fetched;
           fetched = { ...fetched, fetchedBlobs: fetchedBlobs + 1, fetchedBytes: fetchedBytes + (blob.size ?? 0) };
         },
       });
     } finally {
-      telling.end();
+      reporting.end();
     }
-    await markPrewarmed(deps, job);
+    await deps.index.values.put(markOf(job), '1', keepMarksMs);
     metrics.prewarmedImages.inc({ upstream, result: 'done' });
     if (missing.length > 0)
       log.info({ ...key, digest, ...fetched }, 'an image was fetched before anybody asked for it');
@@ -75,7 +84,7 @@ function sizeOf(blobs: readonly WantedBlob[]): number {
 }
 
 /** Twice a second, as long as something is missing. */
-function tellProgress(
+function reportProgress(
   { index, fills, log }: FetchBlobsDeps,
   job: JobPayload<'prewarm-blobs'>,
   { wanted, missing }: { readonly wanted: readonly WantedBlob[]; readonly missing: readonly WantedBlob[] },
@@ -91,16 +100,44 @@ function tellProgress(
     return { blobs: wanted.length, blobsHere, bytes, bytesHere: bytes - sizeOf([...left.values()]) + onTheWay };
   }
 
-  function tell(): void {
+  function report(): void {
     index.pubsub
       .publish(topic, JSON.stringify(progress()))
       .catch((error: unknown) => log.debug({ err: error }, 'how far a prewarming is could not be told'));
   }
 
-  if (missing.length > 0) tell();
-  const timer = missing.length > 0 ? setInterval(tell, tellEveryMs) : undefined;
+  if (missing.length > 0) report();
+  const timer = missing.length > 0 ? setInterval(report, reportEveryMs) : undefined;
   return {
     stored: ({ digest }: WantedBlob) => void left.delete(digest),
     end: () => clearInterval(timer),
   };
+}
+
+export function prewarmTopic(key: RepositoryKey, digest: Digest): string {
+  return `prewarm ${repositoryPath(key)}@${digest}`;
+}
+
+/** `undefined` for what is none. */
+export function parsePrewarmProgress(message: string | undefined): PrewarmProgress | undefined {
+  try {
+    return message === undefined ? undefined : (JSON.parse(message) as PrewarmProgress);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether the image has been fetched early for these platforms: without the mark, each of its layers is looked for every minute. A
+ * lost mark costs that look. A mark that is wrong, because a part has been removed since, costs a cold pull.
+ */
+export async function isPrewarmed(
+  { index }: { readonly index: Pick<CacheIndex, 'values'> },
+  image: JobPayload<'prewarm-blobs'>,
+): Promise<boolean> {
+  return (await index.values.get(markOf(image))) !== undefined;
+}
+
+function markOf({ digest, platforms, ...key }: JobPayload<'prewarm-blobs'>): string {
+  return `prewarmed ${repositoryPath(key)}@${digest} ${platforms.toSorted().join(' ')}`;
 }

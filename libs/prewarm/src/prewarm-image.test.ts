@@ -5,7 +5,7 @@ import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { until } from '@cistern/runtime/testing';
 import { prewarmImage } from './prewarm-image.ts';
-import type { PrewarmProgress } from './prewarm-progress.ts';
+import type { PrewarmProgress } from './prewarm-blobs.ts';
 import { startPrewarmingCache } from './testing/start-prewarming-cache.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');

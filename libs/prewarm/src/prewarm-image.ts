@@ -3,7 +3,7 @@ import type { CacheIndex, RepositoryKey } from '@cistern/index';
 import type { JobQueue, PrewarmedBlobs } from '@cistern/jobs';
 import type { Digest, Reference } from '@cistern/oci';
 import { prewarmBlobsKey, prewarmTagKey } from './prewarm-tag.ts';
-import { parsePrewarmProgress, type PrewarmProgress, prewarmTopic } from './prewarm-progress.ts';
+import { parsePrewarmProgress, type PrewarmProgress, prewarmTopic } from './prewarm-blobs.ts';
 
 export interface PrewarmImageDeps {
   readonly queue: JobQueue;

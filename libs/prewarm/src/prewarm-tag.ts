@@ -6,7 +6,7 @@ import { failureKindOf, revalidateTag, type WorkDeps } from '@cistern/pull-throu
 import { repositoryPath } from '@cistern/index';
 import { fetchManifests } from './fetch-manifests.ts';
 import type { ChoosePlatforms } from './choose-platforms.ts';
-import { isPrewarmed } from './prewarmed-marks.ts';
+import { isPrewarmed } from './prewarm-blobs.ts';
 
 export interface PrewarmTagDeps extends WorkDeps {
   readonly queue: JobQueue;

@@ -3,7 +3,7 @@ import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { forEachBounded } from '@cistern/runtime';
-import { chooseAged, type ChooseAgedDeps } from './choose-aged.ts';
+import { chooseAged, type ChooseAgedDeps } from './choose-victims.ts';
 import { createPinnedDigests } from './create-pinned-digests.ts';
 import type { Deleter } from './create-deleter.ts';
 

@@ -1,27 +1,16 @@
 // Keeps the store within its limits, a step at a time. A victim is marked before it has to go, and whoever pulls or reads it
 // meanwhile saves it; then it is deleted, its bytes counted until it is gone (decision 0032).
-import type { BlobStore } from '@cistern/blob-store';
-import type { BlobRecord, CacheIndex } from '@cistern/index';
+import type { IndexAndStore } from '@cistern/content';
+import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { forEachBounded } from '@cistern/runtime';
 import { chooseVictims } from './choose-victims.ts';
 import { createPinnedDigests } from './create-pinned-digests.ts';
 import type { Deleter } from './create-deleter.ts';
-import type { ReadLimits } from './eviction-limits.ts';
-import { readWantedRoom } from './wanted-room.ts';
+import { type ReadLimits, readWantedRoom } from './eviction-limits.ts';
 
-interface Arrivals {
-  /** The store holds so many bytes now. */
-  note(bytes: number): void;
-  noteRemoved(bytes: number): void;
-  /** Bytes, within the last `withinMs`. */
-  lately(): number;
-}
-
-export interface EvictionDeps {
-  readonly index: CacheIndex;
-  readonly store: BlobStore;
+export interface EvictionDeps extends IndexAndStore {
   /** Outlives it: the next one ends what this one could not. */
   readonly deleter: Deleter;
   readonly readLimits: ReadLimits;
@@ -56,7 +45,7 @@ const searchAgainMs = 30_000;
 const searchEndedMs = 1_000;
 /** Some of those that are marked will be pulled. */
 const markAhead = 2;
-const tellEveryMs = 10_000;
+const logEveryMs = 10_000;
 /** Of what lies between the watermarks, arriving within a grace. */
 const hurryShare = 0.1;
 
@@ -72,7 +61,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
   let warnedAtMs = -Infinity;
   let isMakingRoom = false;
   const arrivals = createArrivals(graceMs, now);
-  const removed = { blobs: 0, bytes: 0, toldAtMs: -Infinity };
+  const removed = { blobs: 0, bytes: 0, loggedAtMs: -Infinity };
 
   function unmark(digest: Digest): void {
     markedBytes -= marked.get(digest)?.size ?? 0;
@@ -151,11 +140,11 @@ export function createEviction(deps: EvictionDeps): Eviction {
   }
 
   /** Now and then, for a store that is full is so for long. */
-  function tellRemoved(): void {
-    const { blobs, bytes, toldAtMs } = removed;
-    if (blobs === 0 || now() - toldAtMs < tellEveryMs) return;
+  function logRemoved(): void {
+    const { blobs, bytes, loggedAtMs } = removed;
+    if (blobs === 0 || now() - loggedAtMs < logEveryMs) return;
     log.info({ blobs, bytes }, 'the store was full: what nobody had pulled for longest is gone');
-    Object.assign(removed, { blobs: 0, bytes: 0, toldAtMs: now() });
+    Object.assign(removed, { blobs: 0, bytes: 0, loggedAtMs: now() });
   }
 
   return {
@@ -183,7 +172,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
       try {
         if (isMakingRoom) await makeRoom(bytes - lowBytes, signal);
       } finally {
-        tellRemoved();
+        logRemoved();
       }
       if (wanted > 0) return true;
       return toMark > 0 && arrivals.lately() > (highBytes - lowBytes) * hurryShare;
@@ -192,21 +181,23 @@ export function createEviction(deps: EvictionDeps): Eviction {
 }
 
 /** How much has come into the store lately, from what it holds and what was removed from it. */
-function createArrivals(withinMs: number, now: () => number): Arrivals {
+function createArrivals(withinMs: number, now: () => number) {
   const noted: { readonly atMs: number; readonly bytes: number }[] = [];
   let before: number | undefined;
   let removed = 0;
   return {
-    note(bytes) {
+    /** The store holds so many bytes now. */
+    note(bytes: number): void {
       const arrived = Math.max(0, bytes - (before ?? bytes) + removed);
       before = bytes;
       removed = 0;
       noted.push({ atMs: now(), bytes: arrived });
     },
-    noteRemoved(bytes) {
+    noteRemoved(bytes: number): void {
       removed += bytes;
     },
-    lately() {
+    /** Bytes, within the last `withinMs`. */
+    lately(): number {
       while (noted[0] !== undefined && now() - noted[0].atMs > withinMs) noted.shift();
       return noted.reduce((sum, { bytes }) => sum + bytes, 0);
     },

@@ -1,19 +1,17 @@
 // Everything that pinned images are made of, as far as it is here.
-import type { BlobStore, ImageName } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/index';
+import type { ImageName } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import {
-  createContentCache,
   type CachedManifest,
+  createContentCache,
+  type IndexAndStore,
   readTagObject,
   partsOf,
   peekManifest,
   listPins,
 } from '@cistern/content';
 
-export interface PinnedDigestsDeps {
-  readonly index: CacheIndex;
-  readonly store: BlobStore;
+export interface PinnedDigestsDeps extends IndexAndStore {
   readonly now: () => number;
 }
 

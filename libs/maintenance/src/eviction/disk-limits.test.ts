@@ -4,9 +4,8 @@ import { type TestContext, test } from 'node:test';
 import { parseRepositoryName } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { graceMs, startFullCache } from '../testing/start-full-cache.ts';
-import { createReadLimits } from './eviction-limits.ts';
+import { createReadLimits, wantRoom } from './eviction-limits.ts';
 import { pinImage } from '@cistern/content';
-import { wantRoom } from './wanted-room.ts';
 
 const all = [true, true, true];
 const none = [false, false, false];

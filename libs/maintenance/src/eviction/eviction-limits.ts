@@ -1,7 +1,10 @@
 // How much the store may hold: as many bytes as it is given, and no more than leaves its file system some room.
 import type { BlobStore } from '@cistern/blob-store';
-import type { Logger } from '@cistern/telemetry';
+import type { Config } from '@cistern/config';
 import { type MinFree, minFreeBytes } from '@cistern/fills';
+import type { CacheIndex } from '@cistern/index';
+import type { Logger } from '@cistern/telemetry';
+import type { ChooseAgedDeps } from './choose-victims.ts';
 
 interface EvictionLimits {
   /** At the brim. Infinity: there is no limit. */
@@ -26,6 +29,9 @@ export interface LimitSettings {
   /** `undefined`: nothing is kept free. */
   readonly minFree: MinFree | undefined;
 }
+
+const wantedName = 'eviction wanted bytes';
+const keepWantedMs = 2_000;
 
 /**
  * What others write to the file system, and fills in flight, lessens what the store may hold from one look to the next. Where the
@@ -62,4 +68,31 @@ export function createReadLimits(
     const left = Math.max(0, heldBytes + seen.freeBytes - kept - wantedBytes);
     return { ...limitsOf(Math.min(maxBytes, left)), disk: { freeBytes: seen.freeBytes, minFreeBytes: kept } };
   };
+}
+
+/** From one configuration, for the eviction and for its plan. */
+export function evictionSettings(
+  { storageLimits, storageRedirect, upstreams }: Pick<Config, 'storageLimits' | 'storageRedirect' | 'upstreams'>,
+  deps: { readonly store: BlobStore; readonly log: Logger },
+): Pick<ChooseAgedDeps, 'ageLimits' | 'spareMs'> & { readonly readLimits: ReadLimits } {
+  const limited = upstreams.filter(({ maxAgeMs }) => maxAgeMs !== Infinity);
+  return {
+    readLimits: createReadLimits(storageLimits, deps),
+    ageLimits: new Map(limited.map(({ name, maxAgeMs }) => [name, maxAgeMs])),
+    spareMs: storageRedirect?.expiresMs ?? 0,
+  };
+}
+
+/**
+ * Fetches that wait for room report it to the worker that evicts. The last report of several workers holds; each repeats it while
+ * it waits. 0 means that no fetch waits here any more. Rejects with `index-unavailable`.
+ */
+export async function wantRoom({ values }: Pick<CacheIndex, 'values'>, bytes: number): Promise<void> {
+  if (bytes === 0) await values.remove(wantedName);
+  else await values.put(wantedName, String(bytes), keepWantedMs);
+}
+
+/** Bytes. Rejects with `index-unavailable`. */
+export async function readWantedRoom({ values }: Pick<CacheIndex, 'values'>): Promise<number> {
+  return Number((await values.get(wantedName)) ?? 0);
 }

@@ -1,20 +1,13 @@
 // What would go now, and why, if the store were to be brought down to so many bytes: for whoever wants to know before.
-import type { BlobRecord, CacheIndex } from '@cistern/index';
-import type { BlobStore } from '@cistern/blob-store';
+import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import type { EvictionReason } from '@cistern/telemetry';
-import { type AgeLimits, chooseAged } from './choose-aged.ts';
-import { chooseVictims } from './choose-victims.ts';
+import { chooseAged, type ChooseAgedDeps, chooseVictims } from './choose-victims.ts';
 import { createPinnedDigests } from './create-pinned-digests.ts';
 import type { ReadLimits } from './eviction-limits.ts';
 
-export interface PlanEvictionDeps {
-  readonly index: CacheIndex;
-  readonly store: BlobStore;
+export interface PlanEvictionDeps extends ChooseAgedDeps {
   readonly readLimits: ReadLimits;
-  readonly ageLimits: AgeLimits;
-  readonly spareMs: number;
-  readonly now: () => number;
 }
 
 interface PlannedVictim {

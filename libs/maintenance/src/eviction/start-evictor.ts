@@ -4,11 +4,7 @@ import { withLease } from '@cistern/index';
 import { type AgingDeps, createAging } from './create-aging.ts';
 import { createDeleter } from './create-deleter.ts';
 import { type EvictionDeps, createEviction } from './create-eviction.ts';
-
-export interface Evictor {
-  /** Resolves when it does nothing any more. */
-  close(): Promise<void>;
-}
+import { runUntilClosed } from '../run-until-closed.ts';
 
 const stepEveryMs = 1_000;
 /** While so much arrives that a store would be too full in a second, or somebody waits for room. */
@@ -17,11 +13,9 @@ const hurriedStepMs = 200;
 const leaseMs = 6_000;
 const retryMs = 2_000;
 
-export function startEvictor(given: Omit<EvictionDeps & AgingDeps, 'deleter'>): Evictor {
+export function startEvictor(given: Omit<EvictionDeps & AgingDeps, 'deleter'>): { close(): Promise<void> } {
   const { index, log, metrics } = given;
   const deps = { ...given, deleter: createDeleter(given) };
-  const closing = new AbortController();
-  const { signal } = closing;
   /** Why the last step failed. */
   let failure: string | undefined;
 
@@ -47,7 +41,7 @@ export function startEvictor(given: Omit<EvictionDeps & AgingDeps, 'deleter'>): 
     failure = message;
   }
 
-  async function run(): Promise<void> {
+  return runUntilClosed(async (signal) => {
     while (!signal.aborted) {
       try {
         await withLease({ index, name: 'eviction', leaseMs, signal }, evict);
@@ -57,13 +51,5 @@ export function startEvictor(given: Omit<EvictionDeps & AgingDeps, 'deleter'>): 
       }
       await delay(retryMs, undefined, { signal }).catch(() => {});
     }
-  }
-
-  const running = run();
-  return {
-    async close() {
-      closing.abort();
-      await running;
-    },
-  };
+  });
 }

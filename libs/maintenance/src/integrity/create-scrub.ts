@@ -1,10 +1,14 @@
 // The scrub reads all of the store, part by part, at a bounded rate. After an interruption it goes on where it was
 // (decision 0033).
-import type { Digest } from '@cistern/oci';
-import type { Metrics } from '@cistern/telemetry';
-import { createBandwidth } from '@cistern/runtime';
-import type { FetchBlobsDeps } from '@cistern/prewarm';
+import { setTimeout as delay } from 'node:timers/promises';
 import { cleanQuarantine } from '@cistern/content';
+import { isCacheError } from '@cistern/errors';
+import { withLease } from '@cistern/index';
+import type { Digest } from '@cistern/oci';
+import type { FetchBlobsDeps } from '@cistern/prewarm';
+import { createBandwidth } from '@cistern/runtime';
+import type { Metrics } from '@cistern/telemetry';
+import { runUntilClosed } from '../run-until-closed.ts';
 import {
   type Damage,
   noCounts,
@@ -28,20 +32,16 @@ export interface ScrubDeps extends FetchBlobsDeps {
   readonly metrics: FetchBlobsDeps['metrics'] & Pick<Metrics, 'scrubBytes' | 'scrubObjects' | 'scrubProgress'>;
 }
 
-export interface Scrub {
-  /**
-   * Goes on with the pass that is due, to its end; `undefined` if none is. Rejects with `store-unavailable`,
-   * `index-unavailable` or the signal's reason; the next call goes on where this one was.
-   */
-  run(signal: AbortSignal): Promise<ScrubPass | undefined>;
-}
-
 const shards = 256;
 const maxDamages = 50;
 /** What is read twice after a crash is what was read since. */
 const writeEveryMs = 10_000;
+/** Whether a pass is due, or another worker's has to be gone on with. */
+const lookEveryMs = 30_000;
+/** Others have more to do at a start. */
+const firstLookMs = 60_000;
 
-export function createScrub(deps: ScrubDeps): Scrub {
+export function createScrub(deps: ScrubDeps) {
   const { index, store, limits, log, metrics, now } = deps;
   const scrubBandwidth = createBandwidth(limits.bytesPerSecond);
 
@@ -110,7 +110,11 @@ export function createScrub(deps: ScrubDeps): Scrub {
   }
 
   return {
-    async run(signal) {
+    /**
+     * Goes on with the pass that is due, to its end; `undefined` if none is. Rejects with `store-unavailable`,
+     * `index-unavailable` or the signal's reason; the next call goes on where this one was.
+     */
+    async run(signal: AbortSignal): Promise<ScrubPass | undefined> {
       if (!(await index.epoch.isComplete())) return undefined;
       const due = await findDue();
       if (due === undefined) return undefined;
@@ -128,4 +132,27 @@ export function createScrub(deps: ScrubDeps): Scrub {
       }
     },
   };
+}
+
+/**
+ * Reads the store through, again and again. Every worker has one; of all of them one reads. A pass under way at its close is left,
+ * for another to go on with.
+ */
+export function startScrubber(deps: ScrubDeps): { close(): Promise<void> } {
+  const { index, log } = deps;
+  return runUntilClosed(async (signal) => {
+    const scrub = createScrub(deps);
+    const { everyMs } = deps.limits;
+    for (let waitMs = Math.min(firstLookMs, everyMs); !signal.aborted; waitMs = Math.min(lookEveryMs, everyMs)) {
+      await delay(waitMs, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      try {
+        await withLease({ index, name: 'scrub', signal }, (held) => scrub.run(held));
+      } catch (error) {
+        // Stores and indexes say themselves when they cannot be reached.
+        if (!signal.aborted && !isCacheError(error, 'index-unavailable', 'store-unavailable'))
+          log.error({ err: error }, 'the store cannot be read through for now');
+      }
+    }
+  });
 }

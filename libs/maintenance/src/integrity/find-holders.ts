@@ -1,27 +1,61 @@
-// Which repositories hold a digest: asked only for what is damaged, since every repository has to be looked at.
-import { type CacheIndex, type Link, repositoryPath } from '@cistern/index';
+// The repositories that hold a digest. Every repository has to be looked at, a few at a time, so this is for damage and purges.
+import { type CacheIndex, type Link, type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
+
+type Links = Pick<CacheIndex, 'links'>;
 
 const pageSize = 500;
 const atOnce = 16;
 
 /** At most `limit` of them. */
 export async function findHolders(
-  { links }: Pick<CacheIndex, 'links'>,
+  index: Links,
   digest: Digest,
   { limit, signal }: { readonly limit: number; readonly signal: AbortSignal },
 ): Promise<Link[]> {
   const found: Link[] = [];
-  for (let after: string | undefined; found.length < limit;) {
-    const page = await links.repositories({ after, limit: pageSize });
-    await forEachBounded(page, { atOnce, signal }, async (key) => {
-      const link = found.length < limit ? await links.get(key, digest) : undefined;
-      if (link !== undefined) found.push(link);
-    });
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageSize) break;
-    after = repositoryPath(last);
-  }
+  const repositories = repositoriesWhile(index, () => found.length < limit);
+  await forEachBounded(repositories, { atOnce, signal }, async (key) => {
+    const link = await index.links.get(key, digest);
+    if (link !== undefined) found.push(link);
+  });
   return found.slice(0, limit);
+}
+
+export interface KeepOthersOptions {
+  readonly index: Links;
+  readonly readPinned: () => Promise<ReadonlySet<Digest>>;
+  readonly signal: AbortSignal;
+}
+
+/** Takes from `digests` those that must stay: another repository holds them, or they are pinned. Rejects with `index-unavailable`. */
+export async function keepOthers(
+  { index, readPinned, signal }: KeepOthersOptions,
+  digests: Set<Digest>,
+  isOther: (key: RepositoryKey) => boolean,
+): Promise<void> {
+  for (const digest of await readPinned()) digests.delete(digest);
+  const repositories = repositoriesWhile(index, () => digests.size > 0);
+  await forEachBounded(repositories, { atOnce, signal }, async (key) => {
+    if (isOther(key)) for (const digest of await index.links.digests(key)) digests.delete(digest);
+  });
+}
+
+/** Every repository that sorts after `after`, in the order of their paths, as long as `isWanted` says so. */
+export async function* repositoriesWhile(
+  { links }: Links,
+  isWanted: (key: RepositoryKey) => boolean,
+  after?: string,
+): AsyncGenerator<RepositoryKey> {
+  for (let last = after; ;) {
+    const page = await links.repositories({ after: last, limit: pageSize });
+    for (const key of page) {
+      if (!isWanted(key)) return;
+      yield key;
+    }
+    const end = page.at(-1);
+    if (end === undefined || page.length < pageSize) return;
+    last = repositoryPath(end);
+  }
 }

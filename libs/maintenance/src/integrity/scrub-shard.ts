@@ -1,12 +1,14 @@
 // One part of 256 of the store beside the same part of the index: what one has and the other has not is put right, and every
 // object is hashed. Nothing is removed because the index does not know it: what it has lost is taken up again.
 import type { StoredBlob } from '@cistern/blob-store';
-import type { BlobRecord } from '@cistern/index';
+import { adoptBlob, adoptedRecord, deleteBlob, forgetMissing, hashStored, setAside } from '@cistern/content';
+import { isCacheError } from '@cistern/errors';
+import { type BlobRecord, type Link, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
-import { forgetMissing, adoptBlob, adoptedRecord, deleteBlob, hashStored } from '@cistern/content';
+import { fetchBlobs, type FetchBlobsDeps } from '@cistern/prewarm';
+import { fetchManifest } from '@cistern/pull-through';
 import type { Bandwidth } from '@cistern/runtime';
-import type { FetchBlobsDeps } from '@cistern/prewarm';
-import { healDamaged } from './heal-damaged.ts';
+import { findHolders } from './find-holders.ts';
 import type { Damage, ScrubCounts } from './scrub-report.ts';
 
 export interface ScrubShardDeps extends FetchBlobsDeps {
@@ -30,12 +32,14 @@ export interface ScrubShardOptions {
 /** A fill has put its blob in place and is about to record it; an index that is away makes it wait. */
 const adoptAfterMs = 900_000;
 const nobodyWaits = () => false;
+const holdersToTry = 3;
+const fetchWithinMs = 600_000;
 
 /** Rejects with `store-unavailable`, `index-unavailable` or the signal's reason. */
 export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOptions): Promise<void> {
   const { index, store } = deps;
   const { shard, after, count, onSeen, signal } = options;
-  // What comes into the store meanwhile is in the second of the two lists, if in any.
+  // A blob that comes into the store meanwhile is in the second of the two lists, if in any.
   const records = await index.blobs.ofShard(shard);
   const objects: StoredBlob[] = [];
   for await (const object of store.list(shard)) objects.push(object);
@@ -103,4 +107,43 @@ async function recordRight({ index }: ScrubShardDeps, record: BlobRecord, size: 
   if (record.size === size) return index.blobs.markVerified(record.digest);
   const now = await index.blobs.get(record.digest, { fresh: true });
   if (now?.storedAtMs === record.storedAtMs) await index.blobs.put({ ...now, size, verified: true });
+}
+
+/**
+ * Sets an object aside that is not what its digest says, and fetches it again for a repository that holds it. `record`: as it was
+ * before the object was read. `undefined`: the object has been replaced since, and nothing was done. An object that cannot be
+ * fetched now is fetched at the next pull. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason.
+ */
+async function healDamaged(
+  deps: FetchBlobsDeps,
+  record: BlobRecord,
+  signal: AbortSignal,
+): Promise<Pick<Damage, 'healed' | 'note'> | undefined> {
+  const { index, log } = deps;
+  const { digest } = record;
+  if (!(await setAside(deps, digest, record))) return undefined;
+  const holders = await findHolders(index, digest, { limit: holdersToTry, signal });
+  let note = 'no repository is known to hold it: it is fetched when somebody asks for it';
+  for (const holder of holders) {
+    const place = repositoryPath(holder);
+    try {
+      await fetchFor(deps, holder, AbortSignal.any([signal, AbortSignal.timeout(fetchWithinMs)]));
+      return { healed: true, note: `fetched again from ${place}` };
+    } catch (error) {
+      signal.throwIfAborted();
+      note = `could not be fetched from ${place}: ${isCacheError(error) ? error.message : String(error)}`;
+      log.warn({ err: error, digest, repository: place }, 'a damaged blob could not be fetched again');
+    }
+  }
+  return { healed: false, note };
+}
+
+async function fetchFor(
+  deps: FetchBlobsDeps,
+  { kind, digest, size, ...key }: Link,
+  signal: AbortSignal,
+): Promise<void> {
+  const { upstream, repository } = key;
+  if (kind === 'blob') return fetchBlobs(deps, key, [{ digest, size }], { signal, onStored: () => {} });
+  await fetchManifest(deps, { upstream, repository, digest }, { signal, purpose: 'prewarm' });
 }

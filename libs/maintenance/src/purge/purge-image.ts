@@ -4,9 +4,8 @@ import { type RepositoryKey, type TagRecord, isSameRepository } from '@cistern/i
 import type { Digest, Tag } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
 import { readLinksObject, readTagObject, markTagPurged, removeLink, removeTag } from '@cistern/content';
-import { keepOthers } from './keep-others.ts';
-import type { PurgeResult, PurgeStep } from './purge-deps.ts';
-import { removeBytes } from './remove-bytes.ts';
+import { keepOthers } from '../integrity/find-holders.ts';
+import { type PurgeResult, type PurgeStep, removeBytes } from './remove-bytes.ts';
 
 const pageSize = 500;
 const atOnce = 16;

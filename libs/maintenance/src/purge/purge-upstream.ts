@@ -6,16 +6,13 @@ import {
   prefixesOf,
   registryRepositoriesPrefix,
 } from '@cistern/blob-store';
-import { type RepositoryKey, repositoryPath } from '@cistern/index';
+import { markUpstreamPurged, removeLink, removeTag } from '@cistern/content';
 import type { Digest } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
-import { markUpstreamPurged, removeLink, removeTag } from '@cistern/content';
-import { keepOthers } from './keep-others.ts';
-import type { PurgeResult, PurgeStep } from './purge-deps.ts';
+import { keepOthers, repositoriesWhile } from '../integrity/find-holders.ts';
 import { tagsOf } from './purge-image.ts';
-import { removeBytes } from './remove-bytes.ts';
+import { type PurgeResult, type PurgeStep, removeBytes } from './remove-bytes.ts';
 
-const pageSize = 500;
 const atOnce = 16;
 
 /** Rejects with `store-unavailable` or `index-unavailable`; run again, it goes on. */
@@ -25,6 +22,7 @@ export async function purgeUpstream(step: PurgeStep, upstream: string): Promise<
   const { index, store, signal } = step;
   const bounded = { atOnce, signal };
   const prefixes = prefixesOf(upstream);
+  const repositories = () => repositoriesWhile(index, (key) => key.upstream === upstream, `${upstream}/`);
   await markUpstreamPurged(index, upstream);
   let tags = 0;
   // Tags first: without them nobody finds the rest.
@@ -32,7 +30,7 @@ export async function purgeUpstream(step: PurgeStep, upstream: string): Promise<
     const key = parseTagObjectKey(objectKey);
     if (key !== undefined && (await removeTag(step, key))) tags += 1;
   });
-  await forEachBounded(repositoriesOf(step, upstream), bounded, async (key) => {
+  await forEachBounded(repositories(), bounded, async (key) => {
     for (const { tag } of await tagsOf(step, key)) if (await removeTag(step, { ...key, tag })) tags += 1;
   });
   if (upstream === step.adoptAs) await removeObjects(step, registryRepositoriesPrefix);
@@ -48,7 +46,7 @@ export async function purgeUpstream(step: PurgeStep, upstream: string): Promise<
       digests.add(key.digest);
       await removeLink(step, key, key.digest);
     });
-  await forEachBounded(repositoriesOf(step, upstream), bounded, async (key) => {
+  await forEachBounded(repositories(), bounded, async (key) => {
     for (const digest of await index.links.digests(key)) {
       digests.add(digest);
       await index.links.remove(key, digest);
@@ -62,15 +60,4 @@ async function removeObjects({ store, signal }: PurgeStep, prefix: string): Prom
   await forEachBounded(store.listObjects(prefix), { atOnce, signal }, async (objectKey) => {
     await store.removeObject(objectKey);
   });
-}
-
-async function* repositoriesOf({ index }: PurgeStep, upstream: string): AsyncGenerator<RepositoryKey> {
-  for (let after = `${upstream}/`; ;) {
-    const page = await index.links.repositories({ after, limit: pageSize });
-    const own = page.filter((key) => key.upstream === upstream);
-    yield* own;
-    const last = own.at(-1);
-    if (last === undefined || own.length < pageSize) return;
-    after = repositoryPath(last);
-  }
 }

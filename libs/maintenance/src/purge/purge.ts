@@ -2,24 +2,24 @@
 // pull fetches it anew.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ImageName } from '@cistern/blob-store';
+import { listPins, removeLink } from '@cistern/content';
 import { CacheError } from '@cistern/errors';
+import { type CacheIndex, withLease } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
-import { listPins, removeLink } from '@cistern/content';
+import { findHolders } from '../integrity/find-holders.ts';
 import { rebuildLease } from '../rebuild/rebuild-index.ts';
-import { withLease } from '@cistern/index';
-import { publishPurge } from './follow-purges.ts';
-import type { PurgeDeps, PurgeResult, PurgeStep } from './purge-deps.ts';
 import { purgeImage, purgeTags, tagsOf } from './purge-image.ts';
 import { purgeUpstream } from './purge-upstream.ts';
-import { findHolders } from '../integrity/find-holders.ts';
-import { removeBytes } from './remove-bytes.ts';
+import { type PurgeDeps, type PurgeResult, type PurgeStep, removeBytes } from './remove-bytes.ts';
 
 export type PurgeTarget = { readonly image: ImageName } | { readonly digest: Digest } | { readonly upstream: string };
 
 /** For another purge; a rebuild may take longer. */
 const patienceMs = 10_000;
 const tryAgainMs = 100;
+const purgesTopic = 'purges';
+const resubscribeMs = 1_000;
 
 /**
  * What a rebuild of the index has read of the store must not come back into it, so neither goes on while the other does; and an
@@ -53,7 +53,8 @@ async function purgeNow(deps: PurgeDeps, target: PurgeTarget, signal: AbortSigna
     if ('image' in target) return await purgeImage(step, target.image);
     return (await purgeDigest(step, target.digest)) ?? { pinnedBy: await pinsWith(step, target.digest) };
   } finally {
-    await publishPurge(deps.index);
+    // A purge that is not announced is done all the same: its content is not found by its name any more.
+    await deps.index.pubsub.publish(purgesTopic, 'purged').catch(() => {});
   }
 }
 
@@ -84,4 +85,37 @@ async function purgeDigest(step: PurgeStep, digest: Digest): Promise<PurgeResult
     await removeLink(step, key, digest);
   }
   return { purged: { tags, ...(await removeBytes(step, [digest])) } };
+}
+
+/**
+ * A node follows purges to forget contents that it has in memory; the index's own announcements make it forget records. The caller
+ * closes it.
+ */
+export function followPurges({ pubsub }: Pick<CacheIndex, 'pubsub'>) {
+  const closing = new AbortController();
+  const forgets: (() => void)[] = [];
+
+  async function listen(): Promise<void> {
+    for (;;) {
+      try {
+        const unsubscribe = await pubsub.subscribe(purgesTopic, () => {
+          for (const forget of forgets) forget();
+        });
+        if (closing.signal.aborted) return unsubscribe();
+        closing.signal.addEventListener('abort', unsubscribe, { once: true });
+        return;
+      } catch {
+        await delay(resubscribeMs, undefined, { signal: closing.signal });
+      }
+    }
+  }
+
+  listen().catch(() => {});
+  return {
+    /** Calls `forget` after each purge, and whenever one may have been missed. */
+    onPurge: (forget: () => void) => void forgets.push(forget),
+    async close(): Promise<void> {
+      closing.abort();
+    },
+  };
 }

@@ -1,11 +1,36 @@
-// Bytes that go at once, without the grace that a victim of an eviction has. Who is reading them goes on: from what is open
-// already, else from a fetch at the same place.
+// One step of a purge removes bytes at once, without the grace that a victim of an eviction has. Their readers go on: from what is
+// open already, else from a fetch at the same place.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ImageName } from '@cistern/blob-store';
+import { deleteBlob, findStoredBlob, type IndexAndStore } from '@cistern/content';
 import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
-import { findStoredBlob, deleteBlob } from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';
-import type { Purged, PurgeStep } from './purge-deps.ts';
+import type { ReadPinnedDigests } from '../eviction/create-pinned-digests.ts';
+
+export interface PurgeDeps extends IndexAndStore {
+  /** The upstream that a registry:2 cache's files in the store came from. */
+  readonly adoptAs: string | undefined;
+  readonly now: () => number;
+}
+
+/** A purge under way: the index is not rebuilt meanwhile, and no other purge runs. */
+export interface PurgeStep extends PurgeDeps {
+  readonly pins: readonly ImageName[];
+  /** All that pinned images are made of: its bytes stay. */
+  readonly readPinned: ReadPinnedDigests;
+  readonly signal: AbortSignal;
+}
+
+export interface Purged {
+  readonly tags: number;
+  /** Whose bytes are gone; what others refer to stays. */
+  readonly manifests: number;
+  readonly blobs: number;
+}
+
+/** `pinnedBy`: nothing was purged, because these are pinned. */
+export type PurgeResult = { readonly purged: Purged } | { readonly pinnedBy: readonly ImageName[] };
 
 const atOnce = 16;
 /** Whoever reads it says so each second, and it is no victim then for a moment. */

@@ -1,6 +1,5 @@
 // The index from the store alone, while everything goes on: what is missing is added, what is there is newer and stays.
 import {
-  type BlobStore,
   parseTagObjectKey,
   tagObjectsPrefix,
   heldObjectsPrefix,
@@ -8,10 +7,11 @@ import {
   parseHeldObjectKey,
   parseLinksObjectKey,
 } from '@cistern/blob-store';
-import { type CacheIndex, withLease } from '@cistern/index';
+import { withLease } from '@cistern/index';
 import type { Logger } from '@cistern/telemetry';
 import {
   adoptBlob,
+  type IndexAndStore,
   adoptedRecord,
   isEmptied,
   readTagObject,
@@ -24,9 +24,7 @@ import { forEachBounded } from '@cistern/runtime';
 const atOnce = 16;
 const blobsAtOnce = 32;
 
-export interface RebuildOptions {
-  readonly index: CacheIndex;
-  readonly store: BlobStore;
+export interface RebuildOptions extends IndexAndStore {
   readonly log: Logger;
   readonly now: () => number;
   readonly signal?: AbortSignal | undefined;

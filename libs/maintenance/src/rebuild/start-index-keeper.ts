@@ -1,26 +1,21 @@
 // Looks after a shared index: notices what it has lost, and rebuilds it. Every worker has one; of all of them one rebuilds.
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
+import { runUntilClosed } from '../run-until-closed.ts';
 import { type RebuildOptions, type RebuildProgress, rebuildIndex } from './rebuild-index.ts';
 
 export type IndexKeeperOptions = Pick<RebuildOptions, 'index' | 'store' | 'log' | 'now'>;
-
-export interface IndexKeeper {
-  /** Resolves when it does nothing any more; a rebuild under way is left, for another to go on with. */
-  close(): Promise<void>;
-}
 
 /** As often as fills in flight say that they are alive. */
 const settleEveryMs = 1000;
 const lookEveryMs = 3000;
 const logProgressEveryMs = 10_000;
 
-export function startIndexKeeper(options: IndexKeeperOptions): IndexKeeper {
+/** A rebuild under way at its close is left, for another to go on with. */
+export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promise<void> } {
   const { index, log } = options;
-  const closing = new AbortController();
-  const { signal } = closing;
 
-  const every = async (ms: number, action: () => Promise<void>) => {
+  const every = async (ms: number, signal: AbortSignal, action: () => Promise<void>) => {
     while (!signal.aborted) {
       try {
         await action();
@@ -33,7 +28,7 @@ export function startIndexKeeper(options: IndexKeeperOptions): IndexKeeper {
     }
   };
 
-  const rebuildIfIncomplete = async () => {
+  const rebuildIfIncomplete = async (signal: AbortSignal) => {
     if (await index.epoch.isComplete()) return;
     let loggedAtMs = performance.now();
     const onProgress = (progress: RebuildProgress) => {
@@ -47,11 +42,10 @@ export function startIndexKeeper(options: IndexKeeperOptions): IndexKeeper {
     else if (result !== undefined && result.blobs > 0) log.info(result, 'the index was rebuilt from the store');
   };
 
-  const running = [every(settleEveryMs, () => index.epoch.settle()), every(lookEveryMs, rebuildIfIncomplete)];
-  return {
-    async close() {
-      closing.abort();
-      await Promise.all(running);
-    },
-  };
+  return runUntilClosed((signal) =>
+    Promise.all([
+      every(settleEveryMs, signal, () => index.epoch.settle()),
+      every(lookEveryMs, signal, () => rebuildIfIncomplete(signal)),
+    ]),
+  );
 }

@@ -1,6 +1,6 @@
 import { startTestCache, type TestCacheOptions } from '@cistern/pull-through/testing';
 import { createPrewarmHandlers } from '../create-prewarm-handlers.ts';
-import type { PrewarmPlan } from '../prewarm-plan.ts';
+import type { PrewarmPlan } from '../plan-prewarm.ts';
 
 export type PrewarmingCacheOptions = Omit<TestCacheOptions, 'handlers'> & { readonly prewarm?: PrewarmPlan };
 
