@@ -17,6 +17,11 @@ import { isPathComponent } from './object-key.ts';
 
 const registryRoot = 'docker/registry/v2';
 
+interface InRepository {
+  readonly upstream: string;
+  readonly repository: RepositoryName;
+}
+
 /** Under it lies every blob, as `<algorithm>/<first two hex>/<hex>/data`. */
 export const blobsPrefix = `${registryRoot}/blobs/`;
 
@@ -33,12 +38,7 @@ export const heldObjectsPrefix = 'cistern/held/';
 const listObjectsPrefix = 'cistern/lists/';
 
 /** All that is kept of an upstream lies under these. */
-export function prefixesOf(upstream: string): {
-  readonly tags: string;
-  readonly links: string;
-  readonly held: string;
-  readonly lists: string;
-} {
+export function prefixesOf(upstream: string) {
   const name = upstreamComponent(upstream);
   return {
     tags: `${tagObjectsPrefix}${name}/`,
@@ -49,12 +49,8 @@ export function prefixesOf(upstream: string): {
 }
 
 /** The tag object. `_tags` cannot be part of a name, so a repository `a/b.json` and a tag `b` of `a` never collide. */
-export function tagObjectKey(key: {
-  readonly upstream: string;
-  readonly repository: RepositoryName;
-  readonly tag: Tag;
-}): string {
-  return `${tagObjectsPrefix}${upstreamComponent(key.upstream)}/${key.repository}/_tags/${key.tag}.json`;
+export function tagObjectKey({ upstream, repository, tag }: InRepository & { readonly tag: Tag }): string {
+  return `${tagObjectsPrefix}${upstreamComponent(upstream)}/${repository}/_tags/${tag}.json`;
 }
 
 /** The object that says what one manifest of a repository names. */
@@ -73,12 +69,9 @@ export function heldObjectKey(upstream: string, repository: RepositoryName, dige
 }
 
 /** A page of a list. There are so many slots for a repository, whatever clients ask for. */
-export function listObjectKey(key: {
-  readonly upstream: string;
-  readonly repository: RepositoryName;
-  readonly list: 'tags' | 'referrers';
-  readonly slot: number;
-}): string {
+export function listObjectKey(
+  key: InRepository & { readonly list: 'tags' | 'referrers'; readonly slot: number },
+): string {
   return `${listObjectsPrefix}${upstreamComponent(key.upstream)}/${key.repository}/_${key.list}/${key.slot}.json`;
 }
 
@@ -142,9 +135,7 @@ function parseStateKey(prefix: string, key: string): string | undefined {
 /** Under it lies an object for each image that must not be evicted; its key says which. */
 export const pinsPrefix = 'cistern/state/pins/';
 
-export interface ImageName {
-  readonly upstream: string;
-  readonly repository: RepositoryName;
+export interface ImageName extends InRepository {
   readonly reference: Reference;
 }
 
@@ -182,18 +173,14 @@ export function quarantinedAtMs(key: string): number | undefined {
 export const scrubStateKey = 'cistern/state/scrub.json';
 
 /** The reverse of `tagObjectKey`; `undefined` for a key that is no tag object's. */
-export function parseTagObjectKey(
-  key: string,
-): { readonly upstream: string; readonly repository: RepositoryName; readonly tag: Tag } | undefined {
+export function parseTagObjectKey(key: string): (InRepository & { readonly tag: Tag }) | undefined {
   const [, upstream, repository, tag] = /^cistern\/tags\/([^/]+)\/(.+)\/_tags\/([^/]+)\.json$/.exec(key) ?? [];
   if (upstream === undefined || repository === undefined || tag === undefined) return undefined;
   return ifValid(() => ({ upstream, repository: parseRepositoryName(repository), tag: parseTag(tag) }));
 }
 
 /** The reverse of `linksObjectKey`; `undefined` for a key that is no links object's. */
-export function parseLinksObjectKey(
-  key: string,
-): { readonly upstream: string; readonly repository: RepositoryName; readonly digest: Digest } | undefined {
+export function parseLinksObjectKey(key: string): ReturnType<typeof parseDigestKey> {
   return parseDigestKey(linksObjectsPrefix, key);
 }
 
@@ -202,10 +189,7 @@ export function parseHeldObjectKey(key: string): ReturnType<typeof parseDigestKe
   return parseDigestKey(heldObjectsPrefix, key);
 }
 
-function parseDigestKey(
-  prefix: string,
-  key: string,
-): { readonly upstream: string; readonly repository: RepositoryName; readonly digest: Digest } | undefined {
+function parseDigestKey(prefix: string, key: string): (InRepository & { readonly digest: Digest }) | undefined {
   if (!key.startsWith(prefix)) return undefined;
   const [, upstream, repository, digest] = /^([^/]+)\/(.+)\/([^/]+)\.json$/.exec(key.slice(prefix.length)) ?? [];
   if (upstream === undefined || repository === undefined || digest === undefined || !isDigest(digest)) return undefined;

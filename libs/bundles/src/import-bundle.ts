@@ -6,10 +6,11 @@ import { createDigestHash, type Digest, digestHex, layoutBlobPath, parseManifest
 import type { ResolvedImage } from '@cistern/upstream';
 import {
   untilDeleted,
+  verifiedRecord,
   putLinks,
   linksOf,
   recordManifest,
-  readTagObject,
+  findTag,
   writeHeldObject,
   writeLinksObject,
   writeTagObject,
@@ -130,9 +131,7 @@ async function importBlob(
   } finally {
     await writer.abort();
   }
-  const nowMs = now();
-  const record = { schema: 1, digest, size, state: 'present', verified: true } as const;
-  await index.blobs.put({ ...record, storedAtMs: nowMs, lastPulledAtMs: nowMs });
+  await index.blobs.put(verifiedRecord(digest, size, now()));
 }
 
 async function importManifest({ path, file, index, store, now }: Step, manifest: PlannedManifest): Promise<void> {
@@ -159,7 +158,7 @@ async function importTag(step: Step, { name, image, top, changedAtMs }: PlannedI
   const { upstream, repository, reference } = image;
   if (reference.kind === 'digest') return { name, digest, result: 'added' };
   const key: TagKey = { upstream, repository, tag: reference.tag };
-  const before = (await index.tags.get(key)) ?? (await readTagObject(store, key, now()));
+  const before = await findTag(step, key);
   if (before?.digest === digest) return { name, digest, result: 'unchanged' };
   const isNewer = before === undefined || (changedAtMs !== undefined && changedAtMs > before.changedAtMs);
   if (!isNewer && !step.overwrite) return { name, digest, result: 'kept', before };

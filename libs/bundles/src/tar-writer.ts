@@ -5,19 +5,12 @@ import { pack } from 'tar-stream';
 
 type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
-export interface TarWriter {
-  /** `size` bytes have to come. One at a time. Rejects with what the chunks, or the output, fail with. */
-  add(name: string, size: number, chunks: Chunks): Promise<void>;
-  /** Resolves when the output has taken and ended everything. */
-  end(): Promise<void>;
-  /** Destroys the output, if it has not ended. */
-  abort(reason: unknown): Promise<void>;
-}
+export type TarWriter = ReturnType<typeof createTarWriter>;
 
 const epoch = new Date(0);
 
 /** The output is the writer's to end. */
-export function createTarWriter(output: Writable, signal: AbortSignal | undefined): TarWriter {
+export function createTarWriter(output: Writable, signal: AbortSignal | undefined) {
   const archive = pack();
   // Whatever goes wrong at one end goes wrong at the other too, where less is known of it.
   let failure: { readonly error: unknown } | undefined;
@@ -41,7 +34,8 @@ export function createTarWriter(output: Writable, signal: AbortSignal | undefine
   }
 
   return {
-    async add(name, size, chunks) {
+    /** `size` bytes have to come. One at a time. Rejects with the error of the chunks, or of the output. */
+    async add(name: string, size: number, chunks: Chunks): Promise<void> {
       try {
         // Throws when the output has failed a moment ago.
         const entry = archive.entry({ name, size, mode: 0o644, mtime: epoch, uid: 0, gid: 0, type: 'file' });
@@ -53,12 +47,14 @@ export function createTarWriter(output: Writable, signal: AbortSignal | undefine
         throw error;
       }
     },
-    async end() {
+    /** Resolves when the output has taken and ended everything. */
+    async end(): Promise<void> {
       archive.finalize();
       await written;
       throwFailure();
     },
-    async abort(reason) {
+    /** Destroys the output, if it has not ended. */
+    async abort(reason: unknown): Promise<void> {
       archive.destroy(reason instanceof Error ? reason : new Error(String(reason)));
       await written;
     },

@@ -4,7 +4,14 @@ export { hashStored, readHashed, proveStored } from './blob/hash-stored.ts';
 export { openStored } from './blob/open-stored.ts';
 export type { OpenStoredDeps, StoredRange } from './blob/open-stored.ts';
 export { createReadChecks } from './blob/read-checks.ts';
-export { adoptBlob, adoptedRecord, assertNotEmptied, findStoredBlob, isEmptied } from './blob/stored-blob.ts';
+export {
+  adoptBlob,
+  adoptedRecord,
+  assertNotEmptied,
+  findStoredBlob,
+  isEmptied,
+  verifiedRecord,
+} from './blob/stored-blob.ts';
 export type { IndexAndStore } from './blob/stored-blob.ts';
 export { confirmLink, findLink, ifConfirmed, isHeldManifest, putLinks } from './links/repository-links.ts';
 export type { RepositoryLinksDeps } from './links/repository-links.ts';
@@ -27,10 +34,14 @@ export {
   removeTag,
 } from './objects/remove-names.ts';
 export {
+  findTag,
   listLinksObjects,
+  readJsonObject,
   readLinksObject,
   readTagObject,
+  unconfirmedTag,
   writeHeldObject,
+  writeJsonObject,
   writeLinksObject,
   writeTagObject,
 } from './objects/small-objects.ts';

@@ -6,12 +6,7 @@ import type { JobQueue } from '@cistern/jobs';
 import type { Logger } from '@cistern/telemetry';
 import { prewarmTagKey } from './prewarm-tag.ts';
 
-export interface Pushes {
-  /** Throws `overloaded` when too many tags wait. */
-  note(key: TagKey): void;
-  /** Adds the jobs that wait, at once. */
-  close(): Promise<void>;
-}
+export type Pushes = ReturnType<typeof createPushes>;
 
 export interface PushesOptions {
   readonly queue: JobQueue;
@@ -35,7 +30,7 @@ const skewMs = 1_000;
 const maxWaiting = 10_000;
 const maxFailures = 30;
 
-export function createPushes({ queue, log, now, delayMs = bucketMs + skewMs }: PushesOptions): Pushes {
+export function createPushes({ queue, log, now, delayMs = bucketMs + skewMs }: PushesOptions) {
   const waiting = new Map<string, Waiting>();
 
   function arm(name: string): NodeJS.Timeout {
@@ -68,7 +63,8 @@ export function createPushes({ queue, log, now, delayMs = bucketMs + skewMs }: P
   }
 
   return {
-    note(key) {
+    /** Throws `overloaded` when too many tags wait. */
+    note(key: TagKey): void {
       const name = prewarmTagKey(key);
       const known = waiting.get(name);
       if (known !== undefined) {
@@ -81,7 +77,8 @@ export function createPushes({ queue, log, now, delayMs = bucketMs + skewMs }: P
         });
       waiting.set(name, { key, lastAtMs: now(), timer: arm(name), failures: 0 });
     },
-    async close() {
+    /** Adds the jobs that wait, at once. */
+    async close(): Promise<void> {
       const entries = [...waiting.values()];
       waiting.clear();
       for (const { timer } of entries) clearTimeout(timer);

@@ -3,13 +3,12 @@
 import { type FileHandle, open, opendir, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CacheError } from '@cistern/errors';
-import type { ByteRange, Digest } from '@cistern/oci';
-import type { BlobReader, BlobStore } from '../blob-store.ts';
+import { type ByteRange, type Digest, isDigest } from '@cistern/oci';
+import type { BlobReader, BlobStore, StoredBlob } from '../blob-store.ts';
 import { checkRange, type Interval } from '../check-range.ts';
 import { blobKey, blobsPrefix, quarantineKey } from '../key-layout.ts';
 import { checkObjectSize, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
 import { readDiskSpace } from '../read-disk-space.ts';
-import { listBlobFiles } from './list-blob-files.ts';
 import { openSpool, type StoreLog, syncDirectory } from './open-spool.ts';
 import { attempt, attemptIfPresent, hasCode, toStoreError } from './store-error.ts';
 
@@ -18,6 +17,8 @@ export interface FsStoreOptions {
   readonly root: string;
   readonly log: StoreLog;
 }
+
+const algorithms = ['sha256', 'sha512'];
 
 /** Rejects with `store-unavailable` if the root cannot be made or written. The caller closes the store. */
 export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Promise<BlobStore> {
@@ -177,5 +178,36 @@ function createReader(
   function cutShort(): CacheError {
     const message = `The store cannot read ${digest}: its file ends at ${position} of ${size} bytes.`;
     return new CacheError('store-unavailable', message, { detail: { digest, size, position } });
+  }
+}
+
+/**
+ * Walks distribution's blob directories, an entry at a time: a cache may hold millions of blobs. Other entries are passed over.
+ * `directory` has a directory for each algorithm; `shard`: the first two digits of a digest.
+ */
+async function* listBlobFiles(directory: string, shard?: string): AsyncGenerator<StoredBlob> {
+  for (const algorithm of algorithms) {
+    for await (const prefix of shard === undefined ? entriesOf(join(directory, algorithm)) : [shard]) {
+      for await (const hex of entriesOf(join(directory, algorithm, prefix))) {
+        const digest = `${algorithm}:${hex}`;
+        if (!isDigest(digest) || !hex.startsWith(prefix) || prefix.length !== 2) continue;
+        const found = await statFile(join(directory, algorithm, prefix, hex, 'data'));
+        if (found !== undefined) yield { digest, size: found.size, modifiedAtMs: found.mtimeMs };
+      }
+    }
+  }
+}
+
+async function statFile(path: string): Promise<{ readonly size: number; readonly mtimeMs: number } | undefined> {
+  const found = await attemptIfPresent('list its blobs', async () => stat(path));
+  return found?.isFile() ? found : undefined;
+}
+
+async function* entriesOf(directory: string): AsyncGenerator<string> {
+  try {
+    for await (const { name } of await opendir(directory)) yield name;
+  } catch (error) {
+    // Removed while the walk was under way.
+    if (!hasCode(error, 'ENOENT')) throw toStoreError(error, 'list its blobs');
   }
 }

@@ -6,13 +6,6 @@ export interface BodyPoolOptions extends Pick<BodyConnectionOptions, 'secure' | 
   readonly maxConnections: number;
 }
 
-export interface BodyPool {
-  /** Calls one of both, once: with a connection that is new or free, or if none becomes free within the timeout. */
-  take(address: ServerAddress, onTaken: (connection: BodyConnection) => void, onError: (error: Error) => void): void;
-  /** Breaks everything off and refuses what comes later. */
-  close(): void;
-}
-
 /** All of one pool have the same. */
 interface ServerAddress {
   readonly host: string;
@@ -29,7 +22,7 @@ const maxFree = 64;
 /** A piece a packet is dear, and a store is not waited for: it has the whole body already. */
 const enoughBytes = 64 * 1024;
 
-export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions): BodyPool {
+export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions) {
   const open = new Set<BodyConnection>();
   const free: BodyConnection[] = [];
   const waiting = new Set<Waiting>();
@@ -65,7 +58,8 @@ export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions): 
   }
 
   return {
-    take(address, onTaken, onError) {
+    /** Calls one of both, once: with a connection that is new or free, or if none becomes free within the timeout. */
+    take(address: ServerAddress, onTaken: Waiting['onTaken'], onError: Waiting['onError']): void {
       if (closed) return onError(closedError());
       const connection = free.pop() ?? (open.size < maxConnections ? connect(address) : undefined);
       if (connection !== undefined) return onTaken(connection);
@@ -75,9 +69,9 @@ export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions): 
       }, common.timeoutMs);
       const next: Waiting = { onTaken, onError, timer };
       waiting.add(next);
-      return undefined;
     },
-    close() {
+    /** Breaks everything off and refuses what comes later. */
+    close(): void {
       closed = true;
       for (const { timer, onError } of waiting) {
         clearTimeout(timer);

@@ -7,17 +7,14 @@ export interface PartBuffer {
   release(): void;
 }
 
-export interface PartBudget {
-  /** Resolves when `size` bytes are free, or nobody else holds any; rejects when `signal` fires. */
-  take(size: number, signal: AbortSignal): Promise<PartBuffer>;
-}
+export type PartBudget = ReturnType<typeof createPartBudget>;
 
 interface Waiting {
   readonly size: number;
   readonly grant: () => void;
 }
 
-export function createPartBudget(maxBytes: number): PartBudget {
+export function createPartBudget(maxBytes: number) {
   let used = 0;
   let idle: Buffer[] = [];
   const queue: Waiting[] = [];
@@ -53,7 +50,8 @@ export function createPartBudget(maxBytes: number): PartBudget {
   }
 
   return {
-    async take(size, signal) {
+    /** Resolves when `size` bytes are free, or no other writer holds any; rejects when `signal` fires. */
+    async take(size: number, signal: AbortSignal): Promise<PartBuffer> {
       signal.throwIfAborted();
       if (queue.length === 0 && fits(size)) return lend(size);
       return new Promise((resolve, reject) => {

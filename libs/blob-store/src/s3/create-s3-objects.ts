@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isDigest } from '@cistern/oci';
 import { endedEarly } from '@cistern/streams';
-import type { BlobStore, StoredBlob } from '../blob-store.ts';
+import type { StoredBlob } from '../blob-store.ts';
 import { blobsPrefix } from '../key-layout.ts';
 import { checkObjectSize, maxObjectBytes, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
 import type { S3Bucket } from './s3-bucket.ts';
@@ -12,16 +12,14 @@ const pageSize = 1000;
 const algorithms = ['sha256', 'sha512'];
 const blobPath = /^(sha256|sha512)\/([0-9a-f]{2})\/(\2[0-9a-f]+)\/data$/;
 
-type ObjectMethods = Pick<BlobStore, 'readObject' | 'writeObject' | 'removeObject' | 'listObjects'>;
-
-export function createS3Objects(bucket: S3Bucket): ObjectMethods {
+export function createS3Objects(bucket: S3Bucket) {
   function locate(key: string): string {
     parseObjectKey(key);
     return bucket.locate(key);
   }
 
   return {
-    async readObject(key) {
+    async readObject(key: string): Promise<Uint8Array | undefined> {
       const name = locate(key);
       const found = await bucket.attemptIfPresent('read an object', async () => {
         const body = (await bucket.prompt.getObject(bucket.name, name)) as IncomingMessage;
@@ -33,7 +31,7 @@ export function createS3Objects(bucket: S3Bucket): ObjectMethods {
       if (found !== undefined) checkObjectSize(key, found.size);
       return found?.bytes;
     },
-    async writeObject(key, bytes) {
+    async writeObject(key: string, bytes: Uint8Array): Promise<void> {
       const name = locate(key);
       checkObjectSize(key, bytes.byteLength);
       // The caller may change its bytes meanwhile.
@@ -43,10 +41,10 @@ export function createS3Objects(bucket: S3Bucket): ObjectMethods {
         bucket.prompt.putObject(bucket.name, name, copy, copy.byteLength, type),
       );
     },
-    async removeObject(key) {
+    async removeObject(key: string): Promise<boolean> {
       return removeIfPresent(bucket, locate(key), 'remove an object');
     },
-    async *listObjects(prefix) {
+    async *listObjects(prefix: string): AsyncGenerator<string> {
       parseObjectPrefix(prefix);
       for await (const { key } of listS3Objects(bucket, prefix, 'list its objects')) yield key;
     },

@@ -4,14 +4,7 @@ import { blobsPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 
-export interface MultipartUpload {
-  /** Parts may go in any order and at once; numbers count from 1. `part` must not change before it resolves. */
-  send(number: number, part: Buffer): Promise<void>;
-  /** Makes the object visible. Fails as `NoSuchUpload` also when an answer that it was done got lost. */
-  complete(): Promise<void>;
-  /** Drops all parts; fine if the upload is gone. */
-  abort(): Promise<void>;
-}
+export type MultipartUpload = Awaited<ReturnType<typeof beginMultipartUpload>>;
 
 const doing = 'write a blob';
 const retryEveryMs = 5000;
@@ -19,11 +12,7 @@ const retryEveryMs = 5000;
 const maxWaiting = 10_000;
 
 /** `uploads` holds the ids of unfinished uploads of this process. */
-export async function beginMultipartUpload(
-  bucket: S3Bucket,
-  name: string,
-  uploads: Set<string>,
-): Promise<MultipartUpload> {
+export async function beginMultipartUpload(bucket: S3Bucket, name: string, uploads: Set<string>) {
   const { client } = bucket;
   const id = await bucket.attempt(doing, async () =>
     client.initiateNewMultipartUpload(bucket.name, name, { 'content-type': 'application/octet-stream' }),
@@ -32,7 +21,8 @@ export async function beginMultipartUpload(
   const parts: { readonly part: number; readonly etag: string }[] = [];
 
   return {
-    async send(number, part) {
+    /** Parts may go in any order and at once; numbers count from 1. `part` must not change before it resolves. */
+    async send(number: number, part: Buffer): Promise<void> {
       // `uploadPart` writes the id into its query as it is (minio 8.0.7).
       const target = { bucketName: bucket.name, objectName: name, uploadID: encodeURIComponent(id) };
       const { etag } = await bucket.attempt(doing, async () =>
@@ -40,12 +30,14 @@ export async function beginMultipartUpload(
       );
       parts.push({ part: number, etag });
     },
-    async complete() {
+    /** Makes the object visible. Fails as `NoSuchUpload` also when an answer that it was done got lost. */
+    async complete(): Promise<void> {
       const inOrder = parts.toSorted((one, other) => one.part - other.part);
       await bucket.attempt('commit a blob', async () => client.completeMultipartUpload(bucket.name, name, id, inOrder));
       uploads.delete(id);
     },
-    async abort() {
+    /** Drops all parts; fine if the upload is gone. */
+    async abort(): Promise<void> {
       // Whatever comes of this, the upload is nobody's now.
       uploads.delete(id);
       await abortUpload(bucket, name, id);

@@ -3,7 +3,7 @@
 import { endedEarly } from '@cistern/streams';
 import { type ByteRange, type Digest, parseContentRange } from '@cistern/oci';
 import type { BlobReader } from '../blob-store.ts';
-import { checkRange } from '../check-range.ts';
+import { checkRange, type Interval } from '../check-range.ts';
 import type { BodyResponse } from './create-body-transport.ts';
 import { contentLength } from './create-s3-objects.ts';
 import type { S3Bucket } from './s3-bucket.ts';
@@ -28,8 +28,7 @@ export async function openS3Reader(
   if (first === undefined) return undefined;
   const { size } = first;
   try {
-    const { start, endExclusive } = checkRange(object.digest, size, range);
-    return createReader(bucket, { ...object, size, start, endExclusive }, first);
+    return createReader(bucket, { ...object, size, ...checkRange(object.digest, size, range) }, first);
   } catch (error) {
     first.response.destroy();
     throw error;
@@ -49,12 +48,10 @@ interface Body {
   readonly size: number;
 }
 
-interface Extent {
+interface Extent extends Interval {
   readonly digest: Digest;
   readonly name: string;
   readonly size: number;
-  readonly start: number;
-  readonly endExclusive: number;
 }
 
 function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusive }: Extent, first: Body): BlobReader {

@@ -27,14 +27,8 @@ export interface S3StoreOptions extends Omit<S3Access, 'timeoutMs' | 'promptMs'>
   readonly now: () => number;
 }
 
-export interface S3Store extends BlobStore {
-  presign(digest: Digest, options: { readonly expiresMs: number }): Promise<string>;
-  /**
-   * Ends uploads of blobs that were begun more than `olderThanMs` ago and are not under way in this process; returns how
-   * many. Choose hours: those of other processes cannot be told from abandoned ones.
-   */
-  sweepUploads(olderThanMs: number): Promise<number>;
-}
+/** Uploads are swept by their age: choose hours, since those of other processes look like abandoned ones. */
+export type S3Store = BlobStore & Required<Pick<BlobStore, 'presign' | 'sweepUploads'>>;
 
 const defaultTimeoutMs = 15_000;
 const defaultPromptMs = 4000;

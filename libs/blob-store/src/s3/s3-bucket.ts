@@ -1,5 +1,4 @@
 // One bucket as the parts of this adapter see it: clients that time out, keys below the root, errors with names.
-import type { CacheError } from '@cistern/errors';
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { Client } from 'minio';
 import { createBodyTransport } from './create-body-transport.ts';
@@ -27,38 +26,14 @@ export interface S3Access {
   readonly log: { warn(fields: object, message: string): void };
 }
 
-export interface S3Bucket {
-  readonly name: string;
-  /** For uploads of blobs and for listings: a server may take its time over them. */
-  readonly client: Client;
-  /** For small requests that somebody waits for. */
-  readonly prompt: Client;
-  /**
-   * For bodies that are read at the pace of whoever wants them, so that these do not hold up all else. Its answers are
-   * `BodyResponse`s.
-   */
-  readonly bodies: Client;
-  /** Signs URLs for `publicEndpoint`, which it does not connect to: a signature covers the host. */
-  readonly signer: Client;
-  /** The full name of an object, from its key or prefix in the store's layout. */
-  locate(key: string): string;
-  /** The opposite of `locate`. */
-  relativeKey(name: string): string;
-  /** Runs `action`, again if it fails for the moment; rejects with `store-unavailable`. `doing`: "read a blob". */
-  attempt<T>(doing: string, action: () => Promise<T>): Promise<T>;
-  /** Like `attempt`, for objects that may not be there: `undefined` then, and only then. */
-  attemptIfPresent<T>(doing: string, action: () => Promise<T>): Promise<T | undefined>;
-  /** `store-unavailable`, for what was found wrong with an answer. */
-  failure(doing: string, error: unknown): CacheError;
-  close(): void;
-}
+export type S3Bucket = ReturnType<typeof createS3Bucket>;
 
 const maxRequests = 128;
 /** As many as clients that pull at once; a body at a slow client's pace holds one for long. */
 const maxBodies = 1024;
 
 /** Throws `TypeError` for an endpoint that is no address of a server. Connects to nothing yet. */
-export function createS3Bucket(access: S3Access): S3Bucket {
+export function createS3Bucket(access: S3Access) {
   const { bucket: name, rootDirectory, timeoutMs, promptMs } = access;
   const address = parseEndpoint(access.endpoint);
   const place = { endpoint: access.endpoint, bucket: name };
@@ -84,8 +59,10 @@ export function createS3Bucket(access: S3Access): S3Bucket {
     backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: 1000 }),
   });
 
+  /** `store-unavailable`, for what was found wrong with an answer. */
   const failure = (doing: string, error: unknown) => toStoreError(error, doing, place);
 
+  /** Runs `action`, again if it fails for the moment; rejects with `store-unavailable`. `doing`: "read a blob". */
   async function attempt<T>(doing: string, action: () => Promise<T>): Promise<T> {
     try {
       return await retrying.execute(action);
@@ -94,6 +71,7 @@ export function createS3Bucket(access: S3Access): S3Bucket {
     }
   }
 
+  /** Like `attempt`, for objects that may not be there: `undefined` then, and only then. */
   async function attemptIfPresent<T>(doing: string, action: () => Promise<T>): Promise<T | undefined> {
     try {
       return await attempt(doing, action);
@@ -109,16 +87,25 @@ export function createS3Bucket(access: S3Access): S3Bucket {
 
   return {
     name,
+    /** For uploads of blobs and for listings: a server may take its time over them. */
     client: requests.client,
+    /** For small requests that a caller waits for. */
     prompt: prompt.client,
+    /**
+     * For bodies that are read at the pace of their readers, so that these do not hold up all else. Its answers are
+     * `BodyResponse`s.
+     */
     bodies: bodies.client,
+    /** Signs URLs for `publicEndpoint`, which it does not connect to: a signature covers the host. */
     signer,
-    locate: (key) => prefix + key,
-    relativeKey: (objectName) => objectName.slice(prefix.length),
+    /** The full name of an object, from its key or prefix in the store's layout. */
+    locate: (key: string): string => prefix + key,
+    /** The opposite of `locate`. */
+    relativeKey: (objectName: string): string => objectName.slice(prefix.length),
     attempt,
     attemptIfPresent,
     failure,
-    close() {
+    close(): void {
       silence.close();
       requests.close();
       prompt.close();

@@ -3,12 +3,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 
-export interface Silence {
-  /** The server did not answer a request in time: perhaps that was the request's fault, so it is asked something simple. */
-  suspect(): void;
-  isSilent(): boolean;
-  close(): void;
-}
+export type Silence = ReturnType<typeof watchSilence>;
 
 export interface WatchSilenceOptions {
   /** `http://127.0.0.1:9000`. */
@@ -20,7 +15,7 @@ export interface WatchSilenceOptions {
 const probeEveryMs = 1000;
 const answerWithinMs = 1000;
 
-export function watchSilence({ endpoint, onChange }: WatchSilenceOptions): Silence {
+export function watchSilence({ endpoint, onChange }: WatchSilenceOptions) {
   const protocol = endpoint.startsWith('https:') ? https : http;
   let silent = false;
   let probing: http.ClientRequest | undefined;
@@ -50,11 +45,12 @@ export function watchSilence({ endpoint, onChange }: WatchSilenceOptions): Silen
   }
 
   return {
-    suspect() {
+    /** The server did not answer a request in time: perhaps that was the request's fault, so it gets a simple one. */
+    suspect(): void {
       if (!silent && probing === undefined && !isClosed) probe();
     },
-    isSilent: () => silent,
-    close() {
+    isSilent: (): boolean => silent,
+    close(): void {
       isClosed = true;
       clearTimeout(timer);
       probing?.destroy();

@@ -102,10 +102,8 @@ export async function readHashed(store: BlobStore, digest: Digest, maxBytes: num
   try {
     const bytes = await readBytes(store, digest, maxBytes);
     if (bytes === undefined) return gone;
-    const size = bytes.length;
-    return digestOf(bytes, digestAlgorithm(digest)) === digest
-      ? { state: 'right', size, bytes }
-      : { state: 'damaged', size };
+    const isRight = digestOf(bytes, digestAlgorithm(digest)) === digest;
+    return isRight ? { state: 'right', size: bytes.length, bytes } : { state: 'damaged', size: bytes.length };
   } catch (error) {
     if (isCacheError(error, 'content-mismatch')) return gone;
     throw error;

@@ -47,17 +47,14 @@ export async function adoptBlob({ index, store }: IndexAndStore, record: BlobRec
   return false;
 }
 
+/** The record of a blob that has been stored now, and hashed on its way. */
+export function verifiedRecord(digest: Digest, size: number, nowMs: number): BlobRecord {
+  return { schema: 1, digest, size, state: 'present', verified: true, storedAtMs: nowMs, lastPulledAtMs: nowMs };
+}
+
 /** Of a blob that is there, nobody here knows whose bytes it is. What it was wanted for before is forgotten. */
 export function adoptedRecord({ digest, size, modifiedAtMs }: StoredBlob, nowMs: number): BlobRecord {
-  return {
-    schema: 1,
-    digest,
-    size,
-    state: 'present',
-    verified: false,
-    storedAtMs: modifiedAtMs,
-    lastPulledAtMs: nowMs,
-  };
+  return { ...verifiedRecord(digest, size, nowMs), verified: false, storedAtMs: modifiedAtMs };
 }
 
 /**

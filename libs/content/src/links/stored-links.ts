@@ -18,14 +18,7 @@ export interface StoredLinksDeps extends IndexAndStore {
   readonly maxLinks?: number;
 }
 
-export interface StoredLinks {
-  /** For a digest that the index does not know. `undefined` where the index is complete: then it is not held. */
-  find(key: RepositoryKey, digest: Digest): Promise<Link | undefined>;
-  /** The same for a repository of this name under the first of `upstreams` that holds the digest. */
-  findAmong(upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link | undefined>;
-  /** What was found before is looked for again. */
-  forget(): void;
-}
+export type StoredLinks = ReturnType<typeof createStoredLinks>;
 
 interface FoundLinks {
   readonly links: Map<Digest, Link>;
@@ -46,18 +39,21 @@ const pauseMs = 250;
 /** About 300 bytes each. */
 const maxRemembered = 100_000;
 
-export function createStoredLinks(deps: StoredLinksDeps): StoredLinks {
+export function createStoredLinks(deps: StoredLinksDeps) {
   const { index } = deps;
   const looks = createLooks(deps);
   return {
+    /** Links that were found before are looked for again. */
     forget: looks.forget,
-    find: (key, digest) =>
+    /** For a digest that the index does not know. `undefined` where the index is complete: then it is not held. */
+    find: (key: RepositoryKey, digest: Digest): Promise<Link | undefined> =>
       findFirst(
         index,
         () => index.links.get(key, digest, { fresh: true }),
         () => looks.find(key, digest),
       ),
-    findAmong: (upstreams, repository, digest) =>
+    /** The same for a repository of this name under the first of `upstreams` that holds the digest. */
+    findAmong: (upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link | undefined> =>
       findFirst(
         index,
         async () => (await index.links.holders(upstreams, repository, digest))[0],
@@ -160,7 +156,7 @@ function createLooks(deps: StoredLinksDeps) {
   }
 
   return {
-    forget() {
+    forget(): void {
       purges += 1;
       looked.clear();
       looking.clear();

@@ -15,7 +15,7 @@ import {
 import type { UnsavedManifest } from '@cistern/jobs';
 import type { Metrics } from '@cistern/telemetry';
 import { untilDeleted } from '../blob/delete-blob.ts';
-import type { IndexAndStore } from '../blob/stored-blob.ts';
+import { type IndexAndStore, verifiedRecord } from '../blob/stored-blob.ts';
 import { putLinks } from '../links/repository-links.ts';
 import { writeLinksObject } from '../objects/small-objects.ts';
 import type { StoreBacklog } from '../objects/store-backlog.ts';
@@ -86,15 +86,7 @@ export async function recordManifest(
 ): Promise<ManifestRecord> {
   const storedAtMs = now();
   const record: ManifestRecord = { schema: 1, digest, mediaType, size, storedAtMs };
-  await index.blobs.put({
-    schema: 1,
-    digest,
-    size,
-    state: 'present',
-    verified: true,
-    storedAtMs,
-    lastPulledAtMs: storedAtMs,
-  });
+  await index.blobs.put(verifiedRecord(digest, size, storedAtMs));
   await index.manifests.put(record);
   return record;
 }

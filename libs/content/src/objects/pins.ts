@@ -1,15 +1,14 @@
 // Images that no pressure and no age removes: what operators have decided lies in the store, an object for each, so that it
 // outlives index and nodes.
 import { type BlobStore, type ImageName, parsePinKey, pinKey, pinsPrefix } from '@cistern/blob-store';
-
-export type { ImageName } from '@cistern/blob-store';
+import { writeJsonObject } from './small-objects.ts';
 
 /**
  * From now on nothing of the image is evicted: of a tag, nothing of what it names at the time. What is not here yet is not
  * fetched by this. Rejects with `store-unavailable`.
  */
 export async function pinImage(store: BlobStore, image: ImageName): Promise<void> {
-  await store.writeObject(pinKey(image), Buffer.from('{"schema":1}\n'));
+  await writeJsonObject(store, pinKey(image), { schema: 1 });
 }
 
 /** False if it was not pinned. Rejects with `store-unavailable`. */

@@ -8,7 +8,7 @@ import {
   parseLinksObjectKey,
   tagObjectKey,
 } from '@cistern/blob-store';
-import type { Link, RepositoryKey, TagKey, TagRecord } from '@cistern/index';
+import type { CacheIndex, Link, RepositoryKey, TagKey, TagRecord } from '@cistern/index';
 import { type Digest, isDigest, maxManifestChildren } from '@cistern/oci';
 
 interface TagObject {
@@ -32,47 +32,54 @@ interface LinksObject {
 export async function writeTagObject(store: BlobStore, record: TagRecord): Promise<void> {
   const { digest, mediaType, size, sequence, changedAtMs } = record;
   const object: TagObject = { schema: 1, digest, mediaType, size, sequence, changedAtMs };
-  await write(store, tagObjectKey(record), object);
+  await writeJsonObject(store, tagObjectKey(record), object);
 }
 
 /** The record that the tag object stands for: never confirmed since, so it is stale. `undefined`: no such object. */
 export async function readTagObject(store: BlobStore, key: TagKey, nowMs: number): Promise<TagRecord | undefined> {
-  const value = await read<TagObject>(store, tagObjectKey(key));
+  const value = await readJsonObject<TagObject>(store, tagObjectKey(key));
   if (value === undefined || !isDigest(value.digest)) return undefined;
-  return {
-    ...key,
-    schema: 1,
-    digest: value.digest,
-    mediaType: value.mediaType,
-    size: value.size,
-    sequence: value.sequence,
-    firstSeenAtMs: nowMs,
-    changedAtMs: value.changedAtMs,
-    checkedAtMs: 0,
-    lastPulledAtMs: 0,
-    pulls: 0,
-    lastTriedAtMs: 0,
-    origin: 'upstream',
-  };
+  const { digest, mediaType, size, sequence, changedAtMs } = value;
+  return unconfirmedTag(key, { digest, mediaType, size, sequence, changedAtMs, origin: 'upstream' }, nowMs);
+}
+
+/** The record of a tag in the index, else the one that its object stands for. */
+export async function findTag(
+  {
+    index,
+    store,
+    now,
+  }: { readonly index: Pick<CacheIndex, 'tags'>; readonly store: BlobStore; readonly now: () => number },
+  key: TagKey,
+): Promise<TagRecord | undefined> {
+  return (await index.tags.get(key)) ?? readTagObject(store, key, now());
+}
+
+/** The record of a tag that an upstream has never confirmed here. */
+export function unconfirmedTag(
+  key: TagKey,
+  known: Pick<TagRecord, 'digest' | 'mediaType' | 'size' | 'sequence' | 'changedAtMs' | 'origin'>,
+  nowMs: number,
+): TagRecord {
+  const never = { checkedAtMs: 0, lastPulledAtMs: 0, pulls: 0, lastTriedAtMs: 0 };
+  return { ...key, schema: 1, ...known, firstSeenAtMs: nowMs, ...never };
 }
 
 /** `links[0]` is the manifest itself, the rest are its children. */
 export async function writeLinksObject(store: BlobStore, key: RepositoryKey, links: readonly Link[]): Promise<void> {
   const [manifest, ...children] = links;
   if (manifest === undefined) return;
-  await write(store, linksObjectKey(key.upstream, key.repository, manifest.digest), {
+  await writeJsonObject(store, linksObjectKey(key.upstream, key.repository, manifest.digest), {
     schema: 1,
     mediaType: manifest.mediaType ?? '',
     size: manifest.size ?? 0,
     platform: manifest.platform,
-    children: children.map(({ digest, kind, size, mediaType, platform }) => ({
-      digest,
-      kind,
-      size,
-      mediaType,
-      platform,
-    })),
+    children: children.map(toChild),
   } satisfies LinksObject);
+}
+
+function toChild({ digest, kind, size, mediaType, platform }: Link): LinksObject['children'][number] {
+  return { digest, kind, size, mediaType, platform };
 }
 
 /**
@@ -85,7 +92,7 @@ export async function readLinksObject(
   digest: Digest,
   mostChildren: number = maxManifestChildren,
 ): Promise<readonly Link[] | undefined> {
-  const value = await read<LinksObject>(store, linksObjectKey(key.upstream, key.repository, digest));
+  const value = await readJsonObject<LinksObject>(store, linksObjectKey(key.upstream, key.repository, digest));
   if (value === undefined) return undefined;
   const { upstream, repository } = key;
   const { size, mediaType, platform } = value;
@@ -100,12 +107,12 @@ export async function readLinksObject(
 }
 
 export async function writeHeldObject(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<void> {
-  await write(store, heldObjectKey(key.upstream, key.repository, digest), { schema: 1 });
+  await writeJsonObject(store, heldObjectKey(key.upstream, key.repository, digest), { schema: 1 });
 }
 
 /** Whether the repository's upstream has once confirmed that it holds the blob. */
 export async function hasHeldObject(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<boolean> {
-  return (await read(store, heldObjectKey(key.upstream, key.repository, digest))) !== undefined;
+  return (await readJsonObject(store, heldObjectKey(key.upstream, key.repository, digest))) !== undefined;
 }
 
 /** Manifests of the repository itself, `most` at most; in no order. */
@@ -123,12 +130,19 @@ export async function* listLinksObjects(
   }
 }
 
-async function write(store: BlobStore, key: string, value: unknown): Promise<void> {
+export async function writeJsonObject(
+  store: Pick<BlobStore, 'writeObject'>,
+  key: string,
+  value: object,
+): Promise<void> {
   await store.writeObject(key, Buffer.from(`${JSON.stringify(value)}\n`));
 }
 
-/** An object of another schema, or one that is no JSON, counts as absent: what it said can be asked for again. */
-async function read<T extends { readonly schema: 1 }>(store: BlobStore, key: string): Promise<T | undefined> {
+/** An object of another schema, or one that is no JSON, counts as absent: its content can be fetched again. */
+export async function readJsonObject<T extends { readonly schema: 1 }>(
+  store: Pick<BlobStore, 'readObject'>,
+  key: string,
+): Promise<T | undefined> {
   const bytes = await store.readObject(key);
   if (bytes === undefined) return undefined;
   try {

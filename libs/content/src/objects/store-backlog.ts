@@ -3,17 +3,7 @@
 import { isCacheError } from '@cistern/errors';
 import type { Logger } from '@cistern/telemetry';
 
-export interface StoreBacklog {
-  /**
-   * Does `write`. If the store is unavailable it is tried again later, unless another write of the same key has replaced it,
-   * and this resolves with `waiting`. Rejects with any other failure.
-   */
-  write(key: string, write: () => Promise<void>, value?: Buffer): Promise<'written' | 'waiting'>;
-  /** The value of a write that waits. */
-  waitingValue(key: string): Buffer | undefined;
-  /** Tries each once more, and forgets what the store does not take. */
-  close(): Promise<void>;
-}
+export type StoreBacklog = ReturnType<typeof createStoreBacklog>;
 
 interface Waiting {
   readonly write: () => Promise<void>;
@@ -24,7 +14,7 @@ const maxWaiting = 10_000;
 const maxValueBytes = 64 * 1024 * 1024;
 const retryMs = 2_000;
 
-export function createStoreBacklog({ log }: { readonly log: Logger }): StoreBacklog {
+export function createStoreBacklog({ log }: { readonly log: Logger }) {
   const waiting = new Map<string, Waiting>();
   let valueBytes = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -73,7 +63,11 @@ export function createStoreBacklog({ log }: { readonly log: Logger }): StoreBack
   };
 
   return {
-    async write(key, write, value) {
+    /**
+     * Does `write`. If the store is unavailable it is tried again later, unless another write of the same key has replaced it,
+     * and this resolves with `waiting`. Rejects with any other failure.
+     */
+    async write(key: string, write: () => Promise<void>, value?: Buffer): Promise<'written' | 'waiting'> {
       try {
         await write();
         forget(key);
@@ -86,8 +80,10 @@ export function createStoreBacklog({ log }: { readonly log: Logger }): StoreBack
         return 'waiting';
       }
     },
-    waitingValue: (key) => waiting.get(key)?.value,
-    async close() {
+    /** The value of a write that waits. */
+    waitingValue: (key: string): Buffer | undefined => waiting.get(key)?.value,
+    /** Tries each once more, and forgets those that the store does not take. */
+    async close(): Promise<void> {
       closed = true;
       clearTimeout(timer);
       await working;

@@ -13,16 +13,11 @@ export interface AgingDeps extends ChooseAgedDeps {
   readonly metrics: Pick<Metrics, 'evictions' | 'evictedBytes'>;
 }
 
-export interface Aging {
-  /** Looks for what is too old, now and then, and deletes what was found before. Rejects as `Eviction.step`. */
-  step(signal: AbortSignal): Promise<void>;
-}
-
 const graceMs = 5_000;
 const lookEveryMs = 3_600_000;
 const atOnce = 8;
 
-export function createAging(deps: AgingDeps): Aging {
+export function createAging(deps: AgingDeps) {
   const { index, deleter, ageLimits, log, metrics, now } = deps;
   const readPinned = createPinnedDigests(deps);
   const marked = new Map<Digest, BlobRecord>();
@@ -56,7 +51,8 @@ export function createAging(deps: AgingDeps): Aging {
   }
 
   return {
-    async step(signal) {
+    /** Looks for blobs that are too old, now and then, and deletes those found before. Rejects as the step of an eviction. */
+    async step(signal: AbortSignal): Promise<void> {
       if (ageLimits.size === 0 || !(await index.epoch.isComplete())) return;
       if (marked.size > 0 && now() - lookedAtMs >= graceMs) await remove(signal);
       if (now() - lookedAtMs < lookEveryMs) return;

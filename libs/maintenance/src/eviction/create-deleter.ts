@@ -4,25 +4,22 @@ import { randomUUID } from 'node:crypto';
 import type { Digest } from '@cistern/oci';
 import { deleteBlob, forgetMissing, type IndexAndStore } from '@cistern/content';
 
-export interface Deleter {
-  /** As `deleteBlob`. */
-  remove(digest: Digest): Promise<boolean>;
-  /** Ends what was interrupted. Rejects as `deleteBlob`; the next call goes on. */
-  finish(): Promise<void>;
-}
+export type Deleter = ReturnType<typeof createDeleter>;
 
-export function createDeleter(deps: IndexAndStore): Deleter {
+export function createDeleter(deps: IndexAndStore) {
   /** Always the same, so that what was interrupted is still ours. */
   const owner = randomUUID();
   const interrupted = new Set<Digest>();
   return {
-    async remove(digest) {
+    /** As `deleteBlob`. */
+    async remove(digest: Digest): Promise<boolean> {
       interrupted.add(digest);
       const isDeleted = await deleteBlob(deps, digest, owner);
       interrupted.delete(digest);
       return isDeleted;
     },
-    async finish() {
+    /** Ends what was interrupted. Rejects as `deleteBlob`; the next call goes on. */
+    async finish(): Promise<void> {
       for (const digest of interrupted) {
         if (!(await deleteBlob(deps, digest, owner))) await forgetMissing(deps, digest);
         interrupted.delete(digest);

@@ -20,15 +20,6 @@ export interface EvictionDeps extends IndexAndStore {
   readonly now: () => number;
 }
 
-export interface Eviction {
-  /**
-   * Marks what would have to go, and deletes what has to. Does nothing while the index is not complete. Resolves to whether the
-   * next step should come soon: so much arrives, or somebody waits for room. Rejects with `index-unavailable`, `store-unavailable` or the signal's
-   * reason; the next step goes on.
-   */
-  step(signal: AbortSignal): Promise<boolean>;
-}
-
 interface Marked {
   readonly size: number;
   readonly atMs: number;
@@ -49,7 +40,7 @@ const logEveryMs = 10_000;
 /** Of what lies between the watermarks, arriving within a grace. */
 const hurryShare = 0.1;
 
-export function createEviction(deps: EvictionDeps): Eviction {
+export function createEviction(deps: EvictionDeps) {
   const { index, deleter, readLimits, log, metrics, now } = deps;
   const readPinned = createPinnedDigests(deps);
   let pinned: ReadonlySet<Digest> = new Set();
@@ -148,7 +139,12 @@ export function createEviction(deps: EvictionDeps): Eviction {
   }
 
   return {
-    async step(signal) {
+    /**
+     * Marks what would have to go, and deletes what has to. Does nothing while the index is not complete. Resolves to whether the
+     * next step should come soon: so much arrives, or somebody waits for room. Rejects with `index-unavailable`, `store-unavailable` or the signal's
+     * reason; the next step goes on.
+     */
+    async step(signal: AbortSignal): Promise<boolean> {
       if (!(await index.epoch.isComplete())) return false;
       await deleter.finish();
       const { bytes } = await index.blobs.totals();

@@ -5,7 +5,7 @@ import {
   type CachedManifest,
   createContentCache,
   type IndexAndStore,
-  readTagObject,
+  findTag,
   partsOf,
   peekManifest,
   listPins,
@@ -35,7 +35,7 @@ export function createPinnedDigests({ index, store, now }: PinnedDigestsDeps): R
   async function digestNamedBy({ upstream, repository, reference }: ImageName): Promise<Digest | undefined> {
     if (reference.kind === 'digest') return reference.digest;
     const key = { upstream, repository, tag: reference.tag };
-    return ((await index.tags.get(key)) ?? (await readTagObject(store, key, now())))?.digest;
+    return (await findTag({ index, store, now }, key))?.digest;
   }
 
   return async (pins) => {

@@ -1,6 +1,7 @@
 // What the scrub of the store has found, and how far it is: an object in the store, so that another worker, or the next
 // start, goes on where this one was, and an operator can read it.
 import { type BlobStore, scrubStateKey } from '@cistern/blob-store';
+import { readJsonObject, writeJsonObject } from '@cistern/content';
 import { type Digest, isDigest } from '@cistern/oci';
 
 /** One walk through the whole store. */
@@ -61,20 +62,13 @@ export const noCounts: ScrubCounts = {
 
 /** `undefined`: there has been none, or what is there is no report. Rejects with `store-unavailable`. */
 export async function readScrubReport(store: Pick<BlobStore, 'readObject'>): Promise<ScrubReport | undefined> {
-  const bytes = await store.readObject(scrubStateKey);
-  if (bytes === undefined) return undefined;
-  try {
-    const report = JSON.parse(Buffer.from(bytes).toString('utf8')) as ScrubReport;
-    const { shard, after, startedAtMs } = report.pass;
-    const isSound =
-      report.schema === 1 && Number.isInteger(shard) && Number.isFinite(startedAtMs) && Array.isArray(report.damages);
-    return isSound && (after === undefined || isDigest(after)) ? report : undefined;
-  } catch {
-    return undefined;
-  }
+  const report = await readJsonObject<ScrubReport>(store, scrubStateKey);
+  const { shard, after, startedAtMs }: Partial<ScrubPass> = report?.pass ?? {};
+  const isSound = Number.isInteger(shard) && Number.isFinite(startedAtMs) && Array.isArray(report?.damages);
+  return isSound && (after === undefined || isDigest(after)) ? report : undefined;
 }
 
 /** Rejects with `store-unavailable`. */
 export async function writeScrubReport(store: Pick<BlobStore, 'writeObject'>, report: ScrubReport): Promise<void> {
-  await store.writeObject(scrubStateKey, Buffer.from(`${JSON.stringify(report)}\n`));
+  await writeJsonObject(store, scrubStateKey, report);
 }

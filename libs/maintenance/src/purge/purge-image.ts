@@ -3,7 +3,7 @@ import { type ImageName, linksObjectsOf, parseLinksObjectKey } from '@cistern/bl
 import { type RepositoryKey, type TagRecord, isSameRepository } from '@cistern/index';
 import type { Digest, Tag } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
-import { readLinksObject, readTagObject, markTagPurged, removeLink, removeTag } from '@cistern/content';
+import { findTag, markTagPurged, readLinksObject, removeLink, removeTag } from '@cistern/content';
 import { keepOthers } from '../integrity/find-holders.ts';
 import { type PurgeResult, type PurgeStep, removeBytes } from './remove-bytes.ts';
 
@@ -15,7 +15,8 @@ export async function purgeImage(step: PurgeStep, image: ImageName): Promise<Pur
   const { upstream, repository, reference } = image;
   const key: RepositoryKey = { upstream, repository };
   const named = await tagsOf(step, key);
-  const root = reference.kind === 'digest' ? reference.digest : await digestOfTag(step, key, reference.tag);
+  const root =
+    reference.kind === 'digest' ? reference.digest : (await findTag(step, { ...key, tag: reference.tag }))?.digest;
   const pinnedBy = step.pins.filter(
     (pin) =>
       isSameRepository(pin, key) &&
@@ -58,24 +59,25 @@ export async function tagsOf({ index }: PurgeStep, { upstream, repository }: Rep
   }
 }
 
-async function digestOfTag(
-  { index, store, now }: PurgeStep,
-  key: RepositoryKey,
-  tag: Tag,
-): Promise<Digest | undefined> {
-  return ((await index.tags.get({ ...key, tag })) ?? (await readTagObject(store, { ...key, tag }, now())))?.digest;
-}
-
 /** `root` and all under it, as far as the repository's own objects tell. */
 async function partsIn({ store }: PurgeStep, key: RepositoryKey, root: Digest): Promise<ReadonlySet<Digest>> {
   const parts = new Set([root]);
-  const manifests = [root];
+  await addUnder(store, key, [root], parts);
+  return parts;
+}
+
+/** Adds all that is under `manifests` to `parts`. */
+async function addUnder(
+  store: PurgeStep['store'],
+  key: RepositoryKey,
+  manifests: Digest[],
+  parts: Set<Digest>,
+): Promise<void> {
   for (let next = manifests.pop(); next !== undefined; next = manifests.pop())
     for (const { digest, kind } of (await readLinksObject(store, key, next, Infinity)) ?? []) {
       if (kind === 'manifest' && !parts.has(digest)) manifests.push(digest);
       parts.add(digest);
     }
-  return parts;
 }
 
 /** Of `parts` those that other images of the repository are made of. An image that is not here any more keeps nothing. */
@@ -98,10 +100,6 @@ async function liveIn(
   });
   // What is both of the image and alive keeps what is under it.
   const manifests = [...live].filter((digest) => parts.has(digest));
-  for (let next = manifests.pop(); next !== undefined; next = manifests.pop())
-    for (const { digest, kind } of (await readLinksObject(store, key, next, Infinity)) ?? []) {
-      if (kind === 'manifest' && !live.has(digest)) manifests.push(digest);
-      live.add(digest);
-    }
+  await addUnder(store, key, manifests, live);
   return live;
 }

@@ -3,7 +3,7 @@
 import { openStored, type OpenStoredDeps, type StoredRange } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { FillAccess, FollowedFill, FollowFill } from '@cistern/fills';
-import type { CacheIndex, FillRecord, RepositoryKey } from '@cistern/index';
+import type { FillRecord, RepositoryKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import {
   type ByteSource,
@@ -210,13 +210,7 @@ async function checksumStored(
 }
 
 /** Touches blobs again and again while they are read, so that none is evicted under its readers, however slow they are. */
-export function createReadMarks({
-  index,
-  now,
-}: {
-  readonly index: Pick<CacheIndex, 'blobs'>;
-  readonly now: () => number;
-}) {
+export function createReadMarks({ index, now }: Pick<BlobSourceDeps, 'index' | 'now'>) {
   const readers = new Map<Digest, number>();
   let timer: NodeJS.Timeout | undefined;
 

@@ -8,6 +8,7 @@ import {
   offlineDecisionsPrefix,
   parseOfflineDecisionKey,
 } from '@cistern/blob-store';
+import { readJsonObject, writeJsonObject } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { CacheIndex } from '@cistern/index';
 import type { Logger, Metrics } from '@cistern/telemetry';
@@ -35,17 +36,14 @@ export interface OfflineSwitchOptions {
   readonly metrics: Pick<Metrics, 'upstreamOffline'>;
 }
 
-export interface OfflineSwitch {
-  isOffline(upstream: string): boolean;
-  close(): Promise<void>;
-}
+export type OfflineSwitch = Awaited<ReturnType<typeof openOfflineSwitch>>;
 
 /** For decisions whose announcement was lost. */
 const lookEveryMs = 10_000;
 const resubscribeMs = 1_000;
 
 /** Resolves when it knows, or cannot know for now because the store does not answer. The caller closes it. */
-export async function openOfflineSwitch(options: OfflineSwitchOptions): Promise<OfflineSwitch> {
+export async function openOfflineSwitch(options: OfflineSwitchOptions) {
   const { store, index, upstreams, log, metrics } = options;
   const configured = new Map(upstreams.map((upstream) => [upstream.name, upstream.isOffline]));
   const closing = new AbortController();
@@ -110,7 +108,7 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions): Promise<
   listen().catch(() => {});
   return {
     isOffline,
-    async close() {
+    async close(): Promise<void> {
       closing.abort();
       await looking;
       clearTimeout(timer);
@@ -124,23 +122,12 @@ export async function readOfflineDecisions(store: BlobStore): Promise<OfflineDec
   let all: boolean | undefined;
   for await (const key of store.listObjects(offlineDecisionsPrefix)) {
     const parsed = parseOfflineDecisionKey(key);
-    const offline = parsed && (await readDecision(store, key));
-    if (parsed === undefined || offline === undefined) continue;
+    const offline = parsed && (await readJsonObject<OfflineObject>(store, key))?.offline;
+    if (parsed === undefined || typeof offline !== 'boolean') continue;
     if (parsed.upstream === undefined) all = offline;
     else upstreams.set(parsed.upstream, offline);
   }
   return { all, upstreams };
-}
-
-async function readDecision(store: BlobStore, key: string): Promise<boolean | undefined> {
-  const bytes = await store.readObject(key);
-  if (bytes === undefined) return undefined;
-  try {
-    const { schema, offline } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Partial<OfflineObject>;
-    return schema === 1 && typeof offline === 'boolean' ? offline : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /**
@@ -157,7 +144,7 @@ export async function decideOffline(
       await store.removeObject(offlineDecisionKey(name));
   const key = offlineDecisionKey(upstream);
   if (offline === undefined) await store.removeObject(key);
-  else await store.writeObject(key, Buffer.from(`${JSON.stringify({ schema: 1, offline } satisfies OfflineObject)}\n`));
+  else await writeJsonObject(store, key, { schema: 1, offline } satisfies OfflineObject);
   try {
     await index.pubsub.publish(offlineTopic);
   } catch (error) {

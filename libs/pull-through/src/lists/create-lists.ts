@@ -31,12 +31,10 @@ const maxRememberedBytes = 16 * 1024 * 1024;
 /** Who can be served stale waits no longer for an upstream that says nothing. */
 const patienceMs = 5_000;
 
-export type Lists = Pick<PullThrough, 'listTags' | 'listReferrers'> & {
-  /** What is remembered is asked for again. */
-  forget(): void;
-};
-
-export function createLists(deps: ListsDeps): Lists {
+/** `forget`: pages that are remembered are fetched again. */
+export function createLists(
+  deps: ListsDeps,
+): Pick<PullThrough, 'listTags' | 'listReferrers'> & { readonly forget: () => void } {
   const { requestFromWorker, store, listPolicyOf, isOffline, log, metrics, now } = deps;
   const remembered = new LRUCache<string, Known>({
     maxSize: maxRememberedBytes,

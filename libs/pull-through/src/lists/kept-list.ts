@@ -1,6 +1,7 @@
 // A page of a list as the store keeps it, for all nodes and for when upstream cannot be asked.
 import { createHash } from 'node:crypto';
 import { type BlobStore, listObjectKey } from '@cistern/blob-store';
+import { readJsonObject } from '@cistern/content';
 import type { RepositoryKey } from '@cistern/index';
 import type { JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 
@@ -32,14 +33,8 @@ const maxBytes = 4 * 1024 * 1024;
 
 /** `undefined`: not there, or another page is. */
 export async function readKeptList(store: BlobStore, { name, objectKey }: ListPlace): Promise<KeptList | undefined> {
-  const bytes = await store.readObject(objectKey);
-  if (bytes === undefined) return undefined;
-  try {
-    const kept = JSON.parse(Buffer.from(bytes).toString('utf8')) as KeptList;
-    return kept.schema === 1 && kept.name === name ? kept : undefined;
-  } catch {
-    return undefined;
-  }
+  const kept = await readJsonObject<KeptList>(store, objectKey);
+  return kept?.name === name ? kept : undefined;
 }
 
 /** A page that is too large for the store is not kept: upstream is asked for it each time. */

@@ -2,7 +2,7 @@
 // record again when upstream cannot say.
 import { type BlobStore, registryTagLinkKey, tagObjectKey } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
-import { ifStoreAnswers, readTagObject } from '@cistern/content';
+import { ifStoreAnswers, readTagObject, unconfirmedTag } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { isDigest } from '@cistern/oci';
@@ -153,21 +153,8 @@ async function adoptTag(store: BlobStore, key: TagKey, nowMs: number): Promise<T
   if (!isDigest(digest)) return undefined;
   const stat = await store.stat(digest);
   if (stat === undefined) return undefined;
-  return {
-    ...key,
-    schema: 1,
-    digest,
-    mediaType: '',
-    size: stat.size,
-    sequence: 1,
-    firstSeenAtMs: nowMs,
-    changedAtMs: nowMs,
-    checkedAtMs: 0,
-    lastPulledAtMs: 0,
-    pulls: 0,
-    lastTriedAtMs: 0,
-    origin: 'adopted',
-  };
+  const known = { digest, mediaType: '', size: stat.size, sequence: 1, changedAtMs: nowMs, origin: 'adopted' } as const;
+  return unconfirmedTag(key, known, nowMs);
 }
 
 /** Revalidation behind an answer that was stale: one background job for the whole cluster, however many clients ask. */
@@ -175,11 +162,7 @@ export function createRevalidateBehind({
   queue,
   log,
   now,
-}: {
-  readonly queue: JobQueue;
-  readonly log: Logger;
-  readonly now: () => number;
-}): (record: TagRecord) => void {
+}: Pick<ResolveTagDeps, 'log' | 'now'> & { readonly queue: JobQueue }): (record: TagRecord) => void {
   const added = createRecent<string, number>({ max: maxAdded, ttlMs: addedForMs, now });
 
   return (record) => {

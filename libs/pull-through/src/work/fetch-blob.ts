@@ -7,7 +7,7 @@ import type { BlobRecord, FillClaim, FillIndex, FillRecord, RepositoryKey } from
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobContext, JobPayload } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
-import { findStoredBlob, confirmLink, ifConfirmed, ifStoreAnswers } from '@cistern/content';
+import { confirmLink, findStoredBlob, ifConfirmed, ifStoreAnswers, verifiedRecord } from '@cistern/content';
 import { type Fill, startFill, type FillTable, continueFill, leftFill, type RemoteFills } from '@cistern/fills';
 import { SourceInterrupted } from '@cistern/streams';
 import { type FillLease, holdLease, leaseMs } from './hold-lease.ts';
@@ -75,7 +75,10 @@ export async function fetchBlob(
     else if (end !== 'moved') {
       await lease.done(end, context.signal);
       // No client waits for it. Without it upstream is asked once more after a loss of the index.
-      if (fill !== undefined) await noteHeld(deps, source, digest);
+      if (fill !== undefined)
+        await recordHeld(deps, source, digest).catch((error: unknown) => {
+          log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be stored');
+        });
     }
     metrics.fills.inc({ ...labels, result: end === 'moved' ? 'moved' : 'done' });
   } catch (error) {
@@ -158,13 +161,13 @@ async function prepareFill(
   const { index, fillStore: store = deps.store, spools, log, maxWholeForRangeBytes, remoteFills } = deps;
   const upstream = upstreamOf(deps, source.upstream);
   const expectedSize = (await index.links.get(source, digest))?.size;
-  const { repository } = source;
-  const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
   const onRefused = () => {
     if (deps.fills.size <= maxAside) stepAside?.();
   };
-  const options = { expectedSize, from, toExclusive, onRefused, log, signal };
-  const parts = { fillId, digest, repository, store, spools, ...options, ...moving };
+  const { repository } = source;
+  const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
+  const range = { expectedSize, from, toExclusive };
+  const parts = { fillId, digest, repository, store, spools, onRefused, log, signal, ...range, ...moving };
   const takenOverSize = predecessor?.size;
   if (predecessor === undefined || takenOverSize === undefined || remoteFills === undefined)
     return startFill({ ...parts, upstream, maxWholeForRangeBytes });
@@ -174,26 +177,11 @@ async function prepareFill(
   return startFill({ ...parts, upstream: continued, takenOverSize, maxWholeForRangeBytes });
 }
 
-async function noteHeld(deps: WorkDeps, source: RepositoryKey, digest: Digest): Promise<void> {
-  try {
-    await recordHeld(deps, source, digest);
-  } catch (error) {
-    deps.log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be stored');
-  }
-}
-
-/** Upstream has answered for this repository: it holds the blob. */
-async function recordLink(
-  { index, log }: WorkDeps,
-  source: RepositoryKey,
-  digest: Digest,
-  size: number,
-): Promise<void> {
-  try {
-    await confirmLink({ index }, source, digest, { size, mayRestore: false });
-  } catch (error) {
-    log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be recorded');
-  }
+/** Upstream has answered for this repository: it holds the blob. Never rejects. */
+async function recordLink(deps: WorkDeps, source: RepositoryKey, digest: Digest, size: number): Promise<void> {
+  await confirmLink(deps, source, digest, { size, mayRestore: false }).catch((error: unknown) => {
+    deps.log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be recorded');
+  });
 }
 
 async function runFill(
@@ -208,8 +196,7 @@ async function runFill(
   const end = await fill.ended;
   if (end !== 'committed') return end;
   deps.metrics.fillBytes.inc(size);
-  const storedAtMs = deps.now();
-  return { schema: 1, digest, size, state: 'present', verified: true, storedAtMs, lastPulledAtMs: storedAtMs };
+  return verifiedRecord(digest, size, deps.now());
 }
 
 /** What upstream once told, and no manifest says, may be what was wrong: the next fetch must not be held to it. */

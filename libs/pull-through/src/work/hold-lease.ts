@@ -6,23 +6,7 @@ import { isCacheError } from '@cistern/errors';
 import { fillTopic } from '@cistern/fills';
 import type { WorkDeps } from './work-deps.ts';
 
-export interface FillLease {
-  /** Followers can read. Never rejects: a write that is lost is made up for by a heartbeat. */
-  running(size: number): Promise<void>;
-  /**
-   * Waits for an index that cannot be reached: the blob is in the store, and nobody else would write that down. Rejects if it
-   * is still away when `signal` is aborted; does nothing if somebody else has taken the record over.
-   */
-  done(blob: BlobRecord, signal: AbortSignal): Promise<void>;
-  /** The record goes after `keepMs`. Never rejects: a record that cannot be written expires. */
-  failed(failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<void>;
-  /** The record goes at once, as if there had been no claim. Never rejects, as above. */
-  giveUp(): Promise<void>;
-  /** Looks at once whether somebody else has taken the record over. Never rejects. */
-  look(): Promise<void>;
-  /** Stops the heartbeat; for the holder to call, at the end. */
-  release(): void;
-}
+export type FillLease = ReturnType<typeof holdLease>;
 
 export const leaseMs = 4_000;
 const heartbeatMs = 1_000;
@@ -38,7 +22,7 @@ export function holdLease(
   { index, log, now }: Pick<WorkDeps, 'index' | 'log' | 'now'>,
   claimed: FillRecord,
   { onLost, onRecreated }: LeaseEvents,
-): FillLease {
+) {
   const { digest, owner } = claimed;
   const claimedAtMs = now();
   let record = claimed;
@@ -71,7 +55,8 @@ export function holdLease(
     return kept !== 'lost';
   };
 
-  const look = async () => {
+  /** Looks at once whether another worker has taken the record over. Never rejects. */
+  const look = async (): Promise<void> => {
     if (hasEnded) return;
     await keep().catch((error: unknown) => log.warn({ err: error, digest }, 'no heartbeat for a fill'));
   };
@@ -79,7 +64,8 @@ export function holdLease(
 
   void announce();
   return {
-    async running(size) {
+    /** Followers can read. Never rejects: a write that is lost is made up for by a heartbeat. */
+    async running(size: number): Promise<void> {
       record = { ...record, state: 'running', size };
       try {
         if (!(await index.fills.running(digest, owner, size))) await keep();
@@ -88,7 +74,11 @@ export function holdLease(
       }
       await announce();
     },
-    async done(blob, signal) {
+    /**
+     * Waits for an index that cannot be reached: the blob is in the store, and no other worker would write that down. Rejects if it
+     * is still unavailable when `signal` is aborted; does nothing if another worker has taken the record over.
+     */
+    async done(blob: BlobRecord, signal: AbortSignal): Promise<void> {
       await whenReached(signal, async () => {
         if (!(await index.fills.done(digest, owner, blob)) && (await keep()))
           await index.fills.done(digest, owner, blob);
@@ -96,7 +86,8 @@ export function holdLease(
       hasEnded = true;
       await announce();
     },
-    async failed(failure, keepMs) {
+    /** The record goes after `keepMs`. Never rejects: a record that cannot be written expires. */
+    async failed(failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<void> {
       hasEnded = true;
       try {
         await index.fills.failed(digest, owner, failure, keepMs);
@@ -105,7 +96,8 @@ export function holdLease(
       }
       await announce();
     },
-    async giveUp() {
+    /** The record goes at once, as if there had been no claim. Never rejects, as above. */
+    async giveUp(): Promise<void> {
       hasEnded = true;
       await index.fills
         .heartbeat(record, 0)
@@ -113,7 +105,8 @@ export function holdLease(
       await announce();
     },
     look,
-    release() {
+    /** Stops the heartbeat; for the holder to call, at the end. */
+    release(): void {
       hasEnded = true;
       clearInterval(timer);
     },

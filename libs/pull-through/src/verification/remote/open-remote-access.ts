@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { silenceMs, fillAuthorization, type PeerTls, connectMs } from '@cistern/fills';
-import type { AccessQuestion, CheckAccess } from '../check-access.ts';
+import type { AccessGrant } from '@cistern/upstream';
+import type { AccessQuestion } from '../check-access.ts';
 import type { Seal } from '@cistern/runtime';
 import {
   type AccessAnswer,
@@ -25,18 +26,13 @@ export interface RemoteAccessOptions {
   readonly now: () => number;
 }
 
-export interface RemoteAccess {
-  readonly check: CheckAccess;
-  close(): Promise<void>;
-}
-
 /** So that all workers get their share. */
 const keepWorkerMs = 30_000;
 const findWorkerMs = 10_000;
 /** The worker's own deadlines for the upstream end sooner. */
 const answerMs = 65_000;
 
-export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: RemoteAccessOptions): RemoteAccess {
+export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: RemoteAccessOptions) {
   const authorization = fillAuthorization(clusterSecret);
   const agent = openPeerAgent(tls);
   let worker: { readonly address: Promise<string>; readonly untilMs: number } | undefined;
@@ -79,7 +75,7 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
   }
 
   return {
-    async check(question) {
+    check: async (question: AccessQuestion): Promise<AccessGrant> => {
       // The second is one that has just done a job.
       for (let tries = 0; tries < 2; tries += 1) {
         const finding = findWorker();
@@ -91,7 +87,7 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
         retryable: true,
       });
     },
-    close: () => agent.destroy(),
+    close: (): Promise<void> => agent.destroy(),
   };
 }
 
