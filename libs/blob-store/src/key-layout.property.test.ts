@@ -16,8 +16,8 @@ import {
   pinKey,
   registryTagLinkKey,
   tagObjectKey,
+  parseObjectKey,
 } from './key-layout.ts';
-import { parseObjectKey } from './object-key.ts';
 
 const digest = fc.uint8Array({ maxLength: 4 }).map((bytes) => digestOf(bytes));
 const component = fc.stringMatching(/^[a-z0-9]{1,6}(?:[._-][a-z0-9]{1,3}){0,2}$/);

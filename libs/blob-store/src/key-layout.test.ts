@@ -18,8 +18,8 @@ import {
   robotKey,
   tagObjectKey,
   tokenKeyKey,
+  parseObjectKey,
 } from './key-layout.ts';
-import { parseObjectKey } from './object-key.ts';
 
 const hex = 'ab12'.padEnd(64, '0');
 const digest = parseDigest(`sha256:${hex}`);

@@ -3,26 +3,6 @@
 import { type Digest, layoutBlobPath, type LayoutEntry, mediaTypes } from '@cistern/oci';
 import type { OpenedManifest } from '@cistern/pull-through';
 
-export const dockerManifestPath = 'manifest.json';
-
-export interface LoadableImage {
-  readonly name: string;
-  /** The manifest of a valid image. */
-  readonly manifest: OpenedManifest;
-}
-
-interface ImageManifest {
-  readonly config: { readonly mediaType: string; readonly digest: Digest };
-  /** With those that occur more than once. */
-  readonly layers: readonly { readonly digest: Digest }[];
-}
-
-const imageTypes = new Set<string>([mediaTypes.ociManifest, mediaTypes.dockerManifest]);
-const configTypes = new Set([
-  'application/vnd.oci.image.config.v1+json',
-  'application/vnd.docker.container.image.v1+json',
-]);
-
 /** containerd and docker name the image by the one, skopeo and podman by the other. */
 const nameAnnotations = ['io.containerd.image.name', 'org.opencontainers.image.ref.name'] as const;
 /** When the cache that exported a tag saw it name this manifest first: what a later import compares. */
@@ -45,6 +25,26 @@ export function changedAtMsOf({ annotations }: LayoutEntry): number | undefined 
   const changedAtMs = Date.parse(annotations[changedAnnotation] ?? '');
   return Number.isNaN(changedAtMs) ? undefined : changedAtMs;
 }
+
+export const dockerManifestPath = 'manifest.json';
+
+export interface LoadableImage {
+  readonly name: string;
+  /** The manifest of a valid image. */
+  readonly manifest: OpenedManifest;
+}
+
+interface ImageManifest {
+  readonly config: { readonly mediaType: string; readonly digest: Digest };
+  /** With those that occur more than once. */
+  readonly layers: readonly { readonly digest: Digest }[];
+}
+
+const imageTypes = new Set<string>([mediaTypes.ociManifest, mediaTypes.dockerManifest]);
+const configTypes = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+]);
 
 /**
  * The file by which `docker load` finds images where docker does not use containerd's store. It knows no index, so of each image it

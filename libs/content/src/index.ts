@@ -13,7 +13,7 @@ export {
   verifiedRecord,
 } from './blob/stored-blob.ts';
 export type { IndexAndStore } from './blob/stored-blob.ts';
-export { confirmLink, findLink, ifConfirmed, isHeldManifest, putLinks } from './links/repository-links.ts';
+export { confirmLink, findLink, ifConfirmed, isHeldManifest, putLinks, recordHeld } from './links/repository-links.ts';
 export type { RepositoryLinksDeps } from './links/repository-links.ts';
 export { createStoredLinks } from './links/stored-links.ts';
 export { partsOf, peekManifest, createRefreshParts } from './manifest/image-parts.ts';

@@ -1,6 +1,6 @@
 // Small named objects: whole values under plain keys that can never leave the root.
 import assert from 'node:assert/strict';
-import { maxObjectBytes } from '../object-key.ts';
+import { maxObjectBytes } from '../key-layout.ts';
 import type { BlobStoreCases } from './blob-store-under-test.ts';
 import { assertSameBytes, collect, sampleBlob } from './sample-blob.ts';
 

@@ -6,8 +6,14 @@ import { CacheError } from '@cistern/errors';
 import { type ByteRange, type Digest, isDigest } from '@cistern/oci';
 import type { BlobReader, BlobStore, StoredBlob } from '../blob-store.ts';
 import { checkRange, type Interval } from '../check-range.ts';
-import { blobKey, blobsPrefix, quarantineKey } from '../key-layout.ts';
-import { checkObjectSize, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
+import {
+  blobKey,
+  blobsPrefix,
+  quarantineKey,
+  checkObjectSize,
+  parseObjectKey,
+  parseObjectPrefix,
+} from '../key-layout.ts';
 import { readDiskSpace } from '../read-disk-space.ts';
 import { openSpool, type StoreLog, syncDirectory } from './open-spool.ts';
 import { attempt, attemptIfPresent, hasCode, toStoreError } from './store-error.ts';

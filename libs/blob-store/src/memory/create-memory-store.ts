@@ -3,8 +3,7 @@ import { CacheError } from '@cistern/errors';
 import { type Digest, digestHex } from '@cistern/oci';
 import type { BlobReader, BlobStore, BlobWriter } from '../blob-store.ts';
 import { checkRange, type Interval } from '../check-range.ts';
-import { quarantineKey } from '../key-layout.ts';
-import { checkObjectSize, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
+import { quarantineKey, checkObjectSize, parseObjectKey, parseObjectPrefix } from '../key-layout.ts';
 
 /** The contents of a memory store, apart from the store itself: tests look inside, damage them, share them between two stores. */
 export interface MemoryContents {

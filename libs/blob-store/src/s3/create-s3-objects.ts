@@ -3,8 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { isDigest } from '@cistern/oci';
 import { endedEarly } from '@cistern/streams';
 import type { StoredBlob } from '../blob-store.ts';
-import { blobsPrefix } from '../key-layout.ts';
-import { checkObjectSize, maxObjectBytes, parseObjectKey, parseObjectPrefix } from '../object-key.ts';
+import { blobsPrefix, checkObjectSize, maxObjectBytes, parseObjectKey, parseObjectPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 
 const pageSize = 1000;

@@ -2,10 +2,11 @@
 // another cache's files have said so. That a manifest names it is only a claim, which has to be confirmed.
 import { setImmediate as turn } from 'node:timers/promises';
 import { registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
-import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
+import { type CacheIndex, type Link, type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import type { IndexAndStore } from '../blob/stored-blob.ts';
-import { hasHeldObject, readLinksObject } from '../objects/small-objects.ts';
+import { hasHeldObject, readLinksObject, writeHeldObject } from '../objects/small-objects.ts';
+import type { StoreBacklog } from '../objects/store-backlog.ts';
 import type { StoredLinks } from './stored-links.ts';
 
 /** A write of a millisecond or two. Nearly all manifests have fewer. */
@@ -79,6 +80,15 @@ export async function confirmLink(
   if (known?.confirmed === true && (known.size !== undefined || size === undefined)) return;
   const claim = known?.kind === 'blob' ? known : undefined;
   await index.links.put(key, [{ ...key, ...claim, digest, kind: 'blob', size: claim?.size ?? size, confirmed: true }]);
+}
+
+/** The same in the store, from which an index that has lost its data is rebuilt. */
+export async function recordHeld(
+  { store, backlog }: Pick<RepositoryLinksDeps, 'store'> & { readonly backlog: StoreBacklog },
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<void> {
+  await backlog.write(`held ${repositoryPath(key)} ${digest}`, () => writeHeldObject(store, key, digest));
 }
 
 async function adopt(

@@ -7,11 +7,11 @@ import type { BlobRecord, FillClaim, FillIndex, FillRecord, RepositoryKey } from
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobContext, JobPayload } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
-import { confirmLink, findStoredBlob, ifConfirmed, ifStoreAnswers, verifiedRecord } from '@cistern/content';
+import { confirmLink, findStoredBlob, ifConfirmed, ifStoreAnswers, recordHeld, verifiedRecord } from '@cistern/content';
 import { type Fill, startFill, type FillTable, continueFill, leftFill, type RemoteFills } from '@cistern/fills';
 import { SourceInterrupted } from '@cistern/streams';
 import { type FillLease, holdLease, leaseMs } from './hold-lease.ts';
-import { recordHeld, statBlob } from './stat-blob.ts';
+import { statBlob } from './stat-blob.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 export interface FetchBlobDeps extends WorkDeps {

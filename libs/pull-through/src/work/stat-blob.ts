@@ -1,8 +1,6 @@
 // Job stat-blob: asks upstream whether a repository holds a blob, and records it if so.
-import { type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { JobPayload } from '@cistern/jobs';
-import type { Digest } from '@cistern/oci';
-import { confirmLink, writeHeldObject } from '@cistern/content';
+import { confirmLink, recordHeld } from '@cistern/content';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 export async function statBlob(
@@ -15,13 +13,4 @@ export async function statBlob(
   await recordHeld(deps, key, digest);
   await confirmLink(deps, key, digest, { size, mayRestore: true });
   return null;
-}
-
-/** In the store, which an index that has lost its data is rebuilt from. */
-export async function recordHeld(
-  { store, backlog }: Pick<WorkDeps, 'store' | 'backlog'>,
-  key: RepositoryKey,
-  digest: Digest,
-): Promise<void> {
-  await backlog.write(`held ${repositoryPath(key)} ${digest}`, () => writeHeldObject(store, key, digest));
 }
