@@ -43,18 +43,6 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
     return path;
   }
 
-  async function* walk(directory: string, prefix: string): AsyncGenerator<string> {
-    if (directory === spoolDirectory) return;
-    try {
-      for await (const entry of await opendir(directory)) {
-        if (entry.isDirectory()) yield* walk(join(directory, entry.name), `${prefix}${entry.name}/`);
-        else if (entry.isFile()) yield `${prefix}${entry.name}`;
-      }
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw toStoreError(error, 'list its objects');
-    }
-  }
-
   return {
     spoolDirectory,
     async stat(digest) {
@@ -119,7 +107,7 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       return removed ?? false;
     },
     async *listObjects(prefix) {
-      yield* walk(join(root, ...parseObjectPrefix(prefix)), prefix);
+      yield* walk(join(root, ...parseObjectPrefix(prefix)), prefix, spoolDirectory);
     },
 
     space: () => attempt('look at its free space', () => readDiskSpace(root)),
@@ -128,6 +116,19 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       spool.close();
     },
   };
+}
+
+/** Files below `directory`, as keys that begin with `prefix`; none of those below `except`. */
+async function* walk(directory: string, prefix: string, except: string): AsyncGenerator<string> {
+  if (directory === except) return;
+  try {
+    for await (const entry of await opendir(directory)) {
+      if (entry.isDirectory()) yield* walk(join(directory, entry.name), `${prefix}${entry.name}/`, except);
+      else if (entry.isFile()) yield `${prefix}${entry.name}`;
+    }
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw toStoreError(error, 'list its objects');
+  }
 }
 
 /**

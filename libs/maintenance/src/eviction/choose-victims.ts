@@ -6,11 +6,9 @@ import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
 
-/** By upstream, in milliseconds; upstreams without a limit are not in it. */
-type AgeLimits = ReadonlyMap<string, number>;
-
 export interface ChooseAgedDeps extends IndexAndStore {
-  readonly ageLimits: AgeLimits;
+  /** By upstream, in milliseconds; upstreams without a limit are not in it. */
+  readonly ageLimits: ReadonlyMap<string, number>;
   /** Clients may go on reading what was pulled within this time without anybody here knowing: it stays. */
   readonly spareMs: number;
   readonly now: () => number;
