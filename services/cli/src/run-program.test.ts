@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { translateRegistryCommand } from './run-program.ts';
 import { runCommand } from './testing/start-command.ts';
 
 async function openDirectory(t: TestContext): Promise<string> {
@@ -106,3 +107,32 @@ test('user makes a file of users that only its owner can read, and changes it', 
     assert.match(stderr, /^cistern: [^\n]+\.\n$/);
   }
 });
+
+const commands: readonly [given: readonly string[], expected: readonly string[]][] = [
+  [
+    ['registry', 'serve', '/root/config.yml'],
+    ['serve', '/root/config.yml'],
+  ],
+  [
+    ['/bin/registry', 'serve', '/etc/docker/registry/config.yml'],
+    ['serve', '/etc/docker/registry/config.yml'],
+  ],
+  [['registry', '--version'], ['--version']],
+  [['/etc/docker/registry/config.yml'], ['serve', '/etc/docker/registry/config.yml']],
+  [['config.yaml'], ['serve', 'config.yaml']],
+  [
+    ['serve', '/root/config.yml'],
+    ['serve', '/root/config.yml'],
+  ],
+  [
+    ['doctor', 'http://cache.example'],
+    ['doctor', 'http://cache.example'],
+  ],
+  [['--help'], ['--help']],
+  [[], []],
+];
+
+for (const [given, expected] of commands)
+  test(`"${given.join(' ')}" means "${expected.join(' ')}"`, () => {
+    assert.deepEqual(translateRegistryCommand(given), expected);
+  });

@@ -1,38 +1,33 @@
 // `cistern audit`: what operators asked for and who was turned away, of late.
 import type { AuditPage } from '@cistern/admin';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
-import { fail } from '../terminal/fail.ts';
-import { formatTable } from '../terminal/format-table.ts';
-import { formatTime } from '../terminal/format-time.ts';
+import { createAdminClient } from '../admin/admin-client.ts';
+import { addReportCommand, printAnswer, reportExitCodes, type ReportOptions } from '../admin/admin-command.ts';
+import { formatTable, formatTime } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface AuditOptions extends AdminOptions {
+interface AuditOptions extends ReportOptions {
   readonly limit: string;
   readonly before?: string;
   readonly kind?: string;
 }
 
-const exitCodes = `
-Exit codes: 0 it was told; 1 the cache could not be asked, and why.`;
-
 export function addAudit(program: Command, terminal: Terminal): void {
-  addJsonOption(addAdminOptions(program.command('audit')))
+  addReportCommand(program, 'audit')
     .addOption(new Option('--kind <kind>', 'what operators did, or who was turned away').choices(['action', 'refusal']))
     .option('--limit <count>', 'tell at most so many, 500 at most', parseCount, '50')
     .option('--before <number>', 'go on where another list ended', parseCount)
     .description('Tell what operators asked for and who was turned away, the newest first')
-    .addHelpText('after', exitCodes)
-    .action((options: AuditOptions) => tellAudit(options, terminal).catch((error: unknown) => fail(terminal, error)));
+    .addHelpText('after', reportExitCodes)
+    .action((options: AuditOptions) => printAudit(options, terminal));
 }
 
-async function tellAudit(options: AuditOptions, terminal: Terminal): Promise<void> {
-  const { kind, limit, before: from } = options;
+async function printAudit(options: AuditOptions, terminal: Terminal): Promise<void> {
+  const { json, kind, limit, before: from } = options;
   const query = new URLSearchParams({ limit, ...(from && { before: from }), ...(kind && { kind }) });
-  const told = await openAdmin(options, terminal)<AuditPage>(`/v1/audit?${query.toString()}`);
-  if (options.json === true) return void terminal.stdout.write(`${JSON.stringify(told)}\n`);
-  terminal.stdout.write(describeAudit(told));
-  if (told.before !== null) terminal.stderr.write(`There may be more: --before ${told.before}\n`);
+  const page = await createAdminClient(options, terminal).fetch<AuditPage>(`/v1/audit?${query.toString()}`);
+  printAnswer(terminal, options, page, describeAudit);
+  if (json !== true && page.before !== null) terminal.stderr.write(`There may be more: --before ${page.before}\n`);
 }
 
 function describeAudit({ entries }: AuditPage): string {

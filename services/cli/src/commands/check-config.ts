@@ -1,24 +1,17 @@
 // `cistern check-config`: what a configuration means, or everything that is wrong with it.
 import type { Command } from 'commander';
 import { describeConfig } from '../node/describe-config.ts';
-import { fail } from '../terminal/fail.ts';
 import { readConfig } from '../node/read-config.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-export function addCheckConfig(program: Command, terminal: Terminal): void {
+export function addCheckConfig(program: Command, { env, stdout, stderr }: Terminal): void {
   program
     .command('check-config')
     .argument('[file]', 'the configuration; default: $REGISTRY_CONFIGURATION_PATH, else none')
     .description('Check a configuration, REGISTRY_… variables included, and show what it amounts to')
-    .action((file: string | undefined) => checkConfig(file, terminal));
-}
-
-function checkConfig(file: string | undefined, terminal: Terminal): void {
-  try {
-    const config = readConfig(file, terminal.env);
-    terminal.stdout.write(`ok\n${describeConfig(config)}`);
-    for (const { path, message } of config.warnings) terminal.stderr.write(`warning: ${path}: ${message}\n`);
-  } catch (error) {
-    fail(terminal, error);
-  }
+    .action((file: string | undefined) => {
+      const config = readConfig(file, env);
+      stdout.write(`ok\n${describeConfig(config)}`);
+      for (const { path, message } of config.warnings) stderr.write(`warning: ${path}: ${message}\n`);
+    });
 }

@@ -4,7 +4,6 @@ import { clientSetups, describeClientSetups, parseCacheAddress } from '@cistern/
 import type { Config } from '@cistern/config';
 import { Argument, type Command } from 'commander';
 import { CommandError } from '../terminal/command-error.ts';
-import { fail } from '../terminal/fail.ts';
 import { readConfig } from '../node/read-config.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
@@ -22,13 +21,7 @@ export function addClientConfig(program: Command, terminal: Terminal): void {
     .option('--url <url>', 'the cache as clients reach it; default: the name of this machine, by the configuration')
     .option('--ca <file>', 'where clients find the certificate of the authority, if they do not know it by themselves')
     .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
-    .action((client: string, options: ClientConfigOptions) => {
-      try {
-        printSetup(client, options, terminal);
-      } catch (error) {
-        fail(terminal, error);
-      }
-    });
+    .action((client: string, options: ClientConfigOptions) => printSetup(client, options, terminal));
 }
 
 function printSetup(client: string, { config: path, url, ca }: ClientConfigOptions, terminal: Terminal): void {

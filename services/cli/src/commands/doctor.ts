@@ -4,10 +4,9 @@ import { splitFirstComponent } from '@cistern/oci';
 import { type Command, Option } from 'commander';
 import { parseCacheAddress } from '@cistern/client-config';
 import { CommandError } from '../terminal/command-error.ts';
-import { createAsk } from '../doctor/ask.ts';
 import { clientFiles, examineFiles } from '../doctor/client-files.ts';
 import { type Finding, examine } from '../doctor/examine.ts';
-import { fail } from '../terminal/fail.ts';
+import { createSendRequest } from '../doctor/send-request.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface DoctorOptions {
@@ -34,13 +33,7 @@ export function addDoctor(program: Command, terminal: Terminal): void {
       ),
     )
     .option('--root <directory>', 'where these files lie, for a machine whose disk is mounted elsewhere', '/')
-    .action(async (url: string, options: DoctorOptions) => {
-      try {
-        await visit(url, options, terminal);
-      } catch (error) {
-        fail(terminal, error);
-      }
-    });
+    .action((url: string, options: DoctorOptions) => visit(url, options, terminal));
 }
 
 async function visit(url: string, options: DoctorOptions, terminal: Terminal): Promise<void> {
@@ -50,13 +43,13 @@ async function visit(url: string, options: DoctorOptions, terminal: Terminal): P
   const password = terminal.env['CISTERN_PASSWORD'];
   if (user !== undefined && password === undefined) throw new CommandError('Put the password into CISTERN_PASSWORD.');
   const account = user === undefined || password === undefined ? undefined : { user, password };
-  const ask = createAsk(cache.url, ca === undefined ? undefined : readAuthority(ca));
-  const tell = ({ what, isWell, says }: Finding) => {
+  const send = createSendRequest(cache.url, ca === undefined ? undefined : readAuthority(ca));
+  const report = ({ what, isWell, says }: Finding) => {
     terminal.stdout.write(`${isWell ? 'ok   ' : 'WRONG'}  ${what.padEnd(16)}  ${says}\n`);
     if (!isWell) terminal.exitCode = 1;
   };
-  if (client !== undefined) tell({ what: client, ...examineFiles(client, { cache, upstream, root }) });
-  await examine({ url: cache.url, ask, account, upstream, repository, tag }, tell);
+  if (client !== undefined) report({ what: client, ...examineFiles(client, { cache, upstream, root }) });
+  await examine({ url: cache.url, send, account, upstream, repository, tag }, report);
 }
 
 function parseAddress(url: string) {

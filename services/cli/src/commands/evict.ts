@@ -2,11 +2,10 @@
 import type { EvictionLine } from '@cistern/admin';
 import { parseSize } from '@cistern/config';
 import type { Command } from 'commander';
-import { addAdminOptions, type AdminOptions, adminOf } from '../admin/admin-options.ts';
-import { askLines } from '../terminal/ask-lines.ts';
+import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand } from '../admin/admin-command.ts';
 import { CommandError } from '../terminal/command-error.ts';
-import { fail } from '../terminal/fail.ts';
-import { formatBytes } from '../terminal/format-bytes.ts';
+import { formatBytes } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface EvictOptions extends AdminOptions {
@@ -18,11 +17,11 @@ type Plan = NonNullable<EvictionLine['plan']>;
 type Victim = NonNullable<EvictionLine['victim']>;
 
 export function addEvict(program: Command, terminal: Terminal): void {
-  addAdminOptions(program.command('evict'))
+  addAdminCommand(program, 'evict')
     .option('--dry-run', 'tell what would go and why, and remove nothing')
     .option('--down-to <size>', 'as if the store had to be brought down to this, for example 400GiB')
     .description('Tell what would be removed from the store: the cache that runs does it by itself')
-    .action((options: EvictOptions) => evict(options, terminal).catch((error: unknown) => fail(terminal, error)));
+    .action((options: EvictOptions) => evict(options, terminal));
 }
 
 async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
@@ -31,9 +30,9 @@ async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
       'The cache that runs evicts by itself, as storage.maxbytes says: only --dry-run is for you.',
     );
   const downToBytes = options.downTo === undefined ? undefined : parseDownTo(options.downTo);
-  const target = adminOf(options, terminal);
+  const cache = createAdminClient(options, terminal);
   const { stdout } = terminal;
-  const lines = askLines<EvictionLine>(target, '/v1/eviction/plan', { downToBytes });
+  const lines = cache.lines<EvictionLine>('/v1/eviction/plan', { downToBytes });
   for await (const { plan, victim, result, error } of lines) {
     if (error !== undefined) throw new CommandError(error.message);
     if (plan !== undefined) stdout.write(`${describePlan(plan)}\n`);
@@ -43,7 +42,7 @@ async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
     stdout.write(victims === 0 ? 'Nothing would go.\n' : `${victims} would go, ${formatBytes(bytes)} in all.\n`);
     return;
   }
-  throw new CommandError(`${target.name} has ended before it had told everything.`);
+  throw new CommandError(`${cache.name} has ended before it had told everything.`);
 }
 
 function parseDownTo(text: string): number {

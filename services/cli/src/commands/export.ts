@@ -2,19 +2,13 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
-import type { ExportProgress } from '@cistern/bundles';
 import { parsePlatformName } from '@cistern/oci';
-import { prepareDirectories } from '@cistern/assembly';
-import { createLogger, createMetrics } from '@cistern/telemetry';
+import { createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
-import { abortOnSignal } from '../terminal/abort-on-signal.ts';
 import { CommandError } from '../terminal/command-error.ts';
-import { describeTransfer } from '../terminal/describe-transfer.ts';
-import { fail } from '../terminal/fail.ts';
-import { formatBytes } from '../terminal/format-bytes.ts';
-import { readConfig } from '../node/read-config.ts';
-import { requireCluster } from '../node/require-cluster.ts';
-import { showProgress } from '../terminal/show-progress.ts';
+import { formatBytes, formatTransfer } from '../terminal/format.ts';
+import { readConfig, requireCluster } from '../node/read-config.ts';
+import { runOnData } from '../node/run-on-data.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { version } from '../node/version.ts';
 
@@ -36,9 +30,7 @@ export function addExport(program: Command, terminal: Terminal): void {
     .description(
       'Write images into one file that fills another cache ("cistern import"), and that skopeo, podman, docker and containerd read: an OCI image layout. What is not cached is pulled. Beside a running cluster; a single node has to be stopped',
     )
-    .action((images: readonly string[], flags: ExportFlags) =>
-      runExport(images, flags, terminal).catch((error: unknown) => fail(terminal, error)),
-    );
+    .action((images: readonly string[], flags: ExportFlags) => runExport(images, flags, terminal));
 }
 
 async function runExport(images: readonly string[], flags: ExportFlags, terminal: Terminal): Promise<void> {
@@ -46,16 +38,11 @@ async function runExport(images: readonly string[], flags: ExportFlags, terminal
   const config = readConfig(flags.config, env, { data: flags.data });
   if (config.redis !== undefined) requireCluster(config, 'export', { secret: true });
   const platforms = flags.platform?.map(parsePlatform);
-  await prepareDirectories(config);
-  const { exportBundleOf } = await import('../standalone/export-bundle-of.ts');
-  const { formatter, fields } = config.log;
-  const log = createLogger({ level: 'error', formatter, fields, destination: stderr });
-  const progress = showProgress(terminal, Date.now);
-  const interrupt = abortOnSignal('Interrupted: nothing was exported.');
   const startedAtMs = Date.now();
-  let done: ExportProgress;
-  try {
-    done = await writeWhole(flags.output, (output) =>
+  const frame = { level: 'error', interrupted: 'Interrupted: nothing was exported.' } as const;
+  const done = await runOnData(config, terminal, frame, async ({ log, signal, showProgress }) => {
+    const { exportBundleOf } = await import('../standalone/export-bundle-of.ts');
+    return writeWhole(flags.output, (output) =>
       exportBundleOf(config, {
         images,
         platforms,
@@ -64,16 +51,13 @@ async function runExport(images: readonly string[], flags: ExportFlags, terminal
         env,
         version,
         metrics: createMetrics({ upstreams: config.upstreams.map(({ name }) => name) }),
-        signal: interrupt.signal,
+        signal,
         onAbsent: (digest) => void stderr.write(`${digest} is listed upstream but not there: it is left out.\n`),
         onProgress: (now) =>
-          progress.show(`${now.partsDone} of ${now.parts} parts, ${describeTransfer(now, Date.now() - startedAtMs)}`),
+          showProgress(`${now.partsDone} of ${now.parts} parts, ${formatTransfer(now, Date.now() - startedAtMs)}`),
       }),
     );
-  } finally {
-    interrupt.dispose();
-    progress.end();
-  }
+  });
   const target = flags.output === '-' ? 'standard output' : flags.output;
   stderr.write(
     `${done.images} images, ${done.parts} manifests and blobs (${formatBytes(done.bytes)}) are in ${target}.\n`,

@@ -3,10 +3,9 @@ import { request } from 'node:http';
 import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
 import { CommandError } from '../terminal/command-error.ts';
-import { fail } from '../terminal/fail.ts';
+import { urlOf } from '../node/open-node.ts';
 import { readConfig } from '../node/read-config.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { urlOf } from '../node/url-of.ts';
 
 const limitMs = 3000;
 
@@ -19,9 +18,7 @@ export function addHealthcheck(program: Command, terminal: Terminal): void {
       'of the node\'s health, instead of what http.debug.addr says; for example "http://127.0.0.1:5001"',
     )
     .description('Ask a node of this machine whether it is fit to serve: exit code 0 if it is, 1 if not')
-    .action((file: string | undefined, { url }: { readonly url?: string }) =>
-      healthcheck(file, url, terminal).catch((error: unknown) => fail(terminal, error)),
-    );
+    .action((file: string | undefined, { url }: { readonly url?: string }) => healthcheck(file, url, terminal));
 }
 
 async function healthcheck(file: string | undefined, url: string | undefined, terminal: Terminal): Promise<void> {

@@ -1,14 +1,12 @@
 // `cistern images`, `inspect` and `top`: what the cache holds, what it is made of, and what is pulled most.
 import type { CachedImage, ImageDetails, ImagePage, TopImages } from '@cistern/admin';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type AdminOptions, addAdminOptions, openAdmin } from '../admin/admin-options.ts';
-import { fail } from '../terminal/fail.ts';
-import { formatBytes } from '../terminal/format-bytes.ts';
-import { formatTable } from '../terminal/format-table.ts';
-import { formatTime } from '../terminal/format-time.ts';
+import { createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand, printAnswer, type ReportOptions } from '../admin/admin-command.ts';
+import { formatBytes, formatTable, formatTime } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface LimitedOptions extends AdminOptions {
+interface LimitedOptions extends ReportOptions {
   readonly limit: number;
 }
 
@@ -21,29 +19,28 @@ const json: [string, string] = ['--json', 'as the admin API says it'];
 const pageSize = 1000;
 
 export function addImages(program: Command, terminal: Terminal): void {
-  const orFail = (done: Promise<void>) => done.catch((error: unknown) => fail(terminal, error));
-  addAdminOptions(program.command('images'))
+  addAdminCommand(program, 'images')
     .argument('[search]', 'part of the name, for example nginx or library/nginx:1.')
     .option('--upstream <name>', 'only what is from this upstream')
     .option('--limit <count>', 'tell at most so many', parseLimit, 100)
     .option(...json)
     .description('Tell which tags are cached, and how fresh they are')
-    .action((search: string | undefined, options: SearchOptions) => orFail(list(search, options, terminal)));
-  addAdminOptions(program.command('inspect'))
+    .action((search: string | undefined, options: SearchOptions) => list(search, options, terminal));
+  addAdminCommand(program, 'inspect')
     .argument('<image>', 'for example nginx:1.27 or quay.io/org/app@sha256:…')
     .option(...json)
     .description('Tell what an image is made of, how much of it is here, and how fresh it is')
-    .action((image: string, options: AdminOptions) => orFail(inspect(image, options, terminal)));
-  addAdminOptions(program.command('top'))
+    .action((image: string, options: ReportOptions) => inspect(image, options, terminal));
+  addAdminCommand(program, 'top')
     .option('--limit <count>', 'tell at most so many', parseLimit, 20)
     .option(...json)
     .description('Tell which images are pulled most, of late')
-    .action((options: LimitedOptions) => orFail(top(options, terminal)));
+    .action((options: LimitedOptions) => top(options, terminal));
 }
 
 async function list(search: string | undefined, options: SearchOptions, terminal: Terminal): Promise<void> {
   const { upstream, limit } = options;
-  const ask = openAdmin(options, terminal);
+  const cache = createAdminClient(options, terminal);
   const images: CachedImage[] = [];
   let cursor: string | null = '';
   do {
@@ -51,11 +48,16 @@ async function list(search: string | undefined, options: SearchOptions, terminal
     if (search !== undefined) query.set('search', search);
     if (upstream !== undefined) query.set('upstream', upstream);
     if (cursor !== '') query.set('cursor', cursor);
-    const page: ImagePage = await ask(`/v1/images?${query.toString()}`);
+    const page: ImagePage = await cache.fetch(`/v1/images?${query.toString()}`);
     images.push(...page.images);
     ({ cursor } = page);
   } while (cursor !== null && images.length < limit);
-  if (options.json === true) return print(terminal, { images, cursor });
+  printAnswer(terminal, options, { images, cursor }, describeImages);
+  if (options.json !== true && cursor !== null)
+    terminal.stderr.write(`There may be more than these ${images.length}: see --limit.\n`);
+}
+
+function describeImages({ images }: Pick<ImagePage, 'images'>): string {
   const rows = images.map(({ name, digest, fresh, confirmedAt, lastPulledAt, pinned }) => [
     name,
     shortDigest(digest),
@@ -64,18 +66,16 @@ async function list(search: string | undefined, options: SearchOptions, terminal
     timeOrNever(lastPulledAt),
     pinned ? 'pinned' : '',
   ]);
-  terminal.stdout.write(formatTable(['IMAGE', 'DIGEST', 'STATE', 'CONFIRMED', 'PULLED', ''], rows));
-  if (cursor !== null) terminal.stderr.write(`There may be more than these ${images.length}: see --limit.\n`);
+  return formatTable(['IMAGE', 'DIGEST', 'STATE', 'CONFIRMED', 'PULLED', ''], rows);
 }
 
-async function inspect(image: string, options: AdminOptions, terminal: Terminal): Promise<void> {
+async function inspect(image: string, options: ReportOptions, terminal: Terminal): Promise<void> {
   const query = new URLSearchParams({ image });
-  const details = await openAdmin(options, terminal)<ImageDetails>(`/v1/images/details?${query.toString()}`);
-  if (options.json === true) return print(terminal, details);
-  terminal.stdout.write(`${describe(details)}\n`);
+  const path = `/v1/images/details?${query.toString()}`;
+  printAnswer(terminal, options, await createAdminClient(options, terminal).fetch<ImageDetails>(path), describeDetails);
 }
 
-function describe({
+function describeDetails({
   image,
   digest,
   mediaType,
@@ -104,23 +104,21 @@ function describe({
     layers.length === 0 ? '' : `${layers.filter(({ cached }) => cached).length} of ${layers.length}`,
   ]);
   const table = formatTable(['PLATFORM', 'DIGEST', 'HERE', 'LAYERS'], rows);
-  return [...facts, ...(table === '' ? ['Its manifest is not here.'] : ['', table.trimEnd()])].join('\n');
+  return `${facts.join('\n')}\n${table === '' ? 'Its manifest is not here.\n' : `\n${table}`}`;
 }
 
 async function top(options: LimitedOptions, terminal: Terminal): Promise<void> {
   const path = `/v1/top?limit=${Math.min(options.limit, pageSize)}`;
-  const answer = await openAdmin(options, terminal)<TopImages>(path);
-  if (options.json === true) return print(terminal, answer);
-  const rows = answer.images.map(({ name, score, platforms }) => [
+  printAnswer(terminal, options, await createAdminClient(options, terminal).fetch<TopImages>(path), describeTop);
+}
+
+function describeTop({ images }: TopImages): string {
+  const rows = images.map(({ name, score, platforms }) => [
     name,
     score.toFixed(1),
     platforms.map(({ platform }) => platform).join(', '),
   ]);
-  terminal.stdout.write(formatTable(['IMAGE', 'PULLS OF LATE', 'PLATFORMS'], rows));
-}
-
-function print({ stdout }: Terminal, value: object): void {
-  stdout.write(`${JSON.stringify(value)}\n`);
+  return formatTable(['IMAGE', 'PULLS OF LATE', 'PLATFORMS'], rows);
 }
 
 function parseLimit(value: string): number {

@@ -1,15 +1,12 @@
 // `cistern import`: a cache filled from a file, without any upstream.
 import type { ImportedImage, ImportProgress } from '@cistern/bundles';
-import { prepareDirectories } from '@cistern/assembly';
-import { createLogger, createMetrics } from '@cistern/telemetry';
+import { importBundleOf } from '@cistern/assembly';
+import { createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
-import { abortOnSignal } from '../terminal/abort-on-signal.ts';
 import { CommandError } from '../terminal/command-error.ts';
-import { describeTransfer } from '../terminal/describe-transfer.ts';
-import { fail } from '../terminal/fail.ts';
-import { formatBytes } from '../terminal/format-bytes.ts';
+import { formatBytes, formatTransfer } from '../terminal/format.ts';
 import { readConfig } from '../node/read-config.ts';
-import { showProgress } from '../terminal/show-progress.ts';
+import { runOnData } from '../node/run-on-data.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface ImportFlags {
@@ -28,35 +25,24 @@ export function addImport(program: Command, terminal: Terminal): void {
     .description(
       'Fill the cache from a file. Every byte is verified, and no image is there before all of it is. Beside a running cluster; a single node has to be stopped. It may be interrupted, and goes on when it is run again',
     )
-    .action((bundle: string, flags: ImportFlags) =>
-      runImport(bundle, flags, terminal).catch((error: unknown) => fail(terminal, error)),
-    );
+    .action((bundle: string, flags: ImportFlags) => runImport(bundle, flags, terminal));
 }
 
 async function runImport(path: string, flags: ImportFlags, terminal: Terminal): Promise<void> {
   const config = readConfig(flags.config, terminal.env, { data: flags.data });
-  await prepareDirectories(config);
-  const { importBundleOf } = await import('@cistern/assembly');
-  const { formatter, fields } = config.log;
-  const log = createLogger({ level: 'error', formatter, fields, destination: terminal.stderr });
-  const progress = showProgress(terminal, Date.now);
-  const interrupt = abortOnSignal('Interrupted. What was stored stays; run it again to go on.');
+  const { overwrite = false } = flags;
   const startedAtMs = Date.now();
-  const onProgress = (now: ImportProgress) =>
-    progress.show(`${now.blobsDone} of ${now.blobs} blobs, ${describeTransfer(now, Date.now() - startedAtMs)}`);
-  try {
-    const { overwrite = false } = flags;
-    const options = { path, overwrite, log, metrics: createMetrics(), signal: interrupt.signal, onProgress };
-    const { images, blobs, blobsKept, bytes } = await importBundleOf(config, options);
-    progress.end();
-    for (const image of images) report(image, terminal);
-    terminal.stdout.write(`${images.length} images, ${blobs} blobs (${formatBytes(bytes)}; ${blobsKept} were here).\n`);
-  } catch (error) {
+  const frame = { level: 'error', interrupted: 'Interrupted. What was stored stays; run it again to go on.' } as const;
+  const done = runOnData(config, terminal, frame, ({ log, signal, showProgress }) => {
+    const onProgress = (now: ImportProgress) =>
+      showProgress(`${now.blobsDone} of ${now.blobs} blobs, ${formatTransfer(now, Date.now() - startedAtMs)}`);
+    return importBundleOf(config, { path, overwrite, log, metrics: createMetrics(), signal, onProgress });
+  });
+  const { images, blobs, blobsKept, bytes } = await done.catch((error: unknown) => {
     throw isFileError(error) ? new CommandError(`${path} cannot be read: ${error.message}.`) : error;
-  } finally {
-    interrupt.dispose();
-    progress.end();
-  }
+  });
+  for (const image of images) report(image, terminal);
+  terminal.stdout.write(`${images.length} images, ${blobs} blobs (${formatBytes(bytes)}; ${blobsKept} were here).\n`);
 }
 
 function report({ name, digest, result, before }: ImportedImage, { stdout, stderr }: Terminal): void {

@@ -1,13 +1,11 @@
 // `cistern index rebuild`: the index anew from the store, which is the truth.
-import type { RebuildProgress, RebuildResult } from '@cistern/maintenance';
-import { prepareDirectories } from '@cistern/assembly';
-import { createLogger, createMetrics } from '@cistern/telemetry';
+import type { RebuildProgress } from '@cistern/maintenance';
+import { rebuildIndexOf } from '@cistern/assembly';
+import { createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
-import { abortOnSignal } from '../terminal/abort-on-signal.ts';
 import { CommandError } from '../terminal/command-error.ts';
-import { fail } from '../terminal/fail.ts';
 import { readConfig, type ConfigOptions } from '../node/read-config.ts';
-import { showProgress } from '../terminal/show-progress.ts';
+import { runOnData } from '../node/run-on-data.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export function addIndex(program: Command, terminal: Terminal): void {
@@ -19,27 +17,16 @@ export function addIndex(program: Command, terminal: Terminal): void {
     .description(
       'Add to the index whatever it lacks of what is in the store. In a cluster while everything runs (workers do it by themselves when Redis has lost its data); a single node has to be stopped. It may be interrupted, and goes on when it is run again',
     )
-    .action((file: string | undefined, options: Pick<ConfigOptions, 'data'>) =>
-      rebuild(file, options, terminal).catch((error: unknown) => fail(terminal, error)),
-    );
+    .action((file: string | undefined, options: Pick<ConfigOptions, 'data'>) => rebuild(file, options, terminal));
 }
 
 async function rebuild(file: string | undefined, options: ConfigOptions, terminal: Terminal): Promise<void> {
   const config = readConfig(file, terminal.env, options);
-  await prepareDirectories(config);
-  const { rebuildIndexOf } = await import('@cistern/assembly');
-  const { formatter, fields } = config.log;
-  const log = createLogger({ level: 'warn', formatter, fields, destination: terminal.stderr });
-  const progress = showProgress(terminal, Date.now);
-  const interrupt = abortOnSignal('Interrupted. What was added stays; run it again to go on.');
-  let result: RebuildResult | undefined;
-  try {
-    const onProgress = (now: RebuildProgress) => progress.show(`${now.step}: ${describe(now)}`);
-    result = await rebuildIndexOf(config, { log, metrics: createMetrics(), signal: interrupt.signal, onProgress });
-  } finally {
-    interrupt.dispose();
-    progress.end();
-  }
+  const frame = { level: 'warn', interrupted: 'Interrupted. What was added stays; run it again to go on.' } as const;
+  const result = await runOnData(config, terminal, frame, ({ log, signal, showProgress }) => {
+    const onProgress = (now: RebuildProgress) => showProgress(`${now.step}: ${describe(now)}`);
+    return rebuildIndexOf(config, { log, metrics: createMetrics(), signal, onProgress });
+  });
   if (result === undefined) throw new CommandError('Another process is rebuilding this index already.');
   if (!result.isComplete)
     throw new CommandError('The index lost data while it was rebuilt: see to Redis, then run this again.');

@@ -4,12 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FillList } from '@cistern/admin';
 import type { Command } from 'commander';
 import { abortOnSignal } from '../terminal/abort-on-signal.ts';
-import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
-import { fail } from '../terminal/fail.ts';
-import { describeFills } from '../terminal/describe-fills.ts';
+import { createAdminClient } from '../admin/admin-client.ts';
+import { addReportCommand, printAnswer, type ReportOptions } from '../admin/admin-command.ts';
+import { formatBytes, formatDuration, formatTable } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface InflightOptions extends AdminOptions {
+interface InflightOptions extends ReportOptions {
   readonly once?: true;
 }
 
@@ -24,39 +24,70 @@ const exitCodes = `
 Exit codes: 0 it was told, or watching it was ended by Ctrl-C; 1 the cache could not be asked, and why.`;
 
 export function addInflight(program: Command, terminal: Terminal): void {
-  addJsonOption(addAdminOptions(program.command('inflight')))
+  addReportCommand(program, 'inflight')
     .option('--once', 'on a terminal too, tell it once instead of each second')
     .description('Tell what is being fetched from upstreams now, and how fast')
     .addHelpText('after', exitCodes)
-    .action((options: InflightOptions) =>
-      tellFills(options, terminal).catch((error: unknown) => fail(terminal, error)),
-    );
+    .action((options: InflightOptions) => showFills(options, terminal));
 }
 
-async function tellFills(options: InflightOptions, terminal: Terminal): Promise<void> {
+async function showFills(options: InflightOptions, terminal: Terminal): Promise<void> {
   const { stdout } = terminal;
-  const ask = () => openAdmin(options, terminal)<FillList>('/v1/fills');
-  if (options.json === true) stdout.write(`${JSON.stringify(await ask())}\n`);
-  else if (stdout.isTTY !== true || options.once === true) stdout.write(describeFills(await ask(), Date.now()));
-  else await watch(ask, stdout);
+  const fetchFills = () => createAdminClient(options, terminal).fetch<FillList>('/v1/fills');
+  if (options.json !== true && stdout.isTTY === true && options.once !== true) await watch(fetchFills, stdout);
+  else printAnswer(terminal, options, await fetchFills(), (fills) => describeFills(fills, Date.now()));
 }
 
-async function watch(ask: () => Promise<FillList>, stdout: Terminal['stdout']): Promise<void> {
+async function watch(fetchFills: () => Promise<FillList>, stdout: Terminal['stdout']): Promise<void> {
   // Before the screen is another: what is wrong is to stay on this one.
-  let told = await ask();
+  let fills = await fetchFills();
   const { signal, dispose } = abortOnSignal('');
   stdout.write(enterScreen);
   try {
     while (!signal.aborted) {
-      const lines = describeFills(told, Date.now())
+      const lines = describeFills(fills, Date.now())
         .split('\n')
         .slice(0, (stdout.rows ?? 24) - 1);
       stdout.write(`${home}${lines.map((line) => `${line}${clearLine}`).join('\n')}${clearBelow}`);
       await delay(everyMs, undefined, { signal }).catch(() => {});
-      if (!signal.aborted) told = await ask();
+      if (!signal.aborted) fills = await fetchFills();
     }
   } finally {
     dispose();
     stdout.write(leaveScreen);
   }
+}
+
+const columns = [
+  'REPOSITORY',
+  'BLOB',
+  { ofNumbers: 'DONE' },
+  { ofNumbers: 'OF' },
+  { ofNumbers: '%' },
+  { ofNumbers: 'A SECOND' },
+  { ofNumbers: 'LEFT' },
+  { ofNumbers: 'READERS' },
+  { ofNumbers: 'FOR' },
+  'NODE',
+];
+/** So much of a digest distinguishes blobs. */
+const digestLength = 'sha256:'.length + 12;
+
+function describeFills({ fills, total }: FillList, nowMs: number): string {
+  if (total === 0) return 'Nothing is being fetched.\n';
+  const speed = fills.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
+  const more = total > fills.length ? `, of which ${fills.length} are shown` : '';
+  const rows = fills.map(({ upstream, repository, digest, bytes, size, bytesPerSecond, readers, startedAt, node }) => [
+    `${upstream}/${repository}`,
+    digest.slice(0, digestLength),
+    formatBytes(bytes),
+    size === null ? '?' : formatBytes(size),
+    size === null ? '' : String(Math.floor((bytes / Math.max(1, size)) * 100)),
+    formatBytes(bytesPerSecond),
+    size === null || bytesPerSecond === 0 ? '-' : formatDuration(((size - bytes) / bytesPerSecond) * 1000),
+    String(readers),
+    formatDuration(nowMs - startedAt),
+    node,
+  ]);
+  return `${total} in flight${more}, ${formatBytes(speed)} a second\n${formatTable(columns, rows)}`;
 }

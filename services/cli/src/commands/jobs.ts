@@ -1,26 +1,17 @@
 // `cistern jobs`: how full the queues are, and what failed last.
 import type { JobList } from '@cistern/admin';
 import type { Command } from 'commander';
-import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
-import { fail } from '../terminal/fail.ts';
-import { formatDuration } from '../terminal/format-duration.ts';
-import { formatTable } from '../terminal/format-table.ts';
-import { formatTime } from '../terminal/format-time.ts';
+import { addReport } from '../admin/admin-command.ts';
+import { formatDuration, formatTable, formatTime } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-const exitCodes = `
-Exit codes: 0 it was told; 1 the cache could not be asked, and why.`;
-
 export function addJobs(program: Command, terminal: Terminal): void {
-  addJsonOption(addAdminOptions(program.command('jobs')))
-    .description('Tell what waits for the workers, and what failed last')
-    .addHelpText('after', exitCodes)
-    .action((options: AdminOptions) => tellJobs(options, terminal).catch((error: unknown) => fail(terminal, error)));
-}
-
-async function tellJobs(options: AdminOptions, terminal: Terminal): Promise<void> {
-  const told = await openAdmin(options, terminal)<JobList>('/v1/jobs');
-  terminal.stdout.write(options.json === true ? `${JSON.stringify(told)}\n` : describeJobs(told));
+  addReport<JobList>(program, terminal, {
+    name: 'jobs',
+    description: 'Tell what waits for the workers, and what failed last',
+    path: '/v1/jobs',
+    describe: describeJobs,
+  });
 }
 
 function describeJobs({ queues, failures }: JobList): string {

@@ -1,42 +1,41 @@
 // `cistern pin`, `unpin` and `pins`: images that no pressure and no age removes.
 import type { PinAnswer, PinList } from '@cistern/admin';
 import type { Command } from 'commander';
-import { type AdminOptions, addAdminOptions, openAdmin } from '../admin/admin-options.ts';
-import { fail } from '../terminal/fail.ts';
+import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand } from '../admin/admin-command.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export function addPin(program: Command, terminal: Terminal): void {
-  const orFail = (done: Promise<void>) => done.catch((error: unknown) => fail(terminal, error));
-  addAdminOptions(program.command('pin'))
+  addAdminCommand(program, 'pin')
     .argument('<image...>', 'for example nginx:1.27 or quay.io/org/app@sha256:…')
     .description('Keep images whatever room is needed. What is not here yet is not fetched by this: see prewarm')
-    .action((images: string[], options: AdminOptions) => orFail(pin(images, options, terminal)));
-  addAdminOptions(program.command('unpin'))
+    .action((images: string[], options: AdminOptions) => pin(images, options, terminal));
+  addAdminCommand(program, 'unpin')
     .argument('<image...>', 'as they were pinned')
     .description('Let images go again when room is needed')
-    .action((images: string[], options: AdminOptions) => orFail(unpin(images, options, terminal)));
-  addAdminOptions(program.command('pins'))
+    .action((images: string[], options: AdminOptions) => unpin(images, options, terminal));
+  addAdminCommand(program, 'pins')
     .description('Tell which images are pinned')
-    .action((options: AdminOptions) => orFail(list(options, terminal)));
+    .action((options: AdminOptions) => list(options, terminal));
 }
 
 async function pin(images: readonly string[], options: AdminOptions, terminal: Terminal): Promise<void> {
-  const ask = openAdmin(options, terminal);
+  const cache = createAdminClient(options, terminal);
   for (const image of images) {
-    const pinned = await ask<PinAnswer>('/v1/pins', { image, pinned: true });
+    const pinned = await cache.fetch<PinAnswer>('/v1/pins', { image, pinned: true });
     terminal.stdout.write(`${pinned.image} stays.\n`);
   }
 }
 
 async function unpin(images: readonly string[], options: AdminOptions, terminal: Terminal): Promise<void> {
-  const ask = openAdmin(options, terminal);
+  const cache = createAdminClient(options, terminal);
   for (const image of images) {
-    const { image: name, wasPinned } = await ask<PinAnswer>('/v1/pins', { image, pinned: false });
+    const { image: name, wasPinned } = await cache.fetch<PinAnswer>('/v1/pins', { image, pinned: false });
     terminal.stdout.write(wasPinned === true ? `${name} may go.\n` : `${name} was not pinned.\n`);
   }
 }
 
 async function list(options: AdminOptions, terminal: Terminal): Promise<void> {
-  const { pins } = await openAdmin(options, terminal)<PinList>('/v1/pins');
+  const { pins } = await createAdminClient(options, terminal).fetch<PinList>('/v1/pins');
   terminal.stdout.write(pins.map((image) => `${image}\n`).join(''));
 }

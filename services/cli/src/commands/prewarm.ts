@@ -1,11 +1,10 @@
 // `cistern prewarm`: images into the cache before anybody asks for them.
 import type { PrewarmLine } from '@cistern/admin';
 import type { Command } from 'commander';
-import { addAdminOptions, type AdminOptions, adminOf } from '../admin/admin-options.ts';
+import { type AdminClient, type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand } from '../admin/admin-command.ts';
 import { CommandError } from '../terminal/command-error.ts';
-import { fail } from '../terminal/fail.ts';
-import { formatBytes } from '../terminal/format-bytes.ts';
-import { type AdminTarget, askLines } from '../terminal/ask-lines.ts';
+import { formatBytes } from '../terminal/format.ts';
 import { type ProgressLine, showProgress } from '../terminal/show-progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
@@ -17,7 +16,7 @@ type Progress = NonNullable<PrewarmLine['progress']>;
 type Result = NonNullable<PrewarmLine['result']>;
 
 export function addPrewarm(program: Command, terminal: Terminal): void {
-  addAdminOptions(program.command('prewarm'))
+  addAdminCommand(program, 'prewarm')
     .argument('<image...>', 'for example nginx:1.27 or quay.io/prometheus/node-exporter')
     .option(
       '--platform <platform...>',
@@ -26,18 +25,16 @@ export function addPrewarm(program: Command, terminal: Terminal): void {
     .description(
       'Have images fetched before anybody asks for them, by the cache that runs. Interrupted, it goes on by itself',
     )
-    .action((images: readonly string[], options: PrewarmOptions) =>
-      prewarm(images, options, terminal).catch((error: unknown) => fail(terminal, error)),
-    );
+    .action((images: readonly string[], options: PrewarmOptions) => prewarm(images, options, terminal));
 }
 
 async function prewarm(images: readonly string[], options: PrewarmOptions, terminal: Terminal): Promise<void> {
-  const target = adminOf(options, terminal);
+  const cache = createAdminClient(options, terminal);
   const failures: string[] = [];
   for (const image of images) {
     const progress = showProgress(terminal, Date.now);
     try {
-      const result = await bring(target, image, options.platform ?? [], progress);
+      const result = await bring(cache, image, options.platform ?? [], progress);
       progress.end();
       terminal.stdout.write(`${image}: ${result}\n`);
     } catch (error) {
@@ -51,20 +48,20 @@ async function prewarm(images: readonly string[], options: PrewarmOptions, termi
 
 /** What has been brought, in words. Throws `CommandError` with why not. */
 async function bring(
-  target: AdminTarget,
+  cache: AdminClient,
   image: string,
   platforms: readonly string[],
   progress: ProgressLine,
 ): Promise<string> {
   const speed = createSpeed();
   progress.show(`${image}: asking`);
-  for await (const said of askLines<PrewarmLine>(target, '/v1/prewarm', { image, platforms })) {
-    if (said.progress !== undefined) progress.show(`${image}: ${describeProgress(said.progress, speed)}`);
-    const why = said.error ?? said.result?.failure;
+  for await (const line of cache.lines<PrewarmLine>('/v1/prewarm', { image, platforms })) {
+    if (line.progress !== undefined) progress.show(`${image}: ${describeProgress(line.progress, speed)}`);
+    const why = line.error ?? line.result?.failure;
     if (why !== undefined) throw new CommandError(why.message);
-    if (said.result !== undefined) return describeResult(said.result);
+    if (line.result !== undefined) return describeResult(line.result);
   }
-  throw new CommandError(`${target.name} has ended before it was done; workers go on with what they have begun.`);
+  throw new CommandError(`${cache.name} has ended before it was done; workers go on with what they have begun.`);
 }
 
 function describeProgress(

@@ -1,12 +1,12 @@
 // `cistern purge` and `refresh`: what is cached goes, or is asked for anew, on all nodes at once.
 import type { PurgeAnswer, RefreshAnswer } from '@cistern/admin';
 import type { Command } from 'commander';
-import { type AdminOptions, addAdminOptions, openAdmin } from '../admin/admin-options.ts';
+import { createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand, printAnswer, type ReportOptions } from '../admin/admin-command.ts';
 import { CommandError } from '../terminal/command-error.ts';
-import { fail } from '../terminal/fail.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface PurgeOptions extends AdminOptions {
+interface PurgeOptions extends ReportOptions {
   readonly digest?: string;
   readonly upstream?: string;
 }
@@ -14,8 +14,7 @@ interface PurgeOptions extends AdminOptions {
 const json: [string, string] = ['--json', 'as the admin API says it, a line for each'];
 
 export function addPurge(program: Command, terminal: Terminal): void {
-  const orFail = (done: Promise<void>) => done.catch((error: unknown) => fail(terminal, error));
-  addAdminOptions(program.command('purge'))
+  addAdminCommand(program, 'purge')
     .argument('[image...]', 'for example nginx:1.27 or quay.io/org/app@sha256:…')
     .option('--digest <digest>', 'a manifest or a blob, wherever it is held, with the tags that name it')
     .option('--upstream <name>', 'all that is from this upstream')
@@ -23,30 +22,30 @@ export function addPurge(program: Command, terminal: Terminal): void {
     .description(
       'Remove images from the cache, on all nodes at once, with all that no other image refers to. The next pull fetches them anew; what is pinned stays',
     )
-    .action((images: string[], options: PurgeOptions) => orFail(purge(images, options, terminal)));
-  addAdminOptions(program.command('refresh'))
+    .action((images: string[], options: PurgeOptions) => purge(images, options, terminal));
+  addAdminCommand(program, 'refresh')
     .argument('<image...>', 'by tag, for example nginx:latest')
     .option(...json)
     .description('Ask upstream now what a tag names, and have all nodes know it')
-    .action((images: string[], options: AdminOptions) => orFail(refresh(images, options, terminal)));
+    .action((images: string[], options: ReportOptions) => refresh(images, options, terminal));
 }
 
 async function purge(images: readonly string[], options: PurgeOptions, terminal: Terminal): Promise<void> {
   const { digest, upstream } = options;
-  const wishes = [
-    ...images.map((image) => ({ name: image, wish: { image } })),
-    ...(digest === undefined ? [] : [{ name: digest, wish: { digest } }]),
-    ...(upstream === undefined ? [] : [{ name: upstream, wish: { upstream } }]),
+  const targets = [
+    ...images.map((image) => ({ name: image, body: { image } })),
+    ...(digest === undefined ? [] : [{ name: digest, body: { digest } }]),
+    ...(upstream === undefined ? [] : [{ name: upstream, body: { upstream } }]),
   ];
-  if (wishes.length === 0) throw new CommandError('Name an image, or say --digest or --upstream.');
-  const ask = openAdmin(options, terminal);
-  for (const { name, wish } of wishes) {
-    const answer = await ask<PurgeAnswer>('/v1/purge', wish);
-    terminal.stdout.write(`${options.json === true ? JSON.stringify(answer) : describe(name, answer)}\n`);
+  if (targets.length === 0) throw new CommandError('Name an image, or say --digest or --upstream.');
+  const cache = createAdminClient(options, terminal);
+  for (const { name, body } of targets) {
+    const answer = await cache.fetch<PurgeAnswer>('/v1/purge', body);
+    printAnswer(terminal, options, answer, (purged) => `${describePurged(name, purged)}\n`);
   }
 }
 
-function describe(name: string, { purged: { tags, manifests, blobs } }: PurgeAnswer): string {
+function describePurged(name: string, { purged: { tags, manifests, blobs } }: PurgeAnswer): string {
   if (tags + manifests + blobs === 0) return `${name}: nothing of it was here.`;
   return `${name}: ${counted(tags, 'tag')}, ${counted(manifests, 'manifest')} and ${counted(blobs, 'blob')} are gone.`;
 }
@@ -55,11 +54,11 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-async function refresh(images: readonly string[], options: AdminOptions, terminal: Terminal): Promise<void> {
-  const ask = openAdmin(options, terminal);
+async function refresh(images: readonly string[], options: ReportOptions, terminal: Terminal): Promise<void> {
+  const cache = createAdminClient(options, terminal);
   for (const image of images) {
-    const answer = await ask<RefreshAnswer>('/v1/refresh', { image });
-    terminal.stdout.write(`${options.json === true ? JSON.stringify(answer) : describeRefreshed(answer)}\n`);
+    const answer = await cache.fetch<RefreshAnswer>('/v1/refresh', { image });
+    printAnswer(terminal, options, answer, (refreshed) => `${describeRefreshed(refreshed)}\n`);
   }
 }
 

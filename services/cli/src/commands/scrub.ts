@@ -1,20 +1,19 @@
 // `cistern scrub`: what reading the store through has found, and how far it is.
 import type { ScrubAnswer, ScrubPass, ScrubReport } from '@cistern/admin';
 import type { Command } from 'commander';
-import { addAdminOptions, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
-import { fail } from '../terminal/fail.ts';
-import { formatBytes } from '../terminal/format-bytes.ts';
-import { formatTime } from '../terminal/format-time.ts';
+import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand } from '../admin/admin-command.ts';
+import { formatBytes, formatTime } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export function addScrub(program: Command, terminal: Terminal): void {
-  addAdminOptions(program.command('scrub'))
+  addAdminCommand(program, 'scrub')
     .description('Tell what reading the store through has found: the cache that runs does it by itself')
-    .action((options: AdminOptions) => tellScrub(options, terminal).catch((error: unknown) => fail(terminal, error)));
+    .action((options: AdminOptions) => printScrub(options, terminal));
 }
 
-async function tellScrub(options: AdminOptions, terminal: Terminal): Promise<void> {
-  const { report } = await openAdmin(options, terminal)<ScrubAnswer>('/v1/scrub');
+async function printScrub(options: AdminOptions, terminal: Terminal): Promise<void> {
+  const { report } = await createAdminClient(options, terminal).fetch<ScrubAnswer>('/v1/scrub');
   terminal.stdout.write(report === null ? 'The store has not been read through yet.\n' : describeReport(report));
 }
 

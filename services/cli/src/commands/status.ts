@@ -1,12 +1,9 @@
 // `cistern status`: how the cache as a whole is, and which nodes run.
 import type { NodeList, Overview } from '@cistern/admin';
 import type { Command } from 'commander';
-import { addAdminOptions, addJsonOption, type AdminOptions, openAdmin } from '../admin/admin-options.ts';
-import { fail } from '../terminal/fail.ts';
-import { formatBytes } from '../terminal/format-bytes.ts';
-import { formatDuration } from '../terminal/format-duration.ts';
-import { formatTable } from '../terminal/format-table.ts';
-import { formatTime } from '../terminal/format-time.ts';
+import { createAdminClient } from '../admin/admin-client.ts';
+import { addReportCommand, printAnswer, type ReportOptions } from '../admin/admin-command.ts';
+import { formatBytes, formatDuration, formatTable, formatTime } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const unhealthyExitCode = 2;
@@ -14,21 +11,18 @@ const exitCodes = `
 Exit codes: 0 all parts are well; 1 the cache could not be asked, and why; 2 it runs, and a part does not work.`;
 
 export function addStatus(program: Command, terminal: Terminal): void {
-  addJsonOption(addAdminOptions(program.command('status')))
+  addReportCommand(program, 'status')
     .description('Tell how the cache is, what it has done, and which nodes run')
     .addHelpText('after', exitCodes)
-    .action((options: AdminOptions) => tellStatus(options, terminal).catch((error: unknown) => fail(terminal, error)));
+    .action((options: ReportOptions) => printStatus(options, terminal));
 }
 
-async function tellStatus(options: AdminOptions, terminal: Terminal): Promise<void> {
-  const ask = openAdmin(options, terminal);
-  const overview = await ask<Overview>('/v1/overview');
-  const { nodes } = await ask<NodeList>('/v1/nodes');
-  const text =
-    options.json === true
-      ? `${JSON.stringify({ overview, nodes })}\n`
-      : `${describeOverview(overview)}\n${describeNodes(nodes, Date.now())}`;
-  terminal.stdout.write(text);
+async function printStatus(options: ReportOptions, terminal: Terminal): Promise<void> {
+  const cache = createAdminClient(options, terminal);
+  const overview = await cache.fetch<Overview>('/v1/overview');
+  const { nodes } = await cache.fetch<NodeList>('/v1/nodes');
+  const describe = () => `${describeOverview(overview)}\n${describeNodes(nodes, Date.now())}`;
+  printAnswer(terminal, options, { overview, nodes }, describe);
   if (!overview.healthy) terminal.exitCode = unhealthyExitCode;
 }
 

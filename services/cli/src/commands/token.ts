@@ -1,13 +1,11 @@
 // `cistern token`: tokens for machines that pull, made, listed and revoked beside whatever runs.
 import { withRobotTokens } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
-import { createLogger } from '@cistern/telemetry';
 import type { Command } from 'commander';
 import { CommandError } from '../terminal/command-error.ts';
-import { fail } from '../terminal/fail.ts';
-import { noteInAudit } from '../node/note-in-audit.ts';
-import { parseLifetime } from '../terminal/parse-lifetime.ts';
+import { noteInAudit } from '../node/open-audit-log.ts';
 import { type ConfigOptions, readConfig } from '../node/read-config.ts';
+import { commandLog } from '../node/run-on-data.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface TokenOptions extends Pick<ConfigOptions, 'data'> {
@@ -27,7 +25,6 @@ export function addToken(program: Command, terminal: Terminal): void {
       .description(description)
       .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
       .option('--data <directory>', 'where the data is, instead of storage.filesystem.rootdirectory');
-  const orFail = (done: Promise<void>) => done.catch((error: unknown) => fail(terminal, error));
   add('create', 'Make a token, and show it once')
     .argument('<name>', 'what it is for, for example ci-main')
     .option('--expires <time>', 'how long it is good: 90d, 12h or never', '90d')
@@ -35,11 +32,11 @@ export function addToken(program: Command, terminal: Terminal): void {
       '--pull <pattern...>',
       'what may be pulled with it, as upstream/repository: "docker.io/library/*", "ghcr.io/**"; default: everything',
     )
-    .action((name: string, options: CreateOptions) => orFail(create(name, options, terminal)));
-  add('list', 'Show what tokens there are').action((options: TokenOptions) => orFail(list(options, terminal)));
+    .action((name: string, options: CreateOptions) => create(name, options, terminal));
+  add('list', 'Show what tokens there are').action((options: TokenOptions) => list(options, terminal));
   add('revoke', 'End a token: within seconds nobody comes in with it')
     .argument('<name>', 'its name or its id')
-    .action((name: string, options: TokenOptions) => orFail(revoke(name, options, terminal)));
+    .action((name: string, options: TokenOptions) => revoke(name, options, terminal));
 }
 
 async function create(name: string, { expires, pull, ...options }: CreateOptions, terminal: Terminal): Promise<void> {
@@ -57,7 +54,7 @@ async function create(name: string, { expires, pull, ...options }: CreateOptions
     ...(pull !== undefined && { grants: pull }),
     ...(lifetimeMs !== Infinity && { expiresAtMs: createdAtMs + lifetimeMs }),
   };
-  const log = openLog(config, terminal);
+  const log = commandLog(config, 'warn', terminal);
   const { token } = await withRobotTokens(config, log, (tokens) => tokens.create(robot));
   await noteInAudit(config, { what: 'cistern token create', wish: robot, log });
   if (!config.auth.robots)
@@ -68,7 +65,7 @@ async function create(name: string, { expires, pull, ...options }: CreateOptions
 
 async function list(options: TokenOptions, terminal: Terminal): Promise<void> {
   const config = readConfigOf(options, terminal);
-  const records = await withRobotTokens(config, openLog(config, terminal), (tokens) => tokens.list());
+  const records = await withRobotTokens(config, commandLog(config, 'warn', terminal), (tokens) => tokens.list());
   for (const { id, name, grants, expiresAtMs = Infinity } of records) {
     const end = expiresAtMs <= Date.now() ? 'expired' : describeEnd(expiresAtMs);
     terminal.stdout.write(`${name}  ${id}  ${end}  ${grants === undefined ? 'everything' : grants.join(' ')}\n`);
@@ -77,7 +74,7 @@ async function list(options: TokenOptions, terminal: Terminal): Promise<void> {
 
 async function revoke(name: string, options: TokenOptions, terminal: Terminal): Promise<void> {
   const config = readConfigOf(options, terminal);
-  const log = openLog(config, terminal);
+  const log = commandLog(config, 'warn', terminal);
   const revoked = await withRobotTokens(config, log, (tokens) => tokens.revoke(name));
   if (revoked === undefined) throw new CommandError(`There is no token of the name or id ${JSON.stringify(name)}.`);
   await noteInAudit(config, { what: 'cistern token revoke', wish: { name: revoked.name }, log });
@@ -92,8 +89,16 @@ function readConfigOf({ config: path, data }: TokenOptions, terminal: Terminal):
   return config;
 }
 
-function openLog({ log: { formatter, fields } }: Config, { stderr }: Terminal) {
-  return createLogger({ level: 'warn', formatter, fields, destination: stderr });
+const unitMs = { m: 60_000, h: 3_600_000, d: 24 * 3_600_000 } as const;
+const maxDays = 3650;
+
+/** `90d`, `12h`, `30m` in milliseconds; `Infinity` for `never`. Throws `CommandError`. */
+export function parseLifetime(text: string): number {
+  if (text === 'never') return Infinity;
+  const [, amount, unit] = /^(\d{1,7})([mhd])$/.exec(text) ?? [];
+  const lifetimeMs = Number(amount) * (unitMs[unit as keyof typeof unitMs] ?? Number.NaN);
+  if (lifetimeMs > 0 && lifetimeMs <= maxDays * unitMs.d) return lifetimeMs;
+  throw new CommandError(`${JSON.stringify(text)} is no time until a token expires: write 90d, 12h, 30m or never.`);
 }
 
 function checkPattern(pattern: string): void {

@@ -1,5 +1,5 @@
 // What a cache wants to see of a client, and how to come by it: by Basic, or by an access token of its token server.
-import type { Answer, Ask } from './ask.ts';
+import type { Answer, SendRequest } from './send-request.ts';
 
 export interface Account {
   readonly user: string;
@@ -8,7 +8,7 @@ export interface Account {
 
 /** The value of `Authorization`, or an error that says what is wrong. `cacheUrl`: as clients have it. */
 export async function logIn(
-  ask: Ask,
+  send: SendRequest,
   cacheUrl: string,
   refusal: Answer,
   account: Account | undefined,
@@ -19,7 +19,7 @@ export async function logIn(
     throw new Error('it wants to know who asks: give --user, and the password in CISTERN_PASSWORD');
   const basic = `Basic ${Buffer.from(`${account.user}:${account.password}`).toString('base64')}`;
   if (/^basic/i.test(challenge)) {
-    const answer = await ask('/v2/', { headers: { authorization: basic } });
+    const answer = await send('/v2/', { headers: { authorization: basic } });
     if (answer.status !== 200) throw new Error(whyRefused('it', answer, refusal));
     return basic;
   }
@@ -34,11 +34,11 @@ export async function logIn(
     );
   url.searchParams.set('service', parameter('service') ?? '');
   for (const scope of scopes) url.searchParams.append('scope', scope);
-  const answer = await ask(url.href, { headers: { authorization: basic } });
-  if (answer.status !== 200) throw new Error(whyRefused(url.origin, answer, await ask(url.href)));
+  const answer = await send(url.href, { headers: { authorization: basic } });
+  if (answer.status !== 200) throw new Error(whyRefused(url.origin, answer, await send(url.href)));
   const { token, access_token: accessToken } = JSON.parse(answer.body.toString()) as Record<string, string | undefined>;
   const bearer = `Bearer ${token ?? accessToken ?? ''}`;
-  const shown = await ask('/v2/', { headers: { authorization: bearer } });
+  const shown = await send('/v2/', { headers: { authorization: bearer } });
   if (shown.status !== 200) throw new Error(whyRefused('it', shown, refusal));
   return bearer;
 }

@@ -1,6 +1,8 @@
 // The audit log's file: appended to, and opened again where rotation has moved it away.
 import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import type { Config } from '@cistern/config';
 import { type AuditLog, createAuditLog, type Logger } from '@cistern/telemetry';
 import { destination } from 'pino';
 
@@ -30,4 +32,18 @@ export async function openAuditLog(path: string, log: Logger): Promise<AuditLog>
       file.end();
     },
   };
+}
+
+/**
+ * Adds what an operator does beside the running processes. `what`: the command; `wish`: what of, without secrets. Does nothing where the
+ * configuration has no `audit.path`.
+ */
+export async function noteInAudit(
+  { audit: { path } }: Pick<Config, 'audit'>,
+  { what, wish, log }: { readonly what: string; readonly wish: object; readonly log: Logger },
+): Promise<void> {
+  if (path === undefined) return;
+  const audit = await openAuditLog(path, log);
+  audit.action({ by: userInfo().username, what, wish });
+  audit.close();
 }

@@ -1,10 +1,10 @@
 // A node without the process around it. It takes no signals, does not exit and does not write to standard output, so several
 // nodes can run in one process.
+import { isIPv6 } from 'node:net';
 import type { Config } from '@cistern/config';
-import type { CacheNode, Listening, NodeContext } from '@cistern/runtime/process';
+import type { BoundAddress, CacheNode, Listening, NodeContext } from '@cistern/runtime/process';
 import { createMetrics, openTracing } from '@cistern/telemetry';
 import { openAuditLog } from './open-audit-log.ts';
-import { urlOf } from './url-of.ts';
 import { version } from './version.ts';
 
 /** The addresses of a node as URLs. `undefined` means that it does not listen there. */
@@ -71,4 +71,12 @@ function urlsOf({ clients, peers, debug, console: operators }: Listening): NodeU
     debug: debug && urlOf(debug),
     console: operators && `${urlOf(operators)}/console/`,
   };
+}
+
+/** How a client on this machine reaches a listener, for example `https://localhost:5000`, or `unix:<path>`. */
+export function urlOf(address: BoundAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  const { host, port, scheme } = address;
+  if (['::', '0.0.0.0', '127.0.0.1', '::1'].includes(host)) return `${scheme}://localhost:${port}`;
+  return `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

@@ -1,6 +1,6 @@
 // The configuration of a command: file, environment and the few options that stand for keys.
 import { loadConfig, type Config } from '@cistern/config';
-import type { Environment } from '@cistern/runtime/process';
+import { type Environment, StartError } from '@cistern/runtime/process';
 import { becomeOwner } from './become-owner.ts';
 import { findImageDefaults } from './image-defaults.ts';
 import { homedir } from 'node:os';
@@ -49,4 +49,20 @@ function defaultRootDirectory(env: Readonly<Record<string, string | undefined>>)
   const dataHome = env['XDG_DATA_HOME'];
   if (dataHome !== undefined && isAbsolute(dataHome)) return join(dataHome, 'cistern');
   return join(homedir(), '.local', 'share', 'cistern');
+}
+
+const redis = 'redis (where index and jobs are shared, for example redis: { addrs: ["redis:6379"] })';
+const cluster =
+  'cluster (the secret of the nodes, for example cluster: { secretfile: /run/secrets/cistern }, made with openssl rand -hex 32)';
+
+/** Throws `StartError` unless `config` is that of a cluster. */
+export function requireCluster(config: Config, command: string, { secret }: { readonly secret: boolean }): void {
+  const missing = [
+    ...(config.redis === undefined ? [redis] : []),
+    ...(secret && config.cluster === undefined ? [cluster] : []),
+  ];
+  if (missing.length > 0)
+    throw new StartError(
+      `"cistern ${command}" is one node of a cluster, and the configuration has no ${missing.join(' and no ')}: add that, or run the whole cache in one process with "cistern serve".`,
+    );
 }

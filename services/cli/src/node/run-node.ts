@@ -1,11 +1,26 @@
 // The life of a node as a process: from its configuration, through its log, to the signal that ends it.
 import type { Config } from '@cistern/config';
-import { closeOnSignal } from './close-on-signal.ts';
 import { type NodeKind, openNode } from './open-node.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { createLogger, type Logger } from '@cistern/telemetry';
+import closeWithGrace from 'close-with-grace';
 import { destination } from 'pino';
 import { writeTogether } from '../terminal/write-together.ts';
+
+/** Signals closer together than this are one request: Ctrl-C comes from the terminal, from npm and from the launcher. */
+const sameRequestMs = 500;
+/** After an uncaught error a fresh process is worth more than the requests in flight. */
+const graceAfterErrorMs = 2000;
+/** On top of the grace, for what `close` does after it. */
+const closingMs = 10_000;
+
+interface CloseOnSignalOptions {
+  readonly log: Logger;
+  /** How long `close` may wait for requests in flight, in milliseconds. */
+  readonly graceMs: number;
+  /** Called once. The process exits when it is done: 0, or 1 if it rejects or an error was the reason. */
+  readonly close: (graceMs: number) => Promise<void>;
+}
 
 interface OpenedLog {
   readonly log: Logger;
@@ -47,4 +62,39 @@ function openLog(
     // In JSON every request is an object with all of this and more, and a line of another form would break its readers.
     accessLog: accessLogEnabled && formatter === 'text' ? (line) => output.write(`${line}\n`) : undefined,
   };
+}
+
+/**
+ * The process ends gracefully at the first signal, at once at the second, and never silently. Takes over the process's
+ * signals and uncaught errors, for good.
+ */
+function closeOnSignal({ log, graceMs, close }: CloseOnSignalOptions): void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  let closingSinceMs: number | undefined;
+  const closing = closeWithGrace(
+    {
+      delay: graceMs + closingMs,
+      skip: [...signals],
+      logger: { error: (failure: unknown) => log.error({ err: failure }, 'closing failed') },
+      onSecondError: (error) => log.fatal({ err: error }, 'a second uncaught error, exiting at once'),
+      onTimeout: () => log.error('closing took too long, exiting at once'),
+    },
+    async ({ err }) => {
+      closingSinceMs ??= performance.now();
+      if (err !== undefined) log.fatal({ err }, 'an error that nobody caught, closing');
+      await close(err === undefined ? graceMs : Math.min(graceMs, graceAfterErrorMs));
+    },
+  );
+
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (closingSinceMs === undefined) {
+      closingSinceMs = performance.now();
+      log.info({ signal, graceMs }, 'closing; a second signal ends it at once');
+      closing.close();
+    } else if (performance.now() - closingSinceMs >= sameRequestMs) {
+      log.warn({ signal }, 'exiting at once');
+      process.exit(1);
+    }
+  };
+  for (const signal of signals) process.on(signal, onSignal);
 }

@@ -2,8 +2,7 @@
 // that process, so only one node runs at a time.
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { translateRegistryCommand } from '../registry-command.ts';
-import { runProgram } from '../run-program.ts';
+import { runProgram, translateRegistryCommand } from '../run-program.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { openOutput } from './open-output.ts';
 import { takeOverProcess } from './take-over-process.ts';

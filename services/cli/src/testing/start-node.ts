@@ -1,17 +1,12 @@
 // A node in the process of the test, as its command starts it. Signals, standard output and the exit stay the test's, so
 // several nodes can run at a time.
 import { createLogger } from '@cistern/telemetry';
-import { admin } from '../commands/admin.ts';
-import { frontend } from '../commands/frontend.ts';
-import { standalone } from '../commands/serve.ts';
-import { worker } from '../commands/worker.ts';
+import { nodeKinds } from '../commands/nodes.ts';
 import { openNode, type NodeUrls } from '../node/open-node.ts';
 import { readConfig } from '../node/read-config.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-const kinds = { admin, frontend, serve: standalone, worker };
-
-export type NodeCommand = keyof typeof kinds;
+export type NodeCommand = keyof typeof nodeKinds;
 
 export interface StartedNode {
   readonly urls: NodeUrls;
@@ -29,7 +24,7 @@ export async function startNode(command: NodeCommand, file: string, env: Termina
   const { level, formatter, fields, accessLogEnabled } = config.log;
   const log = createLogger({ level, formatter, fields, destination: { write } });
   const accessLog = accessLogEnabled && formatter === 'text' ? write : undefined;
-  const node = await openNode(config, kinds[command], { env, log, accessLog });
+  const node = await openNode(config, nodeKinds[command], { env, log, accessLog });
   const urls = await node.listen();
   let stopping: Promise<void> | undefined;
   return {

@@ -10,19 +10,19 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-export interface AskOptions {
+export interface RequestOptions {
   readonly method?: 'GET' | 'HEAD';
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type Ask = (pathOrUrl: string, options?: AskOptions) => Promise<Answer>;
+export type SendRequest = (pathOrUrl: string, options?: RequestOptions) => Promise<Answer>;
 
 const timeoutMs = 30_000;
 /** Of what is read of an answer: more is not needed to judge it. */
 const maxBytes = 8 * 1024 * 1024;
 
 /** `base`: URL of the cache. `ca`: PEM. Rejects with the error of the system, of TLS, or `TimeoutError`. */
-export function createAsk(base: string, ca: string | undefined): Ask {
+export function createSendRequest(base: string, ca: string | undefined): SendRequest {
   return async (pathOrUrl, { method = 'GET', headers = {} } = {}) => {
     const url = new URL(pathOrUrl, base);
     const request = url.protocol === 'https:' ? requestHttps : requestHttp;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseLifetime } from './parse-lifetime.ts';
+import { parseLifetime } from './token.ts';
 
 test('days, hours, minutes, or never', () => {
   assert.equal(parseLifetime('90d'), 90 * 86_400_000);
@@ -9,7 +9,7 @@ test('days, hours, minutes, or never', () => {
   assert.equal(parseLifetime('never'), Infinity);
 });
 
-test('anything else is told to be none', () => {
+test('anything else is refused', () => {
   for (const text of ['', '0d', '-1d', '90', '1y', '1.5h', '3651d', '9999999d', 'Never', '1d '])
     assert.throws(() => parseLifetime(text), { name: 'CommandError' }, text);
 });

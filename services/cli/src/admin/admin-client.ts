@@ -1,0 +1,100 @@
+// A client of the admin API: of a cluster's admin node, or of the process on this machine through its socket.
+import { request, type IncomingMessage, type RequestOptions } from 'node:http';
+import { createInterface } from 'node:readline';
+import { adminAuthorization, adminSocketPath } from '@cistern/operations/admin-access';
+import type { Config } from '@cistern/config';
+import { type ConfigOptions, readConfig } from '../node/read-config.ts';
+import { CommandError } from '../terminal/command-error.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+
+export interface AdminOptions extends Pick<ConfigOptions, 'data'> {
+  readonly config?: string;
+  readonly url?: string;
+}
+
+export interface AdminClient {
+  /** For messages. */
+  readonly name: string;
+  /** Each line of an answer as it comes; `body`: what is posted, if anything. Throws `CommandError` where nothing answers, or refuses. */
+  lines<Line>(path: string, body?: object): AsyncGenerator<Line>;
+  /** An answer of one line. Rejects as `lines`. */
+  fetch<Answer>(path: string, body?: object): Promise<Answer>;
+}
+
+/** Throws `CommandError` for a URL that is none, `ConfigError` with every problem of a configuration. */
+export function createAdminClient({ config, data, url }: AdminOptions, { env }: Terminal): AdminClient {
+  const target = targetOf(readConfig(config, env, { data }), url);
+  const lines = <Line>(path: string, body?: object) => readLines<Line>(target, path, body);
+  return {
+    name: target.name,
+    lines,
+    async fetch<Answer>(path: string, body?: object) {
+      for await (const line of lines<Answer>(path, body)) return line;
+      throw new CommandError('The answer was empty.');
+    },
+  };
+}
+
+interface AdminTarget {
+  readonly name: string;
+  readonly options: Pick<RequestOptions, 'socketPath' | 'hostname' | 'port'>;
+  readonly authorization?: string | undefined;
+}
+
+/** `url`: of the admin node, where it is not on this machine. */
+function targetOf(config: Config, url: string | undefined): AdminTarget {
+  const socketPath = url === undefined ? adminSocketPath(config) : undefined;
+  if (socketPath !== undefined) return { name: `The cache at ${socketPath}`, options: { socketPath } };
+  const target = URL.parse(url ?? urlOf(config.admin));
+  if (target?.protocol !== 'http:')
+    throw new CommandError(`${JSON.stringify(url)} is no URL that begins with http://.`);
+  return {
+    name: `The admin node at ${target.origin}`,
+    options: { hostname: target.hostname.replace(/^\[|\]$/g, ''), port: target.port || 80 },
+    authorization: adminAuthorization(config),
+  };
+}
+
+function urlOf({ address }: Config['admin']): string {
+  if (address === undefined)
+    throw new CommandError('The configuration says that admin.addr is nowhere: there is nobody to ask.');
+  const { host, port } = address;
+  return `http://${host === undefined || host === '0.0.0.0' ? 'localhost' : host}:${port}`;
+}
+
+async function* readLines<Line>(target: AdminTarget, path: string, body?: object): AsyncGenerator<Line> {
+  const answer = await send(target, path, body);
+  if (answer.statusCode !== 200) throw new CommandError(await refusalOf(target, answer));
+  // A stream that breaks ends the iteration; its reader misses the last line then.
+  answer.on('error', () => {});
+  for await (const line of createInterface({ input: answer })) yield JSON.parse(line) as Line;
+}
+
+function send(
+  { name, options, authorization }: AdminTarget,
+  path: string,
+  body: object | undefined,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(authorization !== undefined && { authorization }),
+    };
+    request({ ...options, method: body === undefined ? 'GET' : 'POST', path, headers, agent: false }, resolve)
+      .on('error', (error: NodeJS.ErrnoException) =>
+        reject(new CommandError(`${name} cannot be reached (${error.code ?? error.message}): does it run?`)),
+      )
+      .end(body && JSON.stringify(body));
+  });
+}
+
+async function refusalOf({ name }: AdminTarget, answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString();
+  try {
+    return `${name} refuses: ${(JSON.parse(text) as { message: string }).message}`;
+  } catch {
+    return `${name} answered ${answer.statusCode}: it is no admin node of Cistern, or another release of it.`;
+  }
+}
