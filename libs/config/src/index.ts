@@ -1,5 +1,5 @@
 export { loadConfig } from './load-config.ts';
-export type { Config } from './load-config.ts';
+export type { Config } from './build-config.ts';
 export { ConfigError } from './values/problems.ts';
 export { describeConfig } from './reference.ts';
 export type { RedisConfig } from './sections/redis.ts';
@@ -7,4 +7,4 @@ export type { TlsConfig } from './sections/tls.ts';
 export type { CredentialConfig } from './sections/upstream-credentials.ts';
 export type { WebhookConfig, WebhookProvider } from './sections/webhooks.ts';
 export { parseSize } from './values/units.ts';
-export { indexDirectory } from './index-directory.ts';
+export { indexDirectory } from './sections/storage.ts';

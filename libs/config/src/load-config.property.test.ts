@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { KeyNode } from './source/key-tree.ts';
 import { ConfigError } from './values/problems.ts';
-import { keyTree } from './root-shape.ts';
+import { keyTree } from './build-config.ts';
 import { load } from './testing.ts';
 
 const secret = 'what-nobody-may-read';

@@ -1,6 +1,6 @@
 // The reference page of the configuration, made from the schema, so that it cannot say anything else than the code.
 import type { KeyNode, UnsupportedNode } from './source/key-tree.ts';
-import { keyTree } from './root-shape.ts';
+import { keyTree } from './build-config.ts';
 import { builtInUpstreams, dockerHub } from './sections/built-in-upstreams.ts';
 import { defaultFreshness } from './sections/freshness.ts';
 import { unsupportedKeys, type UnsupportedKey } from './source/unsupported-keys.ts';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { KeyNode } from './source/key-tree.ts';
 import type { Problem } from './values/problems.ts';
 import { isRawMap, readYaml, type RawValue } from './source/read-yaml.ts';
-import { keyTree } from './root-shape.ts';
+import { keyTree } from './build-config.ts';
 import { makeKeyPair, problemsOf } from './testing.ts';
 import { unsupportedKeys } from './source/unsupported-keys.ts';
 

@@ -1,7 +1,8 @@
 // Loading a configuration from a text, for tests.
 import { execFileSync } from 'node:child_process';
 import type { Environment } from '@cistern/runtime/process';
-import { loadConfig, type Config } from './load-config.ts';
+import type { Config } from './build-config.ts';
+import { loadConfig } from './load-config.ts';
 import { ConfigError, type Problem } from './values/problems.ts';
 
 export interface Given {

@@ -36,14 +36,7 @@ export const accessSection = section(
 
 export interface AccessConfig {
   readonly fallback: 'allow' | 'deny';
-  readonly rules: readonly {
-    readonly action: 'allow' | 'deny';
-    readonly images: readonly string[];
-    readonly users?: readonly string[] | undefined;
-    readonly networks?: readonly string[] | undefined;
-    readonly platforms?: readonly string[] | undefined;
-    readonly reason?: string | undefined;
-  }[];
+  readonly rules: readonly z.output<typeof rule>[];
 }
 
 export function buildAccess({ default: fallback, rules }: z.output<typeof accessSection>): AccessConfig {

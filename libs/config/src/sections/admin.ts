@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { TcpAddress } from '@cistern/runtime/process';
 import { filePath, openSection, section, text } from '../values/values.ts';
-import { readTcpAddress, type SectionContext } from './context.ts';
+import { readListener, type SectionContext } from './context.ts';
 
 export const adminSection = section(
   'The admin server, of `cistern admin` and of a single process: the console for operators at `/console/`, and its API.',
@@ -34,7 +34,5 @@ export function buildAdmin(
   isCluster: boolean,
   context: SectionContext,
 ): AdminConfig {
-  const address =
-    addr === '' ? undefined : readTcpAddress(context, 'admin.addr', addr ?? (isCluster ? ':5003' : '127.0.0.1:5003'));
-  return { address, explicit: addr !== undefined, htpasswd };
+  return { ...readListener(context, 'admin.addr', addr, isCluster ? ':5003' : '127.0.0.1:5003'), htpasswd };
 }

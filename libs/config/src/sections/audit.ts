@@ -1,5 +1,4 @@
 // What is written down for those who ask later.
-import type { z } from 'zod';
 import { filePath, section } from '../values/values.ts';
 
 export const auditSection = section(
@@ -11,12 +10,3 @@ export const auditSection = section(
     }).optional(),
   },
 );
-
-export interface AuditConfig {
-  /** `undefined`: nothing is written. */
-  readonly path: string | undefined;
-}
-
-export function buildAudit({ path }: z.output<typeof auditSection>): AuditConfig {
-  return { path };
-}

@@ -38,3 +38,25 @@ export function buildCluster(
     context.report(key, `must have at least ${minSecretBytes} bytes, not ${bytes}; ${howToMakeOne}`);
   return { secret: chosen };
 }
+
+/** Rules between the sections that make a cluster of nodes. */
+export function checkCluster(
+  { storesInMemory, workerPort }: { readonly storesInMemory: boolean; readonly workerPort: number | undefined },
+  context: SectionContext,
+): void {
+  const [hasRedis, hasCluster] = [context.isPresent('redis'), context.isPresent('cluster')];
+  if (hasRedis && storesInMemory)
+    context.report(
+      'redis',
+      'needs a store that the nodes share: use storage.s3, or storage.filesystem on one machine or a shared directory, not storage.inmemory',
+    );
+  if (hasRedis && !hasCluster)
+    context.warn(
+      'redis',
+      'only one node may use it: several need cluster.secretfile too, to follow the fetches of each other',
+    );
+  if (hasCluster && !hasRedis)
+    context.report('cluster', 'needs redis, where the nodes share their index and their jobs: add redis.addrs');
+  if (hasCluster && workerPort === 0)
+    context.report('worker.addr', 'must name the port, because other nodes have to find it, for example :5002');
+}

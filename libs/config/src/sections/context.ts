@@ -8,6 +8,8 @@ export interface SectionContext {
   report(path: string, message: string): void;
   /** Says what was understood but has no effect. */
   warn(path: string, message: string): void;
+  /** Whether the file or the environment has this section. Other checks report what is wrong inside it. */
+  isPresent(section: string): boolean;
   /** For what other programs read from the environment too. */
   readonly env: Environment;
   /** The text of a file that the configuration names; rejects by throwing. */
@@ -15,8 +17,9 @@ export interface SectionContext {
   readonly defaults: { readonly rootDirectory: string };
 }
 
-/** The text of a named file, or a reported problem. */
-export function readNamedFile(context: SectionContext, key: string, path: string): string | undefined {
+/** The text of a named file; `undefined`: none is named, or a reported problem. */
+export function readNamedFile(context: SectionContext, key: string, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
   try {
     return context.readFile(path);
   } catch (error) {
@@ -27,24 +30,20 @@ export function readNamedFile(context: SectionContext, key: string, path: string
   }
 }
 
-/** A pair of PEM files, of which neither is any use without the other; `undefined`: not given, or a reported problem. */
+/**
+ * A pair of PEM files, of which neither is any use without the other; `undefined`: not given, or a reported problem. `files`:
+ * the certificate by its key below `path`, then its private key.
+ */
 export function readKeyPair(
   context: SectionContext,
   path: string,
-  files: {
-    readonly certificate: readonly [key: string, path: string | undefined];
-    readonly key: readonly [key: string, path: string | undefined];
-  },
+  files: Readonly<Record<string, string | undefined>>,
 ): { readonly certificate: string; readonly key: Secret } | undefined {
-  const [certificateKey, certificateFile] = files.certificate;
-  const [keyKey, keyFile] = files.key;
-  if ((certificateFile === undefined) !== (keyFile === undefined)) {
-    const missing = keyFile === undefined ? keyKey : certificateKey;
-    context.report(`${path}.${missing}`, `is required: ${certificateKey} and ${keyKey} go together`);
-  }
-  if (certificateFile === undefined || keyFile === undefined) return undefined;
-  const certificate = readNamedFile(context, `${path}.${certificateKey}`, certificateFile);
-  const key = readNamedFile(context, `${path}.${keyKey}`, keyFile);
+  const names = Object.keys(files);
+  const missing = names.filter((name) => files[name] === undefined);
+  if (missing.length === 1) context.report(`${path}.${missing[0]}`, `is required: ${names.join(' and ')} go together`);
+  if (missing.length > 0) return undefined;
+  const [certificate, key] = names.map((name) => readNamedFile(context, `${path}.${name}`, files[name]));
   return certificate === undefined || key === undefined ? undefined : { certificate, key: createSecret(key) };
 }
 
@@ -56,6 +55,12 @@ export function readTcpAddress(context: SectionContext, key: string, text: strin
     context.report(key, (error as Error).message);
     return { kind: 'tcp', host: undefined, port: 0 };
   }
+}
+
+/** A listener that need not be: `""` is nowhere, and `explicit` says whether the user named the address. */
+export function readListener(context: SectionContext, key: string, given: string | undefined, fallback: string) {
+  const address = given === '' ? undefined : readTcpAddress(context, key, given ?? fallback);
+  return { address, explicit: given !== undefined };
 }
 
 /** A secret given by value or by file (one of them); a line break at the end of the file does not count. */

@@ -9,11 +9,9 @@ export const healthSection = section('Periodic checks, shown by `/readyz`.', {
   }),
 });
 
-export interface HealthConfig {
-  readonly storageDriver: { readonly enabled: boolean; readonly intervalMs: number; readonly threshold: number };
-}
+export type HealthConfig = ReturnType<typeof buildHealth>;
 
-export function buildHealth({ storagedriver }: z.output<typeof healthSection>): HealthConfig {
+export function buildHealth({ storagedriver }: z.output<typeof healthSection>) {
   const { enabled, interval, threshold } = storagedriver;
   return { storageDriver: { enabled, intervalMs: interval, threshold } };
 }

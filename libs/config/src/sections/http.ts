@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { ListenAddress, TcpAddress } from '@cistern/runtime/process';
 import { isHeader } from '../values/header-syntax.ts';
 import { choice, duration, flag, listOf, mapOf, network, section, text } from '../values/values.ts';
-import { readTcpAddress, type SectionContext } from './context.ts';
+import { readListener, readTcpAddress, type SectionContext } from './context.ts';
 import { buildTls, type TlsConfig, tlsSection } from './tls.ts';
 
 export const httpSection = section('Serving clients.', {
@@ -98,11 +98,7 @@ export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean
     revalidateFrom: http.revalidatefrom,
     tls: http.tls && buildTls(http.tls, context),
     debug: {
-      address:
-        addr === ''
-          ? undefined
-          : readTcpAddress(context, 'http.debug.addr', addr ?? (isCluster ? ':5001' : '127.0.0.1:5001')),
-      explicit: addr !== undefined,
+      ...readListener(context, 'http.debug.addr', addr, isCluster ? ':5001' : '127.0.0.1:5001'),
       prometheus: { enabled: prometheus.enabled ?? addr === undefined, path: prometheus.path },
     },
   };

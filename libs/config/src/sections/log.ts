@@ -18,14 +18,9 @@ export const logSection = section('The log on standard output.', {
 
 export const loglevel = choice('Old name of `log.level`, which wins when both are given.', levels).optional();
 
-export interface LogConfig {
-  readonly level: (typeof levels)[number];
-  readonly formatter: (typeof formatters)[number];
-  readonly fields: Readonly<Record<string, string>>;
-  readonly accessLogEnabled: boolean;
-}
+export type LogConfig = Readonly<ReturnType<typeof buildLog>>;
 
-export function buildLog(log: z.output<typeof logSection>, oldLevel: z.output<typeof loglevel>): LogConfig {
+export function buildLog(log: z.output<typeof logSection>, oldLevel: z.output<typeof loglevel>) {
   return {
     level: log.level ?? oldLevel ?? 'info',
     formatter: log.formatter,

@@ -69,7 +69,7 @@ export function buildOidc(issuers: z.output<typeof oidcSection>, context: Sectio
       name,
       url,
       audiences: audience,
-      ca: ca === undefined ? undefined : readNamedFile(context, `${path}.ca`, ca),
+      ca: readNamedFile(context, `${path}.ca`, ca),
       rules: rules.map(({ when, pull }) => ({ when, grants: pull })),
       labels,
     };

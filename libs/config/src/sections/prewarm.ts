@@ -1,11 +1,15 @@
 // What is fetched before anybody asks for it.
 import { OciSyntaxError, parsePlatformName, parseRepositoryName, type RepositoryName } from '@cistern/oci';
+import { createRequire } from 'node:module';
+import type * as CronParser from 'cron-parser';
 import type { z } from 'zod';
-import { loadCronParser } from '../values/load-when-needed.ts';
 import { duration, flag, listOf, openSection, size, text, wholeNumber } from '../values/values.ts';
 import { dockerHub } from './built-in-upstreams.ts';
 import type { SectionContext } from './context.ts';
 import type { UpstreamConfig } from './upstreams.ts';
+
+/** Few configurations need it, and those that do need it at once (decision 0044). */
+const loadCronParser = (): typeof CronParser => createRequire(import.meta.url)('cron-parser');
 
 const image = openSection('One image.', {
   image: text('The image without a tag, as clients write it: `nginx`, `quay.io/prometheus/node-exporter`.'),

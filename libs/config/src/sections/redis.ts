@@ -168,10 +168,7 @@ function tlsOf(tls: RedisSection['tls'], context: SectionContext): RedisAccount[
   const ca = files.flatMap(({ key, file }) => readNamedFile(context, `redis.tls.${key}`, file) ?? []);
   return {
     ca: ca.length === 0 ? undefined : ca,
-    clientCertificate: readKeyPair(context, 'redis.tls', {
-      certificate: ['certificate', tls.certificate],
-      key: ['key', tls.key],
-    }),
+    clientCertificate: readKeyPair(context, 'redis.tls', { certificate: tls.certificate, key: tls.key }),
   };
 }
 

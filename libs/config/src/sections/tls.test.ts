@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { getCiphers } from 'node:tls';
 import { test } from 'node:test';
 import { load, makeKeyPair, problemPaths, problemsOf } from '../testing.ts';
-import { cipherSuites, ciphersOf } from './cipher-suites.ts';
+import { cipherSuites, ciphersOf } from './tls.ts';
 
 const pem = makeKeyPair();
 const files = { '/c': pem, '/k': pem, '/ca': pem, '/other': makeKeyPair(), '/text': 'hello' };

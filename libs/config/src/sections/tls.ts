@@ -3,8 +3,31 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
 import { choice, filePath, listOf, openSection } from '../values/values.ts';
 import { type AcmeConfig, buildAcme, letsEncryptSection } from './acme.ts';
-import { cipherSuites, ciphersOf } from './cipher-suites.ts';
 import { readKeyPair, readNamedFile, type SectionContext } from './context.ts';
+
+// By the names of RFC 5246 and 8446, which registry:2's configuration uses, and by those of OpenSSL.
+const tls12 = {
+  TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: 'ECDHE-ECDSA-AES128-GCM-SHA256',
+  TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: 'ECDHE-RSA-AES128-GCM-SHA256',
+  TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: 'ECDHE-ECDSA-AES256-GCM-SHA384',
+  TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: 'ECDHE-RSA-AES256-GCM-SHA384',
+  TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: 'ECDHE-ECDSA-CHACHA20-POLY1305',
+  TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: 'ECDHE-RSA-CHACHA20-POLY1305',
+  TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: 'ECDHE-ECDSA-AES128-SHA',
+  TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA: 'ECDHE-ECDSA-AES256-SHA',
+  TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA: 'ECDHE-RSA-AES128-SHA',
+  TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA: 'ECDHE-RSA-AES256-SHA',
+  TLS_RSA_WITH_AES_128_GCM_SHA256: 'AES128-GCM-SHA256',
+  TLS_RSA_WITH_AES_256_GCM_SHA384: 'AES256-GCM-SHA384',
+  TLS_RSA_WITH_AES_128_CBC_SHA: 'AES128-SHA',
+  TLS_RSA_WITH_AES_256_CBC_SHA: 'AES256-SHA',
+} as const;
+
+const tls13 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'] as const;
+
+type CipherSuite = keyof typeof tls12 | (typeof tls13)[number];
+
+export const cipherSuites: readonly CipherSuite[] = [...(Object.keys(tls12) as (keyof typeof tls12)[]), ...tls13];
 
 export const tlsSection = openSection(
   { text: 'Serving TLS. The files are read again when they change.', default: 'plain HTTP' },
@@ -52,8 +75,7 @@ export function buildTls(
   context: SectionContext,
 ): TlsConfig | undefined {
   const { certificate, key, clientcas, clientauth, minimumtls, ciphersuites } = tls;
-  const files = { certificate: ['certificate', certificate], key: ['key', key] } as const;
-  const pair = readKeyPair(context, path, files);
+  const pair = readKeyPair(context, path, { certificate, key });
   if (pair !== undefined) checkKeyPair(pair.certificate, pair.key.reveal(), context);
   for (const authority of clientcas) readNamedFile(context, `${path}.clientcas`, authority);
   if (['tls1.0', 'tls1.1'].includes(minimumtls))
@@ -100,4 +122,12 @@ function checkKeyPair(certificate: string, key: string, context: SectionContext)
   const privateKey = read('key', 'holds no private key in PEM that needs no passphrase', () => createPrivateKey(key));
   if (leaf !== undefined && privateKey !== undefined && !leaf.checkPrivateKey(privateKey))
     context.report(`${path}.key`, 'is not the key of http.tls.certificate');
+}
+
+/** As in registry:2 a list that names only suites of TLS 1.2 says nothing of those of TLS 1.3, which are all good. */
+export function ciphersOf(suites: readonly CipherSuite[]): string | undefined {
+  if (suites.length === 0) return undefined;
+  const isOfTls13 = (suite: CipherSuite) => (tls13 as readonly string[]).includes(suite);
+  const names = suites.map((suite) => (suite in tls12 ? tls12[suite as keyof typeof tls12] : suite));
+  return [...names, ...(suites.some(isOfTls13) ? [] : tls13)].join(':');
 }

@@ -1,16 +1,39 @@
-// The table of upstreams: who is in it, who is the default, and that every name means one upstream only.
+// The table of upstreams: who is in it, registry:2's single upstream (`proxy`) too, who is the default, and that every name
+// means one upstream only.
 import type { z } from 'zod';
 import { builtInUpstreams, dockerHub, upstreamNameOf } from './built-in-upstreams.ts';
+import { duration, openSection, program, registryUrl, secret, section, text } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
-import { proxyEntry, type proxySection } from './proxy.ts';
 import type { CredentialConfig } from './upstream-credentials.ts';
-import { buildUpstream, defaultUpstreamEntry, type UpstreamConfig, type upstreamsSection } from './upstreams.ts';
+import {
+  buildUpstream,
+  defaultUpstreamEntry,
+  type UpstreamConfig,
+  type UpstreamEntry,
+  type upstreamsSection,
+} from './upstreams.ts';
+
+export const proxySection = section(
+  'The single upstream of a registry:2 configuration: the default upstream, named after its host; Docker Hub is `docker.io`. Without `upstreams` an `ns` that is not its name is ignored, as registry:2 does.',
+  {
+    remoteurl: registryUrl('Where the registry is.').optional(),
+    username: text('The account to pull with.').optional(),
+    password: secret('Its password or token.').optional(),
+    exec: openSection('A credential helper in place of a user name and a password, as in registry 3.x.', {
+      command: program('The program, by its name or path. It is run with the argument `get`.'),
+      lifetime: duration({
+        text: 'How long its answer is good for; `0s`: it is run whenever credentials are needed.',
+        default: 'five minutes, or until it is refused',
+      }).optional(),
+    }).optional(),
+  },
+);
 
 interface Row {
   readonly name: string;
   /** Of the entry in the file, for problems. */
   readonly path: string;
-  readonly entry: ReturnType<typeof defaultUpstreamEntry>;
+  readonly entry: UpstreamEntry;
   /** Beside the accounts of the entry. */
   readonly helper?: CredentialConfig | undefined;
 }
@@ -101,4 +124,32 @@ function addDotlessAliases(table: readonly UpstreamConfig[]): readonly UpstreamC
     const added = dotless.slice(at, at + 1).filter(isFree);
     return { ...upstream, aliases: [...upstream.aliases, ...added] };
   });
+}
+
+/** The entry that the section `proxy` stands for; `undefined`: no upstream is named. */
+function proxyEntry(
+  proxy: z.output<typeof proxySection>,
+): { readonly name: string; readonly entry: UpstreamEntry; readonly helper: CredentialConfig | undefined } | undefined {
+  if (proxy.remoteurl === undefined) return undefined;
+  const { host } = new URL(proxy.remoteurl);
+  const name = upstreamNameOf(host);
+  // Only registry-1.docker.io serves images; the other names of Docker Hub are often written instead.
+  const hub = name === dockerHub && host !== 'registry-1.docker.io' ? builtInUpstreams[dockerHub]?.url : undefined;
+  const { exec } = proxy;
+  return {
+    name,
+    helper: exec && {
+      kind: 'helper',
+      name: 'exec',
+      alternate: undefined,
+      program: exec.command,
+      keepMs: exec.lifetime,
+    },
+    entry: defaultUpstreamEntry({
+      url: hub ?? proxy.remoteurl,
+      default: true,
+      // The helper's word counts, as it does there.
+      ...(exec === undefined && { username: proxy.username, password: proxy.password }),
+    }),
+  };
 }

@@ -20,12 +20,7 @@ import {
 import { builtInUpstreams } from './built-in-upstreams.ts';
 import { readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 import { buildFreshness, freshnessKeys, type FreshnessRule, type ListsConfig } from './freshness.ts';
-import {
-  buildCredential,
-  credentialEntry,
-  type CredentialConfig,
-  type CredentialEntry,
-} from './upstream-credentials.ts';
+import { buildCredential, credentialEntry, type CredentialConfig } from './upstream-credentials.ts';
 
 const upstreamEntry = openSection('One upstream registry.', {
   url: registryUrl({
@@ -168,6 +163,7 @@ export function buildUpstream(
   path: string,
   context: SectionContext,
 ): Omit<UpstreamConfig, 'isDefault' | 'takesAnyNamespace'> {
+  const { clientcertificate, clientkey } = entry;
   const builtIn = builtInUpstreams[name];
   const url = entry.url ?? builtIn?.url;
   if (url === undefined)
@@ -182,11 +178,8 @@ export function buildUpstream(
     alternates: [...new Set(entry.alternates)],
     budget: { reserve: entry.budget.reserve },
     proxyUrl: entry.proxy,
-    ca: entry.ca === undefined ? undefined : readNamedFile(context, `${path}.ca`, entry.ca),
-    clientCertificate: readKeyPair(context, path, {
-      certificate: ['clientcertificate', entry.clientcertificate],
-      key: ['clientkey', entry.clientkey],
-    }),
+    ca: readNamedFile(context, `${path}.ca`, entry.ca),
+    clientCertificate: readKeyPair(context, path, { clientcertificate, clientkey }),
     allowPrivateAddresses: entry.allowprivate,
     ...buildFreshness(entry, path, context),
     rememberAccessMs: entry.access === 'verify' ? checkRemembered(entry.rememberaccess, path, context) : undefined,
@@ -212,7 +205,8 @@ function checkRemembered(rememberMs: number, path: string, context: SectionConte
 
 /** The account in the entry itself first, then those of the list of accounts. */
 function credentialsOf(entry: UpstreamEntry, path: string, context: SectionContext): readonly CredentialConfig[] {
-  const own = buildCredential(entry.username ?? '', credentialEntryOf(entry), path, context);
+  const { username, password, passwordfile } = entry;
+  const own = buildCredential(entry.username ?? '', { username, password, passwordfile }, path, context);
   const named = Object.entries(entry.credentials).map(([name, given]) => {
     const at = `${path}.credentials.${name}`;
     if (name === 'anonymous' || name === own?.name) context.report(at, 'is a name that is taken: choose another one');
@@ -221,8 +215,4 @@ function credentialsOf(entry: UpstreamEntry, path: string, context: SectionConte
     return buildCredential(name, given, at, context);
   });
   return [own, ...named].filter((credential) => credential !== undefined);
-}
-
-function credentialEntryOf({ username, password, passwordfile }: UpstreamEntry): CredentialEntry {
-  return { username, password, passwordfile };
 }

@@ -78,7 +78,7 @@ function tlsOf(
   { certificate, key, ca }: NonNullable<z.output<typeof workerSection>['tls']>,
   context: SectionContext,
 ): WorkerTls | undefined {
-  const pair = readKeyPair(context, 'worker.tls', { certificate: ['certificate', certificate], key: ['key', key] });
-  const authorities = ca === undefined ? undefined : readNamedFile(context, 'worker.tls.ca', ca);
+  const pair = readKeyPair(context, 'worker.tls', { certificate, key });
+  const authorities = readNamedFile(context, 'worker.tls.ca', ca);
   return pair && { ...pair, ca: authorities };
 }

@@ -3,14 +3,11 @@
 import type { Environment } from '@cistern/runtime/process';
 import type { KeyNode } from './key-tree.ts';
 import { joinPath, type Problem } from '../values/problems.ts';
-import { readValue } from './read-value.ts';
-import { isRawMap, type RawMap, type RawValue } from './read-yaml.ts';
+import { isRawMap, type RawMap, type RawValue, readYaml } from './read-yaml.ts';
 
 const prefix = 'REGISTRY_';
 /** Read before the file, to find it; and what Kubernetes and Docker set for a service or container named "registry". */
 const foreign = /^REGISTRY_(?:CONFIGURATION_PATH$|(?:SERVICE|PORT)(?:_|$))/;
-
-export type { Environment } from '@cistern/runtime/process';
 
 /**
  * Writes the variables into `raw` and returns which wrote which path. One that names no key is only warned about, for
@@ -94,4 +91,17 @@ function childOf(node: KeyNode, key: string): KeyNode | undefined {
   if (node.kind === 'section') return node.children.get(key);
   if (node.kind === 'map') return node.item;
   return node.kind === 'unsupported' ? node : undefined;
+}
+
+/** An address, a path, a word or a number is YAML for itself, and no reason to load what reads YAML. */
+const plain = /^[\w/:](?:[\w./:-]*[\w./-])?$/;
+
+/** The value of a variable, which is YAML. A password such as `*x` or `[x` is no valid YAML; then it means itself. */
+export function readValue(text: string): RawValue {
+  if (plain.test(text) && !/^(?::|null)$/i.test(text)) return text;
+  try {
+    return readYaml(text);
+  } catch {
+    return text;
+  }
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { hideUserInfo } from './hide-user-info.ts';
 import type { KeyNode } from './key-tree.ts';
 import { ConfigError } from '../values/problems.ts';
-import { keyTree } from '../root-shape.ts';
+import { keyTree } from '../build-config.ts';
 import { load } from '../testing.ts';
 
 const password = 'what-nobody-may-read';

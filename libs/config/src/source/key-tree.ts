@@ -1,7 +1,7 @@
 // Every known key as one tree: the sections' schemas, with the unsupported keys hung in. The environment, the search
 // for unknown keys and the reference page all walk it.
 import { z } from 'zod';
-import { keyDocs, type KeyDoc } from '../values/key-docs.ts';
+import { keyDocs, type KeyDoc } from '../values/values.ts';
 import type { UnsupportedKey } from './unsupported-keys.ts';
 
 export interface SectionNode {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readValue } from './read-value.ts';
+import { readValue } from './environment.ts';
 import { readYaml } from './read-yaml.ts';
 
 const pieces = fc.constantFrom(

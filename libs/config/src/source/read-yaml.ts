@@ -1,6 +1,10 @@
 // YAML to plain maps, lists and text. Every scalar stays the text the user wrote (YAML's failsafe schema, with null and
 // merge keys), as registry:2 reads it: the type of the key decides, not the look of the value.
-import { loadYaml } from '../values/load-when-needed.ts';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
+
+/** Most configurations need no parser of YAML, and those that do need it at once (decision 0044). */
+const loadYaml = (): typeof Yaml => createRequire(import.meta.url)('yaml');
 
 export type RawValue = string | null | RawValue[] | RawMap;
 export interface RawMap {

@@ -3,9 +3,18 @@
 import { parsePlatformName } from '@cistern/oci';
 import { z } from 'zod';
 import { parseNetwork, parseProxyUrl, parseRegistryUrl, parseServerUrl } from './addresses.ts';
-import { keyDocs } from './key-docs.ts';
 import { createSecret } from './secrets.ts';
 import { parseDuration, parseSize } from './units.ts';
+
+/** The entry of a key in the reference page, kept beside its schema. */
+export interface KeyDoc {
+  readonly type: string;
+  readonly description: string;
+  /** Where the default is no constant. */
+  readonly defaultText?: string;
+}
+
+export const keyDocs = z.registry<KeyDoc>();
 
 type Doc = string | { readonly text: string; readonly default: string };
 
