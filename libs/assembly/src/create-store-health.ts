@@ -11,6 +11,14 @@ export interface StoreHealth {
   checkRoom(): Promise<void>;
 }
 
+/** What every process of a cache is made of, for its own node. */
+export interface Assembled extends StoreHealth {
+  /** Rejects when the index cannot do its work now. */
+  checkIndex(): Promise<void>;
+  /** Lets fills end for up to `graceMs`, then closes everything. */
+  close(graceMs: number): Promise<void>;
+}
+
 /** `disk`: of this process, if it fetches. */
 export function createStoreHealth(
   { storageLimits: { minFree } }: Pick<Config, 'storageLimits'>,

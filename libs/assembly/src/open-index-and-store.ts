@@ -1,27 +1,91 @@
-// Index and store of a configuration. The index first: it holds the lock that keeps a second process out of the same directory.
+// Index and store of a configuration. Of the adapters only the chosen ones are loaded.
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { type BlobStore, countStoreErrors } from '@cistern/blob-store';
+import { type Config, indexDirectory } from '@cistern/config';
 import type { CacheIndex } from '@cistern/index';
 import type { RedisIndex } from '@cistern/index/redis';
-import type { Config } from '@cistern/config';
-import type { NodeContext } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
-import { openIndex } from './open-index.ts';
-import { openStore } from './open-store.ts';
-import { traceIndex, traceStore } from './tracing/trace-index-and-store.ts';
+import type { NodeContext } from '@cistern/runtime/process';
+import type { IndexMetrics, Logger } from '@cistern/telemetry';
+import { redisConnectionOf } from './redis-of.ts';
+import { traceIndex, traceStore } from './trace-parts.ts';
 
 export interface OpenedIndexAndStore {
   readonly index: CacheIndex | RedisIndex;
   readonly store: BlobStore;
 }
 
-/** Rejects with `index-unavailable` or `store-unavailable`. */
+/**
+ * Rejects with `index-unavailable` or `store-unavailable`. The index comes first: it holds the lock that keeps a second process
+ * out of the same directory.
+ */
 export async function openIndexAndStore(
   config: Config,
   { log, metrics, tracing }: Pick<NodeContext, 'log' | 'metrics' | 'tracing'>,
   { opened }: Closers,
 ): Promise<OpenedIndexAndStore> {
-  const index = opened(await openIndex(config, { now: Date.now, log, metrics }));
+  const index = opened(await openIndex(config, { log, metrics }));
   const store = opened(countStoreErrors(await openStore(config, log), metrics));
   if (tracing === undefined) return { index, store };
   return { index: traceIndex(index, tracing), store: traceStore(store, tracing) };
+}
+
+/** The nodes of a cluster share the index in Redis; without Redis it is this process's own. */
+async function openIndex(
+  { storage, redis }: Pick<Config, 'storage' | 'redis'>,
+  { log, metrics }: { readonly log: Logger; readonly metrics: IndexMetrics },
+): Promise<CacheIndex | RedisIndex> {
+  if (redis === undefined) {
+    const { openSqliteIndex } = await import('@cistern/index/sqlite');
+    return openSqliteIndex({ path: sqlitePath(storage), now: Date.now, log });
+  }
+  const { openRedisIndex } = await import('@cistern/index/redis');
+  const onCall = (durationMs: number, isAnswered: boolean) =>
+    metrics.indexCallDuration.observe({ result: isAnswered ? 'answered' : 'failed' }, durationMs / 1000);
+  return openRedisIndex({ ...redis, connection: redisConnectionOf(redis), log, onCall });
+}
+
+/** Beside the blobs, so that one directory is the whole cache. The index of a bucket has a name that no other bucket's has. */
+function sqlitePath(storage: Config['storage']): string {
+  const directory = indexDirectory(storage);
+  if (directory === undefined) return ':memory:';
+  if (storage.kind !== 's3') return join(directory, 'index.sqlite');
+  // What an index says was verified was so in one store.
+  const { endpoint, bucket, rootDirectory } = storage;
+  const store = createHash('sha256')
+    .update(JSON.stringify([endpoint, bucket, rootDirectory]))
+    .digest('hex');
+  return join(directory, `index-${store.slice(0, 12)}.sqlite`);
+}
+
+/** Rejects with `store-unavailable`. The caller closes it. */
+export async function openStore(
+  { storage, storageRedirect, worker }: Pick<Config, 'storage' | 'storageRedirect' | 'worker'>,
+  log: Logger,
+): Promise<BlobStore> {
+  switch (storage.kind) {
+    case 'memory': {
+      const { createMemoryStore } = await import('@cistern/blob-store/memory');
+      return createMemoryStore();
+    }
+    case 's3': {
+      const { openS3Store } = await import('@cistern/blob-store/s3');
+      const secretKey = storage.secretKey.reveal();
+      return openS3Store({ ...storage, secretKey, publicEndpoint: storageRedirect?.endpoint, log, now: Date.now });
+    }
+    case 'filesystem':
+      return openDirectory(storage.rootDirectory, worker.spool.directory, log);
+    default:
+      return storage satisfies never;
+  }
+}
+
+async function openDirectory(root: string, spoolDirectory: string | undefined, log: Logger): Promise<BlobStore> {
+  const { openFsStore } = await import('@cistern/blob-store/fs');
+  const store = await openFsStore({ root, log });
+  if (spoolDirectory === undefined) return store;
+  // A spool elsewhere may be on another filesystem, from which nothing can be renamed: blobs are then written in.
+  const { adoptFile: _adoptFile, spoolDirectory: _spoolDirectory, ...elsewhere } = store;
+  return elsewhere;
 }

@@ -3,8 +3,8 @@ import type { Config } from '@cistern/config';
 import type { JobHandlers, JobQueue, JobWorkers, LaneFacts } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import type { Logger, Tracing } from '@cistern/telemetry';
-import { redisConnectionOf } from './redis-connection-of.ts';
-import { traceJobHandlers, traceQueue } from './tracing/trace-jobs.ts';
+import { redisConnectionOf } from './redis-of.ts';
+import { traceJobHandlers, traceQueue } from './trace-parts.ts';
 
 export interface OpenedQueue {
   readonly queue: JobQueue;
@@ -47,14 +47,10 @@ async function openPlainQueue(
       close: async () => {},
     };
   }
-  const { keyPrefix, commandTimeoutMs } = redis;
-  const connection = redisConnectionOf(redis.connection);
+  const options = { ...redis, connection: redisConnectionOf(redis), log };
   const { openBullmqQueue, openBullmqWorkers } = await import('@cistern/jobs/bullmq');
-  const { queue, look, close } = await openBullmqQueue({ connection, keyPrefix, maxWaiting, commandTimeoutMs, log });
   return {
-    queue,
-    look,
-    close,
-    work: async (handlers) => openBullmqWorkers({ connection, keyPrefix, handlers, slots, log }),
+    ...(await openBullmqQueue({ ...options, maxWaiting })),
+    work: async (handlers) => openBullmqWorkers({ ...options, handlers, slots }),
   };
 }

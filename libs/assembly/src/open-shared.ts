@@ -1,21 +1,15 @@
 // What the nodes of a cache share, or one node has for itself: index, store and queue, and the way to each other's fills.
 import { randomUUID, createHash } from 'node:crypto';
-import type { BlobStore } from '@cistern/blob-store';
-import type { CacheIndex } from '@cistern/index';
-import type { RedisIndex } from '@cistern/index/redis';
 import type { Config } from '@cistern/config';
 import { type OfflineSwitch, type PolicyOf, createFreshnessPolicies, openOfflineSwitch } from '@cistern/pull-through';
 import { type RemoteFills, openRemoteFills } from '@cistern/fills';
 import { adoptedUpstream } from '@cistern/upstream';
 import type { NodeContext } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
-import { openIndexAndStore } from './open-index-and-store.ts';
+import { type OpenedIndexAndStore, openIndexAndStore } from './open-index-and-store.ts';
 import { type OpenedQueue, openQueue } from './open-queue.ts';
-import { peerTlsOf } from './peer-tls-of.ts';
 
-export interface Shared {
-  readonly index: CacheIndex | RedisIndex;
-  readonly store: BlobStore;
+export interface Shared extends OpenedIndexAndStore {
   readonly jobs: OpenedQueue;
   /** Absent: this is the only node. */
   readonly remoteFills: RemoteFills | undefined;
@@ -58,4 +52,10 @@ export async function openShared(config: Config, options: NodeContext, closers: 
 /** Tells every node a request that went round through another one, and tells upstreams nothing. */
 function clusterId(secret: string): string {
   return createHash('sha256').update(`cistern instance ${secret}`).digest('hex').slice(0, 32);
+}
+
+/** What a node shows and believes when it connects to a worker. */
+export function peerTlsOf({ tls }: Pick<Config['worker'], 'tls'>) {
+  const { ca, certificate, key } = tls ?? {};
+  return { ca, ...(ca !== undefined && { certificate, key: key?.reveal() }) };
 }

@@ -12,7 +12,7 @@ import {
   proxyFor,
 } from '@cistern/upstream';
 import type { NodeContext } from '@cistern/runtime/process';
-import { traceUpstream } from './tracing/trace-upstream.ts';
+import { traceUpstream } from './trace-parts.ts';
 
 export interface OpenUpstreamsOptions extends NodeContext {
   readonly instanceId: string;
@@ -20,39 +20,28 @@ export interface OpenUpstreamsOptions extends NodeContext {
   readonly ledger: BudgetLedger;
 }
 
+type Configured = Config['upstreams'][number];
+
 /** Every configured upstream by its name. Nothing is dialled before a client asks. */
 export function openUpstreams(
-  upstreams: Config['upstreams'],
+  upstreams: readonly Configured[],
   { log, metrics, env, version, instanceId, tokens, ledger, tracing }: OpenUpstreamsOptions,
 ): ReadonlyMap<string, Upstream> {
-  const open = ({ name, url, credentials, proxyUrl, timeouts, ...upstream }: Config['upstreams'][number]): Upstream =>
+  const open = ({ url, credentials, alternates, proxyUrl, ca, clientCertificate, ...upstream }: Configured): Upstream =>
     openUpstream({
-      name,
+      ...upstream,
       url,
       credentials: credentialsFor(undefined, url, credentials),
-      alternates: upstream.alternates.map((alternate) => ({
+      alternates: alternates.map((alternate) => ({
         url: alternate,
         credentials: credentialsFor(alternate, alternate, credentials),
       })),
-      reserve: upstream.budget.reserve,
-      ledger,
-      allowPrivate: upstream.allowPrivateAddresses,
       proxy: proxyUrl === undefined ? (target) => proxyFor(target, env) : { url: proxyUrl.reveal() },
-      tls: {
-        ca: upstream.ca,
-        certificate: upstream.clientCertificate?.certificate,
-        key: upstream.clientCertificate?.key.reveal(),
-      },
-      timeouts: {
-        connectTimeoutMs: timeouts.connectMs,
-        headersTimeoutMs: timeouts.headersMs,
-        bodyIdleTimeoutMs: timeouts.bodyMs,
-        silenceMs: timeouts.silenceMs,
-      },
-      maxConnections: upstream.maxConnections,
+      tls: { ca, certificate: clientCertificate?.certificate, key: clientCertificate?.key.reveal() },
       instanceId,
       version,
       tokens,
+      ledger,
       metrics,
       log,
     });
@@ -70,22 +59,18 @@ function credentialsFor(
 }
 
 function sourceOf(credential: CredentialConfig, host: string): CredentialSource {
-  const { name } = credential;
   switch (credential.kind) {
     case 'password':
-      return fixedCredentials(name, { username: credential.username, password: credential.password.reveal() });
-    case 'password-file':
-      return passwordFile({ name, username: credential.username, path: credential.path });
-    case 'docker-config':
-      return dockerConfig({ name, path: credential.path, host, clock: Date.now });
-    case 'helper':
-      return credentialHelper({
-        name,
-        program: credential.program,
-        keepMs: credential.keepMs,
-        host,
-        clock: Date.now,
+      return fixedCredentials(credential.name, {
+        username: credential.username,
+        password: credential.password.reveal(),
       });
+    case 'password-file':
+      return passwordFile(credential);
+    case 'docker-config':
+      return dockerConfig({ ...credential, host, clock: Date.now });
+    case 'helper':
+      return credentialHelper({ ...credential, host, clock: Date.now });
     default:
       return credential satisfies never;
   }

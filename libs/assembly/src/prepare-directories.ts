@@ -1,10 +1,54 @@
-// The directories of the data, before anything is opened in them.
-import type { Config } from '@cistern/config';
-import { prepareDirectory } from './prepare-directory.ts';
+// Directories and files that the configuration names and that cannot be used, in the user's words.
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Config, ConfigError } from '@cistern/config';
+import { StartError } from '@cistern/runtime/process';
 
 /** Those that a node of this configuration writes in; many have none. Rejects with `StartError`. */
 export async function prepareDirectories({ storage, redis }: Pick<Config, 'storage' | 'redis'>): Promise<void> {
   if (storage.kind === 'filesystem') await prepareDirectory(storage.rootDirectory, 'storage.filesystem.rootdirectory');
   if (storage.kind === 's3' && redis === undefined)
     await prepareDirectory(storage.indexDirectory, 'storage.s3.indexdirectory');
+}
+
+/** What cannot be opened is a mistake of the configuration, `path`: rejects with a ConfigError. */
+export async function openForConfig<T>(path: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    throw new ConfigError('The configuration', [{ path, message: (error as Error).message }]);
+  }
+}
+
+/**
+ * Makes it if it is not there, for its user alone. Rejects with `StartError` if this process could not write in it. `key`: of the directory in
+ * the configuration.
+ */
+async function prepareDirectory(path: string, key: string): Promise<void> {
+  try {
+    await makeDirectory(path, privateMode);
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new StartError(
+      `The data directory ${path} cannot be used (${code ?? message}): make it a directory that this user can write in, or set ${key} to another one.`,
+      { cause: error },
+    );
+  }
+}
+
+const privateMode = 0o700;
+
+// Not `recursive`, which never ends where a filesystem answers ENOENT to the making of a directory, as /proc does.
+async function makeDirectory(path: string, mode?: number): Promise<void> {
+  try {
+    await mkdir(path, mode);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && dirname(path) !== path) {
+      await makeDirectory(dirname(path));
+      await mkdir(path, mode);
+    } else if (code !== 'EEXIST') throw error;
+    else if (!(await stat(path)).isDirectory()) throw new Error('it is a file', { cause: error });
+  }
 }

@@ -1,11 +1,17 @@
-// For processes that look after index and store, and neither serve nor fetch.
+// The work on index and store of processes that neither serve nor fetch, beside whatever runs on them. A cache of one process
+// has to be stopped for it, except for tokens.
+import { openRobotTokens, type RobotTokens, sealRobots } from '@cistern/auth';
+import { importBundle, type ImportOptions, type ImportResult } from '@cistern/bundles';
 import type { Config } from '@cistern/config';
-import type { NodeContext } from '@cistern/runtime/process';
+import { type RebuildOptions, type RebuildResult, rebuildIndex } from '@cistern/maintenance';
 import { openAll } from '@cistern/runtime';
-import { type OpenedIndexAndStore, openIndexAndStore } from './open-index-and-store.ts';
+import type { NodeContext } from '@cistern/runtime/process';
+import type { Logger } from '@cistern/telemetry';
+import { createUpstreamTable, resolveImage } from '@cistern/upstream';
+import { type OpenedIndexAndStore, openIndexAndStore, openStore } from './open-index-and-store.ts';
 
 /** Resolves as `action` does, which has both open until then. Rejects with `index-unavailable` or `store-unavailable` too. */
-export async function withIndexAndStore<T>(
+async function withIndexAndStore<T>(
   config: Config,
   options: Pick<NodeContext, 'log' | 'metrics'>,
   action: (opened: OpenedIndexAndStore) => Promise<T>,
@@ -18,5 +24,41 @@ export async function withIndexAndStore<T>(
     return await action(opened);
   } finally {
     await close();
+  }
+}
+
+export type ImportBundleOptions = Pick<NodeContext, 'log' | 'metrics'> &
+  Pick<ImportOptions, 'path' | 'overwrite' | 'signal' | 'onProgress'>;
+
+/** A bundle into the cache of a configuration. Rejects as `importBundle`. */
+export function importBundleOf(config: Config, options: ImportBundleOptions): Promise<ImportResult> {
+  const table = createUpstreamTable(config.upstreams);
+  const resolve = (name: string) => resolveImage(table, name);
+  return withIndexAndStore(config, options, (opened) =>
+    importBundle({ ...options, ...opened, resolve, now: Date.now }),
+  );
+}
+
+export type RebuildIndexOptions = Pick<NodeContext, 'log' | 'metrics'> & Pick<RebuildOptions, 'signal' | 'onProgress'>;
+
+/** The index of a configuration, built again from its store. `undefined`: another process is at it. Rejects as `rebuildIndex`. */
+export function rebuildIndexOf(config: Config, options: RebuildIndexOptions): Promise<RebuildResult | undefined> {
+  const { log, signal, onProgress } = options;
+  return withIndexAndStore(config, options, (opened) =>
+    rebuildIndex({ ...opened, log, now: Date.now, signal, onProgress }),
+  );
+}
+
+/** With the store of a configuration, beside whatever runs on it. Rejects with `store-unavailable`. */
+export async function withRobotTokens<T>(
+  config: Config,
+  log: Logger,
+  action: (tokens: RobotTokens) => Promise<T>,
+): Promise<T> {
+  const store = await openStore(config, log);
+  try {
+    return await action(openRobotTokens(sealRobots(store, config)));
+  } finally {
+    await store.close();
   }
 }

@@ -249,7 +249,7 @@ test('is frozen throughout, and shows no secret however it is printed', () => {
     'upstreams: {quay.io: {username: u, password: hunter2, proxy: "http://u:hunter2@proxy:3128", clientcertificate: /c, clientkey: /k}}',
     { files: { '/c': 'certificate', '/k': 'hunter2' } },
   );
-  assert.throws(() => Object.assign(config.upstreams[0]?.timeouts ?? {}, { bodyMs: 1 }), TypeError);
+  assert.throws(() => Object.assign(config.upstreams[0]?.timeouts ?? {}, { bodyIdleTimeoutMs: 1 }), TypeError);
   assert.throws(() => (config.upstreams as unknown[]).push(1), TypeError);
   assert.equal(config.upstreams[0]?.clientCertificate?.key.reveal(), 'hunter2');
   assert.doesNotMatch(JSON.stringify(config) + inspect(config, { depth: 9, showHidden: true }), /hunter2/);

@@ -115,9 +115,9 @@ upstreams:
     isDefault: true,
     takesAnyNamespace: false,
     ca: 'CA',
-    allowPrivateAddresses: true,
+    allowPrivate: true,
     alternates: [],
-    budget: { reserve: undefined },
+    reserve: undefined,
     freshness: [
       { tags: ['*'], ttlMs: 300_000, staleWhileRevalidateMs: 0, staleIfErrorMs: Infinity, onNotFound: 'keep' },
     ],
@@ -126,7 +126,7 @@ upstreams:
     isOffline: false,
     maxAgeMs: 720 * 3_600_000,
     maxConnections: 8,
-    timeouts: { connectMs: 1000, headersMs: 2000, bodyMs: 3000, silenceMs: 4000 },
+    timeouts: { connectTimeoutMs: 1000, headersTimeoutMs: 2000, bodyIdleTimeoutMs: 3000, silenceMs: 4000 },
   });
   assert.deepEqual(credentials, [
     { kind: 'password-file', name: 'robot', username: 'robot', path: '/run/secret', alternate: undefined },

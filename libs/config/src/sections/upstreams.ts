@@ -118,17 +118,16 @@ export interface UpstreamConfig {
   readonly credentials: readonly CredentialConfig[];
   /** URLs, as `url`. */
   readonly alternates: readonly string[];
-  readonly budget: {
-    /** Pulls; `undefined`: a fifth of the limit. */
-    readonly reserve: number | undefined;
-  };
+  /** Pulls of the budget that are kept for what is not cached; `undefined`: a fifth of the limit. */
+  readonly reserve: number | undefined;
   /** URL of an HTTP proxy, which may hold credentials; `undefined`: what the environment's proxy variables say. */
   readonly proxyUrl: Secret | undefined;
   /** PEM. */
   readonly ca: string | undefined;
   /** PEM. */
   readonly clientCertificate: { readonly certificate: string; readonly key: Secret } | undefined;
-  readonly allowPrivateAddresses: boolean;
+  /** Redirects and token servers may have private addresses. */
+  readonly allowPrivate: boolean;
   /** Of its tags: the first rule with a matching pattern holds. The last one matches every tag. */
   readonly freshness: readonly FreshnessRule[];
   readonly lists: ListsConfig;
@@ -140,9 +139,9 @@ export interface UpstreamConfig {
   readonly maxAgeMs: number;
   readonly maxConnections: number;
   readonly timeouts: {
-    readonly connectMs: number;
-    readonly headersMs: number;
-    readonly bodyMs: number;
+    readonly connectTimeoutMs: number;
+    readonly headersTimeoutMs: number;
+    readonly bodyIdleTimeoutMs: number;
     readonly silenceMs: number;
   };
 }
@@ -176,20 +175,20 @@ export function buildUpstream(
     hosts: entry.hosts.map((host) => host.toLowerCase()),
     credentials: credentialsOf(entry, path, context),
     alternates: [...new Set(entry.alternates)],
-    budget: { reserve: entry.budget.reserve },
+    reserve: entry.budget.reserve,
     proxyUrl: entry.proxy,
     ca: readNamedFile(context, `${path}.ca`, entry.ca),
     clientCertificate: readKeyPair(context, path, { clientcertificate, clientkey }),
-    allowPrivateAddresses: entry.allowprivate,
+    allowPrivate: entry.allowprivate,
     ...buildFreshness(entry, path, context),
     rememberAccessMs: entry.access === 'verify' ? checkRemembered(entry.rememberaccess, path, context) : undefined,
     isOffline: entry.offline === true,
     maxAgeMs: entry.maxage,
     maxConnections: entry.maxconnections,
     timeouts: {
-      connectMs: entry.timeouts.connect,
-      headersMs: entry.timeouts.headers,
-      bodyMs: entry.timeouts.body,
+      connectTimeoutMs: entry.timeouts.connect,
+      headersTimeoutMs: entry.timeouts.headers,
+      bodyIdleTimeoutMs: entry.timeouts.body,
       silenceMs: entry.timeouts.silence,
     },
   };

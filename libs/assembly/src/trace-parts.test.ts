@@ -9,9 +9,7 @@ import type { JobHandlers } from '@cistern/jobs';
 import { parseDigest, parseRepositoryName } from '@cistern/oci';
 import { createLogger, inSpan, type Span, type Tracing } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
-import { traceIndex, traceStore } from './trace-index-and-store.ts';
-import { traceJobHandlers, traceQueue } from './trace-jobs.ts';
-import { traceUpstream } from './trace-upstream.ts';
+import { traceIndex, traceJobHandlers, traceQueue, traceStore, traceUpstream } from './trace-parts.ts';
 
 const log = createLogger({ level: 'error', formatter: 'json' });
 const digest = parseDigest(`sha256:${'0'.repeat(64)}`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadConfig } from '@cistern/config';
-import { redisConnectionOf } from './redis-connection-of.ts';
+import { redisConnectionOf } from './redis-of.ts';
 
 function connectionOf(redis: string) {
   const config = loadConfig({
@@ -9,7 +9,7 @@ function connectionOf(redis: string) {
     readFile: (path) => path,
     defaults: { rootDirectory: '/' },
   });
-  return redisConnectionOf(config.redis?.connection ?? assert.fail());
+  return redisConnectionOf(config.redis ?? assert.fail());
 }
 
 test('opens the secrets of every kind of connection, and says nothing of what is not given', () => {
