@@ -37,8 +37,6 @@ export interface SetupStep {
   readonly note: string;
 }
 
-export type ClientSetup = (facts: ClientFacts) => readonly SetupStep[];
-
 export function createFacts(cache: CacheAddress, served: readonly ServedUpstream[]): ClientFacts {
   const names = served.map(({ name }) => name);
   return {
@@ -52,9 +50,6 @@ export function createFacts(cache: CacheAddress, served: readonly ServedUpstream
     },
   };
 }
-
-/** Those that may stand in the name of an image, behind the cache's own: a name with a port may not. */
-export const namedByPath = (upstreams: readonly string[]) => upstreams.filter((name) => !name.includes(':'));
 
 /** A name, an IPv4 or an IPv6 address, with a port or not: less than a URL may have. */
 const plainHost = /^(?:[\w.-]+|\[[\da-f:]+\])(?::\d+)?$/;

@@ -1,13 +1,168 @@
-// Every client whose set-up can be printed, by its name.
-import { buildkit } from './buildkit.ts';
-import type { ClientSetup } from './client-setup.ts';
-import { containerd } from './containerd.ts';
-import { docker } from './docker.ts';
-import { earthly } from './earthly.ts';
-import { k3s } from './k3s.ts';
-import { kaniko } from './kaniko.ts';
-import { podman } from './podman.ts';
+// The files of every client for one cache.
+import {
+  type CacheAddress,
+  type ClientFacts,
+  createFacts,
+  type ServedUpstream,
+  type SetupStep,
+} from './client-setup.ts';
 
+type ClientSetup = (facts: ClientFacts) => readonly SetupStep[];
+
+/** docker mirrors Docker Hub alone; everything else goes by the name of the cache. */
+const docker: ClientSetup = ({ cache, cache: { url, host, isPlain }, upstreams }) => [
+  {
+    path: '/etc/docker/daemon.json',
+    content: JSON.stringify(
+      { 'registry-mirrors': [url], ...(isPlain && { 'insecure-registries': [host] }) },
+      undefined,
+      2,
+    ),
+    note: `Then restart docker. Images of Docker Hub come through the cache; those of other registries by its name: docker pull ${host}/${upstreams.find((name) => name !== 'docker.io') ?? 'quay.io'}/org/app:1`,
+  },
+  ...authoritySteps('/etc/docker/certs.d', cache),
+];
+
+/** containerd, and Kubernetes on it: one file for all registries, distinguished by the `?ns=` that containerd adds. */
+const containerd: ClientSetup = ({ cache: { url, authority } }) => [
+  {
+    path: '/etc/containerd/certs.d/_default/hosts.toml',
+    content: [
+      `[host."${url}"]`,
+      '  capabilities = ["pull", "resolve"]',
+      ...(authority === undefined ? [] : [`  ca = ${JSON.stringify(authority)}`]),
+    ].join('\n'),
+    note: 'Read at every pull. In a directory named after a registry, such as docker.io, in place of _default it is for that one alone.',
+  },
+  {
+    path: '/etc/containerd/config.toml',
+    content: [
+      'version = 3          # containerd 2',
+      '[plugins."io.containerd.cri.v1.images".registry]',
+      '  config_path = "/etc/containerd/certs.d"',
+      '',
+      '# containerd 1: version = 2, and the section is [plugins."io.containerd.grpc.v1.cri".registry]',
+    ].join('\n'),
+    note: 'For Kubernetes, once; then restart containerd. ctr and nerdctl take --hosts-dir /etc/containerd/certs.d.',
+  },
+];
+
+/** The lines of `buildkitd.toml`. */
+function buildkitLines({ cache, upstreams }: ClientFacts): readonly string[] {
+  const { host } = cache;
+  const mirrors = upstreams.flatMap((name) => [`[registry."${name}"]`, `  mirrors = ["${host}"]`]);
+  return [...mirrors, `[registry."${host}"]`, ...reachedBy(cache).map((line) => `  ${line}`)];
+}
+
+function reachedBy({ isPlain, authority }: CacheAddress): readonly string[] {
+  if (isPlain) return ['http = true', 'insecure = true'];
+  return authority === undefined ? [] : [`ca = [${JSON.stringify(authority)}]`];
+}
+
+/** BuildKit: a section for each registry, and one that says how the cache is reached. */
+const buildkit: ClientSetup = (facts) => [
+  {
+    path: 'buildkitd.toml',
+    content: buildkitLines(facts).join('\n'),
+    note: 'docker buildx create --use --buildkitd-config buildkitd.toml makes a builder of it.',
+  },
+];
+
+/** In the container of Earthly's BuildKit. */
+const authorityInside = '/etc/config/cistern.crt';
+
+/** Earthly, whose BuildKit takes its configuration from Earthly's. */
+const earthly: ClientSetup = (facts) => {
+  const { cache } = facts;
+  const { authority } = cache;
+  const inside = { ...cache, authority: authority === undefined ? undefined : authorityInside };
+  return [
+    {
+      path: '~/.earthly/config.yml',
+      content: [
+        'global:',
+        ...(authority === undefined
+          ? []
+          : [`  buildkit_additional_args: ["-v", ${JSON.stringify(`${authority}:${authorityInside}`)}]`]),
+        '  buildkit_additional_config: |',
+        ...buildkitLines({ ...facts, cache: inside }).map((line) => `    ${line}`),
+      ].join('\n'),
+      note: 'Then earthly bootstrap. Its BuildKit runs in a container: localhost is not this machine there.',
+    },
+  ];
+};
+
+/** podman, buildah, skopeo and CRI-O: a pair of tables for each registry. */
+const podman: ClientSetup = ({ cache, cache: { host, isPlain }, upstreams }) => [
+  {
+    path: '/etc/containers/registries.conf.d/cistern.conf',
+    // The name of an image may have an upstream's name behind the cache's own, unless that name has a port.
+    content: upstreams
+      .filter((name) => !name.includes(':'))
+      .map((name) =>
+        [
+          '[[registry]]',
+          `location = "${name}"`,
+          '[[registry.mirror]]',
+          `location = "${host}/${name}"`,
+          ...(isPlain ? ['insecure = true'] : []),
+        ].join('\n'),
+      )
+      .join('\n\n'),
+    note: 'Read at every pull; restart CRI-O.',
+  },
+  ...authoritySteps('/etc/containers/certs.d', cache),
+];
+
+/** k3s and RKE2, which write containerd's files themselves. */
+const k3s: ClientSetup = ({ cache: { url, host, authority }, upstreams }) => [
+  {
+    path: '/etc/rancher/k3s/registries.yaml',
+    content: [
+      'mirrors:',
+      ...upstreams.flatMap((name) => [`  "${name}":`, `    endpoint: ["${url}"]`]),
+      ...(authority === undefined
+        ? []
+        : ['configs:', `  "${host}":`, '    tls:', `      ca_file: ${JSON.stringify(authority)}`]),
+    ].join('\n'),
+    note: 'On every node, then restart k3s. RKE2 reads /etc/rancher/rke2/registries.yaml.',
+  },
+];
+
+/** kaniko, crane, oras: by arguments and by the name of the cache. */
+const kaniko: ClientSetup = ({ cache: { host, isPlain, authority }, upstreams, dotlessPathOf }) => {
+  const maps = upstreams.flatMap((name) => {
+    const path = dotlessPathOf(name);
+    return path === undefined ? [] : [`${name === 'docker.io' ? 'index.docker.io' : name}=${path}`];
+  });
+  const missing = upstreams.filter((name) => dotlessPathOf(name) === undefined);
+  const reached = [
+    ...(isPlain ? [`--insecure-registry=${host}`] : []),
+    ...(authority === undefined ? [] : [`--registry-certificate=${host}=${authority}`]),
+  ];
+  const notes = [
+    'Add these arguments to those that kaniko has.',
+    ...(missing.length === 0
+      ? []
+      : [
+          `kaniko needs a name without a dot for ${missing.join(', ')}: set upstreams.<name>.aliases, for example [${missing[0]?.replaceAll(/[.:]/g, '-')}].`,
+        ]),
+    `crane and oras pull by name: ${host}/<upstream>/<repository>.`,
+  ];
+  return [
+    {
+      path: undefined,
+      content: ['/kaniko/executor', ...mapArguments(maps), ...reached, '…'].join(' \\\n  '),
+      note: notes.join(' '),
+    },
+  ];
+};
+
+function mapArguments(maps: readonly string[]): readonly string[] {
+  return maps.length === 0 ? [] : [`--registry-map='${maps.join(';')}'`];
+}
+
+/** Every client whose set-up can be printed, by its name. */
 export const clientSetups: Readonly<Record<string, ClientSetup>> = {
   docker,
   containerd,
@@ -17,3 +172,24 @@ export const clientSetups: Readonly<Record<string, ClientSetup>> = {
   k3s,
   kaniko,
 };
+
+export interface DescribedClient {
+  readonly name: string;
+  readonly steps: readonly SetupStep[];
+}
+
+/** `upstreams`: in any order. */
+export function describeClientSetups(
+  cache: CacheAddress,
+  upstreams: readonly ServedUpstream[],
+): readonly DescribedClient[] {
+  const facts = createFacts(cache, upstreams);
+  return Object.entries(clientSetups).map(([name, setup]) => ({ name, steps: setup(facts) }));
+}
+
+/** The command that gives the authority of the cache's certificate to a client with such a directory. */
+function authoritySteps(directory: string, { host, authority }: CacheAddress): readonly SetupStep[] {
+  if (authority === undefined) return [];
+  const content = `install -D ${authority} ${directory}/${host}/ca.crt`;
+  return [{ path: undefined, content, note: 'The authority of the cache’s certificate.' }];
+}

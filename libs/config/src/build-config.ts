@@ -19,7 +19,7 @@ import { buildWebhooks, webhooksSection, type WebhookConfig } from './sections/w
 import { buildWorker, workerSection, type WorkerConfig } from './sections/worker.ts';
 import { buildKeyTree } from './source/key-tree.ts';
 import { unsupportedKeys } from './source/unsupported-keys.ts';
-import type { Problem } from './values/problems.ts';
+import type { Problem } from './source/problems.ts';
 import { choice, flag } from './values/values.ts';
 
 export const rootShape = {

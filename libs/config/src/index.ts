@@ -1,6 +1,6 @@
 export { loadConfig } from './load-config.ts';
 export type { Config } from './build-config.ts';
-export { ConfigError } from './values/problems.ts';
+export { ConfigError } from './source/problems.ts';
 export { describeConfig } from './reference.ts';
 export type { RedisConfig } from './sections/redis.ts';
 export type { TlsConfig } from './sections/tls.ts';

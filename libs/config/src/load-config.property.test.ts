@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { KeyNode } from './source/key-tree.ts';
-import { ConfigError } from './values/problems.ts';
+import { ConfigError } from './source/problems.ts';
 import { keyTree } from './build-config.ts';
 import { load } from './testing.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { loadConfig } from './load-config.ts';
-import type { ConfigError } from './values/problems.ts';
+import type { ConfigError } from './source/problems.ts';
 import { load, problemPaths, problemsOf } from './testing.ts';
 
 const registryFile = `

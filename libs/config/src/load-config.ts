@@ -3,10 +3,9 @@ import { readFileSync } from 'node:fs';
 import type { Environment } from '@cistern/runtime/process';
 import { buildConfig, type Config, keyTree, rootShape, type SectionValues } from './build-config.ts';
 import { applyEnvironment, nameVariables } from './source/environment.ts';
-import { hideUserInfo } from './source/hide-user-info.ts';
 import { isRawMap, readYaml, type RawMap, type RawValue } from './source/read-yaml.ts';
 import { screenKeys } from './source/screen-keys.ts';
-import { ConfigError, joinPath, type Findings, type Problem } from './values/problems.ts';
+import { ConfigError, hideUserInfo, joinPath, type Findings, type Problem } from './source/problems.ts';
 
 export interface LoadConfigOptions {
   /** Default: `REGISTRY_CONFIGURATION_PATH`; without either there is no file. */

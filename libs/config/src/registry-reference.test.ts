@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KeyNode } from './source/key-tree.ts';
-import type { Problem } from './values/problems.ts';
+import type { Problem } from './source/problems.ts';
 import { isRawMap, readYaml, type RawValue } from './source/read-yaml.ts';
 import { keyTree } from './build-config.ts';
 import { makeKeyPair, problemsOf } from './testing.ts';

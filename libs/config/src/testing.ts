@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import type { Environment } from '@cistern/runtime/process';
 import type { Config } from './build-config.ts';
 import { loadConfig } from './load-config.ts';
-import { ConfigError, type Problem } from './values/problems.ts';
+import { ConfigError, type Problem } from './source/problems.ts';
 
 export interface Given {
   readonly env?: Environment;

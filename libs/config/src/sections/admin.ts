@@ -1,7 +1,6 @@
 import type { z } from 'zod';
-import type { TcpAddress } from '@cistern/runtime/process';
 import { filePath, openSection, section, text } from '../values/values.ts';
-import { readListener, type SectionContext } from './context.ts';
+import { type OptionalListener, readListener, type SectionContext } from './context.ts';
 
 export const adminSection = section(
   'The admin server, of `cistern admin` and of a single process: the console for operators at `/console/`, and its API.',
@@ -20,11 +19,7 @@ export const adminSection = section(
   },
 );
 
-export interface AdminConfig {
-  /** `undefined`: nowhere. */
-  readonly address: TcpAddress | undefined;
-  /** Whether the user named the address; if not, that it is taken does not stop a single process. */
-  readonly explicit: boolean;
+export interface AdminConfig extends OptionalListener {
   /** `undefined`: no operator has a password. */
   readonly htpasswd: { readonly path: string } | undefined;
 }

@@ -30,6 +30,12 @@ export function readNamedFile(context: SectionContext, key: string, path: string
   }
 }
 
+/** PEM. */
+export interface KeyPair {
+  readonly certificate: string;
+  readonly key: Secret;
+}
+
 /**
  * A pair of PEM files, of which neither is any use without the other; `undefined`: not given, or a reported problem. `files`:
  * the certificate by its key below `path`, then its private key.
@@ -38,7 +44,7 @@ export function readKeyPair(
   context: SectionContext,
   path: string,
   files: Readonly<Record<string, string | undefined>>,
-): { readonly certificate: string; readonly key: Secret } | undefined {
+): KeyPair | undefined {
   const names = Object.keys(files);
   const missing = names.filter((name) => files[name] === undefined);
   if (missing.length === 1) context.report(`${path}.${missing[0]}`, `is required: ${names.join(' and ')} go together`);
@@ -57,8 +63,20 @@ export function readTcpAddress(context: SectionContext, key: string, text: strin
   }
 }
 
-/** A listener that need not be: `""` is nowhere, and `explicit` says whether the user named the address. */
-export function readListener(context: SectionContext, key: string, given: string | undefined, fallback: string) {
+export interface OptionalListener {
+  /** `undefined`: no such listener. */
+  readonly address: TcpAddress | undefined;
+  /** Whether the user named the address; if not, that it is taken must not stop a single process. */
+  readonly explicit: boolean;
+}
+
+/** `""` is nowhere. */
+export function readListener(
+  context: SectionContext,
+  key: string,
+  given: string | undefined,
+  fallback: string,
+): OptionalListener {
   const address = given === '' ? undefined : readTcpAddress(context, key, given ?? fallback);
   return { address, explicit: given !== undefined };
 }

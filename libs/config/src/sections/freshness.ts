@@ -38,7 +38,7 @@ export const freshnessKeys = {
   }),
 };
 
-export interface FreshnessRule {
+interface FreshnessRule {
   /** Globs; one has to match. */
   readonly tags: readonly string[];
   readonly ttlMs: number;
@@ -46,12 +46,6 @@ export interface FreshnessRule {
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
   readonly onNotFound: 'keep' | 'forget';
-}
-
-export interface ListsConfig {
-  readonly ttlMs: number;
-  /** From the end of `ttlMs` on; may be Infinity. */
-  readonly staleIfErrorMs: number;
 }
 
 const minuteMs = 60_000;
@@ -74,11 +68,7 @@ export const defaultFreshness: readonly FreshnessRule[] = [versions, everythingE
 type FreshnessEntry = z.output<z.ZodObject<typeof freshnessKeys>>;
 
 /** `path`: of the upstream's entry. */
-export function buildFreshness(
-  { freshness, ttl, lists }: FreshnessEntry,
-  path: string,
-  context: SectionContext,
-): { readonly freshness: readonly FreshnessRule[]; readonly lists: ListsConfig } {
+export function buildFreshness({ freshness, ttl, lists }: FreshnessEntry, path: string, context: SectionContext) {
   for (const [at, { tags }] of (freshness ?? []).entries())
     if (tags.length === 0 || tags.includes(''))
       context.report(`${path}.freshness[${at}].tags`, 'is empty: name a pattern, for example "*"');
@@ -94,7 +84,9 @@ export function buildFreshness(
   const last = ttl === undefined ? everythingElse : { ...everythingElse, ttlMs: ttl, staleWhileRevalidateMs: 0 };
   const first = freshness === undefined && ttl === undefined ? [versions] : rules;
   return {
+    /** Of tags: the first rule with a matching pattern holds. The last one matches every tag. */
     freshness: [...first, last],
+    /** `staleIfErrorMs`: from the end of `ttlMs` on; may be Infinity. */
     lists: { ttlMs: lists.ttl, staleIfErrorMs: lists.staleiferror },
   };
 }

@@ -1,10 +1,10 @@
 // The listeners: the registry itself, and metrics and health beside it.
 import type { z } from 'zod';
-import type { ListenAddress, TcpAddress } from '@cistern/runtime/process';
+import type { ListenAddress } from '@cistern/runtime/process';
 import { isHeader } from '../values/header-syntax.ts';
 import { choice, duration, flag, listOf, mapOf, network, section, text } from '../values/values.ts';
 import { readListener, readTcpAddress, type SectionContext } from './context.ts';
-import { buildTls, type TlsConfig, tlsSection } from './tls.ts';
+import { buildTls, tlsSection } from './tls.ts';
 
 export const httpSection = section('Serving clients.', {
   addr: text('Where the registry listens: `host:port` or `:port`; with `net: unix` the path of a socket.').prefault(
@@ -51,34 +51,10 @@ export const httpSection = section('Serving clients.', {
   }),
 });
 
-interface DebugConfig {
-  /** `undefined`: no such listener. */
-  readonly address: TcpAddress | undefined;
-  /** Whether the user named the address; if not, that it is taken must not stop the server. */
-  readonly explicit: boolean;
-  readonly prometheus: { readonly enabled: boolean; readonly path: string };
-}
-
-export interface HttpConfig {
-  readonly address: ListenAddress;
-  /** As the user wrote their names. */
-  readonly headers: Readonly<Record<string, readonly string[]>>;
-  readonly drainTimeoutMs: number;
-  /** In CIDR notation. */
-  readonly trustedProxies: readonly string[];
-  /** Other processes may listen on the same address. */
-  readonly reusePort: boolean;
-  /** `trustedProxies` speak the PROXY protocol. */
-  readonly proxyProtocol: boolean;
-  /** Of clients that may have upstream asked by `Cache-Control`, in CIDR notation; `undefined`: all. */
-  readonly revalidateFrom: readonly string[] | undefined;
-  /** `undefined`: plain HTTP. */
-  readonly tls: TlsConfig | undefined;
-  readonly debug: DebugConfig;
-}
+export type HttpConfig = Readonly<ReturnType<typeof buildHttp>>;
 
 /** `isCluster`: others look at this node's health and metrics, so that they must be able to by default. */
-export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean, context: SectionContext): HttpConfig {
+export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean, context: SectionContext) {
   for (const [name, values] of Object.entries(http.headers)) checkHeader(context, name, values);
   const { addr, prometheus } = http.debug;
   if (!/^\/[\w./-]+$/.test(prometheus.path))
@@ -89,19 +65,29 @@ export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean
       'needs the load balancers whose PROXY protocol is believed: list them in http.trustedproxies, for example [10.0.0.0/8]',
     );
   return {
-    address: http.net === 'unix' ? { kind: 'unix', path: http.addr } : readTcpAddress(context, 'http.addr', http.addr),
+    address: addressOf(http, context),
+    /** As the user wrote their names. */
     headers: http.headers,
     drainTimeoutMs: http.draintimeout,
+    /** In CIDR notation. */
     trustedProxies: http.trustedproxies,
+    /** Other processes may listen on the same address. */
     reusePort: http.reuseport,
+    /** `trustedProxies` speak the PROXY protocol. */
     proxyProtocol: http.proxyprotocol,
+    /** Of clients that may have upstream asked by `Cache-Control`, in CIDR notation; `undefined`: all. */
     revalidateFrom: http.revalidatefrom,
+    /** `undefined`: plain HTTP. */
     tls: http.tls && buildTls(http.tls, context),
     debug: {
       ...readListener(context, 'http.debug.addr', addr, isCluster ? ':5001' : '127.0.0.1:5001'),
       prometheus: { enabled: prometheus.enabled ?? addr === undefined, path: prometheus.path },
     },
   };
+}
+
+function addressOf({ net, addr }: z.output<typeof httpSection>, context: SectionContext): ListenAddress {
+  return net === 'unix' ? { kind: 'unix', path: addr } : readTcpAddress(context, 'http.addr', addr);
 }
 
 function checkHeader(context: SectionContext, name: string, values: readonly string[]): void {

@@ -20,15 +20,14 @@ export const limitsSection = section(
   },
 );
 
-export interface LimitsConfig {
-  readonly requestsPerMinute: number | undefined;
-  readonly bytesPerDay: number | undefined;
-  readonly connections: number | undefined;
-  /** In CIDR notation. */
-  readonly exceptNetworks: readonly string[];
-}
+export type LimitsConfig = Readonly<ReturnType<typeof buildLimits>>;
 
-export function buildLimits(limits: z.output<typeof limitsSection>): LimitsConfig {
-  const { requestsperminute: requestsPerMinute, bytesperday: bytesPerDay, connections, except } = limits;
-  return { requestsPerMinute, bytesPerDay, connections, exceptNetworks: except };
+export function buildLimits(limits: z.output<typeof limitsSection>) {
+  return {
+    requestsPerMinute: limits.requestsperminute,
+    bytesPerDay: limits.bytesperday,
+    connections: limits.connections,
+    /** In CIDR notation. */
+    exceptNetworks: limits.except,
+  };
 }

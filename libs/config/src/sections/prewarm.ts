@@ -46,14 +46,6 @@ export const prewarmSection = openSection(
   },
 ).optional();
 
-export interface PrewarmConfig {
-  /** 0: none. */
-  readonly top: number;
-  /** May be Infinity. */
-  readonly bytesPerSecond: number;
-  readonly images: readonly PrewarmImageConfig[];
-}
-
 interface PrewarmImageConfig {
   readonly upstream: string;
   readonly repository: RepositoryName;
@@ -67,16 +59,24 @@ const minBytesPerSecond = 64 * 1024;
 const minEveryMs = 60_000;
 const defaultEveryMs = 3_600_000;
 
+export type PrewarmConfig = Readonly<ReturnType<typeof buildPrewarm>>;
+
 export function buildPrewarm(
   prewarm: z.output<typeof prewarmSection>,
   upstreams: readonly UpstreamConfig[],
   context: SectionContext,
-): PrewarmConfig {
+) {
   const { enabled, top, bandwidth = Infinity, images } = prewarm ?? { enabled: false, top: 0, images: [] };
   if (bandwidth < minBytesPerSecond)
     context.report('prewarm.bandwidth', 'must be at least 64KiB: with less nothing of use arrives');
   const built = images.flatMap((entry, at) => buildImage(entry, `prewarm.images.${at}`, upstreams, context) ?? []);
-  return { top: enabled ? top : 0, bytesPerSecond: bandwidth, images: enabled ? built : [] };
+  return {
+    /** 0: none. */
+    top: enabled ? top : 0,
+    /** May be Infinity. */
+    bytesPerSecond: bandwidth,
+    images: enabled ? built : [],
+  };
 }
 
 function buildImage(

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { parseServerAddress } from '../values/addresses.ts';
 import type { Secret } from '../values/secrets.ts';
 import { duration, filePath, flag, listOf, openSection, secret, text, wholeNumber } from '../values/values.ts';
-import { chooseSecret, readKeyPair, readNamedFile, type SectionContext } from './context.ts';
+import { chooseSecret, type KeyPair, readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 
 export const redisSection = openSection(
   {
@@ -46,10 +46,7 @@ export const redisSection = openSection(
   },
 ).optional();
 
-interface RedisAddress {
-  readonly host: string;
-  readonly port: number;
-}
+type RedisAddress = ReturnType<typeof parseServerAddress>;
 
 interface RedisAccount {
   /** `undefined`: the default user. */
@@ -60,7 +57,7 @@ interface RedisAccount {
     | {
         /** `undefined`: the system's. */
         readonly ca: readonly string[] | undefined;
-        readonly clientCertificate: { readonly certificate: string; readonly key: Secret } | undefined;
+        readonly clientCertificate: KeyPair | undefined;
       }
     | undefined;
 }
@@ -115,7 +112,10 @@ function connectionOf(redis: RedisSection, context: SectionContext): RedisConnec
   };
   if (name !== undefined) {
     if (redis.cluster) context.report('redis.cluster', 'cannot be given together with mastername: Sentinel or Cluster');
-    return { ...account, kind: 'sentinel', sentinels: addresses, name, db, ...sentinelAccountOf(redis, context) };
+    const { sentinelusername, sentinelpassword: value, sentinelpasswordfile: file } = redis;
+    const sentinelPassword = passwordOf(context, 'redis.sentinelpassword', value, file);
+    const sentinelUsername = given(sentinelusername);
+    return { ...account, kind: 'sentinel', sentinels: addresses, name, db, sentinelUsername, sentinelPassword };
   }
   for (const key of ['sentinelusername', 'sentinelpassword', 'sentinelpasswordfile'] as const)
     if (redis[key] !== undefined) context.warn(`redis.${key}`, 'has no effect without mastername');
@@ -143,14 +143,6 @@ function addressesOf({ addr, addrs }: RedisSection, defaultPort: number, context
   if (named.every(({ address }) => address === undefined))
     context.report('redis.addrs', 'is required: where Redis is, for example [127.0.0.1:6379]');
   return addresses;
-}
-
-function sentinelAccountOf(redis: RedisSection, context: SectionContext) {
-  const { sentinelusername, sentinelpassword, sentinelpasswordfile } = redis;
-  return {
-    sentinelUsername: given(sentinelusername),
-    sentinelPassword: passwordOf(context, 'redis.sentinelpassword', sentinelpassword, sentinelpasswordfile),
-  };
 }
 
 function passwordOf(context: SectionContext, key: string, value: Secret | undefined, file: string | undefined) {

@@ -1,7 +1,7 @@
 // A bucket of S3, MinIO or another server that speaks its protocol, under registry:2's keys (decision 0016).
 import type { z } from 'zod';
 import { parseServerUrl } from '../values/addresses.ts';
-import { createSecret, type Secret } from '../values/secrets.ts';
+import { createSecret } from '../values/secrets.ts';
 import { filePath, flag, openSection, secret, text } from '../values/values.ts';
 import { chooseSecret, type SectionContext } from './context.ts';
 
@@ -44,27 +44,13 @@ export const s3Section = openSection(
   },
 );
 
-export interface S3Config {
-  readonly kind: 's3';
-  /** `https://host` or `http://host:port`: no path, no trailing slash. */
-  readonly endpoint: string;
-  readonly region: string;
-  readonly accessKey: string;
-  readonly secretKey: Secret;
-  readonly bucket: string;
-  /** Empty: the bucket itself. */
-  readonly rootDirectory: string;
-  readonly pathStyle: boolean;
-  readonly createBucket: boolean;
-  /** Where an index of this process alone lies, if it has one. */
-  readonly indexDirectory: string;
-}
-
 type S3Section = z.output<typeof s3Section>;
 
 const path = 'storage.s3';
 
-export function buildS3(s3: S3Section, context: SectionContext): S3Config {
+export type S3Config = Readonly<ReturnType<typeof buildS3>>;
+
+export function buildS3(s3: S3Section, context: SectionContext) {
   checkAccepted(s3, context);
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(s3.bucket))
     context.report(`${path}.bucket`, 'is no name of a bucket: 3 to 63 lower-case letters, digits, "." and "-"');
@@ -73,14 +59,17 @@ export function buildS3(s3: S3Section, context: SectionContext): S3Config {
   if (region === '')
     context.report(`${path}.region`, 'is required: where the bucket is, for example eu-central-1; or regionendpoint');
   return {
-    kind: 's3',
+    kind: 's3' as const,
+    /** `https://host` or `http://host:port`: no path, no trailing slash. */
     endpoint: hasEndpoint ? endpointOf(s3, context) : awsEndpoint(region, s3),
     region,
     ...credentialsOf(s3, context),
     bucket: s3.bucket,
+    /** Empty: the bucket itself. */
     rootDirectory: (s3.rootdirectory ?? '').replaceAll(/^\/+|\/+$/g, ''),
     pathStyle: s3.forcepathstyle ?? hasEndpoint,
     createBucket: s3.createbucket,
+    /** Where an index of this process alone is, if it has one. */
     indexDirectory: s3.indexdirectory ?? context.defaults.rootDirectory,
   };
 }
@@ -100,7 +89,7 @@ function awsEndpoint(region: string, { secure, usefipsendpoint, usedualstack }: 
   return `${secure ? 'https' : 'http'}://${service}.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
 }
 
-function credentialsOf(s3: S3Section, context: SectionContext): Pick<S3Config, 'accessKey' | 'secretKey'> {
+function credentialsOf(s3: S3Section, context: SectionContext) {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = context.env;
   const secretKey = chooseSecret(context, `${path}.secretkey`, { value: s3.secretkey, file: s3.secretkeyfile });
   const none = createSecret('');

@@ -115,51 +115,23 @@ interface MinFreeConfig {
   readonly shareOfLeft: number;
 }
 
-interface StorageLimitsConfig {
-  /** Infinity: any number. */
-  readonly maxBytes: number;
-  /** Parts of what the store may hold, from 0 to 1. */
-  readonly highShare: number;
-  readonly lowShare: number;
-  /** `undefined`: the store has no file system of its own. */
-  readonly minFree: MinFreeConfig | undefined;
-}
-
 const defaultMinFree: MinFreeConfig = { share: 0.1, maxBytes: 20 * 1024 ** 3, shareOfLeft: 0.5 };
 
-interface StorageRedirectConfig {
-  /** Public URL of the store, without path; `undefined`: the one that Cistern itself uses. */
-  readonly endpoint: string | undefined;
-  /** In CIDR notation. */
-  readonly exceptNetworks: readonly string[];
-  readonly expiresMs: number;
-}
-
 const weekMs = 7 * 24 * 3_600_000;
-
-interface StorageScrubConfig {
-  readonly bytesPerSecond: number;
-  readonly everyMs: number;
-}
 
 const minScrubBytesPerSecond = 64 * 1024;
 const minScrubEveryMs = 10_000;
 
 /** The slices of the configuration that the section makes. */
-export interface StorageSlices {
-  readonly storage: StorageConfig;
-  readonly storageLimits: StorageLimitsConfig;
-  /** `undefined`: clients get every byte from Cistern. */
-  readonly storageRedirect: StorageRedirectConfig | undefined;
-  /** `undefined`: the store is not read through. */
-  readonly storageScrub: StorageScrubConfig | undefined;
-}
+export type StorageSlices = Readonly<ReturnType<typeof buildStorage>>;
 
-export function buildStorage(storage: StorageSection, context: SectionContext): StorageSlices {
+export function buildStorage(storage: StorageSection, context: SectionContext) {
   return {
     storage: storeOf(storage, context),
     storageLimits: buildStorageLimits(storage, context),
+    /** `undefined`: clients get every byte from Cistern. */
     storageRedirect: buildStorageRedirect(storage, context),
+    /** `undefined`: the store is not read through. */
     storageScrub: buildStorageScrub(storage, context),
   };
 }
@@ -182,7 +154,7 @@ function storeOf(storage: StorageSection, context: SectionContext): StorageConfi
 function buildStorageLimits(
   { maxbytes = Infinity, minfree, watermarks: { high, low }, s3, inmemory }: StorageSection,
   context: SectionContext,
-): StorageLimitsConfig {
+) {
   const isFilesystem = s3 === undefined && inmemory === undefined;
   if (low >= high)
     context.report('storage.watermarks.low', `must be less than storage.watermarks.high, which is ${high}`);
@@ -191,9 +163,12 @@ function buildStorageLimits(
   if (minfree !== undefined && !isFilesystem)
     context.warn('storage.minfree', 'has no effect: it is for storage.filesystem');
   return {
+    /** Infinity: any number. */
     maxBytes: maxbytes,
+    /** Parts of what the store may hold, from 0 to 1. */
     highShare: high / 100,
     lowShare: low / 100,
+    /** `undefined`: the store has no file system of its own. */
     minFree: isFilesystem ? minFreeOf(minfree) : undefined,
   };
 }
@@ -205,10 +180,7 @@ function minFreeOf(given: StorageSection['minfree']): MinFreeConfig {
 }
 
 /** `undefined`: clients get all bytes from Cistern. */
-function buildStorageRedirect(
-  { redirect, s3 }: StorageSection,
-  context: SectionContext,
-): StorageRedirectConfig | undefined {
+function buildStorageRedirect({ redirect, s3 }: StorageSection, context: SectionContext) {
   const { disable, endpoint, except, expires } = redirect;
   if (disable) {
     if (endpoint !== undefined || except.length > 0)
@@ -222,14 +194,17 @@ function buildStorageRedirect(
     context.report('storage.redirect.disable', 'false needs storage.s3: clients can be sent to no other store');
   if (expires < 1000 || expires > weekMs)
     context.report('storage.redirect.expires', 'must be from 1s to 168h, as S3 has it');
-  return { endpoint, exceptNetworks: except, expiresMs: expires };
+  return {
+    /** Public URL of the store, without path; `undefined`: the one that Cistern itself uses. */
+    endpoint,
+    /** In CIDR notation. */
+    exceptNetworks: except,
+    expiresMs: expires,
+  };
 }
 
 /** `undefined`: the store is not read through. */
-function buildStorageScrub(
-  { scrub: { enabled, bandwidth, every } }: StorageSection,
-  context: SectionContext,
-): StorageScrubConfig | undefined {
+function buildStorageScrub({ scrub: { enabled, bandwidth, every } }: StorageSection, context: SectionContext) {
   if (bandwidth < minScrubBytesPerSecond)
     context.report('storage.scrub.bandwidth', 'must be at least 64KiB: with less it comes to no end');
   if (every < minScrubEveryMs) context.report('storage.scrub.every', 'must be at least 10s');

@@ -1,6 +1,5 @@
 // One entry of the table of upstreams: which registry it is and how to talk to it.
 import type { z } from 'zod';
-import type { Secret } from '../values/secrets.ts';
 import {
   choice,
   duration,
@@ -19,7 +18,7 @@ import {
 } from '../values/values.ts';
 import { builtInUpstreams } from './built-in-upstreams.ts';
 import { readKeyPair, readNamedFile, type SectionContext } from './context.ts';
-import { buildFreshness, freshnessKeys, type FreshnessRule, type ListsConfig } from './freshness.ts';
+import { buildFreshness, freshnessKeys } from './freshness.ts';
 import { buildCredential, credentialEntry, type CredentialConfig } from './upstream-credentials.ts';
 
 const upstreamEntry = openSection('One upstream registry.', {
@@ -103,49 +102,6 @@ export const upstreamsSection = mapOf(
   upstreamEntry,
 ).optional();
 
-export interface UpstreamConfig {
-  readonly name: string;
-  /** Without a trailing slash; may have a path. */
-  readonly url: string;
-  readonly aliases: readonly string[];
-  /** Values of the `Host` header, in lower case. */
-  readonly hosts: readonly string[];
-  /** At most one upstream is. */
-  readonly isDefault: boolean;
-  /** An `ns` that names no upstream means this one, as registry:2 has it. */
-  readonly takesAnyNamespace: boolean;
-  /** In the order of the configuration; empty: as anybody. */
-  readonly credentials: readonly CredentialConfig[];
-  /** URLs, as `url`. */
-  readonly alternates: readonly string[];
-  /** Pulls of the budget that are kept for what is not cached; `undefined`: a fifth of the limit. */
-  readonly reserve: number | undefined;
-  /** URL of an HTTP proxy, which may hold credentials; `undefined`: what the environment's proxy variables say. */
-  readonly proxyUrl: Secret | undefined;
-  /** PEM. */
-  readonly ca: string | undefined;
-  /** PEM. */
-  readonly clientCertificate: { readonly certificate: string; readonly key: Secret } | undefined;
-  /** Redirects and token servers may have private addresses. */
-  readonly allowPrivate: boolean;
-  /** Of its tags: the first rule with a matching pattern holds. The last one matches every tag. */
-  readonly freshness: readonly FreshnessRule[];
-  readonly lists: ListsConfig;
-  /** `undefined`: everybody may read what is here. Else callers are verified, and a yes holds so long. */
-  readonly rememberAccessMs: number | undefined;
-  /** Until the operator decides otherwise at run time. */
-  readonly isOffline: boolean;
-  /** May be Infinity. */
-  readonly maxAgeMs: number;
-  readonly maxConnections: number;
-  readonly timeouts: {
-    readonly connectTimeoutMs: number;
-    readonly headersTimeoutMs: number;
-    readonly bodyIdleTimeoutMs: number;
-    readonly silenceMs: number;
-  };
-}
-
 const minMaxAgeMs = 3_600_000;
 
 export type UpstreamEntry = z.output<typeof upstreamEntry>;
@@ -155,13 +111,15 @@ export function defaultUpstreamEntry(given: Partial<UpstreamEntry> = {}): Upstre
   return { ...upstreamEntry.parse({}), ...given };
 }
 
+export interface UpstreamConfig extends Readonly<ReturnType<typeof buildUpstream>> {
+  /** At most one upstream is. */
+  readonly isDefault: boolean;
+  /** An `ns` that names no upstream means this one, as registry:2 has it. */
+  readonly takesAnyNamespace: boolean;
+}
+
 /** `path`: of the entry, for problems. */
-export function buildUpstream(
-  name: string,
-  entry: UpstreamEntry,
-  path: string,
-  context: SectionContext,
-): Omit<UpstreamConfig, 'isDefault' | 'takesAnyNamespace'> {
+export function buildUpstream(name: string, entry: UpstreamEntry, path: string, context: SectionContext) {
   const { clientcertificate, clientkey } = entry;
   const builtIn = builtInUpstreams[name];
   const url = entry.url ?? builtIn?.url;
@@ -170,19 +128,30 @@ export function buildUpstream(
   if (entry.maxage < minMaxAgeMs) context.report(`${path}.maxage`, 'must be at least 1h');
   return {
     name,
+    /** Without a trailing slash; may have a path. */
     url: url ?? '',
     aliases: [...new Set([...entry.aliases.map((alias) => alias.toLowerCase()), ...(builtIn?.aliases ?? [])])],
+    /** Values of the `Host` header, in lower case. */
     hosts: entry.hosts.map((host) => host.toLowerCase()),
+    /** In the order of the configuration; empty: as anybody. */
     credentials: credentialsOf(entry, path, context),
+    /** URLs, as `url`. */
     alternates: [...new Set(entry.alternates)],
+    /** Pulls of the budget that are kept for what is not cached; `undefined`: a fifth of the limit. */
     reserve: entry.budget.reserve,
+    /** URL of an HTTP proxy, which may hold credentials; `undefined`: what the environment's proxy variables say. */
     proxyUrl: entry.proxy,
+    /** PEM. */
     ca: readNamedFile(context, `${path}.ca`, entry.ca),
     clientCertificate: readKeyPair(context, path, { clientcertificate, clientkey }),
+    /** Redirects and token servers may have private addresses. */
     allowPrivate: entry.allowprivate,
     ...buildFreshness(entry, path, context),
+    /** `undefined`: everybody may read what is here. Else callers are verified, and a yes holds so long. */
     rememberAccessMs: entry.access === 'verify' ? checkRemembered(entry.rememberaccess, path, context) : undefined,
+    /** Until the operator decides otherwise at run time. */
     isOffline: entry.offline === true,
+    /** May be Infinity. */
     maxAgeMs: entry.maxage,
     maxConnections: entry.maxconnections,
     timeouts: {

@@ -1,8 +1,6 @@
 import type { z } from 'zod';
-import type { TcpAddress } from '@cistern/runtime/process';
-import type { Secret } from '../values/secrets.ts';
 import { filePath, openSection, section, serverUrl, size, text, wholeNumber } from '../values/values.ts';
-import { readKeyPair, readNamedFile, readTcpAddress, type SectionContext } from './context.ts';
+import { type KeyPair, readKeyPair, readNamedFile, readTcpAddress, type SectionContext } from './context.ts';
 
 export const workerSection = section('Fetching from upstreams.', {
   addr: text('Where a worker of a cluster serves what it fetches to the frontends: `host:port` or `:port`.').prefault(
@@ -36,39 +34,26 @@ export const workerSection = section('Fetching from upstreams.', {
   concurrency: wholeNumber('Fetches at the same time for waiting clients.', { min: 1, max: 10_000 }).prefault('32'),
 });
 
-interface WorkerTls {
-  /** PEM, as all of these. */
-  readonly certificate: string;
-  readonly key: Secret;
-  /** Of the nodes' certificates, which then both sides have to show; `undefined`: only workers show one. */
+interface WorkerTls extends KeyPair {
+  /** In PEM, of the nodes' certificates, which then both sides have to show; `undefined`: only workers show one. */
   readonly ca: string | undefined;
 }
 
-export interface WorkerConfig {
-  /** Of the fill server. */
-  readonly address: TcpAddress;
-  /** URL of the fill server for other nodes, without path; `undefined`: to be made of the host's name and the port. */
-  readonly advertise: string | undefined;
-  readonly tls: WorkerTls | undefined;
-  readonly spool: {
-    /** `undefined`: where the store wants it, so that a finished body becomes the blob by a rename. */
-    readonly directory: string | undefined;
-    readonly maxBytes: number;
-  };
-  /** Blobs larger than this are not fetched whole for the sake of a small range. */
-  readonly maxWholeForRangeBytes: number;
-  readonly concurrency: number;
-}
+export type WorkerConfig = Readonly<ReturnType<typeof buildWorker>>;
 
-export function buildWorker(worker: z.output<typeof workerSection>, context: SectionContext): WorkerConfig {
+export function buildWorker(worker: z.output<typeof workerSection>, context: SectionContext) {
   const { addr, advertise, tls, spool, rangefill, concurrency } = worker;
   if (tls !== undefined && advertise?.startsWith('http:'))
     context.report('worker.advertise', 'must begin with https://, because worker.tls is given');
   return {
+    /** Of the fill server. */
     address: readTcpAddress(context, 'worker.addr', addr),
+    /** URL of the fill server for other nodes, without path; `undefined`: to be made of the host's name and the port. */
     advertise,
     tls: tls && tlsOf(tls, context),
+    /** `directory`: `undefined` where the store wants it, so that a finished body becomes the blob by a rename. */
     spool: { directory: spool.directory, maxBytes: spool.maxbytes },
+    /** Blobs larger than this are not fetched whole for the sake of a small range. */
     maxWholeForRangeBytes: rangefill.maxbytes,
     concurrency,
   };

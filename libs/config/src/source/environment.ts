@@ -1,8 +1,8 @@
 // `REGISTRY_HTTP_ADDR=:6000` sets `http.addr`: registry:2's rule, for every key of ours too. Names match without regard
 // to case, values are YAML, variables apply in the order of their names.
 import type { Environment } from '@cistern/runtime/process';
-import type { KeyNode } from './key-tree.ts';
-import { joinPath, type Problem } from '../values/problems.ts';
+import { childOf, type KeyNode } from './key-tree.ts';
+import { joinPath, type Problem } from './problems.ts';
 import { isRawMap, type RawMap, type RawValue, readYaml } from './read-yaml.ts';
 
 const prefix = 'REGISTRY_';
@@ -85,12 +85,6 @@ function findKey(target: RawMap, node: KeyNode, segments: readonly string[]) {
   const child = first === undefined || first === '' ? undefined : childOf(node, first.toLowerCase());
   if (first === undefined || child === undefined || node.kind === 'section') return undefined;
   return { key: first.toLowerCase(), child, rest };
-}
-
-function childOf(node: KeyNode, key: string): KeyNode | undefined {
-  if (node.kind === 'section') return node.children.get(key);
-  if (node.kind === 'map') return node.item;
-  return node.kind === 'unsupported' ? node : undefined;
 }
 
 /** An address, a path, a word or a number is YAML for itself, and no reason to load what reads YAML. */

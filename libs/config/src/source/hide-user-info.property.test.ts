@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { hideUserInfo } from './hide-user-info.ts';
 import type { KeyNode } from './key-tree.ts';
-import { ConfigError } from '../values/problems.ts';
+import { ConfigError, hideUserInfo } from './problems.ts';
 import { keyTree } from '../build-config.ts';
 import { load } from '../testing.ts';
 

@@ -72,3 +72,10 @@ function hang(node: KeyNode, [key = '', ...rest]: readonly string[], row: Unsupp
   if (child !== undefined) throw new Error(`${row.path} is both honoured and unsupported`);
   node.children.set(key, { kind: 'unsupported', row, ...(row.shape && { below: nodeOf(row.shape) }) });
 }
+
+/** The node of a key below; everything below an unsupported key is covered by it. */
+export function childOf(node: KeyNode, key: string): KeyNode | undefined {
+  if (node.kind === 'section') return node.children.get(key);
+  if (node.kind === 'map') return node.item;
+  return node.kind === 'unsupported' ? node : undefined;
+}

@@ -1,7 +1,7 @@
 // Looks at the keys only: unknown ones are problems, unsupported ones are warned about or refused, and what is left has
 // a schema. A key without a value is as good as absent, but a section without keys is there.
-import type { KeyNode, SectionNode, UnsupportedNode } from './key-tree.ts';
-import { joinPath, type Findings } from '../values/problems.ts';
+import { childOf, type KeyNode, type SectionNode, type UnsupportedNode } from './key-tree.ts';
+import { joinPath, type Findings } from './problems.ts';
 import { isRawMap, type RawMap, type RawValue } from './read-yaml.ts';
 
 type Path = readonly PropertyKey[];
@@ -20,11 +20,6 @@ export function screenKeys(raw: RawMap, node: KeyNode, findings: Findings, path:
     }
   }
   return kept;
-}
-
-function childOf(node: KeyNode, key: string): KeyNode | undefined {
-  if (node.kind === 'section') return node.children.get(key);
-  return node.kind === 'map' ? node.item : undefined;
 }
 
 function screenValue(value: RawValue, node: KeyNode, findings: Findings, path: Path): RawValue | undefined {

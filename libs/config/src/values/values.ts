@@ -62,15 +62,10 @@ function parseFlag(text: string): boolean {
   throw new Error(`must be true or false, not "${text}"`);
 }
 
-function parsePath(text: string): string {
-  if (text === '' || text.includes('\0')) throw new Error('must be a path');
+const parsePathOf = (what: string) => (text: string) => {
+  if (text === '' || text.includes('\0')) throw new Error(`must be ${what}`);
   return text;
-}
-
-function parseProgram(text: string): string {
-  if (text === '' || text.includes('\0')) throw new Error('must be a program, for example docker-credential-ecr-login');
-  return text;
-}
+};
 
 function parseHelperName(value: string): string {
   if (!/^[\w.-]+$/.test(value)) throw new Error('must be the name of a helper, for example ecr-login');
@@ -88,8 +83,8 @@ function parsePlatformPattern(value: string): string {
 export const text = valueOf('text', 'a', (value) => value);
 export const flag = valueOf('true or false', 'either', parseFlag);
 export const helperName = valueOf('name', 'a', parseHelperName);
-export const program = valueOf('program', 'a', parseProgram);
-export const filePath = valueOf('path', 'a', parsePath);
+export const program = valueOf('program', 'a', parsePathOf('a program, for example docker-credential-ecr-login'));
+export const filePath = valueOf('path', 'a', parsePathOf('a path'));
 export const duration = valueOf('duration', 'a', parseDuration);
 /** `Infinity` for `forever`. */
 export const durationOrForever = valueOf('duration or `forever`', 'a', (value) =>

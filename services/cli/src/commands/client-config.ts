@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { clientSetups, describeClientSetups, parseCacheAddress } from '@cistern/client-config';
 import type { Config } from '@cistern/config';
 import { Argument, type Command } from 'commander';
-import { CommandError } from '../terminal/command-error.ts';
+import { explain } from '../terminal/command-error.ts';
 import { readConfig } from '../node/read-config.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
@@ -26,18 +26,11 @@ export function addClientConfig(program: Command, terminal: Terminal): void {
 
 function printSetup(client: string, { config: path, url, ca }: ClientConfigOptions, terminal: Terminal): void {
   const config = readConfig(path, terminal.env);
-  const clients = describeClientSetups(cacheAddress(url ?? usualUrl(config), ca), config.upstreams);
+  const address = explain(() => parseCacheAddress(url ?? usualUrl(config), ca));
+  const clients = describeClientSetups(address, config.upstreams);
   const { steps } = clients.find(({ name }) => name === client) ?? { steps: [] };
   for (const { path: file, content, note } of steps)
     terminal.stdout.write(`# ${note}\n${file === undefined ? '' : `# ${file}\n`}${content}\n\n`);
-}
-
-function cacheAddress(url: string, authority: string | undefined) {
-  try {
-    return parseCacheAddress(url, authority);
-  } catch (error) {
-    throw new CommandError((error as Error).message);
-  }
 }
 
 function usualUrl({ http: { address, tls } }: Config): string {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { splitFirstComponent } from '@cistern/oci';
 import { type Command, Option } from 'commander';
 import { parseCacheAddress } from '@cistern/client-config';
-import { CommandError } from '../terminal/command-error.ts';
+import { CommandError, explain } from '../terminal/command-error.ts';
 import { clientFiles, examineFiles } from '../doctor/client-files.ts';
 import { type Finding, examine } from '../doctor/examine.ts';
 import { createSendRequest } from '../doctor/send-request.ts';
@@ -38,7 +38,7 @@ export function addDoctor(program: Command, terminal: Terminal): void {
 
 async function visit(url: string, options: DoctorOptions, terminal: Terminal): Promise<void> {
   const { image, user, ca, client, root } = options;
-  const cache = parseAddress(url);
+  const cache = explain(() => parseCacheAddress(url, undefined));
   const { upstream, repository, tag } = parseImage(image);
   const password = terminal.env['CISTERN_PASSWORD'];
   if (user !== undefined && password === undefined) throw new CommandError('Put the password into CISTERN_PASSWORD.');
@@ -50,14 +50,6 @@ async function visit(url: string, options: DoctorOptions, terminal: Terminal): P
   };
   if (client !== undefined) report({ what: client, ...examineFiles(client, { cache, upstream, root }) });
   await examine({ url: cache.url, send, account, upstream, repository, tag }, report);
-}
-
-function parseAddress(url: string) {
-  try {
-    return parseCacheAddress(url, undefined);
-  } catch (error) {
-    throw new CommandError((error as Error).message);
-  }
 }
 
 function parseImage(image: string) {

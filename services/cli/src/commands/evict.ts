@@ -4,7 +4,7 @@ import { parseSize } from '@cistern/config';
 import type { Command } from 'commander';
 import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
 import { addAdminCommand } from '../admin/admin-command.ts';
-import { CommandError } from '../terminal/command-error.ts';
+import { CommandError, explain } from '../terminal/command-error.ts';
 import { formatBytes } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
@@ -29,7 +29,14 @@ async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
     throw new CommandError(
       'The cache that runs evicts by itself, as storage.maxbytes says: only --dry-run is for you.',
     );
-  const downToBytes = options.downTo === undefined ? undefined : parseDownTo(options.downTo);
+  const { downTo } = options;
+  const downToBytes =
+    downTo === undefined
+      ? undefined
+      : explain(
+          () => parseSize(downTo),
+          (message) => `--down-to: ${message}.`,
+        );
   const cache = createAdminClient(options, terminal);
   const { stdout } = terminal;
   const lines = cache.lines<EvictionLine>('/v1/eviction/plan', { downToBytes });
@@ -43,14 +50,6 @@ async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
     return;
   }
   throw new CommandError(`${cache.name} has ended before it had told everything.`);
-}
-
-function parseDownTo(text: string): number {
-  try {
-    return parseSize(text);
-  } catch (error) {
-    throw new CommandError(`--down-to: ${(error as Error).message}.`);
-  }
 }
 
 function describePlan({ bytes, downToBytes, pinned }: Plan): string {

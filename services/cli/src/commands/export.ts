@@ -5,7 +5,7 @@ import type { Writable } from 'node:stream';
 import { parsePlatformName } from '@cistern/oci';
 import { createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
-import { CommandError } from '../terminal/command-error.ts';
+import { CommandError, isFileError } from '../terminal/command-error.ts';
 import { formatBytes, formatTransfer } from '../terminal/format.ts';
 import { readConfig, requireCluster } from '../node/read-config.ts';
 import { runOnData } from '../node/run-on-data.ts';
@@ -83,8 +83,4 @@ async function writeWhole<T>(path: string, write: (output: Writable) => Promise<
     await rm(partial, { force: true });
     throw isFileError(error) ? new CommandError(`${path} cannot be written: ${error.message}.`) : error;
   }
-}
-
-function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'path' in error;
 }

@@ -3,7 +3,7 @@ import type { ImportedImage, ImportProgress } from '@cistern/bundles';
 import { importBundleOf } from '@cistern/assembly';
 import { createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
-import { CommandError } from '../terminal/command-error.ts';
+import { CommandError, isFileError } from '../terminal/command-error.ts';
 import { formatBytes, formatTransfer } from '../terminal/format.ts';
 import { readConfig } from '../node/read-config.ts';
 import { runOnData } from '../node/run-on-data.ts';
@@ -63,8 +63,4 @@ function report({ name, digest, result, before }: ImportedImage, { stdout, stder
     default:
       result satisfies never;
   }
-}
-
-function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'path' in error;
 }

@@ -1,6 +1,6 @@
 // What a person sees at the start: where the node is, what it does, and how to point clients at it.
 import type { Config } from '@cistern/config';
-import { columns, describeRedis, describeStorage, describeUpstreams } from './describe-config.ts';
+import { columns, describeRedis, describeStorage, describeUpstreams, type Row } from './describe-config.ts';
 import type { NodeUrls } from './open-node.ts';
 import { version } from './version.ts';
 
@@ -10,7 +10,7 @@ export function registryBanner(config: Config, urls: NodeUrls, kind = ''): strin
   const facts = columns([
     ['caches', describeUpstreams(config.upstreams)],
     ...commonFacts(config, debug),
-    ...(operators === undefined ? [] : [['console', operators] as const]),
+    ['console', operators],
   ]);
   const hints = url.startsWith('http') ? clientHints(nameOf(url, config), config) : '';
   return `Cistern ${version}${kind} listens on ${url}\n${facts}${hints}`;
@@ -26,13 +26,11 @@ export function adminBanner(config: Config, { clients, debug }: NodeUrls): strin
   return `Cistern ${version} admin listens on ${clients}\n${facts}`;
 }
 
-type Row = readonly [label: string, value: string];
-
 function commonFacts({ storage, redis, http: { debug } }: Config, debugUrl: string | undefined): readonly Row[] {
   const paths = `${debug.prometheus.enabled ? `${debug.prometheus.path}, ` : ''}/healthz, /readyz`;
   return [
     ['data', describeStorage(storage)],
-    ...(redis === undefined ? [] : [['index, jobs', describeRedis(redis)] as const]),
+    ['index, jobs', redis && describeRedis(redis)],
     ['metrics, health', debugUrl === undefined ? 'off' : `${debugUrl}  (${paths})`],
   ];
 }

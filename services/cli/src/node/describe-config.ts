@@ -67,7 +67,8 @@ function describeAuth({ htpasswd, externalTokens, robots, oidc, tokenServer }: C
   return `${who.join(', ')}${tokenServer === undefined ? '' : '; by access tokens'}`;
 }
 
-type Row = readonly [label: string, value: string];
+/** `undefined`: there is nothing to say. */
+export type Row = readonly [label: string, value: string | undefined];
 
 /** Lines of `<label>  <value>`, indented. */
 export function describeConfig(config: Config): string {
@@ -78,25 +79,24 @@ export function describeConfig(config: Config): string {
       'registry',
       `${describeAddress(http.address)}${describeTls(http.tls)}${http.proxyProtocol ? ', with the PROXY protocol' : ''}`,
     ],
-    ...certificateRows(config),
+    ['certificate', describeCertificate(http.tls)],
     ['may pull', `${describeAuth(config.auth)}${describeAccess(config.access)}`],
     [
       'metrics, health',
       address === undefined ? 'off' : `${describeAddress(address)}${explicit ? '' : ' (if it is free)'}`,
     ],
     ['data', `${describeStorage(storage)}${describeLimits(config)}`],
-    ...redirectRows(config),
-    ...(redis === undefined ? [] : [['index, jobs', describeRedis(redis)] as const]),
-    ...clusterRows(config),
+    ['blobs', describeRedirect(config)],
+    ['index, jobs', redis && describeRedis(redis)],
+    ['workers', describeWorkers(config)],
     [redis === undefined ? 'console' : 'admin', describeAdmin(config.admin)],
-    ...upstreams.map(
-      ({ name, url, credentials, isDefault }, at) =>
-        [
-          at === 0 ? 'upstreams' : '',
-          `${name}  ${url}${credentials.length === 0 ? '' : ` as ${credentials.map(({ name: account }) => account).join(', ')}`}${isDefault ? '  (default)' : ''}`,
-        ] as const,
-    ),
+    ...upstreams.map((upstream, at): Row => [at === 0 ? 'upstreams' : '', describeUpstream(upstream)]),
   ]);
+}
+
+function describeUpstream({ name, url, credentials, isDefault }: Config['upstreams'][number]): string {
+  const accounts = credentials.length === 0 ? '' : ` as ${credentials.map((account) => account.name).join(', ')}`;
+  return `${name}  ${url}${accounts}${isDefault ? '  (default)' : ''}`;
 }
 
 function describeAccess({ rules, fallback }: Config['access']): string {
@@ -114,32 +114,29 @@ function describeTls(tls: Config['http']['tls']): string {
   return tls.clientAuthorities.length === 0 ? ', with TLS' : ', with mutual TLS';
 }
 
-function certificateRows({ http: { tls } }: Config): readonly Row[] {
-  if (tls === undefined) return [];
+function describeCertificate(tls: Config['http']['tls']): string | undefined {
+  if (tls === undefined) return undefined;
   const { certificates } = tls;
-  if (certificates.kind === 'files') return [['certificate', certificates.certificate]];
+  if (certificates.kind === 'files') return certificates.certificate;
   const { hosts, challenge, directoryUrl } = certificates;
-  return [['certificate', `for ${hosts.join(', ')}, by ${challenge.kind} from ${new URL(directoryUrl).host}`]];
+  return `for ${hosts.join(', ')}, by ${challenge.kind} from ${new URL(directoryUrl).host}`;
 }
 
-function redirectRows({ storage, storageRedirect }: Config): readonly Row[] {
-  if (storageRedirect === undefined || storage.kind !== 's3') return [];
+function describeRedirect({ storage, storageRedirect }: Config): string | undefined {
+  if (storageRedirect === undefined || storage.kind !== 's3') return undefined;
   const { endpoint = storage.endpoint, exceptNetworks } = storageRedirect;
-  const except = exceptNetworks.length === 0 ? '' : `, except from ${exceptNetworks.join(', ')}`;
-  return [['blobs', `clients are sent to ${endpoint}${except}`]];
+  return `clients are sent to ${endpoint}${exceptNetworks.length === 0 ? '' : `, except from ${exceptNetworks.join(', ')}`}`;
 }
 
-function clusterRows({ cluster, worker }: Config): readonly Row[] {
-  if (cluster === undefined) return [];
-  const { address, advertise, tls } = worker;
+function describeWorkers({ cluster, worker: { address, advertise, tls } }: Config): string | undefined {
+  if (cluster === undefined) return undefined;
   const security = tls === undefined ? '' : tls.ca === undefined ? ', with TLS' : ', with mutual TLS';
-  return [
-    ['workers', `${describeAddress(address)}${advertise === undefined ? '' : `, reached as ${advertise}`}${security}`],
-  ];
+  return `${describeAddress(address)}${advertise === undefined ? '' : `, reached as ${advertise}`}${security}`;
 }
 
 /** Two columns, the second one aligned. */
-export function columns(rows: readonly Row[]): string {
+export function columns(given: readonly Row[]): string {
+  const rows = given.filter(([, value]) => value !== undefined);
   const width = Math.max(...rows.map(([label]) => label.length));
   return rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}\n`).join('');
 }

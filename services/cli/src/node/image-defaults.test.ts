@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findImageDefaults } from './image-defaults.ts';
+import { findImageDefaults } from './read-config.ts';
 
 /** As the kernel writes it: id, parent, device, root, mount point, options. */
 const mountInfoOf = (...mountPoints: readonly string[]) =>

@@ -1,10 +1,10 @@
 // The configuration of a command: file, environment and the few options that stand for keys.
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { loadConfig, type Config } from '@cistern/config';
 import { type Environment, StartError } from '@cistern/runtime/process';
 import { becomeOwner } from './become-owner.ts';
-import { findImageDefaults } from './image-defaults.ts';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
 
 export interface ConfigOptions {
   /** `http.addr`. */
@@ -49,6 +49,44 @@ function defaultRootDirectory(env: Readonly<Record<string, string | undefined>>)
   const dataHome = env['XDG_DATA_HOME'];
   if (dataHome !== undefined && isAbsolute(dataHome)) return join(dataHome, 'cistern');
   return join(homedir(), '.local', 'share', 'cistern');
+}
+
+export interface ImageFiles {
+  exists(path: string): boolean;
+  /** The text of `/proc/self/mountinfo`; see proc_pid_mountinfo(5). */
+  mountInfo(): string;
+}
+
+interface ImageDefaults {
+  /** `undefined`: there is no file. */
+  readonly configPath: string | undefined;
+  readonly rootDirectory: string;
+}
+
+/** Of registry 3's image and of registry:2's. */
+const configPaths = ['/etc/distribution/config.yml', '/etc/docker/registry/config.yml'];
+const registryDirectory = '/var/lib/registry';
+const ownDirectory = '/var/lib/cistern';
+
+const imageFiles: ImageFiles = {
+  exists: existsSync,
+  mountInfo: () => readFileSync('/proc/self/mountinfo', 'utf8'),
+};
+
+/**
+ * Where the image has the configuration and the data, unless the command or the configuration names another place: where
+ * registry:2 has them, if they are there, so that its volumes and files mean the same (decision 0048).
+ */
+export function findImageDefaults(files: ImageFiles = imageFiles): ImageDefaults {
+  const isMounted = files
+    .mountInfo()
+    .split('\n')
+    .some((line) => line.split(' ')[4] === registryDirectory);
+  const hasData = () => files.exists(`${registryDirectory}/docker/registry/v2`);
+  return {
+    configPath: configPaths.find((path) => files.exists(path)),
+    rootDirectory: isMounted || hasData() ? registryDirectory : ownDirectory,
+  };
 }
 
 const redis = 'redis (where index and jobs are shared, for example redis: { addrs: ["redis:6379"] })';

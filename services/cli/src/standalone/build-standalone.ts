@@ -1,12 +1,13 @@
 // Everything in one process: the registry's API, and behind it the cache itself. In a cluster other nodes follow its fills.
-import { buildConsole, buildLocalAdmin } from '@cistern/admin/local';
-import { assemble } from './assemble.ts';
 import { openAdminAccess } from '@cistern/admin';
+import { buildConsole, buildLocalAdmin } from '@cistern/admin/local';
+import { openShared, prepareDirectories } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
-import { buildChallenges, buildRegistry } from '@cistern/frontend';
+import { buildChallenges, buildRegistry, type FrontendAssembly, wireFrontend } from '@cistern/frontend';
+import { openOperations, openReporting, type Operations } from '@cistern/operations';
+import { openAll } from '@cistern/runtime';
 import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
-import { prepareDirectories } from '@cistern/assembly';
-import { buildFillServer } from '@cistern/worker';
+import { buildFillServer, wireWorker, type WorkerAssembly, workerAssembly } from '@cistern/worker';
 
 /** Opens store and index; rejects with StartError or CacheError if one cannot be. The caller ends it with `close`. */
 export async function buildStandalone(config: Config, context: NodeContext): Promise<CacheNode> {
@@ -20,4 +21,20 @@ export async function buildStandalone(config: Config, context: NodeContext): Pro
   const admin = await buildLocalAdmin(config, work, context);
   const operators = access && buildConsole(config, work, context, access);
   return buildNode({ config, log, metrics, work, clients, challenges, peers, admin, console: operators });
+}
+
+type StandaloneAssembly = FrontendAssembly & WorkerAssembly & Operations;
+
+/** A frontend, a worker and the routes of operators. Rejects, with everything closed again, when a part cannot be opened. */
+function assemble(config: Config, context: NodeContext): Promise<StandaloneAssembly> {
+  return openAll(async (closers) => {
+    const shared = await openShared(config, context, closers);
+    const worker = await wireWorker(config, shared, context, closers);
+    openReporting(config, 'standalone', { index: shared.index, ...worker }, context, closers);
+    return {
+      ...(await wireFrontend(config, shared, { ...context, worker }, closers)),
+      ...workerAssembly(worker, config, shared, context, closers),
+      ...openOperations(config, shared, shared.jobs, context.log),
+    };
+  });
 }
