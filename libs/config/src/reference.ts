@@ -29,12 +29,7 @@ its key, and nothing is started; an unknown key is an error.
 - **Secrets** are given by value, by environment or by file, and are \`[redacted]\` wherever a configuration is shown.
 - **Booleans** are \`true\` and \`false\`; \`yes\`, \`no\`, \`on\` and \`off\` are taken too.`;
 
-interface Row {
-  readonly path: string;
-  readonly type: string;
-  readonly default: string;
-  readonly description: string;
-}
+type Row = Readonly<Record<'path' | 'type' | 'default' | 'description', string>>;
 
 function honouredKeys(): string {
   const top = [...keyTree.children].flatMap(([key, node]) => (node.kind === 'unsupported' ? [] : [{ key, node }]));

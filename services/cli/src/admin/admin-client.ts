@@ -3,12 +3,11 @@ import { request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { createInterface } from 'node:readline';
 import { adminAuthorization, adminSocketPath } from '@cistern/operations/admin-access';
 import type { Config } from '@cistern/config';
-import { type ConfigOptions, readConfig } from '../node/read-config.ts';
+import { type DataOptions, readConfig } from '../node/read-config.ts';
 import { CommandError } from '../terminal/command-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-export interface AdminOptions extends Pick<ConfigOptions, 'data'> {
-  readonly config?: string;
+export interface AdminOptions extends DataOptions {
   readonly url?: string;
 }
 
@@ -22,8 +21,8 @@ export interface AdminClient {
 }
 
 /** Throws `CommandError` for a URL that is none, `ConfigError` with every problem of a configuration. */
-export function createAdminClient({ config, data, url }: AdminOptions, { env }: Terminal): AdminClient {
-  const target = targetOf(readConfig(config, env, { data }), url);
+export function createAdminClient(options: AdminOptions, { env }: Terminal): AdminClient {
+  const target = targetOf(readConfig(options.config, env, options), options.url);
   const lines = <Line>(path: string, body?: object) => readLines<Line>(target, path, body);
   return {
     name: target.name,

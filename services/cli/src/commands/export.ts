@@ -7,16 +7,14 @@ import { createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
 import { CommandError, isFileError } from '../terminal/command-error.ts';
 import { formatBytes, formatTransfer } from '../terminal/format.ts';
-import { readConfig, requireCluster } from '../node/read-config.ts';
+import { type DataOptions, readConfig, requireCluster } from '../node/read-config.ts';
 import { runOnData } from '../node/run-on-data.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { version } from '../node/version.ts';
 
-interface ExportFlags {
+interface ExportFlags extends DataOptions {
   readonly output: string;
   readonly platform?: readonly string[];
-  readonly config?: string;
-  readonly data?: string;
 }
 
 export function addExport(program: Command, terminal: Terminal): void {
@@ -35,7 +33,7 @@ export function addExport(program: Command, terminal: Terminal): void {
 
 async function runExport(images: readonly string[], flags: ExportFlags, terminal: Terminal): Promise<void> {
   const { env, stderr } = terminal;
-  const config = readConfig(flags.config, env, { data: flags.data });
+  const config = readConfig(flags.config, env, flags);
   if (config.redis !== undefined) requireCluster(config, 'export', { secret: true });
   const platforms = flags.platform?.map(parsePlatform);
   const startedAtMs = Date.now();

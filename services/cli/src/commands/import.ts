@@ -5,13 +5,11 @@ import { createMetrics } from '@cistern/telemetry';
 import type { Command } from 'commander';
 import { CommandError, isFileError } from '../terminal/command-error.ts';
 import { formatBytes, formatTransfer } from '../terminal/format.ts';
-import { readConfig } from '../node/read-config.ts';
+import { type DataOptions, readConfig } from '../node/read-config.ts';
 import { runOnData } from '../node/run-on-data.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface ImportFlags {
-  readonly config?: string;
-  readonly data?: string;
+interface ImportFlags extends DataOptions {
   readonly overwrite?: boolean;
 }
 
@@ -29,7 +27,7 @@ export function addImport(program: Command, terminal: Terminal): void {
 }
 
 async function runImport(path: string, flags: ImportFlags, terminal: Terminal): Promise<void> {
-  const config = readConfig(flags.config, terminal.env, { data: flags.data });
+  const config = readConfig(flags.config, terminal.env, flags);
   const { overwrite = false } = flags;
   const startedAtMs = Date.now();
   const frame = { level: 'error', interrupted: 'Interrupted. What was stored stays; run it again to go on.' } as const;

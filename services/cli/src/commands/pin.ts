@@ -9,29 +9,22 @@ export function addPin(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'pin')
     .argument('<image...>', 'for example nginx:1.27 or quay.io/org/app@sha256:…')
     .description('Keep images whatever room is needed. What is not here yet is not fetched by this: see prewarm')
-    .action((images: string[], options: AdminOptions) => pin(images, options, terminal));
+    .action((images: string[], options: AdminOptions) => setPins(images, true, options, terminal));
   addAdminCommand(program, 'unpin')
     .argument('<image...>', 'as they were pinned')
     .description('Let images go again when room is needed')
-    .action((images: string[], options: AdminOptions) => unpin(images, options, terminal));
+    .action((images: string[], options: AdminOptions) => setPins(images, false, options, terminal));
   addAdminCommand(program, 'pins')
     .description('Tell which images are pinned')
     .action((options: AdminOptions) => list(options, terminal));
 }
 
-async function pin(images: readonly string[], options: AdminOptions, terminal: Terminal): Promise<void> {
+async function setPins(images: readonly string[], pinned: boolean, options: AdminOptions, terminal: Terminal) {
   const cache = createAdminClient(options, terminal);
   for (const image of images) {
-    const pinned = await cache.fetch<PinAnswer>('/v1/pins', { image, pinned: true });
-    terminal.stdout.write(`${pinned.image} stays.\n`);
-  }
-}
-
-async function unpin(images: readonly string[], options: AdminOptions, terminal: Terminal): Promise<void> {
-  const cache = createAdminClient(options, terminal);
-  for (const image of images) {
-    const { image: name, wasPinned } = await cache.fetch<PinAnswer>('/v1/pins', { image, pinned: false });
-    terminal.stdout.write(wasPinned === true ? `${name} may go.\n` : `${name} was not pinned.\n`);
+    const { image: name, wasPinned } = await cache.fetch<PinAnswer>('/v1/pins', { image, pinned });
+    const unpinned = wasPinned === true ? 'may go' : 'was not pinned';
+    terminal.stdout.write(`${name} ${pinned ? 'stays' : unpinned}.\n`);
   }
 }
 

@@ -4,15 +4,11 @@ import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
 import { CommandError } from '../terminal/command-error.ts';
 import { noteInAudit } from '../node/open-audit-log.ts';
-import { type ConfigOptions, readConfig } from '../node/read-config.ts';
+import { type DataOptions, readConfig } from '../node/read-config.ts';
 import { commandLog } from '../node/run-on-data.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface TokenOptions extends Pick<ConfigOptions, 'data'> {
-  readonly config?: string;
-}
-
-interface CreateOptions extends TokenOptions {
+interface CreateOptions extends DataOptions {
   readonly expires: string;
   readonly pull?: readonly string[];
 }
@@ -33,10 +29,10 @@ export function addToken(program: Command, terminal: Terminal): void {
       'what may be pulled with it, as upstream/repository: "docker.io/library/*", "ghcr.io/**"; default: everything',
     )
     .action((name: string, options: CreateOptions) => create(name, options, terminal));
-  add('list', 'Show what tokens there are').action((options: TokenOptions) => list(options, terminal));
+  add('list', 'Show what tokens there are').action((options: DataOptions) => list(options, terminal));
   add('revoke', 'End a token: within seconds nobody comes in with it')
     .argument('<name>', 'its name or its id')
-    .action((name: string, options: TokenOptions) => revoke(name, options, terminal));
+    .action((name: string, options: DataOptions) => revoke(name, options, terminal));
 }
 
 async function create(name: string, { expires, pull, ...options }: CreateOptions, terminal: Terminal): Promise<void> {
@@ -63,7 +59,7 @@ async function create(name: string, { expires, pull, ...options }: CreateOptions
   terminal.stdout.write(`${token}\n`);
 }
 
-async function list(options: TokenOptions, terminal: Terminal): Promise<void> {
+async function list(options: DataOptions, terminal: Terminal): Promise<void> {
   const config = readConfigOf(options, terminal);
   const records = await withRobotTokens(config, commandLog(config, 'warn', terminal), (tokens) => tokens.list());
   for (const { id, name, grants, expiresAtMs = Infinity } of records) {
@@ -72,7 +68,7 @@ async function list(options: TokenOptions, terminal: Terminal): Promise<void> {
   }
 }
 
-async function revoke(name: string, options: TokenOptions, terminal: Terminal): Promise<void> {
+async function revoke(name: string, options: DataOptions, terminal: Terminal): Promise<void> {
   const config = readConfigOf(options, terminal);
   const log = commandLog(config, 'warn', terminal);
   const revoked = await withRobotTokens(config, log, (tokens) => tokens.revoke(name));
@@ -82,8 +78,8 @@ async function revoke(name: string, options: TokenOptions, terminal: Terminal): 
 }
 
 /** Throws `CommandError` where there is nothing that outlives this command. */
-function readConfigOf({ config: path, data }: TokenOptions, terminal: Terminal): Config {
-  const config = readConfig(path, terminal.env, { data });
+function readConfigOf(options: DataOptions, terminal: Terminal): Config {
+  const config = readConfig(options.config, terminal.env, options);
   if (config.storage.kind === 'memory')
     throw new CommandError('Tokens are kept in the store, and this configuration has its store in memory.');
   return config;

@@ -13,6 +13,11 @@ export interface ConfigOptions {
   readonly data?: string | undefined;
 }
 
+/** The options of a command whose arguments are no file. */
+export interface DataOptions extends Pick<ConfigOptions, 'data'> {
+  readonly config?: string;
+}
+
 /**
  * Options win over the environment, and that over the file. In the image this process goes on as the owner of the data that
  * the configuration names. Throws `ConfigError` with every problem.
@@ -57,12 +62,6 @@ export interface ImageFiles {
   mountInfo(): string;
 }
 
-interface ImageDefaults {
-  /** `undefined`: there is no file. */
-  readonly configPath: string | undefined;
-  readonly rootDirectory: string;
-}
-
 /** Of registry 3's image and of registry:2's. */
 const configPaths = ['/etc/distribution/config.yml', '/etc/docker/registry/config.yml'];
 const registryDirectory = '/var/lib/registry';
@@ -77,13 +76,14 @@ const imageFiles: ImageFiles = {
  * Where the image has the configuration and the data, unless the command or the configuration names another place: where
  * registry:2 has them, if they are there, so that its volumes and files mean the same (decision 0048).
  */
-export function findImageDefaults(files: ImageFiles = imageFiles): ImageDefaults {
+export function findImageDefaults(files: ImageFiles = imageFiles) {
   const isMounted = files
     .mountInfo()
     .split('\n')
     .some((line) => line.split(' ')[4] === registryDirectory);
   const hasData = () => files.exists(`${registryDirectory}/docker/registry/v2`);
   return {
+    /** `undefined`: there is no file. */
     configPath: configPaths.find((path) => files.exists(path)),
     rootDirectory: isMounted || hasData() ? registryDirectory : ownDirectory,
   };

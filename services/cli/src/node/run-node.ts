@@ -14,27 +14,13 @@ const graceAfterErrorMs = 2000;
 /** On top of the grace, for what `close` does after it. */
 const closingMs = 10_000;
 
-interface CloseOnSignalOptions {
-  readonly log: Logger;
-  /** How long `close` may wait for requests in flight, in milliseconds. */
-  readonly graceMs: number;
-  /** Called once. The process exits when it is done: 0, or 1 if it rejects or an error was the reason. */
-  readonly close: (graceMs: number) => Promise<void>;
-}
-
-interface OpenedLog {
-  readonly log: Logger;
-  /** Takes a line without its break; `undefined`: requests are in `log` only. */
-  readonly accessLog: ((line: string) => void) | undefined;
-}
-
 /** Resolves when the node listens; it ends with the process. Rejects, with everything closed, if it cannot start. */
 export async function runNode(config: Config, kind: NodeKind, { env, stdout, stderr }: Terminal): Promise<void> {
   const { log, accessLog } = openLog(config.log, stdout);
   const node = await openNode(config, kind, { env, log, accessLog });
   collectGarbage();
   const urls = await node.listen();
-  closeOnSignal({ log, graceMs: config.http.drainTimeoutMs, close: node.close });
+  closeOnSignal(log, config.http.drainTimeoutMs, node.close);
   if (config.log.formatter === 'text' || stderr.isTTY === true) stderr.write(kind.greet(config, urls));
 }
 
@@ -50,7 +36,7 @@ function collectGarbage(): void {
 function openLog(
   { level, formatter, fields, accessLogEnabled }: Config['log'],
   { fd }: Pick<Terminal['stdout'], 'fd'>,
-): OpenedLog {
+) {
   // Its own listener is the first to hear of the exit: pino's then writes what it has passed on.
   process.once('exit', () => output.flush());
   const stdout = destination({ fd, sync: false, contentMode: 'buffer' });
@@ -59,16 +45,18 @@ function openLog(
   stdout.on('write', output.written);
   return {
     log: createLogger({ level, formatter, fields, destination: output }),
+    // Takes a line without its break; `undefined`: requests are in `log` only.
     // In JSON every request is an object with all of this and more, and a line of another form would break its readers.
-    accessLog: accessLogEnabled && formatter === 'text' ? (line) => output.write(`${line}\n`) : undefined,
+    accessLog: accessLogEnabled && formatter === 'text' ? (line: string) => output.write(`${line}\n`) : undefined,
   };
 }
 
 /**
  * The process ends gracefully at the first signal, at once at the second, and never silently. Takes over the process's
- * signals and uncaught errors, for good.
+ * signals and uncaught errors, for good. `close` is called once and may wait `graceMs` for requests in flight. The exit code
+ * is 0, or 1 if `close` rejects or an error was the reason.
  */
-function closeOnSignal({ log, graceMs, close }: CloseOnSignalOptions): void {
+function closeOnSignal(log: Logger, graceMs: number, close: (graceMs: number) => Promise<void>): void {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let closingSinceMs: number | undefined;
   const closing = closeWithGrace(

@@ -3,11 +3,11 @@ import { openAdminAccess } from '@cistern/admin';
 import { buildConsole, buildLocalAdmin } from '@cistern/admin/local';
 import { openShared, prepareDirectories } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
-import { buildChallenges, buildRegistry, type FrontendAssembly, wireFrontend } from '@cistern/frontend';
-import { openOperations, openReporting, type Operations } from '@cistern/operations';
+import { buildChallenges, buildRegistry, wireFrontend } from '@cistern/frontend';
+import { openOperations, openReporting } from '@cistern/operations';
 import { openAll } from '@cistern/runtime';
 import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
-import { buildFillServer, wireWorker, type WorkerAssembly, workerAssembly } from '@cistern/worker';
+import { buildFillServer, wireWorker, workerAssembly } from '@cistern/worker';
 
 /** Opens store and index; rejects with StartError or CacheError if one cannot be. The caller ends it with `close`. */
 export async function buildStandalone(config: Config, context: NodeContext): Promise<CacheNode> {
@@ -23,10 +23,8 @@ export async function buildStandalone(config: Config, context: NodeContext): Pro
   return buildNode({ config, log, metrics, work, clients, challenges, peers, admin, console: operators });
 }
 
-type StandaloneAssembly = FrontendAssembly & WorkerAssembly & Operations;
-
 /** A frontend, a worker and the routes of operators. Rejects, with everything closed again, when a part cannot be opened. */
-function assemble(config: Config, context: NodeContext): Promise<StandaloneAssembly> {
+function assemble(config: Config, context: NodeContext) {
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);
     const worker = await wireWorker(config, shared, context, closers);

@@ -1,13 +1,8 @@
 // Commands that take long end at a signal; a second one ends the process as usual.
 import { CommandError } from './command-error.ts';
 
-export interface Interrupt {
-  /** Aborts with a `CommandError` that says `message`. */
-  readonly signal: AbortSignal;
-  dispose(): void;
-}
-
-export function abortOnSignal(message: string): Interrupt {
+/** The signal aborts with a `CommandError` that says `message`. */
+export function abortOnSignal(message: string) {
   const controller = new AbortController();
   const stop = () => controller.abort(new CommandError(message));
   const signals = ['SIGINT', 'SIGTERM'] as const;
