@@ -5,7 +5,7 @@ import { exportBundle, type ExportOptions, type ExportProgress } from '@cistern/
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
 import type { NodeContext } from '@cistern/runtime/process';
 import { openAll } from '@cistern/runtime';
-import { openServing } from '@cistern/frontend';
+import { openServing } from '@cistern/frontend/serving';
 import { openShared } from '@cistern/assembly';
 import { wireWorker } from '@cistern/worker';
 
