@@ -31,7 +31,7 @@ test('other challenges', () => {
   });
   const dns = acmeOf('hosts: ["*.a.test", a.test], challenge: dns-01, dnshook: /hook, dnswait: 2m');
   assert.deepEqual(dns?.hosts, ['*.a.test', 'a.test']);
-  assert.deepEqual(dns.challenge, { kind: 'dns-01', hook: '/hook', waitMs: 120_000 });
+  assert.deepEqual(dns.challenge, { kind: 'dns-01', program: '/hook', waitMs: 120_000 });
 });
 
 test('what cannot be got is told', () => {

@@ -48,7 +48,7 @@ export interface AcmeConfig {
   readonly challenge:
     | { readonly kind: 'tls-alpn-01' }
     | { readonly kind: 'http-01'; readonly address: TcpAddress }
-    | { readonly kind: 'dns-01'; readonly hook: string; readonly waitMs: number };
+    | { readonly kind: 'dns-01'; readonly program: string; readonly waitMs: number };
 }
 
 const path = 'http.tls.letsencrypt';
@@ -104,7 +104,7 @@ function buildChallenge(
     case 'dns-01':
       if (dnshook === undefined)
         context.report(`${path}.dnshook`, 'is required: an executable that sets and removes a TXT record');
-      return { kind: challenge, hook: dnshook ?? '', waitMs: dnswait };
+      return { kind: challenge, program: dnshook ?? '', waitMs: dnswait };
     default:
       return challenge satisfies never;
   }

@@ -18,10 +18,7 @@ export function openIssuer(
   if (certificates?.kind !== 'acme') return undefined;
   const { hosts, email, directoryUrl, directory, challenge, externalAccount: bound } = certificates;
   const { state, board } = acmeRecords(config, { index, store }, directory);
-  const prover =
-    challenge.kind === 'dns-01'
-      ? dnsProver({ program: challenge.hook, waitMs: challenge.waitMs })
-      : frontendProver({ board, settleMs });
+  const prover = challenge.kind === 'dns-01' ? dnsProver(challenge) : frontendProver({ board, settleMs });
   const externalAccount = bound && { kid: bound.kid, hmacKey: bound.hmacKey.reveal() };
   return startIssuer({
     request: { hosts, email, externalAccount, directoryUrl, challenge: challenge.kind },
