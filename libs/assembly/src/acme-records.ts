@@ -1,4 +1,4 @@
-// Where what ACME needs is kept, and how nodes tell one another of it.
+// The places of ACME's records, and how nodes notify one another of them.
 import { join } from 'node:path';
 import { acmeRecordKey } from '@cistern/blob-store';
 import { type Config, indexDirectory } from '@cistern/config';

@@ -5,13 +5,13 @@ import { isCacheError } from '@cistern/errors';
 import { type DiskRoom, reserveBytes } from '@cistern/fills';
 
 export interface StoreHealth {
-  /** Rejects when the store cannot do its work now. That it is full is told by `checkRoom`. */
+  /** Rejects when the store cannot do its work now. `checkRoom` reports a full store. */
   checkStore(): Promise<void>;
   /** Rejects with `full: …` while no room can be made for what is fetched. */
   checkRoom(): Promise<void>;
 }
 
-/** What every process of a cache is made of, for its own node. */
+/** The parts that every process of a cache has, for its own node. */
 export interface Assembled extends StoreHealth {
   /** Rejects when the index cannot do its work now. */
   checkIndex(): Promise<void>;

@@ -1,4 +1,4 @@
-// What the nodes of a cache share, or one node has for itself: index, store and queue, and the way to each other's fills.
+// The parts that the nodes of a cache share, or that one node has alone: index, store, queue, and the way to each other's fills.
 import { randomUUID, createHash } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import { type OfflineSwitch, type PolicyOf, createFreshnessPolicies, openOfflineSwitch } from '@cistern/pull-through';
@@ -49,12 +49,12 @@ export async function openShared(config: Config, options: NodeContext, closers: 
   return { ...shared, remoteFills, instanceId: clusterId(cluster.secret.reveal()) };
 }
 
-/** Tells every node a request that went round through another one, and tells upstreams nothing. */
+/** By it every node recognizes a request that went round through another one. Upstreams learn nothing from it. */
 function clusterId(secret: string): string {
   return createHash('sha256').update(`cistern instance ${secret}`).digest('hex').slice(0, 32);
 }
 
-/** What a node shows and believes when it connects to a worker. */
+/** The certificate that a node shows, and the authorities that it trusts, when it connects to a worker. */
 export function peerTlsOf({ tls }: Pick<Config['worker'], 'tls'>) {
   const { ca, certificate, key } = tls ?? {};
   return { ca, ...(ca !== undefined && { certificate, key: key?.reveal() }) };

@@ -5,7 +5,7 @@ export interface CacheAddress {
   readonly url: string;
   /** Host and, if there is one, port. */
   readonly host: string;
-  /** Plain HTTP: clients have to be told. */
+  /** Plain HTTP, which the files of clients have to say. */
   readonly isPlain: boolean;
   /** Path of the certificate of the authority that clients do not know by themselves; `undefined`: they do, or plain HTTP. */
   readonly authority: string | undefined;

@@ -1,4 +1,4 @@
-// What the nodes of a cluster know and nobody else.
+// The secret of a cluster, and the rules between the sections that make one.
 import type { z } from 'zod';
 import type { Secret } from '../values/secrets.ts';
 import { filePath, openSection, secret } from '../values/values.ts';

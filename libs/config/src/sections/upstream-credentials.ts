@@ -70,7 +70,7 @@ function buildPassword(
   path: string,
   context: SectionContext,
 ): CredentialConfig | undefined {
-  // Read once, to tell what is wrong with it now.
+  // Read once, to report its problems now.
   const password = chooseSecret(context, `${path}.password`, { value, file });
   if (username === undefined || username === '') {
     if (password !== undefined && password.reveal() !== '')

@@ -1,4 +1,4 @@
-// `cistern audit`: what operators asked for and who was turned away, of late.
+// `cistern audit`: the latest actions of operators and refusals of clients.
 import type { AuditPage } from '@cistern/admin';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';

@@ -1,4 +1,4 @@
-// `cistern offline` and `cistern stale`: which upstreams are asked, and what was served without their word.
+// `cistern offline` and `cistern stale`: the upstreams that are online, and the tags that were served without their confirmation.
 import type { StaleLine, UpstreamList } from '@cistern/admin';
 import { Argument, type Command } from 'commander';
 import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';

@@ -1,4 +1,4 @@
-// `cistern purge` and `refresh`: what is cached goes, or is asked for anew, on all nodes at once.
+// `cistern purge` and `refresh`: content leaves the cache, or is fetched again, on all nodes at once.
 import type { PurgeAnswer, RefreshAnswer } from '@cistern/admin';
 import type { Command } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';

@@ -64,7 +64,7 @@ async function readUsers(path: string, { mayBeMissing = false } = {}): Promise<s
   }
 }
 
-/** Of a file or a wish that makes no sense: in a sentence. */
+/** Resolves as `edit` does. The error of a bad file or argument becomes a sentence that names the file. */
 async function explained<T>(path: string, edit: () => T | Promise<T>): Promise<T> {
   try {
     return await edit();
@@ -73,7 +73,10 @@ async function explained<T>(path: string, edit: () => T | Promise<T>): Promise<T
   }
 }
 
-/** A password that does not show. Asked twice on a terminal; else the first line of standard input. Throws `CommandError` if the two differ. */
+/**
+ * A password that does not show: entered twice on a terminal, else the first line of standard input. Throws `CommandError` if
+ * the two differ.
+ */
 async function readPassword({ stdin, stderr }: Pick<Terminal, 'stdin' | 'stderr'>): Promise<string> {
   if (stdin.isTTY !== true) return (await text(stdin)).split(/\r?\n/, 1)[0] ?? '';
   const silence = new Writable({ write: (_chunk, _encoding, done) => done() });
