@@ -24,9 +24,10 @@ export function addClientConfig(program: Command, terminal: Terminal): void {
     .action((client: string, options: ClientConfigOptions) => printSetup(client, options, terminal));
 }
 
-function printSetup(client: string, { config: path, url, ca }: ClientConfigOptions, terminal: Terminal): void {
+async function printSetup(client: string, options: ClientConfigOptions, terminal: Terminal): Promise<void> {
+  const { config: path, url, ca } = options;
   const config = readConfig(path, terminal.env);
-  const address = explain(() => parseCacheAddress(url ?? usualUrl(config), ca));
+  const address = await explain(() => parseCacheAddress(url ?? usualUrl(config), ca));
   const clients = describeClientSetups(address, config.upstreams);
   const { steps } = clients.find(({ name }) => name === client) ?? { steps: [] };
   for (const { path: file, content, note } of steps)

@@ -38,7 +38,7 @@ export function addDoctor(program: Command, terminal: Terminal): void {
 
 async function visit(url: string, options: DoctorOptions, terminal: Terminal): Promise<void> {
   const { image, user, ca, client, root } = options;
-  const cache = explain(() => parseCacheAddress(url, undefined));
+  const cache = await explain(() => parseCacheAddress(url, undefined));
   const { upstream, repository, tag } = parseImage(image);
   const password = terminal.env['CISTERN_PASSWORD'];
   if (user !== undefined && password === undefined) throw new CommandError('Put the password into CISTERN_PASSWORD.');

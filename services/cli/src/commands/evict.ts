@@ -30,13 +30,7 @@ async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
       'The cache that runs evicts by itself, as storage.maxbytes says: only --dry-run is for you.',
     );
   const { downTo } = options;
-  const downToBytes =
-    downTo === undefined
-      ? undefined
-      : explain(
-          () => parseSize(downTo),
-          (message) => `--down-to: ${message}.`,
-        );
+  const downToBytes = downTo === undefined ? undefined : await explain(() => parseSize(downTo), '--down-to');
   const cache = createAdminClient(options, terminal);
   const { stdout } = terminal;
   const lines = cache.lines<EvictionLine>('/v1/eviction/plan', { downToBytes });

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from '@cistern/auth';
 import { replaceFile } from '@cistern/runtime';
 import type { Command } from 'commander';
-import { CommandError } from '../terminal/command-error.ts';
+import { CommandError, explain } from '../terminal/command-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export function addUser(program: Command, terminal: Terminal): void {
@@ -37,13 +37,13 @@ export function addUser(program: Command, terminal: Terminal): void {
 async function add(path: string, name: string, terminal: Terminal): Promise<void> {
   const users = await readUsers(path, { mayBeMissing: true });
   const password = await readPassword(terminal);
-  await replaceFile(path, await explained(path, () => setHtpasswdUser(users, { user: name, password })));
+  await replaceFile(path, await explain(() => setHtpasswdUser(users, { user: name, password }), path));
   terminal.stderr.write(`${name} can come in with this password, where the configuration names ${path}.\n`);
 }
 
 async function remove(path: string, name: string, { stderr }: Terminal): Promise<void> {
   const users = await readUsers(path);
-  const left = await explained(path, () => removeHtpasswdUser(users, name));
+  const left = await explain(() => removeHtpasswdUser(users, name), path);
   if (left === undefined) throw new CommandError(`${path} has no user ${JSON.stringify(name)}.`);
   await replaceFile(path, left);
   stderr.write(`${name} is removed.\n`);
@@ -51,7 +51,7 @@ async function remove(path: string, name: string, { stderr }: Terminal): Promise
 
 async function list(path: string, { stdout }: Terminal): Promise<void> {
   const users = await readUsers(path);
-  for (const name of await explained(path, () => listHtpasswdUsers(users))) stdout.write(`${name}\n`);
+  for (const name of await explain(() => listHtpasswdUsers(users), path)) stdout.write(`${name}\n`);
 }
 
 async function readUsers(path: string, { mayBeMissing = false } = {}): Promise<string> {
@@ -61,15 +61,6 @@ async function readUsers(path: string, { mayBeMissing = false } = {}): Promise<s
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && mayBeMissing) return '';
     throw new CommandError(`The file ${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`}.`);
-  }
-}
-
-/** Resolves as `edit` does. The error of a bad file or argument becomes a sentence that names the file. */
-async function explained<T>(path: string, edit: () => T | Promise<T>): Promise<T> {
-  try {
-    return await edit();
-  } catch (error) {
-    throw new CommandError(`${path}: ${(error as Error).message}.`);
   }
 }
 

@@ -5,12 +5,13 @@ export class CommandError extends Error {
   override readonly name = 'CommandError';
 }
 
-/** Returns as `action` does. `sentenceOf` makes the message of a `CommandError` of that of an error. */
-export function explain<T>(action: () => T, sentenceOf = (message: string) => message): T {
+/** Resolves as `action` does. Its error becomes a `CommandError`, with `subject` before the message. */
+export async function explain<T>(action: () => T | Promise<T>, subject?: string): Promise<T> {
   try {
-    return action();
+    return await action();
   } catch (error) {
-    throw new CommandError(sentenceOf((error as Error).message));
+    const { message } = error as Error;
+    throw new CommandError(subject === undefined ? message : `${subject}: ${message}.`);
   }
 }
 
