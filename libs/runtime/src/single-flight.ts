@@ -2,7 +2,7 @@
 
 export type SingleFlight<T> = (
   key: string,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   start: (signal: AbortSignal) => Promise<T>,
 ) => Promise<T>;
 
@@ -12,7 +12,10 @@ interface Flight<T> {
   waiting: number;
 }
 
-/** A caller whose signal fires leaves the others waiting; the task itself is aborted when the last one has left. */
+/**
+ * A caller whose signal fires leaves the others waiting; the task itself is aborted when the last one has left. A caller
+ * without a signal waits for the end.
+ */
 export function createSingleFlight<T>(): SingleFlight<T> {
   const flights = new Map<string, Flight<T>>();
 
@@ -29,17 +32,17 @@ export function createSingleFlight<T>(): SingleFlight<T> {
 
   return (key, signal, start) =>
     new Promise((resolve, reject) => {
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
       const flight = flights.get(key) ?? takeOff(key, start);
       flight.waiting += 1;
       const leave = (): void => {
         flight.waiting -= 1;
-        reject(signal.reason as Error);
+        reject(signal?.reason as Error);
         if (flight.waiting > 0) return;
         if (flights.get(key) === flight) flights.delete(key);
-        flight.controller.abort(signal.reason);
+        flight.controller.abort(signal?.reason);
       };
-      signal.addEventListener('abort', leave, { once: true });
-      flight.promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+      signal?.addEventListener('abort', leave, { once: true });
+      flight.promise.then(resolve, reject).finally(() => signal?.removeEventListener('abort', leave));
     });
 }

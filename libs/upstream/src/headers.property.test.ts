@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseNextLink } from './calls/link-header.ts';
+import { parseNextLink } from './calls/list-calls.ts';
 import { parseChallenges } from './transport/challenge.ts';
-import { parseRateLimit, parseRetryAfterMs } from './transport/rate-limit.ts';
+import { parseRateLimit, parseRetryAfterMs } from './transport/transport.ts';
 
 /** Words of the grammar in any order, among anything else. */
 function nearly(words: readonly string[], maxLength = 24): fc.Arbitrary<string> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError } from '@cistern/oci';
-import { resolveImage } from './resolve-image.ts';
+import { resolveImage, fullNameOf } from './resolve-image.ts';
 import { createUpstreamTable } from './upstream-table.ts';
 
 const table = createUpstreamTable([
@@ -35,4 +35,16 @@ test('a registry that is no upstream, and what is no name, are refused', () => {
   );
   for (const text of ['', 'Nginx', 'nginx:', 'nginx@sha256:1', 'a//b', 'nginx:a:b'])
     assert.throws(() => resolve(text), OciSyntaxError, text);
+});
+
+const twoUpstreams = createUpstreamTable([{ name: 'docker.io', isDefault: true }, { name: 'registry.test:5000' }]);
+
+test('a name in full names the same image', () => {
+  const names = ['nginx', 'index.docker.io/nginx:1', `registry.test:5000/a/b@sha256:${'a'.repeat(64)}`];
+  const full = names.map((name) => fullNameOf(resolveImage(twoUpstreams, name)));
+  assert.deepEqual(full, ['docker.io/library/nginx:latest', 'docker.io/library/nginx:1', names[2]]);
+  assert.deepEqual(
+    full.map((name) => fullNameOf(resolveImage(twoUpstreams, name))),
+    full,
+  );
 });

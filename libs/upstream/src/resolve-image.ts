@@ -30,3 +30,27 @@ function split(text: string): { readonly name: string; readonly reference: strin
   const tag = colon === -1 ? 'latest' : beforeDigest.slice(colon + 1);
   return { name, reference: at === -1 ? tag : text.slice(at + 1) };
 }
+
+/** The reverse of `resolveImage`, in full: what every tool takes for the image's name where the upstream is called by its host. */
+export function fullNameOf({ upstream, repository, reference }: ResolvedImage): string {
+  const name = `${upstream}/${repository}`;
+  return reference.kind === 'tag' ? `${name}:${reference.tag}` : `${name}@${reference.digest}`;
+}
+
+const hub = 'docker.io/';
+
+/** As `docker pull` writes it: `nginx:1.27` for what is at Docker Hub, where that name means the same here; else in full. */
+export function familiarNameOf(table: UpstreamTable, image: ResolvedImage): string {
+  const full = fullNameOf(image);
+  if (!full.startsWith(hub)) return full;
+  const familiar = full.slice(hub.length).replace(/^library\/(?=[^/]+$)/, '');
+  return isSame(table, familiar, full) ? familiar : full;
+}
+
+function isSame(table: UpstreamTable, text: string, full: string): boolean {
+  try {
+    return fullNameOf(resolveImage(table, text)) === full;
+  } catch {
+    return false;
+  }
+}

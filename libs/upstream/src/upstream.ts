@@ -4,7 +4,6 @@
 // `upstream-timeout`, `content-mismatch` (an answer that contradicts itself), `loop-detected`; or with the reason of
 // `signal`. All calls end by `signal` or their own deadlines.
 import type { Digest, Reference, RepositoryName } from '@cistern/oci';
-import type { CallerCredentials } from './caller-credentials.ts';
 
 /** What upstream's own headers say of the budget; absent where it sends none. */
 export interface RateLimit {
@@ -121,3 +120,10 @@ export type AccessSubject =
   | { readonly kind: 'manifest'; readonly reference: Reference }
   | { readonly kind: 'blob'; readonly digest: Digest }
   | { readonly kind: 'tags' };
+
+/** What a caller shows an upstream, which alone can judge it. Secret: it is neither kept nor logged. */
+export type CallerCredentials =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'password'; readonly username: string; readonly password: string }
+  /** Issued by the upstream, or by its token server. */
+  | { readonly kind: 'token'; readonly token: string };

@@ -3,11 +3,9 @@ import { CacheError } from '@cistern/errors';
 import { manifestAcceptHeader, type RepositoryName } from '@cistern/oci';
 import { type CallContext, endpoint, startCall } from '../calls/call.ts';
 import { toResponseError } from '../calls/response-error.ts';
-import { dropBody, type TransportRequest } from '../transport/transport.ts';
-import type { AccessSubject, Upstream } from '../upstream.ts';
-import { nameUpstream } from '../upstream-identity.ts';
-import type { CallerCredentials } from '../caller-credentials.ts';
-import type { CallerTransport } from './caller-transport.ts';
+import { dropBody, type TransportRequest, nameUpstream } from '../transport/transport.ts';
+import type { AccessSubject, Upstream, CallerCredentials } from '../upstream.ts';
+import type { CallerTransport } from './open-callers.ts';
 
 export interface AccessCallContext extends CallContext {
   transportOf(caller: CallerCredentials, repository: RepositoryName): CallerTransport;

@@ -6,8 +6,7 @@ import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
 import { fixedCredentials } from '../credentials/credential-source.ts';
 import { type Answer, openOn, sendJson, startServer } from '../testing/scripted-server.ts';
 import { startRegistry } from '../testing/start-registry.ts';
-import type { AccessSubject } from '../upstream.ts';
-import type { CallerCredentials } from '../caller-credentials.ts';
+import type { AccessSubject, CallerCredentials } from '../upstream.ts';
 
 const repository = parseRepositoryName('team/secret');
 const tag: AccessSubject = { kind: 'manifest', reference: parseReference('latest') };

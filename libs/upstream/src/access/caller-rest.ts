@@ -1,11 +1,16 @@
 // Decides how long an upstream is not asked again for one caller about one repository. There is a pause after a 429 and a
 // breaker after failures in a row. Other callers are not affected.
 import { CacheError, isCacheError } from '@cistern/errors';
-import { nextPause, type Pause } from '../budget/pause.ts';
-import { parseRetryAfterMs } from '../transport/rate-limit.ts';
-import { isServerFailure } from '../transport/server-failure.ts';
-import type { Transport, TransportLayer, TransportResponse } from '../transport/transport.ts';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import { nextPause, type Pause } from '../budget/budget.ts';
+import {
+  parseRetryAfterMs,
+  isServerFailure,
+  type Transport,
+  type TransportLayer,
+  type TransportResponse,
+  nameUpstream,
+  type UpstreamIdentity,
+} from '../transport/transport.ts';
 
 export interface CallerRestOptions {
   readonly upstream: UpstreamIdentity;
@@ -47,26 +52,26 @@ export function createCallerRest({ upstream, clock }: CallerRestOptions): Transp
     if (failures >= maxFailures) openUntilMs = clock() + restMs;
   }
 
-  function throttled(askedAtMs: number, retryAfterMs: number | undefined): void {
-    pause = nextPause(pause, { askedAtMs, retryAfterMs }, { nowMs: clock(), random: Math.random() }) ?? pause;
+  function throttled(requestedAtMs: number, retryAfterMs: number | undefined): void {
+    pause = nextPause(pause, { requestedAtMs, retryAfterMs }, { nowMs: clock(), random: Math.random() }) ?? pause;
   }
 
-  async function ask(next: Transport, request: Parameters<Transport>[0]): Promise<TransportResponse> {
+  async function exchange(next: Transport, request: Parameters<Transport>[0]): Promise<TransportResponse> {
     refuseWhileResting();
-    const askedAtMs = clock();
+    const requestedAtMs = clock();
     try {
       const response = await next(request);
       const isOwn = response.url.origin === request.url.origin;
       note(isOwn && isServerFailure(response.status) ? 'failed' : 'answered');
-      if (isOwn && response.status === 429) throttled(askedAtMs, parseRetryAfterMs(response.headers, clock()));
+      if (isOwn && response.status === 429) throttled(requestedAtMs, parseRetryAfterMs(response.headers, clock()));
       return response;
     } catch (error) {
       if (isCacheError(error, 'upstream-unreachable', 'upstream-timeout')) note('failed');
       // A token server's.
-      if (isCacheError(error, 'upstream-rate-limited')) throttled(askedAtMs, error.retryAfterMs);
+      if (isCacheError(error, 'upstream-rate-limited')) throttled(requestedAtMs, error.retryAfterMs);
       throw error;
     }
   }
 
-  return (next) => (request) => ask(next, request);
+  return (next) => (request) => exchange(next, request);
 }

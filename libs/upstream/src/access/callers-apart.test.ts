@@ -6,13 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import { createBudgetLedger } from '../budget/create-budget-ledger.ts';
+import { createBudgetLedger } from '../budget/budget-ledger.ts';
 import { fixedCredentials } from '../credentials/credential-source.ts';
-import type { OpenUpstreamOptions } from '../open/open-upstream-options.ts';
+import type { OpenUpstreamOptions } from '../open/open-upstream.ts';
 import { until } from '@cistern/runtime/testing';
 import { type Answer, openOn, sendJson, startServer } from '../testing/scripted-server.ts';
 import { startRegistry } from '../testing/start-registry.ts';
-import type { CallerCredentials } from '../caller-credentials.ts';
+import type { CallerCredentials } from '../upstream.ts';
 import { openCallers } from './open-callers.ts';
 
 const repository = parseRepositoryName('team/secret');
@@ -29,7 +29,6 @@ const basic = ({ username, password }: { readonly username: string; readonly pas
 const createMeasures = () => ({
   metrics: createMetrics({ upstreams: ['test'] }),
   log: createLogger({ level: 'error', formatter: 'json', destination: { write() {} } }),
-  countBytes() {},
 });
 
 const challenge: Answer = (_request, response) =>

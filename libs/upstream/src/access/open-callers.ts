@@ -1,18 +1,21 @@
 // The way to an upstream for questions in callers' names. An answer to one caller is about that caller. So these questions
 // have connections, retries, pauses and breakers of their own, and change nothing for the upstream's own calls.
 import { createHash } from 'node:crypto';
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
-import type { EndpointBudget } from '../budget/budget-ledger.ts';
+import type { EndpointBudget } from '../budget/budget.ts';
 import { type SilenceOptions, watchSilence } from '../health/silence.ts';
+import { createMemoryTokenCache } from '../token-cache.ts';
+import type { Account } from '../transport/account.ts';
 import { attemptLayers, type MeasureOptions } from '../transport/attempt-layers.ts';
-import { compose } from '../transport/compose.ts';
+import { authorize } from '../transport/authorize.ts';
 import { followRedirects } from '../transport/follow-redirects.ts';
-import type { Transport, TransportLayer } from '../transport/transport.ts';
-import type { CallerCredentials } from '../caller-credentials.ts';
+import { createTokenSource } from '../transport/token-source.ts';
+import { compose, type Transport, type TransportLayer, type UpstreamIdentity } from '../transport/transport.ts';
+import type { CallerCredentials } from '../upstream.ts';
 import { createCallerRest } from './caller-rest.ts';
-import { type CallerTransport, createCallerTransport } from './caller-transport.ts';
 
-export interface CallersOptions extends MeasureOptions, Pick<SilenceOptions, 'silenceMs' | 'ping'> {
+export interface CallersOptions extends Omit<MeasureOptions, 'countBytes'>, Pick<SilenceOptions, 'silenceMs' | 'ping'> {
   /** Over connections that no other request takes. */
   readonly dial: Transport;
   /** Belongs to the upstream's own accounts: during a pause of theirs our address asks nothing for callers either. */
@@ -23,7 +26,14 @@ export interface CallersOptions extends MeasureOptions, Pick<SilenceOptions, 'si
   readonly clock: () => number;
 }
 
+export interface CallerTransport {
+  readonly send: Transport;
+  /** Whether the upstream or its token server is known to have accepted the caller's credentials. */
+  isProven(): boolean;
+}
+
 export interface Callers {
+  /** Besides what a transport rejects with: `unauthenticated` where the caller's credentials, or lack of them, are refused. */
   transportOf(caller: CallerCredentials, repository: RepositoryName): CallerTransport;
   close(): void;
 }
@@ -31,34 +41,25 @@ export interface Callers {
 /** Callers and repositories; of those, the last to be asked about. */
 const maxRemembered = 10_000;
 
-interface Queue {
+interface Lane {
   readonly rest: TransportLayer;
   readonly attempts: readonly TransportLayer[];
 }
 
 export function openCallers(options: CallersOptions): Callers {
-  const { upstream, budget, guard, clock, silenceMs, ping } = options;
-  const lanes = new Map<string, Queue>();
+  const { upstream, budget, guard, clock } = options;
+  const lanes = new Map<string, Lane>();
   // A ping is asked in no caller's name, so its silence is about the upstream.
-  const silence = watchSilence({ upstream, silenceMs, ping });
-  const listen: TransportLayer = (next) => async (request) => {
-    const response = await next(request);
-    silence.heard();
-    return response;
-  };
-  const dial = listen(options.dial);
-  const countBytes = (bytes: number): void => {
-    options.countBytes(bytes);
-    silence.heard();
-  };
+  const silence = watchSilence(options);
+  const dial = silence.listen(options.dial);
 
-  function queueNameOf(caller: CallerCredentials, repository: RepositoryName): Queue {
+  function laneOf(caller: CallerCredentials, repository: RepositoryName): Lane {
     const key = createHash('sha256')
       .update(JSON.stringify([repository, caller]))
       .digest('base64');
     const lane = lanes.get(key) ?? {
       rest: createCallerRest({ upstream, clock }),
-      attempts: attemptLayers({ ...options, countBytes }),
+      attempts: attemptLayers({ ...options, countBytes: silence.countBytes }),
     };
     lanes.delete(key);
     lanes.set(key, lane);
@@ -74,7 +75,7 @@ export function openCallers(options: CallersOptions): Callers {
 
   return {
     transportOf(caller, repository) {
-      const { rest, attempts } = queueNameOf(caller, repository);
+      const { rest, attempts } = laneOf(caller, repository);
       const tokenTransport = compose(attempts, dial);
       const transport = compose([...attempts, followRedirects(upstream)], dial);
       const { send, isProven } = createCallerTransport({ upstream, transport, tokenTransport, clock }, caller);
@@ -82,4 +83,80 @@ export function openCallers(options: CallersOptions): Callers {
     },
     close: () => silence.close(),
   };
+}
+
+interface CallerTransportOptions extends Pick<CallersOptions, 'upstream' | 'clock'> {
+  /** Below authorization. */
+  readonly transport: Transport;
+  /** The way to token servers. */
+  readonly tokenTransport: Transport;
+}
+
+/**
+ * Requests in the name of a caller, as one's own go but for the account: nothing of what is shown or issued is kept, and what
+ * the upstream says of the caller is no news about us.
+ */
+function createCallerTransport(options: CallerTransportOptions, caller: CallerCredentials): CallerTransport {
+  const { upstream, transport, tokenTransport, clock } = options;
+  // Some registries take a token that they do not know for none.
+  if (caller.kind === 'token') return { send: compose([showToken(caller.token)], transport), isProven: () => false };
+  const account = callerAccount(caller);
+  const tokens = createTokenSource({
+    upstream,
+    account,
+    cache: createMemoryTokenCache(),
+    transport: tokenTransport,
+    clock,
+    operation: 'check-access',
+  });
+  const authorized = compose([authorize({ upstream, account, tokens })], transport);
+  return {
+    isProven: account.isAccepted,
+    async send(request) {
+      try {
+        return await authorized(request);
+      } catch (error) {
+        throw account.isRefused() ? refused(upstream) : toRefusal(error, caller, upstream);
+      }
+    },
+  };
+}
+
+interface CallerAccount extends Account {
+  isRefused(): boolean;
+  isAccepted(): boolean;
+}
+
+function callerAccount(caller: Exclude<CallerCredentials, { readonly kind: 'token' }>): CallerAccount {
+  let isRefused = false;
+  let isAccepted = false;
+  return {
+    name: 'caller',
+    credentials: async () => (caller.kind === 'password' ? caller : undefined),
+    accepted() {
+      isAccepted = true;
+    },
+    refused() {
+      isRefused = true;
+    },
+    isRefused: () => isRefused,
+    isAccepted: () => isAccepted,
+  };
+}
+
+function showToken(token: string): TransportLayer {
+  return (next) => (request) => next({ ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } });
+}
+
+function toRefusal(error: unknown, caller: CallerCredentials, upstream: UpstreamIdentity): unknown {
+  // A token server that gives none to just anybody.
+  if (isCacheError(error, 'name-unknown')) return refused(upstream);
+  if (!isCacheError(error, 'upstream-refused-us')) return error;
+  const { status } = (error.detail ?? {}) as { readonly status?: number };
+  if (status === 403) return new CacheError('denied', `Upstream "${upstream.name}" denies you access.`);
+  return caller.kind === 'anonymous' ? refused(upstream) : error;
+}
+
+function refused(upstream: UpstreamIdentity): CacheError {
+  return new CacheError('unauthenticated', `Upstream "${upstream.name}" does not accept what you have shown it.`);
 }

@@ -1,12 +1,11 @@
-// What the calls of one upstream share: their URLs, the stack they go through and the errors they give.
+// What the calls of one upstream share: their URLs, the stack they go through, how long they may take, and their errors.
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
+import { setAwakeTimeout } from '@cistern/runtime';
 import type { UpstreamOperation } from '@cistern/telemetry';
-import { startLifetime, type Lifetime } from '../lifetime.ts';
-import { type ResponseErrorContext, toResponseError } from './response-error.ts';
-import type { Transport, TransportResponse } from '../transport/transport.ts';
+import { nameUpstream, type Transport, type TransportResponse, type UpstreamIdentity } from '../transport/transport.ts';
 import type { CallOptions } from '../upstream.ts';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import { type ResponseErrorContext, toResponseError } from './response-error.ts';
 
 export interface CallContext {
   readonly upstream: UpstreamIdentity;
@@ -35,7 +34,8 @@ export function endpoint(
 
 export interface DocumentCall {
   readonly operation: UpstreamOperation;
-  readonly method: 'GET' | 'HEAD';
+  /** Default: GET. */
+  readonly method?: 'GET' | 'HEAD';
   readonly url: URL;
   readonly repository: RepositoryName;
   readonly accept?: string;
@@ -46,7 +46,7 @@ export interface DocumentCall {
 
 /** A call whose answer is read whole. Resolves with a 200 only. */
 export async function fetchDocument(context: CallContext, call: DocumentCall): Promise<TransportResponse> {
-  const { operation, method, url, repository, accept, subject, unknown, options } = call;
+  const { operation, method = 'GET', url, repository, accept, subject, unknown, options } = call;
   const { upstream, transport, deadlineMs, clock } = context;
   const lifetime = startCall(context, options?.signal, subject);
   try {
@@ -68,6 +68,12 @@ export async function fetchDocument(context: CallContext, call: DocumentCall): P
   }
 }
 
+export function contradiction({ upstream }: CallContext, message: string): CacheError {
+  return new CacheError('content-mismatch', `${nameUpstream(upstream)} ${message}.`, {
+    detail: { upstream: upstream.name },
+  });
+}
+
 /** A call's lifetime; its deadline is the call's `upstream-timeout`. */
 export function startCall(
   { upstream }: Pick<CallContext, 'upstream'>,
@@ -84,8 +90,34 @@ export function startCall(
   );
 }
 
-export function contradiction({ upstream }: CallContext, message: string): CacheError {
-  return new CacheError('content-mismatch', `${nameUpstream(upstream)} ${message}.`, {
-    detail: { upstream: upstream.name },
-  });
+/** How long a call may go on: until its caller's signal fires, its owner ends it, or a deadline that can be moved passes. */
+export interface Lifetime {
+  readonly signal: AbortSignal;
+  /** From now; replaces an earlier deadline. */
+  setDeadline(afterMs: number): void;
+  clearDeadline(): void;
+  abort(reason: unknown): void;
+  /** Lets go of the caller's signal and of the timer. */
+  release(): void;
+}
+
+export function startLifetime(parent: AbortSignal | undefined, onDeadline: () => Error): Lifetime {
+  const controller = new AbortController();
+  let cancelDeadline: (() => void) | undefined;
+  const onParentAbort = (): void => controller.abort(parent?.reason);
+  if (parent?.aborted === true) onParentAbort();
+  else parent?.addEventListener('abort', onParentAbort, { once: true });
+  return {
+    signal: controller.signal,
+    setDeadline(afterMs) {
+      cancelDeadline?.();
+      cancelDeadline = setAwakeTimeout(() => controller.abort(onDeadline()), afterMs);
+    },
+    clearDeadline: () => cancelDeadline?.(),
+    abort: (reason) => controller.abort(reason),
+    release() {
+      cancelDeadline?.();
+      parent?.removeEventListener('abort', onParentAbort);
+    },
+  };
 }

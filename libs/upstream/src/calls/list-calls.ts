@@ -1,10 +1,9 @@
 // Lists: tags of a repository, and manifests that refer to one (OCI distribution specification, "Listing Tags" and
-// "Listing Referrers").
+// "Listing Referrers"). Registries page them by the `Link` header (RFC 8288).
 import { mediaTypes } from '@cistern/oci';
-import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
-import { parseNextLink } from './link-header.ts';
 import { headerValue, type TransportResponse } from '../transport/transport.ts';
 import type { Upstream, UpstreamTagsPage } from '../upstream.ts';
+import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
 
 export function createListCalls(context: CallContext): Pick<Upstream, 'listTags' | 'listReferrers'> {
   return {
@@ -12,7 +11,6 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
       const subject = `the tags of ${repository}`;
       const response = await fetchDocument(context, {
         operation: 'list-tags',
-        method: 'GET',
         url: endpoint(context, repository, 'tags/list', { n, last }),
         repository,
         accept: 'application/json',
@@ -30,7 +28,6 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
       const subject = `the referrers of ${digest} in ${repository}`;
       const response = await fetchDocument(context, {
         operation: 'list-referrers',
-        method: 'GET',
         url: endpoint(context, repository, `referrers/${digest}`, {
           ...Object.fromEntries(new URLSearchParams(thisQuery)),
           artifactType,
@@ -93,4 +90,17 @@ function nextPage(response: TransportResponse, tags: readonly string[]): Upstrea
   if (last === undefined) return undefined;
   const n = Number(query.get('n') ?? Number.NaN);
   return { last, ...(Number.isSafeInteger(n) && n > 0 && { n }) };
+}
+
+const link = /<([^>]*)>([^<]*)/g;
+const relation = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i;
+
+/** The target of the first link with the relation `next`, made absolute. It is read for its query, never dialled. */
+export function parseNextLink(header: string | undefined, base: URL): URL | undefined {
+  for (const [, target, parameters] of (header ?? '').matchAll(link)) {
+    const [, quoted, plain] = relation.exec(parameters ?? '') ?? [];
+    const relations = (quoted ?? plain ?? '').toLowerCase().split(/\s+/);
+    if (target !== undefined && relations.includes('next') && URL.canParse(target, base)) return new URL(target, base);
+  }
+  return undefined;
 }

@@ -8,13 +8,18 @@ import {
   type Reference,
   type RepositoryName,
 } from '@cistern/oci';
-import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
-import { parseRateLimit } from '../transport/rate-limit.ts';
-import { headerValue, type TransportHeaders, type TransportResponse } from '../transport/transport.ts';
+import {
+  contentLength,
+  headerValue,
+  parseRateLimit,
+  type TransportHeaders,
+  type TransportResponse,
+} from '../transport/transport.ts';
 import type { CallOptions, Upstream, UpstreamManifestHead } from '../upstream.ts';
+import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
 
 export function createManifestCalls(context: CallContext): Pick<Upstream, 'headManifest' | 'getManifest'> {
-  async function ask(
+  async function fetchManifest(
     method: 'GET' | 'HEAD',
     repository: RepositoryName,
     reference: Reference,
@@ -45,12 +50,11 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
 
   return {
     async headManifest(repository, reference, options) {
-      const { headers, facts } = await ask('HEAD', repository, reference, options);
-      const size = Number(headerValue(headers, 'content-length') ?? 0);
-      return { ...facts, size: Number.isSafeInteger(size) && size > 0 ? size : undefined };
+      const { headers, facts } = await fetchManifest('HEAD', repository, reference, options);
+      return { ...facts, size: contentLength(headers) || undefined };
     },
     async getManifest(repository, reference, options) {
-      const { bytes, facts } = await ask('GET', repository, reference, options);
+      const { bytes, facts } = await fetchManifest('GET', repository, reference, options);
       if (bytes === undefined || bytes.length === 0) throw contradiction(context, 'answered with an empty manifest');
       return { ...facts, bytes };
     },
@@ -64,10 +68,10 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
  */
 function digestFrom(context: CallContext, headers: TransportHeaders, reference: Reference): Digest | undefined {
   const value = headerValue(headers, 'docker-content-digest') ?? '';
-  const told = isDigest(value) ? value : undefined;
-  if (reference.kind === 'tag') return told;
+  const sent = isDigest(value) ? value : undefined;
+  if (reference.kind === 'tag') return sent;
   const { digest } = reference;
-  if (told !== undefined && told !== digest && digestAlgorithm(told) === digestAlgorithm(digest))
-    throw contradiction(context, `answered with the digest ${told} when asked for ${digest}`);
+  if (sent !== undefined && sent !== digest && digestAlgorithm(sent) === digestAlgorithm(digest))
+    throw contradiction(context, `answered with the digest ${sent} when asked for ${digest}`);
   return digest;
 }

@@ -1,8 +1,11 @@
 // What a registry's refusal means to the cache: the one table from statuses to kinds of CacheError.
 import { CacheError, type CacheErrorKind } from '@cistern/errors';
-import { parseRetryAfterMs } from '../transport/rate-limit.ts';
-import type { TransportResponse } from '../transport/transport.ts';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import {
+  parseRetryAfterMs,
+  type TransportResponse,
+  nameUpstream,
+  type UpstreamIdentity,
+} from '../transport/transport.ts';
 
 export interface ResponseErrorContext {
   readonly upstream: UpstreamIdentity;

@@ -1,9 +1,8 @@
-// Credentials of a helper, kept for some minutes: what it gives expires at a time that only it knows.
-import type { UpstreamCredentials } from '../upstream-settings.ts';
+// Credentials of docker's credential helpers, by which Amazon's, Google's and others' registries are logged in to. They are
+// kept for some minutes: what a helper gives expires at a time that only it knows.
+import { execFile } from 'node:child_process';
 import { createSingleFlight } from '@cistern/runtime';
-import { type CredentialSource, unreadable } from './credential-source.ts';
-import { dockerServers } from './docker-servers.ts';
-import { runHelper } from './run-helper.ts';
+import { type CredentialSource, unreadable, type UpstreamCredentials } from './credential-source.ts';
 
 export interface CredentialHelperOptions {
   readonly name: string;
@@ -20,39 +19,37 @@ export interface CredentialHelperOptions {
 /** Amazon's are good for 12 hours and Google's for one, and their helpers renew them in time. */
 const defaultKeepMs = 5 * 60_000;
 
-export function credentialHelper(options: CredentialHelperOptions): CredentialSource {
-  const { name, program, host, clock, keepMs } = options;
+export function credentialHelper({ name, host, ...options }: CredentialHelperOptions): CredentialSource {
+  const { program } = options;
   const [server] = dockerServers(host);
-  const get = keepAnswers({ clock, keepMs, ask: (signal) => runHelper(program, server, signal) });
+  const helper = openHelper({ ...options, server });
   return {
     name,
     async read(signal) {
-      const credentials = await get.read(signal);
+      const credentials = await helper.read(signal);
       if (credentials === undefined) throw unreadable(`${program} has none for ${server}`);
       return credentials;
     },
-    forget: () => get.forget(),
+    forget: () => helper.forget(),
   };
 }
 
-export interface KeptAnswers {
+export interface Helper {
   read(signal: AbortSignal): Promise<UpstreamCredentials | undefined>;
   forget(): void;
 }
 
-/** One question at a time, whoever asks. */
-export function keepAnswers(options: {
-  readonly ask: (signal: AbortSignal) => Promise<UpstreamCredentials | undefined>;
-  readonly clock: () => number;
-  readonly keepMs?: number | undefined;
-}): KeptAnswers {
-  const { ask, clock, keepMs = defaultKeepMs } = options;
+/** Keeps the answers of a helper. Concurrent reads share one run of it. */
+export function openHelper(
+  options: Pick<CredentialHelperOptions, 'program' | 'clock' | 'keepMs'> & { readonly server: string },
+): Helper {
+  const { program, server, clock, keepMs = defaultKeepMs } = options;
   const share = createSingleFlight<UpstreamCredentials | undefined>();
   let kept: { readonly atMs: number; readonly credentials: UpstreamCredentials | undefined } | undefined;
   return {
     async read(signal) {
       if (kept !== undefined && clock() - kept.atMs < keepMs) return kept.credentials;
-      const credentials = await share('', signal, ask);
+      const credentials = await share('', signal, (shared) => runHelper(program, server, shared));
       kept = { atMs: clock(), credentials };
       return credentials;
     },
@@ -60,4 +57,71 @@ export function keepAnswers(options: {
       kept = undefined;
     },
   };
+}
+
+const timeoutMs = 15_000;
+const maxAnswerBytes = 256 * 1024;
+/** What helpers say, and exit with 1, when they know nothing of a server. */
+const notFound = /credentials not found/i;
+
+/**
+ * The protocol of docker's credential helpers: `docker-credential-<name> get`, the server on standard input, JSON on standard
+ * output. `undefined`: the helper has none for this server. Rejects with `upstream-refused-us` or the signal's reason.
+ */
+async function runHelper(
+  program: string,
+  server: string,
+  signal: AbortSignal,
+): Promise<UpstreamCredentials | undefined> {
+  const { error, stdout } = await run(program, server, signal);
+  signal.throwIfAborted();
+  if (error !== null) {
+    if (notFound.test(stdout)) return undefined;
+    throw unreadable(`${program} ${describe(error)}`);
+  }
+  return parse(program, stdout);
+}
+
+type Failure = NonNullable<Parameters<NonNullable<Parameters<typeof execFile>[3]>>[0]>;
+
+function run(
+  program: string,
+  server: string,
+  signal: AbortSignal,
+): Promise<{ readonly error: Failure | null; readonly stdout: string }> {
+  return new Promise((resolve) => {
+    const options = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: maxAnswerBytes, signal } as const;
+    const child = execFile(program, ['get'], options, (error, stdout) => resolve({ error, stdout }));
+    // One that does not read has its own reasons; how it ends says the rest.
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(`${server}\n`);
+  });
+}
+
+/** What it printed stays out: that may be a secret. */
+function describe({ code, killed, signal }: Failure): string {
+  if (code === 'ENOENT') return 'is not installed';
+  if (killed === true) return `did not answer within ${timeoutMs / 1000} seconds`;
+  return signal ? `was ended by ${signal}` : `ended with ${code ?? 'an error'}`;
+}
+
+function parse(program: string, stdout: string): UpstreamCredentials {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(stdout);
+  } catch {
+    throw unreadable(`${program} answered with something that is not JSON`);
+  }
+  const { Username: username, Secret: password } = (answer ?? {}) as Record<string, unknown>;
+  if (typeof username !== 'string' || typeof password !== 'string')
+    throw unreadable(`${program} answered without a user name and a secret`);
+  return { username, password };
+}
+
+/** The names under which docker may have put a registry, the one that helpers are asked for first. */
+export function dockerServers(host: string): readonly [string, ...string[]] {
+  const others = [host, `https://${host}`, `https://${host}/v1/`, `https://${host}/v2/`] as const;
+  return host === 'docker.io' || host.endsWith('.docker.io')
+    ? ['https://index.docker.io/v1/', 'index.docker.io', 'docker.io', ...others]
+    : others;
 }

@@ -7,7 +7,7 @@ import { before, test, type TestContext } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { credentialHelper } from './credential-helper.ts';
 import { dockerConfig } from './docker-config.ts';
-import { passwordFile } from './password-file.ts';
+import { passwordFile } from './credential-source.ts';
 
 const { signal } = new AbortController();
 const clock = (): number => 0;

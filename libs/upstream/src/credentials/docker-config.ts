@@ -1,11 +1,7 @@
 // Credentials as `docker login` leaves them: in docker's config.json, or with the helpers that it names.
 import { fileText } from '@cistern/runtime';
-import type { UpstreamCredentials } from '../upstream-settings.ts';
-import { type CredentialSource, unreadable } from './credential-source.ts';
-import { type KeptAnswers, keepAnswers } from './credential-helper.ts';
-import { dockerServers } from './docker-servers.ts';
-import { identityToken } from './identity-token.ts';
-import { runHelper } from './run-helper.ts';
+import { dockerServers, type Helper, openHelper } from './credential-helper.ts';
+import { type CredentialSource, identityToken, unreadable, type UpstreamCredentials } from './credential-source.ts';
 
 export interface DockerConfigOptions {
   readonly name: string;
@@ -27,22 +23,18 @@ interface DockerConfig {
 
 const helperName = /^[\w.-]+$/;
 
-/** A registry that nobody has logged in to is asked as anybody. */
+/** A registry without a login is asked as anybody. */
 export function dockerConfig({ name, path, host, clock }: DockerConfigOptions): CredentialSource {
   const text = fileText(path);
   const servers = dockerServers(host);
-  const helpers = new Map<string, KeptAnswers>();
+  const helpers = new Map<string, Helper>();
 
-  function askHelper(helper: string, signal: AbortSignal): Promise<UpstreamCredentials | undefined> {
-    if (!helperName.test(helper)) throw unreadable(`${path} names a credential helper that is no name of a program`);
-    const known = helpers.get(helper);
-    if (known !== undefined) return known.read(signal);
-    const answers = keepAnswers({
-      clock,
-      ask: (asking) => runHelper(`docker-credential-${helper}`, servers[0], asking),
-    });
-    helpers.set(helper, answers);
-    return answers.read(signal);
+  function readFrom(program: string, signal: AbortSignal): Promise<UpstreamCredentials | undefined> {
+    if (!helperName.test(program)) throw unreadable(`${path} names a credential helper that is no name of a program`);
+    const known = helpers.get(program);
+    const helper = known ?? openHelper({ program: `docker-credential-${program}`, server: servers[0], clock });
+    if (known === undefined) helpers.set(program, helper);
+    return helper.read(signal);
   }
 
   async function readConfig(): Promise<DockerConfig> {
@@ -63,14 +55,14 @@ export function dockerConfig({ name, path, host, clock }: DockerConfigOptions): 
     async read(signal) {
       const { credHelpers = {}, auths = {}, credsStore } = await readConfig();
       const helper = servers.map((server) => credHelpers[server]).find((found) => found !== undefined);
-      if (helper !== undefined) return askHelper(helper, signal);
+      if (helper !== undefined) return readFrom(helper, signal);
       const entry = servers.map((server) => auths[server]).find((found) => found !== undefined);
       const written = entry && credentialsOf(entry);
       if (written !== undefined || credsStore === undefined || credsStore === '') return written;
-      return askHelper(credsStore, signal);
+      return readFrom(credsStore, signal);
     },
     forget() {
-      for (const answers of helpers.values()) answers.forget();
+      for (const helper of helpers.values()) helper.forget();
     },
   };
 }

@@ -4,9 +4,14 @@
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
 import { CircuitState, circuitBreaker, ConsecutiveBreaker, handleWhen, type IBreaker } from 'cockatiel';
-import { isServerFailure } from '../transport/server-failure.ts';
-import type { TransportLayer, TransportRequest, TransportResponse } from '../transport/transport.ts';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import {
+  isServerFailure,
+  type TransportLayer,
+  type TransportRequest,
+  type TransportResponse,
+  nameUpstream,
+  type UpstreamIdentity,
+} from '../transport/transport.ts';
 
 export interface BreakerOptions {
   readonly upstream: UpstreamIdentity;
@@ -59,21 +64,21 @@ export function createBreaker(options: BreakerOptions): Breaker {
     metrics.upstreamEndpointTransitions.inc({ ...labels, to: next });
   }
 
-  function askLater(): void {
+  function pingLater(): void {
     const pauseMs = Math.min(pauses.firstMs * 2 ** fruitless, pauses.longestMs);
     fruitless += 1;
     // Jitter: the workers of a cluster have all seen it fail at the same time.
-    timer = setTimeout(() => void askForLife(), pauseMs * (0.75 + Math.random() / 2));
+    timer = setTimeout(() => void pingOnce(), pauseMs * (0.75 + Math.random() / 2));
   }
 
-  async function askForLife(): Promise<void> {
+  async function pingOnce(): Promise<void> {
     const isAlive = await ping().then(
       ({ status }) => !isServerFailure(status),
       () => false,
     );
     if (closed) return;
     if (isAlive) enter('half-open');
-    else askLater();
+    else pingLater();
   }
 
   for (const to of Object.keys(stages)) metrics.upstreamEndpointTransitions.inc({ ...labels, to }, 0);
@@ -90,7 +95,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
     const why = reasonOf(policy.lastFailure);
     if (fruitless === 0) log.warn({ ...labels, ...why }, 'an upstream registry fails and is left alone');
     else log.debug({ ...labels, ...why }, 'an upstream registry gave a sign of life and fails all the same');
-    askLater();
+    pingLater();
   });
 
   return {

@@ -2,11 +2,12 @@
 // come from it, it is asked for a sign of life, and without that all who wait are sent away: most of them can go elsewhere
 // (decision 0021).
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { TransportLayer } from '../transport/transport.ts';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import type { UpstreamMetrics } from '@cistern/telemetry';
+import { type TransportLayer, nameUpstream, type UpstreamIdentity } from '../transport/transport.ts';
 
 export interface SilenceOptions {
   readonly upstream: UpstreamIdentity;
+  readonly metrics: Pick<UpstreamMetrics, 'upstreamReceivedBytes'>;
   /** From the last that was heard to the end of all waiting. Half of it is for the sign of life. */
   readonly silenceMs: number;
   /** Asks for a sign of life, for so long: no answer is `upstream-timeout`, and everything else is one. */
@@ -16,8 +17,10 @@ export interface SilenceOptions {
 export interface SilenceWatch {
   /** Ends calls that have no answer yet with `upstream-timeout` when the registry has fallen silent. */
   readonly layer: TransportLayer;
-  /** Something has come from the registry, or from where it sends us. */
-  heard(): void;
+  /** Hears answers of the registry, or of where it sends us. */
+  readonly listen: TransportLayer;
+  /** Counts bytes of a body, and hears them. */
+  countBytes(bytes: number): void;
   /** Whether the last that it was asked for was a sign of life, in vain. */
   isSilent(): boolean;
   close(): void;
@@ -31,7 +34,8 @@ interface Waiting {
 /** Of the patience: a process that stood still has waited for one of them at most. */
 const stepsOfPatience = 10;
 
-export function watchSilence({ upstream, silenceMs, ping }: SilenceOptions): SilenceWatch {
+export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOptions): SilenceWatch {
+  const labels = { upstream: upstream.name };
   const patienceMs = silenceMs / 2;
   /** In the order of their coming. */
   const waiting = new Set<Waiting>();
@@ -39,7 +43,7 @@ export function watchSilence({ upstream, silenceMs, ping }: SilenceOptions): Sil
   let steps = 0;
   let lastHeardStep = 0;
   let silent = false;
-  let isAsking = false;
+  let isPinging = false;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
@@ -51,18 +55,18 @@ export function watchSilence({ upstream, silenceMs, ping }: SilenceOptions): Sil
   function step(): void {
     steps += 1;
     const [first] = waiting;
-    if (first === undefined || isAsking) return;
-    if (steps - Math.max(first.sinceStep, lastHeardStep) > stepsOfPatience) void askForLife();
+    if (first === undefined || isPinging) return;
+    if (steps - Math.max(first.sinceStep, lastHeardStep) > stepsOfPatience) void pingOrEndCalls();
   }
 
-  async function askForLife(): Promise<void> {
-    isAsking = true;
+  async function pingOrEndCalls(): Promise<void> {
+    isPinging = true;
     const heardBefore = lastHeardStep;
     const answered = await ping(patienceMs).then(
       () => true,
       (error: unknown) => !isCacheError(error, 'upstream-timeout'),
     );
-    isAsking = false;
+    isPinging = false;
     if (answered) heard();
     else if (lastHeardStep === heardBefore) giveUp();
   }
@@ -94,7 +98,15 @@ export function watchSilence({ upstream, silenceMs, ping }: SilenceOptions): Sil
         if (waiting.size === 0) rest();
       }
     },
-    heard,
+    listen: (next) => async (request) => {
+      const response = await next(request);
+      heard();
+      return response;
+    },
+    countBytes(bytes) {
+      metrics.upstreamReceivedBytes.inc(labels, bytes);
+      heard();
+    },
     isSilent: () => silent,
     close() {
       closed = true;

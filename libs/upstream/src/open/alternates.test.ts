@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf, mediaTypes, parseReference, parseRepositoryName } from '@cistern/oci';
 import { fixedCredentials } from '../credentials/credential-source.ts';
-import type { OpenUpstreamOptions } from './open-upstream-options.ts';
+import type { OpenUpstreamOptions } from './open-upstream.ts';
 import { until } from '@cistern/runtime/testing';
 import { type Answer, openOn, startServer } from '../testing/scripted-server.ts';
 
@@ -130,9 +130,9 @@ test('a GET is never sent twice for being slow', async (t) => {
 test('every registry has the time of a call for itself', async (t) => {
   const timeouts = { deadlineMs: 2_000, silenceMs: never };
   const { upstream, calls } = await start(t, silent, [slow], { timeouts });
-  const askedAtMs = performance.now();
+  const requestedAtMs = performance.now();
   assert.deepEqual((await upstream.getManifest(repository, latest)).bytes, bytes);
-  assert.ok(performance.now() - askedAtMs > 3_000);
+  assert.ok(performance.now() - requestedAtMs > 3_000);
   assert.deepEqual(calls(), [1, 1]);
 });
 

@@ -1,7 +1,7 @@
 // An upstream with stand-ins: what its own registry cannot say at the moment, another one may.
 import { isCacheError } from '@cistern/errors';
 import type { UpstreamMetrics } from '@cistern/telemetry';
-import { startLifetime } from '../lifetime.ts';
+import { startLifetime } from '../calls/call.ts';
 import type { CallOptions, Upstream } from '../upstream.ts';
 
 export interface AlternatesOptions {
@@ -105,23 +105,23 @@ interface Race<T> {
 function firstAnswer<T>({ main, others, mayStandIn: allows, hedgeAfterMs }: Race<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     let failure: { readonly error: unknown } | undefined;
-    let asking: Promise<T> | undefined;
+    let hedge: Promise<T> | undefined;
     let othersHaveFailed = false;
-    const askOthers = (): void => {
-      if (asking !== undefined) return;
-      asking = others();
-      asking.then(resolve, () => {
+    const callOthers = (): void => {
+      if (hedge !== undefined) return;
+      hedge = others();
+      hedge.then(resolve, () => {
         othersHaveFailed = true;
         if (failure !== undefined) reject(failure.error);
       });
     };
-    const timer = setTimeout(askOthers, hedgeAfterMs);
+    const timer = setTimeout(callOthers, hedgeAfterMs);
     main()
       .finally(() => clearTimeout(timer))
       .then(resolve, (error: unknown) => {
         failure = { error };
         if (!allows(error) || othersHaveFailed) reject(error);
-        else askOthers();
+        else callOthers();
       });
   });
 }

@@ -1,16 +1,12 @@
 // Small JSON documents that are not a registry's, such as an issuer's keys: by the same way out, under the same rules.
 import { CacheError } from '@cistern/errors';
-import type { OpenUpstreamOptions } from './open-upstream-options.ts';
-import { startCall } from '../calls/call.ts';
-import { compose } from '../transport/compose.ts';
-import { createDial } from '../transport/dial.ts';
-import { createDialer } from '../transport/dialer.ts';
-import { followRedirects } from '../transport/follow-redirects.ts';
-import { readWholeBody } from '../transport/read-whole-body.ts';
-import { refuseEncoded } from '../transport/refuse-encoded.ts';
-import { sendHeaders } from '../transport/send-headers.ts';
 import { untilAborted } from '@cistern/runtime';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import { startCall } from '../calls/call.ts';
+import { readWholeBody, refuseEncoded } from '../transport/attempt-layers.ts';
+import { createDial, createDialer } from '../transport/dialer.ts';
+import { followRedirects } from '../transport/follow-redirects.ts';
+import { compose, nameUpstream, type UpstreamIdentity } from '../transport/transport.ts';
+import type { OpenUpstreamOptions } from './open-upstream.ts';
 
 export type OpenDocumentsOptions = Pick<OpenUpstreamOptions, 'name' | 'url' | 'tls' | 'instanceId' | 'version'> & {
   readonly proxy: Extract<OpenUpstreamOptions['proxy'], (url: URL) => unknown>;
@@ -32,22 +28,18 @@ export function openDocuments({ name, url, tls = {}, proxy, ...headers }: OpenDo
   const limits = { keepAliveTimeoutMs: 1000, maxConnections: 2 };
   const dialer = createDialer({ upstream, allowPrivate: false, proxyFor: proxy, tls, ...timeouts, ...limits });
   const transport = compose(
-    [
-      readWholeBody({ upstream, countBytes: () => {} }),
-      refuseEncoded(upstream),
-      followRedirects(upstream),
-      sendHeaders(headers),
-    ],
-    createDial({ upstream, dialer, ...timeouts }),
+    [readWholeBody({ upstream, countBytes: () => {} }), refuseEncoded(upstream), followRedirects(upstream)],
+    createDial({ upstream, dialer, ...headers, ...timeouts }),
   );
   return {
     async read(from, signal) {
       const lifetime = startCall({ upstream }, signal, 'a document');
       lifetime.setDeadline(deadlineMs);
-      const asked = { operation: 'token', method: 'GET', url: from, headers: { accept: 'application/json' } } as const;
+      const { signal: ending } = lifetime;
+      const request = { url: from, headers: { accept: 'application/json' }, signal: ending, maxBodyBytes: maxBytes };
       try {
-        const request = { ...asked, signal: lifetime.signal, maxBodyBytes: maxBytes };
-        const { status, bytes } = await untilAborted(transport(request), lifetime.signal);
+        const answered = transport({ operation: 'token', method: 'GET', ...request });
+        const { status, bytes } = await untilAborted(answered, ending);
         if (status !== 200) throw new Error(`the status was ${status}`);
         return JSON.parse(String(bytes)) as unknown;
       } catch (error) {

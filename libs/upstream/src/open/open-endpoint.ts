@@ -1,31 +1,26 @@
 // Opens one registry of an upstream: its stack of transports, and the calls of the port on top of it.
+import { untilAborted } from '@cistern/runtime';
 import { createAccessCalls } from '../access/access-calls.ts';
 import { openCallers } from '../access/open-callers.ts';
+import type { EndpointBudget } from '../budget/budget.ts';
 import { createBlobCalls } from '../calls/blob-calls.ts';
-import type { EndpointBudget } from '../budget/budget-ledger.ts';
 import { startCall } from '../calls/call.ts';
-import { type Account, createAccount } from '../credentials/account.ts';
+import { createListCalls } from '../calls/list-calls.ts';
+import { createManifestCalls } from '../calls/manifest-calls.ts';
 import type { CredentialSource } from '../credentials/credential-source.ts';
 import { createBreaker } from '../health/breaker.ts';
 import { watchSilence } from '../health/silence.ts';
-import { createListCalls } from '../calls/list-calls.ts';
-import { createManifestCalls } from '../calls/manifest-calls.ts';
-import type { OpenUpstreamOptions } from './open-upstream-options.ts';
-import type { UpstreamTimeouts } from '../upstream-settings.ts';
 import { createMemoryTokenCache } from '../token-cache.ts';
+import { type Account, createAccount } from '../transport/account.ts';
 import { attemptLayers, type MeasureOptions, readAndObserve } from '../transport/attempt-layers.ts';
 import { authorize } from '../transport/authorize.ts';
 import { chooseAccount } from '../transport/choose-account.ts';
-import { compose } from '../transport/compose.ts';
-import { createDial } from '../transport/dial.ts';
-import { createDialer, type Dialer } from '../transport/dialer.ts';
+import { createDial, createDialer, type Dialer } from '../transport/dialer.ts';
 import { followRedirects } from '../transport/follow-redirects.ts';
-import { sendHeaders } from '../transport/send-headers.ts';
 import { createTokenSource } from '../transport/token-source.ts';
-import type { Transport, TransportLayer, TransportResponse } from '../transport/transport.ts';
-import { untilAborted } from '@cistern/runtime';
+import { compose, type Transport, type TransportResponse, type UpstreamIdentity } from '../transport/transport.ts';
 import type { Upstream } from '../upstream.ts';
-import type { UpstreamIdentity } from '../upstream-identity.ts';
+import type { OpenUpstreamOptions, UpstreamTimeouts } from './open-upstream.ts';
 
 const defaultTimeouts: UpstreamTimeouts = {
   connectTimeoutMs: 5_000,
@@ -55,51 +50,39 @@ export interface OpenEndpointOptions extends Omit<
 
 /** As `openUpstream`, for one registry. */
 export function openEndpoint(options: OpenEndpointOptions): Upstream {
-  const { name, metrics, log, clock = Date.now } = options;
+  const { name, metrics, log, clock = Date.now, maxConnections = defaultMaxConnections } = options;
   const upstream: UpstreamIdentity = { name, url: parseUpstreamUrl(options.url) };
   const timeouts: UpstreamTimeouts = { ...defaultTimeouts, ...options.timeouts };
-  const dialer = openDialer(options, upstream, timeouts);
-  const pinger = openDialer({ ...options, maxConnections: maxPingConnections }, upstream, timeouts);
-  const { maxConnections = defaultMaxConnections } = options;
-  const forCallers = Math.min(maxCallerConnections, maxConnections);
-  const callerDialer = openDialer({ ...options, maxConnections: forCallers }, upstream, timeouts);
-  const dialWith = (one: Dialer): Transport =>
-    compose([sendHeaders(options)], createDial({ upstream, dialer: one, ...timeouts }));
+  const { silenceMs, deadlineMs } = timeouts;
+  const open = (most: number): Dialer => openDialer({ ...options, maxConnections: most }, upstream, timeouts);
+  const dialer = open(maxConnections);
+  const pinger = open(maxPingConnections);
+  const callerDialer = open(Math.min(maxCallerConnections, maxConnections));
+  const dialWith = (one: Dialer): Transport => createDial({ ...options, ...timeouts, upstream, dialer: one });
   const pingDial = dialWith(pinger);
-  const askForLife = (deadlineMs: number) => ping({ ...options, upstream, dial: pingDial, countBytes }, deadlineMs);
-  const silence = watchSilence({ upstream, silenceMs: timeouts.silenceMs, ping: askForLife });
-  const listen: TransportLayer = (next) => async (request) => {
-    const response = await next(request);
-    silence.heard();
-    return response;
-  };
-  const addBytes = (bytes: number): void => metrics.upstreamReceivedBytes.inc({ upstream: name }, bytes);
-  const countBytes = (bytes: number): void => {
-    addBytes(bytes);
-    silence.heard();
-  };
-  const dial = compose([listen], dialWith(dialer));
+  const pingFor = (limitMs: number) => ping({ upstream, metrics, log, countBytes, dial: pingDial }, limitMs);
+  const silence = watchSilence({ upstream, metrics, silenceMs, ping: pingFor });
+  const { countBytes } = silence;
   const breaker = createBreaker({
     upstream,
     metrics,
     log,
     pauses: options.breakerPauses,
     isSilent: silence.isSilent,
-    ping: () => askForLife(pingDeadlineMs),
+    ping: () => pingFor(pingDeadlineMs),
   });
   const callers = openCallers({
     ...options,
-    ...timeouts,
     upstream,
     clock,
+    silenceMs,
     dial: dialWith(callerDialer),
-    countBytes: addBytes,
     guard: breaker.guard,
-    ping: askForLife,
+    ping: pingFor,
   });
-  const stack = stackTransports({ ...options, upstream, dial, countBytes });
+  const stack = stackTransports({ ...options, upstream, countBytes, dial: silence.listen(dialWith(dialer)) });
   const transport = compose([breaker.layer, silence.layer], stack);
-  const context = { upstream, transport, metrics, countBytes, clock, deadlineMs: timeouts.deadlineMs };
+  const context = { upstream, transport, metrics, countBytes, clock, deadlineMs };
   return {
     name,
     ...createManifestCalls(context),
@@ -115,10 +98,8 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
   };
 }
 
-interface StackOptions extends OpenEndpointOptions {
-  readonly upstream: UpstreamIdentity;
+interface StackOptions extends OpenEndpointOptions, MeasureOptions {
   readonly dial: Transport;
-  readonly countBytes: (bytes: number) => void;
 }
 
 function stackTransports({ upstream, dial, ...options }: StackOptions): Transport {
@@ -148,7 +129,7 @@ async function ping(
   const lifetime = startCall({ upstream }, undefined, 'a sign of life');
   lifetime.setDeadline(deadlineMs);
   const { signal } = lifetime;
-  const asked = compose(
+  const answered = compose(
     readAndObserve({ upstream, ...counted }),
     dial,
   )({
@@ -161,7 +142,7 @@ async function ping(
   });
   try {
     // A connection that does not come about ends by its own time alone.
-    return await untilAborted(asked, signal);
+    return await untilAborted(answered, signal);
   } finally {
     lifetime.release();
   }

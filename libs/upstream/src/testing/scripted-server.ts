@@ -7,8 +7,7 @@ import type { TestContext } from 'node:test';
 import type { TlsOptions } from 'node:tls';
 
 import { createLogger, createMetrics, type Metrics } from '@cistern/telemetry';
-import type { OpenUpstreamOptions } from '../open/open-upstream-options.ts';
-import { openUpstream } from '../open/open-upstream.ts';
+import { type OpenUpstreamOptions, openUpstream } from '../open/open-upstream.ts';
 import type { Upstream } from '../upstream.ts';
 
 export interface SeenRequest {

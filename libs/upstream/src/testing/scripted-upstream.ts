@@ -1,8 +1,13 @@
 // An upstream as a value for tests: content in memory, every request recorded, and the body under the test's control.
 import { CacheError } from '@cistern/errors';
 import { type Digest, type DigestAlgorithm, type RepositoryName, type Tag, digestOf } from '@cistern/oci';
-import type { CallerCredentials } from '../caller-credentials.ts';
-import type { Upstream, UpstreamBlobBody, UpstreamReferrersPage, UpstreamTagsPage } from '../upstream.ts';
+import type {
+  CallerCredentials,
+  Upstream,
+  UpstreamBlobBody,
+  UpstreamReferrersPage,
+  UpstreamTagsPage,
+} from '../upstream.ts';
 
 interface BlobGet {
   readonly digest: Digest;

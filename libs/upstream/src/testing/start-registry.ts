@@ -1,7 +1,7 @@
 // For tests of tokens: a registry that wants one, with a token server of its own, and an upstream opened on it.
 import type { ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
-import type { OpenUpstreamOptions } from '../open/open-upstream-options.ts';
+import type { OpenUpstreamOptions } from '../open/open-upstream.ts';
 import { openOn, type ScriptedServer, sendJson, startServer, type TestUpstream } from './scripted-server.ts';
 
 interface Registry extends TestUpstream {

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { fixedCredentials } from '../credentials/credential-source.ts';
-import type { OpenUpstreamOptions } from '../open/open-upstream-options.ts';
+import type { OpenUpstreamOptions } from '../open/open-upstream.ts';
 import { until } from '@cistern/runtime/testing';
 import { openOn, sendJson, startServer } from '../testing/scripted-server.ts';
 

@@ -1,14 +1,18 @@
 // Proves who we are in the way an upstream asks for. A 401 names the scheme. Once a request that used a scheme has been
 // accepted, later requests use it from the start.
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { Account, Verifier } from '../credentials/account.ts';
-import { isIdentityToken } from '../credentials/identity-token.ts';
-import type { UpstreamCredentials } from '../upstream-settings.ts';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import type { Account, Verifier } from './account.ts';
+import { isIdentityToken, type UpstreamCredentials } from '../credentials/credential-source.ts';
+import {
+  nameUpstream,
+  type UpstreamIdentity,
+  type TransportLayer,
+  type TransportRequest,
+  type TransportResponse,
+} from './transport.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization } from './token-request.ts';
 import type { BearerScheme, TokenSource } from './token-source.ts';
-import type { TransportLayer, TransportRequest, TransportResponse } from './transport.ts';
 
 type Scheme = { readonly kind: 'basic' } | ({ readonly kind: 'bearer' } & BearerScheme);
 

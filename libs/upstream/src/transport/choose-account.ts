@@ -1,9 +1,14 @@
 // Sends a request with one of the accounts of a registry: the one that the ledger chooses, and another one where that is
 // refused or has nothing left.
 import { isCacheError } from '@cistern/errors';
-import type { BudgetCall, EndpointBudget } from '../budget/budget-ledger.ts';
-import { parseRateLimit, parseRetryAfterMs } from './rate-limit.ts';
-import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
+import type { BudgetCall, EndpointBudget } from '../budget/budget.ts';
+import {
+  parseRateLimit,
+  parseRetryAfterMs,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from './transport.ts';
 
 export interface ChooseAccountOptions {
   /** By the accounts' names; at least one. */
@@ -50,24 +55,24 @@ export function chooseAccount({ accounts, budget, clock }: ChooseAccountOptions)
   }
 
   async function attempt(send: Transport, request: TransportRequest, name: string): Promise<Outcome> {
-    const askedAtMs = clock();
+    const requestedAtMs = clock();
     let response: TransportResponse;
     try {
       response = await send(request);
     } catch (error) {
       // A token server's: it has no budgets, only limits on requests.
       if (isCacheError(error, 'upstream-rate-limited'))
-        await budget.throttled({ askedAtMs, retryAfterMs: error.retryAfterMs });
+        await budget.throttled({ requestedAtMs, retryAfterMs: error.retryAfterMs });
       return { error, mayAskAnother: isCacheError(error, 'upstream-refused-us') };
     }
     // Storage behind a redirect has limits of its own.
     if (response.url.origin !== request.url.origin) return { response, mayAskAnother: false };
     const rateLimit = parseRateLimit(response.headers);
     if (response.status !== 429) {
-      if (rateLimit !== undefined) await budget.told(name, rateLimit, askedAtMs);
+      if (rateLimit !== undefined) await budget.report(name, rateLimit, requestedAtMs);
       return { response, mayAskAnother: false };
     }
-    const refusal = { askedAtMs, retryAfterMs: parseRetryAfterMs(response.headers, clock()) };
+    const refusal = { requestedAtMs, retryAfterMs: parseRetryAfterMs(response.headers, clock()) };
     if (rateLimit === undefined) await budget.throttled(refusal);
     else await budget.exhausted(name, rateLimit, refusal);
     return { response, mayAskAnother: rateLimit !== undefined };

@@ -1,14 +1,28 @@
-// The one place where connections to an upstream, its token server and its storage are opened: egress policy, proxy,
-// TLS, connection caps and keep-alive. HTTP/1.1 only.
+// The bottom of the stack. All connections to an upstream, its token server and its storage are opened here: egress policy,
+// proxy, TLS, connection caps and keep-alive. HTTP/1.1 only.
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { getCACertificates } from 'node:tls';
 import { CacheError } from '@cistern/errors';
+import ipaddr from 'ipaddr.js';
 import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
-import type { ProxyTarget, UpstreamTls } from '../upstream-settings.ts';
-import { isOwnPlace, nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
-import { isPublicAddress } from './egress-policy.ts';
-import { forbiddenAddress, publicOnly } from './public-only.ts';
+import { forbiddenAddress, isPublicAddress, publicOnly } from './egress-policy.ts';
+import { toNetworkError } from './network-error.ts';
+import { nameUpstream, type Transport, type UpstreamIdentity } from './transport.ts';
+
+export interface ProxyTarget {
+  /** `http://` or `https://`, with user info where the proxy wants it. */
+  readonly url: string;
+}
+
+/** PEM throughout. */
+export interface UpstreamTls {
+  /** Trusted besides the usual authorities, for storage and token servers too. */
+  readonly ca?: string | readonly string[] | undefined;
+  /** Shown to the upstream's own host only; with `key`. */
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+}
 
 export interface DialerOptions {
   readonly upstream: UpstreamIdentity;
@@ -30,12 +44,12 @@ export interface Dialer {
    * resolves names.
    */
   dispatcherFor(url: URL, isRedirected?: boolean): Dispatcher;
-  /** Breaks off whatever is still open. */
+  /** Breaks off what is still open. */
   close(): Promise<void>;
 }
 
 export function createDialer(options: DialerOptions): Dialer {
-  const { upstream, allowPrivate, proxyFor } = options;
+  const { upstream, allowPrivate, proxyFor: findProxy } = options;
   const dispatchers = new Map<string, Dispatcher>();
   let closed = false;
   return {
@@ -45,7 +59,7 @@ export function createDialer(options: DialerOptions): Dialer {
       // The operator named the upstream's host, so it may be private; it alone is shown the client certificate.
       const own = isOwnPlace(upstream, url, isRedirected);
       const trusted = own || allowPrivate;
-      const proxy = proxyFor(url);
+      const proxy = findProxy(url);
       if (!trusted) refuseLiteral(upstream, url, proxy !== undefined);
       const key = `${own} ${proxy?.url ?? ''}`;
       const existing = dispatchers.get(key);
@@ -60,6 +74,62 @@ export function createDialer(options: DialerOptions): Dialer {
       await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
     },
   };
+}
+
+export interface DialOptions {
+  readonly upstream: UpstreamIdentity;
+  readonly dialer: Dialer;
+  readonly headersTimeoutMs: number;
+  readonly bodyIdleTimeoutMs: number;
+  /** Of Cistern, for the `User-Agent`. */
+  readonly version: string;
+  /** Of the whole cluster: a frontend that finds its own in a request has met itself. */
+  readonly instanceId: string;
+}
+
+/** One HTTP request on a connection of the dialer, with the headers that all requests carry, to token servers and storage too. */
+export function createDial(options: DialOptions): Transport {
+  const { upstream, dialer, headersTimeoutMs, bodyIdleTimeoutMs, version, instanceId } = options;
+  const common = {
+    // Digests are of the bytes as stored: a body that was encoded on the way could only be decoded into other bytes.
+    'accept-encoding': 'identity',
+    'user-agent': `cistern/${version}`,
+    'x-cistern-hop': instanceId,
+  };
+  return async ({ method, url, isRedirected, headers, body, signal }) => {
+    try {
+      signal.throwIfAborted();
+      const response = await dialer.dispatcherFor(url, isRedirected).request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method,
+        headers: { ...common, ...headers },
+        body: body ?? null,
+        signal,
+        headersTimeout: headersTimeoutMs,
+        bodyTimeout: bodyIdleTimeoutMs,
+        // Else undici closes the connection after every HEAD, and a HEAD is what most of our requests are.
+        reset: false,
+      });
+      return { status: response.statusCode, headers: response.headers, url, body: response.body };
+    } catch (error) {
+      throw toNetworkError(error, { upstream, url, signal });
+    }
+  };
+}
+
+/**
+ * Whether a request goes to a place that the operator named. A token server may have another port of the upstream's host,
+ * as credentials go there. A redirect may not: on a private host other ports are other services.
+ */
+function isOwnPlace({ url }: UpstreamIdentity, other: URL, isRedirected = false): boolean {
+  return isRedirected ? other.origin === url.origin : other.hostname === url.hostname;
+}
+
+function refuseLiteral(upstream: UpstreamIdentity, url: URL, proxied: boolean): void {
+  const host = bareHost(url);
+  const local = proxied && /(?:^|\.)localhost\.?$/.test(host);
+  if (local || (isIP(host) !== 0 && !isPublicAddress(host))) throw forbiddenAddress(upstream, host);
 }
 
 function openDirect(options: DialerOptions, own: boolean, trusted: boolean): Dispatcher {
@@ -101,8 +171,50 @@ function tlsOptions({ ca, certificate, key }: UpstreamTls, own: boolean) {
   };
 }
 
-function refuseLiteral(upstream: UpstreamIdentity, { hostname }: URL, proxied: boolean): void {
-  const host = hostname.replaceAll(/^\[|\]$/g, '');
-  const local = proxied && /(?:^|\.)localhost\.?$/.test(host);
-  if (local || (isIP(host) !== 0 && !isPublicAddress(host))) throw forbiddenAddress(upstream, host);
+/**
+ * The proxy for a URL by the customary variables, as curl, Go and registry:2 read them. They are `HTTPS_PROXY` or `HTTP_PROXY`
+ * (by the URL's scheme) and `NO_PROXY`; lower-case names win. `NO_PROXY` lists `*`, hosts (with their subdomains; a leading `.` or
+ * `*.` leaves the host itself out), addresses and CIDR ranges, each host or address optionally with a port. Loopback is never
+ * proxied. Throws a TypeError for a proxy that is no URL.
+ */
+export function proxyFor(url: URL, environment: Readonly<Record<string, string | undefined>>): ProxyTarget | undefined {
+  const read = (name: string): string => environment[name.toLowerCase()] || environment[name] || '';
+  const name = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  const proxy = read(name).trim();
+  if (proxy === '' || isExempt(url, read('NO_PROXY'))) return undefined;
+  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
+  if (!URL.canParse(withScheme)) throw new TypeError(`${name} is not a URL.`);
+  return { url: withScheme };
+}
+
+function isExempt(url: URL, noProxy: string): boolean {
+  const host = bareHost(url).toLowerCase();
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  if (host === 'localhost' || (isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback')) return true;
+  const entries = noProxy.toLowerCase().split(/[\s,]+/);
+  return entries.some((entry) => entry !== '' && matches(entry, host, port));
+}
+
+function matches(entry: string, host: string, port: string): boolean {
+  if (entry === '*') return true;
+  if (ipaddr.isValidCIDR(entry)) return isInRange(host, entry);
+  const [, bracketed, plain, wantedPort] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(entry) ?? [];
+  if (wantedPort !== undefined && wantedPort !== port) return false;
+  const wanted = bracketed ?? plain ?? entry;
+  if (isIP(host) !== 0)
+    return isIP(wanted) !== 0 && ipaddr.process(wanted).toString() === ipaddr.process(host).toString();
+  if (wanted.startsWith('*.') || wanted.startsWith('.')) return host.endsWith(wanted.replace('*', ''));
+  return host === wanted || host.endsWith(`.${wanted}`);
+}
+
+function isInRange(host: string, range: string): boolean {
+  if (isIP(host) === 0) return false;
+  const address = ipaddr.process(host);
+  const [network, bits] = ipaddr.parseCIDR(range);
+  return address.kind() === network.kind() && address.match(network, bits);
+}
+
+/** Without the brackets of an IPv6 address. */
+function bareHost({ hostname }: URL): string {
+  return hostname.replaceAll(/^\[|\]$/g, '');
 }

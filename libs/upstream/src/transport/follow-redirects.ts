@@ -1,8 +1,14 @@
 // Follows redirects, as registries send them for blobs: to storage with a signed URL, which must get none of our
 // credentials and must not appear in any message.
 import { CacheError } from '@cistern/errors';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
-import { headerValue, type TransportLayer, type TransportRequest, type TransportResponse } from './transport.ts';
+import {
+  nameUpstream,
+  type UpstreamIdentity,
+  headerValue,
+  type TransportLayer,
+  type TransportRequest,
+  type TransportResponse,
+} from './transport.ts';
 
 const maxRedirects = 5;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);

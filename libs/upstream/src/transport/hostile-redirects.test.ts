@@ -8,8 +8,8 @@ import type { LookupFunction } from 'node:net';
 import { isCacheError } from '@cistern/errors';
 import { createDialer, type DialerOptions } from './dialer.ts';
 import { followRedirects } from './follow-redirects.ts';
-import { publicOnly } from './public-only.ts';
-import { checkRealm } from './token-realm.ts';
+import { publicOnly } from './egress-policy.ts';
+import { checkRealm } from './token-request.ts';
 import type { TransportRequest } from './transport.ts';
 
 const refused = (error: unknown) => isCacheError(error, 'upstream-refused-us') && !error.retryable;

@@ -1,7 +1,7 @@
 // Turns what undici, TLS and the resolver throw into a CacheError that says what happened to whom.
 import { CacheError, isCacheError } from '@cistern/errors';
 import { errors } from 'undici';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
+import { nameUpstream, type UpstreamIdentity } from './transport.ts';
 
 const timeouts: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'did not accept a connection in time',

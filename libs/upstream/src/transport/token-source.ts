@@ -1,16 +1,12 @@
 // Bearer tokens, as a registry's token server issues them to our credentials or to anybody.
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
-import type { Account, Verifier } from '../credentials/account.ts';
-import { isIdentityToken } from '../credentials/identity-token.ts';
-import type { UpstreamCredentials } from '../upstream-settings.ts';
+import type { Account, Verifier } from './account.ts';
+import { isIdentityToken, type UpstreamCredentials } from '../credentials/credential-source.ts';
 import type { CachedToken, ObtainedToken, TokenCache } from '../token-cache.ts';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
-import { toTokenError } from './token-error.ts';
-import { toTokenRequest } from './token-request.ts';
+import { nameUpstream, type UpstreamIdentity, type Transport } from './transport.ts';
+import { toTokenError, toTokenRequest, checkRealm } from './token-request.ts';
 import { createSingleFlight } from '@cistern/runtime';
-import { checkRealm } from './token-realm.ts';
-import type { Transport } from './transport.ts';
 
 const maxAnswerBytes = 256 * 1024;
 /** What the specification says where the answer does not. */
@@ -73,7 +69,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       scopes: scheme.extraScope === undefined ? [scope] : [scope, scheme.extraScope],
       credentials,
     });
-    const askedAtMs = clock();
+    const requestedAtMs = clock();
     const answered = await transport({ operation, ...request, signal, maxBodyBytes: maxAnswerBytes });
     // OAuth 2's way to refuse (RFC 6749 section 5.2).
     const refused = request.method === 'POST' && answered.status === 400;
@@ -83,14 +79,14 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       if (response.status === 401) account.refused(credentials, verifierOf(wanted));
       else if (response.status === 200) account.accepted(credentials, verifierOf(wanted));
     }
-    if (response.status !== 200) throw toTokenError(upstream, response, credentials !== undefined, askedAtMs);
+    if (response.status !== 200) throw toTokenError(upstream, response, credentials !== undefined, requestedAtMs);
     const answer = parseAnswer(response.bytes);
     if (answer === undefined)
       throw new CacheError(
         'content-mismatch',
         `${nameUpstream(upstream, request.url.host)} answered without a usable token.`,
       );
-    return { token: answer.token, usableUntilMs: askedAtMs + answer.lifetimeSeconds * 1000 - renewBeforeEndMs };
+    return { token: answer.token, usableUntilMs: requestedAtMs + answer.lifetimeSeconds * 1000 - renewBeforeEndMs };
   }
 
   return async (request) => {

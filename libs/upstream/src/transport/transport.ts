@@ -1,8 +1,16 @@
-// What every layer of the stack passes on: one HTTP exchange with an upstream, its token server or its storage.
+// One HTTP exchange with an upstream, its token server or its storage, as every layer of the stack passes it on. Also how the
+// headers of answers are read, and how errors name an upstream.
 import type { Readable } from 'node:stream';
 import type { RepositoryName } from '@cistern/oci';
 import type { UpstreamOperation } from '@cistern/telemetry';
-import type { CallPurpose } from '../upstream.ts';
+import type { CallPurpose, RateLimit } from '../upstream.ts';
+
+export interface UpstreamIdentity {
+  /** The name in the configured table, for example `docker.io`. */
+  readonly name: string;
+  /** Without user info, query and trailing slash. */
+  readonly url: URL;
+}
 
 export interface TransportRequest {
   readonly operation: UpstreamOperation;
@@ -17,7 +25,7 @@ export interface TransportRequest {
   readonly signal: AbortSignal;
   /** Of a POST. */
   readonly body?: string | undefined;
-  /** Whose `pull` scope a token must have; without it no token is asked for. */
+  /** Whose `pull` scope a token must have. No token is requested without it. */
   readonly repository?: RepositoryName;
   /** Bodies are read whole, up to this size; `undefined`: the body of a 2xx answer stays a stream. */
   readonly maxBodyBytes: number | undefined;
@@ -33,7 +41,7 @@ export interface TransportResponse {
   readonly headers: TransportHeaders;
   /** Who answered, after redirects. */
   readonly url: URL;
-  /** Whoever receives the response reads it to its end or destroys it; already read where `bytes` is set. */
+  /** The receiver of the response reads it to its end or destroys it; already read where `bytes` is set. */
   readonly body: Readable;
   readonly bytes?: Buffer;
 }
@@ -43,14 +51,68 @@ export type Transport = (request: TransportRequest) => Promise<TransportResponse
 
 export type TransportLayer = (next: Transport) => Transport;
 
+/** Stacks layers on a transport. The first layer sees a request first and its response last. */
+export function compose(layers: readonly TransportLayer[], transport: Transport): Transport {
+  return layers.reduceRight((next, layer) => layer(next), transport);
+}
+
+/** `Upstream "docker.io" (registry-1.docker.io)`; with `host`, where the exchange was with its storage or token server. */
+export function nameUpstream({ name, url }: UpstreamIdentity, host: string = url.host): string {
+  return `Upstream "${name}" (${host})`;
+}
+
 /** Several fields of one name are one list, as in RFC 9110 section 5.3. */
 export function headerValue(headers: TransportHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** Lets go of a body that nobody wants, and of its connection. */
+/** Bytes of the body as `Content-Length` says; `undefined` where there is none that makes sense. */
+export function contentLength(headers: TransportHeaders): number | undefined {
+  const size = Number(headerValue(headers, 'content-length') ?? Number.NaN);
+  return Number.isSafeInteger(size) && size >= 0 ? size : undefined;
+}
+
+/** Destroys a body that is not read, and its connection. */
 export function dropBody(body: Readable): void {
   // Undici's bodies report their own destruction as an error.
   body.on('error', () => {}).destroy();
+}
+
+/** Not implemented, version not supported, loop detected: answers, and the same ones again. */
+const permanentStatuses = new Set([501, 505, 508]);
+
+/** A status that says that the server is not well. */
+export function isServerFailure(status: number): boolean {
+  return status >= 500 && !permanentStatuses.has(status);
+}
+
+const quantity = /^\s*(\d{1,12})\s*(?:$|[;,])/;
+const windowParameter = /;\s*w=(\d{1,12})/;
+/** Longer waits than Docker Hub's own window are not worth believing. */
+const maxRetryAfterMs = 6 * 60 * 60 * 1000;
+
+/** The budget as Docker Hub documents it: `ratelimit-limit: 100;w=21600`. `undefined` where upstream says nothing. */
+export function parseRateLimit(headers: TransportHeaders): RateLimit | undefined {
+  const limitField = headerValue(headers, 'ratelimit-limit') ?? '';
+  const remainingField = headerValue(headers, 'ratelimit-remaining') ?? '';
+  const limit = quantity.exec(limitField)?.[1];
+  const remaining = quantity.exec(remainingField)?.[1];
+  if (limit === undefined && remaining === undefined) return undefined;
+  const windowSeconds = (windowParameter.exec(limitField) ?? windowParameter.exec(remainingField))?.[1];
+  const source = headerValue(headers, 'docker-ratelimit-source');
+  return {
+    ...(limit !== undefined && { limit: Number(limit) }),
+    ...(remaining !== undefined && { remaining: Number(remaining) }),
+    ...(windowSeconds !== undefined && { windowSeconds: Number(windowSeconds) }),
+    ...(source !== undefined && { source }),
+  };
+}
+
+/** Milliseconds from a `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), at most 6 hours. */
+export function parseRetryAfterMs(headers: TransportHeaders, nowMs: number): number | undefined {
+  const value = headerValue(headers, 'retry-after')?.trim();
+  if (value === undefined) return undefined;
+  const waitMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), maxRetryAfterMs);
 }

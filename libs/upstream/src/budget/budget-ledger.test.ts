@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CacheError, isCacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import type { BudgetCall, EndpointBudget, SharedValues } from './budget-ledger.ts';
-import { createBudgetLedger } from './create-budget-ledger.ts';
+import type { BudgetCall, EndpointBudget, SharedValues } from './budget.ts';
+import { createBudgetLedger } from './budget-ledger.ts';
 
 const minute = 60_000;
 const cold = { purpose: 'cold', kind: 'pull' } as const;
@@ -68,9 +68,9 @@ test('an upstream that tells nothing limits nothing', async () => {
 
 test('below the reserve no pull is spent on what is here but one that finds out; HEADs and cold misses go on', async () => {
   const { one, time } = open(1);
-  await one.told('a', says(21), time.nowMs);
+  await one.report('a', says(21), time.nowMs);
   assert.equal(await one.admit(revalidate, ['a']), 'a');
-  await one.told('a', says(20), time.nowMs);
+  await one.report('a', says(20), time.nowMs);
   const { detail, retryAfterMs } = await refusal(one, revalidate);
   assert.equal(detail.reason, 'reserve');
   assert.equal(retryAfterMs, 30_000);
@@ -84,19 +84,19 @@ test('below the reserve no pull is spent on what is here but one that finds out;
 
 test('with nothing left cold misses are refused too, blobs are not, and one call in a while finds out', async () => {
   const { one, time } = open(1);
-  await one.exhausted('a', says(0), { askedAtMs: time.nowMs, retryAfterMs: undefined });
+  await one.exhausted('a', says(0), { requestedAtMs: time.nowMs, retryAfterMs: undefined });
   for (const call of [cold, look, revalidate]) assert.equal((await refusal(one, call)).detail.reason, 'exhausted');
   assert.equal(await one.admit(blob, ['a']), 'a');
   time.nowMs += 30_000;
   assert.equal(await one.admit(cold, ['a']), 'a');
   await refusal(one, cold);
-  await one.told('a', says(100), time.nowMs);
+  await one.report('a', says(100), time.nowMs);
   assert.equal(await one.admit(revalidate, ['a']), 'a');
 });
 
 test('an exhausted account is not tried before its Retry-After', async () => {
   const { one, time } = open(1);
-  await one.exhausted('a', says(0), { askedAtMs: time.nowMs, retryAfterMs: 10 * minute });
+  await one.exhausted('a', says(0), { requestedAtMs: time.nowMs, retryAfterMs: 10 * minute });
   time.nowMs += 9 * minute;
   assert.equal((await refusal(one, cold)).retryAfterMs, minute);
   time.nowMs += minute;
@@ -105,11 +105,11 @@ test('an exhausted account is not tried before its Retry-After', async () => {
 
 test('the account with the most left is used', async () => {
   const { one, time } = open(1);
-  await one.told('a', says(30, 'a'), time.nowMs);
+  await one.report('a', says(30, 'a'), time.nowMs);
   assert.equal(await one.admit(cold, ['a', 'b']), 'b', 'of which nothing is known');
-  await one.told('b', says(29, 'b'), time.nowMs);
+  await one.report('b', says(29, 'b'), time.nowMs);
   assert.equal(await one.admit(cold, ['a', 'b']), 'a');
-  await one.exhausted('a', says(0, 'a'), { askedAtMs: time.nowMs, retryAfterMs: undefined });
+  await one.exhausted('a', says(0, 'a'), { requestedAtMs: time.nowMs, retryAfterMs: undefined });
   assert.equal(await one.admit(cold, ['a', 'b']), 'b');
   assert.equal(await one.admit(revalidate, ['a', 'b']), 'b');
 });
@@ -117,10 +117,10 @@ test('the account with the most left is used', async () => {
 test('what one worker hears the others know, where they have the same budget', async () => {
   const { budgets, time } = open(3);
   const [one, two, elsewhere] = [budgets[0]!, budgets[1]!, budgets[2]!];
-  await two.told('a', says(90), time.nowMs);
-  await elsewhere.told('a', says(90, 'another address'), time.nowMs);
+  await two.report('a', says(90), time.nowMs);
+  await elsewhere.report('a', says(90, 'another address'), time.nowMs);
   time.nowMs += 1_000;
-  await one.told('a', says(3), time.nowMs);
+  await one.report('a', says(3), time.nowMs);
   time.nowMs += 1_000;
   assert.equal((await refusal(two, revalidate)).detail.reason, 'reserve');
   assert.equal(await elsewhere.admit(revalidate, ['a']), 'a');
@@ -129,15 +129,15 @@ test('what one worker hears the others know, where they have the same budget', a
 test('an index that is away leaves each worker with what it knows', async () => {
   const { one, time, values } = open(1);
   values.isAway = true;
-  await one.told('a', says(3), time.nowMs);
+  await one.report('a', says(3), time.nowMs);
   await refusal(one, revalidate);
-  await one.throttled({ askedAtMs: time.nowMs, retryAfterMs: undefined });
+  await one.throttled({ requestedAtMs: time.nowMs, retryAfterMs: undefined });
   assert.equal((await refusal(one, blob)).detail.reason, 'paused');
 });
 
 test('what was told is void when its window has ended', async () => {
   const { one, time } = open(1);
-  await one.told('a', says(1), time.nowMs);
+  await one.report('a', says(1), time.nowMs);
   time.nowMs += 21_600_000;
   assert.equal(await one.admit(revalidate, ['a']), 'a');
 });
@@ -145,8 +145,8 @@ test('what was told is void when its window has ended', async () => {
 test('too many requests of whomever: everybody leaves the upstream alone, each for a little longer', async () => {
   const { budgets, time, metrics, logLines } = open(2);
   const [one, two] = [budgets[0]!, budgets[1]!];
-  await one.throttled({ askedAtMs: time.nowMs, retryAfterMs: 20_000 });
-  await one.throttled({ askedAtMs: time.nowMs, retryAfterMs: undefined });
+  await one.throttled({ requestedAtMs: time.nowMs, retryAfterMs: 20_000 });
+  await one.throttled({ requestedAtMs: time.nowMs, retryAfterMs: undefined });
   for (const call of [cold, revalidate, blob]) assert.equal((await refusal(two, call)).detail.reason, 'paused');
   assert.equal((await metrics.upstreamBudget.pauses.get()).values[0]?.value, 1);
   assert.equal(logLines.length, 1);
@@ -158,7 +158,7 @@ test('too many requests of whomever: everybody leaves the upstream alone, each f
 
 test('metrics tell what is left, and the log when that changes what is done', async () => {
   const { one, time, metrics, logLines } = open(1, 40);
-  for (const remaining of [60, 50, 40, 30, 0, 0, 100]) await one.told('a', says(remaining), (time.nowMs += 1000));
+  for (const remaining of [60, 50, 40, 30, 0, 0, 100]) await one.report('a', says(remaining), (time.nowMs += 1000));
   const labels = { upstream: 'docker.io', endpoint: 'registry-1.docker.io', credential: 'a' };
   const { limit, remaining, reserve, windowEnd } = metrics.upstreamBudget;
   for (const [gauge, value] of [

@@ -3,11 +3,10 @@ import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { createLogger, createMetrics } from '@cistern/telemetry';
-import type { UpstreamCredentials } from '../upstream-settings.ts';
+import { type UpstreamCredentials, fixedCredentials } from '../credentials/credential-source.ts';
 import { sendJson } from '../testing/scripted-server.ts';
 import { startRegistry } from '../testing/start-registry.ts';
 import { createAccount } from './account.ts';
-import { fixedCredentials } from './credential-source.ts';
 
 const nginx = parseRepositoryName('library/nginx');
 const latest = parseReference('latest');

@@ -1,12 +1,12 @@
 // One account at a registry: its credentials, and who accepts them. Refused credentials are not shown again at once
+
 // (accounts are locked for that), except when they change. A refusal applies to one repository. Several in a row apply to
 // the whole registry or token server: the credentials themselves are void then, as far as one can tell.
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
-import type { UpstreamCredentials } from '../upstream-settings.ts';
-import { nameUpstream, type UpstreamIdentity } from '../upstream-identity.ts';
-import type { CredentialSource } from './credential-source.ts';
+import type { UpstreamCredentials, CredentialSource } from '../credentials/credential-source.ts';
+import { nameUpstream, type UpstreamIdentity } from '../transport/transport.ts';
 
 /** The registry itself, or a token server, when it is asked about one repository. */
 export interface Verifier {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
-import { checkRealm } from './token-realm.ts';
+import { checkRealm } from './token-request.ts';
 
 const check = async (registry: string, realm: string): Promise<string> =>
   (await checkRealm({ name: 'test', url: new URL(registry) }, realm)).href;

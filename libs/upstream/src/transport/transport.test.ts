@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseRateLimit, parseRetryAfterMs } from './rate-limit.ts';
+import { parseRateLimit, parseRetryAfterMs } from './transport.ts';
 
 test('rate limit: what Docker Hub sends', () =>
   assert.deepEqual(

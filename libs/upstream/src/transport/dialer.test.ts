@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { proxyFor } from './proxy-for.ts';
+import { proxyFor } from './dialer.ts';
 
 const proxies = { HTTPS_PROXY: 'http://secure.proxy:3128', HTTP_PROXY: 'http://plain.proxy:3128' };
 const ask = (url: string, noProxy = '', environment: object = proxies): string | undefined =>

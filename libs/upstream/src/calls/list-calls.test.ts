@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseNextLink } from './link-header.ts';
+import { parseNextLink } from './list-calls.ts';
 
 const base = new URL('https://registry.example.com/v2/a/tags/list');
 const cases = [

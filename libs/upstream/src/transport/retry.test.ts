@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { openOn, startServer } from '../testing/scripted-server.ts';
-import { createRetryBudget } from './retry-budget.ts';
+import { createRetryBudget } from './retry.ts';
 
 test('one retry is allowed for ten requests, and ten for a quiet start', () => {
   const budget = createRetryBudget();
