@@ -54,3 +54,26 @@ export function createBufferPool(maxBytes: number): BufferPool {
     },
   };
 }
+
+type Room = Pick<BufferPool, 'usedBytes' | 'maxBytes'>;
+
+/** Two chunks keep a lone reader busy: one being written out, one being read. */
+const loneChunks = 2;
+/** Nothing is read ahead for a lone reader that is slower than this, in bytes a second. Nor where there is little room. */
+const hurriedPace = 2 * 1024 * 1024;
+const roomyFactor = 2;
+const keepingFactor = 4;
+
+/**
+ * How many chunks are read ahead for so many readers, of which a lone one reads at `pace`. While there is room to spare, a herd
+ * may be further apart: its sockets take and give in bursts of megabytes.
+ */
+export function mostChunks(readers: number, pace: number, maxChunks: number, { usedBytes, maxBytes }: Room): number {
+  if (readers === 1) return pace < hurriedPace || usedBytes * 2 > maxBytes ? 1 : loneChunks;
+  return usedBytes * 2 < maxBytes ? maxChunks * roomyFactor : maxChunks;
+}
+
+/** Whether chunks that all readers have passed stay for those who come a moment later, as in a herd, while there is much room. */
+export function mayKeep(readers: number, { usedBytes, maxBytes }: Room): boolean {
+  return readers > 1 && usedBytes * keepingFactor < maxBytes;
+}

@@ -6,7 +6,7 @@
  */
 export type Verification = (needed: 'not lost' | 'proven') => Promise<'proven' | 'open' | 'lost'>;
 
-/** Bytes that were given unverified, and what tells them again: see `checksumOf`. */
+/** Bytes that were given unverified, and by what they are recognized: see `checksumOf`. */
 export interface DeliveredBytes {
   readonly from: number;
   readonly endExclusive: number;
@@ -34,4 +34,12 @@ export interface ByteSource {
    * ends the wait for the reader, not the reader.
    */
   open(from: number, toExclusive: number, signal: AbortSignal): Promise<SourceReader>;
+}
+
+/**
+ * The bytes do not come from here any more, but may be had elsewhere: a worker is gone or has handed its fill over, a store
+ * has failed midway. The reader that gets it goes on from where it was; it never leaves this package.
+ */
+export class SourceInterrupted extends Error {
+  override readonly name = 'SourceInterrupted';
 }

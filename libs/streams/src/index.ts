@@ -1,13 +1,11 @@
 export { chunkBytes, createBufferPool } from './buffer-pool.ts';
-export type { ByteSource, Verification, SourceReader, DeliveredBytes } from './byte-source.ts';
-export { checksumOf } from './checksum-of.ts';
+export { SourceInterrupted } from './byte-source.ts';
+export type { ByteSource, DeliveredBytes, SourceReader, Verification } from './byte-source.ts';
+export { checksumOf, openChecksummedReader, openFailoverReader } from './failover-reader.ts';
+export type { PlaceReader } from './failover-reader.ts';
 export { openBodyConnection } from './http/body-connection.ts';
 export type { BodyConnection, BodyConnectionOptions, Diversion } from './http/body-connection.ts';
-export { BodyError, endedEarly } from './http/body-error.ts';
+export { BodyError, endedEarly } from './http/response-head.ts';
 export type { ResponseHead } from './http/response-head.ts';
-export { openFailoverReader } from './failover-reader.ts';
-export type { PlaceReader } from './failover-reader.ts';
 export { createSharedReads } from './shared-reads.ts';
 export type { SharedReader, SharedReads } from './shared-reads.ts';
-export { SourceInterrupted } from './source-interrupted.ts';
-export { openChecksummedReader } from './checksummed-reader.ts';

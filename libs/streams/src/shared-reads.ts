@@ -1,9 +1,9 @@
-// One blob, many readers: whoever reads the same digest at about the same place shares one stream and its buffers. A
-// reader attaches to the window that covers its position, or opens one there; cast out of it, it does the same again.
-import type { BufferPool } from './buffer-pool.ts';
+// One blob, many readers: readers of the same digest at about the same place share one stream and its buffers. A reader
+// attaches to the window that covers its position, or opens one there; cast out of it, it does the same again.
 import { CacheError, isCacheError } from '@cistern/errors';
+import type { BufferPool } from './buffer-pool.ts';
 import type { ByteSource, Verification } from './byte-source.ts';
-import { type Chunk, type Member, type Window, openWindow } from './window.ts';
+import { type Chunk, type Member, Window } from './window.ts';
 
 export interface SharedReader {
   /** Resolves when `next` has something to give at once; rejects with what went wrong before the first byte. */
@@ -18,7 +18,7 @@ export interface SharedReader {
 
 export interface SharedReads {
   /**
-   * A reader of `[from, toExclusive)`. `key` names the bytes and where they come from: the first asker's `source` serves
+   * A reader of `[from, toExclusive)`. `key` names the bytes and where they come from: the first reader's `source` serves
    * all of the same key until the last has closed.
    */
   attach(key: string, source: ByteSource, from: number, toExclusive: number): SharedReader;
@@ -35,22 +35,11 @@ export interface SharedReadsOptions {
   readonly maxChunks?: number;
 }
 
-/**
- * Where many are cast out it is the machine that is slow, not they: each stream more would make it slower still. A reader
- * that is slow by itself costs the others this patience only once. In multiples of what one window has.
- */
-const mostPatience = 8;
-/** A reader among many takes a chunk as seldom as all of them: it holds the others up only after several times that. */
-const patienceChunks = 4;
-const halfwayPatienceMs = 30_000;
-const halfwayPauseMs = 1_000;
-
 export function createSharedReads(options: SharedReadsOptions): SharedReads {
   const { pool, onCastOut, patienceMs = 250, maxChunks = 8 } = options;
   const byKey = new Map<string, Set<Window>>();
-  let open = 0;
 
-  const join = (key: string, source: ByteSource, member: Member): Window => {
+  function join(key: string, source: ByteSource, member: Member): Window {
     const windows = byKey.get(key) ?? new Set();
     byKey.set(key, windows);
     const covering = [...windows].filter((window) => window.covers(member.position)).sort((a, b) => b.head - a.head)[0];
@@ -58,15 +47,11 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
       covering.join(member);
       return covering;
     }
-    open += 1;
-    const window = openWindow({
+    const window = new Window({
       source,
       from: member.position,
       pool,
-      patienceMs(chunkMs) {
-        const ms = Math.max(patienceMs * (1 + (windows.size - 1) / 2) ** 2, chunkMs * patienceChunks);
-        return Math.min(patienceMs * mostPatience, ms);
-      },
+      patienceMs: (chunkMs) => patienceWith(windows.size, chunkMs, patienceMs),
       maxChunks,
       coveredElsewhere(position) {
         for (const other of windows)
@@ -80,7 +65,6 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
       },
       onCastOut,
       onEnd() {
-        open -= 1;
         windows.delete(window);
         if (windows.size === 0 && byKey.get(key) === windows) byKey.delete(key);
       },
@@ -88,137 +72,160 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
     windows.add(window);
     window.join(member);
     return window;
-  };
+  }
 
   return {
-    attach: (key, source, from, toExclusive) =>
-      createReader({ from, toExclusive, size: source.size, pool, join: (member) => join(key, source, member) }),
+    attach(key, source, from, toExclusive) {
+      const reader = new Reader(from, toExclusive, source.size, pool, (member) => join(key, source, member));
+      return { ready: () => reader.ready(), next: () => reader.next(), close: () => reader.close() };
+    },
     get windows() {
-      return open;
+      return [...byKey.values()].reduce((sum, { size }) => sum + size, 0);
     },
   };
 }
 
-interface ReaderOptions {
-  readonly from: number;
-  readonly toExclusive: number;
-  readonly size: number;
-  readonly pool: BufferPool;
-  readonly join: (member: Member) => Window;
+/**
+ * Where many are cast out it is the machine that is slow, not they: each stream more would make it slower still. A reader
+ * that is slow by itself costs the others this patience only once. In multiples of what one window has.
+ */
+const mostPatience = 8;
+/** A reader among many takes a chunk as seldom as all of them: it holds the others up only after several times that. */
+const patienceChunks = 4;
+
+/** How long one reader may hold the others up where there are so many windows, and all readers take `chunkMs` over a chunk. */
+export function patienceWith(windows: number, chunkMs: number, patienceMs: number): number {
+  const ms = Math.max(patienceMs * (1 + (windows - 1) / 2) ** 2, chunkMs * patienceChunks);
+  return Math.min(patienceMs * mostPatience, ms);
 }
 
-function createReader({ from, toExclusive, size, pool, join }: ReaderOptions): SharedReader {
-  const proofs = new Set<Verification>();
-  let held: Chunk | undefined;
-  let window: Window | undefined;
-  let closed = false;
-  let wake: (() => void) | undefined;
-  let waitingSinceMs: number | undefined;
-  const member: Member = {
-    position: from,
-    endExclusive: toExclusive,
-    wake() {
-      wake?.();
-      wake = undefined;
-    },
-  };
+const halfwayPatienceMs = 30_000;
+const halfwayPauseMs = 1_000;
 
-  const releaseHeld = () => {
+class Reader implements Member {
+  readonly #from: number;
+  readonly #size: number;
+  readonly #pool: BufferPool;
+  readonly #join: (member: Member) => Window;
+  readonly #proofs = new Set<Verification>();
+  #held: Chunk | undefined;
+  #window: Window | undefined;
+  #isClosed = false;
+  #wake: (() => void) | undefined;
+  #waitingSinceMs: number | undefined;
+  position: number;
+  readonly endExclusive: number;
+
+  constructor(from: number, toExclusive: number, size: number, pool: BufferPool, join: (member: Member) => Window) {
+    this.#from = from;
+    this.#size = size;
+    this.#pool = pool;
+    this.#join = join;
+    this.position = from;
+    this.endExclusive = toExclusive;
+  }
+
+  wake(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  async ready(): Promise<void> {
+    if (this.position < this.endExclusive) await this.#arrival();
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    this.#releaseHeld();
+    if (this.#isClosed || this.position >= this.endExclusive) {
+      this.close();
+      return undefined;
+    }
+    if (this.#window?.has(this)) this.#window.advance();
+    const held = await this.#arrival();
+    this.#held = held;
+    this.#waitingSinceMs = undefined;
+    held.holders += 1;
+    if (held.verification !== undefined) this.#proofs.add(held.verification);
+    if (this.endExclusive === this.#size && held.offset + held.length >= this.#size) await this.#checkProofs('proven');
+    const start = this.position - held.offset;
+    const bytes = held.buffer.subarray(start, Math.min(held.length, this.endExclusive - held.offset));
+    this.position += bytes.length;
+    return bytes;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#releaseHeld();
+    this.#window?.leave(this);
+    this.wake();
+  }
+
+  #releaseHeld(): void {
+    const held = this.#held;
     if (held === undefined) return;
     held.holders -= 1;
-    if (held.holders === 0) pool.give(held.buffer);
-    held = undefined;
-  };
+    if (held.holders === 0) this.#pool.give(held.buffer);
+    this.#held = undefined;
+  }
 
-  const close = () => {
-    if (closed) return;
-    closed = true;
-    releaseHeld();
-    window?.leave(member);
-    member.wake();
-  };
+  #checkOpen(): void {
+    if (this.#isClosed) throw new Error('the reader was closed');
+  }
 
-  const checkOpen = () => {
-    if (closed) throw new Error('the reader was closed');
-  };
+  /** The chunk at the reader's position, as soon as there is one. */
+  async #arrival(): Promise<Chunk> {
+    for (;;) {
+      this.#checkOpen();
+      if (!this.#window?.has(this)) {
+        if (this.#proofs.size > 0) await this.#checkProofs('not lost');
+        this.#window = this.#join(this);
+      }
+      try {
+        const chunk = this.#window.chunkAt(this.position);
+        if (chunk !== undefined) return chunk;
+      } catch (error) {
+        if (!(await this.#mayWait(error))) throw error;
+        this.#checkOpen();
+        this.#window.leave(this);
+        this.#window = undefined;
+        await this.#rest(halfwayPauseMs);
+        continue;
+      }
+      if (!this.#window.has(this)) continue;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
 
   /** What a stream gave may turn out wrong after the reader has left it for another one. */
-  const checkProofs = async (needed: 'proven' | 'not lost') => {
-    for (const verification of proofs) {
+  async #checkProofs(needed: 'proven' | 'not lost'): Promise<void> {
+    for (const verification of this.#proofs) {
       const state = await verification(needed);
       if (state === 'lost' || (state === 'open' && needed === 'proven'))
         throw new CacheError('content-mismatch', 'What was sent before could not be verified.', { retryable: true });
     }
-    checkOpen();
-  };
+    this.#checkOpen();
+  }
 
   /**
-   * Who is halfway through waits for an index or a store that is away: its client could not be told in words any more. Not
-   * with bytes that nobody will ever prove.
+   * A reader that is halfway through waits for an index or a store that is away: its client could not be answered in words any
+   * more. It does not wait with bytes that nobody will ever prove.
    */
-  const mayWait = async (error: unknown) => {
-    if (member.position === from || !isCacheError(error, 'index-unavailable', 'store-unavailable')) return false;
-    waitingSinceMs ??= performance.now();
-    if (performance.now() - waitingSinceMs > halfwayPatienceMs) return false;
-    for (const verification of proofs) if ((await verification('not lost')) === 'lost') return false;
+  async #mayWait(error: unknown): Promise<boolean> {
+    if (this.position === this.#from || !isCacheError(error, 'index-unavailable', 'store-unavailable')) return false;
+    this.#waitingSinceMs ??= performance.now();
+    if (performance.now() - this.#waitingSinceMs > halfwayPatienceMs) return false;
+    for (const verification of this.#proofs) if ((await verification('not lost')) === 'lost') return false;
     return true;
-  };
+  }
 
-  const rest = async (ms: number) => {
+  async #rest(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    wake = resolve;
+    this.#wake = resolve;
     const timer = setTimeout(resolve, ms);
     await promise;
     clearTimeout(timer);
-  };
-
-  /** The chunk at the reader's position, as soon as there is one. */
-  const arrival = async (): Promise<Chunk> => {
-    for (;;) {
-      checkOpen();
-      if (!window?.has(member)) {
-        if (proofs.size > 0) await checkProofs('not lost');
-        window = join(member);
-      }
-      try {
-        const chunk = window.chunkAt(member.position);
-        if (chunk !== undefined) return chunk;
-      } catch (error) {
-        if (!(await mayWait(error))) throw error;
-        checkOpen();
-        window.leave(member);
-        window = undefined;
-        await rest(halfwayPauseMs);
-        continue;
-      }
-      if (!window.has(member)) continue;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-  };
-
-  return {
-    async ready() {
-      if (member.position < toExclusive) await arrival();
-    },
-    async next() {
-      releaseHeld();
-      if (closed || member.position >= toExclusive) {
-        close();
-        return undefined;
-      }
-      if (window?.has(member)) window.advance();
-      held = await arrival();
-      waitingSinceMs = undefined;
-      held.holders += 1;
-      if (held.verification !== undefined) proofs.add(held.verification);
-      if (toExclusive === size && held.offset + held.length >= size) await checkProofs('proven');
-      const start = member.position - held.offset;
-      const bytes = held.buffer.subarray(start, Math.min(held.length, toExclusive - held.offset));
-      member.position += bytes.length;
-      return bytes;
-    },
-    close,
-  };
+  }
 }

@@ -1,13 +1,13 @@
-// The head of an HTTP/1.1 answer, for connections that read bodies without Node's HTTP client: see `body-connection.ts`.
+// The head of an HTTP/1.1 answer, for connections that read bodies without Node's HTTP client: see `body-connection.ts`. Also
+// the errors of such connections.
 import type { IncomingHttpHeaders } from 'node:http';
-import { BodyError } from './body-error.ts';
 
 export interface ResponseHead {
   readonly statusCode: number;
   readonly headers: IncomingHttpHeaders;
-  /** Of the body, in bytes, as one `Content-Length` tells it; `undefined` if that is told in any other way. */
+  /** Of the body, in bytes, as one `Content-Length` says; `undefined` if it is said in any other way. */
   readonly length: number | undefined;
-  /** The body goes on to the end of the connection, and nothing tells where that should be. */
+  /** The body goes on to the end of the connection, and nothing says where that should be. */
   readonly isUnbounded: boolean;
   /** Whether another request may follow on the same connection. */
   readonly keepsAlive: boolean;
@@ -43,4 +43,20 @@ export function parseResponseHead(text: string): ResponseHead {
 
 function notHttp(): BodyError {
   return new BodyError('NOT_HTTP', 'the answer is not one of HTTP/1.1');
+}
+
+/** A server did something instead of an answer; `code` as system errors have one. */
+export class BodyError extends Error {
+  override readonly name = 'BodyError';
+  readonly code: 'SILENT' | 'NOT_HTTP';
+
+  constructor(code: BodyError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Of an answer whose connection has ended, cleanly or not. */
+export function endedEarly(): Error {
+  return Object.assign(new Error('the answer ended early'), { code: 'ECONNRESET' });
 }

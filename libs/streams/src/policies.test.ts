@@ -1,0 +1,63 @@
+// The decisions of windows and readers, as values. What comes of them is tested with streams in `shared-reads.test.ts`.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CacheError } from '@cistern/errors';
+import { mayKeep, mostChunks } from './buffer-pool.ts';
+import { mayWait } from './failover-reader.ts';
+import { patienceWith } from './shared-reads.ts';
+import { createPace, endOfStream } from './window.ts';
+
+const mebibyte = 1024 * 1024;
+const roomy = { usedBytes: 10, maxBytes: 100 };
+const tight = { usedBytes: 60, maxBytes: 100 };
+
+test('a lone reader gets one chunk ahead, and two where it is fast and there is room', () => {
+  assert.equal(mostChunks(1, Infinity, 8, roomy), 2);
+  assert.equal(mostChunks(1, Infinity, 8, tight), 1);
+  assert.equal(mostChunks(1, mebibyte, 8, roomy), 1);
+});
+
+test('a herd may be twice as far apart while half of the budget is free', () => {
+  assert.equal(mostChunks(2, Infinity, 8, roomy), 16);
+  assert.equal(mostChunks(2, Infinity, 8, tight), 8);
+});
+
+test('chunks that all have passed are kept for a herd alone, while three quarters of the budget are free', () => {
+  assert.equal(mayKeep(2, roomy), true);
+  assert.equal(mayKeep(1, roomy), false);
+  assert.equal(mayKeep(2, { usedBytes: 25, maxBytes: 100 }), false);
+});
+
+test('a stream that catches up ends where the others are, and one from the start never ends early', () => {
+  assert.equal(endOfStream(0, 20 * mebibyte, 100 * mebibyte), 100 * mebibyte);
+  assert.equal(endOfStream(mebibyte, 0, 100 * mebibyte), 100 * mebibyte);
+  assert.equal(endOfStream(mebibyte, 20 * mebibyte, 100 * mebibyte), 20 * mebibyte);
+  assert.equal(endOfStream(mebibyte, 2 * mebibyte, 100 * mebibyte), 5 * mebibyte);
+  assert.equal(endOfStream(mebibyte, 20 * mebibyte, 3 * mebibyte), 3 * mebibyte);
+});
+
+test('the pace of a lone reader is known after a second, and forgotten in a herd', () => {
+  const pace = createPace();
+  pace.measure(0, 100);
+  pace.measure(999, 5000);
+  assert.equal(pace.bytesPerSecond, Infinity);
+  pace.measure(2000, 10_100);
+  assert.equal(pace.bytesPerSecond, 5000);
+  pace.reset();
+  assert.equal(pace.bytesPerSecond, Infinity);
+});
+
+test('patience grows with windows and slow chunks, and has a limit', () => {
+  assert.equal(patienceWith(1, 0, 250), 250);
+  assert.equal(patienceWith(3, 0, 250), 1000);
+  assert.equal(patienceWith(1, 100, 250), 400);
+  assert.equal(patienceWith(50, 10_000, 250), 2000);
+});
+
+test('a reader that is halfway waits for an unavailable index or store, for half a minute', () => {
+  const away = new CacheError('index-unavailable', 'away');
+  assert.equal(mayWait(away, true, 29_999), true);
+  assert.equal(mayWait(away, true, 30_000), false);
+  assert.equal(mayWait(away, false, 0), false);
+  assert.equal(mayWait(new CacheError('content-mismatch', 'wrong'), true, 0), false);
+});
