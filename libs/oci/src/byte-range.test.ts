@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ByteRange, groupNearRanges, parseRangeHeader } from './byte-range.ts';
+import {
+  type ByteRange,
+  groupNearRanges,
+  parseRangeHeader,
+  formatContentRange,
+  parseContentRange,
+  multipartByteranges,
+} from './byte-range.ts';
 
 const whole = { kind: 'whole' };
 const unsatisfiable = { kind: 'unsatisfiable' };
@@ -152,4 +159,72 @@ test('long hostile headers take linear time', () => {
       assert.deepEqual(parseRangeHeader(`bytes=${unit.repeat(50_000)}${tail}`, 10), whole);
   // Well under a second; by the square of its length it would be minutes.
   assert.ok(process.cpuUsage(began).user < 30_000_000);
+});
+
+test('a range and its whole are written as the header has them', () => {
+  assert.equal(formatContentRange({ start: 0, end: 9 }, 100), 'bytes 0-9/100');
+  assert.equal(formatContentRange(undefined, 100), 'bytes */100');
+});
+
+test('what was written is read back', () => {
+  for (const range of [{ start: 3, end: 3 }, { start: 0, end: 99 }, undefined])
+    assert.deepEqual(parseContentRange(formatContentRange(range, 100)), { range, size: 100 });
+});
+
+test('a server may not know the size', () => {
+  assert.deepEqual(parseContentRange('bytes 5-6/*'), { range: { start: 5, end: 6 }, size: undefined });
+});
+
+test('a malformed or impossible value is undefined', () => {
+  assert.equal(parseContentRange(undefined), undefined);
+  const values = [
+    '',
+    'bytes',
+    'bytes */*',
+    'bytes 0-9',
+    'bytes 0-/10',
+    'bytes -9/10',
+    'bytes=0-9/10',
+    'items 0-9/10',
+    'bytes 9-0/10',
+  ];
+  values.push(
+    'bytes 0-10/10',
+    'bytes 0-9/10 ',
+    'bytes 0-9/9007199254740992',
+    'bytes 0-99999999999999999999/*',
+    'bytes 0-9/0',
+  );
+  for (const value of values) assert.equal(parseContentRange(value), undefined, value);
+});
+
+test('the body is what RFC 9110 shows, and as long as promised', () => {
+  const blob = Buffer.from('0123456789');
+  const several = [
+    { start: 7, end: 9 },
+    { start: 0, end: 0 },
+  ];
+  const multipart = multipartByteranges(several, blob.length, 'application/octet-stream', 'b0undary');
+  const body = Buffer.concat([
+    ...multipart.parts.flatMap(({ header, range }) => [header, blob.subarray(range.start, range.end + 1)]),
+    multipart.end,
+  ]);
+  assert.equal(
+    body.toString('latin1'),
+    '--b0undary\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes 7-9/10\r\n\r\n789\r\n' +
+      '--b0undary\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes 0-0/10\r\n\r\n0\r\n' +
+      '--b0undary--\r\n',
+  );
+  assert.equal(multipart.contentLength, body.length);
+  assert.equal(multipart.contentType, 'multipart/byteranges; boundary=b0undary');
+});
+
+test('another parser takes the parts apart again', async () => {
+  // fetch's form-data parser is the only multipart reader in Node; it wants a Content-Disposition, given as the type here.
+  const blob = Buffer.from('\r\n--b0undary\r\nnot a boundary of the answer');
+  const type = 'text/plain\r\nContent-Disposition: form-data; name="part"';
+  const multipart = multipartByteranges([{ start: 2, end: 14 }], blob.length, type, 'other');
+  const body = Buffer.concat([multipart.parts[0]?.header ?? Buffer.alloc(0), blob.subarray(2, 15), multipart.end]);
+  const response = new Response(body, { headers: { 'content-type': 'multipart/form-data; boundary=other' } });
+  assert.equal((await response.formData()).get('part'), '--b0undary\r\nn');
 });

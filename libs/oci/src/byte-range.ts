@@ -1,6 +1,6 @@
-// Byte ranges a client asks for, as in RFC 9110 section 14.
+// Byte ranges as in RFC 9110 section 14: what a client requests, the `Content-Range` of an answer, and the frame of several.
 
-/** Inclusive, as in RFC 9110 section 14: `start <= end`. */
+/** Inclusive: `start <= end`. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
@@ -93,4 +93,69 @@ function parseRangeSpec(spec: string, size: number): ByteRange | 'empty' | 'malf
   const end = last === '' ? Infinity : Number(last);
   if (end < start) return 'malformed';
   return start >= size ? 'unsatisfiable' : { start, end: Math.min(end, size - 1) };
+}
+
+/** The `Content-Range` header (section 14.4): written for clients, and read to check an upstream's 206. */
+export interface ContentRange {
+  /** `undefined` in the answer to an unsatisfiable range. */
+  readonly range: ByteRange | undefined;
+  /** Bytes of the whole; `undefined` where the server says `*`. */
+  readonly size: number | undefined;
+}
+
+const contentRange = /^bytes (?:(\d+)-(\d+)|\*)\/(?:(\d+)|\*)$/i;
+
+/** `range` is `undefined` for the 416 of an unsatisfiable range. */
+export function formatContentRange(range: ByteRange | undefined, size: number): string {
+  return range === undefined ? `bytes */${size}` : `bytes ${range.start}-${range.end}/${size}`;
+}
+
+/** `undefined` for a value that is missing, malformed, contradicts itself, or holds numbers beyond 2^53 - 1. */
+export function parseContentRange(value: string | undefined): ContentRange | undefined {
+  const match = contentRange.exec(value ?? '');
+  if (match === null) return undefined;
+  const [start, end, size] = [match[1], match[2], match[3]].map((digits) =>
+    digits === undefined ? undefined : Number(digits),
+  );
+  if (![start, end, size].every((number) => number === undefined || Number.isSafeInteger(number))) return undefined;
+  if (start === undefined || end === undefined) return size === undefined ? undefined : { range: undefined, size };
+  if (start > end || (size !== undefined && end >= size)) return undefined;
+  return { range: { start, end }, size };
+}
+
+export interface MultipartByteranges {
+  /** The value of the answer's own `Content-Type`. */
+  readonly contentType: string;
+  /** Exact bytes of the body: every header, every range, the end. */
+  readonly contentLength: number;
+  /** To be sent in this order: `header`, then the bytes of `range`. */
+  readonly parts: readonly { readonly header: Buffer; readonly range: ByteRange }[];
+  readonly end: Buffer;
+}
+
+/**
+ * The frame of a multipart/byteranges 206 (section 14.6). It is computed before any byte of the blob is read, so that the answer
+ * can be streamed and yet carry a Content-Length. `contentType` is that of the whole blob. `boundary` must not occur in the blob: let it be random, of at most 70 letters
+ * and digits.
+ */
+export function multipartByteranges(
+  ranges: readonly ByteRange[],
+  size: number,
+  contentType: string,
+  boundary: string,
+): MultipartByteranges {
+  const parts = ranges.map((range, index) => ({
+    header: Buffer.from(
+      `${index === 0 ? '' : '\r\n'}--${boundary}\r\n` +
+        `Content-Type: ${contentType}\r\nContent-Range: ${formatContentRange(range, size)}\r\n\r\n`,
+      'latin1',
+    ),
+    range,
+  }));
+  const end = Buffer.from(`\r\n--${boundary}--\r\n`, 'latin1');
+  const contentLength = parts.reduce(
+    (sum, { header, range }) => sum + header.length + (range.end - range.start + 1),
+    end.length,
+  );
+  return { contentType: `multipart/byteranges; boundary=${boundary}`, contentLength, parts, end };
 }

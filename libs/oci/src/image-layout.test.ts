@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { digestOf } from './digest.ts';
+import { digestOf } from './names.ts';
 import {
   formatLayoutIndex,
   isLayoutMarker,

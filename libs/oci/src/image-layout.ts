@@ -1,8 +1,7 @@
 // An OCI image layout, as in the image specification, "Image Layout": the names of its parts, and its index, whose entries
 // say by annotations which images they are.
-import { type Digest, digestAlgorithm, digestHex, isDigest } from './digest.ts';
-import type { Descriptor } from './descriptor.ts';
-import { parseDescriptor } from './manifest-child.ts';
+import { type Digest, digestAlgorithm, digestHex, isDigest } from './names.ts';
+import { type Descriptor, parseDescriptor } from './manifest-child.ts';
 import { invalidManifest, isJsonObject, parseManifestJson } from './manifest-json.ts';
 import { mediaTypes } from './media-types.ts';
 

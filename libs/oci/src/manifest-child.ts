@@ -1,7 +1,21 @@
 // One thing a manifest refers to: its descriptor, checked, and what it is to the manifest.
-import type { Descriptor, Platform } from './descriptor.ts';
-import { type Digest, isDigest } from './digest.ts';
 import { invalidManifest, isJsonObject } from './manifest-json.ts';
+import { type Digest, isDigest } from './names.ts';
+
+/** A platform of an index entry, as the OCI image specification's "Image Index" has it. */
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+}
+
+/** What a manifest says of one of its children. `size` in bytes. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly platform?: Platform;
+}
 
 export interface Child extends Omit<Descriptor, 'size'> {
   readonly role: 'manifest' | 'config' | 'layer' | 'blob';

@@ -1,7 +1,7 @@
 // Manifests that are larger than any image's.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { digestOf } from './digest.ts';
+import { digestOf } from './names.ts';
 import { hasTooManyValues } from './manifest-json.ts';
 import { maxManifestChildren, parseManifest, parseStoredManifest } from './manifest.ts';
 import { mediaTypes } from './media-types.ts';

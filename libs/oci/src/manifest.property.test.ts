@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isDigest } from './digest.ts';
+import { isDigest } from './names.ts';
 import { isLayoutMarker, parseLayoutIndex } from './image-layout.ts';
 import { parseManifest } from './manifest.ts';
 import { mediaTypes } from './media-types.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Digest, digestOf } from './digest.ts';
+import { type Digest, digestOf } from './names.ts';
 import { parseManifest } from './manifest.ts';
 import { mediaTypes } from './media-types.ts';
 import { OciSyntaxError } from './syntax-error.ts';

@@ -1,7 +1,6 @@
 // What a manifest refers to, as in the OCI image specification, "Image Manifest" and "Image Index", and Docker's V2
 // schema 1 and 2. The bytes are passed on untouched; this only tells the cache what belongs to them.
-import type { Descriptor } from './descriptor.ts';
-import { type Child, parseChild, parseDescriptor, parseFsLayer } from './manifest-child.ts';
+import { type Descriptor, type Child, parseChild, parseDescriptor, parseFsLayer } from './manifest-child.ts';
 import { invalidManifest, type JsonObject, parseManifestJson } from './manifest-json.ts';
 import { isIndexMediaType, mediaTypeOf, mediaTypes } from './media-types.ts';
 

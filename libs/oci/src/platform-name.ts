@@ -1,5 +1,5 @@
 // A platform as one string. What is one platform to clients is one string here, by containerd's rules (platforms/database.go).
-import type { Platform } from './descriptor.ts';
+import type { Platform } from './manifest-child.ts';
 
 const wellFormed = /^[\w.-]+(?:\/[\w.-]+){1,2}$/;
 const maxLength = 64;

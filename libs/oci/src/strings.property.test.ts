@@ -2,13 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseRangeHeader } from './byte-range.ts';
-import { formatContentRange, parseContentRange } from './content-range.ts';
-import { parseDigest } from './digest.ts';
+import { parseRangeHeader, formatContentRange, parseContentRange } from './byte-range.ts';
+import { parseDigest, parseReference, parseTag, parseRepositoryName } from './names.ts';
 import { layoutBlobPath, parseLayoutBlobPath } from './image-layout.ts';
 import { parsePlatformName } from './platform-name.ts';
-import { parseReference, parseTag } from './reference.ts';
-import { parseRepositoryName } from './repository-name.ts';
 import { OciSyntaxError } from './syntax-error.ts';
 import { parseV2Path } from './v2-path.ts';
 

@@ -1,9 +1,6 @@
 // Parses a URL path of the pull API once, into a value, as in the OCI distribution specification, "Endpoints". On the
 // path of every request: it looks for slashes from the end, so that a name may hold `manifests`, `blobs` or `tags`.
-import { type Digest, parseDigest } from './digest.ts';
-import { parseReference, type Reference } from './reference.ts';
-import { nameComponent } from './repository-name.ts';
-import { OciSyntaxError } from './syntax-error.ts';
+import { checkName, type Digest, nameComponent, parseDigest, parseReference, type Reference } from './names.ts';
 
 type V2Endpoint =
   | { readonly endpoint: 'ping' }
@@ -25,8 +22,6 @@ export type V2Path = V2Endpoint & { readonly prefix?: string };
 const hostComponent = '[a-zA-Z0-9]+(?:(?:[.:_]|__|-+)[a-zA-Z0-9]+)*';
 const prefixPattern = new RegExp(`^${hostComponent}$`);
 const namePattern = new RegExp(`^${hostComponent}(?:/${nameComponent})*$`);
-// Also what the specification advises for host and name together.
-const maxNameLength = 255;
 
 /**
  * `path` is the undecoded path of the URL, without the query. Both `/v2/<name>/…` and `/<prefix>/v2/<name>/…` are
@@ -37,7 +32,7 @@ export function parseV2Path(path: string): V2Path {
   if (startsWithV2(decoded, 0)) return parseEndpoint(decoded.slice('/v2/'.length));
   const prefixEnd = decoded.indexOf('/', 1);
   if (!decoded.startsWith('/') || prefixEnd === -1 || !startsWithV2(decoded, prefixEnd)) return { endpoint: 'unknown' };
-  const prefix = checkedName(decoded.slice(1, prefixEnd), prefixPattern);
+  const prefix = checkName(decoded.slice(1, prefixEnd), prefixPattern);
   return { ...parseEndpoint(decoded.slice(prefixEnd + '/v2/'.length)), prefix };
 }
 
@@ -61,32 +56,21 @@ function parseEndpoint(rest: string): V2Endpoint {
   const leaf = rest.slice(leafSlash + 1);
   switch (rest.slice(wordSlash + 1, leafSlash)) {
     case 'manifests':
-      return { endpoint: 'manifest', name: checkedName(before, namePattern), reference: parseReference(leaf) };
+      return { endpoint: 'manifest', name: checkName(before, namePattern), reference: parseReference(leaf) };
     case 'blobs':
-      if (leaf === 'uploads') return { endpoint: 'upload', name: checkedName(before, namePattern) };
-      return { endpoint: 'blob', name: checkedName(before, namePattern), digest: parseDigest(leaf) };
+      if (leaf === 'uploads') return { endpoint: 'upload', name: checkName(before, namePattern) };
+      return { endpoint: 'blob', name: checkName(before, namePattern), digest: parseDigest(leaf) };
     case 'uploads':
       if (!before.endsWith('/blobs')) return { endpoint: 'unknown' };
-      return { endpoint: 'upload', name: checkedName(before.slice(0, -'/blobs'.length), namePattern) };
+      return { endpoint: 'upload', name: checkName(before.slice(0, -'/blobs'.length), namePattern) };
     case 'tags':
       if (leaf !== 'list') return { endpoint: 'unknown' };
-      return { endpoint: 'tags-list', name: checkedName(before, namePattern) };
+      return { endpoint: 'tags-list', name: checkName(before, namePattern) };
     case 'referrers':
-      return { endpoint: 'referrers', name: checkedName(before, namePattern), digest: parseDigest(leaf) };
+      return { endpoint: 'referrers', name: checkName(before, namePattern), digest: parseDigest(leaf) };
     default:
       return { endpoint: 'unknown' };
   }
-}
-
-function checkedName(value: string, pattern: RegExp): string {
-  if (value.length > maxNameLength)
-    throw new OciSyntaxError('NAME_INVALID', `repository name is longer than ${maxNameLength} characters`);
-  if (!pattern.test(value))
-    throw new OciSyntaxError(
-      'NAME_INVALID',
-      `"${value}" is not a valid repository name: lower-case path components only`,
-    );
-  return value;
 }
 
 /** Decodes component by component, so that an encoded slash cannot become a separator. */

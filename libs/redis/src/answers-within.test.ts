@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answersWithin } from './answers-within.ts';
+import { answersWithin, createBriefAsker } from './answers-within.ts';
 
 test('an answer, or its failure, is passed on', async () => {
   assert.equal(await answersWithin(10_000, Promise.resolve(7)), 7);
@@ -18,4 +18,26 @@ test('a process that stood still has not waited', async () => {
   const answered = answersWithin(500, answer);
   for (const untilMs = performance.now() + 600; performance.now() < untilMs;);
   assert.equal(await answered, 7);
+});
+
+const never = new Promise(() => {});
+
+test('an answer is waited for as long as the timeout allows, and no answer is undefined', async () => {
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown) => void failures.push(error);
+  const late = new Promise((resolve) => {
+    setTimeout(resolve, 700, 7);
+  });
+  assert.equal(await createBriefAsker({ commandTimeoutMs: 60_000, onFailure })(() => late), 7);
+  assert.deepEqual(failures, []);
+  assert.equal(await createBriefAsker({ commandTimeoutMs: 5, onFailure })(() => never), undefined);
+  assert.match(String(failures), /Command timed out/);
+});
+
+test('after a failure nobody asks for a while', async () => {
+  const ask = createBriefAsker({ commandTimeoutMs: 60_000, onFailure() {} });
+  await ask(async () => Promise.reject(new Error('READONLY')));
+  let asked = 0;
+  assert.equal(await ask(async () => (asked += 1)), undefined);
+  assert.equal(asked, 0);
 });

@@ -1,6 +1,6 @@
 // Secrets on their way through Redis and the store: readable only for processes that have the cluster's secret, and only
 // under the name they were put there by (decision 0013).
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, createHash, timingSafeEqual } from 'node:crypto';
 
 export interface Seal {
   /** `name`: where the sealed text will lie; it opens nowhere else. Text of URL-safe characters. */
@@ -42,4 +42,13 @@ export function createSeal(secret: string, purpose: string): Seal {
       }
     },
   };
+}
+
+/** In constant time, whatever is given. */
+export function isSameSecret(given: string | undefined, expected: string): boolean {
+  return timingSafeEqual(sha256(given ?? ''), sha256(expected));
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }

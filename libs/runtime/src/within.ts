@@ -1,4 +1,4 @@
-// A limit on how long an answer is waited for.
+// Limits on how long an answer is waited for.
 
 /** Settles as `promise` does, or rejects after `limitMs`. What `promise` does later is not looked at. */
 export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T> {
@@ -9,4 +9,18 @@ export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** For one of several callers that wait for the same: it may leave, and what it waited for goes on for the others. */
+export function untilAborted<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return shared;
+  if (signal.aborted) {
+    shared.catch(() => {});
+    return Promise.reject(signal.reason as Error);
+  }
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    shared.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }

@@ -1,7 +1,7 @@
 // Handshakes of an ACME authority that asks for a name by `tls-alpn-01` (RFC 8737) are told from all others by the protocol
 // they ask for: clients get the certificate, the authority gets its answer, at the same port and at the same time.
 import { createSecureContext, type SecureContext, type Server, type TLSSocket } from 'node:tls';
-import type { AlpnProof } from './identity.ts';
+import type { AlpnProof } from './identity-files.ts';
 
 const acmeProtocol = 'acme-tls/1';
 const httpProtocol = 'http/1.1';

@@ -1,6 +1,22 @@
-// Certificate, key and authorities as files, which whoever renews them replaces while the server runs (decision 0027).
+// Certificate, key and authorities of a server, and the files that hold them. A renewal replaces these while the server runs
+// (decision 0027).
 import { fileText } from '@cistern/runtime';
-import type { Identity } from './identity.ts';
+import type { KeyPair } from './key-pair.ts';
+
+/** What a server shows, and whose certificates it accepts. */
+export interface Identity {
+  /** `undefined`: there is none yet, and every handshake fails. */
+  readonly pair: KeyPair | undefined;
+  /** PEM; empty: clients show no certificates. */
+  readonly clientAuthorities: readonly string[];
+  /** What is shown to an ACME authority that asks for a name by `tls-alpn-01` now. */
+  readonly proofs: readonly AlpnProof[];
+}
+
+export interface AlpnProof {
+  readonly host: string;
+  readonly pair: KeyPair;
+}
 
 export interface IdentityFiles {
   /** PEM files, as all of these. */

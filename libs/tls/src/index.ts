@@ -1,12 +1,10 @@
-export type { AcmeBoard } from './acme/board.ts';
+export type { AcmeBoard, AcmeState } from './acme/acme-state.ts';
 export { directoryState } from './acme/directory-state.ts';
 export { dnsProver, frontendProver } from './acme/prover.ts';
-export type { AcmeState } from './acme/records.ts';
 export { answerChallenge, sharedIdentity } from './acme/shared-identity.ts';
 export { startIssuer } from './acme/start-issuer.ts';
 export type { Issuer } from './acme/start-issuer.ts';
 export { filesText, identityFiles } from './identity-files.ts';
 export { CertificateError } from './key-pair.ts';
-export { modernCiphers } from './modern-ciphers.ts';
-export { openServerTls } from './open-server-tls.ts';
+export { modernCiphers, openServerTls } from './open-server-tls.ts';
 export type { ServerTls } from './open-server-tls.ts';

@@ -1,19 +1,14 @@
 // The TLS of a server that outlives its certificates: a new one is served from the next handshake on, and one that is
 // broken is not served at all. Connections stay as they are.
 import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
+import { openPoll } from '@cistern/runtime';
 import type { Logger, TlsMetrics } from '@cistern/telemetry';
 import { createAlpnChallenges } from './alpn-challenges.ts';
-import type { Identity } from './identity.ts';
-import { modernCiphers } from './modern-ciphers.ts';
+import type { Identity } from './identity-files.ts';
 import { CertificateError, checkAuthorities, describeKeyPair } from './key-pair.ts';
 
-interface WatchHandshakesOptions {
-  readonly log: Logger;
-  readonly metrics: TlsMetrics;
-}
-
 export interface ServerTlsOptions {
-  /** Asked every few seconds. Its first rejection is that of `openServerTls`, a later one changes nothing. */
+  /** Called every few seconds. Its first rejection is that of `openServerTls`, a later one changes nothing. */
   readonly load: () => Promise<Identity>;
   readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
   /** In OpenSSL's notation; `undefined`: `modernCiphers`. */
@@ -62,41 +57,26 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
   let served = await load();
   let context = take(served);
   challenges.answer(served.proofs);
-  let failure: string | undefined;
-  let isTold = false;
-
   async function look(): Promise<void> {
-    try {
-      const found = await load();
-      challenges.answer(found.proofs);
-      if (!isSame(found, served)) {
-        context = take(found);
-        served = found;
-        for (const server of servers) server.setSecureContext(context);
-        metrics.certificateReloads.inc({ result: 'done' });
-      }
-      failure = undefined;
-    } catch (error) {
-      fail(error);
-    }
+    const found = await load();
+    challenges.answer(found.proofs);
+    if (servedText(found) === servedText(served)) return;
+    context = take(found);
+    served = found;
+    for (const server of servers) server.setSecureContext(context);
+    metrics.certificateReloads.inc({ result: 'done' });
   }
 
-  /** Told at the second look: between the replacing of one file and the other nothing is wrong. And once. */
-  function fail(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    if (failure !== message) {
-      failure = message;
-      isTold = false;
-    } else if (!isTold) {
-      isTold = true;
+  const poll = openPoll({
+    everyMs: reloadEveryMs,
+    look,
+    onFailure(error, times) {
+      // Between the replacing of one file and the other nothing is wrong.
+      if (times !== 2) return;
       metrics.certificateReloads.inc({ result: 'failed' });
       log.error({ err: error }, 'a new certificate cannot be used, the one before it is served');
-    }
-  }
-
-  let looking: Promise<void> = Promise.resolve();
-  const reload = () => (looking = looking.then(look));
-  const timer = setInterval(() => void reload(), reloadEveryMs).unref();
+    },
+  });
   return {
     options: {
       ...context,
@@ -111,11 +91,8 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
       watchHandshakes(server, { log, metrics });
       challenges.endAnswered(server);
     },
-    reload,
-    async close() {
-      clearInterval(timer);
-      await looking;
-    },
+    reload: poll.look,
+    close: poll.close,
   };
 }
 
@@ -135,17 +112,13 @@ function createContext(options: SecureContextOptions): void {
   }
 }
 
-function isSame(one: Identity, other: Identity): boolean {
-  return servedText(one) === servedText(other);
-}
-
 /** All that tells what clients are served with. */
 function servedText({ pair, clientAuthorities }: Identity): string {
   return JSON.stringify([pair, clientAuthorities]);
 }
 
 /** Also closes connections whose client shows an untrusted certificate, where a certificate is optional. */
-function watchHandshakes(server: Server, { log, metrics }: WatchHandshakesOptions): void {
+function watchHandshakes(server: Server, { log, metrics }: Pick<ServerTlsOptions, 'log' | 'metrics'>): void {
   const refuse = (socket: TLSSocket, reason: string) => {
     metrics.handshakeFailures.inc({ reason: 'client-certificate' });
     log.info({ remoteAddress: socket.remoteAddress, reason }, 'refused a client by its certificate');
@@ -163,3 +136,20 @@ function watchHandshakes(server: Server, { log, metrics }: WatchHandshakesOption
     else metrics.handshakeFailures.inc({ reason: code === 'ECONNRESET' ? 'abandoned' : 'protocol' });
   });
 }
+
+/**
+ * The cipher suites of our servers where the configuration names none, the best first, in OpenSSL's notation. TLS 1.2 has those
+ * with forward secrecy and authenticated encryption (RFC 9325, section 4.2), TLS 1.3 all. Node.js allows more, such as
+ * AES256-SHA, with which a leaked key opens recorded connections.
+ */
+export const modernCiphers = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');

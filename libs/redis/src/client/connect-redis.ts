@@ -1,18 +1,17 @@
-// The connection, or in a cluster the connections, that the index asks on.
+// The connection, or in a cluster the connections, that the index asks on, and connections for announcements.
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
-import { Cluster, Redis } from 'ioredis';
-import { clusterOptions, reconnectAfterMs, redisOptions } from './client-options.ts';
-import { reasonOf } from './index-error.ts';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisConnection } from '../redis-connection.ts';
-import { createSeldomWarning, type RedisLog } from './seldom-warning.ts';
+import { clusterOptions, reconnectAfterMs, redisOptions, serverOptions } from './client-options.ts';
+import { createSeldomWarning, reasonOf, type RedisLog } from './index-error.ts';
 
 export type RedisClient = Redis | Cluster;
 
 /** A server that starts together with this process may need so long. */
 const openTimeoutMs = 5000;
-/** How often a cluster is asked which node has which slots; commands that are sent to the wrong node tell it sooner. */
+/** How often a cluster is asked which node has which slots; commands that are sent to the wrong node show it sooner. */
 const refreshSlotsEveryMs = 5000;
 /** Errors that no patience cures. */
 const hopeless = /^(?:WRONGPASS|NOAUTH|NOPERM)|cluster support disabled/;
@@ -82,4 +81,47 @@ async function untilReady(client: RedisClient): Promise<void> {
 function keepSlotsFresh(cluster: Cluster): void {
   const timer = setInterval(() => cluster.refreshSlotsCache(), refreshSlotsEveryMs).unref();
   cluster.once('end', () => clearInterval(timer));
+}
+
+/** Connections for announcements are for once: their user opens another when one has ended. */
+const forOnce = {
+  connectionName: 'cistern-announcements',
+  lazyConnect: true,
+  retryStrategy: null,
+  sentinelRetryStrategy: () => null,
+} satisfies RedisOptions;
+
+export interface SubscriberConnectors {
+  /** Where to begin: `host:port` of a node of a cluster; else empty, as the connection says where the one server is. */
+  anyNode(): string;
+  /** A connection that is not open yet. */
+  connect(node: string): Redis;
+}
+
+/** `client` knows the nodes of a cluster. */
+export function subscriberConnectors(
+  connection: RedisConnection,
+  { client, commandTimeoutMs }: { readonly client: RedisClient; readonly commandTimeoutMs: number },
+): SubscriberConnectors {
+  if (connection.kind !== 'cluster') {
+    const options = { ...redisOptions(connection, commandTimeoutMs), ...forOnce };
+    return { anyNode: () => '', connect: () => new Redis(options) };
+  }
+  return {
+    anyNode: () => someNode(client) ?? connection.nodes.map(({ host, port }) => `${host}:${port}`)[0] ?? '',
+    connect(node) {
+      const colon = node.lastIndexOf(':');
+      const address = { host: node.slice(0, colon), port: Number(node.slice(colon + 1)) };
+      return new Redis({ ...serverOptions({ ...connection, ...address }, commandTimeoutMs), ...forOnce });
+    },
+  };
+}
+
+/** One that answers rather than one that is known to be down. */
+function someNode(client: RedisClient): string | undefined {
+  const nodes = client instanceof Cluster ? client.nodes('master') : [];
+  const ready = nodes.filter(({ status }) => status === 'ready');
+  const choice = ready.length > 0 ? ready : nodes;
+  const { host, port } = choice[Math.floor(Math.random() * choice.length)]?.options ?? {};
+  return host === undefined || port === undefined ? undefined : `${host}:${port}`;
 }

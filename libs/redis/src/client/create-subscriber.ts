@@ -1,9 +1,9 @@
 // Keeps channels subscribed, whatever happens to the connections: one connection, or one for each node of a cluster, where
-// MOVED tells which node has which channels (decision 0010).
+// MOVED says which node has which channels (decision 0010).
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
 import { reconnectAfterMs } from './client-options.ts';
-import type { SubscriberConnectors } from './connect-subscriber.ts';
-import { openSubscription, type Subscription } from './open-subscription.ts';
+import { disconnectRedis, type SubscriberConnectors } from './connect-redis.ts';
 
 export interface SubscriberOptions {
   /** Subscribe with SSUBSCRIBE. */
@@ -62,17 +62,17 @@ export function createSubscriber({ sharded, connectors, onMessage }: SubscriberO
 
   /** Begins at `node` and resolves to the one that has the channel. */
   async function subscribeAt(node: string, channel: string): Promise<string> {
-    let asked = node;
+    let at = node;
     for (let redirections = 0; redirections <= maxRedirections; redirections++) {
-      const connection = connections.get(asked) ?? open(asked);
+      const connection = connections.get(at) ?? open(at);
       await connection.ready;
       const movedTo = await connection.subscribe(channel);
       if (movedTo === undefined) {
         if (channels.has(channel)) channels.set(channel, connection);
         else connection.unsubscribe(channel);
-        return asked;
+        return at;
       }
-      asked = movedTo;
+      at = movedTo;
     }
     throw new Error('Too many Cluster redirections.');
   }
@@ -123,4 +123,65 @@ export function createSubscriber({ sharded, connectors, onMessage }: SubscriberO
 /** The hash tag of a channel. */
 function channelShard(channel: string): string {
   return /\{[^}]*\}/.exec(channel)?.[0] ?? channel;
+}
+
+interface SubscriptionOptions {
+  /** Not connected yet, and not to reconnect. */
+  readonly redis: Redis;
+  readonly sharded: boolean;
+  readonly onMessage: (channel: string, message: string) => void;
+  /** Some of its channels are subscribed no more, and all of them when it has ended. */
+  readonly onLoss: (hasEnded: boolean) => void;
+}
+
+interface Subscription {
+  /** Rejects if it cannot be connected. */
+  readonly ready: Promise<void>;
+  /** Resolves to the address of the node that has the channel, if it is not this one; rejects with what ioredis reports. */
+  subscribe(channel: string): Promise<string | undefined>;
+  unsubscribe(channel: string): void;
+  /** So that a connection that died without a word is found out. */
+  ping(): void;
+  close(): Promise<void>;
+}
+
+/** One connection that is subscribed to channels, until it ends. */
+function openSubscription({ redis, sharded, onMessage, onLoss }: SubscriptionOptions): Subscription {
+  /** Of ioredis' event `moved`: those that no command of ours has met. */
+  let unexplainedMoves = 0;
+
+  // Whatever the error is, the end follows, or the command that met it rejects.
+  redis.on('error', () => {});
+  redis.on(sharded ? 'smessage' : 'message', onMessage);
+  redis.once('end', () => onLoss(true));
+  // The server has ended subscriptions, because a slot has left it. But the event comes with our own redirections too.
+  redis.on('moved', () => {
+    unexplainedMoves += 1;
+    setImmediate(() => {
+      if (unexplainedMoves > 0) onLoss(false);
+      unexplainedMoves = 0;
+    });
+  });
+
+  return {
+    ready: redis.connect(),
+    async subscribe(channel) {
+      try {
+        await (sharded ? redis.ssubscribe(channel) : redis.subscribe(channel));
+        return undefined;
+      } catch (error) {
+        const [, host = '', port] = /^MOVED \d+ (.*):(\d+)/.exec((error as Error).message) ?? [];
+        if (port === undefined) throw error;
+        unexplainedMoves -= 1;
+        // Without a host it is the one that was asked.
+        return `${host === '' ? redis.options.host : host}:${port}`;
+      }
+    },
+    unsubscribe(channel) {
+      // A connection that does not do it is given up, and the subscription with it.
+      (sharded ? redis.sunsubscribe(channel) : redis.unsubscribe(channel)).catch(() => redis.disconnect());
+    },
+    ping: () => void redis.ping().catch(() => {}),
+    close: async () => disconnectRedis(redis),
+  };
 }

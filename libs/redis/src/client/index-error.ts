@@ -37,3 +37,20 @@ export function reasonOf(error: unknown): string {
 export function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.message === 'Command timed out';
 }
+
+/** The part of a logger that the connections need: fields first, then a constant message. */
+export interface RedisLog {
+  warn(fields: object, message: string): void;
+}
+
+const quietMs = 10_000;
+
+/** One line, then silence for a while: an outage brings an error with every attempt. */
+export function createSeldomWarning(log: RedisLog, message: string): (error: unknown) => void {
+  let quietUntilMs = 0;
+  return (error) => {
+    if (performance.now() < quietUntilMs) return;
+    quietUntilMs = performance.now() + quietMs;
+    log.warn({ err: toIndexError(error) }, message);
+  };
+}

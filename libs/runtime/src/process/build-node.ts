@@ -1,9 +1,16 @@
 // What every process of Cistern is around its own work: listeners, health and metrics beside them, and an end in order.
 import type { Logger, Metrics } from '@cistern/telemetry';
-import { drain } from './drain.ts';
+import {
+  drain,
+  isTaken,
+  listen,
+  type BoundAddress,
+  type HttpApp,
+  type ListenAddress,
+  type TcpAddress,
+} from './listen.ts';
 import { buildHealth } from './health.ts';
 import { isLoopbackName } from '../is-loopback-name.ts';
-import { isTaken, listen, type BoundAddress, type HttpApp, type ListenAddress, type TcpAddress } from './listen.ts';
 import { startChecks, type Checkable, type HealthSettings, type NodeChecks } from './start-checks.ts';
 
 export interface Listener {

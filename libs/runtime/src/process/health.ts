@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { fastify as createServer, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isLoopbackName } from '../is-loopback-name.ts';
 import { within } from '../within.ts';
-import { withoutSchemas } from './without-schemas.ts';
+import { withoutSchemas } from './create-http-app.ts';
 
 /** Rejects with the reason if what it checks is not in order. */
 export type HealthCheck = () => Promise<void>;

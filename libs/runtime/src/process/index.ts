@@ -1,10 +1,7 @@
 export { buildNode } from './build-node.ts';
 export type { CacheNode, Listener, Listening } from './build-node.ts';
-export { createHttpApp } from './create-http-app.ts';
-export { createHttpServer } from './create-http-server.ts';
-export { createLateHttpApp } from './create-late-http-app.ts';
+export { createHttpApp, createHttpServer, createLateHttpApp, withoutSchemas } from './create-http-app.ts';
 export type { BoundAddress, HttpApp, ListenAddress, TcpAddress } from './listen.ts';
 export type { Environment, NodeContext } from './node-context.ts';
 export { startChecks } from './start-checks.ts';
-export { StartError } from './start-error.ts';
-export { withoutSchemas } from './without-schemas.ts';
+export { StartError } from './listen.ts';

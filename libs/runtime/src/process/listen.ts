@@ -1,8 +1,14 @@
-// From an address of the configuration to an open listener, or to one sentence that says why not.
+// The life of a listener: from an address of the configuration to an open one, or to one sentence that says why not. It ends
+// when its requests have.
 import type { Server } from 'node:http';
 import type { Server as NetServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Server as TlsServer } from 'node:tls';
-import { StartError } from './start-error.ts';
+
+/** Why the cache cannot start. `message` is a whole sentence for the user, who needs no stack to act on it. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}
 
 export interface TcpAddress {
   readonly kind: 'tcp';
@@ -100,4 +106,35 @@ function explain(error: NodeJS.ErrnoException, address: ListenAddress, key: stri
     default:
       return `Listening on ${host ?? ''}:${port} failed (${error.code ?? error.message}).`;
   }
+}
+
+const idleSweepMs = 100;
+
+/**
+ * Takes no new connections and lets requests in flight end; after `graceMs` destroys what is left. Resolves, with the
+ * number of requests cut off, when no connection is open any more.
+ */
+export async function drain(app: HttpApp, graceMs: number): Promise<number> {
+  const { server } = app;
+  const done = new AbortController();
+  const closed = app.close().finally(() => done.abort());
+  const deadline = performance.now() + graceMs;
+  let cutOff = 0;
+  while (!done.signal.aborted) {
+    if (performance.now() >= deadline) {
+      cutOff = await countConnections(server);
+      server.closeAllConnections();
+      break;
+    }
+    // A connection whose answer began before the end was asked for stays open for a next request otherwise.
+    server.closeIdleConnections();
+    const waitMs = Math.min(idleSweepMs, Math.max(deadline - performance.now(), 0));
+    await delay(waitMs, undefined, { signal: done.signal }).catch(() => {});
+  }
+  await closed;
+  return cutOff;
+}
+
+function countConnections(server: HttpApp['server']): Promise<number> {
+  return new Promise((resolve) => server.getConnections((error, count) => resolve(error === null ? count : 0)));
 }

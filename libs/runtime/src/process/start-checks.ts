@@ -1,6 +1,7 @@
-// What a node's health is made of.
+// The health checks of a node.
+import { openPoll } from '../open-poll.ts';
+import { within } from '../within.ts';
 import type { HealthCheck } from './health.ts';
-import { startPeriodicCheck } from './periodic-check.ts';
 
 /** `health` of the configuration. */
 export interface HealthSettings {
@@ -23,7 +24,7 @@ export interface NodeChecks {
   close(): void;
 }
 
-/** The store is looked at now and then, as the configuration says; the index is asked each time. */
+/** The store is looked at now and then, as the configuration says; the index is checked each time. */
 export function startChecks(
   { storageDriver }: HealthSettings,
   { checkStore, checkRoom, checkIndex }: Checkable,
@@ -34,5 +35,42 @@ export function startChecks(
     byName: { index: checkIndex, ...(store && { store: store.check }) },
     degraded: { store: checkRoom },
     close: () => store?.close(),
+  };
+}
+
+export interface PeriodicCheckOptions {
+  readonly check: HealthCheck;
+  readonly intervalMs: number;
+  /** This many failures in a row make it unhealthy; one success heals. */
+  readonly threshold: number;
+  /** A check that takes longer has failed. */
+  readonly limitMs?: number;
+}
+
+/**
+ * A health check that runs by itself now and then and forgives single failures, as registry:2's `health.storagedriver`
+ * (interval, threshold) does. Probes then cost the store nothing, and one hiccup takes no node out of service. The first check
+ * is after one interval. `check` rejects with the last failure while unhealthy.
+ */
+export function startPeriodicCheck(options: PeriodicCheckOptions) {
+  const { check, intervalMs, threshold, limitMs = 10_000 } = options;
+  let failures = 0;
+  let lastFailure: unknown;
+  const poll = openPoll({
+    everyMs: intervalMs,
+    async look() {
+      await within(check(), limitMs);
+      failures = 0;
+    },
+    onFailure(error) {
+      failures += 1;
+      lastFailure = error;
+    },
+  });
+  return {
+    async check(): Promise<void> {
+      if (failures >= threshold) throw lastFailure;
+    },
+    close: () => void poll.close(),
   };
 }

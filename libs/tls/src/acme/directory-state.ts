@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AcmeState } from './records.ts';
+import type { AcmeState } from './acme-state.ts';
 
 /** The directory is made with the first record. */
 export function directoryState(directory: string): AcmeState {

@@ -1,8 +1,9 @@
 // One certificate from an ACME authority (RFC 8555), by acme-client. That library has settings of its module alone and
 // cannot be interrupted: whoever stops waiting leaves it a request that ends by itself.
+import { untilAborted } from '@cistern/runtime';
 import type { Client } from 'acme-client';
 import type { KeyPair } from '../key-pair.ts';
-import type { Proof } from './board.ts';
+import type { Proof } from './acme-state.ts';
 import type { Prover } from './prover.ts';
 
 type ChallengeKind = 'http-01' | 'tls-alpn-01' | 'dns-01';
@@ -43,16 +44,8 @@ export async function createAccountKey(): Promise<string> {
 
 /** Rejects with the authority's own words, or the signal's reason. */
 export async function orderCertificate(options: OrderOptions): Promise<KeyPair> {
-  const { signal } = options;
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([place(options), aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+  options.signal.throwIfAborted();
+  return untilAborted(place(options), options.signal);
 }
 
 /** Looked for first: acme-client answers for an account that exists with an update of nothing, which authorities refuse. */

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type AcmeBoard, type Proof, writeProofs } from './board.ts';
+import { type AcmeBoard, type Proof, writeProofs } from './acme-state.ts';
 
 export interface Prover {
   /** Resolves when the authority may look. */

@@ -1,10 +1,8 @@
 // The certificate that an issuer has got, as a server loads it, on whichever node it runs.
 import type { Logger } from '@cistern/telemetry';
-import type { Identity, AlpnProof } from '../identity.ts';
+import type { AlpnProof, Identity } from '../identity-files.ts';
 import { describeKeyPair, type KeyPair } from '../key-pair.ts';
-import { createAlpnCertificate } from './alpn-certificate.ts';
-import { type AcmeBoard, readProofs } from './board.ts';
-import { type AcmeState, readRecord } from './records.ts';
+import { type AcmeBoard, type AcmeState, type Proof, readProofs, readRecord } from './acme-state.ts';
 
 export interface SharedIdentityOptions {
   readonly state: AcmeState;
@@ -25,13 +23,13 @@ export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Id
   const { state, board, provesByAlpn, readAuthorities, log, now } = options;
   let kept: { readonly pair: KeyPair; readonly fingerprint: string } | undefined;
   let readAtMs = -Infinity;
-  /** What was last told, so that it is told once. */
-  let told = '';
+  /** The last problem that was logged, so that it is logged once. */
+  let logged = '';
   const alpn = new Map<string, AlpnProof>();
 
-  function tell(problem: string, error?: unknown): void {
-    if (told !== problem) log.warn({ err: error }, problem);
-    told = problem;
+  function report(problem: string, error?: unknown): void {
+    if (logged !== problem) log.warn({ err: error }, problem);
+    logged = problem;
   }
 
   async function readPair(): Promise<void> {
@@ -44,11 +42,11 @@ export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Id
       if (record !== undefined) {
         const pair = { certificate: record.certificate, key: record.key };
         kept = { pair, fingerprint: describeKeyPair(pair).fingerprint };
-        told = '';
+        logged = '';
       } else if (kept === undefined)
-        tell('there is no certificate yet: until one has been issued no client can connect');
+        report('there is no certificate yet: until one has been issued no client can connect');
     } catch (error) {
-      tell('cannot read the certificate, going on with what there was', error);
+      report('cannot read the certificate, going on with what there was', error);
     }
   }
 
@@ -75,4 +73,15 @@ export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Id
 /** For `http-01`: what is asked for under `/.well-known/acme-challenge/<token>`. Rejects as the board does. */
 export async function answerChallenge(board: AcmeBoard, token: string): Promise<string | undefined> {
   return (await readProofs(board)).find((proof) => proof.token === token)?.answer;
+}
+
+/** The certificate by which a name is proven with `tls-alpn-01` (RFC 8737): it signs itself and holds the answer. */
+export async function createAlpnCertificate({ host, answer }: Proof): Promise<KeyPair> {
+  const { crypto } = await import('acme-client');
+  const key = await crypto.createPrivateEcdsaKey();
+  const authorization = { identifier: { type: 'dns', value: host } } as Parameters<
+    typeof crypto.createAlpnCertificate
+  >[0];
+  const [, certificate] = await crypto.createAlpnCertificate(authorization, answer, key);
+  return { certificate: certificate.toString(), key: key.toString() };
 }

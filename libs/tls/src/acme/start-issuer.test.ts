@@ -3,12 +3,10 @@ import { X509Certificate } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { makeAuthority } from '../testing/make-authority.ts';
-import type { NoticeName } from './board.ts';
+import type { NoticeName, AcmeState } from './acme-state.ts';
 import type { CertificateRequest, OrderOptions } from './order-certificate.ts';
 import { frontendProver } from './prover.ts';
-import type { AcmeState } from './records.ts';
-import { renewalTime } from './renewal-time.ts';
-import { type IssuerOptions, startIssuer } from './start-issuer.ts';
+import { idOf, type IssuerOptions, renewalTime, retryAfterMs, startIssuer } from './start-issuer.ts';
 
 const authority = await makeAuthority();
 const minuteMs = 60_000;
@@ -239,4 +237,17 @@ test('an account belongs to whom the authority knows: another name makes another
   assert.equal(accounts[0], accounts[1]);
   assert.notEqual(accounts[1], accounts[2]);
   assert.doesNotMatch([...world.records.values()].join(''), /wrong|right/);
+});
+
+test('failures put the next attempt off, longer each time, up to four hours', () => {
+  const minutes = [0, 1, 2, 3, 4, 5, 6].map((failures) => retryAfterMs(failures) / minuteMs);
+  assert.deepEqual(minutes, [1, 3, 9, 27, 81, 240, 240]);
+});
+
+test('an attempt with other names, or another key of the account, is another attempt', () => {
+  const bound = (hmacKey: string) => idOf({ ...request, externalAccount: { kid: 'kid', hmacKey } });
+  const ids = [idOf(request), idOf({ ...request, hosts: ['other.test'] }), bound('one'), bound('two')];
+  assert.equal(new Set(ids).size, ids.length);
+  assert.equal(bound('one'), bound('one'));
+  assert.ok(!bound('one').includes('"one"'));
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startPeriodicCheck } from './periodic-check.ts';
+import { startPeriodicCheck } from './start-checks.ts';
 import { until } from '../testing/until.ts';
 
 /** A check that fails as often as `failing` says, one call after another, and then passes or hangs. */

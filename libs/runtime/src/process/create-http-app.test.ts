@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
 import { test } from 'node:test';
-import { createLateHttpApp } from './create-late-http-app.ts';
+import { createLateHttpApp } from './create-http-app.ts';
 import { listen } from './listen.ts';
 
 const routing: RequestListener = (request, response) => response.end(`asked for ${request.url}`);
