@@ -67,9 +67,9 @@ function manifestMediaType(body: JsonObject, contentType: string | undefined): s
     if (mediaType === undefined) throw invalidManifest('mediaType is not a media type');
     return mediaType;
   }
-  const told = mediaTypeOf(contentType);
-  if (told !== undefined && !genericMediaTypes.has(told)) return told;
-  return inferredMediaType(body) ?? told ?? 'application/json';
+  const sent = mediaTypeOf(contentType);
+  if (sent !== undefined && !genericMediaTypes.has(sent)) return sent;
+  return inferredMediaType(body) ?? sent ?? 'application/json';
 }
 
 function inferredMediaType(body: JsonObject): string | undefined {

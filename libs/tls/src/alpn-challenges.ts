@@ -8,7 +8,7 @@ const httpProtocol = 'http/1.1';
 
 export interface AlpnChallenges {
   /** For the options of a server, in place of `ALPNProtocols`. */
-  readonly callback: (this: TLSSocket, asked: { servername: string; protocols: string[] }) => string | undefined;
+  readonly callback: (this: TLSSocket, hello: { servername: string; protocols: string[] }) => string | undefined;
   /** From now on these are answered, and no others. */
   answer(proofs: readonly AlpnProof[]): void;
   /** The authority has what it wanted with the handshake. */

@@ -12,12 +12,6 @@ import {
   type UpstreamIdentity,
 } from '../transport/transport.ts';
 
-export interface CallerRestOptions {
-  readonly upstream: UpstreamIdentity;
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number;
-}
-
 /** As the breaker of the upstream's own calls: each with its retries, without a success between them. */
 const maxFailures = 5;
 const restMs = 5_000;
@@ -26,7 +20,7 @@ const restMs = 5_000;
  * Rejects with `upstream-rate-limited` during a pause and with `upstream-unreachable` while the breaker is open. After that
  * the next question is asked: another failure opens the breaker again.
  */
-export function createCallerRest({ upstream, clock }: CallerRestOptions): TransportLayer {
+export function createCallerRest(upstream: UpstreamIdentity, clock: () => number): TransportLayer {
   let pause: Pause | undefined;
   let failures = 0;
   let openUntilMs = 0;

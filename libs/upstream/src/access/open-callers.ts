@@ -58,7 +58,7 @@ export function openCallers(options: CallersOptions): Callers {
       .update(JSON.stringify([repository, caller]))
       .digest('base64');
     const lane = lanes.get(key) ?? {
-      rest: createCallerRest({ upstream, clock }),
+      rest: createCallerRest(upstream, clock),
       attempts: attemptLayers({ ...options, countBytes: silence.countBytes }),
     };
     lanes.delete(key);

@@ -225,8 +225,8 @@ function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint, name:
       const toldAtMs = clock();
       const windowMs = windowSeconds === undefined ? defaultWindowMs : windowSeconds * 1000;
       const notBeforeMs = retryAfterMs === undefined ? undefined : toldAtMs + retryAfterMs;
-      const told: Budget = { limit, remaining, windowMs, toldAtMs, notBeforeMs };
-      show(await recordOf(source).change((known) => mergeBudget(known, told, requestedAtMs)));
+      const reported: Budget = { limit, remaining, windowMs, toldAtMs, notBeforeMs };
+      show(await recordOf(source).change((known) => mergeBudget(known, reported, requestedAtMs)));
     },
   };
 }

@@ -84,9 +84,9 @@ export interface Budget {
  * The later answer counts. Answers to requests that overlapped come in any order: then the smaller one does, and it stays
  * the one to compare with, so that a new window shows with the first request made after it.
  */
-export function mergeBudget(known: Budget | undefined, told: Budget, requestedAtMs: number): Budget {
-  if (known === undefined || told.remaining <= known.remaining || requestedAtMs >= known.toldAtMs) return told;
-  return hasEnded(known, told.toldAtMs) ? told : known;
+export function mergeBudget(known: Budget | undefined, reported: Budget, requestedAtMs: number): Budget {
+  if (known === undefined || reported.remaining <= known.remaining || requestedAtMs >= known.toldAtMs) return reported;
+  return hasEnded(known, reported.toldAtMs) ? reported : known;
 }
 
 /** Of two accounts of the same budget by different processes. */
