@@ -24,3 +24,21 @@ export function untilAborted<T>(shared: Promise<T>, signal: AbortSignal | undefi
     shared.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
+
+const steps = 10;
+
+/**
+ * As `setTimeout`, for a time limit that counts only while this process runs itself: a standstill of whatever length costs a
+ * tenth of `ms` at most. A process that was stopped, or starved with its machine, has waited for no other, and Node fires its
+ * timers before it reads what has come meanwhile. Returns what cancels it.
+ */
+export function setAwakeTimeout(callback: () => void, ms: number): () => void {
+  let left = steps;
+  let timer = setTimeout(step, ms / steps);
+  function step(): void {
+    left -= 1;
+    if (left === 0) callback();
+    else timer = setTimeout(step, ms / steps);
+  }
+  return () => clearTimeout(timer);
+}

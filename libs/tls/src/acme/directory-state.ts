@@ -1,7 +1,7 @@
 // The account and the certificate of a single node, in a directory that only its user may read: registry:2's `cachefile`.
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '@cistern/runtime';
 import type { AcmeState } from './acme-state.ts';
 
 /** The directory is made with the first record. */
@@ -18,15 +18,7 @@ export function directoryState(directory: string): AcmeState {
     },
     async write(name, text) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      const temporary = pathOf(`.${name}-${randomUUID()}`);
-      const file = await open(temporary, 'wx', 0o600);
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, pathOf(name));
+      await replaceFile(pathOf(name), text);
     },
   };
 }

@@ -1,8 +1,7 @@
 // Whether a caller may read something, asked of the registry in the caller's own name and as cheaply as it allows.
 import { CacheError } from '@cistern/errors';
 import { manifestAcceptHeader, type RepositoryName } from '@cistern/oci';
-import { type CallContext, endpoint, startCall } from '../calls/call.ts';
-import { toResponseError } from '../calls/response-error.ts';
+import { type CallContext, endpoint, startCall, toResponseError } from '../calls/call.ts';
 import { dropBody, type TransportRequest, nameUpstream } from '../transport/transport.ts';
 import type { AccessSubject, Upstream, CallerCredentials } from '../upstream.ts';
 import type { CallerTransport } from './open-callers.ts';
@@ -15,7 +14,7 @@ export interface AccessCallContext extends CallContext {
 const maxCheckMs = 30_000;
 
 export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'checkAccess'> {
-  const { upstream, deadlineMs, clock, transportOf } = context;
+  const { upstream, deadlineMs, transportOf } = context;
   return {
     async checkAccess(repository, subject, caller, { signal } = {}) {
       const { send, isProven } = transportOf(caller, repository);
@@ -36,7 +35,7 @@ export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'c
         if (status === 200 || status === 206 || status === 416) return { isProven: isProven() };
         if (status === 401)
           throw new CacheError('unauthenticated', `${nameUpstream(upstream)} gives you no access to ${repository}.`);
-        throw toResponseError(response, { upstream, subject: repository, unknown, nowMs: clock() });
+        throw toResponseError(context, response, { subject: repository, unknown });
       } finally {
         lifetime.release();
       }

@@ -14,8 +14,15 @@ import {
   type TransportResponse,
 } from '../transport/transport.ts';
 import type { Upstream, UpstreamBlobBody } from '../upstream.ts';
-import { type CallContext, contradiction, endpoint, fetchDocument, type Lifetime, startCall } from './call.ts';
-import { toResponseError } from './response-error.ts';
+import {
+  type CallContext,
+  contradiction,
+  endpoint,
+  fetchDocument,
+  type Lifetime,
+  startCall,
+  toResponseError,
+} from './call.ts';
 
 export interface BlobCallContext extends CallContext {
   readonly metrics: UpstreamMetrics;
@@ -108,10 +115,7 @@ async function openBlob(context: CallContext, request: BlobRequest, signal: Abor
   let response = await send(resumeOf?.etag);
   // The blob is named by its digest, so another entity tag only means that another server holds it.
   if (response.status === 412 && resumeOf?.etag !== undefined) response = await send();
-  if (response.status >= 300) {
-    const { upstream, clock } = context;
-    throw toResponseError(response, { upstream, subject, unknown: 'blob-unknown', nowMs: clock() });
-  }
+  if (response.status >= 300) throw toResponseError(context, response, { subject, unknown: 'blob-unknown' });
   const { headers, url, body } = response;
   try {
     const span = ranged ? rangeSpan(context, response, request) : wholeSpan(context, response, subject);

@@ -1,11 +1,16 @@
 // What the calls of one upstream share: their URLs, the stack they go through, how long they may take, and their errors.
-import { CacheError } from '@cistern/errors';
+import { CacheError, type CacheErrorKind } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import { setAwakeTimeout } from '@cistern/runtime';
 import type { UpstreamOperation } from '@cistern/telemetry';
-import { nameUpstream, type Transport, type TransportResponse, type UpstreamIdentity } from '../transport/transport.ts';
+import {
+  nameUpstream,
+  parseRetryAfterMs,
+  type Transport,
+  type TransportResponse,
+  type UpstreamIdentity,
+} from '../transport/transport.ts';
 import type { CallOptions } from '../upstream.ts';
-import { type ResponseErrorContext, toResponseError } from './response-error.ts';
 
 export interface CallContext {
   readonly upstream: UpstreamIdentity;
@@ -32,7 +37,14 @@ export function endpoint(
   return url;
 }
 
-export interface DocumentCall {
+export interface CallSubject {
+  /** For messages: `the tag latest of library/nginx`. */
+  readonly subject: string;
+  /** What a 404 means here. */
+  readonly unknown: 'manifest-unknown' | 'blob-unknown' | 'name-unknown';
+}
+
+export interface DocumentCall extends CallSubject {
   readonly operation: UpstreamOperation;
   /** Default: GET. */
   readonly method?: 'GET' | 'HEAD';
@@ -40,15 +52,13 @@ export interface DocumentCall {
   readonly repository: RepositoryName;
   readonly accept?: string;
   readonly options: CallOptions | undefined;
-  readonly subject: string;
-  readonly unknown: ResponseErrorContext['unknown'];
 }
 
 /** A call whose answer is read whole. Resolves with a 200 only. */
 export async function fetchDocument(context: CallContext, call: DocumentCall): Promise<TransportResponse> {
-  const { operation, method = 'GET', url, repository, accept, subject, unknown, options } = call;
-  const { upstream, transport, deadlineMs, clock } = context;
-  const lifetime = startCall(context, options?.signal, subject);
+  const { operation, method = 'GET', url, repository, accept, options } = call;
+  const { transport, deadlineMs } = context;
+  const lifetime = startCall(context, options?.signal, call.subject);
   try {
     lifetime.setDeadline(deadlineMs);
     const response = await transport({
@@ -61,7 +71,7 @@ export async function fetchDocument(context: CallContext, call: DocumentCall): P
       maxBodyBytes: maxDocumentBytes,
       purpose: options?.purpose,
     });
-    if (response.status !== 200) throw toResponseError(response, { upstream, subject, unknown, nowMs: clock() });
+    if (response.status !== 200) throw toResponseError(context, response, call);
     return response;
   } finally {
     lifetime.release();
@@ -72,6 +82,70 @@ export function contradiction({ upstream }: CallContext, message: string): Cache
   return new CacheError('content-mismatch', `${nameUpstream(upstream)} ${message}.`, {
     detail: { upstream: upstream.name },
   });
+}
+
+/**
+ * What a registry's refusal means to the cache: the one table from statuses to kinds of CacheError, for any response that is no
+ * answer to the call. A 401 that got here came in answer to a fresh token.
+ */
+export function toResponseError(
+  { upstream, clock }: CallContext,
+  response: TransportResponse,
+  { subject, unknown }: CallSubject,
+): CacheError {
+  const { status, headers, url } = response;
+  const ours = url.origin === upstream.url.origin;
+  const who = nameUpstream(upstream, url.host);
+  const code = readErrorCode(response.bytes);
+  const retryAfterMs = parseRetryAfterMs(headers, clock());
+  const fail = (kind: CacheErrorKind, message: string, retryable = false): CacheError =>
+    new CacheError(kind, message, {
+      detail: { upstream: upstream.name, status, ...(code !== undefined && { code }) },
+      retryable,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
+
+  switch (status) {
+    case 401:
+    case 403:
+    case 451:
+      if (!ours)
+        return fail('upstream-unreachable', `${who}, where ${subject} is stored, refused access (${status}).`, true);
+      if (status === 401)
+        return fail('name-unknown', `${who} gives no access to ${subject}: it is missing or private.`);
+      return fail('denied', `${who} denies access to ${subject}.`);
+    case 404:
+    case 410:
+      return fail(code === 'NAME_UNKNOWN' ? 'name-unknown' : unknown, `${who} does not have ${subject}.`);
+    case 408:
+      return fail('upstream-timeout', `${who} gave up waiting for our request.`, true);
+    case 416:
+      return fail('range-unsatisfiable', `${who} says that the range lies outside of ${subject}.`);
+    case 429:
+      return fail('upstream-rate-limited', `${who} answers too many requests when asked for ${subject}.`, true);
+    case 508:
+      return fail('loop-detected', `${who} leads back to this cache; correct its URL.`);
+    default:
+      if (status >= 500)
+        return fail('upstream-unreachable', `${who} failed to answer for ${subject} (${status}).`, true);
+      if (status >= 400) return fail('upstream-unreachable', `${who} refused to answer for ${subject} (${status}).`);
+      return fail(
+        'content-mismatch',
+        `${who} answered ${status} when asked for ${subject}, which makes no sense there.`,
+      );
+  }
+}
+
+/** The first code of an OCI error body (distribution specification, "Error Codes"). */
+function readErrorCode(bytes: Buffer | undefined): string | undefined {
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  try {
+    const body = JSON.parse(bytes.toString('utf8')) as { errors?: { code?: unknown }[] } | null;
+    const code = body?.errors?.[0]?.code;
+    return typeof code === 'string' && /^[A-Z_]{1,64}$/.test(code) ? code : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A call's lifetime; its deadline is the call's `upstream-timeout`. */

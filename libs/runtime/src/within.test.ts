@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setAwakeTimeout } from './set-awake-timeout.ts';
+import { setAwakeTimeout } from './within.ts';
 
 test('it fires after its time, unless it is cancelled', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
