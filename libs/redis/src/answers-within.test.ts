@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answersWithin, createBriefAsker } from './answers-within.ts';
+import { answersWithin, createBriefQuery } from './answers-within.ts';
 
 test('an answer, or its failure, is passed on', async () => {
   assert.equal(await answersWithin(10_000, Promise.resolve(7)), 7);
@@ -28,14 +28,14 @@ test('an answer is waited for as long as the timeout allows, and no answer is un
   const late = new Promise((resolve) => {
     setTimeout(resolve, 700, 7);
   });
-  assert.equal(await createBriefAsker({ commandTimeoutMs: 60_000, onFailure })(() => late), 7);
+  assert.equal(await createBriefQuery({ commandTimeoutMs: 60_000, onFailure })(() => late), 7);
   assert.deepEqual(failures, []);
-  assert.equal(await createBriefAsker({ commandTimeoutMs: 5, onFailure })(() => never), undefined);
+  assert.equal(await createBriefQuery({ commandTimeoutMs: 5, onFailure })(() => never), undefined);
   assert.match(String(failures), /Command timed out/);
 });
 
 test('after a failure nobody asks for a while', async () => {
-  const ask = createBriefAsker({ commandTimeoutMs: 60_000, onFailure() {} });
+  const ask = createBriefQuery({ commandTimeoutMs: 60_000, onFailure() {} });
   await ask(async () => Promise.reject(new Error('READONLY')));
   let asked = 0;
   assert.equal(await ask(async () => (asked += 1)), undefined);

@@ -13,7 +13,7 @@ export function answersWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
 }
 
 /** `undefined`: there is no answer now. Never rejects. */
-export type AskBriefly = <T>(question: () => Promise<T>) => Promise<T | undefined>;
+export type QueryBriefly = <T>(question: () => Promise<T>) => Promise<T | undefined>;
 
 const restMs = 2000;
 const quietMs = 10_000;
@@ -23,10 +23,10 @@ const quietMs = 10_000;
  * sent for two seconds, so that one client waits for a Redis that hangs, not all. `onFailure` is called for one failure every
  * ten seconds.
  */
-export function createBriefAsker(options: {
+export function createBriefQuery(options: {
   readonly commandTimeoutMs: number;
   readonly onFailure: (error: unknown) => void;
-}): AskBriefly {
+}): QueryBriefly {
   const { commandTimeoutMs, onFailure } = options;
   let restUntilMs = 0;
   let quietUntilMs = 0;

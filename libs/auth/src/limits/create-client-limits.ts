@@ -1,6 +1,6 @@
 // How many requests and bytes a client has had. Nodes that share a Redis count together; while it does not answer nobody is
 // held to a limit, for a cache that turns its fleet away is worse than one that is used too much.
-import { type AskBriefly, createBriefAsker } from '@cistern/redis';
+import { type QueryBriefly, createBriefQuery } from '@cistern/redis';
 import type { Logger } from '@cistern/telemetry';
 import type { Cluster, Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
@@ -39,10 +39,10 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
   const requests = counterOf('requests', requestsPerMinute, minuteSeconds);
   const bytes = counterOf('bytes', bytesPerDay, daySeconds);
   const onFailure = (error: unknown) => log.warn({ err: error }, 'clients cannot be counted: nobody is held to limits');
-  const query: AskBriefly =
+  const query: QueryBriefly =
     shared === undefined
       ? async (question) => question()
-      : createBriefAsker({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
+      : createBriefQuery({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
 
   async function countRequest(client: string): Promise<Admission> {
     const beyond = requests && (await query(() => requests.consume(client).then(() => undefined, beyondLimit)));

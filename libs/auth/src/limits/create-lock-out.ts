@@ -2,7 +2,7 @@
 // stranger could lock its owner out (decision 0051). Tries are counted under a key in a window of ten minutes. Nodes that share a Redis
 // count together. Without it each counts for itself, and keeps to what it knows of the others.
 import { createHmac, randomBytes } from 'node:crypto';
-import { createBriefAsker } from '@cistern/redis';
+import { createBriefQuery } from '@cistern/redis';
 import type { Logger } from '@cistern/telemetry';
 import type { Cluster, Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
@@ -99,7 +99,7 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
     shared && new RateLimiterRedis({ ...limit, storeClient: shared.client, keyPrefix: `${shared.keyPrefix}${name}` });
   const onFailure = (error: unknown) =>
     log.warn({ err: error }, 'wrong passwords cannot be counted with other nodes: each counts for itself');
-  const query = shared && createBriefAsker({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
+  const query = shared && createBriefQuery({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
 
   /** A lock-out that others have made holds here too, whatever becomes of Redis. */
   async function countEverywhere(key: string): Promise<RateLimiterRes | undefined> {

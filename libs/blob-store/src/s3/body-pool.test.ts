@@ -32,7 +32,7 @@ async function startPool(t: TestContext, { answers, timeoutMs = 30_000 }: { answ
         resolve();
         return undefined;
       };
-      connection.ask('GET / HTTP/1.1\r\n\r\n', { onHead, onError: reject });
+      connection.request('GET / HTTP/1.1\r\n\r\n', { onHead, onError: reject });
     });
     return connection;
   };

@@ -42,7 +42,7 @@ export function createBodyTransport({ secure, timeoutMs, maxConnections, silence
     const sent = new EventEmitter();
     const onError = (error: Error) => void sent.emit('error', error);
     const send = (connection: BodyConnection) =>
-      connection.ask(text, {
+      connection.request(text, {
         onHead: (head, soFar) => takeAnswer({ connection, head, soFar, onResponse, onError }),
         onError,
       });

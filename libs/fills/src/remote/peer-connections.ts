@@ -64,7 +64,7 @@ export function createPeerConnections(tls: PeerTls | undefined): PeerConnections
       const { promise, resolve, reject } = Promise.withResolvers<PeerAnswer>();
       const place = new URL(url);
       const connection = connect(place, options);
-      connection.ask(formatGet(place, options.headers), {
+      connection.request(formatGet(place, options.headers), {
         onHead(head) {
           resolve({ head, body: connection });
           return undefined;

@@ -25,7 +25,7 @@ async function ask(t: TestContext, options: Partial<BodyConnectionOptions> = {})
     ...options,
   });
   const head = Promise.withResolvers<ResponseHead>();
-  connection.ask('GET / HTTP/1.1\r\nHost: x\r\n\r\n', {
+  connection.request('GET / HTTP/1.1\r\nHost: x\r\n\r\n', {
     onHead(given) {
       head.resolve(given);
       return undefined;

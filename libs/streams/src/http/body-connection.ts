@@ -47,7 +47,7 @@ interface Exchange {
 
 export interface BodyConnection {
   /** Sends a request that has no body. Only when the connection is new or free. */
-  ask(request: string, exchange: Exchange): void;
+  request(text: string, exchange: Exchange): void;
   /**
    * Fills `into` from its start and returns how many bytes: 0 only when the whole body has been given. Rejects when the
    * connection breaks, ends, or is silent, before that; an unbounded body has no other end. Not for concurrent reads.
@@ -122,11 +122,11 @@ class Connection implements BodyConnection {
     });
   }
 
-  readonly ask = (request: string, exchange: Exchange): void => {
+  readonly request = (text: string, exchange: Exchange): void => {
     if (this.#failure !== undefined) return exchange.onError(this.#failure);
     this.#exchange = exchange;
     this.#silence.refresh();
-    this.#socket.write(request, 'latin1');
+    this.#socket.write(text, 'latin1');
     this.#socket.resume();
   };
 
