@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
+import { openPoll } from '@cistern/runtime';
 import type { Logger } from '@cistern/telemetry';
 import type { Authentication } from '../authentication/authenticator.ts';
 import type { PasswordMethod, TokenMethod } from '../authentication/create-authenticator.ts';
@@ -71,47 +72,41 @@ export async function watchRobotTokens({
   let known = new Map<string, RobotRecord>();
   let begunAtMs = -Infinity;
   let seenAtMs = -Infinity;
-  let looking: Promise<void> | undefined;
   let coming: Promise<void> | undefined;
   const closing = new AbortController();
-  let hasWarned = false;
-  let timer: NodeJS.Timeout | undefined;
 
   async function look(): Promise<void> {
-    clearTimeout(timer);
     begunAtMs = now();
-    try {
-      const found = new Map<string, RobotRecord>();
-      for await (const id of listRobotIds(store)) {
-        // What is written is never changed.
-        const record = known.get(id) ?? (await readRobot(store, id));
-        if (record !== undefined) found.set(id, record);
-      }
-      known = found;
-      seenAtMs = begunAtMs;
-      hasWarned = false;
-    } catch (error) {
-      if (!hasWarned)
-        log.warn({ err: error }, 'robot tokens cannot be read: those that are known are good for minutes');
-      hasWarned = true;
+    const found = new Map<string, RobotRecord>();
+    for await (const id of listRobotIds(store)) {
+      // What is written is never changed.
+      const record = known.get(id) ?? (await readRobot(store, id));
+      if (record !== undefined) found.set(id, record);
     }
-    if (!closing.signal.aborted) timer = setTimeout(() => void lookOnce(), lookEveryMs);
+    known = found;
+    seenAtMs = begunAtMs;
   }
 
-  const lookOnce = () => (looking ??= look().finally(() => (looking = undefined)));
+  const poll = openPoll({
+    everyMs: lookEveryMs,
+    look,
+    onFailure(error, times) {
+      if (times === 1)
+        log.warn({ err: error }, 'robot tokens cannot be read: those that are known are good for minutes');
+    },
+  });
 
   /** Resolves after a look that has begun since now. */
   function lookAgain(): Promise<void> {
     coming ??= (async () => {
-      await looking;
       await delay(Math.max(0, begunAtMs + lookAgainMs - now()), undefined, { signal: closing.signal }).catch(() => {});
       coming = undefined;
-      await lookOnce();
+      await poll.look();
     })();
     return coming;
   }
 
-  await lookOnce();
+  await poll.look();
   return {
     async find(id) {
       if (!known.has(id)) await lookAgain();
@@ -121,9 +116,8 @@ export async function watchRobotTokens({
     },
     async close() {
       closing.abort();
+      await poll.close();
       await coming;
-      await looking;
-      clearTimeout(timer);
     },
   };
 }

@@ -11,6 +11,7 @@ import {
 import { readJsonObject, writeJsonObject } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { CacheIndex } from '@cistern/index';
+import { openPoll } from '@cistern/runtime';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 
@@ -49,9 +50,6 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
   const closing = new AbortController();
   let decided: OfflineDecisions = { all: undefined, upstreams: new Map() };
   const reported = new Map<string, boolean>();
-  let looking: Promise<void> | undefined;
-  let lookAgain = false;
-  let timer: NodeJS.Timeout | undefined;
 
   function isOffline(upstream: string): boolean {
     return decided.upstreams.get(upstream) ?? decided.all ?? configured.get(upstream) ?? false;
@@ -70,48 +68,41 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
     }
   }
 
-  async function lookOnce(): Promise<void> {
-    clearTimeout(timer);
-    try {
-      do {
-        lookAgain = false;
+  const poll = openPoll({
+    everyMs: lookEveryMs,
+    async look() {
+      try {
         decided = await readOfflineDecisions(store);
-      } while (lookAgain && !closing.signal.aborted);
-    } catch (error) {
-      log.warn({ err: error }, 'what was decided about asking upstreams cannot be read: it stays as it was');
-    }
-    report();
-    if (!closing.signal.aborted) timer = setTimeout(look, lookEveryMs);
-  }
-
-  /** A decision that comes while this one reads may have been overlooked by it. */
-  function look(): void {
-    lookAgain = true;
-    looking ??= lookOnce().finally(() => (looking = undefined));
-  }
+      } finally {
+        report();
+      }
+    },
+    onFailure(error, times) {
+      if (times === 1)
+        log.warn({ err: error }, 'what was decided about asking upstreams cannot be read: it stays as it was');
+    },
+  });
 
   async function listen(): Promise<void> {
     for (;;) {
       try {
-        const unsubscribe = await index.pubsub.subscribe(offlineTopic, look);
+        const unsubscribe = await index.pubsub.subscribe(offlineTopic, () => void poll.look());
         if (closing.signal.aborted) return unsubscribe();
         closing.signal.addEventListener('abort', unsubscribe, { once: true });
-        return look();
+        return await poll.look();
       } catch {
         await delay(resubscribeMs, undefined, { signal: closing.signal });
       }
     }
   }
 
-  look();
-  await looking;
+  await poll.look();
   listen().catch(() => {});
   return {
     isOffline,
     async close(): Promise<void> {
       closing.abort();
-      await looking;
-      clearTimeout(timer);
+      await poll.close();
     },
   };
 }
