@@ -1,6 +1,11 @@
-// Blob records: what is in the store, and when it was last wanted. Manifests are blobs here too.
+// Blob records: what is in the store, and when it was last wanted. Manifests are blobs here too, with a record more.
 import type { Digest } from '@cistern/oci';
-import type { ReadOptions } from './read-options.ts';
+
+/** How a record is read. */
+export interface ReadOptions {
+  /** Past what this process remembers: the caller may know of a change before its announcement comes. */
+  readonly fresh?: boolean | undefined;
+}
 
 export interface BlobRecord {
   readonly schema: 1;
@@ -21,7 +26,7 @@ export interface BlobTotals {
 
 export interface BlobIndex {
   get(digest: Digest, options?: ReadOptions): Promise<BlobRecord | undefined>;
-  /** What `get` would bring, if this process knows it without asking anybody. `undefined`: `get` it. Throws nothing. */
+  /** What `get` would bring, if this process knows it without a call. `undefined`: `get` it. Throws nothing. */
   fromMemory(digest: Digest): BlobRecord | undefined;
   /** Adds or replaces, but never takes `lastPulledAtMs` back. */
   put(record: BlobRecord): Promise<void>;
@@ -35,7 +40,7 @@ export interface BlobIndex {
    */
   touch(digest: Digest, atMs: number): Promise<void>;
   /**
-   * Turns `present` into `evicting` if nobody has pulled the blob since `lastPulledAtMs`; false if somebody has, or without a
+   * Turns `present` into `evicting` if the blob was not pulled since `lastPulledAtMs`; false if it was, or without a
    * record. One that is `evicting` or `deleting` already stays so, which is true.
    */
   markEvicting(digest: Digest, lastPulledAtMs: number): Promise<boolean>;
@@ -50,4 +55,26 @@ export interface BlobIndex {
   remove(digest: Digest, storedAtMs?: number): Promise<boolean>;
   /** Of all records, whatever their state: bytes count until they are deleted. */
   totals(): Promise<BlobTotals>;
+}
+
+/** The part of a manifest that answers a HEAD without reading it. The bytes are in the store. */
+export interface ManifestRecord {
+  readonly schema: 1;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly storedAtMs: number;
+}
+
+export interface ManifestIndex {
+  get(digest: Digest): Promise<ManifestRecord | undefined>;
+  put(record: ManifestRecord): Promise<void>;
+  remove(digest: Digest): Promise<boolean>;
+}
+
+/** The record after a touch at that time. */
+export function touchedBlob(record: BlobRecord, atMs: number): BlobRecord {
+  const state = record.state === 'evicting' ? 'present' : record.state;
+  return { ...record, state, lastPulledAtMs: Math.max(record.lastPulledAtMs, atMs) };
 }

@@ -1,6 +1,6 @@
 // Links: which repository of which upstream holds which digest. Bytes are shared by digest, access is not.
 import type { Digest, RepositoryName } from '@cistern/oci';
-import type { ReadOptions } from './read-options.ts';
+import type { ReadOptions } from './blobs.ts';
 
 export interface RepositoryKey {
   readonly upstream: string;

@@ -2,7 +2,7 @@
 // counted (decision 0022). It is learnt from clients and from nothing else: what an index forgets of it is learnt anew.
 import type { Tag } from '@cistern/oci';
 import type { RepositoryKey } from './links.ts';
-import { repositoryKeyOf, repositoryPath } from './repository-path.ts';
+import { repositoryKeyOf, repositoryPath } from './names.ts';
 import type { TagKey } from './tags.ts';
 
 export interface PopularTag extends TagKey {
@@ -36,11 +36,7 @@ export const halfLifeMs = 24 * 3_600_000;
 /** Names of one ranking. */
 export const maxNames = 10_000;
 
-/** A tag holds no colon, a platform no space. */
-export function popularTagName(key: TagKey): string {
-  return `${repositoryPath(key)}:${key.tag}`;
-}
-
+/** A platform holds no space. A tag's name is its `tagPath`. */
 export function popularPlatformName(key: RepositoryKey, platform: string): string {
   return `${repositoryPath(key)} ${platform}`;
 }

@@ -1,6 +1,6 @@
 // Tag records: which digest a tag named when an upstream was last asked. The freshness policy decides what one is worth.
 import type { Digest, RepositoryName, Tag } from '@cistern/oci';
-import type { ReadOptions } from './read-options.ts';
+import type { ReadOptions } from './blobs.ts';
 
 export interface TagKey {
   /** The upstream's name in the configured table, for example `docker.io`. */
@@ -65,4 +65,25 @@ export interface TagIndex {
   recordPull(key: TagKey, atMs: number, pulls?: number): Promise<void>;
   /** Tags of one repository, in byte order of the tag. */
   list(upstream: string, repository: RepositoryName, page: Page): Promise<TagRecord[]>;
+}
+
+/** Pulls of a tag that its record does not count yet. */
+export interface TagPulls {
+  readonly count: number;
+  readonly lastAtMs: number;
+}
+
+export function withPulls(record: TagRecord, { count, lastAtMs }: TagPulls): TagRecord {
+  return { ...record, pulls: record.pulls + count, lastPulledAtMs: Math.max(record.lastPulledAtMs, lastAtMs) };
+}
+
+export function sumOfPulls(one: TagPulls | undefined, { count, lastAtMs }: TagPulls): TagPulls {
+  return one === undefined
+    ? { count, lastAtMs }
+    : { count: one.count + count, lastAtMs: Math.max(one.lastAtMs, lastAtMs) };
+}
+
+/** Whether a tag is still as it was read. Every confirmation changes one of these, and nothing else does. */
+export function isSameConfirmation(one: TagRecord | undefined, other: TagRecord | undefined): boolean {
+  return one?.sequence === other?.sequence && one?.checkedAtMs === other?.checkedAtMs;
 }

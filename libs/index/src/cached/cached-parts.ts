@@ -1,46 +1,118 @@
-// What each part of a cached index works with, and what they all do alike.
-import type { ReadOptions } from '../read-options.ts';
-import type { Entries } from './create-entries.ts';
-import type { Outage } from './create-outage.ts';
+// The parts of a cached index whose records are remembered: blobs, manifests, links and tags.
+import type { Digest } from '@cistern/oci';
+import {
+  type BlobIndex,
+  type BlobRecord,
+  type ManifestIndex,
+  type ManifestRecord,
+  type ReadOptions,
+  touchedBlob,
+} from '../blobs.ts';
+import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
+import { blobName, checkLinksOf, linkName, manifestName, tagName } from '../names.ts';
+import { type TagIndex, type TagRecord, withPulls } from '../tags.ts';
+import type { Remember } from './create-entries.ts';
 
-export interface CachedParts<T extends object> {
-  readonly entries: Entries<T>;
-  readonly outage: Outage;
+export function createCachedBlobs(inner: BlobIndex, remember: Remember): BlobIndex {
+  const entries = remember<BlobRecord>(mergeBlobs);
+  return {
+    ...inner,
+    get: (digest, options) => entries.read(blobName(digest), () => inner.get(digest), options),
+    fromMemory: (digest) => entries.fromMemory(blobName(digest)),
+    put: (record) => entries.put(blobName(record.digest), record, () => inner.put(record)),
+    adopt: (record) => entries.adopt(blobName(record.digest), record, () => inner.adopt(record)),
+    markVerified(digest) {
+      const name = blobName(digest);
+      return entries.write(
+        [name],
+        () => inner.markVerified(digest),
+        () => entries.rewrite(name, (record) => ({ ...record, verified: true })),
+      );
+    },
+    touch: (digest, atMs) =>
+      entries.change(
+        blobName(digest),
+        () => inner.touch(digest, atMs),
+        (record) => touchedBlob(record, atMs),
+      ),
+    remove: (digest, storedAtMs) => entries.remove(blobName(digest), () => inner.remove(digest, storedAtMs)),
+  };
 }
 
-/** The record of that name as it is remembered, else as `load` brings it. */
-export function readCached<T extends object>(
-  { entries, outage }: CachedParts<T>,
-  name: string,
-  load: () => Promise<T | undefined>,
-  options?: ReadOptions,
-): Promise<T | undefined> {
-  const read = options?.fresh === true ? entries.load : entries.get;
-  return outage.read(
-    () => read(name, load),
-    () => entries.peek(name),
-  );
+/** The record of a blob that the index did not take, over the remembered one. */
+function mergeBlobs({ lastPulledAtMs }: BlobRecord, record: BlobRecord): BlobRecord {
+  return { ...record, lastPulledAtMs: Math.max(lastPulledAtMs, record.lastPulledAtMs) };
 }
 
-/** Does `write`, which changes the records of those names; what they are now is read when it is asked for. */
-export function writeCached<T extends object, R>(
-  { entries, outage }: CachedParts<T>,
-  names: readonly string[],
-  write: () => Promise<R>,
-  otherwise: () => R,
-): Promise<R> {
-  return outage.write(async () => {
-    const result = await write();
-    for (const name of names) entries.drop(name);
-    return result;
-  }, otherwise);
+export function createCachedManifests(inner: ManifestIndex, remember: Remember): ManifestIndex {
+  const entries = remember<ManifestRecord>();
+  return {
+    get: (digest) => entries.read(manifestName(digest), () => inner.get(digest)),
+    put: (record) => entries.put(manifestName(record.digest), record, () => inner.put(record)),
+    remove: (digest) => entries.remove(manifestName(digest), () => inner.remove(digest)),
+  };
 }
 
-/** Resolves with whether there was a record of that name. */
-export function removeCached<T extends object>(
-  parts: CachedParts<T>,
-  name: string,
-  remove: () => Promise<boolean>,
-): Promise<boolean> {
-  return writeCached(parts, [name], remove, () => parts.entries.take(name) !== undefined);
+export function createCachedLinks(inner: LinkIndex, remember: Remember): LinkIndex {
+  const entries = remember<Link>();
+  async function get(key: RepositoryKey, digest: Digest, options?: ReadOptions): Promise<Link | undefined> {
+    return entries.read(linkName(key, digest), () => inner.get(key, digest), options);
+  }
+
+  return {
+    ...inner,
+    get,
+    fromMemory: (key, digest) => entries.fromMemory(linkName(key, digest)),
+    async put(key, links) {
+      checkLinksOf(key, links);
+      await entries.write(
+        links.map(({ digest }) => linkName(key, digest)),
+        () => inner.put(key, links),
+        () => {
+          for (const link of links) entries.keep(linkName(key, link.digest), link);
+        },
+      );
+    },
+    remove: (key, digest) => entries.remove(linkName(key, digest), () => inner.remove(key, digest)),
+    async holders(upstreams, repository, digest) {
+      const links = await Promise.all(upstreams.map((upstream) => get({ upstream, repository }, digest)));
+      return links.filter((link) => link !== undefined);
+    },
+  };
+}
+
+export function createCachedTags(inner: TagIndex, remember: Remember): TagIndex {
+  const entries = remember<TagRecord>(mergeTags);
+  return {
+    ...inner,
+    get: (key, options) => entries.read(tagName(key), () => inner.get(key), options),
+    fromMemory: (key) => entries.fromMemory(tagName(key)),
+    put: (record) => entries.put(tagName(record), record, () => inner.put(record)),
+    replace: (before, record) =>
+      entries.write(
+        [tagName(record)],
+        () => inner.replace(before, record),
+        () => {
+          entries.keep(tagName(record), record);
+          return true;
+        },
+      ),
+    adopt: (record) => entries.adopt(tagName(record), record, () => inner.adopt(record)),
+    remove: (key) => entries.remove(tagName(key), () => inner.remove(key)),
+    recordPull: (key, atMs, pulls = 1) =>
+      entries.change(
+        tagName(key),
+        () => inner.recordPull(key, atMs, pulls),
+        (record) => withPulls(record, { count: pulls, lastAtMs: atMs }),
+      ),
+  };
+}
+
+/** The record of a tag that the index did not take, over the remembered one. */
+function mergeTags({ pulls, lastPulledAtMs }: TagRecord, record: TagRecord): TagRecord {
+  return {
+    ...record,
+    pulls: Math.max(pulls, record.pulls),
+    lastPulledAtMs: Math.max(lastPulledAtMs, record.lastPulledAtMs),
+  };
 }

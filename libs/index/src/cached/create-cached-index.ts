@@ -1,18 +1,9 @@
 // A shared index as a frontend uses it: it remembers for seconds what it has read, forgets at once what others change, and
 // goes on answering from memory when the index cannot be reached.
-import type { BlobRecord } from '../blobs.ts';
-import type { CacheIndex } from '../cache-index.ts';
-import type { IndexLog } from '../index-log.ts';
-import type { Link } from '../links.ts';
-import type { ManifestRecord } from '../manifests.ts';
-import type { TagRecord } from '../tags.ts';
-import { createCachedBlobs } from './cached-blobs.ts';
-import { createCachedLinks } from './cached-links.ts';
-import { createCachedManifests } from './cached-manifests.ts';
-import { createCachedTags } from './cached-tags.ts';
-import { createEntries } from './create-entries.ts';
-import { createOutage } from './create-outage.ts';
-import { followChanges } from './follow-changes.ts';
+import type { CacheIndex, IndexLog } from '../cache-index.ts';
+import { createCachedBlobs, createCachedLinks, createCachedManifests, createCachedTags } from './cached-parts.ts';
+import { createEntries, type Entries, type Remember } from './create-entries.ts';
+import { createReach } from './create-reach.ts';
 
 export interface CachedIndexOptions {
   /** Announces its changes, as that in Redis does. Its opener closes it, after the cached one. */
@@ -29,44 +20,38 @@ export interface CachedIndexOptions {
  * store makes up for; and `epoch.isComplete` is false. Everything else rejects with `index-unavailable` as ever.
  */
 export function createCachedIndex({ index, log, now, maxEntries = 20_000 }: CachedIndexOptions): CacheIndex {
-  const isListening = () => changes.isListening();
-  const options = { maxEntries, now, isListening };
-  const tags = createEntries<TagRecord>(options);
-  const manifests = createEntries<ManifestRecord>(options);
-  const blobs = createEntries<BlobRecord>(options);
-  const links = createEntries<Link>(options);
-  const all = [tags, manifests, blobs, links];
-
-  function distrust(): void {
-    for (const entries of all) entries.distrust();
-  }
-
-  const changes = followChanges({
-    pubsub: index.pubsub,
+  const all: Pick<Entries<never>, 'drop' | 'distrust'>[] = [];
+  const reach = createReach({
+    index,
+    log,
     onChange(name) {
       for (const entries of all) entries.drop(name);
     },
-    onGap: distrust,
+    onGap() {
+      for (const entries of all) entries.distrust();
+    },
   });
-  const outage = createOutage({ log, probe: () => index.check(), onEnd: distrust });
+
+  const remember: Remember = <T extends object>(merge?: (before: T, record: T) => T) => {
+    const entries = createEntries<T>({ maxEntries, now, reach }, merge);
+    all.push(entries);
+    return entries;
+  };
 
   return {
     ...index,
-    tags: createCachedTags(index.tags, { entries: tags, outage }),
-    manifests: createCachedManifests(index.manifests, { entries: manifests, outage }),
-    blobs: createCachedBlobs(index.blobs, { entries: blobs, outage }),
-    links: createCachedLinks(index.links, { entries: links, outage }),
+    tags: createCachedTags(index.tags, remember),
+    manifests: createCachedManifests(index.manifests, remember),
+    blobs: createCachedBlobs(index.blobs, remember),
+    links: createCachedLinks(index.links, remember),
     epoch: {
       ...index.epoch,
       isComplete: async () =>
-        outage.read(
+        reach.read(
           () => index.epoch.isComplete(),
           () => false,
         ),
     },
-    async close() {
-      changes.close();
-      outage.close();
-    },
+    close: async () => reach.close(),
   };
 }

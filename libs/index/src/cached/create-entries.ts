@@ -1,51 +1,65 @@
 // Records of one kind as this process last read them. A record that was changed elsewhere is dropped by name; one whose
-// change may have been missed is kept for bad times, but asked for again.
+// change may have been missed is kept for an outage, but read again.
 import { LRUCache } from 'lru-cache';
+import type { ReadOptions } from '../blobs.ts';
+import type { Reach } from './create-reach.ts';
 
 export interface EntriesOptions {
   readonly maxEntries: number;
   readonly now: () => number;
-  /** Whether changes are heard now. */
-  readonly isListening: () => boolean;
+  readonly reach: Reach;
 }
 
 export interface Entries<T extends object> {
-  /** What was read a moment ago, else what `load` brings; "not there" is not remembered. Callers share a load in flight. */
-  get(name: string, load: () => Promise<T | undefined>): Promise<T | undefined>;
-  /** What was read a moment ago. */
+  /**
+   * The record as it was read a moment ago, else as `load` brings it; "not there" is not remembered. Callers share a load in
+   * flight. During an outage: the remembered record, however old.
+   */
+  read(name: string, load: () => Promise<T | undefined>, options?: ReadOptions): Promise<T | undefined>;
+  /** The record as it was read a moment ago. */
   fromMemory(name: string): T | undefined;
-  /** As `get`, past what is remembered. */
-  load(name: string, load: () => Promise<T | undefined>): Promise<T | undefined>;
-  /** What is remembered, however old. */
-  peek(name: string): T | undefined;
-  /** As `peek`, and forgets it. */
-  take(name: string): T | undefined;
-  /** Remembers what the index could not be told. */
-  set(name: string, value: T): void;
-  /** Changes what is remembered, if anything is. */
-  change(name: string, changed: (value: T) => T): void;
+  /** Does `write`, which changes these records: the next read loads them. During an outage: `otherwise`. */
+  write<R>(names: readonly string[], write: () => Promise<R>, otherwise: () => R): Promise<R>;
+  /** As `write` of one record, which is remembered during an outage. */
+  put(name: string, record: T, put: () => Promise<void>): Promise<void>;
+  /** As `put`, where there is no record; resolves with whether there was none. */
+  adopt(name: string, record: T, adopt: () => Promise<boolean>): Promise<boolean>;
+  /** Resolves with whether there was a record of that name. */
+  remove(name: string, remove: () => Promise<boolean>): Promise<boolean>;
+  /** Does `write`, and then changes the remembered record, if there is one. */
+  change(name: string, write: () => Promise<void>, changed: (record: T) => T): Promise<void>;
+  /** Remembers a record that the index did not take. */
+  keep(name: string, record: T): void;
+  /** Changes the remembered record, if there is one. */
+  rewrite(name: string, changed: (record: T) => T): void;
   drop(name: string): void;
-  /** Changes may have been missed: from now on everything is asked for again. */
+  /** Changes may have been missed: from now on every record is loaded again. */
   distrust(): void;
 }
+
+/** `merge`: a record that the index did not take, over the remembered one; default: the record as it is. */
+export type Remember = <T extends object>(merge?: (before: T, record: T) => T) => Entries<T>;
 
 const maxAgeMs = 5000;
 
 interface Entry<T> {
-  readonly value: T;
+  readonly record: T;
   readonly readAtMs: number;
   readonly era: number;
 }
 
-export function createEntries<T extends object>({ maxEntries, now, isListening }: EntriesOptions): Entries<T> {
+export function createEntries<T extends object>(
+  { maxEntries, now, reach }: EntriesOptions,
+  merge = (_before: T, record: T): T => record,
+): Entries<T> {
   const entries = new LRUCache<string, Entry<T>>({ max: maxEntries });
-  /** A load that was dropped from here brings what its callers asked for, but is not remembered. */
+  /** A load that was dropped from here brings its callers the record, but is not remembered. */
   const loading = new Map<string, Promise<T | undefined>>();
   let era = 0;
 
   function isFresh(entry: Entry<T>): boolean {
     const ageMs = now() - entry.readAtMs;
-    return isListening() && entry.era === era && ageMs >= 0 && ageMs < maxAgeMs;
+    return reach.isListening() && entry.era === era && ageMs >= 0 && ageMs < maxAgeMs;
   }
 
   async function load(name: string, read: () => Promise<T | undefined>): Promise<T | undefined> {
@@ -53,12 +67,12 @@ export function createEntries<T extends object>({ maxEntries, now, isListening }
     const promise = read();
     loading.set(name, promise);
     try {
-      const value = await promise;
+      const record = await promise;
       if (loading.get(name) === promise) {
-        if (value === undefined) entries.delete(name);
-        else entries.set(name, { ...entry, value });
+        if (record === undefined) entries.delete(name);
+        else entries.set(name, { ...entry, record });
       }
-      return value;
+      return record;
     } finally {
       if (loading.get(name) === promise) loading.delete(name);
     }
@@ -71,24 +85,54 @@ export function createEntries<T extends object>({ maxEntries, now, isListening }
 
   function fromMemory(name: string): T | undefined {
     const entry = entries.get(name);
-    return entry !== undefined && isFresh(entry) ? entry.value : undefined;
+    return entry !== undefined && isFresh(entry) ? entry.record : undefined;
+  }
+
+  function keep(name: string, record: T): void {
+    const before = entries.peek(name)?.record;
+    entries.set(name, { record: before === undefined ? record : merge(before, record), readAtMs: -Infinity, era });
+  }
+
+  function write<R>(names: readonly string[], action: () => Promise<R>, otherwise: () => R): Promise<R> {
+    return reach.write(async () => {
+      const result = await action();
+      for (const name of names) drop(name);
+      return result;
+    }, otherwise);
+  }
+
+  function rewrite(name: string, changed: (record: T) => T): void {
+    const entry = entries.peek(name);
+    if (entry !== undefined) entries.set(name, { ...entry, record: changed(entry.record) });
   }
 
   return {
-    get: async (name, read) => fromMemory(name) ?? loading.get(name) ?? load(name, read),
+    read: (name, read, given) =>
+      reach.read(
+        async () => (given?.fresh === true ? undefined : (fromMemory(name) ?? loading.get(name))) ?? load(name, read),
+        () => entries.get(name)?.record,
+      ),
     fromMemory,
-    load,
-    peek: (name) => entries.get(name)?.value,
-    take(name) {
-      const entry = entries.peek(name);
-      drop(name);
-      return entry?.value;
+    write,
+    put: (name, record, put) => write([name], put, () => keep(name, record)),
+    adopt: (name, record, adopt) =>
+      reach.write(adopt, () => {
+        if (entries.has(name)) return false;
+        keep(name, record);
+        return true;
+      }),
+    remove: (name, remove) =>
+      write([name], remove, () => {
+        const wasThere = entries.has(name);
+        drop(name);
+        return wasThere;
+      }),
+    async change(name, action, changed) {
+      await reach.write(action, () => {});
+      rewrite(name, changed);
     },
-    set: (name, value) => void entries.set(name, { value, readAtMs: -Infinity, era }),
-    change(name, changed) {
-      const entry = entries.peek(name);
-      if (entry !== undefined) entries.set(name, { ...entry, value: changed(entry.value) });
-    },
+    keep,
+    rewrite,
     drop,
     distrust() {
       era += 1;

@@ -1,6 +1,6 @@
 // Publish and subscribe: each listener hears each message, or hears that some may have been missed.
 import assert from 'node:assert/strict';
-import type { PubSub } from '../pubsub.ts';
+import type { PubSub } from '../cache-index.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 
 /** Publishes and waits for a listener of its own, which subscribed last: by then the others were called. */

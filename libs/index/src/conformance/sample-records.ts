@@ -1,10 +1,9 @@
 // Records for the conformance suite.
 import assert from 'node:assert/strict';
 import { digestOf, parseRepositoryName, parseTag, type Digest } from '@cistern/oci';
-import type { BlobRecord } from '../blobs.ts';
+import type { BlobRecord, ManifestRecord } from '../blobs.ts';
 import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
 import type { Link, RepositoryKey } from '../links.ts';
-import type { ManifestRecord } from '../manifests.ts';
 import type { TagRecord } from '../tags.ts';
 
 export function sampleDigest(seed: string, algorithm: 'sha256' | 'sha512' = 'sha256'): Digest {

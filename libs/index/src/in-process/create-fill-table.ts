@@ -1,13 +1,30 @@
 // Fill records of a single process: nothing that lives only as long as a fill needs to outlive the process.
 import type { Digest } from '@cistern/oci';
 import type { FillIndex, FillRecord } from '../fills.ts';
-import type { BlobTable } from './blob-table.ts';
-import { createDeletions } from './create-deletions.ts';
-import type { InProcessOptions } from './in-process-options.ts';
+import type { BlobRecord } from '../blobs.ts';
+
+/** Blob records as synchronous steps: a fill and its blob are written together. */
+export interface BlobTable {
+  get(digest: Digest): BlobRecord | undefined;
+  /** As `BlobIndex.put`. */
+  put(record: BlobRecord): void;
+  remove(digest: Digest): boolean;
+  /** `listener` is called, instead of the one before, when a record has been put or removed. */
+  onReplaced(listener: (digest: Digest) => void): void;
+}
+
+/** Dependencies of the in-process parts of an index. */
+export interface InProcessOptions {
+  readonly now: () => number;
+  /** Throws `index-unavailable` when the index cannot answer. */
+  readonly checkAvailable: () => void;
+}
 
 export interface FillTableOptions extends InProcessOptions {
   readonly blobs: BlobTable;
 }
+
+const lookAgainMs = 100;
 
 export function createFillTable({ now, blobs, checkAvailable }: FillTableOptions): FillIndex {
   const records = new Map<Digest, FillRecord>();
@@ -103,4 +120,32 @@ export function createFillTable({ now, blobs, checkAvailable }: FillTableOptions
 
 function hasEnded(record: FillRecord): boolean {
   return record.state === 'done' || record.state === 'failed';
+}
+
+/** Deletions of a single process, each method one step: one deletion of a digest at a time, while no fill fetches it. */
+function createDeletions({ now, blobs }: Pick<FillTableOptions, 'now' | 'blobs'>) {
+  const deletions = new Map<Digest, { readonly owner: string; readonly untilMs: number }>();
+
+  // A record that was put or removed since then is no longer the deletion's to end.
+  blobs.onReplaced((digest) => deletions.delete(digest));
+
+  return {
+    begin(digest: Digest, owner: string, leaseMs: number): boolean {
+      const blob = blobs.get(digest);
+      if (blob === undefined || blob.state === 'present') return false;
+      const deletion = deletions.get(digest);
+      if (deletion !== undefined && deletion.owner !== owner && deletion.untilMs > now()) return false;
+      blobs.put({ ...blob, state: 'deleting' });
+      deletions.set(digest, { owner, untilMs: now() + leaseMs });
+      return true;
+    },
+    end(digest: Digest, owner: string): boolean {
+      return deletions.get(digest)?.owner === owner && blobs.remove(digest);
+    },
+    /** When to look again; 0: the blob is not being deleted. */
+    endInMs(digest: Digest): number {
+      const { untilMs = 0 } = deletions.get(digest) ?? {};
+      return Math.max(0, Math.min(lookAgainMs, untilMs - now()));
+    },
+  };
 }

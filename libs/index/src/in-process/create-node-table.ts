@@ -1,8 +1,8 @@
 // What the nodes of a single process say, which is one: it ends with it.
 import { maxNodesSeen, type NodeCounts, type NodeIndex, type NodeWord } from '../nodes.ts';
-import type { InProcessOptions } from './in-process-options.ts';
+import type { InProcessOptions } from './create-fill-table.ts';
 
-export function createNodeTable({ now, checkAvailable }: Pick<InProcessOptions, 'now' | 'checkAvailable'>): NodeIndex {
+export function createNodeTable({ now, checkAvailable }: InProcessOptions): NodeIndex {
   const nodes = new Map<string, NodeWord & { readonly expiresAtMs: number }>();
   const counts = new Map<string, number>();
   let countedSinceMs: number | undefined;

@@ -3,13 +3,13 @@ import {
   maxNames,
   type PopularityIndex,
   popularPlatformName,
-  popularTagName,
   type Ranking,
   scoreOf,
   sumOfScores,
   toPopularPlatform,
   toPopularTag,
 } from '../popularity.ts';
+import { tagPath } from '../names.ts';
 
 export interface PopularityOptions {
   readonly now: () => number;
@@ -51,7 +51,7 @@ export function createPopularity(options: PopularityOptions): PopularityIndex {
   }
 
   return {
-    countTag: (key, pulls = 1) => count('tags', popularTagName(key), pulls),
+    countTag: (key, pulls = 1) => count('tags', tagPath(key), pulls),
     countPlatform: (key, platform, pulls = 1) => count('platforms', popularPlatformName(key, platform), pulls),
     tags: async (limit) => most('tags', limit).map(([name, score]) => toPopularTag(name, score, now())),
     platforms: async (limit) => most('platforms', limit).map(([name, score]) => toPopularPlatform(name, score, now())),

@@ -1,6 +1,5 @@
 // Publish and subscribe inside a single process.
-import type { PubSub } from '../pubsub.ts';
-import type { IndexLog } from '../index-log.ts';
+import type { PubSub, IndexLog } from '../cache-index.ts';
 
 export interface PubSubOptions {
   readonly log: IndexLog;

@@ -5,8 +5,8 @@ import type { Digest } from '@cistern/oci';
 import type { AuditKind } from '../audit.ts';
 import type { RepositoryKey } from '../links.ts';
 import type { Ranking } from '../popularity.ts';
-import { repositoryPath } from '../repository-path.ts';
-import { packDigest } from './packed-digest.ts';
+import { repositoryPath } from '../names.ts';
+import { packDigest } from './record-format.ts';
 
 const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const hexDigits = Array.from({ length: 16 }, (_, digit) => digit.toString(16));

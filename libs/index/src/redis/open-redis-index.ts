@@ -1,29 +1,29 @@
 // The index of a cluster: in one Redis, in what Sentinel watches, or in a Redis Cluster.
-import type { CacheIndex } from '../cache-index.ts';
-import type { IndexLog } from '../index-log.ts';
-import { createPublishChanges } from './publish-changes.ts';
-import { checkServer } from './check-server.ts';
-import { connectRedis, disconnectRedis, type RedisClient, subscriberConnectors } from '@cistern/redis/client';
-import { createWriteBehind } from './create-write-behind.ts';
+import type { CacheIndex, IndexLog, ValueIndex } from '../cache-index.ts';
+import { CacheError } from '@cistern/errors';
+import {
+  connectRedis,
+  disconnectRedis,
+  type RedisClient,
+  subscriberConnectors,
+  toIndexError,
+} from '@cistern/redis/client';
+import { Cluster } from 'ioredis';
 import { createKeys } from './keys.ts';
 import { loadScripts } from './load-scripts.ts';
 import { createRedisPubSub } from './redis-pubsub.ts';
 import { createRedisAudit } from './redis-audit.ts';
-import { createRedisBlobs } from './redis-blobs.ts';
+import { createRedisBlobs, createRedisManifests } from './redis-blobs.ts';
 import { createRedisCalls, type OnRedisCall } from './redis-calls.ts';
 import type { RedisConnection } from '@cistern/redis';
 import { createRedisEpoch } from './redis-epoch.ts';
-import { createRedisFills } from './redis-fills.ts';
+import { createRedisFills, watchShards } from './redis-fills.ts';
 import { createRedisLinks } from './redis-links.ts';
-import { createRedisManifests } from './redis-manifests.ts';
 import { createRedisNodes } from './redis-nodes.ts';
-import type { RedisParts } from './redis-parts.ts';
+import { createRedisParts, type RedisParts } from './redis-parts.ts';
 import { createRedisPopularity } from './redis-popularity.ts';
 import { createRedisTags } from './redis-tags.ts';
-import { createNewerLog } from './stored-schema.ts';
-import { watchShards } from './watch-shards.ts';
 import type { LeaseIndex } from '../leases.ts';
-import type { ValueIndex } from '../values.ts';
 
 export interface RedisIndexOptions {
   readonly connection: RedisConnection;
@@ -60,7 +60,6 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     throw error;
   });
   const calls = createRedisCalls({ client, commandTimeoutMs, onCall });
-  const writeBehind = createWriteBehind(calls, log);
   const { pubsub, close: closePubSub } = createRedisPubSub({
     calls,
     keys,
@@ -68,18 +67,12 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     sharded: server.hasShardedPubSub,
     connectors: subscriberConnectors(connection, { client, commandTimeoutMs }),
   });
-  const parts: RedisParts = {
-    calls,
-    keys,
-    writeBehind,
-    publishChanges: createPublishChanges(pubsub, log),
-    reportNewer: createNewerLog(log),
-  };
+  const parts = createRedisParts(calls, keys, pubsub, log);
   const blobs = createRedisBlobs(parts);
   const watch = watchShards(settleMs);
 
   async function close(): Promise<void> {
-    await writeBehind.close();
+    await parts.writeBehind.close();
     calls.close();
     await Promise.all([closePubSub(), disconnectRedis(client)]);
   }
@@ -130,4 +123,46 @@ function createRedisValues({ calls, keys }: RedisParts): ValueIndex {
       await calls.command((client) => client.del(keys.value(name)));
     },
   };
+}
+
+interface RedisServer {
+  /** SSUBSCRIBE and SPUBLISH, since Redis 7. */
+  readonly hasShardedPubSub: boolean;
+}
+
+/**
+ * Rejects with `index-unavailable` if one of the servers, or in a cluster of the masters, will not do. A Redis that is too old, or
+ * that evicts, would lose records. One of another kind than configured would fail one call in a few.
+ */
+async function checkServer(client: RedisClient): Promise<RedisServer> {
+  const servers = client instanceof Cluster ? client.nodes('master') : [client];
+  try {
+    // INFO alone: managed servers forbid CONFIG.
+    const infos = await Promise.all(servers.map((server) => server.info()));
+    const versions = infos.map((info) => checkInfo(info, client.isCluster));
+    return { hasShardedPubSub: versions.every((version) => version >= 7) };
+  } catch (error) {
+    throw toIndexError(error);
+  }
+}
+
+/** Returns the version, minor version as decimals. */
+function checkInfo(info: string, wantsCluster: boolean): number {
+  const versionText = field(info, 'redis_version');
+  const version = Number.parseFloat(versionText);
+  if (!(version >= 6.2)) refuse(`it is version ${versionText}, and the index needs 6.2 or later`);
+  if (!wantsCluster && field(info, 'redis_mode') === 'cluster')
+    refuse('it is a node of a Redis Cluster; configure it as one');
+  const policy = field(info, 'maxmemory_policy');
+  if (policy !== 'noeviction')
+    refuse(`its maxmemory-policy is ${policy}, which drops records at will; set it to noeviction`);
+  return version;
+}
+
+function field(info: string, name: string): string {
+  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? 'unknown';
+}
+
+function refuse(reason: string): never {
+  throw new CacheError('index-unavailable', `The index in Redis cannot be opened: ${reason}.`);
 }

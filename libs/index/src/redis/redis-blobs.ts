@@ -1,11 +1,19 @@
-// Blob records. Touches wait in memory for the next flush and are laid over what is read.
+// Blob records, and the records of manifests. Touches wait in memory for the next flush and are laid over what is read.
 import type { Digest } from '@cistern/oci';
-import type { BlobIndex, BlobRecord } from '../blobs.ts';
-import { blobName } from '../index-changes.ts';
-import { askShards } from './ask-shards.ts';
-import { packDigest, unpackDigest } from './packed-digest.ts';
+import { type BlobIndex, type BlobRecord, type ManifestIndex, touchedBlob } from '../blobs.ts';
+import { blobName, manifestName } from '../names.ts';
+import {
+  isReadable,
+  packDigest,
+  packMediaType,
+  schema,
+  schemaField,
+  type StoredHash,
+  unpackDigest,
+  unpackMediaType,
+} from './record-format.ts';
+import { queryShards } from './redis-calls.ts';
 import type { RedisParts } from './redis-parts.ts';
-import { isReadable, type StoredHash } from './stored-schema.ts';
 import { walkLeastRecent } from './walk-least-recent.ts';
 
 interface Touch {
@@ -25,19 +33,9 @@ export interface RedisBlobs {
 
 const recordsAtOnce = 64;
 
-export function createRedisBlobs({ calls, keys, writeBehind, publishChanges, reportNewer }: RedisParts): RedisBlobs {
-  /** Of records that may not exist: only then is one of no effect. */
-  const touches = writeBehind.table<Touch>({
-    merge: (one, other) => (one.atMs >= other.atMs ? one : other),
-    groupOf: ({ digest }) => (calls.isCluster ? keys.shardOf(digest).leastRecent : ''),
-    write: async (entries) =>
-      calls.run(
-        'touch-blobs',
-        entries.flatMap(({ digest }) => [keys.shardOf(digest).leastRecent, keys.blob(digest)]),
-        entries.flatMap(({ digest, atMs }) => [packDigest(digest), atMs]),
-      ),
-    mayRepeat: true,
-  });
+export function createRedisBlobs(parts: RedisParts): RedisBlobs {
+  const { calls, keys, writeBehind, publishChanges, reportNewer } = parts;
+  const touches = openTouches(parts);
 
   function keysOf(digest: Digest): string[] {
     const { leastRecent, total } = keys.shardOf(digest);
@@ -63,18 +61,12 @@ export function createRedisBlobs({ calls, keys, writeBehind, publishChanges, rep
     return written;
   }
 
-  async function* walk(): AsyncGenerator<BlobRecord> {
-    // The shards' orders do not know of touches that wait.
-    await writeBehind.flush();
-    yield* walkLeastRecent({ calls, keys }, blobs.get);
-  }
-
   const blobs: BlobIndex = {
     fromMemory: () => undefined,
     async get(digest) {
       const touch = touches.get(digest);
-      const hash = await calls.command((client) => client.hgetall(keys.blob(digest)));
-      return toRecord(digest, hash, touch?.atMs);
+      const record = toBlob(digest, await calls.command((client) => client.hgetall(keys.blob(digest))));
+      return record === undefined || touch === undefined ? record : touchedBlob(record, touch.atMs);
     },
     async put(record) {
       const written = await put(record, (args) => calls.run('put-blob', keysOf(record.digest), args));
@@ -101,17 +93,20 @@ export function createRedisBlobs({ calls, keys, writeBehind, publishChanges, rep
       );
       return marked === 1;
     },
-    leastRecent: walk,
+    async *leastRecent() {
+      // The shards' orders do not know of touches that wait.
+      await writeBehind.flush();
+      yield* walkLeastRecent(parts, blobs.get);
+    },
     async ofShard(shard) {
       const { leastRecent } = keys.shardNamed(shard);
       const digests = (await calls.command((client) => client.zrange(leastRecent, '0', '-1'))).map(unpackDigest);
-      const records: BlobRecord[] = [];
+      const records: (BlobRecord | undefined)[] = [];
       for (let at = 0; at < digests.length; at += recordsAtOnce) {
-        const batch = digests.slice(at, at + recordsAtOnce);
-        for (const record of await Promise.all(batch.map((digest) => blobs.get(digest))))
-          if (record !== undefined) records.push(record);
+        const some = digests.slice(at, at + recordsAtOnce);
+        records.push(...(await Promise.all(some.map((digest) => blobs.get(digest)))));
       }
-      return records;
+      return records.filter((record) => record !== undefined);
     },
     async remove(digest, storedAtMs) {
       if (storedAtMs === undefined) touches.take(digest);
@@ -120,19 +115,30 @@ export function createRedisBlobs({ calls, keys, writeBehind, publishChanges, rep
       return removed === 1;
     },
     async totals() {
-      const sum = { blobs: 0, bytes: 0 };
-      const sums = await askShards({ calls, keys }, async (shards) => {
+      const sums = await queryShards(calls, keys.shards, async (shards) => {
         const names = shards.map(({ total }) => total);
         return (await calls.run('sum-shards', names, [])) as [blobs: string, bytes: string];
       });
-      for (const [ofShards, bytes] of sums) {
-        sum.blobs += Number(ofShards);
-        sum.bytes += Number(bytes);
-      }
-      return sum;
+      const sumOf = (field: 0 | 1) => sums.reduce((sum, ofShards) => sum + Number(ofShards[field]), 0);
+      return { blobs: sumOf(0), bytes: sumOf(1) };
     },
   };
   return { blobs, keysOf, put, isTouched: (digest) => touches.get(digest) !== undefined };
+}
+
+/** Touches that wait, of records that may not exist: only then is one of no effect. */
+function openTouches({ calls, keys, writeBehind }: RedisParts) {
+  return writeBehind.table<Touch>({
+    merge: (one, other) => (one.atMs >= other.atMs ? one : other),
+    groupOf: ({ digest }) => (calls.isCluster ? keys.shardOf(digest).leastRecent : ''),
+    write: async (entries) =>
+      calls.run(
+        'touch-blobs',
+        entries.flatMap(({ digest }) => [keys.shardOf(digest).leastRecent, keys.blob(digest)]),
+        entries.flatMap(({ digest, atMs }) => [packDigest(digest), atMs]),
+      ),
+    mayRepeat: true,
+  });
 }
 
 /** As the script's `put_blob` takes them. */
@@ -140,16 +146,36 @@ function argumentsOf({ digest, size, state, verified, storedAtMs, lastPulledAtMs
   return [packDigest(digest), size, state, Number(verified), storedAtMs, lastPulledAtMs];
 }
 
-function toRecord(digest: Digest, hash: StoredHash, touchedAtMs: number | undefined): BlobRecord | undefined {
+function toBlob(digest: Digest, hash: StoredHash): BlobRecord | undefined {
   if (!isReadable(hash)) return undefined;
-  const state = hash['t'] as BlobRecord['state'];
   return {
     schema: 1,
     digest,
     size: Number(hash['s']),
-    state: touchedAtMs !== undefined && state === 'evicting' ? 'present' : state,
+    state: hash['t'] as BlobRecord['state'],
     verified: hash['c'] === '1',
     storedAtMs: Number(hash['a']),
-    lastPulledAtMs: Math.max(Number(hash['p']), touchedAtMs ?? 0),
+    lastPulledAtMs: Number(hash['p']),
+  };
+}
+
+export function createRedisManifests({ calls, keys, publishChanges, reportNewer }: RedisParts): ManifestIndex {
+  return {
+    async get(digest) {
+      const hash = await calls.command((client) => client.hgetall(keys.manifest(digest)));
+      if (!isReadable(hash)) return undefined;
+      const mediaType = unpackMediaType(hash['m'] ?? '');
+      return { schema: 1, digest, mediaType, size: Number(hash['s']), storedAtMs: Number(hash['a']) };
+    },
+    async put({ digest, mediaType, size, storedAtMs }) {
+      const key = keys.manifest(digest);
+      const fields = [schemaField, schema, 'm', packMediaType(mediaType), 's', size, 'a', storedAtMs];
+      if ((await calls.run('put-record', [key], fields)) === 0) reportNewer('manifest', key);
+    },
+    async remove(digest) {
+      const removed = await calls.run('remove-record', [keys.manifest(digest)], []);
+      if (removed === 1) await publishChanges(manifestName(digest));
+      return removed === 1;
+    },
   };
 }

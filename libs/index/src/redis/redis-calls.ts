@@ -3,7 +3,8 @@
 import { CacheError } from '@cistern/errors';
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { answersWithin } from '@cistern/redis';
-import { type RedisClient, isTimeout, toIndexError } from '@cistern/redis/client';
+import { createSeldomWarning, isTimeout, type RedisClient, toIndexError } from '@cistern/redis/client';
+import type { IndexLog } from '../cache-index.ts';
 import type { ScriptName } from './load-scripts.ts';
 
 export interface RedisCalls {
@@ -24,7 +25,7 @@ type ScriptCommands = Readonly<
   Record<ScriptName, (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<unknown>>
 >;
 
-/** Told of every call: how long it took, in milliseconds, and whether it was answered. */
+/** Called after every call: how long it took, in milliseconds, and whether it was answered. */
 export type OnRedisCall = (durationMs: number, isAnswered: boolean) => void;
 
 export interface RedisCallsOptions {
@@ -34,8 +35,7 @@ export interface RedisCallsOptions {
 }
 
 export function createRedisCalls({ client, commandTimeoutMs, onCall = () => {} }: RedisCallsOptions): RedisCalls {
-  // A server that hangs is found out by its connection; this is for one that answers, but too late, and would only be asked
-  // for more.
+  // The connection finds out a server that hangs. This is for one that answers too late: more calls would only slow it down.
   const breaker = circuitBreaker(handleWhen(isTimeout), {
     halfOpenAfter: 500,
     breaker: new ConsecutiveBreaker(5),
@@ -78,4 +78,126 @@ export function createRedisCalls({ client, commandTimeoutMs, onCall = () => {} }
       isClosed = true;
     },
   };
+}
+
+const shardCallsAtOnce = 32;
+
+/**
+ * Calls `query` for groups of shards that one call may be for, and returns its results in the order of the shards. One server takes
+ * all of them in one call; a cluster takes a call for each, some at a time.
+ */
+export async function queryShards<S, T>(
+  { isCluster }: RedisCalls,
+  shards: readonly S[],
+  query: (shards: readonly S[]) => Promise<T>,
+): Promise<T[]> {
+  if (!isCluster) return [await query(shards)];
+  const answers: T[] = [];
+  for (let first = 0; first < shards.length; first += shardCallsAtOnce) {
+    const some = shards.slice(first, first + shardCallsAtOnce);
+    answers.push(...(await Promise.all(some.map((shard) => query([shard])))));
+  }
+  return answers;
+}
+
+const flushAfterMs = 1000;
+/** A script stops the server, so a large flush is cut into pieces of about a millisecond. */
+const entriesPerScript = 200;
+
+interface PendingWrites<V> {
+  get(key: string): V | undefined;
+  add(key: string, value: V): void;
+  /** The value is the caller's to write now. */
+  take(key: string): V | undefined;
+}
+
+interface PendingTable<V> {
+  readonly merge: (one: V, other: V) => V;
+  /** Entries of one group are written by one script. */
+  readonly groupOf: (value: V) => string;
+  readonly write: (entries: readonly V[]) => Promise<unknown>;
+  /** Whether values may be written twice, after a failure that may have been a write. */
+  readonly mayRepeat: boolean;
+}
+
+export interface WriteBehind {
+  table<V>(table: PendingTable<V>): PendingWrites<V>;
+  /** Writes what waits, as far as Redis takes it. */
+  flush(): Promise<void>;
+  /** Writes what is left. */
+  close(): Promise<void>;
+}
+
+/**
+ * Pulls and touches come with every hit, so they are gathered in memory and written together, at most a second later. A read that is
+ * sent after them finds them written; one that is sent before has them laid over it by its caller.
+ */
+export function createWriteBehind(calls: RedisCalls, log: IndexLog): WriteBehind {
+  const flushers: (() => Promise<void>[])[] = [];
+  const warn = createSeldomWarning(log, 'pulls could not be written to the index');
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  function schedule(): void {
+    if (isClosed) return;
+    timer ??= setTimeout(() => void flush(), flushAfterMs).unref();
+  }
+
+  async function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    // A write that is certain not to arrive is kept.
+    if (!calls.isConnected()) return schedule();
+    const results = await Promise.allSettled(flushers.flatMap((flushTable) => flushTable()));
+    for (const result of results) if (result.status === 'rejected') warn(result.reason);
+  }
+
+  return {
+    table<V>({ merge, groupOf, write, mayRepeat }: PendingTable<V>): PendingWrites<V> {
+      const pending = new Map<string, V>();
+
+      function add(key: string, value: V): void {
+        const before = pending.get(key);
+        pending.set(key, before === undefined ? value : merge(before, value));
+        schedule();
+      }
+
+      async function writeSome(entries: readonly (readonly [string, V])[]): Promise<void> {
+        try {
+          await write(entries.map(([, value]) => value));
+        } catch (error) {
+          if (mayRepeat) for (const [key, value] of entries) add(key, value);
+          throw error;
+        }
+      }
+
+      flushers.push(() => {
+        const groups = Map.groupBy(pending, ([, value]) => groupOf(value));
+        pending.clear();
+        return [...groups.values()].flatMap((entries) => inPieces(entries).map(writeSome));
+      });
+      return {
+        get: (key) => pending.get(key),
+        add,
+        take(key) {
+          const value = pending.get(key);
+          pending.delete(key);
+          return value;
+        },
+      };
+    },
+    flush,
+    async close() {
+      await flush();
+      isClosed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function inPieces<T>(entries: readonly T[]): T[][] {
+  const pieces: T[][] = [];
+  for (let start = 0; start < entries.length; start += entriesPerScript)
+    pieces.push(entries.slice(start, start + entriesPerScript));
+  return pieces;
 }

@@ -1,12 +1,10 @@
 // Fill records. Each decision is one script on Redis' own clock, and an expired record is one that Redis has dropped.
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
-import { blobName } from '../index-changes.ts';
-import { packDigest } from './packed-digest.ts';
+import { blobName } from '../names.ts';
 import type { RedisBlobs } from './redis-blobs.ts';
 import type { RedisParts } from './redis-parts.ts';
-import { isReadable, schema, schemaField, type StoredHash } from './stored-schema.ts';
-import type { ShardWatch } from './watch-shards.ts';
+import { isReadable, packDigest, schema, schemaField, type StoredHash } from './record-format.ts';
 
 export interface RedisFillsOptions {
   readonly blobs: RedisBlobs;
@@ -120,5 +118,45 @@ function toRecord(digest: Digest, hash: StoredHash): FillRecord | undefined {
     ...(size === undefined ? {} : { size: Number(size) }),
     ...(failure === undefined ? {} : { failure: JSON.parse(failure) as NonNullable<FillRecord['failure']> }),
     expiresAtMs: Number(hash['expiresAtMs']),
+  };
+}
+
+export interface ShardWatch {
+  /** Redis has answered for these shards. The first time begins to watch them. */
+  answered(shards: readonly string[]): void;
+  /** No answer has come for a while; settle before a claim. */
+  isOutOfSight(shard: string): boolean;
+  /** How long owners still have to put back the records that ran out; 0: it was never out of sight, or long ago. */
+  unsettledForMs(shard: string): number;
+}
+
+/** The time that is left at least, when Redis is last seen, of a lease of four seconds that is prolonged every second. */
+const leaseLeftMs = 3000;
+
+/**
+ * Whether this process has not reached Redis for so long that the leases of fills ran out, though their owners live: a server hung or
+ * was restarted with its data, or a node's replica took over late. Its records are still there, so nothing in Redis shows it.
+ */
+export function watchShards(settleMs: number): ShardWatch {
+  const seen = new Map<string, { readonly lastAtMs: number; readonly againSinceMs: number }>();
+
+  function isOutOfSight(shard: string): boolean {
+    const sight = seen.get(shard);
+    return sight !== undefined && performance.now() - sight.lastAtMs >= leaseLeftMs;
+  }
+
+  return {
+    isOutOfSight,
+    answered(shards) {
+      const nowMs = performance.now();
+      for (const shard of shards) {
+        const againSinceMs = isOutOfSight(shard) ? nowMs : (seen.get(shard)?.againSinceMs ?? -Infinity);
+        seen.set(shard, { lastAtMs: nowMs, againSinceMs });
+      }
+    },
+    unsettledForMs(shard) {
+      const { againSinceMs = -Infinity } = seen.get(shard) ?? {};
+      return Math.max(0, Math.ceil(againSinceMs + settleMs - performance.now()));
+    },
   };
 }

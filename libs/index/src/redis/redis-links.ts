@@ -1,12 +1,9 @@
 // Links: one hash for each repository. Which repositories there are stands in other slots, so it follows the hash.
 import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
-import { linkName } from '../index-changes.ts';
-import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../repository-path.ts';
-import { packDigest, unpackDigest } from './packed-digest.ts';
-import { packMediaType, unpackMediaType } from './packed-media-type.ts';
+import { linkName, checkLinksOf, repositoryKeyOf, repositoryPath } from '../names.ts';
+import { packDigest, unpackDigest, packMediaType, unpackMediaType, schema } from './record-format.ts';
 import type { RedisParts } from './redis-parts.ts';
-import { schema } from './stored-schema.ts';
 
 export function createRedisLinks({ calls, keys, publishChanges, reportNewer }: RedisParts): LinkIndex {
   async function get(key: RepositoryKey, digest: Digest): Promise<Link | undefined> {

@@ -9,13 +9,13 @@ export function createRedisNodes({ calls, keys }: RedisParts): NodeIndex {
   const { reports, ends, counts: countsKey } = keys.nodes;
   const all = [reports, ends, countsKey];
 
-  async function say(id: string, report: string, ttlMs: number, counts: NodeCounts): Promise<void> {
-    await calls.run('report-node', all, [id, report, Math.ceil(ttlMs), ...Object.entries(counts).flat()]);
+  async function report(id: string, text: string, ttlMs: number, counts: NodeCounts): Promise<void> {
+    await calls.run('report-node', all, [id, text, Math.ceil(ttlMs), ...Object.entries(counts).flat()]);
   }
 
   return {
-    report: async (id, report, { ttlMs, counts }) => say(id, report, Math.max(1, ttlMs), counts),
-    leave: async (id, counts) => say(id, '', 0, counts),
+    report: async (id, text, { ttlMs, counts }) => report(id, text, Math.max(1, ttlMs), counts),
+    leave: async (id, counts) => report(id, '', 0, counts),
     async look() {
       const [counted, reported] = (await calls.run('look-at-nodes', all, [maxNodesSeen])) as [string[], string[]];
       const { [sinceField]: sinceMs, ...counts } = Object.fromEntries(
@@ -26,9 +26,9 @@ export function createRedisNodes({ calls, keys }: RedisParts): NodeIndex {
   };
 }
 
-function toWord([id, told]: readonly [string, string]): NodeWord[] {
-  const at = told.indexOf(' ');
-  return at <= 0 ? [] : [{ id, report: told.slice(at + 1), seenAtMs: Number(told.slice(0, at)) }];
+function toWord([id, stored]: readonly [string, string]): NodeWord[] {
+  const at = stored.indexOf(' ');
+  return at <= 0 ? [] : [{ id, report: stored.slice(at + 1), seenAtMs: Number(stored.slice(0, at)) }];
 }
 
 function pairs(flat: readonly string[]): [string, string][] {

@@ -1,14 +1,37 @@
 // What the parts of the index share.
-import type { PublishChanges } from './publish-changes.ts';
-import type { WriteBehind } from './create-write-behind.ts';
+import { createSeldomWarning } from '@cistern/redis/client';
+import type { IndexLog, PubSub } from '../cache-index.ts';
+import { changesTopic } from '../names.ts';
 import type { Keys } from './keys.ts';
-import type { RedisCalls } from './redis-calls.ts';
+import { type RedisCalls, createWriteBehind, type WriteBehind } from './redis-calls.ts';
 
 export interface RedisParts {
   readonly calls: RedisCalls;
   readonly keys: Keys;
   readonly writeBehind: WriteBehind;
-  readonly publishChanges: PublishChanges;
-  /** A write was refused, because the record in its place is of a newer release. */
+  /**
+   * Announces to other processes which records have changed, after the write and before the writer goes on. A process that does not
+   * hear it forgets its records within seconds, so a write does not fail for it: this never rejects.
+   */
+  readonly publishChanges: (...names: readonly string[]) => Promise<void>;
+  /** A write was refused, because the record there is of a newer release. Logs the first one of each kind. */
   readonly reportNewer: (kind: string, key: string) => void;
+}
+
+export function createRedisParts(calls: RedisCalls, keys: Keys, pubsub: PubSub, log: IndexLog): RedisParts {
+  const warn = createSeldomWarning(log, 'a change of the index could not be announced');
+  const logged = new Set<string>();
+  return {
+    calls,
+    keys,
+    writeBehind: createWriteBehind(calls, log),
+    async publishChanges(...names) {
+      if (names.length > 0) await pubsub.publish(changesTopic, names.join('\n')).catch(warn);
+    },
+    reportNewer(kind, key) {
+      if (logged.has(kind)) return;
+      logged.add(kind);
+      log.warn({ kind, key }, 'a record in Redis is of a newer release and was left as it is; there may be more');
+    },
+  };
 }

@@ -4,11 +4,11 @@ import {
   maxNames,
   type PopularityIndex,
   popularPlatformName,
-  popularTagName,
   type Ranking,
   toPopularPlatform,
   toPopularTag,
 } from '../popularity.ts';
+import { tagPath } from '../names.ts';
 import type { RedisParts } from './redis-parts.ts';
 
 interface Count {
@@ -45,7 +45,7 @@ export function createRedisPopularity({ calls, keys, writeBehind }: RedisParts):
   }
 
   return {
-    countTag: (key, pulls = 1) => count('tags', popularTagName(key), pulls),
+    countTag: (key, pulls = 1) => count('tags', tagPath(key), pulls),
     countPlatform: (key, platform, pulls = 1) => count('platforms', popularPlatformName(key, platform), pulls),
     tags: async (limit) => most('tags', limit, toPopularTag),
     platforms: async (limit) => most('platforms', limit, toPopularPlatform),

@@ -1,7 +1,6 @@
 // Redis' own publish and subscribe. Listeners share one subscription for each topic.
-import type { PubSub } from '../pubsub.ts';
+import type { PubSub, IndexLog } from '../cache-index.ts';
 import { createPubSub } from '../in-process/create-pubsub.ts';
-import type { IndexLog } from '../index-log.ts';
 import { createSubscriber, type SubscriberOptions } from '@cistern/redis/client';
 import type { Keys } from './keys.ts';
 import type { RedisCalls } from './redis-calls.ts';

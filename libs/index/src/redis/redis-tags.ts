@@ -1,57 +1,56 @@
 // Tag records. Pulls wait in memory for the next flush and are laid over what is read.
 import type { RepositoryName, Tag } from '@cistern/oci';
-import { tagName } from '../index-changes.ts';
-import { repositoryPath } from '../repository-path.ts';
-import type { TagIndex, TagKey, TagRecord } from '../tags.ts';
-import { packDigest, unpackDigest } from './packed-digest.ts';
-import { packMediaType, unpackMediaType } from './packed-media-type.ts';
+import { repositoryPath, tagName, tagPath } from '../names.ts';
+import { sumOfPulls, type TagIndex, type TagKey, type TagPulls, type TagRecord, withPulls } from '../tags.ts';
+import {
+  packDigest,
+  unpackDigest,
+  packMediaType,
+  unpackMediaType,
+  isReadable,
+  schema,
+  schemaField,
+  type StoredHash,
+} from './record-format.ts';
 import type { RedisParts } from './redis-parts.ts';
-import { isReadable, schema, schemaField, type StoredHash } from './stored-schema.ts';
 
-/** Pulls that the record does not count yet. */
-interface Pulls {
+interface Pulls extends TagPulls {
   readonly key: TagKey;
-  readonly count: number;
-  readonly lastAtMs: number;
 }
 
 export function createRedisTags({ calls, keys, writeBehind, publishChanges, reportNewer }: RedisParts): TagIndex {
-  const tagKey = (key: TagKey) => keys.tag(key, key.tag);
-  /** Of records that may not exist: only then is one of no effect. */
+  const keyOf = (key: TagKey) => keys.tag(key, key.tag);
+  /** By `tagPath`. Their records may not exist: only then is a pull of no effect. */
   const pending = writeBehind.table<Pulls>({
-    merge: (one, other) => ({
-      key: one.key,
-      count: one.count + other.count,
-      lastAtMs: Math.max(one.lastAtMs, other.lastAtMs),
-    }),
+    merge: (one, other) => ({ key: one.key, ...sumOfPulls(one, other) }),
     groupOf: ({ key }) => repositoryPath(key),
     write: async (entries) =>
       calls.run(
         'add-pulls',
-        entries.map(({ key }) => tagKey(key)),
+        entries.map(({ key }) => keyOf(key)),
         entries.flatMap(({ count, lastAtMs }) => [count, lastAtMs]),
       ),
     mayRepeat: false,
   });
 
   async function get(key: TagKey): Promise<TagRecord | undefined> {
-    const pulls = pending.get(tagKey(key));
-    const hash = await calls.command((client) => client.hgetall(tagKey(key)));
-    return toRecord(key, hash, pulls);
+    const pulls = pending.get(tagPath(key));
+    const record = toRecord(key, await calls.command((client) => client.hgetall(keyOf(key))));
+    return record === undefined || pulls === undefined ? record : withPulls(record, pulls);
   }
 
   /** False if the record is not as `expected`: its sequence and `checkedAtMs`, as the script takes them. */
   async function put(record: TagRecord, expected: readonly (string | number)[]): Promise<boolean> {
-    const pulls = pending.take(tagKey(record));
+    const pulls = pending.take(tagPath(record));
     const { tag, pulls: count, lastPulledAtMs } = record;
     const counted = [count, lastPulledAtMs, pulls?.count ?? 0, pulls?.lastAtMs ?? ''];
     const args = [tag, ...counted, ...expected, ...fieldsOf(record)];
-    const written = await calls.run('put-tag', [tagKey(record), keys.tags(record)], args);
+    const written = await calls.run('put-tag', [keyOf(record), keys.tags(record)], args);
     if (written === -1) {
-      if (pulls !== undefined) pending.add(tagKey(record), pulls);
+      if (pulls !== undefined) pending.add(tagPath(record), pulls);
       return false;
     }
-    if (written === 0) reportNewer('tag', tagKey(record));
+    if (written === 0) reportNewer('tag', keyOf(record));
     await publishChanges(tagName(record));
     return true;
   }
@@ -80,25 +79,25 @@ export function createRedisTags({ calls, keys, writeBehind, publishChanges, repo
       const { tag, pulls, lastPulledAtMs } = record;
       const args = [tag, 'n', pulls, 'p', lastPulledAtMs, ...fieldsOf(record)];
       // Pulls from before there was a record are of no effect.
-      const before = pending.take(tagKey(record));
+      const before = pending.take(tagPath(record));
       let adopted: unknown;
       try {
-        adopted = await calls.run('adopt-tag', [tagKey(record), keys.tags(record)], args);
+        adopted = await calls.run('adopt-tag', [keyOf(record), keys.tags(record)], args);
       } finally {
-        if (before !== undefined && adopted !== 1) pending.add(tagKey(record), before);
+        if (before !== undefined && adopted !== 1) pending.add(tagPath(record), before);
       }
       return adopted === 1;
     },
     async remove(key) {
-      pending.take(tagKey(key));
-      const removed = await calls.run('remove-tag', [tagKey(key), keys.tags(key)], [key.tag]);
+      pending.take(tagPath(key));
+      const removed = await calls.run('remove-tag', [keyOf(key), keys.tags(key)], [key.tag]);
       if (removed === 1) await publishChanges(tagName(key));
       return removed === 1;
     },
     async recordPull({ upstream, repository, tag }, atMs, pulls = 1) {
       calls.checkAnswering();
       const key = { upstream, repository, tag };
-      pending.add(tagKey(key), { key, count: pulls, lastAtMs: atMs });
+      pending.add(tagPath(key), { key, count: pulls, lastAtMs: atMs });
     },
     list: async (upstream, repository, { after, limit }) => list(upstream, repository, after, limit),
   };
@@ -123,7 +122,7 @@ function fieldsOf(record: TagRecord): (string | number)[] {
   return Object.entries(fields).flat();
 }
 
-function toRecord(key: TagKey, hash: StoredHash, pulls: Pulls | undefined): TagRecord | undefined {
+function toRecord(key: TagKey, hash: StoredHash): TagRecord | undefined {
   if (!isReadable(hash)) return undefined;
   return {
     schema: 1,
@@ -137,8 +136,8 @@ function toRecord(key: TagKey, hash: StoredHash, pulls: Pulls | undefined): TagR
     firstSeenAtMs: Number(hash['f']),
     changedAtMs: Number(hash['c'] ?? hash['f']),
     checkedAtMs: Number(hash['k']),
-    lastPulledAtMs: Math.max(Number(hash['p']), pulls?.lastAtMs ?? 0),
-    pulls: Number(hash['n']) + (pulls?.count ?? 0),
+    lastPulledAtMs: Number(hash['p']),
+    pulls: Number(hash['n']),
     lastTriedAtMs: Number(hash['r'] ?? hash['k']),
     lastFailure: hash['x'],
     origin: (hash['o'] as TagRecord['origin'] | undefined) ?? 'upstream',

@@ -2,7 +2,7 @@
 // never held up, however many blobs there are.
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
-import { unpackDigest } from './packed-digest.ts';
+import { unpackDigest } from './record-format.ts';
 import type { RedisParts } from './redis-parts.ts';
 
 interface Entry {

@@ -2,8 +2,8 @@
 // into a file that cannot grow. The log then outgrows its reserve, and eviction cannot write what it has to write first.
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import type { IndexLog } from '../index-log.ts';
-import { inTransaction } from './create-write-behind.ts';
+import type { IndexLog } from '../cache-index.ts';
+import { inTransaction } from './sqlite-connection.ts';
 import { isFull } from './index-error.ts';
 import { attemptOnFiles } from './open-database.ts';
 

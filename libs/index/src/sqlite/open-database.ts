@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, renameSync, fstatSync, writeSync } from
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
-import type { IndexLog } from '../index-log.ts';
+import type { IndexLog } from '../cache-index.ts';
 import { guard, isDamage } from './index-error.ts';
 import { addColumns, additions, schema, schemaVersion } from './schema.ts';
 

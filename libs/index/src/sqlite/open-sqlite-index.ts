@@ -2,27 +2,21 @@
 // process lives is in memory: fills, leases, values and announcements (decision 0004).
 import type { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
-import type { CacheIndex } from '../cache-index.ts';
+import type { CacheIndex, IndexLog, ValueIndex, EpochIndex } from '../cache-index.ts';
 import { createPubSub } from '../in-process/create-pubsub.ts';
-import { createFillTable } from '../in-process/create-fill-table.ts';
+import { createFillTable, type InProcessOptions } from '../in-process/create-fill-table.ts';
 import { createNodeTable } from '../in-process/create-node-table.ts';
-import type { IndexLog } from '../index-log.ts';
-import { createWriteBehind } from './create-write-behind.ts';
+import { createWriteBehind, type SqliteConnection } from './sqlite-connection.ts';
 import { guard } from './index-error.ts';
 import { type FreePages, keepFreePages } from './keep-free-pages.ts';
 import { inMemory, openDatabase } from './open-database.ts';
-import type { SqliteConnection } from './sqlite-connection.ts';
 import { createSqliteAudit } from './sqlite-audit.ts';
-import { createSqliteBlobs } from './sqlite-blobs.ts';
+import { createSqliteBlobs, createSqliteManifests } from './sqlite-blobs.ts';
 import { createSqliteLinks } from './sqlite-links.ts';
-import { createSqliteManifests } from './sqlite-manifests.ts';
 import { createSqlitePopularity } from './sqlite-popularity.ts';
 import { createSqliteTags } from './sqlite-tags.ts';
 import type { LeaseIndex } from '../leases.ts';
-import type { InProcessOptions } from '../in-process/in-process-options.ts';
 import { LRUCache } from 'lru-cache';
-import type { ValueIndex } from '../values.ts';
-import type { EpochIndex } from '../epoch.ts';
 
 const maxValues = 10_000;
 

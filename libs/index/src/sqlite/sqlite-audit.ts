@@ -1,7 +1,6 @@
 // What happened of late, in a table: it is there after a restart.
 import { type AuditIndex, type AuditKind, type AuditWord, maxAuditEntries } from '../audit.ts';
-import { inTransaction } from './create-write-behind.ts';
-import type { SqliteConnection } from './sqlite-connection.ts';
+import { inTransaction, type SqliteConnection } from './sqlite-connection.ts';
 
 export function createSqliteAudit({ database, call }: SqliteConnection): AuditIndex {
   const insert = database.prepare('INSERT INTO audit (kind, entry) VALUES (?, ?)');

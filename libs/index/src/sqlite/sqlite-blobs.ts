@@ -1,17 +1,18 @@
-// Blob records. Touches wait in memory for the next flush and are laid over what is read.
+// Blob records, and the records of manifests. Touches wait in memory for the next flush and are laid over what is read.
+import type { DatabaseSync } from 'node:sqlite';
 import type { Digest } from '@cistern/oci';
-import type { BlobIndex, BlobRecord } from '../blobs.ts';
-import type { BlobTable } from '../in-process/blob-table.ts';
-import { rememberRows } from './remember-rows.ts';
-import type { SqliteConnection } from './sqlite-connection.ts';
+import {
+  type BlobIndex,
+  type BlobRecord,
+  type BlobTotals,
+  type ManifestIndex,
+  type ManifestRecord,
+  touchedBlob,
+} from '../blobs.ts';
+import type { BlobTable } from '../in-process/create-fill-table.ts';
+import { rememberRows, type SqliteConnection } from './sqlite-connection.ts';
 
-interface Row {
-  readonly size: number;
-  readonly state: BlobRecord['state'];
-  readonly verified: number;
-  readonly stored_at_ms: number;
-  readonly last_pulled_at_ms: number;
-}
+type Row = Omit<BlobRecord, 'schema' | 'digest' | 'verified'> & { readonly verified: number };
 
 export interface SqliteBlobs {
   readonly blobs: BlobIndex;
@@ -21,102 +22,52 @@ export interface SqliteBlobs {
 const pageSize = 100;
 
 export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteConnection): SqliteBlobs {
-  const select = database.prepare(
-    'SELECT size, state, verified, stored_at_ms, last_pulled_at_ms FROM blobs WHERE digest = ?',
-  );
-  const upsert = database.prepare(`
-    INSERT INTO blobs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET
-      size = excluded.size, state = excluded.state, verified = excluded.verified, stored_at_ms = excluded.stored_at_ms,
-      last_pulled_at_ms = max(last_pulled_at_ms, excluded.last_pulled_at_ms)`);
-  const verify = database.prepare('UPDATE blobs SET verified = 1 WHERE digest = ?');
-  const remove = database.prepare('DELETE FROM blobs WHERE digest = ?');
-  const removeStored = database.prepare('DELETE FROM blobs WHERE digest = ? AND stored_at_ms = ?');
-  const evict = database.prepare(`
-    UPDATE blobs SET
-      last_pulled_at_ms = ?,
-      state = CASE state WHEN 'present' THEN 'evicting' ELSE state END
-    WHERE digest = ?`);
-  const page = database.prepare(`
-    SELECT digest, last_pulled_at_ms FROM blobs WHERE (last_pulled_at_ms, digest) > (?, ?)
-    ORDER BY last_pulled_at_ms, digest LIMIT ${pageSize}`);
-  const shardOf = database.prepare(
-    "SELECT digest FROM blobs WHERE digest GLOB 'sha256:' || ?1 || '*' OR digest GLOB 'sha512:' || ?1 || '*'",
-  );
-  const totals = database.prepare('SELECT blobs, bytes FROM totals');
-  const touch = database.prepare(`
-    UPDATE blobs SET
-      last_pulled_at_ms = max(last_pulled_at_ms, ?),
-      state = CASE state WHEN 'evicting' THEN 'present' ELSE state END
-    WHERE digest = ?`);
+  const statements = prepareBlobs(database);
+  /** Without the touches that wait. */
+  const remembered = rememberRows<BlobRecord>();
   /** Times of touches of records that exist. */
   const touches = writeBehind.table<number>((digest, atMs) => {
-    touch.run(atMs, digest);
+    statements.touch.run(atMs, digest);
     remembered.drop(digest);
   });
-  const remembered = rememberRows<Row>();
   let onReplaced: ((digest: Digest) => void) | undefined;
 
-  function find(digest: Digest): Row | undefined {
-    return remembered.get(digest, () => select.get(digest) as Row | undefined);
+  function find(digest: Digest): BlobRecord | undefined {
+    return remembered.get(digest, () => {
+      const row = statements.select.get(digest) as Row | undefined;
+      return row && { schema: 1, digest, ...row, verified: row.verified === 1 };
+    });
   }
 
-  function get(digest: Digest): BlobRecord | undefined {
-    const row = find(digest);
-    return row && toRecord(digest, row);
+  function withTouch(record: BlobRecord | undefined): BlobRecord | undefined {
+    const touchedAtMs = record && touches.get(record.digest);
+    return touchedAtMs === undefined ? record : record && touchedBlob(record, touchedAtMs);
   }
 
-  function fromMemory(digest: Digest): BlobRecord | undefined {
-    const row = remembered.peek(digest);
-    return row !== undefined && database.isOpen ? toRecord(digest, row) : undefined;
-  }
-
-  function toRecord(digest: Digest, row: Row): BlobRecord {
-    const touchedAtMs = touches.get(digest);
-    return {
-      schema: 1,
-      digest,
-      size: row.size,
-      state: touchedAtMs !== undefined && row.state === 'evicting' ? 'present' : row.state,
-      verified: row.verified === 1,
-      storedAtMs: row.stored_at_ms,
-      lastPulledAtMs: Math.max(row.last_pulled_at_ms, touchedAtMs ?? 0),
-    };
-  }
-
-  function putBlob({ digest, size, state, verified, storedAtMs, lastPulledAtMs }: BlobRecord): void {
-    const latestMs = Math.max(lastPulledAtMs, touches.get(digest) ?? 0);
-    upsert.run(digest, size, state, Number(verified), storedAtMs, latestMs);
+  function forget(digest: Digest): void {
     remembered.drop(digest);
     touches.delete(digest);
+  }
+
+  function put({ digest, size, state, verified, storedAtMs, lastPulledAtMs }: BlobRecord): void {
+    const latestMs = Math.max(lastPulledAtMs, touches.get(digest) ?? 0);
+    statements.upsert.run(digest, size, state, Number(verified), storedAtMs, latestMs);
+    forget(digest);
     onReplaced?.(digest);
   }
 
   function markEvicting(digest: Digest, lastPulledAtMs: number): boolean {
-    const record = get(digest);
+    const record = withTouch(find(digest));
     if (record === undefined || record.lastPulledAtMs > lastPulledAtMs) return false;
-    // What waits to be written would undo it.
-    evict.run(record.lastPulledAtMs, digest);
-    remembered.drop(digest);
-    touches.delete(digest);
+    statements.evict.run(record.lastPulledAtMs, digest);
+    // A touch that waits would undo it.
+    forget(digest);
     return true;
   }
 
-  async function* leastRecent(): AsyncGenerator<BlobRecord> {
-    // The pages do not know of touches that wait.
-    await call(() => writeBehind.flush());
-    for (let last = { digest: '', last_pulled_at_ms: -1 }; ;) {
-      const rows = await call(() => page.all(last.last_pulled_at_ms, last.digest) as unknown as (typeof last)[]);
-      for (const { digest, last_pulled_at_ms: lastPulledAtMs } of rows) {
-        const record = await call(() => get(digest as Digest));
-        if (record?.lastPulledAtMs === lastPulledAtMs) yield record;
-      }
-      if (rows.length < pageSize) return;
-      last = rows.at(-1)!;
-    }
-  }
-
-  function removeBlob(digest: Digest, storedAtMs?: number): boolean {
-    const { changes } = storedAtMs === undefined ? remove.run(digest) : removeStored.run(digest, storedAtMs);
+  function remove(digest: Digest, storedAtMs?: number): boolean {
+    const { changes } =
+      storedAtMs === undefined ? statements.remove.run(digest) : statements.removeStored.run(digest, storedAtMs);
     remembered.drop(digest);
     if (changes > 0) {
       touches.delete(digest);
@@ -125,44 +76,125 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
     return changes > 0;
   }
 
+  const get = (digest: Digest) => withTouch(find(digest));
   const blobs: BlobIndex = {
     get: (digest) => call(() => get(digest)),
-    fromMemory,
-    put: (record) => call(() => putBlob(record)),
+    fromMemory: (digest) => (database.isOpen ? withTouch(remembered.peek(digest)) : undefined),
+    put: (record) => call(() => put(record)),
     adopt: (record) =>
       call(() => {
         if (find(record.digest) !== undefined) return false;
-        putBlob(record);
+        put(record);
         return true;
       }),
     markVerified: (digest) =>
       call(() => {
-        verify.run(digest);
+        statements.verify.run(digest);
         remembered.drop(digest);
       }),
     touch: (digest, atMs) =>
       call(() => {
-        const pendingMs = touches.get(digest);
-        if (pendingMs !== undefined || find(digest) !== undefined) touches.set(digest, Math.max(pendingMs ?? 0, atMs));
+        const waitingMs = touches.get(digest);
+        if (waitingMs !== undefined || find(digest) !== undefined) touches.set(digest, Math.max(waitingMs ?? 0, atMs));
       }),
     markEvicting: (digest, lastPulledAtMs) => call(() => markEvicting(digest, lastPulledAtMs)),
-    leastRecent,
+    async *leastRecent() {
+      // The pages do not know of touches that wait.
+      await call(() => writeBehind.flush());
+      yield* walkLeastRecent(
+        (last) => call(() => statements.page.all(last.lastPulledAtMs, last.digest) as unknown as Place[]),
+        blobs.get,
+      );
+    },
     ofShard: (shard) =>
-      call(() => (shardOf.all(shard) as { readonly digest: Digest }[]).flatMap(({ digest }) => get(digest) ?? [])),
-    remove: (digest, storedAtMs) => call(() => removeBlob(digest, storedAtMs)),
-    totals: () =>
-      call(() => {
-        const row = totals.get() as { readonly blobs: number; readonly bytes: number };
-        return { blobs: row.blobs, bytes: row.bytes };
-      }),
+      call(() => (statements.shard.all(shard) as unknown as Place[]).flatMap(({ digest }) => get(digest) ?? [])),
+    remove: (digest, storedAtMs) => call(() => remove(digest, storedAtMs)),
+    totals: () => call(() => ({ ...(statements.totals.get() as unknown as BlobTotals) })),
   };
   const table: BlobTable = {
     get: (digest) => run(() => get(digest)),
-    put: (record) => run(() => putBlob(record)),
-    remove: (digest) => run(() => removeBlob(digest)),
+    put: (record) => run(() => put(record)),
+    remove: (digest) => run(() => remove(digest)),
     onReplaced(listener) {
       onReplaced = listener;
     },
   };
   return { blobs, table };
+}
+
+function prepareBlobs(database: DatabaseSync) {
+  const prepare = (sql: string) => database.prepare(sql);
+  return {
+    select: prepare(`
+      SELECT size, state, verified, stored_at_ms AS storedAtMs, last_pulled_at_ms AS lastPulledAtMs
+      FROM blobs WHERE digest = ?`),
+    upsert: prepare(`
+      INSERT INTO blobs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET
+        size = excluded.size, state = excluded.state, verified = excluded.verified, stored_at_ms = excluded.stored_at_ms,
+        last_pulled_at_ms = max(last_pulled_at_ms, excluded.last_pulled_at_ms)`),
+    verify: prepare('UPDATE blobs SET verified = 1 WHERE digest = ?'),
+    remove: prepare('DELETE FROM blobs WHERE digest = ?'),
+    removeStored: prepare('DELETE FROM blobs WHERE digest = ? AND stored_at_ms = ?'),
+    evict: prepare(`
+      UPDATE blobs SET
+        last_pulled_at_ms = ?,
+        state = CASE state WHEN 'present' THEN 'evicting' ELSE state END
+      WHERE digest = ?`),
+    page: prepare(`
+      SELECT digest, last_pulled_at_ms AS lastPulledAtMs FROM blobs WHERE (last_pulled_at_ms, digest) > (?, ?)
+      ORDER BY last_pulled_at_ms, digest LIMIT ${pageSize}`),
+    shard: prepare(
+      "SELECT digest FROM blobs WHERE digest GLOB 'sha256:' || ?1 || '*' OR digest GLOB 'sha512:' || ?1 || '*'",
+    ),
+    totals: prepare('SELECT blobs, bytes FROM totals'),
+    touch: prepare(`
+      UPDATE blobs SET
+        last_pulled_at_ms = max(last_pulled_at_ms, ?),
+        state = CASE state WHEN 'evicting' THEN 'present' ELSE state END
+      WHERE digest = ?`),
+  };
+}
+
+/** A blob's place in the order in which blobs were last pulled. */
+type Place = Pick<BlobRecord, 'digest' | 'lastPulledAtMs'>;
+
+async function* walkLeastRecent(
+  pageAfter: (last: Pick<Place, 'lastPulledAtMs'> & { readonly digest: string }) => Promise<Place[]>,
+  get: BlobIndex['get'],
+): AsyncGenerator<BlobRecord> {
+  for (let page = await pageAfter({ digest: '', lastPulledAtMs: -1 }); ; page = await pageAfter(page.at(-1)!)) {
+    for (const { digest, lastPulledAtMs } of page) {
+      const record = await get(digest);
+      if (record?.lastPulledAtMs === lastPulledAtMs) yield record;
+    }
+    if (page.length < pageSize) return;
+  }
+}
+
+export function createSqliteManifests({ database, call }: SqliteConnection): ManifestIndex {
+  const select = database.prepare(
+    'SELECT media_type AS mediaType, size, stored_at_ms AS storedAtMs FROM manifests WHERE digest = ?',
+  );
+  const upsert = database.prepare('INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?)');
+  const remove = database.prepare('DELETE FROM manifests WHERE digest = ?');
+  const remembered = rememberRows<ManifestRecord>();
+
+  function find(digest: Digest): ManifestRecord | undefined {
+    const row = select.get(digest) as Omit<ManifestRecord, 'schema' | 'digest'> | undefined;
+    return row && { schema: 1, digest, ...row };
+  }
+
+  return {
+    get: (digest) => call(() => remembered.get(digest, () => find(digest))),
+    put: ({ digest, mediaType, size, storedAtMs }) =>
+      call(() => {
+        upsert.run(digest, mediaType, size, storedAtMs);
+        remembered.drop(digest);
+      }),
+    remove: (digest) =>
+      call(() => {
+        remembered.drop(digest);
+        return remove.run(digest).changes > 0;
+      }),
+  };
 }

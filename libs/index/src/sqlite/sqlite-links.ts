@@ -1,22 +1,20 @@
 // Links, with the repository's path as the first part of their key, so that the repositories can be walked in order.
 import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
-import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../repository-path.ts';
-import { inTransaction } from './create-write-behind.ts';
-import { rememberRows } from './remember-rows.ts';
-import type { SqliteConnection } from './sqlite-connection.ts';
+import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../names.ts';
+import { inTransaction, rememberRows, type SqliteConnection } from './sqlite-connection.ts';
 
 interface Row {
   readonly kind: Link['kind'];
   readonly size: number | null;
-  readonly media_type: string | null;
+  readonly mediaType: string | null;
   readonly platform: string | null;
   readonly confirmed: number | null;
 }
 
 export function createSqliteLinks({ database, call }: SqliteConnection): LinkIndex {
   const select = database.prepare(
-    'SELECT kind, size, media_type, platform, confirmed FROM links WHERE path = ? AND digest = ?',
+    'SELECT kind, size, media_type AS mediaType, platform, confirmed FROM links WHERE path = ? AND digest = ?',
   );
   const upsert = database.prepare(
     `INSERT INTO links (path, digest, kind, size, media_type, platform, confirmed) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -90,7 +88,7 @@ function toLink({ upstream, repository }: RepositoryKey, digest: Digest, row: Ro
     digest,
     kind: row.kind,
     size: row.size ?? undefined,
-    mediaType: row.media_type ?? undefined,
+    mediaType: row.mediaType ?? undefined,
     platform: row.platform ?? undefined,
     confirmed: row.confirmed === 1 ? true : undefined,
   };

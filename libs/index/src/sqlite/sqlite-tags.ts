@@ -1,75 +1,53 @@
 // Tag records. Pulls wait in memory for the next flush and are laid over what is read.
-import type { Digest, Tag } from '@cistern/oci';
-import { isSameConfirmation } from '../is-same-confirmation.ts';
-import { repositoryKeyOf, repositoryPath } from '../repository-path.ts';
-import type { TagIndex, TagKey, TagRecord } from '../tags.ts';
-import { rememberRows } from './remember-rows.ts';
-import type { SqliteConnection } from './sqlite-connection.ts';
+import type { DatabaseSync } from 'node:sqlite';
+import { repositoryPath, tagPath } from '../names.ts';
+import {
+  isSameConfirmation,
+  sumOfPulls,
+  type TagIndex,
+  type TagKey,
+  type TagPulls,
+  type TagRecord,
+  withPulls,
+} from '../tags.ts';
+import { rememberRows, type SqliteConnection } from './sqlite-connection.ts';
 
-interface Row {
-  readonly path: string;
-  readonly tag: Tag;
-  readonly digest: Digest;
-  readonly media_type: string;
-  readonly size: number;
-  readonly sequence: number;
-  readonly first_seen_at_ms: number;
-  readonly changed_at_ms: number;
-  readonly checked_at_ms: number;
-  readonly last_pulled_at_ms: number;
-  readonly pulls: number;
-  readonly last_tried_at_ms: number;
-  readonly last_failure: string | null;
-  readonly origin: TagRecord['origin'];
-}
-
-/** Pulls that the row does not count yet. */
-interface Pulls {
-  readonly path: string;
-  readonly tag: string;
-  readonly count: number;
-  readonly lastAtMs: number;
-}
+type Row = Omit<TagRecord, 'schema' | 'upstream' | 'repository' | 'lastFailure'> & {
+  readonly lastFailure: string | null;
+};
 
 export function createSqliteTags({ database, writeBehind, call }: SqliteConnection): TagIndex {
-  const select = database.prepare('SELECT * FROM tags WHERE path = ? AND tag = ?');
-  const upsert = database.prepare('INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
-  const remove = database.prepare('DELETE FROM tags WHERE path = ? AND tag = ?');
-  const list = database.prepare('SELECT * FROM tags WHERE path = ? AND tag > ? ORDER BY tag LIMIT ?');
-  const addPulls = database.prepare(`
-    UPDATE tags SET pulls = pulls + ?, last_pulled_at_ms = max(last_pulled_at_ms, ?) WHERE path = ? AND tag = ?`);
-  /** Pulls of records that exist. */
-  const pending = writeBehind.table<Pulls>((key, { path, tag, count, lastAtMs }) => {
-    addPulls.run(count, lastAtMs, path, tag);
-    remembered.drop(key);
-  });
+  const statements = prepareTags(database);
   /** Without the pulls that wait. */
   const remembered = rememberRows<TagRecord>();
+  /** Pulls of records that exist. */
+  const pending = writeBehind.table<TagPulls & { readonly key: TagKey }>((name, { key, count, lastAtMs }) => {
+    statements.addPulls.run(count, lastAtMs, repositoryPath(key), key.tag);
+    remembered.drop(name);
+  });
 
-  function find(path: string, tag: string): TagRecord | undefined {
-    return remembered.get(pendingKey(path, tag), () => {
-      const row = select.get(path, tag) as Row | undefined;
-      return row && toRecord(row);
+  function find(key: TagKey): TagRecord | undefined {
+    return remembered.get(tagPath(key), () => {
+      const row = statements.select.get(repositoryPath(key), key.tag) as Row | undefined;
+      return row && toRecord(key, row);
     });
   }
 
-  function get(path: string, tag: string): TagRecord | undefined {
-    const record = find(path, tag);
-    return record && withPulls(record);
+  function counted(record: TagRecord): TagRecord {
+    const pulls = pending.get(tagPath(record));
+    return pulls === undefined ? record : withPulls(record, pulls);
   }
 
-  function withPulls(record: TagRecord): TagRecord {
-    const pulls = pending.get(pendingKey(repositoryPath(record), record.tag));
-    if (pulls === undefined) return record;
-    const lastPulledAtMs = Math.max(record.lastPulledAtMs, pulls.lastAtMs);
-    return { ...record, pulls: record.pulls + pulls.count, lastPulledAtMs };
+  function forget(key: TagKey): void {
+    remembered.drop(tagPath(key));
+    pending.delete(tagPath(key));
   }
 
   function put(record: TagRecord): void {
-    const path = repositoryPath(record);
-    const previous = get(path, record.tag);
-    upsert.run(
-      path,
+    const previous = find(record);
+    const { pulls = 0, lastPulledAtMs = 0 } = previous === undefined ? {} : counted(previous);
+    statements.upsert.run(
+      repositoryPath(record),
       record.tag,
       record.digest,
       record.mediaType,
@@ -78,83 +56,70 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
       record.firstSeenAtMs,
       record.changedAtMs,
       record.checkedAtMs,
-      Math.max(record.lastPulledAtMs, previous?.lastPulledAtMs ?? 0),
-      Math.max(record.pulls, previous?.pulls ?? 0),
+      Math.max(record.lastPulledAtMs, lastPulledAtMs),
+      Math.max(record.pulls, pulls),
       record.lastTriedAtMs,
       record.lastFailure ?? null,
       record.origin,
     );
-    remembered.drop(pendingKey(path, record.tag));
-    pending.delete(pendingKey(path, record.tag));
+    forget(record);
   }
 
-  function recordPull(key: TagKey, atMs: number, count: number): void {
-    const path = repositoryPath(key);
-    const pulls = pending.get(pendingKey(path, key.tag));
-    if (pulls === undefined && find(path, key.tag) === undefined) return;
-    pending.set(pendingKey(path, key.tag), {
-      path,
-      tag: key.tag,
-      count: (pulls?.count ?? 0) + count,
-      lastAtMs: Math.max(pulls?.lastAtMs ?? 0, atMs),
+  function putIf(isExpected: (before: TagRecord | undefined) => boolean, record: TagRecord): Promise<boolean> {
+    return call(() => {
+      if (!isExpected(find(record))) return false;
+      put(record);
+      return true;
     });
   }
 
   return {
-    get: (key) => call(() => get(repositoryPath(key), key.tag)),
-    fromMemory: (key) => (database.isOpen ? remembered.peek(pendingKey(repositoryPath(key), key.tag)) : undefined),
+    get: (key) =>
+      call(() => {
+        const record = find(key);
+        return record && counted(record);
+      }),
+    fromMemory: (key) => (database.isOpen ? remembered.peek(tagPath(key)) : undefined),
     put: (record) => call(() => put(record)),
-    replace: (before, record) =>
-      call(() => {
-        if (!isSameConfirmation(find(repositoryPath(record), record.tag), before)) return false;
-        put(record);
-        return true;
-      }),
-    adopt: (record) =>
-      call(() => {
-        if (find(repositoryPath(record), record.tag) !== undefined) return false;
-        put(record);
-        return true;
-      }),
+    replace: (before, record) => putIf((found) => isSameConfirmation(found, before), record),
+    adopt: (record) => putIf((found) => found === undefined, record),
     remove: (key) =>
       call(() => {
-        const path = repositoryPath(key);
-        const removed = remove.run(path, key.tag).changes > 0;
-        remembered.drop(pendingKey(path, key.tag));
-        pending.delete(pendingKey(path, key.tag));
+        const removed = statements.remove.run(repositoryPath(key), key.tag).changes > 0;
+        forget(key);
         return removed;
       }),
-    recordPull: (key, atMs, pulls = 1) => call(() => recordPull(key, atMs, pulls)),
+    recordPull: ({ upstream, repository, tag }, atMs, count = 1) =>
+      call(() => {
+        const key = { upstream, repository, tag };
+        const waiting = pending.get(tagPath(key));
+        if (waiting !== undefined || find(key) !== undefined)
+          pending.set(tagPath(key), { key, ...sumOfPulls(waiting, { count, lastAtMs: atMs }) });
+      }),
     list: (upstream, repository, { after = '', limit }) =>
-      call(() =>
-        list
-          .all(repositoryPath({ upstream, repository }), after, limit)
-          .map((row) => withPulls(toRecord(row as unknown as Row))),
-      ),
+      call(() => {
+        const rows = statements.list.all(repositoryPath({ upstream, repository }), after, limit) as unknown as Row[];
+        return rows.map((row) => counted(toRecord({ upstream, repository, tag: row.tag }, row)));
+      }),
   };
 }
 
-function toRecord(row: Row): TagRecord {
+function prepareTags(database: DatabaseSync) {
+  const select = `
+    SELECT tag, digest, media_type AS mediaType, size, sequence, first_seen_at_ms AS firstSeenAtMs,
+      changed_at_ms AS changedAtMs, checked_at_ms AS checkedAtMs, last_pulled_at_ms AS lastPulledAtMs, pulls,
+      last_tried_at_ms AS lastTriedAtMs, last_failure AS lastFailure, origin
+    FROM tags WHERE path = ?`;
   return {
-    ...repositoryKeyOf(row.path),
-    schema: 1,
-    tag: row.tag,
-    digest: row.digest,
-    mediaType: row.media_type,
-    size: row.size,
-    sequence: row.sequence,
-    firstSeenAtMs: row.first_seen_at_ms,
-    changedAtMs: row.changed_at_ms,
-    checkedAtMs: row.checked_at_ms,
-    lastPulledAtMs: row.last_pulled_at_ms,
-    pulls: row.pulls,
-    lastTriedAtMs: row.last_tried_at_ms,
-    lastFailure: row.last_failure ?? undefined,
-    origin: row.origin,
+    select: database.prepare(`${select} AND tag = ?`),
+    list: database.prepare(`${select} AND tag > ? ORDER BY tag LIMIT ?`),
+    upsert: database.prepare('INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    remove: database.prepare('DELETE FROM tags WHERE path = ? AND tag = ?'),
+    addPulls: database.prepare(`
+      UPDATE tags SET pulls = pulls + ?, last_pulled_at_ms = max(last_pulled_at_ms, ?) WHERE path = ? AND tag = ?`),
   };
 }
 
-/** A tag never holds a colon. */
-function pendingKey(path: string, tag: string): string {
-  return `${path}:${tag}`;
+function toRecord({ upstream, repository }: TagKey, row: Row): TagRecord {
+  return { upstream, repository, schema: 1, ...row, lastFailure: row.lastFailure ?? undefined };
 }

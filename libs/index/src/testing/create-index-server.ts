@@ -1,7 +1,6 @@
 // An index that the processes of a test share, as they share a Redis: SQLite in memory. It can lose everything, and it says what
 // has changed.
-import type { CacheIndex } from '../cache-index.ts';
-import type { IndexLog } from '../index-log.ts';
+import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { openDatabase } from '../sqlite/open-database.ts';
 import { createSqliteIndex } from '../sqlite/open-sqlite-index.ts';
 import { publishChanges } from './publish-changes.ts';

@@ -1,6 +1,6 @@
 // The losses of a Redis that was flushed: the index is not complete, and each shard settles from the first look at it.
 import { type Digest, digestHex } from '@cistern/oci';
-import type { EpochIndex } from '../epoch.ts';
+import type { EpochIndex } from '../cache-index.ts';
 
 export interface Losses {
   readonly epoch: EpochIndex;

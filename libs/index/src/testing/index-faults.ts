@@ -1,7 +1,6 @@
 // What can be wrong between a process and its index, for tests: no answers, late ones, and announcements that are lost or late.
 import { CacheError } from '@cistern/errors';
-import type { PubSub } from '../pubsub.ts';
-import type { CacheIndex } from '../cache-index.ts';
+import type { PubSub, CacheIndex } from '../cache-index.ts';
 
 /** A test changes them at any time. */
 export interface IndexFaults {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { createTestIndex } from './testing/create-index-server.ts';
-import { withLease } from './with-lease.ts';
+import { withLease } from './leases.ts';
 
 const leaseMs = 3_000;
 

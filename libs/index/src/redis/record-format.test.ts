@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf, mediaTypes } from '@cistern/oci';
-import { packDigest, unpackDigest } from './packed-digest.ts';
-import { packMediaType, unpackMediaType } from './packed-media-type.ts';
+import { packDigest, unpackDigest, packMediaType, unpackMediaType } from './record-format.ts';
 
 test('digests of both algorithms', () => {
   for (const algorithm of ['sha256', 'sha512'] as const) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { createWriteBehind } from './create-write-behind.ts';
+import { createWriteBehind } from './sqlite-connection.ts';
 
 test('what could not be written is kept for reads, and written with the next try', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });

@@ -1,0 +1,139 @@
+// Whether a shared index can be reached: whether it answers, and whether its changes are heard. During an outage no call waits for
+// it: calls are answered without it, and one probe a second finds out when it is back.
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCacheError } from '@cistern/errors';
+import type { CacheIndex, IndexLog, PubSub } from '../cache-index.ts';
+import { changesTopic } from '../names.ts';
+
+export interface ReachOptions {
+  readonly index: Pick<CacheIndex, 'pubsub' | 'check'>;
+  readonly log: IndexLog;
+  /** The record of that name has changed. */
+  readonly onChange: (name: string) => void;
+  /** Changes may have been missed. */
+  readonly onGap: () => void;
+}
+
+export interface Reach extends Outage {
+  /** Whether changes are heard now. */
+  isListening(): boolean;
+}
+
+interface Outage {
+  /** Resolves as `call` does, or as `otherwise` while the index cannot be reached. */
+  read<T>(call: () => Promise<T>, otherwise: () => T): Promise<T>;
+  /** As `read`, for a call that is not made up for. */
+  write<T>(call: () => Promise<T>, otherwise: () => T): Promise<T>;
+  close(): void;
+}
+
+const probeEveryMs = 1000;
+const listenAgainMs = 1000;
+
+export function createReach({ index, log, onChange, onGap }: ReachOptions): Reach {
+  const changes = followChanges(index.pubsub, onChange, onGap);
+  const outage = createOutage(log, () => index.check(), onGap);
+  return {
+    ...outage,
+    isListening: changes.isListening,
+    close() {
+      changes.close();
+      outage.close();
+    },
+  };
+}
+
+function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () => void): Outage {
+  let startedAtMs: number | undefined;
+  let unwritten = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  function begin(error: unknown, probeNext: () => Promise<unknown>): void {
+    if (startedAtMs !== undefined || isClosed) return;
+    startedAtMs = performance.now();
+    unwritten = 0;
+    log.warn({ err: error }, 'the index cannot be reached: requests are answered from memory and from the store');
+    probeLater(probeNext);
+  }
+
+  function probeLater(probeNext: () => Promise<unknown>): void {
+    timer = setTimeout(() => {
+      probeNext().then(end, () => {
+        if (!isClosed) probeLater(probeNext);
+      });
+    }, probeEveryMs).unref();
+  }
+
+  function end(): void {
+    if (startedAtMs === undefined) return;
+    const outageMs = Math.round(performance.now() - startedAtMs);
+    startedAtMs = undefined;
+    log.warn({ outageMs, unwritten }, 'the index can be reached again');
+    onEnd();
+  }
+
+  async function attempt<T>(call: () => Promise<T>, otherwise: () => T, probeNext: () => Promise<unknown>): Promise<T> {
+    if (startedAtMs !== undefined) return otherwise();
+    try {
+      return await call();
+    } catch (error) {
+      if (isClosed || !isCacheError(error, 'index-unavailable')) throw error;
+      begin(error, probeNext);
+      return otherwise();
+    }
+  }
+
+  return {
+    // The call that failed is the best probe: in a cluster another node may answer while the one that it needs does not.
+    read: (call, otherwise) => attempt(call, otherwise, call),
+    async write(call, otherwise) {
+      return attempt(
+        call,
+        () => {
+          unwritten += 1;
+          return otherwise();
+        },
+        probe,
+      );
+    },
+    close() {
+      isClosed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Listens for changes of the index, and tries again every second until it can. */
+function followChanges(pubsub: PubSub, onChange: (name: string) => void, onGap: () => void) {
+  const closing = new AbortController();
+  let end: (() => void) | undefined;
+
+  function hear(message: string | undefined): void {
+    if (message === undefined) return onGap();
+    for (const name of message.split('\n')) onChange(name);
+  }
+
+  async function listen(): Promise<void> {
+    while (end === undefined) {
+      try {
+        const unsubscribe = await pubsub.subscribe(changesTopic, hear);
+        if (closing.signal.aborted) return unsubscribe();
+        end = unsubscribe;
+        onGap();
+      } catch {
+        // The calls that need the index log that it cannot be reached.
+        await delay(listenAgainMs, undefined, { ref: false, signal: closing.signal });
+      }
+    }
+  }
+
+  listen().catch(() => {});
+  return {
+    isListening: () => end !== undefined && !closing.signal.aborted,
+    close() {
+      closing.abort();
+      end?.();
+    },
+  };
+}

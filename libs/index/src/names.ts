@@ -1,0 +1,52 @@
+// A repository, a tag and a record as one string: the index orders and pages by repositories, and announces changed records.
+import type { Digest, RepositoryName } from '@cistern/oci';
+import type { Link, RepositoryKey } from './links.ts';
+import type { TagKey } from './tags.ts';
+
+/** `<upstream>/<repository>`; an upstream's name never holds a slash. */
+export function repositoryPath({ upstream, repository }: RepositoryKey): string {
+  return `${upstream}/${repository}`;
+}
+
+/** The reverse of `repositoryPath`, for paths it has made. */
+export function repositoryKeyOf(path: string): RepositoryKey {
+  const slash = path.indexOf('/');
+  return { upstream: path.slice(0, slash), repository: path.slice(slash + 1) as RepositoryName };
+}
+
+/** `<upstream>/<repository>:<tag>`; a tag never holds a colon. */
+export function tagPath(key: TagKey): string {
+  return `${repositoryPath(key)}:${key.tag}`;
+}
+
+export function isSameRepository(a: RepositoryKey, b: RepositoryKey): boolean {
+  return a.upstream === b.upstream && a.repository === b.repository;
+}
+
+/** Throws `TypeError` if a link is not of the repository it is put under. */
+export function checkLinksOf(key: RepositoryKey, links: readonly Link[]): void {
+  const stray = links.find((link) => repositoryPath(link) !== repositoryPath(key));
+  if (stray) throw new TypeError(`a link of ${repositoryPath(stray)} was put under ${repositoryPath(key)}`);
+}
+
+/**
+ * A process that writes into a shared index announces here which records have changed, after the write, so that others forget them.
+ * Messages are names of records, one a line; no name holds a line break.
+ */
+export const changesTopic = 'index-changes';
+
+export function tagName(key: TagKey): string {
+  return `tag ${tagPath(key)}`;
+}
+
+export function linkName(key: RepositoryKey, digest: Digest): string {
+  return `link ${repositoryPath(key)}@${digest}`;
+}
+
+export function manifestName(digest: Digest): string {
+  return `manifest ${digest}`;
+}
+
+export function blobName(digest: Digest): string {
+  return `blob ${digest}`;
+}
