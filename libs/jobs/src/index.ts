@@ -19,4 +19,4 @@ export type {
   LaneFacts,
 } from './job-queue.ts';
 export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
-export { measureJobHandlers } from './measure-job-handlers.ts';
+export { measureJobHandlers } from './job-queue.ts';

@@ -1,6 +1,7 @@
 // The job queue: frontends ask, workers do. Jobs of one name, class and `dedupKey` that wait or run are one job, with the
 // payload it was first given; an adapter may join the classes too. `fetch-blob`, which may take minutes, has slots of
 // its own in each class. Jobs of one kind start in the order they were added.
+import type { JobMetrics } from '@cistern/telemetry';
 import type { JobName, JobPayload, JobResult } from './catalogue.ts';
 
 export type JobClass = 'interactive' | 'background';
@@ -98,4 +99,41 @@ export interface JobWorkers {
    * second to end. Idempotent.
    */
   close(graceMs: number): Promise<void>;
+}
+
+/** Jobs of a group share slots: a blob may take minutes to fetch, everything else is a request or two. */
+export type JobGroup = 'blob' | 'short';
+
+export function jobGroup(name: JobName): JobGroup {
+  return name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short';
+}
+
+const dayMs = 86_400_000;
+
+/** Throws `RangeError`: timers take no longer intervals. */
+export function checkInterval(everyMs: number): void {
+  if (!Number.isSafeInteger(everyMs) || everyMs < 1 || everyMs > dayMs)
+    throw new RangeError(`${everyMs} ms is no interval between 1 ms and a day`);
+}
+
+/** Handlers whose time and end are measured, whichever queue they work for. */
+export function measureJobHandlers(handlers: JobHandlers, { jobDuration, jobsRunning }: JobMetrics): JobHandlers {
+  const measured = Object.entries(handlers).map(([job, handle]) => {
+    const measure: JobHandler<JobName> = async (payload, context) => {
+      const labels = { job, class: context.class };
+      const stop = jobDuration.startTimer(labels);
+      jobsRunning.inc({ class: context.class });
+      let result = 'failed';
+      try {
+        const ended = await (handle as JobHandler<JobName>)(payload, context);
+        result = 'done';
+        return ended;
+      } finally {
+        stop({ result });
+        jobsRunning.dec({ class: context.class });
+      }
+    };
+    return [job, measure];
+  });
+  return Object.fromEntries(measured) as JobHandlers;
 }

@@ -1,8 +1,11 @@
-// Who waits for which job. A message only hurries a look at the job; the look itself happens at once, every half second
-// and on every reconnect too, so that a message that nobody heard costs time and nothing else.
-import type { JobProbe, ProbedJob } from './probe-job.ts';
+// The callers that wait for a job. A message only hurries a look at the job; the look itself happens at once, every half second
+// and on every reconnect too, so that a missed message costs time and nothing else.
+import type { RedisConnection } from '@cistern/redis';
+import type { JobProbe, ProbedJob } from './job-layout.ts';
+import { openHearingClient, type RedisClient } from './redis-clients.ts';
 
 const lookEveryMs = 500;
+const openAgainMs = 500;
 
 interface Waited {
   readonly job: ProbedJob;
@@ -80,5 +83,43 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>): Ou
       if (waited !== undefined) void lookAt(waited);
     },
     lookAtAll,
+  };
+}
+
+export interface EarOptions {
+  readonly connection: RedisConnection;
+  /** Knows the nodes of a cluster. */
+  readonly client: RedisClient;
+  readonly channel: string;
+  readonly onJob: (jobId: string) => void;
+  /** Messages are heard from now on; those before may have been missed. */
+  readonly onHearing: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Hears which jobs have ended, on a connection that is opened again whenever it has ended. */
+export function hearEndedJobs(options: EarOptions): { close(): void } {
+  const { connection, client, channel, onJob, onHearing, onError } = options;
+  let ear: RedisClient;
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  function open(): void {
+    ear = openHearingClient(connection, client);
+    ear.on('error', onError);
+    ear.on('message', (_channel: string, jobId: string) => onJob(jobId));
+    ear.on('end', () => {
+      if (!isClosed) timer = setTimeout(open, openAgainMs);
+    });
+    ear.subscribe(channel).then(onHearing, onError);
+  }
+
+  open();
+  return {
+    close() {
+      isClosed = true;
+      clearTimeout(timer);
+      ear.disconnect();
+    },
   };
 }

@@ -1,27 +1,14 @@
-// The asking side of the queue: adds jobs and waits for them, and lets nobody wait for Redis.
-import { CacheError } from '@cistern/errors';
-import type { JobName, JobPayload } from '../catalogue.ts';
-import type { JobQueue, LaneFacts } from '../job-queue.ts';
-import { createJobAdder } from './add-job.ts';
-import { createOutcomes } from './await-outcomes.ts';
-import { hearEndedJobs } from './hear-ended-jobs.ts';
-import { createQueueNames } from './job-queue-name.ts';
-import { readOutcome } from './job-outcome.ts';
-import { type BullmqLog, logOutages } from './log-outages.ts';
-import { inspectQueues } from './inspect-queues.ts';
-import { openQueues } from './open-queues.ts';
-import { createProbe } from './probe-job.ts';
-import { openAskingClient, untilReady } from './redis-clients.ts';
+// The callers' side of the queue: adds jobs and waits for them, and lets no caller wait for Redis.
 import type { RedisConnection } from '@cistern/redis';
-import { createJobScheduler } from './schedule-job.ts';
-
-interface Deadline {
-  readonly timeoutMs: number;
-  /** Any of them ends the wait, with its own reason. */
-  readonly signals: readonly AbortSignal[];
-  /** The error of a wait whose time is up. */
-  readonly tooLate: () => Error;
-}
+import { untilAborted } from '@cistern/runtime';
+import type { JobName, JobPayload } from '../catalogue.ts';
+import { overloaded, shuttingDown, tooLate } from '../job-errors.ts';
+import type { JobQueue, LaneFacts } from '../job-queue.ts';
+import { createOutcomes, hearEndedJobs } from './await-outcomes.ts';
+import { createProbe, createQueueNames, readOutcome } from './job-layout.ts';
+import { type BullmqLog, logOutages } from './log-outages.ts';
+import { openQueues } from './open-queues.ts';
+import { openImpatientClient, untilReady } from './redis-clients.ts';
 
 export interface BullmqQueueOptions {
   readonly connection: RedisConnection;
@@ -56,15 +43,13 @@ const maxLost = 2;
 export async function openBullmqQueue(options: BullmqQueueOptions): Promise<BullmqQueue> {
   const { connection, keyPrefix, maxWaiting, commandTimeoutMs, log } = options;
   const lanes = createQueueNames(keyPrefix);
-  const client = openAskingClient(connection, commandTimeoutMs);
+  const client = openImpatientClient(connection, commandTimeoutMs);
   const outages = logOutages(client, log);
   await untilReady(client, Math.max(2000, 4 * commandTimeoutMs));
 
   const probe = createProbe(client);
   const outcomes = createOutcomes(probe);
-  const queues = openQueues(client, lanes, outages.note);
-  const addJob = createJobAdder({ client, lanes, queues, probe, maxWaiting, commandTimeoutMs });
-  const scheduleJob = createJobScheduler({ client, lanes, queues, commandTimeoutMs });
+  const queues = openQueues({ client, lanes, probe, maxWaiting, commandTimeoutMs, onError: outages.note });
   const closing = new AbortController();
   client.on('ready', outcomes.lookAtAll);
   const ear = hearEndedJobs({
@@ -76,19 +61,17 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     onError: outages.note,
   });
 
-  async function add(...job: Parameters<typeof addJob>): ReturnType<typeof addJob> {
+  const add: typeof queues.add = async (...job) => {
     closing.signal.throwIfAborted();
-    return addJob(...job);
-  }
+    return queues.add(...job);
+  };
 
-  async function outcomeOf(signal: AbortSignal, ...job: Parameters<typeof addJob>): Promise<string> {
+  async function outcomeOf(signal: AbortSignal, ...job: Parameters<typeof add>): Promise<string> {
     for (let lost = 0; lost <= maxLost; lost += 1) {
-      const added = await add(...job);
-      const outcome = await outcomes.outcomeOf(added, signal);
+      const outcome = await outcomes.outcomeOf(await add(...job), signal);
       if (outcome !== undefined) return outcome;
     }
-    const message = `The workers that did this "${job[0]}" job were lost before its end. Try again later.`;
-    throw new CacheError('overloaded', message, { retryable: true });
+    throw overloaded(`The workers that did this "${job[0]}" job were lost before its end. Try again later.`);
   }
 
   const queue: JobQueue = {
@@ -97,26 +80,24 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     },
     async run<N extends JobName>(name: N, payload: JobPayload<N>, runOptions: Parameters<JobQueue['run']>[2]) {
       const { timeoutMs, signal } = runOptions;
-      const message = `The cache is busy: a "${name}" job did not end within ${timeoutMs} ms. Try again.`;
-      const tooLate = (): CacheError => new CacheError('overloaded', message, { retryable: true });
       const signals = signal === undefined ? [closing.signal] : [signal, closing.signal];
-      return readOutcome<N>(
-        await withDeadline({ timeoutMs, signals, tooLate }, async (end) => outcomeOf(end, name, payload, runOptions)),
-      );
+      const late = () => tooLate(name, timeoutMs);
+      const outcome = withDeadline(timeoutMs, late, signals, (end) => outcomeOf(end, name, payload, runOptions));
+      return readOutcome<N>(await outcome);
     },
     async schedule(name, payload, scheduleOptions) {
       closing.signal.throwIfAborted();
-      await scheduleJob(name, payload, scheduleOptions);
+      await queues.schedule(name, payload, scheduleOptions);
     },
   };
 
   let closed: Promise<void> | undefined;
   return {
     queue,
-    look: async () => inspectQueues(lanes, queues),
+    look: queues.inspect,
     close() {
       closed ??= (async () => {
-        closing.abort(new CacheError('overloaded', 'The cache is shutting down; ask again.', { retryable: true }));
+        closing.abort(shuttingDown());
         await queues.close();
         ear.close();
         client.disconnect();
@@ -126,18 +107,23 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
   };
 }
 
-/** Leaves neither timer nor listener behind. The signal aborts `body`, which may take its time then. */
-async function withDeadline<T>(deadline: Deadline, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const { timeoutMs, signals, tooLate } = deadline;
+/**
+ * Each of `signals` ends the wait with its own reason, and the timeout with `late`. `body` gets a signal of all of them, and may take its
+ * time to end. Leaves neither timer nor listener behind.
+ */
+async function withDeadline<T>(
+  timeoutMs: number,
+  late: () => Error,
+  signals: readonly AbortSignal[],
+  body: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   for (const signal of signals) signal.throwIfAborted();
   const end = new AbortController();
-  const ended = Promise.withResolvers<never>();
   const onAbort = ({ target }: Event): void => end.abort((target as AbortSignal).reason);
-  const timer = setTimeout(() => end.abort(tooLate()), timeoutMs);
-  end.signal.addEventListener('abort', () => ended.reject(end.signal.reason));
+  const timer = setTimeout(() => end.abort(late()), timeoutMs);
   for (const signal of signals) signal.addEventListener('abort', onAbort);
   try {
-    return await Promise.race([ended.promise, body(end.signal)]);
+    return await untilAborted(body(end.signal), end.signal);
   } finally {
     clearTimeout(timer);
     for (const signal of signals) signal.removeEventListener('abort', onAbort);

@@ -1,14 +1,12 @@
 // The doing side of the queue: one BullMQ worker for each of the four queues.
-import { CacheError } from '@cistern/errors';
+import type { RedisConnection } from '@cistern/redis';
 import { Worker } from 'bullmq';
+import { shuttingDown } from '../job-errors.ts';
 import type { JobClass, JobHandlers, JobWorkers } from '../job-queue.ts';
-import { endsWithin } from './ends-within.ts';
-import { createQueueNames } from './job-queue-name.ts';
+import { createProbe, createQueueNames } from './job-layout.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
 import { performJob, retryDelayMs, type Stopping } from './perform-job.ts';
-import { createProbe } from './probe-job.ts';
-import type { RedisConnection } from '@cistern/redis';
-import { openWorkingClient } from './working-client.ts';
+import { endsWithin, openWorkingClient } from './redis-clients.ts';
 
 export interface BullmqWorkersOptions {
   readonly connection: RedisConnection;
@@ -72,18 +70,18 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
         settings: { backoffStrategy: (attemptsMade, _type, error) => retryDelayMs(attemptsMade, error) },
       },
     );
-    const tell = (jobId: string | undefined): void => {
+    const announceEnd = (jobId: string | undefined): void => {
       if (jobId !== undefined) client.publish(lanes.channel, jobId).catch(outages.note);
     };
-    worker.on('completed', (job) => tell(job.id));
-    worker.on('failed', (job) => tell(job?.id));
+    worker.on('completed', (job) => announceEnd(job.id));
+    worker.on('failed', (job) => announceEnd(job?.id));
     worker.on('error', outages.note);
     return worker;
   });
   await endsWithin(Promise.all(workers.map(async (worker) => worker.waitUntilReady())), readyWithinMs);
 
   async function end(graceMs: number): Promise<void> {
-    const stopped = new CacheError('overloaded', 'The cache is shutting down; ask again.', { retryable: true });
+    const stopped = shuttingDown();
     taking.abort(stopped);
     const closed = Promise.all(workers.map(async (worker) => worker.close()));
     if (!(await endsWithin(Promise.allSettled(running), graceMs))) {

@@ -1,40 +1,182 @@
-// BullMQ's asking ends of the four queues, all on one client.
+// The callers' side of the four queues, all on one client: adds jobs, schedules them and counts them.
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { answersWithin } from '@cistern/redis';
 import { Queue } from 'bullmq';
-import type { JobQueueName, JobQueueNames } from './job-queue-name.ts';
+import type { JobName, JobPayload } from '../catalogue.ts';
+import { tooManyWait } from '../job-errors.ts';
+import { checkInterval, type JobOptions, type LaneFacts, type ScheduleOptions } from '../job-queue.ts';
+import {
+  deduplicationIdOf,
+  type JobProbe,
+  type JobQueueName,
+  type JobQueueNames,
+  type ProbedJob,
+  sealPayload,
+} from './job-layout.ts';
 import type { RedisClient } from './redis-clients.ts';
 
+export interface QueuesOptions {
+  readonly client: RedisClient;
+  readonly lanes: JobQueueNames;
+  readonly probe: (job: ProbedJob) => Promise<JobProbe>;
+  readonly maxWaiting: number;
+  /** For Redis to add a job or look at one. */
+  readonly commandTimeoutMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Methods reject with `index-unavailable` when Redis does not answer as it should. */
 export interface OpenedQueues {
-  of(lane: JobQueueName): Queue;
+  /** Adds a job, or joins the one with the same key that waits or runs. Rejects with `overloaded`. */
+  add(name: JobName, payload: JobPayload<JobName>, options: JobOptions): Promise<ProbedJob>;
+  schedule(name: JobName, payload: JobPayload<JobName>, options: ScheduleOptions): Promise<void>;
+  inspect(): Promise<readonly LaneFacts[]>;
   close(): Promise<void>;
 }
 
 /** Failed jobs stay for a while, to see what went wrong; there is nothing to see in the others. */
 const keepFailed = { age: 3600, count: 100 };
+const failuresShown = 10;
+const countEveryMs = 500;
 
-export function openQueues(client: RedisClient, lanes: JobQueueNames, onError: (error: unknown) => void): OpenedQueues {
-  const queues = new Map<JobQueueName, Queue>();
-  for (const lane of lanes.all) {
-    const queue = new Queue(lane.name, {
-      connection: client,
-      prefix: lane.prefix,
-      // The client refuses by itself what it cannot do now; the version is checked where the index is opened.
-      skipWaitingForReady: true,
-      skipVersionCheck: true,
-      streams: { events: { maxLen: 100 } },
-      defaultJobOptions: { removeOnComplete: true, removeOnFail: keepFailed, stackTraceLimit: 1 },
+export function openQueues(options: QueuesOptions): OpenedQueues {
+  const { client, lanes, probe, maxWaiting, commandTimeoutMs } = options;
+  const queues = new Map(lanes.all.map((lane) => [lane, openQueue(lane, options)]));
+  const checks = new Map(lanes.all.map((lane) => [lane, createBacklogCheck(client, lane, maxWaiting)]));
+
+  async function addOnce(lane: JobQueueName, name: JobName, payload: JobPayload<JobName>, jobOptions: JobOptions) {
+    const { dedupKey, traceparent } = jobOptions;
+    const job: ProbedJob = { lane, id: randomUUID(), deduplicationId: deduplicationIdOf(name, dedupKey) };
+    const taken = await queues.get(lane)!.add(name, sealPayload(payload, traceparent), {
+      jobId: job.id,
+      deduplication: { id: job.deduplicationId },
+      ...attemptsIn(lane),
     });
-    queue.on('error', onError);
-    queues.set(lane, queue);
+    return { ...job, id: taken.id ?? job.id, joined: taken.id !== job.id };
   }
+
   return {
-    of: (lane) => queues.get(lane)!,
+    add: (name, payload, jobOptions) =>
+      answered(async () => {
+        const lane = lanes.of(name, jobOptions.class);
+        checks.get(lane)!(name);
+        const job = await answersWithin(commandTimeoutMs, addOnce(lane, name, payload, jobOptions));
+        const isLost = job.joined && (await answersWithin(commandTimeoutMs, probe(job))).state === 'lost';
+        return isLost ? await answersWithin(commandTimeoutMs, addOnce(lane, name, payload, jobOptions)) : job;
+      }),
+    async schedule(name, payload, scheduleOptions) {
+      checkInterval(scheduleOptions.everyMs);
+      const lane = lanes.of(name, 'background');
+      const put = putSchedule(client, lane, queues.get(lane)!, { name, payload, ...scheduleOptions });
+      // A schedule takes several commands, one after the other.
+      await answered(() => answersWithin(2 * commandTimeoutMs, put));
+    },
+    inspect: () => answered(() => Promise.all([...queues].map(async ([lane, queue]) => inspectQueue(lane, queue)))),
     async close() {
       await Promise.all([...queues.values()].map(async (queue) => queue.close()));
     },
   };
 }
 
-/** An asker of an interactive job tries again by itself, and knows better when. */
-export function attemptsIn(lane: JobQueueName): { attempts: number; backoff: { type: 'custom' } } | undefined {
+/** Errors of Redis or its client become `index-unavailable`. A CacheError stays. */
+async function answered<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    if (isCacheError(cause)) throw cause;
+    const message = 'Redis, which holds the job queue, does not answer as it should. Try again in a moment.';
+    throw new CacheError('index-unavailable', message, { retryable: true, cause });
+  }
+}
+
+function openQueue(lane: JobQueueName, { client, onError }: QueuesOptions): Queue {
+  const queue = new Queue(lane.name, {
+    connection: client,
+    prefix: lane.prefix,
+    // The client refuses by itself what it cannot do now; the version is checked where the index is opened.
+    skipWaitingForReady: true,
+    skipVersionCheck: true,
+    streams: { events: { maxLen: 100 } },
+    defaultJobOptions: { removeOnComplete: true, removeOnFail: keepFailed, stackTraceLimit: 1 },
+  });
+  queue.on('error', onError);
+  return queue;
+}
+
+/** The caller of an interactive job tries again by itself, and knows better when. */
+function attemptsIn(lane: JobQueueName): { attempts: number; backoff: { type: 'custom' } } | undefined {
   return lane.class === 'background' ? { attempts: 3, backoff: { type: 'custom' } } : undefined;
+}
+
+/**
+ * Keeps a queue that no worker takes jobs from from growing for ever, without a call to Redis before every job. The function throws
+ * `overloaded` if too many jobs waited when they were last counted.
+ */
+function createBacklogCheck(client: RedisClient, lane: JobQueueName, maxWaiting: number): (name: JobName) => void {
+  let waiting = 0;
+  let countedAtMs = 0;
+
+  async function count(): Promise<void> {
+    waiting = await client.llen(lane.key('wait'));
+  }
+
+  return (name) => {
+    if (Date.now() - countedAtMs > countEveryMs) {
+      countedAtMs = Date.now();
+      // What makes the count fail makes the job fail, with a better error.
+      count().catch(() => {});
+    }
+    if (waiting >= maxWaiting) throw tooManyWait(waiting, name);
+  };
+}
+
+interface Schedule extends ScheduleOptions {
+  readonly name: JobName;
+  readonly payload: JobPayload<JobName>;
+}
+
+/** BullMQ's job schedulers (decision 0020): Redis holds the schedule, and the worker that takes a run adds the next one. */
+async function putSchedule(client: RedisClient, lane: JobQueueName, queue: Queue, schedule: Schedule): Promise<void> {
+  const { name, payload, everyMs, dedupKey } = schedule;
+  const deduplication = { id: deduplicationIdOf(name, dedupKey) };
+  // Ids with many colons were something else in older releases of BullMQ.
+  const id = encodeURIComponent(deduplication.id);
+  const data = sealPayload(payload);
+  const known = await queue.getJobScheduler(id);
+  // BullMQ would take a run that waits out of the queue, and put it at the queue's end again.
+  const isSame = known?.every === everyMs && isDeepStrictEqual(known.template?.data, data);
+  if (isSame && (await isThere(client, lane.key(`repeat:${id}:${known.next}`)))) return;
+  // It would reckon with where in the old interval the runs were, too (BullMQ 6.7).
+  if (known !== undefined && known.every !== everyMs) await queue.removeJobScheduler(id);
+  const opts = { deduplication, ...attemptsIn(lane) };
+  await queue.upsertJobScheduler(id, { every: everyMs }, { name, data, opts });
+}
+
+/** Whether the next run is there. It is not if a worker was killed between taking a run and adding the next. */
+async function isThere(client: RedisClient, run: string): Promise<boolean> {
+  const [addedAt = null, finishedOn = null] = await client.hmget(run, 'timestamp', 'finishedOn');
+  return addedAt !== null && finishedOn === null;
+}
+
+async function inspectQueue(lane: JobQueueName, queue: Queue): Promise<LaneFacts> {
+  const [counts, [oldest], failures] = await Promise.all([
+    queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed'),
+    queue.getJobs(['waiting', 'prioritized'], 0, 0, true),
+    queue.getFailed(0, failuresShown - 1),
+  ]);
+  const { waiting = 0, prioritized = 0, active = 0, delayed = 0, failed = 0 } = counts;
+  return {
+    lane: lane.name,
+    waiting: waiting + prioritized,
+    active,
+    delayed,
+    failed,
+    // One that was taken away between two calls is no job any more.
+    failures: failures
+      .filter((job) => job !== undefined)
+      .map(({ name, failedReason, finishedOn = 0 }) => ({ name, reason: failedReason, atMs: finishedOn })),
+    oldestAddedAtMs: oldest?.timestamp,
+  };
 }

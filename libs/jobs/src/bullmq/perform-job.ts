@@ -1,21 +1,27 @@
 // One job as BullMQ hands it to a worker: to its handler, and its outcome to whoever waits.
-import { CacheError, isCacheError } from '@cistern/errors';
+import { isCacheError } from '@cistern/errors';
+import { untilAborted } from '@cistern/runtime';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
-import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
-import type { JobContext, JobHandlers } from '../job-queue.ts';
-import { traceparentOf, unsealPayload } from './job-envelope.ts';
-import type { JobQueueName } from './job-queue-name.ts';
-import { encodeError, encodeResult, outcomeTtlMs } from './job-outcome.ts';
+import type { JobName } from '../catalogue.ts';
+import { overloaded } from '../job-errors.ts';
+import type { JobContext, JobHandler, JobHandlers } from '../job-queue.ts';
+import {
+  encodeError,
+  encodeResult,
+  type JobProbe,
+  type JobQueueName,
+  outcomeKey,
+  outcomeTtlMs,
+  type ProbedJob,
+  traceparentOf,
+  unsealPayload,
+} from './job-layout.ts';
 import type { BullmqLog } from './log-outages.ts';
-import { outcomeKey, type JobProbe, type ProbedJob } from './probe-job.ts';
 import type { RedisClient } from './redis-clients.ts';
 
-interface ClaimRunDeps {
+export interface PerformDeps {
   readonly client: RedisClient;
   readonly probe: (job: ProbedJob) => Promise<JobProbe>;
-}
-
-export interface PerformDeps extends ClaimRunDeps {
   readonly handlers: JobHandlers;
   readonly log: BullmqLog;
   readonly stopping: Stopping;
@@ -27,13 +33,11 @@ export interface PerformDeps extends ClaimRunDeps {
 export interface Stopping {
   /** Aborted when no job may be begun any more. */
   readonly taking: AbortSignal;
-  /** Aborted when the grace is over: handlers are told. */
+  /** Aborted when the grace is over, which aborts handlers. */
   readonly handling: AbortSignal;
   /** Aborted when handlers are not waited for any longer. */
   readonly waiting: AbortSignal;
 }
-
-type AnyHandler = (payload: JobPayload<JobName>, context: JobContext) => Promise<JobResult<JobName>>;
 
 /** A newer worker gets a chance every second, for as long as an asker is likely to wait. */
 const strangerDelayMs = 1000;
@@ -44,7 +48,7 @@ export async function performJob(deps: PerformDeps, lane: JobQueueName, job: Job
   const { handlers, stopping, log } = deps;
   if (stopping.taking.aborted) return handBack(job, token);
   const payload = unsealPayload(job.data);
-  const handle = (handlers as Readonly<Record<string, AnyHandler | undefined>>)[job.name];
+  const handle = (handlers as Readonly<Record<string, JobHandler<JobName> | undefined>>)[job.name];
   if (payload === undefined || handle === undefined) return refuse(deps, lane, job, token);
   if (!(await claimRun(deps, lane, job))) return null;
   let outcome: string;
@@ -57,16 +61,16 @@ export async function performJob(deps: PerformDeps, lane: JobQueueName, job: Job
       stepAside: () => aside.resolve(null),
     };
     const handled = keep(deps.running, async () => handle(payload, context));
-    outcome = encodeResult(await untilAborted(stopping.waiting, async () => Promise.race([handled, aside.promise])));
+    outcome = encodeResult(await untilAborted(Promise.race([handled, aside.promise]), stopping.waiting));
   } catch (error) {
     // Another worker begins anew; whoever waits is none the wiser.
     if (stopping.handling.aborted) return handBack(job, token);
     if (!isCacheError(error)) log.error({ err: error, job: job.name, class: lane.class }, 'a job failed unexpectedly');
     if (mayTryAgain(job, error)) throw error;
-    await tell(deps, lane, job, encodeError(error));
+    await recordOutcome(deps, lane, job, encodeError(error));
     throw new UnrecoverableError(error instanceof Error ? error.message : String(error));
   }
-  await tell(deps, lane, job, outcome);
+  await recordOutcome(deps, lane, job, outcome);
   return null;
 }
 
@@ -93,23 +97,12 @@ async function refuse(deps: PerformDeps, lane: JobQueueName, job: Job, token: st
     throw new DelayedError();
   }
   const message = `No worker of this release can do the "${job.name}" job. Update the workers before the frontends.`;
-  await tell(deps, lane, job, encodeError(new CacheError('overloaded', message, { retryable: true })));
+  await recordOutcome(deps, lane, job, encodeError(overloaded(message)));
   throw new UnrecoverableError(message);
 }
 
-async function tell({ client }: PerformDeps, lane: JobQueueName, job: Job, outcome: string): Promise<void> {
+async function recordOutcome({ client }: PerformDeps, lane: JobQueueName, job: Job, outcome: string): Promise<void> {
   await client.set(outcomeKey(lane, job.id!), outcome, 'PX', outcomeTtlMs);
-}
-
-async function untilAborted<T>(signal: AbortSignal, body: () => Promise<T>): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort);
-  try {
-    return await Promise.race([aborted.promise, body()]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 function keep<T>(running: Set<Promise<unknown>>, body: () => Promise<T>): Promise<T> {
@@ -122,7 +115,7 @@ function keep<T>(running: Set<Promise<unknown>>, body: () => Promise<T>): Promis
  * False: a job of the same key waits or runs, and this run is left out. BullMQ gives the key back at the end of the
  * job.
  */
-async function claimRun({ client, probe }: ClaimRunDeps, lane: JobQueueName, job: Job): Promise<boolean> {
+async function claimRun({ client, probe }: PerformDeps, lane: JobQueueName, job: Job): Promise<boolean> {
   const { id = '', deduplicationId } = job;
   if (job.repeatJobKey === undefined || deduplicationId === undefined) return true;
   const key = lane.key(`de:${deduplicationId}`);

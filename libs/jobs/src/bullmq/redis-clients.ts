@@ -1,15 +1,19 @@
 // The two kinds of client: those of frontends, which must not wait for Redis, and those of workers, which must.
 import { Cluster, type ClusterOptions, type CommonRedisOptions, Redis } from 'ioredis';
-import { endsWithin } from './ends-within.ts';
 import type { RedisConnection, SentinelRedis } from '@cistern/redis';
+import { within } from '@cistern/runtime';
 
 export type RedisClient = Redis | Cluster;
+
+/** A host that does not answer lets an attempt to connect to it neither succeed nor end. */
+const endWithinMs = 2000;
+const clusterEndsWithinMs = 200;
 
 /**
  * Fails at once while there is no connection, and after seconds when there is no answer: `commandTimeoutMs` is what
  * `answersWithin` gives it, which tells a late Redis from a busy process.
  */
-export function openAskingClient(connection: RedisConnection, commandTimeoutMs: number): RedisClient {
+export function openImpatientClient(connection: RedisConnection, commandTimeoutMs: number): RedisClient {
   return openClient(connection, {
     enableOfflineQueue: false,
     patience: {
@@ -144,4 +148,66 @@ async function untilOneReady(client: RedisClient): Promise<void> {
 
 function retryDelayMs(attempt: number): number {
   return Math.min(attempt * 50, 1000);
+}
+
+/** Whether it ends, well or badly, before that many milliseconds have passed. */
+export function endsWithin(ending: Promise<unknown>, ms: number): Promise<boolean> {
+  return within(Promise.allSettled([ending]), ms).then(
+    () => true,
+    () => false,
+  );
+}
+
+export interface WorkingClient {
+  readonly client: RedisClient;
+  /** Ends the client and its copies, and whatever waits for a reply; takes two seconds at most. */
+  close(): Promise<void>;
+}
+
+/**
+ * A worker's client and the copies that BullMQ makes of it to block on, so that all of them can be closed at any time. While Redis is
+ * down, BullMQ cannot end its copies. Nor can ioredis end one that waits for its next attempt to connect.
+ */
+export function openWorkingClient(connection: RedisConnection): WorkingClient {
+  const client = endable(openPatientClient(connection));
+  const all = [client];
+  const duplicate = client.duplicate.bind(client) as (...args: unknown[]) => RedisClient;
+  Object.assign(client, {
+    duplicate(...args: unknown[]): RedisClient {
+      const copy = endable(duplicate(...args));
+      all.push(copy);
+      return copy;
+    },
+  });
+  return {
+    client,
+    close: async () => void (await endsWithin(Promise.all(all.map(end)), endWithinMs)),
+  };
+}
+
+/** Makes a client emit its end even if it is ended while it has no connection. */
+function endable(client: RedisClient): RedisClient {
+  const disconnect = client.disconnect.bind(client);
+  return Object.assign(client, {
+    disconnect(reconnect = false): void {
+      // Between two attempts nothing can be ended: the commands that wait would wait for ever. The next one is near.
+      if (!client.isCluster && client.status === 'reconnecting' && !reconnect)
+        client.once('connecting', () => disconnect());
+      else disconnect(reconnect);
+      // A cluster ends with its last node, and without a node not at all.
+      if (client.isCluster && !reconnect) emitEndWithin(client, clusterEndsWithinMs);
+    },
+  });
+}
+
+function emitEndWithin(client: RedisClient, ms: number): void {
+  const timer = setTimeout(() => client.emit('end'), ms);
+  client.once('end', () => clearTimeout(timer));
+}
+
+async function end(client: RedisClient): Promise<void> {
+  if (client.status === 'end') return;
+  const ended = new Promise((resolve) => client.once('end', resolve));
+  client.disconnect();
+  await ended;
 }

@@ -1,12 +1,19 @@
-// Jobs inside one process: what frontends ask for, workers of the same process do.
-import { CacheError, isCacheError } from '@cistern/errors';
+// Jobs inside one process: workers of the same process do the jobs that frontends add.
+import { isCacheError } from '@cistern/errors';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
-import type { JobClass, JobContext, JobHandlers, JobOptions, JobQueue, JobWorkers, LaneFacts } from '../job-queue.ts';
-import { closeQueues } from './close-queues.ts';
-import { createQueues, type Queue } from './create-queues.ts';
+import { overloaded, tooLate, tooManyWait } from '../job-errors.ts';
+import type { JobClass, JobHandler, JobHandlers, JobOptions, JobQueue, JobWorkers, LaneFacts } from '../job-queue.ts';
 import { createSchedules } from './create-schedules.ts';
-import { type InlineJob, settleJob, type Waiter } from './inline-job.ts';
-import { inspectQueues, noteFailure } from './inspect-queues.ts';
+import {
+  closeQueues,
+  createQueues,
+  type InlineJob,
+  inspectQueues,
+  noteFailure,
+  type Queue,
+  settleJob,
+  type Waiter,
+} from './queues.ts';
 
 /** The part of a logger that workers need: fields first, then a constant message. */
 interface JobLog {
@@ -32,8 +39,6 @@ export interface InlineJobs {
   /** How full it is now. */
   look(): readonly LaneFacts[];
 }
-
-type AnyHandler = (payload: JobPayload<JobName>, context: JobContext) => Promise<JobResult<JobName>>;
 
 export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions): InlineJobs {
   const lanes = createQueues(slots);
@@ -90,8 +95,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
 
   function checkRoom(lane: Queue, name: JobName): void {
     const startsAtOnce = handlers !== undefined && hasSlot(lane);
-    if (!startsAtOnce && lane.waiting.size >= maxWaiting)
-      throw overloaded(`The cache is busy: ${lane.waiting.size} jobs wait before this "${name}". Try again later.`);
+    if (!startsAtOnce && lane.waiting.size >= maxWaiting) throw tooManyWait(lane.waiting.size, name);
   }
 
   function enqueue(lane: Queue, job: InlineJob): void {
@@ -131,7 +135,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
 
   async function perform(by: JobHandlers, job: InlineJob, lane: Queue): Promise<void> {
     // Which payload belongs to which handler is known to the compiler only where the job is added.
-    const handle = by[job.name] as AnyHandler;
+    const handle = by[job.name] as JobHandler<JobName>;
     try {
       const { class: jobClass, traceparent, abort } = job;
       const context = { class: jobClass, traceparent, signal: abort.signal, stepAside: () => stepAside(job, lane) };
@@ -183,10 +187,6 @@ function hasSlot({ running, aside, slots }: Queue): boolean {
   return running.size - aside.size < slots;
 }
 
-function overloaded(message: string): CacheError {
-  return new CacheError('overloaded', message, { retryable: true });
-}
-
 /** The caller knows that `job` is of the name `N`. */
 async function waitForJob<N extends JobName>(
   job: InlineJob,
@@ -194,13 +194,8 @@ async function waitForJob<N extends JobName>(
 ): Promise<JobResult<N>> {
   const { promise, resolve, reject } = Promise.withResolvers<JobResult<N>>();
   const waiter: Waiter = { resolve, reject };
-  function onAbort(): void {
-    reject(signal?.reason);
-  }
-  const timer = setTimeout(() => {
-    const message = `The cache is busy: a "${job.name}" job did not end within ${timeoutMs} ms. Try again.`;
-    reject(new CacheError('overloaded', message, { retryable: true }));
-  }, timeoutMs);
+  const onAbort = (): void => reject(signal?.reason);
+  const timer = setTimeout(() => reject(tooLate(job.name, timeoutMs)), timeoutMs);
   signal?.addEventListener('abort', onAbort);
   job.waiters.add(waiter);
   try {

@@ -1,5 +1,5 @@
 // Jobs that are done again and again in one process: a timer for each.
-import { checkInterval } from '../check-interval.ts';
+import { checkInterval } from '../job-queue.ts';
 
 interface Schedule {
   readonly everyMs: number;

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { JobContext, JobHandlers } from './job-queue.ts';
+import { type JobContext, type JobHandlers, measureJobHandlers } from './job-queue.ts';
 import { createMetrics } from '@cistern/telemetry';
-import { measureJobHandlers } from './measure-job-handlers.ts';
 
 test('a handler does what it did, and its time and end are told', async () => {
   const metrics = createMetrics();

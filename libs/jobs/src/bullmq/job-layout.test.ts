@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
-import { encodeError, encodeResult, readOutcome } from './job-outcome.ts';
+import { encodeError, encodeResult, readOutcome } from './job-layout.ts';
 
 test('a result comes back as it was', () => {
   assert.equal(readOutcome<'fetch-manifest'>(encodeResult(null)), null);
