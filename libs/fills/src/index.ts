@@ -1,22 +1,23 @@
-export { createFillTable } from './fill/fill-table.ts';
-export type { FillTable } from './fill/fill-table.ts';
-export { fillTopic } from './fill/fill-topic.ts';
 export { startFill } from './fill/fill.ts';
 export type { Fill } from './fill/fill.ts';
-export { leftFill } from './fill/left-fill.ts';
 export { openTemporarySpool } from './fill/open-temporary-spool.ts';
 export { openSpoolDirectory } from './fill/spool-directory.ts';
 export type { SpoolDirectory } from './fill/spool-directory.ts';
-export { continueFill } from './follow/continue-fill.ts';
-export { createFillAccess } from './follow/fill-access.ts';
-export type { FillAccess } from './follow/fill-access.ts';
-export { createFollowFill } from './follow/follow-fill.ts';
+export { continueFill, handOverFills } from './follow/continue-fill.ts';
+export { createFillAccess, createFillTable } from './follow/fill-access.ts';
+export type { FillAccess, FillTable } from './follow/fill-access.ts';
+export { createFollowFill, fillTopic, leftFill } from './follow/follow-fill.ts';
 export type { FollowFill, FollowedFill } from './follow/follow-fill.ts';
-export { handOverFills } from './follow/hand-over.ts';
 export { createAnswerFill } from './remote/answer-fill.ts';
 export type { AnswerFill } from './remote/answer-fill.ts';
-export { encodeFrame, frameTypes, heartbeatMs, maxFailureBytes, silenceMs } from './remote/fill-frames.ts';
-export { fillAuthorization } from './remote/fill-token.ts';
+export {
+  encodeFrame,
+  fillAuthorization,
+  frameTypes,
+  heartbeatMs,
+  maxFailureBytes,
+  silenceMs,
+} from './remote/fill-frames.ts';
 export { openRemoteFills } from './remote/open-remote-fills.ts';
 export type { FillPlace, RemoteFills } from './remote/open-remote-fills.ts';
 export { connectMs } from './remote/peer-connections.ts';
@@ -24,7 +25,7 @@ export type { PeerTls } from './remote/peer-connections.ts';
 export { createFrameReader } from './remote/read-frames.ts';
 export { createStoreRoom, storeWithRoom } from './room/create-store-room.ts';
 export { createDiskRoom } from './room/disk-room.ts';
-export type { DiskRoom, DiskRoomOptions } from './room/disk-room.ts';
 export { joinDiskRooms } from './room/join-disk-rooms.ts';
+export type { DiskRoom, DiskRoomOptions } from './room/disk-room.ts';
 export { minFreeBytes, noMinFree, reserveBytes } from './room/min-free.ts';
 export type { MinFree } from './room/min-free.ts';

@@ -3,7 +3,7 @@ import { assembleWorker } from './wiring/wire-worker.ts';
 import type { Config } from '@cistern/config';
 import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
 import { prepareDirectories } from '@cistern/assembly';
-import { buildFillServer } from './build-fill-server.ts';
+import { buildFillServer } from './wiring/build-fill-server.ts';
 
 /** Begins to work; rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */
 export async function buildWorker(config: Config, context: NodeContext): Promise<CacheNode> {

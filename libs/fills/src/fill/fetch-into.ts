@@ -1,6 +1,6 @@
 // Copies one upstream body into a fill. Chunks that arrive while a write is under way go out together in the next one.
 import type { UpstreamBlobBody } from '@cistern/upstream';
-import type { Interval } from './intervals.ts';
+import type { Interval } from './spool.ts';
 
 /** A stretch being fetched. `next` is the byte to come next from upstream; `endExclusive` may shrink, but not below it. */
 export interface Stretch {

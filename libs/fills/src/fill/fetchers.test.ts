@@ -6,7 +6,7 @@ import type { UpstreamBlobBody } from '@cistern/upstream';
 import { until } from '@cistern/runtime/testing';
 import { bytesOf } from '@cistern/oci/testing';
 import { createFetchers } from './fetchers.ts';
-import { createIntervals } from './intervals.ts';
+import { createIntervals } from './spool.ts';
 
 const mebibyte = 1024 * 1024;
 const bytes = bytesOf(40 * mebibyte);

@@ -4,7 +4,7 @@
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 import { type Stretch, fetchInto } from './fetch-into.ts';
-import { type Interval, createIntervals } from './intervals.ts';
+import { type Interval, createIntervals } from './spool.ts';
 
 export interface Fetchers {
   /** Fetches all missing bytes; `opened` is a body of the whole, for when none has come yet. */

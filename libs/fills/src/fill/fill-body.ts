@@ -1,5 +1,7 @@
 // The bytes of a fill as its readers see them: what is present, what is still withheld, and how it ended. The end is
 // withheld until the whole has been verified, so that no reader can take an unverified body for a complete one.
+import { createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
+import { SourceInterrupted } from '@cistern/streams';
 import type { Spool } from './spool.ts';
 
 export interface FillBody {
@@ -14,18 +16,34 @@ export interface FillBody {
   changeAt(offset: number, signal?: AbortSignal): Promise<void>;
   readonly verified: boolean;
   readonly failed: boolean;
-  /** No more bytes come here: somebody else goes on. What is present stays readable. */
+  /** No more bytes come here: another worker goes on. The present bytes stay readable. */
   readonly moved: boolean;
+  /** Throws `movedElsewhere` once no more bytes come here. */
+  checkMoved(): void;
   markVerified(): void;
   markMoved(): void;
   /** Ends the wait of every reader. What is verified is whole and stays readable: then this does nothing. */
   fail(error: unknown): void;
-  /** Wakes every waiting reader, so that it looks again for somebody who brings its bytes. */
+  /** Wakes every waiting reader, so that it looks again for a fetcher that brings its bytes. */
   nudge(): void;
+}
+
+export interface VerifierOptions {
+  readonly digest: Digest;
+  /** The end of what is present behind `offset`. */
+  readonly presentEnd: (offset: number) => number;
+  /** Reads bytes that are present, at least one. */
+  readonly read: (offset: number, into: Uint8Array) => Promise<number>;
 }
 
 /** A blob of at most this many bytes is withheld whole. */
 const withheldWholeBytes = 64 * 1024;
+const readBytes = 1024 * 1024;
+
+/** The error of a reader or an upload that needs bytes which come elsewhere now. */
+export function movedElsewhere(): SourceInterrupted {
+  return new SourceInterrupted('somebody else goes on with the fill');
+}
 
 export function createFillBody(spool: Spool): FillBody {
   const { size } = spool;
@@ -76,6 +94,9 @@ export function createFillBody(spool: Spool): FillBody {
     get moved() {
       return moved;
     },
+    checkMoved() {
+      if (moved) throw movedElsewhere();
+    },
     markMoved() {
       moved = true;
       wake(0, Infinity);
@@ -90,5 +111,46 @@ export function createFillBody(spool: Spool): FillBody {
       wake(0, Infinity);
     },
     nudge: () => wake(0, Infinity),
+  };
+}
+
+/**
+ * The running hash of a fill. It takes chunks straight from the fetcher when they come in order, and reads them back from the spool
+ * when they do not.
+ */
+export function createVerifier({ digest, presentEnd, read }: VerifierOptions) {
+  const hash = createDigestHash(digest);
+  let position = 0;
+  let catchingUp: Promise<void> | undefined;
+
+  const readOn = async () => {
+    const buffer = Buffer.allocUnsafe(readBytes);
+    for (let left = presentEnd(position) - position; left > 0; left = presentEnd(position) - position) {
+      const length = await read(position, buffer.subarray(0, Math.min(left, buffer.length)));
+      hash.update(buffer.subarray(0, length));
+      position += length;
+    }
+  };
+
+  return {
+    /** Takes chunks that are being written at `offset`: hashed at once if they are next in order. */
+    offer(offset: number, chunks: readonly Uint8Array[]): void {
+      if (offset !== position || catchingUp !== undefined) return;
+      for (const chunk of chunks) {
+        hash.update(chunk);
+        position += chunk.length;
+      }
+    },
+    /** Hashes the present bytes behind the last hashed one; resolves when it has caught up. */
+    async catchUp(): Promise<void> {
+      while (presentEnd(position) > position) {
+        catchingUp ??= readOn().finally(() => {
+          catchingUp = undefined;
+        });
+        await catchingUp;
+      }
+    },
+    /** The digest of everything hashed; call once, at the end. */
+    digest: () => `${digestAlgorithm(digest)}:${hash.digest('hex')}` as Digest,
   };
 }

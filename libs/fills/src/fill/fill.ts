@@ -4,16 +4,13 @@ import { CacheError } from '@cistern/errors';
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
-import { type SourceReader, checksumOf, SourceInterrupted } from '@cistern/streams';
-import { commit } from './commit.ts';
-import { type FillBody, createFillBody } from './fill-body.ts';
-import { openFillReader } from './fill-reader.ts';
+import { type SourceReader, checksumOf } from '@cistern/streams';
+import { commit, upload } from './commit.ts';
+import { type FillBody, createFillBody, createVerifier, movedElsewhere } from './fill-body.ts';
+import { openFillReader, createFollowers } from './followers.ts';
 import { type Fetchers, createFetchers, isNoRange, nearBytes } from './fetchers.ts';
-import { createFollowers } from './followers.ts';
 import { openFirst } from './open-first.ts';
 import type { SpoolDirectory } from './spool-directory.ts';
-import { upload } from './upload.ts';
-import { createVerifier } from './verifier.ts';
 
 export interface FillOptions {
   readonly fillId: string;
@@ -179,7 +176,7 @@ export function startFill(options: FillOptions): Fill {
     if (hasEnded || body?.verified) return;
     hasMoved = true;
     body?.markMoved();
-    stopping.abort(new SourceInterrupted('somebody else goes on with the fill'));
+    stopping.abort(movedElsewhere());
   };
 
   const leave = () => {

@@ -1,20 +1,20 @@
-// Who reads from a fill now. The fill needs none of them, but its file stays for them, and a fill of which only ranges
-// are wanted ends when nobody has come for a while.
+// Followers: readers at any offset of a fill in flight. They never slow it down, and wait only for their own bytes. The fill needs no
+// follower, but its file stays for them. A fill of which only ranges are wanted ends when no follower has come for a while.
+import type { SourceReader } from '@cistern/streams';
+import type { FillBody } from './fill-body.ts';
 
-export interface Followers {
-  readonly count: number;
-  /** Returns the function to be called when the follower has left. */
-  enter(): () => void;
-  /** Calls `onIdle`, once, when there has been no follower for `ms`. */
-  watchIdle(ms: number, onIdle: () => void): void;
-  stopWatching(): void;
-  /** Resolves when there has been no follower for `quietMs`, after `maxMs`, or when `signal` is aborted. */
-  gone(quietMs: number, maxMs: number, signal: AbortSignal): Promise<void>;
-  /** Calls `onNone`, once, as soon as there is no follower. */
-  whenNone(onNone: () => void): void;
+export interface FillReaderOptions {
+  readonly body: FillBody;
+  readonly from: number;
+  readonly toExclusive: number;
+  /** Whether the blob's end waits for verification. A small range is unverified by nature and does not wait. */
+  readonly verified: boolean;
+  /** Called when the reader has to wait: a fetcher may bring that part sooner. */
+  readonly onWait: (offset: number, toExclusive: number) => void;
+  readonly onClose: () => void;
 }
 
-export function createFollowers(): Followers {
+export function createFollowers() {
   let count = 0;
   let idle: { readonly ms: number; readonly onIdle: () => void } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -28,6 +28,7 @@ export function createFollowers(): Followers {
     if (idle !== undefined) timer = setTimeout(idle.onIdle, idle.ms);
   };
 
+  /** Calls `onIdle`, once, when there has been no follower for `ms`. */
   const watchIdle = (ms: number, onIdle: () => void) => {
     idle = { ms, onIdle };
     look();
@@ -38,10 +39,11 @@ export function createFollowers(): Followers {
   };
 
   return {
-    get count() {
+    get count(): number {
       return count;
     },
-    enter() {
+    /** Returns the function to be called when the follower has left. */
+    enter(): () => void {
       count += 1;
       clearTimeout(timer);
       let hasLeft = false;
@@ -54,7 +56,8 @@ export function createFollowers(): Followers {
     },
     watchIdle,
     stopWatching,
-    async gone(quietMs, maxMs, signal) {
+    /** Resolves when there has been no follower for `quietMs`, after `maxMs`, or when `signal` is aborted. */
+    async gone(quietMs: number, maxMs: number, signal: AbortSignal): Promise<void> {
       const { promise, resolve } = Promise.withResolvers<void>();
       const onAbort = () => resolve();
       const longest = setTimeout(resolve, maxMs);
@@ -66,9 +69,51 @@ export function createFollowers(): Followers {
       clearTimeout(longest);
       signal.removeEventListener('abort', onAbort);
     },
-    whenNone(callback) {
+    /** Calls `callback`, once, as soon as there is no follower. */
+    whenNone(callback: () => void): void {
       onNone = callback;
       look();
     },
+  };
+}
+
+/** A reader that needs bytes which come elsewhere now gets `SourceInterrupted`. */
+export function openFillReader({
+  body,
+  from,
+  toExclusive,
+  verified,
+  onWait,
+  onClose,
+}: FillReaderOptions): SourceReader {
+  const closing = new AbortController();
+  let position = from;
+  const checkOpen = () => {
+    if (closing.signal.aborted) throw new Error('the reader was closed');
+  };
+  return {
+    async read(into) {
+      for (;;) {
+        checkOpen();
+        if (position >= toExclusive) return 0;
+        const end = verified ? body.readableEnd(position) : body.presentEnd(position);
+        const length = Math.min(into.length, end - position, toExclusive - position);
+        if (length > 0) {
+          const read = await body.spool.read(position, into.subarray(0, length));
+          checkOpen();
+          position += read;
+          return read;
+        }
+        body.checkMoved();
+        if (body.presentEnd(position) === position) onWait(position, toExclusive);
+        await body.changeAt(position, closing.signal);
+      }
+    },
+    async close() {
+      if (closing.signal.aborted) return;
+      closing.abort();
+      onClose();
+    },
+    verification: verified ? async () => (body.verified ? 'proven' : body.failed ? 'lost' : 'open') : undefined,
   };
 }

@@ -5,8 +5,7 @@ import type { UpstreamBlobBody } from '@cistern/upstream';
 import { isNoRange, nearBytes } from './fetchers.ts';
 import { fetchInto } from './fetch-into.ts';
 import type { FillOptions } from './fill.ts';
-import type { Interval } from './intervals.ts';
-import type { Spool } from './spool.ts';
+import type { Interval, Spool } from './spool.ts';
 
 export interface FirstAnswer {
   readonly spool: Spool;
@@ -27,8 +26,8 @@ export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
     return { range: undefined, first: undefined, spool };
   }
   const range = firstRange(options);
-  const told = range === undefined ? expectedSize : range.toExclusive - range.from;
-  if (told !== undefined) await options.spools.admit(told);
+  const knownBytes = range === undefined ? expectedSize : range.toExclusive - range.from;
+  if (knownBytes !== undefined) await options.spools.admit(knownBytes);
   if (range !== undefined) {
     try {
       const first = await upstream.getBlob(repository, digest, { ...range, signal });

@@ -2,7 +2,13 @@
 // need and for nothing else.
 import { open, rm } from 'node:fs/promises';
 import { CacheError } from '@cistern/errors';
-import { type Intervals, createIntervals } from './intervals.ts';
+
+export interface Interval {
+  readonly start: number;
+  readonly endExclusive: number;
+}
+
+type Intervals = ReturnType<typeof createIntervals>;
 
 export interface Spool extends SpoolFile {
   /** Reserves room for `moreBytes` more, but never more than the size; rejects as `SpoolDirectory.open`. */
@@ -96,4 +102,45 @@ function notWritten(cause: unknown): CacheError {
     : `its file system reports ${code}`;
   const message = `The spool (worker.spool.directory) cannot take what upstream sends: ${why}.`;
   return new CacheError('store-unavailable', message, { cause, detail: { code }, retryable: true });
+}
+
+/** A map of the bytes that are here: sorted, disjoint, half-open intervals. */
+export function createIntervals() {
+  let runs: Interval[] = [];
+  return {
+    add(start: number, endExclusive: number): void {
+      if (endExclusive <= start) return;
+      let merged: Interval = { start, endExclusive };
+      const before: Interval[] = [];
+      const after: Interval[] = [];
+      for (const run of runs) {
+        if (run.endExclusive < merged.start) before.push(run);
+        else if (run.start > merged.endExclusive) after.push(run);
+        else
+          merged = {
+            start: Math.min(run.start, merged.start),
+            endExclusive: Math.max(run.endExclusive, merged.endExclusive),
+          };
+      }
+      runs = [...before, merged, ...after];
+    },
+    /** The end of the run that holds `offset`; `offset` itself if none does. */
+    runEnd: (offset: number): number =>
+      runs.find((run) => run.start <= offset && offset < run.endExclusive)?.endExclusive ?? offset,
+    /** The first interval missing within `[from, toExclusive)`. */
+    firstGap(from: number, toExclusive: number): Interval | undefined {
+      let start = from;
+      for (const run of runs) {
+        if (run.endExclusive <= start) continue;
+        if (run.start > start)
+          return start < toExclusive ? { start, endExclusive: Math.min(run.start, toExclusive) } : undefined;
+        start = run.endExclusive;
+      }
+      return start < toExclusive ? { start, endExclusive: toExclusive } : undefined;
+    },
+    /** Bytes present. */
+    get covered(): number {
+      return runs.reduce((sum, run) => sum + run.endExclusive - run.start, 0);
+    },
+  };
 }

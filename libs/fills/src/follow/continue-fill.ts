@@ -1,7 +1,10 @@
-// Going on with a fill of another worker: what that one has already comes from there as long as it answers, the rest
-// from upstream. After a `kill -9` nothing is there; after a SIGTERM everything that was fetched is.
+// Going on with a fill of another worker: its bytes come from there as long as it answers, the rest from upstream. After a
+// `kill -9` it has none; after a SIGTERM it has everything that was fetched, and has added a job for each of its fills.
+import type { CacheIndex } from '@cistern/index';
+import type { JobQueue } from '@cistern/jobs';
+import type { FillTable } from './fill-access.ts';
 import type { RepositoryName, Digest } from '@cistern/oci';
-import type { BlobRequestOptions, Upstream, UpstreamBlobBody } from '@cistern/upstream';
+import type { BlobRequestOptions, Upstream } from '@cistern/upstream';
 import { isNoRange } from '../fill/fetchers.ts';
 import type { Logger } from '@cistern/telemetry';
 import type { FillPlace, RemoteFills } from '../remote/open-remote-fills.ts';
@@ -50,13 +53,13 @@ export function continueFill(
   return {
     name: upstream.name,
     headBlob: (...args) => upstream.headBlob(...args),
-    async getBlob(repository, digest, { from = 0, toExclusive, signal } = {}) {
+    async getBlob(repository, digest, options = {}) {
+      const { from = 0, toExclusive = size, signal } = options;
       const closing = new AbortController();
       const ending = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
-      const end = toExclusive ?? size;
-      const here = present(from, end, ending);
+      const here = present(from, toExclusive, ending);
       const first = await here.next();
-      if (first.done === true) return upstream.getBlob(repository, digest, rangeOf(from, toExclusive, signal));
+      if (first.done === true) return upstream.getBlob(repository, digest, options);
       async function* body(): AsyncGenerator<Buffer> {
         let position = from;
         try {
@@ -67,19 +70,11 @@ export function continueFill(
         } finally {
           await here.return(undefined);
         }
-        if (position >= end) return;
-        yield* upstreamFrom(upstream, repository, digest, { from: position, toExclusive, signal: ending });
+        if (position >= toExclusive) return;
+        yield* upstreamFrom(upstream, repository, digest, { ...options, from: position, signal: ending });
       }
       return { start: from, totalSize: size, body: body(), close: () => closing.abort() };
     },
-  };
-}
-
-function rangeOf(from: number, toExclusive: number | undefined, signal: AbortSignal | undefined): BlobRequestOptions {
-  return {
-    ...(from > 0 && { from }),
-    ...(toExclusive !== undefined && { toExclusive }),
-    ...(signal !== undefined && { signal }),
   };
 }
 
@@ -88,9 +83,12 @@ async function* upstreamFrom(
   upstream: BlobUpstream,
   repository: RepositoryName,
   digest: Digest,
-  options: { readonly from: number; readonly toExclusive: number | undefined; readonly signal: AbortSignal },
+  options: BlobRequestOptions & { readonly from: number; readonly signal: AbortSignal },
 ): AsyncGenerator<Buffer> {
-  const opened = await openFrom(upstream, repository, digest, options);
+  const opened = await upstream.getBlob(repository, digest, options).catch((error: unknown) => {
+    if (!isNoRange(error)) throw error;
+    return upstream.getBlob(repository, digest, { signal: options.signal });
+  });
   let skip = options.from - opened.start;
   try {
     for await (const chunk of opened.body) {
@@ -103,20 +101,29 @@ async function* upstreamFrom(
   }
 }
 
-async function openFrom(
-  upstream: BlobUpstream,
-  repository: RepositoryName,
-  digest: Digest,
-  {
-    from,
-    toExclusive,
-    signal,
-  }: { readonly from: number; readonly toExclusive: number | undefined; readonly signal: AbortSignal },
-): Promise<UpstreamBlobBody> {
-  try {
-    return await upstream.getBlob(repository, digest, rangeOf(from, toExclusive, signal));
-  } catch (error) {
-    if (!isNoRange(error)) throw error;
-    return upstream.getBlob(repository, digest, { signal });
+export interface HandOverDeps {
+  readonly fills: FillTable;
+  readonly index: CacheIndex;
+  /** This process takes no jobs from it any more. */
+  readonly queue: JobQueue;
+  readonly log: Logger;
+}
+
+/**
+ * Before a worker ends: adds a job for each of its fills, while its bytes can still be copied. The worker that takes a fill over
+ * shows it by the record. Never rejects.
+ */
+export async function handOverFills({ fills, index, queue, log }: HandOverDeps): Promise<void> {
+  for (const { fillId, digest } of fills.all()) {
+    try {
+      const record = await index.fills.read(digest);
+      if (record?.fillId !== fillId || record.state !== 'running') continue;
+      const { source, generation, class: fillClass } = record;
+      const { upstream, repository } = source;
+      const payload = { upstream, repository, digest, replaces: generation, from: 0 };
+      await queue.add('fetch-blob', payload, { dedupKey: `${digest}.${generation}`, class: fillClass });
+    } catch (error) {
+      log.warn({ err: error, digest }, 'nobody could be asked to go on with a fill');
+    }
   }
 }

@@ -1,9 +1,15 @@
 // The way to the bytes of a fill, wherever it runs: here, or on another worker.
 import type { FillRecord } from '@cistern/index';
 import { type SourceReader, type PlaceReader, openChecksummedReader } from '@cistern/streams';
-import type { FillRange } from '../fill/fill.ts';
-import type { FillTable } from '../fill/fill-table.ts';
+import type { Fill, FillRange } from '../fill/fill.ts';
 import type { RemoteFills } from '../remote/open-remote-fills.ts';
+
+interface FillEntry extends Pick<FillRecord, 'source' | 'class'> {
+  readonly fill: Fill;
+  readonly startedAtMs: number;
+}
+
+export type FillTable = ReturnType<typeof createFillTable>;
 
 type RunningFillRecord = FillRecord & { readonly size: number };
 
@@ -44,6 +50,22 @@ export function createFillAccess({ fills, address, remote }: FillAccessOptions):
     async checksum(record, from, toExclusive) {
       if (isHere(record)) return fills?.get(record.fillId)?.checksum(from, toExclusive);
       return remote?.checksum(record, from, toExclusive);
+    },
+  };
+}
+
+/** The fills that run in this process. */
+export function createFillTable() {
+  const entries = new Map<string, FillEntry>();
+  return {
+    add: (entry: FillEntry): void => void entries.set(entry.fill.fillId, entry),
+    /** To be called when the fill's record says how it ended: a fill that is gone from here has no new followers. */
+    remove: (fill: Fill): void => void entries.delete(fill.fillId),
+    get: (fillId: string): Fill | undefined => entries.get(fillId)?.fill,
+    all: (): Iterable<Fill> => entries.values().map(({ fill }) => fill),
+    entries: (): Iterable<FillEntry> => entries.values(),
+    get size(): number {
+      return entries.size;
     },
   };
 }

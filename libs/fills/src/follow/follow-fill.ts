@@ -1,11 +1,15 @@
-// A frontend's way to a fill: subscribe, read the record, ask for the job, read again. The record is the truth;
+// A frontend's way to a fill: subscribe, read the record, add the job, read again. The record is the truth;
 // announcements only wake. It waits for `running`, never for `done`.
 import { type CacheIndex, type FillRecord, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
-import { fillTopic } from '../fill/fill-topic.ts';
-import { isLeftFill } from '../fill/left-fill.ts';
+
+/**
+ * How the record of a fill ends that has lost its last reader. It has not failed: the next client starts another. Nodes of other
+ * releases compare the message, so it never changes.
+ */
+export const leftFill = { kind: 'overloaded', message: 'Nobody read this blob any more.' } as const;
 
 export interface FollowDeps {
   readonly index: CacheIndex;
@@ -15,7 +19,7 @@ export interface FollowDeps {
 
 interface FollowRequest {
   readonly digest: Digest;
-  /** Where to fetch from, should nobody be fetching. */
+  /** Where to fetch from, if no fill runs. */
   readonly source: RepositoryKey;
   /** What the asker waits for, so that a small range need not wait for all before it. */
   readonly from: number;
@@ -36,17 +40,17 @@ export interface FollowedFill {
 export type FollowFill = (request: FollowRequest) => Promise<FollowedFill>;
 
 const rereadMs = 500;
-/** A job lost with its worker is asked for again after this long without a live record. */
-const askAgainMs = 2_000;
+/** A job lost with its worker is added again after this long without a live record. */
+const addAgainMs = 2_000;
 /** Upstream's own deadlines end a fetch sooner; this bounds the queue. containerd gives up after five minutes. */
 const deadlineMs = 240_000;
 
-/** Requests of this process that want the same fill ask for it once. */
+/** Requests of this process that want the same fill add its job once. */
 export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill {
-  const asking = new Set<string>();
+  const adding = new Set<string>();
 
   /** A fill that is past is replaced, whatever its generation. */
-  const ask = ({ digest, source, from, toExclusive }: FollowRequest, past: FillRecord | undefined) => {
+  const add = ({ digest, source, from, toExclusive }: FollowRequest, past: FillRecord | undefined) => {
     const { upstream, repository } = source;
     const range = { from, ...(toExclusive !== undefined && { toExclusive }) };
     return queue.add(
@@ -59,13 +63,13 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
   return async function followFill(request) {
     const { digest, source, signal } = request;
     const mine = new Set<string>();
-    /** True if another request has asked already. */
-    const askOnce = async (past: FillRecord | undefined) => {
+    /** True if another request has added it already. */
+    const addOnce = async (past: FillRecord | undefined) => {
       const key = workerRequestKey(digest, past);
-      if (asking.has(key)) return true;
-      asking.add(key);
+      if (adding.has(key)) return true;
+      adding.add(key);
       mine.add(key);
-      await ask(request, past);
+      await add(request, past);
       return false;
     };
     let { past } = request;
@@ -75,9 +79,9 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
       let record = await index.fills.read(digest);
       // How an earlier fill failed says nothing about the next.
       if (record?.state === 'failed') past = record;
-      let joined = (record !== undefined && record.fillId !== past?.fillId) || (await askOnce(past));
+      let joined = (record !== undefined && record.fillId !== past?.fillId) || (await addOnce(past));
       const startedAtMs = now();
-      let askedAtMs = startedAtMs;
+      let addedAtMs = startedAtMs;
       for (;;) {
         signal?.throwIfAborted();
         record = await index.fills.read(digest);
@@ -88,18 +92,18 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
             // What was wrong with another repository or upstream says nothing about this asker's; and a fill that ran a moment
             // ago, when this asker came, may have been left.
             past = record;
-            joined = await askOnce(past);
+            joined = await addOnce(past);
           }
-        } else if (now() - askedAtMs > askAgainMs) {
-          askedAtMs = now();
-          await ask(request, past);
+        } else if (now() - addedAtMs > addAgainMs) {
+          addedAtMs = now();
+          await add(request, past);
         }
         if (now() - startedAtMs > deadlineMs)
           throw new CacheError('upstream-timeout', 'The blob did not begin to arrive in time.', { retryable: true });
         await waker.wait(rereadMs);
       }
     } finally {
-      for (const key of mine) asking.delete(key);
+      for (const key of mine) adding.delete(key);
       unsubscribe();
       waker.close();
     }
@@ -127,7 +131,7 @@ function failureOf({ failure, source }: FillRecord): CacheError {
   return new CacheError(kind, message, { retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
 }
 
-/** Remembers a wake-up that comes while nobody waits. Woken by `signal` too. */
+/** Remembers a wake-up that comes while no caller waits. Woken by `signal` too. */
 function createWaker(signal: AbortSignal | undefined) {
   let woken = false;
   let resolve: (() => void) | undefined;
@@ -154,4 +158,13 @@ function createWaker(signal: AbortSignal | undefined) {
       signal?.removeEventListener('abort', wake);
     },
   };
+}
+
+/** Announced after every change of a fill's record. */
+export function fillTopic(digest: Digest): string {
+  return `fill/${digest}`;
+}
+
+function isLeftFill({ failure }: FillRecord): boolean {
+  return failure?.message === leftFill.message;
 }

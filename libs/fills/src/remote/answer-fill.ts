@@ -4,26 +4,31 @@
 //   GET /v1/fills/<id>/checksum?from=N&to=M     CRC-32 of [N, M) of a verified fill, as JSON
 // 404 where the fill is not, or not any more: its record says what has become of it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { SourceReader } from '@cistern/streams';
+import { isCacheError } from '@cistern/errors';
+import { SourceInterrupted, type SourceReader } from '@cistern/streams';
 import type { Fill } from '../fill/fill.ts';
-import type { FillTable } from '../fill/fill-table.ts';
-import { protocolPath } from './fill-frames.ts';
+import {
+  encodeFrame,
+  type FailureFrame,
+  fillAuthorization,
+  frameTypes,
+  headerBytes,
+  heartbeatMs,
+  presentEndHeader,
+  protocolPath,
+  writeFrameHeader,
+} from './fill-frames.ts';
 import { isSameSecret } from '@cistern/runtime';
-import { fillAuthorization } from './fill-token.ts';
-import { sendFrames } from './send-frames.ts';
 
 interface AnswerFillOptions {
-  readonly fills: FillTable;
+  readonly fills: { get(fillId: string): Fill | undefined };
   readonly clusterSecret: string;
-  /** Told the bytes that leave for followers. */
+  /** Called with the bytes that leave for followers. */
   readonly onSent: (bytes: number) => void;
 }
 
 /** For the worker's HTTP server; answers every request, and ends with the connection. */
 export type AnswerFill = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** The header of `present` that tells where it ends. */
-export const presentEndHeader = 'x-cistern-present-end';
 
 export function createAnswerFill({ fills, clusterSecret, onSent }: AnswerFillOptions): AnswerFill {
   const expected = fillAuthorization(clusterSecret);
@@ -65,6 +70,10 @@ export function createAnswerFill({ fills, clusterSecret, onSent }: AnswerFillOpt
   };
 }
 
+const chunkBytes = 128 * 1024;
+/** A frontend that takes nothing for as long is taken for dead; one paced by slow clients takes something. */
+const stalledMs = 5 * 60_000;
+
 const pathPattern = new RegExp(`^${protocolPath}/([\\w-]{1,64})(?:/(present|checksum))?$`);
 
 async function answerChecksum(fill: Fill, from: number, toExclusive: number, response: ServerResponse): Promise<void> {
@@ -82,4 +91,88 @@ function offsetOf(url: URL, name: string): number | undefined {
 
 function refuse(response: ServerResponse, status: number, message: string): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ message }));
+}
+
+/**
+ * Writes a reader's bytes as frames into an answer, with heartbeats while it has none. Two buffers take turns: one is read into while
+ * the other is written out. Closes `reader`, and ends `response` with a frame that says how it ended. Never rejects.
+ */
+async function sendFrames(
+  response: ServerResponse,
+  reader: SourceReader,
+  onSent: (bytes: number) => void,
+): Promise<void> {
+  let writtenAtMs = performance.now();
+  const writing = new Set<(error: Error) => void>();
+  const write = (frame: Uint8Array) => {
+    writtenAtMs = performance.now();
+    return new Promise<void>((resolve, reject) => {
+      writing.add(reject);
+      response.write(frame, (error) => {
+        writing.delete(reject);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  };
+  const onClose = () => {
+    void reader.close();
+    // Node does not call back after a write to a socket that is about to close.
+    for (const reject of writing) reject(new Error('the connection has closed'));
+  };
+  const heartbeat = setInterval(() => {
+    if (performance.now() - writtenAtMs >= heartbeatMs && !response.writableNeedDrain)
+      write(encodeFrame(frameTypes.heartbeat)).catch(onClose);
+  }, heartbeatMs / 2);
+  response.once('close', onClose);
+  response.setTimeout(stalledMs, () => response.destroy());
+  response.flushHeaders();
+  try {
+    await copyFrames(reader, write, onSent);
+    await write(encodeFrame(frameTypes.end));
+    response.end();
+  } catch (error) {
+    if (response.destroyed) return;
+    response.end(lastFrameOf(error));
+  } finally {
+    clearInterval(heartbeat);
+    response.off('close', onClose);
+    await reader.close().catch(() => {});
+  }
+}
+
+async function copyFrames(
+  reader: SourceReader,
+  write: (frame: Uint8Array) => Promise<void>,
+  onSent: (bytes: number) => void,
+): Promise<void> {
+  const buffers = [Buffer.allocUnsafe(headerBytes + chunkBytes), Buffer.allocUnsafe(headerBytes + chunkBytes)];
+  let writing: Promise<void> = Promise.resolve();
+  for (let turn = 0; ; turn = 1 - turn) {
+    const buffer = buffers[turn]!;
+    const length = await reader.read(buffer.subarray(headerBytes));
+    await writing;
+    if (length === 0) return;
+    writeFrameHeader(buffer, frameTypes.data, length);
+    writing = write(buffer.subarray(0, headerBytes + length));
+    writing.catch(() => {});
+    onSent(length);
+  }
+}
+
+function lastFrameOf(error: unknown): Buffer {
+  if (error instanceof SourceInterrupted) return encodeFrame(frameTypes.moved);
+  const failure: FailureFrame = isCacheError(error)
+    ? {
+        kind: error.kind,
+        message: error.message,
+        retryable: error.retryable,
+        retryAfterMs: error.retryAfterMs,
+      }
+    : {
+        kind: 'store-unavailable',
+        message: 'The worker could not read the fill; its log says why.',
+        retryable: true,
+      };
+  return encodeFrame(frameTypes.failed, Buffer.from(JSON.stringify(failure)));
 }

@@ -1,8 +1,12 @@
 // How a fill's bytes travel from its worker to a frontend: frames of a type, a length and that many bytes. Silence then
 // means that the worker is gone, and an end of the connection without an end frame that it broke.
 
+import { hkdfSync } from 'node:crypto';
+
 /** In every path of the protocol, so that two releases can run side by side: a worker that does not know it answers 404. */
 export const protocolPath = '/v1/fills';
+/** The header of `present` that says where its bytes end. */
+export const presentEndHeader = 'x-cistern-present-end';
 
 export const frameTypes = {
   /** Nothing new, but the worker lives. Empty. */
@@ -41,4 +45,13 @@ export function encodeFrame(type: number, payload: Uint8Array = new Uint8Array(0
   writeFrameHeader(frame, type, payload.length);
   frame.set(payload, headerBytes);
   return frame;
+}
+
+/**
+ * Value of the `Authorization` header between frontends and workers. Derived from the cluster's secret, so that the secret itself,
+ * which also seals what the cluster keeps, is never sent.
+ */
+export function fillAuthorization(clusterSecret: string): string {
+  const token = Buffer.from(hkdfSync('sha256', clusterSecret, '', 'cistern fill server v1', 32));
+  return `Bearer ${token.toString('base64url')}`;
 }

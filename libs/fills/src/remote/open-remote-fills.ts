@@ -4,9 +4,7 @@ import type { FillRecord } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import { SourceInterrupted } from '@cistern/streams';
 import type { FillRange } from '../fill/fill.ts';
-import { presentEndHeader } from './answer-fill.ts';
-import { protocolPath, silenceMs } from './fill-frames.ts';
-import { fillAuthorization } from './fill-token.ts';
+import { presentEndHeader, protocolPath, silenceMs, fillAuthorization } from './fill-frames.ts';
 import { createPeerConnections, type PeerAnswer, type PeerTls } from './peer-connections.ts';
 import { type FrameReader, createFrameReader } from './read-frames.ts';
 

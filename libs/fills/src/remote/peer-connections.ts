@@ -23,17 +23,10 @@ interface PeerGetOptions {
   readonly timeoutMs: number;
 }
 
-export interface PeerConnections {
-  /** `url`: `http://10.0.0.1:5002/path?query`. Rejects when the connection fails, or with the reason of `signal`. */
-  get(url: string, options: PeerGetOptions): Promise<PeerAnswer>;
-  /** Breaks off whatever is still open, and refuses what comes later. */
-  close(): void;
-}
-
 /** Also how long a dead machine costs whoever waits. */
 export const connectMs = 1_000;
 
-export function createPeerConnections(tls: PeerTls | undefined): PeerConnections {
+export function createPeerConnections(tls: PeerTls | undefined) {
   const open = new Set<BodyConnection>();
   let closed = false;
 
@@ -58,7 +51,8 @@ export function createPeerConnections(tls: PeerTls | undefined): PeerConnections
   };
 
   return {
-    async get(url, options) {
+    /** `url`: `http://10.0.0.1:5002/path?query`. Rejects when the connection fails, or with the reason of `signal`. */
+    async get(url: string, options: PeerGetOptions): Promise<PeerAnswer> {
       options.signal.throwIfAborted();
       if (closed) throw closedError();
       const { promise, resolve, reject } = Promise.withResolvers<PeerAnswer>();
@@ -73,7 +67,8 @@ export function createPeerConnections(tls: PeerTls | undefined): PeerConnections
       });
       return promise;
     },
-    close() {
+    /** Breaks off whatever is still open, and refuses what comes later. */
+    close(): void {
       closed = true;
       for (const connection of open) connection.destroy(closedError());
     },

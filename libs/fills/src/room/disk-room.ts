@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DiskSpace } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
-import { type MinFree, minFreeBytes, mostMinFreeBytes, reserveBytes } from './min-free.ts';
+import { findShortage, type MinFree, minFreeBytes, mostMinFreeBytes, type Shortage } from './min-free.ts';
 
 export interface DiskRoom {
   /**
@@ -73,13 +73,9 @@ const realClock: DiskClock = {
 };
 
 export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
-  const { name, space, minFree, heldBytes, want, copies = 1, clock = realClock } = options;
+  const { name, minFree, want, copies = 1, clock = realClock } = options;
   const claims = new Set<Taken>();
   const waiting = new Set<{ readonly bytes: number }>();
-  let heldBefore = 0;
-  /** Since something went. */
-  let leastLeft = Infinity;
-  let wentAtMs = -Infinity;
   let gaveUp = { bytes: Infinity, atMs: -Infinity };
   let refused: { readonly bytes: number; readonly atMs: number; readonly why: string } | undefined;
 
@@ -87,46 +83,21 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
     [...claims].reduce((sum, claim) => sum + bytesOf(claim), 0) * copies;
   /** Taken, and not on the disk yet. */
   const pendingBytes = () => sumOf((claim) => Math.max(0, claim.bytes - claim.writtenBytes()));
+  const disk = watchDisk({ ...options, clock }, pendingBytes);
 
-  /** `undefined`: nobody can tell. The index, which may be far away, is asked for nothing while there is plenty. */
-  async function look(bytes: number): Promise<Look | undefined> {
-    const seen = await ifAnswered(space);
-    if (seen === undefined || seen.freeBytes - pendingBytes() - bytes >= mostMinFreeBytes(minFree, seen.totalBytes))
-      return seen && { ...seen, held: undefined };
-    // An index that does not answer is no sign that something went.
-    const held = (await ifAnswered(async () => heldBytes?.())) ?? heldBefore;
-    const left = seen.freeBytes - pendingBytes();
-    const lacking = minFreeBytes(minFree, seen, held) + bytes - left;
-    leastLeft = Math.min(leastLeft, left);
-    if (held < heldBefore || (lacking > 0 && left - leastLeft >= lacking * fairShare)) {
-      wentAtMs = clock.nowMs();
-      leastLeft = left;
-    }
-    heldBefore = held;
-    return { ...seen, held };
+  /** `undefined`: there is room. */
+  function shortageOf(bytes: number, seen: Look) {
+    const writtenBytes = sumOf((claim) => claim.writtenBytes());
+    const shortage = findShortage(name, minFree, bytes, { ...seen, pendingBytes: pendingBytes(), writtenBytes });
+    const gaveUpAgoMs = clock.nowMs() - gaveUp.atMs;
+    const isGivenUp = bytes >= gaveUp.bytes && gaveUp.atMs > disk.wentAtMs && gaveUpAgoMs < giveUpForMs;
+    return shortage && { ...shortage, isGivenUp };
   }
 
-  /** `undefined`: there is room. Where `held` was not asked for, only plenty is enough. */
-  function shortageOf(bytes: number, seen: Look) {
-    const { freeBytes, totalBytes, held = Infinity } = seen;
-    const most = mostMinFreeBytes(minFree, totalBytes);
-    const aim = seen.held === undefined ? most : minFreeBytes(minFree, seen, held);
-    const left = freeBytes - pendingBytes() - bytes;
-    const reserve = reserveBytes(minFree, totalBytes);
-    // Where minfree is out of reach, waiting for it would be of no use.
-    if (left >= (left + held >= aim ? aim : reserve)) return undefined;
-    const kept = most > 0 ? `, of which storage.minfree keeps ${most}` : '';
-    const why = `${name} has ${freeBytes} of ${totalBytes} bytes free${kept}; ${bytes} more do not fit, and not enough can be evicted.`;
-    return {
-      isSmall: left >= reserve,
-      isForGood: freeBytes + held + sumOf((claim) => claim.writtenBytes()) - bytes < reserve,
-      isGivenUp: bytes >= gaveUp.bytes && gaveUp.atMs > wentAtMs && clock.nowMs() - gaveUp.atMs < giveUpForMs,
-      refuse(): never {
-        // What is too large for the whole file system says nothing of how full it is.
-        if (bytes + most <= totalBytes) refused = { bytes, atMs: clock.nowMs(), why };
-        throw new CacheError('store-unavailable', `There is no room for the blob: ${why}`, { retryAfterMs });
-      },
-    };
+  function refuse(bytes: number, { isOversized, why }: Shortage): never {
+    // A blob that is too large for the whole file system says nothing of how full it is.
+    if (!isOversized) refused = { bytes, atMs: clock.nowMs(), why };
+    throw new CacheError('store-unavailable', `There is no room for the blob: ${why}`, { retryAfterMs });
   }
 
   async function take(claim: Taken, claimed: number, signal: AbortSignal): Promise<() => void> {
@@ -136,12 +107,12 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
     try {
       for (;;) {
         signal.throwIfAborted();
-        const seen = await look(bytes);
+        const seen = await disk.look(bytes);
         // From here to the grant nothing is awaited, so that no two take the same room.
         const shortage = seen && shortageOf(bytes, seen);
         if (shortage !== undefined && seen?.held === undefined) continue;
         const nowMs = clock.nowMs();
-        const hasWaited = nowMs - Math.max(sinceMs, wentAtMs) >= maxWaitMs || nowMs - sinceMs >= mostWaitMs;
+        const hasWaited = nowMs - Math.max(sinceMs, disk.wentAtMs) >= maxWaitMs || nowMs - sinceMs >= mostWaitMs;
         if (hasWaited && shortage?.isGivenUp === false) gaveUp = { bytes, atMs: nowMs };
         const isOver = hasWaited || shortage?.isGivenUp === true;
         if (shortage === undefined || (shortage.isSmall && isOver)) {
@@ -150,7 +121,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
           claims.add(claim);
           return () => void (claim.bytes -= claimed);
         }
-        if (isOver || shortage.isForGood) shortage.refuse();
+        if (isOver || shortage.isForGood) refuse(bytes, shortage);
         waiting.add(waiter);
         await ifAnswered(async () => want?.(pendingBytes() + [...waiting].reduce((sum, one) => sum + one.bytes, 0)));
         // The head of the loop rejects with the signal's reason.
@@ -162,10 +133,11 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   }
 
   return {
-    async admit(bytes) {
-      const seen = await look(bytes * copies);
-      const shortage = seen && shortageOf(bytes * copies, seen);
-      if (shortage?.isForGood === true || (shortage?.isGivenUp === true && !shortage.isSmall)) shortage.refuse();
+    async admit(claimed) {
+      const bytes = claimed * copies;
+      const seen = await disk.look(bytes);
+      const shortage = seen && shortageOf(bytes, seen);
+      if (shortage?.isForGood === true || (shortage?.isGivenUp === true && !shortage.isSmall)) refuse(bytes, shortage);
     },
     open(writtenBytes) {
       const claim = { bytes: 0, writtenBytes };
@@ -175,16 +147,49 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
       };
     },
     get full() {
-      if (refused === undefined || wentAtMs > refused.atMs) return undefined;
+      if (refused === undefined || disk.wentAtMs > refused.atMs) return undefined;
       return clock.nowMs() - refused.atMs < giveUpForMs ? refused.why : undefined;
     },
   };
 }
 
-/** What cannot be asked is no reason to refuse anything. */
-async function ifAnswered<T>(ask: () => Promise<T>): Promise<T | undefined> {
+type WatchOptions = Pick<DiskRoomOptions, 'space' | 'heldBytes' | 'minFree'> & { readonly clock: DiskClock };
+
+/** The disk as it was last seen, and when something last went from it. */
+function watchDisk({ space, heldBytes, minFree, clock }: WatchOptions, pendingBytes: () => number) {
+  let heldBefore = 0;
+  /** Since something went. */
+  let leastLeft = Infinity;
+  let wentAtMs = -Infinity;
+
+  return {
+    get wentAtMs() {
+      return wentAtMs;
+    },
+    /** `undefined`: it is not known. The index, which may be far away, is not called while there is plenty. */
+    async look(bytes: number): Promise<Look | undefined> {
+      const seen = await ifAnswered(space);
+      if (seen === undefined || seen.freeBytes - pendingBytes() - bytes >= mostMinFreeBytes(minFree, seen.totalBytes))
+        return seen && { ...seen, held: undefined };
+      // An index that does not answer is no sign that something went.
+      const held = (await ifAnswered(async () => heldBytes?.())) ?? heldBefore;
+      const left = seen.freeBytes - pendingBytes();
+      const lacking = minFreeBytes(minFree, seen, held) + bytes - left;
+      leastLeft = Math.min(leastLeft, left);
+      if (held < heldBefore || (lacking > 0 && left - leastLeft >= lacking * fairShare)) {
+        wentAtMs = clock.nowMs();
+        leastLeft = left;
+      }
+      heldBefore = held;
+      return { ...seen, held };
+    },
+  };
+}
+
+/** A file system or an index that does not answer is no reason to refuse anything. */
+async function ifAnswered<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await ask();
+    return await call();
   } catch {
     return undefined;
   }

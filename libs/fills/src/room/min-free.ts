@@ -1,4 +1,5 @@
-// How much of a file system stays free: what eviction aims at, and the little below which nothing is fetched (decision 0049).
+// How much of a file system stays free: the aim of eviction, and the little below which nothing is fetched (decision 0049). Whether so
+// many bytes more fit follows from it.
 import type { DiskSpace } from '@cistern/blob-store';
 
 /** The least of the three. */
@@ -31,4 +32,42 @@ export function minFreeBytes(minFree: MinFree, { freeBytes, totalBytes }: DiskSp
 /** What no fetch takes, even where nothing more can be evicted. */
 export function reserveBytes(minFree: MinFree, totalBytes: number): number {
   return Math.min(maxReserveBytes, Math.floor(reserveShare * totalBytes), mostMinFreeBytes(minFree, totalBytes));
+}
+
+/** A file system at one moment, and what was taken of it. */
+export interface DiskUse extends DiskSpace {
+  /** Bytes that eviction could remove at most. `undefined`: they are not known, and only plenty of room is enough. */
+  readonly held: number | undefined;
+  /** Taken, and not on the disk yet. */
+  readonly pendingBytes: number;
+  /** On the disk, by fetches that have not ended. */
+  readonly writtenBytes: number;
+}
+
+export interface Shortage {
+  /** Eviction's aim is not kept, but there is room. */
+  readonly isSmall: boolean;
+  /** So much never fits, however much goes. */
+  readonly isForGood: boolean;
+  /** It is the file system that is too small, however full it is. */
+  readonly isOversized: boolean;
+  readonly why: string;
+}
+
+/** `undefined`: there is room for `bytes` more in the file system of that name. */
+export function findShortage(name: string, minFree: MinFree, bytes: number, use: DiskUse): Shortage | undefined {
+  const { freeBytes, totalBytes, held = Infinity, pendingBytes, writtenBytes } = use;
+  const most = mostMinFreeBytes(minFree, totalBytes);
+  const aim = use.held === undefined ? most : minFreeBytes(minFree, use, held);
+  const left = freeBytes - pendingBytes - bytes;
+  const reserve = reserveBytes(minFree, totalBytes);
+  // Where minfree is out of reach, waiting for it would be of no use.
+  if (left >= (left + held >= aim ? aim : reserve)) return undefined;
+  const kept = most > 0 ? `, of which storage.minfree keeps ${most}` : '';
+  return {
+    isSmall: left >= reserve,
+    isForGood: freeBytes + held + writtenBytes - bytes < reserve,
+    isOversized: bytes + most > totalBytes,
+    why: `${name} has ${freeBytes} of ${totalBytes} bytes free${kept}; ${bytes} more do not fit, and not enough can be evicted.`,
+  };
 }

@@ -7,17 +7,7 @@ import { createSeldomWarning, isTimeout, type RedisClient, toIndexError } from '
 import type { IndexLog } from '../cache-index.ts';
 import type { ScriptName } from './load-scripts.ts';
 
-export interface RedisCalls {
-  command<T>(send: (client: RedisClient) => Promise<T>): Promise<T>;
-  /** Runs a script whose keys have one hash tag. */
-  run(script: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
-  /** Throws `index-unavailable` if the last call has just failed: for what needs no call of its own. */
-  checkAnswering(): void;
-  readonly isCluster: boolean;
-  isConnected(): boolean;
-  /** From now on every call rejects. */
-  close(): void;
-}
+export type RedisCalls = ReturnType<typeof createRedisCalls>;
 
 const justNowMs = 1000;
 
@@ -34,7 +24,7 @@ export interface RedisCallsOptions {
   readonly onCall?: OnRedisCall | undefined;
 }
 
-export function createRedisCalls({ client, commandTimeoutMs, onCall = () => {} }: RedisCallsOptions): RedisCalls {
+export function createRedisCalls({ client, commandTimeoutMs, onCall = () => {} }: RedisCallsOptions) {
   // The connection finds out a server that hangs. This is for one that answers too late: more calls would only slow it down.
   const breaker = circuitBreaker(handleWhen(isTimeout), {
     halfOpenAfter: 500,
@@ -66,15 +56,18 @@ export function createRedisCalls({ client, commandTimeoutMs, onCall = () => {} }
 
   return {
     command,
-    run: async (script, keys, args) =>
+    /** Runs a script whose keys have one hash tag. */
+    run: async (script: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> =>
       command((target) => (target as unknown as ScriptCommands)[script](keys.length, ...keys, ...args)),
-    checkAnswering() {
+    /** Throws `index-unavailable` if the last call has just failed: for what needs no call of its own. */
+    checkAnswering(): void {
       checkOpen();
       if (lastFailure !== undefined && performance.now() - lastFailure.atMs < justNowMs) throw lastFailure.error;
     },
     isCluster: client.isCluster,
-    isConnected: () => client.status === 'ready',
-    close() {
+    isConnected: (): boolean => client.status === 'ready',
+    /** From now on every call rejects. */
+    close(): void {
       isClosed = true;
     },
   };
@@ -104,13 +97,6 @@ const flushAfterMs = 1000;
 /** A script stops the server, so a large flush is cut into pieces of about a millisecond. */
 const entriesPerScript = 200;
 
-interface PendingWrites<V> {
-  get(key: string): V | undefined;
-  add(key: string, value: V): void;
-  /** The value is the caller's to write now. */
-  take(key: string): V | undefined;
-}
-
 interface PendingTable<V> {
   readonly merge: (one: V, other: V) => V;
   /** Entries of one group are written by one script. */
@@ -120,19 +106,13 @@ interface PendingTable<V> {
   readonly mayRepeat: boolean;
 }
 
-export interface WriteBehind {
-  table<V>(table: PendingTable<V>): PendingWrites<V>;
-  /** Writes what waits, as far as Redis takes it. */
-  flush(): Promise<void>;
-  /** Writes what is left. */
-  close(): Promise<void>;
-}
+export type WriteBehind = ReturnType<typeof createWriteBehind>;
 
 /**
  * Pulls and touches come with every hit, so they are gathered in memory and written together, at most a second later. A read that is
  * sent after them finds them written; one that is sent before has them laid over it by its caller.
  */
-export function createWriteBehind(calls: RedisCalls, log: IndexLog): WriteBehind {
+export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
   const flushers: (() => Promise<void>[])[] = [];
   const warn = createSeldomWarning(log, 'pulls could not be written to the index');
   let timer: NodeJS.Timeout | undefined;
@@ -153,7 +133,7 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog): WriteBehind
   }
 
   return {
-    table<V>({ merge, groupOf, write, mayRepeat }: PendingTable<V>): PendingWrites<V> {
+    table<V>({ merge, groupOf, write, mayRepeat }: PendingTable<V>) {
       const pending = new Map<string, V>();
 
       function add(key: string, value: V): void {
@@ -177,17 +157,20 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog): WriteBehind
         return [...groups.values()].flatMap((entries) => inPieces(entries).map(writeSome));
       });
       return {
-        get: (key) => pending.get(key),
+        get: (key: string): V | undefined => pending.get(key),
         add,
-        take(key) {
+        /** The value is the caller's to write now. */
+        take(key: string): V | undefined {
           const value = pending.get(key);
           pending.delete(key);
           return value;
         },
       };
     },
+    /** Writes what waits, as far as Redis takes it. */
     flush,
-    async close() {
+    /** Writes what is left. */
+    async close(): Promise<void> {
       await flush();
       isClosed = true;
       clearTimeout(timer);

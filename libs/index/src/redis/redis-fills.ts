@@ -121,14 +121,7 @@ function toRecord(digest: Digest, hash: StoredHash): FillRecord | undefined {
   };
 }
 
-export interface ShardWatch {
-  /** Redis has answered for these shards. The first time begins to watch them. */
-  answered(shards: readonly string[]): void;
-  /** No answer has come for a while; settle before a claim. */
-  isOutOfSight(shard: string): boolean;
-  /** How long owners still have to put back the records that ran out; 0: it was never out of sight, or long ago. */
-  unsettledForMs(shard: string): number;
-}
+export type ShardWatch = ReturnType<typeof watchShards>;
 
 /** The time that is left at least, when Redis is last seen, of a lease of four seconds that is prolonged every second. */
 const leaseLeftMs = 3000;
@@ -137,7 +130,7 @@ const leaseLeftMs = 3000;
  * Whether this process has not reached Redis for so long that the leases of fills ran out, though their owners live: a server hung or
  * was restarted with its data, or a node's replica took over late. Its records are still there, so nothing in Redis shows it.
  */
-export function watchShards(settleMs: number): ShardWatch {
+export function watchShards(settleMs: number) {
   const seen = new Map<string, { readonly lastAtMs: number; readonly againSinceMs: number }>();
 
   function isOutOfSight(shard: string): boolean {
@@ -146,15 +139,18 @@ export function watchShards(settleMs: number): ShardWatch {
   }
 
   return {
+    /** No answer has come for a while; settle before a claim. */
     isOutOfSight,
-    answered(shards) {
+    /** Redis has answered for these shards. The first time begins to watch them. */
+    answered(shards: readonly string[]): void {
       const nowMs = performance.now();
       for (const shard of shards) {
         const againSinceMs = isOutOfSight(shard) ? nowMs : (seen.get(shard)?.againSinceMs ?? -Infinity);
         seen.set(shard, { lastAtMs: nowMs, againSinceMs });
       }
     },
-    unsettledForMs(shard) {
+    /** How long owners still have to put back the records that ran out; 0: it was never out of sight, or long ago. */
+    unsettledForMs(shard: string): number {
       const { againSinceMs = -Infinity } = seen.get(shard) ?? {};
       return Math.max(0, Math.ceil(againSinceMs + settleMs - performance.now()));
     },

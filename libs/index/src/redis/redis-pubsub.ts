@@ -11,12 +11,7 @@ export interface RedisPubSubOptions extends Pick<SubscriberOptions, 'sharded' | 
   readonly log: IndexLog;
 }
 
-export interface RedisPubSub {
-  readonly pubsub: PubSub;
-  close(): Promise<void>;
-}
-
-export function createRedisPubSub(options: RedisPubSubOptions): RedisPubSub {
+export function createRedisPubSub(options: RedisPubSubOptions): { readonly pubsub: PubSub; close(): Promise<void> } {
   const { sharded, connectors, calls, keys, log } = options;
   const listeners = createPubSub({ log, checkAvailable: () => {} });
   const subscriber = createSubscriber({

@@ -19,7 +19,6 @@ interface Pulls extends TagPulls {
 }
 
 export function createRedisTags({ calls, keys, writeBehind, publishChanges, reportNewer }: RedisParts): TagIndex {
-  const keyOf = (key: TagKey) => keys.tag(key, key.tag);
   /** By `tagPath`. Their records may not exist: only then is a pull of no effect. */
   const pending = writeBehind.table<Pulls>({
     merge: (one, other) => ({ key: one.key, ...sumOfPulls(one, other) }),
@@ -27,7 +26,7 @@ export function createRedisTags({ calls, keys, writeBehind, publishChanges, repo
     write: async (entries) =>
       calls.run(
         'add-pulls',
-        entries.map(({ key }) => keyOf(key)),
+        entries.map(({ key }) => keys.tag(key)),
         entries.flatMap(({ count, lastAtMs }) => [count, lastAtMs]),
       ),
     mayRepeat: false,
@@ -35,7 +34,7 @@ export function createRedisTags({ calls, keys, writeBehind, publishChanges, repo
 
   async function get(key: TagKey): Promise<TagRecord | undefined> {
     const pulls = pending.get(tagPath(key));
-    const record = toRecord(key, await calls.command((client) => client.hgetall(keyOf(key))));
+    const record = toRecord(key, await calls.command((client) => client.hgetall(keys.tag(key))));
     return record === undefined || pulls === undefined ? record : withPulls(record, pulls);
   }
 
@@ -45,12 +44,12 @@ export function createRedisTags({ calls, keys, writeBehind, publishChanges, repo
     const { tag, pulls: count, lastPulledAtMs } = record;
     const counted = [count, lastPulledAtMs, pulls?.count ?? 0, pulls?.lastAtMs ?? ''];
     const args = [tag, ...counted, ...expected, ...fieldsOf(record)];
-    const written = await calls.run('put-tag', [keyOf(record), keys.tags(record)], args);
+    const written = await calls.run('put-tag', [keys.tag(record), keys.tags(record)], args);
     if (written === -1) {
       if (pulls !== undefined) pending.add(tagPath(record), pulls);
       return false;
     }
-    if (written === 0) reportNewer('tag', keyOf(record));
+    if (written === 0) reportNewer('tag', keys.tag(record));
     await publishChanges(tagName(record));
     return true;
   }
@@ -82,7 +81,7 @@ export function createRedisTags({ calls, keys, writeBehind, publishChanges, repo
       const before = pending.take(tagPath(record));
       let adopted: unknown;
       try {
-        adopted = await calls.run('adopt-tag', [keyOf(record), keys.tags(record)], args);
+        adopted = await calls.run('adopt-tag', [keys.tag(record), keys.tags(record)], args);
       } finally {
         if (before !== undefined && adopted !== 1) pending.add(tagPath(record), before);
       }
@@ -90,7 +89,7 @@ export function createRedisTags({ calls, keys, writeBehind, publishChanges, repo
     },
     async remove(key) {
       pending.take(tagPath(key));
-      const removed = await calls.run('remove-tag', [keyOf(key), keys.tags(key)], [key.tag]);
+      const removed = await calls.run('remove-tag', [keys.tag(key), keys.tags(key)], [key.tag]);
       if (removed === 1) await publishChanges(tagName(key));
       return removed === 1;
     },

@@ -18,23 +18,9 @@ const flushAfterMs = 1000;
 /** A flush stops the event loop, so a large one is cut into pieces of a few milliseconds. */
 const entriesPerTransaction = 500;
 
-/** The writes of one table that wait, by key. Its owner lays them over what it reads. */
-interface PendingWrites<V> {
-  get(key: string): V | undefined;
-  set(key: string, value: V): void;
-  delete(key: string): void;
-}
+type WriteBehind = ReturnType<typeof createWriteBehind>;
 
-export interface WriteBehind {
-  /** `write` runs inside a transaction. */
-  table<V>(write: (key: string, value: V) => void): PendingWrites<V>;
-  /** Writes what waits, in turns of the event loop. What cannot be written is logged, and waits on. */
-  flush(): Promise<void>;
-  /** Writes everything now; throws what SQLite throws. Nothing may be set after. */
-  close(): void;
-}
-
-export function createWriteBehind(database: DatabaseSync, log: IndexLog): WriteBehind {
+export function createWriteBehind(database: DatabaseSync, log: IndexLog) {
   const flushers: ((limit: number) => number)[] = [];
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
@@ -66,7 +52,8 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog): WriteB
   }
 
   return {
-    table<V>(write: (key: string, value: V) => void): PendingWrites<V> {
+    /** The writes of one table that wait, by key. Its owner lays them over what it reads. `write` runs inside a transaction. */
+    table<V>(write: (key: string, value: V) => void) {
       const pending = new Map<string, V>();
       flushers.push((limit) => {
         const entries = pending.entries().take(limit).toArray();
@@ -78,18 +65,20 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog): WriteB
         return entries.length;
       });
       return {
-        get: (key) => pending.get(key),
-        set(key, value) {
+        get: (key: string): V | undefined => pending.get(key),
+        set(key: string, value: V): void {
           pending.set(key, value);
           schedule(flushAfterMs);
         },
-        delete: (key) => void pending.delete(key),
+        delete: (key: string): void => void pending.delete(key),
       };
     },
-    async flush() {
+    /** Writes what waits, in turns of the event loop. What cannot be written is logged, and waits on. */
+    async flush(): Promise<void> {
       while (flushSome()) await turn();
     },
-    close() {
+    /** Writes everything now; throws what SQLite throws. Nothing may be set after. */
+    close(): void {
       isClosed = true;
       clearTimeout(timer);
       flush(Number.POSITIVE_INFINITY);
@@ -110,13 +99,6 @@ export function inTransaction(database: DatabaseSync, action: () => void): void 
   }
 }
 
-export interface RememberedRows<R extends object> {
-  /** "Not there" is not remembered. */
-  get(key: string, read: () => R | undefined): R | undefined;
-  peek(key: string): R | undefined;
-  drop(key: string): void;
-}
-
 /** For each table; a few hundred bytes apiece. */
 const maxRows = 5000;
 
@@ -124,18 +106,19 @@ const maxRows = 5000;
  * Rows as they were last read: a hot tag is read thousands of times a second, and a row costs 5 µs. No other process changes them,
  * for the file is locked; a change in this process drops its row.
  */
-export function rememberRows<R extends object>(): RememberedRows<R> {
+export function rememberRows<R extends object>() {
   /** Made when it is first needed, for it takes its room at once. */
   let rows: LRUCache<string, R> | undefined;
   return {
-    get(key, read) {
+    /** "Not there" is not remembered. */
+    get(key: string, read: () => R | undefined): R | undefined {
       const known = rows?.get(key);
       if (known !== undefined) return known;
       const row = read();
       if (row !== undefined) (rows ??= new LRUCache({ max: maxRows })).set(key, row);
       return row;
     },
-    peek: (key) => rows?.get(key),
-    drop: (key) => void rows?.delete(key),
+    peek: (key: string): R | undefined => rows?.get(key),
+    drop: (key: string): void => void rows?.delete(key),
   };
 }

@@ -15,15 +15,7 @@ interface Waited {
   lookAgain: boolean;
 }
 
-export interface Outcomes {
-  /** The encoded outcome, or `undefined` if the job was lost. Rejects with the signal's reason alone. */
-  outcomeOf(job: ProbedJob, signal: AbortSignal): Promise<string | undefined>;
-  /** The job with this id may have ended. */
-  look(jobId: string): void;
-  lookAtAll(): void;
-}
-
-export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>): Outcomes {
+export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
   const waiting = new Map<string, Waited>();
   let timer: NodeJS.Timeout | undefined;
 
@@ -62,7 +54,8 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>): Ou
   }
 
   return {
-    async outcomeOf(job, signal) {
+    /** The encoded outcome, or `undefined` if the job was lost. Rejects with the signal's reason alone. */
+    async outcomeOf(job: ProbedJob, signal: AbortSignal): Promise<string | undefined> {
       signal.throwIfAborted();
       const waited = enter(job);
       const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
@@ -78,7 +71,8 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>): Ou
         if (waited.settle.size === 0) remove(waited);
       }
     },
-    look(jobId) {
+    /** The job with this id may have ended. */
+    look(jobId: string): void {
       const waited = waiting.get(jobId);
       if (waited !== undefined) void lookAt(waited);
     },

@@ -158,17 +158,11 @@ export function endsWithin(ending: Promise<unknown>, ms: number): Promise<boolea
   );
 }
 
-export interface WorkingClient {
-  readonly client: RedisClient;
-  /** Ends the client and its copies, and whatever waits for a reply; takes two seconds at most. */
-  close(): Promise<void>;
-}
-
 /**
  * A worker's client and the copies that BullMQ makes of it to block on, so that all of them can be closed at any time. While Redis is
  * down, BullMQ cannot end its copies. Nor can ioredis end one that waits for its next attempt to connect.
  */
-export function openWorkingClient(connection: RedisConnection): WorkingClient {
+export function openWorkingClient(connection: RedisConnection) {
   const client = endable(openPatientClient(connection));
   const all = [client];
   const duplicate = client.duplicate.bind(client) as (...args: unknown[]) => RedisClient;
@@ -181,7 +175,8 @@ export function openWorkingClient(connection: RedisConnection): WorkingClient {
   });
   return {
     client,
-    close: async () => void (await endsWithin(Promise.all(all.map(end)), endWithinMs)),
+    /** Ends the client and its copies, and all that waits for a reply; takes two seconds at most. */
+    close: async (): Promise<void> => void (await endsWithin(Promise.all(all.map(end)), endWithinMs)),
   };
 }
 

@@ -7,17 +7,11 @@ interface Schedule {
   run: () => void;
 }
 
-export interface Schedules {
-  /** Runs it at once if there is no such schedule or it has another interval, and from then on. */
-  set(key: string, everyMs: number, run: () => void): void;
-  /** Ends all timers. */
-  clear(): void;
-}
-
-export function createSchedules(): Schedules {
+export function createSchedules() {
   const schedules = new Map<string, Schedule>();
   return {
-    set(key, everyMs, run) {
+    /** Runs it at once if there is no such schedule or it has another interval, and from then on. */
+    set(key: string, everyMs: number, run: () => void): void {
       checkInterval(everyMs);
       const known = schedules.get(key);
       if (known?.everyMs === everyMs) {
@@ -29,7 +23,8 @@ export function createSchedules(): Schedules {
       schedules.set(key, schedule);
       run();
     },
-    clear() {
+    /** Ends all timers. */
+    clear(): void {
       for (const { timer } of schedules.values()) clearInterval(timer);
       schedules.clear();
     },

@@ -19,11 +19,6 @@ export interface Queue {
   readonly failures: FailedJob[];
 }
 
-export interface Queues {
-  readonly all: readonly Queue[];
-  of(name: JobName, jobClass: JobClass): Queue;
-}
-
 export interface Waiter {
   resolve(result: JobResult<JobName>): void;
   reject(error: unknown): void;
@@ -47,7 +42,7 @@ export interface InlineJob {
 const endAfterAbortMs = 1000;
 const failuresKept = 10;
 
-export function createQueues(slots: Readonly<Record<JobClass, number>>): Queues {
+export function createQueues(slots: Readonly<Record<JobClass, number>>) {
   const createPair = (group: JobGroup): Record<JobClass, Queue> => ({
     interactive: createOneQueue(`interactive-${group}`, slots.interactive),
     background: createOneQueue(`background-${group}`, slots.background),
@@ -55,7 +50,7 @@ export function createQueues(slots: Readonly<Record<JobClass, number>>): Queues 
   const lanes: Record<JobGroup, Record<JobClass, Queue>> = { blob: createPair('blob'), short: createPair('short') };
   return {
     all: Object.values(lanes).flatMap((pair) => Object.values(pair)),
-    of: (name, jobClass) => lanes[jobGroup(name)][jobClass],
+    of: (name: JobName, jobClass: JobClass): Queue => lanes[jobGroup(name)][jobClass],
   };
 }
 

@@ -3,13 +3,16 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
-import { type JobWorkers, measureJobHandlers } from '@cistern/jobs';
+import { type JobHandlers, type JobWorkers, measureJobHandlers } from '@cistern/jobs';
+import { createPrewarmHandlers, type PrewarmDeps } from '@cistern/prewarm';
 import {
   type AnswerPeer,
   type CheckAccess,
   createAnswerAccess,
   createAnswerPeer,
   createCheckAccess,
+  createPullHandlers,
+  type PullHandlerDeps,
   refuseOffline,
   startSchedules,
   questionSeal,
@@ -29,7 +32,7 @@ import {
 import { createStoreBacklog } from '@cistern/content';
 import { startEvictor, startIndexKeeper, startScrubber, evictionSettings } from '@cistern/maintenance';
 import { type BudgetLedger, createBudgetLedger } from '@cistern/upstream';
-import { advertisedAddress } from './advertised-address.ts';
+import { advertisedAddress } from './build-fill-server.ts';
 import type { NodeContext } from '@cistern/runtime/process';
 import { type Closers, openAll } from '@cistern/runtime';
 import { createIssuerKeysFetcher, sealIssuerKeys } from '@cistern/auth';
@@ -44,7 +47,6 @@ import {
 import { openDiskRoom } from './open-disk-room.ts';
 import { openIssuer } from './open-issuer.ts';
 import { openReporting } from '@cistern/operations';
-import { createJobHandlers } from './create-job-handlers.ts';
 
 export interface WiredWorker {
   /** Begins to take jobs. The fill server has to listen before. */
@@ -99,12 +101,12 @@ export async function wireWorker(
   const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
   const { maxBytes } = config.storageLimits;
   const room = createStoreRoom({ index, maxBytes });
-  const asked = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));
-  const checkAccess = createCheckAccess({ upstreams: asked, now: Date.now });
+  const guarded = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));
+  const checkAccess = createCheckAccess({ upstreams: guarded, now: Date.now });
   const work = {
     ...parts,
     fillStore: storeWithRoom(store, room),
-    upstreams: asked,
+    upstreams: guarded,
     policyOf,
     adoptAs,
     queue: jobs.queue,
@@ -164,6 +166,11 @@ export async function wireWorker(
       clearTimeout(handingOver);
     },
   };
+}
+
+/** All job handlers, as a worker runs them. */
+export function createJobHandlers(deps: PullHandlerDeps & PrewarmDeps): JobHandlers {
+  return { ...createPullHandlers(deps), ...createPrewarmHandlers(deps) };
 }
 
 export interface WorkerAssembly extends Assembled {

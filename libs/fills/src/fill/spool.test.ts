@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createIntervals } from './intervals.ts';
+import { createIntervals } from './spool.ts';
 
 test('agrees with a bit map under random additions', () => {
   let state = 7;

@@ -1,6 +1,9 @@
-// The server on which a worker's fills are followed: bare HTTP, because the answers are streams that set their own pace.
+// The server on which a worker's fills are followed: bare HTTP, because the answers are streams that set their own pace. Other nodes
+// reach it at an address that the worker advertises.
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import { isIPv6 } from 'node:net';
+import { hostname } from 'node:os';
 import type { Config } from '@cistern/config';
 import { createHttpApp, createHttpServer, type Listener } from '@cistern/runtime/process';
 import { modernCiphers } from '@cistern/tls';
@@ -32,4 +35,16 @@ function createTlsServer(tls: NonNullable<Config['worker']['tls']>, answer: Requ
   const authority = ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true };
   const options = { ...limits, ciphers: modernCiphers, honorCipherOrder: true, cert: certificate, key: key.reveal() };
   return createHttpsServer({ ...options, ...authority }, answer);
+}
+
+/** Without a trailing slash. An address that means every interface is no way to this machine: its host name is. */
+export function advertisedAddress({
+  advertise,
+  tls,
+  address,
+}: Pick<Config['worker'], 'advertise' | 'tls' | 'address'>) {
+  if (advertise !== undefined) return advertise;
+  const { host, port } = address;
+  const name = host === undefined || ['0.0.0.0', '::'].includes(host) ? hostname() : host;
+  return `${tls === undefined ? 'http' : 'https'}://${isIPv6(name) ? `[${name}]` : name}:${port}`;
 }

@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { test, type TestContext } from 'node:test';
 import type { SecureContextOptions } from 'node:tls';
 import { loadConfig } from '@cistern/config';
-import { buildFillServer } from './build-fill-server.ts';
+import { advertisedAddress, buildFillServer } from './build-fill-server.ts';
 import { testCertificate } from '@cistern/tls/testing/test-certificate';
 
 const answer: RequestListener = (_request, response) => response.end('a fill');
@@ -52,4 +53,18 @@ test('other nodes get no suite without forward secrecy and authenticated encrypt
     await assert.rejects(read(port, { maxVersion: 'TLSv1.2', ciphers: `${ciphers}:@SECLEVEL=0` }), ciphers);
   assert.equal(await read(port, { maxVersion: 'TLSv1.2' }), 'a fill');
   assert.equal(await read(port), 'a fill');
+});
+
+function addressOf(worker: string): string {
+  const env = { REGISTRY_WORKER: worker };
+  return advertisedAddress(loadConfig({ env, readFile: (path) => path, defaults: { rootDirectory: '/' } }).worker);
+}
+
+test('the advertised address is what the configuration says, else the address of the listener, else the name of the machine', () => {
+  assert.equal(addressOf('{advertise: "http://worker-1:80"}'), 'http://worker-1');
+  assert.equal(addressOf('{addr: "10.0.0.7:7002"}'), 'http://10.0.0.7:7002');
+  assert.equal(addressOf('{addr: "[fd00::7]:7002"}'), 'http://[fd00::7]:7002');
+  for (const everywhere of [':5002', '0.0.0.0:5002', '[::]:5002'])
+    assert.equal(addressOf(`{addr: "${everywhere}"}`), `http://${hostname()}:5002`);
+  assert.equal(addressOf('{addr: "10.0.0.7:1", tls: {certificate: /c, key: /k}}'), 'https://10.0.0.7:1');
 });

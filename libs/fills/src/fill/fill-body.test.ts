@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf } from '@cistern/oci';
 import { bytesOf } from '@cistern/oci/testing';
-import { createIntervals } from './intervals.ts';
-import { createVerifier } from './verifier.ts';
+import { createIntervals } from './spool.ts';
+import { createVerifier } from './fill-body.ts';
 
 const mebibyte = 1024 * 1024;
 const bytes = bytesOf(6 * mebibyte);
