@@ -18,14 +18,12 @@ export {
   maxFailureBytes,
   silenceMs,
 } from './remote/fill-frames.ts';
-export { openRemoteFills } from './remote/open-remote-fills.ts';
-export type { FillPlace, RemoteFills } from './remote/open-remote-fills.ts';
-export { connectMs } from './remote/peer-connections.ts';
-export type { PeerTls } from './remote/peer-connections.ts';
+export { connectMs, openRemoteFills } from './remote/open-remote-fills.ts';
+export type { FillPlace, PeerTls, RemoteFills } from './remote/open-remote-fills.ts';
 export { createFrameReader } from './remote/read-frames.ts';
 export { createStoreRoom, storeWithRoom } from './room/create-store-room.ts';
 export { createDiskRoom } from './room/disk-room.ts';
-export { joinDiskRooms } from './room/join-disk-rooms.ts';
 export type { DiskRoom, DiskRoomOptions } from './room/disk-room.ts';
+export { joinDiskRooms } from './room/join-disk-rooms.ts';
 export { minFreeBytes, noMinFree, reserveBytes } from './room/min-free.ts';
 export type { MinFree } from './room/min-free.ts';

@@ -4,29 +4,7 @@ import { createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
 import { SourceInterrupted } from '@cistern/streams';
 import type { Spool } from './spool.ts';
 
-export interface FillBody {
-  readonly size: number;
-  readonly spool: Spool;
-  write(offset: number, chunks: readonly Uint8Array[]): Promise<void>;
-  /** How far a reader at `offset` may read now. Throws the failure once the fill has failed. */
-  readableEnd(offset: number): number;
-  /** As `readableEnd`, but the withheld end counts too: for the hasher and the uploader. */
-  presentEnd(offset: number): number;
-  /** Resolves when bytes at `offset` come, the whole is verified, the fill fails, or `signal` is aborted. */
-  changeAt(offset: number, signal?: AbortSignal): Promise<void>;
-  readonly verified: boolean;
-  readonly failed: boolean;
-  /** No more bytes come here: another worker goes on. The present bytes stay readable. */
-  readonly moved: boolean;
-  /** Throws `movedElsewhere` once no more bytes come here. */
-  checkMoved(): void;
-  markVerified(): void;
-  markMoved(): void;
-  /** Ends the wait of every reader. What is verified is whole and stays readable: then this does nothing. */
-  fail(error: unknown): void;
-  /** Wakes every waiting reader, so that it looks again for a fetcher that brings its bytes. */
-  nudge(): void;
-}
+export type FillBody = ReturnType<typeof createFillBody>;
 
 export interface VerifierOptions {
   readonly digest: Digest;
@@ -45,7 +23,7 @@ export function movedElsewhere(): SourceInterrupted {
   return new SourceInterrupted('somebody else goes on with the fill');
 }
 
-export function createFillBody(spool: Spool): FillBody {
+export function createFillBody(spool: Spool) {
   const { size } = spool;
   const unverifiedEnd = size <= withheldWholeBytes ? 0 : size - 1;
   const waiters = new Map<() => void, number>();
@@ -64,16 +42,19 @@ export function createFillBody(spool: Spool): FillBody {
   return {
     size,
     spool,
-    async write(offset, chunks) {
+    async write(offset: number, chunks: readonly Uint8Array[]): Promise<void> {
       await spool.write(offset, chunks);
       wake(offset, spool.present.runEnd(offset));
     },
+    /** As `readableEnd`, but the withheld end counts too: for the hasher and the uploader. */
     presentEnd,
-    readableEnd(offset) {
+    /** How far a reader at `offset` may read now. Throws the failure once the fill has failed. */
+    readableEnd(offset: number): number {
       const end = presentEnd(offset);
       return verified ? end : Math.max(offset, Math.min(end, unverifiedEnd));
     },
-    changeAt(offset, signal) {
+    /** Resolves when bytes at `offset` come, the whole is verified, the fill fails, or `signal` is aborted. */
+    changeAt(offset: number, signal?: AbortSignal): Promise<void> {
       return new Promise((resolve) => {
         const done = () => {
           waiters.delete(done);
@@ -85,32 +66,36 @@ export function createFillBody(spool: Spool): FillBody {
         signal?.addEventListener('abort', done, { once: true });
       });
     },
-    get verified() {
+    get verified(): boolean {
       return verified;
     },
-    get failed() {
+    get failed(): boolean {
       return failure !== undefined;
     },
-    get moved() {
+    /** No more bytes come here: another worker goes on. The present bytes stay readable. */
+    get moved(): boolean {
       return moved;
     },
-    checkMoved() {
+    /** Throws `movedElsewhere` once no more bytes come here. */
+    checkMoved(): void {
       if (moved) throw movedElsewhere();
     },
-    markMoved() {
+    markMoved(): void {
       moved = true;
       wake(0, Infinity);
     },
-    markVerified() {
+    markVerified(): void {
       verified = true;
       wake(0, Infinity);
     },
-    fail(error) {
+    /** Ends the wait of every reader. A verified body is whole and stays readable: then this does nothing. */
+    fail(error: unknown): void {
       if (verified) return;
       failure ??= { error };
       wake(0, Infinity);
     },
-    nudge: () => wake(0, Infinity),
+    /** Wakes every waiting reader, so that it looks again for a fetcher that brings its bytes. */
+    nudge: (): void => wake(0, Infinity),
   };
 }
 

@@ -78,14 +78,8 @@ export function createFollowers() {
 }
 
 /** A reader that needs bytes which come elsewhere now gets `SourceInterrupted`. */
-export function openFillReader({
-  body,
-  from,
-  toExclusive,
-  verified,
-  onWait,
-  onClose,
-}: FillReaderOptions): SourceReader {
+export function openFillReader(options: FillReaderOptions): SourceReader {
+  const { body, from, toExclusive, verified, onWait, onClose } = options;
   const closing = new AbortController();
   let position = from;
   const checkOpen = () => {

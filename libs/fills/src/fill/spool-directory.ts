@@ -139,7 +139,7 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
         grantNext();
       };
       const onAbort = () => leave(signal.reason);
-      const timer = setTimeout(() => leave(noRoom(wanted, `${used} of ${maxBytes} are in use`)), maxWaitMs);
+      const timer = setTimeout(() => leave(noRoom(wanted, used, maxBytes)), maxWaitMs);
       signal.addEventListener('abort', onAbort, { once: true });
       waiting.push(request);
       grantNext();
@@ -163,8 +163,8 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
   };
 }
 
-function noRoom(size: number, because: string): CacheError {
-  const message = `The spool has no room for ${size} bytes of a blob: ${because} (worker.spool.maxbytes).`;
+function noRoom(bytes: number, used: number, maxBytes: number): CacheError {
+  const message = `The spool has no room for ${bytes} bytes of a blob: ${used} of ${maxBytes} are in use (worker.spool.maxbytes).`;
   return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 5_000 });
 }
 

@@ -133,26 +133,16 @@ function failureOf({ failure, source }: FillRecord): CacheError {
 
 /** Remembers a wake-up that comes while no caller waits. Woken by `signal` too. */
 function createWaker(signal: AbortSignal | undefined) {
-  let woken = false;
-  let resolve: (() => void) | undefined;
-  const wake = () => {
-    woken = true;
-    resolve?.();
-  };
+  let woken = Promise.withResolvers<void>();
+  const wake = () => woken.resolve();
   signal?.addEventListener('abort', wake);
   return {
     wake,
     async wait(ms: number) {
-      if (!woken) {
-        let timer: NodeJS.Timeout | undefined;
-        await new Promise<void>((done) => {
-          resolve = done;
-          timer = setTimeout(done, ms);
-        });
-        clearTimeout(timer);
-        resolve = undefined;
-      }
-      woken = false;
+      const timer = setTimeout(wake, ms);
+      await woken.promise;
+      clearTimeout(timer);
+      woken = Promise.withResolvers();
     },
     close() {
       signal?.removeEventListener('abort', wake);

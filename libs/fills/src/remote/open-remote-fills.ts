@@ -2,11 +2,31 @@
 // at once is taken for gone.
 import type { FillRecord } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
-import { SourceInterrupted } from '@cistern/streams';
+import { type BodyConnection, openBodyConnection, type ResponseHead, SourceInterrupted } from '@cistern/streams';
 import type { FillRange } from '../fill/fill.ts';
 import { presentEndHeader, protocolPath, silenceMs, fillAuthorization } from './fill-frames.ts';
-import { createPeerConnections, type PeerAnswer, type PeerTls } from './peer-connections.ts';
 import { type FrameReader, createFrameReader } from './read-frames.ts';
+
+/** For workers whose address begins with `https:`. PEM; `certificate` and `key` where they ask for a certificate. */
+export interface PeerTls {
+  readonly ca?: string | undefined;
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+interface PeerAnswer {
+  readonly head: ResponseHead;
+  /** As `BodyConnection`'s. Read to its end, or destroyed. */
+  readonly body: Pick<BodyConnection, 'read' | 'destroy'>;
+}
+
+interface PeerGetOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Breaks off the answer, too. */
+  readonly signal: AbortSignal;
+  /** How long the worker may be silent while a reader waits for it. */
+  readonly timeoutMs: number;
+}
 
 interface RemoteFillsOptions {
   readonly clusterSecret: string;
@@ -35,6 +55,8 @@ export interface RemoteFills {
   close(): Promise<void>;
 }
 
+/** Also the wait that a dead machine costs. */
+export const connectMs = 1_000;
 const checksumMs = 60_000;
 const maxChecksumBytes = 1024;
 
@@ -106,4 +128,68 @@ async function readText(body: PeerAnswer['body']): Promise<string> {
   } finally {
     body.destroy(new Error('the answer has been read'));
   }
+}
+
+/**
+ * Connections to workers, one for each answer. A body is read from the socket right into the reader's own buffers: a frontend passes on
+ * every byte of every cold pull.
+ */
+function createPeerConnections(tls: PeerTls | undefined) {
+  const open = new Set<BodyConnection>();
+  let closed = false;
+
+  const connect = ({ protocol, hostname, port }: URL, { signal, timeoutMs }: PeerGetOptions): BodyConnection => {
+    const onAbort = () => connection.destroy(signal.reason as Error);
+    const secure = protocol === 'https:';
+    const connection = openBodyConnection({
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: Number(port || (secure ? 443 : 80)),
+      secure,
+      tls: { ca: tls?.ca, cert: tls?.certificate, key: tls?.key },
+      timeoutMs,
+      connectMs,
+      onClose() {
+        open.delete(connection);
+        signal.removeEventListener('abort', onAbort);
+      },
+    });
+    open.add(connection);
+    signal.addEventListener('abort', onAbort);
+    return connection;
+  };
+
+  return {
+    /** `url`: `http://10.0.0.1:5002/path?query`. Rejects when the connection fails, or with the reason of `signal`. */
+    async get(url: string, options: PeerGetOptions): Promise<PeerAnswer> {
+      options.signal.throwIfAborted();
+      if (closed) throw closedError();
+      const { promise, resolve, reject } = Promise.withResolvers<PeerAnswer>();
+      const place = new URL(url);
+      const connection = connect(place, options);
+      connection.request(formatGet(place, options.headers), {
+        onHead(head) {
+          resolve({ head, body: connection });
+          return undefined;
+        },
+        onError: reject,
+      });
+      return promise;
+    },
+    /** Breaks off whatever is still open, and refuses what comes later. */
+    close(): void {
+      closed = true;
+      for (const connection of open) connection.destroy(closedError());
+    },
+  };
+}
+
+function formatGet({ pathname, search, host }: URL, headers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries({ host, connection: 'close', ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
+  return `GET ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}
+
+function closedError(): Error {
+  return new Error('the connections to workers have been closed');
 }

@@ -1,21 +1,13 @@
 // The reading side of the frames: a body is read into the reader's buffer as it comes, and what is no data is squeezed out
 // of it there (decision 0047).
 import { CacheError, cacheErrorKinds, type CacheErrorKind } from '@cistern/errors';
-import { SourceInterrupted } from '@cistern/streams';
+import { SourceInterrupted, type BodyConnection } from '@cistern/streams';
 import { type FailureFrame, frameTypes, headerBytes, maxFailureBytes } from './fill-frames.ts';
-import type { PeerAnswer } from './peer-connections.ts';
 
-export interface FrameReader {
-  /**
-   * As `SourceReader.read`: 0 after the end frame. Rejects with the fill's own failure, or with `SourceInterrupted` when the
-   * connection broke, was silent, or the worker says that somebody else goes on.
-   */
-  read(into: Uint8Array): Promise<number>;
-  readonly ended: boolean;
-  close(): void;
-}
+export type FrameReader = ReturnType<typeof createFrameReader>;
 
-export function createFrameReader(body: PeerAnswer['body']): FrameReader {
+/** Reads a body to its end, or destroys it. */
+export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>) {
   const header = Buffer.alloc(headerBytes);
   let headerFilled = 0;
   /** Of the frame that is open. */
@@ -94,10 +86,14 @@ export function createFrameReader(body: PeerAnswer['body']): FrameReader {
   };
 
   return {
-    get ended() {
+    get ended(): boolean {
       return ended;
     },
-    async read(into) {
+    /**
+     * As `SourceReader.read`: 0 after the end frame. Rejects with the fill's own failure, or with `SourceInterrupted` when the
+     * connection broke, was silent, or the worker says that another one goes on.
+     */
+    async read(into: Uint8Array): Promise<number> {
       for (;;) {
         if (failure !== undefined) throw failure;
         if (ended) return 0;
@@ -107,7 +103,7 @@ export function createFrameReader(body: PeerAnswer['body']): FrameReader {
         if (filled > 0) return filled;
       }
     },
-    close() {
+    close(): void {
       failure ??= new SourceInterrupted('the reader was closed');
       body.destroy(failure);
     },

@@ -16,10 +16,7 @@ export interface StoreRoomOptions {
   readonly maxWaitMs?: number;
 }
 
-export interface StoreRoom {
-  /** Resolves when there is room for `bytes`, which are taken then, or when waiting is of no use. Never rejects. */
-  take(bytes: number): Promise<void>;
-}
+type StoreRoom = ReturnType<typeof createStoreRoom>;
 
 const defaultMaxWaitMs = 10_000;
 /** However much goes: who waits holds a place among the fetches, which others wait for. */
@@ -30,7 +27,7 @@ const recordedWithinMs = 1_000;
 /** After a wait that was of no use nobody waits, unless something goes after all. */
 const giveUpForMs = 60_000;
 
-export function createStoreRoom({ index, maxBytes, maxWaitMs = defaultMaxWaitMs }: StoreRoomOptions): StoreRoom {
+export function createStoreRoom({ index, maxBytes, maxWaitMs = defaultMaxWaitMs }: StoreRoomOptions) {
   const taken: { readonly bytes: number; readonly atMs: number }[] = [];
   let known = { bytes: 0, atMs: -Infinity };
   /** When the store was last seen to hold less than before. */
@@ -60,7 +57,8 @@ export function createStoreRoom({ index, maxBytes, maxWaitMs = defaultMaxWaitMs 
   }
 
   return {
-    async take(bytes) {
+    /** Resolves when there is room for `bytes`, which are taken then, or when waiting is of no use. Never rejects. */
+    async take(bytes: number): Promise<void> {
       if (maxBytes === Infinity) return;
       try {
         await untilRoom(bytes);

@@ -10,32 +10,7 @@ export interface EntriesOptions {
   readonly reach: Reach;
 }
 
-export interface Entries<T extends object> {
-  /**
-   * The record as it was read a moment ago, else as `load` brings it; "not there" is not remembered. Callers share a load in
-   * flight. During an outage: the remembered record, however old.
-   */
-  read(name: string, load: () => Promise<T | undefined>, options?: ReadOptions): Promise<T | undefined>;
-  /** The record as it was read a moment ago. */
-  fromMemory(name: string): T | undefined;
-  /** Does `write`, which changes these records: the next read loads them. During an outage: `otherwise`. */
-  write<R>(names: readonly string[], write: () => Promise<R>, otherwise: () => R): Promise<R>;
-  /** As `write` of one record, which is remembered during an outage. */
-  put(name: string, record: T, put: () => Promise<void>): Promise<void>;
-  /** As `put`, where there is no record; resolves with whether there was none. */
-  adopt(name: string, record: T, adopt: () => Promise<boolean>): Promise<boolean>;
-  /** Resolves with whether there was a record of that name. */
-  remove(name: string, remove: () => Promise<boolean>): Promise<boolean>;
-  /** Does `write`, and then changes the remembered record, if there is one. */
-  change(name: string, write: () => Promise<void>, changed: (record: T) => T): Promise<void>;
-  /** Remembers a record that the index did not take. */
-  keep(name: string, record: T): void;
-  /** Changes the remembered record, if there is one. */
-  rewrite(name: string, changed: (record: T) => T): void;
-  drop(name: string): void;
-  /** Changes may have been missed: from now on every record is loaded again. */
-  distrust(): void;
-}
+export type Entries<T extends object> = ReturnType<typeof createEntries<T>>;
 
 /** `merge`: a record that the index did not take, over the remembered one; default: the record as it is. */
 export type Remember = <T extends object>(merge?: (before: T, record: T) => T) => Entries<T>;
@@ -51,7 +26,7 @@ interface Entry<T> {
 export function createEntries<T extends object>(
   { maxEntries, now, reach }: EntriesOptions,
   merge = (_before: T, record: T): T => record,
-): Entries<T> {
+) {
   const entries = new LRUCache<string, Entry<T>>({ max: maxEntries });
   /** A load that was dropped from here brings its callers the record, but is not remembered. */
   const loading = new Map<string, Promise<T | undefined>>();
@@ -83,16 +58,19 @@ export function createEntries<T extends object>(
     loading.delete(name);
   }
 
+  /** The record as it was read a moment ago. */
   function fromMemory(name: string): T | undefined {
     const entry = entries.get(name);
     return entry !== undefined && isFresh(entry) ? entry.record : undefined;
   }
 
+  /** Remembers a record that the index did not take. */
   function keep(name: string, record: T): void {
     const before = entries.peek(name)?.record;
     entries.set(name, { record: before === undefined ? record : merge(before, record), readAtMs: -Infinity, era });
   }
 
+  /** Does `action`, which changes these records: the next read loads them. During an outage: `otherwise`. */
   function write<R>(names: readonly string[], action: () => Promise<R>, otherwise: () => R): Promise<R> {
     return reach.write(async () => {
       const result = await action();
@@ -101,40 +79,51 @@ export function createEntries<T extends object>(
     }, otherwise);
   }
 
+  /** Changes the remembered record, if there is one. */
   function rewrite(name: string, changed: (record: T) => T): void {
     const entry = entries.peek(name);
     if (entry !== undefined) entries.set(name, { ...entry, record: changed(entry.record) });
   }
 
   return {
-    read: (name, read, given) =>
+    /**
+     * The record as it was read a moment ago, else as `read` brings it; "not there" is not remembered. Callers share a load in
+     * flight. During an outage: the remembered record, however old.
+     */
+    read: (name: string, read: () => Promise<T | undefined>, given?: ReadOptions): Promise<T | undefined> =>
       reach.read(
         async () => (given?.fresh === true ? undefined : (fromMemory(name) ?? loading.get(name))) ?? load(name, read),
         () => entries.get(name)?.record,
       ),
     fromMemory,
     write,
-    put: (name, record, put) => write([name], put, () => keep(name, record)),
-    adopt: (name, record, adopt) =>
+    /** As `write` of one record, which is remembered during an outage. */
+    put: (name: string, record: T, put: () => Promise<void>): Promise<void> =>
+      write([name], put, () => keep(name, record)),
+    /** As `put`, where there is no record; resolves with whether there was none. */
+    adopt: (name: string, record: T, adopt: () => Promise<boolean>): Promise<boolean> =>
       reach.write(adopt, () => {
         if (entries.has(name)) return false;
         keep(name, record);
         return true;
       }),
-    remove: (name, remove) =>
+    /** Resolves with whether there was a record of that name. */
+    remove: (name: string, remove: () => Promise<boolean>): Promise<boolean> =>
       write([name], remove, () => {
         const wasThere = entries.has(name);
         drop(name);
         return wasThere;
       }),
-    async change(name, action, changed) {
+    /** Does `action`, and then changes the remembered record, if there is one. */
+    async change(name: string, action: () => Promise<void>, changed: (record: T) => T): Promise<void> {
       await reach.write(action, () => {});
       rewrite(name, changed);
     },
     keep,
     rewrite,
     drop,
-    distrust() {
+    /** Changes may have been missed: from now on every record is loaded again. */
+    distrust(): void {
       era += 1;
       loading.clear();
     },

@@ -14,36 +14,26 @@ export interface ReachOptions {
   readonly onGap: () => void;
 }
 
-export interface Reach extends Outage {
-  /** Whether changes are heard now. */
-  isListening(): boolean;
-}
-
-interface Outage {
-  /** Resolves as `call` does, or as `otherwise` while the index cannot be reached. */
-  read<T>(call: () => Promise<T>, otherwise: () => T): Promise<T>;
-  /** As `read`, for a call that is not made up for. */
-  write<T>(call: () => Promise<T>, otherwise: () => T): Promise<T>;
-  close(): void;
-}
+export type Reach = ReturnType<typeof createReach>;
 
 const probeEveryMs = 1000;
 const listenAgainMs = 1000;
 
-export function createReach({ index, log, onChange, onGap }: ReachOptions): Reach {
+export function createReach({ index, log, onChange, onGap }: ReachOptions) {
   const changes = followChanges(index.pubsub, onChange, onGap);
   const outage = createOutage(log, () => index.check(), onGap);
   return {
     ...outage,
+    /** Whether changes are heard now. */
     isListening: changes.isListening,
-    close() {
+    close(): void {
       changes.close();
       outage.close();
     },
   };
 }
 
-function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () => void): Outage {
+function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () => void) {
   let startedAtMs: number | undefined;
   let unwritten = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -85,9 +75,11 @@ function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () =>
   }
 
   return {
+    /** Resolves as `call` does, or as `otherwise` while the index cannot be reached. */
     // The call that failed is the best probe: in a cluster another node may answer while the one that it needs does not.
-    read: (call, otherwise) => attempt(call, otherwise, call),
-    async write(call, otherwise) {
+    read: <T>(call: () => Promise<T>, otherwise: () => T): Promise<T> => attempt(call, otherwise, call),
+    /** As `read`, for a call that is not made up for. */
+    async write<T>(call: () => Promise<T>, otherwise: () => T): Promise<T> {
       return attempt(
         call,
         () => {

@@ -55,7 +55,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   const { connection, keyPrefix, settleMs = defaultSettleMs, commandTimeoutMs, log, onCall } = options;
   const keys = createKeys(keyPrefix);
   const client = await connectRedis(connection, { commandTimeoutMs, scripts: await loadScripts(), log });
-  const server = await checkServer(client).catch(async (error: unknown) => {
+  const hasShardedPubSub = await checkServer(client).catch(async (error: unknown) => {
     await disconnectRedis(client);
     throw error;
   });
@@ -64,7 +64,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     calls,
     keys,
     log,
-    sharded: server.hasShardedPubSub,
+    sharded: hasShardedPubSub,
     connectors: subscriberConnectors(connection, { client, commandTimeoutMs }),
   });
   const parts = createRedisParts(calls, keys, pubsub, log);
@@ -125,22 +125,17 @@ function createRedisValues({ calls, keys }: RedisParts): ValueIndex {
   };
 }
 
-interface RedisServer {
-  /** SSUBSCRIBE and SPUBLISH, since Redis 7. */
-  readonly hasShardedPubSub: boolean;
-}
-
 /**
  * Rejects with `index-unavailable` if one of the servers, or in a cluster of the masters, will not do. A Redis that is too old, or
- * that evicts, would lose records. One of another kind than configured would fail one call in a few.
+ * that evicts, would lose records. One of another kind than configured would fail one call in a few. Resolves with whether there are SSUBSCRIBE and SPUBLISH, since Redis 7.
  */
-async function checkServer(client: RedisClient): Promise<RedisServer> {
+async function checkServer(client: RedisClient): Promise<boolean> {
   const servers = client instanceof Cluster ? client.nodes('master') : [client];
   try {
     // INFO alone: managed servers forbid CONFIG.
     const infos = await Promise.all(servers.map((server) => server.info()));
     const versions = infos.map((info) => checkInfo(info, client.isCluster));
-    return { hasShardedPubSub: versions.every((version) => version >= 7) };
+    return versions.every((version) => version >= 7);
   } catch (error) {
     throw toIndexError(error);
   }

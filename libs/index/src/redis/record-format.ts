@@ -58,3 +58,10 @@ export function packMediaType(mediaType: string): string {
 export function unpackMediaType(packed: string): string {
   return packed.startsWith('/') ? (typeOfCode[packed] ?? packed.slice(1)) : packed;
 }
+
+/** Fields and values, or members and scores, as Redis answers with them: one after the other. */
+export function pairs(flat: readonly string[]): [string, string][] {
+  const found: [string, string][] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) found.push([flat[at]!, flat[at + 1]!]);
+  return found;
+}

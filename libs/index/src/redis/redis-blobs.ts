@@ -21,42 +21,24 @@ interface Touch {
   readonly atMs: number;
 }
 
-export interface RedisBlobs {
-  readonly blobs: BlobIndex;
-  /** Whether a touch waits to be written. */
-  isTouched(digest: Digest): boolean;
-  /** The keys that a script needs which puts a blob record. */
-  keysOf(digest: Digest): string[];
-  /** Runs `write` with the arguments of such a script, which touches that wait are part of; it returns 1 if it has put it. */
-  put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown>;
-}
+export type RedisBlobs = ReturnType<typeof createRedisBlobs>;
 
 const recordsAtOnce = 64;
 
-export function createRedisBlobs(parts: RedisParts): RedisBlobs {
-  const { calls, keys, writeBehind, publishChanges, reportNewer } = parts;
+export function createRedisBlobs(parts: RedisParts) {
+  const { calls, keys, writeBehind, change, publishChanges, reportNewer } = parts;
   const touches = openTouches(parts);
 
+  /** The keys that a script needs which puts a blob record. */
   function keysOf(digest: Digest): string[] {
     const { leastRecent, total } = keys.shardOf(digest);
     return [keys.blob(digest), leastRecent, total];
   }
 
-  /** Has `write` do what a touch that waits is to do, which it has done if it returns 1. */
-  async function withTouch(digest: Digest, write: (touchedAtMs: number | '') => Promise<unknown>): Promise<unknown> {
-    const touch = touches.take(digest);
-    let written: unknown;
-    try {
-      written = await write(touch?.atMs ?? '');
-    } finally {
-      if (touch !== undefined && written !== 1) touches.add(digest, touch);
-    }
-    return written;
-  }
-
+  /** Runs `write` with the arguments of such a script, which touches that wait are part of; it returns 1 if it has put it. */
   async function put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown> {
     const { digest } = record;
-    const written = await withTouch(digest, (touchedAtMs) => write([touchedAtMs, ...argumentsOf(record)]));
+    const written = await touches.takeFor(digest, (touch) => write([touch?.atMs ?? '', ...argumentsOf(record)]));
     await publishChanges(blobName(digest));
     return written;
   }
@@ -75,7 +57,8 @@ export function createRedisBlobs(parts: RedisParts): RedisBlobs {
     async adopt(record) {
       const { digest } = record;
       // Touches from before there was a record are of no effect.
-      return (await withTouch(digest, () => calls.run('adopt-blob', keysOf(digest), argumentsOf(record)))) === 1;
+      const adopt = () => calls.run('adopt-blob', keysOf(digest), argumentsOf(record));
+      return (await touches.takeFor(digest, adopt)) === 1;
     },
     async markVerified(digest) {
       await calls.run('verify-blob', [keys.blob(digest)], []);
@@ -88,8 +71,8 @@ export function createRedisBlobs(parts: RedisParts): RedisBlobs {
     async markEvicting(digest, lastPulledAtMs) {
       if ((touches.get(digest)?.atMs ?? 0) > lastPulledAtMs) return false;
       const scriptKeys = [keys.blob(digest), keys.shardOf(digest).leastRecent];
-      const marked = await withTouch(digest, (touchedAtMs) =>
-        calls.run('evict-blob', scriptKeys, [packDigest(digest), lastPulledAtMs, touchedAtMs]),
+      const marked = await touches.takeFor(digest, (touch) =>
+        calls.run('evict-blob', scriptKeys, [packDigest(digest), lastPulledAtMs, touch?.atMs ?? '']),
       );
       return marked === 1;
     },
@@ -110,9 +93,7 @@ export function createRedisBlobs(parts: RedisParts): RedisBlobs {
     },
     async remove(digest, storedAtMs) {
       if (storedAtMs === undefined) touches.take(digest);
-      const removed = await calls.run('remove-blob', keysOf(digest), [packDigest(digest), storedAtMs ?? '']);
-      if (removed === 1) await publishChanges(blobName(digest));
-      return removed === 1;
+      return change(blobName(digest), 'remove-blob', keysOf(digest), [packDigest(digest), storedAtMs ?? '']);
     },
     async totals() {
       const sums = await queryShards(calls, keys.shards, async (shards) => {
@@ -123,7 +104,9 @@ export function createRedisBlobs(parts: RedisParts): RedisBlobs {
       return { blobs: sumOf(0), bytes: sumOf(1) };
     },
   };
-  return { blobs, keysOf, put, isTouched: (digest) => touches.get(digest) !== undefined };
+  /** Whether a touch waits to be written. */
+  const isTouched = (digest: Digest): boolean => touches.get(digest) !== undefined;
+  return { blobs, keysOf, put, isTouched };
 }
 
 /** Touches that wait, of records that may not exist: only then is one of no effect. */
@@ -159,7 +142,7 @@ function toBlob(digest: Digest, hash: StoredHash): BlobRecord | undefined {
   };
 }
 
-export function createRedisManifests({ calls, keys, publishChanges, reportNewer }: RedisParts): ManifestIndex {
+export function createRedisManifests({ calls, keys, change, reportNewer }: RedisParts): ManifestIndex {
   return {
     async get(digest) {
       const hash = await calls.command((client) => client.hgetall(keys.manifest(digest)));
@@ -172,10 +155,6 @@ export function createRedisManifests({ calls, keys, publishChanges, reportNewer 
       const fields = [schemaField, schema, 'm', packMediaType(mediaType), 's', size, 'a', storedAtMs];
       if ((await calls.run('put-record', [key], fields)) === 0) reportNewer('manifest', key);
     },
-    async remove(digest) {
-      const removed = await calls.run('remove-record', [keys.manifest(digest)], []);
-      if (removed === 1) await publishChanges(manifestName(digest));
-      return removed === 1;
-    },
+    remove: (digest) => change(manifestName(digest), 'remove-record', [keys.manifest(digest)], []),
   };
 }

@@ -142,6 +142,12 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
         schedule();
       }
 
+      function take(key: string): V | undefined {
+        const value = pending.get(key);
+        pending.delete(key);
+        return value;
+      }
+
       async function writeSome(entries: readonly (readonly [string, V])[]): Promise<void> {
         try {
           await write(entries.map(([, value]) => value));
@@ -160,10 +166,17 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
         get: (key: string): V | undefined => pending.get(key),
         add,
         /** The value is the caller's to write now. */
-        take(key: string): V | undefined {
-          const value = pending.get(key);
-          pending.delete(key);
-          return value;
+        take,
+        /** Has `writeNow` do what the value that waits is to do. The value waits on unless `writeNow` returns 1. */
+        async takeFor(key: string, writeNow: (value: V | undefined) => Promise<unknown>): Promise<unknown> {
+          const value = take(key);
+          let written: unknown;
+          try {
+            written = await writeNow(value);
+          } finally {
+            if (value !== undefined && written !== 1) add(key, value);
+          }
+          return written;
         },
       };
     },

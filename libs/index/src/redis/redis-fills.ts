@@ -14,7 +14,7 @@ export interface RedisFillsOptions {
 }
 
 export function createRedisFills(
-  { calls, keys, publishChanges, reportNewer }: RedisParts,
+  { calls, keys, change, reportNewer }: RedisParts,
   { blobs, settleMs, watch }: RedisFillsOptions,
 ): FillIndex {
   return {
@@ -65,15 +65,11 @@ export function createRedisFills(
 
     async beginDeletion(digest, owner, leaseMs) {
       const args = [owner, leaseMs, Number(blobs.isTouched(digest))];
-      const begun = await calls.run('begin-deletion', [keys.fill(digest), keys.blob(digest)], args);
-      if (begun === 1) await publishChanges(blobName(digest));
-      return begun === 1;
+      return change(blobName(digest), 'begin-deletion', [keys.fill(digest), keys.blob(digest)], args);
     },
 
     async endDeletion(digest, owner) {
-      const removed = await calls.run('end-deletion', blobs.keysOf(digest), [packDigest(digest), owner]);
-      if (removed === 1) await publishChanges(blobName(digest));
-      return removed === 1;
+      return change(blobName(digest), 'end-deletion', blobs.keysOf(digest), [packDigest(digest), owner]);
     },
   };
 }
@@ -81,25 +77,15 @@ export function createRedisFills(
 function claimFields(claim: Omit<FillClaim, 'replaces' | 'leaseMs'>): (string | number)[] {
   const { fillId, owner, address, class: fillClass, source } = claim;
   const { upstream, repository } = source;
-  return Object.entries({
-    [schemaField]: schema,
-    fillId,
-    owner,
-    address,
-    class: fillClass,
-    upstream,
-    repository,
-  }).flat();
+  const fields = { [schemaField]: schema, fillId, owner, address, class: fillClass, upstream, repository };
+  return Object.entries(fields).flat();
 }
 
 function recordFields(record: FillRecord): (string | number)[] {
   const { generation, state, size, failure } = record;
-  return [
-    ...claimFields(record),
-    ...Object.entries({ generation, state }).flat(),
-    ...(size === undefined ? [] : ['size', size]),
-    ...(failure === undefined ? [] : ['failure', JSON.stringify(failure)]),
-  ];
+  const known = failure === undefined ? {} : { failure: JSON.stringify(failure) };
+  const fields = { generation, state, ...(size !== undefined && { size }), ...known };
+  return [...claimFields(record), ...Object.entries(fields).flat()];
 }
 
 function toRecord(digest: Digest, hash: StoredHash): FillRecord | undefined {

@@ -66,12 +66,8 @@ function toText({ kind, size, mediaType, platform, confirmed }: Link): string {
 function fromText(key: RepositoryKey, digest: Digest, text: string): Link | undefined {
   const json = text.indexOf('[');
   if (Number.parseInt(text, 10) > schema) return undefined;
-  const [kind, size, mediaType, platform] = JSON.parse(text.slice(json)) as [
-    string,
-    (number | null)?,
-    (string | null)?,
-    (string | null)?,
-  ];
+  type Fields = [kind: string, size?: number | null, mediaType?: string | null, platform?: string | null];
+  const [kind, size, mediaType, platform] = JSON.parse(text.slice(json)) as Fields;
   return {
     upstream: key.upstream,
     repository: key.repository,

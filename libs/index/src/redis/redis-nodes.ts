@@ -1,5 +1,6 @@
 // What nodes say of themselves: a hash of it, a sorted set of when each is to be forgotten, and a hash of what all have counted.
 import { maxNodesSeen, type NodeCounts, type NodeIndex, type NodeWord } from '../nodes.ts';
+import { pairs } from './record-format.ts';
 import type { RedisParts } from './redis-parts.ts';
 
 /** The field of the counts that says since when they are counted. */
@@ -29,10 +30,4 @@ export function createRedisNodes({ calls, keys }: RedisParts): NodeIndex {
 function toWord([id, stored]: readonly [string, string]): NodeWord[] {
   const at = stored.indexOf(' ');
   return at <= 0 ? [] : [{ id, report: stored.slice(at + 1), seenAtMs: Number(stored.slice(0, at)) }];
-}
-
-function pairs(flat: readonly string[]): [string, string][] {
-  const found: [string, string][] = [];
-  for (let at = 0; at + 1 < flat.length; at += 2) found.push([flat[at]!, flat[at + 1]!]);
-  return found;
 }

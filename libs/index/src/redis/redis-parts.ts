@@ -14,6 +14,8 @@ export interface RedisParts {
    * hear it forgets its records within seconds, so a write does not fail for it: this never rejects.
    */
   readonly publishChanges: (...names: readonly string[]) => Promise<void>;
+  /** Runs a script that may change the record of that name, announces it if the script returns 1, and resolves with whether it does. */
+  readonly change: (name: string, ...script: Parameters<RedisCalls['run']>) => Promise<boolean>;
   /** A write was refused, because the record there is of a newer release. Logs the first one of each kind. */
   readonly reportNewer: (kind: string, key: string) => void;
 }
@@ -21,12 +23,20 @@ export interface RedisParts {
 export function createRedisParts(calls: RedisCalls, keys: Keys, pubsub: PubSub, log: IndexLog): RedisParts {
   const warn = createSeldomWarning(log, 'a change of the index could not be announced');
   const logged = new Set<string>();
+
+  async function publishChanges(...names: readonly string[]): Promise<void> {
+    if (names.length > 0) await pubsub.publish(changesTopic, names.join('\n')).catch(warn);
+  }
+
   return {
     calls,
     keys,
     writeBehind: createWriteBehind(calls, log),
-    async publishChanges(...names) {
-      if (names.length > 0) await pubsub.publish(changesTopic, names.join('\n')).catch(warn);
+    publishChanges,
+    async change(name, ...script) {
+      const isChanged = (await calls.run(...script)) === 1;
+      if (isChanged) await publishChanges(name);
+      return isChanged;
     },
     reportNewer(kind, key) {
       if (logged.has(kind)) return;

@@ -9,6 +9,7 @@ import {
   toPopularTag,
 } from '../popularity.ts';
 import { tagPath } from '../names.ts';
+import { pairs } from './record-format.ts';
 import type { RedisParts } from './redis-parts.ts';
 
 interface Count {
@@ -37,11 +38,8 @@ export function createRedisPopularity({ calls, keys, writeBehind }: RedisParts):
 
   async function most<T>(ranking: Ranking, limit: number, toEntry: (name: string, score: number, nowMs: number) => T) {
     const answer = await calls.run('most-popular', [keys.popular(ranking)], [limit]);
-    const [nowMs, ...names] = answer as [string, ...string[]];
-    const entries: T[] = [];
-    for (let at = 0; at + 1 < names.length; at += 2)
-      entries.push(toEntry(names[at]!, Number(names[at + 1]), Number(nowMs)));
-    return entries;
+    const [nowMs, ...scores] = answer as [string, ...string[]];
+    return pairs(scores).map(([name, score]) => toEntry(name, Number(score), Number(nowMs)));
   }
 
   return {

@@ -18,7 +18,8 @@ interface Pulls extends TagPulls {
   readonly key: TagKey;
 }
 
-export function createRedisTags({ calls, keys, writeBehind, publishChanges, reportNewer }: RedisParts): TagIndex {
+export function createRedisTags(parts: RedisParts): TagIndex {
+  const { calls, keys, writeBehind, change, publishChanges, reportNewer } = parts;
   /** By `tagPath`. Their records may not exist: only then is a pull of no effect. */
   const pending = writeBehind.table<Pulls>({
     merge: (one, other) => ({ key: one.key, ...sumOfPulls(one, other) }),
@@ -78,20 +79,12 @@ export function createRedisTags({ calls, keys, writeBehind, publishChanges, repo
       const { tag, pulls, lastPulledAtMs } = record;
       const args = [tag, 'n', pulls, 'p', lastPulledAtMs, ...fieldsOf(record)];
       // Pulls from before there was a record are of no effect.
-      const before = pending.take(tagPath(record));
-      let adopted: unknown;
-      try {
-        adopted = await calls.run('adopt-tag', [keys.tag(record), keys.tags(record)], args);
-      } finally {
-        if (before !== undefined && adopted !== 1) pending.add(tagPath(record), before);
-      }
-      return adopted === 1;
+      const adopt = () => calls.run('adopt-tag', [keys.tag(record), keys.tags(record)], args);
+      return (await pending.takeFor(tagPath(record), adopt)) === 1;
     },
     async remove(key) {
       pending.take(tagPath(key));
-      const removed = await calls.run('remove-tag', [keys.tag(key), keys.tags(key)], [key.tag]);
-      if (removed === 1) await publishChanges(tagName(key));
-      return removed === 1;
+      return change(tagName(key), 'remove-tag', [keys.tag(key), keys.tags(key)], [key.tag]);
     },
     async recordPull({ upstream, repository, tag }, atMs, pulls = 1) {
       calls.checkAnswering();

@@ -14,14 +14,9 @@ import { rememberRows, type SqliteConnection } from './sqlite-connection.ts';
 
 type Row = Omit<BlobRecord, 'schema' | 'digest' | 'verified'> & { readonly verified: number };
 
-export interface SqliteBlobs {
-  readonly blobs: BlobIndex;
-  readonly table: BlobTable;
-}
-
 const pageSize = 100;
 
-export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteConnection): SqliteBlobs {
+export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteConnection) {
   const statements = prepareBlobs(database);
   /** Without the touches that wait. */
   const remembered = rememberRows<BlobRecord>();

@@ -3,17 +3,13 @@ import { createPopularity, type PopularityOptions } from '../in-process/create-p
 import type { PopularityIndex, Ranking } from '../popularity.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 
-interface Row {
-  readonly ranking: Ranking;
-  readonly name: string;
-  readonly score: number;
-}
-
 interface Change {
   readonly ranking: Ranking;
   readonly name: string;
   readonly score: number | undefined;
 }
+
+type Row = Change & { readonly score: number };
 
 export function createSqlitePopularity(
   { database, writeBehind }: SqliteConnection,

@@ -1,6 +1,7 @@
 // The callers that wait for a job. A message only hurries a look at the job; the look itself happens at once, every half second
 // and on every reconnect too, so that a missed message costs time and nothing else.
 import type { RedisConnection } from '@cistern/redis';
+import { untilAborted } from '@cistern/runtime';
 import type { JobProbe, ProbedJob } from './job-layout.ts';
 import { openHearingClient, type RedisClient } from './redis-clients.ts';
 
@@ -58,15 +59,12 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
     async outcomeOf(job: ProbedJob, signal: AbortSignal): Promise<string | undefined> {
       signal.throwIfAborted();
       const waited = enter(job);
-      const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
-      const leave = (): void => reject(signal.reason);
-      signal.addEventListener('abort', leave);
+      const { promise, resolve } = Promise.withResolvers<string | undefined>();
       waited.settle.add(resolve);
       void lookAt(waited);
       try {
-        return await promise;
+        return await untilAborted(promise, signal);
       } finally {
-        signal.removeEventListener('abort', leave);
         waited.settle.delete(resolve);
         if (waited.settle.size === 0) remove(waited);
       }

@@ -15,15 +15,10 @@ export interface JobQueueName {
   key(suffix: string): string;
 }
 
-export interface JobQueueNames {
-  readonly all: readonly JobQueueName[];
-  of(name: JobName, jobClass: JobClass): JobQueueName;
-  /** Where workers say which job has ended: the message is its id. */
-  readonly channel: string;
-}
+export type JobQueueNames = ReturnType<typeof createQueueNames>;
 
 /** `keyPrefix` sets this cache's keys apart from others in the same Redis. */
-export function createQueueNames(keyPrefix: string): JobQueueNames {
+export function createQueueNames(keyPrefix: string) {
   const lanes = new Map<string, JobQueueName>();
   for (const jobClass of ['interactive', 'background'] as const)
     for (const group of ['blob', 'short'] as const) {
@@ -33,7 +28,8 @@ export function createQueueNames(keyPrefix: string): JobQueueNames {
     }
   return {
     all: [...lanes.values()],
-    of: (name, jobClass) => lanes.get(`${jobClass}-${jobGroup(name)}`)!,
+    of: (name: JobName, jobClass: JobClass): JobQueueName => lanes.get(`${jobClass}-${jobGroup(name)}`)!,
+    /** Where workers announce which job has ended: the message is its id. */
     channel: `${keyPrefix}jobs-ended`,
   };
 }

@@ -1,5 +1,6 @@
 // Jobs inside one process: workers of the same process do the jobs that frontends add.
 import { isCacheError } from '@cistern/errors';
+import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { overloaded, tooLate, tooManyWait } from '../job-errors.ts';
 import type { JobClass, JobHandler, JobHandlers, JobOptions, JobQueue, JobWorkers, LaneFacts } from '../job-queue.ts';
@@ -194,15 +195,12 @@ async function waitForJob<N extends JobName>(
 ): Promise<JobResult<N>> {
   const { promise, resolve, reject } = Promise.withResolvers<JobResult<N>>();
   const waiter: Waiter = { resolve, reject };
-  const onAbort = (): void => reject(signal?.reason);
   const timer = setTimeout(() => reject(tooLate(job.name, timeoutMs)), timeoutMs);
-  signal?.addEventListener('abort', onAbort);
   job.waiters.add(waiter);
   try {
-    return await promise;
+    return await untilAborted(promise, signal);
   } finally {
     job.waiters.delete(waiter);
-    signal?.removeEventListener('abort', onAbort);
     clearTimeout(timer);
   }
 }
