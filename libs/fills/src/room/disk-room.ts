@@ -89,9 +89,9 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   function shortageOf(bytes: number, seen: Look) {
     const writtenBytes = sumOf((claim) => claim.writtenBytes());
     const shortage = findShortage(name, minFree, bytes, { ...seen, pendingBytes: pendingBytes(), writtenBytes });
-    const gaveUpAgoMs = clock.nowMs() - gaveUp.atMs;
-    const isGivenUp = bytes >= gaveUp.bytes && gaveUp.atMs > disk.wentAtMs && gaveUpAgoMs < giveUpForMs;
-    return shortage && { ...shortage, isGivenUp };
+    if (shortage === undefined) return undefined;
+    const hasGivenUp = bytes >= gaveUp.bytes && gaveUp.atMs > disk.wentAtMs;
+    return { ...shortage, isGivenUp: hasGivenUp && clock.nowMs() - gaveUp.atMs < giveUpForMs };
   }
 
   function refuse(bytes: number, { isOversized, why }: Shortage): never {
