@@ -72,9 +72,3 @@ export interface ManifestIndex {
   put(record: ManifestRecord): Promise<void>;
   remove(digest: Digest): Promise<boolean>;
 }
-
-/** The record after a touch at that time. */
-export function touchedBlob(record: BlobRecord, atMs: number): BlobRecord {
-  const state = record.state === 'evicting' ? 'present' : record.state;
-  return { ...record, state, lastPulledAtMs: Math.max(record.lastPulledAtMs, atMs) };
-}

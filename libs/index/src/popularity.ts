@@ -2,7 +2,7 @@
 // counted (decision 0022). It is learnt from clients and from nothing else: what an index forgets of it is learnt anew.
 import type { Tag } from '@cistern/oci';
 import type { RepositoryKey } from './links.ts';
-import { repositoryKeyOf, repositoryPath } from './names.ts';
+import { repositoryKeyOf, repositoryPath } from './records.ts';
 import type { TagKey } from './tags.ts';
 
 export interface PopularTag extends TagKey {

@@ -73,16 +73,6 @@ export interface TagPulls {
   readonly lastAtMs: number;
 }
 
-export function withPulls(record: TagRecord, { count, lastAtMs }: TagPulls): TagRecord {
-  return { ...record, pulls: record.pulls + count, lastPulledAtMs: Math.max(record.lastPulledAtMs, lastAtMs) };
-}
-
-export function sumOfPulls(one: TagPulls | undefined, { count, lastAtMs }: TagPulls): TagPulls {
-  return one === undefined
-    ? { count, lastAtMs }
-    : { count: one.count + count, lastAtMs: Math.max(one.lastAtMs, lastAtMs) };
-}
-
 /** Whether a tag is still as it was read. Every confirmation changes one of these, and nothing else does. */
 export function isSameConfirmation(one: TagRecord | undefined, other: TagRecord | undefined): boolean {
   return one?.sequence === other?.sequence && one?.checkedAtMs === other?.checkedAtMs;

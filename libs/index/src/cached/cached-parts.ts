@@ -1,19 +1,12 @@
 // The parts of a cached index whose records are remembered: blobs, manifests, links and tags.
 import type { Digest } from '@cistern/oci';
-import {
-  type BlobIndex,
-  type BlobRecord,
-  type ManifestIndex,
-  type ManifestRecord,
-  type ReadOptions,
-  touchedBlob,
-} from '../blobs.ts';
+import type { BlobIndex, BlobRecord, ManifestIndex, ManifestRecord, ReadOptions } from '../blobs.ts';
+import { touchedBlob, blobName, checkLinksOf, linkName, manifestName, tagName, withPulls } from '../records.ts';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
-import { blobName, checkLinksOf, linkName, manifestName, tagName } from '../names.ts';
-import { type TagIndex, type TagRecord, withPulls } from '../tags.ts';
-import type { Remember } from './create-entries.ts';
+import type { TagIndex, TagRecord } from '../tags.ts';
+import type { Memory } from './create-memory.ts';
 
-export function createCachedBlobs(inner: BlobIndex, remember: Remember): BlobIndex {
+export function createCachedBlobs(inner: BlobIndex, { remember }: Memory): BlobIndex {
   const entries = remember<BlobRecord>(mergeBlobs);
   return {
     ...inner,
@@ -44,7 +37,7 @@ function mergeBlobs({ lastPulledAtMs }: BlobRecord, record: BlobRecord): BlobRec
   return { ...record, lastPulledAtMs: Math.max(lastPulledAtMs, record.lastPulledAtMs) };
 }
 
-export function createCachedManifests(inner: ManifestIndex, remember: Remember): ManifestIndex {
+export function createCachedManifests(inner: ManifestIndex, { remember }: Memory): ManifestIndex {
   const entries = remember<ManifestRecord>();
   return {
     get: (digest) => entries.read(manifestName(digest), () => inner.get(digest)),
@@ -53,7 +46,7 @@ export function createCachedManifests(inner: ManifestIndex, remember: Remember):
   };
 }
 
-export function createCachedLinks(inner: LinkIndex, remember: Remember): LinkIndex {
+export function createCachedLinks(inner: LinkIndex, { remember }: Memory): LinkIndex {
   const entries = remember<Link>();
   async function get(key: RepositoryKey, digest: Digest, options?: ReadOptions): Promise<Link | undefined> {
     return entries.read(linkName(key, digest), () => inner.get(key, digest), options);
@@ -81,7 +74,7 @@ export function createCachedLinks(inner: LinkIndex, remember: Remember): LinkInd
   };
 }
 
-export function createCachedTags(inner: TagIndex, remember: Remember): TagIndex {
+export function createCachedTags(inner: TagIndex, { remember }: Memory): TagIndex {
   const entries = remember<TagRecord>(mergeTags);
   return {
     ...inner,

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import type { CacheIndex } from '../cache-index.ts';
 import { describeCacheIndex } from '../conformance.ts';
 import { nginx, sampleBlobRecord, sampleDigest, sampleLink, sampleTag } from '../conformance/sample-records.ts';
-import { blobName, changesTopic, linkName, tagName } from '../names.ts';
+import { blobName, changesTopic, linkName, tagName } from '../records.ts';
 import { createTestIndex } from '../testing/create-index-server.ts';
 import { createCachedIndex } from './create-cached-index.ts';
 

@@ -2,8 +2,7 @@
 // goes on answering from memory when the index cannot be reached.
 import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { createCachedBlobs, createCachedLinks, createCachedManifests, createCachedTags } from './cached-parts.ts';
-import { createEntries, type Entries, type Remember } from './create-entries.ts';
-import { createReach } from './create-reach.ts';
+import { createMemory } from './create-memory.ts';
 
 export interface CachedIndexOptions {
   /** Announces its changes, as that in Redis does. Its opener closes it, after the cached one. */
@@ -20,38 +19,21 @@ export interface CachedIndexOptions {
  * store makes up for; and `epoch.isComplete` is false. Everything else rejects with `index-unavailable` as ever.
  */
 export function createCachedIndex({ index, log, now, maxEntries = 20_000 }: CachedIndexOptions): CacheIndex {
-  const all: Pick<Entries<never>, 'drop' | 'distrust'>[] = [];
-  const reach = createReach({
-    index,
-    log,
-    onChange(name) {
-      for (const entries of all) entries.drop(name);
-    },
-    onGap() {
-      for (const entries of all) entries.distrust();
-    },
-  });
-
-  const remember: Remember = <T extends object>(merge?: (before: T, record: T) => T) => {
-    const entries = createEntries<T>({ maxEntries, now, reach }, merge);
-    all.push(entries);
-    return entries;
-  };
-
+  const memory = createMemory({ index, log, maxEntries, now });
   return {
     ...index,
-    tags: createCachedTags(index.tags, remember),
-    manifests: createCachedManifests(index.manifests, remember),
-    blobs: createCachedBlobs(index.blobs, remember),
-    links: createCachedLinks(index.links, remember),
+    tags: createCachedTags(index.tags, memory),
+    manifests: createCachedManifests(index.manifests, memory),
+    blobs: createCachedBlobs(index.blobs, memory),
+    links: createCachedLinks(index.links, memory),
     epoch: {
       ...index.epoch,
       isComplete: async () =>
-        reach.read(
+        memory.reach.read(
           () => index.epoch.isComplete(),
           () => false,
         ),
     },
-    close: async () => reach.close(),
+    close: async () => memory.reach.close(),
   };
 }

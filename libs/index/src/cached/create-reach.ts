@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import type { CacheIndex, IndexLog, PubSub } from '../cache-index.ts';
-import { changesTopic } from '../names.ts';
+import { changesTopic } from '../records.ts';
 
 export interface ReachOptions {
   readonly index: Pick<CacheIndex, 'pubsub' | 'check'>;

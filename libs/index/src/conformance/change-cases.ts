@@ -1,6 +1,6 @@
 // An index that processes share says which records have changed, for those that remember them.
 import assert from 'node:assert/strict';
-import { blobName, changesTopic, linkName, manifestName, tagName } from '../names.ts';
+import { blobName, changesTopic, linkName, manifestName, tagName } from '../records.ts';
 import { changesHeard, lastWord } from './changes-heard.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 import { claimed, sampleBlobRecord, sampleClaim, sampleLink, sampleManifest, sampleTag } from './sample-records.ts';

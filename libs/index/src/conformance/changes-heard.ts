@@ -1,6 +1,6 @@
 // For tests that look at what an index remembers: whatever was announced before has been heard.
 import type { PubSub } from '../cache-index.ts';
-import { changesTopic } from '../names.ts';
+import { changesTopic } from '../records.ts';
 
 /** It names no record. Other listeners hear it too. */
 export const lastWord = 'all heard';

@@ -9,7 +9,7 @@ import {
   toPopularPlatform,
   toPopularTag,
 } from '../popularity.ts';
-import { tagPath } from '../names.ts';
+import { tagPath } from '../records.ts';
 
 export interface PopularityOptions {
   readonly now: () => number;

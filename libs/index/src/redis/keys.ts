@@ -6,7 +6,7 @@ import type { AuditKind } from '../audit.ts';
 import type { RepositoryKey } from '../links.ts';
 import type { Ranking } from '../popularity.ts';
 import type { TagKey } from '../tags.ts';
-import { repositoryPath } from '../names.ts';
+import { repositoryPath } from '../records.ts';
 import { packDigest } from './record-format.ts';
 
 const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));

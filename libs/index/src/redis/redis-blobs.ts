@@ -1,7 +1,7 @@
 // Blob records, and the records of manifests. Touches wait in memory for the next flush and are laid over what is read.
 import type { Digest } from '@cistern/oci';
-import { type BlobIndex, type BlobRecord, type ManifestIndex, touchedBlob } from '../blobs.ts';
-import { blobName, manifestName } from '../names.ts';
+import type { BlobIndex, BlobRecord, ManifestIndex } from '../blobs.ts';
+import { touchedBlob, blobName, manifestName } from '../records.ts';
 import {
   isReadable,
   packDigest,

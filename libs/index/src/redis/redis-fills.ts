@@ -1,7 +1,7 @@
 // Fill records. Each decision is one script on Redis' own clock, and an expired record is one that Redis has dropped.
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
-import { blobName } from '../names.ts';
+import { blobName } from '../records.ts';
 import type { RedisBlobs } from './redis-blobs.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, packDigest, schema, schemaField, type StoredHash } from './record-format.ts';

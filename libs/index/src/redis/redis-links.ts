@@ -1,7 +1,7 @@
 // Links: one hash for each repository. Which repositories there are stands in other slots, so it follows the hash.
 import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
-import { linkName, checkLinksOf, repositoryKeyOf, repositoryPath } from '../names.ts';
+import { linkName, checkLinksOf, repositoryKeyOf, repositoryPath } from '../records.ts';
 import { packDigest, unpackDigest, packMediaType, unpackMediaType, schema } from './record-format.ts';
 import type { RedisParts } from './redis-parts.ts';
 

@@ -1,7 +1,7 @@
 // What the parts of the index share.
 import { createSeldomWarning } from '@cistern/redis/client';
 import type { IndexLog, PubSub } from '../cache-index.ts';
-import { changesTopic } from '../names.ts';
+import { changesTopic } from '../records.ts';
 import type { Keys } from './keys.ts';
 import { type RedisCalls, createWriteBehind, type WriteBehind } from './redis-calls.ts';
 

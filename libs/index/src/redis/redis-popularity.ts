@@ -8,7 +8,7 @@ import {
   toPopularPlatform,
   toPopularTag,
 } from '../popularity.ts';
-import { tagPath } from '../names.ts';
+import { tagPath } from '../records.ts';
 import { pairs } from './record-format.ts';
 import type { RedisParts } from './redis-parts.ts';
 

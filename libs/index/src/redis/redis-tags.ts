@@ -1,7 +1,7 @@
 // Tag records. Pulls wait in memory for the next flush and are laid over what is read.
 import type { RepositoryName, Tag } from '@cistern/oci';
-import { repositoryPath, tagName, tagPath } from '../names.ts';
-import { sumOfPulls, type TagIndex, type TagKey, type TagPulls, type TagRecord, withPulls } from '../tags.ts';
+import { repositoryPath, tagName, tagPath, sumOfPulls, withPulls } from '../records.ts';
+import type { TagIndex, TagKey, TagPulls, TagRecord } from '../tags.ts';
 import {
   packDigest,
   unpackDigest,

@@ -1,14 +1,8 @@
 // Blob records, and the records of manifests. Touches wait in memory for the next flush and are laid over what is read.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Digest } from '@cistern/oci';
-import {
-  type BlobIndex,
-  type BlobRecord,
-  type BlobTotals,
-  type ManifestIndex,
-  type ManifestRecord,
-  touchedBlob,
-} from '../blobs.ts';
+import type { BlobIndex, BlobRecord, BlobTotals, ManifestIndex, ManifestRecord } from '../blobs.ts';
+import { touchedBlob } from '../records.ts';
 import type { BlobTable } from '../in-process/create-fill-table.ts';
 import { rememberRows, type SqliteConnection } from './sqlite-connection.ts';
 

@@ -1,7 +1,7 @@
 // Links, with the repository's path as the first part of their key, so that the repositories can be walked in order.
 import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
-import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../names.ts';
+import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../records.ts';
 import { inTransaction, rememberRows, type SqliteConnection } from './sqlite-connection.ts';
 
 interface Row {

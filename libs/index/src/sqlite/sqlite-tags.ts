@@ -1,15 +1,7 @@
 // Tag records. Pulls wait in memory for the next flush and are laid over what is read.
 import type { DatabaseSync } from 'node:sqlite';
-import { repositoryPath, tagPath } from '../names.ts';
-import {
-  isSameConfirmation,
-  sumOfPulls,
-  type TagIndex,
-  type TagKey,
-  type TagPulls,
-  type TagRecord,
-  withPulls,
-} from '../tags.ts';
+import { repositoryPath, tagPath, sumOfPulls, withPulls } from '../records.ts';
+import { isSameConfirmation, type TagIndex, type TagKey, type TagPulls, type TagRecord } from '../tags.ts';
 import { rememberRows, type SqliteConnection } from './sqlite-connection.ts';
 
 type Row = Omit<TagRecord, 'schema' | 'upstream' | 'repository' | 'lastFailure'> & {

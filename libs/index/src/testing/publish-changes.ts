@@ -1,6 +1,6 @@
 // An index that says which of its records have changed, as that in Redis does, so that processes which remember them forget them.
 import type { CacheIndex } from '../cache-index.ts';
-import { blobName, changesTopic, linkName, manifestName, tagName } from '../names.ts';
+import { blobName, changesTopic, linkName, manifestName, tagName } from '../records.ts';
 import type { Link } from '../links.ts';
 
 /** `announcements`: where it says it, after each write and before the writer goes on. */

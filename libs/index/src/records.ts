@@ -1,7 +1,9 @@
-// A repository, a tag and a record as one string: the index orders and pages by repositories, and announces changed records.
+// The records of the index as values: their names, and how touches and pulls change them. The index orders and pages by the names of
+// repositories, and announces the names of changed records.
 import type { Digest, RepositoryName } from '@cistern/oci';
+import type { BlobRecord } from './blobs.ts';
 import type { Link, RepositoryKey } from './links.ts';
-import type { TagKey } from './tags.ts';
+import type { TagKey, TagPulls, TagRecord } from './tags.ts';
 
 /** `<upstream>/<repository>`; an upstream's name never holds a slash. */
 export function repositoryPath({ upstream, repository }: RepositoryKey): string {
@@ -49,4 +51,20 @@ export function manifestName(digest: Digest): string {
 
 export function blobName(digest: Digest): string {
   return `blob ${digest}`;
+}
+
+/** The record after a touch at that time. */
+export function touchedBlob(record: BlobRecord, atMs: number): BlobRecord {
+  const state = record.state === 'evicting' ? 'present' : record.state;
+  return { ...record, state, lastPulledAtMs: Math.max(record.lastPulledAtMs, atMs) };
+}
+
+export function withPulls(record: TagRecord, { count, lastAtMs }: TagPulls): TagRecord {
+  return { ...record, pulls: record.pulls + count, lastPulledAtMs: Math.max(record.lastPulledAtMs, lastAtMs) };
+}
+
+export function sumOfPulls(one: TagPulls | undefined, { count, lastAtMs }: TagPulls): TagPulls {
+  return one === undefined
+    ? { count, lastAtMs }
+    : { count: one.count + count, lastAtMs: Math.max(one.lastAtMs, lastAtMs) };
 }

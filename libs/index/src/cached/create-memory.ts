@@ -1,19 +1,18 @@
-// Records of one kind as this process last read them. A record that was changed elsewhere is dropped by name; one whose
-// change may have been missed is kept for an outage, but read again.
+// Records as this process last read them. A record that was changed elsewhere is dropped by name; one whose change may have been
+// missed is kept for an outage, but read again.
 import { LRUCache } from 'lru-cache';
 import type { ReadOptions } from '../blobs.ts';
-import type { Reach } from './create-reach.ts';
+import { createReach, type Reach, type ReachOptions } from './create-reach.ts';
 
-export interface EntriesOptions {
+export interface MemoryOptions extends Pick<ReachOptions, 'index' | 'log'> {
+  /** For each kind of record. */
   readonly maxEntries: number;
   readonly now: () => number;
-  readonly reach: Reach;
 }
 
-export type Entries<T extends object> = ReturnType<typeof createEntries<T>>;
+export type Memory = ReturnType<typeof createMemory>;
 
-/** `merge`: a record that the index did not take, over the remembered one; default: the record as it is. */
-export type Remember = <T extends object>(merge?: (before: T, record: T) => T) => Entries<T>;
+type Entries<T extends object> = ReturnType<typeof createEntries<T>>;
 
 const maxAgeMs = 5000;
 
@@ -23,8 +22,32 @@ interface Entry<T> {
   readonly era: number;
 }
 
-export function createEntries<T extends object>(
-  { maxEntries, now, reach }: EntriesOptions,
+export function createMemory({ index, log, maxEntries, now }: MemoryOptions) {
+  const all: Pick<Entries<never>, 'drop' | 'distrust'>[] = [];
+  const reach = createReach({
+    index,
+    log,
+    onChange(name) {
+      for (const entries of all) entries.drop(name);
+    },
+    onGap() {
+      for (const entries of all) entries.distrust();
+    },
+  });
+
+  return {
+    reach,
+    /** Records of one kind. `merge`: a record that the index did not take, over the remembered one; default: the record as it is. */
+    remember<T extends object>(merge?: (before: T, record: T) => T): Entries<T> {
+      const entries = createEntries<T>({ maxEntries, now, reach }, merge);
+      all.push(entries);
+      return entries;
+    },
+  };
+}
+
+function createEntries<T extends object>(
+  { maxEntries, now, reach }: Pick<MemoryOptions, 'maxEntries' | 'now'> & { readonly reach: Reach },
   merge = (_before: T, record: T): T => record,
 ) {
   const entries = new LRUCache<string, Entry<T>>({ max: maxEntries });
