@@ -6,7 +6,10 @@ import { type FailureFrame, frameTypes, headerBytes, maxFailureBytes } from './f
 
 export type FrameReader = ReturnType<typeof createFrameReader>;
 
-/** Reads a body to its end, or destroys it. */
+/**
+ * Reads a body to its end, or destroys it. `read` is as `SourceReader.read`: 0 after the end frame. It rejects with the fill's own
+ * failure, or with `SourceInterrupted` when the connection broke, was silent, or the worker says that another one goes on.
+ */
 export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>) {
   const header = Buffer.alloc(headerBytes);
   let headerFilled = 0;
@@ -89,10 +92,6 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
     get ended(): boolean {
       return ended;
     },
-    /**
-     * As `SourceReader.read`: 0 after the end frame. Rejects with the fill's own failure, or with `SourceInterrupted` when the
-     * connection broke, was silent, or the worker says that another one goes on.
-     */
     async read(into: Uint8Array): Promise<number> {
       for (;;) {
         if (failure !== undefined) throw failure;

@@ -55,11 +55,6 @@ function createEntries<T extends object>(
   const loading = new Map<string, Promise<T | undefined>>();
   let era = 0;
 
-  function isFresh(entry: Entry<T>): boolean {
-    const ageMs = now() - entry.readAtMs;
-    return reach.isListening() && entry.era === era && ageMs >= 0 && ageMs < maxAgeMs;
-  }
-
   async function load(name: string, read: () => Promise<T | undefined>): Promise<T | undefined> {
     const entry = { readAtMs: now(), era };
     const promise = read();
@@ -84,7 +79,7 @@ function createEntries<T extends object>(
   /** The record as it was read a moment ago. */
   function fromMemory(name: string): T | undefined {
     const entry = entries.get(name);
-    return entry !== undefined && isFresh(entry) ? entry.record : undefined;
+    return entry !== undefined && isFresh(entry, now(), era, reach) ? entry.record : undefined;
   }
 
   /** Remembers a record that the index did not take. */
@@ -133,9 +128,8 @@ function createEntries<T extends object>(
     /** Resolves with whether there was a record of that name. */
     remove: (name: string, remove: () => Promise<boolean>): Promise<boolean> =>
       write([name], remove, () => {
-        const wasThere = entries.has(name);
-        drop(name);
-        return wasThere;
+        loading.delete(name);
+        return entries.delete(name);
       }),
     /** Does `action`, and then changes the remembered record, if there is one. */
     async change(name: string, action: () => Promise<void>, changed: (record: T) => T): Promise<void> {
@@ -151,4 +145,9 @@ function createEntries<T extends object>(
       loading.clear();
     },
   };
+}
+
+function isFresh(entry: Entry<unknown>, nowMs: number, era: number, reach: Reach): boolean {
+  const ageMs = nowMs - entry.readAtMs;
+  return reach.isListening() && entry.era === era && ageMs >= 0 && ageMs < maxAgeMs;
 }
