@@ -63,6 +63,9 @@ const mebibyte = 1024 * 1024;
 const smallBlobsBytes = 16 * mebibyte;
 const maxNoManifests = 10_000;
 const noManifestMs = 600_000;
+/** Each takes about 150 bytes. */
+const maxWholeReads = 4096;
+const repeatWithinMs = 60_000;
 
 export function createPullThrough(options: PullThroughDeps): PullThrough {
   const { metrics, readBufferBytes = 24 * mebibyte } = options;
@@ -83,6 +86,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const manifests = createContentCache<CachedManifest>(manifestCacheBytes);
   const takeUnsaved = createTakeUnsaved({ manifests, log });
   const noManifests = createRecent<string, true>({ max: maxNoManifests, ttlMs: noManifestMs, now });
+  const wholeReads = createRecent<string, true>({ max: maxWholeReads, ttlMs: repeatWithinMs, now });
   const revalidateBehind = createRevalidateBehind({ queue, log, now });
   const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
@@ -97,6 +101,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
     refreshParts,
     pullTally,
     smallBlobs,
+    wholeReads,
     requestFromWorker,
     follow,
     manifests,

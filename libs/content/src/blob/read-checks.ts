@@ -1,6 +1,4 @@
-// Which stored blobs are hashed again while they are sent. A client that reads a blob whole twice within a minute may not have
-// liked the first answer: docker does that after a wrong digest. Each node remembers its own clients, and only so many.
-import { hash } from 'node:crypto';
+// Which stored blobs this node has hashed lately, and which of them it doubts. It remembers only so many.
 import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { createRecent, createSingleFlight, type SingleFlight } from '@cistern/runtime';
@@ -12,34 +10,21 @@ type StoredObject = Pick<BlobRecord, 'digest' | 'storedAtMs'>;
 
 export type ReadChecks = ReturnType<typeof createReadChecks>;
 
-const repeatWithinMs = 60_000;
 const rightForMs = 600_000;
 const setAsideOnceInMs = 600_000;
 const piecesBytes = 8 * 1024 * 1024;
-/** Of about 150 bytes each. */
+/** Each takes about 150 bytes. */
 const maxRemembered = 4096;
 
 export function createReadChecks({ now }: { readonly now: () => number }) {
   const options = { max: maxRemembered, now };
-  const reads = createRecent<string, true>({ ...options, ttlMs: repeatWithinMs });
   const right = createRecent<Digest, number>({ ...options, ttlMs: rightForMs });
   const setAside = createRecent<Digest, number>({ ...options, ttlMs: setAsideOnceInMs });
   const doubted = createRecent<Digest, true>(options);
   const proving: SingleFlight<StoredProof> = createSingleFlight();
-  /** Whether the object was hashed here, and was right, within the last ten minutes. */
-  const isRight = ({ digest, storedAtMs }: StoredObject) => right.get(digest) === storedAtMs;
   return {
-    /**
-     * Notes that `client` reads the blob whole, from the store. True: it did so within the last minute too, and the object has not
-     * been hashed within the last ten.
-     */
-    isDue(client: string, object: StoredObject): boolean {
-      const key = hash('sha256', `${client} ${object.digest}`, 'base64');
-      const isRepeated = reads.has(key);
-      reads.set(key, true);
-      return isRepeated && !isRight(object);
-    },
-    isRight,
+    /** Whether the object was hashed here, and was right, within the last ten minutes. */
+    isRight: ({ digest, storedAtMs }: StoredObject): boolean => right.get(digest) === storedAtMs,
     noteRight({ digest, storedAtMs }: StoredObject): void {
       right.set(digest, storedAtMs);
       setAside.delete(digest);

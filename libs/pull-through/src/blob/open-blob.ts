@@ -1,7 +1,9 @@
 // One blob for one client: who may have it, whether it is here, and a stream that all its readers share.
+import { hash } from 'node:crypto';
 import { type BlobRecord, type Link, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import type { ByteRange, Digest } from '@cistern/oci';
+import type { Recent } from '@cistern/runtime';
 import type { RequestFromWorker } from '../requests/request-from-worker.ts';
 import {
   ifStoreAnswers,
@@ -24,6 +26,8 @@ export interface OpenBlobDeps extends BlobSourceDeps, RepositoryLinksDeps {
   readonly requestFromWorker: RequestFromWorker;
   readonly reads: SharedReads;
   readonly smallBlobs: SmallBlobs;
+  /** Which client has read which blob whole within the last minute, on this node. */
+  readonly wholeReads: Recent<string, true>;
   /**
    * Upstreams that do not verify callers (`access: verify`). A digest linked there is found under another upstream's name, for a
    * caller that may pull that repository there.
@@ -52,8 +56,7 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
       source: link ?? target,
       ...stored,
       cache: 'HIT',
-      // The client may not have liked what it got a moment ago.
-      checked: intent === 'whole' && client !== undefined && deps.readChecks.isDue(client, stored),
+      checked: intent === 'whole' && client !== undefined && isCheckDue(deps, client, stored),
     });
   }
   if (intent === 'whole') {
@@ -70,6 +73,17 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   const running = await deps.index.fills.read(digest);
   const joined = running?.state === 'starting' || running?.state === 'running';
   return opened(deps, request, { source: sized, size: sized.size, cache: joined ? 'JOINED' : 'MISS' });
+}
+
+/**
+ * Notes that `client` reads the blob whole. True: it did so within the last minute, too, and may not have liked the answer. docker does
+ * that after a wrong digest.
+ */
+function isCheckDue({ wholeReads, readChecks }: OpenBlobDeps, client: string, stored: BlobRecord): boolean {
+  const key = hash('sha256', `${client} ${stored.digest}`, 'base64');
+  const isRepeated = wholeReads.has(key);
+  wholeReads.set(key, true);
+  return isRepeated && !readChecks.isRight(stored);
 }
 
 /**
