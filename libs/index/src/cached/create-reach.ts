@@ -1,8 +1,8 @@
 // Whether a shared index can be reached: whether it answers, and whether its changes are heard. During an outage no call waits for
 // it: calls are answered without it, and one probe a second finds out when it is back.
-import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
-import type { CacheIndex, IndexLog, PubSub } from '../cache-index.ts';
+import type { CacheIndex, IndexLog } from '../cache-index.ts';
+import { keepSubscribed } from '../keep-subscribed.ts';
 import { changesTopic } from '../records.ts';
 
 export interface ReachOptions {
@@ -17,16 +17,21 @@ export interface ReachOptions {
 export type Reach = ReturnType<typeof createReach>;
 
 const probeEveryMs = 1000;
-const listenAgainMs = 1000;
 
 export function createReach({ index, log, onChange, onGap }: ReachOptions) {
-  const changes = followChanges(index.pubsub, onChange, onGap);
+  let isListening = false;
+  const changes = keepSubscribed(index.pubsub, changesTopic, (message) => {
+    if (message !== undefined) return message.split('\n').forEach(onChange);
+    isListening = true;
+    onGap();
+  });
   const outage = createOutage(log, () => index.check(), onGap);
   return {
     ...outage,
     /** Whether changes are heard now. */
-    isListening: changes.isListening,
+    isListening: () => isListening,
     close(): void {
+      isListening = false;
       changes.close();
       outage.close();
     },
@@ -92,40 +97,6 @@ function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () =>
     close() {
       isClosed = true;
       clearTimeout(timer);
-    },
-  };
-}
-
-/** Listens for changes of the index, and tries again every second until it can. */
-function followChanges(pubsub: PubSub, onChange: (name: string) => void, onGap: () => void) {
-  const closing = new AbortController();
-  let end: (() => void) | undefined;
-
-  function hear(message: string | undefined): void {
-    if (message === undefined) return onGap();
-    for (const name of message.split('\n')) onChange(name);
-  }
-
-  async function listen(): Promise<void> {
-    while (end === undefined) {
-      try {
-        const unsubscribe = await pubsub.subscribe(changesTopic, hear);
-        if (closing.signal.aborted) return unsubscribe();
-        end = unsubscribe;
-        onGap();
-      } catch {
-        // The calls that need the index log that it cannot be reached.
-        await delay(listenAgainMs, undefined, { ref: false, signal: closing.signal });
-      }
-    }
-  }
-
-  listen().catch(() => {});
-  return {
-    isListening: () => end !== undefined && !closing.signal.aborted,
-    close() {
-      closing.abort();
-      end?.();
     },
   };
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ImageName } from '@cistern/blob-store';
 import { listPins, removeLink } from '@cistern/content';
 import { CacheError } from '@cistern/errors';
-import { type CacheIndex, withLease } from '@cistern/index';
+import { type CacheIndex, keepSubscribed, withLease } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
 import { findHolders } from '../integrity/find-holders.ts';
@@ -19,7 +19,6 @@ export type PurgeTarget = { readonly image: ImageName } | { readonly digest: Dig
 const patienceMs = 10_000;
 const tryAgainMs = 100;
 const purgesTopic = 'purges';
-const resubscribeMs = 1_000;
 
 /**
  * What a rebuild of the index has read of the store must not come back into it, so neither goes on while the other does; and an
@@ -92,30 +91,13 @@ async function purgeDigest(step: PurgeStep, digest: Digest): Promise<PurgeResult
  * closes it.
  */
 export function followPurges({ pubsub }: Pick<CacheIndex, 'pubsub'>) {
-  const closing = new AbortController();
   const forgets: (() => void)[] = [];
-
-  async function listen(): Promise<void> {
-    for (;;) {
-      try {
-        const unsubscribe = await pubsub.subscribe(purgesTopic, () => {
-          for (const forget of forgets) forget();
-        });
-        if (closing.signal.aborted) return unsubscribe();
-        closing.signal.addEventListener('abort', unsubscribe, { once: true });
-        return;
-      } catch {
-        await delay(resubscribeMs, undefined, { signal: closing.signal });
-      }
-    }
-  }
-
-  listen().catch(() => {});
+  const subscription = keepSubscribed(pubsub, purgesTopic, () => {
+    for (const forget of forgets) forget();
+  });
   return {
     /** Calls `forget` after each purge, and whenever one may have been missed. */
     onPurge: (forget: () => void) => void forgets.push(forget),
-    async close(): Promise<void> {
-      closing.abort();
-    },
+    close: async () => subscription.close(),
   };
 }

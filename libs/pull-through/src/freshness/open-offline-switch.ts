@@ -1,7 +1,6 @@
 // Whether an upstream gets requests: the last decision of the operators holds, else the configuration. A decision for a single
 // upstream holds before the one for all. The store keeps an object for each, so that it outlives index and nodes, and no two
 // decisions write the same object.
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type BlobStore,
   offlineDecisionKey,
@@ -10,7 +9,7 @@ import {
 } from '@cistern/blob-store';
 import { readJsonObject, writeJsonObject } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { CacheIndex } from '@cistern/index';
+import { type CacheIndex, keepSubscribed } from '@cistern/index';
 import { openPoll } from '@cistern/runtime';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
@@ -41,13 +40,11 @@ export type OfflineSwitch = Awaited<ReturnType<typeof openOfflineSwitch>>;
 
 /** For decisions whose announcement was lost. */
 const lookEveryMs = 10_000;
-const resubscribeMs = 1_000;
 
 /** Resolves when it knows, or cannot know for now because the store does not answer. The caller closes it. */
 export async function openOfflineSwitch(options: OfflineSwitchOptions) {
   const { store, index, upstreams, log, metrics } = options;
   const configured = new Map(upstreams.map((upstream) => [upstream.name, upstream.isOffline]));
-  const closing = new AbortController();
   let decided: OfflineDecisions = { all: undefined, upstreams: new Map() };
   const reported = new Map<string, boolean>();
 
@@ -83,25 +80,12 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
     },
   });
 
-  async function listen(): Promise<void> {
-    for (;;) {
-      try {
-        const unsubscribe = await index.pubsub.subscribe(offlineTopic, () => void poll.look());
-        if (closing.signal.aborted) return unsubscribe();
-        closing.signal.addEventListener('abort', unsubscribe, { once: true });
-        return await poll.look();
-      } catch {
-        await delay(resubscribeMs, undefined, { signal: closing.signal });
-      }
-    }
-  }
-
   await poll.look();
-  listen().catch(() => {});
+  const subscription = keepSubscribed(index.pubsub, offlineTopic, () => void poll.look());
   return {
     isOffline,
     async close(): Promise<void> {
-      closing.abort();
+      subscription.close();
       await poll.close();
     },
   };
