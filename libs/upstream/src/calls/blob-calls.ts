@@ -1,28 +1,12 @@
 // Blobs: their size, and their bytes as a body that survives the breaks of its connection.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Readable } from 'node:stream';
 import { CacheError, isCacheError } from '@cistern/errors';
-import { type ByteRange, type Digest, parseContentRange, type RepositoryName } from '@cistern/oci';
 import type { UpstreamMetrics } from '@cistern/telemetry';
 import { toNetworkError } from '../transport/network-error.ts';
-import {
-  contentLength,
-  dropBody,
-  headerValue,
-  nameUpstream,
-  type TransportHeaders,
-  type TransportResponse,
-} from '../transport/transport.ts';
+import { contentLength, dropBody, nameUpstream } from '../transport/transport.ts';
 import type { Upstream, UpstreamBlobBody } from '../upstream.ts';
-import {
-  type CallContext,
-  contradiction,
-  endpoint,
-  fetchDocument,
-  type Lifetime,
-  startCall,
-  toResponseError,
-} from './call.ts';
+import { type CallContext, contradiction, endpoint, fetchDocument, type Lifetime, startCall } from './call.ts';
+import { type BlobRequest, openBlob, type OpenedBlob } from './open-blob.ts';
 
 export interface BlobCallContext extends CallContext {
   readonly metrics: UpstreamMetrics;
@@ -58,33 +42,6 @@ export function createBlobCalls(context: BlobCallContext): Pick<Upstream, 'headB
   };
 }
 
-interface BlobRequest {
-  readonly repository: RepositoryName;
-  readonly digest: Digest;
-  /** For messages. */
-  readonly subject: string;
-  readonly from: number;
-  /** `undefined`: to the end. */
-  readonly toExclusive: number | undefined;
-  /** What an earlier answer said of the same blob, when its body broke. */
-  readonly resumeOf?: Pick<OpenedBlob, 'etag' | 'totalSize'>;
-}
-
-interface Span {
-  readonly start: number;
-  /** `undefined`: the body ends where the connection says so. */
-  readonly endExclusive: number | undefined;
-  readonly totalSize: number | undefined;
-}
-
-interface OpenedBlob extends Span {
-  readonly stream: Readable;
-  /** A strong one, else `undefined`. */
-  readonly etag: string | undefined;
-  /** Who sends the body. */
-  readonly url: URL;
-}
-
 async function openInTime(context: CallContext, lifetime: Lifetime, request: BlobRequest): Promise<OpenedBlob> {
   lifetime.setDeadline(context.deadlineMs);
   try {
@@ -92,72 +49,6 @@ async function openInTime(context: CallContext, lifetime: Lifetime, request: Blo
   } finally {
     lifetime.clearDeadline();
   }
-}
-
-/** The bytes of a blob, whole or from an offset. Checks that upstream gave what was asked for. */
-async function openBlob(context: CallContext, request: BlobRequest, signal: AbortSignal): Promise<OpenedBlob> {
-  const { repository, digest, subject, from, toExclusive, resumeOf } = request;
-  const ranged = from > 0 || toExclusive !== undefined;
-  const send = (etag?: string): Promise<TransportResponse> =>
-    context.transport({
-      operation: 'get-blob',
-      method: 'GET',
-      url: endpoint(context, repository, `blobs/${digest}`),
-      repository,
-      headers: {
-        accept: '*/*',
-        ...(ranged && { range: `bytes=${from}-${toExclusive === undefined ? '' : toExclusive - 1}` }),
-        ...(etag !== undefined && { 'if-match': etag }),
-      },
-      signal,
-      maxBodyBytes: undefined,
-    });
-  let response = await send(resumeOf?.etag);
-  // The blob is named by its digest, so another entity tag only means that another server holds it.
-  if (response.status === 412 && resumeOf?.etag !== undefined) response = await send();
-  if (response.status >= 300) throw toResponseError(context, response, { subject, unknown: 'blob-unknown' });
-  const { headers, url, body } = response;
-  try {
-    const span = ranged ? rangeSpan(context, response, request) : wholeSpan(context, response, subject);
-    return { ...span, stream: body, etag: strongEtag(headers), url };
-  } catch (error) {
-    dropBody(body);
-    throw error;
-  }
-}
-
-function wholeSpan(context: CallContext, { status, headers }: TransportResponse, subject: string): Span {
-  if (status !== 200) throw contradiction(context, `answered ${status} when asked for the whole of ${subject}`);
-  const totalSize = contentLength(headers);
-  return { start: 0, endExclusive: totalSize, totalSize };
-}
-
-function rangeSpan(context: CallContext, { status, headers, url }: TransportResponse, request: BlobRequest): Span {
-  const { from, toExclusive, resumeOf, subject } = request;
-  const sent = status === 206 ? parseContentRange(headerValue(headers, 'content-range')?.trim()) : undefined;
-  const totalSize = sent?.size;
-  if (sent?.range === undefined || sent.range.start !== from || !endsAsWanted(sent.range, totalSize, toExclusive))
-    throw new CacheError(
-      resumeOf === undefined ? 'unsupported' : 'upstream-unreachable',
-      `${nameUpstream(context.upstream, url.host)} does not answer range requests for ${subject}.`,
-      { detail: { upstream: context.upstream.name, status } },
-    );
-  const known = resumeOf?.totalSize;
-  if (known !== undefined && totalSize !== undefined && totalSize !== known)
-    throw contradiction(context, `said first ${known} and then ${totalSize} bytes for the size of ${subject}`);
-  return { start: from, endExclusive: sent.range.end + 1, totalSize };
-}
-
-function endsAsWanted({ end }: ByteRange, totalSize: number | undefined, toExclusive: number | undefined): boolean {
-  const atEnd = end + 1 === totalSize;
-  if (toExclusive === undefined) return totalSize === undefined || atEnd;
-  return end + 1 === toExclusive || (end + 1 < toExclusive && atEnd);
-}
-
-/** Weak tags compare content by meaning, not by bytes (RFC 9110 section 8.8.1). */
-function strongEtag(headers: TransportHeaders): string | undefined {
-  const etag = headerValue(headers, 'etag')?.trim() ?? '';
-  return /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag) ? etag : undefined;
 }
 
 function toBody(

@@ -1,0 +1,64 @@
+// A value that processes share, read now and then and written at once. It is known here even while no other process can be reached.
+import { createSingleFlight } from '@cistern/runtime';
+import type { SharedValues } from './budget.ts';
+
+export interface SharedRecordParts {
+  readonly values: SharedValues;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+interface SharedRecordOptions<T> {
+  readonly name: readonly string[];
+  /** Returns the later of the value here and the shared one. */
+  readonly later: (one: T | undefined, other: T | undefined) => T | undefined;
+  readonly ttlMs: (value: T) => number;
+}
+
+export interface SharedRecord<T> {
+  /** At most a second behind the others. */
+  read(): Promise<T | undefined>;
+  /** Without looking. */
+  known(): T | undefined;
+  change(next: (known: T | undefined) => T): Promise<T>;
+}
+
+const lookEveryMs = 1_000;
+
+export function createSharedRecord<T extends object>(
+  parts: SharedRecordParts,
+  options: SharedRecordOptions<T>,
+): SharedRecord<T> {
+  const { values, clock } = parts;
+  const { later, ttlMs } = options;
+  const name = options.name.map(encodeURIComponent).join('/');
+  const share = createSingleFlight<void>();
+  let known: T | undefined;
+  let lookedAtMs = -Infinity;
+
+  async function look(): Promise<void> {
+    try {
+      const text = await values.get(name);
+      if (text !== undefined) known = later(known, JSON.parse(text) as T);
+    } catch {
+      // The value that is known here is enough.
+    }
+    lookedAtMs = clock();
+  }
+
+  return {
+    async read() {
+      if (clock() - lookedAtMs >= lookEveryMs) await share('', undefined, look);
+      return known;
+    },
+    known: () => known,
+    async change(next) {
+      // Two that write at the same time may lose one of two answers; the next one mends that.
+      await look();
+      const value = next(known);
+      known = value;
+      await values.put(name, JSON.stringify(value), Math.max(1, ttlMs(value))).catch(() => {});
+      return value;
+    },
+  };
+}

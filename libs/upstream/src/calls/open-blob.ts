@@ -1,0 +1,106 @@
+// One GET of a blob, whole or from an offset, and the check that upstream gave what was requested.
+import type { Readable } from 'node:stream';
+import { CacheError } from '@cistern/errors';
+import { type ByteRange, type Digest, parseContentRange, type RepositoryName } from '@cistern/oci';
+import {
+  contentLength,
+  dropBody,
+  headerValue,
+  nameUpstream,
+  type TransportHeaders,
+  type TransportResponse,
+} from '../transport/transport.ts';
+import { type CallContext, contradiction, endpoint, toResponseError } from './call.ts';
+
+export interface BlobRequest {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  /** For messages. */
+  readonly subject: string;
+  readonly from: number;
+  /** `undefined`: to the end. */
+  readonly toExclusive: number | undefined;
+  /** From an earlier answer for the same blob, whose body broke. */
+  readonly resumeOf?: Pick<OpenedBlob, 'etag' | 'totalSize'>;
+}
+
+interface Span {
+  readonly start: number;
+  /** `undefined`: the body ends where the connection says so. */
+  readonly endExclusive: number | undefined;
+  readonly totalSize: number | undefined;
+}
+
+export interface OpenedBlob extends Span {
+  readonly stream: Readable;
+  /** A strong one, else `undefined`. */
+  readonly etag: string | undefined;
+  /** The place that sends the body. */
+  readonly url: URL;
+}
+
+/** Rejects as the call does, and with `content-mismatch` or `unsupported` for another answer. */
+export async function openBlob(context: CallContext, request: BlobRequest, signal: AbortSignal): Promise<OpenedBlob> {
+  const { repository, digest, subject, from, toExclusive, resumeOf } = request;
+  const ranged = from > 0 || toExclusive !== undefined;
+  const send = (etag?: string): Promise<TransportResponse> =>
+    context.transport({
+      operation: 'get-blob',
+      method: 'GET',
+      url: endpoint(context, repository, `blobs/${digest}`),
+      repository,
+      headers: {
+        accept: '*/*',
+        ...(ranged && { range: `bytes=${from}-${toExclusive === undefined ? '' : toExclusive - 1}` }),
+        ...(etag !== undefined && { 'if-match': etag }),
+      },
+      signal,
+      maxBodyBytes: undefined,
+    });
+  let response = await send(resumeOf?.etag);
+  // The blob is named by its digest, so another entity tag only means that another server holds it.
+  if (response.status === 412 && resumeOf?.etag !== undefined) response = await send();
+  if (response.status >= 300) throw toResponseError(context, response, { subject, unknown: 'blob-unknown' });
+  const { headers, url, body } = response;
+  try {
+    const span = ranged ? rangeSpan(context, response, request) : wholeSpan(context, response, subject);
+    return { ...span, stream: body, etag: strongEtag(headers), url };
+  } catch (error) {
+    dropBody(body);
+    throw error;
+  }
+}
+
+function wholeSpan(context: CallContext, { status, headers }: TransportResponse, subject: string): Span {
+  if (status !== 200) throw contradiction(context, `answered ${status} when asked for the whole of ${subject}`);
+  const totalSize = contentLength(headers);
+  return { start: 0, endExclusive: totalSize, totalSize };
+}
+
+function rangeSpan(context: CallContext, { status, headers, url }: TransportResponse, request: BlobRequest): Span {
+  const { from, toExclusive, resumeOf, subject } = request;
+  const sent = status === 206 ? parseContentRange(headerValue(headers, 'content-range')?.trim()) : undefined;
+  const totalSize = sent?.size;
+  if (sent?.range === undefined || sent.range.start !== from || !endsAsWanted(sent.range, totalSize, toExclusive))
+    throw new CacheError(
+      resumeOf === undefined ? 'unsupported' : 'upstream-unreachable',
+      `${nameUpstream(context.upstream, url.host)} does not answer range requests for ${subject}.`,
+      { detail: { upstream: context.upstream.name, status } },
+    );
+  const known = resumeOf?.totalSize;
+  if (known !== undefined && totalSize !== undefined && totalSize !== known)
+    throw contradiction(context, `said first ${known} and then ${totalSize} bytes for the size of ${subject}`);
+  return { start: from, endExclusive: sent.range.end + 1, totalSize };
+}
+
+function endsAsWanted({ end }: ByteRange, totalSize: number | undefined, toExclusive: number | undefined): boolean {
+  const atEnd = end + 1 === totalSize;
+  if (toExclusive === undefined) return totalSize === undefined || atEnd;
+  return end + 1 === toExclusive || (end + 1 < toExclusive && atEnd);
+}
+
+/** Weak tags compare content by meaning, not by bytes (RFC 9110 section 8.8.1). */
+function strongEtag(headers: TransportHeaders): string | undefined {
+  const etag = headerValue(headers, 'etag')?.trim() ?? '';
+  return /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag) ? etag : undefined;
+}
