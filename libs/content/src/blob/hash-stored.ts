@@ -6,6 +6,7 @@ import { isCacheError } from '@cistern/errors';
 import { type Digest, createDigestHash, digestAlgorithm, digestOf } from '@cistern/oci';
 import { chunkBytes } from '@cistern/streams';
 import type { Logger } from '@cistern/telemetry';
+import type { StoredProof } from './read-checks.ts';
 import { setAside, setAsideOnce, type SetAsideOnceDeps } from './set-aside.ts';
 
 export interface HashStoredDeps {
@@ -23,15 +24,6 @@ export interface HashedObject {
   readonly size: number;
   /** Set if it is right and was kept. */
   readonly bytes?: Buffer | undefined;
-}
-
-export interface StoredProof {
-  /** Set if the blob is right. */
-  readonly record?: BlobRecord;
-  /** Set if it is right and has one chunk at most. */
-  readonly bytes?: Buffer | undefined;
-  /** Whether it was not what its digest says. Otherwise, without a record, it is gone. */
-  readonly isSetAside: boolean;
 }
 
 const neverLeaves = new AbortController().signal;

@@ -3,7 +3,15 @@ import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { createRecent, createSingleFlight, type SingleFlight } from '@cistern/runtime';
 import { createContentCache } from '../objects/content-cache.ts';
-import type { StoredProof } from './hash-stored.ts';
+
+export interface StoredProof {
+  /** Set if the blob is right. */
+  readonly record?: BlobRecord;
+  /** Set if it is right and has one chunk at most. */
+  readonly bytes?: Buffer | undefined;
+  /** Whether it was not what its digest says. Otherwise, without a record, it is gone. */
+  readonly isSetAside: boolean;
+}
 
 /** An object of the store, and not one that has come in its place since. */
 type StoredObject = Pick<BlobRecord, 'digest' | 'storedAtMs'>;
