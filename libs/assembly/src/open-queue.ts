@@ -1,4 +1,5 @@
-// The queue: in Redis between the nodes of a cluster, else inside this process. BullMQ and its client are loaded for the former alone.
+// The queue: in Redis between the nodes of a cluster, else inside this process. BullMQ and its client are loaded for the former
+// alone.
 import type { Config } from '@cistern/config';
 import type { JobHandlers, JobQueue, JobWorkers, LaneFacts } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';

@@ -21,8 +21,8 @@ export async function openForConfig<T>(path: string, open: () => Promise<T>): Pr
 }
 
 /**
- * Makes it if it is not there, for its user alone. Rejects with `StartError` if this process could not write in it. `key`: of the directory in
- * the configuration.
+ * Makes it if it is not there, for its user alone. Rejects with `StartError` if this process could not write in it. `key`: of the
+ * directory in the configuration.
  */
 async function prepareDirectory(path: string, key: string): Promise<void> {
   try {

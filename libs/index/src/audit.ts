@@ -1,5 +1,5 @@
-// What operators asked for and who was turned away, of late, on all nodes. The two are kept apart: whoever has himself refused again
-// and again drives out what others did of his own kind alone.
+// What operators asked for and who was turned away, of late, on all nodes. The two are kept apart: whoever has himself refused
+// again and again drives out what others did of his own kind alone.
 
 export const auditKinds = ['action', 'refusal'] as const;
 export type AuditKind = (typeof auditKinds)[number];

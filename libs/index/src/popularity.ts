@@ -19,8 +19,8 @@ export interface PopularPlatform extends RepositoryKey {
 
 export interface PopularityIndex {
   /**
-   * Counts pulls of a tag, or of an image for a platform; by default one. Costs a look into a map, and throws nothing: the pulls of a second
-   * are written together, and those that the index cannot take are not counted.
+   * Counts pulls of a tag, or of an image for a platform; by default one. Costs a look into a map, and throws nothing: the pulls
+   * of a second are written together, and those that the index cannot take are not counted.
    */
   countTag(key: TagKey, pulls?: number): void;
   countPlatform(key: RepositoryKey, platform: string, pulls?: number): void;

@@ -1,5 +1,5 @@
-// The records of the index as values: their names, and how touches and pulls change them. The index orders and pages by the names of
-// repositories, and announces the names of changed records.
+// The records of the index as values: their names, and how touches and pulls change them. The index orders and pages by the names
+// of repositories, and announces the names of changed records.
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { BlobRecord } from './blobs.ts';
 import type { Link, RepositoryKey } from './links.ts';

@@ -59,8 +59,8 @@ export interface TagIndex {
   adopt(record: TagRecord): Promise<boolean>;
   remove(key: TagKey): Promise<boolean>;
   /**
-   * Adds to `pulls`, by default one, and moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once; may be
-   * written up to a second later, so a crash may lose the pulls of its last second.
+   * Adds to `pulls`, by default one, and moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once;
+   * may be written up to a second later, so a crash may lose the pulls of its last second.
    */
   recordPull(key: TagKey, atMs: number, pulls?: number): Promise<void>;
   /** Tags of one repository, in byte order of the tag. */

@@ -135,8 +135,8 @@ export interface MultipartByteranges {
 
 /**
  * The frame of a multipart/byteranges 206 (section 14.6). It is computed before any byte of the blob is read, so that the answer
- * can be streamed and yet carry a Content-Length. `contentType` is that of the whole blob. `boundary` must not occur in the blob: let it be random, of at most 70 letters
- * and digits.
+ * can be streamed and yet carry a Content-Length. `contentType` is that of the whole blob. `boundary` must not occur in the blob:
+ * let it be random, of at most 70 letters and digits.
  */
 export function multipartByteranges(
   ranges: readonly ByteRange[],

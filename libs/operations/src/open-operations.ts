@@ -12,8 +12,8 @@ import { type Nodes, openNodes } from './nodes/open-nodes.ts';
 import { type Decisions, openDecisions } from './operators/open-decisions.ts';
 
 /**
- * Prewarms an image, named as people write it. Rejects with `name-unknown` or `name-invalid`, or an OciSyntaxError, for what names no
- * image of these upstreams, and as the queue does.
+ * Prewarms an image, named as people write it. Rejects with `name-unknown` or `name-invalid`, or an OciSyntaxError, for what
+ * names no image of these upstreams, and as the queue does.
  */
 export type Prewarm = (
   image: string,

@@ -13,7 +13,10 @@ import {
 import type { CallOptions } from '@cistern/upstream';
 import { fetchManifest, readStored, type WorkDeps } from '@cistern/pull-through';
 
-/** Resolves with the images, without the index. Rejects as `fetchManifest`; of what an index lists, only for want of budget or an answer. */
+/**
+ * Resolves with the images, without the index. Rejects as `fetchManifest`; of what an index lists, only for want of budget or an
+ * answer.
+ */
 export async function fetchManifests(
   deps: WorkDeps,
   key: RepositoryKey,

@@ -3,7 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** Its text, read again only when it has changed. The file is looked at on every call: that costs less than any request for which it is needed. Rejects as `fs` does. */
+/**
+ * Its text, read again only when it has changed. The file is looked at on every call: that costs less than any request for which
+ * it is needed. Rejects as `fs` does.
+ */
 export function fileText(path: string): () => Promise<string> {
   let kept: { readonly version: string; readonly text: string } | undefined;
   return async () => {

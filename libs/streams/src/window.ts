@@ -260,7 +260,9 @@ export class Window {
 
 /** Sockets take in bursts of megabytes: what a lone reader takes tells little of its pace over a shorter time. */
 const paceMs = 1000;
-/** A reader that catches up with others reads to where they are, or this far: what it requests beyond that is mostly for nothing. */
+/**
+ * A reader that catches up with others reads to where they are, or this far: what it requests beyond that is mostly for nothing.
+ */
 const catchUpBytes = 4 * 1024 * 1024;
 
 /** From 0 a blob is read whole, since what has not been verified yet can be on the way. */

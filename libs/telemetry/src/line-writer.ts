@@ -1,5 +1,5 @@
-// Where a logger's lines go, as JSON or, as pino-pretty writes them, as lines for people. Most lines are plain and one a request: their
-// fields are in the JSON as they are to be shown, so nothing has to be parsed for them, which costs a quarter.
+// Where a logger's lines go, as JSON or, as pino-pretty writes them, as lines for people. Most lines are plain and one a request:
+// their fields are in the JSON as they are to be shown, so nothing has to be parsed for them, which costs a quarter.
 import type { DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 

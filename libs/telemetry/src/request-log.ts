@@ -1,6 +1,6 @@
-// The lines that a request ends with, in the log and in the access log. The first costs a third of what a warm manifest takes, unless it
-// is written past pino's general serialiser into the logger's own stream. It says what `log.info(facts, 'request ended')` would, byte
-// for byte.
+// The lines that a request ends with, in the log and in the access log. The first costs a third of what a warm manifest takes,
+// unless it is written past pino's general serialiser into the logger's own stream. It says what `log.info(facts, 'request
+// ended')` would, byte for byte.
 import { pino } from 'pino';
 import type { LineWriter } from './line-writer.ts';
 import type { Logger } from './logger.ts';

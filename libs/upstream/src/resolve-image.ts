@@ -10,7 +10,10 @@ export interface ResolvedImage {
   readonly reference: Reference;
 }
 
-/** Throws as `UpstreamTable.resolve`, `name-unknown` for a registry that is no upstream here, and OciSyntaxError for the reference. */
+/**
+ * Throws as `UpstreamTable.resolve`, `name-unknown` for a registry that is no upstream here, and OciSyntaxError for the
+ * reference.
+ */
 export function resolveImage(table: UpstreamTable, text: string): ResolvedImage {
   const { name, reference } = split(text);
   const { upstream, repository, mode } = table.resolve({ name });

@@ -1,8 +1,8 @@
 // One upstream registry as its callers see it. Only workers hold one. Every method rejects with a CacheError:
 // `manifest-unknown` `blob-unknown` `name-unknown` (404, and 401 with a valid token), `denied` (403 with a valid token),
-// `upstream-rate-limited` (429, or the budget is spared), `upstream-refused-us` (our credentials), `upstream-unreachable` (connection, TLS, 5xx),
-// `upstream-timeout`, `content-mismatch` (an answer that contradicts itself), `loop-detected`; or with the reason of
-// `signal`. All calls end by `signal` or their own deadlines.
+// `upstream-rate-limited` (429, or the budget is spared), `upstream-refused-us` (our credentials), `upstream-unreachable`
+// (connection, TLS, 5xx), `upstream-timeout`, `content-mismatch` (an answer that contradicts itself), `loop-detected`; or with
+// the reason of `signal`. All calls end by `signal` or their own deadlines.
 import type { Digest, Reference, RepositoryName } from '@cistern/oci';
 
 /** What upstream's own headers say of the budget; absent where it sends none. */
@@ -90,7 +90,10 @@ export interface Upstream {
     page: { readonly n?: number | undefined; readonly last?: string | undefined },
     options?: CallOptions,
   ): Promise<UpstreamTagsPage>;
-  /** `nextQuery`: as the page before gave it, or a client says it did. Upstream's 404 is `manifest-unknown`: clients then look for the `sha256-<hex>` tag. */
+  /**
+   * `nextQuery`: as the page before gave it, or a client says it did. Upstream's 404 is `manifest-unknown`: clients then look for
+   * the `sha256-<hex>` tag.
+   */
   listReferrers(
     repository: RepositoryName,
     digest: Digest,

@@ -1,5 +1,5 @@
-// The guards of the admin server. A caller authenticates before anything is answered. What pages of other sites could have a browser do
-// here is refused.
+// The guards of the admin server. A caller authenticates before anything is answered. What pages of other sites could have a
+// browser do here is refused.
 import type { Authenticator } from '@cistern/auth';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isLoopbackName } from '@cistern/runtime';
@@ -59,8 +59,8 @@ interface BrowserGuardOptions {
 }
 
 /**
- * What pages of other sites could have a browser do here: change something in an operator's name, or, where nobody shows a password,
- * read by a name of theirs that they let point to this machine. Programs that are no browsers are not concerned.
+ * What pages of other sites could have a browser do here: change something in an operator's name, or, where nobody shows a
+ * password, read by a name of theirs that they let point to this machine. Programs that are no browsers are not concerned.
  */
 export function guardBrowsers(app: FastifyInstance, { isLoopbackOnly }: BrowserGuardOptions): void {
   app.addHook('onRequest', async (request, reply) => {

@@ -1,5 +1,5 @@
-// The frontend node: it serves clients from the store and from the fills of workers, and talks to no upstream. Its listeners are the
-// registry's, and that of an ACME authority's challenges.
+// The frontend node: it serves clients from the store and from the fills of workers, and talks to no upstream. Its listeners are
+// the registry's, and that of an ACME authority's challenges.
 import type { Config } from '@cistern/config';
 import { buildNode, type CacheNode, type NodeContext, type Listener, withoutSchemas } from '@cistern/runtime/process';
 import { prepareDirectories } from '@cistern/assembly';

@@ -1,4 +1,5 @@
-// The working set is three times what the store may hold. The whole of it is `npm test -- test/cluster/big/a-store-that-is-too-small.test.ts`.
+// The working set is three times what the store may hold. The whole of it is `npm test --
+// test/cluster/big/a-store-that-is-too-small.test.ts`.
 import { test } from 'node:test';
 import { assertKept } from '../src/thrash-store.ts';
 import { thrashCluster } from '../src/thrash-cluster.ts';

@@ -44,8 +44,8 @@ export interface Row<W> {
  * - `tokens` takes the tokens of another server, each for one name: `team/app`, `ghcr.io/team/app`, `docker.io/team/secret`.
  * - `verified` has docker.io decide: ann may read team/app, sam team/secret. Everybody may read ghcr.io.
  *
- * A twin's manifest is never found under the name of `own`, so its tag and digest are 404 there. Its blobs are, as lazy pullers name
- * the upstream for manifests only, but for callers that may pull both.
+ * A twin's manifest is never found under the name of `own`, so its tag and digest are 404 there. Its blobs are, as lazy pullers
+ * name the upstream for manifests only, but for callers that may pull both.
  */
 export const contentRows = parse(
   ways,

@@ -1,5 +1,5 @@
-// A disk flips one bit of what a running cache has stored. Manifests and small blobs are never sent with it, the end of a large blob
-// not to a client that asks for it again.
+// A disk flips one bit of what a running cache has stored. Manifests and small blobs are never sent with it, the end of a large
+// blob not to a client that asks for it again.
 import assert from 'node:assert/strict';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -76,7 +76,8 @@ const scheme = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 const controls = /\p{Cc}/u;
 
 /**
- * The Basic scheme of RFC 7617: strict, so that two programs never read two users out of one header. `undefined` for another scheme and for what is malformed: base64, UTF-8, no colon.
+ * The Basic scheme of RFC 7617: strict, so that two programs never read two users out of one header. `undefined` for another
+ * scheme and for what is malformed: base64, UTF-8, no colon.
  */
 export function parseBasic(authorization: string): BasicCredentials | undefined {
   const encoded = scheme.exec(authorization)?.[1];

@@ -1,4 +1,5 @@
-// The text of an htpasswd file, as registry:2 reads it: a user a line, bcrypt alone. An edit keeps comments, and the order of lines.
+// The text of an htpasswd file, as registry:2 reads it: a user a line, bcrypt alone. An edit keeps comments, and the order of
+// lines.
 import { randomBytes } from 'node:crypto';
 
 export interface HtpasswdUsers {
@@ -53,7 +54,10 @@ const cost = 12;
 /** bcrypt looks at no more. */
 const maxPasswordBytes = 72;
 
-/** Adds the user, or replaces the password. Throws an Error, a clause, for a name or a password that cannot be, and as `parseHtpasswd`. */
+/**
+ * Adds the user, or replaces the password. Throws an Error, a clause, for a name or a password that cannot be, and as
+ * `parseHtpasswd`.
+ */
 export async function setHtpasswdUser(
   text: string,
   { user, password }: { readonly user: string; readonly password: string },

@@ -1,6 +1,6 @@
 // Bounds guessing: by client network and account, and by network for all accounts together. Never by account alone: then a
-// stranger could lock its owner out (decision 0051). Tries are counted under a key in a window of ten minutes. Nodes that share a Redis
-// count together. Without it each counts for itself, and keeps to what it knows of the others.
+// stranger could lock its owner out (decision 0051). Tries are counted under a key in a window of ten minutes. Nodes that share a
+// Redis count together. Without it each counts for itself, and keeps to what it knows of the others.
 import { createHmac, randomBytes } from 'node:crypto';
 import { createBriefQuery } from '@cistern/redis';
 import type { Logger } from '@cistern/telemetry';

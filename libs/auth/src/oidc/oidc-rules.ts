@@ -52,8 +52,9 @@ interface OidcRule {
 }
 
 /**
- * Patterns of claims. A rule grants by them, so `*` stops at a slash: `acme/*` fits `acme/app` and nothing below it. `*` is any text without a slash, `**` any text, `?` any character but a slash; the rest is itself. Takes no more time than the
- * product of both lengths, whatever a claim says.
+ * Patterns of claims. A rule grants by them, so `*` stops at a slash: `acme/*` fits `acme/app` and nothing below it. `*` is any
+ * text without a slash, `**` any text, `?` any character but a slash; the rest is itself. Takes no more time than the product of
+ * both lengths, whatever a claim says.
  */
 export function matchesWildcard(text: string, pattern: string): boolean {
   const steps = pattern.match(/\*+|[^*]/gs) ?? [];

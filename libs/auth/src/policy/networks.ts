@@ -3,8 +3,9 @@ import ipaddr from 'ipaddr.js';
 import { BlockList, isIP } from 'node:net';
 
 /**
- * The network of an address: who is counted by address is counted by that. An IPv4 address as it is, in IPv6's clothes too. Of IPv6 the half that says whose network it is (`2001:db8:0:1::/64`): of the other
- * every client has as many as it likes. What is no address comes back as it is.
+ * The network of an address: who is counted by address is counted by that. An IPv4 address as it is, in IPv6's clothes too. Of
+ * IPv6 the half that says whose network it is (`2001:db8:0:1::/64`): of the other every client has as many as it likes. What is
+ * no address comes back as it is.
  */
 export function networkOf(clientIp: string): string {
   if (!ipaddr.isValid(clientIp)) return clientIp;
@@ -14,7 +15,8 @@ export function networkOf(clientIp: string): string {
 }
 
 /**
- * Addresses and networks as a question that can be asked of a connection, or of whom a proxy says that it is. `networks`: addresses, or networks in CIDR notation. An IPv4 network holds its addresses in IPv6's clothes, too.
+ * Addresses and networks as a question that can be asked of a connection, or of whom a proxy says that it is. `networks`:
+ * addresses, or networks in CIDR notation. An IPv4 network holds its addresses in IPv6's clothes, too.
  */
 export function createAddressList(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList();

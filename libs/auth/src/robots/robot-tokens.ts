@@ -1,5 +1,5 @@
-// Tokens for machines: `cistern_<id>_<secret>`. The record of one verifies it and cannot be used: of 256 random bits a plain hash is
-// enough. Each record is an object in the store, which is written once and removed to revoke it.
+// Tokens for machines: `cistern_<id>_<secret>`. The record of one verifies it and cannot be used: of 256 random bits a plain hash
+// is enough. Each record is an object in the store, which is written once and removed to revoke it.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
   type BlobStore,

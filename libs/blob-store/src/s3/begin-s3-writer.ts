@@ -172,8 +172,8 @@ function createPartSender({ bucket, name, uploads, onLeftBehind }: S3WriterOptio
 }
 
 /**
- * The size of the part with this number, counted from 1. S3 allows 10,000 of them, and a writer does not know how long its blob will
- * be: they start small and double later on. Cloudflare's R2 wants equal parts, which holds for blobs of up to 20 GiB. Throws
+ * The size of the part with this number, counted from 1. S3 allows 10,000 of them, and a writer does not know how long its blob
+ * will be: they start small and double later on. Cloudflare's R2 wants equal parts, which holds for blobs of up to 20 GiB. Throws
  * `RangeError` beyond the last one, after 293 GiB.
  */
 export function partSize(number: number): number {

@@ -34,8 +34,8 @@ export interface StoredRange {
 }
 
 /**
- * `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. A blob that is read whole is
- * hashed on the way, any other range of it before.
+ * `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. A blob that is read whole
+ * is hashed on the way, any other range of it before.
  */
 export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<PlaceReader | undefined> {
   const { digest, size, from, toExclusive, verified, checked, signal } = range;

@@ -49,8 +49,8 @@ export async function setAside(
 
 /**
  * As `setAside`, for a reader that read an object wrong twice: under each digest only once in a while. If the next object is read
- * wrong as well, it is the way from the store that damages bytes, and fetching again does not help. Rejects with `content-mismatch` if this node has set aside another object of the digest within ten minutes and
- * read none right since.
+ * wrong as well, it is the way from the store that damages bytes, and fetching again does not help. Rejects with
+ * `content-mismatch` if this node has set aside another object of the digest within ten minutes and read none right since.
  */
 export async function setAsideOnce(
   deps: SetAsideOnceDeps,

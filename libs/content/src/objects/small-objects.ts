@@ -1,5 +1,6 @@
 // The small JSON objects that make the store alone enough to rebuild the index. There is one per tag, one per manifest of a
-// repository, and one per blob that the repository's upstream has confirmed. They are written when they change, before the index is.
+// repository, and one per blob that the repository's upstream has confirmed. They are written when they change, before the index
+// is.
 import {
   type BlobStore,
   heldObjectKey,

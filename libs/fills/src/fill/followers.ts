@@ -1,5 +1,6 @@
-// Followers: readers at any offset of a fill in flight. They never slow it down, and wait only for their own bytes. The fill needs no
-// follower, but its file stays for them. A fill of which only ranges are wanted ends when no follower has come for a while.
+// Followers: readers at any offset of a fill in flight. They never slow it down, and wait only for their own bytes. The fill
+// needs no follower, but its file stays for them. A fill of which only ranges are wanted ends when no follower has come for a
+// while.
 import type { SourceReader } from '@cistern/streams';
 import type { FillBody } from './fill-body.ts';
 

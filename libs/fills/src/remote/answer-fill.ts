@@ -94,8 +94,8 @@ function refuse(response: ServerResponse, status: number, message: string): void
 }
 
 /**
- * Writes a reader's bytes as frames into an answer, with heartbeats while it has none. Two buffers take turns: one is read into while
- * the other is written out. Closes `reader`, and ends `response` with a frame that says how it ended. Never rejects.
+ * Writes a reader's bytes as frames into an answer, with heartbeats while it has none. Two buffers take turns: one is read into
+ * while the other is written out. Closes `reader`, and ends `response` with a frame that says how it ended. Never rejects.
  */
 async function sendFrames(
   response: ServerResponse,

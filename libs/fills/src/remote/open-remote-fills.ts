@@ -131,8 +131,8 @@ async function readText(body: PeerAnswer['body']): Promise<string> {
 }
 
 /**
- * Connections to workers, one for each answer. A body is read from the socket right into the reader's own buffers: a frontend passes on
- * every byte of every cold pull.
+ * Connections to workers, one for each answer. A body is read from the socket right into the reader's own buffers: a frontend
+ * passes on every byte of every cold pull.
  */
 function createPeerConnections(tls: PeerTls | undefined) {
   const open = new Set<BodyConnection>();

@@ -1,5 +1,5 @@
-// How much of a file system stays free: the aim of eviction, and the little below which nothing is fetched (decision 0049). Whether so
-// many bytes more fit follows from it.
+// How much of a file system stays free: the aim of eviction, and the little below which nothing is fetched (decision 0049).
+// Whether so many bytes more fit follows from it.
 import type { DiskSpace } from '@cistern/blob-store';
 
 /** The least of the three. */

@@ -37,7 +37,9 @@ export function createMemory({ index, log, maxEntries, now }: MemoryOptions) {
 
   return {
     reach,
-    /** Records of one kind. `merge`: a record that the index did not take, over the remembered one; default: the record as it is. */
+    /**
+     * Records of one kind. `merge`: a record that the index did not take, over the remembered one; default: the record as it is.
+     */
     remember<T extends object>(merge?: (before: T, record: T) => T): Entries<T> {
       const entries = createEntries<T>({ maxEntries, now, reach }, merge);
       all.push(entries);

@@ -127,7 +127,8 @@ function createRedisValues({ calls, keys }: RedisParts): ValueIndex {
 
 /**
  * Rejects with `index-unavailable` if one of the servers, or in a cluster of the masters, will not do. A Redis that is too old, or
- * that evicts, would lose records. One of another kind than configured would fail one call in a few. Resolves with whether there are SSUBSCRIBE and SPUBLISH, since Redis 7.
+ * that evicts, would lose records. One of another kind than configured would fail one call in a few. Resolves with whether there
+ * are SSUBSCRIBE and SPUBLISH, since Redis 7.
  */
 async function checkServer(client: RedisClient): Promise<boolean> {
   const servers = client instanceof Cluster ? client.nodes('master') : [client];

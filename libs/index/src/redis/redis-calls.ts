@@ -109,8 +109,8 @@ interface PendingTable<V> {
 export type WriteBehind = ReturnType<typeof createWriteBehind>;
 
 /**
- * Pulls and touches come with every hit, so they are gathered in memory and written together, at most a second later. A read that is
- * sent after them finds them written; one that is sent before has them laid over it by its caller.
+ * Pulls and touches come with every hit, so they are gathered in memory and written together, at most a second later. A read that
+ * is sent after them finds them written; one that is sent before has them laid over it by its caller.
  */
 export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
   const flushers: (() => Promise<void>[])[] = [];

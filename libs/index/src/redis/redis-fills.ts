@@ -113,8 +113,9 @@ export type ShardWatch = ReturnType<typeof watchShards>;
 const leaseLeftMs = 3000;
 
 /**
- * Whether this process has not reached Redis for so long that the leases of fills ran out, though their owners live: a server hung or
- * was restarted with its data, or a node's replica took over late. Its records are still there, so nothing in Redis shows it.
+ * Whether this process has not reached Redis for so long that the leases of fills ran out, though their owners live: a server
+ * hung or was restarted with its data, or a node's replica took over late. Its records are still there, so nothing in Redis shows
+ * it.
  */
 export function watchShards(settleMs: number) {
   const seen = new Map<string, { readonly lastAtMs: number; readonly againSinceMs: number }>();

@@ -14,7 +14,10 @@ export interface RedisParts {
    * hear it forgets its records within seconds, so a write does not fail for it: this never rejects.
    */
   readonly publishChanges: (...names: readonly string[]) => Promise<void>;
-  /** Runs a script that may change the record of that name, announces it if the script returns 1, and resolves with whether it does. */
+  /**
+   * Runs a script that may change the record of that name, announces it if the script returns 1, and resolves with whether it
+   * does.
+   */
   readonly change: (name: string, ...script: Parameters<RedisCalls['run']>) => Promise<boolean>;
   /** A write was refused, because the record there is of a newer release. Logs the first one of each kind. */
   readonly reportNewer: (kind: string, key: string) => void;

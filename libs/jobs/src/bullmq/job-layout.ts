@@ -1,5 +1,5 @@
-// How jobs are stored in Redis. There are four queues: interactive and background, blobs and others, apart from one another. A queue's
-// keys share a hash tag of its own, so that a Redis Cluster spreads the queues and every script stays inside one slot.
+// How jobs are stored in Redis. There are four queues: interactive and background, blobs and others, apart from one another. A
+// queue's keys share a hash tag of its own, so that a Redis Cluster spreads the queues and every script stays inside one slot.
 import { CacheError, type CacheErrorKind, cacheErrorKinds } from '@cistern/errors';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { type JobClass, jobGroup } from '../job-queue.ts';
@@ -77,8 +77,8 @@ interface WireError {
 }
 
 /**
- * The end of a job, as JSON in a key of its own. BullMQ's return value would stay in the job and in the queue's event stream. A page
- * of referrers may be megabytes, and has no reader after a few seconds.
+ * The end of a job, as JSON in a key of its own. BullMQ's return value would stay in the job and in the queue's event stream. A
+ * page of referrers may be megabytes, and has no reader after a few seconds.
  */
 type WireOutcome = { readonly result: JobResult<JobName> } | { readonly error: WireError };
 
@@ -147,8 +147,8 @@ type WithProbe = RedisClient & {
 
 /**
  * A function that finds out what has become of a job, in one atomic look at BullMQ's keys. It also frees the deduplication key of a
- * job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. Call once for a client;
- * the function rejects as the client does.
+ * job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. Call once for a
+ * client; the function rejects as the client does.
  */
 export function createProbe(client: RedisClient): (job: ProbedJob) => Promise<JobProbe> {
   client.defineCommand('cisternProbeJob', { numberOfKeys: 5, lua: script });

@@ -108,8 +108,8 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
 }
 
 /**
- * Each of `signals` ends the wait with its own reason, and the timeout with `late`. `body` gets a signal of all of them, and may take its
- * time to end. Leaves neither timer nor listener behind.
+ * Each of `signals` ends the wait with its own reason, and the timeout with `late`. `body` gets a signal of all of them, and may
+ * take its time to end. Leaves neither timer nor listener behind.
  */
 async function withDeadline<T>(
   timeoutMs: number,

@@ -159,8 +159,8 @@ export function endsWithin(ending: Promise<unknown>, ms: number): Promise<boolea
 }
 
 /**
- * A worker's client and the copies that BullMQ makes of it to block on, so that all of them can be closed at any time. While Redis is
- * down, BullMQ cannot end its copies. Nor can ioredis end one that waits for its next attempt to connect.
+ * A worker's client and the copies that BullMQ makes of it to block on, so that all of them can be closed at any time. While
+ * Redis is down, BullMQ cannot end its copies. Nor can ioredis end one that waits for its next attempt to connect.
  */
 export function openWorkingClient(connection: RedisConnection) {
   const client = endable(openPatientClient(connection));

@@ -141,8 +141,8 @@ export function createEviction(deps: EvictionDeps) {
   return {
     /**
      * Marks what would have to go, and deletes what has to. Does nothing while the index is not complete. Resolves to whether the
-     * next step should come soon: so much arrives, or somebody waits for room. Rejects with `index-unavailable`, `store-unavailable` or the signal's
-     * reason; the next step goes on.
+     * next step should come soon: so much arrives, or somebody waits for room. Rejects with `index-unavailable`,
+     * `store-unavailable` or the signal's reason; the next step goes on.
      */
     async step(signal: AbortSignal): Promise<boolean> {
       if (!(await index.epoch.isComplete())) return false;

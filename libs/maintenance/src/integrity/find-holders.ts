@@ -29,7 +29,9 @@ export interface KeepOthersOptions {
   readonly signal: AbortSignal;
 }
 
-/** Takes from `digests` those that must stay: another repository holds them, or they are pinned. Rejects with `index-unavailable`. */
+/**
+ * Takes from `digests` those that must stay: another repository holds them, or they are pinned. Rejects with `index-unavailable`.
+ */
 export async function keepOthers(
   { index, readPinned, signal }: KeepOthersOptions,
   digests: Set<Digest>,

@@ -1,5 +1,5 @@
-// The answers about operators: their decisions (pins, upstreams that are online or offline), tags that were served stale, actions of
-// operators, and refused requests.
+// The answers about operators: their decisions (pins, upstreams that are online or offline), tags that were served stale, actions
+// of operators, and refused requests.
 import { z } from 'zod';
 import { count, type Described, failure, time } from './values.ts';
 

@@ -1,5 +1,5 @@
-// Values that several shapes of the admin API have in common. Its schemas are the one source of what operations return, of what the API
-// answers, and of its description. Times are milliseconds since 1970, sizes are bytes; null is an unknown value.
+// Values that several shapes of the admin API have in common. Its schemas are the one source of what operations return, of what
+// the API answers, and of its description. Times are milliseconds since 1970, sizes are bytes; null is an unknown value.
 import { z } from 'zod';
 
 /** The value that a schema describes. */

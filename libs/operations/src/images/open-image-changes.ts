@@ -83,9 +83,9 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
 const timeoutMs = 60_000;
 
 /**
- * Asks upstream what a tag names, now: by a worker, for all nodes. Where the tag has moved, its manifest is here before the tag names
- * it; what else it names is fetched when it is pulled. It is spent from upstream's budget like a revalidation, and refused where that
- * is at its reserve. Rejects as `JobQueue.run`.
+ * Asks upstream what a tag names, now: by a worker, for all nodes. Where the tag has moved, its manifest is here before the tag
+ * names it; what else it names is fetched when it is pulled. It is spent from upstream's budget like a revalidation, and refused
+ * where that is at its reserve. Rejects as `JobQueue.run`.
  */
 async function refreshTag({ index, queue }: ImageChangesDeps, key: TagKey): Promise<Omit<RefreshAnswer, 'image'>> {
   const { upstream, repository, tag } = key;

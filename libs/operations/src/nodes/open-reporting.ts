@@ -1,5 +1,5 @@
-// A node reports how it is: each second while it does something, else every few seconds. An operator's page asks the index, never the
-// node; and a node whose index is away goes on without it (decision 0039).
+// A node reports how it is: each second while it does something, else every few seconds. An operator's page asks the index, never
+// the node; and a node whose index is away goes on without it (decision 0039).
 import { randomUUID } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import type { FillTable } from '@cistern/fills';

@@ -76,8 +76,8 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
 }
 
 /**
- * Notes that `client` reads the blob whole. True: it did so within the last minute, too, and may not have liked the answer. docker does
- * that after a wrong digest.
+ * Notes that `client` reads the blob whole. True: it did so within the last minute, too, and may not have liked the answer.
+ * docker does that after a wrong digest.
  */
 function isCheckDue({ wholeReads, readChecks }: OpenBlobDeps, client: string, stored: BlobRecord): boolean {
   const key = hash('sha256', `${client} ${stored.digest}`, 'base64');

@@ -83,8 +83,8 @@ export function createSimulatedProcess(name: string): SimulatedProcess {
 const walks: ReadonlySet<string> = new Set(['leastRecent', 'list', 'listObjects']);
 
 /**
- * `part` as the process sees it. Only for parts whose functions are all asynchronous, or walk through something. Steps are named by `path` and the
- * functions' names, also those of what they return: `store.begin`, `store.begin.commit`.
+ * `part` as the process sees it. Only for parts whose functions are all asynchronous, or walk through something. Steps are named
+ * by `path` and the functions' names, also those of what they return: `store.begin`, `store.begin.commit`.
  */
 export function throughProcess<T extends object>(part: T, process: SimulatedProcess, path = ''): T {
   return new Proxy(part, {

@@ -66,7 +66,9 @@ function refuse(): never {
   throw new Error('a route of this server has a schema, which nothing here would hold it to');
 }
 
-/** For Fastify servers whose routes have no schemas: its default compiler of these has 100 files, which every process would load. */
+/**
+ * For Fastify servers whose routes have no schemas: its default compiler of these has 100 files, which every process would load.
+ */
 export const withoutSchemas = {
   schemaController: { compilersFactory: { buildValidator: () => refuse, buildSerializer: () => refuse } },
 } satisfies FastifyServerOptions;

@@ -1,5 +1,5 @@
-// Gauges of the whole cache, read whenever the metrics are: what it holds, whether its parts can be used, and what waits in its queues.
-// One process of a cluster has them, for they would be the same from each.
+// Gauges of the whole cache, read whenever the metrics are: what it holds, whether its parts can be used, and what waits in its
+// queues. One process of a cluster has them, for they would be the same from each.
 import { Gauge, type Registry } from 'prom-client';
 
 interface CacheTotals {

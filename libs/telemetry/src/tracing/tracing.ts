@@ -1,5 +1,5 @@
-// Traces: what one request has caused, on whichever nodes. OpenTelemetry's own environment variables say whether they are wanted. Where
-// they are not there is no `Tracing`, and nothing of it is called or loaded (decision 0038).
+// Traces: what one request has caused, on whichever nodes. OpenTelemetry's own environment variables say whether they are wanted.
+// Where they are not there is no `Tracing`, and nothing of it is called or loaded (decision 0038).
 import type { Logger } from '../logger.ts';
 
 export interface TracingOptions {

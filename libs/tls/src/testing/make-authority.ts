@@ -12,7 +12,9 @@ const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-n
 export interface TestAuthority {
   /** PEM, for those who are to trust it. */
   readonly certificate: string;
-  /** `names` as in `DNS:localhost`, `IP:127.0.0.1`. Valid for two days from now, or from another day of the calendar (`20200229`). */
+  /**
+   * `names` as in `DNS:localhost`, `IP:127.0.0.1`. Valid for two days from now, or from another day of the calendar (`20200229`).
+   */
   issue(names: readonly string[], from?: string): Promise<KeyPair>;
 }
 

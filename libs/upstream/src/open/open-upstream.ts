@@ -30,7 +30,9 @@ export interface OpenUpstreamOptions {
   readonly alternates?: readonly AlternateRegistry[] | undefined;
   /** How long a HEAD waits before an alternate is asked as well. Default 1 second. */
   readonly hedgeAfterMs?: number | undefined;
-  /** Redirects and token realms may lead to private addresses. Without it only the upstream's own origin, and tokens of its host. */
+  /**
+   * Redirects and token realms may lead to private addresses. Without it only the upstream's own origin, and tokens of its host.
+   */
   readonly allowPrivate?: boolean | undefined;
   /** For everything, or by the URL that is dialled (`proxyFor` over the environment). Default: none. */
   readonly proxy?: ProxyTarget | ((url: URL) => ProxyTarget | undefined) | undefined;

@@ -77,9 +77,10 @@ async function areOfOneDomain(one: string, other: string): Promise<boolean> {
 }
 
 /**
- * The error for a token server's refusal. Refused with our credentials: `upstream-refused-us`. Refused to anybody (some registries do that for a repository that
- * is missing or private): as the registry's own refusal would be, `name-unknown` or `denied`. Any other 4xx is
- * `upstream-refused-us` too: a server that refuses is not one that fails, which the circuit breaker would count.
+ * The error for a token server's refusal. Refused with our credentials: `upstream-refused-us`. Refused to anybody (some
+ * registries do that for a repository that is missing or private): as the registry's own refusal would be, `name-unknown` or
+ * `denied`. Any other 4xx is `upstream-refused-us` too: a server that refuses is not one that fails, which the circuit breaker
+ * would count.
  */
 export function toTokenError(
   upstream: UpstreamIdentity,

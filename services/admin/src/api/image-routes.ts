@@ -1,5 +1,6 @@
-// The cached images: `GET /v1/images`, searched and page by page; `GET /v1/images/details?image=`; `GET /v1/top`, the most pulled. And
-// changes of them, on all nodes at once: `POST /v1/purge` with one of `{ image, digest, upstream }`, and `POST /v1/refresh`.
+// The cached images: `GET /v1/images`, searched and page by page; `GET /v1/images/details?image=`; `GET /v1/top`, the most
+// pulled. And changes of them, on all nodes at once: `POST /v1/purge` with one of `{ image, digest, upstream }`, and `POST
+// /v1/refresh`.
 import type { Images } from '@cistern/operations';
 import { imageDetails, imageName, imagePage, purgeAnswer, refreshAnswer, topImages } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';

@@ -1,6 +1,6 @@
-// The state of the whole cache: `GET /v1/overview`, `GET /v1/nodes`, `GET /v1/fills`, and `GET /v1/events`, which repeats these three.
-// `GET /v1/jobs` has the queues and failures, `GET /v1/budget` the pulls that upstreams still allow, and `GET /v1/audit` the actions of
-// operators and refused requests on all nodes, page by page.
+// The state of the whole cache: `GET /v1/overview`, `GET /v1/nodes`, `GET /v1/fills`, and `GET /v1/events`, which repeats these
+// three. `GET /v1/jobs` has the queues and failures, `GET /v1/budget` the pulls that upstreams still allow, and `GET /v1/audit`
+// the actions of operators and refused requests on all nodes, page by page.
 import type { Nodes, Audit } from '@cistern/operations';
 import {
   budgetList,

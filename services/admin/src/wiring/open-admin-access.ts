@@ -18,7 +18,8 @@ export type AdminAccess = Authenticator | 'everything' | 'look' | 'nothing';
 
 /**
  * Operators show passwords, commands of the cluster a token made of its secret. Without either, who is on this machine may
- * look where it listens for this machine alone. `sharedTries`: where wrong passwords are counted with other nodes. Rejects with ConfigError for a file of operators that is none.
+ * look where it listens for this machine alone. `sharedTries`: where wrong passwords are counted with other nodes. Rejects with
+ * ConfigError for a file of operators that is none.
  */
 export async function openAdminAccess(
   config: Pick<Config, 'admin' | 'cluster'>,

@@ -14,7 +14,10 @@ export interface AdminOptions extends DataOptions {
 export interface AdminClient {
   /** For messages. */
   readonly name: string;
-  /** Each line of an answer as it comes; `body`: what is posted, if anything. Throws `CommandError` where nothing answers, or refuses. */
+  /**
+   * Each line of an answer as it comes; `body`: what is posted, if anything. Throws `CommandError` where nothing answers, or
+   * refuses.
+   */
   lines<Line>(path: string, body?: object): AsyncGenerator<Line>;
   /** An answer of one line. Rejects as `lines`. */
   fetch<Answer>(path: string, body?: object): Promise<Answer>;

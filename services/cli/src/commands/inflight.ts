@@ -1,5 +1,5 @@
-// `cistern inflight`: what is being fetched from upstreams. On a terminal the table is drawn anew each second until Ctrl-C; elsewhere
-// it is printed once.
+// `cistern inflight`: what is being fetched from upstreams. On a terminal the table is drawn anew each second until Ctrl-C;
+// elsewhere it is printed once.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FillList } from '@cistern/admin';
 import type { Command } from 'commander';

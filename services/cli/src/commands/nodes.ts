@@ -1,4 +1,5 @@
-// `cistern serve`, `frontend`, `worker` and `admin`: the processes that run until a signal ends them. Each loads its own part alone.
+// `cistern serve`, `frontend`, `worker` and `admin`: the processes that run until a signal ends them. Each loads its own part
+// alone.
 import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
 import { adminBanner, registryBanner, workerBanner } from '../node/banner.ts';

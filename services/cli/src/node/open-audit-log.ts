@@ -35,8 +35,8 @@ export async function openAuditLog(path: string, log: Logger): Promise<AuditLog>
 }
 
 /**
- * Adds what an operator does beside the running processes. `what`: the command; `wish`: what of, without secrets. Does nothing where the
- * configuration has no `audit.path`.
+ * Adds what an operator does beside the running processes. `what`: the command; `wish`: what of, without secrets. Does nothing
+ * where the configuration has no `audit.path`.
  */
 export async function noteInAudit(
   { audit: { path } }: Pick<Config, 'audit'>,

@@ -17,7 +17,10 @@ export interface WriteTogether {
 /** Nobody who watches sees it. */
 const delayMs = 10;
 const enoughBytes = 64 * 1024;
-/** Buffers that are used again. Who is slower leaves garbage: some get old before they are written, and V8 marks its whole heap for them. */
+/**
+ * Buffers that are used again. Who is slower leaves garbage: some get old before they are written, and V8 marks its whole heap
+ * for them.
+ */
 const maxBuffers = 8;
 /** A UTF-16 unit is three bytes at most. */
 const maxBytesOf = (text: string) => text.length * 3;

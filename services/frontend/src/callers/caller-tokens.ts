@@ -1,6 +1,6 @@
-// What a client gets from our token endpoint where upstreams verify their callers: what it has shown there, sealed, for some minutes.
-// So every frontend can show it to an upstream, and none has to keep it. `/token` gives one to any client: what it is worth, the
-// upstream that it is used for decides.
+// What a client gets from our token endpoint where upstreams verify their callers: what it has shown there, sealed, for some
+// minutes. So every frontend can show it to an upstream, and none has to keep it. `/token` gives one to any client: what it is
+// worth, the upstream that it is used for decides.
 import { CacheError } from '@cistern/errors';
 import { type Challenge, parseBasic } from '@cistern/auth';
 import type { RequestMetrics } from '@cistern/telemetry';

@@ -64,7 +64,8 @@ function takeTurns({ raw: { socket } }: FastifyRequest, reply: FastifyReply, beg
 
 /**
  * A request with two `Host` headers is refused (RFC 9112, 3.2). Node.js takes the first; a proxy before it may have taken the
- * second, and the host decides about the upstream. Throws `OciSyntaxError`. Every request pays for this: a comparison of lengths for each header.
+ * second, and the host decides about the upstream. Throws `OciSyntaxError`. Every request pays for this: a comparison of lengths
+ * for each header.
  */
 function refuseTwoHosts({ raw: { rawHeaders } }: FastifyRequest): void {
   let hosts = 0;
@@ -104,8 +105,8 @@ function traceRequest(tracing: Tracing, request: FastifyRequest, reply: FastifyR
 const acceptable = /^[\w.:-]{1,64}$/;
 
 /**
- * A name for each request, to find it in the log by. It is the client's own, where that is fit for a log, or a new one. A new one counts up behind
- * random characters of this process, which costs nothing per request.
+ * A name for each request, to find it in the log by. It is the client's own, where that is fit for a log, or a new one. A new one
+ * counts up behind random characters of this process, which costs nothing per request.
  */
 export function createRequestIds(): (request: IncomingMessage) => string {
   const process = randomBytes(5).toString('hex');

@@ -102,7 +102,10 @@ interface ChallengeScope {
   readonly error?: 'invalid_token' | 'insufficient_scope' | undefined;
 }
 
-/** `WWW-Authenticate`, for the host that the client has asked: distribution's token specification, "How to authenticate", or RFC 7617. */
+/**
+ * `WWW-Authenticate`, for the host that the client has asked: distribution's token specification, "How to authenticate", or RFC
+ * 7617.
+ */
 export function formatChallenge(challenge: Challenge, request: FastifyRequest, wanted: ChallengeScope = {}): string {
   if (challenge.scheme === 'basic') return formatBasicChallenge(challenge.realm);
   const { service, realm } = challenge;

@@ -37,7 +37,9 @@ export function limitConnections(server: Server, { max, isUnlimited, metrics }: 
   });
 }
 
-/** The server gets a connection when `accept` is called. To be called before the server listens; the last one called comes first. */
+/**
+ * The server gets a connection when `accept` is called. To be called before the server listens; the last one called comes first.
+ */
 export function holdConnections(server: Server, hold: (socket: Socket, accept: () => void) => void): void {
   const listeners = server.listeners('connection') as ((socket: Socket) => void)[];
   server.removeAllListeners('connection');

@@ -1,5 +1,5 @@
-// One record per request, which handlers annotate, and the one place where it becomes a log line, an access log line and metrics: at
-// the end of the answer, however it ended. Fastify's own `onResponse` does not come when a client leaves midway; `close` does.
+// One record per request, which handlers annotate, and the one place where it becomes a log line, an access log line and metrics:
+// at the end of the answer, however it ended. Fastify's own `onResponse` does not come when a client leaves midway; `close` does.
 import {
   auditRequest,
   createRequestFacts,
@@ -34,7 +34,9 @@ export interface RequestRecord {
   mode: 'mirror' | 'prefix';
   /** Set once it has been found out; nothing of the pull API is answered before. */
   identity?: Identity;
-  /** Of a request whose caller an upstream may verify: what an `unauthenticated` answer asks for, and whether anything was shown. */
+  /**
+   * Of a request whose caller an upstream may verify: what an `unauthenticated` answer asks for, and whether anything was shown.
+   */
   verified?: { readonly challenge: () => string; readonly hasShown: boolean };
   /** Whether the request counts as in flight for its operation. */
   entered: boolean;

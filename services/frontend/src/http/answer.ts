@@ -9,8 +9,8 @@ import { entityTag } from './request-fields.ts';
 export type AnswerHeaders = Readonly<Record<string, string | string[]>>;
 
 /**
- * The headers of every answer: the API's version, that no browser may take it for a page, and what the configuration adds or puts in
- * their place (registry:2's `http.headers`).
+ * The headers of every answer: the API's version, that no browser may take it for a page, and what the configuration adds or puts
+ * in their place (registry:2's `http.headers`).
  */
 export function commonHeaders(configured: Readonly<Record<string, readonly string[]>>): AnswerHeaders {
   const headers: Record<string, string | string[]> = {
@@ -71,8 +71,8 @@ export function sendAtOnce(reply: FastifyReply, bytes: Buffer): FastifyReply {
 }
 
 /**
- * The media type is as registry:2 sends it: Fastify adds a charset to strings, not to Buffers. On HEAD the headers alone go out, those
- * of the same GET.
+ * The media type is as registry:2 sends it: Fastify adds a charset to strings, not to Buffers. On HEAD the headers alone go out,
+ * those of the same GET.
  */
 export function sendJson(reply: FastifyReply, body: Buffer): FastifyReply {
   return reply.headers({ 'content-type': 'application/json', 'content-length': String(body.length) }).send(body);

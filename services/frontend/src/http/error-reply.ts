@@ -1,5 +1,5 @@
-// The one place that answers errors, in the shape of the OCI distribution specification, "Error Codes". What the client hears is in the
-// table; what happened is in the log.
+// The one place that answers errors, in the shape of the OCI distribution specification, "Error Codes". What the client hears is
+// in the table; what happened is in the log.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { type OciErrorCode, OciSyntaxError } from '@cistern/oci';

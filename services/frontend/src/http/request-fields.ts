@@ -1,4 +1,5 @@
-// What the header fields and the query of a request ask for: conditions (RFC 9110, section 13), ranges, freshness (RFC 9111, 5.2.1).
+// What the header fields and the query of a request ask for: conditions (RFC 9110, section 13), ranges, freshness (RFC 9111,
+// 5.2.1).
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Digest, type ByteRange, parseRangeHeader } from '@cistern/oci';
 import { CacheError } from '@cistern/errors';

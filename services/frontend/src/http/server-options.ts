@@ -33,7 +33,10 @@ export const serverOptions = {
   logger: false,
 } as const satisfies FastifyHttpOptions<Server>;
 
-/** For the few routes that read a body, all of this scope. It is bytes or text whatever its type, and the answer to a too large one says so. */
+/**
+ * For the few routes that read a body, all of this scope. It is bytes or text whatever its type, and the answer to a too large
+ * one says so.
+ */
 export function takeBody(app: FastifyInstance, bodyLimit: number): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => done(null, body));

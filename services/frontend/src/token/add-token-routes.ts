@@ -90,8 +90,8 @@ function narrowScopes(
 }
 
 /**
- * The place where clients ask for tokens. They do by GET as in distribution's token specification ("Token Authentication Specification"),
- * and by POST as in its "OAuth2 Token Authentication", which containerd uses.
+ * The place where clients ask for tokens. They do by GET as in distribution's token specification ("Token Authentication
+ * Specification"), and by POST as in its "OAuth2 Token Authentication", which containerd uses.
  */
 export const tokenPath = '/token';
 

@@ -40,7 +40,10 @@ export async function waitForUpstream<T>(
   }
 }
 
-/** Ends what is done for a client: aborted when the connection ends before the answer does. One for a request, however often it is asked for. */
+/**
+ * Ends what is done for a client: aborted when the connection ends before the answer does. One for a request, however often it is
+ * asked for.
+ */
 export function clientSignal({ raw, request: { record } }: FastifyReply): AbortSignal {
   if (record.clientSignal !== undefined) return record.clientSignal;
   const controller = new AbortController();

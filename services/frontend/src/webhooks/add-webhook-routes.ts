@@ -96,8 +96,8 @@ interface Proof {
 }
 
 /**
- * Whether who sent a webhook knows its secret. All comparisons take the same time whatever is sent. GitHub signs, and who signs needs not send the secret; the others send it, by a header or in the
- * URL.
+ * Whether who sent a webhook knows its secret. All comparisons take the same time whatever is sent. GitHub signs, and who signs
+ * needs not send the secret; the others send it, by a header or in the URL.
  */
 export function isGenuine({ provider, body, signature, authorization, token }: Proof, secret: string): boolean {
   if (provider === 'github' || signature !== undefined)

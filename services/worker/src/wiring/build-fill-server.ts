@@ -1,5 +1,5 @@
-// The server on which a worker's fills are followed: bare HTTP, because the answers are streams that set their own pace. Other nodes
-// reach it at an address that the worker advertises.
+// The server on which a worker's fills are followed: bare HTTP, because the answers are streams that set their own pace. Other
+// nodes reach it at an address that the worker advertises.
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { isIPv6 } from 'node:net';
@@ -19,7 +19,9 @@ const limits = {
   maxHeaderSize: 8 * 1024,
 } satisfies ServerOptions;
 
-/** Speaks TLS if the configuration has some, and then mutual TLS if it names authorities. `undefined`: there is nobody to answer. */
+/**
+ * Speaks TLS if the configuration has some, and then mutual TLS if it names authorities. `undefined`: there is nobody to answer.
+ */
 export function buildFillServer(
   { address, tls }: Pick<Config['worker'], 'address' | 'tls'>,
   answer: RequestListener | undefined,

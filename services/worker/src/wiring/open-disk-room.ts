@@ -17,7 +17,10 @@ interface DiskRoomParts {
   readonly log: Logger;
 }
 
-/** Logs a warning where `storage.minfree` leaves nothing for the store. Rejects with the error of the system call where the spool's directory cannot be looked at. */
+/**
+ * Logs a warning where `storage.minfree` leaves nothing for the store. Rejects with the error of the system call where the
+ * spool's directory cannot be looked at.
+ */
 export async function openDiskRoom(
   { storage, storageLimits }: Pick<Config, 'storage' | 'storageLimits'>,
   { index, store, spoolDirectory, log }: DiskRoomParts,

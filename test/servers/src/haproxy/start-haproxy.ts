@@ -13,7 +13,10 @@ export interface HaproxyOptions {
   readonly proxyProtocol?: 1 | 2 | 'none';
   /** The network namespace in which the frontends are, by its name in /run/netns; default: in that of everybody. */
   readonly namespace?: string | undefined;
-  /** How many connections one address may have, and begin in ten seconds. Default: any number, for all clients of a test share one. */
+  /**
+   * How many connections one address may have, and begin in ten seconds. Default: any number, for all clients of a test share
+   * one.
+   */
   readonly ofOneSource?: { readonly connections?: number; readonly rate?: number };
 }
 

@@ -56,7 +56,10 @@ export function countOutsideWork(): void {
   replace(ChildProcess.prototype, 'spawn', countChild);
 }
 
-/** The functions of `crypto.subtle`, which the tokens of users are verified with. They work in turn, so that they end in one order. */
+/**
+ * The functions of `crypto.subtle`, which the tokens of users are verified with. They work in turn, so that they end in one
+ * order.
+ */
 export function countCryptography(): void {
   // Two turns, one within the other, would wait for each other.
   if (isCryptographyCounted) return;

@@ -1,5 +1,5 @@
-// Scenario 2: images of several upstreams, tags that move, purges, a store that may be too small, and callers with different rights.
-// Faults of all kinds happen meanwhile. The nodes are the product's own, and clients speak HTTP with them.
+// Scenario 2: images of several upstreams, tags that move, purges, a store that may be too small, and callers with different
+// rights. Faults of all kinds happen meanwhile. The nodes are the product's own, and clients speak HTTP with them.
 import { clearWeather, createWeather } from '../../cluster/cluster-weather.ts';
 import { pause } from '../../cluster/pause.ts';
 import { startNodes } from '../../nodes/start-nodes.ts';
