@@ -1,7 +1,7 @@
 // The queue: in Redis between the nodes of a cluster, else inside this process. BullMQ and its client are loaded for the former
 // alone.
 import type { Config } from '@cistern/config';
-import type { JobHandlers, JobQueue, JobWorkers, LaneFacts } from '@cistern/jobs';
+import type { JobHandlers, JobQueue, JobWorkers, QueueState } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import type { Logger, Tracing } from '@cistern/telemetry';
 import { redisConnectionOf } from './redis-of.ts';
@@ -12,7 +12,7 @@ export interface OpenedQueue {
   /** Begins to do the queue's jobs in this process, once. The caller closes the workers, and that before the queue. */
   work(handlers: JobHandlers): Promise<JobWorkers>;
   /** How full the queue is, and what has failed in it. Rejects with `index-unavailable`. */
-  look(): Promise<readonly LaneFacts[]>;
+  look(): Promise<readonly QueueState[]>;
   /** Ends what waits for jobs; the jobs themselves go on. */
   close(): Promise<void>;
 }

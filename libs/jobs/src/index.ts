@@ -16,7 +16,7 @@ export type {
   JobOptions,
   JobQueue,
   JobWorkers,
-  LaneFacts,
+  QueueState,
 } from './job-queue.ts';
 export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
 export { measureJobHandlers } from './job-queue.ts';

@@ -30,10 +30,10 @@ export interface FailedJob {
   readonly atMs: number;
 }
 
-/** How full one of the queue's lanes is. */
-export interface LaneFacts {
+/** How full one of the four queues is. */
+export interface QueueState {
   /** `interactive-blob`, for example. */
-  readonly lane: string;
+  readonly name: string;
   readonly waiting: number;
   readonly active: number;
   /** That are tried again, or begun, at a certain time. */

@@ -1,7 +1,7 @@
 // All that operators can see and do, wherever they ask for it.
 import type { Config } from '@cistern/config';
 import type { IndexAndStore } from '@cistern/content';
-import type { JobQueue, LaneFacts } from '@cistern/jobs';
+import type { JobQueue, QueueState } from '@cistern/jobs';
 import { type EvictionPlan, evictionSettings, planEviction, readScrubReport } from '@cistern/maintenance';
 import { type PrewarmedImage, prewarmImage, type PrewarmImageOptions } from '@cistern/prewarm';
 import type { Logger } from '@cistern/telemetry';
@@ -40,7 +40,7 @@ export interface Operations {
 export function openOperations(
   config: Config,
   { index, store }: IndexAndStore,
-  { queue, look }: { readonly queue: JobQueue; readonly look: () => Promise<readonly LaneFacts[]> },
+  { queue, look }: { readonly queue: JobQueue; readonly look: () => Promise<readonly QueueState[]> },
   log: Logger,
 ): Operations {
   const table = createUpstreamTable(config.upstreams);

@@ -20,9 +20,9 @@ test('a look tells what waits, what is in hand, and since when', async (t) => {
     log: keepLog(),
   });
   t.after(close);
-  const queueNameOf = async (name: string) => (await look()).find(({ lane }) => lane === name);
+  const queueNameOf = async (wanted: string) => (await look()).find(({ name }) => name === wanted);
   assert.deepEqual(
-    (await look()).map(({ lane }) => lane),
+    (await look()).map(({ name }) => name),
     ['interactive-blob', 'interactive-short', 'background-blob', 'background-short'],
   );
   // real-time: compared with times that this process sets; no duration is asserted
@@ -61,9 +61,9 @@ test('a look tells what failed last, and why', async (t) => {
   const before = Date.now();
   for (let count = 0; count < 12; count += 1)
     await queue.add('revalidate-tag', tagJob(`v${count}`), { dedupKey: `${count}`, class: 'interactive' });
-  const laneNow = async () => (await look()).find(({ lane }) => lane === 'interactive-short');
-  await until('all have failed', async () => (await laneNow())?.failed === 12);
-  const failures = (await laneNow())?.failures ?? [];
+  const queueNow = async () => (await look()).find(({ name }) => name === 'interactive-short');
+  await until('all have failed', async () => (await queueNow())?.failed === 12);
+  const failures = (await queueNow())?.failures ?? [];
   assert.equal(failures.length, 10);
   for (const { name, reason, atMs } of failures) {
     assert.deepEqual([name, reason], ['revalidate-tag', 'There is no such tag.']);

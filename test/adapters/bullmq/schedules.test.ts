@@ -78,11 +78,11 @@ describe('schedules', { concurrency: true }, () => {
     await queue.schedule('sweep-uploads', sweep, often);
     await until('it has run', () => runs > 0);
     // As if its worker had been killed before it put the next run down.
-    const lane = queueIn('mended:');
+    const prefix = queueIn('mended:');
     await until('a run was taken away', async () => {
-      const [id = ''] = (await redis.command('ZRANGE', `${lane}delayed`, '0', '0')).split('\n');
-      if (id === '' || (await redis.command('ZREM', `${lane}delayed`, id)) !== '1') return false;
-      return (await redis.command('DEL', lane + id)) === '1';
+      const [id = ''] = (await redis.command('ZRANGE', `${prefix}delayed`, '0', '0')).split('\n');
+      if (id === '' || (await redis.command('ZREM', `${prefix}delayed`, id)) !== '1') return false;
+      return (await redis.command('DEL', prefix + id)) === '1';
     });
     const before = runs;
     await queue.schedule('sweep-uploads', sweep, often);
@@ -106,16 +106,16 @@ describe('schedules', { concurrency: true }, () => {
     const place = placeIn(redis, 'newer:');
     const queue = await openQueue(t, place);
     await queue.schedule('sweep-uploads', sweep, hourly);
-    const lane = queueIn('newer:');
-    const id = await redis.command('LINDEX', `${lane}wait`, '0');
-    const data = await redis.command('HGET', lane + id, 'data');
-    await redis.command('HSET', lane + id, 'data', data.replace('"v":1', '"v":2'));
+    const prefix = queueIn('newer:');
+    const id = await redis.command('LINDEX', `${prefix}wait`, '0');
+    const data = await redis.command('HGET', prefix + id, 'data');
+    await redis.command('HSET', prefix + id, 'data', data.replace('"v":1', '"v":2'));
     let runs = 0;
     await openWorkers(t, place, { 'sweep-uploads': async () => ((runs += 1), null) });
     // That one, and the next run of the schedule.
-    await until('it was put off', async () => (await redis.command('ZCARD', `${lane}delayed`)) === '2');
+    await until('it was put off', async () => (await redis.command('ZCARD', `${prefix}delayed`)) === '2');
     assert.equal(runs, 0);
-    await redis.command('HSET', lane + id, 'data', data);
+    await redis.command('HSET', prefix + id, 'data', data);
     await until('it has run', () => runs === 1);
   });
 });

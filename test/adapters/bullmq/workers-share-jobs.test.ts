@@ -15,30 +15,30 @@ describe('workers', { concurrency: true }, () => {
   test('a job that was lost with its worker is added again, though nobody waits for it', async (t) => {
     const place = placeIn(redis, 'lost:');
     const queue = await openQueue(t, place);
-    const lane = 'lost:{jobs-interactive-short}:interactive-short:';
+    const prefix = 'lost:{jobs-interactive-short}:interactive-short:';
     await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
     // As a worker leaves it that is gone: active, without a lock.
-    await redis.command('LMOVE', `${lane}wait`, `${lane}active`, 'RIGHT', 'LEFT');
+    await redis.command('LMOVE', `${prefix}wait`, `${prefix}active`, 'RIGHT', 'LEFT');
     await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
-    assert.equal(await redis.command('LLEN', `${lane}wait`), '1');
+    assert.equal(await redis.command('LLEN', `${prefix}wait`), '1');
   });
 
   test('a job of a newer release is left to a newer worker', async (t) => {
     const place = placeIn(redis, 'newer:');
     const queue = await openQueue(t, place);
     const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
-    const lane = 'newer:{jobs-interactive-short}:interactive-short:';
+    const prefix = 'newer:{jobs-interactive-short}:interactive-short:';
     let id = '';
-    await until('the job waits', async () => (id = await redis.command('LINDEX', `${lane}wait`, '0')) !== '');
-    const data = await redis.command('HGET', lane + id, 'data');
+    await until('the job waits', async () => (id = await redis.command('LINDEX', `${prefix}wait`, '0')) !== '');
+    const data = await redis.command('HGET', prefix + id, 'data');
     assert.match(data, /"v":1/);
-    await redis.command('HSET', lane + id, 'data', data.replace('"v":1', '"v":2'));
+    await redis.command('HSET', prefix + id, 'data', data.replace('"v":1', '"v":2'));
     let runs = 0;
     await openWorkers(t, place, { 'revalidate-tag': async () => ((runs += 1), null) });
-    await until('it was put off', async () => (await redis.command('ZCARD', `${lane}delayed`)) === '1');
+    await until('it was put off', async () => (await redis.command('ZCARD', `${prefix}delayed`)) === '1');
     assert.equal(runs, 0);
     // What a newer worker sees: a job that it understands.
-    await redis.command('HSET', lane + id, 'data', data);
+    await redis.command('HSET', prefix + id, 'data', data);
     assert.equal(await result, null);
     assert.equal(runs, 1);
   });
@@ -46,7 +46,7 @@ describe('workers', { concurrency: true }, () => {
   test('a job that its worker is killed over again and again ends as overloaded', async (t) => {
     const place = placeIn(redis, 'poison:');
     const queue = await openQueue(t, place);
-    const lane = 'poison:{jobs-interactive-short}:interactive-short:';
+    const prefix = 'poison:{jobs-interactive-short}:interactive-short:';
     const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
     const refused = assert.rejects(
       result,
@@ -57,11 +57,11 @@ describe('workers', { concurrency: true }, () => {
       let id = '';
       await until(
         'a job waits',
-        async () => (id = await redis.command('LINDEX', `${lane}wait`, '0')) !== '' && !seen.has(id),
+        async () => (id = await redis.command('LINDEX', `${prefix}wait`, '0')) !== '' && !seen.has(id),
       );
       seen.add(id);
       // As a worker leaves it that is gone: active, without a lock.
-      await redis.command('LMOVE', `${lane}wait`, `${lane}active`, 'RIGHT', 'LEFT');
+      await redis.command('LMOVE', `${prefix}wait`, `${prefix}active`, 'RIGHT', 'LEFT');
     }
     await refused;
   });

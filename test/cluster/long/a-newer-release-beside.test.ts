@@ -42,9 +42,9 @@ test('its records are left as they are, and what they are of is served', async (
 });
 
 test('its jobs wait for its workers, and hold up nobody', async (t) => {
-  const lane = 'interactive-blob';
+  const queueName = 'interactive-blob';
   const connection = { host: redis.host, port: redis.port };
-  const queue = new Queue(lane, { prefix: `${keyPrefix}{jobs-${lane}}`, connection });
+  const queue = new Queue(queueName, { prefix: `${keyPrefix}{jobs-${queueName}}`, connection });
   t.after(() => queue.close());
   const { digest } = upstream.addBlob('library/app', Buffer.from('wanted by a newer release'));
   const payload = { ...source, digest, replaces: 0, from: 0, wish: 'unheard of' };

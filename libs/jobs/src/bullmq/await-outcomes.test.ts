@@ -5,11 +5,11 @@ import { openFakeRedis } from '../testing/open-fake-redis.ts';
 import { createOutcomes, hearEndedJobs } from './await-outcomes.ts';
 import { createQueueNames, type JobProbe, type ProbedJob } from './job-layout.ts';
 
-const lane = createQueueNames('').of('revalidate-tag', 'interactive');
+const queueName = createQueueNames('').of('revalidate-tag', 'interactive');
 const never = new AbortController().signal;
 
 function jobOf(id: string): ProbedJob {
-  return { lane, id, deduplicationId: id };
+  return { queueName, id, deduplicationId: id };
 }
 
 function countTimers(): number {

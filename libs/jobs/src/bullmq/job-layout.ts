@@ -19,22 +19,22 @@ export type JobQueueNames = ReturnType<typeof createQueueNames>;
 
 /** `keyPrefix` sets this cache's keys apart from others in the same Redis. */
 export function createQueueNames(keyPrefix: string) {
-  const lanes = new Map<string, JobQueueName>();
+  const queueNames = new Map<string, JobQueueName>();
   for (const jobClass of ['interactive', 'background'] as const)
     for (const group of ['blob', 'short'] as const) {
       const name = `${jobClass}-${group}`;
       const prefix = `${keyPrefix}{jobs-${name}}`;
-      lanes.set(name, { name, class: jobClass, prefix, key: (suffix) => `${prefix}:${name}:${suffix}` });
+      queueNames.set(name, { name, class: jobClass, prefix, key: (suffix) => `${prefix}:${name}:${suffix}` });
     }
   return {
-    all: [...lanes.values()],
-    of: (name: JobName, jobClass: JobClass): JobQueueName => lanes.get(`${jobClass}-${jobGroup(name)}`)!,
+    all: [...queueNames.values()],
+    of: (name: JobName, jobClass: JobClass): JobQueueName => queueNames.get(`${jobClass}-${jobGroup(name)}`)!,
     /** Where workers announce which job has ended: the message is its id. */
     channel: `${keyPrefix}jobs-ended`,
   };
 }
 
-/** Two jobs of a lane with the same one are one job. */
+/** Two jobs of a queue with the same one are one job. */
 export function deduplicationIdOf(name: JobName, dedupKey: string): string {
   return `${name} ${dedupKey}`;
 }
@@ -136,7 +136,7 @@ return {'lost'}
 `;
 
 export interface ProbedJob {
-  readonly lane: JobQueueName;
+  readonly queueName: JobQueueName;
   readonly id: string;
   readonly deduplicationId: string;
 }
@@ -152,19 +152,19 @@ type WithProbe = RedisClient & {
  */
 export function createProbe(client: RedisClient): (job: ProbedJob) => Promise<JobProbe> {
   client.defineCommand('cisternProbeJob', { numberOfKeys: 5, lua: script });
-  return async ({ lane, id, deduplicationId }) => {
+  return async ({ queueName, id, deduplicationId }) => {
     const [state, outcome] = await (client as WithProbe).cisternProbeJob(
-      lane.key(id),
-      lane.key(`${id}:lock`),
-      outcomeKey(lane, id),
-      lane.key('active'),
-      lane.key(`de:${deduplicationId}`),
+      queueName.key(id),
+      queueName.key(`${id}:lock`),
+      outcomeKey(queueName, id),
+      queueName.key('active'),
+      queueName.key(`de:${deduplicationId}`),
       id,
     );
     return outcome === undefined ? ({ state } as JobProbe) : { state: 'ended', outcome };
   };
 }
 
-export function outcomeKey(lane: JobQueueName, jobId: string): string {
-  return lane.key(`${jobId}:outcome`);
+export function outcomeKey(queueName: JobQueueName, jobId: string): string {
+  return queueName.key(`${jobId}:outcome`);
 }

@@ -3,7 +3,7 @@ import type { RedisConnection } from '@cistern/redis';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload } from '../catalogue.ts';
 import { overloaded, shuttingDown, tooLate } from '../job-errors.ts';
-import type { JobQueue, LaneFacts } from '../job-queue.ts';
+import type { JobQueue, QueueState } from '../job-queue.ts';
 import { createOutcomes, hearEndedJobs } from './await-outcomes.ts';
 import { createProbe, createQueueNames, readOutcome } from './job-layout.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
@@ -27,7 +27,7 @@ export interface BullmqQueueOptions {
 export interface BullmqQueue {
   readonly queue: JobQueue;
   /** Rejects with `index-unavailable`. */
-  look(): Promise<readonly LaneFacts[]>;
+  look(): Promise<readonly QueueState[]>;
   /** Ends all waits as `overloaded`; the jobs go on. Idempotent. */
   close(): Promise<void>;
 }
@@ -42,20 +42,20 @@ const maxLost = 2;
  */
 export async function openBullmqQueue(options: BullmqQueueOptions): Promise<BullmqQueue> {
   const { connection, keyPrefix, maxWaiting, commandTimeoutMs, log } = options;
-  const lanes = createQueueNames(keyPrefix);
+  const queueNames = createQueueNames(keyPrefix);
   const client = openImpatientClient(connection, commandTimeoutMs);
   const outages = logOutages(client, log);
   await untilReady(client, Math.max(2000, 4 * commandTimeoutMs));
 
   const probe = createProbe(client);
   const outcomes = createOutcomes(probe);
-  const queues = openQueues({ client, lanes, probe, maxWaiting, commandTimeoutMs, onError: outages.note });
+  const queues = openQueues({ client, queueNames, probe, maxWaiting, commandTimeoutMs, onError: outages.note });
   const closing = new AbortController();
   client.on('ready', outcomes.lookAtAll);
   const ear = hearEndedJobs({
     connection,
     client,
-    channel: lanes.channel,
+    channel: queueNames.channel,
     onJob: outcomes.look,
     onHearing: outcomes.lookAtAll,
     onError: outages.note,

@@ -39,7 +39,7 @@ function stopRenewing(worker: Worker): void {
  */
 export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<JobWorkers> {
   const { connection, keyPrefix, handlers, slots, log } = options;
-  const lanes = createQueueNames(keyPrefix);
+  const queueNames = createQueueNames(keyPrefix);
   const { client, close: closeClients } = openWorkingClient(connection);
   const outages = logOutages(client, log);
   const probe = createProbe(client);
@@ -48,18 +48,18 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
   const stopping: Stopping = { taking: taking.signal, handling: handling.signal, waiting: waiting.signal };
   const running = new Set<Promise<unknown>>();
 
-  const workers = lanes.all.map((lane) => {
+  const workers = queueNames.all.map((queueName) => {
     const worker = new Worker(
-      lane.name,
+      queueName.name,
       async (job, token = '') => {
-        const performed = performJob({ client, probe, handlers, log, stopping, running }, lane, job, token);
+        const performed = performJob({ client, probe, handlers, log, stopping, running }, queueName, job, token);
         running.add(performed);
         return performed.finally(() => running.delete(performed));
       },
       {
         connection: client,
-        prefix: lane.prefix,
-        concurrency: slots[lane.class],
+        prefix: queueName.prefix,
+        concurrency: slots[queueName.class],
         skipVersionCheck: true,
         lockDuration: lockMs,
         lockRenewTime: renewLockMs,
@@ -71,7 +71,7 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
       },
     );
     const announceEnd = (jobId: string | undefined): void => {
-      if (jobId !== undefined) client.publish(lanes.channel, jobId).catch(outages.note);
+      if (jobId !== undefined) client.publish(queueNames.channel, jobId).catch(outages.note);
     };
     worker.on('completed', (job) => announceEnd(job.id));
     worker.on('failed', (job) => announceEnd(job?.id));

@@ -6,7 +6,7 @@ import { answersWithin } from '@cistern/redis';
 import { Queue } from 'bullmq';
 import type { JobName, JobPayload } from '../catalogue.ts';
 import { tooManyWait } from '../job-errors.ts';
-import { checkInterval, type JobOptions, type LaneFacts, type ScheduleOptions } from '../job-queue.ts';
+import { checkInterval, type JobOptions, type QueueState, type ScheduleOptions } from '../job-queue.ts';
 import {
   deduplicationIdOf,
   type JobProbe,
@@ -19,7 +19,7 @@ import type { RedisClient } from './redis-clients.ts';
 
 export interface QueuesOptions {
   readonly client: RedisClient;
-  readonly lanes: JobQueueNames;
+  readonly queueNames: JobQueueNames;
   readonly probe: (job: ProbedJob) => Promise<JobProbe>;
   readonly maxWaiting: number;
   /** For Redis to add a job or look at one. */
@@ -32,7 +32,7 @@ export interface OpenedQueues {
   /** Adds a job, or joins the one with the same key that waits or runs. Rejects with `overloaded`. */
   add(name: JobName, payload: JobPayload<JobName>, options: JobOptions): Promise<ProbedJob>;
   schedule(name: JobName, payload: JobPayload<JobName>, options: ScheduleOptions): Promise<void>;
-  inspect(): Promise<readonly LaneFacts[]>;
+  inspect(): Promise<readonly QueueState[]>;
   close(): Promise<void>;
 }
 
@@ -42,17 +42,19 @@ const failuresShown = 10;
 const countEveryMs = 500;
 
 export function openQueues(options: QueuesOptions): OpenedQueues {
-  const { client, lanes, probe, maxWaiting, commandTimeoutMs } = options;
-  const queues = new Map(lanes.all.map((lane) => [lane, openQueue(lane, options)]));
-  const checks = new Map(lanes.all.map((lane) => [lane, createBacklogCheck(client, lane, maxWaiting)]));
+  const { client, queueNames, probe, maxWaiting, commandTimeoutMs } = options;
+  const queues = new Map(queueNames.all.map((queueName) => [queueName, openQueue(queueName, options)]));
+  const checks = new Map(
+    queueNames.all.map((queueName) => [queueName, createBacklogCheck(client, queueName, maxWaiting)]),
+  );
 
-  async function addOnce(lane: JobQueueName, name: JobName, payload: JobPayload<JobName>, jobOptions: JobOptions) {
+  async function addOnce(queueName: JobQueueName, name: JobName, payload: JobPayload<JobName>, jobOptions: JobOptions) {
     const { dedupKey, traceparent } = jobOptions;
-    const job: ProbedJob = { lane, id: randomUUID(), deduplicationId: deduplicationIdOf(name, dedupKey) };
-    const taken = await queues.get(lane)!.add(name, sealPayload(payload, traceparent), {
+    const job: ProbedJob = { queueName, id: randomUUID(), deduplicationId: deduplicationIdOf(name, dedupKey) };
+    const taken = await queues.get(queueName)!.add(name, sealPayload(payload, traceparent), {
       jobId: job.id,
       deduplication: { id: job.deduplicationId },
-      ...attemptsIn(lane),
+      ...attemptsIn(queueName),
     });
     return { ...job, id: taken.id ?? job.id, joined: taken.id !== job.id };
   }
@@ -60,20 +62,21 @@ export function openQueues(options: QueuesOptions): OpenedQueues {
   return {
     add: (name, payload, jobOptions) =>
       answered(async () => {
-        const lane = lanes.of(name, jobOptions.class);
-        checks.get(lane)!(name);
-        const job = await answersWithin(commandTimeoutMs, addOnce(lane, name, payload, jobOptions));
+        const queueName = queueNames.of(name, jobOptions.class);
+        checks.get(queueName)!(name);
+        const job = await answersWithin(commandTimeoutMs, addOnce(queueName, name, payload, jobOptions));
         const isLost = job.joined && (await answersWithin(commandTimeoutMs, probe(job))).state === 'lost';
-        return isLost ? await answersWithin(commandTimeoutMs, addOnce(lane, name, payload, jobOptions)) : job;
+        return isLost ? await answersWithin(commandTimeoutMs, addOnce(queueName, name, payload, jobOptions)) : job;
       }),
     async schedule(name, payload, scheduleOptions) {
       checkInterval(scheduleOptions.everyMs);
-      const lane = lanes.of(name, 'background');
-      const put = putSchedule(client, lane, queues.get(lane)!, { name, payload, ...scheduleOptions });
+      const queueName = queueNames.of(name, 'background');
+      const put = putSchedule(client, queueName, queues.get(queueName)!, { name, payload, ...scheduleOptions });
       // A schedule takes several commands, one after the other.
       await answered(() => answersWithin(2 * commandTimeoutMs, put));
     },
-    inspect: () => answered(() => Promise.all([...queues].map(async ([lane, queue]) => inspectQueue(lane, queue)))),
+    inspect: () =>
+      answered(() => Promise.all([...queues].map(async ([queueName, queue]) => inspectQueue(queueName, queue)))),
     async close() {
       await Promise.all([...queues.values()].map(async (queue) => queue.close()));
     },
@@ -91,10 +94,10 @@ async function answered<T>(action: () => Promise<T>): Promise<T> {
   }
 }
 
-function openQueue(lane: JobQueueName, { client, onError }: QueuesOptions): Queue {
-  const queue = new Queue(lane.name, {
+function openQueue(queueName: JobQueueName, { client, onError }: QueuesOptions): Queue {
+  const queue = new Queue(queueName.name, {
     connection: client,
-    prefix: lane.prefix,
+    prefix: queueName.prefix,
     // The client refuses by itself what it cannot do now; the version is checked where the index is opened.
     skipWaitingForReady: true,
     skipVersionCheck: true,
@@ -106,20 +109,20 @@ function openQueue(lane: JobQueueName, { client, onError }: QueuesOptions): Queu
 }
 
 /** The caller of an interactive job tries again by itself, and knows better when. */
-function attemptsIn(lane: JobQueueName): { attempts: number; backoff: { type: 'custom' } } | undefined {
-  return lane.class === 'background' ? { attempts: 3, backoff: { type: 'custom' } } : undefined;
+function attemptsIn(queueName: JobQueueName): { attempts: number; backoff: { type: 'custom' } } | undefined {
+  return queueName.class === 'background' ? { attempts: 3, backoff: { type: 'custom' } } : undefined;
 }
 
 /**
  * Keeps a queue that no worker takes jobs from from growing for ever, without a call to Redis before every job. The function throws
  * `overloaded` if too many jobs waited when they were last counted.
  */
-function createBacklogCheck(client: RedisClient, lane: JobQueueName, maxWaiting: number): (name: JobName) => void {
+function createBacklogCheck(client: RedisClient, queueName: JobQueueName, maxWaiting: number): (name: JobName) => void {
   let waiting = 0;
   let countedAtMs = 0;
 
   async function count(): Promise<void> {
-    waiting = await client.llen(lane.key('wait'));
+    waiting = await client.llen(queueName.key('wait'));
   }
 
   return (name) => {
@@ -138,7 +141,12 @@ interface Schedule extends ScheduleOptions {
 }
 
 /** BullMQ's job schedulers (decision 0020): Redis holds the schedule, and the worker that takes a run adds the next one. */
-async function putSchedule(client: RedisClient, lane: JobQueueName, queue: Queue, schedule: Schedule): Promise<void> {
+async function putSchedule(
+  client: RedisClient,
+  queueName: JobQueueName,
+  queue: Queue,
+  schedule: Schedule,
+): Promise<void> {
   const { name, payload, everyMs, dedupKey } = schedule;
   const deduplication = { id: deduplicationIdOf(name, dedupKey) };
   // Ids with many colons were something else in older releases of BullMQ.
@@ -147,10 +155,10 @@ async function putSchedule(client: RedisClient, lane: JobQueueName, queue: Queue
   const known = await queue.getJobScheduler(id);
   // BullMQ would take a run that waits out of the queue, and put it at the queue's end again.
   const isSame = known?.every === everyMs && isDeepStrictEqual(known.template?.data, data);
-  if (isSame && (await isThere(client, lane.key(`repeat:${id}:${known.next}`)))) return;
+  if (isSame && (await isThere(client, queueName.key(`repeat:${id}:${known.next}`)))) return;
   // It would reckon with where in the old interval the runs were, too (BullMQ 6.7).
   if (known !== undefined && known.every !== everyMs) await queue.removeJobScheduler(id);
-  const opts = { deduplication, ...attemptsIn(lane) };
+  const opts = { deduplication, ...attemptsIn(queueName) };
   await queue.upsertJobScheduler(id, { every: everyMs }, { name, data, opts });
 }
 
@@ -160,7 +168,7 @@ async function isThere(client: RedisClient, run: string): Promise<boolean> {
   return addedAt !== null && finishedOn === null;
 }
 
-async function inspectQueue(lane: JobQueueName, queue: Queue): Promise<LaneFacts> {
+async function inspectQueue(queueName: JobQueueName, queue: Queue): Promise<QueueState> {
   const [counts, [oldest], failures] = await Promise.all([
     queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed'),
     queue.getJobs(['waiting', 'prioritized'], 0, 0, true),
@@ -168,7 +176,7 @@ async function inspectQueue(lane: JobQueueName, queue: Queue): Promise<LaneFacts
   ]);
   const { waiting = 0, prioritized = 0, active = 0, delayed = 0, failed = 0 } = counts;
   return {
-    lane: lane.name,
+    name: queueName.name,
     waiting: waiting + prioritized,
     active,
     delayed,

@@ -44,18 +44,18 @@ const strangerDelayMs = 1000;
 const maxStrangerDelays = 30;
 const maxRetryDelayMs = 60_000;
 
-export async function performJob(deps: PerformDeps, lane: JobQueueName, job: Job, token: string): Promise<null> {
+export async function performJob(deps: PerformDeps, queueName: JobQueueName, job: Job, token: string): Promise<null> {
   const { handlers, stopping, log } = deps;
   if (stopping.taking.aborted) return handBack(job, token);
   const payload = unsealPayload(job.data);
   const handle = (handlers as Readonly<Record<string, JobHandler<JobName> | undefined>>)[job.name];
-  if (payload === undefined || handle === undefined) return refuse(deps, lane, job, token);
-  if (!(await claimRun(deps, lane, job))) return null;
+  if (payload === undefined || handle === undefined) return refuse(deps, queueName, job, token);
+  if (!(await claimRun(deps, queueName, job))) return null;
   let outcome: string;
   try {
     const aside = Promise.withResolvers<null>();
     const context: JobContext = {
-      class: lane.class,
+      class: queueName.class,
       traceparent: traceparentOf(job.data),
       signal: stopping.handling,
       stepAside: () => aside.resolve(null),
@@ -65,12 +65,13 @@ export async function performJob(deps: PerformDeps, lane: JobQueueName, job: Job
   } catch (error) {
     // Another worker begins anew; whoever waits is none the wiser.
     if (stopping.handling.aborted) return handBack(job, token);
-    if (!isCacheError(error)) log.error({ err: error, job: job.name, class: lane.class }, 'a job failed unexpectedly');
+    if (!isCacheError(error))
+      log.error({ err: error, job: job.name, class: queueName.class }, 'a job failed unexpectedly');
     if (mayTryAgain(job, error)) throw error;
-    await recordOutcome(deps, lane, job, encodeError(error));
+    await recordOutcome(deps, queueName, job, encodeError(error));
     throw new UnrecoverableError(error instanceof Error ? error.message : String(error));
   }
-  await recordOutcome(deps, lane, job, outcome);
+  await recordOutcome(deps, queueName, job, outcome);
   return null;
 }
 
@@ -91,18 +92,23 @@ async function handBack(job: Job, token: string): Promise<never> {
 }
 
 /** A job of another release: left for a worker of that release, but not for ever. */
-async function refuse(deps: PerformDeps, lane: JobQueueName, job: Job, token: string): Promise<never> {
+async function refuse(deps: PerformDeps, queueName: JobQueueName, job: Job, token: string): Promise<never> {
   if (job.attemptsStarted <= maxStrangerDelays) {
     await job.moveToDelayed(Date.now() + strangerDelayMs, token);
     throw new DelayedError();
   }
   const message = `No worker of this release can do the "${job.name}" job. Update the workers before the frontends.`;
-  await recordOutcome(deps, lane, job, encodeError(overloaded(message)));
+  await recordOutcome(deps, queueName, job, encodeError(overloaded(message)));
   throw new UnrecoverableError(message);
 }
 
-async function recordOutcome({ client }: PerformDeps, lane: JobQueueName, job: Job, outcome: string): Promise<void> {
-  await client.set(outcomeKey(lane, job.id!), outcome, 'PX', outcomeTtlMs);
+async function recordOutcome(
+  { client }: PerformDeps,
+  queueName: JobQueueName,
+  job: Job,
+  outcome: string,
+): Promise<void> {
+  await client.set(outcomeKey(queueName, job.id!), outcome, 'PX', outcomeTtlMs);
 }
 
 function keep<T>(running: Set<Promise<unknown>>, body: () => Promise<T>): Promise<T> {
@@ -115,16 +121,16 @@ function keep<T>(running: Set<Promise<unknown>>, body: () => Promise<T>): Promis
  * False: a job of the same key waits or runs, and this run is left out. BullMQ gives the key back at the end of the
  * job.
  */
-async function claimRun({ client, probe }: PerformDeps, lane: JobQueueName, job: Job): Promise<boolean> {
+async function claimRun({ client, probe }: PerformDeps, queueName: JobQueueName, job: Job): Promise<boolean> {
   const { id = '', deduplicationId } = job;
   if (job.repeatJobKey === undefined || deduplicationId === undefined) return true;
-  const key = lane.key(`de:${deduplicationId}`);
+  const key = queueName.key(`de:${deduplicationId}`);
   for (let tries = 0; tries < 2; tries += 1) {
     if ((await client.set(key, id, 'NX')) === 'OK') return true;
     const holder = await client.get(key);
     if (holder === id) return true;
     // Which also frees the key of a job that was lost with its worker.
-    if (holder !== null && (await probe({ lane, id: holder, deduplicationId })).state === 'pending') return false;
+    if (holder !== null && (await probe({ queueName, id: holder, deduplicationId })).state === 'pending') return false;
   }
   return false;
 }

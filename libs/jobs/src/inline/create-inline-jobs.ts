@@ -3,7 +3,7 @@ import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { overloaded, tooLate, tooManyWait } from '../job-errors.ts';
-import type { JobClass, JobHandler, JobHandlers, JobOptions, JobQueue, JobWorkers, LaneFacts } from '../job-queue.ts';
+import type { JobClass, JobHandler, JobHandlers, JobOptions, JobQueue, JobWorkers, QueueState } from '../job-queue.ts';
 import { createSchedules } from './create-schedules.ts';
 import {
   closeQueues,
@@ -38,11 +38,11 @@ export interface InlineJobs {
    */
   work(handlers: JobHandlers): JobWorkers;
   /** How full it is now. */
-  look(): readonly LaneFacts[];
+  look(): readonly QueueState[];
 }
 
 export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions): InlineJobs {
-  const lanes = createQueues(slots);
+  const queues = createQueues(slots);
   /** Jobs that wait or run. */
   const jobs = new Map<string, InlineJob>();
   const schedules = createSchedules();
@@ -53,18 +53,18 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     const { dedupKey, class: jobClass, traceparent } = options;
     checkOpen();
     const key = `${name} ${dedupKey}`;
-    const lane = lanes.of(name, jobClass);
+    const queue = queues.of(name, jobClass);
     const known = jobs.get(key);
     if (known !== undefined) {
-      if (jobClass === 'interactive' && lanes.of(name, 'background').waiting.has(known)) {
-        checkRoom(lane, name);
-        lanes.of(name, 'background').waiting.delete(known);
+      if (jobClass === 'interactive' && queues.of(name, 'background').waiting.has(known)) {
+        checkRoom(queue, name);
+        queues.of(name, 'background').waiting.delete(known);
         known.class = 'interactive';
-        enqueue(lane, known);
+        enqueue(queue, known);
       }
       return known;
     }
-    checkRoom(lane, name);
+    checkRoom(queue, name);
     const abort = new AbortController();
     const job: InlineJob = {
       key,
@@ -77,7 +77,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
       abort,
     };
     jobs.set(key, job);
-    enqueue(lane, job);
+    enqueue(queue, job);
     return job;
   }
 
@@ -94,39 +94,39 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     if (closing !== undefined) throw overloaded('The cache is shutting down and takes no new work.');
   }
 
-  function checkRoom(lane: Queue, name: JobName): void {
-    const startsAtOnce = handlers !== undefined && hasSlot(lane);
-    if (!startsAtOnce && lane.waiting.size >= maxWaiting) throw tooManyWait(lane.waiting.size, name);
+  function checkRoom(queue: Queue, name: JobName): void {
+    const startsAtOnce = handlers !== undefined && hasSlot(queue);
+    if (!startsAtOnce && queue.waiting.size >= maxWaiting) throw tooManyWait(queue.waiting.size, name);
   }
 
-  function enqueue(lane: Queue, job: InlineJob): void {
-    lane.waiting.add(job);
-    startWaiting(lane);
+  function enqueue(queue: Queue, job: InlineJob): void {
+    queue.waiting.add(job);
+    startWaiting(queue);
   }
 
-  function startWaiting(lane: Queue): void {
+  function startWaiting(queue: Queue): void {
     if (handlers === undefined || closing !== undefined) return;
-    for (const job of lane.waiting) {
-      if (!hasSlot(lane)) return;
-      lane.waiting.delete(job);
-      lane.running.set(job, performInQueue(handlers, job, lane));
+    for (const job of queue.waiting) {
+      if (!hasSlot(queue)) return;
+      queue.waiting.delete(job);
+      queue.running.set(job, performInQueue(handlers, job, queue));
     }
   }
 
-  async function performInQueue(by: JobHandlers, job: InlineJob, lane: Queue): Promise<void> {
+  async function performInQueue(by: JobHandlers, job: InlineJob, queue: Queue): Promise<void> {
     // Never inside the asker's own call.
     await Promise.resolve();
-    await perform(by, job, lane);
-    lane.running.delete(job);
-    lane.aside.delete(job);
-    startWaiting(lane);
+    await perform(by, job, queue);
+    queue.running.delete(job);
+    queue.aside.delete(job);
+    startWaiting(queue);
   }
 
-  function stepAside(job: InlineJob, lane: Queue): void {
-    lane.aside.add(job);
+  function stepAside(job: InlineJob, queue: Queue): void {
+    queue.aside.add(job);
     endJob(job);
     settleJob(job, (waiter) => waiter.resolve(null));
-    startWaiting(lane);
+    startWaiting(queue);
   }
 
   /** Unless another has its key by now. */
@@ -134,19 +134,19 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     if (jobs.get(job.key) === job) jobs.delete(job.key);
   }
 
-  async function perform(by: JobHandlers, job: InlineJob, lane: Queue): Promise<void> {
+  async function perform(by: JobHandlers, job: InlineJob, queue: Queue): Promise<void> {
     // Which payload belongs to which handler is known to the compiler only where the job is added.
     const handle = by[job.name] as JobHandler<JobName>;
     try {
       const { class: jobClass, traceparent, abort } = job;
-      const context = { class: jobClass, traceparent, signal: abort.signal, stepAside: () => stepAside(job, lane) };
+      const context = { class: jobClass, traceparent, signal: abort.signal, stepAside: () => stepAside(job, queue) };
       const result = await handle(job.payload, context);
       endJob(job);
       settleJob(job, (waiter) => waiter.resolve(result));
     } catch (error) {
       if (!isCacheError(error) && !job.abort.signal.aborted)
         log.error({ err: error, job: job.name, class: job.class }, 'a job failed unexpectedly');
-      noteFailure(lane, job, error, Date.now());
+      noteFailure(queue, job, error, Date.now());
       endJob(job);
       settleJob(job, (waiter) => waiter.reject(error));
     }
@@ -168,15 +168,15 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
 
   return {
     queue,
-    look: () => inspectQueues(lanes.all),
+    look: () => inspectQueues(queues.all),
     work(given) {
       if (handlers !== undefined) throw new Error('these inline jobs have workers already');
       handlers = given;
-      lanes.all.forEach(startWaiting);
+      queues.all.forEach(startWaiting);
       return {
         close(graceMs) {
           schedules.clear();
-          closing ??= closeQueues(lanes.all, graceMs);
+          closing ??= closeQueues(queues.all, graceMs);
           return closing;
         },
       };

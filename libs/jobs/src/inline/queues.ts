@@ -1,9 +1,9 @@
-// Four lanes, one for each group and class of jobs. Each has slots of its own and a bounded line in front of them, so that no job
+// Four queues, one for each group and class of jobs. Each has slots of its own and a bounded line in front of them, so that no job
 // waits for a job of another kind.
 import { within } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { shuttingDown } from '../job-errors.ts';
-import { type FailedJob, type JobClass, type JobGroup, jobGroup, type LaneFacts } from '../job-queue.ts';
+import { type FailedJob, type JobClass, type JobGroup, jobGroup, type QueueState } from '../job-queue.ts';
 
 export interface Queue {
   /** As in a shared queue: `interactive-blob`, for example. */
@@ -47,10 +47,10 @@ export function createQueues(slots: Readonly<Record<JobClass, number>>) {
     interactive: createOneQueue(`interactive-${group}`, slots.interactive),
     background: createOneQueue(`background-${group}`, slots.background),
   });
-  const lanes: Record<JobGroup, Record<JobClass, Queue>> = { blob: createPair('blob'), short: createPair('short') };
+  const queues: Record<JobGroup, Record<JobClass, Queue>> = { blob: createPair('blob'), short: createPair('short') };
   return {
-    all: Object.values(lanes).flatMap((pair) => Object.values(pair)),
-    of: (name: JobName, jobClass: JobClass): Queue => lanes[jobGroup(name)][jobClass],
+    all: Object.values(queues).flatMap((pair) => Object.values(pair)),
+    of: (name: JobName, jobClass: JobClass): Queue => queues[jobGroup(name)][jobClass],
   };
 }
 
@@ -65,11 +65,11 @@ export function settleJob(job: InlineJob, settle: (waiter: Waiter) => void): voi
   for (const waiter of waiters) settle(waiter);
 }
 
-export function inspectQueues(lanes: readonly Queue[]): readonly LaneFacts[] {
-  return lanes.map(({ name, waiting, running, failures }) => {
+export function inspectQueues(queues: readonly Queue[]): readonly QueueState[] {
+  return queues.map(({ name, waiting, running, failures }) => {
     const addedAtMs = [...waiting].map((job) => job.addedAtMs);
     return {
-      lane: name,
+      name,
       waiting: waiting.size,
       active: running.size,
       delayed: 0,
@@ -87,24 +87,24 @@ export function noteFailure({ failures }: Queue, { name }: InlineJob, error: unk
 
 /**
  * Ends the inline workers: refuses jobs that wait, lets running jobs end, and aborts those that do not end in time. Resolves as
- * `JobWorkers.close` says. The caller lets nothing new into the lanes.
+ * `JobWorkers.close` says. The caller lets nothing new into the queues.
  */
-export async function closeQueues(lanes: readonly Queue[], graceMs: number): Promise<void> {
+export async function closeQueues(queues: readonly Queue[], graceMs: number): Promise<void> {
   const stopped = shuttingDown();
-  for (const lane of lanes) {
-    for (const job of lane.waiting) settleJob(job, (waiter) => waiter.reject(stopped));
-    lane.waiting.clear();
+  for (const queue of queues) {
+    for (const job of queue.waiting) settleJob(job, (waiter) => waiter.reject(stopped));
+    queue.waiting.clear();
   }
-  if (await endWithin(lanes, graceMs)) return;
-  const late = lanes.flatMap((lane) => [...lane.running.keys()]);
+  if (await endWithin(queues, graceMs)) return;
+  const late = queues.flatMap((queue) => [...queue.running.keys()]);
   for (const job of late) job.abort.abort(stopped);
-  await endWithin(lanes, endAfterAbortMs);
+  await endWithin(queues, endAfterAbortMs);
   // A handler that does not heed its signal holds up neither the end of the process nor those who wait for it.
   for (const job of late) settleJob(job, (waiter) => waiter.reject(stopped));
 }
 
-function endWithin(lanes: readonly Queue[], ms: number): Promise<boolean> {
-  const running = lanes.flatMap((lane) => [...lane.running.values()]);
+function endWithin(queues: readonly Queue[], ms: number): Promise<boolean> {
+  const running = queues.flatMap((queue) => [...queue.running.values()]);
   return within(Promise.all(running), ms).then(
     () => true,
     () => false,

@@ -1,6 +1,6 @@
 // How the whole cache is, for operators: the reports of its nodes, the jobs in its queues, and the counts of its index.
 import type { Config } from '@cistern/config';
-import type { LaneFacts } from '@cistern/jobs';
+import type { QueueState } from '@cistern/jobs';
 import { redactText, type UpstreamActivity } from '@cistern/telemetry';
 import type { IndexAndStore } from '@cistern/content';
 import type { BudgetList, CacheOverview, FillList, JobList, NodeList } from '../api/nodes.ts';
@@ -27,11 +27,11 @@ const maxFailures = 20;
 export function openNodes(
   { storageLimits: { maxBytes } }: Pick<Config, 'storageLimits'>,
   { index }: Pick<IndexAndStore, 'index'>,
-  { look }: { readonly look: () => Promise<readonly LaneFacts[]> },
+  { look }: { readonly look: () => Promise<readonly QueueState[]> },
 ): Nodes {
   const view = keepFor(viewForMs, async () => viewNodes(await index.nodes.look()));
   const totals = keepFor(totalsForMs, () => index.blobs.totals());
-  const lanes = keepFor(viewForMs, look);
+  const queues = keepFor(viewForMs, look);
   return {
     async overview() {
       const [stored, { counts, countedSinceMs, latencies, fillsInFlight }] = await Promise.all([totals(), view()]);
@@ -54,18 +54,18 @@ export function openNodes(
       return { fills, total };
     },
     budget: async () => ({ accounts: (await view()).budget }),
-    jobs: async () => describeJobs(await lanes()),
+    jobs: async () => describeJobs(await queues()),
     upstreams: async () => (await view()).upstreams,
   };
 }
 
-function describeJobs(lanes: readonly LaneFacts[]): JobList {
-  const failures = lanes.flatMap(({ lane, failures: failed }) =>
-    failed.map(({ name, reason, atMs }) => ({ queue: lane, name, reason: redactText(reason), at: atMs })),
+function describeJobs(queues: readonly QueueState[]): JobList {
+  const failures = queues.flatMap(({ name: queue, failures: failed }) =>
+    failed.map(({ name, reason, atMs }) => ({ queue, name, reason: redactText(reason), at: atMs })),
   );
   return {
-    queues: lanes.map(({ lane, waiting, active, delayed, failed, oldestAddedAtMs }) => ({
-      name: lane,
+    queues: queues.map(({ name, waiting, active, delayed, failed, oldestAddedAtMs }) => ({
+      name,
       waiting,
       active,
       delayed,

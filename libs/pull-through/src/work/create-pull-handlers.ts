@@ -21,8 +21,8 @@ export function createPullHandlers(deps: PullHandlerDeps): Pick<JobHandlers, Pul
     'fetch-blob': (payload, context) => fetchBlob(deps, payload, context),
     'fetch-manifest': (payload, { signal }) => fetchManifest(deps, payload, { signal }),
     'stat-blob': (payload, { signal }) => statBlob(deps, payload, signal),
-    'revalidate-tag': (payload, { signal, class: lane }) =>
-      revalidateTag(deps, payload, signal, { isBehind: lane === 'background' }),
+    'revalidate-tag': (payload, { signal, class: jobClass }) =>
+      revalidateTag(deps, payload, signal, { isBehind: jobClass === 'background' }),
     'fetch-tags': (payload, { signal }) => fetchTags(deps, payload, signal),
     'fetch-referrers': (payload, { signal }) => fetchReferrers(deps, payload, signal),
     'find-worker': async () => ({ address: deps.address }),

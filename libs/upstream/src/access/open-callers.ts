@@ -41,31 +41,31 @@ export interface Callers {
 /** Callers and repositories; of those, the last to be asked about. */
 const maxRemembered = 10_000;
 
-interface Lane {
+interface CallerLayers {
   readonly rest: TransportLayer;
   readonly attempts: readonly TransportLayer[];
 }
 
 export function openCallers(options: CallersOptions): Callers {
   const { upstream, budget, guard, clock } = options;
-  const lanes = new Map<string, Lane>();
+  const known = new Map<string, CallerLayers>();
   // A ping is asked in no caller's name, so its silence is about the upstream.
   const silence = watchSilence(options);
   const dial = silence.listen(options.dial);
 
-  function laneOf(caller: CallerCredentials, repository: RepositoryName): Lane {
+  function layersOf(caller: CallerCredentials, repository: RepositoryName): CallerLayers {
     const key = createHash('sha256')
       .update(JSON.stringify([repository, caller]))
       .digest('base64');
-    const lane = lanes.get(key) ?? {
+    const layers = known.get(key) ?? {
       rest: createCallerRest(upstream, clock),
       attempts: attemptLayers({ ...options, countBytes: silence.countBytes }),
     };
-    lanes.delete(key);
-    lanes.set(key, lane);
-    const oldest = lanes.keys().next();
-    if (lanes.size > maxRemembered && oldest.done !== true) lanes.delete(oldest.value);
-    return lane;
+    known.delete(key);
+    known.set(key, layers);
+    const oldest = known.keys().next();
+    if (known.size > maxRemembered && oldest.done !== true) known.delete(oldest.value);
+    return layers;
   }
 
   const admit: TransportLayer = (next) => async (request) => {
@@ -75,7 +75,7 @@ export function openCallers(options: CallersOptions): Callers {
 
   return {
     transportOf(caller, repository) {
-      const { rest, attempts } = laneOf(caller, repository);
+      const { rest, attempts } = layersOf(caller, repository);
       const tokenTransport = compose(attempts, dial);
       const transport = compose([...attempts, followRedirects(upstream)], dial);
       const { send, isProven } = createCallerTransport({ upstream, transport, tokenTransport, clock }, caller);

@@ -66,18 +66,18 @@ function openNodesOfTest(answer: <T>(value: T) => Promise<T>): Nodes {
     nodes: { look: () => answer({ nodes, counts: counted, countedSinceMs: 500 }) },
     blobs: { totals: () => answer({ blobs: 3, bytes: 30 }) },
   } as unknown as CacheIndex;
-  const lane = { waiting: 1, active: 2, delayed: 3, failed: 4, failures: [], oldestAddedAtMs: undefined };
+  const state = { waiting: 1, active: 2, delayed: 3, failed: 4, failures: [], oldestAddedAtMs: undefined };
   const failures = ['no answer', 'GET https://x/y?token=abc123abc123'].map((reason, at) => ({
     name: 'fetch-blob',
     reason,
     atMs: at,
   }));
-  const lanes = [
-    { ...lane, lane: 'interactive-blob', failures, oldestAddedAtMs: Date.now() - 60_000 },
-    { ...lane, lane: 'background-blob' },
+  const queues = [
+    { ...state, name: 'interactive-blob', failures, oldestAddedAtMs: Date.now() - 60_000 },
+    { ...state, name: 'background-blob' },
   ];
   const { storageLimits } = optionsOfTest.registry as Config;
-  return openNodes({ storageLimits }, { index }, { look: () => answer(lanes) });
+  return openNodes({ storageLimits }, { index }, { look: () => answer(queues) });
 }
 
 const seen = openNodesOfTest(async (value) => value);

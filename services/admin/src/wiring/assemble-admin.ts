@@ -1,7 +1,7 @@
 // What the admin node looks at: index and store, and a queue by which it asks workers; nothing that fetches or serves.
 import type { BlobTotals } from '@cistern/index';
 import type { Config } from '@cistern/config';
-import type { LaneFacts } from '@cistern/jobs';
+import type { QueueState } from '@cistern/jobs';
 import type { QueueFacts } from '@cistern/telemetry';
 import type { NodeContext } from '@cistern/runtime/process';
 import { openAll } from '@cistern/runtime';
@@ -29,7 +29,7 @@ export function assembleAdmin(config: Config, options: Pick<NodeContext, 'log' |
   });
 }
 
-function queueFacts({ lane: queue, oldestAddedAtMs, waiting, active, failed }: LaneFacts): QueueFacts {
+function queueFacts({ name: queue, oldestAddedAtMs, waiting, active, failed }: QueueState): QueueFacts {
   const waitedMs = oldestAddedAtMs === undefined ? 0 : Math.max(0, Date.now() - oldestAddedAtMs);
   return { queue, waiting, active, failed, oldestWaitingSeconds: waitedMs / 1000 };
 }

@@ -5,7 +5,7 @@ import { exportBundle, type ExportOptions, type ExportProgress } from '@cistern/
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
 import type { NodeContext } from '@cistern/runtime/process';
 import { openAll } from '@cistern/runtime';
-import { openServing } from '@cistern/frontend/serving';
+import { openPullThrough } from '@cistern/frontend/pull-through';
 import { openShared } from '@cistern/assembly';
 import { wireWorker } from '@cistern/worker';
 
@@ -23,7 +23,7 @@ export async function exportBundleOf(config: Config, options: ExportBundleOption
     const shared = await openShared(config, options, closers);
     const worker = config.redis === undefined ? await wireWorker(config, shared, options, closers) : undefined;
     const { fills, address = '' } = worker ?? {};
-    const cache = openServing(config, shared, { ...options, fills, address }, closers);
+    const cache = openPullThrough(config, shared, { ...options, fills, address }, closers);
     await worker?.start();
     const closeAll = async () => {
       await worker?.close(0);

@@ -12,7 +12,7 @@ import { type Closers, openAll, createSeal, type Seal } from '@cistern/runtime';
 import { type Access, openAccess } from './open-access.ts';
 import { type Audit, openAudit, openReporting } from '@cistern/operations';
 import { openCallerAccess } from './open-caller-access.ts';
-import { openServing } from './open-serving.ts';
+import { openPullThrough } from './open-pull-through.ts';
 import { type OpenedTls, openTls } from './open-tls.ts';
 import type { Logger } from '@cistern/telemetry';
 import type { V2Dependencies } from '../v2/v2-dependencies.ts';
@@ -55,7 +55,7 @@ export async function wireFrontend(
     limits: await openLimits(config, shared, log),
     callerSeal: callers?.callerSeal,
     pageSeal: createSeal(secret, 'list pages'),
-    pullThrough: openServing(config, shared, { ...context, ...serving }, closers),
+    pullThrough: openPullThrough(config, shared, { ...context, ...serving }, closers),
     pushes: closers.opened(createPushes({ queue: jobs.queue, log, now: Date.now })),
     upstreams: createUpstreamTable(config.upstreams),
     authorize: createAuthorize(config.access),

@@ -5,7 +5,7 @@ import { parseTag } from '@cistern/oci';
 import type { JobHandlers } from '../job-queue.ts';
 import { createInlineJobs } from './create-inline-jobs.ts';
 
-test('what waits, what runs and what has failed is told lane by lane, as of a shared queue', async (t) => {
+test('what waits, what runs and what has failed is shown for each queue, as in Redis', async (t) => {
   const log = { error: () => {} };
   const jobs = createInlineJobs({ slots: { interactive: 2, background: 2 }, maxWaiting: 100, log });
   const add = (tag: string) =>
@@ -15,15 +15,15 @@ test('what waits, what runs and what has failed is told lane by lane, as of a sh
       { dedupKey: tag, class: 'interactive' },
     );
   for (let count = 0; count < 15; count += 1) await add(`v${count}`);
-  const laneNow = () => jobs.look().find(({ lane }) => lane === 'interactive-short') ?? assert.fail();
-  assert.partialDeepStrictEqual(laneNow(), { waiting: 15, active: 0, delayed: 0, failed: 0, failures: [] });
-  assert.ok(Math.abs((laneNow().oldestAddedAtMs ?? 0) - Date.now()) < 60_000);
+  const queueNow = () => jobs.look().find(({ name }) => name === 'interactive-short') ?? assert.fail();
+  assert.partialDeepStrictEqual(queueNow(), { waiting: 15, active: 0, delayed: 0, failed: 0, failures: [] });
+  assert.ok(Math.abs((queueNow().oldestAddedAtMs ?? 0) - Date.now()) < 60_000);
   const held = Promise.withResolvers<never>();
   const workers = jobs.work({ 'revalidate-tag': () => held.promise } as Partial<JobHandlers> as JobHandlers);
   t.after(() => workers.close(0));
-  assert.partialDeepStrictEqual(laneNow(), { waiting: 13, active: 2 });
+  assert.partialDeepStrictEqual(queueNow(), { waiting: 13, active: 2 });
   held.reject(new CacheError('manifest-unknown', 'There is no such tag.'));
-  while (laneNow().active > 0) await new Promise(setImmediate);
-  assert.partialDeepStrictEqual(laneNow(), { waiting: 0, active: 0, failed: 10, oldestAddedAtMs: undefined });
-  assert.partialDeepStrictEqual(laneNow().failures[9], { name: 'revalidate-tag', reason: 'There is no such tag.' });
+  while (queueNow().active > 0) await new Promise(setImmediate);
+  assert.partialDeepStrictEqual(queueNow(), { waiting: 0, active: 0, failed: 10, oldestAddedAtMs: undefined });
+  assert.partialDeepStrictEqual(queueNow().failures[9], { name: 'revalidate-tag', reason: 'There is no such tag.' });
 });

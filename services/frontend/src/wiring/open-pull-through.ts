@@ -16,7 +16,7 @@ export interface ServingOptions extends NodeContext {
   readonly verifyAccess?: VerifyAccess | undefined;
 }
 
-export function openServing(
+export function openPullThrough(
   config: Config,
   { index: shared, store, jobs, remoteFills, policyOf, offline, adoptAs }: Shared,
   { log, metrics, fills, address, verifyAccess }: ServingOptions,
