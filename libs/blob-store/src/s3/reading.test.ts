@@ -5,7 +5,7 @@ import test, { type TestContext } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import { assertSameBytes, openReader, readToEnd, rejectsAsUnavailable } from '../conformance/sample-blob.ts';
-import { type Answer, askedRange, sendHead, startScriptedServer } from './fixtures/scripted-server.ts';
+import { type Answer, requestedRange, sendHead, startScriptedServer } from './fixtures/scripted-server.ts';
 
 const bytes = randomBytes(3_000_000);
 const digest = digestOf(bytes);
@@ -16,7 +16,7 @@ const breakingAfter = (limit: (request: number) => number): Answer =>
     let count = 0;
     return (request, response) => {
       sendHead(request, response, bytes.length);
-      const { start, end } = askedRange(request, bytes.length);
+      const { start, end } = requestedRange(request, bytes.length);
       const cut = start + limit(count++);
       if (cut >= end) response.end(bytes.subarray(start, end));
       else response.write(bytes.subarray(start, cut), () => response.socket?.end());
