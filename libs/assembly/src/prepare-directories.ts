@@ -2,7 +2,7 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Config, ConfigError } from '@cistern/config';
-import { StartError } from '@cistern/runtime/process';
+import { StartError } from '@cistern/runtime';
 
 /** Those that a node of this configuration writes in; many have none. Rejects with `StartError`. */
 export async function prepareDirectories({ storage, redis }: Pick<Config, 'storage' | 'redis'>): Promise<void> {

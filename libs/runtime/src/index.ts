@@ -13,3 +13,4 @@ export type { Seal } from './seal.ts';
 export { setAwakeTimeout, untilAborted, within } from './within.ts';
 export { createSingleFlight } from './single-flight.ts';
 export type { SingleFlight } from './single-flight.ts';
+export { StartError } from './start-error.ts';

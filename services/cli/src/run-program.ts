@@ -2,7 +2,7 @@
 // these are loaded when no node is started.
 import { ConfigError } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
-import { StartError } from '@cistern/runtime/process';
+import { StartError } from '@cistern/runtime';
 import { CertificateError } from '@cistern/tls';
 import { Command, CommanderError } from 'commander';
 import { addNodes } from './commands/nodes.ts';

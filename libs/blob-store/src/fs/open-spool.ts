@@ -17,7 +17,6 @@ const maxAttempts = 20;
  * A fill writes often, and its timeouts end it long before this. A file without a write for an hour has lost its writer.
  */
 const abandonedAfterMs = 3_600_000;
-const neverAborted = new AbortController().signal;
 
 /** The part of a logger that the store needs: fields first, then a constant message. */
 export interface StoreLog {
@@ -36,7 +35,7 @@ export async function openSpool(directory: string, log: StoreLog) {
 
   /** Makes a directory with its parents and puts them on disk. */
   function ensureDirectory(path: string): Promise<void> {
-    return making(path, neverAborted, () => makeDirectory(path));
+    return making(path, undefined, () => makeDirectory(path));
   }
 
   async function makeDirectory(path: string): Promise<void> {

@@ -26,7 +26,6 @@ export interface HashedObject {
   readonly bytes?: Buffer | undefined;
 }
 
-const neverLeaves = new AbortController().signal;
 const bufferBytes = 1024 * 1024;
 const gone: HashedObject = { state: 'gone', size: 0 };
 /** Logged when another reading of the same object was right: its disk is not at fault. */
@@ -110,7 +109,7 @@ export async function readHashed(store: BlobStore, digest: Digest, maxBytes: num
 export async function proveStored(
   deps: SetAsideOnceDeps,
   record: BlobRecord,
-  signal: AbortSignal = neverLeaves,
+  signal?: AbortSignal,
 ): Promise<StoredProof> {
   return deps.readChecks.proving(record.digest, signal, (ending) => prove(deps, record, ending));
 }

@@ -2,82 +2,19 @@
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import type { CacheIndexCases } from './index-under-test.ts';
-import {
-  claimed,
-  nginx,
-  sampleBlobRecord,
-  sampleClaim,
-  sampleDigest,
-  sampleLink,
-  sampleManifest,
-  sampleTag,
-} from './sample-records.ts';
+import { callsOf } from './calls-of.ts';
+import { claimed, sampleClaim, sampleTag } from './sample-records.ts';
 
 export const availabilityCases: CacheIndexCases = {
   async 'an index that cannot answer says index-unavailable, never "not there"'({ index, fail }) {
-    const record = sampleTag('1');
     const claim = await claimed(index.fills, sampleClaim('a'));
-    await index.tags.put(record);
+    await index.tags.put(sampleTag('1'));
     await fail();
-    const digest = sampleDigest('a');
-    const { tags, manifests, blobs, links, fills, leases, values, popularity, nodes, audit, epoch, pubsub } = index;
-    const attempts: Record<string, () => Promise<unknown>> = {
-      'tags.get': async () => tags.get(record),
-      'tags.put': async () => tags.put(record),
-      'tags.replace': async () => tags.replace(record, record),
-      'tags.adopt': async () => tags.adopt(record),
-      'tags.remove': async () => tags.remove(record),
-      'tags.recordPull': async () => tags.recordPull(record, 1),
-      'tags.list': async () => tags.list(nginx.upstream, nginx.repository, { limit: 1 }),
-      'manifests.get': async () => manifests.get(digest),
-      'manifests.put': async () => manifests.put(sampleManifest('a')),
-      'manifests.remove': async () => manifests.remove(digest),
-      'blobs.get': async () => blobs.get(digest),
-      'blobs.put': async () => blobs.put(sampleBlobRecord('a')),
-      'blobs.adopt': async () => blobs.adopt(sampleBlobRecord('a')),
-      'blobs.markVerified': async () => blobs.markVerified(digest),
-      'blobs.touch': async () => blobs.touch(digest, 1),
-      'blobs.remove': async () => blobs.remove(digest),
-      'blobs.totals': async () => blobs.totals(),
-      'blobs.markEvicting': async () => blobs.markEvicting(digest, 1),
-      'blobs.leastRecent': async () => blobs.leastRecent()[Symbol.asyncIterator]().next(),
-      'links.get': async () => links.get(nginx, digest),
-      'links.put': async () => links.put(nginx, [sampleLink(nginx, 'a')]),
-      'links.remove': async () => links.remove(nginx, digest),
-      'links.holders': async () => links.holders([nginx.upstream], nginx.repository, digest),
-      'links.repositories': async () => links.repositories({ limit: 1 }),
-      'fills.read': async () => fills.read(digest),
-      'fills.claim': async () => fills.claim(sampleClaim('b')),
-      'fills.running': async () => fills.running(digest, claim.owner, 1),
-      'fills.heartbeat': async () => fills.heartbeat(claim, 1000),
-      'fills.done': async () => fills.done(digest, claim.owner, sampleBlobRecord('a')),
-      'fills.failed': async () => fills.failed(digest, claim.owner, { kind: 'overloaded', message: 'No.' }, 1000),
-      'fills.beginDeletion': async () => fills.beginDeletion(digest, 'me', 1000),
-      'fills.endDeletion': async () => fills.endDeletion(digest, 'me'),
-      'leases.acquire': async () => leases.acquire('lease', 'me', 1000),
-      'leases.release': async () => leases.release('lease', 'me'),
-      'audit.add': async () => audit.add('action', ['done']),
-      'audit.list': async () => audit.list({ limit: 1 }),
-      'values.get': async () => values.get('value'),
-      'values.put': async () => values.put('value', 'a', 1000),
-      'values.remove': async () => values.remove('value'),
-      'popularity.tags': async () => popularity.tags(1),
-      'popularity.platforms': async () => popularity.platforms(1),
-      'nodes.report': async () => nodes.report('one', '', { ttlMs: 1000, counts: {} }),
-      'nodes.leave': async () => nodes.leave('one', {}),
-      'nodes.look': async () => nodes.look(),
-      'epoch.settle': async () => epoch.settle(),
-      'epoch.isComplete': async () => epoch.isComplete(),
-      'epoch.current': async () => epoch.current(),
-      'epoch.markComplete': async () => epoch.markComplete(''),
-      'pubsub.publish': async () => pubsub.publish('topic'),
-      'pubsub.subscribe': async () => pubsub.subscribe('topic', () => {}),
-      check: async () => index.check(),
-    };
-    const fails = async (method: string) =>
-      assert.rejects(attempts[method]!, (error) => isCacheError(error, 'index-unavailable'), method);
+    const calls = callsOf(index, claim);
+    const fails = async (method: keyof typeof calls) =>
+      assert.rejects(calls[method], (error) => isCacheError(error, 'index-unavailable'), method);
     // From it the index learns that a pull cannot be recorded; all others at once, for each may take as long.
     await fails('tags.get');
-    await Promise.all(Object.keys(attempts).map(fails));
+    await Promise.all((Object.keys(calls) as (keyof typeof calls)[]).map(fails));
   },
 };

@@ -26,7 +26,6 @@ export interface CheckAccessDeps extends Pick<WorkDeps, 'upstreams'> {
 const queueLimits = { atOnce: 32, atOncePerNetwork: 4, maxWaiting: 1000, maxWaitingPerNetwork: 100 };
 /** With the upstream's own time for an answer this is less than a frontend waits for a worker. */
 const maxWaitMs = 20_000;
-const neverAborted = new AbortController().signal;
 
 export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
   const { now } = deps;
@@ -36,7 +35,7 @@ export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
 
   function checkOnce({ upstream, repository, subject, caller }: AccessQuestion): Promise<AccessGrant> {
     const key = JSON.stringify([upstream, repository, subject, caller]);
-    return running(key, neverAborted, () => upstreamOf(deps, upstream).checkAccess(repository, subject, caller));
+    return running(key, undefined, () => upstreamOf(deps, upstream).checkAccess(repository, subject, caller));
   }
 
   return async (question) => {

@@ -1,6 +1,5 @@
 // The second listener: whether this process lives and is fit to serve, and its metrics. Never on the registry's own port.
-import { createRequire } from 'node:module';
-import type { fastify as createServer, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isLoopbackName } from '../is-loopback-name.ts';
 import { within } from '../within.ts';
 import { withoutSchemas } from './create-http-app.ts';
@@ -35,8 +34,6 @@ export function buildHealth(options: HealthOptions): FastifyInstance {
     isLoopbackOnly = false,
     checkLimitMs = 3000,
   } = options;
-  // Commands that run no node load this file too, and have no use for Fastify.
-  const { fastify } = createRequire(import.meta.url)('fastify') as { readonly fastify: typeof createServer };
   const app = fastify({ ...withoutSchemas, logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
 
   // A page in a browser may have its own name point to this machine. Balancers check under any name, in HTTP/1.0 under none.

@@ -4,4 +4,3 @@ export { createHttpApp, createHttpServer, createLateHttpApp, withoutSchemas } fr
 export type { BoundAddress, HttpApp, ListenAddress, TcpAddress } from './listen.ts';
 export type { Environment, NodeContext } from './node-context.ts';
 export { startChecks } from './start-checks.ts';
-export { StartError } from './listen.ts';

@@ -4,11 +4,7 @@ import type { Server } from 'node:http';
 import type { Server as NetServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Server as TlsServer } from 'node:tls';
-
-/** Why the cache cannot start. `message` is a whole sentence for the user, who needs no stack to act on it. */
-export class StartError extends Error {
-  override readonly name = 'StartError';
-}
+import { StartError } from '../start-error.ts';
 
 export interface TcpAddress {
   readonly kind: 'tcp';

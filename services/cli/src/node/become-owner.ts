@@ -2,7 +2,7 @@
 // registry:2 stays root's, a new one is the image's user's.
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { StartError } from '@cistern/runtime/process';
+import { StartError } from '@cistern/runtime';
 
 /** The part of `process` that changes who it is. */
 export interface ProcessUser {

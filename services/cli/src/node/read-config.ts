@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { loadConfig, type Config } from '@cistern/config';
-import { type Environment, StartError } from '@cistern/runtime/process';
+import { StartError } from '@cistern/runtime';
+import type { Environment } from '@cistern/runtime/process';
 import { becomeOwner } from './become-owner.ts';
 
 export interface ConfigOptions {

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '@cistern/config';
-import { type Environment, StartError, type BoundAddress } from '@cistern/runtime/process';
+import { StartError } from '@cistern/runtime';
+import type { BoundAddress, Environment } from '@cistern/runtime/process';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { buildStandalone } from './build-standalone.ts';
 
