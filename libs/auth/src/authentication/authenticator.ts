@@ -21,14 +21,14 @@ export type Authentication =
   | {
       readonly result: 'refused';
       readonly method: AuthenticationMethod;
-      /** A sentence for the client. It does not tell whether there is such a user. */
+      /** A sentence for the client. It does not say whether there is such a user. */
       readonly message: string;
       /** For the log alone, where there is more to know. */
       readonly why?: string;
     }
   | { readonly result: 'locked-out'; readonly method: AuthenticationMethod; readonly retryAfterMs: number };
 
-/** What a client that is refused is asked to show. */
+/** The credentials that a refused client should show. */
 export type Challenge =
   | { readonly scheme: 'basic'; readonly realm: string }
   | {
@@ -39,15 +39,15 @@ export type Challenge =
     };
 
 export interface Authenticator {
-  /** Rejects with a CacheError where nobody can say now; that is never a reason to let somebody in. */
+  /** Rejects with a CacheError where it cannot find out now. The caller must not be admitted then. */
   authenticate(shown: Shown): Promise<Authentication>;
-  /** What `authenticate` resolves with whatever is shown; absent: that depends. */
+  /** The one answer of `authenticate`, if it does not depend on the credentials. */
   readonly everybody?: Accepted | undefined;
-  /** `undefined`: nobody is ever refused. */
+  /** `undefined`: no client is ever refused. */
   readonly challenge: Challenge | undefined;
 }
 
-/** Who a request comes from, as far as this cache is concerned. */
+/** The caller of a request, as this cache knows it. */
 export interface Identity {
   /** For the log and for people. Unique among those of the same method. */
   readonly name: string;
@@ -55,22 +55,22 @@ export interface Identity {
   readonly method: AuthenticationMethod;
   /** Globs of `<upstream>/<repository>` that may be pulled, by which `*` passes no slash; absent: all. */
   readonly grants?: readonly string[] | undefined;
-  /** Of an access token: the repositories, named as the client names them, that it was asked for. Absent: not narrowed. */
+  /** The repositories that an access token was requested for, named as the client names them. Unset means all. */
   readonly scopes?: readonly string[] | undefined;
   /** Whether it may read the catalog, as far as it may pull. Default: yes. An access token must have been asked for that. */
   readonly mayList?: boolean | undefined;
   /** What else the log has of it, for attribution. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Of a robot token, which may be revoked. */
+  /** The id of the robot token, which may be revoked. */
   readonly robotId?: string | undefined;
 }
 
-/** Whoever shows nothing, where nothing has to be shown. */
+/** A caller without credentials, where none are required. */
 export const anonymous: Identity = Object.freeze({ name: 'anonymous', method: 'anonymous' });
 
 /**
- * One name for an identity of any method, as logs and rules have it: users by their own (`ada`), others so that nobody takes
- * them for one (`robot:ci`, `oidc:github/repo:acme/app`), and `anonymous` for whoever has none.
+ * One name for an identity of any method, as logs and rules have it. A user has its own name (`ada`), others have one that is no
+ * user's (`robot:ci`, `oidc:github/repo:acme/app`), and a caller without an identity is `anonymous`.
  */
 export function userName({ method, name }: Identity): string {
   if (method === 'password' || method === 'token') return name === '' ? anonymous.name : name;

@@ -5,9 +5,9 @@ import { randomBytes } from 'node:crypto';
 export interface HtpasswdUsers {
   /** By user name; of several lines for one the last. `$2b$…`, whatever the file calls it. */
   readonly hashes: ReadonlyMap<string, string>;
-  /** What no password matches, as expensive as the most expensive of the others. */
+  /** A hash that no password matches, as expensive as the most expensive of the others. */
   readonly hashOfNobody: string;
-  /** Numbers of lines whose users can never come in, for their passwords are not hashed by bcrypt. */
+  /** Numbers of lines whose users can never log in, because their passwords are not hashed by bcrypt. */
   readonly otherHashes: readonly number[];
 }
 
@@ -85,7 +85,7 @@ export function removeHtpasswdUser(text: string, user: string): string | undefin
   return left.length === lines.length ? undefined : join(left);
 }
 
-/** Names of those who can come in, sorted. Throws as `parseHtpasswd`. */
+/** Names of the users who can log in, sorted. Throws as `parseHtpasswd`. */
 export function listHtpasswdUsers(text: string): readonly string[] {
   return [...parseHtpasswd(text).hashes.keys()].toSorted();
 }

@@ -25,7 +25,7 @@ export function createLockOut(options: Pick<TriesOptions, 'shared' | 'log'>): Lo
   const ofNetwork = createTries({ ...options, name: 'lockout-network', max: maxOfNetwork });
   const secret = options.shared?.secret ?? randomBytes(32);
 
-  /** Of few characters, however long a name somebody makes up. */
+  /** A short key, however long a name a client makes up. */
   function keyOf(...names: readonly string[]): string {
     return createHmac('sha256', secret)
       .update(['cistern lock-out', ...names].join(' '))

@@ -12,8 +12,8 @@ import { isExpired, isSecretOf, parseRobotToken, type RobotRecord, listRobotIds,
 /** The port to what is kept of robot tokens. */
 export interface Robots {
   /**
-   * `undefined`: there is none, or it was revoked. What is known may be some seconds old, and minutes where the store is
-   * away; rejects with a CacheError where it is older.
+   * `undefined`: there is none, or it was revoked. The answer may be some seconds old, and some minutes while the store
+   * is unavailable. Rejects with a CacheError where it is older.
    */
   find(id: string): Promise<RobotRecord | undefined>;
 }
@@ -58,9 +58,9 @@ interface WatchRobotsOptions extends Pick<RobotMethodOptions, 'now'> {
 }
 
 const lookEveryMs = 5000;
-/** Of ids that nobody has made there are as many as somebody sends: who brings one waits for the next look. */
+/** Clients can make up any number of ids, so a caller with an unknown one waits for the next look. */
 const lookAgainMs = 1000;
-/** Without the store, what was known last is good for so long. */
+/** While the store is unavailable, the last known tokens are good for so long. */
 const trustedForMs = 5 * 60_000;
 
 /** Resolves when it has looked, or could not. The caller closes it. */

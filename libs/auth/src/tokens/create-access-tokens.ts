@@ -1,5 +1,5 @@
-// Access tokens of our own, as JSON Web Tokens of distribution's token specification ("Token Authentication
-// Implementation"): whoever has one needs no password, and nobody has to look anything up to know who it is (decision 0029).
+// Access tokens of our own, as JSON Web Tokens of distribution's token specification ("Token Authentication Implementation").
+// A client with a token needs no password, and a node needs no lookup to identify its caller (decision 0029).
 import { randomUUID } from 'node:crypto';
 import { isCacheError } from '@cistern/errors';
 import { jwtVerify, SignJWT } from 'jose';

@@ -41,7 +41,7 @@ interface KnownKey extends TokenKey {
 const signsForMs = 24 * 3_600_000;
 /** One that is older is removed, with all tokens that it signed long expired. */
 const livesForMs = 2 * signsForMs;
-/** Tokens with keys that nobody has made are as many as somebody sends. */
+/** Clients can make up any number of tokens with unknown keys. */
 const lookAgainMs = 1000;
 
 /**
