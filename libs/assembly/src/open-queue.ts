@@ -1,11 +1,11 @@
 // The queue: in Redis between the nodes of a cluster, else inside this process. BullMQ and its client are loaded for the former
 // alone.
 import type { Config } from '@cistern/config';
-import type { JobHandlers, JobQueue, JobWorkers, QueueState } from '@cistern/jobs';
+import type { JobHandlers, JobQueue, JobSlots, JobWorkers, QueueState } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import type { Logger, Tracing } from '@cistern/telemetry';
 import { redisConnectionOf } from './redis-of.ts';
-import { traceJobHandlers, traceQueue } from './trace-parts.ts';
+import { traceQueue } from './trace-parts.ts';
 
 export interface OpenedQueue {
   readonly queue: JobQueue;
@@ -19,6 +19,13 @@ export interface OpenedQueue {
 
 /** How many jobs of a kind may wait for a slot. */
 const maxWaiting = 10_000;
+/** Each upstream may have a part of them (`limitPerUpstream`). */
+const shortSlots = { interactive: 1_024, background: 256 };
+
+/** Of `worker.concurrency`: fetches that no client waits for. */
+export function backgroundSlots(concurrency: number): number {
+  return Math.max(1, Math.floor(concurrency / 4));
+}
 
 /** Resolves within seconds even if Redis is away: then the queue rejects with `index-unavailable` until it is there. */
 export async function openQueue(
@@ -26,19 +33,18 @@ export async function openQueue(
   { log, tracing }: { readonly log: Logger; readonly tracing?: Tracing | undefined },
 ): Promise<OpenedQueue> {
   const opened = await openPlainQueue(config, log);
-  if (tracing === undefined) return opened;
-  return {
-    ...opened,
-    queue: traceQueue(opened.queue, tracing),
-    work: (handlers) => opened.work(traceJobHandlers(handlers, tracing)),
-  };
+  return tracing === undefined ? opened : { ...opened, queue: traceQueue(opened.queue, tracing) };
 }
 
 async function openPlainQueue(
   { redis, worker: { concurrency } }: Pick<Config, 'redis' | 'worker'>,
   log: Logger,
 ): Promise<OpenedQueue> {
-  const slots = { interactive: concurrency, background: Math.max(1, Math.floor(concurrency / 4)) };
+  const slots: JobSlots = {
+    // Fetches of clients only park. Images that are fetched early take a slot until they are here.
+    blob: { interactive: shortSlots.background, background: backgroundSlots(concurrency) },
+    short: shortSlots,
+  };
   if (redis === undefined) {
     const jobs = createInlineJobs({ slots, maxWaiting, log });
     return {

@@ -59,7 +59,8 @@ test('a job is a part of the trace that asked for it, and so is what it asks of 
       return null;
     },
   };
-  const jobs = createInlineJobs({ slots: { interactive: 1, background: 1 }, maxWaiting: 10, log });
+  const one = { interactive: 1, background: 1 };
+  const jobs = createInlineJobs({ slots: { blob: one, short: one }, maxWaiting: 10, log });
   const queue = traceQueue(jobs.queue, tracing);
   const workers = jobs.work(traceJobHandlers(handlers as JobHandlers, tracing));
   t.after(() => workers.close(0));

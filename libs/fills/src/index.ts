@@ -6,7 +6,7 @@ export type { SpoolDirectory } from './fill/spool-directory.ts';
 export { continueFill, handOverFills } from './follow/continue-fill.ts';
 export { createFillAccess, createFillTable } from './follow/fill-access.ts';
 export type { FillAccess, FillTable } from './follow/fill-access.ts';
-export { createFollowFill, fillTopic, leftFill } from './follow/follow-fill.ts';
+export { createFollowFill, fillJobKey, fillTopic, leftFill } from './follow/follow-fill.ts';
 export type { FollowFill, FollowedFill } from './follow/follow-fill.ts';
 export { createAnswerFill } from './remote/answer-fill.ts';
 export type { AnswerFill } from './remote/answer-fill.ts';

@@ -8,7 +8,7 @@ interface RepositoryJob {
 }
 
 interface JobCatalogue {
-  /** Fetches a whole blob. Ends when the fill has ended; askers read the fill's record, not this result. */
+  /** Fetches a whole blob. Ends when the fetch is parked at a worker; askers read the fill's record, not this result. */
   'fetch-blob': { payload: RepositoryJob & FetchBlobJob; result: null };
   /** Fetches, verifies and stores a manifest by digest, with its links. */
   'fetch-manifest': { payload: RepositoryJob & { readonly digest: Digest }; result: UnsavedManifest | null };
@@ -60,6 +60,8 @@ interface FetchBlobJob {
   /** The first byte an asker waits for, and one past the last: lets the fill bring a small range before the rest. */
   readonly from: number;
   readonly toExclusive?: number;
+  /** A reader of the fill that is replaced waits half-way: no other fetch goes before this one. */
+  readonly resumes?: boolean;
 }
 
 interface RevalidateTagJob {

@@ -15,6 +15,7 @@ export type {
   JobHandlers,
   JobOptions,
   JobQueue,
+  JobSlots,
   JobWorkers,
   QueueState,
 } from './job-queue.ts';

@@ -79,11 +79,6 @@ export interface JobContext {
   readonly traceparent?: string | undefined;
   /** Aborted when the worker closes without waiting any longer. */
   readonly signal: AbortSignal;
-  /**
-   * For a handler without a result that only waits from now on: its job has ended and its slot is free for another, while
-   * the handler goes on as it did, and closing waits for it. How it ends is told to nobody.
-   */
-  readonly stepAside?: () => void;
 }
 
 /**
@@ -103,6 +98,9 @@ export interface JobWorkers {
 
 /** Jobs of a group share slots: a blob may take minutes to fetch, everything else is a request or two. */
 export type JobGroup = 'blob' | 'short';
+
+/** How many jobs of each queue run at a time in one process. */
+export type JobSlots = Readonly<Record<JobGroup, Readonly<Record<JobClass, number>>>>;
 
 export function jobGroup(name: JobName): JobGroup {
   return name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short';

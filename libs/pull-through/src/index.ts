@@ -38,6 +38,9 @@ export type {
 export { createPullHandlers } from './work/create-pull-handlers.ts';
 export type { PullHandlerDeps } from './work/create-pull-handlers.ts';
 
+export { limitPerUpstream } from './work/limit-per-upstream.ts';
+export { parkFills } from './work/park-fills.ts';
+
 export { startSchedules } from './work/start-schedules.ts';
 
 export type { WorkDeps } from './work/work-deps.ts';

@@ -3,7 +3,7 @@ import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import type { RedisConnection } from '@cistern/redis';
 import { describeJobs, describeSharedJobs } from '@cistern/jobs/conformance';
 import { commandTimeoutMs, startRedis, startRedisCluster } from '@cistern/test-servers';
-import { keepLog, openQueue, openWorkers, placeIn, slots } from './jobs-on-redis.ts';
+import { jobSlots, keepLog, openQueue, openWorkers, placeIn, slots } from './jobs-on-redis.ts';
 import { startDoomedWorker } from './start-doomed-worker.ts';
 
 const [redis, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
@@ -20,7 +20,7 @@ function describeOn(name: string, connection: RedisConnection): void {
       commandTimeoutMs: commandTimeoutMs.patient,
     });
     t.after(close);
-    return { queue, slots, work: async (handlers) => openBullmqWorkers({ ...common, handlers, slots }) };
+    return { queue, slots, work: async (handlers) => openBullmqWorkers({ ...common, handlers, slots: jobSlots }) };
   });
 }
 

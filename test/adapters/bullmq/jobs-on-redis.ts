@@ -1,6 +1,6 @@
 // Queues and workers for the tests, closed after each, and sample jobs.
 import type { TestContext } from 'node:test';
-import type { JobHandlers, JobOptions, JobQueue, JobWorkers } from '@cistern/jobs';
+import type { JobHandlers, JobOptions, JobQueue, JobSlots, JobWorkers } from '@cistern/jobs';
 import { type BullmqQueueOptions, openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { completeHandlers } from '@cistern/jobs/conformance';
 import type { RedisConnection } from '@cistern/redis';
@@ -16,6 +16,7 @@ export function placeIn({ host, port }: Redis, keyPrefix: string): Place {
 }
 
 export const slots = { interactive: 3, background: 2 };
+export const jobSlots: JobSlots = { blob: slots, short: slots };
 
 /** What the queue logs is kept in `logged`. */
 export function keepLog(logged: string[] = []) {
@@ -43,7 +44,7 @@ export async function openWorkers(
   handlers: Partial<JobHandlers>,
   log = keepLog(),
 ): Promise<JobWorkers> {
-  const workers = await openBullmqWorkers({ ...place, handlers: completeHandlers(handlers), slots, log });
+  const workers = await openBullmqWorkers({ ...place, handlers: completeHandlers(handlers), slots: jobSlots, log });
   t.after(async () => workers.close(0));
   return workers;
 }

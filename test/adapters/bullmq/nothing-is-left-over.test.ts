@@ -4,7 +4,7 @@ import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-servers';
 import { until, untilSeldom } from '../until.ts';
-import { asking, keepLog, openQueue, openWorkers, placeIn, slots } from './jobs-on-redis.ts';
+import { asking, keepLog, openQueue, openWorkers, jobSlots, placeIn } from './jobs-on-redis.ts';
 import { completeHandlers, tagJob } from '@cistern/jobs';
 import { startDoomedWorker } from './start-doomed-worker.ts';
 
@@ -47,7 +47,7 @@ async function openBoth(keyPrefix: string, timeoutMs: number = commandTimeoutMs.
   const handlers = completeHandlers({ 'revalidate-tag': async () => null });
   const [{ queue, close }, workers] = await Promise.all([
     openBullmqQueue({ ...common, maxWaiting: 10, commandTimeoutMs: timeoutMs }),
-    openBullmqWorkers({ ...common, handlers, slots }),
+    openBullmqWorkers({ ...common, handlers, slots: jobSlots }),
   ]);
   return { queue, log, close: async () => Promise.all([close(), workers.close(60_000)]) };
 }

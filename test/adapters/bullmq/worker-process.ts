@@ -1,7 +1,7 @@
 // A worker in a process of its own, which a test may kill: its jobs never end.
 import { openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { completeHandlers } from '@cistern/jobs';
-import { slots } from './jobs-on-redis.ts';
+import { jobSlots } from './jobs-on-redis.ts';
 
 const [port, keyPrefix] = process.argv.slice(2);
 const log = { info: () => {}, warn: console.error, error: console.error };
@@ -19,7 +19,7 @@ await openBullmqWorkers({
       return new Promise(() => {});
     },
   }),
-  slots,
+  slots: jobSlots,
   log,
 });
 process.stdout.write('ready\n');

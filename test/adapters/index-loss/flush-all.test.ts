@@ -42,6 +42,7 @@ async function startParts(t: TestContext) {
 
   /** A worker with its own way to Redis. */
   async function startWorker() {
+    const one = { interactive: 1, background: 1 };
     const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
     const timeouts = { settleMs, commandTimeoutMs: commandTimeoutMs.patient };
     const index = await openRedisIndex({ connection, keyPrefix, ...timeouts, log });
@@ -65,7 +66,7 @@ async function startParts(t: TestContext) {
       spools,
       fills: createFillTable(),
       backlog,
-      queue: createInlineJobs({ slots: { interactive: 1, background: 1 }, maxWaiting: 1, log }).queue,
+      queue: createInlineJobs({ slots: { blob: one, short: one }, maxWaiting: 1, log }).queue,
       address: '',
       remoteFills: undefined,
       maxWholeForRangeBytes: Infinity,

@@ -3,6 +3,7 @@
 import type { CacheIndex } from '@cistern/index';
 import type { JobQueue } from '@cistern/jobs';
 import type { FillTable } from './fill-access.ts';
+import { fillJobKey } from './follow-fill.ts';
 import type { RepositoryName, Digest } from '@cistern/oci';
 import type { BlobRequestOptions, Upstream } from '@cistern/upstream';
 import { isNoRange } from '../fill/fetchers.ts';
@@ -114,14 +115,14 @@ export interface HandOverDeps {
  * shows it by the record. Never rejects.
  */
 export async function handOverFills({ fills, index, queue, log }: HandOverDeps): Promise<void> {
-  for (const { fillId, digest } of fills.all()) {
+  for (const { fillId, digest, readers } of fills.all()) {
     try {
       const record = await index.fills.read(digest);
       if (record?.fillId !== fillId || record.state !== 'running') continue;
       const { source, generation, class: fillClass } = record;
       const { upstream, repository } = source;
-      const payload = { upstream, repository, digest, replaces: generation, from: 0 };
-      await queue.add('fetch-blob', payload, { dedupKey: `${digest}.${generation}`, class: fillClass });
+      const payload = { upstream, repository, digest, replaces: generation, from: 0, ...(readers > 0 && { resumes: true }) };
+      await queue.add('fetch-blob', payload, { dedupKey: fillJobKey(digest, generation), class: fillClass });
     } catch (error) {
       log.warn({ err: error, digest }, 'nobody could be asked to go on with a fill');
     }

@@ -40,37 +40,44 @@ export interface FollowedFill {
 export type FollowFill = (request: FollowRequest) => Promise<FollowedFill>;
 
 const rereadMs = 500;
-/** A job lost with its worker is added again after this long without a live record. */
+/** A parked fetch is kept only as long as somebody asks for it, and a job may be lost with its worker. */
 const addAgainMs = 2_000;
 /** Upstream's own deadlines end a fetch sooner; this bounds the queue. containerd gives up after five minutes. */
 const deadlineMs = 240_000;
 
 /** Requests of this process that want the same fill add its job once. */
 export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill {
-  const adding = new Set<string>();
+  /** The jobs that waiting requests want, and when they were last added. */
+  const adding = new Map<string, { readonly waiting: Set<object>; addedAtMs: number }>();
 
   /** A fill that is past is replaced, whatever its generation. */
-  const add = ({ digest, source, from, toExclusive }: FollowRequest, past: FillRecord | undefined) => {
+  const add = ({ digest, source, from, toExclusive, past: read }: FollowRequest, past: FillRecord | undefined) => {
     const { upstream, repository } = source;
     const range = { from, ...(toExclusive !== undefined && { toExclusive }) };
+    const replaces = past?.generation ?? 0;
+    const resumes = read?.state === 'running' && { resumes: true };
     return queue.add(
       'fetch-blob',
-      { upstream, repository, digest, replaces: past?.generation ?? 0, ...range },
-      { dedupKey: workerRequestKey(digest, past), class: 'interactive' },
+      { upstream, repository, digest, replaces, ...range, ...resumes },
+      { dedupKey: fillJobKey(digest, replaces), class: 'interactive' },
     );
   };
 
   return async function followFill(request) {
     const { digest, source, signal } = request;
-    const mine = new Set<string>();
-    /** True if another request has added it already. */
+    const wanted = new Set<string>();
+    /** Once for all requests, and again every two seconds. True if another request has added it already. */
     const addOnce = async (past: FillRecord | undefined) => {
-      const key = workerRequestKey(digest, past);
-      if (adding.has(key)) return true;
-      adding.add(key);
-      mine.add(key);
+      const key = fillJobKey(digest, past?.generation ?? 0);
+      const known = adding.get(key);
+      const job = known ?? { waiting: new Set(), addedAtMs: now() };
+      adding.set(key, job);
+      job.waiting.add(wanted);
+      wanted.add(key);
+      if (known !== undefined && now() - known.addedAtMs < addAgainMs) return true;
+      job.addedAtMs = now();
       await add(request, past);
-      return false;
+      return known !== undefined;
     };
     let { past } = request;
     const waker = createWaker(signal);
@@ -81,7 +88,6 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
       if (record?.state === 'failed') past = record;
       let joined = (record !== undefined && record.fillId !== past?.fillId) || (await addOnce(past));
       const startedAtMs = now();
-      let addedAtMs = startedAtMs;
       for (;;) {
         signal?.throwIfAborted();
         record = await index.fills.read(digest);
@@ -94,24 +100,26 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
             past = record;
             joined = await addOnce(past);
           }
-        } else if (now() - addedAtMs > addAgainMs) {
-          addedAtMs = now();
-          await add(request, past);
-        }
+        } else await addOnce(past);
         if (now() - startedAtMs > deadlineMs)
           throw new CacheError('upstream-timeout', 'The blob did not begin to arrive in time.', { retryable: true });
         await waker.wait(rereadMs);
       }
     } finally {
-      for (const key of mine) adding.delete(key);
+      for (const key of wanted) {
+        const job = adding.get(key);
+        job?.waiting.delete(wanted);
+        if (job?.waiting.size === 0) adding.delete(key);
+      }
       unsubscribe();
       waker.close();
     }
   };
 }
 
-function workerRequestKey(digest: Digest, past: FillRecord | undefined): string {
-  return `${digest}.${past?.generation ?? 0}`;
+/** Under which `fetch-blob` jobs are one: those that replace fills of the same generation or older ones. */
+export function fillJobKey(digest: Digest, replaces: number): string {
+  return `${digest}.${replaces}`;
 }
 
 /** A fill that an asker could not read from may come to its end all the same. */

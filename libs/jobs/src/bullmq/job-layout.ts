@@ -2,13 +2,14 @@
 // queue's keys share a hash tag of its own, so that a Redis Cluster spreads the queues and every script stays inside one slot.
 import { CacheError, type CacheErrorKind, cacheErrorKinds } from '@cistern/errors';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
-import { type JobClass, jobGroup } from '../job-queue.ts';
+import { type JobClass, type JobGroup, jobGroup } from '../job-queue.ts';
 import type { RedisClient } from './redis-clients.ts';
 
 export interface JobQueueName {
   /** BullMQ's name of the queue. */
   readonly name: string;
   readonly class: JobClass;
+  readonly group: JobGroup;
   /** BullMQ's prefix of all keys of the queue. */
   readonly prefix: string;
   /** The key of this kind, or of the job with this id, as BullMQ builds it. */
@@ -24,7 +25,8 @@ export function createQueueNames(keyPrefix: string) {
     for (const group of ['blob', 'short'] as const) {
       const name = `${jobClass}-${group}`;
       const prefix = `${keyPrefix}{jobs-${name}}`;
-      queueNames.set(name, { name, class: jobClass, prefix, key: (suffix) => `${prefix}:${name}:${suffix}` });
+      const key = (suffix: string) => `${prefix}:${name}:${suffix}`;
+      queueNames.set(name, { name, class: jobClass, group, prefix, key });
     }
   return {
     all: [...queueNames.values()],

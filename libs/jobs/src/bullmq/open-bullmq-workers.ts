@@ -2,7 +2,7 @@
 import type { RedisConnection } from '@cistern/redis';
 import { Worker } from 'bullmq';
 import { shuttingDown } from '../job-errors.ts';
-import type { JobClass, JobHandlers, JobWorkers } from '../job-queue.ts';
+import type { JobHandlers, JobSlots, JobWorkers } from '../job-queue.ts';
 import { createProbe, createQueueNames } from './job-layout.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
 import { performJob, retryDelayMs, type Stopping } from './perform-job.ts';
@@ -13,8 +13,8 @@ export interface BullmqWorkersOptions {
   /** Before every key and channel; the same for queue and workers. */
   readonly keyPrefix: string;
   readonly handlers: JobHandlers;
-  /** How many jobs run at a time in this process: that many fetches of blobs, and that many other jobs besides. */
-  readonly slots: Readonly<Record<JobClass, number>>;
+  /** How many jobs run at a time in this process. */
+  readonly slots: JobSlots;
   readonly log: BullmqLog;
 }
 
@@ -52,14 +52,14 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
     const worker = new Worker(
       queueName.name,
       async (job, token = '') => {
-        const performed = performJob({ client, probe, handlers, log, stopping, running }, queueName, job, token);
+        const performed = performJob({ client, probe, handlers, log, stopping }, queueName, job, token);
         running.add(performed);
         return performed.finally(() => running.delete(performed));
       },
       {
         connection: client,
         prefix: queueName.prefix,
-        concurrency: slots[queueName.class],
+        concurrency: slots[queueName.group][queueName.class],
         skipVersionCheck: true,
         lockDuration: lockMs,
         lockRenewTime: renewLockMs,

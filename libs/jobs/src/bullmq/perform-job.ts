@@ -25,8 +25,6 @@ export interface PerformDeps {
   readonly handlers: JobHandlers;
   readonly log: BullmqLog;
   readonly stopping: Stopping;
-  /** Handlers under way, those that have stepped aside among them. */
-  readonly running: Set<Promise<unknown>>;
 }
 
 /** How far the end of the workers has come. */
@@ -53,15 +51,12 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
   if (!(await claimRun(deps, queueName, job))) return null;
   let outcome: string;
   try {
-    const aside = Promise.withResolvers<null>();
     const context: JobContext = {
       class: queueName.class,
       traceparent: traceparentOf(job.data),
       signal: stopping.handling,
-      stepAside: () => aside.resolve(null),
     };
-    const handled = keep(deps.running, async () => handle(payload, context));
-    outcome = encodeResult(await untilAborted(Promise.race([handled, aside.promise]), stopping.waiting));
+    outcome = encodeResult(await untilAborted(handle(payload, context), stopping.waiting));
   } catch (error) {
     // Another worker begins anew; whoever waits is none the wiser.
     if (stopping.handling.aborted) return handBack(job, token);
@@ -109,12 +104,6 @@ async function recordOutcome(
   outcome: string,
 ): Promise<void> {
   await client.set(outcomeKey(queueName, job.id!), outcome, 'PX', outcomeTtlMs);
-}
-
-function keep<T>(running: Set<Promise<unknown>>, body: () => Promise<T>): Promise<T> {
-  const kept = body().finally(() => running.delete(kept));
-  running.add(kept);
-  return kept;
 }
 
 /**

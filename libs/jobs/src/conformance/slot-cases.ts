@@ -33,60 +33,6 @@ export const slotCases: JobCases = {
     await until('all have ended', () => gate.ended.length === names.length);
   },
 
-  async 'a handler that steps aside gives its slot to others, and closing waits for it'(tested, t) {
-    const { queue, slots } = tested;
-    const gate = Promise.withResolvers<void>();
-    let [begun, ended] = [0, 0];
-    const workers = await workWith(tested, t, {
-      async 'fetch-blob'(_payload, { stepAside }) {
-        begun += 1;
-        stepAside?.();
-        await gate.promise;
-        ended += 1;
-        return null;
-      },
-    });
-    const jobs = slots.interactive + 2;
-    for (let number = 0; number < jobs; number += 1) {
-      const key = `aside ${number}`;
-      assert.equal(await queue.run('fetch-blob', blobJob(key), waiting(interactive(key))), null);
-    }
-    assert.deepEqual([begun, ended], [jobs, 0]);
-    // It is past for the queue: the same again is another job.
-    await queue.run('fetch-blob', blobJob('aside 0'), waiting(interactive('aside 0')));
-    assert.equal(begun, jobs + 1);
-    const closing = workers.close(10_000);
-    gate.resolve();
-    await closing;
-    assert.equal(ended, jobs + 1);
-  },
-
-  async 'the end of a handler that has stepped aside leaves the next job of its key alone'(tested, t) {
-    const { queue } = tested;
-    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    let [begun, ended] = [0, 0];
-    await workWith(tested, t, {
-      async 'fetch-blob'(_payload, { stepAside }) {
-        const gate = gates[begun];
-        begun += 1;
-        if (begun === 1) stepAside?.();
-        await gate?.promise;
-        ended += 1;
-        return null;
-      },
-    });
-    const ask = async () => queue.run('fetch-blob', blobJob('aside'), waiting(interactive('aside')));
-    await ask();
-    const next = ask();
-    await until('the next one runs', () => begun === 2);
-    gates[0]?.resolve();
-    await until('the first one has ended', () => ended === 1);
-    const joining = ask();
-    gates[1]?.resolve();
-    await Promise.all([next, joining]);
-    assert.equal(begun, 2);
-  },
-
   async 'neither class waits for the other'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });

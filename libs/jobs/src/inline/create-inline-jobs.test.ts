@@ -22,7 +22,7 @@ interface InlineUnderTest extends JobsUnderTest {
 function openInline({ slots = { interactive: 3, background: 2 }, maxWaiting = 1000 } = {}): InlineUnderTest {
   const logged: object[] = [];
   const { queue, work } = createInlineJobs({
-    slots,
+    slots: { blob: slots, short: slots },
     maxWaiting,
     log: { error: (fields, message) => logged.push({ ...fields, message }) },
   });

@@ -3,7 +3,7 @@ import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { overloaded, tooLate, tooManyWait } from '../job-errors.ts';
-import type { JobClass, JobHandler, JobHandlers, JobOptions, JobQueue, JobWorkers, QueueState } from '../job-queue.ts';
+import type { JobHandler, JobHandlers, JobOptions, JobQueue, JobSlots, JobWorkers, QueueState } from '../job-queue.ts';
 import { createSchedules } from './create-schedules.ts';
 import {
   closeQueues,
@@ -22,8 +22,8 @@ interface JobLog {
 }
 
 export interface InlineJobsOptions {
-  /** How many jobs run at a time: that many fetches of blobs, and that many other jobs besides. */
-  readonly slots: Readonly<Record<JobClass, number>>;
+  /** How many jobs run at a time. */
+  readonly slots: JobSlots;
   /** How many jobs of one class may wait for a slot, blobs and others apart; more are refused as `overloaded`. */
   readonly maxWaiting: number;
   readonly log: JobLog;
@@ -118,14 +118,6 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     await Promise.resolve();
     await perform(by, job, queue);
     queue.running.delete(job);
-    queue.aside.delete(job);
-    startWaiting(queue);
-  }
-
-  function stepAside(job: InlineJob, queue: Queue): void {
-    queue.aside.add(job);
-    endJob(job);
-    settleJob(job, (waiter) => waiter.resolve(null));
     startWaiting(queue);
   }
 
@@ -139,8 +131,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     const handle = by[job.name] as JobHandler<JobName>;
     try {
       const { class: jobClass, traceparent, abort } = job;
-      const context = { class: jobClass, traceparent, signal: abort.signal, stepAside: () => stepAside(job, queue) };
-      const result = await handle(job.payload, context);
+      const result = await handle(job.payload, { class: jobClass, traceparent, signal: abort.signal });
       endJob(job);
       settleJob(job, (waiter) => waiter.resolve(result));
     } catch (error) {
@@ -184,8 +175,8 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   };
 }
 
-function hasSlot({ running, aside, slots }: Queue): boolean {
-  return running.size - aside.size < slots;
+function hasSlot({ running, slots }: Queue): boolean {
+  return running.size < slots;
 }
 
 /** The caller knows that `job` is of the name `N`. */

@@ -7,7 +7,8 @@ import { createInlineJobs } from './create-inline-jobs.ts';
 
 test('what waits, what runs and what has failed is shown for each queue, as in Redis', async (t) => {
   const log = { error: () => {} };
-  const jobs = createInlineJobs({ slots: { interactive: 2, background: 2 }, maxWaiting: 100, log });
+  const slots = { interactive: 2, background: 2 };
+  const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 100, log });
   const add = (tag: string) =>
     jobs.queue.add(
       'revalidate-tag',

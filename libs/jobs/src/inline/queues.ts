@@ -3,7 +3,7 @@
 import { within } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { shuttingDown } from '../job-errors.ts';
-import { type FailedJob, type JobClass, type JobGroup, jobGroup, type QueueState } from '../job-queue.ts';
+import { type FailedJob, type JobClass, type JobGroup, jobGroup, type JobSlots, type QueueState } from '../job-queue.ts';
 
 export interface Queue {
   /** As in a shared queue: `interactive-blob`, for example. */
@@ -13,8 +13,6 @@ export interface Queue {
   readonly waiting: Set<InlineJob>;
   /** With the end of each, which never rejects. */
   readonly running: Map<InlineJob, Promise<void>>;
-  /** Those that run and take no slot any more. */
-  readonly aside: Set<InlineJob>;
   /** The last ones, the latest first. */
   readonly failures: FailedJob[];
 }
@@ -42,10 +40,10 @@ export interface InlineJob {
 const endAfterAbortMs = 1000;
 const failuresKept = 10;
 
-export function createQueues(slots: Readonly<Record<JobClass, number>>) {
+export function createQueues(slots: JobSlots) {
   const createPair = (group: JobGroup): Record<JobClass, Queue> => ({
-    interactive: createOneQueue(`interactive-${group}`, slots.interactive),
-    background: createOneQueue(`background-${group}`, slots.background),
+    interactive: createOneQueue(`interactive-${group}`, slots[group].interactive),
+    background: createOneQueue(`background-${group}`, slots[group].background),
   });
   const queues: Record<JobGroup, Record<JobClass, Queue>> = { blob: createPair('blob'), short: createPair('short') };
   return {
@@ -55,7 +53,7 @@ export function createQueues(slots: Readonly<Record<JobClass, number>>) {
 }
 
 function createOneQueue(name: string, slots: number): Queue {
-  return { name, slots, failures: [], waiting: new Set(), running: new Map(), aside: new Set() };
+  return { name, slots, failures: [], waiting: new Set(), running: new Map() };
 }
 
 /** Lets every waiter go; a job without any keeps its result to itself. */

@@ -22,6 +22,7 @@ import {
 import { createUseCases } from '../create-pull-through.ts';
 import { createBufferPool, createSharedReads } from '@cistern/streams';
 import { createPullHandlers, type PullHandlerDeps } from '../work/create-pull-handlers.ts';
+import { parkFills } from '../work/park-fills.ts';
 import { createStoreBacklog } from '@cistern/content';
 import { createTestPolicy } from './test-policy.ts';
 import { refuseOffline } from '../freshness/open-offline-switch.ts';
@@ -86,7 +87,8 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   const isOffline = (upstream: string) => offline.has(upstream);
   const fills = createFillTable();
   const backlog = createStoreBacklog({ log });
-  const jobs = createInlineJobs({ slots: { interactive: 32, background: 8 }, maxWaiting: 10_000, log });
+  const slots = { interactive: 32, background: 8 };
+  const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 10_000, log });
   const deps = {
     index,
     store,
@@ -106,7 +108,12 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     now,
   };
   const { handlers = refusePrewarms } = options;
-  const workers = jobs.work({ ...createPullHandlers(deps), ...handlers(deps) });
+  const all = { ...createPullHandlers(deps), ...handlers(deps) };
+  const parked = parkFills({ handlers: all, slots, queue: jobs.queue, log });
+  const inline = jobs.work(parked.handlers);
+  const workers = {
+    close: async (graceMs: number) => void (await Promise.all([inline.close(graceMs), parked.close(graceMs)])),
+  };
   const pool = createBufferPool(options.readBufferBytes ?? 32 * 1024 * 1024);
   const reads = createSharedReads({ pool, onCastOut: () => metrics.readersCastOut.inc() });
   const startFrontend = () =>

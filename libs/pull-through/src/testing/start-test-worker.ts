@@ -10,6 +10,7 @@ import type { FreshnessPolicy } from '../freshness/freshness.ts';
 import { createFillTable, handOverFills, createAnswerFill, type RemoteFills, openSpoolDirectory } from '@cistern/fills';
 import { createStoreBacklog } from '@cistern/content';
 import { createPullHandlers } from '../work/create-pull-handlers.ts';
+import { parkFills } from '../work/park-fills.ts';
 import { refusePrewarms } from './refuse-prewarms.ts';
 import type { TestQueue } from './create-test-queue.ts';
 import { createSimulatedProcess, throughProcess } from './simulated-process.ts';
@@ -30,6 +31,8 @@ export interface TestWorkerParts {
   readonly log: Logger;
   readonly now: () => number;
 }
+
+const slots = { interactive: 32, background: 8 };
 
 export async function startTestWorker(parts: TestWorkerParts) {
   const { name, address, clusterSecret, log, now, queue, maxWholeForRangeBytes } = parts;
@@ -60,7 +63,8 @@ export async function startTestWorker(parts: TestWorkerParts) {
   const server = createServer(createAnswerFill({ fills, clusterSecret, onSent: (bytes) => (sent.bytes += bytes) }));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const jobs = queue.join(process, { ...pulls, ...refusePrewarms() });
+  const parked = parkFills({ handlers: { ...pulls, ...refusePrewarms() }, slots, queue: queue.queue, log });
+  const jobs = queue.join(process, parked.handlers);
 
   return {
     process,
@@ -71,11 +75,12 @@ export async function startTestWorker(parts: TestWorkerParts) {
     server,
     port: (server.address() as AddressInfo).port,
     loseJobs: jobs.lose,
-    closeJobs: jobs.close,
+    closeJobs: async (graceMs: number) => void (await Promise.all([jobs.close(graceMs), parked.close(graceMs)])),
     /** Of what is left of it once it has been killed. */
     async end() {
       process.end();
       jobs.end();
+      await parked.close(0);
       await backlog.close();
     },
     closeBacklog: backlog.close,

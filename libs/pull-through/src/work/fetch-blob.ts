@@ -5,12 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import type { BlobRecord, FillClaim, FillIndex, FillRecord, RepositoryKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { JobContext, JobPayload } from '@cistern/jobs';
+import type { JobPayload } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
 import { confirmLink, findStoredBlob, ifConfirmed, ifStoreAnswers, recordHeld, verifiedRecord } from '@cistern/content';
 import { type Fill, startFill, type FillTable, continueFill, leftFill, type RemoteFills } from '@cistern/fills';
 import { SourceInterrupted } from '@cistern/streams';
 import { type FillLease, holdLease, leaseMs } from './hold-lease.ts';
+import type { FillContext } from './park-fills.ts';
 import { statBlob } from './stat-blob.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
@@ -24,16 +25,16 @@ export interface FetchBlobDeps extends WorkDeps {
 
 /** Long enough for those who wait to see it, short enough for the next request to try again. */
 const keepFailureMs = 2_000;
-/**
- * Fills that wait for nothing but the store leave their slots to others, so that an outage stops nobody: as long as there is
- * room in the spool, and no more than this many, for each has a file open.
- */
+/** Fills that free their slots early still have a file open each, so no more than this many do. */
 const maxAside = 500;
+const lookForReadersMs = 1_000;
+/** Between two readers, a client opens the next connection. */
+const unreadLooks = 3;
 
 export async function fetchBlob(
   deps: FetchBlobDeps,
   job: JobPayload<'fetch-blob'>,
-  context: JobContext,
+  context: FillContext,
 ): Promise<null> {
   const { index, metrics, log } = deps;
   const { digest, upstream, repository } = job;
@@ -55,6 +56,7 @@ export async function fetchBlob(
   const record = await claimSettled(index.fills, claim, context.signal);
   if (record === undefined) return null;
   let fill: Fill | undefined;
+  let watching: NodeJS.Timeout | undefined;
   const lease = holdLease(deps, record, {
     onLost: () => fill?.handOver(),
     onRecreated: async () => {
@@ -69,6 +71,7 @@ export async function fetchBlob(
     if (end === undefined) {
       fill = await prepareFill(deps, record, job, context, { predecessor, lease });
       deps.fills.add({ fill, source, class: record.class, startedAtMs });
+      watching = freeSlotWhenUnread(deps, fill, context);
       end = await runFill(deps, fill, source, lease);
     }
     if (end === 'left') await lease.failed(leftFill, 1);
@@ -100,6 +103,7 @@ export async function fetchBlob(
     if (!isCacheError(error, 'too-large', 'store-unavailable')) await forgetSize(deps, source, digest);
     await lease.failed(failureOf(error), keepFailureMs);
   } finally {
+    clearInterval(watching);
     lease.release();
     if (fill !== undefined) deps.fills.remove(fill);
     metrics.fillsInFlight.dec(labels);
@@ -155,15 +159,14 @@ async function prepareFill(
   deps: FetchBlobDeps,
   { fillId, digest, source }: FillRecord,
   { from, toExclusive }: JobPayload<'fetch-blob'>,
-  { signal, stepAside }: JobContext,
+  context: FillContext,
   { predecessor, lease }: { readonly predecessor: FillRecord | undefined; readonly lease: FillLease },
 ): Promise<Fill> {
   const { index, fillStore: store = deps.store, spools, log, maxWholeForRangeBytes, remoteFills } = deps;
   const upstream = upstreamOf(deps, source.upstream);
   const expectedSize = (await index.links.get(source, digest))?.size;
-  const onRefused = () => {
-    if (deps.fills.size <= maxAside) stepAside?.();
-  };
+  const { signal } = context;
+  const onRefused = () => freeSlot(deps, context);
   const { repository } = source;
   const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
   const range = { expectedSize, from, toExclusive };
@@ -175,6 +178,20 @@ async function prepareFill(
   await assertHeld(deps, source, digest, signal);
   const continued = continueFill(upstream, remoteFills, predecessor, takenOverSize, log);
   return startFill({ ...parts, upstream: continued, takenOverSize, maxWholeForRangeBytes });
+}
+
+function freeSlot({ fills }: FetchBlobDeps, context: FillContext): void {
+  if (fills.size <= maxAside) context.freeSlot?.();
+}
+
+/** Clients that wait go before a fill that nobody reads. The caller clears the interval. */
+function freeSlotWhenUnread(deps: FetchBlobDeps, fill: Fill, context: FillContext): NodeJS.Timeout | undefined {
+  if (context.freeSlot === undefined || context.class === 'background') return undefined;
+  let unread = 0;
+  return setInterval(() => {
+    unread = fill.size === undefined || fill.readers > 0 ? 0 : unread + 1;
+    if (unread >= unreadLooks) freeSlot(deps, context);
+  }, lookForReadersMs);
 }
 
 /** Upstream has answered for this repository: it holds the blob. Never rejects. */

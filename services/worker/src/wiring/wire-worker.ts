@@ -12,6 +12,8 @@ import {
   createAnswerPeer,
   createCheckAccess,
   createPullHandlers,
+  limitPerUpstream,
+  parkFills,
   type PullHandlerDeps,
   refuseOffline,
   startSchedules,
@@ -37,11 +39,13 @@ import type { NodeContext } from '@cistern/runtime/process';
 import { type Closers, openAll } from '@cistern/runtime';
 import { createIssuerKeysFetcher, sealIssuerKeys } from '@cistern/auth';
 import {
+  backgroundSlots,
   openShared,
   type Shared,
   type Assembled,
   createStoreHealth,
   openUpstreams,
+  traceJobHandlers,
   tracePeer,
 } from '@cistern/assembly';
 import { openDiskRoom } from './open-disk-room.ts';
@@ -125,7 +129,13 @@ export async function wireWorker(
     now: Date.now,
   });
   add(() => issuerKeys.close());
-  const handlers = measureJobHandlers(createJobHandlers({ ...work, fetchIssuerKeys: issuerKeys.fetch }), metrics);
+  const parked = parkFills({
+    handlers: createWorkerHandlers({ ...work, fetchIssuerKeys: issuerKeys.fetch }, options),
+    slots: { interactive: worker.concurrency, background: backgroundSlots(worker.concurrency) },
+    queue: jobs.queue,
+    log,
+    onParked: (jobClass, fetches) => metrics.fillsParked.set({ class: jobClass }, fetches),
+  });
   const answerPeer = (clusterSecret: string): AnswerPeer => {
     const answer = createAnswerPeer({
       answerFill: createAnswerFill({ fills, clusterSecret, onSent: (bytes) => metrics.fillBytesSent.inc(bytes) }),
@@ -153,12 +163,12 @@ export async function wireWorker(
     ledger,
     address,
     async start() {
-      workers = await jobs.work(handlers);
+      workers = await jobs.work(parked.handlers);
     },
     checkAccess,
     answerPeer: cluster && answerPeer(cluster.secret.reveal()),
     async close(graceMs) {
-      const closing = workers?.close(graceMs);
+      const closing = Promise.all([workers?.close(graceMs), parked.close(graceMs)]);
       const finishMs = graceMs - Math.min(handOverMs, graceMs * handOverShare);
       const handingOver =
         remoteFills && setTimeout(() => void handOverFills({ ...parts, queue: jobs.queue }), finishMs);
@@ -168,9 +178,17 @@ export async function wireWorker(
   };
 }
 
-/** All job handlers, as a worker runs them. */
+/** All job handlers. */
 export function createJobHandlers(deps: PullHandlerDeps & PrewarmDeps): JobHandlers {
   return { ...createPullHandlers(deps), ...createPrewarmHandlers(deps) };
+}
+
+function createWorkerHandlers(
+  deps: PullHandlerDeps & PrewarmDeps,
+  { metrics, tracing }: Pick<NodeContext, 'metrics' | 'tracing'>,
+): JobHandlers {
+  const measured = measureJobHandlers(limitPerUpstream(createJobHandlers(deps)), metrics);
+  return tracing === undefined ? measured : traceJobHandlers(measured, tracing);
 }
 
 export interface WorkerAssembly extends Assembled {

@@ -11,7 +11,7 @@ import {
   openRemoteFills,
   openSpoolDirectory,
 } from '@cistern/fills';
-import { createFreshnessPolicies } from '@cistern/pull-through';
+import { createFreshnessPolicies, parkFills } from '@cistern/pull-through';
 import { createStoreBacklog } from '@cistern/content';
 import { createJobHandlers } from '@cistern/worker';
 import { asCaller, createUseCases, type TestPullThrough } from '@cistern/pull-through/testing';
@@ -71,6 +71,8 @@ const clusterSecret = 'the secret of the simulated cluster';
 const firstWorkerPort = 5_100;
 const closeMs = 3_000;
 const slots = { interactive: 16, background: 4 };
+/** So few that fetches wait for one. */
+const fillSlots = { interactive: 2, background: 1 };
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 const metrics = createMetrics();
 const policyOf = createFreshnessPolicies([]);
@@ -119,12 +121,13 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     const server = createServer(createAnswerFill({ fills, clusterSecret, onSent() {} }));
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
-    const jobs = queue.join(owner, handlers);
+    const parked = parkFills({ handlers, slots: fillSlots, queue: ownQueue, log });
+    const jobs = queue.join(owner, parked.handlers);
     return {
       fills,
       spools,
       async close(graceMs: number) {
-        const closing = jobs.close(graceMs);
+        const closing = Promise.all([jobs.close(graceMs), parked.close(graceMs)]);
         await handOverFills({ fills, index, queue: ownQueue, log });
         await closing;
         await backlog.close();

@@ -66,7 +66,8 @@ export async function openFreshnessStage(owner: { after(end: () => Promise<unkno
   const store = createMemoryStore();
   const fills = createFillTable();
   const backlog = createStoreBacklog({ log });
-  const jobs = createInlineJobs({ slots: { interactive: 32, background: 32 }, maxWaiting: 10_000, log });
+  const slots = { interactive: 32, background: 32 };
+  const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 10_000, log });
   const parts = { index, store, fills, backlog, log, metrics, now, policyOf, adoptAs: undefined };
   const workers = jobs.work(
     createJobHandlers({

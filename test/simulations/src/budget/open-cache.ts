@@ -42,7 +42,8 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
   });
   const fills = createFillTable();
   const backlog = createStoreBacklog({ log });
-  const jobs = createInlineJobs({ slots: { interactive: 32, background: 8 }, maxWaiting: 10_000, log });
+  const slots = { interactive: 32, background: 8 };
+  const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 10_000, log });
   const policyOf = () => ({
     ttlMs,
     staleWhileRevalidateMs: 0,

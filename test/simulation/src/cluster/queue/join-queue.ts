@@ -37,7 +37,6 @@ export function joinQueue(board: JobBoard, owner: Owner, handlers: JobHandlers, 
       class: job.class,
       traceparent: job.traceparent,
       signal: handling.signal,
-      stepAside: () => report(() => board.end(turn, outcomeOf(null))),
     };
     try {
       const result = await (handlers[job.name] as AnyHandler)(job.payload, context);

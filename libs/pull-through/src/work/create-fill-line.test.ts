@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { digestOf } from '@cistern/oci';
+import { repositoryOf } from '@cistern/index/testing';
+import { createFillLine, type FillLine, type ParkedFill } from './create-fill-line.ts';
+
+const signal = new AbortController().signal;
+
+interface Ask {
+  readonly upstream?: string;
+  readonly askedAtMs?: number;
+  readonly resumes?: boolean;
+  readonly replaces?: number;
+  readonly class?: 'interactive' | 'background';
+}
+
+function fillOf(name: string, ask: Ask = {}): ParkedFill {
+  const { upstream = 'docker.io', askedAtMs = 0, resumes = false, replaces = 0, class: jobClass = 'interactive' } = ask;
+  const job = { ...repositoryOf(upstream, 'library/nginx'), digest: digestOf(Buffer.from(name)), replaces, from: 0, resumes };
+  return { job, context: { class: jobClass, signal }, askedAtMs };
+}
+
+function parkMany(line: FillLine, upstream: string, count: number, ask: Ask = {}): void {
+  for (let number = 0; number < count; number += 1) line.park(fillOf(`${upstream} ${number}`, { ...ask, upstream }));
+}
+
+/** The upstreams of all that are admitted now. */
+function admitAll(line: FillLine, nowMs = 0): string[] {
+  const admitted: string[] = [];
+  for (let next = line.next(nowMs); next !== undefined; next = line.next(nowMs)) admitted.push(next.job.upstream);
+  return admitted;
+}
+
+test('an upstream alone takes all slots, and no more', () => {
+  const line = createFillLine(8);
+  parkMany(line, 'docker.io', 20);
+  assert.equal(admitAll(line).length, 8);
+  assert.equal(line.size, 12);
+  line.left('docker.io');
+  assert.equal(admitAll(line).length, 1);
+});
+
+test('an upstream that came later gets fetches at once, although another one has taken all slots', () => {
+  const line = createFillLine(16);
+  parkMany(line, 'slow.io', 40);
+  assert.equal(admitAll(line).length, 16);
+  parkMany(line, 'docker.io', 10);
+  assert.deepEqual(admitAll(line), ['docker.io', 'docker.io']);
+});
+
+test('a slot that is left goes to the upstream with the fewest fetches', () => {
+  const line = createFillLine(8);
+  parkMany(line, 'slow.io', 20);
+  admitAll(line);
+  parkMany(line, 'docker.io', 20);
+  admitAll(line);
+  const given: string[] = [];
+  for (let ended = 0; ended < 4; ended += 1) {
+    line.left('slow.io');
+    given.push(...admitAll(line));
+  }
+  // One of nine goes beyond the slots, so the first that ends leaves none.
+  assert.deepEqual(given, ['docker.io', 'docker.io', 'docker.io']);
+});
+
+test('however many upstreams there are, no more than twice the slots are taken', () => {
+  const line = createFillLine(8);
+  for (let number = 0; number < 40; number += 1) parkMany(line, `registry-${number}.io`, 4);
+  assert.equal(admitAll(line).length, 16);
+});
+
+test('a reader half-way goes first, and waits for no slot', () => {
+  const line = createFillLine(2);
+  parkMany(line, 'docker.io', 5);
+  assert.equal(admitAll(line).length, 2);
+  const resumed = fillOf('half-way', { resumes: true, replaces: 7 });
+  line.park(resumed);
+  assert.equal(line.next(0)?.job.digest, resumed.job.digest);
+  line.left('docker.io');
+  line.park(fillOf('half-way too', { resumes: true, replaces: 3 }));
+  assert.equal(line.next(0)?.job.digest, digestOf(Buffer.from('half-way too')));
+});
+
+test('a digest that is asked for again keeps its place, and its newest generation', () => {
+  const line = createFillLine(1);
+  line.park(fillOf('first'));
+  line.park(fillOf('second'));
+  line.park(fillOf('first', { replaces: 5, askedAtMs: 9_000 }));
+  assert.equal(line.size, 2);
+  const next = line.next(12_000);
+  assert.equal(next?.job.digest, digestOf(Buffer.from('first')));
+  assert.equal(next?.job.replaces, 5);
+});
+
+test('what nobody has asked for within ten seconds is not fetched, unless it is for the background', () => {
+  const line = createFillLine(4);
+  line.park(fillOf('left'));
+  line.park(fillOf('wanted', { askedAtMs: 8_000 }));
+  assert.equal(line.next(10_001)?.job.digest, digestOf(Buffer.from('wanted')));
+  assert.equal(line.next(10_001), undefined);
+  assert.equal(line.size, 0);
+  const background = createFillLine(4);
+  background.park(fillOf('early', { class: 'background' }));
+  assert.equal(background.next(1_000_000)?.job.digest, digestOf(Buffer.from('early')));
+});
+
+test('a digest that moves to another line is gone from this one', () => {
+  const line = createFillLine(1);
+  const fill = fillOf('moved');
+  line.park(fill);
+  line.remove(fill.job);
+  assert.deepEqual([line.size, line.next(0)], [0, undefined]);
+});

@@ -1,0 +1,134 @@
+// A worker's line of fetches (decision 0063). A job ends once its fetch is parked here, so a slow upstream blocks neither the queue
+// nor other upstreams. The lease is claimed when a fetch is admitted; a fetch that another worker runs by then ends at once.
+import { CacheError } from '@cistern/errors';
+import type { JobClass, JobContext, JobHandlers, JobPayload, JobQueue } from '@cistern/jobs';
+import { fillJobKey } from '@cistern/fills';
+import type { Logger } from '@cistern/telemetry';
+import { within } from '@cistern/runtime';
+import { type FillLine, type ParkedFill, createFillLine } from './create-fill-line.ts';
+
+export interface ParkFillsOptions {
+  /** `fetch-blob` runs when its fetch is admitted. */
+  readonly handlers: JobHandlers;
+  /** How many fetches of each class run at a time; more do for upstreams that would get none, and for readers half-way. */
+  readonly slots: Readonly<Record<JobClass, number>>;
+  /** What is parked here goes back there when this worker ends. */
+  readonly queue: JobQueue;
+  readonly log: Logger;
+  /** Told whenever the number of parked fetches has changed. */
+  readonly onParked?: (jobClass: JobClass, parked: number) => void;
+}
+
+export interface ParkedFills {
+  /** The same handlers, but `fetch-blob` only parks. It waits while 10,000 fetches are parked. */
+  readonly handlers: JobHandlers;
+  /**
+   * Admits no more, and gives parked fetches back to the queue. Resolves when those that run have ended or, after `graceMs`, have been
+   * aborted and have had a second to end. Idempotent.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+type FetchJob = JobPayload<'fetch-blob'>;
+
+export interface FillContext extends JobContext {
+  /** The fetch goes on without its slot: it waits for nothing but the store, or nobody reads from it. */
+  readonly freeSlot?: () => void;
+}
+
+const maxParked = 10_000;
+const endAfterAbortMs = 1_000;
+
+export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOptions): ParkedFills {
+  const run: (job: FetchJob, context: FillContext) => Promise<null> = handlers['fetch-blob'];
+  const lines = { interactive: createFillLine(slots.interactive), background: createFillLine(slots.background) };
+  const running = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  let left = Promise.withResolvers<void>();
+  let closing: Promise<void> | undefined;
+
+  function report(jobClass: JobClass): void {
+    left.resolve();
+    left = Promise.withResolvers();
+    onParked?.(jobClass, lines[jobClass].size);
+  }
+
+  function admit(jobClass: JobClass): void {
+    const line = lines[jobClass];
+    for (let next = line.next(performance.now()); next !== undefined; next = line.next(performance.now())) {
+      const performed = perform(line, next).finally(() => running.delete(performed));
+      running.add(performed);
+    }
+    report(jobClass);
+  }
+
+  async function perform(line: FillLine, parked: ParkedFill): Promise<void> {
+    const { job, context } = parked;
+    let hasSlot = true;
+    const freeSlot = () => {
+      if (!hasSlot) return;
+      hasSlot = false;
+      line.left(job.upstream);
+      if (closing === undefined) admit(context.class);
+    };
+    try {
+      // Never inside the call that parks.
+      await Promise.resolve();
+      await run(job, { ...context, signal: stopping.signal, freeSlot });
+    } catch (error) {
+      if (stopping.signal.aborted) await giveBack(parked);
+      else log.warn({ err: error, digest: job.digest }, 'fetch ended without a result');
+    } finally {
+      freeSlot();
+    }
+  }
+
+  async function giveBack({ job, context }: ParkedFill): Promise<void> {
+    const { class: jobClass, traceparent } = context;
+    await queue
+      .add('fetch-blob', job, { dedupKey: fillJobKey(job.digest, job.replaces), class: jobClass, traceparent })
+      .catch((error: unknown) => log.debug({ err: error, digest: job.digest }, 'failed to give a parked fetch back'));
+  }
+
+  async function end(graceMs: number): Promise<void> {
+    const parked = [...lines.interactive.clear(), ...lines.background.clear()];
+    left.resolve();
+    const returned = Promise.all(parked.map(giveBack));
+    if (!(await endsWithin([...running, returned], graceMs))) {
+      stopping.abort(shuttingDown());
+      await endsWithin([...running], endAfterAbortMs);
+    }
+  }
+
+  return {
+    handlers: {
+      ...handlers,
+      async 'fetch-blob'(job, context) {
+        while (lines.interactive.size + lines.background.size >= maxParked) {
+          context.signal.throwIfAborted();
+          await left.promise;
+        }
+        if (closing !== undefined) throw shuttingDown();
+        if (context.class === 'interactive') lines.background.remove(job);
+        lines[context.class].park({ job, context, askedAtMs: performance.now() });
+        admit(context.class);
+        return null;
+      },
+    },
+    close(graceMs) {
+      closing ??= end(graceMs);
+      return closing;
+    },
+  };
+}
+
+function shuttingDown(): CacheError {
+  return new CacheError('overloaded', 'The cache is shutting down; ask again.', { retryable: true });
+}
+
+async function endsWithin(ends: readonly Promise<unknown>[], ms: number): Promise<boolean> {
+  return within(Promise.all(ends), ms).then(
+    () => true,
+    () => false,
+  );
+}
