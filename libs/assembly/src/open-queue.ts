@@ -1,5 +1,6 @@
 // The queue: in Redis between the nodes of a cluster, else inside this process. BullMQ and its client are loaded for the former
 // alone.
+import { randomUUID } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import type { JobHandlers, JobQueue, JobSlots, JobWorkers, QueueState } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
@@ -27,18 +28,25 @@ export function backgroundSlots(concurrency: number): number {
   return Math.max(1, Math.floor(concurrency / 4));
 }
 
+export interface OpenQueueOptions {
+  readonly log: Logger;
+  readonly tracing?: Tracing | undefined;
+  /** How many workers of the cluster live; needed for work. */
+  readonly countWorkers?: (() => Promise<number>) | undefined;
+}
+
 /** Resolves within seconds even if Redis is away: then the queue rejects with `index-unavailable` until it is there. */
 export async function openQueue(
   config: Pick<Config, 'redis' | 'worker'>,
-  { log, tracing }: { readonly log: Logger; readonly tracing?: Tracing | undefined },
+  { log, tracing, countWorkers }: OpenQueueOptions,
 ): Promise<OpenedQueue> {
-  const opened = await openPlainQueue(config, log);
+  const opened = await openPlainQueue(config, { log, countWorkers });
   return tracing === undefined ? opened : { ...opened, queue: traceQueue(opened.queue, tracing) };
 }
 
 async function openPlainQueue(
   { redis, worker: { concurrency } }: Pick<Config, 'redis' | 'worker'>,
-  log: Logger,
+  { log, countWorkers }: OpenQueueOptions,
 ): Promise<OpenedQueue> {
   const slots: JobSlots = {
     // Fetches of clients only park. Images that are fetched early take a slot until they are here.
@@ -55,9 +63,10 @@ async function openPlainQueue(
     };
   }
   const options = { ...redis, connection: redisConnectionOf(redis), log };
+  const place = countWorkers && { id: randomUUID(), countWorkers };
   const { openBullmqQueue, openBullmqWorkers } = await import('@cistern/jobs/bullmq');
   return {
     ...(await openBullmqQueue({ ...options, maxWaiting })),
-    work: async (handlers) => openBullmqWorkers({ ...options, handlers, slots }),
+    work: async (handlers) => openBullmqWorkers({ ...options, handlers, slots, place }),
   };
 }

@@ -25,7 +25,8 @@ export async function openShared(config: Config, options: NodeContext, closers: 
   const { log, metrics, tracing } = options;
   const { opened } = closers;
   const { index, store } = await openIndexAndStore(config, options, closers);
-  const jobs = opened(await openQueue(config, { log, tracing }));
+  const countWorkers = () => index.nodes.countWorkers();
+  const jobs = opened(await openQueue(config, { log, tracing, countWorkers }));
   const { cluster, worker, upstreams } = config;
   const offline = opened(await openOfflineSwitch({ store, index, upstreams, log, metrics }));
   const shared = {

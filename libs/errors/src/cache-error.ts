@@ -34,6 +34,8 @@ export interface CacheErrorOptions {
   readonly retryable?: boolean;
   /** How long the caller should wait before it tries again, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** The cause may be this node's own network, disk or memory: another node may succeed. Not kept on the way to other nodes. */
+  readonly isLocal?: boolean;
   readonly cause?: unknown;
 }
 
@@ -44,6 +46,7 @@ export class CacheError extends Error {
   readonly detail: unknown;
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly isLocal: boolean;
 
   constructor(kind: CacheErrorKind, message: string, options: CacheErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -51,6 +54,7 @@ export class CacheError extends Error {
     this.detail = options.detail;
     this.retryable = options.retryable ?? false;
     this.retryAfterMs = options.retryAfterMs;
+    this.isLocal = options.isLocal ?? false;
   }
 }
 

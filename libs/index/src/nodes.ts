@@ -21,16 +21,27 @@ export interface NodesSeen {
   readonly countedSinceMs: number | undefined;
 }
 
+export interface NodeReportOptions {
+  readonly ttlMs: number;
+  readonly counts: NodeCounts;
+  readonly isWorker?: boolean;
+}
+
 export interface NodeIndex {
   /**
    * Takes the place of what this node said before, and is kept for `ttlMs`. `counts`: what it has counted since it last said so.
-   * After a failure nobody knows whether they were added: who gives them again may count twice.
+   * After a failure nobody knows whether they were added: who gives them again may count twice. `isWorker`: the node does jobs.
    */
-  report(id: string, report: string, options: { readonly ttlMs: number; readonly counts: NodeCounts }): Promise<void>;
+  report(id: string, report: string, options: NodeReportOptions): Promise<void>;
   /** The node ends: it is known no more. */
   leave(id: string, counts: NodeCounts): Promise<void>;
+  /** How many nodes that do jobs have reported within the last nine seconds. */
+  countWorkers(): Promise<number>;
   /** Those that are there now, a thousand at most, in no particular order. */
   look(): Promise<NodesSeen>;
 }
 
 export const maxNodesSeen = 1000;
+
+/** Two reports of a quiet worker, and a little more. */
+export const workerTtlMs = 9_000;

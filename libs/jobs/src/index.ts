@@ -21,3 +21,5 @@ export type {
 } from './job-queue.ts';
 export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
 export { measureJobHandlers } from './job-queue.ts';
+export { handsOn } from './hand-on.ts';
+export type { WorkerPlace } from './hand-on.ts';

@@ -15,6 +15,8 @@ export interface JobOptions {
   readonly class: JobClass;
   /** Of the trace that the job is a part of (W3C Trace Context), for its handler. Of joined asks the first one's. */
   readonly traceparent?: string | undefined;
+  /** Ids of workers that could not do it, for reasons of their own: others go before them for two seconds. */
+  readonly triedBy?: readonly string[] | undefined;
 }
 
 export interface ScheduleOptions {
@@ -79,10 +81,16 @@ export interface JobContext {
   readonly traceparent?: string | undefined;
   /** Aborted when the worker closes without waiting any longer. */
   readonly signal: AbortSignal;
+  /**
+   * For a handler that goes on after its job has ended: `triedBy` for adding the job again after this failure, so that another worker
+   * does it. `undefined`: none would. A job that has not ended is handed on by itself. Absent: there are no other workers.
+   */
+  readonly handsOn?: (error: unknown) => Promise<readonly string[] | undefined>;
 }
 
 /**
- * May be called again for one job, even at the same time, if its worker is lost or seems to be; and a few times more if a
+ * Rejecting with an error that `isLocal` hands the job on to another worker, where there is one, twice at most. May be called again
+ * for one job, even at the same time, if its worker is lost or seems to be; and a few times more if a
  * background job fails with an error that is `retryable`.
  */
 export type JobHandler<N extends JobName> = (payload: JobPayload<N>, context: JobContext) => Promise<JobResult<N>>;

@@ -35,6 +35,8 @@ export interface FillOptions {
   /** Ends the fill: where others may go on with it, by handing it over. */
   readonly signal: AbortSignal;
   readonly mayMove?: boolean;
+  /** Whether another worker goes on after this failure, which is this worker's own. */
+  readonly handsOn?: ((error: unknown) => Promise<boolean>) | undefined;
   /** Looks whether somebody else has taken the fill over; then `handOver` is called. */
   readonly lookForSuccessor?: (() => Promise<void>) | undefined;
 }
@@ -190,6 +192,10 @@ export function startFill(options: FillOptions): Fill {
   const ended = run()
     .catch(async (error: unknown) => {
       failRunning(error);
+      if (body?.verified === false && !hasMoved && (await options.handsOn?.(error)) === true) {
+        hasMoved = true;
+        body.markMoved();
+      }
       if (hasMoved && body !== undefined && !body.failed) {
         await followers.gone(movedQuietMs, movedMaxMs, options.signal);
         return 'moved' as const;

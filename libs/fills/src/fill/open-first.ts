@@ -28,6 +28,7 @@ export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
   const range = firstRange(options);
   const knownBytes = range === undefined ? expectedSize : range.toExclusive - range.from;
   if (knownBytes !== undefined) await options.spools.admit(knownBytes);
+  await passOnIfFull(options, knownBytes ?? 0);
   if (range !== undefined) {
     try {
       const first = await upstream.getBlob(repository, digest, { ...range, signal });
@@ -41,6 +42,12 @@ export async function openFirst(options: FillOptions): Promise<FirstAnswer> {
   const size = first.totalSize ?? expectedSize ?? (await headSize(options));
   if (size === undefined) return { range: undefined, first: undefined, spool: await readWhole(options, first) };
   return { range: undefined, first, spool: await openWith(options, first, size) };
+}
+
+/** Before upstream is asked: another worker may have room now, and here a fetch would wait for some. */
+async function passOnIfFull({ spools, handsOn }: FillOptions, bytes: number): Promise<void> {
+  const shortage = spools.findShortage(bytes);
+  if (shortage !== undefined && (await handsOn?.(shortage)) === true) throw shortage;
 }
 
 /** A small range far into the blob is fetched by itself, so that its reader does not wait for all before it. */

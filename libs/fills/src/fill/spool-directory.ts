@@ -18,6 +18,8 @@ export interface SpoolDirectory {
    * room. Called before upstream is asked, with a size that nobody has confirmed.
    */
   admit(bytes: number): Promise<void>;
+  /** Why `open` would wait now; `undefined`: it would not, as far as `maxBytes` goes. */
+  findShortage(bytes: number): CacheError | undefined;
   readonly maxBytes: number;
   readonly usedBytes: number;
   /** Somebody waits for room. */
@@ -67,6 +69,10 @@ export async function openSpoolDirectory(
     async admit(bytes) {
       if (bytes > maxBytes) throw tooLarge(bytes, maxBytes);
       await disk?.admit(bytes);
+    },
+    findShortage(bytes) {
+      const { usedBytes, isWaitedFor } = reservations;
+      return isWaitedFor || usedBytes + bytes > maxBytes ? noRoom(bytes, usedBytes, maxBytes) : undefined;
     },
     get usedBytes() {
       return reservations.usedBytes;
@@ -165,11 +171,11 @@ function createReservations(maxBytes: number, onUsed: (usedBytes: number) => voi
 
 function noRoom(bytes: number, used: number, maxBytes: number): CacheError {
   const message = `The spool has no room for ${bytes} bytes of a blob: ${used} of ${maxBytes} are in use (worker.spool.maxbytes).`;
-  return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 5_000 });
+  return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 5_000, isLocal: true });
 }
 
 /** The error for a blob that the spool can never hold. A kind of its own: another try cannot succeed. */
 function tooLarge(bytes: number, maxBytes: number): CacheError {
   const message = `The spool cannot hold ${bytes} bytes of a blob, only ${maxBytes}. Raise worker.spool.maxbytes.`;
-  return new CacheError('too-large', message);
+  return new CacheError('too-large', message, { isLocal: true });
 }

@@ -101,7 +101,7 @@ function notWritten(cause: unknown): CacheError {
     ? 'its file system is full. Free space there, or lower worker.spool.maxbytes'
     : `its file system reports ${code}`;
   const message = `The spool (worker.spool.directory) cannot take what upstream sends: ${why}.`;
-  return new CacheError('store-unavailable', message, { cause, detail: { code }, retryable: true });
+  return new CacheError('store-unavailable', message, { cause, detail: { code }, retryable: true, isLocal: true });
 }
 
 /** A map of the bytes that are here: sorted, disjoint, half-open intervals. */

@@ -97,7 +97,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   function refuse(bytes: number, { isOversized, why }: Shortage): never {
     // A blob that is too large for the whole file system says nothing of how full it is.
     if (!isOversized) refused = { bytes, atMs: clock.nowMs(), why };
-    throw new CacheError('store-unavailable', `There is no room for the blob: ${why}`, { retryAfterMs });
+    throw new CacheError('store-unavailable', `There is no room for the blob: ${why}`, { retryAfterMs, isLocal: true });
   }
 
   async function take(claim: Taken, claimed: number, signal: AbortSignal): Promise<() => void> {

@@ -41,6 +41,17 @@ export const nodeCases: CacheIndexCases = {
     ]);
   },
 
+  async 'workers are counted until they leave or say nothing for nine seconds'({ index: { nodes } }) {
+    assert.equal(await nodes.countWorkers(), 0);
+    await nodes.report('frontend', '', { ttlMs: minute, counts: {} });
+    await nodes.report('worker', '', { ttlMs: minute, counts: {}, isWorker: true });
+    await nodes.report('other', '', { ttlMs: minute, counts: {}, isWorker: true });
+    await nodes.report('other', '', { ttlMs: minute, counts: {}, isWorker: true });
+    assert.equal(await nodes.countWorkers(), 2);
+    await nodes.leave('worker', {});
+    assert.equal(await nodes.countWorkers(), 1);
+  },
+
   async 'what nodes count adds up, and outlives them'({ index: { nodes }, now, advance }) {
     const startedAtMs = now();
     await nodes.report('one', '', { ttlMs: 200, counts: { hits: 2, bytes: 5_000_000_000_000 } });

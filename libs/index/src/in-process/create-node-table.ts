@@ -1,9 +1,9 @@
 // What the nodes of a single process say, which is one: it ends with it.
-import { maxNodesSeen, type NodeCounts, type NodeIndex, type NodeWord } from '../nodes.ts';
+import { maxNodesSeen, type NodeCounts, type NodeIndex, type NodeWord, workerTtlMs } from '../nodes.ts';
 import type { InProcessOptions } from './create-fill-table.ts';
 
 export function createNodeTable({ now, checkAvailable }: InProcessOptions): NodeIndex {
-  const nodes = new Map<string, NodeWord & { readonly expiresAtMs: number }>();
+  const nodes = new Map<string, NodeWord & { readonly expiresAtMs: number; readonly isWorker: boolean }>();
   const counts = new Map<string, number>();
   let countedSinceMs: number | undefined;
 
@@ -17,16 +17,21 @@ export function createNodeTable({ now, checkAvailable }: InProcessOptions): Node
   }
 
   return {
-    async report(id, report, { ttlMs, counts: more }) {
+    async report(id, report, { ttlMs, counts: more, isWorker = false }) {
       checkAvailable();
       forget();
-      nodes.set(id, { id, report, seenAtMs: now(), expiresAtMs: now() + ttlMs });
+      nodes.set(id, { id, report, seenAtMs: now(), expiresAtMs: now() + ttlMs, isWorker });
       add(more);
     },
     async leave(id, more) {
       checkAvailable();
       nodes.delete(id);
       add(more);
+    },
+    async countWorkers() {
+      checkAvailable();
+      forget();
+      return [...nodes.values()].filter(({ isWorker, seenAtMs }) => isWorker && seenAtMs > now() - workerTtlMs).length;
     },
     async look() {
       checkAvailable();

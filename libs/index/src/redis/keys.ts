@@ -58,8 +58,13 @@ export function createKeys(prefix: string) {
     value: (name: string) => `${prefix}{v:${hash(name).slice(0, 2)}}:value:${name}`,
     /** Sorted set of names; both are in one slot. */
     popular: (ranking: Ranking) => `${prefix}{p}:popular-${ranking}:1`,
-    /** In one slot. Hash: reports by node; sorted set: nodes by when they are forgotten; hash: counts by name. */
-    nodes: { reports: `${prefix}{n}:reports`, ends: `${prefix}{n}:ends`, counts: `${prefix}{n}:counts` },
+    /** In one slot. Hash: reports by node; sorted sets: nodes, and workers, by when they are forgotten; hash: counts by name. */
+    nodes: {
+      reports: `${prefix}{n}:reports`,
+      ends: `${prefix}{n}:ends`,
+      counts: `${prefix}{n}:counts`,
+      workers: `${prefix}{n}:workers`,
+    },
     /** In one slot. String: how many entries there were; streams of those that are left. */
     audit: { sequence: `${prefix}{u}:audit-sequence`, entries: (kind: AuditKind) => `${prefix}{u}:audit-${kind}s` },
     /** Few hash tags for many topics, so that it is soon known which node has which. */

@@ -29,6 +29,7 @@ const scriptNames = [
   'remove-record',
   'remove-tag',
   'report-node',
+  'count-workers',
   'running-fill',
   'settle-shards',
   'sum-shards',

@@ -1,5 +1,5 @@
 // What nodes say of themselves: a hash of it, a sorted set of when each is to be forgotten, and a hash of what all have counted.
-import { maxNodesSeen, type NodeCounts, type NodeIndex, type NodeWord } from '../nodes.ts';
+import { maxNodesSeen, type NodeIndex, type NodeReportOptions, type NodeWord, workerTtlMs } from '../nodes.ts';
 import { pairs } from './record-format.ts';
 import type { RedisParts } from './redis-parts.ts';
 
@@ -7,16 +7,18 @@ import type { RedisParts } from './redis-parts.ts';
 const sinceField = '';
 
 export function createRedisNodes({ calls, keys }: RedisParts): NodeIndex {
-  const { reports, ends, counts: countsKey } = keys.nodes;
+  const { reports, ends, counts: countsKey, workers } = keys.nodes;
   const all = [reports, ends, countsKey];
 
-  async function report(id: string, text: string, ttlMs: number, counts: NodeCounts): Promise<void> {
-    await calls.run('report-node', all, [id, text, Math.ceil(ttlMs), ...Object.entries(counts).flat()]);
+  async function report(id: string, text: string, { ttlMs, counts, isWorker = false }: NodeReportOptions): Promise<void> {
+    const times = [Math.ceil(ttlMs), isWorker ? workerTtlMs : 0];
+    await calls.run('report-node', [...all, workers], [id, text, ...times, ...Object.entries(counts).flat()]);
   }
 
   return {
-    report: async (id, text, { ttlMs, counts }) => report(id, text, Math.max(1, ttlMs), counts),
-    leave: async (id, counts) => report(id, '', 0, counts),
+    report: async (id, text, options) => report(id, text, { ...options, ttlMs: Math.max(1, options.ttlMs) }),
+    leave: async (id, counts) => report(id, '', { ttlMs: 0, counts }),
+    countWorkers: async () => Number(await calls.run('count-workers', [workers], [])),
     async look() {
       const [counted, reported] = (await calls.run('look-at-nodes', all, [maxNodesSeen])) as [string[], string[]];
       const { [sinceField]: sinceMs, ...counts } = Object.fromEntries(

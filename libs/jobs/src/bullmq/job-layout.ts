@@ -2,7 +2,7 @@
 // queue's keys share a hash tag of its own, so that a Redis Cluster spreads the queues and every script stays inside one slot.
 import { CacheError, type CacheErrorKind, cacheErrorKinds } from '@cistern/errors';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
-import { type JobClass, type JobGroup, jobGroup } from '../job-queue.ts';
+import { type JobClass, type JobGroup, jobGroup, type JobOptions } from '../job-queue.ts';
 import type { RedisClient } from './redis-clients.ts';
 
 export interface JobQueueName {
@@ -51,10 +51,19 @@ export interface JobEnvelope {
   readonly v: number;
   readonly payload: JobPayload<JobName>;
   readonly traceparent?: string | undefined;
+  readonly triedBy?: readonly string[] | undefined;
 }
 
-export function sealPayload(payload: JobPayload<JobName>, traceparent?: string): JobEnvelope {
-  return { v: version, payload, ...(traceparent !== undefined && { traceparent }) };
+export function sealPayload(
+  payload: JobPayload<JobName>,
+  { traceparent, triedBy = [] }: Pick<JobOptions, 'traceparent' | 'triedBy'> = {},
+): JobEnvelope {
+  return {
+    v: version,
+    payload,
+    ...(traceparent !== undefined && { traceparent }),
+    ...(triedBy.length > 0 && { triedBy }),
+  };
 }
 
 /** `undefined` for what only another release can read. */
@@ -67,6 +76,12 @@ export function unsealPayload(data: unknown): JobPayload<JobName> | undefined {
 export function traceparentOf(data: unknown): string | undefined {
   const { traceparent } = (data ?? {}) as Partial<JobEnvelope>;
   return typeof traceparent === 'string' ? traceparent : undefined;
+}
+
+/** Workers that could not do the job. */
+export function triedByOf(data: unknown): readonly string[] {
+  const { triedBy } = (data ?? {}) as Partial<JobEnvelope>;
+  return Array.isArray(triedBy) ? triedBy.filter((id) => typeof id === 'string') : [];
 }
 
 interface WireError {

@@ -1,6 +1,7 @@
 // The doing side of the queue: one BullMQ worker for each of the four queues.
 import type { RedisConnection } from '@cistern/redis';
 import { Worker } from 'bullmq';
+import type { WorkerPlace } from '../hand-on.ts';
 import { shuttingDown } from '../job-errors.ts';
 import type { JobHandlers, JobSlots, JobWorkers } from '../job-queue.ts';
 import { createProbe, createQueueNames } from './job-layout.ts';
@@ -15,6 +16,8 @@ export interface BullmqWorkersOptions {
   readonly handlers: JobHandlers;
   /** How many jobs run at a time in this process. */
   readonly slots: JobSlots;
+  /** Default: failures are not handed on to other workers. */
+  readonly place?: WorkerPlace | undefined;
   readonly log: BullmqLog;
 }
 
@@ -38,7 +41,7 @@ function stopRenewing(worker: Worker): void {
  * what their handlers use.
  */
 export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<JobWorkers> {
-  const { connection, keyPrefix, handlers, slots, log } = options;
+  const { connection, keyPrefix, handlers, slots, place, log } = options;
   const queueNames = createQueueNames(keyPrefix);
   const { client, close: closeClients } = openWorkingClient(connection);
   const outages = logOutages(client, log);
@@ -52,7 +55,7 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
     const worker = new Worker(
       queueName.name,
       async (job, token = '') => {
-        const performed = performJob({ client, probe, handlers, log, stopping }, queueName, job, token);
+        const performed = performJob({ client, probe, handlers, place, log, stopping }, queueName, job, token);
         running.add(performed);
         return performed.finally(() => running.delete(performed));
       },

@@ -49,9 +49,9 @@ export function openQueues(options: QueuesOptions): OpenedQueues {
   );
 
   async function addOnce(queueName: JobQueueName, name: JobName, payload: JobPayload<JobName>, jobOptions: JobOptions) {
-    const { dedupKey, traceparent } = jobOptions;
+    const { dedupKey } = jobOptions;
     const job: ProbedJob = { queueName, id: randomUUID(), deduplicationId: deduplicationIdOf(name, dedupKey) };
-    const taken = await queues.get(queueName)!.add(name, sealPayload(payload, traceparent), {
+    const taken = await queues.get(queueName)!.add(name, sealPayload(payload, jobOptions), {
       jobId: job.id,
       deduplication: { id: job.deduplicationId },
       ...attemptsIn(queueName),

@@ -3,6 +3,7 @@ import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { JobName } from '../catalogue.ts';
+import { handsOn, type WorkerPlace } from '../hand-on.ts';
 import { overloaded } from '../job-errors.ts';
 import type { JobContext, JobHandler, JobHandlers } from '../job-queue.ts';
 import {
@@ -14,6 +15,7 @@ import {
   outcomeTtlMs,
   type ProbedJob,
   traceparentOf,
+  triedByOf,
   unsealPayload,
 } from './job-layout.ts';
 import type { BullmqLog } from './log-outages.ts';
@@ -23,6 +25,7 @@ export interface PerformDeps {
   readonly client: RedisClient;
   readonly probe: (job: ProbedJob) => Promise<JobProbe>;
   readonly handlers: JobHandlers;
+  readonly place: WorkerPlace | undefined;
   readonly log: BullmqLog;
   readonly stopping: Stopping;
 }
@@ -41,10 +44,16 @@ export interface Stopping {
 const strangerDelayMs = 1000;
 const maxStrangerDelays = 30;
 const maxRetryDelayMs = 60_000;
+/** A worker that could not do a job puts it back for two seconds at most; then it tries again, and its failure counts. */
+const putBackMs = 100;
+const maxPutBacks = 20;
 
 export async function performJob(deps: PerformDeps, queueName: JobQueueName, job: Job, token: string): Promise<null> {
-  const { handlers, stopping, log } = deps;
+  const { handlers, place, stopping, log } = deps;
   if (stopping.taking.aborted) return handBack(job, token);
+  const triedBy = triedByOf(job.data);
+  if (place !== undefined && triedBy.includes(place.id) && job.attemptsStarted - triedBy.length <= maxPutBacks)
+    return putBack(job, token, putBackMs);
   const payload = unsealPayload(job.data);
   const handle = (handlers as Readonly<Record<string, JobHandler<JobName> | undefined>>)[job.name];
   if (payload === undefined || handle === undefined) return refuse(deps, queueName, job, token);
@@ -55,11 +64,17 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
       class: queueName.class,
       traceparent: traceparentOf(job.data),
       signal: stopping.handling,
+      handsOn: (error) => handsOn(place, error, triedBy),
     };
     outcome = encodeResult(await untilAborted(handle(payload, context), stopping.waiting));
   } catch (error) {
     // Another worker begins anew; whoever waits is none the wiser.
     if (stopping.handling.aborted) return handBack(job, token);
+    const tried = await handsOn(place, error, triedBy);
+    if (tried !== undefined) {
+      await job.updateData({ ...(job.data as object), triedBy: tried });
+      return putBack(job, token, 0);
+    }
     if (!isCacheError(error))
       log.error({ err: error, job: job.name, class: queueName.class }, 'a job failed unexpectedly');
     if (mayTryAgain(job, error)) throw error;
@@ -86,12 +101,16 @@ async function handBack(job: Job, token: string): Promise<never> {
   throw new WaitingError();
 }
 
+/** For another worker, with its key still taken. */
+async function putBack(job: Job, token: string, delayMs: number): Promise<never> {
+  if (delayMs === 0) return handBack(job, token);
+  await job.moveToDelayed(Date.now() + delayMs, token);
+  throw new DelayedError();
+}
+
 /** A job of another release: left for a worker of that release, but not for ever. */
 async function refuse(deps: PerformDeps, queueName: JobQueueName, job: Job, token: string): Promise<never> {
-  if (job.attemptsStarted <= maxStrangerDelays) {
-    await job.moveToDelayed(Date.now() + strangerDelayMs, token);
-    throw new DelayedError();
-  }
+  if (job.attemptsStarted <= maxStrangerDelays) return putBack(job, token, strangerDelayMs);
   const message = `No worker of this release can do the "${job.name}" job. Update the workers before the frontends.`;
   await recordOutcome(deps, queueName, job, encodeError(overloaded(message)));
   throw new UnrecoverableError(message);

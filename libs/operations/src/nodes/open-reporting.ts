@@ -82,7 +82,11 @@ export function startReporting(options: ReportingOptions): Reporting {
       budget: budget(),
       latencies: latencyWindow(await readLatencies(metrics)),
     };
-    await nodes.report(node.id, JSON.stringify(report), { ttlMs: reportTtlMs, counts: increase });
+    await nodes.report(node.id, JSON.stringify(report), {
+      ttlMs: reportTtlMs,
+      counts: increase,
+      isWorker: fills !== undefined,
+    });
     reported = counts;
     reportedAtMs = now();
     reportedFills = fillsInFlight;

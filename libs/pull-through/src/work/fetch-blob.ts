@@ -85,11 +85,12 @@ export async function fetchBlob(
     }
     metrics.fills.inc({ ...labels, result: end === 'moved' ? 'moved' : 'done' });
   } catch (error) {
-    if (context.signal.aborted && deps.remoteFills !== undefined && fill?.size === undefined) {
-      // Nobody reads from it yet: with the job handed back another worker begins anew, and who waits is none the wiser.
+    const isMoving = deps.remoteFills !== undefined && fill?.size === undefined;
+    if (isMoving && (context.signal.aborted || (await context.handsOn?.(error)) !== undefined)) {
+      // No reader has a byte of it: another worker begins from the start, and readers wait.
       metrics.fills.inc({ ...labels, result: 'moved' });
       await lease.giveUp();
-      throw context.signal.reason;
+      throw context.signal.aborted ? context.signal.reason : error;
     }
     if (error instanceof SourceInterrupted) {
       // Somebody else took it over before it began.
@@ -170,7 +171,8 @@ async function prepareFill(
   const { repository } = source;
   const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
   const range = { expectedSize, from, toExclusive };
-  const parts = { fillId, digest, repository, store, spools, onRefused, log, signal, ...range, ...moving };
+  const handsOn = async (error: unknown) => (await context.handsOn?.(error)) !== undefined;
+  const parts = { fillId, digest, repository, store, spools, onRefused, handsOn, log, signal, ...range, ...moving };
   const takenOverSize = predecessor?.size;
   if (predecessor === undefined || takenOverSize === undefined || remoteFills === undefined)
     return startFill({ ...parts, upstream, maxWholeForRangeBytes });

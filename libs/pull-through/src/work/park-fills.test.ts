@@ -8,7 +8,7 @@ import { until } from '@cistern/runtime/testing';
 import { createLogger } from '@cistern/telemetry';
 import { type FillContext, parkFills } from './park-fills.ts';
 
-const log = createLogger({ level: 'silent', formatter: 'json' });
+const log = createLogger({ level: 'error', formatter: 'json' });
 const signal = new AbortController().signal;
 const context = { class: 'interactive', signal } as const;
 

@@ -76,24 +76,26 @@ export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOp
       await Promise.resolve();
       await run(job, { ...context, signal: stopping.signal, freeSlot });
     } catch (error) {
-      if (stopping.signal.aborted) await giveBack(parked);
+      const triedBy = await context.handsOn?.(error);
+      if (stopping.signal.aborted || triedBy !== undefined) await giveBack(parked, triedBy);
       else log.warn({ err: error, digest: job.digest }, 'fetch ended without a result');
     } finally {
       freeSlot();
     }
   }
 
-  async function giveBack({ job, context }: ParkedFill): Promise<void> {
+  async function giveBack({ job, context }: ParkedFill, triedBy?: readonly string[]): Promise<void> {
     const { class: jobClass, traceparent } = context;
+    const dedupKey = fillJobKey(job.digest, job.replaces);
     await queue
-      .add('fetch-blob', job, { dedupKey: fillJobKey(job.digest, job.replaces), class: jobClass, traceparent })
+      .add('fetch-blob', job, { dedupKey, class: jobClass, traceparent, triedBy })
       .catch((error: unknown) => log.debug({ err: error, digest: job.digest }, 'failed to give a parked fetch back'));
   }
 
   async function end(graceMs: number): Promise<void> {
     const parked = [...lines.interactive.clear(), ...lines.background.clear()];
     left.resolve();
-    const returned = Promise.all(parked.map(giveBack));
+    const returned = Promise.all(parked.map((fill) => giveBack(fill)));
     if (!(await endsWithin([...running, returned], graceMs))) {
       stopping.abort(shuttingDown());
       await endsWithin([...running], endAfterAbortMs);

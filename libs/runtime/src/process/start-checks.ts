@@ -14,6 +14,8 @@ export interface Checkable {
   /** Rejects while the store can take no more. */
   checkRoom(): Promise<void>;
   checkIndex(): Promise<void>;
+  /** Rejects while no other process fetches anything. Absent: this one does. */
+  checkWorkers?(): Promise<void>;
 }
 
 export interface NodeChecks {
@@ -27,13 +29,13 @@ export interface NodeChecks {
 /** The store is looked at now and then, as the configuration says; the index is checked each time. */
 export function startChecks(
   { storageDriver }: HealthSettings,
-  { checkStore, checkRoom, checkIndex }: Checkable,
+  { checkStore, checkRoom, checkIndex, checkWorkers }: Checkable,
 ): NodeChecks {
   const { enabled, intervalMs, threshold } = storageDriver;
   const store = enabled ? startPeriodicCheck({ check: checkStore, intervalMs, threshold }) : undefined;
   return {
     byName: { index: checkIndex, ...(store && { store: store.check }) },
-    degraded: { store: checkRoom },
+    degraded: { store: checkRoom, ...(checkWorkers && { workers: checkWorkers }) },
     close: () => store?.close(),
   };
 }

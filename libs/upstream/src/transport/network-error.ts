@@ -31,6 +31,20 @@ const failures: Readonly<Record<string, string>> = {
 const tlsCode =
   /^(?:ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
 
+/** No connection came about: the cause may be here, and another worker may have a way. */
+const unconnected = new Set([
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ETIMEDOUT',
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_ABORTED',
+  'UND_ERR_PRX_CONN',
+  'UND_ERR_PRX_TLS',
+]);
+
 const permanent = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED', 'UND_ERR_HEADERS_OVERFLOW']);
 
 export interface NetworkErrorContext {
@@ -47,15 +61,20 @@ export function toNetworkError(error: unknown, { upstream, url, signal }: Networ
   const code = codeOf(error);
   const who = nameUpstream(upstream, url.host);
   const late = timeouts[code];
+  const isLocal = unconnected.has(code) || tlsCode.test(code);
   if (late !== undefined)
-    return new CacheError('upstream-timeout', `${who} ${late}.`, { cause: error, retryable: true });
+    return new CacheError('upstream-timeout', `${who} ${late}.`, { cause: error, retryable: true, isLocal });
   if (tlsCode.test(code))
-    return new CacheError('upstream-unreachable', `${who} cannot be reached over TLS (${code}).`, { cause: error });
+    return new CacheError('upstream-unreachable', `${who} cannot be reached over TLS (${code}).`, {
+      cause: error,
+      isLocal,
+    });
   if (error instanceof errors.HTTPParserError)
     return new CacheError('upstream-unreachable', `${who} sent an answer that is not HTTP/1.1.`, { cause: error });
   return new CacheError('upstream-unreachable', `${who} ${failures[code] ?? `cannot be reached (${code})`}.`, {
     cause: error,
     retryable: !permanent.has(code),
+    isLocal,
   });
 }
 

@@ -2,7 +2,13 @@
 import { createCachedIndex } from '@cistern/index/cached';
 import type { Config } from '@cistern/config';
 import { type FillTable, createFillAccess } from '@cistern/fills';
-import { type PullThrough, type VerifyAccess, createPullThrough } from '@cistern/pull-through';
+import {
+  createPullThrough,
+  type PullThrough,
+  refuseWithoutWorkers,
+  type VerifyAccess,
+  type WorkerWatch,
+} from '@cistern/pull-through';
 import { followPurges } from '@cistern/maintenance';
 import type { NodeContext } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
@@ -12,6 +18,8 @@ export interface ServingOptions extends NodeContext {
   /** Of this process, if it is a worker too; with its address. */
   readonly fills: FillTable | undefined;
   readonly address: string;
+  /** Of other processes; absent: this process works itself. */
+  readonly workers?: WorkerWatch | undefined;
   /** Absent: who asks is trusted with everything. */
   readonly verifyAccess?: VerifyAccess | undefined;
 }
@@ -19,7 +27,7 @@ export interface ServingOptions extends NodeContext {
 export function openPullThrough(
   config: Config,
   { index: shared, store, jobs, remoteFills, policyOf, offline, adoptAs }: Shared,
-  { log, metrics, fills, address, verifyAccess }: ServingOptions,
+  { log, metrics, fills, address, workers, verifyAccess }: ServingOptions,
   { opened }: Closers,
 ): PullThrough {
   const now = Date.now;
@@ -33,7 +41,7 @@ export function openPullThrough(
     log,
     metrics,
     now,
-    queue: jobs.queue,
+    queue: workers === undefined ? jobs.queue : refuseWithoutWorkers(jobs.queue, workers),
     fillAccess: createFillAccess({ fills, address, remote: remoteFills }),
     policyOf,
     onPurge: opened(followPurges(shared)).onPurge,

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createAuthorize, type ClientLimits, unlimited } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import type { NodeContext } from '@cistern/runtime/process';
-import type { CheckAccess } from '@cistern/pull-through';
+import { type CheckAccess, watchWorkers, type WorkerWatch } from '@cistern/pull-through';
 import { createPushes, type Pushes } from '@cistern/prewarm';
 import type { FillTable } from '@cistern/fills';
 import { createUpstreamTable } from '@cistern/upstream';
@@ -39,7 +39,7 @@ export interface OwnWorker {
 export async function wireFrontend(
   config: Config,
   shared: Shared,
-  context: NodeContext & { readonly worker?: OwnWorker },
+  context: NodeContext & { readonly worker?: OwnWorker; readonly workers?: WorkerWatch },
   closers: Closers,
 ): Promise<FrontendParts> {
   const { log, worker } = context;
@@ -71,12 +71,14 @@ export async function wireFrontend(
 export function assembleFrontend(config: Config, context: NodeContext): Promise<FrontendAssembly> {
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);
-    const parts = await wireFrontend(config, shared, context, closers);
+    const workers = watchWorkers(shared.index);
+    const parts = await wireFrontend(config, shared, { ...context, workers }, closers);
     openReporting(config, 'frontend', shared, context, closers);
     return {
       ...parts,
       ...createStoreHealth(config, shared.store),
       checkIndex: () => shared.index.check(),
+      checkWorkers: workers.assertAlive,
       close: () => closers.closeAll(),
     };
   });

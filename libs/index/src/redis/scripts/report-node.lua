@@ -1,18 +1,20 @@
--- KEYS: reports, when each ends, counts. ARGV: node, its report, for how long in milliseconds (0: the node ends), then name and
--- increase of each count.
+-- KEYS: reports, when each ends, counts, when each worker is forgotten. ARGV: node, its report, for how long in milliseconds (0: the
+-- node ends), for how long as a worker (0: it is none), then name and increase of each count.
 local now, id, ttl_ms = now_ms(), ARGV[1], tonumber(ARGV[3])
 
 local function forget(node)
   redis.call('HDEL', KEYS[1], node)
   redis.call('ZREM', KEYS[2], node)
+  redis.call('ZREM', KEYS[4], node)
 end
 
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', integer(now), 'LIMIT', 0, 16)) do forget(gone) end
 if ttl_ms > 0 then
   redis.call('HSET', KEYS[1], id, integer(now) .. ' ' .. ARGV[2])
   redis.call('ZADD', KEYS[2], integer(now + ttl_ms), id)
+  if tonumber(ARGV[4]) > 0 then redis.call('ZADD', KEYS[4], integer(now + tonumber(ARGV[4])), id) end
 else
   forget(id)
 end
 redis.call('HSETNX', KEYS[3], '', integer(now))
-for position = 4, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[position], ARGV[position + 1]) end
+for position = 5, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[position], ARGV[position + 1]) end

@@ -93,6 +93,17 @@ export async function findAgain(
   for (const tag of before) if (!after.has(tag)) problem(`the rebuilt index does not know ${tag}`);
 }
 
+/** Fetches that workers have parked or in flight. A worker that was killed has none. */
+export async function countFills({ workers }: SimulatedNodes): Promise<number> {
+  let fills = 0;
+  for (const { metrics, owner } of workers) {
+    if (owner.state === 'dead') continue;
+    for (const gauge of [metrics.fillsParked, metrics.fillsInFlight])
+      for (const { value } of (await gauge.get()).values) fills += value;
+  }
+  return fills;
+}
+
 const rebuildTries = 40;
 const rebuildPauseMs = 500;
 

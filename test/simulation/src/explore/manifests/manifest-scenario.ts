@@ -12,7 +12,7 @@ import { type FaultKind, planFaults } from '../fault-plan.ts';
 import type { Run, Scenario } from '../run-world.ts';
 import { createCallers } from './callers.ts';
 import { clusterFile, scrubEveryMs, ttlMs } from './cluster-file.ts';
-import { findAgain, judgeIndex, judgeRest, judgeStore, storedBytes } from './final-checks.ts';
+import { countFills, findAgain, judgeIndex, judgeRest, judgeStore, storedBytes } from './final-checks.ts';
 import { currentOf, moveTag } from './image-catalog.ts';
 import type { Caller } from './judge-exchange.ts';
 import { createLogins } from './logins.ts';
@@ -275,7 +275,8 @@ async function play(run: Run): Promise<() => Promise<void>> {
   await steal({ facts, thief, puller: clientOf('beside the last', lastPort, operator), tags, random, trace });
   await pause(isScrubbed ? scrubbedWithinMs : 0);
   await pause(quietMs);
-  const isBusy = async () => nodes.jobs.size > 0 || (await storedBytes(nodes)) > maxBytes;
+  const isBusy = async () =>
+    nodes.jobs.size > 0 || (await countFills(nodes)) > 0 || (await storedBytes(nodes)) > maxBytes;
   for (let waitedMs = 0; waitedMs < roomWithinMs && (await isBusy()); waitedMs += roomLookMs) await pause(roomLookMs);
   await judgeStore(nodes, maxBytes, problem);
   // Otherwise blobs stored during an outage of the index may be unknown until a scrub or a pull finds them.

@@ -1,0 +1,32 @@
+// A job that fails for a reason of its worker's own, its network or its disk, is done again by another worker (decision 0064).
+import { isCacheError } from '@cistern/errors';
+import type { JobOptions } from './job-queue.ts';
+
+/** A worker among others. */
+export interface WorkerPlace {
+  /** Random, of this process. */
+  readonly id: string;
+  /** How many workers live, this one included. May reject: then no job is handed on. */
+  countWorkers(): Promise<number>;
+}
+
+type TriedBy = NonNullable<JobOptions['triedBy']>;
+
+/** A job that three workers could not do fails: the cause is not theirs. */
+const mostWorkers = 3;
+
+/**
+ * Who has tried the job by now, if another worker is to do it after this failure. `undefined`: the failure is the job's outcome. Never
+ * rejects.
+ */
+export async function handsOn(
+  place: WorkerPlace | undefined,
+  error: unknown,
+  triedBy: TriedBy = [],
+): Promise<TriedBy | undefined> {
+  if (place === undefined || !isCacheError(error) || !error.isLocal) return undefined;
+  const tried = triedBy.includes(place.id) ? triedBy : [...triedBy, place.id];
+  if (tried.length === triedBy.length || tried.length >= mostWorkers) return undefined;
+  const workers = await place.countWorkers().catch(() => 0);
+  return workers > tried.length ? tried : undefined;
+}
