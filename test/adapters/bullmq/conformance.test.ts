@@ -32,7 +32,7 @@ describeSharedJobs('bullmq', async (t) => {
   const place = placeIn(redis, `conformance-${opened}:`);
   return {
     queue: await openQueue(t, place),
-    work: async (handlers) => openWorkers(t, place, handlers),
+    work: async (handlers, workerPlace) => openWorkers(t, place, handlers, { place: workerPlace }),
     async startDoomed() {
       const doomed = await startDoomedWorker(t, redis.port, place);
       const begun = () => doomed.outputLines().filter((line) => line.startsWith('doing')).length;

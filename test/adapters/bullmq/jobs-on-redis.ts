@@ -1,6 +1,6 @@
 // Queues and workers for the tests, closed after each, and sample jobs.
 import type { TestContext } from 'node:test';
-import type { JobHandlers, JobOptions, JobQueue, JobSlots, JobWorkers } from '@cistern/jobs';
+import type { JobHandlers, JobOptions, JobQueue, JobSlots, JobWorkers, WorkerPlace } from '@cistern/jobs';
 import { type BullmqQueueOptions, openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { completeHandlers } from '@cistern/jobs/conformance';
 import type { RedisConnection } from '@cistern/redis';
@@ -42,9 +42,10 @@ export async function openWorkers(
   t: TestContext,
   place: Place,
   handlers: Partial<JobHandlers>,
-  log = keepLog(),
+  { log = keepLog(), place: workerPlace }: { readonly log?: Log; readonly place?: WorkerPlace | undefined } = {},
 ): Promise<JobWorkers> {
-  const workers = await openBullmqWorkers({ ...place, handlers: completeHandlers(handlers), slots: jobSlots, log });
+  const options = { handlers: completeHandlers(handlers), slots: jobSlots, log, place: workerPlace };
+  const workers = await openBullmqWorkers({ ...place, ...options });
   t.after(async () => workers.close(0));
   return workers;
 }

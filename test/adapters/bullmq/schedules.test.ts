@@ -23,7 +23,7 @@ describe('schedules', { concurrency: true }, () => {
     let runs = 0;
     const log = keepLog();
     for (let worker = 0; worker < 2; worker += 1)
-      await openWorkers(t, place, { 'sweep-uploads': async () => ((runs += 1), null) }, log);
+      await openWorkers(t, place, { 'sweep-uploads': async () => ((runs += 1), null) }, { log });
     // real-time: a longer wait only allows more runs
     const startedAtMs = Date.now();
     const everyMs = 1000;

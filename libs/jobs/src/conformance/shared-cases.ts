@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
+import type { WorkerPlace } from '../hand-on.ts';
 import type { JobHandlers, JobQueue, JobWorkers } from '../job-queue.ts';
 import { background, completeHandlers, interactive, tagJob, until, waiting } from './sample-jobs.ts';
 
@@ -9,7 +10,7 @@ interface SharedJobsUnderTest {
   /** Empty at first. */
   readonly queue: JobQueue;
   /** Starts another worker each time. It ends with the test at the latest. */
-  readonly work: (handlers: JobHandlers) => Promise<JobWorkers>;
+  readonly work: (handlers: JobHandlers, place?: WorkerPlace) => Promise<JobWorkers>;
   /** Starts a worker that ends no `revalidate-tag` job, and that `kill` ends as SIGKILL does. */
   readonly startDoomed: () => Promise<{ readonly begun: () => number; kill(): Promise<void> }>;
   /** The server loses all its data, and goes on. */
@@ -24,7 +25,45 @@ type SharedCases = Readonly<Record<string, (tested: SharedJobsUnderTest) => Prom
 const ask = ({ queue }: SharedJobsUnderTest, tag: string) =>
   queue.run('revalidate-tag', tagJob(tag), waiting(interactive(tag)));
 
+/** A worker of a cluster of `workers` that fails for a reason of its own; `tries`: how often. */
+async function joinUnconnected({ work }: SharedJobsUnderTest, id: string, workers: number) {
+  const state = { tries: 0 };
+  const fail = async () => {
+    state.tries += 1;
+    throw new CacheError('upstream-unreachable', `${id} has no route.`, { retryable: true, isLocal: true });
+  };
+  await work(completeHandlers({ 'revalidate-tag': fail }), { id, countWorkers: async () => workers });
+  return state;
+}
+
 export const sharedCases: SharedCases = {
+  async 'a job that a worker fails for a reason of its own is done by another one'(tested) {
+    const unconnected = await joinUnconnected(tested, 'one', 2);
+    const done = async () => null;
+    await tested.work(completeHandlers({ 'revalidate-tag': done }), { id: 'two', countWorkers: async () => 2 });
+    const tags = Array.from({ length: 20 }, (_, number) => `v${number}`);
+    for (const tag of tags) assert.equal(await ask(tested, tag), null);
+    assert.ok(unconnected.tries <= tags.length);
+  },
+
+  async 'a job that no worker has a way for fails once each of them has tried'(tested) {
+    const [one, two] = [await joinUnconnected(tested, 'one', 2), await joinUnconnected(tested, 'two', 2)];
+    await assert.rejects(ask(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
+    assert.deepEqual([one.tries, two.tries], [1, 1]);
+  },
+
+  async 'the failure of a worker that is alone is the outcome at once'(tested) {
+    const alone = await joinUnconnected(tested, 'one', 1);
+    await assert.rejects(ask(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
+    assert.equal(alone.tries, 1);
+  },
+
+  async 'a job that no other worker takes comes back to the one that has tried it'(tested) {
+    const alone = await joinUnconnected(tested, 'one', 2);
+    await assert.rejects(ask(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
+    assert.equal(alone.tries, 2);
+  },
+
   async 'two workers share the jobs of one queue, and each runs once'({ queue, work }) {
     const tags = Array.from({ length: 40 }, (_, number) => `v${number}`);
     for (const tag of tags) await queue.add('revalidate-tag', tagJob(tag), interactive(tag));

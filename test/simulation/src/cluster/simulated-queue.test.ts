@@ -30,7 +30,7 @@ for (const seed of [1, 2, 3]) {
     const queue = open(seed);
     return {
       queue: queue.connect(undefined),
-      work: async (handlers) => queue.join(createOwner('worker'), handlers),
+      work: async (handlers, place) => queue.join(createOwner('worker'), handlers, place),
       async startDoomed() {
         const owner = createOwner('doomed');
         let begun = 0;

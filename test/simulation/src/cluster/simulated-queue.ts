@@ -1,7 +1,7 @@
 // The job queue of the simulated cluster, a double of the BullMQ adapter: both pass the same conformance suites. Its server
 // survives its clients and workers; a client that waits for a job adds it again if it was lost with its worker.
 import { CacheError } from '@cistern/errors';
-import type { JobHandlers, JobName, JobQueue, JobResult, JobWorkers } from '@cistern/jobs';
+import type { JobHandlers, JobName, JobQueue, JobResult, JobWorkers, WorkerPlace } from '@cistern/jobs';
 import type { Owner } from '../world/owner.ts';
 import { cancel, plan } from '../world/schedule.ts';
 import { type BoardOptions, createJobBoard } from './queue/job-board.ts';
@@ -12,7 +12,7 @@ export interface SimulatedQueue {
   /** As a process has it that asks, before the network. */
   connect(owner: Owner | undefined): JobQueue;
   /** Called in the worker's process. */
-  join(owner: Owner, handlers: JobHandlers): JobWorkers;
+  join(owner: Owner, handlers: JobHandlers, place?: WorkerPlace): JobWorkers;
   /** As FLUSHALL does it. */
   loseData(): void;
   /** Jobs that wait or run. */
@@ -79,8 +79,8 @@ export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
 
   return {
     connect: (owner) => ({
-      async add(name, payload, { dedupKey, class: jobClass, traceparent }) {
-        board.take({ name, payload, dedupKey, class: jobClass, traceparent });
+      async add(name, payload, { dedupKey, class: jobClass, traceparent, triedBy }) {
+        board.take({ name, payload, dedupKey, class: jobClass, traceparent, triedBy });
       },
       async run<N extends JobName>(name: N, payload: JobAsk['payload'], given: RunOptions) {
         const { dedupKey, class: jobClass, traceparent } = given;
@@ -101,7 +101,7 @@ export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
         repeat(key, { name, dedupKey, class: 'background' }, repetition);
       },
     }),
-    join: (owner, handlers) => joinQueue(board, owner, handlers, latencyMs),
+    join: (owner, handlers, place) => joinQueue(board, owner, { handlers, place, latencyMs }),
     loseData() {
       repetitions.clear();
       board.forget();

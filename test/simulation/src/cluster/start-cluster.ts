@@ -122,7 +122,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     const parked = parkFills({ handlers, slots: fillSlots, queue: ownQueue, log });
-    const jobs = queue.join(owner, parked.handlers);
+    const jobs = queue.join(owner, parked.handlers, { id: owner.name, countWorkers: async () => options.workers });
     return {
       fills,
       spools,

@@ -83,7 +83,7 @@ export async function startNodes(options: NodesOptions): Promise<SimulatedNodes>
       return { ...index, pubsub: gaps.watch(index.pubsub), close: async () => endAll(ends) };
     },
     openQueue: () => ({ queue: asRemote(queue.connect(currentOwner()), link('queue'), 'queue'), async close() {} }),
-    openWorkers: (handlers) => queue.join(currentOwner()!, handlers),
+    openWorkers: (handlers, place) => queue.join(currentOwner()!, handlers, place),
     openStore: () => store.memory && { ...asRemote(store.memory, link('store'), 'store'), async close() {} },
   });
 

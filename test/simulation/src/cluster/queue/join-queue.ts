@@ -1,6 +1,15 @@
 // A worker's side of the simulated queue: does the jobs that it is given, until it is closed.
 import { CacheError } from '@cistern/errors';
-import type { JobContext, JobHandlers, JobName, JobPayload, JobResult, JobWorkers } from '@cistern/jobs';
+import {
+  handsOn,
+  type JobContext,
+  type JobHandlers,
+  type JobName,
+  type JobPayload,
+  type JobResult,
+  type JobWorkers,
+  type WorkerPlace,
+} from '@cistern/jobs';
 import type { Owner } from '../../world/owner.ts';
 import { plan } from '../../world/schedule.ts';
 import type { BoardWorker, JobBoard, Turn } from './job-board.ts';
@@ -12,9 +21,21 @@ type AnyHandler = (payload: JobPayload<JobName>, context: JobContext) => Promise
 const endAfterAbortMs = 1_000;
 const backgroundTries = 3;
 const maxRetryDelayMs = 60_000;
+const putBackMs = 100;
+const maxPutBacks = 20;
+
+export interface JoinOptions {
+  readonly handlers: JobHandlers;
+  readonly place?: WorkerPlace | undefined;
+  readonly latencyMs: () => number;
+}
 
 /** Called in the process of `owner`. */
-export function joinQueue(board: JobBoard, owner: Owner, handlers: JobHandlers, latencyMs: () => number): JobWorkers {
+export function joinQueue(
+  board: JobBoard,
+  owner: Owner,
+  { handlers, place, latencyMs }: JoinOptions,
+): JobWorkers {
   const handling = new AbortController();
   const running = new Set<Promise<void>>();
 
@@ -33,16 +54,26 @@ export function joinQueue(board: JobBoard, owner: Owner, handlers: JobHandlers, 
     const { job } = turn;
     const report = createReport(turn);
     if (worker.isClosing) return report(() => board.giveBack(turn));
+    if (place !== undefined && job.triedBy.includes(place.id) && job.putBacks < maxPutBacks) {
+      job.putBacks += 1;
+      return report(() => board.retry(turn, putBackMs));
+    }
     const context: JobContext = {
       class: job.class,
       traceparent: job.traceparent,
       signal: handling.signal,
+      handsOn: (error) => handsOn(place, error, job.triedBy),
     };
     try {
       const result = await (handlers[job.name] as AnyHandler)(job.payload, context);
       report(() => board.end(turn, outcomeOf(result)));
     } catch (error) {
       if (handling.signal.aborted) return report(() => board.giveBack(turn));
+      const triedBy = await handsOn(place, error, job.triedBy);
+      if (triedBy !== undefined) {
+        job.triedBy = triedBy;
+        return report(() => board.giveBack(turn));
+      }
       job.failures += 1;
       const delayMs = retryDelayOf(turn, error);
       report(() => (delayMs === undefined ? board.end(turn, failureOf(error)) : board.retry(turn, delayMs)));

@@ -12,20 +12,27 @@ export interface JobAsk {
   readonly class: JobClass;
   readonly dedupKey: string;
   readonly traceparent?: string | undefined;
+  readonly triedBy?: readonly string[] | undefined;
 }
 
 export interface QueuedJob extends JobAsk {
+  /** Workers that could not do it. */
+  triedBy: readonly string[];
   readonly outcome: PromiseWithResolvers<JobOutcome>;
   /** Set while a worker does it. */
   turn: Turn | undefined;
   isLost: boolean;
   failures: number;
+  /** By workers that had tried it. */
+  putBacks: number;
 }
 
 export function createJob(ask: JobAsk): QueuedJob {
   return {
     ...ask,
     payload: asJson(ask.payload),
+    triedBy: ask.triedBy ?? [],
+    putBacks: 0,
     outcome: Promise.withResolvers(),
     turn: undefined,
     isLost: false,
