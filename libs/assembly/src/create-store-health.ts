@@ -15,7 +15,7 @@ export interface StoreHealth {
 export interface Assembled extends StoreHealth {
   /** Rejects when the index cannot do its work now. */
   checkIndex(): Promise<void>;
-  /** Rejects when no worker lives. Absent: this process works itself. */
+  /** Rejects when no worker lives. Unset where this process works itself. */
   checkWorkers?(): Promise<void>;
   /** Lets fills end for up to `graceMs`, then closes everything. */
   close(graceMs: number): Promise<void>;

@@ -32,7 +32,7 @@ export interface OpenQueueOptions {
   readonly log: Logger;
   readonly tracing?: Tracing | undefined;
   /** How many workers of the cluster live; needed for work. */
-  readonly countWorkers?: (() => Promise<number>) | undefined;
+  readonly countWorkers?: (() => Promise<number | undefined>) | undefined;
 }
 
 /** Resolves within seconds even if Redis is away: then the queue rejects with `index-unavailable` until it is there. */

@@ -6,8 +6,8 @@ import type { JobOptions } from './job-queue.ts';
 export interface WorkerPlace {
   /** Random, of this process. */
   readonly id: string;
-  /** How many workers live, this one included. May reject: then no job is handed on. */
-  countWorkers(): Promise<number>;
+  /** How many workers live, this one included. `undefined`: the index cannot say. May reject. Then no job is handed on. */
+  countWorkers(): Promise<number | undefined>;
 }
 
 type TriedBy = NonNullable<JobOptions['triedBy']>;
@@ -16,8 +16,8 @@ type TriedBy = NonNullable<JobOptions['triedBy']>;
 const mostWorkers = 3;
 
 /**
- * Who has tried the job by now, if another worker is to do it after this failure. `undefined`: the failure is the job's outcome. Never
- * rejects.
+ * The workers that have tried the job, if another worker is to do it after this failure. `undefined`: the failure is the job's outcome.
+ * Never rejects.
  */
 export async function handsOn(
   place: WorkerPlace | undefined,
@@ -27,6 +27,6 @@ export async function handsOn(
   if (place === undefined || !isCacheError(error) || !error.isLocal) return undefined;
   const tried = triedBy.includes(place.id) ? triedBy : [...triedBy, place.id];
   if (tried.length === triedBy.length || tried.length >= mostWorkers) return undefined;
-  const workers = await place.countWorkers().catch(() => 0);
-  return workers > tried.length ? tried : undefined;
+  const workers = await place.countWorkers().catch(() => undefined);
+  return (workers ?? 0) > tried.length ? tried : undefined;
 }

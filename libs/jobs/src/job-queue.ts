@@ -83,7 +83,7 @@ export interface JobContext {
   readonly signal: AbortSignal;
   /**
    * For a handler that goes on after its job has ended: `triedBy` for adding the job again after this failure, so that another worker
-   * does it. `undefined`: none would. A job that has not ended is handed on by itself. Absent: there are no other workers.
+   * does it. `undefined`: none would. A job that has not ended is handed on by itself. Unset where there are no other workers.
    */
   readonly handsOn?: (error: unknown) => Promise<readonly string[] | undefined>;
 }

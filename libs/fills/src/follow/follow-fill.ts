@@ -40,7 +40,7 @@ export interface FollowedFill {
 export type FollowFill = (request: FollowRequest) => Promise<FollowedFill>;
 
 const rereadMs = 500;
-/** A parked fetch is kept only as long as somebody asks for it, and a job may be lost with its worker. */
+/** A worker drops a parked fetch that no reader asks for, and a job may be lost with its worker. */
 const addAgainMs = 2_000;
 /** Upstream's own deadlines end a fetch sooner; this bounds the queue. containerd gives up after five minutes. */
 const deadlineMs = 240_000;

@@ -1,6 +1,6 @@
 // What nodes say of themselves: for a time, on the index's own clock, while what they count adds up.
 import assert from 'node:assert/strict';
-import type { NodesSeen } from '../nodes.ts';
+import { type NodesSeen, workerTtlMs } from '../nodes.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 
 const minute = 60_000;
@@ -41,9 +41,14 @@ export const nodeCases: CacheIndexCases = {
     ]);
   },
 
-  async 'workers are counted until they leave or say nothing for nine seconds'({ index: { nodes } }) {
-    assert.equal(await nodes.countWorkers(), 0);
+  async 'workers are counted until they leave or say nothing for nine seconds'({ index: { nodes }, advance }) {
+    assert.equal(await nodes.countWorkers(), undefined);
     await nodes.report('frontend', '', { ttlMs: minute, counts: {} });
+    await nodes.report('early', '', { ttlMs: minute, counts: {}, isWorker: true });
+    // Others may not have reported yet.
+    assert.equal(await nodes.countWorkers(), undefined);
+    await advance(workerTtlMs + 100);
+    assert.equal(await nodes.countWorkers(), 0);
     await nodes.report('worker', '', { ttlMs: minute, counts: {}, isWorker: true });
     await nodes.report('other', '', { ttlMs: minute, counts: {}, isWorker: true });
     await nodes.report('other', '', { ttlMs: minute, counts: {}, isWorker: true });

@@ -31,6 +31,7 @@ export function createNodeTable({ now, checkAvailable }: InProcessOptions): Node
     async countWorkers() {
       checkAvailable();
       forget();
+      if (countedSinceMs === undefined || countedSinceMs > now() - workerTtlMs) return undefined;
       return [...nodes.values()].filter(({ isWorker, seenAtMs }) => isWorker && seenAtMs > now() - workerTtlMs).length;
     },
     async look() {

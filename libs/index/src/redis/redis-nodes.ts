@@ -18,7 +18,10 @@ export function createRedisNodes({ calls, keys }: RedisParts): NodeIndex {
   return {
     report: async (id, text, options) => report(id, text, { ...options, ttlMs: Math.max(1, options.ttlMs) }),
     leave: async (id, counts) => report(id, '', { ttlMs: 0, counts }),
-    countWorkers: async () => Number(await calls.run('count-workers', [workers], [])),
+    async countWorkers() {
+      const counted = await calls.run('count-workers', [workers, countsKey], [workerTtlMs]);
+      return counted === null ? undefined : Number(counted);
+    },
     async look() {
       const [counted, reported] = (await calls.run('look-at-nodes', all, [maxNodesSeen])) as [string[], string[]];
       const { [sinceField]: sinceMs, ...counts } = Object.fromEntries(

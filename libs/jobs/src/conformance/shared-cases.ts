@@ -25,6 +25,8 @@ type SharedCases = Readonly<Record<string, (tested: SharedJobsUnderTest) => Prom
 const ask = ({ queue }: SharedJobsUnderTest, tag: string) =>
   queue.run('revalidate-tag', tagJob(tag), waiting(interactive(tag)));
 
+const succeed = async () => null;
+
 /** A worker of a cluster of `workers` that fails for a reason of its own; `tries`: how often. */
 async function joinUnconnected({ work }: SharedJobsUnderTest, id: string, workers: number) {
   const state = { tries: 0 };
@@ -39,8 +41,7 @@ async function joinUnconnected({ work }: SharedJobsUnderTest, id: string, worker
 export const sharedCases: SharedCases = {
   async 'a job that a worker fails for a reason of its own is done by another one'(tested) {
     const unconnected = await joinUnconnected(tested, 'one', 2);
-    const done = async () => null;
-    await tested.work(completeHandlers({ 'revalidate-tag': done }), { id: 'two', countWorkers: async () => 2 });
+    await tested.work(completeHandlers({ 'revalidate-tag': succeed }), { id: 'two', countWorkers: async () => 2 });
     const tags = Array.from({ length: 20 }, (_, number) => `v${number}`);
     for (const tag of tags) assert.equal(await ask(tested, tag), null);
     assert.ok(unconnected.tries <= tags.length);

@@ -9,7 +9,7 @@ import { refuseWithoutWorkers, watchWorkers } from './refuse-without-workers.ts'
 const asked = { dedupKey: 'a', class: 'interactive', timeoutMs: 60_000 } as const;
 const isNoWorker = (error: unknown) => isCacheError(error, 'overloaded') && error.message.startsWith('No worker');
 
-/** A queue of which no job ever ends. */
+/** Its jobs never end. */
 function startQueue(countWorkers: () => Promise<number>) {
   let added = 0;
   const endless = {
@@ -31,7 +31,7 @@ test('with no worker alive a job is refused at once, and the error says so', asy
   assert.equal(added(), 0);
 });
 
-test('whoever waits as the last worker ends is refused within two seconds', async () => {
+test('a job that waits as the last worker ends is refused within two seconds', async () => {
   let workers = 1;
   const { queue, added } = startQueue(async () => workers);
   const startedAtMs = performance.now();
@@ -49,7 +49,7 @@ test('an index that does not answer refuses nothing, and workers are counted onc
   let counts = 0;
   const { queue, added } = startQueue(async () => {
     counts += 1;
-    throw new CacheError('index-unavailable', 'Redis is away.');
+    throw new CacheError('index-unavailable', 'Redis is down.');
   });
   for (let number = 0; number < 5; number += 1) await queue.add('revalidate-tag', tagJob('v1'), asked);
   assert.deepEqual([added(), counts], [5, 1]);

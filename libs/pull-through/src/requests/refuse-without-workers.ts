@@ -1,4 +1,4 @@
-// No worker alive is said at once: clients that could go to the origin do not wait for a job that nobody will do.
+// Without a worker, requests fail at once: clients that could go to the origin do not wait for a job that no node will do.
 import { CacheError } from '@cistern/errors';
 import type { NodeIndex } from '@cistern/index';
 import type { JobName, JobPayload, JobQueue } from '@cistern/jobs';
@@ -12,9 +12,9 @@ export interface WorkerWatch {
 const holdsForMs = 1_000;
 
 export function watchWorkers({ nodes }: { readonly nodes: Pick<NodeIndex, 'countWorkers'> }): WorkerWatch {
-  let counted: { readonly workers: Promise<number>; readonly atMs: number } | undefined;
+  let counted: { readonly workers: Promise<number | undefined>; readonly atMs: number } | undefined;
 
-  function count(): Promise<number> {
+  function count(): Promise<number | undefined> {
     const nowMs = performance.now();
     if (counted === undefined || nowMs - counted.atMs >= holdsForMs) {
       const workers = nodes.countWorkers();
@@ -59,7 +59,7 @@ export function refuseWithoutWorkers(queue: JobQueue, watch: WorkerWatch): JobQu
 function noWorkers(): CacheError {
   return new CacheError(
     'overloaded',
-    'No worker is running, so nothing can be fetched from upstreams. Start a worker; what is cached is served meanwhile.',
+    'No worker is running, so nothing can be fetched from upstreams. Start a worker. Cached content is served meanwhile.',
     { retryable: true, retryAfterMs: 5_000 },
   );
 }

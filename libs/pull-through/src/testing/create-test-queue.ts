@@ -1,6 +1,16 @@
 // A job queue between the processes of a test cluster. The test says which worker does what; the jobs of one that is lost
 // are done again by another, as a real queue does.
-import type { JobClass, JobHandlers, JobName, JobPayload, JobQueue, JobResult } from '@cistern/jobs';
+import {
+  handsOn,
+  type JobClass,
+  type JobContext,
+  type JobHandlers,
+  type JobName,
+  type JobOptions,
+  type JobPayload,
+  type JobQueue,
+  type JobResult,
+} from '@cistern/jobs';
 import { CacheError } from '@cistern/errors';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -9,6 +19,7 @@ interface Job {
   readonly name: JobName;
   readonly payload: JobPayload<JobName>;
   readonly class: JobClass;
+  triedBy: readonly string[];
   readonly settled: PromiseWithResolvers<JobResult<JobName>>;
   hasEnded: boolean;
 }
@@ -43,10 +54,7 @@ interface TestJobWorker {
 
 const lostAfterMs = 400;
 const abortedMs = 1_000;
-type AnyHandler = (
-  payload: JobPayload<JobName>,
-  context: { class: JobClass; signal: AbortSignal },
-) => Promise<JobResult<JobName>>;
+type AnyHandler = (payload: JobPayload<JobName>, context: JobContext) => Promise<JobResult<JobName>>;
 
 export function createTestQueue(): TestQueue {
   const jobs = new Map<string, Job>();
@@ -56,8 +64,11 @@ export function createTestQueue(): TestQueue {
   const perform = async (worker: Worker, job: Job) => {
     await Promise.resolve();
     const handle = worker.handlers[job.name] as AnyHandler;
+    const place = { id: worker.process.name, countWorkers: async () => [...workers].filter(isAble).length };
+    const passOn: JobContext['handsOn'] = async (error) => handsOn(place, error, job.triedBy);
     try {
-      const result = await handle(job.payload, { class: job.class, signal: worker.abort.signal });
+      const context = { class: job.class, signal: worker.abort.signal, handsOn: passOn };
+      const result = await handle(job.payload, context);
       await worker.process.pass();
       end(worker, job);
       job.settled.resolve(result);
@@ -65,7 +76,9 @@ export function createTestQueue(): TestQueue {
       await worker.process.pass().catch(() => {});
       // A killed worker still holds its job, so that `lose` finds it.
       if (worker.process.state === 'killed') return;
-      if (worker.abort.signal.aborted) return handBack(worker, job);
+      const triedBy = await passOn(error);
+      job.triedBy = triedBy ?? job.triedBy;
+      if (worker.abort.signal.aborted || triedBy !== undefined) return handBack(worker, job);
       end(worker, job);
       job.settled.reject(error);
     }
@@ -86,7 +99,9 @@ export function createTestQueue(): TestQueue {
 
   const look = () => {
     for (const job of waiting) {
-      const able = [...workers].filter(({ process, closing }) => process.state === 'running' && !closing);
+      const all = [...workers].filter(isAble);
+      const others = all.filter(({ process }) => !job.triedBy.includes(process.name));
+      const able = others.length > 0 ? others : all;
       const name = test.route(job.name, job.payload) ?? '';
       const worker = able.find(({ process }) => process.name === name) ?? (name === 'any' ? able[0] : undefined);
       if (worker === undefined) continue;
@@ -95,13 +110,14 @@ export function createTestQueue(): TestQueue {
     }
   };
 
-  const take = (name: JobName, payload: JobPayload<JobName>, dedupKey: string, jobClass: JobClass) => {
+  const take = (name: JobName, payload: JobPayload<JobName>, options: JobOptions) => {
+    const { dedupKey, class: jobClass, triedBy = [] } = options;
     const key = `${name} ${dedupKey}`;
     const known = jobs.get(key);
     if (known !== undefined) return known;
     const settled = Promise.withResolvers<JobResult<JobName>>();
     settled.promise.catch(() => {});
-    const job: Job = { key, name, payload, class: jobClass, settled, hasEnded: false };
+    const job: Job = { key, name, payload, class: jobClass, triedBy, settled, hasEnded: false };
     test.added.push({ name, payload });
     jobs.set(key, job);
     waiting.add(job);
@@ -115,11 +131,11 @@ export function createTestQueue(): TestQueue {
     look,
     queue: {
       async add(name, payload, options) {
-        take(name, payload, options.dedupKey, options.class);
+        take(name, payload, options);
       },
       async run<N extends JobName>(name: N, payload: JobPayload<N>, options: Parameters<JobQueue['run']>[2]) {
         options.signal?.throwIfAborted();
-        const job = take(name, payload, options.dedupKey, options.class);
+        const job = take(name, payload, options);
         const late = Promise.withResolvers<never>();
         const timer = setTimeout(() => late.reject(new CacheError('overloaded', 'No worker.')), options.timeoutMs);
         try {
@@ -156,6 +172,10 @@ export function createTestQueue(): TestQueue {
     },
   };
   return test;
+}
+
+function isAble({ process, closing }: Worker): boolean {
+  return process.state === 'running' && !closing;
 }
 
 async function within(ended: Promise<unknown>, ms: number): Promise<void> {

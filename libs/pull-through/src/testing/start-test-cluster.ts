@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
+import { CacheError } from '@cistern/errors';
+import type { JobClass } from '@cistern/jobs';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { createUseCases } from '../create-pull-through.ts';
 import { asCaller } from './as-caller.ts';
@@ -23,6 +25,9 @@ export interface TestClusterOptions {
   readonly frontends?: number;
   readonly workers?: number;
   readonly maxWholeForRangeBytes?: number;
+  /** How many fetches each worker runs at a time. */
+  readonly slots?: Readonly<Record<JobClass, number>>;
+  readonly spoolBytes?: (worker: string) => number;
   readonly wrapStore?: (store: BlobStore) => BlobStore;
   /** Default: one in memory. */
   readonly over?: ClusterIndex;
@@ -36,6 +41,8 @@ const none = createFillTable();
 export async function startTestCluster(t: TestContext, options: TestClusterOptions = {}) {
   const { frontends = 2, workers = 2 } = options;
   const { maxWholeForRangeBytes = Infinity, wrapStore = (store) => store } = options;
+  const { slots = { interactive: 32, background: 8 }, spoolBytes = () => Infinity } = options;
+  const unconnected = new Set<string>();
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cluster-'));
   const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
   const shared = createSharedIndex(options.over);
@@ -86,7 +93,12 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       upstreams,
       policy,
       spoolPath,
-      spoolBytes: Infinity,
+      spoolBytes: spoolBytes(name),
+      slots,
+      checkNetwork() {
+        if (unconnected.has(name))
+          throw new CacheError('upstream-unreachable', `${name} has no route.`, { retryable: true, isLocal: true });
+      },
       log,
       now,
     };
@@ -206,6 +218,8 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     directory,
     hub,
     quay,
+    /** Names of workers without a way to any upstream; may be changed. */
+    unconnected,
     /** May be changed. */
     policy,
     stored,

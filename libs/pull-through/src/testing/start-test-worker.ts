@@ -4,6 +4,7 @@ import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
+import type { JobClass } from '@cistern/jobs';
 import { createMetrics, type Logger } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 import type { FreshnessPolicy } from '../freshness/freshness.ts';
@@ -27,15 +28,16 @@ export interface TestWorkerParts {
   readonly remoteFills: RemoteFills;
   readonly spoolPath: string;
   readonly spoolBytes: number;
+  readonly slots: Readonly<Record<JobClass, number>>;
+  /** Throws what a worker without a way to any upstream gets. */
+  readonly checkNetwork: () => void;
   readonly maxWholeForRangeBytes: number;
   readonly log: Logger;
   readonly now: () => number;
 }
 
-const slots = { interactive: 32, background: 8 };
-
 export async function startTestWorker(parts: TestWorkerParts) {
-  const { name, address, clusterSecret, log, now, queue, maxWholeForRangeBytes } = parts;
+  const { name, address, clusterSecret, log, now, queue, slots, maxWholeForRangeBytes } = parts;
   const process = createSimulatedProcess(name);
   const spools = await openSpoolDirectory(parts.spoolPath, parts.spoolBytes);
   const fills = createFillTable();
@@ -47,7 +49,7 @@ export async function startTestWorker(parts: TestWorkerParts) {
   const pulls = createPullHandlers({
     index,
     store,
-    upstreams: new Map(parts.upstreams.map((upstream) => [upstream.name, upstreamThrough(upstream, process)])),
+    upstreams: new Map(parts.upstreams.map((upstream) => [upstream.name, upstreamThrough(upstream, process, parts.checkNetwork)])),
     policyOf: () => parts.policy,
     adoptAs: 'docker.io',
     spools,
@@ -97,11 +99,29 @@ async function closeServer(server: Server): Promise<void> {
 }
 
 /** A killed process has no connections to upstream any more. */
-function upstreamThrough(inner: Upstream, process: ReturnType<typeof createSimulatedProcess>): Upstream {
+function upstreamThrough(
+  inner: Upstream,
+  process: ReturnType<typeof createSimulatedProcess>,
+  checkNetwork: () => void,
+): Upstream {
+  const through = throughProcess(inner, process, inner.name);
   return {
-    ...throughProcess(inner, process, inner.name),
+    ...through,
     name: inner.name,
+    async headManifest(...given) {
+      checkNetwork();
+      return through.headManifest(...given);
+    },
+    async getManifest(...given) {
+      checkNetwork();
+      return through.getManifest(...given);
+    },
+    async headBlob(...given) {
+      checkNetwork();
+      return through.headBlob(...given);
+    },
     async getBlob(...given) {
+      checkNetwork();
       const step = `${inner.name}.getBlob`;
       await process.pass(step);
       const opened = await inner.getBlob(...given);

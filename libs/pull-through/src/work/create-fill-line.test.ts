@@ -92,7 +92,7 @@ test('a digest that is asked for again keeps its place, and its newest generatio
   assert.equal(next?.job.replaces, 5);
 });
 
-test('what nobody has asked for within ten seconds is not fetched, unless it is for the background', () => {
+test('a fetch that no reader has asked for within ten seconds is dropped, unless it is for the background', () => {
   const line = createFillLine(4);
   line.park(fillOf('left'));
   line.park(fillOf('wanted', { askedAtMs: 8_000 }));

@@ -30,9 +30,9 @@ interface UpstreamLine {
   running: number;
 }
 
-/** Askers ask every two seconds. What nobody has asked for since is not fetched: its client has left, or another worker has it. */
+/** Readers ask every two seconds. A fetch without a recent ask is dropped: its client has left, or another worker has it. */
 const askedWithinMs = 10_000;
-/** Of the slots: what an upstream gets although others have taken all of them, up to twice as many slots. */
+/** The share of the slots that an upstream gets although others have taken all of them, up to twice as many slots. */
 const ensuredShare = 1 / 8;
 
 export function createFillLine(slots: number): FillLine {

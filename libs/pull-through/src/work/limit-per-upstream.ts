@@ -8,8 +8,8 @@ const mostInHand: Readonly<Record<JobClass, number>> = { interactive: 128, backg
 const unlimited: ReadonlySet<string> = new Set<JobName>(['fetch-blob', 'prewarm-blobs']);
 
 /**
- * The same handlers. Those of short jobs reject with `overloaded`, at once, while 128 jobs (in the background 32) are in hand for their
- * upstream: callers fall back to what is cached.
+ * The same handlers. While 128 short jobs are in hand for an upstream, 32 in the background, further ones reject with `overloaded` at
+ * once. Callers fall back to cached content.
  */
 export function limitPerUpstream(handlers: JobHandlers): JobHandlers {
   const inHand = { interactive: new Map<string, number>(), background: new Map<string, number>() };

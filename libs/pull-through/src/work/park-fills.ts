@@ -12,10 +12,10 @@ export interface ParkFillsOptions {
   readonly handlers: JobHandlers;
   /** How many fetches of each class run at a time; more do for upstreams that would get none, and for readers half-way. */
   readonly slots: Readonly<Record<JobClass, number>>;
-  /** What is parked here goes back there when this worker ends. */
+  /** Takes parked fetches back when this worker ends. */
   readonly queue: JobQueue;
   readonly log: Logger;
-  /** Told whenever the number of parked fetches has changed. */
+  /** Called whenever the number of parked fetches has changed. */
   readonly onParked?: (jobClass: JobClass, parked: number) => void;
 }
 
@@ -32,7 +32,7 @@ export interface ParkedFills {
 type FetchJob = JobPayload<'fetch-blob'>;
 
 export interface FillContext extends JobContext {
-  /** The fetch goes on without its slot: it waits for nothing but the store, or nobody reads from it. */
+  /** The fetch goes on without its slot: it waits for nothing but the store, or has no reader. */
   readonly freeSlot?: () => void;
 }
 

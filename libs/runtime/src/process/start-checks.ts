@@ -14,7 +14,7 @@ export interface Checkable {
   /** Rejects while the store can take no more. */
   checkRoom(): Promise<void>;
   checkIndex(): Promise<void>;
-  /** Rejects while no other process fetches anything. Absent: this one does. */
+  /** Rejects while no worker lives. Unset where this process works itself. */
   checkWorkers?(): Promise<void>;
 }
 

@@ -18,7 +18,7 @@ export interface ServingOptions extends NodeContext {
   /** Of this process, if it is a worker too; with its address. */
   readonly fills: FillTable | undefined;
   readonly address: string;
-  /** Of other processes; absent: this process works itself. */
+  /** Watches the workers, which are other processes. Unset where this process works itself. */
   readonly workers?: WorkerWatch | undefined;
   /** Absent: who asks is trusted with everything. */
   readonly verifyAccess?: VerifyAccess | undefined;

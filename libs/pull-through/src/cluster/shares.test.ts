@@ -1,0 +1,109 @@
+// A worker or an upstream that lacks something costs the others nothing. Times are virtual.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCacheError } from '@cistern/errors';
+import { repositoryOf } from '@cistern/index/testing';
+import type { Digest } from '@cistern/oci';
+import { bytesOf, collect } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { startTestCluster, type TestClusterOptions } from '../testing/start-test-cluster.ts';
+
+const hubRepository = repositoryOf('docker.io', 'library/nginx');
+const quayRepository = repositoryOf('quay.io', 'prometheus/node-exporter');
+const blobBytes = 200_000;
+const withinMs = 2_000;
+
+async function startCluster(t: TestContext, options: TestClusterOptions = {}) {
+  const cluster = await startTestCluster(t, options);
+  const { hub, quay, frontends } = cluster;
+  const contents = new Map<Digest, Buffer>();
+
+  const add = (seed: number, key = hubRepository): Digest => {
+    const bytes = bytesOf(blobBytes, seed);
+    const digest = (key === hubRepository ? hub : quay).addBlob(key.repository, bytes);
+    contents.set(digest, bytes);
+    return digest;
+  };
+  const open = (digest: Digest, key = hubRepository, signal?: AbortSignal) =>
+    frontends[0]!.cache.openBlob({ ...key, digest, intent: 'whole', signal });
+  const pull = async (digest: Digest, key = hubRepository) => {
+    const startedAtMs = performance.now();
+    const bytes = await collect(await (await open(digest, key)).read());
+    assert.ok(bytes.equals(contents.get(digest)!));
+    return performance.now() - startedAtMs;
+  };
+  return { ...cluster, add, open, pull };
+}
+
+test('of two workers one has no network: every cold pull succeeds, by one GET', async (t) => {
+  const { add, pull, hub, unconnected } = await startCluster(t);
+  unconnected.add('worker-1');
+  for (let seed = 1; seed <= 20; seed += 1) assert.ok((await pull(add(seed))) <= withinMs);
+  assert.equal(hub.gets.length, 20);
+});
+
+test('no worker has a network: the pull fails, with the last worker's reason', async (t) => {
+  const { add, open, unconnected } = await startCluster(t);
+  unconnected.add('worker-1').add('worker-2');
+  await assert.rejects(open(add(1)), (error) => isCacheError(error, 'upstream-unreachable') && /no route/.test(error.message));
+});
+
+test('a full spool sends what it has no room for to another worker, before upstream is asked', async (t) => {
+  const spoolBytes = (worker: string) => (worker === 'worker-1' ? 2 * blobBytes : Infinity);
+  const { add, open, pull, hub, index, queue, workers } = await startCluster(t, { spoolBytes });
+  queue.route = () => 'worker-1';
+  hub.script.gated = true;
+  for (const seed of [1, 2]) await open(add(seed));
+  queue.route = () => 'any';
+  assert.equal(workers[0]!.spools.usedBytes, 2 * blobBytes);
+  const digest = add(3);
+  // As its manifest records it.
+  await index.links.put(hubRepository, [{ ...hubRepository, digest, kind: 'blob', size: blobBytes }]);
+  hub.allow(blobBytes);
+  hub.script.gated = false;
+  assert.ok((await pull(digest)) <= withinMs);
+  assert.equal((await index.fills.read(digest))?.address, workers[1]!.address);
+  assert.equal(hub.gets.filter((get) => get.digest === digest).length, 1);
+});
+
+test('an upstream that sends next to nothing leaves others their fetches at once', async (t) => {
+  const { add, open, pull, hub, quay } = await startCluster(t, { workers: 1, slots: { interactive: 8, background: 2 } });
+  hub.script.gated = true;
+  const leaving = new AbortController();
+  const slow = Array.from({ length: 33 }, (_, seed) => open(add(seed + 1), hubRepository, leaving.signal));
+  for (const one of slow) one.catch(() => {});
+  await until(() => hub.gets.length === 8);
+  assert.ok((await pull(add(100, quayRepository), quayRepository)) <= withinMs);
+  assert.equal(quay.gets.length, 1);
+  leaving.abort(new Error('the clients have left'));
+  await delay(60_000);
+  assert.ok((await pull(add(101, quayRepository), quayRepository)) <= withinMs);
+  hub.script.gated = false;
+  hub.allow(0);
+});
+
+test('a worker ends while fetches wait everywhere: a reader half-way goes on at once', async (t) => {
+  const slots = { interactive: 2, background: 1 };
+  const { add, open, hub, queue, workers } = await startCluster(t, { slots });
+  hub.script.gated = true;
+  queue.route = () => 'worker-1';
+  const digest = add(1);
+  hub.allow(70_000);
+  const reader = await (await open(digest)).read();
+  let received = (await reader.next())!.length;
+  queue.route = () => 'worker-2';
+  // Upstream leaves those that it is asked for now without an answer.
+  hub.script.onCall = () => new Promise<void>(() => {});
+  const waiting = Array.from({ length: 9 }, (_, seed) => open(add(seed + 2)).then((blob) => blob.read()));
+  for (const one of waiting) one.catch(() => {});
+  await until(() => hub.calls.filter((call) => call === 'get-blob').length >= 3);
+  hub.script.onCall = undefined;
+  await workers[0]!.terminate(1_000);
+  const endedAtMs = performance.now();
+  hub.script.gated = false;
+  hub.allow(0);
+  for (let next = await reader.next(); next !== undefined; next = await reader.next()) received += next.length;
+  assert.equal(received, blobBytes);
+  assert.ok(performance.now() - endedAtMs <= withinMs);
+});
