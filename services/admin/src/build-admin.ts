@@ -11,8 +11,8 @@ export async function buildAdmin(config: Config, { log, metrics, version, audit 
   await prepareDirectories(config);
   const work = await assembleAdmin(config, { log, metrics, version, audit });
   const checks = startChecks(config.health, work);
-  const parts = checks.byName;
-  const { store } = parts;
+  const parts = { ...checks.byName, workers: work.checkWorkers };
+  const { store } = checks.byName;
   observeCache(metrics.registry, { totals: work.totals, parts });
   observeJobs(metrics.registry, work.queues);
   const app = buildAdminServer({

@@ -36,14 +36,14 @@ async function startCluster(t: TestContext, options: TestClusterOptions = {}) {
   return { ...cluster, add, open, pull };
 }
 
-test('of two workers one has no network: every cold pull succeeds, by one GET', async (t) => {
+test('one of two workers has no network: every cold pull succeeds, by one GET', async (t) => {
   const { add, pull, hub, unconnected } = await startCluster(t);
   unconnected.add('worker-1');
   for (let seed = 1; seed <= 20; seed += 1) assert.ok((await pull(add(seed))) <= withinMs);
   assert.equal(hub.gets.length, 20);
 });
 
-test('no worker has a network: the pull fails, with the last worker's reason', async (t) => {
+test('no worker has a network: the pull fails, for the reason that the last worker gave', async (t) => {
   const { add, open, unconnected } = await startCluster(t);
   unconnected.add('worker-1').add('worker-2');
   await assert.rejects(open(add(1)), (error) => isCacheError(error, 'upstream-unreachable') && /no route/.test(error.message));
@@ -79,8 +79,14 @@ test('an upstream that sends next to nothing leaves others their fetches at once
   leaving.abort(new Error('the clients have left'));
   await delay(60_000);
   assert.ok((await pull(add(101, quayRepository), quayRepository)) <= withinMs);
+  // Fetches that no client reads hold no slots.
+  const before = hub.gets.length;
+  const late = open(add(102), hubRepository);
+  late.catch(() => {});
+  await until(() => hub.gets.length > before);
   hub.script.gated = false;
   hub.allow(0);
+  await late;
 });
 
 test('a worker ends while fetches wait everywhere: a reader half-way goes on at once', async (t) => {
@@ -106,4 +112,23 @@ test('a worker ends while fetches wait everywhere: a reader half-way goes on at 
   for (let next = await reader.next(); next !== undefined; next = await reader.next()) received += next.length;
   assert.equal(received, blobBytes);
   assert.ok(performance.now() - endedAtMs <= withinMs);
+});
+
+test('a disk that fills up half-way sends its reader to another worker, and no byte is fetched twice', async (t) => {
+  const { add, open, hub, queue, index, workers } = await startCluster(t);
+  queue.route = () => 'worker-1';
+  hub.script.gated = true;
+  hub.allow(70_000);
+  const digest = add(1);
+  const reader = await (await open(digest)).read();
+  let received = (await reader.next())!.length;
+  queue.route = () => 'any';
+  workers[0]!.fillDisk();
+  hub.script.gated = false;
+  hub.allow(0);
+  for (let next = await reader.next(); next !== undefined; next = await reader.next()) received += next.length;
+  assert.equal(received, blobBytes);
+  assert.equal((await index.fills.read(digest))?.address, workers[1]!.address);
+  assert.equal(hub.gets.length, 2);
+  assert.ok(hub.gets[1]!.from! > 0);
 });

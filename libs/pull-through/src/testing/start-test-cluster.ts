@@ -125,6 +125,8 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       get spools() {
         return isUp ? current.spools : { usedBytes: 0 };
       },
+      /** Its spool takes nothing more. */
+      fillDisk: () => current.fillDisk(),
       get sent() {
         return current.sent;
       },

@@ -8,7 +8,8 @@ import type { JobClass } from '@cistern/jobs';
 import { createMetrics, type Logger } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 import type { FreshnessPolicy } from '../freshness/freshness.ts';
-import { createFillTable, handOverFills, createAnswerFill, type RemoteFills, openSpoolDirectory } from '@cistern/fills';
+import { createFillTable, handOverFills, createAnswerFill, type RemoteFills, openSpoolDirectory, type SpoolDirectory } from '@cistern/fills';
+import { CacheError } from '@cistern/errors';
 import { createStoreBacklog } from '@cistern/content';
 import { createPullHandlers } from '../work/create-pull-handlers.ts';
 import { parkFills } from '../work/park-fills.ts';
@@ -39,7 +40,8 @@ export interface TestWorkerParts {
 export async function startTestWorker(parts: TestWorkerParts) {
   const { name, address, clusterSecret, log, now, queue, slots, maxWholeForRangeBytes } = parts;
   const process = createSimulatedProcess(name);
-  const spools = await openSpoolDirectory(parts.spoolPath, parts.spoolBytes);
+  const disk = { isFull: false };
+  const spools = onDisk(await openSpoolDirectory(parts.spoolPath, parts.spoolBytes), disk);
   const fills = createFillTable();
   const index = throughProcess(parts.index, process);
   const store = throughProcess(parts.store, process, 'store');
@@ -77,6 +79,7 @@ export async function startTestWorker(parts: TestWorkerParts) {
     server,
     port: (server.address() as AddressInfo).port,
     loseJobs: jobs.lose,
+    fillDisk: () => void (disk.isFull = true),
     closeJobs: async (graceMs: number) => void (await Promise.all([jobs.close(graceMs), parked.close(graceMs)])),
     /** Of what is left of it once it has been killed. */
     async end() {
@@ -96,6 +99,33 @@ async function closeServer(server: Server): Promise<void> {
   server.closeAllConnections();
   server.close();
   await once(server, 'close');
+}
+
+/** Spools of a disk that may become full, with the errors of a real one. */
+function onDisk(spools: SpoolDirectory, disk: { readonly isFull: boolean }): SpoolDirectory {
+  const checkSpace = () => {
+    if (disk.isFull) throw new CacheError('store-unavailable', 'The disk is full.', { retryable: true, isLocal: true });
+  };
+  return {
+    ...spools,
+    get usedBytes() {
+      return spools.usedBytes;
+    },
+    async admit(bytes) {
+      checkSpace();
+      await spools.admit(bytes);
+    },
+    async open(...given) {
+      const spool = await spools.open(...given);
+      return {
+        ...spool,
+        async write(...chunks) {
+          checkSpace();
+          await spool.write(...chunks);
+        },
+      };
+    },
+  };
 }
 
 /** A killed process has no connections to upstream any more. */

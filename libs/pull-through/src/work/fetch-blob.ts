@@ -23,6 +23,7 @@ export interface FetchBlobDeps extends WorkDeps {
   readonly remoteFills?: RemoteFills | undefined;
 }
 
+const leftToOthers = new CacheError('overloaded', 'This worker cannot go on with the fill.', { isLocal: true });
 /** Long enough for those who wait to see it, short enough for the next request to try again. */
 const keepFailureMs = 2_000;
 /** Fills that free their slots early still have a file open each, so no more than this many do. */
@@ -40,8 +41,11 @@ export async function fetchBlob(
   const { digest, upstream, repository } = job;
   const source: RepositoryKey = { upstream, repository };
   const replaced = job.replaces > 0 ? await findReplaced(deps, job) : undefined;
-  // It is here and well: whoever asks cannot reach this worker, and another one may be asked next.
-  if (replaced !== undefined && deps.fills.get(replaced.fillId)?.isOpen === true) return null;
+  const own = replaced && deps.fills.get(replaced.fillId);
+  // It is well, but its reader cannot reach this worker. Another worker may take the next job.
+  if (own?.isOpen === true) return null;
+  // It failed here for a reason of this worker's own. Another worker copies the bytes.
+  if (own !== undefined && (await context.handsOn?.(leftToOthers)) !== undefined) throw leftToOthers;
   const predecessor = replaced?.address === deps.address ? undefined : replaced;
   const claim: FillClaim = {
     digest,

@@ -6,6 +6,7 @@ import type { QueueFacts } from '@cistern/telemetry';
 import type { NodeContext } from '@cistern/runtime/process';
 import { openAll } from '@cistern/runtime';
 import { createStoreHealth, openIndexAndStore, openQueue, sharedTriesOf } from '@cistern/assembly';
+import { watchWorkers } from '@cistern/pull-through';
 import { openAdminAccess } from './open-admin-access.ts';
 import { openAudit, openOperations, openReporting } from '@cistern/operations';
 
@@ -24,6 +25,7 @@ export function assembleAdmin(config: Config, options: Pick<NodeContext, 'log' |
       totals: (): Promise<BlobTotals> => index.blobs.totals(),
       ...createStoreHealth(config, store),
       checkIndex: () => index.check(),
+      checkWorkers: watchWorkers(index).assertAlive,
       close: () => closers.closeAll(),
     };
   });
