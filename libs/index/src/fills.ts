@@ -44,8 +44,8 @@ export interface FillClaim {
 }
 
 /**
- * The index lost its data a moment ago, and owners of fills in flight put their records back first; or the blob is being
- * deleted. Claim again after it.
+ * The index lost its data a moment ago, or was away for longer than a lease: owners of fills in flight put their records back
+ * first. Or the blob is being deleted. Claim again after it.
  */
 interface Unsettled {
   readonly unsettledForMs: number;

@@ -26,7 +26,7 @@ async function unsettledForMs({ fills }: CacheIndex, seed: string): Promise<numb
 test('after a loss claims wait until owners have put their records back', async (t) => {
   const { index: owner, keyPrefix } = await openUnderTest(t, connection(), { settleMs: 1500 });
   const { index: other } = await openUnderTest(t, connection(), { keyPrefix, settleMs: 1500 });
-  await owner.epoch.settle();
+  await owner.epoch.current();
   // real-time: claims settle by the clock of Redis
   await delay(1600);
   const fill = await claimed(owner, claim('a', 'me'));
@@ -39,51 +39,54 @@ test('after a loss claims wait until owners have put their records back', async 
   assert.equal(await other.fills.claim(claim('a', 'other')), undefined);
   const next = await claimed(other, claim('a', 'other', { replaces: fill.generation }));
   assert.ok(next.generation > fill.generation);
-  // Those of a shard begin to wait when it is settled, or at its first claim.
   await unsettledForMs(other, 'b');
-  await owner.epoch.settle();
   // real-time: claims settle by the clock of Redis
   await delay(1600);
   await claimed(other, claim('b', 'other'));
   await claimed(other, claim('c', 'other'));
 });
 
-test('by default claims wait for two and a half seconds', async (t) => {
+test('by default claims wait for a heartbeat and a reconnect', async (t) => {
   const { index } = await openUnderTest(t, connection(), { settleMs: 'default' });
-  assert.equal(await unsettledForMs(index, 'a'), 2500);
+  assert.equal(await unsettledForMs(index, 'a'), 1200);
 });
 
-test('settling again does not begin the wait anew', async (t) => {
+test('a claim that waits does not begin the wait anew', async (t) => {
   const { index } = await openUnderTest(t, connection(), { settleMs: 600_000 });
-  await index.epoch.settle();
+  await index.epoch.current();
   const firstMs = await unsettledForMs(index, 'a');
   // real-time: claims settle by the clock of Redis
   await delay(50);
-  await index.epoch.settle();
+  await index.epoch.current();
   assert.ok((await unsettledForMs(index, 'b')) <= firstMs - 40);
 });
 
 test('after an outage in which leases ran out claims wait too, though nothing was lost', async (t) => {
   const { index: owner, keyPrefix } = await openUnderTest(t, connection(), { settleMs: 1000 });
   const { index: other } = await openUnderTest(t, connection(), { keyPrefix, settleMs: 1000 });
-  await other.epoch.settle();
+  await other.epoch.current();
   // real-time: claims settle by the clock of Redis
   await delay(1100);
-  await other.epoch.settle();
-  const fill = await claimed(owner, claim('a', 'me'));
-  await claimed(other, claim('b', 'other'));
+  const fills = await Promise.all(['a', 'b', 'c'].map((seed) => claimed(owner, claim(seed, 'me', { leaseMs: 500 }))));
   t.after(() => redis.thaw());
   redis.freeze();
   // Longer than a lease.
   // real-time: leases expire by the clock of Redis
-  await delay(4500);
+  await delay(1000);
   redis.thaw();
   await until(async () => (await unsettledForMs(other, 'a')) > 0);
-  await until(async () => (await owner.fills.heartbeat(fill, 4000)) === 'recreated');
+  assert.equal(await other.fills.read(fills[0]!.digest), undefined);
+  assert.equal(await owner.fills.heartbeat(fills[0]!, 60_000), 'recreated');
   assert.equal(await other.fills.claim(claim('a', 'other')), undefined);
-  await until(async () => claimed(other, claim('c', 'other')).then(() => true));
-  // One that never looked does not know; workers look every second.
-  await claimed(owner, claim('d', 'me'));
+  // Who has seen the owner die does not wait for it.
+  await claimed(other, claim('b', 'other', { replaces: fills[1]!.generation }));
+  await unsettledForMs(other, 'c');
+  // real-time: claims settle by the clock of Redis
+  await delay(1100);
+  await claimed(other, claim('c', 'other'));
+  assert.equal(await owner.fills.heartbeat(fills[2]!, 60_000), 'lost');
+  // Nobody fetched this one.
+  await claimed(other, claim('d', 'other'));
 });
 
 test('an index is complete until anything is lost, and a rebuild that saw a loss does not make it so', async (t) => {
@@ -94,12 +97,11 @@ test('an index is complete until anything is lost, and a rebuild that saw a loss
   assert.equal(await index.epoch.isComplete(), true);
   for (const lose of [
     () => redis.flushAll(),
-    () => redis.command('DEL', `${keyPrefix}{b:7f}:settling`),
-    () => redis.command('DEL', `${keyPrefix}{b:7f}:rebuilt`),
+    () => redis.command('DEL', `${keyPrefix}{b:all}:settling`),
+    () => redis.command('DEL', `${keyPrefix}{b:all}:rebuilt`),
   ]) {
     await lose();
     assert.equal(await index.epoch.isComplete(), false);
-    await index.epoch.settle();
     assert.equal(await index.epoch.isComplete(), false);
     assert.equal(await index.epoch.markComplete(await index.epoch.current()), true);
     assert.equal(await index.epoch.isComplete(), true);
@@ -107,7 +109,6 @@ test('an index is complete until anything is lost, and a rebuild that saw a loss
   const early = await index.epoch.current();
   await redis.flushAll();
   assert.equal(await index.epoch.markComplete(early), false);
-  await index.epoch.settle();
   assert.equal(await index.epoch.markComplete(early), false);
   assert.equal(await index.epoch.isComplete(), false);
   assert.equal(await index.epoch.markComplete(''), false);
@@ -121,7 +122,7 @@ test('what one node of a cluster has lost is unsettled and makes the whole incom
   await cluster.nodes[0]?.command('FLUSHALL');
   assert.equal(await index.epoch.isComplete(), false);
   const { index: settled } = await openUnderTest(t, { kind: 'cluster', nodes: cluster.addresses }, { settleMs: 1 });
-  await settled.epoch.settle();
+  await settled.epoch.current();
   assert.equal(await index.epoch.isComplete(), false);
   assert.equal(await index.epoch.markComplete(await index.epoch.current()), true);
   assert.equal(await index.epoch.isComplete(), true);

@@ -97,15 +97,12 @@ test('a repository that gets a link while it loses its last one is listed', asyn
 
 test('digests lie in the order in which they were last pulled', async (t) => {
   const [one, two, keyPrefix] = await openTwo(t);
-  // All of one shard: their first byte is the same.
-  const seeds = Array.from({ length: 2000 }, (_, number) => String(number));
-  const shard = seeds.filter((seed) => digestFor(seed).startsWith('sha256:00'));
-  assert.ok(shard.length > 3);
+  const shard = Array.from({ length: 8 }, (_, number) => String(number));
   for (const [position, seed] of shard.entries()) await one.blobs.put(blobRecord(seed, { lastPulledAtMs: position }));
   await two.blobs.touch(digestFor(shard[0]!), 1000);
   await one.blobs.remove(digestFor(shard[1]!));
   await two.close();
-  const listed = await redis.command('ZRANGE', `${keyPrefix}{b:00}:recent`, '0', '-1');
+  const listed = await redis.command('ZRANGE', `${keyPrefix}{b:all}:recent`, '0', '-1');
   assert.deepEqual(
     listed.split('\n'),
     [...shard.slice(2), shard[0]!].map((seed) => packed(digestFor(seed))),

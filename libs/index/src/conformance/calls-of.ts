@@ -61,7 +61,6 @@ export function callsOf(index: CacheIndex, claim: FillRecord) {
     'nodes.report': async () => nodes.report('one', '', { ttlMs: 1000, counts: {} }),
     'nodes.leave': async () => nodes.leave('one', {}),
     'nodes.look': async () => nodes.look(),
-    'epoch.settle': async () => epoch.settle(),
     'epoch.isComplete': async () => epoch.isComplete(),
     'epoch.current': async () => epoch.current(),
     'epoch.markComplete': async () => epoch.markComplete(''),

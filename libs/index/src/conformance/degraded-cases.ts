@@ -37,7 +37,6 @@ const unanswered = [
   'nodes.report',
   'nodes.leave',
   'nodes.look',
-  'epoch.settle',
   'epoch.markComplete',
   'pubsub.publish',
   'pubsub.subscribe',

@@ -15,6 +15,14 @@ async function claimed({ index }: CacheIndexUnderTest, fields: Partial<FillClaim
   return claim(index.fills, sampleClaim('a', fields));
 }
 
+/** The claim of a fill whose lease ran out: its owner gets time to put the record back. */
+async function claimedInTime(tested: CacheIndexUnderTest, fields: Partial<FillClaim>): Promise<FillRecord> {
+  const answer = await tested.index.fills.claim(sampleClaim('a', fields));
+  if (answer === undefined || !('unsettledForMs' in answer)) return answer ?? assert.fail('the claim was refused');
+  await tested.advance(answer.unsettledForMs);
+  return claimed(tested, fields);
+}
+
 const digest = sampleDigest('a');
 const failure = { kind: 'content-mismatch', message: 'The bytes do not match.', retryAfterMs: 100 } as const;
 
@@ -74,7 +82,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.done(digest, first.owner, sampleBlobRecord('a')), false);
     assert.equal(await fills.failed(digest, first.owner, failure, 1000), false);
     assert.equal(await tested.index.blobs.get(digest), undefined);
-    const next = await claimed(tested, { owner: 'two' });
+    const next = await claimedInTime(tested, { owner: 'two' });
     // Who saw the first one die, and comes only now, would fetch a second time what the next one fetches.
     const late = sampleClaim('a', { owner: 'three', replaces: first.generation });
     assert.equal(await fills.claim(late), undefined);

@@ -22,12 +22,20 @@ export interface InProcessOptions {
 
 export interface FillTableOptions extends InProcessOptions {
   readonly blobs: BlobTable;
+  /**
+   * How long a claim waits for the owner of a fill whose lease ran out, where processes share the table; default 0: in a single
+   * process the owner says that it lives before anybody can claim.
+   */
+  readonly settleMs?: number | undefined;
 }
 
 const lookAgainMs = 100;
+const rememberedMs = 600_000;
 
-export function createFillTable({ now, blobs, checkAvailable }: FillTableOptions): FillIndex {
+export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: FillTableOptions): FillIndex {
   const records = new Map<Digest, FillRecord>();
+  /** When a claim first found that the lease of this record had run out. */
+  const missedAtMs = new WeakMap<FillRecord, number>();
   const deletions = createDeletions({ now, blobs });
 
   function current(digest: Digest): FillRecord | undefined {
@@ -44,9 +52,18 @@ export function createFillTable({ now, blobs, checkAvailable }: FillTableOptions
 
   function forgetExpired(): void {
     for (const [digest, { expiresAtMs }] of records) {
-      if (expiresAtMs > now()) return;
+      if (expiresAtMs + rememberedMs > now()) return;
       records.delete(digest);
     }
+  }
+
+  /** How long the owner of a fill whose lease ran out may still put its record back: the index may have been away. */
+  function returnsInMs(digest: Digest, replaces: number): number {
+    const record = records.get(digest);
+    if (record === undefined || record.expiresAtMs > now()) return 0;
+    if (hasEnded(record) || record.generation <= replaces) return 0;
+    if (!missedAtMs.has(record)) missedAtMs.set(record, now());
+    return Math.max(0, (missedAtMs.get(record) ?? 0) + settleMs - now());
   }
 
   return {
@@ -57,14 +74,15 @@ export function createFillTable({ now, blobs, checkAvailable }: FillTableOptions
     async claim({ replaces, leaseMs, ...claim }) {
       const previous = current(claim.digest);
       if (previous !== undefined && !hasEnded(previous) && previous.generation > replaces) return undefined;
-      const unsettledForMs = deletions.endInMs(claim.digest);
+      const unsettledForMs = returnsInMs(claim.digest, replaces) || deletions.endInMs(claim.digest);
       if (unsettledForMs > 0) return { unsettledForMs };
+      const lastGeneration = records.get(claim.digest)?.generation ?? 0;
       forgetExpired();
       const record: FillRecord = {
         ...claim,
         schema: 1,
         // Never one that was before: a job that replaces a fill whose record has expired would take over the next one.
-        generation: Math.max(replaces + 1, (previous?.generation ?? 0) + 1, now()),
+        generation: Math.max(replaces + 1, lastGeneration + 1, now()),
         state: 'starting',
         expiresAtMs: now() + leaseMs,
       };
@@ -81,6 +99,10 @@ export function createFillTable({ now, blobs, checkAvailable }: FillTableOptions
 
     async heartbeat(given, leaseMs) {
       const record = current(given.digest);
+      if (leaseMs === 0 && (record === undefined || (record.owner === given.owner && !hasEnded(record)))) {
+        records.delete(given.digest);
+        return record === undefined ? 'recreated' : 'kept';
+      }
       if (record === undefined) {
         write({ ...given, expiresAtMs: now() + leaseMs });
         return 'recreated';

@@ -9,40 +9,42 @@ import type { TagKey } from '../tags.ts';
 import { repositoryPath } from '../records.ts';
 import { packDigest } from './record-format.ts';
 
-const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const hexDigits = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
 
 export type Keys = ReturnType<typeof createKeys>;
 
-/** Throws `TypeError` for a prefix with a brace, which would take the place of the hash tags. */
-export function createKeys(prefix: string) {
+/**
+ * `isCluster`: blobs, manifests and fills have 16 hash tags by the first hexadecimal digit of their digest, which spread over the
+ * nodes; else they have one (decision 0059). Throws `TypeError` for a prefix with a brace, which would take the place of the hash
+ * tags.
+ */
+export function createKeys(prefix: string, { isCluster }: { readonly isCluster: boolean }) {
   if (/[{}]/.test(prefix)) throw new TypeError(`the key prefix "${prefix}" must not hold a brace`);
-  const shard = (hex: string) => `${prefix}{b:${hex}}:`;
-  /** For the blobs whose digest begins with the same two hex digits. */
-  const shardKeys = (hex: string) => ({
+  const shardTagOf = (digest: Digest) => (isCluster ? firstDigit(digest) : 'all');
+  const shard = (tag: string) => `${prefix}{b:${tag}}:`;
+  const shardOf = (digest: Digest) => shard(shardTagOf(digest));
+  const shardKeys = (tag: string) => ({
     /** Sorted set: packed digests by when they were last pulled. */
-    leastRecent: `${shard(hex)}recent`,
+    leastRecent: `${shard(tag)}recent`,
     /** Hash: `blobs` and `bytes`. */
-    total: `${shard(hex)}sums`,
-    /** When a process first missed this key, in milliseconds of Redis: fills of the shard may have been lost before. */
-    settling: `${shard(hex)}settling`,
+    total: `${shard(tag)}sums`,
+    /** When somebody first missed this key, in milliseconds of Redis: fills of the shard may have been lost before. */
+    settling: `${shard(tag)}settling`,
     /** The `settling` for which a rebuild has ended. */
-    complete: `${shard(hex)}rebuilt`,
+    complete: `${shard(tag)}rebuilt`,
   });
   const repository = (key: RepositoryKey) => `${prefix}{r:${repositoryPath(key)}}:`;
   const listing = (hexDigit: string) => `${prefix}{l:${hexDigit}}:repositories`;
   return {
     /** Hash. Its key is short, for there are millions. */
-    blob: (digest: Digest) => `${shard(firstByte(digest))}b:${packDigest(digest)}`,
+    blob: (digest: Digest) => `${shardOf(digest)}b:${packDigest(digest)}`,
     /** Hash, in the slot of the blob. */
-    fill: (digest: Digest) => `${shard(firstByte(digest))}fill:${digest}`,
+    fill: (digest: Digest) => `${shardOf(digest)}fill:${digest}`,
     /** Hash, in the slot of the blob. */
-    manifest: (digest: Digest) => `${shard(firstByte(digest))}m:${packDigest(digest)}`,
-    shardOf: (digest: Digest) => shardKeys(firstByte(digest)),
-    /** By its two hexadecimal digits. */
-    shardNamed: shardKeys,
-    /** All 256, which are on all nodes of a cluster. */
-    shards: hexBytes.map(shardKeys),
+    manifest: (digest: Digest) => `${shardOf(digest)}m:${packDigest(digest)}`,
+    shardOf: (digest: Digest) => shardKeys(shardTagOf(digest)),
+    /** All of them. */
+    shards: (isCluster ? hexDigits : ['all']).map(shardKeys),
     /** Hash. */
     tag: (key: TagKey) => `${repository(key)}t:${key.tag}`,
     /** Sorted set of the tags' names, in the slot of the tags. */
@@ -72,9 +74,8 @@ export function createKeys(prefix: string) {
   };
 }
 
-function firstByte(digest: Digest): string {
-  const hexAt = digest.indexOf(':') + 1;
-  return digest.slice(hexAt, hexAt + 2);
+function firstDigit(digest: Digest): string {
+  return digest.charAt(digest.indexOf(':') + 1);
 }
 
 function hash(text: string): string {

@@ -17,7 +17,7 @@ import { createRedisBlobs, createRedisManifests } from './redis-blobs.ts';
 import { createRedisCalls, type OnRedisCall } from './redis-calls.ts';
 import type { RedisConnection } from '@cistern/redis';
 import { createRedisEpoch } from './redis-epoch.ts';
-import { createRedisFills, watchShards } from './redis-fills.ts';
+import { createRedisFills } from './redis-fills.ts';
 import { createRedisLinks } from './redis-links.ts';
 import { createRedisNodes } from './redis-nodes.ts';
 import { createRedisParts, type RedisParts } from './redis-parts.ts';
@@ -30,8 +30,8 @@ export interface RedisIndexOptions {
   /** Of every key and channel, for example `cistern:`; processes that share a cache have the same one. No braces. */
   readonly keyPrefix: string;
   /**
-   * How long claims wait after a loss of data, so that the owners of fills put their records back; default 2.5 s, which is
-   * their heartbeat of a second, a reconnect and some more.
+   * How long claims wait after a loss of data, so that the owners of fills put their records back; default 1.2 s, which is
+   * their heartbeat of a second and a reconnect.
    */
   readonly settleMs?: number;
   /** How long a call may take before it rejects. */
@@ -45,7 +45,7 @@ export interface RedisIndex extends CacheIndex {
   readonly client: RedisClient;
 }
 
-const defaultSettleMs = 2500;
+const defaultSettleMs = 1200;
 
 /**
  * Rejects with `index-unavailable`, which says why, if Redis cannot be reached within seconds, is older than 6.2, or evicts.
@@ -53,7 +53,7 @@ const defaultSettleMs = 2500;
  */
 export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisIndex> {
   const { connection, keyPrefix, settleMs = defaultSettleMs, commandTimeoutMs, log, onCall } = options;
-  const keys = createKeys(keyPrefix);
+  const keys = createKeys(keyPrefix, { isCluster: connection.kind === 'cluster' });
   const client = await connectRedis(connection, { commandTimeoutMs, scripts: await loadScripts(), log });
   const hasShardedPubSub = await checkServer(client).catch(async (error: unknown) => {
     await disconnectRedis(client);
@@ -69,7 +69,6 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   });
   const parts = createRedisParts(calls, keys, pubsub, log);
   const blobs = createRedisBlobs(parts);
-  const watch = watchShards(settleMs);
 
   async function close(): Promise<void> {
     await parts.writeBehind.close();
@@ -84,13 +83,13 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     manifests: createRedisManifests(parts),
     blobs: blobs.blobs,
     links: createRedisLinks(parts),
-    fills: createRedisFills(parts, { blobs, settleMs, watch }),
+    fills: createRedisFills(parts, { blobs, settleMs }),
     leases: createRedisLeases(parts),
     values: createRedisValues(parts),
     popularity: createRedisPopularity(parts),
     nodes: createRedisNodes(parts),
     audit: createRedisAudit(parts),
-    epoch: createRedisEpoch(parts, watch),
+    epoch: createRedisEpoch(parts),
     pubsub,
     check: async () => calls.command(async (target) => void (await target.ping())),
     close: async () => (closing ??= close()),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf, mediaTypes } from '@cistern/oci';
-import { packDigest, unpackDigest, packMediaType, unpackMediaType } from './record-format.ts';
+import { packDigest, packedPattern, unpackDigest, packMediaType, unpackMediaType } from './record-format.ts';
 
 test('digests of both algorithms', () => {
   for (const algorithm of ['sha256', 'sha512'] as const) {
@@ -16,4 +16,16 @@ test('media types that are known, those that are not, and text that looks like a
   for (const type of [...Object.values(mediaTypes), 'application/vnd.example+json', '', '/', '/a', '//a', '///'])
     assert.equal(unpackMediaType(packMediaType(type)), type);
   assert.equal(packMediaType(mediaTypes.ociManifest).length, 2);
+});
+
+test('the pattern of a first byte matches the packed digests that begin with it, and no others', () => {
+  const digests = Array.from({ length: 4000 }, (_, number) =>
+    digestOf(Buffer.from(String(number)), number % 2 ? 'sha256' : 'sha512'),
+  );
+  for (let byte = 0; byte < 256; byte += 1) {
+    const hexByte = byte.toString(16).padStart(2, '0');
+    const pattern = new RegExp(`^${packedPattern(hexByte).replace('*', '.*')}$`);
+    for (const digest of digests)
+      assert.equal(pattern.test(packDigest(digest)), digest.split(':')[1]!.startsWith(hexByte), `${hexByte} ${digest}`);
+  }
 });

@@ -25,6 +25,15 @@ export function packDigest(digest: Digest): string {
   return Buffer.from(digest.slice(digest.indexOf(':') + 1), 'hex').toString('base64url');
 }
 
+const base64url = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** A pattern of Redis for the packed digests whose first byte is `hexByte`: a character has six bits, the next two are the rest. */
+export function packedPattern(hexByte: string): string {
+  const byte = Number.parseInt(hexByte, 16);
+  const seconds = base64url.slice((byte & 3) << 4, ((byte & 3) + 1) << 4);
+  return `${base64url[byte >> 2]}[${seconds.replace('-', String.raw`\-`)}]*`;
+}
+
 /** The reverse of `packDigest`, for what it has made. */
 export function unpackDigest(packed: string): Digest {
   const algorithm = algorithms[packed.length as keyof typeof algorithms];

@@ -5,14 +5,15 @@ import { touchedBlob, blobName, manifestName } from '../records.ts';
 import {
   isReadable,
   packDigest,
+  packedPattern,
   packMediaType,
+  pairs,
   schema,
   schemaField,
   type StoredHash,
   unpackDigest,
   unpackMediaType,
 } from './record-format.ts';
-import { queryShards } from './redis-calls.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { walkLeastRecent } from './walk-least-recent.ts';
 
@@ -24,6 +25,7 @@ interface Touch {
 export type RedisBlobs = ReturnType<typeof createRedisBlobs>;
 
 const recordsAtOnce = 64;
+const membersAtOnce = 1000;
 
 export function createRedisBlobs(parts: RedisParts) {
   const { calls, keys, writeBehind, change, publishChanges, reportNewer } = parts;
@@ -82,8 +84,7 @@ export function createRedisBlobs(parts: RedisParts) {
       yield* walkLeastRecent(parts, blobs.get);
     },
     async ofShard(shard) {
-      const { leastRecent } = keys.shardNamed(shard);
-      const digests = (await calls.command((client) => client.zrange(leastRecent, '0', '-1'))).map(unpackDigest);
+      const digests = await digestsOf(parts, shard);
       const records: (BlobRecord | undefined)[] = [];
       for (let at = 0; at < digests.length; at += recordsAtOnce) {
         const some = digests.slice(at, at + recordsAtOnce);
@@ -96,11 +97,10 @@ export function createRedisBlobs(parts: RedisParts) {
       return change(blobName(digest), 'remove-blob', keysOf(digest), [packDigest(digest), storedAtMs ?? '']);
     },
     async totals() {
-      const sums = await queryShards(calls, keys.shards, async (shards) => {
-        const names = shards.map(({ total }) => total);
-        return (await calls.run('sum-shards', names, [])) as [blobs: string, bytes: string];
-      });
-      const sumOf = (field: 0 | 1) => sums.reduce((sum, ofShards) => sum + Number(ofShards[field]), 0);
+      const sums = await Promise.all(
+        keys.shards.map(({ total }) => calls.command((client) => client.hmget(total, 'blobs', 'bytes'))),
+      );
+      const sumOf = (field: 0 | 1) => sums.reduce((sum, ofShard) => sum + Number(ofShard[field] ?? 0), 0);
       return { blobs: sumOf(0), bytes: sumOf(1) };
     },
   };
@@ -109,11 +109,26 @@ export function createRedisBlobs(parts: RedisParts) {
   return { blobs, keysOf, put, isTouched };
 }
 
+/** The digests that begin with two hexadecimal digits, found in steps that hold Redis up for a moment each. */
+async function digestsOf({ calls, keys }: RedisParts, start: string): Promise<Digest[]> {
+  const { leastRecent } = keys.shardOf(`sha256:${start}` as Digest);
+  const found = new Set<string>();
+  let cursor = '0';
+  do {
+    const [next, flat] = await calls.command((client) =>
+      client.zscan(leastRecent, cursor, 'MATCH', packedPattern(start), 'COUNT', membersAtOnce),
+    );
+    for (const [packed] of pairs(flat)) found.add(packed);
+    cursor = next;
+  } while (cursor !== '0');
+  return [...found].map(unpackDigest);
+}
+
 /** Touches that wait, of records that may not exist: only then is one of no effect. */
 function openTouches({ calls, keys, writeBehind }: RedisParts) {
   return writeBehind.table<Touch>({
     merge: (one, other) => (one.atMs >= other.atMs ? one : other),
-    groupOf: ({ digest }) => (calls.isCluster ? keys.shardOf(digest).leastRecent : ''),
+    groupOf: ({ digest }) => keys.shardOf(digest).leastRecent,
     write: async (entries) =>
       calls.run(
         'touch-blobs',

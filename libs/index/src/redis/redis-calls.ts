@@ -64,33 +64,12 @@ export function createRedisCalls({ client, commandTimeoutMs, onCall = () => {} }
       checkOpen();
       if (lastFailure !== undefined && performance.now() - lastFailure.atMs < justNowMs) throw lastFailure.error;
     },
-    isCluster: client.isCluster,
     isConnected: (): boolean => client.status === 'ready',
     /** From now on every call rejects. */
     close(): void {
       isClosed = true;
     },
   };
-}
-
-const shardCallsAtOnce = 32;
-
-/**
- * Calls `query` for groups of shards that one call may be for, and returns its results in the order of the shards. One server takes
- * all of them in one call; a cluster takes a call for each, some at a time.
- */
-export async function queryShards<S, T>(
-  { isCluster }: RedisCalls,
-  shards: readonly S[],
-  query: (shards: readonly S[]) => Promise<T>,
-): Promise<T[]> {
-  if (!isCluster) return [await query(shards)];
-  const answers: T[] = [];
-  for (let first = 0; first < shards.length; first += shardCallsAtOnce) {
-    const some = shards.slice(first, first + shardCallsAtOnce);
-    answers.push(...(await Promise.all(some.map((shard) => query([shard])))));
-  }
-  return answers;
 }
 
 const flushAfterMs = 1000;

@@ -1,50 +1,31 @@
-// What Redis has lost is found out by keys that are lost with it. Each shard has its own: it can be that of a cluster's
-// node alone, which was lost and replaced by an empty one (decision 0015).
+// What Redis has lost is found out by keys that are lost with it. Each shard has its own: a cluster may lose one node alone, and
+// have an empty one in its place (decision 0059).
 import type { EpochIndex } from '../cache-index.ts';
-import { queryShards } from './redis-calls.ts';
 import type { RedisParts } from './redis-parts.ts';
-import type { ShardWatch } from './redis-fills.ts';
 
-export function createRedisEpoch({ calls, keys }: RedisParts, watch: ShardWatch): EpochIndex {
-  /** Since when each shard has been settling. */
-  async function settle(): Promise<string[]> {
-    const sinces = await queryShards(calls, keys.shards, async (shards) => {
-      const names = shards.map(({ settling }) => settling);
-      const known = await calls.command((client) => client.mget(names));
-      watch.answered(names);
-      return known.includes(null) ? ((await calls.run('settle-shards', names, [])) as string[]) : (known as string[]);
-    });
-    return sinces.flat();
-  }
+type Shard = RedisParts['keys']['shards'][number];
+
+export function createRedisEpoch({ calls, keys: { shards } }: RedisParts): EpochIndex {
+  const ofAll = <T>(query: (shard: Shard, position: number) => Promise<T>) => Promise.all(shards.map(query));
 
   return {
-    async settle() {
-      await settle();
-    },
     async isComplete() {
-      const answers = await queryShards(calls, keys.shards, async (shards) => {
-        const names = shards.flatMap(({ settling, complete }) => [settling, complete]);
-        const values = await calls.command((client) => client.mget(names));
-        return values.every(
-          (value, position) => value !== null && (position % 2 === 0 || value === values[position - 1]),
-        );
-      });
+      const answers = await ofAll(({ settling, complete }) =>
+        calls.command(async (client) => {
+          const [since, rebuilt] = await client.mget(settling, complete);
+          return since !== null && rebuilt === since;
+        }),
+      );
       return answers.every(Boolean);
     },
     async current() {
-      return (await settle()).join();
+      return (await ofAll(({ settling }) => calls.run('settle-shard', [settling], []))).join();
     },
     async markComplete(epoch) {
       const sinces = epoch.split(',');
-      const sinceOf = new Map(keys.shards.map((shard, position) => [shard, sinces[position] ?? '']));
-      const answers = await queryShards(calls, keys.shards, async (shards) => {
-        const names = shards.flatMap(({ settling, complete }) => [settling, complete]);
-        return calls.run(
-          'complete-shards',
-          names,
-          shards.map((shard) => sinceOf.get(shard) ?? ''),
-        );
-      });
+      const answers = await ofAll(({ settling, complete }, position) =>
+        calls.run('complete-shard', [settling, complete], [sinces[position] ?? '']),
+      );
       return answers.every((answer) => answer === 1);
     },
   };

@@ -1,37 +1,31 @@
-// Fill records. Each decision is one script on Redis' own clock, and an expired record is one that Redis has dropped.
+// Fill records. Each decision is one script on Redis' own clock.
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
 import { blobName } from '../records.ts';
 import type { RedisBlobs } from './redis-blobs.ts';
 import type { RedisParts } from './redis-parts.ts';
-import { isReadable, packDigest, schema, schemaField, type StoredHash } from './record-format.ts';
+import { isReadable, packDigest, pairs, schema, schemaField, type StoredHash } from './record-format.ts';
 
 export interface RedisFillsOptions {
   readonly blobs: RedisBlobs;
   /** How long after a loss the owners of fills have put their records back. */
   readonly settleMs: number;
-  readonly watch: ShardWatch;
 }
 
 export function createRedisFills(
   { calls, keys, change, reportNewer }: RedisParts,
-  { blobs, settleMs, watch }: RedisFillsOptions,
+  { blobs, settleMs }: RedisFillsOptions,
 ): FillIndex {
   return {
     async read(digest) {
-      return toRecord(digest, await calls.command((client) => client.hgetall(keys.fill(digest))));
+      const fields = (await calls.run('read-fill', [keys.fill(digest)], [])) as string[];
+      return toRecord(digest, Object.fromEntries(pairs(fields)));
     },
 
     async claim({ replaces, leaseMs, ...claim }) {
       const fields = [...claimFields(claim), 'state', 'starting'];
-      const { settling } = keys.shardOf(claim.digest);
-      if (watch.isOutOfSight(settling)) {
-        await calls.run('settle-shards', [settling], []);
-        watch.answered([settling]);
-      }
-      const waits = [settleMs, watch.unsettledForMs(settling)];
-      const scriptKeys = [keys.fill(claim.digest), settling, keys.blob(claim.digest)];
-      const claimed = await calls.run('claim-fill', scriptKeys, [replaces, leaseMs, ...waits, ...fields]);
+      const scriptKeys = [keys.fill(claim.digest), keys.shardOf(claim.digest).settling, keys.blob(claim.digest)];
+      const claimed = await calls.run('claim-fill', scriptKeys, [replaces, leaseMs, settleMs, ...fields]);
       if (claimed === null) return undefined;
       if (typeof claimed === 'number') return { unsettledForMs: claimed };
       const [generation, expiresAtMs] = (claimed as string[]).map(Number) as [number, number];
@@ -104,42 +98,5 @@ function toRecord(digest: Digest, hash: StoredHash): FillRecord | undefined {
     ...(size === undefined ? {} : { size: Number(size) }),
     ...(failure === undefined ? {} : { failure: JSON.parse(failure) as NonNullable<FillRecord['failure']> }),
     expiresAtMs: Number(hash['expiresAtMs']),
-  };
-}
-
-export type ShardWatch = ReturnType<typeof watchShards>;
-
-/** The time that is left at least, when Redis is last seen, of a lease of four seconds that is prolonged every second. */
-const leaseLeftMs = 3000;
-
-/**
- * Whether this process has not reached Redis for so long that the leases of fills ran out, though their owners live: a server
- * hung or was restarted with its data, or a node's replica took over late. Its records are still there, so nothing in Redis shows
- * it.
- */
-export function watchShards(settleMs: number) {
-  const seen = new Map<string, { readonly lastAtMs: number; readonly againSinceMs: number }>();
-
-  function isOutOfSight(shard: string): boolean {
-    const sight = seen.get(shard);
-    return sight !== undefined && performance.now() - sight.lastAtMs >= leaseLeftMs;
-  }
-
-  return {
-    /** No answer has come for a while; settle before a claim. */
-    isOutOfSight,
-    /** Redis has answered for these shards. The first time begins to watch them. */
-    answered(shards: readonly string[]): void {
-      const nowMs = performance.now();
-      for (const shard of shards) {
-        const againSinceMs = isOutOfSight(shard) ? nowMs : (seen.get(shard)?.againSinceMs ?? -Infinity);
-        seen.set(shard, { lastAtMs: nowMs, againSinceMs });
-      }
-    },
-    /** How long owners still have to put back the records that ran out; 0: it was never out of sight, or long ago. */
-    unsettledForMs(shard: string): number {
-      const { againSinceMs = -Infinity } = seen.get(shard) ?? {};
-      return Math.max(0, Math.ceil(againSinceMs + settleMs - performance.now()));
-    },
   };
 }

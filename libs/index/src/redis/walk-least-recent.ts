@@ -10,7 +10,7 @@ interface Entry {
   readonly lastPulledAtMs: number;
 }
 
-const pageSize = 16;
+const pageSize = 32;
 const recordsAtOnce = 32;
 
 export async function* walkLeastRecent(

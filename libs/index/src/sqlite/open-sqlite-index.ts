@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { CacheIndex, IndexLog, ValueIndex, EpochIndex } from '../cache-index.ts';
 import { createPubSub } from '../in-process/create-pubsub.ts';
-import { createFillTable, type InProcessOptions } from '../in-process/create-fill-table.ts';
+import { createFillTable, type FillTableOptions, type InProcessOptions } from '../in-process/create-fill-table.ts';
 import { createNodeTable } from '../in-process/create-node-table.ts';
 import { createWriteBehind, type SqliteConnection } from './sqlite-connection.ts';
 import { guard } from './index-error.ts';
@@ -52,7 +52,7 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Cach
  */
 export function createSqliteIndex(
   database: DatabaseSync,
-  { now, log }: Pick<SqliteIndexOptions, 'now' | 'log'>,
+  { now, log, settleMs }: Pick<SqliteIndexOptions, 'now' | 'log'> & Pick<FillTableOptions, 'settleMs'>,
   pages?: FreePages,
 ): CacheIndex {
   const writeBehind = createWriteBehind(database, log);
@@ -78,7 +78,7 @@ export function createSqliteIndex(
     manifests: createSqliteManifests(connection),
     blobs,
     links: createSqliteLinks(connection),
-    fills: createFillTable({ now, blobs: table, checkAvailable }),
+    fills: createFillTable({ now, blobs: table, checkAvailable, settleMs }),
     leases: createLeaseTable({ now, checkAvailable }),
     values: createValueTable({ now, checkAvailable }),
     popularity: guard(() =>
@@ -154,7 +154,6 @@ function createSqliteEpoch({ database, call }: SqliteConnection): EpochIndex {
   const select = database.prepare('SELECT complete FROM rebuilt');
   const insert = database.prepare('INSERT OR REPLACE INTO rebuilt VALUES (1)');
   return {
-    settle: () => call(() => {}),
     isComplete: () => call(() => select.get() !== undefined),
     current: () => call(() => '1'),
     markComplete: () =>

@@ -89,17 +89,12 @@ test('an index that has lost its data is empty and incomplete, and lets claims t
   assert.deepEqual(await two.blobs.totals(), { blobs: 0, bytes: 0 });
   assert.equal(await two.epoch.isComplete(), false);
   assert.equal(await two.epoch.markComplete(before), false);
-  assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 2500 });
+  assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 1200 });
   assert.equal(await one.fills.heartbeat(fill, 60_000), 'recreated');
   assert.equal(await two.fills.claim(sampleClaim('a', { owner: 'two' })), undefined);
   clock.nowMs += 1000;
-  // Of another shard, which somebody looks at now for the first time.
-  assert.deepEqual(await two.fills.claim(sampleClaim('b')), { unsettledForMs: 2500 });
-  clock.nowMs += 1000;
-  await one.epoch.settle();
-  assert.deepEqual(await two.fills.claim(sampleClaim('b')), { unsettledForMs: 1500 });
-  assert.deepEqual(await two.fills.claim(sampleClaim('c')), { unsettledForMs: 2500 });
-  clock.nowMs += 2500;
+  assert.deepEqual(await two.fills.claim(sampleClaim('b')), { unsettledForMs: 200 });
+  clock.nowMs += 200;
   await claimed(two.fills, sampleClaim('b'));
   await claimed(two.fills, sampleClaim('c'));
 
@@ -108,6 +103,32 @@ test('an index that has lost its data is empty and incomplete, and lets claims t
   await one.pubsub.publish('topic', 'after it');
   await turn();
   assert.deepEqual(heard, ['after it']);
+});
+
+test('a claim gives the owner of a fill whose lease ran out time to put its record back', async () => {
+  const { connect, clock } = startServer();
+  const [one, two] = [connect(), connect()];
+  const first = await claimed(one.fills, sampleClaim('a', { leaseMs: 4000 }));
+  const second = await claimed(one.fills, sampleClaim('b', { leaseMs: 4000 }));
+  const ended = await claimed(one.fills, sampleClaim('c', { leaseMs: 4000 }));
+  await one.fills.failed(ended.digest, ended.owner, { kind: 'content-mismatch', message: '' }, 1000);
+  // The index was away.
+  clock.nowMs += 60_000;
+  assert.equal(await two.fills.read(first.digest), undefined);
+  assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 1200 });
+  clock.nowMs += 1000;
+  assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 200 });
+  assert.equal(await one.fills.heartbeat(first, 4000), 'recreated');
+  assert.equal(await two.fills.claim(sampleClaim('a', { owner: 'two' })), undefined);
+  // Who has seen the owner die does not wait for it, and who waited long enough does not wait again.
+  await claimed(two.fills, sampleClaim('b', { owner: 'two', replaces: second.generation }));
+  await claimed(two.fills, sampleClaim('c', { owner: 'two' }));
+  clock.nowMs += 5000;
+  assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 1200 });
+  clock.nowMs += 1200;
+  const next = await claimed(two.fills, sampleClaim('a', { owner: 'two' }));
+  assert.ok(next.generation > first.generation);
+  assert.equal(await one.fills.heartbeat(first, 4000), 'lost');
 });
 
 test('announcements can be lost or late at one process, and subscriptions are counted', async (t) => {

@@ -4,7 +4,7 @@ import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { openDatabase } from '../sqlite/open-database.ts';
 import { createSqliteIndex } from '../sqlite/open-sqlite-index.ts';
 import { publishChanges } from './publish-changes.ts';
-import { createLosses } from './create-losses.ts';
+import { createLosses, settleMs } from './create-losses.ts';
 import { type IndexFaults, withFaults } from './index-faults.ts';
 
 export interface IndexServerOptions {
@@ -23,14 +23,14 @@ const silent: IndexLog = { warn() {}, error() {} };
 
 /** The index is empty, complete and settled. Nothing has to be closed. */
 export function createIndexServer({ now, log = silent }: IndexServerOptions): IndexServer {
-  const openEmpty = () => createSqliteIndex(openDatabase({ path: ':memory:', now, log }), { now, log });
+  const openEmpty = () => createSqliteIndex(openDatabase({ path: ':memory:', now, log }), { now, log, settleMs });
   const first = openEmpty();
   let current = publishChanges(first, first.pubsub);
   const losses = createLosses(now);
 
   const claim: CacheIndex['fills']['claim'] = async (given) => {
     if ((await current.fills.read(given.digest)) === undefined) {
-      const unsettledForMs = losses.unsettledForMs(given.digest);
+      const unsettledForMs = losses.unsettledForMs();
       if (unsettledForMs > 0) return { unsettledForMs };
     }
     return current.fills.claim(given);

@@ -6,27 +6,12 @@ import { type RebuildOptions, type RebuildProgress, rebuildIndex } from './rebui
 
 export type IndexKeeperOptions = Pick<RebuildOptions, 'index' | 'store' | 'log' | 'now'>;
 
-/** As often as fills in flight say that they are alive. */
-const settleEveryMs = 1000;
-const lookEveryMs = 3000;
+const lookEveryMs = 5000;
 const logProgressEveryMs = 10_000;
 
 /** A rebuild under way at its close is left, for another to go on with. */
 export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promise<void> } {
   const { index, log } = options;
-
-  const every = async (ms: number, signal: AbortSignal, action: () => Promise<void>) => {
-    while (!signal.aborted) {
-      try {
-        await action();
-      } catch (error) {
-        // An index says itself when it cannot be reached.
-        if (!signal.aborted && !isCacheError(error, 'index-unavailable'))
-          log.warn({ err: error }, 'the index could not be rebuilt from the store yet');
-      }
-      await delay(ms, undefined, { signal }).catch(() => {});
-    }
-  };
 
   const rebuildIfIncomplete = async (signal: AbortSignal) => {
     if (await index.epoch.isComplete()) return;
@@ -42,10 +27,16 @@ export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promis
     else if (result !== undefined && result.blobs > 0) log.info(result, 'the index was rebuilt from the store');
   };
 
-  return runUntilClosed((signal) =>
-    Promise.all([
-      every(settleEveryMs, signal, () => index.epoch.settle()),
-      every(lookEveryMs, signal, () => rebuildIfIncomplete(signal)),
-    ]),
-  );
+  return runUntilClosed(async (signal) => {
+    while (!signal.aborted) {
+      try {
+        await rebuildIfIncomplete(signal);
+      } catch (error) {
+        // An index says itself when it cannot be reached.
+        if (!signal.aborted && !isCacheError(error, 'index-unavailable'))
+          log.warn({ err: error }, 'the index could not be rebuilt from the store yet');
+      }
+      await delay(lookEveryMs, undefined, { signal }).catch(() => {});
+    }
+  });
 }

@@ -17,7 +17,7 @@ const everyConnection = {
   // A command that was sent is never sent again: a claim that is repeated is refused by its own first run.
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  maxLoadingRetryTime: 1000,
+  maxLoadingRetryTime: 200,
   // What was the master is a replica now: ask again who is.
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 } satisfies RedisOptions;
@@ -86,9 +86,12 @@ export function clusterOptions(connection: ClusterRedis, commandTimeoutMs: numbe
   } satisfies ClusterOptions;
 }
 
-/** With jitter, so that a large cluster's processes do not come back all at once. */
+/**
+ * With jitter, so that a large cluster's processes do not come back all at once; 200 ms at most, for the owners of fills have to be
+ * back within a heartbeat and that before others may claim (decision 0059).
+ */
 export function reconnectAfterMs(attempt: number): number {
-  return Math.min(50 * 2 ** (attempt - 1), 1000) * (0.75 + Math.random() / 2);
+  return Math.min(50 * 2 ** (attempt - 1), 160) * (0.75 + Math.random() / 2);
 }
 
 /** ioredis takes `undefined` for a value in some places. */

@@ -66,7 +66,6 @@ export const processOperations: Operations = {
     ({ index }, asked) => index.audit.list(asked),
   ),
 
-  'epoch.settle': operation([], ({ index }) => index.epoch.settle(), 1),
   'epoch.isComplete': operation([], ({ index }) => index.epoch.isComplete(), 1),
   'epoch.current': operation(
     [],

@@ -35,9 +35,6 @@ export interface AppliedFaults {
   end(): Promise<void>;
 }
 
-/** How often a worker looks whether the index has lost something. */
-const keeperMs = 1_000;
-
 export type Act = (fault: PlannedFault) => Promise<void>;
 
 export function applyFaults(faults: readonly PlannedFault[], targets: FaultTargets): AppliedFaults {
@@ -128,9 +125,6 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
       // One server has both.
       cluster.shared.loseData();
       cluster.jobs.loseData();
-      // As each worker's index keeper does it.
-      await pause(keeperMs);
-      await cluster.shared.index.epoch.settle();
     },
     'store away': (fault) => {
       const { s3 } = cluster.store;

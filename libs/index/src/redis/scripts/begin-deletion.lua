@@ -1,6 +1,6 @@
 -- KEYS: fill, blob. ARGV: owner, leaseMs, 1 if a touch of the blob was not written yet. Returns whether the blob's object is the
 -- owner's to delete now.
-local fill = redis.call('HGET', KEYS[1], 'state')
+local fill = live_state(KEYS[1])
 if (fill and not has_ended(fill)) or is_newer(KEYS[2]) then return 0 end
 local blob = redis.call('HMGET', KEYS[2], b_state, b_deleted_by)
 if not blob[1] or blob[1] == 'present' or (blob[1] == 'evicting' and ARGV[3] == '1') then return 0 end

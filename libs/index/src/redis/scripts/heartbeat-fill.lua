@@ -1,10 +1,14 @@
--- KEYS: fill. ARGV: owner, leaseMs, then the record as the owner knows it, fields and values.
-if redis.call('EXISTS', KEYS[1]) == 0 then
+-- KEYS: fill. ARGV: owner, leaseMs (0: the owner gives it up), then the record as the owner knows it, fields and values.
+if is_newer(KEYS[1]) then return 'lost' end
+local state, owner = live_state(KEYS[1])
+if state and owner ~= ARGV[1] then return 'lost' end
+if ARGV[2] == '0' and not (state and has_ended(state)) then
+  redis.call('DEL', KEYS[1])
+elseif not state then
+  redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], arguments(3))
   set_lease(KEYS[1], ARGV[2])
-  return 'recreated'
+elseif not has_ended(state) then
+  set_lease(KEYS[1], ARGV[2])
 end
-local state = owned_state(KEYS[1], ARGV[1])
-if not state then return 'lost' end
-if not has_ended(state) then set_lease(KEYS[1], ARGV[2]) end
-return 'kept'
+return state and 'kept' or 'recreated'

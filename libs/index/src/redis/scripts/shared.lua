@@ -38,18 +38,27 @@ local function has_ended(state)
   return state == 'done' or state == 'failed'
 end
 
+-- State and owner of a fill; nil if there is none, or its lease has ended.
+local function live_state(key)
+  if is_newer(key) then return nil end
+  local fields = redis.call('HMGET', key, 'state', 'owner', 'expiresAtMs')
+  if not fields[1] or tonumber(fields[3]) <= now_ms() then return nil end
+  return fields[1], fields[2]
+end
+
 -- The state of a fill that `owner` owns; nil if it is gone or somebody else's.
 local function owned_state(key, owner)
-  if is_newer(key) then return nil end
-  local fields = redis.call('HMGET', key, 'owner', 'state')
-  if fields[1] ~= owner then return nil end
-  return fields[2]
+  local state, its_owner = live_state(key)
+  return its_owner == owner and state or nil
 end
+
+-- What is left of a fill whose lease ended says that its owner may live; longer than any outage from which it comes back.
+local remembered_ms = 600000
 
 local function set_lease(key, lease_ms)
   local expires_at_ms = integer(now_ms() + tonumber(lease_ms))
   redis.call('HSET', key, 'expiresAtMs', expires_at_ms)
-  redis.call('PEXPIREAT', key, expires_at_ms)
+  redis.call('PEXPIRE', key, integer(tonumber(lease_ms) + remembered_ms))
   return expires_at_ms
 end
 

@@ -1,0 +1,2 @@
+-- KEYS: settling. Returns since when the shard has been settling.
+return settling_since(KEYS[1])
