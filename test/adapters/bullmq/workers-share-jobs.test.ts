@@ -88,3 +88,32 @@ describe('workers', { concurrency: true }, () => {
     assert.equal(runs, 1);
   });
 });
+
+test('the end of a job is told to those alone who wait for it, whoever has added it', async (t) => {
+  const place = placeIn(redis, 'told:');
+  const [adder, joiner, other] = await Promise.all([openQueue(t, place), openQueue(t, place), openQueue(t, place)]);
+  const begun = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<null>();
+  const handle = async () => {
+    begun.resolve();
+    return held.promise;
+  };
+  await openWorkers(t, place, { 'revalidate-tag': handle });
+  const channels = async () => (await redis.command('PUBSUB', 'CHANNELS', 'told:jobs-ended:*')).split('\n');
+  await until('all three listen', async () => (await channels()).length === 3);
+  const calls = async () =>
+    Number(/^cmdstat_publish:calls=(\d+)/m.exec(await redis.command('INFO', 'commandstats'))?.[1] ?? 0);
+  const before = await calls();
+  const waits = [adder, joiner].map((queue) => queue.run('revalidate-tag', tagJob('1'), asking('1')));
+  await begun.promise;
+  const askers = async () => redis.command('KEYS', 'told:*:askers');
+  await until('both have asked', async () => (await redis.command('SCARD', await askers())) === '2');
+  held.resolve(null);
+  await Promise.all(waits);
+  await until('nobody waits any more', async () => (await askers()) === '');
+  assert.equal((await calls()) - before, 2);
+  // Nobody waits for this one.
+  await other.add('revalidate-tag', tagJob('2'), asking('2'));
+  await until('it is done', async () => (await redis.command('KEYS', 'told:*:lock')) === '');
+  assert.equal((await calls()) - before, 2);
+});

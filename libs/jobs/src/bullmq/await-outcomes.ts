@@ -1,11 +1,11 @@
-// The callers that wait for a job. A message only hurries a look at the job; the look itself happens at once, every half second
-// and on every reconnect too, so that a missed message costs time and nothing else.
+// The callers that wait for a job. A message only hurries a look at the job; the look itself happens at once, every second and on
+// every reconnect too, so that a missed message costs time and nothing else.
 import type { RedisConnection } from '@cistern/redis';
 import { untilAborted } from '@cistern/runtime';
 import type { JobProbe, ProbedJob } from './job-layout.ts';
 import { openHearingClient, type RedisClient } from './redis-clients.ts';
 
-const lookEveryMs = 500;
+const lookEveryMs = 1000;
 const openAgainMs = 500;
 
 interface Waited {
@@ -89,7 +89,7 @@ export interface EarOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Hears which jobs have ended, on a connection that is opened again whenever it has ended. */
+/** Hears which of the jobs that this process waits for have ended, on a connection that is opened again whenever it has ended. */
 export function hearEndedJobs(options: EarOptions): { close(): void } {
   const { connection, client, channel, onJob, onHearing, onError } = options;
   let ear: RedisClient;

@@ -31,8 +31,8 @@ export function createQueueNames(keyPrefix: string) {
   return {
     all: [...queueNames.values()],
     of: (name: JobName, jobClass: JobClass): JobQueueName => queueNames.get(`${jobClass}-${jobGroup(name)}`)!,
-    /** Where workers announce which job has ended: the message is its id. */
-    channel: `${keyPrefix}jobs-ended`,
+    /** Where workers tell an asker which of its jobs has ended: the message is the job's id. */
+    channelOf: (asker: string): string => `${keyPrefix}jobs-ended:${asker}`,
   };
 }
 
@@ -138,15 +138,25 @@ export type JobProbe =
 /**
  * A running worker keeps `<job>:lock` alive. Without a lock, a job in the `active` list has lost its worker. So has
  * one marked with a deferred failure (`defa`), which waits only to be failed. The outcome counts once the job has
- * finished, because until then its deduplication key is taken; if the lock is lost it never will finish.
+ * finished, because until then its deduplication key is taken; if the lock is lost it never will finish. Who asks about a job that
+ * is pending is told of its end.
  */
 const script = `
-local job, lock, outcome, active, dedup = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local job, lock, outcome, active, dedup, askers = unpack(KEYS)
+
+local function pending()
+  if ARGV[2] ~= '' then
+    redis.call('SADD', askers, ARGV[2])
+    redis.call('PEXPIRE', askers, ARGV[3])
+  end
+  return {'pending'}
+end
+
 local unfinished = redis.call('EXISTS', job) == 1 and redis.call('HEXISTS', job, 'finishedOn') == 0
-if unfinished and redis.call('EXISTS', lock) == 1 then return {'pending'} end
+if unfinished and redis.call('EXISTS', lock) == 1 then return pending() end
 local ended = redis.call('GET', outcome)
 if unfinished and not ended and redis.call('HEXISTS', job, 'defa') == 0
-  and not redis.call('LPOS', active, ARGV[1]) then return {'pending'} end
+  and not redis.call('LPOS', active, ARGV[1]) then return pending() end
 if redis.call('GET', dedup) == ARGV[1] then redis.call('DEL', dedup) end
 if ended then return {'ended', ended} end
 return {'lost'}
@@ -164,11 +174,11 @@ type WithProbe = RedisClient & {
 
 /**
  * A function that finds out what has become of a job, in one atomic look at BullMQ's keys. It also frees the deduplication key of a
- * job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. Call once for a
- * client; the function rejects as the client does.
+ * job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. `asker`: is told on
+ * its channel when a job that it has found pending ends. Call once for a client; the function rejects as the client does.
  */
-export function createProbe(client: RedisClient): (job: ProbedJob) => Promise<JobProbe> {
-  client.defineCommand('cisternProbeJob', { numberOfKeys: 5, lua: script });
+export function createProbe(client: RedisClient, asker = ''): (job: ProbedJob) => Promise<JobProbe> {
+  client.defineCommand('cisternProbeJob', { numberOfKeys: 6, lua: script });
   return async ({ queueName, id, deduplicationId }) => {
     const [state, outcome] = await (client as WithProbe).cisternProbeJob(
       queueName.key(id),
@@ -176,10 +186,35 @@ export function createProbe(client: RedisClient): (job: ProbedJob) => Promise<Jo
       outcomeKey(queueName, id),
       queueName.key('active'),
       queueName.key(`de:${deduplicationId}`),
+      askersKey(queueName, id),
       id,
+      asker,
+      String(askersTtlMs),
     );
     return outcome === undefined ? ({ state } as JobProbe) : { state: 'ended', outcome };
   };
+}
+
+/** Askers look again much sooner, which prolongs it. */
+const askersTtlMs = 30_000;
+
+/** Set: who has asked about the job. */
+function askersKey(queueName: JobQueueName, jobId: string): string {
+  return queueName.key(`${jobId}:askers`);
+}
+
+/** Tells all who have asked about a job that it has ended. Rejects as the client does. */
+export async function announceEnd(
+  client: RedisClient,
+  queueNames: JobQueueNames,
+  queueName: JobQueueName,
+  jobId: string,
+): Promise<void> {
+  const key = askersKey(queueName, jobId);
+  const askers = await client.smembers(key);
+  if (askers.length === 0) return;
+  await Promise.all(askers.map((asker) => client.publish(queueNames.channelOf(asker), jobId)));
+  await client.del(key);
 }
 
 export function outcomeKey(queueName: JobQueueName, jobId: string): string {

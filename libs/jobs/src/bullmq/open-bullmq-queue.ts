@@ -1,4 +1,5 @@
 // The callers' side of the queue: adds jobs and waits for them, and lets no caller wait for Redis.
+import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '@cistern/redis';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload } from '../catalogue.ts';
@@ -47,7 +48,8 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
   const outages = logOutages(client, log);
   await untilReady(client, Math.max(2000, 4 * commandTimeoutMs));
 
-  const probe = createProbe(client);
+  const asker = randomUUID();
+  const probe = createProbe(client, asker);
   const outcomes = createOutcomes(probe);
   const queues = openQueues({ client, queueNames, probe, maxWaiting, commandTimeoutMs, onError: outages.note });
   const closing = new AbortController();
@@ -55,7 +57,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
   const ear = hearEndedJobs({
     connection,
     client,
-    channel: queueNames.channel,
+    channel: queueNames.channelOf(asker),
     onJob: outcomes.look,
     onHearing: outcomes.lookAtAll,
     onError: outages.note,

@@ -4,7 +4,7 @@ import { Worker } from 'bullmq';
 import type { WorkerPlace } from '../hand-on.ts';
 import { shuttingDown } from '../job-errors.ts';
 import type { JobHandlers, JobSlots, JobWorkers } from '../job-queue.ts';
-import { createProbe, createQueueNames } from './job-layout.ts';
+import { announceEnd, createProbe, createQueueNames } from './job-layout.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
 import { performJob, retryDelayMs, type Stopping } from './perform-job.ts';
 import { endsWithin, openWorkingClient } from './redis-clients.ts';
@@ -73,11 +73,11 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
         settings: { backoffStrategy: (attemptsMade, _type, error) => retryDelayMs(attemptsMade, error) },
       },
     );
-    const announceEnd = (jobId: string | undefined): void => {
-      if (jobId !== undefined) client.publish(queueNames.channel, jobId).catch(outages.note);
+    const announce = (jobId: string | undefined): void => {
+      if (jobId !== undefined) announceEnd(client, queueNames, queueName, jobId).catch(outages.note);
     };
-    worker.on('completed', (job) => announceEnd(job.id));
-    worker.on('failed', (job) => announceEnd(job?.id));
+    worker.on('completed', (job) => announce(job.id));
+    worker.on('failed', (job) => announce(job?.id));
     worker.on('error', outages.note);
     return worker;
   });
