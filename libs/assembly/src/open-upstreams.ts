@@ -18,6 +18,8 @@ export interface OpenUpstreamsOptions extends NodeContext {
   readonly instanceId: string;
   readonly tokens: TokenCache | undefined;
   readonly ledger: BudgetLedger;
+  /** Milliseconds since the epoch, the same for all who share tokens and budgets. */
+  readonly clock: () => number;
 }
 
 type Configured = Config['upstreams'][number];
@@ -25,7 +27,7 @@ type Configured = Config['upstreams'][number];
 /** Every configured upstream by its name. Nothing is dialled before a client asks. */
 export function openUpstreams(
   upstreams: readonly Configured[],
-  { log, metrics, env, version, instanceId, tokens, ledger, tracing }: OpenUpstreamsOptions,
+  { log, metrics, env, version, instanceId, tokens, ledger, clock, tracing }: OpenUpstreamsOptions,
 ): ReadonlyMap<string, Upstream> {
   const open = ({ url, credentials, alternates, proxyUrl, ca, clientCertificate, ...upstream }: Configured): Upstream =>
     openUpstream({
@@ -42,6 +44,7 @@ export function openUpstreams(
       version,
       tokens,
       ledger,
+      clock,
       metrics,
       log,
     });

@@ -35,7 +35,7 @@ export function importBundleOf(config: Config, options: ImportBundleOptions): Pr
   const table = createUpstreamTable(config.upstreams);
   const resolve = (name: string) => resolveImage(table, name);
   return withIndexAndStore(config, options, (opened) =>
-    importBundle({ ...options, ...opened, resolve, now: Date.now }),
+    importBundle({ ...options, ...opened, resolve, now: opened.index.now }),
   );
 }
 
@@ -45,7 +45,7 @@ export type RebuildIndexOptions = Pick<NodeContext, 'log' | 'metrics'> & Pick<Re
 export function rebuildIndexOf(config: Config, options: RebuildIndexOptions): Promise<RebuildResult | undefined> {
   const { log, signal, onProgress } = options;
   return withIndexAndStore(config, options, (opened) =>
-    rebuildIndex({ ...opened, log, now: Date.now, signal, onProgress }),
+    rebuildIndex({ ...opened, log, now: opened.index.now, signal, onProgress }),
   );
 }
 

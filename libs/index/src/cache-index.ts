@@ -22,6 +22,11 @@ export interface CacheIndex {
   readonly audit: AuditIndex;
   readonly epoch: EpochIndex;
   readonly pubsub: PubSub;
+  /**
+   * Milliseconds since the epoch, by the one clock of all who share this index, whatever their machines take for the time: what one
+   * of them stamps the others compare. Throws nothing, and asks nobody.
+   */
+  now(): number;
   /** Rejects with `index-unavailable` if the index cannot answer now; used by health checks. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -51,7 +51,7 @@ export function openOperations(
       prewarmImage({ index, queue }, { ...resolveImage(table, image), platforms }, options),
     upkeep: {
       scrubReport: async () => ({ report: (await readScrubReport(store)) ?? null }),
-      evictionPlan: (options) => planEviction({ index, store, ...settings, now: Date.now }, options),
+      evictionPlan: (options) => planEviction({ index, store, ...settings, now: index.now }, options),
     },
     decisions: openDecisions(config, { index, store }),
     images: openImages(config, { index, store, queue }),

@@ -5,7 +5,7 @@ import { isCacheError } from '@cistern/errors';
 import { type CacheIndex, repositoryPath, type TagKey, type TagRecord } from '@cistern/index';
 import type { JobPayload } from '@cistern/jobs';
 import { OciSyntaxError, parseTag, type RepositoryName, type Tag } from '@cistern/oci';
-import { type FreshnessPolicy, upstreamOf } from '@cistern/pull-through';
+import { elapsedMs, type FreshnessPolicy, upstreamOf } from '@cistern/pull-through';
 import { addPrewarmTag, type PrewarmTagDeps } from './prewarm-tag.ts';
 
 /** As configured. */
@@ -83,8 +83,8 @@ function goesStale(
   nowMs: number,
   leadMs: number,
 ): boolean {
-  if (lastFailure !== undefined && nowMs - lastTriedAtMs < retryAfterMs) return false;
-  return nowMs - checkedAtMs >= Math.max(ttlMs - leadMs, minGapMs);
+  if (lastFailure !== undefined && elapsedMs(lastTriedAtMs, nowMs) < retryAfterMs) return false;
+  return elapsedMs(checkedAtMs, nowMs) >= Math.max(ttlMs - leadMs, minGapMs);
 }
 
 /** The list of images in the configuration: those that are due, each of their tags as a job. */

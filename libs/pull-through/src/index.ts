@@ -11,7 +11,7 @@ export { createPullThrough } from './create-pull-through.ts';
 
 export type { AnswerPeer } from './verification/remote/answer-access.ts';
 
-export { createFreshnessPolicies, freshnessOf, failureKindOf } from './freshness/freshness.ts';
+export { createFreshnessPolicies, elapsedMs, freshnessOf, failureKindOf } from './freshness/freshness.ts';
 export type { PolicyOf, FreshnessPolicy } from './freshness/freshness.ts';
 
 export {

@@ -73,7 +73,6 @@ function openUnreachable(t: TestContext): CacheIndex {
   const index = createCachedIndex({
     index: createTestIndex({ now, faults: { failing: true } }),
     log: createLogger({ level: 'error', formatter: 'json' }),
-    now,
   });
   t.after(() => index.close());
   return index;

@@ -32,7 +32,6 @@ export function buildRegistry(
     redirectExcept: storageRedirect?.exceptNetworks,
     revalidateFrom: http.revalidateFrom,
     webhooks: { webhooks, pushes },
-    now: Date.now,
   });
   return { app, address: http.address, key: 'http.addr', reusePort: http.reusePort };
 }

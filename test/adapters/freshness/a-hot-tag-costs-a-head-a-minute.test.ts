@@ -56,7 +56,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
 
   async function startNode(name: string): Promise<TestPullThrough> {
     const index = await openRedisIndex({ connection, keyPrefix, commandTimeoutMs: commandTimeoutMs.patient, log });
-    const cached = createCachedIndex({ index, log, now });
+    const cached = createCachedIndex({ index: { ...index, now }, log });
     const queue = await openBullmqQueue({
       connection,
       keyPrefix,

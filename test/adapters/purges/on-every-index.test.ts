@@ -119,7 +119,7 @@ test('in Redis, and in what frontends remember of it', async (t) => {
   };
   const readers: CacheIndex[] = [];
   for (let node = 0; node < 2; node += 1) {
-    const cached = createCachedIndex({ index: await open(), log, now: Date.now });
+    const cached = createCachedIndex({ index: await open(), log });
     t.after(() => cached.close());
     readers.push(cached);
   }

@@ -22,7 +22,7 @@ const connection = () => ({ kind: 'standalone', host: redis.host, port: redis.po
 function remember(t: TestContext, index: CacheIndex, now = Date.now) {
   const logged: string[] = [];
   const log = (_fields: object, message: string) => void logged.push(message);
-  const cached = createCachedIndex({ index, log: { warn: log, error: log }, now });
+  const cached = createCachedIndex({ index: { ...index, now }, log: { warn: log, error: log } });
   t.after(() => cached.close());
   return { cached, logged };
 }

@@ -29,7 +29,7 @@ async function startCached(t: TestContext, maxEntries?: number) {
   };
   const logged: Record<string, unknown>[] = [];
   const warn = (fields: object, message: string) => void logged.push({ ...fields, message });
-  const options = { index: slow, log: { warn, error: warn }, now };
+  const options = { index: slow, log: { warn, error: warn } };
   const index = createCachedIndex({ ...options, ...(maxEntries !== undefined && { maxEntries }) });
   t.after(async () => {
     await index.close();

@@ -8,7 +8,6 @@ export interface CachedIndexOptions {
   /** Announces its changes, as that in Redis does. Its opener closes it, after the cached one. */
   readonly index: CacheIndex;
   readonly log: IndexLog;
-  readonly now: () => number;
   /** Of each kind of record; default 20,000, about 10 MB. */
   readonly maxEntries?: number;
 }
@@ -18,8 +17,8 @@ export interface CachedIndexOptions {
  * `undefined`, which means that the store has to be asked; changes of them are remembered and otherwise lost, which the
  * store makes up for; and `epoch.isComplete` is false. Everything else rejects with `index-unavailable` as ever.
  */
-export function createCachedIndex({ index, log, now, maxEntries = 20_000 }: CachedIndexOptions): CacheIndex {
-  const memory = createMemory({ index, log, maxEntries, now });
+export function createCachedIndex({ index, log, maxEntries = 20_000 }: CachedIndexOptions): CacheIndex {
+  const memory = createMemory({ index, log, maxEntries, now: index.now });
   return {
     ...index,
     tags: createCachedTags(index.tags, memory),

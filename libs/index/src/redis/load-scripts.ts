@@ -23,6 +23,7 @@ const scriptNames = [
   'put-links',
   'put-record',
   'put-tag',
+  'read-clock',
   'read-fill',
   'release-lease',
   'remove-blob',

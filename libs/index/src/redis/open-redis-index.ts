@@ -16,6 +16,7 @@ import { createRedisAudit } from './redis-audit.ts';
 import { createRedisBlobs, createRedisManifests } from './redis-blobs.ts';
 import { createRedisCalls, type OnRedisCall } from './redis-calls.ts';
 import type { RedisConnection } from '@cistern/redis';
+import { createRedisClock } from './redis-clock.ts';
 import { createRedisEpoch } from './redis-epoch.ts';
 import { createRedisFills } from './redis-fills.ts';
 import { createRedisLinks } from './redis-links.ts';
@@ -55,11 +56,17 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   const { connection, keyPrefix, settleMs = defaultSettleMs, commandTimeoutMs, log, onCall } = options;
   const keys = createKeys(keyPrefix, { isCluster: connection.kind === 'cluster' });
   const client = await connectRedis(connection, { commandTimeoutMs, scripts: await loadScripts(), log });
-  const hasShardedPubSub = await checkServer(client).catch(async (error: unknown) => {
-    await disconnectRedis(client);
-    throw error;
-  });
   const calls = createRedisCalls({ client, commandTimeoutMs, onCall });
+  const clock = createRedisClock();
+  const hasShardedPubSub = await checkServer(client)
+    .then(async (isSharded) => {
+      await clock.hear(() => calls.run('read-clock', [keys.nodes.reports], []));
+      return isSharded;
+    })
+    .catch(async (error: unknown) => {
+      await disconnectRedis(client);
+      throw error;
+    });
   const { pubsub, close: closePubSub } = createRedisPubSub({
     calls,
     keys,
@@ -87,10 +94,11 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     leases: createRedisLeases(parts),
     values: createRedisValues(parts),
     popularity: createRedisPopularity(parts),
-    nodes: createRedisNodes(parts),
+    nodes: createRedisNodes(parts, clock),
     audit: createRedisAudit(parts),
     epoch: createRedisEpoch(parts),
     pubsub,
+    now: clock.now,
     check: async () => calls.command(async (target) => void (await target.ping())),
     close: async () => (closing ??= close()),
   };

@@ -1,18 +1,21 @@
 // What nodes say of themselves: a hash of it, a sorted set of when each is to be forgotten, and a hash of what all have counted.
 import { maxNodesSeen, type NodeIndex, type NodeReportOptions, type NodeWord, workerTtlMs } from '../nodes.ts';
 import { pairs } from './record-format.ts';
+import type { RedisClock } from './redis-clock.ts';
 import type { RedisParts } from './redis-parts.ts';
 
 /** The field of the counts that says since when they are counted. */
 const sinceField = '';
 
-export function createRedisNodes({ calls, keys }: RedisParts): NodeIndex {
+/** The answers to reports keep `clock` right. */
+export function createRedisNodes({ calls, keys }: RedisParts, clock: RedisClock): NodeIndex {
   const { reports, ends, counts: countsKey, workers } = keys.nodes;
   const all = [reports, ends, countsKey];
 
   async function report(id: string, text: string, { ttlMs, counts, isWorker = false }: NodeReportOptions): Promise<void> {
     const times = [Math.ceil(ttlMs), isWorker ? workerTtlMs : 0];
-    await calls.run('report-node', [...all, workers], [id, text, ...times, ...Object.entries(counts).flat()]);
+    const args = [id, text, ...times, ...Object.entries(counts).flat()];
+    await clock.hear(() => calls.run('report-node', [...all, workers], args));
   }
 
   return {

@@ -88,6 +88,7 @@ export function createSqliteIndex(
     audit: guard(() => createSqliteAudit(connection)),
     epoch: createSqliteEpoch(connection),
     pubsub: createPubSub({ log, checkAvailable }),
+    now,
     check: async () => connection.call(() => void ping.get()),
     async close() {
       if (!database.isOpen) return;

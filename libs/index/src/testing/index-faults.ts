@@ -79,6 +79,7 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
     audit: part('audit'),
     epoch: part('epoch'),
     pubsub: part('pubsub', pubsubWithFaults(index, call, faults.pubsub)),
+    now: () => index.now(),
     check: () => call(() => index.check()),
     async close() {
       isClosed = true;

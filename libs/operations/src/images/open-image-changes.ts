@@ -63,7 +63,7 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
   return {
     async purge(request) {
       const target = await targetOf(request);
-      const result = await purge({ index, store, adoptAs, now: Date.now }, target);
+      const result = await purge({ index, store, adoptAs, now: index.now }, target);
       if ('purged' in result) return { purged: result.purged };
       const pins = result.pinnedBy.map(fullNameOf).sort();
       const which = `${pins.slice(0, maxNamed).join(', ')}${pins.length > maxNamed ? ' and others' : ''}`;

@@ -68,7 +68,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
           digest,
           fetchedAt: changedAtMs,
           confirmedAt: timeOf(checkedAtMs),
-          fresh: freshnessNow(record, policyOf),
+          fresh: freshnessNow(record, policyOf, index.now()),
           lastPulledAt: timeOf(lastPulledAtMs),
           pinned: isPinned(image, digest),
         };
@@ -78,7 +78,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
     async details(text) {
       const image = resolveImage(table, text);
       const { upstream, repository, reference } = image;
-      const found = await describeImage({ index, store, now: Date.now }, image);
+      const found = await describeImage({ index, store, now: index.now }, image);
       if (found === undefined) throw new CacheError('manifest-unknown', `${fullNameOf(image)} is not in this cache.`);
       const { record, lastPulledAtMs, ...content } = found;
       const isPinned = await readPinned();
@@ -89,7 +89,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
         tag: reference.kind === 'tag' ? reference.tag : null,
         ...content,
         lastPulledAt: timeOf(lastPulledAtMs),
-        freshness: record === undefined ? null : freshnessFacts(record, policyOf),
+        freshness: record === undefined ? null : freshnessFacts(record, policyOf, index.now()),
         pinned: isPinned(image, content.digest),
       };
     },
@@ -116,19 +116,19 @@ function imageOf({ upstream, repository, tag }: TagRecord): ResolvedImage {
 }
 
 /** That the last try failed makes it no older. */
-function freshnessNow(record: TagRecord, policyOf: PolicyOf): CachedImage['fresh'] {
+function freshnessNow(record: TagRecord, policyOf: PolicyOf, nowMs: number): CachedImage['fresh'] {
   const { upstream, tag, origin, checkedAtMs, lastTriedAtMs } = record;
   const policy = policyOf(upstream, tag);
-  const freshness = freshnessOf({ origin, checkedAtMs, lastTriedAtMs }, policy, { nowMs: Date.now() });
+  const freshness = freshnessOf({ origin, checkedAtMs, lastTriedAtMs }, policy, { nowMs });
   if (freshness === 'fresh') return 'fresh';
   return freshness === 'revalidate-behind' ? 'stale' : 'expired';
 }
 
-function freshnessFacts(record: TagRecord, policyOf: PolicyOf): ImageDetails['freshness'] {
+function freshnessFacts(record: TagRecord, policyOf: PolicyOf, nowMs: number): ImageDetails['freshness'] {
   const { firstSeenAtMs, changedAtMs, checkedAtMs, lastTriedAtMs, lastFailure = null, pulls } = record;
   const { ttlMs, staleWhileRevalidateMs, staleIfErrorMs } = policyOf(record.upstream, record.tag);
   return {
-    fresh: freshnessNow(record, policyOf),
+    fresh: freshnessNow(record, policyOf, nowMs),
     firstSeenAt: firstSeenAtMs,
     fetchedAt: changedAtMs,
     confirmedAt: timeOf(checkedAtMs),

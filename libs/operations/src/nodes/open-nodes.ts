@@ -19,7 +19,7 @@ export interface Nodes {
 }
 
 const viewForMs = 500;
-/** It takes a question for each of 256 shards. */
+/** It takes a question for each shard. */
 const totalsForMs = 5_000;
 const maxFailures = 20;
 
@@ -41,7 +41,7 @@ export function openNodes(
         // Manifests are blobs here, and are not counted apart.
         cache: { ...stored, maxBytes: maxBytes === Infinity ? null : maxBytes, manifests: null },
         fills: fillsInFlight,
-        since: countedSinceMs ?? Date.now(),
+        since: countedSinceMs ?? index.now(),
         requests: { total, hits, joined, stale, revalidated, misses, errors },
         bytes: { served: counts.bytesServed, fetched: counts.bytesFetched },
         upstreamCalls: { total: counts.upstreamCalls, saved: hits + joined + stale },

@@ -26,8 +26,8 @@ export function openReporting(
   { log, metrics, version }: Pick<NodeContext, 'log' | 'metrics' | 'version'>,
   { opened }: Closers,
 ): void {
-  const node = { id: randomUUID(), name: nodeName(config, role), role, version, startedAtMs: Date.now() };
-  opened(startReporting({ node, nodes: index.nodes, metrics, fills, budget: ledger?.known, log, now: Date.now }));
+  const node = { id: randomUUID(), name: nodeName(config, role), role, version, startedAtMs: index.now() };
+  opened(startReporting({ node, nodes: index.nodes, metrics, fills, budget: ledger?.known, log, now: index.now }));
 }
 
 interface ReportingOptions {

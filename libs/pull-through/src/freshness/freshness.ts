@@ -31,6 +31,9 @@ export type Freshness = 'fresh' | 'revalidate-behind' | 'failed-lately' | 'expir
 /** After a try that failed the next one is so far away, on all nodes together. */
 export const retryAfterFailureMs = 10_000;
 
+/** So much may a stamp be ahead of this node's reading of the clock that all nodes share. */
+const toleratedMs = 2_000;
+
 /** Tags have been matched already when they are popular; a match costs microseconds. */
 const maxMatched = 2000;
 
@@ -43,16 +46,25 @@ const alwaysAsk: FreshnessPolicy = {
 
 const refusals: ReadonlySet<string> = new Set<CacheErrorKind>(['manifest-unknown', 'name-unknown', 'denied']);
 
+/**
+ * Since a stamp of any node, in milliseconds. A stamp from the future says nothing of how long ago it was, and counts as expired:
+ * older releases stamped by the clock of their machine.
+ */
+export function elapsedMs(stampMs: number, nowMs: number): number {
+  return stampMs > nowMs + toleratedMs ? Infinity : Math.max(0, nowMs - stampMs);
+}
+
 /** `maxAgeMs`: of the client, who takes nothing older unless it cannot be had. */
 export function freshnessOf(
   record: Pick<TagRecord, 'origin' | 'checkedAtMs' | 'lastTriedAtMs' | 'lastFailure'>,
   policy: FreshnessPolicy,
   { nowMs, maxAgeMs = Infinity }: { readonly nowMs: number; readonly maxAgeMs?: number | undefined },
 ): Freshness {
-  const sinceCheckedMs = record.origin === 'upstream' ? nowMs - record.checkedAtMs : Infinity;
+  const sinceCheckedMs = record.origin === 'upstream' ? elapsedMs(record.checkedAtMs, nowMs) : Infinity;
   const { ttlMs, staleWhileRevalidateMs } = policy;
   if (sinceCheckedMs < Math.min(ttlMs, maxAgeMs)) return 'fresh';
-  if (record.lastFailure !== undefined && nowMs - record.lastTriedAtMs < waitAfter(record.lastFailure, policy))
+  const { lastFailure, lastTriedAtMs } = record;
+  if (lastFailure !== undefined && elapsedMs(lastTriedAtMs, nowMs) < waitAfter(lastFailure, policy))
     return 'failed-lately';
   const mayWait = sinceCheckedMs < ttlMs + staleWhileRevalidateMs && sinceCheckedMs < maxAgeMs;
   return mayWait ? 'revalidate-behind' : 'expired';

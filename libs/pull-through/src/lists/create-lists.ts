@@ -4,7 +4,7 @@ import type { JobName, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs
 import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
 import { LRUCache } from 'lru-cache';
 import type { RequestFromWorker } from '../requests/request-from-worker.ts';
-import { type FreshnessPolicy, mayServeOnError, failureKindOf, isRefusal } from '../freshness/freshness.ts';
+import { elapsedMs, type FreshnessPolicy, mayServeOnError, failureKindOf, isRefusal } from '../freshness/freshness.ts';
 import { ifStoreAnswers } from '@cistern/content';
 import type { CacheResult, FreshnessFacts, FreshnessOptions, PullThrough } from '../requests/pull-through.ts';
 import { type ListPage, readKeptList, type ListName, type ListQuery, placeOf } from './kept-list.ts';
@@ -60,7 +60,7 @@ export function createLists(
       if (staleBecause !== undefined) metrics.staleAnswers.inc({ upstream, reason: staleBecause });
       return { ...page, cache, ageMs: Math.max(0, now() - checkedAtMs), ...(staleBecause && { staleBecause }) };
     };
-    if (known !== undefined && now() - known.checkedAtMs < freshForMs) return answer(known, 'HIT');
+    if (known !== undefined && elapsedMs(known.checkedAtMs, now()) < freshForMs) return answer(known, 'HIT');
     try {
       const payload = { ...query, maxAgeMs: freshForMs } as JobPayload<typeof name>;
       // Who wants it anew does not take what others were satisfied with.

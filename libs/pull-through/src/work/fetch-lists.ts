@@ -2,7 +2,7 @@
 // does for the others, and so does its failure.
 import type { FetchedList, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 import { isDeepStrictEqual } from 'node:util';
-import { failedLately, failureKindOf, isRefusal, retryAfterFailureMs } from '../freshness/freshness.ts';
+import { elapsedMs, failedLately, failureKindOf, isRefusal, retryAfterFailureMs } from '../freshness/freshness.ts';
 import { ifStoreAnswers } from '@cistern/content';
 import { keepList, type ListPage, readKeptList, type ListPlace, placeOf } from '../lists/kept-list.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
@@ -60,11 +60,11 @@ async function fetchList<Page extends ListPage>(
   const state = await readState(deps, place);
   if (maxAgeMs > 0) {
     const { checkedAtMs, failure } = state;
-    if (checkedAtMs !== undefined && now() - checkedAtMs < maxAgeMs) {
+    if (checkedAtMs !== undefined && elapsedMs(checkedAtMs, now()) < maxAgeMs) {
       const kept = await ifStoreAnswers(log, () => readKeptList(store, place));
       if (kept !== undefined) return { ...(kept.page as Page), checkedAtMs, wasKept: true };
     }
-    if (failure !== undefined && now() - (state.failedAtMs ?? 0) < retryAfterFailureMs)
+    if (failure !== undefined && elapsedMs(state.failedAtMs ?? 0, now()) < retryAfterFailureMs)
       throw failedLately(upstream, failure);
   }
   let page: Page;

@@ -46,7 +46,7 @@ export async function openCallerAccess(
         seal: questionSeal(secret),
         clusterSecret: secret,
         tls: peerTlsOf(worker),
-        now: Date.now,
+        now: index.now,
       }),
     ).check;
   return {
@@ -59,7 +59,7 @@ export async function openCallerAccess(
       seal: createSeal(secret, 'access'),
       secret,
       metrics,
-      now: Date.now,
+      now: index.now,
     }),
   };
 }

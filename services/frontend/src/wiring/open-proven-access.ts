@@ -31,10 +31,10 @@ export async function openProvenAccess(
   const { htpasswd, externalTokens, robots: hasRobots, oidc: issuers, realm } = config.auth;
   if (externalTokens !== undefined)
     return { authenticator: await openExternal(externalTokens, log), tokenServer: undefined };
-  const now = Date.now;
+  const { now } = index;
   const robots = hasRobots ? opened(await watchRobotTokens({ store: sealRobots(store, config), log, now })) : undefined;
   const keys = createIssuerKeys({ issuers, store: sealIssuerKeys(store, config), queue: jobs.queue, now });
-  const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now }), now)];
+  const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now: Date.now }), now)];
   const sharedTries = sharedTriesOf(config, index, 'client');
   const passwords: PasswordMethod[] = [
     ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
@@ -47,7 +47,7 @@ export async function openProvenAccess(
       ? []
       : [await openForConfig('auth.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, sharedTries, log }))]),
   ];
-  const tokenServer = openTokenServer(config, store);
+  const tokenServer = openTokenServer(config, store, now);
   if (tokenServer === undefined) {
     const challenge = { scheme: 'basic', realm } as const;
     return { authenticator: createAuthenticator({ challenge, passwords, tokens: jobTokens }), tokenServer };
@@ -59,10 +59,9 @@ export async function openProvenAccess(
   return { authenticator, tokenServer: { accessTokens, realm } };
 }
 
-function openTokenServer({ auth, cluster }: Pick<Config, 'auth' | 'cluster'>, store: BlobStore) {
+function openTokenServer({ auth, cluster }: Pick<Config, 'auth' | 'cluster'>, store: BlobStore, now: () => number) {
   if (auth.tokenServer === undefined) return undefined;
   const { service, url, lifetimeMs } = auth.tokenServer;
-  const now = Date.now;
   const secret = cluster?.secret.reveal();
   const keys =
     secret === undefined

@@ -30,9 +30,9 @@ export function openPullThrough(
   { log, metrics, fills, address, workers, verifyAccess }: ServingOptions,
   { opened }: Closers,
 ): PullThrough {
-  const now = Date.now;
+  const { now } = shared;
   // Every request looks into the index several times, and is to be answered when Redis is not there.
-  const index = config.redis === undefined ? shared : opened(createCachedIndex({ index: shared, log, now }));
+  const index = config.redis === undefined ? shared : opened(createCachedIndex({ index: shared, log }));
   const unverified = config.upstreams.filter((one) => one.rememberAccessMs === undefined).map(({ name }) => name);
   const lists = new Map(config.upstreams.map((upstream) => [upstream.name, upstream.lists]));
   return createPullThrough({

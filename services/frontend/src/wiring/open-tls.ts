@@ -44,7 +44,7 @@ export async function openTls(
     provesByAlpn: challenge.kind === 'tls-alpn-01',
     readAuthorities: filesText(clientAuthorities),
     log: options.log,
-    now: Date.now,
+    now: index.now,
   });
   return {
     tls: opened(await openServer(tls, load, options)),

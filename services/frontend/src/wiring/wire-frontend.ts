@@ -23,6 +23,8 @@ export interface FrontendParts extends Access, OpenedTls, Served {
   readonly audit: Audit;
   /** Seals credentials for upstreams that verify callers; `undefined`: no upstream does. */
   readonly callerSeal: Seal | undefined;
+  /** As of the index, which all nodes share. */
+  readonly now: () => number;
   /** Images that upstreams announce by webhooks. */
   readonly pushes: Pushes;
 }
@@ -54,9 +56,10 @@ export async function wireFrontend(
     audit: openAudit(config, worker === undefined ? 'frontend' : 'standalone', shared, context, closers),
     limits: await openLimits(config, shared, log),
     callerSeal: callers?.callerSeal,
+    now: shared.index.now,
     pageSeal: createSeal(secret, 'list pages'),
     pullThrough: openPullThrough(config, shared, { ...context, ...serving }, closers),
-    pushes: closers.opened(createPushes({ queue: jobs.queue, log, now: Date.now })),
+    pushes: closers.opened(createPushes({ queue: jobs.queue, log, now: shared.index.now })),
     upstreams: createUpstreamTable(config.upstreams),
     authorize: createAuthorize(config.access),
     instanceId,

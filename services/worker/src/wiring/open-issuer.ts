@@ -28,6 +28,6 @@ export function openIssuer(
     withLease: (signal, action) => withLease({ index, name: 'acme', signal }, action),
     log,
     metrics,
-    now: Date.now,
+    now: index.now,
   });
 }

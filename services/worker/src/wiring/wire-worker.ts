@@ -83,6 +83,7 @@ export async function wireWorker(
   const { index, store, jobs, remoteFills, instanceId, policyOf, offline, adoptAs } = shared;
   const { log, metrics } = options;
   const { cluster, worker } = config;
+  const { now } = index;
   const spoolDirectory = await openSpoolPath(config, store, add);
   const disk = await openDiskRoom(config, { index, store, spoolDirectory, log });
   const spools = await openSpoolDirectory(spoolDirectory, worker.spool.maxBytes, {
@@ -91,9 +92,9 @@ export async function wireWorker(
     isShared: store.spoolDirectory !== undefined && config.redis !== undefined,
     disk,
   });
-  const tokens = cluster && shareTokens({ index, secret: cluster.secret.reveal(), now: Date.now });
-  const ledger = createBudgetLedger({ values: index.values, metrics, log, clock: Date.now });
-  const upstreams = openUpstreams(config.upstreams, { ...options, instanceId, tokens, ledger });
+  const tokens = cluster && shareTokens({ index, secret: cluster.secret.reveal(), now });
+  const ledger = createBudgetLedger({ values: index.values, metrics, log, clock: now });
+  const upstreams = openUpstreams(config.upstreams, { ...options, instanceId, tokens, ledger, clock: now });
   add(async () => {
     await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
   });
@@ -102,11 +103,11 @@ export async function wireWorker(
   const { maxWholeForRangeBytes } = worker;
   const backlog = createStoreBacklog({ log });
   add(() => backlog.close());
-  const parts = { index, store, fills, backlog, log, metrics, now: Date.now };
+  const parts = { index, store, fills, backlog, log, metrics, now };
   const { maxBytes } = config.storageLimits;
   const room = createStoreRoom({ index, maxBytes });
   const guarded = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));
-  const checkAccess = createCheckAccess({ upstreams: guarded, now: Date.now });
+  const checkAccess = createCheckAccess({ upstreams: guarded, now });
   const work = {
     ...parts,
     fillStore: storeWithRoom(store, room),
@@ -126,7 +127,7 @@ export async function wireWorker(
     store: sealIssuerKeys(store, config),
     instanceId,
     ...options,
-    now: Date.now,
+    now,
   });
   add(() => issuerKeys.close());
   const parked = parkFills({
@@ -144,7 +145,7 @@ export async function wireWorker(
     return options.tracing === undefined ? answer : tracePeer(answer, options.tracing);
   };
   let workers: JobWorkers | undefined;
-  const keeper = startIndexKeeper({ index, store, log, now: Date.now });
+  const keeper = startIndexKeeper({ index, store, log, now });
   add(() => keeper.close());
   metrics.storeMaxBytes.set(maxBytes === Infinity ? 0 : maxBytes);
   const evictor = startEvictor({ ...parts, ...evictionSettings(config, parts) });

@@ -23,6 +23,8 @@ export interface RemoteLink {
 const walks: ReadonlySet<string> = new Set(['index.blobs.leastRecent', 'store.list', 'store.listObjects']);
 const silent: ReadonlySet<string> = new Set(['countTag', 'countPlatform']);
 const remembering: ReadonlySet<string> = new Set(['fromMemory']);
+/** What a process knows by itself. */
+const ownKnowledge: ReadonlySet<string> = new Set(['index.now']);
 
 type Call = (...given: unknown[]) => unknown;
 
@@ -50,6 +52,7 @@ function remoteMember(target: object, link: RemoteLink, { step, key, value }: Me
   if (typeof value !== 'function') return asRemote(value, link, step);
   const call: Call = (...given) => Reflect.apply(value, target, given);
   if (remembering.has(key)) return () => undefined;
+  if (ownKnowledge.has(step)) return () => runAs(undefined, call);
   if (silent.has(key)) return (...given: unknown[]) => void ask(link, step, () => call(...given)).catch(() => {});
   if (walks.has(step)) return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
   return (...given: unknown[]) => ask(link, step, () => call(...given.map((one) => handedOver(link, step, one))));

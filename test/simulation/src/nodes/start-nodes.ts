@@ -31,6 +31,8 @@ export interface NodesOptions {
   /** See `NodeSettings`. */
   readonly file: string;
   readonly log?: ((line: string) => void) | undefined;
+  /** How far the clock of the node of that name is ahead, in milliseconds; default 0. */
+  readonly clockAheadMsOf?: ((name: string) => number) | undefined;
 }
 
 interface SimulatedNode extends ControlledProcess {
@@ -62,7 +64,7 @@ const slots = { interactive: 16, background: 4 };
 const builders = { frontend: buildFrontendNode, worker: buildWorker };
 
 export async function startNodes(options: NodesOptions): Promise<SimulatedNodes> {
-  const { weather, log: write = () => {} } = options;
+  const { weather, log: write = () => {}, clockAheadMsOf = () => 0 } = options;
   const shared = createSharedIndex();
   const links = createLinks(weather);
   const queue = createSimulatedQueue({ random: weather.random, latencyMs: links.callMs, slots });
@@ -104,6 +106,7 @@ export async function startNodes(options: NodesOptions): Promise<SimulatedNodes>
     const config = nodeConfig(role, port, settings);
     const process = await startProcess(name, async (owner, ends) => {
       endsOf.set(owner, ends);
+      owner.clockAheadMs = clockAheadMsOf(name);
       metrics.registry.resetMetrics();
       return openNode(() => builders[role](config, context));
     });

@@ -1,4 +1,5 @@
 // Dates and `performance.now` that say virtual time.
+import { currentOwner } from './owner.ts';
 import { real } from './real.ts';
 import { readClock } from './schedule.ts';
 
@@ -10,7 +11,7 @@ export function beginNow(): void {
 }
 
 export const clock = {
-  now: () => Math.floor(epochMs + readClock()),
+  now: () => Math.floor(epochMs + readClock()) + (currentOwner()?.clockAheadMs ?? 0),
   performanceNow: readClock,
 };
 

@@ -1,5 +1,5 @@
 -- KEYS: reports, when each ends, counts, when each worker is forgotten. ARGV: node, its report, for how long in milliseconds (0: the
--- node ends), for how long as a worker (0: it is none), then name and increase of each count.
+-- node ends), for how long as a worker (0: it is none), then name and increase of each count. Returns the time in milliseconds.
 local now, id, ttl_ms = now_ms(), ARGV[1], tonumber(ARGV[3])
 
 local function forget(node)
@@ -18,3 +18,4 @@ else
 end
 redis.call('HSETNX', KEYS[3], '', integer(now))
 for position = 5, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[position], ARGV[position + 1]) end
+return integer(now)

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { freshnessOf } from './freshness.ts';
+
+const policy = { ttlMs: 60_000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: Infinity, onNotFound: 'keep' } as const;
+const nowMs = 1_800_000_000_000;
+const confirmed = (agoMs: number) =>
+  ({ origin: 'upstream', checkedAtMs: nowMs - agoMs, lastTriedAtMs: nowMs - agoMs }) as const;
+const is = (agoMs: number, lastFailure?: string, triedAgoMs = agoMs) =>
+  freshnessOf({ ...confirmed(agoMs), lastFailure, lastTriedAtMs: nowMs - triedAgoMs }, policy, { nowMs });
+
+test('a record is fresh, then confirmed behind the answer, then expired', () => {
+  assert.deepEqual(
+    [0, 59_999, 60_000, 89_999, 90_000].map((agoMs) => is(agoMs)),
+    ['fresh', 'fresh', 'revalidate-behind', 'revalidate-behind', 'expired'],
+  );
+});
+
+test('a confirmation from the future is expired, but for what two readings of one clock differ by', () => {
+  assert.deepEqual(
+    [-1, -2_000, -2_001, -3_600_000].map((agoMs) => is(agoMs)),
+    ['fresh', 'fresh', 'expired', 'expired'],
+  );
+});
+
+test('a failure holds the next try off for a moment, and one from the future does not', () => {
+  assert.equal(is(100_000, 'upstream-timeout', 9_999), 'failed-lately');
+  assert.equal(is(100_000, 'upstream-timeout', 10_000), 'expired');
+  assert.equal(is(100_000, 'upstream-timeout', -2_000), 'failed-lately');
+  assert.equal(is(100_000, 'upstream-timeout', -3_600_000), 'expired');
+});
