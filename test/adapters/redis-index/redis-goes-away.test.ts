@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { loadConfig } from '@cistern/config';
+import { createCachedIndex } from '@cistern/index/cached';
 import { commandTimeoutMs, diagnoseTime, startRedis, type Redis } from '@cistern/test-servers';
 import { openRelay } from './open-relay.ts';
 import { openUnderTest } from './open-under-test.ts';
@@ -97,6 +99,24 @@ test('a slow Redis is waited for as long as the timeout allows', async (t) => {
   await index.tags.put(tagRecord('1'));
   relay.delayMs = 700;
   assert.equal((await index.tags.get(tagRecord('1')))?.tag, '1');
+});
+
+test('by default a Redis that is late by 700 ms fails no call, and is not taken for gone', async (t) => {
+  const env = { REGISTRY_REDIS_ADDR: 'redis:6379', REGISTRY_CLUSTER_SECRET: '0123456789abcdef' };
+  const { redis: byDefault } = loadConfig({ env, defaults: { rootDirectory: '/nowhere' } });
+  const relay = await openRelay(t, redis.port);
+  const place = { ...connection(), port: relay.port };
+  const { index, logged } = await openUnderTest(t, place, { timeoutMs: byDefault!.commandTimeoutMs });
+  const fail = (_fields: object, message: string) => assert.fail(message);
+  const cached = createCachedIndex({ index, log: { warn: fail, error: fail } });
+  t.after(() => cached.close());
+  await index.tags.put(tagRecord('1'));
+  relay.delayMs = 700;
+  const late = await Promise.all([cached.tags.get(tagRecord('1')), index.fills.read(digestFor('a')), index.check()]);
+  assert.equal(late[0]?.tag, '1');
+  relay.delayMs = 0;
+  await claimed(index, claim('a', 'me'));
+  assert.deepEqual(logged, []);
 });
 
 test('an index is closed though its Redis hangs', async (t) => {

@@ -2,7 +2,7 @@
 // longer than the product gives it.
 
 export const commandTimeoutMs = {
-  /** Twenty times the default of `redis.commandtimeout`: Redis is not what fails. */
+  /** Much longer than the default of `redis.commandtimeout`: Redis is not what fails. */
   patient: 10_000,
   /** For what is to be tried with a Redis that hangs. */
   hanging: 1000,

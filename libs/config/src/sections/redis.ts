@@ -31,7 +31,7 @@ export const redisSection = openSection(
     ).prefault('cistern:'),
     commandtimeout: duration(
       'How long a command may take, from 50ms to 10s. Later the request goes on without Redis, or fails. Raise it for a Redis that is far away; above 2s a Redis that hangs costs workers their leases.',
-    ).prefault('500ms'),
+    ).prefault('1500ms'),
     tls: openSection('Speaking TLS with the servers and the Sentinels.', {
       enabled: flag({
         text: 'Switches it on or off, as in registry 2.x.',

@@ -25,10 +25,11 @@ export interface RedisCallsOptions {
 }
 
 export function createRedisCalls({ client, commandTimeoutMs, onCall = () => {} }: RedisCallsOptions) {
-  // The connection finds out a server that hangs. This is for one that answers too late: more calls would only slow it down.
+  // The connection finds out a server that hangs. This is for one that answers too late: more calls would only slow it down, and
+  // a request that makes several would wait for each. In a cluster the next call may be for another node.
   const breaker = circuitBreaker(handleWhen(isTimeout), {
     halfOpenAfter: 500,
-    breaker: new ConsecutiveBreaker(5),
+    breaker: new ConsecutiveBreaker(client.isCluster ? 5 : 1),
   });
   let lastFailure: { readonly error: unknown; readonly atMs: number } | undefined;
   let isClosed = false;

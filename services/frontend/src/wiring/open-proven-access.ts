@@ -29,12 +29,12 @@ export async function openProvenAccess(
   { opened }: Closers,
 ): Promise<Access> {
   const { htpasswd, externalTokens, robots: hasRobots, oidc: issuers, realm } = config.auth;
-  if (externalTokens !== undefined)
-    return { authenticator: await openExternal(externalTokens, log), tokenServer: undefined };
   const { now } = index;
+  if (externalTokens !== undefined)
+    return { authenticator: await openExternal(externalTokens, log, now), tokenServer: undefined };
   const robots = hasRobots ? opened(await watchRobotTokens({ store: sealRobots(store, config), log, now })) : undefined;
   const keys = createIssuerKeys({ issuers, store: sealIssuerKeys(store, config), queue: jobs.queue, now });
-  const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now: Date.now }), now)];
+  const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now }), now)];
   const sharedTries = sharedTriesOf(config, index, 'client');
   const passwords: PasswordMethod[] = [
     ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
@@ -75,13 +75,12 @@ function openTokenServer({ auth, cluster }: Pick<Config, 'auth' | 'cluster'>, st
 async function openExternal(
   { realm, service, ...tokens }: NonNullable<Config['auth']['externalTokens']>,
   log: Logger,
+  now: () => number,
 ): Promise<Authenticator> {
-  const verify = await openForConfig('auth.token', () =>
-    openExternalTokens({ ...tokens, service, log, now: Date.now }),
-  );
+  const verify = await openForConfig('auth.token', () => openExternalTokens({ ...tokens, service, log, now }));
   return createAuthenticator({
     challenge: { scheme: 'bearer', service, realm },
     passwords: [],
-    tokens: [rememberTokens(verify, Date.now)],
+    tokens: [rememberTokens(verify, now)],
   });
 }

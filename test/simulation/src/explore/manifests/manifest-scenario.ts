@@ -36,6 +36,9 @@ import { whoMayRead } from './who-may-read.ts';
 const s3Every = 40;
 const storeOf = (seed: number) => (seed % s3Every === 0 ? 's3' : 'memory');
 
+/** What the clocks of nodes are ahead of the world's. */
+const clocksAheadMs = [0, 0, 0, 500, 3_600_000, -3_600_000, 86_400_000];
+const skewedShare = 0.3;
 const rebuiltShare = 0.4;
 /** All that there is at first has some 1.3 MB. */
 const storeSizes = [700_000, 1_000_000];
@@ -92,7 +95,10 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const staleWhileRevalidateMs = random.pick([0, 4_000]);
   const maxBytes = random.chance(0.3) ? random.pick(storeSizes) : Infinity;
   const isScrubbed = has('damage stored');
+  const chances = createRandom(seed ^ 0xc10c);
+  const isSkewed = chances.chance(skewedShare);
   const nodes = await startNodes({
+    clockAheadMsOf: () => (isSkewed ? chances.pick(clocksAheadMs) : 0),
     frontends: 2 + (random.chance(0.2) ? 1 : 0),
     workers: 1 + random(2),
     weather,
