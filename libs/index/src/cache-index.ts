@@ -23,8 +23,8 @@ export interface CacheIndex {
   readonly epoch: EpochIndex;
   readonly pubsub: PubSub;
   /**
-   * Milliseconds since the epoch, by the one clock of all who share this index, whatever their machines take for the time: what one
-   * of them stamps the others compare. Throws nothing, and asks nobody.
+   * Milliseconds since the epoch, by the one clock of all processes that share this index. Stamps that other processes compare are
+   * read from it, for the clocks of their machines may differ. Makes no call, and throws nothing.
    */
   now(): number;
   /** Rejects with `index-unavailable` if the index cannot answer now; used by health checks. */

@@ -44,7 +44,7 @@ export interface FillClaim {
 }
 
 /**
- * The index lost its data a moment ago, or was away for longer than a lease: owners of fills in flight put their records back
+ * The index lost its data a moment ago, or was down for longer than a lease. Owners of fills in flight put their records back
  * first. Or the blob is being deleted. Claim again after it.
  */
 interface Unsettled {

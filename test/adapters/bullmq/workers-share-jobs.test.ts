@@ -89,7 +89,7 @@ describe('workers', { concurrency: true }, () => {
   });
 });
 
-test('the end of a job is told to those alone who wait for it, whoever has added it', async (t) => {
+test('the end of a job is announced only to the queues that wait for it, whichever has added it', async (t) => {
   const place = placeIn(redis, 'told:');
   const [adder, joiner, other] = await Promise.all([openQueue(t, place), openQueue(t, place), openQueue(t, place)]);
   const begun = Promise.withResolvers<void>();
@@ -110,9 +110,9 @@ test('the end of a job is told to those alone who wait for it, whoever has added
   await until('both have asked', async () => (await redis.command('SCARD', await askers())) === '2');
   held.resolve(null);
   await Promise.all(waits);
-  await until('nobody waits any more', async () => (await askers()) === '');
+  await until('no queue waits any more', async () => (await askers()) === '');
   assert.equal((await calls()) - before, 2);
-  // Nobody waits for this one.
+  // No queue waits for this one.
   await other.add('revalidate-tag', tagJob('2'), asking('2'));
   await until('it is done', async () => (await redis.command('KEYS', 'told:*:lock')) === '');
   assert.equal((await calls()) - before, 2);

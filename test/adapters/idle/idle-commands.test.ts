@@ -1,4 +1,4 @@
-// What Redis has to do for a cluster that nobody uses: two frontends and two workers, in this process.
+// The commands that an idle cluster sends to Redis: two frontends and two workers, in this process.
 // real-time: commands that nodes send on their own are counted while time passes
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -78,14 +78,14 @@ test('after an outage in which leases ran out claims wait too, though nothing wa
   assert.equal(await other.fills.read(fills[0]!.digest), undefined);
   assert.equal(await owner.fills.heartbeat(fills[0]!, 60_000), 'recreated');
   assert.equal(await other.fills.claim(claim('a', 'other')), undefined);
-  // Who has seen the owner die does not wait for it.
+  // A claim that has seen the owner die does not wait for it.
   await claimed(other, claim('b', 'other', { replaces: fills[1]!.generation }));
   await unsettledForMs(other, 'c');
   // real-time: claims settle by the clock of Redis
   await delay(1100);
   await claimed(other, claim('c', 'other'));
   assert.equal(await owner.fills.heartbeat(fills[2]!, 60_000), 'lost');
-  // Nobody fetched this one.
+  // This one was never fetched.
   await claimed(other, claim('d', 'other'));
 });
 

@@ -19,6 +19,8 @@ after(() => redis.close());
 const unavailable = { kind: 'index-unavailable', retryable: true };
 const connection = () => ({ kind: 'standalone', host: redis.host, port: redis.port }) as const;
 
+const fail = (_fields: object, message: string) => assert.fail(message);
+
 /** For tests whose Redis hangs: nobody waits for it for long. */
 const soon = { timeoutMs: commandTimeoutMs.hanging };
 
@@ -107,7 +109,6 @@ test('by default a Redis that is late by 700 ms fails no call, and is not taken 
   const relay = await openRelay(t, redis.port);
   const place = { ...connection(), port: relay.port };
   const { index, logged } = await openUnderTest(t, place, { timeoutMs: byDefault!.commandTimeoutMs });
-  const fail = (_fields: object, message: string) => assert.fail(message);
   const cached = createCachedIndex({ index, log: { warn: fail, error: fail } });
   t.after(() => cached.close());
   await index.tags.put(tagRecord('1'));

@@ -23,8 +23,8 @@ export interface InProcessOptions {
 export interface FillTableOptions extends InProcessOptions {
   readonly blobs: BlobTable;
   /**
-   * How long a claim waits for the owner of a fill whose lease ran out, where processes share the table; default 0: in a single
-   * process the owner says that it lives before anybody can claim.
+   * How long a claim waits for the owner of a fill whose lease ran out, where processes share the table. Default 0: in a single
+   * process the owner's heartbeat comes before any claim.
    */
   readonly settleMs?: number | undefined;
 }
@@ -57,7 +57,7 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
     }
   }
 
-  /** How long the owner of a fill whose lease ran out may still put its record back: the index may have been away. */
+  /** How long the owner of a fill whose lease ran out may still put its record back: the index may have been down. */
   function returnsInMs(digest: Digest, replaces: number): number {
     const record = records.get(digest);
     if (record === undefined || record.expiresAtMs > now()) return 0;

@@ -14,9 +14,8 @@ const hexDigits = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
 export type Keys = ReturnType<typeof createKeys>;
 
 /**
- * `isCluster`: blobs, manifests and fills have 16 hash tags by the first hexadecimal digit of their digest, which spread over the
- * nodes; else they have one (decision 0059). Throws `TypeError` for a prefix with a brace, which would take the place of the hash
- * tags.
+ * In a cluster blobs, manifests and fills have 16 hash tags, by the first hexadecimal digit of their digest. Else they have one
+ * (decision 0059). Throws `TypeError` for a prefix with a brace, which would take the place of the hash tags.
  */
 export function createKeys(prefix: string, { isCluster }: { readonly isCluster: boolean }) {
   if (/[{}]/.test(prefix)) throw new TypeError(`the key prefix "${prefix}" must not hold a brace`);
@@ -28,7 +27,7 @@ export function createKeys(prefix: string, { isCluster }: { readonly isCluster: 
     leastRecent: `${shard(tag)}recent`,
     /** Hash: `blobs` and `bytes`. */
     total: `${shard(tag)}sums`,
-    /** When somebody first missed this key, in milliseconds of Redis: fills of the shard may have been lost before. */
+    /** When a claim first missed this key, in milliseconds of Redis: fills of the shard may have been lost before. */
     settling: `${shard(tag)}settling`,
     /** The `settling` for which a rebuild has ended. */
     complete: `${shard(tag)}rebuilt`,

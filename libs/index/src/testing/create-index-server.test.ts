@@ -112,7 +112,7 @@ test('a claim gives the owner of a fill whose lease ran out time to put its reco
   const second = await claimed(one.fills, sampleClaim('b', { leaseMs: 4000 }));
   const ended = await claimed(one.fills, sampleClaim('c', { leaseMs: 4000 }));
   await one.fills.failed(ended.digest, ended.owner, { kind: 'content-mismatch', message: '' }, 1000);
-  // The index was away.
+  // The index was down.
   clock.nowMs += 60_000;
   assert.equal(await two.fills.read(first.digest), undefined);
   assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 1200 });
@@ -120,7 +120,7 @@ test('a claim gives the owner of a fill whose lease ran out time to put its reco
   assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 200 });
   assert.equal(await one.fills.heartbeat(first, 4000), 'recreated');
   assert.equal(await two.fills.claim(sampleClaim('a', { owner: 'two' })), undefined);
-  // Who has seen the owner die does not wait for it, and who waited long enough does not wait again.
+  // A claim that has seen the owner die does not wait, and one that waited long enough does not wait again.
   await claimed(two.fills, sampleClaim('b', { owner: 'two', replaces: second.generation }));
   await claimed(two.fills, sampleClaim('c', { owner: 'two' }));
   clock.nowMs += 5000;

@@ -31,7 +31,7 @@ export function createQueueNames(keyPrefix: string) {
   return {
     all: [...queueNames.values()],
     of: (name: JobName, jobClass: JobClass): JobQueueName => queueNames.get(`${jobClass}-${jobGroup(name)}`)!,
-    /** Where workers tell an asker which of its jobs has ended: the message is the job's id. */
+    /** Where workers announce to an asker which of its jobs has ended. The message is the job's id. */
     channelOf: (asker: string): string => `${keyPrefix}jobs-ended:${asker}`,
   };
 }
@@ -138,8 +138,8 @@ export type JobProbe =
 /**
  * A running worker keeps `<job>:lock` alive. Without a lock, a job in the `active` list has lost its worker. So has
  * one marked with a deferred failure (`defa`), which waits only to be failed. The outcome counts once the job has
- * finished, because until then its deduplication key is taken; if the lock is lost it never will finish. Who asks about a job that
- * is pending is told of its end.
+ * finished, because until then its deduplication key is taken; if the lock is lost it never will finish. It notes the asker of a
+ * pending job, for the announcement of its end.
  */
 const script = `
 local job, lock, outcome, active, dedup, askers = unpack(KEYS)
@@ -174,7 +174,7 @@ type WithProbe = RedisClient & {
 
 /**
  * A function that finds out what has become of a job, in one atomic look at BullMQ's keys. It also frees the deduplication key of a
- * job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. `asker`: is told on
+ * job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. `asker`: hears on
  * its channel when a job that it has found pending ends. Call once for a client; the function rejects as the client does.
  */
 export function createProbe(client: RedisClient, asker = ''): (job: ProbedJob) => Promise<JobProbe> {
@@ -203,7 +203,7 @@ function askersKey(queueName: JobQueueName, jobId: string): string {
   return queueName.key(`${jobId}:askers`);
 }
 
-/** Tells all who have asked about a job that it has ended. Rejects as the client does. */
+/** Announces to all askers of a job that it has ended. Rejects as the client does. */
 export async function announceEnd(
   client: RedisClient,
   queueNames: JobQueueNames,

@@ -47,8 +47,8 @@ const alwaysAsk: FreshnessPolicy = {
 const refusals: ReadonlySet<string> = new Set<CacheErrorKind>(['manifest-unknown', 'name-unknown', 'denied']);
 
 /**
- * Since a stamp of any node, in milliseconds. A stamp from the future says nothing of how long ago it was, and counts as expired:
- * older releases stamped by the clock of their machine.
+ * Since a stamp of any node, in milliseconds. A stamp from the future counts as expired. Older releases stamped by the clock of
+ * their machine.
  */
 export function elapsedMs(stampMs: number, nowMs: number): number {
   return stampMs > nowMs + toleratedMs ? Infinity : Math.max(0, nowMs - stampMs);

@@ -87,8 +87,8 @@ export function clusterOptions(connection: ClusterRedis, commandTimeoutMs: numbe
 }
 
 /**
- * With jitter, so that a large cluster's processes do not come back all at once; 200 ms at most, for the owners of fills have to be
- * back within a heartbeat and that before others may claim (decision 0059).
+ * With jitter, so that a large cluster's processes do not come back all at once. 200 ms at most: the owners of fills have to be
+ * back before others may claim (decision 0059).
  */
 export function reconnectAfterMs(attempt: number): number {
   return Math.min(50 * 2 ** (attempt - 1), 160) * (0.75 + Math.random() / 2);

@@ -23,7 +23,7 @@ export interface RemoteLink {
 const walks: ReadonlySet<string> = new Set(['index.blobs.leastRecent', 'store.list', 'store.listObjects']);
 const silent: ReadonlySet<string> = new Set(['countTag', 'countPlatform']);
 const remembering: ReadonlySet<string> = new Set(['fromMemory']);
-/** What a process knows by itself. */
+/** Functions of the process itself, without a call. */
 const ownKnowledge: ReadonlySet<string> = new Set(['index.now']);
 
 type Call = (...given: unknown[]) => unknown;

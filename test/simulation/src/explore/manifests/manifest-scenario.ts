@@ -36,7 +36,7 @@ import { whoMayRead } from './who-may-read.ts';
 const s3Every = 40;
 const storeOf = (seed: number) => (seed % s3Every === 0 ? 's3' : 'memory');
 
-/** What the clocks of nodes are ahead of the world's. */
+/** Milliseconds by which the clocks of nodes are ahead of the world's. */
 const clocksAheadMs = [0, 0, 0, 500, 3_600_000, -3_600_000, 86_400_000];
 const skewedShare = 0.3;
 const rebuiltShare = 0.4;
