@@ -41,8 +41,8 @@ export function importBundleOf(config: Config, options: ImportBundleOptions): Pr
 
 export type RebuildIndexOptions = Pick<NodeContext, 'log' | 'metrics'> & Pick<RebuildOptions, 'signal' | 'onProgress'>;
 
-/** The index of a configuration, built again from its store. `undefined`: another process is at it. Rejects as `rebuildIndex`. */
-export function rebuildIndexOf(config: Config, options: RebuildIndexOptions): Promise<RebuildResult | undefined> {
+/** The index of a configuration, built again from its store. Rejects as `rebuildIndex`. */
+export function rebuildIndexOf(config: Config, options: RebuildIndexOptions): Promise<RebuildResult> {
   const { log, signal, onProgress } = options;
   return withIndexAndStore(config, options, (opened) =>
     rebuildIndex({ ...opened, log, now: opened.index.now, signal, onProgress }),

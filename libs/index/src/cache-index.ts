@@ -62,6 +62,10 @@ export interface EpochIndex {
    * that loss count from its first reading, or from the first of them.
    */
   current(): Promise<string>;
+  /** The marks that rebuilds have set in this epoch. They are lost with the data: another epoch has none. */
+  marks(epoch: string): Promise<ReadonlySet<string>>;
+  /** Sets a mark; kept for a week at least. */
+  mark(epoch: string, name: string): Promise<void>;
   /** False if something was lost after `epoch` was read; the index is not complete then. */
   markComplete(epoch: string): Promise<boolean>;
 }

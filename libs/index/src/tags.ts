@@ -57,7 +57,8 @@ export interface TagIndex {
   replace(before: TagRecord | undefined, record: TagRecord): Promise<boolean>;
   /** Adds where there is none; false if there is one, which stays as it is. */
   adopt(record: TagRecord): Promise<boolean>;
-  remove(key: TagKey): Promise<boolean>;
+  /** With `seen`: only if the tag is still as it was read then; pulls do not matter. False if nothing was removed. */
+  remove(key: TagKey, seen?: TagRecord): Promise<boolean>;
   /**
    * Adds to `pulls`, by default one, and moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once;
    * may be written up to a second later, so a crash may lose the pulls of its last second.

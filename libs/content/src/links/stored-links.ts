@@ -10,6 +10,7 @@ import { forEachBounded } from '@cistern/runtime';
 import type { IndexAndStore } from '../blob/stored-blob.ts';
 import { listLinksObjects, readLinksObject } from '../objects/small-objects.ts';
 import { putLinks } from './repository-links.ts';
+import { hasUnreadLinks } from './unread-links.ts';
 
 export interface StoredLinksDeps extends IndexAndStore {
   readonly log: Logger;
@@ -29,6 +30,8 @@ interface FoundLinks {
 /** Links objects of one repository: of a larger one not all are looked through. */
 const maxObjects = 5_000;
 const readsAtOnce = 16;
+/** With so many it is the store that fails. */
+const maxFailures = 16;
 /**
  * For so long a look tells what it found. That it told the index is not enough: what an index was told while it could not
  * be reached is gone when it is reached again. What it did not find may have been stored since: that is listed anew.
@@ -49,6 +52,7 @@ export function createStoredLinks(deps: StoredLinksDeps) {
     find: (key: RepositoryKey, digest: Digest): Promise<Link | undefined> =>
       findFirst(
         index,
+        [key],
         () => index.links.get(key, digest, { fresh: true }),
         () => looks.find(key, digest),
       ),
@@ -56,6 +60,7 @@ export function createStoredLinks(deps: StoredLinksDeps) {
     findAmong: (upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link | undefined> =>
       findFirst(
         index,
+        upstreams.map((upstream) => ({ upstream, repository })),
         async () => (await index.links.holders(upstreams, repository, digest))[0],
         async () => {
           const found = await Promise.all(upstreams.map((upstream) => looks.find({ upstream, repository }, digest)));
@@ -65,9 +70,10 @@ export function createStoredLinks(deps: StoredLinksDeps) {
   };
 }
 
-/** What the index holds, and what the store does if the index may have lost it. */
+/** What the index holds, and what the store does if the index may have lost it, or could not be told of it. */
 async function findFirst(
   index: CacheIndex,
+  among: readonly RepositoryKey[],
   inIndex: () => Promise<Link | undefined>,
   inStore: () => Promise<Link | undefined>,
 ): Promise<Link | undefined> {
@@ -75,9 +81,14 @@ async function findFirst(
   if (await isComplete(index)) {
     const link = await inIndex();
     // A loss, or an outage, that came before the answer says nothing of what is held.
-    if (link !== undefined || (await isComplete(index))) return link;
+    if (link !== undefined || ((await isComplete(index)) && !(await hasUnread(index, among)))) return link;
   }
   return inStore();
+}
+
+async function hasUnread(index: CacheIndex, among: readonly RepositoryKey[]): Promise<boolean> {
+  for (const key of among) if (await hasUnreadLinks(index, key)) return true;
+  return false;
 }
 
 async function isComplete({ epoch }: CacheIndex): Promise<boolean> {
@@ -165,21 +176,34 @@ function createLooks(deps: StoredLinksDeps) {
   };
 }
 
-/** Adds what the repository's links objects say to `found`, and to the index, but for those that were read before. */
+/**
+ * Adds what the repository's links objects say to `found`, and to the index, but for those that were read before. It goes on past
+ * objects that cannot be read, and then rejects as the first of them.
+ */
 async function readInto(
   { index, store, log, maxLinks = 200_000 }: StoredLinksDeps,
   { links, manifests }: FoundLinks,
   key: RepositoryKey,
 ): Promise<void> {
   const known = manifests.size;
+  const failures: unknown[] = [];
+  const read = async (digest: Digest) => {
+    try {
+      return await readLinksObject(store, key, digest);
+    } catch (error) {
+      if (!isCacheError(error, 'store-unavailable') || failures.push(error) >= maxFailures) throw error;
+      return undefined;
+    }
+  };
   await forEachBounded(listLinksObjects(store, key, maxObjects), { atOnce: readsAtOnce }, async (digest) => {
     if (manifests.has(digest) || links.size >= maxLinks) return;
-    const object = await readLinksObject(store, key, digest);
+    const object = await read(digest);
     if (object === undefined) return;
     manifests.add(digest);
     for (const link of object) if (links.get(link.digest)?.confirmed !== true) links.set(link.digest, link);
     await putLinks(index, key, object);
   });
-  const read = manifests.size - known;
-  if (read > 0) log.info({ ...key, manifests: read }, 'the links of a repository were read from the store');
+  const added = manifests.size - known;
+  if (added > 0) log.info({ ...key, manifests: added }, 'the links of a repository were read from the store');
+  if (failures.length > 0) throw failures[0];
 }

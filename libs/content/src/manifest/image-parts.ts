@@ -64,13 +64,14 @@ function childrenOf({ mediaType, bytes }: CachedManifest) {
  * not here, or not what its digest says, which is left to the next reader.
  */
 export async function peekManifest(
-  { index, store }: { readonly index: Pick<CacheIndex, 'manifests'>; readonly store: BlobStore },
+  { index, store }: { readonly index: Pick<CacheIndex, 'manifests' | 'blobs'>; readonly store: BlobStore },
   digest: Digest,
 ): Promise<CachedManifest | undefined> {
   const record = await index.manifests.get(digest);
-  if (record === undefined) return undefined;
+  // A rebuild that could not read its links object knows its bytes alone.
+  if (record === undefined && (await index.blobs.get(digest)) === undefined) return undefined;
   const { bytes } = await readHashed(store, digest, maxManifestBytes);
-  return bytes && { mediaType: record.mediaType, bytes };
+  return bytes && { mediaType: record?.mediaType ?? '', bytes };
 }
 
 /**

@@ -94,7 +94,7 @@ export async function readLinksObject(
   mostChildren: number = maxManifestChildren,
 ): Promise<readonly Link[] | undefined> {
   const value = await readJsonObject<LinksObject>(store, linksObjectKey(key.upstream, key.repository, digest));
-  if (value === undefined) return undefined;
+  if (value === undefined || !Array.isArray(value.children)) return undefined;
   const { upstream, repository } = key;
   const { size, mediaType, platform } = value;
   return [

@@ -91,7 +91,7 @@ export function createCachedTags(inner: TagIndex, { remember }: Memory): TagInde
         },
       ),
     adopt: (record) => entries.adopt(tagName(record), record, () => inner.adopt(record)),
-    remove: (key) => entries.remove(tagName(key), () => inner.remove(key)),
+    remove: (key, seen) => entries.remove(tagName(key), () => inner.remove(key, seen)),
     recordPull: (key, atMs, pulls = 1) =>
       entries.change(
         tagName(key),

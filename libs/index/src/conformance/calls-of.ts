@@ -63,6 +63,8 @@ export function callsOf(index: CacheIndex, claim: FillRecord) {
     'nodes.look': async () => nodes.look(),
     'epoch.isComplete': async () => epoch.isComplete(),
     'epoch.current': async () => epoch.current(),
+    'epoch.marks': async () => epoch.marks('1'),
+    'epoch.mark': async () => epoch.mark('1', 'part'),
     'epoch.markComplete': async () => epoch.markComplete(''),
     'pubsub.publish': async () => pubsub.publish('topic'),
     'pubsub.subscribe': async () => pubsub.subscribe('topic', () => {}),

@@ -17,6 +17,15 @@ export const epochCases: CacheIndexCases = {
     assert.equal(await epoch.isComplete(), true);
   },
 
+  async 'a rebuild finds the marks of its own epoch again'({ index: { epoch } }) {
+    const current = await epoch.current();
+    assert.deepEqual(await epoch.marks(current), new Set());
+    for (const name of ['one', 'two', 'one']) await epoch.mark(current, name);
+    assert.deepEqual(await epoch.marks(current), new Set(['one', 'two']));
+    await epoch.markComplete(current);
+    assert.deepEqual(await epoch.marks(await epoch.current()), new Set(['one', 'two']));
+  },
+
   async 'an index that lost nothing lets claims through'({ index: { fills } }) {
     for (const seed of ['a', 'b', 'c', 'd', 'e']) await claimed(fills, sampleClaim(seed));
   },

@@ -44,6 +44,19 @@ export const tagCases: CacheIndexCases = {
     assert.equal(await tags.get(record), undefined);
   },
 
+  async 'a removal that expects a record leaves any other'({ index: { tags } }) {
+    const record = sampleTag('1', { sequence: 2, checkedAtMs: 5000 });
+    assert.equal(await tags.remove(record, record), false);
+    await tags.put(record);
+    await tags.recordPull(record, 6000);
+    for (const other of [{ ...record, sequence: 1 }, { ...record, checkedAtMs: 4999 }])
+      assert.equal(await tags.remove(record, other), false);
+    assertSameRecord(await tags.get(record), { ...record, pulls: record.pulls + 1, lastPulledAtMs: 6000 });
+    assert.equal(await tags.remove(record, { ...record, digest: sampleDigest('b'), pulls: 0 }), true);
+    assert.equal(await tags.get(record), undefined);
+    assert.deepEqual(await tags.list(nginx.upstream, nginx.repository, { limit: 10 }), []);
+  },
+
   async 'a pull counts and is seen at once, and the last one only moves forward'({ index: { tags } }) {
     const record = sampleTag('1', { pulls: 3, lastPulledAtMs: 1000 });
     await tags.put(record);

@@ -53,6 +53,8 @@ export function createKeys(prefix: string, { isCluster }: { readonly isCluster: 
     /** Sorted set of repository paths: one of `listings`. */
     listingOf: (key: RepositoryKey) => listing(hash(repositoryPath(key)).slice(0, 1)),
     listings: hexDigits.map(listing),
+    /** Set: the marks of a rebuild. An epoch's name is long. */
+    rebuildMarks: (epoch: string) => `${prefix}{e}:rebuild-marks:${hash(epoch)}`,
     /** String: the owner. */
     lease: (name: string) => `${prefix}{v:${hash(name).slice(0, 2)}}:lease:${name}`,
     /** String. */

@@ -5,7 +5,9 @@ import type { RedisParts } from './redis-parts.ts';
 
 type Shard = RedisParts['keys']['shards'][number];
 
-export function createRedisEpoch({ calls, keys: { shards } }: RedisParts): EpochIndex {
+const keepMarksSeconds = 14 * 86_400;
+
+export function createRedisEpoch({ calls, keys: { shards, rebuildMarks } }: RedisParts): EpochIndex {
   const ofAll = <T>(query: (shard: Shard, position: number) => Promise<T>) => Promise.all(shards.map(query));
 
   return {
@@ -20,6 +22,11 @@ export function createRedisEpoch({ calls, keys: { shards } }: RedisParts): Epoch
     },
     async current() {
       return (await ofAll(({ settling }) => calls.run('settle-shard', [settling], []))).join();
+    },
+    marks: async (epoch) => new Set(await calls.command((client) => client.smembers(rebuildMarks(epoch)))),
+    async mark(epoch, name) {
+      await calls.command((client) => client.sadd(rebuildMarks(epoch), name));
+      await calls.command((client) => client.expire(rebuildMarks(epoch), keepMarksSeconds));
     },
     async markComplete(epoch) {
       const sinces = epoch.split(',');

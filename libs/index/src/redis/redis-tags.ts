@@ -82,9 +82,12 @@ export function createRedisTags(parts: RedisParts): TagIndex {
       const adopt = () => calls.run('adopt-tag', [keys.tag(record), keys.tags(record)], args);
       return (await pending.takeFor(tagPath(record), adopt)) === 1;
     },
-    async remove(key) {
-      pending.take(tagPath(key));
-      return change(tagName(key), 'remove-tag', [keys.tag(key), keys.tags(key)], [key.tag]);
+    async remove(key, seen) {
+      const expected = seen === undefined ? ['*', ''] : [seen.sequence, seen.checkedAtMs];
+      const remove = () =>
+        change(tagName(key), 'remove-tag', [keys.tag(key), keys.tags(key)], [key.tag, ...expected]);
+      if (seen === undefined) pending.take(tagPath(key));
+      return (await pending.takeFor(tagPath(key), async () => Number(await remove()))) === 1;
     },
     async recordPull({ upstream, repository, tag }, atMs, pulls = 1) {
       calls.checkAnswering();

@@ -154,9 +154,13 @@ function createValueTable({ now, checkAvailable }: InProcessOptions): ValueIndex
 function createSqliteEpoch({ database, call }: SqliteConnection): EpochIndex {
   const select = database.prepare('SELECT complete FROM rebuilt');
   const insert = database.prepare('INSERT OR REPLACE INTO rebuilt VALUES (1)');
+  const selectMarks = database.prepare('SELECT name FROM rebuild_marks');
+  const insertMark = database.prepare('INSERT OR REPLACE INTO rebuild_marks VALUES (?)');
   return {
     isComplete: () => call(() => select.get() !== undefined),
     current: () => call(() => '1'),
+    marks: () => call(() => new Set(selectMarks.all().map((row) => row['name'] as string))),
+    mark: (_epoch, name) => call(() => void insertMark.run(name)),
     markComplete: () =>
       call(() => {
         insert.run();

@@ -68,6 +68,7 @@ export const schema = `
 /** What came after the first release of this version, so that a file of it is used on. */
 export const additions = `
   CREATE TABLE IF NOT EXISTS rebuilt (complete INTEGER NOT NULL PRIMARY KEY) STRICT;
+  CREATE TABLE IF NOT EXISTS rebuild_marks (name TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
 
   CREATE TABLE IF NOT EXISTS popularity (
     ranking TEXT NOT NULL,

@@ -75,8 +75,9 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
     put: (record) => call(() => put(record)),
     replace: (before, record) => putIf((found) => isSameConfirmation(found, before), record),
     adopt: (record) => putIf((found) => found === undefined, record),
-    remove: (key) =>
+    remove: (key, seen) =>
       call(() => {
+        if (seen !== undefined && !isSameConfirmation(find(key), seen)) return false;
         const removed = statements.remove.run(repositoryPath(key), key.tag).changes > 0;
         forget(key);
         return removed;

@@ -14,6 +14,7 @@ export const settleMs = 1200;
 export function createLosses(now: () => number): Losses {
   let losses = 0;
   let complete = String(losses);
+  const marks = new Set<string>();
   let settlingSinceMs: number | undefined = -Infinity;
 
   return {
@@ -23,6 +24,10 @@ export function createLosses(now: () => number): Losses {
         settlingSinceMs ??= now();
         return String(losses);
       },
+      marks: async (epoch) => new Set(epoch === String(losses) ? marks : []),
+      async mark(epoch, name) {
+        if (epoch === String(losses)) marks.add(name);
+      },
       async markComplete(epoch) {
         if (epoch !== String(losses)) return false;
         complete = epoch;
@@ -31,6 +36,7 @@ export function createLosses(now: () => number): Losses {
     },
     begin() {
       losses += 1;
+      marks.clear();
       settlingSinceMs = undefined;
     },
     unsettledForMs() {

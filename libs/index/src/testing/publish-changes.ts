@@ -23,7 +23,7 @@ export function publishChanges(index: CacheIndex, { publish }: CacheIndex['pubsu
         await announce([tagName(record)]);
       },
       replace: async (before, record) => publishIf(await tags.replace(before, record), tagName(record)),
-      remove: async (key) => publishIf(await tags.remove(key), tagName(key)),
+      remove: async (key, seen) => publishIf(await tags.remove(key, seen), tagName(key)),
     },
     manifests: {
       ...manifests,

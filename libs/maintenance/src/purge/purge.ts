@@ -8,29 +8,28 @@ import { type CacheIndex, keepSubscribed, withLease } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
 import { findHolders } from '../integrity/find-holders.ts';
-import { rebuildLease } from '../rebuild/rebuild-index.ts';
 import { purgeImage, purgeTags, tagsOf } from './purge-image.ts';
 import { purgeUpstream } from './purge-upstream.ts';
 import { type PurgeDeps, type PurgeResult, type PurgeStep, removeBytes } from './remove-bytes.ts';
 
 export type PurgeTarget = { readonly image: ImageName } | { readonly digest: Digest } | { readonly upstream: string };
 
+const purgeLease = 'purge';
 /** For another purge; a rebuild may take longer. */
 const patienceMs = 10_000;
 const tryAgainMs = 100;
 const purgesTopic = 'purges';
 
 /**
- * What a rebuild of the index has read of the store must not come back into it, so neither goes on while the other does; and an
- * index that has lost data does not know what others refer to. Rejects with `overloaded` where a rebuild that is under way or
- * due, or another purge, does not end soon. Else rejects with `store-unavailable` or
- * `index-unavailable`: what is gone by then stays gone, and the rest goes when it is asked for again.
+ * An index that has lost data does not know what others refer to. Rejects with `overloaded` where a rebuild that is due, or
+ * another purge, does not end soon. A purge goes on past objects that cannot be removed, and then rejects with
+ * `store-unavailable`: the rest goes when it is asked for again. So it is with `index-unavailable`.
  */
 export async function purge(deps: PurgeDeps, target: PurgeTarget): Promise<PurgeResult> {
   const { index } = deps;
   const since = performance.now();
   for (;;) {
-    const result = await withLease({ index, name: rebuildLease }, async (signal) =>
+    const result = await withLease({ index, name: purgeLease }, async (signal) =>
       (await index.epoch.isComplete()) ? purgeNow(deps, target, signal) : undefined,
     );
     if (result !== undefined) return result;

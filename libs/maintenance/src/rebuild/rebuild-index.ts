@@ -1,46 +1,32 @@
-// The index from the store alone, while everything goes on: what is missing is added, what is there is newer and stays.
-import {
-  parseTagObjectKey,
-  tagObjectsPrefix,
-  heldObjectsPrefix,
-  linksObjectsPrefix,
-  parseHeldObjectKey,
-  parseLinksObjectKey,
-} from '@cistern/blob-store';
+// The index from the store alone, while everything goes on. All workers rebuild side by side: each part is done by whoever takes its
+// lease, and its mark goes with the index's data. So a rebuild that was interrupted goes on, and one after a loss begins anew
+// (decision 0057).
+import { setTimeout as delay } from 'node:timers/promises';
+import { markUnread } from '@cistern/content';
 import { withLease } from '@cistern/index';
-import type { Logger } from '@cistern/telemetry';
-import {
-  adoptBlob,
-  type IndexAndStore,
-  adoptedRecord,
-  isEmptied,
-  readTagObject,
-  confirmLink,
-  putLinks,
-  readLinksObject,
-} from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';
+import type { Logger } from '@cistern/telemetry';
+import { goPast } from '../go-past.ts';
+import { type PartDeps, type RebuildItem, type RebuildPart, rebuildParts } from './rebuild-parts.ts';
 
-const atOnce = 16;
-const blobsAtOnce = 32;
-
-export interface RebuildOptions extends IndexAndStore {
+export interface RebuildOptions extends Pick<PartDeps, 'index' | 'store' | 'now'> {
   readonly log: Logger;
-  readonly now: () => number;
   readonly signal?: AbortSignal | undefined;
   /** Called about once a second, and at the end. */
   readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
 }
 
-/** What has been looked at so far, and how much of it the index did not know. */
+/** What this process has looked at so far, and how much of it the index did not know. */
 export interface RebuildProgress {
-  readonly step: 'blobs' | 'links' | 'tags' | 'done';
+  readonly step: RebuildPart['step'] | 'done';
   readonly blobs: number;
   readonly blobsAdded: number;
   /** Manifests of repositories, by their links objects. */
   readonly manifests: number;
   readonly tags: number;
   readonly tagsAdded: number;
+  /** Objects that could not be read. */
+  readonly failed: number;
 }
 
 export interface RebuildResult extends RebuildProgress {
@@ -48,99 +34,144 @@ export interface RebuildResult extends RebuildProgress {
   readonly isComplete: boolean;
 }
 
-/** Only the holder of this lease may rebuild. */
-export const rebuildLease = 'rebuild';
-
 const progressEveryMs = 1000;
+const partsAtOnce = 8;
+const itemsAtOnce = 4;
+/** How long a process waits for parts that others do. */
+const othersPauseMs = 1000;
+/** An object that fails is tried again after these times, when the rest of its part is done. */
+const retriesMs = [1000, 4000];
 
 /**
- * Resolves to `undefined` if another process is rebuilding. Rejects with `store-unavailable`, `index-unavailable` or the
- * signal's reason; what was added until then stays, and running it again goes on.
+ * What is already complete is read through once more. An object that cannot be read is left out, and its part is read again by
+ * `rereadParts`. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason; running it again goes on.
  */
-export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResult | undefined> {
-  const { index, onProgress } = options;
-  return withLease({ index, name: rebuildLease, signal: options.signal }, async (signal) => {
-    const progress: Progress = { step: 'blobs', blobs: 0, blobsAdded: 0, manifests: 0, tags: 0, tagsAdded: 0 };
-    const timer = setInterval(() => onProgress?.({ ...progress }), progressEveryMs);
-    try {
-      const epoch = await index.epoch.current();
-      const deps = { ...options, progress, signal };
-      // A manifest's record says that it is in the store, so its blob's record comes first.
-      await rebuildBlobs(deps);
-      progress.step = 'links';
-      await rebuildLinks(deps);
-      progress.step = 'tags';
-      await rebuildTags(deps);
-      signal.throwIfAborted();
-      progress.step = 'done';
-      const isComplete = await index.epoch.markComplete(epoch);
-      onProgress?.({ ...progress });
-      return { ...progress, isComplete };
-    } finally {
-      clearInterval(timer);
+export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResult> {
+  const { index, onProgress, signal } = options;
+  const readsAll = await index.epoch.isComplete();
+  const epoch = await index.epoch.current();
+  const doneHere = new Set<string>();
+  const progress: Progress = {
+    step: 'blobs',
+    blobs: 0,
+    blobsAdded: 0,
+    manifests: 0,
+    tags: 0,
+    tagsAdded: 0,
+    failed: 0,
+  };
+  const deps: WalkDeps = { ...options, progress, readsAll, count: (what) => (progress[what] += 1) };
+  const readDone = async (): Promise<ReadonlySet<string>> =>
+    readsAll ? doneHere : new Set([...doneHere, ...(await index.epoch.marks(epoch))]);
+
+  /** False: another process is at it. */
+  async function take(part: RebuildPart): Promise<boolean> {
+    const isTaken = await withLease({ index, name: leaseOf(part), signal }, async (held) => {
+      if ((await readDone()).has(walkedMark(part))) return true;
+      const failed = await walkPart({ ...deps, signal: held }, part);
+      progress.failed += failed;
+      if (failed === 0) await index.epoch.mark(epoch, readMark(part));
+      await index.epoch.mark(epoch, walkedMark(part));
+      doneHere.add(walkedMark(part));
+      return true;
+    });
+    return isTaken === true;
+  }
+
+  const timer = setInterval(() => onProgress?.({ ...progress }), progressEveryMs);
+  try {
+    while ((await index.epoch.current()) === epoch) {
+      const done = await readDone();
+      const open = rebuildParts.filter((part) => !done.has(walkedMark(part)));
+      const step = open[0]?.step;
+      if (step === undefined) break;
+      progress.step = step;
+      const begin = Math.floor(Math.random() * open.length);
+      let taken = 0;
+      await forEachBounded(
+        [...open.slice(begin), ...open.slice(0, begin)].filter((part) => part.step === step),
+        { atOnce: partsAtOnce, signal },
+        async (part) => {
+          if (await take(part)) taken += 1;
+        },
+      );
+      if (taken === 0) await delay(othersPauseMs, undefined, { signal });
     }
-  });
+    signal?.throwIfAborted();
+    progress.step = 'done';
+    const isComplete = await index.epoch.markComplete(epoch);
+    onProgress?.({ ...progress });
+    return { ...progress, isComplete };
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/**
+ * Reads the parts again that have objects which could not be read; resolves to how many such parts are left. Rejects as
+ * `rebuildIndex`.
+ */
+export async function rereadParts(options: RebuildOptions): Promise<number> {
+  const { index, signal } = options;
+  const epoch = await index.epoch.current();
+  const marks = await index.epoch.marks(epoch);
+  const unread = rebuildParts.filter((part) => marks.has(walkedMark(part)) && !marks.has(readMark(part)));
+  let left = unread.length;
+  for (const part of unread)
+    await withLease({ index, name: leaseOf(part), signal }, async (held) => {
+      if ((await walkPart({ ...options, readsAll: false, count() {}, signal: held }, part)) > 0) return;
+      await index.epoch.mark(epoch, readMark(part));
+      left -= 1;
+    });
+  return left;
 }
 
 type Progress = { -readonly [K in keyof RebuildProgress]: RebuildProgress[K] };
 
-/** What each step is given; it counts in `progress`. */
-interface RebuildStep extends RebuildOptions {
-  readonly progress: Progress;
-  readonly signal: AbortSignal;
+interface WalkDeps extends PartDeps {
+  readonly log: Logger;
+  readonly signal?: AbortSignal | undefined;
+  readonly progress?: Progress;
 }
 
-/**
- * Blob records from the store's listing. Their origin is unknown, so the next whole read verifies each. A manifest that
- * names one proves nothing: manifests of other caches do too.
- */
-async function rebuildBlobs({ index, store, now, signal, progress }: RebuildStep): Promise<void> {
-  await forEachBounded(store.list(), { atOnce: blobsAtOnce, signal }, async (blob) => {
-    progress.blobs += 1;
-    if (isEmptied(blob.digest, blob.size)) return;
-    if (await adoptBlob({ index, store }, adoptedRecord(blob, now()))) progress.blobsAdded += 1;
-  });
+/** Resolves to the number of objects that could not be read. */
+async function walkPart(deps: WalkDeps, part: RebuildPart): Promise<number> {
+  const { index, log, signal } = deps;
+  let failed: RebuildItem[] = [];
+  let reason: unknown;
+  const adoptAll = async (items: AsyncIterable<RebuildItem> | Iterable<RebuildItem>) => {
+    failed = [];
+    await forEachBounded(items, { atOnce: itemsAtOnce, signal }, (item) => {
+      const onFailure = (error: unknown) => {
+        reason = error;
+        failed.push(item);
+      };
+      return goPast({ ...deps, onFailure }, item.adopt);
+    });
+  };
+  await adoptAll(part.items(deps));
+  for (const retryMs of retriesMs) {
+    if (failed.length === 0) break;
+    await delay(retryMs, undefined, { signal });
+    await adoptAll(failed);
+  }
+  const objects = failed.length;
+  if (objects === 0) return 0;
+  log.warn({ err: reason, part: part.name, objects, object: failed[0]?.name }, 'rebuild goes on without objects');
+  for (const { repository } of failed) if (repository !== undefined) await markUnread(index, repository);
+  return objects;
 }
 
-/** Tag records from the tag objects: stale, until upstream confirms them. */
-async function rebuildTags({ index, store, now, signal, progress }: RebuildStep): Promise<void> {
-  await forEachBounded(store.listObjects(tagObjectsPrefix), { atOnce, signal }, async (objectKey) => {
-    const key = parseTagObjectKey(objectKey);
-    if (key === undefined) return;
-    progress.tags += 1;
-    if ((await index.tags.get(key)) !== undefined) return;
-    const record = await readTagObject(store, key, now());
-    if (record !== undefined && (await index.tags.adopt(record))) progress.tagsAdded += 1;
-  });
+function leaseOf(part: RebuildPart): string {
+  return `rebuild/${part.name}`;
 }
 
-/**
- * Links and manifest records from the links objects, and which of the links upstreams have confirmed from the held
- * objects.
- */
-async function rebuildLinks(step: RebuildStep): Promise<void> {
-  const { index, store, now, signal, progress } = step;
-  await forEachBounded(store.listObjects(linksObjectsPrefix), { atOnce, signal }, async (objectKey) => {
-    const key = parseLinksObjectKey(objectKey);
-    const links = key && (await readLinksObject(store, key, key.digest));
-    const manifest = links?.[0];
-    if (key === undefined || manifest === undefined) return;
-    progress.manifests += 1;
-    await putLinks(index, key, links!);
-    const { digest, mediaType, size } = manifest;
-    if (!mediaType || size === undefined) return;
-    if ((await index.blobs.get(digest)) === undefined || (await index.manifests.get(digest)) !== undefined) return;
-    await index.manifests.put({ schema: 1, digest, mediaType, size, storedAtMs: now() });
-  });
-  await rebuildConfirmations(step);
+/** All items were looked at. */
+function walkedMark(part: RebuildPart): string {
+  return `walked ${part.name}`;
 }
 
-/** A confirmed blob stays confirmed even if no manifest names it any more. */
-async function rebuildConfirmations({ index, store, signal }: RebuildStep): Promise<void> {
-  await forEachBounded(store.listObjects(heldObjectsPrefix), { atOnce, signal }, async (objectKey) => {
-    const found = parseHeldObjectKey(objectKey);
-    if (found === undefined) return;
-    const { digest, ...key } = found;
-    await confirmLink({ index }, key, digest);
-  });
+/** And all of them could be read. */
+function readMark(part: RebuildPart): string {
+  return `read ${part.name}`;
 }

@@ -27,12 +27,12 @@ async function rebuild(file: string | undefined, options: ConfigOptions, termina
     const onProgress = (now: RebuildProgress) => showProgress(`${now.step}: ${describe(now)}`);
     return rebuildIndexOf(config, { log, metrics: createMetrics(), signal, onProgress });
   });
-  if (result === undefined) throw new CommandError('Another process is rebuilding this index already.');
   if (!result.isComplete)
     throw new CommandError('The index lost data while it was rebuilt: see to Redis, then run this again.');
   terminal.stdout.write(`The index is complete: ${describe(result)}.\n`);
 }
 
-function describe({ blobs, blobsAdded, manifests, tags, tagsAdded }: RebuildProgress): string {
-  return `${blobs} blobs (${blobsAdded} added), ${manifests} manifests, ${tags} tags (${tagsAdded} added)`;
+function describe({ blobs, blobsAdded, manifests, tags, tagsAdded, failed }: RebuildProgress): string {
+  const unread = failed === 0 ? '' : `; ${failed} objects could not be read, see the log`;
+  return `${blobs} blobs (${blobsAdded} added), ${manifests} manifests, ${tags} tags (${tagsAdded} added)${unread}`;
 }

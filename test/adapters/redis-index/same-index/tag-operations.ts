@@ -45,7 +45,13 @@ export const tagOperations: Operations = {
     4,
   ),
   'tags.adopt': operation([record], ({ index }, adopted) => index.tags.adopt(adopted)),
-  'tags.remove': operation([key], ({ index }, of) => index.tags.remove(of)),
+  'tags.remove': operation(
+    [fc.constantFrom('any' as const, 'as it is' as const, 'as it was' as const), record],
+    async ({ index }, seen, of) => {
+      const expected = { any: undefined, 'as it is': await index.tags.get(of), 'as it was': of }[seen];
+      return index.tags.remove(of, expected);
+    },
+  ),
   'tags.recordPull': operation(
     [key, time, fc.constantFrom(undefined, 1, 5)],
     ({ index }, of, atMs, count) => index.tags.recordPull(of, atMs, count),

@@ -1,4 +1,8 @@
--- KEYS: tag, tags. ARGV: tag. Returns whether there was one.
+-- KEYS: tag, tags. ARGV: tag, the sequence and checkedAtMs that it must have ('*' for any). Returns whether it was removed.
 if is_newer(KEYS[1]) then return 0 end
+if ARGV[2] ~= '*' then
+  local confirmed = redis.call('HMGET', KEYS[1], t_sequence, t_checked_at_ms)
+  if confirmed[1] ~= ARGV[2] or confirmed[2] ~= ARGV[3] then return 0 end
+end
 redis.call('ZREM', KEYS[2], ARGV[1])
 return redis.call('DEL', KEYS[1])

@@ -1,0 +1,162 @@
+// A rebuild is cut into parts, which workers do side by side and of which none is done twice. Each item of a part is an object of
+// the store. What its record lacks is added, and what is there is newer and stays.
+import { createHash } from 'node:crypto';
+import {
+  heldObjectsPrefix,
+  linksObjectsPrefix,
+  parseHeldObjectKey,
+  parseLinksObjectKey,
+  parseTagObjectKey,
+  tagObjectsPrefix,
+} from '@cistern/blob-store';
+import {
+  adoptBlob,
+  adoptedRecord,
+  confirmLink,
+  hasHeldObject,
+  type IndexAndStore,
+  isEmptied,
+  isHeldManifest,
+  putLinks,
+  readLinksObject,
+  readTagObject,
+} from '@cistern/content';
+import type { RepositoryKey } from '@cistern/index';
+import type { Digest } from '@cistern/oci';
+
+export interface PartDeps extends IndexAndStore {
+  readonly now: () => number;
+  /** Links objects are read even where the index knows their manifests. */
+  readonly readsAll: boolean;
+  readonly count: (what: 'blobs' | 'blobsAdded' | 'manifests' | 'tags' | 'tagsAdded') => void;
+}
+
+export interface RebuildItem {
+  /** A digest, or the key of a small object. */
+  readonly name: string;
+  /** The repository whose links it tells of, for a links object. */
+  readonly repository?: RepositoryKey;
+  /** May be done again. */
+  readonly adopt: () => Promise<void>;
+}
+
+export interface RebuildPart {
+  readonly name: string;
+  /** Those of one step are done before any of the next. */
+  readonly step: 'blobs' | 'links' | 'held' | 'tags';
+  readonly items: (deps: PartDeps) => AsyncIterable<RebuildItem>;
+}
+
+const shards = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+/** Each lists all names and takes its own: listing costs a thousandth of reading. */
+const nameParts = 8;
+
+/**
+ * A manifest's record says that it is in the store, so its blob's record comes first. Held objects confirm what links objects claim.
+ */
+export const rebuildParts: readonly RebuildPart[] = [
+  ...shards.map((shard): RebuildPart => ({
+    name: `blobs/${shard}`,
+    step: 'blobs',
+    items: (deps) => blobItems(deps, shard),
+  })),
+  ...partsOfNames('links', linksObjectsPrefix, linksItem),
+  ...partsOfNames('held', heldObjectsPrefix, heldItem),
+  ...partsOfNames('tags', tagObjectsPrefix, tagItem),
+];
+
+type ItemOf = (deps: PartDeps, objectKey: string) => Omit<RebuildItem, 'name'> | undefined;
+
+function partsOfNames(step: RebuildPart['step'], prefix: string, itemOf: ItemOf): RebuildPart[] {
+  return Array.from({ length: nameParts }, (_, number) => ({
+    name: `${prefix}${number}`,
+    step,
+    async *items(deps: PartDeps) {
+      for await (const objectKey of deps.store.listObjects(prefix)) {
+        if (numberOf(objectKey) !== number) continue;
+        const item = itemOf(deps, objectKey);
+        if (item !== undefined) yield { name: objectKey, ...item };
+      }
+    },
+  }));
+}
+
+function numberOf(objectKey: string): number {
+  return createHash('sha1').update(objectKey).digest()[0]! % nameParts;
+}
+
+/**
+ * Blob records from the store's listing. Their origin is unknown, so the next whole read verifies each. A manifest that
+ * names one proves nothing: manifests of other caches do too.
+ */
+async function* blobItems(deps: PartDeps, shard: string): AsyncGenerator<RebuildItem> {
+  for await (const blob of deps.store.list(shard))
+    yield {
+      name: blob.digest,
+      async adopt() {
+        const isBlob = !isEmptied(blob.digest, blob.size);
+        if (isBlob && (await adoptBlob(deps, adoptedRecord(blob, deps.now())))) deps.count('blobsAdded');
+        deps.count('blobs');
+      },
+    };
+}
+
+function linksItem(deps: PartDeps, objectKey: string): ReturnType<ItemOf> {
+  const key = parseLinksObjectKey(objectKey);
+  if (key === undefined) return undefined;
+  return { repository: key, adopt: () => adoptManifest(deps, key, key.digest) };
+}
+
+/** Links and the manifest's record from a links object. */
+async function adoptManifest(deps: PartDeps, key: RepositoryKey, digest: Digest): Promise<void> {
+  const { index, store, now, readsAll, count } = deps;
+  const known = await index.links.get(key, digest, { fresh: true });
+  // A manifest's own link is put after those of its children.
+  const isKnown = isHeldManifest(known) && !readsAll;
+  const links = isKnown ? [known] : await readLinksObject(store, key, digest);
+  const manifest = links?.[0];
+  if (links === undefined || manifest === undefined) return;
+  count('manifests');
+  if (!isKnown) {
+    await putLinks(index, key, links);
+    if ((await readLinksObject(store, key, digest)) === undefined) {
+      // It was purged or forgotten meanwhile.
+      await index.links.remove(key, digest);
+      return;
+    }
+  }
+  const { mediaType, size } = manifest;
+  if (!mediaType || size === undefined) return;
+  if ((await index.blobs.get(digest)) === undefined || (await index.manifests.get(digest)) !== undefined) return;
+  await index.manifests.put({ schema: 1, digest, mediaType, size, storedAtMs: now() });
+}
+
+/** A confirmed blob stays confirmed even if no manifest names it any more. */
+function heldItem({ index, store }: PartDeps, objectKey: string): ReturnType<ItemOf> {
+  const key = parseHeldObjectKey(objectKey);
+  if (key === undefined) return undefined;
+  return {
+    async adopt() {
+      const { digest } = key;
+      if ((await index.links.get(key, digest))?.confirmed === true) return;
+      await confirmLink({ index }, key, digest);
+      if (!(await hasHeldObject(store, key, digest))) await index.links.remove(key, digest);
+    },
+  };
+}
+
+/** Tag records are stale until upstream confirms them. */
+function tagItem({ index, store, now, count }: PartDeps, objectKey: string): ReturnType<ItemOf> {
+  const key = parseTagObjectKey(objectKey);
+  if (key === undefined) return undefined;
+  return {
+    async adopt() {
+      count('tags');
+      if ((await index.tags.get(key)) !== undefined) return;
+      const record = await readTagObject(store, key, now());
+      if (record === undefined || !(await index.tags.adopt(record))) return;
+      if ((await readTagObject(store, key, now())) !== undefined) count('tagsAdded');
+      else await index.tags.remove(key, record);
+    },
+  };
+}
