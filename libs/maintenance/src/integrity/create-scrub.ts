@@ -54,7 +54,7 @@ export function createScrub(deps: ScrubDeps) {
   }
 
   async function runPass(due: ScrubReport, signal: AbortSignal): Promise<ScrubReport> {
-    const counts: { -readonly [K in keyof ScrubCounts]: number } = { ...due.pass.counts };
+    const counts: { -readonly [K in keyof ScrubCounts]: number } = { ...noCounts, ...due.pass.counts };
     let damages: readonly Damage[] = due.damages;
     let writtenAtMs = now();
     const reportAt = (shard: number, after?: Digest): ScrubReport => {
@@ -124,7 +124,7 @@ export function createScrub(deps: ScrubDeps) {
         const inQuarantine = await cleanQuarantine(store, now());
         const { startedAtMs, counts } = ended.pass;
         const fields = { ...counts, inQuarantine, seconds: Math.round((now() - startedAtMs) / 1000) };
-        if (counts.damaged > 0) log.warn(fields, 'the store was read through: some of it was damaged');
+        if (counts.damaged + counts.failed > 0) log.warn(fields, 'the store was read through: some of it was damaged');
         else log.info(fields, 'the store was read through');
         return ended.pass;
       } finally {

@@ -28,6 +28,8 @@ export interface ScrubCounts {
   readonly damaged: number;
   /** Of the damaged: are here again, and right. */
   readonly healed: number;
+  /** That could not be read or removed, though the store answered. */
+  readonly failed: number;
 }
 
 export interface Damage {
@@ -58,6 +60,7 @@ export const noCounts: ScrubCounts = {
   forgotten: 0,
   damaged: 0,
   healed: 0,
+  failed: 0,
 };
 
 /** `undefined`: there has been none, or what is there is no report. Rejects with `store-unavailable`. */

@@ -8,6 +8,7 @@ import type { Digest } from '@cistern/oci';
 import { fetchBlobs, type FetchBlobsDeps } from '@cistern/prewarm';
 import { fetchManifest } from '@cistern/pull-through';
 import type { Bandwidth } from '@cistern/runtime';
+import { goPast } from '../go-past.ts';
 import { findHolders } from './find-holders.ts';
 import type { Damage, ScrubCounts } from './scrub-report.ts';
 
@@ -37,23 +38,30 @@ const fetchWithinMs = 600_000;
 
 /** Rejects with `store-unavailable`, `index-unavailable` or the signal's reason. */
 export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOptions): Promise<void> {
-  const { index, store } = deps;
+  const { index, store, log } = deps;
   const { shard, after, count, onSeen, signal } = options;
   // A blob that comes into the store meanwhile is in the second of the two lists, if in any.
   const records = await index.blobs.ofShard(shard);
   const objects: StoredBlob[] = [];
   for await (const object of store.list(shard)) objects.push(object);
   const present = new Set(objects.map(({ digest }) => digest));
-  for (const { digest, state } of records) {
+  const see = async (digest: Digest, action: () => Promise<void>) => {
     signal.throwIfAborted();
-    // A deletion whose worker has died is gone on with, or ends with what it has removed.
-    if (state === 'deleting') await deleteBlob(deps, digest);
-    else if (!present.has(digest) && (await forgetMissing(deps, digest))) count('forgotten');
-  }
+    const onFailure = (error: unknown) => {
+      count('failed');
+      log.warn({ err: error, digest }, 'scrub goes on without an object');
+    };
+    await goPast({ store, signal, onFailure }, action);
+  };
+  for (const { digest, state } of records)
+    await see(digest, async () => {
+      // A deletion whose worker has died is gone on with, or ends with what it has removed.
+      if (state === 'deleting') await deleteBlob(deps, digest);
+      else if (!present.has(digest) && (await forgetMissing(deps, digest))) count('forgotten');
+    });
   for (const object of objects.sort((one, other) => (one.digest < other.digest ? -1 : 1))) {
     if (after !== undefined && object.digest <= after) continue;
-    signal.throwIfAborted();
-    await scrubObject(deps, options, object);
+    await see(object.digest, () => scrubObject(deps, options, object));
     await onSeen(object.digest);
   }
 }

@@ -15,6 +15,7 @@ const scrubPass = z.object({
     forgotten: count.describe('Objects of the index that the store does not have.'),
     damaged: count,
     healed: count.describe('Damaged objects that are sound again.'),
+    failed: count.describe('Objects that could not be read or removed.').optional(),
   }),
 });
 

@@ -115,8 +115,8 @@ export const cacheMetrics = {
   /** `objects`: all that were hashed. */
   scrubObjects: counter(
     'cistern_scrub_objects_total',
-    'Objects of the store that were hashed, and what was found: `verified` for the first time, `adopted` into the index, `forgotten` by it, `damaged`, `healed`. `damaged` counts what readers find, too.',
-    { kind: ['objects', 'verified', 'adopted', 'forgotten', 'damaged', 'healed'] },
+    'Objects of the store that were hashed, and what was found: `verified` for the first time, `adopted` into the index, `forgotten` by it, `damaged`, `healed`; `failed` could not be read or removed. `damaged` counts what readers find, too.',
+    { kind: ['objects', 'verified', 'adopted', 'forgotten', 'damaged', 'healed', 'failed'] },
   ),
   scrubProgress: gauge(
     'cistern_scrub_progress_ratio',

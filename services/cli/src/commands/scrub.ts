@@ -33,7 +33,8 @@ function describeReport({ pass, lastEnded, damages }: ScrubReport): string {
 }
 
 function describeCounts({ counts }: ScrubPass): string {
-  const { objects, bytes, verified, adopted, forgotten, damaged, healed } = counts;
+  const { objects, bytes, verified, adopted, forgotten, damaged, healed, failed = 0 } = counts;
+  const unread = failed === 0 ? '' : `; ${failed} could not be read or removed, see the log`;
   const found = damaged === 0 ? 'none damaged' : `${damaged} damaged, of which ${healed} are healed`;
-  return `${objects} objects (${formatBytes(bytes)}), ${found}; ${verified} verified for the first time, ${adopted} added to the index, ${forgotten} taken from it`;
+  return `${objects} objects (${formatBytes(bytes)}), ${found}; ${verified} verified for the first time, ${adopted} added to the index, ${forgotten} taken from it${unread}`;
 }
