@@ -1,6 +1,6 @@
 // Purges one image of one repository: its tag, and what no other image refers to (decision 0040).
 import { type ImageName, linksObjectsOf, parseLinksObjectKey } from '@cistern/blob-store';
-import { type RepositoryKey, type TagRecord, isSameRepository } from '@cistern/index';
+import { type Link, type RepositoryKey, type TagRecord, isSameRepository } from '@cistern/index';
 import type { Digest, Tag } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
 import { findTag, markTagPurged, readLinksObject, removeLink, removeTag } from '@cistern/content';
@@ -14,7 +14,7 @@ const atOnce = 16;
 export async function purgeImage(step: PurgeStep, image: ImageName): Promise<PurgeResult> {
   const { upstream, repository, reference } = image;
   const key: RepositoryKey = { upstream, repository };
-  const named = await tagsOf(step, key);
+  const named = await Array.fromAsync(tagsOf(step, key));
   const root =
     reference.kind === 'digest' ? reference.digest : (await findTag(step, { ...key, tag: reference.tag }))?.digest;
   const pinnedBy = step.pins.filter(
@@ -33,7 +33,7 @@ export async function purgeImage(step: PurgeStep, image: ImageName): Promise<Pur
   const parts = await partsIn(step, key, root);
   const live = await liveIn(step, key, parts, staying);
   const dead = new Set([...parts].filter((digest) => !live.has(digest)));
-  await forEachBounded(dead, { atOnce }, (digest) => removeLink(step, key, digest));
+  await forEachBounded(dead, { atOnce }, (digest) => step.past(() => removeLink(step, key, digest)));
   await keepOthers(step, dead, (other) => !isSameRepository(other, key));
   return { purged: { tags, ...(await removeBytes(step, dead)) } };
 }
@@ -43,50 +43,59 @@ export async function purgeTags(step: PurgeStep, key: RepositoryKey, tags: reado
   let purged = 0;
   for (const tag of tags) {
     await markTagPurged(step.index, { ...key, tag });
-    if (await removeTag(step, { ...key, tag })) purged += 1;
+    await step.past(async () => {
+      if (await removeTag(step, { ...key, tag })) purged += 1;
+    });
   }
   return purged;
 }
 
 /** All tags of a repository. */
-export async function tagsOf({ index }: PurgeStep, { upstream, repository }: RepositoryKey): Promise<TagRecord[]> {
-  const records: TagRecord[] = [];
+export async function* tagsOf(
+  { index }: Pick<PurgeStep, 'index'>,
+  { upstream, repository }: RepositoryKey,
+): AsyncGenerator<TagRecord> {
   for (let after: Tag | undefined; ;) {
     const page = await index.tags.list(upstream, repository, { after, limit: pageSize });
-    records.push(...page);
-    if (page.length < pageSize) return records;
+    yield* page;
+    if (page.length < pageSize) return;
     after = page.at(-1)?.tag;
   }
 }
 
-/** `root` and all under it, as far as the repository's own objects tell. */
-async function partsIn({ store }: PurgeStep, key: RepositoryKey, root: Digest): Promise<ReadonlySet<Digest>> {
+/** `root` and all under it, as far as the repository's own objects can be read. */
+async function partsIn(step: PurgeStep, key: RepositoryKey, root: Digest): Promise<ReadonlySet<Digest>> {
   const parts = new Set([root]);
-  await addUnder(store, key, [root], parts);
+  await addUnder(step, key, [root], parts);
   return parts;
 }
 
 /** Adds all that is under `manifests` to `parts`. */
-async function addUnder(
-  store: PurgeStep['store'],
-  key: RepositoryKey,
-  manifests: Digest[],
-  parts: Set<Digest>,
-): Promise<void> {
+async function addUnder(step: PurgeStep, key: RepositoryKey, manifests: Digest[], parts: Set<Digest>): Promise<void> {
   for (let next = manifests.pop(); next !== undefined; next = manifests.pop())
-    for (const { digest, kind } of (await readLinksObject(store, key, next, Infinity)) ?? []) {
+    for (const { digest, kind } of await linksUnder(step, key, next)) {
       if (kind === 'manifest' && !parts.has(digest)) manifests.push(digest);
       parts.add(digest);
     }
 }
 
+/** Those of a manifest and its children; none if they cannot be read: what only they keep may be fetched again. */
+async function linksUnder(step: PurgeStep, key: RepositoryKey, manifest: Digest): Promise<readonly Link[]> {
+  let links: readonly Link[] = [];
+  await step.past(async () => {
+    links = (await readLinksObject(step.store, key, manifest, Infinity)) ?? [];
+  });
+  return links;
+}
+
 /** Of `parts` those that other images of the repository are made of. An image that is not here any more keeps nothing. */
 async function liveIn(
-  { index, store, signal }: PurgeStep,
+  step: PurgeStep,
   key: RepositoryKey,
   parts: ReadonlySet<Digest>,
   staying: readonly Digest[],
 ): Promise<ReadonlySet<Digest>> {
+  const { index, store, signal } = step;
   const live = new Set(staying);
   const others = async function* () {
     for await (const objectKey of store.listObjects(linksObjectsOf(key.upstream, key.repository))) {
@@ -96,10 +105,10 @@ async function liveIn(
   };
   await forEachBounded(others(), { atOnce, signal }, async (digest) => {
     if ((await index.blobs.get(digest)) === undefined) return;
-    for (const link of (await readLinksObject(store, key, digest, Infinity)) ?? []) live.add(link.digest);
+    for (const link of await linksUnder(step, key, digest)) live.add(link.digest);
   });
   // What is both of the image and alive keeps what is under it.
   const manifests = [...live].filter((digest) => parts.has(digest));
-  await addUnder(store, key, manifests, live);
+  await addUnder(step, key, manifests, live);
   return live;
 }

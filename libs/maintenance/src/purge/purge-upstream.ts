@@ -7,57 +7,99 @@ import {
   registryRepositoriesPrefix,
 } from '@cistern/blob-store';
 import { markUpstreamPurged, removeLink, removeTag } from '@cistern/content';
+import type { RepositoryKey, TagKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
 import { keepOthers, repositoriesWhile } from '../integrity/find-holders.ts';
 import { tagsOf } from './purge-image.ts';
 import { type PurgeResult, type PurgeStep, removeBytes } from './remove-bytes.ts';
 
-const atOnce = 16;
-
-/** Rejects with `store-unavailable` or `index-unavailable`; run again, it goes on. */
-export async function purgeUpstream(step: PurgeStep, upstream: string): Promise<PurgeResult> {
-  const pinnedBy = step.pins.filter((pin) => pin.upstream === upstream);
-  if (pinnedBy.length > 0) return { pinnedBy };
-  const { index, store, signal } = step;
-  const bounded = { atOnce, signal };
-  const prefixes = prefixesOf(upstream);
-  const repositories = () => repositoriesWhile(index, (key) => key.upstream === upstream, `${upstream}/`);
-  await markUpstreamPurged(index, upstream);
-  let tags = 0;
-  // Tags first: without them nobody finds the rest.
-  await forEachBounded(store.listObjects(prefixes.tags), bounded, async (objectKey) => {
-    const key = parseTagObjectKey(objectKey);
-    if (key !== undefined && (await removeTag(step, key))) tags += 1;
-  });
-  await forEachBounded(repositories(), bounded, async (key) => {
-    for (const { tag } of await tagsOf(step, key)) if (await removeTag(step, { ...key, tag })) tags += 1;
-  });
-  if (upstream === step.adoptAs) await removeObjects(step, registryRepositoriesPrefix);
-  await removeObjects(step, prefixes.lists);
-  const digests = new Set<Digest>();
-  for (const [prefix, parse] of [
-    [prefixes.links, parseLinksObjectKey],
-    [prefixes.held, parseHeldObjectKey],
-  ] as const)
-    await forEachBounded(store.listObjects(prefix), bounded, async (objectKey) => {
-      const key = parse(objectKey);
-      if (key === undefined) return;
-      digests.add(key.digest);
-      await removeLink(step, key, key.digest);
-    });
-  await forEachBounded(repositories(), bounded, async (key) => {
-    for (const digest of await index.links.digests(key)) {
-      digests.add(digest);
-      await index.links.remove(key, digest);
-    }
-  });
-  await keepOthers(step, digests, (other) => other.upstream !== upstream);
-  return { purged: { tags, ...(await removeBytes(step, digests)) } };
+interface Held extends RepositoryKey {
+  readonly digest: Digest;
 }
 
-async function removeObjects({ store, signal }: PurgeStep, prefix: string): Promise<void> {
-  await forEachBounded(store.listObjects(prefix), { atOnce, signal }, async (objectKey) => {
-    await store.removeObject(objectKey);
-  });
+const atOnce = 16;
+/** Some 20 MB. For each batch all repositories of other upstreams are looked through. */
+const maxHeldAtOnce = 100_000;
+
+/**
+ * Goes by batches of links, `heldAtOnce` each: first the links go, then the bytes. Rejects with `store-unavailable` or
+ * `index-unavailable`; run again, it goes on.
+ */
+export async function purgeUpstream(
+  step: PurgeStep,
+  upstream: string,
+  heldAtOnce = maxHeldAtOnce,
+): Promise<PurgeResult> {
+  const pinnedBy = step.pins.filter((pin) => pin.upstream === upstream);
+  if (pinnedBy.length > 0) return { pinnedBy };
+  const { index, past, signal } = step;
+  const bounded = { atOnce, signal };
+  const prefixes = prefixesOf(upstream);
+  await markUpstreamPurged(index, upstream);
+  const purged = { tags: 0, manifests: 0, blobs: 0 };
+  // Tags first: without them nobody finds the rest.
+  await forEachBounded(tagsUnder(step, upstream), bounded, (key) =>
+    past(async () => {
+      if (await removeTag(step, key)) purged.tags += 1;
+    }),
+  );
+  if (upstream === step.adoptAs) await removeObjects(step, registryRepositoriesPrefix);
+  await removeObjects(step, prefixes.lists);
+  for await (const batch of inBatches(heldBy(step, upstream), heldAtOnce)) {
+    await forEachBounded(batch, bounded, (held) => past(() => removeLink(step, held, held.digest)));
+    const digests = new Set(batch.map(({ digest }) => digest));
+    await keepOthers(step, digests, (other) => other.upstream !== upstream);
+    const removed = await removeBytes(step, digests);
+    purged.manifests += removed.manifests;
+    purged.blobs += removed.blobs;
+  }
+  return { purged };
+}
+
+/** Those of the store, then those that only the index knows. */
+async function* tagsUnder(step: PurgeStep, upstream: string): AsyncGenerator<TagKey> {
+  for await (const objectKey of step.store.listObjects(prefixesOf(upstream).tags)) {
+    const key = parseTagObjectKey(objectKey);
+    if (key !== undefined) yield key;
+  }
+  for await (const key of repositoriesOf(step, upstream)) yield* tagsOf(step, key);
+}
+
+/** In the same order. */
+async function* heldBy(step: PurgeStep, upstream: string): AsyncGenerator<Held> {
+  const { links, held } = prefixesOf(upstream);
+  for (const [prefix, parse] of [
+    [links, parseLinksObjectKey],
+    [held, parseHeldObjectKey],
+  ] as const)
+    for await (const objectKey of step.store.listObjects(prefix)) {
+      const key = parse(objectKey);
+      if (key !== undefined) yield key;
+    }
+  for await (const key of repositoriesOf(step, upstream))
+    for (const digest of await step.index.links.digests(key)) yield { ...key, digest };
+}
+
+function repositoriesOf({ index }: PurgeStep, upstream: string): AsyncGenerator<RepositoryKey> {
+  return repositoriesWhile(index, (key) => key.upstream === upstream, `${upstream}/`);
+}
+
+async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
+  let batch: T[] = [];
+  for await (const item of items) {
+    batch.push(item);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+async function removeObjects({ store, signal, past }: PurgeStep, prefix: string): Promise<void> {
+  await forEachBounded(store.listObjects(prefix), { atOnce, signal }, (objectKey) =>
+    past(async () => {
+      await store.removeObject(objectKey);
+    }),
+  );
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
-import { mediaTypes, parseReference } from '@cistern/oci';
+import { type Digest, mediaTypes, parseReference } from '@cistern/oci';
+import { linksObjectKey } from '@cistern/blob-store';
+import type { CacheIndex } from '@cistern/index';
 import { createLogger } from '@cistern/telemetry';
 import { pinImage } from '@cistern/content';
 import { rebuildIndex } from '../rebuild/rebuild-index.ts';
@@ -12,6 +14,7 @@ import { nameOf, startPurgedCache } from '../testing/start-purged-cache.ts';
 import { until } from '@cistern/runtime/testing';
 import { collect } from '@cistern/oci/testing';
 import { purge, type PurgeTarget } from './purge.ts';
+import { purgeUpstream } from './purge-upstream.ts';
 
 const log = createLogger({ level: 'error', formatter: 'json' });
 
@@ -218,4 +221,65 @@ test('while another purge runs nothing is purged', async (t) => {
   assert.deepEqual(await stored(image.digests), [true, true, true]);
   await index.leases.release('purge', 'somebody');
   assert.deepEqual(await purging, { purged: { tags: 1, manifests: 1, blobs: 2 } });
+});
+
+const eio = async (key: string): Promise<never> => {
+  throw new CacheError('store-unavailable', `EIO: ${key}.`);
+};
+
+test('a purge goes on past objects that cannot be read or removed, and says so', async (t) => {
+  const broken = new Set<string>();
+  const { purge: purgeIt, pullShared, store, stored, index } = await start(t, {
+    wrapStore: (inner) => ({
+      ...inner,
+      readObject: async (key) => (broken.has(key) ? eio(key) : inner.readObject(key)),
+      removeObject: async (key) => (broken.has(key) ? eio(key) : inner.removeObject(key)),
+    }),
+  });
+  const { image, sibling, foreign } = await pullShared();
+  const key = repositoryOf('docker.io', image.repository);
+  const links = linksObjectKey(key.upstream, key.repository, sibling.manifest);
+  broken.add(links);
+  // The sibling's layer goes, for nobody knows that it is the sibling's.
+  await assert.rejects(purgeIt({ image: nameOf(image) }), /for some of its objects \(failures: 1\). The first: EIO: .* purge again/);
+  assert.equal(await index.tags.get({ ...key, tag: image.tag }), undefined);
+  assert.deepEqual((await stored(image.digests)).slice(0, 2), [false, false]);
+  assert.ok((await stored(foreign.digests)).every(Boolean));
+  await assert.rejects(purgeIt({ upstream: 'docker.io' }), /for some of its objects/);
+  assert.deepEqual(await Array.fromAsync(store.listObjects('cistern/links/docker.io/')), [links]);
+  assert.deepEqual(await Array.fromAsync(store.listObjects('cistern/tags/docker.io/')), []);
+  broken.clear();
+  assert.partialDeepStrictEqual(await purgeIt({ upstream: 'docker.io' }), { purged: { tags: 0 } });
+  assert.deepEqual(await Array.fromAsync(store.listObjects('cistern/links/docker.io/')), []);
+  assert.ok((await stored(foreign.digests)).every(Boolean));
+});
+
+test('all of an upstream goes in batches, none of which is larger than it may be', async (t) => {
+  const { index, pull, quay, hub, clock, stored, ...started } = await start(t);
+  const foreign = addImage(quay, { repository: 'org/app', tag: 'one', layers: [2] });
+  await pull(foreign, 'quay.io');
+  const images = Array.from({ length: 10 }, (_, number) =>
+    addImage(hub, { repository: `org/app${number % 4}`, tag: `v${number}`, layers: [number] }),
+  );
+  for (const image of images) await pull(image);
+  let batches = 0;
+  const digestsOf: CacheIndex['links']['digests'] = async (key) => {
+    if (key.upstream === 'quay.io') batches += 1;
+    return index.links.digests(key);
+  };
+  const step = {
+    ...started,
+    index: { ...index, links: { ...index.links, digests: digestsOf } },
+    now: () => clock.nowMs,
+    pins: [],
+    readPinned: async () => new Set<Digest>(),
+    past: (action: () => Promise<void>) => action(),
+    signal: new AbortController().signal,
+  };
+  // One layer is the foreign image's too.
+  assert.deepEqual(await purgeUpstream(step, 'docker.io', 8), { purged: { tags: 10, manifests: 10, blobs: 19 } });
+  assert.ok(batches >= 3, String(batches));
+  for (const { manifest } of images) assert.deepEqual(await stored([manifest]), [false]);
+  assert.ok((await stored(foreign.digests)).every(Boolean));
+  assert.deepEqual(await index.links.repositories({ limit: 10 }), [repositoryOf('quay.io', 'org/app')]);
 });

@@ -6,6 +6,7 @@ import { listPins, removeLink } from '@cistern/content';
 import { CacheError } from '@cistern/errors';
 import { type CacheIndex, keepSubscribed, withLease } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
+import { goPast } from '../go-past.ts';
 import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
 import { findHolders } from '../integrity/find-holders.ts';
 import { purgeImage, purgeTags, tagsOf } from './purge-image.ts';
@@ -45,15 +46,34 @@ export async function purge(deps: PurgeDeps, target: PurgeTarget): Promise<Purge
 
 async function purgeNow(deps: PurgeDeps, target: PurgeTarget, signal: AbortSignal): Promise<PurgeResult> {
   const pins = await listPins(deps.store);
-  const step: PurgeStep = { ...deps, pins, readPinned: createPinnedDigests(deps), signal };
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown) => void failures.push(error);
+  const past: PurgeStep['past'] = (action) => goPast({ store: deps.store, signal, onFailure }, action);
+  const step: PurgeStep = { ...deps, pins, readPinned: createPinnedDigests(deps), signal, past };
   try {
-    if ('upstream' in target) return await purgeUpstream(step, target.upstream);
-    if ('image' in target) return await purgeImage(step, target.image);
-    return (await purgeDigest(step, target.digest)) ?? { pinnedBy: await pinsWith(step, target.digest) };
+    const result = await purgeTarget(step, target);
+    checkNoneLeft(failures);
+    return result;
   } finally {
     // A purge that is not announced is done all the same: its content is not found by its name any more.
     await deps.index.pubsub.publish(purgesTopic, 'purged').catch(() => {});
   }
+}
+
+async function purgeTarget(step: PurgeStep, target: PurgeTarget): Promise<PurgeResult> {
+  if ('upstream' in target) return purgeUpstream(step, target.upstream);
+  if ('image' in target) return purgeImage(step, target.image);
+  return (await purgeDigest(step, target.digest)) ?? { pinnedBy: await pinsWith(step, target.digest) };
+}
+
+function checkNoneLeft([cause, ...others]: readonly unknown[]): void {
+  if (cause === undefined) return;
+  const first = cause instanceof Error ? cause.message : String(cause);
+  throw new CacheError(
+    'store-unavailable',
+    `The rest is purged, but the store failed for some of its objects (failures: ${1 + others.length}). The first: ${first} Check the store, then purge again.`,
+    { cause, retryable: true },
+  );
 }
 
 async function pinsWith(step: PurgeStep, digest: Digest): Promise<readonly ImageName[]> {
@@ -74,13 +94,13 @@ async function purgeDigest(step: PurgeStep, digest: Digest): Promise<PurgeResult
     signal: step.signal,
   })) {
     const key = { upstream, repository };
-    const named = (await tagsOf(step, key)).filter((record) => record.digest === digest);
+    const named = (await Array.fromAsync(tagsOf(step, key))).filter((record) => record.digest === digest);
     tags += await purgeTags(
       step,
       key,
       named.map(({ tag }) => tag),
     );
-    await removeLink(step, key, digest);
+    await step.past(() => removeLink(step, key, digest));
   }
   return { purged: { tags, ...(await removeBytes(step, [digest])) } };
 }

@@ -20,6 +20,8 @@ export interface PurgeStep extends PurgeDeps {
   /** All that pinned images are made of: its bytes stay. */
   readonly readPinned: ReadPinnedDigests;
   readonly signal: AbortSignal;
+  /** Goes on past one object that cannot be read or removed. */
+  readonly past: (action: () => Promise<void>) => Promise<void>;
 }
 
 export interface Purged {
@@ -55,9 +57,11 @@ export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): P
     );
   const removed = { manifests: 0, blobs: 0 };
   for (const [kind, ofKind] of Object.entries({ manifests, blobs }) as ['manifests' | 'blobs', Digest[]][])
-    await forEachBounded(ofKind, { atOnce, signal }, async (digest) => {
-      if (await remove(step, digest)) removed[kind] += 1;
-    });
+    await forEachBounded(ofKind, { atOnce, signal }, (digest) =>
+      step.past(async () => {
+        if (await remove(step, digest)) removed[kind] += 1;
+      }),
+    );
   return removed;
 }
 
