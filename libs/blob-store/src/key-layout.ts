@@ -36,11 +36,11 @@ export function blobKey(digest: Digest): string {
   return `${blobsPrefix}${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
 }
 
-/** Under them lie all tag objects, all links objects, and all held objects. */
+/** Under them lie all tag objects, all links objects, all held objects, and all pages of lists. */
 export const tagObjectsPrefix = 'cistern/tags/';
 export const linksObjectsPrefix = 'cistern/links/';
 export const heldObjectsPrefix = 'cistern/held/';
-const listObjectsPrefix = 'cistern/lists/';
+export const listObjectsPrefix = 'cistern/lists/';
 
 /** All that is kept of an upstream lies under these. */
 export function prefixesOf(upstream: string) {
@@ -187,6 +187,14 @@ export function parseTagObjectKey(key: string): (InRepository & { readonly tag: 
 /** The reverse of `linksObjectKey`; `undefined` for a key that is no links object's. */
 export function parseLinksObjectKey(key: string): ReturnType<typeof parseDigestKey> {
   return parseDigestKey(linksObjectsPrefix, key);
+}
+
+/** The repository of a page of a list; `undefined` for a key that is no page's. */
+export function parseListObjectKey(key: string): InRepository | undefined {
+  const [, upstream, repository] =
+    /^cistern\/lists\/([^/]+)\/(.+)\/_(?:tags|referrers)\/\d+\.json$/.exec(key) ?? [];
+  if (upstream === undefined || repository === undefined) return undefined;
+  return ifValid(() => ({ upstream, repository: parseRepositoryName(repository) }));
 }
 
 /** The reverse of `heldObjectKey`; `undefined` for a key that is no held object's. */

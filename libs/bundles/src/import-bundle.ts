@@ -147,7 +147,7 @@ async function importManifest({ path, file, index, store, now }: Step, manifest:
   await untilDeleted({ index }, digest);
   await putBytes(store, digest, bytes);
   await recordManifest({ index, now }, digest, mediaType, bytes.length);
-  await writeLinksObject(store, key, links);
+  await writeLinksObject(store, key, links, now());
   for (const link of links) if (link.kind === 'blob') await writeHeldObject(store, key, link.digest);
   await putLinks(index, key, links);
 }

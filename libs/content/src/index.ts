@@ -13,6 +13,7 @@ export {
   verifiedRecord,
 } from './blob/stored-blob.ts';
 export type { IndexAndStore } from './blob/stored-blob.ts';
+export { forgetManifest } from './links/forget-manifest.ts';
 export { confirmLink, findLink, ifConfirmed, isHeldManifest, putLinks, recordHeld } from './links/repository-links.ts';
 export type { RepositoryLinksDeps } from './links/repository-links.ts';
 export { createStoredLinks } from './links/stored-links.ts';
@@ -25,6 +26,7 @@ export { backlogKeyOf, linksOf, recordManifest, storeManifest, verifyManifest } 
 export type { StoredManifestDeps } from './manifest/stored-manifest.ts';
 export { createContentCache } from './objects/content-cache.ts';
 export { ifStoreAnswers, createStoreBacklog } from './objects/store-backlog.ts';
+export { forgetTag } from './objects/forget-tag.ts';
 export { listPins, pinImage, unpinImage } from './objects/pins.ts';
 export {
   markTagPurged,
@@ -38,6 +40,7 @@ export {
   findTag,
   hasHeldObject,
   listLinksObjects,
+  readDatedLinks,
   readJsonObject,
   readLinksObject,
   readTagObject,
@@ -47,4 +50,5 @@ export {
   writeLinksObject,
   writeTagObject,
 } from './objects/small-objects.ts';
+export type { DatedLinks } from './objects/small-objects.ts';
 export type { StoreBacklog } from './objects/store-backlog.ts';

@@ -7,6 +7,6 @@ export { withLease } from './leases.ts';
 export type { Link, RepositoryKey } from './links.ts';
 export type { NodeIndex, NodesSeen } from './nodes.ts';
 export type { PopularPlatform, PopularityIndex } from './popularity.ts';
-export { isSameRepository, repositoryPath } from './records.ts';
+export { isSameRepository, repositoryPath, tagPath } from './records.ts';
 export { isSameConfirmation } from './tags.ts';
 export type { TagKey, TagRecord } from './tags.ts';

@@ -98,7 +98,7 @@ for (const [what, count] of [
     await putBytes(store, digest, bytes);
     const link = (one: Digest, kind: 'manifest' | 'blob') => ({ ...library, digest: one, kind, size: 1, mediaType });
     const parts = [child(-1), ...children(count)].map((part) => link(part.digest, 'blob'));
-    await writeLinksObject(store, library, [link(digest, 'manifest'), ...parts]);
+    await writeLinksObject(store, library, [link(digest, 'manifest'), ...parts], 0);
     hub.script.down = new CacheError('upstream-unreachable' satisfies CacheErrorKind, 'down');
     const served = await cache.openManifest({ ...library, reference: parseReference(digest) });
     assert.deepEqual([served.mediaType, served.bytes.equals(bytes)], [mediaType, true]);

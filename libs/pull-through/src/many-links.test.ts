@@ -22,10 +22,8 @@ async function openStore() {
     const layers = Array.from({ length: 10 }, (_, layer): Link => {
       return { ...library, digest: digest(`${at} ${layer}`), kind: 'blob' };
     });
-    await writeLinksObject(store, library, [
-      { ...library, digest: digest(`${at}`), kind: 'manifest', platform },
-      ...layers,
-    ]);
+    const manifest: Link = { ...library, digest: digest(`${at}`), kind: 'manifest', platform };
+    await writeLinksObject(store, library, [manifest, ...layers], 0);
   }
   let reads = 0;
   const readObject: typeof store.readObject = (key) => {

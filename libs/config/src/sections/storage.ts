@@ -66,6 +66,10 @@ const storageScrubSection = section(
   },
 );
 
+const forgetAfterKey = duration(
+  'Names whose manifests are evicted are forgotten when their upstream has not confirmed them for so long: tags, links and lists. The same goes, oldest first, for what is more than ten times the number of names that are cached. Names of pinned images stay.',
+).prefault('720h');
+
 const registryRoot = '/var/lib/registry';
 
 export const storageSection = section(
@@ -86,6 +90,7 @@ export const storageSection = section(
     maxbytes: maxBytesKey,
     minfree: minFreeKey,
     watermarks: watermarksSection,
+    forgetafter: forgetAfterKey,
     redirect: storageRedirectSection,
     scrub: storageScrubSection,
     cache: section('Accepted for registry:2: blob records are always cached.', {
@@ -121,6 +126,7 @@ const weekMs = 7 * 24 * 3_600_000;
 
 const minScrubBytesPerSecond = 64 * 1024;
 const minScrubEveryMs = 10_000;
+const minForgetAfterMs = 1_000;
 
 /** The slices of the configuration that the section makes. */
 export type StorageSlices = Readonly<ReturnType<typeof buildStorage>>;
@@ -129,6 +135,7 @@ export function buildStorage(storage: StorageSection, context: SectionContext) {
   return {
     storage: storeOf(storage, context),
     storageLimits: buildStorageLimits(storage, context),
+    storageForgetAfterMs: buildForgetAfter(storage, context),
     /** `undefined`: clients get every byte from Cistern. */
     storageRedirect: buildStorageRedirect(storage, context),
     /** `undefined`: the store is not read through. */
@@ -177,6 +184,11 @@ function minFreeOf(given: StorageSection['minfree']): MinFreeConfig {
   if (given === undefined) return defaultMinFree;
   if ('bytes' in given) return { share: 1, maxBytes: given.bytes, shareOfLeft: 1 };
   return { share: given.percent / 100, maxBytes: Infinity, shareOfLeft: 1 };
+}
+
+function buildForgetAfter({ forgetafter }: StorageSection, context: SectionContext): number {
+  if (forgetafter < minForgetAfterMs) context.report('storage.forgetafter', 'must be at least 1s');
+  return forgetafter;
 }
 
 /** `undefined`: clients get all bytes from Cistern. */

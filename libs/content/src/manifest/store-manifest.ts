@@ -50,7 +50,7 @@ export async function storeManifest(
     },
     bytes,
   );
-  await backlog.write(`links ${repositoryPath(key)} ${digest}`, () => writeLinksObject(store, key, links));
+  await backlog.write(`links ${repositoryPath(key)} ${digest}`, () => writeLinksObject(store, key, links, deps.now()));
   await putLinks(index, key, links);
   const unsaved = saved === 'waiting' ? { digest, mediaType, bytesBase64: bytes.toString('base64') } : null;
   return { mediaType, size: bytes.length, unsaved };

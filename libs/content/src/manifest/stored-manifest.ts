@@ -75,7 +75,7 @@ async function adopt(
     const link = await deps.index.links.get(key, digest);
     const manifest = readManifest(bytes, link?.mediaType);
     const links = linksOf(key, digest, { manifest, size: bytes.length, platform: link?.platform });
-    await writeLinksObject(deps.store, key, links);
+    await writeLinksObject(deps.store, key, links, deps.now());
     await putLinks(deps.index, key, links);
     const record = await recordManifest(deps, digest, links[0]!.mediaType!, bytes.length);
     // It may have been evicted since it was read.

@@ -26,6 +26,8 @@ interface LinksObject {
   readonly mediaType: string;
   readonly size: number;
   readonly platform?: string | undefined;
+  /** When upstream gave the manifest; objects of older releases lack it. */
+  readonly writtenAtMs?: number;
   /** The manifest's children, in its own order. */
   readonly children: readonly Pick<Link, 'digest' | 'kind' | 'size' | 'mediaType' | 'platform'>[];
 }
@@ -67,7 +69,12 @@ export function unconfirmedTag(
 }
 
 /** `links[0]` is the manifest itself, the rest are its children. */
-export async function writeLinksObject(store: BlobStore, key: RepositoryKey, links: readonly Link[]): Promise<void> {
+export async function writeLinksObject(
+  store: BlobStore,
+  key: RepositoryKey,
+  links: readonly Link[],
+  writtenAtMs: number,
+): Promise<void> {
   const [manifest, ...children] = links;
   if (manifest === undefined) return;
   await writeJsonObject(store, linksObjectKey(key.upstream, key.repository, manifest.digest), {
@@ -75,6 +82,7 @@ export async function writeLinksObject(store: BlobStore, key: RepositoryKey, lin
     mediaType: manifest.mediaType ?? '',
     size: manifest.size ?? 0,
     platform: manifest.platform,
+    writtenAtMs,
     children: children.map(toChild),
   } satisfies LinksObject);
 }
@@ -93,11 +101,28 @@ export async function readLinksObject(
   digest: Digest,
   mostChildren: number = maxManifestChildren,
 ): Promise<readonly Link[] | undefined> {
+  return (await readDatedLinks(store, key, digest, mostChildren))?.links;
+}
+
+export interface DatedLinks {
+  /** The manifest itself, then its children. */
+  readonly links: readonly [Link, ...Link[]];
+  /** 0 if the object does not say it. */
+  readonly writtenAtMs: number;
+}
+
+/** The same with when the object was written. */
+export async function readDatedLinks(
+  store: BlobStore,
+  key: RepositoryKey,
+  digest: Digest,
+  mostChildren = Infinity,
+): Promise<DatedLinks | undefined> {
   const value = await readJsonObject<LinksObject>(store, linksObjectKey(key.upstream, key.repository, digest));
   if (value === undefined || !Array.isArray(value.children)) return undefined;
   const { upstream, repository } = key;
-  const { size, mediaType, platform } = value;
-  return [
+  const { size, mediaType, platform, writtenAtMs = 0 } = value;
+  const links: DatedLinks['links'] = [
     // It was brought from the repository's own upstream.
     { upstream, repository, digest, kind: 'manifest', size, mediaType, platform, confirmed: true },
     ...value.children
@@ -105,6 +130,7 @@ export async function readLinksObject(
       .filter((child) => isDigest(child.digest))
       .map((child) => ({ upstream, repository, ...child, platform: child.platform })),
   ];
+  return { links, writtenAtMs };
 }
 
 export async function writeHeldObject(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<void> {

@@ -139,8 +139,8 @@ async function findInStore(deps: ResolveTagDeps, key: TagKey): Promise<TagRecord
   if (await index.tags.adopt(record)) {
     const objectKey = own === undefined ? registryTagLinkKey(key.repository, key.tag) : tagObjectKey(key);
     if ((await store.readObject(objectKey)) !== undefined) return record;
-    // It was purged meanwhile.
-    await index.tags.remove(key);
+    // It was purged or forgotten meanwhile.
+    await index.tags.remove(key, record);
     return undefined;
   }
   // A worker was first, and has asked upstream.

@@ -6,6 +6,7 @@ import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
 import { failedLately, failureKindOf, isForgottenFor } from '../freshness/freshness.ts';
 import {
+  forgetTag,
   isHeldManifest,
   ifStoreAnswers,
   storeManifest,
@@ -193,19 +194,11 @@ async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, { befo
   const { index, now, policyOf } = deps;
   if (before === undefined) return;
   if (isForgottenFor(error, policyOf(key.upstream, key.tag))) {
-    if (isSameConfirmation(await index.tags.get(key, { fresh: true }), before)) await forget(deps, key);
+    const name = `tag ${repositoryPath(key)}:${key.tag}`;
+    const isForgotten = await forgetTag(deps, key, before, (write) => deps.backlog.write(name, write));
+    if (isForgotten) deps.log.info(key, 'upstream no longer has a tag: it is forgotten');
     return;
   }
   const record = { ...before, lastTriedAtMs: now(), lastFailure: failureKindOf(error) };
   if (await index.tags.replace(before, record)) await isLeft(deps, record, marks);
-}
-
-/** From the store first: what is in it comes back into the index. */
-async function forget(deps: WorkDeps, key: TagKey): Promise<void> {
-  const { index, backlog, log } = deps;
-  await backlog.write(`tag ${repositoryPath(key)}:${key.tag}`, async () => {
-    await removeStoredTag(deps, key);
-  });
-  await index.tags.remove(key);
-  log.info(key, 'upstream no longer has a tag: it is forgotten');
 }

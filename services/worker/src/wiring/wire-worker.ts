@@ -32,7 +32,7 @@ import {
   openTemporarySpool,
 } from '@cistern/fills';
 import { createStoreBacklog } from '@cistern/content';
-import { startEvictor, startIndexKeeper, startScrubber, evictionSettings } from '@cistern/maintenance';
+import { startEvictor, startForgetter, startIndexKeeper, startScrubber, evictionSettings } from '@cistern/maintenance';
 import { type BudgetLedger, createBudgetLedger } from '@cistern/upstream';
 import { advertisedAddress } from './build-fill-server.ts';
 import type { NodeContext } from '@cistern/runtime/process';
@@ -150,6 +150,8 @@ export async function wireWorker(
   metrics.storeMaxBytes.set(maxBytes === Infinity ? 0 : maxBytes);
   const evictor = startEvictor({ ...parts, ...evictionSettings(config, parts) });
   add(() => evictor.close());
+  const forgetter = startForgetter({ ...parts, adoptAs, forgetAfterMs: config.storageForgetAfterMs });
+  add(() => forgetter.close());
   if (config.storageScrub !== undefined) {
     const scrubber = startScrubber({ ...work, limits: config.storageScrub });
     add(() => scrubber.close());

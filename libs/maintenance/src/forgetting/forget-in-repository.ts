@@ -1,0 +1,111 @@
+// Forgets the old manifests of one repository, and the links of their parts that no other manifest there names.
+import {
+  type DatedLinks,
+  forgetManifest,
+  forgetTag,
+  isHeldManifest,
+  putLinks,
+  readDatedLinks,
+  removeLink,
+} from '@cistern/content';
+import type { CacheIndex, RepositoryKey } from '@cistern/index';
+import type { Digest } from '@cistern/oci';
+import { forEachBounded } from '@cistern/runtime';
+import { tagsOf } from '../purge/purge-image.ts';
+import { type ForgettingPass, type ManifestName, readManifestName, readTagName } from './names.ts';
+
+const atOnce = 16;
+
+/**
+ * `beforeMs`: names that were confirmed by then are old. Resolves to the number of manifests that are forgotten. Rejects where one
+ * of those that stay cannot be read: nobody knows then what it names.
+ */
+export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKey, beforeMs: number): Promise<number> {
+  const { index, pinned, signal, past } = pass;
+  const { manifests, others } = await readRepository(pass, key);
+  const old = new Map<Digest, DatedLinks>();
+  for (const { digest, confirmed } of manifests)
+    if (confirmed !== 'cached' && confirmed.writtenAtMs <= beforeMs) old.set(digest, confirmed);
+  if (old.size === 0 && manifests.length > 0) return 0;
+  // A record without an object is left where an earlier pass was cut off.
+  for await (const { upstream, repository, tag } of tagsOf(pass, key)) {
+    const { record, confirmed } = await readTagName(pass, { upstream, repository, tag });
+    if (confirmed !== 'cached' && confirmed.atMs <= beforeMs) await forgetTag(pass, { ...key, tag }, record);
+  }
+  const staying = manifests.filter(({ digest }) => !old.has(digest));
+  const named = await namedBy(pass, key, staying, old);
+  const wereNamed = new Set([...old.values()].flatMap(({ links }) => links.map(({ digest }) => digest)));
+  // Parts first: while the object of their manifest is there, another pass finds them.
+  if (named !== undefined)
+    await forEachBounded(others, { atOnce, signal }, (digest) =>
+      past(async () => {
+        if (named.has(digest) || pinned.digests.has(digest)) return;
+        if (wereNamed.has(digest) || (await index.blobs.get(digest)) === undefined)
+          await removeLink(pass, key, digest);
+      }),
+    );
+  let forgotten = 0;
+  await forEachBounded(old.values(), { atOnce, signal }, (links) =>
+    past(async () => {
+      if (await forgetManifest(pass, key, links)) forgotten += 1;
+    }),
+  );
+  await putNewLinks(pass, key, new Set(manifests.map(({ digest }) => digest)));
+  return forgotten;
+}
+
+export async function hasNoLinks({ index }: { readonly index: CacheIndex }, key: RepositoryKey): Promise<boolean> {
+  return (await index.links.digests(key)).length === 0;
+}
+
+async function readRepository(pass: ForgettingPass, key: RepositoryKey) {
+  const manifests: ManifestName[] = [];
+  const others: Digest[] = [];
+  await forEachBounded(
+    await pass.index.links.digests(key),
+    { atOnce, signal: pass.signal },
+    async (digest) => {
+      const name = await readManifestName(pass, key, digest);
+      if (name === undefined) others.push(digest);
+      else manifests.push(name);
+    },
+  );
+  return { manifests, others };
+}
+
+/**
+ * The parts of manifests that stay; `undefined` if one of them has no object that says so. What is old and a part of them stays
+ * too: it is taken from `old`.
+ */
+async function namedBy(
+  { store, signal }: ForgettingPass,
+  key: RepositoryKey,
+  staying: readonly ManifestName[],
+  old: Map<Digest, DatedLinks>,
+): Promise<ReadonlySet<Digest> | undefined> {
+  const named = new Set<Digest>();
+  let isKnown = true;
+  const add = ({ links }: DatedLinks) => {
+    for (const { digest } of links) {
+      named.add(digest);
+      const part = old.get(digest);
+      old.delete(digest);
+      if (part !== undefined) add(part);
+    }
+  };
+  await forEachBounded(staying, { atOnce, signal }, async ({ digest, confirmed }) => {
+    const known = confirmed === 'cached' ? await readDatedLinks(store, key, digest) : confirmed;
+    if (known === undefined) isKnown = false;
+    else add(known);
+  });
+  return isKnown ? named : undefined;
+}
+
+/** A manifest that came meanwhile may name parts whose links were removed. */
+async function putNewLinks({ index, store }: ForgettingPass, key: RepositoryKey, known: ReadonlySet<Digest>) {
+  for (const digest of await index.links.digests(key)) {
+    if (known.has(digest) || !isHeldManifest(await index.links.get(key, digest, { fresh: true }))) continue;
+    const dated = await readDatedLinks(store, key, digest);
+    if (dated !== undefined) await putLinks(index, key, dated.links);
+  }
+}

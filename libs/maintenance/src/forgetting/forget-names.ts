@@ -1,0 +1,105 @@
+// Forgets names whose manifests are gone: those that were not confirmed for long, and the oldest of those that are too many
+// (decision 0058). So what was pulled once does not stay in index and store for ever.
+import { listObjectsPrefix, parseListObjectKey } from '@cistern/blob-store';
+import { forgetTag, readJsonObject } from '@cistern/content';
+import { forEachBounded } from '@cistern/runtime';
+import { goPast } from '../go-past.ts';
+import { repositoriesWhile } from '../integrity/find-holders.ts';
+import { forgetInRepository, hasNoLinks } from './forget-in-repository.ts';
+import { type ForgettingDeps, type ForgettingPass, readManifestName, readPinned, readTagName, storedTags } from './names.ts';
+
+export interface ForgottenNames {
+  readonly tags: number;
+  /** Of repositories. */
+  readonly manifests: number;
+  /** Objects that could not be read or removed. */
+  readonly failed: number;
+}
+
+const atOnce = 16;
+/** So many names for each that is cached, itself among them. */
+const namesPerCached = 10;
+
+/**
+ * `undefined` while the index is not complete. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason; the
+ * next pass goes on.
+ */
+export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Promise<ForgottenNames | undefined> {
+  const { index, store, log, now } = deps;
+  if (!(await index.epoch.isComplete())) return undefined;
+  const forgotten = { tags: 0, manifests: 0, failed: 0 };
+  const onFailure = (err: unknown) => {
+    forgotten.failed += 1;
+    log.warn({ err }, 'forgetting goes on without an object');
+  };
+  const past: ForgettingPass['past'] = (action) => goPast({ store, signal, onFailure }, action);
+  const pass: ForgettingPass = { ...deps, pinned: await readPinned(deps), signal, past };
+  const counted = await countNames(pass);
+  const beforeMs = Math.max(now() - deps.forgetAfterMs, newestOfTooMany(counted));
+  // What failed to be read is counted when it fails again.
+  forgotten.failed = 0;
+  if (counted.goneAtMs.some((atMs) => atMs <= beforeMs)) {
+    await forEachBounded(storedTags(deps), { atOnce, signal }, (key) =>
+      past(async () => {
+        const { record, confirmed } = await readTagName(pass, key);
+        if (confirmed === 'cached' || confirmed.atMs > beforeMs) return;
+        if (await forgetTag(deps, key, record)) forgotten.tags += 1;
+      }),
+    );
+    for await (const key of repositoriesWhile(index, () => true)) {
+      signal.throwIfAborted();
+      await past(async () => {
+        forgotten.manifests += await forgetInRepository(pass, key, beforeMs);
+      });
+    }
+  }
+  await forgetLists(pass);
+  return forgotten;
+}
+
+interface CountedNames {
+  cached: number;
+  /** When the others were confirmed: eight bytes a name. */
+  readonly goneAtMs: number[];
+}
+
+async function countNames(pass: ForgettingPass): Promise<CountedNames> {
+  const { index, past, signal } = pass;
+  const counted: CountedNames = { cached: 0, goneAtMs: [] };
+  const count = (goneAtMs: number | undefined) => {
+    if (goneAtMs === undefined) counted.cached += 1;
+    else counted.goneAtMs.push(goneAtMs);
+  };
+  await forEachBounded(storedTags(pass), { atOnce, signal }, (key) =>
+    past(async () => {
+      const { confirmed } = await readTagName(pass, key);
+      count(confirmed === 'cached' ? undefined : confirmed.atMs);
+    }),
+  );
+  for await (const key of repositoriesWhile(index, () => true))
+    await forEachBounded(await index.links.digests(key), { atOnce, signal }, (digest) =>
+      past(async () => {
+        const name = await readManifestName(pass, key, digest);
+        if (name !== undefined) count(name.confirmed === 'cached' ? undefined : name.confirmed.writtenAtMs);
+      }),
+    );
+  return counted;
+}
+
+/** When the newest of the names that are too many was confirmed. */
+function newestOfTooMany({ cached, goneAtMs }: CountedNames): number {
+  const tooMany = goneAtMs.length - cached * (namesPerCached - 1);
+  return tooMany <= 0 ? -Infinity : goneAtMs.sort((one, other) => one - other)[tooMany - 1]!;
+}
+
+/** Pages of lists of repositories of which nothing is held; they are kept without a pull too. */
+async function forgetLists({ index, store, forgetAfterMs, past, signal, now }: ForgettingPass): Promise<void> {
+  await forEachBounded(store.listObjects(listObjectsPrefix), { atOnce, signal }, (objectKey) =>
+    past(async () => {
+      const key = parseListObjectKey(objectKey);
+      if (key === undefined || !(await hasNoLinks({ index }, key))) return;
+      const page = await readJsonObject<{ readonly schema: 1; readonly keptAtMs: number }>(store, objectKey);
+      if (page === undefined || page.keptAtMs <= now() - forgetAfterMs) await store.removeObject(objectKey);
+    }),
+  );
+}
