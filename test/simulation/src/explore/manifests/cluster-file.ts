@@ -15,6 +15,7 @@ export interface ClusterFile {
   readonly staleWhileRevalidateMs: number;
   readonly maxBytes: number;
   readonly isScrubbed: boolean;
+  readonly forgetAfterMs: number;
   /** The sections about users and their rights. */
   readonly logins: string;
 }
@@ -30,7 +31,7 @@ export function clusterFile(given: ClusterFile): string {
       password: ${password}, ${common} }
 `;
   return `
-storage: { ${limit}scrub: { enabled: ${given.isScrubbed}, every: ${scrubEveryMs}ms, bandwidth: 100MiB } }
+storage: { ${limit}forgetafter: ${given.forgetAfterMs}ms, scrub: { enabled: ${given.isScrubbed}, every: ${scrubEveryMs}ms, bandwidth: 100MiB } }
 upstreams:
   docker.io: { url: '${given.hub}', ${common} }
   second.example: { url: '${given.second}', hosts: [${otherHost}], ${common} }

@@ -72,7 +72,7 @@ export async function findAgain(
 ): Promise<void> {
   const { index } = nodes.shared;
   const tags = async () => {
-    const found: string[] = [];
+    const found = new Map<string, string>();
     for (const repository of repositories)
       for (const tag of repository.tags.keys()) {
         const key = tagKeyOf(repository, tag);
@@ -80,7 +80,7 @@ export async function findAgain(
         // A worker that ends while the store is unavailable leaves no object, or an older one.
         const object = nodes.store.objectAt(tagObjectKey(key));
         if (record !== undefined && object !== undefined && Buffer.from(object).includes(record.digest))
-          found.push(`${repository.fullName}:${tag} ${record.digest}`);
+          found.set(`${repository.fullName}:${tag} ${record.digest}`, tagObjectKey(key));
       }
     return found;
   };
@@ -89,8 +89,10 @@ export async function findAgain(
   for (let tries = 0; tries < rebuildTries && !(await index.epoch.isComplete()); tries += 1)
     await pause(rebuildPauseMs);
   if (!(await index.epoch.isComplete())) return problem('the index that was lost is not rebuilt');
-  const after = new Set(await tags());
-  for (const tag of before) if (!after.has(tag)) problem(`the rebuilt index does not know ${tag}`);
+  const after = await tags();
+  // A tag without an object has been forgotten meanwhile.
+  for (const [tag, objectKey] of before)
+    if (!after.has(tag) && nodes.store.objectAt(objectKey) !== undefined) problem(`the rebuilt index does not know ${tag}`);
 }
 
 /** Fetches that workers have parked or in flight. A worker that was killed has none. */

@@ -39,6 +39,10 @@ const storeOf = (seed: number) => (seed % s3Every === 0 ? 's3' : 'memory');
 /** Milliseconds by which the clocks of nodes are ahead of the world's. */
 const clocksAheadMs = [0, 0, 0, 500, 3_600_000, -3_600_000, 86_400_000];
 const skewedShare = 0.3;
+/** One run in so many forgets names after seconds. */
+const forgetfulEvery = 3;
+const hourMs = 3_600_000;
+
 const rebuiltShare = 0.4;
 /** All that there is at first has some 1.3 MB. */
 const storeSizes = [700_000, 1_000_000];
@@ -97,6 +101,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const isScrubbed = has('damage stored');
   const chances = createRandom(seed ^ 0xc10c);
   const isSkewed = chances.chance(skewedShare);
+  const forgetAfterMs = seed % forgetfulEvery === 0 ? 5_000 : hourMs;
   const nodes = await startNodes({
     clockAheadMsOf: () => (isSkewed ? chances.pick(clocksAheadMs) : 0),
     frontends: 2 + (random.chance(0.2) ? 1 : 0),
@@ -110,11 +115,12 @@ async function play(run: Run): Promise<() => Promise<void>> {
       staleWhileRevalidateMs,
       maxBytes,
       isScrubbed,
+      forgetAfterMs,
       logins: logins.file,
     }),
     log: run.isTraced === true ? trace : undefined,
   });
-  const settings = { store: storeOf(seed), loginKind, maxBytes, isScrubbed, staleWhileRevalidateMs };
+  const settings = { store: storeOf(seed), loginKind, maxBytes, isScrubbed, forgetAfterMs, staleWhileRevalidateMs };
   trace(`${nodes.frontends.length} frontends, ${nodes.workers.length} workers, ${JSON.stringify(settings)}`);
   trace(repositories.map(({ fullName }) => fullName).join(' '));
   await pause(quickMs);
