@@ -16,3 +16,13 @@ test('what would come to no end, or never stop, is told', () => {
     ['storage.scrub.bandwidth', 'storage.scrub.every'],
   );
 });
+
+test('names are forgotten after thirty days unless another time is given', () => {
+  assert.equal(load('').storageForgetAfterMs, 30 * 86_400_000);
+  assert.equal(load('storage: { forgetafter: 12h }').storageForgetAfterMs, 43_200_000);
+  assert.equal(load('', { env: { REGISTRY_STORAGE_FORGETAFTER: '90s' } }).storageForgetAfterMs, 90_000);
+  assert.deepEqual(
+    problemsOf('storage: { forgetafter: 10ms }').map(({ path }) => path),
+    ['storage.forgetafter'],
+  );
+});
