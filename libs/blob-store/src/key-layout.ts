@@ -191,8 +191,7 @@ export function parseLinksObjectKey(key: string): ReturnType<typeof parseDigestK
 
 /** The repository of a page of a list; `undefined` for a key that is no page's. */
 export function parseListObjectKey(key: string): InRepository | undefined {
-  const [, upstream, repository] =
-    /^cistern\/lists\/([^/]+)\/(.+)\/_(?:tags|referrers)\/\d+\.json$/.exec(key) ?? [];
+  const [, upstream, repository] = /^cistern\/lists\/([^/]+)\/(.+)\/_(?:tags|referrers)\/\d+\.json$/.exec(key) ?? [];
   if (upstream === undefined || repository === undefined) return undefined;
   return ifValid(() => ({ upstream, repository: parseRepositoryName(repository) }));
 }

@@ -17,7 +17,7 @@ export { forgetManifest } from './links/forget-manifest.ts';
 export { confirmLink, findLink, ifConfirmed, isHeldManifest, putLinks, recordHeld } from './links/repository-links.ts';
 export type { RepositoryLinksDeps } from './links/repository-links.ts';
 export { createStoredLinks } from './links/stored-links.ts';
-export { hasUnreadLinks, markUnread } from './links/unread-links.ts';
+export { markUnread } from './links/unread-links.ts';
 export { partsOf, peekManifest, createRefreshParts } from './manifest/image-parts.ts';
 export type { CachedManifest, ManifestCache, ContentCache } from './objects/content-cache.ts';
 export { maxManifestBytes, readStoredManifest, statStoredManifest } from './manifest/stored-manifest.ts';

@@ -10,7 +10,7 @@ export interface GoPastOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Nobody stores it under this key: asking for it shows whether the store answers. */
+/** No blob is stored under this digest: a look for it shows whether the store answers. */
 const probe = digestOf(Buffer.from('cistern: does the store answer?'));
 
 /**

@@ -70,7 +70,7 @@ export function createStoredLinks(deps: StoredLinksDeps) {
   };
 }
 
-/** What the index holds, and what the store does if the index may have lost it, or could not be told of it. */
+/** What the index holds, and what the store does if the index may have lost it, or a rebuild could not read it. */
 async function findFirst(
   index: CacheIndex,
   among: readonly RepositoryKey[],

@@ -1,4 +1,4 @@
-// Forgets a tag as it was read: what others have recorded meanwhile stays, or is written again.
+// Forgets a tag as it was read. A record that others have written meanwhile stays, and its object is written again.
 import type { BlobStore } from '@cistern/blob-store';
 import { type CacheIndex, isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index';
 import { removeStoredTag } from './remove-names.ts';
@@ -28,7 +28,7 @@ export async function forgetTag(
     const current = await read();
     if (current !== undefined && !isSameConfirmation(current, seen)) await writeTagObject(store, current);
   };
-  // From the store first: what is in it comes back into the index.
+  // From the store first: its objects come back into the index.
   await writeStore(async () => {
     await removeStoredTag(deps, key);
     await restore();

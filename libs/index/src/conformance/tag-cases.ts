@@ -49,7 +49,10 @@ export const tagCases: CacheIndexCases = {
     assert.equal(await tags.remove(record, record), false);
     await tags.put(record);
     await tags.recordPull(record, 6000);
-    for (const other of [{ ...record, sequence: 1 }, { ...record, checkedAtMs: 4999 }])
+    for (const other of [
+      { ...record, sequence: 1 },
+      { ...record, checkedAtMs: 4999 },
+    ])
       assert.equal(await tags.remove(record, other), false);
     assertSameRecord(await tags.get(record), { ...record, pulls: record.pulls + 1, lastPulledAtMs: 6000 });
     assert.equal(await tags.remove(record, { ...record, digest: sampleDigest('b'), pulls: 0 }), true);

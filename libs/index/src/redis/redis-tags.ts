@@ -84,8 +84,7 @@ export function createRedisTags(parts: RedisParts): TagIndex {
     },
     async remove(key, seen) {
       const expected = seen === undefined ? ['*', ''] : [seen.sequence, seen.checkedAtMs];
-      const remove = () =>
-        change(tagName(key), 'remove-tag', [keys.tag(key), keys.tags(key)], [key.tag, ...expected]);
+      const remove = () => change(tagName(key), 'remove-tag', [keys.tag(key), keys.tags(key)], [key.tag, ...expected]);
       if (seen === undefined) pending.take(tagPath(key));
       return (await pending.takeFor(tagPath(key), async () => Number(await remove()))) === 1;
     },

@@ -17,8 +17,8 @@ import { type ForgettingPass, type ManifestName, readManifestName, readTagName }
 const atOnce = 16;
 
 /**
- * `beforeMs`: names that were confirmed by then are old. Resolves to the number of manifests that are forgotten. Rejects where one
- * of those that stay cannot be read: nobody knows then what it names.
+ * `beforeMs`: names that were confirmed by then are old. Resolves to the number of manifests that are forgotten. Rejects where the
+ * object of a manifest that stays cannot be read.
  */
 export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKey, beforeMs: number): Promise<number> {
   const { index, pinned, signal, past } = pass;
@@ -40,8 +40,7 @@ export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKe
     await forEachBounded(others, { atOnce, signal }, (digest) =>
       past(async () => {
         if (named.has(digest) || pinned.digests.has(digest)) return;
-        if (wereNamed.has(digest) || (await index.blobs.get(digest)) === undefined)
-          await removeLink(pass, key, digest);
+        if (wereNamed.has(digest) || (await index.blobs.get(digest)) === undefined) await removeLink(pass, key, digest);
       }),
     );
   let forgotten = 0;
@@ -61,20 +60,16 @@ export async function hasNoLinks({ index }: { readonly index: CacheIndex }, key:
 async function readRepository(pass: ForgettingPass, key: RepositoryKey) {
   const manifests: ManifestName[] = [];
   const others: Digest[] = [];
-  await forEachBounded(
-    await pass.index.links.digests(key),
-    { atOnce, signal: pass.signal },
-    async (digest) => {
-      const name = await readManifestName(pass, key, digest);
-      if (name === undefined) others.push(digest);
-      else manifests.push(name);
-    },
-  );
+  await forEachBounded(await pass.index.links.digests(key), { atOnce, signal: pass.signal }, async (digest) => {
+    const name = await readManifestName(pass, key, digest);
+    if (name === undefined) others.push(digest);
+    else manifests.push(name);
+  });
   return { manifests, others };
 }
 
 /**
- * The parts of manifests that stay; `undefined` if one of them has no object that says so. What is old and a part of them stays
+ * The parts of manifests that stay; `undefined` if one of them has no object that says so. An old manifest that is such a part stays
  * too: it is taken from `old`.
  */
 async function namedBy(

@@ -28,7 +28,11 @@ async function startImages(t: TestContext, tags: readonly string[]) {
 }
 
 test('a name is forgotten when its manifest is gone and was not confirmed for so long, with all that is kept of it', async (t) => {
-  const { images, forget, evict, clock, tagOf, links, store, pull, hub } = await startImages(t, ['old', 'here', 'kept']);
+  const { images, forget, evict, clock, tagOf, links, store, pull, hub } = await startImages(t, [
+    'old',
+    'here',
+    'kept',
+  ]);
   const [old, here, last] = images as [TestImage, TestImage, TestImage];
   await evict(old.digests);
   clock.nowMs -= 1;
@@ -47,8 +51,13 @@ test('a name is forgotten when its manifest is gone and was not confirmed for so
   assert.deepEqual(hub.calls.slice(before), ['get-manifest', 'get-blob', 'get-blob']);
 });
 
-test('what upstream has confirmed since stays, and so does what is pinned', async (t) => {
-  const { images, forget, evict, clock, tagOf, links, store, cache, policy } = await startImages(t, ['a', 'b', 'c', 'd']);
+test('a name that upstream has confirmed since stays, and so does a pinned one', async (t) => {
+  const { images, forget, evict, clock, tagOf, links, store, cache, policy } = await startImages(t, [
+    'a',
+    'b',
+    'c',
+    'd',
+  ]);
   const [confirmed, pinned, byDigest] = images as [TestImage, TestImage, TestImage];
   await pinImage(store, imageName(pinned));
   await pinImage(store, { ...app, reference: { kind: 'digest', digest: byDigest.manifest } });
@@ -113,7 +122,7 @@ test('no more names are kept than ten times those that are cached, the oldest go
   assert.ok(before.tags === images && before.links === images * 3);
   assert.partialDeepStrictEqual(await forget(), { failed: 0, tags: images - 10 * room });
   const after = await kept();
-  t.diagnostic(`${JSON.stringify({ ofRoom, before, after })}`);
+  t.diagnostic(JSON.stringify({ ofRoom, before, after }));
   for (const what of ['tags', 'links', 'objects'] as const) assert.ok(after[what] <= 10 * ofRoom![what], what);
   for (const [number, image] of pulled.entries())
     assert.equal((await tagOf(image)) !== undefined, number >= images - 10 * room, image.tag);

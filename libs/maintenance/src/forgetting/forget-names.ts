@@ -1,16 +1,23 @@
 // Forgets names whose manifests are gone: those that were not confirmed for long, and the oldest of those that are too many
-// (decision 0058). So what was pulled once does not stay in index and store for ever.
+// (decision 0058). So index and store do not keep for ever the names of images that were pulled once.
 import { listObjectsPrefix, parseListObjectKey } from '@cistern/blob-store';
 import { forgetTag, readJsonObject } from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';
 import { goPast } from '../go-past.ts';
 import { repositoriesWhile } from '../integrity/find-holders.ts';
 import { forgetInRepository, hasNoLinks } from './forget-in-repository.ts';
-import { type ForgettingDeps, type ForgettingPass, readManifestName, readPinned, readTagName, storedTags } from './names.ts';
+import {
+  type ForgettingDeps,
+  type ForgettingPass,
+  readManifestName,
+  readPinned,
+  readTagName,
+  storedTags,
+} from './names.ts';
 
 export interface ForgottenNames {
   readonly tags: number;
-  /** Of repositories. */
+  /** Each counts once for each repository. */
   readonly manifests: number;
   /** Objects that could not be read or removed. */
   readonly failed: number;
@@ -36,7 +43,7 @@ export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Pr
   const pass: ForgettingPass = { ...deps, pinned: await readPinned(deps), signal, past };
   const counted = await countNames(pass);
   const beforeMs = Math.max(now() - deps.forgetAfterMs, newestOfTooMany(counted));
-  // What failed to be read is counted when it fails again.
+  // Objects that failed are counted when they fail again.
   forgotten.failed = 0;
   if (counted.goneAtMs.some((atMs) => atMs <= beforeMs)) {
     await forEachBounded(storedTags(deps), { atOnce, signal }, (key) =>

@@ -29,7 +29,7 @@ export interface ForgettingPass extends ForgettingDeps {
   readonly past: (action: () => Promise<void>) => Promise<void>;
 }
 
-/** What may not be forgotten. */
+/** Names that may not be forgotten. */
 export interface Pinned {
   readonly tags: ReadonlySet<string>;
   readonly digests: ReadonlySet<Digest>;

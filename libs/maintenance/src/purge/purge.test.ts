@@ -229,7 +229,13 @@ const eio = async (key: string): Promise<never> => {
 
 test('a purge goes on past objects that cannot be read or removed, and says so', async (t) => {
   const broken = new Set<string>();
-  const { purge: purgeIt, pullShared, store, stored, index } = await start(t, {
+  const {
+    purge: purgeIt,
+    pullShared,
+    store,
+    stored,
+    index,
+  } = await start(t, {
     wrapStore: (inner) => ({
       ...inner,
       readObject: async (key) => (broken.has(key) ? eio(key) : inner.readObject(key)),
@@ -240,8 +246,11 @@ test('a purge goes on past objects that cannot be read or removed, and says so',
   const key = repositoryOf('docker.io', image.repository);
   const links = linksObjectKey(key.upstream, key.repository, sibling.manifest);
   broken.add(links);
-  // The sibling's layer goes, for nobody knows that it is the sibling's.
-  await assert.rejects(purgeIt({ image: nameOf(image) }), /for some of its objects \(failures: 1\). The first: EIO: .* purge again/);
+  // The sibling's layer may go: its links object does not say that it is needed.
+  await assert.rejects(
+    purgeIt({ image: nameOf(image) }),
+    /for some of its objects \(failures: 1\). The first: EIO: .* purge again/,
+  );
   assert.equal(await index.tags.get({ ...key, tag: image.tag }), undefined);
   assert.deepEqual((await stored(image.digests)).slice(0, 2), [false, false]);
   assert.ok((await stored(foreign.digests)).every(Boolean));

@@ -66,12 +66,13 @@ async function purgeTarget(step: PurgeStep, target: PurgeTarget): Promise<PurgeR
   return (await purgeDigest(step, target.digest)) ?? { pinnedBy: await pinsWith(step, target.digest) };
 }
 
-function checkNoneLeft([cause, ...others]: readonly unknown[]): void {
+function checkNoneLeft(failures: readonly unknown[]): void {
+  const [cause] = failures;
   if (cause === undefined) return;
-  const first = cause instanceof Error ? cause.message : String(cause);
+  const first = cause instanceof Error ? cause.message : 'unknown.';
   throw new CacheError(
     'store-unavailable',
-    `The rest is purged, but the store failed for some of its objects (failures: ${1 + others.length}). The first: ${first} Check the store, then purge again.`,
+    `The rest is purged, but the store failed for some of its objects (failures: ${failures.length}). The first: ${first} Check the store, then purge again.`,
     { cause, retryable: true },
   );
 }

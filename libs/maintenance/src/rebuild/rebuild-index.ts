@@ -1,5 +1,5 @@
-// The index from the store alone, while everything goes on. All workers rebuild side by side: each part is done by whoever takes its
-// lease, and its mark goes with the index's data. So a rebuild that was interrupted goes on, and one after a loss begins anew
+// The index from the store alone, while everything goes on. All workers rebuild side by side: a worker takes the lease of a part and
+// does it. The part's mark goes with the index's data. So a rebuild that was interrupted goes on, and one after a loss begins again
 // (decision 0057).
 import { setTimeout as delay } from 'node:timers/promises';
 import { markUnread } from '@cistern/content';

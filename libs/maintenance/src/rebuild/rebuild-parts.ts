@@ -1,5 +1,5 @@
 // A rebuild is cut into parts, which workers do side by side and of which none is done twice. Each item of a part is an object of
-// the store. What its record lacks is added, and what is there is newer and stays.
+// the store. Its record is added where there is none; a record that is there is newer and stays.
 import { createHash } from 'node:crypto';
 import {
   heldObjectsPrefix,
@@ -34,7 +34,7 @@ export interface PartDeps extends IndexAndStore {
 export interface RebuildItem {
   /** A digest, or the key of a small object. */
   readonly name: string;
-  /** The repository whose links it tells of, for a links object. */
+  /** The repository of a links object. */
   readonly repository?: RepositoryKey;
   /** May be done again. */
   readonly adopt: () => Promise<void>;

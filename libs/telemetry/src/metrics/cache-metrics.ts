@@ -115,7 +115,7 @@ export const cacheMetrics = {
   /** `objects`: all that were hashed. */
   scrubObjects: counter(
     'cistern_scrub_objects_total',
-    'Objects of the store that were hashed, and what was found: `verified` for the first time, `adopted` into the index, `forgotten` by it, `damaged`, `healed`; `failed` could not be read or removed. `damaged` counts what readers find, too.',
+    'Objects of the store that were hashed, and what was found: `verified` for the first time, `adopted` into the index, `forgotten` by it, `damaged`, `healed`. `damaged` counts what readers find, too. `failed`: objects that could not be read or removed.',
     { kind: ['objects', 'verified', 'adopted', 'forgotten', 'damaged', 'healed', 'failed'] },
   ),
   scrubProgress: gauge(

@@ -92,7 +92,8 @@ export async function findAgain(
   const after = await tags();
   // A tag without an object has been forgotten meanwhile.
   for (const [tag, objectKey] of before)
-    if (!after.has(tag) && nodes.store.objectAt(objectKey) !== undefined) problem(`the rebuilt index does not know ${tag}`);
+    if (!after.has(tag) && nodes.store.objectAt(objectKey) !== undefined)
+      problem(`the rebuilt index does not know ${tag}`);
 }
 
 /** Fetches that workers have parked or in flight. A worker that was killed has none. */

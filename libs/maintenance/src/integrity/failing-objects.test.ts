@@ -1,0 +1,34 @@
+// A scrub whose store cannot remove some of its objects.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BlobStore } from '@cistern/blob-store';
+import { CacheError } from '@cistern/errors';
+import type { Digest } from '@cistern/oci';
+import { startScrubbedCache } from '../testing/start-scrubbed-cache.ts';
+
+async function fail(): Promise<never> {
+  throw new CacheError('store-unavailable', 'EIO');
+}
+
+test('an object that fails does not end a pass, and one that stays costs no other its look', async (t) => {
+  const broken = new Set<Digest>();
+  const { scrub, pullImage, flip, isRight, index, store } = await startScrubbedCache(t, {
+    wrapStore: (inner): BlobStore => ({
+      ...inner,
+      quarantine: async (digest, atMs) => (broken.has(digest) ? fail() : inner.quarantine(digest, atMs)),
+      remove: async (digest) => (broken.has(digest) ? fail() : inner.remove(digest)),
+    }),
+  });
+  const image = await pullImage('latest', [1, 2, 3]);
+  const [, stuck, undeletable, damaged] = image.blobs;
+  for (const digest of [stuck!, undeletable!]) broken.add(digest);
+  await flip(stuck!);
+  await flip(damaged!);
+  await index.blobs.put({ ...(await index.blobs.get(undeletable!))!, state: 'deleting' });
+  assert.partialDeepStrictEqual(await scrub(), { objects: 4, failed: 2, damaged: 1, healed: 1 });
+  assert.ok(await isRight(damaged!));
+  assert.notEqual(await store.stat(undeletable!), undefined);
+  broken.clear();
+  assert.partialDeepStrictEqual(await scrub(), { failed: 0, damaged: 1, healed: 1 });
+  assert.equal(await store.stat(undeletable!), undefined);
+});
