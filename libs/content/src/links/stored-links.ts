@@ -78,22 +78,18 @@ async function findFirst(
   inStore: () => Promise<Link | undefined>,
 ): Promise<Link | undefined> {
   // It may have become complete since the caller asked it.
-  if (await isComplete(index)) {
+  if (await isComplete(index, among)) {
     const link = await inIndex();
     // A loss, or an outage, that came before the answer says nothing of what is held.
-    if (link !== undefined || ((await isComplete(index)) && !(await hasUnread(index, among)))) return link;
+    if (link !== undefined || (await isComplete(index, among))) return link;
   }
   return inStore();
 }
 
-async function hasUnread(index: CacheIndex, among: readonly RepositoryKey[]): Promise<boolean> {
-  for (const key of among) if (await hasUnreadLinks(index, key)) return true;
-  return false;
-}
-
-async function isComplete({ epoch }: CacheIndex): Promise<boolean> {
+/** Whether the index knows all that these repositories hold. */
+async function isComplete(index: CacheIndex, repositories: readonly RepositoryKey[]): Promise<boolean> {
   try {
-    return await epoch.isComplete();
+    return (await index.epoch.isComplete()) && !(await hasUnreadLinks(index, repositories));
   } catch (error) {
     if (isCacheError(error, 'index-unavailable')) return false;
     throw error;

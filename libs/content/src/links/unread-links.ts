@@ -7,15 +7,21 @@ type Values = Pick<CacheIndex, 'values'>;
 /** Longer than the longest pause between two looks at such objects. */
 const keepMs = 3 * 3_600_000;
 
+/** Set while any repository is marked: as a rule that is all that has to be looked for. */
+const anyName = 'unread-links';
+
 /** For three hours, unless it is marked again. */
 export async function markUnread({ values }: Values, key: RepositoryKey): Promise<void> {
   await values.put(nameOf(key), 'unread', keepMs);
+  await values.put(anyName, 'unread', keepMs);
 }
 
-export async function hasUnreadLinks({ values }: Values, key: RepositoryKey): Promise<boolean> {
-  return (await values.get(nameOf(key))) !== undefined;
+export async function hasUnreadLinks({ values }: Values, among: readonly RepositoryKey[]): Promise<boolean> {
+  if ((await values.get(anyName)) === undefined) return false;
+  const marks = await Promise.all(among.map((key) => values.get(nameOf(key))));
+  return marks.some((mark) => mark !== undefined);
 }
 
 function nameOf(key: RepositoryKey): string {
-  return `unread-links/${repositoryPath(key)}`;
+  return `${anyName}/${repositoryPath(key)}`;
 }
