@@ -18,6 +18,7 @@ export type {
   JobSlots,
   JobWorkers,
   QueueState,
+  RunOptions,
 } from './job-queue.ts';
 export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
 export { measureJobHandlers } from './job-queue.ts';

@@ -19,6 +19,16 @@ export interface JobOptions {
   readonly triedBy?: readonly string[] | undefined;
 }
 
+export interface RunOptions extends JobOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  /**
+   * `waiting`: a job of the key that runs already may have looked too early. It is not joined; the job runs once more after it.
+   * Default: both are joined.
+   */
+  readonly joins?: 'waiting' | undefined;
+}
+
 export interface ScheduleOptions {
   readonly everyMs: number;
   readonly dedupKey: string;
@@ -59,11 +69,7 @@ export interface JobQueue {
    * threw one (the worker's side has logged it). `signal` ends this wait, not the job, and rejects with its reason. Never
    * waits longer than `timeoutMs`: then `overloaded`.
    */
-  run<N extends JobName>(
-    name: N,
-    payload: JobPayload<N>,
-    options: JobOptions & { readonly timeoutMs: number; readonly signal?: AbortSignal },
-  ): Promise<JobResult<N>>;
+  run<N extends JobName>(name: N, payload: JobPayload<N>, options: RunOptions): Promise<JobResult<N>>;
   /**
    * Has the job done in the background, at once and then every `everyMs`; once in each interval, however many processes
    * schedule it under this name and key. Meant to be called again and again, for example every minute: that changes nothing

@@ -46,7 +46,7 @@ export { startSchedules } from './work/start-schedules.ts';
 export type { WorkDeps } from './work/work-deps.ts';
 export { refuseWithoutWorkers, watchWorkers } from './requests/refuse-without-workers.ts';
 export type { WorkerWatch } from './requests/refuse-without-workers.ts';
-export { workerRequestKey } from './requests/request-from-worker.ts';
+export { forcedRequestKey, workerRequestKey } from './requests/request-from-worker.ts';
 export { questionSeal } from './verification/remote/access-protocol.ts';
 export { fetchBlob } from './work/fetch-blob.ts';
 export type { FetchBlobDeps } from './work/fetch-blob.ts';

@@ -27,7 +27,7 @@ test('a message during a look has the job looked at again, at once', async () =>
   outcomes.look('a');
   outcomes.look('a');
   assert.equal(looks.length, 1);
-  looks[0]!.resolve({ state: 'pending' });
+  looks[0]!.resolve({ state: 'running' });
   await new Promise(setImmediate);
   assert.equal(looks.length, 2);
   looks[1]!.resolve({ state: 'ended', outcome: 'done' });
@@ -36,7 +36,7 @@ test('a message during a look has the job looked at again, at once', async () =>
 
 test('all who wait for a job share its looks, and one may leave', async () => {
   let looks = 0;
-  let probed: JobProbe = { state: 'pending' };
+  let probed: JobProbe = { state: 'running' };
   const outcomes = createOutcomes(async () => {
     looks += 1;
     return probed;

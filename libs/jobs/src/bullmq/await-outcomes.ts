@@ -41,8 +41,8 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
     while (waited.lookAgain && waited.settle.size > 0) {
       waited.lookAgain = false;
       // Redis is away: the next look may find it again, and whoever waits has a deadline.
-      const found = await probe(waited.job).catch((): JobProbe => ({ state: 'pending' }));
-      if (found.state === 'pending') continue;
+      const found = await probe(waited.job).catch((): JobProbe => ({ state: 'waiting' }));
+      if (found.state === 'waiting' || found.state === 'running') continue;
       remove(waited);
       for (const settle of waited.settle) settle(found.state === 'ended' ? found.outcome : undefined);
       waited.settle.clear();

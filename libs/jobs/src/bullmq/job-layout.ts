@@ -130,7 +130,7 @@ function fromWire({ kind, message, detail, retryable = false, retryAfterMs }: Wi
 }
 
 export type JobProbe =
-  | { readonly state: 'pending' }
+  | { readonly state: 'waiting' | 'running' }
   | { readonly state: 'ended'; readonly outcome: string }
   /** It will not end any more, or its outcome is lost. Its key is free: add it again. */
   | { readonly state: 'lost' };
@@ -144,19 +144,19 @@ export type JobProbe =
 const script = `
 local job, lock, outcome, active, dedup, askers = unpack(KEYS)
 
-local function pending()
+local function pending(state)
   if ARGV[2] ~= '' then
     redis.call('SADD', askers, ARGV[2])
     redis.call('PEXPIRE', askers, ARGV[3])
   end
-  return {'pending'}
+  return {state}
 end
 
 local unfinished = redis.call('EXISTS', job) == 1 and redis.call('HEXISTS', job, 'finishedOn') == 0
-if unfinished and redis.call('EXISTS', lock) == 1 then return pending() end
+if unfinished and redis.call('EXISTS', lock) == 1 then return pending('running') end
 local ended = redis.call('GET', outcome)
 if unfinished and not ended and redis.call('HEXISTS', job, 'defa') == 0
-  and not redis.call('LPOS', active, ARGV[1]) then return pending() end
+  and not redis.call('LPOS', active, ARGV[1]) then return pending('waiting') end
 if redis.call('GET', dedup) == ARGV[1] then redis.call('DEL', dedup) end
 if ended then return {'ended', ended} end
 return {'lost'}
@@ -169,7 +169,7 @@ export interface ProbedJob {
 }
 
 type WithProbe = RedisClient & {
-  cisternProbeJob(...args: string[]): Promise<['pending' | 'lost'] | ['ended', string]>;
+  cisternProbeJob(...args: string[]): Promise<['waiting' | 'running' | 'lost'] | ['ended', string]>;
 };
 
 /**

@@ -4,7 +4,7 @@ import type { RedisConnection } from '@cistern/redis';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload } from '../catalogue.ts';
 import { overloaded, shuttingDown, tooLate } from '../job-errors.ts';
-import type { JobQueue, QueueState } from '../job-queue.ts';
+import type { JobQueue, QueueState, RunOptions } from '../job-queue.ts';
 import { createOutcomes, hearEndedJobs } from './await-outcomes.ts';
 import { createProbe, createQueueNames, readOutcome } from './job-layout.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
@@ -68,7 +68,13 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     return queues.add(...job);
   };
 
-  async function outcomeOf(signal: AbortSignal, ...job: Parameters<typeof add>): Promise<string> {
+  async function outcomeOf(signal: AbortSignal, ...job: Parameters<JobQueue['run']>): Promise<string> {
+    if (job[2].joins === 'waiting') {
+      const first = await add(...job);
+      const outcome = await outcomes.outcomeOf(first, signal);
+      // A job that is added after that end began after the caller asked.
+      if (!first.hasBegun && outcome !== undefined) return outcome;
+    }
     for (let lost = 0; lost <= maxLost; lost += 1) {
       const outcome = await outcomes.outcomeOf(await add(...job), signal);
       if (outcome !== undefined) return outcome;
@@ -80,7 +86,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     async add(name, payload, jobOptions) {
       await add(name, payload, jobOptions);
     },
-    async run<N extends JobName>(name: N, payload: JobPayload<N>, runOptions: Parameters<JobQueue['run']>[2]) {
+    async run<N extends JobName>(name: N, payload: JobPayload<N>, runOptions: RunOptions) {
       const { timeoutMs, signal } = runOptions;
       const signals = signal === undefined ? [closing.signal] : [signal, closing.signal];
       const late = () => tooLate(name, timeoutMs);

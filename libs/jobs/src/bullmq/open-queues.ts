@@ -27,10 +27,15 @@ export interface QueuesOptions {
   readonly onError: (error: unknown) => void;
 }
 
+export interface AddedJob extends ProbedJob {
+  /** It may have been running before it was asked for. */
+  readonly hasBegun: boolean;
+}
+
 /** Methods reject with `index-unavailable` when Redis does not answer as it should. */
 export interface OpenedQueues {
   /** Adds a job, or joins the one with the same key that waits or runs. Rejects with `overloaded`. */
-  add(name: JobName, payload: JobPayload<JobName>, options: JobOptions): Promise<ProbedJob>;
+  add(name: JobName, payload: JobPayload<JobName>, options: JobOptions): Promise<AddedJob>;
   schedule(name: JobName, payload: JobPayload<JobName>, options: ScheduleOptions): Promise<void>;
   inspect(): Promise<readonly QueueState[]>;
   close(): Promise<void>;
@@ -65,8 +70,10 @@ export function openQueues(options: QueuesOptions): OpenedQueues {
         const queueName = queueNames.of(name, jobOptions.class);
         checks.get(queueName)!(name);
         const job = await answersWithin(commandTimeoutMs, addOnce(queueName, name, payload, jobOptions));
-        const isLost = job.joined && (await answersWithin(commandTimeoutMs, probe(job))).state === 'lost';
-        return isLost ? await answersWithin(commandTimeoutMs, addOnce(queueName, name, payload, jobOptions)) : job;
+        const state = job.joined ? (await answersWithin(commandTimeoutMs, probe(job))).state : 'waiting';
+        if (state !== 'lost') return { ...job, hasBegun: state !== 'waiting' };
+        const again = await answersWithin(commandTimeoutMs, addOnce(queueName, name, payload, jobOptions));
+        return { ...again, hasBegun: again.joined };
       }),
     async schedule(name, payload, scheduleOptions) {
       checkInterval(scheduleOptions.everyMs);

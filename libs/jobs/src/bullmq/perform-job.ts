@@ -138,7 +138,9 @@ async function claimRun({ client, probe }: PerformDeps, queueName: JobQueueName,
     const holder = await client.get(key);
     if (holder === id) return true;
     // Which also frees the key of a job that was lost with its worker.
-    if (holder !== null && (await probe({ queueName, id: holder, deduplicationId })).state === 'pending') return false;
+    if (holder === null) continue;
+    const { state } = await probe({ queueName, id: holder, deduplicationId });
+    if (state === 'waiting' || state === 'running') return false;
   }
   return false;
 }

@@ -79,6 +79,44 @@ export const runningCases: JobCases = {
     assert.equal(name, 'first');
   },
 
+  async 'whoever joins only what waits shares it, and the next one where the job runs already'(tested, t) {
+    const gate = createGate();
+    const { queue } = tested;
+    const ask = (name: string) =>
+      queue.run('revalidate-tag', tagJob(name), { ...waiting(interactive('same')), joins: 'waiting' });
+    const early = [ask('first'), ask('shared')];
+    await workWith(tested, t, { 'revalidate-tag': gate.handle });
+    await until('the job runs', () => gate.started.length === 1);
+    const late = [ask('second'), ask('second'), ask('second')];
+    const joining = queue.run('revalidate-tag', tagJob('joins'), waiting(interactive('same')));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(gate.started.length, 1, 'one after the other');
+    gate.open('first');
+    assert.deepEqual(await Promise.all([...early, joining]), [null, null, null]);
+    await until('the next one runs', () => gate.started.length === 2);
+    gate.open('second');
+    assert.deepEqual(await Promise.all(late), [null, null, null]);
+    assert.deepEqual(gate.ended, ['first', 'second']);
+  },
+
+  async 'whoever joins only what waits does not wait longer than it will, nor is it harmed by the job before'(tested, t) {
+    const held = Promise.withResolvers<null>();
+    let runs = 0;
+    const job = { ...interactive('same'), joins: 'waiting' } as const;
+    await workWith(tested, t, { 'revalidate-tag': async () => ((runs += 1), runs === 1 ? held.promise : null) });
+    const first = tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('same')));
+    await until('it runs', () => runs === 1);
+    await assert.rejects(tested.queue.run('revalidate-tag', tagJob('v1'), { ...job, timeoutMs: 30 }), (error) =>
+      isCacheError(error, 'overloaded'),
+    );
+    const late = tested.queue.run('revalidate-tag', tagJob('v1'), { ...job, timeoutMs: 60_000 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    held.reject(new CacheError('upstream-timeout', 'Too slow.'));
+    await assert.rejects(first, (error) => isCacheError(error, 'upstream-timeout'));
+    assert.equal(await late, null);
+    assert.equal(runs, 2);
+  },
+
   async 'a key belongs to one kind of job'(tested, t) {
     const gate = createGate();
     gate.openAll();

@@ -3,7 +3,16 @@ import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { overloaded, tooLate, tooManyWait } from '../job-errors.ts';
-import type { JobHandler, JobHandlers, JobOptions, JobQueue, JobSlots, JobWorkers, QueueState } from '../job-queue.ts';
+import type {
+  JobHandler,
+  JobHandlers,
+  JobOptions,
+  JobQueue,
+  JobSlots,
+  JobWorkers,
+  QueueState,
+  RunOptions,
+} from '../job-queue.ts';
 import { createSchedules } from './create-schedules.ts';
 import {
   closeQueues,
@@ -81,6 +90,19 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     return job;
   }
 
+  function findRunning(name: JobName, { dedupKey }: JobOptions): InlineJob | undefined {
+    const job = jobs.get(`${name} ${dedupKey}`);
+    const isWaiting = job !== undefined && queues.of(name, job.class).waiting.has(job);
+    return isWaiting ? undefined : job;
+  }
+
+  /** Rejects as `waitForJob` where the wait ends sooner than the job. */
+  async function untilEnded(job: InlineJob, options: RunOptions): Promise<void> {
+    await waitForJob(job, options).catch((error: unknown) => {
+      if (jobs.get(job.key) === job) throw error;
+    });
+  }
+
   /** A run for which there is no room is left out: the next one comes by itself. */
   function takeIfRoom(...job: Parameters<typeof take>): void {
     try {
@@ -147,9 +169,14 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     async add(name, payload, options) {
       take(name, payload, options);
     },
-    async run<N extends JobName>(name: N, payload: JobPayload<N>, options: Parameters<JobQueue['run']>[2]) {
-      options.signal?.throwIfAborted();
-      return waitForJob<N>(take(name, payload, options), options);
+    async run<N extends JobName>(name: N, payload: JobPayload<N>, options: RunOptions) {
+      const { timeoutMs, signal, joins } = options;
+      signal?.throwIfAborted();
+      const startedMs = performance.now();
+      const running = joins === 'waiting' ? findRunning(name, options) : undefined;
+      if (running !== undefined) await untilEnded(running, options);
+      const leftMs = Math.max(0, timeoutMs - (performance.now() - startedMs));
+      return waitForJob<N>(take(name, payload, options), { timeoutMs: leftMs, signal });
     },
     async schedule(name, payload, { everyMs, dedupKey }) {
       checkOpen();

@@ -7,7 +7,7 @@ import type { JobQueue } from '@cistern/jobs';
 import { parseDigest } from '@cistern/oci';
 import { purge, type PurgeTarget } from '@cistern/maintenance';
 import { createUpstreamTable, fullNameOf, resolveImage, adoptedUpstream } from '@cistern/upstream';
-import { workerRequestKey } from '@cistern/pull-through';
+import { forcedRequestKey, workerRequestKey } from '@cistern/pull-through';
 import type { PurgeAnswer, RefreshAnswer } from '../api/images.ts';
 
 /** One of them. */
@@ -90,9 +90,8 @@ const timeoutMs = 60_000;
 async function refreshTag({ index, queue }: ImageChangesDeps, key: TagKey): Promise<Omit<RefreshAnswer, 'image'>> {
   const { upstream, repository, tag } = key;
   const before = (await index.tags.get(key))?.digest ?? null;
-  // Not one with the jobs of clients, who may be content with what was confirmed a moment ago.
-  const dedupKey = `now ${workerRequestKey('revalidate-tag', key, tag)}`;
+  const dedupKey = forcedRequestKey(workerRequestKey('revalidate-tag', key, tag));
   const job = { upstream, repository, tag, by: before === null ? 'get' : 'head' } as const;
-  await queue.run('revalidate-tag', job, { dedupKey, class: 'interactive', timeoutMs });
+  await queue.run('revalidate-tag', job, { dedupKey, class: 'interactive', timeoutMs, joins: 'waiting' });
   return { before, after: (await index.tags.get(key))?.digest ?? null };
 }

@@ -108,12 +108,14 @@ async function revalidate(
   tries = 1,
 ): Promise<ResolvedTag> {
   const { index, requestFromWorker, takeUnsaved } = deps;
-  const { want, force, signal } = options;
+  const { want, maxAgeMs, signal } = options;
   const { upstream, repository, tag } = key;
+  // What is too old for a client is not made newer by an answer that upstream gave before the client asked.
+  const force = options.force === true || maxAgeMs !== undefined;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
   // One job whatever it asks by: a GET beside a HEAD for the same tag would bring the manifest a second time.
-  const payload = { upstream, repository, tag, by, ...(force !== true && seenOf(known)) } as const;
-  const patience = known !== undefined && force !== true ? { patienceMs } : {};
+  const payload = { upstream, repository, tag, by, ...(!force && seenOf(known)) } as const;
+  const patience = known !== undefined && options.force !== true ? { patienceMs } : {};
   const confirmed = await requestFromWorker('revalidate-tag', payload, { subject: tag, force, signal, ...patience });
   takeUnsaved('revalidate-tag', key, confirmed.result);
   const record = await index.tags.get(key, { fresh: true });

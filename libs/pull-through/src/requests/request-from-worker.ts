@@ -9,7 +9,10 @@ import { offlineError } from '../freshness/open-offline-switch.ts';
 interface WorkerRequestOptions {
   /** What is asked for, within the repository. */
   readonly subject: string;
-  /** Ask upstream even if it said no a moment ago. */
+  /**
+   * Upstream's word from now on: neither a no that is remembered nor the answer to a job that has begun will do. All that ask so
+   * by the time it begins, on all nodes, share the next job.
+   */
   readonly force?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Wait no longer than this since the first of us asked, and reject with `upstream-timeout` then. The job goes on. */
@@ -55,10 +58,14 @@ export function createRequestFromWorker({ queue, isOffline, now }: RequestFromWo
     options.signal?.throwIfAborted();
     if (isOffline(payload.upstream)) throw offlineError(payload.upstream);
     const key = workerRequestKey(name, payload, options.subject);
-    const no = options.force === true ? undefined : refused.get(key);
+    const force = options.force === true;
+    const no = force ? undefined : refused.get(key);
     if (no !== undefined) throw no;
     const known = inFlight.get(key);
-    const running = known ?? start(key, queue.run(name, payload, { dedupKey: key, class: 'interactive', timeoutMs }));
+    const forced = { dedupKey: forcedRequestKey(key), joins: 'waiting' } as const;
+    const run = () =>
+      queue.run(name, payload, { ...(force ? forced : { dedupKey: key }), class: 'interactive', timeoutMs });
+    const running = known === undefined || force ? start(key, run()) : known;
     const result = (await untilAborted(patient(running, options.patienceMs), options.signal)) as JobResult<N>;
     return { result, joined: known !== undefined };
   };
@@ -76,8 +83,10 @@ export function createRequestFromWorker({ queue, isOffline, now }: RequestFromWo
           throw error;
         },
       )
-      .finally(() => inFlight.delete(key));
-    const running = { job, sinceMs: performance.now() };
+      .finally(() => {
+        if (inFlight.get(key) === running) inFlight.delete(key);
+      });
+    const running: Running = { job, sinceMs: performance.now() };
     inFlight.set(key, running);
     return running;
   }
@@ -92,6 +101,11 @@ function patient({ job, sinceMs }: Running, patienceMs: number | undefined): Pro
     );
   const timer = setTimeout(onLate, Math.max(0, patienceMs - (performance.now() - sinceMs)));
   return Promise.race([job, promise]).finally(() => clearTimeout(timer));
+}
+
+/** `key`: of the same request by clients who may be content with what was confirmed a moment ago. */
+export function forcedRequestKey(key: string): string {
+  return `now ${key}`;
 }
 
 /** Under which a job is one with others. */

@@ -135,6 +135,9 @@ export function createTestQueue(): TestQueue {
       },
       async run<N extends JobName>(name: N, payload: JobPayload<N>, options: Parameters<JobQueue['run']>[2]) {
         options.signal?.throwIfAborted();
+        const known = jobs.get(`${name} ${options.dedupKey}`);
+        if (options.joins === 'waiting' && known !== undefined && !waiting.has(known))
+          await known.settled.promise.catch(() => {});
         const job = take(name, payload, options);
         const late = Promise.withResolvers<never>();
         const timer = setTimeout(() => late.reject(new CacheError('overloaded', 'No worker.')), options.timeoutMs);

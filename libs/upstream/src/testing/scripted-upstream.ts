@@ -29,6 +29,8 @@ interface Script {
   down?: CacheError | undefined;
   /** Awaited before every answer and before every chunk of a body; what it throws is what the caller gets. */
   onCall?: ((call: string) => Promise<void> | void) | undefined;
+  /** Awaited while the answer to a HEAD of a manifest is on its way: what is pushed meanwhile is not in it. */
+  onHeadAnswered?: (() => Promise<void>) | undefined;
   onChunk?: ((get: BlobGet, position: number) => Promise<void> | void) | undefined;
   /** Awaited when all bytes of a body have been sent, before its end. */
   onEnd?: (() => Promise<void>) | undefined;
@@ -124,6 +126,7 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
     async headManifest(repository, reference, { signal } = {}) {
       await up('head-manifest', signal);
       const { bytes, mediaType, digest } = manifestOf(repository, reference);
+      await orAborted(script.onHeadAnswered?.(), signal);
       return { mediaType, size: bytes.length, digest: script.headSaysNothing ? undefined : digest };
     },
     async getManifest(repository, reference, { signal } = {}) {

@@ -1,7 +1,7 @@
 // The job queue of the simulated cluster, a double of the BullMQ adapter: both pass the same conformance suites. Its server
 // survives its clients and workers; a client that waits for a job adds it again if it was lost with its worker.
 import { CacheError } from '@cistern/errors';
-import type { JobHandlers, JobName, JobQueue, JobResult, JobWorkers, WorkerPlace } from '@cistern/jobs';
+import type { JobHandlers, JobName, JobQueue, JobResult, JobWorkers, RunOptions, WorkerPlace } from '@cistern/jobs';
 import type { Owner } from '../world/owner.ts';
 import { cancel, plan } from '../world/schedule.ts';
 import { type BoardOptions, createJobBoard } from './queue/job-board.ts';
@@ -18,8 +18,6 @@ export interface SimulatedQueue {
   /** Jobs that wait or run. */
   readonly size: number;
 }
-
-type RunOptions = Parameters<JobQueue['run']>[2];
 
 interface Repetition {
   readonly everyMs: number;
@@ -43,7 +41,7 @@ export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
   const run = async <N extends JobName>(
     owner: Owner | undefined,
     ask: JobAsk,
-    { timeoutMs, signal }: RunOptions,
+    { timeoutMs, signal, joins }: RunOptions,
   ): Promise<JobResult<N>> => {
     signal?.throwIfAborted();
     const over = Promise.withResolvers<never>();
@@ -53,6 +51,8 @@ export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
     const onAbort = () => over.reject(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
+      const running = joins === 'waiting' ? board.find(ask) : undefined;
+      if (running?.turn !== undefined) await Promise.race([running.outcome.promise, over.promise]);
       for (let lost = 0; lost <= maxLost; lost += 1) {
         const outcome = await Promise.race([board.take(ask).outcome.promise, over.promise]);
         if (outcome !== 'lost') {
