@@ -5,13 +5,16 @@ import test, { type TestContext } from 'node:test';
 import type { BodyConnection } from '@cistern/streams';
 import { createBodyPool } from './body-pool.ts';
 
-/** A server that answers three bytes, or nothing, and a pool of one connection. */
-async function startPool(t: TestContext, { answers, timeoutMs = 30_000 }: { answers: boolean; timeoutMs?: number }) {
+/** A server that answers three bytes of `length`, or nothing, and a pool of one connection. */
+async function startPool(
+  t: TestContext,
+  { answers, length = 3, timeoutMs = 30_000 }: { answers: boolean; length?: number; timeoutMs?: number },
+) {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     sockets.push(socket);
     socket.on('error', () => {});
-    if (answers) socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc'));
+    if (answers) socket.on('data', () => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\nabc`));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const pool = createBodyPool({ secure: false, timeoutMs, maxConnections: 1, onSilent() {} });
@@ -52,11 +55,30 @@ test('who waits gets a connection when the body before has been read, or given u
 });
 
 test('who gets no connection in time is told, and the next one is not held up', async (t) => {
-  const { get, take } = await startPool(t, { answers: true, timeoutMs: 500 });
+  const { get, take, sockets } = await startPool(t, { answers: true, length: 6, timeoutMs: 500 });
   const first = await get();
+  const reading = first.read(Buffer.alloc(10));
+  setTimeout(() => sockets[0]!.write('d'), 300);
   await assert.rejects(take(), { code: 'NO_FREE_CONNECTION' });
-  assert.equal(await first.read(Buffer.alloc(10)), 3);
+  sockets[0]!.write('ef');
+  assert.equal(await reading, 6);
   assert.equal(await get(), first);
+});
+
+test('a body that nobody reads gives its connection up, and keeps what came of it', async (t) => {
+  const { get, sockets } = await startPool(t, { answers: true, length: 6 });
+  const unread = await get();
+  const second = await get();
+  assert.notEqual(second, unread);
+  assert.equal(await unread.read(Buffer.alloc(10)), 3);
+  await assert.rejects(unread.read(Buffer.alloc(10)), { code: 'UNREAD' });
+  const others = [get(), get()];
+  const reading = second.read(Buffer.alloc(10));
+  sockets[1]!.write('def');
+  assert.equal(await reading, 6);
+  assert.equal(await others[0], second);
+  assert.notEqual(await others[1], second);
+  assert.equal(sockets.length, 3);
 });
 
 test('close ends what waits for a connection, for an answer, or for bytes, and refuses what comes later', async (t) => {

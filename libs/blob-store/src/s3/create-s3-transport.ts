@@ -78,7 +78,7 @@ export function createS3Transport({ secure, timeoutMs, maxConnections, silence }
 /** A failure that a transport itself finds; `code` as system errors have one. */
 export class S3TransportError extends Error {
   override readonly name = 'S3TransportError';
-  readonly code: 'SILENT' | 'NO_FREE_CONNECTION' | 'CLOSED' | `HTTP ${number}`;
+  readonly code: 'SILENT' | 'NO_FREE_CONNECTION' | 'UNREAD' | 'CLOSED' | `HTTP ${number}`;
 
   constructor(code: S3TransportError['code'], message: string) {
     super(message);

@@ -1,5 +1,5 @@
 // Reads one blob, or one range of it, from the socket into the caller's buffers: what nobody asks for stays with the
-// server. A body that breaks off is taken up where it ended.
+// server. A body that breaks off, or that others needed the connection of, is taken up where it ended.
 import { endedEarly } from '@cistern/streams';
 import { type ByteRange, type Digest, parseContentRange } from '@cistern/oci';
 import type { BlobReader } from '../blob-store.ts';
@@ -84,6 +84,7 @@ function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusiv
           from.destroy();
           body = undefined;
           checkOpen();
+          if (codeOf(error) === 'UNREAD') continue;
           if (codeOf(error) === 'SILENT' || position === bodyStart) throw bucket.failure(doing, error);
         }
       }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import test, { type TestContext } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
+import type { BlobReader } from '../blob-store.ts';
 import { assertSameBytes, openReader, readToEnd, rejectsAsUnavailable } from '../conformance/sample-blob.ts';
 import { type Answer, requestedRange, sendHead, startScriptedServer } from './fixtures/scripted-server.ts';
 
@@ -37,6 +38,33 @@ test('a body that breaks off is taken up where it ended', async (t) => {
   assertSameBytes(await readToEnd(reader, 100_000), bytes.subarray(5, -5));
   await reader.close();
   assert.equal(server.requests.length, 5);
+});
+
+test('more readers than connections are served, however slowly each reads', async (t) => {
+  const small = bytes.subarray(0, 40_000);
+  const { server, store } = await open(t, (request, response) => {
+    sendHead(request, response, small.length);
+    const { start, end } = requestedRange(request, small.length);
+    response.end(small.subarray(start, end));
+  });
+  const readers: { readonly reader: BlobReader; readonly read: Buffer[] }[] = [];
+  const readOn = async ({ reader, read }: (typeof readers)[number]) => {
+    const buffer = Buffer.alloc(20_000);
+    const length = await reader.read(buffer);
+    read.push(buffer.subarray(0, length));
+    return length;
+  };
+  for (let slow = 0; slow < 1_100; slow += 1) {
+    const opened = { reader: await openReader(store, digest), read: [] };
+    readers.push(opened);
+    await readOn(opened);
+  }
+  assert.ok(server.sockets.size <= 1_024 + 1, `${server.sockets.size} connections`);
+  for (const slow of readers) {
+    while ((await readOn(slow)) > 0);
+    assertSameBytes(Buffer.concat(slow.read), small);
+    await slow.reader.close();
+  }
 });
 
 test('a body that breaks off without having brought anything is a failure, and a later read goes on', async (t) => {

@@ -53,6 +53,8 @@ export interface BodyConnection {
    * connection breaks, ends, or is silent, before that; an unbounded body has no other end. Not for concurrent reads.
    */
   read(into: Uint8Array): Promise<number>;
+  /** On the monotonic clock; `undefined`: it is free, has ended, or waits for its server. */
+  readonly unreadSinceMs: number | undefined;
   /** Breaks it off; what waits ends with `error`, and nothing is written to any buffer from now on. Idempotent. */
   destroy(error: Error): void;
 }
@@ -94,6 +96,7 @@ class Connection implements BodyConnection {
   /** Bytes of the body that have not come yet. */
   #left = 0;
   #keepsAlive = true;
+  #lastReadMs = 0;
   #failure: Error | undefined;
 
   constructor(options: BodyConnectionOptions) {
@@ -122,6 +125,12 @@ class Connection implements BodyConnection {
     });
   }
 
+  get unreadSinceMs(): number | undefined {
+    const isWaiting = this.#exchange !== undefined || this.#reading !== undefined || this.#diverted !== undefined;
+    const hasBytes = this.#left > 0 || this.#early.length > 0;
+    return isWaiting || !hasBytes || this.#failure !== undefined ? undefined : this.#lastReadMs;
+  }
+
   readonly request = (text: string, exchange: Exchange): void => {
     if (this.#failure !== undefined) return exchange.onError(this.#failure);
     this.#exchange = exchange;
@@ -132,6 +141,7 @@ class Connection implements BodyConnection {
 
   readonly read = (into: Uint8Array): Promise<number> => {
     const filled = this.#early.take(into);
+    this.#lastReadMs = performance.now();
     if (this.#left === 0 && this.#early.length === 0 && filled > 0) {
       // A free connection is read on, so that its end is noticed.
       this.#socket.resume();
@@ -201,6 +211,7 @@ class Connection implements BodyConnection {
     this.#exchange = undefined;
     this.#left = (head.length ?? (head.isUnbounded ? Infinity : 0)) - rest.length;
     this.#keepsAlive = head.keepsAlive;
+    this.#lastReadMs = performance.now();
     this.#silence.refresh();
     this.#diverted = exchange.onHead(head, answer);
     if (this.#diverted !== undefined) return true;
@@ -227,6 +238,7 @@ class Connection implements BodyConnection {
     }
     this.#target = this.#first;
     this.#reading = undefined;
+    this.#lastReadMs = performance.now();
     const isEnd = this.#left === 0 && this.#early.length === 0;
     if (isEnd) this.#onEndOfBody();
     read.resolve(read.filled);
