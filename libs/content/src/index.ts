@@ -22,10 +22,10 @@ export { partsOf, peekManifest, createRefreshParts } from './manifest/image-part
 export type { CachedManifest, ManifestCache, ContentCache } from './objects/content-cache.ts';
 export { maxManifestBytes, readStoredManifest, statStoredManifest } from './manifest/stored-manifest.ts';
 export type { RefreshParts } from './manifest/image-parts.ts';
-export { backlogKeyOf, linksOf, recordManifest, storeManifest, verifyManifest } from './manifest/store-manifest.ts';
+export { linksOf, recordManifest, storeManifest, verifyManifest } from './manifest/store-manifest.ts';
 export type { StoredManifestDeps } from './manifest/stored-manifest.ts';
 export { createContentCache } from './objects/content-cache.ts';
-export { ifStoreAnswers, createStoreBacklog } from './objects/store-backlog.ts';
+export { ifStoreAnswers } from './objects/if-store-answers.ts';
 export { forgetTag } from './objects/forget-tag.ts';
 export { listPins, pinImage, unpinImage } from './objects/pins.ts';
 export {
@@ -51,4 +51,3 @@ export {
   writeTagObject,
 } from './objects/small-objects.ts';
 export type { DatedLinks } from './objects/small-objects.ts';
-export type { StoreBacklog } from './objects/store-backlog.ts';

@@ -11,7 +11,7 @@ interface JobCatalogue {
   /** Fetches a whole blob. Ends when the fetch is parked at a worker; askers read the fill's record, not this result. */
   'fetch-blob': { payload: RepositoryJob & FetchBlobJob; result: null };
   /** Fetches, verifies and stores a manifest by digest, with its links. */
-  'fetch-manifest': { payload: RepositoryJob & { readonly digest: Digest }; result: UnsavedManifest | null };
+  'fetch-manifest': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
   /** Asks upstream whether the repository holds the blob and records the link. */
   'stat-blob': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
   /**
@@ -20,7 +20,7 @@ interface JobCatalogue {
    */
   'revalidate-tag': {
     payload: RepositoryJob & RevalidateTagJob;
-    result: UnsavedManifest | null;
+    result: null;
   };
   'fetch-tags': {
     payload: RepositoryJob & FetchListJob & { readonly n?: number; readonly last?: string };
@@ -115,14 +115,6 @@ export type FetchedList<Page> = Page & {
   /** Upstream was not asked for it. */
   readonly wasKept?: boolean;
 };
-
-/** A manifest that the store does not take now: whoever asked gets it all the same. */
-export interface UnsavedManifest {
-  readonly digest: Digest;
-  readonly mediaType: string;
-  /** Exactly as upstream sent it. */
-  readonly bytesBase64: string;
-}
 
 export interface TagsPage {
   readonly tags: readonly string[];

@@ -6,7 +6,6 @@ export type {
   PrewarmedBlobs,
   ReferrersPage,
   TagsPage,
-  UnsavedManifest,
 } from './catalogue.ts';
 export type {
   JobClass,

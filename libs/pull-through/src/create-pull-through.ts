@@ -25,7 +25,6 @@ import { createLists, type ListPolicy } from './lists/create-lists.ts';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
 import { createPullTally, manifestFromMemory } from './manifest/manifest-from-memory.ts';
 import { createRevalidateBehind } from './manifest/resolve-tag.ts';
-import { createTakeUnsaved } from './manifest/take-unsaved.ts';
 import { createFindDenial, createPlatformsOf, type FindDenial } from './access/platforms-of.ts';
 import type { ManifestRequest, PullRequest, PullThrough } from './requests/pull-through.ts';
 import { createRequestFromWorker } from './requests/request-from-worker.ts';
@@ -84,7 +83,6 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const storedLinks = createStoredLinks(options);
   const follow = createFollowFill({ index, queue, now });
   const manifests = createContentCache<CachedManifest>(manifestCacheBytes);
-  const takeUnsaved = createTakeUnsaved({ manifests, log });
   const noManifests = createRecent<string, true>({ max: maxNoManifests, ttlMs: noManifestMs, now });
   const wholeReads = createRecent<string, true>({ max: maxWholeReads, ttlMs: repeatWithinMs, now });
   const revalidateBehind = createRevalidateBehind({ queue, log, now });
@@ -105,7 +103,6 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
     requestFromWorker,
     follow,
     manifests,
-    takeUnsaved,
     noManifests,
     storedLinks,
     revalidateBehind,

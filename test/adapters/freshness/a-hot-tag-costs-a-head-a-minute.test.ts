@@ -14,7 +14,6 @@ import type { JobQueue } from '@cistern/jobs';
 import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { createFillAccess, createFillTable, openSpoolDirectory } from '@cistern/fills';
 import { createFreshnessPolicies, createPullThrough } from '@cistern/pull-through';
-import { createStoreBacklog } from '@cistern/content';
 import { createJobHandlers } from '@cistern/worker';
 import { asCaller, type TestPullThrough } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -67,8 +66,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
     const metrics = createMetrics();
     const upstream = openUpstream({ name: 'docker.io', url: hub.url, instanceId: 't', version: '0', metrics, log });
     const fills = createFillTable();
-    const backlog = createStoreBacklog({ log });
-    const parts = { store, fills, backlog, log, metrics, now, policyOf, adoptAs: undefined };
+    const parts = { store, fills, log, metrics, now, policyOf, adoptAs: undefined };
     const spools = await openSpoolDirectory(join(directory, name), Infinity);
     const upstreams = new Map([[upstream.name, upstream]]);
     const own = { index, upstreams, spools, queue: queue.queue, address: '', maxWholeForRangeBytes: 0 };
@@ -77,7 +75,6 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
     t.after(async () => {
       await workers.close(1_000);
       await queue.close();
-      await backlog.close();
       await upstream.close();
       await cached.close();
       await index.close();

@@ -14,7 +14,6 @@ import { createInlineJobs } from '@cistern/jobs/inline';
 import { type Digest, digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
 import { createFillTable, openSpoolDirectory } from '@cistern/fills';
 import { createFreshnessPolicies } from '@cistern/pull-through';
-import { createStoreBacklog } from '@cistern/content';
 import { startIndexKeeper } from '@cistern/maintenance';
 import { createJobHandlers } from '@cistern/worker';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -56,7 +55,6 @@ async function startParts(t: TestContext) {
       log,
     });
     const spools = await openSpoolDirectory(join(directory, 'store', 'cistern', 'spool'), Infinity);
-    const backlog = createStoreBacklog({ log });
     const handlers = createJobHandlers({
       index,
       store,
@@ -65,7 +63,6 @@ async function startParts(t: TestContext) {
       adoptAs: undefined,
       spools,
       fills: createFillTable(),
-      backlog,
       queue: createInlineJobs({ slots: { blob: one, short: one }, maxWaiting: 1, log }).queue,
       address: '',
       remoteFills: undefined,
@@ -79,7 +76,6 @@ async function startParts(t: TestContext) {
     t.after(async () => {
       ending.abort();
       await keeper.close();
-      await backlog.close();
       await upstream.close();
       await index.close();
     });

@@ -13,8 +13,8 @@ export interface S3WriterOptions {
   readonly budget: PartBudget;
   /** Ids of the unfinished uploads of this process. */
   readonly uploads: Set<string>;
-  /** Called for an upload that could not be dropped now, with a function that drops it. */
-  readonly onLeftBehind: (drop: () => Promise<void>, error: unknown) => void;
+  /** Called for an upload that could not be dropped. */
+  readonly onLeftBehind: (error: unknown) => void;
 }
 
 /** Manifests and configurations stay below it: these go without a reservation. */
@@ -165,7 +165,7 @@ function createPartSender({ bucket, name, uploads, onLeftBehind }: S3WriterOptio
       try {
         await begun.abort();
       } catch (error) {
-        onLeftBehind(begun.abort, error);
+        onLeftBehind(error);
       }
     },
   };

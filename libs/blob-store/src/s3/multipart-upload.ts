@@ -1,5 +1,5 @@
 // One multipart upload under an id of its own. The client's own uploads would resume whatever upload of the same key they
-// find, another node's included (decision 0011). Uploads that stay behind are dropped later.
+// find, another node's included (decision 0011). Uploads that stay behind are the sweeper's.
 import { blobsPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
@@ -7,9 +7,6 @@ import { codeOf } from './s3-error.ts';
 export type MultipartUpload = Awaited<ReturnType<typeof beginMultipartUpload>>;
 
 const doing = 'write a blob';
-const retryEveryMs = 5000;
-/** An outage may leave more uploads behind: the rest is the sweeper's too. */
-const maxWaiting = 10_000;
 
 /** `uploads` holds the ids of unfinished uploads of this process. */
 export async function beginMultipartUpload(bucket: S3Bucket, name: string, uploads: Set<string>) {
@@ -82,43 +79,4 @@ export async function sweepUploads(
     marker = page.isTruncated && page.nextKeyMarker !== after ? page.nextKeyMarker : undefined;
   }
   return swept;
-}
-
-/**
- * Uploads that could not be dropped when it was time, because the server was unavailable: they are dropped when it is back. Those
- * that are left at the end of the process are the sweeper's.
- */
-export function createLaterDrops() {
-  const waiting = new Set<() => Promise<void>>();
-  let timer: NodeJS.Timeout | undefined;
-  let isClosed = false;
-
-  function schedule(): void {
-    if (isClosed || waiting.size === 0) return;
-    timer ??= setTimeout(() => void dropAll().finally(schedule), retryEveryMs).unref();
-  }
-
-  /** Until one fails. */
-  async function dropAll(): Promise<void> {
-    timer = undefined;
-    for (const drop of waiting) {
-      try {
-        await drop();
-      } catch {
-        return;
-      }
-      waiting.delete(drop);
-    }
-  }
-
-  return {
-    add(drop: () => Promise<void>): void {
-      if (waiting.size < maxWaiting) waiting.add(drop);
-      schedule();
-    },
-    close(): void {
-      isClosed = true;
-      clearTimeout(timer);
-    },
-  };
 }

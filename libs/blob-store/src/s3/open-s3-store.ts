@@ -8,7 +8,7 @@ import { blobKey, quarantineKey } from '../key-layout.ts';
 import { beginS3Writer } from './begin-s3-writer.ts';
 import { createPartBudget } from './create-part-budget.ts';
 import { createS3Objects, removeIfPresent, listS3Blobs, readWholeBody } from './create-s3-objects.ts';
-import { createLaterDrops, sweepUploads } from './multipart-upload.ts';
+import { sweepUploads } from './multipart-upload.ts';
 import { openS3Reader } from './open-s3-reader.ts';
 import { prepareBucket, type PrepareBucketOptions } from './prepare-bucket.ts';
 import { createS3Bucket, type S3Access, type S3Bucket } from './s3-bucket.ts';
@@ -54,11 +54,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   }
 
   const nameOf = (digest: Digest) => bucket.locate(blobKey(digest));
-  const laterDrops = createLaterDrops();
-  const onLeftBehind = (drop: () => Promise<void>, error: unknown) => {
-    log.warn({ err: error }, 'an unfinished upload could not be dropped: it will be later');
-    laterDrops.add(drop);
-  };
+  const onLeftBehind = (error: unknown) => log.warn({ err: error }, 'failed to drop an upload, leaving it to the sweeper');
 
   return {
     ...createS3Objects(bucket),
@@ -107,7 +103,6 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
       return sweepUploads(bucket, { beforeMs: now() - olderThanMs, except: uploads });
     },
     async close() {
-      laterDrops.close();
       bucket.close();
     },
   };

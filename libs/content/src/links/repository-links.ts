@@ -2,11 +2,12 @@
 // another cache's files have said so. That a manifest names it is only a claim, which has to be confirmed.
 import { setImmediate as turn } from 'node:timers/promises';
 import { registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
-import { type CacheIndex, type Link, type RepositoryKey, repositoryPath } from '@cistern/index';
+import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
+import type { Logger } from '@cistern/telemetry';
 import type { Digest } from '@cistern/oci';
 import type { IndexAndStore } from '../blob/stored-blob.ts';
 import { hasHeldObject, readLinksObject, writeHeldObject } from '../objects/small-objects.ts';
-import type { StoreBacklog } from '../objects/store-backlog.ts';
+import { ifStoreAnswers } from '../objects/if-store-answers.ts';
 import type { StoredLinks } from './stored-links.ts';
 
 /** A write of a millisecond or two. Nearly all manifests have fewer. */
@@ -82,13 +83,16 @@ export async function confirmLink(
   await index.links.put(key, [{ ...key, ...claim, digest, kind: 'blob', size: claim?.size ?? size, confirmed: true }]);
 }
 
-/** The same in the store, from which an index that has lost its data is rebuilt. */
+/**
+ * The same in the store, from which an index that has lost its data is rebuilt. Left out while the store is unavailable: after such
+ * a loss upstream is asked once more.
+ */
 export async function recordHeld(
-  { store, backlog }: Pick<RepositoryLinksDeps, 'store'> & { readonly backlog: StoreBacklog },
+  { store, log }: Pick<RepositoryLinksDeps, 'store'> & { readonly log: Logger },
   key: RepositoryKey,
   digest: Digest,
 ): Promise<void> {
-  await backlog.write(`held ${repositoryPath(key)} ${digest}`, () => writeHeldObject(store, key, digest));
+  await ifStoreAnswers(log, () => writeHeldObject(store, key, digest));
 }
 
 async function adopt(

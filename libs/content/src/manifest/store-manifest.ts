@@ -1,7 +1,7 @@
 // Verifies a manifest that an upstream sends, and keeps it: bytes and links into the store first, which is the truth, then the
 // index.
 import { putBytes } from '@cistern/blob-store';
-import { type Link, type ManifestRecord, type RepositoryKey, repositoryPath } from '@cistern/index';
+import type { Link, ManifestRecord, RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import {
   type Digest,
@@ -12,53 +12,38 @@ import {
   parseManifest,
   platformName,
 } from '@cistern/oci';
-import type { UnsavedManifest } from '@cistern/jobs';
 import type { Metrics } from '@cistern/telemetry';
 import { untilDeleted } from '../blob/delete-blob.ts';
 import { type IndexAndStore, verifiedRecord } from '../blob/stored-blob.ts';
 import { putLinks } from '../links/repository-links.ts';
 import { writeLinksObject } from '../objects/small-objects.ts';
-import type { StoreBacklog } from '../objects/store-backlog.ts';
 
 export interface StoreManifestDeps extends IndexAndStore {
-  readonly backlog: StoreBacklog;
   readonly now: () => number;
 }
 
 /**
- * `bytes` have been verified against `digest`. Resolves to its size in bytes, and to the manifest itself in `unsaved` while the
- * store does not take it. Rejects with `content-mismatch` for what is no manifest; it is not kept.
+ * `bytes` have been verified against `digest`. Resolves to its size in bytes. Rejects with `content-mismatch` for what is no
+ * manifest, and with `store-unavailable`: then it is not kept.
  */
 export async function storeManifest(
   deps: StoreManifestDeps,
   key: RepositoryKey,
   digest: Digest,
   manifest: { readonly bytes: Buffer; readonly mediaType: string },
-): Promise<{ readonly mediaType: string; readonly size: number; readonly unsaved: UnsavedManifest | null }> {
-  const { store, index, backlog } = deps;
+): Promise<{ readonly mediaType: string; readonly size: number }> {
+  const { store, index } = deps;
   const { bytes } = manifest;
   // As an index that lists the manifest said it; the manifest itself does not say it.
   const platform = (await index.links.get(key, digest))?.platform;
   const links = readLinks(key, digest, manifest, platform);
   const mediaType = links[0]!.mediaType!;
-  const saved = await backlog.write(
-    backlogKeyOf(digest),
-    async () => {
-      await untilDeleted(deps, digest);
-      await putBytes(store, digest, bytes);
-      await recordManifest(deps, digest, mediaType, bytes.length);
-    },
-    bytes,
-  );
-  await backlog.write(`links ${repositoryPath(key)} ${digest}`, () => writeLinksObject(store, key, links, deps.now()));
+  await untilDeleted(deps, digest);
+  await putBytes(store, digest, bytes);
+  await recordManifest(deps, digest, mediaType, bytes.length);
+  await writeLinksObject(store, key, links, deps.now());
   await putLinks(index, key, links);
-  const unsaved = saved === 'waiting' ? { digest, mediaType, bytesBase64: bytes.toString('base64') } : null;
-  return { mediaType, size: bytes.length, unsaved };
-}
-
-/** Under which a manifest waits for the store. */
-export function backlogKeyOf(digest: Digest): string {
-  return `manifest ${digest}`;
+  return { mediaType, size: bytes.length };
 }
 
 /** That upstream serves something else than a manifest is no mistake of the client's. */

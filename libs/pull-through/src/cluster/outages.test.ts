@@ -1,7 +1,7 @@
 // A store or an index that is out of reach costs clients nothing that can be had without it, and nothing is ever wrong.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { isCacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import { linksObjectKey, tagObjectKey } from '@cistern/blob-store';
 import { type Reference, parseReference } from '@cistern/oci';
 import { library, startHalfway } from '../testing/start-halfway.ts';
@@ -41,50 +41,99 @@ async function startImage(t: TestContext, options: TestClusterOptions = {}) {
   };
 }
 
-test('a cold pull while the store is down is served, and in the store when that is back', async (t) => {
+const isAway = (error: unknown) => isCacheError(error, 'store-unavailable');
+const countOf = (hub: { readonly calls: readonly string[] }, call: string) =>
+  hub.calls.filter((made) => made === call).length;
+
+test('while the store is down a cold manifest is refused before upstream is asked, and blobs are served', async (t) => {
   const started = await startImage(t);
   const { stored, hub, bytes, layer, manifest, blob, openManifest, pullBlob } = started;
   stored.failing = true;
   for (const frontend of [0, 1, 0, 1]) {
-    assert.ok((await openManifest(frontend, latest)).bytes.equals(bytes));
-    assert.ok((await openManifest(frontend, { kind: 'digest', digest: manifest })).bytes.equals(bytes));
+    await assert.rejects(openManifest(frontend, latest), isAway);
+    await assert.rejects(openManifest(frontend, { kind: 'digest', digest: manifest }), isAway);
     assert.ok((await pullBlob(frontend)).equals(layer));
   }
-  assert.equal(hub.calls.filter((call) => call === 'get-manifest').length, 1);
-  assert.equal(hub.gets.length, 1);
+  assert.deepEqual([countOf(hub, 'get-manifest'), countOf(hub, 'head-manifest'), hub.gets.length], [0, 0, 1]);
   stored.failing = false;
+  assert.ok((await openManifest(0, latest)).bytes.equals(bytes));
   const { upstream, repository } = library;
-  await until(
-    () =>
-      stored.blobs.has(manifest) &&
-      stored.blobs.has(blob) &&
-      stored.objects.has(linksObjectKey(upstream, repository, manifest)) &&
-      stored.objects.has(tagObjectKey({ upstream, repository, tag: 'latest' as never })),
-  );
+  await until(() => stored.blobs.has(blob));
   assert.ok(Buffer.from(stored.blobs.get(manifest)!.bytes).equals(bytes));
   assert.ok(Buffer.from(stored.blobs.get(blob)!.bytes).equals(layer));
+  assert.ok(stored.objects.has(linksObjectKey(upstream, repository, manifest)));
+  assert.ok(stored.objects.has(tagObjectKey({ upstream, repository, tag: 'latest' as never })));
+  assert.equal(countOf(hub, 'get-manifest'), 1);
 });
 
-test('each worker asks upstream once for what the store does not take', async (t) => {
-  const { stored, hub, bytes, manifest, openManifest, queue } = await startImage(t, { frontends: 4 });
-  stored.failing = true;
+test('a store that can be read and takes nothing costs one GET, whoever asks and however often', async (t) => {
+  let isFull = true;
+  const refuse = () => {
+    if (isFull) throw new CacheError('store-unavailable', 'The store is full.', { retryable: true });
+  };
+  const started = await startImage(t, {
+    frontends: 4,
+    wrapStore: (store) => ({
+      ...store,
+      begin: async (...given) => (refuse(), store.begin(...given)),
+      writeObject: async (...given) => (refuse(), store.writeObject(...given)),
+      check: async () => (refuse(), store.check()),
+    }),
+  });
+  const { hub, bytes, manifest, openManifest, queue, shared } = started;
   let turn = 0;
   queue.route = () => `worker-${1 + (turn++ % 2)}`;
-  for (let frontend = 0; frontend < 4; frontend += 1)
-    assert.ok((await openManifest(frontend, { kind: 'digest', digest: manifest })).bytes.equals(bytes));
-  assert.ok(hub.calls.filter((call) => call === 'get-manifest').length <= 2);
+  for (let minute = 0; minute < 3; minute += 1) {
+    for (let frontend = 0; frontend < 4; frontend += 1)
+      for (const reference of [latest, { kind: 'digest', digest: manifest } as const])
+        await assert.rejects(openManifest(frontend, reference), isAway);
+    shared.advance(60_000);
+  }
+  assert.equal(countOf(hub, 'get-manifest'), 1);
+  isFull = false;
+  assert.ok((await openManifest(0, latest)).bytes.equals(bytes));
+  assert.equal(countOf(hub, 'get-manifest'), 2);
 });
 
-test('a cold pull by digest alone while the store is down is served', async (t) => {
-  const { stored, layer, manifest, bytes, openManifest, pullBlob } = await startImage(t);
+test('a tag whose manifest is in memory is answered while the store is down, and stale once it has moved', async (t) => {
+  const { stored, hub, shared, bytes, manifest, openManifest } = await startImage(t);
+  await openManifest(0, latest);
   stored.failing = true;
-  assert.ok((await pullBlob(0)).equals(layer));
-  assert.ok((await pullBlob(1)).equals(layer));
-  assert.ok((await openManifest(0, { kind: 'digest', digest: manifest })).bytes.equals(bytes));
+  assert.equal((await openManifest(0, latest)).cache, 'HIT');
+  shared.advance(3_600_000);
+  const confirmed = await openManifest(0, latest);
+  assert.deepEqual([confirmed.cache, confirmed.digest], ['REVALIDATED', manifest]);
+  const moved = hub.addManifest(library.repository, 'latest', Buffer.from(`${bytes.toString()}\n`), ociImage);
+  shared.advance(3_600_000);
+  const stale = await openManifest(0, latest);
+  assert.deepEqual([stale.cache, stale.digest], ['STALE', manifest]);
+  assert.ok(stale.bytes.equals(bytes));
+  assert.equal(countOf(hub, 'get-manifest'), 1);
+  stored.failing = false;
+  shared.advance(11_000);
+  assert.equal((await openManifest(0, latest)).digest, moved);
 });
 
-test('a warm pull while the store is down is fetched from upstream, and no fetch is stored twice', async (t) => {
-  const { stored, hub, shared, layer, bytes, openManifest, pullBlob, workers } = await startImage(t);
+test('a tag that upstream no longer has is forgotten while the store is down, and does not come back with it', async (t) => {
+  const { stored, hub, policy, shared, openManifest, manifest, index } = await startImage(t);
+  await openManifest(0, latest);
+  Object.assign(policy, { onNotFound: 'forget' });
+  hub.script.onCall = (call) => {
+    if (call === 'head-manifest') throw new CacheError('manifest-unknown', 'It is gone.');
+  };
+  shared.advance(3_600_000);
+  stored.failing = true;
+  await assert.rejects(openManifest(0, latest), (error) => isCacheError(error, 'manifest-unknown'));
+  assert.equal(await index.tags.get({ ...library, tag: 'latest' as never }), undefined);
+  assert.equal((await openManifest(0, { kind: 'digest', digest: manifest })).cache, 'HIT');
+  stored.failing = false;
+  shared.advance(11_000);
+  await assert.rejects(openManifest(0, latest), (error) => isCacheError(error, 'manifest-unknown'));
+  assert.ok(!stored.objects.has(tagObjectKey({ ...library, tag: 'latest' as never })));
+});
+
+test('a warm pull while the store is down: blobs come from upstream, and no fetch is stored twice', async (t) => {
+  const { stored, hub, shared, layer, openManifest, pullBlob, workers } = await startImage(t);
   await openManifest(0, latest);
   assert.ok((await pullBlob(0)).equals(layer));
   await until(() => workers.every(({ fills }) => fills.size === 0));
@@ -92,7 +141,7 @@ test('a warm pull while the store is down is fetched from upstream, and no fetch
   stored.failing = true;
   assert.ok((await pullBlob(0)).equals(layer));
   assert.ok((await pullBlob(1)).equals(layer));
-  assert.ok((await openManifest(1, latest)).bytes.equals(bytes));
+  await assert.rejects(openManifest(1, latest), isAway);
   assert.equal(hub.gets.length, 2);
   stored.failing = false;
   await until(() => workers.every(({ fills }) => fills.size === 0));

@@ -6,7 +6,6 @@ import {
   type RefreshParts,
   type RepositoryLinksDeps,
   findLink,
-  ifStoreAnswers,
   type CachedManifest,
   type StoredManifestDeps,
   readStoredManifest,
@@ -92,12 +91,7 @@ async function bytesOf(
   const options = { subject: digest, force, signal };
   // It may be purged or evicted before it is read.
   for (let tries = 0; tries < maxTries; tries += 1) {
-    const { joined, result } = await deps.requestFromWorker(
-      'fetch-manifest',
-      { upstream, repository, digest },
-      options,
-    );
-    deps.takeUnsaved('fetch-manifest', { upstream, repository }, result);
+    const { joined } = await deps.requestFromWorker('fetch-manifest', { upstream, repository, digest }, options);
     const held = await readHeld(deps, target, digest);
     if (held === undefined) continue;
     const cache: CacheResult = joined ? 'JOINED' : 'MISS';
@@ -114,19 +108,15 @@ async function statHeld(
   key: RepositoryKey,
   digest: Digest,
 ): Promise<Pick<ManifestFacts, 'mediaType' | 'size'> | undefined> {
-  return ifStoreAnswers(deps.log, async () => {
-    if ((await findLink(deps, key, digest, 'manifest')) === undefined) return undefined;
-    return statStoredManifest(deps, key, digest);
-  });
+  if ((await findLink(deps, key, digest, 'manifest')) === undefined) return undefined;
+  return statStoredManifest(deps, key, digest);
 }
 
 async function readHeld(deps: OpenManifestDeps, key: RepositoryKey, digest: Digest): Promise<HeldManifest | undefined> {
-  return ifStoreAnswers(deps.log, async () => {
-    const link = await findLink(deps, key, digest, 'manifest');
-    if (link === undefined) return undefined;
-    const manifest = await readStoredManifest(deps, key, digest);
-    return manifest && { manifest, platform: link.platform };
-  });
+  const link = await findLink(deps, key, digest, 'manifest');
+  if (link === undefined) return undefined;
+  const manifest = await readStoredManifest(deps, key, digest);
+  return manifest && { manifest, platform: link.platform };
 }
 
 /** docker and containerd name the tag in a HEAD only and then pull by digest, so a HEAD of a tag counts as a pull too. */

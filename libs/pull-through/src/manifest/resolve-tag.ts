@@ -2,7 +2,7 @@
 // record again when upstream cannot say.
 import { type BlobStore, registryTagLinkKey, tagObjectKey } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
-import { ifStoreAnswers, readTagObject, unconfirmedTag } from '@cistern/content';
+import { readTagObject, unconfirmedTag } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { isDigest } from '@cistern/oci';
@@ -21,14 +21,12 @@ import {
 import { offlineError } from '../freshness/open-offline-switch.ts';
 import type { FreshnessFacts } from '../requests/pull-through.ts';
 import { type RequestFromWorker, workerRequestKey } from '../requests/request-from-worker.ts';
-import type { TakeUnsaved } from './take-unsaved.ts';
 
 export interface ResolveTagDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly requestFromWorker: RequestFromWorker;
   readonly revalidateBehind: ReturnType<typeof createRevalidateBehind>;
-  readonly takeUnsaved: TakeUnsaved;
   readonly policyOf: PolicyOf;
   readonly isOffline: (upstream: string) => boolean;
   readonly adoptAs: string | undefined;
@@ -58,7 +56,7 @@ const maxAdded = 10_000;
 
 export async function resolveTag(deps: ResolveTagDeps, key: TagKey, options: ResolveTagOptions): Promise<ResolvedTag> {
   const { index, log, now } = deps;
-  const known = (await index.tags.get(key)) ?? (await ifStoreAnswers(log, () => findInStore(deps, key)));
+  const known = (await index.tags.get(key)) ?? (await findInStore(deps, key));
   if (known === undefined) return revalidate(deps, key, known, options);
   const { force = false, maxAgeMs, signal } = options;
   const freshness = force
@@ -107,7 +105,7 @@ async function revalidate(
   options: ResolveTagOptions,
   tries = 1,
 ): Promise<ResolvedTag> {
-  const { index, requestFromWorker, takeUnsaved } = deps;
+  const { index, requestFromWorker } = deps;
   const { want, maxAgeMs, signal } = options;
   const { upstream, repository, tag } = key;
   // What is too old for a client is not made newer by an answer that upstream gave before the client asked.
@@ -117,7 +115,6 @@ async function revalidate(
   const payload = { upstream, repository, tag, by, ...(!force && seenOf(known)) } as const;
   const patience = known !== undefined && options.force !== true ? { patienceMs } : {};
   const confirmed = await requestFromWorker('revalidate-tag', payload, { subject: tag, force, signal, ...patience });
-  takeUnsaved('revalidate-tag', key, confirmed.result);
   const record = await index.tags.get(key, { fresh: true });
   // Purged in between.
   if (record === undefined && tries < maxTries) return revalidate(deps, key, undefined, options, tries + 1);

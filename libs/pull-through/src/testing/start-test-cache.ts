@@ -23,7 +23,6 @@ import { createUseCases } from '../create-pull-through.ts';
 import { createBufferPool, createSharedReads } from '@cistern/streams';
 import { createPullHandlers, type PullHandlerDeps } from '../work/create-pull-handlers.ts';
 import { parkFills } from '../work/park-fills.ts';
-import { createStoreBacklog } from '@cistern/content';
 import { createTestPolicy } from './test-policy.ts';
 import { refuseOffline } from '../freshness/open-offline-switch.ts';
 import { createScriptedUpstream } from '@cistern/upstream/testing';
@@ -86,7 +85,6 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   const offline = new Set<string>();
   const isOffline = (upstream: string) => offline.has(upstream);
   const fills = createFillTable();
-  const backlog = createStoreBacklog({ log });
   const slots = { interactive: 32, background: 8 };
   const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 10_000, log });
   const deps = {
@@ -96,7 +94,6 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     policyOf,
     adoptAs: options.adoptAs,
     spools,
-    backlog,
     fills,
     queue: jobs.queue,
     isOffline,
@@ -145,7 +142,6 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     index,
     store,
     spools,
-    backlog,
     fills,
     queue: jobs.queue,
     pool,
@@ -161,7 +157,6 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     offline,
     async close() {
       await workers.close(0);
-      await backlog.close();
       await store.close();
       await rm(directory, { recursive: true, force: true });
     },

@@ -159,7 +159,6 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
         const closing = current.closeJobs(graceMs);
         await current.handOver();
         await closing;
-        await current.closeBacklog();
         isUp = false;
         await current.closeServer();
       },
@@ -174,7 +173,6 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
         current.process.wake();
         if (current.process.state === 'killed') return;
         await current.closeJobs(closeMs);
-        await current.closeBacklog();
       },
     };
   };

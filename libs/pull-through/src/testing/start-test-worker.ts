@@ -8,9 +8,15 @@ import type { JobClass } from '@cistern/jobs';
 import { createMetrics, type Logger } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 import type { FreshnessPolicy } from '../freshness/freshness.ts';
-import { createFillTable, handOverFills, createAnswerFill, type RemoteFills, openSpoolDirectory, type SpoolDirectory } from '@cistern/fills';
+import {
+  createAnswerFill,
+  createFillTable,
+  handOverFills,
+  openSpoolDirectory,
+  type RemoteFills,
+  type SpoolDirectory,
+} from '@cistern/fills';
 import { CacheError } from '@cistern/errors';
-import { createStoreBacklog } from '@cistern/content';
 import { createPullHandlers } from '../work/create-pull-handlers.ts';
 import { parkFills } from '../work/park-fills.ts';
 import { refusePrewarms } from './refuse-prewarms.ts';
@@ -46,7 +52,6 @@ export async function startTestWorker(parts: TestWorkerParts) {
   const index = throughProcess(parts.index, process);
   const store = throughProcess(parts.store, process, 'store');
   const metrics = createMetrics();
-  const backlog = createStoreBacklog({ log });
   const sent = { bytes: 0 };
   const pulls = createPullHandlers({
     index,
@@ -55,7 +60,6 @@ export async function startTestWorker(parts: TestWorkerParts) {
     policyOf: () => parts.policy,
     adoptAs: 'docker.io',
     spools,
-    backlog,
     fills,
     address,
     remoteFills: parts.remoteFills,
@@ -86,9 +90,7 @@ export async function startTestWorker(parts: TestWorkerParts) {
       process.end();
       jobs.end();
       await parked.close(0);
-      await backlog.close();
     },
-    closeBacklog: backlog.close,
     handOver: () => handOverFills({ fills, index, queue: queue.queue, log }),
     closeServer: () => closeServer(server),
   };

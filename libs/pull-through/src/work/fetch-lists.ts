@@ -7,7 +7,7 @@ import { ifStoreAnswers } from '@cistern/content';
 import { keepList, type ListPage, readKeptList, type ListPlace, placeOf } from '../lists/kept-list.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
-type ListDeps = Pick<WorkDeps, 'upstreams' | 'index' | 'store' | 'backlog' | 'log' | 'now'>;
+type ListDeps = Pick<WorkDeps, 'upstreams' | 'index' | 'store' | 'log' | 'now'>;
 
 /** What nodes share of a page besides the page itself. */
 interface ListState {
@@ -80,8 +80,9 @@ async function fetchList<Page extends ListPage>(
   return { ...page, checkedAtMs };
 }
 
-async function keep({ store, backlog }: ListDeps, place: ListPlace, page: ListPage, keptAtMs: number): Promise<void> {
-  await backlog.write(place.objectKey, async () => {
+/** Nothing is lost where the store does not take it: it is what is served while upstream is unavailable. */
+async function keep({ store, log }: ListDeps, place: ListPlace, page: ListPage, keptAtMs: number): Promise<void> {
+  await ifStoreAnswers(log, async () => {
     const kept = await readKeptList(store, place);
     if (!isDeepStrictEqual(kept?.page, page)) await keepList(store, place, { page, keptAtMs });
   });
@@ -92,7 +93,7 @@ async function recordFailure(deps: ListDeps, place: ListPlace, state: ListState,
   const failure = failureKindOf(error);
   if (!isRefusal(failure)) return writeState(deps, place, { ...state, failedAtMs: deps.now(), failure });
   await deps.index.values.remove(place.name);
-  await deps.backlog.write(place.objectKey, async () => {
+  await ifStoreAnswers(deps.log, async () => {
     if ((await readKeptList(deps.store, place)) !== undefined) await deps.store.removeObject(place.objectKey);
   });
 }

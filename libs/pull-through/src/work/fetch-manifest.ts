@@ -1,8 +1,6 @@
 // Job fetch-manifest: one manifest by digest into the store, with its links. What another repository brought already is
 // not fetched again: a HEAD tells whether this one holds it too.
 import {
-  backlogKeyOf,
-  ifStoreAnswers,
   isHeldManifest,
   maxManifestBytes,
   readHashed,
@@ -12,10 +10,14 @@ import {
 } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type RepositoryKey, repositoryPath } from '@cistern/index';
-import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
+import type { JobPayload } from '@cistern/jobs';
 import type { Digest, Reference } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
 import { upstreamOf, type WorkDeps } from './work-deps.ts';
+
+/** The store has refused to take a manifest, and has not been seen to take anything since. */
+const storeRefuses = 'store-refuses-manifests';
+const storeRefusesMs = 3_600_000;
 
 /** A refused manifest stays as it is under its digest. Under a tag, upstream may have mended it. */
 const rememberMs = { digest: 120_000, tag: 30_000 };
@@ -24,58 +26,63 @@ export async function fetchManifest(
   deps: WorkDeps,
   { upstream: name, repository, digest }: JobPayload<'fetch-manifest'>,
   options: CallOptions,
-): Promise<UnsavedManifest | null> {
+): Promise<null> {
   const upstream = upstreamOf(deps, name);
   const key = { upstream: name, repository };
   const reference = { kind: 'digest', digest } as const;
-  const keep = async (manifest: { readonly bytes: Buffer; readonly mediaType: string }) =>
-    (await storeOrRefuse(deps, key, [reference], () => storeManifest(deps, key, digest, manifest))).unsaved;
   await checkRefused(deps, key, reference);
   await untilDeleted(deps, digest);
   const stored = await readStored(deps, digest);
-  if (stored !== undefined) {
-    // Brought by another job since this one was asked for.
-    if (await isKept(deps, key, digest)) return null;
+  // Brought by another job since this one was asked for.
+  if (stored !== undefined && (await isKept(deps, key, digest))) return null;
+  const get = async () => {
+    const manifest = await upstream.getManifest(repository, reference, options);
+    verifyManifest(deps, name, digest, manifest.bytes);
+    return manifest;
+  };
+  const confirm = async (bytes: Buffer) => {
     const { mediaType } = await upstream.headManifest(repository, reference, options);
-    return keep({ bytes: stored, mediaType });
-  }
-  const manifest = await upstream.getManifest(repository, reference, options);
-  verifyManifest(deps, name, digest, manifest.bytes);
-  return keep(manifest);
+    return { bytes, mediaType };
+  };
+  const manifest = await (stored === undefined ? get() : confirm(stored));
+  await storeOrRefuse(deps, key, [reference], () => storeManifest(deps, key, digest, manifest));
+  return null;
 }
 
-async function isKept({ index, backlog }: WorkDeps, key: RepositoryKey, digest: Digest): Promise<boolean> {
-  if (backlog.waitingValue(backlogKeyOf(digest)) !== undefined) return false;
+async function isKept({ index }: WorkDeps, key: RepositoryKey, digest: Digest): Promise<boolean> {
   const [link, record] = await Promise.all([index.links.get(key, digest), index.manifests.get(digest)]);
   return isHeldManifest(link) && record !== undefined;
 }
 
 /**
- * The stored bytes, as far as this worker knows them: those that the store does not take yet are among them. Bytes that are too
- * many for a manifest, or not of the digest, do not count: upstream is asked then.
+ * Bytes that are too many for a manifest, or not of the digest, do not count: upstream is asked then. Rejects with
+ * `store-unavailable`: then upstream is not asked, for it counts what could not be kept.
  */
-export async function readStored(
-  { store, backlog, log }: Pick<WorkDeps, 'store' | 'backlog' | 'log'>,
-  digest: Digest,
-): Promise<Buffer | undefined> {
-  const waiting = backlog.waitingValue(backlogKeyOf(digest));
-  if (waiting !== undefined) return waiting;
-  return (await ifStoreAnswers(log, () => readHashed(store, digest, maxManifestBytes)))?.bytes;
+export async function readStored({ store }: Pick<WorkDeps, 'store'>, digest: Digest): Promise<Buffer | undefined> {
+  return (await readHashed(store, digest, maxManifestBytes)).bytes;
 }
 
-/** Rejects with the same `content-mismatch` as before, if the manifest was refused a moment ago. */
+/**
+ * Called before upstream is asked for a manifest. Rejects with the same `content-mismatch` as before, if the manifest was refused a
+ * moment ago, and with `store-unavailable` while the store takes nothing.
+ */
 export async function checkRefused(
-  { index }: Pick<WorkDeps, 'index'>,
+  { index, store }: Pick<WorkDeps, 'index' | 'store'>,
   key: RepositoryKey,
   reference: Reference,
 ): Promise<void> {
-  const message = await index.values.get(nameOf(key, reference));
+  const names = [nameOf(key, reference), storeRefuses];
+  const [message, storeFailure] = await Promise.all(names.map((name) => index.values.get(name)));
   if (message !== undefined) throw new CacheError('content-mismatch', message, { detail: { upstream: key.upstream } });
+  if (storeFailure === undefined) return;
+  await store.check();
+  await index.values.remove(storeRefuses);
 }
 
 /**
  * Stores a verified manifest by `store`. Its refusal, which is a `content-mismatch`, is remembered for all of `references` and for
- * all nodes. Otherwise, each request for one costs a GET of up to 4 MiB, and the time to read it.
+ * all nodes. Otherwise, each request for one costs a GET of up to 4 MiB, and the time to read it. That the store does not take it
+ * is remembered for all manifests.
  */
 export async function storeOrRefuse<T>(
   { index }: Pick<WorkDeps, 'index'>,
@@ -89,6 +96,7 @@ export async function storeOrRefuse<T>(
     if (isCacheError(error, 'content-mismatch'))
       for (const reference of references)
         await index.values.put(nameOf(key, reference), error.message, rememberMs[reference.kind]);
+    if (isCacheError(error, 'store-unavailable')) await index.values.put(storeRefuses, error.message, storeRefusesMs);
     throw error;
   }
 }

@@ -7,7 +7,6 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, digestOf, mediaTypes, parseReference, parseTag } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { readTagObject } from '@cistern/content';
-import { startTestCluster } from '../testing/start-test-cluster.ts';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache, type TestCacheOptions } from '../testing/start-test-cache.ts';
 import { until } from '@cistern/runtime/testing';
@@ -215,38 +214,6 @@ test('nor does one between the write of others to the store and theirs to the in
   records.waiting[1]?.();
   await slow;
   await assertNamed(newest, 2);
-});
-
-test('what waits for a store that was away gives way to what another worker has stored since', async (t) => {
-  const written: string[] = [];
-  const { stored, store, hub, queue, frontends, index, policy } = await startTestCluster(t, {
-    wrapStore: (inner) => ({
-      ...inner,
-      async writeObject(name, bytes) {
-        await inner.writeObject(name, bytes);
-        if (name === tagObjectKey(key))
-          written.push((JSON.parse(Buffer.from(bytes).toString()) as { digest: string }).digest);
-      },
-    }),
-  });
-  policy.ttlMs = 0;
-  const push = (version: number) =>
-    hub.addManifest(repository.repository, 'latest', manifest(version), mediaTypes.ociManifest);
-  const pull = async (worker: string) => {
-    queue.route = () => worker;
-    return (await frontends[0]!.cache.openManifest(latest)).digest;
-  };
-  push(1);
-  await pull('worker-1');
-  stored.failing = true;
-  const second = push(2);
-  assert.equal(await pull('worker-1'), second);
-  stored.failing = false;
-  const third = push(3);
-  assert.equal(await pull('worker-2'), third);
-  await until(() => written.includes(second));
-  await until(async () => (await readTagObject(store, key, 0))?.digest === third);
-  assert.equal((await index.tags.get(key))?.digest, third);
 });
 
 test('the log says why a tag could not be revalidated that nobody waits for', async (t) => {

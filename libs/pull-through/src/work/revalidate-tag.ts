@@ -1,7 +1,7 @@
 // Job revalidate-tag: brings one tag's record up to date, by a HEAD, which costs no pull, or by a GET that brings the
 // manifest too. A try that fails is recorded, so that neither every request nor every node tries again.
-import { isSameConfirmation, type TagKey, type TagRecord, repositoryPath } from '@cistern/index';
-import type { JobPayload, UnsavedManifest } from '@cistern/jobs';
+import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index';
+import type { JobPayload } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
 import { failedLately, failureKindOf, isForgottenFor } from '../freshness/freshness.ts';
@@ -23,7 +23,6 @@ interface Confirmed {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
-  readonly unsaved?: UnsavedManifest | null;
 }
 
 /** What was known of the tag when upstream was asked: who finds something else afterwards may know better. */
@@ -46,7 +45,7 @@ export async function revalidateTag(
   { upstream, repository, tag, by, checkedAtMs, triedAtMs }: JobPayload<'revalidate-tag'>,
   signal: AbortSignal,
   revalidation: Revalidation = {},
-): Promise<UnsavedManifest | null> {
+): Promise<null> {
   const { purpose, bring, isBehind = false } = revalidation;
   const key = { upstream, repository, tag };
   const marks = await readPurgeMarks(deps.index, key);
@@ -62,10 +61,10 @@ export async function revalidateTag(
   const options: CallOptions = { signal, purpose: purpose ?? (before === undefined ? 'cold' : 'revalidate') };
   try {
     const head = by === 'head' ? await confirmByHead(deps, key, options) : undefined;
-    const moved = head === undefined ? null : await fetchMoved(deps, key, head.digest, options);
+    if (head !== undefined) await fetchMoved(deps, key, head.digest, options);
     const confirmed = head ?? (await fetchByTag(deps, key, options));
     await bring?.(confirmed.digest, options);
-    if (await recordConfirmed(deps, key, confirmed, known)) return moved ?? confirmed.unsaved ?? null;
+    if (await storeOrRefuse(deps, key, [], () => recordConfirmed(deps, key, confirmed, known))) return null;
   } catch (error) {
     // The end of this worker says nothing about the tag.
     if (!signal.aborted) {
@@ -94,19 +93,13 @@ async function confirmByHead(deps: WorkDeps, key: TagKey, options: CallOptions):
  * The manifest that a tag has moved to is here before the tag's record names it: until then what the tag named before is
  * the better answer. Docker Hub counts a GET, and may refuse it where it let the HEAD pass.
  */
-async function fetchMoved(
-  deps: WorkDeps,
-  key: TagKey,
-  digest: Digest,
-  options: CallOptions,
-): Promise<UnsavedManifest | null> {
+async function fetchMoved(deps: WorkDeps, key: TagKey, digest: Digest, options: CallOptions): Promise<void> {
   const before = await deps.index.tags.get(key);
-  if (before === undefined || before.digest === digest) return null;
+  if (before === undefined || before.digest === digest) return;
   const link = await deps.index.links.get(key, digest);
-  const isStored = async () => (await ifStoreAnswers(deps.log, () => deps.store.stat(digest))) !== undefined;
-  if (isHeldManifest(link) && (await isStored())) return null;
+  if (isHeldManifest(link) && (await deps.store.stat(digest)) !== undefined) return;
   const { upstream, repository } = key;
-  return fetchManifest(deps, { upstream, repository, digest }, options);
+  await fetchManifest(deps, { upstream, repository, digest }, options);
 }
 
 async function fetchByTag(deps: WorkDeps, key: TagKey, options: CallOptions): Promise<Confirmed> {
@@ -167,19 +160,16 @@ async function recordConfirmed(
 }
 
 /**
- * Before the index, which may not tell that it was written: what the store says is never older. A write that comes late, for
- * the store may have been away for long, gives way to what others have recorded meanwhile.
+ * Before the index, which may not tell that it was written: what the store says is never older. A write that comes late gives way
+ * to what others have recorded meanwhile.
  */
 async function storeTag(deps: WorkDeps, record: TagRecord, marks: string): Promise<void> {
-  const { index, store, backlog } = deps;
-  async function write(written: TagRecord): Promise<void> {
-    await writeTagObject(store, written);
-    if ((await readPurgeMarks(index, written)) !== marks) return void (await removeStoredTag(deps, written));
-    const current = await index.tags.get(written, { fresh: true });
-    const isOlder = current !== undefined && current.sequence >= written.sequence && current.digest !== written.digest;
-    if (isOlder) await write(current);
-  }
-  await backlog.write(`tag ${repositoryPath(record)}:${record.tag}`, () => write(record));
+  const { index, store } = deps;
+  await writeTagObject(store, record);
+  if ((await readPurgeMarks(index, record)) !== marks) return void (await removeStoredTag(deps, record));
+  const current = await index.tags.get(record, { fresh: true });
+  const isOlder = current !== undefined && current.sequence >= record.sequence && current.digest !== record.digest;
+  if (isOlder) await storeTag(deps, current, marks);
 }
 
 /** A purge leaves its mark before it removes anything: one that is not seen after the write removes what was written. */
@@ -194,8 +184,8 @@ async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, { befo
   const { index, now, policyOf } = deps;
   if (before === undefined) return;
   if (isForgottenFor(error, policyOf(key.upstream, key.tag))) {
-    const name = `tag ${repositoryPath(key)}:${key.tag}`;
-    const isForgotten = await forgetTag(deps, key, before, (write) => deps.backlog.write(name, write));
+    // What an unavailable store keeps comes back into the index, is asked for again, and forgotten.
+    const isForgotten = await forgetTag(deps, key, before, (write) => ifStoreAnswers(deps.log, write));
     if (isForgotten) deps.log.info(key, 'upstream no longer has a tag: it is forgotten');
     return;
   }

@@ -4,7 +4,7 @@ import { confirmLink, recordHeld } from '@cistern/content';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 export async function statBlob(
-  deps: Pick<WorkDeps, 'upstreams' | 'index' | 'store' | 'backlog'>,
+  deps: Pick<WorkDeps, 'upstreams' | 'index' | 'store' | 'log'>,
   { upstream, repository, digest }: JobPayload<'stat-blob'>,
   signal: AbortSignal,
 ): Promise<null> {

@@ -6,13 +6,11 @@ import type { Logger, Metrics } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 import type { PolicyOf } from '../freshness/freshness.ts';
 import type { SpoolDirectory } from '@cistern/fills';
-import type { StoreBacklog } from '@cistern/content';
 
 export interface WorkDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly upstreams: ReadonlyMap<string, Upstream>;
-  readonly backlog: StoreBacklog;
   readonly policyOf: PolicyOf;
   /** The upstream that a registry:2 cache's files in the store came from. */
   readonly adoptAs: string | undefined;

@@ -31,7 +31,6 @@ import {
   storeWithRoom,
   openTemporarySpool,
 } from '@cistern/fills';
-import { createStoreBacklog } from '@cistern/content';
 import { startEvictor, startForgetter, startIndexKeeper, startScrubber, evictionSettings } from '@cistern/maintenance';
 import { type BudgetLedger, createBudgetLedger } from '@cistern/upstream';
 import { advertisedAddress } from './build-fill-server.ts';
@@ -101,9 +100,7 @@ export async function wireWorker(
   const fills = createFillTable();
   const address = cluster === undefined ? '' : advertisedAddress(config.worker);
   const { maxWholeForRangeBytes } = worker;
-  const backlog = createStoreBacklog({ log });
-  add(() => backlog.close());
-  const parts = { index, store, fills, backlog, log, metrics, now };
+  const parts = { index, store, fills, log, metrics, now };
   const { maxBytes } = config.storageLimits;
   const room = createStoreRoom({ index, maxBytes });
   const guarded = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));

@@ -12,7 +12,6 @@ import {
   openSpoolDirectory,
 } from '@cistern/fills';
 import { createFreshnessPolicies, parkFills } from '@cistern/pull-through';
-import { createStoreBacklog } from '@cistern/content';
 import { createJobHandlers } from '@cistern/worker';
 import { asCaller, createUseCases, type TestPullThrough } from '@cistern/pull-through/testing';
 import { createBufferPool, createSharedReads } from '@cistern/streams';
@@ -99,7 +98,6 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     const spoolPath = spoolDirectory ?? `${simulatedRoot}/${owner.name}`;
     const spools = await openSpoolDirectory(spoolPath, options.spoolBytes, { isShared: spoolDirectory !== undefined });
     const fills = createFillTable();
-    const backlog = createStoreBacklog({ log });
     const remoteFills = openRemoteFills({ clusterSecret });
     const handlers = createJobHandlers({
       index,
@@ -108,7 +106,6 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       policyOf,
       adoptAs: undefined,
       spools,
-      backlog,
       fills,
       address,
       remoteFills,
@@ -130,7 +127,6 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
         const closing = Promise.all([jobs.close(graceMs), parked.close(graceMs)]);
         await handOverFills({ fills, index, queue: ownQueue, log });
         await closing;
-        await backlog.close();
         await remoteFills.close();
         await closeServer(server);
         await opened.close();

@@ -8,7 +8,6 @@ import type { CacheIndex } from '@cistern/index';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import { createFillAccess, createFillTable, openSpoolDirectory } from '@cistern/fills';
 import { createFreshnessPolicies, createPullThrough } from '@cistern/pull-through';
-import { createStoreBacklog } from '@cistern/content';
 import { createJobHandlers } from '@cistern/worker';
 import { asCaller } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -65,10 +64,9 @@ export async function openFreshnessStage(owner: { after(end: () => Promise<unkno
   ]);
   const store = createMemoryStore();
   const fills = createFillTable();
-  const backlog = createStoreBacklog({ log });
   const slots = { interactive: 32, background: 32 };
   const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 10_000, log });
-  const parts = { index, store, fills, backlog, log, metrics, now, policyOf, adoptAs: undefined };
+  const parts = { index, store, fills, log, metrics, now, policyOf, adoptAs: undefined };
   const workers = jobs.work(
     createJobHandlers({
       ...parts,
@@ -90,7 +88,6 @@ export async function openFreshnessStage(owner: { after(end: () => Promise<unkno
   });
   owner.after(async () => {
     await workers.close(0);
-    await backlog.close();
     await rm(directory, { recursive: true, force: true });
   });
   return { ...behaving, cache: asCaller(cache), index, store, nowMs, callsOf, seeding, offline };

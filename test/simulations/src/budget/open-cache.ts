@@ -7,7 +7,6 @@ import { createTestIndex } from '@cistern/index/testing';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import { createFillAccess, createFillTable, openSpoolDirectory } from '@cistern/fills';
 import { createPullThrough } from '@cistern/pull-through';
-import { createStoreBacklog } from '@cistern/content';
 import { createJobHandlers } from '@cistern/worker';
 import { asCaller, type TestPullThrough } from '@cistern/pull-through/testing';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -41,7 +40,6 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
     log,
   });
   const fills = createFillTable();
-  const backlog = createStoreBacklog({ log });
   const slots = { interactive: 32, background: 8 };
   const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 10_000, log });
   const policyOf = () => ({
@@ -50,7 +48,7 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
     staleIfErrorMs: Infinity,
     onNotFound: 'keep' as const,
   });
-  const parts = { index, store, fills, backlog, policyOf, adoptAs: undefined, log, metrics, now };
+  const parts = { index, store, fills, policyOf, adoptAs: undefined, log, metrics, now };
   const workers = jobs.work(
     createJobHandlers({
       ...parts,
@@ -74,7 +72,6 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
     cache: asCaller(cache),
     async close() {
       await workers.close(0);
-      await backlog.close();
       await upstream.close();
       await rm(directory, { recursive: true, force: true });
     },
