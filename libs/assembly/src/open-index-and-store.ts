@@ -16,17 +16,22 @@ export interface OpenedIndexAndStore {
   readonly store: BlobStore;
 }
 
+export interface OpeningOptions extends Pick<NodeContext, 'log' | 'metrics' | 'tracing'> {
+  /** Servers that cannot be reached are opened all the same: what needs them rejects until they are there. */
+  readonly mayBeAway: boolean;
+}
+
 /**
  * Rejects with `index-unavailable` or `store-unavailable`. The index comes first: it holds the lock that keeps a second process
  * out of the same directory.
  */
 export async function openIndexAndStore(
   config: Config,
-  { log, metrics, tracing }: Pick<NodeContext, 'log' | 'metrics' | 'tracing'>,
+  { log, metrics, tracing, mayBeAway }: OpeningOptions,
   { opened }: Closers,
 ): Promise<OpenedIndexAndStore> {
-  const index = opened(await openIndex(config, { log, metrics }));
-  const store = opened(countStoreErrors(await openStore(config, log), metrics));
+  const index = opened(await openIndex(config, { log, metrics, mayBeAway }));
+  const store = opened(countStoreErrors(await openStore(config, { log, mayBeAway }), metrics));
   if (tracing === undefined) return { index, store };
   return { index: traceIndex(index, tracing), store: traceStore(store, tracing) };
 }
@@ -34,7 +39,7 @@ export async function openIndexAndStore(
 /** The nodes of a cluster share the index in Redis; without Redis it is this process's own. */
 async function openIndex(
   { storage, redis }: Pick<Config, 'storage' | 'redis'>,
-  { log, metrics }: { readonly log: Logger; readonly metrics: IndexMetrics },
+  { log, metrics, mayBeAway }: { readonly log: Logger; readonly metrics: IndexMetrics; readonly mayBeAway: boolean },
 ): Promise<CacheIndex | RedisIndex> {
   if (redis === undefined) {
     const { openSqliteIndex } = await import('@cistern/index/sqlite');
@@ -43,7 +48,7 @@ async function openIndex(
   const { openRedisIndex } = await import('@cistern/index/redis');
   const onCall = (durationMs: number, isAnswered: boolean) =>
     metrics.indexCallDuration.observe({ result: isAnswered ? 'answered' : 'failed' }, durationMs / 1000);
-  return openRedisIndex({ ...redis, connection: redisConnectionOf(redis), log, onCall });
+  return openRedisIndex({ ...redis, connection: redisConnectionOf(redis), log, onCall, mayBeAway });
 }
 
 /** Beside the blobs, so that one directory is the whole cache. The index of a bucket has a name that no other bucket's has. */
@@ -62,7 +67,7 @@ function sqlitePath(storage: Config['storage']): string {
 /** Rejects with `store-unavailable`. The caller closes it. */
 export async function openStore(
   { storage, storageRedirect, worker }: Pick<Config, 'storage' | 'storageRedirect' | 'worker'>,
-  log: Logger,
+  { log, mayBeAway }: Pick<OpeningOptions, 'log' | 'mayBeAway'>,
 ): Promise<BlobStore> {
   switch (storage.kind) {
     case 'memory': {
@@ -72,7 +77,8 @@ export async function openStore(
     case 's3': {
       const { openS3Store } = await import('@cistern/blob-store/s3');
       const secretKey = storage.secretKey.reveal();
-      return openS3Store({ ...storage, secretKey, publicEndpoint: storageRedirect?.endpoint, log, now: Date.now });
+      const publicEndpoint = storageRedirect?.endpoint;
+      return openS3Store({ ...storage, secretKey, publicEndpoint, log, now: Date.now, mayBeAway });
     }
     case 'filesystem':
       return openDirectory(storage.rootDirectory, worker.spool.directory, log);

@@ -17,7 +17,7 @@ async function withIndexAndStore<T>(
   action: (opened: OpenedIndexAndStore) => Promise<T>,
 ): Promise<T> {
   const { opened, close } = await openAll(async (closers) => ({
-    opened: await openIndexAndStore(config, options, closers),
+    opened: await openIndexAndStore(config, { ...options, mayBeAway: false }, closers),
     close: () => closers.closeAll(),
   }));
   try {
@@ -55,7 +55,7 @@ export async function withRobotTokens<T>(
   log: Logger,
   action: (tokens: RobotTokens) => Promise<T>,
 ): Promise<T> {
-  const store = await openStore(config, log);
+  const store = await openStore(config, { log, mayBeAway: false });
   try {
     return await action(openRobotTokens(sealRobots(store, config)));
   } finally {

@@ -6,11 +6,16 @@ import { commandTimeoutMs, freePort, startRedis } from '@cistern/test-servers';
 import { openRelay } from './open-relay.ts';
 import { openUnderTest } from './open-under-test.ts';
 import { tagRecord } from './samples.ts';
+import { until } from './until.ts';
 
 const options = { commandTimeoutMs: commandTimeoutMs.patient, log: { warn: () => {}, error: () => {} } };
 
-async function assertRefused(connection: RedisConnection, message: RegExp): Promise<void> {
-  const opening = openRedisIndex({ connection, keyPrefix: 'test:', ...options });
+async function assertRefused(
+  connection: RedisConnection,
+  message: RegExp,
+  { mayBeAway = false }: { readonly mayBeAway?: boolean } = {},
+): Promise<void> {
+  const opening = openRedisIndex({ connection, keyPrefix: 'test:', ...options, mayBeAway });
   await assert.rejects(opening, (error: Error & { kind?: unknown }) => {
     assert.equal(error.kind, 'index-unavailable');
     assert.match(error.message, message);
@@ -25,6 +30,7 @@ test('a Redis that is not there, or refuses us, is said to be so', async (t) => 
   await openUnderTest(t, { kind: 'standalone', host, port, password: 'secret' });
   await Promise.all([
     assertRefused({ kind: 'standalone', host, port, password: 'wrong' }, /refuses the user name or the password/),
+    assertRefused({ kind: 'standalone', host, port, password: 'wrong' }, /refuses the user name or/, { mayBeAway: true }),
     assertRefused({ kind: 'standalone', host, port }, /refuses the user name or the password/),
     assertRefused({ kind: 'cluster', nodes: [{ host, port }], password: 'secret' }, /cluster support disabled/),
     assertRefused({ kind: 'standalone', host, port: await freePort() }, /ECONNREFUSED/),
@@ -44,6 +50,47 @@ test('a Redis that evicts, or is too old, is refused', async (t) => {
   t.after(() => sound.close());
   const { port } = await openRelay(t, sound.port, '6.0.9');
   await assertRefused({ kind: 'standalone', host: '127.0.0.1', port }, /version 6\.0\.9, and the index needs 6\.2/);
+});
+
+test('an index that may be away is opened without Redis, and works once that is there and right', async (t) => {
+  const redis = await startRedis({ directives: ['maxmemory-policy allkeys-lru'] });
+  t.after(() => redis.close());
+  const connection = { kind: 'url', url: redis.url } as const;
+  await assertRefused(connection, /set it to noeviction/, { mayBeAway: true });
+  await redis.stop();
+  const warnings: string[] = [];
+  const log = { warn: (_fields: object, message: string) => void warnings.push(message), error: () => {} };
+  const index = await openRedisIndex({ connection, keyPrefix: 'away:', ...options, log, mayBeAway: true });
+  t.after(() => index.close());
+  const isUnavailable = (message: RegExp) => (error: Error & { kind?: unknown }) =>
+    error.kind === 'index-unavailable' && message.test(error.message);
+  await assert.rejects(() => index.check(), isUnavailable(/ECONNREFUSED/));
+  await assert.rejects(() => index.tags.put(tagRecord('1')), isUnavailable(/ECONNREFUSED/));
+  await redis.start();
+  await until(async () =>
+    index.check().then(
+      () => false,
+      (error: Error) => /set it to noeviction/.test(error.message),
+    ),
+  );
+  assert.equal(await redis.command('DBSIZE'), '0');
+  await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+  await until(async () =>
+    index.check().then(
+      () => true,
+      () => false,
+    ),
+  );
+  const heard: string[] = [];
+  await index.pubsub.subscribe('topic', (message) => void heard.push(message ?? ''));
+  await index.pubsub.publish('topic', 'hello');
+  await until(async () => heard.includes('hello'));
+  await index.tags.put(tagRecord('1'));
+  assert.equal((await index.tags.get(tagRecord('1')))?.tag, tagRecord('1').tag);
+  assert.deepEqual(
+    warnings.filter((message) => message.startsWith('index')),
+    ['index unavailable, starting without it', 'index still unavailable', 'index available'],
+  );
 });
 
 test('databases and prefixes are apart', async (t) => {

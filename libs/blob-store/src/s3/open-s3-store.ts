@@ -10,7 +10,7 @@ import { createPartBudget } from './create-part-budget.ts';
 import { createS3Objects, removeIfPresent, listS3Blobs, readWholeBody } from './create-s3-objects.ts';
 import { sweepUploads } from './multipart-upload.ts';
 import { openS3Reader } from './open-s3-reader.ts';
-import { prepareBucket, type PrepareBucketOptions } from './prepare-bucket.ts';
+import { prepareBucket, prepareBucketLater, type PrepareBucketOptions } from './prepare-bucket.ts';
 import { createS3Bucket, type S3Access, type S3Bucket } from './s3-bucket.ts';
 import { CopyDestinationOptions, CopySourceOptions } from 'minio';
 
@@ -24,6 +24,8 @@ export interface S3StoreOptions extends Omit<S3Access, 'timeoutMs' | 'promptMs'>
   readonly promptMs?: number;
   /** Bytes of unfinished parts that the store keeps in memory at most, of all blobs together; default 128 MiB. */
   readonly partBudgetBytes?: number;
+  /** The store is opened without its server, too: all its methods reject until that is there. Default: false. */
+  readonly mayBeAway?: boolean;
   readonly now: () => number;
 }
 
@@ -46,8 +48,10 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   const bucket = createS3Bucket({ ...options, timeoutMs, promptMs });
   const budget = createPartBudget(partBudgetBytes);
   const uploads = new Set<string>();
+  let preparing: Awaited<ReturnType<typeof prepareBucketLater>>;
   try {
-    await prepareBucket(bucket, options);
+    if (options.mayBeAway === true) preparing = await prepareBucketLater(bucket, options);
+    else await prepareBucket(bucket, options);
   } catch (error) {
     bucket.close();
     throw error;
@@ -104,6 +108,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     },
     async close() {
       bucket.close();
+      await preparing?.close();
     },
   };
 }

@@ -1,10 +1,11 @@
 // What is settled about the bucket before it is used: that it is there, that the keys are right, and that the server
-// itself drops uploads that a dead process left behind.
+// itself drops uploads that a dead process left behind. A process may start before its server does.
 import { CacheError } from '@cistern/errors';
+import { openPoll } from '@cistern/runtime';
 import type { LifecycleRule } from 'minio';
 import { blobsPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { codeOf } from './s3-error.ts';
+import { codeOf, isAway } from './s3-error.ts';
 
 export interface PrepareBucketOptions {
   /** For messages. */
@@ -13,6 +14,39 @@ export interface PrepareBucketOptions {
   /** Make the bucket if there is none. */
   readonly createBucket: boolean;
   readonly log: { warn(fields: object, message: string): void };
+}
+
+const tryAgainMs = 2000;
+
+/**
+ * As `prepareBucket`. If the server is away it resolves all the same, and goes on trying until it is there or `close` is called.
+ * What the server then says is wrong with the settings is logged.
+ */
+export async function prepareBucketLater(
+  bucket: S3Bucket,
+  options: PrepareBucketOptions,
+): Promise<{ close(): Promise<void> } | undefined> {
+  const { log } = options;
+  const fields = { bucket: bucket.name, endpoint: options.endpoint };
+  try {
+    await prepareBucket(bucket, options);
+    return undefined;
+  } catch (error) {
+    if (!isAway(error)) throw error;
+    log.warn({ err: error, ...fields }, 'store unavailable, starting without it');
+  }
+  const poll = openPoll({
+    everyMs: tryAgainMs,
+    async look() {
+      await prepareBucket(bucket, options);
+      log.warn(fields, 'store available');
+      void poll.close();
+    },
+    onFailure(error, times) {
+      if (times === 1) log.warn({ err: error, ...fields }, 'store still unavailable');
+    },
+  });
+  return poll;
 }
 
 export async function prepareBucket(bucket: S3Bucket, options: PrepareBucketOptions): Promise<void> {
@@ -37,8 +71,8 @@ function noBucket(name: string, endpoint: string, cause: unknown): CacheError {
 }
 
 /** A listing, because the answer to HEAD has no body and so cannot say what is wrong. */
-async function probe({ attempt, client, name, locate }: S3Bucket): Promise<void> {
-  await attempt('use its bucket', async () => client.listObjectsV2Query(name, locate(blobsPrefix), '', '', 1, ''));
+async function probe({ attempt, prompt, name, locate }: S3Bucket): Promise<void> {
+  await attempt('use its bucket', async () => prompt.listObjectsV2Query(name, locate(blobsPrefix), '', '', 1, ''));
 }
 
 async function makeBucket(bucket: S3Bucket, region: string): Promise<void> {

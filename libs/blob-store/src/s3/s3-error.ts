@@ -96,6 +96,25 @@ export function isPassing(error: unknown): boolean {
   return /^(?:ECONNRESET|EPIPE|InternalError|SlowDown|HTTP 5\d\d|HTTP 429)$/.test(code);
 }
 
+/** Whether the server itself was not reached, or is overloaded or failing: nothing says yet that the settings are wrong. */
+export function isAway(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return awayCodes.has(code) || isPassing(error);
+}
+
+const awayCodes: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'SILENT',
+  'ServiceUnavailable',
+  'XMinioServerNotInitialized',
+]);
+
 function messageOf(error: unknown): string {
   const { message, Message } = error as { readonly message?: unknown; readonly Message?: unknown };
   const text = [message, Message].find((value) => typeof value === 'string' && value !== '');

@@ -1,14 +1,12 @@
 // The index of a cluster: in one Redis, in what Sentinel watches, or in a Redis Cluster.
 import type { CacheIndex, IndexLog, ValueIndex } from '../cache-index.ts';
-import { CacheError } from '@cistern/errors';
 import {
   connectRedis,
   disconnectRedis,
   type RedisClient,
   subscriberConnectors,
-  toIndexError,
 } from '@cistern/redis/client';
-import { Cluster } from 'ioredis';
+import { admitServers } from './admit-servers.ts';
 import { createKeys } from './keys.ts';
 import { loadScripts } from './load-scripts.ts';
 import { createRedisPubSub } from './redis-pubsub.ts';
@@ -39,6 +37,8 @@ export interface RedisIndexOptions {
   readonly commandTimeoutMs: number;
   readonly log: IndexLog;
   readonly onCall?: OnRedisCall | undefined;
+  /** The index is opened without Redis, too: calls reject until that is there and will do. Default: false. */
+  readonly mayBeAway?: boolean;
 }
 
 export interface RedisIndex extends CacheIndex {
@@ -54,24 +54,27 @@ const defaultSettleMs = 1200;
  */
 export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisIndex> {
   const { connection, keyPrefix, settleMs = defaultSettleMs, commandTimeoutMs, log, onCall } = options;
+  const { mayBeAway = false } = options;
   const keys = createKeys(keyPrefix, { isCluster: connection.kind === 'cluster' });
-  const client = await connectRedis(connection, { commandTimeoutMs, scripts: await loadScripts(), log });
-  const calls = createRedisCalls({ client, commandTimeoutMs, onCall });
+  const scripts = await loadScripts();
+  const { client, absence } = await connectRedis(connection, { commandTimeoutMs, scripts, log, mayBeAway });
   const clock = createRedisClock();
-  const hasShardedPubSub = await checkServer(client)
-    .then(async (isSharded) => {
-      await clock.hear(() => calls.run('read-clock', [keys.nodes.reports], []));
-      return isSharded;
-    })
-    .catch(async (error: unknown) => {
-      await disconnectRedis(client);
-      throw error;
-    });
+  const open = async () => {
+    const servers = await admitServers(client, { absence, log });
+    const calls = createRedisCalls({ client, commandTimeoutMs, checkAdmitted: servers.check, onCall });
+    // Without Redis, the first report that it answers sets the clock.
+    if (absence === undefined) await clock.hear(() => calls.run('read-clock', [keys.nodes.reports], []));
+    return { servers, calls };
+  };
+  const { servers, calls } = await open().catch(async (error: unknown) => {
+    await disconnectRedis(client);
+    throw error;
+  });
   const { pubsub, close: closePubSub } = createRedisPubSub({
     calls,
     keys,
     log,
-    sharded: hasShardedPubSub,
+    isSharded: servers.hasShardedPubSub,
     connectors: subscriberConnectors(connection, { client, commandTimeoutMs }),
   });
   const parts = createRedisParts(calls, keys, pubsub, log);
@@ -80,6 +83,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   async function close(): Promise<void> {
     await parts.writeBehind.close();
     calls.close();
+    servers.close();
     await Promise.all([closePubSub(), disconnectRedis(client)]);
   }
   let closing: Promise<void> | undefined;
@@ -130,42 +134,4 @@ function createRedisValues({ calls, keys }: RedisParts): ValueIndex {
       await calls.command((client) => client.del(keys.value(name)));
     },
   };
-}
-
-/**
- * Rejects with `index-unavailable` if one of the servers, or in a cluster of the masters, will not do. A Redis that is too old, or
- * that evicts, would lose records. One of another kind than configured would fail one call in a few. Resolves with whether there
- * are SSUBSCRIBE and SPUBLISH, since Redis 7.
- */
-async function checkServer(client: RedisClient): Promise<boolean> {
-  const servers = client instanceof Cluster ? client.nodes('master') : [client];
-  try {
-    // INFO alone: managed servers forbid CONFIG.
-    const infos = await Promise.all(servers.map((server) => server.info()));
-    const versions = infos.map((info) => checkInfo(info, client.isCluster));
-    return versions.every((version) => version >= 7);
-  } catch (error) {
-    throw toIndexError(error);
-  }
-}
-
-/** Returns the version, minor version as decimals. */
-function checkInfo(info: string, wantsCluster: boolean): number {
-  const versionText = field(info, 'redis_version');
-  const version = Number.parseFloat(versionText);
-  if (!(version >= 6.2)) refuse(`it is version ${versionText}, and the index needs 6.2 or later`);
-  if (!wantsCluster && field(info, 'redis_mode') === 'cluster')
-    refuse('it is a node of a Redis Cluster; configure it as one');
-  const policy = field(info, 'maxmemory_policy');
-  if (policy !== 'noeviction')
-    refuse(`its maxmemory-policy is ${policy}, which drops records at will; set it to noeviction`);
-  return version;
-}
-
-function field(info: string, name: string): string {
-  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? 'unknown';
-}
-
-function refuse(reason: string): never {
-  throw new CacheError('index-unavailable', `The index in Redis cannot be opened: ${reason}.`);
 }

@@ -21,10 +21,12 @@ export type OnRedisCall = (durationMs: number, isAnswered: boolean) => void;
 export interface RedisCallsOptions {
   readonly client: RedisClient;
   readonly commandTimeoutMs: number;
+  /** Throws where no call may be made yet. */
+  readonly checkAdmitted: () => void;
   readonly onCall?: OnRedisCall | undefined;
 }
 
-export function createRedisCalls({ client, commandTimeoutMs, onCall = () => {} }: RedisCallsOptions) {
+export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCall = () => {} }: RedisCallsOptions) {
   // The connection finds out a server that hangs. This is for one that answers too late: more calls would only slow it down, and
   // a request that makes several would wait for each. In a cluster the next call may be for another node.
   const breaker = circuitBreaker(handleWhen(isTimeout), {
@@ -36,6 +38,7 @@ export function createRedisCalls({ client, commandTimeoutMs, onCall = () => {} }
 
   function checkOpen(): void {
     if (isClosed) throw new CacheError('index-unavailable', 'The index is closed.');
+    checkAdmitted();
   }
 
   async function command<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {

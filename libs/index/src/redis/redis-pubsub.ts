@@ -5,17 +5,17 @@ import { createSubscriber, type SubscriberOptions } from '@cistern/redis/client'
 import type { Keys } from './keys.ts';
 import type { RedisCalls } from './redis-calls.ts';
 
-export interface RedisPubSubOptions extends Pick<SubscriberOptions, 'sharded' | 'connectors'> {
+export interface RedisPubSubOptions extends Pick<SubscriberOptions, 'isSharded' | 'connectors'> {
   readonly calls: RedisCalls;
   readonly keys: Keys;
   readonly log: IndexLog;
 }
 
 export function createRedisPubSub(options: RedisPubSubOptions): { readonly pubsub: PubSub; close(): Promise<void> } {
-  const { sharded, connectors, calls, keys, log } = options;
+  const { isSharded, connectors, calls, keys, log } = options;
   const listeners = createPubSub({ log, checkAvailable: () => {} });
   const subscriber = createSubscriber({
-    sharded,
+    isSharded,
     connectors,
     onMessage: (channel, message) => void listeners.publish(channel, message),
   });
@@ -52,7 +52,9 @@ export function createRedisPubSub(options: RedisPubSubOptions): { readonly pubsu
   const pubsub: PubSub = {
     async publish(topic, message = '') {
       const channel = keys.channel(topic);
-      await calls.command((client) => (sharded ? client.spublish(channel, message) : client.publish(channel, message)));
+      await calls.command((client) =>
+        isSharded() ? client.spublish(channel, message) : client.publish(channel, message),
+      );
     },
     async subscribe(topic, listener) {
       calls.checkAnswering();

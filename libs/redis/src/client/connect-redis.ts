@@ -16,26 +16,47 @@ const refreshSlotsEveryMs = 5000;
 /** Errors that no patience cures. */
 const hopeless = /^(?:WRONGPASS|NOAUTH|NOPERM)|cluster support disabled/;
 
+function isHopeless(error: unknown): boolean {
+  return error instanceof Error && hopeless.test(error.message);
+}
+
 type Scripts = Readonly<Record<string, { readonly lua: string }>>;
 
-/** Resolves when Redis answers; rejects with `index-unavailable`, which says why it does not. The caller disconnects it. */
-export async function connectRedis(
-  connection: RedisConnection,
-  options: { readonly commandTimeoutMs: number; readonly scripts: Scripts; readonly log: RedisLog },
-): Promise<RedisClient> {
-  const { commandTimeoutMs, scripts, log } = options;
+export interface ConnectOptions {
+  readonly commandTimeoutMs: number;
+  readonly scripts: Scripts;
+  readonly log: RedisLog;
+  /** Resolve without Redis, too, which is connected to when it is there. */
+  readonly mayBeAway: boolean;
+}
+
+export interface Connected {
+  /** The caller disconnects it. */
+  readonly client: RedisClient;
+  /** An `index-unavailable` that says why Redis is not there yet; `undefined`: it is. */
+  readonly absence: CacheError | undefined;
+}
+
+/** Resolves when Redis answers; rejects with `index-unavailable`, which says why it does not. */
+export async function connectRedis(connection: RedisConnection, options: ConnectOptions): Promise<Connected> {
+  const { commandTimeoutMs, scripts, log, mayBeAway } = options;
   const client = createClient(connection, commandTimeoutMs, scripts);
   const warn = createSeldomWarning(log, 'the connection to Redis has failed');
   client.on('error', warn).on('node error', warn);
+  let absence: CacheError | undefined;
   try {
     await untilReady(client);
   } catch (error) {
-    await disconnectRedis(client);
     const message = `The index in Redis cannot be opened: ${reasonOf(error)}.`;
-    throw new CacheError('index-unavailable', message, { retryable: true, cause: error });
+    absence = new CacheError('index-unavailable', message, { retryable: true, cause: error });
+    if (!mayBeAway || isHopeless(error)) {
+      await disconnectRedis(client);
+      throw absence;
+    }
+    log.warn({ err: absence }, 'index unavailable, starting without it');
   }
   if (client instanceof Cluster) keepSlotsFresh(client);
-  return client;
+  return { client, absence };
 }
 
 /** Resolves when its connections are closed. */
@@ -66,7 +87,7 @@ async function untilReady(client: RedisClient): Promise<void> {
     // Of a cluster none of whose nodes would do: why the last one would not.
     const ofNode = 'lastNodeError' in error && error.lastNodeError instanceof Error ? error.lastNodeError : undefined;
     lastError = ofNode === undefined || ofNode.message === 'Connection is closed.' ? error : ofNode;
-    if (hopeless.test((lastError as Error).message)) ready.reject(lastError);
+    if (isHopeless(lastError)) ready.reject(lastError);
   }
   client.on('error', onError).once('ready', ready.resolve);
   try {

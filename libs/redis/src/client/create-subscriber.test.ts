@@ -42,7 +42,7 @@ test('a channel that is subscribed anew stays, though the first try fails after 
     'node:2': [() => failed.promise],
   });
   const heard: string[] = [];
-  const subscriber = createSubscriber({ sharded: true, connectors, onMessage: (name) => heard.push(name) });
+  const subscriber = createSubscriber({ isSharded: () => true, connectors, onMessage: (name) => heard.push(name) });
   t.after(() => subscriber.close());
   const first = subscriber.add(channel);
   await new Promise(setImmediate);

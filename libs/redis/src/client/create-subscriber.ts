@@ -7,7 +7,7 @@ import { disconnectRedis, type SubscriberConnectors } from './connect-redis.ts';
 
 export interface SubscriberOptions {
   /** Subscribe with SSUBSCRIBE. */
-  readonly sharded: boolean;
+  readonly isSharded: () => boolean;
   readonly connectors: SubscriberConnectors;
   /** A message came; without one, some may have been missed. */
   readonly onMessage: (channel: string, message?: string) => void;
@@ -24,7 +24,7 @@ export interface Subscriber {
 const pingEveryMs = 2000;
 const maxRedirections = 5;
 
-export function createSubscriber({ sharded, connectors, onMessage }: SubscriberOptions): Subscriber {
+export function createSubscriber({ isSharded, connectors, onMessage }: SubscriberOptions): Subscriber {
   const connections = new Map<string, Subscription>();
   /** Each channel with the connection that has it; a symbol of its own while it is added. */
   const channels = new Map<string, Subscription | symbol | 'lost'>();
@@ -44,7 +44,7 @@ export function createSubscriber({ sharded, connectors, onMessage }: SubscriberO
       for (const [channel, carrier] of channels) if (carrier === connection) channels.set(channel, 'lost');
       void restore();
     }
-    const connection = openSubscription({ redis: connectors.connect(node), sharded, onMessage, onLoss });
+    const connection = openSubscription({ redis: connectors.connect(node), sharded: isSharded(), onMessage, onLoss });
     connections.set(node, connection);
     return connection;
   }

@@ -20,21 +20,33 @@ function scripted(outcomes: readonly ('ok' | 'fail' | 'hang')[]) {
 }
 
 test('failures short of the threshold are forgiven', async (t) => {
-  const script = scripted(['fail', 'fail', 'ok', 'fail', 'fail']);
+  const script = scripted(['ok', 'fail', 'fail', 'ok', 'fail', 'fail']);
   const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 3 });
   t.after(() => periodic.close());
-  await until(() => script.runs() === 6);
+  await until(() => script.runs() === 7);
   await periodic.check();
   script.release();
 });
 
 test('at the threshold it is unhealthy, with the last failure', async (t) => {
-  const script = scripted(['fail', 'fail', 'fail']);
+  const script = scripted(['ok', 'fail', 'fail', 'fail']);
   const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 3 });
   t.after(() => periodic.close());
   await periodic.check();
-  await until(() => script.runs() === 4);
-  await assert.rejects(periodic.check(), /failure 3/);
+  await until(() => script.runs() === 5);
+  await assert.rejects(periodic.check(), /failure 4/);
+  script.release();
+});
+
+test('before the first success one failure will do', async (t) => {
+  const script = scripted(['fail', 'fail', 'ok']);
+  const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1000, threshold: 3 });
+  t.after(() => periodic.close());
+  await assert.rejects(periodic.check(), /failure 1/);
+  await until(() => script.runs() === 2);
+  await assert.rejects(periodic.check(), /failure 2/);
+  await until(() => script.runs() === 3);
+  await periodic.check();
   script.release();
 });
 

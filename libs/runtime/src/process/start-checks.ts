@@ -43,7 +43,7 @@ export function startChecks(
 export interface PeriodicCheckOptions {
   readonly check: HealthCheck;
   readonly intervalMs: number;
-  /** This many failures in a row make it unhealthy; one success heals. */
+  /** This many failures in a row make it unhealthy, one before the first success; one success heals. */
   readonly threshold: number;
   /** A check that takes longer has failed. */
   readonly limitMs?: number;
@@ -51,27 +51,31 @@ export interface PeriodicCheckOptions {
 
 /**
  * A health check that runs by itself now and then and forgives single failures, as registry:2's `health.storagedriver`
- * (interval, threshold) does. Probes then cost the store nothing, and one hiccup takes no node out of service. The first check
- * is after one interval. `check` rejects with the last failure while unhealthy.
+ * (interval, threshold) does. Probes then cost the store nothing, and one hiccup takes no node out of service. A node that starts
+ * while the store is unavailable says so at once. `check` rejects with the last failure while unhealthy.
  */
 export function startPeriodicCheck(options: PeriodicCheckOptions) {
   const { check, intervalMs, threshold, limitMs = 10_000 } = options;
   let failures = 0;
   let lastFailure: unknown;
+  let hasSucceeded = false;
   const poll = openPoll({
     everyMs: intervalMs,
     async look() {
       await within(check(), limitMs);
       failures = 0;
+      hasSucceeded = true;
     },
     onFailure(error) {
       failures += 1;
       lastFailure = error;
     },
   });
+  const first = poll.look();
   return {
     async check(): Promise<void> {
-      if (failures >= threshold) throw lastFailure;
+      await first;
+      if (failures >= (hasSucceeded ? threshold : 1)) throw lastFailure;
     },
     close: () => void poll.close(),
   };

@@ -13,7 +13,7 @@ import { openAudit, openOperations, openReporting } from '@cistern/operations';
 /** Rejects, with everything closed again, when a part cannot be opened; with ConfigError for a file of operators that is none. */
 export function assembleAdmin(config: Config, options: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'audit'>) {
   return openAll(async (closers) => {
-    const { index, store } = await openIndexAndStore(config, options, closers);
+    const { index, store } = await openIndexAndStore(config, { ...options, mayBeAway: true }, closers);
     const { queue, look } = closers.opened(await openQueue(config, options));
     const access = await openAdminAccess(config, sharedTriesOf(config, index, 'operator'), options.log);
     openReporting(config, 'admin', { index }, options, closers);

@@ -1,0 +1,96 @@
+// A process that starts while its store cannot be reached, and what such a start does not hide.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test, { type TestContext } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import { digestOf } from '@cistern/oci';
+import { until } from '@cistern/runtime/testing';
+import { readWhole, rejectsAsUnavailable } from '../conformance/sample-blob.ts';
+import { openS3Store, type S3StoreOptions } from './open-s3-store.ts';
+import { sendError } from './fixtures/scripted-server.ts';
+
+const bytes = Buffer.from('content');
+const digest = digestOf(bytes);
+const listing = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
+
+/** A bucket at a port where nothing listens yet. `isThere`: whether the server has the bucket. */
+async function startBucket(t: TestContext) {
+  const state = { isThere: true, made: 0 };
+  const server = createServer((request, response) => {
+    const { method, url = '' } = request;
+    if (method === 'PUT' && /^\/bucket\/?$/.test(url)) {
+      state.isThere = true;
+      state.made += 1;
+      return void response.end();
+    }
+    if (!state.isThere) return sendError(response, 404, 'NoSuchBucket');
+    if (url.endsWith('?lifecycle') && method === 'GET') return sendError(response, 404, 'NoSuchLifecycleConfiguration');
+    if (url.endsWith('?lifecycle')) return void response.end();
+    if (url.includes('list-type=2')) return void response.end(listing);
+    response.writeHead(200, { 'content-length': bytes.length }).end(method === 'HEAD' ? undefined : bytes);
+  });
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const warnings: string[] = [];
+  const open = async (options: Partial<S3StoreOptions> = {}) => {
+    const store = await openS3Store({
+      endpoint: `http://127.0.0.1:${port}`,
+      region: 'us-east-1',
+      accessKey: 'a',
+      secretKey: 's',
+      bucket: 'bucket',
+      rootDirectory: '',
+      pathStyle: true,
+      createBucket: false,
+      log: { warn: (_fields, message) => void warnings.push(message) },
+      now: Date.now,
+      ...options,
+    });
+    t.after(() => store.close());
+    return store;
+  };
+  const listen = async () => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  };
+  return { state, open, listen, warnings };
+}
+
+test('a store that may be away is opened without its server, and works once that is there', async (t) => {
+  const { state, open, listen, warnings } = await startBucket(t);
+  state.isThere = false;
+  await rejectsAsUnavailable(() => open());
+  const store = await open({ mayBeAway: true, createBucket: true });
+  await rejectsAsUnavailable(() => store.check());
+  await rejectsAsUnavailable(() => readWhole(store, digest));
+  await listen();
+  await until(() => state.made === 1);
+  assert.deepEqual(await readWhole(store, digest), bytes);
+  await until(() => warnings.length === 2);
+  assert.deepEqual(warnings, ['store unavailable, starting without it', 'store available']);
+});
+
+test('what the server itself says is wrong ends the start, or is logged where it says so later', async (t) => {
+  const { state, open, listen, warnings } = await startBucket(t);
+  state.isThere = false;
+  const early = await open({ mayBeAway: true });
+  await listen();
+  await assert.rejects(
+    () => open({ mayBeAway: true }),
+    (error) => isCacheError(error, 'store-unavailable') && /Create it, or set storage.s3.createbucket/.test(error.message),
+  );
+  await until(() => warnings.length > 1);
+  assert.equal(warnings[1], 'store still unavailable');
+  await rejectsAsUnavailable(() => early.check());
+  state.isThere = true;
+  await until(() => warnings.includes('store available'));
+});

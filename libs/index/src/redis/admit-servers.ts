@@ -1,0 +1,98 @@
+// Whether the servers of an index will do: before it asks anything of them, or as soon as they are there.
+import { CacheError } from '@cistern/errors';
+import { type RedisClient, toIndexError } from '@cistern/redis/client';
+import { openPoll } from '@cistern/runtime';
+import { Cluster } from 'ioredis';
+import type { IndexLog } from '../cache-index.ts';
+
+export interface AdmittedServers {
+  /** Throws `index-unavailable` until they have been there, and would do. */
+  check(): void;
+  /** Whether there are SSUBSCRIBE and SPUBLISH, since Redis 7. Known once `check` does not throw. */
+  hasShardedPubSub(): boolean;
+  close(): void;
+}
+
+const lookEveryMs = 500;
+
+/** `absence`: why they are not there yet; without one, rejects with `index-unavailable` if they will not do. */
+export async function admitServers(
+  client: RedisClient,
+  { absence, log }: { readonly absence: unknown; readonly log: IndexLog },
+): Promise<AdmittedServers> {
+  let refusal = absence;
+  let isSharded = false;
+
+  async function look(): Promise<void> {
+    if (client.status !== 'ready') return;
+    try {
+      isSharded = await checkServers(client);
+      refusal = undefined;
+    } catch (error) {
+      refusal = error;
+      throw error;
+    }
+  }
+
+  const poll = openPoll({
+    everyMs: lookEveryMs,
+    async look() {
+      await look();
+      if (refusal !== undefined) return;
+      void poll.close();
+      log.warn({}, 'index available');
+    },
+    onFailure(error, times) {
+      if (times === 1) log.warn({ err: error }, 'index still unavailable');
+    },
+  });
+  if (absence === undefined) {
+    void poll.close();
+    await look();
+  }
+  return {
+    check() {
+      if (refusal !== undefined) throw refusal;
+    },
+    hasShardedPubSub: () => isSharded,
+    close: () => void poll.close(),
+  };
+}
+
+/**
+ * Rejects with `index-unavailable` if one of the servers, or in a cluster of the masters, will not do. A Redis that is too old, or
+ * that evicts, would lose records. One of another kind than configured would fail one call in a few. Resolves with whether there
+ * are SSUBSCRIBE and SPUBLISH, since Redis 7.
+ */
+async function checkServers(client: RedisClient): Promise<boolean> {
+  const servers = client instanceof Cluster ? client.nodes('master') : [client];
+  try {
+    // INFO alone: managed servers forbid CONFIG.
+    const infos = await Promise.all(servers.map((server) => server.info()));
+    const versions = infos.map((info) => checkInfo(info, client.isCluster));
+    return versions.every((version) => version >= 7);
+  } catch (error) {
+    throw toIndexError(error);
+  }
+}
+
+/** Returns the version, minor version as decimals. */
+function checkInfo(info: string, wantsCluster: boolean): number {
+  const versionText = field(info, 'redis_version');
+  const version = Number.parseFloat(versionText);
+  if (!(version >= 6.2)) refuse(`it is version ${versionText}, and the index needs 6.2 or later`);
+  if (!wantsCluster && field(info, 'redis_mode') === 'cluster')
+    refuse('it is a node of a Redis Cluster; configure it as one');
+  const policy = field(info, 'maxmemory_policy');
+  if (policy !== 'noeviction')
+    refuse(`its maxmemory-policy is ${policy}, which drops records at will; set it to noeviction`);
+  return version;
+}
+
+function field(info: string, name: string): string {
+  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? 'unknown';
+}
+
+function refuse(reason: string): never {
+  throw new CacheError('index-unavailable', `The index in Redis cannot be opened: ${reason}.`);
+}
