@@ -101,11 +101,17 @@ test('a configuration of one node, for a node of a cluster', async () => {
   }
 });
 
-test('a Redis that is not there', async () => {
+test('a Redis that refuses the password', async (t) => {
+  const redis = createServer((socket) => {
+    socket.on('error', () => {}).on('data', () => socket.write('-WRONGPASS invalid username-password pair\r\n'));
+  }).listen(0, '127.0.0.1');
+  await once(redis, 'listening');
+  t.after(() => redis.close());
   const env = {
-    REGISTRY_REDIS_ADDR: '127.0.0.1:1',
+    REGISTRY_REDIS_ADDR: `127.0.0.1:${(redis.address() as AddressInfo).port}`,
+    REGISTRY_REDIS_PASSWORD: 'wrong',
     REGISTRY_CLUSTER_SECRET: '0123456789abcdef',
     REGISTRY_HTTP_DEBUG_ADDR: '""',
   };
-  assertOneSentence(await runCommand(['frontend'], { env }), /127\.0\.0\.1:1/);
+  assertOneSentence(await runCommand(['frontend'], { env }), /it refuses the user name or the password/);
 });

@@ -30,7 +30,9 @@ test('a Redis that is not there, or refuses us, is said to be so', async (t) => 
   await openUnderTest(t, { kind: 'standalone', host, port, password: 'secret' });
   await Promise.all([
     assertRefused({ kind: 'standalone', host, port, password: 'wrong' }, /refuses the user name or the password/),
-    assertRefused({ kind: 'standalone', host, port, password: 'wrong' }, /refuses the user name or/, { mayBeAway: true }),
+    assertRefused({ kind: 'standalone', host, port, password: 'wrong' }, /refuses the user name or/, {
+      mayBeAway: true,
+    }),
     assertRefused({ kind: 'standalone', host, port }, /refuses the user name or the password/),
     assertRefused({ kind: 'cluster', nodes: [{ host, port }], password: 'secret' }, /cluster support disabled/),
     assertRefused({ kind: 'standalone', host, port: await freePort() }, /ECONNREFUSED/),
@@ -52,7 +54,10 @@ test('a Redis that evicts, or is too old, is refused', async (t) => {
   await assertRefused({ kind: 'standalone', host: '127.0.0.1', port }, /version 6\.0\.9, and the index needs 6\.2/);
 });
 
-test('an index that may be away is opened without Redis, and works once that is there and right', async (t) => {
+const isUnavailable = (message: RegExp) => (error: Error & { kind?: unknown }) =>
+  error.kind === 'index-unavailable' && message.test(error.message);
+
+test('an index is opened without Redis, and works once that is there and right', async (t) => {
   const redis = await startRedis({ directives: ['maxmemory-policy allkeys-lru'] });
   t.after(() => redis.close());
   const connection = { kind: 'url', url: redis.url } as const;
@@ -62,8 +67,6 @@ test('an index that may be away is opened without Redis, and works once that is 
   const log = { warn: (_fields: object, message: string) => void warnings.push(message), error: () => {} };
   const index = await openRedisIndex({ connection, keyPrefix: 'away:', ...options, log, mayBeAway: true });
   t.after(() => index.close());
-  const isUnavailable = (message: RegExp) => (error: Error & { kind?: unknown }) =>
-    error.kind === 'index-unavailable' && message.test(error.message);
   await assert.rejects(() => index.check(), isUnavailable(/ECONNREFUSED/));
   await assert.rejects(() => index.tags.put(tagRecord('1')), isUnavailable(/ECONNREFUSED/));
   await redis.start();

@@ -47,11 +47,21 @@ async function placeOf(command: NodeCommand) {
 
 /** Ready when it says so; stopped with its owner. */
 export async function startNode(owner: Owner, command: NodeCommand, configFile: string): Promise<StartedNode> {
+  const node = await startUnready(owner, command, configFile);
+  await untilReady(node, command);
+  return node;
+}
+
+/** Resolves when it listens; stopped with its owner. */
+export async function startUnready(owner: Owner, command: NodeCommand, configFile: string): Promise<StartedNode> {
   const { env, url, debugUrl } = await placeOf(command);
   const { log, stop } = await startInProcess(command, configFile, { ...process.env, ...env });
   owner.after(stop);
-  await until(`the ${command} is ready`, async () => (await sendRequest(`${debugUrl}/readyz`)).status === 200);
   return { url, debugUrl, log, stop };
+}
+
+export async function untilReady({ debugUrl }: Pick<StartedNode, 'debugUrl'>, command: NodeCommand): Promise<void> {
+  await until(`the ${command} is ready`, async () => (await sendRequest(`${debugUrl}/readyz`)).status === 200);
 }
 
 /** Ready when it says so; stopped with its owner. */

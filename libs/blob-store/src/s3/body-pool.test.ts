@@ -65,7 +65,7 @@ test('who gets no connection in time is told, and the next one is not held up', 
   assert.equal(await get(), first);
 });
 
-test('a body that nobody reads gives its connection up, and keeps what came of it', async (t) => {
+test('an unread body gives its connection up, and keeps what came of it', async (t) => {
   const { get, sockets } = await startPool(t, { answers: true, length: 6 });
   const unread = await get();
   const second = await get();

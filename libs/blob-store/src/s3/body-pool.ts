@@ -1,5 +1,5 @@
-// The connections on which bodies are read: kept while they are of use, and never more than a limit. A body that nobody reads at
-// the moment gives its connection up to whoever waits for one.
+// The connections on which bodies are read: kept while they are of use, and never more than a limit. A body that
+// is not read at the moment gives its connection up to a reader that waits for one.
 import { type BodyConnection, type BodyConnectionOptions, openBodyConnection } from '@cistern/streams';
 import { closedError, noFreeConnection, S3TransportError } from './create-s3-transport.ts';
 

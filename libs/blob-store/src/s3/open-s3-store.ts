@@ -58,7 +58,8 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   }
 
   const nameOf = (digest: Digest) => bucket.locate(blobKey(digest));
-  const onLeftBehind = (error: unknown) => log.warn({ err: error }, 'failed to drop an upload, leaving it to the sweeper');
+  const onLeftBehind = (error: unknown) =>
+    log.warn({ err: error }, 'failed to drop an upload, leaving it to the sweeper');
 
   return {
     ...createS3Objects(bucket),

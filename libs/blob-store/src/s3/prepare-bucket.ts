@@ -19,8 +19,8 @@ export interface PrepareBucketOptions {
 const tryAgainMs = 2000;
 
 /**
- * As `prepareBucket`. If the server is away it resolves all the same, and goes on trying until it is there or `close` is called.
- * What the server then says is wrong with the settings is logged.
+ * As `prepareBucket`. If the server is unavailable it resolves all the same, and goes on trying until it is there or `close` is
+ * called. The log has the reason, also if the server then refuses.
  */
 export async function prepareBucketLater(
   bucket: S3Bucket,

@@ -29,7 +29,7 @@ export interface S3Access {
 export type S3Bucket = ReturnType<typeof createS3Bucket>;
 
 const maxRequests = 128;
-/** As many bodies are read at once; those that nobody reads at the moment hold none where others need it. */
+/** As many bodies are read at once; those that are not read at the moment hold none where others need it. */
 const maxBodies = 1024;
 
 /** Throws `TypeError` for an endpoint that is no address of a server. Connects to nothing yet. */

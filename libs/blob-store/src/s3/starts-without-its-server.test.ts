@@ -65,7 +65,7 @@ async function startBucket(t: TestContext) {
   return { state, open, listen, warnings };
 }
 
-test('a store that may be away is opened without its server, and works once that is there', async (t) => {
+test('a store is opened without its server, and works once that is there', async (t) => {
   const { state, open, listen, warnings } = await startBucket(t);
   state.isThere = false;
   await rejectsAsUnavailable(() => open());
@@ -79,14 +79,15 @@ test('a store that may be away is opened without its server, and works once that
   assert.deepEqual(warnings, ['store unavailable, starting without it', 'store available']);
 });
 
-test('what the server itself says is wrong ends the start, or is logged where it says so later', async (t) => {
+test('a refusal by the server ends the start, and a later one is logged', async (t) => {
   const { state, open, listen, warnings } = await startBucket(t);
   state.isThere = false;
   const early = await open({ mayBeAway: true });
   await listen();
   await assert.rejects(
     () => open({ mayBeAway: true }),
-    (error) => isCacheError(error, 'store-unavailable') && /Create it, or set storage.s3.createbucket/.test(error.message),
+    (error) =>
+      isCacheError(error, 'store-unavailable') && /Create it, or set storage.s3.createbucket/.test(error.message),
   );
   await until(() => warnings.length > 1);
   assert.equal(warnings[1], 'store still unavailable');

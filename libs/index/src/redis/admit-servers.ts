@@ -1,7 +1,6 @@
 // Whether the servers of an index will do: before it asks anything of them, or as soon as they are there.
 import { CacheError } from '@cistern/errors';
 import { type RedisClient, toIndexError } from '@cistern/redis/client';
-import { openPoll } from '@cistern/runtime';
 import { Cluster } from 'ioredis';
 import type { IndexLog } from '../cache-index.ts';
 
@@ -15,47 +14,41 @@ export interface AdmittedServers {
 
 const lookEveryMs = 500;
 
-/** `absence`: why they are not there yet; without one, rejects with `index-unavailable` if they will not do. */
+/** `absence`: why they are not there yet. Without one it rejects with `index-unavailable` if they will not do. */
 export async function admitServers(
   client: RedisClient,
-  { absence, log }: { readonly absence: unknown; readonly log: IndexLog },
+  { absence, log }: { readonly absence: CacheError | undefined; readonly log: IndexLog },
 ): Promise<AdmittedServers> {
-  let refusal = absence;
+  if (absence === undefined) {
+    const isSharded = await checkServers(client);
+    return { check() {}, hasShardedPubSub: () => isSharded, close() {} };
+  }
+  let refusal: unknown = absence;
   let isSharded = false;
+  let isLooking = false;
 
   async function look(): Promise<void> {
-    if (client.status !== 'ready') return;
+    if (isLooking || client.status !== 'ready') return;
+    isLooking = true;
     try {
       isSharded = await checkServers(client);
       refusal = undefined;
+      clearInterval(timer);
+      log.warn({}, 'index available');
     } catch (error) {
+      if (String(error) !== String(refusal)) log.warn({ err: error }, 'index still unavailable');
       refusal = error;
-      throw error;
     }
+    isLooking = false;
   }
 
-  const poll = openPoll({
-    everyMs: lookEveryMs,
-    async look() {
-      await look();
-      if (refusal !== undefined) return;
-      void poll.close();
-      log.warn({}, 'index available');
-    },
-    onFailure(error, times) {
-      if (times === 1) log.warn({ err: error }, 'index still unavailable');
-    },
-  });
-  if (absence === undefined) {
-    void poll.close();
-    await look();
-  }
+  const timer = setInterval(() => void look(), lookEveryMs).unref();
   return {
     check() {
       if (refusal !== undefined) throw refusal;
     },
     hasShardedPubSub: () => isSharded,
-    close: () => void poll.close(),
+    close: () => clearInterval(timer),
   };
 }
 

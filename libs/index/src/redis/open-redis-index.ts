@@ -1,11 +1,6 @@
 // The index of a cluster: in one Redis, in what Sentinel watches, or in a Redis Cluster.
 import type { CacheIndex, IndexLog, ValueIndex } from '../cache-index.ts';
-import {
-  connectRedis,
-  disconnectRedis,
-  type RedisClient,
-  subscriberConnectors,
-} from '@cistern/redis/client';
+import { connectRedis, disconnectRedis, type RedisClient, subscriberConnectors } from '@cistern/redis/client';
 import { admitServers } from './admit-servers.ts';
 import { createKeys } from './keys.ts';
 import { loadScripts } from './load-scripts.ts';

@@ -27,7 +27,7 @@ export interface QueuesOptions {
   readonly onError: (error: unknown) => void;
 }
 
-export interface AddedJob extends ProbedJob {
+interface AddedJob extends ProbedJob {
   /** It may have been running before it was asked for. */
   readonly hasBegun: boolean;
 }

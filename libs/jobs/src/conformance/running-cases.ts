@@ -79,7 +79,7 @@ export const runningCases: JobCases = {
     assert.equal(name, 'first');
   },
 
-  async 'whoever joins only what waits shares it, and the next one where the job runs already'(tested, t) {
+  async 'askers that join only waiting jobs share one, and the next one where the job runs already'(tested, t) {
     const gate = createGate();
     const { queue } = tested;
     const ask = (name: string) =>
@@ -99,7 +99,7 @@ export const runningCases: JobCases = {
     assert.deepEqual(gate.ended, ['first', 'second']);
   },
 
-  async 'whoever joins only what waits does not wait longer than it will, nor is it harmed by the job before'(tested, t) {
+  async 'an asker that joins only waiting jobs keeps its time limit, and the job before does it no harm'(tested, t) {
     const held = Promise.withResolvers<null>();
     let runs = 0;
     const job = { ...interactive('same'), joins: 'waiting' } as const;

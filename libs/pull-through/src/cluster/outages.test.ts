@@ -66,7 +66,7 @@ test('while the store is down a cold manifest is refused before upstream is aske
   assert.equal(countOf(hub, 'get-manifest'), 1);
 });
 
-test('a store that can be read and takes nothing costs one GET, whoever asks and however often', async (t) => {
+test('a store that can be read and takes nothing costs one GET, however often clients ask', async (t) => {
   let isFull = true;
   const refuse = () => {
     if (isFull) throw new CacheError('store-unavailable', 'The store is full.', { retryable: true });

@@ -1,5 +1,5 @@
-// A client that insists on upstream's word is told what upstream says after the client has asked, and herds of such clients cost
-// two HEADs in a row at most.
+// A client that insists on upstream's word gets an answer that upstream gave after the request. Herds of such clients cost two HEADs
+// in a row at most.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { repositoryOf } from '@cistern/index/testing';
@@ -15,7 +15,13 @@ const latest = { ...library, reference: parseReference('latest') };
 function push(hub: ScriptedUpstream, version: number) {
   const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(Buffer.from('')), size: 0 };
   const annotations = { version: `${version}` };
-  const bytes = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [], annotations });
+  const bytes = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config,
+    layers: [],
+    annotations,
+  });
   return hub.addManifest(library.repository, 'latest', Buffer.from(bytes), mediaTypes.ociManifest);
 }
 

@@ -108,7 +108,7 @@ async function revalidate(
   const { index, requestFromWorker } = deps;
   const { want, maxAgeMs, signal } = options;
   const { upstream, repository, tag } = key;
-  // What is too old for a client is not made newer by an answer that upstream gave before the client asked.
+  // An answer that upstream gave before the request makes nothing newer for a client that sets a limit to its age.
   const force = options.force === true || maxAgeMs !== undefined;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
   // One job whatever it asks by: a GET beside a HEAD for the same tag would bring the manifest a second time.

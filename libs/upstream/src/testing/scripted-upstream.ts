@@ -29,7 +29,7 @@ interface Script {
   down?: CacheError | undefined;
   /** Awaited before every answer and before every chunk of a body; what it throws is what the caller gets. */
   onCall?: ((call: string) => Promise<void> | void) | undefined;
-  /** Awaited while the answer to a HEAD of a manifest is on its way: what is pushed meanwhile is not in it. */
+  /** Awaited while the answer to a HEAD of a manifest is on its way: it does not have a push in between. */
   onHeadAnswered?: (() => Promise<void>) | undefined;
   onChunk?: ((get: BlobGet, position: number) => Promise<void> | void) | undefined;
   /** Awaited when all bytes of a body have been sent, before its end. */
