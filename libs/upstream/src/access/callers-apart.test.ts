@@ -72,7 +72,7 @@ async function start(
     ...opened,
     server,
     check: (caller: CallerCredentials, of = repository) => outcome(upstream.checkAccess(of, tag, caller)),
-    pull: () => outcome(upstream.getManifest(repository, latest)),
+    pull: (from = repository) => outcome(upstream.getManifest(from, latest)),
     breaker: async () => (await metrics.upstreamEndpointState.get()).values[0]?.value,
   };
 }
@@ -158,13 +158,17 @@ test('while our own account is paused, our address asks nothing for callers eith
 });
 
 test('while the breaker of our own calls is open, nothing is asked for callers, and they neither open nor close it', async (t) => {
+  let toUs = yes;
   const { check, pull, breaker, server } = await start(
     t,
-    { toUs: failing['a 500']! },
+    { toUs: (request, response) => toUs(request, response) },
     // Shorter than `until` waits.
     { breakerPauses: { firstMs: 20_000, longestMs: 20_000 } },
   );
-  for (let count = 0; count < 5; count += 1) await pull();
+  const repositories = ['team/1', 'team/2', 'team/3'].map(parseRepositoryName);
+  for (const one of repositories) assert.equal(await pull(one), 'yes');
+  toUs = failing['a 500']!;
+  for (const one of repositories) await pull(one);
   assert.equal(await breaker(), 2);
   const asked = server.requests.length;
   assert.equal(await check(ada), 'upstream-unreachable');

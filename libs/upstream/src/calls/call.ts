@@ -97,7 +97,7 @@ export function toResponseError(
   const ours = url.origin === upstream.url.origin;
   const who = nameUpstream(upstream, url.host);
   const code = readErrorCode(response.bytes);
-  const retryAfterMs = parseRetryAfterMs(headers, clock());
+  const { retryAfterMs = parseRetryAfterMs(headers, clock()) } = response;
   const fail = (kind: CacheErrorKind, message: string, retryable = false): CacheError =>
     new CacheError(kind, message, {
       detail: { upstream: upstream.name, status, ...(code !== undefined && { code }) },

@@ -1,45 +1,69 @@
 import assert from 'node:assert/strict';
+import type { LookupFunction } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
-import { parseReference, parseRepositoryName } from '@cistern/oci';
+import { digestOf, parseReference, parseRepositoryName, type RepositoryName } from '@cistern/oci';
 import { until } from '@cistern/runtime/testing';
+import type { BreakerPauses } from './breaker.ts';
 import { openOn, startServer } from '../testing/scripted-server.ts';
+import type { Upstream } from '../upstream.ts';
 
 const repository = parseRepositoryName('a/b');
 const latest = parseReference('latest');
 const breakerPauses = { firstMs: 20, longestMs: 40 };
 
-/** A registry that answers everything with `status()`, and an upstream on it. */
-async function start(t: TestContext, status: () => number) {
-  const server = await startServer(t, ({ url }, response) => {
-    const now = url === '/v2/' && status() === 200 ? 401 : status();
+/** A registry that answers everything with `status()` while it is reachable, and an upstream on it. */
+async function start(
+  t: TestContext,
+  status: (path: string) => number = () => 200,
+  pauses: BreakerPauses | undefined = breakerPauses,
+) {
+  const server = await startServer(t, ({ url = '' }, response) => {
     // With a Retry-After nothing is tried again.
-    response.writeHead(now, { 'retry-after': '1', 'content-length': 2 }).end('{}');
+    const headers = { 'retry-after': '1', 'content-length': 2, connection: 'close' };
+    response.writeHead(url === '/v2/' ? 401 : status(url), headers).end('{}');
   });
-  const opened = openOn(t, server.url, { breakerPauses });
+  let isReachable = true;
+  let laterMs = 0;
+  const lookup: LookupFunction = (_host, options, found) => {
+    if (!isReachable) found(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), '');
+    else if (options.all) found(null, [{ address: '127.0.0.1', family: 4 }]);
+    else found(null, '127.0.0.1', 4);
+  };
+  const reach = (to: boolean): void => void (isReachable = to);
+  const wait = (ms: number): void => void (laterMs += ms);
+  const opened = openOn(t, `http://registry.example:${server.port}`, {
+    lookup,
+    breakerPauses: pauses,
+    clock: () => Date.now() + laterMs,
+  });
   const manifests = (): number => server.requests.filter(({ path }) => path.includes('/manifests/')).length;
-  const ask = (): Promise<string> =>
-    opened.upstream.getManifest(repository, latest).then(
+  const ask = (name: string = repository): Promise<string> =>
+    opened.upstream.getManifest(parseRepositoryName(name), latest).then(
       () => 'answered',
       (error: unknown) => (isCacheError(error) ? error.kind : String(error)),
     );
   const state = async (): Promise<number | undefined> =>
     (await opened.metrics.upstreamEndpointState.get()).values[0]?.value;
-  return { ...opened, server, manifests, ask, state };
+  return { ...opened, server, manifests, ask, state, reach, wait };
 }
 
-test('a registry that fails five times is left alone, and used again when it gives a sign of life and a call succeeds', async (t) => {
-  let status = 503;
-  const { ask, manifests, state, metrics, logLines } = await start(t, () => status);
-  for (let failures = 0; failures < 5; failures += 1) assert.equal(await ask(), 'upstream-unreachable');
+test('a registry that fails to connect five times is left alone, until it gives a sign of life and a call succeeds', async (t) => {
+  const { ask, manifests, state, reach, metrics, logLines } = await start(t);
+  reach(false);
+  for (let failures = 0; failures < 5; failures += 1) {
+    assert.equal(await state(), 0);
+    assert.equal(await ask(`a/${failures}`), 'upstream-unreachable');
+  }
   assert.equal(await state(), 2);
-  assert.equal(await ask(), 'upstream-unreachable');
-  assert.equal(manifests(), 5, 'the sixth call did not reach it');
-  status = 200;
+  reach(true);
+  assert.equal(await ask('a/other'), 'upstream-unreachable');
+  assert.equal(manifests(), 0, 'the sixth call did not reach it');
   await until(async () => (await state()) === 1);
   assert.equal(await ask(), 'answered');
   assert.equal(await state(), 0);
-  assert.equal(logLines.filter((line) => line.includes('answers again')).length, 1);
+  assert.equal(logLines.filter((line) => line.includes('circuit breaker closed')).length, 1);
   const { values } = await metrics.upstreamEndpointTransitions.get();
   const count = (to: string): number => values.find(({ labels }) => labels.to === to)?.value ?? 0;
   assert.equal(count('closed'), 1);
@@ -48,9 +72,106 @@ test('a registry that fails five times is left alone, and used again when it giv
   const warnings = told.filter(({ level }) => level === 'warn');
   assert.deepEqual(
     warnings.map(({ msg }) => msg),
-    ['an upstream registry fails and is left alone'],
+    ['circuit breaker opened'],
     'one line however often it is probed in vain',
   );
+});
+
+const subject = digestOf(Buffer.from('subject'));
+for (const [broken, isBroken, call] of [
+  [
+    'manifests of a repository',
+    (path: string) => path.includes('/a/broken/'),
+    (upstream: Upstream) => upstream.getManifest(parseRepositoryName('a/broken'), latest),
+  ],
+  [
+    'all referrers',
+    (path: string) => path.includes('/referrers/'),
+    (upstream: Upstream, client: number) => upstream.listReferrers(parseRepositoryName(`b/${client}`), subject, {}),
+  ],
+] as const)
+  test(`${broken} fail for four clients that retry, and no cold pull of the others is refused`, async (t) => {
+    const { ask, upstream, server, state } = await start(t, (path) => (isBroken(path) ? 500 : 200), {
+      firstMs: 1_000,
+      longestMs: 10_000,
+    });
+    let isOver = false;
+    const refused: string[] = [];
+    const clients = Array.from({ length: 4 }, async (_, client) => {
+      while (!isOver) {
+        await call(upstream, client).catch(() => {});
+        await delay(100);
+      }
+    });
+    for (let pull = 0; pull < 29; pull += 1) {
+      const result = await ask(`healthy/${pull}`);
+      if (result !== 'answered') refused.push(result);
+      await delay(300);
+    }
+    isOver = true;
+    await Promise.all(clients);
+    assert.deepEqual(refused, []);
+    assert.equal(await state(), 0);
+    const asked = server.requests.filter(({ path }) => isBroken(path)).length;
+    assert.ok(asked <= 4 * 5, `${asked} requests in 9 seconds`);
+  });
+
+test('a failure of a repository is remembered for one second, then for longer, and says for how long', async (t) => {
+  let status = 500;
+  const { upstream, manifests, wait } = await start(t, () => status);
+  const failureMs = (): Promise<number | undefined> =>
+    upstream.getManifest(repository, latest).then(
+      () => undefined,
+      (error: unknown) => {
+        assert.ok(isCacheError(error, 'upstream-unreachable'), String(error));
+        return error.retryAfterMs;
+      },
+    );
+  for (const [asked, holdMs] of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000].entries()) {
+    assert.equal(await failureMs(), holdMs);
+    wait(holdMs / 2);
+    assert.equal(await failureMs(), holdMs / 2);
+    assert.equal(manifests(), asked + 1);
+    wait(holdMs / 2);
+  }
+  status = 200;
+  assert.equal(await failureMs(), undefined);
+  status = 500;
+  assert.equal(await failureMs(), 1_000);
+});
+
+test('calls that fail together are one failure, and then one of them tries again', async (t) => {
+  const { ask, manifests, wait } = await start(t, () => 500);
+  await Promise.all([ask(), ask(), ask(), ask()]);
+  assert.equal(manifests(), 4);
+  wait(1_000);
+  await Promise.all([ask(), ask(), ask(), ask()]);
+  assert.equal(manifests(), 5);
+});
+
+test('three repositories that had succeeded within the hour open it, when nothing succeeds between', async (t) => {
+  let status = 200;
+  const { ask, state, wait } = await start(t, () => status);
+  for (const name of ['a/1', 'a/2', 'a/3', 'a/4']) assert.equal(await ask(name), 'answered');
+  status = 503;
+  for (const name of ['b/1', 'b/2', 'b/3', 'b/4', 'a/1', 'a/2']) await ask(name);
+  assert.equal(await state(), 0, 'of most of them nothing is known');
+  status = 200;
+  assert.equal(await ask('a/4'), 'answered');
+  status = 503;
+  for (const name of ['a/3', 'a/4']) await ask(name);
+  assert.equal(await state(), 0, 'it has answered between');
+  wait(60_000);
+  await ask('a/1');
+  assert.equal(await state(), 2);
+  await until(async () => (await state()) === 1);
+  status = 200;
+  assert.equal(await ask('b/5'), 'answered');
+  assert.equal(await state(), 0);
+  wait(3_700_000);
+  status = 503;
+  for (const name of ['a/1', 'a/2', 'a/3', 'a/4']) await ask(name);
+  assert.equal(await state(), 0, 'that was hours ago');
 });
 
 for (const status of [401, 403, 404, 429])
@@ -60,14 +181,16 @@ for (const status of [401, 403, 404, 429])
     assert.equal(await state(), 0);
   });
 
-test('a success between failures, and callers that leave, keep a registry in use', async (t) => {
-  let status = 503;
-  const { ask, state, upstream, server } = await start(t, () => status);
-  for (let failures = 0; failures < 4; failures += 1) await ask();
-  status = 200;
-  await ask();
-  status = 503;
-  for (let failures = 0; failures < 4; failures += 1) await ask();
+test('an answer between failures, and callers that leave, keep a registry in use', async (t) => {
+  const { ask, state, upstream, reach } = await start(t);
+  const fail = async (): Promise<void> => {
+    reach(false);
+    for (let failures = 0; failures < 4; failures += 1) assert.equal(await ask(), 'upstream-unreachable');
+    reach(true);
+  };
+  await fail();
+  assert.equal(await ask(), 'answered');
+  await fail();
   assert.equal(await state(), 0);
   const leaving = Array.from({ length: 5 }, async () => {
     const controller = new AbortController();
@@ -77,7 +200,6 @@ test('a success between failures, and callers that leave, keep a registry in use
   });
   await Promise.all(leaving);
   assert.equal(await state(), 0);
-  assert.ok(server.requests.length >= 9);
 });
 
 test('behind a front that answers, one call at a time finds out that the registry still fails', async (t) => {
@@ -90,10 +212,12 @@ test('behind a front that answers, one call at a time finds out that the registr
   });
   const { upstream, metrics } = openOn(t, server.url, { breakerPauses });
   const state = async (): Promise<number | undefined> => (await metrics.upstreamEndpointState.get()).values[0]?.value;
-  const fails = (): Promise<void> => assert.rejects(upstream.getManifest(repository, latest));
+  const repositories = ['a/0', 'a/1', 'a/2', 'a/3'].map(parseRepositoryName);
+  for (const name of repositories) await upstream.getManifest(name, latest);
+  const fails = (name: RepositoryName): Promise<void> => assert.rejects(upstream.getManifest(name, latest));
   isWell = false;
-  for (let failures = 0; failures < 5; failures += 1) {
-    const failing = fails();
+  for (const name of repositories.slice(0, 3)) {
+    const failing = fails(name);
     await until(() => held !== undefined);
     held?.();
     held = undefined;
@@ -101,26 +225,26 @@ test('behind a front that answers, one call at a time finds out that the registr
   }
   await until(async () => (await state()) === 1);
   const before = server.requests.length;
-  const trial = fails();
+  const trial = fails(repositories[3]!);
   await until(() => held !== undefined);
-  for (let others = 0; others < 10; others += 1) await fails();
+  for (let others = 0; others < 10; others += 1) await fails(parseRepositoryName(`other/${others}`));
   assert.equal(server.requests.length, before + 1, 'nobody waits beside the one that tries');
   held?.();
   await trial;
   assert.notEqual(await state(), 0);
   await until(async () => (await state()) === 1);
   isWell = true;
-  await upstream.getManifest(repository, latest);
+  await upstream.getManifest(parseRepositoryName('b/b'), latest);
   assert.equal(await state(), 0);
 });
 
 test('nothing is probed any more once it is closed', async (t) => {
-  const { ask, upstream, server } = await start(t, () => 503);
+  const { ask, upstream, server, state, reach } = await start(t);
+  reach(false);
   for (let failures = 0; failures < 5; failures += 1) await ask();
+  assert.equal(await state(), 2);
   await upstream.close();
-  const before = server.requests.length;
-  await new Promise((resolve) => {
-    setTimeout(resolve, 150);
-  });
-  assert.equal(server.requests.length, before);
+  reach(true);
+  await delay(10_000);
+  assert.equal(server.requests.length, 0);
 });

@@ -1,26 +1,33 @@
-// Leaves a registry alone that fails again and again, so that nobody waits for it and it can recover. It is then asked for
-// a sign of life from time to time, by nobody's request; when it gives one, a single call tries it, and if that succeeds
-// all others follow. Many a registry's front answers while what is behind it does not (decision 0017).
+// Keeps a registry that is down from being asked until it gives a sign of life, so that no request waits for it and it can
+// recover (decision 0017). A failure of one repository is kept to that repository; only failures that are the registry's
+// open the breaker (decision 0053).
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
-import { CircuitState, circuitBreaker, ConsecutiveBreaker, handleWhen, type IBreaker } from 'cockatiel';
+import type { Logger, UpstreamMetrics, UpstreamOperation } from '@cistern/telemetry';
+import { CircuitState, circuitBreaker, handleWhenResult, type IBackoff } from 'cockatiel';
+import { isConnectFailure } from '../transport/network-error.ts';
 import {
   isServerFailure,
+  nameUpstream,
+  parseRetryAfterMs,
+  type Transport,
   type TransportLayer,
   type TransportRequest,
   type TransportResponse,
-  nameUpstream,
   type UpstreamIdentity,
 } from '../transport/transport.ts';
+import { collectEvidence } from './breaker-evidence.ts';
+import { rememberFailures } from './remembered-failures.ts';
 
 export interface BreakerOptions {
   readonly upstream: UpstreamIdentity;
   /** Asks for a sign of life: any answer but a failure of the server. */
   readonly ping: () => Promise<TransportResponse>;
-  /** A registry that says nothing at all is left alone at its first failure. */
+  /** A registry that says nothing at all opens the breaker at its first failure. */
   readonly isSilent: () => boolean;
   readonly metrics: UpstreamMetrics;
   readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
   readonly pauses?: BreakerPauses | undefined;
 }
 
@@ -30,88 +37,126 @@ export interface BreakerPauses {
 }
 
 export interface Breaker {
-  /** Rejects at once with `upstream-unreachable` while the registry is left alone. */
+  /** Rejects at once with `upstream-unreachable` while the breaker is open, or a failure of the repository is remembered. */
   readonly layer: TransportLayer;
   /** Rejects as `layer` while the breaker is open. Calls that pass are not counted: they neither open nor close it. */
   readonly guard: TransportLayer;
   close(): void;
 }
 
-/** Failures of calls, each with its retries, without a success between them. */
-const maxFailures = 5;
 const defaultPauses: BreakerPauses = { firstMs: 1_000, longestMs: 10_000 };
 const stages = { closed: 0, 'half-open': 1, open: 2 } as const;
-type Stage = keyof typeof stages;
 
 export function createBreaker(options: BreakerOptions): Breaker {
-  const { upstream, ping, isSilent, metrics, log, pauses = defaultPauses } = options;
+  const { upstream, ping, isSilent, metrics, log, clock, pauses = defaultPauses } = options;
   const labels = { upstream: upstream.name, endpoint: upstream.url.host };
-  const policy = circuitBreaker(handleWhen(isFailure).orWhenResult(isFailedExchange), {
-    breaker: openingAt(maxFailures, isSilent),
-    // Pauses and signs of life decide below.
-    halfOpenAfter: 0,
-  });
-  let stage: Stage = 'closed';
-  let isTried = false;
-  /** Since a call succeeded. */
-  let fruitless = 0;
+  const failures = rememberFailures(upstream, clock);
+  const evidence = collectEvidence(clock);
+  /** It has given a sign of life since the breaker opened. */
+  let isAlive = false;
+  /** Since the breaker was last closed. */
+  let pings = 0;
+  let nextPingAtMs = 0;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
-  function enter(next: Stage): void {
-    stage = next;
-    metrics.upstreamEndpointState.set(labels, stages[next]);
-    metrics.upstreamEndpointTransitions.inc({ ...labels, to: next });
+  // Cockatiel's pause before the trial lasts until there is a sign of life.
+  const untilAlive: IBackoff<unknown> = {
+    get duration() {
+      return isAlive ? 0 : Infinity;
+    },
+    next: () => untilAlive,
+  };
+  const policy = circuitBreaker(
+    handleWhenResult((outcome) => (outcome as Outcome).isOfRegistry),
+    {
+      halfOpenAfter: untilAlive,
+      breaker: { state: undefined, success() {}, failure: () => isSilent() || evidence.isConclusive() },
+    },
+  );
+  const isOpen = (): boolean => policy.state === CircuitState.Open && !isAlive;
+  const waitMs = (): number => (isOpen() ? Math.max(0, nextPingAtMs - clock()) : 0);
+
+  function show(stage: keyof typeof stages): void {
+    metrics.upstreamEndpointState.set(labels, stages[stage]);
+    metrics.upstreamEndpointTransitions.inc({ ...labels, to: stage });
   }
 
   function pingLater(): void {
-    const pauseMs = Math.min(pauses.firstMs * 2 ** fruitless, pauses.longestMs);
-    fruitless += 1;
     // Jitter: the workers of a cluster have all seen it fail at the same time.
-    timer = setTimeout(() => void pingOnce(), pauseMs * (0.75 + Math.random() / 2));
+    const pauseMs = Math.min(pauses.firstMs * 2 ** pings, pauses.longestMs) * (0.75 + Math.random() / 2);
+    pings += 1;
+    nextPingAtMs = clock() + pauseMs;
+    timer = setTimeout(() => void pingOnce(), pauseMs);
   }
 
   async function pingOnce(): Promise<void> {
-    const isAlive = await ping().then(
+    isAlive = await ping().then(
       ({ status }) => !isServerFailure(status),
       () => false,
     );
     if (closed) return;
-    if (isAlive) enter('half-open');
+    if (isAlive) show('half-open');
     else pingLater();
   }
 
   for (const to of Object.keys(stages)) metrics.upstreamEndpointTransitions.inc({ ...labels, to }, 0);
   metrics.upstreamEndpointState.set(labels, stages.closed);
-  policy.onStateChange((state) => {
-    if (closed || state === CircuitState.HalfOpen) return;
-    if (state === CircuitState.Closed) {
-      enter('closed');
-      fruitless = 0;
-      log.info(labels, 'an upstream registry answers again');
-      return;
-    }
-    enter('open');
-    const why = reasonOf(policy.lastFailure);
-    if (fruitless === 0) log.warn({ ...labels, ...why }, 'an upstream registry fails and is left alone');
-    else log.debug({ ...labels, ...why }, 'an upstream registry gave a sign of life and fails all the same');
+  policy.onBreak((reason) => {
+    if (closed) return;
+    show('open');
+    const { error, response } = ('value' in reason ? reason.value : {}) as Partial<Outcome>;
+    const why = response === undefined ? { err: error } : { status: response.status };
+    if (pings === 0) log.warn({ ...labels, ...why }, 'circuit breaker opened');
+    else log.debug({ ...labels, ...why }, 'circuit breaker opened again');
+    isAlive = false;
     pingLater();
   });
+  policy.onReset(() => {
+    if (closed) return;
+    show('closed');
+    pings = 0;
+    log.info(labels, 'circuit breaker closed');
+  });
+
+  /** What an exchange says about the registry. */
+  function weigh(outcome: Exchange, { operation, repository }: TransportRequest): Outcome {
+    const { failed, response } = outcome;
+    if (failed === 'connection') evidence.connectionFailed();
+    if (failed === 'nothing') evidence.answered(response.status < 400 ? repository : undefined);
+    if (failed !== 'repository') return { ...outcome, isOfRegistry: failed === 'connection' };
+    const isProof = evidence.repositoryFailed(manifestOperations.has(operation) ? repository : undefined);
+    return { ...outcome, isOfRegistry: isProof || isSilent() };
+  }
+
+  function refuse(): never {
+    const message = `${nameUpstream(upstream)} has failed again and again and is asked again when it gives a sign of life.`;
+    const detail = { upstream: upstream.name };
+    throw new CacheError('upstream-unreachable', message, { detail, retryable: true, retryAfterMs: waitMs() });
+  }
+
+  async function send(next: Transport, request: TransportRequest): Promise<TransportResponse> {
+    // Nobody waits for the one call that tries it.
+    if (isOpen() || policy.state === CircuitState.HalfOpen) refuse();
+    const attempt = failures.begin(request);
+    const outcome = await policy.execute(async () => weigh(await exchange(upstream, next, request), request));
+    const { failed, response, error } = outcome;
+    let retryAfterMs = waitMs();
+    if (failed === 'nothing') attempt.answered();
+    if (failed === 'repository') {
+      const wanted = response && parseRetryAfterMs(response.headers, clock());
+      const why = response === undefined ? 'failed' : `answered ${response.status}`;
+      retryAfterMs = Math.max(retryAfterMs, attempt.failed(why, wanted));
+    }
+    if (response === undefined) throw withRetryAfter(error, retryAfterMs);
+    return failed === 'nothing' ? response : { ...response, retryAfterMs };
+  }
 
   return {
-    layer: (next) => async (request) => {
-      const isTrial = stage === 'half-open';
-      if (stage === 'open' || (isTrial && isTried)) throw leftAlone(upstream);
-      isTried = isTrial;
-      try {
-        return (await policy.execute(async () => exchange(next, request))).response;
-      } finally {
-        if (isTrial) isTried = false;
-      }
-    },
+    layer: (next) => (request) => send(next, request),
     guard: (next) => async (request) => {
       // Not while it is half-open: then nothing but an own call closes it, and there may be none.
-      if (stage === 'open') throw leftAlone(upstream);
+      if (isOpen()) refuse();
       return next(request);
     },
     close() {
@@ -121,43 +166,34 @@ export function createBreaker(options: BreakerOptions): Breaker {
   };
 }
 
-/** After so many failures in a row, or at once. */
-function openingAt(failures: number, atOnce: () => boolean): IBreaker {
-  const inARow = new ConsecutiveBreaker(failures);
-  return {
-    state: undefined,
-    success: () => inARow.success(),
-    failure: () => inARow.failure() || atOnce(),
-  };
+/** Other endpoints may be broken, or missing, at a registry that is well. */
+const manifestOperations: ReadonlySet<UpstreamOperation> = new Set(['get-manifest', 'head-manifest']);
+
+type Exchange =
+  | { readonly failed: 'nothing'; readonly response: TransportResponse; readonly error?: undefined }
+  | { readonly failed: 'repository'; readonly response: TransportResponse; readonly error?: undefined }
+  | { readonly failed: 'repository' | 'connection'; readonly response?: undefined; readonly error: CacheError };
+
+type Outcome = Exchange & {
+  /** Counts for the registry's breaker. */
+  readonly isOfRegistry: boolean;
+};
+
+/** Never a failure is a refusal, of whatever kind. What else it rejects with, as a caller that leaves, says nothing. */
+async function exchange(upstream: UpstreamIdentity, next: Transport, request: TransportRequest): Promise<Exchange> {
+  try {
+    const response = await next(request);
+    // Storage behind a redirect is another server.
+    const isOwn = response.url.origin === request.url.origin;
+    return { response, failed: isOwn && isServerFailure(response.status) ? 'repository' : 'nothing' };
+  } catch (error) {
+    if (!isCacheError(error, 'upstream-unreachable', 'upstream-timeout')) throw error;
+    return { error, failed: isConnectFailure(upstream, error) ? 'connection' : 'repository' };
+  }
 }
 
-function reasonOf(failure: object | undefined): object {
-  const { error, value } = (failure ?? {}) as { readonly error?: unknown; readonly value?: Exchange };
-  return value === undefined ? { err: error } : { status: value.response.status };
-}
-
-interface Exchange {
-  readonly response: TransportResponse;
-  /** Answered by the registry itself, not by its storage. */
-  readonly ours: boolean;
-}
-
-async function exchange(next: Parameters<TransportLayer>[0], request: TransportRequest): Promise<Exchange> {
-  const response = await next(request);
-  return { response, ours: response.url.origin === request.url.origin };
-}
-
-/** Never a refusal, of whatever kind: who refuses is well. A caller that leaves says nothing of the registry either. */
-function isFailure(error: unknown): boolean {
-  return isCacheError(error, 'upstream-unreachable', 'upstream-timeout');
-}
-
-function isFailedExchange(value: unknown): boolean {
-  const { response, ours } = value as Exchange;
-  return ours && isServerFailure(response.status);
-}
-
-function leftAlone(upstream: UpstreamIdentity): CacheError {
-  const message = `${nameUpstream(upstream)} has failed again and again and is left alone until it gives a sign of life.`;
-  return new CacheError('upstream-unreachable', message, { detail: { upstream: upstream.name }, retryable: true });
+function withRetryAfter(error: CacheError, waitMs: number): CacheError {
+  const { kind, message, detail, retryable, cause } = error;
+  const retryAfterMs = Math.max(waitMs, error.retryAfterMs ?? 0);
+  return retryAfterMs === 0 ? error : new CacheError(kind, message, { detail, retryable, retryAfterMs, cause });
 }

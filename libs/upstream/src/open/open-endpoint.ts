@@ -67,6 +67,7 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
     upstream,
     metrics,
     log,
+    clock,
     pauses: options.breakerPauses,
     isSilent: silence.isSilent,
     ping: () => pingFor(pingDeadlineMs),

@@ -1,69 +1,12 @@
 // Repositories of one upstream may ask for different proofs, or for none. A failure of one of them does not affect others.
 import assert from 'node:assert/strict';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
-import { parseReference, parseRepositoryName } from '@cistern/oci';
-import { fixedCredentials } from '../credentials/credential-source.ts';
-import type { OpenUpstreamOptions } from '../open/open-upstream.ts';
 import { until } from '@cistern/runtime/testing';
-import { openOn, sendJson, startServer } from '../testing/scripted-server.ts';
+import { fixedCredentials } from '../credentials/credential-source.ts';
+import { basic, type Door, startDoors as open } from '../testing/start-doors.ts';
 
-const latest = parseReference('latest');
 const credentials = [fixedCredentials('main', { username: 'me', password: 's3cret' })];
-const basic = `Basic ${Buffer.from('me:s3cret').toString('base64')}`;
-const refusedUs = (error: unknown): boolean => isCacheError(error, 'upstream-refused-us');
-
-/** What a repository asks for, and which `Authorization` it accepts. */
-interface Door {
-  readonly challenge: string;
-  readonly accepts: (authorization: string) => boolean;
-  /** The status of an answer to an accepted request; default: 200. */
-  readonly status?: () => number;
-  /** The answer to an accepted request waits for it. */
-  readonly wait?: Promise<void>;
-}
-
-interface Script {
-  /** Repositories that are not named here ask for nothing. */
-  readonly doors: (tokenServer: string) => Readonly<Record<string, Door>>;
-  /** The token server's answer to a request for a token; default: a token. */
-  readonly tokenStatus?: (scope: string, authorization: string | undefined) => number;
-}
-
-async function open(t: TestContext, script: Script, options: Partial<OpenUpstreamOptions> = {}) {
-  const tokenServer = await startServer(t, ({ url = '', headers }, response) => {
-    const scope = new URL(url, 'http://token').searchParams.get('scope') ?? '';
-    const status = script.tokenStatus?.(scope, headers.authorization) ?? 200;
-    sendJson(response, status, { token: `token-for-${scope.split(':')[1]}` });
-  });
-  const doors = script.doors(tokenServer.url);
-  const answer = async ({ url = '', headers }: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const door = doors[/^\/v2\/(.+)\/manifests\//.exec(url)?.[1] ?? ''];
-    if (door === undefined || door.accepts(headers.authorization ?? '')) {
-      await door?.wait;
-      response.writeHead(door?.status?.() ?? 200, { 'content-length': 2 }).end('{}');
-    } else response.writeHead(401, { 'www-authenticate': door.challenge }).end();
-  };
-  const server = await startServer(t, (request, response) => void answer(request, response));
-  const opened = openOn(t, server.url, options);
-  const pull = (repository: string) => opened.upstream.getManifest(parseRepositoryName(repository), latest);
-  return {
-    ...opened,
-    server,
-    tokenServer,
-    pull,
-    refuses: (repository: string) => assert.rejects(pull(repository), refusedUs, repository),
-    /** How often the password was shown to the registry itself. */
-    shown: () => server.requests.filter(({ headers }) => headers.authorization === basic).length,
-    /** The `Authorization` of each request that a pull makes. */
-    async proofsOf(repository: string) {
-      const before = server.requests.length;
-      await pull(repository);
-      return server.requests.slice(before).map(({ headers }) => headers.authorization);
-    },
-  };
-}
 
 const byPassword: Door = { challenge: 'Basic realm="x"', accepts: (authorization) => authorization === basic };
 const byToken = (realm: string, repository: string): Door => ({
@@ -99,15 +42,29 @@ for (const status of [401, 403, 404, 503])
       doors: (realm) => ({ private: byToken(realm, 'private'), good: byToken(realm, 'good') }),
       tokenStatus: (scope) => (scope.includes('private') ? status : 200),
     });
-    // As many as would open the circuit breaker. It does count a token server that fails.
-    const calls = status < 500 ? 5 : 1;
-    for (let call = 0; call < calls; call += 1) await assert.rejects(pull('private'));
+    for (let call = 0; call < 5; call += 1) await assert.rejects(pull('private'));
     assert.deepEqual(await proofsOf('public/app'), [undefined]);
     await proofsOf('good');
     const before = tokenServer.requests.length;
     await assert.rejects(pull('private'));
-    const retries = status === 503 ? 2 : 0;
-    assert.equal(tokenServer.requests.length, before + 1 + retries, 'one request for a token');
+    const isRemembered = status === 503;
+    assert.equal(tokenServer.requests.length - before, isRemembered ? 0 : 1, 'requests for a token');
+    assert.deepEqual(await proofsOf('good'), ['Bearer token-for-good']);
+  });
+
+for (const status of [403, 429, 500, 503])
+  test(`a scheme whose request was answered ${status} is not the first try of other repositories`, async (t) => {
+    const time = { nowMs: Date.now() };
+    const unsure: Door = { ...byPassword, status: () => status };
+    const { pull, proofsOf } = await open(
+      t,
+      { doors: (realm) => ({ unsure, good: byToken(realm, 'good') }) },
+      { credentials, clock: () => time.nowMs },
+    );
+    await pull('good');
+    await assert.rejects(pull('unsure'));
+    // After a 429 no requests are sent for some seconds.
+    time.nowMs += 14_000;
     assert.deepEqual(await proofsOf('good'), ['Bearer token-for-good']);
   });
 
@@ -258,12 +215,14 @@ for (const [status, kind] of [
   [410, 'manifest-unknown'],
 ] as const)
   test(`a ${status} to a request whose proof could not be had is not upstream's word`, async (t) => {
+    const time = { nowMs: Date.now() };
     const tokenServer = { status: 200 };
     const hidden: Door = { challenge: '', accepts: () => true, status: () => status };
-    const { pull, proofsOf } = await open(t, {
-      doors: (realm) => ({ good: byToken(realm, 'good'), hidden }),
-      tokenStatus: () => tokenServer.status,
-    });
+    const { pull, proofsOf } = await open(
+      t,
+      { doors: (realm) => ({ good: byToken(realm, 'good'), hidden }), tokenStatus: () => tokenServer.status },
+      { clock: () => time.nowMs },
+    );
     await assert.rejects(
       pull('hidden'),
       (error) => isCacheError(error, kind),
@@ -275,6 +234,7 @@ for (const [status, kind] of [
       await assert.rejects(pull('hidden'), (error) => isCacheError(error, 'upstream-unreachable'));
     assert.deepEqual(await proofsOf('public/app'), [undefined], 'a public repository needs no proof');
     tokenServer.status = 200;
+    time.nowMs += 2_000;
     await assert.rejects(pull('hidden'), (error) => isCacheError(error, kind));
   });
 

@@ -74,8 +74,9 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
           : { ...request, headers: { ...request.headers, authorization: proof.authorization } },
       );
     const succeed = (scheme: Scheme, shown: UpstreamCredentials | undefined): void => {
+      if (!isAccepted(response, request)) return;
       accepted = scheme;
-      if (shown !== undefined && isAccepted(response, request)) account.accepted(shown, verifierOf(request));
+      if (shown !== undefined) account.accepted(shown, verifierOf(request));
     };
     const hint = accepted;
     const first = hint && (await attempt(prove(hint, request, undefined), request));

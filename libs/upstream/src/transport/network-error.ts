@@ -28,10 +28,7 @@ const failures: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_OVERFLOW: 'sent headers that are too long',
 };
 
-const tlsCode =
-  /^(?:ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
-
-/** No connection came about: the cause may be here, and another worker may have a way. */
+/** No connection came about: the cause may be here. After the others the server was there, and may have failed for one request alone. */
 const unconnected = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
   'ETIMEDOUT',
@@ -45,6 +42,9 @@ const unconnected = new Set([
   'UND_ERR_PRX_TLS',
 ]);
 
+const tlsCode =
+  /^(?:ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
+
 const permanent = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED', 'UND_ERR_HEADERS_OVERFLOW']);
 
 export interface NetworkErrorContext {
@@ -54,6 +54,18 @@ export interface NetworkErrorContext {
   readonly signal: AbortSignal;
 }
 
+/** The `detail` of errors of the network. */
+interface NetworkErrorDetail {
+  readonly upstream: string;
+  readonly host: string;
+}
+
+/** Whether the upstream's own registry could not be connected to. */
+export function isConnectFailure({ url }: UpstreamIdentity, { detail, isLocal }: CacheError): boolean {
+  const { host } = (detail ?? {}) as Partial<NetworkErrorDetail>;
+  return isLocal && host === url.host;
+}
+
 /** The signal's reason if that ended the exchange; a CacheError as it is; else `upstream-timeout` or `upstream-unreachable`. */
 export function toNetworkError(error: unknown, { upstream, url, signal }: NetworkErrorContext): unknown {
   if (signal.aborted) return signal.reason;
@@ -61,20 +73,16 @@ export function toNetworkError(error: unknown, { upstream, url, signal }: Networ
   const code = codeOf(error);
   const who = nameUpstream(upstream, url.host);
   const late = timeouts[code];
-  const isLocal = unconnected.has(code) || tlsCode.test(code);
-  if (late !== undefined)
-    return new CacheError('upstream-timeout', `${who} ${late}.`, { cause: error, retryable: true, isLocal });
-  if (tlsCode.test(code))
-    return new CacheError('upstream-unreachable', `${who} cannot be reached over TLS (${code}).`, {
-      cause: error,
-      isLocal,
-    });
+  const isTls = tlsCode.test(code);
+  const detail: NetworkErrorDetail = { upstream: upstream.name, host: url.host };
+  const options = { cause: error, detail, isLocal: isTls || unconnected.has(code) };
+  if (late !== undefined) return new CacheError('upstream-timeout', `${who} ${late}.`, { ...options, retryable: true });
+  if (isTls) return new CacheError('upstream-unreachable', `${who} cannot be reached over TLS (${code}).`, options);
   if (error instanceof errors.HTTPParserError)
-    return new CacheError('upstream-unreachable', `${who} sent an answer that is not HTTP/1.1.`, { cause: error });
+    return new CacheError('upstream-unreachable', `${who} sent an answer that is not HTTP/1.1.`, options);
   return new CacheError('upstream-unreachable', `${who} ${failures[code] ?? `cannot be reached (${code})`}.`, {
-    cause: error,
+    ...options,
     retryable: !permanent.has(code),
-    isLocal,
   });
 }
 

@@ -44,6 +44,8 @@ export interface TransportResponse {
   /** The receiver of the response reads it to its end or destroys it; already read where `bytes` is set. */
   readonly body: Readable;
   readonly bytes?: Buffer;
+  /** After how many milliseconds it is asked again, where that is known better than by its headers. */
+  readonly retryAfterMs?: number;
 }
 
 /** Rejects with a CacheError, or with the signal's reason. */

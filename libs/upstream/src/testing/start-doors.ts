@@ -1,0 +1,65 @@
+// For tests of authorization: a registry whose repositories ask for different proofs, with a token server, and an upstream on it.
+import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TestContext } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import { parseReference, parseRepositoryName } from '@cistern/oci';
+import type { OpenUpstreamOptions } from '../open/open-upstream.ts';
+import { openOn, sendJson, startServer } from './scripted-server.ts';
+
+const latest = parseReference('latest');
+/** Of the account me:s3cret. */
+export const basic = `Basic ${Buffer.from('me:s3cret').toString('base64')}`;
+const refusedUs = (error: unknown): boolean => isCacheError(error, 'upstream-refused-us');
+
+/** What a repository asks for, and which `Authorization` it accepts. */
+export interface Door {
+  readonly challenge: string;
+  readonly accepts: (authorization: string) => boolean;
+  /** The status of an answer to an accepted request; default: 200. */
+  readonly status?: () => number;
+  /** The answer to an accepted request waits for it. */
+  readonly wait?: Promise<void>;
+}
+
+interface Script {
+  /** Repositories that are not named here ask for nothing. */
+  readonly doors: (tokenServer: string) => Readonly<Record<string, Door>>;
+  /** The token server's answer to a request for a token; default: a token. */
+  readonly tokenStatus?: (scope: string, authorization: string | undefined) => number;
+}
+
+/** All ends after the test. */
+export async function startDoors(t: TestContext, script: Script, options: Partial<OpenUpstreamOptions> = {}) {
+  const tokenServer = await startServer(t, ({ url = '', headers }, response) => {
+    const scope = new URL(url, 'http://token').searchParams.get('scope') ?? '';
+    const status = script.tokenStatus?.(scope, headers.authorization) ?? 200;
+    sendJson(response, status, { token: `token-for-${scope.split(':')[1]}` });
+  });
+  const doors = script.doors(tokenServer.url);
+  const answer = async ({ url = '', headers }: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const door = doors[/^\/v2\/(.+)\/manifests\//.exec(url)?.[1] ?? ''];
+    if (door === undefined || door.accepts(headers.authorization ?? '')) {
+      await door?.wait;
+      response.writeHead(door?.status?.() ?? 200, { 'content-length': 2 }).end('{}');
+    } else response.writeHead(401, { 'www-authenticate': door.challenge }).end();
+  };
+  const server = await startServer(t, (request, response) => void answer(request, response));
+  const opened = openOn(t, server.url, options);
+  const pull = (repository: string) => opened.upstream.getManifest(parseRepositoryName(repository), latest);
+  return {
+    ...opened,
+    server,
+    tokenServer,
+    pull,
+    refuses: (repository: string) => assert.rejects(pull(repository), refusedUs, repository),
+    /** How often the password was shown to the registry itself. */
+    shown: () => server.requests.filter(({ headers }) => headers.authorization === basic).length,
+    /** The `Authorization` of each request that a pull makes. */
+    async proofsOf(repository: string) {
+      const before = server.requests.length;
+      await pull(repository);
+      return server.requests.slice(before).map(({ headers }) => headers.authorization);
+    },
+  };
+}
