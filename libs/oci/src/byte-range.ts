@@ -29,10 +29,11 @@ const rangeSpec = /^[ \t]*(\d*)-(\d*)[ \t]*$/;
 /**
  * What to answer for a `Range` header on a blob of `size` bytes; `ranges` is never empty and in the order asked for.
  *
- * A server may ignore any `Range` (RFC 9110, 14.2). `whole` does so for a header that is malformed or of another unit, for
- * an empty blob (some clients always ask for `bytes=0-`, and no 206 can hold nothing), and against the abuse of 17.15: for
+ * A server may ignore any `Range` (RFC 9110, 14.2). `whole` does so for a header that is malformed or of another unit, for an
+ * empty blob (some clients always ask for `bytes=0-`, and no 206 can hold nothing), and against the abuse of 17.15: for
  * ranges that overlap; for more than 16 that do not ascend; for more than 1024; and where more than 128 reads would be needed
- * that bring less than 64 KiB each.
+ * that bring less than 64 KiB each. A range that ends before it begins (14.1.1) may be ignored or rejected; it is
+ * rejected, as the conformance suite of the distribution specification expects.
  */
 export function parseRangeHeader(header: string | undefined, size: number): RangeAnswer {
   if (header === undefined || size === 0 || header.slice(0, 6).toLowerCase() !== 'bytes=') return whole;
@@ -44,6 +45,7 @@ export function parseRangeHeader(header: string | undefined, size: number): Rang
     const range = parseRangeSpec(spec, size);
     if (range === 'empty') continue;
     if (range === 'malformed') return whole;
+    if (range === 'reversed') return unsatisfiable;
     count += 1;
     if (range === 'unsatisfiable') continue;
     ascending &&= range.start > previousEnd;
@@ -79,7 +81,7 @@ function isTooCostly(ranges: readonly ByteRange[]): boolean {
   return groupNearRanges(ranges).length > Math.max(freeReads, bytes / bytesOfARead);
 }
 
-function parseRangeSpec(spec: string, size: number): ByteRange | 'empty' | 'malformed' | 'unsatisfiable' {
+function parseRangeSpec(spec: string, size: number): ByteRange | 'empty' | 'malformed' | 'reversed' | 'unsatisfiable' {
   const match = rangeSpec.exec(spec);
   // A list may have empty elements (RFC 9110, 5.6.1.2).
   if (match === null) return /^[ \t]*$/.test(spec) ? 'empty' : 'malformed';
@@ -91,7 +93,7 @@ function parseRangeSpec(spec: string, size: number): ByteRange | 'empty' | 'malf
   }
   const start = Number(first);
   const end = last === '' ? Infinity : Number(last);
-  if (end < start) return 'malformed';
+  if (end < start) return 'reversed';
   return start >= size ? 'unsatisfiable' : { start, end: Math.min(end, size - 1) };
 }
 

@@ -2,7 +2,7 @@
 
 export class OciSyntaxError extends Error {
   override readonly name = 'OciSyntaxError';
-  /** The OCI code of the answer this deserves; its status is always 400. */
+  /** The OCI code that says what is wrong. The frontend's table has the status. */
   readonly code: OciErrorCode;
 
   constructor(code: OciErrorCode, message: string) {

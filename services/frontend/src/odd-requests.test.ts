@@ -139,7 +139,7 @@ const asked: readonly [what: string, paths: readonly string[], status: number, c
     'DIGEST_INVALID',
   ],
   ['no odd digest of a manifest', oddDigests.map((odd) => `/v2/library/app/manifests/${odd}`), 400, 'DIGEST_INVALID'],
-  ['no odd tag', oddTags.map((odd) => `/v2/library/app/manifests/${odd}`), 400, 'TAG_INVALID'],
+  ['no odd tag', oddTags.map((odd) => `/v2/library/app/manifests/${odd}`), 404, 'MANIFEST_UNKNOWN'],
   ['no path that cannot be decoded', undecodable, 400, 'NAME_INVALID'],
   ['nothing outside the API', elsewhere, 404, 'NAME_UNKNOWN'],
 ];

@@ -46,7 +46,7 @@ for (const tag of [
   '%3Cscript%3E',
 ])
   test(`the tag ${tag.slice(0, 20)}… of ${tag.length} characters`, async () => {
-    assertRefused(await sendRaw(port, `/v2/library/app/manifests/${tag}`), 400, 'TAG_INVALID');
+    assertRefused(await sendRaw(port, `/v2/library/app/manifests/${tag}`), 404, 'MANIFEST_UNKNOWN');
   });
 
 for (const name of [

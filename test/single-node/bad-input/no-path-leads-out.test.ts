@@ -67,7 +67,7 @@ for (const target of targets)
   test(target, async () => {
     const answer = await sendRaw(port, target);
     assert.ok(answer.status === 400 || answer.status === 404, `status ${answer.status}`);
-    assert.match(errorsOf(answer)[0]?.code ?? '', /^(?:NAME_INVALID|NAME_UNKNOWN|TAG_INVALID|DIGEST_INVALID)$/);
+    assert.match(errorsOf(answer)[0]?.code ?? '', /^(?:NAME_INVALID|NAME_UNKNOWN|MANIFEST_UNKNOWN|DIGEST_INVALID)$/);
     assert.equal(answer.headers['x-evil'], undefined);
     assert.doesNotMatch(answer.body.toString(), /not to be read|root:/);
   });

@@ -149,11 +149,17 @@ test('a 405 lists what is allowed', () => {
 });
 
 test('a syntax error is a 400 with its own code', () => {
-  for (const code of ['NAME_INVALID', 'DIGEST_INVALID', 'TAG_INVALID', 'PAGINATION_NUMBER_INVALID'] as const) {
+  for (const code of ['NAME_INVALID', 'DIGEST_INVALID', 'PAGINATION_NUMBER_INVALID'] as const) {
     const { status, body } = describeError(new OciSyntaxError(code, 'why'), 'mirror');
     assert.equal(status, 400);
     assert.deepEqual(JSON.parse(body.toString()), { errors: [{ code, message: 'why' }] });
   }
+});
+
+test('what is no tag is a manifest that is not there', () => {
+  const { status, kind, body } = describeError(new OciSyntaxError('TAG_INVALID', 'why'), 'mirror');
+  assert.deepEqual([status, kind], [404, 'manifest-unknown']);
+  assert.deepEqual(JSON.parse(body.toString()), { errors: [{ code: 'MANIFEST_UNKNOWN', message: 'why' }] });
 });
 
 test('what is no CacheError tells the client nothing of itself', () => {

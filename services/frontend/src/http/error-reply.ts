@@ -50,6 +50,9 @@ const syntaxErrorKinds: Readonly<Partial<Record<OciErrorCode, CacheErrorKind>>> 
  * a minute, where 503 sends both on to the origin. An error without a kind tells the client nothing of itself.
  */
 export function describeError(error: unknown, mode: 'mirror' | 'prefix'): ErrorAnswer {
+  // No manifest has such a name. A digest that is none stays a 400, which tells a person where the mistake is.
+  if (error instanceof OciSyntaxError && error.code === 'TAG_INVALID')
+    return answer(404, 'manifest-unknown', {}, 'MANIFEST_UNKNOWN', error.message);
   if (error instanceof OciSyntaxError)
     return answer(400, syntaxErrorKinds[error.code] ?? 'reference-invalid', {}, error.code, error.message);
   if (!isCacheError(error))

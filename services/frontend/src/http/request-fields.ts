@@ -28,7 +28,7 @@ export function hasRange(headers: IncomingHttpHeaders, digest: Digest): boolean 
   return headers.range !== undefined && (ifRange === undefined || ifRange === entityTag(digest));
 }
 
-/** `undefined`: the whole. Throws `range-unsatisfiable` when all of the ranges lie outside. */
+/** `undefined`: the whole. Throws `range-unsatisfiable` when there is nothing in any of the ranges. */
 export function requestedRanges(
   headers: IncomingHttpHeaders,
   digest: Digest,
@@ -37,7 +37,7 @@ export function requestedRanges(
   if (!hasRange(headers, digest)) return undefined;
   const answer = parseRangeHeader(headers.range, size);
   if (answer.kind === 'unsatisfiable')
-    throw new CacheError('range-unsatisfiable', `The requested range lies outside the ${size} bytes of the content.`, {
+    throw new CacheError('range-unsatisfiable', `The content has ${size} bytes, and none of the requested range.`, {
       detail: { size },
     });
   return answer.kind === 'ranges' ? answer.ranges : undefined;
