@@ -22,7 +22,7 @@ export interface UpstreamManifestHead {
   readonly rateLimit?: RateLimit;
 }
 
-interface UpstreamManifest {
+export interface UpstreamManifest {
   /** Exactly as sent, at most 4 MiB. Not yet verified against anything. */
   readonly bytes: Buffer;
   readonly digest: Digest | undefined;
@@ -79,7 +79,10 @@ export interface UpstreamReferrersPage {
 
 export interface Upstream {
   readonly name: string;
-  /** Never turned into a GET when it fails. */
+  /**
+   * Never turned into a GET when it fails. Where upstream refuses HEAD as a method, a tag's digest is `undefined`, and a digest is
+   * confirmed by a GET.
+   */
   headManifest(repository: RepositoryName, reference: Reference, options?: CallOptions): Promise<UpstreamManifestHead>;
   getManifest(repository: RepositoryName, reference: Reference, options?: CallOptions): Promise<UpstreamManifest>;
   /** Bytes, or `undefined` where upstream does not say. */

@@ -2,7 +2,8 @@
 import { CacheError } from '@cistern/errors';
 import { manifestAcceptHeader, type RepositoryName } from '@cistern/oci';
 import { type CallContext, endpoint, startCall, toResponseError } from '../calls/call.ts';
-import { dropBody, type TransportRequest, nameUpstream } from '../transport/transport.ts';
+import { dropBody, type TransportRequest, type TransportResponse, nameUpstream } from '../transport/transport.ts';
+import { refusesHead } from '../calls/manifest-calls.ts';
 import type { AccessSubject, Upstream, CallerCredentials } from '../upstream.ts';
 import type { CallerTransport } from './open-callers.ts';
 
@@ -22,14 +23,15 @@ export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'c
       const lifetime = startCall(context, signal, repository);
       lifetime.setDeadline(Math.min(deadlineMs, maxCheckMs));
       try {
-        const response = await send({
-          operation: 'check-access',
-          repository,
-          signal: lifetime.signal,
-          maxBodyBytes: undefined,
-          ...question,
-        });
-        dropBody(response.body);
+        const { signal: ending } = lifetime;
+        const ask = async (method: Question['method']): Promise<TransportResponse> => {
+          const request = { operation: 'check-access', repository, signal: ending, maxBodyBytes: undefined } as const;
+          const answered = await send({ ...request, ...question, method });
+          dropBody(answered.body);
+          return answered;
+        };
+        let response = await ask(question.method);
+        if (question.method === 'HEAD' && refusesHead.has(response.status)) response = await ask('GET');
         const { status } = response;
         // 416: of an empty blob.
         if (status === 200 || status === 206 || status === 416) return { isProven: isProven() };

@@ -20,8 +20,8 @@ export interface CallContext {
   readonly clock: () => number;
 }
 
-/** 4 MiB, as the OCI distribution specification asks of registries for manifests; lists get no more. */
-const maxDocumentBytes = 4 * 1024 * 1024;
+/** 4 MiB, as the OCI distribution specification asks of registries for manifests. */
+export const maxManifestBytes = 4 * 1024 * 1024;
 
 /** `/v2/<repository>/<rest>` below the upstream's own path. */
 export function endpoint(
@@ -52,11 +52,13 @@ export interface DocumentCall extends CallSubject {
   readonly repository: RepositoryName;
   readonly accept?: string;
   readonly options: CallOptions | undefined;
+  /** Statuses besides 200 that are an answer. */
+  readonly answers?: ReadonlySet<number>;
 }
 
-/** A call whose answer is read whole. Resolves with a 200 only. */
+/** A call whose answer is read whole. Resolves with a 200, or one of `answers`. */
 export async function fetchDocument(context: CallContext, call: DocumentCall): Promise<TransportResponse> {
-  const { operation, method = 'GET', url, repository, accept, options } = call;
+  const { operation, method = 'GET', url, repository, accept, options, answers } = call;
   const { transport, deadlineMs } = context;
   const lifetime = startCall(context, options?.signal, call.subject);
   try {
@@ -68,10 +70,11 @@ export async function fetchDocument(context: CallContext, call: DocumentCall): P
       repository,
       headers: accept === undefined ? {} : { accept },
       signal: lifetime.signal,
-      maxBodyBytes: maxDocumentBytes,
+      maxBodyBytes: maxManifestBytes,
       purpose: options?.purpose,
     });
-    if (response.status !== 200) throw toResponseError(context, response, call);
+    if (response.status !== 200 && answers?.has(response.status) !== true)
+      throw toResponseError(context, response, call);
     return response;
   } finally {
     lifetime.release();

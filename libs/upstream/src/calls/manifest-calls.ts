@@ -15,10 +15,18 @@ import {
   type TransportHeaders,
   type TransportResponse,
 } from '../transport/transport.ts';
-import type { CallOptions, Upstream, UpstreamManifestHead } from '../upstream.ts';
-import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
+import type { CallOptions, Upstream, UpstreamManifest, UpstreamManifestHead } from '../upstream.ts';
+import { type CallContext, contradiction, endpoint, fetchDocument, maxManifestBytes } from './call.ts';
+
+const unknownMediaType = 'application/octet-stream';
+/** Method not allowed, not implemented: HEAD is refused as such, whatever it asks for. */
+export const refusesHead: ReadonlySet<number> = new Set([405, 501]);
+/** After that HEAD is tried again. Some firewalls answer 405, too, and a GET may be counted. */
+const headRefusedMs = 600_000;
 
 export function createManifestCalls(context: CallContext): Pick<Upstream, 'headManifest' | 'getManifest'> {
+  let headRefusedUntilMs = 0;
+
   async function fetchManifest(
     method: 'GET' | 'HEAD',
     repository: RepositoryName,
@@ -35,6 +43,7 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
       options,
       subject: `the ${reference.kind === 'tag' ? 'tag' : 'manifest'} ${named} of ${repository}`,
       unknown: 'manifest-unknown',
+      ...(method === 'HEAD' && { answers: refusesHead }),
     });
     const rateLimit = parseRateLimit(response.headers);
     return {
@@ -42,7 +51,7 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
       facts: {
         digest: digestFrom(context, response.headers, reference),
         // A client must get some type with the bytes; those of the specifications are all named by registries.
-        mediaType: mediaTypeOf(headerValue(response.headers, 'content-type')) ?? 'application/octet-stream',
+        mediaType: mediaTypeOf(headerValue(response.headers, 'content-type')) ?? unknownMediaType,
         ...(rateLimit !== undefined && { rateLimit }),
       },
     };
@@ -50,15 +59,35 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
 
   return {
     async headManifest(repository, reference, options) {
-      const { headers, facts } = await fetchManifest('HEAD', repository, reference, options);
-      return { ...facts, size: contentLength(headers) || undefined };
+      if (context.clock() >= headRefusedUntilMs) {
+        const { status, headers, facts } = await fetchManifest('HEAD', repository, reference, options);
+        if (!refusesHead.has(status)) return { ...facts, size: sizeFrom(context, headers) };
+        headRefusedUntilMs = context.clock() + headRefusedMs;
+      }
+      if (reference.kind === 'tag') return { digest: undefined, mediaType: unknownMediaType, size: undefined };
+      const { bytes, ...facts } = await getManifest(repository, reference, options);
+      return { ...facts, size: bytes.length };
     },
-    async getManifest(repository, reference, options) {
-      const { bytes, facts } = await fetchManifest('GET', repository, reference, options);
-      if (bytes === undefined || bytes.length === 0) throw contradiction(context, 'answered with an empty manifest');
-      return { ...facts, bytes };
-    },
+    getManifest,
   };
+
+  async function getManifest(
+    repository: RepositoryName,
+    reference: Reference,
+    options?: CallOptions,
+  ): Promise<UpstreamManifest> {
+    const { bytes, facts } = await fetchManifest('GET', repository, reference, options);
+    if (bytes === undefined || bytes.length === 0) throw contradiction(context, 'answered with an empty manifest');
+    return { ...facts, bytes };
+  }
+}
+
+/** A manifest is refused for its size by HEAD as it is by GET. */
+function sizeFrom(context: CallContext, headers: TransportHeaders): number | undefined {
+  const size = contentLength(headers) || undefined;
+  if (size !== undefined && size > maxManifestBytes)
+    throw contradiction(context, `announced more than the ${maxManifestBytes} bytes that a manifest may have`);
+  return size;
 }
 
 /**

@@ -1,0 +1,70 @@
+// A registry that refuses HEAD as a method: only a GET tells what a tag names. It counts at some registries.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isCacheError } from '@cistern/errors';
+import { digestOf, parseReference, parseRepositoryName } from '@cistern/oci';
+import { openOn, startServer } from './testing/scripted-server.ts';
+
+const repository = parseRepositoryName('a/b');
+const latest = parseReference('latest');
+const bytes = Buffer.from('{"schemaVersion":2}');
+const digest = digestOf(bytes);
+const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+const byDigest = { kind: 'digest', digest } as const;
+
+for (const refusal of [405, 501])
+  test(`HEAD answered with ${refusal} is not tried again for ten minutes`, async (t) => {
+    let nowMs = Date.now();
+    const server = await startServer(t, ({ method }, response) => {
+      if (method === 'HEAD') response.writeHead(refusal).end();
+      else response.writeHead(200, { 'content-type': mediaType }).end(bytes);
+    });
+    const { upstream } = openOn(t, server.url, { clock: () => nowMs });
+    const methods = (): string[] => server.requests.map(({ method }) => method);
+    const { digest: told, size } = await upstream.headManifest(repository, latest);
+    assert.deepEqual([told, size], [undefined, undefined], 'the caller asks by GET, which brings the manifest, too');
+    assert.deepEqual(methods(), ['HEAD']);
+    // The answer says that this repository holds the manifest: that takes a GET.
+    assert.deepEqual(await upstream.headManifest(repository, byDigest), { digest, mediaType, size: bytes.length });
+    assert.deepEqual(methods(), ['HEAD', 'GET']);
+    nowMs += 600_001;
+    await upstream.headManifest(repository, byDigest);
+    assert.deepEqual(methods(), ['HEAD', 'GET', 'HEAD', 'GET']);
+  });
+
+for (const failure of [400, 403, 404, 429, 500, 503])
+  test(`HEAD answered with ${failure} does not become a GET`, async (t) => {
+    const server = await startServer(t, (_request, response) =>
+      response.writeHead(failure, { 'retry-after': '1' }).end(),
+    );
+    const { upstream } = openOn(t, server.url);
+    for (const reference of [latest, byDigest]) await assert.rejects(upstream.headManifest(repository, reference));
+    assert.deepEqual(new Set(server.requests.map(({ method }) => method)), new Set(['HEAD']));
+  });
+
+test('a caller is verified by GET where HEAD is refused', async (t) => {
+  const server = await startServer(t, ({ method }, response) =>
+    response.writeHead(method === 'HEAD' ? 405 : 200, { 'content-type': mediaType }).end(bytes),
+  );
+  const { upstream } = openOn(t, server.url);
+  await upstream.checkAccess(repository, { kind: 'manifest', reference: latest }, { kind: 'anonymous' });
+  assert.deepEqual(
+    server.requests.map(({ method }) => method),
+    ['HEAD', 'GET'],
+  );
+});
+
+test('a manifest above the limit is refused by HEAD as it is by GET', async (t) => {
+  const size = 4 * 1024 * 1024 + 1;
+  const server = await startServer(t, ({ method }, response) => {
+    response.writeHead(200, { 'content-type': mediaType, 'content-length': size, 'docker-content-digest': digest });
+    response.end(method === 'HEAD' ? undefined : Buffer.alloc(size, ' '));
+  });
+  const { upstream } = openOn(t, server.url);
+  for (const call of [() => upstream.headManifest(repository, latest), () => upstream.getManifest(repository, latest)])
+    await assert.rejects(call, (error) => {
+      assert.ok(isCacheError(error, 'content-mismatch'), String(error));
+      assert.match(error.message, /more than the 4194304 bytes/);
+      return true;
+    });
+});
