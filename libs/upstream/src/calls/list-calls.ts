@@ -4,8 +4,10 @@ import { mediaTypes } from '@cistern/oci';
 import { headerValue, type TransportResponse } from '../transport/transport.ts';
 import type { Upstream, UpstreamTagsPage } from '../upstream.ts';
 import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
+import { createMissingReferrers, missingStatuses } from './missing-referrers.ts';
 
 export function createListCalls(context: CallContext): Pick<Upstream, 'listTags' | 'listReferrers'> {
+  const missing = createMissingReferrers(context.upstream, context.clock);
   return {
     async listTags(repository, { n, last }, options) {
       const subject = `the tags of ${repository}`;
@@ -26,18 +28,22 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
 
     async listReferrers(repository, digest, { artifactType, nextQuery: thisQuery }, options) {
       const subject = `the referrers of ${digest} in ${repository}`;
+      const url = endpoint(context, repository, `referrers/${digest}`, {
+        ...Object.fromEntries(new URLSearchParams(thisQuery)),
+        artifactType,
+      });
+      missing.throwIfMissing(repository, url);
       const response = await fetchDocument(context, {
         operation: 'list-referrers',
-        url: endpoint(context, repository, `referrers/${digest}`, {
-          ...Object.fromEntries(new URLSearchParams(thisQuery)),
-          artifactType,
-        }),
+        url,
         repository,
         accept: mediaTypes.ociIndex,
         options,
         subject,
         unknown: 'manifest-unknown',
+        answers: missingStatuses,
       });
+      missing.check(repository, url, response);
       if (!isIndex(parseJson(response)))
         throw contradiction(context, `answered with no image index when asked for ${subject}`);
       const filtersApplied = headerValue(response.headers, 'oci-filters-applied');
