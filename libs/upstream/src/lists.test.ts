@@ -89,3 +89,28 @@ test('referrers: 404 is manifest-unknown, whatever its body', async (t) => {
     isCacheError(error, 'manifest-unknown'),
   );
 });
+
+test('200,000 tags, beside a description of manifests, are one page', async (t) => {
+  const tags = Array.from({ length: 200_000 }, (_, at) => `build-${at}-${'0'.repeat(40)}`);
+  const described = tags.slice(0, 10_000);
+  const manifest = Object.fromEntries(
+    described.map((tag) => [`sha256:${tag.padStart(64)}`, { tag: [tag], mediaType: index.mediaType }]),
+  );
+  const server = await startServer(t, (_request, response) => sendJson(response, 200, { manifest, name: 'a/b', tags }));
+  const { upstream, metrics } = openOn(t, server.url);
+  assert.deepEqual((await upstream.listTags(repository, {})).tags, tags);
+  const received = (await metrics.upstreamReceivedBytes.get()).values[0]?.value ?? 0;
+  assert.ok(received > 10 * 1024 * 1024, `${received} bytes`);
+});
+
+test('a list of tags without end is not read to its end', async (t) => {
+  const server = await startServer(t, (_request, response) => {
+    const piece = `"${'x'.repeat(1024 * 1024)}",`;
+    response.write('{"tags":[');
+    const more = (): void => void response.write(piece, (error) => void (error ?? setImmediate(more)));
+    more();
+  });
+  await assert.rejects(openOn(t, server.url).upstream.listTags(repository, {}), (error) =>
+    isCacheError(error, 'content-mismatch'),
+  );
+});

@@ -4,6 +4,7 @@ import type { RepositoryName } from '@cistern/oci';
 import { setAwakeTimeout } from '@cistern/runtime';
 import type { UpstreamOperation } from '@cistern/telemetry';
 import {
+  type BodyPicker,
   nameUpstream,
   parseRetryAfterMs,
   type Transport,
@@ -52,13 +53,26 @@ export interface DocumentCall extends CallSubject {
   readonly repository: RepositoryName;
   readonly accept?: string;
   readonly options: CallOptions | undefined;
+  /** Default: 4 MiB. */
+  readonly maxBodyBytes?: number;
+  readonly pick?: () => BodyPicker;
   /** Statuses besides 200 that are an answer. */
   readonly answers?: ReadonlySet<number>;
 }
 
 /** A call whose answer is read whole. Resolves with a 200, or one of `answers`. */
 export async function fetchDocument(context: CallContext, call: DocumentCall): Promise<TransportResponse> {
-  const { operation, method = 'GET', url, repository, accept, options, answers } = call;
+  const {
+    operation,
+    method = 'GET',
+    url,
+    repository,
+    accept,
+    options,
+    answers,
+    pick,
+    maxBodyBytes = maxManifestBytes,
+  } = call;
   const { transport, deadlineMs } = context;
   const lifetime = startCall(context, options?.signal, call.subject);
   try {
@@ -70,7 +84,8 @@ export async function fetchDocument(context: CallContext, call: DocumentCall): P
       repository,
       headers: accept === undefined ? {} : { accept },
       signal: lifetime.signal,
-      maxBodyBytes: maxManifestBytes,
+      maxBodyBytes,
+      pick,
       purpose: options?.purpose,
     });
     if (response.status !== 200 && answers?.has(response.status) !== true)

@@ -5,6 +5,7 @@ import { type Logger, redactUrl, type UpstreamMetrics, type UpstreamOutcome } fr
 import { toNetworkError } from './network-error.ts';
 import { retryRequests } from './retry.ts';
 import {
+  type BodyPicker,
   dropBody,
   headerValue,
   nameUpstream,
@@ -48,13 +49,14 @@ export function readWholeBody({
     const success = response.status < 300;
     if (success && request.maxBodyBytes === undefined) return response;
     const maxBytes = success ? (request.maxBodyBytes ?? 0) : maxRefusalBytes;
-    const bytes = await read(upstream, request, response, maxBytes);
-    countBytes(bytes.length);
-    if (bytes.length <= maxBytes) return { ...response, bytes };
+    const picker = success ? request.pick?.() : undefined;
+    const { bytes, received, isTooLarge } = await read(upstream, request, response, { maxBytes, picker });
+    countBytes(received);
+    if (!isTooLarge) return { ...response, bytes };
     if (!success) return { ...response, bytes: bytes.subarray(0, maxBytes) };
     throw new CacheError(
       'content-mismatch',
-      `${nameUpstream(upstream, response.url.host)} sent more than the ${maxBytes} bytes that are allowed for such an answer.`,
+      `${nameUpstream(upstream, response.url.host)} sent more than the ${picker !== undefined && received > picker.maxReceivedBytes ? picker.maxReceivedBytes : maxBytes} bytes that are allowed for such an answer.`,
     );
   };
 }
@@ -64,21 +66,26 @@ async function read(
   upstream: UpstreamIdentity,
   { signal }: TransportRequest,
   { body, url }: TransportResponse,
-  maxBytes: number,
-): Promise<Buffer> {
+  { maxBytes, picker }: { readonly maxBytes: number; readonly picker: BodyPicker | undefined },
+): Promise<{ readonly bytes: Buffer; readonly received: number; readonly isTooLarge: boolean }> {
+  const { maxReceivedBytes = maxBytes } = picker ?? {};
   const chunks: Buffer[] = [];
   let size = 0;
+  let received = 0;
+  const isTooLarge = (): boolean => size > maxBytes || received > maxReceivedBytes;
   try {
     // Leaving the loop destroys the body.
     for await (const chunk of body as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size > maxBytes) break;
+      const kept = picker === undefined ? chunk : picker.push(chunk);
+      chunks.push(kept);
+      size += kept.length;
+      received += chunk.length;
+      if (isTooLarge()) break;
     }
   } catch (error) {
     throw toNetworkError(error, { upstream, url, signal });
   }
-  return Buffer.concat(chunks, size);
+  return { bytes: Buffer.concat(chunks, size), received, isTooLarge: isTooLarge() };
 }
 
 /** Refuses an answer in a content encoding that was not asked for. Decoding it would yield bytes that no digest vouches for. */
