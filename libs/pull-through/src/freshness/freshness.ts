@@ -63,16 +63,20 @@ export function freshnessOf(
   const sinceCheckedMs = record.origin === 'upstream' ? elapsedMs(record.checkedAtMs, nowMs) : Infinity;
   const { ttlMs, staleWhileRevalidateMs } = policy;
   if (sinceCheckedMs < Math.min(ttlMs, maxAgeMs)) return 'fresh';
-  const { lastFailure, lastTriedAtMs } = record;
-  if (lastFailure !== undefined && elapsedMs(lastTriedAtMs, nowMs) < waitAfter(lastFailure, policy))
-    return 'failed-lately';
+  if (failureHoldsForMs(record, policy, nowMs) > 0) return 'failed-lately';
   const mayWait = sinceCheckedMs < ttlMs + staleWhileRevalidateMs && sinceCheckedMs < maxAgeMs;
   return mayWait ? 'revalidate-behind' : 'expired';
 }
 
-/** A no is an answer too, and as good for as long. */
-function waitAfter(lastFailure: string, { ttlMs }: FreshnessPolicy): number {
-  return isRefusal(lastFailure) ? Math.max(ttlMs, retryAfterFailureMs) : retryAfterFailureMs;
+/** How long what the last try brought holds, if it failed. A no is an answer too, and as good for as long. */
+export function failureHoldsForMs(
+  { lastFailure, lastTriedAtMs }: Pick<TagRecord, 'lastTriedAtMs' | 'lastFailure'>,
+  { ttlMs }: FreshnessPolicy,
+  nowMs: number,
+): number {
+  if (lastFailure === undefined) return 0;
+  const forMs = isRefusal(lastFailure) ? Math.max(ttlMs, retryAfterFailureMs) : retryAfterFailureMs;
+  return forMs - elapsedMs(lastTriedAtMs, nowMs);
 }
 
 /** Since upstream last confirmed it, in milliseconds. Never confirmed means as old as its first sight here. */
@@ -104,13 +108,13 @@ export function failureKindOf(error: unknown): string {
   return isCacheError(error) ? error.kind : 'unknown';
 }
 
-/** The error of the try that failed a moment ago, without another try. */
-export function failedLately(upstream: string, kind: string): CacheError {
+/** The error of the try that failed a moment ago. The next try may come after `retryAfterMs`. */
+export function failedLately(upstream: string, kind: string, retryAfterMs: number): CacheError {
   const known = cacheErrorKinds.find((one) => one === kind) ?? 'upstream-unreachable';
   const message = isRefusal(kind)
     ? `${upstream} said a moment ago that it does not have this, or that it is not for us.`
     : `${upstream} could not be asked a moment ago. Try again in some seconds.`;
-  return new CacheError(known, message, { detail: { upstream } });
+  return new CacheError(known, message, { detail: { upstream }, retryAfterMs });
 }
 
 /** The policy of a tag is the first rule of its upstream whose patterns match. */

@@ -85,6 +85,18 @@ test('another node is given what one got a moment ago, and its failure too', asy
   assert.equal((await cache.listTags(library)).cache, 'MISS');
 });
 
+test('a failure of a moment ago says how long it holds', async (t) => {
+  const { cache, hub, clock, restartFrontend } = await startCache(t);
+  hub.script.down = down;
+  await assert.rejects(() => cache.listTags(library));
+  clock.nowMs += 3_000;
+  await assert.rejects(
+    () => restartFrontend().listTags(library),
+    (error) => isCacheError(error, 'upstream-unreachable') && error.retryAfterMs === 7_000,
+  );
+  assert.equal(hub.calls.length, 1);
+});
+
 test('beyond its limit a stale list is not served', async (t) => {
   const { cache, hub, clock, policy } = await startCache(t);
   policy.staleIfErrorMs = 3_600_000;

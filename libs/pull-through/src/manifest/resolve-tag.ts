@@ -11,6 +11,7 @@ import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
 import {
   ageOf,
   failedLately,
+  failureHoldsForMs,
   failureKindOf,
   freshnessOf,
   isForgottenFor,
@@ -59,17 +60,18 @@ export async function resolveTag(deps: ResolveTagDeps, key: TagKey, options: Res
   const known = (await index.tags.get(key)) ?? (await findInStore(deps, key));
   if (known === undefined) return revalidate(deps, key, known, options);
   const { force = false, maxAgeMs, signal } = options;
-  const freshness = force
-    ? 'expired'
-    : freshnessOf(known, deps.policyOf(key.upstream, key.tag), { nowMs: now(), maxAgeMs });
+  const policy = deps.policyOf(key.upstream, key.tag);
+  const freshness = force ? 'expired' : freshnessOf(known, policy, { nowMs: now(), maxAgeMs });
   if (freshness === 'fresh') return { record: known, cache: 'HIT' };
   if (deps.isOffline(key.upstream)) return withoutUpstream(deps, known, offlineError(key.upstream), 'offline');
   if (freshness === 'revalidate-behind') {
     deps.revalidateBehind(known);
     return stale(deps, known, 'revalidating');
   }
-  if (freshness === 'failed-lately')
-    return withoutUpstream(deps, known, failedLately(key.upstream, known.lastFailure ?? ''));
+  if (freshness === 'failed-lately') {
+    const failure = failedLately(key.upstream, known.lastFailure ?? '', failureHoldsForMs(known, policy, now()));
+    return withoutUpstream(deps, known, failure);
+  }
   try {
     return await revalidate(deps, key, known, options);
   } catch (error) {

@@ -59,13 +59,13 @@ async function fetchList<Page extends ListPage>(
   const { upstream, place, maxAgeMs, signal } = job;
   const state = await readState(deps, place);
   if (maxAgeMs > 0) {
-    const { checkedAtMs, failure } = state;
+    const { checkedAtMs, failure, failedAtMs = 0 } = state;
     if (checkedAtMs !== undefined && elapsedMs(checkedAtMs, now()) < maxAgeMs) {
       const kept = await ifStoreAnswers(log, () => readKeptList(store, place));
       if (kept !== undefined) return { ...(kept.page as Page), checkedAtMs, wasKept: true };
     }
-    if (failure !== undefined && elapsedMs(state.failedAtMs ?? 0, now()) < retryAfterFailureMs)
-      throw failedLately(upstream, failure);
+    const holdsForMs = retryAfterFailureMs - elapsedMs(failedAtMs, now());
+    if (failure !== undefined && holdsForMs > 0) throw failedLately(upstream, failure, holdsForMs);
   }
   let page: Page;
   try {

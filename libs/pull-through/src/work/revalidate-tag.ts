@@ -4,7 +4,7 @@ import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index'
 import type { JobPayload } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
-import { failedLately, failureKindOf, isForgottenFor } from '../freshness/freshness.ts';
+import { failedLately, failureHoldsForMs, failureKindOf, isForgottenFor } from '../freshness/freshness.ts';
 import {
   forgetTag,
   isHeldManifest,
@@ -55,7 +55,10 @@ export async function revalidateTag(
     // Asked by another node a moment ago, it has been confirmed, or could not be, since this one looked.
     if (checkedAtMs !== undefined && before.checkedAtMs > checkedAtMs) return null;
     const hasFailed = triedAtMs !== undefined && before.lastFailure !== undefined && before.lastTriedAtMs > triedAtMs;
-    if (hasFailed) throw failedLately(upstream, before.lastFailure ?? '');
+    if (hasFailed) {
+      const holdsForMs = failureHoldsForMs(before, deps.policyOf(upstream, tag), deps.now());
+      throw failedLately(upstream, before.lastFailure ?? '', holdsForMs);
+    }
   }
   // Without a record nobody can be served in place of what upstream says.
   const options: CallOptions = { signal, purpose: purpose ?? (before === undefined ? 'cold' : 'revalidate') };

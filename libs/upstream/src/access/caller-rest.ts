@@ -10,6 +10,7 @@ import {
   type TransportResponse,
   nameUpstream,
   type UpstreamIdentity,
+  withRetryAfter,
 } from '../transport/transport.ts';
 
 /** As the breaker of the upstream's own calls: each with its retries, without a success between them. */
@@ -46,8 +47,10 @@ export function createCallerRest(upstream: UpstreamIdentity, clock: () => number
     if (failures >= maxFailures) openUntilMs = clock() + restMs;
   }
 
-  function throttled(requestedAtMs: number, retryAfterMs: number | undefined): void {
+  /** Returns for how long, in milliseconds. */
+  function throttled(requestedAtMs: number, retryAfterMs: number | undefined): number {
     pause = nextPause(pause, { requestedAtMs, retryAfterMs }, { nowMs: clock(), random: Math.random() }) ?? pause;
+    return (pause?.untilMs ?? 0) - clock();
   }
 
   async function exchange(next: Transport, request: Parameters<Transport>[0]): Promise<TransportResponse> {
@@ -57,12 +60,14 @@ export function createCallerRest(upstream: UpstreamIdentity, clock: () => number
       const response = await next(request);
       const isOwn = response.url.origin === request.url.origin;
       note(isOwn && isServerFailure(response.status) ? 'failed' : 'answered');
-      if (isOwn && response.status === 429) throttled(requestedAtMs, parseRetryAfterMs(response.headers, clock()));
-      return response;
+      if (!isOwn || response.status !== 429) return response;
+      const retryAfterMs = throttled(requestedAtMs, parseRetryAfterMs(response.headers, clock()));
+      return { ...response, retryAfterMs };
     } catch (error) {
       if (isCacheError(error, 'upstream-unreachable', 'upstream-timeout')) note('failed');
       // A token server's.
-      if (isCacheError(error, 'upstream-rate-limited')) throttled(requestedAtMs, error.retryAfterMs);
+      if (isCacheError(error, 'upstream-rate-limited'))
+        throw withRetryAfter(error, throttled(requestedAtMs, error.retryAfterMs));
       throw error;
     }
   }

@@ -60,11 +60,13 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
     return known;
   }
 
+  function pausedForMs(pause: Pause | undefined): number {
+    if (pause === undefined) return 0;
+    return Math.ceil(pause.untilMs + spread * (pause.untilMs - pause.sinceMs) - clock());
+  }
+
   async function refuseWhilePaused(): Promise<void> {
-    const pause = await pauses.read();
-    if (pause === undefined) return;
-    const resumeAtMs = pause.untilMs + spread * (pause.untilMs - pause.sinceMs);
-    const waitMs = resumeAtMs - clock();
+    const waitMs = pausedForMs(await pauses.read());
     if (waitMs > 0) throw refuse('paused', 'has been asked too often and is left alone for a while', waitMs);
   }
 
@@ -106,23 +108,27 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
       throw refuse('exhausted', 'has no pulls left for now', waitMs);
     },
     report: (account, rateLimit, requestedAtMs) => accountOf(account).report(rateLimit, requestedAtMs),
-    exhausted: (account, rateLimit, { requestedAtMs, retryAfterMs }) =>
-      accountOf(account).report({ ...rateLimit, remaining: 0 }, requestedAtMs, retryAfterMs),
+    async exhausted(name, rateLimit, { requestedAtMs, retryAfterMs }) {
+      const account = accountOf(name);
+      await account.report({ ...rateLimit, remaining: 0 }, requestedAtMs, retryAfterMs);
+      return account.lookAgainInMs();
+    },
     async throttled(refusal) {
       let began: Pause | undefined;
       await pauses.read();
-      await pauses.change((known) => {
+      const paused = await pauses.change((known) => {
         const nowMs = clock();
         began = nextPause(known, refusal, { nowMs, random: random() });
         return began ?? known ?? { sinceMs: nowMs, untilMs: nowMs, count: 0 };
       });
-      if (began === undefined) return;
+      if (began === undefined) return pausedForMs(paused);
       metrics.pauses.inc({ upstream });
       const seconds = Math.round((began.untilMs - began.sinceMs) / 1000);
       log.warn(
         { upstream, endpoint: host, seconds, inARow: began.count },
         'an upstream answers too many requests and is left alone',
       );
+      return pausedForMs(paused);
     },
   };
 }

@@ -48,10 +48,13 @@ export interface EndpointBudget {
   admit(call: BudgetCall, accounts: readonly string[]): Promise<string>;
   /** An answer that says what is left. */
   report(account: string, rateLimit: RateLimit, requestedAtMs: number): Promise<void>;
-  /** A 429 that says what is left, which is nothing. */
-  exhausted(account: string, rateLimit: RateLimit, answer: Refusal): Promise<void>;
-  /** A bare 429: too many requests, by any account. Every process leaves the registry alone for a while. */
-  throttled(answer: Refusal): Promise<void>;
+  /** A 429 that says what is left, which is nothing. Returns after how many milliseconds the account is tried again. */
+  exhausted(account: string, rateLimit: RateLimit, answer: Refusal): Promise<number>;
+  /**
+   * A bare 429: too many requests, by any account. Every process leaves the registry alone for a while. Returns after how many
+   * milliseconds this one asks again.
+   */
+  throttled(answer: Refusal): Promise<number>;
 }
 
 export interface BudgetCall {

@@ -14,6 +14,7 @@ import {
   type TransportRequest,
   type TransportResponse,
   type UpstreamIdentity,
+  withRetryAfter,
 } from '../transport/transport.ts';
 import { collectEvidence } from './breaker-evidence.ts';
 import { rememberFailures } from './remembered-failures.ts';
@@ -148,7 +149,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
       const why = response === undefined ? 'failed' : `answered ${response.status}`;
       retryAfterMs = Math.max(retryAfterMs, attempt.failed(why, wanted));
     }
-    if (response === undefined) throw withRetryAfter(error, retryAfterMs);
+    if (response === undefined) throw retryAfterMs === 0 ? error : withRetryAfter(error, retryAfterMs);
     return failed === 'nothing' ? response : { ...response, retryAfterMs };
   }
 
@@ -190,10 +191,4 @@ async function exchange(upstream: UpstreamIdentity, next: Transport, request: Tr
     if (!isCacheError(error, 'upstream-unreachable', 'upstream-timeout')) throw error;
     return { error, failed: isConnectFailure(upstream, error) ? 'connection' : 'repository' };
   }
-}
-
-function withRetryAfter(error: CacheError, waitMs: number): CacheError {
-  const { kind, message, detail, retryable, cause } = error;
-  const retryAfterMs = Math.max(waitMs, error.retryAfterMs ?? 0);
-  return retryAfterMs === 0 ? error : new CacheError(kind, message, { detail, retryable, retryAfterMs, cause });
 }

@@ -4,6 +4,7 @@ import { isCacheError } from '@cistern/errors';
 import type { BudgetCall, EndpointBudget } from '../budget/budget.ts';
 import {
   parseRateLimit,
+  withRetryAfter,
   parseRetryAfterMs,
   type Transport,
   type TransportRequest,
@@ -61,8 +62,10 @@ export function chooseAccount({ accounts, budget, clock }: ChooseAccountOptions)
       response = await send(request);
     } catch (error) {
       // A token server's: it has no budgets, only limits on requests.
-      if (isCacheError(error, 'upstream-rate-limited'))
-        await budget.throttled({ requestedAtMs, retryAfterMs: error.retryAfterMs });
+      if (isCacheError(error, 'upstream-rate-limited')) {
+        const retryAfterMs = await budget.throttled({ requestedAtMs, retryAfterMs: error.retryAfterMs });
+        return { error: withRetryAfter(error, retryAfterMs), mayAskAnother: false };
+      }
       return { error, mayAskAnother: isCacheError(error, 'upstream-refused-us') };
     }
     // Storage behind a redirect has limits of its own.
@@ -73,9 +76,9 @@ export function chooseAccount({ accounts, budget, clock }: ChooseAccountOptions)
       return { response, mayAskAnother: false };
     }
     const refusal = { requestedAtMs, retryAfterMs: parseRetryAfterMs(response.headers, clock()) };
-    if (rateLimit === undefined) await budget.throttled(refusal);
-    else await budget.exhausted(name, rateLimit, refusal);
-    return { response, mayAskAnother: rateLimit !== undefined };
+    const isBare = rateLimit === undefined;
+    const retryAfterMs = await (isBare ? budget.throttled(refusal) : budget.exhausted(name, rateLimit, refusal));
+    return { response: { ...response, retryAfterMs }, mayAskAnother: !isBare };
   }
 }
 

@@ -1,6 +1,7 @@
 // One HTTP exchange with an upstream, its token server or its storage, as every layer of the stack passes it on. Also how the
 // headers of answers are read, and how errors name an upstream.
 import type { Readable } from 'node:stream';
+import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { UpstreamOperation } from '@cistern/telemetry';
 import type { CallPurpose, RateLimit } from '../upstream.ts';
@@ -127,4 +128,12 @@ export function parseRetryAfterMs(headers: TransportHeaders, nowMs: number): num
   if (value === undefined) return undefined;
   const waitMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
   return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), maxRetryAfterMs);
+}
+
+/** The same error, to be tried again after that long. */
+export function withRetryAfter(
+  { kind, message, detail, retryable, cause }: CacheError,
+  retryAfterMs: number,
+): CacheError {
+  return new CacheError(kind, message, { detail, retryable, retryAfterMs, cause });
 }
