@@ -120,6 +120,8 @@ export interface TagsPage {
   readonly tags: readonly string[];
   /** The `last` of the next page, if upstream has one. */
   readonly next?: { readonly last: string; readonly n?: number };
+  /** Upstream's `Warning` for people. */
+  readonly warning?: string;
 }
 
 export interface ReferrersPage {
@@ -129,6 +131,8 @@ export interface ReferrersPage {
   readonly filtersApplied?: string;
   /** The query of upstream's `Link: rel="next"`, if it has one. */
   readonly nextQuery?: string;
+  /** Upstream's `Warning` for people. */
+  readonly warning?: string;
 }
 
 export type JobName = keyof JobCatalogue;

@@ -20,6 +20,8 @@ export interface UpstreamManifestHead {
   readonly mediaType: string;
   readonly size: number | undefined;
   readonly rateLimit?: RateLimit;
+  /** For people, as a `Warning` header with code 299 has it: `299 - "…"`. */
+  readonly warning?: string;
 }
 
 export interface UpstreamManifest {
@@ -28,6 +30,7 @@ export interface UpstreamManifest {
   readonly digest: Digest | undefined;
   readonly mediaType: string;
   readonly rateLimit?: RateLimit;
+  readonly warning?: string;
 }
 
 export interface UpstreamBlobBody {
@@ -69,12 +72,14 @@ export interface BlobRequestOptions extends CallOptions {
 export interface UpstreamTagsPage {
   readonly tags: readonly string[];
   readonly next?: { readonly last: string; readonly n?: number };
+  readonly warning?: string;
 }
 
 export interface UpstreamReferrersPage {
   readonly bytes: Buffer;
   readonly filtersApplied?: string;
   readonly nextQuery?: string;
+  readonly warning?: string;
 }
 
 export interface Upstream {

@@ -99,7 +99,7 @@ export function createRedisTags(parts: RedisParts): TagIndex {
 
 /** Without `pulls` and `lastPulledAtMs`, which only grow. What is as a rule is left out: a record then takes half as much. */
 function fieldsOf(record: TagRecord): (string | number)[] {
-  const { firstSeenAtMs, changedAtMs, checkedAtMs, lastTriedAtMs, origin, lastFailure } = record;
+  const { firstSeenAtMs, changedAtMs, checkedAtMs, lastTriedAtMs, origin, lastFailure, warning } = record;
   const fields = {
     [schemaField]: schema,
     d: packDigest(record.digest),
@@ -112,6 +112,7 @@ function fieldsOf(record: TagRecord): (string | number)[] {
     ...(lastTriedAtMs !== checkedAtMs && { r: lastTriedAtMs }),
     ...(origin !== 'upstream' && { o: origin }),
     ...(lastFailure !== undefined && { x: lastFailure }),
+    ...(warning !== undefined && { w: warning }),
   };
   return Object.entries(fields).flat();
 }
@@ -134,6 +135,7 @@ function toRecord(key: TagKey, hash: StoredHash): TagRecord | undefined {
     pulls: Number(hash['n']),
     lastTriedAtMs: Number(hash['r'] ?? hash['k']),
     lastFailure: hash['x'],
+    warning: hash['w'],
     origin: (hash['o'] as TagRecord['origin'] | undefined) ?? 'upstream',
   };
 }

@@ -89,10 +89,12 @@ export const additions = `
 
 /** Columns that came later too: SQLite has no `IF NOT EXISTS` for them. */
 export function addColumns(database: DatabaseSync): void {
-  const columns = database.prepare('PRAGMA table_info(links)').all();
-  const add = (column: string, type: string) => {
-    if (!columns.some(({ name }) => name === column)) database.exec(`ALTER TABLE links ADD COLUMN ${column} ${type}`);
+  const add = (table: string, column: string, type: string) => {
+    const columns = database.prepare(`PRAGMA table_info(${table})`).all();
+    if (!columns.some(({ name }) => name === column))
+      database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
   };
-  add('platform', 'TEXT');
-  add('confirmed', 'INTEGER');
+  add('links', 'platform', 'TEXT');
+  add('links', 'confirmed', 'INTEGER');
+  add('tags', 'warning', 'TEXT');
 }

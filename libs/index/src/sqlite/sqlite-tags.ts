@@ -4,8 +4,9 @@ import { repositoryPath, tagPath, sumOfPulls, withPulls } from '../records.ts';
 import { isSameConfirmation, type TagIndex, type TagKey, type TagPulls, type TagRecord } from '../tags.ts';
 import { rememberRows, type SqliteConnection } from './sqlite-connection.ts';
 
-type Row = Omit<TagRecord, 'schema' | 'upstream' | 'repository' | 'lastFailure'> & {
+type Row = Omit<TagRecord, 'schema' | 'upstream' | 'repository' | 'lastFailure' | 'warning'> & {
   readonly lastFailure: string | null;
+  readonly warning: string | null;
 };
 
 export function createSqliteTags({ database, writeBehind, call }: SqliteConnection): TagIndex {
@@ -53,6 +54,7 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
       record.lastTriedAtMs,
       record.lastFailure ?? null,
       record.origin,
+      record.warning ?? null,
     );
     forget(record);
   }
@@ -101,12 +103,12 @@ function prepareTags(database: DatabaseSync) {
   const select = `
     SELECT tag, digest, media_type AS mediaType, size, sequence, first_seen_at_ms AS firstSeenAtMs,
       changed_at_ms AS changedAtMs, checked_at_ms AS checkedAtMs, last_pulled_at_ms AS lastPulledAtMs, pulls,
-      last_tried_at_ms AS lastTriedAtMs, last_failure AS lastFailure, origin
+      last_tried_at_ms AS lastTriedAtMs, last_failure AS lastFailure, origin, warning
     FROM tags WHERE path = ?`;
   return {
     select: database.prepare(`${select} AND tag = ?`),
     list: database.prepare(`${select} AND tag > ? ORDER BY tag LIMIT ?`),
-    upsert: database.prepare('INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    upsert: database.prepare('INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     remove: database.prepare('DELETE FROM tags WHERE path = ? AND tag = ?'),
     addPulls: database.prepare(`
       UPDATE tags SET pulls = pulls + ?, last_pulled_at_ms = max(last_pulled_at_ms, ?) WHERE path = ? AND tag = ?`),
@@ -114,5 +116,12 @@ function prepareTags(database: DatabaseSync) {
 }
 
 function toRecord({ upstream, repository }: TagKey, row: Row): TagRecord {
-  return { upstream, repository, schema: 1, ...row, lastFailure: row.lastFailure ?? undefined };
+  return {
+    upstream,
+    repository,
+    schema: 1,
+    ...row,
+    lastFailure: row.lastFailure ?? undefined,
+    warning: row.warning ?? undefined,
+  };
 }

@@ -97,6 +97,18 @@ test('a failure of a moment ago says how long it holds', async (t) => {
   assert.equal(hub.calls.length, 1);
 });
 
+test("upstream's warning for people stays with a page, for all nodes and when upstream cannot be asked", async (t) => {
+  const { cache, hub, clock, restartFrontend } = await startCache(t);
+  const warning = '299 - "Moved."';
+  hub.script.tags = { tags: ['a'], warning };
+  assert.equal((await cache.listTags(library)).warning, warning);
+  assert.equal((await restartFrontend().listTags(library)).warning, warning);
+  hub.script.down = down;
+  clock.nowMs += 61_000;
+  const stale = await restartFrontend().listTags(library);
+  assert.deepEqual([stale.cache, stale.warning], ['STALE', warning]);
+});
+
 test('beyond its limit a stale list is not served', async (t) => {
   const { cache, hub, clock, policy } = await startCache(t);
   policy.staleIfErrorMs = 3_600_000;

@@ -29,11 +29,11 @@ export function manifestFromMemory(
   if (record === undefined) return undefined;
   const nowMs = deps.now();
   if (freshnessOf(record, deps.policyOf(upstream, reference.tag), { nowMs, maxAgeMs }) !== 'fresh') return undefined;
-  const { digest, mediaType, size } = record;
+  const { digest, mediaType, size, warning } = record;
   // An adopted tag does not say what its manifest is like.
   if (want === 'bytes' || mediaType === '') return heldFromMemory(deps, request, want, digest, record);
   deps.pullTally.pulled(digest, record);
-  return { digest, ageMs: ageOf(record, nowMs), cache: 'HIT', mediaType, size };
+  return { digest, ageMs: ageOf(record, nowMs), cache: 'HIT', warning, mediaType, size };
 }
 
 /** `tag`: which names it, if it was asked for by one. */
@@ -51,7 +51,8 @@ function heldFromMemory(
   pullTally.pulled(digest, tag);
   if (want === 'bytes' && tag === undefined && link.platform !== undefined) pullTally.pulledPlatform(link);
   const { mediaType, bytes } = manifest;
-  return { digest, ageMs: tag && ageOf(tag, now()), cache: 'HIT', mediaType, size: bytes.length, bytes };
+  const ageMs = tag && ageOf(tag, now());
+  return { digest, ageMs, cache: 'HIT', warning: tag?.warning, mediaType, size: bytes.length, bytes };
 }
 
 /**

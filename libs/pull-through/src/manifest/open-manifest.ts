@@ -72,10 +72,10 @@ async function resolve(
   if (reference.kind === 'digest') return { digest: reference.digest, cache: 'HIT' };
   const key = { upstream, repository, tag: reference.tag };
   const { record, ...facts } = await resolveTag(deps, key, { want, force, maxAgeMs, signal });
-  const { digest, mediaType, size } = record;
+  const { digest, mediaType, size, warning } = record;
   // An adopted tag names a manifest that is here; what it is like is read from it.
   const stated = mediaType === '' ? undefined : { mediaType, size };
-  return { ...facts, digest, ageMs: ageOf(record, deps.now()), stated };
+  return { ...facts, digest, ageMs: ageOf(record, deps.now()), warning, stated };
 }
 
 async function bytesOf(

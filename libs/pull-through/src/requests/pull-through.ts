@@ -22,6 +22,8 @@ export interface FreshnessFacts {
   readonly staleBecause?: StaleReason | undefined;
   /** Since upstream last confirmed it; `undefined` for what never changes. */
   readonly ageMs?: number | undefined;
+  /** What upstream has to say to people about it: a `Warning` header. */
+  readonly warning?: string | undefined;
 }
 
 /** A question about a repository that the caller may pull. */

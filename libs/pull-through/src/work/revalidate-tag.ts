@@ -23,6 +23,7 @@ interface Confirmed {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
+  readonly warning?: string | undefined;
 }
 
 /** What was known of the tag when upstream was asked: who finds something else afterwards may know better. */
@@ -87,9 +88,9 @@ async function confirmByHead(deps: WorkDeps, key: TagKey, options: CallOptions):
     { kind: 'tag', tag: key.tag },
     options,
   );
-  const { digest, mediaType, size } = head;
+  const { digest, mediaType, size, warning } = head;
   if (digest === undefined || size === undefined || mediaType === '' || isSchema1(mediaType)) return undefined;
-  return { digest, mediaType, size };
+  return { digest, mediaType, size, warning };
 }
 
 /**
@@ -113,7 +114,8 @@ async function fetchByTag(deps: WorkDeps, key: TagKey, options: CallOptions): Pr
   const digest = (isSchema1(manifest.mediaType) ? undefined : manifest.digest) ?? digestOf(manifest.bytes);
   verifyManifest(deps, key.upstream, digest, manifest.bytes);
   const store = () => storeManifest(deps, key, digest, manifest);
-  return { digest, ...(await storeOrRefuse(deps, key, [reference, { kind: 'digest', digest }], store)) };
+  const { warning } = manifest;
+  return { digest, warning, ...(await storeOrRefuse(deps, key, [reference, { kind: 'digest', digest }], store)) };
 }
 
 /** Its announced digest leaves the signatures out, so it is not that of the bytes: they go by their own. */
@@ -128,7 +130,7 @@ function isSchema1(mediaType: string): boolean {
 async function recordConfirmed(
   deps: WorkDeps,
   key: TagKey,
-  { digest, mediaType, size }: Confirmed,
+  { digest, mediaType, size, warning }: Confirmed,
   { before, marks }: Known,
 ): Promise<boolean> {
   const { index, now } = deps;
@@ -148,6 +150,7 @@ async function recordConfirmed(
     pulls: before?.pulls ?? 0,
     lastTriedAtMs: nowMs,
     origin: 'upstream',
+    warning,
   };
   const isNews = changed || before.origin === 'adopted';
   if (isNews) {

@@ -1,7 +1,7 @@
 // Lists: tags of a repository, and manifests that refer to one (OCI distribution specification, "Listing Tags" and
 // "Listing Referrers"). Registries page them by the `Link` header (RFC 8288).
 import { mediaTypes } from '@cistern/oci';
-import { headerValue, type TransportResponse } from '../transport/transport.ts';
+import { headerValue, parseWarning, type TransportResponse } from '../transport/transport.ts';
 import type { Upstream, UpstreamTagsPage } from '../upstream.ts';
 import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
 import { pickMember } from './pick-member.ts';
@@ -32,7 +32,7 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
       const tags = picker.isComplete() ? readTags(parseJson(response)) : undefined;
       if (tags === undefined) throw contradiction(context, `answered with no list of tags when asked for ${subject}`);
       const next = nextPage(response, tags);
-      return { tags, ...(next !== undefined && { next }) };
+      return { tags, ...(next !== undefined && { next }), ...warningOf(response) };
     },
 
     async listReferrers(repository, digest, { artifactType, nextQuery: thisQuery }, options) {
@@ -61,9 +61,15 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
         bytes: response.bytes ?? Buffer.alloc(0),
         ...(filtersApplied !== undefined && { filtersApplied }),
         ...(nextQuery !== '' && { nextQuery }),
+        ...warningOf(response),
       };
     },
   };
+}
+
+function warningOf({ headers }: TransportResponse): { readonly warning?: string } {
+  const warning = parseWarning(headers);
+  return warning === undefined ? {} : { warning };
 }
 
 function parseJson({ bytes }: TransportResponse): unknown {

@@ -12,6 +12,7 @@ import {
   contentLength,
   headerValue,
   parseRateLimit,
+  parseWarning,
   type TransportHeaders,
   type TransportResponse,
 } from '../transport/transport.ts';
@@ -46,6 +47,7 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
       ...(method === 'HEAD' && { answers: refusesHead }),
     });
     const rateLimit = parseRateLimit(response.headers);
+    const warning = parseWarning(response.headers);
     return {
       ...response,
       facts: {
@@ -53,6 +55,7 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
         // A client must get some type with the bytes; those of the specifications are all named by registries.
         mediaType: mediaTypeOf(headerValue(response.headers, 'content-type')) ?? unknownMediaType,
         ...(rateLimit !== undefined && { rateLimit }),
+        ...(warning !== undefined && { warning }),
       },
     };
   }

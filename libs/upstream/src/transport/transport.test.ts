@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseRateLimit, parseRetryAfterMs } from './transport.ts';
+import { parseRateLimit, parseRetryAfterMs, parseWarning } from './transport.ts';
 
 test('rate limit: what Docker Hub sends', () =>
   assert.deepEqual(
@@ -18,6 +18,22 @@ test('rate limit: parts of it', () => {
   assert.equal(parseRateLimit({ 'docker-ratelimit-source': '192.0.2.1' }), undefined);
   assert.equal(parseRateLimit({ 'ratelimit-limit': 'many', 'ratelimit-remaining': '-1' }), undefined);
 });
+
+const text = 'Use example.com/new. See \\"help\\", please.';
+const warnings: readonly (readonly [string | string[] | undefined, string | undefined])[] = [
+  [undefined, undefined],
+  [`299 - "${text}"`, `299 - "${text}"`],
+  [`299 registry.example "${text}" "Tue, 01 Dec 2026 00:00:00 GMT"`, `299 - "${text}"`],
+  [['299 - "one"', '110 - "Response is Stale", 299 - "two"'], '299 - "one", 299 - "two"'],
+  ['110 - "say 299 of it"', undefined],
+  ['299 - "no end', undefined],
+  ['299 - no quotes', undefined],
+  ['299 - "line\r\nbreak"', undefined],
+  [`299 - "${'x'.repeat(2_000)}"`, undefined],
+  [[`299 - "${'x'.repeat(900)}"`, `299 - "${'y'.repeat(900)}"`], `299 - "${'x'.repeat(900)}"`],
+];
+for (const [header, expected] of warnings)
+  test(`warning: ${String(header).slice(0, 60)}`, () => assert.equal(parseWarning({ warning: header }), expected));
 
 const nowMs = Date.parse('2026-01-01T00:00:00Z');
 const waits = [

@@ -122,6 +122,20 @@ export function parseRateLimit(headers: TransportHeaders): RateLimit | undefined
   };
 }
 
+/** As the distribution specification has it, "Warnings": the other codes are of caches. */
+const warningForPeople = /(?:^|[\s,])299 [^\s,"]+ ("(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*")/gu;
+const maxWarningLength = 1_024;
+
+/** The warnings for people, as one `Warning` header: `299 - "…", 299 - "…"`. Those beyond 1,024 characters are left out. */
+export function parseWarning(headers: TransportHeaders): string | undefined {
+  const kept: string[] = [];
+  for (const [, text] of (headerValue(headers, 'warning') ?? '').matchAll(warningForPeople)) {
+    const next = [...kept, `299 - ${text}`];
+    if (next.join(', ').length <= maxWarningLength) kept.push(`299 - ${text}`);
+  }
+  return kept.length === 0 ? undefined : kept.join(', ');
+}
+
 /** Milliseconds from a `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), at most 6 hours. */
 export function parseRetryAfterMs(headers: TransportHeaders, nowMs: number): number | undefined {
   const value = headerValue(headers, 'retry-after')?.trim();

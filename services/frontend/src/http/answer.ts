@@ -47,10 +47,12 @@ const warnings: Readonly<Record<StaleReason, string>> = {
 };
 
 /** As `setCacheResult`, and how much upstream's word is worth. */
-export function setFreshness(reply: FastifyReply, { ageMs, cache, staleBecause }: FreshnessFacts): void {
+export function setFreshness(reply: FastifyReply, { ageMs, cache, staleBecause, warning }: FreshnessFacts): void {
   setCacheResult(reply, cache);
   if (ageMs !== undefined) reply.header('age', String(Math.max(0, Math.floor(ageMs / 1000))));
-  if (cache === 'STALE') reply.header('warning', warnings[staleBecause ?? 'failing']);
+  const stale = cache === 'STALE' ? warnings[staleBecause ?? 'failing'] : undefined;
+  if (stale !== undefined || warning !== undefined)
+    reply.header('warning', [stale, warning].filter((one) => one !== undefined).join(', '));
 }
 
 /** A larger one is shared by those who are sent it, however slow they are: a copy for each would fill the memory. */

@@ -28,6 +28,7 @@ const record: fc.Arbitrary<TagRecord> = fc
       lastTriedAtMs: time,
       lastFailure: fc.constantFrom(undefined, 'timeout', ''),
       origin: fc.constantFrom('upstream' as const, 'adopted' as const),
+      warning: fc.constantFrom(undefined, '299 - "gone soon"'),
     }),
   )
   .map(([of, fields]) => ({ schema: 1, ...of, ...fields }));
