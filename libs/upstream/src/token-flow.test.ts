@@ -151,7 +151,7 @@ test('a throttled token server: rate limited', async (t) => {
   });
   await assert.rejects(
     upstream.getManifest(nginx, latest),
-    (error) => isCacheError(error, 'upstream-rate-limited') && error.retryAfterMs === 7000 && error.retryable,
+    (error) => isCacheError(error, 'upstream-rate-limited') && (error.retryAfterMs ?? 0) >= 7000 && error.retryable,
   );
   assert.equal(tokenServer.requests.length, 1);
 });

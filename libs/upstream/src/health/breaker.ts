@@ -75,6 +75,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
       breaker: { state: undefined, success() {}, failure: () => isSilent() || evidence.isConclusive() },
     },
   );
+  const isUnanswered = (error: CacheError): boolean => isSilent() || isConnectFailure(upstream, error);
   const isOpen = (): boolean => policy.state === CircuitState.Open && !isAlive;
   const waitMs = (): number => (isOpen() ? Math.max(0, nextPingAtMs - clock()) : 0);
 
@@ -126,8 +127,8 @@ export function createBreaker(options: BreakerOptions): Breaker {
     if (failed === 'connection') evidence.connectionFailed();
     if (failed === 'nothing') evidence.answered(response.status < 400 ? repository : undefined);
     if (failed !== 'repository') return { ...outcome, isOfRegistry: failed === 'connection' };
-    const isProof = evidence.repositoryFailed(manifestOperations.has(operation) ? repository : undefined);
-    return { ...outcome, isOfRegistry: isProof || isSilent() };
+    const isOfRegistry = evidence.repositoryFailed(manifestOperations.has(operation) ? repository : undefined);
+    return { ...outcome, isOfRegistry };
   }
 
   function refuse(): never {
@@ -140,7 +141,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
     // Nobody waits for the one call that tries it.
     if (isOpen() || policy.state === CircuitState.HalfOpen) refuse();
     const attempt = failures.begin(request);
-    const outcome = await policy.execute(async () => weigh(await exchange(upstream, next, request), request));
+    const outcome = await policy.execute(async () => weigh(await exchange(isUnanswered, next, request), request));
     const { failed, response, error } = outcome;
     let retryAfterMs = waitMs();
     if (failed === 'nothing') attempt.answered();
@@ -181,7 +182,11 @@ type Outcome = Exchange & {
 };
 
 /** Never a failure is a refusal, of whatever kind. What else it rejects with, as a caller that leaves, says nothing. */
-async function exchange(upstream: UpstreamIdentity, next: Transport, request: TransportRequest): Promise<Exchange> {
+async function exchange(
+  isUnanswered: (error: CacheError) => boolean,
+  next: Transport,
+  request: TransportRequest,
+): Promise<Exchange> {
   try {
     const response = await next(request);
     // Storage behind a redirect is another server.
@@ -189,6 +194,6 @@ async function exchange(upstream: UpstreamIdentity, next: Transport, request: Tr
     return { response, failed: isOwn && isServerFailure(response.status) ? 'repository' : 'nothing' };
   } catch (error) {
     if (!isCacheError(error, 'upstream-unreachable', 'upstream-timeout')) throw error;
-    return { error, failed: isConnectFailure(upstream, error) ? 'connection' : 'repository' };
+    return { error, failed: isUnanswered(error) ? 'connection' : 'repository' };
   }
 }
