@@ -89,6 +89,8 @@ function toBody(
 const maxFruitlessResumes = 3;
 const maxResumes = 50;
 const firstPauseMs = 100;
+/** A client that gets no byte for longer may leave. */
+const maxPauseMs = 5_000;
 
 /**
  * One sequence of bytes, whatever breaks. Ends only at the end of what was opened; otherwise throws a CacheError or the
@@ -132,7 +134,7 @@ async function* readResumably(
       signal.throwIfAborted();
       if (fruitless >= maxFruitlessResumes || resumes >= maxResumes)
         throw atOffset(toNetworkError(cause, { upstream, url, signal }), offset);
-      if (fruitless > 0) await pauseBefore(fruitless, signal);
+      if (fruitless > 0) await pauseBefore(fruitless, cause, signal);
       try {
         const resumed = await openInTime(context, lifetime, {
           ...request,
@@ -154,10 +156,13 @@ async function* readResumably(
   }
 }
 
-async function pauseBefore(fruitless: number, signal: AbortSignal): Promise<void> {
+/** Until the registry is asked again, if that is soon. */
+async function pauseBefore(fruitless: number, cause: unknown, signal: AbortSignal): Promise<void> {
   const longest = firstPauseMs * 2 ** fruitless;
+  const askedAgainMs = isCacheError(cause) ? (cause.retryAfterMs ?? 0) : 0;
+  const leastMs = Math.max(longest / 2, Math.min(askedAgainMs, maxPauseMs));
   try {
-    await pause(longest / 2 + (Math.random() * longest) / 2, undefined, { signal });
+    await pause(leastMs + (Math.random() * longest) / 2, undefined, { signal });
   } catch {
     signal.throwIfAborted();
   }

@@ -148,6 +148,18 @@ test('a weak entity tag is not sent', async (t) => {
   assert.equal(server.requests.at(-1)?.headers['if-match'], undefined);
 });
 
+test('a resume waits until the repository is asked again', async (t) => {
+  const statuses = [200, 503, 502];
+  const server = await startServer(t, (request, response) => {
+    const status = statuses.shift() ?? 206;
+    if (status >= 500) response.writeHead(status, { 'retry-after': '1' }).end();
+    else send(request, response, status === 200 ? { breakAt: 100_000 } : {});
+  });
+  const { upstream } = openOn(t, server.url);
+  assert.ok(blob.equals(await readAll(await upstream.getBlob(repository, digest))));
+  assert.equal(server.requests.length, 4);
+});
+
 test('three resumes without a byte are enough', async (t) => {
   const server = await startServer(t, (request, response) => {
     send(request, response, { breakAt: 10 });
