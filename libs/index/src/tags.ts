@@ -28,7 +28,7 @@ export interface TagRecord extends TagKey {
   /** Of the last try to revalidate: when, and why it failed (`undefined`: it did not). */
   readonly lastTriedAtMs: number;
   readonly lastFailure?: string | undefined;
-  /** What upstream last had to say to people about it: a `Warning` header. */
+  /** Upstream's last `Warning` header about it, for people. */
   readonly warning?: string | undefined;
   /** `adopted`: read from another cache's files, never confirmed by an upstream (`checkedAtMs` is then 0). */
   readonly origin: 'upstream' | 'adopted';

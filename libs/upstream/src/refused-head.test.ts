@@ -1,4 +1,4 @@
-// A registry that refuses HEAD as a method: only a GET tells what a tag names. It counts at some registries.
+// A registry that refuses HEAD as a method. Only a GET shows then what a tag names, and it counts at some registries.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';

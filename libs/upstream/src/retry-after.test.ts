@@ -1,4 +1,4 @@
-// What callers are told to wait is how long the upstream is not asked.
+// An error says after how long the upstream is asked again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
@@ -35,11 +35,11 @@ const cases: readonly (readonly [string, Answer, (upstream: Upstream) => Promise
 ];
 
 for (const [name, answer, call, kind] of cases)
-  test(`Retry-After: 1 with ${name}: all are told the time until it is asked again`, async (t) => {
+  test(`Retry-After: 1 with ${name}: all errors have the time until it is asked again`, async (t) => {
     let nowMs = Date.now();
     const server = await startServer(t, answer);
     const { upstream } = openOn(t, server.url, { clock: () => nowMs });
-    const told = async (): Promise<number> => {
+    const waitMsOf = async (): Promise<number> => {
       const error: unknown = await call(upstream).then(
         () => undefined,
         (thrown: unknown) => thrown,
@@ -47,18 +47,18 @@ for (const [name, answer, call, kind] of cases)
       assert.ok(isCacheError(error, kind), String(error));
       return error.retryAfterMs ?? Number.NaN;
     };
-    const firstMs = await told();
+    const firstMs = await waitMsOf();
     const asked = server.requests.length;
-    assert.equal(await told(), firstMs);
+    assert.equal(await waitMsOf(), firstMs);
     nowMs += firstMs - 1;
-    assert.equal(await told(), 1);
+    assert.equal(await waitMsOf(), 1);
     assert.equal(server.requests.length, asked);
     nowMs += 1;
-    await told();
+    await waitMsOf();
     assert.ok(server.requests.length > asked);
   });
 
-test('an open breaker tells when the registry is asked for a sign of life', async (t) => {
+test('an open breaker says when the registry is probed next', async (t) => {
   const { upstream } = openOn(t, 'http://registry.example', {
     lookup: (_host, _options, found) => found(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), ''),
   });

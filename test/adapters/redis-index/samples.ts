@@ -29,6 +29,7 @@ export function tagRecord(tag: string, fields: Partial<TagRecord> = {}): TagReco
     pulls: 0,
     lastTriedAtMs: 4,
     lastFailure: undefined,
+    warning: undefined,
     origin: 'upstream',
     ...fields,
   };

@@ -45,13 +45,15 @@ test('an upstream that refuses connections: what is cached is served, the rest f
 
 test('an upstream that answers 500, and one that answers 429', async (t) => {
   const { upstream, cistern } = await openStage(t);
-  upstream.addImage('library/app', { tag: 'latest' });
-  const manifest = `${cistern.url}/v2/library/app/manifests/latest`;
-  await sendRequest(manifest);
+  // A failure is remembered for its repository.
   for (const status of [500, 503, 429]) {
-    const fault = upstream.addFault({ endpoint: 'manifest' }, { status });
-    assert.equal((await sendRequest(manifest)).headers['x-cache'], 'STALE', String(status));
-    assertRefused(await sendRequest(`${cistern.url}/v2/library/app/manifests/${status}`), 503, 'UNAVAILABLE');
+    const repository = `library/app-${status}`;
+    const url = `${cistern.url}/v2/${repository}/manifests`;
+    upstream.addImage(repository, { tag: 'latest' });
+    await sendRequest(`${url}/latest`);
+    const fault = upstream.addFault({ endpoint: 'manifest', repository }, { status });
+    assert.equal((await sendRequest(`${url}/latest`)).headers['x-cache'], 'STALE', String(status));
+    assertRefused(await sendRequest(`${url}/other`), 503, 'UNAVAILABLE');
     fault.remove();
   }
   const headers = { 'retry-after': '60' };

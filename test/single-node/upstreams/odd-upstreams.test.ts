@@ -44,7 +44,7 @@ test('a list of 200,000 tags', async (t) => {
   assert.deepEqual(JSON.parse(answer.body.toString()), { name: 'library/app', tags });
 });
 
-test('what an upstream has to say to people stays with the tag and with lists', async (t) => {
+test('a warning of the upstream for people stays with the tag and with lists', async (t) => {
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'latest' });
   upstream.addFault({}, { headers: { warning: `${warning}, 110 - "Response is Stale"` } });
@@ -77,7 +77,7 @@ test('a manifest above the limit is refused by HEAD as by GET', async (t) => {
   }
 });
 
-test('clients are told how long an upstream that throttles is left alone', async (t) => {
+test('clients get the time for which an upstream that throttles is not asked', async (t) => {
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'latest' });
   upstream.addFault({ endpoint: 'manifest' }, { status: 429, headers: { 'retry-after': '1' } });

@@ -22,7 +22,7 @@ export interface FreshnessFacts {
   readonly staleBecause?: StaleReason | undefined;
   /** Since upstream last confirmed it; `undefined` for what never changes. */
   readonly ageMs?: number | undefined;
-  /** What upstream has to say to people about it: a `Warning` header. */
+  /** Upstream's `Warning` header about it, for people. */
   readonly warning?: string | undefined;
 }
 

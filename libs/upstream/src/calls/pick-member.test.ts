@@ -31,7 +31,7 @@ for (const [document, expected] of cases)
     for (const size of [1, 2, 7, Infinity]) assert.equal(pick(document, size), expected, `in pieces of ${size}`);
   });
 
-test('what is picked is what JSON.parse finds, however the document is cut', () => {
+test('a picker finds the same as JSON.parse, however the document is cut', () => {
   const key = fc.string().filter((text) => text !== 'tags' && text !== '__proto__');
   fc.assert(
     fc.property(

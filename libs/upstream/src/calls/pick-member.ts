@@ -1,9 +1,9 @@
-// Picks one member of a JSON object out of a body while it comes: the list of tags, which some registries send within a
-// description of each manifest that is many times larger.
+// Picks one member of a JSON object out of a body while it comes. Some registries send the list of tags beside a description
+// of each manifest, which is many times larger.
 import type { BodyPicker } from '../transport/transport.ts';
 
 export interface MemberPicker extends BodyPicker {
-  /** Whether the object has come to its end. What is around the member is not looked at more closely. */
+  /** Whether the object has come to its end. The other members are not checked. */
   isComplete(): boolean;
 }
 

@@ -15,7 +15,7 @@ export interface BreakerEvidence {
   /** True: it had succeeded within the hour, so this says something about the registry. */
   repositoryFailed(repository: RepositoryName | undefined): boolean;
   connectionFailed(): void;
-  /** Whether the registry is down, as far as one can tell. */
+  /** Whether the registry counts as down. */
   isConclusive(): boolean;
 }
 

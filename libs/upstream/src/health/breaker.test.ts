@@ -155,7 +155,7 @@ test('three repositories that had succeeded within the hour open it, when nothin
   for (const name of ['a/1', 'a/2', 'a/3', 'a/4']) assert.equal(await ask(name), 'answered');
   status = 503;
   for (const name of ['b/1', 'b/2', 'b/3', 'b/4', 'a/1', 'a/2']) await ask(name);
-  assert.equal(await state(), 0, 'of most of them nothing is known');
+  assert.equal(await state(), 0, 'most of them had never succeeded');
   status = 200;
   assert.equal(await ask('a/4'), 'answered');
   status = 503;

@@ -121,7 +121,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
     log.info(labels, 'circuit breaker closed');
   });
 
-  /** What an exchange says about the registry. */
+  /** Decides whether an exchange says something about the registry. */
   function weigh(outcome: Exchange, { operation, repository }: TransportRequest): Outcome {
     const { failed, response } = outcome;
     if (failed === 'connection') evidence.connectionFailed();

@@ -1,5 +1,5 @@
-// Keeps the failure of a repository to itself: what an endpoint of it answered with 5xx is answered from here for a while,
-// so that clients that retry neither add load nor open the registry's circuit breaker (decision 0053).
+// Keeps the failure of a repository to itself. After a 5xx of one of its endpoints, calls fail from here for a while. So clients
+// that retry neither add load nor open the registry's circuit breaker (decision 0053).
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import { createRecent } from '@cistern/runtime';

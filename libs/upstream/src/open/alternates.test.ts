@@ -53,7 +53,7 @@ test('a registry that fails is stood in for by its alternates, in their order, b
   const { upstream, calls } = await start(t, answers(503), [answers(404), has, has]);
   assert.deepEqual((await upstream.getManifest(repository, latest)).bytes, bytes);
   assert.deepEqual(calls(), [1, 1, 1, 0]);
-  // What fails of one repository is remembered for a while.
+  // A failure of one repository is remembered for a while.
   const another = parseRepositoryName('a/c');
   assert.equal((await upstream.headManifest(another, parseReference(digest))).digest, digest);
   assert.equal(await upstream.headBlob(repository, digest), bytes.length);

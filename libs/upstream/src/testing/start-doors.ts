@@ -8,11 +8,11 @@ import type { OpenUpstreamOptions } from '../open/open-upstream.ts';
 import { openOn, sendJson, startServer } from './scripted-server.ts';
 
 const latest = parseReference('latest');
-/** Of the account me:s3cret. */
+/** The proof of the account me:s3cret. */
 export const basic = `Basic ${Buffer.from('me:s3cret').toString('base64')}`;
 const refusedUs = (error: unknown): boolean => isCacheError(error, 'upstream-refused-us');
 
-/** What a repository asks for, and which `Authorization` it accepts. */
+/** The proof that a repository asks for, and the `Authorization` that it accepts. */
 export interface Door {
   readonly challenge: string;
   readonly accepts: (authorization: string) => boolean;

@@ -28,7 +28,7 @@ async function read(
   return { response, counted };
 }
 
-test('what is picked of a body is kept, and all of it is counted', async () => {
+test('the picked bytes of a body are kept, and all are counted', async () => {
   const { response, counted } = await read(68);
   assert.deepEqual([String(response.bytes), counted], ['keepkeep', 68]);
 });

@@ -30,7 +30,7 @@ export interface TransportRequest {
   readonly repository?: RepositoryName;
   /** Bodies are read whole, up to this size; `undefined`: the body of a 2xx answer stays a stream. */
   readonly maxBodyBytes: number | undefined;
-  /** What is wanted of a body that may be larger than `maxBodyBytes`. Called for each attempt. */
+  /** Keeps a part of a body that may be larger than `maxBodyBytes`. Called for each attempt. */
   readonly pick?: (() => BodyPicker) | undefined;
   /** Default `cold`. */
   readonly purpose?: CallPurpose | undefined;

@@ -156,7 +156,7 @@ test('a syntax error is a 400 with its own code', () => {
   }
 });
 
-test('what is no tag is a manifest that is not there', () => {
+test('a name that can be no tag is a manifest that is not there', () => {
   const { status, kind, body } = describeError(new OciSyntaxError('TAG_INVALID', 'why'), 'mirror');
   assert.deepEqual([status, kind], [404, 'manifest-unknown']);
   assert.deepEqual(JSON.parse(body.toString()), { errors: [{ code: 'MANIFEST_UNKNOWN', message: 'why' }] });

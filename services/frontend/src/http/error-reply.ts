@@ -50,7 +50,7 @@ const syntaxErrorKinds: Readonly<Partial<Record<OciErrorCode, CacheErrorKind>>> 
  * a minute, where 503 sends both on to the origin. An error without a kind tells the client nothing of itself.
  */
 export function describeError(error: unknown, mode: 'mirror' | 'prefix'): ErrorAnswer {
-  // No manifest has such a name. A digest that is none stays a 400, which tells a person where the mistake is.
+  // No manifest has such a name. A malformed digest stays a 400, which shows a person the mistake.
   if (error instanceof OciSyntaxError && error.code === 'TAG_INVALID')
     return answer(404, 'manifest-unknown', {}, 'MANIFEST_UNKNOWN', error.message);
   if (error instanceof OciSyntaxError)
