@@ -121,6 +121,20 @@ test('a manifest with another digest than asked for is refused and not kept', as
   assert.equal(await store.stat(digest), undefined);
 });
 
+test('a manifest that was refused for its size by GET is refused by HEAD too', async (t) => {
+  const { cache, hub } = await startCache(t);
+  const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', size: 1 };
+  const layers = Array.from({ length: 2_001 }, (_, at) => ({ ...layer, digest: digestOf(bytesOf(8, at)) }));
+  const manifest = { ...(JSON.parse(String(imageManifest(1))) as object), layers };
+  hub.addManifest('library/nginx', 'latest', Buffer.from(JSON.stringify(manifest)), ociImage);
+  for (const open of [cache.openManifest, cache.statManifest])
+    await assert.rejects(
+      () => open(latest),
+      (error) => isCacheError(error, 'content-mismatch') && /2000/.test(error.message),
+    );
+  assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest']);
+});
+
 test('an upstream whose HEAD names no digest is asked by GET', async (t) => {
   const { cache, hub } = await startCache(t);
   const digest = hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);

@@ -99,6 +99,8 @@ async function confirmByHead(deps: WorkDeps, key: TagKey, options: CallOptions):
  */
 async function fetchMoved(deps: WorkDeps, key: TagKey, digest: Digest, options: CallOptions): Promise<void> {
   const before = await deps.index.tags.get(key);
+  // A HEAD alone does not show that the manifest would be refused.
+  if (before === undefined) await checkRefused(deps, key, { kind: 'digest', digest });
   if (before === undefined || before.digest === digest) return;
   const link = await deps.index.links.get(key, digest);
   if (isHeldManifest(link) && (await deps.store.stat(digest)) !== undefined) return;

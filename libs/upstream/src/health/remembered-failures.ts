@@ -14,13 +14,13 @@ export interface RememberedFailures {
   begin(call: RepositoryCall): RepositoryAttempt;
 }
 
-export interface RepositoryAttempt {
+interface RepositoryAttempt {
   answered(): void;
   /** Returns for how long the failure holds, in milliseconds. `why` follows the name of the upstream. */
   failed(why: string, retryAfterMs: number | undefined): number;
 }
 
-export interface RepositoryCall {
+interface RepositoryCall {
   readonly operation: UpstreamOperation;
   readonly repository?: RepositoryName | undefined;
 }
