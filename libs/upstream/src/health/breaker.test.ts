@@ -140,6 +140,14 @@ test('a failure of a repository is remembered for one second, then for longer, a
   assert.equal(await failureMs(), 1_000);
 });
 
+test('a broken endpoint of a repository leaves its other endpoints alone', async (t) => {
+  const { ask, upstream } = await start(t, (path) => (path.includes('/referrers/') ? 500 : 200));
+  for (let calls = 0; calls < 2; calls += 1) {
+    await assert.rejects(upstream.listReferrers(repository, subject, {}));
+    assert.equal(await ask(), 'answered');
+  }
+});
+
 test('calls that fail together are one failure, and then one of them tries again', async (t) => {
   const { ask, manifests, wait } = await start(t, () => 500);
   await Promise.all([ask(), ask(), ask(), ask()]);
