@@ -108,3 +108,22 @@ test('digests lie in the order in which they were last pulled', async (t) => {
     [...shard.slice(2), shard[0]!].map((seed) => packed(digestFor(seed))),
   );
 });
+
+async function redisTimeMs(): Promise<number> {
+  return 1000 * Number((await redis.command('TIME')).split('\n')[0]);
+}
+
+test('a node whose clock is an hour ahead knows the time of Redis', async (t) => {
+  const { now } = Date;
+  t.mock.method(Date, 'now', () => now() + 3_600_000);
+  const [index] = await openTwo(t);
+  const assertTime = async () => {
+    const earliestMs = await redisTimeMs();
+    const readMs = index.now();
+    const latestMs = (await redisTimeMs()) + 1000;
+    assert.ok(readMs >= earliestMs - 1000 && readMs <= latestMs + 1000, `${earliestMs} ${readMs} ${latestMs}`);
+  };
+  await assertTime();
+  await index.nodes.report('node-a', '{}', { ttlMs: 1000, counts: {} });
+  await assertTime();
+});
