@@ -12,7 +12,7 @@ test('takes the section of registry 2.x', () => {
     'redis: {addr: "localhost:6379", password: asecret, db: 2, dialtimeout: 10ms, readtimeout: 10ms, writetimeout: 10ms, pool: {maxidle: 16, maxactive: 64, idletimeout: 300s}, tls: {enabled: false}}',
   );
   assert.equal(config.redis?.keyPrefix, 'cistern:');
-  assert.equal(config.redis.commandTimeoutMs, 500);
+  assert.equal(config.redis.commandTimeoutMs, 1500);
   assert.partialDeepStrictEqual(config.redis.connection, {
     kind: 'standalone',
     host: 'localhost',
