@@ -8,6 +8,7 @@ import type { ForgettingDeps } from './names.ts';
 
 /** A pass reads the record of each name. */
 const maxEveryMs = 86_400_000;
+const minEveryMs = 1_000;
 const passesPerAge = 10;
 /** Others have more to do at a start. */
 const firstLookMs = 60_000;
@@ -17,7 +18,7 @@ const doneName = 'names-forgotten';
 /** A pass under way at its close is left, for another to go on with. */
 export function startForgetter(deps: ForgettingDeps): { close(): Promise<void> } {
   const { index, log, forgetAfterMs } = deps;
-  const everyMs = Math.min(maxEveryMs, forgetAfterMs / passesPerAge);
+  const everyMs = Math.max(minEveryMs, Math.min(maxEveryMs, forgetAfterMs / passesPerAge));
 
   async function forgetIfDue(signal: AbortSignal): Promise<void> {
     if ((await index.values.get(doneName)) !== undefined) return;

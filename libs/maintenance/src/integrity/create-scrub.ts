@@ -124,7 +124,8 @@ export function createScrub(deps: ScrubDeps) {
         const inQuarantine = await cleanQuarantine(store, now());
         const { startedAtMs, counts } = ended.pass;
         const fields = { ...counts, inQuarantine, seconds: Math.round((now() - startedAtMs) / 1000) };
-        if (counts.damaged + counts.failed > 0) log.warn(fields, 'the store was read through: some of it was damaged');
+        if (counts.damaged > 0) log.warn(fields, 'the store was read through: some of it was damaged');
+        else if (counts.failed > 0) log.warn(fields, 'the store was read through but for some objects');
         else log.info(fields, 'the store was read through');
         return ended.pass;
       } finally {
