@@ -112,7 +112,7 @@ test('no more names are kept than ten times those that are cached, the oldest go
   let ofRoom: Awaited<ReturnType<typeof kept>> | undefined;
   for (let number = 0; number < images; number += 1) {
     const image = addImage(hub, { repository: `org/app${number % 7}`, tag: `v${number}`, layers: [number] });
-    clock.nowMs += 1000;
+    clock.nowMs += 61_000;
     await pull(image);
     pulled.push(image);
     if (number === room - 1) ofRoom = await kept();
@@ -126,6 +126,17 @@ test('no more names are kept than ten times those that are cached, the oldest go
   for (const what of ['tags', 'links', 'objects'] as const) assert.ok(after[what] <= 10 * ofRoom![what], what);
   for (const [number, image] of pulled.entries())
     assert.equal((await tagOf(image)) !== undefined, number >= images - 10 * room, image.tag);
+});
+
+test('a tag that a client has just asked for stays, however few images are cached', async (t) => {
+  const { forget, clock, cache, hub, tagOf } = await startForgettingCache(t, dayMs);
+  const image = addImage(hub, { repository: app.repository, tag: 'a', layers: [1] });
+  await cache.statManifest(imageName(image));
+  clock.nowMs += 59_999;
+  assert.deepEqual(await forget(), none);
+  clock.nowMs += 1;
+  assert.deepEqual(await forget(), { ...none, tags: 1 });
+  assert.equal(await tagOf(image), undefined);
 });
 
 test('a tag that is confirmed while it is forgotten stays, with its object', async (t) => {

@@ -26,6 +26,8 @@ export interface ForgottenNames {
 const atOnce = 16;
 /** So many names for each that is cached, itself among them. */
 const namesPerCached = 10;
+/** A client may be pulling what was confirmed a moment ago. */
+const spareMs = 60_000;
 
 /**
  * `undefined` while the index is not complete. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason; the
@@ -42,7 +44,9 @@ export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Pr
   const past: ForgettingPass['past'] = (action) => goPast({ store, signal, onFailure }, action);
   const pass: ForgettingPass = { ...deps, pinned: await readPinned(deps), signal, past };
   const counted = await countNames(pass);
-  const beforeMs = Math.max(now() - deps.forgetAfterMs, newestOfTooMany(counted));
+  const { forgetAfterMs } = deps;
+  const tooMany = Math.min(newestOfTooMany(counted), now() - Math.min(spareMs, forgetAfterMs));
+  const beforeMs = Math.max(now() - forgetAfterMs, tooMany);
   // Objects that failed are counted when they fail again.
   forgotten.failed = 0;
   if (counted.goneAtMs.some((atMs) => atMs <= beforeMs)) {

@@ -265,7 +265,8 @@ async function play(run: Run): Promise<() => Promise<void>> {
   for (const upstream of upstreams.all) upstream.clearFaults();
   await pause(has('upstream throttles') ? forgivingMs : settleMs);
 
-  if (facts.isCalm && purges.count === 0) await pullCounts.judge(nodes, repositories, problem);
+  // A tag that is forgotten takes its count with it.
+  if (facts.isCalm && purges.count === 0 && forgetAfterMs === hourMs) await pullCounts.judge(nodes, repositories, problem);
   const isRebuilt = random.chance(rebuiltShare);
   if (isRebuilt) await findAgain(nodes, repositories, problem);
   isSettled = true;
