@@ -266,7 +266,8 @@ async function play(run: Run): Promise<() => Promise<void>> {
   await pause(has('upstream throttles') ? forgivingMs : settleMs);
 
   // A tag that is forgotten takes its count with it.
-  if (facts.isCalm && purges.count === 0 && forgetAfterMs === hourMs) await pullCounts.judge(nodes, repositories, problem);
+  if (facts.isCalm && purges.count === 0 && forgetAfterMs === hourMs)
+    await pullCounts.judge(nodes, repositories, problem);
   const isRebuilt = random.chance(rebuiltShare);
   if (isRebuilt) await findAgain(nodes, repositories, problem);
   isSettled = true;
