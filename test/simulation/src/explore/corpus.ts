@@ -22,4 +22,8 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
       found: 'a file that was damaged between two tries of its commit counted as a failed commit',
     },
   ],
+  manifests: [
+    { seed: 1_796_089_994_005, found: 'the run looked for leftovers while a fill closed its file' },
+    { seed: 1_796_089_994_514, found: 'the run expected a record of a blob that was cut to nothing in the store' },
+  ],
 };
