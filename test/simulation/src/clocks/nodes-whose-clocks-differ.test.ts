@@ -10,6 +10,7 @@ replaceModules();
 const { startFakeUpstream } = await import('@cistern/fake-upstream');
 const { createWeather } = await import('../cluster/cluster-weather.ts');
 const { startNodes } = await import('../nodes/start-nodes.ts');
+const { clockSkewsMs } = await import('../world/clock.ts');
 const { createRandom } = await import('../world/random.ts');
 
 const ttlMs = 60_000;
@@ -21,13 +22,14 @@ async function startCluster(t: TestContext, clocks: Readonly<Record<string, numb
   const push = (seed: string) => upstream.addImage('library/app', { seed, tag: 'latest' }).digest;
   const first = push('first');
   const rule = `{ tags: ['*'], ttl: ${ttlMs}ms }`;
+  for (const [name, aheadMs] of Object.entries(clocks)) clockSkewsMs.set(name, aheadMs);
+  t.after(() => clockSkewsMs.clear());
   const nodes = await startNodes({
     frontends: 2,
     workers: 1,
     weather: createWeather(createRandom(1)),
     store: 'memory',
     file: `upstreams: { docker.io: { url: '${upstream.url}', freshness: [${rule}], lists: { ttl: ${ttlMs}ms } } }`,
-    clockAheadMsOf: (name) => clocks[name] ?? 0,
   });
   t.after(async () => assert.deepEqual(await nodes.close(), []));
   const get = async (frontend: number, path: string) => {

@@ -1,6 +1,7 @@
 // What the network and the shared parts of a simulated cluster are like at the moment. Scenarios change it while a cluster runs.
 import { CacheError } from '@cistern/errors';
 import type { Random } from '../world/random.ts';
+import { type ObjectFaults, createObjectFaults } from './object-faults.ts';
 
 export interface Weather {
   readonly random: Random;
@@ -13,15 +14,28 @@ export interface Weather {
   losesMessages: number;
   /** Pairs of processes, as `one two` in both orders, that do not reach each other. */
   readonly cut: Set<string>;
+  /** Pairs as in `cut`. The system error with which new connections from one to the other fail at once. */
+  readonly refused: Map<string, string>;
+  readonly objects: ObjectFaults;
 }
 
 export function createWeather(random: Random): Weather {
-  return { random, callMs: 1, indexFails: 0, storeFails: 0, losesMessages: 0, cut: new Set() };
+  return {
+    random,
+    callMs: 1,
+    indexFails: 0,
+    storeFails: 0,
+    losesMessages: 0,
+    cut: new Set(),
+    refused: new Map(),
+    objects: createObjectFaults(),
+  };
 }
 
 export function clearWeather(weather: Weather): void {
   Object.assign(weather, { indexFails: 0, storeFails: 0, losesMessages: 0 });
   weather.cut.clear();
+  weather.refused.clear();
 }
 
 export type SharedPart = 'index' | 'store' | 'queue';

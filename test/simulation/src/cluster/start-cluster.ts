@@ -84,6 +84,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
   const upstream = createSimulatedUpstream(options.upstreamFaults);
   const store = await openSharedStore(options.store, weather);
   network.isHeld = (from, to) => weather.cut.has(`${from} ${to}`);
+  network.refusal = (from, to) => weather.refused.get(`${from} ${to}`);
 
   const partsOf = (owner: Owner, ends: Set<() => void>) => ({
     index: asRemote(shared.index, links.of(owner, 'index', ends), 'index'),

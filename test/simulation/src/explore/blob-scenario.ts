@@ -10,7 +10,7 @@ import { runAs } from '../world/owner.ts';
 import { type Random, createRandom } from '../world/random.ts';
 import { schedule } from '../world/schedule.ts';
 import { type AppliedFaults, applyFaults } from './apply-faults.ts';
-import { type FaultKind, type PlannedFault, planFaults } from './fault-plan.ts';
+import { blobFaults, type FaultKind, kindsOf, type PlannedFault, planFaults } from './fault-plan.ts';
 import { pause } from '../cluster/pause.ts';
 import { type BlobReading, readBlob } from './read-blob.ts';
 import type { Run, Scenario } from './run-world.ts';
@@ -44,7 +44,13 @@ export const blobsOnS3 = createBlobScenario('blobs-on-s3', () => 's3');
 function createBlobScenario(name: string, storeOf: (seed: number) => StoreKind): Scenario {
   return {
     name,
-    plan: (seed) => planFaults(createRandom(seed * 7919 + 13), storeOf(seed) === 'memory' ? undefined : 'store away'),
+    kinds: kindsOf(blobFaults),
+    plan: (seed, named) =>
+      planFaults(createRandom(seed * 7919 + 13), {
+        often: storeOf(seed) === 'memory' ? undefined : 'store away',
+        table: blobFaults,
+        named,
+      }),
     play: (run) => play(run, storeOf(run.seed)),
   };
 }

@@ -1,7 +1,10 @@
 // Seeds that once failed, with what they found. They run always.
+import type { NamedKinds } from './fault-plan.ts';
 
 export interface CorpusEntry {
   readonly seed: number;
+  /** As `--faults` names them. */
+  readonly named?: NamedKinds;
   readonly found: string;
 }
 

@@ -17,9 +17,9 @@ const { scenarios } = await import('./scenarios.ts');
 const seconds = Number(process.env.SIM_SECONDS ?? 20);
 
 for (const scenario of scenarios) {
-  for (const { seed, found } of corpus[scenario.name] ?? [])
+  for (const { seed, named, found } of corpus[scenario.name] ?? [])
     test(`${scenario.name}, seed ${seed}: ${found}`, async () => {
-      const result = await runWorld(scenario, seed);
+      const result = await runWorld(scenario, seed, { named });
       assert.ok(result.problems.length === 0, describeRun(scenario.name, result));
     });
 

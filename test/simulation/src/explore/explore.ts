@@ -1,4 +1,5 @@
 // Runs many seeds of a scenario, one after another, and tells which of them have problems.
+import type { NamedKinds } from './fault-plan.ts';
 import { type RunResult, type Scenario, runWorld } from './run-world.ts';
 
 export interface Exploration {
@@ -9,17 +10,21 @@ export interface Exploration {
 
 export interface ExploreOptions {
   readonly firstSeed: number;
+  readonly named?: NamedKinds | undefined;
   /** Seeds from the first on: another one while this is true. */
   readonly goesOn: (runs: number, failed: number) => boolean;
   readonly onRun?: ((result: RunResult) => void) | undefined;
 }
 
-export async function explore(scenario: Scenario, { firstSeed, goesOn, onRun }: ExploreOptions): Promise<Exploration> {
+export async function explore(
+  scenario: Scenario,
+  { firstSeed, named, goesOn, onRun }: ExploreOptions,
+): Promise<Exploration> {
   const failed: RunResult[] = [];
   let runs = 0;
   let events = 0;
   for (let seed = firstSeed; goesOn(runs, failed.length); seed += 1) {
-    const result = await runWorld(scenario, seed);
+    const result = await runWorld(scenario, seed, { named });
     runs += 1;
     events += result.events;
     if (result.problems.length > 0) failed.push(result);

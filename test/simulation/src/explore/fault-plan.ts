@@ -23,7 +23,14 @@ export type FaultKind =
   | 'freeze frontend'
   | 'cut upstream'
   | 'upstream away'
-  | 'upstream throttles';
+  | 'upstream throttles'
+  | 'worker without network'
+  | 'slow repository'
+  | 'broken repository'
+  | 'undeletable objects'
+  | 'unreadable objects'
+  | 'few slots'
+  | 'skewed clock';
 
 export interface PlannedFault {
   readonly kind: FaultKind;
@@ -37,11 +44,23 @@ export interface PlannedFault {
 }
 
 /** How likely a run has faults of a kind, how many at most, and how long they last at most. */
-export type FaultTable = Readonly<
-  Partial<Record<FaultKind, { readonly chance: number; readonly most: number; readonly lastsMs: number }>>
->;
+interface FaultOdds {
+  readonly chance: number;
+  readonly most: number;
+  readonly lastsMs: number;
+  /** Only runs that name this kind have it. */
+  readonly isNamedOnly?: boolean;
+}
 
-const blobFaults: FaultTable = {
+export type FaultTable = Readonly<Partial<Record<FaultKind, FaultOdds>>>;
+
+/** The kinds that runs without named ones have. */
+export const defaultKinds = 'default';
+
+/** The kinds that runs are to have; `default` adds those of other runs. */
+export type NamedKinds = readonly (FaultKind | typeof defaultKinds)[];
+
+export const blobFaults: FaultTable = {
   'kill worker': { chance: 0.45, most: 3, lastsMs: 5_000 },
   'freeze worker': { chance: 0.3, most: 2, lastsMs: 12_000 },
   'terminate worker': { chance: 0.25, most: 2, lastsMs: 3_000 },
@@ -66,13 +85,24 @@ const mostOften = 4;
 const beginsWithinMs = 6_000;
 const events = 400;
 
-/** One run in ten has no faults at all. `often`: of this kind there are more. */
-export function planFaults(random: Random, often?: FaultKind, kinds: FaultTable = blobFaults): PlannedFault[] {
+export interface PlanOptions {
+  /** This kind is planned more often. */
+  readonly often?: FaultKind | undefined;
+  readonly table: FaultTable;
+  readonly named?: NamedKinds | undefined;
+}
+
+/** One run in ten has no faults at all. Each other run has all named kinds. */
+export function planFaults(random: Random, { often, table, named }: PlanOptions): PlannedFault[] {
   if (random.chance(calm)) return [];
-  return Object.entries(kinds).flatMap(([kind, { chance, most, lastsMs }]) => {
-    const count = kind === often ? random(mostOften + 1) : random.chance(chance) ? 1 + random(most) : 0;
+  return Object.entries(table).flatMap(([name, { chance, most, lastsMs, isNamedOnly = false }]) => {
+    const kind = name as FaultKind;
+    const isNamed = named?.includes(kind) ?? false;
+    if (!isNamed && (isNamedOnly || named?.includes(defaultKinds) === false)) return [];
+    const isOften = kind === often;
+    const count = isOften ? random(mostOften + 1) : isNamed || random.chance(chance) ? 1 + random(most) : 0;
     return Array.from({ length: count }, () => ({
-      kind: kind as FaultKind,
+      kind,
       target: random(100),
       other: random(100),
       at: random.chance(0.5) ? { ms: random(beginsWithinMs) } : { event: 1 + random(events) },
@@ -82,7 +112,21 @@ export function planFaults(random: Random, often?: FaultKind, kinds: FaultTable 
   });
 }
 
+export function kindsOf(table: FaultTable): FaultKind[] {
+  return Object.keys(table) as FaultKind[];
+}
+
+/** Half of the faults that can stay until the end of the run do. */
+export function isForGood({ degree }: PlannedFault): boolean {
+  return Math.floor(degree * 100) % 2 === 0;
+}
+
 export function describeFault({ kind, target, other, at, lastsMs, degree }: PlannedFault): string {
   const when = 'ms' in at ? `at ${at.ms} ms` : `at event ${at.event} of its process`;
   return `${kind} (${target}, ${other}) ${when} for ${lastsMs} ms, ${degree.toFixed(2)}`;
+}
+
+/** As the command line has it: `skewed-clock`. */
+export function nameOfKind(kind: string): string {
+  return kind.replaceAll(' ', '-');
 }

@@ -8,6 +8,7 @@ installWorld();
 replaceModules();
 const { describeRun } = await import('./describe-run.ts');
 const { explore } = await import('./explore.ts');
+const { parseKinds } = await import('./parse-kinds.ts');
 const { runWorld } = await import('./run-world.ts');
 const { findScenario, scenarioNames } = await import('./scenarios.ts');
 const { shrink } = await import('./shrink.ts');
@@ -17,6 +18,7 @@ const usage = `Usage: npm run sim -- [options]
   --seed N          The first seed, or the only one (default: 1)
   --count N         Run N seeds from there on
   --seconds N       Run seeds for N seconds
+  --faults KINDS    Each run has faults of these kinds, such as skewed-clock,default
   --trace           Show what happened, at which virtual time
   --shrink          Leave out faults that a failing run does not need
   --hash            Show a hash over all events of each run
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string' },
     seconds: { type: 'string' },
+    faults: { type: 'string' },
     trace: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     hash: { type: 'boolean', default: false },
@@ -42,10 +45,11 @@ async function main(): Promise<number> {
     write(usage);
     return values.help ? 0 : 2;
   }
+  const named = values.faults === undefined ? undefined : parseKinds(values.faults, scenario);
   const firstSeed = wholeNumber('seed', values.seed);
   if (values.trace) {
     const onTrace = (atMs: number, text: string) => write(`${atMs.toFixed(2).padStart(12)} ${text}\n`);
-    const result = await runWorld(scenario, firstSeed, { onTrace });
+    const result = await runWorld(scenario, firstSeed, { named, onTrace });
     write(result.problems.length === 0 ? 'No problem.\n' : describeRun(scenario.name, result));
     return result.problems.length === 0 ? 0 : 1;
   }
@@ -55,6 +59,7 @@ async function main(): Promise<number> {
   const cpu = process.cpuUsage();
   const { runs, events, failed } = await explore(scenario, {
     firstSeed,
+    named,
     goesOn: (done) => done < count && real.performanceNow() < untilMs,
     onRun(result) {
       if (values.hash) write(`${result.seed} ${result.hash} ${result.events}\n`);

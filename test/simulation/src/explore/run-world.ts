@@ -2,7 +2,7 @@
 import { drive } from '../world/drive.ts';
 import { resetWorld } from '../world/install.ts';
 import { schedule } from '../world/schedule.ts';
-import type { PlannedFault } from './fault-plan.ts';
+import type { FaultKind, NamedKinds, PlannedFault } from './fault-plan.ts';
 
 export interface Run {
   readonly seed: number;
@@ -15,13 +15,17 @@ export interface Run {
 
 export interface Scenario {
   readonly name: string;
-  plan(seed: number): PlannedFault[];
+  /** All kinds of faults that its runs can have. */
+  readonly kinds: readonly FaultKind[];
+  /** `named`: only these kinds of faults. */
+  plan(seed: number, named?: NamedKinds): PlannedFault[];
   /** Resolves when all has been done and looked at, with what closes the cluster. */
   play(run: Run): Promise<() => Promise<void>>;
 }
 
 export interface RunResult {
   readonly seed: number;
+  readonly named: NamedKinds | undefined;
   readonly faults: readonly PlannedFault[];
   readonly problems: readonly string[];
   readonly hash: number;
@@ -32,6 +36,8 @@ export interface RunResult {
 const limits = { maxEvents: 600_000, maxMs: 1_200_000 };
 
 export interface RunOptions {
+  /** Default: those kinds that a seed draws. */
+  readonly named?: NamedKinds | undefined;
   /** Default: those that the seed plans. */
   readonly faults?: readonly PlannedFault[] | undefined;
   readonly onTrace?: ((atMs: number, text: string) => void) | undefined;
@@ -40,10 +46,10 @@ export interface RunOptions {
 export async function runWorld(
   scenario: Scenario,
   seed: number,
-  { faults, onTrace }: RunOptions = {},
+  { named, faults, onTrace }: RunOptions = {},
 ): Promise<RunResult> {
   resetWorld(seed);
-  const planned = faults ?? scenario.plan(seed);
+  const planned = faults ?? scenario.plan(seed, named);
   const problems: string[] = [];
   const trace = (text: string) => onTrace?.(schedule.nowMs, text);
   const problem = (text: string) => {
@@ -65,7 +71,15 @@ export async function runWorld(
     process.off('unhandledRejection', onUncaught);
     schedule.listeners.onEvent = undefined;
   }
-  return { seed, faults: planned, problems, hash: schedule.hash, events: schedule.ran, virtualMs: schedule.nowMs };
+  return {
+    seed,
+    named,
+    faults: planned,
+    problems,
+    hash: schedule.hash,
+    events: schedule.ran,
+    virtualMs: schedule.nowMs,
+  };
 }
 
 async function untilEnded<T>(work: Promise<T>, problem: (text: string) => void, what: string): Promise<T | undefined> {

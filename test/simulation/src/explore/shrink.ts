@@ -7,7 +7,10 @@ export async function shrink(scenario: Scenario, failed: RunResult): Promise<Run
   let best = failed;
   for (let size = Math.ceil(best.faults.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2))
     for (let from = 0; from < best.faults.length;) {
-      const result = await runWorld(scenario, failed.seed, { faults: without(best.faults, from, size) });
+      const result = await runWorld(scenario, failed.seed, {
+        named: failed.named,
+        faults: without(best.faults, from, size),
+      });
       if (result.problems.length === 0) from += size;
       else best = result;
     }

@@ -1,6 +1,7 @@
 // The store that all nodes share: in memory behind calls that are events, or a simulated S3 server.
 import type { BlobStore } from '@cistern/blob-store';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
+import { type ObjectFaults, withObjectFaults } from '../cluster/object-faults.ts';
 import { type StoredBlobs, memoryBlobs, s3Blobs } from '../cluster/stored-blobs.ts';
 import { type SimulatedS3, startSimulatedS3 } from '../s3/start-simulated-s3.ts';
 import type { Random } from '../world/random.ts';
@@ -19,19 +20,24 @@ export interface NodeStore {
 const bucket = 'cistern';
 const closeMs = 3_000;
 
-export async function startNodeStore(kind: 'memory' | 's3', random: Random): Promise<NodeStore> {
+export interface NodeStoreOptions {
+  readonly random: Random;
+  readonly objects: ObjectFaults;
+}
+
+export async function startNodeStore(kind: 'memory' | 's3', { random, objects }: NodeStoreOptions): Promise<NodeStore> {
   if (kind === 'memory') {
     const contents = createMemoryContents();
     return {
       stored: memoryBlobs(contents),
-      memory: createMemoryStore({ contents }),
+      memory: withObjectFaults(createMemoryStore({ contents }), objects),
       s3: undefined,
       endpoint: 'http://127.0.0.1:9000',
       objectAt: (key) => contents.objects.get(key),
       close: async () => [],
     };
   }
-  const s3 = await startSimulatedS3(random);
+  const s3 = await startSimulatedS3(random, objects);
   return {
     stored: s3Blobs(s3.contents, bucket),
     memory: undefined,

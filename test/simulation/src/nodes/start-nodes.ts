@@ -28,11 +28,11 @@ export interface NodesOptions {
   readonly workers: number;
   readonly weather: Weather;
   readonly store: 'memory' | 's3';
+  /** Jobs for blobs, and other jobs, that a worker does at a time. Default: 16. */
+  readonly interactiveSlots?: number;
   /** See `NodeSettings`. */
   readonly file: string;
   readonly log?: ((line: string) => void) | undefined;
-  /** How far the clock of the node of that name is ahead, in milliseconds; default 0. */
-  readonly clockAheadMsOf?: ((name: string) => number) | undefined;
 }
 
 interface SimulatedNode extends ControlledProcess {
@@ -58,19 +58,21 @@ const ports = { frontend: 5_000, worker: 5_100, admin: 5_200 };
 const closeMs = 3_000;
 const restartMs = 500;
 
-/** Jobs of each class that a worker does at a time. */
-const slots = { interactive: 16, background: 4 };
+const mostBackgroundSlots = 4;
 
 const builders = { frontend: buildFrontendNode, worker: buildWorker };
 
 export async function startNodes(options: NodesOptions): Promise<SimulatedNodes> {
-  const { weather, log: write = () => {}, clockAheadMsOf = () => 0 } = options;
+  const { weather, log: write = () => {} } = options;
   const shared = createSharedIndex();
   const links = createLinks(weather);
+  const { interactiveSlots: interactive = 16 } = options;
+  const slots = { interactive, background: Math.min(interactive, mostBackgroundSlots) };
   const queue = createSimulatedQueue({ random: weather.random, latencyMs: links.callMs, slots });
-  const store = await startNodeStore(options.store, weather.random);
+  const store = await startNodeStore(options.store, weather);
   const endsOf = new WeakMap<Owner, Set<() => void>>();
   network.isHeld = (from, to) => weather.cut.has(`${from} ${to}`);
+  network.refusal = (from, to) => weather.refused.get(`${from} ${to}`);
 
   const link = (part: SharedPart, ends = endsOf.get(currentOwner()!)!) => links.of(currentOwner()!, part, ends);
   setAdapterDoubles({
@@ -106,7 +108,6 @@ export async function startNodes(options: NodesOptions): Promise<SimulatedNodes>
     const config = nodeConfig(role, port, settings);
     const process = await startProcess(name, async (owner, ends) => {
       endsOf.set(owner, ends);
-      owner.clockAheadMs = clockAheadMsOf(name);
       metrics.registry.resetMetrics();
       return openNode(() => builders[role](config, context));
     });

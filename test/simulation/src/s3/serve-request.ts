@@ -1,9 +1,10 @@
 // One request to the simulated S3 server, from its first byte to the last one of its answer, and what goes wrong in between.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ObjectFaults } from '../cluster/object-faults.ts';
 import type { Random } from '../world/random.ts';
 import { plan } from '../world/schedule.ts';
 import { answerRequest } from './answer-request.ts';
-import { parseRequest } from './parse-request.ts';
+import { parseRequest, type S3Request } from './parse-request.ts';
 import { type S3Answer, errorAnswer } from './s3-answer.ts';
 import type { S3Contents } from './s3-contents.ts';
 import { type S3Fate, type S3Faults, drawFate } from './s3-faults.ts';
@@ -11,6 +12,7 @@ import { type S3Fate, type S3Faults, drawFate } from './s3-faults.ts';
 export interface ServeOptions {
   readonly contents: S3Contents;
   readonly faults: S3Faults;
+  readonly objectFaults: ObjectFaults;
   readonly random: Random;
 }
 
@@ -21,7 +23,7 @@ const pieceBytes = 64 * 1024;
 export async function serveRequest(
   request: IncomingMessage,
   response: ServerResponse,
-  { contents, faults, random }: ServeOptions,
+  { contents, faults, objectFaults, random }: ServeOptions,
 ): Promise<void> {
   // Its date would be the machine's.
   response.sendDate = false;
@@ -33,10 +35,20 @@ export async function serveRequest(
   await pause(random.fraction() * workMs);
   if (fate.kind === 'lost') return breakOff(response, fate);
   const refusal = fate.isRude ? 'InternalError' : 'SlowDown';
-  const answer = fate.kind === 'refused' ? errorAnswer(refusal) : answerRequest(contents, parseRequest(request), body);
+  const asked = parseRequest(request);
+  const answer =
+    fate.kind === 'refused'
+      ? errorAnswer(refusal)
+      : isDenied(asked, objectFaults)
+        ? errorAnswer('AccessDenied')
+        : answerRequest(contents, asked, body);
   await pause(random.fraction() * (fate.kind === 'slow' ? slowMs : workMs));
   if (fate.kind === 'unheard') return fate.isRude ? undefined : breakOff(response, fate);
   await sendAnswer(request, response, answer, fate);
+}
+
+function isDenied({ method, key }: S3Request, { isUndeletable, isUnreadable }: ObjectFaults): boolean {
+  return key !== '' && ((method === 'DELETE' && isUndeletable(key)) || (method === 'GET' && isUnreadable(key)));
 }
 
 /** `undefined`: the connection broke before the body's end, or breaks now, for `breaksAt` bytes of it have come. */

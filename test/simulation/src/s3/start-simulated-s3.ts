@@ -1,6 +1,7 @@
 // An S3 server in the simulated network: a process of its own, that can be killed and frozen, over contents that stay.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { type ObjectFaults, createObjectFaults } from '../cluster/object-faults.ts';
 import { type ControlledProcess, startProcess } from '../cluster/start-process.ts';
 import type { Random } from '../world/random.ts';
 import { type S3Contents, createS3Contents } from './s3-contents.ts';
@@ -12,6 +13,7 @@ export interface SimulatedS3 extends ControlledProcess {
   readonly contents: S3Contents;
   /** None at first. */
   readonly faults: S3Faults;
+  readonly objectFaults: ObjectFaults;
 }
 
 const port = 9_000;
@@ -19,12 +21,15 @@ const port = 9_000;
 const noMachineTime = { headersTimeout: 0, requestTimeout: 0 };
 
 /** One per world. Any keys and any region will do. `random` decides what the faults hit. */
-export async function startSimulatedS3(random: Random): Promise<SimulatedS3> {
+export async function startSimulatedS3(
+  random: Random,
+  objectFaults: ObjectFaults = createObjectFaults(),
+): Promise<SimulatedS3> {
   const contents = createS3Contents();
   const faults = createS3Faults();
   const process = await startProcess('s3', async () => {
     const server = createServer(noMachineTime, (request, response) => {
-      void serveRequest(request, response, { contents, faults, random });
+      void serveRequest(request, response, { contents, faults, objectFaults, random });
     });
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
@@ -44,5 +49,6 @@ export async function startSimulatedS3(random: Random): Promise<SimulatedS3> {
     endpoint: `http://127.0.0.1:${port}`,
     contents,
     faults,
+    objectFaults,
   };
 }

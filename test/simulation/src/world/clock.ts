@@ -1,4 +1,4 @@
-// Dates and `performance.now` that say virtual time.
+// Dates and `performance.now` that say virtual time. The dates of a process may be wrong.
 import { currentOwner } from './owner.ts';
 import { real } from './real.ts';
 import { readClock } from './schedule.ts';
@@ -10,8 +10,13 @@ export function beginNow(): void {
   epochMs = real.Date.now();
 }
 
+/** By how much the wall clocks of processes are ahead, by name. Processes that are restarted keep theirs. */
+export const clockSkewsMs = new Map<string, number>();
+
+const skewMs = () => (clockSkewsMs.size === 0 ? 0 : (clockSkewsMs.get(currentOwner()?.name ?? '') ?? 0));
+
 export const clock = {
-  now: () => Math.floor(epochMs + readClock()) + (currentOwner()?.clockAheadMs ?? 0),
+  now: () => Math.floor(epochMs + readClock() + skewMs()),
   performanceNow: readClock,
 };
 

@@ -2,7 +2,7 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { dividedFiles } from './files/promised-files.ts';
 import { resetFileSystem } from './files/file-system.ts';
-import { VirtualDate, clock } from './clock.ts';
+import { VirtualDate, clock, clockSkewsMs } from './clock.ts';
 import { countCryptography } from './outside-work.ts';
 import { resetNetwork } from './network/network-state.ts';
 import { installTlsAddresses, simulatedConnect, simulatedTlsConnect } from './network/simulated-connect.ts';
@@ -36,6 +36,7 @@ export function installWorld(): void {
 /** A new world: time 0, nothing planned, nobody listening, random numbers by `seed`. */
 export function resetWorld(seed: number): void {
   resetSchedule(seed);
+  clockSkewsMs.clear();
   resetNetwork(seed);
   resetFileSystem(seed);
   resetRandomness(seed);

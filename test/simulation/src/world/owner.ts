@@ -7,14 +7,12 @@ export interface Owner {
   state: 'running' | 'frozen' | 'dead';
   /** What became due while it was frozen, in order. */
   readonly held: PlannedEvent[];
-  /** How far its machine's dates are ahead of the world's; `performance.now` is right everywhere. */
-  clockAheadMs: number;
 }
 
 const owners = new AsyncLocalStorage<Owner | undefined>();
 
 export function createOwner(name: string): Owner {
-  return { name, state: 'running', held: [], clockAheadMs: 0 };
+  return { name, state: 'running', held: [] };
 }
 
 export function currentOwner(): Owner | undefined {

@@ -1,6 +1,7 @@
 // One request of a client: it reads at its own pace, and may leave.
 import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import type { Random } from '../../world/random.ts';
+import { schedule } from '../../world/schedule.ts';
 
 export interface Exchange {
   readonly port: number;
@@ -15,7 +16,14 @@ export interface Exchange {
 }
 
 export type Exchanged =
-  | { readonly result: 'answer'; readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
+  | {
+      readonly result: 'answer';
+      readonly status: number;
+      readonly headers: IncomingHttpHeaders;
+      readonly body: Buffer;
+      /** Until the status came. */
+      readonly waitedMs: number;
+    }
   /** `late`: there was no end within minutes. */
   | { readonly result: 'left' | 'late' }
   | { readonly result: 'broken'; readonly status: number | undefined; readonly reason: string };
@@ -28,6 +36,7 @@ export function exchange(options: Exchange): Promise<Exchanged> {
   const { port, agent, method, path, headers, leavesAfterMs, random } = options;
   const { promise, resolve } = Promise.withResolvers<Exchanged>();
   const sent = request({ host: '127.0.0.1', port, method, path, headers, agent });
+  const sentAtMs = schedule.nowMs;
   let status: number | undefined;
   const timers = [setTimeout(() => leave('late'), latestMs)];
   if (leavesAfterMs !== undefined) timers.push(setTimeout(() => leave('left'), leavesAfterMs));
@@ -43,8 +52,9 @@ export function exchange(options: Exchange): Promise<Exchanged> {
   sent.on('error', onBroken);
   sent.on('response', (response) => {
     status = response.statusCode;
+    const waitedMs = schedule.nowMs - sentAtMs;
     readBody(response, options, random).then(
-      (body) => end({ result: 'answer', status: response.statusCode!, headers: response.headers, body }),
+      (body) => end({ result: 'answer', status: response.statusCode!, headers: response.headers, body, waitedMs }),
       onBroken,
     );
   });

@@ -2,7 +2,9 @@
 import { tagObjectKey } from '@cistern/blob-store';
 import { isEmptied } from '@cistern/content';
 import { digestAlgorithm, digestOf, parseDigest } from '@cistern/oci';
+import type { Weather } from '../../cluster/cluster-weather.ts';
 import { pause } from '../../cluster/pause.ts';
+import { keyOf } from '../../cluster/stored-blobs.ts';
 import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
 import { disk, simulatedRoot } from '../../world/files/file-system.ts';
 import { type SimulatedRepository, tagKeyOf } from './image-catalog.ts';
@@ -19,18 +21,31 @@ async function knownEntries({ store, shared }: SimulatedNodes) {
   return entries.filter((_, i) => records[i] !== undefined);
 }
 
-export async function storedBytes(nodes: SimulatedNodes): Promise<number> {
-  return bytesOf(await knownEntries(nodes));
+type KnownEntries = Awaited<ReturnType<typeof knownEntries>>;
+
+/** Bytes of the store without objects that cannot be removed at present. */
+export async function storedBytes(nodes: SimulatedNodes, weather: Weather): Promise<number> {
+  return bytesOf(await knownEntries(nodes), weather);
 }
 
-function bytesOf(entries: Awaited<ReturnType<typeof knownEntries>>): number {
-  return entries.reduce((sum, [, stored]) => sum + stored.length, 0);
+function bytesOf(entries: KnownEntries, { objects }: Weather): number {
+  const removable = entries.filter(([digest]) => !objects.isUndeletable(keyOf(digest)));
+  return removable.reduce((sum, [, stored]) => sum + stored.length, 0);
+}
+
+interface StoreLimit {
+  readonly maxBytes: number;
+  readonly weather: Weather;
 }
 
 /** The store is within its limit, and has nothing that is not what its digest says. */
-export async function judgeStore(nodes: SimulatedNodes, maxBytes: number, problem: Problem): Promise<void> {
+export async function judgeStore(
+  nodes: SimulatedNodes,
+  { maxBytes, weather }: StoreLimit,
+  problem: Problem,
+): Promise<void> {
   const entries = await knownEntries(nodes);
-  const bytes = bytesOf(entries);
+  const bytes = bytesOf(entries, weather);
   if (bytes > maxBytes) problem(`the store has ${bytes} bytes in the end, more than ${maxBytes}`);
   for (const [digest, stored] of entries)
     if (digestOf(Buffer.from(stored), digestAlgorithm(digest)) !== digest)
@@ -76,7 +91,7 @@ async function differences({ store, shared }: SimulatedNodes): Promise<string[]>
 /** After an index that was lost: tags and links are there again, as far as the store has their objects. */
 export async function findAgain(
   nodes: SimulatedNodes,
-  repositories: readonly SimulatedRepository[],
+  { repositories, weather }: { readonly repositories: readonly SimulatedRepository[]; readonly weather: Weather },
   problem: Problem,
 ): Promise<void> {
   const { index } = nodes.shared;
@@ -84,10 +99,11 @@ export async function findAgain(
     const found = new Map<string, string>();
     for (const repository of repositories)
       for (const tag of repository.tags.keys()) {
-        const key = tagKeyOf(repository, tag);
-        const record = await index.tags.get(key);
+        const key = tagObjectKey(tagKeyOf(repository, tag));
+        const record = await index.tags.get(tagKeyOf(repository, tag));
         // A worker that ends while the store is unavailable leaves no object, or an older one.
-        const object = nodes.store.objectAt(tagObjectKey(key));
+        const object = nodes.store.objectAt(key);
+        if (weather.objects.isUnreadable(key)) continue;
         if (record !== undefined && object !== undefined && Buffer.from(object).includes(record.digest))
           found.set(`${repository.fullName}:${tag} ${record.digest}`, tagObjectKey(key));
       }

@@ -48,11 +48,13 @@ export function judgeExchange(facts: ScenarioFacts, asked: Asked, exchanged: Exc
   const { problem } = facts;
   const what = `${asked.who}: ${asked.method} ${asked.repository.fullName} ${asked.reference.slice(0, 19)}`;
   if (exchanged.result === 'answer') {
-    const { status } = exchanged;
+    const { status, waitedMs } = exchanged;
+    if (waitedMs > facts.patienceMs(asked))
+      problem(`${what} waited ${waitedMs.toFixed(0)} ms for ${status} though nothing was wrong`);
     const judge = status === 200 || status === 206 ? judgeContent : judgeRefusal;
     judge(facts, asked, exchanged, what);
   } else if (exchanged.result === 'late') problem(`${what} never ends`);
-  else if (exchanged.result === 'broken' && facts.isCalm)
+  else if (exchanged.result === 'broken' && facts.mustServe(asked.repository))
     problem(`${what} broke off though nothing was wrong: ${exchanged.reason}`);
 }
 
@@ -65,7 +67,8 @@ function judgeRefusal(facts: ScenarioFacts, asked: Asked, { status, headers, bod
   if (refusals.has(status) && (facts.mayBeRefused(asked) || (status === 404 && !isHere))) return;
   if (misstating.has(status) && isMisstated(asked)) return;
   if (!temporary.has(status)) return problem(`${what} got ${status}: ${body.toString().slice(0, 200)}`);
-  if (facts.isCalm) return problem(`${what} got ${status} though nothing was wrong: ${body.toString().slice(0, 200)}`);
+  if (facts.mustServe(repository))
+    return problem(`${what} got ${status} though nothing was wrong: ${body.toString().slice(0, 200)}`);
   if (asked.method === 'GET' && !/^{"errors":\[{"code":"\w+"/.test(body.toString()))
     problem(`${what} got ${status} without a proper error: ${body.toString().slice(0, 200)}`);
   if (status === 429 && headers['retry-after'] === undefined) problem(`${what} got 429 without a time`);

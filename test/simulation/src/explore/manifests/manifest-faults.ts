@@ -1,5 +1,5 @@
-// How often the faults of this scenario come.
-import type { FaultTable } from '../fault-plan.ts';
+// How often the faults of this scenario come, and which of them leave a part of the cluster well.
+import type { FaultKind, FaultTable } from '../fault-plan.ts';
 
 export const manifestFaults: FaultTable = {
   'kill worker': { chance: 0.3, most: 2, lastsMs: 4_000 },
@@ -22,4 +22,23 @@ export const manifestFaults: FaultTable = {
   'announcements lost': { chance: 0.2, most: 1, lastsMs: 20_000 },
   'clients leave': { chance: 0.3, most: 1, lastsMs: 0 },
   'clients slow': { chance: 0.3, most: 1, lastsMs: 0 },
+  'slow repository': { chance: 0.2, most: 1, lastsMs: 15_000 },
+  'worker without network': { chance: 0.2, most: 1, lastsMs: 20_000, isNamedOnly: true },
+  'broken repository': { chance: 0.2, most: 2, lastsMs: 15_000, isNamedOnly: true },
+  'undeletable objects': { chance: 0.15, most: 1, lastsMs: 15_000, isNamedOnly: true },
+  'unreadable objects': { chance: 0.15, most: 1, lastsMs: 15_000, isNamedOnly: true },
+  'few slots': { chance: 0.2, most: 1, lastsMs: 0, isNamedOnly: true },
+  'skewed clock': { chance: 0.2, most: 2, lastsMs: 15_000, isNamedOnly: true },
 };
+
+/** These harm a part of the cluster. With them alone, each pull of a repository that is well succeeds. */
+export const boundedFaults: ReadonlySet<FaultKind> = new Set([
+  'clients leave',
+  'clients slow',
+  'worker without network',
+  'slow repository',
+  'broken repository',
+  'undeletable objects',
+  'few slots',
+  'skewed clock',
+]);

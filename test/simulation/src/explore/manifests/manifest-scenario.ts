@@ -5,40 +5,41 @@ import { pause } from '../../cluster/pause.ts';
 import { startNodes } from '../../nodes/start-nodes.ts';
 import { fileSystem } from '../../world/files/file-system.ts';
 import { network } from '../../world/network/network-state.ts';
-import { createOwner } from '../../world/owner.ts';
 import { createRandom } from '../../world/random.ts';
 import { applyFaults } from '../apply-faults.ts';
-import { type FaultKind, planFaults } from '../fault-plan.ts';
+import { type FaultKind, kindsOf, planFaults } from '../fault-plan.ts';
 import type { Run, Scenario } from '../run-world.ts';
 import { createCallers } from './callers.ts';
+import { createClients } from './clients.ts';
+import { crowd } from './crowd.ts';
 import { clusterFile, scrubEveryMs, ttlMs } from './cluster-file.ts';
 import { countFills, findAgain, judgeIndex, judgeRest, judgeStore, storedBytes } from './final-checks.ts';
 import { currentOf, moveTag } from './image-catalog.ts';
 import type { Caller } from './judge-exchange.ts';
 import { createLogins } from './logins.ts';
-import { manifestFaults } from './manifest-faults.ts';
-import { type Client, pullImage } from './pull-image.ts';
+import { createManifestActs } from './manifest-acts.ts';
+import { boundedFaults, manifestFaults } from './manifest-faults.ts';
+import { pullImage } from './pull-image.ts';
 import { createPullCounts } from './pull-counts.ts';
 import { createPurges } from './purges.ts';
 import { purgeWhileFetched } from './purge-while-fetched.ts';
 import { pushHandMade } from './push-hand-made.ts';
 import { readList } from './read-lists.ts';
-import { users } from './rights.ts';
+import { crowdedBy } from './repository-acts.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 import { servesNow } from './serves-now.ts';
 import { startUpstreams } from './start-upstreams.ts';
 import { steal } from './steal.ts';
 import { checkCommits, damageStored } from './stored-contents.ts';
-import { createUpstreamActs } from './upstream-acts.ts';
+import { whoIsSpared } from './who-is-spared.ts';
 import { whoMayRead } from './who-may-read.ts';
 
 /** One run in so many has the product's own S3 store, which takes as long as ten others. */
 const s3Every = 40;
 const storeOf = (seed: number) => (seed % s3Every === 0 ? 's3' : 'memory');
 
-/** Milliseconds by which the clocks of nodes are ahead of the world's. */
-const clocksAheadMs = [0, 0, 0, 500, 3_600_000, -3_600_000, 86_400_000];
-const skewedShare = 0.3;
+/** One run in so many has only faults that harm a part of the cluster. */
+const boundedEvery = 7;
 /** One run in so many forgets names after seconds. */
 const forgetfulEvery = 3;
 const hourMs = 3_600_000;
@@ -54,7 +55,13 @@ const confirmedWithinMs = 2_000;
 const calmSpreadMs = 1_000;
 /** A call to an upstream that answers late, or breaks off, is tried for so long. */
 const upstreamTriesMs = 30_000;
-const delaying: readonly FaultKind[] = ['upstream stalls', 'upstream breaks', 'upstream away', 'cut upstream'];
+const delaying: readonly FaultKind[] = [
+  'upstream stalls',
+  'upstream breaks',
+  'upstream away',
+  'cut upstream',
+  'worker without network',
+];
 const actionsWithinMs = 12_000;
 const settleMs = 10_000;
 /** Workers pause for a while after a registry has throttled them. */
@@ -70,8 +77,12 @@ const gapMs = 6_000;
 
 export const manifestScenario: Scenario = {
   name: 'manifests',
-  plan: (seed) =>
-    planFaults(createRandom(seed * 7919 + 29), storeOf(seed) === 's3' ? 'store away' : undefined, manifestFaults),
+  kinds: kindsOf(manifestFaults),
+  plan(seed, named) {
+    const often = storeOf(seed) === 's3' ? 'store away' : undefined;
+    const planned = planFaults(createRandom(seed * 7919 + 29), { often, table: manifestFaults, named });
+    return seed % boundedEvery === 0 ? planned.filter(({ kind }) => boundedFaults.has(kind)) : planned;
+  },
   play,
 };
 
@@ -97,17 +108,16 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const repositories = [...honest, ...hostile];
 
   const staleWhileRevalidateMs = random.pick([0, 4_000]);
-  const maxBytes = random.chance(0.3) ? random.pick(storeSizes) : Infinity;
+  const isSmall = random.chance(0.3) || has('undeletable objects');
+  const maxBytes = isSmall ? random.pick(storeSizes) : Infinity;
   const isScrubbed = has('damage stored');
-  const chances = createRandom(seed ^ 0xc10c);
-  const isSkewed = chances.chance(skewedShare);
   const forgetAfterMs = seed % forgetfulEvery === 0 ? 5_000 : hourMs;
   const nodes = await startNodes({
-    clockAheadMsOf: () => (isSkewed ? chances.pick(clocksAheadMs) : 0),
     frontends: 2 + (random.chance(0.2) ? 1 : 0),
-    workers: 1 + random(2),
+    workers: Math.max(1 + random(2), has('worker without network') ? 2 : 1),
     weather,
     store: storeOf(seed),
+    interactiveSlots: has('few slots') ? 2 : 16,
     file: clusterFile({
       hub: hub.url,
       second: second.url,
@@ -144,6 +154,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const facts: ScenarioFacts = {
     problem,
     isCalm: faults.length === 0,
+    ...whoIsSpared({ faults, repositories, isSmall: maxBytes !== Infinity }),
     ttlMs,
     staleWhileRevalidateMs,
     get confirmingMs() {
@@ -165,7 +176,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
     cluster: { ...nodes },
     weather,
     damage: (degree) => damageStored(nodes, random, degree),
-    own: createUpstreamActs({
+    own: createManifestActs({
       upstreams: [...new Set(repositories.map(({ upstream }) => upstream))],
       owner: upstreams.owner,
       repositories,
@@ -178,27 +189,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
     problem,
   });
 
-  const owner = createOwner('clients');
-  const leaves = has('clients leave');
-  const clientOf = (who: string, port: number, caller: Caller): Client => ({
-    who,
-    owner,
-    port,
-    caller,
-    headersOf: (scope) => ({
-      ...logins.headersOf(caller.user, scope),
-      ...(caller.account !== undefined &&
-        isGuarded && { authorization: `Basic ${Buffer.from(caller.account).toString('base64')}` }),
-    }),
-    slowness: has('clients slow') ? 0.3 : 0.02,
-    leavesAfterMs: () => (leaves && random.chance(0.2) ? random(random.pick([300, 3_000])) : undefined),
-    random,
-  });
-  /** `isVerified`: shows an account of the upstream that verifies its callers. */
-  const anyCaller = (isVerified: boolean): Caller => ({
-    user: random.chance(0.4) ? 'ada' : random.pick(users),
-    account: isVerified ? random.pick(callers.names) : undefined,
-  });
+  const { clientOf, anyCaller } = createClients({ has, logins, callers, isGuarded, random });
   const within = () => pause(random(actionsWithinMs));
 
   const purgeOnTheWay = async () => {
@@ -229,6 +220,10 @@ async function play(run: Run): Promise<() => Promise<void>> {
         );
     }
   });
+  const crowds = crowdedBy(faults, repositories).map((repository) => {
+    const puller = () => clientOf('the crowd', random.pick(nodes.frontends).port, operator);
+    return crowd({ facts, repository, puller, tags, random });
+  });
   const thefts = Array.from({ length: random(3) }, async (_, i) => {
     await within();
     const port = () => random.pick(nodes.frontends).port;
@@ -257,7 +252,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
     await purges.purge();
   });
   if (random.chance(facts.isCalm ? 0.5 : 0.15)) purging.push(within().then(purgeOnTheWay));
-  await Promise.all([...pulls, ...thefts, ...moves, changeRights(), ...purging]);
+  await Promise.all([...pulls, ...crowds, ...thefts, ...moves, changeRights(), ...purging]);
   await applied.end();
   callers.change(true);
   await logins.change(true);
@@ -269,7 +264,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   if (facts.isCalm && purges.count === 0 && forgetAfterMs === hourMs)
     await pullCounts.judge(nodes, repositories, problem);
   const isRebuilt = random.chance(rebuiltShare);
-  if (isRebuilt) await findAgain(nodes, repositories, problem);
+  if (isRebuilt) await findAgain(nodes, { repositories, weather }, problem);
   isSettled = true;
   const { name: lastName, port: lastPort } = random.pick(nodes.frontends);
   const revoked = clientOf(`revoked at ${lastName}`, lastPort, { user: 'ben', account: 'sometimes:s' });
@@ -290,9 +285,9 @@ async function play(run: Run): Promise<() => Promise<void>> {
   await pause(isScrubbed ? scrubbedWithinMs : 0);
   await pause(quietMs);
   const isBusy = async () =>
-    nodes.jobs.size > 0 || (await countFills(nodes)) > 0 || (await storedBytes(nodes)) > maxBytes;
+    nodes.jobs.size > 0 || (await countFills(nodes)) > 0 || (await storedBytes(nodes, weather)) > maxBytes;
   for (let waitedMs = 0; waitedMs < roomWithinMs && (await isBusy()); waitedMs += roomLookMs) await pause(roomLookMs);
-  await judgeStore(nodes, maxBytes, problem);
+  await judgeStore(nodes, { maxBytes, weather }, problem);
   // Otherwise blobs stored during an outage of the index may be unknown until a scrub or a pull finds them.
   if (isRebuilt || facts.isCalm) await judgeIndex(nodes, problem);
   await judgeRest(nodes, { repositories, subscriptions }, problem);

@@ -24,9 +24,9 @@ const events = {
   'room is made': /"the store was full: what nobody had pulled for longest is gone"/,
   'the index is rebuilt': /"the index was rebuilt from the store"/,
 };
-const seeds = [41, 44, 52, 62];
+const seeds = [19, 33, 40];
 /** Its users show tokens, which threads verify. */
-const repeated = 44;
+const repeated = 19;
 
 test('a seed decides all that happens, no invariant breaks, and the runs reach what they are about', async () => {
   const unseen = new Set(Object.keys(events));

@@ -6,6 +6,10 @@ export interface ScenarioFacts {
   readonly problem: (text: string) => void;
   /** Nothing fails in this run, so every client gets what it wants. */
   readonly isCalm: boolean;
+  /** Whether each pull of the repository has to succeed, whatever else fails in this run. */
+  mustServe(repository: SimulatedRepository): boolean;
+  /** How long the caller waits for a status at most; `Infinity` means that something may delay it. */
+  patienceMs(asked: Asked): number;
   readonly ttlMs: number;
   readonly staleWhileRevalidateMs: number;
   /** How long may pass from upstream's word for a tag until it is recorded. */

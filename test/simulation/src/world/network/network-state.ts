@@ -15,6 +15,8 @@ export interface NetworkState {
   readonly hosts: Map<string, string>;
   /** Whether packets between two processes are held back; asked when one arrives. */
   isHeld: (from: string | undefined, to: string | undefined) => boolean;
+  /** The system error with which a connection between two processes fails at once, such as `ENETUNREACH`. */
+  refusal: (from: string | undefined, to: string | undefined) => string | undefined;
 }
 
 const firstPort = 20_000;
@@ -27,6 +29,7 @@ export const network: NetworkState = {
   maxLatencyMs: 0.2,
   hosts: new Map(),
   isHeld: () => false,
+  refusal: () => undefined,
 };
 
 export function latencyMs(): number {
@@ -37,5 +40,10 @@ export function resetNetwork(seed: number): void {
   network.servers.clear();
   network.sockets.clear();
   network.hosts.clear();
-  Object.assign(network, { random: createRandom(seed), nextPort: firstPort, isHeld: () => false });
+  Object.assign(network, {
+    random: createRandom(seed),
+    nextPort: firstPort,
+    isHeld: () => false,
+    refusal: () => undefined,
+  });
 }

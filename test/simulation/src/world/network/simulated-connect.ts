@@ -103,6 +103,12 @@ function dial(near: SimulatedSocket, key: number | string, address: string): voi
   const reach = () => {
     if (near.destroyed) return;
     const server = network.servers.get(key);
+    const refusal = network.refusal(near.owner?.name, server?.owner?.name);
+    if (refusal !== undefined) {
+      const syscall = refusal.startsWith('EAI_') ? 'getaddrinfo' : 'connect';
+      near.destroy(systemError(refusal, syscall, { address, port }));
+      return;
+    }
     if (network.isHeld(near.owner?.name, server?.owner?.name)) {
       plan(heldRetryMs, reach, { owner: near.owner, label: 'connect held' });
       return;

@@ -1,0 +1,26 @@
+// Objects of the store that cannot be removed or read, while the rest of the store is well.
+import { isAmong, type ObjectFaults } from '../../cluster/object-faults.ts';
+import { pause } from '../../cluster/pause.ts';
+import type { Act } from '../apply-faults.ts';
+import { type FaultKind, isForGood, type PlannedFault } from '../fault-plan.ts';
+
+const leastShare = 0.03;
+const mostShare = 0.3;
+
+export function createStoreActs(objects: ObjectFaults, trace: (text: string) => void): Partial<Record<FaultKind, Act>> {
+  const harm = (what: keyof ObjectFaults, mayStay: (key: string) => boolean) => async (fault: PlannedFault) => {
+    const { kind, target, other, lastsMs, degree } = fault;
+    const share = leastShare + degree * (mostShare - leastShare);
+    const isHarmed = (key: string) => isAmong(key, share, target * 101 + other);
+    trace(`${kind}: a share of ${share.toFixed(2)}`);
+    objects[what] = isHarmed;
+    await pause(lastsMs);
+    objects[what] = (key) => isForGood(fault) && mayStay(key) && isHarmed(key);
+    trace(`${kind} is over${isForGood(fault) ? ' for some of them' : ''}`);
+  };
+  return {
+    'undeletable objects': harm('isUndeletable', () => true),
+    // In the end all content is served, so only objects beside it stay unreadable.
+    'unreadable objects': harm('isUnreadable', (key) => key.startsWith('cistern/')),
+  };
+}
