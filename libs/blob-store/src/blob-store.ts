@@ -1,5 +1,6 @@
 // The store is the truth: every blob and manifest by digest, and small named objects beside them. "Not found" is a
 // value (`undefined` or `false`); any other failure is a CacheError `store-unavailable` and never a miss.
+import type { CacheError } from '@cistern/errors';
 import type { ByteRange, Digest } from '@cistern/oci';
 import type { DiskSpace } from './read-disk-space.ts';
 
@@ -53,6 +54,11 @@ export interface BlobStore {
   begin(digest: Digest): Promise<BlobWriter>;
   /** True if there was something to remove. */
   remove(digest: Digest): Promise<boolean>;
+  /**
+   * Removes many blobs in few calls; one that is not there counts as removed. Returns those that the store did not remove, each with
+   * its `store-unavailable`. Rejects with that error where the store was not reached: then some may be gone.
+   */
+  removeAll(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, CacheError>>;
   /**
    * Every committed blob, in no particular order; with `shard`, two hexadecimal digits, those alone whose digest begins with
    * them.

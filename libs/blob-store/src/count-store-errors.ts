@@ -39,6 +39,7 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
 
   const open = counted('open', store.open);
   const begin = counted('begin', store.begin);
+  const removeAll = counted('remove', store.removeAll);
   return {
     ...store,
     async open(digest, range) {
@@ -48,6 +49,11 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
     begin: async (digest) => countedWriter(await begin(digest)),
     stat: counted('stat', store.stat),
     remove: counted('remove', store.remove),
+    async removeAll(digests) {
+      const failed = await removeAll(digests);
+      for (const error of failed.values()) count('remove', error);
+      return failed;
+    },
     quarantine: counted('quarantine', store.quarantine),
     list: countedList('list', store.list),
     ...(store.adoptFile !== undefined && { adoptFile: counted('adoptFile', store.adoptFile) }),

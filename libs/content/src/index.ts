@@ -1,5 +1,13 @@
 export { cleanQuarantine, setAside } from './blob/set-aside.ts';
-export { deleteBlob, deletionLeaseMs, forgetMissing, untilDeleted } from './blob/delete-blob.ts';
+export {
+  deleteBlob,
+  deleteBlobs,
+  deletionLeaseMs,
+  finishDeletions,
+  forgetMissing,
+  untilDeleted,
+} from './blob/delete-blobs.ts';
+export type { DeletedBlobs } from './blob/delete-blobs.ts';
 export { hashStored, readHashed, proveStored } from './blob/hash-stored.ts';
 export { openStored } from './blob/open-stored.ts';
 export type { OpenStoredDeps, StoredRange } from './blob/open-stored.ts';

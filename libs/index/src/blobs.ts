@@ -12,7 +12,8 @@ export interface BlobRecord {
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
-  readonly state: 'present' | 'evicting' | 'deleting';
+  /** `deleting`: its object is being removed, or may be gone already. Readers fetch it again. */
+  readonly state: 'present' | 'deleting';
   /** False for an adopted object that nobody has hashed yet: its first full read verifies it. */
   readonly verified: boolean;
   readonly storedAtMs: number;
@@ -35,15 +36,10 @@ export interface BlobIndex {
   /** Sets `verified`; a no-op without a record. */
   markVerified(digest: Digest): Promise<void>;
   /**
-   * Moves `lastPulledAtMs` forward and turns `evicting` back into `present`; a no-op without a record. Seen by this index
-   * at once; may be written up to a second later, so a crash may lose the touches of its last second.
+   * Moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once; may be written up to a second later, so a
+   * crash may lose the touches of its last second.
    */
   touch(digest: Digest, atMs: number): Promise<void>;
-  /**
-   * Turns `present` into `evicting` if the blob was not pulled since `lastPulledAtMs`; false if it was, or without a
-   * record. One that is `evicting` or `deleting` already stays so, which is true.
-   */
-  markEvicting(digest: Digest, lastPulledAtMs: number): Promise<boolean>;
   /**
    * Every record, from the one that was pulled longest ago, read a few at a time while the caller asks for more. One that is
    * pulled, added or removed meanwhile may be left out, but is never out of place.

@@ -51,6 +51,9 @@ interface Unsettled {
   readonly unsettledForMs: number;
 }
 
+/** A blob that is to be deleted; with `lastPulledAtMs: Infinity` also if it was pulled a moment ago. */
+export type Victim = Pick<BlobRecord, 'digest' | 'lastPulledAtMs'>;
+
 /**
  * A record whose `expiresAtMs` has come is absent for every method. A fill that has ended stays as it ended: only a claim
  * replaces it. "False" below means that nothing was written; saying again what was said already is true.
@@ -79,11 +82,15 @@ export interface FillIndex {
   /** Writes `failed`; kept for `keepMs`. False if the record is gone, is done or has another owner. */
   failed(digest: Digest, owner: string, failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<boolean>;
   /**
-   * Takes the right to delete a blob's object, for `leaseMs`: turns `evicting` into `deleting`, or goes on with a deletion
-   * whose lease has ended. False if the blob has been pulled since it was marked, is being fetched, is not there, or is
-   * another's to delete. The same owner prolongs its lease. Until the deletion or its lease ends, claims have to wait.
+   * Takes the right to delete the objects of blobs, for `leaseMs`: turns `present` into `deleting`, or takes over a deletion whose
+   * lease has ended. Returns the blobs that are this owner's to delete now. A blob is not if it was pulled after the given
+   * `lastPulledAtMs`, is being fetched, is not there, or is another's to delete. The same owner prolongs its lease. Until the
+   * deletion or its lease ends, claims have to wait.
    */
-  beginDeletion(digest: Digest, owner: string, leaseMs: number): Promise<boolean>;
-  /** The object is gone: removes the blob's record. False, and nothing is removed, if it is not this owner's deletion any more. */
-  endDeletion(digest: Digest, owner: string): Promise<boolean>;
+  beginDeletions(victims: readonly Victim[], owner: string, leaseMs: number): Promise<Digest[]>;
+  /**
+   * `gone`: removes the records of blobs whose objects are gone. `kept`: makes them `present` again. Returns those that it has
+   * changed: deletions that are still this owner's.
+   */
+  endDeletions(digests: readonly Digest[], owner: string, end: 'gone' | 'kept'): Promise<Digest[]>;
 }

@@ -55,8 +55,7 @@ export function blobName(digest: Digest): string {
 
 /** The record after a touch at that time. */
 export function touchedBlob(record: BlobRecord, atMs: number): BlobRecord {
-  const state = record.state === 'evicting' ? 'present' : record.state;
-  return { ...record, state, lastPulledAtMs: Math.max(record.lastPulledAtMs, atMs) };
+  return { ...record, lastPulledAtMs: Math.max(record.lastPulledAtMs, atMs) };
 }
 
 export function withPulls(record: TagRecord, { count, lastAtMs }: TagPulls): TagRecord {

@@ -1,6 +1,7 @@
 export { evictionSettings, wantRoom } from './eviction/eviction-limits.ts';
 export { planEviction } from './eviction/plan-eviction.ts';
 export type { EvictionPlan } from './eviction/plan-eviction.ts';
+export { untilPinHolds } from './eviction/create-pinned-digests.ts';
 export { startEvictor } from './eviction/start-evictor.ts';
 export { startForgetter } from './forgetting/start-forgetter.ts';
 export { readScrubReport } from './integrity/scrub-report.ts';

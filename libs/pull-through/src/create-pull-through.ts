@@ -17,7 +17,6 @@ import { createBufferPool, createSharedReads, type SharedReads } from '@cistern/
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { AccessSubject } from '@cistern/upstream';
 import type { PlatformRule } from './access/authorized-repository.ts';
-import { createReadMarks } from './blob/blob-source.ts';
 import { openBlob } from './blob/open-blob.ts';
 import { blobFromMemory, type SmallBlobs } from './blob/small-blobs.ts';
 import type { PolicyOf } from './freshness/freshness.ts';
@@ -86,7 +85,6 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const noManifests = createRecent<string, true>({ max: maxNoManifests, ttlMs: noManifestMs, now });
   const wholeReads = createRecent<string, true>({ max: maxWholeReads, ttlMs: repeatWithinMs, now });
   const revalidateBehind = createRevalidateBehind({ queue, log, now });
-  const readMarks = createReadMarks({ index, now });
   const refreshParts = createRefreshParts({ ...options, manifests });
   const findDenial = createFindDenial(createPlatformsOf(options));
   const readChecks = createReadChecks({ now });
@@ -94,7 +92,6 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const deps = {
     ...options,
     readChecks,
-    readMarks,
     findDenial,
     refreshParts,
     pullTally,

@@ -1,7 +1,7 @@
 // Listing, removing, and what the store says when it cannot be used.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
-import { digestHex } from '@cistern/oci';
+import { type Digest, digestHex } from '@cistern/oci';
 import { quarantineKey, quarantinePrefix, quarantinedAtMs } from '../key-layout.ts';
 import { putBytes } from '../put-bytes.ts';
 import type { BlobStoreCases } from './blob-store-under-test.ts';
@@ -95,6 +95,18 @@ export const keepingCases: BlobStoreCases = {
     assertSameBytes(await readWhole(store, digest), bytes);
   },
 
+  async 'many blobs are removed at once, those that are not there included'({ store }) {
+    const samples: Digest[] = [];
+    for (let size = 1; size <= 12; size += 1) samples.push((await storeSample(store, size)).digest);
+    const [kept, ...removed] = samples;
+    assert.deepEqual(await store.removeAll([...removed, sampleBlob(99).digest]), new Map());
+    assert.deepEqual(
+      (await collect(store.list())).map((blob) => blob.digest),
+      [kept],
+    );
+    assert.deepEqual(await store.removeAll([]), new Map());
+  },
+
   async 'removing and committing one digest at once leaves the blob whole or gone'({ store }) {
     const { digest, bytes } = sampleBlob(1000);
     for (let round = 0; round < 20; round += 1) {
@@ -127,6 +139,9 @@ export const keepingCases: BlobStoreCases = {
     await rejectsAsUnavailable(async () => store.open(digest));
     await rejectsAsUnavailable(async () => putBytes(store, sampleBlob(10).digest, bytes));
     await rejectsAsUnavailable(async () => store.remove(digest));
+    await rejectsAsUnavailable(async () => {
+      for (const error of (await store.removeAll([digest])).values()) throw error;
+    });
     await rejectsAsUnavailable(async () => collect(store.list()));
     await rejectsAsUnavailable(async () => store.readObject('cistern/state/a.json'));
     await rejectsAsUnavailable(async () => store.readObject('cistern/state/missing.json'));

@@ -4,6 +4,7 @@ import { type FileHandle, open, opendir, rmdir, stat, unlink } from 'node:fs/pro
 import { dirname, join, resolve } from 'node:path';
 import { CacheError } from '@cistern/errors';
 import { type ByteRange, type Digest, isDigest } from '@cistern/oci';
+import { forEachBounded } from '@cistern/runtime';
 import type { BlobReader, BlobStore, StoredBlob } from '../blob-store.ts';
 import { checkRange, type Interval } from '../check-range.ts';
 import {
@@ -25,6 +26,7 @@ export interface FsStoreOptions {
 }
 
 const algorithms = ['sha256', 'sha512'];
+const removalsAtOnce = 8;
 
 /** Rejects with `store-unavailable` if the root cannot be made or written. The caller closes the store. */
 export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Promise<BlobStore> {
@@ -43,6 +45,17 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
     return path;
   }
 
+  async function remove(digest: Digest): Promise<boolean> {
+    const path = pathOf(digest);
+    const removed = await attemptIfPresent('remove a blob', async () => {
+      await unlink(path);
+      return true;
+    });
+    // Not put on disk: a blob that comes back after a power cut is still right. The directory may be in use again.
+    if (removed) await rmdir(dirname(path)).catch(() => undefined);
+    return removed ?? false;
+  }
+
   return {
     spoolDirectory,
     async stat(digest) {
@@ -55,15 +68,13 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
     async begin(digest) {
       return spool.begin(pathOf(digest));
     },
-    async remove(digest) {
-      const path = pathOf(digest);
-      const removed = await attemptIfPresent('remove a blob', async () => {
-        await unlink(path);
-        return true;
+    remove,
+    async removeAll(digests) {
+      const failed = new Map<Digest, CacheError>();
+      await forEachBounded(digests, { atOnce: removalsAtOnce }, async (digest) => {
+        await remove(digest).catch((error: CacheError) => failed.set(digest, error));
       });
-      // Not put on disk: a blob that comes back after a power cut is still right. The directory may be in use again.
-      if (removed) await rmdir(dirname(path)).catch(() => undefined);
-      return removed ?? false;
+      return failed;
     },
     async quarantine(digest, atMs) {
       const path = pathOf(digest);

@@ -42,6 +42,11 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): BlobStore {
       checkAvailable(contents);
       return blobs.delete(digest);
     },
+    async removeAll(digests) {
+      checkAvailable(contents);
+      for (const digest of digests) blobs.delete(digest);
+      return new Map();
+    },
     async quarantine(digest, atMs) {
       checkAvailable(contents);
       const blob = blobs.get(digest);

@@ -1,5 +1,6 @@
 // Small named objects in the bucket, and listings of it.
 import type { IncomingMessage } from 'node:http';
+import type { CacheError } from '@cistern/errors';
 import { isDigest } from '@cistern/oci';
 import { endedEarly } from '@cistern/streams';
 import type { StoredBlob } from '../blob-store.ts';
@@ -56,6 +57,24 @@ export async function removeIfPresent(bucket: S3Bucket, name: string, doing: str
   if (found === undefined) return false;
   await bucket.attempt(doing, async () => bucket.prompt.removeObject(bucket.name, name));
   return true;
+}
+
+/**
+ * DeleteObjects, a thousand in a call. Returns what the server did not remove. A server may take seconds for a thousand, and no client
+ * waits for it. Rejects with `store-unavailable`.
+ */
+export async function removeS3Objects(
+  bucket: S3Bucket,
+  names: readonly string[],
+  doing: string,
+): Promise<{ readonly name: string; readonly error: CacheError }[]> {
+  const answered = await bucket.attempt(doing, async () => bucket.client.removeObjects(bucket.name, [...names]));
+  return (answered as readonly { readonly Key?: string; readonly Code?: string }[]).flatMap((failed) => {
+    if (failed.Code === 'NoSuchKey') return [];
+    const error = bucket.failure(doing, failed);
+    if (failed.Key === undefined) throw error;
+    return { name: failed.Key, error };
+  });
 }
 
 /** Everything in the bucket below a prefix, page by page: a cache may hold millions of blobs. `key`: in the store's layout. */

@@ -7,7 +7,7 @@ import type { BlobStore } from '../blob-store.ts';
 import { blobKey, quarantineKey } from '../key-layout.ts';
 import { beginS3Writer } from './begin-s3-writer.ts';
 import { createPartBudget } from './create-part-budget.ts';
-import { createS3Objects, removeIfPresent, listS3Blobs, readWholeBody } from './create-s3-objects.ts';
+import { createS3Objects, removeIfPresent, removeS3Objects, listS3Blobs, readWholeBody } from './create-s3-objects.ts';
 import { sweepUploads } from './multipart-upload.ts';
 import { openS3Reader } from './open-s3-reader.ts';
 import { prepareBucket, prepareBucketLater, type PrepareBucketOptions } from './prepare-bucket.ts';
@@ -78,6 +78,11 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     },
     async remove(digest) {
       return removeIfPresent(bucket, nameOf(digest), 'remove a blob');
+    },
+    async removeAll(digests) {
+      const named = new Map(digests.map((digest) => [nameOf(digest), digest]));
+      const failed = await removeS3Objects(bucket, [...named.keys()], 'remove blobs');
+      return new Map(failed.map(({ name, error }) => [named.get(name)!, error]));
     },
     async quarantine(digest, atMs) {
       return quarantineS3Blob(bucket, nameOf(digest), bucket.locate(quarantineKey(digest, atMs)));

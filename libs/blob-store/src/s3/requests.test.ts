@@ -186,3 +186,26 @@ for (const [what, present, expected] of [
     assert.equal(warnings.length, expected);
     assert.deepEqual(methods, ['GET']);
   });
+
+test('of many objects the server names those that it does not remove, and the others are gone', async (t) => {
+  const [one, two, three] = ['one', 'two', 'three'].map((text) => digestOf(Buffer.from(text)));
+  const keyOf = (of = one!) => `docker/registry/v2/blobs/sha256/${of.slice(7, 9)}/${of.slice(7)}/data`;
+  const failed = (code: string, of = one) =>
+    `<Error><Key>${keyOf(of)}</Key><Code>${code}</Code><Message>No.</Message></Error>`;
+  const server = await startScriptedServer(t, (request, response) => {
+    request.resume();
+    response.end(`<DeleteResult>${failed('AccessDenied', two)}${failed('NoSuchKey', three)}</DeleteResult>`);
+  });
+  const store = await server.open();
+  const left = await store.removeAll([one!, two!, three!]);
+  assert.deepEqual([...left.keys()], [two]);
+  assert.match(left.get(two!)!.message, /^The store cannot remove blobs: the access key has no right .*AccessDenied/);
+  assert.deepEqual(server.requests, ['POST /bucket?delete']);
+});
+
+test('a server that removes nothing for the moment is asked again, then given up', async (t) => {
+  const server = await startScriptedServer(t, (_request, response) => sendError(response, 503, 'SlowDown'));
+  const store = await server.open();
+  await says(/^The store cannot remove blobs: /, () => store.removeAll([digest]));
+  assert.equal(server.requests.length, 3);
+});

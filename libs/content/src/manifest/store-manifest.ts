@@ -13,7 +13,7 @@ import {
   platformName,
 } from '@cistern/oci';
 import type { Metrics } from '@cistern/telemetry';
-import { untilDeleted } from '../blob/delete-blob.ts';
+import { untilDeleted } from '../blob/delete-blobs.ts';
 import { type IndexAndStore, verifiedRecord } from '../blob/stored-blob.ts';
 import { putLinks } from '../links/repository-links.ts';
 import { writeLinksObject } from '../objects/small-objects.ts';

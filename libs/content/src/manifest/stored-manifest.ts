@@ -1,7 +1,7 @@
 // A manifest that is here: in memory, or in the store. What comes from the store is hashed on its way into memory.
 import { type ManifestRecord, type RepositoryKey, repositoryPath } from '@cistern/index';
 import { type Digest, hasTooManyValues, type Manifest, OciSyntaxError, parseStoredManifest } from '@cistern/oci';
-import { forgetMissing } from '../blob/delete-blob.ts';
+import { forgetMissing } from '../blob/delete-blobs.ts';
 import { setAsideOnce, type SetAsideOnceDeps } from '../blob/set-aside.ts';
 import { confirmDamage, readHashed } from '../blob/hash-stored.ts';
 import type { Recent } from '@cistern/runtime';

@@ -73,9 +73,8 @@ export const blobCases: CacheIndexCases = {
     await blobs.put(empty);
     assert.equal(await blobs.remove(empty.digest), true);
     await blobs.put(empty);
-    await blobs.markEvicting(empty.digest, 1);
-    assert.equal(await fills.beginDeletion(empty.digest, 'me', 60_000), true);
-    assert.equal(await fills.endDeletion(empty.digest, 'me'), true);
+    assert.deepEqual(await fills.beginDeletions([empty], 'me', 60_000), [empty.digest]);
+    assert.deepEqual(await fills.endDeletions([empty.digest], 'me', 'gone'), [empty.digest]);
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
   },
 
@@ -89,13 +88,7 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 3000 });
   },
 
-  async 'a touch saves a blob from eviction, but not from a deletion that has begun'({ index: { blobs } }) {
-    const evicting = sampleBlobRecord('a', { state: 'evicting', lastPulledAtMs: 9000 });
-    await blobs.put(evicting);
-    await blobs.touch(evicting.digest, 1000);
-    assertSameRecord(await blobs.get(evicting.digest), { ...evicting, state: 'present' });
-    await blobs.put({ ...evicting, state: 'evicting' });
-    assert.equal((await blobs.get(evicting.digest))?.state, 'evicting');
+  async 'a touch does not end a deletion'({ index: { blobs } }) {
     const deleting = sampleBlobRecord('b', { state: 'deleting', lastPulledAtMs: 1000 });
     await blobs.put(deleting);
     await blobs.touch(deleting.digest, 2000);
@@ -103,7 +96,7 @@ export const blobCases: CacheIndexCases = {
   },
 
   async 'a touch without a record leaves no trace'({ index: { blobs } }) {
-    const record = sampleBlobRecord('a', { state: 'evicting', lastPulledAtMs: 1000 });
+    const record = sampleBlobRecord('a', { lastPulledAtMs: 1000 });
     await blobs.touch(record.digest, 5000);
     assert.equal(await blobs.get(record.digest), undefined);
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
@@ -119,7 +112,7 @@ export const blobCases: CacheIndexCases = {
   },
 
   async 'markVerified sets that flag alone, and nothing without a record'({ index: { blobs } }) {
-    const record = sampleBlobRecord('a', { verified: false, state: 'evicting', lastPulledAtMs: 1000 });
+    const record = sampleBlobRecord('a', { verified: false, lastPulledAtMs: 1000 });
     await blobs.markVerified(record.digest);
     assert.equal(await blobs.get(record.digest), undefined);
     await blobs.put(record);
@@ -128,7 +121,6 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(record.digest), {
       ...record,
       verified: true,
-      state: 'present',
       lastPulledAtMs: 2000,
     });
   },
@@ -155,7 +147,7 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(sampleDigest('m')), sampleBlobRecord('m'));
   },
 
-  async 'what is remembered is what would be read'({ index: { blobs } }) {
+  async 'what is remembered is what would be read'({ index: { blobs, fills } }) {
     const record = sampleBlobRecord('a', { state: 'present', lastPulledAtMs: 1 });
     const remembered = () => blobs.fromMemory(record.digest);
     assert.equal(remembered(), undefined);
@@ -164,9 +156,9 @@ export const blobCases: CacheIndexCases = {
     assertFromMemory(remembered(), record);
     await blobs.touch(record.digest, 2000);
     assertFromMemory(remembered(), { ...record, lastPulledAtMs: 2000 });
-    assert.equal(await blobs.markEvicting(record.digest, 2000), true);
+    assert.equal((await fills.beginDeletions([{ ...record, lastPulledAtMs: 2000 }], 'me', 60_000)).length, 1);
     await blobs.get(record.digest);
-    if (remembered() !== undefined) assert.equal(remembered()?.state, 'evicting');
+    if (remembered() !== undefined) assert.equal(remembered()?.state, 'deleting');
     await blobs.remove(record.digest);
     assert.equal(remembered(), undefined);
   },

@@ -39,10 +39,12 @@ export const changeCases: CacheIndexCases = {
     for (const was of [true, false]) assert.equal(await blobs.remove(digest), was);
     const { owner } = await claimed(fills, sampleClaim('c'));
     assert.equal(await fills.done(digest, owner, blob), true);
-    assert.equal(await blobs.markEvicting(digest, blob.lastPulledAtMs), true);
-    assert.equal(await fills.beginDeletion(digest, 'evictor', 60_000), true);
-    assert.equal(await fills.endDeletion(digest, 'evictor'), true);
-    const blobChanges = Array.from({ length: 6 }, () => blobName(digest));
+    for (const end of ['kept', 'gone'] as const) {
+      assert.deepEqual(await fills.beginDeletions([blob], 'evictor', 60_000), [digest]);
+      assert.deepEqual(await fills.endDeletions([digest], 'evictor', end), [digest]);
+    }
+    assert.deepEqual(await fills.beginDeletions([blob], 'evictor', 60_000), []);
+    const blobChanges = Array.from({ length: 8 }, () => blobName(digest));
 
     await changesHeard(pubsub);
     assert.deepEqual(heard, [...tagChanges, manifestName(manifest.digest), ...linkChanges, ...blobChanges]);

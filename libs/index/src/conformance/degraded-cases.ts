@@ -21,7 +21,6 @@ const digest = sampleDigest('a');
 const unanswered = [
   'tags.list',
   'blobs.totals',
-  'blobs.markEvicting',
   'blobs.leastRecent',
   'links.repositories',
   'fills.read',
@@ -30,8 +29,8 @@ const unanswered = [
   'fills.heartbeat',
   'fills.done',
   'fills.failed',
-  'fills.beginDeletion',
-  'fills.endDeletion',
+  'fills.beginDeletions',
+  'fills.endDeletions',
   'leases.acquire',
   'values.get',
   'nodes.report',
@@ -90,7 +89,7 @@ export const degradedCases: CacheIndexCases = {
     assert.equal(await tags.remove(sampleTag('2')), false);
     assert.equal(await tags.get(sampleTag('2')), undefined);
 
-    assert.equal(await blobs.adopt(sampleBlobRecord('a', { verified: false, state: 'evicting' })), true);
+    assert.equal(await blobs.adopt(sampleBlobRecord('a', { verified: false })), true);
     assert.equal(await blobs.adopt(sampleBlobRecord('a')), false);
     await blobs.markVerified(digest);
     await blobs.touch(digest, 1_800_000_000_000);

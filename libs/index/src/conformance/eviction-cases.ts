@@ -2,18 +2,35 @@
 import assert from 'node:assert/strict';
 import type { BlobRecord } from '../blobs.ts';
 import type { CacheIndexCases, CacheIndexUnderTest } from './index-under-test.ts';
-import { claimed, sampleBlobRecord, sampleClaim, sampleDigest } from './sample-records.ts';
+import { assertSameRecord, claimed, sampleBlobRecord, sampleClaim, sampleDigest } from './sample-records.ts';
 
 const digest = sampleDigest('a');
+
+/** Last pulled at 1000. */
+const victim = sampleBlobRecord('a', { size: 7, lastPulledAtMs: 1000 });
 
 async function stateOf({ index }: CacheIndexUnderTest): Promise<BlobRecord['state'] | undefined> {
   return (await index.blobs.get(digest, { fresh: true }))?.state;
 }
 
-/** Pulled at 1000, and on its way out. */
-async function evicting({ index: { blobs } }: CacheIndexUnderTest): Promise<void> {
-  await blobs.put(sampleBlobRecord('a', { size: 7, lastPulledAtMs: 1000 }));
-  assert.equal(await blobs.markEvicting(digest, 1000), true);
+interface Deletion {
+  readonly lastPulledAtMs?: number;
+  readonly owner?: string;
+  readonly leaseMs?: number;
+}
+
+/** Whether the deletion of that one blob has begun, or is prolonged. */
+async function begins({ index: { fills } }: CacheIndexUnderTest, deletion: Deletion = {}): Promise<boolean> {
+  const { lastPulledAtMs = 1000, owner = 'me', leaseMs = 60_000 } = deletion;
+  return (await fills.beginDeletions([{ digest, lastPulledAtMs }], owner, leaseMs)).includes(digest);
+}
+
+async function ends(
+  { index: { fills } }: CacheIndexUnderTest,
+  owner = 'me',
+  end: 'gone' | 'kept' = 'gone',
+): Promise<boolean> {
+  return (await fills.endDeletions([digest], owner, end)).includes(digest);
 }
 
 export const evictionCases: CacheIndexCases = {
@@ -24,7 +41,7 @@ export const evictionCases: CacheIndexCases = {
     for (let position = 0; position < count; position += 1)
       await blobs.put(sampleBlobRecord(`${position}`, { size: position, lastPulledAtMs: pulledAt(position) }));
     await blobs.put(sampleBlobRecord('3', { lastPulledAtMs: 9000 }));
-    await blobs.put(sampleBlobRecord('5', { lastPulledAtMs: 8000, state: 'evicting' }));
+    await blobs.put(sampleBlobRecord('5', { lastPulledAtMs: 8000 }));
     const records: BlobRecord[] = [];
     for await (const record of blobs.leastRecent()) records.push(record);
     assert.equal(new Set(records.map((record) => record.digest)).size, count);
@@ -37,7 +54,7 @@ export const evictionCases: CacheIndexCases = {
     assert.deepEqual(
       records.slice(-2).map((record) => [record.digest, record.lastPulledAtMs, record.state]),
       [
-        [sampleDigest('5'), 8000, 'evicting'],
+        [sampleDigest('5'), 8000, 'present'],
         [sampleDigest('3'), 9000, 'present'],
       ],
     );
@@ -46,7 +63,7 @@ export const evictionCases: CacheIndexCases = {
   async 'what was pulled a moment ago is walked through too, in its new place'({ index: { blobs } }) {
     for (const [seed, atMs] of Object.entries({ a: 1000, b: 2000, c: 3000 }))
       await blobs.put(sampleBlobRecord(seed, { lastPulledAtMs: atMs }));
-    await blobs.put(sampleBlobRecord('d', { lastPulledAtMs: 500, state: 'evicting' }));
+    await blobs.put(sampleBlobRecord('d', { lastPulledAtMs: 500 }));
     await blobs.touch(sampleDigest('a'), 2500);
     await blobs.touch(sampleDigest('d'), 4000);
     const records: BlobRecord[] = [];
@@ -82,144 +99,132 @@ export const evictionCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
   },
 
-  async 'a blob is marked only if nobody has pulled it since, and a pull saves it'(tested) {
+  async 'a blob is deleted unless it was pulled since, its bytes count until then, and its record goes with it'(
+    tested,
+  ) {
     const { blobs } = tested.index;
-    assert.equal(await blobs.markEvicting(digest, 9e15), false);
-    await blobs.put(sampleBlobRecord('a', { lastPulledAtMs: 1000 }));
-    assert.equal(await blobs.markEvicting(digest, 999), false);
+    assert.equal(await begins(tested), false);
+    await blobs.put(victim);
+    assert.equal(await ends(tested), false);
+    assert.equal(await begins(tested, { lastPulledAtMs: 999 }), false);
     assert.equal(await stateOf(tested), 'present');
-    assert.equal(await blobs.markEvicting(digest, 1000), true);
-    assert.equal(await blobs.markEvicting(digest, 1000), true);
-    assert.equal(await stateOf(tested), 'evicting');
-    await blobs.touch(digest, 2000);
-    assert.equal(await stateOf(tested), 'present');
-    assert.equal(await blobs.markEvicting(digest, 1000), false);
-  },
-
-  async 'what waits to be written of earlier pulls does not undo a mark'({ index: { blobs }, advance }) {
-    await blobs.put(sampleBlobRecord('a', { lastPulledAtMs: 1000 }));
-    await blobs.touch(digest, 2000);
-    await advance(1500);
-    assert.equal(await blobs.markEvicting(digest, 2000), true);
-    await advance(1500);
-    assert.equal((await blobs.get(digest))?.state, 'evicting');
-    assert.equal((await blobs.get(digest))?.lastPulledAtMs, 2000);
-  },
-
-  async 'only what is on its way out is deleted, its bytes count until then, and it ends with its record'(tested) {
-    const { blobs, fills } = tested.index;
-    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), false);
-    await blobs.put(sampleBlobRecord('a', { size: 7, lastPulledAtMs: 1000 }));
-    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), false);
-    assert.equal(await fills.endDeletion(digest, 'me'), false);
-    await blobs.markEvicting(digest, 1000);
-    assert.equal(await fills.endDeletion(digest, 'me'), false);
-    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), true);
+    assert.equal(await begins(tested), true);
     assert.equal(await stateOf(tested), 'deleting');
     await blobs.touch(digest, 2000);
     assert.equal(await stateOf(tested), 'deleting');
-    assert.equal(await blobs.markEvicting(digest, 2000), true);
-    assert.equal(await stateOf(tested), 'deleting');
+    assert.equal(await begins(tested), true);
     assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 7 });
-    assert.equal(await fills.endDeletion(digest, 'me'), true);
-    assert.equal(await fills.endDeletion(digest, 'me'), false);
+    assert.equal(await ends(tested), true);
+    assert.equal(await ends(tested), false);
     assert.equal(await stateOf(tested), undefined);
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
     for await (const record of blobs.leastRecent()) assert.fail(`${record.digest} was deleted`);
   },
 
-  async 'a mark that knows of a pull holds, although the pull waits to be written'(tested) {
-    const { blobs } = tested.index;
-    for (const state of ['present', 'evicting', 'deleting'] as const) {
-      await blobs.remove(digest);
-      await blobs.put(sampleBlobRecord('a', { state, lastPulledAtMs: 1000 }));
-      await blobs.touch(digest, 2000);
-      assert.equal(await blobs.markEvicting(digest, 1999), false);
-      assert.equal(await blobs.markEvicting(digest, 2000), true);
-      const marked = await blobs.get(digest, { fresh: true });
-      assert.equal(marked?.state, state === 'deleting' ? 'deleting' : 'evicting');
-      assert.equal(marked.lastPulledAtMs, 2000);
-      assert.equal(await blobs.markEvicting(digest, 1999), false);
-    }
+  async 'many blobs are deleted at once, and those that may not go are left out'({ index: { blobs, fills } }) {
+    const records = Array.from({ length: 450 }, (_, at) => sampleBlobRecord(`${at}`, { size: 1, lastPulledAtMs: at }));
+    for (const record of records) await blobs.put(record);
+    const pulled = records[7]!;
+    await blobs.touch(pulled.digest, 1000);
+    const { owner } = await claimed(fills, sampleClaim('9'));
+    const missing = sampleBlobRecord('missing');
+    const others = records
+      .filter((record) => record !== pulled && record !== records[9])
+      .map((record) => record.digest);
+    const begun = await fills.beginDeletions([...records, missing], 'me', 60_000);
+    assert.deepEqual(begun.toSorted(), others.toSorted());
+    const [kept, ...gone] = others;
+    assert.deepEqual(await fills.endDeletions([kept!], 'me', 'kept'), [kept]);
+    const ended = await fills.endDeletions([...gone, pulled.digest, missing.digest], 'me', 'gone');
+    assert.deepEqual(ended.toSorted(), gone.toSorted());
+    assert.deepEqual(await blobs.totals(), { blobs: 3, bytes: 3 });
+    assert.equal((await blobs.get(kept!, { fresh: true }))?.state, 'present');
+    await fills.failed(sampleDigest('9'), owner, { kind: 'overloaded', message: 'Left.' }, 60_000);
+    assert.deepEqual(await fills.beginDeletions([{ ...pulled, lastPulledAtMs: Infinity }], 'me', 1), [pulled.digest]);
   },
 
-  async 'a pull that waits to be written saves the blob too, unless its deletion has begun'(tested) {
-    const { blobs, fills } = tested.index;
-    await evicting(tested);
-    await blobs.touch(digest, 1000);
-    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), false);
-    assert.equal(await stateOf(tested), 'present');
-    await blobs.markEvicting(digest, 1000);
-    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), true);
+  async 'a blob that is kept after all is as it was before, and may be deleted again'(tested) {
+    const { blobs } = tested.index;
+    await blobs.put(victim);
+    await begins(tested);
+    assert.equal(await ends(tested, 'other', 'kept'), false);
+    assert.equal(await stateOf(tested), 'deleting');
+    assert.equal(await ends(tested, 'me', 'kept'), true);
+    assert.equal(await ends(tested, 'me', 'kept'), false);
+    assertSameRecord(await blobs.get(digest, { fresh: true }), victim);
+    await claimed(tested.index.fills, sampleClaim('a', { leaseMs: 1 }));
+    await tested.advance(50);
+    assert.equal(await begins(tested, { owner: 'other' }), true);
+    assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 7 });
+  },
+
+  async 'a pull that waits to be written saves the blob, unless its deletion has begun'(tested) {
+    const { blobs } = tested.index;
+    await blobs.put(victim);
     await blobs.touch(digest, 2000);
-    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), true);
+    assert.equal(await begins(tested), false);
+    assert.equal(await begins(tested, { lastPulledAtMs: 1999 }), false);
+    assert.equal(await begins(tested, { lastPulledAtMs: 2000 }), true);
+    await blobs.touch(digest, 3000);
+    assert.equal(await begins(tested), true);
+    await tested.advance(1500);
+    assert.equal(await stateOf(tested), 'deleting');
   },
 
   async 'a deletion is over when a record is put, whatever its state'(tested) {
     const { blobs, fills } = tested.index;
-    await evicting(tested);
-    await fills.beginDeletion(digest, 'me', 60_000);
+    await blobs.put(victim);
+    await begins(tested);
     await blobs.put(sampleBlobRecord('a', { state: 'deleting' }));
-    assert.equal(await fills.endDeletion(digest, 'me'), false);
+    assert.equal(await ends(tested), false);
     await claimed(fills, sampleClaim('a'));
-  },
-
-  async 'a pull between the mark and the deletion saves the blob'(tested) {
-    await evicting(tested);
-    await tested.index.blobs.touch(digest, 2000);
-    await tested.advance(1500);
-    assert.equal(await tested.index.fills.beginDeletion(digest, 'me', 60_000), false);
-    assert.equal(await stateOf(tested), 'present');
   },
 
   async 'what is being fetched is not deleted, and what is being deleted is not fetched'(tested) {
     const { blobs, fills } = tested.index;
-    await evicting(tested);
+    await blobs.put(victim);
     const fill = await claimed(fills, sampleClaim('a'));
-    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), false);
+    assert.equal(await begins(tested), false);
     await fills.failed(digest, fill.owner, { kind: 'overloaded', message: 'Left.' }, 60_000);
-    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), true);
+    assert.equal(await begins(tested), true);
     const waits = await fills.claim(sampleClaim('a', { owner: 'two' }));
     assert.ok(waits !== undefined && 'unsettledForMs' in waits && waits.unsettledForMs > 0);
-    await fills.endDeletion(digest, 'me');
+    await ends(tested);
     const next = await claimed(fills, sampleClaim('a', { owner: 'two' }));
     assert.equal(await fills.done(digest, next.owner, sampleBlobRecord('a', { size: 9 })), true);
     assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 9 });
-    assert.equal(await fills.beginDeletion(digest, 'me', 60_000), false);
+    assert.equal(await begins(tested), false);
   },
 
   async 'one deletes at a time, until its lease ends'(tested) {
-    const { fills } = tested.index;
-    await evicting(tested);
+    await tested.index.blobs.put(victim);
     const owners = ['one', 'two', 'three'];
-    const begun = await Promise.all(owners.map(async (owner) => fills.beginDeletion(digest, owner, 60_000)));
+    const begun = await Promise.all(owners.map(async (owner) => begins(tested, { owner })));
     assert.equal(begun.filter(Boolean).length, 1);
     const owner = owners[begun.indexOf(true)]!;
-    assert.equal(await fills.beginDeletion(digest, owner, 300), true);
-    assert.equal(await fills.beginDeletion(digest, owner, 60_000), true);
+    assert.equal(await begins(tested, { owner, leaseMs: 300 }), true);
+    assert.equal(await begins(tested, { owner }), true);
     await tested.advance(400);
-    assert.equal(await fills.beginDeletion(digest, 'four', 1000), false);
-    assert.equal(await fills.beginDeletion(digest, owner, 300), true);
+    assert.equal(await begins(tested, { owner: 'four' }), false);
+    assert.equal(await begins(tested, { owner, leaseMs: 300 }), true);
     await tested.advance(400);
-    assert.equal(await fills.beginDeletion(digest, 'four', 60_000), true);
-    assert.equal(await fills.endDeletion(digest, owner), false);
-    assert.equal(await fills.endDeletion(digest, 'four'), true);
+    assert.equal(await begins(tested, { owner: 'four' }), true);
+    assert.equal(await ends(tested, owner), false);
+    assert.equal(await ends(tested, 'four'), true);
   },
 
   async 'a deletion whose lease has ended holds no fetch up, and ends nothing that was stored since'(tested) {
     const { blobs, fills } = tested.index;
-    await evicting(tested);
-    await fills.beginDeletion(digest, 'dead', 100);
+    await blobs.put(victim);
+    await begins(tested, { owner: 'dead', leaseMs: 100 });
     await tested.advance(200);
     const fill = await claimed(fills, sampleClaim('a'));
-    assert.equal(await fills.beginDeletion(digest, 'other', 60_000), false);
+    assert.equal(await begins(tested, { owner: 'other' }), false);
     await fills.done(digest, fill.owner, sampleBlobRecord('a', { size: 8 }));
     assert.equal(await stateOf(tested), 'present');
-    assert.equal(await fills.endDeletion(digest, 'dead'), false);
-    await blobs.markEvicting(digest, 9e15);
-    assert.equal(await fills.endDeletion(digest, 'dead'), false);
-    assert.equal(await fills.beginDeletion(digest, 'other', 60_000), true);
-    assert.equal(await fills.endDeletion(digest, 'dead'), false);
+    assert.equal(await ends(tested, 'dead'), false);
+    assert.equal(await begins(tested, { owner: 'other', lastPulledAtMs: Infinity }), true);
+    assert.equal(await ends(tested, 'dead'), false);
     assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 8 });
   },
 

@@ -1,6 +1,6 @@
 // Fill records of a single process: nothing that lives only as long as a fill needs to outlive the process.
 import type { Digest } from '@cistern/oci';
-import type { FillIndex, FillRecord } from '../fills.ts';
+import type { FillIndex, FillRecord, Victim } from '../fills.ts';
 import type { BlobRecord } from '../blobs.ts';
 
 /** Blob records as synchronous steps: a fill and its blob are written together. */
@@ -128,14 +128,19 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
       return true;
     },
 
-    async beginDeletion(digest, owner, leaseMs) {
-      const record = current(digest);
-      return (record === undefined || hasEnded(record)) && deletions.begin(digest, owner, leaseMs);
+    async beginDeletions(victims, owner, leaseMs) {
+      const isFetched = ({ digest }: Victim) => {
+        const record = current(digest);
+        return record !== undefined && !hasEnded(record);
+      };
+      return victims.flatMap((victim) =>
+        !isFetched(victim) && deletions.begin(victim, owner, leaseMs) ? victim.digest : [],
+      );
     },
 
-    async endDeletion(digest, owner) {
+    async endDeletions(digests, owner, end) {
       checkAvailable();
-      return deletions.end(digest, owner);
+      return digests.filter((digest) => deletions.end(digest, owner, end));
     },
   };
 }
@@ -152,17 +157,22 @@ function createDeletions({ now, blobs }: Pick<FillTableOptions, 'now' | 'blobs'>
   blobs.onReplaced((digest) => deletions.delete(digest));
 
   return {
-    begin(digest: Digest, owner: string, leaseMs: number): boolean {
+    begin({ digest, lastPulledAtMs }: Victim, owner: string, leaseMs: number): boolean {
       const blob = blobs.get(digest);
-      if (blob === undefined || blob.state === 'present') return false;
+      if (blob === undefined) return false;
+      if (blob.state === 'present' && blob.lastPulledAtMs > lastPulledAtMs) return false;
       const deletion = deletions.get(digest);
       if (deletion !== undefined && deletion.owner !== owner && deletion.untilMs > now()) return false;
       blobs.put({ ...blob, state: 'deleting' });
       deletions.set(digest, { owner, untilMs: now() + leaseMs });
       return true;
     },
-    end(digest: Digest, owner: string): boolean {
-      return deletions.get(digest)?.owner === owner && blobs.remove(digest);
+    end(digest: Digest, owner: string, end: 'gone' | 'kept'): boolean {
+      if (deletions.get(digest)?.owner !== owner) return false;
+      if (end === 'gone') return blobs.remove(digest);
+      const blob = blobs.get(digest);
+      if (blob !== undefined) blobs.put({ ...blob, state: 'present' });
+      return blob !== undefined;
     },
     /** When to look again; 0: the blob is not being deleted. */
     endInMs(digest: Digest): number {

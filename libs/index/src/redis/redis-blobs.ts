@@ -70,14 +70,6 @@ export function createRedisBlobs(parts: RedisParts) {
       calls.checkAnswering();
       touches.add(digest, { digest, atMs });
     },
-    async markEvicting(digest, lastPulledAtMs) {
-      if ((touches.get(digest)?.atMs ?? 0) > lastPulledAtMs) return false;
-      const scriptKeys = [keys.blob(digest), keys.shardOf(digest).leastRecent];
-      const marked = await touches.takeFor(digest, (touch) =>
-        calls.run('evict-blob', scriptKeys, [packDigest(digest), lastPulledAtMs, touch?.atMs ?? '']),
-      );
-      return marked === 1;
-    },
     async *leastRecent() {
       // The shards' orders do not know of touches that wait.
       await writeBehind.flush();
@@ -104,9 +96,9 @@ export function createRedisBlobs(parts: RedisParts) {
       return { blobs: sumOf(0), bytes: sumOf(1) };
     },
   };
-  /** Whether a touch waits to be written. */
-  const isTouched = (digest: Digest): boolean => touches.get(digest) !== undefined;
-  return { blobs, keysOf, put, isTouched };
+  /** Of a touch that waits to be written. */
+  const touchedAtMs = (digest: Digest): number | undefined => touches.get(digest)?.atMs;
+  return { blobs, keysOf, put, touchedAtMs };
 }
 
 /** The digests that begin with two hexadecimal digits, found in steps that hold Redis up for a moment each. */
@@ -150,7 +142,8 @@ function toBlob(digest: Digest, hash: StoredHash): BlobRecord | undefined {
     schema: 1,
     digest,
     size: Number(hash['s']),
-    state: hash['t'] as BlobRecord['state'],
+    // Older releases had a further state, of blobs that were present.
+    state: hash['t'] === 'deleting' ? 'deleting' : 'present',
     verified: hash['c'] === '1',
     storedAtMs: Number(hash['a']),
     lastPulledAtMs: Number(hash['p']),

@@ -174,7 +174,8 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
   };
 }
 
-function inPieces<T>(entries: readonly T[]): T[][] {
+/** For scripts about many records: each takes about a millisecond. */
+export function inPieces<T>(entries: readonly T[]): T[][] {
   const pieces: T[][] = [];
   for (let start = 0; start < entries.length; start += entriesPerScript)
     pieces.push(entries.slice(start, start + entriesPerScript));

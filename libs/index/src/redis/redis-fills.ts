@@ -3,6 +3,7 @@ import type { Digest, RepositoryName } from '@cistern/oci';
 import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
 import { blobName } from '../records.ts';
 import type { RedisBlobs } from './redis-blobs.ts';
+import { inPieces } from './redis-calls.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, packDigest, pairs, schema, schemaField, type StoredHash } from './record-format.ts';
 
@@ -13,7 +14,7 @@ export interface RedisFillsOptions {
 }
 
 export function createRedisFills(
-  { calls, keys, change, reportNewer }: RedisParts,
+  { calls, keys, publishChanges, reportNewer }: RedisParts,
   { blobs, settleMs }: RedisFillsOptions,
 ): FillIndex {
   return {
@@ -57,15 +58,53 @@ export function createRedisFills(
       return (await calls.run('failed-fill', [keys.fill(digest)], args)) === 1;
     },
 
-    async beginDeletion(digest, owner, leaseMs) {
-      const args = [owner, leaseMs, Number(blobs.isTouched(digest))];
-      return change(blobName(digest), 'begin-deletion', [keys.fill(digest), keys.blob(digest)], args);
+    async beginDeletions(victims, owner, leaseMs) {
+      return changeEach(victims, async (some) =>
+        calls.run(
+          'begin-deletions',
+          some.flatMap(({ digest }) => [keys.fill(digest), keys.blob(digest)]),
+          [
+            owner,
+            leaseMs,
+            ...some.flatMap(({ digest, lastPulledAtMs }) => {
+              const knownMs = Math.min(lastPulledAtMs, Number.MAX_SAFE_INTEGER);
+              return [knownMs, blobs.touchedAtMs(digest) ?? ''];
+            }),
+          ],
+        ),
+      );
     },
 
-    async endDeletion(digest, owner) {
-      return change(blobName(digest), 'end-deletion', blobs.keysOf(digest), [packDigest(digest), owner]);
+    async endDeletions(digests, owner, end) {
+      return changeEach(
+        digests.map((digest) => ({ digest })),
+        async (some) =>
+          calls.run(
+            'end-deletions',
+            some.flatMap(({ digest }) => blobs.keysOf(digest)),
+            [owner, end, ...some.map(({ digest }) => packDigest(digest))],
+          ),
+      );
     },
   };
+
+  /** Runs a script for a few blobs of one slot at a time; it returns 1 for each blob that it has changed. */
+  async function changeEach<T extends { readonly digest: Digest }>(
+    all: readonly T[],
+    run: (some: readonly T[]) => Promise<unknown>,
+  ): Promise<Digest[]> {
+    const groups = Map.groupBy(all, ({ digest }) => keys.shardOf(digest).leastRecent);
+    const pieces = [...groups.values()].flatMap(inPieces);
+    const changed = await Promise.all(
+      pieces.map(async (some) => {
+        const answers = (await run(some)) as number[];
+        const digests = some.flatMap(({ digest }, at) => (answers[at] === 1 ? digest : []));
+        await publishChanges(...digests.map(blobName));
+        return digests;
+      }),
+    );
+    return changed.flat();
+  }
 }
 
 function claimFields(claim: Omit<FillClaim, 'replaces' | 'leaseMs'>): (string | number)[] {

@@ -10,8 +10,8 @@ interface Entry {
   readonly lastPulledAtMs: number;
 }
 
-const pageSize = 32;
-const recordsAtOnce = 32;
+const pageSize = 64;
+const recordsAtOnce = 256;
 
 export async function* walkLeastRecent(
   parts: Pick<RedisParts, 'calls' | 'keys'>,

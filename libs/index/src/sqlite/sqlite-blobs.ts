@@ -24,7 +24,10 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
   function find(digest: Digest): BlobRecord | undefined {
     return remembered.get(digest, () => {
       const row = statements.select.get(digest) as Row | undefined;
-      return row && { schema: 1, digest, ...row, verified: row.verified === 1 };
+      if (row === undefined) return undefined;
+      // Older releases had a further state, of blobs that were present.
+      const state = row.state === 'deleting' ? 'deleting' : 'present';
+      return { schema: 1, digest, ...row, state, verified: row.verified === 1 };
     });
   }
 
@@ -43,15 +46,6 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
     statements.upsert.run(digest, size, state, Number(verified), storedAtMs, latestMs);
     forget(digest);
     onReplaced?.(digest);
-  }
-
-  function markEvicting(digest: Digest, lastPulledAtMs: number): boolean {
-    const record = withTouch(find(digest));
-    if (record === undefined || record.lastPulledAtMs > lastPulledAtMs) return false;
-    statements.evict.run(record.lastPulledAtMs, digest);
-    // A touch that waits would undo it.
-    forget(digest);
-    return true;
   }
 
   function remove(digest: Digest, storedAtMs?: number): boolean {
@@ -86,7 +80,6 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
         const waitingMs = touches.get(digest);
         if (waitingMs !== undefined || find(digest) !== undefined) touches.set(digest, Math.max(waitingMs ?? 0, atMs));
       }),
-    markEvicting: (digest, lastPulledAtMs) => call(() => markEvicting(digest, lastPulledAtMs)),
     async *leastRecent() {
       // The pages do not know of touches that wait.
       await call(() => writeBehind.flush());
@@ -124,11 +117,6 @@ function prepareBlobs(database: DatabaseSync) {
     verify: prepare('UPDATE blobs SET verified = 1 WHERE digest = ?'),
     remove: prepare('DELETE FROM blobs WHERE digest = ?'),
     removeStored: prepare('DELETE FROM blobs WHERE digest = ? AND stored_at_ms = ?'),
-    evict: prepare(`
-      UPDATE blobs SET
-        last_pulled_at_ms = ?,
-        state = CASE state WHEN 'present' THEN 'evicting' ELSE state END
-      WHERE digest = ?`),
     page: prepare(`
       SELECT digest, last_pulled_at_ms AS lastPulledAtMs FROM blobs WHERE (last_pulled_at_ms, digest) > (?, ?)
       ORDER BY last_pulled_at_ms, digest LIMIT ${pageSize}`),
@@ -136,11 +124,7 @@ function prepareBlobs(database: DatabaseSync) {
       "SELECT digest FROM blobs WHERE digest GLOB 'sha256:' || ?1 || '*' OR digest GLOB 'sha512:' || ?1 || '*'",
     ),
     totals: prepare('SELECT blobs, bytes FROM totals'),
-    touch: prepare(`
-      UPDATE blobs SET
-        last_pulled_at_ms = max(last_pulled_at_ms, ?),
-        state = CASE state WHEN 'evicting' THEN 'present' ELSE state END
-      WHERE digest = ?`),
+    touch: prepare('UPDATE blobs SET last_pulled_at_ms = max(last_pulled_at_ms, ?) WHERE digest = ?'),
   };
 }
 

@@ -1,4 +1,5 @@
 // An index that says which of its records have changed, as that in Redis does, so that processes which remember them forget them.
+import type { Digest } from '@cistern/oci';
 import type { CacheIndex } from '../cache-index.ts';
 import { blobName, changesTopic, linkName, manifestName, tagName } from '../records.ts';
 import type { Link } from '../links.ts';
@@ -12,6 +13,10 @@ export function publishChanges(index: CacheIndex, { publish }: CacheIndex['pubsu
   const publishIf = async (isChanged: boolean, name: string) => {
     if (isChanged) await announce([name]);
     return isChanged;
+  };
+  const publishAll = async (changed: Digest[]) => {
+    await announce(changed.map(blobName));
+    return changed;
   };
 
   return {
@@ -58,8 +63,8 @@ export function publishChanges(index: CacheIndex, { publish }: CacheIndex['pubsu
         await announce([blobName(digest)]);
         return isDone;
       },
-      beginDeletion: async (...given) => publishIf(await fills.beginDeletion(...given), blobName(given[0])),
-      endDeletion: async (...given) => publishIf(await fills.endDeletion(...given), blobName(given[0])),
+      beginDeletions: async (...given) => publishAll(await fills.beginDeletions(...given)),
+      endDeletions: async (...given) => publishAll(await fills.endDeletions(...given)),
     },
   };
 }

@@ -5,33 +5,17 @@ import { putBytes } from '@cistern/blob-store';
 import { digestOf, parseRepositoryName } from '@cistern/oci';
 import { addImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
-import { graceMs, startFullCache } from '../testing/start-full-cache.ts';
+import { startFullCache } from '../testing/start-full-cache.ts';
 import { collect } from '@cistern/oci/testing';
-import { pinImage } from '@cistern/content';
+import { deleteBlob, pinImage } from '@cistern/content';
 
 const hourMs = 3_600_000;
 const noLimits = { highBytes: Infinity, lowBytes: Infinity };
-const { signal } = new AbortController();
 const all = [true, true, true];
 const none = [false, false, false];
 
-async function startAging(t: Parameters<typeof startFullCache>[0]) {
-  const started = await startFullCache(t, noLimits);
-  const { openAging, clock } = started;
-  return {
-    ...started,
-    /** As an evictor does it that has just begun. */
-    async age(limits: Readonly<Record<string, number>>) {
-      const aging = openAging(limits);
-      await aging.step(signal);
-      clock.nowMs += graceMs;
-      await aging.step(signal);
-    },
-  };
-}
-
 test('what nobody has pulled for longer than its upstream allows is gone, and what is pulled stays', async (t) => {
-  const { addImage: add, pull, check, here, clock, age, recount, metrics } = await startAging(t);
+  const { addImage: add, pull, check, here, clock, age, recount, metrics } = await startFullCache(t, noLimits);
   const [old, wanted] = [add('image/old', 'latest', [1]), add('image/wanted', 'latest', [2])];
   await pull(old);
   await pull(wanted);
@@ -51,7 +35,7 @@ test('what nobody has pulled for longer than its upstream allows is gone, and wh
 });
 
 test('a layer that another upstream may keep for longer stays and is served, until no image there needs it', async (t) => {
-  const started = await startAging(t);
+  const started = await startFullCache(t, noLimits);
   const { addImage: add, pull, here, clock, age, quay, cache, hub } = started;
   const mine = add('image/mine', 'latest', [1, 9]);
   const theirs = addImage(quay, { repository: 'image/theirs', tag: 'latest', layers: [9] });
@@ -76,7 +60,7 @@ test('a layer that another upstream may keep for longer stays and is served, unt
 });
 
 test('an image that is gone keeps no layer for its upstream', async (t) => {
-  const { addImage: add, pull, here, clock, age, quay, cache, store, index } = await startAging(t);
+  const { addImage: add, pull, here, clock, age, quay, cache, store, index } = await startFullCache(t, noLimits);
   const mine = add('image/mine', 'latest', [9]);
   const theirs = addImage(quay, { repository: 'image/theirs', tag: 'latest', layers: [9] });
   await pull(mine);
@@ -84,27 +68,22 @@ test('an image that is gone keeps no layer for its upstream', async (t) => {
     ...repositoryOf('quay.io', theirs.repository),
     reference: { kind: 'tag', tag: theirs.tag },
   });
-  await store.remove(theirs.manifest);
-  await index.blobs.remove(theirs.manifest);
+  await deleteBlob({ index, store }, theirs.manifest);
   clock.nowMs += 10 * hourMs;
   await age({ 'docker.io': hourMs });
   assert.deepEqual(await here(mine.digests), none);
 });
 
-test('what is pinned, or pulled within its grace, is never too old; nor is what no manifest names', async (t) => {
-  const { addImage: add, pull, pullBlob, here, clock, openAging, store, index } = await startAging(t);
+test('what is pinned, or pulled of late, is never too old; nor is what no repository holds', async (t) => {
+  const { addImage: add, pull, pullBlob, here, clock, age, store, index } = await startFullCache(t, noLimits);
   const [pinned, late] = [add('image/pinned', 'latest', [1]), add('image/late', 'latest', [2])];
   await pull(pinned);
   await pull(late);
-  await index.links.remove(repositoryOf('docker.io', late.repository), late.blobs[1]!);
   const reference = { kind: 'tag', tag: pinned.tag } as const;
   await pinImage(store, { upstream: 'docker.io', repository: parseRepositoryName(pinned.repository), reference });
   clock.nowMs += 10 * hourMs;
-  const aging = openAging({ 'docker.io': hourMs });
-  await aging.step(signal);
   await pullBlob(late.repository, late.blobs[1]!);
-  clock.nowMs += graceMs;
-  await aging.step(signal);
+  await age({ 'docker.io': hourMs });
   assert.deepEqual(await here(pinned.digests), all);
   assert.deepEqual(await here(late.digests), [false, false, true]);
   const bytes = Buffer.from('nobody names it');
@@ -121,9 +100,7 @@ test('what is pinned, or pulled within its grace, is never too old; nor is what 
     lastPulledAtMs: 1,
   });
   clock.nowMs += 10 * hourMs;
-  await aging.step(signal);
-  clock.nowMs += graceMs;
-  await aging.step(signal);
+  await age({ 'docker.io': hourMs });
   assert.deepEqual(await here([digest]), [true]);
 });
 

@@ -1,76 +1,110 @@
 // Chooses the blobs that go, and their order: those first whose last pull is longest ago. By their own order manifests come before
 // their blobs, since a pull of an image refreshes its parts.
-import { linksObjectsPrefix, parseLinksObjectKey } from '@cistern/blob-store';
-import { type IndexAndStore, readLinksObject } from '@cistern/content';
-import type { BlobRecord } from '@cistern/index';
+import type { IndexAndStore } from '@cistern/content';
+import type { BlobRecord, CacheIndex, RepositoryKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
+import { repositoriesWhile } from '../integrity/find-holders.ts';
 
-export interface ChooseAgedDeps extends IndexAndStore {
-  /** By upstream, in milliseconds; upstreams without a limit are not in it. */
-  readonly ageLimits: ReadonlyMap<string, number>;
+export interface ChooseVictimsDeps extends IndexAndStore {
   /** Clients may go on reading what was pulled within this time without anybody here knowing: it stays. */
   readonly spareMs: number;
   readonly now: () => number;
 }
 
-/** The rest comes with the next look. */
-const maxAtOnce = 20_000;
-const readsAtOnce = 16;
+export interface ChooseAgedDeps extends ChooseVictimsDeps {
+  /** By upstream, in milliseconds; upstreams without a limit are not in it. */
+  readonly ageLimits: ReadonlyMap<string, number>;
+}
+
+/** What was pulled within two minutes may be in use: long readers touch it each minute. */
+const inUseMs = 120_000;
+/** While room is short, only what was pulled a moment ago stays. Readers of what goes continue by a fill. */
+const justPulledMs = 5_000;
+/** Compared with all links at once. */
+const agedAtOnce = 20_000;
+const batchSize = 1_000;
+const callsAtOnce = 16;
+
+export interface ChooseVictimsOptions {
+  readonly isSpared: (digest: Digest) => boolean;
+  /** Whether the store holds more than it should, or somebody waits for room; asked for each victim. */
+  readonly isShort: () => boolean;
+}
 
 /** Ends where nothing more may go. */
 export async function* chooseVictims(
-  { index, now, spareMs }: Pick<ChooseAgedDeps, 'index' | 'now' | 'spareMs'>,
-  pinned: () => ReadonlySet<Digest>,
+  { index, now, spareMs }: ChooseVictimsDeps,
+  { isSpared, isShort }: ChooseVictimsOptions,
 ): AsyncGenerator<BlobRecord> {
   for await (const record of index.blobs.leastRecent()) {
-    if (record.lastPulledAtMs > now() - spareMs) return;
-    if (!pinned().has(record.digest)) yield record;
+    const quietMs = Math.max(spareMs, isShort() ? justPulledMs : inUseMs);
+    if (record.lastPulledAtMs > now() - quietMs) return;
+    if (!isSpared(record.digest)) yield record;
   }
 }
 
 /**
- * Blobs whose last pull is longer ago than the limits of their upstreams, the oldest pull first. Bytes are shared by all upstreams:
- * the longest limit holds. A blob that no manifest names is of no upstream, and stays. Rejects with
- * `store-unavailable`, `index-unavailable` or the signal's reason.
+ * Blobs whose last pull is longer ago than the limits of their upstreams, the oldest pull first, in batches. Bytes are shared by all
+ * upstreams: the longest limit holds. A blob that no repository holds is of no upstream, and stays. Rejects with
+ * `index-unavailable` or the signal's reason.
  */
-export async function chooseAged(
+export async function* chooseAged(
   deps: ChooseAgedDeps,
-  pinned: ReadonlySet<Digest>,
+  isSpared: (digest: Digest) => boolean,
   signal: AbortSignal,
-): Promise<BlobRecord[]> {
+): AsyncGenerator<BlobRecord[]> {
   const { index, ageLimits, spareMs, now } = deps;
-  const nowMs = now();
-  const shortestMs = Math.max(spareMs, Math.min(Infinity, ...ageLimits.values()));
-  const candidates = new Map<Digest, BlobRecord>();
+  const beforeMs = now() - Math.max(inUseMs, spareMs, Math.min(Infinity, ...ageLimits.values()));
+  let candidates = new Map<Digest, BlobRecord>();
   for await (const record of index.blobs.leastRecent()) {
     signal.throwIfAborted();
-    if (record.lastPulledAtMs > nowMs - shortestMs || candidates.size === maxAtOnce) break;
-    if (!pinned.has(record.digest)) candidates.set(record.digest, record);
+    if (record.lastPulledAtMs > beforeMs) break;
+    if (!isSpared(record.digest)) candidates.set(record.digest, record);
+    if (candidates.size < agedAtOnce) continue;
+    yield* agedOf(deps, candidates, signal);
+    candidates = new Map();
   }
-  if (candidates.size === 0) return [];
-  const limits = await findLimits(deps, candidates, signal);
-  return [...candidates.values()].filter(
-    ({ digest, lastPulledAtMs }) => lastPulledAtMs <= nowMs - (limits.get(digest) ?? Infinity),
-  );
+  yield* agedOf(deps, candidates, signal);
 }
 
-/** The longest of the limits of those upstreams that hold a digest. An image that is not here any more keeps nothing. */
+async function* agedOf(
+  deps: ChooseAgedDeps,
+  candidates: ReadonlyMap<Digest, BlobRecord>,
+  signal: AbortSignal,
+): AsyncGenerator<BlobRecord[]> {
+  if (candidates.size === 0) return;
+  const limits = await findLimits(deps, candidates, signal);
+  const nowMs = deps.now();
+  const aged = [...candidates.values()].filter(
+    ({ digest, lastPulledAtMs }) => lastPulledAtMs <= nowMs - (limits.get(digest) ?? Infinity),
+  );
+  for (let at = 0; at < aged.length; at += batchSize) yield aged.slice(at, at + batchSize);
+}
+
+/** The longest of the limits of those upstreams that hold a digest. A repository without a manifest here keeps nothing. */
 async function findLimits(
-  { index, store, ageLimits }: ChooseAgedDeps,
+  { index, ageLimits }: ChooseAgedDeps,
   candidates: ReadonlyMap<Digest, BlobRecord>,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Digest, number>> {
   const [ofImagesHere, ofOthers] = [new Map<Digest, number>(), new Map<Digest, number>()];
-  await forEachBounded(store.listObjects(linksObjectsPrefix), { atOnce: readsAtOnce, signal }, async (objectKey) => {
-    const key = parseLinksObjectKey(objectKey);
-    const links = key && (await readLinksObject(store, key, key.digest, Infinity));
-    const named = links?.filter(({ digest }) => candidates.has(digest)) ?? [];
-    if (key === undefined || named.length === 0) return;
-    const isHere = (await index.blobs.get(key.digest)) !== undefined;
-    const limits = isHere ? ofImagesHere : ofOthers;
+  const repositories = repositoriesWhile(index, () => true);
+  await forEachBounded(repositories, { atOnce: callsAtOnce, signal }, async (key: RepositoryKey) => {
+    const held = await index.links.digests(key);
+    const found = held.filter((digest) => candidates.has(digest));
+    if (found.length === 0) return;
+    const limits = (await hasManifest(index, held)) ? ofImagesHere : ofOthers;
     const limitMs = ageLimits.get(key.upstream) ?? Infinity;
-    for (const { digest } of named) limits.set(digest, Math.max(limits.get(digest) ?? 0, limitMs));
+    for (const digest of found) limits.set(digest, Math.max(limits.get(digest) ?? 0, limitMs));
   });
   return new Map([...ofOthers, ...ofImagesHere]);
+}
+
+async function hasManifest({ manifests }: CacheIndex, digests: readonly Digest[]): Promise<boolean> {
+  for (let at = 0; at < digests.length; at += callsAtOnce) {
+    const some = await Promise.all(digests.slice(at, at + callsAtOnce).map((digest) => manifests.get(digest)));
+    if (some.some((record) => record !== undefined)) return true;
+  }
+  return false;
 }

@@ -9,7 +9,14 @@ import {
   partsOf,
   peekManifest,
   listPins,
+  untilDeleted,
 } from '@cistern/content';
+
+/** Resolves for a pin that is written: from now on nothing of its image that is here is evicted. Rejects as the returned function. */
+export async function untilPinHolds(deps: PinnedDigestsDeps, pin: ImageName): Promise<void> {
+  // A deletion that begins after the pin was written sees it.
+  for (const digest of await createPinnedDigests(deps)([pin])) await untilDeleted(deps, digest);
+}
 
 export interface PinnedDigestsDeps extends IndexAndStore {
   readonly now: () => number;

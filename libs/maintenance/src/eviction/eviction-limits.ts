@@ -6,12 +6,12 @@ import type { CacheIndex } from '@cistern/index';
 import type { Logger } from '@cistern/telemetry';
 import type { ChooseAgedDeps } from './choose-victims.ts';
 
-interface EvictionLimits {
+export interface EvictionLimits {
   /** At the brim. Infinity: there is no limit. */
   readonly mostBytes: number;
   /** Room is made when the store holds more than this … */
   readonly highBytes: number;
-  /** … until it holds no more than this. From here on victims are chosen, so that their grace is over when they have to go. */
+  /** … until it holds no more than this. */
   readonly lowBytes: number;
   /** Of the store's file system, in bytes; absent where it has none, or none that reports its space. */
   readonly disk?: { readonly freeBytes: number; readonly minFreeBytes: number };
@@ -61,12 +61,13 @@ export function createReadLimits(
   }
 
   return async (heldBytes, wantedBytes) => {
-    if (minFree === undefined) return limitsOf(maxBytes);
+    const allowed = Math.max(0, maxBytes - wantedBytes);
+    if (minFree === undefined) return limitsOf(allowed);
     const seen = await readSpace();
-    if (seen === undefined) return limitsOf(maxBytes);
+    if (seen === undefined) return limitsOf(allowed);
     const kept = minFreeBytes(minFree, seen, heldBytes);
     const left = Math.max(0, heldBytes + seen.freeBytes - kept - wantedBytes);
-    return { ...limitsOf(Math.min(maxBytes, left)), disk: { freeBytes: seen.freeBytes, minFreeBytes: kept } };
+    return { ...limitsOf(Math.min(allowed, left)), disk: { freeBytes: seen.freeBytes, minFreeBytes: kept } };
   };
 }
 
@@ -84,7 +85,7 @@ export function evictionSettings(
 }
 
 /**
- * Fetches that wait for room report it to the worker that evicts. The last report of several workers holds; each repeats it while
+ * Fetches and commits that wait for room report it to the worker that evicts. The last report of several workers holds; each repeats it while
  * it waits. 0 means that no fetch waits here any more. Rejects with `index-unavailable`.
  */
 export async function wantRoom({ values }: Pick<CacheIndex, 'values'>, bytes: number): Promise<void> {

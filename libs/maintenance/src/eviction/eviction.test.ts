@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRepositoryName } from '@cistern/oci';
-import { graceMs, startFullCache } from '../testing/start-full-cache.ts';
+import { inUseMs, startFullCache } from '../testing/start-full-cache.ts';
+import { untilPinHolds } from './create-pinned-digests.ts';
 import { until } from '@cistern/runtime/testing';
 import { listPins, pinImage, unpinImage } from '@cistern/content';
 
@@ -52,47 +53,71 @@ test('what was evicted is fetched again when somebody wants it, though a manifes
   assert.equal(hub.gets.filter(({ digest }) => digest === one!.blobs[1]).length, 2);
 });
 
-test('a victim that is pulled within its grace stays, and another one goes in its place', async (t) => {
-  const { addImage, pull, pullBlob, step, evict, here, clock } = await startFullCache(t, {
+test('what was pulled within two minutes stays, unless the store is above its high watermark', async (t) => {
+  const { addImage, pull, evict, here } = await startFullCache(t, { highBytes: 250_000, lowBytes: 110_000 });
+  const images = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  for (const image of images) await pull(image);
+  const layers = images.map(({ blobs }) => blobs[1]!);
+  for (const afterMs of [0, 60_000]) {
+    await evict(afterMs);
+    assert.deepEqual(await here(layers), [false, true, true]);
+  }
+  await evict(60_000);
+  assert.deepEqual(await here(layers), [false, false, true]);
+});
+
+test('what was pulled a moment ago stays, however full the store is', async (t) => {
+  const { addImage, pull, evict, here } = await startFullCache(t, { highBytes: 50_000, lowBytes: 10_000 });
+  const image = addImage('image/1', 'latest', [1]);
+  await pull(image);
+  await evict(4_900);
+  assert.equal((await here(image.blobs))[1], true);
+  await evict(100);
+  assert.deepEqual(await here(image.digests), none);
+});
+
+test('a victim that is pulled after it was chosen stays, and another one goes in its place', async (t) => {
+  let onChosen = async () => {};
+  const { addImage, pull, pullBlob, evict, here } = await startFullCache(t, {
     highBytes: 150_000,
     lowBytes: 110_000,
+    wrapIndex: (index) => ({
+      ...index,
+      fills: {
+        ...index.fills,
+        async beginDeletions(...given) {
+          await onChosen();
+          onChosen = async () => {};
+          return index.fills.beginDeletions(...given);
+        },
+      },
+    }),
   });
   const [one, two] = [1, 2].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
   await pull(one!);
   await pull(two!);
-  await step();
-  assert.deepEqual(await here(one!.digests), all);
-  await pullBlob(one!.repository, one!.blobs[1]!);
-  clock.nowMs += graceMs;
-  await step();
-  assert.deepEqual(await here(one!.digests), [false, false, true]);
-  clock.nowMs += 60_000;
+  onChosen = async () => void (await pullBlob(one!.repository, one!.blobs[1]!));
   await evict();
+  assert.deepEqual(await here([one!.blobs[1]!, two!.blobs[1]!]), [true, true]);
+  await evict(1_000);
   assert.deepEqual(await here([one!.blobs[1]!, two!.blobs[1]!]), [true, false]);
 });
 
-test('what somebody is reading, however slowly, does not go', async (t) => {
-  const { addImage, pull, step, here, cache, clock, index } = await startFullCache(t, {
+test('what somebody is reading for long is touched each minute, and does not go', async (t) => {
+  const { addImage, pull, evict, here, cache, index, clock } = await startFullCache(t, {
     highBytes: 9_000_000,
     lowBytes: 8_000_000,
   });
   const [one, two] = [1, 2].map((seed) => addImage(`image/${seed}`, 'latest', [seed], 8_000_000));
   await pull(one!);
   const digest = one!.blobs[1]!;
-  const blob = await cache.openBlob({
-    upstream: 'docker.io',
-    repository: parseRepositoryName(one!.repository),
-    digest,
-    intent: 'whole',
-  });
-  const reading = await blob.read();
+  const key = { upstream: 'docker.io', repository: parseRepositoryName(one!.repository) };
+  const reading = await (await cache.openBlob({ ...key, digest, intent: 'whole' })).read();
   let length = (await reading.next())!.length;
   await pull(two!);
-  await step();
-  // Marked, it is seen to be in use.
-  await until(async () => (await index.blobs.get(digest))?.state === 'present');
-  clock.nowMs += graceMs;
-  await step();
+  clock.nowMs += 300_000;
+  await until(async () => (await index.blobs.get(digest))!.lastPulledAtMs === clock.nowMs);
+  await evict(60_000);
   assert.deepEqual(await here([digest]), [true]);
   for (let chunk = await reading.next(); chunk !== undefined; chunk = await reading.next()) length += chunk.length;
   assert.equal(length, 8_000_000);
@@ -100,7 +125,7 @@ test('what somebody is reading, however slowly, does not go', async (t) => {
 });
 
 test('a manifest goes before its blobs, also where clients have asked for nothing else for long', async (t) => {
-  const { addImage, pull, check, step, here, clock, store } = await startFullCache(t, {
+  const { addImage, pull, check, evict, here, clock, store } = await startFullCache(t, {
     highBytes: 350_000,
     lowBytes: 50_000,
   });
@@ -110,18 +135,16 @@ test('a manifest goes before its blobs, also where clients have asked for nothin
   clock.nowMs += 120_000;
   await check(images[0]!);
   clock.nowMs += 120_000;
-  const remove = store.remove.bind(store);
+  const removeAll = store.removeAll.bind(store);
   const removed: string[] = [];
   Object.assign(store, {
-    remove: (digest: (typeof images)[0]['manifest']) => {
-      removed.push(digest);
-      return remove(digest);
+    removeAll: (digests: (typeof images)[0]['digests']) => {
+      removed.push(...digests);
+      return removeAll(digests);
     },
   });
   await pull(addImage('image/4', 'latest', [4]));
-  await step();
-  clock.nowMs += graceMs;
-  await step();
+  await evict();
   assert.deepEqual(await here(images[1]!.digests), none);
   assert.deepEqual(await here(images[0]!.digests), none);
   for (const { manifest, blobs } of images)
@@ -176,7 +199,7 @@ test('a pinned image survives any pressure, until nobody pins it any more', asyn
   assert.deepEqual(await here(byTag!.digests), all);
   assert.deepEqual(await here(byDigest!.digests), all);
   assert.deepEqual(await here(other!.digests), none);
-  assert.ok(lines.some((line) => line.includes('nothing in it may go')));
+  assert.ok(lines.some((line) => line.includes('nothing more may be evicted')));
   for (const pin of pins) assert.equal(await unpinImage(store, pin), true);
   assert.equal(await unpinImage(store, pins[0]), false);
   clock.nowMs += 60_000;
@@ -184,19 +207,54 @@ test('a pinned image survives any pressure, until nobody pins it any more', asyn
   assert.deepEqual(await here([...byTag!.digests, ...byDigest!.digests]), [...none, ...none]);
 });
 
-test('what is pinned within its grace stays', async (t) => {
-  const { addImage, pull, step, here, store, clock } = await startFullCache(t, { highBytes: 50_000, lowBytes: 10_000 });
-  const image = addImage('image/1', 'latest', [1]);
-  await pull(image);
-  await step();
-  await pinImage(store, {
-    upstream: 'docker.io',
-    repository: parseRepositoryName(image.repository),
-    reference: { kind: 'tag', tag: image.tag },
-  });
-  clock.nowMs += graceMs;
-  await step();
-  assert.deepEqual(await here(image.digests), all);
+test('an image whose pin was confirmed stays, wherever its deletion was then', async (t) => {
+  for (const step of ['before', 'begun', 'removing'] as const) {
+    let at: (reached: string) => Promise<void> = async () => {};
+    const { addImage, pull, evict, here, store, index, clock } = await startFullCache(t, {
+      highBytes: 50_000,
+      lowBytes: 10_000,
+      wrapIndex: (inner) => ({
+        ...inner,
+        fills: {
+          ...inner.fills,
+          async beginDeletions(...given) {
+            await at('before');
+            const begun = await inner.fills.beginDeletions(...given);
+            await at('begun');
+            return begun;
+          },
+        },
+      }),
+      wrapStore: (inner) => ({
+        ...inner,
+        async removeAll(digests) {
+          await at('removing');
+          return inner.removeAll(digests);
+        },
+      }),
+    });
+    const image = addImage('image/1', 'latest', [1]);
+    await pull(image);
+    const pin = {
+      upstream: 'docker.io',
+      repository: parseRepositoryName(image.repository),
+      reference: { kind: 'tag', tag: image.tag },
+    } as const;
+    let pinning: Promise<boolean[]> | undefined;
+    at = async (reached) => {
+      if (reached !== step || pinning !== undefined) return;
+      pinning = pinImage(store, pin)
+        .then(() => untilPinHolds({ index, store, now: () => clock.nowMs }, pin))
+        .then(() => here(image.digests));
+      // It may have to wait for the deletion.
+      await Promise.race([pinning, new Promise((resolve) => setTimeout(resolve, 100))]);
+    };
+    await evict();
+    const whenConfirmed = await pinning!;
+    assert.deepEqual(whenConfirmed, step === 'removing' ? none : all, step);
+    await evict();
+    assert.deepEqual(await here(image.digests), whenConfirmed, step);
+  }
 });
 
 test('what clients may be reading from the store itself stays for as long as they may', async (t) => {
@@ -237,9 +295,9 @@ test('two evictors at once do the work of one', async (t) => {
     lowBytes: 150_000,
     wrapStore: (store) => ({
       ...store,
-      remove(digest) {
-        removed.push(digest);
-        return store.remove(digest);
+      removeAll(digests) {
+        removed.push(...digests);
+        return store.removeAll(digests);
       },
     }),
   });
@@ -247,8 +305,7 @@ test('two evictors at once do the work of one', async (t) => {
   for (const image of images) await pull(image);
   const { signal } = new AbortController();
   const evictors = [openEviction(), openEviction()];
-  await Promise.all(evictors.map((eviction) => eviction.step(signal)));
-  clock.nowMs += graceMs;
+  clock.nowMs += inUseMs;
   await Promise.all(evictors.map((eviction) => eviction.step(signal)));
   assert.equal(new Set(removed).size, removed.length);
   assert.deepEqual(await here(images[2]!.digests), all);

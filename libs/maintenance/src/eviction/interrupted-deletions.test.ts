@@ -1,24 +1,27 @@
-// A deletion that the store or the index has interrupted comes to its end, and until then everything counts.
+// A deletion that the store or the index has interrupted comes to its end, and until then everything counts. A blob that the store
+// does not remove stops nothing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
-import { graceMs, startFullCache } from '../testing/start-full-cache.ts';
+import type { Digest } from '@cistern/oci';
+import { startFullCache } from '../testing/start-full-cache.ts';
 
 const all = [true, true, true];
 const none = [false, false, false];
+const refusal = new CacheError('store-unavailable', 'The store removes nothing.');
 
 test('a deletion whose end the index does not hear of is ended as soon as it does', async (t) => {
   let isDeaf = false;
-  const { addImage, pull, step, recount, clock, here } = await startFullCache(t, {
+  const { addImage, pull, step, evict, recount, here } = await startFullCache(t, {
     highBytes: 150_000,
     lowBytes: 140_000,
     wrapIndex: (index) => ({
       ...index,
       fills: {
         ...index.fills,
-        async endDeletion(digest, owner) {
+        async endDeletions(...given) {
           if (isDeaf) throw new CacheError('index-unavailable', 'Redis did not answer in time.');
-          return index.fills.endDeletion(digest, owner);
+          return index.fills.endDeletions(...given);
         },
       },
     }),
@@ -26,10 +29,8 @@ test('a deletion whose end the index does not hear of is ended as soon as it doe
   const [one, two] = [1, 2].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
   await pull(one!);
   await pull(two!);
-  await step();
-  clock.nowMs += graceMs;
   isDeaf = true;
-  await assert.rejects(step(), (error) => isCacheError(error, 'index-unavailable'));
+  await assert.rejects(evict(), (error) => isCacheError(error, 'index-unavailable'));
   assert.equal((await here([one!.manifest]))[0], false);
   isDeaf = false;
   // There is room enough by now.
@@ -40,32 +41,85 @@ test('a deletion whose end the index does not hear of is ended as soon as it doe
 
 test('what a store does not remove counts, is fetched from by nobody, and goes when the store is back', async (t) => {
   let isDown = false;
-  const { addImage, pull, step, here, recount, clock } = await startFullCache(t, {
+  const { addImage, pull, evict, here, recount } = await startFullCache(t, {
     highBytes: 50_000,
     lowBytes: 10_000,
     wrapStore: (store) => ({
       ...store,
-      async remove(digest) {
-        if (isDown) throw new CacheError('store-unavailable', 'The store removes nothing.');
-        return store.remove(digest);
+      async removeAll(digests) {
+        if (isDown) throw refusal;
+        return store.removeAll(digests);
       },
     }),
   });
   const image = addImage('image/1', 'latest', [1]);
   await pull(image);
-  await step();
-  clock.nowMs += graceMs;
   isDown = true;
-  await assert.rejects(step(), (error) => isCacheError(error, 'store-unavailable'));
+  await assert.rejects(evict(), (error) => isCacheError(error, 'store-unavailable'));
   assert.deepEqual(await here(image.digests), all);
   let { counted, totals } = await recount();
   assert.deepEqual(totals, counted);
   isDown = false;
-  clock.nowMs += 60_000;
-  await step();
-  clock.nowMs += graceMs;
-  await step();
+  await evict();
   assert.deepEqual(await here(image.digests), none);
   ({ counted, totals } = await recount());
+  assert.deepEqual([totals, counted.blobs], [counted, 0]);
+});
+
+test('one blob that the store does not remove stops nothing, is served, and is tried again after a while', async (t) => {
+  const stuck = new Set<Digest>();
+  const tries: Digest[] = [];
+  const { addImage, pull, pullBlob, evict, here, recount, metrics, lines, hub } = await startFullCache(t, {
+    highBytes: 250_000,
+    lowBytes: 150_000,
+    wrapStore: (store) => ({
+      ...store,
+      async removeAll(digests) {
+        tries.push(...digests);
+        await store.removeAll(digests.filter((digest) => !stuck.has(digest)));
+        return new Map(digests.filter((digest) => stuck.has(digest)).map((digest) => [digest, refusal]));
+      },
+    }),
+  });
+  const images = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  for (const image of images) await pull(image);
+  const [one, two, three] = images;
+  for (const digest of [one!.manifest, one!.blobs[1]!]) stuck.add(digest);
+  for (let steps = 0; steps < 20; steps += 1) await evict(1_000);
+  assert.deepEqual(await here(one!.digests), [true, false, true]);
+  assert.deepEqual(await here([two!.blobs[1]!, three!.blobs[1]!]), [false, true], 'another goes in its place');
+  assert.match(await metrics.registry.metrics(), /cistern_eviction_failures_total 2/);
+  assert.equal(lines.filter((line) => line.includes('failed to delete blobs, will retry later')).length, 1);
+  const gets = hub.gets.length;
+  assert.equal((await pullBlob(one!.repository, one!.blobs[1]!)).length, 100_000);
+  assert.equal(hub.gets.length, gets);
+  const { counted, totals, strangers } = await recount();
+  assert.deepEqual([totals, strangers], [counted, []]);
+  tries.length = 0;
+  stuck.clear();
+  await pull(two!);
+  await evict(20_000);
+  assert.ok(!tries.includes(one!.manifest), 'it is left for a minute');
+  await evict(300_000);
+  assert.deepEqual(await here(one!.digests), none);
+});
+
+test('an object that is gone although its removal failed is gone for the index too', async (t) => {
+  const { addImage, pull, evict, here, recount } = await startFullCache(t, {
+    highBytes: 50_000,
+    lowBytes: 10_000,
+    wrapStore: (store) => ({
+      ...store,
+      async removeAll(digests) {
+        await store.removeAll(digests);
+        return new Map(digests.map((digest) => [digest, refusal]));
+      },
+    }),
+  });
+  const image = addImage('image/1', 'latest', [1]);
+  await pull(image);
+  await evict();
+  assert.deepEqual(await here(image.digests), none);
+  const { counted, totals } = await recount();
   assert.deepEqual([totals, counted.blobs], [counted, 0]);
 });

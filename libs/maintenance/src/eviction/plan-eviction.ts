@@ -63,13 +63,17 @@ async function* victimsOf(
     left -= size;
     return { digest, size, kind, lastPulledAtMs, reason } as const;
   };
-  const aged = ageLimits.size === 0 ? [] : await chooseAged(deps, pinned, signal);
-  for (const record of aged) yield describe(record, 'age');
-  const gone = new Set(aged.map(({ digest }) => digest));
+  const gone = new Set<Digest>();
+  const isSpared = (digest: Digest) => pinned.has(digest) || gone.has(digest);
+  if (ageLimits.size > 0)
+    for await (const aged of chooseAged(deps, isSpared, signal))
+      for (const record of aged) {
+        gone.add(record.digest);
+        yield describe(record, 'age');
+      }
   if (left <= downToBytes) return;
-  for await (const record of chooseVictims(deps, () => pinned)) {
+  for await (const record of chooseVictims(deps, { isSpared, isShort: () => true })) {
     signal.throwIfAborted();
-    if (gone.has(record.digest)) continue;
     yield describe(record, 'space');
     if (left <= downToBytes) return;
   }

@@ -1,7 +1,7 @@
 // One part of 256 of the store beside the same part of the index: what one has and the other has not is put right, and every
 // object is hashed. Nothing is removed because the index does not know it: what it has lost is taken up again.
 import type { StoredBlob } from '@cistern/blob-store';
-import { adoptBlob, adoptedRecord, deleteBlob, forgetMissing, hashStored, setAside } from '@cistern/content';
+import { adoptBlob, adoptedRecord, finishDeletions, forgetMissing, hashStored, setAside } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
 import { type BlobRecord, type Link, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
@@ -56,7 +56,7 @@ export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOption
   for (const { digest, state } of records)
     await see(digest, async () => {
       // A deletion whose worker has died is gone on with, or ends with what it has removed.
-      if (state === 'deleting') await deleteBlob(deps, digest);
+      if (state === 'deleting') await finishDeletions(deps, [digest]);
       else if (!present.has(digest) && (await forgetMissing(deps, digest))) count('forgotten');
     });
   for (const object of objects.sort((one, other) => (one.digest < other.digest ? -1 : 1))) {

@@ -1,4 +1,4 @@
-// One step of a purge removes bytes at once, without the grace that a victim of an eviction has. Their readers go on: from what is
+// One step of a purge removes bytes at once, however lately they were pulled. Their readers go on: from what is
 // open already, else from a fetch at the same place.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ImageName } from '@cistern/blob-store';
@@ -35,7 +35,7 @@ export interface Purged {
 export type PurgeResult = { readonly purged: Purged } | { readonly pinnedBy: readonly ImageName[] };
 
 const atOnce = 16;
-/** Whoever reads it says so each second, and it is no victim then for a moment. */
+/** A fetch of it may be under way. */
 const maxTries = 60;
 const tryAgainMs = 50;
 
@@ -67,12 +67,10 @@ export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): P
 
 /** False: it is not here, or it is being brought anew. */
 async function remove(step: PurgeStep, digest: Digest): Promise<boolean> {
-  const { index, store } = step;
   for (let tries = 0; tries < maxTries; tries += 1) {
     const found = await findStoredBlob(step, digest);
-    if (found === undefined && (await index.blobs.get(digest, { fresh: true })) === undefined) return false;
-    const mayGo = found === undefined || (await index.blobs.markEvicting(digest, found.lastPulledAtMs));
-    if (mayGo && (await deleteBlob({ index, store }, digest))) return true;
+    if (found === undefined && (await step.index.blobs.get(digest, { fresh: true })) === undefined) return false;
+    if (await deleteBlob(step, digest)) return true;
     await delay(tryAgainMs, undefined, { signal: step.signal });
   }
   return false;

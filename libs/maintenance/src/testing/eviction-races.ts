@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { deletionLeaseMs } from '@cistern/content';
 import { addImage } from '@cistern/upstream/testing';
 import { type OpenRacingIndex, startEvictionRace } from './start-eviction-race.ts';
-import { graceMs } from './start-full-cache.ts';
+import { inUseMs } from './start-full-cache.ts';
 import { library } from '@cistern/pull-through/testing';
 import { until } from '@cistern/runtime/testing';
 import { collect } from '@cistern/oci/testing';
@@ -13,11 +13,11 @@ import { collect } from '@cistern/oci/testing';
 export type { OpenRacingIndex } from './start-eviction-race.ts';
 
 const stepsOfDeletion = [
-  'fills.beginDeletion done',
-  'manifests.remove',
-  'store.remove',
-  'store.remove done',
-  'fills.endDeletion',
+  'fills.beginDeletions done',
+  'manifests.get',
+  'store.removeAll',
+  'store.removeAll done',
+  'fills.endDeletions',
 ];
 
 /** Registers one `node:test` test for each race, each with a fresh index from `open`. */
@@ -28,7 +28,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   void race('a pull before the deletion begins keeps the blob', async (started) => {
     const { startFull, holdDeletion, pass, store, assertExact } = started;
     const { evictor, pull, gets, digest, bytes } = await startFull();
-    const { evicting, release } = await holdDeletion(evictor, digest, 'fills.beginDeletion');
+    const { evicting, release } = await holdDeletion(evictor, 'fills.beginDeletions');
     assert.ok((await pull(1)).equals(bytes));
     await pass(1_500);
     release();
@@ -41,7 +41,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   void race('whoever asks for what is being deleted gets it fetched anew, once, when it is gone', async (started) => {
     for (const step of stepsOfDeletion) {
       const { evictor, pull, gets, digest, bytes } = await started.startFull();
-      const { evicting, release } = await started.holdDeletion(evictor, digest, step);
+      const { evicting, release } = await started.holdDeletion(evictor, step);
       const pulls = [pull(0), pull(1), pull(0)];
       await delay(100);
       assert.equal(gets(), 1, step);
@@ -55,12 +55,10 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   });
 
   void race('two evictors delete once, wherever the first one is', async (started) => {
-    for (const step of ['fills.beginDeletion', ...stepsOfDeletion, 'fills.endDeletion done']) {
+    for (const step of ['fills.beginDeletions', ...stepsOfDeletion, 'fills.endDeletions done']) {
       const { evictor, removals, digest } = await started.startFull();
       const other = started.startEvictor();
-      await other.step();
-      started.shared.advance(graceMs);
-      const { evicting, release } = await started.holdDeletion(evictor, digest, step);
+      const { evicting, release } = await started.holdDeletion(evictor, step);
       await other.step();
       release();
       await evicting;
@@ -77,9 +75,11 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     const reading = await blob.read();
     const first = Buffer.from((await reading.next())!);
     // The reader's node is frozen, or cut off: it says nothing of its reading in time.
-    const record = (await index.blobs.get(digest))!;
-    await index.blobs.put({ ...record, state: 'evicting' });
-    await evictor.step();
+    await until(async () => {
+      started.shared.advance(inUseMs);
+      await evictor.step();
+      return (await index.blobs.get(digest, { fresh: true })) === undefined;
+    });
     stored.blobs.delete(digest);
     await until(async () => (await store.stat(digest)) === undefined);
     const rest = await collect(reading);
@@ -90,7 +90,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
 
   void race('an evictor that dies before it has removed the blob costs no fetch', async (started) => {
     const { evictor, pull, gets, digest, bytes } = await started.startFull();
-    await started.holdDeletion(evictor, digest, 'store.remove');
+    await started.holdDeletion(evictor, 'store.removeAll');
     evictor.process.kill();
     const pulling = pull(0);
     await delay(100);
@@ -105,9 +105,9 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     void race(
       `an evictor that dies after the removal leaves a record that the next ${next} puts right`,
       async (started) => {
-        const { startEvictor, pass, shared, index } = started;
+        const { startEvictor, pass, index } = started;
         const { evictor, pull, gets, digest, bytes } = await started.startFull();
-        await started.holdDeletion(evictor, digest, 'store.remove done');
+        await started.holdDeletion(evictor, 'store.removeAll done');
         evictor.process.kill();
         await pass(deletionLeaseMs);
         if (next === 'fetch') {
@@ -115,10 +115,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
           assert.equal(gets(), 2);
           await until(async () => (await index.blobs.get(digest))?.state === 'present');
         } else {
-          const another = startEvictor();
-          await another.step();
-          shared.advance(graceMs);
-          await another.step();
+          await startEvictor().step();
           assert.equal(await index.blobs.get(digest, { fresh: true }), undefined);
         }
         await started.assertExact();
@@ -135,7 +132,8 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
       const pulling = pull(1);
       await held.reached;
       // Another node adopted it first, and it has been forgotten since.
-      await index.blobs.put({ ...record, state: 'evicting' });
+      await index.blobs.put(record);
+      started.shared.advance(inUseMs);
       await evictor.step();
       assert.equal(await index.blobs.get(digest), undefined);
       held.release();
@@ -170,13 +168,12 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
       'fills.done',
     ]) {
       const { evictor, pull, digest, bytes } = await started.startFull();
-      // Gone behind everybody's back: the record is there still, and on its way out.
-      const record = (await index.blobs.get(digest))!;
+      // Gone behind everybody's back: the record is there still.
       stored.blobs.delete(digest);
       const held = workers.map(({ process }) => process.hold(step));
       const pulling = pull(0);
       await Promise.race(held.map(({ reached }) => reached));
-      await index.blobs.put({ ...record, state: 'evicting' });
+      started.shared.advance(inUseMs);
       await evictor.step();
       for (const { release } of held) release();
       assert.ok((await pulling).equals(bytes), step);
@@ -186,13 +183,12 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   });
 
   void race('a manifest that is fetched while it is deleted is stored when it is gone', async (started) => {
-    const { hub, index, store, queue, frontends, startEvictor, markBy, holdDeletion, assertExact } = started;
+    const { hub, index, store, queue, frontends, startEvictor, holdDeletion, assertExact } = started;
     const image = addImage(hub, { repository: library.repository, tag: 'latest', layers: [] });
     const { manifest } = image;
     await frontends[0]!.cache.openManifest({ ...library, reference: { kind: 'tag', tag: image.tag } });
     const evictor = startEvictor();
-    await markBy(evictor, manifest);
-    const { evicting, release } = await holdDeletion(evictor, manifest, 'store.remove');
+    const { evicting, release } = await holdDeletion(evictor, 'store.removeAll');
     assert.equal((await index.blobs.get(manifest, { fresh: true }))?.state, 'deleting');
     // As one that was added a moment ago, when the manifest was not here.
     const options = { dedupKey: manifest, class: 'interactive', timeoutMs: 20_000 } as const;
@@ -207,15 +203,14 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   });
 
   void race('a manifest that is read while it is deleted leaves no record of what is gone', async (started) => {
-    const { hub, index, frontends, startEvictor, markBy, holdDeletion, assertExact } = started;
+    const { hub, index, frontends, startEvictor, holdDeletion, assertExact } = started;
     for (const step of ['store.open done', 'blobs.put', 'blobs.put done']) {
       const image = addImage(hub, { repository: library.repository, tag: `at-${step.length}`, layers: [] });
       const openAt = (frontend: number) =>
         frontends[frontend]!.cache.openManifest({ ...library, reference: { kind: 'tag', tag: image.tag } });
       await openAt(0);
       const evictor = startEvictor();
-      await markBy(evictor, image.manifest);
-      const { evicting, release } = await holdDeletion(evictor, image.manifest, 'store.remove');
+      const { evicting, release } = await holdDeletion(evictor, 'store.removeAll');
       const reader = frontends[1]!.process.hold(step);
       const reading = openAt(1);
       await reader.reached;
@@ -233,7 +228,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     'wherever an evictor and a reader meet, the reader gets its bytes and the index is exact',
     async (started) => {
       const { frontends, assertExact } = started;
-      const meetings = ['fills.beginDeletion', ...stepsOfDeletion].flatMap((evicts) =>
+      const meetings = ['fills.beginDeletions', ...stepsOfDeletion].flatMap((evicts) =>
         ['blobs.get done', 'store.open', 'store.open done', 'fills.read done'].flatMap((reads) =>
           [true, false].map((evictorGoesOnFirst) => ({ evicts, reads, evictorGoesOnFirst })),
         ),

@@ -15,7 +15,7 @@ import {
   library,
   startTestCluster,
 } from '@cistern/pull-through/testing';
-import { graceMs, recount } from './start-full-cache.ts';
+import { inUseMs, recount } from './start-full-cache.ts';
 import { until } from '@cistern/runtime/testing';
 import { bytesOf, collect } from '@cistern/oci/testing';
 
@@ -56,49 +56,39 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
       store: throughProcess(
         {
           ...store,
-          async remove(digest: Digest) {
-            removed.push(digest);
-            return store.remove(digest);
+          async removeAll(digests: readonly Digest[]) {
+            removed.push(...digests);
+            return store.removeAll(digests);
           },
         },
         process,
         'store',
       ),
+      spareMs: 0,
+      log,
+      metrics: createMetrics(),
+      now: shared.now,
     };
     const eviction = createEviction({
       ...parts,
       deleter: createDeleter(parts),
       readLimits: async () => ({ mostBytes: 0, highBytes: 0, lowBytes: 0 }),
-      spareMs: 0,
-      log,
-      metrics: createMetrics(),
-      now: shared.now,
     });
     return { process, step: () => eviction.step(signal) };
   };
 
-  /** That it was pulled is known to everybody a second later; an evictor looks for victims again after a while. */
-  const markBy = async (evictor: ReturnType<typeof startEvictor>, digest: Digest) => {
-    await until(async () => {
-      shared.advance(30_000);
-      await evictor.step();
-      return (await ofEvictor.blobs.get(digest, { fresh: true }))?.state === 'evicting';
-    });
-    shared.advance(graceMs);
-  };
-
   /**
-   * Has the evictor delete a marked blob and holds it at `step`. A pull that becomes known late saves the blob: then it is marked
-   * again. `evicting` may be left alone.
+   * Has the evictor delete what nobody has pulled for long and holds it at `step`. A pull that becomes known late saves the blob: then
+   * it tries again. `evicting` may be left alone.
    */
-  const holdDeletion = async (evictor: ReturnType<typeof startEvictor>, digest: Digest, step: string) => {
+  const holdDeletion = async (evictor: ReturnType<typeof startEvictor>, step: string) => {
     const { reached, release } = evictor.process.hold(step);
     for (;;) {
+      shared.advance(inUseMs);
       const evicting = evictor.step();
       evicting.catch(() => {});
       const isHeld = await Promise.race([reached.then(() => true), evicting.then(() => false)]);
       if (isHeld) return { evicting, release };
-      await markBy(evictor, digest);
     }
   };
 
@@ -106,7 +96,6 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
   return {
     ...cluster,
     startEvictor,
-    markBy,
     holdDeletion,
     startRebuild() {
       const process = createSimulatedProcess('rebuild');
@@ -120,8 +109,7 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
       if (hasOwnClock) await delay(ms + 5);
     },
     /**
-     * A blob that is stored, read by nobody, and marked by an evictor long enough ago to be deleted with its next step. There
-     * is no other.
+     * A blob that is stored and that nobody has pulled for long, so that the next step of an evictor deletes it. There is no other.
      */
     async startFull() {
       seed += 1;
@@ -132,8 +120,10 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
       await pull(0, digest);
       await until(async () => (await index.blobs.get(digest)) !== undefined);
       await until(() => workers.every(({ fills }) => fills.size === 0));
+      // That it was pulled is known to everybody a second later.
+      if (hasOwnClock) await delay(1_500);
       const evictor = startEvictor();
-      await markBy(evictor, digest);
+      shared.advance(inUseMs);
       return {
         bytes,
         digest,

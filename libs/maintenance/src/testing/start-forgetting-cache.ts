@@ -34,10 +34,7 @@ export async function startForgettingCache(t: TestContext, forgetAfterMs: number
     forget: (given: Partial<ForgettingDeps> = {}) => forgetNames({ ...deps, ...given }, signal),
     /** As an eviction removes them. */
     async evict(digests: readonly Digest[]): Promise<void> {
-      for (const digest of digests) {
-        await index.blobs.markEvicting(digest, Infinity);
-        await deleteBlob({ index, store }, digest);
-      }
+      for (const digest of digests) await deleteBlob({ index, store }, digest);
     },
     tagOf: ({ repository, tag }: TestImage) => index.tags.get({ ...repositoryOf('docker.io', repository), tag }),
     async links(repository: string): Promise<ReadonlySet<Digest>> {

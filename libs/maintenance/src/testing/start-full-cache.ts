@@ -4,11 +4,11 @@ import type { CacheIndex } from '@cistern/index';
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
-import { createAging } from '../eviction/create-aging.ts';
 import { createDeleter } from '../eviction/create-deleter.ts';
 import { createEviction } from '../eviction/create-eviction.ts';
 import type { ReadLimits } from '../eviction/eviction-limits.ts';
 import { planEviction } from '../eviction/plan-eviction.ts';
+import { removeAged } from '../eviction/remove-aged.ts';
 import { type TestImage, addImage } from '@cistern/upstream/testing';
 import { type TestCacheOptions, startTestCache } from '@cistern/pull-through/testing';
 import { repositoryOf } from '@cistern/index/testing';
@@ -22,7 +22,10 @@ export interface FullCacheOptions extends TestCacheOptions {
   readonly spareMs?: number;
 }
 
-export const graceMs = 5_000;
+/** What was pulled within this time is no victim, unless room is short. */
+export const inUseMs = 120_000;
+/** Nor is this, whatever happens. */
+export const justPulledMs = 5_000;
 
 export async function startFullCache(
   t: TestContext,
@@ -34,30 +37,10 @@ export async function startFullCache(
   const lines: string[] = [];
   const log = createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => lines.push(line) } });
   const readLimits = options.readLimits ?? (async () => ({ mostBytes: highBytes, highBytes, lowBytes }));
-  const openEviction = () =>
-    createEviction({
-      index,
-      store,
-      deleter: createDeleter({ index, store }),
-      metrics,
-      log,
-      spareMs,
-      readLimits,
-      now: () => clock.nowMs,
-    });
-  const eviction = openEviction();
   const now = () => clock.nowMs;
-  const openAging = (limits: Readonly<Record<string, number>>) =>
-    createAging({
-      index,
-      store,
-      deleter: createDeleter({ index, store }),
-      metrics,
-      log,
-      spareMs,
-      ageLimits: new Map(Object.entries(limits)),
-      now,
-    });
+  const parts = { index, store, metrics, log, spareMs, now };
+  const openEviction = () => createEviction({ ...parts, deleter: createDeleter(parts), readLimits });
+  const eviction = openEviction();
   const { signal } = new AbortController();
 
   const pullBlob = async (repository: string, digest: Digest) => {
@@ -69,12 +52,11 @@ export async function startFullCache(
     ...started,
     lines,
     openEviction,
-    openAging,
+    /** Removes what is too old, as an evictor does it that has just begun. */
+    age: (limits: Readonly<Record<string, number>>) =>
+      removeAged({ ...parts, deleter: createDeleter(parts), ageLimits: new Map(Object.entries(limits)) }, signal),
     plan: (limits: Readonly<Record<string, number>>, downToBytes?: number) =>
-      planEviction(
-        { index, store, spareMs, readLimits, ageLimits: new Map(Object.entries(limits)), now },
-        { downToBytes, signal },
-      ),
+      planEviction({ ...parts, readLimits, ageLimits: new Map(Object.entries(limits)) }, { downToBytes, signal }),
     addImage: (repository: string, tag: string, layers: readonly number[], layerBytes?: number) =>
       addImage(hub, { repository, tag, layers, ...(layerBytes !== undefined && { layerBytes }) }),
     pullBlob,
@@ -97,10 +79,9 @@ export async function startFullCache(
       await new Promise((resolve) => setTimeout(resolve, 10));
     },
     step: () => eviction.step(signal),
-    /** Marks, lets the grace pass, and deletes. */
-    async evict() {
-      await eviction.step(signal);
-      clock.nowMs += graceMs;
+    /** A step when nothing was pulled for a while. */
+    async evict(afterMs = inUseMs) {
+      clock.nowMs += afterMs;
       await eviction.step(signal);
     },
     here: (digests: readonly Digest[]) => here(store, digests),

@@ -2,6 +2,7 @@
 import type { Config } from '@cistern/config';
 import { createFreshnessPolicies, decideOffline, readOfflineDecisions, type PolicyOf } from '@cistern/pull-through';
 import { listPins, pinImage, unpinImage, type IndexAndStore } from '@cistern/content';
+import { untilPinHolds } from '@cistern/maintenance';
 import { createUpstreamTable, resolveImage, type ResolvedImage } from '@cistern/upstream';
 import type { CacheIndex, TagRecord } from '@cistern/index';
 import type { PinAnswer, PinList, StaleLine, Upstream } from '../api/operators.ts';
@@ -35,6 +36,7 @@ export function openDecisions({ upstreams }: Pick<Config, 'upstreams'>, { index,
     async pin(image) {
       const resolved = resolveImage(table, image);
       await pinImage(store, resolved);
+      await untilPinHolds({ index, store, now: Date.now }, resolved);
       return { image: nameOf(resolved) };
     },
     async unpin(image) {

@@ -17,7 +17,6 @@ import {
 export interface BlobSourceDeps extends OpenStoredDeps {
   readonly fillAccess: FillAccess;
   readonly follow: FollowFill;
-  readonly readMarks: ReturnType<typeof createReadMarks>;
 }
 
 export interface BlobSourceOptions {
@@ -46,8 +45,8 @@ const maxInterruptions = 3;
 const maxLooks = 3;
 const pauseMs = 200;
 const maxReadMs = 60_000;
-/** A few times within the grace that a victim has. */
-const markEveryMs = 1_000;
+/** Half of the time for which a pull keeps a blob from eviction (decision 0055). */
+const touchEveryMs = 60_000;
 
 export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOptions): BlobSource {
   const { digest, size } = options;
@@ -58,7 +57,8 @@ export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOption
       return places.origin;
     },
     async open(from, toExclusive, signal) {
-      const leave = deps.readMarks.hold(digest);
+      // An index that is unavailable evicts nothing meanwhile.
+      const touching = setInterval(() => void deps.index.blobs.touch(digest, deps.now()).catch(() => {}), touchEveryMs);
       try {
         const reader = await openFailoverReader({
           from,
@@ -69,12 +69,12 @@ export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOption
         return {
           ...reader,
           close() {
-            leave();
+            clearInterval(touching);
             return reader.close();
           },
         };
       } catch (error) {
-        leave();
+        clearInterval(touching);
         throw error;
       }
     },
@@ -207,37 +207,4 @@ async function checksumStored(
     signal: AbortSignal.timeout(maxReadMs),
   });
   return stored && checksumOf(stored);
-}
-
-/** Touches blobs again and again while they are read, so that none is evicted under its readers, however slow they are. */
-export function createReadMarks({ index, now }: Pick<BlobSourceDeps, 'index' | 'now'>) {
-  const readers = new Map<Digest, number>();
-  let timer: NodeJS.Timeout | undefined;
-
-  function mark(): void {
-    // An index that is unavailable evicts nothing meanwhile.
-    for (const digest of readers.keys()) index.blobs.touch(digest, now()).catch(() => {});
-  }
-
-  function leave(digest: Digest): void {
-    const left = (readers.get(digest) ?? 1) - 1;
-    if (left > 0) readers.set(digest, left);
-    else readers.delete(digest);
-    if (readers.size > 0) return;
-    clearInterval(timer);
-    timer = undefined;
-  }
-
-  return {
-    /** Until the returned function is called; it may be called again. */
-    hold(digest: Digest): () => void {
-      readers.set(digest, (readers.get(digest) ?? 0) + 1);
-      timer ??= setInterval(mark, markEveryMs);
-      let held = true;
-      return () => {
-        if (held) leave(digest);
-        held = false;
-      };
-    },
-  };
 }

@@ -38,7 +38,7 @@ test('a small blob is remembered once it has been read, for who holds it and whi
   fromMemory(digest);
   assert.equal((await index.blobs.get(digest))?.lastPulledAtMs, clock.nowMs);
   assert.equal(fromMemory(digest, repositoryOf('docker.io', 'library/other')), undefined);
-  await index.blobs.markEvicting(digest, clock.nowMs);
+  await index.fills.beginDeletions([{ digest, lastPulledAtMs: clock.nowMs }], 'evictor', 60_000);
   assert.equal(fromMemory(digest), undefined);
   await index.blobs.remove(digest);
   assert.equal(fromMemory(digest), undefined);

@@ -110,6 +110,10 @@ export const cacheMetrics = {
     { reason: evictionReasons },
   ),
   evictedBytes: counter('cistern_evicted_bytes_total', 'Their bytes.', { reason: evictionReasons }),
+  evictionFailures: counter(
+    'cistern_eviction_failures_total',
+    'Blobs and manifests that the store did not remove, counted at each try. Eviction goes on with others.',
+  ),
 
   scrubBytes: counter('cistern_scrub_bytes_total', 'Bytes of the store that were read to be hashed again.'),
   /** `objects`: all that were hashed. */

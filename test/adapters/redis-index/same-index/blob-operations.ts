@@ -12,7 +12,7 @@ export const blobRecord: fc.Arbitrary<BlobRecord> = fc
   .record({
     digest,
     size,
-    state: fc.constantFrom('present' as const, 'evicting' as const, 'deleting' as const),
+    state: fc.constantFrom('present' as const, 'deleting' as const),
     verified: fc.boolean(),
     storedAtMs: time,
     lastPulledAtMs: time,
@@ -25,7 +25,6 @@ export const blobOperations: Operations = {
   'blobs.adopt': operation([blobRecord], ({ index }, adopted) => index.blobs.adopt(adopted)),
   'blobs.markVerified': operation([digest], ({ index }, of) => index.blobs.markVerified(of)),
   'blobs.touch': operation([digest, time], ({ index }, of, atMs) => index.blobs.touch(of, atMs), 4),
-  'blobs.markEvicting': operation([digest, time], ({ index }, of, atMs) => index.blobs.markEvicting(of, atMs), 4),
   'blobs.remove': operation([digest, fc.constantFrom(undefined, 1000, 2000.5)], ({ index }, of, storedAtMs) =>
     index.blobs.remove(of, storedAtMs),
   ),

@@ -4,7 +4,7 @@ import type { Digest } from '@cistern/oci';
 import fc from 'fast-check';
 import { blobRecord } from './blob-operations.ts';
 import { operation, type Operations, type Subject } from './operation.ts';
-import { digest, leaseMs, owner, repositoryKey, size } from './samples.ts';
+import { digest, leaseMs, owner, repositoryKey, size, time } from './samples.ts';
 
 const failure = fc.constantFrom(
   { kind: 'content-mismatch' as const, message: 'The bytes do not match.' },
@@ -60,16 +60,21 @@ export const fillOperations: Operations = {
     await passIf(subject, keepMs);
     return answer;
   }),
-  'fills.beginDeletion': operation(
-    [digest, owner, leaseMs],
-    async (subject, of, by, forMs) => {
-      const answer = await subject.index.fills.beginDeletion(of, by, forMs);
+  'fills.beginDeletions': operation(
+    [fc.uniqueArray(digest, { maxLength: 3 }), fc.oneof(time, fc.constant(Infinity)), owner, leaseMs],
+    async (subject, of, lastPulledAtMs, by, forMs) => {
+      const victims = of.map((one) => ({ digest: one, lastPulledAtMs }));
+      const answer = await subject.index.fills.beginDeletions(victims, by, forMs);
       await passIf(subject, forMs);
-      return answer;
+      return answer.toSorted();
     },
-    4,
+    6,
   ),
-  'fills.endDeletion': operation([digest, owner], ({ index }, of, by) => index.fills.endDeletion(of, by)),
+  'fills.endDeletions': operation(
+    [fc.uniqueArray(digest, { maxLength: 3 }), owner, fc.constantFrom('gone' as const, 'kept' as const)],
+    async ({ index }, of, by, end) => (await index.fills.endDeletions(of, by, end)).toSorted(),
+    3,
+  ),
 };
 
 /** A record without its times; its generation as the place among all of its digest. */

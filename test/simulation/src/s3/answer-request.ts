@@ -1,6 +1,6 @@
 // The requests that the simulated S3 server knows: those of the product's adapter, and no others.
 import { listObjects, listUploads, makeBucket, readLifecycle, writeLifecycle } from './bucket-answers.ts';
-import { copyObject, readObject, removeObject, writeObject } from './object-answers.ts';
+import { copyObject, readObject, removeObject, removeObjects, writeObject } from './object-answers.ts';
 import type { S3Request } from './parse-request.ts';
 import { type S3Answer, emptyAnswer, errorAnswer } from './s3-answer.ts';
 import type { S3Bucket, S3Contents } from './s3-contents.ts';
@@ -13,6 +13,7 @@ export function answerRequest(contents: S3Contents, request: S3Request, body: Bu
   if (method === 'PUT' && key === '' && !query.has('lifecycle')) return makeBucket(contents, name);
   const bucket = contents.buckets.get(name);
   if (bucket === undefined) return errorAnswer('NoSuchBucket');
+  if (key === '' && method === 'POST' && query.has('delete')) return removeObjects(contents, bucket, body);
   if (key === '') return answerOfBucket(bucket, request, body);
   if (query.has('uploads') || query.has('uploadId')) return answerOfUpload(contents, bucket, request, body);
   if (method === 'HEAD' || method === 'GET') return readObject(bucket, request);

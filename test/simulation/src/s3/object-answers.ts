@@ -64,3 +64,11 @@ export function removeObject(contents: S3Contents, { objects }: S3Bucket, key: s
   contents.onRemoved?.(key);
   return emptyAnswer(204);
 }
+
+/** DeleteObjects, quietly: the answer names what was not removed, which is nothing. */
+export function removeObjects(contents: S3Contents, bucket: S3Bucket, body: Buffer): S3Answer {
+  const keys = [...body.toString().matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key!);
+  if (keys.length === 0 || keys.length > 1000) return errorAnswer('MalformedXML');
+  for (const key of keys) removeObject(contents, bucket, key);
+  return xmlAnswer('<DeleteResult></DeleteResult>');
+}

@@ -105,7 +105,7 @@ export async function findAgain(
         const object = nodes.store.objectAt(key);
         if (weather.objects.isUnreadable(key)) continue;
         if (record !== undefined && object !== undefined && Buffer.from(object).includes(record.digest))
-          found.set(`${repository.fullName}:${tag} ${record.digest}`, tagObjectKey(key));
+          found.set(`${repository.fullName}:${tag} ${record.digest}`, key);
       }
     return found;
   };

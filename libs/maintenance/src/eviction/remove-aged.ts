@@ -1,0 +1,24 @@
+// Removes what is too old, whether the store is full or not.
+import type { Logger } from '@cistern/telemetry';
+import { chooseAged, type ChooseAgedDeps } from './choose-victims.ts';
+import type { Deleter } from './create-deleter.ts';
+
+export interface AgingDeps extends ChooseAgedDeps {
+  readonly deleter: Deleter;
+  readonly log: Logger;
+}
+
+/** One search for blobs that are too old. Rejects as `Deleter.remove`, and with the signal's reason; the next one goes on. */
+export async function removeAged(deps: AgingDeps, signal: AbortSignal): Promise<void> {
+  const { index, deleter, log } = deps;
+  if (!(await index.epoch.isComplete())) return;
+  await deleter.finish();
+  await deleter.readPins();
+  let blobs = 0;
+  try {
+    for await (const aged of chooseAged(deps, deleter.isSpared, signal))
+      blobs += (await deleter.remove(aged, 'age')).blobs;
+  } finally {
+    if (blobs > 0) log.info({ blobs }, 'evicted blobs past max age');
+  }
+}
