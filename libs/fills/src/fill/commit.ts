@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
+import { isNoRoom } from '../room/create-store-room.ts';
 import type { FillBody } from './fill-body.ts';
 
 export interface CommitOptions {
@@ -24,19 +25,35 @@ const firstPauseMs = 250;
 const maxPauseMs = 30_000;
 const readBytes = 1024 * 1024;
 
-/** Rejects with the store's last error when it has tried long enough, and with the reason of `signal`. */
-export async function commit({ store, digest, body, uploading, onRefused, log, signal }: CommitOptions): Promise<void> {
+/**
+ * False: the store has no room, and the blob is not stored. Rejects with the store's last error when it has tried long enough, and with
+ * the reason of `signal`.
+ */
+export async function commit({
+  store,
+  digest,
+  body,
+  uploading,
+  onRefused,
+  log,
+  signal,
+}: CommitOptions): Promise<boolean> {
   let running = uploading;
   for (let tries = 1; ; tries += 1) {
     try {
       if (store.adoptFile !== undefined) {
         await store.adoptFile(digest, body.spool.path);
         body.spool.leaveFile();
-        return;
+        return true;
       }
-      return await (running ?? upload(store, digest, body));
+      await (running ?? upload(store, digest, body));
+      return true;
     } catch (error) {
       signal.throwIfAborted();
+      if (isNoRoom(error)) {
+        log.warn({ digest, err: error }, 'store is full, blob is served but not stored');
+        return false;
+      }
       log.warn({ digest, err: error }, 'the store did not take a blob');
       if (tries === maxTries) throw error;
       if (tries === 1) onRefused?.();

@@ -47,8 +47,8 @@ export interface Fill {
   /** Resolves with the blob's size once upstream has answered and followers can read; rejects with the failure. */
   readonly running: Promise<number>;
   /**
-   * Resolves when the blob is committed; has been left: only ranges of it were wanted, and nobody reads any more; or has
-   * moved, and nobody needs what is here any more. Rejects with the failure. Followers that have opened before may still
+   * Resolves when the blob is committed; has been left: only ranges of it were wanted, and nobody reads any more, or the store has
+   * no room for it; or has moved, and nobody needs what is here any more. Rejects with the failure. Followers that have opened before may still
    * be reading.
    */
   readonly ended: Promise<'committed' | 'left' | 'moved'>;
@@ -170,8 +170,8 @@ export function startFill(options: FillOptions): Fill {
         { retryable: true },
       );
     filling.markVerified();
-    await commit({ store, digest, body: filling, uploading, onRefused: options.onRefused, log, signal });
-    return 'committed';
+    const { onRefused } = options;
+    return (await commit({ store, digest, body: filling, uploading, onRefused, log, signal })) ? 'committed' : 'left';
   };
 
   const handOver = () => {

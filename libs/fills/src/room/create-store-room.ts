@@ -1,35 +1,34 @@
-// Holds back what is about to be stored while the store is full to the brim: eviction makes room, but only of what nobody has
-// read for some seconds. Who waits for the bytes reads them from the fill meanwhile.
+// Room in a store of limited size. What would take the store above its limit waits a while for eviction, then it is not stored: its
+// readers have it from the fill (decision 0055).
 import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
-import { isCacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 
 export interface StoreRoomOptions {
   readonly index: Pick<CacheIndex, 'blobs'>;
   /** Infinity: there is always room. */
   readonly maxBytes: number;
-  /**
-   * Since anything went. Default ten seconds; then it is stored all the same, for it may be that nothing in the store may go.
-   */
-  readonly maxWaitMs?: number;
+  /** Has eviction make room for so many bytes; called again while somebody waits, and with 0 when nobody does any more. */
+  readonly want: (bytes: number) => Promise<void>;
 }
 
 type StoreRoom = ReturnType<typeof createStoreRoom>;
 
-const defaultMaxWaitMs = 10_000;
-/** However much goes: who waits holds a place among the fetches, which others wait for. */
-const mostWaitMs = 30_000;
+/** Twice as long as a pull keeps a blob from eviction while room is short. */
+const maxWaitMs = 10_000;
 const lookEveryMs = 200;
 /** What was taken is in the index by then. */
 const recordedWithinMs = 1_000;
-/** After a wait that was of no use nobody waits, unless something goes after all. */
+/** After a wait in vain nobody waits, unless the store has got smaller since. */
 const giveUpForMs = 60_000;
+const noRoomCode = 'NO_ROOM';
 
-export function createStoreRoom({ index, maxBytes, maxWaitMs = defaultMaxWaitMs }: StoreRoomOptions) {
+export function createStoreRoom({ index, maxBytes, want }: StoreRoomOptions) {
   const taken: { readonly bytes: number; readonly atMs: number }[] = [];
   let known = { bytes: 0, atMs: -Infinity };
+  let waitingBytes = 0;
   /** When the store was last seen to hold less than before. */
   let shrankAtMs = -Infinity;
   let gaveUpAtMs = -Infinity;
@@ -45,30 +44,60 @@ export function createStoreRoom({ index, maxBytes, maxWaitMs = defaultMaxWaitMs 
     return known.bytes + taken.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  async function hasRoomFor(bytes: number): Promise<boolean> {
+    try {
+      return (await total()) + bytes <= maxBytes;
+    } catch (error) {
+      // What is in the store is not known then, and the bytes are here.
+      if (!isCacheError(error, 'index-unavailable')) throw error;
+      return true;
+    }
+  }
+
   async function untilRoom(bytes: number): Promise<void> {
+    if (await hasRoomFor(bytes)) return;
+    if (bytes > maxBytes) throw noRoom(bytes);
     const sinceMs = performance.now();
-    while ((await total()) + bytes > maxBytes) {
-      const nowMs = performance.now();
-      if (gaveUpAtMs > shrankAtMs && nowMs - gaveUpAtMs < giveUpForMs) return;
-      if (nowMs - sinceMs >= mostWaitMs) return;
-      if (nowMs - Math.max(sinceMs, shrankAtMs) >= maxWaitMs) gaveUpAtMs = nowMs;
-      else await delay(lookEveryMs);
+    waitingBytes += bytes;
+    try {
+      do {
+        const nowMs = performance.now();
+        const isVain = gaveUpAtMs > shrankAtMs && nowMs - gaveUpAtMs < giveUpForMs;
+        if (isVain || nowMs - sinceMs >= maxWaitMs) {
+          if (!isVain && shrankAtMs < sinceMs) gaveUpAtMs = nowMs;
+          throw noRoom(bytes);
+        }
+        await want(waitingBytes).catch(() => {});
+        await delay(lookEveryMs);
+      } while (!(await hasRoomFor(bytes)));
+    } finally {
+      waitingBytes -= bytes;
+      if (waitingBytes === 0) await want(0).catch(() => {});
     }
   }
 
   return {
-    /** Resolves when there is room for `bytes`, which are taken then, or when waiting is of no use. Never rejects. */
+    /** Takes room for `bytes` as soon as there is some. Rejects with an error of `isNoRoom` when waiting is of no use. */
     async take(bytes: number): Promise<void> {
       if (maxBytes === Infinity) return;
-      try {
-        await untilRoom(bytes);
-      } catch (error) {
-        // What is in the store is not known then, and the bytes are here.
-        if (!isCacheError(error, 'index-unavailable')) throw error;
-      }
+      await untilRoom(bytes);
       taken.push({ bytes, atMs: performance.now() });
     },
   };
+}
+
+function noRoom(bytes: number): CacheError {
+  return new CacheError(
+    'store-unavailable',
+    `The store has no room for ${bytes} bytes within storage.maxbytes, and not enough may be evicted.`,
+    { detail: { code: noRoomCode } },
+  );
+}
+
+/** Whether a commit failed because the store is full of what may not be evicted: trying again at once is of no use. */
+export function isNoRoom(error: unknown): boolean {
+  if (!isCacheError(error, 'store-unavailable')) return false;
+  return (error.detail as { readonly code?: string } | undefined)?.code === noRoomCode;
 }
 
 /** As fills see the store: what they put there waits for room. */
@@ -92,7 +121,10 @@ export function storeWithRoom(store: BlobStore, room: StoreRoom): BlobStore {
           return writer.append(chunk);
         },
         async commit() {
-          await room.take(bytes);
+          await room.take(bytes).catch(async (error: unknown) => {
+            await writer.abort();
+            throw error;
+          });
           return writer.commit();
         },
       };

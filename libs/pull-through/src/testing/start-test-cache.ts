@@ -98,7 +98,10 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     queue: jobs.queue,
     isOffline,
     address: '',
-    fillStore: storeWithRoom(store, createStoreRoom({ index, maxBytes: options.maxBytes ?? Infinity })),
+    fillStore: storeWithRoom(
+      store,
+      createStoreRoom({ index, maxBytes: options.maxBytes ?? Infinity, want: async () => {} }),
+    ),
     maxWholeForRangeBytes: options.maxWholeForRangeBytes ?? Infinity,
     log,
     metrics,

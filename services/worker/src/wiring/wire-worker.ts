@@ -31,7 +31,14 @@ import {
   storeWithRoom,
   openTemporarySpool,
 } from '@cistern/fills';
-import { startEvictor, startForgetter, startIndexKeeper, startScrubber, evictionSettings } from '@cistern/maintenance';
+import {
+  startEvictor,
+  startForgetter,
+  startIndexKeeper,
+  startScrubber,
+  evictionSettings,
+  wantRoom,
+} from '@cistern/maintenance';
 import { type BudgetLedger, createBudgetLedger } from '@cistern/upstream';
 import { advertisedAddress } from './build-fill-server.ts';
 import type { NodeContext } from '@cistern/runtime/process';
@@ -102,7 +109,7 @@ export async function wireWorker(
   const { maxWholeForRangeBytes } = worker;
   const parts = { index, store, fills, log, metrics, now };
   const { maxBytes } = config.storageLimits;
-  const room = createStoreRoom({ index, maxBytes });
+  const room = createStoreRoom({ index, maxBytes, want: (bytes) => wantRoom(index, bytes) });
   const guarded = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));
   const checkAccess = createCheckAccess({ upstreams: guarded, now });
   const work = {

@@ -1,0 +1,53 @@
+// What becomes of fetches while the store is full.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '@cistern/runtime/testing';
+import { startFullCache } from '../testing/start-full-cache.ts';
+
+test('while the store is full to the brim readers get what is fetched, and it is stored when there is room', async (t) => {
+  const { addImage, pull, pullBlob, evict, here, recount, fills } = await startFullCache(t, {
+    highBytes: 150_000,
+    lowBytes: 50_000,
+    maxBytes: 220_000,
+  });
+  const [one, two, three] = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  await pull(one!);
+  await pull(two!);
+  const [, layer] = three!.blobs;
+  const bytes = await pullBlob(three!.repository, layer!);
+  assert.equal(bytes.length, 100_000);
+  assert.equal(fills.size, 1);
+  assert.deepEqual(await here([layer!]), [false]);
+  await evict();
+  await until(() => fills.size === 0);
+  assert.deepEqual(await here([layer!]), [true]);
+  const { counted, totals } = await recount();
+  assert.deepEqual(totals, counted);
+});
+
+test('what finds no room is served whole and not stored, and fetched again when it is asked for', async (t) => {
+  const { addImage, pull, pullBlob, evict, here, recount, fills, hub } = await startFullCache(t, {
+    highBytes: 150_000,
+    lowBytes: 50_000,
+    maxBytes: 220_000,
+  });
+  const [one, two, three] = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  await pull(one!);
+  await pull(two!);
+  const [, layer] = three!.blobs;
+  for (const times of [1, 2]) {
+    assert.equal((await pullBlob(three!.repository, layer!)).length, 100_000);
+    await until(() => fills.size === 0);
+    assert.deepEqual(await here([layer!]), [false]);
+    assert.equal(hub.gets.filter(({ digest }) => digest === layer).length, times);
+    const { counted, totals } = await recount();
+    assert.deepEqual(totals, counted);
+  }
+  await evict();
+  // The store is looked at a few times a second.
+  await delay(500);
+  assert.equal((await pullBlob(three!.repository, layer!)).length, 100_000);
+  await until(() => fills.size === 0);
+  assert.deepEqual(await here([layer!]), [true]);
+});
