@@ -1,4 +1,5 @@
 // Fill records of a single process: nothing that lives only as long as a fill needs to outlive the process.
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Digest } from '@cistern/oci';
 import type { FillIndex, FillRecord, Victim } from '../fills.ts';
 import type { BlobRecord } from '../blobs.ts';
@@ -31,6 +32,7 @@ export interface FillTableOptions extends InProcessOptions {
 
 const lookAgainMs = 100;
 const rememberedMs = 600_000;
+const itemsPerTurn = 100;
 
 export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: FillTableOptions): FillIndex {
   const records = new Map<Digest, FillRecord>();
@@ -129,20 +131,30 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
     },
 
     async beginDeletions(victims, owner, leaseMs) {
-      const isFetched = ({ digest }: Victim) => {
-        const record = current(digest);
-        return record !== undefined && !hasEnded(record);
-      };
-      return victims.flatMap((victim) =>
-        !isFetched(victim) && deletions.begin(victim, owner, leaseMs) ? victim.digest : [],
-      );
+      const begun = await filterInTurns(victims, (victim) => {
+        const record = current(victim.digest);
+        return (record === undefined || hasEnded(record)) && deletions.begin(victim, owner, leaseMs);
+      });
+      return begun.map(({ digest }) => digest);
     },
 
     async endDeletions(digests, owner, end) {
-      checkAvailable();
-      return digests.filter((digest) => deletions.end(digest, owner, end));
+      return filterInTurns(digests, (digest) => {
+        checkAvailable();
+        return deletions.end(digest, owner, end);
+      });
     },
   };
+}
+
+/** A thousand writes at once would stop the event loop for some twenty milliseconds. */
+async function filterInTurns<T>(items: readonly T[], isWanted: (item: T) => boolean): Promise<T[]> {
+  const wanted: T[] = [];
+  for (const [at, item] of items.entries()) {
+    if (at > 0 && at % itemsPerTurn === 0) await turn();
+    if (isWanted(item)) wanted.push(item);
+  }
+  return wanted;
 }
 
 function hasEnded(record: FillRecord): boolean {
