@@ -2,10 +2,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { CacheError } from '@cistern/errors';
 import { isDigest } from '@cistern/oci';
+import { forEachBounded } from '@cistern/runtime';
 import { endedEarly } from '@cistern/streams';
 import type { StoredBlob } from '../blob-store.ts';
 import { blobsPrefix, checkObjectSize, maxObjectBytes, parseObjectKey, parseObjectPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
+import { codeOf } from './s3-error.ts';
 
 const pageSize = 1000;
 
@@ -59,22 +61,51 @@ export async function removeIfPresent(bucket: S3Bucket, name: string, doing: str
   return true;
 }
 
+export interface NotRemoved {
+  readonly name: string;
+  readonly error: CacheError;
+}
+
 /**
- * DeleteObjects, a thousand in a call. Returns what the server did not remove. A server may take seconds for a thousand, and no client
- * waits for it. Rejects with `store-unavailable`.
+ * Removes objects by DeleteObjects, a thousand in a call. Returns those that the server did not remove. Rejects with
+ * `store-unavailable`.
  */
 export async function removeS3Objects(
   bucket: S3Bucket,
   names: readonly string[],
   doing: string,
-): Promise<{ readonly name: string; readonly error: CacheError }[]> {
-  const answered = await bucket.attempt(doing, async () => bucket.client.removeObjects(bucket.name, [...names]));
-  return (answered as readonly { readonly Key?: string; readonly Code?: string }[]).flatMap((failed) => {
-    if (failed.Code === 'NoSuchKey') return [];
-    const error = bucket.failure(doing, failed);
-    if (failed.Key === undefined) throw error;
-    return { name: failed.Key, error };
+): Promise<NotRemoved[]> {
+  try {
+    // A server may take seconds for a thousand.
+    const failures = await bucket.attempt(doing, async () => bucket.client.removeObjects(bucket.name, [...names]));
+    return (failures as readonly { readonly Key?: string; readonly Code?: string }[]).flatMap((failed) => {
+      if (failed.Code === 'NoSuchKey') return [];
+      const error = bucket.failure(doing, failed);
+      if (failed.Key === undefined) throw error;
+      return { name: failed.Key, error };
+    });
+  } catch (error) {
+    if (!withoutDeleteObjects.has(codeOf(error) ?? '')) throw error;
+    return removeOneByOne(bucket, names, doing);
+  }
+}
+
+/** Ceph asks for the right to delete on the bucket, too; some servers do not know the call. */
+const withoutDeleteObjects: ReadonlySet<string> = new Set(['AccessDenied', 'NotImplemented', 'MethodNotAllowed']);
+const removalsAtOnce = 32;
+
+async function removeOneByOne(bucket: S3Bucket, names: readonly string[], doing: string): Promise<NotRemoved[]> {
+  const failed: NotRemoved[] = [];
+  await forEachBounded(names, { atOnce: removalsAtOnce }, async (name) => {
+    await bucket
+      .attempt(doing, async () => bucket.client.removeObject(bucket.name, name))
+      .catch((error: CacheError) => {
+        // Errors of the connection have names in capitals.
+        if (!/^[A-Z][a-z]/.test(codeOf(error) ?? '')) throw error;
+        failed.push({ name, error });
+      });
   });
+  return failed;
 }
 
 /** Everything in the bucket below a prefix, page by page: a cache may hold millions of blobs. `key`: in the store's layout. */

@@ -203,6 +203,22 @@ test('of many objects the server names those that it does not remove, and the ot
   assert.deepEqual(server.requests, ['POST /bucket?delete']);
 });
 
+test('a server that refuses to remove many objects at once is asked for one after the other', async (t) => {
+  const [one, two] = ['one', 'two'].map((text) => digestOf(Buffer.from(text)));
+  const server = await startScriptedServer(t, (request, response) => {
+    request.resume();
+    const isRemoved = request.method === 'DELETE' && request.url?.includes(one!.slice(7)) === true;
+    if (isRemoved) response.writeHead(204).end();
+    else sendError(response, 403, 'AccessDenied');
+  });
+  const store = await server.open();
+  assert.deepEqual([...(await store.removeAll([one!, two!])).keys()], [two]);
+  assert.deepEqual(
+    server.requests.map((request) => request.split(' ')[0]),
+    ['POST', 'DELETE', 'DELETE'],
+  );
+});
+
 test('a server that removes nothing for the moment is asked again, then given up', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => sendError(response, 503, 'SlowDown'));
   const store = await server.open();

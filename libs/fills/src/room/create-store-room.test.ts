@@ -37,14 +37,17 @@ test('whoever finds no room has it made, and what others have taken a moment ago
   assert.equal(wanted.at(-1), 0);
 });
 
-test('where nothing may go a blob is not stored, and the next ones do not wait for the same', async () => {
+test('where nothing may go a blob is not stored, and the next ones do not wait until something has gone', async () => {
   const { store, room } = startRoom(100);
   const firstMs = await tookMs(() => refused(room.take(1)));
   assert.ok(firstMs >= 10_000 && firstMs < 11_000);
   assert.ok((await tookMs(() => refused(room.take(1)))) < 500);
   store.held = 99;
   await delay(500);
-  await room.take(1);
+  const waiting = room.take(2);
+  await delay(3_000);
+  store.held = 50;
+  await waiting;
 });
 
 test('a blob that is larger than the store is refused at once, and nothing goes for it', async () => {
