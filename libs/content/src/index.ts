@@ -7,7 +7,6 @@ export {
   forgetMissing,
   untilDeleted,
 } from './blob/delete-blobs.ts';
-export type { DeletedBlobs } from './blob/delete-blobs.ts';
 export { hashStored, readHashed, proveStored } from './blob/hash-stored.ts';
 export { openStored } from './blob/open-stored.ts';
 export type { OpenStoredDeps, StoredRange } from './blob/open-stored.ts';

@@ -66,17 +66,26 @@ export interface NotRemoved {
   readonly error: CacheError;
 }
 
-/**
- * Removes objects by DeleteObjects, a thousand in a call. Returns those that the server did not remove. Rejects with
- * `store-unavailable`.
- */
+/** S3 takes up to a thousand. Ceph may need ten seconds for so many, in which it is silent. */
+const namesPerCall = 100;
+const callsAtOnce = 10;
+
+/** Removes objects by DeleteObjects. Returns those that the server did not remove. Rejects with `store-unavailable`. */
 export async function removeS3Objects(
   bucket: S3Bucket,
   names: readonly string[],
   doing: string,
 ): Promise<NotRemoved[]> {
+  const failed: NotRemoved[] = [];
+  const starts = names.keys().filter((at) => at % namesPerCall === 0);
+  await forEachBounded(starts, { atOnce: callsAtOnce }, async (at) => {
+    failed.push(...(await removeSome(bucket, names.slice(at, at + namesPerCall), doing)));
+  });
+  return failed;
+}
+
+async function removeSome(bucket: S3Bucket, names: readonly string[], doing: string): Promise<NotRemoved[]> {
   try {
-    // A server may take seconds for a thousand.
     const failures = await bucket.attempt(doing, async () => bucket.client.removeObjects(bucket.name, [...names]));
     return (failures as readonly { readonly Key?: string; readonly Code?: string }[]).flatMap((failed) => {
       if (failed.Code === 'NoSuchKey') return [];
@@ -90,13 +99,12 @@ export async function removeS3Objects(
   }
 }
 
-/** Ceph asks for the right to delete on the bucket, too; some servers do not know the call. */
+/** Ceph asks for the right to delete on the bucket. Some servers do not know the call. */
 const withoutDeleteObjects: ReadonlySet<string> = new Set(['AccessDenied', 'NotImplemented', 'MethodNotAllowed']);
-const removalsAtOnce = 32;
 
 async function removeOneByOne(bucket: S3Bucket, names: readonly string[], doing: string): Promise<NotRemoved[]> {
   const failed: NotRemoved[] = [];
-  await forEachBounded(names, { atOnce: removalsAtOnce }, async (name) => {
+  await forEachBounded(names, { atOnce: callsAtOnce }, async (name) => {
     await bucket
       .attempt(doing, async () => bucket.client.removeObject(bucket.name, name))
       .catch((error: CacheError) => {

@@ -187,7 +187,7 @@ for (const [what, present, expected] of [
     assert.deepEqual(methods, ['GET']);
   });
 
-test('of many objects the server names those that it does not remove, and the others are gone', async (t) => {
+test('objects that the server does not remove are returned, and the others are gone', async (t) => {
   const [one, two, three] = ['one', 'two', 'three'].map((text) => digestOf(Buffer.from(text)));
   const keyOf = (of = one!) => `docker/registry/v2/blobs/sha256/${of.slice(7, 9)}/${of.slice(7)}/data`;
   const failed = (code: string, of = one) =>

@@ -1,5 +1,5 @@
-// Removes blobs from the store, unless somebody has pulled them since they were chosen, or fetches them. Meanwhile a fetch of such a
-// digest waits, so that nothing is removed that was stored a moment ago.
+// Removes blobs from the store, unless they were pulled after they were chosen, or are being fetched. A fetch of a digest that is being
+// removed waits, so no deletion removes a new object.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheError } from '@cistern/errors';
@@ -15,9 +15,9 @@ export interface DeletedBlobs {
 }
 
 export interface DeleteOptions {
-  /** Who deletes: what was interrupted is still the owner's. Default: nobody knows. */
+  /** Random: an interrupted deletion is still this owner's. Default: a new one. */
   readonly owner?: string;
-  /** Asked once nobody can begin to use the blobs any more: those of them that stay. */
+  /** Called when no client can begin to use the blobs any more. Returns blobs that stay. */
   readonly findKept?: () => Promise<ReadonlySet<Digest>>;
 }
 
@@ -31,8 +31,8 @@ const never = -1;
 
 /**
  * Manifests first, so that none is here without its blobs. Blobs in neither part of the result were pulled, fetched or stored
- * meanwhile, and stay. Rejects with `store-unavailable` where the store is not reached, and with `index-unavailable`: then
- * `finishDeletions` of the same owner, or the next fetch, goes on from there. For a thousand victims at a time.
+ * meanwhile, and stay. Rejects with `store-unavailable` where the store is not reached, and with `index-unavailable`. Then
+ * `finishDeletions` of the same owner, or the next fetch, goes on from there. Pass a thousand victims at most.
  */
 export async function deleteBlobs(
   deps: IndexAndStore,
@@ -84,9 +84,9 @@ async function removeBegun(deps: IndexAndStore, begun: readonly Digest[], owner:
     await forEachBounded(refused, { atOnce: callsAtOnce }, async ([digest, error]) => {
       // A store that cannot say whether the object is there leaves the deletion open.
       const stat = await store.stat(digest).catch(() => error);
-      if (stat === undefined) return void gone.push(digest);
-      failed.set(digest, error);
-      if (stat !== error) kept.push(digest);
+      if (stat === undefined) gone.push(digest);
+      else failed.set(digest, error);
+      if (stat !== undefined && stat !== error) kept.push(digest);
     });
     const ended = new Set(await index.fills.endDeletions(gone, owner, 'gone'));
     deleted.push(...ended);

@@ -1,4 +1,4 @@
-// Room in a store of limited size: who waits for it, for how long, and what eviction is told.
+// Room in a store of limited size: how long a commit waits for it, and how much eviction has to make.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,7 +23,7 @@ async function tookMs(action: () => Promise<unknown>): Promise<number> {
 
 const refused = (action: Promise<void>) => assert.rejects(action, isNoRoom);
 
-test('whoever finds no room has it made, and what others have taken a moment ago counts', async () => {
+test('a commit that finds no room has it made, and the bytes of other commits count', async () => {
   const { store, room, wanted } = startRoom(90);
   const taken: string[] = [];
   await room.take(6);
@@ -37,7 +37,7 @@ test('whoever finds no room has it made, and what others have taken a moment ago
   assert.equal(wanted.at(-1), 0);
 });
 
-test('where nothing may go a blob is not stored, and the next ones do not wait until something has gone', async () => {
+test('a blob for which nothing may go is not stored, and the next ones do not wait until something has gone', async () => {
   const { store, room } = startRoom(100);
   const firstMs = await tookMs(() => refused(room.take(1)));
   assert.ok(firstMs >= 10_000 && firstMs < 11_000);

@@ -1,5 +1,5 @@
-// Room in a store of limited size. What would take the store above its limit waits a while for eviction, then it is not stored: its
-// readers have it from the fill (decision 0055).
+// Room in a store of limited size. A blob that would take the store above its limit waits a while for eviction. Then it is not stored:
+// its readers have it from the fill (decision 0055).
 import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
@@ -10,7 +10,7 @@ export interface StoreRoomOptions {
   readonly index: Pick<CacheIndex, 'blobs'>;
   /** Infinity: there is always room. */
   readonly maxBytes: number;
-  /** Has eviction make room for so many bytes; called again while somebody waits, and with 0 when nobody does any more. */
+  /** Has eviction make room for so many bytes; called again while a commit waits, and with 0 at the end. */
   readonly want: (bytes: number) => Promise<void>;
 }
 

@@ -96,7 +96,7 @@ export function createRedisBlobs(parts: RedisParts) {
       return { blobs: sumOf(0), bytes: sumOf(1) };
     },
   };
-  /** Of a touch that waits to be written. */
+  /** The time of a touch that waits to be written. */
   const touchedAtMs = (digest: Digest): number | undefined => touches.get(digest)?.atMs;
   return { blobs, keysOf, put, touchedAtMs };
 }

@@ -74,7 +74,7 @@ test('an image that is gone keeps no layer for its upstream', async (t) => {
   assert.deepEqual(await here(mine.digests), none);
 });
 
-test('what is pinned, or pulled of late, is never too old; nor is what no repository holds', async (t) => {
+test('a blob that is pinned, was pulled a moment ago, or that no repository holds is never too old', async (t) => {
   const { addImage: add, pull, pullBlob, here, clock, age, store, index } = await startFullCache(t, noLimits);
   const [pinned, late] = [add('image/pinned', 'latest', [1]), add('image/late', 'latest', [2])];
   await pull(pinned);

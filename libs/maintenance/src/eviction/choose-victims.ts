@@ -17,9 +17,9 @@ export interface ChooseAgedDeps extends ChooseVictimsDeps {
   readonly ageLimits: ReadonlyMap<string, number>;
 }
 
-/** What was pulled within two minutes may be in use: long readers touch it each minute. */
+/** A blob that was pulled within two minutes may be in use: long readers touch it each minute. */
 const inUseMs = 120_000;
-/** While room is short, only what was pulled a moment ago stays. Readers of what goes continue by a fill. */
+/** While room is short only younger pulls count. A reader whose blob goes continues by a fill. */
 const justPulledMs = 5_000;
 /** Compared with all links at once. */
 const agedAtOnce = 20_000;
@@ -28,7 +28,7 @@ const callsAtOnce = 16;
 
 export interface ChooseVictimsOptions {
   readonly isSpared: (digest: Digest) => boolean;
-  /** Whether the store holds more than it should, or somebody waits for room; asked for each victim. */
+  /** Whether the store holds more than it should, or a fetch waits for room; called for each victim. */
   readonly isShort: () => boolean;
 }
 

@@ -27,7 +27,7 @@ const maxFailing = 10_000;
 export function createDeleter(deps: DeleterDeps) {
   const { log, metrics, now } = deps;
   const readPinned = createPinnedDigests(deps);
-  /** Always the same, so that what was interrupted is still ours. */
+  /** Always the same, so that interrupted deletions are still ours. */
   const owner = randomUUID();
   const interrupted = new Set<Digest>();
   const failing = new Map<Digest, { readonly waitMs: number; readonly untilMs: number }>();
@@ -44,7 +44,7 @@ export function createDeleter(deps: DeleterDeps) {
   }
 
   return {
-    /** As far as is known: what is pinned is looked for again before each deletion. */
+    /** As far as is known: the pins are read again before each deletion. */
     isSpared: (digest: Digest): boolean => pinned.has(digest) || (failing.get(digest)?.untilMs ?? 0) > now(),
     /** Reads the pins again, and resolves to how many blobs are pinned. */
     readPins: async (): Promise<number> => (await findKept()).size,

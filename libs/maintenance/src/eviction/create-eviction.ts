@@ -14,7 +14,6 @@ export interface EvictionDeps extends ChooseVictimsDeps {
   readonly metrics: Pick<Metrics, 'storeBytes' | 'storeFreeBytes' | 'storeMinFreeBytes'>;
 }
 
-/** S3 deletes as many in a call. */
 const batchSize = 1_000;
 /** Victims that are looked through to find whether enough may go. */
 const mostLooked = 20_000;
@@ -30,7 +29,7 @@ export function createEviction(deps: EvictionDeps) {
   let lookedInVainAtMs = -Infinity;
   const removed = { blobs: 0, bytes: 0, loggedAtMs: -Infinity };
 
-  /** For whoever waits nothing goes before it is known that enough may go. */
+  /** Nothing goes for a fetch that waits, before it is known that enough may go. */
   async function mayFree(bytes: number): Promise<boolean> {
     if (bytes <= 0) return true;
     if (now() - lookedInVainAtMs < lookAgainMs) return false;
@@ -88,7 +87,7 @@ export function createEviction(deps: EvictionDeps) {
   return {
     /**
      * Deletes what has to go. Does nothing while the index is not complete. Resolves to whether the next step should come soon: so
-     * much arrives, or somebody waits for room. Rejects with `index-unavailable`, `store-unavailable` or the signal's reason; the
+     * much arrives, or a fetch waits for room. Rejects with `index-unavailable`, `store-unavailable` or the signal's reason; the
      * next step goes on.
      */
     async step(signal: AbortSignal): Promise<boolean> {

@@ -22,7 +22,7 @@ export interface PinnedDigestsDeps extends IndexAndStore {
   readonly now: () => number;
 }
 
-/** Of `pins`; default: of all, read anew with every call. Each manifest is read once. */
+/** Of `pins`; default: of all, read again with every call. Each manifest is read once. */
 export type ReadPinnedDigests = (pins?: readonly ImageName[]) => Promise<ReadonlySet<Digest>>;
 
 const manifestBytes = 16 * 1024 * 1024;

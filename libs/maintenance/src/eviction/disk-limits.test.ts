@@ -63,7 +63,7 @@ test('what others write to the disk makes the oldest go, and leaves nothing but 
 test('room is made for who waits, at once, and no longer when nobody does', async (t) => {
   const { index, evict, step, freeBytes, images, here } = await startOnDisk(t);
   await wantRoom(index, 400_000);
-  // What is wanted runs out: it is said again while somebody waits.
+  // The wanted bytes expire: a fetch that waits repeats them.
   await evict();
   assert.deepEqual(await here(images[0]!.digests), all);
   await wantRoom(index, 400_000);

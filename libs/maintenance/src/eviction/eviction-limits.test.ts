@@ -8,7 +8,7 @@ import { createReadLimits } from './eviction-limits.ts';
 type Space = NonNullable<BlobStore['space']>;
 
 const fails = async () => Promise.reject(new Error('stale file handle'));
-/** While somebody waits for 100 bytes. */
+/** While a fetch waits for 100 bytes. */
 const byMaxBytes = { mostBytes: 900, highBytes: 810, lowBytes: 720 };
 
 function startLimits(space: Space) {

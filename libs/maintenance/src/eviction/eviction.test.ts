@@ -3,10 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRepositoryName } from '@cistern/oci';
 import { inUseMs, startFullCache } from '../testing/start-full-cache.ts';
-import { untilPinHolds } from './create-pinned-digests.ts';
 import { until } from '@cistern/runtime/testing';
-import { listPins, pinImage, unpinImage } from '@cistern/content';
 
+const nothing = async () => {};
 const all = [true, true, true];
 const none = [false, false, false];
 
@@ -53,7 +52,7 @@ test('what was evicted is fetched again when somebody wants it, though a manifes
   assert.equal(hub.gets.filter(({ digest }) => digest === one!.blobs[1]).length, 2);
 });
 
-test('what was pulled within two minutes stays, unless the store is above its high watermark', async (t) => {
+test('a blob that was pulled within two minutes stays, unless the store is above its high watermark', async (t) => {
   const { addImage, pull, evict, here } = await startFullCache(t, { highBytes: 250_000, lowBytes: 110_000 });
   const images = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
   for (const image of images) await pull(image);
@@ -66,7 +65,7 @@ test('what was pulled within two minutes stays, unless the store is above its hi
   assert.deepEqual(await here(layers), [false, false, true]);
 });
 
-test('what was pulled a moment ago stays, however full the store is', async (t) => {
+test('a blob that was pulled a moment ago stays, however full the store is', async (t) => {
   const { addImage, pull, evict, here } = await startFullCache(t, { highBytes: 50_000, lowBytes: 10_000 });
   const image = addImage('image/1', 'latest', [1]);
   await pull(image);
@@ -77,7 +76,7 @@ test('what was pulled a moment ago stays, however full the store is', async (t) 
 });
 
 test('a victim that is pulled after it was chosen stays, and another one goes in its place', async (t) => {
-  let onChosen = async () => {};
+  let onChosen = nothing;
   const { addImage, pull, pullBlob, evict, here } = await startFullCache(t, {
     highBytes: 150_000,
     lowBytes: 110_000,
@@ -87,7 +86,7 @@ test('a victim that is pulled after it was chosen stays, and another one goes in
         ...index.fills,
         async beginDeletions(...given) {
           await onChosen();
-          onChosen = async () => {};
+          onChosen = nothing;
           return index.fills.beginDeletions(...given);
         },
       },
@@ -103,7 +102,7 @@ test('a victim that is pulled after it was chosen stays, and another one goes in
   assert.deepEqual(await here([one!.blobs[1]!, two!.blobs[1]!]), [true, false]);
 });
 
-test('what somebody is reading for long is touched each minute, and does not go', async (t) => {
+test('a blob that a slow client reads is touched each minute, and does not go', async (t) => {
   const { addImage, pull, evict, here, cache, index, clock } = await startFullCache(t, {
     highBytes: 9_000_000,
     lowBytes: 8_000_000,
@@ -175,86 +174,6 @@ test('a layer that two repositories share stays while one of them is wanted, and
   await cache.openManifest({ ...key, reference: { kind: 'digest', digest: wanted.manifest } });
   for (const blob of wanted.blobs) assert.ok((await pullBlob(wanted.repository, blob)).length > 0);
   assert.equal(hub.gets.length, gets);
-});
-
-test('a pinned image survives any pressure, until nobody pins it any more', async (t) => {
-  const { addImage, pull, evict, here, store, lines, clock } = await startFullCache(t, {
-    highBytes: 50_000,
-    lowBytes: 10_000,
-  });
-  const [byTag, byDigest, other] = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
-  const name = (image: typeof byTag) => ({ upstream: 'docker.io', repository: parseRepositoryName(image!.repository) });
-  const pins = [
-    { ...name(byTag), reference: { kind: 'tag', tag: byTag!.tag } },
-    { ...name(byDigest), reference: { kind: 'digest', digest: byDigest!.manifest } },
-    { ...name(other), reference: { kind: 'digest', digest: byTag!.blobs[0]! } },
-  ] as const;
-  for (const pin of pins) await pinImage(store, pin);
-  assert.equal((await listPins(store)).length, 3);
-  for (const image of [byTag, byDigest, other]) await pull(image!);
-  for (let round = 0; round < 3; round += 1) {
-    clock.nowMs += 60_000;
-    await evict();
-  }
-  assert.deepEqual(await here(byTag!.digests), all);
-  assert.deepEqual(await here(byDigest!.digests), all);
-  assert.deepEqual(await here(other!.digests), none);
-  assert.ok(lines.some((line) => line.includes('nothing more may be evicted')));
-  for (const pin of pins) assert.equal(await unpinImage(store, pin), true);
-  assert.equal(await unpinImage(store, pins[0]), false);
-  clock.nowMs += 60_000;
-  await evict();
-  assert.deepEqual(await here([...byTag!.digests, ...byDigest!.digests]), [...none, ...none]);
-});
-
-test('an image whose pin was confirmed stays, wherever its deletion was then', async (t) => {
-  for (const step of ['before', 'begun', 'removing'] as const) {
-    let at: (reached: string) => Promise<void> = async () => {};
-    const { addImage, pull, evict, here, store, index, clock } = await startFullCache(t, {
-      highBytes: 50_000,
-      lowBytes: 10_000,
-      wrapIndex: (inner) => ({
-        ...inner,
-        fills: {
-          ...inner.fills,
-          async beginDeletions(...given) {
-            await at('before');
-            const begun = await inner.fills.beginDeletions(...given);
-            await at('begun');
-            return begun;
-          },
-        },
-      }),
-      wrapStore: (inner) => ({
-        ...inner,
-        async removeAll(digests) {
-          await at('removing');
-          return inner.removeAll(digests);
-        },
-      }),
-    });
-    const image = addImage('image/1', 'latest', [1]);
-    await pull(image);
-    const pin = {
-      upstream: 'docker.io',
-      repository: parseRepositoryName(image.repository),
-      reference: { kind: 'tag', tag: image.tag },
-    } as const;
-    let pinning: Promise<boolean[]> | undefined;
-    at = async (reached) => {
-      if (reached !== step || pinning !== undefined) return;
-      pinning = pinImage(store, pin)
-        .then(() => untilPinHolds({ index, store, now: () => clock.nowMs }, pin))
-        .then(() => here(image.digests));
-      // It may have to wait for the deletion.
-      await Promise.race([pinning, new Promise((resolve) => setTimeout(resolve, 100))]);
-    };
-    await evict();
-    const whenConfirmed = await pinning!;
-    assert.deepEqual(whenConfirmed, step === 'removing' ? none : all, step);
-    await evict();
-    assert.deepEqual(await here(image.digests), whenConfirmed, step);
-  }
 });
 
 test('what clients may be reading from the store itself stays for as long as they may', async (t) => {

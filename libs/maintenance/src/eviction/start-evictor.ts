@@ -13,14 +13,13 @@ export type EvictorDeps = Omit<EvictionDeps & AgingDeps, 'deleter' | 'metrics'> 
 };
 
 const stepEveryMs = 1_000;
-/** While so much arrives that a store would be too full in a second, or somebody waits for room. */
+/** While so much arrives that a store would be too full in a second, or a fetch waits for room. */
 const hurriedStepMs = 200;
 const ageEveryMs = 3_600_000;
 
 interface Loop {
-  /** Of the lease. */
   readonly name: string;
-  /** How long nobody does it when the worker that did has died. */
+  /** How long it rests when the worker that did it has died. */
   readonly leaseMs: number;
   readonly retryMs: number;
   /** Ends when its signal says so. `succeeded` is called whenever something has gone well. */

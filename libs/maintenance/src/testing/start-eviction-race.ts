@@ -78,7 +78,7 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
   };
 
   /**
-   * Has the evictor delete what nobody has pulled for long and holds it at `step`. A pull that becomes known late saves the blob: then
+   * Has the evictor delete the blobs, whose pulls are long ago, and holds it at `step`. A pull that becomes known late saves the blob: then
    * it tries again. `evicting` may be left alone.
    */
   const holdDeletion = async (evictor: ReturnType<typeof startEvictor>, step: string) => {
@@ -109,7 +109,7 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
       if (hasOwnClock) await delay(ms + 5);
     },
     /**
-     * A blob that is stored and that nobody has pulled for long, so that the next step of an evictor deletes it. There is no other.
+     * A stored blob whose pull is so long ago that the next step of an evictor deletes it. There is no other.
      */
     async startFull() {
       seed += 1;

@@ -22,10 +22,8 @@ export interface FullCacheOptions extends TestCacheOptions {
   readonly spareMs?: number;
 }
 
-/** What was pulled within this time is no victim, unless room is short. */
+/** A blob that was pulled within this time is no victim, unless room is short. */
 export const inUseMs = 120_000;
-/** Nor is this, whatever happens. */
-export const justPulledMs = 5_000;
 
 export async function startFullCache(
   t: TestContext,
@@ -52,7 +50,7 @@ export async function startFullCache(
     ...started,
     lines,
     openEviction,
-    /** Removes what is too old, as an evictor does it that has just begun. */
+    /** Removes old blobs, as an evictor does it that has just begun. */
     age: (limits: Readonly<Record<string, number>>) =>
       removeAged({ ...parts, deleter: createDeleter(parts), ageLimits: new Map(Object.entries(limits)) }, signal),
     plan: (limits: Readonly<Record<string, number>>, downToBytes?: number) =>

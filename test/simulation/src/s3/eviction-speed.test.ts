@@ -13,7 +13,7 @@ import { openSimulatedBucket } from './fixtures/open-simulated-bucket.ts';
 
 const blobs = 10_000;
 
-test('eviction removes more than 2,000 objects a second, a thousand in a call, and asks for none of them before', async (t) => {
+test('eviction removes more than 2,000 objects a second, in few calls, and asks for none of them before', async (t) => {
   network.maxLatencyMs = 10;
   const bucket = await openSimulatedBucket(t);
   const store = await bucket.open();
