@@ -21,7 +21,7 @@ export interface Held {
 const maxFailed = 100;
 /** What is cached, what is known of the index as a whole, what is popular, and who looks after the store. */
 const lastingKey =
-  /^\{(?:b:\w\w\}:(?:b:|m:|recent|sums|settling|rebuilt)|r:|l:|p\}:popular-|v:\w\w\}:lease:(?:eviction|scrub)$)/;
+  /^\{(?:b:\w\w\}:(?:b:|m:|recent|sums|settling|rebuilt)|r:|l:|p\}:popular-|v:\w\w\}:lease:(?:aging|eviction|scrub)$)/;
 
 export async function heldBy(cluster: Cluster): Promise<Held> {
   const { frontends, workers, redis, keyPrefix, configFile } = cluster;

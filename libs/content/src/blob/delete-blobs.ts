@@ -76,7 +76,9 @@ async function removeBegun(deps: IndexAndStore, begun: readonly Digest[], owner:
   });
   const deleted: Digest[] = [];
   const failed = new Map<Digest, CacheError>();
-  for (const digests of [[...records.keys()], begun.filter((digest) => !records.has(digest))]) {
+  for (const ofKind of [[...records.keys()], begun.filter((digest) => !records.has(digest))]) {
+    // After a freeze others may have stored some of them again.
+    const digests = await index.fills.beginDeletions(ofKind.map(atLast), owner, deletionLeaseMs);
     if (digests.length === 0) continue;
     const refused = await store.removeAll(digests);
     const gone = digests.filter((digest) => !refused.has(digest));

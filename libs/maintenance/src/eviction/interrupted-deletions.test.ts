@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
+import { until } from '@cistern/runtime/testing';
 import { startFullCache } from '../testing/start-full-cache.ts';
 
 const all = [true, true, true];
@@ -122,4 +123,36 @@ test('an object that is gone although its removal failed is gone for the index t
   assert.deepEqual(await here(image.digests), none);
   const { counted, totals } = await recount();
   assert.deepEqual([totals, counted.blobs], [counted, 0]);
+});
+
+test('a worker that was frozen in a deletion removes nothing that others may have stored since', async (t) => {
+  let freezes = false;
+  const { addImage, pull, pullBlob, evict, here, index, recount, clock, hub } = await startFullCache(t, {
+    highBytes: 50_000,
+    lowBytes: 10_000,
+    wrapIndex: (inner) => ({
+      ...inner,
+      manifests: {
+        ...inner.manifests,
+        async get(digest) {
+          if (freezes) await new Promise((resolve) => setTimeout(resolve, 60_000));
+          return inner.manifests.get(digest);
+        },
+      },
+    }),
+  });
+  const image = addImage('image/1', 'latest', [1]);
+  await pull(image);
+  freezes = true;
+  const evicting = evict();
+  await until(async () => (await index.blobs.get(image.blobs[1]!))?.state === 'deleting');
+  freezes = false;
+  // The lease ends, and another worker takes the fetch.
+  clock.nowMs += 60_000;
+  assert.equal((await pullBlob(image.repository, image.blobs[1]!)).length, 100_000);
+  await evicting;
+  assert.deepEqual(await here(image.digests), [false, false, true]);
+  assert.equal(hub.gets.filter(({ digest }) => digest === image.blobs[1]).length, 1);
+  const { counted, totals } = await recount();
+  assert.deepEqual(totals, counted);
 });
