@@ -21,10 +21,10 @@ export function createPullHandlers(deps: PullHandlerDeps): Pick<JobHandlers, Pul
     'fetch-blob': (payload, context) => fetchBlob(deps, payload, context),
     'fetch-manifest': (payload, { signal }) => fetchManifest(deps, payload, { signal }),
     'stat-blob': (payload, { signal }) => statBlob(deps, payload, signal),
-    'revalidate-tag': (payload, { signal, class: jobClass }) =>
-      revalidateTag(deps, payload, signal, { isBehind: jobClass === 'background' }),
-    'fetch-tags': (payload, { signal }) => fetchTags(deps, payload, signal),
-    'fetch-referrers': (payload, { signal }) => fetchReferrers(deps, payload, signal),
+    'revalidate-tag': (payload, { signal, class: jobClass, handsOn }) =>
+      revalidateTag(deps, payload, signal, { isBehind: jobClass === 'background', handsOn }),
+    'fetch-tags': (payload, context) => fetchTags(deps, payload, context),
+    'fetch-referrers': (payload, context) => fetchReferrers(deps, payload, context),
     'find-worker': async () => ({ address: deps.address }),
     'sweep-uploads': (payload) => sweepUploads(deps, payload),
     'fetch-issuer-keys': ({ issuer }, { signal }) => fetchIssuerKeys(issuer, signal).then(() => null),

@@ -1,6 +1,6 @@
 // Jobs fetch-tags and fetch-referrers: lists that upstream alone knows, page by page. What one node was given a moment ago
 // does for the others, and so does its failure.
-import type { FetchedList, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
+import type { FetchedList, JobContext, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 import { isDeepStrictEqual } from 'node:util';
 import { elapsedMs, failedLately, failureKindOf, isRefusal, retryAfterFailureMs } from '../freshness/freshness.ts';
 import { ifStoreAnswers } from '@cistern/content';
@@ -17,37 +17,39 @@ interface ListState {
 }
 
 /** Longer than anybody takes a list for fresh. */
+type ListContext = Pick<JobContext, 'signal' | 'handsOn'>;
+
 const stateTtlMs = 24 * 3_600_000;
 
 export async function fetchTags(
   deps: ListDeps,
   { maxAgeMs = 0, ...query }: JobPayload<'fetch-tags'>,
-  signal: AbortSignal,
+  context: ListContext,
 ): Promise<FetchedList<TagsPage>> {
   const { upstream, repository, n, last } = query;
-  return fetchList(deps, { upstream, place: placeOf('tags', query), maxAgeMs, signal }, async () =>
-    upstreamOf(deps, upstream).listTags(repository, { n, last }, { signal }),
+  return fetchList(deps, { upstream, place: placeOf('tags', query), maxAgeMs, ...context }, async () =>
+    upstreamOf(deps, upstream).listTags(repository, { n, last }, { signal: context.signal }),
   );
 }
 
 export async function fetchReferrers(
   deps: ListDeps,
   { maxAgeMs = 0, ...query }: JobPayload<'fetch-referrers'>,
-  signal: AbortSignal,
+  context: ListContext,
 ): Promise<FetchedList<ReferrersPage>> {
   const { upstream, repository, digest, artifactType, nextQuery } = query;
   const options = { artifactType, nextQuery };
-  return fetchList(deps, { upstream, place: placeOf('referrers', query), maxAgeMs, signal }, async () => {
+  return fetchList(deps, { upstream, place: placeOf('referrers', query), maxAgeMs, ...context }, async () => {
+    const { signal } = context;
     const { bytes, ...page } = await upstreamOf(deps, upstream).listReferrers(repository, digest, options, { signal });
     return { bytesBase64: bytes.toString('base64'), ...page };
   });
 }
 
-interface ListJob {
+interface ListJob extends ListContext {
   readonly upstream: string;
   readonly place: ListPlace;
   readonly maxAgeMs: number;
-  readonly signal: AbortSignal;
 }
 
 async function fetchList<Page extends ListPage>(
@@ -56,7 +58,7 @@ async function fetchList<Page extends ListPage>(
   fetchPage: () => Promise<Page>,
 ): Promise<FetchedList<Page>> {
   const { now, store, log } = deps;
-  const { upstream, place, maxAgeMs, signal } = job;
+  const { upstream, place, maxAgeMs, signal, handsOn } = job;
   const state = await readState(deps, place);
   if (maxAgeMs > 0) {
     const { checkedAtMs, failure, failedAtMs = 0 } = state;
@@ -71,7 +73,8 @@ async function fetchList<Page extends ListPage>(
   try {
     page = await fetchPage();
   } catch (error) {
-    if (!signal.aborted) await recordFailure(deps, place, state, error);
+    // The end of this worker, or a failure of its own, says nothing about the list.
+    if (!signal.aborted && (await handsOn?.(error)) === undefined) await recordFailure(deps, place, state, error);
     throw error;
   }
   const checkedAtMs = now();

@@ -1,7 +1,7 @@
 // Job revalidate-tag: brings one tag's record up to date, by a HEAD, which costs no pull, or by a GET that brings the
 // manifest too. A try that fails is recorded, so that neither every request nor every node tries again.
 import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index';
-import type { JobPayload } from '@cistern/jobs';
+import type { JobContext, JobPayload } from '@cistern/jobs';
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
 import { failedLately, failureHoldsForMs, failureKindOf, isForgottenFor } from '../freshness/freshness.ts';
@@ -37,6 +37,8 @@ interface Revalidation {
   readonly purpose?: 'prewarm';
   /** Nobody waits for it, so that only the log can report a failure. */
   readonly isBehind?: boolean;
+  /** See `JobContext`: another worker may still succeed. */
+  readonly handsOn?: JobContext['handsOn'] | undefined;
   /** Called before the tag's record says what it names now, which it does not where this rejects. */
   readonly bring?: (digest: Digest, options: CallOptions) => Promise<void>;
 }
@@ -47,7 +49,7 @@ export async function revalidateTag(
   signal: AbortSignal,
   revalidation: Revalidation = {},
 ): Promise<null> {
-  const { purpose, bring, isBehind = false } = revalidation;
+  const { purpose, bring, isBehind = false, handsOn } = revalidation;
   const key = { upstream, repository, tag };
   const marks = await readPurgeMarks(deps.index, key);
   const before = await deps.index.tags.get(key, { fresh: true });
@@ -70,8 +72,8 @@ export async function revalidateTag(
     await bring?.(confirmed.digest, options);
     if (await storeOrRefuse(deps, key, [], () => recordConfirmed(deps, key, confirmed, known))) return null;
   } catch (error) {
-    // The end of this worker says nothing about the tag.
-    if (!signal.aborted) {
+    // The end of this worker, or a failure of its own, says nothing about the tag.
+    if (!signal.aborted && (await handsOn?.(error)) === undefined) {
       if (isBehind) deps.log.warn({ err: error, ...key }, 'failed to revalidate tag');
       await recordFailure(deps, key, error, known);
     }

@@ -58,6 +58,8 @@ export function createBreaker(options: BreakerOptions): Breaker {
   /** Since the breaker was last closed. */
   let pings = 0;
   let nextPingAtMs = 0;
+  /** It opened for want of a connection, which may be this worker's. */
+  let isLocal = false;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
@@ -108,6 +110,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
     if (closed) return;
     show('open');
     const { error, response } = ('value' in reason ? reason.value : {}) as Partial<Outcome>;
+    isLocal = error?.isLocal === true;
     const why = response === undefined ? { err: error } : { status: response.status };
     if (pings === 0) log.warn({ ...labels, ...why }, 'circuit breaker opened');
     else log.debug({ ...labels, ...why }, 'circuit breaker opened again');
@@ -134,7 +137,12 @@ export function createBreaker(options: BreakerOptions): Breaker {
   function refuse(): never {
     const message = `${nameUpstream(upstream)} has failed again and again and is asked again when it gives a sign of life.`;
     const detail = { upstream: upstream.name };
-    throw new CacheError('upstream-unreachable', message, { detail, retryable: true, retryAfterMs: waitMs() });
+    throw new CacheError('upstream-unreachable', message, {
+      detail,
+      retryable: true,
+      retryAfterMs: waitMs(),
+      isLocal,
+    });
   }
 
   async function send(next: Transport, request: TransportRequest): Promise<TransportResponse> {

@@ -76,7 +76,13 @@ export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOpti
     const seconds = silenceMs / 1000;
     const message = `${nameUpstream(upstream)} has said nothing for ${seconds} s and gives no sign of life.`;
     for (const call of waiting)
-      call.end(new CacheError('upstream-timeout', message, { detail: { upstream: upstream.name }, retryable: true }));
+      call.end(
+        new CacheError('upstream-timeout', message, {
+          detail: { upstream: upstream.name },
+          retryable: true,
+          isLocal: true,
+        }),
+      );
   }
 
   function rest(): void {

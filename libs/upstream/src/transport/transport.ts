@@ -146,8 +146,8 @@ export function parseRetryAfterMs(headers: TransportHeaders, nowMs: number): num
 
 /** The same error, to be tried again after that long. */
 export function withRetryAfter(
-  { kind, message, detail, retryable, cause }: CacheError,
+  { kind, message, detail, retryable, isLocal, cause }: CacheError,
   retryAfterMs: number,
 ): CacheError {
-  return new CacheError(kind, message, { detail, retryable, retryAfterMs, cause });
+  return new CacheError(kind, message, { detail, retryable, retryAfterMs, isLocal, cause });
 }
