@@ -90,7 +90,7 @@ const upstreamEntry = openSection('One upstream registry.', {
     body: duration('Between two pieces of a body.').prefault('60s'),
     silence: duration(
       'While requests wait: for anything at all to come from it, or an answer to `GET /v2/`. Then it is taken to be down, at once and for all of them.',
-    ).prefault('2s'),
+    ).prefault('1.8s'),
   }),
 });
 

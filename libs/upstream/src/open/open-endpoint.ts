@@ -27,7 +27,7 @@ const defaultTimeouts: UpstreamTimeouts = {
   headersTimeoutMs: 30_000,
   bodyIdleTimeoutMs: 30_000,
   deadlineMs: 60_000,
-  silenceMs: 2_000,
+  silenceMs: 1_800,
 };
 const defaultMaxConnections = 64;
 const defaultKeepAliveTimeoutMs = 15_000;
