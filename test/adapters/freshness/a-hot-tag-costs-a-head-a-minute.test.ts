@@ -71,7 +71,13 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
     const upstreams = new Map([[upstream.name, upstream]]);
     const own = { index, upstreams, spools, queue: queue.queue, address: '', maxWholeForRangeBytes: 0 };
     const handlers = createJobHandlers({ ...parts, ...own });
-    const workers = await openBullmqWorkers({ connection, keyPrefix, handlers, slots: { blob: slots, short: slots }, log });
+    const workers = await openBullmqWorkers({
+      connection,
+      keyPrefix,
+      handlers,
+      slots: { blob: slots, short: slots },
+      log,
+    });
     t.after(async () => {
       await workers.close(1_000);
       await queue.close();

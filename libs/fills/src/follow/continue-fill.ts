@@ -121,7 +121,14 @@ export async function handOverFills({ fills, index, queue, log }: HandOverDeps):
       if (record?.fillId !== fillId || record.state !== 'running') continue;
       const { source, generation, class: fillClass } = record;
       const { upstream, repository } = source;
-      const payload = { upstream, repository, digest, replaces: generation, from: 0, ...(readers > 0 && { resumes: true }) };
+      const payload = {
+        upstream,
+        repository,
+        digest,
+        replaces: generation,
+        from: 0,
+        ...(readers > 0 && { resumes: true }),
+      };
       await queue.add('fetch-blob', payload, { dedupKey: fillJobKey(digest, generation), class: fillClass });
     } catch (error) {
       log.warn({ err: error, digest }, 'nobody could be asked to go on with a fill');

@@ -12,7 +12,11 @@ export function createRedisNodes({ calls, keys }: RedisParts, clock: RedisClock)
   const { reports, ends, counts: countsKey, workers } = keys.nodes;
   const all = [reports, ends, countsKey];
 
-  async function report(id: string, text: string, { ttlMs, counts, isWorker = false }: NodeReportOptions): Promise<void> {
+  async function report(
+    id: string,
+    text: string,
+    { ttlMs, counts, isWorker = false }: NodeReportOptions,
+  ): Promise<void> {
     const times = [Math.ceil(ttlMs), isWorker ? workerTtlMs : 0];
     const args = [id, text, ...times, ...Object.entries(counts).flat()];
     await clock.hear(() => calls.run('report-node', [...all, workers], args));

@@ -3,7 +3,14 @@
 import { within } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { shuttingDown } from '../job-errors.ts';
-import { type FailedJob, type JobClass, type JobGroup, jobGroup, type JobSlots, type QueueState } from '../job-queue.ts';
+import {
+  type FailedJob,
+  type JobClass,
+  type JobGroup,
+  jobGroup,
+  type JobSlots,
+  type QueueState,
+} from '../job-queue.ts';
 
 export interface Queue {
   /** As in a shared queue: `interactive-blob`, for example. */

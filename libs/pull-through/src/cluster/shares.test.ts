@@ -46,7 +46,10 @@ test('one of two workers has no network: every cold pull succeeds, by one GET', 
 test('no worker has a network: the pull fails, for the reason that the last worker gave', async (t) => {
   const { add, open, unconnected } = await startCluster(t);
   unconnected.add('worker-1').add('worker-2');
-  await assert.rejects(open(add(1)), (error) => isCacheError(error, 'upstream-unreachable') && /no route/.test(error.message));
+  await assert.rejects(
+    open(add(1)),
+    (error) => isCacheError(error, 'upstream-unreachable') && /no route/.test(error.message),
+  );
 });
 
 test('a full spool sends what it has no room for to another worker, before upstream is asked', async (t) => {
@@ -68,7 +71,10 @@ test('a full spool sends what it has no room for to another worker, before upstr
 });
 
 test('an upstream that sends next to nothing leaves others their fetches at once', async (t) => {
-  const { add, open, pull, hub, quay } = await startCluster(t, { workers: 1, slots: { interactive: 8, background: 2 } });
+  const { add, open, pull, hub, quay } = await startCluster(t, {
+    workers: 1,
+    slots: { interactive: 8, background: 2 },
+  });
   hub.script.gated = true;
   const leaving = new AbortController();
   const slow = Array.from({ length: 33 }, (_, seed) => open(add(seed + 1), hubRepository, leaving.signal));

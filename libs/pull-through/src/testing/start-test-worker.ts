@@ -56,7 +56,9 @@ export async function startTestWorker(parts: TestWorkerParts) {
   const pulls = createPullHandlers({
     index,
     store,
-    upstreams: new Map(parts.upstreams.map((upstream) => [upstream.name, upstreamThrough(upstream, process, parts.checkNetwork)])),
+    upstreams: new Map(
+      parts.upstreams.map((upstream) => [upstream.name, upstreamThrough(upstream, process, parts.checkNetwork)]),
+    ),
     policyOf: () => parts.policy,
     adoptAs: 'docker.io',
     spools,

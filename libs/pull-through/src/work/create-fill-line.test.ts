@@ -16,7 +16,13 @@ interface Ask {
 
 function fillOf(name: string, ask: Ask = {}): ParkedFill {
   const { upstream = 'docker.io', askedAtMs = 0, resumes = false, replaces = 0, class: jobClass = 'interactive' } = ask;
-  const job = { ...repositoryOf(upstream, 'library/nginx'), digest: digestOf(Buffer.from(name)), replaces, from: 0, resumes };
+  const job = {
+    ...repositoryOf(upstream, 'library/nginx'),
+    digest: digestOf(Buffer.from(name)),
+    replaces,
+    from: 0,
+    resumes,
+  };
   return { job, context: { class: jobClass, signal }, askedAtMs };
 }
 

@@ -89,7 +89,8 @@ export function createFillLine(slots: number): FillLine {
       const known = line.resumed.get(job.digest) ?? line.others.get(job.digest);
       if (known === undefined) parked += 1;
       const isResumed = job.resumes === true || known?.job.resumes === true;
-      const kept = known === undefined || known.job.replaces < job.replaces ? fill : { ...known, askedAtMs: fill.askedAtMs };
+      const kept =
+        known === undefined || known.job.replaces < job.replaces ? fill : { ...known, askedAtMs: fill.askedAtMs };
       if (isResumed) line.others.delete(job.digest);
       (isResumed ? line.resumed : line.others).set(job.digest, kept);
     },

@@ -194,7 +194,7 @@ async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, { befo
   const { index, now, policyOf } = deps;
   if (before === undefined) return;
   if (isForgottenFor(error, policyOf(key.upstream, key.tag))) {
-    // What an unavailable store keeps comes back into the index, is asked for again, and forgotten.
+    // An object that an unavailable store keeps comes back into the index, is asked for again, and forgotten.
     const isForgotten = await forgetTag(deps, key, before, (write) => ifStoreAnswers(deps.log, write));
     if (isForgotten) deps.log.info(key, 'upstream no longer has a tag: it is forgotten');
     return;

@@ -66,7 +66,9 @@ export const cacheMetrics = {
   }),
 
   fills: counter('cistern_fills_total', 'Fills that ended.', { class: classes, result: ['done', 'moved', 'failed'] }),
-  fillsParked: gauge('cistern_fills_parked', 'Fetches of blobs that wait at this worker for a slot.', { class: classes }),
+  fillsParked: gauge('cistern_fills_parked', 'Fetches of blobs that wait at this worker for a slot.', {
+    class: classes,
+  }),
   fillsInFlight: gauge('cistern_fills_in_flight', 'Fills that are running now.', { class: classes }),
   fillDuration: histogram(
     'cistern_fill_duration_seconds',

@@ -31,11 +31,7 @@ export interface JoinOptions {
 }
 
 /** Called in the process of `owner`. */
-export function joinQueue(
-  board: JobBoard,
-  owner: Owner,
-  { handlers, place, latencyMs }: JoinOptions,
-): JobWorkers {
+export function joinQueue(board: JobBoard, owner: Owner, { handlers, place, latencyMs }: JoinOptions): JobWorkers {
   const handling = new AbortController();
   const running = new Set<Promise<void>>();
 
