@@ -37,7 +37,7 @@ test('says which version runs and how the cache is, and counts what is cached', 
   assert.deepEqual(JSON.parse(await get(clients, '/')), {
     version: '1.2.3',
     healthy: true,
-    parts: { index: 'ok', store: 'ok' },
+    parts: { index: 'ok', store: 'ok', workers: 'ok' },
   });
   assert.partialDeepStrictEqual(JSON.parse(await get(debug, '/readyz')), { ready: true });
   const metrics = await get(debug, '/metrics');

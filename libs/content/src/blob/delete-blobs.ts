@@ -110,16 +110,20 @@ export async function deleteBlob(deps: IndexAndStore, digest: Digest): Promise<b
   return deleted.includes(digest);
 }
 
-/** Goes on with deletions that `owner` has begun, or a worker that has died, and begins none. Rejects as `deleteBlobs`. */
+/**
+ * Goes on with deletions that `owner` has begun, or a worker that has died, and begins none. Resolves to the blobs that the store did
+ * not remove, and rejects, as `deleteBlobs`.
+ */
 export async function finishDeletions(
   deps: IndexAndStore,
   digests: readonly Digest[],
   owner: string = randomUUID(),
-): Promise<void> {
+): Promise<DeletedBlobs['failed']> {
   const { deleted, failed } = await deleteBlobs(deps, digests.map(atLast), { owner });
   const ended = new Set([...deleted, ...failed.keys()]);
   const others = digests.filter((digest) => !ended.has(digest));
   await forEachBounded(others, { atOnce: callsAtOnce }, async (digest) => void (await forgetMissing(deps, digest)));
+  return failed;
 }
 
 /**

@@ -6,8 +6,10 @@ import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import { startScrubbedCache } from '../testing/start-scrubbed-cache.ts';
 
+const failure = new CacheError('store-unavailable', 'EIO');
+
 async function fail(): Promise<never> {
-  throw new CacheError('store-unavailable', 'EIO');
+  throw failure;
 }
 
 test('an object that fails does not end a pass, and one that stays costs no other its look', async (t) => {
@@ -16,7 +18,11 @@ test('an object that fails does not end a pass, and one that stays costs no othe
     wrapStore: (inner): BlobStore => ({
       ...inner,
       quarantine: async (digest, atMs) => (broken.has(digest) ? fail() : inner.quarantine(digest, atMs)),
-      remove: async (digest) => (broken.has(digest) ? fail() : inner.remove(digest)),
+      async removeAll(digests) {
+        const refused = digests.filter((digest) => broken.has(digest));
+        const others = await inner.removeAll(digests.filter((digest) => !broken.has(digest)));
+        return new Map([...others, ...refused.map((digest) => [digest, failure] as const)]);
+      },
     }),
   });
   const image = await pullImage('latest', [1, 2, 3]);

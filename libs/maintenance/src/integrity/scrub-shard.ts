@@ -56,7 +56,7 @@ export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOption
   for (const { digest, state } of records)
     await see(digest, async () => {
       // A deletion whose worker has died is gone on with, or ends with what it has removed.
-      if (state === 'deleting') await finishDeletions(deps, [digest]);
+      if (state === 'deleting') for (const error of (await finishDeletions(deps, [digest])).values()) throw error;
       else if (!present.has(digest) && (await forgetMissing(deps, digest))) count('forgotten');
     });
   for (const object of objects.sort((one, other) => (one.digest < other.digest ? -1 : 1))) {
