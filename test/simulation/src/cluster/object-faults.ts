@@ -42,6 +42,11 @@ export function withObjectFaults(store: BlobStore, faults: ObjectFaults): BlobSt
       deletable(keyOf(digest));
       return store.remove(digest);
     },
+    async removeAll(digests) {
+      const refused = digests.filter((digest) => faults.isUndeletable(keyOf(digest)));
+      const kept = await store.removeAll(digests.filter((digest) => !faults.isUndeletable(keyOf(digest))));
+      return new Map([...kept, ...refused.map((digest) => [digest, failure('remove')] as const)]);
+    },
     async removeObject(key) {
       deletable(key);
       return store.removeObject(key);

@@ -7,13 +7,19 @@ import type { S3Bucket, S3Contents } from './s3-contents.ts';
 import { abortUpload, beginUpload, completeUpload, writePart } from './upload-answers.ts';
 
 /** Does what is asked, at once and whole. `body`: all of the request's. */
-export function answerRequest(contents: S3Contents, request: S3Request, body: Buffer): S3Answer {
+export function answerRequest(
+  contents: S3Contents,
+  request: S3Request,
+  body: Buffer,
+  isUndeletable: (key: string) => boolean = () => false,
+): S3Answer {
   const { method, bucket: name, key, query } = request;
   if (name === '' || isExpired(query)) return errorAnswer('AccessDenied');
   if (method === 'PUT' && key === '' && !query.has('lifecycle')) return makeBucket(contents, name);
   const bucket = contents.buckets.get(name);
   if (bucket === undefined) return errorAnswer('NoSuchBucket');
-  if (key === '' && method === 'POST' && query.has('delete')) return removeObjects(contents, bucket, body);
+  if (key === '' && method === 'POST' && query.has('delete'))
+    return removeObjects(contents, bucket, body, isUndeletable);
   if (key === '') return answerOfBucket(bucket, request, body);
   if (query.has('uploads') || query.has('uploadId')) return answerOfUpload(contents, bucket, request, body);
   if (method === 'HEAD' || method === 'GET') return readObject(bucket, request);

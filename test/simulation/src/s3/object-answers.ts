@@ -65,10 +65,19 @@ export function removeObject(contents: S3Contents, { objects }: S3Bucket, key: s
   return emptyAnswer(204);
 }
 
-/** DeleteObjects, quietly: the answer names what was not removed, which is nothing. */
-export function removeObjects(contents: S3Contents, bucket: S3Bucket, body: Buffer): S3Answer {
+/** DeleteObjects, quietly: the answer names the keys that were not removed. `isUndeletable`: keys that the server refuses. */
+export function removeObjects(
+  contents: S3Contents,
+  bucket: S3Bucket,
+  body: Buffer,
+  isUndeletable: (key: string) => boolean,
+): S3Answer {
   const keys = [...body.toString().matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key!);
   if (keys.length === 0 || keys.length > 1000) return errorAnswer('MalformedXML');
-  for (const key of keys) removeObject(contents, bucket, key);
-  return xmlAnswer('<DeleteResult></DeleteResult>');
+  const refused = keys.filter(isUndeletable);
+  for (const key of keys) if (!refused.includes(key)) removeObject(contents, bucket, key);
+  const errors = refused.map(
+    (key) => `<Error><Key>${key}</Key><Code>AccessDenied</Code><Message>No.</Message></Error>`,
+  );
+  return xmlAnswer(`<DeleteResult>${errors.join('')}</DeleteResult>`);
 }

@@ -41,7 +41,7 @@ export async function serveRequest(
       ? errorAnswer(refusal)
       : isDenied(asked, objectFaults)
         ? errorAnswer('AccessDenied')
-        : answerRequest(contents, asked, body);
+        : answerRequest(contents, asked, body, objectFaults.isUndeletable);
   await pause(random.fraction() * (fate.kind === 'slow' ? slowMs : workMs));
   if (fate.kind === 'unheard') return fate.isRude ? undefined : breakOff(response, fate);
   await sendAnswer(request, response, answer, fate);

@@ -1,5 +1,6 @@
 // Puts the world in the place of Node's timers, clocks, randomness and network, for all code that is loaded after it.
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { matchesGlob } from 'node:path';
 import { dividedFiles } from './files/promised-files.ts';
 import { resetFileSystem } from './files/file-system.ts';
 import { VirtualDate, clock, clockSkewsMs } from './clock.ts';
@@ -14,6 +15,8 @@ import { timeoutSignal, timerFunctions, timerPromises } from './timers.ts';
 /** Once per process. */
 export function installWorld(): void {
   const require = createRequire(import.meta.url);
+  // Node loads its matcher at the first call, and draws random numbers then.
+  matchesGlob('a', 'a');
   Object.assign(globalThis, timerFunctions, { Date: VirtualDate });
   Object.assign(require('node:timers') as object, timerFunctions);
   Object.assign(require('node:timers/promises') as object, timerPromises);
