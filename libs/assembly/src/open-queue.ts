@@ -1,6 +1,5 @@
 // The queue: in Redis between the nodes of a cluster, else inside this process. BullMQ and its client are loaded for the former
 // alone.
-import { randomUUID } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import type { JobHandlers, JobQueue, JobSlots, JobWorkers, QueueState } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
@@ -10,8 +9,11 @@ import { traceQueue } from './trace-parts.ts';
 
 export interface OpenedQueue {
   readonly queue: JobQueue;
-  /** Begins to do the queue's jobs in this process, once. The caller closes the workers, and that before the queue. */
-  work(handlers: JobHandlers): Promise<JobWorkers>;
+  /**
+   * Begins to do the queue's jobs in this process, once. The caller closes the workers, and that before the queue. `id`: of this worker
+   * among others.
+   */
+  work(handlers: JobHandlers, id: string): Promise<JobWorkers>;
   /** How full the queue is, and what has failed in it. Rejects with `index-unavailable`. */
   look(): Promise<readonly QueueState[]>;
   /** Ends what waits for jobs; the jobs themselves go on. */
@@ -63,10 +65,10 @@ async function openPlainQueue(
     };
   }
   const options = { ...redis, connection: redisConnectionOf(redis), log };
-  const place = countWorkers && { id: randomUUID(), countWorkers };
   const { openBullmqQueue, openBullmqWorkers } = await import('@cistern/jobs/bullmq');
   return {
     ...(await openBullmqQueue({ ...options, maxWaiting })),
-    work: async (handlers) => openBullmqWorkers({ ...options, handlers, slots, place }),
+    work: async (handlers, id) =>
+      openBullmqWorkers({ ...options, handlers, slots, place: countWorkers && { id, countWorkers } }),
   };
 }

@@ -36,8 +36,8 @@ export interface NodeIndex {
   /** The node ends: it is known no more. */
   leave(id: string, counts: NodeCounts): Promise<void>;
   /**
-   * How many nodes that do jobs have reported within the last nine seconds. `undefined`: the index has lost its data since, so those
-   * that live may not have reported yet.
+   * How many nodes that do jobs have reported within the last nine seconds. `undefined`: none has, but the index has lost its data
+   * since, so those that live may not have reported yet.
    */
   countWorkers(): Promise<number | undefined>;
   /** Those that are there now, a thousand at most, in no particular order. */

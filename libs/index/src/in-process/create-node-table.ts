@@ -31,8 +31,10 @@ export function createNodeTable({ now, checkAvailable }: InProcessOptions): Node
     async countWorkers() {
       checkAvailable();
       forget();
-      if (countedSinceMs === undefined || countedSinceMs > now() - workerTtlMs) return undefined;
-      return [...nodes.values()].filter(({ isWorker, seenAtMs }) => isWorker && seenAtMs > now() - workerTtlMs).length;
+      const sinceMs = now() - workerTtlMs;
+      const workers = [...nodes.values()].filter(({ isWorker, seenAtMs }) => isWorker && seenAtMs > sinceMs).length;
+      const isYoung = countedSinceMs === undefined || countedSinceMs > sinceMs;
+      return workers === 0 && isYoung ? undefined : workers;
     },
     async look() {
       checkAvailable();

@@ -10,7 +10,7 @@ export interface SilenceOptions {
   readonly metrics: Pick<UpstreamMetrics, 'upstreamReceivedBytes'>;
   /** From the last that was heard to the end of all waiting. Half of it is for the sign of life. */
   readonly silenceMs: number;
-  /** Asks for a sign of life, for so long: no answer is `upstream-timeout`, and everything else is one. */
+  /** Asks for a sign of life within that time. No answer and no connection are none; all other answers and errors are one. */
   readonly ping: (deadlineMs: number) => Promise<unknown>;
 }
 
@@ -64,7 +64,7 @@ export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOpti
     const heardBefore = lastHeardStep;
     const answered = await ping(patienceMs).then(
       () => true,
-      (error: unknown) => !isCacheError(error, 'upstream-timeout'),
+      (error: unknown) => isCacheError(error) && error.kind !== 'upstream-timeout' && !error.isLocal,
     );
     isPinging = false;
     if (answered) heard();

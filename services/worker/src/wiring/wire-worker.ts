@@ -170,7 +170,7 @@ export async function wireWorker(
     ledger,
     address,
     async start() {
-      workers = await jobs.work(parked.handlers);
+      workers = await jobs.work(parked.handlers, address);
     },
     checkAccess,
     answerPeer: cluster && answerPeer(cluster.secret.reveal()),

@@ -32,6 +32,8 @@ const bufferSizes = [32 * 1024 * 1024, 32 * 1024 * 1024, 300_000];
 const chunkBytes = 65_536;
 const settleMs = 20_000;
 const quietMs = 40_000;
+/** As the product's index has it. */
+const settleMs = 1_200;
 const evictAfterMs = 8_000;
 
 /** Most runs have a store in memory, one in six each of the product's own. */
@@ -257,7 +259,8 @@ async function comesBack(
   const beganMs = schedule.nowMs;
   const outcome = await runAs(owner, () => readBlob(cache, { ...request, random: createRandom(1) }));
   const tookMs = schedule.nowMs - beganMs;
-  const mostMs = 1_000 + 60 * (callMs + network.maxLatencyMs + fileSystem.maxLatencyMs);
+  // A fill whose record was lost may have left one that the first claim waits for.
+  const mostMs = settleMs + 1_000 + 60 * (callMs + network.maxLatencyMs + fileSystem.maxLatencyMs);
   if (outcome.result !== 'right') problem(`${name} does not serve an evicted blob: ${outcome.result}`);
   else if (tookMs > mostMs)
     problem(`${name} took ${tookMs.toFixed(0)} ms for an evicted blob, not ${mostMs.toFixed(0)}`);

@@ -32,6 +32,8 @@ export interface AccessAnswer {
     readonly detail?: unknown;
     readonly retryable: boolean;
     readonly retryAfterMs?: number | undefined;
+    /** The worker itself may have no way to the upstream. */
+    readonly isLocal?: boolean | undefined;
   };
 }
 
@@ -40,8 +42,8 @@ export function toAnswer(thrown: unknown): AccessAnswer {
     thrown instanceof CacheError
       ? thrown
       : new CacheError('overloaded', 'The worker could not ask; its log says why.', { retryable: true });
-  const { kind, message, detail, retryable, retryAfterMs } = error;
-  return { mayRead: false, error: { kind, message, detail, retryable, retryAfterMs } };
+  const { kind, message, detail, retryable, retryAfterMs, isLocal } = error;
+  return { mayRead: false, error: { kind, message, detail, retryable, retryAfterMs, isLocal } };
 }
 
 /** Throws what the worker's question was refused with, and for an answer that says nothing else. */

@@ -29,17 +29,25 @@ export interface RemoteAccessOptions {
 /** So that all workers get their share. */
 const keepWorkerMs = 30_000;
 const findWorkerMs = 10_000;
+const mostTries = 3;
+/** A worker that had no way to an upstream is asked again after this time. */
+const unconnectedMs = 10_000;
 /** The worker's own deadlines for the upstream end sooner. */
 const answerMs = 65_000;
 
 export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: RemoteAccessOptions) {
   const authorization = fillAuthorization(clusterSecret);
   const agent = openPeerAgent(tls);
+  const unconnectedUntilMs = new Map<string, number>();
   let worker: { readonly address: Promise<string>; readonly untilMs: number } | undefined;
 
+  /** Not one that had no way to an upstream a moment ago, unless there is no other. */
   function findWorker(): Promise<string> {
     if (worker !== undefined && now() < worker.untilMs) return worker.address;
-    const options = { dedupKey: 'find-worker', class: 'interactive', timeoutMs: findWorkerMs } as const;
+    for (const [address, untilMs] of unconnectedUntilMs) if (untilMs <= now()) unconnectedUntilMs.delete(address);
+    const triedBy = [...unconnectedUntilMs.keys()];
+    const dedupKey = ['find-worker', ...triedBy].join(' ');
+    const options = { dedupKey, class: 'interactive', timeoutMs: findWorkerMs, triedBy } as const;
     const found = queue.run('find-worker', { purpose: 'access' }, options).then(({ address }) => address);
     const current = { address: found, untilMs: now() + keepWorkerMs };
     worker = current;
@@ -76,13 +84,20 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
 
   return {
     check: async (question: AccessQuestion): Promise<AccessGrant> => {
-      // The second is one that has just done a job.
-      for (let tries = 0; tries < 2; tries += 1) {
+      let last: Partial<AccessAnswer> | undefined;
+      // After the first, each is one that has just done a job.
+      for (let tries = 0; tries < (last === undefined ? 2 : mostTries); tries += 1) {
         const finding = findWorker();
-        const answer = await request(await finding, question);
-        if (answer !== undefined) return readAnswer(answer);
+        const address = await finding;
+        const answer = await request(address, question);
+        if (answer !== undefined && answer.error?.isLocal !== true) return readAnswer(answer);
+        if (answer !== undefined) {
+          last = answer;
+          unconnectedUntilMs.set(address, now() + unconnectedMs);
+        }
         forget(finding);
       }
+      if (last !== undefined) return readAnswer(last);
       throw new CacheError('overloaded', 'No worker can be asked whether you may read this. Try again later.', {
         retryable: true,
       });
