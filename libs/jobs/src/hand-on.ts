@@ -4,7 +4,7 @@ import type { JobOptions } from './job-queue.ts';
 
 /** A worker among others. */
 export interface WorkerPlace {
-  /** Of this process: its address. */
+  /** The address of this process. */
   readonly id: string;
   /** How many workers live, this one included. `undefined`: the index cannot say. May reject. Then no job is handed on. */
   countWorkers(): Promise<number | undefined>;
