@@ -152,9 +152,10 @@ class FailoverReader implements SourceReader {
   }
 }
 
-/** A reader that is halfway through has more patience with index and store than one that has got nothing. */
+/** A reader that is halfway through has more patience with index, store and workers than one that has got nothing. */
 export function mayWait(error: unknown, isHalfway: boolean, waitedMs: number): boolean {
-  return isHalfway && isCacheError(error, 'index-unavailable', 'store-unavailable') && waitedMs < patienceMs;
+  if (!isHalfway || waitedMs >= patienceMs) return false;
+  return isCacheError(error, 'index-unavailable', 'store-unavailable', 'overloaded');
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -54,10 +54,12 @@ test('patience grows with windows and slow chunks, and has a limit', () => {
   assert.equal(patienceWith(50, 10_000, 250), 2000);
 });
 
-test('a reader that is halfway waits for an unavailable index or store, for half a minute', () => {
+test('a reader that is halfway waits for an unavailable index, store or worker, for half a minute', () => {
   const away = new CacheError('index-unavailable', 'away');
   assert.equal(mayWait(away, true, 29_999), true);
   assert.equal(mayWait(away, true, 30_000), false);
   assert.equal(mayWait(away, false, 0), false);
+  // The last worker restarts.
+  assert.equal(mayWait(new CacheError('overloaded', 'No worker is running.'), true, 0), true);
   assert.equal(mayWait(new CacheError('content-mismatch', 'wrong'), true, 0), false);
 });

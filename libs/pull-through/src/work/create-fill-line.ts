@@ -15,7 +15,8 @@ export interface FillLine {
   readonly size: number;
   /** A digest that is parked already keeps its place. */
   park(fill: ParkedFill): void;
-  remove(job: JobPayload<'fetch-blob'>): void;
+  /** False: it was not parked here. */
+  remove(job: JobPayload<'fetch-blob'>): boolean;
   /** The fetch that is admitted now, which takes a slot until `left`; `undefined`: none is. */
   next(nowMs: number): ParkedFill | undefined;
   left(upstream: string): void;
@@ -96,15 +97,17 @@ export function createFillLine(slots: number): FillLine {
     },
     remove({ upstream, digest }) {
       const line = upstreams.get(upstream);
-      if (line === undefined) return;
-      if (line.resumed.delete(digest) || line.others.delete(digest)) parked -= 1;
+      if (line === undefined) return false;
+      const wasParked = line.resumed.delete(digest) || line.others.delete(digest);
+      if (wasParked) parked -= 1;
       dropIfIdle(upstream, line);
+      return wasParked;
     },
     next(nowMs) {
       const line = choose(nowMs);
       if (line === undefined) return undefined;
       const from = line.resumed.size > 0 ? line.resumed : line.others;
-      const [[digest, fill]] = from as unknown as [[Digest, ParkedFill]];
+      const [digest, fill] = from.entries().next().value!;
       from.delete(digest);
       parked -= 1;
       line.running += 1;
