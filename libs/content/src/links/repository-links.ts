@@ -1,7 +1,8 @@
 // Who holds what: bytes are shared by digest, access is not. A repository holds a digest if its own upstream, an operator or
 // another cache's files have said so. That a manifest names it is only a claim, which has to be confirmed.
 import { setImmediate as turn } from 'node:timers/promises';
-import { registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
+import { type BlobStore, registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
+import { isCacheError } from '@cistern/errors';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
 import type { Logger } from '@cistern/telemetry';
 import type { Digest } from '@cistern/oci';
@@ -34,7 +35,7 @@ export async function findLink(
   const stored = kind === 'blob' ? await deps.storedLinks.find(key, digest) : undefined;
   if (stored !== undefined) return stored;
   const find = async () =>
-    (kind === 'manifest' ? await readLinksObject(deps.store, key, digest) : undefined) ??
+    (kind === 'manifest' ? await readIfReadable(deps.store, key, digest) : undefined) ??
     (await adopt(deps, key, digest, kind));
   const found = await find();
   if (found === undefined) return undefined;
@@ -43,6 +44,20 @@ export async function findLink(
   // It was purged meanwhile.
   await deps.index.links.remove(key, digest);
   return undefined;
+}
+
+/**
+ * `undefined`, too, where this one object cannot be read while the store answers: upstream is asked then, and the object is written
+ * again.
+ */
+async function readIfReadable(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<readonly Link[] | undefined> {
+  try {
+    return await readLinksObject(store, key, digest);
+  } catch (error) {
+    if (!isCacheError(error, 'store-unavailable')) throw error;
+    await store.stat(digest);
+    return undefined;
+  }
 }
 
 /** Whether the repository may serve it as a manifest. */
