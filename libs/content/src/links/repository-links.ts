@@ -50,7 +50,11 @@ export async function findLink(
  * `undefined`, too, where this one object cannot be read while the store answers: upstream is asked then, and the object is written
  * again.
  */
-async function readIfReadable(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<readonly Link[] | undefined> {
+async function readIfReadable(
+  store: BlobStore,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<readonly Link[] | undefined> {
   try {
     return await readLinksObject(store, key, digest);
   } catch (error) {
