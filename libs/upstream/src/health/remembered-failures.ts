@@ -1,5 +1,5 @@
-// Keeps the failure of a repository to itself. After a 5xx of one of its endpoints, calls fail from here for a while. So clients
-// that retry neither add load nor open the registry's circuit breaker (decision 0053).
+// Keeps the failure of a repository to itself. After three failures in a row of one of its endpoints, calls fail from here for a
+// while. So clients that retry neither add load nor open the registry's circuit breaker (decision 0053).
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import { createRecent } from '@cistern/runtime';
@@ -32,7 +32,9 @@ interface Failure {
   readonly count: number;
 }
 
-/** Doubles with each failure in a row: a registry that stumbles is asked again soon, a repository that is broken seldom. */
+/** One blob that breaks off, or a stumble, holds up no other. */
+const freeFailures = 2;
+/** Doubles with each further failure in a row: a registry that stumbles is asked again soon, a repository that is broken seldom. */
 const firstHoldMs = 1_000;
 const longestHoldMs = 30_000;
 /** After this long without news the next failure is a first one. */
@@ -74,7 +76,8 @@ export function rememberFailures(upstream: UpstreamIdentity, clock: () => number
 }
 
 function holdMs(count: number): number {
-  return Math.min(firstHoldMs * 2 ** (count - 1), longestHoldMs);
+  if (count <= freeFailures) return 0;
+  return Math.min(firstHoldMs * 2 ** (count - freeFailures - 1), longestHoldMs);
 }
 
 function toError(upstream: UpstreamIdentity, subject: string, { why }: Failure, waitMs: number): CacheError {
