@@ -8,6 +8,7 @@ import { freePort, startRedis } from '@cistern/test-servers';
 import { cacheOf, openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
 import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
 import { sendRequest } from '../src/send-request.ts';
+import { until } from '../src/until.ts';
 
 const upstream = await openUpstream({ after });
 const image = upstream.addImage('library/app', { tag: 'latest' });
@@ -55,7 +56,10 @@ test('of a cluster, while it runs', async (t) => {
   await pull(cistern.url);
   const file = join(directory, 'cluster.yml');
   await writeFile(file, JSON.stringify({ ...shared, storage: { filesystem: { rootdirectory: rootDirectory } } }));
-  const run = await runCistern(['index', 'rebuild', file]);
-  assert.deepEqual([run.code, run.stderr], [0, '']);
-  assert.match(run.stdout, found);
+  // While the cache rebuilds its new index itself, this finds those parts done.
+  await until('a rebuild reads the store through', async () => {
+    const run = await runCistern(['index', 'rebuild', file]);
+    assert.deepEqual([run.code, run.stderr], [0, '']);
+    return found.test(run.stdout);
+  });
 });

@@ -45,7 +45,8 @@ export async function wronglyStored(rootDirectory: string): Promise<string[]> {
   return wrong;
 }
 
-/** Files of fills and writes that have not ended. */
-export function spoolFiles(rootDirectory: string): Promise<string[]> {
-  return filesBelow(join(rootDirectory, 'cistern', 'spool'));
+/** Files of fills and writes that have not ended. A check of the store writes one, too, and removes it at once. */
+export async function spoolFiles(rootDirectory: string): Promise<string[]> {
+  const files = await filesBelow(join(rootDirectory, 'cistern', 'spool'));
+  return files.filter((name) => name.endsWith('.fill'));
 }
