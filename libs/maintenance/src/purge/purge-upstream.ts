@@ -38,12 +38,13 @@ export async function purgeUpstream(
   const prefixes = prefixesOf(upstream);
   await markUpstreamPurged(index, upstream);
   const purged = { tags: 0, manifests: 0, blobs: 0 };
-  // Tags first: without them nobody finds the rest.
-  await forEachBounded(tagsUnder(step, upstream), bounded, (key) =>
-    past(async () => {
-      if (await removeTag(step, key)) purged.tags += 1;
-    }),
-  );
+  // Tags first: without them no client finds the rest. Those of the store are gone before the index is listed, so none counts twice.
+  for (const tags of [tagsInStore(step, upstream), tagsInIndex(step, upstream)])
+    await forEachBounded(tags, bounded, (key) =>
+      past(async () => {
+        if (await removeTag(step, key)) purged.tags += 1;
+      }),
+    );
   if (upstream === step.adoptAs) await removeObjects(step, registryRepositoriesPrefix);
   await removeObjects(step, prefixes.lists);
   for await (const batch of inBatches(heldBy(step, upstream), heldAtOnce)) {
@@ -57,16 +58,18 @@ export async function purgeUpstream(
   return { purged };
 }
 
-/** Those of the store, then those that only the index knows. */
-async function* tagsUnder(step: PurgeStep, upstream: string): AsyncGenerator<TagKey> {
-  for await (const objectKey of step.store.listObjects(prefixesOf(upstream).tags)) {
+async function* tagsInStore({ store }: PurgeStep, upstream: string): AsyncGenerator<TagKey> {
+  for await (const objectKey of store.listObjects(prefixesOf(upstream).tags)) {
     const key = parseTagObjectKey(objectKey);
     if (key !== undefined) yield key;
   }
+}
+
+async function* tagsInIndex(step: PurgeStep, upstream: string): AsyncGenerator<TagKey> {
   for await (const key of repositoriesOf(step, upstream)) yield* tagsOf(step, key);
 }
 
-/** In the same order. */
+/** Links of the store, then those that only the index knows. */
 async function* heldBy(step: PurgeStep, upstream: string): AsyncGenerator<Held> {
   const { links, held } = prefixesOf(upstream);
   for (const [prefix, parse] of [
