@@ -23,3 +23,4 @@ export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
 export { measureJobHandlers } from './job-queue.ts';
 export { handsOn } from './hand-on.ts';
 export type { WorkerPlace } from './hand-on.ts';
+export { shuttingDown } from './job-errors.ts';

@@ -10,7 +10,7 @@ export { isLoopbackName } from './is-loopback-name.ts';
 export { isSameSecret, createSeal } from './seal.ts';
 export { openPoll } from './open-poll.ts';
 export type { Seal } from './seal.ts';
-export { setAwakeTimeout, untilAborted, within } from './within.ts';
+export { endsWithin, setAwakeTimeout, untilAborted, within } from './within.ts';
 export { createSingleFlight } from './single-flight.ts';
 export type { SingleFlight } from './single-flight.ts';
 export { StartError } from './start-error.ts';

@@ -11,6 +11,14 @@ export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T
   }
 }
 
+/** Whether it ends, well or badly, before that many milliseconds have passed. */
+export function endsWithin(ending: Promise<unknown>, ms: number): Promise<boolean> {
+  return within(Promise.allSettled([ending]), ms).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** For one of several callers that wait for the same: it may leave, and what it waited for goes on for the others. */
 export function untilAborted<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return shared;

@@ -1,5 +1,6 @@
 // The doing side of the queue: one BullMQ worker for each of the four queues.
 import type { RedisConnection } from '@cistern/redis';
+import { endsWithin } from '@cistern/runtime';
 import { Worker } from 'bullmq';
 import type { WorkerPlace } from '../hand-on.ts';
 import { shuttingDown } from '../job-errors.ts';
@@ -7,7 +8,7 @@ import type { JobHandlers, JobSlots, JobWorkers } from '../job-queue.ts';
 import { announceEnd, createProbe, createQueueNames } from './job-layout.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
 import { performJob, retryDelayMs, type Stopping } from './perform-job.ts';
-import { endsWithin, openWorkingClient } from './redis-clients.ts';
+import { openWorkingClient } from './redis-clients.ts';
 
 export interface BullmqWorkersOptions {
   readonly connection: RedisConnection;

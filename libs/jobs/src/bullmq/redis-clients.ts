@@ -1,7 +1,7 @@
 // The two kinds of client: those of frontends, which must not wait for Redis, and those of workers, which must.
 import { Cluster, type ClusterOptions, type CommonRedisOptions, Redis } from 'ioredis';
 import type { RedisConnection, SentinelRedis } from '@cistern/redis';
-import { within } from '@cistern/runtime';
+import { endsWithin } from '@cistern/runtime';
 
 export type RedisClient = Redis | Cluster;
 
@@ -148,14 +148,6 @@ async function untilOneReady(client: RedisClient): Promise<void> {
 
 function retryDelayMs(attempt: number): number {
   return Math.min(attempt * 50, 1000);
-}
-
-/** Whether it ends, well or badly, before that many milliseconds have passed. */
-export function endsWithin(ending: Promise<unknown>, ms: number): Promise<boolean> {
-  return within(Promise.allSettled([ending]), ms).then(
-    () => true,
-    () => false,
-  );
 }
 
 /**

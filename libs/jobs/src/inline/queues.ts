@@ -1,6 +1,6 @@
 // Four queues, one for each group and class of jobs. Each has slots of its own and a bounded line in front of them, so that no job
 // waits for a job of another kind.
-import { within } from '@cistern/runtime';
+import { endsWithin } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { shuttingDown } from '../job-errors.ts';
 import {
@@ -110,8 +110,5 @@ export async function closeQueues(queues: readonly Queue[], graceMs: number): Pr
 
 function endWithin(queues: readonly Queue[], ms: number): Promise<boolean> {
   const running = queues.flatMap((queue) => [...queue.running.values()]);
-  return within(Promise.all(running), ms).then(
-    () => true,
-    () => false,
-  );
+  return endsWithin(Promise.all(running), ms);
 }

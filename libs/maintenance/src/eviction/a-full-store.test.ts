@@ -1,21 +1,23 @@
 // What becomes of fetches while the store is full.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '@cistern/runtime/testing';
 import { startFullCache } from '../testing/start-full-cache.ts';
 
+/** Two of three images are stored, and the third finds no room. */
+async function startAlmostFull(t: TestContext) {
+  const started = await startFullCache(t, { highBytes: 150_000, lowBytes: 50_000, maxBytes: 220_000 });
+  const [one, two, three] = [1, 2, 3].map((seed) => started.addImage(`image/${seed}`, 'latest', [seed]));
+  await started.pull(one!);
+  await started.pull(two!);
+  return { ...started, three: three! };
+}
+
 test('while the store is full to the brim readers get what is fetched, and it is stored when there is room', async (t) => {
-  const { addImage, pull, pullBlob, evict, here, recount, fills } = await startFullCache(t, {
-    highBytes: 150_000,
-    lowBytes: 50_000,
-    maxBytes: 220_000,
-  });
-  const [one, two, three] = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
-  await pull(one!);
-  await pull(two!);
-  const [, layer] = three!.blobs;
-  const bytes = await pullBlob(three!.repository, layer!);
+  const { three, pullBlob, evict, here, recount, fills } = await startAlmostFull(t);
+  const [, layer] = three.blobs;
+  const bytes = await pullBlob(three.repository, layer!);
   assert.equal(bytes.length, 100_000);
   assert.equal(fills.size, 1);
   assert.deepEqual(await here([layer!]), [false]);
@@ -27,17 +29,10 @@ test('while the store is full to the brim readers get what is fetched, and it is
 });
 
 test('what finds no room is served whole and not stored, and fetched again when it is asked for', async (t) => {
-  const { addImage, pull, pullBlob, evict, here, recount, fills, hub } = await startFullCache(t, {
-    highBytes: 150_000,
-    lowBytes: 50_000,
-    maxBytes: 220_000,
-  });
-  const [one, two, three] = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
-  await pull(one!);
-  await pull(two!);
-  const [, layer] = three!.blobs;
+  const { three, pullBlob, evict, here, recount, fills, hub } = await startAlmostFull(t);
+  const [, layer] = three.blobs;
   for (const times of [1, 2]) {
-    assert.equal((await pullBlob(three!.repository, layer!)).length, 100_000);
+    assert.equal((await pullBlob(three.repository, layer!)).length, 100_000);
     await until(() => fills.size === 0);
     assert.deepEqual(await here([layer!]), [false]);
     assert.equal(hub.gets.filter(({ digest }) => digest === layer).length, times);
@@ -47,7 +42,7 @@ test('what finds no room is served whole and not stored, and fetched again when 
   await evict();
   // The store is looked at a few times a second.
   await delay(500);
-  assert.equal((await pullBlob(three!.repository, layer!)).length, 100_000);
+  assert.equal((await pullBlob(three.repository, layer!)).length, 100_000);
   await until(() => fills.size === 0);
   assert.deepEqual(await here([layer!]), [true]);
 });

@@ -1,10 +1,16 @@
 // A worker's line of fetches (decision 0063). A job ends once its fetch is parked here, so a slow upstream blocks neither the queue
 // nor other upstreams. The lease is claimed when a fetch is admitted; a fetch that another worker runs by then ends at once.
-import { CacheError } from '@cistern/errors';
-import type { JobClass, JobContext, JobHandlers, JobPayload, JobQueue } from '@cistern/jobs';
+import {
+  type JobClass,
+  type JobContext,
+  type JobHandlers,
+  type JobPayload,
+  type JobQueue,
+  shuttingDown,
+} from '@cistern/jobs';
 import { fillJobKey } from '@cistern/fills';
 import type { Logger } from '@cistern/telemetry';
-import { within } from '@cistern/runtime';
+import { endsWithin } from '@cistern/runtime';
 import { type FillLine, type ParkedFill, createFillLine } from './create-fill-line.ts';
 
 export interface ParkFillsOptions {
@@ -96,9 +102,9 @@ export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOp
     const parked = [...lines.interactive.clear(), ...lines.background.clear()];
     left.resolve();
     const returned = Promise.all(parked.map((fill) => giveBack(fill)));
-    if (!(await endsWithin([...running, returned], graceMs))) {
+    if (!(await endsWithin(Promise.all([...running, returned]), graceMs))) {
       stopping.abort(shuttingDown());
-      await endsWithin([...running], endAfterAbortMs);
+      await endsWithin(Promise.all(running), endAfterAbortMs);
     }
   }
 
@@ -122,15 +128,4 @@ export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOp
       return closing;
     },
   };
-}
-
-function shuttingDown(): CacheError {
-  return new CacheError('overloaded', 'The cache is shutting down; ask again.', { retryable: true });
-}
-
-async function endsWithin(ends: readonly Promise<unknown>[], ms: number): Promise<boolean> {
-  return within(Promise.all(ends), ms).then(
-    () => true,
-    () => false,
-  );
 }
