@@ -51,15 +51,16 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
   const [taking, handling, waiting] = [new AbortController(), new AbortController(), new AbortController()];
   const stopping: Stopping = { taking: taking.signal, handling: handling.signal, waiting: waiting.signal };
   const running = new Set<Promise<unknown>>();
+  function track<T>(work: Promise<T>): Promise<T> {
+    running.add(work);
+    return work.finally(() => running.delete(work));
+  }
+  const deps = { client, probe, handlers, place, log, stopping, track };
 
   const workers = queueNames.all.map((queueName) => {
     const worker = new Worker(
       queueName.name,
-      async (job, token = '') => {
-        const performed = performJob({ client, probe, handlers, place, log, stopping }, queueName, job, token);
-        running.add(performed);
-        return performed.finally(() => running.delete(performed));
-      },
+      async (job, token = '') => track(performJob(deps, queueName, job, token)),
       {
         connection: client,
         prefix: queueName.prefix,

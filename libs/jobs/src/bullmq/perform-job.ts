@@ -1,4 +1,5 @@
 // One job as BullMQ hands it to a worker: to its handler, and its outcome to whoever waits.
+import { setTimeout } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
@@ -28,6 +29,8 @@ export interface PerformDeps {
   readonly place: WorkerPlace | undefined;
   readonly log: BullmqLog;
   readonly stopping: Stopping;
+  /** The workers end after it has settled. */
+  track(work: Promise<unknown>): void;
 }
 
 /** How far the end of the workers has come. */
@@ -45,15 +48,15 @@ const strangerDelayMs = 1000;
 const maxStrangerDelays = 30;
 const maxRetryDelayMs = 60_000;
 /** A worker that could not do a job puts it back for two seconds at most; then it tries again, and its failure counts. */
-const putBackMs = 100;
-const maxPutBacks = 20;
+const putBackMs = 20;
+const maxPutBacks = 100;
 
 export async function performJob(deps: PerformDeps, queueName: JobQueueName, job: Job, token: string): Promise<null> {
   const { handlers, place, stopping, log } = deps;
   if (stopping.taking.aborted) return handBack(job, token);
   const triedBy = triedByOf(job.data);
   if (place !== undefined && triedBy.includes(place.id) && job.attemptsStarted - triedBy.length <= maxPutBacks)
-    return putBack(job, token, putBackMs);
+    return leaveToOthers(deps, job, token);
   const payload = unsealPayload(job.data);
   const handle = (handlers as Readonly<Record<string, JobHandler<JobName> | undefined>>)[job.name];
   if (payload === undefined || handle === undefined) return refuse(deps, queueName, job, token);
@@ -73,7 +76,7 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
     const tried = await handsOn(place, error, triedBy);
     if (tried !== undefined) {
       await job.updateData({ ...(job.data as object), triedBy: tried });
-      return putBack(job, token, 0);
+      return leaveToOthers(deps, job, token);
     }
     if (!isCacheError(error))
       log.error({ err: error, job: job.name, class: queueName.class }, 'a job failed unexpectedly');
@@ -101,16 +104,26 @@ async function handBack(job: Job, token: string): Promise<never> {
   throw new WaitingError();
 }
 
-/** For another worker, with its key still taken. */
-async function putBack(job: Job, token: string, delayMs: number): Promise<never> {
-  if (delayMs === 0) return handBack(job, token);
-  await job.moveToDelayed(Date.now() + delayMs, token);
-  throw new DelayedError();
+/**
+ * To the head of the queue, for another worker, with its key still taken. BullMQ takes the next job as soon as one is
+ * done: only when this worker waits for jobs again, as the last in the row, the job goes back.
+ */
+function leaveToOthers({ log, track }: PerformDeps, job: Job, token: string): never {
+  const putBack = async (): Promise<void> => {
+    await setTimeout(putBackMs);
+    await job.moveToWait(token);
+  };
+  // If Redis cannot be reached, the job is lost as with a worker that was killed.
+  track(putBack().catch((error: unknown) => log.warn({ err: error, job: job.name }, 'a job could not be put back')));
+  throw new WaitingError();
 }
 
 /** A job of another release: left for a worker of that release, but not for ever. */
 async function refuse(deps: PerformDeps, queueName: JobQueueName, job: Job, token: string): Promise<never> {
-  if (job.attemptsStarted <= maxStrangerDelays) return putBack(job, token, strangerDelayMs);
+  if (job.attemptsStarted <= maxStrangerDelays) {
+    await job.moveToDelayed(Date.now() + strangerDelayMs, token);
+    throw new DelayedError();
+  }
   const message = `No worker of this release can do the "${job.name}" job. Update the workers before the frontends.`;
   await recordOutcome(deps, queueName, job, encodeError(overloaded(message)));
   throw new UnrecoverableError(message);
