@@ -48,8 +48,6 @@ interface FaultOdds {
   readonly chance: number;
   readonly most: number;
   readonly lastsMs: number;
-  /** Only runs that name this kind have it. */
-  readonly isNamedOnly?: boolean;
 }
 
 export type FaultTable = Readonly<Partial<Record<FaultKind, FaultOdds>>>;
@@ -95,10 +93,10 @@ export interface PlanOptions {
 /** One run in ten has no faults at all. Each other run has all named kinds. */
 export function planFaults(random: Random, { often, table, named }: PlanOptions): PlannedFault[] {
   if (random.chance(calm)) return [];
-  return Object.entries(table).flatMap(([name, { chance, most, lastsMs, isNamedOnly = false }]) => {
+  return Object.entries(table).flatMap(([name, { chance, most, lastsMs }]) => {
     const kind = name as FaultKind;
     const isNamed = named?.includes(kind) ?? false;
-    if (!isNamed && (isNamedOnly || named?.includes(defaultKinds) === false)) return [];
+    if (!isNamed && named?.includes(defaultKinds) === false) return [];
     const isOften = kind === often;
     const count = isOften ? random(mostOften + 1) : isNamed || random.chance(chance) ? 1 + random(most) : 0;
     return Array.from({ length: count }, () => ({

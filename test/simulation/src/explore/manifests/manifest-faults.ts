@@ -23,12 +23,12 @@ export const manifestFaults: FaultTable = {
   'clients leave': { chance: 0.3, most: 1, lastsMs: 0 },
   'clients slow': { chance: 0.3, most: 1, lastsMs: 0 },
   'slow repository': { chance: 0.2, most: 1, lastsMs: 15_000 },
-  'worker without network': { chance: 0.2, most: 1, lastsMs: 20_000, isNamedOnly: true },
-  'broken repository': { chance: 0.2, most: 2, lastsMs: 15_000, isNamedOnly: true },
-  'undeletable objects': { chance: 0.15, most: 1, lastsMs: 15_000, isNamedOnly: true },
-  'unreadable objects': { chance: 0.15, most: 1, lastsMs: 15_000, isNamedOnly: true },
-  'few slots': { chance: 0.2, most: 1, lastsMs: 0, isNamedOnly: true },
-  'skewed clock': { chance: 0.2, most: 2, lastsMs: 15_000, isNamedOnly: true },
+  'worker without network': { chance: 0.2, most: 1, lastsMs: 20_000 },
+  'broken repository': { chance: 0.2, most: 2, lastsMs: 15_000 },
+  'undeletable objects': { chance: 0.15, most: 1, lastsMs: 15_000 },
+  'unreadable objects': { chance: 0.15, most: 1, lastsMs: 15_000 },
+  'few slots': { chance: 0.2, most: 1, lastsMs: 0 },
+  'skewed clock': { chance: 0.2, most: 2, lastsMs: 15_000 },
 };
 
 /** These harm a part of the cluster. With them alone, each pull of a repository that is well succeeds. */
