@@ -25,7 +25,7 @@ export interface FillOptions {
   /** What the first asker waits for. */
   readonly from: number;
   readonly toExclusive: number | undefined;
-  /** Told when everything is here and verified, and the store does not take it yet. */
+  /** Told when everything is here and verified, and the store does not take it, or not yet. */
   readonly onRefused?: (() => void) | undefined;
   /** Larger blobs are not fetched whole for the sake of a small range. */
   readonly maxWholeForRangeBytes: number;
@@ -82,9 +82,9 @@ export interface FillRange {
 
 /** How long a fill that only serves ranges waits for another reader. */
 const rangeIdleMs = 30_000;
-/** How long what a moved fill has stays here for followers, and for the successor that copies it. */
-const movedQuietMs = 2_000;
-const movedMaxMs = 15_000;
+/** How long what is here of a fill stays for followers that come, if it is not stored or has moved to another worker. */
+const quietMs = 2_000;
+const longestMs = 15_000;
 
 export function startFill(options: FillOptions): Fill {
   const { digest, fillId, upstream, repository, takenOverSize, store, log } = options;
@@ -171,7 +171,11 @@ export function startFill(options: FillOptions): Fill {
       );
     filling.markVerified();
     const { onRefused } = options;
-    return (await commit({ store, digest, body: filling, uploading, onRefused, log, signal })) ? 'committed' : 'left';
+    if (await commit({ store, digest, body: filling, uploading, onRefused, log, signal })) return 'committed';
+    // Whoever waited for it may be about to open it: there is no other place that has it.
+    onRefused?.();
+    await followers.gone(quietMs, longestMs, options.signal);
+    return 'left';
   };
 
   const handOver = () => {
@@ -197,7 +201,7 @@ export function startFill(options: FillOptions): Fill {
         body.markMoved();
       }
       if (hasMoved && body !== undefined && !body.failed) {
-        await followers.gone(movedQuietMs, movedMaxMs, options.signal);
+        await followers.gone(quietMs, longestMs, options.signal);
         return 'moved' as const;
       }
       hasEnded = true;

@@ -46,3 +46,14 @@ test('what finds no room is served whole and not stored, and fetched again when 
   await until(() => fills.size === 0);
   assert.deepEqual(await here([layer!]), [true]);
 });
+
+test('what finds no room is kept for whoever waited for it', async (t) => {
+  const { three, pullBlob, here, fills, hub } = await startAlmostFull(t);
+  const [, layer] = three.blobs;
+  await pullBlob(three.repository, layer!);
+  await delay(1_000);
+  assert.equal((await pullBlob(three.repository, layer!)).length, 100_000);
+  assert.equal(hub.gets.filter(({ digest }) => digest === layer).length, 1);
+  await until(() => fills.size === 0);
+  assert.deepEqual(await here([layer!]), [false]);
+});

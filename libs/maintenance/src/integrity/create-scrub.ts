@@ -1,7 +1,7 @@
 // The scrub reads all of the store, part by part, at a bounded rate. After an interruption it goes on where it was
 // (decision 0033).
 import { setTimeout as delay } from 'node:timers/promises';
-import { cleanQuarantine } from '@cistern/content';
+import { cleanQuarantine, ifObjectAnswers } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
 import { withLease } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
@@ -46,7 +46,7 @@ export function createScrub(deps: ScrubDeps) {
   const scrubBandwidth = createBandwidth(limits.bytesPerSecond);
 
   async function findDue(): Promise<ScrubReport | undefined> {
-    const known = await readScrubReport(store);
+    const known = await ifObjectAnswers(deps, () => readScrubReport(store));
     if (known !== undefined && known.pass.endedAtMs === undefined) return known;
     if (known !== undefined && now() - known.pass.startedAtMs < limits.everyMs) return undefined;
     const pass = { startedAtMs: now(), shard: 0, counts: noCounts };

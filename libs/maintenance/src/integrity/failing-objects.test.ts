@@ -39,3 +39,18 @@ test('an object that fails does not end a pass, and one that stays costs no othe
   assert.partialDeepStrictEqual(await scrub(), { failed: 0, damaged: 1, healed: 1 });
   assert.ok(await isRight(undeletable!));
 });
+
+test('a report that cannot be read begins another pass', async (t) => {
+  let isUnreadable = false;
+  const { scrub, pullImage, flip } = await startScrubbedCache(t, {
+    wrapStore: (inner): BlobStore => ({
+      ...inner,
+      readObject: async (key) => (isUnreadable && key.includes('scrub') ? fail() : inner.readObject(key)),
+    }),
+  });
+  const { blobs } = await pullImage('latest', [1]);
+  await scrub();
+  isUnreadable = true;
+  await flip(blobs[1]!);
+  assert.partialDeepStrictEqual(await scrub(), { damaged: 1, healed: 1 });
+});

@@ -66,6 +66,22 @@ test('while the store is down a cold manifest is refused before upstream is aske
   assert.equal(countOf(hub, 'get-manifest'), 1);
 });
 
+test('a tag whose own object cannot be read is asked of upstream', async (t) => {
+  const { upstream, repository } = library;
+  const tagKey = tagObjectKey({ upstream, repository, tag: 'latest' as never });
+  const { bytes, openManifest, hub } = await startImage(t, {
+    wrapStore: (store) => ({
+      ...store,
+      async readObject(key) {
+        if (key === tagKey) throw new CacheError('store-unavailable', 'AccessDenied');
+        return store.readObject(key);
+      },
+    }),
+  });
+  assert.ok((await openManifest(0, latest)).bytes.equals(bytes));
+  assert.equal(countOf(hub, 'get-manifest'), 1);
+});
+
 test('a store that can be read and takes nothing costs one GET, however often clients ask', async (t) => {
   let isFull = true;
   const refuse = () => {

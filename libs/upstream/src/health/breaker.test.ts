@@ -116,6 +116,22 @@ for (const [broken, isBroken, call] of [
     assert.ok(asked <= 4 * 5, `${asked} requests in 9 seconds`);
   });
 
+test('it closes again on a machine whose clock was set back while it was open', async (t) => {
+  const { ask, state, reach } = await start(t);
+  reach(false);
+  for (let failures = 0; failures < 5; failures += 1) await ask(`a/${failures}`);
+  assert.equal(await state(), 2);
+  const { Date: right } = globalThis;
+  class LateDate extends right {
+    static override now = (): number => right.now() - 3_600_000;
+  }
+  t.mock.property(globalThis, 'Date', LateDate as DateConstructor);
+  reach(true);
+  await until(async () => (await state()) === 1);
+  assert.equal(await ask(), 'answered');
+  assert.equal(await state(), 0);
+});
+
 test('the third failure in a row of a repository is remembered for one second, the next for longer, each with its time', async (t) => {
   let status = 500;
   const { upstream, manifests, wait } = await start(t, () => status);

@@ -63,10 +63,10 @@ export function createBreaker(options: BreakerOptions): Breaker {
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
-  // Cockatiel's pause before the trial lasts until there is a sign of life.
+  // Cockatiel's pause before the trial lasts until there is a sign of life. It goes by a clock that may have been set back.
   const untilAlive: IBackoff<unknown> = {
     get duration() {
-      return isAlive ? 0 : Infinity;
+      return isAlive ? -Infinity : Infinity;
     },
     next: () => untilAlive,
   };

@@ -154,7 +154,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const facts: ScenarioFacts = {
     problem,
     isCalm: faults.length === 0,
-    ...whoIsSpared({ faults, repositories, isSmall: maxBytes !== Infinity }),
+    ...whoIsSpared({ faults, repositories, purges, isSmall: maxBytes !== Infinity }),
     ttlMs,
     staleWhileRevalidateMs,
     get confirmingMs() {
@@ -182,6 +182,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
       repositories,
       cluster: nodes,
       weather,
+      isDamaged: has('damage stored'),
       random,
       trace,
     }),

@@ -7,7 +7,15 @@ import { type FaultKind, isForGood, type PlannedFault } from '../fault-plan.ts';
 const leastShare = 0.03;
 const mostShare = 0.3;
 
-export function createStoreActs(objects: ObjectFaults, trace: (text: string) => void): Partial<Record<FaultKind, Act>> {
+export interface StoreActsOptions {
+  readonly objects: ObjectFaults;
+  /** Whether bytes are damaged in this run. What is damaged and cannot be removed is not healed. */
+  readonly isDamaged: boolean;
+  readonly trace: (text: string) => void;
+}
+
+export function createStoreActs({ objects, isDamaged, trace }: StoreActsOptions): Partial<Record<FaultKind, Act>> {
+  const isBesideContent = (key: string) => key.startsWith('cistern/');
   const harm = (what: keyof ObjectFaults, mayStay: (key: string) => boolean) => async (fault: PlannedFault) => {
     const { kind, target, other, lastsMs, degree } = fault;
     const share = leastShare + degree * (mostShare - leastShare);
@@ -19,8 +27,8 @@ export function createStoreActs(objects: ObjectFaults, trace: (text: string) => 
     trace(`${kind} is over${isForGood(fault) ? ' for some of them' : ''}`);
   };
   return {
-    'undeletable objects': harm('isUndeletable', () => true),
+    'undeletable objects': harm('isUndeletable', (key) => !isDamaged || isBesideContent(key)),
     // In the end all content is served, so only objects beside it stay unreadable.
-    'unreadable objects': harm('isUnreadable', (key) => key.startsWith('cistern/')),
+    'unreadable objects': harm('isUnreadable', isBesideContent),
   };
 }
