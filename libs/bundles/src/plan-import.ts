@@ -6,20 +6,19 @@ import {
   type Child,
   type Descriptor,
   type Digest,
-  digestAlgorithm,
-  digestOf,
+  hasDigest,
   isLayoutMarker,
   layoutBlobPath,
   type LayoutEntry,
   layoutIndexPath,
   layoutMarker,
+  maxManifestBytes,
   OciSyntaxError,
   parseLayoutIndex,
   parseManifest,
   platformName,
 } from '@cistern/oci';
 import type { ResolvedImage } from '@cistern/upstream';
-import { maxManifestBytes } from '@cistern/content';
 import { changedAtMsOf, nameOf } from './bundle-names.ts';
 import { type BundleFile, damaged } from './open-bundle-file.ts';
 
@@ -118,7 +117,7 @@ export async function planImport({ path, file, resolve }: PlanOptions): Promise<
 /** Verified. Rejects with `content-mismatch`. */
 export async function readManifest(path: string, file: BundleFile, digest: Digest): Promise<Buffer> {
   const bytes = await file.readWhole(layoutBlobPath(digest), maxManifestBytes);
-  if (digestOf(bytes, digestAlgorithm(digest)) !== digest) throw mismatch(path, digest);
+  if (!hasDigest(bytes, digest)) throw mismatch(path, digest);
   return bytes;
 }
 

@@ -29,11 +29,12 @@ export {
   parseLayoutIndex,
 } from './image-layout.ts';
 export type { LayoutEntry } from './image-layout.ts';
-export { maxManifestChildren, parseManifest, parseStoredManifest } from './manifest.ts';
+export { maxManifestBytes, maxManifestChildren, parseManifest, parseStoredManifest } from './manifest.ts';
 export { hasTooManyValues } from './manifest-json.ts';
 export type { Manifest } from './manifest.ts';
 export { isIndexMediaType, manifestAcceptHeader, mediaTypeOf, mediaTypes } from './media-types.ts';
 export { parsePlatformName, platformName } from './platform-name.ts';
+export { hasDigest, hasSignedDigest } from './signed-manifest.ts';
 export { OciSyntaxError } from './syntax-error.ts';
 export { parseV2Path, splitFirstComponent } from './v2-path.ts';
 export type { V2Path } from './v2-path.ts';

@@ -14,6 +14,8 @@ export interface Manifest {
   readonly artifactType?: string;
 }
 
+/** As the distribution specification says that a registry should accept, and as upstreams do accept. */
+export const maxManifestBytes = 4 * 1024 * 1024;
 /** Far more than any image has. Each one costs links, room in the index, and time. */
 export const maxManifestChildren = 2_000;
 

@@ -6,6 +6,7 @@ export type {
   CallOptions,
   Upstream,
   UpstreamBlobBody,
+  UpstreamManifest,
 } from './upstream.ts';
 export type { BudgetLedger, KnownBudget } from './budget/budget.ts';
 export { createBudgetLedger } from './budget/budget-ledger.ts';

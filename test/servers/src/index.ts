@@ -11,6 +11,7 @@ export type { Cistern, CisternOptions } from './start-cistern.ts';
 export { startCluster } from './cluster/start-cluster.ts';
 export type { Cluster, ClusterOptions } from './cluster/start-cluster.ts';
 export { startAdminNode } from './cluster/start-admin-node.ts';
+export { startLostWorker } from './cluster/start-lost-worker.ts';
 export type { ClusterNode } from './cluster/start-cluster-node.ts';
 export { startDockerRegistry } from './start-docker-registry.ts';
 export type { DockerRegistry } from './start-docker-registry.ts';

@@ -126,6 +126,7 @@ test('manifests are the bytes that upstream sent, whatever they are', async (t) 
         });
         assert.equal(answer.status, 200, answer.body.toString());
         assert.equal(answer.headers['content-type'], mediaType);
+        assert.equal(answer.headers['docker-content-digest'], digest);
         assert.ok(answer.body.equals(bytes));
       }
 });

@@ -3,7 +3,14 @@
 import { type BlobStore, readBytes } from '@cistern/blob-store';
 import type { BlobRecord } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
-import { type Digest, createDigestHash, digestAlgorithm, digestOf } from '@cistern/oci';
+import {
+  type Digest,
+  createDigestHash,
+  digestAlgorithm,
+  hasDigest,
+  hasSignedDigest,
+  maxManifestBytes,
+} from '@cistern/oci';
 import { chunkBytes } from '@cistern/streams';
 import type { Logger } from '@cistern/telemetry';
 import type { StoredProof } from './read-checks.ts';
@@ -81,8 +88,11 @@ async function hashOnce({ store, log, onRead, keepBytes = 0 }: HashStoredDeps, d
     log.warn({ err: error, digest }, 'the store answers, and cannot read one of its objects');
     return { state: 'damaged', size };
   }
-  const isRight = `${digestAlgorithm(digest)}:${hash.digest('hex')}` === digest;
-  return isRight ? { state: 'right', size, bytes: kept } : { state: 'damaged', size };
+  if (`${digestAlgorithm(digest)}:${hash.digest('hex')}` === digest) return { state: 'right', size, bytes: kept };
+  // A signed manifest of schema 1 has the digest of what is signed.
+  const manifest = size <= maxManifestBytes ? await readBytes(store, digest, maxManifestBytes) : undefined;
+  const isSigned = manifest !== undefined && hasSignedDigest(manifest, digest);
+  return isSigned ? { state: 'right', size, bytes: kept } : { state: 'damaged', size };
 }
 
 /**
@@ -93,7 +103,7 @@ export async function readHashed(store: BlobStore, digest: Digest, maxBytes: num
   try {
     const bytes = await readBytes(store, digest, maxBytes);
     if (bytes === undefined) return gone;
-    const isRight = digestOf(bytes, digestAlgorithm(digest)) === digest;
+    const isRight = hasDigest(bytes, digest);
     return isRight ? { state: 'right', size: bytes.length, bytes } : { state: 'damaged', size: bytes.length };
   } catch (error) {
     if (isCacheError(error, 'content-mismatch')) return gone;

@@ -3,13 +3,12 @@
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
-import { type Digest, maxManifestChildren, OciSyntaxError, parseStoredManifest } from '@cistern/oci';
+import { type Digest, maxManifestBytes, maxManifestChildren, OciSyntaxError, parseStoredManifest } from '@cistern/oci';
 import { createRecent } from '@cistern/runtime';
 import type { Logger } from '@cistern/telemetry';
 import { readHashed } from '../blob/hash-stored.ts';
 import type { IndexAndStore } from '../blob/stored-blob.ts';
 import type { CachedManifest, ManifestCache } from '../objects/content-cache.ts';
-import { maxManifestBytes } from './stored-manifest.ts';
 
 /** Behind the answer; never throws. */
 export type RefreshParts = (digest: Digest) => void;

@@ -1,6 +1,13 @@
 // A manifest that is here: in memory, or in the store. What comes from the store is hashed on its way into memory.
 import { type ManifestRecord, type RepositoryKey, repositoryPath } from '@cistern/index';
-import { type Digest, hasTooManyValues, type Manifest, OciSyntaxError, parseStoredManifest } from '@cistern/oci';
+import {
+  type Digest,
+  hasTooManyValues,
+  type Manifest,
+  maxManifestBytes,
+  OciSyntaxError,
+  parseStoredManifest,
+} from '@cistern/oci';
 import { forgetMissing } from '../blob/delete-blobs.ts';
 import { setAsideOnce, type SetAsideOnceDeps } from '../blob/set-aside.ts';
 import { confirmDamage, readHashed } from '../blob/hash-stored.ts';
@@ -9,9 +16,6 @@ import { writeLinksObject } from '../objects/small-objects.ts';
 import type { CachedManifest, ManifestCache } from '../objects/content-cache.ts';
 import { putLinks } from '../links/repository-links.ts';
 import { linksOf, recordManifest } from './store-manifest.ts';
-
-/** As the distribution specification says that a registry should accept, and as upstreams do accept. */
-export const maxManifestBytes = 4 * 1024 * 1024;
 
 export interface StoredManifestDeps extends SetAsideOnceDeps {
   readonly manifests: ManifestCache;

@@ -172,7 +172,7 @@ export function startFill(options: FillOptions): Fill {
     filling.markVerified();
     const { onRefused } = options;
     if (await commit({ store, digest, body: filling, uploading, onRefused, log, signal })) return 'committed';
-    // Whoever waited for it may be about to open it: there is no other place that has it.
+    // A reader that waited for it may be about to open it, and no other place has it.
     onRefused?.();
     await followers.gone(quietMs, longestMs, options.signal);
     return 'left';

@@ -106,7 +106,7 @@ async function handBack(job: Job, token: string): Promise<never> {
 
 /**
  * To the head of the queue, for another worker, with its key still taken. BullMQ takes the next job as soon as one is
- * done: only when this worker waits for jobs again, as the last in the row, the job goes back.
+ * done. So the job goes back a moment later, when this worker is the last in the row of those that wait.
  */
 function leaveToOthers({ log, track }: PerformDeps, job: Job, token: string): never {
   const putBack = async (): Promise<void> => {

@@ -47,7 +47,7 @@ test('what finds no room is served whole and not stored, and fetched again when 
   assert.deepEqual(await here([layer!]), [true]);
 });
 
-test('what finds no room is kept for whoever waited for it', async (t) => {
+test('a blob that finds no room is kept for a moment', async (t) => {
   const { three, pullBlob, here, fills, hub } = await startAlmostFull(t);
   const [, layer] = three.blobs;
   await pullBlob(three.repository, layer!);

@@ -97,6 +97,17 @@ test('what is in the store and unknown is taken up and verified, once it is old 
   );
 });
 
+test('a signed manifest goes by the digest of its signed part', async (t) => {
+  const { scrub, store, clock } = await startScrubbedCache(t);
+  clock.nowMs = Date.now();
+  const signed = '{"schemaVersion":1}';
+  const part = { formatLength: signed.length - 1, formatTail: Buffer.from('}').toString('base64url') };
+  const encoded = Buffer.from(JSON.stringify(part)).toString('base64url');
+  const bytes = Buffer.from(`${signed.slice(0, -1)},"signatures":[{"protected":"${encoded}"}]}`);
+  await putBytes(store, digestOf(Buffer.from(signed)), bytes);
+  assert.partialDeepStrictEqual(await scrub(), { objects: 1, verified: 1, damaged: 0 });
+});
+
 test('an adopted object of another size than was thought is counted as it is', async (t) => {
   const { scrub, store, index } = await startScrubbedCache(t);
   const bytes = bytesOf(5000, 3);

@@ -212,19 +212,30 @@ test('a registry:2 cache in the store is warm: its tag, manifest and blobs are s
   );
 });
 
-test('a signed schema 1 manifest, whose announced digest leaves its signatures out, passes as its bytes', async (t) => {
-  const { cache, hub } = await startCache(t);
+test('a signed schema 1 manifest goes by the digest of what is signed, or by its own', async (t) => {
+  const { cache, hub, store } = await startCache(t);
   const schema1 = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
-  const bytes = Buffer.from(
-    JSON.stringify({ schemaVersion: 1, fsLayers: [{ blobSum: digestOf(bytesOf(9)) }], signatures: [] }),
-  );
-  hub.addManifest('library/nginx', 'latest', bytes, schema1);
+  const signed = `{"schemaVersion":1,"fsLayers":[{"blobSum":"${digestOf(bytesOf(9))}"}]}`;
+  const part = { formatLength: signed.length - 1, formatTail: Buffer.from('}').toString('base64url') };
+  const encoded = Buffer.from(JSON.stringify(part)).toString('base64url');
+  const bytes = Buffer.from(`${signed.slice(0, -1)},"signatures":[{"protected":"${encoded}"}]}`);
+  const announced = digestOf(Buffer.from(signed));
   const real = hub.getManifest.bind(hub);
-  hub.getManifest = async (...given) => ({ ...(await real(...given)), digest: digestOf(bytesOf(3)) });
-  const head = await cache.statManifest(latest);
-  const got = await cache.openManifest(latest);
-  assert.deepEqual([head.digest, got.digest, got.mediaType], [digestOf(bytes), digestOf(bytes), schema1]);
-  assert.ok(got.bytes.equals(bytes));
+  for (const [tag, digest, expected] of [
+    ['signed', announced, announced],
+    ['other', digestOf(bytesOf(3)), digestOf(bytes)],
+  ] as const) {
+    hub.addManifest('library/nginx', tag, bytes, schema1);
+    hub.getManifest = async (...given) => ({ ...(await real(...given)), digest });
+    const reference = { ...library, reference: parseReference(tag) };
+    const head = await cache.statManifest(reference);
+    const got = await cache.openManifest(reference);
+    assert.deepEqual([head.digest, got.digest, got.mediaType], [expected, expected, schema1]);
+    assert.ok(got.bytes.equals(bytes));
+    assert.ok(await store.stat(expected));
+  }
+  const byDigest = await cache.openManifest({ ...library, reference: parseReference(announced) });
+  assert.ok(byDigest.bytes.equals(bytes));
 });
 
 test('what upstream sends in place of a manifest is upstream’s mistake, and is not kept', async (t) => {

@@ -1,17 +1,10 @@
 // Job fetch-manifest: one manifest by digest into the store, with its links. What another repository brought already is
 // not fetched again: a HEAD tells whether this one holds it too.
-import {
-  isHeldManifest,
-  maxManifestBytes,
-  readHashed,
-  storeManifest,
-  untilDeleted,
-  verifyManifest,
-} from '@cistern/content';
+import { isHeldManifest, readHashed, storeManifest, untilDeleted, verifyManifest } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { JobPayload } from '@cistern/jobs';
-import type { Digest, Reference } from '@cistern/oci';
+import { type Digest, maxManifestBytes, type Reference } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
 import { upstreamOf, type WorkDeps } from './work-deps.ts';
 

@@ -2,8 +2,8 @@
 // manifest too. A try that fails is recorded, so that neither every request nor every node tries again.
 import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index';
 import type { JobContext, JobPayload } from '@cistern/jobs';
-import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
-import type { CallOptions } from '@cistern/upstream';
+import { type Digest, digestOf, hasDigest, mediaTypes } from '@cistern/oci';
+import type { CallOptions, UpstreamManifest } from '@cistern/upstream';
 import { failedLately, failureHoldsForMs, failureKindOf, isForgottenFor } from '../freshness/freshness.ts';
 import {
   forgetTag,
@@ -115,14 +115,19 @@ async function fetchByTag(deps: WorkDeps, key: TagKey, options: CallOptions): Pr
   const reference = { kind: 'tag', tag: key.tag } as const;
   await checkRefused(deps, key, reference);
   const manifest = await upstream.getManifest(key.repository, reference, options);
-  const digest = (isSchema1(manifest.mediaType) ? undefined : manifest.digest) ?? digestOf(manifest.bytes);
+  const digest = digestOfManifest(manifest);
   verifyManifest(deps, key.upstream, digest, manifest.bytes);
   const store = () => storeManifest(deps, key, digest, manifest);
   const { warning } = manifest;
   return { digest, warning, ...(await storeOrRefuse(deps, key, [reference, { kind: 'digest', digest }], store)) };
 }
 
-/** Its announced digest leaves the signatures out, so it is not that of the bytes: they go by their own. */
+/** As upstream announces it. Some announce another one with a manifest of schema 1, which leaves out the signatures: then that of its bytes. */
+function digestOfManifest({ digest, mediaType, bytes }: UpstreamManifest): Digest {
+  const isSaid = digest !== undefined && (!isSchema1(mediaType) || hasDigest(bytes, digest));
+  return isSaid ? digest : digestOf(bytes);
+}
+
 function isSchema1(mediaType: string): boolean {
   return mediaType === mediaTypes.dockerSchema1 || mediaType === mediaTypes.dockerSchema1Signed;
 }

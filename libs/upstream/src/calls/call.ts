@@ -1,6 +1,6 @@
 // What the calls of one upstream share: their URLs, the stack they go through, how long they may take, and their errors.
 import { CacheError, type CacheErrorKind } from '@cistern/errors';
-import type { RepositoryName } from '@cistern/oci';
+import { maxManifestBytes, type RepositoryName } from '@cistern/oci';
 import { setAwakeTimeout } from '@cistern/runtime';
 import type { UpstreamOperation } from '@cistern/telemetry';
 import {
@@ -20,9 +20,6 @@ export interface CallContext {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
 }
-
-/** 4 MiB, as the OCI distribution specification asks of registries for manifests. */
-export const maxManifestBytes = 4 * 1024 * 1024;
 
 /** `/v2/<repository>/<rest>` below the upstream's own path. */
 export function endpoint(

@@ -4,6 +4,7 @@ import {
   digestAlgorithm,
   isDigest,
   manifestAcceptHeader,
+  maxManifestBytes,
   mediaTypeOf,
   type Reference,
   type RepositoryName,
@@ -17,7 +18,7 @@ import {
   type TransportResponse,
 } from '../transport/transport.ts';
 import type { CallOptions, Upstream, UpstreamManifest, UpstreamManifestHead } from '../upstream.ts';
-import { type CallContext, contradiction, endpoint, fetchDocument, maxManifestBytes } from './call.ts';
+import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
 
 const unknownMediaType = 'application/octet-stream';
 /** Method not allowed, not implemented: HEAD is refused as such, whatever it asks for. */

@@ -1,5 +1,5 @@
 // Images, indexes and referrers as clients expect them, in one call each.
-import type { Descriptor, Digest, DigestAlgorithm, Platform } from '@cistern/oci';
+import { type Descriptor, type Digest, type DigestAlgorithm, digestOf, type Platform } from '@cistern/oci';
 import { bytesBody, type SeededBytes, seededBody } from './body.ts';
 import type { AddedManifest, Content } from './content.ts';
 import { dockerTypes, ociTypes, schema1Type } from './media-types.ts';
@@ -108,7 +108,10 @@ export function addReferrer(content: Content, repository: string, options: Refer
   return content.addManifest(repository, document, { mediaType: ociTypes.manifest });
 }
 
-/** The signed manifest format of before 2016, which some registries still send for old tags. Its signature is not valid. */
+/**
+ * The signed manifest format of before 2016, which some registries still send for old tags. Its digest is that of what is signed; its
+ * signature is not valid.
+ */
 export function addSchema1Image(
   content: Content,
   repository: string,
@@ -122,10 +125,17 @@ export function addSchema1Image(
     architecture: 'amd64',
     fsLayers: [{ blobSum: layer.digest }],
     history: [{ v1Compatibility: JSON.stringify({ id: layer.digest.slice(7), os: 'linux', architecture: 'amd64' }) }],
-    signatures: [{ header: { alg: 'ES256' }, signature: 'none', protected: 'none' }],
   };
+  const signed = JSON.stringify(document, undefined, 3);
+  const tail = '\n}';
+  const formatLength = signed.length - tail.length;
+  const part = { formatLength, formatTail: Buffer.from(tail).toString('base64url'), time: '2014-08-11T00:00:00Z' };
+  const encoded = Buffer.from(JSON.stringify(part)).toString('base64url');
+  const signatures = [{ header: { alg: 'ES256' }, signature: 'none', protected: encoded }];
+  const bytes = `${signed.slice(0, formatLength)},\n   "signatures": ${JSON.stringify(signatures)}${tail}`;
+  const digest = digestOf(Buffer.from(signed));
   return {
-    ...content.addManifest(repository, document, { mediaType: schema1Type, tag: options.tag }),
+    ...content.addManifest(repository, Buffer.from(bytes), { mediaType: schema1Type, tag: options.tag, digest }),
     layers: [layer.digest],
   };
 }

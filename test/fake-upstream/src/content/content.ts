@@ -31,6 +31,8 @@ interface ManifestOptions {
   readonly tag?: string;
   /** Default sha256. */
   readonly algorithm?: DigestAlgorithm;
+  /** Default: that of the bytes. */
+  readonly digest?: Digest;
 }
 
 export interface Content {
@@ -71,9 +73,9 @@ export function createContent(): Content {
     addBlob: (repository, content, algorithm) =>
       addBody(repository, content instanceof Uint8Array ? bytesBody(content) : seededBody(content), algorithm),
     addBody,
-    addManifest(repository, manifest, { mediaType, tag, algorithm = 'sha256' }) {
+    addManifest(repository, manifest, { mediaType, tag, algorithm = 'sha256', ...options }) {
       const bytes = Buffer.from(manifest instanceof Uint8Array ? manifest : JSON.stringify(manifest, undefined, 2));
-      const digest = digestOf(bytes, algorithm);
+      const digest = options.digest ?? digestOf(bytes, algorithm);
       const { manifests, tags } = ensure(repository);
       manifests.set(digest, { digest, mediaType, bytes });
       if (tag !== undefined) tags.set(tag, digest);

@@ -132,7 +132,7 @@ export async function countFills({ workers }: SimulatedNodes): Promise<number> {
   return fills;
 }
 
-const rebuildTries = 40;
+const rebuildTries = 120;
 const rebuildPauseMs = 500;
 
 interface RestOptions {

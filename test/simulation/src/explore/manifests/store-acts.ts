@@ -7,15 +7,16 @@ import { type FaultKind, isForGood, type PlannedFault } from '../fault-plan.ts';
 const leastShare = 0.03;
 const mostShare = 0.3;
 
+const isBesideContent = (key: string) => key.startsWith('cistern/');
+
 export interface StoreActsOptions {
   readonly objects: ObjectFaults;
-  /** Whether bytes are damaged in this run. What is damaged and cannot be removed is not healed. */
+  /** Whether bytes are damaged in this run. A damaged object that cannot be removed is not healed. */
   readonly isDamaged: boolean;
   readonly trace: (text: string) => void;
 }
 
 export function createStoreActs({ objects, isDamaged, trace }: StoreActsOptions): Partial<Record<FaultKind, Act>> {
-  const isBesideContent = (key: string) => key.startsWith('cistern/');
   const harm = (what: keyof ObjectFaults, mayStay: (key: string) => boolean) => async (fault: PlannedFault) => {
     const { kind, target, other, lastsMs, degree } = fault;
     const share = leastShare + degree * (mostShare - leastShare);

@@ -23,7 +23,7 @@ export function whoIsSpared(options: SparedOptions): Pick<ScenarioFacts, 'mustSe
   const harmed = harmedBy(faults, repositories);
   /** A reader of it may have joined a fetch from the repository that is slow. */
   const isShared = (reference: string) => harmed.some(({ blobs }) => blobs.has(reference));
-  /** What was fetched beside a purge has to be removed before it is fetched again. */
+  /** A manifest that was fetched beside a purge is removed, and then fetched again. */
   const isStuck = () => purges.count > 0 && faults.some(({ kind }) => kind === 'undeletable objects');
   const mustServe = (repository: SimulatedRepository) => isBounded && !harmed.includes(repository) && !isStuck();
   return {

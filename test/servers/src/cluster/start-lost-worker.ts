@@ -1,0 +1,44 @@
+// Another worker of a cluster that runs, with a network of its own. It reaches Redis and S3, and no upstream. Frontends reach it.
+import { dirname } from 'node:path';
+import { freePort } from '../free-port.ts';
+import { openNamespace } from './open-namespace.ts';
+import type { Cluster } from './start-cluster.ts';
+import { type ClusterNode, startClusterNode } from './start-cluster-node.ts';
+
+export interface LostWorker {
+  readonly node: ClusterNode;
+  /** Words before a command that is to run in its network. */
+  readonly prefix: readonly string[];
+  close(): Promise<void>;
+}
+
+/** As root on Linux, beside a `s3` that listens on 127.0.0.1. The caller closes it before the cluster. */
+export async function startLostWorker({ configFile, redis, s3 }: Cluster): Promise<LostWorker> {
+  const [port, debugPort] = [await freePort(), await freePort()];
+  const outward = [redis.port, Number(new URL(s3.endpoint).port)];
+  const { prefix, close } = await openNamespace({ inward: [port, debugPort], outward });
+  try {
+    const node = await startClusterNode({
+      kind: 'worker',
+      name: 'lost-worker',
+      port,
+      debugPort,
+      configFile,
+      directory: dirname(configFile),
+      env: {},
+      prefix,
+      stopTimeoutMs: 60_000,
+    });
+    return {
+      node,
+      prefix,
+      async close() {
+        await node.kill();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
