@@ -28,5 +28,8 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
   manifests: [
     { seed: 1_796_089_994_005, found: 'the run looked for leftovers while a fill closed its file' },
     { seed: 1_796_089_994_514, found: 'the run expected a record of a blob that was cut to nothing in the store' },
+    { seed: 509, named: ['unreadable objects'], found: 'a tag whose own object could not be read was 503' },
+    { seed: 22_500_020, found: 'a blob without room in the store was gone before its reader opened it' },
+    { seed: 22_000_458, found: 'a circuit breaker stayed open while the clock was behind' },
   ],
 };

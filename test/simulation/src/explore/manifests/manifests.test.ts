@@ -24,9 +24,9 @@ const events = {
   'room is made': /"evicted least recently pulled blobs to make room"/,
   'the index is rebuilt': /"the index was rebuilt from the store"/,
 };
-const seeds = [6, 19, 33, 40];
+const seeds = [14, 26, 28, 59];
 /** Its users show tokens, which threads verify. */
-const repeated = 19;
+const repeated = 59;
 
 test('a seed decides all that happens, no invariant breaks, and the runs reach what they are about', async () => {
   const unseen = new Set(Object.keys(events));
