@@ -47,6 +47,17 @@ export const sharedCases: SharedCases = {
     assert.ok(unconnected.tries <= tags.length);
   },
 
+  async 'a job is not done by workers that its asker leaves out'({ queue, work }) {
+    const runs: string[] = [];
+    for (const id of ['one', 'two']) {
+      const note = async () => (runs.push(id), null);
+      await work(completeHandlers({ 'revalidate-tag': note }), { id, countWorkers: async () => 2 });
+    }
+    for (const tag of ['v1', 'v2', 'v3', 'v4', 'v5'])
+      await queue.run('revalidate-tag', tagJob(tag), { ...waiting(interactive(tag)), triedBy: ['one'] });
+    assert.deepEqual(runs, ['two', 'two', 'two', 'two', 'two']);
+  },
+
   async 'a job that no worker has a way for fails once each of them has tried'(tested) {
     const [one, two] = [await joinUnconnected(tested, 'one', 2), await joinUnconnected(tested, 'two', 2)];
     await assert.rejects(ask(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));

@@ -83,8 +83,8 @@ export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
         board.take({ name, payload, dedupKey, class: jobClass, traceparent, triedBy });
       },
       async run<N extends JobName>(name: N, payload: JobAsk['payload'], given: RunOptions) {
-        const { dedupKey, class: jobClass, traceparent } = given;
-        const ask: JobAsk = { name, payload, dedupKey, class: jobClass, traceparent };
+        const { dedupKey, class: jobClass, traceparent, triedBy } = given;
+        const ask: JobAsk = { name, payload, dedupKey, class: jobClass, traceparent, triedBy };
         return run<N>(owner, ask, given);
       },
       async schedule(name, payload, { everyMs, dedupKey }) {

@@ -24,7 +24,7 @@ export type Exchanged =
       /** Until the status came. */
       readonly waitedMs: number;
     }
-  /** `late`: there was no end within minutes. */
+  /** `late`: nothing came for minutes. */
   | { readonly result: 'left' | 'late' }
   | { readonly result: 'broken'; readonly status: number | undefined; readonly reason: string };
 
@@ -33,12 +33,13 @@ const latestMs = 200_000;
 const longestPauseMs = 3_000;
 
 export function exchange(options: Exchange): Promise<Exchanged> {
-  const { port, agent, method, path, headers, leavesAfterMs, random } = options;
+  const { port, agent, method, path, headers, leavesAfterMs } = options;
   const { promise, resolve } = Promise.withResolvers<Exchanged>();
   const sent = request({ host: '127.0.0.1', port, method, path, headers, agent });
   const sentAtMs = schedule.nowMs;
   let status: number | undefined;
-  const timers = [setTimeout(() => leave('late'), latestMs)];
+  const silence = setTimeout(() => leave('late'), latestMs);
+  const timers = [silence];
   if (leavesAfterMs !== undefined) timers.push(setTimeout(() => leave('left'), leavesAfterMs));
   const end = (exchanged: Exchanged) => {
     for (const timer of timers) clearTimeout(timer);
@@ -53,7 +54,7 @@ export function exchange(options: Exchange): Promise<Exchanged> {
   sent.on('response', (response) => {
     status = response.statusCode;
     const waitedMs = schedule.nowMs - sentAtMs;
-    readBody(response, options, random).then(
+    readBody(response, options, () => silence.refresh()).then(
       (body) => end({ result: 'answer', status: response.statusCode!, headers: response.headers, body, waitedMs }),
       onBroken,
     );
@@ -62,10 +63,15 @@ export function exchange(options: Exchange): Promise<Exchanged> {
   return promise;
 }
 
-async function readBody(response: IncomingMessage, { slowness }: Exchange, random: Random): Promise<Buffer> {
+async function readBody(
+  response: IncomingMessage,
+  { slowness, random }: Exchange,
+  onChunk: () => void,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of response as AsyncIterable<Buffer>) {
     chunks.push(chunk);
+    onChunk();
     if (random.chance(slowness)) await new Promise((resolve) => setTimeout(resolve, random(longestPauseMs)));
   }
   if (!response.complete) throw new Error('the answer broke off');
