@@ -11,6 +11,7 @@ import {
   listPins,
   untilDeleted,
 } from '@cistern/content';
+import { goPast } from '../go-past.ts';
 
 /** Resolves for a pin that is written: from now on nothing of its image that is here is evicted. Rejects as the returned function. */
 export async function untilPinHolds(deps: PinnedDigestsDeps, pin: ImageName): Promise<void> {
@@ -45,14 +46,24 @@ export function createPinnedDigests({ index, store, now }: PinnedDigestsDeps): R
     return (await findTag({ index, store, now }, key))?.digest;
   }
 
+  async function digestsOf(pin: ImageName): Promise<Digest[]> {
+    const digest = await digestNamedBy(pin);
+    return digest === undefined ? [] : [digest, ...(await partsOf(digest, readManifest))];
+  }
+
   return async (pins) => {
     const pinned = new Set<Digest>();
     for (const pin of pins ?? (await listPins(store))) {
-      const digest = await digestNamedBy(pin);
-      if (digest === undefined) continue;
-      pinned.add(digest);
-      for (const part of await partsOf(digest, readManifest)) pinned.add(part);
+      let isReadable = true;
+      const onFailure = () => void (isReadable = false);
+      await goPast({ store, onFailure }, async () => add(pinned, await digestsOf(pin)));
+      // Without one of its manifests nobody knows its parts: all that its repository holds is enough.
+      if (!isReadable) add(pinned, await index.links.digests(pin));
     }
     return pinned;
   };
+}
+
+function add(pinned: Set<Digest>, digests: readonly Digest[]): void {
+  for (const digest of digests) pinned.add(digest);
 }

@@ -1,6 +1,7 @@
 // Pinned images are not evicted.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CacheError } from '@cistern/errors';
 import { listPins, pinImage, unpinImage } from '@cistern/content';
 import { parseRepositoryName } from '@cistern/oci';
 import { startFullCache } from '../testing/start-full-cache.ts';
@@ -38,6 +39,29 @@ test('a pinned image survives any pressure, until its last pin is removed', asyn
   clock.nowMs += 60_000;
   await evict();
   assert.deepEqual(await here([...byTag!.digests, ...byDigest!.digests]), [...none, ...none]);
+});
+
+test('a pinned manifest that cannot be read keeps its own repository alone', async (t) => {
+  let unreadable: string | undefined;
+  const { addImage, pull, evict, here, store } = await startFullCache(t, {
+    highBytes: 50_000,
+    lowBytes: 10_000,
+    wrapStore: (inner) => ({
+      ...inner,
+      async open(digest, ...given) {
+        if (digest === unreadable) throw new CacheError('store-unavailable', 'AccessDenied');
+        return inner.open(digest, ...given);
+      },
+    }),
+  });
+  const [pinned, other] = [1, 2].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
+  const repository = parseRepositoryName(pinned!.repository);
+  await pinImage(store, { upstream: 'docker.io', repository, reference: { kind: 'digest', digest: pinned!.manifest } });
+  for (const image of [pinned, other]) await pull(image!);
+  unreadable = pinned!.manifest;
+  await evict();
+  assert.deepEqual(await here(pinned!.digests), all);
+  assert.deepEqual(await here(other!.digests), none);
 });
 
 test('an image whose pin was confirmed stays, wherever its deletion was then', async (t) => {
