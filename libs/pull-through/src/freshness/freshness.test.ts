@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freshnessOf } from './freshness.ts';
+import { failedLately, freshnessOf } from './freshness.ts';
 
 const policy = { ttlMs: 60_000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: Infinity, onNotFound: 'keep' } as const;
 const nowMs = 1_800_000_000_000;
@@ -28,4 +28,11 @@ test('a failure holds the next try off for a moment, and one from the future doe
   assert.equal(is(100_000, 'upstream-timeout', 10_000), 'expired');
   assert.equal(is(100_000, 'upstream-timeout', -2_000), 'failed-lately');
   assert.equal(is(100_000, 'upstream-timeout', -3_600_000), 'expired');
+});
+
+test('a failure that is remembered names the part that failed', () => {
+  const messageOf = (kind: string) => failedLately('quay.io', kind, 1_000).message;
+  assert.match(messageOf('upstream-timeout'), /^quay\.io could not be asked/);
+  assert.match(messageOf('manifest-unknown'), /^quay\.io said/);
+  assert.match(messageOf('store-unavailable'), /^This cache could not confirm it a moment ago \(store-unavailable\)/);
 });

@@ -111,11 +111,20 @@ export function failureKindOf(error: unknown): string {
 /** The error of the try that failed a moment ago. The next try may come after `retryAfterMs`. */
 export function failedLately(upstream: string, kind: string, retryAfterMs: number): CacheError {
   const known = cacheErrorKinds.find((one) => one === kind) ?? 'upstream-unreachable';
-  const message = isRefusal(kind)
-    ? `${upstream} said a moment ago that it does not have this, or that it is not for us.`
-    : `${upstream} could not be asked a moment ago. Try again in some seconds.`;
-  return new CacheError(known, message, { detail: { upstream }, retryAfterMs });
+  return new CacheError(known, messageOf(upstream, kind), { detail: { upstream }, retryAfterMs });
 }
+
+function messageOf(upstream: string, kind: string): string {
+  if (isRefusal(kind)) return `${upstream} said a moment ago that it does not have this, or that it is not for us.`;
+  const isOurs = ownFailures.has(kind);
+  const what = isOurs
+    ? `This cache could not confirm it a moment ago (${kind})`
+    : `${upstream} could not be asked a moment ago`;
+  return `${what}. Try again in some seconds.`;
+}
+
+/** Of the cache, and not of its upstream. */
+const ownFailures: ReadonlySet<string> = new Set(['store-unavailable', 'index-unavailable', 'overloaded']);
 
 /** The policy of a tag is the first rule of its upstream whose patterns match. */
 export function createFreshnessPolicies(
