@@ -25,6 +25,8 @@ export function createCallerRest(upstream: UpstreamIdentity, clock: () => number
   let pause: Pause | undefined;
   let failures = 0;
   let openUntilMs = 0;
+  /** The last failure may be this worker's own. */
+  let isLocal = false;
 
   function refuseWhileResting(): void {
     const pauseMs = (pause?.untilMs ?? 0) - clock();
@@ -39,6 +41,7 @@ export function createCallerRest(upstream: UpstreamIdentity, clock: () => number
       detail: { upstream: upstream.name },
       retryable: true,
       retryAfterMs: forMs,
+      isLocal: kind === 'upstream-unreachable' && isLocal,
     });
   }
 
@@ -60,11 +63,15 @@ export function createCallerRest(upstream: UpstreamIdentity, clock: () => number
       const response = await next(request);
       const isOwn = response.url.origin === request.url.origin;
       note(isOwn && isServerFailure(response.status) ? 'failed' : 'answered');
+      isLocal = false;
       if (!isOwn || response.status !== 429) return response;
       const retryAfterMs = throttled(requestedAtMs, parseRetryAfterMs(response.headers, clock()));
       return { ...response, retryAfterMs };
     } catch (error) {
-      if (isCacheError(error, 'upstream-unreachable', 'upstream-timeout')) note('failed');
+      if (isCacheError(error, 'upstream-unreachable', 'upstream-timeout')) {
+        note('failed');
+        isLocal = error.isLocal;
+      }
       // A token server's.
       if (isCacheError(error, 'upstream-rate-limited'))
         throw withRetryAfter(error, throttled(requestedAtMs, error.retryAfterMs));

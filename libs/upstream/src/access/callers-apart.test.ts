@@ -1,6 +1,7 @@
 // An answer of a registry to one caller affects neither our own calls nor other callers.
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
+import type { LookupFunction } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
@@ -133,6 +134,18 @@ for (const [what, answer] of Object.entries(failing))
     await check(stranger);
     assert.ok(server.requests.length > before, 'asked again after some seconds');
   });
+
+test("a caller's rest after failures of this worker is a failure of this worker", async (t) => {
+  const lookup: LookupFunction = (_host, _options, found) =>
+    found(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), '');
+  const { upstream } = openOn(t, 'http://registry.example', { lookup });
+  for (let count = 0; count < 6; count += 1)
+    await assert.rejects(upstream.checkAccess(repository, tag, stranger), (error) => {
+      assert.ok(isCacheError(error, 'upstream-unreachable'));
+      assert.ok(error.isLocal, error.message);
+      return true;
+    });
+});
 
 test('failures of callers use up no retries of our own calls', async (t) => {
   let breaks = true;

@@ -170,10 +170,11 @@ async function pauseBefore(fruitless: number, cause: unknown, signal: AbortSigna
 
 function atOffset(error: unknown, offset: number): unknown {
   if (!(error instanceof CacheError)) return error;
-  const { kind, message, detail, retryable, retryAfterMs, cause } = error;
+  const { kind, message, detail, retryable, retryAfterMs, isLocal, cause } = error;
   return new CacheError(kind, `${message} The body broke at byte ${offset} and could not be resumed.`, {
     detail,
     retryable,
+    isLocal,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     cause,
   });

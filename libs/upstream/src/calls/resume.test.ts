@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import { test } from 'node:test';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { digestOf, parseRepositoryName } from '@cistern/oci';
@@ -158,6 +159,19 @@ test('a resume waits until the repository is asked again', async (t) => {
   const { upstream } = openOn(t, server.url);
   assert.ok(blob.equals(await readAll(await upstream.getBlob(repository, digest))));
   assert.equal(server.requests.length, 4);
+});
+
+test('a body whose worker loses its way to the registry breaks for a reason of the worker', async (t) => {
+  const server = await startServer(t, (request, response) => send(request, response, { breakAt: 10 }));
+  let isReachable = true;
+  const lookup: LookupFunction = (_host, options, found) => {
+    if (!isReachable) return found(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), '');
+    isReachable = false;
+    return options.all === true ? found(null, [{ address: '127.0.0.1', family: 4 }]) : found(null, '127.0.0.1', 4);
+  };
+  const { upstream } = openOn(t, `http://registry.example:${server.port}`, { lookup });
+  const opened = await upstream.getBlob(repository, digest);
+  await assert.rejects(readAll(opened), (error) => isCacheError(error) && error.isLocal);
 });
 
 test('three resumes without a byte are enough', async (t) => {

@@ -31,5 +31,6 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
     { seed: 509, named: ['unreadable objects'], found: 'a tag whose own object could not be read was 503' },
     { seed: 22_500_020, found: 'a blob without room in the store was gone before its reader opened it' },
     { seed: 22_000_458, found: 'a circuit breaker stayed open while the clock was behind' },
+    { seed: 25_001_123, found: 'a body that broke with its worker’s network was not handed on' },
   ],
 };
