@@ -54,7 +54,7 @@ export function judgeExchange(facts: ScenarioFacts, asked: Asked, exchanged: Exc
     const judge = status === 200 || status === 206 ? judgeContent : judgeRefusal;
     judge(facts, asked, exchanged, what);
   } else if (exchanged.result === 'late') problem(`${what} never ends`);
-  else if (exchanged.result === 'broken' && facts.mustServe(asked.repository))
+  else if (exchanged.result === 'broken' && facts.mustServe(asked))
     problem(`${what} broke off though nothing was wrong: ${exchanged.reason}`);
 }
 
@@ -67,7 +67,7 @@ function judgeRefusal(facts: ScenarioFacts, asked: Asked, { status, headers, bod
   if (refusals.has(status) && (facts.mayBeRefused(asked) || (status === 404 && !isHere))) return;
   if (misstating.has(status) && isMisstated(asked)) return;
   if (!temporary.has(status)) return problem(`${what} got ${status}: ${body.toString().slice(0, 200)}`);
-  if (facts.mustServe(repository))
+  if (facts.mustServe(asked))
     return problem(`${what} got ${status} though nothing was wrong: ${body.toString().slice(0, 200)}`);
   if (asked.method === 'GET' && !/^{"errors":\[{"code":"\w+"/.test(body.toString()))
     problem(`${what} got ${status} without a proper error: ${body.toString().slice(0, 200)}`);

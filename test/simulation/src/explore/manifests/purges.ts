@@ -22,6 +22,7 @@ interface Purge {
 export interface Purges {
   /** How many have succeeded. */
   readonly count: number;
+  readonly hasBegun: boolean;
   /** Purges something, and tries again where it is refused for now. */
   purge(what?: Purged): Promise<void>;
   /** Why this should not have been served; `undefined`: it may be. */
@@ -46,6 +47,7 @@ const triesAgainMs = 3_000;
 export function createPurges(options: PurgesOptions): Purges {
   const { nodes, repositories, random, spreadsWithinMs, fetchingMs, trace, problem } = options;
   const purges: Purge[] = [];
+  let hasBegun = false;
   // The recorder counts by the clock.
   const epochMs = Date.now() - schedule.nowMs;
 
@@ -95,7 +97,11 @@ export function createPurges(options: PurgesOptions): Purges {
     get count() {
       return purges.length;
     },
+    get hasBegun() {
+      return hasBegun;
+    },
     async purge(what) {
+      hasBegun = true;
       const chosen = what ?? choose();
       for (let tries = 0; tries < mostTries; tries += 1) {
         const purge = { ...chosen, beganAtMs: schedule.nowMs, doneAtMs: Infinity };

@@ -6,8 +6,8 @@ export interface ScenarioFacts {
   readonly problem: (text: string) => void;
   /** Nothing fails in this run, so every client gets what it wants. */
   readonly isCalm: boolean;
-  /** Whether each pull of the repository has to succeed, whatever else fails in this run. */
-  mustServe(repository: SimulatedRepository): boolean;
+  /** Whether the request has to succeed, whatever else fails in this run. */
+  mustServe(asked: Pick<Asked, 'repository' | 'reference'>): boolean;
   /** How long the caller waits for a status at most; `Infinity` means that something may delay it. */
   patienceMs(asked: Asked): number;
   readonly ttlMs: number;

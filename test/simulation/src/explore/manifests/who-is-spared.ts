@@ -12,10 +12,12 @@ const promptMs = 5_000;
 export interface SparedOptions {
   readonly faults: readonly PlannedFault[];
   readonly repositories: readonly SimulatedRepository[];
-  readonly purges: Pick<Purges, 'count'>;
+  readonly purges: Pick<Purges, 'hasBegun'>;
   /** Whether the store may be too small. A fill then waits for room. */
   readonly isSmall: boolean;
 }
+
+type Pulled = Parameters<ScenarioFacts['mustServe']>[0];
 
 export function whoIsSpared(options: SparedOptions): Pick<ScenarioFacts, 'mustServe' | 'patienceMs'> {
   const { faults, repositories, purges, isSmall } = options;
@@ -24,11 +26,13 @@ export function whoIsSpared(options: SparedOptions): Pick<ScenarioFacts, 'mustSe
   /** A reader of it may have joined a fetch from the repository that is slow. */
   const isShared = (reference: string) => harmed.some(({ blobs }) => blobs.has(reference));
   /** A manifest that was fetched beside a purge is removed, and then fetched again. */
-  const isStuck = () => purges.count > 0 && faults.some(({ kind }) => kind === 'undeletable objects');
-  const mustServe = (repository: SimulatedRepository) => isBounded && !harmed.includes(repository) && !isStuck();
+  const isStuck = () => purges.hasBegun && faults.some(({ kind }) => kind === 'undeletable objects');
+  /** The repository has it from another one alone, which is harmed. */
+  const isLent = ({ repository, reference }: Pulled) => isShared(reference) && !repository.blobs.has(reference);
+  const mustServe = (asked: Pulled) =>
+    isBounded && !harmed.includes(asked.repository) && !isLent(asked) && !isStuck();
   return {
     mustServe,
-    patienceMs: ({ repository, reference }) =>
-      mustServe(repository) && !isSmall && !isShared(reference) ? promptMs : Infinity,
+    patienceMs: (asked) => (mustServe(asked) && !isSmall && !isShared(asked.reference) ? promptMs : Infinity),
   };
 }
