@@ -21,9 +21,9 @@ export {
 export { connectMs, openRemoteFills } from './remote/open-remote-fills.ts';
 export type { FillPlace, PeerTls, RemoteFills } from './remote/open-remote-fills.ts';
 export { createFrameReader } from './remote/read-frames.ts';
-export { createStoreRoom, storeWithRoom } from './room/create-store-room.ts';
 export { createDiskRoom } from './room/disk-room.ts';
 export type { DiskRoom, DiskRoomOptions } from './room/disk-room.ts';
 export { joinDiskRooms } from './room/join-disk-rooms.ts';
+export { limitStore } from './room/limit-store.ts';
 export { minFreeBytes, noMinFree, reserveBytes } from './room/min-free.ts';
 export type { MinFree } from './room/min-free.ts';

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
-import { isNoRoom } from '../room/create-store-room.ts';
+import { isNoRoom } from '../room/limit-store.ts';
 import type { FillBody } from './fill-body.ts';
 
 export interface CommitOptions {

@@ -11,14 +11,7 @@ import { createTestIndex } from '@cistern/index/testing';
 import type { JobHandlers, JobQueue } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
 import { createLogger, createMetrics, type Logger } from '@cistern/telemetry';
-import {
-  type DiskRoom,
-  createStoreRoom,
-  storeWithRoom,
-  createFillAccess,
-  createFillTable,
-  openSpoolDirectory,
-} from '@cistern/fills';
+import { type DiskRoom, limitStore, createFillAccess, createFillTable, openSpoolDirectory } from '@cistern/fills';
 import { createUseCases } from '../create-pull-through.ts';
 import { createBufferPool, createSharedReads } from '@cistern/streams';
 import { createPullHandlers, type PullHandlerDeps } from '../work/create-pull-handlers.ts';
@@ -98,10 +91,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     queue: jobs.queue,
     isOffline,
     address: '',
-    fillStore: storeWithRoom(
-      store,
-      createStoreRoom({ index, maxBytes: options.maxBytes ?? Infinity, want: async () => {} }),
-    ),
+    fillStore: limitStore(store, { index, maxBytes: options.maxBytes ?? Infinity, want: async () => {} }),
     maxWholeForRangeBytes: options.maxWholeForRangeBytes ?? Infinity,
     log,
     metrics,

@@ -25,10 +25,9 @@ import {
   type FillTable,
   createAnswerFill,
   createFillTable,
-  createStoreRoom,
   handOverFills,
+  limitStore,
   openSpoolDirectory,
-  storeWithRoom,
   openTemporarySpool,
 } from '@cistern/fills';
 import {
@@ -109,12 +108,11 @@ export async function wireWorker(
   const { maxWholeForRangeBytes } = worker;
   const parts = { index, store, fills, log, metrics, now };
   const { maxBytes } = config.storageLimits;
-  const room = createStoreRoom({ index, maxBytes, want: (bytes) => wantRoom(index, bytes) });
   const guarded = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));
   const checkAccess = createCheckAccess({ upstreams: guarded, now });
   const work = {
     ...parts,
-    fillStore: storeWithRoom(store, room),
+    fillStore: limitStore(store, { index, maxBytes, want: (bytes) => wantRoom(index, bytes) }),
     upstreams: guarded,
     policyOf,
     adoptAs,
