@@ -4,7 +4,6 @@ import { maxManifestBytes, type RepositoryName } from '@cistern/oci';
 import { setAwakeTimeout } from '@cistern/runtime';
 import type { UpstreamOperation } from '@cistern/telemetry';
 import {
-  type BodyPicker,
   nameUpstream,
   parseRetryAfterMs,
   type Transport,
@@ -52,7 +51,6 @@ export interface DocumentCall extends CallSubject {
   readonly options: CallOptions | undefined;
   /** Default: 4 MiB. */
   readonly maxBodyBytes?: number;
-  readonly pick?: () => BodyPicker;
   /** Statuses besides 200 that are an answer. */
   readonly answers?: ReadonlySet<number>;
 }
@@ -67,7 +65,6 @@ export async function fetchDocument(context: CallContext, call: DocumentCall): P
     accept,
     options,
     answers,
-    pick,
     maxBodyBytes = maxManifestBytes,
   } = call;
   const { transport, deadlineMs } = context;
@@ -82,7 +79,6 @@ export async function fetchDocument(context: CallContext, call: DocumentCall): P
       headers: accept === undefined ? {} : { accept },
       signal: lifetime.signal,
       maxBodyBytes,
-      pick,
       purpose: options?.purpose,
     });
     if (response.status !== 200 && answers?.has(response.status) !== true)

@@ -4,20 +4,16 @@ import { mediaTypes } from '@cistern/oci';
 import { headerValue, parseWarning, type TransportResponse } from '../transport/transport.ts';
 import type { Upstream, UpstreamTagsPage } from '../upstream.ts';
 import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
-import { pickMember } from './pick-member.ts';
 import { createMissingReferrers, missingStatuses } from './missing-referrers.ts';
 
-/** Some registries describe each manifest beside the tags, with 300 bytes or more. */
-const maxTagsBodyBytes = 128 * 1024 * 1024;
-/** 200,000 tags of 80 characters. */
-const maxTagsBytes = 16 * 1024 * 1024;
+/** 400,000 tags of 80 characters. Some registries describe each manifest beside the tags, with 300 bytes or more: 100,000 of these. */
+const maxTagsBodyBytes = 32 * 1024 * 1024;
 
 export function createListCalls(context: CallContext): Pick<Upstream, 'listTags' | 'listReferrers'> {
   const missing = createMissingReferrers(context.upstream, context.clock);
   return {
     async listTags(repository, { n, last }, options) {
       const subject = `the tags of ${repository}`;
-      let picker = pickMember('tags', maxTagsBodyBytes);
       const response = await fetchDocument(context, {
         operation: 'list-tags',
         url: endpoint(context, repository, 'tags/list', { n, last }),
@@ -26,10 +22,9 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
         options,
         subject,
         unknown: 'name-unknown',
-        maxBodyBytes: maxTagsBytes,
-        pick: () => (picker = pickMember('tags', maxTagsBodyBytes)),
+        maxBodyBytes: maxTagsBodyBytes,
       });
-      const tags = picker.isComplete() ? readTags(parseJson(response)) : undefined;
+      const tags = readTags(parseJson(response));
       if (tags === undefined) throw contradiction(context, `answered with no list of tags when asked for ${subject}`);
       const next = nextPage(response, tags);
       return { tags, ...(next !== undefined && { next }), ...warningOf(response) };
@@ -81,7 +76,9 @@ function parseJson({ bytes }: TransportResponse): unknown {
 }
 
 /** Some registries send `null` for an empty list. */
-function readTags(tags: unknown): string[] | undefined {
+function readTags(document: unknown): string[] | undefined {
+  if (typeof document !== 'object' || document === null || !('tags' in document)) return undefined;
+  const { tags } = document;
   if (tags === null) return [];
   return Array.isArray(tags) && tags.every((tag) => typeof tag === 'string') ? tags : undefined;
 }

@@ -5,7 +5,6 @@ import { type Logger, redactUrl, type UpstreamMetrics, type UpstreamOutcome } fr
 import { toNetworkError } from './network-error.ts';
 import { retryRequests } from './retry.ts';
 import {
-  type BodyPicker,
   dropBody,
   headerValue,
   nameUpstream,
@@ -49,14 +48,13 @@ export function readWholeBody({
     const success = response.status < 300;
     if (success && request.maxBodyBytes === undefined) return response;
     const maxBytes = success ? (request.maxBodyBytes ?? 0) : maxRefusalBytes;
-    const picker = success ? request.pick?.() : undefined;
-    const { bytes, received, isTooLarge } = await read(upstream, request, response, { maxBytes, picker });
-    countBytes(received);
-    if (!isTooLarge) return { ...response, bytes };
+    const bytes = await read(upstream, request, response, maxBytes);
+    countBytes(bytes.length);
+    if (bytes.length <= maxBytes) return { ...response, bytes };
     if (!success) return { ...response, bytes: bytes.subarray(0, maxBytes) };
     throw new CacheError(
       'content-mismatch',
-      `${nameUpstream(upstream, response.url.host)} sent more than the ${picker !== undefined && received > picker.maxReceivedBytes ? picker.maxReceivedBytes : maxBytes} bytes that are allowed for such an answer.`,
+      `${nameUpstream(upstream, response.url.host)} sent more than the ${maxBytes} bytes that are allowed for such an answer.`,
     );
   };
 }
@@ -66,26 +64,21 @@ async function read(
   upstream: UpstreamIdentity,
   { signal }: TransportRequest,
   { body, url }: TransportResponse,
-  { maxBytes, picker }: { readonly maxBytes: number; readonly picker: BodyPicker | undefined },
-): Promise<{ readonly bytes: Buffer; readonly received: number; readonly isTooLarge: boolean }> {
-  const { maxReceivedBytes = maxBytes } = picker ?? {};
+  maxBytes: number,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  let received = 0;
-  const isTooLarge = (): boolean => size > maxBytes || received > maxReceivedBytes;
   try {
     // Leaving the loop destroys the body.
     for await (const chunk of body as AsyncIterable<Buffer>) {
-      const kept = picker === undefined ? chunk : picker.push(chunk);
-      chunks.push(kept);
-      size += kept.length;
-      received += chunk.length;
-      if (isTooLarge()) break;
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > maxBytes) break;
     }
   } catch (error) {
     throw toNetworkError(error, { upstream, url, signal });
   }
-  return { bytes: Buffer.concat(chunks, size), received, isTooLarge: isTooLarge() };
+  return Buffer.concat(chunks, size);
 }
 
 /** Refuses an answer in a content encoding that was not asked for. Decoding it would yield bytes that no digest vouches for. */

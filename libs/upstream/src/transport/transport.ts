@@ -30,18 +30,8 @@ export interface TransportRequest {
   readonly repository?: RepositoryName;
   /** Bodies are read whole, up to this size; `undefined`: the body of a 2xx answer stays a stream. */
   readonly maxBodyBytes: number | undefined;
-  /** Keeps a part of a body that may be larger than `maxBodyBytes`. Called for each attempt. */
-  readonly pick?: (() => BodyPicker) | undefined;
   /** Default `cold`. */
   readonly purpose?: CallPurpose | undefined;
-}
-
-/** Keeps a part of a body. `maxBodyBytes` is for what it keeps. */
-export interface BodyPicker {
-  /** For all of the body. */
-  readonly maxReceivedBytes: number;
-  /** The bytes to keep of the next chunk. */
-  push(chunk: Buffer): Buffer;
 }
 
 /** Names in lower case. */
