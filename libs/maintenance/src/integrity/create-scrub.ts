@@ -1,14 +1,11 @@
 // The scrub reads all of the store, part by part, at a bounded rate. After an interruption it goes on where it was
 // (decision 0033).
-import { setTimeout as delay } from 'node:timers/promises';
 import { cleanQuarantine, ifObjectAnswers } from '@cistern/content';
-import { isCacheError } from '@cistern/errors';
-import { withLease } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import type { FetchBlobsDeps } from '@cistern/prewarm';
 import { createBandwidth } from '@cistern/runtime';
 import type { Metrics } from '@cistern/telemetry';
-import { runUntilClosed } from '../run-until-closed.ts';
+import { startLoop } from '../start-loop.ts';
 import {
   type Damage,
   noCounts,
@@ -140,20 +137,17 @@ export function createScrub(deps: ScrubDeps) {
  * for another to go on with.
  */
 export function startScrubber(deps: ScrubDeps): { close(): Promise<void> } {
-  const { index, log } = deps;
-  return runUntilClosed(async (signal) => {
-    const scrub = createScrub(deps);
-    const { everyMs } = deps.limits;
-    for (let waitMs = Math.min(firstLookMs, everyMs); !signal.aborted; waitMs = Math.min(lookEveryMs, everyMs)) {
-      await delay(waitMs, undefined, { signal }).catch(() => {});
-      if (signal.aborted) return;
-      try {
-        await withLease({ index, name: 'scrub', signal }, (held) => scrub.run(held));
-      } catch (error) {
-        // Stores and indexes say themselves when they cannot be reached.
-        if (!signal.aborted && !isCacheError(error, 'index-unavailable', 'store-unavailable'))
-          log.error({ err: error }, 'the store cannot be read through for now');
-      }
-    }
+  const { everyMs } = deps.limits;
+  const scrub = createScrub(deps);
+  const retryMs = Math.min(lookEveryMs, everyMs);
+  return startLoop(deps, {
+    name: 'scrub',
+    leaseMs: 30_000,
+    firstMs: Math.min(firstLookMs, everyMs),
+    retryMs,
+    async step(signal) {
+      await scrub.run(signal);
+      return retryMs;
+    },
   });
 }

@@ -1,7 +1,5 @@
 // Looks after a shared index: notices what it has lost, and rebuilds it. Every worker has one, and they rebuild side by side.
-import { setTimeout as delay } from 'node:timers/promises';
-import { isCacheError } from '@cistern/errors';
-import { runUntilClosed } from '../run-until-closed.ts';
+import { startLoop } from '../start-loop.ts';
 import { type RebuildOptions, type RebuildProgress, rebuildIndex, rereadParts } from './rebuild-index.ts';
 
 export type IndexKeeperOptions = Pick<RebuildOptions, 'index' | 'store' | 'log' | 'now'>;
@@ -18,22 +16,8 @@ const lookForUnreadMs = 300_000;
 export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promise<void> } {
   const { index, log } = options;
 
-  /** `action` resolves to the pause after it, in milliseconds. */
-  const repeat = async (signal: AbortSignal, pauseMs: number, action: () => Promise<number>) => {
-    for (let nextMs = pauseMs; !signal.aborted;) {
-      try {
-        nextMs = await action();
-      } catch (error) {
-        // An index says itself when it cannot be reached.
-        if (!signal.aborted && !isCacheError(error, 'index-unavailable'))
-          log.warn({ err: error }, 'the index could not be rebuilt from the store yet');
-      }
-      await delay(nextMs, undefined, { signal }).catch(() => {});
-    }
-  };
-
-  const rebuildIfIncomplete = async (signal: AbortSignal) => {
-    if (await index.epoch.isComplete()) return;
+  async function rebuildIfIncomplete(signal: AbortSignal): Promise<number> {
+    if (await index.epoch.isComplete()) return lookEveryMs;
     let loggedAtMs = performance.now();
     const onProgress = (progress: RebuildProgress) => {
       if (progress.step === 'done' || performance.now() - loggedAtMs < logProgressEveryMs) return;
@@ -44,24 +28,23 @@ export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promis
     if (!result.isComplete) log.warn(result, 'the index lost data while it was rebuilt: it is rebuilt again');
     // A new cache has nothing to tell.
     else if (result.blobs > 0) log.info(result, 'the index was rebuilt from the store');
-  };
+    return lookEveryMs;
+  }
 
   let rereadMs = rereadAfterMs;
-  const reread = async (signal: AbortSignal) => {
+  async function reread(signal: AbortSignal): Promise<number> {
     if (!(await index.epoch.isComplete())) return rereadAfterMs;
     const left = await rereadParts({ ...options, signal });
     const pauseMs = left > 0 ? rereadMs : lookForUnreadMs;
     rereadMs = left > 0 ? Math.min(rereadMs * 2, maxRereadAfterMs) : rereadAfterMs;
     return pauseMs;
-  };
+  }
 
-  return runUntilClosed((signal) =>
-    Promise.all([
-      repeat(signal, lookEveryMs, async () => {
-        await rebuildIfIncomplete(signal);
-        return lookEveryMs;
-      }),
-      repeat(signal, rereadAfterMs, () => reread(signal)),
-    ]),
-  );
+  const loops = [
+    startLoop(options, { name: 'rebuild', retryMs: lookEveryMs, step: rebuildIfIncomplete }),
+    startLoop(options, { name: 'second reading', retryMs: rereadAfterMs, step: reread }),
+  ];
+  return {
+    close: async () => void (await Promise.all(loops.map((loop) => loop.close()))),
+  };
 }
