@@ -1,4 +1,4 @@
-// What workers do again and again, each kind of work in a loop of its own. A failure is logged once, however often it repeats.
+// Workers repeat some work for ever, each kind in a loop of its own. A failure is logged once, however often it repeats.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CacheIndex, withLease } from '@cistern/index';
 import type { Logger } from '@cistern/telemetry';
@@ -6,15 +6,15 @@ import type { Logger } from '@cistern/telemetry';
 export interface Loop {
   /** In the log, and of the lease. */
   readonly name: string;
-  /** Of all processes one is at it. The work rests that long when that process has died. Unset: all are at it. */
+  /** One process does the work, and it rests that long when that process has died. Unset means that all processes do it. */
   readonly leaseMs?: number;
   /** Default: the first step comes at once. */
   readonly firstMs?: number;
-  /** The pause after a failure, and between two looks whether another process is still at it. */
+  /** The pause after a failure, and between two looks whether another process still does it. */
   readonly retryMs: number;
   /** Resolves to the pause after it, in milliseconds. The next step goes on where one that rejects has stopped. */
   readonly step: (signal: AbortSignal) => Promise<number>;
-  /** Called when this process is not at it any more. */
+  /** Called when this process does not do it any more. */
   readonly onRest?: () => void;
 }
 

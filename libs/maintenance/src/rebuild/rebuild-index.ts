@@ -39,8 +39,6 @@ const partsAtOnce = 8;
 const itemsAtOnce = 4;
 /** How long a process waits for parts that others do. */
 const othersPauseMs = 1000;
-/** An object that fails is tried again after these times, when the rest of its part is done. */
-const retriesMs = [1000, 4000];
 
 /**
  * What is already complete is read through once more. An object that cannot be read is left out, and its part is read again by
@@ -60,7 +58,7 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
     tagsAdded: 0,
     failed: 0,
   };
-  const deps: WalkDeps = { ...options, progress, readsAll, count: (what) => (progress[what] += 1) };
+  const deps: WalkDeps = { ...options, readsAll, count: (what) => (progress[what] += 1) };
   const readDone = async (): Promise<ReadonlySet<string>> =>
     readsAll ? doneHere : new Set([...doneHere, ...(await index.epoch.marks(epoch))]);
 
@@ -68,10 +66,8 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
   async function take(part: RebuildPart): Promise<boolean> {
     const isTaken = await withLease({ index, name: leaseOf(part), signal }, async (held) => {
       if ((await readDone()).has(walkedMark(part))) return true;
-      const failed = await walkPart({ ...deps, signal: held }, part);
+      const failed = await walkPart({ ...deps, signal: held }, part, epoch);
       progress.failed += failed;
-      if (failed === 0) await index.epoch.mark(epoch, readMark(part));
-      await index.epoch.mark(epoch, walkedMark(part));
       doneHere.add(walkedMark(part));
       return true;
     });
@@ -119,9 +115,7 @@ export async function rereadParts(options: RebuildOptions): Promise<number> {
   let left = unread.length;
   for (const part of unread)
     await withLease({ index, name: leaseOf(part), signal }, async (held) => {
-      if ((await walkPart({ ...options, readsAll: false, count() {}, signal: held }, part)) > 0) return;
-      await index.epoch.mark(epoch, readMark(part));
-      left -= 1;
+      if ((await walkPart({ ...options, readsAll: false, count() {}, signal: held }, part, epoch)) === 0) left -= 1;
     });
   return left;
 }
@@ -131,34 +125,25 @@ type Progress = { -readonly [K in keyof RebuildProgress]: RebuildProgress[K] };
 interface WalkDeps extends PartDeps {
   readonly log: Logger;
   readonly signal?: AbortSignal | undefined;
-  readonly progress?: Progress;
 }
 
 /** Resolves to the number of objects that could not be read. */
-async function walkPart(deps: WalkDeps, part: RebuildPart): Promise<number> {
+async function walkPart(deps: WalkDeps, part: RebuildPart, epoch: string): Promise<number> {
   const { index, log, signal } = deps;
-  let failed: RebuildItem[] = [];
+  const failed: RebuildItem[] = [];
   let reason: unknown;
-  const adoptAll = async (items: AsyncIterable<RebuildItem> | Iterable<RebuildItem>) => {
-    failed = [];
-    await forEachBounded(items, { atOnce: itemsAtOnce, signal }, (item) => {
-      const onFailure = (error: unknown) => {
-        reason = error;
-        failed.push(item);
-      };
-      return goPast({ ...deps, onFailure }, item.adopt);
-    });
-  };
-  await adoptAll(part.items(deps));
-  for (const retryMs of retriesMs) {
-    if (failed.length === 0) break;
-    await delay(retryMs, undefined, { signal });
-    await adoptAll(failed);
-  }
+  await forEachBounded(part.items(deps), { atOnce: itemsAtOnce, signal }, (item) => {
+    const onFailure = (error: unknown) => {
+      reason = error;
+      failed.push(item);
+    };
+    return goPast({ ...deps, onFailure }, item.adopt);
+  });
   const objects = failed.length;
-  if (objects === 0) return 0;
-  log.warn({ err: reason, part: part.name, objects, object: failed[0]?.name }, 'rebuild goes on without objects');
+  if (objects === 0) await index.epoch.mark(epoch, readMark(part));
+  else log.warn({ err: reason, part: part.name, objects, object: failed[0]?.name }, 'rebuild goes on without objects');
   for (const { repository } of failed) if (repository !== undefined) await markUnread(index, repository);
+  await index.epoch.mark(epoch, walkedMark(part));
   return objects;
 }
 
