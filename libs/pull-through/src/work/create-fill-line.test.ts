@@ -109,11 +109,3 @@ test('a fetch that no reader has asked for within ten seconds is dropped, unless
   background.park(fillOf('early', { class: 'background' }));
   assert.equal(background.next(1_000_000)?.job.digest, digestOf(Buffer.from('early')));
 });
-
-test('a digest that moves to another line is gone from this one', () => {
-  const line = createFillLine(1);
-  const fill = fillOf('moved');
-  line.park(fill);
-  line.remove(fill.job);
-  assert.deepEqual([line.size, line.next(0)], [0, undefined]);
-});

@@ -15,8 +15,6 @@ export interface FillLine {
   readonly size: number;
   /** A digest that is parked already keeps its place. */
   park(fill: ParkedFill): void;
-  /** False: it was not parked here. */
-  remove(job: JobPayload<'fetch-blob'>): boolean;
   /** The fetch that is admitted now, which takes a slot until `left`; `undefined`: none is. */
   next(nowMs: number): ParkedFill | undefined;
   left(upstream: string): void;
@@ -37,41 +35,23 @@ const askedWithinMs = 10_000;
 const ensuredShare = 1 / 8;
 
 export function createFillLine(slots: number): FillLine {
+  /** There are no more of them than the configuration has. */
   const upstreams = new Map<string, UpstreamLine>();
   const ensured = Math.ceil(slots * ensuredShare);
   const mostRunning = 2 * slots;
   let running = 0;
-  let parked = 0;
 
   function lineOf(upstream: string): UpstreamLine {
-    const known = upstreams.get(upstream);
-    if (known !== undefined) return known;
-    const line = { resumed: new Map<Digest, ParkedFill>(), others: new Map<Digest, ParkedFill>(), running: 0 };
+    const line = upstreams.get(upstream) ?? { resumed: new Map(), others: new Map(), running: 0 };
     upstreams.set(upstream, line);
     return line;
   }
 
-  function dropIfIdle(upstream: string, { resumed, others, running: ofUpstream }: UpstreamLine): void {
-    if (resumed.size === 0 && others.size === 0 && ofUpstream === 0) upstreams.delete(upstream);
-  }
-
-  function dropUnasked(line: UpstreamLine, nowMs: number): void {
-    for (const [digest, { askedAtMs, context }] of line.others) {
+  function dropUnasked({ others }: UpstreamLine, nowMs: number): void {
+    for (const [digest, { askedAtMs, context }] of others) {
       if (context.class === 'background' || nowMs - askedAtMs <= askedWithinMs) return;
-      line.others.delete(digest);
-      parked -= 1;
+      others.delete(digest);
     }
-  }
-
-  function choose(nowMs: number): UpstreamLine | undefined {
-    let chosen: UpstreamLine | undefined;
-    for (const [upstream, line] of upstreams) {
-      dropUnasked(line, nowMs);
-      dropIfIdle(upstream, line);
-      if (!mayStart(line)) continue;
-      if (chosen === undefined || isBefore(line, chosen)) chosen = line;
-    }
-    return chosen;
   }
 
   function mayStart({ resumed, others, running: ofUpstream }: UpstreamLine): boolean {
@@ -82,58 +62,45 @@ export function createFillLine(slots: number): FillLine {
 
   return {
     get size() {
-      return parked;
+      return [...upstreams.values()].reduce((sum, { resumed, others }) => sum + resumed.size + others.size, 0);
     },
     park(fill) {
       const { job } = fill;
-      const line = lineOf(job.upstream);
-      const known = line.resumed.get(job.digest) ?? line.others.get(job.digest);
-      if (known === undefined) parked += 1;
+      const { resumed, others } = lineOf(job.upstream);
+      const known = resumed.get(job.digest) ?? others.get(job.digest);
       const isResumed = job.resumes === true || known?.job.resumes === true;
       const kept =
         known === undefined || known.job.replaces < job.replaces ? fill : { ...known, askedAtMs: fill.askedAtMs };
-      if (isResumed) line.others.delete(job.digest);
-      (isResumed ? line.resumed : line.others).set(job.digest, kept);
-    },
-    remove({ upstream, digest }) {
-      const line = upstreams.get(upstream);
-      if (line === undefined) return false;
-      const wasParked = line.resumed.delete(digest) || line.others.delete(digest);
-      if (wasParked) parked -= 1;
-      dropIfIdle(upstream, line);
-      return wasParked;
+      if (isResumed) others.delete(job.digest);
+      (isResumed ? resumed : others).set(job.digest, kept);
     },
     next(nowMs) {
-      const line = choose(nowMs);
+      for (const line of upstreams.values()) dropUnasked(line, nowMs);
+      const [line] = [...upstreams.values()].filter(mayStart).sort(compareLines);
       if (line === undefined) return undefined;
       const from = line.resumed.size > 0 ? line.resumed : line.others;
       const [digest, fill] = from.entries().next().value!;
       from.delete(digest);
-      parked -= 1;
       line.running += 1;
       running += 1;
       return fill;
     },
     left(upstream) {
-      const line = lineOf(upstream);
-      line.running -= 1;
+      lineOf(upstream).running -= 1;
       running -= 1;
-      dropIfIdle(upstream, line);
     },
     clear() {
       const all = [...upstreams.values()].flatMap(({ resumed, others }) => [...resumed.values(), ...others.values()]);
-      for (const [upstream, line] of upstreams) {
-        line.resumed.clear();
-        line.others.clear();
-        dropIfIdle(upstream, line);
+      for (const { resumed, others } of upstreams.values()) {
+        resumed.clear();
+        others.clear();
       }
-      parked = 0;
       return all;
     },
   };
 }
 
-function isBefore(line: UpstreamLine, other: UpstreamLine): boolean {
-  const [resumes, otherResumes] = [line.resumed.size > 0, other.resumed.size > 0];
-  return resumes === otherResumes ? line.running < other.running : resumes;
+/** Readers half-way first, then the fewest fetches under way. */
+function compareLines(one: UpstreamLine, other: UpstreamLine): number {
+  return Number(other.resumed.size > 0) - Number(one.resumed.size > 0) || one.running - other.running;
 }

@@ -117,7 +117,6 @@ export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOp
           await left.promise;
         }
         if (closing !== undefined) throw shuttingDown();
-        if (context.class === 'interactive' && lines.background.remove(job)) report('background');
         lines[context.class].park({ job, context, askedAtMs: performance.now() });
         admit(context.class);
         return null;
