@@ -6,6 +6,7 @@ export { createRecent } from './create-recent.ts';
 export type { Recent } from './create-recent.ts';
 export { fileText, replaceFile } from './file-text.ts';
 export { forEachBounded } from './for-each-bounded.ts';
+export { inBatches } from './in-batches.ts';
 export { isLoopbackName } from './is-loopback-name.ts';
 export { isSameSecret, createSeal } from './seal.ts';
 export { openPoll } from './open-poll.ts';

@@ -1,6 +1,7 @@
 // Blobs from the one that was pulled longest ago, merged from all shards: a short page of each at a time, so that Redis is
 // never held up, however many blobs there are.
 import type { Digest } from '@cistern/oci';
+import { inBatches } from '@cistern/runtime';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
 import { unpackDigest } from './record-format.ts';
 import type { RedisParts } from './redis-parts.ts';
@@ -17,7 +18,7 @@ export async function* walkLeastRecent(
   parts: Pick<RedisParts, 'calls' | 'keys'>,
   get: BlobIndex['get'],
 ): AsyncGenerator<BlobRecord> {
-  for await (const entries of inBatches(mergeShards(parts))) {
+  for await (const entries of inBatches(mergeShards(parts), recordsAtOnce)) {
     const records = await Promise.all(entries.map(({ digest }) => get(digest)));
     for (const [position, { lastPulledAtMs }] of entries.entries()) {
       const record = records[position];
@@ -60,15 +61,4 @@ async function* readShard({ calls }: Pick<RedisParts, 'calls'>, leastRecent: str
     }
     if (page.length < 2 * pageSize) return;
   }
-}
-
-async function* inBatches(entries: AsyncIterable<Entry>): AsyncGenerator<Entry[]> {
-  let batch: Entry[] = [];
-  for await (const entry of entries) {
-    batch.push(entry);
-    if (batch.length < recordsAtOnce) continue;
-    yield batch;
-    batch = [];
-  }
-  yield batch;
 }

@@ -3,7 +3,7 @@
 import type { IndexAndStore } from '@cistern/content';
 import type { BlobRecord, CacheIndex, RepositoryKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
-import { forEachBounded } from '@cistern/runtime';
+import { forEachBounded, inBatches } from '@cistern/runtime';
 import { repositoriesWhile } from '../integrity/find-holders.ts';
 
 export interface ChooseVictimsDeps extends IndexAndStore {
@@ -54,38 +54,34 @@ export async function* chooseAged(
   isSpared: (digest: Digest) => boolean,
   signal: AbortSignal,
 ): AsyncGenerator<BlobRecord[]> {
-  const { index, ageLimits, spareMs, now } = deps;
-  const beforeMs = now() - Math.max(inUseMs, spareMs, Math.min(Infinity, ...ageLimits.values()));
-  let candidates = new Map<Digest, BlobRecord>();
-  for await (const record of index.blobs.leastRecent()) {
-    signal.throwIfAborted();
-    if (record.lastPulledAtMs > beforeMs) break;
-    if (!isSpared(record.digest)) candidates.set(record.digest, record);
-    if (candidates.size < agedAtOnce) continue;
-    yield* agedOf(deps, candidates, signal);
-    candidates = new Map();
+  for await (const records of inBatches(pulledLongAgo(deps, isSpared, signal), agedAtOnce)) {
+    const limits = await findLimits(deps, new Set(records.map(({ digest }) => digest)), signal);
+    const nowMs = deps.now();
+    const aged = records.filter(
+      ({ digest, lastPulledAtMs }) => lastPulledAtMs <= nowMs - (limits.get(digest) ?? Infinity),
+    );
+    yield* inBatches(aged, batchSize);
   }
-  yield* agedOf(deps, candidates, signal);
 }
 
-async function* agedOf(
-  deps: ChooseAgedDeps,
-  candidates: ReadonlyMap<Digest, BlobRecord>,
+/** Blobs that some upstream's limit may hold for. */
+async function* pulledLongAgo(
+  { index, ageLimits, spareMs, now }: ChooseAgedDeps,
+  isSpared: (digest: Digest) => boolean,
   signal: AbortSignal,
-): AsyncGenerator<BlobRecord[]> {
-  if (candidates.size === 0) return;
-  const limits = await findLimits(deps, candidates, signal);
-  const nowMs = deps.now();
-  const aged = [...candidates.values()].filter(
-    ({ digest, lastPulledAtMs }) => lastPulledAtMs <= nowMs - (limits.get(digest) ?? Infinity),
-  );
-  for (let at = 0; at < aged.length; at += batchSize) yield aged.slice(at, at + batchSize);
+): AsyncGenerator<BlobRecord> {
+  const beforeMs = now() - Math.max(inUseMs, spareMs, Math.min(Infinity, ...ageLimits.values()));
+  for await (const record of index.blobs.leastRecent()) {
+    signal.throwIfAborted();
+    if (record.lastPulledAtMs > beforeMs) return;
+    if (!isSpared(record.digest)) yield record;
+  }
 }
 
 /** The longest of the limits of those upstreams that hold a digest. A repository without a manifest here keeps nothing. */
 async function findLimits(
   { index, ageLimits }: ChooseAgedDeps,
-  candidates: ReadonlyMap<Digest, BlobRecord>,
+  candidates: ReadonlySet<Digest>,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Digest, number>> {
   const [ofImagesHere, ofOthers] = [new Map<Digest, number>(), new Map<Digest, number>()];

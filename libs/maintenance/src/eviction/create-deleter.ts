@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { deleteBlobs, finishDeletions, type IndexAndStore } from '@cistern/content';
 import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
+import { createRecent } from '@cistern/runtime';
 import type { EvictionReason, Logger, Metrics } from '@cistern/telemetry';
 import { createPinnedDigests } from './create-pinned-digests.ts';
 
@@ -30,17 +31,14 @@ export function createDeleter(deps: DeleterDeps) {
   /** Always the same, so that interrupted deletions are still ours. */
   const owner = randomUUID();
   const interrupted = new Set<Digest>();
-  const failing = new Map<Digest, { readonly waitMs: number; readonly untilMs: number }>();
+  const failing = createRecent<Digest, { readonly waitMs: number; readonly untilMs: number }>({ max: maxFailing, now });
   let pinned: ReadonlySet<Digest> = new Set();
 
   const findKept = async () => (pinned = await readPinned());
 
   function backOff(digest: Digest): void {
     const waitMs = Math.min(maxRetryMs, 2 * (failing.get(digest)?.waitMs ?? firstRetryMs / 2));
-    failing.delete(digest);
     failing.set(digest, { waitMs, untilMs: now() + waitMs });
-    const [oldest] = failing.keys();
-    if (failing.size > maxFailing) failing.delete(oldest!);
   }
 
   return {

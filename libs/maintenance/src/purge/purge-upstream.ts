@@ -9,7 +9,7 @@ import {
 import { markUpstreamPurged, removeLink, removeTag } from '@cistern/content';
 import type { RepositoryKey, TagKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
-import { forEachBounded } from '@cistern/runtime';
+import { forEachBounded, inBatches } from '@cistern/runtime';
 import { keepOthers, repositoriesWhile } from '../integrity/find-holders.ts';
 import { tagsOf } from './purge-image.ts';
 import { type PurgeResult, type PurgeStep, removeBytes } from './remove-bytes.ts';
@@ -86,17 +86,6 @@ async function* heldBy(step: PurgeStep, upstream: string): AsyncGenerator<Held> 
 
 function repositoriesOf({ index }: PurgeStep, upstream: string): AsyncGenerator<RepositoryKey> {
   return repositoriesWhile(index, (key) => key.upstream === upstream, `${upstream}/`);
-}
-
-async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
-    if (batch.length < size) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
 }
 
 async function removeObjects({ store, signal, past }: PurgeStep, prefix: string): Promise<void> {
