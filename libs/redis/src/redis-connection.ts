@@ -27,7 +27,7 @@ export interface RedisUrl {
 }
 
 /** The master that the sentinels name, asked for again at every reconnect. `tls` is for sentinels and servers alike. */
-export interface SentinelRedis extends RedisAccount {
+interface SentinelRedis extends RedisAccount {
   readonly kind: 'sentinel';
   readonly sentinels: readonly RedisAddress[];
   readonly name: string;

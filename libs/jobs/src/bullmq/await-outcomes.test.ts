@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Redis } from 'ioredis';
+import { createRedisClient, subscriberConnectors } from '@cistern/redis/client';
+import { until } from '@cistern/runtime/testing';
 import { openFakeRedis } from '../testing/open-fake-redis.ts';
 import { createOutcomes, hearEndedJobs } from './await-outcomes.ts';
 import { createQueueNames, type JobProbe, type ProbedJob } from './job-layout.ts';
@@ -80,11 +81,12 @@ test('a connection that ends as it subscribes is opened again, and its failure e
     socket.end(connection === 1 ? subscribed : '');
     return '';
   });
-  const client = new Redis({ port, lazyConnect: true });
+  const connection = { kind: 'standalone', host: '127.0.0.1', port } as const;
+  const client = createRedisClient(connection, { commandTimeoutMs: 1000 });
+  t.after(() => client.disconnect());
   let hearings = 0;
   const ear = hearEndedJobs({
-    connection: { kind: 'standalone', host: '127.0.0.1', port },
-    client,
+    connectors: subscriberConnectors(connection, { client, commandTimeoutMs: 1000 }),
     channel: 'ended',
     onJob: heard.resolve,
     onHearing: () => (hearings += 1),
@@ -92,5 +94,5 @@ test('a connection that ends as it subscribes is opened again, and its failure e
   });
   t.after(() => ear.close());
   assert.equal(await heard.promise, 'job-1');
-  assert.equal(hearings, 2);
+  await until(() => hearings === 2);
 });

@@ -1,9 +1,8 @@
 // The callers that wait for a job. A message only hurries a look at the job; the look itself happens at once, every second and on
 // every reconnect too, so that a missed message costs time and nothing else.
-import type { RedisConnection } from '@cistern/redis';
+import { createSubscriber, type SubscriberConnectors } from '@cistern/redis/client';
 import { untilAborted } from '@cistern/runtime';
 import type { JobProbe, ProbedJob } from './job-layout.ts';
-import { openHearingClient, type RedisClient } from './redis-clients.ts';
 
 const lookEveryMs = 1000;
 const openAgainMs = 500;
@@ -79,9 +78,7 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
 }
 
 export interface EarOptions {
-  readonly connection: RedisConnection;
-  /** Knows the nodes of a cluster. */
-  readonly client: RedisClient;
+  readonly connectors: SubscriberConnectors;
   readonly channel: string;
   readonly onJob: (jobId: string) => void;
   /** Messages are heard from now on; those before may have been missed. */
@@ -89,29 +86,31 @@ export interface EarOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Hears which of the jobs that this process waits for have ended, on a connection that is opened again whenever it has ended. */
-export function hearEndedJobs(options: EarOptions): { close(): void } {
-  const { connection, client, channel, onJob, onHearing, onError } = options;
-  let ear: RedisClient;
+/** Hears which of the jobs that this process waits for have ended, from as soon as Redis is there. */
+export function hearEndedJobs({ connectors, channel, onJob, onHearing, onError }: EarOptions) {
+  const subscriber = createSubscriber({
+    // Every node of a cluster hears every message.
+    isSharded: () => false,
+    connectors,
+    onMessage: (_channel, jobId) => (jobId === undefined ? onHearing() : onJob(jobId)),
+  });
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 
-  function open(): void {
-    ear = openHearingClient(connection, client);
-    ear.on('error', onError);
-    ear.on('message', (_channel: string, jobId: string) => onJob(jobId));
-    ear.on('end', () => {
-      if (!isClosed) timer = setTimeout(open, openAgainMs);
+  function add(): void {
+    subscriber.add(channel).then(onHearing, (error: unknown) => {
+      if (isClosed) return;
+      onError(error);
+      timer = setTimeout(add, openAgainMs);
     });
-    ear.subscribe(channel).then(onHearing, onError);
   }
 
-  open();
+  add();
   return {
-    close() {
+    async close(): Promise<void> {
       isClosed = true;
       clearTimeout(timer);
-      ear.disconnect();
+      await subscriber.close();
     },
   };
 }

@@ -1,6 +1,7 @@
 // The callers' side of the queue: adds jobs and waits for them, and lets no caller wait for Redis.
 import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '@cistern/redis';
+import { createRedisClient, subscriberConnectors } from '@cistern/redis/client';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload } from '../catalogue.ts';
 import { overloaded, shuttingDown, tooLate } from '../job-errors.ts';
@@ -9,7 +10,7 @@ import { createOutcomes, hearEndedJobs } from './await-outcomes.ts';
 import { createProbe, createQueueNames, readOutcome } from './job-layout.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
 import { openQueues } from './open-queues.ts';
-import { openImpatientClient, untilReady } from './redis-clients.ts';
+import { untilReady } from './redis-clients.ts';
 
 export interface BullmqQueueOptions {
   readonly connection: RedisConnection;
@@ -44,7 +45,7 @@ const maxLost = 2;
 export async function openBullmqQueue(options: BullmqQueueOptions): Promise<BullmqQueue> {
   const { connection, keyPrefix, maxWaiting, commandTimeoutMs, log } = options;
   const queueNames = createQueueNames(keyPrefix);
-  const client = openImpatientClient(connection, commandTimeoutMs);
+  const client = createRedisClient(connection, { commandTimeoutMs });
   const outages = logOutages(client, log);
   await untilReady(client, Math.max(2000, 4 * commandTimeoutMs));
 
@@ -55,8 +56,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
   const closing = new AbortController();
   client.on('ready', outcomes.lookAtAll);
   const ear = hearEndedJobs({
-    connection,
-    client,
+    connectors: subscriberConnectors(connection, { client, commandTimeoutMs }),
     channel: queueNames.channelOf(asker),
     onJob: outcomes.look,
     onHearing: outcomes.lookAtAll,
@@ -107,7 +107,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
       closed ??= (async () => {
         closing.abort(shuttingDown());
         await queues.close();
-        ear.close();
+        await ear.close();
         client.disconnect();
       })();
       return closed;

@@ -1,39 +1,21 @@
-// The two kinds of client: those of frontends, which must not wait for Redis, and those of workers, which must.
-import { Cluster, type ClusterOptions, type CommonRedisOptions, Redis } from 'ioredis';
-import type { RedisConnection, SentinelRedis } from '@cistern/redis';
+// The client of workers, which must wait for Redis. That of frontends, which must not, is the index's kind.
+import { Cluster, Redis } from 'ioredis';
+import type { RedisConnection } from '@cistern/redis';
+import { clusterOptions, reconnectAfterMs, type RedisClient, redisOptions } from '@cistern/redis/client';
 import { endsWithin } from '@cistern/runtime';
 
-export type RedisClient = Redis | Cluster;
+export type { RedisClient } from '@cistern/redis/client';
 
 /** A host that does not answer lets an attempt to connect to it neither succeed nor end. */
 const endWithinMs = 2000;
 const clusterEndsWithinMs = 200;
 
-/**
- * Fails at once while there is no connection, and after seconds when there is no answer: `commandTimeoutMs` is what
- * `answersWithin` gives it, which tells a late Redis from a busy process.
- */
-export function openImpatientClient(connection: RedisConnection, commandTimeoutMs: number): RedisClient {
-  return openClient(connection, {
-    enableOfflineQueue: false,
-    patience: {
-      commandTimeout: Math.max(5000, 10 * commandTimeoutMs),
-      connectTimeout: 2000,
-      // No shorter: it cuts connections as well when the whole machine stood still.
-      socketTimeout: Math.max(3000, 2 * commandTimeoutMs),
-      maxRetriesPerRequest: 0,
-      autoResendUnfulfilledCommands: false,
-    },
-    // A retry would take up to 16 delays.
-    cluster: { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0 },
-  });
-}
-
-const patient: ClientRole = {
-  enableOfflineQueue: true,
-  patience: { maxRetriesPerRequest: null, connectTimeout: 5000, socketTimeout: 15_000 },
-  // Of 16 retries; the first holds up closing, too.
-  cluster: { retryDelayOnFailover: 250, retryDelayOnClusterDown: 250 },
+const patience = {
+  connectionName: 'cistern-jobs',
+  maxRetriesPerRequest: null,
+  autoResendUnfulfilledCommands: true,
+  connectTimeout: 5000,
+  socketTimeout: 15_000,
 };
 
 /**
@@ -41,94 +23,25 @@ const patient: ClientRole = {
  * 15 s, longer than any that blocks, is taken for gone.
  */
 export function openPatientClient(connection: RedisConnection): RedisClient {
-  return openClient(connection, patient);
-}
-
-/**
- * For one subscription, and it ends with its connection: ioredis' own way of subscribing again ends the process if it
- * fails. In a cluster, every node of which hears every message, it is to one node that `known` knows: the subscriptions
- * of ioredis' own cluster client spin at full speed while no node is there.
- */
-export function openHearingClient(connection: RedisConnection, known: RedisClient): RedisClient {
-  const role = { ...patient, reconnects: false };
-  if (connection.kind !== 'cluster') return openClient(connection, role);
-  const { nodes, ...account } = connection;
-  const ready = known instanceof Cluster ? known.nodes().filter(({ status }) => status === 'ready') : [];
-  const addresses = ready.length > 0 ? ready.map(({ options }) => options) : nodes;
-  const { host = '', port = 0 } = addresses[Math.floor(Math.random() * addresses.length)] ?? {};
-  return openClient({ ...account, kind: 'standalone', host, port }, role);
-}
-
-interface ClientRole {
-  /** Default true. */
-  readonly reconnects?: boolean;
-  readonly enableOfflineQueue: boolean;
-  readonly patience: Pick<
-    CommonRedisOptions,
-    'autoResendUnfulfilledCommands' | 'commandTimeout' | 'connectTimeout' | 'maxRetriesPerRequest' | 'socketTimeout'
-  >;
-  readonly cluster: Pick<ClusterOptions, 'retryDelayOnFailover' | 'retryDelayOnClusterDown'>;
-}
-
-function openClient(connection: RedisConnection, role: ClientRole): RedisClient {
-  const { enableOfflineQueue, patience, cluster, reconnects = true } = role;
-  const options = {
-    ...accountOf(connection),
-    connectionName: 'cistern-jobs',
+  if (connection.kind === 'cluster') {
+    const options = clusterOptions(connection);
+    return new Cluster([...connection.nodes], {
+      ...options,
+      enableOfflineQueue: true,
+      // Of 16 retries; the first holds up closing, too.
+      retryDelayOnFailover: 250,
+      retryDelayOnClusterDown: 250,
+      redisOptions: { ...options.redisOptions, ...patience },
+    });
+  }
+  return new Redis({
+    ...redisOptions(connection),
     ...patience,
-  };
-  const ofOneServer = {
-    ...options,
-    enableOfflineQueue,
-    retryStrategy: reconnects ? retryDelayMs : null,
+    retryStrategy: reconnectAfterMs,
     // After a fail-over the old master may still answer, as a replica. In a cluster the same replica would be asked again,
     // without end: there the command fails.
     reconnectOnError: (error: Error): 2 | false => (error.message.startsWith('READONLY') ? 2 : false),
-  };
-  switch (connection.kind) {
-    case 'standalone':
-      return new Redis({ ...ofOneServer, host: connection.host, port: connection.port, db: connection.db ?? 0 });
-    case 'url':
-      return new Redis(connection.url, ofOneServer);
-    case 'sentinel':
-      return new Redis({ ...ofOneServer, ...sentinelOptions(connection) });
-    case 'cluster':
-      return new Cluster([...connection.nodes], {
-        ...cluster,
-        enableOfflineQueue,
-        redisOptions: options,
-        clusterRetryStrategy: retryDelayMs,
-        // Only for a while: then the cluster is looked for anew by the configured names.
-        clusterNodeRetryStrategy: (attempt) => (attempt <= 5 ? retryDelayMs(attempt) : null),
-        // TLS checks the names of nodes, so they must stay names.
-        dnsLookup: (host, callback) => callback(null, host),
-      });
-    default:
-      return connection satisfies never;
-  }
-}
-
-function accountOf(connection: RedisConnection) {
-  if (connection.kind === 'url') return { ...(connection.tls && { tls: connection.tls }) };
-  const { username, password, tls } = connection;
-  return {
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(tls && { tls }),
-  };
-}
-
-function sentinelOptions(connection: SentinelRedis) {
-  const { sentinels, name, db = 0, tls, sentinelUsername, sentinelPassword } = connection;
-  return {
-    sentinels: sentinels.map((address) => ({ ...address })),
-    name,
-    db,
-    sentinelRetryStrategy: retryDelayMs,
-    ...(sentinelUsername !== undefined && { sentinelUsername }),
-    ...(sentinelPassword !== undefined && { sentinelPassword }),
-    ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
-  };
+  });
 }
 
 /** Resolves when the client has reached Redis, or after that time. */
@@ -144,10 +57,6 @@ async function untilNodesReady(client: Cluster): Promise<void> {
 
 async function untilOneReady(client: RedisClient): Promise<void> {
   if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve));
-}
-
-function retryDelayMs(attempt: number): number {
-  return Math.min(attempt * 50, 1000);
 }
 
 /**

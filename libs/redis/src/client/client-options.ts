@@ -23,7 +23,8 @@ const everyConnection = {
 } satisfies RedisOptions;
 
 /** `answersWithin` keeps `commandTimeoutMs`. ioredis' own limits, which a busy process trips over, are the last resort. */
-function timeouts(commandTimeoutMs: number) {
+function timeouts(commandTimeoutMs: number | undefined) {
+  if (commandTimeoutMs === undefined) return {};
   return {
     commandTimeout: Math.max(5000, 10 * commandTimeoutMs),
     // A connection that owes an answer for so long is cut. Until the server answers a new one every command on it fails at
@@ -33,8 +34,8 @@ function timeouts(commandTimeoutMs: number) {
   } satisfies RedisOptions;
 }
 
-/** Of one server, wherever the connection finds it. */
-export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>, commandTimeoutMs: number) {
+/** Of one server, wherever the connection finds it. `commandTimeoutMs`: unset means that commands wait. */
+export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>, commandTimeoutMs?: number) {
   switch (connection.kind) {
     case 'standalone':
       return serverOptions(connection, commandTimeoutMs);
@@ -44,10 +45,9 @@ export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>,
       const { sentinels, name, tls, sentinelUsername, sentinelPassword, ...server } = connection;
       return {
         ...serverOptions({ ...server, tls }, commandTimeoutMs),
-        ...given({ sentinelTLS: tls, sentinelUsername, sentinelPassword }),
+        ...given({ sentinelTLS: tls, sentinelUsername, sentinelPassword, sentinelCommandTimeout: commandTimeoutMs }),
         enableTLSForSentinelMode: tls !== undefined,
         sentinels: sentinels.map((address) => ({ ...address })),
-        sentinelCommandTimeout: commandTimeoutMs,
         name,
       } satisfies RedisOptions;
     }
@@ -59,7 +59,7 @@ export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>,
 /** Of one server at a known address. */
 export function serverOptions(
   server: Partial<RedisAddress> & RedisAccount & { readonly db?: number | undefined },
-  commandTimeoutMs: number,
+  commandTimeoutMs?: number,
 ) {
   const { host, port, db, username, password, tls } = server;
   return {
@@ -69,7 +69,7 @@ export function serverOptions(
   } satisfies RedisOptions;
 }
 
-export function clusterOptions(connection: ClusterRedis, commandTimeoutMs: number) {
+export function clusterOptions(connection: ClusterRedis, commandTimeoutMs?: number) {
   return {
     redisOptions: serverOptions({ ...connection }, commandTimeoutMs),
     enableOfflineQueue: false,

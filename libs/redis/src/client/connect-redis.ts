@@ -40,7 +40,7 @@ export interface Connected {
 /** Resolves when Redis answers; rejects with `index-unavailable`, which says why it does not. */
 export async function connectRedis(connection: RedisConnection, options: ConnectOptions): Promise<Connected> {
   const { commandTimeoutMs, scripts, log, mayBeAway } = options;
-  const client = createClient(connection, commandTimeoutMs, scripts);
+  const client = createRedisClient(connection, { commandTimeoutMs, scripts });
   const warn = createSeldomWarning(log, 'the connection to Redis has failed');
   client.on('error', warn).on('node error', warn);
   let absence: CacheError | undefined;
@@ -72,7 +72,11 @@ export async function disconnectRedis(client: RedisClient): Promise<void> {
   waiting.abort();
 }
 
-function createClient(connection: RedisConnection, commandTimeoutMs: number, scripts: Scripts): RedisClient {
+/** A client that connects by itself, and whose commands fail while it has no connection. The caller disconnects it. */
+export function createRedisClient(
+  connection: RedisConnection,
+  { commandTimeoutMs, scripts = {} }: { readonly commandTimeoutMs: number; readonly scripts?: Scripts },
+): RedisClient {
   if (connection.kind === 'cluster')
     return new Cluster([...connection.nodes], { ...clusterOptions(connection, commandTimeoutMs), scripts });
   const options = redisOptions(connection, commandTimeoutMs);

@@ -1,5 +1,6 @@
-export { connectRedis, disconnectRedis, subscriberConnectors } from './connect-redis.ts';
-export type { RedisClient } from './connect-redis.ts';
+export { clusterOptions, reconnectAfterMs, redisOptions } from './client-options.ts';
+export { connectRedis, createRedisClient, disconnectRedis, subscriberConnectors } from './connect-redis.ts';
+export type { RedisClient, SubscriberConnectors } from './connect-redis.ts';
 export { createSubscriber } from './create-subscriber.ts';
 export type { SubscriberOptions } from './create-subscriber.ts';
 export { isTimeout, toIndexError, createSeldomWarning } from './index-error.ts';
