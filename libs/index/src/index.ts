@@ -8,5 +8,6 @@ export type { Link, RepositoryKey } from './links.ts';
 export type { NodeIndex, NodesSeen } from './nodes.ts';
 export type { PopularPlatform, PopularityIndex } from './popularity.ts';
 export { isSameRepository, repositoryPath, tagPath } from './records.ts';
+export { startLoop } from './start-loop.ts';
 export { isSameConfirmation } from './tags.ts';
 export type { TagKey, TagRecord } from './tags.ts';

@@ -38,12 +38,8 @@ interface JobCatalogue {
   };
   /** Tells where the worker that does it can be reached, for what may not be said in a job. */
   'find-worker': { payload: { readonly purpose: 'access' }; result: { readonly address: string } };
-  /** Ends the uploads to the store that nobody will complete. */
-  'sweep-uploads': { payload: { readonly olderThanMs: number }; result: null };
   /** Fetches the public keys of a configured issuer into the store, unless another worker did a moment ago. */
   'fetch-issuer-keys': { payload: { readonly issuer: string }; result: null };
-  /** Adds what is to be fetched early now. `everyMs`: when the next plan comes. */
-  'plan-prewarm': { payload: { readonly everyMs: number }; result: null };
   /** Confirms a tag, or brings what it names now: the manifests, and the rest in a job of its own. */
   'prewarm-tag': { payload: RepositoryJob & PrewarmTagJob; result: PrewarmedTag };
   /** Fetches all blobs of an image, and publishes its progress. */

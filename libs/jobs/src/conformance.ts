@@ -2,7 +2,6 @@
 import { test } from 'node:test';
 import type { OpenJobsUnderTest } from './conformance/jobs-under-test.ts';
 import { runningCases } from './conformance/running-cases.ts';
-import { scheduleCases } from './conformance/schedule-cases.ts';
 import { type OpenSharedJobsUnderTest, sharedCases } from './conformance/shared-cases.ts';
 import { slotCases } from './conformance/slot-cases.ts';
 
@@ -10,7 +9,7 @@ export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
 
 /** Registers one `node:test` test for each case, each with a fresh queue from `open`. */
 export function describeJobs(name: string, open: OpenJobsUnderTest): void {
-  for (const [behaviour, check] of Object.entries({ ...runningCases, ...slotCases, ...scheduleCases }))
+  for (const [behaviour, check] of Object.entries({ ...runningCases, ...slotCases }))
     void test(`${name}: ${behaviour}`, async (t) => check(await open(t), t));
 }
 

@@ -9,7 +9,7 @@ test('a handler does what it did, and its time and end are told', async () => {
   const handlers = measureJobHandlers(
     {
       'stat-blob': async () => null,
-      async 'sweep-uploads'() {
+      async 'fetch-manifest'() {
         throw failure;
       },
     } as unknown as JobHandlers,
@@ -17,12 +17,12 @@ test('a handler does what it did, and its time and end are told', async () => {
   );
   const context: JobContext = { class: 'background', signal: new AbortController().signal };
   assert.equal(await handlers['stat-blob']({} as never, context), null);
-  await assert.rejects(handlers['sweep-uploads']({ olderThanMs: 1 }, context), failure);
+  await assert.rejects(handlers['fetch-manifest']({} as never, context), failure);
   const { values } = await metrics.jobDuration.get();
   const countOf = (job: string, result: string) =>
     values.find(
       ({ metricName, labels }) => metricName?.endsWith('_count') && labels.job === job && labels.result === result,
     )?.value;
-  assert.deepEqual([countOf('stat-blob', 'done'), countOf('sweep-uploads', 'failed')], [1, 1]);
+  assert.deepEqual([countOf('stat-blob', 'done'), countOf('fetch-manifest', 'failed')], [1, 1]);
   assert.ok((await metrics.jobsRunning.get()).values.every(({ value }) => value === 0));
 });

@@ -29,11 +29,6 @@ export interface RunOptions extends JobOptions {
   readonly joins?: 'waiting' | undefined;
 }
 
-export interface ScheduleOptions {
-  readonly everyMs: number;
-  readonly dedupKey: string;
-}
-
 export interface FailedJob {
   readonly name: string;
   /** The message of the error. */
@@ -70,14 +65,6 @@ export interface JobQueue {
    * waits longer than `timeoutMs`: then `overloaded`.
    */
   run<N extends JobName>(name: N, payload: JobPayload<N>, options: RunOptions): Promise<JobResult<N>>;
-  /**
-   * Has the job done in the background, at once and then every `everyMs`; once in each interval, however many processes
-   * schedule it under this name and key. Meant to be called again and again, for example every minute: that changes nothing
-   * unless payload or interval are others (a new interval begins with a run), and brings back what the queue's server has
-   * forgotten. A run is left out while a job of the same name and key runs. Rejects as `add` does, and with `RangeError` for
-   * an interval that is no whole number of milliseconds from 1 to a day.
-   */
-  schedule<N extends JobName>(name: N, payload: JobPayload<N>, options: ScheduleOptions): Promise<void>;
 }
 
 /** What a handler gets besides its payload. */
@@ -118,14 +105,6 @@ export type JobSlots = Readonly<Record<JobGroup, Readonly<Record<JobClass, numbe
 
 export function jobGroup(name: JobName): JobGroup {
   return name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short';
-}
-
-const dayMs = 86_400_000;
-
-/** Throws `RangeError`: timers take no longer intervals. */
-export function checkInterval(everyMs: number): void {
-  if (!Number.isSafeInteger(everyMs) || everyMs < 1 || everyMs > dayMs)
-    throw new RangeError(`${everyMs} ms is no interval between 1 ms and a day`);
 }
 
 /** Handlers whose time and end are measured, whichever queue they work for. */

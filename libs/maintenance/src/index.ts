@@ -10,4 +10,5 @@ export { followPurges, purge } from './purge/purge.ts';
 export type { PurgeTarget } from './purge/purge.ts';
 export { rebuildIndex } from './rebuild/rebuild-index.ts';
 export type { RebuildOptions, RebuildProgress, RebuildResult } from './rebuild/rebuild-index.ts';
+export { startSweeper } from './start-sweeper.ts';
 export { startIndexKeeper } from './rebuild/start-index-keeper.ts';

@@ -5,7 +5,7 @@ import { parseReference, parseTag } from '@cistern/oci';
 import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { until } from '@cistern/runtime/testing';
-import type { PrewarmImage } from './plan-prewarm.ts';
+import { planPrewarm, type PrewarmImage } from './plan-prewarm.ts';
 import { startPrewarmingCache } from './testing/start-prewarming-cache.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
@@ -15,10 +15,9 @@ async function startPlanning(
   t: TestContext,
   { top = 0, images = [] }: { top?: number; images?: readonly PrewarmImage[] },
 ) {
-  const prewarm = { top, images, bytesPerSecond: Infinity };
-  const started = await startPrewarmingCache({ prewarm });
+  const started = await startPrewarmingCache();
   t.after(() => started.close());
-  const { cache, queue, index, hub, metrics } = started;
+  const { cache, index, hub, metrics } = started;
   const asked = async () => {
     const { values } = await metrics.prewarmedTags.get();
     return values.reduce((sum, { value }) => sum + value, 0);
@@ -29,8 +28,7 @@ async function startPlanning(
     /** Runs one plan, and resolves when all it has added, which is `tags` tags, has been done. */
     async plan(tags: number) {
       const before = await asked();
-      const options = { dedupKey: 'all', class: 'background', timeoutMs: 60_000 } as const;
-      await queue.run('plan-prewarm', { everyMs }, options);
+      await planPrewarm({ ...started.deps, top, images }, everyMs, new AbortController().signal);
       await until(async () => (await asked()) === before + tags);
     },
     async pull(tag: string, times: number) {

@@ -1,9 +1,8 @@
-// Job plan-prewarm, every few seconds: which tags are about to go stale and are worth a question before they do, and which
+// Every few seconds: which tags are about to go stale and are worth a question before they do, and which
 // images of the configuration's list are due.
 import { posix } from 'node:path';
 import { isCacheError } from '@cistern/errors';
 import { type CacheIndex, repositoryPath, type TagKey, type TagRecord } from '@cistern/index';
-import type { JobPayload } from '@cistern/jobs';
 import { OciSyntaxError, parseTag, type RepositoryName, type Tag } from '@cistern/oci';
 import { elapsedMs, type FreshnessPolicy, upstreamOf } from '@cistern/pull-through';
 import { addPrewarmTag, type PrewarmTagDeps } from './prewarm-tag.ts';
@@ -28,7 +27,10 @@ export interface PrewarmImage {
   readonly when: { readonly everyMs: number } | { readonly cron: string };
 }
 
-export interface PlanPrewarmDeps extends PrewarmTagDeps, Pick<PrewarmPlan, 'top' | 'images'> {
+export interface PlanPrewarmDeps
+  extends
+    Pick<PrewarmTagDeps, 'index' | 'upstreams' | 'policyOf' | 'queue' | 'log' | 'now'>,
+    Pick<PrewarmPlan, 'top' | 'images'> {
   readonly isOffline: (upstream: string) => boolean;
 }
 
@@ -46,20 +48,10 @@ const keepLastMs = 400 * 24 * 3_600_000;
 const maxTags = 1000;
 const pageSize = 1000;
 
-export async function planPrewarm(
-  deps: PlanPrewarmDeps,
-  { everyMs }: JobPayload<'plan-prewarm'>,
-  signal: AbortSignal,
-): Promise<null> {
-  try {
-    await planPopular(deps, everyMs + slackMs, signal);
-    await planImages(deps, signal);
-  } catch (error) {
-    // The next plan comes by itself.
-    if (signal.aborted || !isCacheError(error, 'overloaded', 'index-unavailable')) throw error;
-    deps.log.warn({ err: error }, 'prewarming could not be planned now');
-  }
-  return null;
+/** Adds what is to be fetched early now. `everyMs`: when the next plan comes. Rejects with `overloaded` or `index-unavailable`. */
+export async function planPrewarm(deps: PlanPrewarmDeps, everyMs: number, signal: AbortSignal): Promise<void> {
+  await planPopular(deps, everyMs + slackMs, signal);
+  await planImages(deps, signal);
 }
 
 /** The most popular first. */

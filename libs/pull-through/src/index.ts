@@ -41,8 +41,6 @@ export type { PullHandlerDeps } from './work/create-pull-handlers.ts';
 export { limitPerUpstream } from './work/limit-per-upstream.ts';
 export { parkFills } from './work/park-fills.ts';
 
-export { startSchedules } from './work/start-schedules.ts';
-
 export type { WorkDeps } from './work/work-deps.ts';
 export { refuseWithoutWorkers, watchWorkers } from './requests/refuse-without-workers.ts';
 export type { WorkerWatch } from './requests/refuse-without-workers.ts';

@@ -59,7 +59,6 @@ test('a slow Redis is waited for as long as the timeout allows', async (t) => {
   const queue = await openQueue(t, { connection, keyPrefix }, { commandTimeoutMs: commandTimeoutMs.patient });
   relay.delayMs = 700;
   await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
-  await queue.schedule('sweep-uploads', { olderThanMs: 1 }, { everyMs: 3_600_000, dedupKey: 'store' });
 });
 
 test('Redis may be away when queue and workers are opened', async (t) => {

@@ -14,10 +14,6 @@ await openBullmqWorkers({
       process.stdout.write(`doing ${tag}\n`);
       return new Promise(() => {});
     },
-    'sweep-uploads': async () => {
-      process.stdout.write('doing a sweep\n');
-      return new Promise(() => {});
-    },
   }),
   slots: jobSlots,
   log,

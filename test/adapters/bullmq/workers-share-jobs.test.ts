@@ -23,6 +23,22 @@ describe('workers', { concurrency: true }, () => {
     assert.equal(await redis.command('LLEN', `${prefix}wait`), '1');
   });
 
+  test('a key that a forgotten job holds keeps no client from its job', async (t) => {
+    const place = placeIn(redis, 'held:');
+    const queue = await openQueue(t, place);
+    await redis.command('SET', 'held:{jobs-interactive-short}:interactive-short:de:revalidate-tag a', 'forgotten');
+    await openWorkers(t, place, { 'revalidate-tag': async () => null });
+    assert.equal(await queue.run('revalidate-tag', tagJob('v1'), asking('a')), null);
+  });
+
+  test('the schedules that an older release kept in Redis are removed', async (t) => {
+    const repeat = 'former:{jobs-background-short}:background-short:repeat';
+    await redis.command('ZADD', repeat, '1', 'sweep-uploads%20store');
+    await redis.command('HSET', `${repeat}:sweep-uploads%20store`, 'every', '3600000');
+    await openQueue(t, placeIn(redis, 'former:'));
+    await until('they are gone', async () => (await redis.command('EXISTS', repeat)) === '0');
+  });
+
   test('a job of a newer release is left to a newer worker', async (t) => {
     const place = placeIn(redis, 'newer:');
     const queue = await openQueue(t, place);

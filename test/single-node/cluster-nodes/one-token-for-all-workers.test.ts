@@ -16,7 +16,7 @@ const config = {
     'docker.io': { url: upstream.url, default: true, timeouts: { silence: '10s' } },
     'quay.io': { url: scheduled.url },
   },
-  // Looked for by schedule, where no token is wanted.
+  // Prewarmed, where no token is wanted.
   prewarm: { images: [{ image: 'quay.io/org/app', tags: ['none'] }] },
 };
 const cluster = await openCluster({ after }, { workers: 3, config });
@@ -32,19 +32,6 @@ test('fifty clients that pull a cold image through three workers at once cost on
   );
   assert.equal(upstream.count({ endpoint: 'token' }), 1);
 });
-
-test('the workers keep one schedule between them', async () => {
-  await until(
-    'there are the schedule and its next run, and no more',
-    async () => (await keysOfSchedule()).length === 2,
-  );
-});
-
-async function keysOfSchedule(): Promise<string[]> {
-  const keys = await cluster.redis.command('KEYS', '*:repeat:plan-prewarm*');
-  // How the run before ended is kept for some seconds, too.
-  return keys.split('\n').filter((key) => !key.endsWith(':outcome'));
-}
 
 /** As clients do: 503 says that it may work in a moment, and on a busy machine it does. */
 async function pull(url: string, expected: Buffer): Promise<void> {

@@ -93,10 +93,6 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
       const outcome = withDeadline(timeoutMs, late, signals, (end) => outcomeOf(end, name, payload, runOptions));
       return readOutcome<N>(await outcome);
     },
-    async schedule(name, payload, scheduleOptions) {
-      closing.signal.throwIfAborted();
-      await queues.schedule(name, payload, scheduleOptions);
-    },
   };
 
   let closed: Promise<void> | undefined;

@@ -5,7 +5,7 @@ import { Worker } from 'bullmq';
 import type { WorkerPlace } from '../hand-on.ts';
 import { shuttingDown } from '../job-errors.ts';
 import type { JobHandlers, JobSlots, JobWorkers } from '../job-queue.ts';
-import { announceEnd, createProbe, createQueueNames } from './job-layout.ts';
+import { announceEnd, createQueueNames } from './job-layout.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
 import { performJob, retryDelayMs, type Stopping } from './perform-job.ts';
 import { openWorkingClient } from './redis-clients.ts';
@@ -46,7 +46,6 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
   const queueNames = createQueueNames(keyPrefix);
   const { client, close: closeClients } = openWorkingClient(connection);
   const outages = logOutages(client, log);
-  const probe = createProbe(client);
 
   const [taking, handling, waiting] = [new AbortController(), new AbortController(), new AbortController()];
   const stopping: Stopping = { taking: taking.signal, handling: handling.signal, waiting: waiting.signal };
@@ -55,7 +54,7 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
     running.add(work);
     return work.finally(() => running.delete(work));
   }
-  const deps = { client, probe, handlers, place, log, stopping, track };
+  const deps = { client, handlers, place, log, stopping, track };
 
   const workers = queueNames.all.map((queueName) => {
     const worker = new Worker(

@@ -1,12 +1,11 @@
-// The callers' side of the four queues, all on one client: adds jobs, schedules them and counts them.
+// The callers' side of the four queues, all on one client: adds jobs and counts them.
 import { randomUUID } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { answersWithin } from '@cistern/redis';
 import { Queue } from 'bullmq';
 import type { JobName, JobPayload } from '../catalogue.ts';
 import { tooManyWait } from '../job-errors.ts';
-import { checkInterval, type JobOptions, type QueueState, type ScheduleOptions } from '../job-queue.ts';
+import type { JobOptions, QueueState } from '../job-queue.ts';
 import {
   deduplicationIdOf,
   type JobProbe,
@@ -36,7 +35,6 @@ interface AddedJob extends ProbedJob {
 export interface OpenedQueues {
   /** Adds a job, or joins the one with the same key that waits or runs. Rejects with `overloaded`. */
   add(name: JobName, payload: JobPayload<JobName>, options: JobOptions): Promise<AddedJob>;
-  schedule(name: JobName, payload: JobPayload<JobName>, options: ScheduleOptions): Promise<void>;
   inspect(): Promise<readonly QueueState[]>;
   close(): Promise<void>;
 }
@@ -45,6 +43,8 @@ export interface OpenedQueues {
 const keepFailed = { age: 3600, count: 100 };
 const failuresShown = 10;
 const countEveryMs = 500;
+/** Release 0.1 kept these schedules in Redis. Its workers put them back, and the last start of an update removes them. */
+const formerSchedules = ['sweep-uploads store', 'plan-prewarm all'];
 
 export function openQueues(options: QueuesOptions): OpenedQueues {
   const { client, queueNames, probe, maxWaiting, commandTimeoutMs } = options;
@@ -52,6 +52,9 @@ export function openQueues(options: QueuesOptions): OpenedQueues {
   const checks = new Map(
     queueNames.all.map((queueName) => [queueName, createBacklogCheck(client, queueName, maxWaiting)]),
   );
+
+  const formerQueue = queues.get(queueNames.of('prewarm-tag', 'background'))!;
+  for (const id of formerSchedules) formerQueue.removeJobScheduler(encodeURIComponent(id)).catch(() => {});
 
   async function addOnce(queueName: JobQueueName, name: JobName, payload: JobPayload<JobName>, jobOptions: JobOptions) {
     const { dedupKey } = jobOptions;
@@ -75,13 +78,6 @@ export function openQueues(options: QueuesOptions): OpenedQueues {
         const again = await answersWithin(commandTimeoutMs, addOnce(queueName, name, payload, jobOptions));
         return { ...again, hasBegun: again.joined };
       }),
-    async schedule(name, payload, scheduleOptions) {
-      checkInterval(scheduleOptions.everyMs);
-      const queueName = queueNames.of(name, 'background');
-      const put = putSchedule(client, queueName, queues.get(queueName)!, { name, payload, ...scheduleOptions });
-      // A schedule takes several commands, one after the other.
-      await answered(() => answersWithin(2 * commandTimeoutMs, put));
-    },
     inspect: () =>
       answered(() => Promise.all([...queues].map(async ([queueName, queue]) => inspectQueue(queueName, queue)))),
     async close() {
@@ -140,39 +136,6 @@ function createBacklogCheck(client: RedisClient, queueName: JobQueueName, maxWai
     }
     if (waiting >= maxWaiting) throw tooManyWait(waiting, name);
   };
-}
-
-interface Schedule extends ScheduleOptions {
-  readonly name: JobName;
-  readonly payload: JobPayload<JobName>;
-}
-
-/** BullMQ's job schedulers (decision 0020): Redis holds the schedule, and the worker that takes a run adds the next one. */
-async function putSchedule(
-  client: RedisClient,
-  queueName: JobQueueName,
-  queue: Queue,
-  schedule: Schedule,
-): Promise<void> {
-  const { name, payload, everyMs, dedupKey } = schedule;
-  const deduplication = { id: deduplicationIdOf(name, dedupKey) };
-  // Ids with many colons were something else in older releases of BullMQ.
-  const id = encodeURIComponent(deduplication.id);
-  const data = sealPayload(payload);
-  const known = await queue.getJobScheduler(id);
-  // BullMQ would take a run that waits out of the queue, and put it at the queue's end again.
-  const isSame = known?.every === everyMs && isDeepStrictEqual(known.template?.data, data);
-  if (isSame && (await isThere(client, queueName.key(`repeat:${id}:${known.next}`)))) return;
-  // It would reckon with where in the old interval the runs were, too (BullMQ 6.7).
-  if (known !== undefined && known.every !== everyMs) await queue.removeJobScheduler(id);
-  const opts = { deduplication, ...attemptsIn(queueName) };
-  await queue.upsertJobScheduler(id, { every: everyMs }, { name, data, opts });
-}
-
-/** Whether the next run is there. It is not if a worker was killed between taking a run and adding the next. */
-async function isThere(client: RedisClient, run: string): Promise<boolean> {
-  const [addedAt = null, finishedOn = null] = await client.hmget(run, 'timestamp', 'finishedOn');
-  return addedAt !== null && finishedOn === null;
 }
 
 async function inspectQueue(queueName: JobQueueName, queue: Queue): Promise<QueueState> {

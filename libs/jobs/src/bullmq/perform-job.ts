@@ -10,11 +10,9 @@ import type { JobContext, JobHandler, JobHandlers } from '../job-queue.ts';
 import {
   encodeError,
   encodeResult,
-  type JobProbe,
   type JobQueueName,
   outcomeKey,
   outcomeTtlMs,
-  type ProbedJob,
   traceparentOf,
   triedByOf,
   unsealPayload,
@@ -24,7 +22,6 @@ import type { RedisClient } from './redis-clients.ts';
 
 export interface PerformDeps {
   readonly client: RedisClient;
-  readonly probe: (job: ProbedJob) => Promise<JobProbe>;
   readonly handlers: JobHandlers;
   readonly place: WorkerPlace | undefined;
   readonly log: BullmqLog;
@@ -60,7 +57,6 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
   const payload = unsealPayload(job.data);
   const handle = (handlers as Readonly<Record<string, JobHandler<JobName> | undefined>>)[job.name];
   if (payload === undefined || handle === undefined) return refuse(deps, queueName, job, token);
-  if (!(await claimRun(deps, queueName, job))) return null;
   let outcome: string;
   try {
     const context: JobContext = {
@@ -136,24 +132,4 @@ async function recordOutcome(
   outcome: string,
 ): Promise<void> {
   await client.set(outcomeKey(queueName, job.id!), outcome, 'PX', outcomeTtlMs);
-}
-
-/**
- * False: a job of the same key waits or runs, and this run is left out. BullMQ gives the key back at the end of the
- * job.
- */
-async function claimRun({ client, probe }: PerformDeps, queueName: JobQueueName, job: Job): Promise<boolean> {
-  const { id = '', deduplicationId } = job;
-  if (job.repeatJobKey === undefined || deduplicationId === undefined) return true;
-  const key = queueName.key(`de:${deduplicationId}`);
-  for (let tries = 0; tries < 2; tries += 1) {
-    if ((await client.set(key, id, 'NX')) === 'OK') return true;
-    const holder = await client.get(key);
-    if (holder === id) return true;
-    // Which also frees the key of a job that was lost with its worker.
-    if (holder === null) continue;
-    const { state } = await probe({ queueName, id: holder, deduplicationId });
-    if (state === 'waiting' || state === 'running') return false;
-  }
-  return false;
 }

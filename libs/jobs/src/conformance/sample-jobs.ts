@@ -20,10 +20,6 @@ export function tagsJob(last: string): JobPayload<'fetch-tags'> {
   return { ...repository, last, n: 10 };
 }
 
-export function sweepJob(olderThanMs: number): JobPayload<'sweep-uploads'> {
-  return { olderThanMs };
-}
-
 export function interactive(dedupKey: string): JobOptions {
   return { dedupKey, class: 'interactive' };
 }
@@ -51,9 +47,7 @@ export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
     'fetch-tags': unexpected,
     'fetch-referrers': unexpected,
     'find-worker': unexpected,
-    'sweep-uploads': unexpected,
     'fetch-issuer-keys': unexpected,
-    'plan-prewarm': unexpected,
     'prewarm-tag': unexpected,
     'prewarm-blobs': unexpected,
     ...handlers,

@@ -13,7 +13,6 @@ import type {
   QueueState,
   RunOptions,
 } from '../job-queue.ts';
-import { createSchedules } from './create-schedules.ts';
 import {
   closeQueues,
   createQueues,
@@ -39,7 +38,6 @@ export interface InlineJobsOptions {
 }
 
 export interface InlineJobs {
-  /** Its schedules end with the workers. */
   readonly queue: JobQueue;
   /**
    * Starts doing the jobs; those added before have waited. Called once. It is apart from the queue because handlers are
@@ -54,7 +52,6 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   const queues = createQueues(slots);
   /** Jobs that wait or run. */
   const jobs = new Map<string, InlineJob>();
-  const schedules = createSchedules();
   let handlers: JobHandlers | undefined;
   let closing: Promise<void> | undefined;
 
@@ -101,15 +98,6 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     await waitForJob(job, options).catch((error: unknown) => {
       if (jobs.get(job.key) === job) throw error;
     });
-  }
-
-  /** A run for which there is no room is left out: the next one comes by itself. */
-  function takeIfRoom(...job: Parameters<typeof take>): void {
-    try {
-      take(...job);
-    } catch (error) {
-      if (!isCacheError(error, 'overloaded')) throw error;
-    }
   }
 
   function checkOpen(): void {
@@ -178,10 +166,6 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
       const leftMs = Math.max(0, timeoutMs - (performance.now() - startedMs));
       return waitForJob<N>(take(name, payload, options), { timeoutMs: leftMs, signal });
     },
-    async schedule(name, payload, { everyMs, dedupKey }) {
-      checkOpen();
-      schedules.set(`${name} ${dedupKey}`, everyMs, () => takeIfRoom(name, payload, { dedupKey, class: 'background' }));
-    },
   };
 
   return {
@@ -193,7 +177,6 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
       queues.all.forEach(startWaiting);
       return {
         close(graceMs) {
-          schedules.clear();
           closing ??= closeQueues(queues.all, graceMs);
           return closing;
         },

@@ -1,7 +1,7 @@
 // Keeps the store within its limits, always, and removes what is too old. Every worker has both loops; of all of them one evicts, and
 // one looks for what is too old, which may take long.
 import type { Metrics } from '@cistern/telemetry';
-import { startLoop } from '../start-loop.ts';
+import { startLoop } from '@cistern/index';
 import { createDeleter, type DeleterDeps } from './create-deleter.ts';
 import { type EvictionDeps, createEviction } from './create-eviction.ts';
 import { type AgingDeps, removeAged } from './remove-aged.ts';

@@ -1,5 +1,5 @@
 // Forgets names now and then. Every worker has one; of all of them one forgets.
-import { startLoop } from '../start-loop.ts';
+import { startLoop } from '@cistern/index';
 import { forgetNames } from './forget-names.ts';
 import type { ForgettingDeps } from './names.ts';
 

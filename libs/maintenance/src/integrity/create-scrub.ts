@@ -5,7 +5,7 @@ import type { Digest } from '@cistern/oci';
 import type { FetchBlobsDeps } from '@cistern/prewarm';
 import { createBandwidth } from '@cistern/runtime';
 import type { Metrics } from '@cistern/telemetry';
-import { startLoop } from '../start-loop.ts';
+import { startLoop } from '@cistern/index';
 import {
   type Damage,
   noCounts,

@@ -1,5 +1,5 @@
 // Looks after a shared index: notices what it has lost, and rebuilds it. Every worker has one, and they rebuild side by side.
-import { startLoop } from '../start-loop.ts';
+import { startLoop } from '@cistern/index';
 import { type RebuildOptions, type RebuildProgress, rebuildIndex, rereadParts } from './rebuild-index.ts';
 
 export type IndexKeeperOptions = Pick<RebuildOptions, 'index' | 'store' | 'log' | 'now'>;

@@ -147,7 +147,6 @@ export function createTestQueue(): TestQueue {
           clearTimeout(timer);
         }
       },
-      async schedule() {},
     },
     join(process, handlers) {
       const running = new Map<Job, Promise<void>>();

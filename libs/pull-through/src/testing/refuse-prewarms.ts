@@ -1,10 +1,10 @@
 import type { JobHandlers } from '@cistern/jobs';
 
-export type PrewarmJob = 'plan-prewarm' | 'prewarm-tag' | 'prewarm-blobs';
+export type PrewarmJob = 'prewarm-tag' | 'prewarm-blobs';
 
 /** For caches whose tests prewarm nothing. */
 export function refusePrewarms(): Pick<JobHandlers, PrewarmJob> {
-  return { 'plan-prewarm': refuse, 'prewarm-tag': refuse, 'prewarm-blobs': refuse };
+  return { 'prewarm-tag': refuse, 'prewarm-blobs': refuse };
 }
 
 function refuse(): Promise<never> {

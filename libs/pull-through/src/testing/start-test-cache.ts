@@ -142,6 +142,8 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     workers,
     clock,
     metrics,
+    /** Of its job handlers. */
+    deps,
     /** May be changed. */
     policy,
     policyOf,

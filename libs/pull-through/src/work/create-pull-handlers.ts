@@ -6,14 +6,13 @@ import { fetchReferrers, fetchTags } from './fetch-lists.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { revalidateTag } from './revalidate-tag.ts';
 import { statBlob } from './stat-blob.ts';
-import { sweepUploads } from './start-schedules.ts';
 
 export interface PullHandlerDeps extends FetchBlobDeps {
   /** Default: there are no issuers. */
   readonly fetchIssuerKeys?: (issuer: string, signal: AbortSignal) => Promise<void>;
 }
 
-type PullJob = Exclude<keyof JobHandlers, 'plan-prewarm' | 'prewarm-tag' | 'prewarm-blobs'>;
+type PullJob = Exclude<keyof JobHandlers, 'prewarm-tag' | 'prewarm-blobs'>;
 
 export function createPullHandlers(deps: PullHandlerDeps): Pick<JobHandlers, PullJob> {
   const { fetchIssuerKeys = refuseIssuer } = deps;
@@ -26,7 +25,6 @@ export function createPullHandlers(deps: PullHandlerDeps): Pick<JobHandlers, Pul
     'fetch-tags': (payload, context) => fetchTags(deps, payload, context),
     'fetch-referrers': (payload, context) => fetchReferrers(deps, payload, context),
     'find-worker': async () => ({ address: deps.address }),
-    'sweep-uploads': (payload) => sweepUploads(deps, payload),
     'fetch-issuer-keys': ({ issuer }, { signal }) => fetchIssuerKeys(issuer, signal).then(() => null),
   };
 }

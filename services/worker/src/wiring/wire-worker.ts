@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import { type JobHandlers, type JobWorkers, measureJobHandlers } from '@cistern/jobs';
-import { createPrewarmHandlers, type PrewarmDeps } from '@cistern/prewarm';
+import { createPrewarmHandlers, type PrewarmDeps, startPlanner } from '@cistern/prewarm';
 import {
   type AnswerPeer,
   type CheckAccess,
@@ -16,7 +16,6 @@ import {
   parkFills,
   type PullHandlerDeps,
   refuseOffline,
-  startSchedules,
   questionSeal,
   shareTokens,
 } from '@cistern/pull-through';
@@ -35,6 +34,7 @@ import {
   startForgetter,
   startIndexKeeper,
   startScrubber,
+  startSweeper,
   evictionSettings,
   wantRoom,
 } from '@cistern/maintenance';
@@ -158,10 +158,9 @@ export async function wireWorker(
     const scrubber = startScrubber({ ...work, limits: config.storageScrub });
     add(() => scrubber.close());
   }
-  const { top, images } = config.prewarm;
-  const prewarms = top > 0 || images.length > 0;
-  const schedules = startSchedules({ queue: jobs.queue, store, log, prewarms });
-  add(async () => schedules.close());
+  const sweeper = startSweeper(parts);
+  const planner = startPlanner({ ...work, ...config.prewarm });
+  add(async () => void (await Promise.all([sweeper?.close(), planner?.close()])));
   return {
     fills,
     disk,

@@ -19,20 +19,13 @@ export interface SimulatedQueue {
   readonly size: number;
 }
 
-interface Repetition {
-  readonly everyMs: number;
-  payload: JobAsk['payload'];
-}
-
 /** These as in the BullMQ adapter. */
 const lookEveryMs = 500;
 const maxLost = 2;
-const longestIntervalMs = 86_400_000;
 
 export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
   const { random, latencyMs } = options;
   const board = createJobBoard(options);
-  const repetitions = new Map<string, Repetition>();
 
   /** An asker looks now and then what has become of its job. */
   const looked = (owner: Owner | undefined) =>
@@ -68,15 +61,6 @@ export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
     }
   };
 
-  const repeat = (key: string, ask: Omit<JobAsk, 'payload'>, repetition: Repetition) => {
-    const again = () => {
-      if (repetitions.get(key) !== repetition) return;
-      if (board.find(ask) === undefined) board.take({ ...ask, payload: repetition.payload });
-      plan(repetition.everyMs, again, { owner: undefined, label: `schedule ${ask.name}`, keepsAlive: false });
-    };
-    again();
-  };
-
   return {
     connect: (owner) => ({
       async add(name, payload, { dedupKey, class: jobClass, traceparent, triedBy }) {
@@ -87,23 +71,9 @@ export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
         const ask: JobAsk = { name, payload, dedupKey, class: jobClass, traceparent, triedBy };
         return run<N>(owner, ask, given);
       },
-      async schedule(name, payload, { everyMs, dedupKey }) {
-        if (!Number.isSafeInteger(everyMs) || everyMs < 1 || everyMs > longestIntervalMs)
-          throw new RangeError(`${everyMs} ms is no interval`);
-        const key = `${name} ${dedupKey}`;
-        const known = repetitions.get(key);
-        if (known?.everyMs === everyMs) {
-          known.payload = payload;
-          return;
-        }
-        const repetition: Repetition = { everyMs, payload };
-        repetitions.set(key, repetition);
-        repeat(key, { name, dedupKey, class: 'background' }, repetition);
-      },
     }),
     join: (owner, handlers, place) => joinQueue(board, owner, { handlers, place, latencyMs }),
     loseData() {
-      repetitions.clear();
       board.forget();
     },
     get size() {

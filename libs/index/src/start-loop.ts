@@ -1,7 +1,7 @@
 // Workers repeat some work for ever, each kind in a loop of its own. A failure is logged once, however often it repeats.
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CacheIndex, withLease } from '@cistern/index';
-import type { Logger } from '@cistern/telemetry';
+import type { IndexLog } from './cache-index.ts';
+import { type LeaseIndex, withLease } from './leases.ts';
 
 export interface Loop {
   /** In the log, and of the lease. */
@@ -19,8 +19,8 @@ export interface Loop {
 }
 
 interface LoopDeps {
-  readonly index: Pick<CacheIndex, 'leases'>;
-  readonly log: Pick<Logger, 'warn'>;
+  readonly index: { readonly leases: LeaseIndex };
+  readonly log: IndexLog;
 }
 
 /** `close` aborts the step under way, and resolves once that has ended. */

@@ -1,0 +1,30 @@
+// Ends uploads that dead workers left unfinished in the store. Every worker has a sweeper; of all of them one sweeps.
+import type { BlobStore } from '@cistern/blob-store';
+import { type CacheIndex, startLoop } from '@cistern/index';
+import type { Logger } from '@cistern/telemetry';
+
+interface SweeperDeps {
+  readonly index: CacheIndex;
+  readonly store: BlobStore;
+  readonly log: Logger;
+}
+
+const hourMs = 3_600_000;
+/** Longer than any blob should take to arrive: the sweeper knows only what its own process uploads. */
+const abandonedAfterMs = 6 * hourMs;
+
+/** `undefined` for a store whose unfinished blobs go by themselves. */
+export function startSweeper(deps: SweeperDeps): { close(): Promise<void> } | undefined {
+  const { store, log } = deps;
+  if (store.sweepUploads === undefined) return undefined;
+  return startLoop(deps, {
+    name: 'sweep',
+    leaseMs: 30_000,
+    retryMs: 60_000,
+    async step() {
+      const uploads = (await store.sweepUploads?.(abandonedAfterMs)) ?? 0;
+      if (uploads > 0) log.info({ uploads }, 'uploads that nobody would complete were ended');
+      return hourMs;
+    },
+  });
+}
