@@ -8,29 +8,25 @@ import { startSweeper } from './start-sweeper.ts';
 
 const hourMs = 3_600_000;
 
-test(
-  'of all workers one sweeps, every hour, and another one when that has ended',
-  { timeout: 3 * hourMs },
-  async (t) => {
-    const index = createTestIndex({ now: Date.now });
-    const lines: string[] = [];
-    const log = createLogger({
-      level: 'info',
-      formatter: 'json',
-      destination: { write: (line) => void lines.push(line) },
-    });
-    const swept: number[] = [];
-    const sweepUploads = async (olderThanMs: number) => swept.push(olderThanMs);
-    const sweepers = [1, 2].map(() => startSweeper({ index, store: { ...createMemoryStore(), sweepUploads }, log }));
-    t.after(async () => Promise.all(sweepers.map(async (sweeper) => sweeper?.close())));
-    await delay(1.5 * hourMs);
-    assert.deepEqual(swept, [6 * hourMs, 6 * hourMs]);
-    assert.match(lines.join(''), /"uploads":2/);
-    await sweepers[0]?.close();
-    await delay(60_000);
-    assert.equal(swept.length, 3);
-  },
-);
+test('one worker sweeps every hour, and another one goes on when it ends', { timeout: 3 * hourMs }, async (t) => {
+  const index = createTestIndex({ now: Date.now });
+  const lines: string[] = [];
+  const log = createLogger({
+    level: 'info',
+    formatter: 'json',
+    destination: { write: (line) => void lines.push(line) },
+  });
+  const swept: number[] = [];
+  const sweepUploads = async (olderThanMs: number) => swept.push(olderThanMs);
+  const sweepers = [1, 2].map(() => startSweeper({ index, store: { ...createMemoryStore(), sweepUploads }, log }));
+  t.after(async () => Promise.all(sweepers.map(async (sweeper) => sweeper?.close())));
+  await delay(1.5 * hourMs);
+  assert.deepEqual(swept, [6 * hourMs, 6 * hourMs]);
+  assert.match(lines.join(''), /"uploads":2/);
+  await sweepers[0]?.close();
+  await delay(60_000);
+  assert.equal(swept.length, 3);
+});
 
 test('a store that needs no sweeping gets none', () => {
   const log = createLogger({ level: 'info', formatter: 'json' });

@@ -23,7 +23,7 @@ export function startSweeper(deps: SweeperDeps): { close(): Promise<void> } | un
     retryMs: 60_000,
     async step() {
       const uploads = (await store.sweepUploads?.(abandonedAfterMs)) ?? 0;
-      if (uploads > 0) log.info({ uploads }, 'uploads that nobody would complete were ended');
+      if (uploads > 0) log.info({ uploads }, 'ended abandoned uploads');
       return hourMs;
     },
   });

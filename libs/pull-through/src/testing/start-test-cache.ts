@@ -142,7 +142,6 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     workers,
     clock,
     metrics,
-    /** Of its job handlers. */
     deps,
     /** May be changed. */
     policy,
