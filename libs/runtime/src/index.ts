@@ -10,6 +10,7 @@ export { inBatches } from './in-batches.ts';
 export { isLoopbackName } from './is-loopback-name.ts';
 export { isSameSecret, createSeal } from './seal.ts';
 export { openPoll } from './open-poll.ts';
+export type { Poll } from './open-poll.ts';
 export type { Seal } from './seal.ts';
 export { endsWithin, setAwakeTimeout, untilAborted, within } from './within.ts';
 export { createSingleFlight } from './single-flight.ts';

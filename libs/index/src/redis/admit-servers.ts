@@ -1,6 +1,7 @@
 // Whether the servers of an index will do: before it asks anything of them, or as soon as they are there.
 import { CacheError } from '@cistern/errors';
 import { type RedisClient, toIndexError } from '@cistern/redis/client';
+import { openPoll, type Poll } from '@cistern/runtime';
 import { Cluster } from 'ioredis';
 import type { IndexLog } from '../cache-index.ts';
 
@@ -19,36 +20,34 @@ export async function admitServers(
   client: RedisClient,
   { absence, log }: { readonly absence: CacheError | undefined; readonly log: IndexLog },
 ): Promise<AdmittedServers> {
-  if (absence === undefined) {
-    const isSharded = await checkServers(client);
-    return { check() {}, hasShardedPubSub: () => isSharded, close() {} };
-  }
-  let refusal: unknown = absence;
   let isSharded = false;
-  let isLooking = false;
-
-  async function look(): Promise<void> {
-    if (isLooking || client.status !== 'ready') return;
-    isLooking = true;
-    try {
-      isSharded = await checkServers(client);
-      refusal = undefined;
-      clearInterval(timer);
-      log.warn({}, 'index available');
-    } catch (error) {
-      if (String(error) !== String(refusal)) log.warn({ err: error }, 'index still unavailable');
-      refusal = error;
-    }
-    isLooking = false;
-  }
-
-  const timer = setInterval(() => void look(), lookEveryMs).unref();
+  let refusal: unknown = absence;
+  const admit = async () => {
+    isSharded = await checkServers(client);
+    refusal = undefined;
+  };
+  if (absence === undefined) await admit();
+  const poll: Poll | undefined =
+    absence &&
+    openPoll({
+      everyMs: lookEveryMs,
+      async look() {
+        if (client.status !== 'ready') return;
+        await admit();
+        log.warn({}, 'index available');
+        void poll?.close();
+      },
+      onFailure(error, times) {
+        refusal = error;
+        if (times === 1) log.warn({ err: error }, 'index still unavailable');
+      },
+    });
   return {
     check() {
       if (refusal !== undefined) throw refusal;
     },
     hasShardedPubSub: () => isSharded,
-    close: () => clearInterval(timer),
+    close: () => void poll?.close(),
   };
 }
 

@@ -145,10 +145,8 @@ const script = `
 local job, lock, outcome, active, dedup, askers = unpack(KEYS)
 
 local function pending(state)
-  if ARGV[2] ~= '' then
-    redis.call('SADD', askers, ARGV[2])
-    redis.call('PEXPIRE', askers, ARGV[3])
-  end
+  redis.call('SADD', askers, ARGV[2])
+  redis.call('PEXPIRE', askers, ARGV[3])
   return {state}
 end
 
@@ -177,7 +175,7 @@ type WithProbe = RedisClient & {
  * job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. `asker`: hears on
  * its channel when a job that it has found pending ends. Call once for a client; the function rejects as the client does.
  */
-export function createProbe(client: RedisClient, asker = ''): (job: ProbedJob) => Promise<JobProbe> {
+export function createProbe(client: RedisClient, asker: string): (job: ProbedJob) => Promise<JobProbe> {
   client.defineCommand('cisternProbeJob', { numberOfKeys: 6, lua: script });
   return async ({ queueName, id, deduplicationId }) => {
     const [state, outcome] = await (client as WithProbe).cisternProbeJob(

@@ -25,9 +25,7 @@ export function limitPerUpstream(handlers: JobHandlers): JobHandlers {
       try {
         return await (handle as JobHandler<JobName>)(payload, context);
       } finally {
-        const left = counts.get(upstream)! - 1;
-        if (left > 0) counts.set(upstream, left);
-        else counts.delete(upstream);
+        counts.set(upstream, counts.get(upstream)! - 1);
       }
     };
     return [name, limit];
