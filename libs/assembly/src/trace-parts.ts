@@ -2,7 +2,7 @@
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import type { RedisIndex } from '@cistern/index/redis';
-import type { JobHandler, JobHandlers, JobName, JobPayload, JobQueue } from '@cistern/jobs';
+import { type JobHandlers, type JobName, type JobPayload, type JobQueue, wrapHandlers } from '@cistern/jobs';
 import type { AnswerPeer } from '@cistern/pull-through';
 import { inSpan, type Span, type SpanAttributes, type SpanOptions, type Tracing } from '@cistern/telemetry';
 import type { Upstream, UpstreamBlobBody } from '@cistern/upstream';
@@ -55,16 +55,12 @@ export function traceQueue(queue: JobQueue, tracing: Tracing): JobQueue {
 
 /** A job without a trace begins one. */
 export function traceJobHandlers(handlers: JobHandlers, tracing: Tracing): JobHandlers {
-  const traced = Object.entries(handlers).map(([job, handle]) => {
-    const trace: JobHandler<JobName> = (payload, context) => {
-      const attributes = { ...attributesOfJob(payload), 'cistern.job.class': context.class };
-      return inSpan(tracing, `job ${job}`, { kind: 'consumer', attributes, parent: context.traceparent }, () =>
-        (handle as JobHandler<JobName>)(payload, context),
-      );
-    };
-    return [job, trace];
+  return wrapHandlers(handlers, (handle, job) => (payload, context) => {
+    const attributes = { ...attributesOfJob(payload), 'cistern.job.class': context.class };
+    return inSpan(tracing, `job ${job}`, { kind: 'consumer', attributes, parent: context.traceparent }, () =>
+      handle(payload, context),
+    );
   });
-  return Object.fromEntries(traced) as JobHandlers;
 }
 
 function attributesOfJob(payload: JobPayload<JobName>): SpanAttributes {

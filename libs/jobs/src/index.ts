@@ -10,7 +10,6 @@ export type {
 export type {
   JobClass,
   JobContext,
-  JobHandler,
   JobHandlers,
   JobOptions,
   JobQueue,
@@ -20,7 +19,7 @@ export type {
   RunOptions,
 } from './job-queue.ts';
 export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
-export { measureJobHandlers } from './job-queue.ts';
+export { jobGroup, measureJobHandlers, wrapHandlers } from './job-queue.ts';
 export { handsOn } from './hand-on.ts';
 export type { WorkerPlace } from './hand-on.ts';
 export { shuttingDown } from './job-errors.ts';

@@ -107,24 +107,32 @@ export function jobGroup(name: JobName): JobGroup {
   return name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short';
 }
 
+/** Handlers of the same names, each of which is what `wrap` makes of the one before. */
+export function wrapHandlers(
+  handlers: JobHandlers,
+  wrap: (handle: JobHandler<JobName>, name: JobName) => JobHandler<JobName>,
+): JobHandlers {
+  const wrapped = Object.entries(handlers).map(([name, handle]) => [
+    name,
+    wrap(handle as JobHandler<JobName>, name as JobName),
+  ]);
+  return Object.fromEntries(wrapped) as JobHandlers;
+}
+
 /** Handlers whose time and end are measured, whichever queue they work for. */
 export function measureJobHandlers(handlers: JobHandlers, { jobDuration, jobsRunning }: JobMetrics): JobHandlers {
-  const measured = Object.entries(handlers).map(([job, handle]) => {
-    const measure: JobHandler<JobName> = async (payload, context) => {
-      const labels = { job, class: context.class };
-      const stop = jobDuration.startTimer(labels);
-      jobsRunning.inc({ class: context.class });
-      let result = 'failed';
-      try {
-        const ended = await (handle as JobHandler<JobName>)(payload, context);
-        result = 'done';
-        return ended;
-      } finally {
-        stop({ result });
-        jobsRunning.dec({ class: context.class });
-      }
-    };
-    return [job, measure];
+  return wrapHandlers(handlers, (handle, job) => async (payload, context) => {
+    const labels = { job, class: context.class };
+    const stop = jobDuration.startTimer(labels);
+    jobsRunning.inc({ class: context.class });
+    let result = 'failed';
+    try {
+      const ended = await handle(payload, context);
+      result = 'done';
+      return ended;
+    } finally {
+      stop({ result });
+      jobsRunning.dec({ class: context.class });
+    }
   });
-  return Object.fromEntries(measured) as JobHandlers;
 }

@@ -147,20 +147,16 @@ export async function wireWorker(
     return options.tracing === undefined ? answer : tracePeer(answer, options.tracing);
   };
   let workers: JobWorkers | undefined;
-  const keeper = startIndexKeeper({ index, store, log, now });
-  add(() => keeper.close());
   metrics.storeMaxBytes.set(maxBytes === Infinity ? 0 : maxBytes);
-  const evictor = startEvictor({ ...parts, ...evictionSettings(config, parts) });
-  add(() => evictor.close());
-  const forgetter = startForgetter({ ...parts, adoptAs, forgetAfterMs: config.storageForgetAfterMs });
-  add(() => forgetter.close());
-  if (config.storageScrub !== undefined) {
-    const scrubber = startScrubber({ ...work, limits: config.storageScrub });
-    add(() => scrubber.close());
-  }
-  const sweeper = startSweeper(parts);
-  const planner = startPlanner({ ...work, ...config.prewarm });
-  add(async () => void (await Promise.all([sweeper?.close(), planner?.close()])));
+  const loops = [
+    startIndexKeeper(parts),
+    startEvictor({ ...parts, ...evictionSettings(config, parts) }),
+    startForgetter({ ...parts, adoptAs, forgetAfterMs: config.storageForgetAfterMs }),
+    config.storageScrub && startScrubber({ ...work, limits: config.storageScrub }),
+    startSweeper(parts),
+    startPlanner({ ...work, ...config.prewarm }),
+  ];
+  add(async () => void (await Promise.all(loops.map(async (loop) => loop?.close()))));
   return {
     fills,
     disk,
