@@ -15,24 +15,26 @@ interface Disk {
   evict: number;
 }
 
-/** A disk of 1000 bytes. `evict`: what goes at each look while room is wanted. `onDelay` runs between two looks. */
-function startDisk({ onDelay, ...options }: Partial<DiskRoomOptions & Disk> & { onDelay?: (disk: Disk) => void } = {}) {
+/** A disk of 1000 bytes. `evict`: what goes at each look while room is wanted. `onWant` runs then. */
+function startDisk({ onWant, ...options }: Partial<DiskRoomOptions & Disk> & { onWant?: (disk: Disk) => void } = {}) {
   const disk = { held: options.held ?? 0, others: options.others ?? 0, spooled: 0, evict: options.evict ?? 0 };
   const wanted: number[] = [];
-  const time = { nowMs: 0 };
+  const startedMs = performance.now();
+  const time = {
+    get nowMs() {
+      return Math.round(performance.now() - startedMs);
+    },
+  };
   const room = createDiskRoom({
     name: 'The file system of the store (storage.filesystem.rootdirectory)',
     minFree: tenth,
     space: async () => ({ freeBytes: 1000 - disk.held - disk.others - disk.spooled, totalBytes: 1000 }),
     heldBytes: async () => disk.held,
-    want: async (bytes) => void wanted.push(bytes),
-    clock: {
-      nowMs: () => time.nowMs,
-      async delay(ms) {
-        time.nowMs += ms;
-        disk.held -= Math.min(disk.evict, disk.held);
-        onDelay?.(disk);
-      },
+    async want(bytes) {
+      wanted.push(bytes);
+      if (bytes === 0) return;
+      disk.held -= Math.min(disk.evict, disk.held);
+      onWant?.(disk);
     },
     ...options,
   });
@@ -162,7 +164,7 @@ test('before upstream is asked nothing is evicted, and only what cannot fit is r
 });
 
 test('bytes that come and go on a busy disk are no reason to wait longer', async () => {
-  const { room, time } = startDisk({ held: 850, onDelay: (disk) => void (disk.others = 5 - disk.others) });
+  const { room, time } = startDisk({ held: 850, onWant: (disk) => void (disk.others = 5 - disk.others) });
   await assert.rejects(fits(room, 200), isRefused);
   assert.equal(time.nowMs, 10_000);
   await assert.rejects(fits(room, 200), isRefused);
@@ -170,7 +172,7 @@ test('bytes that come and go on a busy disk are no reason to wait longer', async
 });
 
 test('a fetch waits while others free a fair part of what it lacks', async () => {
-  const { room, disk, time } = startDisk({ held: 400, others: 450, onDelay: () => void (disk.others -= 2) });
+  const { room, disk, time } = startDisk({ held: 400, others: 450, onWant: () => void (disk.others -= 2) });
   await fits(room, 200);
   assert.ok(time.nowMs > 10_000);
   assert.ok(disk.others <= 300);

@@ -38,7 +38,6 @@ export interface DiskRoomOptions {
   readonly want?: (bytes: number) => Promise<void>;
   /** How often each byte is written there. Default: once. */
   readonly copies?: number;
-  readonly clock?: DiskClock;
 }
 
 interface Look extends DiskSpace {
@@ -49,11 +48,6 @@ interface Look extends DiskSpace {
 interface Taken {
   bytes: number;
   readonly writtenBytes: () => number;
-}
-
-interface DiskClock {
-  nowMs(): number;
-  delay(ms: number, signal: AbortSignal): Promise<void>;
 }
 
 /** Longer than a victim's grace and two steps of the evictor. */
@@ -67,13 +61,8 @@ const fairShare = 0.25;
 const giveUpForMs = 60_000;
 const retryAfterMs = 30_000;
 
-const realClock: DiskClock = {
-  nowMs: () => performance.now(),
-  delay: (ms, signal) => delay(ms, undefined, { signal }),
-};
-
 export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
-  const { name, minFree, want, copies = 1, clock = realClock } = options;
+  const { name, minFree, want, copies = 1 } = options;
   const claims = new Set<Taken>();
   const waiting = new Set<{ readonly bytes: number }>();
   let gaveUp = { bytes: Infinity, atMs: -Infinity };
@@ -83,7 +72,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
     [...claims].reduce((sum, claim) => sum + bytesOf(claim), 0) * copies;
   /** Taken, and not on the disk yet. */
   const pendingBytes = () => sumOf((claim) => Math.max(0, claim.bytes - claim.writtenBytes()));
-  const disk = watchDisk({ ...options, clock }, pendingBytes);
+  const disk = watchDisk(options, pendingBytes);
 
   /** `undefined`: there is room. */
   function shortageOf(bytes: number, seen: Look) {
@@ -91,19 +80,19 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
     const shortage = findShortage(name, minFree, bytes, { ...seen, pendingBytes: pendingBytes(), writtenBytes });
     if (shortage === undefined) return undefined;
     const hasGivenUp = bytes >= gaveUp.bytes && gaveUp.atMs > disk.wentAtMs;
-    return { ...shortage, isGivenUp: hasGivenUp && clock.nowMs() - gaveUp.atMs < giveUpForMs };
+    return { ...shortage, isGivenUp: hasGivenUp && performance.now() - gaveUp.atMs < giveUpForMs };
   }
 
   function refuse(bytes: number, { isOversized, why }: Shortage): never {
     // A blob that is too large for the whole file system says nothing of how full it is.
-    if (!isOversized) refused = { bytes, atMs: clock.nowMs(), why };
+    if (!isOversized) refused = { bytes, atMs: performance.now(), why };
     throw new CacheError('store-unavailable', `There is no room for the blob: ${why}`, { retryAfterMs, isLocal: true });
   }
 
   async function take(claim: Taken, claimed: number, signal: AbortSignal): Promise<() => void> {
     const waiter = { bytes: claimed * copies };
     const { bytes } = waiter;
-    const sinceMs = clock.nowMs();
+    const sinceMs = performance.now();
     try {
       for (;;) {
         signal.throwIfAborted();
@@ -111,7 +100,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
         // From here to the grant nothing is awaited, so that no two take the same room.
         const shortage = seen && shortageOf(bytes, seen);
         if (shortage !== undefined && seen?.held === undefined) continue;
-        const nowMs = clock.nowMs();
+        const nowMs = performance.now();
         const hasWaited = nowMs - Math.max(sinceMs, disk.wentAtMs) >= maxWaitMs || nowMs - sinceMs >= mostWaitMs;
         if (hasWaited && shortage?.isGivenUp === false) gaveUp = { bytes, atMs: nowMs };
         const isOver = hasWaited || shortage?.isGivenUp === true;
@@ -125,7 +114,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
         waiting.add(waiter);
         await ifAnswered(async () => want?.(pendingBytes() + [...waiting].reduce((sum, one) => sum + one.bytes, 0)));
         // The head of the loop rejects with the signal's reason.
-        await ifAnswered(() => clock.delay(lookEveryMs, signal));
+        await ifAnswered(() => delay(lookEveryMs, undefined, { signal }));
       }
     } finally {
       if (waiting.delete(waiter) && waiting.size === 0) await ifAnswered(async () => want?.(0));
@@ -148,15 +137,15 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
     },
     get full() {
       if (refused === undefined || disk.wentAtMs > refused.atMs) return undefined;
-      return clock.nowMs() - refused.atMs < giveUpForMs ? refused.why : undefined;
+      return performance.now() - refused.atMs < giveUpForMs ? refused.why : undefined;
     },
   };
 }
 
-type WatchOptions = Pick<DiskRoomOptions, 'space' | 'heldBytes' | 'minFree'> & { readonly clock: DiskClock };
+type WatchOptions = Pick<DiskRoomOptions, 'space' | 'heldBytes' | 'minFree'>;
 
 /** The disk as it was last seen, and when something last went from it. */
-function watchDisk({ space, heldBytes, minFree, clock }: WatchOptions, pendingBytes: () => number) {
+function watchDisk({ space, heldBytes, minFree }: WatchOptions, pendingBytes: () => number) {
   let heldBefore = 0;
   /** Since something went. */
   let leastLeft = Infinity;
@@ -177,7 +166,7 @@ function watchDisk({ space, heldBytes, minFree, clock }: WatchOptions, pendingBy
       const lacking = minFreeBytes(minFree, seen, held) + bytes - left;
       leastLeft = Math.min(leastLeft, left);
       if (held < heldBefore || (lacking > 0 && left - leastLeft >= lacking * fairShare)) {
-        wentAtMs = clock.nowMs();
+        wentAtMs = performance.now();
         leastLeft = left;
       }
       heldBefore = held;
