@@ -53,7 +53,7 @@ test('a blob that is refused at once is kept for a moment', async (t) => {
   const gets = () => hub.gets.filter(({ digest }) => digest === layer).length;
   await pullBlob(three.repository, layer!);
   await until(() => fills.size === 0);
-  // For a while nobody waits for room any more.
+  // For a while no fill waits for room any more.
   for (let clients = 0; clients < 3; clients += 1) {
     assert.equal((await pullBlob(three.repository, layer!)).length, 100_000);
     await delay(1_000);

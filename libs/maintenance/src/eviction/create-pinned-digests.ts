@@ -57,7 +57,7 @@ export function createPinnedDigests({ index, store, now }: PinnedDigestsDeps): R
       let isReadable = true;
       const onFailure = () => void (isReadable = false);
       await goPast({ store, onFailure }, async () => add(pinned, await digestsOf(pin)));
-      // Without one of its manifests nobody knows its parts: all that its repository holds is enough.
+      // Without one of its manifests its parts are unknown. They are among what its repository holds.
       if (!isReadable) add(pinned, await index.links.digests(pin));
     }
     return pinned;

@@ -42,14 +42,14 @@ test('a pinned image survives any pressure, until its last pin is removed', asyn
 });
 
 test('a pinned manifest that cannot be read keeps its own repository alone', async (t) => {
-  let unreadable: string | undefined;
+  const unreadable = new Set<string>();
   const { addImage, pull, evict, here, store } = await startFullCache(t, {
     highBytes: 50_000,
     lowBytes: 10_000,
     wrapStore: (inner) => ({
       ...inner,
       async open(digest, ...given) {
-        if (digest === unreadable) throw new CacheError('store-unavailable', 'AccessDenied');
+        if (unreadable.has(digest)) throw new CacheError('store-unavailable', 'AccessDenied');
         return inner.open(digest, ...given);
       },
     }),
@@ -58,7 +58,7 @@ test('a pinned manifest that cannot be read keeps its own repository alone', asy
   const repository = parseRepositoryName(pinned!.repository);
   await pinImage(store, { upstream: 'docker.io', repository, reference: { kind: 'digest', digest: pinned!.manifest } });
   for (const image of [pinned, other]) await pull(image!);
-  unreadable = pinned!.manifest;
+  unreadable.add(pinned!.manifest);
   await evict();
   assert.deepEqual(await here(pinned!.digests), all);
   assert.deepEqual(await here(other!.digests), none);

@@ -31,8 +31,10 @@ test('a failure holds the next try off for a moment, and one from the future doe
 });
 
 test('a failure that is remembered names the part that failed', () => {
-  const messageOf = (kind: string) => failedLately('quay.io', kind, 1_000).message;
-  assert.match(messageOf('upstream-timeout'), /^quay\.io could not be asked/);
-  assert.match(messageOf('manifest-unknown'), /^quay\.io said/);
-  assert.match(messageOf('store-unavailable'), /^This cache could not confirm it a moment ago \(store-unavailable\)/);
+  for (const [kind, message] of [
+    ['upstream-timeout', /^quay\.io could not be asked/],
+    ['manifest-unknown', /^quay\.io said/],
+    ['store-unavailable', /^This cache could not confirm it a moment ago \(store-unavailable\)/],
+  ] as const)
+    assert.match(failedLately('quay.io', kind, 1_000).message, message);
 });

@@ -123,7 +123,7 @@ function messageOf(upstream: string, kind: string): string {
   return `${what}. Try again in some seconds.`;
 }
 
-/** Of the cache, and not of its upstream. */
+/** These are failures of the cache. */
 const ownFailures: ReadonlySet<string> = new Set(['store-unavailable', 'index-unavailable', 'overloaded']);
 
 /** The policy of a tag is the first rule of its upstream whose patterns match. */

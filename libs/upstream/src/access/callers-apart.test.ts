@@ -135,9 +135,10 @@ for (const [what, answer] of Object.entries(failing))
     assert.ok(server.requests.length > before, 'asked again after some seconds');
   });
 
+const lookup: LookupFunction = (_host, _options, found) =>
+  found(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), '');
+
 test("a caller's rest after failures of this worker is a failure of this worker", async (t) => {
-  const lookup: LookupFunction = (_host, _options, found) =>
-    found(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), '');
   const { upstream } = openOn(t, 'http://registry.example', { lookup });
   for (let count = 0; count < 6; count += 1)
     await assert.rejects(upstream.checkAccess(repository, tag, stranger), (error) => {

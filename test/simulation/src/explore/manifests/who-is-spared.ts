@@ -29,8 +29,7 @@ export function whoIsSpared(options: SparedOptions): Pick<ScenarioFacts, 'mustSe
   const isStuck = () => purges.hasBegun && faults.some(({ kind }) => kind === 'undeletable objects');
   /** The repository has it from another one alone, which is harmed. */
   const isLent = ({ repository, reference }: Pulled) => isShared(reference) && !repository.blobs.has(reference);
-  const mustServe = (asked: Pulled) =>
-    isBounded && !harmed.includes(asked.repository) && !isLent(asked) && !isStuck();
+  const mustServe = (asked: Pulled) => isBounded && !harmed.includes(asked.repository) && !isLent(asked) && !isStuck();
   return {
     mustServe,
     patienceMs: (asked) => (mustServe(asked) && !isSmall && !isShared(asked.reference) ? promptMs : Infinity),
