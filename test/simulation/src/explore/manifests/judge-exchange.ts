@@ -37,7 +37,7 @@ type Answer = Extract<Exchanged, { result: 'answer' }>;
 /** Something is busy, throttled or unavailable. */
 const temporary = new Set([429, 502, 503, 504]);
 const refusals = new Set([401, 403, 404]);
-/** For a blob of another size than a manifest says: a range beyond that size, or the whole. */
+/** For a blob of another size than a manifest, or upstream, says: a range beyond that size, or the whole. */
 const misstating = new Set([416, 502]);
 /** That upstream does not have a digest is remembered for so long after it said so. */
 const rememberUnknownMs = 2_000;
@@ -65,7 +65,7 @@ function judgeRefusal(facts: ScenarioFacts, asked: Asked, { status, headers, bod
     repository.tags.has(reference) ||
     (repository.cameAtMs.get(reference) ?? Infinity) < startedAtMs - rememberUnknownMs - facts.confirmingMs;
   if (refusals.has(status) && (facts.mayBeRefused(asked) || (status === 404 && !isHere))) return;
-  if (misstating.has(status) && isMisstated(asked)) return;
+  if (misstating.has(status) && (isMisstated(asked) || (facts.isLiedTo && asked.kind === 'blobs'))) return;
   if (!temporary.has(status)) return problem(`${what} got ${status}: ${body.toString().slice(0, 200)}`);
   if (facts.mustServe(asked))
     return problem(`${what} got ${status} though nothing was wrong: ${body.toString().slice(0, 200)}`);
