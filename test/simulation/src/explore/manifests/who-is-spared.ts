@@ -8,6 +8,8 @@ import type { ScenarioFacts } from './scenario-facts.ts';
 
 /** An index that was lost is waited for. */
 const promptMs = 5_000;
+/** A body under way, when its worker loses its network, goes on after `timeouts.body` and three tries to resume it. */
+const resumedMs = 20_000;
 
 export interface SparedOptions {
   readonly faults: readonly PlannedFault[];
@@ -22,6 +24,7 @@ type Pulled = Parameters<ScenarioFacts['mustServe']>[0];
 export function whoIsSpared(options: SparedOptions): Pick<ScenarioFacts, 'mustServe' | 'patienceMs'> {
   const { faults, repositories, purges, isSmall } = options;
   const isBounded = faults.every(({ kind }) => boundedFaults.has(kind));
+  const hasLoss = faults.some(({ kind }) => kind === 'worker without network');
   const harmed = harmedBy(faults, repositories);
   /** A reader of it may have joined a fetch from the repository that is slow. */
   const isShared = (reference: string) => harmed.some(({ blobs }) => blobs.has(reference));
@@ -32,6 +35,9 @@ export function whoIsSpared(options: SparedOptions): Pick<ScenarioFacts, 'mustSe
   const mustServe = (asked: Pulled) => isBounded && !harmed.includes(asked.repository) && !isLent(asked) && !isStuck();
   return {
     mustServe,
-    patienceMs: (asked) => (mustServe(asked) && !isSmall && !isShared(asked.reference) ? promptMs : Infinity),
+    patienceMs(asked) {
+      if (!mustServe(asked) || isSmall || isShared(asked.reference)) return Infinity;
+      return asked.kind === 'blobs' && hasLoss ? resumedMs : promptMs;
+    },
   };
 }
