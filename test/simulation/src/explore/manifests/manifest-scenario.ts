@@ -66,8 +66,8 @@ const actionsWithinMs = 12_000;
 const settleMs = 10_000;
 /** Workers pause for a while after a registry has throttled them. */
 const forgivingMs = 60_000;
-/** A pass reads the store in a moment. */
-const scrubbedWithinMs = scrubEveryMs + 3_000;
+/** A pass reads the store in a moment. One that was under way ends first, half a minute after its worker has lost the lease. */
+const scrubbedWithinMs = 3 * scrubEveryMs + 3_000;
 /** A blob without room waits half a minute at most. The parts of a pulled image are kept for a minute, even above the limit. */
 const roomWithinMs = 100_000;
 const roomLookMs = 5_000;
