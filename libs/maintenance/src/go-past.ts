@@ -1,7 +1,7 @@
 // One object never stops a walk through many: a walk goes on past an object that fails, while index and store answer.
 import type { BlobStore } from '@cistern/blob-store';
+import { assertStoreAnswers } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
-import { digestOf } from '@cistern/oci';
 
 export interface GoPastOptions {
   readonly store: Pick<BlobStore, 'stat'>;
@@ -9,9 +9,6 @@ export interface GoPastOptions {
   /** Called with the failure of one object. */
   readonly onFailure: (error: unknown) => void;
 }
-
-/** No blob is stored under this digest: a look for it shows whether the store answers. */
-const probe = digestOf(Buffer.from('cistern: does the store answer?'));
 
 /**
  * Does `action`, which is about one object. Rejects with `index-unavailable`, with `overloaded`, with the signal's reason, and with
@@ -23,7 +20,7 @@ export async function goPast({ store, signal, onFailure }: GoPastOptions, action
   } catch (error) {
     signal?.throwIfAborted();
     if (isCacheError(error, 'index-unavailable', 'overloaded')) throw error;
-    await store.stat(probe);
+    await assertStoreAnswers(store);
     onFailure(error);
   }
 }

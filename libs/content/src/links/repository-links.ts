@@ -1,14 +1,13 @@
 // Who holds what: bytes are shared by digest, access is not. A repository holds a digest if its own upstream, an operator or
 // another cache's files have said so. That a manifest names it is only a claim, which has to be confirmed.
 import { setImmediate as turn } from 'node:timers/promises';
-import { type BlobStore, registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
-import { isCacheError } from '@cistern/errors';
+import { registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
 import type { Logger } from '@cistern/telemetry';
 import type { Digest } from '@cistern/oci';
 import type { IndexAndStore } from '../blob/stored-blob.ts';
 import { hasHeldObject, readLinksObject, writeHeldObject } from '../objects/small-objects.ts';
-import { ifStoreAnswers } from '../objects/if-store-answers.ts';
+import { ifObjectAnswers, ifStoreAnswers } from '../objects/if-store-answers.ts';
 import type { StoredLinks } from './stored-links.ts';
 
 /** A write of a millisecond or two. Nearly all manifests have fewer. */
@@ -34,9 +33,11 @@ export async function findLink(
   if (known !== undefined && (kind === 'blob' || isHeldManifest(known))) return known;
   const stored = kind === 'blob' ? await deps.storedLinks.find(key, digest) : undefined;
   if (stored !== undefined) return stored;
+  const { store } = deps;
+  // Where its object alone cannot be read, upstream is asked, and the object is written again.
+  const readOwn = () => ifObjectAnswers({ store }, () => readLinksObject(store, key, digest));
   const find = async () =>
-    (kind === 'manifest' ? await readIfReadable(deps.store, key, digest) : undefined) ??
-    (await adopt(deps, key, digest, kind));
+    (kind === 'manifest' ? await readOwn() : undefined) ?? (await adopt(deps, key, digest, kind));
   const found = await find();
   if (found === undefined) return undefined;
   await putLinks(deps.index, key, found);
@@ -44,24 +45,6 @@ export async function findLink(
   // It was purged meanwhile.
   await deps.index.links.remove(key, digest);
   return undefined;
-}
-
-/**
- * `undefined`, too, where this one object cannot be read while the store answers: upstream is asked then, and the object is written
- * again.
- */
-async function readIfReadable(
-  store: BlobStore,
-  key: RepositoryKey,
-  digest: Digest,
-): Promise<readonly Link[] | undefined> {
-  try {
-    return await readLinksObject(store, key, digest);
-  } catch (error) {
-    if (!isCacheError(error, 'store-unavailable')) throw error;
-    await store.stat(digest);
-    return undefined;
-  }
 }
 
 /** Whether the repository may serve it as a manifest. */

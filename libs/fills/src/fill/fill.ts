@@ -25,7 +25,7 @@ export interface FillOptions {
   /** What the first asker waits for. */
   readonly from: number;
   readonly toExclusive: number | undefined;
-  /** Told when everything is here and verified, and the store does not take it, or not yet. */
+  /** Called when the blob is verified and the store refuses it, for now or for good. */
   readonly onRefused?: (() => void) | undefined;
   /** Larger blobs are not fetched whole for the sake of a small range. */
   readonly maxWholeForRangeBytes: number;

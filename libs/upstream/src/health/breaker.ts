@@ -63,7 +63,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
-  // Cockatiel's pause before the trial lasts until there is a sign of life. It goes by a clock that may have been set back.
+  // Cockatiel's pause before the trial lasts until a ping is answered. Cockatiel compares wall-clock times, which may go back.
   const untilAlive: IBackoff<unknown> = {
     get duration() {
       return isAlive ? -Infinity : Infinity;

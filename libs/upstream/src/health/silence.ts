@@ -10,7 +10,7 @@ export interface SilenceOptions {
   readonly metrics: Pick<UpstreamMetrics, 'upstreamReceivedBytes'>;
   /** From the last that was heard to the end of all waiting. Half of it is for the sign of life. */
   readonly silenceMs: number;
-  /** Asks for a sign of life within that time. No answer and no connection are none; all other answers and errors are one. */
+  /** Pings the registry, within `deadlineMs`. A timeout or a failed connection means that it is silent; any other answer or error means that it is alive. */
   readonly ping: (deadlineMs: number) => Promise<unknown>;
 }
 
