@@ -34,6 +34,8 @@ export { hasTooManyValues } from './manifest-json.ts';
 export type { Manifest } from './manifest.ts';
 export { isIndexMediaType, manifestAcceptHeader, mediaTypeOf, mediaTypes } from './media-types.ts';
 export { parsePlatformName, platformName } from './platform-name.ts';
+export { leastSegmentBytes, segmentBytesOf, segmentCount } from './segments.ts';
+export type { CrcTable } from './segments.ts';
 export { hasDigest, hasSignedDigest } from './signed-manifest.ts';
 export { OciSyntaxError } from './syntax-error.ts';
 export { parseV2Path, splitFirstComponent } from './v2-path.ts';

@@ -1,4 +1,5 @@
 // Anything that can be read from an offset: a blob in the store, or a fill in flight.
+import type { CrcTable } from '@cistern/oci';
 
 /**
  * What is known of bytes that were given before they could be verified. `lost`: they are wrong, or nobody will ever know.
@@ -22,6 +23,11 @@ export interface SourceReader {
   read(into: Uint8Array): Promise<number>;
   /** Idempotent; a pending `read` rejects. */
   close(): Promise<void>;
+  /**
+   * What the segments of the whole blob are to be, by bytes that were verified: called once all has been read, and perhaps after
+   * `close`. `undefined`: it is not known here. Rejects as `read`.
+   */
+  readonly table?: (() => Promise<CrcTable | undefined>) | undefined;
   /** Unset means that the bytes are right, or that no reader waits for a verification. It may be called after `close`. */
   readonly verification?: Verification | undefined;
 }

@@ -3,6 +3,7 @@ export { SourceInterrupted } from './byte-source.ts';
 export type { ByteSource, DeliveredBytes, SourceReader, Verification } from './byte-source.ts';
 export { checksumOf, openChecksummedReader, openFailoverReader } from './failover-reader.ts';
 export type { PlaceReader } from './failover-reader.ts';
+export { combineCrc32 } from './combine-crc32.ts';
 export { openBodyConnection } from './http/body-connection.ts';
 export type { BodyConnection, BodyConnectionOptions, Diversion } from './http/body-connection.ts';
 export { BodyError, endedEarly } from './http/response-head.ts';

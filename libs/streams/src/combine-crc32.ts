@@ -1,0 +1,35 @@
+// The CRC-32 of two runs of bytes together, from the CRC-32 of each: polynomials over GF(2), as zlib's crc32_combine.
+
+/** Of CRC-32, reflected: bit 31 is x^0. */
+const polynomial = 0xed_b8_83_20;
+const one = 0x80_00_00_00;
+/** x^(2^n) modulo the polynomial, of which the powers repeat after 31. */
+const squares = Array.from({ length: 32 }, () => one >>> 1);
+for (let n = 1; n < squares.length; n += 1) squares[n] = multiply(squares[n - 1]!, squares[n - 1]!);
+
+function multiply(a: number, b: number): number {
+  let product = 0;
+  for (let bit = one, factor = b; bit !== 0; bit >>>= 1) {
+    if ((a & bit) !== 0) product ^= factor;
+    factor = (factor & 1) === 0 ? factor >>> 1 : (factor >>> 1) ^ polynomial;
+  }
+  return product >>> 0;
+}
+
+/** x^(8 length) modulo the polynomial. */
+function powerOf(length: number): number {
+  let power = one;
+  for (let left = length, n = 3; left > 0; left = Math.floor(left / 2), n += 1)
+    if (left % 2 === 1) power = multiply(squares[n % 31]!, power);
+  return power;
+}
+
+/** Most runs have one length. */
+let last = { length: 0, power: one };
+
+/** CRC-32 of a run of CRC-32 `first` with one of CRC-32 `second` and `length` bytes behind it. */
+export function combineCrc32(first: number, second: number, length: number): number {
+  if (first === 0) return second;
+  if (last.length !== length) last = { length, power: powerOf(length) };
+  return (multiply(last.power, first) ^ second) >>> 0;
+}
