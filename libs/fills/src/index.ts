@@ -2,7 +2,7 @@ export { startFill } from './fill/fill.ts';
 export type { Fill } from './fill/fill.ts';
 export { openTemporarySpool } from './fill/open-temporary-spool.ts';
 export { openSpoolDirectory } from './fill/spool-directory.ts';
-export type { SpoolDirectory } from './fill/spool-directory.ts';
+export type { SpoolDirectory, SpoolDirectoryOptions } from './fill/spool-directory.ts';
 export { continueFill, handOverFills } from './follow/continue-fill.ts';
 export { createFillAccess, createFillTable } from './follow/fill-access.ts';
 export type { FillAccess, FillTable } from './follow/fill-access.ts';

@@ -57,14 +57,9 @@ async function fetchOneBlob(
   signal: AbortSignal,
 ): Promise<void> {
   const { spools, index } = deps;
-  if (size > spools.maxBytes * spoolShare)
-    throw new CacheError(
-      'overloaded',
-      `${digest} has ${size} bytes, which is more than half of worker.spool.maxbytes.`,
-    );
   for (;;) {
     signal.throwIfAborted();
-    if (hasRoom(spools, size)) {
+    if (spools.findShortage(size, spoolShare) === undefined) {
       const job = { upstream, repository, digest, replaces: 0, from: 0 };
       // Does nothing where somebody else is at it.
       await fetchBlob(deps, job, { class: 'background', signal });
@@ -88,16 +83,18 @@ function withoutWaiting(spools: SpoolDirectory): SpoolDirectory {
     get isWaitedFor() {
       return spools.isWaitedFor;
     },
-    async open(name, size, signal, reserveBytes = size) {
-      if (!hasRoom(spools, reserveBytes))
-        throw new CacheError('overloaded', 'The spool has no room for what nobody waits for.', { retryable: true });
-      return spools.open(name, size, signal, reserveBytes);
+    open(request) {
+      const opened = spools.open(request);
+      return {
+        ...opened,
+        async enter(entry) {
+          const shortage = spools.findShortage(request.size, spoolShare);
+          if (shortage !== undefined) throw shortage;
+          return opened.enter(entry);
+        },
+      };
     },
   };
-}
-
-function hasRoom(spools: SpoolDirectory, bytes: number): boolean {
-  return !spools.isWaitedFor && spools.usedBytes + bytes <= spools.maxBytes * spoolShare;
 }
 
 /** An upstream whose blobs come at the pace of `bandwidth` until a client waits for them, and then as fast as they can. */

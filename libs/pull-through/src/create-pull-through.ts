@@ -51,6 +51,8 @@ export interface PullThroughDeps {
   /** Told what to do after a purge: forget contents that are in memory. */
   readonly onPurge?: ((forget: () => void) => void) | undefined;
   readonly manifestCacheBytes?: number;
+  /** Default: of all caches. Less for tests. */
+  readonly leastSegmentBytes?: number | undefined;
   readonly readBufferBytes?: number;
   readonly log: Logger;
   readonly metrics: Metrics;

@@ -2,19 +2,6 @@
 import type { CrcTable } from '@cistern/oci';
 
 /**
- * What is known of bytes that were given before they could be verified. `lost`: they are wrong, or nobody will ever know.
- * Needed `not lost`, it is a look; needed `proven`, it may read.
- */
-export type Verification = (needed: 'not lost' | 'proven') => Promise<'proven' | 'open' | 'lost'>;
-
-/** Bytes that were given unverified, and by what they are recognized: see `checksumOf`. */
-export interface DeliveredBytes {
-  readonly from: number;
-  readonly endExclusive: number;
-  readonly checksum: number;
-}
-
-/**
  * Sequential bytes from the offset it was opened at. Not for concurrent `read`s. The opener closes it. `read` rejects with
  * `SourceInterrupted` where the rest may be had elsewhere.
  */
@@ -28,13 +15,18 @@ export interface SourceReader {
    * `close`. `undefined`: it is not known here. Rejects as `read`.
    */
   readonly table?: (() => Promise<CrcTable | undefined>) | undefined;
-  /** Unset means that the bytes are right, or that no reader waits for a verification. It may be called after `close`. */
-  readonly verification?: Verification | undefined;
+  /**
+   * Whether the bytes that come now have not been verified yet. Who passes them on to the end of the blob compares them with `table`
+   * before the last one.
+   */
+  readonly isUnproven?: boolean | undefined;
 }
 
 export interface ByteSource {
   /** Bytes of the whole. */
   readonly size: number;
+  /** Of its table. Default: those of all blobs of that size. */
+  readonly segmentBytes?: number | undefined;
   /**
    * Reads `[from, toExclusive)`; the end is a promise not to ask for more, so that nothing is fetched for nothing. `signal`
    * ends the wait for the reader, not the reader.
@@ -48,4 +40,11 @@ export interface ByteSource {
  */
 export class SourceInterrupted extends Error {
   override readonly name = 'SourceInterrupted';
+  /** Whether the whole is in the store now. */
+  readonly isStored: boolean;
+
+  constructor(message: string, { isStored = false, ...options }: ErrorOptions & { readonly isStored?: boolean } = {}) {
+    super(message, options);
+    this.isStored = isStored;
+  }
 }

@@ -1,12 +1,13 @@
 export { chunkBytes, createBufferPool } from './buffer-pool.ts';
 export { SourceInterrupted } from './byte-source.ts';
-export type { ByteSource, DeliveredBytes, SourceReader, Verification } from './byte-source.ts';
-export { checksumOf, openChecksummedReader, openFailoverReader } from './failover-reader.ts';
-export type { PlaceReader } from './failover-reader.ts';
+export type { ByteSource, SourceReader } from './byte-source.ts';
+export { openFailoverReader } from './failover-reader.ts';
+export type { Interruptions } from './failover-reader.ts';
 export { combineCrc32 } from './combine-crc32.ts';
 export { openBodyConnection } from './http/body-connection.ts';
 export type { BodyConnection, BodyConnectionOptions, Diversion } from './http/body-connection.ts';
 export { BodyError, endedEarly } from './http/response-head.ts';
 export type { ResponseHead } from './http/response-head.ts';
+export { createSegmentSums } from './segment-sums.ts';
 export { createSharedReads } from './shared-reads.ts';
 export type { SharedReader, SharedReads } from './shared-reads.ts';

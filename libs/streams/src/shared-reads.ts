@@ -1,16 +1,18 @@
 // One blob, many readers: readers of the same digest at about the same place share one stream and its buffers. A reader
 // attaches to the window that covers its position, or opens one there; cast out of it, it does the same again.
 import { CacheError, isCacheError } from '@cistern/errors';
+import { type CrcTable, segmentBytesOf } from '@cistern/oci';
 import type { BufferPool } from './buffer-pool.ts';
-import type { ByteSource, Verification } from './byte-source.ts';
+import type { ByteSource } from './byte-source.ts';
+import { createSegmentSums, type SegmentSums } from './segment-sums.ts';
 import { type Chunk, type Member, Window } from './window.ts';
 
 export interface SharedReader {
   /** Resolves when `next` has something to give at once; rejects with what went wrong before the first byte. */
   ready(): Promise<void>;
   /**
-   * As `BlobStream.next`. The end of the whole comes only if everything that this reader got, from however many streams,
-   * has been proven.
+   * As `BlobStream.next`. The end of the whole comes only if every segment that this reader got, from however many streams, is that
+   * of the verified blob.
    */
   next(): Promise<Uint8Array | undefined>;
   close(): void;
@@ -76,7 +78,9 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
 
   return {
     attach(key, source, from, toExclusive) {
-      const reader = new Reader(from, toExclusive, source.size, pool, (member) => join(key, source, member));
+      const { size, segmentBytes = segmentBytesOf(size) } = source;
+      const sums = createSegmentSums({ size, segmentBytes, from });
+      const reader = new Reader({ from, toExclusive, size, sums, pool, join: (member) => join(key, source, member) });
       return { ready: () => reader.ready(), next: () => reader.next(), close: () => reader.close() };
     },
     get windows() {
@@ -102,27 +106,30 @@ export function patienceWith(windows: number, chunkMs: number, patienceMs: numbe
 const halfwayPatienceMs = 30_000;
 const halfwayPauseMs = 1_000;
 
+interface ReaderOptions {
+  readonly from: number;
+  readonly toExclusive: number;
+  readonly size: number;
+  readonly sums: SegmentSums;
+  readonly pool: BufferPool;
+  readonly join: (member: Member) => Window;
+}
+
 class Reader implements Member {
-  readonly #from: number;
-  readonly #size: number;
-  readonly #pool: BufferPool;
-  readonly #join: (member: Member) => Window;
-  readonly #proofs = new Set<Verification>();
+  readonly #options: ReaderOptions;
   #held: Chunk | undefined;
   #window: Window | undefined;
   #isClosed = false;
   #wake: (() => void) | undefined;
   #waitingSinceMs: number | undefined;
+  #table: CrcTable | undefined;
   position: number;
   readonly endExclusive: number;
 
-  constructor(from: number, toExclusive: number, size: number, pool: BufferPool, join: (member: Member) => Window) {
-    this.#from = from;
-    this.#size = size;
-    this.#pool = pool;
-    this.#join = join;
-    this.position = from;
-    this.endExclusive = toExclusive;
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.position = options.from;
+    this.endExclusive = options.toExclusive;
   }
 
   wake(): void {
@@ -141,15 +148,13 @@ class Reader implements Member {
       return undefined;
     }
     if (this.#window?.has(this)) this.#window.advance();
-    const held = await this.#arrival();
-    this.#held = held;
-    this.#waitingSinceMs = undefined;
-    held.holders += 1;
-    if (held.verification !== undefined) this.#proofs.add(held.verification);
-    if (this.endExclusive === this.#size && held.offset + held.length >= this.#size) await this.#checkProofs('proven');
+    const held = await this.#hold();
     const start = this.position - held.offset;
     const bytes = held.buffer.subarray(start, Math.min(held.length, this.endExclusive - held.offset));
+    if (held.crc === undefined) this.#options.sums.skip(bytes.length);
+    else this.#options.sums.add(bytes, bytes.length === held.length ? held.crc : undefined);
     this.position += bytes.length;
+    if (this.position === this.#options.size) this.#compare();
     return bytes;
   }
 
@@ -165,7 +170,7 @@ class Reader implements Member {
     const held = this.#held;
     if (held === undefined) return;
     held.holders -= 1;
-    if (held.holders === 0) this.#pool.give(held.buffer);
+    if (held.holders === 0) this.#options.pool.give(held.buffer);
     this.#held = undefined;
   }
 
@@ -178,15 +183,13 @@ class Reader implements Member {
     for (;;) {
       this.#checkOpen();
       if (!this.#window?.has(this)) {
-        if (this.#proofs.size > 0) await this.#checkProofs('not lost');
-        this.#window = this.#join(this);
+        this.#window = this.#options.join(this);
       }
       try {
         const chunk = this.#window.chunkAt(this.position);
         if (chunk !== undefined) return chunk;
       } catch (error) {
-        if (!(await this.#mayWait(error))) throw error;
-        this.#checkOpen();
+        if (!this.#mayWait(error)) throw error;
         this.#window.leave(this);
         this.#window = undefined;
         await this.#rest(halfwayPauseMs);
@@ -199,26 +202,46 @@ class Reader implements Member {
     }
   }
 
-  /** What a stream gave may turn out wrong after the reader has left it for another one. */
-  async #checkProofs(needed: 'proven' | 'not lost'): Promise<void> {
-    for (const verification of this.#proofs) {
-      const state = await verification(needed);
-      if (state === 'lost' || (state === 'open' && needed === 'proven'))
-        throw new CacheError('content-mismatch', 'What was sent before could not be verified.', { retryable: true });
+  /** The chunk at the reader's position; with the blob's last bytes come what its segments are to be. */
+  async #hold(): Promise<Chunk> {
+    for (;;) {
+      const held = await this.#arrival();
+      this.#held = held;
+      this.#waitingSinceMs = undefined;
+      held.holders += 1;
+      if (!this.#isCompared(held)) return held;
+      try {
+        this.#table = await held.table?.();
+        this.#checkOpen();
+        return held;
+      } catch (error) {
+        // Cast out while it waited, its stream may have been closed.
+        if (this.#isClosed || this.#window?.has(this)) throw error;
+        this.#releaseHeld();
+      }
     }
-    this.#checkOpen();
   }
 
-  /**
-   * A reader that is halfway through waits for an index or a store that is away: its client could not be answered in words any
-   * more. It does not wait with bytes that nobody will ever prove.
-   */
-  async #mayWait(error: unknown): Promise<boolean> {
-    if (this.position === this.#from || !isCacheError(error, 'index-unavailable', 'store-unavailable')) return false;
+  #isCompared({ offset, length, crc }: Chunk): boolean {
+    const { size, sums } = this.#options;
+    return this.endExclusive === size && offset + length >= size && (crc !== undefined || !sums.isEmpty);
+  }
+
+  /** Before the blob's last bytes: what was verified in the end is what was given, by however many streams. */
+  #compare(): void {
+    const { sums } = this.#options;
+    if (sums.isEmpty || (this.#table !== undefined && sums.matches(this.#table))) return;
+    throw new CacheError('content-mismatch', 'What was sent before is not the blob that was verified.', {
+      retryable: true,
+    });
+  }
+
+  /** A reader that is halfway through waits for an index or a store that is away: its client could not be told any more. */
+  #mayWait(error: unknown): boolean {
+    const { from } = this.#options;
+    if (this.position === from || !isCacheError(error, 'index-unavailable', 'store-unavailable')) return false;
     this.#waitingSinceMs ??= performance.now();
-    if (performance.now() - this.#waitingSinceMs > halfwayPatienceMs) return false;
-    for (const verification of this.#proofs) if ((await verification('not lost')) === 'lost') return false;
-    return true;
+    return performance.now() - this.#waitingSinceMs <= halfwayPatienceMs;
   }
 
   async #rest(ms: number): Promise<void> {

@@ -1,14 +1,17 @@
 // A window: one stream from a source, shared by every reader near its position behind a bounded run of chunks. It is paced by
 // its readers. One that holds the others up for longer than `patienceMs` is cast out and goes on by itself.
+import { crc32 } from 'node:zlib';
 import { type BufferPool, mayKeep, mostChunks } from './buffer-pool.ts';
-import type { ByteSource, SourceReader, Verification } from './byte-source.ts';
+import type { ByteSource, SourceReader } from './byte-source.ts';
 
 /** A chunk in use. `holders` counts the window and every reader that writes it out; at 0 its buffer is reused. */
 export interface Chunk {
   readonly buffer: Buffer;
   readonly offset: number;
   readonly length: number;
-  readonly verification: Verification | undefined;
+  /** CRC-32 of its bytes, where they have not been verified yet. */
+  readonly crc: number | undefined;
+  readonly table: SourceReader['table'];
   holders: number;
 }
 
@@ -158,7 +161,9 @@ export class Window {
         buffer.subarray(0, Math.min(buffer.length, stream.endExclusive - offset)),
       );
       if (length === 0) throw new Error('the source ended before its own size');
-      return { buffer, offset, length, verification: stream.reader.verification, holders: 1 };
+      const { isUnproven = false, table } = stream.reader;
+      const crc = isUnproven ? crc32(buffer.subarray(0, length)) : undefined;
+      return { buffer, offset, length, crc, table, holders: 1 };
     } catch (error) {
       pool.give(buffer);
       throw error;

@@ -67,6 +67,8 @@ export interface BlobRequestOptions extends CallOptions {
    */
   readonly from?: number;
   readonly toExclusive?: number;
+  /** A connection beside the first one of the same blob. */
+  readonly isExtra?: boolean;
 }
 
 export interface UpstreamTagsPage {

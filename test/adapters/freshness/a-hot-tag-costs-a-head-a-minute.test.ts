@@ -67,7 +67,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
     const upstream = openUpstream({ name: 'docker.io', url: hub.url, instanceId: 't', version: '0', metrics, log });
     const fills = createFillTable();
     const parts = { store, fills, log, metrics, now, policyOf, adoptAs: undefined };
-    const spools = await openSpoolDirectory(join(directory, name), Infinity);
+    const spools = await openSpoolDirectory(join(directory, name), { maxBytes: Infinity });
     const upstreams = new Map([[upstream.name, upstream]]);
     const own = { index, upstreams, spools, queue: queue.queue, address: '', maxWholeForRangeBytes: 0 };
     const handlers = createJobHandlers({ ...parts, ...own });

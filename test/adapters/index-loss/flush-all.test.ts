@@ -54,7 +54,7 @@ async function startParts(t: TestContext) {
       metrics,
       log,
     });
-    const spools = await openSpoolDirectory(join(directory, 'store', 'cistern', 'spool'), Infinity);
+    const spools = await openSpoolDirectory(join(directory, 'store', 'cistern', 'spool'), { maxBytes: Infinity, isOneFile: true });
     const handlers = createJobHandlers({
       index,
       store,

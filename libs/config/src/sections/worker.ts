@@ -22,9 +22,10 @@ export const workerSection = section('Fetching from upstreams.', {
       text: 'The directory; it is created.',
       default: "the store's own; with S3 a temporary one",
     }).optional(),
-    maxbytes: size('Fetches wait when those in flight would need more. A blob larger than this is refused.').prefault(
-      '20GiB',
-    ),
+    maxbytes: size(
+      'What fetches in flight keep there. Of larger blobs only a part is there at a time. With a store on this machine bodies count to the store instead.',
+    ).prefault('20GiB'),
+    perfill: size('What one fetch keeps there at most, while it waits for the store.').prefault('1GiB'),
   }),
   rangefill: section('Ranges of blobs that are not cached yet, as lazy pullers ask for them.', {
     maxbytes: size(
@@ -52,7 +53,7 @@ export function buildWorker(worker: z.output<typeof workerSection>, context: Sec
     advertise,
     tls: tls && tlsOf(tls, context),
     /** `directory`: `undefined` where the store wants it, so that a finished body becomes the blob by a rename. */
-    spool: { directory: spool.directory, maxBytes: spool.maxbytes },
+    spool: { directory: spool.directory, maxBytes: spool.maxbytes, perFillBytes: spool.perfill },
     /** Blobs larger than this are not fetched whole for the sake of a small range. */
     maxWholeForRangeBytes: rangefill.maxbytes,
     concurrency,

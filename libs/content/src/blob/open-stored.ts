@@ -4,13 +4,7 @@ import type { BlobRecord } from '@cistern/index';
 import type { BlobReader } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
-import {
-  openChecksummedReader,
-  chunkBytes,
-  type SourceReader,
-  type PlaceReader,
-  SourceInterrupted,
-} from '@cistern/streams';
+import { chunkBytes, type SourceReader, SourceInterrupted } from '@cistern/streams';
 import { noteRight, proveStored, wrongOnce } from './hash-stored.ts';
 import { setAside, type SetAsideOnceDeps } from './set-aside.ts';
 import { findStoredBlob } from './stored-blob.ts';
@@ -37,7 +31,7 @@ export interface StoredRange {
  * `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. A blob that is read whole
  * is hashed on the way, any other range of it before.
  */
-export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<PlaceReader | undefined> {
+export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<SourceReader | undefined> {
   const { digest, size, from, toExclusive, verified, checked, signal } = range;
   const found = await findStoredBlob(deps, digest);
   if (found === undefined) return undefined;
@@ -58,7 +52,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   }
   const lasting = interruptible(reader);
   if (!isHashed || !isWhole) return lasting;
-  return openChecksummedReader(verifying(deps, lasting, record, range), range, size);
+  return verifying(deps, lasting, record, range);
 }
 
 /** Of hashed bytes in memory. A slow reader does not keep them there: what is forgotten meanwhile is hashed again. */
@@ -66,7 +60,7 @@ async function openPiece(
   deps: OpenStoredDeps,
   { digest, size, from, toExclusive, signal }: StoredRange,
   found: BlobRecord,
-): Promise<PlaceReader | undefined> {
+): Promise<SourceReader | undefined> {
   const load = async () => deps.readChecks.pieces.get(digest)?.bytes ?? (await proveStored(deps, found, signal)).bytes;
   const bytes = await load();
   if (bytes === undefined) return undefined;
@@ -166,13 +160,6 @@ function verifying(
   });
   return {
     ...verifier,
-    async verification() {
-      if (verified || readChecks.isRight(record)) return 'proven';
-      if (record.verified) return 'open';
-      // Read on by somebody else, if it has not been replaced: then only its witness tells.
-      const now = await index.blobs.get(digest, { fresh: true });
-      return now?.storedAtMs === storedAtMs && now.verified ? 'proven' : 'open';
-    },
   };
 }
 

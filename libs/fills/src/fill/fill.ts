@@ -1,16 +1,26 @@
 // A fill: one fetch of one digest, streamed to everybody who waits for it, verified, committed. It outlives its askers.
+//
+//   claimed → running ⇄ stalled (no room in the window, or the store takes nothing)
+//   running → verified → committing → committed | unstored → ended
+//   claimed | running → moved: another worker goes on (the lease was lost, this worker ends, or it has failed by itself)
+//   claimed | running → failed
+//
+// Its bytes are segments (`segments.ts`). Upstream is asked by `fetch/`; the spool's room is in `../room`.
 import type { BlobStore } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
-import type { Digest, RepositoryName } from '@cistern/oci';
+import type { CrcTable, Digest, RepositoryName } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
-import type { Upstream } from '@cistern/upstream';
-import { type SourceReader, checksumOf } from '@cistern/streams';
-import { commit, upload } from './commit.ts';
-import { type FillBody, createFillBody, createVerifier, movedElsewhere } from './fill-body.ts';
-import { openFillReader, createFollowers } from './followers.ts';
-import { type Fetchers, createFetchers, isNoRange, nearBytes } from './fetchers.ts';
-import { openFirst } from './open-first.ts';
-import type { SpoolDirectory } from './spool-directory.ts';
+import type { BlobRequestOptions, Upstream } from '@cistern/upstream';
+import type { SourceReader } from '@cistern/streams';
+import { type SegmentFetch, createSegmentFetch, nearBytes } from '../fetch/fetch-segments.ts';
+import { type SideReads, createSideReads } from '../fetch/side-reads.ts';
+import { type FillBody, createFillBody, movedElsewhere } from './fill-body.ts';
+import { createFollowers, openFillReader } from './followers.ts';
+import { createSegmentHash } from './hash-segments.ts';
+import { type FirstAnswer, firstRange, openFirst } from './open-first.ts';
+import { type Segment, type Segments, createSegments } from './segments.ts';
+import type { Spool, SpoolDirectory } from './spool-directory.ts';
+import { type SegmentStore, createSegmentStore } from './store-segments.ts';
 
 export interface FillOptions {
   readonly fillId: string;
@@ -59,11 +69,11 @@ export interface Fill {
    * that is here at `from`, unverified. `undefined`: there is none.
    */
   openPresent(from: number): Promise<{ readonly endExclusive: number; readonly reader: SourceReader } | undefined>;
-  /** CRC-32 of bytes that have been verified; `undefined` while they have not. */
-  checksum(from: number, toExclusive: number): Promise<number | undefined>;
   /** Of the whole blob; `undefined`: nobody has said it yet. */
   readonly size: number | undefined;
-  /** Bytes that are here, verified or not. */
+  /** Of a blob that has been verified. */
+  readonly table: CrcTable | undefined;
+  /** Bytes that have come, verified or not. */
   readonly presentBytes: number;
   /** Who reads from it now. */
   readonly readers: number;
@@ -85,26 +95,40 @@ const rangeIdleMs = 30_000;
 /** How long what is here of a fill stays for followers that come, if it is not stored or has moved to another worker. */
 const quietMs = 2_000;
 const longestMs = 15_000;
+/** How long what is stored stays in the spool for those who read it there. */
+const keptMs = 10_000;
+/** A store that takes nothing for as long does not hold up a fill that is larger than what may be kept of it. */
+const storeRefusesMs = 10_000;
+/** A body whose length nobody tells is refused beyond this. */
+const maxUnknownBytes = 1024 * 1024 * 1024;
+/** What a ranged GET beside another one brings, at least, and of what may be kept of the fill. */
+const leastRangeBytes = 64 * 1024 * 1024;
+const rangeShare = 1 / 8;
 
 export function startFill(options: FillOptions): Fill {
-  const { digest, fillId, upstream, repository, takenOverSize, store, log } = options;
+  const { digest, fillId, upstream, repository, takenOverSize, store, spools, log } = options;
   // By hand, not by AbortSignal.any: the worker's signal may outlive a million fills.
   const stopping = new AbortController();
   const { signal } = stopping;
-  const onStopped = () => {
-    // What is verified only waits for the store, and would for a long time.
-    if (options.mayMove === true && body?.verified !== true) handOver();
-    else stopping.abort(options.signal.reason);
-  };
   const { promise: running, resolve: setRunning, reject: failRunning } = Promise.withResolvers<number>();
   /** Whether the whole is wanted, once that is known. */
   const whole = Promise.withResolvers<boolean>();
   const followers = createFollowers();
   let wholeWanted = false;
+  let spool: Spool | undefined;
   let body: FillBody | undefined;
-  let fetchers: Fetchers | undefined;
+  let fetch: SegmentFetch | undefined;
+  let sides: SideReads | undefined;
+  let storing: SegmentStore | undefined;
+  let isCommitted = false;
   let hasEnded = false;
   let hasMoved = false;
+
+  const onStopped = () => {
+    // What is verified only waits for the store, and would for a long time.
+    if (options.mayMove === true && body?.verified !== true) handOver();
+    else stopping.abort(options.signal.reason);
+  };
 
   const wantWhole = () => {
     wholeWanted = true;
@@ -112,57 +136,103 @@ export function startFill(options: FillOptions): Fill {
     whole.resolve(true);
   };
 
-  const run = async (): Promise<'committed' | 'left'> => {
-    const { spool, first, range } = await openFirst({ ...options, signal });
-    const filling = createFillBody(spool);
-    body = filling;
-    const verifier = createVerifier({
-      digest,
-      presentEnd: spool.present.runEnd,
-      async read(offset, into) {
-        signal.throwIfAborted();
-        return spool.read(offset, into);
-      },
+  const get = (range: BlobRequestOptions) => upstream.getBlob(repository, digest, { signal, ...range });
+
+  /** `undefined`: the bytes are on their way into the spool, or nobody else has them. */
+  const openBeside = (from: number, end: number, verified: boolean): SourceReader | undefined => {
+    const { segments } = body!;
+    const segment = segments.holding(from);
+    if (!segment.isFreed) {
+      const isComing = verified ? (fetch?.want(from) ?? true) : (fetch?.brings(from) ?? false);
+      if (isComing) return undefined;
+    }
+    if (sides === undefined || fetch?.mayGetRanges === false) return undefined;
+    const next = nextPresent(segments, segment, sides.endOf(from, end));
+    // Beyond that it is stored before long.
+    if (wholeWanted && sides.askedBytes + next - from > segments.size) return undefined;
+    return sides.open(from, next);
+  };
+
+  const freeOne = (): boolean => {
+    if (body === undefined || storing === undefined || spools.isOneFile) return false;
+    const { segments } = body;
+    const free = (segment: Segment) => {
+      segments.free(segment).catch((error: unknown) => log.warn({ err: error }, 'a segment was not removed'));
+    };
+    if (isCommitted) {
+      const kept = [...segments].filter(({ isFreed, release }) => !isFreed && release !== undefined);
+      body.markStored();
+      for (const segment of kept) free(segment);
+      return kept.length > 0;
+    }
+    const isLarge = segments.size > spools.perFillBytes;
+    if (isLarge && storing.failingForMs >= storeRefusesMs)
+      storing.giveUp(
+        new CacheError('store-unavailable', 'The store took nothing, and the spool keeps no more of the blob.'),
+      );
+    const least = leastNeeded(segments, storing.isGivenUp, followers.needs);
+    if (least === undefined) return false;
+    free(least);
+    return true;
+  };
+
+  const openSpool = (size: number) => {
+    const opened = spools.open({ name: fillId, size });
+    const segments = createSegments({
+      size,
+      segmentBytes: opened.segmentBytes,
+      files: opened.files,
+      hasSha256: store.wantsSha256 === true && !spools.isOneFile,
     });
-    const write = async (offset: number, chunks: readonly Buffer[]) => {
+    spool = opened;
+    body = createFillBody(segments);
+    return { spool: opened, body, segments };
+  };
+
+  /** Fetches, hashes and stores all of it. */
+  const fetchWhole = async (filling: FillBody, { files, enter }: Spool, answer: FirstAnswer): Promise<boolean> => {
+    const { segments } = filling;
+    const isSizeUnknown = answer.size === undefined;
+    const writtenBytes = () => segments.onDiskBytes;
+    const room = await enter({ isSizeUnknown, freeOne, writtenBytes, signal }).catch((error: unknown) => {
+      if (answer.range === undefined) answer.first?.close();
+      throw error;
+    });
+    const hash = createSegmentHash({ digest, segments, onHashed: room.progressed, signal });
+    const storingNow = createSegmentStore({
+      ...{ store, digest, segments, files, log, signal },
+      onChange: room.progressed,
+      onRefused: () => options.onRefused?.(),
+    });
+    storing = storingNow;
+    const append = async (offset: number, chunks: readonly Buffer[]) => {
       signal.throwIfAborted();
-      const written = filling.write(offset, chunks);
-      verifier.offer(offset, chunks);
-      await written.catch((error: unknown) => {
+      const appended = segments.append(offset, chunks);
+      hash.offer(offset, chunks);
+      await appended.catch((error: unknown) => {
         stopping.abort(error);
         throw error;
       });
+      const segment = segments.holding(offset);
+      if (segment.isComplete && !isSizeUnknown) storingNow.add(segment);
+      filling.wake();
       // What goes wrong here goes wrong again at the end.
-      void verifier.catchUp().catch(() => {});
+      void hash.catchUp().catch(() => {});
     };
-    fetchers = createFetchers({
-      size: spool.size,
-      presentBytes: spool.present.runEnd(0),
-      write,
-      async get(part) {
-        await spool.reserve((part.toExclusive ?? spool.size) - (part.from ?? 0), signal);
-        return upstream.getBlob(repository, digest, { ...part, signal });
-      },
-      onAheadFailed(error) {
-        if (isNoRange(error)) wantWhole();
-        else whole.reject(error);
-      },
-      onFreed: filling.nudge,
-      signal,
+    const rangeBytes = Math.max(leastRangeBytes, Math.floor(Math.min(spools.perFillBytes, segments.size) * rangeShare));
+    fetch = createSegmentFetch({
+      ...{ segments, room, get, append, rangeBytes, isSizeUnknown, signal },
+      onChange: filling.wake,
     });
-    setRunning(spool.size);
-    if (range !== undefined) fetchers.fetchAhead(first!, range.toExclusive);
+    if (!isSizeUnknown) setRunning(segments.size);
+    const fetching = fetch.all(answer.range === undefined ? answer.first : undefined);
     // Whoever asked to go on with a lost fill waits here; asked for first, it is not fetched twice.
-    if (takenOverSize !== undefined && options.from > nearBytes)
-      fetchers.demand(options.from, options.toExclusive ?? spool.size);
-    if (range === undefined || spool.size <= options.maxWholeForRangeBytes) wantWhole();
-    else if (!wholeWanted) followers.watchIdle(rangeIdleMs, () => leave());
-    if (!(await whole.promise)) return 'left';
-    const uploading = store.adoptFile === undefined ? upload(store, digest, filling) : undefined;
-    uploading?.catch(() => {});
-    await fetchers.fetchAll(range === undefined ? first : undefined);
-    await verifier.catchUp();
-    const actual = verifier.digest();
+    if (takenOverSize !== undefined && options.from > nearBytes) fetch.want(options.from);
+    await fetching;
+    setRunning(segments.size);
+    if (isSizeUnknown) for (const segment of segments) storingNow.add(segment);
+    await hash.catchUp();
+    const actual = hash.digest();
     if (actual !== digest)
       throw new CacheError(
         'content-mismatch',
@@ -170,10 +240,30 @@ export function startFill(options: FillOptions): Fill {
         { retryable: true },
       );
     filling.markVerified();
-    const { onRefused } = options;
-    if (await commit({ store, digest, body: filling, uploading, onRefused, log, signal })) return 'committed';
+    isCommitted = await storingNow.commit();
+    room.hasEnded();
+    return isCommitted;
+  };
+
+  const run = async (): Promise<'committed' | 'left'> => {
+    await admit(options);
+    const answer = await openFirst({ ...options, signal });
+    const { range, first } = answer;
+    const size = answer.size ?? Math.min(maxUnknownBytes, spools.perFillBytes);
+    const opened = openSpool(size);
+    sides = createSideReads({
+      size,
+      get,
+      first: range && { body: first!, endExclusive: range.toExclusive },
+      onBytes() {},
+    });
+    if (range !== undefined) setRunning(size);
+    if (range === undefined || size <= options.maxWholeForRangeBytes) wantWhole();
+    else if (!wholeWanted) followers.watchIdle(rangeIdleMs, () => leave());
+    if (!(await whole.promise)) return 'left';
+    if (await fetchWhole(opened.body, opened.spool, answer)) return 'committed';
     // A reader that waited for it may be about to open it, and no other place has it.
-    onRefused?.();
+    options.onRefused?.();
     await followers.gone(quietMs, longestMs, options.signal);
     return 'left';
   };
@@ -188,6 +278,18 @@ export function startFill(options: FillOptions): Fill {
   const leave = () => {
     hasEnded = true;
     whole.resolve(false);
+  };
+
+  /** Followers that still read keep the spool, but for what is stored: they go on there, soon. */
+  const close = () => {
+    const kept = isCommitted && !spools.isOneFile ? setTimeout(() => freeOne(), keptMs) : undefined;
+    if (!isCommitted) void storing?.abort();
+    followers.whenNone(() => {
+      clearTimeout(kept);
+      Promise.all([sides?.close(), spool?.close()]).catch((error: unknown) =>
+        log.warn({ err: error }, 'spool not closed'),
+      );
+    });
   };
 
   if (options.signal.aborted) onStopped();
@@ -213,9 +315,7 @@ export function startFill(options: FillOptions): Fill {
       followers.stopWatching();
       options.signal.removeEventListener('abort', onStopped);
       stopping.abort();
-      followers.whenNone(() => {
-        body?.spool.close().catch((error: unknown) => log.warn({ err: error }, 'spool not closed'));
-      });
+      close();
     });
   running.catch(() => {});
   ended.catch(() => {});
@@ -229,8 +329,11 @@ export function startFill(options: FillOptions): Fill {
     get size() {
       return body?.size;
     },
+    get table() {
+      return body?.verified === true ? body.segments.table : undefined;
+    },
     get presentBytes() {
-      return body?.spool.present.covered ?? 0;
+      return body?.segments.fetchedBytes ?? 0;
     },
     get readers() {
       return followers.count;
@@ -243,26 +346,66 @@ export function startFill(options: FillOptions): Fill {
       if (body === undefined) throw new Error('a fill is read only once it runs');
       if (verified) wantWhole();
       return openFillReader({
-        body,
-        from,
-        toExclusive: Math.min(toExclusive, body.size),
-        verified,
-        onWait: (offset, end) => fetchers?.demand(offset, end),
-        onClose: followers.enter(),
+        ...{ body, toExclusive, verified },
+        openBeside: (offset, end) => openBeside(offset, end, verified),
+        follower: followers.enter(from),
       });
     },
     async openPresent(from) {
       await options.lookForSuccessor?.();
-      const endExclusive = body?.spool.present.runEnd(from) ?? 0;
+      const endExclusive = body === undefined ? from : presentRun(body.segments, from);
       if (hasEnded || body === undefined || body.failed || endExclusive <= from) return undefined;
-      const range = { from, toExclusive: endExclusive, verified: false };
-      return { endExclusive, reader: openFillReader({ body, ...range, onWait() {}, onClose: followers.enter() }) };
-    },
-    async checksum(from, toExclusive) {
-      if (hasEnded || body?.verified !== true || toExclusive > body.size) return undefined;
-      const range = { from, toExclusive, verified: true };
-      return checksumOf(openFillReader({ body, ...range, onWait() {}, onClose: followers.enter() }));
+      const openBesideNothing = () => {
+        throw movedElsewhere();
+      };
+      const range = { toExclusive: endExclusive, verified: false };
+      const reader = openFillReader({ body, ...range, openBeside: openBesideNothing, follower: followers.enter(from) });
+      return { endExclusive, reader };
     },
     handOver,
   };
+}
+
+/** Before upstream is asked: another worker may have room now, and here a fetch would wait for some. */
+async function admit(options: FillOptions): Promise<void> {
+  if (firstRange(options) !== undefined) return;
+  const { spools, handsOn, expectedSize, takenOverSize } = options;
+  const bytes = takenOverSize ?? expectedSize ?? 0;
+  await spools.admit(bytes);
+  const shortage = spools.findShortage(bytes);
+  if (shortage !== undefined && (await handsOn?.(shortage)) === true) throw shortage;
+}
+
+/** Where the bytes that are here at `from` end. */
+function presentRun(segments: Segments, from: number): number {
+  let end = from;
+  for (let next = segments.presentEnd(end); next > end; next = segments.presentEnd(end)) end = next;
+  return end;
+}
+
+/** Where a read beside the fill ends: at `end`, or before where the spool has bytes. */
+function nextPresent(segments: Segments, { index }: Segment, end: number): number {
+  for (let next = index + 1; next < segments.count; next += 1) {
+    const { start, filled, isFreed } = segments.at(next);
+    if (start >= end) return end;
+    if (filled > 0 && !isFreed) return start;
+  }
+  return end;
+}
+
+/** Of the segments that may go, the one that a reader needs last. */
+function leastNeeded(
+  segments: Segments,
+  isUnstored: boolean,
+  needs: (start: number, end: number) => number,
+): Segment | undefined {
+  let least: { readonly segment: Segment; readonly distance: number } | undefined;
+  for (const segment of segments) {
+    const { isComplete, isFreed, isHashed, isStored, release, start, end } = segment;
+    if (!isComplete || isFreed || !isHashed || release === undefined) continue;
+    const distance = needs(start, end);
+    if (!isStored && !(isUnstored && distance === Infinity)) continue;
+    if (least === undefined || distance > least.distance) least = { segment, distance };
+  }
+  return least?.segment;
 }

@@ -1,29 +1,37 @@
-// Followers: readers at any offset of a fill in flight. They never slow it down, and wait only for their own bytes. The fill
-// needs no follower, but its file stays for them. A fill of which only ranges are wanted ends when no follower has come for a
-// while.
+// Followers: readers at any offset of a fill in flight. They never slow it down, and wait only for their own bytes. What is not in its
+// window they read beside it.
+import type { CrcTable } from '@cistern/oci';
 import type { SourceReader } from '@cistern/streams';
 import type { FillBody } from './fill-body.ts';
 
 export interface FillReaderOptions {
   readonly body: FillBody;
-  readonly from: number;
   readonly toExclusive: number;
   /** Whether the blob's end waits for verification. A small range is unverified by nature and does not wait. */
   readonly verified: boolean;
-  /** Called when the reader has to wait: a fetcher may bring that part sooner. */
-  readonly onWait: (offset: number, toExclusive: number) => void;
-  readonly onClose: () => void;
+  /**
+   * Called when bytes that are not here are wanted at an offset. A reader of them from elsewhere, which this one closes; `undefined`:
+   * they are on their way here.
+   */
+  readonly openBeside: (from: number, toExclusive: number) => SourceReader | undefined;
+  readonly follower: Follower;
+}
+
+/** One that reads. */
+export interface Follower {
+  position: number;
+  leave(): void;
 }
 
 export function createFollowers() {
-  let count = 0;
+  const here = new Set<Follower>();
   let idle: { readonly ms: number; readonly onIdle: () => void } | undefined;
   let timer: NodeJS.Timeout | undefined;
   let onNone: (() => void) | undefined;
 
   const look = () => {
     clearTimeout(timer);
-    if (count > 0) return;
+    if (here.size > 0) return;
     onNone?.();
     onNone = undefined;
     if (idle !== undefined) timer = setTimeout(idle.onIdle, idle.ms);
@@ -41,19 +49,24 @@ export function createFollowers() {
 
   return {
     get count(): number {
-      return count;
+      return here.size;
     },
-    /** Returns the function to be called when the follower has left. */
-    enter(): () => void {
-      count += 1;
-      clearTimeout(timer);
-      let hasLeft = false;
-      return () => {
-        if (hasLeft) return;
-        hasLeft = true;
-        count -= 1;
-        look();
+    /** How many bytes it is at least until a follower needs the byte before `end`; Infinity: none does. */
+    needs(start: number, end: number): number {
+      let least = Infinity;
+      for (const { position } of here) if (position < end) least = Math.min(least, Math.max(0, start - position));
+      return least;
+    },
+    enter(position: number): Follower {
+      const follower: Follower = {
+        position,
+        leave() {
+          if (here.delete(follower)) look();
+        },
       };
+      here.add(follower);
+      clearTimeout(timer);
+      return follower;
     },
     watchIdle,
     stopWatching,
@@ -78,37 +91,77 @@ export function createFollowers() {
   };
 }
 
-/** A reader that needs bytes which come elsewhere now gets `SourceInterrupted`. */
+/** A reader whose next bytes come elsewhere now gets `SourceInterrupted`. */
 export function openFillReader(options: FillReaderOptions): SourceReader {
-  const { body, from, toExclusive, verified, onWait, onClose } = options;
+  const { body, verified, openBeside, follower } = options;
+  const { segments } = body;
   const closing = new AbortController();
-  let position = from;
+  let beside: SourceReader | undefined;
+  let table: CrcTable | undefined;
   const checkOpen = () => {
     if (closing.signal.aborted) throw new Error('the reader was closed');
   };
+
+  /** 0: they have been freed meanwhile. */
+  const readHere = async (into: Uint8Array) => {
+    const { position } = follower;
+    const segment = segments.holding(position);
+    try {
+      return await segments.read(position, into);
+    } catch (error) {
+      if (segment.isFreed) return 0;
+      throw error;
+    }
+  };
+
+  const readBeside = async (reader: SourceReader, into: Uint8Array) => {
+    const length = await reader.read(into);
+    if (length > 0) return length;
+    await reader.close();
+    beside = undefined;
+    return 0;
+  };
+
   return {
+    isUnproven: verified,
     async read(into) {
       for (;;) {
         checkOpen();
+        const { position } = follower;
+        const toExclusive = Math.min(options.toExclusive, body.size);
         if (position >= toExclusive) return 0;
-        const end = verified ? body.readableEnd(position) : body.presentEnd(position);
-        const length = Math.min(into.length, end - position, toExclusive - position);
-        if (length > 0) {
-          const read = await body.spool.read(position, into.subarray(0, length));
-          checkOpen();
-          position += read;
-          return read;
-        }
-        body.checkMoved();
-        if (body.presentEnd(position) === position) onWait(position, toExclusive);
-        await body.changeAt(position, closing.signal);
+        body.checkFailed();
+        if (body.isStored) body.checkGoesOn();
+        const end = verified ? Math.min(toExclusive, body.openEnd) : toExclusive;
+        const here = Math.min(segments.presentEnd(position), end) - position;
+        if (here <= 0) body.checkGoesOn();
+        if (here <= 0 && position < end) beside ??= openBeside(position, end);
+        let length = 0;
+        if (beside !== undefined) length = await readBeside(beside, into);
+        else if (here > 0) length = await readHere(into.subarray(0, here));
+        // Nothing was awaited since it was looked at.
+        else await body.changed(closing.signal);
+        checkOpen();
+        follower.position += length;
+        if (length > 0) return length;
       }
+    },
+    async table() {
+      // Verified, it stays so; a reader that has its last byte has seen it.
+      while (!body.verified) {
+        checkOpen();
+        body.checkFailed();
+        body.checkGoesOn();
+        await body.changed(closing.signal);
+      }
+      table ??= segments.table;
+      return table;
     },
     async close() {
       if (closing.signal.aborted) return;
       closing.abort();
-      onClose();
+      await beside?.close();
+      follower.leave();
     },
-    verification: verified ? async () => (body.verified ? 'proven' : body.failed ? 'lost' : 'open') : undefined,
   };
 }

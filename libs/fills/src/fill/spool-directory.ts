@@ -1,181 +1,139 @@
-// Where fills keep their bytes while they run. Space is reserved before a body is read; what an earlier process left is
-// removed at the start.
+// Where fills keep their bytes while they run. What an earlier process left is removed at the start.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CacheError } from '@cistern/errors';
+import type { CacheError } from '@cistern/errors';
+import { leastSegmentBytes as defaultLeast, segmentBytesOf } from '@cistern/oci';
 import type { DiskClaim, DiskRoom } from '../room/disk-room.ts';
-import { type Spool, openSpool } from './spool.ts';
+import { type FillRoom, createSpoolRoom } from '../room/spool-room.ts';
+import { isSpoolFile, openSpoolFiles, type SpoolFiles } from './spool-files.ts';
+
+export interface SpoolRequest {
+  /** Of its files. */
+  readonly name: string;
+  /** Of the blob; of one whose size nobody knows, the most that is read. */
+  readonly size: number;
+}
+
+export interface SpoolEntry {
+  readonly isSizeUnknown: boolean;
+  /** Frees a segment, for others or for this one. False: there is none to free. */
+  readonly freeOne: () => boolean;
+  /** Bytes of it that are on the disk. */
+  readonly writtenBytes: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** What one fill has of the spool. Its opener closes it. */
+export interface Spool {
+  readonly files: SpoolFiles;
+  readonly segmentBytes: number;
+  /**
+   * Waits, up to half a minute, for the little room that a fill needs to begin. Rejects with `overloaded` when there is none, with
+   * `too-large` when there can never be, and with `store-unavailable` where the disk has none.
+   */
+  enter(entry: SpoolEntry): Promise<FillRoom>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
 
 export interface SpoolDirectory {
+  open(request: SpoolRequest): Spool;
   /**
-   * Opens a spool for a blob of `size` bytes, of which `reserveBytes` are reserved (default: all); waits, up to half a
-   * minute, while the fills in flight leave no room. Rejects with `overloaded` when there is none, with `too-large` when
-   * there can never be, and with `store-unavailable` where the disk has none or the file cannot be made. The opener closes it.
+   * Rejects where the disk can never hold a blob of so many bytes, as far as it has to. Waits for nothing and takes no room. Called
+   * before upstream is asked, with a size that nobody has confirmed.
    */
-  open(name: string, size: number, signal: AbortSignal, reserveBytes?: number): Promise<Spool>;
-  /**
-   * Rejects as `open` does for a blob that is too large for the spool, or that the disk cannot hold. Waits for nothing and takes no
-   * room. Called before upstream is asked, with a size that nobody has confirmed.
-   */
-  admit(bytes: number): Promise<void>;
-  /** Why `open` would wait now; `undefined`: it would not, as far as `maxBytes` goes. */
-  findShortage(bytes: number): CacheError | undefined;
-  readonly maxBytes: number;
+  admit(size: number): Promise<void>;
+  /** Why a fill would have to wait now; `undefined`: it would not, as far as that share of `worker.spool.maxbytes` goes. */
+  findShortage(size: number, share?: number): CacheError | undefined;
+  /** Whether a fill's segments lie in one file that becomes the blob: then none of them is freed. */
+  readonly isOneFile: boolean;
+  /** Of a fill's bytes, those that it may keep here at a time. */
+  readonly perFillBytes: number;
   readonly usedBytes: number;
   /** Somebody waits for room. */
   readonly isWaitedFor: boolean;
 }
 
-const suffix = '.fill';
-const maxWaitMs = 30_000;
-
-interface SpoolDirectoryOptions {
+export interface SpoolDirectoryOptions {
+  /** Of what fills keep here. Files that become blobs by a rename are the store's, and do not count. */
+  readonly maxBytes: number;
+  readonly perFillBytes?: number;
+  /** Whether the directory is the store's own, in which a finished file becomes the blob. */
+  readonly isOneFile?: boolean;
   /** Told whenever `usedBytes` has changed. */
   readonly onUsed?: (usedBytes: number) => void;
   /** Other processes spool there too. If not, what is left of an earlier run is removed. */
   readonly isShared?: boolean;
   /** Of the file systems that get what is spooled. Default: there is always room. */
-  readonly disk?: DiskRoom;
+  readonly disk?: DiskRoom | undefined;
+  /** Default: of all caches. Less for tests. */
+  readonly leastSegmentBytes?: number | undefined;
 }
 
-export async function openSpoolDirectory(
-  path: string,
-  maxBytes: number,
-  { onUsed = () => {}, isShared = false, disk }: SpoolDirectoryOptions = {},
-): Promise<SpoolDirectory> {
+const defaultPerFillBytes = 1024 * 1024 * 1024;
+/** One is written while the other is hashed and stored. */
+const floorSegments = 2;
+
+export async function openSpoolDirectory(path: string, options: SpoolDirectoryOptions): Promise<SpoolDirectory> {
+  const { isOneFile = false, isShared = false, onUsed = () => {}, disk, leastSegmentBytes = defaultLeast } = options;
+  const maxBytes = isOneFile ? Infinity : options.maxBytes;
+  const perFillBytes = isOneFile ? Infinity : Math.min(maxBytes, options.perFillBytes ?? defaultPerFillBytes);
   await mkdir(path, { recursive: true, mode: 0o700 });
   if (!isShared)
-    for (const name of await readdir(path)) if (name.endsWith(suffix)) await rm(join(path, name), { force: true });
-  const reservations = createReservations(maxBytes, onUsed);
-  return {
-    maxBytes,
-    async open(name, size, signal, reserveBytes = size) {
-      let present: Spool['present'] | undefined;
-      const room = openRoom(
-        size,
-        reservations,
-        disk?.open(() => present?.covered ?? 0),
-      );
-      try {
-        await room.reserve(reserveBytes, signal);
-        const spool = await openSpool(join(path, `${name}${suffix}`), size, room.giveBack);
-        ({ present } = spool);
-        return { ...spool, reserve: room.reserve };
-      } catch (error) {
-        room.giveBack();
-        throw error;
-      }
-    },
-    async admit(bytes) {
-      if (bytes > maxBytes) throw tooLarge(bytes, maxBytes);
-      await disk?.admit(bytes);
-    },
-    findShortage(bytes) {
-      const { usedBytes, isWaitedFor } = reservations;
-      return isWaitedFor || usedBytes + bytes > maxBytes ? noRoom(bytes, usedBytes, maxBytes) : undefined;
-    },
-    get usedBytes() {
-      return reservations.usedBytes;
-    },
-    get isWaitedFor() {
-      return reservations.isWaitedFor;
-    },
+    for (const name of await readdir(path)) if (isSpoolFile(name)) await rm(join(path, name), { force: true });
+  const spool = createSpoolRoom({ maxBytes, perFillBytes, onUsed });
+
+  /** Of a spool that cannot hold two segments, one will do. */
+  const leastFloorOf = (size: number) => {
+    const segmentBytes = segmentBytesOf(size, leastSegmentBytes);
+    return Math.min(size, Math.max(segmentBytes, Math.min(floorSegments * segmentBytes, maxBytes)));
   };
-}
-
-/** What one spool has reserved, up to its size. */
-function openRoom(size: number, { take }: ReturnType<typeof createReservations>, claim: DiskClaim | undefined) {
-  const releases: (() => void)[] = [];
-  let reserved = 0;
-  let closed = false;
-
-  const giveBack = () => {
-    closed = true;
-    for (const release of releases.splice(0)) release();
-    claim?.close();
-  };
-
-  const reserve = async (moreBytes: number, signal: AbortSignal) => {
-    const more = Math.min(moreBytes, size - reserved);
-    if (more <= 0) return;
-    reserved += more;
-    let release: (() => void) | undefined;
-    try {
-      release = await take(more, reserved - more, signal);
-      await claim?.take(more, signal);
-      releases.push(release);
-    } catch (error) {
-      release?.();
-      reserved -= more;
-      throw error;
-    }
-    if (closed) giveBack();
-  };
-
-  return { reserve, giveBack };
-}
-
-/** Whoever came first gets room first, so that a large blob is not starved by small ones. */
-function createReservations(maxBytes: number, onUsed: (usedBytes: number) => void) {
-  const waiting: { size: number; grant: () => void }[] = [];
-  let used = 0;
-
-  const grantNext = () => {
-    while (waiting[0] !== undefined && used + waiting[0].size <= maxBytes) {
-      const { size, grant } = waiting.shift()!;
-      used += size;
-      grant();
-    }
-    onUsed(used);
-  };
+  /** What lies in the store's own file system stays there. */
+  const floorOf = (size: number) => (isOneFile ? size : leastFloorOf(size));
 
   return {
-    /** For who holds `heldBytes` already. Resolves with the function that gives the room back. */
-    async take(size: number, heldBytes: number, signal: AbortSignal): Promise<() => void> {
-      const wanted = heldBytes + size;
-      if (wanted > maxBytes) throw tooLarge(wanted, maxBytes);
-      signal.throwIfAborted();
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const request = { size, grant: resolve };
-      const leave = (error: unknown) => {
-        const at = waiting.indexOf(request);
-        if (at === -1) return;
-        waiting.splice(at, 1);
-        reject(error);
-        grantNext();
-      };
-      const onAbort = () => leave(signal.reason);
-      const timer = setTimeout(() => leave(noRoom(wanted, used, maxBytes)), maxWaitMs);
-      signal.addEventListener('abort', onAbort, { once: true });
-      waiting.push(request);
-      grantNext();
-      try {
-        await promise;
-      } finally {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', onAbort);
-      }
-      return () => {
-        used -= size;
-        grantNext();
+    isOneFile,
+    perFillBytes,
+    open({ name, size }) {
+      const segmentBytes = segmentBytesOf(size, leastSegmentBytes);
+      const files = openSpoolFiles({ path: join(path, name), isOneFile, segmentBytes });
+      let room: FillRoom | undefined;
+      let claim: DiskClaim | undefined;
+      return {
+        files,
+        segmentBytes,
+        async enter({ isSizeUnknown, freeOne, writtenBytes, signal }) {
+          const floorBytes = isSizeUnknown ? leastFloorOf(size) : floorOf(size);
+          claim = disk?.open(writtenBytes);
+          try {
+            room = await spool.enter({ floorBytes, freeOne, signal });
+            await claim?.take(floorBytes, signal);
+            return room;
+          } catch (error) {
+            room?.close();
+            claim?.close();
+            throw error;
+          }
+        },
+        async close() {
+          try {
+            await files.close();
+          } finally {
+            room?.close();
+            claim?.close();
+          }
+        },
       };
     },
+    async admit(size) {
+      await disk?.admit(floorOf(size));
+    },
+    findShortage: (size, share = 1) => spool.findShortage(floorOf(size), maxBytes * share),
     get usedBytes() {
-      return used;
+      return spool.usedBytes;
     },
     get isWaitedFor() {
-      return waiting.length > 0;
+      return spool.isWaitedFor;
     },
   };
-}
-
-function noRoom(bytes: number, used: number, maxBytes: number): CacheError {
-  const message = `The spool has no room for ${bytes} bytes of a blob: ${used} of ${maxBytes} are in use (worker.spool.maxbytes).`;
-  return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 5_000, isLocal: true });
-}
-
-/** The error for a blob that the spool can never hold. A kind of its own: another try cannot succeed. */
-function tooLarge(bytes: number, maxBytes: number): CacheError {
-  const message = `The spool cannot hold ${bytes} bytes of a blob, only ${maxBytes}. Raise worker.spool.maxbytes.`;
-  return new CacheError('too-large', message, { isLocal: true });
 }

@@ -1,22 +1,23 @@
 // A blob as bytes from an offset, wherever they are now: in the store, or in a fill. A reader that is half through when a
 // blob is gone from the store, the store fails, or a fill's worker dies, goes on where it was from what there is then.
-import { openStored, type OpenStoredDeps, type StoredRange } from '@cistern/content';
+import { openStored, type OpenStoredDeps } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { FillAccess, FollowedFill, FollowFill } from '@cistern/fills';
 import type { FillRecord, RepositoryKey } from '@cistern/index';
-import type { Digest } from '@cistern/oci';
+import { type Digest, segmentBytesOf } from '@cistern/oci';
 import {
   type ByteSource,
-  type PlaceReader,
+  type Interruptions,
   openFailoverReader,
   SourceInterrupted,
-  checksumOf,
-  type DeliveredBytes,
+  type SourceReader,
 } from '@cistern/streams';
 
 export interface BlobSourceDeps extends OpenStoredDeps {
   readonly fillAccess: FillAccess;
   readonly follow: FollowFill;
+  /** Default: of all caches. Less for tests. */
+  readonly leastSegmentBytes?: number | undefined;
 }
 
 export interface BlobSourceOptions {
@@ -41,10 +42,6 @@ export interface BlobSource extends ByteSource {
 const maxTries = 4;
 /** A fill that has interrupted its reader this often without giving a byte is of no use to it. */
 const maxInterruptions = 3;
-/** A fill ends, and its bytes go to the store, while one looks for them. */
-const maxLooks = 3;
-const pauseMs = 200;
-const maxReadMs = 60_000;
 /** Half of the time for which a pull keeps a blob from eviction (decision 0055). */
 const touchEveryMs = 60_000;
 
@@ -53,6 +50,7 @@ export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOption
   const places = createPlaces(deps, options);
   return {
     size,
+    segmentBytes: segmentBytesOf(size, deps.leastSegmentBytes),
     get origin() {
       return places.origin;
     },
@@ -62,12 +60,15 @@ export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOption
       try {
         const reader = await openFailoverReader({
           from,
-          openAt: (position, interruptions, ending) => places.openAt(position, toExclusive, interruptions, ending),
-          prove: (delivered) => verifyDelivered(deps, { digest, size }, delivered),
+          openAt: (position, before, ending) => places.openAt(position, toExclusive, before, ending),
           signal,
         });
         return {
-          ...reader,
+          read: reader.read,
+          table: reader.table,
+          get isUnproven() {
+            return reader.isUnproven;
+          },
           close() {
             clearInterval(touching);
             return reader.close();
@@ -127,11 +128,12 @@ function createPlaces(
     get origin() {
       return first?.origin;
     },
-    async openAt(from: number, toExclusive: number, interruptions: number, signal: AbortSignal): Promise<PlaceReader> {
-      let past = interruptions >= maxInterruptions ? followed?.record : undefined;
+    async openAt(from: number, toExclusive: number, before: Interruptions, signal: AbortSignal): Promise<SourceReader> {
+      let past = before.inARow >= maxInterruptions ? followed?.record : undefined;
       storeFailure = undefined;
       // Where it was interrupted somebody else may have gone on.
-      if (interruptions > 0) followed = undefined;
+      if (before.inARow > 0) followed = undefined;
+      inStore ||= before.isStored;
       for (let tries = 0; tries < maxTries; tries += 1) {
         const reader = inStore ? await openInStore(from, toExclusive, signal) : undefined;
         if (reader !== undefined) {
@@ -163,7 +165,7 @@ async function openFill(
   record: Parameters<FillAccess['open']>[0],
   range: Parameters<FillAccess['open']>[1],
   signal: AbortSignal,
-): Promise<PlaceReader | 'unreachable' | undefined> {
+): Promise<SourceReader | 'unreachable' | undefined> {
   try {
     return await fillAccess.open(record, range, signal);
   } catch (error) {
@@ -171,40 +173,4 @@ async function openFill(
     log.warn({ err: error, digest: record.digest, address: record.address }, 'a fill is asked of another worker');
     return 'unreachable';
   }
-}
-
-/**
- * Whether bytes that a reader passed on, before their worker was lost, are those of the blob that has been verified since. False
- * too where no node knows. `size`: of the whole blob.
- */
-async function verifyDelivered(
-  deps: BlobSourceDeps,
-  { digest, size }: { readonly digest: Digest; readonly size: number },
-  { from, endExclusive, checksum }: DeliveredBytes,
-): Promise<boolean> {
-  if (from === endExclusive) return true;
-  for (let look = 0; look < maxLooks; look += 1) {
-    const record = await deps.index.fills.read(digest).catch(() => undefined);
-    const there = record?.state === 'running' ? await deps.fillAccess.checksum(record, from, endExclusive) : undefined;
-    if (there !== undefined) return there === checksum;
-    const inStore = await checksumStored(deps, { digest, size, from, toExclusive: endExclusive }).catch(
-      () => undefined,
-    );
-    if (inStore !== undefined) return inStore === checksum;
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  }
-  return false;
-}
-
-async function checksumStored(
-  deps: BlobSourceDeps,
-  range: Pick<StoredRange, 'digest' | 'size' | 'from' | 'toExclusive'>,
-): Promise<number | undefined> {
-  const stored = await openStored(deps, {
-    ...range,
-    verified: true,
-    checked: false,
-    signal: AbortSignal.timeout(maxReadMs),
-  });
-  return stored && checksumOf(stored);
 }

@@ -34,6 +34,7 @@ export interface TestCacheOptions {
   /** Bytes that the store may hold. */
   readonly maxBytes?: number;
   readonly spoolBytes?: number;
+  readonly leastSegmentBytes?: number;
   /** Of the disk that gets what is spooled. */
   readonly disk?: DiskRoom;
   readonly presignForMs?: number;
@@ -66,11 +67,12 @@ export async function startTestCache(options: TestCacheOptions = {}) {
       : createMemoryStore(),
   );
   const index = wrapIndex(createTestIndex({ now }));
-  const spools = await openSpoolDirectory(
-    store.spoolDirectory ?? join(directory, 'spool'),
-    options.spoolBytes ?? Infinity,
-    options.disk && { disk: options.disk },
-  );
+  const spools = await openSpoolDirectory(store.spoolDirectory ?? join(directory, 'spool'), {
+    maxBytes: options.spoolBytes ?? Infinity,
+    isOneFile: store.spoolDirectory !== undefined,
+    disk: options.disk,
+    leastSegmentBytes: options.leastSegmentBytes,
+  });
   const hub = createScriptedUpstream('docker.io');
   const quay = createScriptedUpstream('quay.io');
   const policy = createTestPolicy();
@@ -119,6 +121,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
         isOffline,
         adoptAs: options.adoptAs,
         presignForMs: options.presignForMs,
+        leastSegmentBytes: options.leastSegmentBytes,
         sharedUpstreams: ['docker.io', 'quay.io'],
         isListed: () => true,
         log,

@@ -35,6 +35,7 @@ export interface TestWorkerParts {
   readonly remoteFills: RemoteFills;
   readonly spoolPath: string;
   readonly spoolBytes: number;
+  readonly leastSegmentBytes?: number | undefined;
   readonly slots: Readonly<Record<JobClass, number>>;
   /** Throws what a worker without a way to any upstream gets. */
   readonly checkNetwork: () => void;
@@ -47,7 +48,13 @@ export async function startTestWorker(parts: TestWorkerParts) {
   const { name, address, clusterSecret, log, now, queue, slots, maxWholeForRangeBytes } = parts;
   const process = createSimulatedProcess(name);
   const disk = { isFull: false };
-  const spools = onDisk(await openSpoolDirectory(parts.spoolPath, parts.spoolBytes), disk);
+  const spools = onDisk(
+    await openSpoolDirectory(parts.spoolPath, {
+      maxBytes: parts.spoolBytes,
+      leastSegmentBytes: parts.leastSegmentBytes,
+    }),
+    disk,
+  );
   const fills = createFillTable();
   const index = throughProcess(parts.index, process);
   const store = throughProcess(parts.store, process, 'store');
@@ -119,13 +126,17 @@ function onDisk(spools: SpoolDirectory, disk: { readonly isFull: boolean }): Spo
       checkSpace();
       await spools.admit(bytes);
     },
-    async open(...given) {
-      const spool = await spools.open(...given);
+    open(request) {
+      const spool = spools.open(request);
+      const { files } = spool;
       return {
         ...spool,
-        async write(...chunks) {
-          checkSpace();
-          await spool.write(...chunks);
+        files: {
+          ...files,
+          async write(...given) {
+            checkSpace();
+            await files.write(...given);
+          },
         },
       };
     },

@@ -91,7 +91,9 @@ export async function wireWorker(
   const { now } = index;
   const spoolDirectory = await openSpoolPath(config, store, add);
   const disk = await openDiskRoom(config, { index, store, spoolDirectory, log });
-  const spools = await openSpoolDirectory(spoolDirectory, worker.spool.maxBytes, {
+  const spools = await openSpoolDirectory(spoolDirectory, {
+    ...worker.spool,
+    isOneFile: store.adoptFile !== undefined,
     onUsed: (bytes) => metrics.spoolBytes.set(bytes),
     // Workers that share a directory of blobs share its spool, from which finished files are moved into place.
     isShared: store.spoolDirectory !== undefined && config.redis !== undefined,

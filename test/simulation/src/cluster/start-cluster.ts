@@ -97,7 +97,11 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     const address = `http://127.0.0.1:${port}`;
     const { spoolDirectory } = opened.store;
     const spoolPath = spoolDirectory ?? `${simulatedRoot}/${owner.name}`;
-    const spools = await openSpoolDirectory(spoolPath, options.spoolBytes, { isShared: spoolDirectory !== undefined });
+    const spools = await openSpoolDirectory(spoolPath, {
+      maxBytes: options.spoolBytes,
+      isOneFile: spoolDirectory !== undefined,
+      isShared: spoolDirectory !== undefined,
+    });
     const fills = createFillTable();
     const remoteFills = openRemoteFills({ clusterSecret });
     const handlers = createJobHandlers({

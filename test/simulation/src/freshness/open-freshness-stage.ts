@@ -72,7 +72,7 @@ export async function openFreshnessStage(owner: { after(end: () => Promise<unkno
       ...parts,
       queue: jobs.queue,
       upstreams: new Map([['docker.io', upstream]]),
-      spools: await openSpoolDirectory(directory, Infinity),
+      spools: await openSpoolDirectory(directory, { maxBytes: Infinity }),
       address: '',
       maxWholeForRangeBytes: Infinity,
     }),

@@ -54,7 +54,7 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
       ...parts,
       queue: jobs.queue,
       upstreams: new Map([[upstream.name, upstream]]),
-      spools: await openSpoolDirectory(directory, Infinity),
+      spools: await openSpoolDirectory(directory, { maxBytes: Infinity }),
       address: '',
       maxWholeForRangeBytes: 0,
     }),

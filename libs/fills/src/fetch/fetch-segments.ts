@@ -1,0 +1,314 @@
+// Who fetches which segments of a fill. The first GET is plain and runs on to the end. Others are ranged: where a reader waits ahead of
+// it, and for more connections, where those pay. They take their segments from it, which ends where the first of them begins.
+import { CacheError, isCacheError } from '@cistern/errors';
+import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
+import type { FillRoom } from '../room/spool-room.ts';
+import type { Segment, Segments } from '../fill/segments.ts';
+import { type Run, copyBody } from './copy-body.ts';
+
+export interface SegmentFetchOptions {
+  readonly segments: Segments;
+  readonly room: Pick<FillRoom, 'take' | 'tryTake'>;
+  readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
+  /** Appends to one segment. If it fails the fill ends: its bytes are not fetched again. */
+  readonly append: (offset: number, chunks: readonly Buffer[]) => Promise<void>;
+  /** What a ranged GET beside another one brings, in bytes. */
+  readonly rangeBytes: number;
+  /** How many connections may be open; default: one. */
+  readonly connections?: Connections | undefined;
+  /** Whether the segments' size is the most that is read, and the body's own end is that of the blob. */
+  readonly isSizeUnknown: boolean;
+  /** A fetch has ended: who waits looks again. */
+  readonly onChange: () => void;
+  readonly signal: AbortSignal;
+}
+
+/** As the controller of connections sees one fill. */
+interface Connections {
+  readonly allowed: number;
+  received(bytes: number): void;
+  heldUp(): void;
+  opened(count: number): void;
+  refused(): void;
+}
+
+export type SegmentFetch = ReturnType<typeof createSegmentFetch>;
+
+/** A reader this close behind a fetch waits for it. */
+export const nearBytes = 4 * 1024 * 1024;
+/** Upstream drops connections that nobody reads from. */
+const standMs = 10_000;
+const maxAhead = 4;
+
+/** Upstream does not answer ranges, or has less than the range: the whole will tell. */
+export function isNoRange(error: unknown): boolean {
+  return isCacheError(error, 'unsupported', 'range-unsatisfiable');
+}
+
+/** The window was full for long: the connection was closed, and the rest is asked for when there is room. */
+class StoodStill extends Error {}
+
+export function createSegmentFetch(options: SegmentFetchOptions) {
+  const { segments, room, get, append, rangeBytes, connections, onChange, signal } = options;
+  const owners = new Map<number, Run>();
+  const runs = new Set<Run>();
+  let main: Run | undefined;
+  let hasExtras = false;
+  let mayGetRanges = true;
+  /** An extra GET has failed: the main one brings the rest. */
+  let isAlone = false;
+  let changed = Promise.withResolvers<void>();
+
+  const change = () => {
+    connections?.opened(runs.size);
+    changed.resolve();
+    changed = Promise.withResolvers();
+    onChange();
+  };
+
+  const isOpen = ({ index, isComplete }: Segment) => !isComplete && !owners.has(index);
+
+  const firstOpen = (from = 0): Segment | undefined => {
+    for (let index = from; index < segments.count; index += 1)
+      if (isOpen(segments.at(index))) return segments.at(index);
+    return undefined;
+  };
+
+  /** Of the open segments from `first` on, as far as `limit` bytes go. */
+  const endOfOpen = (first: Segment, limit: number): number => {
+    let end = first.end;
+    for (let index = first.index + 1; index < segments.count; index += 1) {
+      const next = segments.at(index);
+      if (!isOpen(next) || next.end - first.start > limit) break;
+      ({ end } = next);
+    }
+    return end;
+  };
+
+  const claim = (run: Run, first: Segment) => {
+    runs.add(run);
+    for (let segment = first; ; segment = segments.at(segment.index + 1)) {
+      owners.set(segment.index, run);
+      if (segment.end >= run.endExclusive) return;
+    }
+  };
+
+  const disclaim = (run: Run, from = 0) => {
+    for (const [index, owner] of owners) if (owner === run && index >= from) owners.delete(index);
+  };
+
+  const end = (run: Run) => {
+    runs.delete(run);
+    disclaim(run);
+    change();
+  };
+
+  const takeRoom = async (segment: Segment, mayStand: boolean) => {
+    if (segment.release !== undefined) return;
+    const standing = new AbortController();
+    const onAbort = () => standing.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const timer = mayStand ? setTimeout(() => standing.abort(new StoodStill()), standMs) : undefined;
+    try {
+      signal.throwIfAborted();
+      segment.release = await room.take(segment.end - segment.start, standing.signal);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    }
+  };
+
+  /** Of what has come by this run, each segment's part that is next there. */
+  const write = async (run: Run, offset: number, chunks: readonly Buffer[]) => {
+    for (const piece of bySegment(segments, offset, chunks)) {
+      const { segment } = piece;
+      if (owners.get(segment.index) !== run) continue;
+      const here = segment.start + segment.filled;
+      const rest = here <= piece.offset ? piece.chunks : skip(piece.chunks, here - piece.offset);
+      if (rest.length === 0) continue;
+      await takeRoom(segment, mayGetRanges);
+      await append(Math.max(here, piece.offset), rest);
+      connections?.received(rest.reduce((sum, { length }) => sum + length, 0));
+      if (segment.isComplete) onChange();
+      stripe();
+    }
+  };
+
+  const copy = async (run: Run, opened: UpstreamBlobBody, bodyEnd: number) => {
+    await copyBody({ opened, run, bodyEnd, write: (offset, chunks) => write(run, offset, chunks) });
+    const isShort = run.next < run.endExclusive;
+    if (options.isSizeUnknown !== isShort) throw options.isSizeUnknown ? endless(segments.size) : tooShort();
+    if (!isShort) return;
+    disclaim(run);
+    segments.endAt(run.next);
+  };
+
+  /** From `run.next`; from 0, passing over what is here, where upstream refuses to begin elsewhere. */
+  const open = async (run: Run) => {
+    const { next: from, endExclusive } = run;
+    const isToEnd = endExclusive === segments.size;
+    try {
+      if (from === 0 && isToEnd) return { opened: await get({ signal }), bodyEnd: segments.size };
+      const opened = await get({ from, ...(!isToEnd && { toExclusive: endExclusive }), signal });
+      return { opened, bodyEnd: endExclusive };
+    } catch (error) {
+      if (!isNoRange(error) || from === 0) throw error;
+      mayGetRanges = false;
+      const opened = await get({ signal });
+      Object.assign(run, { next: opened.start, endExclusive: segments.size });
+      for (const segment of segments) if (isOpen(segment)) owners.set(segment.index, run);
+      return { opened, bodyEnd: segments.size };
+    }
+  };
+
+  const bring = async (first: Segment, whole: UpstreamBlobBody | undefined) => {
+    const next = first.start + first.filled;
+    const run = { next, endExclusive: endOfOpen(first, hasExtras ? rangeBytes : Infinity) };
+    main = run;
+    claim(run, first);
+    try {
+      await takeRoom(first, whole !== undefined && mayGetRanges);
+      const { opened, bodyEnd } = whole === undefined ? await open(run) : { opened: whole, bodyEnd: segments.size };
+      change();
+      await copy(run, opened, bodyEnd);
+    } catch (error) {
+      whole?.close();
+      if (!(error instanceof StoodStill)) throw error;
+    } finally {
+      main = undefined;
+      end(run);
+    }
+  };
+
+  /** The main GET stops before `segment`, if it has not come as far. */
+  const cutBefore = (segment: Segment): boolean => {
+    const owner = owners.get(segment.index);
+    if (owner === undefined) return true;
+    if (owner !== main || main.next > segment.start || !mayGetRanges) return false;
+    main.endExclusive = Math.max(main.next, segment.start);
+    disclaim(main, segment.index);
+    return true;
+  };
+
+  /** False: there is no room for it now, or somebody brings it. */
+  const startExtra = (first: Segment): boolean => {
+    if (first.release === undefined) first.release = room.tryTake(first.end - first.start);
+    if (first.release === undefined || !cutBefore(first)) return false;
+    let last = first;
+    for (const limit = endOfOpen(first, rangeBytes); last.end < limit;) {
+      const next = segments.at(last.index + 1);
+      next.release ??= room.tryTake(next.end - next.start);
+      if (next.release === undefined) break;
+      last = next;
+    }
+    const run: Run = { next: first.start + first.filled, endExclusive: last.end };
+    hasExtras = true;
+    claim(run, first);
+    void runExtra(run);
+    return true;
+  };
+
+  const runExtra = async (run: Run) => {
+    const { next: from, endExclusive: toExclusive } = run;
+    try {
+      change();
+      await copy(run, await get({ from, toExclusive, isExtra: true, signal }), toExclusive);
+    } catch (error) {
+      if (isNoRange(error)) mayGetRanges = false;
+      else if (!(error instanceof StoodStill)) {
+        isAlone = true;
+        connections?.refused();
+      }
+    } finally {
+      end(run);
+    }
+  };
+
+  /** More connections, where they pay: behind what the main one is about to bring. */
+  const stripe = () => {
+    while (connections !== undefined && !isAlone && mayGetRanges && runs.size < connections.allowed) {
+      const behind = main && Math.ceil((main.next + rangeBytes) / segments.segmentBytes);
+      const place = firstOpen() ?? (behind === undefined || behind >= segments.count ? undefined : segments.at(behind));
+      if (place === undefined || place.isComplete || !startExtra(place)) return;
+    }
+  };
+
+  /** Whether a fetch that is under way brings the byte at `offset` soon. */
+  const brings = (offset: number): boolean => {
+    const { index, start } = segments.holding(offset);
+    const owner = owners.get(index);
+    return owner !== undefined && start - owner.next <= nearBytes;
+  };
+
+  return {
+    /** Fetches all that is missing. `opened`: a body of the whole, where it has been asked for. */
+    async all(opened?: UpstreamBlobBody): Promise<void> {
+      let whole = opened;
+      for (;;) {
+        signal.throwIfAborted();
+        const first = firstOpen();
+        if (first === undefined) whole?.close();
+        if (first === undefined && runs.size === 0) return;
+        await (first === undefined ? changed.promise : bring(first, whole));
+        whole = undefined;
+      }
+    },
+    /**
+     * A reader waits for the byte at `offset`. True if a fetch brings it soon, or one has been begun there. False: not for long, for
+     * want of room.
+     */
+    want(offset: number): boolean {
+      const segment = segments.holding(offset);
+      // Between two runs the main one is about to choose.
+      if (!mayGetRanges || isAlone || main === undefined || runs.size > maxAhead || brings(offset)) return true;
+      const owner = owners.get(segment.index);
+      if (owner !== undefined && owner !== main) return true;
+      return startExtra(segment);
+    },
+    brings,
+    /** Whether upstream answers ranges, as far as it is known. */
+    get mayGetRanges(): boolean {
+      return mayGetRanges;
+    },
+    get count(): number {
+      return runs.size;
+    },
+  };
+}
+
+function tooShort(): CacheError {
+  return new CacheError('content-mismatch', 'Upstream sent fewer bytes than the blob has.', { retryable: true });
+}
+
+function endless(bytes: number): CacheError {
+  const message = `Upstream sends a blob without a length, and no end of it within ${bytes} bytes.`;
+  return new CacheError('content-mismatch', message);
+}
+
+function* bySegment(segments: Segments, offset: number, chunks: readonly Buffer[]) {
+  let at = offset;
+  let piece: { readonly segment: Segment; readonly offset: number; readonly chunks: Buffer[] } | undefined;
+  for (const chunk of chunks) {
+    for (let rest = chunk; rest.length > 0;) {
+      const segment = segments.holding(at);
+      if (piece?.segment !== segment) {
+        if (piece !== undefined) yield piece;
+        piece = { segment, offset: at, chunks: [] };
+      }
+      const part = rest.subarray(0, segment.end - at);
+      piece.chunks.push(part);
+      at += part.length;
+      rest = rest.subarray(part.length);
+    }
+  }
+  if (piece !== undefined) yield piece;
+}
+
+function skip(chunks: readonly Buffer[], bytes: number): Buffer[] {
+  let left = bytes;
+  return chunks.flatMap((chunk) => {
+    const skipped = Math.min(left, chunk.length);
+    left -= skipped;
+    return skipped < chunk.length ? [chunk.subarray(skipped)] : [];
+  });
+}

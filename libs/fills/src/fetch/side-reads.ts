@@ -1,0 +1,114 @@
+// Reads beside a fill: bytes that are not in its window, for readers behind or far ahead of it, and small ranges of blobs that nobody
+// wants whole. They are ranged GETs, bounded and never spooled; readers at the same place share one.
+import { CacheError } from '@cistern/errors';
+import { type SourceReader, createBufferPool, createSharedReads } from '@cistern/streams';
+import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
+
+export interface SideReadsOptions {
+  readonly size: number;
+  readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
+  /** A body that has been asked for already, of the range that the first reader wants. */
+  readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
+  /** Told of bytes that came from upstream. */
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** What one GET brings at most. */
+const mostBytes = 64 * 1024 * 1024;
+const poolBytes = 16 * 1024 * 1024;
+const unusedMs = 2_000;
+
+export type SideReads = ReturnType<typeof createSideReads>;
+
+export function createSideReads({ size, get, first, onBytes }: SideReadsOptions) {
+  const reads = createSharedReads({ pool: createBufferPool(poolBytes), onCastOut() {} });
+  const open = new Set<SourceReader>();
+  let prepared = first;
+  let askedBytes = 0;
+  const dropPrepared = () => {
+    prepared?.body.close();
+    prepared = undefined;
+  };
+  const unused = setTimeout(dropPrepared, unusedMs);
+
+  const source = {
+    size,
+    async open(from: number, toExclusive: number, signal: AbortSignal): Promise<SourceReader> {
+      let endExclusive = Math.min(toExclusive, from + mostBytes);
+      let body: UpstreamBlobBody;
+      if (prepared?.body.start === from) {
+        ({ body, endExclusive } = prepared);
+        prepared = undefined;
+        clearTimeout(unused);
+      } else body = await get({ from, toExclusive: endExclusive, signal });
+      return readBody(body, endExclusive - from, onBytes);
+    },
+  };
+
+  return {
+    /** Bytes that readers have asked for so far. */
+    get askedBytes(): number {
+      return askedBytes;
+    },
+    /** What one reader gets at most from one read at `from`. */
+    endOf: (from: number, toExclusive: number): number => Math.min(toExclusive, from + mostBytes),
+    /** The opener closes it. Rejects as `get`. */
+    open(from: number, toExclusive: number): SourceReader {
+      askedBytes += toExclusive - from;
+      const reader = reads.attach('side', source, from, toExclusive);
+      let chunk: Uint8Array = new Uint8Array(0);
+      const side: SourceReader = {
+        async read(into) {
+          if (chunk.length === 0) chunk = (await reader.next()) ?? new Uint8Array(0);
+          const length = Math.min(chunk.length, into.length);
+          into.set(chunk.subarray(0, length));
+          chunk = chunk.subarray(length);
+          return length;
+        },
+        async close() {
+          open.delete(side);
+          reader.close();
+        },
+      };
+      open.add(side);
+      return side;
+    },
+    get count(): number {
+      return open.size;
+    },
+    async close(): Promise<void> {
+      clearTimeout(unused);
+      dropPrepared();
+      await Promise.all([...open].map(async (side) => side.close()));
+    },
+  };
+}
+
+function readBody(opened: UpstreamBlobBody, bytes: number, onBytes: (bytes: number) => void): SourceReader {
+  const chunks = opened.body[Symbol.asyncIterator]();
+  let chunk: Uint8Array = new Uint8Array(0);
+  let left = bytes;
+  return {
+    async read(into) {
+      if (left === 0) return 0;
+      if (chunk.length === 0) {
+        const { value, done } = await chunks.next();
+        if (done === true)
+          throw new CacheError('content-mismatch', 'Upstream sent fewer bytes than the range has.', {
+            retryable: true,
+          });
+        chunk = value;
+        onBytes(chunk.length);
+      }
+      const length = Math.min(chunk.length, into.length, left);
+      into.set(chunk.subarray(0, length));
+      chunk = chunk.subarray(length);
+      left -= length;
+      return length;
+    },
+    async close() {
+      opened.close();
+      await chunks.return?.();
+    },
+  };
+}

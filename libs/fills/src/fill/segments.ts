@@ -1,0 +1,143 @@
+// The bytes of a fill: an ordered list of segments, each of which is fetched from its start to its end, hashed in its turn, stored
+// in any order, and freed when it is both and its room is wanted.
+//   missing → fetching → present → hashed, stored → evictable → freed
+import { createHash, type Hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { type CrcTable, segmentCount } from '@cistern/oci';
+import type { SpoolFiles } from './spool-files.ts';
+
+export interface Segment {
+  readonly index: number;
+  /** Of its first byte within the blob. */
+  readonly start: number;
+  readonly end: number;
+  /** Bytes of it that have come, from its start. */
+  readonly filled: number;
+  readonly isComplete: boolean;
+  /** Its bytes are not here any more. */
+  readonly isFreed: boolean;
+  /** SHA-256 of a complete one, in hex, where it was asked for. */
+  readonly sha256: string | undefined;
+  isHashed: boolean;
+  isStored: boolean;
+  /** Gives its room back; set while it has any. */
+  release: (() => void) | undefined;
+}
+
+export interface SegmentsOptions {
+  /** Of the blob. Of one whose size nobody knows, the most that is read: see `endAt`. */
+  readonly size: number;
+  readonly segmentBytes: number;
+  readonly files: SpoolFiles;
+  /** Whether each segment gets a SHA-256 of its own, for stores that sign it. */
+  readonly hasSha256: boolean;
+}
+
+type MutableSegment = { -readonly [key in keyof Segment]: Segment[key] } & { crc: number; hash: Hash | undefined };
+
+export type Segments = ReturnType<typeof createSegments>;
+
+export function createSegments({ size: givenSize, segmentBytes, files, hasSha256 }: SegmentsOptions) {
+  let size = givenSize;
+  let onDiskBytes = 0;
+  let fetchedBytes = 0;
+  /** Made as they are reached: a blob of unknown size has few of them. */
+  const segments: MutableSegment[] = [];
+  let count = segmentCount(size, segmentBytes);
+
+  const segmentAt = (index: number): MutableSegment => {
+    for (let next = segments.length; next <= index; next += 1) {
+      const start = next * segmentBytes;
+      const end = Math.min(size, start + segmentBytes);
+      segments.push({
+        ...{ index: next, start, end, filled: 0, crc: 0, isComplete: start === end, isFreed: false, sha256: undefined },
+        ...{ isHashed: false, isStored: false, release: undefined },
+        hash: hasSha256 ? createHash('sha256') : undefined,
+      });
+    }
+    return segments[index]!;
+  };
+
+  const complete = (segment: MutableSegment) => {
+    segment.isComplete = true;
+    segment.sha256 = segment.hash?.digest('hex');
+  };
+
+  const holding = (offset: number) => segmentAt(Math.floor(offset / segmentBytes));
+
+  return {
+    segmentBytes,
+    get size(): number {
+      return size;
+    },
+    get count(): number {
+      return count;
+    },
+    /** Bytes in files now. */
+    get onDiskBytes(): number {
+      return onDiskBytes;
+    },
+    /** Bytes that have come so far. */
+    get fetchedBytes(): number {
+      return fetchedBytes;
+    },
+    at: (index: number): Segment => segmentAt(index),
+    /** The segment of that byte of the blob, which is less than its size. */
+    holding: (offset: number): Segment => holding(offset),
+    /** All of them, in order. */
+    *[Symbol.iterator](): Generator<Segment> {
+      for (let index = 0; index < count; index += 1) yield segmentAt(index);
+    },
+    /** How far the bytes at `offset` are here within their segment; `offset`: they are not. */
+    presentEnd(offset: number): number {
+      if (offset >= size) return offset;
+      const { start, filled, isFreed } = holding(offset);
+      return isFreed ? offset : Math.max(offset, start + filled);
+    },
+    /** Appends to the segment of `offset`, which is where its bytes end so far; the chunks end within it. */
+    async append(offset: number, chunks: readonly Uint8Array[]): Promise<void> {
+      const segment = holding(offset);
+      const { index, start, filled } = segment;
+      let length = 0;
+      for (const chunk of chunks) length += chunk.length;
+      if (offset !== start + filled || offset + length > segment.end)
+        throw new Error('bytes of a segment come in their order');
+      await files.write(index, filled, chunks);
+      for (const chunk of chunks) {
+        segment.crc = crc32(chunk, segment.crc);
+        segment.hash?.update(chunk);
+      }
+      segment.filled += length;
+      onDiskBytes += length;
+      fetchedBytes += length;
+      if (segment.filled === segment.end - start) complete(segment);
+    },
+    /** Reads bytes that are here, at least one. */
+    read(offset: number, into: Uint8Array): Promise<number> {
+      const { index, start, filled } = holding(offset);
+      return files.read(index, offset - start, into.subarray(0, start + filled - offset));
+    },
+    /** For a blob of unknown size, all of which has come: it ends here. */
+    endAt(offset: number): void {
+      size = offset;
+      count = segmentCount(size, segmentBytes);
+      segments.length = Math.min(segments.length, count);
+      const last = segmentAt(count - 1);
+      last.end = size;
+      if (!last.isComplete) complete(last);
+    },
+    /** Forgets the segment's bytes and gives its room back at once. Rejects where its file cannot be removed. */
+    async free({ index }: Segment): Promise<void> {
+      const segment = segmentAt(index);
+      segment.isFreed = true;
+      onDiskBytes -= segment.filled;
+      segment.release?.();
+      segment.release = undefined;
+      await files.drop(index);
+    },
+    /** Of a blob that has come whole. */
+    get table(): CrcTable {
+      return { segmentBytes, crcs: Array.from({ length: count }, (_, index) => segmentAt(index).crc) };
+    },
+  };
+}

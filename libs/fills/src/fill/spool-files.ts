@@ -1,0 +1,107 @@
+// The files in which a fill's segments lie while it runs: one for each, which goes when its segment is freed; or one for all, which
+// becomes the blob by a rename.
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { CacheError } from '@cistern/errors';
+
+export interface SpoolFiles {
+  /** Of the one file that holds all segments. */
+  readonly path: string | undefined;
+  /** Rejects with `store-unavailable` where the disk does not take the bytes. */
+  write(segment: number, at: number, chunks: readonly Uint8Array[]): Promise<void>;
+  /** Reads bytes that were written, at least one; `into` is not empty. Rejects for a segment that was dropped. */
+  read(segment: number, at: number, into: Uint8Array): Promise<number>;
+  /** Removes a segment's own file, once reads of it have ended. */
+  drop(segment: number): Promise<void>;
+  /** Leaves the file to somebody else, who has moved it away: `close` then does not remove it. */
+  leaveFile(): void;
+  /** Idempotent; waits for reads and writes under way, then closes and removes what is left. */
+  close(): Promise<void>;
+}
+
+export interface SpoolFilesOptions {
+  /** Of the one file; of the others with the segment's number behind it. */
+  readonly path: string;
+  readonly isOneFile: boolean;
+  readonly segmentBytes: number;
+}
+
+const suffix = '.fill';
+
+/** Whether a file is of `openSpoolFiles`. */
+export function isSpoolFile(name: string): boolean {
+  return name.endsWith(suffix);
+}
+
+export function openSpoolFiles({ path, isOneFile, segmentBytes }: SpoolFilesOptions): SpoolFiles {
+  const files = new Map<number, Promise<FileHandle>>();
+  let ownsFile = true;
+  let closing: Promise<void> | undefined;
+
+  const keyOf = (segment: number) => (isOneFile ? 0 : segment);
+  const pathOf = (key: number) => (isOneFile ? `${path}${suffix}` : `${path}.${key}${suffix}`);
+  const offsetOf = (segment: number, at: number) => (isOneFile ? segment * segmentBytes + at : at);
+
+  const openOnce = (segment: number): Promise<FileHandle> => {
+    if (closing !== undefined) throw new Error('the spool was closed');
+    const key = keyOf(segment);
+    const file = files.get(key) ?? open(pathOf(key), 'wx+', 0o600);
+    files.set(key, file);
+    return file;
+  };
+
+  const remove = async (key: number, file: Promise<FileHandle>) => {
+    // `close` waits for what is under way. A file that could not be made is not there.
+    const opened = await file.catch(() => undefined);
+    await opened?.close();
+    if (opened !== undefined && ownsFile) await rm(pathOf(key), { force: true });
+  };
+
+  return {
+    path: isOneFile ? pathOf(0) : undefined,
+    async write(segment, at, chunks) {
+      const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      try {
+        const file = await openOnce(segment);
+        const { bytesWritten } = await file.writev(chunks, offsetOf(segment, at));
+        if (bytesWritten === length) return;
+      } catch (error) {
+        throw notWritten(error);
+      }
+      throw notWritten(undefined);
+    },
+    async read(segment, at, into) {
+      const file = await files.get(keyOf(segment));
+      if (file === undefined) throw new Error('there is no such segment any more');
+      const { bytesRead } = await file.read(into, 0, into.length, offsetOf(segment, at));
+      if (bytesRead === 0) throw new CacheError('store-unavailable', 'A spool file was cut short.');
+      return bytesRead;
+    },
+    async drop(segment) {
+      const file = files.get(segment);
+      if (isOneFile || file === undefined) return;
+      files.delete(segment);
+      await remove(segment, file);
+    },
+    leaveFile() {
+      ownsFile = false;
+    },
+    close() {
+      closing ??= (async () => {
+        const left = [...files];
+        files.clear();
+        await Promise.all(left.map(async ([key, file]) => remove(key, file)));
+      })();
+      return closing;
+    },
+  };
+}
+
+function notWritten(cause: unknown): CacheError {
+  const { code } = Object(cause) as NodeJS.ErrnoException;
+  const isFull = code === undefined || code === 'ENOSPC' || code === 'EDQUOT';
+  const why = isFull
+    ? 'its file system is full. Free space there, or lower worker.spool.maxbytes'
+    : `its file system reports ${code}`;
+  const message = `The spool (worker.spool.directory) cannot take what upstream sends: ${why}.`;
+  return new CacheError('store-unavailable', message, { cause, detail: { code }, retryable: true, isLocal: true });
+}

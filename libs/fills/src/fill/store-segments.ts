@@ -1,0 +1,171 @@
+// A fill's bytes on their way into the store. A file of the store's own directory becomes the blob by a rename; elsewhere segments go up
+// one by one as they are complete, and a blob of one segment by one PUT. Nothing is visible before the whole has been verified.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BlobBody, BlobStore, BlobUpload } from '@cistern/blob-store';
+import type { Digest } from '@cistern/oci';
+import type { Logger } from '@cistern/telemetry';
+import { isNoRoom } from '../room/limit-store.ts';
+import type { Segment, Segments } from './segments.ts';
+import type { SpoolFiles } from './spool-files.ts';
+
+export interface StoreSegmentsOptions {
+  readonly store: BlobStore;
+  readonly digest: Digest;
+  readonly segments: Segments;
+  readonly files: SpoolFiles;
+  /** Called when a segment has been stored, and when the store has refused one or is given up. */
+  readonly onChange: () => void;
+  /** Called when the store refuses it for the first time after it has been verified. */
+  readonly onRefused: () => void;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** A verified blob that the store does not take for as long is not stored. */
+const commitForMs = 60_000;
+const firstPauseMs = 250;
+const maxPauseMs = 5_000;
+const maxAtOnce = 4;
+const readBytes = 256 * 1024;
+
+export type SegmentStore = ReturnType<typeof createSegmentStore>;
+
+export function createSegmentStore(options: StoreSegmentsOptions) {
+  const { store, digest, segments, files, onChange, log, signal } = options;
+  const isOneFile = files.path !== undefined;
+  const waiting: Segment[] = [];
+  const underWay = new Set<Promise<void>>();
+  let upload: Promise<BlobUpload> | undefined;
+  let failingSinceMs: number | undefined;
+  /** Set: the blob is verified and waits for nothing else. */
+  let committing: { readonly sinceMs: number; hasRefused: boolean } | undefined;
+  /** It has no room for the blob, or takes nothing: the fill only serves its readers. */
+  let isGivenUp = false;
+
+  const bodyOf = ({ start, end, sha256 }: Segment): BlobBody => ({
+    length: end - start,
+    sha256,
+    async *open() {
+      for (let at = start; at < end;) {
+        const buffer = Buffer.allocUnsafe(Math.min(readBytes, end - at));
+        const length = await segments.read(at, buffer);
+        at += length;
+        yield buffer.subarray(0, length);
+      }
+    },
+  });
+
+  const begun = () => {
+    upload ??= store
+      .beginUpload(digest, { size: segments.size, segmentBytes: segments.segmentBytes })
+      .catch((error: unknown) => {
+        upload = undefined;
+        throw error;
+      });
+    return upload;
+  };
+
+  const giveUp = (why: unknown) => {
+    if (isGivenUp) return;
+    isGivenUp = true;
+    log.warn({ digest, err: why }, 'the store does not take a blob: it is served but not stored');
+    onChange();
+  };
+
+  const refuse = (why: unknown) => {
+    const nowMs = performance.now();
+    failingSinceMs ??= nowMs;
+    onChange();
+    if (committing === undefined) return;
+    if (!committing.hasRefused) options.onRefused();
+    committing.hasRefused = true;
+    if (nowMs - committing.sinceMs >= commitForMs) giveUp(why);
+  };
+
+  /** Tries again for as long as the fill wants it stored. */
+  const persist = async (step: () => Promise<void>) => {
+    for (let tries = 1; !isGivenUp; tries += 1) {
+      try {
+        await step();
+        failingSinceMs = undefined;
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isNoRoom(error)) return giveUp(error);
+        log.warn({ digest, err: error }, 'the store did not take a blob');
+        refuse(error);
+      }
+      await delay(Math.min(maxPauseMs, firstPauseMs * 2 ** (tries - 1)), undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+    }
+  };
+
+  const send = (segment: Segment) => {
+    const sending = persist(async () => {
+      if (segment.isStored) return;
+      await (await begun()).put(segment.index, bodyOf(segment), signal);
+      segment.isStored = true;
+      onChange();
+    }).finally(() => {
+      underWay.delete(sending);
+      sendNext();
+    });
+    underWay.add(sending);
+  };
+
+  const sendNext = () => {
+    while (underWay.size < maxAtOnce && waiting.length > 0 && !isGivenUp && !signal.aborted) send(waiting.shift()!);
+  };
+
+  const commitOnce = async () => {
+    if (files.path !== undefined) {
+      // An empty blob has no file yet.
+      if (segments.size === 0) await files.write(0, 0, [Buffer.alloc(0)]);
+      await store.adoptFile!(digest, files.path);
+      files.leaveFile();
+      return;
+    }
+    if (segments.count === 1) return store.put(digest, bodyOf(segments.at(0)), signal);
+    while (underWay.size > 0) await Promise.race(underWay);
+    if (!isGivenUp && !signal.aborted) await (await begun()).complete();
+  };
+
+  return {
+    get isGivenUp(): boolean {
+      return isGivenUp;
+    },
+    /** Since when the store has refused what it was given. */
+    get failingForMs(): number {
+      return failingSinceMs === undefined ? 0 : performance.now() - failingSinceMs;
+    },
+    giveUp,
+    /** A segment is complete. */
+    add(segment: Segment): void {
+      if (isOneFile || segments.count === 1 || isGivenUp) return;
+      waiting.push(segment);
+      sendNext();
+    },
+    /**
+     * Makes the verified blob visible; tries for a minute. False: the store does not take it. Rejects with the reason of `signal`.
+     */
+    async commit(): Promise<boolean> {
+      committing = { sinceMs: performance.now(), hasRefused: false };
+      let isDone = false;
+      await persist(async () => {
+        await commitOnce();
+        isDone = !isGivenUp;
+      });
+      signal.throwIfAborted();
+      for (const segment of segments) segment.isStored ||= isDone && !isOneFile;
+      return isDone;
+    },
+    /** Drops what was stored of a blob that does not become visible; waits for what is under way. Never rejects. */
+    async abort(): Promise<void> {
+      isGivenUp = true;
+      await Promise.all(underWay);
+      await upload
+        ?.then((left) => left.abort())
+        .catch((error: unknown) => log.warn({ err: error, digest }, 'an unfinished upload could not be dropped'));
+    },
+  };
+}

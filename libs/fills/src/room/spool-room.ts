@@ -1,0 +1,191 @@
+// The room that fills share in the spool. Each has a floor of its own for its next bytes in order, and gets more where some is free:
+// so nobody waits for ever, and a small blob waits for no large one. What is stored elsewhere goes when its room is wanted.
+import { CacheError } from '@cistern/errors';
+
+/** What one fill has of the spool. */
+export interface FillRoom {
+  /**
+   * Room for a segment that is next in order. Waits until there is some, for as long as it takes; within the floor it comes from the
+   * fill's own progress. Resolves with the function that gives it back; rejects with the reason of `signal`.
+   */
+  take(bytes: number, signal: AbortSignal): Promise<() => void>;
+  /** Room for bytes ahead, if there is some now. */
+  tryTake(bytes: number): (() => void) | undefined;
+  /** Something of this fill may be freed now that could not be before. */
+  progressed(): void;
+  /** Nothing more is taken: the floor is given back. */
+  hasEnded(): void;
+  /** What was taken and not given back is given back. */
+  close(): void;
+}
+
+export interface EnterOptions {
+  readonly floorBytes: number;
+  /** Frees what is least needed of what may go, for others or for itself. False: there is nothing. */
+  readonly freeOne: () => boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface SpoolRoomOptions {
+  readonly maxBytes: number;
+  /** What one fill has at most beyond its floor. */
+  readonly perFillBytes: number;
+  /** Told whenever `usedBytes` has changed. */
+  readonly onUsed: (usedBytes: number) => void;
+}
+
+export type SpoolRoom = ReturnType<typeof createSpoolRoom>;
+
+const maxWaitMs = 30_000;
+
+interface Holder extends Omit<EnterOptions, 'floorBytes'> {
+  floorBytes: number;
+  /** In order, up to the floor and beyond it. */
+  inOrder: number;
+  ahead: number;
+}
+
+export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOptions) {
+  const holders = new Set<Holder>();
+  const entering: Holder[] = [];
+  let used = 0;
+  let changed = Promise.withResolvers<void>();
+
+  const usedBy = ({ floorBytes, inOrder, ahead }: Holder) => Math.max(floorBytes, inOrder) + ahead;
+
+  const change = () => {
+    used = [...holders].reduce((sum, holder) => sum + usedBy(holder), 0);
+    onUsed(used);
+    changed.resolve();
+    changed = Promise.withResolvers();
+  };
+
+  /** Frees something of the fill with the most: within its floor that would help nobody else. */
+  const freeOfOthers = (wanting?: Holder): boolean =>
+    [...holders]
+      .filter((holder) => holder !== wanting && usedBy(holder) > holder.floorBytes)
+      .sort((one, other) => usedBy(other) - usedBy(one))
+      .some(({ freeOne }) => freeOne());
+
+  /** True if the holder may have so much more now; the room for it has been made. */
+  const makeRoom = (holder: Holder, kind: 'inOrder' | 'ahead', bytes: number): boolean => {
+    for (;;) {
+      const { floorBytes, inOrder, ahead } = holder;
+      if (kind === 'inOrder' && inOrder + bytes <= floorBytes) return true;
+      const isOverItsMost = inOrder + ahead + bytes > perFillBytes;
+      const more = usedBy({ ...holder, [kind]: holder[kind] + bytes }) - usedBy(holder);
+      // Whoever waits to begin comes first.
+      if (!isOverItsMost && entering.length === 0 && used + more <= maxBytes) return true;
+      if (holder.freeOne()) continue;
+      if (isOverItsMost || entering.length > 0 || !freeOfOthers(holder)) return false;
+    }
+  };
+
+  const grant = (holder: Holder, kind: 'inOrder' | 'ahead', bytes: number) => {
+    holder[kind] += bytes;
+    change();
+    let isGiven = false;
+    return () => {
+      if (isGiven) return;
+      isGiven = true;
+      holder[kind] -= bytes;
+      change();
+    };
+  };
+
+  const roomOf = (holder: Holder): FillRoom => ({
+    async take(bytes, signal) {
+      for (;;) {
+        signal.throwIfAborted();
+        const next = changed.promise;
+        if (makeRoom(holder, 'inOrder', bytes)) return grant(holder, 'inOrder', bytes);
+        await settled(next, signal);
+      }
+    },
+    tryTake: (bytes) => (makeRoom(holder, 'ahead', bytes) ? grant(holder, 'ahead', bytes) : undefined),
+    progressed: change,
+    hasEnded() {
+      holder.floorBytes = 0;
+      change();
+    },
+    close() {
+      holders.delete(holder);
+      change();
+    },
+  });
+
+  /** In the order of their coming, so that a large floor is not starved by small ones. */
+  const waitForFloor = async (holder: Holder) => {
+    const { floorBytes, signal } = holder;
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      change();
+    }, maxWaitMs);
+    entering.push(holder);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const next = changed.promise;
+        if (entering[0] === holder) {
+          while (used + floorBytes > maxBytes && freeOfOthers(holder));
+          if (used + floorBytes <= maxBytes) return void holders.add(holder);
+        }
+        if (isOver) throw noRoom(floorBytes, used, maxBytes);
+        await settled(next, signal);
+      }
+    } finally {
+      clearTimeout(timer);
+      entering.splice(entering.indexOf(holder), 1);
+    }
+  };
+
+  return {
+    /**
+     * Takes a fill's floor; waits for it, half a minute at most. Rejects with `overloaded` where it comes to nothing, with `too-large`
+     * where there is never so much, and with the reason of `signal`.
+     */
+    async enter(options: EnterOptions): Promise<FillRoom> {
+      const holder: Holder = { ...options, inOrder: 0, ahead: 0 };
+      if (options.floorBytes > maxBytes) throw tooLarge(options.floorBytes, maxBytes);
+      try {
+        await waitForFloor(holder);
+      } finally {
+        change();
+      }
+      return roomOf(holder);
+    },
+    /** Why `enter` would wait now; `undefined`: it would not, or there is something to free. */
+    findShortage(floorBytes: number, withinBytes: number): CacheError | undefined {
+      if (floorBytes > maxBytes) return tooLarge(floorBytes, maxBytes);
+      while (entering.length === 0 && used + floorBytes > withinBytes && freeOfOthers());
+      return entering.length > 0 || used + floorBytes > withinBytes ? noRoom(floorBytes, used, maxBytes) : undefined;
+    },
+    get usedBytes(): number {
+      return used;
+    },
+    get isWaitedFor(): boolean {
+      return entering.length > 0;
+    },
+  };
+}
+
+async function settled(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, resolve } = Promise.withResolvers<void>();
+  const onAbort = () => resolve();
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) resolve();
+  await Promise.race([promise, aborted]);
+  signal.removeEventListener('abort', onAbort);
+}
+
+function noRoom(bytes: number, used: number, maxBytes: number): CacheError {
+  const message = `The spool has no room for ${bytes} bytes of a blob: ${used} of ${maxBytes} are in use (worker.spool.maxbytes).`;
+  return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 5_000, isLocal: true });
+}
+
+/** The error for a blob of which the spool cannot even hold a segment. A kind of its own: another try cannot succeed. */
+function tooLarge(bytes: number, maxBytes: number): CacheError {
+  const message = `The spool needs ${bytes} bytes for a blob and has ${maxBytes}. Raise worker.spool.maxbytes.`;
+  return new CacheError('too-large', message, { isLocal: true });
+}
