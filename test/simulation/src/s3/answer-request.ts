@@ -4,7 +4,7 @@ import { copyObject, readObject, removeObject, removeObjects, writeObject } from
 import type { S3Request } from './parse-request.ts';
 import { type S3Answer, emptyAnswer, errorAnswer } from './s3-answer.ts';
 import type { S3Bucket, S3Contents } from './s3-contents.ts';
-import { abortUpload, beginUpload, completeUpload, writePart } from './upload-answers.ts';
+import { abortUpload, beginUpload, completeUpload, listParts, writePart } from './upload-answers.ts';
 
 /** Does what is asked, at once and whole. `body`: all of the request's. */
 export function answerRequest(
@@ -43,6 +43,7 @@ function answerOfUpload(contents: S3Contents, bucket: S3Bucket, request: S3Reque
   if (method === 'POST' && query.has('uploads')) return beginUpload(contents, bucket, request);
   if (method === 'POST') return completeUpload(contents, bucket, request, body);
   if (method === 'PUT') return writePart(bucket, request, body);
+  if (method === 'GET') return listParts(bucket, request);
   return method === 'DELETE' ? abortUpload(bucket, request) : errorAnswer('NotImplemented');
 }
 

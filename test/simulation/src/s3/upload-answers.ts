@@ -5,6 +5,7 @@ import { type S3Answer, type S3ErrorCode, emptyAnswer, errorAnswer, escapeXml, x
 import { type S3Bucket, type S3Contents, type StoredPart, type Upload, md5, putObject } from './s3-contents.ts';
 
 const maxPart = 10_000;
+const mostPartsAtOnce = 1000;
 const minPartBytes = 5 * 1024 * 1024;
 const defaultType = 'binary/octet-stream';
 
@@ -28,6 +29,24 @@ export function writePart(bucket: S3Bucket, request: S3Request, body: Buffer): S
   const part = { bytes: body, etag: md5(body) };
   upload.parts.set(number, part);
   return emptyAnswer(200, { etag: `"${part.etag}"` });
+}
+
+/** ListParts, up to a thousand of them. */
+export function listParts(bucket: S3Bucket, request: S3Request): S3Answer {
+  const upload = findUpload(bucket, request);
+  if (upload === undefined) return errorAnswer('NoSuchUpload');
+  const after = Number(request.query.get('part-number-marker') ?? 0);
+  const found = [...upload.parts].filter(([number]) => number > after).sort(([one], [other]) => one - other);
+  const page = found.slice(0, mostPartsAtOnce);
+  const items = page.map(
+    ([number, { etag, bytes }]) =>
+      `<Part><PartNumber>${number}</PartNumber><ETag>&quot;${etag}&quot;</ETag><Size>${bytes.length}</Size></Part>`,
+  );
+  const isTruncated = page.length < found.length;
+  const next = isTruncated ? `<NextPartNumberMarker>${page.at(-1)![0]}</NextPartNumberMarker>` : '';
+  return xmlAnswer(
+    `<ListPartsResult><IsTruncated>${isTruncated}</IsTruncated>${next}${items.join('')}</ListPartsResult>`,
+  );
 }
 
 export function completeUpload(contents: S3Contents, bucket: S3Bucket, request: S3Request, body: Buffer): S3Answer {
